@@ -1,0 +1,135 @@
+package tokens
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+
+	macaroon "gopkg.in/macaroon.v2"
+)
+
+// Token is a decoded token. Nothing in it is authenticated: it says what a stranger wrote. Use it to
+// look a token over; to believe it, call [Token.Authenticate]. A Token is safe for concurrent use.
+type Token struct {
+	identifier // as claimed
+	macaroon   *macaroon.Macaroon
+}
+
+// macaroonV2 is the first byte of a macaroon in binary format 2. A macaroon in format 1 begins with a
+// hexadecimal digit, one in JSON with a brace.
+const macaroonV2 = 0x02
+
+// Decode reads a token without believing it. It accepts what [Mint] and [Restrict] write, byte for
+// byte, and refuses all else with [ErrMalformed].
+func Decode(s string) (*Token, error) {
+	if len(s) > MaxTokenLength {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxTokenLength)
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	// Even when strict, package base64 skips line breaks; then the length differs.
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(s) {
+		return nil, fmt.Errorf("%w: not base64url without padding", ErrMalformed)
+	}
+	if len(raw) == 0 || raw[0] != macaroonV2 {
+		return nil, fmt.Errorf("%w: not a macaroon in binary format 2", ErrMalformed)
+	}
+	m := new(macaroon.Macaroon)
+	if err := m.UnmarshalBinary(raw); err != nil {
+		return nil, fmt.Errorf("%w: not a macaroon in binary format 2", ErrMalformed)
+	}
+	if err := wellFormed(m, len(raw)); err != nil {
+		return nil, err
+	}
+	id, err := decodeIdentifier(m.Id())
+	if err != nil {
+		return nil, err
+	}
+	return &Token{id, m}, nil
+}
+
+// wellFormed reports what no token of Postern's has, though package macaroon could read it from a text
+// of that length.
+func wellFormed(m *macaroon.Macaroon, length int) error {
+	caveats := m.Caveats()
+	switch {
+	case m.Location() == "":
+		return fmt.Errorf("%w: no location", ErrMalformed)
+	case len(caveats) > MaxCaveats:
+		return fmt.Errorf("%w: more than %d caveats", ErrMalformed, MaxCaveats)
+	}
+	for i := range caveats {
+		if len(caveats[i].VerificationId) > 0 {
+			return fmt.Errorf("%w: third-party caveat", ErrMalformed)
+		}
+	}
+	if canonicalLength(m) != length {
+		return fmt.Errorf("%w: not a canonical macaroon", ErrMalformed)
+	}
+	return nil
+}
+
+// canonicalLength returns the length of m in binary format 2, written without waste. Package macaroon
+// also reads over-long integers, empty packets and bytes after the end. Each of these makes the text
+// longer and none makes it shorter, so of all the ways to write m just the canonical one has this
+// length. First-party caveats consist of their identifier alone.
+func canonicalLength(m *macaroon.Macaroon) int {
+	const version, end = 1, 1
+	n := version + packetLength(len(m.Location())) + packetLength(len(m.Id())) + end
+	for _, c := range m.Caveats() {
+		n += packetLength(len(c.Id)) + end
+	}
+	return n + end + packetLength(sha256.Size)
+}
+
+// packetLength returns the length of a packet with a payload of n bytes: type, length, payload.
+func packetLength(n int) int {
+	length := 1
+	for v := n; v >= 0x80; v >>= 7 {
+		length++
+	}
+	return 1 + length + n
+}
+
+// Location returns the name of the server that the token claims to be for. It is not authenticated.
+func (t *Token) Location() string { return t.macaroon.Location() }
+
+// Caveats returns the caveats as written. They are not authenticated.
+func (t *Token) Caveats() []string {
+	caveats := t.macaroon.Caveats()
+	texts := make([]string, len(caveats))
+	for i, c := range caveats {
+		texts[i] = string(c.Id)
+	}
+	return texts
+}
+
+// String says what the token claims to be, for logs. It leaves out what would make the token usable.
+func (t *Token) String() string {
+	return fmt.Sprintf("token for %q: root key %d, session %q, generation %d", t.Location(), t.keyID, t.session, t.generation)
+}
+
+// Format prints String, whatever the verb: some would print the signature.
+func (t *Token) Format(f fmt.State, _ rune) { io.WriteString(f, t.String()) }
+
+// Authenticate proves that the token was minted by the server named location with a key of the ring,
+// and that whatever holders did to it since was to append caveats. It evaluates no caveat. It fails
+// with [ErrUnknownKey] or [ErrSignature]; a token for another server is one of the latter.
+func (t *Token) Authenticate(location string, ring *Keyring) (*Authentic, error) {
+	// The chain of HMACs does not cover the location (Macaroons paper, figure 7). Without this
+	// comparison, two servers that share a key by accident would take each other's tokens.
+	if t.Location() != location {
+		return nil, fmt.Errorf("%w: minted for another server", ErrSignature)
+	}
+	key, ok := ring.Key(t.keyID)
+	if !ok {
+		return nil, ErrUnknownKey
+	}
+	// VerifySignature and never Verify, which calls its checker on caveats before it has
+	// authenticated them.
+	caveats, err := t.macaroon.VerifySignature(key.Secret[:], nil)
+	if err != nil {
+		return nil, ErrSignature
+	}
+	return &Authentic{t.identifier, caveats}, nil
+}
