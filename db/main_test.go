@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// The test binary is also the other process in the tests that need one.
+func TestMain(m *testing.M) {
+	switch os.Getenv("DB_TEST_CHILD") {
+	case "crash":
+		crashChild(os.Getenv("DB_TEST_PATH"))
+	case "full":
+		fullChild(os.Getenv("DB_TEST_PATH"))
+	default:
+		goleak.VerifyTestMain(m)
+	}
+}
+
+var (
+	bg = context.Background()
+	t0 = time.UnixMilli(1_800_000_000_000).UTC()
+)
+
+func file(tb testing.TB) string { return filepath.Join(tb.TempDir(), "postern.db") }
+
+// fresh opens an empty database with one account, alice.
+func fresh(tb testing.TB) *DB { return freshAt(tb, Config{DSN: file(tb)}) }
+
+func freshAt(tb testing.TB, c Config) *DB {
+	tb.Helper()
+	d := open(tb, c)
+	if err := d.CreateUser(bg, User{Localpart: "alice", PasswordHash: "hash", Created: t0}); err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+// login starts a session of alice's on a device.
+func login(tb testing.TB, d *DB, id, device string) Session {
+	tb.Helper()
+	s, err := d.StartSession(bg, Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device, DisplayName: "name of " + id,
+		At: t0, KeyID: 1, AccessTTL: 5 * time.Minute, Refreshable: true, Seen: Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// refresh is what a client does at today's door, a minute after logging in.
+func refresh(id string, k int64) Refresh {
+	return Refresh{Session: id, Generation: k, At: t0.Add(time.Minute), KeyID: 1, AccessTTL: 5 * time.Minute, Leeway: 30 * time.Second,
+		Seen: Seen{At: t0.Add(time.Minute), Addr: "192.0.2.1", Agent: "test"}}
+}
+
+// session is Session where it must succeed.
+func (d *DB) session(tb testing.TB, id string) Session {
+	tb.Helper()
+	s, _, err := d.Session(bg, id)
+	if err != nil {
+		tb.Fatalf("%s: %v", id, err)
+	}
+	return s
+}
+
+// pragma runs a statement on the write connection.
+func (d *DB) pragma(tb testing.TB, format string, args ...any) {
+	tb.Helper()
+	d.fresh.turn <- struct{}{}
+	defer func() { <-d.fresh.turn }()
+	if _, err := d.writer.tx.conn.ExecContext(bg, "PRAGMA "+fmt.Sprintf(format, args...)); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,62 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// versionTable is named so that no other program has one: it is how we know our own file.
+const versionTable = "postern_schema"
+
+// errNewer is a promise kept: an older program never writes to a schema it does not know.
+var errNewer = errors.New("the database was made by a newer release: use that release, or restore a backup from before the update")
+
+// migrate brings the schema up to date. Each migration is one transaction. Two processes that start at the same moment
+// both try; the one that comes second fails on what the first made, looks again, and finds nothing left to do.
+func migrate(ctx context.Context, w *sql.DB, wait time.Duration) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err // unreachable: the folder is embedded
+	}
+	p, err := goose.NewProvider(migrationDialect, w, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(wait); ; {
+		done, err := up(ctx, w, p)
+		if done || time.Now().After(deadline) || errors.Is(err, errNewer) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// up looks at the version first, with one query: most starts find nothing to do.
+func up(ctx context.Context, w *sql.DB, p *goose.Provider) (done bool, err error) {
+	sources := p.ListSources()
+	newest := sources[len(sources)-1].Version
+	var have sql.NullInt64
+	err = w.QueryRowContext(ctx, "SELECT MAX(version_id) FROM "+versionTable).Scan(&have)
+	switch {
+	case err == nil && have.Int64 > newest:
+		return true, fmt.Errorf("database: schema %d, known up to %d: %w", have.Int64, newest, errNewer)
+	case err == nil && have.Int64 == newest:
+		return true, nil
+	case err != nil && code(err) != 1: // 1: there is no such table yet
+		return false, unavailable(err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return false, fmt.Errorf("database: migrate: %w", unavailable(err))
+	}
+	return true, nil
+}

@@ -1,0 +1,176 @@
+package db
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestOpenAgain(t *testing.T) {
+	path := file(t)
+	d := freshAt(t, Config{DSN: path})
+	login(t, d, "one", "A")
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dsn := range []string{path, "file:" + path, "file://" + path, "sqlite:" + path, "sqlite://" + path} {
+		d := open(t, Config{DSN: dsn})
+		d.session(t, "one")
+		if err := d.Ping(bg); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOpenMakesItForItsOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a ?%20#odd näme.db")
+	d := freshAt(t, Config{DSN: path})
+	login(t, d, "one", "A")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if fi, err := os.Stat(path + suffix); err != nil || fi.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", suffix, fi, err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for dsn, says := range map[string]string{
+		"":                           "no DSN",
+		":memory:":                   "must be a file",
+		"postgres://u@h/d":           "PostgreSQL is not in this release",
+		"postgresql://u@h/d":         "PostgreSQL is not in this release",
+		"mysql://h/d":                `unknown kind "mysql"`,
+		"file:/tmp/x.db?mode=memory": "no parameters",
+		"sqlite:":                    "must be a file",
+		"file:/tmp/%zz":              "DSN",
+	} {
+		if _, err := Open(bg, Config{DSN: dsn}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", dsn, err, says)
+		}
+	}
+}
+
+func TestOpenRefusesNewerSchema(t *testing.T) {
+	path := file(t)
+	d := freshAt(t, Config{DSN: path})
+	if _, err := rawOpen(t, d).ExecContext(bg, `INSERT INTO `+versionTable+` (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(bg, Config{DSN: path}); !errors.Is(err, errNewer) || !strings.Contains(err.Error(), "9999") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A path mistyped must not turn the homeserver's database into ours.
+func TestOpenRefusesAStrangersFile(t *testing.T) {
+	path := file(t)
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(bg, `CREATE TABLE users (name TEXT); CREATE TABLE schema_version (version INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	before, _ := os.ReadFile(path)
+	if _, err := Open(bg, Config{DSN: path}); err == nil || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("got %v", err)
+	}
+	if after, _ := os.ReadFile(path); string(after) != string(before) {
+		t.Error("the file was changed")
+	}
+}
+
+func TestOpenAtTheSameTime(t *testing.T) {
+	for range 5 {
+		path := file(t)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				d, err := Open(bg, Config{DSN: path})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := d.SetSetting(bg, "any", "write"); err != nil {
+					t.Error(err)
+				}
+				if err := d.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	path := file(b)
+	open(b, Config{DSN: path})
+	for b.Loop() {
+		d, err := Open(bg, Config{DSN: path})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What every request does must find its row by an index, however many there are.
+func TestQueryPlans(t *testing.T) {
+	d := fresh(t)
+	raw := rawOpen(t, d)
+	for _, q := range []string{
+		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
+		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
+	} {
+		args := make([]any, strings.Count(q, "$")+1)
+		for i := range args {
+			args[i] = 1
+		}
+		rows, err := raw.QueryContext(bg, "EXPLAIN QUERY PLAN "+q, args...)
+		if err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+		searches := 0
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(detail, "SCAN") {
+				t.Errorf("%s: %s", q, detail)
+			}
+			if strings.Contains(detail, " INDEX ") {
+				searches++
+			}
+		}
+		rows.Close()
+		if searches == 0 {
+			t.Errorf("%s: no index", q)
+		}
+	}
+}
+
+func TestPing(t *testing.T) {
+	d := fresh(t)
+	began := time.Now()
+	if err := d.Ping(bg); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+}

@@ -1,0 +1,97 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+// AdvanceGeneration exchanges a refresh token. Without an error the row is what the pair is computed from: a new
+// generation, or the newest one again. The errors are ErrSpent, ErrReplay, ErrSoft and ErrEnded, all with the session as it
+// is now, and ErrNotFound. See Session for the rules, Client-Server API v1.19, "Refreshing access tokens", for the reasons.
+func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) {
+	r.At = at(ms(r.At)) // the row's precision, so that the clock and the row agree
+	if r.Seen.At.IsZero() {
+		r.Seen.At = r.At
+	}
+	r.Seen = r.Seen.clip()
+	return write(ctx, d.writer, r.Session, func(t *tx) (Session, error) { return t.refresh(r) })
+}
+
+// The access token must not outlive the session. $5 = 0 stands for "never" and is cast because an engine that infers types
+// could not tell what it is.
+const accessExpires = `CASE WHEN expires <> 0 AND (CAST($5 AS BIGINT) = 0 OR CAST($5 AS BIGINT) > expires)
+		THEN expires ELSE CAST($5 AS BIGINT) END`
+
+const (
+	// advance is the whole of a good refresh: whoever finds the row still at the token's generation moves it on, all others
+	// find it moved.
+	advance = `UPDATE sessions SET generation = generation + 1, minted = $3, key_id = $4, access_expires = ` + accessExpires + `,
+		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10
+		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3)
+		RETURNING ` + sessionColumns
+
+	remint = `UPDATE sessions SET minted = $3, key_id = $4, access_expires = ` + accessExpires + `
+		WHERE id = $1 AND generation = $2 AND minted = $6
+		RETURNING ` + sessionColumns
+
+	soften = `UPDATE sessions SET state = 'soft' WHERE id = $1 AND generation = $2 AND state = 'live' RETURNING ` + sessionColumns
+)
+
+// accessEnd is when an access token minted now expires, the session's own end apart; 0: never.
+func (r Refresh) accessEnd() int64 { return ms(accessEnd(r.At, r.AccessTTL, time.Time{})) }
+
+func (t *tx) refresh(r Refresh) (Session, error) {
+	var used int64
+	if r.SingleUse {
+		used = ms(r.At) // as if a token of the new pair was seen: the old pair is dead at once
+	}
+	s, won, err := t.session(advance, r.Session, r.Generation, ms(r.At), r.KeyID, r.accessEnd(), used, r.SingleUse,
+		ms(r.Seen.At), r.Seen.Addr, r.Seen.Agent)
+	if won || err != nil {
+		return s, err
+	}
+	s, known, err := t.session(sessionByID, r.Session)
+	if err != nil {
+		return Session{}, err
+	}
+	if !known {
+		return Session{}, ErrNotFound
+	}
+	gone, err := t.keyGone(s.KeyID)
+	if err != nil {
+		return Session{}, err
+	}
+	return t.settle(s, r, s.decide(r, gone))
+}
+
+// settle does what the machine decided about a token that is not of the newest generation.
+func (t *tx) settle(s Session, r Refresh, do step) (Session, error) {
+	switch do {
+	case stepSame:
+		return s, nil
+	case stepRemint:
+		again, won, err := t.session(remint, s.ID, s.Generation, ms(r.At), r.KeyID, r.accessEnd(), ms(s.Minted))
+		if won || err != nil {
+			return again, err
+		}
+	case stepSpent:
+		return s, ErrSpent
+	case stepSoft:
+		return s, ErrSoft
+	case stepEnded:
+		return s, ErrEnded
+	case stepReplay:
+		soft, won, err := t.session(soften, s.ID, s.Generation)
+		if err == nil && won {
+			err = t.event(Event{At: r.At, Kind: EventReplay, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID,
+				Generation: r.Generation, Addr: r.Seen.Addr, Agent: r.Seen.Agent})
+		}
+		if err != nil {
+			return Session{}, err
+		}
+		if won {
+			return soft, ErrReplay
+		}
+	}
+	return t.refresh(r) // another process moved the row between two of our statements
+}

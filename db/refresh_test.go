@@ -1,0 +1,200 @@
+package db
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAdvanceGeneration(t *testing.T) {
+	d := fresh(t)
+	first := login(t, d, "one", "A")
+	r := refresh("one", 1)
+	second, err := d.AdvanceGeneration(bg, r)
+	want := first
+	want.Generation, want.Minted, want.AccessExpires, want.Seen = 2, r.At, r.At.Add(r.AccessTTL), r.Seen
+	if err != nil || !cmp.Equal(second, want) {
+		t.Fatalf("%v, %s", err, cmp.Diff(want, second))
+	}
+
+	// The answer was lost: the same pair, an hour later minted anew.
+	r.At = r.At.Add(time.Second)
+	if again, err := d.AdvanceGeneration(bg, r); err != nil || again != second {
+		t.Errorf("%v, %s", err, cmp.Diff(second, again))
+	}
+	r.At = r.At.Add(time.Hour)
+	again, err := d.AdvanceGeneration(bg, r)
+	if err != nil || again.Generation != 2 || !again.Minted.Equal(r.At) || !again.AccessExpires.Equal(r.At.Add(r.AccessTTL)) || !again.Used.IsZero() {
+		t.Errorf("minted anew: %+v, %v", again, err)
+	}
+
+	// Another tab within the leeway: the same pair. After it: a replay, told once.
+	d.NoteUse(d.session(t, "one"), 2, Seen{At: r.At, Addr: "192.0.2.1", Agent: "test"})
+	r.At = r.At.Add(30 * time.Second)
+	if tab, err := d.AdvanceGeneration(bg, r); err != nil || tab.Generation != 2 || !tab.Minted.Equal(again.Minted) {
+		t.Errorf("second tab: %+v, %v", tab, err)
+	}
+	r.At = r.At.Add(time.Millisecond)
+	r.Seen = Seen{At: r.At, Addr: "203.0.113.66", Agent: "thief"}
+	if s, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrReplay) || s.State != Soft || s.DeviceID != "A" {
+		t.Errorf("replay: %+v, %v", s, err)
+	}
+	if s := d.session(t, "one"); s.State != Soft {
+		t.Errorf("state %q", s.State)
+	}
+	for _, k := range []int64{1, 2, 3} {
+		r.Generation = k
+		if s, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrSoft) || s.ID != "one" {
+			t.Errorf("refreshing a soft session: %+v, %v", s, err)
+		}
+	}
+	event := Event{At: r.At, Kind: EventReplay, Localpart: "alice", DeviceID: "A", Session: "one", Generation: 1, Addr: "203.0.113.66", Agent: "thief"}
+	for _, who := range []string{"alice", ""} {
+		if got, err := d.Events(bg, who, 10); err != nil || !cmp.Equal(got, []Event{event}) {
+			t.Errorf("events of %q: %v, %v", who, got, err)
+		}
+	}
+	if got, _ := d.Events(bg, "bob", 10); len(got) != 0 {
+		t.Errorf("bob's events: %v", got)
+	}
+}
+
+func TestAdvanceGenerationAtTheDraftsDoor(t *testing.T) {
+	d := fresh(t)
+	login(t, d, "one", "A")
+	r := refresh("one", 1)
+	r.SingleUse = true
+	s, err := d.AdvanceGeneration(bg, r)
+	if err != nil || s.Generation != 2 || !s.SingleUse || !s.Used.Equal(r.At) {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if err := s.Accepts(1, r.At); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("the old access token: %v", err)
+	}
+	for _, door := range []bool{true, false} {
+		r.SingleUse, r.At = door, r.At.Add(time.Second)
+		if got, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrSpent) || got != s {
+			t.Errorf("single use %v: %+v, %v", door, got, err)
+		}
+	}
+	if s, err = d.AdvanceGeneration(bg, refresh("one", 2)); err != nil || s.SingleUse || !s.Used.IsZero() {
+		t.Errorf("on to today's door: %+v, %v", s, err)
+	}
+	r = refresh("one", 1)
+	r.SingleUse = true
+	if s, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrReplay) || s.State != Soft {
+		t.Errorf("replay: %+v, %v", s, err)
+	}
+}
+
+func TestAbsoluteEnd(t *testing.T) {
+	d := fresh(t)
+	end := t0.Add(2 * time.Minute)
+	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0, Expires: end, AccessTTL: time.Hour})
+	if err != nil || !s.AccessExpires.Equal(end) {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	r := refresh("one", 1)
+	if s, err = d.AdvanceGeneration(bg, r); err != nil || !s.AccessExpires.Equal(end) || s.Generation != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r.AccessTTL, r.Generation = 0, 2
+	if s, err = d.AdvanceGeneration(bg, r); err != nil || !s.AccessExpires.Equal(end) || s.Generation != 3 {
+		t.Errorf("a token that never expires: %+v, %v", s, err)
+	}
+	for k := range int64(5) {
+		r.Generation, r.At = k, end
+		if got, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrEnded) || got != s {
+			t.Errorf("at the end: %+v, %v", got, err)
+		}
+	}
+}
+
+// The promise of the design's table: 64 racers get one pair.
+func TestRacersGetOnePair(t *testing.T) {
+	d := fresh(t)
+	login(t, d, "one", "A")
+	for k := int64(1); k <= 20; k++ {
+		results, errs := race(d, refresh("one", k))
+		for i := range results {
+			if errs[i] != nil || results[i] != results[0] {
+				t.Fatalf("racer %d: %v, %s", i, errs[i], cmp.Diff(results[0], results[i]))
+			}
+		}
+		if results[0].Generation != k+1 {
+			t.Fatalf("generation %d after %d rounds", results[0].Generation, k)
+		}
+	}
+}
+
+func TestRacersAtTheDraftsDoor(t *testing.T) {
+	d := fresh(t)
+	login(t, d, "one", "A")
+	for k := int64(1); k <= 20; k++ {
+		r := refresh("one", k)
+		r.SingleUse = true
+		won := 0
+		_, errs := race(d, r)
+		for _, err := range errs {
+			switch {
+			case err == nil:
+				won++
+			case !errors.Is(err, ErrSpent):
+				t.Fatal(err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("%d racers won", won)
+		}
+	}
+	if s := d.session(t, "one"); s.Generation != 21 || s.State != Live {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func race(d *DB, r Refresh) ([]Session, []error) {
+	const racers = 64
+	results, errs := make([]Session, racers), make([]error, racers)
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range racers {
+		wg.Go(func() {
+			<-start
+			results[i], errs[i] = d.AdvanceGeneration(bg, r)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return results, errs
+}
+
+func TestFileDoesNotGrow(t *testing.T) {
+	n := int64(20_000)
+	if testing.Short() {
+		n = 3_000
+	}
+	path := file(t)
+	d := freshAt(t, Config{DSN: path})
+	d.pragma(t, "synchronous = OFF")
+	login(t, d, "one", "A")
+	for k := int64(1); k <= n; k++ {
+		if _, err := d.AdvanceGeneration(bg, refresh("one", k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, limit := range map[string]int64{path: 200 << 10, path + "-wal": 5 << 20} {
+		if fi, err := os.Stat(name); err != nil || fi.Size() > limit {
+			t.Errorf("%s: %d bytes, %v", name, fi.Size(), err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + "-wal"); !os.IsNotExist(err) {
+		t.Errorf("the log is still there: %v", err)
+	}
+}

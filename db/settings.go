@@ -1,0 +1,16 @@
+package db
+
+import "context"
+
+// Setting finds a value that must survive a restart, such as the server name the database was made for; else ErrNotFound.
+func (d *DB) Setting(ctx context.Context, name string) (string, error) {
+	const q = `SELECT value FROM settings WHERE name = $1`
+	return one(ctx, d, q, func(scan func(...any) error) (v string, err error) { return v, scan(&v) }, name)
+}
+
+// SetSetting stores a value under a name.
+func (d *DB) SetSetting(ctx context.Context, name, value string) error {
+	const q = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(q, name, value) })
+	return err
+}

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// User is an account. Deactivated is zero while the account may be used.
+type User struct {
+	Localpart, PasswordHash string
+	Created, Deactivated    time.Time
+}
+
+// errNoTime guards the times whose zero would mean the opposite.
+var errNoTime = errors.New("database: a time is required")
+
+const userColumns = `localpart, password_hash, created, deactivated`
+
+func scanUser(scan func(...any) error) (u User, err error) {
+	var created, deactivated int64
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated)
+	u.Created, u.Deactivated = at(created), at(deactivated)
+	return u, err
+}
+
+// CreateUser adds an account; ErrConflict if its localpart is taken, even by a deactivated one.
+func (d *DB) CreateUser(ctx context.Context, u User) error {
+	const q = `INSERT INTO users (localpart, password_hash, created, deactivated) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING RETURNING localpart`
+	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
+		var taken string
+		return t.get(q, []any{&taken}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated))
+	})
+}
+
+// User finds an account, deactivated or not; else ErrNotFound.
+func (d *DB) User(ctx context.Context, localpart string) (User, error) {
+	return one(ctx, d, `SELECT `+userColumns+` FROM users WHERE localpart = $1`, scanUser, localpart)
+}
+
+// Users lists all accounts by name.
+func (d *DB) Users(ctx context.Context) ([]User, error) {
+	return list(ctx, d, `SELECT `+userColumns+` FROM users ORDER BY localpart`, scanUser)
+}
+
+// SetPassword stores a new hash and, if asked, ends the account's sessions in the same transaction
+// (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended.
+func (d *DB) SetPassword(ctx context.Context, localpart, hash string, endSessions bool) (ended int, err error) {
+	return write(ctx, d.writer, "", func(t *tx) (int, error) {
+		found, err := t.get(`UPDATE users SET password_hash = $2 WHERE localpart = $1 RETURNING localpart`, []any{new(string)}, localpart, hash)
+		switch {
+		case err != nil:
+			return 0, err
+		case !found:
+			return 0, ErrNotFound
+		case !endSessions:
+			return 0, nil
+		}
+		return t.endSessions(localpart)
+	})
+}
+
+// Deactivate locks an account and ends all its sessions, in one transaction. An account that is deactivated stays so
+// since the first time.
+func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
+	if ms(when) == 0 {
+		return 0, errNoTime
+	}
+	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END
+		WHERE localpart = $1 RETURNING localpart`
+	return write(ctx, d.writer, "", func(t *tx) (int, error) {
+		found, err := t.get(q, []any{new(string)}, localpart, ms(when))
+		switch {
+		case err != nil:
+			return 0, err
+		case !found:
+			return 0, ErrNotFound
+		}
+		return t.endSessions(localpart)
+	})
+}
+
+// Reactivate opens a deactivated account again. Its sessions do not come back.
+func (d *DB) Reactivate(ctx context.Context, localpart string) error {
+	const q = `UPDATE users SET deactivated = 0 WHERE localpart = $1 RETURNING localpart`
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) { return t.get(q, []any{new(string)}, localpart) })
+}
+
+// must runs a write that has to find something, and answers otherwise if it did not.
+func (d *DB) must(ctx context.Context, otherwise error, run func(*tx) (bool, error)) error {
+	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) {
+		found, err := run(t)
+		if err == nil && !found {
+			err = otherwise
+		}
+		return struct{}{}, err
+	})
+	return err
+}
