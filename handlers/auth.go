@@ -1,0 +1,179 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"postern/db"
+	"postern/gen"
+	"postern/tokens"
+)
+
+// public names the operations, as the generated code spells them, that pass without an access token. All
+// others are denied by default; a test compares this list with `security` in the contract. A stale token that
+// is sent to one of these is not even read.
+var public = map[string]bool{
+	"DraftLogin":    true,
+	"TokenRefresh":  true,
+	"GetVersions":   true,
+	"GetLoginFlows": true,
+	"Login":         true,
+	"Refresh":       true,
+}
+
+// expiredMay names the operations that an access token may still call when it has merely expired: whoever
+// wants to leave must not have to renew first.
+var expiredMay = map[string]bool{"Logout": true, "LogoutAll": true}
+
+// caller is who asks: what a handler knows of the request beside its body.
+type caller struct {
+	addr    netip.Addr
+	agent   string
+	now     time.Time
+	session db.Session // of the access token; empty for a public operation
+}
+
+func (c *caller) seen() db.Seen {
+	return db.Seen{At: c.now, Addr: c.addr.String(), Agent: c.agent}
+}
+
+type callerKey struct{}
+
+// callerOf gives the caller that [Server.authenticate] put into the context.
+func callerOf(ctx context.Context) *caller {
+	return ctx.Value(callerKey{}).(*caller)
+}
+
+// authenticate is the strict middleware in front of every operation.
+func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.StrictHandlerFunc {
+	open, lenient := public[operation], expiredMay[operation]
+	return func(c echo.Context, request any) (any, error) {
+		who := s.callerFrom(c)
+		if !open {
+			if err := s.identify(c, who, lenient); err != nil {
+				return nil, err
+			}
+		}
+		r := c.Request()
+		c.SetRequest(r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
+		return next(c, request)
+	}
+}
+
+func (s *Server) callerFrom(c echo.Context) *caller {
+	addr, _ := netip.ParseAddr(c.RealIP()) // without an address, an `addr` caveat refuses
+	return &caller{addr: addr.Unmap(), agent: agent(c.Request().UserAgent()), now: s.now()}
+}
+
+// agent bounds what a client says of itself before it is stored.
+func agent(text string) string {
+	const most = 255
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// identify checks the access token and fills in the caller's session. The signature comes first: a forgery
+// costs a few HMACs and no query. Then the session's row, then the caveats, one of which names its device.
+func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
+	text := accessToken(c)
+	if text == "" {
+		return missingToken("Missing access token.")
+	}
+	token, session, err := s.authentic(c.Request().Context(), text)
+	if err != nil {
+		return err
+	}
+	if err := session.Accepts(token.Generation(), who.now); err != nil {
+		return unknownToken("The access token is no longer good.", true).because(err)
+	}
+	_, err = token.Check(tokens.Access, s.caveats, tokens.Request{
+		Now: who.now, Method: c.Request().Method, Path: c.Request().URL.EscapedPath(),
+		Addr: who.addr, DeviceID: session.DeviceID,
+	})
+	if err != nil && !(lenient && merelyExpired(err, session)) {
+		return refusal(err)
+	}
+	who.session = session
+	s.db.NoteUse(session, token.Generation(), who.seen())
+	return nil
+}
+
+// merelyExpired reports whether a token's only fault is the expiry that it was minted with. A session whose
+// tokens have none can only have been given one by a holder, as a restriction; that one is meant.
+func merelyExpired(err error, session db.Session) bool {
+	return errors.Is(err, tokens.ErrExpired) && !session.AccessExpires.IsZero()
+}
+
+// authentic proves the token's signature and finds its session. It goes round again when the root keys
+// changed in between: a retired key must not open anything, a new one must not be unknown.
+func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic, db.Session, error) {
+	token, err := tokens.Decode(text)
+	if err != nil {
+		return nil, db.Session{}, unknownToken("Unrecognised access token.", false).because(err)
+	}
+	for ring := s.keys.load(); ; {
+		authentic, err := token.Authenticate(s.serverName, ring.Keyring)
+		if errors.Is(err, tokens.ErrUnknownKey) {
+			fresh, reloadErr := s.freshKeys(ctx)
+			if reloadErr != nil {
+				return nil, db.Session{}, reloadErr
+			}
+			if fresh.epoch != ring.epoch {
+				ring = fresh
+				continue
+			}
+		}
+		if err != nil {
+			return nil, db.Session{}, unknownToken("Unrecognised access token.", false).because(err)
+		}
+		session, epoch, err := s.db.Session(ctx, authentic.Session())
+		switch {
+		case errors.Is(err, db.ErrNotFound):
+			return nil, db.Session{}, unknownToken("The session has ended.", false)
+		case err != nil:
+			return nil, db.Session{}, err
+		case epoch == ring.epoch:
+			return authentic, session, nil
+		}
+		if ring, err = s.keys.at(ctx, epoch); err != nil {
+			return nil, db.Session{}, err
+		}
+	}
+}
+
+// refusal maps a caveat that does not hold to an answer. A token that a holder restricted to other requests is
+// good elsewhere, so it is 403 (RFC 6750, section 3.1, insufficient_scope) and a client keeps it.
+func refusal(err error) *Error {
+	var caveat *tokens.CaveatError
+	switch {
+	case errors.Is(err, tokens.ErrExpired):
+		return unknownToken("The access token has expired.", true)
+	case errors.As(err, &caveat) && ofRequest(caveat.Caveat):
+		return forbidden("The access token is restricted to other requests.").because(err)
+	default:
+		return unknownToken("The access token is not good for this.", false).because(err)
+	}
+}
+
+// ofRequest reports whether a caveat speaks of the request and not of the token: another request may pass it.
+func ofRequest(text string) bool {
+	caveat, err := tokens.ParseCaveat(text)
+	return err == nil && (caveat.Key == "method" || caveat.Key == "path" || caveat.Key == "addr")
+}
+
+// accessToken is the token of the Authorization header or, as the draft and old clients have it, of the query.
+// Client-Server API v1.19, "Using access tokens".
+func accessToken(c echo.Context) string {
+	scheme, token, found := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+	if found && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	return c.QueryParam("access_token")
+}

@@ -1,0 +1,72 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+	"github.com/oapi-codegen/runtime"
+)
+
+// maxBody bounds every request body. The largest honest one, a login with long names, is below 2 KiB.
+const maxBody = 64 << 10
+
+// binder reads request bodies, in place of Echo's own, which trusts the Content-Type: a plain `curl -d` would
+// reach the handler as an empty struct, and so would an empty body. Here a body is JSON whatever it claims to
+// be, and it is held against the contract before it becomes a Go value.
+//
+// Bodies are read before the token is checked (the generated code has it so): the limits hold for strangers.
+type binder struct{ contract *contract }
+
+// Bind implements echo.Binder. It answers io.EOF for a body that is absent and may be: the generated code then
+// hands the handler a nil body.
+func (b binder) Bind(into any, c echo.Context) error {
+	op, ok := b.contract.operations[route{c.Request().Method, c.Path()}]
+	if !ok || op.body == nil {
+		return errors.New("body of an operation that has none") // unreachable: generated from the same contract
+	}
+	raw, err := readBody(c.Response(), c.Request())
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(raw)) == 0 && !op.required {
+		return io.EOF
+	}
+	return decode(raw, op, into)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, tooLarge()
+	case err != nil:
+		return nil, badRequest("M_NOT_JSON", "The body could not be read to its end.").because(err)
+	}
+	return raw, nil
+}
+
+func decode(raw []byte, op operation, into any) error {
+	// encoding/json replaces invalid UTF-8 silently, so a password could come to match another one.
+	if !utf8.Valid(raw) {
+		return badRequest("M_NOT_JSON", "The body is not valid UTF-8.")
+	}
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return badRequest("M_NOT_JSON", "The body is not JSON.").because(err)
+	}
+	if err := op.check(value); err != nil {
+		return err
+	}
+	// The value that was checked is the one that is used: encoding/json would take `Device_ID` for `device_id`
+	// as well, and nothing has checked that one.
+	if err := runtime.BindJSONValue(value, into); err != nil {
+		return badRequest("M_BAD_JSON", "The body does not fit the contract.").because(err)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/gen"
+)
+
+// contract is api/login.yaml, as it was when gen was made, ready to check requests against.
+type contract struct {
+	operations map[route]operation
+}
+
+// operation is what the server asks of the contract about one operation.
+type operation struct {
+	id       string           // its operation id, which is the specification's
+	body     *openapi3.Schema // nil when it has no body
+	required bool             // whether the body must be there
+	secured  bool             // whether an access token must be sent
+}
+
+// readContract prepares the contract that the binary was made from.
+func readContract() (*contract, error) {
+	spec, err := gen.GetSpec()
+	if err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	c := &contract{operations: make(map[route]operation)}
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			c.operations[routeOf(method, path)] = describe(op)
+		}
+	}
+	return c, nil
+}
+
+func describe(op *openapi3.Operation) operation {
+	o := operation{id: op.OperationID, secured: secured(op)}
+	if op.RequestBody != nil {
+		body := op.RequestBody.Value
+		o.required = body.Required
+		if media := body.Content.Get("application/json"); media != nil && media.Schema != nil {
+			o.body = media.Schema.Value
+		}
+	}
+	return o
+}
+
+// secured reports whether every alternative of the operation's security asks for something. An empty
+// requirement, `{}`, makes the token optional.
+func secured(op *openapi3.Operation) bool {
+	if op.Security == nil || len(*op.Security) == 0 {
+		return false
+	}
+	for _, requirement := range *op.Security {
+		if len(requirement) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// route is how the router names an operation; path parameters are written `:name`.
+type route struct{ method, path string }
+
+// routeOf turns a path of the contract, with parameters written `{name}`, into a route.
+func routeOf(method, path string) route {
+	return route{method, strings.NewReplacer("{", ":", "}", "").Replace(path)}
+}
+
+// check holds a decoded JSON body against the contract and names the first thing that is wrong.
+func (o operation) check(body any) error {
+	err := o.body.VisitJSON(body)
+	if err == nil {
+		return nil
+	}
+	var schema *openapi3.SchemaError
+	if !errors.As(err, &schema) {
+		return badRequest("M_BAD_JSON", "The body does not fit the contract.").because(err)
+	}
+	return schemaError(schema)
+}
+
+// schemaError maps the JSON Schema keyword that failed to the Matrix error codes of a bad request.
+// Client-Server API v1.19, "Common error codes".
+func schemaError(e *openapi3.SchemaError) *Error {
+	field := strings.Join(e.JSONPointer(), ".")
+	wrongType := e.SchemaField == "type" || e.SchemaField == "nullable"
+	switch {
+	case e.SchemaField == "required":
+		return missingParam("Missing parameter: " + field)
+	case wrongType && field == "":
+		return badRequest("M_BAD_JSON", "The body must be a JSON object.")
+	case wrongType:
+		return badRequest("M_BAD_JSON", "Wrong type of parameter: "+field)
+	default:
+		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s (%s)", field, e.SchemaField))
+	}
+}

@@ -1,0 +1,229 @@
+package handlers
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"postern/db"
+	"postern/db/dbtest"
+	"postern/tokens"
+)
+
+// site is a whole server on a real database with a clock that the test moves.
+type site struct {
+	testing.TB
+	db     *db.DB
+	server *Server
+	clock  *clock
+	master tokens.MasterKey
+}
+
+const (
+	host     = "example.org"
+	password = "correct horse"
+)
+
+// cheap makes hashes that are compared in microseconds: these tests are about everything else.
+var cheap = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// newSite makes a site with the accounts alice and bob.
+func newSite(t testing.TB, change ...func(*Config)) *site {
+	t.Helper()
+	master, err := tokens.NewMasterKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{TB: t, db: dbtest.New(t), clock: newClock(), master: master}
+	s.addRootKey(1)
+	s.addUser("alice")
+	s.addUser("bob")
+	s.server = s.newServer(change...)
+	return s
+}
+
+func (s *site) newServer(change ...func(*Config)) *Server {
+	s.Helper()
+	c := Config{
+		DB: s.db, ServerName: host, Master: s.master, Metrics: NewMetrics(), Log: slog.New(slog.DiscardHandler),
+		Now: s.clock.now, Random: rand.Reader,
+		AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second,
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	server, err := New(s.Context(), c)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(server.Close)
+	return server
+}
+
+func (s *site) addRootKey(id int64) {
+	s.Helper()
+	key, err := tokens.NewKey(id, rand.Reader)
+	s.must(err)
+	wrapped, err := s.master.Wrap(rand.Reader, key)
+	s.must(err)
+	s.must(s.db.AddRootKey(s.Context(), db.RootKey{ID: id, Wrapped: wrapped, Created: s.clock.now()}))
+}
+
+func (s *site) addUser(name string) {
+	s.Helper()
+	hash, err := argon2id.CreateHash(password, cheap)
+	s.must(err)
+	s.must(s.db.CreateUser(s.Context(), db.User{Localpart: name, PasswordHash: hash, Created: s.clock.now()}))
+}
+
+func (s *site) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// clock is a time that only the test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// call is a request to make.
+type call struct {
+	method, path, body, token string
+	header                    map[string]string
+	from                      string // address of the client
+}
+
+// answer is what came back.
+type answer struct {
+	Status int
+	Header http.Header
+	Raw    string
+	JSON   map[string]any
+}
+
+func (a answer) text(field string) string { text, _ := a.JSON[field].(string); return text }
+func (a answer) code() string             { return a.text("errcode") }
+func (a answer) soft() bool               { soft, _ := a.JSON["soft_logout"].(bool); return soft }
+
+// do makes the request and holds the answer against the contract.
+func (s *site) do(c call) answer {
+	s.Helper()
+	return s.ask(s.server.Handler(), c)
+}
+
+func (s *site) ask(handler http.Handler, c call) answer {
+	s.Helper()
+	var body io.Reader = http.NoBody
+	if c.body != "" {
+		body = strings.NewReader(c.body)
+	}
+	r := httptest.NewRequestWithContext(s.Context(), c.method, c.path, body)
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for name, text := range c.header {
+		r.Header.Set(name, text)
+	}
+	if c.from != "" {
+		r.RemoteAddr = c.from
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	a := answer{Status: w.Code, Header: w.Header(), Raw: w.Body.String()}
+	decoder := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
+	if err := decoder.Decode(&a.JSON); err != nil && w.Body.Len() > 0 && !strings.HasPrefix(c.path, "/metrics") {
+		s.Errorf("%s %s answers no JSON: %q", c.method, c.path, a.Raw)
+	}
+	if err := theContract.checkAnswer(c.method, c.path, a); err != nil {
+		s.Errorf("%s %s %d %s: %v", c.method, c.path, a.Status, a.Raw, err)
+	}
+	return a
+}
+
+// want fails the test unless the answer is a Matrix error with this status and code.
+func (s *site) want(a answer, status int, code string) {
+	s.Helper()
+	if a.Status != status || a.code() != code {
+		s.Fatalf("answer is %d %s, want %d %s", a.Status, a.Raw, status, code)
+	}
+}
+
+func (s *site) ok(a answer) answer {
+	s.Helper()
+	if a.Status != http.StatusOK {
+		s.Fatalf("answer is %d %s, want 200", a.Status, a.Raw)
+	}
+	return a
+}
+
+// Shorthands of what most tests do.
+
+func (s *site) login(extra string) answer {
+	s.Helper()
+	return s.do(call{method: "POST", path: "/_matrix/client/v3/login", body: loginBody("alice", password, extra)})
+}
+
+// loggedIn is a login that can refresh.
+func (s *site) loggedIn() answer {
+	s.Helper()
+	return s.ok(s.login(`"refresh_token":true`))
+}
+
+func loginBody(user, password, extra string) string {
+	if extra != "" {
+		extra = "," + extra
+	}
+	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` + password + `"` + extra + `}`
+}
+
+func (s *site) draftLogin() answer {
+	s.Helper()
+	return s.ok(s.do(call{method: "POST", path: "/_matrix/client/api/v1/login", body: `{"username":"alice","password":"` + password + `"}`}))
+}
+
+func (s *site) refresh(token string) answer {
+	s.Helper()
+	return s.do(call{method: "POST", path: "/_matrix/client/v3/refresh", body: `{"refresh_token":"` + token + `"}`})
+}
+
+func (s *site) tokenRefresh(token string) answer {
+	s.Helper()
+	return s.do(call{method: "POST", path: "/_matrix/client/api/v1/tokenrefresh", body: `{"refresh_token":"` + token + `"}`})
+}
+
+func (s *site) whoami(token string) answer {
+	s.Helper()
+	return s.do(call{method: "GET", path: "/_matrix/client/v3/account/whoami", token: token})
+}
+
+func (s *site) logout(token string) answer {
+	s.Helper()
+	return s.do(call{method: "POST", path: "/_matrix/client/v3/logout", token: token})
+}

@@ -1,0 +1,22 @@
+package handlers
+
+import "encoding/base32"
+
+// sessionIDBytes makes session ids of 128 random bits: they are looked up by the token's own word, and nobody
+// may guess another's.
+const sessionIDBytes = 16
+
+// sessionID spells random bytes so that an operator can type them after a command: nothing that looks like a flag.
+func sessionID(random []byte) string {
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
+}
+
+// deviceID spells random bytes as capital letters. The slight bias of the modulus does no harm: a device id
+// is a name, not a secret.
+func deviceID(random []byte) string {
+	letters := make([]byte, len(random))
+	for i, b := range random {
+		letters[i] = 'A' + b%26
+	}
+	return string(letters)
+}

@@ -1,0 +1,145 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"postern/db"
+	"postern/gen"
+	"postern/tokens"
+)
+
+// What these operations read: a body, and nothing beside it. See logout.go.
+var (
+	_ = struct{ Body *gen.RefreshJSONRequestBody }(gen.RefreshRequestObject{})
+	_ = struct {
+		Body *gen.TokenRefreshJSONRequestBody
+	}(gen.TokenRefreshRequestObject{})
+)
+
+// The paths that a `path` caveat of a refresh token is held against, as the contract has them.
+const (
+	refreshPath      = "/_matrix/client/v3/refresh"
+	tokenRefreshPath = "/_matrix/client/api/v1/tokenrefresh"
+)
+
+// Refresh implements POST /refresh of today's door: the old refresh token stays good until its successor is
+// used, so a lost answer or a second tab gets the same pair. Client-Server API v1.19, "Refreshing access tokens".
+func (s *Server) Refresh(ctx context.Context, request gen.RefreshRequestObject) (gen.RefreshResponseObject, error) {
+	pair, err := s.exchange(ctx, exchange{token: request.Body.RefreshToken, path: refreshPath})
+	if err != nil {
+		return nil, err
+	}
+	return gen.Refresh200JSONResponse{
+		AccessToken: pair.access, RefreshToken: &pair.refresh, ExpiresInMs: pair.expiresIn(callerOf(ctx).now),
+	}, nil
+}
+
+// TokenRefresh implements POST /tokenrefresh of the draft's door: a refresh token is good once, and whatever
+// goes wrong with it is 403.
+func (s *Server) TokenRefresh(ctx context.Context, request gen.TokenRefreshRequestObject) (gen.TokenRefreshResponseObject, error) {
+	if request.Body == nil {
+		return nil, missingToken("Missing refresh token.")
+	}
+	pair, err := s.exchange(ctx, exchange{token: request.Body.RefreshToken, path: tokenRefreshPath, singleUse: true})
+	if err != nil {
+		return nil, draftRefusal(err)
+	}
+	answer := gen.TokenRefresh200JSONResponse{AccessToken: &pair.access}
+	if pair.renewable {
+		answer.RefreshToken = &pair.refresh
+	}
+	return answer, nil
+}
+
+// draftRefusal turns today's 401 into the draft's 403; it knows neither M_UNKNOWN_TOKEN nor soft logout.
+func draftRefusal(err error) error {
+	if e := asError(err); e.Status == http.StatusUnauthorized {
+		return forbidden("The refresh token is not good, or no longer.").because(err)
+	}
+	return err
+}
+
+// exchange is a refresh token that is presented, whichever door it came through.
+type exchange struct {
+	token     string
+	path      string
+	singleUse bool
+}
+
+// exchange trades a refresh token for the pair in force. The door decides which rule applies; the database
+// decides who was first.
+func (s *Server) exchange(ctx context.Context, x exchange) (pair, error) {
+	p, err := s.tryExchange(ctx, x)
+	s.metrics.refresh(err)
+	return p, err
+}
+
+func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
+	who := callerOf(ctx)
+	if err := s.refreshes.takeAddress(who.addr, who.now); err != nil {
+		return pair{}, err
+	}
+	token, session, err := s.authentic(ctx, x.token)
+	if err != nil {
+		return pair{}, err
+	}
+	if err := s.refreshes.takeAccount(session.Localpart, who.now); err != nil {
+		return pair{}, err
+	}
+	_, err = token.Check(tokens.Refresh, s.caveats, tokens.Request{
+		Now: who.now, Method: http.MethodPost, Path: x.path, Addr: who.addr, DeviceID: session.DeviceID,
+	})
+	if err != nil {
+		return pair{}, refreshRefusal(err)
+	}
+	return s.advance(ctx, token, x.singleUse)
+}
+
+// refreshRefusal is always 401: /refresh declares no 403, and to the client the token is simply not good.
+func refreshRefusal(err error) *Error {
+	return unknownToken("The refresh token is not good.", errors.Is(err, tokens.ErrExpired)).because(err)
+}
+
+// advance claims the next generation, or learns that somebody did, and computes the pair from the row.
+func (s *Server) advance(ctx context.Context, token *tokens.Authentic, singleUse bool) (pair, error) {
+	who := callerOf(ctx)
+	ring, err := s.keys.at(ctx, s.db.Epoch())
+	if err != nil {
+		return pair{}, err
+	}
+	key, ok := ring.Newest()
+	if !ok {
+		return pair{}, errNoKey
+	}
+	session, err := s.db.AdvanceGeneration(ctx, db.Refresh{
+		Session: token.Session(), Generation: token.Generation(), At: who.now, KeyID: key.ID,
+		AccessTTL: s.accessTTL, Leeway: s.leeway, SingleUse: singleUse, Seen: who.seen(),
+	})
+	if err != nil {
+		return pair{}, s.spent(session, err)
+	}
+	p, err := s.mint(ring, session, token.Appended(s.refreshClaims(session)))
+	if errors.Is(err, errKeyGone) {
+		return pair{}, unknownToken("The root key of this session is retired. Log in again.", true).because(err)
+	}
+	return p, err
+}
+
+// spent maps the machine's refusals. The device lives on in all of them but one.
+func (s *Server) spent(session db.Session, err error) error {
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return unknownToken("The session has ended.", false).because(err)
+	case errors.Is(err, db.ErrReplay):
+		// RFC 9700, section 4.14.2: whoever is second may be the thief or the victim; both must log in again.
+		s.log.Warn("refresh token replayed; the session is logged out softly",
+			"user_id", s.userID(session), "device_id", session.DeviceID, "session", session.ID)
+		return unknownToken("The refresh token was used before.", true).because(err)
+	case errors.Is(err, db.ErrSpent), errors.Is(err, db.ErrSoft), errors.Is(err, db.ErrEnded):
+		return unknownToken("The refresh token is no longer good.", true).because(err)
+	default:
+		return err
+	}
+}

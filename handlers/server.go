@@ -1,0 +1,159 @@
+// Package handlers answers Postern's HTTP requests: it implements the interface that is generated from the
+// contract, api/login.yaml, and nothing that the contract does not declare.
+//
+// # A request's way
+//
+// Every request passes, in this order: the r0 alias, the headers for browsers, recovery from panics, the
+// router, the counter of its operation, the generated wrapper (which reads the body through [binder] and
+// holds it against the contract), the access token (denied by default, see auth.go), and one method of
+// [Server], which makes at most one transaction. A failure at any point is returned, and becomes an answer in
+// one place, errors.go.
+//
+// # Two doors
+//
+// The 2015 draft's operations and today's share accounts, sessions, tokens and rate limits. A session begun at
+// one door may be refreshed at the other; the door decides the rule for a refresh token that comes twice.
+//
+// # Laws
+//
+//   - Nobody is logged out by accident: no failure of ours is ever answered 401.
+//   - A wrong password and an unknown account get the same answer after the same work.
+//   - No token, password or hash is logged.
+//   - Time and randomness come from [Config].
+//
+// What it does not do: TLS (put a proxy in front and name it in TrustedProxies), accounts that sign in
+// elsewhere, and anything of Matrix beyond authentication.
+//
+//	server, err := handlers.New(handlers.Config{DB: d, ServerName: "example.org", Master: master, …})
+//	http.ListenAndServe("127.0.0.1:8008", server.Handler())
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"postern/db"
+	"postern/gen"
+	"postern/tokens"
+)
+
+// An operation that the contract adds, renames or removes is a compile error here or in its file.
+var _ gen.StrictServerInterface = (*Server)(nil)
+
+// Config is all that a server needs from outside.
+type Config struct {
+	DB         *db.DB
+	ServerName string           // the part of user ids after the colon
+	Master     tokens.MasterKey // unwraps the root keys
+	Metrics    *Metrics
+	Log        *slog.Logger
+	Now        func() time.Time
+	Random     io.Reader
+
+	AccessTTL       time.Duration // life of an access token when the client can refresh
+	AccessTTLLegacy time.Duration // … when it cannot; 0: until logout
+	SessionTTL      time.Duration // absolute life of a session; 0: no end
+	RefreshLeeway   time.Duration // how long a spent refresh token still gets the same pair; 0: not at all
+
+	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+}
+
+// Server implements the contract.
+type Server struct {
+	db         *db.DB
+	keys       *keyring
+	caveats    tokens.Table
+	serverName string
+	log        *slog.Logger
+	now        func() time.Time
+	random     io.Reader
+	hasher     *hasher
+	metrics    *Metrics
+
+	accessTTL, accessTTLLegacy, sessionTTL, leeway time.Duration
+
+	logins, refreshes limits
+	echo              *echo.Echo
+}
+
+// New makes a server and reads the root keys, so that a wrong master key is found out at the start.
+func New(ctx context.Context, c Config) (*Server, error) {
+	contract, err := readContract()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		db: c.DB, keys: &keyring{db: c.DB, master: c.Master}, caveats: tokens.Caveats(),
+		serverName: c.ServerName, log: c.Log, now: c.Now, random: c.Random,
+		hasher: newHasher(c.Metrics.hashQueue), metrics: c.Metrics,
+		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
+		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit),
+	}
+	if _, err := s.keys.at(ctx, c.DB.Epoch()); err != nil {
+		return nil, err
+	}
+	s.echo = s.routes(contract, c.TrustedProxies)
+	return s, nil
+}
+
+// Handler gives the server as a net/http handler.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Close stops what the server keeps running. The database stays open: it is not the server's.
+func (s *Server) Close() { s.hasher.close() }
+
+func (s *Server) routes(contract *contract, proxies []netip.Prefix) *echo.Echo {
+	e := echo.New()
+	e.Binder = binder{contract}
+	e.HTTPErrorHandler = s.handleError
+	e.IPExtractor = addressOf(proxies)
+	e.Pre(alias, headers, s.recovers)
+	e.Use(s.metrics.observe(contract))
+	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
+	e.GET("/health", s.health)
+	e.GET("/metrics", s.metrics.serve())
+	return e
+}
+
+// health answers 200 while the database can be read and written. It is for the operator, not for Matrix, so
+// it is not in the contract.
+func (s *Server) health(c echo.Context) error {
+	if err := s.db.Ping(c.Request().Context()); err != nil {
+		return unavailable(err)
+	}
+	return c.JSONBlob(http.StatusOK, []byte(`{"status":"ok"}`))
+}
+
+// addressOf finds the client's address. X-Forwarded-For is read from the right, past the proxies that are
+// trusted and no further: what stands left of them anybody could have written.
+func addressOf(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		p = p.Masked()
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{
+			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
+// panicked makes an error of a panic's value.
+func panicked(cause any) error {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(cause) // net/http's own way to drop a connection
+	}
+	return fmt.Errorf("panic: %v", cause)
+}

@@ -1,0 +1,287 @@
+package handlers
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/db"
+	"postern/tokens"
+)
+
+func TestWhoami(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.ok(s.login(`"device_id":"PHONE"`))
+	a := s.ok(s.whoami(login.text("access_token")))
+	if want := `{"device_id":"PHONE","is_guest":false,"user_id":"@alice:example.org"}`; strings.TrimSpace(a.Raw) != want {
+		t.Errorf("whoami is %s, want %s", a.Raw, want)
+	}
+	inQuery := call{method: "GET", path: "/_matrix/client/v3/account/whoami?access_token=" + login.text("access_token")}
+	s.ok(s.do(inQuery))
+	s.ok(s.do(call{method: "GET", path: "/_matrix/client/r0/account/whoami", header: map[string]string{"Authorization": "bearer " + login.text("access_token")}}))
+	s.want(s.whoami(""), 401, "M_MISSING_TOKEN")
+	for _, bad := range []string{"x", "....", login.text("access_token") + "A", login.text("access_token")[1:]} {
+		if a := s.whoami(bad); a.code() != "M_UNKNOWN_TOKEN" || a.soft() {
+			t.Errorf("%q answers %s", bad, a.Raw)
+		}
+	}
+}
+
+// TestExpiry: an access token that expired is a soft logout while the session lives, and may still log out.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.loggedIn()
+	s.clock.step(5 * time.Minute)
+	expired := s.whoami(login.text("access_token"))
+	s.want(expired, 401, "M_UNKNOWN_TOKEN")
+	if !expired.soft() {
+		t.Errorf("an expired token answers %s", expired.Raw)
+	}
+	s.ok(s.logout(login.text("access_token")))
+	gone := s.whoami(login.text("access_token"))
+	s.want(gone, 401, "M_UNKNOWN_TOKEN")
+	if _, there := gone.JSON["soft_logout"]; there {
+		t.Errorf("after logout the answer is %s", gone.Raw)
+	}
+	s.want(s.refresh(login.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+}
+
+// TestExpiredByHolder: a holder's own bound is meant for logout too.
+func TestExpiredByHolder(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, extra := range []string{"", `"refresh_token":true`} {
+		login := s.ok(s.login(extra))
+		short, err := tokens.Restrict(login.text("access_token"),
+			tokens.Caveat{Key: "time", Operator: "<", Value: milliseconds(s.clock.now().Add(time.Second))})
+		s.must(err)
+		s.ok(s.whoami(short))
+		s.clock.step(time.Second)
+		s.want(s.logout(short), 401, "M_UNKNOWN_TOKEN")
+		s.ok(s.whoami(login.text("access_token")))
+	}
+}
+
+func TestLegacyTTL(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.AccessTTLLegacy = time.Hour })
+	login := s.ok(s.login(""))
+	if login.JSON["expires_in_ms"] != float64(3_600_000) {
+		t.Errorf("login answers %s", login.Raw)
+	}
+	s.clock.step(time.Hour)
+	if a := s.whoami(login.text("access_token")); !a.soft() {
+		t.Errorf("after its life the token answers %s", a.Raw)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	phone, laptop := s.loggedIn(), s.loggedIn()
+	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")}))
+	s.ok(s.logout(phone.text("access_token")))
+	s.want(s.logout(phone.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(laptop.text("access_token")))
+	tablet := s.loggedIn()
+	all := call{method: "POST", path: "/_matrix/client/v3/logout/all", token: laptop.text("access_token"), body: "not even JSON"}
+	if a := s.ok(s.do(all)); strings.TrimSpace(a.Raw) != "{}" {
+		t.Errorf("logout/all answers %s", a.Raw)
+	}
+	s.want(s.whoami(tablet.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.do(all), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(bob.text("access_token")))
+	s.want(s.do(call{method: "POST", path: "/_matrix/client/v3/logout"}), 401, "M_MISSING_TOKEN")
+}
+
+// TestRestricted: a token that a holder narrowed is good for just the requests that its caveats allow.
+func TestRestricted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")} })
+	login := s.ok(s.login(`"device_id":"PHONE"`))
+	tests := []struct {
+		caveat string
+		status int
+	}{
+		{"method in GET,HEAD", 200},
+		{"method in POST", 403},
+		{"path under /_matrix/client/v3/account", 200},
+		{"path under /_matrix/client/v3/account/whoami", 200},
+		{"path under /_matrix/client/v3/acc", 403},
+		{"path under /_matrix/client/v3/sync", 403},
+		{"addr in 192.0.2.0/24,2001:db8::/32", 200},
+		{"addr in 198.51.100.0/24", 403},
+		{"device_id = PHONE", 200},
+		{"device_id = LAPTOP", 401},
+		{"type = access", 200},
+		{"type = refresh", 401},
+		{"user_id = @alice:example.org", 200},
+		{"user_id = @bob:example.org", 401},
+		{"colour = blue", 401},
+		{"method is GET", 403},
+	}
+	for _, test := range tests {
+		caveat, err := tokens.ParseCaveat(test.caveat)
+		s.must(err)
+		narrow, err := tokens.Restrict(login.text("access_token"), caveat)
+		s.must(err)
+		if a := s.whoami(narrow); a.Status != test.status {
+			t.Errorf("%s: whoami answers %d %s, want %d", test.caveat, a.Status, a.Raw, test.status)
+		}
+		if test.status == 403 {
+			continue
+		}
+	}
+	for _, path := range []string{"/_matrix/client/v3/logout", "/_matrix/client/v3/logout/all"} {
+		caveat := tokens.Caveat{Key: "method", Operator: "in", Value: "GET"}
+		narrow, err := tokens.Restrict(login.text("access_token"), caveat)
+		s.must(err)
+		s.want(s.do(call{method: "POST", path: path, token: narrow}), 403, "M_FORBIDDEN")
+	}
+	s.ok(s.whoami(login.text("access_token")))
+}
+
+// TestForwardedFor: an address is believed only from a trusted proxy, and only the one that it saw itself.
+func TestForwardedFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
+	login := s.ok(s.login(""))
+	narrow, err := tokens.Restrict(login.text("access_token"), tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.7"})
+	s.must(err)
+	tests := []struct {
+		from, forwarded string
+		status          int
+	}{
+		{"10.1.1.1:1", "203.0.113.7", 200},
+		{"10.1.1.1:1", "203.0.113.7, 10.2.2.2", 200},
+		{"10.1.1.1:1", "203.0.113.7, 198.51.100.9", 403}, // the client wrote the first itself
+		{"198.51.100.9:1", "203.0.113.7", 403},
+		{"203.0.113.7:1", "", 200},
+		{"10.1.1.1:1", "rubbish", 403},
+	}
+	for _, test := range tests {
+		a := s.do(call{method: "GET", path: "/_matrix/client/v3/account/whoami", token: narrow, from: test.from,
+			header: map[string]string{"X-Forwarded-For": test.forwarded}})
+		if a.Status != test.status {
+			t.Errorf("from %s for %q: %d, want %d", test.from, test.forwarded, a.Status, test.status)
+		}
+	}
+}
+
+func TestUnrecognized(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, c := range []call{
+		{method: "GET", path: "/"},
+		{method: "GET", path: "/_matrix/client/v3/sync"},
+		{method: "POST", path: "/_matrix/client/v3/login/"},
+		{method: "GET", path: "/_matrix/client/v3/account%2Fwhoami"},
+	} {
+		s.want(s.do(c), http.StatusNotFound, "M_UNRECOGNIZED")
+	}
+	for _, c := range []call{
+		{method: "PUT", path: "/_matrix/client/v3/login"},
+		{method: "GET", path: "/_matrix/client/v3/logout"},
+		{method: "GET", path: "/_matrix/client/api/v1/tokenrefresh"},
+	} {
+		s.want(s.do(c), http.StatusMethodNotAllowed, "M_UNRECOGNIZED")
+	}
+}
+
+// TestBrowsers: every answer lets web clients in, errors and unknown paths too, and no cache keeps it.
+func TestBrowsers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, c := range []call{
+		{method: "OPTIONS", path: loginPath},
+		{method: "OPTIONS", path: "/nowhere"},
+		{method: "GET", path: loginPath},
+		{method: "POST", path: loginPath, body: "x"},
+		{method: "GET", path: "/nowhere"},
+		{method: "PUT", path: loginPath},
+	} {
+		a := s.do(c)
+		if c.method == "OPTIONS" && (a.Status >= 300 || a.Raw != "") {
+			t.Errorf("preflight of %s answers %d %q", c.path, a.Status, a.Raw)
+		}
+		for name, want := range map[string]string{
+			"Access-Control-Allow-Origin":  "*",
+			"Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
+			"Access-Control-Allow-Headers": "X-Requested-With, Content-Type, Authorization",
+			"Cache-Control":                "no-store",
+		} {
+			if got := a.Header.Get(name); got != want {
+				t.Errorf("%s %s: %s is %q", c.method, c.path, name, got)
+			}
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ok(s.do(call{method: "GET", path: "/_matrix/client/versions", token: "stale"}))
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.loggedIn()
+	s.ok(s.refresh(login.text("refresh_token")))
+	s.want(s.whoami("x"), 401, "M_UNKNOWN_TOKEN")
+	a := s.do(call{method: "GET", path: "/metrics"})
+	for _, want := range []string{
+		`postern_requests_total{code="200",operation="login"} 1`,
+		`postern_requests_total{code="401",operation="getTokenOwner"} 1`,
+		`postern_logins_total{result="ok"} 1`,
+		`postern_refreshes_total{result="ok"} 1`,
+		`postern_replays_total 0`,
+		`postern_hash_queue 0`,
+	} {
+		if !strings.Contains(a.Raw, want) {
+			t.Errorf("metrics lack %s in %s", want, a.Raw)
+		}
+	}
+}
+
+// TestKeys: a rotated key is used at once, a retired one opens nothing at once, whoever changed it.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	old := s.loggedIn()
+	s.addRootKey(2)
+	s.ok(s.whoami(old.text("access_token")))
+	pair := s.ok(s.refresh(old.text("refresh_token")))
+	token, err := tokens.Decode(pair.text("access_token"))
+	s.must(err)
+	if token.KeyID() != 2 {
+		t.Errorf("after rotation key %d mints", token.KeyID())
+	}
+	unmoved := s.loggedIn()
+	s.addRootKey(3)
+	s.must(s.db.RetireRootKey(t.Context(), 2, s.clock.now()))
+	s.want(s.whoami(unmoved.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.refresh(unmoved.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	// The answer of a generation whose key is gone was lost: nobody can hold that pair, so it is minted anew.
+	again := s.ok(s.refresh(old.text("refresh_token")))
+	s.want(s.whoami(pair.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(again.text("access_token")))
+}
+
+// TestAccountChangesMeanwhile: what was verified must still be so when the session begins.
+func TestAccountChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	account, err := s.db.User(t.Context(), "alice")
+	s.must(err)
+	_, err = s.db.Deactivate(t.Context(), "alice", s.clock.now())
+	s.must(err)
+	_, err = s.db.StartSession(t.Context(), db.Login{ID: "x", Localpart: "alice", PasswordHash: account.PasswordHash, DeviceID: "X", At: s.clock.now(), KeyID: 1})
+	if err == nil {
+		t.Error("a session began on a deactivated account")
+	}
+}
