@@ -1,0 +1,60 @@
+# One verb per habit. `make` shows them.
+
+# Pinned by version: a linter that changes by itself would fail a build that did not.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## run the server with the account alice, and print commands to paste
+	go run . serve --dev
+
+build: ## build the binary ./postern
+	go build -o postern .
+
+test: ## all tests that need only Go
+	go test -race -shuffle=on ./...
+
+generate: ## make gen/ from api/login.yaml
+	go generate ./...
+
+generate-check: ## fail when gen/ does not fit api/login.yaml
+	@before=$$(cat gen/gen.go | cksum); kept=$$(mktemp); cp gen/gen.go $$kept; \
+	go generate ./... && after=$$(cat gen/gen.go | cksum); \
+	if [ "$$before" = "$$after" ]; then rm $$kept; echo "gen/ fits the contract"; \
+	else cp $$kept gen/gen.go; rm $$kept; echo "gen/ is stale: run make generate and commit it"; exit 1; fi
+
+fuzz: ## every fuzz target for FUZZTIME (default 30s)
+	@go list ./... | while read -r package; do \
+	  go test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
+	    echo "fuzz $$package $$target $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
+	  done || exit 1; \
+	done
+
+lint: ## gofmt, vet, staticcheck, and govulncheck where its data can be reached
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@out=$$(go run $(GOVULNCHECK) ./... 2>&1) && echo "$$out" || { status=$$?; \
+	  if [ $$status -eq 3 ]; then echo "$$out"; exit 1; fi; \
+	  echo "NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | tail -n 1)"; }
+
+check: lint generate-check ## lint, generate-check, and a short fuzz: what CI runs beside the tests
+	$(MAKE) fuzz FUZZTIME=20s
+
+clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
+	test/clients/run
+
+bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
+	go run ./test/bench
+
+release: ## a static, trimmed, reproducible binary in dist/
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
+
+.PHONY: help run build test generate generate-check fuzz lint check clients bench release

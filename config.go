@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"postern/handlers"
+)
+
+// cli is the command line. Flags come first, then POSTERN_… of the environment, then the default here.
+type cli struct {
+	common
+
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	User    userCmds   `cmd:"" help:"Accounts: add, list, passwd, deactivate, reactivate."`
+	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
+	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`
+	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
+
+	Version kong.VersionFlag `help:"Show the version."`
+}
+
+// common are the flags that every command shares.
+type common struct {
+	DB            string `name:"db" default:"postern.db" env:"POSTERN_DB" help:"The database: a path, or a URL."`
+	MasterKeyFile string `env:"POSTERN_MASTER_KEY_FILE" placeholder:"FILE" help:"File of the master key that wraps the root keys; by default beside the database, ending in .key. POSTERN_MASTER_KEY may hold the key itself."`
+	ServerName    string `default:"localhost" env:"POSTERN_SERVER_NAME" help:"The part of user ids after the colon."`
+}
+
+// masterKeyFile is where the master key lies. It does not begin with the database's whole name, so that a
+// backup of `postern.db*` does not take the key along.
+func (c *common) masterKeyFile() string {
+	if c.MasterKeyFile != "" {
+		return c.MasterKeyFile
+	}
+	path := c.path()
+	return strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
+}
+
+// path is the file of the database, without the scheme and the query of a URL.
+func (c *common) path() string {
+	path := c.DB
+	for _, scheme := range []string{"sqlite://", "sqlite:", "file://", "file:"} {
+		if rest, found := strings.CutPrefix(path, scheme); found {
+			path, _, _ = strings.Cut(rest, "?")
+			break
+		}
+	}
+	return path
+}
+
+// serverName is a host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
+// Client-Server API v1.19, Appendices, "Server Name".
+var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+
+func (c *common) problems() []error {
+	if !serverName.MatchString(c.ServerName) {
+		return []error{fmt.Errorf("--server-name %q is not a server name; write it like example.org", c.ServerName)}
+	}
+	return nil
+}
+
+// serveFlags are the flags of `serve` as they were written. They are text, and not yet durations and addresses, so that
+// every problem can be told at once.
+type serveFlags struct {
+	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
+	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
+	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
+	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end."`
+	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
+	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins, and counted apart refreshes, per address and per account; off switches it off."`
+	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
+	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
+	Dev             bool     `env:"POSTERN_DEV" help:"Make the user alice with a random password and print commands to paste."`
+}
+
+// settings are the same flags, understood.
+type settings struct {
+	accessTTL, accessTTLLegacy, sessionTTL, leeway time.Duration
+
+	rate    handlers.Rate
+	proxies []netip.Prefix
+	level   slog.Level
+}
+
+// settings understands the flags, or tells everything that is wrong with them.
+func (f *serveFlags) settings(c *common) (settings, error) {
+	s, problems := settings{}, c.problems()
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	var err error
+	if _, err = net.ResolveTCPAddr("tcp", f.Listen); err != nil {
+		note(fmt.Errorf("--listen %q is not an address and port; write it like 127.0.0.1:8008", f.Listen))
+	}
+	s.accessTTL, err = duration("--access-ttl", f.AccessTTL, time.Millisecond)
+	note(err)
+	s.accessTTLLegacy, err = duration("--access-ttl-legacy", f.AccessTTLLegacy, 0)
+	note(err)
+	s.sessionTTL, err = duration("--session-ttl", f.SessionTTL, 0)
+	note(err)
+	s.leeway, err = duration("--refresh-leeway", f.RefreshLeeway, 0)
+	note(err)
+	if s.rate, err = handlers.ParseRate(f.RateLimit); err != nil {
+		note(fmt.Errorf("--rate-limit %w", err))
+	}
+	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		note(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
+	}
+	for _, text := range f.TrustedProxy {
+		p, err := network(text)
+		note(err)
+		s.proxies = append(s.proxies, p)
+	}
+	return s, errors.Join(problems...)
+}
+
+func duration(flag, text string, least time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least {
+		return 0, fmt.Errorf("%s %q is not a time of at least %s; write it like 90s, 5m or 720h", flag, text, least)
+	}
+	return d, nil
+}
+
+func network(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, fmt.Errorf("--trusted-proxy %q is neither an address nor a network; write it like 10.0.0.0/8", text)
+	}
+	return p, nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"go/build"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is who may know whom. Dependencies point one way: main → handlers → gen, tokens, db.
+var mayImport = map[string]struct {
+	ours      []string // packages of this module
+	forbidden []string // others, by prefix
+}{
+	"postern":           {ours: []string{"postern/handlers", "postern/tokens", "postern/db"}, forbidden: []string{"database/sql", "modernc.org/"}},
+	"postern/handlers":  {ours: []string{"postern/gen", "postern/tokens", "postern/db"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/pressly/", "os"}},
+	"postern/gen":       {},
+	"postern/tokens":    {forbidden: []string{"net/http", "database/sql", "os", "math/rand", "crypto/rand"}},
+	"postern/db":        {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/db/dbtest": {ours: []string{"postern/db"}},
+}
+
+// outside lists the modules beyond the standard library that tokens may use: whoever takes the package along
+// takes these.
+var outside = map[string][]string{"postern/tokens": {"gopkg.in/macaroon.v2"}}
+
+// TestImports reads every file of the module and fails on an import that the drawing above forbids.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, dir := range folders(t) {
+		path := strings.TrimSuffix("postern/"+filepath.ToSlash(dir), "/.")
+		if strings.HasPrefix(path, "postern/test/") {
+			continue // drives the binary from outside
+		}
+		rule, known := mayImport[path]
+		if !known {
+			t.Errorf("%s is a new package: say in imports_test.go what it may import", path)
+			continue
+		}
+		pkg, err := build.ImportDir(dir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range pkg.Imports {
+			switch {
+			case imported == path, strings.HasPrefix(imported, "postern/") && slices.Contains(rule.ours, imported):
+			case strings.HasPrefix(imported, "postern"):
+				t.Errorf("%s must not import %s", path, imported)
+			case slices.ContainsFunc(rule.forbidden, func(p string) bool {
+				return imported == p || strings.HasPrefix(imported, p+"/") || strings.HasSuffix(p, "/") && strings.HasPrefix(imported, p)
+			}):
+				t.Errorf("%s must not import %s", path, imported)
+			case outside[path] != nil && strings.Contains(imported, ".") && !slices.Contains(outside[path], imported):
+				t.Errorf("%s must not import %s: it is to stand on its own", path, imported)
+			}
+		}
+	}
+}
+
+// TestTokensHasNoClock: time is an argument there.
+func TestTokensHasNoClock(t *testing.T) {
+	t.Parallel()
+	for _, file := range sources(t, "tokens") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		if code := text(t, file); strings.Contains(code, "time.Now") || strings.Contains(code, "time.Since") {
+			t.Errorf("%s looks at the clock", file)
+		}
+	}
+}
+
+// TestFileSizes: a file that cannot be taken in at a sitting is split.
+func TestFileSizes(t *testing.T) {
+	t.Parallel()
+	for _, dir := range folders(t) {
+		if dir == "gen" {
+			continue
+		}
+		for _, file := range sources(t, dir) {
+			if n := strings.Count(text(t, file), "\n"); n > 400 {
+				t.Errorf("%s has %d lines", file, n)
+			}
+		}
+	}
+}
+
+// folders lists the folders that hold Go files.
+func folders(t *testing.T) []string {
+	t.Helper()
+	var dirs []string
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && path != "." || entry.Name() == "testdata" || entry.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if dir := filepath.Dir(path); strings.HasSuffix(path, ".go") && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+func sources(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

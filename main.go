@@ -1,0 +1,75 @@
+// Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
+//
+// This package is the wiring: it reads flags and environment (config.go), runs the server (serve.go) and the
+// operator's commands (user.go, session.go, token.go, keys.go). What the server does is in handlers, what a
+// token is in tokens, what is kept in db; gen is made from the contract by `go generate`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config oapi-config.yaml api/login.yaml
+
+// version is set by `make release`.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first signal drains, a second one kills
+	err := run(ctx, world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "postern:", err)
+		os.Exit(1)
+	}
+}
+
+// world is what the program touches outside of files and network, so that a test can be the world.
+type world struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	listening      func(address string) // tells a test where the server is; may be nil
+}
+
+// errHelp ends a run that has only shown help.
+var errHelp = errors.New("help shown")
+
+// run is the whole program.
+func run(ctx context.Context, w world, args []string) (err error) {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("postern"),
+		kong.Description("A small login server for Matrix. Tokens are computed, not stored: a lost answer or a second tab never logs anyone out."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(w.stdout, w.stderr),
+		kong.Exit(func(int) { panic(errHelp) }), // kong ends --help through here
+		kong.Vars{"version": version},
+	)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cause := recover(); cause != nil && cause != errHelp {
+			panic(cause)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return command.Run(w, &c.common)
+}

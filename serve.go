@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/term"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+// drain is how long running requests may take once the server is told to stop.
+const drain = 10 * time.Second
+
+type serveCmd struct {
+	serveFlags
+}
+
+// Help is shown by `postern serve --help`.
+func (*serveCmd) Help() string {
+	return `The first start makes the database, the master key and a root key. SIGTERM or Ctrl-C lets running requests end; a second one kills.
+
+Examples:
+  postern serve --dev
+  postern serve --server-name example.org --db /var/lib/postern/postern.db
+  POSTERN_SERVER_NAME=example.org postern serve --trusted-proxy 127.0.0.1
+
+GET /health is for monitoring, GET /metrics for Prometheus.`
+}
+
+// Run serves until the context ends.
+func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
+	set, err := cmd.settings(c)
+	if err != nil {
+		return fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	log := newLogger(w.stderr, set.level)
+	metrics := handlers.NewMetrics()
+	d, err := db.Open(ctx, db.Config{DSN: c.DB, OnBatch: metrics.Batch})
+	if err != nil {
+		return err
+	}
+	defer closing(d, log)
+	master, err := c.prepareKeys(ctx, w, d)
+	if err != nil {
+		return err
+	}
+	server, err := handlers.New(ctx, handlers.Config{
+		DB: d, ServerName: c.ServerName, Master: master, Metrics: metrics, Log: log, Now: time.Now, Random: rand.Reader,
+		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
+		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies,
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	listener, err := net.Listen("tcp", cmd.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
+	}
+	if err := cmd.greet(ctx, w, c, d, log, listener.Addr().String()); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return serve(ctx, listener, server.Handler(), log)
+}
+
+// greet says where the server is and how to get an account.
+func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, address string) error {
+	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", version)
+	if cmd.Dev {
+		if err := greetDev(ctx, w.stdout, d, "http://"+address); err != nil {
+			return err
+		}
+	} else if users, err := d.Users(ctx); err != nil {
+		return err
+	} else if len(users) == 0 {
+		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.DB)
+	}
+	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
+	if w.listening != nil {
+		w.listening(address)
+	}
+	return nil
+}
+
+// serve answers until the context ends, and then lets running requests end.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: handler,
+		// A stranger may hold a connection no longer than an honest phone on a bad line needs.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10, // a token takes at most 8 KiB of it
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(listener) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping; running requests may end", "within", drain)
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if err := server.Shutdown(deadline); err != nil {
+		log.Warn("requests were cut off", "error", err)
+		return server.Close()
+	}
+	return nil
+}
+
+// closing closes the database; what fails then has no caller left to tell.
+func closing(d *db.DB, log *slog.Logger) {
+	if err := d.Close(); err != nil {
+		log.Error("the database did not close cleanly", "error", err)
+	}
+}
+
+// newLogger writes for a person on a terminal and JSON for a machine.
+func newLogger(to io.Writer, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if file, ok := to.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return slog.New(slog.NewTextHandler(to, options))
+	}
+	return slog.New(slog.NewJSONHandler(to, options))
+}
