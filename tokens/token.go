@@ -125,10 +125,14 @@ func (t *Token) Authenticate(location string, ring *Keyring) (*Authentic, error)
 	if !ok {
 		return nil, ErrUnknownKey
 	}
-	// VerifySignature and never Verify, which calls its checker on caveats before it has
-	// authenticated them.
-	caveats, err := t.macaroon.VerifySignature(key.Secret[:], nil)
-	if err != nil {
+	list := t.macaroon.Caveats()
+	caveats := make([]string, len(list))
+	signature := newChain(&key.Secret, t.macaroon.Id())
+	for i, c := range list { // first-party ones only: see wellFormed
+		caveats[i] = string(c.Id)
+		signature = signature.link(c.Id)
+	}
+	if !signature.equal(t.macaroon.Signature()) {
 		return nil, ErrSignature
 	}
 	return &Authentic{t.identifier, caveats}, nil

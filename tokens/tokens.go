@@ -163,16 +163,15 @@ func Mint(location string, key Key, c Claims) (string, error) {
 		return "", fmt.Errorf("%w: empty location", ErrMalformed)
 	}
 	id := identifier{key.ID, c.Session, c.Generation}
-	// Always V2: in V1, macaroon.v2 drops a caveat that is not UTF-8 and reports success.
-	m, err := macaroon.New(key.Secret[:], id.encode(), location, macaroon.V2)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrMalformed, err) // unreachable: V2 takes any bytes
-	}
-	return extend(m, c.caveats())
+	return write(location, key, id.encode(), c.caveats())
 }
 
-// valid reports what Mint could not write. The user ID's shape is seen to by extend.
+// valid reports what Mint could not write.
 func (c Claims) valid() error {
+	user := Caveat{userIDKey, "=", c.UserID}
+	if back, err := ParseCaveat(user.String()); err != nil || back != user {
+		return fmt.Errorf("%w: %.64q can't be written as a caveat", ErrMalformed, user.String())
+	}
 	switch {
 	case c.Session == "" || len(c.Session) > maxSession:
 		return fmt.Errorf("%w: session id of %d bytes", ErrMalformed, len(c.Session))
