@@ -6,11 +6,15 @@
 //
 // # Schema
 //
-//   - users: one row per account. A deactivated account has no sessions.
+//   - users: one row per account. A deactivated account has no sessions and keeps its name; a locked one has sessions that
+//     wait, and each of them says so too (sessions.locked), so that a check reads one row.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are refreshed.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its id is
 //     never given out again.
 //   - events: what an operator should know of, written in the transaction of what was done about it.
+//   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside while
+//     a registration runs, until a time after which they count for nothing.
+//   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
 //   - settings: few named values.
 //
 // Times are Unix milliseconds, 0 for none; the caller brings the clock.
@@ -30,7 +34,7 @@
 // # What it does not defend against
 //
 //   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read it learns
-//     names, devices, addresses and password hashes, but cannot mint a token.
+//     names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A restored backup is an older truth: sessions that were refreshed since go soft at their next refresh. A file replaced
 //     under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database File").
@@ -46,6 +50,8 @@
 //	d.NoteUse(s, generation, seen)                   // … it is
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
 //	err = d.EndSession(ctx, id)                      // logout
+//	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
+//	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
 package db
 
 import (
@@ -53,18 +59,21 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// What can be wrong, beside what the machine says (ErrSpent, ErrReplay, ErrSoft, ErrEnded, ErrSuperseded).
+// What can be wrong, beside what the machine says (ErrSpent, ErrReplay, ErrSoft, ErrEnded, ErrSuperseded, ErrLocked).
 var (
 	// ErrNotFound says that there is no such thing.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict says that the database is not, or no longer, as the call supposes.
 	ErrConflict = errors.New("conflict")
+	// ErrTokenSpent says that a login token, or a registration token, is good for nothing any more.
+	ErrTokenSpent = errors.New("token is spent")
 	// ErrUnavailable says that the engine failed. The message says how, and what to do next.
 	ErrUnavailable = errors.New("database unavailable")
 )
@@ -81,6 +90,7 @@ type Config struct {
 // DB is an open database. Its methods may be called from any goroutine.
 type DB struct {
 	path        string
+	file        os.FileInfo    // what path was when it was opened
 	closers     []func() error // the last opened is closed first
 	reads       *sql.DB
 	sessionByID *sql.Stmt
@@ -113,6 +123,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	d := &DB{path: path, cache: newCache(c.CacheSize), pending: newPending()}
 	if err := d.open(ctx, path, c); err != nil {
 		return nil, errors.Join(err, d.release())
+	}
+	if d.file, err = os.Stat(path); err != nil {
+		return nil, errors.Join(unavailable(err), d.release())
 	}
 	go d.writer.run()
 	return d, nil
@@ -160,6 +173,7 @@ func (d *DB) wire(ctx context.Context, w, a *sql.Conn, c Config) (err error) {
 		return err
 	}
 	d.closers = append(d.closers, d.fresh.writer.close)
+	d.fresh.header = newHeader(d.path) // the connections have made the index by now
 	t := &tx{conn: w, stmts: make(map[string]*sql.Stmt)}
 	d.closers = append(d.closers, t.close)
 	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}),
@@ -187,6 +201,9 @@ func (d *DB) pin(p *sql.DB) (*sql.Conn, error) {
 
 func (d *DB) release() error {
 	var errs []error
+	if d.fresh != nil && d.fresh.header != nil {
+		d.fresh.header.forget()
+	}
 	for _, release := range slices.Backward(d.closers) {
 		errs = append(errs, release())
 	}
@@ -216,6 +233,9 @@ func (d *DB) Fresh(ctx context.Context) (uint64, error) {
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.fresh.check(ctx); err != nil {
 		return err
+	}
+	if there, err := os.Stat(d.path); err != nil || !os.SameFile(there, d.file) {
+		return fmt.Errorf("%w: the file %s is gone or is another one now: stop, put it back, and start again", ErrUnavailable, d.path)
 	}
 	if _, err := d.Setting(ctx, "ping"); err != nil && !errors.Is(err, ErrNotFound) {
 		return err

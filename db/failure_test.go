@@ -53,7 +53,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 	login(t, d, "one", "A")
 	d.NoteUse(d.session(t, "one"), 1, Seen{At: t0, Addr: "192.0.2.5"})
 	var wg sync.WaitGroup
-	d.fresh.turn <- struct{}{} // the writer takes one op and waits; the others queue
+	release := stall(d)
 	results := make([]error, 20)
 	for i := range results {
 		wg.Go(func() {
@@ -70,10 +70,10 @@ func TestPoisonFailsAlone(t *testing.T) {
 			results[i] = d.SetSetting(bg, fmt.Sprint("name", i), "value")
 		})
 	}
-	for len(d.writer.ops) < len(results)-1 {
+	for len(d.writer.ops) < len(results) {
 		time.Sleep(time.Millisecond)
 	}
-	<-d.fresh.turn
+	release()
 	wg.Wait()
 	for i, err := range results {
 		if i == 7 {
@@ -159,28 +159,40 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// stall keeps the writer busy, so that what comes queues up behind, until release is called.
+func stall(d *DB) (release func()) {
+	entered, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		_, _ = write(bg, d.writer, "", func(*tx) (int, error) {
+			close(entered)
+			<-leave
+			return 0, nil
+		})
+	}()
+	<-entered
+	return func() { close(leave); <-left }
+}
+
 // An op whose caller has left before it began does not happen.
 func TestAbandoned(t *testing.T) {
 	d := fresh(t)
 	ctx, cancel := context.WithCancel(bg)
-	d.fresh.turn <- struct{}{}
-	first := make(chan error, 1)
-	go func() { first <- d.SetSetting(bg, "first", "") }()
-	second := make(chan error, 1)
-	go func() { second <- d.SetSetting(ctx, "second", "") }()
-	time.Sleep(5 * time.Millisecond) // so that it is queued, most likely; if not it is refused at the door
+	release := stall(d)
+	left := make(chan error, 1)
+	go func() { left <- d.SetSetting(ctx, "any", "") }()
+	for len(d.writer.ops) == 0 {
+		time.Sleep(time.Millisecond)
+	}
 	cancel()
-	if err := <-second; !errors.Is(err, context.Canceled) {
+	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	<-d.fresh.turn
-	if err := <-first; err != nil {
+	release()
+	if err := d.SetSetting(bg, "other", ""); err != nil {
 		t.Error(err)
 	}
-	if err := d.SetSetting(bg, "third", ""); err != nil {
-		t.Error(err)
-	}
-	if _, err := d.Setting(bg, "second"); !errors.Is(err, ErrNotFound) {
+	if _, err := d.Setting(bg, "any"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("it happened: %v", err)
 	}
 }

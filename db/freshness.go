@@ -29,6 +29,8 @@ import (
 //  4. Nothing old comes back into the emptied cache: loads under way are spoiled (see cache), and our own transactions
 //     store rows only between their commit and confirm, while they hold `turn`, without which nobody empties it.
 //
+// Most checks do not even ask: see header, which can tell that nothing was committed since the last answer.
+//
 // A check waits for the writer only between the moment when a commit of our own becomes visible and confirm, some
 // microseconds later; never for the disk. (Once per restart of the log the asker's answer changes without a commit, in
 // the midst of a batch. Such a check waits for the batch.)
@@ -37,6 +39,7 @@ type freshness struct {
 	writer *version      // the write connection; asked by who holds turn
 	turn   chan struct{} // full while somebody uses the write connection
 	flush  func()        // empties the cache and raises the epoch
+	header *header       // saves asking while nobody commits
 
 	seen uint32 // the writer's last answer; guarded by turn
 
@@ -57,6 +60,9 @@ type round struct {
 
 // check returns nil once the cache counts every commit that happened before the call.
 func (f *freshness) check(ctx context.Context) error {
+	if f.header.unchanged() {
+		return nil
+	}
 	f.joining.Lock()
 	if r := f.next; r != nil {
 		if r.done == nil {
@@ -78,7 +84,10 @@ func (f *freshness) check(ctx context.Context) error {
 	f.joining.Lock()
 	f.next = nil // from here on nobody may join: what this ask finds could be older than their request
 	f.joining.Unlock()
-	r.err = f.ask()
+	seen := f.header.look()
+	if r.err = f.ask(); r.err == nil {
+		f.header.confirm(seen)
+	}
 	f.asking.Unlock()
 	if r.done != nil {
 		close(r.done)
@@ -127,6 +136,7 @@ func (f *freshness) covers(v uint32) bool { return int32(f.covered.Load()-v) >= 
 
 // confirm is called by who holds turn, with no transaction open and every commit of our own in the cache.
 func (f *freshness) confirm() error {
+	seen := f.header.look()
 	a, err := f.asker.read() // before the writer's: see 1. above
 	if err != nil {
 		return err
@@ -140,6 +150,7 @@ func (f *freshness) confirm() error {
 		f.seen = w
 	}
 	f.publish(a)
+	f.header.confirm(seen)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // What another process did must show in the very next answer: here thousands of times, between writes of our own and
 // checks by others, so that every order of ours, theirs and the asking comes up.
 func TestForeignWritesAreSeen(t *testing.T) {
-	rounds := 3_000
+	rounds := 1_000
 	if testing.Short() {
 		rounds = 300
 	}
@@ -242,7 +242,8 @@ func TestEpoch(t *testing.T) {
 func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
 	d := fresh(t)
 	login(t, d, "one", "A")
-	d.fresh.asking.Lock() // an ask that takes its time
+	d.fresh.header.forget() // or there would be nothing to ask
+	d.fresh.asking.Lock()   // an ask that takes its time
 	first := make(chan error, 1)
 	go func() { first <- d.fresh.check(bg) }()
 	for d.roundWaiting() == nil {
@@ -256,6 +257,36 @@ func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
 	d.fresh.asking.Unlock()
 	if err := <-first; err != nil {
 		t.Error(err)
+	}
+}
+
+// While nobody commits nobody asks; a commit of anybody's is asked about.
+func TestHeader(t *testing.T) {
+	d := fresh(t)
+	login(t, d, "one", "A")
+	if err := d.fresh.check(bg); err != nil {
+		t.Fatal(err)
+	}
+	if d.fresh.header.look() == ([12]uint32{}) {
+		t.Skip("this system has no view of the index")
+	}
+	if !d.fresh.header.unchanged() {
+		t.Error("nobody has committed, and it asks")
+	}
+	shell, err := rawOpen(t, d).Conn(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shell.Close()
+	mustExec(t, shell, `INSERT INTO settings (name, value) VALUES ('any', 'x')`)
+	if d.fresh.header.unchanged() {
+		t.Error("a shell has committed, and it does not ask")
+	}
+	if err := d.fresh.check(bg); err != nil || !d.fresh.header.unchanged() {
+		t.Errorf("asked once it asks again: %v", err)
+	}
+	if err := d.SetSetting(bg, "any", "ours"); err != nil || !d.fresh.header.unchanged() {
+		t.Errorf("a commit of our own is known, and it asks: %v", err)
 	}
 }
 

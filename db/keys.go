@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -36,24 +37,67 @@ func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
 	})
 }
 
-// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead, also in sessions
-// that go on: their next refresh token must be of another key, see SessionsOnKey.
-func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time) error {
+var (
+	// ErrKeyGone says that the root key that was to mint is retired: read the keys again and repeat the call.
+	ErrKeyGone = errors.New("root key is retired")
+	// ErrKeyInUse says that a root key cannot be retired without somebody noticing.
+	ErrKeyInUse = errors.New("root key is in use")
+)
+
+// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead. ErrKeyInUse if it is
+// the newest, or if sessions depend on it (see SessionsOnKey) and it is not forced; the look and the deed are one transaction.
+func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
 	if ms(when) == 0 {
 		return errNoTime
 	}
+	const newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
 	const q = `UPDATE root_keys SET wrapped = NULL, retired = CASE WHEN retired = 0 THEN $2 ELSE retired END
 		WHERE id = $1 RETURNING id`
 	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		another, err := t.get(newer, []any{new(int64)}, id)
+		if err != nil {
+			return false, err
+		}
+		var use KeyUse
+		if _, err := t.get(keyUse, []any{&use.Sessions, &use.Lasting}, keyUseArgs(id, when)...); err != nil {
+			return false, err
+		}
+		known, err := t.get(`SELECT id FROM root_keys WHERE id = $1`, []any{new(int64)}, id)
+		switch {
+		case err != nil, !known:
+			return false, err
+		case !force && (!another || use.Sessions > 0):
+			return false, ErrKeyInUse
+		}
 		t.rekeyed = true
 		return t.get(q, []any{new(int64)}, id, ms(when))
 	})
 }
 
-// SessionsOnKey counts the live sessions whose tokens are of a key: who would be logged out if it was retired now.
-func (d *DB) SessionsOnKey(ctx context.Context, id int64) (int, error) {
-	const q = `SELECT COUNT(*) FROM sessions WHERE key_id = $1 AND state = 'live'`
-	return one(ctx, d, q, func(scan func(...any) error) (n int, err error) { return n, scan(&n) }, id)
+// KeyUse is who would have to log in again if a root key was retired now.
+type KeyUse struct {
+	Sessions int // live sessions that hold a good token of it
+	Lasting  int // those among them that cannot refresh, and so never move to another key by themselves
+}
+
+// recentUse is how long after a generation was first used its predecessor may still be asked for: longer than any leeway
+// that makes sense.
+const recentUse = time.Hour
+
+// The predecessor's key counts too: while the answer with the new pair may be lost, the old refresh token is all that a
+// client has.
+const keyUse = `SELECT COUNT(*), COUNT(CASE WHEN NOT refreshable THEN 1 END) FROM sessions
+	WHERE state = 'live' AND (expires = 0 OR expires > $2) AND (key_id = $1 OR (prev_key_id = $1 AND (used = 0 OR used > $3)))`
+
+func keyUseArgs(id int64, now time.Time) []any { return []any{id, ms(now), ms(now.Add(-recentUse))} }
+
+// SessionsOnKey counts the sessions that depend on a key.
+func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (KeyUse, error) {
+	scan := func(scan func(...any) error) (use KeyUse, err error) {
+		err = scan(&use.Sessions, &use.Lasting)
+		return use, err
+	}
+	return one(ctx, d, keyUse, scan, keyUseArgs(id, now)...)
 }
 
 // keyGone says whether a key was retired. A key that was never stored here is the caller's own affair.

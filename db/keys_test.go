@@ -25,15 +25,18 @@ func TestRootKeys(t *testing.T) {
 		t.Errorf("RootKeys: %v, %v", got, err)
 	}
 	login(t, d, "one", "A")
-	if n, err := d.SessionsOnKey(bg, 1); n != 1 || err != nil {
-		t.Errorf("SessionsOnKey: %d, %v", n, err)
+	if use, err := d.SessionsOnKey(bg, 1, t0); use.Sessions != 1 || err != nil {
+		t.Errorf("SessionsOnKey: %+v, %v", use, err)
+	}
+	if err := d.RetireRootKey(bg, 1, t0, false); !errors.Is(err, ErrKeyInUse) {
+		t.Errorf("the only key: %v", err)
 	}
 
 	epoch = d.Epoch()
-	if err := d.RetireRootKey(bg, 1, t0.Add(time.Hour)); err != nil {
+	if err := d.RetireRootKey(bg, 1, t0.Add(time.Hour), true); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.RetireRootKey(bg, 1, t0.Add(2*time.Hour)); err != nil {
+	if err := d.RetireRootKey(bg, 1, t0.Add(2*time.Hour), true); err != nil {
 		t.Errorf("again: %v", err)
 	}
 	if d.Epoch() == epoch {
@@ -46,10 +49,10 @@ func TestRootKeys(t *testing.T) {
 	if err := d.AddRootKey(bg, key); !errors.Is(err, ErrConflict) {
 		t.Errorf("the id of a retired key: %v", err)
 	}
-	if err := d.RetireRootKey(bg, 2, t0); !errors.Is(err, ErrNotFound) {
+	if err := d.RetireRootKey(bg, 2, t0, true); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no such key: %v", err)
 	}
-	if err := d.RetireRootKey(bg, 1, time.Time{}); !errors.Is(err, errNoTime) {
+	if err := d.RetireRootKey(bg, 1, time.Time{}, true); !errors.Is(err, errNoTime) {
 		t.Errorf("no time: %v", err)
 	}
 }
@@ -68,13 +71,52 @@ func TestRefreshAfterRetirement(t *testing.T) {
 	if _, err := d.AdvanceGeneration(bg, r); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.RetireRootKey(bg, 2, t0); err != nil {
+	if err := d.RetireRootKey(bg, 2, t0, true); err != nil {
 		t.Fatal(err)
 	}
 	r.KeyID, r.At = 1, r.At.Add(time.Second)
 	s, err := d.AdvanceGeneration(bg, r)
 	if err != nil || s.Generation != 2 || s.KeyID != 1 || !s.Minted.Equal(r.At) {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// A key is in use while a token of it may still come: that of the predecessor too, as the answer may have got lost.
+func TestKeyInUse(t *testing.T) {
+	d := fresh(t)
+	for id := range int64(2) {
+		if err := d.AddRootKey(bg, RootKey{ID: id + 1, Wrapped: []byte("k"), Created: t0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	login(t, d, "one", "A")
+	r := refresh("one", 1)
+	r.KeyID = 2
+	s, err := d.AdvanceGeneration(bg, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.RetireRootKey(bg, 1, r.At, false); !errors.Is(err, ErrKeyInUse) {
+		t.Errorf("while the new pair is unused: %v", err)
+	}
+	d.NoteUse(s, 2, Seen{At: r.At})
+	if err := d.SetSetting(bg, "any", "write, so that the note is written"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.RetireRootKey(bg, 1, r.At.Add(recentUse-time.Minute), false); !errors.Is(err, ErrKeyInUse) {
+		t.Errorf("within the leeway: %v", err)
+	}
+	if err := d.RetireRootKey(bg, 1, r.At.Add(recentUse+time.Minute), false); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	// Nothing is minted with a retired key, whatever the caller thinks.
+	r = refresh("one", 2)
+	r.KeyID = 1
+	if _, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrKeyGone) {
+		t.Errorf("refresh: %v", err)
+	}
+	if now, _, err := d.Session(bg, "one"); err != nil || now.Generation != 2 {
+		t.Errorf("the generation moved: %+v, %v", now, err)
 	}
 }
 

@@ -41,6 +41,9 @@ type Seen struct {
 //	│         ▼ which (RFC 9700, section 4.14), so both lose their tokens and the user keeps the device.
 //	└──────► soft ──► StartSession on the same device, or EndSession
 //
+// While its account is locked a session does not move: what would have been good is refused, and good again afterwards.
+// A replay is a replay all the same.
+//
 // A clock that steps back never harms: an interval that comes out negative counts as within the leeway.
 type Session struct {
 	ID, Localpart, DeviceID, DisplayName string
@@ -54,6 +57,7 @@ type Session struct {
 	AccessExpires time.Time // zero: the access token never expires
 	Used          time.Time // zero: no token of this generation was seen yet
 	SingleUse     bool      // claimed at the draft's door: nothing of the predecessor is good any more, at any door
+	Locked        bool      // the account is locked, see LockUser
 	State         State
 	Seen          Seen
 }
@@ -78,27 +82,30 @@ var (
 	ErrSoft = errors.New("session is soft")
 	// ErrEnded says that the session is past its absolute end.
 	ErrEnded = errors.New("session has ended")
+	// ErrLocked says that the token, or the proof at login, is good, but its account is locked
+	// (Client-Server API v1.19, "Account locking").
+	ErrLocked = errors.New("account is locked")
 	// ErrSpent says that a refresh token was claimed before, at a door where it works once. Nothing ends.
 	ErrSpent = errors.New("refresh token is spent")
 	// ErrReplay says that an old refresh token came back, and that the session went soft just now because of it.
 	ErrReplay = errors.New("refresh token is replayed")
 )
 
-// Accepts judges an access token of generation k: nil if it is good at now, else ErrSuperseded, ErrSoft or ErrEnded.
-// The predecessor stays good until the new generation is first used, because an answer may get lost
-// (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the caller's to judge.
+// Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or, told
+// only to who holds a good one, ErrLocked. The predecessor stays good until the new generation is first used, because an
+// answer may get lost (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the caller's to judge.
 func (s Session) Accepts(k int64, now time.Time) error {
 	switch {
 	case s.State != Live:
 		return ErrSoft
 	case s.ended(now):
 		return ErrEnded
-	case k == s.Generation:
-		return nil
-	case k == s.Generation-1 && s.Used.IsZero() && !s.SingleUse:
-		return nil
+	case k != s.Generation && (k != s.Generation-1 || !s.Used.IsZero() || s.SingleUse):
+		return ErrSuperseded
+	case s.Locked:
+		return ErrLocked
 	}
-	return ErrSuperseded
+	return nil
 }
 
 // A step is what the machine does about a refresh token.
@@ -112,11 +119,21 @@ const (
 	stepReplay              // refused; the session goes soft
 	stepSoft                // refused; it was soft before
 	stepEnded               // refused; past its absolute end
+	stepLocked              // refused for now: one of the first three, were the account not locked
 )
 
 // decide is the whole law of refreshing. keyGone says that generation n's root key was retired: nobody can mint or hold
 // a token of it.
 func (s Session) decide(r Refresh, keyGone bool) step {
+	do := s.judge(r, keyGone)
+	if s.Locked && do <= stepRemint {
+		return stepLocked
+	}
+	return do
+}
+
+// judge is decide, locks apart.
+func (s Session) judge(r Refresh, keyGone bool) step {
 	switch {
 	case s.State != Live:
 		return stepSoft

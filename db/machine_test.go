@@ -13,6 +13,7 @@ func TestAccepts(t *testing.T) {
 	single.SingleUse = true
 	soft.State = Soft
 	ending.Expires = t0.Add(time.Second)
+	locked := func(s Session) Session { s.Locked = true; return s }
 	tests := []struct {
 		name string
 		s    Session
@@ -33,6 +34,14 @@ func TestAccepts(t *testing.T) {
 		{"before the end, predecessor", ending, 4, t0, nil},
 		{"at the end", ending, 5, t0.Add(time.Second), ErrEnded},
 		{"after the end", ending, 5, t0.Add(time.Hour), ErrEnded},
+		{"locked", locked(live), 5, t0, ErrLocked},
+		{"locked, predecessor while the newest is unused", locked(live), 4, t0, ErrLocked},
+		{"locked, predecessor once the newest is used", locked(used), 4, t0, ErrSuperseded},
+		{"locked, predecessor at the draft's door", locked(single), 4, t0, ErrSuperseded},
+		{"locked, older", locked(live), 3, t0, ErrSuperseded},
+		{"locked, from the future", locked(live), 6, t0, ErrSuperseded},
+		{"locked, soft", locked(soft), 5, t0, ErrSoft},
+		{"locked, ended", locked(ending), 5, t0.Add(time.Second), ErrEnded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,6 +101,19 @@ func TestDecide(t *testing.T) {
 			r := Refresh{Generation: tt.k, At: t0.Add(tt.after), Leeway: 30 * time.Second, SingleUse: tt.door}
 			if got := tt.s.decide(r, false); got != tt.want {
 				t.Errorf("got step %d, want %d", got, tt.want)
+			}
+		})
+	}
+	// A lock turns away what was good, and changes nothing else.
+	for _, tt := range tests {
+		t.Run("locked: "+tt.name, func(t *testing.T) {
+			want := tt.want
+			if want == stepAdvance || want == stepSame || want == stepRemint {
+				want = stepLocked
+			}
+			r := Refresh{Generation: tt.k, At: t0.Add(tt.after), Leeway: 30 * time.Second, SingleUse: tt.door}
+			if got := with(tt.s, func(s *Session) { s.Locked = true }).decide(r, false); got != want {
+				t.Errorf("got step %d, want %d", got, want)
 			}
 		})
 	}

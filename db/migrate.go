@@ -24,11 +24,7 @@ var errNewer = errors.New("the database was made by a newer release: use that re
 // migrate brings the schema up to date. Each migration is one transaction. Two processes that start at the same moment
 // both try; the one that comes second fails on what the first made, looks again, and finds nothing left to do.
 func migrate(ctx context.Context, w *sql.DB, wait time.Duration) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err // unreachable: the folder is embedded
-	}
-	p, err := goose.NewProvider(migrationDialect, w, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	p, err := provider(w)
 	if err != nil {
 		return err
 	}
@@ -39,6 +35,14 @@ func migrate(ctx context.Context, w *sql.DB, wait time.Duration) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+func provider(w *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err // unreachable: the folder is embedded
+	}
+	return goose.NewProvider(migrationDialect, w, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 }
 
 // up looks at the version first, with one query: most starts find nothing to do.

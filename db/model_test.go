@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,18 +14,21 @@ import (
 
 // model is what the design says about one session, written down a second time and without a database.
 type model struct {
-	id                              string
+	id, name                        string
 	n, minted, accessEnd, end, used int64
-	single, soft                    bool
+	single, soft, locked            bool
 }
 
 func (m *model) access(k, now int64) error {
+	good := k == m.n || k == m.n-1 && m.used == 0 && !m.single
 	switch {
 	case m.soft:
 		return ErrSoft
 	case m.end != 0 && now >= m.end:
 		return ErrEnded
-	case k == m.n || k == m.n-1 && m.used == 0 && !m.single:
+	case good && m.locked:
+		return ErrLocked
+	case good:
 		return nil
 	}
 	return ErrSuperseded
@@ -32,6 +36,7 @@ func (m *model) access(k, now int64) error {
 
 func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 	lately := m.used == 0 || now-m.used <= leeway
+	again := k == m.n-1 && !draft && !m.single && (m.used == 0 || leeway > 0 && lately)
 	end := now + ttl
 	if m.end != 0 {
 		end = min(end, m.end)
@@ -41,13 +46,15 @@ func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 		return ErrSoft
 	case m.end != 0 && now >= m.end:
 		return ErrEnded
+	case m.locked && (k == m.n || again):
+		return ErrLocked
 	case k == m.n && draft:
 		m.n, m.minted, m.accessEnd, m.used, m.single = m.n+1, now, end, now, true
 	case k == m.n:
 		m.n, m.minted, m.accessEnd, m.used, m.single = m.n+1, now, end, 0, false
 	case k == m.n-1 && lately && (draft || m.single):
 		return ErrSpent
-	case k == m.n-1 && !draft && !m.single && (m.used == 0 || leeway > 0 && lately):
+	case again:
 		if now >= m.accessEnd {
 			m.minted, m.accessEnd = now, end
 		}
@@ -64,14 +71,46 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 	if m.soft {
 		state = Soft
 	}
-	if s.ID != m.id || s.Generation != m.n || ms(s.Minted) != m.minted || ms(s.AccessExpires) != m.accessEnd || ms(s.Expires) != m.end ||
-		ms(s.Used) != m.used || s.SingleUse != m.single || s.State != state {
+	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || ms(s.Minted) != m.minted || ms(s.AccessExpires) != m.accessEnd ||
+		ms(s.Expires) != m.end || ms(s.Used) != m.used || s.SingleUse != m.single || s.State != state || s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
 	}
 }
 
-// Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, clocks that jump, other
-// processes that write, and restarts: every answer is the one that the model gives.
+// story is a database with another process at it, and what the model says is in it: one account, alice, on few devices.
+type story struct {
+	c            Config
+	d, other     *DB
+	sessions     map[string]*model // by device
+	hash         string
+	locked       bool
+	spent        map[string]bool // login tokens
+	events, made int             // sessions, and hashes, made so far
+	now          int64
+}
+
+var device = rapid.SampledFrom([]string{"A", "B", "C"})
+
+// by is us or the command line.
+func (y *story) by(t *rapid.T) *DB {
+	if rapid.Bool().Draw(t, "by the command line") {
+		return y.other
+	}
+	return y.d
+}
+
+func (y *story) seen() Seen { return Seen{At: at(y.now), Addr: "192.0.2.1", Agent: "model"} }
+
+// token is one that the client, or a thief, may have.
+func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
+	if m := y.sessions[dev]; m != nil {
+		return m.id, m.n + rapid.SampledFrom([]int64{0, 0, 0, -1, -1, -2, -3, 1}).Draw(t, "k")
+	}
+	return "none of " + dev, 1
+}
+
+// Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, locks, new passwords, clocks that
+// jump, other processes that write, and restarts: every answer is the one that the model gives.
 func TestModel(t *testing.T) {
 	dir := t.TempDir()
 	stories := 0
@@ -90,133 +129,103 @@ func TestModel(t *testing.T) {
 		if err := os.WriteFile(c.DSN, image, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d, other := mustOpen(t, c), mustOpen(t, c)
-		defer func() { d.Close(); other.Close() }()
-		sessions := make(map[string]*model) // by device
-		events, logins := 0, 0
-		now := ms(t0)
-		device := rapid.SampledFrom([]string{"A", "B", "C"})
-		seen := func() Seen { return Seen{At: at(now), Addr: "192.0.2.1", Agent: "model"} }
-		id := func(dev string) (string, int64) { // of a token that the client, or a thief, may have
-			if m := sessions[dev]; m != nil {
-				return m.id, m.n + rapid.SampledFrom([]int64{0, 0, 0, -1, -1, -2, -3, 1}).Draw(t, "k")
-			}
-			return "none of " + dev, 1
-		}
-		t.Repeat(map[string]func(*rapid.T){
+		y := &story{c: c, d: mustOpen(t, c), other: mustOpen(t, c), sessions: make(map[string]*model), hash: "hash",
+			spent: make(map[string]bool), now: ms(t0)}
+		defer func() { y.d.Close(); y.other.Close() }()
+		actions := map[string]func(*rapid.T){
 			"time": func(t *rapid.T) {
-				now += rapid.SampledFrom([]int64{1, 1_000, 29_999, 30_000, 30_001, 300_000, -1_000, -60_000}).Draw(t, "step")
+				y.now += rapid.SampledFrom([]int64{1, 1_000, 29_999, 30_000, 30_001, 300_000, -1_000, -60_000}).Draw(t, "step")
 			},
-			"login": func(t *rapid.T) {
-				dev, end := device.Draw(t, "device"), rapid.SampledFrom([]int64{0, 0, 600_000}).Draw(t, "end")
-				logins++
-				l := Login{ID: fmt.Sprint("session", logins), Localpart: "alice", PasswordHash: "hash", DeviceID: dev, At: at(now),
-					KeyID: 1, AccessTTL: 5 * time.Minute, Seen: seen()}
-				m := &model{id: l.ID, n: 1, minted: now, accessEnd: now + 300_000}
-				if end != 0 {
-					m.end, l.Expires = now+end, at(now+end)
-				}
-				s, err := d.StartSession(bg, l)
-				if err != nil {
-					t.Fatal(err)
-				}
-				m.agrees(t, "login", s)
-				sessions[dev] = m
-			},
-			"refresh": func(t *rapid.T) {
-				dev := device.Draw(t, "device")
-				sid, k := id(dev)
-				draft, leeway := rapid.Bool().Draw(t, "draft"), rapid.SampledFrom([]int64{0, 30_000}).Draw(t, "leeway")
-				times := rapid.IntRange(1, 2).Draw(t, "times") // a lost answer, or two tabs
-				for range times {
-					s, err := d.AdvanceGeneration(bg, Refresh{Session: sid, Generation: k, At: at(now), KeyID: 1, AccessTTL: 5 * time.Minute,
-						Leeway: time.Duration(leeway) * time.Millisecond, SingleUse: draft, Seen: seen()})
-					m := sessions[dev]
-					if m == nil {
-						if !errors.Is(err, ErrNotFound) {
-							t.Fatalf("refresh of no session: %v", err)
-						}
-						continue
-					}
-					want := m.refresh(k, now, 300_000, leeway, draft)
-					if errors.Is(want, ErrReplay) {
-						events++
-					}
-					if !errors.Is(err, want) || (err == nil) != (want == nil) {
-						t.Fatalf("refresh of %d (draft %v): %v, the model says %v", k, draft, err, want)
-					}
-					m.agrees(t, "refresh", s)
-				}
-			},
-			"use": func(t *rapid.T) {
-				dev := device.Draw(t, "device")
-				sid, k := id(dev)
-				s, _, err := d.Session(bg, sid)
-				m := sessions[dev]
-				if m == nil {
-					if !errors.Is(err, ErrNotFound) {
-						t.Fatalf("use of no session: %v", err)
-					}
-					return
-				}
-				want := m.access(k, now)
-				if got := s.Accepts(k, at(now)); err != nil || got != want {
-					t.Fatalf("use of %d: %v, %v, the model says %v", k, got, err, want)
-				}
-				if want == nil {
-					d.NoteUse(s, k, seen())
-					if k == m.n && m.used == 0 {
-						m.used = now
-					}
-				}
-			},
-			"logout": func(t *rapid.T) {
-				dev := device.Draw(t, "device")
-				by := d
-				if rapid.Bool().Draw(t, "by the command line") {
-					by = other
-				}
-				err := by.EndDevice(bg, "alice", dev)
-				if (err == nil) != (sessions[dev] != nil) {
-					t.Fatalf("logout: %v", err)
-				}
-				delete(sessions, dev)
-			},
-			"deactivate": func(t *rapid.T) {
-				n, err := other.Deactivate(bg, "alice", at(now))
-				if err != nil || n != len(sessions) {
-					t.Fatalf("%d of %d ended, %v", n, len(sessions), err)
-				}
-				clear(sessions)
-				if err := other.Reactivate(bg, "alice"); err != nil {
-					t.Fatal(err)
-				}
-			},
-			"restart": func(t *rapid.T) {
-				if err := d.Close(); err != nil {
-					t.Fatal(err)
-				}
-				d = mustOpen(t, c)
-			},
-			"": func(t *rapid.T) {
-				for _, dev := range []string{"A", "B", "C"} {
-					if m := sessions[dev]; m != nil {
-						s, _, err := d.Session(bg, m.id)
-						if err != nil {
-							t.Fatal(err)
-						}
-						m.agrees(t, "session", s)
-					}
-				}
-				if all, err := d.Sessions(bg, ""); err != nil || len(all) != len(sessions) {
-					t.Fatalf("%d sessions, want %d: %v", len(all), len(sessions), err)
-				}
-				if all, err := d.Events(bg, "alice", 1_000_000); err != nil || len(all) != events {
-					t.Fatalf("%d events, want %d: %v", len(all), events, err)
-				}
-			},
-		})
+			"refresh": y.refresh, "use": y.use, "restart": y.restart, "": y.check,
+		}
+		maps.Copy(actions, y.account())
+		t.Repeat(actions)
 	})
+}
+
+func (y *story) refresh(t *rapid.T) {
+	dev := device.Draw(t, "device")
+	id, k := y.token(t, dev)
+	draft, leeway := rapid.Bool().Draw(t, "draft"), rapid.SampledFrom([]int64{0, 30_000}).Draw(t, "leeway")
+	times := rapid.IntRange(1, 2).Draw(t, "times") // a lost answer, or two tabs
+	for range times {
+		s, err := y.d.AdvanceGeneration(bg, Refresh{Session: id, Generation: k, At: at(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
+			Leeway: time.Duration(leeway) * time.Millisecond, SingleUse: draft, Seen: y.seen()})
+		m := y.sessions[dev]
+		if m == nil {
+			if !errors.Is(err, ErrNotFound) {
+				t.Fatalf("refresh of no session: %v", err)
+			}
+			continue
+		}
+		want := m.refresh(k, y.now, 300_000, leeway, draft)
+		if errors.Is(want, ErrReplay) {
+			y.events++
+		}
+		if !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Fatalf("refresh of %d (draft %v): %v, the model says %v", k, draft, err, want)
+		}
+		m.agrees(t, "refresh", s)
+	}
+}
+
+func (y *story) use(t *rapid.T) {
+	dev := device.Draw(t, "device")
+	id, k := y.token(t, dev)
+	s, _, err := y.d.Session(bg, id)
+	m := y.sessions[dev]
+	if m == nil {
+		if !errors.Is(err, ErrNotFound) {
+			t.Fatalf("use of no session: %v", err)
+		}
+		return
+	}
+	want := m.access(k, y.now)
+	if got := s.Accepts(k, at(y.now)); err != nil || got != want {
+		t.Fatalf("use of %d: %v, %v, the model says %v", k, got, err, want)
+	}
+	if want == nil {
+		y.d.NoteUse(s, k, y.seen())
+		if k == m.n && m.used == 0 {
+			m.used = y.now
+		}
+	}
+}
+
+func (y *story) restart(t *rapid.T) {
+	if err := y.d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	y.d = mustOpen(t, y.c)
+}
+
+func (y *story) check(t *rapid.T) {
+	for _, dev := range []string{"A", "B", "C"} {
+		m := y.sessions[dev]
+		if m == nil {
+			if _, err := y.d.Device(bg, "alice", dev); !errors.Is(err, ErrNotFound) {
+				t.Fatalf("device %s: %v", dev, err)
+			}
+			continue
+		}
+		s, _, err := y.d.Session(bg, m.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.agrees(t, "session", s)
+		if again, err := y.d.Device(bg, "alice", dev); err != nil || again != s {
+			t.Fatalf("the session is %+v, the device's %+v, %v", s, again, err)
+		}
+	}
+	if all, err := y.d.Sessions(bg, ""); err != nil || len(all) != len(y.sessions) {
+		t.Fatalf("%d sessions, want %d: %v", len(all), len(y.sessions), err)
+	}
+	if all, err := y.d.Events(bg, "alice", 1_000_000); err != nil || len(all) != y.events {
+		t.Fatalf("%d events, want %d: %v", len(all), y.events, err)
+	}
+	if u, err := y.d.User(bg, "alice"); err != nil || u.PasswordHash != y.hash || u.Locked.IsZero() == y.locked {
+		t.Fatalf("account %+v, want hash %s, locked %v: %v", u, y.hash, y.locked, err)
+	}
 }
 
 func mustOpen(t *rapid.T, c Config) *DB {

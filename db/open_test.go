@@ -133,6 +133,8 @@ func TestQueryPlans(t *testing.T) {
 	raw := rawOpen(t, d)
 	for _, q := range []string{
 		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
+		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, findLoginToken, forgetLoginToken,
+		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {
 		args := make([]any, strings.Count(q, "$")+1)

@@ -6,8 +6,9 @@ import (
 )
 
 // AdvanceGeneration exchanges a refresh token. Without an error the row is what the pair is computed from: a new
-// generation, or the newest one again. The errors are ErrSpent, ErrReplay, ErrSoft and ErrEnded, all with the session as it
-// is now, and ErrNotFound. See Session for the rules, Client-Server API v1.19, "Refreshing access tokens", for the reasons.
+// generation, or the newest one again. The errors are ErrSpent, ErrReplay, ErrSoft, ErrEnded and ErrLocked, all with the
+// session as it is now, and ErrNotFound and ErrKeyGone. See Session for the rules, Client-Server API v1.19, "Refreshing access tokens", for
+// the reasons.
 func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) {
 	r.At = at(ms(r.At)) // the row's precision, so that the clock and the row agree
 	if r.Seen.At.IsZero() {
@@ -25,13 +26,14 @@ const accessExpires = `CASE WHEN expires <> 0 AND (CAST($5 AS BIGINT) = 0 OR CAS
 const (
 	// advance is the whole of a good refresh: whoever finds the row still at the token's generation moves it on, all others
 	// find it moved.
-	advance = `UPDATE sessions SET generation = generation + 1, minted = $3, key_id = $4, access_expires = ` + accessExpires + `,
+	advance = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = key_id, key_id = $4, access_expires = ` + accessExpires + `,
 		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10
-		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3)
+		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
+			AND NOT EXISTS (SELECT 1 FROM root_keys WHERE root_keys.id = $4 AND root_keys.retired <> 0)
 		RETURNING ` + sessionColumns
 
 	remint = `UPDATE sessions SET minted = $3, key_id = $4, access_expires = ` + accessExpires + `
-		WHERE id = $1 AND generation = $2 AND minted = $6
+		WHERE id = $1 AND generation = $2 AND minted = $6 AND NOT locked
 		RETURNING ` + sessionColumns
 
 	soften = `UPDATE sessions SET state = 'soft' WHERE id = $1 AND generation = $2 AND state = 'live' RETURNING ` + sessionColumns
@@ -49,6 +51,9 @@ func (t *tx) refresh(r Refresh) (Session, error) {
 		ms(r.Seen.At), r.Seen.Addr, r.Seen.Agent)
 	if won || err != nil {
 		return s, err
+	}
+	if gone, err := t.keyGone(r.KeyID); gone || err != nil {
+		return Session{}, or(err, ErrKeyGone)
 	}
 	s, known, err := t.session(sessionByID, r.Session)
 	if err != nil {
@@ -80,6 +85,8 @@ func (t *tx) settle(s Session, r Refresh, do step) (Session, error) {
 		return s, ErrSoft
 	case stepEnded:
 		return s, ErrEnded
+	case stepLocked:
+		return s, ErrLocked
 	case stepReplay:
 		soft, won, err := t.session(soften, s.ID, s.Generation)
 		if err == nil && won {

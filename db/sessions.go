@@ -3,70 +3,18 @@ package db
 import (
 	"context"
 	"database/sql"
-	"time"
 )
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id, minted,
-	access_expires, used, single_use, state, seen_at, seen_addr, seen_agent`
+	access_expires, used, single_use, state, locked, seen_at, seen_addr, seen_agent`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
 	var state string
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation, &s.KeyID,
-		&minted, &accessExpires, &used, &s.SingleUse, &state, &seen, &s.Seen.Addr, &s.Seen.Agent)
+		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &seen, &s.Seen.Addr, &s.Seen.Agent)
 	s.Created, s.Expires, s.Minted, s.AccessExpires = at(created), at(expires), at(minted), at(accessExpires)
 	s.Used, s.Seen.At, s.State = at(used), at(seen), State(state)
-	return s, err
-}
-
-// Login is a password verified, and the session to start because of it.
-type Login struct {
-	ID, Localpart         string
-	PasswordHash          string // the hash that was verified
-	DeviceID, DisplayName string
-	At                    time.Time
-	Expires               time.Time // absolute end; zero: none
-	KeyID                 int64
-	AccessTTL             time.Duration // 0: the access token never expires
-	Refreshable           bool
-	Seen                  Seen
-}
-
-// StartSession starts a session in generation 1. On a device that is known it takes the old session's place: the tokens
-// of the old one die, the device keeps its name (Client-Server API v1.19, "Relationship between access tokens and devices"
-// and "POST /login", initial_device_display_name). ErrConflict if the account is not what it was when the password was
-// verified, which took its time: the hash changed, or it was deactivated.
-func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
-	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
-		var hash string
-		ok, err := t.get(`SELECT password_hash FROM users WHERE localpart = $1 AND deactivated = 0`, []any{&hash}, l.Localpart)
-		if err != nil {
-			return Session{}, err
-		}
-		if !ok || hash != l.PasswordHash {
-			return Session{}, ErrConflict
-		}
-		return t.start(l)
-	})
-}
-
-const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING id, display_name`
-
-func (t *tx) start(l Login) (Session, error) {
-	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
-			key_id, minted, access_expires, used, single_use, state, seen_at, seen_addr, seen_agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', $11, $12, $13)
-		RETURNING ` + sessionColumns
-	var old string
-	name := clip(l.DisplayName, len(l.DisplayName))
-	if known, err := t.get(replace, []any{&old, &name}, l.Localpart, l.DeviceID); err != nil {
-		return Session{}, err
-	} else if known {
-		t.drop(old)
-	}
-	seen := l.Seen.clip()
-	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, ms(l.At), ms(l.Expires), l.Refreshable, l.KeyID,
-		ms(l.At), ms(accessEnd(l.At, l.AccessTTL, l.Expires)), ms(seen.At), seen.Addr, seen.Agent)
 	return s, err
 }
 
@@ -142,40 +90,33 @@ func (d *DB) Sessions(ctx context.Context, localpart string) ([]Session, error) 
 }
 
 const (
-	endSession  = `DELETE FROM sessions WHERE id = $1 RETURNING id`
-	endDevice   = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING id`
-	endSessions = `DELETE FROM sessions WHERE localpart = $1 RETURNING id`
+	endSession = `DELETE FROM sessions WHERE id = $1 RETURNING id`
+	// No session's id is empty, so an empty $2 keeps none.
+	endSessions = `DELETE FROM sessions WHERE localpart = $1 AND id <> $2 RETURNING id`
 )
 
 // EndSession logs one session out; ErrNotFound if there is none.
 func (d *DB) EndSession(ctx context.Context, id string) error {
-	return d.end(ctx, endSession, id)
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) { return t.end(endSession, id) })
 }
 
-// EndDevice logs one device out; ErrNotFound if it has no session.
-func (d *DB) EndDevice(ctx context.Context, localpart, deviceID string) error {
-	return d.end(ctx, endDevice, localpart, deviceID)
-}
-
-func (d *DB) end(ctx context.Context, query string, args ...any) error {
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		var id string
-		found, err := t.get(query, []any{&id}, args...)
-		if found {
-			t.drop(id)
-		}
-		return found, err
-	})
+// end runs a statement that ends at most one session.
+func (t *tx) end(query string, args ...any) (found bool, err error) {
+	var id string
+	if found, err = t.get(query, []any{&id}, args...); found {
+		t.drop(id)
+	}
+	return found, err
 }
 
 // EndSessions logs an account out everywhere, and returns how many sessions ended.
 func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
-	return write(ctx, d.writer, "", func(t *tx) (int, error) { return t.endSessions(localpart) })
+	return write(ctx, d.writer, "", func(t *tx) (int, error) { return t.endSessions(localpart, "") })
 }
 
-// endSessions ends every session of an account.
-func (t *tx) endSessions(localpart string) (ended int, err error) {
-	err = t.each(endSessions, []any{localpart}, func(rows *sql.Rows) error {
+// endSessions ends every session of an account but one.
+func (t *tx) endSessions(localpart, keep string) (ended int, err error) {
+	err = t.each(endSessions, []any{localpart, keep}, func(rows *sql.Rows) error {
 		var id string
 		if err := rows.Scan(&id); err != nil {
 			return err

@@ -186,6 +186,25 @@ func TestNoteUseIsFlushed(t *testing.T) {
 	}
 }
 
+// What was noted stays true while it moves from memory to the database.
+func TestNoteNeverVanishes(t *testing.T) {
+	d := freshAt(t, Config{DSN: file(t), FlushEvery: time.Microsecond})
+	d.pragma(t, "synchronous = OFF")
+	s := login(t, d, "one", "A")
+	for k := int64(1); k < 500; k++ {
+		d.NoteUse(s, k, Seen{At: t0.Add(time.Duration(k) * time.Millisecond), Addr: "192.0.2.1"})
+		for range 30 {
+			if s := d.session(t, "one"); s.Used.IsZero() {
+				t.Fatalf("generation %d is unused again", k)
+			}
+		}
+		var err error
+		if s, err = d.AdvanceGeneration(bg, refresh("one", k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A stranger's header neither grows the row nor poisons it.
 func TestSeenIsClipped(t *testing.T) {
 	d := fresh(t)

@@ -5,7 +5,7 @@ import "context"
 // Setting finds a value that must survive a restart, such as the server name the database was made for; else ErrNotFound.
 func (d *DB) Setting(ctx context.Context, name string) (string, error) {
 	const q = `SELECT value FROM settings WHERE name = $1`
-	return one(ctx, d, q, func(scan func(...any) error) (v string, err error) { return v, scan(&v) }, name)
+	return one(ctx, d, q, scanText, name)
 }
 
 // SetSetting stores a value under a name.

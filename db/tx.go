@@ -129,6 +129,12 @@ func one[T any](ctx context.Context, d *DB, query string, scan func(func(...any)
 	return found(v, err)
 }
 
+// scanText scans a row of one text.
+func scanText(scan func(...any) error) (s string, err error) {
+	err = scan(&s)
+	return s, err
+}
+
 func found[T any](v T, err error) (T, error) {
 	var none T
 	switch {

@@ -6,32 +6,33 @@ import (
 	"time"
 )
 
-// User is an account. Deactivated is zero while the account may be used.
+// User is an account. Deactivated and Locked are zero while the account may be used.
 type User struct {
-	Localpart, PasswordHash string
-	Created, Deactivated    time.Time
+	Localpart, PasswordHash      string
+	Created, Deactivated, Locked time.Time
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated`
+const userColumns = `localpart, password_hash, created, deactivated, locked`
 
 func scanUser(scan func(...any) error) (u User, err error) {
-	var created, deactivated int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated)
-	u.Created, u.Deactivated = at(created), at(deactivated)
+	var created, deactivated, locked int64
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked)
+	u.Created, u.Deactivated, u.Locked = at(created), at(deactivated), at(locked)
 	return u, err
 }
 
 // CreateUser adds an account; ErrConflict if its localpart is taken, even by a deactivated one.
 func (d *DB) CreateUser(ctx context.Context, u User) error {
-	const q = `INSERT INTO users (localpart, password_hash, created, deactivated) VALUES ($1, $2, $3, $4)
+	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) { return t.createUser(u) })
+}
+
+func (t *tx) createUser(u User) (made bool, err error) {
+	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
-		var taken string
-		return t.get(q, []any{&taken}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated))
-	})
+	return t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated), ms(u.Locked))
 }
 
 // User finds an account, deactivated or not; else ErrNotFound.
@@ -44,24 +45,7 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 	return list(ctx, d, `SELECT `+userColumns+` FROM users ORDER BY localpart`, scanUser)
 }
 
-// SetPassword stores a new hash and, if asked, ends the account's sessions in the same transaction
-// (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended.
-func (d *DB) SetPassword(ctx context.Context, localpart, hash string, endSessions bool) (ended int, err error) {
-	return write(ctx, d.writer, "", func(t *tx) (int, error) {
-		found, err := t.get(`UPDATE users SET password_hash = $2 WHERE localpart = $1 RETURNING localpart`, []any{new(string)}, localpart, hash)
-		switch {
-		case err != nil:
-			return 0, err
-		case !found:
-			return 0, ErrNotFound
-		case !endSessions:
-			return 0, nil
-		}
-		return t.endSessions(localpart)
-	})
-}
-
-// Deactivate locks an account and ends all its sessions, in one transaction. An account that is deactivated stays so
+// Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated stays so
 // since the first time.
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
 	if ms(when) == 0 {
@@ -77,7 +61,7 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (
 		case !found:
 			return 0, ErrNotFound
 		}
-		return t.endSessions(localpart)
+		return t.endSessions(localpart, "")
 	})
 }
 

@@ -1,0 +1,57 @@
+package db
+
+import (
+	"context"
+	"errors"
+)
+
+// Device finds an account's session on a device, exactly as Session does; else ErrNotFound.
+func (d *DB) Device(ctx context.Context, localpart, deviceID string) (Session, error) {
+	for {
+		id, err := one(ctx, d, sessionOnDevice, scanText, localpart, deviceID)
+		if err != nil {
+			return Session{}, err
+		}
+		if s, _, err := d.Session(ctx, id); !errors.Is(err, ErrNotFound) {
+			return s, err
+		}
+		// It ended between the two reads. A login may have taken its place.
+	}
+}
+
+const (
+	sessionOnDevice = `SELECT id FROM sessions WHERE localpart = $1 AND device_id = $2`
+	renameDevice    = `UPDATE sessions SET display_name = $3 WHERE localpart = $1 AND device_id = $2 RETURNING ` + sessionColumns
+	endDevice       = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING id`
+)
+
+// RenameDevice gives a device another display name (Client-Server API v1.19, "PUT /devices/{deviceId}"); ErrNotFound if
+// the account has no such device.
+func (d *DB) RenameDevice(ctx context.Context, localpart, deviceID, name string) error {
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		_, found, err := t.session(renameDevice, localpart, deviceID, clip(name, len(name)))
+		return found, err
+	})
+}
+
+// EndDevice logs one device out; ErrNotFound if it has no session.
+func (d *DB) EndDevice(ctx context.Context, localpart, deviceID string) error {
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) { return t.end(endDevice, localpart, deviceID) })
+}
+
+// EndDevices logs several devices out, in one transaction, and returns how many there were: those that do not exist are
+// gone already (Client-Server API v1.19, "POST /delete_devices").
+func (d *DB) EndDevices(ctx context.Context, localpart string, deviceIDs []string) (int, error) {
+	return write(ctx, d.writer, "", func(t *tx) (ended int, err error) {
+		for _, id := range deviceIDs {
+			found, err := t.end(endDevice, localpart, id)
+			if err != nil {
+				return 0, err
+			}
+			if found {
+				ended++
+			}
+		}
+		return ended, nil
+	})
+}

@@ -1,0 +1,86 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestDevice(t *testing.T) {
+	d := freshAt(t, Config{DSN: file(t), FlushEvery: time.Hour})
+	login(t, d, "one", "A")
+	d.NoteUse(d.session(t, "one"), 1, Seen{At: t0.Add(time.Hour), Addr: "192.0.2.7", Agent: "test"})
+	if s, err := d.Device(bg, "alice", "A"); err != nil || s != d.session(t, "one") || s.Seen.Addr != "192.0.2.7" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, of := range [][2]string{{"alice", "B"}, {"bob", "A"}} {
+		if s, err := d.Device(bg, of[0], of[1]); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v: %+v, %v", of, s, err)
+		}
+		if err := d.RenameDevice(bg, of[0], of[1], "x"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("renaming %v: %v", of, err)
+		}
+	}
+	if err := d.RenameDevice(bg, "alice", "A", "My\x00 Phone\xff"); err != nil {
+		t.Fatal(err)
+	}
+	if s := d.session(t, "one"); s.DisplayName != "My Phone" || !s.Used.Equal(t0.Add(time.Hour)) {
+		t.Errorf("got %+v", s)
+	}
+	if s := login(t, d, "two", "A"); s.DisplayName != "My Phone" {
+		t.Errorf("after logging in again: %+v", s)
+	}
+}
+
+// A device that is logged in again and again is found at every moment.
+func TestDeviceMeetsLogins(t *testing.T) {
+	d := fresh(t)
+	d.pragma(t, "synchronous = OFF")
+	login(t, d, "0", "A")
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 1; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := d.StartSession(bg, Login{ID: fmt.Sprint(i), Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 500 {
+		if s, err := d.Device(bg, "alice", "A"); err != nil || s.DeviceID != "A" {
+			t.Errorf("got %+v, %v", s, err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+func TestEndDevices(t *testing.T) {
+	d := fresh(t)
+	if err := d.CreateUser(bg, User{Localpart: "bob", PasswordHash: "hash", Created: t0}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.StartSession(bg, Login{ID: "bobs", Localpart: "bob", PasswordHash: "hash", DeviceID: "D", At: t0}); err != nil {
+		t.Fatal(err)
+	}
+	for id, device := range map[string]string{"a": "A", "b": "B", "c": "C"} {
+		login(t, d, id, device)
+	}
+	if n, err := d.EndDevices(bg, "alice", []string{"A", "nowhere", "C", "D", "A"}); n != 2 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	gone(t, d, "a", "c")
+	d.session(t, "b")
+	d.session(t, "bobs")
+	if n, err := d.EndDevices(bg, "alice", nil); n != 0 || err != nil {
+		t.Errorf("none: %d, %v", n, err)
+	}
+}

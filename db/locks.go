@@ -1,0 +1,41 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// LockUser shuts an account without ending anything: its sessions, refresh tokens and devices wait for UnlockUser, but
+// nobody gets in meanwhile (Client-Server API v1.19, "Account locking"). An account that is locked stays so since the
+// first time. ErrNotFound if there is none.
+func (d *DB) LockUser(ctx context.Context, localpart string, when time.Time) error {
+	if ms(when) == 0 {
+		return errNoTime
+	}
+	const q = `UPDATE users SET locked = CASE WHEN locked = 0 THEN $2 ELSE locked END WHERE localpart = $1 RETURNING localpart`
+	return d.setLock(ctx, true, q, localpart, ms(when))
+}
+
+// UnlockUser opens a locked account again, with all its sessions as they were; ErrNotFound if there is no such account.
+func (d *DB) UnlockUser(ctx context.Context, localpart string) error {
+	const q = `UPDATE users SET locked = 0 WHERE localpart = $1 RETURNING localpart`
+	return d.setLock(ctx, false, q, localpart)
+}
+
+const lockSessions = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETURNING ` + sessionColumns
+
+// setLock changes the account and, in the same transaction, what its sessions say about it.
+func (d *DB) setLock(ctx context.Context, locked bool, query, localpart string, args ...any) error {
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		found, err := t.get(query, []any{new(string)}, append([]any{localpart}, args...)...)
+		if err != nil || !found {
+			return found, err
+		}
+		return true, t.each(lockSessions, []any{localpart, locked}, func(rows *sql.Rows) error {
+			s, err := scanSession(rows.Scan)
+			t.put(s)
+			return err
+		})
+	})
+}

@@ -1,0 +1,93 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+// Login is a proof verified, a password or a login token, and the session to start because of it.
+type Login struct {
+	ID, Localpart         string
+	PasswordHash          string // the hash that was verified; not looked at if there is a login token
+	DeviceID, DisplayName string
+	At                    time.Time
+	Expires               time.Time // absolute end; zero: none
+	KeyID                 int64
+	AccessTTL             time.Duration // 0: the access token never expires
+	Refreshable           bool
+	Seen                  Seen
+
+	LoginToken        string    // the id of the login token that was verified; "": it was a password
+	LoginTokenExpires time.Time // when that ends
+	Issuer            string    // the id of the session that asked for it; "": an operator did
+}
+
+// StartSession starts a session in generation 1. On a device that is known it takes the old session's place: the tokens
+// of the old one die, the device keeps its name (Client-Server API v1.19, "Relationship between access tokens and devices"
+// and "POST /login", initial_device_display_name).
+//
+// ErrConflict if the account is not what it was when the password was verified, which took its time: the hash changed, or
+// it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out. ErrLocked
+// if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root
+// key was retired meanwhile.
+func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
+	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
+		return Session{}, errNoTime
+	}
+	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
+		if err := t.admit(l); err != nil {
+			return Session{}, err
+		}
+		return t.start(l)
+	})
+}
+
+// admit looks for a reason against a login. The lock comes last: it is told only to who has proved who they are.
+func (t *tx) admit(l Login) error {
+	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
+	var hash string
+	var locked int64
+	ok, err := t.get(q, []any{&hash, &locked}, l.Localpart)
+	switch {
+	case err != nil:
+		return err
+	case !ok, l.LoginToken == "" && hash != l.PasswordHash:
+		return ErrConflict
+	}
+	if l.LoginToken != "" {
+		if err := t.checkLoginToken(l); err != nil {
+			return err
+		}
+	}
+	if locked != 0 {
+		return ErrLocked
+	}
+	if l.LoginToken != "" {
+		return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
+	}
+	return nil
+}
+
+const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING id, display_name`
+
+// start starts the session of an account that is not locked.
+func (t *tx) start(l Login) (Session, error) {
+	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
+			key_id, minted, access_expires, used, single_use, state, locked, seen_at, seen_addr, seen_agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE, $11, $12, $13)
+		RETURNING ` + sessionColumns
+	if gone, err := t.keyGone(l.KeyID); gone || err != nil {
+		return Session{}, or(err, ErrKeyGone)
+	}
+	var old string
+	name := clip(l.DisplayName, len(l.DisplayName))
+	if known, err := t.get(replace, []any{&old, &name}, l.Localpart, l.DeviceID); err != nil {
+		return Session{}, err
+	} else if known {
+		t.drop(old)
+	}
+	seen := l.Seen.clip()
+	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, ms(l.At), ms(l.Expires), l.Refreshable, l.KeyID,
+		ms(l.At), ms(accessEnd(l.At, l.AccessTTL, l.Expires)), ms(seen.At), seen.Addr, seen.Agent)
+	return s, err
+}

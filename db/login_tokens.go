@@ -1,0 +1,54 @@
+package db
+
+import "time"
+
+// A login token (Client-Server API v1.19, "Token-based login") is computed like the others. What this file remembers is
+// which of them are spent.
+
+const (
+	// A clock that steps back must not revive a token that was forgotten because its time was over.
+	rememberLoginTokens = 24 * time.Hour
+	// Who spends one forgets a few: more than are added, and never many at once.
+	forgetLoginTokens = 100
+)
+
+const (
+	findLoginToken   = `SELECT id FROM used_login_tokens WHERE id = $1`
+	spendLoginToken  = `INSERT INTO used_login_tokens (id, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id`
+	forgetLoginToken = `DELETE FROM used_login_tokens WHERE id IN
+		(SELECT id FROM used_login_tokens WHERE expires < $1 ORDER BY expires LIMIT $2)`
+)
+
+// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or who asked for it is
+// not logged in any more.
+func (t *tx) checkLoginToken(l Login) error {
+	if !l.At.Before(l.LoginTokenExpires) {
+		return ErrTokenSpent // its use may be forgotten
+	}
+	if l.Issuer != "" {
+		s, known, err := t.session(sessionByID, l.Issuer)
+		if err != nil {
+			return err
+		}
+		if !known || s.Localpart != l.Localpart || s.State != Live || s.ended(l.At) {
+			return ErrTokenSpent
+		}
+	}
+	used, err := t.get(findLoginToken, []any{new(string)}, l.LoginToken)
+	if err == nil && used {
+		err = ErrTokenSpent
+	}
+	return err
+}
+
+// useLoginToken spends a token, once.
+func (t *tx) useLoginToken(id string, now, expires time.Time) error {
+	if err := t.exec(forgetLoginToken, ms(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
+		return err
+	}
+	won, err := t.get(spendLoginToken, []any{new(string)}, id, ms(expires))
+	if err == nil && !won {
+		err = ErrTokenSpent
+	}
+	return err
+}

@@ -1,0 +1,55 @@
+package db
+
+import "context"
+
+// PasswordChange is a new password for an account.
+type PasswordChange struct {
+	Localpart string
+	OldHash   string // the hash that was verified; "": whatever it is, and even if the account is deactivated
+	Hash      string
+	Keep      string // the session that lives on when the others end
+	EndOthers bool
+}
+
+const (
+	changePassword = `UPDATE users SET password_hash = $2
+		WHERE localpart = $1 AND (CAST($3 AS TEXT) = '' OR password_hash = $3 AND deactivated = 0) RETURNING localpart`
+
+	rehash = `UPDATE users SET password_hash = $3 WHERE localpart = $1 AND password_hash = $2 RETURNING localpart`
+)
+
+// ChangePassword stores a new hash and, if asked, ends the account's other sessions in the same transaction
+// (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended. ErrNotFound if there is no
+// such account; ErrConflict if it is not what it was when the old password was verified: the hash changed, or it was
+// deactivated.
+func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
+	return write(ctx, d.writer, "", func(t *tx) (int, error) {
+		changed, err := t.get(changePassword, []any{new(string)}, c.Localpart, c.Hash, c.OldHash)
+		if err != nil {
+			return 0, err
+		}
+		if !changed {
+			if known, err := t.taken(c.Localpart); err != nil || known {
+				return 0, or(err, ErrConflict)
+			}
+			return 0, ErrNotFound
+		}
+		if !c.EndOthers {
+			return 0, nil
+		}
+		return t.endSessions(c.Localpart, c.Keep)
+	})
+}
+
+// SetPassword stores a new hash, whatever the old one is, and ends all the account's sessions if asked: the operator's way.
+func (d *DB) SetPassword(ctx context.Context, localpart, hash string, endSessions bool) (ended int, err error) {
+	return d.ChangePassword(ctx, PasswordChange{Localpart: localpart, Hash: hash, EndOthers: endSessions})
+}
+
+// Rehash stores the same password hashed in another way, and ends nothing; ErrConflict if oldHash is not the account's any
+// more. It asks nothing about the account's state: whoever logs in is asked by StartSession.
+func (d *DB) Rehash(ctx context.Context, localpart, oldHash, newHash string) error {
+	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
+		return t.get(rehash, []any{new(string)}, localpart, oldHash, newHash)
+	})
+}

@@ -1,0 +1,57 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Registration is an account to make, what it is made with, and its first session.
+type Registration struct {
+	Localpart, PasswordHash string
+	At                      time.Time
+	Token                   string // the registration token that is used up; "": none
+	Reservation             string // the user-interactive session that has a use of it reserved; "": none
+	Login                   *Login // its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
+}
+
+// Register makes an account, uses up its registration token and starts its first session, all of it or nothing
+// (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked for. ErrConflict if the name
+// is taken, even by a deactivated account; ErrTokenSpent if the token is not valid, unless a use of it was reserved in time.
+func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
+	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
+		taken, err := t.taken(r.Localpart)
+		if err != nil || taken {
+			return Session{}, or(err, ErrConflict)
+		}
+		if r.Token != "" {
+			if err := t.useRegistrationToken(r.Token, r.Reservation, r.At); err != nil {
+				return Session{}, err
+			}
+		}
+		// If the name is taken after all, by another process just now, the engine fails this transaction as a whole.
+		const q = `INSERT INTO users (localpart, password_hash, created) VALUES ($1, $2, $3)`
+		if err := t.exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil || r.Login == nil {
+			return Session{}, err
+		}
+		l := *r.Login
+		l.Localpart, l.At = r.Localpart, r.At
+		return t.start(l)
+	})
+}
+
+const findUser = `SELECT localpart FROM users WHERE localpart = $1`
+
+// Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that nobody
+// is taken for somebody else.
+func (d *DB) Taken(ctx context.Context, localpart string) (bool, error) {
+	_, err := one(ctx, d, findUser, scanText, localpart)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (t *tx) taken(localpart string) (bool, error) {
+	return t.get(findUser, []any{new(string)}, localpart)
+}

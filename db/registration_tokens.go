@@ -1,0 +1,122 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// RegistrationToken is an invitation: who knows it may register (Client-Server API v1.19, "Token-authenticated
+// registration").
+type RegistrationToken struct {
+	Token       string
+	UsesAllowed int64 // 0: no bound
+	Used        int64
+	Reserved    int64     // uses set aside for registrations that are under way
+	Expires     time.Time // zero: never
+	Created     time.Time
+	Revoked     time.Time // zero: it is not
+}
+
+func scanRegistrationToken(scan func(...any) error) (r RegistrationToken, err error) {
+	var expires, created, revoked int64
+	err = scan(&r.Token, &r.UsesAllowed, &r.Used, &r.Reserved, &expires, &created, &revoked)
+	r.Expires, r.Created, r.Revoked = at(expires), at(created), at(revoked)
+	return r, err
+}
+
+// AddRegistrationToken adds an invitation; ErrConflict if there is or was one of that name. Reservations are not added.
+func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) error {
+	const q = `INSERT INTO registration_tokens (token, uses_allowed, used, expires, created, revoked)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING token`
+	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
+		return t.get(q, []any{new(string)}, r.Token, r.UsesAllowed, r.Used, ms(r.Expires), ms(r.Created), ms(r.Revoked))
+	})
+}
+
+// RegistrationTokens lists all invitations by age, also those that are spent, expired or revoked.
+func (d *DB) RegistrationTokens(ctx context.Context, now time.Time) ([]RegistrationToken, error) {
+	const q = `SELECT token, uses_allowed, used, (SELECT COUNT(*) FROM registration_reservations r
+			WHERE r.token = registration_tokens.token AND r.expires > $1), expires, created, revoked
+		FROM registration_tokens ORDER BY created, token`
+	return list(ctx, d, q, scanRegistrationToken, ms(now))
+}
+
+// RevokeRegistrationToken ends an invitation at once, for registrations under way as well. One that is revoked stays so
+// since the first time. ErrNotFound if there is none.
+func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when time.Time) error {
+	if ms(when) == 0 {
+		return errNoTime
+	}
+	const q = `UPDATE registration_tokens SET revoked = CASE WHEN revoked = 0 THEN $2 ELSE revoked END
+		WHERE token = $1 RETURNING token`
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		found, err := t.get(q, []any{new(string)}, token, ms(when))
+		if err == nil && found {
+			err = t.exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
+		}
+		return found, err
+	})
+}
+
+const (
+	// tokenHasUse holds at $2 for who has the reservation $3, or none: a use is left that nobody else has set aside.
+	tokenHasUse = `revoked = 0 AND (expires = 0 OR expires > $2) AND (uses_allowed = 0 OR uses_allowed > used +
+		(SELECT COUNT(*) FROM registration_reservations r
+			WHERE r.token = registration_tokens.token AND r.expires > $2 AND r.session_id <> $3))`
+
+	tokenValid = `SELECT token FROM registration_tokens WHERE token = $1 AND ` + tokenHasUse
+
+	reserveToken = `INSERT INTO registration_reservations (token, session_id, expires)
+		SELECT token, CAST($3 AS TEXT), CAST($4 AS BIGINT) FROM registration_tokens WHERE token = $1 AND ` + tokenHasUse + `
+		ON CONFLICT (token, session_id) DO UPDATE SET expires = excluded.expires RETURNING token`
+
+	// A reservation makes up for the token's own end, never for more uses than are allowed.
+	useToken = `UPDATE registration_tokens SET used = used + 1
+		WHERE token = $1 AND (uses_allowed = 0 OR uses_allowed > used) AND (` + tokenHasUse + ` OR EXISTS (SELECT 1
+			FROM registration_reservations r WHERE r.token = $1 AND r.session_id = $3 AND r.expires > $2)) RETURNING token`
+
+	releaseToken = `DELETE FROM registration_reservations WHERE token = $1 AND session_id = $2`
+	forgetToken  = `DELETE FROM registration_reservations WHERE token = $1 AND expires <= $2`
+)
+
+// RegistrationTokenValid says whether somebody could begin to register with a token now.
+func (d *DB) RegistrationTokenValid(ctx context.Context, token string, now time.Time) (bool, error) {
+	_, err := one(ctx, d, tokenValid, scanText, token, ms(now), "")
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ReserveRegistrationToken sets a use aside for a user-interactive session until then; once more by the same session, it
+// prolongs. ErrTokenSpent if no use is left, or the token is expired, revoked or unknown.
+func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID string, now, until time.Time) error {
+	if ms(until) == 0 {
+		return errNoTime
+	}
+	return d.must(ctx, ErrTokenSpent, func(t *tx) (bool, error) {
+		if err := t.exec(forgetToken, token, ms(now)); err != nil {
+			return false, err
+		}
+		return t.get(reserveToken, []any{new(string)}, token, ms(now), sessionID, ms(until))
+	})
+}
+
+// ReleaseRegistrationToken gives back what a session has set aside, if anything.
+func (d *DB) ReleaseRegistrationToken(ctx context.Context, token, sessionID string) error {
+	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(releaseToken, token, sessionID) })
+	return err
+}
+
+// useRegistrationToken turns a reservation, or a use that is free, into a use.
+func (t *tx) useRegistrationToken(token, sessionID string, now time.Time) error {
+	used, err := t.get(useToken, []any{new(string)}, token, ms(now), sessionID)
+	switch {
+	case err != nil:
+		return err
+	case !used:
+		return ErrTokenSpent
+	}
+	return t.exec(releaseToken, token, sessionID)
+}
