@@ -22,6 +22,172 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for DeactivateResponseIDServerUnbindResult.
+const (
+	NoSupport DeactivateResponseIDServerUnbindResult = "no-support"
+	Success   DeactivateResponseIDServerUnbindResult = "success"
+)
+
+// Valid indicates whether the value is a known member of the DeactivateResponseIDServerUnbindResult enum.
+func (e DeactivateResponseIDServerUnbindResult) Valid() bool {
+	switch e {
+	case NoSupport:
+		return true
+	case Success:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegisterParamsKind.
+const (
+	Guest RegisterParamsKind = "guest"
+	User  RegisterParamsKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the RegisterParamsKind enum.
+func (e RegisterParamsKind) Valid() bool {
+	switch e {
+	case Guest:
+		return true
+	case User:
+		return true
+	default:
+		return false
+	}
+}
+
+// AuthData A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+type AuthData struct {
+	// Identifier Who logs in. Only `m.id.user` is served.
+	Identifier *UserIdentifier `json:"identifier,omitempty"`
+
+	// Password With `m.login.password`.
+	Password *string `json:"password,omitempty"`
+	Session  *string `json:"session,omitempty"`
+
+	// Token With `m.login.registration_token`.
+	Token *string `json:"token,omitempty"`
+
+	// Type The stage to complete. Left out to ask whether stages were completed elsewhere, on a fallback page.
+	Type *string `json:"type,omitempty"`
+	// Deprecated: use identifier.
+	User *string `json:"user,omitempty"`
+}
+
+// AuthFlow defines model for AuthFlow.
+type AuthFlow struct {
+	Stages []string `json:"stages"`
+}
+
+// AuthOrError An AuthResponse, or an Error.
+type AuthOrError struct {
+	Completed  *[]string               `json:"completed,omitempty"`
+	Errcode    *string                 `json:"errcode,omitempty"`
+	Error      *string                 `json:"error,omitempty"`
+	Flows      *[]AuthFlow             `json:"flows,omitempty"`
+	Params     *map[string]interface{} `json:"params,omitempty"`
+	Session    *string                 `json:"session,omitempty"`
+	SoftLogout *bool                   `json:"soft_logout,omitempty"`
+}
+
+// AuthResponse defines model for AuthResponse.
+type AuthResponse struct {
+	Completed *[]string `json:"completed,omitempty"`
+
+	// Errcode Why the last attempt failed.
+	Errcode *string `json:"errcode,omitempty"`
+	Error   *string `json:"error,omitempty"`
+
+	// Flows The ways through; completing all stages of one is enough.
+	Flows []AuthFlow `json:"flows"`
+
+	// Params What a stage needs the client to know, by stage.
+	Params map[string]interface{} `json:"params"`
+
+	// Session To be sent back with each step.
+	Session string `json:"session"`
+}
+
+// AvailableResponse defines model for AvailableResponse.
+type AvailableResponse struct {
+	Available *bool `json:"available,omitempty"`
+}
+
+// BooleanCapability defines model for BooleanCapability.
+type BooleanCapability struct {
+	Enabled bool `json:"enabled"`
+}
+
+// Capabilities defines model for Capabilities.
+type Capabilities struct {
+	M3PidChanges    *BooleanCapability `json:"m.3pid_changes,omitempty"`
+	MChangePassword *BooleanCapability `json:"m.change_password,omitempty"`
+	MGetLoginToken  *BooleanCapability `json:"m.get_login_token,omitempty"`
+}
+
+// CapabilitiesResponse defines model for CapabilitiesResponse.
+type CapabilitiesResponse struct {
+	Capabilities Capabilities `json:"capabilities"`
+}
+
+// ChangePasswordRequest defines model for ChangePasswordRequest.
+type ChangePasswordRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth          *AuthData `json:"auth,omitempty"`
+	LogoutDevices *bool     `json:"logout_devices,omitempty"`
+	NewPassword   string    `json:"new_password"`
+}
+
+// DeactivateRequest defines model for DeactivateRequest.
+type DeactivateRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth *AuthData `json:"auth,omitempty"`
+
+	// Erase Accepted; what there is to erase lies with the homeserver.
+	Erase *bool `json:"erase,omitempty"`
+
+	// IDServer Accepted; there are no identifiers to unbind.
+	IDServer *string `json:"id_server,omitempty"`
+}
+
+// DeactivateResponse defines model for DeactivateResponse.
+type DeactivateResponse struct {
+	IDServerUnbindResult DeactivateResponseIDServerUnbindResult `json:"id_server_unbind_result"`
+}
+
+// DeactivateResponseIDServerUnbindResult defines model for DeactivateResponse.IDServerUnbindResult.
+type DeactivateResponseIDServerUnbindResult string
+
+// DeleteDeviceRequest defines model for DeleteDeviceRequest.
+type DeleteDeviceRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth *AuthData `json:"auth,omitempty"`
+}
+
+// DeleteDevicesRequest defines model for DeleteDevicesRequest.
+type DeleteDevicesRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth    *AuthData `json:"auth,omitempty"`
+	Devices []string  `json:"devices"`
+}
+
+// Device defines model for Device.
+type Device struct {
+	DeviceID    string  `json:"device_id"`
+	DisplayName *string `json:"display_name,omitempty"`
+	LastSeenIP  *string `json:"last_seen_ip,omitempty"`
+
+	// LastSeenTS Milliseconds since 1970; exact to about a minute.
+	LastSeenTS *int64 `json:"last_seen_ts,omitempty"`
+}
+
+// DevicesResponse defines model for DevicesResponse.
+type DevicesResponse struct {
+	Devices *[]Device `json:"devices,omitempty"`
+}
+
 // DraftLoginRequest defines model for DraftLoginRequest.
 type DraftLoginRequest struct {
 	Password string `json:"password"`
@@ -60,9 +226,23 @@ type Error struct {
 	SoftLogout *bool `json:"soft_logout,omitempty"`
 }
 
+// FallbackForm defines model for FallbackForm.
+type FallbackForm struct {
+	Password *string `json:"password,omitempty"`
+	Token    *string `json:"token,omitempty"`
+	User     *string `json:"user,omitempty"`
+}
+
+// HomeserverInformation defines model for HomeserverInformation.
+type HomeserverInformation struct {
+	BaseURL string `json:"base_url"`
+}
+
 // LoginFlow defines model for LoginFlow.
 type LoginFlow struct {
-	Type string `json:"type"`
+	// GetLoginToken With `m.login.token`, whether a session can make such tokens.
+	GetLoginToken *bool  `json:"get_login_token,omitempty"`
+	Type          string `json:"type"`
 }
 
 // LoginFlowsResponse defines model for LoginFlowsResponse.
@@ -80,10 +260,15 @@ type LoginRequest struct {
 
 	// InitialDeviceDisplayName A name for a new device; a known device keeps the one it has.
 	InitialDeviceDisplayName *string `json:"initial_device_display_name,omitempty"`
-	Password                 *string `json:"password,omitempty"`
+
+	// Password With `m.login.password`.
+	Password *string `json:"password,omitempty"`
 
 	// RefreshToken True when the client can refresh.
 	RefreshToken *bool `json:"refresh_token,omitempty"`
+
+	// Token With `m.login.token`.
+	Token *string `json:"token,omitempty"`
 
 	// Type One of the login flows.
 	Type string `json:"type"`
@@ -103,9 +288,22 @@ type LoginResponse struct {
 
 	// HomeServer The server name, for clients too old to read it from the user id.
 	// Deprecated: the server name stands in the user id.
-	HomeServer   *string `json:"home_server,omitempty"`
-	RefreshToken *string `json:"refresh_token,omitempty"`
-	UserID       string  `json:"user_id"`
+	HomeServer   *string    `json:"home_server,omitempty"`
+	RefreshToken *string    `json:"refresh_token,omitempty"`
+	UserID       string     `json:"user_id"`
+	WellKnown    *WellKnown `json:"well_known,omitempty"`
+}
+
+// LoginTokenRequest defines model for LoginTokenRequest.
+type LoginTokenRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth *AuthData `json:"auth,omitempty"`
+}
+
+// LoginTokenResponse defines model for LoginTokenResponse.
+type LoginTokenResponse struct {
+	ExpiresInMs int64  `json:"expires_in_ms"`
+	LoginToken  string `json:"login_token"`
 }
 
 // RefreshRequest defines model for RefreshRequest.
@@ -120,6 +318,35 @@ type RefreshResponse struct {
 	// ExpiresInMs Milliseconds that the access token still lives; left out when it does not expire.
 	ExpiresInMs  *int64  `json:"expires_in_ms,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
+}
+
+// RegisterRequest defines model for RegisterRequest.
+type RegisterRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth     *AuthData `json:"auth,omitempty"`
+	DeviceID *string   `json:"device_id,omitempty"`
+
+	// InhibitLogin True to make the account without a session.
+	InhibitLogin             *bool   `json:"inhibit_login,omitempty"`
+	InitialDeviceDisplayName *string `json:"initial_device_display_name,omitempty"`
+	Password                 *string `json:"password,omitempty"`
+
+	// RefreshToken True when the client can refresh.
+	RefreshToken *bool `json:"refresh_token,omitempty"`
+
+	// Username The localpart; one is made up when it is left out.
+	Username *string `json:"username,omitempty"`
+}
+
+// RegisterResponse defines model for RegisterResponse.
+type RegisterResponse struct {
+	AccessToken *string `json:"access_token,omitempty"`
+	DeviceID    *string `json:"device_id,omitempty"`
+	ExpiresInMs *int64  `json:"expires_in_ms,omitempty"`
+	// Deprecated: the server name stands in the user id.
+	HomeServer   *string `json:"home_server,omitempty"`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+	UserID       string  `json:"user_id"`
 }
 
 // TokenOwnerResponse defines model for TokenOwnerResponse.
@@ -144,6 +371,11 @@ type TokenRefreshResponse struct {
 	RefreshToken *string `json:"refresh_token,omitempty"`
 }
 
+// UpdateDeviceRequest defines model for UpdateDeviceRequest.
+type UpdateDeviceRequest struct {
+	DisplayName *string `json:"display_name,omitempty"`
+}
+
 // UserIdentifier Who logs in. Only `m.id.user` is served.
 type UserIdentifier struct {
 	Type string `json:"type"`
@@ -152,9 +384,19 @@ type UserIdentifier struct {
 	User *string `json:"user,omitempty"`
 }
 
+// ValidityResponse defines model for ValidityResponse.
+type ValidityResponse struct {
+	Valid bool `json:"valid"`
+}
+
 // VersionsResponse defines model for VersionsResponse.
 type VersionsResponse struct {
 	Versions []string `json:"versions"`
+}
+
+// WellKnown defines model for WellKnown.
+type WellKnown struct {
+	MHomeserver HomeserverInformation `json:"m.homeserver"`
 }
 
 // BadRequest A Matrix error.
@@ -165,6 +407,15 @@ type Empty = EmptyResponse
 
 // Forbidden A Matrix error.
 type Forbidden = Error
+
+// Interactive defines model for Interactive.
+type Interactive = AuthResponse
+
+// InteractiveOrUnauthorized An AuthResponse, or an Error.
+type InteractiveOrUnauthorized = AuthOrError
+
+// NotFound A Matrix error.
+type NotFound = Error
 
 // RateLimited A Matrix error.
 type RateLimited = Error
@@ -181,11 +432,63 @@ type Unauthorized = Error
 // Unavailable A Matrix error.
 type Unavailable = Error
 
+// RegistrationTokenValidityParams defines parameters for RegistrationTokenValidity.
+type RegistrationTokenValidityParams struct {
+	Token string `form:"token" json:"token"`
+}
+
+// AuthFallbackParams defines parameters for AuthFallback.
+type AuthFallbackParams struct {
+	// Session The session of user-interactive authentication.
+	Session string `form:"session" json:"session"`
+}
+
+// CompleteAuthFallbackParams defines parameters for CompleteAuthFallback.
+type CompleteAuthFallbackParams struct {
+	// Session The session of user-interactive authentication.
+	Session string `form:"session" json:"session"`
+}
+
+// RegisterParams defines parameters for Register.
+type RegisterParams struct {
+	// Kind Only `user` is served.
+	Kind *RegisterParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+}
+
+// RegisterParamsKind defines parameters for Register.
+type RegisterParamsKind string
+
+// CheckUsernameAvailabilityParams defines parameters for CheckUsernameAvailability.
+type CheckUsernameAvailabilityParams struct {
+	Username string `form:"username" json:"username"`
+}
+
 // DraftLoginJSONRequestBody defines body for DraftLogin for application/json ContentType.
 type DraftLoginJSONRequestBody = DraftLoginRequest
 
 // TokenRefreshJSONRequestBody defines body for TokenRefresh for application/json ContentType.
 type TokenRefreshJSONRequestBody = TokenRefreshRequest
+
+// GenerateLoginTokenJSONRequestBody defines body for GenerateLoginToken for application/json ContentType.
+type GenerateLoginTokenJSONRequestBody = LoginTokenRequest
+
+// DeactivateAccountJSONRequestBody defines body for DeactivateAccount for application/json ContentType.
+type DeactivateAccountJSONRequestBody = DeactivateRequest
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = ChangePasswordRequest
+
+// CompleteAuthFallbackFormdataRequestBody defines body for CompleteAuthFallback for application/x-www-form-urlencoded ContentType.
+type CompleteAuthFallbackFormdataRequestBody = FallbackForm
+
+// DeleteDevicesJSONRequestBody defines body for DeleteDevices for application/json ContentType.
+type DeleteDevicesJSONRequestBody = DeleteDevicesRequest
+
+// DeleteDeviceJSONRequestBody defines body for DeleteDevice for application/json ContentType.
+type DeleteDeviceJSONRequestBody = DeleteDeviceRequest
+
+// UpdateDeviceJSONRequestBody defines body for UpdateDevice for application/json ContentType.
+type UpdateDeviceJSONRequestBody = UpdateDeviceRequest
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
@@ -193,17 +496,62 @@ type LoginJSONRequestBody = LoginRequest
 // RefreshJSONRequestBody defines body for Refresh for application/json ContentType.
 type RefreshJSONRequestBody = RefreshRequest
 
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody = RegisterRequest
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetWellknown Say where the server is.
+	// (GET /.well-known/matrix/client)
+	GetWellknown(ctx echo.Context) error
 	// DraftLogin Log in by password and receive an access token and a refresh token.
 	// (POST /_matrix/client/api/v1/login)
 	DraftLogin(ctx echo.Context) error
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// GetAuthMetadata Always 404, since the OAuth 2.0 API is not served; clients then use the login operations.
+	// (GET /_matrix/client/v1/auth_metadata)
+	GetAuthMetadata(ctx echo.Context) error
+	// GenerateLoginToken Make a token with which another device can log in, once.
+	// (POST /_matrix/client/v1/login/get_token)
+	GenerateLoginToken(ctx echo.Context) error
+	// RegistrationTokenValidity Say whether a registration token has a use left.
+	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
+	RegistrationTokenValidity(ctx echo.Context, params RegistrationTokenValidityParams) error
+	// DeactivateAccount Deactivate the user's account and end all its sessions.
+	// (POST /_matrix/client/v3/account/deactivate)
+	DeactivateAccount(ctx echo.Context) error
+	// ChangePassword Change the user's password.
+	// (POST /_matrix/client/v3/account/password)
+	ChangePassword(ctx echo.Context) error
 	// GetTokenOwner Say whose access token this is.
 	// (GET /_matrix/client/v3/account/whoami)
 	GetTokenOwner(ctx echo.Context) error
+	// AuthFallback A web page on which a person completes a stage that the client does not know.
+	// (GET /_matrix/client/v3/auth/{stage}/fallback/web)
+	AuthFallback(ctx echo.Context, stage string, params AuthFallbackParams) error
+	// CompleteAuthFallback Complete the stage with what the page's form sent.
+	// (POST /_matrix/client/v3/auth/{stage}/fallback/web)
+	CompleteAuthFallback(ctx echo.Context, stage string, params CompleteAuthFallbackParams) error
+	// GetCapabilities Say what the user may do.
+	// (GET /_matrix/client/v3/capabilities)
+	GetCapabilities(ctx echo.Context) error
+	// DeleteDevices Delete several of the user's devices and end their sessions.
+	// (POST /_matrix/client/v3/delete_devices)
+	DeleteDevices(ctx echo.Context) error
+	// GetDevices List the user's devices.
+	// (GET /_matrix/client/v3/devices)
+	GetDevices(ctx echo.Context) error
+	// DeleteDevice Delete one of the user's devices and end its session.
+	// (DELETE /_matrix/client/v3/devices/{deviceId})
+	DeleteDevice(ctx echo.Context, deviceID string) error
+	// GetDevice Show one of the user's devices.
+	// (GET /_matrix/client/v3/devices/{deviceId})
+	GetDevice(ctx echo.Context, deviceID string) error
+	// UpdateDevice Rename one of the user's devices.
+	// (PUT /_matrix/client/v3/devices/{deviceId})
+	UpdateDevice(ctx echo.Context, deviceID string) error
 	// GetLoginFlows List the ways to log in.
 	// (GET /_matrix/client/v3/login)
 	GetLoginFlows(ctx echo.Context) error
@@ -219,6 +567,12 @@ type ServerInterface interface {
 	// Refresh Exchange a refresh token for a new pair.
 	// (POST /_matrix/client/v3/refresh)
 	Refresh(ctx echo.Context) error
+	// Register Make an account and, unless it is inhibited, start a session on it.
+	// (POST /_matrix/client/v3/register)
+	Register(ctx echo.Context, params RegisterParams) error
+	// CheckUsernameAvailability Say whether a name can be registered.
+	// (GET /_matrix/client/v3/register/available)
+	CheckUsernameAvailability(ctx echo.Context, params CheckUsernameAvailabilityParams) error
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
@@ -227,6 +581,15 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// GetWellknown converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWellknown(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWellknown(ctx)
+	return err
 }
 
 // DraftLogin converts echo context to params.
@@ -247,12 +610,191 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 	return err
 }
 
+// GetAuthMetadata converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthMetadata(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthMetadata(ctx)
+	return err
+}
+
+// GenerateLoginToken converts echo context to params.
+func (w *ServerInterfaceWrapper) GenerateLoginToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GenerateLoginToken(ctx)
+	return err
+}
+
+// RegistrationTokenValidity converts echo context to params.
+func (w *ServerInterfaceWrapper) RegistrationTokenValidity(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RegistrationTokenValidityParams
+	// ------------- Required query parameter "token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "token", ctx.QueryParams(), &params.Token, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegistrationTokenValidity(ctx, params)
+	return err
+}
+
+// DeactivateAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) DeactivateAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeactivateAccount(ctx)
+	return err
+}
+
+// ChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePassword(ctx)
+	return err
+}
+
 // GetTokenOwner converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTokenOwner(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTokenOwner(ctx)
+	return err
+}
+
+// AuthFallback converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthFallback(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "stage" -------------
+	var stage string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stage", ctx.Param("stage"), &stage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stage: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AuthFallbackParams
+	// ------------- Required query parameter "session" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "session", ctx.QueryParams(), &params.Session, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthFallback(ctx, stage, params)
+	return err
+}
+
+// CompleteAuthFallback converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteAuthFallback(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "stage" -------------
+	var stage string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stage", ctx.Param("stage"), &stage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stage: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteAuthFallbackParams
+	// ------------- Required query parameter "session" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "session", ctx.QueryParams(), &params.Session, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteAuthFallback(ctx, stage, params)
+	return err
+}
+
+// GetCapabilities converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCapabilities(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCapabilities(ctx)
+	return err
+}
+
+// DeleteDevices converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDevices(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDevices(ctx)
+	return err
+}
+
+// GetDevices converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDevices(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDevices(ctx)
+	return err
+}
+
+// DeleteDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDevice(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deviceId" -------------
+	var deviceID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceId", ctx.Param("deviceId"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDevice(ctx, deviceID)
+	return err
+}
+
+// GetDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDevice(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deviceId" -------------
+	var deviceID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceId", ctx.Param("deviceId"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDevice(ctx, deviceID)
+	return err
+}
+
+// UpdateDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateDevice(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deviceId" -------------
+	var deviceID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceId", ctx.Param("deviceId"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateDevice(ctx, deviceID)
 	return err
 }
 
@@ -298,6 +840,42 @@ func (w *ServerInterfaceWrapper) Refresh(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Refresh(ctx)
+	return err
+}
+
+// Register converts echo context to params.
+func (w *ServerInterfaceWrapper) Register(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RegisterParams
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Register(ctx, params)
+	return err
+}
+
+// CheckUsernameAvailability converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckUsernameAvailability(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckUsernameAvailabilityParams
+	// ------------- Required query parameter "username" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "username", ctx.QueryParams(), &params.Username, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter username: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckUsernameAvailability(ctx, params)
 	return err
 }
 
@@ -366,6 +944,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout/all", wrapper.LogoutAll, options.OperationMiddlewares["logout_all"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/account/whoami", wrapper.GetTokenOwner, options.OperationMiddlewares["getTokenOwner"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/register", wrapper.Register, options.OperationMiddlewares["register"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/register/available", wrapper.CheckUsernameAvailability, options.OperationMiddlewares["checkUsernameAvailability"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v1/register/m.login.registration_token/validity", wrapper.RegistrationTokenValidity, options.OperationMiddlewares["registrationTokenValidity"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/devices", wrapper.GetDevices, options.OperationMiddlewares["getDevices"]...)
+	router.DELETE(options.BaseURL+"/_matrix/client/v3/devices/:deviceId", wrapper.DeleteDevice, options.OperationMiddlewares["deleteDevice"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/devices/:deviceId", wrapper.GetDevice, options.OperationMiddlewares["getDevice"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/v3/devices/:deviceId", wrapper.UpdateDevice, options.OperationMiddlewares["updateDevice"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/delete_devices", wrapper.DeleteDevices, options.OperationMiddlewares["deleteDevices"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/deactivate", wrapper.DeactivateAccount, options.OperationMiddlewares["deactivateAccount"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v1/login/get_token", wrapper.GenerateLoginToken, options.OperationMiddlewares["generateLoginToken"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.AuthFallback, options.OperationMiddlewares["authFallback"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.CompleteAuthFallback, options.OperationMiddlewares["completeAuthFallback"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/capabilities", wrapper.GetCapabilities, options.OperationMiddlewares["getCapabilities"]...)
+	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
 
 }
 
@@ -374,6 +968,18 @@ type BadRequestJSONResponse Error
 type EmptyJSONResponse EmptyResponse
 
 type ForbiddenJSONResponse Error
+
+type InteractiveJSONResponse AuthResponse
+
+type InteractiveOrUnauthorizedJSONResponse AuthOrError
+
+type NotFoundJSONResponse Error
+
+type PageTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type RateLimitedResponseHeaders struct {
 	RetryAfter *int
@@ -391,6 +997,41 @@ type TooLargeJSONResponse Error
 type UnauthorizedJSONResponse Error
 
 type UnavailableJSONResponse Error
+
+type GetWellknownRequestObject struct {
+}
+
+type GetWellknownResponseObject interface {
+	VisitGetWellknownResponse(w http.ResponseWriter) error
+}
+
+type GetWellknown200JSONResponse WellKnown
+
+func (response GetWellknown200JSONResponse) VisitGetWellknownResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWellknown404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetWellknown404JSONResponse) VisitGetWellknownResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type DraftLoginRequestObject struct {
 	Body *DraftLoginJSONRequestBody
@@ -596,6 +1237,441 @@ func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.Res
 	return err
 }
 
+type GetAuthMetadataRequestObject struct {
+}
+
+type GetAuthMetadataResponseObject interface {
+	VisitGetAuthMetadataResponse(w http.ResponseWriter) error
+}
+
+type GetAuthMetadata404JSONResponse Error
+
+func (response GetAuthMetadata404JSONResponse) VisitGetAuthMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginTokenRequestObject struct {
+	Body *GenerateLoginTokenJSONRequestBody
+}
+
+type GenerateLoginTokenResponseObject interface {
+	VisitGenerateLoginTokenResponse(w http.ResponseWriter) error
+}
+
+type GenerateLoginToken200JSONResponse LoginTokenResponse
+
+func (response GenerateLoginToken200JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginToken400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GenerateLoginToken400JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginToken401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
+
+func (response GenerateLoginToken401JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginToken403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response GenerateLoginToken403JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginToken413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response GenerateLoginToken413JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginToken429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GenerateLoginToken429JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateLoginToken503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GenerateLoginToken503JSONResponse) VisitGenerateLoginTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegistrationTokenValidityRequestObject struct {
+	Params RegistrationTokenValidityParams
+}
+
+type RegistrationTokenValidityResponseObject interface {
+	VisitRegistrationTokenValidityResponse(w http.ResponseWriter) error
+}
+
+type RegistrationTokenValidity200JSONResponse ValidityResponse
+
+func (response RegistrationTokenValidity200JSONResponse) VisitRegistrationTokenValidityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegistrationTokenValidity400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RegistrationTokenValidity400JSONResponse) VisitRegistrationTokenValidityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegistrationTokenValidity403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RegistrationTokenValidity403JSONResponse) VisitRegistrationTokenValidityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegistrationTokenValidity429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RegistrationTokenValidity429JSONResponse) VisitRegistrationTokenValidityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegistrationTokenValidity503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RegistrationTokenValidity503JSONResponse) VisitRegistrationTokenValidityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccountRequestObject struct {
+	Body *DeactivateAccountJSONRequestBody
+}
+
+type DeactivateAccountResponseObject interface {
+	VisitDeactivateAccountResponse(w http.ResponseWriter) error
+}
+
+type DeactivateAccount200JSONResponse DeactivateResponse
+
+func (response DeactivateAccount200JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccount400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeactivateAccount400JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccount401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
+
+func (response DeactivateAccount401JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccount403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response DeactivateAccount403JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccount413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response DeactivateAccount413JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccount429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeactivateAccount429JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateAccount503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeactivateAccount503JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePasswordRequestObject struct {
+	Body *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword200JSONResponse struct{ EmptyJSONResponse }
+
+func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ChangePassword400JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
+
+func (response ChangePassword401JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response ChangePassword403JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response ChangePassword413JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ChangePassword429JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ChangePassword503JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTokenOwnerRequestObject struct {
 }
 
@@ -648,6 +1724,714 @@ func (response GetTokenOwner403JSONResponse) VisitGetTokenOwnerResponse(w http.R
 type GetTokenOwner503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetTokenOwner503JSONResponse) VisitGetTokenOwnerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthFallbackRequestObject struct {
+	Stage  string `json:"stage"`
+	Params AuthFallbackParams
+}
+
+type AuthFallbackResponseObject interface {
+	VisitAuthFallbackResponse(w http.ResponseWriter) error
+}
+
+type AuthFallback200TextHTMLResponse struct{ PageTextHTMLResponse }
+
+func (response AuthFallback200TextHTMLResponse) VisitAuthFallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type AuthFallback400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response AuthFallback400JSONResponse) VisitAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthFallback404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response AuthFallback404JSONResponse) VisitAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteAuthFallbackRequestObject struct {
+	Stage  string `json:"stage"`
+	Params CompleteAuthFallbackParams
+	Body   *CompleteAuthFallbackFormdataRequestBody
+}
+
+type CompleteAuthFallbackResponseObject interface {
+	VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error
+}
+
+type CompleteAuthFallback200TextHTMLResponse struct{ PageTextHTMLResponse }
+
+func (response CompleteAuthFallback200TextHTMLResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CompleteAuthFallback400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CompleteAuthFallback400JSONResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteAuthFallback403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CompleteAuthFallback403TextHTMLResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CompleteAuthFallback404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CompleteAuthFallback404JSONResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteAuthFallback413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CompleteAuthFallback413JSONResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteAuthFallback429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CompleteAuthFallback429JSONResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteAuthFallback503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CompleteAuthFallback503JSONResponse) VisitCompleteAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCapabilitiesRequestObject struct {
+}
+
+type GetCapabilitiesResponseObject interface {
+	VisitGetCapabilitiesResponse(w http.ResponseWriter) error
+}
+
+type GetCapabilities200JSONResponse CapabilitiesResponse
+
+func (response GetCapabilities200JSONResponse) VisitGetCapabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCapabilities401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetCapabilities401JSONResponse) VisitGetCapabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCapabilities403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response GetCapabilities403JSONResponse) VisitGetCapabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCapabilities503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetCapabilities503JSONResponse) VisitGetCapabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevicesRequestObject struct {
+	Body *DeleteDevicesJSONRequestBody
+}
+
+type DeleteDevicesResponseObject interface {
+	VisitDeleteDevicesResponse(w http.ResponseWriter) error
+}
+
+type DeleteDevices200JSONResponse struct{ EmptyJSONResponse }
+
+func (response DeleteDevices200JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevices400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteDevices400JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevices401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
+
+func (response DeleteDevices401JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevices403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response DeleteDevices403JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevices413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response DeleteDevices413JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevices429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteDevices429JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevices503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteDevices503JSONResponse) VisitDeleteDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevicesRequestObject struct {
+}
+
+type GetDevicesResponseObject interface {
+	VisitGetDevicesResponse(w http.ResponseWriter) error
+}
+
+type GetDevices200JSONResponse DevicesResponse
+
+func (response GetDevices200JSONResponse) VisitGetDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevices401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDevices401JSONResponse) VisitGetDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevices403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response GetDevices403JSONResponse) VisitGetDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevices503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDevices503JSONResponse) VisitGetDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDeviceRequestObject struct {
+	DeviceID string `json:"deviceId"`
+	Body     *DeleteDeviceJSONRequestBody
+}
+
+type DeleteDeviceResponseObject interface {
+	VisitDeleteDeviceResponse(w http.ResponseWriter) error
+}
+
+type DeleteDevice200JSONResponse struct{ EmptyJSONResponse }
+
+func (response DeleteDevice200JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevice400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteDevice400JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevice401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
+
+func (response DeleteDevice401JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevice403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response DeleteDevice403JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevice413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response DeleteDevice413JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevice429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteDevice429JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDevice503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteDevice503JSONResponse) VisitDeleteDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeviceRequestObject struct {
+	DeviceID string `json:"deviceId"`
+}
+
+type GetDeviceResponseObject interface {
+	VisitGetDeviceResponse(w http.ResponseWriter) error
+}
+
+type GetDevice200JSONResponse Device
+
+func (response GetDevice200JSONResponse) VisitGetDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevice401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDevice401JSONResponse) VisitGetDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevice403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response GetDevice403JSONResponse) VisitGetDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevice404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDevice404JSONResponse) VisitGetDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDevice503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDevice503JSONResponse) VisitGetDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDeviceRequestObject struct {
+	DeviceID string `json:"deviceId"`
+	Body     *UpdateDeviceJSONRequestBody
+}
+
+type UpdateDeviceResponseObject interface {
+	VisitUpdateDeviceResponse(w http.ResponseWriter) error
+}
+
+type UpdateDevice200JSONResponse struct{ EmptyJSONResponse }
+
+func (response UpdateDevice200JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDevice400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateDevice400JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDevice401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateDevice401JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDevice403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response UpdateDevice403JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDevice404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateDevice404JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDevice413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateDevice413JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDevice503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateDevice503JSONResponse) VisitUpdateDeviceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -712,6 +2496,20 @@ func (response Login400JSONResponse) VisitLoginResponse(w http.ResponseWriter) e
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Login401JSONResponse Error
+
+func (response Login401JSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -996,6 +2794,197 @@ func (response Refresh503JSONResponse) VisitRefreshResponse(w http.ResponseWrite
 	return err
 }
 
+type RegisterRequestObject struct {
+	Params RegisterParams
+	Body   *RegisterJSONRequestBody
+}
+
+type RegisterResponseObject interface {
+	VisitRegisterResponse(w http.ResponseWriter) error
+}
+
+type Register200JSONResponse RegisterResponse
+
+func (response Register200JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response Register400JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register401JSONResponse struct{ InteractiveJSONResponse }
+
+func (response Register401JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register403JSONResponse Error
+
+func (response Register403JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response Register413JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response Register429JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response Register503JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckUsernameAvailabilityRequestObject struct {
+	Params CheckUsernameAvailabilityParams
+}
+
+type CheckUsernameAvailabilityResponseObject interface {
+	VisitCheckUsernameAvailabilityResponse(w http.ResponseWriter) error
+}
+
+type CheckUsernameAvailability200JSONResponse AvailableResponse
+
+func (response CheckUsernameAvailability200JSONResponse) VisitCheckUsernameAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckUsernameAvailability400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CheckUsernameAvailability400JSONResponse) VisitCheckUsernameAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckUsernameAvailability403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CheckUsernameAvailability403JSONResponse) VisitCheckUsernameAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckUsernameAvailability429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CheckUsernameAvailability429JSONResponse) VisitCheckUsernameAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckUsernameAvailability503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CheckUsernameAvailability503JSONResponse) VisitCheckUsernameAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionsRequestObject struct {
 }
 
@@ -1019,15 +3008,57 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetWellknown Say where the server is.
+	// (GET /.well-known/matrix/client)
+	GetWellknown(ctx context.Context, request GetWellknownRequestObject) (GetWellknownResponseObject, error)
 	// DraftLogin Log in by password and receive an access token and a refresh token.
 	// (POST /_matrix/client/api/v1/login)
 	DraftLogin(ctx context.Context, request DraftLoginRequestObject) (DraftLoginResponseObject, error)
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// GetAuthMetadata Always 404, since the OAuth 2.0 API is not served; clients then use the login operations.
+	// (GET /_matrix/client/v1/auth_metadata)
+	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
+	// GenerateLoginToken Make a token with which another device can log in, once.
+	// (POST /_matrix/client/v1/login/get_token)
+	GenerateLoginToken(ctx context.Context, request GenerateLoginTokenRequestObject) (GenerateLoginTokenResponseObject, error)
+	// RegistrationTokenValidity Say whether a registration token has a use left.
+	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
+	RegistrationTokenValidity(ctx context.Context, request RegistrationTokenValidityRequestObject) (RegistrationTokenValidityResponseObject, error)
+	// DeactivateAccount Deactivate the user's account and end all its sessions.
+	// (POST /_matrix/client/v3/account/deactivate)
+	DeactivateAccount(ctx context.Context, request DeactivateAccountRequestObject) (DeactivateAccountResponseObject, error)
+	// ChangePassword Change the user's password.
+	// (POST /_matrix/client/v3/account/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
 	// GetTokenOwner Say whose access token this is.
 	// (GET /_matrix/client/v3/account/whoami)
 	GetTokenOwner(ctx context.Context, request GetTokenOwnerRequestObject) (GetTokenOwnerResponseObject, error)
+	// AuthFallback A web page on which a person completes a stage that the client does not know.
+	// (GET /_matrix/client/v3/auth/{stage}/fallback/web)
+	AuthFallback(ctx context.Context, request AuthFallbackRequestObject) (AuthFallbackResponseObject, error)
+	// CompleteAuthFallback Complete the stage with what the page's form sent.
+	// (POST /_matrix/client/v3/auth/{stage}/fallback/web)
+	CompleteAuthFallback(ctx context.Context, request CompleteAuthFallbackRequestObject) (CompleteAuthFallbackResponseObject, error)
+	// GetCapabilities Say what the user may do.
+	// (GET /_matrix/client/v3/capabilities)
+	GetCapabilities(ctx context.Context, request GetCapabilitiesRequestObject) (GetCapabilitiesResponseObject, error)
+	// DeleteDevices Delete several of the user's devices and end their sessions.
+	// (POST /_matrix/client/v3/delete_devices)
+	DeleteDevices(ctx context.Context, request DeleteDevicesRequestObject) (DeleteDevicesResponseObject, error)
+	// GetDevices List the user's devices.
+	// (GET /_matrix/client/v3/devices)
+	GetDevices(ctx context.Context, request GetDevicesRequestObject) (GetDevicesResponseObject, error)
+	// DeleteDevice Delete one of the user's devices and end its session.
+	// (DELETE /_matrix/client/v3/devices/{deviceId})
+	DeleteDevice(ctx context.Context, request DeleteDeviceRequestObject) (DeleteDeviceResponseObject, error)
+	// GetDevice Show one of the user's devices.
+	// (GET /_matrix/client/v3/devices/{deviceId})
+	GetDevice(ctx context.Context, request GetDeviceRequestObject) (GetDeviceResponseObject, error)
+	// UpdateDevice Rename one of the user's devices.
+	// (PUT /_matrix/client/v3/devices/{deviceId})
+	UpdateDevice(ctx context.Context, request UpdateDeviceRequestObject) (UpdateDeviceResponseObject, error)
 	// GetLoginFlows List the ways to log in.
 	// (GET /_matrix/client/v3/login)
 	GetLoginFlows(ctx context.Context, request GetLoginFlowsRequestObject) (GetLoginFlowsResponseObject, error)
@@ -1043,6 +3074,12 @@ type StrictServerInterface interface {
 	// Refresh Exchange a refresh token for a new pair.
 	// (POST /_matrix/client/v3/refresh)
 	Refresh(ctx context.Context, request RefreshRequestObject) (RefreshResponseObject, error)
+	// Register Make an account and, unless it is inhibited, start a session on it.
+	// (POST /_matrix/client/v3/register)
+	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
+	// CheckUsernameAvailability Say whether a name can be registered.
+	// (GET /_matrix/client/v3/register/available)
+	CheckUsernameAvailability(ctx context.Context, request CheckUsernameAvailabilityRequestObject) (CheckUsernameAvailabilityResponseObject, error)
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
@@ -1058,6 +3095,29 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// GetWellknown operation middleware
+func (sh *strictHandler) GetWellknown(ctx echo.Context) error {
+	var request GetWellknownRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWellknown(ctx.Request().Context(), request.(GetWellknownRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWellknown")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWellknownResponseObject); ok {
+		return validResponse.VisitGetWellknownResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // DraftLogin operation middleware
@@ -1158,6 +3218,192 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 	return nil
 }
 
+// GetAuthMetadata operation middleware
+func (sh *strictHandler) GetAuthMetadata(ctx echo.Context) error {
+	var request GetAuthMetadataRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthMetadata(ctx.Request().Context(), request.(GetAuthMetadataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthMetadata")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthMetadataResponseObject); ok {
+		return validResponse.VisitGetAuthMetadataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GenerateLoginToken operation middleware
+func (sh *strictHandler) GenerateLoginToken(ctx echo.Context) error {
+	var request GenerateLoginTokenRequestObject
+
+	var body GenerateLoginTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateLoginToken(ctx.Request().Context(), request.(GenerateLoginTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateLoginToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GenerateLoginTokenResponseObject); ok {
+		return validResponse.VisitGenerateLoginTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegistrationTokenValidity operation middleware
+func (sh *strictHandler) RegistrationTokenValidity(ctx echo.Context, params RegistrationTokenValidityParams) error {
+	var request RegistrationTokenValidityRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegistrationTokenValidity(ctx.Request().Context(), request.(RegistrationTokenValidityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegistrationTokenValidity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegistrationTokenValidityResponseObject); ok {
+		return validResponse.VisitRegistrationTokenValidityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeactivateAccount operation middleware
+func (sh *strictHandler) DeactivateAccount(ctx echo.Context) error {
+	var request DeactivateAccountRequestObject
+
+	var body DeactivateAccountJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeactivateAccount(ctx.Request().Context(), request.(DeactivateAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeactivateAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeactivateAccountResponseObject); ok {
+		return validResponse.VisitDeactivateAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx echo.Context) error {
+	var request ChangePasswordRequestObject
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx.Request().Context(), request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetTokenOwner operation middleware
 func (sh *strictHandler) GetTokenOwner(ctx echo.Context) error {
 	var request GetTokenOwnerRequestObject
@@ -1175,6 +3421,284 @@ func (sh *strictHandler) GetTokenOwner(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetTokenOwnerResponseObject); ok {
 		return validResponse.VisitGetTokenOwnerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AuthFallback operation middleware
+func (sh *strictHandler) AuthFallback(ctx echo.Context, stage string, params AuthFallbackParams) error {
+	var request AuthFallbackRequestObject
+
+	request.Stage = stage
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthFallback(ctx.Request().Context(), request.(AuthFallbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthFallback")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthFallbackResponseObject); ok {
+		return validResponse.VisitAuthFallbackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteAuthFallback operation middleware
+func (sh *strictHandler) CompleteAuthFallback(ctx echo.Context, stage string, params CompleteAuthFallbackParams) error {
+	var request CompleteAuthFallbackRequestObject
+
+	request.Stage = stage
+	request.Params = params
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body CompleteAuthFallbackFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteAuthFallback(ctx.Request().Context(), request.(CompleteAuthFallbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteAuthFallback")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteAuthFallbackResponseObject); ok {
+		return validResponse.VisitCompleteAuthFallbackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCapabilities operation middleware
+func (sh *strictHandler) GetCapabilities(ctx echo.Context) error {
+	var request GetCapabilitiesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCapabilities(ctx.Request().Context(), request.(GetCapabilitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCapabilities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCapabilitiesResponseObject); ok {
+		return validResponse.VisitGetCapabilitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDevices operation middleware
+func (sh *strictHandler) DeleteDevices(ctx echo.Context) error {
+	var request DeleteDevicesRequestObject
+
+	var body DeleteDevicesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDevices(ctx.Request().Context(), request.(DeleteDevicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDevices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDevicesResponseObject); ok {
+		return validResponse.VisitDeleteDevicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDevices operation middleware
+func (sh *strictHandler) GetDevices(ctx echo.Context) error {
+	var request GetDevicesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDevices(ctx.Request().Context(), request.(GetDevicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDevices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDevicesResponseObject); ok {
+		return validResponse.VisitGetDevicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDevice operation middleware
+func (sh *strictHandler) DeleteDevice(ctx echo.Context, deviceID string) error {
+	var request DeleteDeviceRequestObject
+
+	request.DeviceID = deviceID
+
+	var body DeleteDeviceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDevice(ctx.Request().Context(), request.(DeleteDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDeviceResponseObject); ok {
+		return validResponse.VisitDeleteDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDevice operation middleware
+func (sh *strictHandler) GetDevice(ctx echo.Context, deviceID string) error {
+	var request GetDeviceRequestObject
+
+	request.DeviceID = deviceID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDevice(ctx.Request().Context(), request.(GetDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeviceResponseObject); ok {
+		return validResponse.VisitGetDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateDevice operation middleware
+func (sh *strictHandler) UpdateDevice(ctx echo.Context, deviceID string) error {
+	var request UpdateDeviceRequestObject
+
+	request.DeviceID = deviceID
+
+	var body UpdateDeviceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDevice(ctx.Request().Context(), request.(UpdateDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateDeviceResponseObject); ok {
+		return validResponse.VisitUpdateDeviceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -1342,6 +3866,79 @@ func (sh *strictHandler) Refresh(ctx echo.Context) error {
 	return nil
 }
 
+// Register operation middleware
+func (sh *strictHandler) Register(ctx echo.Context, params RegisterParams) error {
+	var request RegisterRequestObject
+
+	request.Params = params
+
+	var body RegisterJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Register(ctx.Request().Context(), request.(RegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Register")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterResponseObject); ok {
+		return validResponse.VisitRegisterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckUsernameAvailability operation middleware
+func (sh *strictHandler) CheckUsernameAvailability(ctx echo.Context, params CheckUsernameAvailabilityParams) error {
+	var request CheckUsernameAvailabilityRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckUsernameAvailability(ctx.Request().Context(), request.(CheckUsernameAvailabilityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckUsernameAvailability")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckUsernameAvailabilityResponseObject); ok {
+		return validResponse.VisitCheckUsernameAvailabilityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetVersions operation middleware
 func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	var request GetVersionsRequestObject
@@ -1370,55 +3967,95 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Fr7cxu38f9Xdu6bmXw7PR8lx85M5F9KR0pGtR6uJMedsVUSPCx5iI7ABQBJsy7/984CuBd5pCg70kzb",
-	"/CTxHtjFPj772cV9jlI1LZREaU109DnSaAolDbofrxm/wt9maCz9SpW0KN2/rChykTIrlOz9apSkaybN",
-	"cMrov280jqOj6P969dI9f9f0TrRWOlqtVnHE0aRaFLRIdBTdZAjaC4OUSaksjBBmkqM2VimewPB8cHF5",
-	"M/jr9eXFMKZfr/vHjV/np9fXpxc/D972r/rn/tLpxS/9s9PjcAmUjmGsNDAJM3kn1UJCriZCgl0W6F54",
-	"d/Hm4vL9xTCJVnF0Mi3s8vfbOK12FazbZYBTC8IAVxKd9J+UHgnOUT6+6Yfng58ur16fHh+fXAyPwGYI",
-	"zFqcFhbGTOTIY2CSwyJbkobkGaty75B31ydXg+OT/o83p7/0b06Ow+sFM2ahNIcFM6DFJLMxjGbWL52m",
-	"aib9ZpGlVsyZRe72fMUsnompsMifZNdnp+enN4OTv/94cnLsdVcKpkwuy/2bVzC8QquXz/pji3ro7DDU",
-	"dGXA6MpgaoZg2BIWGUqwClI1RRix9C6J4ihDRuFLKjZWoZ9tVd5nKkcwmCrJDa2yYMLSAvUWKUSjo0hI",
-	"ixN0+yF7obFapE9lrvUgseoOJflxohT3DmaQqZyjBl2pBsLCaAkMhlO0meKUmgWzGeUjDBnneggpmyOz",
-	"PsxsJkyFBMKAmlkjuE+KG6XOmJ7gk2z35vJycNa/+vkkbHekuEuAnDTQYDMm4fsX8Ea8drq9k2xmM6XF",
-	"P5/IHSXg3Vy+cS6RKniEks6gtEkD0qqnhC2T2HtNaXoxV3KC+hUshM1gaNTYDnI1UTM7BKtn6PbPcS5S",
-	"dD4S1sAdLg0wjXCHhQ2eQ0hzgdLClC0JW0FIYBMmJCgJFNLeTnMmcjbKn8aNJaZ7J3Jm2YgZbNYYgxyk",
-	"WiRwoWwm5MQZMM2YnCB/BVYvwx5yZlEnEUkJgkmvY83G9ozqSKNWFloVqK3wdbSEw0YiU3bICdljZlBL",
-	"NsVNWKCSuHDQQM+A4OQsMn2uUpYXTDuMWFtwFUeUPEJTFH6oV49rLW6rl9ToV0wtadHcRahRG9tgaYrG",
-	"DFyQdW4lU1McGNTzLpCj3fh7QAp1qE6ajzWarBaxtoQif+Gn4BtgFoY992x4cfgKchxbwoyAyE6oMUJJ",
-	"F5PB5RolLqjoxN3+GIguX6067NYu62QkzgWpy/K3DeONWW5wPTj7EqjILMEv19AmrB9Hn55N1LNajVlq",
-	"P6+cWBfwGwbqwzmzWnwCpPu0YNuDqHWqOHZVIJFm/i2PEJ4pFVpNNJuaTkNhtw7vM2YhY0WBkpiDWwZV",
-	"kW/zeLOWbq52LvJcrFXGOMDURgEnCWOlp8z6Uvn9i1pkVTnjqAFvHTFGcFfFTlXiKox0sFmRmYCJuZij",
-	"ASUT+NHh37NrH+j9t6cwP0wOf4jhY3Stxha82I9RwxgjpXJkciN1S2d1pavL1J9ytdjMUv/s53twwd3d",
-	"ubLZDgRjuk3/CIveabvAuda1TiCmNVt2Z9RuKPUGD/m5CTDBH1aV1UfJV8BA4oLgUxiYMh7c6wthCRfk",
-	"jyn7dIZyYrPo6PnLlx3BKjhKK8bCw9uuPb8zqE/rp+ldKaxg+SBsgAtT5Gw56Eb+voNI36w45f1btBXf",
-	"t4R93iEWxgWikkg7ypjZayc7K9J9KNzKkFDwUyYhvNcV2nEVlu21LiWCGruFfCvmQmsrLvsFCo0pc6SX",
-	"uElXI+k56IItKRKcKUkCrRCDRsa9+sPan8P1WGiLJyCu5T7TyBw9IZ2gXiR5YJZ9RaVtpcEmMn8qhEYz",
-	"EHIPTCW4Dn0ZGhMQzwHaejEVFrhCTx69iD0Bd4MX3O/BBlPwNcTHmXEtmso5OdZ5UlgYazWtHAyC7+8/",
-	"25YExjKyiZDt5bpyYhdvKKh91CTgH3/Zi6HRe3Hb600fd0XQlVdoK1Dep/CaFu3Hdwr84qD9+rA0VuT5",
-	"7xycDzRUa5dddrqhO5cLiXq7qXanrzCDSenUtbqQL9jSgGOTkKHGGIyQKYJ73rdjZAAX07wbiL82Trfu",
-	"+ckjsi31i8PynnJ39oCGAphcwnimbYa6uzfb2MQaU+iaDVFpJFBK4FLmSxhOE8ETcoerWrWv9+KBzUL6",
-	"sGazpN21+Pvbz60F8BfUZMMdJHMenmjxzEbE/v/840f+548fE/rzL934Ef786ZsuGrFBQJvqVjI3Vaa+",
-	"AdOZFnZ5TSSvGVwuEF8j012G7cs2hoXi0g/DIjfuAD8prEZ+LmX9epUimbUFbaAh8m8z1Mu9Jf5GT8fA",
-	"PGHk1PATXwRhEziuiiOMiDRxtvzWgCkwFeMwkiHlBC3v1oniyFPX9apV2rcQb3DpRzJCjlUXx/WML9Rf",
-	"qvGheXVhZhcKuFLaxE7d5weHL73O3xo/bPI6uhAUNieZb5VxwRGXfoyOooPkMDkgs6kCJStEdBR95y4R",
-	"B7aZc2JvMHWCe55j9FghevPDnlPPBZ3qwuKbyog5Mmr/qhmhKvwAIIF+NcikPRGIEE8nw7mOshyFu5Ea",
-	"bcssUCOHFwcHtC/KBmf6Ux4dRbya0EQ+aNHY14r/ficUm4MsP2VuHQk9Pzh4FIHbz0VuOs8TqBUqcZiC",
-	"eISTmXRM7YXXsEtwtZNe42TLvfLd/a/UBzL0xuEeb1TTanrh+Q/3v9A8/1jF0ct91GqOUx1IzaZTRqhA",
-	"PQal/mhZm48CTWOKYo7A1lCC7rGyh/PXXHKxiSFodOEX3ZKILfnSHMTtThvi7wUTOpwBccIko5QssYk6",
-	"XkoU/CSMNQk0Uo0ubPJCN/D24BxoEcsp3yZZaIphZmYsz5eBGnqUy1AegXSdswGJyMuTLrrkCKjwg/Ry",
-	"Yp4rdefGjpvZaRtc5JHys4tkPXKGdjKsjhztO5eRSxN4H5Bu2OJVwxZzqofvncTpS7P48PEPFC5UO0Uc",
-	"IhUaKUwofEaYspnx84YS+yn+pHK1IYGNg5vkvxeBTsKkfh1XYlAyDX09q0NnP7SZf9cLdbO3yBSbCtJw",
-	"gs7h7ZycoK2bseix06Td8m0pZIoeShrReq9p6zPFfcOkcSr8xS4MYBodfejkuB9uV/HnDib64XZ12wyA",
-	"a3cyrswaXLsjXmGaDg/IsNXlFRnb5ul6bv2Ynu6Yjm/xdGucuVaYhfGzDdfMV7PqbnPEW+pov5wBC17V",
-	"Kj8b9kNhat389Myz5TuUZHMzQzc7ExaQ6VygBmNVAQul74Sc1PDNGuuzqiKHCfpm/csfkZiuc9Jmz2b1",
-	"DFeP7fDdpe8PGroPDaUoNJZp2yDuxPhCmD0QC8LR3XaKScU2BuGOFrSLWyUxLomcRsYTWO+TrT+5NDBF",
-	"jQ2uOGXLcvKoJuUBwUb4k0rdgbjbcv4zs/+VinASvhOpQmDcweYlB445WnQo9qUB0mN53gySLo8N6Jk/",
-	"vLaP13COernuNzcrbPiL5Xnw14Oq+71dY99QdQrf4fj5EAURm+IaHZ+IchTjbroucyatyIGFJ5zmzPpb",
-	"HrNRuo+AjlxP7IYw/hHi9rkyFlJFbaf0nwclcKHWBmxl+7gJDPpRW8LNbvApa+MejaEf3lCnL4ntp/iV",
-	"zd0D0+w/uEfa0RztzqbG2HwbVy6H74/JlDcG/Fuio9Q32QCsNWhqYNZtJ5suVyqxqTW99gnNNDbPxspm",
-	"U5hUEbqRRZ0Seu4+2/3wOZrpPDqKehHJDM930Y3WeJorpf3st+lPYfyXhtT6JvX43He6tNf1b938DD4s",
-	"Jt3QrL2isdQ/uO+RPMRRtTQzZzKlS4ENWWXgbEpzH22x8mMOZu4IFsdKlx+V1KStqXplt9Xt6t8BAAD/",
-	"/w==",
+	"7F17Vxu5kv8qOr1zzuyjsSHJ3HsG/lknkFk2BLJAZvZsyLXl7rKtS1vqK6kx3izffU9J6rfaD4KZV/4C",
+	"t9V61uNXparylyAS81Rw4FoFh18CCSoVXIH58JrGl/CPDJTGT5HgGrj5l6ZpwiKqmeD9vyvB8ZmKZjCn",
+	"+N93EibBYfBP/bLrvv1W9U+kFDJ4eHgIgxhUJFmKnQSHwfUMiLSDkYhyLjQZA8l4DFJpIeIeGb0fnl9c",
+	"D//z6uJ8FOKn14Pjyqf3p1dXp+c/DT8MLgfv7aPT858HZ6fH7hERMiQTIQnlJOO3XCw4ScSUcaKXKZgX",
+	"Pp6/O7/45XzUCx7C4GSe6uXTLRx7u3S769uAU02YIrHgYEZ/K+SYxTHw3W/96P3w7cXl69Pj45Pz0SHR",
+	"MyBUa5inmkwoSyAOCeUxWcyWOEM8GS0SeyAfr04uh8cngzfXpz8Prk+O3espVWohZEwWVBHJpjMdknGm",
+	"bddRJDJuFws00uyOaojNmk+5BmkewZOtepDp2aptfy8kEJrpGXDtRjCrBIghPiSLGYtmRGk6BWW3gfH8",
+	"ISjFBO+RX5iekRFIGYkYRmaRCVW6sYnNFV7IjxzHFZL9L8RPut4L2XnWdq6TRCzU6JDMVy3eLkxk+jA/",
+	"N1CKaHELptGcKcX4NDQEMRUiDomQhAuSCD4FaZZ7LvRbkfH4WWgYhcPbi4/njgglWGolKotmRM/MXIUk",
+	"TBdUPAOSKZDfKzPZD3TaJDsN97o/0/OkPkOUF8FhoLRkfOqbzYAsYExSOrW8fEk1nLE50/A8O3F2+v70",
+	"enjy329OTo4tTwpB5pQvc5JUR2R0CVou9wYTDXJkCHsk8cmQ4pPhXI2IokuymAEnWpBIzIGMaXTbC8Jg",
+	"BhTFMk6x0gt+bBDbTCRAFESCx0g5ZEGZxg5aW8m4himY9eB+AW5t9Fzb1RR+BYlbqkbBRclMJDFIIoup",
+	"ISGNl4SS0Rz0TMSoclKqZ6hnyIjGsRyRiN4B1VZu6BlThYZjiohMKxZbArkW4ozKKTzLcq8vLoZng8uf",
+	"TtxyxyI2gj3BGUiiZ5STv7wi79hrM7edSKlV88sV+fXFO3MkXLgTQWWigOteRVUXrUq2bsuiI7IwYk+J",
+	"iR4mYioyPSJaZmDWH8Mdi8DKdq3ILSwVoRLILaTanRyQKGHANZnTJWIGVAJ0ShknKDB1vk93lCV0nDzP",
+	"MeZYxR5iTDUdUwVV7KQgJlwseuRcGPFnNjCaUT6F+IhouXRrSKg28vohZ0zD2ahIjqmmbbYeEKUhJWJi",
+	"pOceK3VaQ5f0yBuzbXtXIO9AksGHU3J30Dv4MSQ3wUd8t6IPyaCuhwYfTm8CFBapFClIzSwmZTG2mTAr",
+	"b1ZtHg5wWrZ+CIMclngklaGPec/gwV7eboTDN4R9GDi9j53M6f0Z8KmeBYcvfvjB09YQ7rrhJEyZ0tIs",
+	"e2jeMAOv79w8+OIB0gavOLGdJqChR85golHm4FOqblGwo5J00IYsUF/mrWMCiYIF6tAQKZySCU0SlP5O",
+	"p3kmg6RgJ5NKiKiR3chizaZhcL9XttmTQA1H4PukPFtLje5NMf47RBoHQRJ5m4gFDlQnC7sMQyAa5sqj",
+	"pYvuqJR0afpHacwkzvRT3sHnjlFzSNVmBk6qENMIHsqJad2m3mKHt5lpGDhs6W0L+bxa3xiUVxtoHXA0",
+	"e+sZP6WS2h5oHDNcOU0+VBZWO+hy4yqc0uaiUhZXvh8LkQDl3adfQPkWBXz91jbBy7IbyoePOoc2oy7o",
+	"UhE9kyKbzo5y/kNRTZMkZ00xIYIbMAsc2+Hoz3SizR2hiISscEEbQVVVoxYEbeoQQZFpUtklL0k0dkOg",
+	"zkL1bmCm1dhAjfEFqWfHG/xrN7kcoFiil6NzTd1NTjVlvgl1vrZfvqEpHbOEWddBvU/g2GHc0WN1NXlL",
+	"3+SLEVyv9THmvZcpi4dWza8lkfakH8Jg3rNvD6v68hG9TMFwOHNK7RG9PKxZ/gpp0NikVQPXNrR5ErWO",
+	"vMdh9uqD26qKv6xBTxkq8vUMayDXQxhY0Ti04NRJjwnNEt2QtgUFhQGHRe3IKgDih4MX6xio9rZvoceF",
+	"t+bJFgmSKo/oHUQRpBpB6gJFTmHMa0HMGyRhCFlQQqAAmok5KIMwK2Kisi8sHtqvV41kB0Hcz0UFiJhB",
+	"Mz5mPPbLoJXb1EWdxYyGtuuhBGWOFmVENjd4JDP+liAMuNhTWZoKqSvH0nGIXR37zxPV5bEhsCc60Yc1",
+	"w6gno5wKX3Tr+jm9P7VfHuzv768BgHmP/q3C79qztu8MWewdPmYqTehyyOncD90QWgwVAB+ydE0D7QEQ",
+	"71mSsNy7ohiPgBz8+Nf9IwL3NLJAfyyM82LOeKaNQp4IOafaelz+8qqk6NIB49sVXGH3vqwQw75jWnXE",
+	"bqN9YL09uKQTfYb6pZOqqtLQa7HkR+NBZsZ3hW0Ii63fUJFERDRJqdTr8UjRe8Xs/LxmFZ1YxIiCUou2",
+	"loISsFPGGYPQGuA4IS94lTCRoGbDDnvVgjO4d84DQjUZ9U1b9+LoiCS5gWldhmZQA8WM08T5JCRwWHQA",
+	"aNwxPyv5Tr9+n9KJYyc0US0gO+AE0fyS2O7aQBWN1KnYK6eRRfrLgxm2wwok76mW7J6A3+5bYWWwaGbf",
+	"si4se0WVSjFF9Lra0vDA8xlNU+AQu25ApEnXiVedvWuEi3Pdhs6P1vIwbyRZWjZfg8ZkBiXtFD7Ywoln",
+	"/HrFLZJz2iXsDi2k1Z6mKzHRxA5rPUrrwLc7LB+7vnWOkLdCzreUN93sm/tONiD7/yiwzim3O+6sqfpE",
+	"xlTBMJOJv9fqYouWvtUaueR3uHjA/Sofl3VrhYXbiRbSIaIoIW7B3dNgO+XHcbm/a/WCzLcrF7NCX23n",
+	"Mim3ZyOFtVpX1bBEW4I7gtci9z8LfkQo4bBA/cQUmdPY8Y91hefy2OdKTKnWILHrv336283N/f7+3s3N",
+	"/cHbm5v7v779/K/f+QTG1zheGWea0cRZM8MmMGrKUnxub+rN+uxbuFp7ae+24hYgtR4I4x5B2ac28ps+",
+	"jRt4ncqsiTPnI0Fad+91kPjmvOSdlN8lfMGBiIn1ZpmAB0PmW7px2yRpb8QWdIlUac4sv1ENiQQa2+WP",
+	"SsIZNeny8a7hzTn+K2DVangP9ymToIaMb6BAnR1bv0U32quJnJgmsQB7lWWH2FC7tkDg+hOswEILGCyd",
+	"KnNhLJIYD9acJNNkIsW8OGDC4s3PT9dHIkpT3BPG6935eGoVSKwIsX/3kfICkmRoJMY6gfULJMk709CH",
+	"4nG4sE4s4Rq7yBDeNTbdoWFdHaSLxFs0ugEdNbT6am1bbdxkCd/OXNoT7tyWdRTQGL7efOWAj5YCX8/n",
+	"SrMkeWJu33Kjaqv079OUKQ3yiT00jlefBIDwGRszhzo7FK4WFktWA80WNoqphJwdXsLVGGUrVLHG87oj",
+	"8LDaoVH4Lo7y6ySDGLN0U9C4gXVSEtFz6dyn0Iu/YS3WoY58DGw0wcWCr9r91ZvL1HCa834DkifmotI4",
+	"U4gNC7D+RtNeObe5tvsTd1PnTtb87CqlPuqjKX2NDDjbwp9GKF+SSSbRtN7wmuJjGtO13v8thaB3nLox",
+	"6IsRRKMEGalHLniyRDuHxT08dmMvlDRVn1uHN6Bqwmzn0829W+Xw6728nabHzzRhMat7KOvzv8MWG1wF",
+	"23beMUAiPaxwZ9y5FjWPRoX7/vnu5ib+t5ubHv75P1n54P78y3fdVmbHPUoxpm/KJdL2XFyX93jrcIbf",
+	"C9acSa3H9mxMNEKUSaaXV9hvlW0Ni78GKsEf8lMPhrbsOXBhkjZ8zcbIFsGu5oRtf8VEZlqnuCmVIf8r",
+	"A7nceMR/YOuQUOsFiSWdGCcIYbpHjgsVRsZooMd0+b0iKoWITfLwvABRT3AYmH6CMLBs3jR18tNO2TtY",
+	"2mBExifC57ix3gWnJdGedF5xe1W7ECQWQqrQTPfF/sEPds7fKxtmaedomI7pBMf8IJQh1TCnquAw2O8d",
+	"9PZx20QKnKYsOAxemkcGVc7MIfZ7aPztGeOvPzdz6FsU5VyX+AeJz+zDaRwc4kMkTmsvhvU8mBf7+08W",
+	"0lm1Nb1JMCaK8+PlWWlL2IkKSRTYUNNX+6+6hinm3S9i7w2hZ/M5RcoKrmxQtwRSATTM7jqdKnPnx1Qk",
+	"7pAkPuO7/WFtB/s0Zf27g34Bw1PhgwzXBUUmQO9AlaHGIrXXND0yKOKhc4yOyBSp0Pj9cwBvInORRtQC",
+	"JMTk1f4+Trd+fnFxjxZYKQBKvxbx0yXwtK8bbbD6zijFczPYQTLtdJujioMdJcIYphl3tLO/nnYqiV/m",
+	"lZfrXynzlfCNgw3eKILe8YUXP65/oZpG8RAGP2wyrWpUdp0Rzqwbfbwstw8JTUIEJpK5IXLxO5rbX/ZZ",
+	"jWfwsFbyS/W6dDXbiCQmKWXSpUjFKOCVEDwX9BwWhlHgnimteqTCavig7X8wcfNW0zn0ThPkt+nMuc1J",
+	"pjKaJEvngrAqYwb8kHBnK9qUIJvJgI+McGI2Hj8PvE+EuDWXw23u1BXIvCP+9NkCO+ZQryHgTQfCI8Mj",
+	"LXKqyKgG/0c1gF/G8Hvx/WO5+GD3eQnnos4iRiKlEpBMkHzGENFMWd2Ty36kPy6MbuiRVv5H748rgU5c",
+	"PEVTroRE8Mg55GlJOptJm7uDPs30bDgHTWOXvtEFeBCxvs/bNfjEYYxnSGO5PHlz8dP56f+YOIL6Djm/",
+	"w6v9V7nDAQnnAudNXvT2zTW/Ez7WTDwqbzDQas5JzeLSYv3boJ0c6fSnoEtT3S+8PzbSYXoIVUhzkSTj",
+	"iZHNVWhnA35VnpBc3II3z4zjRyhd/zsSpu0LjIe6daVlBrsUrZ7LjQ7wU9mxrxSNq1/pTt3dVEBV0hp/",
+	"2xLKYYXg8JPXHv70+SH84rFaP31++Fzl3vf0FmWbUwRoAtrEacqFiQFx9/gR5S6mwQq+KnM6E6CTNaVz",
+	"OPe7c6n6d84V0ykJq++Y9eTOmzyJALTJdv30xWsu6woflswRrsgX/rxDxmk5njprLags0c9oEjy/fnWm",
+	"ros3qp6yo0lEHtQoiQQmenO6e9l33/fLCgbbaAXc//wOYamIps6YaFi0Rd8DN5sdGbatuP5nlvWeiPkO",
+	"ol1RO+Kb2P+tiP3yOCsVFmrOHEBbOkmM+93ZPOox3Fe9ct2G93I7yxixVN2qIo70yKIyFBnKTNNhtVE9",
+	"HcdcTJjbsDbbRrV8oB3xrD/paHO+XU0ZtvLNN6b6DTGVPfAqQ+XE/xjGWcwEnbNVpmF5mxzs2oFSv7Pu",
+	"kPwCG/U2JrAnoKlf9bgtdBGq4cgzNUTqzvo837XzyDM9638xCbkP/TyNv7+Acefp4xt5mHvwGPFhCuk8",
+	"Vno8/majLLpDRF6jiZIUpBK8KG2gigTm4nrFhdcUYVi3XCz8TNUyB9p1MczoawtjhDbYnapKUC/IuRoV",
+	"V3Ip1bPSxDD9bmVihP4sIKv3Nqjc0XE1WGZXb2Xt5Mq5oSndmQyaBLeJvrzfWywWexMh53uZTIBHIraZ",
+	"1ZtJnloex1Ppza8i/JdPVHvKpAEtKMIXba7LmCILKfj0yJVmmwJRaHYo8ZjLxN+Ha/WNIy3rVjdc6RwQ",
+	"julxG75XBOnH1hTaQos2c8u7dGgtr3yHWtSbEd+hR6tz/7OpU1qWfDMxVLHYxg/8sh+bTOZqSv6GRofH",
+	"tK/kRO/MrPfkXX+zEP7AZrcReAruQNIkz/dxxoKj2cL61jNg0mt725YreKAg/i6xVyXrnXmM6nnnHcLO",
+	"TfbPI+fOmNKeY9/+fPtf7D+n8YOVb0hb6yXdkfGz1kN6qI36GcOUcRuaNiiSGV0QwVRwIDSRQG0lQjtc",
+	"vFpuPoPYXB9G8E1K/j6lpCgzIjskZMU36WWfcI382734Wy31nlXobW1D/LpocCYW3RTQcdq+i8C6kZ5L",
+	"zK2N48xDR1klPH9Hks6XAfC7wYe/BtFuLR1/VSq/BHPFuB2d+0FBEerbJfLK0grBrmNC6gUcVsaEuCz3",
+	"RthnDpFs6cW8nILfpRp2WHgFgmFxAWJsbQJblACVh02qtoHtt4DQR6kMTEo10wSoTJgpvypSshDylvFp",
+	"GRxIK/3TIt7Tpey1YVGyw7DnZsTzswcBrQ6sfMIg54PniXe7Orkcnl28eXdyPAo9dam3+gGFRES3xf33",
+	"HzhIG7lIaSorSby2LnGOdTa/DynLD3UHYKPBEhI2KSsPCg5hHmmIZkqPNFNytK2+pMgcJFQiqed0med/",
+	"i2meWttiX5zSV+rZP4F5e+KKsVfuMdqx7jx29qORwo8lkD5NkiqR+E5siG2+ndompwZ3IJfNczOO2Mp5",
+	"0STxgZN1B7Y2p2Kgbk1JZVPsvqgaqhAd1YPVpyxPVDJfmhyMjGuWFFGMZuZU26+szrFhxvGhyRgxKUq2",
+	"CUruRChNIqG0kRwzo+PPReunVNzvrbQEg9xpwkQ7V+I5dfsGaRM2tYlJ1AATIQub9pksit9xBsGK1IH1",
+	"3GQjareJqfpQ2MaW9CPkHsNolBdIN/cLOuY3HJYLBGSAMqU9BRPVV4ZJMkWiGSDUIWOYmN8s4jExtQvL",
+	"Cz7l4x+3ljUX9zbt3JNx7rsCv2U8rv2ETVGX2Waeh0UJX/fR1lTwlO79vCu+rldyeXbGbtQAWR/Laa2a",
+	"5/GT+i/bd//DQrXwYyToRCiwv1NThTRjSASfGsM0D5N3NGJyo376eHJ1PRy8eXNydVXrvqMQx+9EjtlM",
+	"AV4NEg3z0EtbmMYV/8Ed8xgCbKv7+yJpoFbj3+vbMGLno6ur4341wNam3yg1oFIE+LeRHdD+4QP/LxFG",
+	"lP+JUgOMkokot+rHEgdsEVhZqbLR5SHLa3Xs0j/WqgfSIXnz+fZaML8B6CtI33/NmPdUKPVqeQkXXi2h",
+	"WhbIF2xhJiHvckYyZWuDfoBjuvY+I71WPyIWQtp6AlUUxJT9Eaw8qyh31JvsSU+InCuS4TrjJhG73qNN",
+	"2DCViK1hYK6JbKl+IfMBe+2AufZoLqnD/arkBvF4ZXUOQ4r+EL+2j7d2O+F5y/2qi4uCNNHwDmS53PBa",
+	"3bS8t+L8Hj4//H8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/netip"
 	"strings"
@@ -18,16 +19,23 @@ import (
 // others are denied by default; a test compares this list with `security` in the contract. A stale token that
 // is sent to one of these is not even read.
 var public = map[string]bool{
-	"DraftLogin":    true,
-	"TokenRefresh":  true,
-	"GetVersions":   true,
-	"GetLoginFlows": true,
-	"Login":         true,
-	"Refresh":       true,
+	"AuthFallback":              true,
+	"CheckUsernameAvailability": true,
+	"CompleteAuthFallback":      true,
+	"DraftLogin":                true,
+	"GetAuthMetadata":           true,
+	"GetLoginFlows":             true,
+	"GetVersions":               true,
+	"GetWellknown":              true,
+	"Login":                     true,
+	"Refresh":                   true,
+	"Register":                  true,
+	"RegistrationTokenValidity": true,
+	"TokenRefresh":              true,
 }
 
-// expiredMay names the operations that an access token may still call when it has merely expired: whoever
-// wants to leave must not have to renew first.
+// expiredMay names the operations that an access token may still call when it has merely expired, or its account is
+// locked: whoever wants to leave must not have to renew first. Client-Server API v1.19, "Account locking".
 var expiredMay = map[string]bool{"Logout": true, "LogoutAll": true}
 
 // caller is who asks: what a handler knows of the request beside its body.
@@ -66,6 +74,12 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 }
 
 func (s *Server) callerFrom(c echo.Context) *caller {
+	if !s.proxied && c.Request().Header[echo.HeaderXForwardedFor] != nil {
+		s.strayProxy.Do(func() {
+			s.log.Warn("a proxy seems to be in front, but none is trusted, so all clients count as one address; name it with --trusted-proxy",
+				"peer", c.Request().RemoteAddr)
+		})
+	}
 	addr, _ := netip.ParseAddr(c.RealIP()) // without an address, an `addr` caveat refuses
 	return &caller{addr: addr.Unmap(), agent: agent(c.Request().UserAgent()), now: s.now()}
 }
@@ -86,12 +100,14 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 	if text == "" {
 		return missingToken("Missing access token.")
 	}
-	token, session, err := s.authentic(c.Request().Context(), text)
+	token, session, err := s.known(c.Request().Context(), text)
 	if err != nil {
 		return err
 	}
-	if err := session.Accepts(token.Generation(), who.now); err != nil {
-		return unknownToken("The access token is no longer good.", true).because(err)
+	locked := session.Accepts(token.Generation(), who.now)
+	leaving := lenient && errors.Is(locked, db.ErrEnded)
+	if locked != nil && !leaving && !errors.Is(locked, db.ErrLocked) {
+		return unknownToken("The access token is no longer good.", true).because(locked)
 	}
 	_, err = token.Check(tokens.Access, s.caveats, tokens.Request{
 		Now: who.now, Method: c.Request().Method, Path: c.Request().URL.EscapedPath(),
@@ -99,6 +115,9 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 	})
 	if err != nil && !(lenient && merelyExpired(err, session)) {
 		return refusal(err)
+	}
+	if locked != nil && !lenient {
+		return userLocked() // told last: only to who holds a good token
 	}
 	who.session = session
 	s.db.NoteUse(session, token.Generation(), who.seen())
@@ -109,6 +128,27 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 // tokens have none can only have been given one by a holder, as a restriction; that one is meant.
 func merelyExpired(err error, session db.Session) bool {
 	return errors.Is(err, tokens.ErrExpired) && !session.AccessExpires.IsZero()
+}
+
+// known is authentic for a token that comes again and again.
+func (s *Server) known(ctx context.Context, text string) (*tokens.Authentic, db.Session, error) {
+	id := sha256.Sum256([]byte(text))
+	if ring := s.keys.load(); ring != nil {
+		if token := ring.verified.find(id); token != nil {
+			session, epoch, err := s.db.Session(ctx, token.Session())
+			if err == nil && epoch == ring.epoch {
+				return token, session, nil
+			}
+		}
+	}
+	token, session, err := s.authentic(ctx, text)
+	if ring := s.keys.load(); err == nil && ring != nil {
+		// Keys that changed since it was verified are no harm: a session of a later epoch than the ring's ends the finding.
+		if _, there := ring.Key(token.KeyID()); there {
+			ring.verified.add(id, token)
+		}
+	}
+	return token, session, err
 }
 
 // authentic proves the token's signature and finds its session. It goes round again when the root keys
@@ -131,7 +171,7 @@ func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic,
 			}
 		}
 		if err != nil {
-			return nil, db.Session{}, unknownToken("Unrecognised access token.", false).because(err)
+			return nil, db.Session{}, unknownToken("Unrecognised access token.", s.retired(ctx, ring, token)).because(err)
 		}
 		session, epoch, err := s.db.Session(ctx, authentic.Session())
 		switch {
@@ -148,6 +188,18 @@ func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic,
 	}
 }
 
+// retired reports whether a token that cannot be checked any more claims a session that is still there: its root key
+// was retired, so the client must log in again but keeps its device. Nobody can guess a session's id, and the answer
+// says nothing else.
+func (s *Server) retired(ctx context.Context, ring *ringAt, token *tokens.Token) bool {
+	newest, _ := ring.Newest()
+	if _, known := ring.Key(token.KeyID()); known || token.KeyID() >= newest.ID || token.Location() != s.serverName {
+		return false
+	}
+	_, _, err := s.db.Session(ctx, token.Session())
+	return err == nil
+}
+
 // refusal maps a caveat that does not hold to an answer. A token that a holder restricted to other requests is
 // good elsewhere, so it is 403 (RFC 6750, section 3.1, insufficient_scope) and a client keeps it.
 func refusal(err error) *Error {
@@ -158,7 +210,7 @@ func refusal(err error) *Error {
 	case errors.As(err, &caveat) && ofRequest(caveat.Caveat):
 		return forbidden("The access token is restricted to other requests.").because(err)
 	default:
-		return unknownToken("The access token is not good for this.", false).because(err)
+		return unknownToken("The access token is not good for this.", true).because(err)
 	}
 }
 

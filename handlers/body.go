@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"unicode/utf8"
 
@@ -29,9 +30,9 @@ func (b binder) Bind(into any, c echo.Context) error {
 	if !ok || op.body == nil {
 		return errors.New("body of an operation that has none") // unreachable: generated from the same contract
 	}
-	raw, err := readBody(c.Response(), c.Request())
+	raw, err := io.ReadAll(c.Request().Body) // bounded: see middleware.go
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
 	if len(bytes.TrimSpace(raw)) == 0 && !op.required {
 		return io.EOF
@@ -39,16 +40,13 @@ func (b binder) Bind(into any, c echo.Context) error {
 	return decode(raw, op, into)
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+// unreadable is a body that did not come whole.
+func unreadable(err error) error {
 	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, tooLarge()
-	case err != nil:
-		return nil, badRequest("M_NOT_JSON", "The body could not be read to its end.").because(err)
+	if errors.As(err, &large) {
+		return tooLarge()
 	}
-	return raw, nil
+	return badRequest("M_NOT_JSON", "The body could not be read to its end.").because(err)
 }
 
 func decode(raw []byte, op operation, into any) error {
@@ -59,6 +57,10 @@ func decode(raw []byte, op operation, into any) error {
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
 		return badRequest("M_NOT_JSON", "The body is not JSON.").because(err)
+	}
+	if object, ok := value.(map[string]any); ok {
+		// Some clients send null for what they leave out.
+		maps.DeleteFunc(object, func(_ string, field any) bool { return field == nil })
 	}
 	if err := op.check(value); err != nil {
 		return err

@@ -2,11 +2,18 @@ package handlers
 
 import (
 	"context"
+	"net/http"
 
 	"postern/gen"
 )
 
-var _ = struct{}(gen.GetVersionsRequestObject{}) // reads nothing; see logout.go
+// These read nothing of a request; see logout.go.
+var (
+	_ = struct{}(gen.GetVersionsRequestObject{})
+	_ = struct{}(gen.GetWellknownRequestObject{})
+	_ = struct{}(gen.GetCapabilitiesRequestObject{})
+	_ = struct{}(gen.GetAuthMetadataRequestObject{})
+)
 
 // versions are the releases of the specification whose login chapter is served. r0 is there because old
 // clients look for it; refresh tokens came with v1.3.
@@ -19,4 +26,39 @@ var versions = []string{
 // GetVersions implements GET /versions. Client-Server API v1.19, "API versions".
 func (s *Server) GetVersions(context.Context, gen.GetVersionsRequestObject) (gen.GetVersionsResponseObject, error) {
 	return gen.GetVersions200JSONResponse{Versions: versions}, nil
+}
+
+// GetWellknown implements GET /.well-known/matrix/client, when the operator said where the server is.
+// Client-Server API v1.19, "Well-known URIs".
+func (s *Server) GetWellknown(context.Context, gen.GetWellknownRequestObject) (gen.GetWellknownResponseObject, error) {
+	known := s.wellKnown()
+	if known == nil {
+		return nil, notFound("The base URL of this server is not set.")
+	}
+	return gen.GetWellknown200JSONResponse(*known), nil
+}
+
+// wellKnown is nil when the operator did not say where the server is.
+func (s *Server) wellKnown() *gen.WellKnown {
+	if s.publicURL == "" {
+		return nil
+	}
+	return &gen.WellKnown{MHomeserver: gen.HomeserverInformation{BaseURL: s.publicURL}}
+}
+
+// GetCapabilities implements GET /capabilities. What is not named here is the homeserver's to say.
+// Client-Server API v1.19, "Capabilities negotiation".
+func (s *Server) GetCapabilities(context.Context, gen.GetCapabilitiesRequestObject) (gen.GetCapabilitiesResponseObject, error) {
+	yes, no := &gen.BooleanCapability{Enabled: true}, &gen.BooleanCapability{Enabled: false}
+	c := gen.Capabilities{MChangePassword: yes, M3PidChanges: no, MGetLoginToken: no}
+	if s.loginTokenTTL > 0 {
+		c.MGetLoginToken = yes
+	}
+	return gen.GetCapabilities200JSONResponse{Capabilities: c}, nil
+}
+
+// GetAuthMetadata implements GET /auth_metadata: the OAuth 2.0 API is not served, and a client that asks goes on with
+// the legacy one. Client-Server API v1.19, "Authentication API discovery".
+func (s *Server) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error) {
+	return nil, &Error{Status: http.StatusNotFound, Code: "M_UNRECOGNIZED", Message: "The OAuth 2.0 API is not served here."}
 }

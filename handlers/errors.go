@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -88,14 +91,27 @@ func unavailable(cause error) *Error {
 func asError(err error) *Error {
 	var matrix *Error
 	var status *echo.HTTPError
+	var large *http.MaxBytesError
+	var escape url.EscapeError
 	switch {
 	case errors.As(err, &matrix):
 		return matrix
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		// The client is gone, or the server is stopping: nobody will read this.
-		return unavailable(err)
+		// The client is gone, or the server is stopping: hardly anybody will read this. What was to be written may have
+		// been; asking again tells.
+		e := unavailable(err)
+		e.Message = "The request was cut short; try again."
+		return e
 	case errors.Is(err, db.ErrUnavailable):
 		return unavailable(err)
+	case errors.Is(err, db.ErrLocked):
+		return userLocked()
+	case errors.As(err, &large):
+		return tooLarge()
+	case errors.As(err, &escape):
+		return badRequest("M_INVALID_PARAM", "The form cannot be read.").because(err)
+	case errors.As(err, &status) && status.Code == http.StatusBadRequest:
+		return badParameter(status)
 	case errors.As(err, &status) && (status.Code == http.StatusNotFound || status.Code == http.StatusMethodNotAllowed):
 		return &Error{Status: status.Code, Code: "M_UNRECOGNIZED", Message: "Unrecognized request."}
 	default:
@@ -104,6 +120,20 @@ func asError(err error) *Error {
 			Message: "Something went wrong in the server.", cause: err,
 		}
 	}
+}
+
+// userLocked is told only to who has shown that the account is theirs. Client-Server API v1.19, "Account locking".
+func userLocked() *Error {
+	return &Error{Status: http.StatusUnauthorized, Code: "M_USER_LOCKED", Message: "This account is locked.", SoftLogout: true}
+}
+
+// badParameter is what the generated code says of a path or query parameter.
+func badParameter(e *echo.HTTPError) *Error {
+	message := fmt.Sprint(e.Message)
+	if strings.Contains(message, "required") {
+		return missingParam(message).because(e)
+	}
+	return badRequest("M_INVALID_PARAM", message).because(e)
 }
 
 // body is the error as the contract has it.
@@ -124,6 +154,13 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	var more *challenge
+	if errors.As(err, &more) {
+		if err := c.JSON(http.StatusUnauthorized, more.AuthResponse); err != nil {
+			s.log.Debug("the answer could not be written", "error", err)
+		}
+		return
+	}
 	e := asError(err)
 	s.logError(c, e)
 	body, err := json.Marshal(e.body())
@@ -132,6 +169,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	if e.RetryAfter > 0 {
 		// Whole seconds, rounded up, so that a client that obeys is not refused again. RFC 9110, section 10.2.3.
+		c.Response().Header().Set("Access-Control-Expose-Headers", "Retry-After") // or a web client could not read it
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	if err := c.JSONBlob(e.Status, body); err != nil {

@@ -1,6 +1,9 @@
 package handlers
 
-import "encoding/base32"
+import (
+	"encoding/base32"
+	"io"
+)
 
 // sessionIDBytes makes session ids of 128 random bits: they are looked up by the token's own word, and nobody
 // may guess another's.
@@ -19,4 +22,13 @@ func deviceID(random []byte) string {
 		letters[i] = 'A' + b%26
 	}
 	return string(letters)
+}
+
+// randomID is a name that nobody can guess, of as many random bytes.
+func (s *Server) randomID(bytes int) (string, error) {
+	random := make([]byte, bytes)
+	if _, err := io.ReadFull(s.random, random); err != nil {
+		return "", err
+	}
+	return sessionID(random), nil
 }

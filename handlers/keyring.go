@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -26,7 +27,40 @@ var errNoKey = errors.New("no root key is in force; make one with `postern keys 
 
 type ringAt struct {
 	*tokens.Keyring
-	epoch uint64
+	epoch    uint64
+	verified verified
+}
+
+// verified remembers access tokens whose signature holds with the keys of one ring, so that a token that comes with every
+// request costs its HMACs once: a tenth of a check. It says nothing of sessions and caveats, which are judged each time. A
+// token is found by its hash, so that looking does not compare secrets.
+type verified struct {
+	mu   sync.RWMutex
+	byID map[[sha256.Size]byte]*tokens.Authentic
+}
+
+// maxVerified bounds it, at about 600 bytes each.
+const maxVerified = 10_000
+
+func (v *verified) find(id [sha256.Size]byte) *tokens.Authentic {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.byID[id]
+}
+
+func (v *verified) add(id [sha256.Size]byte, token *tokens.Authentic) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.byID == nil {
+		v.byID = make(map[[sha256.Size]byte]*tokens.Authentic)
+	}
+	for victim := range v.byID {
+		if len(v.byID) < maxVerified {
+			break
+		}
+		delete(v.byID, victim)
+	}
+	v.byID[id] = token
 }
 
 // load gives the ring in memory, which a check then proves fresh by the session's epoch.
@@ -81,3 +115,36 @@ func (s *Server) freshKeys(ctx context.Context) (*ringAt, error) {
 	}
 	return s.keys.at(ctx, epoch)
 }
+
+// withKeys runs a write that mints, with the newest root key, and again when that key, or the one that the session is
+// on, turns out to have been retired or not known yet.
+func (s *Server) withKeys(ctx context.Context, write func(*ringAt, tokens.Key) error) error {
+	return s.retrying(ctx, s.freshKeys, write)
+}
+
+// withTheseKeys is withKeys for who has just asked for the session, and with it whether keys have changed.
+func (s *Server) withTheseKeys(ctx context.Context, write func(*ringAt, tokens.Key) error) error {
+	known := func(ctx context.Context) (*ringAt, error) { return s.keys.at(ctx, s.db.Epoch()) }
+	return s.retrying(ctx, known, write)
+}
+
+func (s *Server) retrying(ctx context.Context, keys func(context.Context) (*ringAt, error), write func(*ringAt, tokens.Key) error) error {
+	for try := 0; ; try++ {
+		ring, err := keys(ctx)
+		keys = s.freshKeys
+		if err != nil {
+			return err
+		}
+		key, ok := ring.Newest()
+		if !ok {
+			return errNoKey
+		}
+		err = write(ring, key)
+		if again := errors.Is(err, db.ErrKeyGone) || errors.Is(err, errKeyGone); !again || try == keyTries {
+			return err
+		}
+	}
+}
+
+// keyTries bounds the repetitions: keys that change more often are not rotated but broken.
+const keyTries = 5

@@ -7,6 +7,7 @@ import (
 
 	"postern/db"
 	"postern/gen"
+	"postern/tokens"
 )
 
 // What these operations read: nothing, or a body. See logout.go.
@@ -18,7 +19,7 @@ var (
 	}(gen.DraftLoginRequestObject{})
 )
 
-// passwordLogin is the one login flow that is served. Client-Server API v1.19, "Password-based".
+// passwordLogin is the login flow that is always served. Client-Server API v1.19, "Password-based".
 const passwordLogin = "m.login.password"
 
 // deviceIDLength makes a device id of 10 letters, 47 bits: unique among one user's devices, short to read out.
@@ -27,37 +28,56 @@ const deviceIDLength = 10
 // GetLoginFlows implements GET /login. Client-Server API v1.19, "Login".
 func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) (gen.GetLoginFlowsResponseObject, error) {
 	flows := []gen.LoginFlow{{Type: passwordLogin}}
+	if s.loginTokenTTL > 0 {
+		yes := true
+		flows = append(flows, gen.LoginFlow{Type: tokenLogin, GetLoginToken: &yes})
+	}
 	return gen.GetLoginFlows200JSONResponse{Flows: &flows}, nil
 }
 
 // Login implements POST /login of today's door. Client-Server API v1.19, "Login".
 func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen.LoginResponseObject, error) {
-	body := request.Body
-	user, err := identified(body)
+	a, err := s.attemptOf(request.Body)
 	if err != nil {
 		return nil, err
 	}
-	if body.Password == nil {
-		return nil, missingParam("Missing parameter: password")
-	}
-	session, pair, err := s.logIn(ctx, attempt{
-		user: user, password: *body.Password, device: value(body.DeviceID),
-		deviceName: value(body.InitialDeviceDisplayName), refreshable: body.RefreshToken != nil && *body.RefreshToken,
-	})
+	session, pair, err := s.logIn(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	return gen.Login200JSONResponse{
-		UserID: string(s.userID(session)), DeviceID: session.DeviceID, HomeServer: &s.serverName,
+		UserID: string(s.userID(session)), DeviceID: session.DeviceID, HomeServer: &s.serverName, WellKnown: s.wellKnown(),
 		AccessToken: pair.access, RefreshToken: optional(pair.refresh), ExpiresInMs: pair.expiresIn(callerOf(ctx).now),
 	}, nil
 }
 
+// attemptOf reads what today's body wants.
+func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error) {
+	a = attempt{
+		device: value(body.DeviceID), deviceName: value(body.InitialDeviceDisplayName),
+		refreshable: body.RefreshToken != nil && *body.RefreshToken,
+	}
+	switch {
+	case body.Type == tokenLogin && s.loginTokenTTL > 0:
+		if a.token = value(body.Token); a.token == "" {
+			return a, missingParam("Missing parameter: token")
+		}
+	case body.Type == passwordLogin:
+		if a.user, err = identified(body); err != nil {
+			return a, err
+		}
+		if body.Password == nil {
+			return a, missingParam("Missing parameter: password")
+		}
+		a.password = *body.Password
+	default:
+		return a, badRequest("M_UNKNOWN", "Unknown login type. GET /login lists the ones that are served.")
+	}
+	return a, nil
+}
+
 // identified reads who wants to log in from today's body, with the older top-level `user` as a second choice.
 func identified(body *gen.LoginJSONRequestBody) (string, error) {
-	if body.Type != passwordLogin {
-		return "", badRequest("M_UNKNOWN", "Unknown login type. GET /login lists the ones that are served.")
-	}
 	user := body.User
 	if id := body.Identifier; id != nil {
 		if id.Type != "m.id.user" {
@@ -80,7 +100,7 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 		user: request.Body.Username, password: request.Body.Password, refreshable: true,
 	})
 	if err != nil {
-		return nil, err
+		return nil, draftRefusal(err, "This account is locked.")
 	}
 	user := string(s.userID(session))
 	answer := gen.DraftLogin200JSONResponse{UserID: &user, AccessToken: &pair.access, HomeServer: &s.serverName}
@@ -90,9 +110,10 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 	return answer, nil
 }
 
-// attempt is a login by password, whichever door it came through.
+// attempt is a login, whichever door it came through: by password or, when it has one, by a login token.
 type attempt struct {
 	user, password     string
+	token              string
 	device, deviceName string
 	refreshable        bool
 }
@@ -105,37 +126,54 @@ func (s *Server) logIn(ctx context.Context, a attempt) (db.Session, pair, error)
 	return session, p, err
 }
 
-func (s *Server) tryLogIn(ctx context.Context, a attempt) (db.Session, pair, error) {
-	who, name := callerOf(ctx), localpart(a.user, s.serverName)
-	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
-		return db.Session{}, pair{}, err
+func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p pair, err error) {
+	if a.token != "" {
+		session, err = s.redeem(ctx, a.token, a)
+	} else {
+		session, err = s.passwordSession(ctx, a)
 	}
-	if err := s.logins.takeAccount(name, who.now); err != nil {
-		return db.Session{}, pair{}, err
-	}
-	account, err := s.account(ctx, name, a.password)
 	if err != nil {
 		return db.Session{}, pair{}, err
 	}
-	session, err := s.startSession(ctx, account, a)
-	if err != nil {
-		return db.Session{}, pair{}, err
-	}
-	ring, err := s.keys.at(ctx, s.db.Epoch())
-	if err != nil {
-		return db.Session{}, pair{}, err
-	}
-	p, err := s.mint(ring, session, nil)
+	p, err = s.firstPair(ctx, session)
 	return session, p, err
 }
 
-// account finds the account whose password this is.
-func (s *Server) account(ctx context.Context, name, password string) (db.User, error) {
-	account, err := s.db.User(ctx, name)
+func (s *Server) passwordSession(ctx context.Context, a attempt) (db.Session, error) {
+	who, name := callerOf(ctx), localpart(a.user, s.serverName)
+	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
+		return db.Session{}, err
+	}
+	if err := s.logins.takeAccount(name, who.now); err != nil {
+		return db.Session{}, err
+	}
+	account, err := s.account(ctx, a.user, a.password)
+	if err != nil {
+		return db.Session{}, err
+	}
+	return s.startSession(ctx, account, a)
+}
+
+// firstPair computes the pair of a session that has just begun.
+func (s *Server) firstPair(ctx context.Context, session db.Session) (pair, error) {
+	ring, err := s.freshKeys(ctx)
+	if err != nil {
+		return pair{}, err
+	}
+	p, err := s.mint(ring, session, nil)
+	if errors.Is(err, errKeyGone) {
+		return pair{}, unavailable(err) // retired by force in this very moment; the next try mints with another
+	}
+	return p, err
+}
+
+// account finds the account whose password this is. A hash that came from elsewhere is replaced at this occasion.
+func (s *Server) account(ctx context.Context, user, password string) (db.User, error) {
+	account, err := Find(ctx, s.db, user, s.serverName)
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return db.User{}, err
 	}
-	match, err := s.hasher.matches(ctx, password, account.PasswordHash)
+	match, better, err := s.hasher.check(ctx, password, account.PasswordHash)
 	switch {
 	case err != nil:
 		return db.User{}, err
@@ -143,24 +181,51 @@ func (s *Server) account(ctx context.Context, name, password string) (db.User, e
 		return db.User{}, wrongPassword()
 	case !account.Deactivated.IsZero():
 		return db.User{}, &Error{Status: 403, Code: "M_USER_DEACTIVATED", Message: "This account is deactivated."}
+	case better != "":
+		return s.rehash(ctx, account, password, better)
+	}
+	return account, nil
+}
+
+// rehash stores a password that was right in today's form. It is never the reason for a login to fail.
+func (s *Server) rehash(ctx context.Context, account db.User, password, better string) (db.User, error) {
+	err := s.db.Rehash(ctx, account.Localpart, account.PasswordHash, better)
+	switch {
+	case err == nil:
+		account.PasswordHash = better
+	case errors.Is(err, db.ErrConflict):
+		// Another login has just done it, or the password was changed: what is stored by now decides.
+		return s.account(ctx, string(NewUserID(account.Localpart, s.serverName)), password)
+	default:
+		s.log.Warn("a password could not be stored in today's form; the next login tries again",
+			"user", account.Localpart, "error", err)
 	}
 	return account, nil
 }
 
 func wrongPassword() *Error { return forbidden("Wrong user name or password.") }
 
-func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (db.Session, error) {
+// startSession starts a session for an account whose password was right.
+func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (session db.Session, err error) {
+	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
+		login, err := s.loginAs(ctx, account, a, key)
+		if err != nil {
+			return err
+		}
+		session, err = s.db.StartSession(ctx, *login)
+		return err
+	})
+	if errors.Is(err, db.ErrConflict) {
+		return db.Session{}, wrongPassword().because(err) // the account changed while the password was compared
+	}
+	return session, err
+}
+
+// loginAs prepares the session that an attempt leads to.
+func (s *Server) loginAs(ctx context.Context, account db.User, a attempt, key tokens.Key) (*db.Login, error) {
 	who := callerOf(ctx)
 	who.now = s.now() // hashing took its time; what is promised from here on counts from now
-	ring, err := s.freshKeys(ctx)
-	if err != nil {
-		return db.Session{}, err
-	}
-	key, ok := ring.Newest()
-	if !ok {
-		return db.Session{}, errNoKey
-	}
-	login := db.Login{
+	login := &db.Login{
 		Localpart: account.Localpart, PasswordHash: account.PasswordHash,
 		DeviceID: a.device, DisplayName: a.deviceName,
 		At: who.now, KeyID: key.ID, AccessTTL: s.accessTTLLegacy, Refreshable: a.refreshable, Seen: who.seen(),
@@ -171,14 +236,7 @@ func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (
 	if s.sessionTTL > 0 {
 		login.Expires = who.now.Add(s.sessionTTL)
 	}
-	if err := s.name(&login); err != nil {
-		return db.Session{}, err
-	}
-	session, err := s.db.StartSession(ctx, login)
-	if errors.Is(err, db.ErrConflict) {
-		return db.Session{}, wrongPassword().because(err) // the account changed while the password was compared
-	}
-	return session, err
+	return login, s.name(login)
 }
 
 // name gives a login its session id and, when the client named none, its device id.

@@ -19,7 +19,7 @@ func TestLoginFlows(t *testing.T) {
 	s := newSite(t)
 	for _, token := range []string{"", "stale"} {
 		a := s.ok(s.do(call{method: "GET", path: loginPath, token: token}))
-		if want := `{"flows":[{"type":"m.login.password"}]}`; strings.TrimSpace(a.Raw) != want {
+		if want := `{"flows":[{"type":"m.login.password"},{"get_login_token":true,"type":"m.login.token"}]}`; strings.TrimSpace(a.Raw) != want {
 			t.Errorf("flows are %s, want %s", a.Raw, want)
 		}
 	}
@@ -53,6 +53,8 @@ func TestLoginRefusals(t *testing.T) {
 		{"no password", loginPath, `{"type":"m.login.password","user":"alice"}`, 400, "M_MISSING_PARAM"},
 		{"long device id", loginPath, loginBody("alice", password, `"device_id":"`+strings.Repeat("x", 256)+`"`), 400, "M_INVALID_PARAM"},
 		{"a known user's name and more", loginPath, loginBody("alice"+strings.Repeat(" ", 300), password, ""), 403, "M_FORBIDDEN"},
+		{"null is left out", loginPath, `{"type":null,"user":"alice"}`, 400, "M_MISSING_PARAM"},
+		{"device id with NUL", loginPath, loginBody("alice", password, `"device_id":"a\u0000b"`), 400, "M_INVALID_PARAM"},
 		{"names in other letters", loginPath, `{"Type":"m.login.password","USER":"alice","PASSWORD":"x"}`, 400, "M_MISSING_PARAM"},
 		{"too large", loginPath, loginBody("alice", strings.Repeat("x", maxBody), ""), 413, "M_TOO_LARGE"},
 		{"wrong password", loginPath, loginBody("alice", "wrong", ""), 403, "M_FORBIDDEN"},
@@ -110,6 +112,7 @@ func TestLoginNames(t *testing.T) {
 			t.Errorf("%s logs in as %s", user, a.text("user_id"))
 		}
 	}
+	s.ok(s.login(`"device_id":null,"initial_device_display_name":null,"refresh_token":null`))
 	// The older field, and a Content-Type that lies.
 	s.ok(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.password","user":"alice","password":"` + password + `"}`,
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}))

@@ -93,6 +93,9 @@ func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 			if err := next(ctx); err != nil {
 				ctx.Error(err)
 			}
+			if operational(ctx.Path()) {
+				return nil
+			}
 			at, status := route{ctx.Request().Method, ctx.Path()}, ctx.Response().Status
 			if ok := served[at]; ok != nil && status == http.StatusOK {
 				ok.Inc()

@@ -7,15 +7,21 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// alias lets clients of the r0 era in: /_matrix/client/r0/… is served as /_matrix/client/v3/…, before routing,
+// aliases are older names of paths, by prefix.
+var aliases = []struct{ old, today string }{
+	{"/_matrix/client/r0/", "/_matrix/client/v3/"},
+	{"/_matrix/client/unstable/org.matrix.msc2918/refresh", "/_matrix/client/v3/refresh"},
+}
+
+// alias lets older clients in: what they call /_matrix/client/r0/… is served as /_matrix/client/v3/…, before routing,
 // so that one name of each operation is enough in the contract, the metrics and the `path` caveats.
 func alias(next echo.HandlerFunc) echo.HandlerFunc {
-	const old, today = "/_matrix/client/r0/", "/_matrix/client/v3/"
 	return func(c echo.Context) error {
-		if url := c.Request().URL; strings.HasPrefix(url.Path, old) {
-			url.Path = today + strings.TrimPrefix(url.Path, old)
-			if url.RawPath != "" {
-				url.RawPath = strings.Replace(url.RawPath, old, today, 1)
+		url := c.Request().URL
+		for _, a := range aliases {
+			if rest, found := strings.CutPrefix(url.Path, a.old); found {
+				url.Path = a.today + rest
+				url.RawPath = strings.Replace(url.RawPath, a.old, a.today, 1) // empty, or escaped differently behind
 			}
 		}
 		return next(c)
@@ -28,10 +34,12 @@ func alias(next echo.HandlerFunc) echo.HandlerFunc {
 func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
+		if operational(c.Request().URL.Path) {
+			return next(c) // no web page has any business there
+		}
 		h["Access-Control-Allow-Origin"] = anyOrigin
 		h["Access-Control-Allow-Methods"] = allMethods
 		h["Access-Control-Allow-Headers"] = requestHeaders
-		h["Access-Control-Expose-Headers"] = exposedHeaders
 		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
 		h["X-Content-Type-Options"] = noSniff
 		if c.Request().Method == http.MethodOptions {
@@ -41,15 +49,27 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// operational reports whether a path is the operator's and not Matrix's.
+func operational(path string) bool { return path == "/health" || path == "/metrics" }
+
 // The values are shared by all answers, which is why they are variables; nobody writes to them.
 var (
 	anyOrigin      = []string{"*"}
 	allMethods     = []string{"GET, POST, PUT, DELETE, OPTIONS"}
 	requestHeaders = []string{"X-Requested-With, Content-Type, Authorization"}
-	exposedHeaders = []string{"Retry-After"}
 	noStore        = []string{"no-store"}
 	noSniff        = []string{"nosniff"}
 )
+
+// bounded limits every body, whatever reads it.
+func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if r := c.Request(); r.ContentLength != 0 {
+			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		}
+		return next(c)
+	}
+}
 
 // recovers answers a panic with 500 and keeps the server up.
 func (s *Server) recovers(next echo.HandlerFunc) echo.HandlerFunc {

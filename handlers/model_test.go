@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"postern/db"
 )
 
 // model is a session as the design tells it, in the fewest words: what the server must answer, and nothing of how.
@@ -19,13 +21,15 @@ type model struct {
 	soft, gone       bool
 	ttl, leeway      time.Duration
 	lastAccess, last string // the pair of this generation, as the server first told it
+	locked           *bool  // the account's lock, which all its sessions share
 }
 
 // The verdicts. A soft one keeps the device.
 const (
 	good = "200"
-	dead = "401"
-	kept = "401 soft"
+	dead = "401 M_UNKNOWN_TOKEN"
+	kept = "401 M_UNKNOWN_TOKEN soft"
+	lock = "401 M_USER_LOCKED soft"
 )
 
 func (m *model) use(k int, now time.Time) string {
@@ -35,6 +39,8 @@ func (m *model) use(k int, now time.Time) string {
 		return dead
 	case m.soft, !now.Before(m.end), !fits, !now.Before(m.accessEnd[k]):
 		return kept
+	case *m.locked:
+		return lock
 	}
 	if k == m.generation && m.used.IsZero() {
 		m.used = now
@@ -50,6 +56,8 @@ func (m *model) refresh(k int, now time.Time, draft bool) (verdict string, same 
 		return dead, false
 	case m.soft, !now.Before(m.end):
 		return kept, false
+	case *m.locked && (k == m.generation || recent && !draft && !m.single):
+		return lock, false // what would be granted is kept for later; a replay is one all the same
 	case k == m.generation:
 		m.generation++
 		m.single, m.used = draft, time.Time{}
@@ -83,26 +91,25 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		round++ // devices of its own for each round: they share one database
 		var sessions []*model
+		locked, current := false, password
+		s.must(s.db.UnlockUser(t.Context(), "alice"))
+		set := func(hash string) {
+			_, err := s.db.ChangePassword(t.Context(), db.PasswordChange{Localpart: "alice", Hash: hash})
+			s.must(err)
+		}
+		set(cheapHash(t, password))
+		// prove makes a request that needs the password, with a session whose token may or may not be good.
+		prove := func(rt *rapid.T, method, path, fields string) (*model, bool) {
+			m, k := pick(rt, sessions)
+			verdict := m.use(k, s.clock.now())
+			a := s.do(call{method: method, path: path, token: m.held[k][0], body: `{` + fields + `"auth":` + passwordStep("alice", current, "") + `}`})
+			expectAnswer(rt, a, verdict)
+			return m, verdict == good
+		}
 		on := make(map[string]*model) // by device
-		pick := func(rt *rapid.T) (*model, int) {
-			if len(sessions) == 0 {
-				rt.Skip("no session yet")
-			}
-			m := rapid.SampledFrom(sessions).Draw(rt, "session")
-			return m, max(1, m.generation-rapid.SampledFrom([]int{0, 0, 0, 1, 1, 1, 2}).Draw(rt, "age"))
-		}
-		expect := func(rt *rapid.T, a answer, verdict string) {
-			got := fmt.Sprint(a.Status)
-			if a.soft() {
-				got += " soft"
-			}
-			if got != verdict {
-				rt.Fatalf("answer is %s %s, the model says %s", got, a.Raw, verdict)
-			}
-		}
 		refresh := func(draft bool) func(*rapid.T) {
 			return func(rt *rapid.T) {
-				m, k := pick(rt)
+				m, k := pick(rt, sessions)
 				token := m.held[k][1]
 				if token == "" {
 					rt.Skip("the draft's door gave no refresh token: the session was near its end")
@@ -118,7 +125,7 @@ func TestModel(t *testing.T) {
 					s.want(got, 403, "M_FORBIDDEN")
 					return
 				}
-				expect(rt, got, verdict)
+				expectAnswer(rt, got, verdict)
 				switch {
 				case verdict != good:
 				case same && (got.text("access_token") != m.lastAccess || got.text("refresh_token") != m.last):
@@ -131,20 +138,26 @@ func TestModel(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"login": func(rt *rapid.T) {
 				device := rapid.SampledFrom([]string{"PHONE", "LAPTOP"}).Draw(rt, "device")
-				a := s.ok(s.login(fmt.Sprintf(`"refresh_token":true,"device_id":"%s %d"`, device, round)))
+				body := loginBody("alice", current, fmt.Sprintf(`"refresh_token":true,"device_id":"%s %d"`, device, round))
+				a := s.do(call{method: "POST", path: loginPath, body: body})
+				if locked {
+					expectAnswer(rt, a, lock)
+					return
+				}
+				s.ok(a)
 				if old := on[device]; old != nil {
 					old.gone = true
 				}
 				now := s.clock.now()
 				m := &model{generation: 1, held: make(map[int][2]string), accessEnd: make(map[int]time.Time),
-					end: now.Add(sessionTTL), ttl: ttl, leeway: leeway}
+					end: now.Add(sessionTTL), ttl: ttl, leeway: leeway, locked: &locked}
 				m.learn(a.text("access_token"), a.text("refresh_token"), now)
 				on[device] = m
 				sessions = append(sessions, m)
 			},
 			"use": func(rt *rapid.T) {
-				m, k := pick(rt)
-				expect(rt, s.whoami(m.held[k][0]), m.use(k, s.clock.now()))
+				m, k := pick(rt, sessions)
+				expectAnswer(rt, s.whoami(m.held[k][0]), m.use(k, s.clock.now()))
 			},
 			"refresh":       refresh(false),
 			"refresh again": refresh(false),
@@ -153,14 +166,57 @@ func TestModel(t *testing.T) {
 				if rapid.IntRange(0, 3).Draw(rt, "seldom") > 0 {
 					rt.Skip()
 				}
-				m, k := pick(rt)
+				m, k := pick(rt, sessions)
 				now := s.clock.now()
 				end := m.accessEnd[k]
-				m.accessEnd[k] = now.Add(1) // an expired token may still log out
+				m.accessEnd[k] = now.Add(1) // an expired token may still log out, and a locked user
+				was := locked
+				locked = false
 				verdict := m.use(k, now)
-				m.accessEnd[k] = end
-				expect(rt, s.logout(m.held[k][0]), verdict)
+				m.accessEnd[k], locked = end, was
+				expectAnswer(rt, s.logout(m.held[k][0]), verdict)
 				m.gone = m.gone || verdict == good
+			},
+			"delete a device": func(rt *rapid.T) {
+				device := rapid.SampledFrom([]string{"PHONE", "LAPTOP"}).Draw(rt, "device")
+				_, through := prove(rt, "DELETE", devicesPath+fmt.Sprintf("/%s%%20%d", device, round), "")
+				if old := on[device]; through && old != nil {
+					old.gone = true
+				}
+			},
+			"change the password": func(rt *rapid.T) {
+				next := rapid.SampledFrom([]string{"battery staple", "horse battery"}).Draw(rt, "password")
+				logout := rapid.Bool().Draw(rt, "logout_devices")
+				mine, through := prove(rt, "POST", "/_matrix/client/v3/account/password", fmt.Sprintf(`"new_password":"%s","logout_devices":%v,`, next, logout))
+				if !through {
+					return
+				}
+				set(cheapHash(t, next)) // the same password, hashed for a test's patience
+				current = next
+				for _, m := range sessions {
+					m.gone = m.gone || logout && m != mine
+				}
+			},
+			"lock": func(rt *rapid.T) {
+				locked = !locked && rapid.Bool().Draw(rt, "lock")
+				if locked {
+					s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+				} else {
+					s.must(s.db.UnlockUser(t.Context(), "alice"))
+				}
+			},
+			"deactivate": func(rt *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(rt, "seldom") > 0 {
+					rt.Skip()
+				}
+				if _, through := prove(rt, "POST", "/_matrix/client/v3/account/deactivate", ""); !through {
+					return
+				}
+				for _, m := range sessions {
+					m.gone = true
+				}
+				s.want(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", current, "")}), 403, "M_USER_DEACTIVATED")
+				s.must(s.db.Reactivate(t.Context(), "alice"))
 			},
 			"time passes": func(rt *rapid.T) {
 				s.clock.step(rapid.SampledFrom([]time.Duration{
@@ -169,4 +225,26 @@ func TestModel(t *testing.T) {
 			},
 		})
 	})
+}
+
+func pick(rt *rapid.T, sessions []*model) (*model, int) {
+	if len(sessions) == 0 {
+		rt.Skip("no session yet")
+	}
+	recent := sessions[max(0, len(sessions)-3):] // older ones are gone, as a rule, and gone is soon told
+	m := rapid.SampledFrom(recent).Draw(rt, "session")
+	return m, max(1, m.generation-rapid.SampledFrom([]int{0, 0, 0, 1, 1, 1, 2}).Draw(rt, "age"))
+}
+
+func expectAnswer(rt *rapid.T, a answer, verdict string) {
+	got := fmt.Sprint(a.Status)
+	if a.code() != "" {
+		got += " " + a.code()
+	}
+	if a.soft() {
+		got += " soft"
+	}
+	if got != verdict {
+		rt.Fatalf("answer is %s %s, the model says %s", got, a.Raw, verdict)
+	}
 }

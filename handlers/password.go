@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,8 +27,10 @@ const maxWaiting = 256
 const quiet = 2 * time.Second
 
 // HashPassword makes the hash that an account is stored with.
-func HashPassword(password string) (string, error) {
-	hash, err := argon2id.CreateHash(password, hashing)
+func HashPassword(password string) (string, error) { return hashAt(password, hashing) }
+
+func hashAt(password string, cost *argon2id.Params) (string, error) {
+	hash, err := argon2id.CreateHash(normal(password), cost)
 	if err != nil {
 		return "", fmt.Errorf("password hash: %w", err)
 	}
@@ -40,40 +43,111 @@ type hasher struct {
 	waiting atomic.Int64
 	gauge   prometheus.Gauge
 	tidy    *time.Timer
+	cost    *argon2id.Params // of new hashes
+	pepper  string           // Synapse's
+	slowest atomic.Int64     // what the slowest comparison with a hash from elsewhere took, in nanoseconds; 0: there was none
 }
 
-func newHasher(gauge prometheus.Gauge) *hasher {
-	h := &hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), gauge: gauge}
+func newHasher(gauge prometheus.Gauge, pepper string) *hasher {
+	h := &hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), gauge: gauge, cost: hashing, pepper: pepper}
 	// One buffer a hash is garbage that Go would keep for later; a login server is idle most of the day.
 	h.tidy = time.AfterFunc(quiet, debug.FreeOSMemory)
 	h.tidy.Stop()
 	return h
 }
 
-// matches reports whether the password is the one behind the hash. An empty hash is that of nobody: the work
-// is done all the same, and the answer is no.
-func (h *hasher) matches(ctx context.Context, password, hash string) (bool, error) {
+// turn waits for a slot. Whoever got one gives it back with the function it returns.
+func (h *hasher) turn(ctx context.Context) (done func(), err error) {
 	if h.waiting.Add(1) > maxWaiting {
 		h.waiting.Add(-1)
-		return false, limitExceeded(time.Second)
+		return nil, limitExceeded(time.Second)
 	}
 	h.gauge.Inc()
-	defer func() { h.waiting.Add(-1); h.gauge.Dec() }()
+	leave := func() { h.waiting.Add(-1); h.gauge.Dec() }
 	select {
 	case h.slots <- struct{}{}:
-		defer func() { <-h.slots; h.tidy.Reset(quiet) }()
+		return func() { <-h.slots; h.tidy.Reset(quiet); leave() }, nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		leave()
+		return nil, ctx.Err()
 	}
-	nobody := hash == ""
+}
+
+// hash makes the hash of a new password.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	done, err := h.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return hashAt(password, h.cost)
+}
+
+// check reports whether the password is the one behind the hash. If it is and the hash is not what new passwords get, better
+// is the same password in today's form, to be stored instead. An account that does not exist has no hash, and one without a
+// password [NoPassword]: the work is done all the same, and the answer is no.
+func (h *hasher) check(ctx context.Context, password, hash string) (match bool, better string, err error) {
+	match, better, took, err := h.checkNow(ctx, password, hash)
+	if err == nil && !match {
+		err = h.even(ctx, took)
+	}
+	return match, better, err
+}
+
+func (h *hasher) checkNow(ctx context.Context, password, hash string) (match bool, better string, took time.Duration, err error) {
+	done, err := h.turn(ctx)
+	if err != nil {
+		return false, "", 0, err
+	}
+	defer done()
+	nobody := hash == "" || hash == NoPassword
 	if nobody {
 		hash = dummyHash
 	}
-	match, err := argon2id.ComparePasswordAndHash(password, hash)
-	if err != nil {
-		return false, fmt.Errorf("password hash: %w", err)
+	began := time.Now()
+	match, outdated, err := h.compare(password, hash)
+	took = time.Since(began)
+	if !strings.HasPrefix(hash, argonHash) {
+		h.remember(took)
 	}
-	return match && !nobody, nil
+	if match && outdated && !nobody {
+		if better, err = hashAt(password, h.cost); err != nil {
+			better, err = "", nil // another login will do it; this one has the right password
+		}
+	}
+	return match && !nobody, better, took, err
+}
+
+// maxEven bounds how long a refusal is held back, should the machine have been busy when a comparison was timed.
+const maxEven = time.Second
+
+// remember notes what the hashes that came from elsewhere cost here.
+func (h *hasher) remember(took time.Duration) {
+	took = min(took, maxEven)
+	for {
+		slowest := h.slowest.Load()
+		if int64(took) <= slowest || h.slowest.CompareAndSwap(slowest, int64(took)) {
+			return
+		}
+	}
+}
+
+// even holds a refusal back until it took as long as the slowest comparison. A bcrypt hash of Synapse's takes ten times as long
+// as the dummy, so without this the clock would tell which accounts exist and have not logged in since they moved. It waits
+// without a slot and without work. What it leaves is the spread of the times, and the first refusal after a start.
+func (h *hasher) even(ctx context.Context, took time.Duration) error {
+	left := time.Duration(h.slowest.Load()) - took
+	if left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // close stops the timer that gives memory back.

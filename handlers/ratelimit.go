@@ -37,7 +37,7 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/%s", r.Count, r.Period)
 }
 
-// maxKeys bounds the memory of a limiter (about 10 MiB): addresses are free to an attacker.
+// maxKeys bounds the memory of a limiter (10 to 25 MiB): addresses are free to an attacker.
 const maxKeys = 1 << 16
 
 // limiter is the generic cell rate algorithm: one instant a key, the theoretical arrival time at which its
@@ -53,8 +53,8 @@ func newLimiter(rate Rate) *limiter {
 }
 
 // take counts an attempt of the key. It answers how long to wait when there have been too many, and then
-// counts nothing: a client that keeps asking is not punished further.
-func (l *limiter) take(key string, now time.Time) (wait time.Duration) {
+// counts nothing: a client that keeps asking is not punished further. Without count it only answers.
+func (l *limiter) take(key string, now time.Time, count bool) (wait time.Duration) {
 	if l.rate.Count == 0 {
 		return 0
 	}
@@ -66,7 +66,7 @@ func (l *limiter) take(key string, now time.Time) (wait time.Duration) {
 		arrival = now // quiet for a period, or the clock was set back
 	}
 	next := arrival.Add(interval)
-	if over := next.Sub(now) - l.rate.Period; over > 0 {
+	if over := next.Sub(now) - l.rate.Period; over > 0 || !count {
 		return over
 	}
 	if len(l.arrival) >= maxKeys {
@@ -101,12 +101,17 @@ func newLimits(rate Rate) limits {
 
 // takeAddress counts an attempt from an address.
 func (l limits) takeAddress(addr netip.Addr, now time.Time) error {
-	return limited(l.address.take(network(addr), now))
+	return limited(l.address.take(network(addr), now, true))
+}
+
+// mayAddress says whether an address has an attempt left, and counts nothing.
+func (l limits) mayAddress(addr netip.Addr, now time.Time) error {
+	return limited(l.address.take(network(addr), now, false))
 }
 
 // takeAccount counts an attempt on an account, whether or not it exists: the answer must not tell.
 func (l limits) takeAccount(localpart string, now time.Time) error {
-	return limited(l.account.take(localpart, now))
+	return limited(l.account.take(localpart, now, true))
 }
 
 func limited(wait time.Duration) error {

@@ -44,7 +44,7 @@ func (s *Server) TokenRefresh(ctx context.Context, request gen.TokenRefreshReque
 	}
 	pair, err := s.exchange(ctx, exchange{token: request.Body.RefreshToken, path: tokenRefreshPath, singleUse: true})
 	if err != nil {
-		return nil, draftRefusal(err)
+		return nil, draftRefusal(err, "The refresh token is not good, or no longer.")
 	}
 	answer := gen.TokenRefresh200JSONResponse{AccessToken: &pair.access}
 	if pair.renewable {
@@ -53,10 +53,11 @@ func (s *Server) TokenRefresh(ctx context.Context, request gen.TokenRefreshReque
 	return answer, nil
 }
 
-// draftRefusal turns today's 401 into the draft's 403; it knows neither M_UNKNOWN_TOKEN nor soft logout.
-func draftRefusal(err error) error {
+// draftRefusal turns today's 401 into the draft's 403: that door knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
+// logout.
+func draftRefusal(err error, message string) error {
 	if e := asError(err); e.Status == http.StatusUnauthorized {
-		return forbidden("The refresh token is not good, or no longer.").because(err)
+		return forbidden(message).because(err)
 	}
 	return err
 }
@@ -78,12 +79,12 @@ func (s *Server) exchange(ctx context.Context, x exchange) (pair, error) {
 
 func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	who := callerOf(ctx)
-	if err := s.refreshes.takeAddress(who.addr, who.now); err != nil {
+	if err := s.refreshes.mayAddress(who.addr, who.now); err != nil {
 		return pair{}, err
 	}
 	token, session, err := s.authentic(ctx, x.token)
 	if err != nil {
-		return pair{}, err
+		return pair{}, s.countFailed(who, err)
 	}
 	if err := s.refreshes.takeAccount(session.Localpart, who.now); err != nil {
 		return pair{}, err
@@ -92,9 +93,20 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 		Now: who.now, Method: http.MethodPost, Path: x.path, Addr: who.addr, DeviceID: session.DeviceID,
 	})
 	if err != nil {
-		return pair{}, refreshRefusal(err)
+		return pair{}, s.countFailed(who, refreshRefusal(err))
 	}
 	return s.advance(ctx, token, x.singleUse)
+}
+
+// countFailed counts a refresh token that was not good against its address. Good ones are counted by account alone:
+// behind one address there may be a whole school, and each device must be able to renew.
+func (s *Server) countFailed(who *caller, err error) error {
+	if e := asError(err); e.Status == http.StatusUnauthorized {
+		if limited := s.refreshes.takeAddress(who.addr, who.now); limited != nil {
+			return limited
+		}
+	}
+	return err
 }
 
 // refreshRefusal is always 401: /refresh declares no 403, and to the client the token is simply not good.
@@ -102,28 +114,22 @@ func refreshRefusal(err error) *Error {
 	return unknownToken("The refresh token is not good.", errors.Is(err, tokens.ErrExpired)).because(err)
 }
 
-// advance claims the next generation, or learns that somebody did, and computes the pair from the row.
-func (s *Server) advance(ctx context.Context, token *tokens.Authentic, singleUse bool) (pair, error) {
-	who := callerOf(ctx)
-	ring, err := s.keys.at(ctx, s.db.Epoch())
-	if err != nil {
-		return pair{}, err
-	}
-	key, ok := ring.Newest()
-	if !ok {
-		return pair{}, errNoKey
-	}
-	session, err := s.db.AdvanceGeneration(ctx, db.Refresh{
-		Session: token.Session(), Generation: token.Generation(), At: who.now, KeyID: key.ID,
-		AccessTTL: s.accessTTL, Leeway: s.leeway, SingleUse: singleUse, Seen: who.seen(),
+// advance claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
+// are rotated or retired in that very moment it reads them again and repeats: to a refresh token that is good nothing
+// else may be answered than a pair.
+func (s *Server) advance(ctx context.Context, token *tokens.Authentic, singleUse bool) (p pair, err error) {
+	err = s.withTheseKeys(ctx, func(ring *ringAt, key tokens.Key) error {
+		who := callerOf(ctx)
+		session, err := s.db.AdvanceGeneration(ctx, db.Refresh{
+			Session: token.Session(), Generation: token.Generation(), At: who.now, KeyID: key.ID,
+			AccessTTL: s.accessTTL, Leeway: s.leeway, SingleUse: singleUse, Seen: who.seen(),
+		})
+		if err != nil {
+			return s.spent(session, err)
+		}
+		p, err = s.mint(ring, session, token.Appended(s.refreshClaims(session)))
+		return err
 	})
-	if err != nil {
-		return pair{}, s.spent(session, err)
-	}
-	p, err := s.mint(ring, session, token.Appended(s.refreshClaims(session)))
-	if errors.Is(err, errKeyGone) {
-		return pair{}, unknownToken("The root key of this session is retired. Log in again.", true).because(err)
-	}
 	return p, err
 }
 

@@ -3,8 +3,8 @@
 //
 // # A request's way
 //
-// Every request passes, in this order: the r0 alias, the headers for browsers, recovery from panics, the
-// router, the counter of its operation, the generated wrapper (which reads the body through [binder] and
+// Every request passes, in this order: the aliases, the headers for browsers, the limit of its body, the
+// router, the counter of its operation, recovery from panics, the generated wrapper (which reads the body through [binder] and
 // holds it against the contract), the access token (denied by default, see auth.go), and one method of
 // [Server], which makes at most one transaction. A failure at any point is returned, and becomes an answer in
 // one place, errors.go.
@@ -24,7 +24,7 @@
 // What it does not do: TLS (put a proxy in front and name it in TrustedProxies), accounts that sign in
 // elsewhere, and anything of Matrix beyond authentication.
 //
-//	server, err := handlers.New(handlers.Config{DB: d, ServerName: "example.org", Master: master, …})
+//	server, err := handlers.New(ctx, handlers.Config{DB: d, ServerName: "example.org", Master: master, …})
 //	http.ListenAndServe("127.0.0.1:8008", server.Handler())
 package handlers
 
@@ -37,6 +37,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -64,6 +65,14 @@ type Config struct {
 	SessionTTL      time.Duration // absolute life of a session; 0: no end
 	RefreshLeeway   time.Duration // how long a spent refresh token still gets the same pair; 0: not at all
 
+	Registration  Registration  // who may make an account; closed when empty
+	Terms         Terms         // what a new user must agree to
+	MinPassword   int           // how many characters a new password must have
+	LoginTokenTTL time.Duration // life of a login token; 0: they are not enabled
+	PublicURL     string        // where clients find the server, for /.well-known/matrix/client; may be empty
+
+	SynapsePepper string // what Synapse's configuration had as password_config.pepper; for accounts that came from there
+
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
@@ -82,8 +91,18 @@ type Server struct {
 
 	accessTTL, accessTTLLegacy, sessionTTL, leeway time.Duration
 
-	logins, refreshes limits
-	echo              *echo.Echo
+	registration  Registration
+	terms         Terms
+	minPassword   int
+	loginTokenTTL time.Duration
+	publicURL     string
+	interactions  *interactions
+
+	logins, refreshes, attempts limits
+	proxied                     bool // whether any X-Forwarded-For is believed
+	strayProxy                  sync.Once
+
+	echo *echo.Echo
 }
 
 // New makes a server and reads the root keys, so that a wrong master key is found out at the start.
@@ -95,13 +114,19 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{
 		db: c.DB, keys: &keyring{db: c.DB, master: c.Master}, caveats: tokens.Caveats(),
 		serverName: c.ServerName, log: c.Log, now: c.Now, random: c.Random,
-		hasher: newHasher(c.Metrics.hashQueue), metrics: c.Metrics,
+		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
-		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit),
+		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
+		publicURL: c.PublicURL, interactions: newInteractions(),
+		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
+	}
+	if s.registration == "" {
+		s.registration = RegistrationClosed
 	}
 	if _, err := s.keys.at(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
+	s.proxied = len(c.TrustedProxies) > 0
 	s.echo = s.routes(contract, c.TrustedProxies)
 	return s, nil
 }
@@ -117,8 +142,8 @@ func (s *Server) routes(contract *contract, proxies []netip.Prefix) *echo.Echo {
 	e.Binder = binder{contract}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressOf(proxies)
-	e.Pre(alias, headers, s.recovers)
-	e.Use(s.metrics.observe(contract))
+	e.Pre(alias, headers, bounded)
+	e.Use(s.metrics.observe(contract), s.recovers)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
 	e.GET("/health", s.health)
 	e.GET("/metrics", s.metrics.serve())

@@ -263,9 +263,13 @@ func TestKeys(t *testing.T) {
 	}
 	unmoved := s.loggedIn()
 	s.addRootKey(3)
-	s.must(s.db.RetireRootKey(t.Context(), 2, s.clock.now()))
-	s.want(s.whoami(unmoved.text("access_token")), 401, "M_UNKNOWN_TOKEN")
-	s.want(s.refresh(unmoved.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	s.must(s.db.RetireRootKey(t.Context(), 2, s.clock.now(), true))
+	for _, a := range []answer{s.whoami(unmoved.text("access_token")), s.refresh(unmoved.text("refresh_token"))} {
+		s.want(a, 401, "M_UNKNOWN_TOKEN")
+		if !a.soft() {
+			t.Errorf("a retired key takes the device along: %s", a.Raw)
+		}
+	}
 	// The answer of a generation whose key is gone was lost: nobody can hold that pair, so it is minted anew.
 	again := s.ok(s.refresh(old.text("refresh_token")))
 	s.want(s.whoami(pair.text("access_token")), 401, "M_UNKNOWN_TOKEN")

@@ -1,9 +1,12 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"regexp"
 	"strings"
+
+	"postern/db"
 )
 
 // maxUserID bounds a whole user id. Client-Server API v1.19, Appendices, "User Identifiers".
@@ -20,22 +23,35 @@ func NewUserID(localpart, serverName string) UserID {
 	return UserID("@" + localpart + ":" + serverName)
 }
 
-// localpart resolves what a person typed to a localpart of this server: a whole user id or a localpart,
-// upper case accepted. It is empty when no account here can have the name: it belongs to another server, or
-// is longer than any (it is also a key of the rate limiter, which must not hold what a stranger likes).
-func localpart(user, serverName string) string {
+// spelled resolves what a person typed to a localpart of this server, in the letters that were typed: a whole user id
+// or a localpart. It is empty when no account here can have the name: it belongs to another server, or is longer than any
+// (it is also a key of the rate limiter, which must not hold what a stranger likes).
+func spelled(user, serverName string) string {
 	if len(user) > maxUserID {
 		return ""
 	}
-	user = strings.ToLower(user)
 	if !strings.HasPrefix(user, "@") {
 		return user
 	}
 	local, server, found := strings.Cut(user[1:], ":")
-	if !found || server != strings.ToLower(serverName) {
+	if !found || !strings.EqualFold(server, serverName) {
 		return ""
 	}
 	return local
+}
+
+// localpart is [spelled] in lower case, which is how accounts are named since the grammar says so.
+func localpart(user, serverName string) string { return strings.ToLower(spelled(user, serverName)) }
+
+// Find finds the account that somebody means. Upper case is accepted for lower case, but an account that moved here and
+// whose name has upper case in it comes first. Client-Server API v1.19, Appendices, "Historical User IDs".
+func Find(ctx context.Context, d *db.DB, user, serverName string) (db.User, error) {
+	exact, lower := spelled(user, serverName), localpart(user, serverName)
+	account, err := d.User(ctx, exact)
+	if errors.Is(err, db.ErrNotFound) && lower != exact {
+		account, err = d.User(ctx, lower)
+	}
+	return account, err
 }
 
 // CheckLocalpart says why a new account cannot have the name, or nil.

@@ -1,0 +1,54 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"postern/db"
+	"postern/gen"
+)
+
+// ChangePassword implements POST /account/password: this session lives on, and the others unless they are to end,
+// which is the default. Client-Server API v1.19, "Password management".
+func (s *Server) ChangePassword(ctx context.Context, request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
+	body, session := request.Body, callerOf(ctx).session
+	if err := s.strong(body.NewPassword); err != nil {
+		return nil, err
+	}
+	if err := s.byPassword(ctx, http.MethodPost, "account/password", body.Auth); err != nil {
+		return nil, err
+	}
+	hash, err := s.hasher.hash(ctx, body.NewPassword)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.db.ChangePassword(ctx, db.PasswordChange{
+		Localpart: session.Localpart, Hash: hash, Keep: session.ID,
+		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices,
+	})
+	if err != nil {
+		return nil, ended(err)
+	}
+	return gen.ChangePassword200JSONResponse{}, nil
+}
+
+// DeactivateAccount implements POST /account/deactivate. There are no third-party identifiers to unbind, which the
+// specification calls success. Client-Server API v1.19, "Account deactivation".
+func (s *Server) DeactivateAccount(ctx context.Context, request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
+	if err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
+		return nil, err
+	}
+	if _, err := s.db.Deactivate(ctx, callerOf(ctx).session.Localpart, s.now()); err != nil {
+		return nil, ended(err)
+	}
+	return gen.DeactivateAccount200JSONResponse{IDServerUnbindResult: gen.Success}, nil
+}
+
+// ended maps an account that went away between the check of its token and the write.
+func ended(err error) error {
+	if errors.Is(err, db.ErrNotFound) {
+		return unknownToken("The session has ended.", false)
+	}
+	return err
+}

@@ -1,0 +1,215 @@
+package handlers
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postern/tokens"
+)
+
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	s.ok(s.do(call{method: "PUT", path: devicePath("PHONE"), token: token, body: `{"display_name":"Old phone"}`}))
+	s.ok(s.do(call{method: "PUT", path: devicePath("PHONE"), token: token, body: `{}`}))
+	list := s.ok(s.do(call{method: "GET", path: devicesPath, token: token}))
+	if devices, _ := list.JSON["devices"].([]any); len(devices) != 2 {
+		t.Errorf("devices are %s", list.Raw)
+	}
+	phone := s.ok(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}))
+	if phone.text("display_name") != "Old phone" || phone.text("last_seen_ip") != "192.0.2.1" || phone.JSON["last_seen_ts"] != float64(s.clock.now().UnixMilli()) {
+		t.Errorf("the phone is %s", phone.Raw)
+	}
+	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")})).text("access_token")
+	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: bob}), 404, "M_NOT_FOUND")
+	s.want(s.do(call{method: "PUT", path: devicePath("PHONE"), token: bob, body: `{"display_name":"Mine"}`}), 404, "M_NOT_FOUND")
+	s.ok(s.do(call{method: "DELETE", path: devicePath("PHONE"), token: bob, body: `{"auth":` + passwordStep("bob", password, "") + `}`}))
+	s.ok(s.do(call{method: "GET", path: devicePath("PHONE"), token: token})) // it was not bob's to delete
+	odd := s.ok(s.login(`"device_id":"a/b%c d"`))
+	s.ok(s.do(call{method: "GET", path: devicesPath + "/a%2Fb%25c%20d", token: odd.text("access_token")}))
+	s.ok(s.do(call{method: "DELETE", path: devicePath("LAPTOP"), token: token, body: `{"auth":` + byPassword + `}`}))
+	s.want(s.whoami(token), 401, "M_UNKNOWN_TOKEN") // its own
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	change := func(token, fields, was string) answer {
+		return s.do(call{method: "POST", path: "/_matrix/client/v3/account/password", token: token,
+			body: `{` + fields + `,"auth":` + passwordStep("alice", was, "") + `}`})
+	}
+	phone := s.ok(s.login(`"device_id":"PHONE"`)).text("access_token")
+	laptop := s.ok(s.login(`"device_id":"LAPTOP"`)).text("access_token")
+	s.want(change(laptop, `"new_password":"short"`, password), 400, "M_WEAK_PASSWORD")
+	s.ok(change(laptop, `"new_password":"battery staple","logout_devices":false`, password))
+	s.ok(s.whoami(phone))
+	s.ok(change(laptop, `"new_password":"horse battery"`, "battery staple"))
+	s.ok(s.whoami(laptop))
+	s.want(s.whoami(phone), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.login(""), 403, "M_FORBIDDEN")
+	s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", "horse battery", "")}))
+}
+
+func TestDeactivate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	a := s.ok(s.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{"erase":true,"auth":` + byPassword + `}`}))
+	if a.text("id_server_unbind_result") != "success" {
+		t.Errorf("deactivation answers %s", a.Raw)
+	}
+	s.want(s.whoami(token), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.login(""), 403, "M_USER_DEACTIVATED")
+}
+
+// TestLocked: a lock is soft, lets people leave, and is told only to who has shown that the account is theirs.
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.loggedIn()
+	draft := s.draftLogin()
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	for _, a := range []answer{s.whoami(login.text("access_token")), s.refresh(login.text("refresh_token")), s.login("")} {
+		s.want(a, 401, "M_USER_LOCKED")
+		if !a.soft() {
+			t.Errorf("a lock answers %s", a.Raw)
+		}
+	}
+	s.want(s.tokenRefresh(draft.text("refresh_token")), 403, "M_FORBIDDEN")
+	s.want(s.do(samples["draftLogin"]), 403, "M_FORBIDDEN")
+	s.want(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", "wrong", "")}), 403, "M_FORBIDDEN")
+	s.must(s.db.UnlockUser(t.Context(), "alice"))
+	s.ok(s.refresh(login.text("refresh_token")))
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	s.ok(s.logout(draft.text("access_token")))
+	s.want(s.whoami(draft.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+}
+
+func (s *site) loginToken(token string) string {
+	s.Helper()
+	a := s.ok(s.do(call{method: "POST", path: getTokenPath, token: token, body: `{"auth":` + byPassword + `}`}))
+	if a.JSON["expires_in_ms"] != float64(120_000) {
+		s.Errorf("a login token is %s", a.Raw)
+	}
+	return a.text("login_token")
+}
+
+func (s *site) byToken(token string) answer {
+	s.Helper()
+	return s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.token","token":"` + token + `","device_id":"PHONE","refresh_token":true}`})
+}
+
+func TestLoginToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	laptop := s.loggedIn().text("access_token")
+	token := s.loginToken(laptop)
+	s.want(s.whoami(token), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.refresh(token), 401, "M_UNKNOWN_TOKEN")
+	phone := s.ok(s.byToken(token))
+	if phone.text("user_id") != "@alice:example.org" || phone.text("device_id") != "PHONE" {
+		t.Errorf("login answers %s", phone.Raw)
+	}
+	s.ok(s.whoami(phone.text("access_token")))
+	s.want(s.byToken(token), 403, "M_FORBIDDEN")
+	s.ok(s.whoami(phone.text("access_token"))) // and the second try ended nothing
+
+	late := s.loginToken(laptop)
+	s.clock.step(2 * time.Minute)
+	s.want(s.byToken(late), 403, "M_FORBIDDEN")
+	orphan := s.loginToken(laptop)
+	s.ok(s.logout(laptop))
+	s.want(s.byToken(orphan), 403, "M_FORBIDDEN")
+	for _, bad := range []string{"rubbish", phone.text("access_token")} {
+		s.want(s.byToken(bad), 403, "M_FORBIDDEN")
+	}
+	s.want(s.byToken(""), 400, "M_MISSING_PARAM")
+	restricted, err := tokens.Restrict(s.loginToken(phone.text("access_token")), tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.1"})
+	s.must(err)
+	s.want(s.byToken(restricted), 403, "M_FORBIDDEN")
+}
+
+func TestLoginTokenRace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.loginToken(s.loggedIn().text("access_token"))
+	var got atomic.Int64
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			if s.byToken(token).Status == 200 {
+				got.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if got.Load() != 1 {
+		t.Errorf("%d sessions began with one token", got.Load())
+	}
+}
+
+func TestLoginTokenDisabled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.LoginTokenTTL = 0 })
+	login := s.loggedIn()
+	s.want(s.do(call{method: "POST", path: getTokenPath, token: login.text("access_token"), body: `{}`}), 400, "M_UNRECOGNIZED")
+	s.want(s.byToken("x"), 400, "M_UNKNOWN")
+	if a := s.ok(s.do(samples["getLoginFlows"])); strings.Contains(a.Raw, "token") {
+		t.Errorf("flows are %s", a.Raw)
+	}
+	if a := s.ok(s.do(sample("getCapabilities", login))); !strings.Contains(a.Raw, `"m.get_login_token":{"enabled":false}`) {
+		t.Errorf("capabilities are %s", a.Raw)
+	}
+}
+
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.PublicURL = "https://matrix.example.org" })
+	login := s.loggedIn()
+	known := `{"m.homeserver":{"base_url":"https://matrix.example.org"}}`
+	if a := s.ok(s.do(samples["getWellknown"])); strings.TrimSpace(a.Raw) != known {
+		t.Errorf("well-known is %s", a.Raw)
+	}
+	if !strings.Contains(login.Raw, known) {
+		t.Errorf("login does not tell where the server is: %s", login.Raw)
+	}
+	if a := s.ok(s.do(sample("getCapabilities", login))); !strings.Contains(a.Raw, `"m.change_password":{"enabled":true}`) || !strings.Contains(a.Raw, `"m.get_login_token":{"enabled":true}`) {
+		t.Errorf("capabilities are %s", a.Raw)
+	}
+	s.want(newSite(t).do(samples["getWellknown"]), 404, "M_NOT_FOUND")
+	s.want(s.do(samples["getAuthMetadata"]), 404, "M_UNRECOGNIZED")
+	s.ok(s.do(call{method: "POST", path: "/_matrix/client/unstable/org.matrix.msc2918/refresh", body: `{"refresh_token":"` + login.text("refresh_token") + `"}`}))
+	s.ok(s.do(call{method: "GET", path: "/_matrix/client/r0/devices", token: login.text("access_token"), body: `{}`}))
+}
+
+// TestFallback completes each stage on its page, and goes on from the client with the session alone.
+func TestFallback(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.Terms = Terms{URL: "https://example.org/terms?a=b&c=\"d\"", Version: "1"} })
+	session := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
+	terms := fallbackPath("m.login.terms", session)
+	s.html(s.do(call{method: "GET", path: terms}), 200, `href="https://example.org/terms?a=b&amp;c=%22d%22"`)
+	s.challenged(s.register(`{"auth":{"session":"` + session + `"}}`)) // looking is not agreeing
+	s.html(s.do(call{method: "POST", path: terms, header: form}), 200, "onAuthDone")
+	s.html(s.do(call{method: "GET", path: terms}), 200, "That is done")
+	s.ok(s.register(`{"auth":{"session":"` + session + `"}}`))
+
+	token := s.phoneAndLaptop()
+	session = s.challenged(s.deletePhone(token, ""))
+	page := fallbackPath("m.login.password", session)
+	s.html(s.do(call{method: "GET", path: page}), 200, `type="password"`)
+	s.html(s.do(call{method: "POST", path: page, header: form, body: "password=wrong"}), 403, "Wrong password.")
+	s.html(s.do(call{method: "POST", path: page, header: form, body: "password=correct+horse"}), 200, "That is done")
+	s.ok(s.deletePhone(token, `{"session":"`+session+`"}`))
+
+	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", "unknown")}), 404, "M_NOT_FOUND")
+	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.recaptcha", session)}), 404, "M_NOT_FOUND")
+	s.want(s.do(call{method: "GET", path: strings.TrimSuffix(fallbackPath("m.login.dummy", ""), "?session=")}), 400, "M_MISSING_PARAM")
+	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=%zz"}), 400, "M_INVALID_PARAM")
+	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=" + strings.Repeat("x", maxBody)}), 413, "M_TOO_LARGE")
+	s.want(s.do(call{method: "POST", path: fallbackPath("m.login.dummy", "unknown"), header: form}), 404, "M_NOT_FOUND")
+}

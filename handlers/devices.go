@@ -1,0 +1,90 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"postern/db"
+	"postern/gen"
+)
+
+// The device operations. Client-Server API v1.19, "Device management". A device is a session's row; another user's
+// is as unknown as one that does not exist.
+
+// GetDevices implements GET /devices.
+func (s *Server) GetDevices(ctx context.Context, _ gen.GetDevicesRequestObject) (gen.GetDevicesResponseObject, error) {
+	sessions, err := s.db.Sessions(ctx, callerOf(ctx).session.Localpart)
+	if err != nil {
+		return nil, err
+	}
+	devices := make([]gen.Device, len(sessions))
+	for i, session := range sessions {
+		devices[i] = device(session)
+	}
+	return gen.GetDevices200JSONResponse{Devices: &devices}, nil
+}
+
+// GetDevice implements GET /devices/{deviceId}.
+func (s *Server) GetDevice(ctx context.Context, request gen.GetDeviceRequestObject) (gen.GetDeviceResponseObject, error) {
+	session, err := s.db.Device(ctx, callerOf(ctx).session.Localpart, request.DeviceID)
+	if err != nil {
+		return nil, noDevice(err)
+	}
+	return gen.GetDevice200JSONResponse(device(session)), nil
+}
+
+// UpdateDevice implements PUT /devices/{deviceId}. Without a name it changes nothing, but the device must be there.
+func (s *Server) UpdateDevice(ctx context.Context, request gen.UpdateDeviceRequestObject) (gen.UpdateDeviceResponseObject, error) {
+	user := callerOf(ctx).session.Localpart
+	var err error
+	if name := request.Body.DisplayName; name != nil {
+		err = s.db.RenameDevice(ctx, user, request.DeviceID, *name)
+	} else {
+		_, err = s.db.Device(ctx, user, request.DeviceID)
+	}
+	if err != nil {
+		return nil, noDevice(err)
+	}
+	return gen.UpdateDevice200JSONResponse{}, nil
+}
+
+// DeleteDevice implements DELETE /devices/{deviceId}.
+func (s *Server) DeleteDevice(ctx context.Context, request gen.DeleteDeviceRequestObject) (gen.DeleteDeviceResponseObject, error) {
+	var auth *gen.AuthData
+	if request.Body != nil {
+		auth = request.Body.Auth
+	}
+	if err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
+		return nil, err
+	}
+	if _, err := s.db.EndDevices(ctx, callerOf(ctx).session.Localpart, []string{request.DeviceID}); err != nil {
+		return nil, err
+	}
+	return gen.DeleteDevice200JSONResponse{}, nil
+}
+
+// DeleteDevices implements POST /delete_devices.
+func (s *Server) DeleteDevices(ctx context.Context, request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
+	if err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
+		return nil, err
+	}
+	if _, err := s.db.EndDevices(ctx, callerOf(ctx).session.Localpart, request.Body.Devices); err != nil {
+		return nil, err
+	}
+	return gen.DeleteDevices200JSONResponse{}, nil
+}
+
+// device is a session as its user sees it. What is not known is empty and not left out: matrix-nio cannot read a list in
+// which one device lacks a field.
+func device(session db.Session) gen.Device {
+	seen := max(0, session.Seen.At.UnixMilli())
+	return gen.Device{DeviceID: session.DeviceID, DisplayName: &session.DisplayName, LastSeenIP: &session.Seen.Addr, LastSeenTS: &seen}
+}
+
+func noDevice(err error) error {
+	if errors.Is(err, db.ErrNotFound) {
+		return notFound("You have no such device.")
+	}
+	return err
+}

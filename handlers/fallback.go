@@ -1,0 +1,111 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+
+	"postern/gen"
+)
+
+// page is the web page of a stage, for people whose client does not know the stage. When it is done it tells the
+// client in the way the specification asks. Client-Server API v1.19, "Fallback".
+var page = template.Must(template.New("stage").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{.Title}}</title>
+<style>
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem }
+input, button { font: inherit; padding: .5rem; width: 100%; box-sizing: border-box; margin: .25rem 0 1rem }
+.wrong { border-left: .25rem solid #c33; padding-left: .75rem }
+</style>
+</head>
+<body>
+<h1>{{.Title}}</h1>
+{{with .Wrong}}<p class="wrong" role="alert">{{.}}</p>{{end}}
+{{if .Done}}<p>That is done. You can close this page and go back to your app.</p>
+<script>
+if (window.onAuthDone) { window.onAuthDone(); }
+else if (window.opener && window.opener.postMessage) { window.opener.postMessage("authDone", "*"); }
+</script>
+{{else}}<form method="post">
+{{if eq .Stage "m.login.password"}}<label>Password <input type="password" name="password" autocomplete="current-password" required autofocus></label>
+{{else if eq .Stage "m.login.registration_token"}}<label>Registration token <input name="token" autocomplete="off" required autofocus></label>
+{{else if eq .Stage "m.login.terms"}}<p>Please read the <a href="{{.Terms}}" target="_blank" rel="noopener noreferrer">terms of service</a>.</p>
+{{end}}<button>{{if eq .Stage "m.login.terms"}}I agree{{else}}Continue{{end}}</button>
+</form>
+{{end}}</body>
+</html>
+`))
+
+var pageTitles = map[string]string{
+	stagePassword: "Your password", stageToken: "Registration token", stageTerms: "Terms of service", stageDummy: "Continue",
+}
+
+type pageData struct {
+	Stage, Title, Terms, Wrong string
+	Done                       bool
+}
+
+// AuthFallback implements GET /auth/{stage}/fallback/web.
+func (s *Server) AuthFallback(ctx context.Context, request gen.AuthFallbackRequestObject) (gen.AuthFallbackResponseObject, error) {
+	i, err := s.fallback(ctx, request.Stage, request.Params.Session)
+	if err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	html, err := s.page(request.Stage, "", slices.Contains(i.completed, request.Stage))
+	return gen.AuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
+}
+
+// CompleteAuthFallback implements the form of that page.
+func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteAuthFallbackRequestObject) (gen.CompleteAuthFallbackResponseObject, error) {
+	i, err := s.fallback(ctx, request.Stage, request.Params.Session)
+	if err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !slices.Contains(i.completed, request.Stage) {
+		auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password, Token: request.Body.Token}
+		err := s.attempt(ctx, i, auth)
+		var wrong *stageFailed
+		if errors.As(err, &wrong) {
+			html, err := s.page(request.Stage, wrong.why.Message, false)
+			return gen.CompleteAuthFallback403TextHTMLResponse(html), err
+		}
+		if err != nil {
+			return nil, err
+		}
+		i.completed = append(i.completed, request.Stage)
+	}
+	html, err := s.page(request.Stage, "", true)
+	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
+}
+
+// fallback finds the interaction that the page is for.
+func (s *Server) fallback(ctx context.Context, stage, session string) (*interaction, error) {
+	i := s.interactions.get(session, callerOf(ctx).now)
+	if i == nil || !i.has(stage) {
+		return nil, notFound("There is no such authentication session; go back to your app and begin again.")
+	}
+	return i, nil
+}
+
+func (s *Server) page(stage, wrong string, done bool) (gen.PageTextHTMLResponse, error) {
+	var html bytes.Buffer
+	err := page.Execute(&html, pageData{Stage: stage, Title: pageTitles[stage], Terms: s.terms.URL, Wrong: wrong, Done: done})
+	return gen.PageTextHTMLResponse{Body: &html, ContentLength: int64(html.Len())}, err
+}
+
+// notFound is 404 for a thing, not for a path.
+func notFound(message string) *Error {
+	return &Error{Status: http.StatusNotFound, Code: "M_NOT_FOUND", Message: message}
+}

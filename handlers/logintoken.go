@@ -1,0 +1,108 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"postern/db"
+	"postern/gen"
+	"postern/tokens"
+)
+
+// tokenLogin is the login flow of a token that another session, or the operator, made for the purpose: a macaroon
+// of type login. It is computed, so only those that were redeemed are kept, until they would have expired anyway.
+// Client-Server API v1.19, "Token-based user login".
+const tokenLogin = "m.login.token"
+
+// issuerSeparator stands between the issuing session's id and the token's own random part in what the macaroon has
+// for a session. A session id has none.
+const issuerSeparator = "."
+
+const loginTokenBytes = 16
+
+// GenerateLoginToken implements POST /login/get_token. A token that a session made dies with it.
+func (s *Server) GenerateLoginToken(ctx context.Context, request gen.GenerateLoginTokenRequestObject) (gen.GenerateLoginTokenResponseObject, error) {
+	if s.loginTokenTTL == 0 {
+		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
+	}
+	if err := s.byPassword(ctx, http.MethodPost, "login/get_token", request.Body.Auth); err != nil {
+		return nil, err
+	}
+	ring, err := s.freshKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	random, err := s.randomID(loginTokenBytes)
+	if err != nil {
+		return nil, err
+	}
+	session := callerOf(ctx).session
+	token, err := MintLoginToken(s.serverName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random, s.now().Add(s.loginTokenTTL))
+	if err != nil {
+		return nil, err
+	}
+	return gen.GenerateLoginToken200JSONResponse{LoginToken: token, ExpiresInMs: s.loginTokenTTL.Milliseconds()}, nil
+}
+
+// MintLoginToken makes a login token under an id that is used once. The command line makes them with ids that begin
+// with the separator: no session issued them.
+func MintLoginToken(serverName string, ring *tokens.Keyring, localpart, id string, expires time.Time) (string, error) {
+	key, ok := ring.Newest()
+	if !ok {
+		return "", errNoKey
+	}
+	return tokens.Mint(serverName, key, tokens.Claims{
+		Session: id, UserID: string(NewUserID(localpart, serverName)), Type: tokens.Login, Expires: expires,
+	})
+}
+
+// redeem starts the session that a login token stands for.
+func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db.Session, err error) {
+	who := callerOf(ctx)
+	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
+		return db.Session{}, err
+	}
+	claims, err := s.loginClaims(ctx, text)
+	if err != nil {
+		return db.Session{}, err
+	}
+	name := spelled(claims.UserID, s.serverName)
+	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
+		login, err := s.loginAs(ctx, db.User{Localpart: name}, a, key)
+		if err != nil {
+			return err
+		}
+		login.LoginToken, login.LoginTokenExpires = claims.Session, claims.Expires
+		login.Issuer, _, _ = strings.Cut(claims.Session, issuerSeparator)
+		session, err = s.db.StartSession(ctx, *login)
+		return err
+	})
+	if errors.Is(err, db.ErrTokenSpent) || errors.Is(err, db.ErrConflict) {
+		return db.Session{}, badLoginToken().because(err)
+	}
+	return session, err
+}
+
+// loginClaims checks a login token. Why one is not good is not told.
+func (s *Server) loginClaims(ctx context.Context, text string) (tokens.Claims, error) {
+	ring, err := s.freshKeys(ctx)
+	if err != nil {
+		return tokens.Claims{}, err
+	}
+	who := callerOf(ctx)
+	claims, err := tokens.Verify(text, s.serverName, ring.Keyring, tokens.Login, s.caveats, tokens.Request{
+		Now: who.now, Method: http.MethodPost, Path: loginTokenPath, Addr: who.addr,
+	})
+	if err != nil || claims.Expires.IsZero() {
+		return tokens.Claims{}, badLoginToken().because(err)
+	}
+	return claims, nil
+}
+
+// loginTokenPath is what a `path` caveat of a login token is held against.
+const loginTokenPath = "/_matrix/client/v3/login"
+
+func badLoginToken() *Error { return forbidden("The login token is not good, or no longer.") }

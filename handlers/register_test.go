@@ -1,0 +1,200 @@
+package handlers
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postern/db"
+)
+
+const dummy = `"auth":{"type":"m.login.dummy"}`
+
+func (s *site) register(body string) answer {
+	s.Helper()
+	return s.do(call{method: "POST", path: registerPath, body: body})
+}
+
+func TestRegister(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.ok(s.register(registerBody("Carol", dummy+`,"device_id":"PHONE","initial_device_display_name":"Phone","refresh_token":true`)))
+	if a.text("user_id") != "@carol:example.org" || a.text("device_id") != "PHONE" || a.text("home_server") != host || a.JSON["expires_in_ms"] != float64(300_000) {
+		t.Errorf("registration answers %s", a.Raw)
+	}
+	s.ok(s.whoami(a.text("access_token")))
+	s.ok(s.refresh(a.text("refresh_token")))
+	s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("carol", password, "")}))
+	plain := s.ok(s.register(registerBody("dave", dummy)))
+	if plain.JSON["refresh_token"] != nil || plain.JSON["expires_in_ms"] != nil {
+		t.Errorf("who cannot refresh gets %s", plain.Raw)
+	}
+	quiet := s.ok(s.register(registerBody("erin", dummy+`,"inhibit_login":true`)))
+	if quiet.JSON["access_token"] != nil || quiet.JSON["device_id"] != nil {
+		t.Errorf("an inhibited login answers %s", quiet.Raw)
+	}
+	nameless := s.ok(s.register(`{"password":"` + password + `",` + dummy + `}`))
+	if len(nameless.text("user_id")) != len("@:example.org")+generatedName || nameless.text("user_id") != strings.ToLower(nameless.text("user_id")) {
+		t.Errorf("the name that was made up is %s", nameless.text("user_id"))
+	}
+	if strings.TrimSpace(s.register(`{}`).Raw) == "" {
+		t.Error("an empty body answers nothing")
+	}
+}
+
+func TestRegisterRefusals(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.now())
+	s.must(err)
+	tests := []struct {
+		name, body string
+		status     int
+		code       string
+	}{
+		{"taken", registerBody("alice", dummy), 400, "M_USER_IN_USE"},
+		{"taken, other letters", registerBody("ALICE", dummy), 400, "M_USER_IN_USE"},
+		{"deactivated", registerBody("bob", dummy), 400, "M_USER_IN_USE"},
+		{"before any stage", `{"username":"alice"}`, 400, "M_USER_IN_USE"},
+		{"grammar", registerBody("a b", dummy), 400, "M_INVALID_USERNAME"},
+		{"grammar, a whole user id", registerBody("@carol:example.org", dummy), 400, "M_INVALID_USERNAME"},
+		{"empty", registerBody("", dummy), 400, "M_INVALID_USERNAME"},
+		{"long", registerBody(strings.Repeat("x", 250), dummy), 400, "M_INVALID_USERNAME"},
+		{"weak", `{"username":"carol","password":"short",` + dummy + `}`, 400, "M_WEAK_PASSWORD"},
+		{"no password", `{"username":"carol",` + dummy + `}`, 400, "M_MISSING_PARAM"},
+		{"long device id", registerBody("carol", dummy+`,"device_id":"`+strings.Repeat("x", 256)+`"`), 400, "M_INVALID_PARAM"},
+		{"a stage that is not asked for", registerBody("carol", `"auth":{"type":"m.login.registration_token","token":"x"}`), 400, "M_UNRECOGNIZED"},
+	}
+	for _, test := range tests {
+		a := s.register(test.body)
+		if a.Status != test.status || a.code() != test.code {
+			t.Errorf("%s: %d %s, want %d %s", test.name, a.Status, a.Raw, test.status, test.code)
+		}
+	}
+	s.want(s.do(call{method: "POST", path: registerPath + "?kind=guest", body: `{}`}), 403, "M_GUEST_ACCESS_FORBIDDEN")
+	s.want(s.do(call{method: "POST", path: registerPath + "?kind=bot", body: `{}`}), 400, "M_INVALID_PARAM")
+	closed := newSite(t, func(c *Config) { c.Registration = "" })
+	for _, id := range []string{"register", "checkUsernameAvailability", "registrationTokenValidity"} {
+		closed.want(closed.do(samples[id]), 403, "M_FORBIDDEN")
+	}
+}
+
+// TestRegisterRemembers: what came with the first request need not be repeated.
+func TestRegisterRemembers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.Terms = Terms{URL: "https://example.org/terms", Version: "2"} })
+	begun := s.register(registerBody("carol", `"device_id":"PHONE","refresh_token":true`))
+	session := s.challenged(begun)
+	if !strings.Contains(begun.Raw, `"stages":["m.login.terms"]`) || !strings.Contains(begun.Raw, "https://example.org/terms") {
+		t.Errorf("the challenge is %s", begun.Raw)
+	}
+	done := s.ok(s.register(`{"auth":{"type":"m.login.terms","session":"` + session + `"}}`))
+	if done.text("user_id") != "@carol:example.org" || done.text("device_id") != "PHONE" || done.text("refresh_token") == "" {
+		t.Errorf("registration answers %s", done.Raw)
+	}
+	// The answer was lost; finishing again gives the same account on the same device.
+	again := s.ok(s.register(`{"auth":{"type":"m.login.terms","session":"` + session + `"}}`))
+	if again.text("user_id") != done.text("user_id") || again.text("device_id") != "PHONE" {
+		t.Errorf("finishing again answers %s", again.Raw)
+	}
+	s.ok(s.whoami(again.text("access_token")))
+	users, err := s.db.Users(t.Context())
+	s.must(err)
+	if len(users) != 3 {
+		t.Errorf("there are %d accounts", len(users))
+	}
+}
+
+// TestRegisterByToken: several stages, and a use that is reserved while the registration runs.
+func TestRegisterByToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) {
+		c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"}
+	})
+	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
+	valid := func(token string) any {
+		return s.ok(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=" + token})).JSON["valid"]
+	}
+	step := func(session, rest string) answer {
+		return s.register(`{"auth":{"session":"` + session + `",` + rest + `}}`)
+	}
+	if valid("once") != true || valid("never") != false {
+		t.Error("validity is wrong before")
+	}
+	carol := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
+	dave := s.challenged(s.register(registerBody("dave", `"inhibit_login":true`)))
+	if a := step(carol, `"type":"m.login.registration_token","token":"never"`); s.challenged(a) != carol || a.code() != "M_UNAUTHORIZED" {
+		t.Errorf("an unknown token answers %s", a.Raw)
+	}
+	s.want(step(carol, `"type":"m.login.registration_token"`), 400, "M_MISSING_PARAM")
+	if a := step(carol, `"type":"m.login.registration_token","token":"once"`); s.challenged(a) != carol || !strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) || a.code() != "" {
+		t.Errorf("the first stage answers %s", a.Raw)
+	}
+	if valid("once") != false {
+		t.Error("a reserved token is still said to be valid")
+	}
+	if a := step(dave, `"type":"m.login.registration_token","token":"once"`); a.code() != "M_UNAUTHORIZED" {
+		t.Errorf("the last use was given twice: %s", a.Raw)
+	}
+	s.ok(step(carol, `"type":"m.login.terms"`))
+	if a := step(dave, `"type":"m.login.registration_token","token":"once"`); a.code() != "M_UNAUTHORIZED" {
+		t.Errorf("a token that is used up answers %s", a.Raw)
+	}
+	list, err := s.db.RegistrationTokens(t.Context(), s.clock.now())
+	s.must(err)
+	if len(list) != 1 || list[0].Used != 1 || list[0].Reserved != 0 {
+		t.Errorf("tokens are %+v", list)
+	}
+}
+
+// TestReservationLapses: who gives up keeps nobody waiting for ever.
+func TestReservationLapses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms"} })
+	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
+	once := `"auth":{"type":"m.login.registration_token","token":"once"}`
+	s.challenged(s.register(registerBody("carol", once)))
+	if a := s.register(registerBody("dave", once)); a.code() != "M_UNAUTHORIZED" {
+		t.Errorf("a reserved token answers %s", a.Raw)
+	}
+	s.clock.step(interactionLife + time.Second)
+	if a := s.register(registerBody("dave", once)); a.code() != "" {
+		t.Errorf("a reservation that lapsed answers %s", a.Raw)
+	}
+}
+
+// TestRegisterRace: many people want one name, and one gets it.
+func TestRegisterRace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var got atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if a := s.register(registerBody("carol", dummy)); a.Status == 200 {
+				got.Add(1)
+			} else {
+				s.want(a, 400, "M_USER_IN_USE")
+			}
+		})
+	}
+	wg.Wait()
+	if got.Load() != 1 {
+		t.Errorf("%d got the name", got.Load())
+	}
+}
+
+func TestAvailable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	available := func(query string) answer { return s.do(call{method: "GET", path: registerPath + "/available" + query}) }
+	if a := s.ok(available("?username=carol")); a.JSON["available"] != true {
+		t.Errorf("a free name answers %s", a.Raw)
+	}
+	s.want(available("?username=Alice"), 400, "M_USER_IN_USE")
+	s.want(available("?username=a%20b"), 400, "M_INVALID_USERNAME")
+	s.want(available(""), 400, "M_MISSING_PARAM")
+	s.want(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity"}), 400, "M_MISSING_PARAM")
+}

@@ -1,0 +1,112 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"postern/db"
+	"postern/gen"
+)
+
+// The stages that are served. Client-Server API v1.19, "Authentication types".
+const (
+	stagePassword = "m.login.password"
+	stageDummy    = "m.login.dummy"
+	stageToken    = "m.login.registration_token"
+	stageTerms    = "m.login.terms"
+)
+
+// stageFailed is a step that was wrong: the client may try again in the same interaction.
+type stageFailed struct{ why *Error }
+
+// Error implements error.
+func (f *stageFailed) Error() string { return f.why.Error() }
+
+func failed(code, message string) *stageFailed {
+	return &stageFailed{&Error{Status: http.StatusUnauthorized, Code: code, Message: message}}
+}
+
+// attempt tries one stage. Only one of the interaction's own flows may be tried: a dummy completes nothing where a
+// password is asked for.
+func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData) error {
+	if !i.has(*auth.Type) {
+		return badRequest("M_UNRECOGNIZED", "This stage is not one of the flows.")
+	}
+	switch *auth.Type {
+	case stagePassword:
+		return s.attemptPassword(ctx, i, auth)
+	case stageToken:
+		return s.attemptToken(ctx, i, auth)
+	default: // a dummy asks for nothing, and terms for a click
+		return nil
+	}
+}
+
+// attemptPassword is guessing at an account like a login is, and counted with logins.
+func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) error {
+	who := callerOf(ctx)
+	if auth.Password == nil {
+		return missingParam("Missing parameter: auth.password")
+	}
+	if name := named(auth); name != "" && localpart(name, s.serverName) != strings.ToLower(i.bound.user) {
+		return forbidden("The password of another user proves nothing here.")
+	}
+	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
+		return err
+	}
+	if err := s.logins.takeAccount(strings.ToLower(i.bound.user), who.now); err != nil {
+		return err
+	}
+	_, err := s.account(ctx, string(NewUserID(i.bound.user, s.serverName)), *auth.Password)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
+		return failed("M_FORBIDDEN", "Wrong password.")
+	}
+	return err
+}
+
+// named is the user that a password stage names: none, when the client leaves it to the access token.
+func named(auth *gen.AuthData) string {
+	if auth.Identifier != nil {
+		return value(auth.Identifier.User)
+	}
+	return value(auth.User)
+}
+
+// attemptToken reserves a use of the registration token while the registration runs, so that of two people with the
+// last use one is told at once.
+func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.AuthData) error {
+	token := value(auth.Token)
+	if token == "" {
+		return missingParam("Missing parameter: auth.token")
+	}
+	now := callerOf(ctx).now
+	err := s.db.ReserveRegistrationToken(ctx, token, i.id, now, i.opened.Add(interactionLife))
+	if errors.Is(err, db.ErrTokenSpent) {
+		return failed("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
+	}
+	if err == nil {
+		i.token = token
+	}
+	return err
+}
+
+// params is what the client must know to offer the stages.
+func (s *Server) params(flows [][]string) map[string]any {
+	params := make(map[string]any)
+	for _, stages := range flows {
+		for _, stage := range stages {
+			if stage == stageTerms {
+				params[stageTerms] = map[string]any{"policies": map[string]any{"terms_of_service": map[string]any{
+					"version": s.terms.Version, "en": map[string]any{"name": "Terms of Service", "url": s.terms.URL},
+				}}}
+			}
+		}
+	}
+	return params
+}
+
+// Terms are what a new user must agree to; none without a URL.
+type Terms struct{ URL, Version string }

@@ -1,0 +1,182 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// deletePhone asks to delete alice's phone, with this auth.
+func (s *site) deletePhone(token, auth string) answer {
+	s.Helper()
+	c := call{method: "DELETE", path: devicePath("PHONE"), token: token}
+	if auth != "" {
+		c.body = `{"auth":` + auth + `}`
+	}
+	return s.do(c)
+}
+
+func passwordStep(user, password, session string) string {
+	step := map[string]any{"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": user}, "password": password}
+	if session != "" {
+		step["session"] = session
+	}
+	text, _ := json.Marshal(step) // unreachable: strings
+	return string(text)
+}
+
+// phoneAndLaptop logs alice in twice and gives the laptop's token.
+func (s *site) phoneAndLaptop() string {
+	s.Helper()
+	s.ok(s.login(`"device_id":"PHONE"`))
+	return s.ok(s.login(`"device_id":"LAPTOP"`)).text("access_token")
+}
+
+func TestInteractive(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	begun := s.deletePhone(token, "")
+	session := s.challenged(begun)
+	if begun.JSON["errcode"] != nil || begun.JSON["completed"] != nil || !strings.Contains(begun.Raw, `"stages":["m.login.password"]`) {
+		t.Errorf("the challenge is %s", begun.Raw)
+	}
+	wrong := s.deletePhone(token, passwordStep("alice", "wrong", session))
+	if s.challenged(wrong) != session || wrong.code() != "M_FORBIDDEN" || wrong.text("error") == "" || wrong.JSON["params"] == nil {
+		t.Errorf("a wrong password answers %s", wrong.Raw)
+	}
+	s.want(s.deletePhone(token, `{"type":"m.login.password","session":"`+session+`"}`), 400, "M_MISSING_PARAM")
+	s.want(s.deletePhone(token, `{"type":"m.login.dummy","session":"`+session+`"}`), 400, "M_UNRECOGNIZED")
+	s.challenged(s.deletePhone(token, `{"session":"`+session+`"}`)) // asks how far it is
+	s.ok(s.deletePhone(token, passwordStep("@Alice:example.org", password, session)))
+	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}), 404, "M_NOT_FOUND")
+	// Replayed, the session is not there any more: nothing was remembered as done.
+	again := s.deletePhone(token, `{"session":"`+session+`"}`)
+	if s.challenged(again) == session {
+		t.Errorf("a finished session answers %s", again.Raw)
+	}
+}
+
+// TestInteractiveOneShot: the proof may come with the first request, and a device that is gone is deleted.
+func TestInteractiveOneShot(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	s.ok(s.deletePhone(token, passwordStep("alice", password, "")))
+	s.ok(s.deletePhone(token, `{"type":"m.login.password","user":"alice","password":"`+password+`"}`))
+	s.ok(s.deletePhone(token, `{"type":"m.login.password","password":"`+password+`"}`))
+}
+
+// TestInteractiveCrossing: an authentication that was begun for one thing, or by one user, is good for no other.
+func TestInteractiveCrossing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")})).text("access_token")
+	session := s.challenged(s.deletePhone(token, ""))
+	step := passwordStep("alice", password, session)
+	for _, c := range []call{
+		{method: "DELETE", path: devicePath("LAPTOP"), token: token, body: `{"auth":` + step + `}`},
+		{method: "DELETE", path: devicePath("PHONE"), token: bob, body: `{"auth":` + passwordStep("bob", password, session) + `}`},
+		{method: "POST", path: "/_matrix/client/v3/delete_devices", token: token, body: `{"devices":["PHONE"],"auth":` + step + `}`},
+		{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{"auth":` + step + `}`},
+		{method: "POST", path: registerPath, body: registerBody("carol", `"auth":{"type":"m.login.dummy","session":"`+session+`"}`)},
+	} {
+		s.want(s.do(c), 403, "M_FORBIDDEN")
+	}
+	// Bob's password proves nothing for alice, nor hers for bob.
+	s.want(s.deletePhone(token, passwordStep("bob", password, session)), 403, "M_FORBIDDEN")
+	s.want(s.deletePhone(bob, passwordStep("alice", password, "")), 403, "M_FORBIDDEN")
+	s.ok(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}))
+	s.ok(s.deletePhone(token, step)) // and the right one still goes through
+}
+
+// TestInteractiveBodyMayChange: the body is the one of the last request.
+func TestInteractiveBodyMayChange(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	path := "/_matrix/client/v3/delete_devices"
+	session := s.challenged(s.do(call{method: "POST", path: path, token: token, body: `{"devices":["LAPTOP"]}`}))
+	s.ok(s.do(call{method: "POST", path: path, token: token, body: `{"devices":["PHONE","NONE"],"auth":` + passwordStep("alice", password, session) + `}`}))
+	s.ok(s.whoami(token))
+	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}), 404, "M_NOT_FOUND")
+}
+
+func TestInteractiveExpires(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	session := s.challenged(s.do(call{method: "POST", path: registerPath, body: registerBody("carol", `"inhibit_login":true`)}))
+	s.clock.step(interactionLife + time.Second)
+	late := s.do(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + session + `"}}`})
+	if s.challenged(late) == session {
+		t.Error("an expired session goes on")
+	}
+	taken, err := s.db.Taken(t.Context(), "carol")
+	s.must(err)
+	if taken {
+		t.Error("an expired session made an account")
+	}
+}
+
+// TestInteractiveAbuse opens far more sessions than are kept: memory stays bounded, old ones are refused, and honest
+// people still get through.
+func TestInteractiveAbuse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	first := s.challenged(s.do(call{method: "POST", path: registerPath, body: registerBody("mallory", `"device_id":"X"`)}))
+	long := strings.Repeat("x", 500)
+	for i := range 10_000 {
+		s.do(call{method: "POST", path: registerPath, body: fmt.Sprintf(`{"username":"mallory%d","password":"%s"}`, i, long)})
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if open := len(s.server.interactions.byID); open > maxInteractions || len(s.server.interactions.line) > maxInteractions {
+		t.Errorf("%d sessions are open", open)
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
+		t.Errorf("10,000 sessions take %d MiB", grown>>20)
+	}
+	if a := s.do(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + first + `","type":"m.login.dummy"}}`}); a.Status == 200 {
+		t.Error("the first session is still there")
+	}
+	s.ok(s.do(call{method: "POST", path: registerPath, body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)}))
+}
+
+// TestInteractiveRace: of many requests that go on with one session whose stages are complete, one gets through.
+func TestInteractiveRace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	session := s.challenged(s.do(call{method: "POST", path: getTokenPath, token: token, body: `{}`}))
+	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse", header: form}), 200, "That is done")
+	var through atomic.Int64
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			if a := s.do(call{method: "POST", path: getTokenPath, token: token, body: `{"auth":{"session":"` + session + `"}}`}); a.Status == 200 {
+				through.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if through.Load() != 1 {
+		t.Errorf("%d requests got through", through.Load())
+	}
+}
+
+// html fails the test unless the answer is a page that says this.
+func (s *site) html(a answer, status int, words string) {
+	s.Helper()
+	if a.Status != status || !strings.Contains(a.Raw, words) {
+		s.Errorf("page is %d %s, want %d with %q", a.Status, a.Raw, status, words)
+	}
+}
