@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,16 +12,49 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 )
 
 // existing opens a database that must be there: a mistyped path must not make an empty one and call it a list.
 func (c *common) existing(ctx context.Context, do func(*db.DB) error) error {
-	if !strings.Contains(c.DB, "://") {
-		if _, err := os.Stat(c.path()); errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("there is no database at %s; name it with --db, or make it with `postern serve` or `postern user add`", c.path())
-		}
+	if c.missing() {
+		return fmt.Errorf("there is no database at %s; name it with --db, or make it with `postern serve` or `postern user add`", c.path())
 	}
 	return c.open(ctx, do)
+}
+
+// missing says that the database is a file that does not exist.
+func (c *common) missing() bool {
+	if scheme, _, found := strings.Cut(c.DB, "://"); found && scheme != "sqlite" && scheme != "file" {
+		return false
+	}
+	_, err := os.Stat(c.path())
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// servedAs is the setting that keeps the server name a database was first served as. Every token says it, so another
+// one would log everybody out.
+const servedAs = "server_name"
+
+// settleName finds the server name when none was given, and refuses another one than the database's.
+func (c *common) settleName(ctx context.Context) error {
+	known := ""
+	if !c.missing() {
+		if d, err := db.Open(ctx, db.Config{DSN: c.DB}); err == nil { // what is wrong with it the command will say
+			known, _ = d.Setting(ctx, servedAs)
+			if err := d.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case c.ServerName == "":
+		c.ServerName = cmp.Or(known, "localhost")
+	case known != "" && c.ServerName != known:
+		return fmt.Errorf("the database %s was made for the server name %s, and under another one every token in use would be refused; "+
+			"leave --server-name out, or give --db for another database", c.path(), known)
+	}
+	return nil
 }
 
 // open opens the database, makes it when it is not there, and closes it when the work is done.
@@ -33,6 +67,15 @@ func (c *common) open(ctx context.Context, do func(*db.DB) error) error {
 		return err
 	}
 	return errors.Join(do(d), d.Close())
+}
+
+// localpart resolves what an operator typed to the account that a login would find, or would have found.
+func (c *common) localpart(ctx context.Context, d *db.DB, name string) (string, error) {
+	account, err := handlers.Find(ctx, d, name, c.ServerName)
+	if errors.Is(err, db.ErrNotFound) {
+		return handlers.Localpart(name, c.ServerName), nil
+	}
+	return account.Localpart, err
 }
 
 // table writes rows under a heading, in columns.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,7 +23,8 @@ type cli struct {
 	common
 
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	User    userCmds   `cmd:"" help:"Accounts: add, list, passwd, deactivate, reactivate."`
+	User    userCmds   `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock and more."`
+	Invite  inviteCmds `cmd:"" help:"Registration tokens: add, list, revoke."`
 	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
 	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`
 	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
@@ -33,7 +36,7 @@ type cli struct {
 type common struct {
 	DB            string `name:"db" default:"postern.db" env:"POSTERN_DB" help:"The database: a path, or a URL."`
 	MasterKeyFile string `env:"POSTERN_MASTER_KEY_FILE" placeholder:"FILE" help:"File of the master key that wraps the root keys; by default beside the database, ending in .key. POSTERN_MASTER_KEY may hold the key itself."`
-	ServerName    string `default:"localhost" env:"POSTERN_SERVER_NAME" help:"The part of user ids after the colon."`
+	ServerName    string `env:"POSTERN_SERVER_NAME" placeholder:"NAME" help:"The part of user ids after the colon; by default what the database was first served as, or localhost."`
 }
 
 // masterKeyFile is where the master key lies. It does not begin with the database's whole name, so that a
@@ -43,19 +46,23 @@ func (c *common) masterKeyFile() string {
 		return c.MasterKeyFile
 	}
 	path := c.path()
+	if filepath.Ext(path) == ".key" {
+		return path + ".master"
+	}
 	return strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
 }
 
-// path is the file of the database, without the scheme and the query of a URL.
+// path is the file of the database, without the scheme and the escapes of a URL.
 func (c *common) path() string {
-	path := c.DB
 	for _, scheme := range []string{"sqlite://", "sqlite:", "file://", "file:"} {
-		if rest, found := strings.CutPrefix(path, scheme); found {
-			path, _, _ = strings.Cut(rest, "?")
-			break
+		if rest, found := strings.CutPrefix(c.DB, scheme); found {
+			if path, err := url.PathUnescape(rest); err == nil {
+				return path
+			}
+			return rest
 		}
 	}
-	return path
+	return c.DB
 }
 
 // serverName is a host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
@@ -78,6 +85,14 @@ type serveFlags struct {
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end."`
 	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
 	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins, and counted apart refreshes, per address and per account; off switches it off."`
+	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite) or open."`
+	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
+	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, told to clients."`
+	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
+	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
+	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
+	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; told by /.well-known/matrix/client and at login."`
+	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
 	Dev             bool     `env:"POSTERN_DEV" help:"Make the user alice with a random password and print commands to paste."`
@@ -87,6 +102,9 @@ type serveFlags struct {
 type settings struct {
 	accessTTL, accessTTLLegacy, sessionTTL, leeway time.Duration
 
+	loginTokenTTL time.Duration // 0: they are not enabled
+
+	pepper  string // Synapse's
 	rate    handlers.Rate
 	proxies []netip.Prefix
 	level   slog.Level
@@ -112,9 +130,18 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	note(err)
 	s.leeway, err = duration("--refresh-leeway", f.RefreshLeeway, 0)
 	note(err)
+	if s.loginTokenTTL, err = duration("--login-token-ttl", f.LoginTokenTTL, time.Second); !f.LoginTokens {
+		s.loginTokenTTL = 0
+	}
+	note(err)
+	for _, problem := range f.accountProblems() {
+		note(problem)
+	}
 	if s.rate, err = handlers.ParseRate(f.RateLimit); err != nil {
 		note(fmt.Errorf("--rate-limit %w", err))
 	}
+	s.pepper, err = pepper(f.SynapsePepper)
+	note(err)
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		note(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
 	}
@@ -124,6 +151,40 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 		s.proxies = append(s.proxies, p)
 	}
 	return s, errors.Join(problems...)
+}
+
+// accountProblems are those of the flags about making accounts.
+func (f *serveFlags) accountProblems() (problems []error) {
+	switch handlers.Registration(f.Registration) {
+	case handlers.RegistrationClosed, handlers.RegistrationToken, handlers.RegistrationOpen:
+	default:
+		problems = append(problems, fmt.Errorf("--registration %q is none of closed, token, open", f.Registration))
+	}
+	for flag, text := range map[string]string{"--terms-url": f.TermsURL, "--public-url": f.PublicURL} {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+			problems = append(problems, fmt.Errorf("%s %q is not a URL; write it like https://example.org", flag, text))
+		}
+	}
+	if f.PasswordMin < 1 || f.PasswordMin > 512 {
+		problems = append(problems, fmt.Errorf("--password-min-length \"%d\" is not between 1 and 512", f.PasswordMin))
+	}
+	return problems
+}
+
+// pepper reads Synapse's pepper. A newline at the end is the editor's.
+func pepper(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--synapse-pepper-file: %w", err)
+	}
+	pepper := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if pepper == "" {
+		return "", fmt.Errorf("--synapse-pepper-file: %s is empty; leave the flag out if Synapse had no pepper", file)
+	}
+	return pepper, nil
 }
 
 func duration(flag, text string, least time.Duration) (time.Duration, error) {

@@ -41,8 +41,8 @@ var contractEdits = []*contractEdit{
 	// Operations.
 	{
 		name:  "add an operation",
-		edit:  []change{addTo("paths", getDevice)},
-		want:  []owed{{"handlers/server.go", "*Server does not implement gen.StrictServerInterface (missing method GetDevice)"}},
+		edit:  []change{addTo("paths", getKnock)},
+		want:  []owed{{"handlers/server.go", "*Server does not implement gen.StrictServerInterface (missing method GetKnock)"}},
 		short: true,
 	}, {
 		name: "remove an operation, getTokenOwner",
@@ -122,19 +122,19 @@ var contractEdits = []*contractEdit{
 		want: []owed{{"handlers/whoami.go", "cannot convert gen.GetTokenOwnerRequestObject{} (value of struct type gen.GetTokenOwnerRequestObject) to type struct{}"}},
 	}, {
 		name:     "rename a path parameter, device of a new operation",
-		before:   []change{addTo("paths", getDevice)},
-		handlers: map[string]string{"handlers/device.go": deviceHandler},
+		before:   []change{addTo("paths", getKnock)},
+		handlers: map[string]string{"handlers/knock.go": knockHandler},
 		edit: []change{
-			replaceIn("paths", "/_matrix/client/v3/devices/{device}:", "/_matrix/client/v3/devices/{device_id}:"),
-			replaceIn("paths /_matrix/client/v3/devices/{device_id} get parameters", "name: device", "name: device_id"),
+			replaceIn("paths", "/_matrix/client/v3/knock/{device}:", "/_matrix/client/v3/knock/{device_id}:"),
+			replaceIn("paths /_matrix/client/v3/knock/{device_id} get parameters", "name: device", "name: device_id"),
 		},
-		want: []owed{{"handlers/device.go", "request.Device undefined (type gen.GetDeviceRequestObject has no field or method Device)"}},
+		want: []owed{{"handlers/knock.go", "request.Device undefined (type gen.GetKnockRequestObject has no field or method Device)"}},
 	}, {
 		name:     "change the type of a path parameter, device of a new operation",
-		before:   []change{addTo("paths", getDevice)},
-		handlers: map[string]string{"handlers/device.go": deviceHandler},
-		edit:     []change{replaceIn("paths /_matrix/client/v3/devices/{device} get parameters", "type: string", "type: integer")},
-		want:     []owed{{"handlers/device.go", `request.Device == "" (mismatched types int and untyped string)`}},
+		before:   []change{addTo("paths", getKnock)},
+		handlers: map[string]string{"handlers/knock.go": knockHandler},
+		edit:     []change{replaceIn("paths /_matrix/client/v3/knock/{device} get parameters", "type: string", "type: integer")},
+		want:     []owed{{"handlers/knock.go", `request.Device == "" (mismatched types int and untyped string)`}},
 	},
 
 	// Answers.
@@ -150,10 +150,10 @@ var contractEdits = []*contractEdit{
 	},
 }
 
-// getDevice is an operation with a path parameter.
-const getDevice = `  /_matrix/client/v3/devices/{device}:
+// getKnock is an operation with a path parameter.
+const getKnock = `  /_matrix/client/v3/knock/{device}:
     get:
-      operationId: getDevice
+      operationId: getKnock
 ` + deviceParameter + `      responses:
         "200":
           $ref: "#/components/responses/Empty"
@@ -167,8 +167,8 @@ const deviceParameter = `      parameters:
             type: string
 `
 
-// deviceHandler implements getDevice.
-const deviceHandler = `package handlers
+// knockHandler implements getKnock.
+const knockHandler = `package handlers
 
 import (
 	"context"
@@ -176,10 +176,10 @@ import (
 	"postern/gen"
 )
 
-func (s *Server) GetDevice(_ context.Context, request gen.GetDeviceRequestObject) (gen.GetDeviceResponseObject, error) {
+func (s *Server) GetKnock(_ context.Context, request gen.GetKnockRequestObject) (gen.GetKnockResponseObject, error) {
 	if request.Device == "" {
 		return nil, missingParam("Missing parameter: device")
 	}
-	return gen.GetDevice200JSONResponse{}, nil
+	return gen.GetKnock200JSONResponse{}, nil
 }
 `

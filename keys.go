@@ -33,7 +33,7 @@ func (*keysList) Run(ctx context.Context, w world, c *common) error {
 		newest := newestKey(keys)
 		var rows [][]string
 		for _, k := range keys {
-			sessions, err := d.SessionsOnKey(ctx, k.ID)
+			use, err := d.SessionsOnKey(ctx, k.ID, time.Now())
 			if err != nil {
 				return err
 			}
@@ -44,7 +44,7 @@ func (*keysList) Run(ctx context.Context, w world, c *common) error {
 			case k.ID == newest:
 				state = "mints"
 			}
-			rows = append(rows, []string{strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired), strconv.Itoa(sessions)})
+			rows = append(rows, []string{strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired), strconv.Itoa(use.Sessions)})
 		}
 		return table(w.stdout, "KEY STATE CREATED RETIRED SESSIONS", rows)
 	})
@@ -90,19 +90,29 @@ func (cmd *keysRetire) Run(ctx context.Context, w world, c *common) error {
 		if cmd.ID == newestKey(keys) {
 			return fmt.Errorf("root key %d is the one that mints; run `postern keys rotate` first", cmd.ID)
 		}
-		sessions, err := d.SessionsOnKey(ctx, cmd.ID)
+		err = d.RetireRootKey(ctx, cmd.ID, time.Now(), cmd.Force)
+		if errors.Is(err, db.ErrKeyInUse) {
+			return cmd.inUse(ctx, d)
+		}
 		if err != nil {
-			return err
-		}
-		if sessions > 0 && !cmd.Force {
-			return fmt.Errorf("%s would have to log in again; wait until they have been refreshed, or add --force", plural(sessions, "session"))
-		}
-		if err := d.RetireRootKey(ctx, cmd.ID, time.Now()); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(w.stdout, "root key %d is retired\n", cmd.ID)
 		return err
 	})
+}
+
+// inUse says who keeps a key from being retired.
+func (cmd *keysRetire) inUse(ctx context.Context, d *db.DB) error {
+	use, err := d.SessionsOnKey(ctx, cmd.ID, time.Now())
+	if err != nil {
+		return err
+	}
+	advice := "wait until they have been refreshed"
+	if use.Lasting > 0 {
+		advice += fmt.Sprintf(" (%s cannot refresh, and have to end)", strconv.Itoa(use.Lasting))
+	}
+	return fmt.Errorf("%s would have to log in again; %s, or add --force", plural(use.Sessions, "session"), advice)
 }
 
 // newestKey is the number of the key that mints, or 0.

@@ -70,6 +70,9 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
 	}
+	if err := c.settleName(ctx); err != nil {
+		return err
+	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return command.Run(w, &c.common)
 }

@@ -101,7 +101,9 @@ func TestKeysWhileServing(t *testing.T) {
 	}
 	i.refused("1 session would have to log in again", "keys", "retire", "1")
 	i.must("", "keys", "retire", "1", "--force")
-	s.gone(alice)
+	if status, answer := s.whoami(alice); status != 401 || answer["soft_logout"] != true {
+		t.Errorf("after its key was retired a token answers %d %v", status, answer)
+	}
 	s.good(bob)
 	i.refused("no root key 1 in force", "keys", "retire", "1", "--force")
 	if out := i.must("", "keys", "list"); !strings.Contains(out, "retired") || !strings.Contains(out, "mints") {
@@ -216,6 +218,74 @@ func TestCommandErrors(t *testing.T) {
 	i.refused("no session", "session", "end", "nothing")
 	i.refused("name either", "session", "end")
 	i.refused("--help", "user", "frobnicate")
+}
+
+// TestServerName: under another name every token in use would be refused, so a slip is told and not served.
+func TestServerName(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.must("secret", "user", "add", "alice", "--password-stdin", "--server-name", "example.org")
+	s := i.serve("--server-name", "example.org")
+	access, _ := s.login("alice", "secret")
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	i.refused("was made for the server name example.org", "serve", "--listen", "127.0.0.1:0", "--server-name", "localhost")
+	s = i.serve() // without the flag it is the name of before
+	s.good(access)
+	if out := i.must("secret", "user", "add", "bob", "--password-stdin"); !strings.Contains(out, "@bob:example.org") {
+		t.Errorf("user add prints %s", out)
+	}
+	i.must("", "session", "list", "@alice:example.org")
+	i.refused("no account", "session", "list", "@alice:elsewhere.org")
+	i.refused("no account", "session", "events", "nobody")
+}
+
+// TestDatabaseGone: a database that vanishes is noticed, and a new one is not quietly put in its place.
+func TestDatabaseGone(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	s := i.serve()
+	if status, _ := s.ask("GET", "/health", "", ""); status != 200 {
+		t.Fatalf("health answers %d", status)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(i.db + suffix); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, answer := s.ask("GET", "/health", "", ""); status != 503 {
+		t.Errorf("without its file health answers %d %v", status, answer)
+	}
+	if err := s.stop(); err != nil {
+		t.Log(err) // what it could not write is lost, and it says so
+	}
+	i.refused("but its database", "serve", "--listen", "127.0.0.1:0")
+	i.must("", "serve", "--help")
+}
+
+// TestRetirementAndLostAnswer: a key that a client may still need is not retired, and by force only softly.
+func TestRetirementAndLostAnswer(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	s := i.serve("--rate-limit", "off")
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	_, refresh := s.login("alice", "secret")
+	ask := func() (int, map[string]any) {
+		return s.ask("POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"`+refresh+`"}`)
+	}
+	i.must("", "keys", "rotate")
+	ask() // the answer is lost
+	i.refused("would have to log in again", "keys", "retire", "1")
+	status, pair := ask()
+	if status != 200 {
+		t.Fatalf("after a rotation the lost answer is %d %v", status, pair)
+	}
+	i.must("", "keys", "retire", "1", "--force")
+	if status, answer := ask(); status != 401 || answer["soft_logout"] != true {
+		t.Errorf("by force it is %d %v", status, answer)
+	}
+	s.good(fmt.Sprint(pair["access_token"]))
 }
 
 // TestHelp: every command explains itself.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -22,18 +23,42 @@ type sessionList struct {
 
 // Run lists sessions. No token is shown: none is kept.
 func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
-	return c.existing(ctx, func(d *db.DB) error {
-		sessions, err := d.Sessions(ctx, handlers.Localpart(cmd.Name, c.ServerName))
+	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
+		sessions, err := d.Sessions(ctx, name)
 		if err != nil {
 			return err
 		}
 		var rows [][]string
 		for _, s := range sessions {
 			rows = append(rows, []string{
-				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), printable(s.DeviceID), string(s.State),
+				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), printable(s.DeviceID), sessionState(s),
 				strconv.FormatInt(s.Generation, 10), when(s.Created), when(s.Seen.At), printable(s.Seen.Addr), printable(s.DisplayName)})
 		}
 		return table(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME", rows)
+	})
+}
+
+// sessionState is the state of a session for people.
+func sessionState(s db.Session) string {
+	switch {
+	case s.State == db.Live && !s.Expires.IsZero() && !time.Now().Before(s.Expires):
+		return "ended"
+	case s.State == db.Live && s.Locked:
+		return "locked"
+	}
+	return string(s.State)
+}
+
+// accountOrAll opens the database for work on one account or, without a name, on all; the localpart is then empty.
+func (c *common) accountOrAll(ctx context.Context, name string, do func(d *db.DB, localpart string) error) error {
+	if name == "" {
+		return c.existing(ctx, func(d *db.DB) error { return do(d, "") })
+	}
+	return c.account(ctx, name, func(d *db.DB, localpart string) error {
+		if _, err := d.User(ctx, localpart); err != nil {
+			return err
+		}
+		return do(d, localpart)
 	})
 }
 
@@ -106,8 +131,8 @@ type sessionEvents struct {
 
 // Run shows the audit events.
 func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
-	return c.existing(ctx, func(d *db.DB) error {
-		events, err := d.Events(ctx, handlers.Localpart(cmd.Name, c.ServerName), cmd.Last)
+	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
+		events, err := d.Events(ctx, name, cmd.Last)
 		if err != nil {
 			return err
 		}

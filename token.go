@@ -146,7 +146,7 @@ Examples:
   postern token restrict - 'addr in 192.0.2.0/24' 'time < 1790000000000' < token.txt`
 }
 
-// Run appends the caveats. A key that Postern does not know is refused here, since the server would refuse the token.
+// Run appends the caveats. Only their form is checked: another server may know keys that Postern does not.
 func (cmd *tokenRestrict) Run(w world) error {
 	text, err := cmd.read(w)
 	if err != nil {

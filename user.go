@@ -23,6 +23,10 @@ type userCmds struct {
 	Passwd     userPasswd     `cmd:"" help:"Give an account a new password; its sessions end."`
 	Deactivate userDeactivate `cmd:"" help:"Deactivate an account; its sessions end and nobody can log in."`
 	Reactivate userReactivate `cmd:"" help:"Let a deactivated account log in again, with the password it had."`
+	Lock       userLock       `cmd:"" help:"Lock an account: its sessions and devices stay, but nothing works until it is unlocked."`
+	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
+	Import     userImport     `cmd:"" help:"Move accounts here from Synapse, Dendrite or a CSV file."`
+	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
 }
 
 // passwordInput is how a command gets a password: never from a flag, where every process could read it.
@@ -31,12 +35,12 @@ type passwordInput struct {
 }
 
 // read gives the password, or says how to pass one.
-func (p passwordInput) read(w world) (string, error) {
+func (p passwordInput) read(ctx context.Context, w world) (string, error) {
 	file, _ := w.stdin.(*os.File)
 	if !p.PasswordStdin && (file == nil || !term.IsTerminal(int(file.Fd()))) {
 		return "", errors.New("standard input is not a terminal; pipe the password in and add --password-stdin")
 	}
-	password, err := readPassword(w, file, p.PasswordStdin)
+	password, err := readPassword(ctx, w, file, p.PasswordStdin)
 	switch {
 	case err != nil:
 		return "", err
@@ -48,27 +52,46 @@ func (p passwordInput) read(w world) (string, error) {
 	return string(password), nil
 }
 
-func readPassword(w world, terminal *os.File, pipe bool) ([]byte, error) {
+func readPassword(ctx context.Context, w world, terminal *os.File, pipe bool) ([]byte, error) {
 	if pipe {
 		text, err := io.ReadAll(io.LimitReader(w.stdin, 64<<10))
 		text = bytes.TrimSuffix(text, []byte("\n"))
 		return bytes.TrimSuffix(text, []byte("\r")), err
 	}
-	first, err := prompt(w, terminal, "Password: ")
+	first, err := prompt(ctx, w, terminal, "Password: ")
 	if err != nil {
 		return nil, err
 	}
-	second, err := prompt(w, terminal, "The same again: ")
+	second, err := prompt(ctx, w, terminal, "The same again: ")
 	if err == nil && !bytes.Equal(first, second) { // both were typed here: there is no secret to guess
 		err = errors.New("the two passwords differ; nothing was changed")
 	}
 	return first, err
 }
 
-func prompt(w world, terminal *os.File, text string) ([]byte, error) {
+// prompt reads a line without showing it. Ctrl-C ends it, and the terminal is left as it was.
+func prompt(ctx context.Context, w world, terminal *os.File, text string) ([]byte, error) {
+	before, err := term.GetState(int(terminal.Fd()))
+	if err != nil {
+		return nil, err
+	}
 	fmt.Fprint(w.stderr, text)
 	defer fmt.Fprintln(w.stderr)
-	return term.ReadPassword(int(terminal.Fd()))
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(int(terminal.Fd()))
+		typed <- line{text, err}
+	}()
+	select {
+	case l := <-typed:
+		return l.text, l.err
+	case <-ctx.Done():
+		return nil, errors.Join(errors.New("interrupted; nothing was changed"), term.Restore(int(terminal.Fd()), before))
+	}
 }
 
 type userAdd struct {
@@ -89,7 +112,7 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 	if err := handlers.CheckLocalpart(name, c.ServerName); err != nil {
 		return fmt.Errorf("%q cannot be added to %s: %w", cmd.Name, c.ServerName, err)
 	}
-	hash, err := cmd.hash(w)
+	hash, err := cmd.hash(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -105,8 +128,8 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-func (p passwordInput) hash(w world) (string, error) {
-	password, err := p.read(w)
+func (p passwordInput) hash(ctx context.Context, w world) (string, error) {
+	password, err := p.read(ctx, w)
 	if err != nil {
 		return "", err
 	}
@@ -133,8 +156,11 @@ func (*userList) Run(ctx context.Context, w world, c *common) error {
 		var rows [][]string
 		for _, u := range users {
 			state := "active"
-			if !u.Deactivated.IsZero() {
+			switch {
+			case !u.Deactivated.IsZero():
 				state = "deactivated"
+			case !u.Locked.IsZero():
+				state = "locked"
 			}
 			rows = append(rows, []string{
 				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created), strconv.Itoa(count[u.Localpart])})
@@ -151,7 +177,7 @@ type userPasswd struct {
 
 // Run sets the password. Sessions end by default, since a new password often means that the old one leaked.
 func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
-	hash, err := cmd.hash(w)
+	hash, err := cmd.hash(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -196,9 +222,11 @@ func (cmd *userReactivate) Run(ctx context.Context, w world, c *common) error {
 
 // account opens the database for work on one account, and says so when there is none of that name.
 func (c *common) account(ctx context.Context, name string, do func(d *db.DB, localpart string) error) error {
-	localpart := handlers.Localpart(name, c.ServerName)
 	return c.existing(ctx, func(d *db.DB) error {
-		err := do(d, localpart)
+		localpart, err := c.localpart(ctx, d, name)
+		if err == nil {
+			err = do(d, localpart)
+		}
 		if errors.Is(err, db.ErrNotFound) {
 			return fmt.Errorf("there is no account %q on %s; `postern user list` shows them", name, c.ServerName)
 		}

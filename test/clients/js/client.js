@@ -1,9 +1,12 @@
 // An application on matrix-js-sdk 43. This version leaves /refresh to the application: it has refreshToken(), but calls
 // nothing by itself unless the server speaks OAuth.
 import { createClient, HttpApiEvent } from "matrix-js-sdk";
+import { logger } from "matrix-js-sdk/lib/logger.js";
 
 import { Network, silent } from "./network.js";
 import { password } from "./server.js";
+
+logger.setLevel("silent", false); // what belongs to no client logs here
 
 /** One window of an application: a MatrixClient and the tokens that the application keeps. */
 export class Tab {
@@ -28,6 +31,14 @@ export class Tab {
     /** Another window with the same tokens. */
     another() {
         return new Tab(this.server, this.session);
+    }
+
+    get userId() {
+        return this.session.user_id;
+    }
+
+    get deviceId() {
+        return this.session.device_id;
     }
 
     whoami() {

@@ -73,6 +73,16 @@ test("a session of today's door renews at the draft's", async () => {
     await refused(tab.whoami(), 401, "M_UNKNOWN_TOKEN");
 });
 
+test("a locked account is forbidden at the draft's door, and renews once unlocked", async () => {
+    const user = await server.addUser();
+    const session = await login(user);
+    await server.command(["user", "lock", user]);
+    assertForbidden(await login(user));
+    assertForbidden(await tokenRefresh(session));
+    await server.command(["user", "unlock", user]);
+    assert.equal((await tokenRefresh(session)).status, 200);
+});
+
 test("a wrong password, and a request without a body", async () => {
     assertForbidden(await post("/login", { username: await server.addUser(), password: "wrong" }));
     assert.equal((await post("/login")).status, 400);

@@ -3,10 +3,11 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 
 import { logIn, Tab } from "./client.js";
+import { proof } from "./interactive.js";
 import { refused } from "./network.js";
 import { serverFor } from "./server.js";
 
-const server = serverFor("--rate-limit", "3/3s");
+const server = serverFor("--rate-limit", "3/3s", "--registration", "open");
 
 /** Logs in, and where it has to, waits as long as the sdk reads from the answer. */
 async function patientLogIn(more) {
@@ -66,4 +67,25 @@ test("an unknown account is limited like a known one", async () => {
     const error = await exhaust("nobody");
     assert.equal(error.errcode, "M_LIMIT_EXCEEDED");
     await refused(new Tab(server).whoami(), 401, "M_MISSING_TOKEN"); // and nothing else is
+});
+
+test("guessing in user-interactive authentication is limited like a login, and logs nobody out", async () => {
+    const tab = await patientLogIn();
+    const guess = () => tab.client.deleteDevice("NONE", proof(tab, undefined, "wrong")).catch((error) => error);
+    let error;
+    do error = await guess();
+    while (error.errcode === "M_FORBIDDEN");
+    assert.equal(error.errcode, "M_LIMIT_EXCEEDED");
+    assert.ok(error.getRetryAfterMs() > 0);
+    await tab.whoami();
+    assert.deepEqual(tab.loggedOut, []);
+    await setTimeout(error.getRetryAfterMs());
+    assert.equal((await guess()).errcode, "M_FORBIDDEN");
+});
+
+test("asking about names is limited too", async () => {
+    const { client } = new Tab(server);
+    let error;
+    for (let i = 0; i < 20 && !error; i++) error = await client.isUsernameAvailable(`name${i}`).then(() => undefined, (error) => error);
+    assert.equal(error.errcode, "M_LIMIT_EXCEEDED");
 });

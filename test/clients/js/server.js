@@ -84,16 +84,35 @@ class Server {
         return (await running).stdout;
     }
 
+    /** A localpart that nobody has yet. */
+    newName() {
+        return `user${++this.users}`;
+    }
+
     /** Adds an account and gives its localpart; every test has its own. */
     async addUser() {
-        const name = `user${++this.users}`;
+        const name = this.newName();
         await this.command(["user", "add", name, "--password-stdin"], password);
         return name;
     }
 
-    /** The rows of `session list`, by the headings of its columns. */
-    async sessions(user) {
-        const [heading, ...rows] = (await this.command(["session", "list", user])).trimEnd().split("\n");
+    /** Makes a registration token. */
+    async invite(...flags) {
+        return (await this.command(["invite", "add", ...flags])).trim();
+    }
+
+    /** The row of a registration token in `invite list`. */
+    async invited(token) {
+        return (await this.rows("invite", "list")).find(({ TOKEN }) => TOKEN === token);
+    }
+
+    sessions(user) {
+        return this.rows("session", "list", user);
+    }
+
+    /** The rows of a table that a command prints, by the headings of its columns. */
+    async rows(...args) {
+        const [heading, ...rows] = (await this.command(args)).trimEnd().split("\n");
         const names = heading.split(/ {2,}/);
         return rows.map((row) => Object.fromEntries(row.split(/ {2,}/).map((text, i) => [names[i], text])));
     }

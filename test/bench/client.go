@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// load is what clients do: each sends a request, waits for the answer, and sends the next.
+type load struct {
+	clients int
+	limit   int // requests of each client; 0: until the time is over
+	// request appends the n-th request of a client in this run.
+	request func(out []byte, client, n int) []byte
+	// answer looks at the body of an answer, which is gone after it returns; nil: nobody cares.
+	answer func(client int, body []byte) error
+}
+
+// result is what came of a load.
+type result struct {
+	perSecond   float64
+	median, p99 time.Duration
+	cpu         time.Duration // that the server used for one request; 0: nothing told
+}
+
+// run puts the load on a server for a time and fails at the first answer that is not 200.
+func (l load) run(ctx context.Context, p *process, d time.Duration) (result, error) {
+	clients := make([]*client, l.clients)
+	for i := range clients {
+		c, err := dial(p.address, d)
+		if err != nil {
+			return result{}, err
+		}
+		defer c.Close()
+		clients[i] = c
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	used, began := p.cpu(), time.Now()
+	done := make(chan error, l.clients)
+	for i, c := range clients {
+		go func() {
+			err := l.loop(ctx, c, i, began.Add(d))
+			if err != nil {
+				cancel(err)
+			}
+			done <- err
+		}()
+	}
+	for range clients {
+		<-done
+	}
+	took, used := time.Since(began), p.cpu()-used
+	if err := context.Cause(ctx); err != nil {
+		return result{}, err
+	}
+	var times []time.Duration
+	for _, c := range clients {
+		times = append(times, c.times...)
+	}
+	slices.Sort(times)
+	n := len(times)
+	return result{float64(n) / took.Seconds(), times[n/2], times[n*99/100], used / time.Duration(n)}, nil
+}
+
+func (l load) loop(ctx context.Context, c *client, i int, end time.Time) error {
+	for n := 0; n == 0 || l.limit == 0 || n < l.limit; n++ {
+		began := time.Now()
+		if n > 0 && l.limit == 0 && began.After(end) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		body, err := c.ask(l.request(c.out[:0], i, n))
+		if err != nil {
+			return err
+		}
+		c.times = append(c.times, time.Since(began))
+		if l.answer != nil {
+			if err := l.answer(i, body); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// client is one connection. It speaks as much of HTTP/1.1 as it needs, because a whole client library would take as
+// much of the machine as the server.
+type client struct {
+	net.Conn
+	answers *bufio.Reader
+	out, in []byte
+	times   []time.Duration
+}
+
+// dial connects; the connection ends by itself long after d, so that a server that hangs is a failure.
+func dial(address string, d time.Duration) (*client, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Conn: conn, answers: bufio.NewReader(conn), out: make([]byte, 0, 4<<10), in: make([]byte, 4<<10)}
+	return c, conn.SetDeadline(time.Now().Add(d + time.Minute))
+}
+
+// ask sends a request and reads the body of its answer, which is good until the next one.
+func (c *client) ask(request []byte) ([]byte, error) {
+	if _, err := c.Write(request); err != nil {
+		return nil, err
+	}
+	status, err := c.answers.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	good, first := bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")), string(bytes.TrimSpace(status[:min(len(status), 40)]))
+	length := -1
+	for {
+		line, err := c.answers.ReadSlice('\n')
+		if err != nil {
+			return nil, err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if name := "Content-Length: "; len(line) > len(name) && string(line[:len(name)]) == name {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(name):]))); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if length < 0 || length > len(c.in) {
+		return nil, errors.New("an answer without a length, or a long one")
+	}
+	if _, err := io.ReadFull(c.answers, c.in[:length]); err != nil {
+		return nil, err
+	}
+	if !good {
+		return nil, fmt.Errorf("answer %s: %s", first, c.in[:length])
+	}
+	return c.in[:length], nil
+}

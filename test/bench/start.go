@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// starts is how often a start is measured.
+const starts = 10
+
+// start measures from the exec to the first answer, on a database that is there and on one that is not.
+func (b *bench) start(ctx context.Context) ([]row, error) {
+	s, err := b.site(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	var there, fresh, bare figures
+	for i := range starts {
+		took, err := firstAnswer(s.serve(ctx))
+		if err != nil {
+			return nil, err
+		}
+		there = append(there, took)
+		empty := &site{bench: b, folder: filepath.Join(s.folder, fmt.Sprint(i))}
+		if took, err = firstAnswer(empty.first(ctx)); err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, took)
+		if took, err = firstAnswer(launch(ctx, b.binary("bench"), "bare", "{}", "{}")); err != nil {
+			return nil, err
+		}
+		bare = append(bare, took)
+	}
+	const goal = "≤ 150 ms"
+	return []row{
+		{"start to first answer", micros(there.median()), "bare Echo: " + micros(bare.median()), there.spread(micros), goal},
+		{"… that makes the database and its keys", micros(fresh.median()), "", fresh.spread(micros), goal},
+	}, nil
+}
+
+// first starts Postern where nothing is yet.
+func (s *site) first(ctx context.Context) (*process, error) {
+	if err := os.Mkdir(s.folder, 0o700); err != nil {
+		return nil, err
+	}
+	return s.serve(ctx)
+}
+
+// firstAnswer gives the time from the start of a server to its first answer, and stops it. The log says where it listens
+// when it does, so there is nothing to poll.
+func firstAnswer(p *process, err error) (float64, error) {
+	if err != nil {
+		return 0, err
+	}
+	ask := func(out []byte, _, _ int) []byte { return append(out, "GET "+versionsPath+head+"\r\n"...) }
+	_, err = once(p, load{request: ask})
+	took := time.Since(p.began)
+	return float64(took), errors.Join(err, p.stop())
+}

@@ -1,0 +1,1 @@
+// Nothing: a client that only logs in encrypts nothing.
