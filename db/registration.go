@@ -40,7 +40,8 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	})
 }
 
-const findUser = `SELECT localpart FROM users WHERE localpart = $1`
+// An imported account may have upper case in its name; nobody else gets the same name in other letters.
+const findUser = `SELECT localpart FROM users WHERE LOWER(localpart) = LOWER($1) LIMIT 1`
 
 // Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that nobody
 // is taken for somebody else.

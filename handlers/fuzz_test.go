@@ -1,36 +1,47 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"postern/tokens"
 )
 
-// FuzzBody sends anything to everything that reads a body. Whatever comes, the answer is one that the contract
-// declares, and never the server's fault.
+// FuzzBody sends anything to every operation that reads a JSON body. Whatever comes, the answer is one that the
+// contract declares, and never the server's fault.
 func FuzzBody(f *testing.F) {
 	s := newSite(f)
-	refresh := s.loggedIn().text("refresh_token")
-	for _, seed := range []string{
-		"", "{}", "null", "[]", "\xff", `{"type":`, loginBody("alice", password, `"refresh_token":true`), loginBody("alice", "wrong", ""),
-		`{"username":"alice","password":"` + password + `"}`, `{"refresh_token":"` + refresh + `"}`, `{"refresh_token":"\u0000"}`,
-		`{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\ud800"},"password":"x","device_id":"\u0000"}`,
-		`{"type":"m.login.password","user":"alice","password":"` + password + `","device_id":" ","initial_device_display_name":"\n"}`,
-		strings.Repeat("[", 20_000), `{"refresh_token":1e999}`,
-	} {
-		for op := range byte(4) {
-			f.Add(op, []byte(seed))
+	login := s.loggedIn()
+	c, err := readContract()
+	s.must(err)
+	var calls []call
+	for _, op := range c.operations {
+		if op.body != nil {
+			calls = append(calls, sample(op.id, login))
 		}
 	}
-	paths := []string{loginPath, draftLoginPath, refreshPath, tokenRefreshPath}
+	slices.SortFunc(calls, func(a, b call) int { return cmp.Compare(a.path, b.path) }) // the corpus names them by number
+	for i, call := range calls {
+		for _, seed := range []string{
+			// With a wrong password, so that nothing comes of it and the next one finds the account as it was.
+			strings.ReplaceAll(call.body, password, "wrong"),
+			"", "{}", "null", "[]", "\xff", `{"type":`, `{"auth":null}`, `{"auth":{"session":"x"}}`, `{"refresh_token":"\u0000"}`, `{"refresh_token":1e999}`,
+			`{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\ud800"},"password":"x","device_id":"\u0000"}`,
+			`{"type":"m.login.token","token":"x"}`, `{"username":"\u0130","auth":{"type":"m.login.dummy"}}`, strings.Repeat("[", 20_000),
+		} {
+			f.Add(byte(i), []byte(seed))
+		}
+	}
 	f.Fuzz(func(t *testing.T, op byte, body []byte) {
 		s := &site{TB: t, db: s.db, server: s.server, clock: s.clock}
-		a := s.do(call{method: "POST", path: paths[int(op)%len(paths)], body: string(body)})
-		if a.Status >= 500 {
-			t.Errorf("answer is %d %s", a.Status, a.Raw)
+		call := calls[int(op)%len(calls)]
+		call.body = string(body)
+		if a := s.do(call); a.Status >= 500 {
+			t.Errorf("%s answers %d %s", call.path, a.Status, a.Raw)
 		}
 	})
 }

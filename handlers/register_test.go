@@ -73,6 +73,8 @@ func TestRegisterRefusals(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", test.name, a.Status, a.Raw, test.status, test.code)
 		}
 	}
+	s.addUser("Dora") // moved in with a capital letter
+	s.want(s.register(registerBody("dora", dummy)), 400, "M_USER_IN_USE")
 	s.want(s.do(call{method: "POST", path: registerPath + "?kind=guest", body: `{}`}), 403, "M_GUEST_ACCESS_FORBIDDEN")
 	s.want(s.do(call{method: "POST", path: registerPath + "?kind=bot", body: `{}`}), 400, "M_INVALID_PARAM")
 	closed := newSite(t, func(c *Config) { c.Registration = "" })

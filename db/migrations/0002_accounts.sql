@@ -3,6 +3,9 @@
 -- +goose Up
 ALTER TABLE users ADD COLUMN locked BIGINT NOT NULL DEFAULT 0;
 
+-- Names differ by more than their letters' case: see Taken.
+CREATE INDEX users_folded ON users (LOWER(localpart));
+
 -- The same fact once more, so that a check reads one row.
 ALTER TABLE sessions ADD COLUMN locked BOOLEAN NOT NULL DEFAULT FALSE;
 
