@@ -40,11 +40,16 @@ const servedAs = "server_name"
 func (c *common) settleName(ctx context.Context) error {
 	known := ""
 	if !c.missing() {
-		if d, err := db.Open(ctx, db.Config{DSN: c.DB}); err == nil { // what is wrong with it the command will say
-			known, _ = d.Setting(ctx, servedAs)
-			if err := d.Close(); err != nil {
-				return err
-			}
+		d, err := db.Open(ctx, db.Config{DSN: c.DB})
+		if err != nil {
+			return err
+		}
+		known, err = d.Setting(ctx, servedAs)
+		if errors.Is(err, db.ErrNotFound) {
+			err = nil
+		}
+		if err := errors.Join(err, d.Close()); err != nil {
+			return err
 		}
 	}
 	switch {

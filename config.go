@@ -130,10 +130,14 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	note(err)
 	s.leeway, err = duration("--refresh-leeway", f.RefreshLeeway, 0)
 	note(err)
-	if s.loginTokenTTL, err = duration("--login-token-ttl", f.LoginTokenTTL, time.Second); !f.LoginTokens {
-		s.loginTokenTTL = 0
+	s.loginTokenTTL, err = duration("--login-token-ttl", f.LoginTokenTTL, time.Second)
+	if err == nil && s.loginTokenTTL > handlers.MaxLoginTokenTTL {
+		err = fmt.Errorf("--login-token-ttl %q is more than %s", f.LoginTokenTTL, handlers.MaxLoginTokenTTL)
 	}
 	note(err)
+	if !f.LoginTokens {
+		s.loginTokenTTL = 0
+	}
 	for _, problem := range f.accountProblems() {
 		note(problem)
 	}

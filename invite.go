@@ -15,7 +15,7 @@ import (
 type inviteCmds struct {
 	Add    inviteAdd    `cmd:"" help:"Make a registration token and print it."`
 	List   inviteList   `cmd:"" help:"List the registration tokens."`
-	Revoke inviteRevoke `cmd:"" help:"Revoke a registration token; registrations that hold a reserved use still finish."`
+	Revoke inviteRevoke `cmd:"" help:"Revoke a registration token; registrations under way with it cannot finish either."`
 }
 
 // tokenGrammar is the specification's: Client-Server API v1.19, "Token-authenticated registration".

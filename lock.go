@@ -59,7 +59,7 @@ Examples:
 
 // Run prints a login token, and a link when a client is named.
 func (cmd *userLoginLink) Run(ctx context.Context, w world, c *common) error {
-	if cmd.TTL < time.Second || cmd.TTL > 24*time.Hour {
+	if cmd.TTL < time.Second || cmd.TTL > handlers.MaxLoginTokenTTL {
 		return errors.New("--ttl is not between 1s and 24h")
 	}
 	client, err := url.Parse(cmd.Client)

@@ -60,6 +60,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -114,6 +115,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	}
 	if err := touch(path); err != nil {
 		return nil, err
+	}
+	// SQLite follows links before it names its other files, and so must we.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, unavailable(err)
 	}
 	if alien, err := stranger(ctx, path); err != nil {
 		return nil, err

@@ -176,3 +176,38 @@ func TestPing(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// SQLite follows a link before it names its other files; a stale index beside the link must not be taken for the real one.
+func TestOpenThroughLink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target.db"), filepath.Join(dir, "link.db")
+	d, err := Open(bg, Config{DSN: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile(target + "-shm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Close(), os.Symlink(target, link), os.WriteFile(link+"-shm", index, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d, err = Open(bg, Config{DSN: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.CreateUser(bg, User{Localpart: "alice", PasswordHash: "hash", Created: t0}); err != nil {
+		t.Fatal(err)
+	}
+	login(t, d, "one", "A")
+	d.session(t, "one")
+	other, err := Open(bg, Config{DSN: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(other.EndSession(bg, "one"), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, d, "one")
+}

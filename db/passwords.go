@@ -7,7 +7,7 @@ type PasswordChange struct {
 	Localpart string
 	OldHash   string // the hash that was verified; "": whatever it is, and even if the account is deactivated
 	Hash      string
-	Keep      string // the session that lives on when the others end
+	Keep      string // the session that asks, which must be live still, and lives on when the others end; "": an operator asks
 	EndOthers bool
 }
 
@@ -15,15 +15,22 @@ const (
 	changePassword = `UPDATE users SET password_hash = $2
 		WHERE localpart = $1 AND (CAST($3 AS TEXT) = '' OR password_hash = $3 AND deactivated = 0) RETURNING localpart`
 
+	liveSession = `SELECT id FROM sessions WHERE id = $1 AND localpart = $2 AND state = 'live' AND NOT locked`
+
 	rehash = `UPDATE users SET password_hash = $3 WHERE localpart = $1 AND password_hash = $2 RETURNING localpart`
 )
 
 // ChangePassword stores a new hash and, if asked, ends the account's other sessions in the same transaction
 // (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended. ErrNotFound if there is no
-// such account; ErrConflict if it is not what it was when the old password was verified: the hash changed, or it was
-// deactivated.
+// such account; ErrConflict if things are not what they were when the old password was verified, which took its time: the hash
+// changed, the account was deactivated, or the session that asks has ended or is locked.
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
 	return write(ctx, d.writer, "", func(t *tx) (int, error) {
+		if c.Keep != "" {
+			if live, err := t.get(liveSession, []any{new(string)}, c.Keep, c.Localpart); err != nil || !live {
+				return 0, or(err, ErrConflict)
+			}
+		}
 		changed, err := t.get(changePassword, []any{new(string)}, c.Localpart, c.Hash, c.OldHash)
 		if err != nil {
 			return 0, err

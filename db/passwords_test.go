@@ -47,7 +47,10 @@ func TestChangePassword(t *testing.T) {
 		t.Errorf("keeping all: %d, %v", n, err)
 	}
 	d.session(t, "one")
-	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newest", Keep: "gone", EndOthers: true}); n != 1 || err != nil {
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "stolen", Keep: "gone", EndOthers: true}); n != 0 || !errors.Is(err, ErrConflict) {
+		t.Errorf("asked by a session that has ended: %d, %v", n, err)
+	}
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newest", EndOthers: true}); n != 1 || err != nil {
 		t.Errorf("not compared: %d, %v", n, err)
 	}
 	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "nobody", OldHash: "x", Hash: "y"}); !errors.Is(err, ErrNotFound) {

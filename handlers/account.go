@@ -16,7 +16,8 @@ func (s *Server) ChangePassword(ctx context.Context, request gen.ChangePasswordR
 	if err := s.strong(body.NewPassword); err != nil {
 		return nil, err
 	}
-	if err := s.byPassword(ctx, http.MethodPost, "account/password", body.Auth); err != nil {
+	proof, err := s.byPassword(ctx, http.MethodPost, "account/password", body.Auth)
+	if err != nil {
 		return nil, err
 	}
 	hash, err := s.hasher.hash(ctx, body.NewPassword)
@@ -24,7 +25,7 @@ func (s *Server) ChangePassword(ctx context.Context, request gen.ChangePasswordR
 		return nil, err
 	}
 	_, err = s.db.ChangePassword(ctx, db.PasswordChange{
-		Localpart: session.Localpart, Hash: hash, Keep: session.ID,
+		Localpart: session.Localpart, OldHash: proof, Hash: hash, Keep: session.ID,
 		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices,
 	})
 	if err != nil {
@@ -36,7 +37,7 @@ func (s *Server) ChangePassword(ctx context.Context, request gen.ChangePasswordR
 // DeactivateAccount implements POST /account/deactivate. There are no third-party identifiers to unbind, which the
 // specification calls success. Client-Server API v1.19, "Account deactivation".
 func (s *Server) DeactivateAccount(ctx context.Context, request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
-	if err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
+	if _, err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
 		return nil, err
 	}
 	if _, err := s.db.Deactivate(ctx, callerOf(ctx).session.Localpart, s.now()); err != nil {
@@ -47,8 +48,11 @@ func (s *Server) DeactivateAccount(ctx context.Context, request gen.DeactivateAc
 
 // ended maps an account that went away between the check of its token and the write.
 func ended(err error) error {
-	if errors.Is(err, db.ErrNotFound) {
-		return unknownToken("The session has ended.", false)
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return unknownToken("The session has ended.", false).because(err)
+	case errors.Is(err, db.ErrConflict):
+		return forbidden("The account has changed meanwhile; nothing was done.").because(err)
 	}
 	return err
 }

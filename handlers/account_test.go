@@ -213,3 +213,26 @@ func TestFallback(t *testing.T) {
 	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=" + strings.Repeat("x", maxBody)}), 413, "M_TOO_LARGE")
 	s.want(s.do(call{method: "POST", path: fallbackPath("m.login.dummy", "unknown"), header: form}), 404, "M_NOT_FOUND")
 }
+
+// TestProofGoesStale: a password stage that was completed proves nothing once the password is another one, the session
+// has ended or the account is locked.
+func TestProofGoesStale(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	laptop, phone := s.phoneAndLaptop(), s.ok(s.login(`"device_id":"TABLET"`)).text("access_token")
+	path := "/_matrix/client/v3/account/password"
+	begin := func() string {
+		session := s.challenged(s.do(call{method: "POST", path: path, token: laptop, body: `{"new_password":"stolen horse"}`}))
+		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), header: form, body: "password=correct+horse"}), 200, "That is done")
+		return `{"new_password":"stolen horse","auth":{"session":"` + session + `"}}`
+	}
+	changed, ended := begin(), begin()
+	change := `{"new_password":"battery staple","logout_devices":false,"auth":` + passwordStep("alice", password, "") + `}`
+	s.ok(s.do(call{method: "POST", path: path, token: phone, body: change}))
+	if a := s.do(call{method: "POST", path: path, token: laptop, body: changed}); a.Status != 401 || a.code() != "M_FORBIDDEN" {
+		t.Errorf("an older password proves something: %d %s", a.Status, a.Raw)
+	}
+	s.ok(s.logout(laptop))
+	s.want(s.do(call{method: "POST", path: path, token: laptop, body: ended}), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", "battery staple", "")}))
+}

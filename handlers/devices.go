@@ -55,7 +55,7 @@ func (s *Server) DeleteDevice(ctx context.Context, request gen.DeleteDeviceReque
 	if request.Body != nil {
 		auth = request.Body.Auth
 	}
-	if err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
+	if _, err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
 		return nil, err
 	}
 	if _, err := s.db.EndDevices(ctx, callerOf(ctx).session.Localpart, []string{request.DeviceID}); err != nil {
@@ -66,7 +66,7 @@ func (s *Server) DeleteDevice(ctx context.Context, request gen.DeleteDeviceReque
 
 // DeleteDevices implements POST /delete_devices.
 func (s *Server) DeleteDevices(ctx context.Context, request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
-	if err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
+	if _, err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
 		return nil, err
 	}
 	if _, err := s.db.EndDevices(ctx, callerOf(ctx).session.Localpart, request.Body.Devices); err != nil {

@@ -67,6 +67,10 @@ func (s *Server) AuthFallback(ctx context.Context, request gen.AuthFallbackReque
 
 // CompleteAuthFallback implements the form of that page.
 func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteAuthFallbackRequestObject) (gen.CompleteAuthFallbackResponseObject, error) {
+	who := callerOf(ctx)
+	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
+		return nil, err
+	}
 	i, err := s.fallback(ctx, request.Stage, request.Params.Session)
 	if err != nil {
 		return nil, err

@@ -23,12 +23,15 @@ const issuerSeparator = "."
 
 const loginTokenBytes = 16
 
+// MaxLoginTokenTTL bounds the life of every login token.
+const MaxLoginTokenTTL = 24 * time.Hour
+
 // GenerateLoginToken implements POST /login/get_token. A token that a session made dies with it.
 func (s *Server) GenerateLoginToken(ctx context.Context, request gen.GenerateLoginTokenRequestObject) (gen.GenerateLoginTokenResponseObject, error) {
 	if s.loginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
-	if err := s.byPassword(ctx, http.MethodPost, "login/get_token", request.Body.Auth); err != nil {
+	if _, err := s.byPassword(ctx, http.MethodPost, "login/get_token", request.Body.Auth); err != nil {
 		return nil, err
 	}
 	ring, err := s.freshKeys(ctx)
@@ -75,7 +78,8 @@ func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db
 		if err != nil {
 			return err
 		}
-		login.LoginToken, login.LoginTokenExpires = claims.Session, claims.Expires
+		// Remembered for as long as any could live, and not as long as this one says: a holder may have shortened it.
+		login.LoginToken, login.LoginTokenExpires = claims.Session, login.At.Add(MaxLoginTokenTTL)
 		login.Issuer, _, _ = strings.Cut(claims.Session, issuerSeparator)
 		session, err = s.db.StartSession(ctx, *login)
 		return err

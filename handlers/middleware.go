@@ -42,6 +42,9 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h["Access-Control-Allow-Headers"] = requestHeaders
 		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
 		h["X-Content-Type-Options"] = noSniff
+		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
+			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
+		}
 		if c.Request().Method == http.MethodOptions {
 			return c.NoContent(http.StatusNoContent)
 		}

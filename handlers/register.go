@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,13 +26,18 @@ const (
 // generatedName is how many letters the localpart has that is made up for who names none.
 const generatedName = 12
 
-// made is the account that a registration has led to. Finishing again, because the answer was lost, leads to the
-// same one.
-type made struct{ localpart, hash, device string }
+// made is the account that a registration has led to, and its first session, if it was to have one. Finishing again,
+// because the answer was lost, leads to the same.
+type made struct{ localpart, session string }
 
 // Register implements POST /register. Client-Server API v1.19, "Account registration".
 func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject) (gen.RegisterResponseObject, error) {
 	if err := s.mayRegister(request.Params.Kind); err != nil {
+		return nil, err
+	}
+	who := callerOf(ctx)
+	// Each request may be a guess, at an invitation or at who is here.
+	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
 		return nil, err
 	}
 	auth := request.Body.Auth
@@ -41,11 +47,11 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.made != nil {
+		return s.registerAgain(ctx, i.made)
+	}
 	wanted := merge(i.first, request.Body)
 	i.first = wanted
-	if i.made != nil {
-		return s.registerAgain(ctx, i, wanted)
-	}
 	if err := s.checkWanted(ctx, wanted); err != nil {
 		return nil, err
 	}
@@ -171,26 +177,30 @@ func (s *Server) register(ctx context.Context, i *interaction, wanted *gen.Regis
 	case errors.Is(err, db.ErrConflict):
 		return nil, badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
 	case errors.Is(err, db.ErrTokenSpent):
+		i.completed = slices.DeleteFunc(i.completed, func(stage string) bool { return stage == stageToken })
+		i.token = "" // another one may do
 		return nil, s.challenge(i, failed("M_UNAUTHORIZED", "This registration token is no longer good.").why)
 	case err != nil:
 		return nil, err
 	}
-	i.made = &made{localpart: name, hash: hash, device: session.DeviceID}
+	i.made = &made{localpart: name, session: session.ID}
 	return s.registered(ctx, name, session)
 }
 
-// registerAgain answers a registration that is finished already: the same account, and a session on the same device.
-func (s *Server) registerAgain(ctx context.Context, i *interaction, wanted *gen.RegisterRequest) (gen.RegisterResponseObject, error) {
-	if i.made.device == "" {
-		return s.registered(ctx, i.made.localpart, db.Session{})
+// registerAgain answers a registration that is finished already. The pair of its session is computed once more, as long
+// as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
+func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
+	if m.session == "" {
+		return s.registered(ctx, m.localpart, db.Session{})
 	}
-	a := wantedAttempt(wanted)
-	a.device = i.made.device
-	session, err := s.startSession(ctx, db.User{Localpart: i.made.localpart, PasswordHash: i.made.hash}, a)
+	session, _, err := s.db.Session(ctx, m.session)
+	if errors.Is(err, db.ErrNotFound) || err == nil && (session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live || session.Locked) {
+		return nil, forbidden("This registration is finished; log in.")
+	}
 	if err != nil {
 		return nil, err
 	}
-	return s.registered(ctx, i.made.localpart, session)
+	return s.registered(ctx, m.localpart, session)
 }
 
 func wantedAttempt(wanted *gen.RegisterRequest) attempt {

@@ -200,3 +200,60 @@ func TestAvailable(t *testing.T) {
 	s.want(available(""), 400, "M_MISSING_PARAM")
 	s.want(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity"}), 400, "M_MISSING_PARAM")
 }
+
+// TestRegisterAgain: finishing again computes the same pair, until it is used; a registration is no second password.
+func TestRegisterAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	session := s.challenged(s.register(registerBody("carol", `"refresh_token":true`)))
+	finish := `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`
+	first, again := s.ok(s.register(finish)), s.ok(s.register(finish))
+	if first.text("access_token") != again.text("access_token") || first.text("refresh_token") != again.text("refresh_token") {
+		t.Error("finishing again gives another pair")
+	}
+	s.ok(s.whoami(first.text("access_token")))
+	s.want(s.register(finish), 403, "M_FORBIDDEN")
+	s.ok(s.logout(first.text("access_token")))
+	s.want(s.register(finish), 403, "M_FORBIDDEN")
+}
+
+// TestGuessingIsCounted: an interaction that is open is no way to guess at invitations and names for nothing.
+func TestGuessingIsCounted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) {
+		c.Registration, c.RateLimit = RegistrationToken, Rate{Count: 10, Period: time.Hour}
+	})
+	session := s.challenged(s.register(`{}`))
+	limited := func(c call) bool {
+		for range 12 {
+			if s.do(c).code() == "M_LIMIT_EXCEEDED" {
+				return true
+			}
+		}
+		return false
+	}
+	guess := `{"auth":{"type":"m.login.registration_token","token":"guess","session":"` + session + `"}}`
+	if !limited(call{method: "POST", path: registerPath, body: guess, from: "192.0.2.7:1"}) {
+		t.Error("invitations can be guessed at will")
+	}
+	if !limited(call{method: "POST", path: fallbackPath("m.login.registration_token", session), header: form, body: "token=guess", from: "192.0.2.8:1"}) {
+		t.Error("invitations can be guessed on the page at will")
+	}
+}
+
+// TestRevokedMeanwhile: who held a use of an invitation that was revoked may go on with another one.
+func TestRevokedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms"} })
+	for _, token := range []string{"first", "second"} {
+		s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: token, UsesAllowed: 1, Created: s.clock.now()}))
+	}
+	session := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
+	step := func(rest string) answer { return s.register(`{"auth":{"session":"` + session + `",` + rest + `}}`) }
+	s.challenged(step(`"type":"m.login.registration_token","token":"first"`))
+	s.must(s.db.RevokeRegistrationToken(t.Context(), "first", s.clock.now()))
+	if a := step(`"type":"m.login.terms"`); a.code() != "M_UNAUTHORIZED" {
+		t.Errorf("a revoked invitation answers %s", a.Raw)
+	}
+	s.ok(step(`"type":"m.login.registration_token","token":"second"`))
+}

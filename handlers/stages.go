@@ -59,11 +59,12 @@ func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.
 	if err := s.logins.takeAccount(strings.ToLower(i.bound.user), who.now); err != nil {
 		return err
 	}
-	_, err := s.account(ctx, string(NewUserID(i.bound.user, s.serverName)), *auth.Password)
+	account, err := s.account(ctx, string(NewUserID(i.bound.user, s.serverName)), *auth.Password)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
 		return failed("M_FORBIDDEN", "Wrong password.")
 	}
+	i.proof = account.PasswordHash
 	return err
 }
 

@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
+	"postern/db"
 	"postern/gen"
 )
 
@@ -37,6 +39,7 @@ type interaction struct {
 
 	mu        sync.Mutex // one step at a time
 	completed []string
+	proof     string               // the hash of the password that was given; another one proves nothing any more
 	token     string               // the registration token that is reserved for it
 	first     *gen.RegisterRequest // the parameters that a registration has given so far
 	made      *made                // what a registration has led to
@@ -91,8 +94,10 @@ func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 			return i, nil
 		}
 	}
-	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
-		return nil, err
+	if b.user != "" { // a registration is counted with each of its requests
+		if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
+			return nil, err
+		}
 	}
 	id, err := s.randomID(interactionIDBytes)
 	if err != nil {
@@ -140,25 +145,53 @@ func (i *interaction) has(stage string) bool {
 }
 
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
-// one interaction.
-func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.AuthData) error {
+// one interaction. It returns the hash that the password was held against.
+func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.AuthData) (proof string, err error) {
+	session := callerOf(ctx).session
 	b := begun{
-		binding: binding{method: method, path: path, user: callerOf(ctx).session.Localpart},
+		binding: binding{method: method, path: path, user: session.Localpart},
 		flows:   [][]string{{stagePassword}}, auth: auth,
 	}
 	i, err := s.open(ctx, b)
 	if err != nil {
-		return err
+		return "", err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err := s.step(ctx, i, auth); err != nil {
-		return err
+		return "", err
+	}
+	if err := s.stillProven(ctx, i, session); err != nil {
+		return "", err
 	}
 	if !s.interactions.end(i) {
-		return forbidden("This authentication session was used before.")
+		return "", forbidden("This authentication session was used before.")
 	}
-	return nil
+	return i.proof, nil
+}
+
+// stillProven looks again at what was proven: comparing a password takes its time, and a stage that was completed on
+// its page may be a quarter of an hour old. The session may have ended meanwhile, and the password may be another one.
+func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Session) error {
+	now, _, err := s.db.Session(ctx, session.ID)
+	if errors.Is(err, db.ErrNotFound) || err == nil && now.State != db.Live {
+		return unknownToken("The session has ended.", err == nil)
+	}
+	if err != nil {
+		return err
+	}
+	if now.Locked {
+		return userLocked()
+	}
+	account, err := s.db.User(ctx, session.Localpart)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare([]byte(account.PasswordHash), []byte(i.proof)) == 1 {
+		return nil
+	}
+	i.completed, i.proof = nil, ""
+	return s.challenge(i, failed("M_FORBIDDEN", "The password was changed meanwhile.").why)
 }
 
 // interactions are the open ones, oldest first.
