@@ -73,7 +73,7 @@ func (p pair) expiresIn(now time.Time) *int64 {
 	if p.expires.IsZero() {
 		return nil
 	}
-	ms := max(0, p.expires.Sub(now).Milliseconds())
+	ms := max(0, p.expires.UnixMilli()-now.UnixMilli()) // of two whole milliseconds, or a fresh token would lack one
 	return &ms
 }
 
