@@ -81,7 +81,7 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
-// AuthOrError An AuthResponse, or an Error.
+// AuthOrError An AuthResponse or an Error, as JSON Schema can say it in one.
 type AuthOrError struct {
 	Completed  *[]string               `json:"completed,omitempty"`
 	Errcode    *string                 `json:"errcode,omitempty"`
@@ -408,10 +408,7 @@ type Empty = EmptyResponse
 // Forbidden A Matrix error.
 type Forbidden = Error
 
-// Interactive defines model for Interactive.
-type Interactive = AuthResponse
-
-// InteractiveOrUnauthorized An AuthResponse, or an Error.
+// InteractiveOrUnauthorized An AuthResponse or an Error, as JSON Schema can say it in one.
 type InteractiveOrUnauthorized = AuthOrError
 
 // NotFound A Matrix error.
@@ -968,8 +965,6 @@ type BadRequestJSONResponse Error
 type EmptyJSONResponse EmptyResponse
 
 type ForbiddenJSONResponse Error
-
-type InteractiveJSONResponse AuthResponse
 
 type InteractiveOrUnauthorizedJSONResponse AuthOrError
 
@@ -2831,7 +2826,9 @@ func (response Register400JSONResponse) VisitRegisterResponse(w http.ResponseWri
 	return err
 }
 
-type Register401JSONResponse struct{ InteractiveJSONResponse }
+type Register401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
 
 func (response Register401JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
 
@@ -3967,95 +3964,95 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F17Vxu5kv8qOr1zzuyjsSHJ3HsG/lknkFk2BLJAZvZsyLXl7rKtS1vqK6kx3izffU9J6rfaD4KZV/4C",
-	"t9V61uNXparylyAS81Rw4FoFh18CCSoVXIH58JrGl/CPDJTGT5HgGrj5l6ZpwiKqmeD9vyvB8ZmKZjCn",
-	"+N93EibBYfBP/bLrvv1W9U+kFDJ4eHgIgxhUJFmKnQSHwfUMiLSDkYhyLjQZA8l4DFJpIeIeGb0fnl9c",
-	"D//z6uJ8FOKn14Pjyqf3p1dXp+c/DT8MLgfv7aPT858HZ6fH7hERMiQTIQnlJOO3XCw4ScSUcaKXKZgX",
-	"Pp6/O7/45XzUCx7C4GSe6uXTLRx7u3S769uAU02YIrHgYEZ/K+SYxTHw3W/96P3w7cXl69Pj45Pz0SHR",
-	"MyBUa5inmkwoSyAOCeUxWcyWOEM8GS0SeyAfr04uh8cngzfXpz8Prk+O3espVWohZEwWVBHJpjMdknGm",
-	"bddRJDJuFws00uyOaojNmk+5BmkewZOtepDp2aptfy8kEJrpGXDtRjCrBIghPiSLGYtmRGk6BWW3gfH8",
-	"ISjFBO+RX5iekRFIGYkYRmaRCVW6sYnNFV7IjxzHFZL9L8RPut4L2XnWdq6TRCzU6JDMVy3eLkxk+jA/",
-	"N1CKaHELptGcKcX4NDQEMRUiDomQhAuSCD4FaZZ7LvRbkfH4WWgYhcPbi4/njgglWGolKotmRM/MXIUk",
-	"TBdUPAOSKZDfKzPZD3TaJDsN97o/0/OkPkOUF8FhoLRkfOqbzYAsYExSOrW8fEk1nLE50/A8O3F2+v70",
-	"enjy329OTo4tTwpB5pQvc5JUR2R0CVou9wYTDXJkCHsk8cmQ4pPhXI2IokuymAEnWpBIzIGMaXTbC8Jg",
-	"BhTFMk6x0gt+bBDbTCRAFESCx0g5ZEGZxg5aW8m4himY9eB+AW5t9Fzb1RR+BYlbqkbBRclMJDFIIoup",
-	"ISGNl4SS0Rz0TMSoclKqZ6hnyIjGsRyRiN4B1VZu6BlThYZjiohMKxZbArkW4ozKKTzLcq8vLoZng8uf",
-	"TtxyxyI2gj3BGUiiZ5STv7wi79hrM7edSKlV88sV+fXFO3MkXLgTQWWigOteRVUXrUq2bsuiI7IwYk+J",
-	"iR4mYioyPSJaZmDWH8Mdi8DKdq3ILSwVoRLILaTanRyQKGHANZnTJWIGVAJ0ShknKDB1vk93lCV0nDzP",
-	"MeZYxR5iTDUdUwVV7KQgJlwseuRcGPFnNjCaUT6F+IhouXRrSKg28vohZ0zD2ahIjqmmbbYeEKUhJWJi",
-	"pOceK3VaQ5f0yBuzbXtXIO9AksGHU3J30Dv4MSQ3wUd8t6IPyaCuhwYfTm8CFBapFClIzSwmZTG2mTAr",
-	"b1ZtHg5wWrZ+CIMclngklaGPec/gwV7eboTDN4R9GDi9j53M6f0Z8KmeBYcvfvjB09YQ7rrhJEyZ0tIs",
-	"e2jeMAOv79w8+OIB0gavOLGdJqChR85golHm4FOqblGwo5J00IYsUF/mrWMCiYIF6tAQKZySCU0SlP5O",
-	"p3kmg6RgJ5NKiKiR3chizaZhcL9XttmTQA1H4PukPFtLje5NMf47RBoHQRJ5m4gFDlQnC7sMQyAa5sqj",
-	"pYvuqJR0afpHacwkzvRT3sHnjlFzSNVmBk6qENMIHsqJad2m3mKHt5lpGDhs6W0L+bxa3xiUVxtoHXA0",
-	"e+sZP6WS2h5oHDNcOU0+VBZWO+hy4yqc0uaiUhZXvh8LkQDl3adfQPkWBXz91jbBy7IbyoePOoc2oy7o",
-	"UhE9kyKbzo5y/kNRTZMkZ00xIYIbMAsc2+Hoz3SizR2hiISscEEbQVVVoxYEbeoQQZFpUtklL0k0dkOg",
-	"zkL1bmCm1dhAjfEFqWfHG/xrN7kcoFiil6NzTd1NTjVlvgl1vrZfvqEpHbOEWddBvU/g2GHc0WN1NXlL",
-	"3+SLEVyv9THmvZcpi4dWza8lkfakH8Jg3rNvD6v68hG9TMFwOHNK7RG9PKxZ/gpp0NikVQPXNrR5ErWO",
-	"vMdh9uqD26qKv6xBTxkq8vUMayDXQxhY0Ti04NRJjwnNEt2QtgUFhQGHRe3IKgDih4MX6xio9rZvoceF",
-	"t+bJFgmSKo/oHUQRpBpB6gJFTmHMa0HMGyRhCFlQQqAAmok5KIMwK2Kisi8sHtqvV41kB0Hcz0UFiJhB",
-	"Mz5mPPbLoJXb1EWdxYyGtuuhBGWOFmVENjd4JDP+liAMuNhTWZoKqSvH0nGIXR37zxPV5bEhsCc60Yc1",
-	"w6gno5wKX3Tr+jm9P7VfHuzv768BgHmP/q3C79qztu8MWewdPmYqTehyyOncD90QWgwVAB+ydE0D7QEQ",
-	"71mSsNy7ohiPgBz8+Nf9IwL3NLJAfyyM82LOeKaNQp4IOafaelz+8qqk6NIB49sVXGH3vqwQw75jWnXE",
-	"bqN9YL09uKQTfYb6pZOqqtLQa7HkR+NBZsZ3hW0Ii63fUJFERDRJqdTr8UjRe8Xs/LxmFZ1YxIiCUou2",
-	"loISsFPGGYPQGuA4IS94lTCRoGbDDnvVgjO4d84DQjUZ9U1b9+LoiCS5gWldhmZQA8WM08T5JCRwWHQA",
-	"aNwxPyv5Tr9+n9KJYyc0US0gO+AE0fyS2O7aQBWN1KnYK6eRRfrLgxm2wwok76mW7J6A3+5bYWWwaGbf",
-	"si4se0WVSjFF9Lra0vDA8xlNU+AQu25ApEnXiVedvWuEi3Pdhs6P1vIwbyRZWjZfg8ZkBiXtFD7Ywoln",
-	"/HrFLZJz2iXsDi2k1Z6mKzHRxA5rPUrrwLc7LB+7vnWOkLdCzreUN93sm/tONiD7/yiwzim3O+6sqfpE",
-	"xlTBMJOJv9fqYouWvtUaueR3uHjA/Sofl3VrhYXbiRbSIaIoIW7B3dNgO+XHcbm/a/WCzLcrF7NCX23n",
-	"Mim3ZyOFtVpX1bBEW4I7gtci9z8LfkQo4bBA/cQUmdPY8Y91hefy2OdKTKnWILHrv336283N/f7+3s3N",
-	"/cHbm5v7v779/K/f+QTG1zheGWea0cRZM8MmMGrKUnxub+rN+uxbuFp7ae+24hYgtR4I4x5B2ac28ps+",
-	"jRt4ncqsiTPnI0Fad+91kPjmvOSdlN8lfMGBiIn1ZpmAB0PmW7px2yRpb8QWdIlUac4sv1ENiQQa2+WP",
-	"SsIZNeny8a7hzTn+K2DVangP9ymToIaMb6BAnR1bv0U32quJnJgmsQB7lWWH2FC7tkDg+hOswEILGCyd",
-	"KnNhLJIYD9acJNNkIsW8OGDC4s3PT9dHIkpT3BPG6935eGoVSKwIsX/3kfICkmRoJMY6gfULJMk709CH",
-	"4nG4sE4s4Rq7yBDeNTbdoWFdHaSLxFs0ugEdNbT6am1bbdxkCd/OXNoT7tyWdRTQGL7efOWAj5YCX8/n",
-	"SrMkeWJu33Kjaqv079OUKQ3yiT00jlefBIDwGRszhzo7FK4WFktWA80WNoqphJwdXsLVGGUrVLHG87oj",
-	"8LDaoVH4Lo7y6ySDGLN0U9C4gXVSEtFz6dyn0Iu/YS3WoY58DGw0wcWCr9r91ZvL1HCa834DkifmotI4",
-	"U4gNC7D+RtNeObe5tvsTd1PnTtb87CqlPuqjKX2NDDjbwp9GKF+SSSbRtN7wmuJjGtO13v8thaB3nLox",
-	"6IsRRKMEGalHLniyRDuHxT08dmMvlDRVn1uHN6Bqwmzn0829W+Xw6728nabHzzRhMat7KOvzv8MWG1wF",
-	"23beMUAiPaxwZ9y5FjWPRoX7/vnu5ib+t5ubHv75P1n54P78y3fdVmbHPUoxpm/KJdL2XFyX93jrcIbf",
-	"C9acSa3H9mxMNEKUSaaXV9hvlW0Ni78GKsEf8lMPhrbsOXBhkjZ8zcbIFsGu5oRtf8VEZlqnuCmVIf8r",
-	"A7nceMR/YOuQUOsFiSWdGCcIYbpHjgsVRsZooMd0+b0iKoWITfLwvABRT3AYmH6CMLBs3jR18tNO2TtY",
-	"2mBExifC57ix3gWnJdGedF5xe1W7ECQWQqrQTPfF/sEPds7fKxtmaedomI7pBMf8IJQh1TCnquAw2O8d",
-	"9PZx20QKnKYsOAxemkcGVc7MIfZ7aPztGeOvPzdz6FsU5VyX+AeJz+zDaRwc4kMkTmsvhvU8mBf7+08W",
-	"0lm1Nb1JMCaK8+PlWWlL2IkKSRTYUNNX+6+6hinm3S9i7w2hZ/M5RcoKrmxQtwRSATTM7jqdKnPnx1Qk",
-	"7pAkPuO7/WFtB/s0Zf27g34Bw1PhgwzXBUUmQO9AlaHGIrXXND0yKOKhc4yOyBSp0Pj9cwBvInORRtQC",
-	"JMTk1f4+Trd+fnFxjxZYKQBKvxbx0yXwtK8bbbD6zijFczPYQTLtdJujioMdJcIYphl3tLO/nnYqiV/m",
-	"lZfrXynzlfCNgw3eKILe8YUXP65/oZpG8RAGP2wyrWpUdp0Rzqwbfbwstw8JTUIEJpK5IXLxO5rbX/ZZ",
-	"jWfwsFbyS/W6dDXbiCQmKWXSpUjFKOCVEDwX9BwWhlHgnimteqTCavig7X8wcfNW0zn0ThPkt+nMuc1J",
-	"pjKaJEvngrAqYwb8kHBnK9qUIJvJgI+McGI2Hj8PvE+EuDWXw23u1BXIvCP+9NkCO+ZQryHgTQfCI8Mj",
-	"LXKqyKgG/0c1gF/G8Hvx/WO5+GD3eQnnos4iRiKlEpBMkHzGENFMWd2Ty36kPy6MbuiRVv5H748rgU5c",
-	"PEVTroRE8Mg55GlJOptJm7uDPs30bDgHTWOXvtEFeBCxvs/bNfjEYYxnSGO5PHlz8dP56f+YOIL6Djm/",
-	"w6v9V7nDAQnnAudNXvT2zTW/Ez7WTDwqbzDQas5JzeLSYv3boJ0c6fSnoEtT3S+8PzbSYXoIVUhzkSTj",
-	"iZHNVWhnA35VnpBc3II3z4zjRyhd/zsSpu0LjIe6daVlBrsUrZ7LjQ7wU9mxrxSNq1/pTt3dVEBV0hp/",
-	"2xLKYYXg8JPXHv70+SH84rFaP31++Fzl3vf0FmWbUwRoAtrEacqFiQFx9/gR5S6mwQq+KnM6E6CTNaVz",
-	"OPe7c6n6d84V0ykJq++Y9eTOmzyJALTJdv30xWsu6woflswRrsgX/rxDxmk5njprLags0c9oEjy/fnWm",
-	"ros3qp6yo0lEHtQoiQQmenO6e9l33/fLCgbbaAXc//wOYamIps6YaFi0Rd8DN5sdGbatuP5nlvWeiPkO",
-	"ol1RO+Kb2P+tiP3yOCsVFmrOHEBbOkmM+93ZPOox3Fe9ct2G93I7yxixVN2qIo70yKIyFBnKTNNhtVE9",
-	"HcdcTJjbsDbbRrV8oB3xrD/paHO+XU0ZtvLNN6b6DTGVPfAqQ+XE/xjGWcwEnbNVpmF5mxzs2oFSv7Pu",
-	"kPwCG/U2JrAnoKlf9bgtdBGq4cgzNUTqzvo837XzyDM9638xCbkP/TyNv7+Acefp4xt5mHvwGPFhCuk8",
-	"Vno8/majLLpDRF6jiZIUpBK8KG2gigTm4nrFhdcUYVi3XCz8TNUyB9p1MczoawtjhDbYnapKUC/IuRoV",
-	"V3Ip1bPSxDD9bmVihP4sIKv3Nqjc0XE1WGZXb2Xt5Mq5oSndmQyaBLeJvrzfWywWexMh53uZTIBHIraZ",
-	"1ZtJnloex1Ppza8i/JdPVHvKpAEtKMIXba7LmCILKfj0yJVmmwJRaHYo8ZjLxN+Ha/WNIy3rVjdc6RwQ",
-	"julxG75XBOnH1hTaQos2c8u7dGgtr3yHWtSbEd+hR6tz/7OpU1qWfDMxVLHYxg/8sh+bTOZqSv6GRofH",
-	"tK/kRO/MrPfkXX+zEP7AZrcReAruQNIkz/dxxoKj2cL61jNg0mt725YreKAg/i6xVyXrnXmM6nnnHcLO",
-	"TfbPI+fOmNKeY9/+fPtf7D+n8YOVb0hb6yXdkfGz1kN6qI36GcOUcRuaNiiSGV0QwVRwIDSRQG0lQjtc",
-	"vFpuPoPYXB9G8E1K/j6lpCgzIjskZMU36WWfcI382734Wy31nlXobW1D/LpocCYW3RTQcdq+i8C6kZ5L",
-	"zK2N48xDR1klPH9Hks6XAfC7wYe/BtFuLR1/VSq/BHPFuB2d+0FBEerbJfLK0grBrmNC6gUcVsaEuCz3",
-	"RthnDpFs6cW8nILfpRp2WHgFgmFxAWJsbQJblACVh02qtoHtt4DQR6kMTEo10wSoTJgpvypSshDylvFp",
-	"GRxIK/3TIt7Tpey1YVGyw7DnZsTzswcBrQ6sfMIg54PniXe7Orkcnl28eXdyPAo9dam3+gGFRES3xf33",
-	"HzhIG7lIaSorSby2LnGOdTa/DynLD3UHYKPBEhI2KSsPCg5hHmmIZkqPNFNytK2+pMgcJFQiqed0med/",
-	"i2meWttiX5zSV+rZP4F5e+KKsVfuMdqx7jx29qORwo8lkD5NkiqR+E5siG2+ndompwZ3IJfNczOO2Mp5",
-	"0STxgZN1B7Y2p2Kgbk1JZVPsvqgaqhAd1YPVpyxPVDJfmhyMjGuWFFGMZuZU26+szrFhxvGhyRgxKUq2",
-	"CUruRChNIqG0kRwzo+PPReunVNzvrbQEg9xpwkQ7V+I5dfsGaRM2tYlJ1AATIQub9pksit9xBsGK1IH1",
-	"3GQjareJqfpQ2MaW9CPkHsNolBdIN/cLOuY3HJYLBGSAMqU9BRPVV4ZJMkWiGSDUIWOYmN8s4jExtQvL",
-	"Cz7l4x+3ljUX9zbt3JNx7rsCv2U8rv2ETVGX2Waeh0UJX/fR1lTwlO79vCu+rldyeXbGbtQAWR/Laa2a",
-	"5/GT+i/bd//DQrXwYyToRCiwv1NThTRjSASfGsM0D5N3NGJyo376eHJ1PRy8eXNydVXrvqMQx+9EjtlM",
-	"AV4NEg3z0EtbmMYV/8Ed8xgCbKv7+yJpoFbj3+vbMGLno6ur4341wNam3yg1oFIE+LeRHdD+4QP/LxFG",
-	"lP+JUgOMkokot+rHEgdsEVhZqbLR5SHLa3Xs0j/WqgfSIXnz+fZaML8B6CtI33/NmPdUKPVqeQkXXi2h",
-	"WhbIF2xhJiHvckYyZWuDfoBjuvY+I71WPyIWQtp6AlUUxJT9Eaw8qyh31JvsSU+InCuS4TrjJhG73qNN",
-	"2DCViK1hYK6JbKl+IfMBe+2AufZoLqnD/arkBvF4ZXUOQ4r+EL+2j7d2O+F5y/2qi4uCNNHwDmS53PBa",
-	"3bS8t+L8Hj4//H8AAAD//w==",
+	"7D1rVxu5kn9Fp3fOmX00NiSZe8/Al3UCmWVDIAtkZs+GXFvuLtu6tKW+khrjzfLf95Skfqv9IJh55RO4",
+	"rdaj3lWqKn8JIjFPBQeuVXD4JZCgUsEVmA+vaXwJ/8hAafwUCa6Bm39pmiYsopoJ3v+7EhyfqWgGc4r/",
+	"fSdhEhwG/9Qvp+7bb1X/REohg4eHhzCIQUWSpThJcBhcz4BIuxiJKOdCkzGQjMcglRYi7pHR++H5xfXw",
+	"P68uzkchfno9OK58en96dXV6/tPww+By8N4+Oj3/eXB2euweESFDMhGSUE4yfsvFgpNETBknepmCeeHj",
+	"+bvzi1/OR73gIQxO5qlePt3BcbZLB10fAE41YYrEgoNZ/a2QYxbHwHcP+tH74duLy9enx8cn56NDomdA",
+	"qNYwTzWZUJZAHBLKY7KYLXGHiBktEouQj1cnl8Pjk8Gb69OfB9cnx+71lCq1EDImC6qIZNOZDsk403bq",
+	"KBIZt4cFGml2RzXE5synXIM0j+BCfuQ00zMh2f9C/GQwGGR6diE7IfEL0zMymiRioUaHZC4kENwEcO2W",
+	"MwAAiBEmjJPFjEUzojSdgnIwMg9AKSb4EVmY+UDKSMQwMsdPqNIN8PYIrisyfZgDCJQiWtyCWW/OlGJ8",
+	"GhrIT4WIQyIk4YIkgk9Bmk8NwCYiunUwPRf6rch4/CxkhPz59uLjuaMDCZZgiMqiGdEzcwohCdMFIc2A",
+	"ZArk98ps9gOdQmOjGu51f6bnSX2HyLLBYaC0ZHzq282ALGBMUjq17HRJNZyxOdPwPJA4O31/ej08+e83",
+	"JyfHli2EIHPKlznu1REZXYKWy73BRIMcGfIZSXwypPhkOFcjouiSLGbAiRYkEnMgYxrd9oIwmAFFyYhb",
+	"rMyCHxsUPRMJEAWR4DHSFFlQpnGCFigZ1zAFcx6EFyBoo+cCV1P+FMRv6R1lByUzkcQgiSy2hoQ0XhJK",
+	"RnPQMxGj1E+pnqGoJyMax3JEInoHVFsJpmdMFUqGKSIyrVhsCeRaiDMqW+S3m+NeX1wMzwaXP524445F",
+	"bGRrgjtAbqac/OUVecdem73tRBSu2l+uS68v3hmUcOEwgvJcAde9irYsRpVs3ZZSuSxUYqKHiZiKTI+I",
+	"lhmY88dwxyIwOGJakVtYKkIlkFtItcMckChhwDWZ0yWqbRS/dEoZJyiVdQ6nO8oSOk6eB425uWCRGFNN",
+	"x1RB1XxREBMuFj1yLoz4MwCMZpRPIT4iWi7dGRKqQfYCXMUtjPtCbXVMNW2z9YAoDSkREyM991ipOBsK",
+	"q0feGLDtXYG8A0kGH07J3UHv4MeQ3AQf8d2K0iWDurIbfDi9CVBYpFKkIDWzZiGLccyEWXmzCni4wGk5",
+	"+iEMcsvAI6kMfcx7xiTr5eNGuHxD2IeBU7A4yZzenwGf6llw+OKHHzxjDeGuW07ClCktzbGH5g2z8PrJ",
+	"zYMvHlvWGAVObKcJaOiRM5holDn4lKpbFOyoJHP7YYH6Mh8dE0gULFCHhkjhlExokqD0dzrNsxkkBbuZ",
+	"VEJEjexGFmsODYP7vXLMngRqOALfJyVuLTW6N8X47xBpXARJ5G0iFrhQnSzsMQyBaJgrj5YupqNS0qWZ",
+	"H6Uxk7jTT/kEnztWze22NjNwQ7i5cU2siW8Gh4Qqgj4CuTIkibxplCrKKhQd0CbvAgXbHCUMnJXnHQv5",
+	"xlvfGFuzttA689UA37N+SiW1M9A4ZggamnyoHKxGCSVkK6zUZrNSWFe+HwuRAOXd5FF4OS0S+XrQNq2b",
+	"ZadR7eOQDfDQ5uQFXSqiZ1Jk09lRzqAoy2mS5LwrJkhLqP6A4zhc/Zkw2oQIRVPJSh/0VFRVd2pB0O8N",
+	"0WoyQypQ8pJEAxoClRrqf2OHWpUO1LhAkHog3mBwC+RygeKIXpbPVXk3OdW0/SbU+dp++YamdMwSZt37",
+	"+pzAccK4Y8bqafKRvs0XK7hZ62vMey9TFg+tHbCWRNqbfgiDec++Pawq1EfMMgXD4cxpvUfM8rDm+Cuk",
+	"QQNIqxauAbSJidpEXnQYWH1woKrEtBr0lKGmX8+wxiZ7CAMrGofWenXSY0KzRDekbUFBYcBhUUNZxcL4",
+	"4eDFOgaqve076HERUXmyQ4KkyiN6B1EEqUYrdoEip/D2tSDmDZIwtGlQQqAAmok5KGOCVsREBS4sHtqv",
+	"V61kF0HHgIuKpWIWzfiY8dgvg1aCqYs6ix0N7dRDCcqgFmVENjcGS2ZCNUEYcLGnsjQVUlfQ0oHEron9",
+	"+ER1eWwI7Ikw+rBmGfVklFPhi25dP6f3p/bLg/39/TUWYj6jH1T4XXvX9p0hi73Lx0ylCV0OOZ37TTc0",
+	"LYYKgA9ZumaA9hgQ71mSsDz8ohiPgBz8+Nf9IwL3NLKewFiY6Mac8UwbhTwRck61Dcn85VVJ0WWExgcV",
+	"PGE3XFaIYR+aVqHYAdpnzbcXl3Siz1C/dFJVVRp6XZocNR7LzAS3cAxhsQ0smtgnTVIq9Xp7pJi94pd+",
+	"XnOKTlvEiIJSi7aOghKwU8YZj9F66Lghr/EqYSJBzYYdDq01zuDeRRcI1WTUN2Pdi6MjkuQeqI0pmkWN",
+	"KWaiKi5oIYHDosOARoj5WcmH/fqdR6cdO6GJahmyA07Qml8SO13bUEUvdir2ym1kkf7yYJbtcBPJe6ol",
+	"uyfGC2j7fSu8DBbN7Fs2xmWvkVIppmi9rvY0POb5jKYpcIjdNCDSpAvj1WjwGuHiYruhC7S1QtAbSZaW",
+	"z9egMZlBSTtFkLaI8pnAX3HT46J6CbtDD2l1KOpKTDSxy9qQ0zrj2yHLx65vXaTkrZDzLeVNN/vmwZUN",
+	"yP4/ClvnlFuIO2+qvpExVTDMZOKftXrYYqTvtEYu+SMyHuN+VRDMxr3CIi5FC+kQUZQQt+AucnCc8ttx",
+	"eUBs9YHMtysPs0JfbRcyKcGzkcJaratqtkRbgjuC1yIPUAt+RCjhsED9xBSZ09jxj42V5/LYF2tMqdYg",
+	"ceq/ffrbzc39/v7ezc39wdubm/u/vv38r9/5BMbXRGYZZ5rRxHkzw6Zh1JSl+Nzeppvz2bfwtPZi3YHi",
+	"FiC1EQgTHkHZpzYKrD5NnHidyqyJMxcjQVp373WQ+Oa85N2UP2Z8wYGIiY1mmaQEQ+ZbxnnbJGmvzBZ0",
+	"iVRpcJZfuYZEAo3t8Ucl4YyadPn42PHmHP8VZtVq8x7uUyZBDRnfQIE6P7Z+AW+0V9NyYprEAuxdl11i",
+	"Q+3aMgLXY7BiFlqDwdKpMjfKIokRsQaTTJOJFPMCwYTFm+NP11ciSlOECeP16Xw8tcpIrAixf/eR8gKS",
+	"ZGgkxjqB9QskyTsz0GfF43JhnVjCNX6RIbxrHLpDx7q6SBeJt2h0AzpqaPXV2rY6uMkSPshcWgx3gmUd",
+	"BTSWrw9fueCjpcDX87nSLEmemNu3BFTtlH44TZnSIJ84QuN49UkMED5jY+aszg6Fq4W1Jas5SwubAFWa",
+	"nB1RwtU2ylZWxZrI646Mh9UBjSJ2cZRfJxmLMUs3NRo38E5KInounfsUevE3rMU61JGPgY0muFjwVdBf",
+	"DVymhtOc9xsmeWIuKk0whdi8ARtvNOOVC5trC5+4mzp3cuZnVyn1VR9N6WtkwNkW8TRC+ZJMMomu9YbX",
+	"FB/TmK6N/m8pBL3r1J1BXxIhOiXISD1ywZMl+jks7iHajb9Q0lR9bx3RgKoLs11MN49ulcuvj/J2uh4/",
+	"04TFrB6hrO//DkdscBVsx3nXAIn0sCKccedG1CIaFe7757ubm/jfbm56+Of/ZOWD+/Mv33V7mR33KMWa",
+	"vi2Xlrbn4rq8x1tnZ/ijYM2d1GZs78ZkI0SZZHppEniqbGtY/DVQCf6coHoetWXPgcujtPltNom2yIY1",
+	"GLbzFRuZaZ0iUCpL/lcGcrnxiv/A0SYNyYREJZ2YIAhhukeOCxVGxuigx3T5vSIqhYhN8vy9AK2e4DAw",
+	"8wRhYNm86erk2E7ZO1jabEXGJ8IXuLHRBacl0Z90UXF7VbsQJBZCqtBs98X+wQ92z9/b/Ha3R8N0TCe4",
+	"5gehDKmGOVUFh8F+76C3j2ATKXCasuAweGkeGatyZpDY76Hzt2ecv/7c7KFvrSgXusQ/SHwGDqdxcIgP",
+	"kTitvxjWa1Ve7O8/Wc5n1df0FqqYNM+Pl2elL2E3KiRRYHNRX+2/6lqm2He/SM43hJ7N5xQpK7iyWd8S",
+	"SMWgYRbqdKrMnR9TkbhDkviM7/aHNQj2acr6dwf9wgxPhc9kuC4oMgF6B6rMRRapvabpkUGRMJ3b6GiZ",
+	"IhWauH9uwJvUXaQRtQAJMXm1v4/breMvLu7RAisFQOnXIn66Ipv2daPNZt8ZpXhuBjtIpl0Sc1QJsKNE",
+	"GMM044529tfTTqU4y7zycv0rZU0RvnGwwRtFVjy+8OLH9S9U6ywewuCHTbZVTduuM8KZDaOPlyX4kNAk",
+	"RGBSnRsiF7+juf9ln9V4BpG1kl+q16Wr2UYkMUkpk66MKUYBr4TguaDnsDCMAvdMadUjFVbDB+34g0ms",
+	"t5rOWe80QX6bzlzYnGQqo0mydCEIqzJmwA8Jd75iXpiEYMBHRjgxm7CfZ+YnQtyay+E2d+qKybwj/vT5",
+	"AjvmUK8j4K0XQpQhSotyLDKqmf+jmoFfJvl77fvHcvHB7gsXzkWdRYxESiUgmSD5jCGimbK6J5f9SH9c",
+	"GN3QI60Ckd4fVwKduHyKplwJieCRC8jTknQ2kzZ3B32a6dlwDprGrr6jy+BBi/V9Pq7BJ87GeIY6l8uT",
+	"Nxc/nZ/+j8kjqEPIxR1e7b/KAw5IOBe4b/Kit2+u+Z3wsW7iUXmDgV5zTmrWLi3Ov421k1s6/Sno0lX3",
+	"C++PjXqZHpoqpHlIkvHEyOaqaWcTflVeNFzcgjdxxvEjlKH/HQnT9gXGQ9270jKDXYpWz+VGh/FTgdhX",
+	"isbVr3QXEG8qoCp1j79tCeVsheDwk9cf/vT5Ifzi8Vo/fX74XOXe9/QWZZtTBOgC2hJmyoXJAXH3+BHl",
+	"LqfBCr4qczoXoJM1pQs497uLrfp3LhTTKQmr75jz5MGbvIgAtCmH/fTF6y7rCh+WzBGuKCj+vEPGaQWe",
+	"OvshqCzRz+gSPL9+da6uyzeqYtnRJFoe1CiJBCZ6c7p72Xff98suA9toBYR/foewVERT50w0PNpi7oHb",
+	"zY4c21Ze/zPLek/GfAfRrujv8E3s/1bEfonOSguGWjAH0JdOEhN+dz6Pegz3Va9ct+G93M8yTixVt6rI",
+	"Iz2yVhmKDGW26Wy1Ub0cx1xMmNuwNttGtXqgHfGsv+hoc75dTRm2O803pvoNMZVFeJWhcuJ/DOMsZoLO",
+	"2SrXsLxNDnYdQKnfWXdIfoGDehsT2BPQ1K+Kbmu6CNUI5JkmI/VgfV7v2onyTM/6X0xB7kM/r/PvL2Dc",
+	"iX18I09zDx4jPkynncdKj8ffbJRdeYjI2ydRkoJUghe9D1RRwFxcr7j0miIN65aLhZ+pWu5Au3GGWX1t",
+	"54zQJrtTVUnqBTlXo+JKLqV6VroYZt6tXIzQXwVk9d4GrT06rgbL6uqtvJ1cOTc0pcPJoElwm+jL+73F",
+	"YrE3EXK+l8kEeCRiW1m9meSp1XE8ld78KsJ/+UTNqUwZ0IKi+aLNdRlTZCEFnx659mlTIArdDiUec5n4",
+	"+witvnGkZcPqhitdAMIxPYLhe0WQfmzToS20aLO2vEuH1urKd6hFvRXxHXq0uvc/mzqlZU84k0MVi23i",
+	"wC/7salkrpbkb+h0eFz7Sk30ztx6T931Nw/hD+x2G4Gn4A4kTfJ6H+csOJotvG89Aya9vrcduYIHCuLv",
+	"EntVst5ZxKhed94h7Nxm/zxy7owp7UH79vjtf7H/nMYPVr4hba2XdEcmzlpP6aE262cMU8ZtatqgKGZ0",
+	"SQRTwYHQRAK1rQrtcvFqufkMYnN9GsE3Kfn7lJKirIjskJCV2KSXfcI18m/34m+11HtWobe1D/HrWoMz",
+	"seimgA5s+y4C6056LjG3do4zDx1llfT8HUk6XwXA78Y+/DWIdmvp+KtS+SWYK8bt6NxvFBSpvl0ir2yt",
+	"EOw6J6TewGFlToircm+kfeYmkm29mLdT8IdUww4Pr7BgWFwYMbY3gW1KgMrDFlXbxPZbQNNHqQxMSTXT",
+	"BKhMmOnPKlKyEPKW8WmZHEgr89Mi39OV7LXNomSHac/NjOdnTwJanVj5hEnOB8+T73Z1cjk8u3jz7uR4",
+	"FHoaV2/1IweVXvx/6CRt5CKlqawU8drGxbmts/l9SNl+qDsBGx2WkLBJ2XlQcAjzTEN0U3qkWZKjbfcl",
+	"ReYgoZJJPafLvP5bTPPS2hb74pa+Us/+CdzbE9etvXKP0c5157HzH40UfiyB9GmSVInEh7EhjvmGtU2w",
+	"Bncgl028mUBsBV80SXzGyTqEra2pGKhb01LZdMMvuoYqtI7qyepTlhcqmS9NDUbGNUuKLEazc6rtV1bn",
+	"2DTj+NBUjJgSJTsEJXcilCaRUNpIjpnR8eei9SsstriiLRjkTgsm2rUSz6nbNyibsKVNTKIGmAhZ+LTP",
+	"5FH8jisIVpQOrOcmm1G7TU7Vh8I3tqQfIfcYRqO8sHTzuKBjfsNhuUBABihL2lMwWX1lmiRTJJoBmjpk",
+	"DBPzy0k8JqZ3YXnBp3z8486y5uLelp17Ks59V+C3jMe137gp+jLbyvOwaOHrPtqeCp7WvZ93xdf1Ti7P",
+	"ztiNHiDrczmtV/Mrx0mf9XeIasnISN6JUBAXP7eV88UYEsGnxk3Nk+YdxZhKqZ8+nlxdDwdv3pxcXdWm",
+	"72jL8TuRarZugFdTRsM8EdO2qXGtgBBiHreAbXWbX5QQ1Dr+eyMdRgh9dF123G8I2E71GxUKVFoC/zZq",
+	"Bdo/g+D/7cCI8j9RoYBRORHlVhlZ4oAt0iwrPTe64mV5545dRsta3UE65HC+317L6G+Y9xW733/pmM9U",
+	"qPhqswmXbC2h2iTIl3phNiHvckYyTWyDfoBruvE+l73WTSIWQtruAlWbiCn7m1l5jVEetje1lJ6EOdcy",
+	"w03GTVl2fUZbvmH6Els3wVwa2cb9QuYL9trpc+3VXImHshHDDbLzyl4dhhT9CX/tiG/trsLzlvuNF5cT",
+	"aXLjncnlKsVrXdTy2Qr8PXx++P8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

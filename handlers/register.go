@@ -194,11 +194,14 @@ func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterRespon
 		return s.registered(ctx, m.localpart, db.Session{})
 	}
 	session, _, err := s.db.Session(ctx, m.session)
-	if errors.Is(err, db.ErrNotFound) || err == nil && (session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live || session.Locked) {
+	if errors.Is(err, db.ErrNotFound) || err == nil && (session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live) {
 		return nil, forbidden("This registration is finished; log in.")
 	}
 	if err != nil {
 		return nil, err
+	}
+	if session.Locked {
+		return nil, userLocked()
 	}
 	return s.registered(ctx, m.localpart, session)
 }

@@ -211,6 +211,9 @@ func TestRegisterAgain(t *testing.T) {
 	if first.text("access_token") != again.text("access_token") || first.text("refresh_token") != again.text("refresh_token") {
 		t.Error("finishing again gives another pair")
 	}
+	s.must(s.db.LockUser(t.Context(), "carol", s.clock.now()))
+	s.want(s.register(finish), 401, "M_USER_LOCKED")
+	s.must(s.db.UnlockUser(t.Context(), "carol"))
 	s.ok(s.whoami(first.text("access_token")))
 	s.want(s.register(finish), 403, "M_FORBIDDEN")
 	s.ok(s.logout(first.text("access_token")))
