@@ -77,18 +77,15 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !slices.Contains(i.completed, request.Stage) {
-		auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password, Token: request.Body.Token}
-		err := s.attempt(ctx, i, auth)
-		var wrong *stageFailed
-		if errors.As(err, &wrong) {
-			html, err := s.page(request.Stage, wrong.why.Message, false)
-			return gen.CompleteAuthFallback403TextHTMLResponse(html), err
-		}
-		if err != nil {
-			return nil, err
-		}
-		i.completed = append(i.completed, request.Stage)
+	auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password, Token: request.Body.Token}
+	err = s.complete(ctx, i, auth)
+	var wrong *stageFailed
+	if errors.As(err, &wrong) {
+		html, err := s.page(request.Stage, wrong.why.Message, false)
+		return gen.CompleteAuthFallback403TextHTMLResponse(html), err
+	}
+	if err != nil {
+		return nil, err
 	}
 	html, err := s.page(request.Stage, "", true)
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err

@@ -115,8 +115,8 @@ func (s *Server) step(ctx context.Context, i *interaction, auth *gen.AuthData) e
 	if auth == nil {
 		return s.challenge(i, nil)
 	}
-	if auth.Type != nil && !slices.Contains(i.completed, *auth.Type) {
-		err := s.attempt(ctx, i, auth)
+	if auth.Type != nil {
+		err := s.complete(ctx, i, auth)
 		var failed *stageFailed
 		if errors.As(err, &failed) {
 			return s.challenge(i, failed.why)
@@ -124,11 +124,22 @@ func (s *Server) step(ctx context.Context, i *interaction, auth *gen.AuthData) e
 		if err != nil {
 			return err
 		}
-		i.completed = append(i.completed, *auth.Type)
 	}
 	if !i.done() {
 		return s.challenge(i, nil)
 	}
+	return nil
+}
+
+// complete tries a stage that is not complete yet, from the client or from its page. The caller holds i.mu.
+func (s *Server) complete(ctx context.Context, i *interaction, auth *gen.AuthData) error {
+	if slices.Contains(i.completed, *auth.Type) {
+		return nil
+	}
+	if err := s.attempt(ctx, i, auth); err != nil {
+		return err
+	}
+	i.completed = append(i.completed, *auth.Type)
 	return nil
 }
 
