@@ -36,7 +36,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	@go list ./... | while read -r package; do \
 	  go test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
 	    echo "fuzz $$package $$target $(FUZZTIME)"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
+	    sh test/fuzz.sh -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
 	  done || exit 1; \
 	done
 
