@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/labstack/echo/v4"
+
 	"postern/gen"
 )
 
@@ -89,6 +91,30 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 	}
 	html, err := s.page(request.Stage, "", true)
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
+}
+
+// forms reads the form of a page before the generated code does, which would return whatever is wrong with one as it is: the
+// client's fault would be answered, and logged, as the server's.
+func forms(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodPost && c.Path() == fallbackRoute {
+			if _, err := c.FormParams(); err != nil {
+				return unreadableForm(err)
+			}
+		}
+		return next(c)
+	}
+}
+
+// fallbackRoute is the page's path, as the router has it.
+const fallbackRoute = "/_matrix/client/v3/auth/:stage/fallback/web"
+
+func unreadableForm(err error) *Error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return tooLarge()
+	}
+	return badRequest("M_INVALID_PARAM", "The form cannot be read.").because(err)
 }
 
 // fallback finds the interaction that the page is for.
