@@ -65,11 +65,32 @@ func (c *common) path() string {
 	return c.DB
 }
 
+// shown is the database as it may be told to anybody, in a log or an error: a URL of a server may hold a password.
+func (c *common) shown() string {
+	scheme, _, found := strings.Cut(c.DB, ":")
+	if found && (scheme == "sqlite" || scheme == "file") {
+		return c.path()
+	}
+	u, err := url.Parse(c.DB)
+	switch {
+	case found && err != nil && strings.Contains(c.DB, "@"), strings.Contains(c.DB, "password="):
+		return "the database that --db names"
+	case found && err == nil && u.Host != "":
+		return u.Scheme + "://" + u.Host + u.Path
+	case found && err == nil && strings.Contains(c.DB, "@"):
+		return u.Scheme + ":…"
+	}
+	return c.DB
+}
+
 // serverName is a host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
 // Client-Server API v1.19, Appendices, "Server Name".
 var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
 
 func (c *common) problems() []error {
+	if strings.Contains(c.DB, "password=") && !strings.Contains(c.DB, "://") { // or a file of that name would be made
+		return []error{errors.New("--db is neither a path nor a URL; write a database server like postgres://user@host/database")}
+	}
 	if !serverName.MatchString(c.ServerName) {
 		return []error{fmt.Errorf("--server-name %q is not a server name; write it like example.org", c.ServerName)}
 	}

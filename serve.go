@@ -90,7 +90,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 // folder that is not mounted, or a start in another one. Serving it would log everybody out.
 func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 	if _, err := os.Stat(c.masterKeyFile()); fresh && c.MasterKeyFile == "" && err == nil {
-		return fmt.Errorf("%s is there, but its database %s was not; put the database back, or, to begin anew, remove the key file", c.masterKeyFile(), c.path())
+		return fmt.Errorf("%s is there, but its database %s was not; put the database back, or, to begin anew, remove the key file", c.masterKeyFile(), c.shown())
 	}
 	_, err := d.Setting(ctx, servedAs)
 	if errors.Is(err, db.ErrNotFound) {
@@ -101,7 +101,7 @@ func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 
 // greet says where the server is and how to get an account.
 func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, address string) error {
-	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", version)
+	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.shown(), "version", version)
 	if cmd.Dev {
 		if err := greetDev(ctx, w.stdout, d, "http://"+address); err != nil {
 			return err
@@ -109,7 +109,7 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	} else if users, err := d.Users(ctx); err != nil {
 		return err
 	} else if len(users) == 0 {
-		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.DB)
+		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.shown())
 	}
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
 	if w.listening != nil {
