@@ -6,16 +6,13 @@
 package postgres
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // URL is the address of a PostgreSQL in which the test may do what it likes. At TEST_POSTGRES_URL it is shared, so a test keeps
@@ -25,15 +22,7 @@ func URL(t testing.TB) string {
 	if url := os.Getenv("TEST_POSTGRES_URL"); url != "" {
 		return url
 	}
-	bin := programs()
-	if bin == "" {
-		const missing = "NO POSTGRESQL: set TEST_POSTGRES_URL, or install the server: apt-get install postgresql"
-		if os.Getenv("TEST_POSTGRES") == "required" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
-	return start(t, bin)
+	return Start(t).URL
 }
 
 // programs is the folder of the newest server that is installed; empty if there is none.
@@ -47,53 +36,6 @@ func programs() string {
 		return n
 	}
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
-}
-
-// start runs a server. Its socket's path has to be short, so it is not below t.TempDir.
-func start(t testing.TB, bin string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "postern-pg-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	as := owner(t, dir)
-	data := filepath.Join(dir, "data")
-	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"),
-		"-D", data, "-U", "postern", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = as, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	var logs bytes.Buffer
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-F", "-c", "listen_addresses=")
-	server.SysProcAttr, server.Dir, server.Stderr, server.Stdout = as, dir, &logs, &logs
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt) // "fast shutdown": sessions are ended
-		if err := server.Wait(); err != nil {
-			t.Logf("postgres: %v\n%s", err, logs.String())
-		}
-	})
-	await(t, bin, dir)
-	return "postgres:///postgres?user=postern&host=" + dir
-}
-
-func await(t testing.TB, bin, dir string) {
-	t.Helper()
-	for range 150 {
-		if exec.CommandContext(t.Context(), filepath.Join(bin, "pg_isready"), "-h", dir, "-U", "postern", "-d", "postgres").Run() == nil {
-			return
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	t.Fatal("postgres does not answer")
 }
 
 // owner is whom the server runs as: it refuses to be root.
