@@ -25,7 +25,7 @@ func (c *common) existing(ctx context.Context, do func(*db.DB) error) error {
 
 // missing says that the database is a file that does not exist.
 func (c *common) missing() bool {
-	if scheme, _, found := strings.Cut(c.DB, "://"); found && scheme != "sqlite" && scheme != "file" {
+	if c.onServer() {
 		return false
 	}
 	_, err := os.Stat(c.path())

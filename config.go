@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"postern/db"
 	"postern/handlers"
 )
 
@@ -34,7 +35,7 @@ type cli struct {
 
 // common are the flags that every command shares.
 type common struct {
-	DB            string `name:"db" default:"postern.db" env:"POSTERN_DB" help:"The database: a path, or a URL."`
+	DB            string `name:"db" default:"postern.db" env:"POSTERN_DB" help:"The database: the path of a SQLite file, or postgres://user@host/database."`
 	MasterKeyFile string `env:"POSTERN_MASTER_KEY_FILE" placeholder:"FILE" help:"File of the master key that wraps the root keys; by default beside the database, ending in .key. POSTERN_MASTER_KEY may hold the key itself."`
 	ServerName    string `env:"POSTERN_SERVER_NAME" placeholder:"NAME" help:"The part of user ids after the colon; by default what the database was first served as, or localhost."`
 }
@@ -45,6 +46,9 @@ func (c *common) masterKeyFile() string {
 	if c.MasterKeyFile != "" {
 		return c.MasterKeyFile
 	}
+	if c.onServer() {
+		return "postern.key"
+	}
 	path := c.path()
 	if filepath.Ext(path) == ".key" {
 		return path + ".master"
@@ -52,8 +56,17 @@ func (c *common) masterKeyFile() string {
 	return strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
 }
 
-// path is the file of the database, without the scheme and the escapes of a URL.
+// onServer says that the database is not a file but a PostgreSQL.
+func (c *common) onServer() bool {
+	scheme, _, isURL := strings.Cut(c.DB, "://")
+	return isURL && scheme != "sqlite" && scheme != "file"
+}
+
+// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, without a password.
 func (c *common) path() string {
+	if c.onServer() {
+		return db.Place(c.DB)
+	}
 	for _, scheme := range []string{"sqlite://", "sqlite:", "file://", "file:"} {
 		if rest, found := strings.CutPrefix(c.DB, scheme); found {
 			if path, err := url.PathUnescape(rest); err == nil {

@@ -191,7 +191,7 @@ func (c *common) masterKey(w world, first bool) (tokens.MasterKey, error) {
 		return makeMasterKey(file)
 	case errors.Is(err, os.ErrNotExist):
 		return tokens.MasterKey{}, fmt.Errorf("the master key file %s is missing, and only it opens this database's root keys; "+
-			"put it back, or name it with --master-key-file", file)
+			"put it back, copy it from another replica, or name it with --master-key-file", file)
 	case err != nil:
 		return tokens.MasterKey{}, fmt.Errorf("the master key cannot be read: %w", err)
 	}

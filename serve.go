@@ -35,6 +35,7 @@ Examples:
   postern serve --dev
   postern serve --server-name example.org --db /var/lib/postern/postern.db
   POSTERN_SERVER_NAME=example.org postern serve --trusted-proxy 127.0.0.1
+  POSTERN_DB=postgres://postern@db.example.org/postern postern serve --server-name example.org
 
 GET /health is for monitoring, GET /metrics for Prometheus.`
 }
@@ -108,7 +109,7 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	} else if users, err := d.Users(ctx); err != nil {
 		return err
 	} else if len(users) == 0 {
-		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.DB)
+		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
 	}
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
 	if w.listening != nil {

@@ -127,7 +127,7 @@ func fill(tb testing.TB, d *DB, rows int) {
 // rawOpen is another process: a connection that knows nothing of ours.
 func rawOpen(tb testing.TB, d *DB) *sql.DB {
 	tb.Helper()
-	raw, err := sql.Open("sqlite", "file:"+d.path+"?_pragma=busy_timeout(10000)")
+	raw, err := sql.Open("sqlite", "file:"+d.engine.String()+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import "sync"
 // The one thing that could go wrong is a reader that fetched a row before a commit and stores it after: the old row would
 // stay for ever. So a reader announces its load first, and a commit spoils the announced loads of the rows it changed.
 // That a session does not exist is never remembered.
+//
+// A nil cache remembers nothing: where replicas share the database, nobody could tell it what they wrote.
 type cache struct {
 	mu       sync.RWMutex
 	size     int
@@ -32,6 +34,9 @@ func newCache(size int) *cache {
 }
 
 func (c *cache) get(id string) (Session, bool) {
+	if c == nil {
+		return Session{}, false
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if s := c.sessions[id]; s != nil {
@@ -71,6 +76,9 @@ func (c *cache) finish(id string, l *load, s *Session) bool {
 
 // apply takes over a committed transaction.
 func (c *cache) apply(changes []change) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, ch := range changes {
@@ -85,6 +93,9 @@ func (c *cache) apply(changes []change) {
 
 // flush forgets everything: somebody else has written.
 func (c *cache) flush() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.sessions)

@@ -25,16 +25,18 @@
 //     the database nor in memory. A caller that stopped waiting does not know, and asks again: the machine was made for that.
 //  2. One goroutine writes. Who queues while a transaction commits shares the next one and its fsync; an operation that
 //     breaks the shared transaction is run again alone, and fails alone.
-//  3. Session answers from memory, and is exact all the same: our own commits pass through the cache before they are
-//     answered, and before each look into it the database is asked whether another process has committed (see freshness).
+//  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before they
+//     are answered, and before each look into it the database is asked whether another process has committed (see freshness).
+//     On PostgreSQL, which several replicas may share, it reads the row.
 //  4. Facts whose loss harms nobody (first use of a generation, last seen) are written behind, in the next transaction or
 //     within Config.FlushEvery. In this process they are true at once.
-//  5. One SQL text. Only dialect.go knows the engine.
+//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas rely on.
 //
 // # What it does not defend against
 //
 //   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read it learns
 //     names, devices, addresses, password hashes and invitations, but cannot mint a token.
+//   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the caller is told so.
 //   - A restored backup is an older truth: sessions that were refreshed since go soft at their next refresh. A file replaced
 //     under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database File").
@@ -59,8 +61,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -81,134 +81,117 @@ var (
 
 // Config says where the database is. Zero values mean the defaults.
 type Config struct {
-	DSN        string                             // a path, or a file: or sqlite: URL without parameters
-	CacheSize  int                                // sessions kept in memory; default 50,000, about 30 MB when full
-	FlushEvery time.Duration                      // how late written-behind facts may be; default 1 s
-	Wait       time.Duration                      // patience with another process that holds the write lock; default 5 s
+	DSN        string                             // a path, a file: or sqlite: URL without parameters, or a postgres: URL
+	CacheSize  int                                // sessions kept in memory on SQLite; default 50,000, about 30 MB when full
+	FlushEvery time.Duration                      // how late written-behind facts may be; default 1 s, on PostgreSQL 50 ms
+	Wait       time.Duration                      // patience with who holds the write lock, or a server that is away; default 5 s
 	OnBatch    func(size int, took time.Duration) // called after each transaction, by the writer, which waits for it; may be nil
 }
 
 // DB is an open database. Its methods may be called from any goroutine.
 type DB struct {
-	path        string
-	file        os.FileInfo    // what path was when it was opened
+	engine      engine
 	closers     []func() error // the last opened is closed first
 	reads       *sql.DB
 	sessionByID *sql.Stmt
+	turn        chan struct{} // full while somebody uses the write connection
 	writer      *writer
-	fresh       *freshness
-	cache       *cache
+	size        int        // of the cache
+	cache       *cache     // nil: nothing is remembered
+	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	pending     *pending
 	epoch       atomic.Uint64
 	closing     sync.Once
 	closed      error
 }
 
-// Open opens the database, which it makes (for its owner alone, mode 0600) and migrates if need be.
+// Open opens the database and migrates it if need be. A file is made, for its owner alone (mode 0600).
 func Open(ctx context.Context, c Config) (*DB, error) {
-	c.CacheSize = or(c.CacheSize, 50_000)
-	c.FlushEvery = or(c.FlushEvery, time.Second)
-	c.Wait = or(c.Wait, 5*time.Second)
-	path, err := parseDSN(c.DSN)
+	e, err := parseDSN(c.DSN)
 	if err != nil {
 		return nil, err
 	}
-	if err := touch(path); err != nil {
+	if err := e.prepare(); err != nil {
 		return nil, err
 	}
-	// SQLite follows links before it names its other files, and so must we.
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return nil, unavailable(err)
-	}
-	if alien, err := stranger(ctx, path); err != nil {
+	c.CacheSize = or(c.CacheSize, 50_000)
+	c.FlushEvery = or(c.FlushEvery, e.flushEvery())
+	c.Wait = or(c.Wait, 5*time.Second)
+	if alien, err := stranger(ctx, e); err != nil {
 		return nil, err
 	} else if alien {
-		return nil, fmt.Errorf("database: %s belongs to another program: give the path of a file of its own", path)
+		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
 	}
-	d := &DB{path: path, cache: newCache(c.CacheSize), pending: newPending()}
-	if err := d.open(ctx, path, c); err != nil {
+	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending()}
+	if err := d.open(ctx, c); err != nil {
 		return nil, errors.Join(err, d.release())
-	}
-	if d.file, err = os.Stat(path); err != nil {
-		return nil, errors.Join(unavailable(err), d.release())
 	}
 	go d.writer.run()
 	return d, nil
 }
 
 // open makes the connections, the writer's first: the others need what it makes.
-func (d *DB) open(ctx context.Context, path string, c Config) error {
-	writes, err := d.pool(path, roleWriter, 1)
+func (d *DB) open(ctx context.Context, c Config) error {
+	writes, err := d.pool(roleWriter, 1)
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, writes, c.Wait); err != nil {
+	if err := migrate(ctx, writes, d.engine, c.Wait); err != nil {
 		return err
 	}
-	w, err := d.pin(writes)
-	if err != nil {
+	t := &tx{engine: d.engine, pool: writes}
+	t.reset()
+	if err := t.connect(ctx); err != nil {
 		return err
 	}
-	asks, err := d.pool(path, roleAsker, 1)
-	if err != nil {
+	d.closers = append(d.closers, t.close)
+	if err := d.engine.watch(ctx, d, t.conn); err != nil {
 		return err
 	}
-	a, err := d.pin(asks)
-	if err != nil {
+	if d.reads, err = d.pool(roleReader, 2); err != nil {
 		return err
 	}
-	if d.reads, err = d.pool(path, roleReader, 2); err != nil {
-		return err
+	query := sessionByID
+	if d.cache == nil {
+		query = sessionAndEpoch
 	}
-	if d.sessionByID, err = d.reads.PrepareContext(ctx, sessionByID); err != nil {
+	if d.sessionByID, err = d.reads.PrepareContext(ctx, query); err != nil {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
-	return d.wire(ctx, w, a, c)
-}
-
-// wire puts the writer and the freshness on their connections.
-func (d *DB) wire(ctx context.Context, w, a *sql.Conn, c Config) (err error) {
-	d.fresh = &freshness{turn: make(chan struct{}, 1), flush: d.flush}
-	if d.fresh.asker, err = newVersion(ctx, a); err != nil {
-		return err
-	}
-	d.closers = append(d.closers, d.fresh.asker.close)
-	if d.fresh.writer, err = newVersion(ctx, w); err != nil {
-		return err
-	}
-	d.closers = append(d.closers, d.fresh.writer.close)
-	d.fresh.header = newHeader(d.path) // the connections have made the index by now
-	t := &tx{conn: w, stmts: make(map[string]*sql.Stmt)}
-	d.closers = append(d.closers, t.close)
-	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}),
+	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn,
 		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
-	return d.fresh.confirm()
+	return nil
 }
 
-func (d *DB) pool(path string, r role, n int) (*sql.DB, error) {
-	p, err := pool(path, r, n)
+// stranger says whether the database has tables and none of them is ours: another program's must not be touched.
+func stranger(ctx context.Context, e engine) (bool, error) {
+	p, err := e.pool(roleGuest, 1)
+	if err != nil {
+		return false, err
+	}
+	defer p.Close()
+	var all, ours int
+	if err := p.QueryRowContext(ctx, e.tables()).Scan(&all, &ours); err != nil {
+		return false, unavailable(err)
+	}
+	return all > 0 && ours == 0, nil
+}
+
+func (d *DB) pool(r role, n int) (*sql.DB, error) {
+	p, err := d.engine.pool(r, n)
 	if err == nil {
 		d.closers = append(d.closers, p.Close)
 	}
 	return p, err
 }
 
-// pin takes a pool's connection for good.
-func (d *DB) pin(p *sql.DB) (*sql.Conn, error) {
-	c, err := p.Conn(context.Background())
-	if err == nil {
-		d.closers = append(d.closers, c.Close)
-	}
-	return c, unavailable(err)
-}
-
 func (d *DB) release() error {
-	var errs []error
 	if d.fresh != nil && d.fresh.header != nil {
 		d.fresh.header.forget()
 	}
+	var errs []error
 	for _, release := range slices.Backward(d.closers) {
 		errs = append(errs, release())
 	}
@@ -221,12 +204,15 @@ func (d *DB) flush() {
 	d.epoch.Add(1)
 }
 
-// Epoch rises when another process has written, and when root keys have changed. A caller that derived something from the
-// database, such as unwrapped root keys, reloads it then. It is as fresh as the last call of Session.
+// Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that derived
+// something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last call of Session.
 func (d *DB) Epoch() uint64 { return d.epoch.Load() }
 
-// Fresh is Epoch after asking whether another process has written. It costs what a look into memory costs.
+// Fresh is Epoch after asking whether another process has written.
 func (d *DB) Fresh(ctx context.Context) (uint64, error) {
+	if d.cache == nil {
+		return d.keyEpoch(ctx)
+	}
 	if err := d.fresh.check(ctx); err != nil {
 		return 0, err
 	}
@@ -239,8 +225,8 @@ func (d *DB) Ping(ctx context.Context) error {
 	if err := d.fresh.check(ctx); err != nil {
 		return err
 	}
-	if there, err := os.Stat(d.path); err != nil || !os.SameFile(there, d.file) {
-		return fmt.Errorf("%w: the file %s is gone or is another one now: stop, put it back, and start again", ErrUnavailable, d.path)
+	if err := d.engine.present(); err != nil {
+		return err
 	}
 	if _, err := d.Setting(ctx, "ping"); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -251,13 +237,13 @@ func (d *DB) Ping(ctx context.Context) error {
 	return d.SetSetting(ctx, "ping", "")
 }
 
-// Close answers who is waiting, writes what was noted, and closes the file. The error says what could not be written.
+// Close answers who is waiting, writes what was noted, and closes the database. The error says what could not be written.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		errs := []error{d.writer.stop()}
-		d.fresh.turn <- struct{}{} // a check may be asking the write connection just now
-		errs = append(errs, d.writer.tx.control(emptyLog), d.release())
-		<-d.fresh.turn
+		d.turn <- struct{}{} // a check may be asking the write connection just now
+		errs = append(errs, d.engine.maintain(d.writer.tx, atClose), d.release())
+		<-d.turn
 		d.closed = errors.Join(errs...)
 	})
 	return d.closed

@@ -9,7 +9,7 @@ import (
 )
 
 func TestDevice(t *testing.T) {
-	d := freshAt(t, Config{DSN: file(t), FlushEvery: time.Hour})
+	d := freshAt(t, Config{DSN: dsn(t), FlushEvery: time.Hour})
 	login(t, d, "one", "A")
 	d.NoteUse(d.session(t, "one"), 1, Seen{At: t0.Add(time.Hour), Addr: "192.0.2.7", Agent: "test"})
 	if s, err := d.Device(bg, "alice", "A"); err != nil || s != d.session(t, "one") || s.Seen.Addr != "192.0.2.7" {
@@ -37,7 +37,7 @@ func TestDevice(t *testing.T) {
 // A device that is logged in again and again is found at every moment.
 func TestDeviceMeetsLogins(t *testing.T) {
 	d := fresh(t)
-	d.pragma(t, "synchronous = OFF")
+	d.hasten(t)
 	login(t, d, "0", "A")
 	stop := make(chan struct{})
 	var wg sync.WaitGroup

@@ -25,6 +25,7 @@ func wantUnavailable(t *testing.T, err error, says string) {
 
 // The file may not grow. What needs room fails, what does not goes on, and nothing is half done.
 func TestFullDisk(t *testing.T) {
+	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
 	d.pragma(t, "max_page_count = 1") // means: as many as there are
@@ -112,6 +113,7 @@ func TestTakenID(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
 	d.pragma(t, "query_only = 1")
@@ -127,6 +129,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestLocked(t *testing.T) {
+	onSQLite(t)
 	d := freshAt(t, Config{DSN: file(t), Wait: 50 * time.Millisecond})
 	login(t, d, "one", "A")
 	lock, err := rawOpen(t, d).Conn(bg)
@@ -222,6 +225,7 @@ func TestClosed(t *testing.T) {
 }
 
 func TestCorrupt(t *testing.T) {
+	onSQLite(t)
 	path := file(t)
 	if err := os.WriteFile(path, []byte(strings.Repeat("this is no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
@@ -254,6 +258,7 @@ func TestCorrupt(t *testing.T) {
 }
 
 func TestDirectoryMissing(t *testing.T) {
+	onSQLite(t)
 	dir := filepath.Join(t.TempDir(), "missing")
 	_, err := Open(bg, Config{DSN: filepath.Join(dir, "postern.db")})
 	wantUnavailable(t, err, "make the directory "+dir)
@@ -264,6 +269,7 @@ func TestDirectoryMissing(t *testing.T) {
 // The disk is full in the midst of a commit. While the log can be used anew nobody notices; after that, nothing of it may be left, neither on the disk nor in memory, and with room
 // again everything goes on. The child has a limit on the size of its files for a disk.
 func TestFullDiskAtCommit(t *testing.T) {
+	onSQLite(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "DB_TEST_CHILD=full", "DB_TEST_PATH="+file(t))
 	if out, err := cmd.CombinedOutput(); err != nil {

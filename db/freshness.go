@@ -29,6 +29,8 @@ import (
 //  4. Nothing old comes back into the emptied cache: loads under way are spoiled (see cache), and our own transactions
 //     store rows only between their commit and confirm, while they hold `turn`, without which nobody empties it.
 //
+// A nil freshness has nothing to answer for: nothing is remembered.
+//
 // Most checks do not even ask: see header, which can tell that nothing was committed since the last answer.
 //
 // A check waits for the writer only between the moment when a commit of our own becomes visible and confirm, some
@@ -37,7 +39,7 @@ import (
 type freshness struct {
 	asker  *version      // a connection that does nothing else
 	writer *version      // the write connection; asked by who holds turn
-	turn   chan struct{} // full while somebody uses the write connection
+	turn   chan struct{} // DB.turn
 	flush  func()        // empties the cache and raises the epoch
 	header *header       // saves asking while nobody commits
 
@@ -60,7 +62,7 @@ type round struct {
 
 // check returns nil once the cache counts every commit that happened before the call.
 func (f *freshness) check(ctx context.Context) error {
-	if f.header.unchanged() {
+	if f == nil || f.header.unchanged() {
 		return nil
 	}
 	f.joining.Lock()
@@ -136,6 +138,9 @@ func (f *freshness) covers(v uint32) bool { return int32(f.covered.Load()-v) >= 
 
 // confirm is called by who holds turn, with no transaction open and every commit of our own in the cache.
 func (f *freshness) confirm() error {
+	if f == nil {
+		return nil
+	}
 	seen := f.header.look()
 	a, err := f.asker.read() // before the writer's: see 1. above
 	if err != nil {
@@ -156,6 +161,9 @@ func (f *freshness) confirm() error {
 
 // arrive is called inside a write transaction that has done nothing yet.
 func (f *freshness) arrive() error {
+	if f == nil {
+		return nil
+	}
 	w, err := f.writer.read()
 	if err != nil || w == f.seen {
 		return err

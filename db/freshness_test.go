@@ -15,13 +15,14 @@ import (
 // What another process did must show in the very next answer: here thousands of times, between writes of our own and
 // checks by others, so that every order of ours, theirs and the asking comes up.
 func TestForeignWritesAreSeen(t *testing.T) {
+	onSQLite(t)
 	rounds := 1_000
 	if testing.Short() {
 		rounds = 300
 	}
 	path := file(t)
 	d := freshAt(t, Config{DSN: path, FlushEvery: time.Millisecond})
-	d.pragma(t, "synchronous = OFF")
+	d.hasten(t)
 	login(t, d, "busy", "BUSY")
 
 	stop := make(chan struct{})
@@ -59,7 +60,7 @@ func TestForeignWritesAreSeen(t *testing.T) {
 	})
 
 	other := open(t, Config{DSN: path})
-	other.pragma(t, "synchronous = OFF")
+	other.hasten(t)
 	raw := impatient(t, d)
 	foreign := map[string]func(id string) error{
 		"postern": func(id string) error { return other.EndSession(bg, id) },
@@ -103,12 +104,13 @@ func TestForeignWritesAreSeen(t *testing.T) {
 
 // Many readers, a row that another process counts up: no reader may see less than what was committed when it asked.
 func TestForeignUpdatesNeverGoBack(t *testing.T) {
+	onSQLite(t)
 	rounds := 3_000
 	if testing.Short() {
 		rounds = 300
 	}
 	d := fresh(t)
-	d.pragma(t, "synchronous = OFF")
+	d.hasten(t)
 	login(t, d, "one", "A")
 	login(t, d, "busy", "B")
 	raw := rawOpen(t, d)
@@ -157,8 +159,9 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 
 // The same, of what we write ourselves: once a write is answered, nobody sees what was before.
 func TestOwnWritesAreSeen(t *testing.T) {
+	onSQLite(t)
 	d := freshAt(t, Config{DSN: file(t), CacheSize: 1}) // of two sessions one is always loaded anew
-	d.pragma(t, "synchronous = OFF")
+	d.hasten(t)
 	login(t, d, "a", "A")
 	login(t, d, "b", "B")
 	raw := rawOpen(t, d)
@@ -215,6 +218,7 @@ func TestOwnWritesAreSeen(t *testing.T) {
 }
 
 func TestEpoch(t *testing.T) {
+	onSQLite(t)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
 	login(t, d, "one", "A")
@@ -240,6 +244,7 @@ func TestEpoch(t *testing.T) {
 
 // A check that has to wait for the writer follows its caller's patience if it is not the one who asks.
 func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
+	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
 	d.fresh.header.forget() // or there would be nothing to ask
@@ -262,6 +267,7 @@ func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
 
 // While nobody commits nobody asks; a commit of anybody's is asked about.
 func TestHeader(t *testing.T) {
+	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
 	if err := d.fresh.check(bg); err != nil {
@@ -298,6 +304,7 @@ func (d *DB) roundWaiting() *round {
 
 // Checks go on while another process keeps the write lock, and see what it did as soon as it is done.
 func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
+	onSQLite(t)
 	d := freshAt(t, Config{DSN: file(t), Wait: 10 * time.Second})
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
@@ -326,7 +333,7 @@ func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
 
 func impatient(tb testing.TB, d *DB) *sql.DB {
 	tb.Helper()
-	raw, err := sql.Open("sqlite", "file:"+d.path+"?_pragma=synchronous(OFF)&_pragma=busy_timeout(0)")
+	raw, err := sql.Open("sqlite", "file:"+d.engine.String()+"?_pragma=synchronous(OFF)&_pragma=busy_timeout(0)")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 func TestRootKeys(t *testing.T) {
 	d := fresh(t)
 	key := RootKey{ID: 1, Wrapped: []byte{0, 1, 2, 0xff}, Created: t0}
-	epoch := d.Epoch()
+	epoch := d.fresher(t)
 	if err := d.AddRootKey(bg, key); err != nil {
 		t.Fatal(err)
 	}
-	if d.Epoch() == epoch {
+	if d.fresher(t) == epoch {
 		t.Error("adding a key did not raise the epoch")
 	}
 	if err := d.AddRootKey(bg, key); !errors.Is(err, ErrConflict) {
@@ -32,14 +32,14 @@ func TestRootKeys(t *testing.T) {
 		t.Errorf("the only key: %v", err)
 	}
 
-	epoch = d.Epoch()
+	epoch = d.fresher(t)
 	if err := d.RetireRootKey(bg, 1, t0.Add(time.Hour), true); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.RetireRootKey(bg, 1, t0.Add(2*time.Hour), true); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if d.Epoch() == epoch {
+	if d.fresher(t) == epoch {
 		t.Error("retiring a key did not raise the epoch")
 	}
 	tombstone := RootKey{ID: 1, Created: t0, Retired: t0.Add(time.Hour)}
@@ -133,4 +133,14 @@ func TestSettings(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	}
+}
+
+// fresher is Fresh where it must succeed.
+func (d *DB) fresher(t *testing.T) uint64 {
+	t.Helper()
+	epoch, err := d.Fresh(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return epoch
 }

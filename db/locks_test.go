@@ -7,7 +7,7 @@ import (
 )
 
 func TestLockUser(t *testing.T) {
-	path := file(t)
+	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})
 	login(t, d, "one", "A")

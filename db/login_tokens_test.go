@@ -96,7 +96,7 @@ func TestLoginTokenSurvivesFailure(t *testing.T) {
 
 // 64 racers with one login token, at two processes: one session.
 func TestRacersRedeemOneLoginToken(t *testing.T) {
-	path := file(t)
+	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})
 	for round := range 10 {
@@ -116,7 +116,7 @@ func TestRacersRedeemOneLoginToken(t *testing.T) {
 // Spent tokens are forgotten a day after their end, so the table stays small and a clock that steps back revives none.
 func TestLoginTokensAreForgotten(t *testing.T) {
 	d := fresh(t)
-	d.pragma(t, "synchronous = OFF")
+	d.hasten(t)
 	const tokens = 150
 	for i := range tokens {
 		if _, err := d.StartSession(bg, tokenLogin("s", fmt.Sprint("t", i))); err != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"postern/test/postgres"
 )
 
 // The test binary is also the other process in the tests that need one.
@@ -28,10 +30,31 @@ var (
 	t0 = time.UnixMilli(1_800_000_000_000).UTC()
 )
 
+// dsn names a database of the test's own on the engine that is tested.
+func dsn(tb testing.TB) string {
+	tb.Helper()
+	if postgres.Chosen() {
+		return postgres.Schema(tb, postgres.URL(tb))
+	}
+	return file(tb)
+}
+
+// file names a database file in a test about files.
 func file(tb testing.TB) string { return filepath.Join(tb.TempDir(), "postern.db") }
 
+// onSQLite skips a test of what only SQLite has: its file, its log, its cache, its pragmas.
+func onSQLite(tb testing.TB) {
+	tb.Helper()
+	if postgres.Chosen() {
+		tb.Skip("only SQLite has this")
+	}
+}
+
 // fresh opens an empty database with one account, alice.
-func fresh(tb testing.TB) *DB { return freshAt(tb, Config{DSN: file(tb)}) }
+func fresh(tb testing.TB) *DB {
+	tb.Helper()
+	return freshAt(tb, Config{DSN: dsn(tb)})
+}
 
 func freshAt(tb testing.TB, c Config) *DB {
 	tb.Helper()
@@ -69,11 +92,19 @@ func (d *DB) session(tb testing.TB, id string) Session {
 	return s
 }
 
+// hasten is for tests that write much and are not about power cuts.
+func (d *DB) hasten(tb testing.TB) {
+	tb.Helper()
+	if !postgres.Chosen() {
+		d.pragma(tb, "synchronous = OFF")
+	}
+}
+
 // pragma runs a statement on the write connection.
 func (d *DB) pragma(tb testing.TB, format string, args ...any) {
 	tb.Helper()
-	d.fresh.turn <- struct{}{}
-	defer func() { <-d.fresh.turn }()
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
 	if _, err := d.writer.tx.conn.ExecContext(bg, "PRAGMA "+fmt.Sprintf(format, args...)); err != nil {
 		tb.Fatal(err)
 	}

@@ -23,8 +23,8 @@ var errNewer = errors.New("the database was made by a newer release: use that re
 
 // migrate brings the schema up to date. Each migration is one transaction. Two processes that start at the same moment
 // both try; the one that comes second fails on what the first made, looks again, and finds nothing left to do.
-func migrate(ctx context.Context, w *sql.DB, wait time.Duration) error {
-	p, err := provider(w)
+func migrate(ctx context.Context, w *sql.DB, e engine, wait time.Duration) error {
+	p, err := provider(w, e)
 	if err != nil {
 		return err
 	}
@@ -37,12 +37,12 @@ func migrate(ctx context.Context, w *sql.DB, wait time.Duration) error {
 	}
 }
 
-func provider(w *sql.DB) (*goose.Provider, error) {
+func provider(w *sql.DB, e engine) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err // unreachable: the folder is embedded
 	}
-	return goose.NewProvider(migrationDialect, w, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(e.migrations(), w, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 }
 
 // up looks at the version first, with one query: most starts find nothing to do.
@@ -56,7 +56,7 @@ func up(ctx context.Context, w *sql.DB, p *goose.Provider) (done bool, err error
 		return true, fmt.Errorf("database: schema %d, known up to %d: %w", have.Int64, newest, errNewer)
 	case err == nil && have.Int64 == newest:
 		return true, nil
-	case err != nil && code(err) != 1: // 1: there is no such table yet
+	case err != nil && !noTable(err):
 		return false, unavailable(err)
 	}
 	if _, err := p.Up(ctx); err != nil {

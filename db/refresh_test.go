@@ -173,13 +173,14 @@ func race(d *DB, r Refresh) ([]Session, []error) {
 }
 
 func TestFileDoesNotGrow(t *testing.T) {
+	onSQLite(t)
 	n := int64(20_000)
 	if testing.Short() {
 		n = 3_000
 	}
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
-	d.pragma(t, "synchronous = OFF")
+	d.hasten(t)
 	login(t, d, "one", "A")
 	for k := int64(1); k <= n; k++ {
 		if _, err := d.AdvanceGeneration(bg, refresh("one", k)); err != nil {

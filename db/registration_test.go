@@ -75,7 +75,7 @@ func TestRegisterIsOneThing(t *testing.T) {
 }
 
 func TestRacersRegisterOneName(t *testing.T) {
-	path := file(t)
+	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})
 	invite(t, d, RegistrationToken{Token: "many", UsesAllowed: 100})

@@ -71,7 +71,7 @@ func TestRegistrationTokens(t *testing.T) {
 }
 
 func TestReservation(t *testing.T) {
-	path := file(t)
+	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	invite(t, d, RegistrationToken{Token: "once", UsesAllowed: 1, Expires: t0.Add(10 * time.Minute)})
 	minute := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Minute) }
@@ -157,7 +157,7 @@ func TestRevokeWhileReserved(t *testing.T) {
 
 // 64 racers, at two processes, for a token of one use: one reserves it, and one of those who did not reserve uses it.
 func TestRacersReserveOneUse(t *testing.T) {
-	path := file(t)
+	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	by := []*DB{d, open(t, Config{DSN: path})}
 	for round := range 5 {

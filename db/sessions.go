@@ -32,10 +32,16 @@ func (t *tx) session(query string, args ...any) (s Session, found bool, err erro
 	return s, true, nil
 }
 
-const sessionByID = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
+const (
+	sessionByID = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
+
+	// Keys are added and retired, never removed, so this number rises with each change.
+	keyEpoch        = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
+	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `) FROM sessions WHERE id = $1`
+)
 
 // Session finds a session as it is now, whoever wrote it last, and whatever was noted of it; else ErrNotFound. With it comes
-// the epoch it was read in. It answers from memory, after making sure that memory is right.
+// the epoch it was read in. It answers from memory where there is one, after making sure that memory is right.
 func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 	if err := d.fresh.check(ctx); err != nil {
 		return Session{}, 0, err
@@ -43,12 +49,9 @@ func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 	for {
 		// The note first: when it has left pending, the row that counts it is in the cache or in the database.
 		n, noted := d.pending.get(id)
-		s, ok := d.cache.get(id)
-		if !ok {
-			var err error
-			if s, ok, err = d.load(ctx, id); err != nil {
-				return Session{}, 0, err
-			}
+		s, epoch, ok, err := d.find(ctx, id)
+		if err != nil {
+			return Session{}, 0, err
 		}
 		if !ok {
 			continue // a commit overtook the load
@@ -56,7 +59,52 @@ func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 		if noted {
 			s = n.over(s)
 		}
-		return s, d.Epoch(), nil
+		return s, epoch, nil
+	}
+}
+
+// find looks into the cache, or into the database; not ok if a commit overtook it.
+func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, ok bool, err error) {
+	if d.cache == nil {
+		s, epoch, err = d.row(ctx, id)
+		return s, epoch, err == nil, err
+	}
+	if s, ok = d.cache.get(id); !ok {
+		s, ok, err = d.load(ctx, id)
+	}
+	return s, d.Epoch(), ok, err
+}
+
+// row reads a session, and the epoch that it was read in.
+func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err error) {
+	if err := ctx.Err(); err != nil {
+		return Session{}, 0, err
+	}
+	ctx, done := d.bounded(ctx)
+	defer done()
+	s, err = found(twice(func() (Session, error) {
+		row := d.sessionByID.QueryRowContext(ctx, id)
+		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch)...) })
+	}))
+	return s, d.raise(epoch), err
+}
+
+// keyEpoch asks for the epoch alone.
+func (d *DB) keyEpoch(ctx context.Context) (uint64, error) {
+	epoch, err := one(ctx, d, keyEpoch, func(scan func(...any) error) (n uint64, err error) {
+		err = scan(&n)
+		return n, err
+	})
+	return d.raise(epoch), err
+}
+
+// raise notes an epoch that was read, and returns it.
+func (d *DB) raise(epoch uint64) uint64 {
+	for {
+		known := d.epoch.Load()
+		if known >= epoch || d.epoch.CompareAndSwap(known, epoch) {
+			return epoch
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func TestEnd(t *testing.T) {
 }
 
 func TestNoteUse(t *testing.T) {
-	c := Config{DSN: file(t), FlushEvery: time.Hour}
+	c := Config{DSN: dsn(t), FlushEvery: time.Hour}
 	d := freshAt(t, c)
 	login(t, d, "one", "A")
 	first := Seen{At: t0.Add(time.Second), Addr: "192.0.2.1", Agent: "test"}
@@ -164,7 +164,7 @@ func TestNoteUseTooLate(t *testing.T) {
 }
 
 func TestNoteUseIsFlushed(t *testing.T) {
-	path := file(t)
+	path := dsn(t)
 	d := freshAt(t, Config{DSN: path, FlushEvery: 10 * time.Millisecond})
 	login(t, d, "idle", "A")
 	d.NoteUse(d.session(t, "idle"), 1, Seen{At: t0, Addr: "192.0.2.1"})
@@ -188,8 +188,8 @@ func TestNoteUseIsFlushed(t *testing.T) {
 
 // What was noted stays true while it moves from memory to the database.
 func TestNoteNeverVanishes(t *testing.T) {
-	d := freshAt(t, Config{DSN: file(t), FlushEvery: time.Microsecond})
-	d.pragma(t, "synchronous = OFF")
+	d := freshAt(t, Config{DSN: dsn(t), FlushEvery: time.Microsecond})
+	d.hasten(t)
 	s := login(t, d, "one", "A")
 	for k := int64(1); k < 500; k++ {
 		d.NoteUse(s, k, Seen{At: t0.Add(time.Duration(k) * time.Millisecond), Addr: "192.0.2.1"})
@@ -217,7 +217,8 @@ func TestSeenIsClipped(t *testing.T) {
 }
 
 func TestEviction(t *testing.T) {
-	d := freshAt(t, Config{DSN: file(t), CacheSize: 2, FlushEvery: time.Hour})
+	onSQLite(t)
+	d := freshAt(t, Config{DSN: dsn(t), CacheSize: 2, FlushEvery: time.Hour})
 	ids := []string{"a", "b", "c", "d", "e"}
 	for _, id := range ids {
 		d.NoteUse(login(t, d, id, id), 1, Seen{At: t0.Add(time.Second), Addr: "192.0.2.1"})

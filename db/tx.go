@@ -4,22 +4,53 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 )
 
 // tx is the write transaction under way: the write connection, its prepared statements, and what the cache must learn if
 // it commits. Its statements run without the caller's context: a shared transaction outlives any one caller.
 type tx struct {
+	engine  engine
+	pool    *sql.DB
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
-	err     error // the engine's first failure; nothing runs after it, as the engine may have rolled back already
+	ctx     context.Context    // bounds what runs now, where a statement does not end by itself
+	done    context.CancelFunc // gives it up; nil if there is none
+	err     error              // the engine's first failure; nothing runs after it, as the engine may have rolled back already
 	changes []change
 	rekeyed bool // root keys changed
 }
 
+// reset makes it ready for the next transaction.
 func (t *tx) reset() {
 	t.err, t.rekeyed = nil, false
 	clear(t.changes)
 	t.changes = t.changes[:0]
+	if t.done != nil {
+		t.done()
+	}
+	t.ctx, t.done = context.Background(), nil
+	if p := t.engine.patience(); p > 0 {
+		t.ctx, t.done = context.WithTimeout(t.ctx, p)
+	}
+}
+
+// connect makes the write connection, or makes it anew.
+func (t *tx) connect(ctx context.Context) (err error) {
+	t.conn, err = t.engine.connect(ctx, t.pool)
+	t.stmts = make(map[string]*sql.Stmt)
+	return unavailable(err)
+}
+
+// revive makes the write connection anew if it broke.
+func (t *tx) revive() error {
+	if t.conn != nil && t.engine.alive(t.conn) {
+		return nil
+	}
+	if t.conn != nil {
+		_ = t.close() // the server, or the way to it, is gone: nobody is left to complain to
+	}
+	return t.connect(t.ctx)
 }
 
 // put and drop tell the cache about a session.
@@ -30,9 +61,9 @@ func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if s := t.stmts[query]; s != nil {
 		return s, nil
 	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
+	s, err := t.conn.PrepareContext(t.ctx, query)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, t.failed(err)
 	}
 	t.stmts[query] = s
 	return s, nil
@@ -40,20 +71,32 @@ func (t *tx) prepare(query string) (*sql.Stmt, error) {
 
 // control runs a statement about transactions, which does not count as one of them.
 func (t *tx) control(query string) error {
-	s, err := t.prepare(query)
-	if err != nil {
-		return err
+	_, err := t.conn.ExecContext(t.ctx, query)
+	return t.failed(err)
+}
+
+// failed is unavailable for a statement of ours: when the time is over, it is the engine that took too long.
+func (t *tx) failed(err error) error {
+	if err != nil && t.ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	_, err = s.ExecContext(context.Background())
 	return unavailable(err)
 }
 
 func (t *tx) close() error {
+	if t.conn == nil {
+		return nil
+	}
+	if t.done != nil {
+		t.done()
+	}
 	var errs []error
 	for _, s := range t.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(errs...)
+	err := errors.Join(append(errs, t.conn.Close())...)
+	t.conn = nil
+	return err
 }
 
 func (t *tx) exec(query string, args ...any) error {
@@ -81,11 +124,11 @@ func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
 	s, err := t.prepare(query)
 	if err == nil {
 		var rows *sql.Rows
-		if rows, err = s.QueryContext(context.Background(), args...); err == nil {
+		if rows, err = s.QueryContext(t.ctx, args...); err == nil {
 			err = each(rows, scan)
 		}
 	}
-	t.err = unavailable(err)
+	t.err = t.failed(err)
 	return t.err
 }
 
@@ -101,15 +144,18 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 
 // list reads rows outside the writer. Reading many may take long, so it ends with the caller's patience.
 func list[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) ([]T, error) {
-	var all []T
-	rows, err := d.reads.QueryContext(ctx, query, args...)
-	if err == nil {
+	all, err := twice(func() (all []T, err error) {
+		rows, err := d.reads.QueryContext(ctx, query, args...)
+		if err != nil {
+			return nil, err
+		}
 		err = each(rows, func(r *sql.Rows) error {
 			v, err := scan(r.Scan)
 			all = append(all, v)
 			return err
 		})
-	}
+		return all, err
+	})
 	switch {
 	case err == nil:
 		return all, nil
@@ -125,8 +171,27 @@ func one[T any](ctx context.Context, d *DB, query string, scan func(func(...any)
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	v, err := scan(d.reads.QueryRowContext(context.WithoutCancel(ctx), query, args...).Scan)
-	return found(v, err)
+	ctx, done := d.bounded(ctx)
+	defer done()
+	return found(twice(func() (T, error) { return scan(d.reads.QueryRowContext(ctx, query, args...).Scan) }))
+}
+
+// bounded is a context that the caller's end does not end; where a statement does not end by itself, the engine's patience does.
+func (d *DB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if p := d.engine.patience(); p > 0 {
+		return context.WithTimeout(ctx, p)
+	}
+	return ctx, func() {}
+}
+
+// twice reads again if the connection turned out to be lost: the pool had kept it since before the server was restarted.
+func twice[T any](read func() (T, error)) (T, error) {
+	v, err := read()
+	if err != nil && lost(err) {
+		v, err = read()
+	}
+	return v, err
 }
 
 // scanText scans a row of one text.
@@ -140,6 +205,8 @@ func found[T any](v T, err error) (T, error) {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return none, ErrNotFound
+	case errors.Is(err, context.DeadlineExceeded): // the engine's, since the caller's was left out
+		return none, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case err != nil:
 		return none, unavailable(err)
 	}

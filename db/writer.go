@@ -19,7 +19,7 @@ var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 // writing means what it wrote. Failures of the engine are kept by the tx.
 type op struct {
 	ctx     context.Context
-	session string // whose notes must be in the database before it runs
+	session string // the one row that it changes, after the notes on it; empty: it must run beside no other transaction
 	run     func(*tx) error
 	err     error
 	done    chan struct{}
@@ -32,6 +32,7 @@ type writer struct {
 	ops     chan *op
 	quit    chan struct{} // closed by stop
 	stopped chan struct{} // closed when the goroutine is gone
+	turn    chan struct{} // DB.turn
 	fresh   *freshness
 	cache   *cache
 	pending *pending
@@ -136,125 +137,6 @@ func (w *writer) drain() {
 			w.final = err
 			return
 		}
-	}
-}
-
-// stage is how far a transaction got before it failed.
-type stage int
-
-const (
-	beginning stage = iota // not even the lock was to be had
-	running                // a statement failed
-	ending                 // the commit did
-)
-
-// serve commits a batch and answers it.
-func (w *writer) serve(batch []*op) {
-	if len(batch) == 0 && w.pending.empty() {
-		return
-	}
-	began := time.Now()
-	w.fresh.turn <- struct{}{}
-	got, err := w.commit(batch, batchSize)
-	switch {
-	case err == nil:
-	case got == beginning:
-		fail(batch, err)
-	default:
-		w.shorten(1) // a log that is written back is used anew: on a full disk that may be all the room there is
-		err = w.alone(batch, err)
-	}
-	w.outcome.Store(&err)
-	for _, o := range batch {
-		close(o.done)
-	}
-	w.shorten(logPages)
-	<-w.fresh.turn
-	if w.onBatch != nil && len(batch) > 0 {
-		w.onBatch(len(batch), time.Since(began))
-	}
-}
-
-// alone gives each op of a failed batch a transaction of its own, so that only the guilty one fails. When an op alone
-// cannot begin or commit, the others are not made to wait for the same. It returns the last transaction's failure.
-func (w *writer) alone(batch []*op, err error) error {
-	for i := range batch {
-		var got stage
-		if got, err = w.commit(batch[i:i+1], 0); err == nil {
-			continue
-		}
-		if got != running {
-			fail(batch[i:], err)
-			return err
-		}
-		fail(batch[i:i+1], err)
-	}
-	return err
-}
-
-func fail(batch []*op, err error) {
-	for _, o := range batch {
-		o.err = err
-	}
-}
-
-// commit runs a batch in one transaction, preceded by the notes on its sessions and up to spare others. Only what is
-// committed reaches the cache, and it does so before turn is given back and anybody is answered.
-func (w *writer) commit(batch []*op, spare int) (stage, error) {
-	t := w.tx
-	t.reset()
-	if err := w.begin(); err != nil {
-		return beginning, err
-	}
-	if err := w.fresh.arrive(); err != nil {
-		_ = t.control("ROLLBACK")
-		return beginning, err
-	}
-	notes := w.pending.take(batch, spare)
-	for _, n := range notes {
-		t.note(n)
-	}
-	for _, o := range batch {
-		if o.err = o.ctx.Err(); o.err == nil && t.err == nil { // nobody waits for it any more: it does not happen
-			o.err = o.run(t)
-		}
-	}
-	got, err := running, t.err
-	if err == nil {
-		got, err = ending, t.control("COMMIT")
-	}
-	if err != nil {
-		_ = t.control("ROLLBACK") // the engine may have done so itself; then this one fails, which is fine
-		return got, err
-	}
-	w.cache.apply(t.changes)
-	if t.rekeyed {
-		w.epoch.Add(1)
-	}
-	w.pending.written(notes)
-	_ = w.fresh.confirm() // if it fails the next check asks for itself, and says so
-	return ending, nil
-}
-
-// begin takes the write lock, waiting for other processes. While it waits it gives turn back, so that checks go on.
-func (w *writer) begin() error {
-	deadline := time.Now().Add(w.wait)
-	for {
-		err := w.tx.control(beginWrite)
-		if err == nil || !busy(err) || time.Now().After(deadline) {
-			return err
-		}
-		<-w.fresh.turn
-		time.Sleep(2 * time.Millisecond)
-		w.fresh.turn <- struct{}{}
-	}
-}
-
-// shorten writes the log back if it has that many pages. If it fails it is tried after the next batch.
-func (w *writer) shorten(pages int64) {
-	w.tx.reset()
-	if w.tx.logLength() >= pages {
-		_ = w.tx.control(shortenLog)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // clients log in and refresh. A key that nobody depends on may go at any moment; nobody may notice.
 func TestRotationWhileRefreshing(t *testing.T) {
 	t.Parallel()
-	path := dbtest.File(t)
+	path := dbtest.DSN(t)
 	s := newSiteOn(t, dbtest.Open(t, path))
 	operator := dbtest.Open(t, path)
 	stop, stopped := make(chan struct{}), make(chan struct{})

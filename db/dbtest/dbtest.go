@@ -1,4 +1,5 @@
-// Package dbtest gives tests a real, migrated, empty database.
+// Package dbtest gives tests a real, migrated, empty database: a SQLite file, or with TEST_DB=postgres a schema of its own in the
+// PostgreSQL at TEST_POSTGRES_URL, so that one suite proves both engines.
 package dbtest
 
 import (
@@ -7,12 +8,22 @@ import (
 	"testing"
 
 	"postern/db"
+	"postern/test/postgres"
 )
 
-// New opens a fresh database in the test's own directory and closes it when the test ends.
+// New opens a fresh database and closes it when the test ends.
 func New(tb testing.TB) *db.DB {
 	tb.Helper()
-	return Open(tb, File(tb))
+	return Open(tb, DSN(tb))
+}
+
+// DSN names a database of the test's own, not made yet.
+func DSN(tb testing.TB) string {
+	tb.Helper()
+	if postgres.Chosen() {
+		return postgres.Schema(tb, postgres.URL(tb))
+	}
+	return File(tb)
 }
 
 // File names a database file, not made yet, in the test's own directory.
@@ -21,10 +32,11 @@ func File(tb testing.TB) string {
 	return filepath.Join(tb.TempDir(), "postern.db")
 }
 
-// Open opens the database at path, as another process would while it is open elsewhere, or as a restart does, and closes it when the test ends.
-func Open(tb testing.TB, path string) *db.DB {
+// Open opens a database, as another process would while it is open elsewhere, or as a restart does, and closes it when the test
+// ends.
+func Open(tb testing.TB, dsn string) *db.DB {
 	tb.Helper()
-	d, err := db.Open(context.Background(), db.Config{DSN: path})
+	d, err := db.Open(context.Background(), db.Config{DSN: dsn})
 	if err != nil {
 		tb.Fatal(err)
 	}

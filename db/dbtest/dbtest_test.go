@@ -7,7 +7,7 @@ import (
 )
 
 func TestOpenTwice(t *testing.T) {
-	path := dbtest.File(t)
+	path := dbtest.DSN(t)
 	one, two := dbtest.Open(t, path), dbtest.Open(t, path)
 	if err := one.SetSetting(t.Context(), "name", "value"); err != nil {
 		t.Fatal(err)

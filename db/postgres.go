@@ -1,0 +1,196 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// postgresServer is a server that several replicas may share, so nothing is remembered: each check reads the row.
+//
+// One SQL text runs on both engines because it supposes little. On SQLite every write transaction is alone. Here those of several
+// replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
+//
+//   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the second one
+//     finds the row moved, as it would on SQLite. Transactions of nothing else share the gate.
+//   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts sessions) takes the
+//     gate alone, and then nobody else writes at all: what it saw holds until it commits.
+//
+// The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction however that
+// ends. Refreshes go through their rows in one order, so two replicas never wait for each other in a circle.
+type postgresServer struct {
+	config *pgx.ConnConfig
+	name   string
+	begins [2]string // together, alone
+}
+
+// gateNumber is the key of the advisory lock: "postern" in ASCII.
+const gateNumber = "31647739056321134"
+
+func newPostgres(dsn string) (engine, error) {
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w: write it like postgres://user@host/database; a password is best kept in POSTERN_DB or a passfile", err)
+	}
+	// A peer that is gone without a word is noticed in about 20 s.
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	c.DialFunc = dialer.DialContext
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "postern"
+	}
+	e := &postgresServer{config: c, name: withoutSecrets(dsn)}
+	e.isolate("READ COMMITTED")
+	return e, nil
+}
+
+// isolate says how transactions begin.
+func (e *postgresServer) isolate(level string) {
+	begin := "BEGIN ISOLATION LEVEL " + level + "; SELECT "
+	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + gateNumber + ")", begin + "pg_advisory_xact_lock(" + gateNumber + ")"}
+}
+
+// withoutSecrets keeps of a DSN what may be told: where it is, and who asks.
+func withoutSecrets(dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "PostgreSQL"
+	}
+	u.User = url.User(u.User.Username())
+	if u.User.Username() == "" {
+		u.User = nil
+	}
+	q := u.Query()
+	for name := range q {
+		if name != "host" && name != "port" && name != "dbname" && name != "search_path" && name != "sslmode" {
+			q.Del(name)
+		}
+	}
+	u.RawQuery, _ = url.QueryUnescape(q.Encode())
+	return u.String()
+}
+
+func (e *postgresServer) String() string            { return e.name }
+func (e *postgresServer) prepare() error            { return nil }
+func (e *postgresServer) migrations() goose.Dialect { return goose.DialectPostgres }
+func (e *postgresServer) present() error            { return nil }
+
+// flushEvery is short because other replicas wait for the facts.
+func (e *postgresServer) flushEvery() time.Duration                   { return 50 * time.Millisecond }
+func (e *postgresServer) patience() time.Duration                     { return 15 * time.Second }
+func (e *postgresServer) maintain(*tx, maintenance) error             { return nil }
+func (e *postgresServer) watch(context.Context, *DB, *sql.Conn) error { return nil }
+
+func (e *postgresServer) begin(alone bool) string {
+	if alone {
+		return e.begins[1]
+	}
+	return e.begins[0]
+}
+
+func (e *postgresServer) tables() string {
+	return `SELECT COUNT(*), COUNT(CASE WHEN table_name = '` + versionTable + `' THEN 1 END)
+		FROM information_schema.tables WHERE table_schema = current_schema()`
+}
+
+// postgresReaders is how many connections read: each may wait for the network, so there are more than on SQLite.
+const postgresReaders = 8
+
+func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
+	c := e.config.Copy()
+	switch r {
+	case roleReader:
+		n = postgresReaders
+		c.RuntimeParams["default_transaction_read_only"] = "on"
+	case roleGuest:
+		c.RuntimeParams["default_transaction_read_only"] = "on"
+	}
+	d := stdlib.OpenDB(*c)
+	d.SetMaxOpenConns(n)
+	d.SetMaxIdleConns(n)
+	return d, nil
+}
+
+// connect makes the write connection keep the first law, whatever the server's settings: an answered write is on its disk. A
+// process that is frozen in the midst of a transaction must not keep the gate shut.
+func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	c, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const q = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+			ELSE current_setting('synchronous_commit') END, false),
+		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false), version()`
+	var version, ignored string
+	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &version); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if strings.Contains(version, "CockroachDB") {
+		e.isolate("SERIALIZABLE") // there an advisory lock is accepted and does nothing, and serializability does its work
+	}
+	return c, nil
+}
+
+func (e *postgresServer) alive(c *sql.Conn) bool {
+	err := c.Raw(func(raw any) error {
+		if raw.(*stdlib.Conn).Conn().IsClosed() {
+			return driver.ErrBadConn
+		}
+		return nil
+	})
+	return err == nil
+}
+
+// sqlState is the code of an error that the server told.
+func sqlState(err error) (string, bool) {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return "", false
+	}
+	return e.Code, true
+}
+
+// lost says that the connection is of no use any more, or was never made, while another one may be. A server that only reads is
+// a standby: the next connection may find its successor.
+func lost(err error) bool {
+	if state, ok := sqlState(err); ok {
+		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || state == "25P03" || state == "25006" || state == "53300"
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+const adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered is lost, and it goes on by itself"
+
+// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A).
+func postgresAdvice(state string) string {
+	for prefix, advice := range map[string]string{
+		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
+		"28":    "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and pg_hba.conf",
+		"3D":    "there is no such database: make it with createdb",
+		"3F":    "there is no such schema: make it, or leave search_path out",
+		"25006": "it only reads: name the primary, or several hosts with target_session_attrs=read-write",
+		"42501": "this user may not do that: make it the owner of the database, or of a schema of its own",
+		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
+		"53300": "it has too many connections: raise max_connections; a replica takes ten",
+		"55P03": "another process keeps it locked: look for a long transaction in pg_stat_activity",
+	} {
+		if strings.HasPrefix(state, prefix) {
+			return advice
+		}
+	}
+	return ""
+}
