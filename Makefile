@@ -57,7 +57,14 @@ clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
 bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
 	go run ./test/bench
 
+crash: ## kill, starve and confuse the real server: 200 kills on SQLite, 50 on PostgreSQL, full disks, replicas
+	go test $(RACE) -count=1 -timeout 20m -v ./test/crash -rounds 200 -postgres-rounds 50
+	go test $(RACE) -count=1 -timeout 10m -v ./test/replicas -rounds 20
+
+load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
+	go run ./test/load
+
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test generate generate-check fuzz lint check clients bench release
+.PHONY: help run build test generate generate-check fuzz lint check clients bench crash load release

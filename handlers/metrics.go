@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"postern/db"
@@ -47,7 +48,8 @@ func NewMetrics() *Metrics {
 			Name: "postern_write_batch_seconds", Help: "Time from the start of a write transaction to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}),
 	}
-	m.registry.MustRegister(m.requests, m.logins, m.refreshes, m.replays, m.hashQueue, m.batches, m.commits)
+	m.registry.MustRegister(m.requests, m.logins, m.refreshes, m.replays, m.hashQueue, m.batches, m.commits,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +15,8 @@ type Cluster struct {
 
 	bin, dir string
 	as       *syscall.SysProcAttr
-	server   *exec.Cmd // nil while none runs
-	logs     bytes.Buffer
+	server   *exec.Cmd
+	ended    chan struct{} // closed when the server has ended; nil while none runs
 }
 
 // Start makes a cluster and runs it until the test ends; or it skips the test, loudly. The path of the socket has to be short,
@@ -48,59 +47,77 @@ func Start(t testing.TB) *Cluster {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	t.Cleanup(func() { c.stop(t) })
+	t.Cleanup(func() { c.end(t, os.Interrupt) }) // "fast shutdown": sessions are ended
 	c.Run(t)
 	return c
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
-// Run starts the server again and waits until it answers. What a killed one leaves behind may take a moment to go, so it tries
-// more than once.
+// Run starts the server again and waits until it answers. What a killed one leaves behind may take a moment to go, and until then
+// a new one refuses to start; so it is tried again.
 func (c *Cluster) Run(t testing.TB) {
 	t.Helper()
-	for range 150 {
-		if c.server == nil {
+	for range 300 {
+		if c.ended == nil {
 			c.launch(t)
 		}
 		if exec.CommandContext(t.Context(), filepath.Join(c.bin, "pg_isready"), "-h", c.dir, "-U", "postern", "-d", "postgres").Run() == nil {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
-		var status syscall.WaitStatus
-		if pid, err := syscall.Wait4(c.server.Process.Pid, &status, syscall.WNOHANG, nil); err == nil && pid != 0 {
-			c.server = nil
+		select {
+		case <-c.ended:
+			c.ended = nil
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	t.Fatalf("postgres does not answer\n%s", c.logs.String())
+	t.Fatalf("postgres does not answer\n%s", c.log())
 }
 
 func (c *Cluster) launch(t testing.TB) {
 	t.Helper()
+	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close() // the server has its own
 	// No fsync: these tests end processes, not the machine.
 	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-F", "-c", "listen_addresses=")
-	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, &c.logs, &c.logs
+	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, log, log
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	server, ended := c.server, make(chan struct{})
+	go func() {
+		_ = server.Wait() // it says in its log why it ended
+		close(ended)
+	}()
+	c.ended = ended
 }
 
 // Kill ends the server by SIGKILL, in the middle of whatever it does.
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
-	if err := c.server.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = c.server.Wait() // says that it was killed
-	c.server = nil
+	c.end(t, os.Kill)
 }
 
-func (c *Cluster) stop(t testing.TB) {
-	if c.server == nil {
+// end sends a signal and waits for the end.
+func (c *Cluster) end(t testing.TB, signal os.Signal) {
+	t.Helper()
+	if c.ended == nil {
 		return
 	}
-	_ = c.server.Process.Signal(os.Interrupt) // "fast shutdown": sessions are ended
-	if err := c.server.Wait(); err != nil {
-		t.Logf("postgres: %v\n%s", err, c.logs.String())
+	if err := c.server.Process.Signal(signal); err != nil {
+		t.Fatalf("postgres: %v\n%s", err, c.log())
 	}
+	<-c.ended
+	c.ended = nil
+}
+
+func (c *Cluster) log() string {
+	text, err := os.ReadFile(filepath.Join(c.dir, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"postern/test/postgres"
+	"postern/test/process"
+)
+
+const (
+	user     = "alice"
+	password = "correct horse battery staple"
+)
+
+func build(ctx context.Context, folder string) (string, error) { return process.Build(ctx, folder) }
+
+// on puts the load on a server on one engine.
+func (l *load) on(ctx context.Context, engine string) (err error) {
+	folder := filepath.Join(l.dir, engine)
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	site := process.Site{Binary: l.binary, Database: filepath.Join(folder, "postern.db"), Key: filepath.Join(folder, "postern.key")}
+	if engine == "postgres" {
+		database, stop, err := startPostgres(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		site.Database = database
+	}
+	if _, err := site.Command(ctx, password, "user", "add", user, "--password-stdin"); err != nil {
+		return err
+	}
+	// An access token must not expire between two uses of its session, which come by chance.
+	server, err := site.Serve(context.WithoutCancel(ctx), "--rate-limit", "off", "--access-ttl", "12h")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	return l.measure(ctx, engine, server)
+}
+
+// measure warms the server up, looks at what it holds, loads it, and looks again.
+func (l *load) measure(ctx context.Context, engine string, server *process.Server) error {
+	progress("%s: %d logins", engine, l.sessions)
+	m, err := newMix(ctx, server.URL, l.sessions, l.workers)
+	if err != nil {
+		return err
+	}
+	d := time.Duration(l.minutes * float64(time.Minute))
+	progress("%s: warming up", engine)
+	if warm := m.attack(ctx, min(20*time.Second, d/4), nil); warm.err() != nil {
+		return warm.err()
+	}
+	before, err := m.rest(ctx, server)
+	if err != nil {
+		return err
+	}
+	progress("%s: load for %v", engine, d)
+	counts := m.attack(ctx, d, func(so *counts) { progress("%s: %s", engine, so.progress()) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	after, err := m.rest(ctx, server)
+	if err != nil {
+		return err
+	}
+	report(os.Stdout, engine, l, counts, before, after)
+	return errors.Join(counts.err(), after.grown(before))
+}
+
+// startPostgres starts a cluster as the tests do; what they say to their test is said to this stand-in.
+func startPostgres(ctx context.Context) (url string, stop func(), err error) {
+	t := &standIn{ctx: ctx}
+	defer func() {
+		if cause := recover(); cause != nil {
+			failed, ok := cause.(standInFailed)
+			if !ok {
+				panic(cause)
+			}
+			t.cleanUp()
+			err = errors.New(string(failed))
+		}
+	}()
+	return postgres.URL(t), t.cleanUp, nil
+}
+
+// standIn plays the part of a test for package postgres.
+type standIn struct {
+	testing.TB // nil: nothing else of it is asked for
+	ctx        context.Context
+	cleanups   []func()
+}
+
+type standInFailed string
+
+func (t *standIn) Helper()                      {}
+func (t *standIn) Context() context.Context     { return t.ctx }
+func (t *standIn) Cleanup(f func())             { t.cleanups = append(t.cleanups, f) }
+func (t *standIn) Error(args ...any)            { progress("%s", fmt.Sprint(args...)) }
+func (t *standIn) Fatal(args ...any)            { panic(standInFailed(fmt.Sprint(args...))) }
+func (t *standIn) Fatalf(f string, args ...any) { panic(standInFailed(fmt.Sprintf(f, args...))) }
+func (t *standIn) Skip(args ...any)             { t.Fatal(args...) }
+
+func (t *standIn) cleanUp() {
+	for len(t.cleanups) > 0 {
+		last := len(t.cleanups) - 1
+		f := t.cleanups[last]
+		t.cleanups = t.cleanups[:last]
+		f()
+	}
+}
