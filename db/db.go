@@ -85,6 +85,7 @@ type Config struct {
 	CacheSize  int                                // sessions kept in memory on SQLite; default 50,000, about 30 MB when full
 	FlushEvery time.Duration                      // how late written-behind facts may be; default 1 s, on PostgreSQL 50 ms
 	Wait       time.Duration                      // patience with who holds the write lock, or a server that is away; default 5 s
+	MaxBatch   int                                // writes that share a transaction, and how long they wait for each other; default 256
 	OnBatch    func(size int, took time.Duration) // called after each transaction, by the writer, which waits for it; may be nil
 }
 
@@ -117,6 +118,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	c.CacheSize = or(c.CacheSize, 50_000)
 	c.FlushEvery = or(c.FlushEvery, e.flushEvery())
 	c.Wait = or(c.Wait, 5*time.Second)
+	c.MaxBatch = or(c.MaxBatch, batchSize)
 	if alien, err := stranger(ctx, e); err != nil {
 		return nil, err
 	} else if alien {
@@ -160,7 +162,7 @@ func (d *DB) open(ctx context.Context, c Config) error {
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
 	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
+		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
 	return nil
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// batchSize bounds a transaction, and with it how long one fsync's worth of callers waits for each other.
+// batchSize bounds a transaction unless the caller says otherwise, and with it how long one fsync's worth of callers waits for
+// each other.
 const batchSize = 256
 
 // errClosed is what a write after Close gets.
@@ -38,6 +39,7 @@ type writer struct {
 	pending *pending
 	epoch   *atomic.Uint64
 
+	most    int // ops in a transaction
 	every   time.Duration
 	wait    time.Duration
 	onBatch func(int, time.Duration)
@@ -83,7 +85,7 @@ func (w *writer) run() {
 	defer close(w.stopped)
 	timer := time.NewTimer(0)
 	timer.Stop()
-	batch := make([]*op, 0, batchSize)
+	batch := make([]*op, 0, w.most)
 	for {
 		select {
 		case o := <-w.ops:
@@ -114,7 +116,7 @@ func (w *writer) retry() time.Duration {
 
 // fill takes what has queued, without waiting.
 func (w *writer) fill(batch []*op) []*op {
-	for len(batch) < batchSize {
+	for len(batch) < w.most {
 		select {
 		case o := <-w.ops:
 			batch = append(batch, o)
