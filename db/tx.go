@@ -3,7 +3,9 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"slices"
 )
 
 // tx is the write transaction under way: the write connection, its prepared statements, and what the cache must learn if
@@ -11,7 +13,8 @@ import (
 type tx struct {
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
-	err     error // the engine's first failure; nothing runs after it, as the engine may have rolled back already
+	own     map[string]driver.Stmt // the driver's; see affect
+	err     error                  // the engine's first failure; nothing runs after it, as the engine may have rolled back already
 	changes []change
 	rekeyed bool // root keys changed
 }
@@ -25,6 +28,21 @@ func (t *tx) reset() {
 // put and drop tell the cache about a session.
 func (t *tx) put(s Session)  { t.changes = append(t.changes, change{s.ID, &s}) }
 func (t *tx) drop(id string) { t.changes = append(t.changes, change{id, nil}) }
+
+// known is the session as this transaction sees it, if memory has it. Nobody else can write now, and what others wrote
+// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction did
+// to them since stands in changes.
+func (t *tx) known(c *cache, id string) (Session, bool) {
+	for _, ch := range slices.Backward(t.changes) {
+		if ch.id == id && ch.session != nil {
+			return *ch.session, true
+		}
+		if ch.id == id {
+			return Session{}, false
+		}
+	}
+	return c.get(id)
+}
 
 func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if s := t.stmts[query]; s != nil {
@@ -50,6 +68,9 @@ func (t *tx) control(query string) error {
 
 func (t *tx) close() error {
 	var errs []error
+	for _, s := range t.own {
+		errs = append(errs, s.Close())
+	}
 	for _, s := range t.stmts {
 		errs = append(errs, s.Close())
 	}
@@ -59,6 +80,50 @@ func (t *tx) close() error {
 func (t *tx) exec(query string, args ...any) error {
 	_, err := t.get(query, nil, args...)
 	return err
+}
+
+// affect runs a statement that gives no rows, and tells how many it changed. It uses the driver's own statement, because
+// every refresh passes here, in turn.
+func (t *tx) affect(query string, args ...any) (int64, error) {
+	if t.err != nil {
+		return 0, t.err
+	}
+	n, err := t.affected(query, args)
+	t.err = unavailable(err)
+	return n, t.err
+}
+
+func (t *tx) affected(query string, args []any) (int64, error) {
+	stmt, err := t.prepareOwn(query)
+	if err != nil {
+		return 0, err
+	}
+	named := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	result, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), named)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t *tx) prepareOwn(query string) (stmt driver.Stmt, err error) {
+	if s := t.own[query]; s != nil {
+		return s, nil
+	}
+	err = t.conn.Raw(func(raw any) error {
+		stmt, err = raw.(driver.ConnPrepareContext).PrepareContext(context.Background(), query)
+		return err
+	})
+	if err == nil {
+		if t.own == nil {
+			t.own = make(map[string]driver.Stmt)
+		}
+		t.own[query] = stmt
+	}
+	return stmt, err
 }
 
 // get runs a statement that gives at most one row, and scans it if there is one.
