@@ -113,6 +113,7 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
 	}
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
+	forgetProgram()
 	if w.listening != nil {
 		w.listening(address)
 	}

@@ -34,6 +34,10 @@ type engine interface {
 	alive(c *sql.Conn) bool
 	// begin opens a write transaction; one that is alone runs beside no other one, of any process.
 	begin(alone bool) string
+	// pipelined says that statements had better go out together: see tx.ahead.
+	pipelined() bool
+	// pipeline runs statements in their order, in one journey. It is called only if they are pipelined.
+	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
 	// watch sets up the cache, if there can be one: some engine must tell when it is out of date.
 	watch(ctx context.Context, d *DB, writer *sql.Conn) error
 	// present says whether what was opened is still there.

@@ -108,7 +108,12 @@ const noteUse = `UPDATE sessions SET used = CASE WHEN used = 0 AND generation = 
 
 // note writes a note; nothing happens if its session is gone. The tx keeps the error.
 func (t *tx) note(n note) {
-	_, _, _ = t.session(noteUse, n.session, n.generation, ms(n.used), ms(n.seen.At), n.seen.Addr, n.seen.Agent)
+	s := n.statement()
+	_, _, _ = t.session(s.query, s.args...)
+}
+
+func (n note) statement() statement {
+	return statement{noteUse, []any{n.session, n.generation, ms(n.used), ms(n.seen.At), n.seen.Addr, n.seen.Agent}}
 }
 
 // written drops the notes that are in the database now, unless there is newer news.

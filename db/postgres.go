@@ -143,6 +143,24 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	return c, nil
 }
 
+func (e *postgresServer) pipelined() bool { return true }
+
+func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error) {
+	answers := make([]answer, len(s))
+	return answers, c.Raw(func(raw any) error {
+		var b pgx.Batch
+		for i := range s {
+			b.Queue(s[i].query, s[i].args...).Query(func(rows pgx.Rows) (err error) {
+				if answers[i].found = rows.Next(); answers[i].found {
+					answers[i].session, err = scanSession(rows.Scan)
+				}
+				return err
+			})
+		}
+		return raw.(*stdlib.Conn).Conn().SendBatch(ctx, &b).Close()
+	})
+}
+
 func (e *postgresServer) alive(c *sql.Conn) bool {
 	err := c.Raw(func(raw any) error {
 		if raw.(*stdlib.Conn).Conn().IsClosed() {

@@ -63,6 +63,78 @@ func TestAdvanceGeneration(t *testing.T) {
 	}
 }
 
+// A refresh of a session that is in memory and one that reads the row come to the same, in the answer, in memory and in
+// the database.
+func TestAdvanceGenerationFromMemory(t *testing.T) {
+	end := t0.Add(time.Hour)
+	for _, expires := range []time.Time{{}, end} {
+		for _, ttl := range []time.Duration{0, 5 * time.Minute, 90*time.Second + time.Microsecond, 2 * time.Hour} {
+			for _, single := range []bool{false, true} {
+				d := fresh(t)
+				var got, stored [2]Session
+				for i := range got {
+					l := Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", DisplayName: "a", At: t0, Expires: expires, Refreshable: true, KeyID: 1}
+					if _, err := d.StartSession(bg, l); err != nil {
+						t.Fatal(err)
+					}
+					if i == 1 {
+						d.cache.flush()
+					}
+					r := refresh("one", 1)
+					r.KeyID, r.AccessTTL, r.SingleUse = 2, ttl, single
+					var err error
+					if got[i], err = d.AdvanceGeneration(bg, r); err != nil {
+						t.Fatal(err)
+					}
+					if s := d.session(t, "one"); s != got[i] {
+						t.Errorf("in memory: %s", cmp.Diff(got[i], s))
+					}
+					d.cache.flush()
+					stored[i] = d.session(t, "one")
+					if err := d.EndSession(bg, "one"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got[0] != got[1] || stored[0] != stored[1] || got[0] != stored[0] {
+					t.Errorf("until %v, for %v: %s%s", expires, ttl, cmp.Diff(got[1], got[0]), cmp.Diff(stored[1], stored[0]))
+				}
+			}
+		}
+	}
+}
+
+// What the shared transaction did to a session before its refresh counts, though memory does not know it yet.
+func TestAdvanceGenerationAfterItsOwnTransaction(t *testing.T) {
+	d := fresh(t)
+	login(t, d, "one", "A")
+	renamed := func(t *tx) (Session, error) {
+		s, _, err := t.session(renameDevice, "alice", "A", "new name")
+		if err != nil {
+			return s, err
+		}
+		known, ok := t.known(d.cache, "one")
+		if !ok || known.DisplayName != "new name" {
+			return s, errors.New("the transaction does not know what it wrote")
+		}
+		s, won, err := t.advance(known, refresh("one", 1))
+		if known, _ := t.known(d.cache, "one"); !won || known.Generation != 2 || known != s {
+			return s, errors.New("the transaction does not know that it refreshed")
+		}
+		if _, err := t.end(endSession, "one"); err != nil {
+			return s, err
+		}
+		if _, ok := t.known(d.cache, "one"); ok {
+			return s, errors.New("the transaction knows a session that it ended")
+		}
+		return s, err
+	}
+	s, err := write(bg, d.writer, "one", renamed)
+	if err != nil || s.DisplayName != "new name" || s.Generation != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	gone(t, d, "one")
+}
+
 func TestAdvanceGenerationAtTheDraftsDoor(t *testing.T) {
 	d := fresh(t)
 	login(t, d, "one", "A")

@@ -3,8 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // tx is the write transaction under way: the write connection, its prepared statements, and what the cache must learn if
@@ -14,9 +16,11 @@ type tx struct {
 	pool    *sql.DB
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
-	ctx     context.Context    // bounds what runs now, where a statement does not end by itself
-	done    context.CancelFunc // gives it up; nil if there is none
-	err     error              // the engine's first failure; nothing runs after it, as the engine may have rolled back already
+	own     map[string]driver.Stmt // the driver's; see affect
+	ctx     context.Context        // bounds what runs now, where a statement does not end by itself
+	done    context.CancelFunc     // gives it up; nil if there is none
+	err     error                  // the engine's first failure; nothing runs after it, as the engine may have rolled back already
+	sent    *answer                // of the first statement of the op that runs now, if that was sent ahead
 	changes []change
 	rekeyed bool // root keys changed
 }
@@ -38,7 +42,7 @@ func (t *tx) reset() {
 // connect makes the write connection, or makes it anew.
 func (t *tx) connect(ctx context.Context) (err error) {
 	t.conn, err = t.engine.connect(ctx, t.pool)
-	t.stmts = make(map[string]*sql.Stmt)
+	t.stmts, t.own = make(map[string]*sql.Stmt), make(map[string]driver.Stmt)
 	return unavailable(err)
 }
 
@@ -56,6 +60,21 @@ func (t *tx) revive() error {
 // put and drop tell the cache about a session.
 func (t *tx) put(s Session)  { t.changes = append(t.changes, change{s.ID, &s}) }
 func (t *tx) drop(id string) { t.changes = append(t.changes, change{id, nil}) }
+
+// known is the session as this transaction sees it, if memory has it. Nobody else can write now, and what others wrote
+// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction did
+// to them since stands in changes.
+func (t *tx) known(c *cache, id string) (Session, bool) {
+	for _, ch := range slices.Backward(t.changes) {
+		if ch.id == id && ch.session != nil {
+			return *ch.session, true
+		}
+		if ch.id == id {
+			return Session{}, false
+		}
+	}
+	return c.get(id)
+}
 
 func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if s := t.stmts[query]; s != nil {
@@ -95,6 +114,9 @@ func (t *tx) close() error {
 
 func (t *tx) disconnect() error {
 	var errs []error
+	for _, s := range t.own {
+		errs = append(errs, s.Close())
+	}
 	for _, s := range t.stmts {
 		errs = append(errs, s.Close())
 	}
@@ -106,6 +128,47 @@ func (t *tx) disconnect() error {
 func (t *tx) exec(query string, args ...any) error {
 	_, err := t.get(query, nil, args...)
 	return err
+}
+
+// affect runs a statement that gives no rows, and tells how many it changed. It uses the driver's own statement, because
+// every refresh passes here, in turn.
+func (t *tx) affect(query string, args ...any) (int64, error) {
+	if t.err != nil {
+		return 0, t.err
+	}
+	n, err := t.affected(query, args)
+	t.err = t.failed(err)
+	return n, t.err
+}
+
+func (t *tx) affected(query string, args []any) (int64, error) {
+	stmt, err := t.prepareOwn(query)
+	if err != nil {
+		return 0, err
+	}
+	named := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	result, err := stmt.(driver.StmtExecContext).ExecContext(t.ctx, named)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t *tx) prepareOwn(query string) (stmt driver.Stmt, err error) {
+	if s := t.own[query]; s != nil {
+		return s, nil
+	}
+	err = t.conn.Raw(func(raw any) error {
+		stmt, err = raw.(driver.ConnPrepareContext).PrepareContext(t.ctx, query)
+		return err
+	})
+	if err == nil {
+		t.own[query] = stmt
+	}
+	return stmt, err
 }
 
 // get runs a statement that gives at most one row, and scans it if there is one.

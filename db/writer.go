@@ -20,7 +20,8 @@ var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 // writing means what it wrote. Failures of the engine are kept by the tx.
 type op struct {
 	ctx     context.Context
-	session string // the one row that it changes, after the notes on it; empty: it must run beside no other transaction
+	session string     // the one row that it changes, after the notes on it; empty: it must run beside no other transaction
+	first   *statement // what run begins with, if that may be sent ahead with those of others; see tx.ahead
 	run     func(*tx) error
 	err     error
 	done    chan struct{}
@@ -50,8 +51,13 @@ type writer struct {
 // write runs one op and waits until it is on the disk. A caller that stops waiting does not know whether it happened: to
 // the machine that is a lost answer like any other.
 func write[T any](ctx context.Context, w *writer, session string, run func(*tx) (T, error)) (T, error) {
+	return writeFirst(ctx, w, session, nil, run)
+}
+
+// writeFirst is write for an op that begins with a statement which may be sent ahead.
+func writeFirst[T any](ctx context.Context, w *writer, session string, first *statement, run func(*tx) (T, error)) (T, error) {
 	var result, none T
-	o := &op{ctx: ctx, session: session, done: make(chan struct{})}
+	o := &op{ctx: ctx, session: session, first: first, done: make(chan struct{})}
 	o.run = func(t *tx) (err error) {
 		result, err = run(t)
 		return err

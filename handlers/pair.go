@@ -33,22 +33,32 @@ func (s *Server) mint(ring *ringAt, session db.Session, carried []string) (pair,
 		p.expires = before
 	}
 	var err error
-	if p.access, err = s.mintOne(key, s.accessClaims(session), carried); err != nil {
+	if !session.Refreshable {
+		p.access, err = tokens.Mint(s.serverName, key, s.accessClaims(session))
+	} else {
+		p.access, p.refresh, err = tokens.MintPair(s.serverName, key, s.accessClaims(session), s.refreshClaims(session))
+	}
+	if err != nil {
 		return pair{}, err
 	}
-	if !session.Refreshable {
-		return p, nil
-	}
-	p.refresh, err = s.mintOne(key, s.refreshClaims(session), carried)
-	return p, err
+	return p.carry(carried)
 }
 
-func (s *Server) mintOne(key tokens.Key, claims tokens.Claims, carried []string) (string, error) {
-	token, err := tokens.Mint(s.serverName, key, claims)
-	if err != nil || len(carried) == 0 {
-		return token, err
+// carry appends caveats to the tokens of a pair.
+func (p pair) carry(caveats []string) (pair, error) {
+	if len(caveats) == 0 {
+		return p, nil
 	}
-	return tokens.Carry(token, carried)
+	for _, token := range []*string{&p.access, &p.refresh} {
+		if *token == "" {
+			continue
+		}
+		var err error
+		if *token, err = tokens.Carry(*token, caveats); err != nil {
+			return pair{}, err
+		}
+	}
+	return p, nil
 }
 
 func (s *Server) accessClaims(session db.Session) tokens.Claims {

@@ -14,27 +14,42 @@ const (
 	fieldSignature = 6
 )
 
-// write makes the text of a new macaroon, in binary format 2 as package macaroon would marshal it: a property test
-// holds the two together. The caveats are the minter's own, which are known to be well formed.
-func write(location string, key Key, id []byte, caveats []Caveat) (string, error) {
+// draft is a new macaroon under way, in binary format 2 as package macaroon would marshal it: a property test holds the
+// two together.
+type draft struct {
+	raw       []byte
+	signature chain
+}
+
+func newDraft(location string, key Key, id identifier) draft {
+	text := id.encode()
 	raw := make([]byte, 0, 384) // a pair's token has about 160
 	raw = append(raw, macaroonV2)
-	raw = appendPacket(raw, fieldLocation, []byte(location))
-	raw = append(appendPacket(raw, fieldID, id), fieldEnd)
-	signature := newChain(&key.Secret, id)
+	raw = appendPacket(raw, fieldLocation, location)
+	return draft{append(appendPacket(raw, fieldID, text), fieldEnd), newChain(&key.Secret, text)}
+}
+
+// add appends and signs caveats. They are the minter's own, which are known to be well formed.
+func (d *draft) add(caveats ...Caveat) {
 	for _, c := range caveats {
-		text := []byte(c.String())
-		raw = append(appendPacket(raw, fieldID, text), fieldEnd)
-		signature = signature.link(text)
+		text := c.String()
+		d.raw = appendPacket(d.raw, fieldID, text)
+		d.signature = d.signature.link(d.raw[len(d.raw)-len(text):])
+		d.raw = append(d.raw, fieldEnd)
 	}
-	raw = appendPacket(append(raw, fieldEnd), fieldSignature, signature[:])
+}
+
+// finish gives the text of the draft with the last caveats. The draft stays as it is, to be finished differently.
+func (d draft) finish(caveats ...Caveat) (string, error) {
+	d.add(caveats...)
+	raw := appendPacket(append(d.raw, fieldEnd), fieldSignature, d.signature[:])
 	if base64.RawURLEncoding.EncodedLen(len(raw)) > MaxTokenLength {
 		return "", fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxTokenLength)
 	}
 	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-func appendPacket(raw []byte, field byte, data []byte) []byte {
+func appendPacket[T string | []byte](raw []byte, field byte, data T) []byte {
 	raw = binary.AppendUvarint(append(raw, field), uint64(len(data)))
 	return append(raw, data...)
 }
