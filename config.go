@@ -58,14 +58,18 @@ func (c *common) masterKeyFile() string {
 
 // onServer says that the database is not a file but a PostgreSQL.
 func (c *common) onServer() bool {
-	scheme, _, isURL := strings.Cut(c.DB, "://")
-	return isURL && scheme != "sqlite" && scheme != "file"
+	scheme, rest, found := strings.Cut(c.DB, ":")
+	return found && (scheme == "postgres" || scheme == "postgresql" || strings.HasPrefix(rest, "//") && scheme != "sqlite" && scheme != "file")
 }
 
-// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, without a password.
+// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, as it may be told to
+// anybody, in a log or an error: without a password.
 func (c *common) path() string {
-	if c.onServer() {
+	switch {
+	case c.onServer():
 		return db.Place(c.DB)
+	case strings.Contains(c.DB, "password="):
+		return "the database that --db names"
 	}
 	for _, scheme := range []string{"sqlite://", "sqlite:", "file://", "file:"} {
 		if rest, found := strings.CutPrefix(c.DB, scheme); found {
@@ -83,6 +87,9 @@ func (c *common) path() string {
 var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
 
 func (c *common) problems() []error {
+	if strings.Contains(c.DB, "password=") && !strings.Contains(c.DB, "://") { // or a file of that name would be made
+		return []error{errors.New("--db is neither a path nor a URL; write a database server like postgres://user@host/database")}
+	}
 	if !serverName.MatchString(c.ServerName) {
 		return []error{fmt.Errorf("--server-name %q is not a server name; write it like example.org", c.ServerName)}
 	}

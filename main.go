@@ -38,6 +38,7 @@ type world struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	listening      func(address string) // tells a test where the server is; may be nil
+	patience       patience             // with clients; the default when it is zero
 }
 
 // errHelp ends a run that has only shown help.

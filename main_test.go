@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // installation is a folder with a database, and the program as an operator uses it.
 type installation struct {
 	testing.TB
-	db string
+	db       string
+	patience patience // of servers, with their clients
 }
 
 func newInstallation(t testing.TB) *installation {
@@ -86,7 +87,7 @@ func (i *installation) serve(args ...string) *server {
 	s := &server{installation: i, logs: &safeBuffer{}, out: &safeBuffer{}}
 	address, ended := make(chan string, 1), make(chan error, 1)
 	w := world{stdin: strings.NewReader(""), stdout: s.out, stderr: s.logs, getenv: func(string) string { return "" },
-		listening: func(a string) { address <- a }}
+		listening: func(a string) { address <- a }, patience: i.patience}
 	go func() {
 		ended <- run(ctx, w, append([]string{"serve", "--listen", "127.0.0.1:0", "--db", i.db}, args...))
 	}()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -83,7 +84,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		}
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, server.Handler(), log)
+	return serve(ctx, listener, server.Handler(), log, cmp.Or(w.patience, strangers))
 }
 
 // adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a
@@ -118,15 +119,20 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	return nil
 }
 
+// patience is how long a client may take over each part of a request.
+type patience struct{ header, read, write, idle time.Duration }
+
+// strangers may hold a connection no longer than an honest phone on a bad line needs.
+var strangers = patience{header: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second, idle: 2 * time.Minute}
+
 // serve answers until the context ends, and then lets running requests end.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p patience) error {
 	server := &http.Server{
-		Handler: handler,
-		// A stranger may hold a connection no longer than an honest phone on a bad line needs.
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		Handler:           handler,
+		ReadHeaderTimeout: p.header,
+		ReadTimeout:       p.read,
+		WriteTimeout:      p.write,
+		IdleTimeout:       p.idle,
 		MaxHeaderBytes:    32 << 10, // a token takes at most 8 KiB of it
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -160,10 +160,16 @@ func (w *writer) begin(statement string) error {
 	patient := *w.outcome.Load() == nil
 	for {
 		err := w.tx.revive()
-		if err == nil {
-			err = w.tx.control(statement)
+		if err != nil && !patient {
+			return err
 		}
-		if err == nil || !passing(err) || lost(err) && !patient || time.Now().After(deadline) {
+		if err == nil {
+			if err = w.tx.control(statement); err == nil {
+				return nil
+			}
+			_ = w.tx.control("ROLLBACK") // it may have begun, and the gate was shut
+		}
+		if !passing(err) || time.Now().After(deadline) {
 			return err
 		}
 		<-w.turn

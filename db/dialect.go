@@ -100,7 +100,7 @@ func parseDSN(dsn string) (engine, error) {
 func Place(dsn string) string {
 	e, err := parseDSN(dsn)
 	if err != nil {
-		return "the database"
+		return "the database that --db names"
 	}
 	return e.String()
 }

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/subtle"
 	"time"
 )
 
@@ -51,7 +52,7 @@ func (t *tx) admit(l Login) error {
 	switch {
 	case err != nil:
 		return err
-	case !ok, l.LoginToken == "" && hash != l.PasswordHash:
+	case !ok, l.LoginToken == "" && subtle.ConstantTimeCompare([]byte(hash), []byte(l.PasswordHash)) == 0:
 		return ErrConflict
 	}
 	if l.LoginToken != "" {

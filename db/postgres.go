@@ -78,6 +78,7 @@ func withoutSecrets(dsn string) string {
 		}
 	}
 	u.RawQuery, _ = url.QueryUnescape(q.Encode())
+	u.ForceQuery = false
 	return u.String()
 }
 

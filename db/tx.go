@@ -48,7 +48,7 @@ func (t *tx) revive() error {
 		return nil
 	}
 	if t.conn != nil {
-		_ = t.close() // the server, or the way to it, is gone: nobody is left to complain to
+		_ = t.disconnect() // the server, or the way to it, is gone: nobody is left to complain to
 	}
 	return t.connect(t.ctx)
 }
@@ -84,12 +84,16 @@ func (t *tx) failed(err error) error {
 }
 
 func (t *tx) close() error {
-	if t.conn == nil {
-		return nil
-	}
 	if t.done != nil {
 		t.done()
 	}
+	if t.conn == nil {
+		return nil
+	}
+	return t.disconnect()
+}
+
+func (t *tx) disconnect() error {
 	var errs []error
 	for _, s := range t.stmts {
 		errs = append(errs, s.Close())

@@ -210,6 +210,12 @@ func TestFallback(t *testing.T) {
 	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.recaptcha", session)}), 404, "M_NOT_FOUND")
 	s.want(s.do(call{method: "GET", path: strings.TrimSuffix(fallbackPath("m.login.dummy", ""), "?session=")}), 400, "M_MISSING_PARAM")
 	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=%zz"}), 400, "M_INVALID_PARAM")
+	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=a;b"}), 400, "M_INVALID_PARAM")
+	parts := map[string]string{"Content-Type": "multipart/form-data"}
+	s.want(s.do(call{method: "POST", path: page, header: parts, body: "--x"}), 400, "M_INVALID_PARAM")
+	parts["Content-Type"] += "; boundary=x"
+	s.want(s.do(call{method: "POST", path: page, header: parts, body: "--x\r\nno header"}), 400, "M_INVALID_PARAM")
+	s.want(s.do(call{method: "POST", path: page, header: parts, body: "--x\r\nContent-Disposition: form-data; name=password\r\n\r\n" + strings.Repeat("x", maxBody)}), 413, "M_TOO_LARGE")
 	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=" + strings.Repeat("x", maxBody)}), 413, "M_TOO_LARGE")
 	s.want(s.do(call{method: "POST", path: fallbackPath("m.login.dummy", "unknown"), header: form}), 404, "M_NOT_FOUND")
 }

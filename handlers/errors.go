@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +91,6 @@ func asError(err error) *Error {
 	var matrix *Error
 	var status *echo.HTTPError
 	var large *http.MaxBytesError
-	var escape url.EscapeError
 	switch {
 	case errors.As(err, &matrix):
 		return matrix
@@ -108,8 +106,6 @@ func asError(err error) *Error {
 		return userLocked()
 	case errors.As(err, &large):
 		return tooLarge()
-	case errors.As(err, &escape):
-		return badRequest("M_INVALID_PARAM", "The form cannot be read.").because(err)
 	case errors.As(err, &status) && status.Code == http.StatusBadRequest:
 		return badParameter(status)
 	case errors.As(err, &status) && (status.Code == http.StatusNotFound || status.Code == http.StatusMethodNotAllowed):

@@ -3,10 +3,14 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"html/template"
 	"net/http"
 	"slices"
+
+	"github.com/labstack/echo/v4"
 
 	"postern/gen"
 )
@@ -20,20 +24,13 @@ var page = template.Must(template.New("stage").Parse(`<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{{.Title}}</title>
-<style>
-body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem }
-input, button { font: inherit; padding: .5rem; width: 100%; box-sizing: border-box; margin: .25rem 0 1rem }
-.wrong { border-left: .25rem solid #c33; padding-left: .75rem }
-</style>
+<style>` + pageStyle + `</style>
 </head>
 <body>
 <h1>{{.Title}}</h1>
 {{with .Wrong}}<p class="wrong" role="alert">{{.}}</p>{{end}}
 {{if .Done}}<p>That is done. You can close this page and go back to your app.</p>
-<script>
-if (window.onAuthDone) { window.onAuthDone(); }
-else if (window.opener && window.opener.postMessage) { window.opener.postMessage("authDone", "*"); }
-</script>
+<script>` + pageScript + `</script>
 {{else}}<form method="post">
 {{if eq .Stage "m.login.password"}}<label>Password <input type="password" name="password" autocomplete="current-password" required autofocus></label>
 {{else if eq .Stage "m.login.registration_token"}}<label>Registration token <input name="token" autocomplete="off" required autofocus></label>
@@ -43,6 +40,28 @@ else if (window.opener && window.opener.postMessage) { window.opener.postMessage
 {{end}}</body>
 </html>
 `))
+
+const (
+	pageStyle = `
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem }
+input, button { font: inherit; padding: .5rem; width: 100%; box-sizing: border-box; margin: .25rem 0 1rem }
+.wrong { border-left: .25rem solid #c33; padding-left: .75rem }
+`
+	pageScript = `
+if (window.onAuthDone) { window.onAuthDone(); }
+else if (window.opener && window.opener.postMessage) { window.opener.postMessage("authDone", "*"); }
+`
+)
+
+// pagePolicy lets the page do what it does and nothing else: its own style and script, known by their hashes, and a form that
+// comes back here. Content Security Policy Level 3, section 6.
+var pagePolicy = "default-src 'none'; style-src '" + inline(pageStyle) + "'; script-src '" + inline(pageScript) +
+	"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+func inline(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
 
 var pageTitles = map[string]string{
 	stagePassword: "Your password", stageToken: "Registration token", stageTerms: "Terms of service", stageDummy: "Continue",
@@ -89,6 +108,30 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 	}
 	html, err := s.page(request.Stage, "", true)
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
+}
+
+// forms reads the form of a page before the generated code does, which would return whatever is wrong with one as it is: the
+// client's fault would be answered, and logged, as the server's.
+func forms(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodPost && c.Path() == fallbackRoute {
+			if _, err := c.FormParams(); err != nil {
+				return unreadableForm(err)
+			}
+		}
+		return next(c)
+	}
+}
+
+// fallbackRoute is the page's path, as the router has it.
+const fallbackRoute = "/_matrix/client/v3/auth/:stage/fallback/web"
+
+func unreadableForm(err error) *Error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return tooLarge()
+	}
+	return badRequest("M_INVALID_PARAM", "The form cannot be read.").because(err)
 }
 
 // fallback finds the interaction that the page is for.

@@ -106,5 +106,14 @@ func compareArgon(password, hash string, cost *argon2id.Params) (match, outdated
 	return match, work(p) < work(cost), nil
 }
 
+// ours reports whether a hash costs what new ones cost, and so what the dummy costs.
+func (h *hasher) ours(hash string) bool {
+	if !strings.HasPrefix(hash, argonHash) {
+		return false
+	}
+	p, _, _, err := argon2id.DecodeHash(hash)
+	return err == nil && p.Memory == h.cost.Memory && p.Iterations == h.cost.Iterations && p.Parallelism == h.cost.Parallelism
+}
+
 // work is how much a guess costs, in KiB that are written.
 func work(p *argon2id.Params) uint64 { return uint64(p.Memory) * uint64(p.Iterations) }

@@ -34,16 +34,18 @@ func alias(next echo.HandlerFunc) echo.HandlerFunc {
 func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
+		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
+		h["X-Content-Type-Options"] = noSniff
 		if operational(c.Request().URL.Path) {
 			return next(c) // no web page has any business there
 		}
 		h["Access-Control-Allow-Origin"] = anyOrigin
 		h["Access-Control-Allow-Methods"] = allMethods
 		h["Access-Control-Allow-Headers"] = requestHeaders
-		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
-		h["X-Content-Type-Options"] = noSniff
 		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
+			h.Set("Content-Security-Policy", pagePolicy)
+			h.Set("Referrer-Policy", "no-referrer") // the address holds the session
 		}
 		if c.Request().Method == http.MethodOptions {
 			return c.NoContent(http.StatusNoContent)
@@ -68,7 +70,8 @@ var (
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if r := c.Request(); r.ContentLength != 0 {
-			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+			// It is given net/http's own writer, which learns by that not to wait for the rest before it answers.
+			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxBody)
 		}
 		return next(c)
 	}

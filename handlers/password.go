@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -106,8 +105,12 @@ func (h *hasher) checkNow(ctx context.Context, password, hash string) (match boo
 	}
 	began := time.Now()
 	match, outdated, err := h.compare(password, hash)
+	foreign := !nobody && !h.ours(hash)
+	if foreign && !match {
+		_, _, _ = h.compare(password, dummyHash) // one that is cheaper than ours would say by its speed that it exists
+	}
 	took = time.Since(began)
-	if !strings.HasPrefix(hash, argonHash) {
+	if foreign {
 		h.remember(took)
 	}
 	if match && outdated && !nobody {
@@ -133,7 +136,8 @@ func (h *hasher) remember(took time.Duration) {
 }
 
 // even holds a refusal back until it took as long as the slowest comparison. A bcrypt hash of Synapse's takes ten times as long
-// as the dummy, so without this the clock would tell which accounts exist and have not logged in since they moved. It waits
+// as the dummy, so without this the clock would tell which accounts exist and have not logged in since they moved. The same
+// goes for argon2id of another cost. It waits
 // without a slot and without work. What it leaves is the spread of the times, and the first refusal after a start.
 func (h *hasher) even(ctx context.Context, took time.Duration) error {
 	left := time.Duration(h.slowest.Load()) - took

@@ -143,7 +143,7 @@ func (s *Server) routes(contract *contract, proxies []netip.Prefix) *echo.Echo {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressOf(proxies)
 	e.Pre(alias, headers, bounded)
-	e.Use(s.metrics.observe(contract), s.recovers)
+	e.Use(s.metrics.observe(contract), s.recovers, forms)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
 	e.GET("/health", s.health)
 	e.GET("/metrics", s.metrics.serve())

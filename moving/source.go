@@ -59,6 +59,8 @@ func openPostgres(ctx context.Context, from string, patience time.Duration) (*so
 func openFile(ctx context.Context, path string, patience time.Duration) (*source, error) {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && secretive(path):
+		return nil, errors.New("this kind of database is not known; name a SQLite file, a CSV file, or a URL like postgres://user@host/synapse")
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no file %s; name a SQLite file, a CSV file, or a URL like postgres://user@host/synapse", path)
 	case err != nil:
@@ -73,6 +75,11 @@ func openFile(ctx context.Context, path string, patience time.Duration) (*source
 		}
 	}
 	return s, err
+}
+
+// secretive reports whether what should be a path looks like the address of a server, which may hold a password.
+func secretive(path string) bool {
+	return strings.Contains(path, "://") || strings.Contains(path, "password=") || strings.HasPrefix(path, "postgres:") || strings.HasPrefix(path, "postgresql:")
 }
 
 func openSQLite(ctx context.Context, path string, options url.Values, patience time.Duration) (*source, error) {

@@ -1,0 +1,342 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/test/postgres"
+)
+
+// onPostgres gives two replicas on one database with the account alice, and a shell beside them.
+func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
+	t.Helper()
+	if !postgres.Chosen() {
+		t.Skip("only PostgreSQL has replicas: make test-postgres")
+	}
+	at := dsn(t)
+	one = freshAt(t, Config{DSN: at})
+	two = open(t, Config{DSN: at})
+	shell, err := sql.Open("pgx", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shell.Close() })
+	return one, two, shell
+}
+
+// Of what one replica was told the other one knows at its next request.
+func TestReplicasSeeEachOther(t *testing.T) {
+	one, two, _ := onPostgres(t)
+	login(t, one, "a", "A")
+	two.session(t, "a")
+	if err := one.LockUser(bg, "alice", t0); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.session(t, "a").Accepts(1, t0); !errors.Is(err, ErrLocked) {
+		t.Errorf("locked: %v", err)
+	}
+	if err := two.UnlockUser(bg, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	for k := range int64(3) { // each at the other one than the last
+		by := []*DB{one, two}[k%2]
+		if _, err := by.AdvanceGeneration(bg, refresh("a", k+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := one.AdvanceGeneration(bg, refresh("a", 1)); !errors.Is(err, ErrReplay) {
+		t.Errorf("a replay: %v", err)
+	}
+	if err := two.session(t, "a").Accepts(4, t0); !errors.Is(err, ErrSoft) {
+		t.Errorf("after a replay: %v", err)
+	}
+	if err := two.EndSession(bg, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := one.Session(bg, "a"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after a logout: %v", err)
+	}
+}
+
+// A key that is made or retired anywhere is known with the next session that is read.
+func TestReplicasSeeKeys(t *testing.T) {
+	one, two, _ := onPostgres(t)
+	login(t, one, "a", "A")
+	_, before, err := two.Session(bg, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func() error{
+		func() error { return one.AddRootKey(bg, RootKey{ID: 7, Wrapped: []byte("k"), Created: t0}) },
+		func() error { return one.RetireRootKey(bg, 7, t0, true) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		_, now, err := two.Session(bg, "a")
+		if err != nil || now == before || now != two.Epoch() {
+			t.Errorf("epoch %d after %d, and %d: %v", now, before, two.Epoch(), err)
+		}
+		before = now
+	}
+}
+
+// A login looks at the account and writes a session; a lock writes the account and looks for sessions. Side by side each could
+// miss the other.
+func TestLoginMeetsLock(t *testing.T) {
+	one, two, _ := onPostgres(t)
+	for round := range 60 {
+		var wg sync.WaitGroup
+		var loginErr, lockErr error
+		id := fmt.Sprint("s", round)
+		wg.Go(func() {
+			_, loginErr = one.StartSession(bg, Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: id, At: t0, KeyID: 1})
+		})
+		wg.Go(func() { lockErr = two.LockUser(bg, "alice", t0) })
+		wg.Wait()
+		if lockErr != nil || loginErr != nil && !errors.Is(loginErr, ErrLocked) {
+			t.Fatalf("login: %v, lock: %v", loginErr, lockErr)
+		}
+		if loginErr == nil && !one.session(t, id).Locked {
+			t.Fatal("a locked account has a session that is not")
+		}
+		if err := one.UnlockUser(bg, "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whoever refreshes while the key that it mints with is retired elsewhere either is seen, or is told that the key is gone.
+func TestRefreshMeetsRetirement(t *testing.T) {
+	one, two, _ := onPostgres(t)
+	login(t, one, "a", "A")
+	for k := range int64(60) {
+		if err := one.AddRootKey(bg, RootKey{ID: k + 10, Wrapped: []byte("k"), Created: t0}); err != nil {
+			t.Fatal(err)
+		}
+		r := refresh("a", k+1)
+		r.KeyID = k + 10
+		var wg sync.WaitGroup
+		var refreshErr, retireErr error
+		wg.Go(func() { _, refreshErr = one.AdvanceGeneration(bg, r) })
+		wg.Go(func() {
+			retireErr = two.AddRootKey(bg, RootKey{ID: 10_000 + k, Wrapped: []byte("k"), Created: t0})
+			if retireErr == nil {
+				retireErr = two.RetireRootKey(bg, k+10, t0, false)
+			}
+		})
+		wg.Wait()
+		if s := one.session(t, "a"); refreshErr == nil && retireErr == nil && s.KeyID == k+10 {
+			t.Fatal("a session depends on a key that was retired as unused")
+		}
+		if refreshErr != nil {
+			if !errors.Is(refreshErr, ErrKeyGone) {
+				t.Fatal(refreshErr)
+			}
+			r.KeyID = 10_000 + k
+			if _, err := one.AdvanceGeneration(bg, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A server that ends every connection, as when it is restarted, costs nobody an error: what was not committed is run again.
+func TestLostConnections(t *testing.T) {
+	first, _, shell := onPostgres(t)
+	login(t, first, "a", "A")
+	const mine = "postern-lost" // other tests have the same server
+	one := open(t, Config{DSN: first.dsn(mine)})
+	const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '` + mine + `'`
+	for k := int64(1); k < 20; k++ {
+		one.session(t, "a")
+		if _, err := shell.ExecContext(bg, kill); err != nil {
+			t.Fatal(err)
+		}
+		one.session(t, "a")
+		if s, err := one.AdvanceGeneration(bg, refresh("a", k)); err != nil || s.Generation != k+1 {
+			t.Fatalf("%d: %+v, %v", k, s, err)
+		}
+	}
+	if err := one.Ping(bg); err != nil {
+		t.Error(err)
+	}
+}
+
+// dsn is the database's address, for connections of another name.
+func (d *DB) dsn(name string) string {
+	c := d.engine.(*postgresServer).config.ConnString()
+	return c + "&application_name=" + name
+}
+
+// A deadlock with somebody who takes rows in another order is somebody's failure, and then ours to run again.
+func TestDeadlock(t *testing.T) {
+	one, _, shell := onPostgres(t)
+	login(t, one, "a", "A")
+	login(t, one, "b", "B")
+	other, err := shell.BeginTx(bg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(bg, `SET LOCAL deadlock_timeout = '60s'`); err != nil { // so that the engine finds us guilty
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'b'`); err != nil {
+		t.Fatal(err)
+	}
+	one.turn <- struct{}{} // so that both share the transaction after the next one
+	var wg sync.WaitGroup
+	errs := make([]error, 3)
+	wg.Go(func() { errs[2] = one.SetSetting(bg, "any", "value") })
+	time.Sleep(50 * time.Millisecond)
+	for i, id := range []string{"a", "b"} {
+		wg.Go(func() { _, errs[i] = one.AdvanceGeneration(bg, refresh(id, 1)) })
+	}
+	for deadline := time.Now().Add(5 * time.Second); len(one.writer.ops) < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	<-one.turn
+	time.Sleep(200 * time.Millisecond) // it holds a and waits for b
+	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'a'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"a", "b"} {
+		if s := one.session(t, id); s.Generation != 2 || s.DisplayName != "x" {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// Where transactions are serializable and the gate does nothing, as on CockroachDB, those that fail for it are run again.
+func TestSerializationFailures(t *testing.T) {
+	one, two, _ := onPostgres(t)
+	for _, d := range []*DB{one, two} {
+		begin := "BEGIN ISOLATION LEVEL SERIALIZABLE"
+		d.turn <- struct{}{}
+		d.engine.(*postgresServer).begins = [2]string{begin, begin}
+		<-d.turn
+	}
+	login(t, one, "a", "A")
+	for k := range int64(40) {
+		var wg sync.WaitGroup
+		got, errs := make([]Session, 8), make([]error, 8)
+		for i := range got {
+			d := []*DB{one, two}[i%2]
+			wg.Go(func() { got[i], errs[i] = d.AdvanceGeneration(bg, refresh("a", k+1)) })
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range got {
+			if s != got[0] || s.Generation != k+2 {
+				t.Fatalf("round %d: %+v and %+v", k, s, got[0])
+			}
+		}
+	}
+}
+
+// A process that is frozen in the midst of a transaction does not keep the gate shut for good, and who waits is told why.
+func TestGateHeld(t *testing.T) {
+	one, _, shell := onPostgres(t)
+	login(t, one, "a", "A")
+	other, err := shell.BeginTx(bg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(bg, `SELECT pg_advisory_xact_lock(`+gateNumber+`)`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = one.AdvanceGeneration(bg, refresh("a", 1))
+	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "pg_stat_activity") {
+		t.Errorf("while it is held: %v", err)
+	}
+	one.session(t, "a") // checks go on
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = one.AdvanceGeneration(bg, refresh("a", 1)); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// What every request does must find its row by an index, however many there are.
+func TestQueryPlansOnPostgres(t *testing.T) {
+	_, _, shell := onPostgres(t)
+	c, err := shell.Conn(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(bg, `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan`); err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]string{"session": sessionByID, "advance": advance, "remint": remint, "soften": soften, "note": noteUse, "end": endSession,
+		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser, "login token": findLoginToken} {
+		if _, err := c.ExecContext(bg, `PREPARE "`+name+`" AS `+q); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		args := strings.TrimSuffix(strings.Repeat("NULL, ", strings.Count(argument(q), "$")), ", ")
+		plan, err := planOf(c, `EXPLAIN EXECUTE "`+name+`" (`+args+`)`)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !strings.Contains(plan, "Index") || strings.Contains(plan, "Seq Scan on sessions") || strings.Contains(plan, "Seq Scan on users") {
+			t.Errorf("%s:\n%s", name, plan)
+		}
+	}
+}
+
+// argument has one $ for each parameter of a statement.
+func argument(q string) string {
+	for n := 20; n > 0; n-- {
+		if strings.Contains(q, fmt.Sprint("$", n)) {
+			return strings.Repeat("$", n)
+		}
+	}
+	return ""
+}
+
+func planOf(c *sql.Conn, q string) (string, error) {
+	rows, err := c.QueryContext(context.Background(), q)
+	if err != nil {
+		return "", err
+	}
+	var plan strings.Builder
+	err = each(rows, func(rows *sql.Rows) error {
+		var line string
+		err := rows.Scan(&line)
+		plan.WriteString(line + "\n")
+		return err
+	})
+	return plan.String(), err
+}
+
+func TestPlaceTellsNoSecret(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://u:hunter2@h:5433/d?sslmode=verify-full&sslpassword=hunter2&password=hunter2": "postgres://u@h:5433/d?sslmode=verify-full",
+		"postgresql://h/d?user=u&password=hunter2&host=/run/pg":                                  "postgresql://h/d?host=/run/pg",
+	} {
+		if got := Place(dsn); got != want {
+			t.Errorf("%s: %s", dsn, got)
+		}
+	}
+	for _, dsn := range []string{"postgres://u:hunter2@h:port/d", "postgres://u:hunter2@127.0.0.1:1/d", "postgres://u:hunter2@h/d?sslmode=hunter"} {
+		if _, err := Open(bg, Config{DSN: dsn}); err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(Place(dsn), "hunter2") {
+			t.Errorf("%s: %v, %s", dsn, err, Place(dsn))
+		}
+	}
+}
