@@ -82,7 +82,7 @@ func tooLarge() *Error {
 func unavailable(cause error) *Error {
 	return &Error{
 		Status: http.StatusServiceUnavailable, Code: "M_UNKNOWN", RetryAfter: 5 * time.Second,
-		Message: "The login database cannot be used at the moment. Nothing was changed; try again.", cause: cause,
+		Message: "The login database cannot be used at the moment. Try again.", cause: cause,
 	}
 }
 

@@ -35,7 +35,8 @@ func kill(t *testing.T, h *harness, rounds int) {
 		before := f.Tally()
 		done := make(chan error, 1)
 		go func() { done <- f.Run(t.Context(), server.URL, nil) }()
-		time.Sleep(time.Duration(random.IntN(200_000)) * time.Microsecond)
+		h.busy(before.Refreshes)
+		time.Sleep(time.Duration(random.IntN(150_000)) * time.Microsecond)
 		h.must(server.Kill())
 		h.owed(server, <-done)
 		h.quiet()
@@ -58,6 +59,18 @@ func kill(t *testing.T, h *harness, rounds int) {
 	if n := f.Tally(); n.Spent > n.Lost {
 		t.Errorf("more clients had to log in again than answers were lost: %+v", n)
 	}
+}
+
+// busy waits until the fleet has got answers, so that however slow the machine is the server dies at its work.
+func (h *harness) busy(before int) {
+	h.Helper()
+	for range 10_000 {
+		if h.fleet.Tally().Refreshes > before || h.fleet.Err() != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	h.Fatal("the server answers nobody")
 }
 
 // killStart kills a server while it starts, or just after.

@@ -151,7 +151,7 @@ func (f *Fleet) For(ctx context.Context, url string, d time.Duration) error {
 	return f.Run(ctx, url, stop)
 }
 
-// Settle lets every client refresh and check once, and fails if one cannot go on at once.
+// Settle lets every client present its last token but one, refresh and check, and fails if one cannot go on at once.
 func (f *Fleet) Settle(ctx context.Context, url string) error {
 	f.each(func(m *member) {
 		if err := m.settle(ctx, url); err != nil {

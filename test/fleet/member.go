@@ -56,8 +56,13 @@ func (m *member) act(ctx context.Context, url string) error {
 	return m.refresh(ctx, url)
 }
 
-// settle refreshes and checks.
+// settle presents what was used before, refreshes, and checks.
 func (m *member) settle(ctx context.Context, url string) error {
+	if m.pair.Refresh != "" && m.previous.Refresh != "" && !m.lost && !m.leaving {
+		if err := m.again(ctx, url); err != nil {
+			return err
+		}
+	}
 	if m.pair.Refresh == "" || m.leaving {
 		if err := m.login(ctx, url); err != nil {
 			return err

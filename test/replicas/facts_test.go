@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"postern/test/process"
+	"postern/tokens"
 )
 
 // TestFacts ends and stops things at one replica, and by the command line, and asks all of them at once.
@@ -17,6 +18,7 @@ func TestFacts(t *testing.T) {
 				for at := range h.replicas {
 					h.logout(fmt.Sprint("OUT", round), at)
 					h.replay(fmt.Sprint("REPLAY", round), at)
+					h.rotate(fmt.Sprint("KEY", round), at)
 				}
 				h.lock(fmt.Sprint("LOCK", round))
 			}
@@ -56,6 +58,27 @@ func (h *house) refresh(token string, at int) process.Pair {
 	pair, err := h.client.Refresh(h.Context(), h.replicas[at].URL, token)
 	h.must(err)
 	return pair
+}
+
+// rotate makes a root key and lets one replica use it: the others, to which nobody has come since, know it.
+func (h *house) rotate(device string, at int) {
+	h.Helper()
+	old := h.login(device)
+	h.good("before the rotation", old.Access)
+	h.command("", "keys", "rotate")
+	pair := h.refresh(old.Refresh, at)
+	if was, is := h.key(old), h.key(pair); is <= was {
+		h.Errorf("replica %d still mints with root key %d", at, was)
+	}
+	h.good("with a new root key", pair.Access)
+}
+
+// key is the number of the root key that a pair was made with.
+func (h *house) key(pair process.Pair) int64 {
+	h.Helper()
+	token, err := tokens.Decode(pair.Access)
+	h.must(err)
+	return token.KeyID()
 }
 
 // lock locks the account and opens it again, by the command line.

@@ -30,7 +30,7 @@ func TestRotation(t *testing.T) {
 // retire retires a key as soon as no session needs it any more, which takes a refresh of each.
 func (h *house) retire(key string) {
 	h.Helper()
-	for range 300 {
+	for range 100 {
 		out, err := h.site.Command(h.Context(), "", "keys", "retire", key)
 		if err == nil {
 			return

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 3, "how often each thing is tried; the gate wants 20")
+	rounds = flag.Int("rounds", 1, "how often each thing is tried; the gate wants 10")
 	seed   = flag.Uint64("seed", 1, "of what the clients do")
 )
 
@@ -120,6 +120,11 @@ func (h *house) under(c fleet.Config, happens func()) fleet.Tally {
 	c.User, c.Password, c.Seed = user, password, *seed
 	f := fleet.New(c)
 	defer f.Close()
+	defer func() {
+		if h.Failed() {
+			h.Log(f.Err()) // perhaps the reason for what failed first
+		}
+	}()
 	h.owed(f.Settle(h.Context(), h.proxy.url))
 	stop, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- f.Run(h.Context(), h.proxy.url, stop) }()
