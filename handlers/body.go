@@ -54,13 +54,9 @@ func decode(raw []byte, op operation, into any) error {
 	if !utf8.Valid(raw) {
 		return badRequest("M_NOT_JSON", "The body is not valid UTF-8.")
 	}
-	var value any
-	if err := json.Unmarshal(raw, &value); err != nil {
+	value, err := parseJSON(raw)
+	if err != nil {
 		return badRequest("M_NOT_JSON", "The body is not JSON.").because(err)
-	}
-	if object, ok := value.(map[string]any); ok {
-		// Some clients send null for what they leave out.
-		maps.DeleteFunc(object, func(_ string, field any) bool { return field == nil })
 	}
 	if err := op.check(value); err != nil {
 		return err
@@ -71,4 +67,16 @@ func decode(raw []byte, op operation, into any) error {
 		return badRequest("M_BAD_JSON", "The body does not fit the contract.").because(err)
 	}
 	return nil
+}
+
+// parseJSON gives the value of a text, without members that are null: some clients send those for what they leave out.
+func parseJSON(raw []byte) (value any, err error) {
+	if object, ok := flatObject(raw); ok {
+		return object, nil
+	}
+	err = json.Unmarshal(raw, &value)
+	if object, ok := value.(map[string]any); ok {
+		maps.DeleteFunc(object, func(_ string, field any) bool { return field == nil })
+	}
+	return value, err
 }
