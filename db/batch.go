@@ -26,14 +26,14 @@ func (w *writer) serve(batch []*op) {
 	got, err := w.persist(batch, batchSize)
 	switch {
 	case err == nil:
-	case got == running, got == ending && !lost(err):
-		_ = w.tx.engine.maintain(w.tx, afterFailure)
-		err = w.alone(batch, err)
-	case got == ending:
+	case got == beginning, got == running && lost(err):
+		fail(batch, err)
+	case got == ending && lost(err):
 		err = fmt.Errorf("%w: whether it was done is not known: look, and ask again", err)
 		fail(batch, err)
 	default:
-		fail(batch, err)
+		_ = w.tx.engine.maintain(w.tx, afterFailure)
+		err = w.alone(batch, err)
 	}
 	w.outcome.Store(&err)
 	for _, o := range batch {
@@ -111,6 +111,9 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	}
 	if err != nil {
 		_ = t.control("ROLLBACK") // the engine may have done so itself; then this one fails, which is fine
+		if lost(err) {
+			t.abandon()
+		}
 		return got, err
 	}
 	w.cache.apply(t.changes)

@@ -51,10 +51,16 @@ func (t *tx) revive() error {
 	if t.conn != nil && t.engine.alive(t.conn) {
 		return nil
 	}
-	if t.conn != nil {
-		_ = t.disconnect() // the server, or the way to it, is gone: nobody is left to complain to
-	}
+	t.abandon()
 	return t.connect(t.ctx)
+}
+
+// abandon gives up a connection that is of no use, even if it lives: its server may be a standby now.
+func (t *tx) abandon() {
+	if t.conn != nil {
+		_ = t.conn.Raw(func(any) error { return driver.ErrBadConn }) // or the pool would hand it out again
+		_ = t.disconnect()
+	}
 }
 
 // put and drop tell the cache about a session.
@@ -90,6 +96,9 @@ func (t *tx) prepare(query string) (*sql.Stmt, error) {
 
 // control runs a statement about transactions, which does not count as one of them.
 func (t *tx) control(query string) error {
+	if t.conn == nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, driver.ErrBadConn)
+	}
 	_, err := t.conn.ExecContext(t.ctx, query)
 	return t.failed(err)
 }

@@ -131,6 +131,20 @@ func (h *harness) settle(s *process.Server) {
 	h.owed(s, h.fleet.Settle(h.Context(), s.URL))
 }
 
+// noticed lets the fleet work until a request was refused because of the database; on a machine that is busy that may take a
+// while.
+func (h *harness) noticed(s *process.Server) {
+	h.Helper()
+	before := h.fleet.Tally().Unavailable
+	for range 100 {
+		h.run(s, 300*time.Millisecond)
+		if h.fleet.Tally().Unavailable > before {
+			return
+		}
+	}
+	h.Error("nobody noticed")
+}
+
 // owed fails the test if the server did not do what it owes its clients, and shows its log.
 func (h *harness) owed(s *process.Server, err error) {
 	h.Helper()

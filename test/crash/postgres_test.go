@@ -89,7 +89,12 @@ func TestPostgresReadOnly(t *testing.T) {
 	}
 	h.misfortune(server, func() {
 		do(`SET default_transaction_read_only = off`, `ALTER SYSTEM SET default_transaction_read_only = on`, `SELECT pg_reload_conf()`)
-		time.Sleep(500 * time.Millisecond)
+		for range 300 { // until somebody noticed; the server tries for a while before it says so
+			time.Sleep(100 * time.Millisecond)
+			if h.fleet.Tally().Unavailable > 0 {
+				break
+			}
+		}
 		do(`ALTER SYSTEM RESET default_transaction_read_only`, `SELECT pg_reload_conf()`)
 		time.Sleep(300 * time.Millisecond)
 	})
