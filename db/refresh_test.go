@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"postern/test/postgres"
 )
 
 func TestAdvanceGeneration(t *testing.T) {
@@ -172,14 +174,17 @@ func race(d *DB, r Refresh) ([]Session, []error) {
 	return results, errs
 }
 
-func TestFileDoesNotGrow(t *testing.T) {
-	onSQLite(t)
-	n := int64(20_000)
-	if testing.Short() {
+// However often one session is refreshed, the database keeps its size.
+func TestDatabaseDoesNotGrow(t *testing.T) {
+	n := int64(100_000)
+	switch {
+	case testing.Short():
 		n = 3_000
+	case postgres.Chosen():
+		n = 20_000 // each waits for the server's disk
 	}
-	path := file(t)
-	d := freshAt(t, Config{DSN: path})
+	place := dsn(t)
+	d := freshAt(t, Config{DSN: place})
 	d.hasten(t)
 	login(t, d, "one", "A")
 	for k := int64(1); k <= n; k++ {
@@ -187,7 +192,16 @@ func TestFileDoesNotGrow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, limit := range map[string]int64{path: 200 << 10, path + "-wal": 5 << 20} {
+	if postgres.Chosen() {
+		// A row that changes in place leaves its old versions on its page, and the next change that finds the page full prunes them.
+		var size int64
+		if err := d.reads.QueryRow(`SELECT pg_total_relation_size('sessions')`).Scan(&size); err != nil || size > 1<<20 {
+			t.Errorf("the table and its indexes take %d bytes, %v", size, err)
+		}
+		t.Logf("%d bytes after %d refreshes", size, n)
+		return
+	}
+	for name, limit := range map[string]int64{place: 200 << 10, place + "-wal": 5 << 20} {
 		if fi, err := os.Stat(name); err != nil || fi.Size() > limit {
 			t.Errorf("%s: %d bytes, %v", name, fi.Size(), err)
 		}
@@ -195,7 +209,7 @@ func TestFileDoesNotGrow(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(path + "-wal"); !os.IsNotExist(err) {
+	if _, err := os.Stat(place + "-wal"); !os.IsNotExist(err) {
 		t.Errorf("the log is still there: %v", err)
 	}
 }
