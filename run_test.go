@@ -156,11 +156,11 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
 	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s", "--session-ttl", "x",
-		"--refresh-leeway", "y", "--rate-limit", "many", "--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
+		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many", "--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
 	if err == nil {
 		t.Fatal("it serves")
 	}
-	for _, flag := range []string{"--listen", "--access-ttl", "--access-ttl-legacy", "--session-ttl", "--refresh-leeway", "--rate-limit", "--trusted-proxy", "--log-level", "--server-name"} {
+	for _, flag := range []string{"--listen", "--access-ttl", "--access-ttl-legacy", "--session-ttl", "--refresh-leeway", "--keep-expired", "--keep-events", "--rate-limit", "--trusted-proxy", "--log-level", "--server-name"} {
 		if !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}

@@ -17,6 +17,8 @@
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
 //   - settings: few named values.
 //
+// What is over goes away by Tidy; nothing else ever removes a session whose time is over.
+//
 // Times are Unix milliseconds, 0 for none; the caller brings the clock.
 //
 // # Laws
@@ -53,6 +55,7 @@
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
 //	err = d.EndSession(ctx, id)                      // logout
 //	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
+//	done, err := d.Tidy(ctx, now, db.TidyConfig{})   // now and then
 //	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
 package db
 
