@@ -92,6 +92,7 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	t.reset()
 	alone := slices.ContainsFunc(batch, func(o *op) bool { return o.session == "" })
 	if err := w.begin(t.engine.begin(alone)); err != nil {
+		_ = t.control("ROLLBACK") // it may have begun, and then not have got the lock
 		return beginning, err
 	}
 	if err := w.fresh.arrive(); err != nil {
