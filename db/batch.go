@@ -93,9 +93,13 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	alone := slices.ContainsFunc(batch, func(o *op) bool { return o.session == "" })
 	if err := w.begin(t.engine.begin(alone)); err != nil {
 		_ = t.control("ROLLBACK") // it may have begun, and then not have got the lock
-		return beginning, err
+		return beginning, t.movedBy(err)
 	}
-	if err := w.fresh.arrive(); err != nil {
+	err := w.fresh.arrive()
+	if err == nil {
+		err = w.here()
+	}
+	if err != nil {
 		_ = t.control("ROLLBACK")
 		return beginning, err
 	}
@@ -106,8 +110,8 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	} else {
 		t.together(batch, notes)
 	}
-	got, err := running, t.err
-	if err == nil {
+	got := running
+	if err = t.err; err == nil {
 		got, err = ending, t.control("COMMIT")
 	}
 	if err != nil {

@@ -104,33 +104,43 @@ type DB struct {
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	pending     *pending
 	epoch       atomic.Uint64
+	moved       atomic.Pointer[movedError] // nil: it has not, as far as is known
 	closing     sync.Once
 	closed      error
 }
 
 // Open opens the database and migrates it if need be. A file is made, for its owner alone (mode 0600).
 func Open(ctx context.Context, c Config) (*DB, error) {
-	e, err := parseDSN(c.DSN)
+	e, err := reach(ctx, c.DSN)
 	if err != nil {
-		return nil, err
-	}
-	if err := e.prepare(); err != nil {
 		return nil, err
 	}
 	c.CacheSize = or(c.CacheSize, 50_000)
 	c.FlushEvery = or(c.FlushEvery, e.flushEvery())
 	c.Wait = or(c.Wait, 5*time.Second)
-	if alien, err := stranger(ctx, e); err != nil {
-		return nil, err
-	} else if alien {
-		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
-	}
 	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending()}
 	if err := d.open(ctx, c); err != nil {
 		return nil, errors.Join(err, d.release())
 	}
 	go d.writer.run()
 	return d, nil
+}
+
+// reach finds the database, and makes its file if need be.
+func reach(ctx context.Context, dsn string) (engine, error) {
+	e, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.prepare(); err != nil {
+		return nil, err
+	}
+	if alien, err := stranger(ctx, e); err != nil {
+		return nil, err
+	} else if alien {
+		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
+	}
+	return e, nil
 }
 
 // open makes the connections, the writer's first: the others need what it makes.
@@ -158,12 +168,15 @@ func (d *DB) open(ctx context.Context, c Config) error {
 	if d.cache == nil {
 		query = sessionAndEpoch
 	}
+	if err := d.ready(ctx); err != nil {
+		return err
+	}
 	if d.sessionByID, err = d.reads.PrepareContext(ctx, query); err != nil {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
 	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
+		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, here: d.here, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
 	return nil
 }
@@ -201,10 +214,15 @@ func (d *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// flush forgets what another process may have changed.
-func (d *DB) flush() {
+// flush forgets what another process may have changed, and looks whether it has marked the database as moved.
+func (d *DB) flush(mark *sql.Stmt) error {
 	d.cache.flush()
 	d.epoch.Add(1)
+	moved, err := readMark(mark.QueryRow())
+	if err == nil {
+		d.moved.Store(moved)
+	}
+	return err
 }
 
 // Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that derived
@@ -216,7 +234,7 @@ func (d *DB) Fresh(ctx context.Context) (uint64, error) {
 	if d.cache == nil {
 		return d.keyEpoch(ctx)
 	}
-	if err := d.fresh.check(ctx); err != nil {
+	if err := d.ready(ctx); err != nil {
 		return 0, err
 	}
 	return d.Epoch(), nil

@@ -37,6 +37,7 @@ type writer struct {
 	cache   *cache
 	pending *pending
 	epoch   *atomic.Uint64
+	here    func() error // DB.here
 
 	every   time.Duration
 	wait    time.Duration
@@ -134,7 +135,9 @@ func (w *writer) drain() {
 		}
 		w.serve(batch)
 		if err := *w.outcome.Load(); err != nil && len(batch) == 0 {
-			w.final = err
+			if !errors.As(err, new(movedError)) { // where the database lives now, these notes are lost as in a crash
+				w.final = err
+			}
 			return
 		}
 	}
