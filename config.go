@@ -29,6 +29,8 @@ type cli struct {
 	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
 	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`
 	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
+	Backup  backupCmd  `cmd:"" help:"Write everything into a new file while the server runs."`
+	Move    dbCmds     `cmd:"" name:"db" help:"The database: copy."`
 
 	Version kong.VersionFlag `help:"Show the version."`
 }

@@ -15,7 +15,7 @@
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside while
 //     a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
-//   - settings: few named values.
+//   - settings: few named values; two of them tell that the database has moved (see Copy), or what it was copied from.
 //
 // What is over goes away by Tidy; nothing else ever removes a session whose time is over.
 //
@@ -39,8 +39,10 @@
 //   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read it learns
 //     names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the caller is told so.
-//   - A restored backup is an older truth: sessions that were refreshed since go soft at their next refresh. A file replaced
-//     under a running server is not noticed at all: stop it first.
+//   - A restored backup is an older truth. A session that was not refreshed since is good; one that began since is not known, and its
+//     client forgets it; one that ended since lives again. One that was refreshed since holds tokens of a generation that the row has not
+//     come to: they are refused, softly, so the device and its keys are kept; a refresh token of them looks like a replay, and the
+//     session goes soft. A file replaced under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database File").
 //   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.
 //   - Wiped bytes of a retired key may live on in backups, and in the write-ahead log until it is reused.
@@ -55,6 +57,8 @@
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
 //	err = d.EndSession(ctx, id)                      // logout
 //	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
+//	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
+//	copied, err = db.Copy(ctx, db.CopyConfig{…})     // to a database of either engine, and on from there
 //	done, err := d.Tidy(ctx, now, db.TidyConfig{})   // now and then
 //	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
 package db
