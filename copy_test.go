@@ -120,8 +120,8 @@ func alices(t *testing.T, d *db.DB) string {
 // TestCopyKilled ends the command by SIGKILL at random moments. One of the two databases is in force, and complete.
 func TestCopyKilled(t *testing.T) {
 	t.Parallel()
-	const sessions = 1500
-	rounds := 8
+	const sessions = 1000
+	rounds := 6
 	if testing.Short() {
 		rounds = 2
 	}

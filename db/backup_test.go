@@ -50,7 +50,7 @@ func TestBackupWhileServing(t *testing.T) {
 	home := dsn(t)
 	d := freshAt(t, Config{DSN: home})
 	d.hasten(t)
-	d.bulk(t, "ballast", 2000, time.Time{})
+	d.bulk(t, "ballast", 500, time.Time{})
 	login(t, d, "0first", "A")
 	login(t, d, "zlast", "B")
 	ended := make(chan struct{})
@@ -71,7 +71,7 @@ func TestBackupWhileServing(t *testing.T) {
 			}
 		}
 	})
-	for range 3 {
+	for range 2 {
 		place := file(t)
 		if _, err := Backup(bg, CopyConfig{From: home, To: place}); err != nil {
 			t.Error(err)

@@ -199,7 +199,7 @@ func TestCopyLosesNoWrite(t *testing.T) {
 		home := dsn(t)
 		d := freshAt(t, Config{DSN: home})
 		d.hasten(t)
-		d.bulk(t, "ballast", 3000, time.Time{})
+		d.bulk(t, "ballast", 1000, time.Time{})
 		const clients = 8
 		for i := range clients {
 			login(t, d, fmt.Sprint("s", i), fmt.Sprint("s", i))
