@@ -29,6 +29,8 @@ type cli struct {
 	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
 	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`
 	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
+	Backup  backupCmd  `cmd:"" help:"Write everything into a new file while the server runs."`
+	Move    dbCmds     `cmd:"" name:"db" help:"The database: copy."`
 
 	Version kong.VersionFlag `help:"Show the version."`
 }
@@ -103,6 +105,8 @@ type serveFlags struct {
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end."`
+	KeepExpired     string   `default:"720h" env:"POSTERN_KEEP_EXPIRED" help:"How long a session past its --session-ttl is remembered; till then its client is told soft_logout and keeps its encryption keys."`
+	KeepEvents      string   `default:"8760h" env:"POSTERN_KEEP_EVENTS" help:"How long audit events are kept."`
 	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
 	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins, and counted apart refreshes, per address and per account; off switches it off."`
 	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite) or open."`
@@ -121,6 +125,7 @@ type serveFlags struct {
 // settings are the same flags, understood.
 type settings struct {
 	accessTTL, accessTTLLegacy, sessionTTL, leeway time.Duration
+	keepExpired, keepEvents                        time.Duration
 
 	loginTokenTTL time.Duration // 0: they are not enabled
 
@@ -147,6 +152,11 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	s.accessTTLLegacy, err = duration("--access-ttl-legacy", f.AccessTTLLegacy, 0)
 	note(err)
 	s.sessionTTL, err = duration("--session-ttl", f.SessionTTL, 0)
+	note(err)
+	// Not less than an hour: who was asleep for a moment must still hear soft_logout.
+	s.keepExpired, err = duration("--keep-expired", f.KeepExpired, time.Hour)
+	note(err)
+	s.keepEvents, err = duration("--keep-events", f.KeepEvents, time.Hour)
 	note(err)
 	s.leeway, err = duration("--refresh-leeway", f.RefreshLeeway, 0)
 	note(err)

@@ -1,7 +1,7 @@
 // Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
 //
 // This package is the wiring: it reads flags and environment (config.go), runs the server (serve.go) and the
-// operator's commands (user.go, session.go, token.go, keys.go). What the server does is in handlers, what a
+// operator's commands (user.go, session.go, token.go, keys.go, backup.go, copy.go). What the server does is in handlers, what a
 // token is in tokens, what is kept in db; gen is made from the contract by `go generate`.
 package main
 
@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -71,8 +72,10 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
 	}
-	if err := c.settleName(ctx); err != nil {
-		return err
+	if !strings.HasPrefix(command.Command(), "db ") { // which names its databases itself
+		if err := c.settleName(ctx); err != nil {
+			return err
+		}
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return command.Run(w, &c.common)

@@ -16,7 +16,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The test binary is also the real program, in tests that need a process: one that is killed, or one that lives beside another.
+func TestMain(m *testing.M) {
+	if os.Getenv("POSTERN_TEST_MAIN") != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // installation is a folder with a database, and the program as an operator uses it.
 type installation struct {

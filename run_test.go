@@ -156,11 +156,11 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
 	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s", "--session-ttl", "x",
-		"--refresh-leeway", "y", "--rate-limit", "many", "--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
+		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many", "--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
 	if err == nil {
 		t.Fatal("it serves")
 	}
-	for _, flag := range []string{"--listen", "--access-ttl", "--access-ttl-legacy", "--session-ttl", "--refresh-leeway", "--rate-limit", "--trusted-proxy", "--log-level", "--server-name"} {
+	for _, flag := range []string{"--listen", "--access-ttl", "--access-ttl-legacy", "--session-ttl", "--refresh-leeway", "--keep-expired", "--keep-events", "--rate-limit", "--trusted-proxy", "--log-level", "--server-name"} {
 		if !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}
@@ -292,7 +292,7 @@ func TestRetirementAndLostAnswer(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
-	for _, command := range []string{"", "serve", "user add", "user list", "session list", "session end", "token verify", "token restrict", "keys rotate", "keys retire"} {
+	for _, command := range []string{"", "serve", "user add", "user list", "session list", "session end", "token verify", "token restrict", "keys rotate", "keys retire", "backup", "db copy"} {
 		out := i.must("", append(strings.Fields(command), "--help")...)
 		if !strings.Contains(out, "Usage: postern") {
 			t.Errorf("postern %s --help prints\n%s", command, out)

@@ -23,7 +23,7 @@ func TestSecretsAreComparedWhole(t *testing.T) {
 	t.Parallel()
 	ours, met := make(map[string]*types.Package), make(map[comparison]bool)
 	for _, dir := range []string{"gen", "tokens", "db", "db/dbtest", "handlers", "moving", "."} { // imported before importing
-		found, pkg := comparisonsOf(t, program(t, dir), ours)
+		found, pkg := comparisonsOf(t, codeIn(t, dir), ours)
 		ours[strings.TrimSuffix("postern/"+dir, "/.")] = pkg
 		for _, c := range found {
 			met[c] = true
@@ -44,8 +44,8 @@ func TestSecretsAreComparedWhole(t *testing.T) {
 	}
 }
 
-// program is the code of a folder without its tests.
-func program(t *testing.T, dir string) map[string]string {
+// codeIn is the code of a folder without its tests.
+func codeIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	code := make(map[string]string)
 	for _, file := range sources(t, dir) {

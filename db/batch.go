@@ -92,9 +92,13 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	t.reset()
 	alone := slices.ContainsFunc(batch, func(o *op) bool { return o.session == "" })
 	if err := w.begin(t.engine.begin(alone)); err != nil {
-		return beginning, err
+		return beginning, t.movedBy(err)
 	}
-	if err := w.fresh.arrive(); err != nil {
+	err := w.fresh.arrive()
+	if err == nil {
+		err = w.here()
+	}
+	if err != nil {
 		_ = t.control("ROLLBACK")
 		return beginning, err
 	}
@@ -105,8 +109,8 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	} else {
 		t.together(batch, notes)
 	}
-	got, err := running, t.err
-	if err == nil {
+	got := running
+	if err = t.err; err == nil {
 		got, err = ending, t.control("COMMIT")
 	}
 	if err != nil {
@@ -242,7 +246,7 @@ func (w *writer) begin(statement string) error {
 			if err = w.tx.control(statement); err == nil {
 				return nil
 			}
-			_ = w.tx.control("ROLLBACK") // it may have begun, and the gate was shut
+			_ = w.tx.control("ROLLBACK") // it may have begun, and then not have got the lock
 		}
 		if !passing(err) || time.Now().After(deadline) {
 			return err

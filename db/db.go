@@ -15,7 +15,9 @@
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside while
 //     a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
-//   - settings: few named values.
+//   - settings: few named values; two of them tell that the database has moved (see Copy), or what it was copied from.
+//
+// What is over goes away by Tidy; nothing else ever removes a session whose time is over.
 //
 // Times are Unix milliseconds, 0 for none; the caller brings the clock.
 //
@@ -37,8 +39,10 @@
 //   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read it learns
 //     names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the caller is told so.
-//   - A restored backup is an older truth: sessions that were refreshed since go soft at their next refresh. A file replaced
-//     under a running server is not noticed at all: stop it first.
+//   - A restored backup is an older truth. A session that was not refreshed since is good; one that began since is not known, and its
+//     client forgets it; one that ended since lives again. One that was refreshed since holds tokens of a generation that the row has not
+//     come to: they are refused, softly, so the device and its keys are kept; a refresh token of them looks like a replay, and the
+//     session goes soft. A file replaced under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database File").
 //   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.
 //   - Wiped bytes of a retired key may live on in backups, and in the write-ahead log until it is reused.
@@ -53,6 +57,9 @@
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
 //	err = d.EndSession(ctx, id)                      // logout
 //	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
+//	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
+//	copied, err = db.Copy(ctx, db.CopyConfig{…})     // to a database of either engine, and on from there
+//	done, err := d.Tidy(ctx, now, db.TidyConfig{})   // now and then
 //	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
 package db
 
@@ -102,34 +109,44 @@ type DB struct {
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	pending     *pending
 	epoch       atomic.Uint64
+	moved       atomic.Pointer[movedError] // nil: it has not, as far as is known
 	closing     sync.Once
 	closed      error
 }
 
 // Open opens the database and migrates it if need be. A file is made, for its owner alone (mode 0600).
 func Open(ctx context.Context, c Config) (*DB, error) {
-	e, err := parseDSN(c.DSN)
+	e, err := reach(ctx, c.DSN)
 	if err != nil {
-		return nil, err
-	}
-	if err := e.prepare(); err != nil {
 		return nil, err
 	}
 	c.CacheSize = or(c.CacheSize, 50_000)
 	c.FlushEvery = or(c.FlushEvery, e.flushEvery())
 	c.Wait = or(c.Wait, 5*time.Second)
 	c.MaxBatch = or(c.MaxBatch, batchSize)
-	if alien, err := stranger(ctx, e); err != nil {
-		return nil, err
-	} else if alien {
-		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
-	}
 	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending()}
 	if err := d.open(ctx, c); err != nil {
 		return nil, errors.Join(err, d.release())
 	}
 	go d.writer.run()
 	return d, nil
+}
+
+// reach finds the database, and makes its file if need be.
+func reach(ctx context.Context, dsn string) (engine, error) {
+	e, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.prepare(); err != nil {
+		return nil, err
+	}
+	if alien, err := stranger(ctx, e); err != nil {
+		return nil, err
+	} else if alien {
+		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
+	}
+	return e, nil
 }
 
 // open makes the connections, the writer's first: the others need what it makes.
@@ -157,12 +174,15 @@ func (d *DB) open(ctx context.Context, c Config) error {
 	if d.cache == nil {
 		query = sessionAndEpoch
 	}
+	if err := d.ready(ctx); err != nil {
+		return err
+	}
 	if d.sessionByID, err = d.reads.PrepareContext(ctx, query); err != nil {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
 	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
+		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, here: d.here, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
 	return nil
 }
@@ -200,10 +220,15 @@ func (d *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// flush forgets what another process may have changed.
-func (d *DB) flush() {
+// flush forgets what another process may have changed, and looks whether it has marked the database as moved.
+func (d *DB) flush(mark *sql.Stmt) error {
 	d.cache.flush()
 	d.epoch.Add(1)
+	moved, err := readMark(mark.QueryRow())
+	if err == nil {
+		d.moved.Store(moved)
+	}
+	return err
 }
 
 // Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that derived
@@ -215,7 +240,7 @@ func (d *DB) Fresh(ctx context.Context) (uint64, error) {
 	if d.cache == nil {
 		return d.keyEpoch(ctx)
 	}
-	if err := d.fresh.check(ctx); err != nil {
+	if err := d.ready(ctx); err != nil {
 		return 0, err
 	}
 	return d.Epoch(), nil

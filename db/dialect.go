@@ -38,6 +38,8 @@ type engine interface {
 	pipelined() bool
 	// pipeline runs statements in their order, in one journey. It is called only if they are pipelined.
 	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
+	// copies opens a transaction that reads everything as it is at one moment or, with the lock, keeps everybody else from writing.
+	copies(lock bool) string
 	// watch sets up the cache, if there can be one: some engine must tell when it is out of date.
 	watch(ctx context.Context, d *DB, writer *sql.Conn) error
 	// present says whether what was opened is still there.
@@ -153,6 +155,12 @@ func noTable(err error) bool {
 func again(err error) bool {
 	state, _ := sqlState(err)
 	return state == "40001" || state == "40P01" // serialization_failure, deadlock_detected
+}
+
+// contended says that somebody else holds the lock.
+func contended(err error) bool {
+	state, _ := sqlState(err)
+	return busy(err) || state == "55P03" // lock_not_available
 }
 
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.

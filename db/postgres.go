@@ -34,6 +34,7 @@ type postgresServer struct {
 	config *pgx.ConnConfig
 	name   string
 	begins [2]string // together, alone
+	level  string    // of isolation
 }
 
 // gateNumber is the key of the advisory lock: "postern" in ASCII.
@@ -55,10 +56,12 @@ func newPostgres(dsn string) (engine, error) {
 	return e, nil
 }
 
-// isolate says how transactions begin.
+// isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has moved, and
+// divides by zero if so: see marked.
 func (e *postgresServer) isolate(level string) {
-	begin := "BEGIN ISOLATION LEVEL " + level + "; SELECT "
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + gateNumber + ")", begin + "pg_advisory_xact_lock(" + gateNumber + ")"}
+	e.level = level
+	begin, here := "BEGIN ISOLATION LEVEL "+level+"; SELECT ", "; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
+	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + gateNumber + ")" + here, begin + "pg_advisory_xact_lock(" + gateNumber + ")" + here}
 }
 
 // withoutSecrets keeps of a DSN what may be told: where it is, and who asks.
@@ -98,6 +101,16 @@ func (e *postgresServer) begin(alone bool) string {
 		return e.begins[1]
 	}
 	return e.begins[0]
+}
+
+// copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is read, and the
+// default isolation shows what is committed by then.
+func (e *postgresServer) copies(lock bool) string {
+	const patient = "; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+	if !lock {
+		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + patient
+	}
+	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + gateNumber + ")"
 }
 
 func (e *postgresServer) tables() string {
@@ -178,6 +191,12 @@ func sqlState(err error) (string, bool) {
 		return "", false
 	}
 	return e.Code, true
+}
+
+// marked says that a transaction could not begin because the database has moved.
+func marked(err error) bool {
+	state, _ := sqlState(err)
+	return state == "22012" // division_by_zero
 }
 
 // lost says that the connection is of no use any more, or was never made, while another one may be. A server that only reads is

@@ -2,12 +2,15 @@ package db
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"postern/test/postgres"
 )
 
 func TestAdvanceGeneration(t *testing.T) {
@@ -244,14 +247,20 @@ func race(d *DB, r Refresh) ([]Session, []error) {
 	return results, errs
 }
 
-func TestFileDoesNotGrow(t *testing.T) {
-	onSQLite(t)
-	n := int64(20_000)
-	if testing.Short() {
+// With the race detector, or with a server, 100,000 refreshes take minutes.
+var long = flag.Bool("long", false, "refresh one session 100,000 times, and not 10,000, to see whether the database grows")
+
+// However often one session is refreshed, the database keeps its size.
+func TestDatabaseDoesNotGrow(t *testing.T) {
+	n := int64(10_000)
+	switch {
+	case *long:
+		n = 100_000
+	case testing.Short():
 		n = 3_000
 	}
-	path := file(t)
-	d := freshAt(t, Config{DSN: path})
+	place := dsn(t)
+	d := freshAt(t, Config{DSN: place})
 	d.hasten(t)
 	login(t, d, "one", "A")
 	for k := int64(1); k <= n; k++ {
@@ -259,7 +268,16 @@ func TestFileDoesNotGrow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, limit := range map[string]int64{path: 200 << 10, path + "-wal": 5 << 20} {
+	if postgres.Chosen() {
+		// A row that changes in place leaves its old versions on its page, and the next change that finds the page full prunes them.
+		var size int64
+		if err := d.reads.QueryRow(`SELECT pg_total_relation_size('sessions')`).Scan(&size); err != nil || size > 1<<20 {
+			t.Errorf("the table and its indexes take %d bytes, %v", size, err)
+		}
+		t.Logf("%d bytes after %d refreshes", size, n)
+		return
+	}
+	for name, limit := range map[string]int64{place: 200 << 10, place + "-wal": 5 << 20} {
 		if fi, err := os.Stat(name); err != nil || fi.Size() > limit {
 			t.Errorf("%s: %d bytes, %v", name, fi.Size(), err)
 		}
@@ -267,7 +285,7 @@ func TestFileDoesNotGrow(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(path + "-wal"); !os.IsNotExist(err) {
+	if _, err := os.Stat(place + "-wal"); !os.IsNotExist(err) {
 		t.Errorf("the log is still there: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id, minted,
@@ -37,14 +38,16 @@ const (
 
 	// Keys are added and retired, never removed, so this number rises with each change.
 	keyEpoch        = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
-	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `) FROM sessions WHERE id = $1`
+	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMark + `), '') FROM sessions WHERE id = $1`
 )
 
 // Session finds a session as it is now, whoever wrote it last, and whatever was noted of it; else ErrNotFound. With it comes
 // the epoch it was read in. It answers from memory where there is one, after making sure that memory is right.
 func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
-	if err := d.fresh.check(ctx); err != nil {
-		return Session{}, 0, err
+	if d.cache != nil {
+		if err := d.ready(ctx); err != nil {
+			return Session{}, 0, err
+		}
 	}
 	for {
 		// The note first: when it has left pending, the row that counts it is in the cache or in the database.
@@ -75,17 +78,27 @@ func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, ok b
 	return s, d.Epoch(), ok, err
 }
 
-// row reads a session, and the epoch that it was read in.
+// row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here may well
+// be there.
 func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return Session{}, 0, err
 	}
 	ctx, done := d.bounded(ctx)
 	defer done()
+	var place string
 	s, err = found(twice(func() (Session, error) {
 		row := d.sessionByID.QueryRowContext(ctx, id)
-		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch)...) })
+		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch, &place)...) })
 	}))
+	switch {
+	case place != "":
+		return Session{}, 0, movedError{place}
+	case errors.Is(err, ErrNotFound):
+		if err := d.ready(ctx); err != nil {
+			return Session{}, 0, err
+		}
+	}
 	return s, d.raise(epoch), err
 }
 

@@ -8,9 +8,10 @@ func (d *DB) Setting(ctx context.Context, name string) (string, error) {
 	return one(ctx, d, q, scanText, name)
 }
 
+const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+
 // SetSetting stores a value under a name.
 func (d *DB) SetSetting(ctx context.Context, name, value string) error {
-	const q = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
-	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(q, name, value) })
+	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(setSetting, name, value) })
 	return err
 }

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -61,6 +62,23 @@ func (e *sqliteFile) alive(*sql.Conn) bool      { return true }
 // "Transactions", section 2.2). With it every one of them is alone.
 func (e *sqliteFile) begin(bool) string { return "BEGIN IMMEDIATE" }
 
+func (e *sqliteFile) copies(lock bool) string {
+	if lock {
+		return e.begin(true)
+	}
+	return "BEGIN"
+}
+
+// sound looks whether a file that was just written is whole, and makes it one that needs no other beside it.
+func (s *side) sound(ctx context.Context) error {
+	var verdict string
+	if err := s.conn.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+		return fmt.Errorf("the backup is not sound (%s): check the disk: %w", verdict, cmp.Or(err, ErrUnavailable))
+	}
+	var mode string
+	return s.failed(s.conn.QueryRowContext(ctx, "PRAGMA journal_mode = DELETE").Scan(&mode))
+}
+
 func (e *sqliteFile) tables() string {
 	return `SELECT COUNT(*), COUNT(CASE WHEN name = '` + versionTable + `' THEN 1 END) FROM sqlite_master`
 }
@@ -109,7 +127,12 @@ func (e *sqliteFile) watch(ctx context.Context, d *DB, writer *sql.Conn) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, a.Close)
-	d.fresh = &freshness{turn: d.turn, flush: d.flush}
+	mark, err := writer.PrepareContext(ctx, findMark) // on this connection, so that no long list keeps the writer waiting
+	if err != nil {
+		return unavailable(err)
+	}
+	d.closers = append(d.closers, mark.Close)
+	d.fresh = &freshness{turn: d.turn, flush: func() error { return d.flush(mark) }}
 	if d.fresh.asker, err = newVersion(ctx, a); err != nil {
 		return err
 	}

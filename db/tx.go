@@ -220,6 +220,9 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 
 // list reads rows outside the writer. Reading many may take long, so it ends with the caller's patience.
 func list[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) ([]T, error) {
+	if err := d.ready(ctx); err != nil {
+		return nil, err
+	}
 	all, err := twice(func() (all []T, err error) {
 		rows, err := d.reads.QueryContext(ctx, query, args...)
 		if err != nil {
@@ -245,6 +248,9 @@ func list[T any](ctx context.Context, d *DB, query string, scan func(func(...any
 func one[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if err := d.ready(ctx); err != nil {
 		return none, err
 	}
 	ctx, done := d.bounded(ctx)

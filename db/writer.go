@@ -39,6 +39,7 @@ type writer struct {
 	cache   *cache
 	pending *pending
 	epoch   *atomic.Uint64
+	here    func() error // DB.here
 
 	most    int // ops in a transaction
 	every   time.Duration
@@ -142,7 +143,9 @@ func (w *writer) drain() {
 		}
 		w.serve(batch)
 		if err := *w.outcome.Load(); err != nil && len(batch) == 0 {
-			w.final = err
+			if !errors.As(err, new(movedError)) { // where the database lives now, these notes are lost as in a crash
+				w.final = err
+			}
 			return
 		}
 	}

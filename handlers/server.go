@@ -71,6 +71,9 @@ type Config struct {
 	LoginTokenTTL time.Duration // life of a login token; 0: they are not enabled
 	PublicURL     string        // where clients find the server, for /.well-known/matrix/client; may be empty
 
+	KeepExpired time.Duration // how long a session outlives its absolute end, softly logged out; 0: db's default
+	KeepEvents  time.Duration // how long audit events are kept; 0: db's default
+
 	SynapsePepper string // what Synapse's configuration had as password_config.pepper; for accounts that came from there
 
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
@@ -102,6 +105,9 @@ type Server struct {
 	proxied                     bool // whether any X-Forwarded-For is believed
 	strayProxy                  sync.Once
 
+	old      db.TidyConfig
+	stopTidy func()
+
 	echo *echo.Echo
 }
 
@@ -118,6 +124,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
 		publicURL: c.PublicURL, interactions: newInteractions(),
+		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}
 	if s.registration == "" {
@@ -128,6 +135,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.proxied = len(c.TrustedProxies) > 0
 	s.echo = s.routes(contract, c.TrustedProxies)
+	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil
 }
 
@@ -135,7 +143,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 func (s *Server) Handler() http.Handler { return s.echo }
 
 // Close stops what the server keeps running. The database stays open: it is not the server's.
-func (s *Server) Close() { s.hasher.close() }
+func (s *Server) Close() {
+	s.stopTidy()
+	s.hasher.close()
+}
 
 func (s *Server) routes(contract *contract, proxies []netip.Prefix) *echo.Echo {
 	e := echo.New()

@@ -245,6 +245,24 @@ func (x *interactions) add(i *interaction) {
 	x.line = append(x.line, i)
 }
 
+// expire closes those whose time is over at the time, and returns them.
+func (x *interactions) expire(now time.Time) (over []*interaction) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var line []*interaction
+	for _, i := range x.line {
+		switch open := x.byID[i.id] == i; {
+		case open && now.Sub(i.opened).Abs() > interactionLife:
+			delete(x.byID, i.id)
+			over = append(over, i)
+		case open:
+			line = append(line, i)
+		}
+	}
+	x.line = line
+	return over
+}
+
 // end closes one, and reports whether it was open: of two requests that finish it, one does.
 func (x *interactions) end(i *interaction) bool {
 	x.mu.Lock()

@@ -1,0 +1,96 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// TidyConfig says what is old. Zero values mean the defaults.
+type TidyConfig struct {
+	KeepExpired time.Duration // sessions past their absolute end; default 30 days
+	KeepEvents  time.Duration // events; default a year
+	Pause       time.Duration // between two batches; default 20 ms
+}
+
+// Tidied is how much went.
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations int }
+
+// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and who refreshes meanwhile waits for no
+// longer than that.
+const tidyBatch = 100
+
+// Each of them takes the oldest first, by an index.
+const (
+	tidySessions = `DELETE FROM sessions WHERE id IN
+		(SELECT id FROM sessions WHERE expires <> 0 AND expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
+	tidyEvents = `DELETE FROM events WHERE (localpart, at, session_id, kind) IN
+		(SELECT localpart, at, session_id, kind FROM events WHERE at < $1 ORDER BY at LIMIT $2) RETURNING session_id`
+	tidyLoginTokens  = forgetLoginToken + ` RETURNING id`
+	tidyReservations = `DELETE FROM registration_reservations WHERE (token, session_id) IN
+		(SELECT token, session_id FROM registration_reservations WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING session_id`
+)
+
+// Tidy removes what has been over for long, in small transactions with pauses between them, so that nobody waits for it.
+//
+// A session past its absolute end stays for KeepExpired: as long as its row is there, its client is told soft_logout and keeps the
+// device and its encryption keys until somebody logs in on it again. Used login tokens and lapsed reservations stay for a day: a clock
+// that steps back must not revive them. What it counts is gone, even if it returns an error as well.
+func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied, err error) {
+	c.KeepExpired = or(c.KeepExpired, 30*24*time.Hour)
+	c.KeepEvents = or(c.KeepEvents, 365*24*time.Hour)
+	c.Pause = or(c.Pause, 20*time.Millisecond)
+	for _, chore := range []struct {
+		remove string
+		keep   time.Duration
+		count  *int
+		gone   func(*tx, string)
+	}{
+		{tidySessions, c.KeepExpired, &done.Sessions, (*tx).drop},
+		{tidyEvents, c.KeepEvents, &done.Events, nil},
+		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, nil},
+		{tidyReservations, rememberLoginTokens, &done.Reservations, nil},
+	} {
+		for n := tidyBatch; n == tidyBatch; {
+			n, err = write(ctx, d.writer, "", func(t *tx) (int, error) { return t.remove(chore.remove, now.Add(-chore.keep), chore.gone) })
+			if err != nil {
+				return done, err
+			}
+			*chore.count += n
+			if n > 0 {
+				err = pause(ctx, c.Pause)
+			}
+			if err != nil {
+				return done, err
+			}
+		}
+	}
+	return done, nil
+}
+
+// remove runs one batch and returns how many rows went.
+func (t *tx) remove(statement string, before time.Time, gone func(*tx, string)) (n int, err error) {
+	err = t.each(statement, []any{ms(before), tidyBatch}, func(rows *sql.Rows) error {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		if gone != nil {
+			gone(t, id)
+		}
+		n++
+		return nil
+	})
+	return n, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

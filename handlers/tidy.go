@@ -1,0 +1,85 @@
+package handlers
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"time"
+)
+
+// Housekeeping: what is over goes away by itself, in the database (see db.Tidy) and in memory.
+
+const (
+	firstTidy = time.Minute // after the start, when its clients are done with coming back
+	nextTidy  = time.Hour
+)
+
+// tidying tidies up now and then until the function that it returns is called, which waits for the end.
+func (s *Server) tidying(first, next time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		timer := time.NewTimer(first)
+		defer timer.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
+			s.tidy(ctx)
+			timer.Reset(s.about(next))
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// about is a time that is up to a tenth longer, so that replicas that were started together do not tidy together for ever.
+func (s *Server) about(d time.Duration) time.Duration {
+	var n [8]byte
+	if _, err := io.ReadFull(s.random, n[:]); err != nil {
+		return d
+	}
+	return d + time.Duration(binary.NativeEndian.Uint64(n[:])%uint64(d/10+1))
+}
+
+// tidy removes what is over, and tells if there was anything.
+func (s *Server) tidy(ctx context.Context) {
+	now := s.now()
+	opened := s.interactions.expire(now)
+	for _, i := range opened {
+		if err := s.release(ctx, i); err != nil {
+			s.log.Warn("a reservation could not be given back; it lapses by itself", "error", err)
+			break
+		}
+	}
+	gone, err := s.db.Tidy(ctx, now, s.old)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("housekeeping was cut short; it goes on in an hour", "error", err)
+	}
+	total := 0
+	for kind, n := range map[string]int{"session": gone.Sessions, "event": gone.Events, "login_token": gone.LoginTokens,
+		"reservation": gone.Reservations, "interaction": len(opened)} {
+		s.metrics.tidied.WithLabelValues(kind).Add(float64(n))
+		total += n
+	}
+	if total > 0 {
+		s.log.Info("tidied up", "sessions", gone.Sessions, "events", gone.Events, "login_tokens", gone.LoginTokens,
+			"reservations", gone.Reservations, "interactions", len(opened))
+	}
+}
+
+// release gives back the use of a registration token that an interaction has reserved.
+func (s *Server) release(ctx context.Context, i *interaction) error {
+	i.mu.Lock()
+	token := i.token
+	i.mu.Unlock()
+	if token == "" {
+		return nil
+	}
+	return s.db.ReleaseRegistrationToken(ctx, token, i.id)
+}
