@@ -17,12 +17,19 @@ type Registration struct {
 
 // Register makes an account, uses up its registration token and starts its first session, all of it or nothing
 // (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked for. ErrConflict if the name
-// is taken, even by a deactivated account; ErrTokenSpent if the token is not valid, unless a use of it was reserved in time.
+// is taken, even by a deactivated account; ErrTokenSpent if the token is not valid, unless a use of it was reserved in time;
+// ErrKeyGone if the root key was retired meanwhile.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
+		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it answers.
 		taken, err := t.taken(r.Localpart)
 		if err != nil || taken {
 			return Session{}, or(err, ErrConflict)
+		}
+		if r.Login != nil {
+			if gone, err := t.keyGone(r.Login.KeyID); err != nil || gone {
+				return Session{}, or(err, ErrKeyGone)
+			}
 		}
 		if r.Token != "" {
 			if err := t.useRegistrationToken(r.Token, r.Reservation, r.At); err != nil {
