@@ -15,6 +15,8 @@
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside while
 //     a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
+//   - interactions: user-interactive sessions that are open, where replicas share the database. What one holds is sealed, and its
+//     id is none that a client has. On SQLite there are none.
 //   - settings: few named values.
 //
 // Times are Unix milliseconds, 0 for none; the caller brings the clock.
