@@ -96,7 +96,7 @@ type Server struct {
 	minPassword   int
 	loginTokenTTL time.Duration
 	publicURL     string
-	interactions  *interactions
+	interactions  interactions
 
 	logins, refreshes, attempts limits
 	proxied                     bool // whether any X-Forwarded-For is believed
@@ -117,7 +117,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(),
+		publicURL: c.PublicURL, interactions: newInteractions(c),
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}
 	if s.registration == "" {
