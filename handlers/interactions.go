@@ -29,6 +29,8 @@ type interaction struct {
 	version int64 // 0: it is not kept yet
 	state
 	changes []func(*state) bool // that are not kept yet
+
+	reserved string // the registration token that this request has reserved for it
 }
 
 // state is what is remembered of an interaction. Nothing that it points to is ever changed, since copies of it share that.

@@ -64,20 +64,6 @@ func (s *Server) goOn(ctx context.Context, i *interaction, body *gen.RegisterReq
 	return s.step(ctx, i, body.Auth)
 }
 
-// unlessMade is nil instead of a refusal if the account was made meanwhile: it may be this one's name that is taken.
-func (s *Server) unlessMade(ctx context.Context, i *interaction, refusal error) error {
-	if i.version == 0 {
-		return refusal
-	}
-	if err := s.again(ctx, i); err != nil {
-		return err
-	}
-	if i.Made != nil {
-		return nil
-	}
-	return refusal
-}
-
 // wanted is the account as it was asked for so far.
 func (i *interaction) wanted() *gen.RegisterRequest {
 	if i.First == nil {

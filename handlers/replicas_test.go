@@ -176,6 +176,20 @@ func TestFinishedAtOnce(t *testing.T) {
 	}
 }
 
+// TestLastUseAtOnce: the request that reserves the last use of an invitation and finishes with it comes many times at once.
+func TestLastUseAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newReplicas(t, func(c *Config) { c.Registration = RegistrationToken })
+	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "many", UsesAllowed: 1, Created: s.clock.now()}))
+	session := s.challenged(s.register(registerBody("carol", `"refresh_token":true`)))
+	answers := s.many(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + session + `"` + invited + `}}`})
+	for _, a := range answers {
+		if s.ok(a).Raw != answers[0].Raw {
+			t.Fatalf("one is told %s, another %s", answers[0].Raw, a.Raw)
+		}
+	}
+}
+
 // TestStagesAtOnce: stages that are completed at the same moment at two replicas are both complete, and each is tried once: a reservation
 // is one, and no try is counted twice.
 func TestStagesAtOnce(t *testing.T) {

@@ -89,6 +89,9 @@ func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.Aut
 	if errors.Is(err, db.ErrTokenSpent) {
 		return "", failed("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
 	}
+	if err == nil {
+		i.reserved = token
+	}
 	return token, err
 }
 

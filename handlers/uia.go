@@ -96,7 +96,7 @@ func (s *Server) step(ctx context.Context, i *interaction, auth *gen.AuthData) e
 	}
 	switch {
 	case wrong != nil:
-		return s.challenge(i, wrong.why)
+		return s.unlessMade(ctx, i, s.challenge(i, wrong.why))
 	case !i.done():
 		return s.challenge(i, nil)
 	}
@@ -138,7 +138,10 @@ func (s *Server) keep(ctx context.Context, i *interaction) error {
 		return s.interactions.add(ctx, i)
 	}
 	for range keepTries {
-		if len(i.changes) == 0 || i.Made != nil {
+		if i.Made != nil {
+			return s.giveBack(ctx, i)
+		}
+		if len(i.changes) == 0 {
 			return nil
 		}
 		saved, err := s.interactions.save(ctx, i)
@@ -168,8 +171,31 @@ func (s *Server) again(ctx context.Context, i *interaction) error {
 	for _, f := range i.changes {
 		fresh.change(f)
 	}
+	fresh.reserved = i.reserved
 	*i = *fresh
 	return nil
+}
+
+// unlessMade is nil instead of a refusal if another request has made the account meanwhile: it may be this one's name that is taken, and
+// its invitation that is used up.
+func (s *Server) unlessMade(ctx context.Context, i *interaction, refusal error) error {
+	if i.version == 0 {
+		return refusal
+	}
+	err := s.again(ctx, i)
+	switch {
+	case errors.Is(err, errOver), err == nil && i.Made == nil:
+		return refusal
+	}
+	return err
+}
+
+// giveBack releases what was reserved for a registration after another request had finished it.
+func (s *Server) giveBack(ctx context.Context, i *interaction) error {
+	if i.reserved == "" {
+		return nil
+	}
+	return s.db.ReleaseRegistrationToken(ctx, i.reserved, i.name())
 }
 
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
