@@ -15,6 +15,8 @@
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside while
 //     a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
+//   - interactions: user-interactive sessions that are open, where replicas share the database. What one holds is sealed, and its
+//     id is none that a client has. On SQLite there are none.
 //   - settings: few named values; two of them tell that the database has moved (see Copy), or what it was copied from.
 //
 // What is over goes away by Tidy; nothing else ever removes a session whose time is over.
@@ -109,7 +111,7 @@ type DB struct {
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	pending     *pending
 	epoch       atomic.Uint64
-	moved       atomic.Pointer[movedError] // nil: it has not, as far as is known
+	mark        atomic.Pointer[mark] // as it was last read; see here
 	closing     sync.Once
 	closed      error
 }
@@ -182,7 +184,7 @@ func (d *DB) open(ctx context.Context, c Config) error {
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
 	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, here: d.here, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
+		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, mark: &d.mark, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
 	return nil
 }
@@ -220,15 +222,10 @@ func (d *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// flush forgets what another process may have changed, and looks whether it has marked the database as moved.
-func (d *DB) flush(mark *sql.Stmt) error {
+// flush forgets what another process may have changed. Whether it has marked the database as moved is asked by who needs to know.
+func (d *DB) flush() {
 	d.cache.flush()
 	d.epoch.Add(1)
-	moved, err := readMark(mark.QueryRow())
-	if err == nil {
-		d.moved.Store(moved)
-	}
-	return err
 }
 
 // Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that derived

@@ -14,7 +14,7 @@ type TidyConfig struct {
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations int }
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions int }
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and who refreshes meanwhile waits for no
 // longer than that.
@@ -29,6 +29,8 @@ const (
 	tidyLoginTokens  = forgetLoginToken + ` RETURNING id`
 	tidyReservations = `DELETE FROM registration_reservations WHERE (token, session_id) IN
 		(SELECT token, session_id FROM registration_reservations WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING session_id`
+	tidyInteractions = `DELETE FROM interactions WHERE id IN
+		(SELECT id FROM interactions WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
 )
 
 // Tidy removes what has been over for long, in small transactions with pauses between them, so that nobody waits for it.
@@ -50,6 +52,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyEvents, c.KeepEvents, &done.Events, nil},
 		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, nil},
 		{tidyReservations, rememberLoginTokens, &done.Reservations, nil},
+		{tidyInteractions, 0, &done.Interactions, nil},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
 			n, err = write(ctx, d.writer, "", func(t *tx) (int, error) { return t.remove(chore.remove, now.Add(-chore.keep), chore.gone) })

@@ -25,12 +25,55 @@ func (e movedError) Error() string {
 
 func (e movedError) Unwrap() error { return ErrUnavailable }
 
-// here says that the database has moved, if that is known.
+// A mark is what was read at an epoch, or later; nil: the database has not moved.
+type mark struct {
+	epoch uint64
+	moved *movedError
+}
+
+// here says that the database has moved. The mark is a commit of somebody else, so it need not be read again while the epoch, which
+// rises with such commits, stays. It is read outside of the writer, whom nobody may keep waiting for the lock.
 func (d *DB) here() error {
-	if m := d.moved.Load(); m != nil {
-		return *m
+	epoch := d.epoch.Load()
+	m := d.mark.Load()
+	if m == nil || m.epoch < epoch {
+		moved, err := readMark(d.reads.QueryRow(findMark))
+		if err != nil {
+			return err
+		}
+		m = &mark{epoch, moved}
+		d.mark.Store(m)
 	}
-	return nil
+	return m.err()
+}
+
+func (m *mark) err() error {
+	if m.moved == nil {
+		return nil
+	}
+	return *m.moved
+}
+
+// here is the same inside a write transaction, on its own connection.
+func (w *writer) here() error {
+	if w.cache == nil {
+		return nil // the transaction did not begin if it has moved; see begin
+	}
+	epoch := w.epoch.Load()
+	m := w.mark.Load()
+	if m == nil || m.epoch < epoch {
+		var moved movedError
+		found, err := w.tx.get(findMark, []any{&moved.place})
+		if err != nil {
+			return err
+		}
+		m = &mark{epoch: epoch}
+		if found {
+			m.moved = &moved
+		}
+		w.mark.Store(m)
+	}
+	return m.err()
 }
 
 // ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away, unnoticed.

@@ -141,7 +141,8 @@ func TestQueryPlans(t *testing.T) {
 		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
 		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
-		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations,
+		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,
+		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {
 		args := make([]any, strings.Count(q, "$")+1)

@@ -10,19 +10,30 @@ import (
 type Registration struct {
 	Localpart, PasswordHash string
 	At                      time.Time
-	Token                   string // the registration token that is used up; "": none
-	Reservation             string // the user-interactive session that has a use of it reserved; "": none
-	Login                   *Login // its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
+	Token                   string       // the registration token that is used up; "": none
+	Reservation             string       // the user-interactive session that has a use of it reserved; "": none
+	Interaction             *Interaction // what finishes it, as SaveInteraction takes it; nil: nothing that is kept here
+	Login                   *Login       // its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 }
 
-// Register makes an account, uses up its registration token and starts its first session, all of it or nothing
-// (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked for. ErrConflict if the name
-// is taken, even by a deactivated account; ErrTokenSpent if the token is not valid, unless a use of it was reserved in time.
+// Register makes an account, uses up its registration token, starts its first session and says so in the interaction, all of it or
+// nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked for. ErrConflict if the name
+// is taken, even by a deactivated account, or the interaction has moved on; ErrTokenSpent if the token is not valid, unless a use of it
+// was reserved in time; ErrKeyGone if the root key was retired meanwhile.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
+		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it answers.
+		if err := t.unmoved(r.Interaction); err != nil {
+			return Session{}, err
+		}
 		taken, err := t.taken(r.Localpart)
 		if err != nil || taken {
 			return Session{}, or(err, ErrConflict)
+		}
+		if r.Login != nil {
+			if gone, err := t.keyGone(r.Login.KeyID); err != nil || gone {
+				return Session{}, or(err, ErrKeyGone)
+			}
 		}
 		if r.Token != "" {
 			if err := t.useRegistrationToken(r.Token, r.Reservation, r.At); err != nil {
@@ -31,7 +42,10 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		}
 		// If the name is taken after all, by another process just now, the engine fails this transaction as a whole.
 		const q = `INSERT INTO users (localpart, password_hash, created) VALUES ($1, $2, $3)`
-		if err := t.exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil || r.Login == nil {
+		if err := t.exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil {
+			return Session{}, err
+		}
+		if err := t.moveOn(r.Interaction); err != nil || r.Login == nil {
 			return Session{}, err
 		}
 		l := *r.Login

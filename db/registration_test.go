@@ -63,11 +63,21 @@ func TestRegisterIsOneThing(t *testing.T) {
 	if _, err := d.Register(bg, r); !errors.Is(err, ErrTokenSpent) {
 		t.Errorf("no such token: %v", err)
 	}
+	if err := d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("k"), Created: t0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.RetireRootKey(bg, 1, t0, true); err != nil {
+		t.Fatal(err)
+	}
+	r.Token, r.Login = "once", &Login{ID: "fresh", DeviceID: "B", KeyID: 1}
+	if _, err := d.Register(bg, r); !errors.Is(err, ErrKeyGone) {
+		t.Errorf("a retired key: %v", err)
+	}
+	r.Login = nil
 	wantToken(t, d, t0, RegistrationToken{Token: "once", UsesAllowed: 1, Reserved: 1, Created: t0})
 	if taken, err := d.Taken(bg, "bob"); taken || err != nil {
 		t.Errorf("half a user: %v, %v", taken, err)
 	}
-	r.Token = "once"
 	if _, err := d.Register(bg, r); err != nil {
 		t.Error(err)
 	}

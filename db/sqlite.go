@@ -127,12 +127,7 @@ func (e *sqliteFile) watch(ctx context.Context, d *DB, writer *sql.Conn) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, a.Close)
-	mark, err := writer.PrepareContext(ctx, findMark) // on this connection, so that no long list keeps the writer waiting
-	if err != nil {
-		return unavailable(err)
-	}
-	d.closers = append(d.closers, mark.Close)
-	d.fresh = &freshness{turn: d.turn, flush: func() error { return d.flush(mark) }}
+	d.fresh = &freshness{turn: d.turn, flush: d.flush}
 	if d.fresh.asker, err = newVersion(ctx, a); err != nil {
 		return err
 	}

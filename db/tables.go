@@ -24,6 +24,7 @@ var tables = []table{
 	{name: "registration_tokens", columns: "token, uses_allowed, used, expires, created, revoked"},
 	{name: "registration_reservations", columns: "token, session_id, expires"},
 	{name: "used_login_tokens", columns: "id, expires"},
+	{name: "interactions", columns: "id, expires, version, sealed"},
 	{name: "events", columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
 	// What a database says of itself is not true of its copy.
 	{name: "settings", columns: "name, value", where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},

@@ -39,7 +39,7 @@ type writer struct {
 	cache   *cache
 	pending *pending
 	epoch   *atomic.Uint64
-	here    func() error // DB.here
+	mark    *atomic.Pointer[mark]
 
 	most    int // ops in a transaction
 	every   time.Duration

@@ -1784,6 +1784,20 @@ func (response AuthFallback404JSONResponse) VisitAuthFallbackResponse(w http.Res
 	return err
 }
 
+type AuthFallback503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response AuthFallback503JSONResponse) VisitAuthFallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CompleteAuthFallbackRequestObject struct {
 	Stage  string `json:"stage"`
 	Params CompleteAuthFallbackParams
@@ -4031,28 +4045,28 @@ var swaggerSpec = []string{
 	"22gFhH9+h7BURFPnTDQ82mLuodvNjhzbVl7/M8t6T8Z8B9GuaAHxTez/VsR+ic5Kl4ZaMAfQl04SE353",
 	"Po96DPdVr1y34b3czzJOLFW3qsgjPbJWGYoMZbbpbLVxvRzHXEyY27A224a1eqAd8ay/6Ghzvl1NGbaB",
 	"zTem+g0xlUV4laFy4n8M4yxiQedslWtY3iYHuw6g1O+sOyS/wEH9jQnsCWjqV0W3NV2EagTyTB+SerA+",
-	"r3ftRHmm48EXU5D7MMjr/AcLmHRiH9/I09yDx4gP04znsdLj8TcbZeMeIvIOS5SkIJXgRe8DVRQwF9cr",
-	"Lr2mSMO65WLhZ6qWO9BunGFWX9s5o2eT3amqJPWCnKtxcSWXUh2XLoaZdysXo+evArJ6b4PWHh1Xg2V1",
-	"9VbeTq6cG5rS4WTYJLhN9OX93mKx2JsKOd/LZAI8FJGtrN5M8tTqOJ5Kb34V4b98ov5Vv+RdYQCxC+bq",
-	"bCEFnx25DmszIArdDiUec5n4+witvnGkZcPqhitdAMIxPYLhe0WQfmxfoi20aLO2vEuH1urKd6hFvRXx",
-	"HXq0uvc/mzqlZds4k0MViW3iwC8Hkalkrpbkb+h0eFz7Sk30ztx6T931Nw/hD+x2G4Gn4A4kTfJ6H+cs",
-	"OJotvG8dA5Ne39uOXMEDBfF3ib0qWe8sYlSvO+8Qdm6zfx45d8aU9qB9e/wOvth/TqMHK9+QttZLuiMT",
-	"Z62n9FCb9TOBGeM2NW1YFDO6JIKZ4EBoIoHaboZ2uWi13HwGsbk+jeCblPx9SklRVkR2SMhKbNLLPr01",
-	"8m/34m+11HtWobe1D/HrWoOxWHRTQAe2fReBdSc9l5hbO8eZh46ySnr+jiSdrwLgd2Mf/hpEu7V0/FWp",
-	"/BLMFeN2dO43CopU3y6RV7ZWCHadE1Jv4LAyJ8RVuTfSPnMTybZezNsp+EOqvQ4Pr7BgWFQYMbY3gW1K",
-	"gMrDFlXbxPZbQNNHqQxMSTXTBKhMmOnPKlKyEPKW8VmZHEgr89Mi39OV7LXNomSHac/NjOdnTwJanVj5",
-	"hEnOB8+T73Z1cjk6u3jz7uR43PP0tt7qdxAq7fr/0EnayEVKU1kp4rWNi3NbZ/P7kLL9UHcCNjosPcKm",
-	"ZedBwaGXZxqim9InzZIcbbsvKTIHCZVM6jld5vXfYpaX1rbYF7f0lXr2T+DenriG7pV7jHauO4+c/2ik",
-	"8GMJZECTpEokPoyNcMw3rG2CNbgDuWzizQRiK/iiSeIzTtYhbG1NxVDdmpbKpot+0TVUoXVUT1afsbxQ",
-	"yXxpajAyrllSZDGanVNtv7I6x6YZR4emYsSUKJWN+ROhNAmF0kZyxEbHn4vWD7XY4oq2YJA7LZho10o8",
-	"p27foGzCljYxiRpgKmTh0z6TR/E7riBYUTqwnptsRu02OVUfCt/Ykn6I3GMYjfLC0s3jgo75DYflAgEZ",
-	"oCxpT8Fk9ZVpkkyRMAY0dcgEpubHlXhETO/C8oJP+fjHnWXNxb0tO/dUnPuuwG8Zj2o/g1P0ZbaV572i",
-	"ha/7aHsqeFr3ft4VX9c7uTw7Yzd6gKzP5bReza8cJ33WnyqqJSMjeSdCQVT8IlfOFxNIBJ8ZNzVPmncU",
-	"Yyqlfvp4cnU9Gr55c3J1VZu+oy3H70Sq2boBXk0Z7eWJmLZNjWsFhBDzuAVsq9v8ooSg1vHfG+kwQuij",
-	"67LjfkPAdqrfqFCg0hL4t1Er0P4ZBP/PC4aU/4kKBYzKCSm3ysgSB2yRZlnpudEVL8s7d+wyWtbqDtIh",
-	"h/P99ltGf8O8r9j9/kvHfKZCxVebTbhkawnVJkG+1AuzCXmXM5JpYhsMAlzTjfe57LVuEpEQ7oeyqjYR",
-	"U/ZntfIaozxsb2opPQlzrmWGm4ybsuz6jLZ8w/Qltm6CuTSyjfuFzBfst9Pn2qu5Eg9lI4YbZOeVvToM",
-	"KfoT/toR39pdhect9xsvLifS5MY7k8tVite6qOWzFfh7+Pzw/wEAAP//",
+	"r3ftRHmm48EXU5D7MMjr/AcLmHRiH9/I09yDx4gP04znsdJjq5uNrzYRy2Y/RORdmShJQSrBi34Jqih6",
+	"Lq5kXEpOkbp1y8XCz4gtF6LdbMOsvrbbRs8myFNVSQQGOVfj4hovpTou3RIz71ZuSc9fOWR15QbtQDqu",
+	"E8uK7K08pFyhN7Srw8mwSaSb6Nj7vcVisTcVcr6XyQR4KCJbjb2ZtKrVfjyVrv0qZnn5RD2vfsk7yQBi",
+	"F8x120IKPjtyXdlmQBS6Kkr0H8Wmv4dw7BtHWjYUb7jSBS0c0yMYvlcE6cf2MtpC8zbr0bv0bq0WfYea",
+	"11tF36F7q3v/s6lgWraaM3lXkdgmdvxyEJnq52oZ/4aOiiccUKmj3lkowFOr/c2r+AO76kbgKbgDSZO8",
+	"Rsg5GI5mC49dx8Ck11+3I1fwQEH8XWKvStY7izLVa9U7hJ3b7J9Hzp0xpT1o3x6/gy/2n9Powco3pK31",
+	"ku7IxGbraUDUZgpNYMa4TWcbFgWQLvFgJjgQmkigtgOiXS5aLTefQWyuTz34JiV/n1JSlFWUHRKyEs/0",
+	"sk9vjfzbvfhbLfWeVeg9k6v/VNZgLBbdFNCBbd/lYd1JzyXm1s5x5qGjrJLSvyNJ56sa+N3Yh78G0W4t",
+	"HX9VKr8Ecy25HZ37jYIiPbhL5JXtGIJd55HUmz6szCNxlfGNVNHcRLLtGvMWDP4wbK/DwyssGBYVRozt",
+	"Z2AbGaDysIXYNhn+FtD0USoDU4bNNAEqE2Z6uoqULIS8ZXxWJhTSyvy0yBF1ZX5tsyjZYap0M0v62ROH",
+	"VidjPmFi9MHz5MhdnVyOzi7evDs5Hvc8/bC3+u2ESov/P3RiN3KR0lRWCn9ts+Pc1tn8DqVsWdSdtI0O",
+	"S4+wadmtUHDo5dmJ6Kb0SbOMR9uOTYrMQUIl+3pOl3nNuJjl5bgt9sUtfaWe/RO4tyeuCXzlHqOdH88j",
+	"5z8aKfxYAhnQJKkSiQ9jIxzzDWubYA3uQC6beDOB2Aq+aJL4jJN1CFtbhzFUt6YNs+m8X3QaVWgd1RPc",
+	"ZywvbjJfmrqNjGuWFJmPZudU26+szrGpydGhqTIxZU1lM/9EKE1CobSRHLHR8eei9eMutiCjLRjkToss",
+	"2vUVz6nbNyi1sOVQTKIGmApZ+LTP5FH8jqsOVpQbrOcmm4W7TR7Wh8I3tqQfIvcYRqO8sHTzuKBjfsNh",
+	"uUBABijL4FMwmYBlaiVTJIwBTR0ygan5QSYeEdPvsLzgUz7+cWdZc3FvS9U9Veq+K/BbxqPaT+cUvZxt",
+	"tXqvaPvrPto+DJ52v593xdf17i/PztiNviHr8z+tV/Mrx0mf9eeNagnMSN6JUBAVv+KV88UEEsFnxk3N",
+	"E+0dxZjqqp8+nlxdj4Zv3pxcXdWm72jl8TuRarbWgFfTTHt58qZtbePaByHEPG4B2+o2vyg7qP1KgDfS",
+	"YYTQR9eZx/3ugO1uv1FxQaWN8G+jvqD90wn+nyQMKf8TFRcYlRNSbpWRJQ7YIjWz0qejK16Wd/vYZbSs",
+	"1VGkQw7n++23jP6GeV+x+/2XjvlMhYqvNqhwCdoSqo2FfKkXZhPyLmck0/g2GAS4phvvc9lrHSgiIdyP",
+	"a1VtIqbsT3HldUl52N7UX3oS5lybDTcZN6Xc9RltyYfpZWzdBHNpZJv9C5kv2G+nz7VXc2UhykYMN8jO",
+	"K/t7GFL0J/y1I761uwrPW+53YVxOpMmndyaXqy6vdV7LZyvw9/D54f8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -78,9 +78,7 @@ func (s *Server) AuthFallback(ctx context.Context, request gen.AuthFallbackReque
 	if err != nil {
 		return nil, err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	html, err := s.page(request.Stage, "", slices.Contains(i.completed, request.Stage))
+	html, err := s.page(request.Stage, "", slices.Contains(i.Completed, request.Stage))
 	return gen.AuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
 }
 
@@ -94,8 +92,6 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 	if err != nil {
 		return nil, err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password, Token: request.Body.Token}
 	err = s.complete(ctx, i, auth)
 	var wrong *stageFailed
@@ -103,8 +99,11 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 		html, err := s.page(request.Stage, wrong.why.Message, false)
 		return gen.CompleteAuthFallback403TextHTMLResponse(html), err
 	}
+	if err == nil {
+		err = s.keep(ctx, i)
+	}
 	if err != nil {
-		return nil, err
+		return nil, noInteraction(err)
 	}
 	html, err := s.page(request.Stage, "", true)
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
@@ -136,11 +135,19 @@ func unreadableForm(err error) *Error {
 
 // fallback finds the interaction that the page is for.
 func (s *Server) fallback(ctx context.Context, stage, session string) (*interaction, error) {
-	i := s.interactions.get(session, callerOf(ctx).now)
-	if i == nil || !i.has(stage) {
-		return nil, notFound("There is no such authentication session; go back to your app and begin again.")
+	i, err := s.interactions.get(ctx, session, callerOf(ctx).now)
+	if err == nil && (i == nil || !i.has(stage)) {
+		err = errOver
 	}
-	return i, nil
+	return i, noInteraction(err)
+}
+
+// noInteraction says it to the person, who is not in the app.
+func noInteraction(err error) error {
+	if errors.Is(err, errOver) {
+		return notFound("There is no such authentication session; go back to your app and begin again.")
+	}
+	return err
 }
 
 func (s *Server) page(stage, wrong string, done bool) (gen.PageTextHTMLResponse, error) {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type site struct {
 	server *Server
 	clock  *clock
 	master tokens.MasterKey
+	other  *Server       // another replica, if there is one
+	turn   *atomic.Int64 // whose it is to answer
 }
 
 const (
@@ -146,10 +149,14 @@ func (a answer) text(field string) string { text, _ := a.JSON[field].(string); r
 func (a answer) code() string             { return a.text("errcode") }
 func (a answer) soft() bool               { soft, _ := a.JSON["soft_logout"].(bool); return soft }
 
-// do makes the request and holds the answer against the contract.
+// do makes the request, at the next replica if there are two, and holds the answer against the contract.
 func (s *site) do(c call) answer {
 	s.Helper()
-	return s.ask(s.server.Handler(), c)
+	server := s.server
+	if s.other != nil && s.turn.Add(1)%2 == 0 {
+		server = s.other
+	}
+	return s.ask(server.Handler(), c)
 }
 
 func (s *site) ask(handler http.Handler, c call) answer {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"postern/db"
@@ -26,10 +27,6 @@ const (
 // generatedName is how many letters the localpart has that is made up for who names none.
 const generatedName = 12
 
-// made is the account that a registration has led to, and its first session, if it was to have one. Finishing again,
-// because the answer was lost, leads to the same.
-type made struct{ localpart, session string }
-
 // Register implements POST /register. Client-Server API v1.19, "Account registration".
 func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject) (gen.RegisterResponseObject, error) {
 	if err := s.mayRegister(request.Params.Kind); err != nil {
@@ -41,24 +38,38 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 		return nil, err
 	}
 	auth := request.Body.Auth
-	i, err := s.open(ctx, begun{binding: binding{method: http.MethodPost, path: "register"}, flows: s.registrationFlows(), auth: auth})
+	i, err := s.open(ctx, begun{binding: binding{Method: http.MethodPost, Path: "register"}, flows: s.registrationFlows(), auth: auth})
 	if err != nil {
 		return nil, err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.made != nil {
-		return s.registerAgain(ctx, i.made)
+	if i.Made == nil {
+		if err := s.goOn(ctx, i, request.Body); err != nil {
+			return nil, err
+		}
 	}
-	wanted := merge(i.first, request.Body)
-	i.first = wanted
-	if err := s.checkWanted(ctx, wanted); err != nil {
-		return nil, err
+	return s.register(ctx, i)
+}
+
+// goOn takes a step towards an account. A request that is refused leaves no trace.
+func (s *Server) goOn(ctx context.Context, i *interaction, body *gen.RegisterRequest) error {
+	if given := merge(nil, body); *given != (gen.RegisterRequest{}) {
+		i.change(func(now *state) bool {
+			now.First = merge(now.First, given)
+			return true
+		})
 	}
-	if err := s.step(ctx, i, auth); err != nil {
-		return nil, err
+	if err := s.checkWanted(ctx, i.wanted()); err != nil {
+		return s.unlessMade(ctx, i, err)
 	}
-	return s.register(ctx, i, wanted)
+	return s.step(ctx, i, body.Auth)
+}
+
+// wanted is the account as it was asked for so far.
+func (i *interaction) wanted() *gen.RegisterRequest {
+	if i.First == nil {
+		return &gen.RegisterRequest{}
+	}
+	return i.First
 }
 
 func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
@@ -145,55 +156,109 @@ func (s *Server) strong(password string) error {
 	return nil
 }
 
-// register makes the account, counts the invitation and starts the session, all in one transaction.
-func (s *Server) register(ctx context.Context, i *interaction, wanted *gen.RegisterRequest) (gen.RegisterResponseObject, error) {
-	if wanted.Password == nil {
-		return nil, missingParam("Missing parameter: password")
-	}
-	name := strings.ToLower(value(wanted.Username))
-	if name == "" {
-		random, err := s.randomID(generatedName)
+// register makes the account that an interaction with a complete flow has led to, unless it is made already. Of two requests that finish
+// one interaction, one makes it and both tell of it, at whichever replica.
+func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResponseObject, error) {
+	for range keepTries {
+		if i.Made != nil {
+			return s.registerAgain(ctx, i.Made)
+		}
+		name, session, err := s.enroll(ctx, i)
+		switch {
+		case err == nil:
+			return s.registered(ctx, name, session)
+		case errors.Is(err, db.ErrConflict):
+			err = s.moved(ctx, i)
+		case errors.Is(err, db.ErrTokenSpent):
+			err = s.withoutToken(ctx, i)
+		}
 		if err != nil {
 			return nil, err
 		}
-		name = strings.ToLower(random[:generatedName])
+	}
+	return nil, limitExceeded(time.Second)
+}
+
+// enroll makes the account, counts the invitation, starts the session and says so in the interaction, all in one transaction.
+func (s *Server) enroll(ctx context.Context, i *interaction) (name string, session db.Session, err error) {
+	wanted := i.wanted()
+	if wanted.Password == nil {
+		return "", db.Session{}, missingParam("Missing parameter: password")
+	}
+	if name, err = s.nameOf(wanted); err != nil {
+		return "", db.Session{}, err
 	}
 	hash, err := s.hasher.hash(ctx, *wanted.Password)
 	if err != nil {
-		return nil, err
+		return "", db.Session{}, err
 	}
-	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.now(), Token: i.token, Reservation: i.id}
-	var session db.Session
+	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.now(), Token: i.Token, Reservation: i.name()}
 	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
+		m := made{Localpart: name}
 		if wanted.InhibitLogin == nil || !*wanted.InhibitLogin {
 			if r.Login, err = s.loginAs(ctx, db.User{Localpart: name, PasswordHash: hash}, wantedAttempt(wanted), key); err != nil {
 				return err
 			}
+			m.Session = r.Login.ID
 		}
-		session, err = s.db.Register(ctx, r)
+		session, err = s.interactions.register(ctx, i, m, r)
 		return err
 	})
-	switch {
-	case errors.Is(err, db.ErrConflict):
-		return nil, badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
-	case errors.Is(err, db.ErrTokenSpent):
-		i.completed = slices.DeleteFunc(i.completed, func(stage string) bool { return stage == stageToken })
-		i.token = "" // another one may do
-		return nil, s.challenge(i, failed("M_UNAUTHORIZED", "This registration token is no longer good.").why)
-	case err != nil:
-		return nil, err
+	return name, session, err
+}
+
+// nameOf is the localpart of a new account; one is made up for who names none.
+func (s *Server) nameOf(wanted *gen.RegisterRequest) (string, error) {
+	if wanted.Username != nil {
+		return strings.ToLower(*wanted.Username), nil
 	}
-	i.made = &made{localpart: name, session: session.ID}
-	return s.registered(ctx, name, session)
+	random, err := s.randomID(generatedName)
+	if err != nil {
+		return "", err
+	}
+	return strings.ToLower(random[:generatedName]), nil
+}
+
+// moved looks for the reason of a conflict. Nil means that another request was faster: there is something new to look at.
+func (s *Server) moved(ctx context.Context, i *interaction) error {
+	taken := badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
+	if i.version == 0 {
+		return taken
+	}
+	was := i.version
+	if err := s.again(ctx, i); err != nil {
+		return err
+	}
+	if i.version == was {
+		return taken
+	}
+	return nil
+}
+
+// withoutToken takes back a registration token that was revoked meanwhile: another one may do. Nil means that another request was
+// faster to finish.
+func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
+	i.change(func(now *state) bool {
+		now.Completed = slices.DeleteFunc(slices.Clone(now.Completed), func(stage string) bool { return stage == stageToken })
+		now.Token = ""
+		return true
+	})
+	if err := s.keep(ctx, i); err != nil {
+		return err
+	}
+	if i.Made != nil {
+		return nil
+	}
+	return s.challenge(i, failed("M_UNAUTHORIZED", "This registration token is no longer good.").why)
 }
 
 // registerAgain answers a registration that is finished already. The pair of its session is computed once more, as long
 // as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
 func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
-	if m.session == "" {
-		return s.registered(ctx, m.localpart, db.Session{})
+	if m.Session == "" {
+		return s.registered(ctx, m.Localpart, db.Session{})
 	}
-	session, _, err := s.db.Session(ctx, m.session)
+	session, _, err := s.db.Session(ctx, m.Session)
 	if errors.Is(err, db.ErrNotFound) || err == nil && (session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live) {
 		return nil, forbidden("This registration is finished; log in.")
 	}
@@ -203,7 +268,7 @@ func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterRespon
 	if session.Locked {
 		return nil, userLocked()
 	}
-	return s.registered(ctx, m.localpart, session)
+	return s.registered(ctx, m.Localpart, session)
 }
 
 func wantedAttempt(wanted *gen.RegisterRequest) attempt {

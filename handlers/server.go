@@ -99,7 +99,7 @@ type Server struct {
 	minPassword   int
 	loginTokenTTL time.Duration
 	publicURL     string
-	interactions  *interactions
+	interactions  interactions
 
 	logins, refreshes, attempts limits
 	proxied                     bool // whether any X-Forwarded-For is believed
@@ -123,7 +123,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(),
+		publicURL: c.PublicURL, interactions: newInteractions(c),
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}

@@ -28,44 +28,45 @@ func failed(code, message string) *stageFailed {
 	return &stageFailed{&Error{Status: http.StatusUnauthorized, Code: code, Message: message}}
 }
 
-// attempt tries one stage. Only one of the interaction's own flows may be tried: a dummy completes nothing where a
+// attempt tries one stage, and returns what its success means to the interaction. Only one of the interaction's own flows may be tried: a dummy completes nothing where a
 // password is asked for.
-func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData) error {
+func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData) (prove func(*state), err error) {
 	if !i.has(*auth.Type) {
-		return badRequest("M_UNRECOGNIZED", "This stage is not one of the flows.")
+		return nil, badRequest("M_UNRECOGNIZED", "This stage is not one of the flows.")
 	}
 	switch *auth.Type {
 	case stagePassword:
-		return s.attemptPassword(ctx, i, auth)
+		hash, err := s.attemptPassword(ctx, i, auth)
+		return func(now *state) { now.Proof = hash }, err
 	case stageToken:
-		return s.attemptToken(ctx, i, auth)
+		token, err := s.attemptToken(ctx, i, auth)
+		return func(now *state) { now.Token = token }, err
 	default: // a dummy asks for nothing, and terms for a click
-		return nil
+		return func(*state) {}, nil
 	}
 }
 
 // attemptPassword is guessing at an account like a login is, and counted with logins.
-func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) error {
+func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) (hash string, err error) {
 	who := callerOf(ctx)
 	if auth.Password == nil {
-		return missingParam("Missing parameter: auth.password")
+		return "", missingParam("Missing parameter: auth.password")
 	}
-	if name := named(auth); name != "" && localpart(name, s.serverName) != strings.ToLower(i.bound.user) {
-		return forbidden("The password of another user proves nothing here.")
+	if name := named(auth); name != "" && localpart(name, s.serverName) != strings.ToLower(i.Bound.User) {
+		return "", forbidden("The password of another user proves nothing here.")
 	}
 	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
-		return err
+		return "", err
 	}
-	if err := s.logins.takeAccount(strings.ToLower(i.bound.user), who.now); err != nil {
-		return err
+	if err := s.logins.takeAccount(strings.ToLower(i.Bound.User), who.now); err != nil {
+		return "", err
 	}
-	account, err := s.account(ctx, string(NewUserID(i.bound.user, s.serverName)), *auth.Password)
+	account, err := s.account(ctx, string(NewUserID(i.Bound.User, s.serverName)), *auth.Password)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
-		return failed("M_FORBIDDEN", "Wrong password.")
+		return "", failed("M_FORBIDDEN", "Wrong password.")
 	}
-	i.proof = account.PasswordHash
-	return err
+	return account.PasswordHash, err
 }
 
 // named is the user that a password stage names: none, when the client leaves it to the access token.
@@ -77,21 +78,21 @@ func named(auth *gen.AuthData) string {
 }
 
 // attemptToken reserves a use of the registration token while the registration runs, so that of two people with the
-// last use one is told at once.
-func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.AuthData) error {
-	token := value(auth.Token)
+// last use one is told at once. By the same interaction it may be done twice.
+func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.AuthData) (token string, err error) {
+	token = value(auth.Token)
 	if token == "" {
-		return missingParam("Missing parameter: auth.token")
+		return "", missingParam("Missing parameter: auth.token")
 	}
 	now := callerOf(ctx).now
-	err := s.db.ReserveRegistrationToken(ctx, token, i.id, now, i.opened.Add(interactionLife))
+	err = s.db.ReserveRegistrationToken(ctx, token, i.name(), now, i.expires)
 	if errors.Is(err, db.ErrTokenSpent) {
-		return failed("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
+		return "", failed("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
 	}
 	if err == nil {
-		i.token = token
+		i.reserved = token
 	}
-	return err
+	return token, err
 }
 
 // params is what the client must know to offer the stages.

@@ -50,36 +50,19 @@ func (s *Server) about(d time.Duration) time.Duration {
 // tidy removes what is over, and tells if there was anything.
 func (s *Server) tidy(ctx context.Context) {
 	now := s.now()
-	opened := s.interactions.expire(now)
-	for _, i := range opened {
-		if err := s.release(ctx, i); err != nil {
-			s.log.Warn("a reservation could not be given back; it lapses by itself", "error", err)
-			break
-		}
-	}
+	forgotten := s.interactions.expire(now)
 	gone, err := s.db.Tidy(ctx, now, s.old)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("housekeeping was cut short; it goes on in an hour", "error", err)
 	}
 	total := 0
 	for kind, n := range map[string]int{"session": gone.Sessions, "event": gone.Events, "login_token": gone.LoginTokens,
-		"reservation": gone.Reservations, "interaction": len(opened)} {
+		"reservation": gone.Reservations, "interaction": forgotten + gone.Interactions} {
 		s.metrics.tidied.WithLabelValues(kind).Add(float64(n))
 		total += n
 	}
 	if total > 0 {
 		s.log.Info("tidied up", "sessions", gone.Sessions, "events", gone.Events, "login_tokens", gone.LoginTokens,
-			"reservations", gone.Reservations, "interactions", len(opened))
+			"reservations", gone.Reservations, "interactions", forgotten+gone.Interactions)
 	}
-}
-
-// release gives back the use of a registration token that an interaction has reserved.
-func (s *Server) release(ctx context.Context, i *interaction) error {
-	i.mu.Lock()
-	token := i.token
-	i.mu.Unlock()
-	if token == "" {
-		return nil
-	}
-	return s.db.ReleaseRegistrationToken(ctx, token, i.id)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"postern/db"
@@ -15,41 +14,10 @@ import (
 // User-interactive authentication: a request that changes an account proves more than an access token, in one or
 // several stages, before it is carried out. Client-Server API v1.19, "User-Interactive Authentication API".
 //
-// The stages that a client has completed are kept in an interaction, in memory: it may hold a password that somebody
-// wants to register with, and that must not lie on a disk. It is bound to the method, the path and the user of the
-// request that began it, so that a proof given for one thing is good for no other; only the body may change.
-
-const (
-	// interactionLife is how long a person may take over all stages: long enough to read terms and find an invitation.
-	interactionLife = 15 * time.Minute
-
-	// maxInteractions bounds the memory, at about 3 KiB each. When there are more the oldest goes: honest ones live
-	// for seconds, and the rate limit keeps one address from pushing them out.
-	maxInteractions = 2000
-
-	interactionIDBytes = 18
-)
-
-// interaction is one user-interactive session.
-type interaction struct {
-	id     string
-	bound  binding
-	flows  [][]string
-	opened time.Time
-
-	mu        sync.Mutex // one step at a time
-	completed []string
-	proof     string               // the hash of the password that was given; another one proves nothing any more
-	token     string               // the registration token that is reserved for it
-	first     *gen.RegisterRequest // the parameters that a registration has given so far
-	made      *made                // what a registration has led to
-}
-
-// binding is what an interaction is good for, and nothing else.
-type binding struct {
-	method, path string
-	user         string // localpart; empty for a registration
-}
+// The stages that a client has completed are kept in an interaction. It is bound to the method, the path and the user of the request
+// that began it, so that a proof given for one thing is good for no other; only the body may change. What a request does outside of its
+// interaction (comparing a password, reserving an invitation) it does once; what it changes in it, it may have to change again when
+// another request was faster, see keep.
 
 // begun is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
 type begun struct {
@@ -68,12 +36,12 @@ func (c *challenge) Error() string { return "user-interactive authentication is 
 
 // challenge tells the client where it stands.
 func (s *Server) challenge(i *interaction, failed *Error) *challenge {
-	c := &challenge{gen.AuthResponse{Session: i.id, Params: s.params(i.flows)}}
-	for _, stages := range i.flows {
+	c := &challenge{gen.AuthResponse{Session: i.id, Params: s.params(i.Flows)}}
+	for _, stages := range i.Flows {
 		c.Flows = append(c.Flows, gen.AuthFlow{Stages: stages})
 	}
-	if len(i.completed) > 0 {
-		completed := slices.Clone(i.completed)
+	if len(i.Completed) > 0 {
+		completed := slices.Clone(i.Completed)
 		c.Completed = &completed
 	}
 	if failed != nil {
@@ -82,19 +50,23 @@ func (s *Server) challenge(i *interaction, failed *Error) *challenge {
 	return c
 }
 
-// open finds the interaction that a request goes on with, or begins one. One that was begun for another request or
-// by another user is 403, and nothing happens.
+// open finds the interaction that a request goes on with, or begins one, which is not kept yet. One that was begun for another request
+// or by another user is 403, and nothing happens.
 func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 	who := callerOf(ctx)
 	if b.auth != nil && b.auth.Session != nil {
-		if i := s.interactions.get(*b.auth.Session, who.now); i != nil {
-			if i.bound != b.binding {
-				return nil, forbidden("This authentication session was begun for another request.")
-			}
+		i, err := s.interactions.get(ctx, *b.auth.Session, who.now)
+		if err != nil {
+			return nil, err
+		}
+		if i != nil && i.Bound != b.binding {
+			return nil, forbidden("This authentication session was begun for another request.")
+		}
+		if i != nil {
 			return i, nil
 		}
 	}
-	if b.user != "" { // a registration is counted with each of its requests
+	if b.User != "" { // a registration is counted with each of its requests
 		if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
 			return nil, err
 		}
@@ -103,56 +75,127 @@ func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &interaction{id: id, bound: b.binding, flows: b.flows, opened: who.now}
-	s.interactions.add(i)
-	return i, nil
+	return &interaction{id: id, expires: who.now.Add(interactionLife), state: state{Bound: b.binding, Flows: b.flows}}, nil
 }
 
-// step takes what the request brings and returns nil when a whole flow is complete. The caller holds i.mu.
+// step takes what the request brings, keeps how far that leads, and returns nil when a whole flow is complete.
 //
 // A first request may bring its proof along without a session; the server then has nothing to remember for it.
 func (s *Server) step(ctx context.Context, i *interaction, auth *gen.AuthData) error {
-	if auth == nil {
-		return s.challenge(i, nil)
-	}
-	if auth.Type != nil {
-		err := s.complete(ctx, i, auth)
-		var failed *stageFailed
-		if errors.As(err, &failed) {
-			return s.challenge(i, failed.why)
-		}
-		if err != nil {
+	var wrong *stageFailed
+	if auth != nil && auth.Type != nil {
+		if err := s.complete(ctx, i, auth); err != nil && !errors.As(err, &wrong) {
 			return err
 		}
 	}
-	if !i.done() {
+	if i.version == 0 && i.done() {
+		return nil
+	}
+	if err := s.keep(ctx, i); err != nil {
+		return err
+	}
+	switch {
+	case wrong != nil:
+		return s.unlessMade(ctx, i, s.challenge(i, wrong.why))
+	case !i.done():
 		return s.challenge(i, nil)
 	}
 	return nil
 }
 
-// complete tries a stage that is not complete yet, from the client or from its page. The caller holds i.mu.
+// complete tries a stage that is not complete yet, from the client or from its page.
 func (s *Server) complete(ctx context.Context, i *interaction, auth *gen.AuthData) error {
-	if slices.Contains(i.completed, *auth.Type) {
+	stage := *auth.Type
+	if slices.Contains(i.Completed, stage) {
 		return nil
 	}
-	if err := s.attempt(ctx, i, auth); err != nil {
+	prove, err := s.attempt(ctx, i, auth)
+	if err != nil {
 		return err
 	}
-	i.completed = append(i.completed, *auth.Type)
+	i.change(func(now *state) bool {
+		if slices.Contains(now.Completed, stage) {
+			return false
+		}
+		now.Completed = append(slices.Clone(now.Completed), stage)
+		prove(now)
+		return true
+	})
 	return nil
 }
 
-// done reports whether one of the flows is complete.
-func (i *interaction) done() bool {
-	return slices.ContainsFunc(i.flows, func(stages []string) bool {
-		return !slices.ContainsFunc(stages, func(stage string) bool { return !slices.Contains(i.completed, stage) })
-	})
+// keepTries bounds how often a request makes its changes again. Each time it loses, another request has got through.
+const keepTries = 16
+
+// errOver is for who goes on with an interaction that has ended meanwhile.
+var errOver = forbidden("This authentication session was used before.")
+
+// keep makes the request's changes known to those that come after it. If another one was faster, here or at another replica, they are
+// made once more, to what that one has kept. A registration that is finished stays as it is.
+func (s *Server) keep(ctx context.Context, i *interaction) error {
+	if i.version == 0 {
+		i.changes = nil
+		return s.interactions.add(ctx, i)
+	}
+	for range keepTries {
+		if i.Made != nil {
+			return s.giveBack(ctx, i)
+		}
+		if len(i.changes) == 0 {
+			return nil
+		}
+		saved, err := s.interactions.save(ctx, i)
+		if err != nil {
+			return err
+		}
+		if saved {
+			i.changes = nil
+			return nil
+		}
+		if err := s.again(ctx, i); err != nil {
+			return err
+		}
+	}
+	return limitExceeded(time.Second)
 }
 
-// has reports whether the stage is part of a flow.
-func (i *interaction) has(stage string) bool {
-	return slices.ContainsFunc(i.flows, func(stages []string) bool { return slices.Contains(stages, stage) })
+// again reads an interaction that another request has changed, and makes this one's changes to that.
+func (s *Server) again(ctx context.Context, i *interaction) error {
+	fresh, err := s.interactions.get(ctx, i.id, callerOf(ctx).now)
+	if err != nil {
+		return err
+	}
+	if fresh == nil {
+		return errOver
+	}
+	for _, f := range i.changes {
+		fresh.change(f)
+	}
+	fresh.reserved = i.reserved
+	*i = *fresh
+	return nil
+}
+
+// unlessMade is nil instead of a refusal if another request has made the account meanwhile: it may be this one's name that is taken, and
+// its invitation that is used up.
+func (s *Server) unlessMade(ctx context.Context, i *interaction, refusal error) error {
+	if i.version == 0 {
+		return refusal
+	}
+	err := s.again(ctx, i)
+	switch {
+	case errors.Is(err, errOver), err == nil && i.Made == nil:
+		return refusal
+	}
+	return err
+}
+
+// giveBack releases what was reserved for a registration after another request had finished it.
+func (s *Server) giveBack(ctx context.Context, i *interaction) error {
+	if i.reserved == "" {
+		return nil
+	}
+	return s.db.ReleaseRegistrationToken(ctx, i.reserved, i.name())
 }
 
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
@@ -160,25 +203,29 @@ func (i *interaction) has(stage string) bool {
 func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.AuthData) (proof string, err error) {
 	session := callerOf(ctx).session
 	b := begun{
-		binding: binding{method: method, path: path, user: session.Localpart},
+		binding: binding{Method: method, Path: path, User: session.Localpart},
 		flows:   [][]string{{stagePassword}}, auth: auth,
 	}
 	i, err := s.open(ctx, b)
 	if err != nil {
 		return "", err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	if err := s.step(ctx, i, auth); err != nil {
 		return "", err
 	}
 	if err := s.stillProven(ctx, i, session); err != nil {
 		return "", err
 	}
-	if !s.interactions.end(i) {
-		return "", forbidden("This authentication session was used before.")
+	if i.version > 0 {
+		ended, err := s.interactions.end(ctx, i)
+		if err != nil {
+			return "", err
+		}
+		if !ended {
+			return "", errOver
+		}
 	}
-	return i.proof, nil
+	return i.Proof, nil
 }
 
 // stillProven looks again at what was proven: comparing a password takes its time, and a stage that was completed on
@@ -198,78 +245,15 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 	if err != nil {
 		return err
 	}
-	if subtle.ConstantTimeCompare([]byte(account.PasswordHash), []byte(i.proof)) == 1 {
+	if subtle.ConstantTimeCompare([]byte(account.PasswordHash), []byte(i.Proof)) == 1 {
 		return nil
 	}
-	i.completed, i.proof = nil, ""
+	i.change(func(now *state) bool {
+		now.Completed, now.Proof = nil, ""
+		return true
+	})
+	if err := s.keep(ctx, i); err != nil {
+		return err
+	}
 	return s.challenge(i, failed("M_FORBIDDEN", "The password was changed meanwhile.").why)
-}
-
-// interactions are the open ones, oldest first.
-type interactions struct {
-	mu   sync.Mutex
-	byID map[string]*interaction
-	line []*interaction // in the order of opening; ended ones leave it when their turn comes
-}
-
-func newInteractions() *interactions { return &interactions{byID: make(map[string]*interaction)} }
-
-// get finds an interaction that is still open at the time.
-func (x *interactions) get(id string, now time.Time) *interaction {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	i := x.byID[id]
-	if i == nil || now.Sub(i.opened).Abs() > interactionLife {
-		return nil
-	}
-	return i
-}
-
-// add opens one, and closes those whose time is over and, when there are too many, the oldest.
-func (x *interactions) add(i *interaction) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for len(x.line) > 0 {
-		oldest := x.line[0]
-		open := x.byID[oldest.id] == oldest
-		if open && len(x.line) < maxInteractions && i.opened.Sub(oldest.opened).Abs() <= interactionLife {
-			break
-		}
-		x.line[0] = nil
-		x.line = x.line[1:]
-		if open {
-			delete(x.byID, oldest.id) // a registration token that it reserved becomes free by itself
-		}
-	}
-	x.byID[i.id] = i
-	x.line = append(x.line, i)
-}
-
-// expire closes those whose time is over at the time, and returns them.
-func (x *interactions) expire(now time.Time) (over []*interaction) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var line []*interaction
-	for _, i := range x.line {
-		switch open := x.byID[i.id] == i; {
-		case open && now.Sub(i.opened).Abs() > interactionLife:
-			delete(x.byID, i.id)
-			over = append(over, i)
-		case open:
-			line = append(line, i)
-		}
-	}
-	x.line = line
-	return over
-}
-
-// end closes one, and reports whether it was open: of two requests that finish it, one does.
-func (x *interactions) end(i *interaction) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.byID[i.id] != i {
-		return false
-	}
-	delete(x.byID, i.id)
-	return true
 }

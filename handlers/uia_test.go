@@ -132,17 +132,22 @@ func TestInteractiveAbuse(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	first := s.challenged(s.do(call{method: "POST", path: registerPath, body: registerBody("mallory", `"device_id":"X"`)}))
+	s.clock.step(time.Second)
 	long := strings.Repeat("x", 500)
-	for i := range 10_000 {
+	flood := 10_000
+	if s.db.Shared() {
+		flood = maxInteractions + 100 // each is a transaction; db's tests see to the rest
+	}
+	for i := range flood {
 		s.do(call{method: "POST", path: registerPath, body: fmt.Sprintf(`{"username":"mallory%d","password":"%s"}`, i, long)})
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if open := len(s.server.interactions.byID); open > maxInteractions || len(s.server.interactions.line) > maxInteractions {
-		t.Errorf("%d sessions are open", open)
+	if own, mine := s.server.interactions.(*ownInteractions); mine && max(len(own.byID), len(own.line)) > maxInteractions {
+		t.Errorf("%d sessions are open", len(own.byID))
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
-		t.Errorf("10,000 sessions take %d MiB", grown>>20)
+		t.Errorf("%d sessions take %d MiB", flood, grown>>20)
 	}
 	if a := s.do(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + first + `","type":"m.login.dummy"}}`}); a.Status == 200 {
 		t.Error("the first session is still there")

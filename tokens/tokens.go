@@ -47,6 +47,7 @@
 //
 // Someone who reads the database finds root keys only as [MasterKey.Wrap] left them. Someone who
 // writes to it can't swap two wrapped keys either: the wrapping binds the key's id.
+// What else has to lie there for a while, [MasterKey.Seal] seals under keys of its own.
 //
 // # What it does not defend against
 //
@@ -63,6 +64,7 @@
 //
 //   - Keys: [NewMasterKey], [ParseMasterKey], [NewKey], [MasterKey.Wrap], [MasterKey.Unwrap],
 //     [NewKeyring].
+//   - Keep a secret in a database for a while: [MasterKey.Seal], [MasterKey.Open].
 //   - Make a token: [Mint].
 //   - Judge one that came with a request: [Verify], or its three steps [Decode],
 //     [Token.Authenticate] and [Authentic.Check] if a decision lies between them.
@@ -112,6 +114,10 @@ var (
 	// ErrMasterKey means that a wrapped root key does not open: it was wrapped by another master key,
 	// for another id, or altered.
 	ErrMasterKey = errors.New("tokens: master key does not fit")
+
+	// ErrSealed means that something sealed does not open: it was sealed by another master key, under another id or until another
+	// time, or altered.
+	ErrSealed = errors.New("tokens: what is sealed does not open")
 )
 
 // Type is what a token is for: the value of its type caveat.

@@ -1,0 +1,102 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"postern/db"
+	"postern/tokens"
+)
+
+// sharedInteractions keeps them in the database, so that whichever replica a request comes to can go on. They are sealed: one may hold
+// a password that somebody wants to register with, and who reads the database or a backup of it must not.
+type sharedInteractions struct {
+	db     *db.DB
+	master tokens.MasterKey
+	random io.Reader
+	log    *slog.Logger
+}
+
+// get treats one that does not open as if it were not there: the client begins again, which is all that it can do.
+func (x *sharedInteractions) get(ctx context.Context, id string, now time.Time) (*interaction, error) {
+	row, err := x.db.Interaction(ctx, interactionName(id))
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !openAt(row.Expires, now) {
+		return nil, nil
+	}
+	i := &interaction{id: id, expires: row.Expires, version: row.Version}
+	plain, err := x.master.Open(row.ID, row.Expires, row.Sealed)
+	if err == nil {
+		err = json.Unmarshal(plain, &i.state)
+	}
+	if err != nil {
+		x.log.Warn("an interaction cannot be opened and is left out; do all replicas have the same master key and release?", "error", err)
+		return nil, nil
+	}
+	return i, nil
+}
+
+// seal is the row of an interaction with that state.
+func (x *sharedInteractions) seal(i *interaction, s state) (db.Interaction, error) {
+	row := db.Interaction{ID: i.name(), Expires: i.expires, Version: i.version}
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return row, err // unreachable: strings and booleans
+	}
+	row.Sealed, err = x.master.Seal(x.random, row.ID, row.Expires, plain)
+	return row, err
+}
+
+func (x *sharedInteractions) add(ctx context.Context, i *interaction) error {
+	i.version = 1
+	row, err := x.seal(i, i.state)
+	if err != nil {
+		return err
+	}
+	return x.db.AddInteraction(ctx, row, i.expires.Add(-interactionLife), maxInteractions)
+}
+
+func (x *sharedInteractions) save(ctx context.Context, i *interaction) (bool, error) {
+	row, err := x.seal(i, i.state)
+	if err != nil {
+		return false, err
+	}
+	switch err = x.db.SaveInteraction(ctx, row); {
+	case errors.Is(err, db.ErrConflict):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	i.version++
+	return true, nil
+}
+
+func (x *sharedInteractions) end(ctx context.Context, i *interaction) (bool, error) {
+	err := x.db.EndInteraction(ctx, i.name())
+	if errors.Is(err, db.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (x *sharedInteractions) register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session, error) {
+	if i.version > 0 { // or nobody else can know of it
+		row, err := x.seal(i, i.finish(m))
+		if err != nil {
+			return db.Session{}, err
+		}
+		r.Interaction = &row
+	}
+	return x.db.Register(ctx, r)
+}
+
+func (x *sharedInteractions) expire(time.Time) int { return 0 }
