@@ -43,6 +43,7 @@ var measurements = []struct {
 	{"start", (*bench).start},
 	{"scale", (*bench).scale},
 	{"kept", (*bench).kept},
+	{"postgres", (*bench).postgres},
 	{"tokens", (*bench).tokens},
 }
 

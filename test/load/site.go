@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"postern/test/postgres"
@@ -28,7 +26,7 @@ func (l *load) on(ctx context.Context, engine string) (err error) {
 	}
 	site := process.Site{Binary: l.binary, Database: filepath.Join(folder, "postern.db"), Key: filepath.Join(folder, "postern.key")}
 	if engine == "postgres" {
-		database, stop, err := startPostgres(ctx)
+		database, stop, err := postgres.Serve(ctx, false)
 		if err != nil {
 			return err
 		}
@@ -74,46 +72,4 @@ func (l *load) measure(ctx context.Context, engine string, server *process.Serve
 	}
 	report(os.Stdout, engine, l, counts, before, after)
 	return errors.Join(counts.err(), after.grown(before))
-}
-
-// startPostgres starts a cluster as the tests do; what they say to their test is said to this stand-in.
-func startPostgres(ctx context.Context) (url string, stop func(), err error) {
-	t := &standIn{ctx: ctx}
-	defer func() {
-		if cause := recover(); cause != nil {
-			failed, ok := cause.(standInFailed)
-			if !ok {
-				panic(cause)
-			}
-			t.cleanUp()
-			err = errors.New(string(failed))
-		}
-	}()
-	return postgres.URL(t), t.cleanUp, nil
-}
-
-// standIn plays the part of a test for package postgres.
-type standIn struct {
-	testing.TB // nil: nothing else of it is asked for
-	ctx        context.Context
-	cleanups   []func()
-}
-
-type standInFailed string
-
-func (t *standIn) Helper()                      {}
-func (t *standIn) Context() context.Context     { return t.ctx }
-func (t *standIn) Cleanup(f func())             { t.cleanups = append(t.cleanups, f) }
-func (t *standIn) Error(args ...any)            { progress("%s", fmt.Sprint(args...)) }
-func (t *standIn) Fatal(args ...any)            { panic(standInFailed(fmt.Sprint(args...))) }
-func (t *standIn) Fatalf(f string, args ...any) { panic(standInFailed(fmt.Sprintf(f, args...))) }
-func (t *standIn) Skip(args ...any)             { t.Fatal(args...) }
-
-func (t *standIn) cleanUp() {
-	for len(t.cleanups) > 0 {
-		last := len(t.cleanups) - 1
-		f := t.cleanups[last]
-		t.cleanups = t.cleanups[:last]
-		f()
-	}
 }

@@ -14,6 +14,7 @@ type Cluster struct {
 	URL string // of its database postgres, as a superuser
 
 	bin, dir string
+	durable  bool // it syncs its disk
 	as       *syscall.SysProcAttr
 	server   *exec.Cmd
 	ended    chan struct{} // closed when the server has ended; nil while none runs
@@ -22,6 +23,11 @@ type Cluster struct {
 // Start makes a cluster and runs it until the test ends; or it skips the test, loudly. The path of the socket has to be short,
 // so it is not below t.TempDir.
 func Start(t testing.TB) *Cluster {
+	t.Helper()
+	return start(t, false)
+}
+
+func start(t testing.TB, durable bool) *Cluster {
 	t.Helper()
 	bin := programs()
 	if bin == "" {
@@ -40,7 +46,7 @@ func Start(t testing.TB) *Cluster {
 			t.Error(err)
 		}
 	})
-	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir)}
+	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir), durable: durable}
 	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"),
 		"-D", c.data(), "-U", "postern", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = c.as, dir
@@ -80,9 +86,12 @@ func (c *Cluster) launch(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close() // the server has its own
-	// No fsync: these tests end processes, not the machine.
-	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-F", "-c", "listen_addresses=")
+	defer log.Close()   // the server has its own
+	sync := "fsync=off" // tests end processes, not the machine
+	if c.durable {
+		sync = "fsync=on"
+	}
+	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", sync, "-c", "listen_addresses=")
 	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, log, log
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)
