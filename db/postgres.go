@@ -6,9 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,10 +37,8 @@ type postgresServer struct {
 	name   string
 	begins [2]string // together, alone
 	level  string    // of isolation
+	gate   string    // the number of the advisory lock
 }
-
-// gateNumber is the key of the advisory lock: "postern" in ASCII.
-const gateNumber = "31647739056321134"
 
 func newPostgres(dsn string) (engine, error) {
 	c, err := pgx.ParseConfig(dsn)
@@ -52,7 +52,6 @@ func newPostgres(dsn string) (engine, error) {
 		c.RuntimeParams["application_name"] = "postern"
 	}
 	e := &postgresServer{config: c, name: withoutSecrets(dsn)}
-	e.isolate("READ COMMITTED")
 	return e, nil
 }
 
@@ -61,7 +60,14 @@ func newPostgres(dsn string) (engine, error) {
 func (e *postgresServer) isolate(level string) {
 	e.level = level
 	begin, here := "BEGIN ISOLATION LEVEL "+level+"; SELECT ", "; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + gateNumber + ")" + here, begin + "pg_advisory_xact_lock(" + gateNumber + ")" + here}
+	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + here, begin + "pg_advisory_xact_lock(" + e.gate + ")" + here}
+}
+
+// gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
+func gateOf(schema string) string {
+	h := fnv.New64a()
+	h.Write([]byte("postern\x00" + schema)) // never fails
+	return strconv.FormatInt(int64(h.Sum64()), 10)
 }
 
 // withoutSecrets keeps of a DSN what may be told: where it is, and who asks.
@@ -110,7 +116,7 @@ func (e *postgresServer) copies(lock bool) string {
 	if !lock {
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + patient
 	}
-	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + gateNumber + ")"
+	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + e.gate + ")"
 }
 
 func (e *postgresServer) tables() string {
@@ -145,11 +151,16 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	}
 	const q = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
 			ELSE current_setting('synchronous_commit') END, false),
-		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false), version()`
-	var version, ignored string
-	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &version); err != nil {
+		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false), COALESCE(current_schema(), ''), version()`
+	var schema, version, ignored string
+	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &schema, &version); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	if e.gate != "" {
+		return c, nil // it was there before
+	}
+	e.gate = gateOf(schema)
+	e.isolate("READ COMMITTED")
 	if strings.Contains(version, "CockroachDB") {
 		e.isolate("SERIALIZABLE") // there an advisory lock is accepted and does nothing, and serializability does its work
 	}

@@ -149,6 +149,8 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	s.want(s.do(call{method: "GET", path: "/health"}), http.StatusServiceUnavailable, "M_UNKNOWN")
+	s.server.interactions = &sharedInteractions{db: s.db, master: s.server.keys.master, random: s.server.random, log: s.server.log}
+	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", session)}), http.StatusServiceUnavailable, "M_UNKNOWN")
 }
 
 // TestLimited asks every operation that the contract limits until it is refused.
