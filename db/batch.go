@@ -77,7 +77,7 @@ const tries = 8
 func (w *writer) persist(batch []*op, spare int) (got stage, err error) {
 	for try := range tries {
 		got, err = w.commit(batch, spare)
-		if err == nil || !again(err) && !(got == running && lost(err)) {
+		if err == nil || w.tx.ctx.Err() != nil || !again(err) && !(got == running && lost(err)) {
 			break
 		}
 		time.Sleep(time.Millisecond << min(try, 4))
@@ -129,8 +129,8 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	return ending, nil
 }
 
-// together goes through the rows in one order, each with its note first. Two replicas that do so wait for each other at most
-// once, and never in a circle.
+// together goes through the rows in one order, each with its note first, so that two replicas do not wait for each other in a
+// circle.
 func (t *tx) together(batch []*op, notes []note) {
 	slices.SortStableFunc(batch, func(a, b *op) int { return cmp.Compare(a.session, b.session) })
 	slices.SortFunc(notes, func(a, b note) int { return cmp.Compare(a.session, b.session) })
@@ -169,8 +169,8 @@ type answer struct {
 }
 
 // ahead is together where a statement is a journey to another machine and back: notes and the first statements of all ops, which
-// are nearly always their only ones, make it in one. Then each op goes on with its answer. For 64 clients that is 3 times as
-// many refreshes in a second.
+// are nearly always their only ones, make it in one. Then each op goes on with its answer. Of several ops on one session only the
+// first is sent ahead: a later one must find what that has come to.
 func (t *tx) ahead(batch []*op, notes []note) {
 	var all []statement
 	add := func(notes []note) {
@@ -178,35 +178,41 @@ func (t *tx) ahead(batch []*op, notes []note) {
 			all = append(all, n.statement())
 		}
 	}
-	for _, o := range batch {
+	sent := make([]bool, len(batch))
+	last := ""
+	for i, o := range batch {
 		n := before(notes, o.session)
 		add(notes[:n])
 		notes = notes[n:]
-		if o.err = o.ctx.Err(); o.err == nil && o.first != nil {
+		if o.err = o.ctx.Err(); o.err != nil {
+			continue
+		}
+		if sent[i] = o.first != nil && o.session != last; sent[i] {
 			all = append(all, *o.first)
 		}
+		last = o.session
 	}
 	add(notes)
 	answers, err := t.engine.pipeline(t.ctx, t.conn, all)
 	if t.err = t.failed(err); err != nil {
 		return
 	}
-	t.resume(batch, all, answers)
+	t.resume(batch, sent, all, answers)
 }
 
 // resume hands the answers out.
-func (t *tx) resume(batch []*op, all []statement, answers []answer) {
+func (t *tx) resume(batch []*op, sent []bool, all []statement, answers []answer) {
 	for i, a := range answers {
 		if all[i].query == noteUse && a.found {
 			t.put(a.session)
 		}
 	}
 	next := 0
-	for _, o := range batch {
+	for i, o := range batch {
 		if o.err != nil {
 			continue
 		}
-		if o.first != nil {
+		if sent[i] {
 			for all[next].query == noteUse {
 				next++
 			}

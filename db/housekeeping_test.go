@@ -167,8 +167,10 @@ func TestTidyInBatches(t *testing.T) {
 	if err := <-tidied; err != nil || done.Sessions != n {
 		t.Errorf("%+v, %v", done, err)
 	}
-	d.SetSetting(bg, "any", "write") // the writer is done with the batches before
 	watching.Store(false)
+	if err := d.Close(); err != nil { // the writer is done
+		t.Error(err)
+	}
 	if most != tidyBatch {
 		t.Errorf("a transaction removed %d rows", most)
 	}

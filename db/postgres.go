@@ -31,7 +31,8 @@ import (
 //     gate alone, and then nobody else writes at all: what it saw holds until it commits.
 //
 // The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction however that
-// ends. Refreshes go through their rows in one order, so two replicas never wait for each other in a circle.
+// ends. Refreshes go through their rows in one order, so two replicas hardly ever wait for each other in a circle; when
+// one that found its row moved goes back to it they can, and then one of them is run again.
 type postgresServer struct {
 	config *pgx.ConnConfig
 	name   string
@@ -128,15 +129,18 @@ func (e *postgresServer) tables() string {
 const postgresReaders = 8
 
 func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
-	c := e.config.Copy()
-	switch r {
-	case roleReader:
-		n = postgresReaders
-		c.RuntimeParams["default_transaction_read_only"] = "on"
-	case roleGuest:
-		c.RuntimeParams["default_transaction_read_only"] = "on"
+	var options []stdlib.OptionOpenDB
+	if r == roleReader || r == roleGuest {
+		// Not as a parameter of the connection: target_session_attrs=read-write would refuse every server for it.
+		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
+			return err
+		}))
 	}
-	d := stdlib.OpenDB(*c)
+	if r == roleReader {
+		n = postgresReaders
+	}
+	d := stdlib.OpenDB(*e.config.Copy(), options...)
 	d.SetMaxOpenConns(n)
 	d.SetMaxIdleConns(n)
 	return d, nil

@@ -17,7 +17,7 @@ func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) 
 	r.Seen = r.Seen.clip()
 	first := statement{advance, r.arguments()}
 	return writeFirst(ctx, d.writer, r.Session, &first, func(t *tx) (Session, error) {
-		if known, ok := t.known(d.cache, r.Session); ok && t.sent == nil && known.Generation == r.Generation {
+		if known, ok := t.known(d.cache, r.Session); ok && d.cache != nil && known.Generation == r.Generation {
 			if s, won, err := t.advance(known, r); won || err != nil {
 				return s, err
 			}

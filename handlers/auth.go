@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -155,6 +156,13 @@ func (s *Server) known(ctx context.Context, text string) (*tokens.Authentic, db.
 	return token, session, err
 }
 
+// ringTries is far more than changes of keys can follow each other, or writes of a shell.
+const ringTries = 100
+
+// errKeysUnsettled says that the database tells of other root keys each time, or of older ones than it told before: it was put back
+// to an earlier state under a server that runs.
+var errKeysUnsettled = fmt.Errorf("%w: its root keys are older than they were: start the server again", db.ErrUnavailable)
+
 // authentic proves the token's signature and finds its session. It goes round again when the root keys
 // changed in between: a retired key must not open anything, a new one must not be unknown.
 func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic, db.Session, error) {
@@ -162,7 +170,8 @@ func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic,
 	if err != nil {
 		return nil, db.Session{}, unknownToken("Unrecognised access token.", false).because(err)
 	}
-	for ring := s.keys.load(); ; {
+	ring := s.keys.load()
+	for range ringTries {
 		authentic, err := token.Authenticate(s.serverName, ring.Keyring)
 		if errors.Is(err, tokens.ErrUnknownKey) {
 			fresh, reloadErr := s.freshKeys(ctx)
@@ -175,7 +184,11 @@ func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic,
 			}
 		}
 		if err != nil {
-			return nil, db.Session{}, unknownToken("Unrecognised access token.", s.retired(ctx, ring, token)).because(err)
+			soft, failed := s.retired(ctx, ring, token)
+			if failed != nil {
+				return nil, db.Session{}, failed
+			}
+			return nil, db.Session{}, unknownToken("Unrecognised access token.", soft).because(err)
 		}
 		session, epoch, err := s.db.Session(ctx, authentic.Session())
 		switch {
@@ -190,18 +203,22 @@ func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic,
 			return nil, db.Session{}, err
 		}
 	}
+	return nil, db.Session{}, errKeysUnsettled
 }
 
 // retired reports whether a token that cannot be checked any more claims a session that is still there: its root key
 // was retired, so the client must log in again but keeps its device. Nobody can guess a session's id, and the answer
 // says nothing else.
-func (s *Server) retired(ctx context.Context, ring *ringAt, token *tokens.Token) bool {
+func (s *Server) retired(ctx context.Context, ring *ringAt, token *tokens.Token) (bool, error) {
 	newest, _ := ring.Newest()
 	if _, known := ring.Key(token.KeyID()); known || token.KeyID() >= newest.ID || token.Location() != s.serverName {
-		return false
+		return false, nil
 	}
 	_, _, err := s.db.Session(ctx, token.Session())
-	return err == nil
+	if errors.Is(err, db.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err // a database that is away must not make a client forget its session
 }
 
 // refusal maps a caveat that does not hold to an answer. A token that a holder restricted to other requests is
