@@ -16,6 +16,7 @@ var earlyEnough = map[comparison]string{
 	{"db/batch.go", "cmp.Compare(a.session, b.session)"}:    "both are ids of rows that were found: their tokens' signatures hold",
 	{"db/batch.go", "cmp.Compare(n.session, session)"}:      "the same",
 	{"db/batch.go", "notes[n].session == session"}:          "the same",
+	{"db/batch.go", "o.session != last"}:                    "the same",
 	{"tokens/tokens.go", "one.Session != two.Session"}:      "both are the caller's claims, to be minted",
 	{"token.go", `t.Token != "-"`}:                          "asks where the token is; who types it has it",
 	{"user.go", "bytes.Equal(first, second)"}:               "both were typed by the same person at this terminal",
