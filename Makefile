@@ -60,6 +60,7 @@ bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the 
 crash: ## kill, starve and confuse the real server: 200 kills on SQLite, 50 on PostgreSQL, full disks, replicas
 	go test $(RACE) -count=1 -timeout 20m -v ./test/crash -rounds 200 -postgres-rounds 50
 	go test $(RACE) -count=1 -timeout 10m -v ./test/replicas -rounds 10
+	go test -count=1 -timeout 10m -v -run Grow ./db -long
 
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
 	go run ./test/load
