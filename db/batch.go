@@ -134,8 +134,8 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 func (t *tx) together(batch []*op, notes []note) {
 	slices.SortStableFunc(batch, func(a, b *op) int { return cmp.Compare(a.session, b.session) })
 	slices.SortFunc(notes, func(a, b note) int { return cmp.Compare(a.session, b.session) })
-	if t.engine.pipelined() && len(batch)+len(notes) > 1 {
-		t.ahead(batch, notes)
+	if e, ok := t.engine.(pipeliner); ok && len(batch)+len(notes) > 1 {
+		t.ahead(e, batch, notes)
 		return
 	}
 	for i := range batch {
@@ -171,56 +171,42 @@ type answer struct {
 // ahead is together where a statement is a journey to another machine and back: notes and the first statements of all ops, which
 // are nearly always their only ones, make it in one. Then each op goes on with its answer. Of several ops on one session only the
 // first is sent ahead: a later one must find what that has come to.
-func (t *tx) ahead(batch []*op, notes []note) {
+func (t *tx) ahead(e pipeliner, batch []*op, notes []note) {
 	var all []statement
 	add := func(notes []note) {
 		for _, n := range notes {
 			all = append(all, n.statement())
 		}
 	}
-	sent := make([]bool, len(batch))
+	sent := make([]int, len(batch)) // where in all the first statement of each op is; -1: it is not
 	last := ""
 	for i, o := range batch {
 		n := before(notes, o.session)
 		add(notes[:n])
 		notes = notes[n:]
+		sent[i] = -1
 		if o.err = o.ctx.Err(); o.err != nil {
 			continue
 		}
-		if sent[i] = o.first != nil && o.session != last; sent[i] {
-			all = append(all, *o.first)
+		if o.first != nil && o.session != last {
+			sent[i] = len(all)
+			all = append(all, o.first())
 		}
 		last = o.session
 	}
 	add(notes)
-	answers, err := t.engine.pipeline(t.ctx, t.conn, all)
+	answers, err := e.pipeline(t.ctx, t.conn, all)
 	if t.err = t.failed(err); err != nil {
 		return
 	}
-	t.resume(batch, sent, all, answers)
-}
-
-// resume hands the answers out.
-func (t *tx) resume(batch []*op, sent []bool, all []statement, answers []answer) {
-	for i, a := range answers {
-		if all[i].query == noteUse && a.found {
-			t.put(a.session)
-		}
-	}
-	next := 0
 	for i, o := range batch {
-		if o.err != nil {
-			continue
-		}
-		if sent[i] {
-			for all[next].query == noteUse {
-				next++
+		if o.err == nil {
+			if sent[i] >= 0 {
+				t.sent = &answers[sent[i]]
 			}
-			t.sent = &answers[next]
-			next++
+			t.ops(batch[i : i+1])
+			t.sent = nil
 		}
-		t.ops([]*op{o})
-		t.sent = nil
 	}
 }
 

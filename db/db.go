@@ -111,7 +111,7 @@ type DB struct {
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	pending     *pending
 	epoch       atomic.Uint64
-	mark        atomic.Pointer[mark] // as it was last read; see here
+	mark        lastMark // of a database that has moved
 	closing     sync.Once
 	closed      error
 }
@@ -127,6 +127,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	c.Wait = or(c.Wait, 5*time.Second)
 	c.MaxBatch = or(c.MaxBatch, batchSize)
 	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending()}
+	d.mark.epoch = &d.epoch
 	if err := d.open(ctx, c); err != nil {
 		return nil, errors.Join(err, d.release())
 	}

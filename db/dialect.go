@@ -34,10 +34,6 @@ type engine interface {
 	alive(c *sql.Conn) bool
 	// begin opens a write transaction; one that is alone runs beside no other one, of any process.
 	begin(alone bool) string
-	// pipelined says that statements had better go out together: see tx.ahead.
-	pipelined() bool
-	// pipeline runs statements in their order, in one journey. It is called only if they are pipelined.
-	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
 	// copies opens a transaction that reads everything as it is at one moment or, with the lock, keeps everybody else from writing.
 	copies(lock bool) string
 	// watch sets up the cache, if there can be one: some engine must tell when it is out of date.
@@ -50,6 +46,12 @@ type engine interface {
 	flushEvery() time.Duration
 	// patience bounds how long a statement may take; 0: it ends by itself.
 	patience() time.Duration
+}
+
+// pipeliner is an engine whose statements had better go out together, since each is a journey: see tx.ahead. It has no cache.
+type pipeliner interface {
+	// pipeline runs statements in their order, in one journey.
+	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
 }
 
 // A role is what a connection is for.

@@ -71,26 +71,14 @@ const maxTime = 1<<63 - 1
 
 // SaveInteraction replaces what one holds, if its version is still the one given. ErrConflict if it is not, or it has ended.
 func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
-	_, err := write(ctx, d.writer, i.ID, func(t *tx) (none struct{}, err error) {
-		saved, err := t.get(saveInteraction, []any{new(string)}, i.ID, i.Version, i.Sealed)
-		if err == nil && !saved {
-			err = ErrConflict
-		}
-		return none, err
+	return d.mustIn(ctx, i.ID, ErrConflict, func(t *tx) (bool, error) {
+		return t.get(saveInteraction, []any{new(string)}, i.ID, i.Version, i.Sealed)
 	})
-	return err
 }
 
 // EndInteraction ends one. Of several who do, one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
-	_, err := write(ctx, d.writer, id, func(t *tx) (none struct{}, err error) {
-		ended, err := t.get(endInteraction, []any{new(string)}, id)
-		if err == nil && !ended {
-			err = ErrNotFound
-		}
-		return none, err
-	})
-	return err
+	return d.mustIn(ctx, id, ErrNotFound, func(t *tx) (bool, error) { return t.get(endInteraction, []any{new(string)}, id) })
 }
 
 // unmoved says ErrConflict if an interaction has moved on or ended.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // A database that Copy has moved to another place keeps everything, and a mark. From the moment when the mark is committed every
@@ -31,70 +32,61 @@ type mark struct {
 	moved *movedError
 }
 
-// here says that the database has moved. The mark is a commit of somebody else, so it need not be read again while the epoch, which
-// rises with such commits, stays. It is read outside of the writer, whom nobody may keep waiting for the lock.
-func (d *DB) here() error {
-	epoch := d.epoch.Load()
-	m := d.mark.Load()
+// lastMark is the mark as it was last read. It is a commit of somebody else, so it need not be read again while the epoch, which rises
+// with such commits, stays.
+type lastMark struct {
+	epoch *atomic.Uint64
+	mark  atomic.Pointer[mark]
+}
+
+// check says that the database has moved, and reads the mark if it may be another one than it was.
+func (l *lastMark) check(read func() (*movedError, error)) error {
+	epoch := l.epoch.Load()
+	m := l.mark.Load()
 	if m == nil || m.epoch < epoch {
-		moved, err := readMark(d.reads.QueryRow(findMark))
+		moved, err := read()
 		if err != nil {
 			return err
 		}
 		m = &mark{epoch, moved}
-		d.mark.Store(m)
+		l.mark.Store(m)
 	}
-	return m.err()
+	return m.moved.orNil()
 }
 
-func (m *mark) err() error {
-	if m.moved == nil {
+// orNil is an error only if there is one.
+func (e *movedError) orNil() error {
+	if e == nil {
 		return nil
 	}
-	return *m.moved
+	return *e
 }
 
-// here is the same inside a write transaction, on its own connection.
+// here is the check inside a write transaction, on its own connection. Where nothing is remembered the transaction did not begin if
+// the database has moved; see begin.
 func (w *writer) here() error {
 	if w.cache == nil {
-		return nil // the transaction did not begin if it has moved; see begin
+		return nil
 	}
-	epoch := w.epoch.Load()
-	m := w.mark.Load()
-	if m == nil || m.epoch < epoch {
-		var moved movedError
-		found, err := w.tx.get(findMark, []any{&moved.place})
-		if err != nil {
-			return err
-		}
-		m = &mark{epoch: epoch}
-		if found {
-			m.moved = &moved
-		}
-		w.mark.Store(m)
-	}
-	return m.err()
+	return w.mark.check(w.tx.readMark)
 }
 
-// ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away, unnoticed.
+// ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away, unnoticed. It
+// reads the mark outside of the writer, whom nobody may keep waiting for the lock.
 func (d *DB) ready(ctx context.Context) error {
 	if d.cache != nil {
 		if err := d.fresh.check(ctx); err != nil {
 			return err
 		}
-		return d.here()
+		return d.mark.check(func() (*movedError, error) { return readMark(d.reads.QueryRow(findMark)) })
 	}
 	ctx, done := d.bounded(ctx)
 	defer done()
-	m, err := twice(func() (*movedError, error) { return readMark(d.reads.QueryRowContext(ctx, findMark)) })
+	m, err := found(twice(func() (*movedError, error) { return readMark(d.reads.QueryRowContext(ctx, findMark)) }))
 	if err != nil {
-		_, err = found(m, err)
 		return err
 	}
-	if m != nil {
-		return *m
-	}
-	return nil
+	return m.orNil()
 }
 
 // readMark gives nil if there is no mark.
@@ -109,14 +101,22 @@ func readMark(row *sql.Row) (*movedError, error) {
 	return &m, nil
 }
 
+// readMark is the same in a transaction.
+func (t *tx) readMark() (*movedError, error) {
+	var m movedError
+	if found, err := t.get(findMark, []any{&m.place}); err != nil || !found {
+		return nil, err
+	}
+	return &m, nil
+}
+
 // movedBy is why a transaction could not begin, if that was the mark.
 func (t *tx) movedBy(err error) error {
 	if !marked(err) {
 		return err
 	}
-	var m movedError
-	if found, failed := t.get(findMark, []any{&m.place}); failed != nil || !found {
-		return err
+	if m, failed := t.readMark(); failed == nil && m != nil {
+		return *m
 	}
-	return m
+	return err
 }

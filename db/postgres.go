@@ -52,8 +52,7 @@ func newPostgres(dsn string) (engine, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "postern"
 	}
-	e := &postgresServer{config: c, name: withoutSecrets(dsn)}
-	return e, nil
+	return &postgresServer{config: c, name: withoutSecrets(dsn)}, nil
 }
 
 // isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has moved, and
@@ -170,8 +169,6 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	}
 	return c, nil
 }
-
-func (e *postgresServer) pipelined() bool { return true }
 
 func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error) {
 	answers := make([]answer, len(s))

@@ -15,8 +15,8 @@ func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) 
 		r.Seen.At = r.At
 	}
 	r.Seen = r.Seen.clip()
-	first := statement{advance, r.arguments()}
-	return writeFirst(ctx, d.writer, r.Session, &first, func(t *tx) (Session, error) {
+	first := func() statement { return statement{advance, r.arguments()} }
+	return writeFirst(ctx, d.writer, r.Session, first, func(t *tx) (Session, error) {
 		if known, ok := t.known(d.cache, r.Session); ok && d.cache != nil && known.Generation == r.Generation {
 			if s, won, err := t.advance(known, r); won || err != nil {
 				return s, err
@@ -78,16 +78,13 @@ func (t *tx) advance(s Session, r Refresh) (Session, bool, error) {
 	return s, true, nil
 }
 
-// claim runs advance, or takes what it gave when it was sent ahead.
+// claim runs advance, or takes what it gave when it was sent ahead. Where that is done no cache has to be told.
 func (t *tx) claim(r Refresh) (Session, bool, error) {
 	if t.sent == nil {
 		return t.session(advance, r.arguments()...)
 	}
 	a := *t.sent
 	t.sent = nil
-	if a.found {
-		t.put(a.session)
-	}
 	return a.session, a.found, t.err
 }
 

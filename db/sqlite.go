@@ -55,7 +55,6 @@ func (e *sqliteFile) String() string            { return e.path }
 func (e *sqliteFile) migrations() goose.Dialect { return goose.DialectSQLite3 }
 func (e *sqliteFile) flushEvery() time.Duration { return time.Second }
 func (e *sqliteFile) patience() time.Duration   { return 0 }
-func (e *sqliteFile) pipelined() bool           { return false }
 func (e *sqliteFile) alive(*sql.Conn) bool      { return true }
 
 // A write transaction takes its lock at once: upgrading a read lock later can fail, and no waiting cures that (SQLite,
@@ -106,10 +105,6 @@ func (e *sqliteFile) pool(r role, n int) (*sql.DB, error) {
 	d.SetMaxOpenConns(n)
 	d.SetMaxIdleConns(n)
 	return d, nil
-}
-
-func (e *sqliteFile) pipeline(context.Context, *sql.Conn, []statement) ([]answer, error) {
-	panic("unreachable: not pipelined")
 }
 
 func (e *sqliteFile) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {

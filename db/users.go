@@ -73,7 +73,12 @@ func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 
 // must runs a write that has to find something, and answers otherwise if it did not.
 func (d *DB) must(ctx context.Context, otherwise error, run func(*tx) (bool, error)) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) {
+	return d.mustIn(ctx, "", otherwise, run)
+}
+
+// mustIn is must for a write that changes one row, and may run beside others; see op.session.
+func (d *DB) mustIn(ctx context.Context, row string, otherwise error, run func(*tx) (bool, error)) error {
+	_, err := write(ctx, d.writer, row, func(t *tx) (struct{}, error) {
 		found, err := run(t)
 		if err == nil && !found {
 			err = otherwise

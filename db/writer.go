@@ -20,8 +20,8 @@ var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 // writing means what it wrote. Failures of the engine are kept by the tx.
 type op struct {
 	ctx     context.Context
-	session string     // the one row that it changes, after the notes on it; empty: it must run beside no other transaction
-	first   *statement // what run begins with, if that may be sent ahead with those of others; see tx.ahead
+	session string           // the one row that it changes, after the notes on it; empty: it must run beside no other transaction
+	first   func() statement // what run begins with, if that may be sent ahead with those of others; see tx.ahead
 	run     func(*tx) error
 	err     error
 	done    chan struct{}
@@ -39,7 +39,7 @@ type writer struct {
 	cache   *cache
 	pending *pending
 	epoch   *atomic.Uint64
-	mark    *atomic.Pointer[mark]
+	mark    *lastMark // DB.mark
 
 	most    int // ops in a transaction
 	every   time.Duration
@@ -56,7 +56,7 @@ func write[T any](ctx context.Context, w *writer, session string, run func(*tx) 
 }
 
 // writeFirst is write for an op that begins with a statement which may be sent ahead.
-func writeFirst[T any](ctx context.Context, w *writer, session string, first *statement, run func(*tx) (T, error)) (T, error) {
+func writeFirst[T any](ctx context.Context, w *writer, session string, first func() statement, run func(*tx) (T, error)) (T, error) {
 	var result, none T
 	o := &op{ctx: ctx, session: session, first: first, done: make(chan struct{})}
 	o.run = func(t *tx) (err error) {
