@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,21 +14,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	binaries "postern/test/process"
 )
 
 // build makes both binaries in the same way: Postern, and this program for its bare mode.
 func (b *bench) build(ctx context.Context) error {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return fmt.Errorf("find the module: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.dir, ".", "./test/bench")
-	cmd.Dir = strings.TrimSpace(string(root))
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return nil
+	_, err := binaries.Build(ctx, b.dir, "./test/bench")
+	return err
 }
 
 func (b *bench) binary(name string) string { return filepath.Join(b.dir, name) }
@@ -96,27 +88,8 @@ func (p *process) stop() error {
 
 // resident gives the memory that the process holds and the most it ever held, in bytes. Linux alone tells.
 func (p *process) resident() (now, peak int64, err error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	for line := range bytes.Lines(status) {
-		field := strings.Fields(string(line))
-		if len(field) != 3 || field[2] != "kB" {
-			continue
-		}
-		kib, err := strconv.ParseInt(field[1], 10, 64)
-		if err != nil {
-			return 0, 0, err
-		}
-		switch field[0] {
-		case "VmRSS:":
-			now = kib << 10
-		case "VmHWM:":
-			peak = kib << 10
-		}
-	}
-	return now, peak, nil
+	u, err := binaries.UsageOf(p.cmd.Process.Pid)
+	return u.Resident, u.Peak, err
 }
 
 // cpu gives the processor time that the process has used; 0 where nothing tells.

@@ -39,10 +39,6 @@ const (
 	password = "correct horse battery staple"
 )
 
-// serveFlags are those of every server here. The leeway is long so that a token that comes twice is judged alike however slow the
-// machine is.
-var serveFlags = []string{"--rate-limit", "off", "--refresh-leeway", "10m", "--access-ttl", "1h"}
-
 // harness is an installation that a test mistreats.
 type harness struct {
 	testing.TB
@@ -91,7 +87,7 @@ func (h *harness) command(stdin string, args ...string) string {
 func (h *harness) serve() *process.Server {
 	h.Helper()
 	// Not the test's own context: that ends before the cleanup, and would kill.
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), serveFlags...)
+	s, err := h.site.Serve(context.WithoutCancel(h.Context()), fleet.ServeFlags...)
 	h.must(err)
 	h.Cleanup(func() { _ = s.Kill() })
 	return s

@@ -78,7 +78,7 @@ func (h *harness) killStart(after time.Duration) {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(h.Context(), after)
 	defer cancel()
-	if server, err := h.site.Serve(ctx, serveFlags...); err == nil {
+	if server, err := h.site.Serve(ctx, fleet.ServeFlags...); err == nil {
 		h.must(server.Kill())
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postern/test/fleet"
 )
 
 // TestReadOnly takes the right to write away from a server that works, and gives it back.
@@ -60,7 +62,7 @@ func TestReadOnlyStart(t *testing.T) {
 		h.must(os.Chmod(folder, directory))
 	}
 	modes(0o400, 0o500)
-	if server, err := h.site.Serve(t.Context(), serveFlags...); err == nil {
+	if server, err := h.site.Serve(t.Context(), fleet.ServeFlags...); err == nil {
 		_ = server.Kill()
 		t.Error("a server started on files that it may not write")
 	} else if !strings.Contains(err.Error(), "give this user permission") {

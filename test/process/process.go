@@ -24,20 +24,21 @@ import (
 	"time"
 )
 
-// Build makes the binary in a folder, static like a release, and gives its path.
-func Build(ctx context.Context, folder string) (string, error) {
+// Build makes the binary in a folder that is there, static like a release, and gives its path. More packages of the module are built
+// beside it in the same way.
+func Build(ctx context.Context, folder string, more ...string) (string, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
-	binary := filepath.Join(folder, "postern")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, ".")
+	args := append([]string{"build", "-trimpath", "-o", folder + string(filepath.Separator), "."}, more...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = strings.TrimSpace(string(root))
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
-	return binary, nil
+	return filepath.Join(folder, "postern"), nil
 }
 
 // built is what Main removes.

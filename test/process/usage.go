@@ -16,8 +16,11 @@ type Usage struct {
 }
 
 // Usage looks at the process.
-func (s *Server) Usage() (u Usage, err error) {
-	folder := fmt.Sprintf("/proc/%d/", s.PID())
+func (s *Server) Usage() (Usage, error) { return UsageOf(s.PID()) }
+
+// UsageOf looks at any process.
+func UsageOf(pid int) (u Usage, err error) {
+	folder := fmt.Sprintf("/proc/%d/", pid)
 	status, err := os.ReadFile(folder + "status")
 	if err != nil {
 		return u, err

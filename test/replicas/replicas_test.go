@@ -31,8 +31,6 @@ const (
 	password = "correct horse battery staple"
 )
 
-var serveFlags = []string{"--rate-limit", "off", "--refresh-leeway", "10m", "--access-ttl", "1h"}
-
 // house is a number of replicas on one database.
 type house struct {
 	testing.TB
@@ -59,7 +57,7 @@ func newHouse(t testing.TB, count int) *house {
 
 func (h *house) serve() *process.Server {
 	h.Helper()
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), serveFlags...)
+	s, err := h.site.Serve(context.WithoutCancel(h.Context()), fleet.ServeFlags...)
 	h.must(err)
 	h.Cleanup(func() { _ = s.Kill() })
 	return s
