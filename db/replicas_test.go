@@ -17,7 +17,7 @@ import (
 func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
 	t.Helper()
 	if !postgres.Chosen() {
-		t.Skip("only PostgreSQL has replicas: make test-postgres")
+		t.Skip("only PostgreSQL has replicas: go test ./test/postgres runs this")
 	}
 	at := dsn(t)
 	one = freshAt(t, Config{DSN: at})
@@ -170,9 +170,22 @@ func TestLostConnections(t *testing.T) {
 }
 
 // dsn is the database's address, for connections of another name.
-func (d *DB) dsn(name string) string {
-	c := d.engine.(*postgresServer).config.ConnString()
-	return c + "&application_name=" + name
+func (d *DB) dsn(name string) string { return d.address() + "&application_name=" + name }
+
+func (d *DB) address() string { return d.engine.(*postgresServer).config.ConnString() }
+
+// Who names several servers wants the one that writes, and readers that promise not to write must not be turned away for it.
+func TestReadWriteServersOnly(t *testing.T) {
+	one, _, _ := onPostgres(t)
+	login(t, one, "a", "A")
+	two := open(t, Config{DSN: one.address() + "&target_session_attrs=read-write"})
+	two.session(t, "a")
+	if s, err := two.AdvanceGeneration(bg, refresh("a", 1)); err != nil || s.Generation != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := two.reads.ExecContext(bg, `DELETE FROM sessions`); err == nil {
+		t.Error("a reader may write")
+	}
 }
 
 // A deadlock with somebody who takes rows in another order is somebody's failure, and then ours to run again.
@@ -335,5 +348,35 @@ func TestSentAhead(t *testing.T) {
 	}
 	if s := open(t, Config{DSN: at}).session(t, "s5"); !s.Used.Equal(t0) || s.Seen.Addr != "192.0.2.9" {
 		t.Errorf("a note was lost: %+v", s)
+	}
+}
+
+// Two tabs wake up with two generations of one session, the older one first: it gets the pair in force, and then the newer one moves
+// on. The other way round the older one would be a replay.
+func TestTabsInTheirOrder(t *testing.T) {
+	d := fresh(t)
+	login(t, d, "one", "A")
+	login(t, d, "two", "B") // so that a batch is sent ahead
+	if _, err := d.AdvanceGeneration(bg, refresh("one", 1)); err != nil {
+		t.Fatal(err)
+	}
+	d.turn <- struct{}{}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = d.SetSetting(bg, "any", "value") })
+	time.Sleep(50 * time.Millisecond) // the writer has it, and waits for its turn
+	got, errs := make([]Session, 3), make([]error, 3)
+	for i, c := range []struct {
+		id string
+		k  int64
+	}{{"one", 1}, {"one", 2}, {"two", 1}} {
+		wg.Go(func() { got[i], errs[i] = d.AdvanceGeneration(bg, refresh(c.id, c.k)) })
+		for len(d.writer.ops) <= i {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	<-d.turn
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil || got[0].Generation != 2 || got[1].Generation != 3 || got[2].Generation != 2 {
+		t.Errorf("generations %d, %d and %d: %v", got[0].Generation, got[1].Generation, got[2].Generation, err)
 	}
 }
