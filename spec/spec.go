@@ -12,10 +12,10 @@
 package spec
 
 import (
-	"fmt"
+	"errors"
 	"io/fs"
-	"net/url"
-	"path"
+	"strconv"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -31,32 +31,58 @@ type API struct {
 	Gaps []Problem
 
 	main string
+	tree *node // what Doc was made of
 }
 
 // Load reads spec files and all that they refer to. The names are slash-separated, as fs.FS has them. An error that is about the files'
-// content is of type [Problems].
+// content is of type [Problems]. A reference that leaves the folder and comes back by its name needs that name: see [Named].
 func Load(fsys fs.FS, files ...string) (*API, error) {
-	if len(files) != 1 {
-		return nil, fmt.Errorf("%d spec files; give one", len(files))
+	if len(files) == 0 {
+		return nil, errors.New("no spec file; give one or more")
 	}
-	a := &API{main: files[0]}
-	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = true
-	loader.ReadFromURIFunc = func(_ *openapi3.Loader, at *url.URL) ([]byte, error) {
-		a.Files = append(a.Files, path.Clean(at.Path))
-		return fs.ReadFile(fsys, path.Clean(at.Path))
-	}
-	doc, err := loader.LoadFromURI(&url.URL{Path: files[0]})
-	if err != nil {
-		return nil, err
-	}
-	a.Doc = doc
-	return a, nil
+	return load(fsys, files)
 }
 
 // YAML is the document as the generator takes it.
-func (a *API) YAML() ([]byte, error) { return a.Doc.MarshalJSON() }
+func (a *API) YAML() ([]byte, error) { return write(forGenerator(a.tree)).Bytes(), nil }
 
 // At finds where a part of the document was written: the place of the nearest enclosing part that has one. The pointer's parts are
 // as in the document: "paths", "/login", "post", "responses", "200".
-func (a *API) At(pointer ...string) Position { return Position{File: a.main, Line: 1} }
+func (a *API) At(pointer ...string) Position {
+	at, n := Position{File: a.main, Line: 1}, a.tree
+	for _, name := range pointer {
+		n = a.behind(n)
+		if n.isSequence() {
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(n.items) {
+				break
+			}
+			n = n.items[i]
+			at = n.at
+			continue
+		}
+		f, ok := n.field(name)
+		if !ok {
+			break
+		}
+		at, n = f.at, f.value
+	}
+	return at
+}
+
+// behind is what a reference stands for; of a schema with something beside its reference, that is what is written there and then the rest.
+func (a *API) behind(n *node) *node {
+	for range maxDepth {
+		ref := n.text("$ref")
+		if ref == "" {
+			break
+		}
+		parts := strings.Split(strings.TrimPrefix(ref, "#/components/"), "/")
+		next := a.tree.get("components").get(parts[0]).get(parts[len(parts)-1])
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return n
+}

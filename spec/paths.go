@@ -1,0 +1,192 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+var templated = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// pathsOf makes one mapping of paths from the operations of all roots. Paths that differ in the names of their parameters alone are one.
+func (b *bundler) pathsOf(at Position, all []*operation) *node {
+	first := make(map[string]*operation) // by the form of the path
+	same := make(map[string]*operation)  // by form and method
+	byPath := make(map[string][]*operation)
+	var order []string
+	for _, op := range all {
+		form := templated.ReplaceAllString(op.path, "{}")
+		if first[form] == nil {
+			first[form] = op
+			order = append(order, op.path)
+		}
+		b.renameParameters(op, first[form].path)
+		if other := same[op.method+form]; other != nil {
+			b.twice(op, other)
+			continue
+		}
+		same[op.method+form] = op
+		byPath[op.path] = append(byPath[op.path], op)
+	}
+	var paths []field
+	for _, path := range order {
+		paths = append(paths, field{path, byPath[path][0].pathAt, b.pathItem(byPath[path])})
+	}
+	return newMapping(at, paths...)
+}
+
+// twice: one method of one path has two definitions. They may only be the same.
+func (b *bundler) twice(op, other *operation) {
+	unnamed := func(o *operation) *node {
+		return newMapping(o.at, field{"operation", o.at, o.node.without("operationId")}, field{"item", o.at, o.item})
+	}
+	if !same(unnamed(op), unnamed(other)) {
+		b.problem(op.at, fmt.Sprintf("%s %s is defined here and at %s, and not alike", upper(op.method), op.path, other.at), "keep one of them")
+	}
+}
+
+// renameParameters brings an operation's path to another's names.
+func (b *bundler) renameParameters(op *operation, path string) {
+	if op.path == path {
+		return
+	}
+	was, is := templated.FindAllStringSubmatch(op.path, -1), templated.FindAllStringSubmatch(path, -1)
+	renamed := make(map[string]string)
+	for i := range was {
+		renamed[was[i][1]] = is[i][1]
+	}
+	in := func(n *node) *node {
+		list, ok := n.field("parameters")
+		if !ok {
+			return n
+		}
+		fresh := newSequence(list.value.at)
+		for _, p := range list.value.items {
+			if behind := b.behind(p); behind.text("in") == "path" && renamed[behind.text("name")] != "" {
+				name, _ := behind.field("name")
+				p = behind.with(field{"name", name.at, newScalar(name.at, renamed[name.value.string()])})
+			}
+			fresh.items = append(fresh.items, p)
+		}
+		return n.with(field{"parameters", list.at, fresh})
+	}
+	op.node, op.item, op.path = in(op.node), in(op.item), path
+}
+
+// behind is what a reference in the result stands for.
+func (b *bundler) behind(n *node) *node {
+	for range 10 {
+		ref := n.get("$ref")
+		if ref == nil {
+			break
+		}
+		c, ok := b.byName(ref)
+		if !ok {
+			break
+		}
+		n = c.node
+	}
+	return n
+}
+
+func (b *bundler) byName(ref *node) (*component, bool) {
+	if c, ok := ref.scalar.(*component); ok {
+		return c, true
+	}
+	c, ok := b.named[ref.string()]
+	return c, ok
+}
+
+// pathItem is the operations of one path. What the path says for all of them is kept where one path item said it, else each operation gets it.
+func (b *bundler) pathItem(ops []*operation) *node {
+	item := ops[0].item
+	shared := !slices.ContainsFunc(ops, func(op *operation) bool { return op.item != item })
+	var fields []field
+	if shared {
+		item = b.distinctParameters(item, ops[0].path, nil)
+		fields = slices.Clone(item.fields)
+	}
+	for _, op := range ops {
+		node := op.node
+		if !shared {
+			node = node.with(field{"parameters", op.at, newSequence(op.at, append(b.inherited(op), parametersOf(node)...)...)})
+			item = newMapping(op.at)
+		}
+		fields = append(fields, field{op.method, op.at, b.pathParameters(b.distinctParameters(node, op.path, item), item, op)})
+	}
+	return newMapping(ops[0].pathAt, fields...)
+}
+
+// inherited are the path's parameters that the operation does not define itself.
+func (b *bundler) inherited(op *operation) []*node {
+	var kept []*node
+	for _, p := range parametersOf(op.item) {
+		if !slices.ContainsFunc(parametersOf(op.node), func(own *node) bool { return b.parameterKey(own) == b.parameterKey(p) }) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+func (b *bundler) parameterKey(p *node) string {
+	behind := b.behind(p)
+	return behind.text("in") + " " + behind.text("name")
+}
+
+// distinctParameters leaves out parameters that are defined twice, or for a part of the path that there is not.
+func (b *bundler) distinctParameters(n *node, path string, item *node) *node {
+	list, ok := n.field("parameters")
+	if !ok {
+		return n
+	}
+	kept, seen := newSequence(list.value.at), make(map[string]*node)
+	for _, p := range list.value.items {
+		key, behind := b.parameterKey(p), b.behind(p)
+		switch other := seen[key]; {
+		case other != nil && !same(b.behind(other), behind):
+			b.gap(p.at, fmt.Sprintf("the parameter %q is defined twice (first at %s); the first counts", behind.text("name"), other.at), "keep one of them")
+		case other != nil:
+		case behind.text("in") == "path" && !slices.Contains(inTemplate(path), behind.text("name")):
+			b.gap(p.at, fmt.Sprintf("the path %s has no {%s}: the parameter is left out", path, behind.text("name")), "add it to the path, or remove the parameter")
+		default:
+			seen[key] = p
+			kept.items = append(kept.items, p)
+		}
+	}
+	return n.with(field{"parameters", list.at, kept})
+}
+
+func inTemplate(path string) []string {
+	var names []string
+	for _, match := range templated.FindAllStringSubmatch(path, -1) {
+		names = append(names, match[1])
+	}
+	return names
+}
+
+// pathParameters defines the parameters of the path that nothing does.
+func (b *bundler) pathParameters(n, item *node, op *operation) *node {
+	known := make(map[string]bool)
+	for _, p := range append(slices.Clone(parametersOf(n)), parametersOf(item)...) {
+		known[b.parameterKey(p)] = true
+	}
+	parameters := newSequence(op.at, parametersOf(n)...)
+	for _, name := range inTemplate(op.path) {
+		if known["path "+name] {
+			continue
+		}
+		known["path "+name] = true
+		says := func(key string, value any) field { return field{key, op.pathAt, newScalar(op.pathAt, value)} }
+		schema := newMapping(op.pathAt, says("type", "string"))
+		b.gap(op.pathAt, fmt.Sprintf("the parameter {%s} of the path is not defined; it is read as text", name), "add it to parameters, with in: path")
+		parameters.items = append(slices.Clone(parameters.items), newMapping(op.pathAt, says("name", name), says("in", "path"), says("required", true), field{"schema", op.pathAt, schema}))
+	}
+	if len(parameters.items) == 0 {
+		return n
+	}
+	at := op.at
+	if f, ok := n.field("parameters"); ok {
+		at = f.at
+	}
+	return n.with(field{"parameters", at, parameters})
+}

@@ -1,0 +1,246 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// root is one of the files that Load was given, taken over.
+type root struct {
+	at      Position
+	doc     *node // info, tags, externalDocs and extensions
+	schemes map[string]*component
+	scope   scope
+	raw     *node
+	alone   bool // the only one
+}
+
+// open reads a root and tells its version.
+func (b *bundler) open(name string) *root {
+	f := b.files.open(name)
+	at := Position{File: name, Line: 1}
+	switch {
+	case f.missing != "":
+		b.problem(Position{File: name}, "the file "+f.missing, "give the name of a file in the spec's folder")
+		return nil
+	case f.root == nil:
+		b.noteFile(f)
+		return nil
+	case !f.root.isMapping():
+		b.problem(at, "the file is no OpenAPI document", "begin it with openapi: 3.1.0")
+		return nil
+	}
+	r := &root{at: f.root.at, raw: f.root, schemes: make(map[string]*component)}
+	if !b.version(r) {
+		return nil
+	}
+	return r
+}
+
+// version tells which of the languages the root is written in.
+func (b *bundler) version(r *root) bool {
+	version, ok := r.raw.field("swagger")
+	if !ok {
+		version, ok = r.raw.field("openapi")
+	}
+	if !ok {
+		b.problem(r.at, "the file is no OpenAPI document: it has neither openapi nor swagger at its top", "begin it with openapi: 3.1.0")
+		return false
+	}
+	said := fmt.Sprint(version.value.scalar)
+	switch {
+	case version.name == "swagger" && (said == "2.0" || said == "2"):
+		r.scope = scope{swagger: true, consumes: texts(r.raw.get("consumes")), produces: texts(r.raw.get("produces"))}
+	case version.name == "openapi" && (said == "3.1" || strings.HasPrefix(said, "3.1.")):
+		r.scope.modern = true
+	case version.name == "openapi" && (said == "3.0" || said == "3" || strings.HasPrefix(said, "3.0.")):
+	default:
+		b.problem(version.at, fmt.Sprintf("%s: %s is no version that is known here", version.name, said), "write swagger: '2.0', openapi: 3.0.3 or openapi: 3.1.0")
+		return false
+	}
+	return true
+}
+
+// swaggerSections are the top-level keys of Swagger 2.0 that became sections of components.
+var swaggerSections = map[string]shape{"definitions": schemaShape, "parameters": parameterShape, "responses": responseShape, "securityDefinitions": securitySchemeShape}
+
+// register gives a root's own components their names, before any other part claims them.
+func (b *bundler) register(r *root) {
+	if r.scope.swagger {
+		for _, name := range sortedKeys(swaggerSections) {
+			b.registerSection(r, "/"+name, swaggerSections[name])
+		}
+		return
+	}
+	for _, s := range []shape{schemaShape, responseShape, parameterShape, exampleShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
+		b.registerSection(r, "/components/"+section[s], s)
+	}
+}
+
+func (b *bundler) registerSection(r *root, pointer string, s shape) {
+	found := b.lookUp(r.raw, pointer)
+	t := target{file: r.raw.at.File, pointer: pointer}
+	for found.isMapping() && found.text("$ref") != "" { // the whole section lies in another file
+		behind, next, ok := b.resolve(s, found)
+		if !ok || next == found {
+			return
+		}
+		t, found = behind, next
+	}
+	if found == nil || found.kind == scalarNode && found.scalar == nil {
+		return
+	}
+	if !found.isMapping() {
+		b.problem(found.at, "a mapping of names to "+string(s)+"s is expected here", "write name: and the "+string(s)+" below it")
+		return
+	}
+	for _, f := range found.fields {
+		if isExtension(f.name) && s != schemaShape && s != headerShape {
+			continue
+		}
+		if r.scope.swagger && s == parameterShape && isBody(b.parameterBehind(f.value)) {
+			continue
+		}
+		at := target{t.file, t.pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(f.name), s}
+		c := b.component(at, f.value, r.scope)
+		c.at = f.at
+		if s == securitySchemeShape {
+			r.schemes[f.name] = c
+		}
+	}
+}
+
+// head is what of the root is about the whole API.
+func (b *bundler) head(r *root) *node {
+	fields := r.raw.only("info", "tags", "externalDocs")
+	if !r.alone {
+		fields = r.raw.only("info", "tags")
+	}
+	info, ok := r.raw.field("info")
+	if !ok || !info.value.isMapping() {
+		b.gap(r.at, "there is no info", "add info: with title: and version:")
+		fields = append(fields, field{"info", r.at, newMapping(r.at)})
+	}
+	return newMapping(r.at, b.takeFields(documentShape, newMapping(r.at, fields...), r.scope)...)
+}
+
+// operation is one of the API, with the path that it is reached at.
+type operation struct {
+	path, method string
+	short        string // the path without its base
+	at, pathAt   Position
+	node         *node
+	item         *node // the path item without operations
+	id           string
+}
+
+// operations takes all operations of a root over, each at its whole path.
+func (b *bundler) operations(r *root) []*operation {
+	paths := r.raw.get("paths")
+	if paths.isMapping() && paths.text("$ref") != "" {
+		if _, found, ok := b.follow(pathsShape, paths); ok {
+			paths = found
+		}
+	}
+	if paths != nil && !paths.isMapping() && (paths.kind != scalarNode || paths.scalar != nil) {
+		b.problem(paths.at, "paths must be a mapping", "write each path and its operations below it")
+	}
+	if !paths.isMapping() {
+		return nil
+	}
+	var all []*operation
+	for _, f := range paths.fields {
+		if isExtension(f.name) {
+			continue
+		}
+		all = append(all, b.pathOperations(r, f)...)
+	}
+	return all
+}
+
+func (b *bundler) pathOperations(r *root, f field) []*operation {
+	item := b.take(one(pathItemShape), f.value, r.scope)
+	if item == nil {
+		return nil
+	}
+	prefix := base(r.raw)
+	if item.get("servers") != nil {
+		prefix = base(item)
+	}
+	rest := item.without(append(slices.Clone(methods), "servers")...)
+	var all []*operation
+	for _, method := range methods {
+		op, ok := item.field(method)
+		if !ok {
+			continue
+		}
+		at := prefix
+		if op.value.get("servers") != nil {
+			at = base(op.value)
+		}
+		path := b.wholePath(at, f)
+		node := b.secure(r, op.value.without("servers"))
+		all = append(all, &operation{path: path, short: f.name, method: method, at: op.at, pathAt: f.at, node: node, item: rest})
+	}
+	return all
+}
+
+// wholePath is a path behind its base. A query does not belong to it.
+func (b *bundler) wholePath(base string, f field) string {
+	path, query, ok := strings.Cut(f.name, "?")
+	if ok {
+		b.gap(f.at, fmt.Sprintf("the query %q is no part of a path and is left out", query), "write a parameter with in: query")
+	}
+	path = base + "/" + strings.TrimPrefix(path, "/")
+	return majorVersion.ReplaceAllStringFunc(path, currentVersion)
+}
+
+// secure settles what an operation's security refers to. Where there are several roots, each one's own default goes into its operations.
+func (b *bundler) secure(r *root, op *node) *node {
+	security, ok := op.field("security")
+	if !ok {
+		if security, ok = r.raw.field("security"); !ok || r.alone {
+			return op
+		}
+	}
+	return op.with(field{"security", security.at, b.security(r, security.value)})
+}
+
+// security replaces the names of schemes, which each root has its own of.
+func (b *bundler) security(r *root, n *node) *node {
+	list := newSequence(n.at)
+	for _, requirement := range items(n) {
+		if !requirement.isMapping() {
+			if requirement.scalar != nil {
+				b.problem(requirement.at, "security must be a list of schemes, each with its scopes", "write - name: []")
+			}
+			continue
+		}
+		var fields []field
+		for _, f := range requirement.fields {
+			scopes := newSequence(f.value.at)
+			for _, s := range texts(f.value) {
+				scopes.items = append(scopes.items, newScalar(f.value.at, s))
+			}
+			fields = append(fields, field{b.scheme(r, f), f.at, scopes})
+		}
+		list.items = append(list.items, newMapping(requirement.at, fields...))
+	}
+	return list
+}
+
+// scheme is the stand-in for the name of a security scheme, until that is settled.
+func (b *bundler) scheme(r *root, f field) string {
+	c := r.schemes[f.name]
+	if c == nil {
+		b.gap(f.at, fmt.Sprintf("the security scheme %q is defined nowhere; a bearer token is assumed", f.name), "define it under securitySchemes")
+		t := target{file: r.raw.at.File, pointer: "/components/securitySchemes/" + f.name, shape: securitySchemeShape}
+		c = b.component(t, b.standIn(securitySchemeShape, newScalar(f.at, nil)), scope{modern: true})
+		r.schemes[f.name] = c
+	}
+	return fmt.Sprintf("%s%d", unsettled, slices.Index(b.order, c))
+}
+
+// unsettled begins what will be the name of a security scheme: a text that no author can write in YAML.
+const unsettled = "\x00"
