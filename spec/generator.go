@@ -1,3 +1,222 @@
 package spec
 
-func forGenerator(n *node) *node { return n }
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// The generator fails on some of what OpenAPI 3.1 allows, or makes Go of it that does not compile. What it reads is therefore a second form
+// of the document, which says less: types where the document says exactly what is valid. Nothing is changed that the generator can read.
+
+// forGenerator is a document as the generator can read it.
+func forGenerator(doc *node) *node {
+	g := &generator{doc: doc, recursive: recursiveFields(doc)}
+	return g.rewrite(one(documentShape), doc)
+}
+
+type generator struct {
+	doc       *node
+	recursive map[*node]bool // properties that hold the schema that they lie in
+	depth     int
+}
+
+// goExtensions begin the names of the extensions that the generator reads.
+var goExtensions = []string{"x-go-", "x-oapi-", "x-enum", "x-omitempty", "x-omitzero", "x-order", "x-deprecated-reason"}
+
+func (g *generator) rewrite(p part, n *node) *node {
+	switch {
+	case p.how == list && n.isSequence():
+		fresh := newSequence(n.at)
+		for _, item := range n.items {
+			fresh.items = append(fresh.items, g.rewrite(one(p.shape), item))
+		}
+		return fresh
+	case p.how == mapped && n.isMapping():
+		fields := make([]field, 0, len(n.fields))
+		for _, f := range n.fields {
+			if p.shape != schemaShape && p.shape != headerShape && isExtension(f.name) {
+				continue
+			}
+			fields = append(fields, field{f.name, f.at, g.rewrite(one(p.shape), f.value)})
+		}
+		return newMapping(n.at, fields...)
+	case p.shape == schemaShape:
+		return g.schema(n)
+	case p.shape == textShape:
+		return newScalar(n.at, comment(n.scalar))
+	case !n.isMapping() || n.text("$ref") != "":
+		return n
+	}
+	return g.object(p.shape, n)
+}
+
+func (g *generator) object(s shape, n *node) *node {
+	fields := make([]field, 0, len(n.fields))
+	for _, f := range n.fields {
+		p, known := partOf(s, f.name)
+		switch {
+		case isExtension(f.name):
+			if slices.ContainsFunc(goExtensions, func(begin string) bool { return strings.HasPrefix(f.name, begin) }) {
+				fields = append(fields, f)
+			}
+		case f.name == "example", f.name == "examples", f.name == "links", f.name == "callbacks", f.name == "webhooks", f.name == "externalDocs", f.name == "xml":
+		case (f.name == "summary" || f.name == "title") && s != infoShape:
+			fields = append(fields, field{f.name, f.at, newScalar(f.at, strings.Join(strings.Fields(f.value.string()), " "))})
+		case known:
+			fields = append(fields, field{f.name, f.at, g.rewrite(p, f.value)})
+		}
+	}
+	fresh := newMapping(n.at, fields...)
+	switch s {
+	case responseShape:
+		return g.response(fresh)
+	case operationShape:
+		return g.operation(fresh)
+	case requestBodyShape:
+		if content, ok := fresh.field("content"); ok {
+			return fresh.with(field{"content", content.at, g.content(content.value)})
+		}
+	}
+	return fresh
+}
+
+// comment is a text that stays inside a Go comment.
+func comment(v any) any {
+	s, ok := v.(string)
+	if !ok {
+		return v
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r' || r == '\u2028' || r == '\u2029' || r == '\u0085':
+			return '\n'
+		case r == '\ufeff' || unicode.IsControl(r) && r != '\n' && r != '\t':
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// response: the types of answers need methods, so they cannot be any.
+func (g *generator) response(n *node) *node {
+	content, ok := n.field("content")
+	if !ok {
+		return n
+	}
+	kept := g.content(content.value)
+	fields := slices.Clone(kept.fields)
+	for i, media := range fields {
+		if strings.Contains(media.name, "json") && g.isAny(media.value.get("schema"), 0) {
+			object := newMapping(media.at, field{"type", media.at, newScalar(media.at, "object")})
+			fields[i].value = media.value.with(field{"schema", media.at, object})
+		}
+	}
+	return n.with(field{"content", content.at, newMapping(content.at, fields...)})
+}
+
+// content leaves out the second of two media types that get one Go name, and a schema-less encoding.
+func (g *generator) content(n *node) *node {
+	used := names{}
+	var kept []field
+	for _, f := range n.fields {
+		name, _, _ := strings.Cut(f.name, ";")
+		if bare(name) == "" || used[bare(name)] {
+			continue
+		}
+		used[bare(name)] = true
+		kept = append(kept, f)
+	}
+	return newMapping(n.at, kept...)
+}
+
+// isAny tells whether a schema's Go type is any.
+func (g *generator) isAny(n *node, depth int) bool {
+	if n == nil || !n.isMapping() {
+		return true
+	}
+	if ref := n.text("$ref"); ref != "" {
+		return depth < 50 && g.isAny(g.behind(n), depth+1)
+	}
+	if all := n.get("allOf"); all != nil && len(all.items) == 1 {
+		return depth < 50 && g.isAny(all.items[0], depth+1)
+	}
+	t := n.get("type")
+	if t.isSequence() {
+		return true
+	}
+	return t == nil && !slices.ContainsFunc(n.fields, func(f field) bool {
+		return slices.Contains([]string{"properties", "allOf", "oneOf", "anyOf", "x-go-type"}, f.name)
+	})
+}
+
+// behind is the component that a schema refers to.
+func (g *generator) behind(n *node) *node {
+	for range 50 {
+		ref := n.text("$ref")
+		if ref == "" {
+			return n
+		}
+		n = g.doc.get("components").get("schemas").get(strings.TrimPrefix(ref, "#/components/schemas/"))
+	}
+	return nil
+}
+
+// operation keeps parameters apart that get one name in Go.
+func (g *generator) operation(n *node) *node {
+	parameters, ok := n.field("parameters")
+	if !ok {
+		return n
+	}
+	used := names{}
+	fresh := newSequence(parameters.value.at)
+	for _, p := range parameters.value.items {
+		behind := g.parameter(p)
+		name := behind.text("name")
+		if behind.text("in") != "path" && behind.get("x-go-name") == nil {
+			if mine := used.claim(goWord(name)); mine != goWord(name) || goWord(name) != name && bare(name) == "" {
+				p = behind.with(field{"x-go-name", p.at, newScalar(p.at, mine)})
+			}
+		}
+		fresh.items = append(fresh.items, p)
+	}
+	return n.with(field{"parameters", parameters.at, fresh})
+}
+
+func (g *generator) parameter(n *node) *node {
+	if ref := n.text("$ref"); ref != "" {
+		if c := g.doc.get("components").get("parameters").get(strings.TrimPrefix(ref, "#/components/parameters/")); c != nil {
+			return g.rewrite(one(parameterShape), c)
+		}
+	}
+	return n
+}
+
+var notWord = regexp.MustCompile(`[^a-zA-Z0-9_]+`)
+
+// goWord is a name with nothing in it that Go forbids.
+func goWord(name string) string {
+	word := strings.Trim(notWord.ReplaceAllString(name, "_"), "_")
+	if bare(word) == "" {
+		return "Field"
+	}
+	return word
+}
+
+// numeric tells whether all of a list are whole numbers.
+func wholeNumbers(items []*node) bool {
+	return !slices.ContainsFunc(items, func(n *node) bool {
+		number, ok := n.scalar.(json.Number)
+		if !ok {
+			return true
+		}
+		_, err := number.Int64()
+		return err != nil
+	})
+}
+
+func textsOnly(items []*node) bool {
+	return !slices.ContainsFunc(items, func(n *node) bool { _, ok := n.scalar.(string); return !ok })
+}

@@ -126,7 +126,7 @@ var grammar = map[shape]map[string]part{
 
 // section is where the components of a shape live; shapes without one are written out where they are referred to.
 var section = map[shape]string{
-	schemaShape: "schemas", responseShape: "responses", parameterShape: "parameters", exampleShape: "examples", requestBodyShape: "requestBodies",
+	schemaShape: "schemas", responseShape: "responses", parameterShape: "parameters", requestBodyShape: "requestBodies",
 	headerShape: "headers", securitySchemeShape: "securitySchemes", linkShape: "links", callbackShape: "callbacks",
 }
 

@@ -25,6 +25,9 @@ func (b *bundler) mend(s shape, n *node) *node {
 		if f, ok := n.field("value"); ok {
 			return n.with(field{"value", f.at, jsonIn(f.value)}).without("externalValue")
 		}
+		if n.get("externalValue") == nil {
+			return nil
+		}
 	case headerShape:
 		return mendSchema(mendExample(n))
 	case parameterShape:

@@ -73,7 +73,7 @@ func (b *bundler) register(r *root) {
 		}
 		return
 	}
-	for _, s := range []shape{schemaShape, responseShape, parameterShape, exampleShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
+	for _, s := range []shape{schemaShape, responseShape, parameterShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
 		b.registerSection(r, "/components/"+section[s], s)
 	}
 }

@@ -56,7 +56,7 @@ var ofOperation = []string{"Params", "RequestObject", "ResponseObject", "JSONBod
 
 // inText says what kind a component is where its name alone is taken.
 var inText = map[shape]string{schemaShape: "Schema", responseShape: "Response", parameterShape: "Parameter", requestBodyShape: "RequestBody",
-	headerShape: "Header", exampleShape: "Example", linkShape: "Link", callbackShape: "Callback", securitySchemeShape: "Scheme"}
+	headerShape: "Header", linkShape: "Link", callbackShape: "Callback", securitySchemeShape: "Scheme"}
 
 var notInNames = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
@@ -109,8 +109,8 @@ func (b *bundler) classify() {
 func (b *bundler) settle(taken names) {
 	b.classify()
 	byClass := make(map[string]string)
-	for _, wave := range [][]shape{{schemaShape}, {parameterShape, responseShape, requestBodyShape, headerShape}, {exampleShape}, {securitySchemeShape}, {linkShape}, {callbackShape}} {
-		if wave[0] == exampleShape || wave[0] == securitySchemeShape || wave[0] == linkShape || wave[0] == callbackShape {
+	for _, wave := range [][]shape{{schemaShape}, {parameterShape, responseShape, requestBodyShape, headerShape}, {securitySchemeShape}, {linkShape}, {callbackShape}} {
+		if wave[0] == securitySchemeShape || wave[0] == linkShape || wave[0] == callbackShape {
 			taken = names{} // no Go types are made of these
 		}
 		for _, c := range b.order {
@@ -151,7 +151,7 @@ func (c *component) claim(taken names) string {
 // components is the section of the document with all that was named.
 func (b *bundler) components(at Position) *node {
 	var sections []field
-	for _, s := range []shape{schemaShape, responseShape, parameterShape, exampleShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
+	for _, s := range []shape{schemaShape, responseShape, parameterShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
 		var fields []field
 		seen := make(map[string]bool)
 		for _, c := range b.order {
