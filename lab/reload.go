@@ -65,6 +65,14 @@ func (w *watcher) concerns(event fsnotify.Event) bool {
 	return false
 }
 
+// name is what a file is called in the spec's folder.
+func (w *watcher) name(file string) string {
+	if name, err := filepath.Rel(w.dir, file); err == nil {
+		return filepath.ToSlash(name)
+	}
+	return file
+}
+
 // watch loads again after each save, until the context ends.
 func (l *Lab) watch(ctx context.Context, w *watcher) {
 	defer close(l.stopped)
@@ -81,7 +89,7 @@ func (l *Lab) watch(ctx context.Context, w *watcher) {
 				return
 			}
 			if w.concerns(event) {
-				saved[filepath.Base(event.Name)] = true
+				saved[w.name(event.Name)] = true
 				quiet.Reset(settle)
 			}
 		case err := <-w.Errors:
