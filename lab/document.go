@@ -27,12 +27,21 @@ func (e *edition) render(contract *openapi3.T) ([]byte, error) {
 		}
 	}
 	taken := make(map[string]bool)
+	paths := make(map[string]string)
 	for _, o := range e.operations {
-		method := strings.ToLower(o.method)
-		if o.edited == nil && e.api != nil {
-			adopt(document, theirs, o, taken)
+		if o.edited != nil {
+			paths[shape(o.path)] = o.path
 		}
-		if op := within(document, "paths", o.path, method); op != nil {
+	}
+	for _, o := range e.operations {
+		path, method := o.path, strings.ToLower(o.method)
+		if o.edited == nil && e.api != nil {
+			if theirs := paths[shape(path)]; theirs != "" {
+				path = theirs // one path of a shape is all that a document may have
+			}
+			adopt(document, theirs, o, path, taken)
+		}
+		if op := within(document, "paths", path, method); op != nil {
 			op[answeredByMark] = o.by()
 			if o.place != "" {
 				op["x-postern-spec"] = o.place
@@ -69,7 +78,7 @@ func within(object map[string]any, path ...string) map[string]any {
 }
 
 // adopt copies an operation of the contract, with the components that it needs, under names of their own: both may have an Error.
-func adopt(document, contract map[string]any, o *operation, taken map[string]bool) {
+func adopt(document, contract map[string]any, o *operation, path string, taken map[string]bool) {
 	item := within(contract, "paths", o.path)
 	op, _ := item[strings.ToLower(o.method)].(map[string]any)
 	if op == nil {
@@ -80,11 +89,37 @@ func adopt(document, contract map[string]any, o *operation, taken map[string]boo
 		own, _ := op["parameters"].([]any)
 		op["parameters"] = append(append([]any{}, shared...), own...)
 	}
+	if path != o.path {
+		op["parameters"] = o.calledAs(path, contract, op)
+	}
 	copied := renamed(op, func(kind, name string) { component(document, contract, kind, name, taken) })
 	if security, _ := op["security"].([]any); security != nil {
 		copied.(map[string]any)["security"] = renamedSecurity(document, contract, security, taken)
 	}
-	open(open(document, "paths"), o.path)[strings.ToLower(o.method)] = copied
+	open(open(document, "paths"), path)[strings.ToLower(o.method)] = copied
+}
+
+// calledAs gives the parameters of an operation with the names that another path of its shape has for them.
+func (o *operation) calledAs(path string, contract, op map[string]any) []any {
+	names := make(map[any]string)
+	other := &operation{path: path}
+	for i, name := range o.parameterNames() {
+		names[name] = other.parameterNames()[i]
+	}
+	parameters, _ := op["parameters"].([]any)
+	renamed := make([]any, len(parameters))
+	for i, one := range parameters {
+		p, _ := one.(map[string]any)
+		ref, _ := p["$ref"].(string)
+		if target, found := inside(ref); found {
+			p = within(contract, target...)
+		}
+		if p = maps.Clone(p); p["in"] == "path" {
+			p["name"] = names[p["name"]]
+		}
+		renamed[i] = p
+	}
+	return renamed
 }
 
 func open(object map[string]any, name string) map[string]any {

@@ -12,7 +12,7 @@ import (
 // Bounds of a made value: schemas refer to themselves, and some hold half an API.
 const (
 	maxDepth  = 12
-	maxValues = 5000
+	maxValues = 4000
 	maxItems  = 100
 )
 
@@ -35,8 +35,11 @@ func newMaker() *maker {
 	return &maker{left: maxValues, known: make(map[*openapi3.Schema]checker)}
 }
 
-// fits reports whether a value is what a schema wants of an answer.
+// fits reports whether a value is what a schema wants of an answer. When too much was made already it is not asked any more.
 func (m *maker) fits(schema *openapi3.Schema, value any) bool {
+	if m.left <= 0 {
+		return false
+	}
 	c, known := m.known[schema]
 	if !known {
 		c = checkerOf(schema)
@@ -172,7 +175,7 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 
 func (m *maker) item(s *openapi3.Schema, i, nth, depth int) any {
 	for _, ref := range []*openapi3.SchemaRef{at(s.PrefixItems, i), s.Contains, s.Items} {
-		if ref != nil && ref.Value != nil {
+		if ref != nil && ref.Value != nil && depth < 4*maxDepth && m.left > -maxValues {
 			value, _ := m.value(ref.Value, depth+1, nth)
 			return value
 		}
