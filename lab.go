@@ -146,53 +146,65 @@ func commonFolder(paths []string) string {
 	return dir
 }
 
-// front puts the spec lab before the server while --spec or --dev is on. Without both there is none, and the server is alone.
-func (cmd *serveCmd) front(ctx context.Context, w world, set settings, s *handlers.Server) (http.Handler, *lab.Lab, error) {
-	if len(set.spec.files) == 0 && !cmd.Dev {
-		return s.Handler(), nil, nil
+// front is what requests meet first: the server alone, or the spec lab before it.
+type front struct {
+	http.Handler
+	lab  *lab.Lab     // nil without --spec and --dev
+	page http.Handler // nil when there is none
+}
+
+// front puts the spec lab before the server while --spec or --dev is on. Without both the server is alone.
+func (cmd *serveCmd) front(ctx context.Context, w world, set specSet, s *handlers.Server) (front, error) {
+	if len(set.files) == 0 && !cmd.Dev {
+		return front{Handler: s.Handler()}, nil
 	}
 	known, err := contract()
 	if err != nil {
-		return nil, nil, fmt.Errorf("contract: %w", err)
+		return front{}, fmt.Errorf("contract: %w", err)
 	}
-	if len(set.spec.files) > 0 && w.getenv("GOMEMLIMIT") == "" {
+	if len(set.files) > 0 && w.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(512 << 20) // a whole API is read anew at each save
 	}
 	l, err := lab.New(ctx, lab.Config{
-		Real: s.Handler(), Contract: known, Dir: set.spec.dir, Files: set.spec.files,
+		Real: s.Handler(), Contract: known, Dir: set.dir, Files: set.files,
 		Authorize: s.Authorize, Alias: handlers.Alias, Out: w.stdout,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("the spec cannot be served:\n%w", err)
+		return front{}, fmt.Errorf("the spec cannot be served:\n%w", err)
 	}
-	page := pageHandler(l, s)
-	if page == nil {
-		return l, l, nil
+	f := front{Handler: l, lab: l, page: pageHandler(l, s)}
+	if f.page != nil {
+		f.Handler = http.HandlerFunc(f.withPage)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, pagePath) {
-			page.ServeHTTP(w, r)
-			return
-		}
-		l.ServeHTTP(w, r)
-	}), l, nil
+	return f, nil
 }
 
 // pagePath is where the page in the browser lies, beside Matrix's own paths.
 const pagePath = "/_postern/"
 
+func (f front) withPage(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, pagePath) {
+		f.page.ServeHTTP(w, r)
+		return
+	}
+	f.lab.ServeHTTP(w, r)
+}
+
 // pageHandler is the page in the browser; nil when there is none.
 func pageHandler(*lab.Lab, *handlers.Server) http.Handler { return nil }
 
-// greetLab says what the lab serves.
-func (cmd *serveCmd) greetLab(out io.Writer, l *lab.Lab, url string) {
-	if l == nil {
-		return
+// greet says what the lab serves.
+func (f front) greet(out io.Writer, withSpec bool, url string) {
+	if withSpec {
+		fmt.Fprint(out, f.lab.Summary())
 	}
-	if len(cmd.Spec) > 0 {
-		fmt.Fprint(out, l.Summary())
-	}
-	if pageHandler(l, nil) != nil {
+	if f.page != nil {
 		fmt.Fprintf(out, "spec: look at it at %s%sspec\n", url, pagePath)
+	}
+}
+
+func (f front) close() {
+	if f.lab != nil {
+		f.lab.Close()
 	}
 }

@@ -15,15 +15,15 @@ const answeredByMark = "x-postern-answered-by"
 const ours = "postern."
 
 // render writes the document: the edited spec, marked, and with it the operations that only the contract has.
-func (e *edition) render(contract *openapi3.T) ([]byte, error) {
+func (e *edition) render(contract *openapi3.T) (string, error) {
 	theirs, err := tree(contract)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	document := theirs
 	if e.api != nil {
 		if document, err = tree(e.api.Doc); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	taken := make(map[string]bool)
@@ -48,7 +48,8 @@ func (e *edition) render(contract *openapi3.T) ([]byte, error) {
 			}
 		}
 	}
-	return json.Marshal(document)
+	raw, err := json.Marshal(document)
+	return string(raw), err
 }
 
 // by tells who answers an operation.

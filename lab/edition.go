@@ -17,7 +17,7 @@ type edition struct {
 	api        *spec.API // nil: there is none beside the contract
 	routes     *routes
 	operations []*operation // by path and method
-	document   []byte
+	document   string
 	since      time.Time
 }
 

@@ -107,7 +107,7 @@ func (l *Lab) Close() {
 }
 
 // Document is the API that is served now, as OpenAPI in JSON. Each operation carries x-postern-answered-by: real or spec.
-func (l *Lab) Document() []byte { return l.current.Load().document }
+func (l *Lab) Document() []byte { return []byte(l.current.Load().document) }
 
 // Summary tells who answers what, and what the spec refers to that is not there, in lines for the console.
 func (l *Lab) Summary() string { return l.current.Load().summary() }

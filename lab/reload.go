@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,7 +115,7 @@ func (l *Lab) reload(w *watcher, saved map[string]bool) {
 	w.follow(after.api.Files)
 	changes := changesBetween(before, after)
 	if len(changes) == 0 {
-		if bytes.Equal(before.document, after.document) {
+		if before.document == after.document {
 			return
 		}
 		changes = []string{"texts and examples only"}
