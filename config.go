@@ -101,6 +101,8 @@ func (c *common) problems() []error {
 // serveFlags are the flags of `serve` as they were written. They are text, and not yet durations and addresses, so that
 // every problem can be told at once.
 type serveFlags struct {
+	specFlags
+
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
@@ -129,6 +131,7 @@ type settings struct {
 
 	loginTokenTTL time.Duration // 0: they are not enabled
 
+	spec    specSet
 	pepper  string // Synapse's
 	rate    handlers.Rate
 	proxies []netip.Prefix
@@ -168,7 +171,9 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	if !f.LoginTokens {
 		s.loginTokenTTL = 0
 	}
-	for _, problem := range f.accountProblems() {
+	set, wrong := f.specFlags.settings()
+	s.spec = set
+	for _, problem := range append(f.accountProblems(), wrong...) {
 		note(problem)
 	}
 	if s.rate, err = handlers.ParseRate(f.RateLimit); err != nil {

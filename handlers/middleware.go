@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,15 +18,28 @@ var aliases = []struct{ old, today string }{
 // so that one name of each operation is enough in the contract, the metrics and the `path` caveats.
 func alias(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		url := c.Request().URL
-		for _, a := range aliases {
-			if rest, found := strings.CutPrefix(url.Path, a.old); found {
-				url.Path = a.today + rest
-				url.RawPath = strings.Replace(url.RawPath, a.old, a.today, 1) // empty, or escaped differently behind
-			}
-		}
+		rename(c.Request().URL)
 		return next(c)
 	}
+}
+
+func rename(url *url.URL) {
+	for _, a := range aliases {
+		if rest, found := strings.CutPrefix(url.Path, a.old); found {
+			url.Path = a.today + rest
+			url.RawPath = strings.Replace(url.RawPath, a.old, a.today, 1) // empty, or escaped differently behind
+		}
+	}
+}
+
+// Alias gives today's name of a path that older clients know by another.
+func Alias(path string) string {
+	for _, a := range aliases {
+		if rest, found := strings.CutPrefix(path, a.old); found {
+			path = a.today + rest
+		}
+	}
+	return path
 }
 
 // headers lets web clients of any origin in, on errors and unknown paths too, and keeps answers out of
