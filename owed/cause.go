@@ -48,8 +48,7 @@ func (r *revision) cause(d difference, operations map[string]string) Cause {
 		}
 		c.Text = "the operation " + operations[d.method] + " is new"
 		if was != nil {
-			name, _ := r.contract.object(was)["operationId"].(string)
-			c.Text = fmt.Sprintf("the operation %s is called %s in the contract", operations[d.method], name)
+			there, c.Text = r.gone(was)
 		}
 	case d.kind == added:
 		c.Text = r.name(r.document, d.part) + " is new"
@@ -132,6 +131,8 @@ func (r *revision) name(d *document, at pointer) string {
 			return "the parameter " + name + r.owner(d, at)
 		}
 		return "what is asked" + r.owner(d, at)
+	case len(at) == 4 && last == "responses":
+		return "the answers" + r.owner(d, at)
 	case len(at) == 5 && at[3] == "responses":
 		return "the status " + last + r.owner(d, at)
 	case last == "requestBody":

@@ -1,6 +1,8 @@
 package owed
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,6 +33,9 @@ type Change struct {
 	at        []pointer
 }
 
+// labels are kinds of changes that neither a client nor a handler is about.
+var labels = regexp.MustCompile(`^(api-tag-|api-version-)`)
+
 // changes compares the API that is asked for with the contract.
 func (r *revision) changes() ([]Change, error) {
 	config := diff.NewConfig()
@@ -43,6 +48,9 @@ func (r *revision) changes() ([]Change, error) {
 	words := checker.NewDefaultLocalizer()
 	checks := checker.NewConfig(checker.GetAllChecks())
 	for _, c := range checker.CheckBackwardCompatibilityUntilLevel(checks, differs, sources, checker.INFO) {
+		if labels.MatchString(c.GetId()) {
+			continue
+		}
 		one := r.change(c, words)
 		key := strings.Join([]string{one.ID, one.Text, one.part.String()}, "\x01")
 		if i, found := known[key]; found { // a schema that several operations use
@@ -78,15 +86,29 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 		one.part = one.at[0]
 	}
 	if s := c.GetBaseSource(); s != nil {
-		one.was = r.contract.parts[s.Line]
-		one.part = one.was
+		one.was = r.contract.parts[s.Line].whole()
 	}
 	if s := c.GetRevisionSource(); s != nil {
-		one.part = r.parts[s.Line]
+		one.part = r.parts[s.Line].whole()
+	} else if len(one.was) > 0 && !r.has(one.was) {
+		one.part = one.was
+	} else if moved := r.sameParameter(one.was); moved != nil {
+		one.part = moved
+	} else if code := ofResponse.FindString(fmt.Sprint(append(c.GetArgs(), "")[0])); code != "" && len(one.at) > 0 && strings.Contains(c.GetId(), "status") {
+		one.part = one.at[0].with("responses", code)
 	}
 	if len(one.part) > 0 && !r.has(one.part) {
 		one.part, _ = r.gone(one.part)
 	}
 	one.Place = placeOf(r.position(one.part))
 	return one
+}
+
+// sameParameter is the parameter that has the name of one of the contract.
+func (r *revision) sameParameter(was pointer) pointer {
+	if len(was) < 2 || was[len(was)-2] != "parameters" {
+		return nil
+	}
+	name, _ := r.contract.object(r.contract.follow(was))["name"].(string)
+	return r.keys(was.parent())[name]
 }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // generatedFile is where a module keeps its generated code.
@@ -54,6 +55,8 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	// -mod is said because GOFLAGS may say -mod=mod, which writes go.mod; -e lifts the limit of ten errors.
 	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e", "./"+handlersFolder)
 	cmd.Dir = module
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it removes what it has begun
+	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(os.Environ(), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

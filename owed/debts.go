@@ -63,6 +63,9 @@ func (l *ledger) missing(all []difference, found []CompileError) {
 			}
 		}
 		owner := l.check.handlers.server
+		if h, renamed := l.handlerOf(d.part); renamed { // which does the work of it under another name
+			owner = h
+		}
 		owner.Operation = l.operations[d.method]
 		l.debts = append(l.debts, Owed{Cause: l.revision.cause(d, l.operations), Handler: owner, Errors: errs, Signature: l.signature(d.method)})
 	}
@@ -101,7 +104,7 @@ func (l *ledger) add(e CompileError) {
 
 func (l *ledger) note(cause Cause, owner Handler, e CompileError) {
 	for i, o := range l.debts {
-		if o.Handler == owner && slices.Equal(o.Cause.Pointer, cause.Pointer) && o.Cause.Text == cause.Text {
+		if o.Handler.Name == owner.Name && o.Handler.File == owner.File && slices.Equal(o.Cause.Pointer, cause.Pointer) && o.Cause.Text == cause.Text {
 			l.debts[i].Errors = append(l.debts[i].Errors, e)
 			return
 		}
@@ -123,9 +126,7 @@ func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
 // owner is the handler that an error is in. What stands outside of functions belongs to the operation whose types it names.
 func (l *ledger) owner(e CompileError, nodes []ast.Node, d *difference) Handler {
 	if h, ok := l.check.handlers.at(e.File, nodes); ok {
-		if receiver := l.check.handlers.methods[strings.TrimPrefix(h.Name, "(*Server).")]; receiver == h {
-			h.Operation = l.operations[strings.TrimPrefix(h.Name, "(*Server).")]
-		}
+		h.Operation = l.operations[strings.TrimPrefix(h.Name, "(*Server).")]
 		return h
 	}
 	names := genType.FindAllStringSubmatch(e.Message, -1)
@@ -150,10 +151,9 @@ func (l *ledger) owner(e CompileError, nodes []ast.Node, d *difference) Handler 
 func (c *check) handlerOf(operation pointer) (Handler, bool) {
 	for _, s := range []*symbols{c.now, c.old} {
 		for _, o := range s.operations {
-			if slices.Equal(o.at, operation) {
-				h, found := c.handlers.methods[o.goName]
+			if h, found := c.handlers.methods[o.goName]; found && slices.Equal(o.at, operation) {
 				h.Operation = o.name
-				return h, found
+				return h, true
 			}
 		}
 	}

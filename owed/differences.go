@@ -41,7 +41,7 @@ func differences(old, edited *symbols, pointers func(*symbols) *mapping) []diffe
 	for _, name := range slices.Sorted(maps.Keys(old.types)) {
 		was, is := old.types[name], edited.types[name]
 		if is == nil {
-			all = append(all, difference{kind: removed, typ: name, part: before.typ(name), old: true})
+			all = append(all, difference{kind: removed, typ: name, part: before.lost(name, edited), old: true})
 			continue
 		}
 		all = append(all, fields(was, is, before, now)...)
@@ -69,4 +69,14 @@ func fields(was, is *goType, before, now *mapping) (all []difference) {
 		}
 	}
 	return all
+}
+
+// lost is the part that a type was made of which is gone: when its operation has gone with it, or has another name, the operation.
+func (m *mapping) lost(typ string, now *symbols) pointer {
+	if o, _ := m.operationOf(typ); o != nil && m.components[typ] == nil {
+		if _, there := now.methods[o.goName]; !there {
+			return o.at
+		}
+	}
+	return m.typ(typ)
 }

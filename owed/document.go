@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,14 @@ func (p pointer) with(more ...string) pointer {
 
 // parent is the way to the part that encloses it.
 func (p pointer) parent() pointer { return p[:max(len(p)-1, 0)] }
+
+// whole is the parameter that a part of one belongs to, for it has no name of its own; or else the part.
+func (p pointer) whole() pointer {
+	if i := slices.Index(p, "parameters"); i >= 0 && len(p) > i+2 && p[0] == "paths" {
+		return p[:i+2]
+	}
+	return p
+}
 
 // within reports whether the part is the other or lies in it.
 func (p pointer) within(other pointer) bool {

@@ -2,6 +2,7 @@ package owed
 
 import (
 	"fmt"
+	"os/exec"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -25,6 +26,9 @@ func newGenerator(config []byte) (*generator, error) {
 		return nil, fmt.Errorf("the generator's settings: %w", err)
 	}
 	g := &generator{settings.UpdateDefaults()}
+	if _, err := exec.LookPath("go"); err != nil {
+		g.settings.OutputOptions.SkipFmt = true // which needs the go command; what is declared can be read all the same
+	}
 	return g, g.settings.Validate()
 }
 

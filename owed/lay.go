@@ -56,6 +56,7 @@ func (r *revision) layPaths(tree map[string]any, alias func(string) string, whol
 			to = l.meet(to)
 		}
 		item, _ := edited[path].(map[string]any)
+		r.own[pointer{"paths", to}.String()] = pointer{"paths", path}.String()
 		for _, key := range slices.Sorted(maps.Keys(item)) {
 			at := pointer{"paths", to, key}
 			switch {
@@ -205,14 +206,12 @@ func clone(tree map[string]any) map[string]any {
 
 // position finds a part: in the spec when it is the spec's, else in the contract.
 func (r *revision) position(at pointer) spec.Position {
+	if len(at) >= 3 && r.own[at[:3].String()] == "" && r.has(at[:3]) {
+		return r.contract.at(at...) // the spec has none
+	}
 	for n := min(len(at), 3); n > 0; n-- {
 		if own, found := r.own[at[:n].String()]; found {
 			return r.edited.at(append(strings.Split(own, "\x00"), at[n:]...)...)
-		}
-	}
-	if len(at) >= 3 { // a part that the spec does not have
-		if _, there := r.get(at[:3]); there {
-			return r.contract.at(at...)
 		}
 	}
 	return r.edited.at(r.nearest(at)...)

@@ -100,7 +100,7 @@ func (m *mapping) field(t *goType, f goField) pointer {
 		case suffix == "RequestObject" && f.name == "Body":
 			return o.at.with("requestBody")
 		case suffix == "RequestObject" && f.name == "Params":
-			return o.at.with("parameters")
+			return m.outOfPath(o.at)
 		case suffix == "RequestObject", suffix == "Params":
 			return m.parameter(o.at, f.json)
 		}
@@ -112,6 +112,20 @@ func (m *mapping) field(t *goType, f goField) pointer {
 		return found
 	}
 	return at
+}
+
+// outOfPath are the parameters of an operation that are not in its path, or the only one.
+func (m *mapping) outOfPath(operation pointer) pointer {
+	var found []pointer
+	for _, at := range m.keys(operation.with("parameters")) {
+		if m.object(m.follow(at))["in"] != "path" {
+			found = append(found, at)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return operation.with("parameters")
 }
 
 // parameter is a parameter of an operation, or of the path that it stands at.

@@ -218,7 +218,7 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 		}
 		report.Owed = c.debts(found)
 	}
-	report.Unnoticed = unnoticed(report.Changes, report.Owed, c.handlerOf)
+	report.Unnoticed = append(unnoticed(report.Changes, report.Owed, c.handlerOf), c.moved()...)
 	return err
 }
 

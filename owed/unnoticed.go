@@ -1,8 +1,10 @@
 package owed
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Unnoticed is a change that the compiler does not notice though it asks something of a handler: an optional field in an answer, a
@@ -43,6 +45,9 @@ func covered(c Change, owed []Owed) bool {
 		if o.Cause.Was != nil {
 			was = o.Cause.Was.Pointer
 		}
+		if len(was) > len(there) && was.within(there) { // what is gone has nothing in its place
+			there = nil
+		}
 		for _, at := range []pointer{there, was} {
 			if len(at) > 3 && (c.part.within(at) || len(c.was) > 0 && c.was.within(at)) {
 				return true
@@ -53,4 +58,28 @@ func covered(c Change, owed []Owed) bool {
 		}
 	}
 	return false
+}
+
+// moved are the operations that keep their name and have another path or method: the generated routes follow, and the handler may know
+// the old path.
+func (c *check) moved() (all []Unnoticed) {
+	for _, now := range c.now.operations {
+		for _, was := range c.old.operations {
+			h, found := c.handlers.methods[now.goName]
+			if !found || now.goName != was.goName || slices.Equal(now.at, was.at) {
+				continue
+			}
+			h.Operation = now.name
+			at := now.at[:2]
+			if now.at[1] == was.at[1] {
+				at = now.at
+			}
+			all = append(all, Unnoticed{
+				Place: placeOf(c.revision.position(at)), Handlers: []Handler{h},
+				Text: fmt.Sprintf("the operation %s is %s %s here, and %s %s in the contract",
+					now.name, strings.ToUpper(now.at[2]), now.at[1], strings.ToUpper(was.at[2]), was.at[1]),
+			})
+		}
+	}
+	return all
 }
