@@ -52,7 +52,7 @@ func (r *revision) changes() ([]Change, error) {
 			continue
 		}
 		one := r.change(c, words)
-		key := strings.Join([]string{one.ID, one.Text, one.part.String()}, "\x01")
+		key := strings.Join([]string{one.ID, one.Text, one.part.String(), one.was.String()}, "\x01")
 		if i, found := known[key]; found { // a schema that several operations use
 			all[i].Operations = append(all[i].Operations, one.Operations...)
 			all[i].at = append(all[i].at, one.at...)

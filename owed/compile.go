@@ -57,7 +57,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	cmd.Dir = module
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it removes what it has begun
 	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+scratch), env...) // what a go command leaves that is interrupted goes too
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()

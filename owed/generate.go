@@ -2,7 +2,7 @@ package owed
 
 import (
 	"fmt"
-	"os/exec"
+
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -11,13 +11,16 @@ import (
 )
 
 // generator is what makes Go of an API: oapi-codegen, with the settings of oapi-config.yaml.
-type generator struct{ settings codegen.Configuration }
+type generator struct {
+	settings codegen.Configuration
+	version  string // that it signs with
+}
 
 // oneAtATime: the generator keeps its state in globals.
 var oneAtATime sync.Mutex
 
-// newGenerator reads the settings as the generator's own command does.
-func newGenerator(config []byte) (*generator, error) {
+// newGenerator reads the settings as the generator's own command does. Its version is what the go.mod requires.
+func newGenerator(config, mod []byte) (*generator, error) {
 	var settings struct {
 		codegen.Configuration `yaml:",inline"`
 		OutputFile            string `yaml:"output"`
@@ -25,10 +28,8 @@ func newGenerator(config []byte) (*generator, error) {
 	if err := yaml.Unmarshal(config, &settings); err != nil {
 		return nil, fmt.Errorf("the generator's settings: %w", err)
 	}
-	g := &generator{settings.UpdateDefaults()}
-	if _, err := exec.LookPath("go"); err != nil {
-		g.settings.OutputOptions.SkipFmt = true // which needs the go command; what is declared can be read all the same
-	}
+	g := &generator{settings.UpdateDefaults(), generatorVersion(mod)}
+	g.settings.OutputOptions.SkipFmt = true // see tidy
 	return g, g.settings.Validate()
 }
 
@@ -49,6 +50,9 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 		}
 	}()
 	if code, err = codegen.Generate(api, g.settings); err != nil {
+		return "", nil, err
+	}
+	if code, err = tidy(code, g.version); err != nil {
 		return "", nil, err
 	}
 	defined, err := codegen.OperationDefinitions(api)

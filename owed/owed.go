@@ -151,7 +151,7 @@ func newCheck(in Input) (*check, error) {
 	if c.revision, err = revise(contract, edited, in.Alias, whole); err != nil {
 		return nil, spec.Problems{{Position: edited.at(), What: err.Error()}}
 	}
-	c.generator, err = newGenerator(in.Config)
+	c.generator, err = newGenerator(in.Config, nil)
 	return c, err
 }
 
