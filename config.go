@@ -31,6 +31,7 @@ type cli struct {
 	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
 	Backup  backupCmd  `cmd:"" help:"Write everything into a new file while the server runs."`
 	Move    dbCmds     `cmd:"" name:"db" help:"The database: copy."`
+	Spec    specCmds   `cmd:"" help:"The contract: check a changed one, watch."`
 
 	Version kong.VersionFlag `help:"Show the version."`
 }

@@ -28,9 +28,34 @@ func main() {
 	context.AfterFunc(ctx, stop) // the first signal drains, a second one kills
 	err := run(ctx, world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "postern:", err)
-		os.Exit(1)
+		os.Exit(complain(os.Stderr, err))
 	}
+}
+
+// exitStatus is an error of a command whose exit status says more than that it failed. Without an error there is nothing to add to what
+// the command has printed.
+type exitStatus struct {
+	code int
+	err  error
+}
+
+func (e exitStatus) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitStatus) Unwrap() error { return e.err }
+
+// complain says what went wrong and gives the program's exit status.
+func complain(stderr io.Writer, err error) int {
+	status := exitStatus{code: 1, err: err}
+	errors.As(err, &status)
+	if status.err != nil {
+		fmt.Fprintln(stderr, "postern:", status.err)
+	}
+	return status.code
 }
 
 // world is what the program touches outside of files and network, so that a test can be the world.
@@ -72,7 +97,7 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
 	}
-	if !strings.HasPrefix(command.Command(), "db ") { // which names its databases itself
+	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") { // which names its databases itself, or has none
 		if err := c.settleName(ctx); err != nil {
 			return err
 		}
