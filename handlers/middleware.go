@@ -18,14 +18,19 @@ var aliases = []struct{ old, today string }{
 func alias(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		url := c.Request().URL
-		for _, a := range aliases {
-			if rest, found := strings.CutPrefix(url.Path, a.old); found {
-				url.Path = a.today + rest
-				url.RawPath = strings.Replace(url.RawPath, a.old, a.today, 1) // empty, or escaped differently behind
-			}
-		}
+		url.Path, url.RawPath = today(url.Path), today(url.RawPath) // RawPath is empty, or escaped differently behind
 		return next(c)
 	}
+}
+
+// today gives a path its name of today.
+func today(path string) string {
+	for _, a := range aliases {
+		if rest, found := strings.CutPrefix(path, a.old); found {
+			path = a.today + rest
+		}
+	}
+	return path
 }
 
 // headers lets web clients of any origin in, on errors and unknown paths too, and keeps answers out of
