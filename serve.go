@@ -75,6 +75,10 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	defer server.Close()
+	handler, err := cmd.handler(server)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
@@ -85,7 +89,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		}
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, server.Handler(), log, cmp.Or(w.patience, strangers))
+	return serve(ctx, listener, handler, log, cmp.Or(w.patience, strangers))
 }
 
 // adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a
