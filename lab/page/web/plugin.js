@@ -23,6 +23,18 @@ const answer = (Response, { React }) => (props) => {
   return React.createElement(React.Fragment, null, said, React.createElement(Response, props));
 };
 
+/** The field for a body has no name that a screen reader could say. */
+const named = (Field, { React }) => (props) => React.createElement(Field, { "aria-label": "Request body", ...props });
+
+/** The table of answers calls itself a region without a name, and thereby no table. Swagger UI writes that attribute once. */
+const table = (Responses, { React }) => (props) => {
+  const place = React.useRef(null);
+  React.useEffect(() => {
+    for (const one of place.current.querySelectorAll("table[role=region]")) one.removeAttribute("role");
+  });
+  return React.createElement("div", { ref: place }, React.createElement(Responses, props));
+};
+
 export const plugin = (system) => ({
   components: {
     SpecLab: layout(system),
@@ -30,5 +42,5 @@ export const plugin = (system) => ({
     authorizeOperationBtn: nothing,
     OperationServers: nothing,
   },
-  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, TextArea: named, responses: table },
 });
