@@ -54,6 +54,12 @@ check: lint generate-check ## lint, generate-check, and a short fuzz: what CI ru
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
 	test/clients/run
 
+browser: ## the spec lab's page in real Chromium: phone and desktop, light and dark, keyboard alone
+	test/browser/run
+
+page-assets: ## fetch Swagger UI for the page again, by npm
+	lab/page/assets/renew
+
 bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
 	go run ./test/bench
 
@@ -68,4 +74,4 @@ load: ## five minutes of checks, refreshes and logins on each engine: percentile
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test generate generate-check fuzz lint check clients bench crash load release
+.PHONY: help run build test generate generate-check fuzz lint check clients browser page-assets bench crash load release

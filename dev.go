@@ -74,4 +74,6 @@ The same at the 2015 draft's door, where a refresh token is used once:
 
   curl -s %[3]s/_matrix/client/api/v1/login -d '{"username":"%[1]s","password":"%[2]s"}'
 
+The API in the browser, with a try-it for each operation and the macaroon bench: %[3]s/_postern/spec
+
 `

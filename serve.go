@@ -76,22 +76,22 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	defer server.Close()
-	front, err := cmd.front(ctx, w, set.spec, server)
+	entrance, err := cmd.enter(ctx, w, set.spec, server)
 	if err != nil {
 		return err
 	}
-	defer front.close()
+	defer entrance.close()
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
 	}
-	if err := cmd.greet(ctx, w, c, d, log, front, listener.Addr().String()); err != nil {
+	if err := cmd.greet(ctx, w, c, d, log, entrance, listener.Addr().String()); err != nil {
 		if ctx.Err() != nil {
 			err = nil // told to stop before it had begun
 		}
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, front, log, cmp.Or(w.patience, strangers))
+	return serve(ctx, listener, entrance, log, cmp.Or(w.patience, strangers))
 }
 
 // adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a
@@ -108,7 +108,7 @@ func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 }
 
 // greet says where the server is and how to get an account.
-func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, front front, address string) error {
+func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, at entrance, address string) error {
 	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", version)
 	if cmd.Dev {
 		if err := greetDev(ctx, w.stdout, d, "http://"+address); err != nil {
@@ -119,7 +119,7 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	} else if len(users) == 0 {
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
 	}
-	front.greet(w.stdout, len(cmd.Spec) > 0, "http://"+address)
+	at.greet(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
 	forgetProgram()
 	if w.listening != nil {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"postern/handlers"
 	"postern/owed"
 	"postern/spec"
 )
@@ -90,20 +91,20 @@ func writeReport(report *owed.Report, format string, to io.Writer) error {
 }
 
 func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) {
-	folder, err := specFolder(cmd.SpecRoot, cmd.Files)
-	if err != nil {
-		return nil, err
+	set, wrong := findSpecs(cmd.SpecRoot, cmd.Files)
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
 	}
-	fsys, names, closes, err := openSpecs(cmd.SpecRoot, cmd.Files)
+	fsys, closes, err := set.open()
 	if err != nil {
 		return nil, err
 	}
 	defer closes()
-	edited, err := spec.Load(fsys, names...)
+	edited, err := spec.Load(fsys, set.files...)
 	if err != nil {
-		return problems(err, folder)
+		return problems(err, set.dir)
 	}
-	contract, err := builtInContract()
+	contract, err := contract()
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) 
 	}
 	defer remove()
 	report, err := owed.Check(ctx, owed.Input{
-		Contract: contract, Edited: edited, Config: settings, Folder: folder, Whole: cmd.Whole, Alias: aliasOf, Source: source,
+		Contract: contract, Edited: edited, Config: settings, Folder: set.dir, Whole: cmd.Whole, Alias: handlers.Alias, Source: source,
 		Tell: func(what string) {
 			if file, ok := w.stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 				fmt.Fprintln(w.stderr, what)
@@ -136,18 +137,6 @@ func problems(err error, folder string) (*owed.Report, error) {
 		return report, nil
 	}
 	return nil, err
-}
-
-// aliasOf is the path that a path is another name of. Until handlers tell.
-var aliasOf = func(path string) string {
-	if rest, old := strings.CutPrefix(path, "/_matrix/client/r0/"); old {
-		return "/_matrix/client/v3/" + rest
-	}
-	return path
-}
-
-func builtInContract() (*spec.API, error) {
-	return spec.Load(ownSource, "api/login.yaml")
 }
 
 // sourceOf finds Postern's source: the folder that is named, the one we are in, or else what this binary was made of, which is written into a

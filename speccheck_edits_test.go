@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"postern/handlers"
 	"postern/owed"
 	"postern/spec"
 )
@@ -90,7 +91,7 @@ func checkText(t *testing.T, contract, edited, module string) *owed.Report {
 	}
 	report, err := owed.Check(context.Background(), owed.Input{
 		Contract: loaded(t, contractFile, contract), Edited: loaded(t, "edited.yaml", edited),
-		Config: read(t, generatorConfig), Alias: aliasOf, Source: owed.Source{Module: module},
+		Config: read(t, generatorConfig), Alias: handlers.Alias, Source: owed.Source{Module: module},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,127 +1,132 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 )
 
-// openSpecs opens the folder that specs lie in, and finds the files in it. Nothing outside of the folder can be opened through it, not by
-// `..` and not by a symbolic link. A file that is itself a folder stands for the specs directly in it.
-func openSpecs(root string, files []string) (fsys fs.FS, names []string, closes func() error, err error) {
-	if root, err = specFolder(root, files); err != nil {
-		return nil, nil, nil, err
-	}
-	opened, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("the folder of the specs: %w", err)
-	}
-	fsys = opened.FS()
-	for _, file := range files {
-		found, err := specsAt(fsys, root, file)
-		if err != nil {
-			return nil, nil, nil, errors.Join(err, opened.Close())
-		}
-		names = append(names, found...)
-	}
-	slices.Sort(names)
-	return fsys, slices.Compact(names), opened.Close, nil
+// specSet are spec files, by their slash-separated names in a folder.
+type specSet struct {
+	dir   string
+	files []string
 }
 
-// specFolder is the folder that was named, or the one that all the files lie in.
-func specFolder(root string, files []string) (string, error) {
-	if root != "" {
-		return root, nil
+// open opens the folder. Nothing outside of it can be opened through it, not by `..` and not by a symbolic link.
+func (set specSet) open() (fsys fs.FS, closes func() error, err error) {
+	root, err := os.OpenRoot(set.dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the folder of the specs: %w", err)
 	}
-	for i, file := range files {
-		folder := filepath.Dir(file)
-		if info, err := os.Stat(file); err != nil {
-			return "", err
-		} else if info.IsDir() {
-			folder = filepath.Clean(file)
+	return root.FS(), root.Close, nil
+}
+
+// findSpecs finds the files that were named, and those of the folders that were, in the folder that nothing is read outside of: root,
+// or else the deepest that has them all. It tells everything that is wrong.
+func findSpecs(root string, given []string) (specSet, []error) {
+	var paths []string
+	var problems []error
+	for _, name := range given {
+		found, err := specsAt(name)
+		if err != nil {
+			problems = append(problems, err)
 		}
-		if i > 0 {
-			for !inside(folder, root) {
-				if root == filepath.Dir(root) {
-					return "", fmt.Errorf("%s and %s lie in no folder together; name one with --spec-root", files[0], file)
-				}
-				root = filepath.Dir(root)
-			}
+		paths = append(paths, found...)
+	}
+	if len(problems) > 0 {
+		return specSet{}, problems
+	}
+	set := specSet{dir: root}
+	if root == "" {
+		set.dir = commonFolder(paths)
+	} else if dir, err := filepath.Abs(root); err == nil {
+		set.dir = dir
+	}
+	for _, path := range paths {
+		name, err := filepath.Rel(set.dir, path)
+		if err != nil || !filepath.IsLocal(name) {
+			problems = append(problems, fmt.Errorf("--spec-root %q does not hold %s; name a folder that does", root, path))
 			continue
 		}
-		root = folder
-	}
-	return root, nil
-}
-
-// inside reports whether a file or folder is the folder or lies in it.
-func inside(file, folder string) bool {
-	within, err := filepath.Rel(folder, file)
-	return err == nil && filepath.IsLocal(within)
-}
-
-// specsAt is the file's name in the folder, or the names of the specs in it.
-func specsAt(fsys fs.FS, root, file string) ([]string, error) {
-	whole, err := filepath.Abs(file)
-	if err != nil {
-		return nil, err
-	}
-	if root, err = filepath.Abs(root); err != nil {
-		return nil, err
-	}
-	if !inside(whole, root) {
-		return nil, fmt.Errorf("%s does not lie in %s; name a folder above both with --spec-root", file, root)
-	}
-	name, err := filepath.Rel(root, whole)
-	if err != nil {
-		return nil, err
-	}
-	name = filepath.ToSlash(name)
-	info, err := fs.Stat(fsys, name)
-	if err != nil || !info.IsDir() {
-		return []string{name}, err
-	}
-	entries, err := fs.ReadDir(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, entry := range entries {
-		in := strings.TrimPrefix(name+"/"+entry.Name(), "./")
-		if !entry.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(in)) && isSpec(fsys, in) {
-			names = append(names, in)
+		if name = filepath.ToSlash(name); !slices.Contains(set.files, name) {
+			set.files = append(set.files, name)
 		}
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s holds no spec: none of its .yaml, .yml and .json files has openapi: or swagger:", file)
-	}
-	return names, nil
+	return set, problems
 }
 
-// isSpec reports whether a file says that it is a spec: a key at the left edge, or in JSON the first level's, which stands in its beginning.
-func isSpec(fsys fs.FS, name string) bool {
-	file, err := fsys.Open(name)
+// specsAt is the file that was named, or the specs of the folder that was.
+func specsAt(given string) ([]string, error) {
+	path, err := filepath.Abs(given)
+	if err != nil {
+		return nil, fmt.Errorf("the spec %q: %w", given, err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("the spec %q is not there", given)
+	case err != nil:
+		return nil, fmt.Errorf("the spec %q: %w", given, err)
+	case !info.IsDir():
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("the spec %q: %w", given, err)
+	}
+	var specs []string
+	for _, entry := range entries {
+		if file := filepath.Join(path, entry.Name()); entry.Type().IsRegular() && isSpec(file) {
+			specs = append(specs, file)
+		}
+	}
+	if len(specs) == 0 {
+		return nil, fmt.Errorf("the spec %q holds no spec: a .yaml, .yml or .json file with openapi or swagger at its top", given)
+	}
+	return specs, nil
+}
+
+var (
+	yamlSpec = regexp.MustCompile(`(?m)^["']?(openapi|swagger)["']?[ \t]*:`)
+	jsonSpec = regexp.MustCompile(`(?m)^[\s{]*"(openapi|swagger)"\s*:`)
+)
+
+// isSpec tells a spec from a file that specs refer to, by its head.
+func isSpec(file string) bool {
+	head := yamlSpec
+	switch filepath.Ext(file) {
+	case ".json":
+		head = jsonSpec
+	case ".yaml", ".yml":
+	default:
+		return false
+	}
+	f, err := os.Open(file)
 	if err != nil {
 		return false
 	}
-	defer file.Close()
-	head := make([]byte, 64<<10)
-	n, _ := bufio.NewReaderSize(file, len(head)).Read(head)
-	for line := range bytes.Lines(head[:n]) {
-		if filepath.Ext(name) == ".json" {
-			line = bytes.TrimLeft(line, " \t{")
-		}
-		for _, key := range []string{"openapi:", "swagger:", `"openapi"`, `"swagger"`, "'openapi'", "'swagger'"} {
-			if bytes.HasPrefix(line, []byte(key)) {
-				return true
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	return err == nil && head.Match(bytes.TrimPrefix(text, []byte("\ufeff")))
+}
+
+// commonFolder is the deepest folder that holds all files.
+func commonFolder(paths []string) string {
+	dir := filepath.Dir(paths[0])
+	for _, path := range paths[1:] {
+		for {
+			name, err := filepath.Rel(dir, path)
+			if err == nil && filepath.IsLocal(name) || filepath.Dir(dir) == dir {
+				break
 			}
+			dir = filepath.Dir(dir)
 		}
 	}
-	return false
+	return dir
 }

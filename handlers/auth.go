@@ -101,28 +101,37 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 	if text == "" {
 		return missingToken("Missing access token.")
 	}
-	token, session, err := s.known(c.Request().Context(), text)
+	claims, session, err := s.admit(c.Request().Context(), text, tokens.Access, lenient, tokens.Request{
+		Now: who.now, Method: c.Request().Method, Path: c.Request().URL.EscapedPath(), Addr: who.addr,
+	})
 	if err != nil {
 		return err
 	}
-	locked := session.Accepts(token.Generation(), who.now)
+	who.session = session
+	s.db.NoteUse(session, claims.Generation, who.seen())
+	return nil
+}
+
+// admit judges a token for a request, and changes nothing.
+func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenient bool, r tokens.Request) (tokens.Claims, db.Session, error) {
+	token, session, err := s.known(ctx, text)
+	if err != nil {
+		return tokens.Claims{}, session, err
+	}
+	locked := session.Accepts(token.Generation(), r.Now)
 	leaving := lenient && errors.Is(locked, db.ErrEnded)
 	if locked != nil && !leaving && !errors.Is(locked, db.ErrLocked) {
-		return unknownToken("The access token is no longer good.", true).because(locked)
+		return tokens.Claims{}, session, unknownToken("The access token is no longer good.", true).because(locked)
 	}
-	_, err = token.Check(tokens.Access, s.caveats, tokens.Request{
-		Now: who.now, Method: c.Request().Method, Path: c.Request().URL.EscapedPath(),
-		Addr: who.addr, DeviceID: session.DeviceID,
-	})
+	r.DeviceID = session.DeviceID
+	claims, err := token.Check(want, s.caveats, r)
 	if err != nil && !(lenient && merelyExpired(err, session)) {
-		return refusal(err)
+		return tokens.Claims{}, session, refusal(err)
 	}
 	if locked != nil && !lenient {
-		return userLocked() // told last: only to who holds a good token
+		return tokens.Claims{}, session, userLocked() // told last: only to who holds a good token
 	}
-	who.session = session
-	s.db.NoteUse(session, token.Generation(), who.seen())
-	return nil
+	return claims, session, nil
 }
 
 // merelyExpired reports whether a token's only fault is the expiry that it was minted with. A session whose
@@ -227,7 +236,7 @@ func refusal(err error) *Error {
 	var caveat *tokens.CaveatError
 	switch {
 	case errors.Is(err, tokens.ErrExpired):
-		return unknownToken("The access token has expired.", true)
+		return unknownToken("The access token has expired.", true).because(err)
 	case errors.As(err, &caveat) && ofRequest(caveat.Caveat):
 		return forbidden("The access token is restricted to other requests.").because(err)
 	default:

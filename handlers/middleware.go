@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -18,17 +17,9 @@ var aliases = []struct{ old, today string }{
 // so that one name of each operation is enough in the contract, the metrics and the `path` caveats.
 func alias(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		rename(c.Request().URL)
+		url := c.Request().URL
+		url.Path, url.RawPath = Alias(url.Path), Alias(url.RawPath) // RawPath is empty, or escaped differently behind
 		return next(c)
-	}
-}
-
-func rename(url *url.URL) {
-	for _, a := range aliases {
-		if rest, found := strings.CutPrefix(url.Path, a.old); found {
-			url.Path = a.today + rest
-			url.RawPath = strings.Replace(url.RawPath, a.old, a.today, 1) // empty, or escaped differently behind
-		}
 	}
 }
 

@@ -1,0 +1,115 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"postern/tokens"
+)
+
+// TestJudgeSaysWhatTheServerDoes: for every operation that asks for a token, and for tokens in every state, Judge admits what
+// the server admits and refuses with the same code.
+func TestJudgeSaysWhatTheServerDoes(t *testing.T) {
+	t.Parallel()
+	states := map[string]func(s *site, token string) string{
+		"good":       func(_ *site, token string) string { return token },
+		"restricted": func(s *site, token string) string { return s.restrict(token, "method in GET") },
+		"elsewhere":  func(s *site, token string) string { return s.restrict(token, "addr in 203.0.113.0/24") },
+		"unknown":    func(s *site, token string) string { return s.restrict(token, "colour = red") },
+		"expired":    func(s *site, token string) string { s.clock.step(time.Hour); return token },
+		"locked": func(s *site, token string) string {
+			s.must(s.db.LockUser(s.Context(), "alice", s.clock.now()))
+			return token
+		},
+		"left":   func(s *site, token string) string { s.ok(s.logout(token)); return token },
+		"forged": func(_ *site, token string) string { return token[:len(token)-4] + "AAAA" },
+	}
+	sweep(t, func(op operation, c call) {
+		if !op.secured {
+			return
+		}
+		for name, change := range states {
+			s := newSite(t)
+			login := s.ok(s.login(`"refresh_token":true,"device_id":"PHONE"`))
+			c := sample(op.id, login)
+			c.token = change(s, c.token)
+			at, err := url.Parse(c.path)
+			s.must(err)
+			// Judged first: it must not change what the server then finds.
+			_, err = s.server.Judge(t.Context(), c.token, tokens.Access, tokens.Request{
+				Method: c.method, Path: at.EscapedPath(), Addr: netip.MustParseAddr("192.0.2.1"),
+			})
+			s.agree(op.id+" "+name, s.do(c), err)
+		}
+	})
+}
+
+// agree fails unless a refusal of Judge's is the server's. Beyond the token an operation has reasons of its own.
+func (s *site) agree(what string, a answer, err error) {
+	s.Helper()
+	var refused *Error
+	switch errors.As(err, &refused) {
+	case true:
+		if a.Status != refused.Status || a.code() != refused.Code || a.text("error") != refused.Message {
+			s.Errorf("%s: the server answers %d %s, Judge says %d %v", what, a.Status, a.Raw, refused.Status, err)
+		}
+	default:
+		if err != nil || a.code() == "M_UNKNOWN_TOKEN" || a.code() == "M_USER_LOCKED" || a.Status == http.StatusForbidden {
+			s.Errorf("%s: the server answers %d %s, Judge says %v", what, a.Status, a.Raw, err)
+		}
+	}
+}
+
+func (s *site) restrict(token, caveat string) string {
+	s.Helper()
+	parsed, err := tokens.ParseCaveat(caveat)
+	s.must(err)
+	narrower, err := tokens.Restrict(token, parsed)
+	s.must(err)
+	return narrower
+}
+
+// TestJudgeLeavesNoTrace: looking at a new token does not count as its first use, which would end the old one.
+func TestJudgeLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	first := s.loggedIn()
+	second := s.ok(s.refresh(first.text("refresh_token")))
+	request := tokens.Request{Method: "GET", Path: "/_matrix/client/r0/account/whoami"}
+	claims, err := s.server.Judge(t.Context(), s.restrict(second.text("access_token"), "path under /_matrix/client/v3/account"), tokens.Access, request)
+	if err != nil || claims.UserID != "@alice:"+host {
+		t.Fatalf("the new token: %+v, %v", claims, err)
+	}
+	if _, err := s.server.Judge(t.Context(), second.text("refresh_token"), tokens.Refresh, request); err != nil {
+		t.Errorf("the new refresh token: %v", err)
+	}
+	var caveat *tokens.CaveatError
+	if _, err := s.server.Judge(t.Context(), second.text("refresh_token"), tokens.Access, request); !errors.As(err, &caveat) || caveat.Caveat != "type = refresh" {
+		t.Errorf("a refresh token as an access token: %v", err)
+	}
+	s.ok(s.whoami(first.text("access_token")))
+	s.ok(s.whoami(second.text("access_token")))
+	s.want(s.whoami(first.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+}
+
+// TestExpiredMayAt: the two lists of what may be done with an expired token are one.
+func TestExpiredMayAt(t *testing.T) {
+	t.Parallel()
+	c, err := readContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]string{"logout": "Logout", "logout_all": "LogoutAll"}
+	for at, op := range c.operations {
+		if expiredMayAt[at] != expiredMay[named[op.id]] {
+			t.Errorf("%s %s: %v by route, %v by name", at.method, at.path, expiredMayAt[at], expiredMay[named[op.id]])
+		}
+	}
+	if len(expiredMay) != len(named) || len(expiredMayAt) != len(named) {
+		t.Errorf("%d names, %d routes", len(expiredMay), len(expiredMayAt))
+	}
+}

@@ -1,0 +1,80 @@
+// Package page serves the spec lab in the browser, below /_postern/spec: the operations of the API with a try-it for each, told
+// apart by whether the server really does them, and the macaroon bench.
+//
+//	GET  /_postern/spec               the page
+//	GET  /_postern/spec/assets/…      its style, its scripts and Swagger UI, which the binary carries
+//	GET  /_postern/spec/openapi.json  the API as it is served now; with If-None-Match 304 until it changes
+//	POST /_postern/spec/token         what a token says, what caveats make of it, which requests it opens
+//
+// # Laws
+//
+//   - No request leaves the machine. The page names no other host, and its Content-Security-Policy has the browser hold it to that,
+//     whatever a spec's own text points at.
+//   - The server keeps nothing of what is pasted, and logs nothing. A token that is judged is not noted as used.
+//   - No other site's page can read or use any of this: there are no CORS headers, and the one POST wants a content type that a
+//     form cannot send, and the same origin.
+//
+// A site that has its name point at this machine (DNS rebinding) passes for the same origin. It finds nothing here: the spec is no
+// secret, there are no cookies, and whoever asks about a token must bring it. Hence the page goes by whatever host name one likes.
+package page
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"postern/tokens"
+)
+
+// Root is the path that everything of the page is at or below.
+const Root = "/_postern/spec"
+
+// Config is what the page shows.
+type Config struct {
+	// Document gives the API as it is served now: OpenAPI in JSON, in which each operation says in x-postern-answered-by whether
+	// it is "real" or answered from the "spec". It is called for each request, from many goroutines.
+	Document func() []byte
+	// Judge tells whether the server would take a token for a request. What the server says of its own account (that the session
+	// has ended, say) the page says on; a fault of the token wraps an error of package tokens.
+	Judge func(ctx context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error)
+	Now   func() time.Time
+}
+
+// Handler serves the page. It answers 404 to paths that are not its own.
+func Handler(c Config) http.Handler {
+	files, bench := readFiles(), &bench{judge: c.Judge, now: c.Now}
+	mux := http.NewServeMux()
+	mux.Handle("GET "+Root, files["index.html"])
+	mux.Handle("GET "+Root+"/{$}", http.RedirectHandler(Root, http.StatusMovedPermanently))
+	mux.HandleFunc("GET "+Root+"/assets/{name}", func(w http.ResponseWriter, r *http.Request) {
+		if f := files[r.PathValue("name")]; f != nil {
+			f.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	mux.HandleFunc("GET "+Root+"/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		newFile("openapi.json", c.Document()).write(w, r)
+	})
+	mux.HandleFunc("POST "+Root+"/token", bench.serve)
+	return guarded(mux)
+}
+
+// policy lets the page run its own scripts and styles, ask its own server, and show the pictures that Swagger UI's style holds as
+// data: addresses; nothing else. Content Security Policy Level 3, section 6.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+
+// guarded puts on every answer, errors too, what keeps other sites out.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}

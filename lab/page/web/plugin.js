@@ -1,0 +1,46 @@
+// What Swagger UI shows otherwise here: each operation says who answers it, and so does an answer; what would lead elsewhere or
+// asks for a token in its own way is left out, because the page has a session.
+
+const name = "Postern-Answered-By";
+const nothing = () => null;
+
+/** The operations and errors alone: title, servers and authorisation are the page's own. */
+const layout = ({ React }) => ({ getComponent }) => {
+  const part = (component, ...more) => React.createElement(getComponent(component, ...more), { key: component });
+  return React.createElement("div", { className: "swagger-ui" }, [part("SvgAssets"), part("errors", true), part("operations", true)]);
+};
+
+/** The badge stands behind the path, inside the button that opens the operation, so that it is read with it. */
+const badge = (Path, { React }) => (props) => {
+  const by = props.operationProps.getIn(["op", "x-postern-answered-by"]) === "spec" ? "spec" : "real";
+  return React.createElement(React.Fragment, null, React.createElement(Path, props), React.createElement("span", { className: `badge ${by}` }, by));
+};
+
+/** Swagger UI lower-cases the names of headers. */
+const answer = (Response, { React }) => (props) => {
+  const by = props.response?.getIn(["headers", name.toLowerCase()]);
+  const said = by && React.createElement("p", { className: "answered", role: "status" }, "Answered by: ", React.createElement("strong", null, by));
+  return React.createElement(React.Fragment, null, said, React.createElement(Response, props));
+};
+
+/** The field for a body has no name that a screen reader could say. */
+const named = (Field, { React }) => (props) => React.createElement(Field, { "aria-label": "Request body", ...props });
+
+/** The table of answers calls itself a region without a name, and thereby no table. Swagger UI writes that attribute once. */
+const table = (Responses, { React }) => (props) => {
+  const place = React.useRef(null);
+  React.useEffect(() => {
+    for (const one of place.current.querySelectorAll("table[role=region]")) one.removeAttribute("role");
+  });
+  return React.createElement("div", { ref: place }, React.createElement(Responses, props));
+};
+
+export const plugin = (system) => ({
+  components: {
+    SpecLab: layout(system),
+    authorizeBtn: nothing,
+    authorizeOperationBtn: nothing,
+    OperationServers: nothing,
+  },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, TextArea: named, responses: table },
+});
