@@ -1,0 +1,58 @@
+// This program is where the lesson starts: a login server of one operation, made from login.yaml. See docs/lesson.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/labstack/echo/v4"
+
+	"postern/lab"
+	"postern/spec"
+)
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config oapi-config.yaml login.yaml
+
+const address = "127.0.0.1:8118"
+
+func main() {
+	edited := flag.String("spec", "", "an edited login.yaml to serve: what this program lacks is answered from it")
+	flag.Parse()
+	if err := serve(*edited); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func serve(edited string) error {
+	s, err := newServer()
+	if err != nil {
+		return err
+	}
+	e := echo.New()
+	RegisterHandlersWithBaseURL(e, NewStrictHandler(s, nil), "/_matrix/client/api/v1")
+	var handler http.Handler = e
+	if edited != "" {
+		if handler, err = over(e, edited); err != nil {
+			return err
+		}
+	}
+	fmt.Println("listening on http://" + address)
+	return http.ListenAndServe(address, handler)
+}
+
+// over lays an edited spec over the program.
+func over(real http.Handler, edited string) (http.Handler, error) {
+	built, err := GetSpecJSON() // what this program was made from, and not what the file says now
+	if err != nil {
+		return nil, err
+	}
+	_ = built
+	return lab.New(context.Background(), lab.Config{
+		Real: real, Contract: &spec.API{}, Dir: filepath.Dir(edited), Files: []string{filepath.Base(edited)}, Out: os.Stdout,
+	})
+}

@@ -1,0 +1,72 @@
+// Package lesson goes through docs/lesson.md as a reader would: it types every command, in a copy of the repository, and
+// compares what is printed.
+package lesson
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+const (
+	text    = "docs/lesson.md"
+	program = "docs/lesson/start/main.go"
+	theirs  = "8118" // the lesson's port; another is taken, for it may be in use
+	patient = 2 * time.Minute
+)
+
+// TestLesson types every command of the lesson.
+func TestLesson(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the lesson's program three times")
+	}
+	for _, program := range []string{"bash", "git", "curl"} {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		} else if os.Getenv("CI") != "" {
+			t.Fatalf("the lesson needs %s: %v", program, err)
+		}
+		t.Skipf("the lesson needs %s, which is not on this machine", program)
+	}
+	steps := read(t, "../../"+text)
+	if len(steps) < 30 {
+		t.Fatalf("%s has %d commands; are its blocks still marked as console?", text, len(steps))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	port := free(t)
+	shell := open(ctx, t, copied(t, port), port)
+	for _, s := range steps {
+		printed := shell.do(t, s)
+		if !s.fits(printed) {
+			t.Fatalf("%s:%d: $ %s\nshould print\n%s\nand printed\n%s", text, s.line, s.command, s.want, printed)
+		}
+	}
+}
+
+// TestFits: the comparison must be able to fail.
+func TestFits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		want, printed string
+		fits          bool
+	}{
+		{"", "", true},
+		{"", "an error\n", false},
+		{"one\n", "one\n", true},
+		{"one\n", "one\ntwo\n", false},
+		{"one…\n", "one two\n", true},
+		{"one…\n", "one\ntwo\n", false},
+		{"…\ntwo\n", "zero\none\ntwo\n", true},
+		{"…\ntwo\n", "two\n", true},
+		{"…\ntwo\n…\n", "two\nthree\n", true},
+		{"…\ntwo\n", "one\n", false},
+		{"a.c\n", "abc\n", false},
+	} {
+		if got := (step{want: c.want}).fits(c.printed); got != c.fits {
+			t.Errorf("%q fits %q: %v", c.printed, c.want, got)
+		}
+	}
+}
