@@ -30,7 +30,7 @@ func (f *refusal) send(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)
-	_, _ = w.Write(raw) // who asked may be gone
+	_, _ = w.Write(append(raw, '\n')) // a line in a terminal, as the real answers are; who asked may be gone
 }
 
 // The headers of the lab.

@@ -60,7 +60,7 @@ func (s *shell) Write(p []byte) (int, error) {
 func (s *shell) do(t *testing.T, of step) string {
 	t.Helper()
 	s.done++
-	mark := fmt.Sprintf("-- done %d --\n", s.done)
+	mark := fmt.Sprintf("[done %d]\n", s.done)
 	if of.lasting() {
 		mark = ""
 	}
@@ -70,7 +70,7 @@ func (s *shell) do(t *testing.T, of step) string {
 	}
 	for end := time.Now().Add(patient); ; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
-		printed := s.printed.String()
+		printed := strings.ReplaceAll(s.printed.String(), "\r\n", "\n") // as header lines end, which no terminal shows
 		before, ended := strings.CutSuffix(printed, mark)
 		before = strings.ReplaceAll(before, s.port, theirs)
 		if late := time.Now().After(end); mark != "" && ended || mark == "" && of.fits(before) || late {
