@@ -109,7 +109,7 @@ func (g *generator) response(n *node) *node {
 	kept := g.content(content.value)
 	fields := slices.Clone(kept.fields)
 	for i, media := range fields {
-		if strings.Contains(media.name, "json") && g.isAny(media.value.get("schema"), 0) {
+		if strings.Contains(media.name, "json") && g.isAny(media.value.get("schema")) {
 			object := newMapping(media.at, field{"type", media.at, newScalar(media.at, "object")})
 			fields[i].value = media.value.with(field{"schema", media.at, object})
 		}
@@ -133,21 +133,18 @@ func (g *generator) content(n *node) *node {
 }
 
 // isAny tells whether a schema's Go type is any.
-func (g *generator) isAny(n *node, depth int) bool {
-	if n == nil || !n.isMapping() {
-		return true
+func (g *generator) isAny(n *node) bool {
+	for range 50 {
+		if n = g.behind(n); n == nil {
+			return true
+		}
+		n = g.schema(n)
+		if all := n.get("allOf"); all == nil || len(all.items) != 1 {
+			break
+		}
+		n = n.get("allOf").items[0]
 	}
-	if ref := n.text("$ref"); ref != "" {
-		return depth < 50 && g.isAny(g.behind(n), depth+1)
-	}
-	if all := n.get("allOf"); all != nil && len(all.items) == 1 {
-		return depth < 50 && g.isAny(all.items[0], depth+1)
-	}
-	t := n.get("type")
-	if t.isSequence() {
-		return true
-	}
-	return t == nil && !slices.ContainsFunc(n.fields, func(f field) bool {
+	return n.kindOf() == "" && !slices.ContainsFunc(n.fields, func(f field) bool {
 		return slices.Contains([]string{"properties", "allOf", "oneOf", "anyOf", "x-go-type"}, f.name)
 	})
 }
