@@ -77,6 +77,7 @@ func (b *bundler) assemble(roots []*root) *node {
 		head = head.with(field{"security", security.at, b.security(first, security.value)})
 	}
 	b.finish()
+	b.cycles()
 	taken := b.nameOperations(all)
 	b.settle(taken)
 	for _, c := range b.order {

@@ -128,7 +128,7 @@ func fileConstructs() []construct {
 		{name: "files: whole file", spec: one("/a", "{$ref: definitions/errors/error.yaml}") + "-- definitions/errors/error.yaml --\ntype: object\nproperties: {inner: {$ref: ../inner.yaml}}\n-- definitions/inner.yaml --\ntype: string\n", want: both(gaps(), schemas("error", "inner"))},
 		{name: "files: fragment", spec: one("/a", "{$ref: 'defs.yaml#/a~1b/0'}") + "-- defs.yaml --\na/b: [{type: object, properties: {x: {$ref: '#/c%20d'}}}]\n'c d': {type: string}\n", want: gaps()},
 		{name: "files: out and back in", spec: one("/a", "{$ref: definitions/../definitions/x.yaml}") + "-- definitions/x.yaml --\ntype: object\nproperties: {y: {$ref: ../definitions/y.yaml}}\n-- definitions/y.yaml --\ntype: string\n", want: gaps()},
-		{name: "files: gone", spec: one("/a", "{$ref: gone.yaml}"), want: gaps("spec.yaml:4:76: the file of the reference \"gone.yaml\" is not there")},
+		{name: "files: gone", spec: one("/a", "{$ref: gone.yaml}"), want: gaps("spec.yaml:5:86: the file of the reference \"gone.yaml\" is not there")},
 		{name: "files: outside", spec: one("/a", "{$ref: ../outside.yaml}"), want: gaps("outside the spec's folder")},
 		{name: "files: addresses", spec: one("/a", "{type: object, properties: {a: {$ref: 'http://localhost/x.yaml'}, b: {$ref: 'file:///etc/passwd'}, c: {$ref: /etc/passwd}, d: {$ref: '//host/x'}, e: {$ref: 'C:\\x'}}}"), want: gaps("http:", "file:", "passwd", "//host", "C:")},
 		{name: "files: properties of another", spec: one("/a", "{type: object, properties: {$ref: props.yaml}}") + "-- props.yaml --\na: {type: string}\n", want: gaps()},

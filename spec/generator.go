@@ -102,6 +102,11 @@ func comment(v any) any {
 
 // response: the types of answers need methods, so they cannot be any.
 func (g *generator) response(n *node) *node {
+	if headers, ok := n.field("headers"); ok && headers.value.isMapping() {
+		used := names{}
+		kept := slices.DeleteFunc(slices.Clone(headers.value.fields), func(f field) bool { return used.claim(f.name) != f.name })
+		n = n.with(field{"headers", headers.at, newMapping(headers.value.at, kept...)})
+	}
 	content, ok := n.field("content")
 	if !ok {
 		return n
@@ -109,9 +114,13 @@ func (g *generator) response(n *node) *node {
 	kept := g.content(content.value)
 	fields := slices.Clone(kept.fields)
 	for i, media := range fields {
-		if strings.Contains(media.name, "json") && g.isAny(media.value.get("schema")) {
-			object := newMapping(media.at, field{"type", media.at, newScalar(media.at, "object")})
-			fields[i].value = media.value.with(field{"schema", media.at, object})
+		kind := "object"
+		if strings.HasPrefix(media.name, "text/") {
+			kind = "string"
+		}
+		if (kind == "string" || strings.Contains(media.name, "json")) && g.isAny(media.value.get("schema")) {
+			schema := newMapping(media.at, field{"type", media.at, newScalar(media.at, kind)})
+			fields[i].value = media.value.with(field{"schema", media.at, schema})
 		}
 	}
 	return n.with(field{"content", content.at, newMapping(content.at, fields...)})
