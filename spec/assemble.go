@@ -78,6 +78,9 @@ func (b *bundler) assemble(roots []*root) *node {
 	}
 	b.finish()
 	b.cycles()
+	if b.weigh(first.at); len(b.problems) > 0 {
+		return nil
+	}
 	taken := b.nameOperations(all)
 	b.settle(taken)
 	for _, c := range b.order {

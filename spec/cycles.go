@@ -55,3 +55,52 @@ func held(n *node, found []*component) []*component {
 	}
 	return found
 }
+
+// weigh refuses what would become too large for those who write references out.
+func (b *bundler) weigh(at Position) {
+	if len(b.order) > maxComponents {
+		b.problem(at, fmt.Sprintf("the spec has more than %d components", maxComponents), "split it: each part can be served on its own")
+		return
+	}
+	w := &scales{done: make(map[*component]int), within: make(map[*component]bool)}
+	for _, c := range b.order {
+		if w.component(c) >= maxWrittenOut {
+			b.problem(c.raw.at, fmt.Sprintf("written out, %q would hold more than %d values", c.wanted, maxWrittenOut), "refer to fewer schemas that refer to others in their turn")
+			return
+		}
+	}
+}
+
+// scales count the values that there are when references are written out; one that leads back counts nothing.
+type scales struct {
+	done   map[*component]int
+	within map[*component]bool
+}
+
+func (w *scales) component(c *component) int {
+	if weight, known := w.done[c]; known || w.within[c] {
+		return weight
+	}
+	w.within[c] = true
+	weight := w.node(c.node)
+	w.within[c] = false
+	w.done[c] = weight
+	return weight
+}
+
+func (w *scales) node(n *node) int {
+	if n == nil {
+		return 0
+	}
+	if c, ok := n.scalar.(*component); ok {
+		return w.component(c)
+	}
+	weight := 1
+	for _, f := range n.fields {
+		weight = min(weight+w.node(f.value), maxWrittenOut)
+	}
+	for _, item := range n.items {
+		weight = min(weight+w.node(item), maxWrittenOut)
+	}
+	return weight
+}
