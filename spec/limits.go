@@ -7,8 +7,8 @@ const (
 	maxTotal      = 16 << 20
 	maxFiles      = 1000
 	maxDepth      = 200       // of one value in another: deeper ones overflow the stacks of the libraries that walk them by recursion
-	maxNodes      = 500_000   // values in one file, aliases written out
-	maxResult     = 500_000   // values in the whole document
+	maxNodes      = 150_000   // values in one file, aliases written out
+	maxResult     = 200_000   // values in the whole document
 	maxWrittenOut = 5_000_000 // values, if every reference were written out: some libraries do that
 	maxComponents = 2000      // references may run through all of them, and some libraries follow such a chain by recursion, and compare its links
 	maxOperations = 5000      // twenty-five times Matrix's: the validator looks at every pair of paths of one shape

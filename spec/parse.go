@@ -23,6 +23,9 @@ func parse(name string, data []byte) (*node, Problems) {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return refuse(0, "the file is not UTF-8 text", "save it as UTF-8")
 	}
+	if bytes.Count(data, []byte(",")) > 2*maxNodes || bytes.Count(data, []byte("\n")) > 2*maxNodes {
+		return refuse(0, fmt.Sprintf("the file holds more than %d values", maxNodes), "split it, or leave out long examples") // before they take memory
+	}
 	var doc yaml.Node
 	if err := unmarshal(data, &doc); err != nil {
 		return nil, Problems{yamlProblem(name, data, err)}
