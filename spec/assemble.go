@@ -77,6 +77,10 @@ func (b *bundler) assemble(roots []*root) *node {
 		head = head.with(field{"security", security.at, b.security(first, security.value)})
 	}
 	b.finish()
+	b.cycles()
+	if b.weigh(first.at); len(b.problems) > 0 {
+		return nil
+	}
 	taken := b.nameOperations(all)
 	b.settle(taken)
 	for _, c := range b.order {

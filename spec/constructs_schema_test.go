@@ -3,6 +3,8 @@ package spec
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // schemaS is the component S as the document has it.
@@ -20,7 +22,7 @@ func accepts(yes bool, values ...any) func(*testing.T, *API) {
 	return func(t *testing.T, a *API) {
 		t.Helper()
 		for _, v := range values {
-			if err := a.Doc.ValidateSchemaJSON(a.Doc.Components.Schemas["S"].Value, v); (err == nil) != yes {
+			if err := a.Doc.ValidateSchemaJSON(a.Doc.Components.Schemas["S"].Value, v, openapi3.EnableJSONSchema2020()); (err == nil) != yes {
 				t.Errorf("S accepts %v: %v, want %v (%v)\n%s", v, err == nil, yes, err, schemaS(t, a))
 			}
 		}

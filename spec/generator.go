@@ -102,6 +102,11 @@ func comment(v any) any {
 
 // response: the types of answers need methods, so they cannot be any.
 func (g *generator) response(n *node) *node {
+	if headers, ok := n.field("headers"); ok && headers.value.isMapping() {
+		used := names{}
+		kept := slices.DeleteFunc(slices.Clone(headers.value.fields), func(f field) bool { return used.claim(f.name) != f.name })
+		n = n.with(field{"headers", headers.at, newMapping(headers.value.at, kept...)})
+	}
 	content, ok := n.field("content")
 	if !ok {
 		return n
@@ -109,9 +114,13 @@ func (g *generator) response(n *node) *node {
 	kept := g.content(content.value)
 	fields := slices.Clone(kept.fields)
 	for i, media := range fields {
-		if strings.Contains(media.name, "json") && g.isAny(media.value.get("schema"), 0) {
-			object := newMapping(media.at, field{"type", media.at, newScalar(media.at, "object")})
-			fields[i].value = media.value.with(field{"schema", media.at, object})
+		kind := "object"
+		if strings.HasPrefix(media.name, "text/") {
+			kind = "string"
+		}
+		if (kind == "string" || strings.Contains(media.name, "json")) && g.isAny(media.value.get("schema")) {
+			schema := newMapping(media.at, field{"type", media.at, newScalar(media.at, kind)})
+			fields[i].value = media.value.with(field{"schema", media.at, schema})
 		}
 	}
 	return n.with(field{"content", content.at, newMapping(content.at, fields...)})
@@ -133,21 +142,18 @@ func (g *generator) content(n *node) *node {
 }
 
 // isAny tells whether a schema's Go type is any.
-func (g *generator) isAny(n *node, depth int) bool {
-	if n == nil || !n.isMapping() {
-		return true
+func (g *generator) isAny(n *node) bool {
+	for range 50 {
+		if n = g.behind(n); n == nil {
+			return true
+		}
+		n = g.schema(n)
+		if all := n.get("allOf"); all == nil || len(all.items) != 1 {
+			break
+		}
+		n = n.get("allOf").items[0]
 	}
-	if ref := n.text("$ref"); ref != "" {
-		return depth < 50 && g.isAny(g.behind(n), depth+1)
-	}
-	if all := n.get("allOf"); all != nil && len(all.items) == 1 {
-		return depth < 50 && g.isAny(all.items[0], depth+1)
-	}
-	t := n.get("type")
-	if t.isSequence() {
-		return true
-	}
-	return t == nil && !slices.ContainsFunc(n.fields, func(f field) bool {
+	return n.kindOf() == "" && !slices.ContainsFunc(n.fields, func(f field) bool {
 		return slices.Contains([]string{"properties", "allOf", "oneOf", "anyOf", "x-go-type"}, f.name)
 	})
 }

@@ -105,6 +105,7 @@ func recursiveFields(doc *node) map[*node]bool {
 	if schemas := doc.get("components").get("schemas"); schemas != nil {
 		for _, f := range schemas.fields {
 			r.visit(f.value, nil)
+			r.visitArray(f.value)
 		}
 	}
 	return r.found
@@ -145,4 +146,16 @@ func (r *recursion) visit(n, by *node) {
 		}
 	}
 	r.state[n] = 2
+}
+
+// visitArray follows arrays of arrays, which Go has no recursive ones of: they are other names and no types of their own.
+func (r *recursion) visitArray(first *node) {
+	seen := map[*node]bool{}
+	for n := r.g.behind(first); n.kindOf() == "array" && !seen[n]; {
+		seen[n] = true
+		list := n.get("items")
+		if n = r.g.behind(list); seen[n] {
+			r.found[list] = true
+		}
+	}
 }

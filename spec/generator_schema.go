@@ -24,6 +24,9 @@ func (g *generator) schema(n *node) *node {
 	if n = g.typed(n); len(n.fields) == 0 {
 		return n
 	}
+	if list, ok := n.field("items"); ok && g.recursive[list.value] {
+		n = n.with(field{"items", list.at, newMapping(list.at)})
+	}
 	n = g.enum(g.format(g.allOf(n)))
 	n = g.properties(n)
 	fresh := g.object(schemaShape, n)
@@ -46,7 +49,7 @@ func mapOfPattern(n *node) *node {
 	return n.with(field{"additionalProperties", f.at, f.value})
 }
 
-// unionWithoutNull: one schema or null is that schema, and a union of one is it too.
+// unionWithoutNull: one schema or null is that schema, and a union of one is it too. A member that stands there twice counts once.
 func unionWithoutNull(n *node) *node {
 	for _, name := range []string{"anyOf", "oneOf"} {
 		members, ok := n.field(name)
@@ -55,7 +58,8 @@ func unionWithoutNull(n *node) *node {
 		}
 		kept := newSequence(members.at)
 		for _, m := range members.value.items {
-			if m.text("type") != "null" {
+			again := m.text("$ref") != "" && slices.ContainsFunc(kept.items, func(k *node) bool { return k.text("$ref") == m.text("$ref") })
+			if m.text("type") != "null" && !again {
 				kept.items = append(kept.items, m)
 			}
 		}
@@ -104,8 +108,12 @@ func (g *generator) typed(n *node) *node {
 }
 
 func (n *node) kindOf() string {
-	for _, item := range items(n.get("type")) {
-		if item != nil && item.string() != "null" {
+	t := n.get("type")
+	if t == nil {
+		return ""
+	}
+	for _, item := range items(t) {
+		if item.string() != "null" {
 			return item.string()
 		}
 	}

@@ -25,15 +25,13 @@ func load(fsys fs.FS, names []string) (api *API, err error) {
 	if len(b.problems) > 0 || doc == nil {
 		return nil, b.sorted()
 	}
+	if problems := validate(at, doc); len(problems) > 0 {
+		return nil, problems
+	}
 	w := write(doc)
-	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = true
-	loaded, err := loader.LoadFromData(w.Bytes())
+	loaded, err := w.load()
 	if err != nil {
 		return nil, Problems{w.problem(at, err)}
-	}
-	if err := validate(loaded); err != nil {
-		return nil, w.problems(at, err)
 	}
 	w.restore(reflect.ValueOf(loaded), make(map[any]bool))
 	gaps := Problems(b.gaps)
@@ -41,10 +39,53 @@ func load(fsys fs.FS, names []string) (api *API, err error) {
 	return &API{Doc: loaded, Files: b.files.names(), Gaps: gaps, tree: doc, main: names[0]}, nil
 }
 
+// load has the library read what was written, and remember the lines.
+func (w *writer) load() (*openapi3.T, error) {
+	loader := openapi3.NewLoader()
+	loader.IncludeOrigin = true
+	return loader.LoadFromData(w.Bytes())
+}
+
 // validate asks the library whether it is an OpenAPI document. Examples are not held against their schemas: many published ones differ.
-func validate(doc *openapi3.T) error {
-	return doc.Validate(context.Background(), openapi3.EnableMultiError(), openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation(),
+//
+// The library follows each reference anew each time it meets it, which takes forever where forty schemas refer to two of the next each. All
+// components are looked at in their own place, so references to schemas are left out here.
+func validate(at Position, doc *node) Problems {
+	w := write(withoutReferences(doc))
+	loaded, err := w.load()
+	if err != nil {
+		return Problems{w.problem(at, err)}
+	}
+	err = loaded.Validate(context.Background(), openapi3.EnableMultiError(), openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation(),
 		openapi3.DisableSchemaPatternValidation(), openapi3.AllowExtensionsWithRef())
+	if err != nil {
+		return w.problems(at, err)
+	}
+	return nil
+}
+
+// withoutReferences has any schema where there are references to schemas.
+func withoutReferences(n *node) *node {
+	switch n.kind {
+	case mappingNode:
+		if strings.HasPrefix(n.text("$ref"), "#/components/schemas/") {
+			return newMapping(n.at)
+		}
+		fields := make([]field, 0, len(n.fields))
+		for _, f := range n.fields {
+			if f.name != "discriminator" {
+				fields = append(fields, field{f.name, f.at, withoutReferences(f.value)})
+			}
+		}
+		return newMapping(n.at, fields...)
+	case sequenceNode:
+		list := newSequence(n.at)
+		for _, item := range n.items {
+			list.items = append(list.items, withoutReferences(item))
+		}
+		return list
+	}
+	return n
 }
 
 // sorted is the problems in the order of their places, each once.

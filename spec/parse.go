@@ -23,6 +23,9 @@ func parse(name string, data []byte) (*node, Problems) {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return refuse(0, "the file is not UTF-8 text", "save it as UTF-8")
 	}
+	if bytes.Count(data, []byte(",")) > 2*maxNodes || bytes.Count(data, []byte("\n")) > 2*maxNodes {
+		return refuse(0, fmt.Sprintf("the file holds more than %d values", maxNodes), "split it, or leave out long examples") // before they take memory
+	}
 	var doc yaml.Node
 	if err := unmarshal(data, &doc); err != nil {
 		return nil, Problems{yamlProblem(name, data, err)}
@@ -52,7 +55,7 @@ var lineInError = regexp.MustCompile(`line (\d+)(?:, column (\d+))?`)
 
 // yamlProblem says where YAML is broken, and what to write instead where that is known.
 func yamlProblem(name string, data []byte, err error) Problem {
-	p := Problem{Position: Position{File: name, Line: 1}, What: "not valid YAML: " + strings.TrimSpace(strings.TrimPrefix(firstLine(err.Error()), "yaml:")), Fix: "mend the line"}
+	p := Problem{Position: Position{File: name, Line: 1}, What: "not valid YAML: " + said(err), Fix: "mend the line"}
 	var typed *yaml.LoadErrors
 	if errors.As(err, &typed) && len(typed.Errors) > 0 {
 		p.Line, p.Column = typed.Errors[0].Mark.Line, typed.Errors[0].Mark.Column
@@ -65,6 +68,12 @@ func yamlProblem(name string, data []byte, err error) Problem {
 		p.Position, p.What, p.Fix = Position{File: name, Line: tab, Column: 1}, "a tab in the indentation", "use spaces: YAML allows no tabs there"
 	}
 	return p
+}
+
+// said is the library's message without its name and the line, which stands before it.
+func said(err error) string {
+	text := strings.TrimPrefix(firstLine(err.Error()), "yaml:")
+	return strings.TrimLeft(lineInError.ReplaceAllString(text, ""), " :")
 }
 
 func firstLine(s string) string {

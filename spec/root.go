@@ -176,12 +176,13 @@ func (b *bundler) pathOperations(r *root, f field) []*operation {
 			continue
 		}
 		at := prefix
+		short, _, _ := strings.Cut(f.name, "?")
 		if op.value.get("servers") != nil {
 			at = base(op.value)
 		}
 		path := b.wholePath(at, f)
 		node := b.secure(r, op.value.without("servers"))
-		all = append(all, &operation{path: path, short: f.name, method: method, at: op.at, pathAt: f.at, node: node, item: rest})
+		all = append(all, &operation{path: path, short: short, method: method, at: op.at, pathAt: f.at, node: node, item: rest})
 	}
 	return all
 }

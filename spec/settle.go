@@ -54,6 +54,9 @@ var generated = []string{"ServerInterface", "ServerInterfaceWrapper", "EchoRoute
 var ofOperation = []string{"Params", "RequestObject", "ResponseObject", "JSONBody", "JSONRequestBody", "FormdataBody", "FormdataRequestBody",
 	"MultipartBody", "MultipartRequestBody", "TextBody", "TextRequestBody", "RequestBody"}
 
+// ofResponse are those for each of its answers, and for components that are answers.
+var ofResponse = []string{"Response", "ResponseHeaders", "JSONResponse", "JSONResponseBody", "JSONResponseHeaders", "TextResponse", "TexthtmlResponse", "FormdataResponse", "MultipartResponse"}
+
 // inText says what kind a component is where its name alone is taken.
 var inText = map[shape]string{schemaShape: "Schema", responseShape: "Response", parameterShape: "Parameter", requestBodyShape: "RequestBody",
 	headerShape: "Header", linkShape: "Link", callbackShape: "Callback", securitySchemeShape: "Scheme"}
@@ -108,6 +111,14 @@ func (b *bundler) classify() {
 // settle names the components and writes the names where they are referred to. taken are the names that operations need.
 func (b *bundler) settle(taken names) {
 	b.classify()
+	for _, c := range b.order {
+		endings := map[shape][]string{responseShape: ofResponse, requestBodyShape: ofOperation}[c.shape]
+		for _, ending := range endings {
+			if ending != "Response" || c.node.get("content") == nil { // which is the type of an answer without content
+				taken[bare(c.wanted+ending)] = true
+			}
+		}
+	}
 	byClass := make(map[string]string)
 	for _, wave := range [][]shape{{schemaShape}, {parameterShape, responseShape, requestBodyShape, headerShape}, {securitySchemeShape}, {linkShape}, {callbackShape}} {
 		if wave[0] == securitySchemeShape || wave[0] == linkShape || wave[0] == callbackShape {
@@ -223,6 +234,11 @@ func (b *bundler) nameOperations(all []*operation) names {
 	for _, op := range all {
 		for _, ending := range ofOperation {
 			taken[bare(op.id+ending)] = true
+		}
+		for _, response := range op.node.get("responses").fields {
+			for _, ending := range ofResponse {
+				taken[bare(op.id+response.name+ending)] = true
+			}
 		}
 	}
 	return taken

@@ -61,7 +61,7 @@ func (a *API) At(pointer ...string) Position {
 			at = n.at
 			continue
 		}
-		f, ok := n.field(name)
+		f, ok := a.field(n, name, 0)
 		if !ok {
 			break
 		}
@@ -70,7 +70,20 @@ func (a *API) At(pointer ...string) Position {
 	return at
 }
 
-// behind is what a reference stands for; of a schema with something beside its reference, that is what is written there and then the rest.
+// field finds a key of a mapping, or of what the schema is made of.
+func (a *API) field(n *node, name string, depth int) (field, bool) {
+	f, ok := n.field(name)
+	if members := n.get("allOf"); !ok && members != nil && depth < maxDepth {
+		for _, m := range members.items {
+			if f, ok = a.field(a.behind(m), name, depth+1); ok {
+				break
+			}
+		}
+	}
+	return f, ok
+}
+
+// behind is what a reference stands for.
 func (a *API) behind(n *node) *node {
 	for range maxDepth {
 		ref := n.text("$ref")

@@ -1,0 +1,106 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+)
+
+// inPlace are the keywords whose schemas speak of the same value as the schema that they lie in.
+var inPlace = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
+
+// cycles refuses schemas that hold themselves without anything between: no value can be held against them, for that would never end.
+// A schema that lies in its own properties or items is another matter, and good.
+func (b *bundler) cycles() {
+	state := make(map[*component]int) // 1 on the way, 2 done
+	for _, c := range b.order {
+		b.cycle(c, state)
+	}
+}
+
+func (b *bundler) cycle(c *component, state map[*component]int) {
+	if c.shape != schemaShape || state[c] == 2 {
+		return
+	}
+	if state[c] == 1 {
+		at := c.at
+		if at == (Position{}) {
+			at = c.raw.at
+		}
+		b.problem(at, fmt.Sprintf("the schema %q leads only to itself", c.wanted), "let a property or an item lie between, or say what is meant")
+		return
+	}
+	state[c] = 1
+	for _, next := range held(c.node, nil) {
+		b.cycle(next, state)
+	}
+	state[c] = 2
+}
+
+// held are the components that hold of the same value as a schema does.
+func held(n *node, found []*component) []*component {
+	if n == nil {
+		return found
+	}
+	if ref := n.get("$ref"); ref != nil {
+		if c, ok := ref.scalar.(*component); ok {
+			found = append(found, c)
+		}
+	}
+	for _, f := range n.fields {
+		if slices.Contains(inPlace, f.name) {
+			for _, member := range items(f.value) {
+				found = held(member, found)
+			}
+		}
+	}
+	return found
+}
+
+// weigh refuses what would become too large for those who write references out.
+func (b *bundler) weigh(at Position) {
+	if len(b.order) > maxComponents {
+		b.problem(at, fmt.Sprintf("the spec has more than %d components", maxComponents), "split it: each part can be served on its own")
+		return
+	}
+	w := &scales{done: make(map[*component]int), within: make(map[*component]bool)}
+	for _, c := range b.order {
+		if w.component(c) >= maxWrittenOut {
+			b.problem(c.raw.at, fmt.Sprintf("written out, %q would hold more than %d values", c.wanted, maxWrittenOut), "refer to fewer schemas that refer to others in their turn")
+			return
+		}
+	}
+}
+
+// scales count the values that there are when references are written out; one that leads back counts nothing.
+type scales struct {
+	done   map[*component]int
+	within map[*component]bool
+}
+
+func (w *scales) component(c *component) int {
+	if weight, known := w.done[c]; known || w.within[c] {
+		return weight
+	}
+	w.within[c] = true
+	weight := w.node(c.node)
+	w.within[c] = false
+	w.done[c] = weight
+	return weight
+}
+
+func (w *scales) node(n *node) int {
+	if n == nil {
+		return 0
+	}
+	if c, ok := n.scalar.(*component); ok {
+		return w.component(c)
+	}
+	weight := 1
+	for _, f := range n.fields {
+		weight = min(weight+w.node(f.value), maxWrittenOut)
+	}
+	for _, item := range n.items {
+		weight = min(weight+w.node(item), maxWrittenOut)
+	}
+	return weight
+}
