@@ -72,11 +72,22 @@ func plural(n int) string {
 	return "s"
 }
 
-// some names a few and counts the rest.
+// some names a few. Of many that are one field in many places, such as in an error, it names the field.
 func some(all []string) string {
 	const few = 4
 	if len(all) <= few {
 		return strings.Join(all, "; ")
+	}
+	fields := make(map[string]int)
+	for _, name := range all {
+		fields[name[strings.LastIndex(name, " ")+1:]]++
+	}
+	if len(fields) <= few {
+		var told []string
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			told = append(told, fmt.Sprintf("%s in %s", field, count(fields[field], "place", "places")))
+		}
+		return strings.Join(told, "; ")
 	}
 	return fmt.Sprintf("%s; and %d more", strings.Join(all[:few], "; "), len(all)-few)
 }
