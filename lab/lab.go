@@ -64,6 +64,7 @@ type Config struct {
 type Lab struct {
 	config  Config
 	current atomic.Pointer[edition]
+	broken  bool // whether the last save could not be used; the watching's own
 	stop    context.CancelFunc
 	stopped chan struct{}
 }

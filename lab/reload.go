@@ -106,7 +106,8 @@ func (l *Lab) reload(w *watcher, saved map[string]bool) {
 	before, began := l.current.Load(), l.config.Now()
 	after, err := l.load()
 	took := l.config.Now().Sub(began).Round(time.Millisecond)
-	if err != nil {
+	mended := l.broken
+	if l.broken = err != nil; l.broken {
 		fmt.Fprintf(l.config.Out, "spec: %s\nspec: still serving the spec of %s\n",
 			strings.ReplaceAll(err.Error(), "\n", "\nspec: "), before.since.Format(time.TimeOnly))
 		return
@@ -114,11 +115,14 @@ func (l *Lab) reload(w *watcher, saved map[string]bool) {
 	l.current.Store(after)
 	w.follow(after.api.Files)
 	changes := changesBetween(before, after)
-	if len(changes) == 0 {
-		if before.document == after.document {
-			return
-		}
+	switch {
+	case len(changes) > 0:
+	case before.document != after.document:
 		changes = []string{"texts and examples only"}
+	case mended:
+		changes = []string{"as it was before it broke"}
+	default:
+		return
 	}
 	fmt.Fprintf(l.config.Out, "spec: reloaded %s in %s: %s\n", names(saved), took, strings.Join(changes, ", "))
 }

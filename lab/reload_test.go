@@ -56,6 +56,8 @@ func TestSaves(t *testing.T) {
 	b.save("hello.yaml", hello+bye+"  /never: [\n")
 	b.says("still serving the spec of ", 1)
 	b.want(b.ask("POST", "/bye", "", ""), 204, "spec")
+	b.save("hello.yaml", hello+bye)
+	b.says("as it was before it broke", 1)
 	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n", "required: [word]\n                properties:\n                  tone: {type: string}\n"))
 	b.says("1 operation removed (sayBye)", 1)
 	b.says("1 field added (getHello 200 tone)", 1)

@@ -60,6 +60,8 @@ func TestMade(t *testing.T) {
 		{`{type: array, items: {type: string}}`, `["string"]`},
 		{`{type: array, items: {type: string}, minItems: 2, uniqueItems: true}`, `["string","string1"]`},
 		{`{type: array, items: {type: integer}, maxItems: 0}`, `[]`},
+		{`{type: array, items: {}}`, `[]`},
+		{`{type: array, items: {}, minItems: 1}`, `[{}]`},
 		{`{type: array, prefixItems: [{type: integer}, {type: string}]}`, `[1,"string"]`},
 		{`{type: object, required: [a], properties: {a: {type: string}, b: {type: integer}}}`, `{"a":"string","b":1}`},
 		{`{type: object, required: [free]}`, `{"free":"string"}`},
