@@ -12,7 +12,7 @@ import (
 // changesBetween tells what a save changed, in a few words a kind. It is for the console; what a change breaks is for `postern spec check`.
 func changesBetween(before, after *edition) []string {
 	was, is := before.served(), after.served()
-	var added, removed []string
+	var added, removed, renamed []string
 	var more, fewer, other []string
 	for _, as := range sortedKeys(is) {
 		now := is[as]
@@ -21,7 +21,10 @@ func changesBetween(before, after *edition) []string {
 			added = append(added, now.id+", "+now.told())
 			continue
 		}
-		plus, minus, changed := compare(old.facts(), now.facts())
+		if old.id != now.id {
+			renamed = append(renamed, old.id+" to "+now.id)
+		}
+		plus, minus, changed := compare(old.facts(now.id), now.facts(now.id))
 		more, fewer, other = append(more, plus...), append(fewer, minus...), append(other, changed...)
 	}
 	for _, as := range sortedKeys(was) {
@@ -33,7 +36,7 @@ func changesBetween(before, after *edition) []string {
 	for _, kind := range []struct {
 		what string
 		all  []string
-	}{{"operation%s added", added}, {"operation%s removed", removed}, {"field%s added", more}, {"field%s removed", fewer}, {"field%s changed", other}} {
+	}{{"operation%s added", added}, {"operation%s removed", removed}, {"operation%s renamed", renamed}, {"field%s added", more}, {"field%s removed", fewer}, {"field%s changed", other}} {
 		if n := len(kind.all); n > 0 {
 			told = append(told, fmt.Sprintf("%d "+kind.what+" (%s)", n, plural(n), some(kind.all)))
 		}
@@ -72,11 +75,22 @@ func plural(n int) string {
 	return "s"
 }
 
-// some names a few and counts the rest.
+// some names a few. Of many that are one field in many places, such as in an error, it names the field.
 func some(all []string) string {
 	const few = 4
 	if len(all) <= few {
 		return strings.Join(all, "; ")
+	}
+	fields := make(map[string]int)
+	for _, name := range all {
+		fields[name[strings.LastIndex(name, " ")+1:]]++
+	}
+	if len(fields) <= few {
+		var told []string
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			told = append(told, fmt.Sprintf("%s in %s", field, count(fields[field], "place", "places")))
+		}
+		return strings.Join(told, "; ")
 	}
 	return fmt.Sprintf("%s; and %d more", strings.Join(all[:few], "; "), len(all)-few)
 }
@@ -100,22 +114,23 @@ func compare(was, is map[string]string) (added, removed, changed []string) {
 }
 
 // facts are an operation's parameters, statuses and fields by name, each with what a client would notice of it.
-func (o *operation) facts() map[string]string {
-	facts := map[string]string{o.id + " access token": fmt.Sprint(o.secured)}
+func (o *operation) facts(id string) map[string]string {
+	facts := map[string]string{id + " access token": fmt.Sprint(o.secured)}
 	for _, p := range o.parameters {
-		facts[fmt.Sprintf("%s %s %s", o.id, p.In, p.Name)] = fmt.Sprint(p.Required) + signature(p.Schema)
+		facts[fmt.Sprintf("%s %s %s", id, p.In, p.Name)] = fmt.Sprint(p.Required) + signature(p.Schema)
 	}
 	if o.body != nil {
-		facts[o.id+" request"] = fmt.Sprint(o.body.required)
-		fieldsOf(facts, o.id+" request ", "", o.body.schema, 0)
+		facts[id+" request"] = fmt.Sprint(o.body.required)
+		fieldsOf(facts, id+" request ", "", o.body.schema, 0)
 	}
-	if o.edited.Responses != nil {
-		for code, ref := range o.edited.Responses.Map() {
-			facts[o.id+" "+code] = ""
-			if ref != nil && ref.Value != nil {
-				if _, media := jsonOf(ref.Value.Content); media != nil {
-					fieldsOf(facts, o.id+" "+code+" ", "", media.Schema, 0)
-				}
+	if o.edited.Responses == nil {
+		return facts
+	}
+	for code, ref := range o.edited.Responses.Map() {
+		facts[id+" "+code] = ""
+		if ref != nil && ref.Value != nil {
+			if _, media := jsonOf(ref.Value.Content); media != nil {
+				fieldsOf(facts, id+" "+code+" ", "", media.Schema, 0)
 			}
 		}
 	}

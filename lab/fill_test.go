@@ -22,7 +22,7 @@ func TestAddedField(t *testing.T) {
           properties:
             text: {type: string, example: rest}`,
 		"    Device:\n      type: object\n      required: [device_id]\n      properties:",
-		"    Device:\n      type: object\n      required: [device_id]\n      properties:\n        colour: {type: string, enum: [red, blue]}\n        owner: {type: string}",
+		"    Device:\n      type: object\n      required: [device_id]\n      properties:\n        colour: {type: string, example: red}\n        mode: {type: string, enum: [a, b], default: a}\n        owner: {type: string}",
 		`                $ref: "#/components/schemas/DevicesResponse"`,
 		`                $ref: "#/components/schemas/DevicesResponse"
               example: {devices: [{device_id: X, owner: bob}], total: 1}`,

@@ -119,11 +119,13 @@ func cut(examples []any, name string) []any {
 }
 
 // filling is what an added field is filled with: its own example, or the same field of an example around it, or, when it is required, what
-// its schema allows. An optional field that nobody gave an example stays out.
+// its schema allows. An optional field that nobody gave an example stays out: a default is what its absence means.
 func filling(s *openapi3.Schema, examples []any, required bool) (any, bool) {
 	m := newMaker()
-	if value, found := m.given(s, 0); found {
-		return value, true
+	for _, written := range append([]any{s.Example}, s.Examples...) {
+		if written != nil {
+			return tidy(written), true
+		}
 	}
 	if len(examples) > 0 {
 		return examples[0], true

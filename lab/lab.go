@@ -23,6 +23,9 @@
 //   - Operations that ask for a token get none from the spec: [Config.Authorize] decides.
 //   - A save that breaks the spec changes nothing but a line on the console; the last good one is served on.
 //
+// A client that polls (`since` or `from`, with `timeout`) waits for news that never come, ten seconds at the most; answered at once it would
+// ask without end.
+//
 // It is a workbench, not a proxy to put before users: answers are made up, and two requests know nothing of each other.
 //
 //	l, err := lab.New(ctx, lab.Config{Real: server.Handler(), Contract: contract, Dir: ".", Files: []string{"login.yaml"}, Out: os.Stdout})
@@ -35,8 +38,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"postern/spec"
 )
@@ -64,6 +71,8 @@ type Config struct {
 type Lab struct {
 	config  Config
 	current atomic.Pointer[edition]
+	broken  bool            // whether the last save could not be used; the watching's own
+	ended   <-chan struct{} // closed when the lab is closed, or its context ends
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -87,6 +96,7 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	}
 	l.current.Store(first)
 	ctx, l.stop = context.WithCancel(ctx)
+	l.ended = ctx.Done()
 	if len(c.Files) == 0 {
 		close(l.stopped)
 		return l, nil
@@ -150,6 +160,7 @@ func (l *Lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		specHeaders(w.Header(), o.place)
 		if !o.secured || l.authorized(w, r) {
+			l.linger(r, o)
 			e.answer(w, o, asked)
 		}
 	}
@@ -172,4 +183,24 @@ func (l *Lab) authorized(w http.ResponseWriter, r *http.Request) bool {
 	}
 	(&refusal{http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token."}).send(w)
 	return false
+}
+
+// longestPoll is well below the time that a server gives an answer, and that clients give a server.
+const longestPoll = 10 * time.Second
+
+// linger lets a poll wait as the spec's own parameter says. Client-Server API v1.19, "Syncing".
+func (l *Lab) linger(r *http.Request, o *operation) {
+	query := r.URL.Query()
+	ms, err := strconv.Atoi(query.Get("timeout"))
+	polls := slices.ContainsFunc(o.parameters, func(p param) bool { return p.In == openapi3.ParameterInQuery && p.Name == "timeout" })
+	if err != nil || ms <= 0 || !polls || !query.Has("since") && !query.Has("from") {
+		return
+	}
+	wait := time.NewTimer(time.Duration(min(ms, int(longestPoll.Milliseconds()))) * time.Millisecond)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-r.Context().Done():
+	case <-l.ended: // a server that stops must not wait for it
+	}
 }

@@ -249,3 +249,41 @@ func TestBroken(t *testing.T) {
 		}
 	}
 }
+
+const pollSpec = `openapi: 3.1.0
+info: {title: poll, version: "1"}
+paths:
+  /poll:
+    get:
+      parameters:
+        - {name: since, in: query, schema: {type: string}}
+        - {name: timeout, in: query, schema: {type: integer}}
+      responses:
+        "200": {description: news, content: {application/json: {example: {next: x}}}}
+  /once:
+    get:
+      responses:
+        "200": {description: news}
+`
+
+// TestPoll: a client that polls waits, until the lab ends at the latest; a first request does not.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "poll.yaml", pollSpec)
+	b.want(b.ask("GET", "/poll?timeout=3600000", "", ""), 200, "spec")
+	b.want(b.ask("GET", "/poll?since=x", "", ""), 200, "spec")
+	b.want(b.ask("GET", "/poll?since=x&timeout=0", "", ""), 200, "spec")
+	b.want(b.ask("GET", "/poll?since=x&timeout=1", "", ""), 200, "spec")
+	b.want(b.ask("GET", "/once?since=x&timeout=3600000", "", ""), 200, "spec")
+	polled := make(chan answer)
+	go func() { polled <- b.ask("GET", "/poll?since=x&timeout=9223372036854775807", "", "") }()
+	b.want(b.ask("GET", "/poll", "", ""), 200, "spec")
+	select {
+	case a := <-polled:
+		t.Errorf("the poll was answered at once: %s", a.Raw)
+		return
+	default:
+	}
+	b.lab.Close()
+	b.want(<-polled, 200, "spec")
+}

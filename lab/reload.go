@@ -17,6 +17,9 @@ import (
 // settle is how long a save may take: editors truncate and write, or write beside and rename, and tell of each.
 const settle = 75 * time.Millisecond
 
+// longest is how long saves that follow one another are waited for.
+const longest = time.Second
+
 // watcher tells of saves. Folders are watched and not files: an editor that saves by renaming puts another file in the old one's place.
 type watcher struct {
 	*fsnotify.Watcher
@@ -79,6 +82,7 @@ func (l *Lab) watch(ctx context.Context, w *watcher) {
 	quiet := time.NewTimer(time.Hour)
 	quiet.Stop()
 	saved := make(map[string]bool)
+	var first time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -87,10 +91,14 @@ func (l *Lab) watch(ctx context.Context, w *watcher) {
 			if !ok {
 				return
 			}
-			if w.concerns(event) {
-				saved[w.name(event.Name)] = true
-				quiet.Reset(settle)
+			if !w.concerns(event) {
+				continue
 			}
+			if len(saved) == 0 {
+				first = time.Now()
+			}
+			saved[w.name(event.Name)] = true
+			quiet.Reset(min(settle, max(0, longest-time.Since(first))))
 		case err := <-w.Errors:
 			fmt.Fprintf(l.config.Out, "spec: a save may have been missed: %v\n", err)
 			quiet.Reset(settle) // too many at once: look again
@@ -106,7 +114,8 @@ func (l *Lab) reload(w *watcher, saved map[string]bool) {
 	before, began := l.current.Load(), l.config.Now()
 	after, err := l.load()
 	took := l.config.Now().Sub(began).Round(time.Millisecond)
-	if err != nil {
+	mended := l.broken
+	if l.broken = err != nil; l.broken {
 		fmt.Fprintf(l.config.Out, "spec: %s\nspec: still serving the spec of %s\n",
 			strings.ReplaceAll(err.Error(), "\n", "\nspec: "), before.since.Format(time.TimeOnly))
 		return
@@ -114,11 +123,14 @@ func (l *Lab) reload(w *watcher, saved map[string]bool) {
 	l.current.Store(after)
 	w.follow(after.api.Files)
 	changes := changesBetween(before, after)
-	if len(changes) == 0 {
-		if before.document == after.document {
-			return
-		}
+	switch {
+	case len(changes) > 0:
+	case before.document != after.document:
 		changes = []string{"texts and examples only"}
+	case mended:
+		changes = []string{"as it was before it broke"}
+	default:
+		return
 	}
 	fmt.Fprintf(l.config.Out, "spec: reloaded %s in %s: %s\n", names(saved), took, strings.Join(changes, ", "))
 }

@@ -56,11 +56,18 @@ func TestSaves(t *testing.T) {
 	b.save("hello.yaml", hello+bye+"  /never: [\n")
 	b.says("still serving the spec of ", 1)
 	b.want(b.ask("POST", "/bye", "", ""), 204, "spec")
+	b.save("hello.yaml", hello+bye)
+	b.says("as it was before it broke", 1)
 	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n", "required: [word]\n                properties:\n                  tone: {type: string}\n"))
 	b.says("1 operation removed (sayBye)", 1)
 	b.says("1 field added (getHello 200 tone)", 1)
 	b.says("1 field changed (getHello 200 word)", 1)
 	b.want(b.ask("POST", "/bye", "", ""), 404, "real")
+
+	b.save("hello.yaml", strings.ReplaceAll(hello, "getHello", "greet"))
+	b.says("1 operation renamed (getHello to greet), 1 field removed (greet 200 tone), 1 field changed (greet 200 word)", 1)
+	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n", "required: [word]\n                properties:\n                  tone: {type: string}\n"))
+	b.says("1 operation renamed (greet to getHello)", 1)
 
 	t.Log("a save that changes nothing says nothing; what comes after it does")
 	before := b.out.String()
@@ -134,5 +141,18 @@ func TestRequestsDuringSaves(t *testing.T) {
 	asking.Wait()
 	if a := b.ask("GET", "/hello", "", ""); a.JSON["word"] != "w8" {
 		t.Errorf("at last it is %s", a.Raw)
+	}
+}
+
+// TestSavesWithoutPause: a file that is written again and again is taken up all the same.
+func TestSavesWithoutPause(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "hello.yaml", hello)
+	for n := 0; !strings.Contains(b.out.String(), "reloaded"); n++ {
+		b.saveByRename("hello.yaml", strings.ReplaceAll(hello, "word: one", fmt.Sprintf("word: w%d", n)))
+		time.Sleep(10 * time.Millisecond)
+		if n > 2000 {
+			t.Fatal("the spec was never taken up")
+		}
 	}
 }

@@ -112,7 +112,7 @@ func (e *edition) parameterRefusal(p param, err error) *refusal {
 	var schema *openapi3.SchemaError
 	if errors.As(err, &schema) {
 		_, schema = innermost(schema)
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, schema.Reason, place))
+		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, why(schema), place))
 	}
 	return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s (%s)", p.Name, place))
 }
@@ -195,10 +195,51 @@ func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
 	case wrongType:
 		return badRequest("M_BAD_JSON", fmt.Sprintf("Wrong type of parameter: %s; it must be %s (%s)", field, wanted(err), place))
 	case field == "":
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", err.SchemaField, place))
+		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", why(err), place))
 	default:
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, err.SchemaField, place))
+		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, why(err), place))
 	}
+}
+
+// why tells what a keyword asks for, and nothing of the value: it may be a password.
+func why(err *openapi3.SchemaError) string {
+	s := err.Schema
+	if s == nil {
+		return err.SchemaField
+	}
+	asked := map[string]any{"pattern": s.Pattern, "format": s.Format, "minLength": s.MinLength, "minItems": s.MinItems, "minProperties": s.MinProps, "type": wanted(err)}
+	for keyword, limit := range map[string]*uint64{"maxLength": s.MaxLength, "maxItems": s.MaxItems, "maxProperties": s.MaxProps} {
+		if limit != nil {
+			asked[keyword] = *limit
+		}
+	}
+	for keyword, limit := range map[string]*float64{"minimum": s.Min, "maximum": s.Max, "multipleOf": s.MultipleOf} {
+		if limit != nil {
+			asked[keyword] = *limit
+		}
+	}
+	switch value, there := asked[err.SchemaField]; {
+	case err.SchemaField == "enum":
+		return "it must be one of " + shortList(s.Enum)
+	case err.SchemaField == "const":
+		return "it must be " + shortList([]any{s.Const})
+	case there:
+		return fmt.Sprintf("%s %v", err.SchemaField, value)
+	}
+	return err.SchemaField
+}
+
+func shortList(values []any) string {
+	const few = 12
+	raw, err := encode(values[:min(few, len(values))])
+	if err != nil {
+		return "those in the spec"
+	}
+	text := strings.ReplaceAll(strings.Trim(string(raw), "[]"), ",", ", ")
+	if len(values) > few {
+		text += ", …"
+	}
+	return text
 }
 
 // wanted names the types that a schema takes.

@@ -25,7 +25,7 @@ var formats = map[string]string{
 
 // text makes a string: its format's, or the plainest that its length and pattern allow.
 func text(s *openapi3.Schema, nth int) string {
-	for _, candidate := range []string{cmp.Or(formats[s.Format], "string"), "string", "@alice:example.org", "1", "v1.1", ""} {
+	for _, candidate := range []string{cmp.Or(formats[s.Format], "string"), "string", "@alice:example.org", "!room:example.org", "#room:example.org", "$event", "mxc://example.org/media", "1", "v1.1", ""} {
 		sized := resize(candidate+suffix(nth), s)
 		if (nth == 0 || s.Pattern == "") && (checker{}).visit(s, sized) == nil {
 			return sized

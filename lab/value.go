@@ -160,7 +160,7 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 	if s.MaxItems != nil {
 		n = min(n, *s.MaxItems)
 	}
-	if s.MinItems == 0 && (depth >= maxDepth || m.left <= 0) {
+	if s.MinItems == 0 && (depth >= maxDepth || m.left <= 0 || len(s.PrefixItems) == 0 && s.Contains == nil && saysNothing(s.Items)) {
 		n = 0
 	}
 	for i := range int(min(n, maxItems)) {
@@ -171,6 +171,11 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 		items = append(items, m.item(s, i, nth, depth))
 	}
 	return items
+}
+
+// saysNothing reports whether items may be anything, such as where a reference leads nowhere. A client has no use for {}.
+func saysNothing(ref *openapi3.SchemaRef) bool {
+	return ref == nil || ref.Value == nil || ref.Value.IsEmpty()
 }
 
 func (m *maker) item(s *openapi3.Schema, i, nth, depth int) any {
