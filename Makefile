@@ -32,6 +32,9 @@ generate-check: ## fail when gen/ does not fit api/login.yaml
 	if [ "$$before" = "$$after" ]; then rm $$kept; echo "gen/ fits the contract"; \
 	else cp $$kept gen/gen.go; rm $$kept; echo "gen/ is stale: run make generate and commit it"; exit 1; fi
 
+watch: ## on each save of api/login.yaml generate, compile, test what is touched, and say what is owed
+	@go run . spec watch
+
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	@go list ./... | while read -r package; do \
 	  go test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
@@ -68,4 +71,4 @@ load: ## five minutes of checks, refreshes and logins on each engine: percentile
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test generate generate-check fuzz lint check clients bench crash load release
+.PHONY: help run build test generate generate-check watch fuzz lint check clients bench crash load release

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"postern/spec"
 )
@@ -37,6 +38,8 @@ type Input struct {
 	Alias  func(string) string // the path that a path is another name of, or the path itself
 	Source Source              // of the handlers
 	Tell   func(string)        // hears what is being done; may be nil
+
+	errors func(ctx context.Context, module, code string, env []string) ([]CompileError, error) // compile, when it is nil
 }
 
 // Source is where the handlers' source lies.
@@ -56,7 +59,7 @@ type Report struct {
 	Gaps      []Problem   `json:"gaps"`
 	Problems  []Problem   `json:"problems"` // why the spec cannot be used; then all the rest is empty
 
-	now *symbols // for the next check of a watch
+	operations []Operation // that are changed
 }
 
 // Owed is what a handler owes for one cause.
@@ -135,6 +138,9 @@ func newCheck(in Input) (*check, error) {
 	if in.Alias == nil {
 		in.Alias = func(path string) string { return path }
 	}
+	if in.errors == nil {
+		in.errors = compile
+	}
 	if in.Tell == nil {
 		in.Tell = func(string) {}
 	}
@@ -207,7 +213,7 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 		return err
 	}
 	c.Tell("compiling the handlers…")
-	found, err := compile(ctx, c.Source.Module, code, c.Source.Env)
+	found, err := c.errors(ctx, c.Source.Module, code, c.Source.Env)
 	if err != nil && !errors.Is(err, ErrNoGo) {
 		return err
 	}
@@ -218,6 +224,7 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 		}
 		report.Owed = c.debts(found)
 	}
+	report.operations = c.changed(report.Changes)
 	report.Unnoticed = append(unnoticed(report.Changes, report.Owed, c.handlerOf), c.moved()...)
 	return err
 }
@@ -236,3 +243,18 @@ func (c *check) ofGenerated(found []CompileError) (bad spec.Problems) {
 }
 
 func (m *implementation) has(file string) bool { return m.files[file] != nil }
+
+// changed are the operations that any change is seen in.
+func (c *check) changed(changes []Change) (all []Operation) {
+	for _, s := range []*symbols{c.now, c.old} {
+		for _, o := range s.operations {
+			one := Operation{Path: o.at[1], Method: o.goName}
+			if !slices.Contains(all, one) && slices.ContainsFunc(changes, func(change Change) bool {
+				return slices.ContainsFunc(change.at, func(at pointer) bool { return slices.Equal(at, o.at) })
+			}) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}
