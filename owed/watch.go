@@ -1,7 +1,6 @@
 package owed
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -165,7 +164,7 @@ func (w *Watch) turn(ctx context.Context) {
 		return
 	}
 	file := filepath.Join(w.Module, filepath.FromSlash(generatedFile))
-	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, []byte(code)) {
+	if old, err := os.ReadFile(file); err == nil && string(old) == code {
 		w.say("%s stays as it is", generatedFile)
 		return
 	}
