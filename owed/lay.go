@@ -31,25 +31,27 @@ type located struct {
 // revise makes the API that is asked for.
 func revise(contract, edited *located, alias func(string) string, whole bool) (*revision, error) {
 	r := &revision{edited: edited, contract: contract, own: make(map[string]string)}
-	tree := clone(contract.tree)
+	tree, from, names := clone(contract.tree), edited.tree, map[string]string(nil)
 	if whole {
 		tree = clone(edited.tree)
 		tree["paths"] = map[string]any{}
 		tree["components"] = map[string]any{}
+	} else {
+		from, names = renamed(from, contract.tree, alias)
 	}
-	r.layPaths(tree, alias, whole)
-	layComponents(r, tree)
+	r.layPaths(tree, from, alias, whole)
+	r.layComponents(tree, from, names)
 	var err error
 	r.document, err = documentOf(tree)
 	return r, err
 }
 
 // layPaths puts the spec's operations over the contract's.
-func (r *revision) layPaths(tree map[string]any, alias func(string) string, whole bool) {
+func (r *revision) layPaths(tree, from map[string]any, alias func(string) string, whole bool) {
 	paths := grown(tree, "paths")
-	l := laying{paths: paths, contract: object(r.contract.tree, "paths"), root: r.edited.tree["security"]}
+	l := laying{paths: paths, contract: object(r.contract.tree, "paths"), root: from["security"]}
 	mentioned := make(map[string]bool)
-	edited := object(r.edited.tree, "paths")
+	edited := object(from, "paths")
 	for _, path := range slices.Sorted(maps.Keys(edited)) {
 		to := alias(path)
 		if !whole {
@@ -167,16 +169,21 @@ func (l *laying) move(id, path, method string) {
 	}
 }
 
-// layComponents puts the spec's components over the contract's.
-func layComponents(r *revision, tree map[string]any) {
-	components := grown(tree, "components")
-	for kind, all := range object(r.edited.tree, "components") {
-		all, _ := all.(map[string]any)
-		for name, component := range all {
-			grown(components, kind)[name] = component
-			at := pointer{"components", kind, name}
-			r.own[at.String()] = at.String()
+// layComponents puts the spec's components over the contract's. Some have other names than in the spec's files.
+func (r *revision) layComponents(tree, from map[string]any, names map[string]string) {
+	into := grown(tree, "components")
+	files := make(map[string]string)
+	for file, now := range names {
+		files[now] = file
+	}
+	for ref, component := range components(from) {
+		kind, name := partsOf(ref)
+		grown(into, kind)[name] = component
+		own := pointer{"components", kind, name}
+		if file, other := files[ref]; other {
+			_, own[2] = partsOf(file)
 		}
+		r.own[pointer{"components", kind, name}.String()] = own.String()
 	}
 }
 
