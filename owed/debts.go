@@ -11,9 +11,9 @@ import (
 func (c *check) debts(found []CompileError) []Owed {
 	d := differences(c.old, c.now, func(s *symbols) *mapping {
 		if s == c.old {
-			return newMapping(c.revision.contract.document, s)
+			return newMapping(c.revision.contract.made, s)
 		}
-		return newMapping(c.revision.document, s)
+		return newMapping(c.revision.made, s)
 	})
 	l := &ledger{check: c, operations: operationNames(c.old, c.now), blame: blame{differences: d, old: c.old, now: c.now, handlers: c.handlers}}
 	l.missing(d, found)
@@ -117,7 +117,7 @@ func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
 	at := pointer{"paths"}
 	for _, n := range nodes {
 		if f, is := n.(*ast.FuncDecl); is && receiver(f) == "Server" {
-			at = newMapping(l.revision.document, l.check.now).method(f.Name.Name)
+			at = newMapping(l.revision.made, l.check.now).method(f.Name.Name)
 		}
 	}
 	return Cause{Part: Part{at, placeOf(l.revision.position(at))}, Text: "the compiler does not say which change this comes from"}

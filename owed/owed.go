@@ -24,6 +24,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"postern/spec"
 )
 
@@ -173,12 +175,33 @@ func locate(api *spec.API, folder string) (*located, error) {
 		return nil, err
 	}
 	d, err := documentOf(tree)
+	if err != nil {
+		return nil, err
+	}
+	made, err := madeOf(api)
 	at := placer(api)
-	return &located{d, func(part ...string) spec.Position {
+	return &located{d, made, func(part ...string) spec.Position {
 		p := at(part...)
 		p.File = inFolder(folder, p.File)
 		return p
 	}}, err
+}
+
+// madeOf is the API as the generator takes it.
+func madeOf(api *spec.API) (*document, error) {
+	text, err := api.YAML()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := treeOf(doc)
+	if err != nil {
+		return nil, err
+	}
+	return documentOf(tree)
 }
 
 func inFolder(folder, file string) string {
@@ -203,10 +226,10 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 func (c *check) owed(ctx context.Context, report *Report) error {
 	var code string
 	var err error
-	if _, c.old, err = c.generate(c.revision.contract.document); err != nil {
+	if _, c.old, err = c.generate(c.revision.contract.made); err != nil {
 		return fmt.Errorf("the contract: %w", err)
 	}
-	if code, c.now, err = c.generate(c.revision.document); err != nil {
+	if code, c.now, err = c.generate(c.revision.made); err != nil {
 		return spec.Problems{{Position: c.revision.edited.at(), What: err.Error()}}
 	}
 	if c.handlers, err = readImplementation(c.Source.Module); err != nil {
@@ -231,7 +254,7 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 
 // ofGenerated are the errors in the generated code itself: the generator has made something of the spec that is not Go.
 func (c *check) ofGenerated(found []CompileError) (bad spec.Problems) {
-	m := newMapping(c.revision.document, c.now)
+	m := newMapping(c.revision.made, c.now)
 	for _, e := range found {
 		if e.File == generatedFile || !c.handlers.has(e.File) {
 			at := m.typ(c.now.enclosing(e.Line))

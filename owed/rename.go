@@ -13,15 +13,15 @@ import (
 // A part of an API may call its components what the contract calls others. Where an operation that the part does not mention needs the
 // contract's own, or where Go could not tell the two apart, the part's gets another name.
 
-// renamed gives the spec's tree with such components renamed, and what they are called now.
-func renamed(edited, contract map[string]any, alias func(string) string) (tree map[string]any, names map[string]string) {
-	tree, names = clone(edited), make(map[string]string)
+// otherNames are the references to such components, with what they are to be called.
+func otherNames(edited, contract map[string]any, alias func(string) string) map[string]string {
+	names := make(map[string]string)
 	taken := make(map[string]string) // refs by the names of their types
 	for ref := range components(contract) {
 		taken[typeName(ref)] = ref
 	}
 	needed := neededWithout(contract, edited, alias)
-	own := components(tree)
+	own := components(edited)
 	for _, ref := range slices.Sorted(maps.Keys(own)) {
 		holder, known := taken[typeName(ref)]
 		fits := holder == ref && (!needed[ref] || reflect.DeepEqual(own[ref], components(contract)[ref]))
@@ -36,15 +36,20 @@ func renamed(edited, contract map[string]any, alias func(string) string) (tree m
 		taken[typeName(name)] = name
 		names[ref] = name
 	}
+	return names
+}
+
+// rename gives components of a tree other names.
+func rename(tree map[string]any, names map[string]string) {
 	for from, to := range names {
 		kind, name := partsOf(from)
 		_, now := partsOf(to)
-		all := object(object(tree, "components"), kind)
-		all[now] = all[name]
-		delete(all, name)
+		if all := object(object(tree, "components"), kind); all[name] != nil {
+			all[now] = all[name]
+			delete(all, name)
+		}
 	}
 	redirect(tree, names)
-	return tree, names
 }
 
 // components are all components of a tree, by the references to them.
