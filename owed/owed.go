@@ -110,14 +110,26 @@ func problemsOf(found []spec.Problem, folder string) (all []Problem) {
 	return all
 }
 
-// Check compares a spec with the contract and finds what is owed for it.
-func Check(ctx context.Context, in Input) (*Report, error) {
+// Compare compares a spec with the contract. It is the half of a check that needs no source.
+func Compare(in Input) (*Report, error) {
+	_, report, err := compare(in)
+	return report, err
+}
+
+func compare(in Input) (*check, *Report, error) {
 	c, err := newCheck(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report := &Report{LeftAlone: c.revision.leftAlone, Gaps: problemsOf(in.Edited.Gaps, in.Folder)}
-	if report.Changes, err = c.revision.changes(); err != nil {
+	report.Changes, err = c.revision.changes()
+	return c, report, err
+}
+
+// Check compares a spec with the contract and finds what is owed for it.
+func Check(ctx context.Context, in Input) (*Report, error) {
+	c, report, err := compare(in)
+	if err != nil {
 		return nil, err
 	}
 	err = c.owed(ctx, report)
