@@ -34,6 +34,9 @@ generate-check: ## fail when what is generated does not fit its contract
 	if [ "$$before" = "$$after" ]; then rm -r $$kept; echo "$(GENERATED): fit their contracts"; \
 	else tar xf $$kept/before.tar; rm -r $$kept; echo "$(GENERATED): stale: run make generate and commit"; exit 1; fi
 
+watch: ## on each save of api/login.yaml generate, compile, test what is touched, and say what is owed
+	@go run . spec watch
+
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	@go list ./... | while read -r package; do \
 	  go test -list '^Fuzz' $$package | grep '^Fuzz' | while read -r target; do \
@@ -76,4 +79,4 @@ load: ## five minutes of checks, refreshes and logins on each engine: percentile
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test generate generate-check fuzz lint check clients browser page-assets bench crash load release
+.PHONY: help run build test generate generate-check watch fuzz lint check clients browser page-assets bench crash load release

@@ -143,24 +143,9 @@ func problems(err error, folder string) (*owed.Report, error) {
 // folder to be removed afterwards.
 func sourceOf(named string) (source owed.Source, remove func(), err error) {
 	remove = func() {}
-	if named != "" {
-		source.Module, err = filepath.Abs(named)
-		if err == nil && !isPostern(source.Module) {
-			err = fmt.Errorf("--source %s is not Postern's source: it needs a go.mod that says `module postern`, and handlers/", named)
-		}
-		return source, remove, err
-	}
-	here, err := os.Getwd()
-	if err != nil {
-		return source, remove, err
-	}
-	for dir := here; ; dir = filepath.Dir(dir) {
-		if isPostern(dir) {
-			return owed.Source{Module: dir}, remove, nil
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
+	module, found, err := moduleOf(named)
+	if err != nil || found {
+		return owed.Source{Module: module}, remove, err
 	}
 	dir, err := os.MkdirTemp("", "postern-source-")
 	if err != nil {
@@ -172,6 +157,28 @@ func sourceOf(named string) (source owed.Source, remove func(), err error) {
 		return source, func() {}, err
 	}
 	return owed.Source{Module: dir, Env: []string{"GOWORK=off"}}, remove, nil
+}
+
+// moduleOf is the folder of Postern's source that is named, or that we are in.
+func moduleOf(named string) (module string, found bool, err error) {
+	if named != "" {
+		module, err = filepath.Abs(named)
+		if err == nil && !isPostern(module) {
+			err = fmt.Errorf("--source %s is not Postern's source: it needs a go.mod that says `module postern`, and handlers/", named)
+		}
+		return module, err == nil, err
+	}
+	if module, err = os.Getwd(); err != nil {
+		return "", false, err
+	}
+	for ; ; module = filepath.Dir(module) {
+		if isPostern(module) {
+			return module, true, nil
+		}
+		if module == filepath.Dir(module) {
+			return "", false, nil
+		}
+	}
 }
 
 // isPostern reports whether a folder is this module.

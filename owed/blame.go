@@ -126,7 +126,11 @@ func (b *blame) judge(d difference, s said) int {
 			return certain
 		}
 	case d.field == "":
-		if slices.Contains(s.types, d.typ) {
+		switch {
+		case !slices.Contains(s.types, d.typ):
+		case d.kind == retyped: // unless it is one of its fields
+			return likely
+		default:
 			return certain
 		}
 	case b.same(s.keyed[d.field], d.typ):

@@ -55,8 +55,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	// -mod is said because GOFLAGS may say -mod=mod, which writes go.mod; -e lifts the limit of ten errors.
 	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e", "./"+handlersFolder)
 	cmd.Dir = module
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it removes what it has begun
-	cmd.WaitDelay = 5 * time.Second
+	stopsGently(cmd)
 	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+scratch), env...) // what a go command leaves that is interrupted goes too
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -117,4 +116,25 @@ func inModule(file, module string) string {
 		}
 	}
 	return strings.TrimPrefix(filepath.ToSlash(file), "./")
+}
+
+// runTests runs tests of the handlers by name, and gives what they print when one fails. They are neither vetted nor linked with what a debugger
+// needs: it is the time from a save to an answer that counts.
+func runTests(ctx context.Context, module string, tests []string) (string, error) {
+	program, err := exec.LookPath("go")
+	if err != nil {
+		return "", ErrNoGo
+	}
+	cmd := exec.CommandContext(ctx, program, "test", "-mod=readonly", "-vet=off", "-ldflags=-s -w",
+		"-run", "^("+strings.Join(tests, "|")+")$", "./"+handlersFolder)
+	cmd.Dir = module
+	stopsGently(cmd)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// stopsGently lets a go command that is interrupted remove what it has begun.
+func stopsGently(cmd *exec.Cmd) {
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
 }

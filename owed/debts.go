@@ -11,9 +11,9 @@ import (
 func (c *check) debts(found []CompileError) []Owed {
 	d := differences(c.old, c.now, func(s *symbols) *mapping {
 		if s == c.old {
-			return newMapping(c.revision.contract.document, s)
+			return newMapping(c.revision.contract.made, s)
 		}
-		return newMapping(c.revision.document, s)
+		return newMapping(c.revision.made, s)
 	})
 	l := &ledger{check: c, operations: operationNames(c.old, c.now), blame: blame{differences: d, old: c.old, now: c.now, handlers: c.handlers}}
 	l.missing(d, found)
@@ -112,12 +112,18 @@ func (l *ledger) note(cause Cause, owner Handler, e CompileError) {
 	l.debts = append(l.debts, Owed{Cause: cause, Handler: owner, Errors: []CompileError{e}})
 }
 
-// unknown is the cause of an error that no changed symbol explains: the operation that the handler implements.
+// unknown is the cause of an error that no changed symbol explains: a type that is new, or the operation that the handler implements.
 func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
-	at := pointer{"paths"}
+	at, m := pointer{"paths"}, newMapping(l.revision.made, l.check.now)
+	for _, name := range genType.FindAllStringSubmatch(e.Message, -1) {
+		if t := name[1]; l.check.now.types[t] != nil && l.check.old.types[t] == nil {
+			at = m.typ(t)
+			return Cause{Part: Part{at, placeOf(l.revision.position(at))}, Text: l.revision.name(l.revision.made, at) + " is new"}
+		}
+	}
 	for _, n := range nodes {
 		if f, is := n.(*ast.FuncDecl); is && receiver(f) == "Server" {
-			at = newMapping(l.revision.document, l.check.now).method(f.Name.Name)
+			at = m.method(f.Name.Name)
 		}
 	}
 	return Cause{Part: Part{at, placeOf(l.revision.position(at))}, Text: "the compiler does not say which change this comes from"}

@@ -44,7 +44,9 @@ func differences(old, edited *symbols, pointers func(*symbols) *mapping) []diffe
 			all = append(all, difference{kind: removed, typ: name, part: before.lost(name, edited), old: true})
 			continue
 		}
-		all = append(all, fields(was, is, before, now)...)
+		if a, b := old.root(name), edited.root(name); a != nil && b != nil && (a.name != b.name || a == was) {
+			all = append(all, fields(name, a, b, before, now)...)
+		}
 		if len(was.fields)+len(is.fields) == 0 && was.of != is.of || was.base != is.base {
 			all = append(all, difference{kind: retyped, typ: name, before: was.of, now: is.of, part: now.typ(name)})
 		}
@@ -52,20 +54,20 @@ func differences(old, edited *symbols, pointers func(*symbols) *mapping) []diffe
 	return all
 }
 
-// fields compares the fields of a type.
-func fields(was, is *goType, before, now *mapping) (all []difference) {
+// fields compares the fields of a type, which may be a copy of one type before and of another now.
+func fields(name string, was, is *goType, before, now *mapping) (all []difference) {
 	for _, f := range was.fields {
 		g, there := is.field(f.name)
 		switch {
 		case !there:
-			all = append(all, difference{kind: removed, typ: was.name, field: f.name, part: before.field(was, f), old: true})
+			all = append(all, difference{kind: removed, typ: name, field: f.name, part: before.field(was, f), old: true})
 		case f.of != g.of:
-			all = append(all, difference{kind: retyped, typ: was.name, field: f.name, before: f.of, now: g.of, part: now.field(is, g)})
+			all = append(all, difference{kind: retyped, typ: name, field: f.name, before: f.of, now: g.of, part: now.field(is, g)})
 		}
 	}
 	for _, g := range is.fields {
 		if _, there := was.field(g.name); !there {
-			all = append(all, difference{kind: added, typ: is.name, field: g.name, part: now.field(is, g)})
+			all = append(all, difference{kind: added, typ: name, field: g.name, part: now.field(is, g)})
 		}
 	}
 	return all

@@ -108,14 +108,14 @@ func (n *numbering) next() (json.Token, error) {
 }
 
 func (n *numbering) value(at pointer) error {
-	token, err := n.next()
+	piece, err := n.next()
 	if err != nil {
 		return err
 	}
 	if n.parts[n.line] == nil {
 		n.parts[n.line] = at
 	}
-	switch token {
+	switch piece {
 	case json.Delim('{'):
 		for n.decoder.More() {
 			key, err := n.next()

@@ -16,6 +16,7 @@ var methods = []string{"get", "put", "post", "delete", "options", "head", "patch
 // revision is the API that is asked for: the spec, or when that is only a part of the API, the contract with the spec laid over it.
 type revision struct {
 	*document
+	made             *document // as the generator takes it
 	edited, contract *located
 
 	own       map[string]string // pointers of the parts that the spec has, to the spec's own pointers
@@ -25,31 +26,45 @@ type revision struct {
 // located is an API whose parts can be found in its files.
 type located struct {
 	*document
-	at func(...string) spec.Position
+	made *document // as the generator takes it
+	at   func(...string) spec.Position
 }
 
 // revise makes the API that is asked for.
 func revise(contract, edited *located, alias func(string) string, whole bool) (*revision, error) {
-	r := &revision{edited: edited, contract: contract, own: make(map[string]string)}
-	tree := clone(contract.tree)
-	if whole {
-		tree = clone(edited.tree)
-		tree["paths"] = map[string]any{}
-		tree["components"] = map[string]any{}
+	r := &revision{edited: edited, contract: contract}
+	names := map[string]string(nil)
+	if !whole {
+		names = otherNames(edited.tree, contract.tree, alias)
 	}
-	r.layPaths(tree, alias, whole)
-	layComponents(r, tree)
 	var err error
-	r.document, err = documentOf(tree)
+	if r.made, err = r.lay(contract.made.tree, edited.made.tree, names, alias, whole); err != nil {
+		return nil, err
+	}
+	r.document, err = r.lay(contract.tree, edited.tree, names, alias, whole)
 	return r, err
 }
 
+// lay puts a spec over a contract, and notes what is whose.
+func (r *revision) lay(contract, edited map[string]any, names map[string]string, alias func(string) string, whole bool) (*document, error) {
+	r.own, r.leftAlone = make(map[string]string), 0
+	tree, from := clone(contract), clone(edited)
+	if whole {
+		tree = clone(edited)
+		tree["paths"], tree["components"] = map[string]any{}, map[string]any{}
+	}
+	rename(from, names)
+	r.layPaths(tree, from, alias, whole)
+	r.layComponents(tree, from, names)
+	return documentOf(tree)
+}
+
 // layPaths puts the spec's operations over the contract's.
-func (r *revision) layPaths(tree map[string]any, alias func(string) string, whole bool) {
+func (r *revision) layPaths(tree, from map[string]any, alias func(string) string, whole bool) {
 	paths := grown(tree, "paths")
-	l := laying{paths: paths, contract: object(r.contract.tree, "paths"), root: r.edited.tree["security"]}
+	l := laying{paths: paths, contract: object(r.contract.tree, "paths"), root: from["security"]}
 	mentioned := make(map[string]bool)
-	edited := object(r.edited.tree, "paths")
+	edited := object(from, "paths")
 	for _, path := range slices.Sorted(maps.Keys(edited)) {
 		to := alias(path)
 		if !whole {
@@ -127,7 +142,7 @@ func (l *laying) meet(path string) string {
 		item := object(l.paths, known)
 		old, names := templated.FindAllString(known, -1), templated.FindAllString(path, -1)
 		for i := range old {
-			rename(item, strings.Trim(old[i], "{}"), strings.Trim(names[i], "{}"))
+			renameParameter(item, strings.Trim(old[i], "{}"), strings.Trim(names[i], "{}"))
 		}
 		delete(l.paths, known)
 		l.paths[path] = item
@@ -135,19 +150,19 @@ func (l *laying) meet(path string) string {
 	return path
 }
 
-// rename gives a path parameter another name.
-func rename(part any, from, to string) {
+// renameParameter gives a path parameter another name.
+func renameParameter(part any, from, to string) {
 	switch part := part.(type) {
 	case map[string]any:
 		if part["in"] == "path" && part["name"] == from {
 			part["name"] = to
 		}
 		for _, inner := range part {
-			rename(inner, from, to)
+			renameParameter(inner, from, to)
 		}
 	case []any:
 		for _, inner := range part {
-			rename(inner, from, to)
+			renameParameter(inner, from, to)
 		}
 	}
 }
@@ -167,16 +182,21 @@ func (l *laying) move(id, path, method string) {
 	}
 }
 
-// layComponents puts the spec's components over the contract's.
-func layComponents(r *revision, tree map[string]any) {
-	components := grown(tree, "components")
-	for kind, all := range object(r.edited.tree, "components") {
-		all, _ := all.(map[string]any)
-		for name, component := range all {
-			grown(components, kind)[name] = component
-			at := pointer{"components", kind, name}
-			r.own[at.String()] = at.String()
+// layComponents puts the spec's components over the contract's. Some have other names than in the spec's files.
+func (r *revision) layComponents(tree, from map[string]any, names map[string]string) {
+	into := grown(tree, "components")
+	files := make(map[string]string)
+	for file, now := range names {
+		files[now] = file
+	}
+	for ref, component := range components(from) {
+		kind, name := partsOf(ref)
+		grown(into, kind)[name] = component
+		own := pointer{"components", kind, name}
+		if file, other := files[ref]; other {
+			_, own[2] = partsOf(file)
 		}
+		r.own[pointer{"components", kind, name}.String()] = own.String()
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"postern/spec"
 )
@@ -37,6 +40,8 @@ type Input struct {
 	Alias  func(string) string // the path that a path is another name of, or the path itself
 	Source Source              // of the handlers
 	Tell   func(string)        // hears what is being done; may be nil
+
+	errors func(ctx context.Context, module, code string, env []string) ([]CompileError, error) // compile, when it is nil
 }
 
 // Source is where the handlers' source lies.
@@ -56,7 +61,7 @@ type Report struct {
 	Gaps      []Problem   `json:"gaps"`
 	Problems  []Problem   `json:"problems"` // why the spec cannot be used; then all the rest is empty
 
-	now *symbols // for the next check of a watch
+	operations []Operation // that are changed
 }
 
 // Owed is what a handler owes for one cause.
@@ -105,14 +110,26 @@ func problemsOf(found []spec.Problem, folder string) (all []Problem) {
 	return all
 }
 
-// Check compares a spec with the contract and finds what is owed for it.
-func Check(ctx context.Context, in Input) (*Report, error) {
+// Compare compares a spec with the contract. It is the half of a check that needs no source.
+func Compare(in Input) (*Report, error) {
+	_, report, err := compare(in)
+	return report, err
+}
+
+func compare(in Input) (*check, *Report, error) {
 	c, err := newCheck(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report := &Report{LeftAlone: c.revision.leftAlone, Gaps: problemsOf(in.Edited.Gaps, in.Folder)}
-	if report.Changes, err = c.revision.changes(); err != nil {
+	report.Changes, err = c.revision.changes()
+	return c, report, err
+}
+
+// Check compares a spec with the contract and finds what is owed for it.
+func Check(ctx context.Context, in Input) (*Report, error) {
+	c, report, err := compare(in)
+	if err != nil {
 		return nil, err
 	}
 	err = c.owed(ctx, report)
@@ -134,6 +151,9 @@ type check struct {
 func newCheck(in Input) (*check, error) {
 	if in.Alias == nil {
 		in.Alias = func(path string) string { return path }
+	}
+	if in.errors == nil {
+		in.errors = compile
 	}
 	if in.Tell == nil {
 		in.Tell = func(string) {}
@@ -167,12 +187,33 @@ func locate(api *spec.API, folder string) (*located, error) {
 		return nil, err
 	}
 	d, err := documentOf(tree)
+	if err != nil {
+		return nil, err
+	}
+	made, err := madeOf(api)
 	at := placer(api)
-	return &located{d, func(part ...string) spec.Position {
+	return &located{d, made, func(part ...string) spec.Position {
 		p := at(part...)
 		p.File = inFolder(folder, p.File)
 		return p
 	}}, err
+}
+
+// madeOf is the API as the generator takes it.
+func madeOf(api *spec.API) (*document, error) {
+	text, err := api.YAML()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := treeOf(doc)
+	if err != nil {
+		return nil, err
+	}
+	return documentOf(tree)
 }
 
 func inFolder(folder, file string) string {
@@ -197,17 +238,17 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 func (c *check) owed(ctx context.Context, report *Report) error {
 	var code string
 	var err error
-	if _, c.old, err = c.generate(c.revision.contract.document); err != nil {
+	if _, c.old, err = c.generate(c.revision.contract.made); err != nil {
 		return fmt.Errorf("the contract: %w", err)
 	}
-	if code, c.now, err = c.generate(c.revision.document); err != nil {
+	if code, c.now, err = c.generate(c.revision.made); err != nil {
 		return spec.Problems{{Position: c.revision.edited.at(), What: err.Error()}}
 	}
 	if c.handlers, err = readImplementation(c.Source.Module); err != nil {
 		return err
 	}
 	c.Tell("compiling the handlers…")
-	found, err := compile(ctx, c.Source.Module, code, c.Source.Env)
+	found, err := c.errors(ctx, c.Source.Module, code, c.Source.Env)
 	if err != nil && !errors.Is(err, ErrNoGo) {
 		return err
 	}
@@ -218,13 +259,14 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 		}
 		report.Owed = c.debts(found)
 	}
+	report.operations = c.changed(report.Changes)
 	report.Unnoticed = append(unnoticed(report.Changes, report.Owed, c.handlerOf), c.moved()...)
 	return err
 }
 
 // ofGenerated are the errors in the generated code itself: the generator has made something of the spec that is not Go.
 func (c *check) ofGenerated(found []CompileError) (bad spec.Problems) {
-	m := newMapping(c.revision.document, c.now)
+	m := newMapping(c.revision.made, c.now)
 	for _, e := range found {
 		if e.File == generatedFile || !c.handlers.has(e.File) {
 			at := m.typ(c.now.enclosing(e.Line))
@@ -236,3 +278,18 @@ func (c *check) ofGenerated(found []CompileError) (bad spec.Problems) {
 }
 
 func (m *implementation) has(file string) bool { return m.files[file] != nil }
+
+// changed are the operations that any change is seen in.
+func (c *check) changed(changes []Change) (all []Operation) {
+	for _, s := range []*symbols{c.now, c.old} {
+		for _, o := range s.operations {
+			one := Operation{Path: o.at[1], Method: o.goName}
+			if !slices.Contains(all, one) && slices.ContainsFunc(changes, func(change Change) bool {
+				return slices.ContainsFunc(change.at, func(at pointer) bool { return slices.Equal(at, o.at) })
+			}) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}

@@ -176,3 +176,17 @@ func plural(n int, what string) string {
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 func indent(text, by string) string { return by + strings.ReplaceAll(text, "\n", "\n"+by) }
+
+// Owing is what the report says of the handlers, for people.
+func (r *Report) Owing() string {
+	var text strings.Builder
+	r.writeOwed(&page{w: &text})
+	return text.String()
+}
+
+// Asked is what the compiler does not notice, for people.
+func (r *Report) Asked() string {
+	var text strings.Builder
+	(&Report{Unnoticed: r.Unnoticed, Compiled: true}).writeOwed(&page{w: &text})
+	return text.String()
+}
