@@ -9,15 +9,15 @@ for (const size of Object.keys(sizes)) {
     for (const scheme of schemes) {
         test(`${size}, ${scheme}: accessible, and no wider than the window`, () =>
             visit({ size, scheme }, async (page) => {
-                const check = async (when) => {
-                    await accessible(page, when);
+                const check = async (when, part) => {
+                    await accessible(page, when, part);
                     await fits(page, when);
                 };
                 await check("as it opens");
                 await page.getByLabel("User", { exact: true }).fill("nobody");
                 await page.getByRole("button", { name: "Log in", exact: true }).click();
                 await page.locator("#session-error:not(:empty)").waitFor();
-                await check("after a log-in that failed");
+                await check("after a log-in that failed", ".session");
                 await logIn(page, await server.addUser());
                 await tryOut(page, "getTokenOwner");
                 await operation(page, "login").getByRole("button", { name: /login/ }).first().click();
@@ -27,7 +27,7 @@ for (const size of Object.keys(sizes)) {
                 await operation(page, "getDevice").locator(".invalid").first().waitFor();
                 await check("with operations open and an answer");
                 await operation(page, "getTokenOwner").getByRole("tab", { name: "Schema" }).first().click();
-                await check("with a schema");
+                await check("with a schema", '[id$="-getTokenOwner"]');
                 await toBench(page);
                 await page.getByRole("button", { name: "Use my session's token" }).click();
                 await page.getByRole("button", { name: "only GET" }).click();
@@ -35,7 +35,7 @@ for (const size of Object.keys(sizes)) {
                 await check("with a token on the bench");
                 await page.getByLabel("Token", { exact: true }).fill("nonsense");
                 await page.locator("#token-error:not(:empty)").waitFor();
-                await check("with a malformed token");
+                await check("with a malformed token", "#bench");
             }));
     }
 }

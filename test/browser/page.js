@@ -66,9 +66,9 @@ async function watch(page, server) {
 /** What the page's Content-Security-Policy refused. */
 export const refusals = (page) => page.evaluate(() => window.refused);
 
-/** Fails when axe finds anything at all. Nothing is excluded. */
-export async function accessible(page, when) {
-    const { violations } = await new AxeBuilder({ page }).analyze();
+/** Fails when axe finds anything at all, on the whole page or within a part. No rule and no element is excluded. */
+export async function accessible(page, when, part = "html") {
+    const { violations } = await new AxeBuilder({ page }).include(part).analyze();
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, html }) => `${target} ${html}`).join("\n  ")}`);
     assert.deepEqual(found, [], when);
 }
