@@ -1,5 +1,6 @@
 // The operations, by Swagger UI, and how they follow the spec while somebody edits it.
 import { byId, clock, element, say } from "./dom.js";
+import { keepMended } from "./mends.js";
 import { plugin } from "./plugin.js";
 
 const source = "/_postern/spec/openapi.json";
@@ -47,6 +48,7 @@ function draw(carry, answered) {
     return;
   }
   byId("swagger").replaceChildren();
+  keepMended(byId("swagger"));
   ui = window.SwaggerUIBundle({
     spec,
     domNode: byId("swagger"),

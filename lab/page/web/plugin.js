@@ -10,9 +10,11 @@ const layout = ({ React }) => ({ getComponent }) => {
   return React.createElement("div", { className: "swagger-ui" }, [part("SvgAssets"), part("errors", true), part("operations", true)]);
 };
 
-/** The badge stands behind the path, inside the button that opens the operation, so that it is read with it. */
-const badge = (Path, { React }) => (props) => {
-  const by = props.operationProps.getIn(["op", "x-postern-answered-by"]) === "spec" ? "spec" : "real";
+/** The badge stands behind the path, inside the button that opens the operation, so that it is read with it. What it says is looked
+ *  up in the document: an operation that was not opened yet, Swagger UI has not read. */
+const badge = (Path, { React, specSelectors }) => (props) => {
+  const { path, method } = props.operationProps.toObject();
+  const by = specSelectors.specJson().getIn(["paths", path, method, "x-postern-answered-by"]) === "spec" ? "spec" : "real";
   return React.createElement(React.Fragment, null, React.createElement(Path, props), React.createElement("span", { className: `badge ${by}` }, by));
 };
 
@@ -23,18 +25,6 @@ const answer = (Response, { React }) => (props) => {
   return React.createElement(React.Fragment, null, said, React.createElement(Response, props));
 };
 
-/** The field for a body has no name that a screen reader could say. */
-const named = (Field, { React }) => (props) => React.createElement(Field, { "aria-label": "Request body", ...props });
-
-/** The table of answers calls itself a region without a name, and thereby no table. Swagger UI writes that attribute once. */
-const table = (Responses, { React }) => (props) => {
-  const place = React.useRef(null);
-  React.useEffect(() => {
-    for (const one of place.current.querySelectorAll("table[role=region]")) one.removeAttribute("role");
-  });
-  return React.createElement("div", { ref: place }, React.createElement(Responses, props));
-};
-
 export const plugin = (system) => ({
   components: {
     SpecLab: layout(system),
@@ -42,5 +32,5 @@ export const plugin = (system) => ({
     authorizeOperationBtn: nothing,
     OperationServers: nothing,
   },
-  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, TextArea: named, responses: table },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer },
 });
