@@ -102,7 +102,7 @@ func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) 
 	defer closes()
 	edited, err := spec.Load(fsys, set.files...)
 	if err != nil {
-		return problems(err, set.dir)
+		return problems(err, set.shown())
 	}
 	contract, err := contract()
 	if err != nil {
@@ -118,7 +118,7 @@ func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) 
 	}
 	defer remove()
 	report, err := owed.Check(ctx, owed.Input{
-		Contract: contract, Edited: edited, Config: settings, Folder: set.dir, Whole: cmd.Whole, Alias: handlers.Alias, Source: source,
+		Contract: contract, Edited: edited, Config: settings, Folder: set.shown(), Whole: cmd.Whole, Alias: handlers.Alias, Source: source,
 		Tell: func(what string) {
 			if file, ok := w.stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 				fmt.Fprintln(w.stderr, what)

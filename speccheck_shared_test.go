@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"postern/handlers"
 	"postern/owed"
 	"postern/spec"
 )
@@ -22,28 +24,23 @@ func givenSpecs(t *testing.T) string {
 	return ""
 }
 
-// given loads specs, or skips.
+// given loads specs.
 func given(t *testing.T, paths ...string) owed.Input {
 	t.Helper()
-	folder, err := specFolder("", paths)
-	if err != nil {
-		t.Fatal(err)
+	set, wrong := findSpecs("", paths)
+	if len(wrong) > 0 {
+		t.Fatal(errors.Join(wrong...))
 	}
-	fsys, names, closes, err := openSpecs("", paths)
+	fsys, closes, err := set.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = closes() })
-	edited, err := spec.Load(fsys, names...)
+	edited, err := spec.Load(fsys, set.files...)
 	if err != nil {
-		t.Skipf("package spec does not take it yet: %v", err)
+		t.Fatalf("%v", err)
 	}
-	for _, external := range []string{"definitions/", "../"} {
-		if raw, err := edited.YAML(); err != nil || strings.Contains(string(raw), `"$ref":"`+external) {
-			t.Skip("package spec leaves references to other files yet")
-		}
-	}
-	contract, err := builtInContract()
+	contract, err := contract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +48,7 @@ func given(t *testing.T, paths ...string) owed.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return owed.Input{Contract: contract, Edited: edited, Folder: folder, Config: read(t, generatorConfig), Alias: aliasOf, Source: owed.Source{Module: here}}
+	return owed.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig), Alias: handlers.Alias, Source: owed.Source{Module: here}}
 }
 
 // TestSpecCheckGiven compares each published file with the contract.

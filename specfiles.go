@@ -27,6 +27,18 @@ func (set specSet) open() (fsys fs.FS, closes func() error, err error) {
 	return root.FS(), root.Close, nil
 }
 
+// shown is the folder as a person, or an annotation in a workflow, names it from here.
+func (set specSet) shown() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return set.dir
+	}
+	if dir, err := filepath.Rel(here, set.dir); err == nil && filepath.IsLocal(dir) {
+		return dir
+	}
+	return set.dir
+}
+
 // findSpecs finds the files that were named, and those of the folders that were, in the folder that nothing is read outside of: root,
 // or else the deepest that has them all. It tells everything that is wrong.
 func findSpecs(root string, given []string) (specSet, []error) {

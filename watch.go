@@ -30,7 +30,7 @@ func (cmd *specWatch) Run(ctx context.Context, w world) error {
 	if !found {
 		return errors.New("this is not Postern's source; go there, or name it with --source")
 	}
-	contract, err := builtInContract()
+	contract, err := contract()
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func locate(api *spec.API, folder string) (*located, error) {
 		return nil, err
 	}
 	made, err := madeOf(api)
-	at := placer(api)
+	at := api.At
 	return &located{d, made, func(part ...string) spec.Position {
 		p := at(part...)
 		p.File = inFolder(folder, p.File)
