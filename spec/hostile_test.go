@@ -156,12 +156,54 @@ func TestLargest(t *testing.T) {
 		fmt.Fprintf(&operations, "  /a%d/{x}: {get: {responses: {200: {description: ok}}}}\n", i)
 	}
 	values := hostileHead + "components: {schemas: {A: {example: [" + strings.Repeat("{a: b},", maxNodes/2-100) + "]}}}\n"
-	for name, text := range map[string]string{"operations": operations.String(), "chain": chain(maxComponents), "values": values} {
+	many := func(n int, item string, separator string) string {
+		var list []string
+		for i := range n {
+			list = append(list, strings.ReplaceAll(item, "%d", fmt.Sprint(i)))
+		}
+		return strings.Join(list, separator)
+	}
+	schemas := func(text string) string { return hostileHead + "components: {schemas: {" + text + "}}\n" }
+	all := many(200, "{$ref: '#/components/schemas/A%d'}", ", ")
+	for name, text := range map[string]string{
+		"operations": operations.String(), "chain": chain(maxComponents), "values": values,
+		"enum":          schemas("A: {type: string, enum: [" + many(100_000, "a%d", ", ") + "]}"),
+		"required":      schemas("A: {type: object, required: [" + many(100_000, "a%d", ", ") + "]}"),
+		"properties":    schemas("A: {type: object, required: [a1], properties: {" + many(50_000, "a%d: {type: string}", ", ") + "}}"),
+		"allOf":         schemas("A: {type: object, allOf: [" + many(20_000, "{type: object, properties: {a%d: {type: string}}}", ", ") + "]}"),
+		"union":         schemas("B: {type: string}, A: {oneOf: [" + many(60_000, "{$ref: '#/components/schemas/B'}", ", ") + "]}"),
+		"tags":          hostileHead + "tags: [" + many(40_000, "{name: a%d}", ", ") + "]\n",
+		"parameters":    hostileHead + "paths: {/a: {get: {parameters: [" + many(20_000, "{in: query, name: a%d, schema: {}}", ", ") + "]}}}\n",
+		"security":      hostileHead + "paths: {/a: {get: {security: [" + many(1500, "{a%d: []}", ", ") + "]}}}\n",
+		"all to all":    schemas(many(200, "A%d: {type: object, properties: {l: {type: array, items: {oneOf: ["+all+"]}}}}", ", ")),
+		"path template": hostileHead + "paths: {'/" + many(20_000, "{a%d}", "/") + "': {get: {}}}\n",
+	} {
 		t.Run(name, func(t *testing.T) {
-			if err := within(t, func() error { _, err := Load(folder(text), "spec.yaml"); return err }); err != nil {
-				t.Error(err)
+			err := within(t, func() error {
+				a, err := Load(folder(text), "spec.yaml")
+				if err == nil {
+					_, err = a.YAML()
+				}
+				return err
+			})
+			if err != nil {
+				t.Errorf("%.300s", err)
 			}
 		})
+	}
+}
+
+// TestAlikeButForTheEnd: two files with a long chain of schemas of the same names, which differ in the last alone.
+func TestAlikeButForTheEnd(t *testing.T) {
+	one := chain(900)
+	two := strings.Replace(one, "A899: {type: object,", "A899: {type: object, title: other,", 1)
+	fsys := fstest.MapFS{"a.yaml": {Data: []byte(one)}, "b.yaml": {Data: []byte(two)}}
+	var a *API
+	if err := within(t, func() (err error) { a, err = Load(fsys, "a.yaml", "b.yaml"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.Doc.Components.Schemas); n != 1800 {
+		t.Errorf("%d schemas, want all 1800: each leads to the one that differs", n)
 	}
 }
 

@@ -12,5 +12,6 @@ const (
 	maxWrittenOut = 5_000_000 // values, if every reference were written out: some libraries do that
 	maxComponents = 2000      // references may run through all of them, and some libraries follow such a chain by recursion, and compare its links
 	maxOperations = 5000      // twenty-five times Matrix's: the generator's text for more takes a compiler minutes
+	maxRounds     = 32        // in which components of one name are compared: as deep as they may differ and be told apart from the same
 	maxProblems   = 100       // reported at once: nobody reads more
 )
