@@ -112,6 +112,10 @@ func (b *bundler) takeList(s shape, n *node, c scope) *node {
 		}
 		n = newSequence(n.at, n)
 	}
+	if s != textShape && s != valueShape && len(n.items) > maxMembers {
+		b.problem(n.at, fmt.Sprintf("a list of more than %d %ss", maxMembers, s), "write fewer")
+		return nil
+	}
 	taken := &node{at: n.at, kind: sequenceNode}
 	for _, item := range n.items {
 		if t := b.take(one(s), item, c); t != nil {
