@@ -54,6 +54,7 @@ func (b *bundler) assemble(roots []*root) *node {
 	var all []*operation
 	var tags, hooks []field
 	var head *node
+	tagged := make(map[string]bool)
 	for _, r := range roots {
 		h := b.head(r)
 		if head == nil {
@@ -61,7 +62,8 @@ func (b *bundler) assemble(roots []*root) *node {
 		}
 		for _, tag := range itemsOf(h.get("tags")) {
 			name := tag.text("name")
-			if name != "" && !slices.ContainsFunc(tags, func(f field) bool { return f.name == name }) {
+			if name != "" && !tagged[name] {
+				tagged[name] = true
 				tags = append(tags, field{name, tag.at, tag})
 			}
 		}

@@ -112,6 +112,10 @@ func (b *bundler) takeList(s shape, n *node, c scope) *node {
 		}
 		n = newSequence(n.at, n)
 	}
+	if s != textShape && s != valueShape && len(n.items) > maxMembers {
+		b.problem(n.at, fmt.Sprintf("a list of more than %d %ss", maxMembers, s), "write fewer")
+		return nil
+	}
 	taken := &node{at: n.at, kind: sequenceNode}
 	for _, item := range n.items {
 		if t := b.take(one(s), item, c); t != nil {
@@ -166,6 +170,12 @@ func (b *bundler) takeOne(s shape, n *node, c scope) *node {
 	if c.swagger {
 		n, c = b.fromSwagger(s, n, c)
 	}
+	switch {
+	case s == discriminatorShape && n.isMapping():
+		return b.takeDiscriminator(n, c)
+	case s == parameterShape && n.get("type") != nil && n.get("schema") == nil: // as Swagger has it, in a file of a later version
+		n = swaggerParameter(n)
+	}
 	if s == schemaShape {
 		return b.takeSchema(n, c)
 	}
@@ -210,6 +220,30 @@ func (b *bundler) refer(s shape, n *node, c scope) *node {
 		return b.besideRef(ref, n.without("$ref"), c)
 	}
 	return ref
+}
+
+// takeDiscriminator settles what the mapping refers to: by pointer, by file or by the name of a schema.
+func (b *bundler) takeDiscriminator(n *node, c scope) *node {
+	mapping, ok := n.field("mapping")
+	if !ok || !mapping.value.isMapping() {
+		return newMapping(n.at, b.takeFields(discriminatorShape, n, c)...)
+	}
+	var fields []field
+	for _, f := range mapping.value.fields {
+		ref := f.value.string()
+		if !strings.ContainsAny(ref, "#/") && path.Ext(ref) == "" {
+			ref = "#/components/schemas/" + ref
+			if c.swagger {
+				ref = "#/definitions/" + f.value.string()
+			}
+		}
+		at := f.value.at
+		if t, found, ok := b.follow(schemaShape, newMapping(at, field{"$ref", at, newScalar(at, ref)})); ok {
+			fields = append(fields, field{f.name, f.at, b.name(at, b.component(t, found, c))})
+		}
+	}
+	taken := b.takeFields(discriminatorShape, n.without("mapping"), c)
+	return newMapping(n.at, append(taken, field{"mapping", mapping.at, newMapping(mapping.at, fields...)})...)
 }
 
 // name is the component's pointer: a node whose text is settled when all names are known.

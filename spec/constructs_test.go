@@ -117,5 +117,6 @@ func constructs() []construct {
 	all := schemaConstructs()
 	all = append(all, swaggerConstructs()...)
 	all = append(all, operationConstructs()...)
+	all = append(all, historyConstructs()...)
 	return append(all, fileConstructs()...)
 }

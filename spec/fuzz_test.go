@@ -27,11 +27,9 @@ func FuzzLoad(f *testing.F) {
 			t.Skip("larger than what is of interest")
 		}
 		fsys := fstest.MapFS{"spec.yaml": {Data: one}, "b.yaml": {Data: two}}
-		begin := time.Now()
+		watch := time.AfterFunc(10*time.Second, func() { panic("it does not end") })
+		defer watch.Stop()
 		a, err := Load(fsys, "spec.yaml", "b.yaml")
-		if took := time.Since(begin); took > 10*time.Second {
-			t.Fatalf("it took %v", took)
-		}
 		if err != nil {
 			var problems Problems
 			if !errors.As(err, &problems) || len(problems) == 0 {

@@ -59,6 +59,7 @@ func fitTogether(flat []*node) bool {
 // merge is one schema that says what several say together.
 func merge(n *node, flat []*node) *node {
 	var fields, properties []field
+	known := make(map[string]int) // the properties, by name
 	required := newSequence(n.at)
 	kind := ""
 	set := func(f field) {
@@ -76,7 +77,11 @@ func merge(n *node, flat []*node) *node {
 			switch {
 			case f.name == "properties" && f.value.isMapping():
 				for _, p := range f.value.fields {
-					properties = slices.DeleteFunc(properties, func(o field) bool { return o.name == p.name })
+					if i, again := known[p.name]; again {
+						properties[i] = p
+						continue
+					}
+					known[p.name] = len(properties)
 					properties = append(properties, p)
 				}
 			case f.name == "required":

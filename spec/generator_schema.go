@@ -56,10 +56,11 @@ func unionWithoutNull(n *node) *node {
 		if !ok {
 			continue
 		}
-		kept := newSequence(members.at)
+		kept, seen := newSequence(members.at), make(map[string]bool)
 		for _, m := range members.value.items {
-			again := m.text("$ref") != "" && slices.ContainsFunc(kept.items, func(k *node) bool { return k.text("$ref") == m.text("$ref") })
-			if m.text("type") != "null" && !again {
+			ref := m.text("$ref")
+			if m.text("type") != "null" && (ref == "" || !seen[ref]) {
+				seen[ref] = true
 				kept.items = append(kept.items, m)
 			}
 		}

@@ -96,8 +96,8 @@ func TestHostile(t *testing.T) {
 		return hostileHead + "components: {schemas: {A: " + strings.Repeat("{items: ", n) + "{}" + strings.Repeat("}", n) + "}}\n"
 	}
 	for _, test := range []struct{ name, spec, says string }{
-		{"100,000 operations", operations(100_000), "more than 150000 values"},
-		{"20,000 operations", operations(20_000), "more than 5000 operations"},
+		{"100,000 operations", operations(100_000), "more than 5000 keys"},
+		{"9,000 operations", strings.ReplaceAll(operations(4500), "{get: {}}", "{get: {}, put: {}}"), "more than 5000 operations"},
 		{"50 MB", hostileHead + "x-a: " + strings.Repeat("a", 50<<20) + "\n", "larger than 4 MB"},
 		{"4 MB of brackets", strings.Repeat("[", 4<<20-10), "spec.yaml:1"},
 		{"4 MB of braces", strings.Repeat("{a: ", 1<<20-10), "spec.yaml:1"},
@@ -110,8 +110,13 @@ func TestHostile(t *testing.T) {
 		{"few aliases", bomb(12, 5, "[a, b, c]"), "spec.yaml"},
 		{"merges", hostileHead + "x-0: &x0 {a: b}\n" + merges(40), "spec.yaml"},
 		{"references to references", references(60), "written out"},
-		{"a chain of 20,000 schemas", chain(20_000), "more than 2000 components"},
+		{"a chain of 4,000 schemas", chain(4000), "more than 2000 components"},
 		{"mappings written out", written(30), "spec.yaml"},
+		{"50,000 properties", hostileSchemas("A: {type: object, properties: {" + many(50_000, "a%d: {}") + "}}"), "more than 5000 keys"},
+		{"20,000 members", hostileSchemas("A: {allOf: [" + many(20_000, "{type: object}") + "]}"), "more than 1000 schemas"},
+		{"20,000 parameters", hostileHead + "paths: {/a: {get: {parameters: [" + many(20_000, "{in: query, name: a%d}") + "]}}}\n", "more than 1000 parameters"},
+		{"20,000 parameters in a path", hostileHead + "paths: {'/" + many(20_000, "{a%d}") + "': {get: {}}}\n", "more than 2000 characters"},
+		{"all schemas in one another", allInAll(150), "would hold more"},
 		{"references in a circle", hostileHead + "components: {schemas: {A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/components/schemas/A'}}}\n", "leads only to itself"},
 		{"a reference through itself", hostileHead + "components: {schemas: {A: {$ref: '#/components/schemas/A/properties/x'}}}\n", "spec.yaml"},
 		{"properties that are themselves", hostileHead + "components: {schemas: {A: {type: object, properties: {$ref: '#/components/schemas/A/properties'}}}}\n", "itself"},
@@ -121,6 +126,14 @@ func TestHostile(t *testing.T) {
 			refused(t, fstest.MapFS{"spec.yaml": {Data: []byte(test.spec)}}, test.says, "spec.yaml")
 		})
 	}
+}
+
+func allInAll(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("A%d: {type: object, properties: {l: {oneOf: [%s]}}}", i, many(n, "{$ref: '#/components/schemas/A%d'}"))
+	}
+	return hostileSchemas(strings.Join(list, ", "))
 }
 
 func deepIndent(n int) string {
@@ -148,6 +161,19 @@ func chain(n int) string {
 	return s.String()
 }
 
+// many writes one thing many times, with its number in place of %d.
+func many(n int, item string) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = strings.ReplaceAll(item, "%d", fmt.Sprint(i))
+	}
+	return strings.Join(list, ", ")
+}
+
+func hostileSchemas(text string) string {
+	return hostileHead + "components: {schemas: {" + text + "}}\n"
+}
+
 // TestLargest: the largest specs that the limits let through are still read soon.
 func TestLargest(t *testing.T) {
 	var operations strings.Builder
@@ -156,21 +182,47 @@ func TestLargest(t *testing.T) {
 		fmt.Fprintf(&operations, "  /a%d/{x}: {get: {responses: {200: {description: ok}}}}\n", i)
 	}
 	values := hostileHead + "components: {schemas: {A: {example: [" + strings.Repeat("{a: b},", maxNodes/2-100) + "]}}}\n"
-	for name, text := range map[string]string{"operations": operations.String(), "chain": chain(maxComponents), "values": values} {
+	for name, text := range map[string]string{
+		"operations": operations.String(), "chain": chain(maxComponents), "values": values,
+		"enum":     hostileSchemas("A: {type: string, enum: [" + many(100_000, "a%d") + "]}"),
+		"required": hostileSchemas("A: {type: object, required: [" + many(100_000, "a%d") + "]}"),
+		"union":    hostileSchemas("B: {type: string}, A: {oneOf: [" + many(1000, "{$ref: '#/components/schemas/B'}") + "]}"),
+	} {
 		t.Run(name, func(t *testing.T) {
-			if err := within(t, func() error { _, err := Load(folder(text), "spec.yaml"); return err }); err != nil {
-				t.Error(err)
+			err := within(t, func() error {
+				a, err := Load(folder(text), "spec.yaml")
+				if err == nil {
+					_, err = a.YAML()
+				}
+				return err
+			})
+			if err != nil {
+				t.Errorf("%.300s", err)
 			}
 		})
 	}
 }
 
-// TestManyFiles: ten thousand files are not read.
+// TestAlikeButForTheEnd: two files with a long chain of schemas of the same names, which differ in the last alone.
+func TestAlikeButForTheEnd(t *testing.T) {
+	one := chain(900)
+	two := strings.Replace(one, "A899: {type: object,", "A899: {type: object, title: other,", 1)
+	fsys := fstest.MapFS{"a.yaml": {Data: []byte(one)}, "b.yaml": {Data: []byte(two)}}
+	var a *API
+	if err := within(t, func() (err error) { a, err = Load(fsys, "a.yaml", "b.yaml"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.Doc.Components.Schemas); n != 1800 {
+		t.Errorf("%d schemas, want all 1800: each leads to the one that differs", n)
+	}
+}
+
+// TestManyFiles: of thousands of files not all are read.
 func TestManyFiles(t *testing.T) {
 	fsys := fstest.MapFS{}
 	var list strings.Builder
 	list.WriteString(hostileHead + "components:\n  schemas:\n")
-	for i := range 10_000 {
+	for i := range 4000 {
 		fsys[fmt.Sprintf("f%d.yaml", i)] = &fstest.MapFile{Data: []byte("type: string\n")}
 		fmt.Fprintf(&list, "    A%d: {$ref: f%d.yaml}\n", i, i)
 	}

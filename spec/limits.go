@@ -8,9 +8,13 @@ const (
 	maxFiles      = 1000      // each costs system calls, and a place to be watched
 	maxDepth      = 200       // of one value in another: the libraries walk them by recursion
 	maxNodes      = 150_000   // values in one file, aliases written out: a value costs 1 to 2 KB on its way through three forms
+	maxKeys       = 5000      // of one mapping: the YAML library compares each with each
+	maxMembers    = 1000      // of one list of parameters or schemas, for the same reason
+	maxPath       = 2000      // characters of a path
 	maxResult     = 200_000   // values in the whole document
 	maxWrittenOut = 5_000_000 // values, if every reference were written out: some libraries do that
 	maxComponents = 2000      // references may run through all of them, and some libraries follow such a chain by recursion, and compare its links
 	maxOperations = 5000      // twenty-five times Matrix's: the generator's text for more takes a compiler minutes
+	maxRounds     = 32        // in which components of one name are compared: as deep as they may differ and be told apart from the same
 	maxProblems   = 100       // reported at once: nobody reads more
 )

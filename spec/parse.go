@@ -158,6 +158,9 @@ func (b *builder) alias(y *yaml.Node, depth int) *node {
 }
 
 func (b *builder) mapping(y *yaml.Node, depth int) *node {
+	if len(y.Content) > 2*maxKeys {
+		return b.stop(y, fmt.Sprintf("a mapping with more than %d keys", maxKeys), "split it: each part can be served on its own")
+	}
 	var own, merged []field
 	places := make(map[string]Position, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {

@@ -103,7 +103,7 @@ func (b *bundler) pathItem(ops []*operation) *node {
 	shared := !slices.ContainsFunc(ops, func(op *operation) bool { return op.item != item })
 	var fields []field
 	if shared {
-		item = b.distinctParameters(item, ops[0].path, nil)
+		item = b.distinctParameters(item, ops[0].path)
 		fields = slices.Clone(item.fields)
 	}
 	for _, op := range ops {
@@ -112,16 +112,20 @@ func (b *bundler) pathItem(ops []*operation) *node {
 			node = node.with(field{"parameters", op.at, newSequence(op.at, append(b.inherited(op), parametersOf(node)...)...)})
 			item = newMapping(op.at)
 		}
-		fields = append(fields, field{op.method, op.at, b.pathParameters(b.distinctParameters(node, op.path, item), item, op)})
+		fields = append(fields, field{op.method, op.at, b.pathParameters(b.distinctParameters(node, op.path), item, op)})
 	}
 	return newMapping(ops[0].pathAt, fields...)
 }
 
 // inherited are the path's parameters that the operation does not define itself.
 func (b *bundler) inherited(op *operation) []*node {
+	own := make(map[string]bool)
+	for _, p := range parametersOf(op.node) {
+		own[b.parameterKey(p)] = true
+	}
 	var kept []*node
 	for _, p := range parametersOf(op.item) {
-		if !slices.ContainsFunc(parametersOf(op.node), func(own *node) bool { return b.parameterKey(own) == b.parameterKey(p) }) {
+		if !own[b.parameterKey(p)] {
 			kept = append(kept, p)
 		}
 	}
@@ -134,7 +138,7 @@ func (b *bundler) parameterKey(p *node) string {
 }
 
 // distinctParameters leaves out parameters that are defined twice, or for a part of the path that there is not.
-func (b *bundler) distinctParameters(n *node, path string, item *node) *node {
+func (b *bundler) distinctParameters(n *node, path string) *node {
 	list, ok := n.field("parameters")
 	if !ok {
 		return n

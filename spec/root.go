@@ -160,6 +160,10 @@ func (b *bundler) operations(r *root) []*operation {
 }
 
 func (b *bundler) pathOperations(r *root, f field) []*operation {
+	if len(f.name) > maxPath {
+		b.problem(f.at, fmt.Sprintf("a path of more than %d characters", maxPath), "write a shorter one")
+		return nil
+	}
 	item := b.take(one(pathItemShape), f.value, r.scope)
 	if item == nil {
 		return nil

@@ -184,11 +184,15 @@ func items(n *node) []*node {
 
 // distinct is a list without repetitions.
 func distinct(n *node) *node {
-	kept := newSequence(n.at)
+	kept, seen := newSequence(n.at), make(map[any]bool)
 	for _, item := range items(n) {
-		if !slices.ContainsFunc(kept.items, func(k *node) bool { return k.scalar == item.scalar && k.kind == scalarNode && item.kind == scalarNode }) {
-			kept.items = append(kept.items, item)
+		if item.kind == scalarNode && seen[item.scalar] {
+			continue
 		}
+		if item.kind == scalarNode {
+			seen[item.scalar] = true
+		}
+		kept.items = append(kept.items, item)
 	}
 	return kept
 }

@@ -85,8 +85,15 @@ func (b *bundler) classify() {
 			groups = append(groups, alike[key])
 		}
 	}
-	for parted := true; parted; {
+	for parted, round := true, 0; parted; round++ {
 		parted = false
+		if round == maxRounds { // they differ deep down: let none be the same
+			for _, c := range b.order {
+				next++
+				c.class = next
+			}
+			return
+		}
 		for _, group := range groups {
 			said := make(map[string]int)
 			classes := make([]int, len(group))
