@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -99,29 +100,26 @@ func specsAt(fsys fs.FS, root, file string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%s holds no spec: none of its .yaml, .yml and .json files has openapi: or swagger:", file)
+		return nil, fmt.Errorf("%s holds no spec: none of its .yaml, .yml and .json files has a key openapi or swagger", file)
 	}
 	return names, nil
 }
 
-// isSpec reports whether a file says that it is a spec: a key at the left edge, or in JSON the first level's, which stands in its beginning.
+// isSpec reports whether a file says in its beginning that it is a spec: by a key at the left edge, or in JSON by the key's name.
 func isSpec(fsys fs.FS, name string) bool {
 	file, err := fsys.Open(name)
 	if err != nil {
 		return false
 	}
 	defer file.Close()
-	head := make([]byte, 64<<10)
-	n, _ := bufio.NewReaderSize(file, len(head)).Read(head)
-	for line := range bytes.Lines(head[:n]) {
-		if filepath.Ext(name) == ".json" {
-			line = bytes.TrimLeft(line, " \t{")
-		}
-		for _, key := range []string{"openapi:", "swagger:", `"openapi"`, `"swagger"`, "'openapi'", "'swagger'"} {
-			if bytes.HasPrefix(line, []byte(key)) {
-				return true
-			}
-		}
+	head, err := io.ReadAll(io.LimitReader(file, 64<<10))
+	if err != nil {
+		return false
 	}
-	return false
+	if filepath.Ext(name) == ".json" {
+		return bytes.Contains(head, []byte(`"openapi"`)) || bytes.Contains(head, []byte(`"swagger"`))
+	}
+	return specKey.Match(head)
 }
+
+var specKey = regexp.MustCompile(`(?m)^["']?(openapi|swagger)["']?\s*:`)
