@@ -95,7 +95,11 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
+		err = fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
+		if args[0] == "spec" { // whose exit status 1 says that something breaks
+			err = exitStatus{code: 2, err: err}
+		}
+		return err
 	}
 	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") { // which names its databases itself, or has none
 		if err := c.settleName(ctx); err != nil {

@@ -80,7 +80,7 @@ func TestSpecCheckExitStatus(t *testing.T) {
 		{name: "owed", text: deviceRenamed(t), status: 1, says: "owed by (*Server).attemptOf (handlers/login.go:"},
 		{name: "an operation less", text: apply(t, cutOut("paths /_matrix/client/v3/account/whoami")), status: 1, says: "Breaks clients"},
 		{name: "no YAML", text: "openapi: 3.1.0\npaths: {\n", status: 2},
-		{name: "no such flag", text: apply(t), args: []string{"--format", "xml"}, status: 1, says: "--format"},
+		{name: "no such flag", text: apply(t), args: []string{"--format", "xml"}, status: 2, says: "--format"},
 		{name: "no such source", text: apply(t), args: []string{"--source", "/nowhere"}, status: 2, says: "needs a go.mod that says"},
 		{name: "no such file", text: apply(t), args: []string{"nowhere.yaml"}, status: 2, says: "nowhere.yaml"},
 	} {

@@ -106,7 +106,7 @@ func specsAt(given string) ([]string, error) {
 
 var (
 	yamlSpec = regexp.MustCompile(`(?m)^["']?(openapi|swagger)["']?[ \t]*:`)
-	jsonSpec = regexp.MustCompile(`(?m)^[\s{]*"(openapi|swagger)"\s*:`)
+	jsonSpec = regexp.MustCompile(`"(openapi|swagger)"\s*:`)
 )
 
 // isSpec tells a spec from a file that specs refer to, by its head.

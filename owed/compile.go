@@ -48,7 +48,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	overlay, err := layOver(scratch, module, code)
+	overlay, err := layOver(scratch, module, code, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +70,17 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	return found, nil
 }
 
-// layOver writes the generated code, and the file that tells the go command to use it.
-func layOver(scratch, module, code string) (string, error) {
+// layOver writes the generated code, and the file that tells the go command to use it, and to leave out some other files.
+func layOver(scratch, module, code string, without []string) (string, error) {
 	file := filepath.Join(scratch, "gen.go")
 	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
 		return "", err
 	}
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(module, filepath.FromSlash(generatedFile)): file}})
+	over := map[string]string{filepath.Join(module, filepath.FromSlash(generatedFile)): file}
+	for _, out := range without {
+		over[out] = ""
+	}
+	replace, err := json.Marshal(map[string]any{"Replace": over})
 	if err != nil {
 		return "", err
 	}
@@ -116,21 +120,6 @@ func inModule(file, module string) string {
 		}
 	}
 	return strings.TrimPrefix(filepath.ToSlash(file), "./")
-}
-
-// runTests runs tests of the handlers by name, and gives what they print when one fails. They are neither vetted nor linked with what a debugger
-// needs: it is the time from a save to an answer that counts.
-func runTests(ctx context.Context, module string, tests []string) (string, error) {
-	program, err := exec.LookPath("go")
-	if err != nil {
-		return "", ErrNoGo
-	}
-	cmd := exec.CommandContext(ctx, program, "test", "-mod=readonly", "-vet=off", "-ldflags=-s -w",
-		"-run", "^("+strings.Join(tests, "|")+")$", "./"+handlersFolder)
-	cmd.Dir = module
-	stopsGently(cmd)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }
 
 // stopsGently lets a go command that is interrupted remove what it has begun.

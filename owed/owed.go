@@ -132,6 +132,9 @@ func Check(ctx context.Context, in Input) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err = c.generateBoth(report); err != nil {
+		return nil, err
+	}
 	err = c.owed(ctx, report)
 	if errors.Is(err, ErrNoGo) {
 		report.Reason, err = err.Error(), nil
@@ -144,6 +147,7 @@ type check struct {
 	Input
 	revision  *revision
 	generator *generator
+	code      string // of the spec
 	old, now  *symbols
 	handlers  *implementation
 }
@@ -234,21 +238,27 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 	return code, s, err
 }
 
+// generateBoth makes the code of the contract and of the spec, unless it is there already, and reads the handlers.
+func (c *check) generateBoth(report *Report) (err error) {
+	if c.old == nil {
+		if _, c.old, err = c.generate(c.revision.contract.made); err != nil {
+			return fmt.Errorf("the contract: %w", err)
+		}
+	}
+	if c.now == nil {
+		if c.code, c.now, err = c.generate(c.revision.made); err != nil {
+			return spec.Problems{{Position: c.revision.edited.at(), What: err.Error()}}
+		}
+	}
+	report.operations = c.changed(report.Changes)
+	c.handlers, err = readImplementation(c.Source.Module)
+	return err
+}
+
 // owed compiles the handlers and tells what they owe.
 func (c *check) owed(ctx context.Context, report *Report) error {
-	var code string
-	var err error
-	if _, c.old, err = c.generate(c.revision.contract.made); err != nil {
-		return fmt.Errorf("the contract: %w", err)
-	}
-	if code, c.now, err = c.generate(c.revision.made); err != nil {
-		return spec.Problems{{Position: c.revision.edited.at(), What: err.Error()}}
-	}
-	if c.handlers, err = readImplementation(c.Source.Module); err != nil {
-		return err
-	}
 	c.Tell("compiling the handlers…")
-	found, err := c.errors(ctx, c.Source.Module, code, c.Source.Env)
+	found, err := c.errors(ctx, c.Source.Module, c.code, c.Source.Env)
 	if err != nil && !errors.Is(err, ErrNoGo) {
 		return err
 	}
@@ -259,7 +269,6 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 		}
 		report.Owed = c.debts(found)
 	}
-	report.operations = c.changed(report.Changes)
 	report.Unnoticed = append(unnoticed(report.Changes, report.Owed, c.handlerOf), c.moved()...)
 	return err
 }

@@ -10,45 +10,107 @@ import (
 	"strings"
 )
 
-// touched finds the tests of the handlers that are about some operations: those that name their paths or methods, and those that call a
-// helper which does. When that is nearly all of them (everything logs in), only the first.
-func touched(module string, operations []Operation) (tests []string, all int, err error) {
-	files, err := filepath.Glob(filepath.Join(module, handlersFolder, "*_test.go"))
+// tests are the files of tests of the handlers.
+type tests struct {
+	files map[string]*ast.File
+	all   int // tests
+}
+
+func readTests(module string) (*tests, error) {
+	names, err := filepath.Glob(filepath.Join(module, handlersFolder, "*_test.go"))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	var found finding
-	var parsed []*ast.File
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return nil, 0, err
+	t := &tests{files: make(map[string]*ast.File)}
+	for _, name := range names {
+		if t.files[name], err = parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution); err != nil {
+			return nil, err
 		}
-		parsed = append(parsed, file)
 	}
-	names := namesOf(operations)
-	found.collect(parsed, func(n ast.Node) bool {
+	return t, nil
+}
+
+// touched finds the tests of the handlers that are about some operations: those that name their paths or methods, and those that call a
+// helper which does. When that is a good part of them (everything logs in), only the first.
+func (t *tests) touched(operations []Operation) []string {
+	paths := namesOf(operations)
+	var found, called finding
+	found.collect(t.files, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BasicLit:
-			return n.Kind == token.STRING && names.MatchString(n.Value)
+			return n.Kind == token.STRING && paths.MatchString(n.Value)
 		case *ast.SelectorExpr:
 			return slices.ContainsFunc(operations, func(o Operation) bool { return o.Method == n.Sel.Name })
 		}
 		return false
 	})
-	direct, helpers := found.tests, found.helpers
-	found = finding{}
-	found.collect(parsed, func(n ast.Node) bool {
+	called.collect(t.files, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
-		return ok && slices.Contains(helpers, id.Name)
+		return ok && slices.Contains(found.helpers, id.Name)
 	})
-	both := slices.Concat(direct, found.tests)
+	t.all = found.all
+	both := slices.Concat(found.tests, called.tests)
 	slices.Sort(both)
 	both = slices.Compact(both)
-	if len(direct) > 0 && 3*len(both) > found.all {
-		both = direct
+	if len(found.tests) > 0 && 3*len(both) > found.all {
+		both = found.tests
 	}
-	return both, found.all, nil
+	return both
+}
+
+// needless are the files that some tests can be built without: no file that is needed names anything that is declared there.
+func (t *tests) needless(names []string) (files []string) {
+	declared := make(map[string]map[string]bool)
+	for name, file := range t.files {
+		declared[name] = declaredIn(file)
+	}
+	needed := make(map[string]bool)
+	wanted := slices.Concat(names, []string{"TestMain"})
+	for len(wanted) > 0 {
+		one := wanted[len(wanted)-1]
+		wanted = wanted[:len(wanted)-1]
+		for name, there := range declared {
+			if there[one] && !needed[name] {
+				needed[name] = true
+				ast.Inspect(t.files[name], func(n ast.Node) bool {
+					if id, ok := n.(*ast.Ident); ok {
+						wanted = append(wanted, id.Name)
+					}
+					return true
+				})
+			}
+		}
+	}
+	for name := range t.files {
+		if !needed[name] {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
+// declaredIn are the names that a file declares for others: a method too, by its name alone.
+func declaredIn(file *ast.File) map[string]bool {
+	names := make(map[string]bool)
+	for _, decl := range file.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			names[decl.Name.Name] = true
+			names[receiver(decl)] = true // a type needs its methods, which may be called through an interface
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					names[spec.Name.Name] = true
+				case *ast.ValueSpec:
+					for _, id := range spec.Names {
+						names[id.Name] = true
+					}
+				}
+			}
+		}
+	}
+	return names
 }
 
 // Operation is an operation as tests name it.
@@ -64,7 +126,7 @@ type finding struct {
 }
 
 // collect looks through functions, and through the constants that they may name.
-func (f *finding) collect(files []*ast.File, holds func(ast.Node) bool) {
+func (f *finding) collect(files map[string]*ast.File, holds func(ast.Node) bool) {
 	for _, file := range files {
 		for _, decl := range file.Decls {
 			held := false
@@ -120,6 +182,7 @@ func namesOf(operations []Operation) *regexp.Regexp {
 	for _, o := range operations {
 		path := version.ReplaceAllString(o.Path, "/_matrix/client/x/")
 		fixed, _, cut := strings.Cut(path, "{")
+		fixed = strings.TrimSuffix(fixed, "/")
 		way := strings.Replace(regexp.QuoteMeta(fixed), "/_matrix/client/x/", `/_matrix/client/(v3|r0)/`, 1)
 		if !cut {
 			way += `["?` + "`" + `]`

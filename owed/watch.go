@@ -106,7 +106,7 @@ func (w *Watch) begin(ctx context.Context) error {
 	w.base = w.Base
 	api, _, err := w.load()
 	if err == nil {
-		report, err := w.check(ctx, api)
+		report, err := Check(ctx, w.input(api))
 		switch {
 		case err == nil && len(report.Owed) == 0:
 			w.base = api
@@ -146,67 +146,74 @@ func (w *Watch) load() (*spec.API, *openapi3.T, error) {
 	return api, doc, nil
 }
 
-func (w *Watch) check(ctx context.Context, api *spec.API) (*Report, error) {
-	return Check(ctx, Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module}, errors: w.types.errors})
+func (w *Watch) input(api *spec.API) Input {
+	return Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module}, errors: w.types.errors}
 }
 
 // turn does what a save asks for.
 func (w *Watch) turn(ctx context.Context) {
 	start := w.Now()
+	if err := w.follow(ctx, start); err != nil && ctx.Err() == nil {
+		w.say("%v\n%s is kept as it was", err, generatedFile)
+	}
+}
+
+// follow generates, and when that goes well writes it, says what is owed, and tests. An error is one before anything is written.
+func (w *Watch) follow(ctx context.Context, start time.Time) error {
 	api, doc, err := w.load()
 	if err != nil {
-		w.say("%v\n%s is kept as it was", err, generatedFile)
-		return
+		return err
 	}
-	code, _, err := w.gen.generate(doc)
+	code, operations, err := w.gen.generate(doc)
 	if err != nil {
-		w.say("%s: %v\n%s is kept as it was", contractFile, err, generatedFile)
-		return
+		return fmt.Errorf("%s: %w", contractFile, err)
 	}
 	file := filepath.Join(w.Module, filepath.FromSlash(generatedFile))
 	if old, err := os.ReadFile(file); err == nil && string(old) == code {
 		w.say("%s stays as it is", generatedFile)
-		return
+		return nil
 	}
-	report, err := w.check(ctx, api)
+	c, report, err := compare(w.input(api))
 	if err != nil {
-		if ctx.Err() == nil {
-			w.say("%v\n%s is kept as it was", err, generatedFile)
-		}
-		return
+		return err
+	}
+	c.code = code
+	if c.now, err = symbolsOf(code, operations); err != nil {
+		return err
+	}
+	if err := c.generateBoth(report); err != nil {
+		return err
+	}
+	tests := w.buildTests(ctx, code, report.operations) // meanwhile
+	defer tests.discard()
+	if err := c.owed(ctx, report); err != nil {
+		return err
 	}
 	if err := replace(file, code); err != nil {
-		w.say("%v", err)
-		return
+		return err
 	}
 	w.say("%s is written", generatedFile)
 	if len(report.Owed) > 0 {
 		w.say("%scompiled: owed: %s (%s)", report.Owing(), plural(len(report.Owed), "thing"), w.since(start))
-		return
+		return nil
 	}
 	w.base = api // it is what the handlers implement now
 	w.say("%scompiled: nothing is owed (%s)", report.Asked(), w.since(start))
-	w.test(ctx, report, start)
+	w.test(ctx, tests, start)
+	return nil
 }
 
 // test runs the tests that are touched.
-func (w *Watch) test(ctx context.Context, report *Report, start time.Time) {
-	tests, all, err := touched(w.Module, report.operations)
-	switch {
-	case err != nil:
-		w.say("%v", err)
-		return
-	case len(tests) == 0:
-		w.say("none of the %d tests is touched", all)
-		return
-	}
-	out, err := runTests(ctx, w.Module, tests)
+func (w *Watch) test(ctx context.Context, tests *testBuild, start time.Time) {
+	out, err := tests.run(ctx)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		w.say("%stests: %v (%s)", out, err, w.since(start))
+	case len(tests.names) == 0:
+		w.say("none of the %d tests is touched", tests.all)
 	default:
-		w.say("tests: ok, %d of %d (%s)", len(tests), all, w.since(start))
+		w.say("tests: ok, %d of %d (%s)", len(tests.names), tests.all, w.since(start))
 	}
 }
 
