@@ -37,7 +37,7 @@ test("the bench, on a desktop, dark", () =>
         await narrowed(page);
         await tryOut(page, "getTokenOwner");
         await top(operation(page, "getTokenOwner").getByRole("button", { name: "Execute" }));
-        await top(page.getByRole("heading", { name: "Add a caveat" }));
+        await top(page.getByRole("heading", { name: "Signature" }));
         await shoot(page, "page-bench-dark");
     }));
 

@@ -1,7 +1,7 @@
 // Draws what the server said of a token.
 import { byId, element, say } from "./dom.js";
 
-const by = { minter: "written by the server", holder: "added by a holder", you: "added here" };
+const by = { minter: "by the server", holder: "by a holder", you: "added here" };
 
 function drawFacts(told) {
   const facts = [
