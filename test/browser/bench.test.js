@@ -33,7 +33,7 @@ for (const size of ["phone", "desktop"]) {
             await row(page, logout).filter({ hasText: "no" }).waitFor();
             assert.notEqual(await signature(page), before);
             assert.equal(await page.locator("#before").innerText(), before);
-            assert.match(await row(page, logout).innerText(), /method in GET\s+The method is POST\./);
+            assert.match(await row(page, logout).innerText(), /method in GET: The method is POST\./);
             assert.match(await row(page, whoami).innerText(), /yes/);
             assert.match(await page.locator("#caveats li").last().innerText(), /added here\s+Only for requests with the method GET\./);
             const narrower = await page.getByLabel("The new token").inputValue();

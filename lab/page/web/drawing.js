@@ -32,7 +32,7 @@ function drawSignature({ token, signature, before }, changed) {
 }
 
 function drawRow(request, verdict) {
-  const why = verdict.open ? [""] : verdict.caveat ? [element("code", {}, verdict.caveat), ` ${verdict.why}`] : [verdict.why];
+  const why = verdict.open ? [""] : verdict.caveat ? [element("code", {}, verdict.caveat), `: ${verdict.why}`] : [verdict.why];
   return element("tr", { className: verdict.open ? "open" : "shut" },
     element("th", { scope: "row" }, element("span", { className: "method" }, request.method), " ", breakable(request.path)),
     element("td", {}, verdict.open ? "yes" : "no"),
