@@ -32,8 +32,10 @@ const host = "example.org"
 
 var now = time.Date(2026, 11, 24, 14, 2, 0, 0, time.UTC)
 
-// errEnded is how the server says that a session has ended.
-var errEnded = errors.New("M_UNKNOWN_TOKEN: The session has ended.")
+// errEnded is how the server says that a session has ended: with a code, and words for people.
+var errEnded = errors.New("M_UNKNOWN_TOKEN: " + over)
+
+const over = "The session has ended."
 
 func newSite(t testing.TB) *site {
 	key := tokens.Key{ID: 1, Secret: [32]byte{1}}
@@ -187,7 +189,7 @@ func TestRefusals(t *testing.T) {
 	s.ended.Store(true)
 	ended := s.look(200, map[string]any{"token": good, "requests": []map[string]string{{"method": "GET", "path": "/a"}}})
 	for _, v := range append(ended.Requests, ended.Verdict) {
-		if v.Open || v.Why != "The session has ended." || v.Errcode != "M_UNKNOWN_TOKEN" {
+		if v.Open || v.Why != over || v.Errcode != "M_UNKNOWN_TOKEN" {
 			t.Errorf("an ended session: %+v", v)
 		}
 	}
