@@ -3,7 +3,6 @@ package page_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -32,8 +31,10 @@ const host = "example.org"
 
 var now = time.Date(2026, 11, 24, 14, 2, 0, 0, time.UTC)
 
-// errEnded is how the server says that a session has ended: with a code, and words for people.
-var errEnded = errors.New("M_UNKNOWN_TOKEN: " + over)
+// refusal is how the server says no: with a code, and words for people.
+type refusal struct{ code, words string }
+
+func (r refusal) Error() string { return r.code + ": " + r.words }
 
 const over = "The session has ended."
 
@@ -44,7 +45,7 @@ func newSite(t testing.TB) *site {
 	s.document.Store(`{"openapi":"3.1.0","info":{"title":"Test","version":"1"},"paths":{}}`)
 	judge := func(_ context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error) {
 		if s.ended.Load() {
-			return tokens.Claims{}, errEnded
+			return tokens.Claims{}, refusal{"M_UNKNOWN_TOKEN", over}
 		}
 		r.DeviceID = "PHONE"
 		return tokens.Verify(token, host, ring, want, tokens.Caveats(), r)
