@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -15,9 +16,9 @@ import (
 )
 
 // content is the page, and Swagger UI as `make page-assets` fetched it: compressed, because almost every browser takes it so and the
-// binary and the repository are the smaller for it.
+// binary and the repository are the smaller for it. Its licence goes wherever it goes.
 //
-//go:embed web assets/*.gz
+//go:embed web assets/*.gz assets/LICENSE assets/NOTICE assets/*.txt
 var content embed.FS
 
 // file is what is served at one path, ready to be sent.
@@ -40,7 +41,7 @@ var kinds = map[string]string{
 func newFile(name string, bytes []byte) *file {
 	plain, packed := strings.CutSuffix(name, ".gz")
 	sum := sha256.Sum256(bytes)
-	return &file{kind: kinds[path.Ext(plain)], etag: hex.EncodeToString(sum[:16]), bytes: bytes, gzip: packed}
+	return &file{kind: cmp.Or(kinds[path.Ext(plain)], "text/plain; charset=utf-8"), etag: hex.EncodeToString(sum[:16]), bytes: bytes, gzip: packed}
 }
 
 // readFiles gives the embedded files by the name that they are served under.

@@ -31,6 +31,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		{"GET", "/assets/page.css", 200, "text/css; charset=utf-8"},
 		{"GET", "/assets/icon.svg", 200, "image/svg+xml"},
 		{"GET", "/assets/swagger-ui-bundle.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/assets/LICENSE", 200, "text/plain; charset=utf-8"},
 		{"GET", "/", 301, "text/html; charset=utf-8"},
 		{"GET", "/nothing", 404, "text/plain; charset=utf-8"},
 		{"GET", "/assets/nothing", 404, "text/plain; charset=utf-8"},
@@ -85,7 +86,7 @@ func TestPageNamesNoOtherHost(t *testing.T) {
 		if lines := bytes.Count(text, []byte("\n")); lines > 400 {
 			t.Errorf("%s has %d lines", name, lines)
 		}
-		for _, path := range regexp.MustCompile(`/_postern/spec(/[a-z./-]+)`).FindAllStringSubmatch(string(text), -1) {
+		for _, path := range regexp.MustCompile(`/_postern/spec(/[A-Za-z./-]+)`).FindAllStringSubmatch(string(text), -1) {
 			if a := s.ask("GET", path[1], "", nil); a.StatusCode != 200 && path[1] != "/token" {
 				t.Errorf("%s wants %s, which answers %d", name, path[1], a.StatusCode)
 			}

@@ -3,7 +3,6 @@ package page_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -32,8 +31,12 @@ const host = "example.org"
 
 var now = time.Date(2026, 11, 24, 14, 2, 0, 0, time.UTC)
 
-// errEnded is how the server says that a session has ended.
-var errEnded = errors.New("M_UNKNOWN_TOKEN: The session has ended.")
+// refusal is how the server says no: with a code, and words for people.
+type refusal struct{ code, words string }
+
+func (r refusal) Error() string { return r.code + ": " + r.words }
+
+const over = "The session has ended."
 
 func newSite(t testing.TB) *site {
 	key := tokens.Key{ID: 1, Secret: [32]byte{1}}
@@ -42,7 +45,7 @@ func newSite(t testing.TB) *site {
 	s.document.Store(`{"openapi":"3.1.0","info":{"title":"Test","version":"1"},"paths":{}}`)
 	judge := func(_ context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error) {
 		if s.ended.Load() {
-			return tokens.Claims{}, errEnded
+			return tokens.Claims{}, refusal{"M_UNKNOWN_TOKEN", over}
 		}
 		r.DeviceID = "PHONE"
 		return tokens.Verify(token, host, ring, want, tokens.Caveats(), r)
@@ -187,7 +190,7 @@ func TestRefusals(t *testing.T) {
 	s.ended.Store(true)
 	ended := s.look(200, map[string]any{"token": good, "requests": []map[string]string{{"method": "GET", "path": "/a"}}})
 	for _, v := range append(ended.Requests, ended.Verdict) {
-		if v.Open || v.Why != "The session has ended." || v.Errcode != "M_UNKNOWN_TOKEN" {
+		if v.Open || v.Why != over || v.Errcode != "M_UNKNOWN_TOKEN" {
 			t.Errorf("an ended session: %+v", v)
 		}
 	}
@@ -213,8 +216,8 @@ func TestWords(t *testing.T) {
 		{"addr in ::1", "you: Only for clients whose address is in ::1"},
 		{"device_id = PHONE", "you: Only while the session's device is PHONE"},
 		{"time < 1795528800000", "you: Until 24 Nov 2026 14:00:00 UTC (2 minutes ago)"},
-		{"time > 1795528920000", "you: Not before 24 Nov 2026 14:02:00 UTC (in less than a minute)"},
-		{"time == 1795528920000", "you: At no other time than 24 Nov 2026 14:02:00 UTC (in less than a minute)"},
+		{"time > 1795528920000", "you: Not before 24 Nov 2026 14:02:00 UTC (in less than a second)"},
+		{"time == 1795528920000", "you: At no other time than 24 Nov 2026 14:02:00 UTC (in less than a second)"},
 		{"time < 9223372036854775807", "you: For ever, as far as a calendar goes"},
 		{"time < soon", unknown},
 		{"time ~ 5", unknown},

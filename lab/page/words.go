@@ -150,14 +150,14 @@ func span(d time.Duration) string {
 	for _, unit := range []struct {
 		name   string
 		length time.Duration
-	}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
+	}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
 		if n := int64(d / unit.length); n == 1 {
 			return "1 " + unit.name
 		} else if n > 1 {
 			return fmt.Sprintf("%d %ss", n, unit.name)
 		}
 	}
-	return "less than a minute"
+	return "less than a second"
 }
 
 // either joins a list that was written with commas.

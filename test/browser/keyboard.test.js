@@ -42,7 +42,7 @@ for (const size of Object.keys(sizes)) {
             await page.keyboard.type("GET");
             await page.keyboard.press("Enter");
             await row(page, "POST /_matrix/client/v3/logout").filter({ hasText: "method in GET" }).waitFor();
-            await tabTo(page, page.getByRole("button", { name: "Undo the last one" }));
+            await tabTo(page, page.getByRole("button", { name: "Undo last" }));
             await page.keyboard.press("Enter");
             await row(page, "POST /_matrix/client/v3/logout").filter({ hasText: "yes" }).waitFor();
             assert.equal(await page.evaluate(() => document.activeElement.id), "value", "the focus is lost with the button");

@@ -32,7 +32,7 @@ for (const size of Object.keys(sizes)) {
                 await page.getByRole("button", { name: "Use my session's token" }).click();
                 await page.getByRole("button", { name: "only GET" }).click();
                 await row(page, "POST /_matrix/client/v3/logout").filter({ hasText: "no" }).waitFor();
-                await check("with a token on the bench");
+                await check("with a token on the bench", "#bench");
                 await page.getByLabel("Token", { exact: true }).fill("nonsense");
                 await page.locator("#token-error:not(:empty)").waitFor();
                 await check("with a malformed token", "#bench");

@@ -133,9 +133,9 @@ export function startBench() {
     look([]);
   });
   byId("copy").addEventListener("click", async () => {
-    byId("new-token").select(); // for where the clipboard is not to be had
-    await navigator.clipboard?.writeText(narrower).catch(() => {});
-    say(byId("copied"), `Copied at ${clock(Date.now())}.`);
+    byId("new-token").select(); // for where the clipboard is not to be had, as over http from elsewhere
+    const done = await navigator.clipboard?.writeText(narrower).then(() => true, () => false);
+    say(byId("copied"), done ? `Copied at ${clock(Date.now())}.` : "It is selected; copy it with Ctrl+C.");
   });
   startAdding();
   onSession((session) => {

@@ -1,7 +1,7 @@
 // Draws what the server said of a token.
 import { byId, element, say } from "./dom.js";
 
-const by = { minter: "written by the server", holder: "added by a holder", you: "added here" };
+const by = { minter: "by the server", holder: "by a holder", you: "added here" };
 
 function drawFacts(told) {
   const facts = [
@@ -32,7 +32,7 @@ function drawSignature({ token, signature, before }, changed) {
 }
 
 function drawRow(request, verdict) {
-  const why = verdict.open ? [""] : verdict.caveat ? [element("code", {}, verdict.caveat), ` ${verdict.why}`] : [verdict.why];
+  const why = verdict.open ? [""] : verdict.caveat ? [element("code", {}, verdict.caveat), `: ${verdict.why}`] : [verdict.why];
   return element("tr", { className: verdict.open ? "open" : "shut" },
     element("th", { scope: "row" }, element("span", { className: "method" }, request.method), " ", breakable(request.path)),
     element("td", {}, verdict.open ? "yes" : "no"),

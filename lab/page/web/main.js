@@ -2,7 +2,7 @@
 import { benchToken, startBench } from "./bench.js";
 import { byId, clock, complain, say } from "./dom.js";
 import { startOperations } from "./operations.js";
-import { accessToken, current, forget, logIn, logOut, onSession, sessionFetch } from "./session.js";
+import { accessToken, check, forget, logIn, logOut, onSession, sessionFetch } from "./session.js";
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
 
@@ -20,7 +20,10 @@ async function carry(request) {
 /** A logout that was tried out ends the page's session too. */
 function answered(response) {
   const path = new URL(response.url, location.href).pathname;
-  if (response.ok && /\/logout(\/all)?$/.test(path) && chosen("carry") !== "none" && current()) forget("Logged out.");
+  if (response.ok && /\/logout(\/all)?$/.test(path)) {
+    if (chosen("carry") === "session") forget("Logged out.");
+    else check().catch(() => {}); // the bench's token may be of this session or of another
+  }
   return response;
 }
 

@@ -67,12 +67,17 @@ export async function logOut() {
 /** Says that the server ended the session, as after a logout that was tried out. */
 export const forget = (why) => keep(null, why);
 
+/** Asks whether the session is still there, and forgets one that is not. */
+export async function check() {
+  if (session) await sessionFetch(`${client}/account/whoami`, { headers: { Authorization: `Bearer ${session.access}` } });
+}
+
 async function renew() {
   try {
     const answer = await post("/refresh", { refresh_token: session.refresh });
     keep({ ...session, ...pair({ refresh_token: session.refresh, ...answer }) });
   } catch (error) {
-    if (error.status === 401) keep(null, `The session has ended: ${error.message}`);
+    if (error.status === 401) keep(null, `The session has ended; the server says: ${error.message}`);
     throw error;
   }
 }
