@@ -96,7 +96,6 @@ func (g *generator) typed(n *node) *node {
 		}
 	}
 	if len(kinds) == 2 && slices.Contains(kinds, "integer") && slices.Contains(kinds, "number") {
-		kinds = []string{"number"}
 		if !null {
 			return n.with(field{"type", t.at, newScalar(t.at, "number")})
 		}

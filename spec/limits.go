@@ -13,7 +13,7 @@ const (
 	maxPath       = 2000      // characters of a path
 	maxResult     = 200_000   // values in the whole document
 	maxWrittenOut = 5_000_000 // values, if every reference were written out: some libraries do that
-	maxComponents = 2000      // references may run through all of them, and some libraries follow such a chain by recursion, and compare its links
+	maxComponents = 2000      // some libraries follow a chain of references by recursion, and compare each link with all before it
 	maxOperations = 5000      // twenty-five times Matrix's: the generator's text for more takes a compiler minutes
 	maxRounds     = 32        // in which components of one name are compared: as deep as they may differ and be told apart from the same
 	maxProblems   = 100       // reported at once: nobody reads more

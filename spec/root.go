@@ -9,7 +9,6 @@ import (
 // root is one of the files that Load was given, taken over.
 type root struct {
 	at      Position
-	doc     *node // info, tags, externalDocs and extensions
 	schemes map[string]*component
 	scope   scope
 	raw     *node

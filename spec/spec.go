@@ -4,11 +4,31 @@
 // any of these and gives one OpenAPI document whose references stay inside it, whose paths are whole, and which the generator, the validator
 // and the comparison all take. Every part of it can be traced back to the file and line that it came from.
 //
+// # The way
+//
+// YAML is parsed by the library into nodes that keep their places (parse.go). A grammar says what may stand where in OpenAPI (grammar.go);
+// along it each part is taken over, older versions' words are said in 3.1's (swagger.go, schema.go), what is referred to gets a name among
+// the components (bundle.go, refs.go), and what is lacking or misplaced is mended (mend.go). Then names are settled (settle.go), the files'
+// paths put together (paths.go), and the result is given to kin-openapi to load and validate (load.go).
+//
+// # Two forms
+//
+// There are two forms of the document. [API.Doc] says all that the files say, and is what requests and answers are held against.
+// [API.YAML] says less where oapi-codegen cannot follow: several types become any, allOf of schemas that it will not merge becomes one schema,
+// conditions and examples are left out, and names that would meet in Go get x-go-name (generator*.go).
+//
 // # Laws
 //
 //   - Nothing is read but what lies in the file system that [Load] is given, and nothing is fetched.
 //   - A file that cannot be used is refused with every [Problem] found, each with its place and what to write instead.
-//   - What is merely missing (a reference to a file that is not there) is left open and noted in [API.Gaps].
+//   - What is merely missing (a reference to a file that is not there) is left open and noted in [API.Gaps]; so is what could be mended.
+//   - The work is bounded, whatever the files hold: see limits.go.
+//   - The same files give the same document.
+//
+// # What is not carried over
+//
+// Of several servers the first counts. A description beside a reference to anything but a schema is dropped. $id, $anchor and $dynamicRef are
+// not followed. Security named in callbacks and webhooks is not renamed where several files define a scheme of one name differently.
 package spec
 
 import (
