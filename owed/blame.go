@@ -13,6 +13,7 @@ type blame struct {
 	differences []difference
 	old, now    *symbols
 	handlers    *implementation
+	used        map[string][]string // types, by the method of their operation
 }
 
 // said is what an error is about: the types and fields that the message or the code names.
@@ -170,13 +171,22 @@ func (b *blame) same(typ, other string) bool {
 
 // uses reports whether the operation that a method implements has a type in its requests or answers.
 func (b *blame) uses(method, typ string) bool {
-	for _, s := range []*symbols{b.old, b.now} {
-		for name := range s.types {
-			rest, its := strings.CutPrefix(name, method)
-			if method != "" && its && ofOperation.MatchString(rest) && b.same(name, typ) {
-				return true
+	if method == "" {
+		return false
+	}
+	if b.used == nil {
+		b.used = make(map[string][]string)
+	}
+	names, known := b.used[method]
+	if !known {
+		for _, s := range []*symbols{b.old, b.now} {
+			for name := range s.types {
+				if rest, its := strings.CutPrefix(name, method); its && ofOperation.MatchString(rest) {
+					names = append(names, name)
+				}
 			}
 		}
+		b.used[method] = names
 	}
-	return false
+	return slices.ContainsFunc(names, func(name string) bool { return b.same(name, typ) })
 }

@@ -122,6 +122,9 @@ func (r *revision) fresh(lost pointer) pointer {
 
 // name says what a part is in an author's words.
 func (r *revision) name(d *document, at pointer) string {
+	if len(at) == 0 {
+		return "the spec"
+	}
 	last := at[len(at)-1]
 	switch {
 	case len(at) >= 2 && at[len(at)-2] == "properties":

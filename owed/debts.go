@@ -3,6 +3,7 @@ package owed
 import (
 	"fmt"
 	"go/ast"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -73,22 +74,21 @@ func (l *ledger) missing(all []difference, found []CompileError) {
 
 // signature is a method that compiles and says honestly that it does nothing yet.
 func (l *ledger) signature(method string) string {
-	params := strings.NewReplacer("ctx ", "_ ", "request ", "_ ").Replace(strings.TrimPrefix(l.check.now.methods[method], "func"))
-	for name := range l.check.now.types {
-		params = qualified(params, name)
-	}
+	params := word.ReplaceAllStringFunc(strings.TrimPrefix(l.check.now.methods[method], "func"), func(name string) string {
+		switch {
+		case name == "ctx" || name == "request":
+			return "_"
+		case l.check.now.types[name] != nil:
+			return "gen." + name
+		}
+		return name
+	})
 	return fmt.Sprintf("func (s *Server) %s%s {\n\treturn nil, &Error{Status: 501, Code: \"M_UNRECOGNIZED\", Message: %q}\n}",
 		method, params, l.operations[method]+" is not implemented yet.")
 }
 
-// qualified writes a type of the generated code as another package names it.
-func qualified(text, typ string) string {
-	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" (),*[]", r) })
-	if !slices.Contains(words, typ) {
-		return text
-	}
-	return strings.NewReplacer(" "+typ+")", " gen."+typ+")", "("+typ+",", "(gen."+typ+",", " "+typ+",", " gen."+typ+",").Replace(text)
-}
+// word is a name of Go with its package, if it has one.
+var word = regexp.MustCompile(`[\w.]+`)
 
 // add notes an error with each of its causes.
 func (l *ledger) add(e CompileError) {
@@ -141,8 +141,7 @@ func (l *ledger) owner(e CompileError, nodes []ast.Node, d *difference) Handler 
 	}
 	for _, name := range names {
 		for _, s := range []*symbols{l.check.old, l.check.now} {
-			m := mapping{symbols: s}
-			if o, _ := m.operationOf(name[1]); o != nil {
+			if o, _ := s.operationOf(name[1]); o != nil {
 				if h, there := l.check.handlers.methods[o.goName]; there {
 					h.Operation = l.operations[o.goName]
 					return h

@@ -75,7 +75,7 @@ func fields(name string, was, is *goType, before, now *mapping) (all []differenc
 
 // lost is the part that a type was made of which is gone: when its operation has gone with it, or has another name, the operation.
 func (m *mapping) lost(typ string, now *symbols) pointer {
-	if o, _ := m.operationOf(typ); o != nil && m.components[typ] == nil {
+	if o, _ := m.symbols.operationOf(typ); o != nil && m.components[typ] == nil {
 		if _, there := now.methods[o.goName]; !there {
 			return o.at
 		}

@@ -135,8 +135,8 @@ func (l *laying) meet(path string) string {
 	if l.paths[path] != nil {
 		return path
 	}
-	for known := range l.paths {
-		if templated.ReplaceAllString(known, "{}") != templated.ReplaceAllString(path, "{}") {
+	for known := range l.contract {
+		if l.paths[known] == nil || templated.ReplaceAllString(known, "{}") != templated.ReplaceAllString(path, "{}") {
 			continue
 		}
 		item := object(l.paths, known)
@@ -169,14 +169,14 @@ func renameParameter(part any, from, to string) {
 
 // move takes away the contract's operation of that name when it stands elsewhere: the spec has moved it.
 func (l *laying) move(id, path, method string) {
-	for known := range l.paths {
+	for known := range l.contract {
 		item := object(l.paths, known)
 		for _, m := range methods {
 			if id != "" && (known != path || m != method) && object(item, m)["operationId"] == id {
 				delete(item, m)
 			}
 		}
-		if len(item) == 0 {
+		if item != nil && len(item) == 0 {
 			delete(l.paths, known)
 		}
 	}

@@ -34,10 +34,8 @@ func newMapping(d *document, s *symbols) *mapping {
 
 // method is the operation that a method implements.
 func (m *mapping) method(name string) pointer {
-	for _, o := range m.symbols.operations {
-		if o.goName == name {
-			return o.at
-		}
+	if o := m.symbols.byName[name]; o != nil {
+		return o.at
 	}
 	return pointer{"paths"}
 }
@@ -53,7 +51,7 @@ func (m *mapping) typ(name string) pointer {
 	if at := m.components[name]; at != nil {
 		return at
 	}
-	if o, suffix := m.operationOf(name); o != nil {
+	if o, suffix := m.symbols.operationOf(name); o != nil {
 		switch code := ofResponse.FindString(suffix); {
 		case code != "":
 			return o.at.with("responses", code)
@@ -66,14 +64,10 @@ func (m *mapping) typ(name string) pointer {
 		}
 		return o.at
 	}
-	var longest string
-	for typ := range m.components {
-		if rest, found := strings.CutPrefix(name, typ); found && ofComponent.MatchString(rest) && len(typ) > len(longest) {
-			longest = typ
+	for n := len(name) - 1; n > 0; n-- {
+		if at := m.components[name[:n]]; at != nil && ofComponent.MatchString(name[n:]) {
+			return at
 		}
-	}
-	if longest != "" {
-		return m.components[longest]
 	}
 	return pointer{"components"}
 }
@@ -81,21 +75,20 @@ func (m *mapping) typ(name string) pointer {
 // ofOperation is what follows the name of an operation in the name of a type of it.
 var ofOperation = regexp.MustCompile(`^(RequestObject|ResponseObject|Params\w*|\d{3}\w*|[1-5]XX\w*|[Dd]efault\w*|\w*Body\w*)$`)
 
-// operationOf is the operation that a type belongs to, and the rest of the type's name.
-func (m *mapping) operationOf(typ string) (found *operation, suffix string) {
-	for i := range m.symbols.operations {
-		o := &m.symbols.operations[i]
-		if rest, ok := strings.CutPrefix(typ, o.goName); ok && ofOperation.MatchString(rest) && (found == nil || len(o.goName) > len(found.goName)) {
-			found, suffix = o, rest
+// operationOf is the operation that a type belongs to, and the rest of the type's name. Of two, the one with the longer name.
+func (s *symbols) operationOf(typ string) (found *operation, suffix string) {
+	for n := len(typ) - 1; n > 0; n-- {
+		if o := s.byName[typ[:n]]; o != nil && ofOperation.MatchString(typ[n:]) {
+			return o, typ[n:]
 		}
 	}
-	return found, suffix
+	return nil, ""
 }
 
 // field is the part of the spec that a field is made of.
 func (m *mapping) field(t *goType, f goField) pointer {
 	at := m.typ(t.name)
-	if o, suffix := m.operationOf(t.name); o != nil && m.components[t.name] == nil {
+	if o, suffix := m.symbols.operationOf(t.name); o != nil && m.components[t.name] == nil {
 		switch {
 		case suffix == "RequestObject" && f.name == "Body":
 			return o.at.with("requestBody")

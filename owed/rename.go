@@ -17,14 +17,15 @@ import (
 func otherNames(edited, contract map[string]any, alias func(string) string) map[string]string {
 	names := make(map[string]string)
 	taken := make(map[string]string) // refs by the names of their types
-	for ref := range components(contract) {
+	old := components(contract)
+	for ref := range old {
 		taken[typeName(ref)] = ref
 	}
 	needed := neededWithout(contract, edited, alias)
 	own := components(edited)
 	for _, ref := range slices.Sorted(maps.Keys(own)) {
 		holder, known := taken[typeName(ref)]
-		fits := holder == ref && (!needed[ref] || reflect.DeepEqual(own[ref], components(contract)[ref]))
+		fits := holder == ref && (!needed[ref] || reflect.DeepEqual(own[ref], old[ref]))
 		if !known || fits || strings.HasPrefix(ref, "#/components/securitySchemes/") {
 			taken[typeName(ref)] = ref
 			continue

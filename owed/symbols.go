@@ -18,7 +18,8 @@ type symbols struct {
 	types      map[string]*goType
 	methods    map[string]string // of StrictServerInterface, with their signatures
 	operations []operation
-	lines      []declared // for errors in the generated code itself
+	byName     map[string]*operation // by the name of its method
+	lines      []declared            // for errors in the generated code itself
 }
 
 // goType is a type of the generated code.
@@ -48,7 +49,10 @@ func symbolsOf(code string, operations []operation) (*symbols, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the generated code: %w", err)
 	}
-	s := &symbols{types: make(map[string]*goType), methods: make(map[string]string), operations: operations}
+	s := &symbols{types: make(map[string]*goType), methods: make(map[string]string), operations: operations, byName: make(map[string]*operation)}
+	for i := range operations {
+		s.byName[operations[i].goName] = &operations[i]
+	}
 	for _, decl := range file.Decls {
 		name := receiver(decl)
 		if gen, ok := decl.(*ast.GenDecl); ok {
