@@ -178,7 +178,7 @@ func (b *bundler) takeOne(s shape, n *node, c scope) *node {
 		return b.takeSchema(n, c)
 	}
 	if !n.isMapping() {
-		b.problem(n.at, "a "+string(s)+" must be a mapping", "write its fields below it, indented")
+		b.problem(n.at, "the "+string(s)+" must be a mapping", "write its fields below it, indented")
 		return nil
 	}
 	return b.mend(s, newMapping(n.at, b.takeFields(s, n, c)...))

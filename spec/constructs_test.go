@@ -113,6 +113,26 @@ func TestConstructs(t *testing.T) {
 	s.compile(t)
 }
 
+// TestSameTwice: the same files give the same document, byte for byte.
+func TestSameTwice(t *testing.T) {
+	for _, c := range constructs() {
+		if c.main == nil {
+			c.main = []string{"spec.yaml"}
+		}
+		first, err := loaded(t, folder(c.spec), c.main...).YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := loaded(t, folder(c.spec), c.main...).YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(first) != string(again) {
+			t.Errorf("%s: the second time it is another", c.name)
+		}
+	}
+}
+
 func constructs() []construct {
 	all := schemaConstructs()
 	all = append(all, swaggerConstructs()...)

@@ -64,7 +64,7 @@ func yamlProblem(name string, data []byte, err error) Problem {
 		p.Line, _ = strconv.Atoi(last[1])
 		p.Column, _ = strconv.Atoi(last[2])
 	}
-	if tab := tabLine(data); tab > 0 {
+	if tab := tabLine(data, p.Line); tab > 0 && (abs(tab-p.Line) <= 2 || strings.Contains(err.Error(), "cannot start any token")) {
 		p.Position, p.What, p.Fix = Position{File: name, Line: tab, Column: 1}, "a tab in the indentation", "use spaces: YAML allows no tabs there"
 	}
 	return p
@@ -81,16 +81,19 @@ func firstLine(s string) string {
 	return line
 }
 
-// tabLine is the first line that is indented by a tab.
-func tabLine(data []byte) int {
+// tabLine is the line that is indented by a tab and nearest to where the library stumbled, or 0.
+func tabLine(data []byte, near int) int {
+	found := 0
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
-		if bytes.IndexByte(indent, '\t') >= 0 && len(bytes.TrimSpace(line)) > 0 {
-			return i + 1
+		if bytes.IndexByte(indent, '\t') >= 0 && len(bytes.TrimSpace(line)) > 0 && (found == 0 || abs(i+1-near) < abs(found-near)) {
+			found = i + 1
 		}
 	}
-	return 0
+	return found
 }
+
+func abs(n int) int { return max(n, -n) }
 
 // builder makes nodes of YAML's.
 type builder struct {

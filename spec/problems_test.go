@@ -17,6 +17,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{"tab", head + "paths:\n\t/a: {}\n", nil, []string{"spec.yaml:4:1: a tab in the indentation; use spaces"}},
 		{"tab within", head + "paths:\n  /a:\n  \tget: {}\n", nil, []string{"spec.yaml:5:1: a tab in the indentation; use spaces"}},
+		{"a tab where it may be", head + "x-a: |\n  text\n  \ttab\n\n\n\npaths: {a: [}\n", nil, []string{"spec.yaml:9: not valid YAML"}},
 		{"no YAML", head + "paths: {a: [}\n", nil, []string{"spec.yaml:3: not valid YAML"}},
 		{"bad indentation", head + "paths:\n  /a:\n    get: {}\n   put: {}\n", nil, []string{"spec.yaml:6"}},
 		{"key twice", head + "paths: {}\npaths: {}\n", nil, []string{"spec.yaml:4:1: the key \"paths\" stands here a second time (first on line 3)"}},
@@ -28,7 +29,7 @@ func TestProblems(t *testing.T) {
 		{"old version", "swagger: '1.2'\n", nil, []string{"spec.yaml:1:1: swagger: 1.2 is no version"}},
 		{"not there", head, []string{"other.yaml"}, []string{"other.yaml: the file is not there"}},
 		{"paths is a list", head + "paths: [a]\n", nil, []string{"spec.yaml:3:8: paths must be a mapping"}},
-		{"operation is a text", head + "paths: {/a: {get: x}}\n", nil, []string{"spec.yaml:3:19: a operation must be a mapping"}},
+		{"operation is a text", head + "paths: {/a: {get: x}}\n", nil, []string{"spec.yaml:3:19: the operation must be a mapping"}},
 		{"parameters are a mapping", head + "paths: {/a: {get: {parameters: {a: b}}}}\n", nil, []string{"spec.yaml:3:32: a list of parameters is expected"}},
 		{"summary is a list", head + "paths: {/a: {get: {summary: [a]}}}\n", nil, []string{"spec.yaml:3:29: a text is expected here, not a list"}},
 		{"deprecated is a number", head + "paths: {/a: {get: {deprecated: 3}}}\n", nil, []string{"spec.yaml:3:32: 3 is no true or false; write true or false"}},

@@ -20,7 +20,7 @@ func (b *bundler) takeSchema(n *node, c scope) *node {
 		}
 	}
 	if !n.isMapping() {
-		b.problem(n.at, "a schema must be a mapping", "write type: and the like below it, indented")
+		b.problem(n.at, "the schema must be a mapping", "write type: and the like below it, indented")
 		return nil
 	}
 	s := &schema{b: b, raw: n, fields: make([]field, 0, len(n.fields))}
