@@ -48,7 +48,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	overlay, err := layOver(scratch, module, code, nil)
+	overlay, err := layOver(scratch, module, code)
 	if err != nil {
 		return nil, err
 	}
@@ -70,17 +70,13 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	return found, nil
 }
 
-// layOver writes the generated code, and the file that tells the go command to use it, and to leave out some other files.
-func layOver(scratch, module, code string, without []string) (string, error) {
+// layOver writes the generated code, and the file that tells the go command to use it.
+func layOver(scratch, module, code string) (string, error) {
 	file := filepath.Join(scratch, "gen.go")
 	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
 		return "", err
 	}
-	over := map[string]string{filepath.Join(module, filepath.FromSlash(generatedFile)): file}
-	for _, out := range without {
-		over[out] = ""
-	}
-	replace, err := json.Marshal(map[string]any{"Replace": over})
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(module, filepath.FromSlash(generatedFile)): file}})
 	if err != nil {
 		return "", err
 	}

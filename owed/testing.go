@@ -22,8 +22,8 @@ type testBuild struct {
 	err     error
 }
 
-// buildTests begins to build the tests that some operations touch. Files of tests that these do not need are left out, nothing is vetted, and
-// nothing is linked that only a debugger needs: it is the time from a save to an answer that counts.
+// buildTests begins to build the tests, when some operations touch any. Nothing is vetted, and nothing is linked that only a debugger needs: it
+// is the time from a save to an answer that counts. (To leave out the files of tests that are not touched was tried, and gains nothing.)
 func (w *Watch) buildTests(ctx context.Context, code string, operations []Operation) *testBuild {
 	b := &testBuild{module: w.Module, done: make(chan struct{})}
 	ctx, b.cancel = context.WithCancel(ctx)
@@ -56,7 +56,7 @@ func (b *testBuild) command(ctx context.Context, code string, operations []Opera
 	if b.scratch, err = os.MkdirTemp("", "postern-watch-"); err != nil {
 		return nil, err
 	}
-	overlay, err := layOver(b.scratch, b.module, code, t.needless(b.names))
+	overlay, err := layOver(b.scratch, b.module, code)
 	if err != nil {
 		return nil, err
 	}

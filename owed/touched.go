@@ -58,61 +58,6 @@ func (t *tests) touched(operations []Operation) []string {
 	return both
 }
 
-// needless are the files that some tests can be built without: no file that is needed names anything that is declared there.
-func (t *tests) needless(names []string) (files []string) {
-	declared := make(map[string]map[string]bool)
-	for name, file := range t.files {
-		declared[name] = declaredIn(file)
-	}
-	needed := make(map[string]bool)
-	wanted := slices.Concat(names, []string{"TestMain"})
-	for len(wanted) > 0 {
-		one := wanted[len(wanted)-1]
-		wanted = wanted[:len(wanted)-1]
-		for name, there := range declared {
-			if there[one] && !needed[name] {
-				needed[name] = true
-				ast.Inspect(t.files[name], func(n ast.Node) bool {
-					if id, ok := n.(*ast.Ident); ok {
-						wanted = append(wanted, id.Name)
-					}
-					return true
-				})
-			}
-		}
-	}
-	for name := range t.files {
-		if !needed[name] {
-			files = append(files, name)
-		}
-	}
-	return files
-}
-
-// declaredIn are the names that a file declares for others: a method too, by its name alone.
-func declaredIn(file *ast.File) map[string]bool {
-	names := make(map[string]bool)
-	for _, decl := range file.Decls {
-		switch decl := decl.(type) {
-		case *ast.FuncDecl:
-			names[decl.Name.Name] = true
-			names[receiver(decl)] = true // a type needs its methods, which may be called through an interface
-		case *ast.GenDecl:
-			for _, spec := range decl.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					names[spec.Name.Name] = true
-				case *ast.ValueSpec:
-					for _, id := range spec.Names {
-						names[id.Name] = true
-					}
-				}
-			}
-		}
-	}
-	return names
-}
-
 // Operation is an operation as tests name it.
 type Operation struct {
 	Path   string
