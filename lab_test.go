@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"postern/spec"
 )
 
 // lookSpec is an operation that Postern does not have.
@@ -160,9 +159,6 @@ func TestServeWholeMatrix(t *testing.T) {
 	if _, err := os.Stat(folder); err != nil {
 		t.Skip("the given files are not here: set POSTERN_SHARED")
 	}
-	if _, err := contractOfFolder(folder); err != nil {
-		t.Skipf("package spec does not take several files yet: %.200v", err)
-	}
 	i := newInstallation(t)
 	s := i.serve("--spec", folder, "--rate-limit", "off")
 	t.Logf("it says\n%s", s.out)
@@ -191,15 +187,6 @@ func TestServeWholeMatrix(t *testing.T) {
 	if status, answer := s.ask("GET", "/_matrix/client/v3/sync", access, ""); status != 401 {
 		t.Errorf("after the logout sync answers %d %v", status, answer)
 	}
-}
-
-// contractOfFolder loads every spec of a folder as one API.
-func contractOfFolder(folder string) (*spec.API, error) {
-	set, problems := (&specFlags{Spec: []string{folder}}).settings()
-	if len(problems) > 0 {
-		return nil, problems[0]
-	}
-	return spec.Load(os.DirFS(set.dir), set.files...)
 }
 
 // head is the header of an answer.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"postern/spec"
 )
 
 // specSet are spec files, by their slash-separated names in a folder.
@@ -24,7 +26,7 @@ func (set specSet) open() (fsys fs.FS, closes func() error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("the folder of the specs: %w", err)
 	}
-	return root.FS(), root.Close, nil
+	return spec.Named(root.FS(), filepath.Base(set.dir)), root.Close, nil
 }
 
 // shown is the folder as a person, or an annotation in a workflow, names it from here.

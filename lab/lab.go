@@ -38,6 +38,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -132,7 +133,7 @@ func (l *Lab) load() (*edition, error) {
 		return nil, fmt.Errorf("the spec's folder cannot be opened: %w", err)
 	}
 	defer root.Close()
-	api, err := spec.Load(root.FS(), l.config.Files...)
+	api, err := spec.Load(spec.Named(root.FS(), filepath.Base(l.config.Dir)), l.config.Files...)
 	if err != nil {
 		return nil, err
 	}
