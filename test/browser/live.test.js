@@ -1,56 +1,32 @@
-// The page while the spec is edited. What the server would serve then comes from here: the real document with an operation more.
+// The page while a spec is edited and saved: a real file, served by --spec.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { beforeEach, test } from "node:test";
 
+import { knock, specFor } from "./editing.js";
 import { accessible, lab, operation, schemes, tryOut } from "./page.js";
 
-const { visit } = lab();
+const spec = specFor();
+const { visit } = lab("--spec", spec.file);
 const source = "**/_postern/spec/openapi.json";
 
-/** Serves the document as f changes it, from when save is called. */
-function editable(f) {
-    let saved = false;
-    return {
-        save: () => (saved = true),
-        prepare: (page) =>
-            page.route(source, async (route) => {
-                if (!saved) return route.continue();
-                const { "if-none-match": known } = route.request().headers();
-                if (known === '"edited"') return route.fulfill({ status: 304 });
-                const answer = await route.fetch({ headers: {} });
-                return route.fulfill({ headers: { ETag: '"edited"' }, json: f(await answer.json()) });
-            }),
-    };
+/** Saves the spec and waits until it is served, so that a test begins with what it means to. */
+async function served(page, paths, count) {
+    spec.save(paths);
+    await page.waitForFunction((wanted) => document.querySelector("#count-spec")?.innerText === wanted, String(count));
 }
 
-const knock = (document) => {
-    document.paths["/_matrix/client/v3/knock"] = {
-        post: {
-            operationId: "knock",
-            tags: ["session"],
-            summary: "Knock.",
-            description: "With a picture from elsewhere: ![](https://example.org/picture.png)",
-            "x-postern-answered-by": "spec",
-            responses: { 200: { description: "Knocked." } },
-        },
-    };
-    return document;
-};
+beforeEach(() => spec.save());
 
 for (const scheme of schemes) {
-    test(`${scheme}: a saved spec is shown at once; what is open stays open, and the page stays where it is`, async () => {
-        const edit = editable((document) => {
-            delete knock(document).paths["/_matrix/client/v3/knock"].post.description;
-            return document;
-        });
-        await visit({ scheme, prepare: edit.prepare }, async (page) => {
-            await page.route("**/v3/knock", (route) => route.fulfill({ headers: { "Postern-Answered-By": "spec" }, json: {} }));
+    test(`${scheme}: a saved spec is shown at once; what is open stays open, and the page stays where it is`, () =>
+        visit({ scheme }, async (page) => {
+            await served(page, "", 0);
             const versions = operation(page, "getVersions");
             assert.equal(await tryOut(page, "getVersions"), "200");
             const at = () => page.evaluate(() => Math.round(scrollY));
             const before = await at();
             assert.notEqual(before, 0);
-            edit.save();
+            spec.save(knock());
             await page.getByText("The spec was saved").waitFor();
             await operation(page, "knock").getByText("spec", { exact: true }).waitFor();
             assert.ok(await versions.getByRole("button", { name: "Execute" }).isVisible());
@@ -59,20 +35,19 @@ for (const scheme of schemes) {
 
             assert.equal(await tryOut(page, "knock"), "200");
             await operation(page, "knock").getByText("Answered by: spec").waitFor();
+            await operation(page, "knock").getByText('"heard": true').first().waitFor();
             await accessible(page, "with an operation that the spec answers");
             await page.getByRole("radio", { name: /spec/ }).check();
             await versions.waitFor({ state: "detached" });
             assert.equal(await page.locator(".opblock").count(), 1);
-        });
-    });
+        }));
 }
 
 test("a picture that a spec points at is not fetched", async () => {
-    const edit = editable(knock);
-    edit.save();
     let refused;
     await assert.rejects(
-        visit({ prepare: edit.prepare }, async (page) => {
+        visit({}, async (page) => {
+            await served(page, knock('      description: "With a picture from elsewhere: ![](https://example.org/picture.png)"\n'), 1);
             await operation(page, "knock").locator(".opblock-summary-control").click();
             await page.waitForFunction(() => window.refused.length > 0);
             refused = await page.evaluate(() => window.refused);

@@ -11,9 +11,9 @@ export const sizes = { phone: { width: 390, height: 844 }, desktop: { width: 128
 export const schemes = ["light", "dark"];
 export { password };
 
-/** A server with --dev and a browser for a whole test file. */
-export function lab() {
-    const server = serverFor("--dev");
+/** A server with --dev, and more flags if there are any, and a browser for a whole test file. */
+export function lab(...flags) {
+    const server = serverFor("--dev", ...flags);
     let browser;
     before(async () => {
         browser = await chromium.launch({

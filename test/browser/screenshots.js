@@ -3,10 +3,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { knock, specFor } from "./editing.js";
 import { lab, logIn, operation, password, row, toBench, tryOut } from "./page.js";
 
 const folder = process.argv[2];
-const { server, visit } = lab();
+const spec = specFor();
+spec.save(knock());
+const { server, visit } = lab("--spec", spec.file);
 
 mkdirSync(folder, { recursive: true });
 const small = { width: 1280, height: 720 };
