@@ -2,7 +2,6 @@ package owed
 
 import (
 	"fmt"
-
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -63,4 +62,11 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 		operations = append(operations, operation{goName: o.OperationId, name: o.SpecOperationId, at: pointer{"paths", o.Path, lower(o.Method)}})
 	}
 	return code, operations, nil
+}
+
+// typeOf is what the generator calls a component in Go.
+func typeOf(component string) string {
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
+	return codegen.SchemaNameToTypeName(component)
 }

@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
 // mapping leads from symbols of generated code back to the spec. It goes the generator's own way, by the generator's functions for names.
@@ -23,7 +21,7 @@ func newMapping(d *document, s *symbols) *mapping {
 	m := &mapping{document: d, symbols: s, components: make(map[string]pointer)}
 	for _, kind := range kinds {
 		for _, name := range slices.Sorted(maps.Keys(d.object(pointer{"components", kind}))) {
-			typ := codegen.SchemaNameToTypeName(name)
+			typ := typeOf(name)
 			if m.components[typ] == nil {
 				m.components[typ] = pointer{"components", kind, name}
 			}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
 // A part of an API may call its components what the contract calls others. Where an operation that the part does not mention needs the
@@ -75,7 +73,7 @@ func typeName(ref string) string {
 	if kind == "securitySchemes" {
 		return ref // of which no types are made
 	}
-	return codegen.SchemaNameToTypeName(name)
+	return typeOf(name)
 }
 
 // neededWithout are the contract's components that its operations need which the spec does not mention.
