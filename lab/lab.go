@@ -91,6 +91,7 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 		c.Alias = func(path string) string { return path }
 	}
 	l := &Lab{config: c, stopped: make(chan struct{})}
+	seen := l.stamps(c.Files)
 	first, err := l.load()
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 		l.stop()
 		return nil, err
 	}
-	go l.watch(ctx, w)
+	go l.watch(ctx, w, seen)
 	return l, nil
 }
 

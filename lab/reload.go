@@ -75,12 +75,14 @@ func (w *watcher) name(file string) string {
 	return file
 }
 
-// watch loads again after each save, until the context ends.
-func (l *Lab) watch(ctx context.Context, w *watcher) {
+// watch loads again after each save, until the context ends. What it has seen is how the files were before they were first read.
+func (l *Lab) watch(ctx context.Context, w *watcher, seen map[string]string) {
 	defer close(l.stopped)
 	defer w.Close()
 	quiet := time.NewTimer(time.Hour)
 	quiet.Stop()
+	looks := time.NewTicker(look)
+	defer looks.Stop()
 	saved := make(map[string]bool)
 	var first time.Time
 	for {
@@ -102,7 +104,18 @@ func (l *Lab) watch(ctx context.Context, w *watcher) {
 		case err := <-w.Errors:
 			fmt.Fprintf(l.config.Out, "spec: a save may have been missed: %v\n", err)
 			quiet.Reset(settle) // too many at once: look again
+		case <-looks.C:
+			if len(saved) > 0 {
+				continue // they are about to be read
+			}
+			now := l.stamps(l.files()...)
+			if saved = differences(seen, now); len(saved) > 0 {
+				w.again(l.files()...)
+				quiet.Reset(settle)
+			}
+			seen = now
 		case <-quiet.C:
+			seen = l.stamps(l.files()...) // before they are read, so that what is saved meanwhile is seen
 			l.reload(w, saved)
 			clear(saved)
 		}

@@ -3,6 +3,8 @@ package lab_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -155,4 +157,52 @@ func TestSavesWithoutPause(t *testing.T) {
 			t.Fatal("the spec was never taken up")
 		}
 	}
+}
+
+// TestSavesThatNobodyTells: the folder put in another's place, a file of another name, a link into a folder that is not watched.
+func TestSavesThatNobodyTells(t *testing.T) {
+	t.Parallel()
+	other := strings.ReplaceAll(hello, "word: one", "word: two")
+	t.Run("another folder", func(t *testing.T) {
+		t.Parallel()
+		b := &bench{TB: t, dir: filepath.Join(t.TempDir(), "in"), out: &console{}}
+		b.save("hello.yaml", hello)
+		b.start(realServer(t), "hello.yaml")
+		for i := 1; i <= 2; i++ { // the second time it is the new folder that goes
+			fatal(t, os.Rename(b.dir, b.dir+fmt.Sprint(i)))
+			b.save("hello.yaml", strings.ReplaceAll(hello, "word: one", fmt.Sprint("word: new", i)))
+			b.says("reloaded hello.yaml in ", i)
+		}
+		b.save("hello.yaml", hello+bye)
+		b.says("1 operation added (sayBye, answered from the spec)", 1)
+	})
+	t.Run("another name", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t, "hello.spec", hello)
+		b.save("hello.spec", other+bye)
+		b.says("1 operation added (sayBye, answered from the spec)", 1)
+	})
+	t.Run("a link", func(t *testing.T) {
+		t.Parallel()
+		b := &bench{TB: t, dir: t.TempDir(), out: &console{}}
+		b.save("elsewhere/x.yaml", hello)
+		fatal(t, os.Mkdir(filepath.Join(b.dir, "in"), 0o755))
+		fatal(t, os.Symlink("../elsewhere/x.yaml", filepath.Join(b.dir, "in", "hello.yaml")))
+		b.start(realServer(t), "in/hello.yaml")
+		b.save("elsewhere/x.yaml", other+bye)
+		b.says("1 operation added (sayBye, answered from the spec)", 1)
+	})
+}
+
+// TestManyOperations: a save that brings many names the first of them.
+func TestManyOperations(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "hello.yaml", hello)
+	text := hello
+	for i := range 7 {
+		text += strings.NewReplacer("/bye", fmt.Sprint("/bye", i), "sayBye", fmt.Sprint("sayBye", i)).Replace(bye)
+	}
+	b.save("hello.yaml", text)
+	b.says("7 operations added (sayBye0, answered from the spec; sayBye1, answered from the spec;", 1)
+	b.says("; and 3 more)", 1)
 }
