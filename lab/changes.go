@@ -36,9 +36,13 @@ func changesBetween(before, after *edition) []string {
 	for _, kind := range []struct {
 		what string
 		all  []string
-	}{{"operation%s added", added}, {"operation%s removed", removed}, {"operation%s renamed", renamed}, {"field%s added", more}, {"field%s removed", fewer}, {"field%s changed", other}} {
+		some func([]string) string
+	}{
+		{"operation%s added", added, few}, {"operation%s removed", removed, few}, {"operation%s renamed", renamed, few},
+		{"field%s added", more, some}, {"field%s removed", fewer, some}, {"field%s changed", other, some},
+	} {
 		if n := len(kind.all); n > 0 {
-			told = append(told, fmt.Sprintf("%d "+kind.what+" (%s)", n, plural(n), some(kind.all)))
+			told = append(told, fmt.Sprintf("%d "+kind.what+" (%s)", n, plural(n), kind.some(kind.all)))
 		}
 	}
 	return told
@@ -75,24 +79,31 @@ func plural(n int) string {
 	return "s"
 }
 
-// some names a few. Of many that are one field in many places, such as in an error, it names the field.
-func some(all []string) string {
-	const few = 4
-	if len(all) <= few {
+// most is how many names a line has room for.
+const most = 4
+
+// few names the first.
+func few(all []string) string {
+	if len(all) <= most {
 		return strings.Join(all, "; ")
 	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(all[:most], "; "), len(all)-most)
+}
+
+// some names a few. Of many that are one field in many places, such as in an error, it names the field.
+func some(all []string) string {
 	fields := make(map[string]int)
 	for _, name := range all {
 		fields[name[strings.LastIndex(name, " ")+1:]]++
 	}
-	if len(fields) <= few {
-		var told []string
-		for _, field := range slices.Sorted(maps.Keys(fields)) {
-			told = append(told, fmt.Sprintf("%s in %s", field, count(fields[field], "place", "places")))
-		}
-		return strings.Join(told, "; ")
+	if len(all) <= most || len(fields) > most {
+		return few(all)
 	}
-	return fmt.Sprintf("%s; and %d more", strings.Join(all[:few], "; "), len(all)-few)
+	var told []string
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		told = append(told, fmt.Sprintf("%s in %s", field, count(fields[field], "place", "places")))
+	}
+	return strings.Join(told, "; ")
 }
 
 // compare gives the names that one has and the other has not, and those that differ.
