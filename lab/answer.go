@@ -155,7 +155,7 @@ func exampleOf(media *openapi3.MediaType, name string) (value any, found bool, w
 func headersOf(h http.Header, r *openapi3.Response) {
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		ref := r.Headers[name]
-		if ref == nil || ref.Value == nil || strings.EqualFold(name, "Content-Type") || strings.HasPrefix(http.CanonicalHeaderKey(name), "Access-Control-") {
+		if ref == nil || ref.Value == nil || !mayDocument(name) {
 			continue
 		}
 		value := ref.Value.Example
