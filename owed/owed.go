@@ -247,7 +247,7 @@ func (c *check) generateBoth(report *Report) (err error) {
 	}
 	if c.now == nil {
 		if c.code, c.now, err = c.generate(c.revision.made); err != nil {
-			return spec.Problems{{Position: c.revision.edited.at(), What: err.Error()}}
+			return c.refused(err)
 		}
 	}
 	report.operations = c.changed(report.Changes)
