@@ -37,6 +37,23 @@ var errorLine = regexp.MustCompile(`^(\S.*\.go):(\d+)(?::(\d+))?: (.+)$`)
 // ErrNoGo says that there is no Go to compile with.
 var ErrNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's packages")
 
+// mostCompiled is how many operations are compiled: Matrix has 200. The compiler takes half a megabyte and more for each, and a machine that
+// checks what strangers send must not be felled by it.
+const mostCompiled = 1000
+
+// tooManyError says that an API has too many operations to compile.
+type tooManyError int
+
+func (n tooManyError) Error() string {
+	return fmt.Sprintf("%d operations are more than %d, for which the compiler would need gigabytes; check fewer files at once", int(n), mostCompiled)
+}
+
+// notCompiled reports whether an error says why there is no compiling here, while the comparison holds.
+func notCompiled(err error) bool {
+	var tooMany tooManyError
+	return errors.Is(err, ErrNoGo) || errors.As(err, &tooMany)
+}
+
 // compile compiles the handlers of a module with other generated code, which is laid over the module and not written into it.
 func compile(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
 	program, err := exec.LookPath("go")

@@ -14,7 +14,7 @@
 //
 //   - The source tree is only read; what is generated lies in a folder of its own that is removed.
 //   - What the compiler does not notice though a handler owes it (an optional field of an answer, a new status) is told apart.
-//   - Without Go the comparison is still made, and the report says why the rest was not.
+//   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the rest was not.
 package owed
 
 import (
@@ -136,7 +136,7 @@ func Check(ctx context.Context, in Input) (*Report, error) {
 		return nil, err
 	}
 	err = c.owed(ctx, report)
-	if errors.Is(err, ErrNoGo) {
+	if notCompiled(err) {
 		report.Reason, err = err.Error(), nil
 	}
 	return report, err
@@ -247,7 +247,7 @@ func (c *check) generateBoth(report *Report) (err error) {
 	}
 	if c.now == nil {
 		if c.code, c.now, err = c.generate(c.revision.made); err != nil {
-			return spec.Problems{{Position: c.revision.edited.at(), What: err.Error()}}
+			return c.refused(err)
 		}
 	}
 	report.operations = c.changed(report.Changes)
@@ -257,9 +257,8 @@ func (c *check) generateBoth(report *Report) (err error) {
 
 // owed compiles the handlers and tells what they owe.
 func (c *check) owed(ctx context.Context, report *Report) error {
-	c.Tell("compiling the handlers…")
-	found, err := c.errors(ctx, c.Source.Module, c.code, c.Source.Env)
-	if err != nil && !errors.Is(err, ErrNoGo) {
+	found, err := c.compile(ctx)
+	if err != nil && !notCompiled(err) {
 		return err
 	}
 	report.Compiled = err == nil
@@ -271,6 +270,14 @@ func (c *check) owed(ctx context.Context, report *Report) error {
 	}
 	report.Unnoticed = append(unnoticed(report.Changes, report.Owed, c.handlerOf), c.moved()...)
 	return err
+}
+
+func (c *check) compile(ctx context.Context) ([]CompileError, error) {
+	if n := len(c.now.operations); n > mostCompiled {
+		return nil, tooManyError(n)
+	}
+	c.Tell("compiling the handlers…")
+	return c.errors(ctx, c.Source.Module, c.code, c.Source.Env)
 }
 
 // ofGenerated are the errors in the generated code itself: the generator has made something of the spec that is not Go.

@@ -125,6 +125,9 @@ func (b *bundler) settle(taken names) {
 				taken[bare(c.wanted+ending)] = true
 			}
 		}
+		if c.shape == schemaShape {
+			taken.claimInline(c.node, c.wanted, false, 0)
+		}
 	}
 	byClass := make(map[string]string)
 	for _, wave := range [][]shape{{schemaShape}, {parameterShape, responseShape, requestBodyShape, headerShape}, {securitySchemeShape}, {linkShape}, {callbackShape}} {
