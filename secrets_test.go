@@ -22,17 +22,6 @@ var earlyEnough = map[comparison]string{
 	{"token.go", `t.Token != "-"`}:                                       "asks where the token is; who types it has it",
 	{"user.go", "bytes.Equal(first, second)"}:                            "both were typed by the same person at this terminal",
 	{"docs/lesson/start/server.go", "request.Body.Password != password"}: "the lesson's only password stands in its text",
-	{"tokens/identifier.go", "bytes.Equal(id.encode(), b)"}:              "the identifier is no secret: every holder can read it, and the signature covers it",
-	{"handlers/hash.go", "hash == NoPassword"}:                           "asks whether there is a hash at all; the constant is in the source",
-	{"handlers/password.go", "hash == NoPassword"}:                       "the same, and the work is done all the same",
-	{"handlers/hash.go", "normal(password) != password"}:                 "both are what the client sent: the time tells it nothing that it does not know",
-	{"db/batch.go", "cmp.Compare(a.session, b.session)"}:                 "both are ids of rows that were found: their tokens' signatures hold",
-	{"db/batch.go", "cmp.Compare(n.session, session)"}:                   "the same",
-	{"db/batch.go", "notes[n].session == session"}:                       "the same",
-	{"db/batch.go", "o.session != last"}:                                 "the same",
-	{"tokens/tokens.go", "one.Session != two.Session"}:                   "both are the caller's claims, to be minted",
-	{"token.go", `t.Token != "-"`}:                                       "asks where the token is; who types it has it",
-	{"user.go", "bytes.Equal(first, second)"}:                            "both were typed by the same person at this terminal",
 }
 
 // TestSecretsAreComparedWhole: the time that a comparison takes must not tell how much of a guess was right.
