@@ -195,9 +195,8 @@ func locate(api *spec.API, folder string) (*located, error) {
 		return nil, err
 	}
 	made, err := madeOf(api)
-	at := api.At
 	return &located{d, made, func(part ...string) spec.Position {
-		p := at(part...)
+		p := api.At(part...)
 		p.File = inFolder(folder, p.File)
 		return p
 	}}, err
