@@ -110,6 +110,7 @@ func (l *Lab) watch(ctx context.Context, w *watcher, seen map[string]string) {
 			}
 			now := l.stamps(l.files()...)
 			if saved = differences(seen, now); len(saved) > 0 {
+				first = time.Now()
 				w.again(l.files()...)
 				quiet.Reset(settle)
 			}
