@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,6 +104,7 @@ func (c *common) problems() []error {
 // every problem can be told at once.
 type serveFlags struct {
 	specFlags
+	homeserverFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
@@ -133,7 +135,8 @@ type settings struct {
 	loginTokenTTL time.Duration // 0: they are not enabled
 
 	spec    specSet
-	pepper  string // Synapse's
+	behind  *homeserver // nil: Postern stands alone
+	pepper  string      // Synapse's
 	rate    handlers.Rate
 	proxies []netip.Prefix
 	level   slog.Level
@@ -174,7 +177,12 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	}
 	set, wrong := f.specFlags.settings()
 	s.spec = set
-	for _, problem := range append(f.accountProblems(), wrong...) {
+	behind, misplaced := f.homeserverFlags.settings()
+	s.behind = behind
+	if behind != nil && (f.Dev || len(f.Spec) > 0) {
+		note(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))
+	}
+	for _, problem := range slices.Concat(f.accountProblems(), wrong, misplaced) {
 		note(problem)
 	}
 	if s.rate, err = handlers.ParseRate(f.RateLimit); err != nil {

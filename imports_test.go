@@ -10,14 +10,20 @@ import (
 )
 
 // mayImport is who may know whom. Dependencies point one way: main → handlers → gen, tokens, db, and main → moving; for the
-// spec lab main → owed, lab → spec, and main → lab/page → tokens.
+// spec lab main → owed, lab → spec, and main → lab/page → tokens; before a homeserver main → front, main → outbox → synapse, db, and
+// main → delegation.
 var mayImport = map[string]struct {
 	ours      []string // packages of this module
 	forbidden []string // others, by prefix
 }{
-	"postern":                   {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db", "postern/moving", "postern/spec", "postern/owed", "postern/lab", "postern/lab/page"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
-	"postern/handlers":          {ours: []string{"postern/gen", "postern/tokens", "postern/db"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
+	"postern":                   {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db", "postern/moving", "postern/spec", "postern/owed", "postern/lab", "postern/lab/page", "postern/front", "postern/synapse", "postern/outbox", "postern/delegation", "postern/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
+	"postern/handlers":          {ours: []string{"postern/gen", "postern/tokens", "postern/db", "postern/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
 	"postern/gen":               {},
+	"postern/front":             {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/synapse":           {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/outbox":            {ours: []string{"postern/db", "postern/synapse"}, forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/delegation":        {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
+	"postern/appservice":        {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/spec":              {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/owed":              {ours: []string{"postern/spec"}, forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
 	"postern/lab":               {ours: []string{"postern/spec", "postern/tokens"}, forbidden: []string{"database/sql"}},

@@ -74,6 +74,8 @@ type Config struct {
 	KeepExpired time.Duration // how long a session outlives its absolute end, softly logged out; 0: db's default
 	KeepEvents  time.Duration // how long audit events are kept; 0: db's default
 
+	Homeserver *Homeserver // what stands behind; nil when this server stands alone
+
 	SynapsePepper string // what Synapse's configuration had as password_config.pepper; for accounts that came from there
 
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account

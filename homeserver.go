@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// homeserverFlags say which homeserver stands behind, as they were written.
+type homeserverFlags struct {
+	Homeserver       string   `env:"POSTERN_HOMESERVER" placeholder:"URL" help:"Stand in front of this Synapse: what is not Postern's streams through to it."`
+	HomeserverSecret string   `name:"homeserver-secret-file" env:"POSTERN_HOMESERVER_SECRET_FILE" placeholder:"FILE" help:"File with the secret that stands in Synapse's matrix_authentication_service."`
+	InternalListen   string   `env:"POSTERN_INTERNAL_LISTEN" placeholder:"ADDRESS" help:"Answer Synapse's questions about tokens on an address of their own, and not on --listen."`
+	ExposeAdmin      bool     `env:"POSTERN_EXPOSE_ADMIN" help:"Let /_synapse/admin through to the homeserver."`
+	Appservice       []string `name:"appservice" env:"POSTERN_APPSERVICE" placeholder:"FILE" help:"Registration file of an app service that Synapse has too; may be repeated."`
+}
+
+// homeserver is where the homeserver is, and how Postern stands before it.
+type homeserver struct {
+	url         *url.URL // without a path
+	secret      string
+	internal    string // where the homeserver's questions are answered; empty: where everything is
+	exposeAdmin bool
+}
+
+// settings understands the flags, or tells everything that is wrong with them. It gives nil when Postern stands alone.
+func (f *homeserverFlags) settings() (*homeserver, []error) {
+	if f.Homeserver == "" {
+		if f.HomeserverSecret != "" || f.InternalListen != "" || f.ExposeAdmin || len(f.Appservice) > 0 {
+			return nil, []error{errors.New("--homeserver-secret-file, --internal-listen, --expose-admin and --appservice need --homeserver, the URL of your Synapse")}
+		}
+		return nil, nil
+	}
+	var problems []error
+	h := &homeserver{internal: f.InternalListen, exposeAdmin: f.ExposeAdmin}
+	at, err := url.Parse(f.Homeserver)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.Trim(at.Path, "/") != "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+		problems = append(problems, fmt.Errorf("--homeserver %q is not the URL of a server; write it like http://127.0.0.1:8008", f.Homeserver))
+	} else {
+		h.url = &url.URL{Scheme: at.Scheme, Host: at.Host}
+	}
+	if h.secret, err = homeserverSecret(f.HomeserverSecret); err != nil {
+		problems = append(problems, err)
+	}
+	if f.InternalListen != "" {
+		if _, err := net.ResolveTCPAddr("tcp", f.InternalListen); err != nil {
+			problems = append(problems, fmt.Errorf("--internal-listen %q is not an address and port; write it like 127.0.0.1:8009", f.InternalListen))
+		}
+	}
+	return h, problems
+}
+
+// homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White space inside could
+// not be sent in a header as it is.
+func homeserverSecret(file string) (string, error) {
+	if file == "" {
+		return "", errors.New("--homeserver needs --homeserver-secret-file: a file with the secret of Synapse's matrix_authentication_service; `postern synapse setup` makes both")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--homeserver-secret-file: %w", err)
+	}
+	secret := strings.TrimSpace(string(text))
+	switch {
+	case secret == "":
+		return "", fmt.Errorf("--homeserver-secret-file: %s is empty", file)
+	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space", file)
+	}
+	return secret, nil
+}
