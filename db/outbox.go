@@ -74,8 +74,8 @@ const (
 	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, TRUE, '', 0)
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE RETURNING held`
 
-	// Not while a sender is on its way: what that says may come later than what was said since.
-	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held < $4 RETURNING device_id`
+	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than what was said since.
+	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held < $4 AND tries = 0 RETURNING device_id`
 	recall    = `UPDATE outbox SET due = 0, login = '' WHERE localpart = $1 AND login = $2 RETURNING device_id`
 	heldUntil = `SELECT held FROM outbox WHERE localpart = $1 AND device_id = $2`
 )
@@ -129,11 +129,6 @@ func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement
 		}
 		return t.announce(l.Localpart, l.DeviceID, l.ID, l.At, due)
 	})
-}
-
-// AnnounceAgain is Announce for a session that has begun, when something happened to its device meanwhile.
-func (d *DB) AnnounceAgain(ctx context.Context, s Session, now, due time.Time) (Announcement, error) {
-	return write(ctx, d.writer, "", func(t *tx) (Announcement, error) { return t.announce(s.Localpart, s.DeviceID, s.ID, now, due) })
 }
 
 func (t *tx) announce(localpart, deviceID, name string, now, due time.Time) (a Announcement, err error) {

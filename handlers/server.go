@@ -102,6 +102,7 @@ type Server struct {
 	loginTokenTTL time.Duration
 	publicURL     string
 	interactions  interactions
+	homeserver    *Homeserver
 
 	logins, refreshes, attempts limits
 	proxied                     bool // whether any X-Forwarded-For is believed
@@ -125,7 +126,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(c),
+		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver,
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}
