@@ -37,7 +37,8 @@ type Sender struct {
 	c       Config
 	slots   chan struct{}
 	freed   chan struct{} // gets a value when an errand is done
-	failing atomic.Bool   // the homeserver was away when it was asked last
+	failing atomic.Bool   // the homeserver was away, and what waits for it does so still
+	hurried atomic.Int64  // when what waits was told last not to
 	ctx     context.Context
 	stop    context.CancelFunc
 	abort   context.CancelFunc

@@ -14,6 +14,7 @@ const (
 	firstWait   = 250 * time.Millisecond // after the first failure; then twice that, and so on
 	longestWait = time.Minute
 	refusedWait = time.Hour // somebody has to mend something first
+	hurryEvery  = 30 * time.Second
 )
 
 // errReactivate is what is known of this: Synapse answers 500 for ever on SQLite.
@@ -26,9 +27,11 @@ func (s *Sender) send(ctx context.Context, e db.Errand) []db.Outcome {
 	for n, i := range e.Items {
 		o := &outcomes[n]
 		o.DeviceID = i.DeviceID
-		if o.Err = gone; gone == nil {
-			o.Err = s.item(ctx, e, i)
+		if gone != nil {
+			o.Err, o.Due = gone, outcomes[n-1].Due
+			continue
 		}
+		o.Err = s.item(ctx, e, i)
 		s.judge(e, i, o)
 		if errors.Is(o.Err, synapse.ErrAway) && !o.Refused {
 			gone = o.Err
@@ -64,11 +67,14 @@ func (s *Sender) lost(err error) {
 	}
 }
 
-// heard notes that the homeserver is there. What waited for that need not wait any longer.
+// heard notes that the homeserver is there. What waited for that need not wait any longer; but if it answers some and fails others, who
+// fail come back in their own time.
 func (s *Sender) heard() {
-	if !s.failing.Swap(false) {
+	now := s.c.Now().UnixMilli()
+	if last := s.hurried.Load(); !s.failing.Load() || now-last < hurryEvery.Milliseconds() || !s.hurried.CompareAndSwap(last, now) {
 		return
 	}
+	s.failing.Store(false)
 	s.c.Log.Info("the homeserver answers again")
 	ctx, done := context.WithTimeout(context.Background(), drain)
 	defer done()

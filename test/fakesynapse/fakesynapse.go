@@ -59,6 +59,7 @@ type Server struct {
 	mended  bool
 	gone    chan struct{}
 	waiting sync.WaitGroup
+	late    sync.WaitGroup
 }
 
 // New starts a homeserver that knows nobody.
@@ -76,13 +77,15 @@ func New(t testing.TB, secret string) *Server {
 	return s
 }
 
-// Be changes how it does.
+// Be changes how it does. What came while it was slow is obeyed before it returns, so that no later call overtakes it: Synapse obeys in the
+// order in which it is called.
 func (s *Server) Be(mode Mode) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.mode = mode
 	close(s.turned)
 	s.turned = make(chan struct{})
+	s.mu.Unlock()
+	s.late.Wait()
 }
 
 // Ail makes it answer 500 to whatever is about one user.
@@ -168,6 +171,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.waiting.Done()
 	s.mu.Lock()
 	mode, turned := s.mode, s.turned
+	if mode == Slow {
+		s.late.Add(1)
+		defer s.late.Done()
+	}
 	s.mu.Unlock()
 	if mode == Away {
 		hangUp(w)
