@@ -39,6 +39,7 @@ const (
 	theirConfig = "/etc/matrix-synapse/homeserver.yaml"
 	theirDB     = "/var/lib/matrix-synapse/homeserver.db"
 	theirFolder = "/var/lib/postern"
+	theirSecret = "/etc/matrix-synapse/postern-secret"
 	theirName   = "example.org"
 )
 
@@ -46,7 +47,7 @@ func newMachine(t *testing.T) *machine {
 	t.Helper()
 	hs := synapse.New(t, synapse.Options{})
 	m := &machine{hs: hs, public: hs.URL, ported: free(t), binary: process.Binary(t), folder: t.TempDir()}
-	m.places = strings.NewReplacer(theirConfig, hs.Config, theirDB, hs.DB, theirFolder, m.folder, theirName, synapse.ServerName,
+	m.places = strings.NewReplacer(theirConfig, hs.Config, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
 		"8008", fmt.Sprint(hs.Port), "8009", free(t), "8010", m.ported)
 	control := http.NewServeMux()
 	control.HandleFunc("POST /{verb}/{unit}", func(w http.ResponseWriter, r *http.Request) {

@@ -41,3 +41,19 @@ func TestReadmeIsShort(t *testing.T) {
 		t.Errorf("the section has %d lines and %d commands", lines+1, len(commands))
 	}
 }
+
+// TestUnit: the unit for systemd runs what the README shows, and is given the secret by systemd.
+func TestUnit(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/postern.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, commands := readme(t)
+	want := strings.Replace("ExecStart=/usr/local/bin/"+serveLine(t, commands), theirSecret, "%d/secret", 1)
+	for _, line := range []string{want, "LoadCredential=secret:" + theirSecret, "Environment=POSTERN_DB=" + theirFolder + "/postern.db POSTERN_SERVER_NAME=" + theirName} {
+		if !strings.Contains(string(text), "\n"+line+"\n") {
+			t.Errorf("docs/postern.service lacks %s", line)
+		}
+	}
+}
