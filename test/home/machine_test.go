@@ -29,6 +29,7 @@ type machine struct {
 	binary  string
 	folder  string // of Postern
 	serve   string // the command that the README starts Postern with
+	exports string // what has been exported in this terminal
 	postern *exec.Cmd
 	ended   chan struct{}
 	log     bytes.Buffer
@@ -121,7 +122,7 @@ func (m *machine) startSynapse(t *testing.T) error {
 
 // startPostern runs the README's own command and waits until it serves.
 func (m *machine) startPostern() error {
-	m.postern = exec.Command("bash", "-c", "exec "+m.places.Replace(m.serve))
+	m.postern = exec.Command("bash", "-c", m.places.Replace(m.exports+"exec "+m.serve))
 	m.postern.Env = m.env()
 	m.postern.Stderr = &m.log
 	m.postern.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -175,15 +176,18 @@ func (m *machine) env() []string {
 			env = append(env, entry)
 		}
 	}
-	return append(env, "POSTERN_DB="+filepath.Join(m.folder, "postern.db"))
+	return env
 }
 
 // types types a command of the README, and gives what it printed and its exit status.
 func (m *machine) types(t *testing.T, command string) (string, int) {
 	t.Helper()
+	if strings.HasPrefix(command, "export ") {
+		m.exports += command + "\n"
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", m.places.Replace(command))
+	cmd := exec.CommandContext(ctx, "bash", "-c", m.places.Replace(m.exports+command))
 	cmd.Env, cmd.Dir = m.env(), m.folder
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
