@@ -25,7 +25,7 @@ type cli struct {
 	common
 
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	User    userCmds   `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock and more."`
+	User    userCmds   `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock, admin and more."`
 	Invite  inviteCmds `cmd:"" help:"Registration tokens: add, list, revoke."`
 	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
 	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`

@@ -130,7 +130,7 @@ func add(ctx context.Context, w world, d *db.DB, accounts []moving.Account) erro
 
 // user is the account as it is stored. When it was deactivated or locked nobody wrote down, so it is now.
 func user(a moving.Account, now time.Time) db.User {
-	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created}
+	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created, Admin: a.Admin}
 	if u.PasswordHash == "" {
 		u.PasswordHash = handlers.NoPassword
 	}

@@ -7,7 +7,7 @@
 // # Schema
 //
 //   - users: one row per account. A deactivated account has no sessions and keeps its name; a locked one has sessions that
-//     wait, and each of them says so too (sessions.locked), so that a check reads one row.
+//     wait, and each of them says so too (sessions.locked), so that a check reads one row. So is it with who may administer the homeserver.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are refreshed.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its id is
 //     never given out again.

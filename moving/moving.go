@@ -61,6 +61,7 @@ type Account struct {
 	Created   time.Time // zero: unknown
 
 	Deactivated, Locked bool
+	Admin               bool // of the homeserver
 
 	Skip string // why it stays behind; empty: it moves
 }
@@ -107,6 +108,7 @@ type record struct {
 
 	created             time.Time
 	deactivated, locked bool
+	admin               bool
 	skip                string // the source's own reason
 }
 
@@ -114,7 +116,7 @@ type record struct {
 func (c Config) account(r record) Account {
 	a := Account{
 		Name: "@" + r.localpart + ":" + r.server, Localpart: r.localpart, Hash: r.hash, Created: r.created,
-		Deactivated: r.deactivated, Locked: r.locked, Skip: r.skip,
+		Deactivated: r.deactivated, Locked: r.locked, Admin: r.admin, Skip: r.skip,
 	}
 	switch {
 	case r.server != c.ServerName:
