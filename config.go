@@ -34,6 +34,8 @@ type cli struct {
 	Move    dbCmds     `cmd:"" name:"db" help:"The database: copy."`
 	Spec    specCmds   `cmd:"" help:"The contract: check a changed one, watch."`
 
+	Synapse synapseCmds `cmd:"" help:"Synapse behind: outbox."`
+
 	Version kong.VersionFlag `help:"Show the version."`
 }
 

@@ -40,6 +40,7 @@ type writer struct {
 	pending *pending
 	epoch   *atomic.Uint64
 	mark    *lastMark // DB.mark
+	news    chan struct{}
 
 	most    int // ops in a transaction
 	every   time.Duration
