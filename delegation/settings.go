@@ -35,7 +35,7 @@ var clashing = []setting{
 		return truthy(or(m, "enabled", true)) && (truthy(m["sp_config"]) || truthy(m["config_path"]))
 	}, why: "Postern has no SAML; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "cas_config", off: "enabled", clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(or(mapping(v), "enabled", true)) }, why: "Postern has no CAS; who logs in that way needs a password: postern user passwd NAME"},
-	{key: "jwt_config", off: "enabled", clashes: on("enabled", false), why: "Postern takes no JSON web tokens; postern user login-link makes tokens that log in once"},
+	{key: "jwt_config", off: "enabled", gone: true, clashes: on("enabled", false), why: "Postern takes no JSON web tokens; postern user login-link makes tokens that log in once"},
 	{key: "password_providers", gone: true, clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "passwords are Postern's; who has one elsewhere needs a new one: postern user passwd NAME"},
 	{key: "ldap_config", off: "enabled", clashes: on("enabled", false), why: "passwords are Postern's; who has one elsewhere needs a new one: postern user passwd NAME"},
 	{key: "enable_registration_captcha", clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "accounts are made by Postern, which asks for an invitation and not for a captcha"},

@@ -86,7 +86,7 @@ func (s setting) remove(e *edit, at entry) {
 			return
 		}
 	}
-	if m := mapping(e.want[s.key]); inside != nil && s.off != "" && len(m) > 1 && at.value.Kind == yaml.MappingNode && at.value.Style&yaml.FlowStyle == 0 {
+	if m := mapping(e.want[s.key]); !s.gone && inside != nil && s.off != "" && len(m) > 1 && at.value.Kind == yaml.MappingNode && at.value.Style&yaml.FlowStyle == 0 {
 		delete(m, s.off)
 		e.takeOut(at.value, keyOf(at.value, s.off))
 		return
@@ -119,7 +119,6 @@ func (c *Config) stepDelegation(o Options, of func(*file) *edit) {
 		edit.takeOut(e.file.root, e.key)
 	}
 	edit.last = []string{
-		"",
 		"# Since " + o.Now.UTC().Format(time.RFC3339) + " Postern has the accounts; `postern synapse restore` takes it back.",
 		key + ":",
 		"  enabled: true",
