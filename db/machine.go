@@ -60,6 +60,7 @@ type Session struct {
 	Locked        bool      // the account is locked, see LockUser
 	State         State
 	Seen          Seen
+	Imported      bool // another server gave the tokens of this generation, see ImportedToken
 }
 
 // Refresh is a refresh token presented: its claims and the rules of the door at which it was.

@@ -23,11 +23,12 @@ type tx struct {
 	sent    *answer                // of the first statement of the op that runs now, if that was sent ahead
 	changes []change
 	rekeyed bool // root keys changed
+	brought bool // imported tokens came
 }
 
 // reset makes it ready for the next transaction.
 func (t *tx) reset() {
-	t.err, t.rekeyed = nil, false
+	t.err, t.rekeyed, t.brought = nil, false, false
 	clear(t.changes)
 	t.changes = t.changes[:0]
 	if t.done != nil {
