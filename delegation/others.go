@@ -16,8 +16,8 @@ func (c *Config) moduleFindings() (all []Finding) {
 	}
 	for _, m := range list(understand(e.value)) {
 		name, _ := mapping(m)["module"].(string)
-		f := Finding{Warning, e.file.path, e.key.Line, "the module " + name + " may check passwords itself; then Synapse does not start with delegation and says so",
-			"if it does, put a # before each of its lines"}
+		f := Finding{Level: Warning, File: e.file.path, Line: e.key.Line, What: "the module " + name + " may check passwords itself; then Synapse does not start with delegation and says so",
+			Fix: "if it does, put a # before each of its lines"}
 		for _, known := range authModules {
 			if strings.HasPrefix(name, known) {
 				f.Level, f.What = Problem, "the module "+name+" checks passwords, and Synapse does not start with it once Postern has the accounts"
@@ -34,16 +34,16 @@ func (c *Config) pepperFindings() []Finding {
 		return nil
 	}
 	e := c.top["password_config"]
-	return []Finding{{Warning, e.file.path, e.key.Line, "password_config.pepper: without it no password that came from Synapse is right",
-		"`postern synapse setup` puts it into a file for --synapse-pepper-file"}}
+	return []Finding{{Level: Warning, File: e.file.path, Line: e.key.Line, What: "password_config.pepper: without it no password that came from Synapse is right",
+		Fix: "`postern synapse setup` puts it into a file for --synapse-pepper-file"}}
 }
 
 // workerFindings: the configuration of a worker is in another file.
 func (c *Config) workerFindings() (all []Finding) {
 	for _, key := range []string{"stream_writers", "instance_map"} {
 		if e, there := c.top[key]; there && c.Has(key) {
-			all = append(all, Finding{Warning, e.file.path, e.key.Line, key + ": there are workers; each reads the shared settings and asks Postern about tokens itself",
-				"restart all of them together, and send clients to Postern, which sends all to one address: the main process, or your own router of workers"})
+			all = append(all, Finding{Level: Warning, File: e.file.path, Line: e.key.Line, What: key + ": there are workers; each reads the shared settings and asks Postern about tokens itself",
+				Fix: "restart all of them together, and send clients to Postern, which sends all to one address: the main process, or your own router of workers"})
 		}
 	}
 	return all

@@ -95,7 +95,8 @@ type Finding struct {
 	File  string // empty: of none
 	Line  int
 	What  string
-	Fix   string // empty: none is needed
+	Fix   string
+	Setup bool // setup takes it away
 }
 
 // Where is the finding's place, with a colon, or nothing.
@@ -110,10 +111,10 @@ func (f Finding) Where() string {
 func (c *Config) Findings() (all []Finding) {
 	for e, s := range c.clashes(clashing) {
 		all = append(all, Finding{Problem, e.file.path, c.lineOf(e, s), s.name(understand(e.value)) + ": Synapse does not start with it once Postern has the accounts",
-			"`postern synapse setup` takes it away; " + s.why})
+			"`postern synapse setup` takes it away; " + s.why, true})
 	}
 	for e, s := range c.clashes(pointless) {
-		all = append(all, Finding{Warning, e.file.path, e.key.Line, s.key + " means nothing once Postern has the accounts", s.why})
+		all = append(all, Finding{Warning, e.file.path, e.key.Line, s.key + " means nothing once Postern has the accounts", s.why, false})
 	}
 	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.workerFindings())
 }
