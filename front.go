@@ -39,14 +39,6 @@ func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Lo
 	return front.New(config)
 }
 
-// told is what the handlers are told of the homeserver; nil when there is none.
-func (h *homeserver) told() *handlers.Homeserver {
-	if h == nil {
-		return nil
-	}
-	return &handlers.Homeserver{Secret: h.secret}
-}
-
 // enter puts the front before the server, and begins to answer the homeserver's questions.
 func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) (entrance, error) {
 	at, end, err := h.listen(s, log, p)

@@ -65,14 +65,19 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
+	behind, untell, err := set.behind.telling(ctx, d, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer untell()
 	server, err := handlers.New(ctx, handlers.Config{
 		DB: d, ServerName: c.ServerName, Master: master, Metrics: metrics, Log: log, Now: time.Now, Random: rand.Reader,
 		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
 		KeepExpired: set.keepExpired, KeepEvents: set.keepEvents,
 		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
-		Homeserver:   set.behind.told(),
 		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
 		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
+		Homeserver: behind,
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ type Login struct {
 // it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out. ErrLocked
 // if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root
 // key was retired meanwhile.
+//
+// Where a homeserver is behind, what was announced (see Announce) is cleared, unless something happened to the device since: then it is to
+// be told again, which Untold says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Session{}, errNoTime
@@ -39,12 +42,24 @@ func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 		if err := t.admit(l); err != nil {
 			return Session{}, err
 		}
-		return t.start(l)
+		s, err := t.start(l)
+		if err == nil {
+			err = t.begun(s, l.At)
+		}
+		return s, err
 	})
 }
 
-// admit looks for a reason against a login. The lock comes last: it is told only to who has proved who they are.
+// admit lets a login in, which spends its token, or says why not.
 func (t *tx) admit(l Login) error {
+	if err := t.admissible(l); err != nil || l.LoginToken == "" {
+		return err
+	}
+	return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
+}
+
+// admissible looks for a reason against a login. The lock comes last: it is told only to who has proved who they are.
+func (t *tx) admissible(l Login) error {
 	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string
 	var locked int64
@@ -62,9 +77,6 @@ func (t *tx) admit(l Login) error {
 	}
 	if locked != 0 {
 		return ErrLocked
-	}
-	if l.LoginToken != "" {
-		return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
 	}
 	return nil
 }

@@ -61,6 +61,7 @@ type Session struct {
 	Admin         bool      // the account may administer the homeserver, see SetAdmin
 	State         State
 	Seen          Seen
+	Imported      bool // another server gave the tokens of this generation, see ImportedToken
 }
 
 // Refresh is a refresh token presented: its claims and the rules of the door at which it was.
