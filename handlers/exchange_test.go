@@ -71,6 +71,30 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestExchangeImported: a token that came from the homeserver goes there as it is, and is judged here all the same.
+func TestExchangeImported(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
+	s.bring(s.phone("PHONE"))
+	const token = "syt_access_PHONE"
+	if sent, ours, ok, _ := s.exchange("GET", syncPath, token); !ok || !ours || sent != token {
+		t.Errorf("%v %v: it passes as %s", ok, ours, sent)
+	}
+	if a := s.active(token); !strings.HasSuffix(a.text("scope"), "admin:*") {
+		t.Errorf("the session lacks the mark: %s", a.Raw)
+	}
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	_, _, _, refusal := s.exchange("GET", syncPath, token)
+	s.want(refusal, 401, "M_USER_LOCKED")
+	s.must(s.db.UnlockUser(t.Context(), "alice"))
+	s.clock.step(5 * time.Minute)
+	_, _, _, refusal = s.exchange("GET", syncPath, token)
+	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); !refusal.soft() {
+		t.Errorf("the client does not hear that it may refresh: %s", refusal.Raw)
+	}
+}
+
 // TestExchangeRefuses: a client behind the front hears what an operation of ours would say.
 func TestExchangeRefuses(t *testing.T) {
 	t.Parallel()
