@@ -124,7 +124,7 @@ func (m *machine) startSynapse(t *testing.T) error {
 
 // startPostern runs the README's own command and waits until it serves.
 func (m *machine) startPostern() error {
-	m.postern = exec.Command("bash", "-c", m.places.Replace(m.exports+"exec "+m.serve+" --listen 127.0.0.1:8008")) // the default
+	m.postern = exec.Command("bash", "-c", m.places.Replace(m.exports+"exec "+m.serve))
 	m.postern.Env = m.env()
 	m.postern.Stderr = &m.log
 	m.postern.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -178,7 +178,7 @@ func (m *machine) env() []string {
 			env = append(env, entry)
 		}
 	}
-	return env
+	return append(env, "POSTERN_LISTEN="+strings.TrimPrefix(m.public, "http://")) // the default is what the README counts on
 }
 
 // types types a command of the README, and gives what it printed and its exit status.
