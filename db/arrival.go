@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"slices"
 	"strings"
@@ -64,14 +65,13 @@ func (d Device) mark() string {
 	field(h, []byte(d.DeviceID))
 	field(h, []byte(d.DisplayName))
 	_ = binary.Write(h, binary.BigEndian, ms(d.Expires)) // a hash never fails
-	tokens := slices.Clone(d.Tokens)
-	slices.SortFunc(tokens, func(a, b ImportedToken) int { return slices.Compare(a.Hash[:], b.Hash[:]) })
+	tokens := make([]string, len(d.Tokens))
+	for i, t := range d.Tokens {
+		tokens[i] = fmt.Sprintf("%x %t %d ", t.Hash, t.Refresh, ms(t.Expires))
+	}
+	slices.Sort(tokens)
 	for _, t := range tokens {
-		h.Write(t.Hash[:])
-		_ = binary.Write(h, binary.BigEndian, struct {
-			Refresh bool
-			Expires int64
-		}{t.Refresh, ms(t.Expires)})
+		field(h, []byte(t))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:markBytes])
 }

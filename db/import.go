@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/subtle"
 	"database/sql"
 	"slices"
 	"time"
@@ -121,7 +122,7 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 			_, err = t.createUser(a.User)
 		}
 	case !old.known:
-		here.own = here.hash != a.User.PasswordHash // it was made here; its devices may come all the same
+		here.own = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
 	case im.Again:
 		did.Changed, err = t.follow(&here, old, a, im)
 	}
@@ -148,6 +149,9 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	return did, err
 }
 
+// differ compares hashes.
+func differ(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 0 }
+
 // follow does to an account what was done to it over there.
 func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []string, err error) {
 	now := a.base()
@@ -157,7 +161,7 @@ func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []s
 			err = t.exec(query, here.localpart, value)
 		}
 	}
-	if now.password != old.password && !here.own {
+	if differ(now.password, old.password) && !here.own {
 		do("password", takeHash, a.User.PasswordHash)
 	}
 	if now.locked != old.locked && now.locked != (here.locked != 0) {

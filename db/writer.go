@@ -41,6 +41,7 @@ type writer struct {
 	given   *given // DB.given
 	epoch   *atomic.Uint64
 	mark    *lastMark // DB.mark
+	news    chan struct{}
 
 	most    int // ops in a transaction
 	every   time.Duration

@@ -75,7 +75,7 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 }
 
 func (s *Server) callerFrom(c echo.Context) *caller {
-	if !s.proxied && c.Request().Header[echo.HeaderXForwardedFor] != nil {
+	if len(s.proxies) == 0 && c.Request().Header[echo.HeaderXForwardedFor] != nil {
 		s.strayProxy.Do(func() {
 			s.log.Warn("a proxy seems to be in front, but none is trusted, so all clients count as one address; name it with --trusted-proxy",
 				"peer", c.Request().RemoteAddr)
