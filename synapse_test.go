@@ -1,80 +1,115 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	home "postern/test/synapse"
 )
 
-// TestMoveByCommands is a move in and out with a real Synapse, by the three commands; and doctor's picture at each stage.
+// TestMoveByCommands is a move in and out with a real Synapse, by the three commands, and by the command that setup prints; and doctor's
+// picture at each stage.
 func TestMoveByCommands(t *testing.T) {
 	t.Parallel()
 	hs := home.New(t, home.Options{Extra: "enable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
-	hs.Register(t, "bob", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
-	before := text(t, hs.Config)
+	before, clients := text(t, hs.Config), hs.URL
 	i := newInstallation(t)
+	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", home.ServerName}
+	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
+		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too")
+	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName, "--sessions")
 
-	out := i.must("", "synapse", "doctor", hs.Config, "--server-name", home.ServerName)
-	i.tells(out, "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper", "Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it")
-	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName)
-
-	secret := filepath.Join(hs.Dir, "the secret")
-	port := fmt.Sprint(unusedPort(t))
-	endpoint := newEndpoint(t, secret)
-	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint", endpoint.URL, "--synapse-port", port}
-	out = i.must("", setup...)
-	i.tells(out, "-enable_registration: true\n", "+# taken out by postern:session_lifetime: 24h\n", "Nothing was changed.", "postern serve --server-name "+home.ServerName,
-		"--homeserver http://127.0.0.1:"+port+" --homeserver-secret-file '"+secret+"'", "--synapse-pepper-file "+filepath.Join(hs.Dir, "postern-pepper"), fmt.Sprintf("--listen 127.0.0.1:%d ", hs.Port))
-	if _, err := os.Stat(secret); err == nil || text(t, hs.Config) != before {
-		t.Error("setup without --write wrote something")
-	}
-	i.tells(i.must("", append(setup, "--write")...), "made   "+secret, "kept   "+hs.Config+".before-postern", "wrote  "+hs.Config)
-	i.tells(i.must("", append(setup, "--write")...), "There was nothing to change")
-	if text(t, hs.Config+".before-postern") != before {
-		t.Error("the copy is not what was there")
-	}
-	for _, name := range []string{secret, filepath.Join(hs.Dir, "postern-pepper"), hs.Config, hs.Config + ".before-postern"} {
-		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v %v", name, info, err)
-		}
-	}
-
-	out = i.sick("synapse", "doctor", hs.Config, "--listen", endpoint.address()) // Synapse does not know yet
-	i.tells(out, "problem  Synapse does not answer on http://127.0.0.1:"+port)
+	line := i.setUp(t, hs, before)
 	hs.Stop(t)
-	hs.URL = "http://127.0.0.1:" + port
+	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", home.ServerName)
+	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL, "problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
+	postern := i.serve(line...)
 	hs.Run(t)
-	out = i.must("", "synapse", "doctor", hs.Config, "--listen", endpoint.address())
-	i.tells(out, "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: "+endpoint.URL+" takes the secret", "3 devices (alice ", " only at Synapse: their users log in again", "2 accounts and 0 devices are the same")
+	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["device_id"] != "PHONE" {
+		t.Errorf("the first token in front: %v", who)
+	}
+	home.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
+	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
+		"1 account (carol) only at Postern")
 
-	i.must("a long password", "user", "add", "carol", "--password-stdin")
+	secret := filepath.Join(hs.Dir, "secret")
+	right := text(t, secret)
 	write(t, secret, "another-secret\n")
-	out = i.sick("synapse", "doctor", hs.Config, "--listen", endpoint.address())
-	i.tells(out, "runs with another secret than its configuration says", "runs with another secret than Synapse's", "1 account (carol) only at Postern")
+	i.tells(i.sick(examine...), "runs with another secret than its configuration says", "runs with another secret than Synapse's")
+	write(t, secret, right)
 
-	out = i.must("", "synapse", "restore", hs.Config)
-	i.tells(out, "1 account made here", "0 sessions begun or renewed here", "byte by byte what it was", "Nothing was changed.")
+	i.tells(i.must("", "synapse", "restore", hs.Config), "1 session begun or renewed here", "0 passwords set here", "1 account made here", "byte by byte what it was", "Nothing was changed.")
 	i.must("", "synapse", "restore", hs.Config, "--write")
 	if text(t, hs.Config) != before {
 		t.Errorf("restored:\n%s", text(t, hs.Config))
 	}
 	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
+	if err := postern.stop(); err != nil {
+		t.Error(err)
+	}
 	hs.Stop(t)
-	hs.URL = fmt.Sprintf("http://127.0.0.1:%d", hs.Port)
+	hs.URL = clients
 	hs.Run(t)
-	if who := home.Call(t, "GET", hs.URL+"/_matrix/client/v3/account/whoami", first, nil); who["user_id"] != "@alice:"+home.ServerName {
-		t.Errorf("the first token: %v", who)
+	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["user_id"] != "@alice:"+home.ServerName {
+		t.Errorf("the first token at plain Synapse: %v", who)
+	}
+}
+
+// setUp shows and makes the change, and gives the arguments of the command that was printed for `postern serve`.
+func (i *installation) setUp(t *testing.T, hs *home.Server, before string) []string {
+	t.Helper()
+	secret, pepper := filepath.Join(hs.Dir, "secret"), filepath.Join(hs.Dir, "postern-pepper")
+	port := fmt.Sprint(unusedPort(t))
+	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint", fmt.Sprintf("http://127.0.0.1:%d", unusedPort(t)), "--synapse-port", port}
+	i.tells(i.must("", setup...), "-enable_registration: true\n", "+# taken out by postern:session_lifetime: 24h\n", "Nothing was changed.", "It also writes password_config.pepper into "+pepper)
+	if _, err := os.Stat(secret); err == nil || text(t, hs.Config) != before {
+		t.Error("setup without --write wrote something")
+	}
+	out := i.must("", append(setup, "--write")...)
+	i.tells(out, "made   "+secret, "kept   "+hs.Config+".before-postern", "wrote  "+hs.Config)
+	i.tells(i.must("", append(setup, "--write")...), "There was nothing to change")
+	if text(t, hs.Config+".before-postern") != before {
+		t.Error("the copy is not what was there")
+	}
+	for _, name := range []string{secret, pepper, hs.Config, hs.Config + ".before-postern"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+	hs.URL = "http://127.0.0.1:" + port
+	_, line, _ := strings.Cut(out, "\n  postern serve ")
+	return strings.Fields(line)
+}
+
+// settled is must, once what happens behind an answer has happened.
+func (i *installation) settled(args ...string) (out string) {
+	i.Helper()
+	var err error
+	for range 100 {
+		if out, err = i.command("", args...); err == nil {
+			return out
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	i.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, out)
+	return ""
+}
+
+// TestShellWord: what setup prints can be typed.
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"/etc/a-b_c.d": "/etc/a-b_c.d", "": "''", "a b": "'a b'", "a'b": `'a'\''b'`, "a?b&c": "'a?b&c'", "$x": "'$x'"} {
+		if got := shellWord(text); got != want {
+			t.Errorf("%q becomes %s", text, got)
+		}
 	}
 }
 
@@ -140,34 +175,6 @@ func (i *installation) tells(out string, words ...string) {
 			i.Errorf("a secret is shown:\n%s", out)
 		}
 	}
-}
-
-// endpointServer answers as package handlers does where the homeserver asks.
-type endpointServer struct{ *httptest.Server }
-
-func (e endpointServer) address() string { return strings.TrimPrefix(e.URL, "http://") }
-
-// newEndpoint answers with the secret that stood in the file when it was first asked, as a server that has read it at its start.
-func newEndpoint(t *testing.T, secretFile string) endpointServer {
-	t.Helper()
-	mux := http.NewServeMux()
-	known := ""
-	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": "http://x/", "account_management_uri": "http://x/"})
-	})
-	mux.HandleFunc("POST /oauth2/introspect", func(w http.ResponseWriter, r *http.Request) {
-		if known == "" {
-			known = strings.TrimSpace(text(t, secretFile))
-		}
-		if r.Header.Get("Authorization") != "Bearer "+known || r.FormValue("token") == "" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_ = json.NewEncoder(w).Encode(map[string]bool{"active": false})
-	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return endpointServer{server}
 }
 
 // unusedPort is a port of loopback that nobody has just now.
