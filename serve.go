@@ -64,14 +64,18 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
-	server, err := handlers.New(ctx, handlers.Config{
+	config := handlers.Config{
 		DB: d, ServerName: c.ServerName, Master: master, Metrics: metrics, Log: log, Now: time.Now, Random: rand.Reader,
 		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
 		KeepExpired: set.keepExpired, KeepEvents: set.keepEvents,
 		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
 		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
 		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
-	})
+	}
+	if set.behind != nil {
+		config.Services = set.behind.services
+	}
+	server, err := handlers.New(ctx, config)
 	if err != nil {
 		return err
 	}

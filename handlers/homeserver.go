@@ -13,6 +13,9 @@ type Homeserver struct {
 	// Wake says that something was written which the homeserver must learn; it does not wait for that.
 	Wake func()
 
+	// Knows says whether the homeserver has such a user, who is not deactivated there.
+	Knows func(ctx context.Context, localpart string) (bool, error)
+
 	// AllowReset lets a user replace the cross-signing keys, for ten minutes, without proving anything to the homeserver.
 	AllowReset func(ctx context.Context, localpart string) error
 }
