@@ -41,7 +41,7 @@ func (s *Server) serviceSession(ctx context.Context, a attempt) (db.Session, err
 			return db.Session{}, err
 		}
 	}
-	account, err := s.serviceUser(ctx, a.service, name)
+	account, err := s.serviceUser(ctx, name)
 	if err != nil {
 		return db.Session{}, err
 	}
@@ -52,10 +52,9 @@ func (s *Server) serviceSession(ctx context.Context, a attempt) (db.Session, err
 	return session, err
 }
 
-// serviceUser is the account of an application service's user. The user that it sends as needs no registration, and others may have been
-// registered before this server had the accounts: these get one without a password now. Names are taken as they are spelled: a bridge's
-// users may be called what nobody else could be.
-func (s *Server) serviceUser(ctx context.Context, service *appservice.Service, name string) (db.User, error) {
+// serviceUser is the account of an application service's user. One that was registered before this server had the accounts gets one without
+// a password now. Names are taken as they are spelled: a bridge's users may be called what nobody else could be.
+func (s *Server) serviceUser(ctx context.Context, name string) (db.User, error) {
 	account, err := s.db.User(ctx, name)
 	switch {
 	case err == nil && !account.Deactivated.IsZero():
@@ -63,8 +62,8 @@ func (s *Server) serviceUser(ctx context.Context, service *appservice.Service, n
 	case err == nil || !errors.Is(err, db.ErrNotFound):
 		return account, err
 	}
-	known := string(NewUserID(name, s.serverName)) == service.Sender
-	if !known && s.homeserver != nil && s.homeserver.Knows != nil {
+	known := false
+	if s.homeserver != nil && s.homeserver.Knows != nil {
 		if known, err = s.homeserver.Knows(ctx, name); err != nil {
 			return db.User{}, homeserverAway(err)
 		}

@@ -25,6 +25,7 @@ func TestServiceLogin(t *testing.T) {
 	if flows := s.ok(s.do(call{method: "GET", path: loginPath})); !strings.Contains(flows.Raw, serviceLogin) {
 		t.Errorf("flows are %s", flows.Raw)
 	}
+	b.users["ircbot"] = true
 	// One that the homeserver has from before, by localpart and by whole id; the sender; and a person whom a namespace names.
 	for _, user := range []string{"_irc_old", "@_irc_old:example.org", "ircbot", "@bob:example.org"} {
 		in := s.ok(s.serviceLogin(user, ircToken))
