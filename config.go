@@ -24,15 +24,16 @@ import (
 type cli struct {
 	common
 
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	User    userCmds   `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock and more."`
-	Invite  inviteCmds `cmd:"" help:"Registration tokens: add, list, revoke."`
-	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
-	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`
-	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
-	Backup  backupCmd  `cmd:"" help:"Write everything into a new file while the server runs."`
-	Move    dbCmds     `cmd:"" name:"db" help:"The database: copy."`
-	Spec    specCmds   `cmd:"" help:"The contract: check a changed one, watch."`
+	Serve   serveCmd    `cmd:"" help:"Run the server."`
+	User    userCmds    `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock, admin and more."`
+	Invite  inviteCmds  `cmd:"" help:"Registration tokens: add, list, revoke."`
+	Session sessionCmd  `cmd:"" help:"Sessions: list, end, events."`
+	Token   tokenCmds   `cmd:"" help:"Tokens: inspect, verify, restrict."`
+	Keys    keysCmd     `cmd:"" help:"Root keys: list, rotate, retire."`
+	Backup  backupCmd   `cmd:"" help:"Write everything into a new file while the server runs."`
+	Move    dbCmds      `cmd:"" name:"db" help:"The database: copy."`
+	Synapse synapseCmds `cmd:"" help:"In front of a Synapse: doctor, setup, outbox, restore."`
+	Spec    specCmds    `cmd:"" help:"The contract: check a changed one, watch."`
 
 	Version kong.VersionFlag `help:"Show the version."`
 }

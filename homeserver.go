@@ -26,7 +26,7 @@ type homeserver struct {
 	secret      string
 	internal    string // where the homeserver's questions are answered; empty: where everything is
 	exposeAdmin bool
-	services    *appservice.Services
+	bridges     *appservice.Services
 }
 
 // settings understands the flags, or tells everything that is wrong with them. It gives nil when Postern stands alone.
@@ -57,8 +57,16 @@ func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 	for _, problem := range wrong {
 		problems = append(problems, fmt.Errorf("--appservice: %w", problem))
 	}
-	h.services = services
+	h.bridges = services
 	return h, problems
+}
+
+// services are the application services of the homeserver, if there is one.
+func (h *homeserver) services() *appservice.Services {
+	if h == nil {
+		return nil
+	}
+	return h.bridges
 }
 
 // homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White space inside could

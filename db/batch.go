@@ -121,8 +121,17 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 		return got, err
 	}
 	w.cache.apply(t.changes)
+	if t.brought {
+		w.given.stir()
+	}
 	if t.rekeyed && w.cache != nil {
 		w.epoch.Add(1)
+	}
+	if t.told {
+		select {
+		case w.news <- struct{}{}:
+		default: // nobody has looked since
+		}
 	}
 	w.pending.written(notes)
 	_ = w.fresh.confirm() // if it fails the next check asks for itself, and says so

@@ -22,7 +22,7 @@ func (d *DB) Device(ctx context.Context, localpart, deviceID string) (Session, e
 const (
 	sessionOnDevice = `SELECT id FROM sessions WHERE localpart = $1 AND device_id = $2`
 	renameDevice    = `UPDATE sessions SET display_name = $3 WHERE localpart = $1 AND device_id = $2 RETURNING ` + sessionColumns
-	endDevice       = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING id`
+	endDevice       = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING ` + endedColumns
 )
 
 // RenameDevice gives a device another display name (Client-Server API v1.19, "PUT /devices/{deviceId}"); ErrNotFound if
@@ -30,6 +30,9 @@ const (
 func (d *DB) RenameDevice(ctx context.Context, localpart, deviceID, name string) error {
 	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
 		_, found, err := t.session(renameDevice, localpart, deviceID, clip(name, len(name)))
+		if err == nil && found {
+			err = t.tell(localpart, deviceID)
+		}
 		return found, err
 	})
 }

@@ -23,7 +23,7 @@ const tidyBatch = 100
 // Each of them takes the oldest first, by an index.
 const (
 	tidySessions = `DELETE FROM sessions WHERE id IN
-		(SELECT id FROM sessions WHERE expires <> 0 AND expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
+		(SELECT id FROM sessions WHERE expires <> 0 AND expires < $1 ORDER BY expires LIMIT $2) RETURNING ` + endedColumns
 	tidyEvents = `DELETE FROM events WHERE (localpart, at, session_id, kind) IN
 		(SELECT localpart, at, session_id, kind FROM events WHERE at < $1 ORDER BY at LIMIT $2) RETURNING session_id`
 	tidyLoginTokens  = forgetLoginToken + ` RETURNING id`
@@ -46,16 +46,16 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		remove string
 		keep   time.Duration
 		count  *int
-		gone   func(*tx, string)
+		run    func(t *tx, remove string, before time.Time) (int, error)
 	}{
-		{tidySessions, c.KeepExpired, &done.Sessions, (*tx).drop},
-		{tidyEvents, c.KeepEvents, &done.Events, nil},
-		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, nil},
-		{tidyReservations, rememberLoginTokens, &done.Reservations, nil},
-		{tidyInteractions, 0, &done.Interactions, nil},
+		{tidySessions, c.KeepExpired, &done.Sessions, (*tx).removeSessions},
+		{tidyEvents, c.KeepEvents, &done.Events, (*tx).remove},
+		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*tx).remove},
+		{tidyReservations, rememberLoginTokens, &done.Reservations, (*tx).remove},
+		{tidyInteractions, 0, &done.Interactions, (*tx).remove},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
-			n, err = write(ctx, d.writer, "", func(t *tx) (int, error) { return t.remove(chore.remove, now.Add(-chore.keep), chore.gone) })
+			n, err = write(ctx, d.writer, "", func(t *tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
 			if err != nil {
 				return done, err
 			}
@@ -72,19 +72,17 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 }
 
 // remove runs one batch and returns how many rows went.
-func (t *tx) remove(statement string, before time.Time, gone func(*tx, string)) (n int, err error) {
-	err = t.each(statement, []any{ms(before), tidyBatch}, func(rows *sql.Rows) error {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		if gone != nil {
-			gone(t, id)
-		}
+func (t *tx) remove(statement string, before time.Time) (n int, err error) {
+	err = t.each(statement, []any{ms(before), tidyBatch}, func(*sql.Rows) error {
 		n++
 		return nil
 	})
 	return n, err
+}
+
+// removeSessions is remove for sessions, of whose end others must know.
+func (t *tx) removeSessions(statement string, before time.Time) (n int, err error) {
+	return t.endAll(statement, ms(before), tidyBatch)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

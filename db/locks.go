@@ -32,6 +32,9 @@ func (d *DB) setLock(ctx context.Context, locked bool, query, localpart string, 
 		if err != nil || !found {
 			return found, err
 		}
+		if err := t.tell(localpart, ""); err != nil {
+			return true, err
+		}
 		return true, t.each(lockSessions, []any{localpart, locked}, func(rows *sql.Rows) error {
 			s, err := scanSession(rows.Scan)
 			t.put(s)

@@ -31,6 +31,9 @@ type Login struct {
 // it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out. ErrLocked
 // if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root
 // key was retired meanwhile.
+//
+// Where a homeserver is behind, what was announced (see Announce) is cleared, unless something happened to the device since: then it is to
+// be told again, which Untold says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Session{}, errNoTime
@@ -39,12 +42,24 @@ func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 		if err := t.admit(l); err != nil {
 			return Session{}, err
 		}
-		return t.start(l)
+		s, err := t.start(l)
+		if err == nil {
+			err = t.begun(s, l.At)
+		}
+		return s, err
 	})
 }
 
-// admit looks for a reason against a login. The lock comes last: it is told only to who has proved who they are.
+// admit lets a login in, which spends its token, or says why not.
 func (t *tx) admit(l Login) error {
+	if err := t.admissible(l); err != nil || l.LoginToken == "" {
+		return err
+	}
+	return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
+}
+
+// admissible looks for a reason against a login. The lock comes last: it is told only to who has proved who they are.
+func (t *tx) admissible(l Login) error {
 	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string
 	var locked int64
@@ -63,9 +78,6 @@ func (t *tx) admit(l Login) error {
 	if locked != 0 {
 		return ErrLocked
 	}
-	if l.LoginToken != "" {
-		return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
-	}
 	return nil
 }
 
@@ -74,8 +86,9 @@ const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RE
 // start starts the session of an account that is not locked.
 func (t *tx) start(l Login) (Session, error) {
 	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
-			key_id, minted, access_expires, used, single_use, state, locked, seen_at, seen_addr, seen_agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE, $11, $12, $13)
+			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
+			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13)
 		RETURNING ` + sessionColumns
 	if gone, err := t.keyGone(l.KeyID); gone || err != nil {
 		return Session{}, or(err, ErrKeyGone)

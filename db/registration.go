@@ -14,6 +14,9 @@ type Registration struct {
 	Reservation             string       // the user-interactive session that has a use of it reserved; "": none
 	Interaction             *Interaction // what finishes it, as SaveInteraction takes it; nil: nothing that is kept here
 	Login                   *Login       // its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
+
+	Name  string    // under which the caller tells a homeserver behind of the account, and the device, and clears that with Announced
+	Until time.Time // from when on the sender does it instead; zero: at once
 }
 
 // Register makes an account, uses up its registration token, starts its first session and says so in the interaction, all of it or
@@ -45,11 +48,17 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		if err := t.exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil {
 			return Session{}, err
 		}
+		if err := t.tellLater(r.Localpart, "", r.Name, r.Until); err != nil {
+			return Session{}, err
+		}
 		if err := t.moveOn(r.Interaction); err != nil || r.Login == nil {
 			return Session{}, err
 		}
 		l := *r.Login
 		l.Localpart, l.At = r.Localpart, r.At
+		if err := t.tellLater(l.Localpart, l.DeviceID, r.Name, r.Until); err != nil {
+			return Session{}, err
+		}
 		return t.start(l)
 	})
 }

@@ -7,13 +7,13 @@ import (
 )
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id, minted,
-	access_expires, used, single_use, state, locked, seen_at, seen_addr, seen_agent`
+	access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
 	var state string
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation, &s.KeyID,
-		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &seen, &s.Seen.Addr, &s.Seen.Agent)
+		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent, &s.Imported)
 	s.Created, s.Expires, s.Minted, s.AccessExpires = at(created), at(expires), at(minted), at(accessExpires)
 	s.Used, s.Seen.At, s.State = at(used), at(seen), State(state)
 	return s, err
@@ -151,9 +151,11 @@ func (d *DB) Sessions(ctx context.Context, localpart string) ([]Session, error) 
 }
 
 const (
-	endSession = `DELETE FROM sessions WHERE id = $1 RETURNING id`
+	endSession = `DELETE FROM sessions WHERE id = $1 RETURNING ` + endedColumns
 	// No session's id is empty, so an empty $2 keeps none.
-	endSessions = `DELETE FROM sessions WHERE localpart = $1 AND id <> $2 RETURNING id`
+	endSessions = `DELETE FROM sessions WHERE localpart = $1 AND id <> $2 RETURNING ` + endedColumns
+
+	endedColumns = `id, localpart, device_id`
 )
 
 // EndSession logs one session out; ErrNotFound if there is none.
@@ -163,11 +165,8 @@ func (d *DB) EndSession(ctx context.Context, id string) error {
 
 // end runs a statement that ends at most one session.
 func (t *tx) end(query string, args ...any) (found bool, err error) {
-	var id string
-	if found, err = t.get(query, []any{&id}, args...); found {
-		t.drop(id)
-	}
-	return found, err
+	ended, err := t.endAll(query, args...)
+	return ended > 0, err
 }
 
 // EndSessions logs an account out everywhere, and returns how many sessions ended.
@@ -177,14 +176,23 @@ func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
 
 // endSessions ends every session of an account but one.
 func (t *tx) endSessions(localpart, keep string) (ended int, err error) {
-	err = t.each(endSessions, []any{localpart, keep}, func(rows *sql.Rows) error {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		t.drop(id)
-		ended++
-		return nil
+	return t.endAll(endSessions, localpart, keep)
+}
+
+// endAll runs a statement that ends sessions, and returns how many ended. The cache learns of each, and so does a homeserver.
+func (t *tx) endAll(query string, args ...any) (int, error) {
+	var gone []Session
+	err := t.each(query, args, func(rows *sql.Rows) error {
+		var s Session
+		err := rows.Scan(&s.ID, &s.Localpart, &s.DeviceID)
+		gone = append(gone, s)
+		return err
 	})
-	return ended, err
+	for _, s := range gone {
+		if err == nil {
+			t.drop(s.ID)
+			err = t.tell(s.Localpart, s.DeviceID)
+		}
+	}
+	return len(gone), err
 }

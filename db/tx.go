@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // tx is the write transaction under way: the write connection, its prepared statements, and what the cache must learn if
@@ -22,12 +23,16 @@ type tx struct {
 	err     error                  // the engine's first failure; nothing runs after it, as the engine may have rolled back already
 	sent    *answer                // of the first statement of the op that runs now, if that was sent ahead
 	changes []change
-	rekeyed bool // root keys changed
+	rekeyed bool             // root keys changed
+	tells   int              // whether there is a homeserver to tell; see telling
+	told    bool             // something is to be told to it
+	now     func() time.Time // for people who ask since when it waits
+	brought bool             // imported tokens came
 }
 
 // reset makes it ready for the next transaction.
 func (t *tx) reset() {
-	t.err, t.rekeyed = nil, false
+	t.err, t.rekeyed, t.brought, t.tells, t.told = nil, false, false, unasked, false
 	clear(t.changes)
 	t.changes = t.changes[:0]
 	if t.done != nil {

@@ -10,16 +10,17 @@ import (
 type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
+	Admin                        bool // of the homeserver
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked`
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin)
 	u.Created, u.Deactivated, u.Locked = at(created), at(deactivated), at(locked)
 	return u, err
 }
@@ -30,9 +31,13 @@ func (d *DB) CreateUser(ctx context.Context, u User) error {
 }
 
 func (t *tx) createUser(u User) (made bool, err error) {
-	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked) VALUES ($1, $2, $3, $4, $5)
+	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	return t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated), ms(u.Locked))
+	made, err = t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated), ms(u.Locked), u.Admin)
+	if err == nil && made {
+		err = t.tell(u.Localpart, "")
+	}
+	return made, err
 }
 
 // User finds an account, deactivated or not; else ErrNotFound.
@@ -61,6 +66,9 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (
 		case !found:
 			return 0, ErrNotFound
 		}
+		if err := t.tell(localpart, ""); err != nil {
+			return 0, err
+		}
 		return t.endSessions(localpart, "")
 	})
 }
@@ -68,7 +76,13 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (
 // Reactivate opens a deactivated account again. Its sessions do not come back.
 func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 	const q = `UPDATE users SET deactivated = 0 WHERE localpart = $1 RETURNING localpart`
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) { return t.get(q, []any{new(string)}, localpart) })
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		found, err := t.get(q, []any{new(string)}, localpart)
+		if err == nil && found {
+			err = t.tell(localpart, "")
+		}
+		return found, err
+	})
 }
 
 // must runs a write that has to find something, and answers otherwise if it did not.

@@ -38,8 +38,10 @@ type writer struct {
 	fresh   *freshness
 	cache   *cache
 	pending *pending
+	given   *given // DB.given
 	epoch   *atomic.Uint64
 	mark    *lastMark // DB.mark
+	news    chan struct{}
 
 	most    int // ops in a transaction
 	every   time.Duration

@@ -48,15 +48,9 @@ func (s *Server) amendment(f func(echo.Context, http.Handler) error) Amendment {
 		c := s.echo.NewContext(r, w)
 		c.SetPath("amended") // what logs say; the path itself may hold anything
 		if err := s.recovers(func(c echo.Context) error { return f(c, next) })(c); err != nil {
-			answersItself(c)
-			s.handleError(err, c)
+			s.refuseFor(c, err)
 		}
 	}
-}
-
-// answersItself gives an answer the headers of every answer that is not the homeserver's.
-func answersItself(c echo.Context) {
-	_ = headers(func(echo.Context) error { return nil })(c)
 }
 
 // bodyOf reads the whole body of a request, which is a JSON object.

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"postern/gen"
+	"postern/tokens"
 )
 
 // signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
@@ -19,15 +20,14 @@ const signingKeysUpload = "keys/device_signing/upload"
 // First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that brings none is tried
 // as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's, which would send the user to a web page.
 func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
-	who := s.callerFrom(c)
 	if s.IsService(accessToken(c)) {
 		next.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
-	if err := s.identify(c, who, false); err != nil {
+	ctx, err := s.userOf(c)
+	if err != nil {
 		return err
 	}
-	ctx := context.WithValue(c.Request().Context(), callerKey{}, who)
 	body, err := bodyOf(c)
 	if err != nil {
 		return err
@@ -53,6 +53,18 @@ func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
 	}
 	next.ServeHTTP(c.Response(), keys)
 	return nil
+}
+
+// userOf checks the access token like [Server.Exchange] will, and puts whose it is into the context. Its use is noted there.
+func (s *Server) userOf(c echo.Context) (context.Context, error) {
+	r, who, text := c.Request(), s.callerFrom(c), accessToken(c)
+	if text == "" {
+		return nil, missingToken("Missing access token.")
+	}
+	path := r.URL.EscapedPath()
+	_, session, err := s.admitAs(r.Context(), text, tokens.Request{Now: who.now, Method: r.Method, Addr: who.addr}, s.names.today(path), path)
+	who.session = session
+	return context.WithValue(r.Context(), callerKey{}, who), err
 }
 
 // mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks again.
@@ -81,7 +93,7 @@ func authOf(body object) (*gen.AuthData, error) {
 }
 
 // wantsProof recognizes the homeserver's own challenge.
-func (k *reply) wantsProof() bool {
+func (k *held) wantsProof() bool {
 	var challenge struct {
 		Errcode string            `json:"errcode"`
 		Flows   []json.RawMessage `json:"flows"`

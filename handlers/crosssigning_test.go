@@ -24,7 +24,7 @@ const sentOn = `{"master_key" : %,"self_signing_key":{"n":1.0e2,"big":1234567890
 
 func TestCrossSigningReset(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	token := s.loggedIn().text("access_token")
 	// First keys, and the same again, need no proof, and leave nothing behind.
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
@@ -55,7 +55,7 @@ func TestCrossSigningReset(t *testing.T) {
 // TestCrossSigningCrossing: a proof is for this operation and this user, and a token must be good.
 func TestCrossSigningCrossing(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	token := s.phoneAndLaptop()
 	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")})).text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
@@ -84,7 +84,7 @@ func TestCrossSigningCrossing(t *testing.T) {
 // TestCrossSigningAway: while the homeserver is away nothing is lost; the client asks again.
 func TestCrossSigningAway(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	token := s.loggedIn().text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
@@ -98,7 +98,7 @@ func TestCrossSigningAway(t *testing.T) {
 // TestCrossSigningLimits: it is guessing at a password, like a login.
 func TestCrossSigningLimits(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t, func(c *Config) { c.RateLimit = Rate{Count: 4, Period: time.Minute} })
+	s, b := newSiteWithBridges(t, func(c *Config) { c.RateLimit = Rate{Count: 4, Period: time.Minute} })
 	token := s.loggedIn().text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	for range 3 {
@@ -110,7 +110,7 @@ func TestCrossSigningLimits(t *testing.T) {
 // TestCrossSigningByService: an application service needs no proof, and its token is none of ours.
 func TestCrossSigningByService(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	s.ok(s.upload(b, ircToken, `{"keys":"first"}`, ""))
 	if !strings.HasPrefix(b.last(), `{ "master_key"`) {
 		t.Errorf("it came as %s", b.last())

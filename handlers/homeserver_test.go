@@ -63,7 +63,7 @@ func (b *behind) told() *Homeserver {
 		Provision: func(_ context.Context, name, device, _ string) error {
 			return locked(func() error { b.devices = append(b.devices, name+" "+device); return nil })
 		},
-		Wake: func() {},
+		Available: func(context.Context, string) (string, error) { return "", locked(func() error { return nil }) },
 		Knows: func(_ context.Context, name string) (known bool, err error) {
 			return known, locked(func() error { known = b.users[name]; return nil })
 		},
@@ -147,8 +147,8 @@ func (b *behind) last() string {
 
 var errTestAway = errors.New("the homeserver is away")
 
-// newSiteBefore makes a site in front of a homeserver with two application services. What is amended is, like in front of a real one.
-func newSiteBefore(t *testing.T, change ...func(*Config)) (*site, *behind) {
+// newSiteWithBridges makes a site in front of a homeserver with two application services. What is amended is, like in front of a real one.
+func newSiteWithBridges(t *testing.T, change ...func(*Config)) (*site, *behind) {
 	t.Helper()
 	b := &behind{users: map[string]bool{"_irc_old": true}}
 	dir := t.TempDir()

@@ -226,7 +226,7 @@ func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (
 		if err != nil {
 			return err
 		}
-		session, err = s.db.StartSession(ctx, *login)
+		session, err = s.begin(ctx, *login)
 		return err
 	})
 	if errors.Is(err, db.ErrConflict) {

@@ -148,6 +148,9 @@ func (s *Server) free(ctx context.Context, name string) error {
 	if err == nil && taken {
 		return badRequest("M_USER_IN_USE", "This name is taken.")
 	}
+	if err == nil {
+		err = s.freeThere(ctx, name)
+	}
 	return err
 }
 
@@ -196,6 +199,9 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 		return "", db.Session{}, err
 	}
 	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.now(), Token: i.Token, Reservation: i.name()}
+	if err := s.announced(ctx, &r, wanted); err != nil {
+		return "", db.Session{}, err
+	}
 	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
 		m := made{Localpart: name}
 		if wanted.InhibitLogin == nil || !*wanted.InhibitLogin {
@@ -207,6 +213,9 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 		session, err = s.interactions.register(ctx, i, m, r)
 		return err
 	})
+	if err == nil {
+		err = s.introduce(ctx, name, session, r.Name)
+	}
 	return name, session, err
 }
 
@@ -259,6 +268,9 @@ func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
 // as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
 func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
 	if m.Session == "" {
+		if err := s.introduceAgain(ctx, m.Localpart, db.Session{}); err != nil {
+			return nil, err
+		}
 		return s.registered(ctx, m.Localpart, db.Session{})
 	}
 	session, _, err := s.db.Session(ctx, m.Session)
@@ -270,6 +282,9 @@ func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterRespon
 	}
 	if session.Locked {
 		return nil, userLocked()
+	}
+	if err := s.introduceAgain(ctx, m.Localpart, session); err != nil {
+		return nil, err
 	}
 	return s.registered(ctx, m.Localpart, session)
 }

@@ -83,7 +83,7 @@ func (s *Server) unusedBy(ctx context.Context, service *appservice.Service, name
 }
 
 // registeredForService makes the account of a user that the homeserver has made, and the login.
-func (s *Server) registeredForService(c echo.Context, ctx context.Context, k *reply, service *appservice.Service, wanted *gen.RegisterRequest) error {
+func (s *Server) registeredForService(c echo.Context, ctx context.Context, k *held, service *appservice.Service, wanted *gen.RegisterRequest) error {
 	account, err := s.withoutPassword(ctx, value(wanted.Username))
 	if err != nil {
 		return err
@@ -102,6 +102,6 @@ func (s *Server) registeredForService(c echo.Context, ctx context.Context, k *re
 	if err != nil {
 		return err
 	}
-	answersItself(c)
+	allowed(c.Response().Header())
 	return c.JSON(http.StatusOK, answer)
 }

@@ -104,11 +104,13 @@ type Server struct {
 	loginTokenTTL time.Duration
 	publicURL     string
 	interactions  interactions
-	homeserver    *Homeserver // nil: none
-	services      *appservice.Services
+
+	homeserver *Homeserver // nil: none
+	services   *appservice.Services
+	names      spellings
 
 	logins, refreshes, attempts limits
-	proxied                     bool // whether any X-Forwarded-For is believed
+	proxies                     []netip.Prefix // whose X-Forwarded-For is believed
 	strayProxy                  sync.Once
 
 	old      db.TidyConfig
@@ -130,7 +132,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver, services: c.Services, contract: contract,
+		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver, names: spellingsOf(contract), proxies: c.TrustedProxies,
+		services: c.Services, contract: contract,
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}
@@ -140,7 +143,6 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if _, err := s.keys.at(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
-	s.proxied = len(c.TrustedProxies) > 0
 	s.echo = s.routes(contract, c.TrustedProxies)
 	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil

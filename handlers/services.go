@@ -82,10 +82,3 @@ func (s *Server) withoutPassword(ctx context.Context, name string) (db.User, err
 	}
 	return s.db.User(ctx, name)
 }
-
-// homeserverAway says that the homeserver did not do its part. Like a database that is away it is a 503, and nothing is lost.
-func homeserverAway(cause error) *Error {
-	e := unavailable(cause)
-	e.Message = "The homeserver cannot be reached at the moment. Try again."
-	return e
-}

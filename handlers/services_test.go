@@ -21,7 +21,7 @@ func (s *site) serviceLogin(user, token string) answer {
 
 func TestServiceLogin(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	if flows := s.ok(s.do(call{method: "GET", path: loginPath})); !strings.Contains(flows.Raw, serviceLogin) {
 		t.Errorf("flows are %s", flows.Raw)
 	}
@@ -73,7 +73,7 @@ func TestServiceLogin(t *testing.T) {
 // TestServiceLoginOfTheLocked: an application service's token opens no account that is closed.
 func TestServiceLoginOfTheLocked(t *testing.T) {
 	t.Parallel()
-	s, _ := newSiteBefore(t)
+	s, _ := newSiteWithBridges(t)
 	s.ok(s.serviceLogin("_irc_old", ircToken))
 	s.must(s.db.LockUser(t.Context(), "_irc_old", s.clock.now()))
 	s.want(s.serviceLogin("_irc_old", ircToken), 401, "M_USER_LOCKED")
@@ -85,7 +85,7 @@ func TestServiceLoginOfTheLocked(t *testing.T) {
 // TestServiceLimits: a service that is trusted has none, another one by account, and who guesses by address.
 func TestServiceLimits(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t, func(c *Config) { c.RateLimit = Rate{Count: 2, Period: time.Minute} })
+	s, b := newSiteWithBridges(t, func(c *Config) { c.RateLimit = Rate{Count: 2, Period: time.Minute} })
 	b.users["_limited_one"], b.users["_limited_two"] = true, true
 	for range 5 {
 		s.ok(s.serviceLogin("_irc_old", ircToken))
@@ -114,7 +114,7 @@ func TestNoServices(t *testing.T) {
 // TestExclusiveNames: people cannot have a name that is an application service's.
 func TestExclusiveNames(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	for _, name := range []string{"_irc_carol", "_IRC_carol", "ircbot", "_limited_x"} {
 		s.want(s.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=" + name}), 400, "M_EXCLUSIVE")
 		s.want(s.amended(b, call{method: "POST", path: registerOperation, body: `{"username":"` + name + `","password":"` + password + `"}`}), 400, "M_EXCLUSIVE")
@@ -133,7 +133,7 @@ func (s *site) serviceRegister(b *behind, token, name, extra string) answer {
 
 func TestServiceRegister(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	in := s.ok(s.serviceRegister(b, ircToken, "_irc_new", `,"device_id":"X","initial_device_display_name":"the bridge","refresh_token":true,"odd" : 1.50e2,"inhibit_login":false`))
 	if want := `{"type":"m.login.application_service","username":"_irc_new","device_id":"X","initial_device_display_name":"the bridge","refresh_token":true,"odd" : 1.50e2,"inhibit_login":true}`; b.last() != want {
 		t.Errorf("the homeserver got %s, want %s", b.last(), want)
@@ -160,7 +160,7 @@ func TestServiceRegister(t *testing.T) {
 
 func TestServiceRegisterRefusals(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	s.want(s.serviceRegister(b, ircToken, "_irc_old", ""), 400, "M_USER_IN_USE")   // the homeserver says
 	s.want(s.serviceRegister(b, ircToken, "someone_else", ""), 400, "M_EXCLUSIVE") // the homeserver says
 	s.want(s.serviceRegister(b, ircToken, "bob", ""), 400, "M_USER_IN_USE")        // a person here, of whom it does not know
@@ -183,7 +183,7 @@ func TestServiceRegisterRefusals(t *testing.T) {
 // TestPersonsRegister: any other registration is this server's own, to the byte.
 func TestPersonsRegister(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteBefore(t)
+	s, b := newSiteWithBridges(t)
 	for _, test := range []struct {
 		body   string
 		status int
@@ -207,7 +207,7 @@ func TestPersonsRegister(t *testing.T) {
 // TestThrough: what an application service asks is the homeserver's, but for a login.
 func TestThrough(t *testing.T) {
 	t.Parallel()
-	s, _ := newSiteBefore(t)
+	s, _ := newSiteWithBridges(t)
 	token := s.loggedIn().text("access_token")
 	for _, test := range []struct {
 		method, path, token string

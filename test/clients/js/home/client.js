@@ -28,8 +28,9 @@ const commands = {
         });
         client = createClient({
             baseUrl: base, userId: session.user_id, deviceId: session.device_id,
-            accessToken: session.access_token, refreshToken: session.refresh_token, tokenRefreshFunction: renew, logger: silent,
+            accessToken: session.access_token, logger: silent,
         });
+        renewInTime();
         client.on(HttpApiEvent.SessionLoggedOut, (error) => loggedOut.push(error.data ?? String(error)));
         client.on(ClientEvent.Sync, (state) => states.push(state));
         client.on(RoomEvent.Timeline, see);
@@ -95,11 +96,32 @@ const commands = {
         adopt(await request("POST", "login", {
             type: "m.login.password", identifier: identifier(), password, device_id: session.device_id, refresh_token: true,
         }));
-        if (!client.clientRunning || ["STOPPED", "ERROR", null].includes(client.getSyncState())) {
-            client.stopClient();
-            await client.startClient();
-        }
+        if (!client.clientRunning) await client.startClient();
         client.retryImmediately();
+        loggedOut.length = 0;
+        return { device_id: session.device_id };
+    },
+
+    /** Presents a refresh token long after its successor was used, as a thief would, or who was robbed. */
+    async replay() {
+        const old = session.refresh_token;
+        for (let i = 0; i < 2; i++) {
+            await renew(session.refresh_token);
+            await client.whoami();
+        }
+        await request("POST", "refresh", { refresh_token: old }).catch(() => {});
+        return {};
+    },
+
+    /** Waits until the client was told that its session has ended, and gives how; then that is history. */
+    async told() {
+        await until("the end of the session", () => loggedOut.length > 0);
+        const [first] = loggedOut.splice(0);
+        client.stopClient();
+        return { soft: first.soft_logout === true, errcode: first.errcode };
+    },
+
+    async device() {
         return { device_id: session.device_id };
     },
 
@@ -152,22 +174,27 @@ const commands = {
     },
 };
 
-/** The sdk's own way to renew: it asks by itself when an answer says that the access token has expired. */
+/** Exchanges a refresh token: this sdk leaves that to the application. */
 async function renew(refreshToken) {
-    const pair = await request("POST", "refresh", { refresh_token: refreshToken });
-    adopt(pair);
-    return {
-        accessToken: pair.access_token, refreshToken: session.refresh_token,
-        expiry: pair.expires_in_ms ? new Date(Date.now() + pair.expires_in_ms) : undefined,
-    };
+    adopt(await request("POST", "refresh", { refresh_token: refreshToken }));
 }
 
+let timer;
+
+/** Renews when four fifths of the access token's life are over, and tries again each second while nobody answers. */
+function renewInTime(after = (session.expires_in_ms ?? Infinity) * 0.8) {
+    clearTimeout(timer);
+    if (after === Infinity) return;
+    timer = setTimeout(() => renew(session.refresh_token).catch((error) => {
+        if (error.httpStatus !== 401) renewInTime(1000);
+    }), after);
+}
+
+/** Takes a new pair over; what a refresh leaves out stays as it was, but for the expiry. */
 function adopt(pair) {
-    session = { ...session, ...pair };
-    if (client) {
-        client.setAccessToken(session.access_token);
-        client.http.opts.refreshToken = session.refresh_token;
-    }
+    session = { ...session, expires_in_ms: undefined, ...pair };
+    client?.setAccessToken(session.access_token);
+    renewInTime();
 }
 
 async function request(method, path, body, token) {

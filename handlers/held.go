@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// reply is an answer of the homeserver that is looked at before the client has it.
-type reply struct {
+// held is an answer of the homeserver that is looked at before the client has it.
+type held struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
@@ -17,9 +17,9 @@ type reply struct {
 var errLong = errors.New("the homeserver's answer is longer than any to such a request")
 
 // ask sends a request on and keeps the answer. It is asked for as plain text, since it is to be read here.
-func ask(next http.Handler, r *http.Request) (*reply, error) {
+func ask(next http.Handler, r *http.Request) (*held, error) {
 	r.Header.Del("Accept-Encoding")
-	k := &reply{header: make(http.Header)}
+	k := &held{header: make(http.Header)}
 	next.ServeHTTP(k, r)
 	if k.body.Len() > maxBody {
 		return nil, homeserverAway(errLong)
@@ -28,17 +28,17 @@ func ask(next http.Handler, r *http.Request) (*reply, error) {
 }
 
 // Header implements http.ResponseWriter.
-func (k *reply) Header() http.Header { return k.header }
+func (k *held) Header() http.Header { return k.header }
 
 // WriteHeader implements http.ResponseWriter.
-func (k *reply) WriteHeader(status int) {
+func (k *held) WriteHeader(status int) {
 	if k.status == 0 && status >= http.StatusOK {
 		k.status = status
 	}
 }
 
 // Write implements http.ResponseWriter.
-func (k *reply) Write(text []byte) (int, error) {
+func (k *held) Write(text []byte) (int, error) {
 	k.WriteHeader(http.StatusOK)
 	if k.body.Len() > maxBody {
 		return 0, errLong
@@ -47,7 +47,7 @@ func (k *reply) Write(text []byte) (int, error) {
 }
 
 // forward gives the client the answer as it came.
-func (k *reply) forward(w http.ResponseWriter) {
+func (k *held) forward(w http.ResponseWriter) {
 	for name, values := range k.header {
 		w.Header()[name] = values
 	}
@@ -56,4 +56,4 @@ func (k *reply) forward(w http.ResponseWriter) {
 }
 
 // read decodes the answer, if it is JSON.
-func (k *reply) read(into any) error { return json.Unmarshal(k.body.Bytes(), into) }
+func (k *held) read(into any) error { return json.Unmarshal(k.body.Bytes(), into) }

@@ -1,0 +1,21 @@
+-- What a homeserver behind must be told. Without one there is no row.
+
+-- +goose Up
+-- A row says only what must be looked at again, an account (device_id is empty) or a device of it, and never what to say of it: that is
+-- read when it is said. It refers to nothing, since it may outlive what it tells of.
+CREATE TABLE outbox (
+    localpart TEXT    NOT NULL,
+    device_id TEXT    NOT NULL,
+    since     BIGINT  NOT NULL,
+    due       BIGINT  NOT NULL,
+    tries     BIGINT  NOT NULL,
+    refused   BOOLEAN NOT NULL,
+    error     TEXT    NOT NULL,
+    login     TEXT    NOT NULL, -- who has announced it and will clear it: the id of a session that is to begin
+    changed   BOOLEAN NOT NULL, -- since a sender took it
+    holder    TEXT    NOT NULL, -- the sender that has it
+    held      BIGINT  NOT NULL, -- … until then
+    PRIMARY KEY (localpart, device_id)
+);
+
+CREATE INDEX outbox_due ON outbox (due);

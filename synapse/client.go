@@ -1,0 +1,165 @@
+package synapse
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+var (
+	// ErrAway says that it is not known whether a call was obeyed, or that it was not: try again.
+	ErrAway = errors.New("the homeserver does not answer")
+	// ErrNotFound says that Synapse has no such user.
+	ErrNotFound = errors.New("the homeserver has no such user")
+)
+
+// Refusal is what Synapse answers to a call that it will never obey.
+type Refusal struct {
+	Status        int
+	Code, Message string // as Synapse wrote them
+}
+
+// Error gives Synapse's own words.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("the homeserver refuses: %d %s %s", r.Status, r.Code, r.Message)
+}
+
+// maxAnswer bounds what is read of an answer: the longest that is wanted tells of one user.
+const maxAnswer = 64 << 10
+
+// Config says where Synapse is. Zero values mean the defaults.
+type Config struct {
+	URL     string // such as http://127.0.0.1:8008
+	Secret  string
+	Timeout time.Duration // of one call; default 10 s
+}
+
+// Client makes the calls. Its methods may be called from any goroutine.
+type Client struct {
+	url, secret string
+	http        *http.Client
+}
+
+// New makes a client. It calls nobody yet.
+func New(c Config) *Client {
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	return &Client{
+		url: strings.TrimSuffix(c.URL, "/") + "/_synapse/mas/", secret: c.Secret,
+		http: &http.Client{
+			Timeout:       c.Timeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{
+				DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+				MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: maxAnswer, DisableCompression: true,
+			},
+		},
+	}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// post makes a call and gives its status, which says that it was obeyed.
+func (c *Client) post(ctx context.Context, name string, body any) (int, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return 0, err // unreachable: strings and booleans
+	}
+	return c.call(ctx, http.MethodPost, name, nil, bytes.NewReader(text), nil)
+}
+
+// get asks, and reads the answer into.
+func (c *Client) get(ctx context.Context, name string, query url.Values, into any) error {
+	_, err := c.call(ctx, http.MethodGet, name, query, http.NoBody, into)
+	return err
+}
+
+func (c *Client) call(ctx context.Context, method, name string, query url.Values, body io.Reader, into any) (int, error) {
+	at := c.url + name
+	if len(query) > 0 {
+		at += "?" + query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, method, at, body)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.secret)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, away(name, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return 0, away(name, err)
+	}
+	return response.StatusCode, judge(name, response.StatusCode, text, into)
+}
+
+// away says why nothing is known, without the URL, which the operator knows and the log need not repeat with every query.
+func away(name string, err error) error {
+	var at *url.Error
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrAway, name, err)
+}
+
+// judge understands an answer. Only one that Synapse itself can have given counts as a refusal: a proxy in between, or a server that is
+// just starting, answers 4xx too.
+func judge(name string, status int, text []byte, into any) error {
+	if status == http.StatusNoContent {
+		return nil
+	}
+	var answer map[string]any
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return fmt.Errorf("%w: %s: status %d and no JSON", ErrAway, name, status)
+	}
+	if status == http.StatusOK || status == http.StatusCreated {
+		if into == nil {
+			return nil
+		}
+		if err := json.Unmarshal(text, into); err != nil {
+			return fmt.Errorf("%w: %s: the answer is not as expected: %w", ErrAway, name, err)
+		}
+		return nil
+	}
+	code, _ := answer["errcode"].(string)
+	why, _ := answer["error"].(string)
+	switch {
+	case status == http.StatusNotFound && code == "M_NOT_FOUND":
+		return fmt.Errorf("%s: %w", name, ErrNotFound)
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return fmt.Errorf("%w: %s: it does not take our secret (%d): is it the one of its matrix_authentication_service?", ErrAway, name, status)
+	case status == http.StatusBadRequest && code != "":
+		return &Refusal{Status: status, Code: code, Message: short(why)}
+	}
+	return fmt.Errorf("%w: %s: status %d %s", ErrAway, name, status, short(code))
+}
+
+// short bounds another server's words.
+func short(text string) string {
+	const most = 200
+	for i := range text {
+		if i >= most {
+			text = text[:i]
+			break
+		}
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "")
+	}
+	return text
+}
