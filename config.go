@@ -24,17 +24,16 @@ import (
 type cli struct {
 	common
 
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	User    userCmds   `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock and more."`
-	Invite  inviteCmds `cmd:"" help:"Registration tokens: add, list, revoke."`
-	Session sessionCmd `cmd:"" help:"Sessions: list, end, events."`
-	Token   tokenCmds  `cmd:"" help:"Tokens: inspect, verify, restrict."`
-	Keys    keysCmd    `cmd:"" help:"Root keys: list, rotate, retire."`
-	Backup  backupCmd  `cmd:"" help:"Write everything into a new file while the server runs."`
-	Move    dbCmds     `cmd:"" name:"db" help:"The database: copy."`
-	Spec    specCmds   `cmd:"" help:"The contract: check a changed one, watch."`
-
-	Synapse synapseCmds `cmd:"" help:"Synapse behind: outbox."`
+	Serve   serveCmd    `cmd:"" help:"Run the server."`
+	User    userCmds    `cmd:"" help:"Accounts: add, list, import, passwd, deactivate, lock, admin and more."`
+	Invite  inviteCmds  `cmd:"" help:"Registration tokens: add, list, revoke."`
+	Session sessionCmd  `cmd:"" help:"Sessions: list, end, events."`
+	Token   tokenCmds   `cmd:"" help:"Tokens: inspect, verify, restrict."`
+	Keys    keysCmd     `cmd:"" help:"Root keys: list, rotate, retire."`
+	Backup  backupCmd   `cmd:"" help:"Write everything into a new file while the server runs."`
+	Move    dbCmds      `cmd:"" name:"db" help:"The database: copy."`
+	Synapse synapseCmds `cmd:"" help:"In front of a Synapse: doctor, setup, outbox, restore."`
+	Spec    specCmds    `cmd:"" help:"The contract: check a changed one, watch."`
 
 	Version kong.VersionFlag `help:"Show the version."`
 }
@@ -179,7 +178,7 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	}
 	set, wrong := f.specFlags.settings()
 	s.spec = set
-	behind, misplaced := f.homeserverFlags.settings()
+	behind, misplaced := f.homeserverFlags.settings(c.ServerName)
 	s.behind = behind
 	if behind != nil && (f.Dev || len(f.Spec) > 0) {
 		note(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -18,19 +19,26 @@ import (
 )
 
 type userImport struct {
-	From   string `arg:"" help:"A SQLite file, a URL like postgres://user@host/synapse, or a CSV file."`
-	Format string `enum:"auto,synapse,dendrite,csv" default:"auto" help:"synapse, dendrite or csv; auto: seen from the tables, and from a name that ends in .csv."`
-	DryRun bool   `help:"Only show what would happen."`
+	From      string `arg:"" help:"A SQLite file, a URL like postgres://user@host/synapse, or a CSV file."`
+	Format    string `enum:"auto,synapse,dendrite,csv" default:"auto" help:"synapse, dendrite or csv; auto: seen from the tables, and from a name that ends in .csv."`
+	Sessions  bool   `help:"From Synapse: take the devices, and the access and refresh tokens in use, so that nobody has to log in."`
+	SinceLast bool   `help:"With --sessions: also bring what has changed there since the last import, and end what has ended there."`
+	DryRun    bool   `help:"Only show what would happen."`
 }
 
 // Help is shown by `postern user import --help`.
 func (*userImport) Help() string {
 	return `Accounts of --server-name move with their passwords, which keep working and are hashed with argon2id at the next login. The source is only read,
 and both servers may run meanwhile. Guests, app services' users, bots and support users stay behind, and so does whoever is here already:
-running it twice changes nothing. Sessions do not move: people log in once more.
+running it twice changes nothing.
+
+With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until the client refreshes or logs in again, when the
+session becomes one of Postern's own. Without, people log in once more. Synapse may go on during the first run; stop it, and --since-last brings what
+has happened meanwhile: accounts, logins, logouts, refreshed tokens, passwords, locks. What was done here since is left alone.
 
 Examples:
-  postern user import /var/lib/matrix-synapse/homeserver.db --server-name example.org --dry-run
+  postern user import /var/lib/matrix-synapse/homeserver.db --server-name example.org --sessions --dry-run
+  postern user import /var/lib/matrix-synapse/homeserver.db --server-name example.org --sessions --since-last
   postern user import postgres://synapse_user@localhost/synapse --server-name example.org
   postern user import dendrite.db --format dendrite --server-name example.org
   postern user import people.csv
@@ -42,95 +50,51 @@ The first line of a CSV file names its columns: user,password_hash, and if known
 Synapse with "synapse" before it; empty: none. Times are like 2026-11-24T12:00:00Z or in Unix seconds.`
 }
 
-// importBatch is how many accounts are added in one transaction: few enough for logins to come in between.
-const importBatch = 500
-
 // here is said of an account whose name is taken, whoever took it.
 const here = "is here already"
 
-// Run reads the accounts, adds those that can move, and shows a table of all that happened.
+// Run reads the accounts, adds those that can move, and shows tables of all that happened.
 func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 	if err := errors.Join(c.problems()...); err != nil {
 		return err
 	}
-	format := moving.Kind(cmd.Format)
-	if cmd.Format == "auto" {
-		format = ""
+	if cmd.SinceLast && !cmd.Sessions {
+		return errors.New("--since-last belongs to --sessions; add it")
 	}
-	kind, accounts, err := moving.Read(ctx, moving.Config{
-		From: cmd.From, Format: format, ServerName: c.ServerName,
+	arriving := &arriving{again: cmd.SinceLast, sessions: cmd.Sessions, dry: cmd.DryRun, now: time.Now()}
+	if err := cmd.read(ctx, c, &arriving.contents); err != nil {
+		return err
+	}
+	open := c.open
+	if cmd.DryRun && c.missing() {
+		open = func(_ context.Context, do func(*db.DB) error) error { return do(nil) } // a dry run makes no database
+	}
+	if err := open(ctx, func(d *db.DB) error { return arriving.run(ctx, w, d) }); err != nil {
+		return err
+	}
+	return cmd.report(w, arriving)
+}
+
+// read reads the source.
+func (cmd *userImport) read(ctx context.Context, c *common, contents *moving.Contents) (err error) {
+	config := moving.Config{
+		From: cmd.From, Format: moving.Kind(cmd.Format), ServerName: c.ServerName,
 		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash,
-	})
-	if err != nil {
-		return err
 	}
-	if cmd.DryRun {
-		err = foresee(ctx, c, accounts)
+	if cmd.Format == "auto" {
+		config.Format = ""
+	}
+	if cmd.Sessions {
+		*contents, err = moving.ReadSessions(ctx, config)
 	} else {
-		err = c.open(ctx, func(d *db.DB) error { return add(ctx, w, d, accounts) })
+		contents.Kind, contents.Accounts, err = moving.Read(ctx, config)
 	}
-	if err != nil {
-		return err
-	}
-	return cmd.report(w, kind, accounts)
-}
-
-// foresee marks who is here already, and makes no database for that.
-func foresee(ctx context.Context, c *common, accounts []moving.Account) error {
-	if c.missing() {
-		return nil
-	}
-	return c.existing(ctx, func(d *db.DB) error {
-		users, err := d.Users(ctx)
-		if err != nil {
-			return err
-		}
-		known := make(map[string]bool, len(users))
-		for _, u := range users {
-			known[u.Localpart] = true
-		}
-		for i := range accounts {
-			if a := &accounts[i]; a.Skip == "" && known[a.Localpart] {
-				a.Skip = here
-			}
-		}
-		return nil
-	})
-}
-
-// add adds the accounts that move, in batches, and marks who was here already.
-func add(ctx context.Context, w world, d *db.DB, accounts []moving.Account) error {
-	now, progress, added := time.Now(), progress{to: w.stderr, total: len(accounts)}, 0
-	for batch := range slices.Chunk(accounts, importBatch) {
-		var users []db.User
-		for _, a := range batch {
-			if a.Skip == "" {
-				users = append(users, user(a, now))
-			}
-		}
-		if len(users) == 0 {
-			progress.step(len(batch))
-			continue
-		}
-		n, skipped, err := d.ImportUser(ctx, users)
-		if err != nil {
-			return fmt.Errorf("%s added, then: %w; run it again to go on", plural(added, "account"), err)
-		}
-		added += n
-		for i := range batch {
-			if a := &batch[i]; a.Skip == "" && slices.Contains(skipped, a.Localpart) {
-				a.Skip = here
-			}
-		}
-		progress.step(len(batch))
-	}
-	progress.end()
-	return nil
+	return err
 }
 
 // user is the account as it is stored. When it was deactivated or locked nobody wrote down, so it is now.
 func user(a moving.Account, now time.Time) db.User {
-	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created}
+	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created, Admin: a.Admin}
 	if u.PasswordHash == "" {
 		u.PasswordHash = handlers.NoPassword
 	}
@@ -144,10 +108,14 @@ func user(a moving.Account, now time.Time) db.User {
 }
 
 // outcome tells what happened to an account, and whether a person should look at it.
-func outcome(a moving.Account) (what, why string, notable bool) {
+func outcome(a moving.Account, did db.Arrived) (what, why string, notable bool) {
 	switch {
 	case a.Skip != "":
 		return "skipped", a.Skip, true
+	case len(did.Changed) > 0:
+		return "changed", strings.Join(did.Changed, ", "), true
+	case !did.Added:
+		return "unchanged", "", false
 	case a.Deactivated:
 		return "added", "deactivated", false
 	case a.Locked:
@@ -159,14 +127,28 @@ func outcome(a moving.Account) (what, why string, notable bool) {
 	}
 }
 
+// tally counts what happened, by what and why.
+type tally map[[2]string]int
+
+// show writes a table of it.
+func (n tally) show(w world, heading string) error {
+	var rows [][]string
+	for l, count := range n {
+		if count > 0 {
+			rows = append(rows, []string{l[0], strconv.Itoa(count), l[1]})
+		}
+	}
+	slices.SortFunc(rows, func(a, b []string) int { return slices.Compare([]string{a[0], a[2]}, []string{b[0], b[2]}) })
+	return table(w.stdout, heading, rows)
+}
+
 // report shows each account that somebody may miss, and then how many there are of each kind.
-func (cmd *userImport) report(w world, kind moving.Kind, accounts []moving.Account) error {
-	type line struct{ what, why string }
+func (cmd *userImport) report(w world, arriving *arriving) error {
 	var notables [][]string
-	count := make(map[line]int)
-	for _, a := range accounts {
-		what, why, notable := outcome(a)
-		count[line{what, why}]++
+	count := make(tally)
+	for i, a := range arriving.contents.Accounts {
+		what, why, notable := outcome(a, arriving.did[i])
+		count[[2]string{what, why}]++
 		if notable {
 			notables = append(notables, []string{printable(a.Name), what, why})
 		}
@@ -177,15 +159,16 @@ func (cmd *userImport) report(w world, kind moving.Kind, accounts []moving.Accou
 		}
 		fmt.Fprintln(w.stdout)
 	}
-	var sums [][]string
-	for l, n := range count {
-		sums = append(sums, []string{l.what, strconv.Itoa(n), l.why})
-	}
-	slices.SortFunc(sums, func(a, b []string) int { return slices.Compare([]string{a[0], a[2]}, []string{b[0], b[2]}) })
-	if err := table(w.stdout, "OUTCOME ACCOUNTS WHY", sums); err != nil {
+	if err := count.show(w, "OUTCOME ACCOUNTS WHY"); err != nil {
 		return err
 	}
-	cmd.advise(w, kind, count[line{"added", "no password"}])
+	if cmd.Sessions {
+		fmt.Fprintln(w.stdout)
+		if err := arriving.sessionTally().show(w, "OUTCOME SESSIONS WHY"); err != nil {
+			return err
+		}
+	}
+	cmd.advise(w, arriving.contents.Kind, count[[2]string{"added", "no password"}])
 	return nil
 }
 
@@ -196,6 +179,9 @@ func (cmd *userImport) advise(w world, kind moving.Kind, passwordless int) {
 	}
 	if kind == moving.Synapse {
 		fmt.Fprintln(w.stdout, "\nIf Synapse's configuration has password_config.pepper, start the server with --synapse-pepper-file FILE.")
+	}
+	if kind == moving.Synapse && !cmd.Sessions {
+		fmt.Fprintln(w.stdout, "\nSessions stay behind, so people log in once more; --sessions brings them.")
 	}
 	if cmd.DryRun {
 		fmt.Fprintln(w.stdout, "\nNothing was written; without --dry-run it will be.")

@@ -14,8 +14,8 @@ import (
 // thePepper and its hash of "correct horse" are of the vectors in handlers/hash_test.go.
 const thePepper = "EVEN_MORE_SECRET"
 
-// synapse makes a database like Synapse's, with the rows that moving's tests have.
-func synapse(t *testing.T) string {
+// synapseFile makes a database like Synapse's, with the rows that moving's tests have.
+func synapseFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "homeserver.db")
 	d, err := sql.Open("sqlite", path)
@@ -34,7 +34,7 @@ func synapse(t *testing.T) string {
 // TestMovingIn is an operator's way from Synapse: look, move, log people in, look again.
 func TestMovingIn(t *testing.T) {
 	t.Parallel()
-	i, source := newInstallation(t), synapse(t)
+	i, source := newInstallation(t), synapseFile(t)
 	secret := filepath.Join(t.TempDir(), "pepper")
 	if err := os.WriteFile(secret, []byte(thePepper+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestMovingManyIn(t *testing.T) {
 
 func TestImportErrors(t *testing.T) {
 	t.Parallel()
-	i, source := newInstallation(t), synapse(t)
+	i, source := newInstallation(t), synapseFile(t)
 	i.refused("pass --server-name example.org", "user", "import", source)
 	i.refused("there is no file", "user", "import", "nowhere.db")
 	i.refused("dendrite's table", "user", "import", source, "--format", "dendrite")

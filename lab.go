@@ -40,6 +40,7 @@ type entrance struct {
 	http.Handler
 	lab  *lab.Lab     // nil without --spec and --dev
 	page http.Handler // nil when there is none
+	stop func()       // of what stands before a homeserver; may be nil
 }
 
 // enter puts the spec lab before the server while --spec or --dev is on. Without both the server is alone.
@@ -90,5 +91,8 @@ func (f entrance) greet(out io.Writer, withSpec bool, url string) {
 func (f entrance) close() {
 	if f.lab != nil {
 		f.lab.Close()
+	}
+	if f.stop != nil {
+		f.stop()
 	}
 }

@@ -38,6 +38,7 @@ Examples:
   POSTERN_SERVER_NAME=example.org postern serve --trusted-proxy 127.0.0.1
   POSTERN_DB=postgres://postern@db.example.org/postern postern serve --server-name example.org
   postern serve --dev --spec login.yaml
+  postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 
 GET /health is for monitoring, GET /metrics for Prometheus.`
 }
@@ -76,13 +77,17 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
 		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
 		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
-		Homeserver: behind,
+		Homeserver: behind, Services: set.behind.services(),
 	})
 	if err != nil {
 		return err
 	}
 	defer server.Close()
+	patience := cmp.Or(w.patience, strangers)
 	entrance, err := cmd.enter(ctx, w, set.spec, server)
+	if set.behind != nil {
+		entrance, err = set.behind.enter(ctx, server, log, patience)
+	}
 	if err != nil {
 		return err
 	}
@@ -97,7 +102,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		}
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, entrance, log, cmp.Or(w.patience, strangers))
+	return serve(ctx, listener, entrance, log, patience)
 }
 
 // adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a
@@ -142,15 +147,7 @@ var strangers = patience{header: 5 * time.Second, read: 15 * time.Second, write:
 
 // serve answers until the context ends, and then lets running requests end.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p patience) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: p.header,
-		ReadTimeout:       p.read,
-		WriteTimeout:      p.write,
-		IdleTimeout:       p.idle,
-		MaxHeaderBytes:    32 << 10, // a token takes at most 8 KiB of it
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := newServer(handler, log, p)
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
 	select {
@@ -166,6 +163,18 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		return server.Close()
 	}
 	return nil
+}
+
+func newServer(handler http.Handler, log *slog.Logger, p patience) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: p.header,
+		ReadTimeout:       p.read,
+		WriteTimeout:      p.write,
+		IdleTimeout:       p.idle,
+		MaxHeaderBytes:    32 << 10, // a token takes at most 8 KiB of it
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // closing closes the database; what fails then has no caller left to tell.

@@ -32,10 +32,18 @@ func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 		for _, s := range sessions {
 			rows = append(rows, []string{
 				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), printable(s.DeviceID), sessionState(s),
-				strconv.FormatInt(s.Generation, 10), when(s.Created), when(s.Seen.At), printable(s.Seen.Addr), printable(s.DisplayName)})
+				generation(s), when(s.Created), when(s.Seen.At), printable(s.Seen.Addr), printable(s.DisplayName)})
 		}
 		return table(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME", rows)
 	})
+}
+
+// generation is which tokens a session has: those that another server gave have no number here.
+func generation(s db.Session) string {
+	if s.Imported {
+		return "imported"
+	}
+	return strconv.FormatInt(s.Generation, 10)
 }
 
 // sessionState is the state of a session for people.

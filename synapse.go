@@ -11,7 +11,15 @@ import (
 
 // synapseCmds are about the Synapse that stands behind.
 type synapseCmds struct {
-	Outbox synapseOutbox `cmd:"" help:"List what Synapse must still be told."`
+	Doctor  synapseDoctor  `cmd:"" help:"Say what in Synapse's configuration speaks against moving in, and whether both sides work together."`
+	Setup   synapseSetup   `cmd:"" help:"Show, or make, the change to Synapse's configuration that lets Postern have the accounts."`
+	Outbox  synapseOutbox  `cmd:"" help:"List what Synapse must still be told."`
+	Restore synapseRestore `cmd:"" help:"Show, or make, the way back."`
+}
+
+// synapseFiles are Synapse's configuration, as its own --config-path has it.
+type synapseFiles struct {
+	Files []string `arg:"" name:"homeserver.yaml" help:"Synapse's configuration: files and folders, in the order in which Synapse is given them."`
 }
 
 type synapseOutbox struct{}

@@ -25,6 +25,7 @@ type userCmds struct {
 	Reactivate userReactivate `cmd:"" help:"Let a deactivated account log in again, with the password it had."`
 	Lock       userLock       `cmd:"" help:"Lock an account: its sessions and devices stay, but nothing works until it is unlocked."`
 	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
+	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the homeserver behind."`
 	Import     userImport     `cmd:"" help:"Move accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
 }
@@ -163,10 +164,18 @@ func (*userList) Run(ctx context.Context, w world, c *common) error {
 				state = "locked"
 			}
 			rows = append(rows, []string{
-				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created), strconv.Itoa(count[u.Localpart])})
+				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created), strconv.Itoa(count[u.Localpart]), yes(u.Admin)})
 		}
-		return table(w.stdout, "USER STATE CREATED SESSIONS", rows)
+		return table(w.stdout, "USER STATE CREATED SESSIONS ADMIN", rows)
 	})
+}
+
+// yes is a mark in a table.
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "-"
 }
 
 type userPasswd struct {

@@ -121,6 +121,9 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 		return got, err
 	}
 	w.cache.apply(t.changes)
+	if t.brought {
+		w.given.stir()
+	}
 	if t.rekeyed && w.cache != nil {
 		w.epoch.Add(1)
 	}

@@ -35,6 +35,8 @@ type holdings struct {
 	ServerName   string
 	LoginTokens  int
 	KeysBefore   int
+	Imported     int
+	Made         Made
 	Reservations int
 	Outbox       []Waiting
 }
@@ -55,6 +57,10 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 	slices.SortFunc(h.Sessions, func(a, b Session) int { return strings.Compare(a.ID, b.ID) }) // engines sort text differently
 	slices.SortFunc(h.Users, func(a, b User) int { return strings.Compare(a.Localpart, b.Localpart) })
 	h.LoginTokens, h.KeysBefore = d.count(t, "used_login_tokens"), d.count(t, "sessions WHERE prev_key_id = 1")
+	h.Imported = d.count(t, "imported_tokens")
+	if h.Made, errs[0] = d.MadeSince(bg); errs[0] != nil {
+		t.Fatal(errs[0])
+	}
 	h.Reservations = d.count(t, "registration_reservations")
 	return h
 }
@@ -71,6 +77,10 @@ func furnish(t *testing.T, d *DB) {
 	}
 	d.bulk(t, "many", 3*insertRows+1, time.Time{})
 	d.bulk(t, "ending", 5, day)
+	d.arrive(t, false, User{Localpart: "moved", PasswordHash: "theirs", Created: t0}, gadget("imported", "A"))
+	if _, err := d.SetPassword(bg, "moved", "own", false); err != nil {
+		t.Fatal(err)
+	}
 	login(t, d, "one", "A")
 	invite(t, d, RegistrationToken{Token: "door", UsesAllowed: 7, Used: 2, Expires: day})
 	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent", LoginTokenExpires: day, KeyID: 1})

@@ -2,13 +2,17 @@
 // by accident: not by a lost answer, not by two tabs, not by a crash, not by a full disk, not by a clock.
 //
 // It knows neither HTTP nor tokens. A session id is an opaque string, a password hash too, and no token or token hash is at
-// rest: the token pair of a generation is computed from the session's row (see Session for the machine that moves it).
+// rest: the token pair of a generation is computed from the session's row (see Session for the machine that moves it). The one exception
+// is a session that came from another server: the tokens which that one gave are known by their hashes, see ImportedToken.
 //
 // # Schema
 //
 //   - users: one row per account. A deactivated account has no sessions and keeps its name; a locked one has sessions that
-//     wait, and each of them says so too (sessions.locked), so that a check reads one row.
+//     wait, and each of them says so too (sessions.locked), so that a check reads one row. So is it with who may administer the homeserver.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are refreshed.
+//   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256. They are tokens of the
+//     session's first generation, so the machine has no rule for them. The rows stay as long as the session does: a client that shows one
+//     later has to be told that it keeps its device.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its id is
 //     never given out again.
 //   - events: what an operator should know of, written in the transaction of what was done about it.
@@ -58,6 +62,7 @@
 //	err = s.Accepts(generation, now)                 // … is its generation in force?
 //	d.NoteUse(s, generation, seen)                   // … it is
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
+//	t, s, err := d.SessionByImported(ctx, hash)      // the token was none of ours: one of the server that was here before?
 //	err = d.EndSession(ctx, id)                      // logout
 //	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
 //	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
@@ -112,6 +117,7 @@ type DB struct {
 	cache       *cache     // nil: nothing is remembered
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	pending     *pending
+	given       *given // what is known of tokens that another server gave
 	epoch       atomic.Uint64
 	mark        lastMark // of a database that has moved
 	news        chan struct{}
@@ -132,7 +138,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending(), news: make(chan struct{}, 1)}
+	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending(), news: make(chan struct{}, 1), given: &given{size: c.CacheSize}}
 	d.mark.epoch = &d.epoch
 	if err := d.open(ctx, c); err != nil {
 		return nil, errors.Join(err, d.release())
@@ -191,7 +197,7 @@ func (d *DB) open(ctx context.Context, c Config) error {
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
 	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn, news: d.news,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, epoch: &d.epoch, mark: &d.mark, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
+		fresh: d.fresh, cache: d.cache, pending: d.pending, given: d.given, epoch: &d.epoch, mark: &d.mark, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
 	return nil
 }
@@ -232,6 +238,7 @@ func (d *DB) release() error {
 // flush forgets what another process may have changed. Whether it has marked the database as moved is asked by who needs to know.
 func (d *DB) flush() {
 	d.cache.flush()
+	d.given.stir()
 	d.epoch.Add(1)
 }
 

@@ -11,7 +11,7 @@ func TestImportUser(t *testing.T) {
 	d := fresh(t)
 	bob := User{Localpart: "bob", PasswordHash: "$2b$12$bcrypt", Created: t0}
 	carol := User{Localpart: "carol", PasswordHash: "hash", Created: t0, Deactivated: t0.Add(time.Hour)}
-	dave := User{Localpart: "dave", PasswordHash: "hash", Created: t0, Locked: t0.Add(time.Hour)}
+	dave := User{Localpart: "dave", PasswordHash: "hash", Created: t0, Locked: t0.Add(time.Hour), Admin: true}
 	again := User{Localpart: "bob", PasswordHash: "another", Created: t0}
 	for _, tt := range []struct {
 		in      []User

@@ -58,8 +58,10 @@ type Session struct {
 	Used          time.Time // zero: no token of this generation was seen yet
 	SingleUse     bool      // claimed at the draft's door: nothing of the predecessor is good any more, at any door
 	Locked        bool      // the account is locked, see LockUser
+	Admin         bool      // the account may administer the homeserver, see SetAdmin
 	State         State
 	Seen          Seen
+	Imported      bool // another server gave the tokens of this generation, see ImportedToken
 }
 
 // Refresh is a refresh token presented: its claims and the rules of the door at which it was.

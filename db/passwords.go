@@ -12,7 +12,7 @@ type PasswordChange struct {
 }
 
 const (
-	changePassword = `UPDATE users SET password_hash = $2
+	changePassword = `UPDATE users SET password_hash = $2, own_password = TRUE
 		WHERE localpart = $1 AND (CAST($3 AS TEXT) = '' OR password_hash = $3 AND deactivated = 0) RETURNING localpart`
 
 	liveSession = `SELECT id FROM sessions WHERE id = $1 AND localpart = $2 AND state = 'live' AND NOT locked`

@@ -35,7 +35,7 @@ const (
 	// advance is the whole of a good refresh: whoever finds the row still at the token's generation moves it on, all others
 	// find it moved.
 	advanceOnly = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = key_id, key_id = $4, access_expires = ` + accessExpires + `,
-		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10
+		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10, imported = FALSE
 		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
 			AND NOT EXISTS (SELECT 1 FROM root_keys WHERE root_keys.id = $4 AND root_keys.retired <> 0)`
 	advance = advanceOnly + ` RETURNING ` + sessionColumns
@@ -64,7 +64,7 @@ func (r Refresh) arguments() []any {
 	return []any{r.Session, r.Generation, ms(r.At), r.KeyID, r.accessEnd(), ms(r.used()), r.SingleUse, ms(r.Seen.At), r.Seen.Addr, r.Seen.Agent}
 }
 
-// advance is a good refresh of a session whose row is known. Only whether it succeeded must be asked then: reading the 18
+// advance is a good refresh of a session whose row is known. Only whether it succeeded must be asked then: reading the 19
 // columns back, and the pool around the statement, took an eighth of the server's time for a refresh.
 func (t *tx) advance(s Session, r Refresh) (Session, bool, error) {
 	n, err := t.affect(advanceOnly, r.arguments()...)
@@ -73,7 +73,7 @@ func (t *tx) advance(s Session, r Refresh) (Session, bool, error) {
 	}
 	s.Generation++
 	s.KeyID, s.Minted, s.AccessExpires = r.KeyID, r.At, at(ms(accessEnd(r.At, r.AccessTTL, s.Expires)))
-	s.Used, s.SingleUse, s.Seen = r.used(), r.SingleUse, r.Seen
+	s.Used, s.SingleUse, s.Seen, s.Imported = r.used(), r.SingleUse, r.Seen, false
 	t.put(s)
 	return s, true, nil
 }

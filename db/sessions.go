@@ -7,13 +7,13 @@ import (
 )
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id, minted,
-	access_expires, used, single_use, state, locked, seen_at, seen_addr, seen_agent`
+	access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
 	var state string
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation, &s.KeyID,
-		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &seen, &s.Seen.Addr, &s.Seen.Agent)
+		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent, &s.Imported)
 	s.Created, s.Expires, s.Minted, s.AccessExpires = at(created), at(expires), at(minted), at(accessExpires)
 	s.Used, s.Seen.At, s.State = at(used), at(seen), State(state)
 	return s, err

@@ -18,9 +18,10 @@ type table struct {
 
 // tables are in an order in which each refers only to those before it.
 var tables = []table{
-	{name: "users", columns: "localpart, password_hash, created, deactivated, locked"},
+	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, imported, own_password", truths: "admin, own_password"},
 	{name: "root_keys", columns: "id, wrapped, created, retired"},
-	{name: "sessions", columns: sessionColumns + ", prev_key_id", truths: "refreshable, single_use, locked"},
+	{name: "sessions", columns: sessionColumns + ", prev_key_id", truths: "refreshable, single_use, locked, admin, imported"},
+	{name: "imported_tokens", columns: "hash, session_id, refresh, expires", truths: "refresh"},
 	{name: "registration_tokens", columns: "token, uses_allowed, used, expires, created, revoked"},
 	{name: "registration_reservations", columns: "token, session_id, expires"},
 	{name: "used_login_tokens", columns: "id, expires"},

@@ -27,11 +27,12 @@ type tx struct {
 	tells   int              // whether there is a homeserver to tell; see telling
 	told    bool             // something is to be told to it
 	now     func() time.Time // for people who ask since when it waits
+	brought bool             // imported tokens came
 }
 
 // reset makes it ready for the next transaction.
 func (t *tx) reset() {
-	t.err, t.rekeyed, t.tells, t.told = nil, false, unasked, false
+	t.err, t.rekeyed, t.brought, t.tells, t.told = nil, false, false, unasked, false
 	clear(t.changes)
 	t.changes = t.changes[:0]
 	if t.done != nil {

@@ -10,16 +10,17 @@ import (
 type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
+	Admin                        bool // of the homeserver
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked`
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin)
 	u.Created, u.Deactivated, u.Locked = at(created), at(deactivated), at(locked)
 	return u, err
 }
@@ -30,9 +31,9 @@ func (d *DB) CreateUser(ctx context.Context, u User) error {
 }
 
 func (t *tx) createUser(u User) (made bool, err error) {
-	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked) VALUES ($1, $2, $3, $4, $5)
+	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	made, err = t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated), ms(u.Locked))
+	made, err = t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated), ms(u.Locked), u.Admin)
 	if err == nil && made {
 		err = t.tell(u.Localpart, "")
 	}

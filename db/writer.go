@@ -38,6 +38,7 @@ type writer struct {
 	fresh   *freshness
 	cache   *cache
 	pending *pending
+	given   *given // DB.given
 	epoch   *atomic.Uint64
 	mark    *lastMark // DB.mark
 	news    chan struct{}

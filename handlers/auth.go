@@ -18,7 +18,7 @@ import (
 
 // public names the operations, as the generated code spells them, that pass without an access token. All
 // others are denied by default; a test compares this list with `security` in the contract. A stale token that
-// is sent to one of these is not even read.
+// is sent to one of these is not looked at; only a login by an application service reads its own.
 var public = map[string]bool{
 	"AuthFallback":              true,
 	"CheckUsernameAvailability": true,
@@ -45,6 +45,7 @@ type caller struct {
 	agent   string
 	now     time.Time
 	session db.Session // of the access token; empty for a public operation
+	bearer  string     // of a login: an application service shows its token there
 }
 
 func (c *caller) seen() db.Seen {
@@ -63,6 +64,9 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 	open, lenient := public[operation], expiredMay[operation]
 	return func(c echo.Context, request any) (any, error) {
 		who := s.callerFrom(c)
+		if operation == "Login" && s.services.Any() {
+			who.bearer = accessToken(c)
+		}
 		if !open {
 			if err := s.identify(c, who, lenient); err != nil {
 				return nil, err
@@ -75,7 +79,7 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 }
 
 func (s *Server) callerFrom(c echo.Context) *caller {
-	if !s.proxied && c.Request().Header[echo.HeaderXForwardedFor] != nil {
+	if len(s.proxies) == 0 && c.Request().Header[echo.HeaderXForwardedFor] != nil {
 		s.strayProxy.Do(func() {
 			s.log.Warn("a proxy seems to be in front, but none is trusted, so all clients count as one address; name it with --trusted-proxy",
 				"peer", c.Request().RemoteAddr)
@@ -135,9 +139,10 @@ func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenie
 }
 
 // merelyExpired reports whether a token's only fault is the expiry that it was minted with. A session whose
-// tokens have none can only have been given one by a holder, as a restriction; that one is meant.
+// tokens have none can only have been given one by a holder, as a restriction; that one is meant. To a token of another server nobody
+// appends anything.
 func merelyExpired(err error, session db.Session) bool {
-	return errors.Is(err, tokens.ErrExpired) && !session.AccessExpires.IsZero()
+	return errors.Is(err, tokens.ErrExpired) && (!session.AccessExpires.IsZero() || errors.Is(err, errImportedExpired))
 }
 
 // maxKept is the longest token that is remembered: one with a few caveats of its holder, and not what a holder may blow
@@ -145,7 +150,7 @@ func merelyExpired(err error, session db.Session) bool {
 const maxKept = 512
 
 // known is authentic for a token that comes again and again.
-func (s *Server) known(ctx context.Context, text string) (*tokens.Authentic, db.Session, error) {
+func (s *Server) known(ctx context.Context, text string) (bearer, db.Session, error) {
 	id := sha256.Sum256([]byte(text))
 	if ring := s.keys.load(); ring != nil {
 		if token := ring.verified.find(id); token != nil {
@@ -158,8 +163,10 @@ func (s *Server) known(ctx context.Context, text string) (*tokens.Authentic, db.
 	token, session, err := s.authentic(ctx, text)
 	if ring := s.keys.load(); err == nil && ring != nil && len(text) <= maxKept {
 		// Keys that changed since it was verified are no harm: a session of a later epoch than the ring's ends the finding.
-		if _, there := ring.Key(token.KeyID()); there {
-			ring.verified.add(id, token)
+		if macaroon, ours := token.(*tokens.Authentic); ours {
+			if _, there := ring.Key(macaroon.KeyID()); there {
+				ring.verified.add(id, macaroon)
+			}
 		}
 	}
 	return token, session, err
@@ -172,12 +179,12 @@ const ringTries = 100
 // to an earlier state under a server that runs.
 var errKeysUnsettled = fmt.Errorf("%w: its root keys are older than they were: start the server again", db.ErrUnavailable)
 
-// authentic proves the token's signature and finds its session. It goes round again when the root keys
+// authentic proves the token's signature, or that another server gave it, and finds its session. It goes round again when the root keys
 // changed in between: a retired key must not open anything, a new one must not be unknown.
-func (s *Server) authentic(ctx context.Context, text string) (*tokens.Authentic, db.Session, error) {
+func (s *Server) authentic(ctx context.Context, text string) (bearer, db.Session, error) {
 	token, err := tokens.Decode(text)
 	if err != nil {
-		return nil, db.Session{}, unknownToken("Unrecognised access token.", false).because(err)
+		return s.imported(ctx, text, err)
 	}
 	ring := s.keys.load()
 	for range ringTries {

@@ -49,12 +49,16 @@ func (s *Server) wellKnown() *gen.WellKnown {
 // GetCapabilities implements GET /capabilities. What is not named here is the homeserver's to say.
 // Client-Server API v1.19, "Capabilities negotiation".
 func (s *Server) GetCapabilities(context.Context, gen.GetCapabilitiesRequestObject) (gen.GetCapabilitiesResponseObject, error) {
+	return gen.GetCapabilities200JSONResponse{Capabilities: s.capabilities()}, nil
+}
+
+func (s *Server) capabilities() gen.Capabilities {
 	yes, no := &gen.BooleanCapability{Enabled: true}, &gen.BooleanCapability{Enabled: false}
 	c := gen.Capabilities{MChangePassword: yes, M3PidChanges: no, MGetLoginToken: no}
 	if s.loginTokenTTL > 0 {
 		c.MGetLoginToken = yes
 	}
-	return gen.GetCapabilities200JSONResponse{Capabilities: c}, nil
+	return c
 }
 
 // GetAuthMetadata implements GET /auth_metadata: the OAuth 2.0 API is not served, and a client that asks goes on with

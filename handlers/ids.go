@@ -14,6 +14,15 @@ func sessionID(random []byte) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
 }
 
+// NewSessionID makes a session's id, for sessions that do not begin at a login.
+func NewSessionID(random io.Reader) (string, error) {
+	bytes := make([]byte, sessionIDBytes)
+	if _, err := io.ReadFull(random, bytes); err != nil {
+		return "", err
+	}
+	return sessionID(bytes), nil
+}
+
 // deviceID spells random bytes as capital letters. The slight bias of the modulus does no harm: a device id
 // is a name, not a secret.
 func deviceID(random []byte) string {

@@ -44,9 +44,7 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		if operational(c.Request().URL.Path) {
 			return next(c) // no web page has any business there
 		}
-		h["Access-Control-Allow-Origin"] = anyOrigin
-		h["Access-Control-Allow-Methods"] = allMethods
-		h["Access-Control-Allow-Headers"] = requestHeaders
+		allowed(h)
 		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
@@ -57,6 +55,15 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// allowed lets pages of any origin read the answer.
+func allowed(h http.Header) {
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Access-Control-Allow-Methods"] = allMethods
+	h["Access-Control-Allow-Headers"] = requestHeaders
 }
 
 // operational reports whether a path is the operator's and not Matrix's.

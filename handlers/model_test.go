@@ -107,6 +107,7 @@ func TestModel(t *testing.T) {
 			return m, verdict == good
 		}
 		on := make(map[string]*model) // by device
+		var elsewhere []db.Device
 		refresh := func(draft bool) func(*rapid.T) {
 			return func(rt *rapid.T) {
 				m, k := pick(rt, sessions)
@@ -153,6 +154,18 @@ func TestModel(t *testing.T) {
 					end: now.Add(sessionTTL), ttl: ttl, leeway: leeway, locked: &locked}
 				m.learn(a.text("access_token"), a.text("refresh_token"), now)
 				on[device] = m
+				sessions = append(sessions, m)
+			},
+			"import": func(rt *rapid.T) {
+				now := s.clock.now()
+				name := fmt.Sprintf("%d-%d", round, len(elsewhere))
+				device := s.phone(name)
+				device.Expires = now.Add(sessionTTL)
+				elsewhere = append(elsewhere, device)
+				s.bring(elsewhere...)
+				m := &model{generation: 1, held: make(map[int][2]string), accessEnd: make(map[int]time.Time),
+					end: now.Add(sessionTTL), ttl: ttl, leeway: leeway, locked: &locked}
+				m.learn("syt_access_"+name, "syr_refresh_"+name, now)
 				sessions = append(sessions, m)
 			},
 			"use": func(rt *rapid.T) {

@@ -117,7 +117,7 @@ func refreshRefusal(err error) *Error {
 // advance claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
 // are rotated or retired in that very moment it reads them again and repeats: to a refresh token that is good nothing
 // else may be answered than a pair.
-func (s *Server) advance(ctx context.Context, token *tokens.Authentic, singleUse bool) (p pair, err error) {
+func (s *Server) advance(ctx context.Context, token bearer, singleUse bool) (p pair, err error) {
 	err = s.withTheseKeys(ctx, func(ring *ringAt, key tokens.Key) error {
 		who := callerOf(ctx)
 		session, err := s.db.AdvanceGeneration(ctx, db.Refresh{

@@ -1,9 +1,10 @@
-// Package moving reads the accounts of another homeserver, so that they can move here: `postern user import`.
+// Package moving reads the accounts of another homeserver, and of Synapse the devices and tokens too, so that they can move here:
+// `postern user import`.
 //
 // # What it reads
 //
 //   - Synapse, from SQLite or PostgreSQL: the table users, as it is in schema version 94 (release 1.163) and in older ones,
-//     which have fewer columns. See synapse.go.
+//     which have fewer columns; see synapse.go. With ReadSessions also access_tokens, refresh_tokens and devices; see sessions.go.
 //   - Dendrite, from SQLite or PostgreSQL: the table userapi_accounts, which was called account_accounts until October 2022.
 //     See dendrite.go.
 //   - A CSV file, for everything else. See csv.go.
@@ -11,13 +12,15 @@
 // # Laws
 //
 //   - The source is never written: SQLite files are opened read-only, PostgreSQL is read in a read-only transaction. Both may be
-//     in use. All accounts come from one statement, so they are of one instant, and they are held in memory, so that the statement
-//     is over soon: a hundred thousand take about 30 MiB.
+//     in use. All that is read is of one instant, and it is held in memory, so that the transaction is over soon: a hundred thousand
+//     accounts take about 30 MiB, and with their sessions and three tokens each about 150 MiB.
+//   - A token is hashed as soon as it is read, and kept nowhere.
 //   - Nothing is guessed. An account either moves as it is, or stays behind and the reason is told.
 //   - No error holds a password hash or the password of a database.
 //
 // It decides which accounts can move and knows nothing of where they move to: what a usable hash is, the caller says.
 //
+//	contents, err := moving.ReadSessions(ctx, …)
 //	kind, accounts, err := moving.Read(ctx, moving.Config{From: "homeserver.db", ServerName: "example.org", CheckHash: …})
 package moving
 
@@ -61,6 +64,7 @@ type Account struct {
 	Created   time.Time // zero: unknown
 
 	Deactivated, Locked bool
+	Admin               bool // of the homeserver
 
 	Skip string // why it stays behind; empty: it moves
 }
@@ -71,6 +75,11 @@ func Read(ctx context.Context, c Config) (Kind, []Account, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	return kind, c.accounts(records), c.elsewhere(records)
+}
+
+// accounts decides which records move; of two of one name the first.
+func (c Config) accounts(records []record) []Account {
 	accounts, seen := make([]Account, len(records)), make(map[string]bool)
 	for i, r := range records {
 		a := c.account(r)
@@ -80,11 +89,15 @@ func Read(ctx context.Context, c Config) (Kind, []Account, error) {
 		seen[a.Localpart] = seen[a.Localpart] || a.Skip == ""
 		accounts[i] = a
 	}
-	return kind, accounts, c.elsewhere(records)
+	return accounts
+}
+
+func (c Config) isCSV() bool {
+	return c.Format == CSV || c.Format == "" && strings.EqualFold(filepath.Ext(c.From), ".csv")
 }
 
 func (c Config) records(ctx context.Context) (Kind, []record, error) {
-	if c.Format == CSV || c.Format == "" && strings.EqualFold(filepath.Ext(c.From), ".csv") {
+	if c.isCSV() {
 		records, err := c.readCSV()
 		return CSV, records, err
 	}
@@ -107,6 +120,7 @@ type record struct {
 
 	created             time.Time
 	deactivated, locked bool
+	admin               bool
 	skip                string // the source's own reason
 }
 
@@ -114,7 +128,7 @@ type record struct {
 func (c Config) account(r record) Account {
 	a := Account{
 		Name: "@" + r.localpart + ":" + r.server, Localpart: r.localpart, Hash: r.hash, Created: r.created,
-		Deactivated: r.deactivated, Locked: r.locked, Skip: r.skip,
+		Deactivated: r.deactivated, Locked: r.locked, Admin: r.admin, Skip: r.skip,
 	}
 	switch {
 	case r.server != c.ServerName:

@@ -40,7 +40,7 @@ var fromSynapse = []Account{
 	{Name: "@17:example.org", Localpart: "17", Created: second(5), Skip: "guest"},
 	{Name: "@Bob Übel:example.org", Localpart: "Bob Übel", Hash: bySynapse},
 	{Name: "@_irc_dave:example.org", Localpart: "_irc_dave", Created: second(6), Skip: "app service's user"},
-	{Name: "@admin:example.org", Localpart: "admin", Hash: bySynapse, Created: second(0)},
+	{Name: "@admin:example.org", Localpart: "admin", Hash: bySynapse, Created: second(0), Admin: true},
 	{Name: "@alice:example.org", Localpart: "alice", Hash: bySynapse, Created: second(1)},
 	{Name: "@bot:example.org", Localpart: "bot", Hash: bySynapse, Created: second(8), Skip: "bot"},
 	{Name: "@carol:elsewhere.org", Localpart: "carol", Hash: bySynapse, Created: second(4), Skip: "another server's user"},

@@ -24,6 +24,8 @@ type source struct {
 	tx    *sql.Tx
 	names string          // asks for a table's columns
 	has   map[string]bool // the columns of the table that is read
+
+	isolation sql.IsolationLevel // such that all statements see one instant
 }
 
 func (c Config) open(ctx context.Context) (*source, error) {
@@ -37,7 +39,7 @@ func (c Config) open(ctx context.Context) (*source, error) {
 }
 
 func openPostgres(ctx context.Context, from string, patience time.Duration) (*source, error) {
-	s := &source{name: "the PostgreSQL database", names: `SELECT attname::text FROM pg_catalog.pg_attribute
+	s := &source{name: "the PostgreSQL database", isolation: sql.LevelRepeatableRead, names: `SELECT attname::text FROM pg_catalog.pg_attribute
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`}
 	if _, err := pgconn.ParseConfig(from); err != nil { // its text leaves the password out
 		return nil, fmt.Errorf("the PostgreSQL URL cannot be read: %w; write it like postgres://user@host/synapse", err)
@@ -102,7 +104,7 @@ func openSQLite(ctx context.Context, path string, options url.Values, patience t
 
 // begin starts the one transaction that all reading happens in.
 func (s *source) begin(ctx context.Context) (err error) {
-	if s.tx, err = s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+	if s.tx, err = s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.isolation}); err != nil {
 		return errors.Join(s.explain(err), s.db.Close())
 	}
 	return nil
@@ -179,21 +181,28 @@ func (s *source) or(column, expression, otherwise string) string {
 	return "COALESCE(" + expression + ", " + otherwise + ")"
 }
 
-func (s *source) read(ctx context.Context, query string, scan func(func(...any) error) (record, error)) ([]record, error) {
+func (s *source) read(ctx context.Context, query string, scan func(func(...any) error) (record, error)) (records []record, err error) {
+	err = s.each(ctx, query, func(row func(...any) error) error {
+		r, err := scan(row)
+		records = append(records, r)
+		return err
+	})
+	return records, err
+}
+
+// each reads row by row.
+func (s *source) each(ctx context.Context, query string, row func(scan func(...any) error) error) error {
 	rows, err := s.tx.QueryContext(ctx, query)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var records []record
 	for rows.Next() {
-		r, err := scan(rows.Scan)
-		if err != nil {
-			return nil, err
+		if err := row(rows.Scan); err != nil {
+			return err
 		}
-		records = append(records, r)
 	}
-	return records, rows.Err()
+	return rows.Err()
 }
 
 const sqliteCantOpen = 14

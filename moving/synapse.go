@@ -9,21 +9,21 @@ import (
 // readSynapse reads Synapse's table users. What it knows, by the schema version that brought it:
 //
 //   - from the beginning: name (a whole user id), password_hash (bcrypt of NFKC and pepper; NULL for who signs in elsewhere,
-//     and for deactivated accounts), creation_ts (seconds), admin
+//     and for deactivated accounts), creation_ts (seconds), admin (which Synapse asks for once authentication is left to another)
 //   - 28 is_guest, 30 appservice_id, 53 user_type (support and bot are Synapse's own, others the operator's), 55 deactivated,
 //     73 approved (NULL: from before approval was asked for), 80 locked
 //
-// admin, shadow_banned (58) and suspended (85) say what an account may do on the homeserver, and stay there.
+// shadow_banned (58) and suspended (85) say what an account may do on the homeserver, and stay there.
 func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 	q := `SELECT ` + strings.Join([]string{
 		s.text("name"), s.text("password_hash"), s.number("creation_ts"), s.flag("is_guest"), s.text("appservice_id"),
-		s.text("user_type"), s.flag("deactivated"), s.flag("locked"), s.flagOr("approved", "1"),
+		s.text("user_type"), s.flag("deactivated"), s.flag("locked"), s.flagOr("approved", "1"), s.flag("admin"),
 	}, `, `) + ` FROM users ORDER BY name`
 	return s.read(ctx, q, func(scan func(...any) error) (record, error) {
 		var name, hash, service, userType string
-		var created, guest, deactivated, locked, approved int64
-		err := scan(&name, &hash, &created, &guest, &service, &userType, &deactivated, &locked, &approved)
-		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, created: at(time.Unix(created, 0))}
+		var created, guest, deactivated, locked, approved, admin int64
+		err := scan(&name, &hash, &created, &guest, &service, &userType, &deactivated, &locked, &approved, &admin)
+		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, admin: admin != 0, created: at(time.Unix(created, 0))}
 		if hash != "" {
 			r.hash = c.SynapsePrefix + hash
 		}

@@ -24,14 +24,21 @@ type (
 		ExpiresInMs  *int64  `json:"expires_in_ms,omitempty"`
 		RefreshToken *string `json:"refresh_token,omitempty"`
 	}
+	introspection struct {
+		Active    bool   `json:"active"`
+		Scope     string `json:"scope"`
+		Username  string `json:"username"`
+		DeviceID  string `json:"device_id"`
+		ExpiresIn *int64 `json:"expires_in,omitempty"`
+	}
 	refreshBody struct {
 		RefreshToken string `json:"refresh_token"`
 	}
 )
 
 // bare serves what an Echo handler costs that does nothing: it answers whoami and refresh with what it was started with.
-// The refresh decodes its body, as any handler must. Timeouts are those of Postern's server.
-func bare(ctx context.Context, whoami, refresh string) error {
+// The refresh decodes its body and the introspection its form, as any handler must. Timeouts are those of Postern's server.
+func bare(ctx context.Context, whoami, refresh, introspect string) error {
 	var who owner
 	var tokens pair
 	if err := json.Unmarshal([]byte(whoami), &who); err != nil {
@@ -40,7 +47,17 @@ func bare(ctx context.Context, whoami, refresh string) error {
 	if err := json.Unmarshal([]byte(refresh), &tokens); err != nil {
 		return err
 	}
+	var said introspection
+	if err := json.Unmarshal([]byte(introspect), &said); err != nil {
+		return err
+	}
 	e := echo.New()
+	e.POST(introspectPath, func(c echo.Context) error {
+		if c.FormValue("token") == "" {
+			return echo.ErrBadRequest
+		}
+		return c.JSON(http.StatusOK, said)
+	})
 	e.GET(whoamiPath, func(c echo.Context) error { return c.JSON(http.StatusOK, who) })
 	e.GET(versionsPath, func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	e.POST(refreshPath, func(c echo.Context) error {

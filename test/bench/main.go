@@ -45,6 +45,7 @@ var measurements = []struct {
 	{"kept", (*bench).kept},
 	{"postgres", (*bench).postgres},
 	{"tokens", (*bench).tokens},
+	{"home", (*bench).home},
 }
 
 // bench is one run of the program.
@@ -66,8 +67,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) (err error) {
-	if len(args) == 3 && args[0] == "bare" {
-		return bare(ctx, args[1], args[2])
+	if len(args) >= 3 && args[0] == "bare" {
+		return bare(ctx, args[1], args[2], slices.Concat(args[3:], []string{"{}"})[0])
 	}
 	b, only, err := options(args)
 	if err != nil {

@@ -24,16 +24,21 @@ const password = "a password that is long"
 // js is where the real clients are installed.
 const js = "../clients/js"
 
+// missing skips the test, loudly; a gate must not pass without it.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("TEST_HOME") == "required" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
 // node is the Node that the clients are locked to, or the machine's; the test is skipped when they are not installed.
 func node(t *testing.T) string {
 	t.Helper()
 	found, err := filepath.Glob(js + "/node_modules/node-*/bin/node")
-	if _, missing := os.Stat(js + "/node_modules/matrix-js-sdk"); err != nil || missing != nil {
-		const why = "NO CLIENTS: install them with npm ci --prefix test/clients/js"
-		if os.Getenv("TEST_HOME") == "required" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
+	if _, absent := os.Stat(js + "/node_modules/matrix-js-sdk"); err != nil || absent != nil {
+		missing(t, "NO CLIENTS: install them with npm ci --prefix test/clients/js")
 	}
 	if len(found) > 0 {
 		return found[0]
@@ -41,15 +46,30 @@ func node(t *testing.T) string {
 	return "node"
 }
 
-// newPerson starts a client that is not logged in yet.
+// newPerson starts an encrypting client that is not logged in yet.
 func newPerson(t *testing.T, name string) *person {
 	t.Helper()
-	binary, err := filepath.Abs(node(t))
-	if err != nil {
-		t.Fatal(err)
+	binary := node(t)
+	if abs, err := filepath.Abs(binary); err == nil && binary != "node" {
+		binary = abs // it runs in another folder
 	}
-	cmd := exec.Command(binary, "home/client.js")
-	cmd.Dir, cmd.Stderr = js, os.Stderr
+	return start(t, name, js, binary, "home/client.js")
+}
+
+// newNio starts a client of matrix-nio, which knows neither encryption here nor refresh tokens.
+func newNio(t *testing.T, name string) *person {
+	t.Helper()
+	const python = "/usr/bin/python3" // Debian's, which has python3-matrix-nio
+	if err := exec.CommandContext(t.Context(), python, "-c", "import nio").Run(); err != nil {
+		missing(t, "NO MATRIX-NIO: install it with apt-get install python3-matrix-nio")
+	}
+	return start(t, name, "../clients/python", python, "-B", "home.py")
+}
+
+func start(t *testing.T, name, dir string, args ...string) *person {
+	t.Helper()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -66,7 +86,7 @@ func newPerson(t *testing.T, name string) *person {
 		in.Close()
 		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		defer kill.Stop()
-		_ = cmd.Wait()
+		_ = cmd.Wait() // it may have been killed
 	})
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
@@ -102,7 +122,11 @@ func (p *person) try(t *testing.T, what string, with values) values {
 // do has the client do something that has to succeed.
 func (p *person) do(t *testing.T, what string, with values) values {
 	t.Helper()
+	began := time.Now()
 	answer := p.try(t, what, with)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Logf("%s took %s to %s", p.name, took.Round(time.Second), what)
+	}
 	if failed, ok := answer["failed"]; ok {
 		t.Fatalf("%s: %v", p.name, failed)
 	}

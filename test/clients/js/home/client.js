@@ -1,5 +1,7 @@
 // One person with an encrypting client, as a process of its own: matrix-js-sdk with its Rust crypto. A line of JSON on standard input is a
-// command, a line on standard output its answer. The client lives through all that happens to the servers behind its address.
+// command, a line on standard output its answer. The client lives through all that happens to the servers behind its address. Its keys are in
+// a store that outlives a soft logout, as in a browser.
+import "fake-indexeddb/auto";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClientEvent, HttpApiEvent, MatrixEventEvent, RoomEvent, createClient } from "matrix-js-sdk";
@@ -26,16 +28,7 @@ const commands = {
         session = await request("POST", "login", {
             type: "m.login.password", identifier: identifier(), password, refresh_token: true,
         });
-        client = createClient({
-            baseUrl: base, userId: session.user_id, deviceId: session.device_id,
-            accessToken: session.access_token, refreshToken: session.refresh_token, tokenRefreshFunction: renew, logger: silent,
-        });
-        client.on(HttpApiEvent.SessionLoggedOut, (error) => loggedOut.push(error.data ?? String(error)));
-        client.on(ClientEvent.Sync, (state) => states.push(state));
-        client.on(RoomEvent.Timeline, see);
-        await client.initRustCrypto({ useIndexedDB: false });
-        await client.startClient();
-        await until("a first sync", () => client.isInitialSyncComplete());
+        await open();
         return { user_id: session.user_id, device_id: session.device_id };
     },
 
@@ -95,11 +88,32 @@ const commands = {
         adopt(await request("POST", "login", {
             type: "m.login.password", identifier: identifier(), password, device_id: session.device_id, refresh_token: true,
         }));
-        if (!client.clientRunning || ["STOPPED", "ERROR", null].includes(client.getSyncState())) {
-            client.stopClient();
-            await client.startClient();
+        client.stopClient(); // as after a soft logout: another client with the same keys
+        loggedOut.length = 0;
+        await open();
+        return { device_id: session.device_id };
+    },
+
+    /** Presents a refresh token long after its successor was used, as a thief would, or who was robbed. */
+    async replay() {
+        const old = session.refresh_token;
+        for (let i = 0; i < 2; i++) {
+            await renew(session.refresh_token);
+            await client.whoami();
         }
-        client.retryImmediately();
+        await request("POST", "refresh", { refresh_token: old }).catch(() => {});
+        return {};
+    },
+
+    /** Waits until the client was told that its session has ended, and gives how; then that is history. */
+    async told() {
+        await until("the end of the session", () => loggedOut.length > 0);
+        const [first] = loggedOut.splice(0);
+        client.stopClient();
+        return { soft: first.soft_logout === true, errcode: first.errcode };
+    },
+
+    async device() {
         return { device_id: session.device_id };
     },
 
@@ -152,22 +166,41 @@ const commands = {
     },
 };
 
-/** The sdk's own way to renew: it asks by itself when an answer says that the access token has expired. */
-async function renew(refreshToken) {
-    const pair = await request("POST", "refresh", { refresh_token: refreshToken });
-    adopt(pair);
-    return {
-        accessToken: pair.access_token, refreshToken: session.refresh_token,
-        expiry: pair.expires_in_ms ? new Date(Date.now() + pair.expires_in_ms) : undefined,
-    };
+/** Begins to sync with the session and the keys that there are. */
+async function open() {
+    client = createClient({
+        baseUrl: base, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token, logger: silent,
+    });
+    client.on(HttpApiEvent.SessionLoggedOut, (error) => loggedOut.push(error.data ?? String(error)));
+    client.on(ClientEvent.Sync, (state) => states.push(state));
+    client.on(RoomEvent.Timeline, see);
+    renewInTime();
+    await client.initRustCrypto({ cryptoDatabasePrefix: user });
+    await client.startClient();
+    await until("a first sync", () => client.isInitialSyncComplete());
 }
 
+/** Exchanges a refresh token: this sdk leaves that to the application. */
+async function renew(refreshToken) {
+    adopt(await request("POST", "refresh", { refresh_token: refreshToken }));
+}
+
+let timer;
+
+/** Renews when four fifths of the access token's life are over, and tries again each second while nobody answers. */
+function renewInTime(after = (session.expires_in_ms ?? Infinity) * 0.8) {
+    clearTimeout(timer);
+    if (after === Infinity) return;
+    timer = setTimeout(() => renew(session.refresh_token).catch((error) => {
+        if (error.httpStatus !== 401) renewInTime(1000);
+    }), after);
+}
+
+/** Takes a new pair over; what a refresh leaves out stays as it was, but for the expiry. */
 function adopt(pair) {
-    session = { ...session, ...pair };
-    if (client) {
-        client.setAccessToken(session.access_token);
-        client.http.opts.refreshToken = session.refresh_token;
-    }
+    session = { ...session, expires_in_ms: undefined, ...pair };
+    client?.setAccessToken(session.access_token);
+    renewInTime();
 }
 
 async function request(method, path, body, token) {

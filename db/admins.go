@@ -1,0 +1,24 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+)
+
+const markSessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING ` + sessionColumns
+
+// SetAdmin says whether an account may administer the homeserver, and has its sessions say so too; ErrNotFound if there is none.
+func (d *DB) SetAdmin(ctx context.Context, localpart string, admin bool) error {
+	const q = `UPDATE users SET admin = $2 WHERE localpart = $1 RETURNING localpart`
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		found, err := t.get(q, []any{new(string)}, localpart, admin)
+		if err != nil || !found {
+			return found, err
+		}
+		return true, t.each(markSessions, []any{localpart, admin}, func(rows *sql.Rows) error {
+			s, err := scanSession(rows.Scan)
+			t.put(s)
+			return err
+		})
+	})
+}

@@ -1,0 +1,116 @@
+package db
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Arrival is an account of another server as it is there now, with its devices if those are to come as well.
+type Arrival struct {
+	User        User
+	WithDevices bool
+	Devices     []Device
+}
+
+// Device is a device of another server and the tokens that are in use on it.
+type Device struct {
+	Session               string // the id that its session will have here
+	DeviceID, DisplayName string
+	Live                  bool // a token of it is good; else the session is a soft one, which keeps the device and its name
+	Refreshable           bool
+	AccessExpires         time.Time // of the access token that lasts longest; zero: never
+	Expires               time.Time // the session's absolute end; zero: none
+	Seen                  Seen
+	Tokens                []ImportedToken // without their session
+}
+
+// Mark is the account as it is there, in few bytes: what it says differs when something has changed there. It is kept with the account
+// here, so that a later import can tell what happened over there from what happened here:
+//
+//	hash of the password hash · l if locked · d if deactivated · "/" and a hash of each device, if devices came
+//
+// When a device was last seen is not in it.
+func (a Arrival) Mark() string { return a.base().String() }
+
+// base is a mark, taken apart.
+type base struct {
+	known               bool
+	password            string
+	locked, deactivated bool
+	withDevices         bool
+	devices             []string
+}
+
+const markBytes = 8 // two states of one thing that differ look the same once in 2⁶⁴ times
+
+func (a Arrival) base() base {
+	password := sha256.Sum256([]byte(a.User.PasswordHash))
+	b := base{known: true, password: hex.EncodeToString(password[:markBytes]), locked: !a.User.Locked.IsZero(),
+		deactivated: !a.User.Deactivated.IsZero(), withDevices: a.WithDevices}
+	for _, d := range a.Devices {
+		b.devices = append(b.devices, d.mark())
+	}
+	slices.Sort(b.devices)
+	return b
+}
+
+func (d Device) mark() string {
+	h := sha256.New()
+	field(h, []byte(d.DeviceID))
+	field(h, []byte(d.DisplayName))
+	_ = binary.Write(h, binary.BigEndian, ms(d.Expires)) // a hash never fails
+	tokens := make([]string, len(d.Tokens))
+	for i, t := range d.Tokens {
+		tokens[i] = fmt.Sprintf("%x %t %d ", t.Hash, t.Refresh, ms(t.Expires))
+	}
+	slices.Sort(tokens)
+	for _, t := range tokens {
+		field(h, []byte(t))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:markBytes])
+}
+
+// field adds text so that where it ends cannot be mistaken.
+func field(h hash.Hash, text []byte) {
+	_ = binary.Write(h, binary.BigEndian, uint64(len(text)))
+	h.Write(text)
+}
+
+// String is how a mark is written down.
+func (b base) String() string {
+	text := b.password
+	if b.locked {
+		text += "l"
+	}
+	if b.deactivated {
+		text += "d"
+	}
+	if b.withDevices {
+		text += "/" + strings.Join(b.devices, "")
+	}
+	return text
+}
+
+// parseBase reads a mark; an empty one is of an account that was made here.
+func parseBase(text string) (b base) {
+	account, devices, with := strings.Cut(text, "/")
+	if len(account) < 2*markBytes {
+		return base{}
+	}
+	b = base{known: true, password: account[:2*markBytes], withDevices: with}
+	flags := account[2*markBytes:]
+	b.locked, b.deactivated = strings.Contains(flags, "l"), strings.Contains(flags, "d")
+	for ; len(devices) >= 2*markBytes; devices = devices[2*markBytes:] {
+		b.devices = append(b.devices, devices[:2*markBytes])
+	}
+	return b
+}
+
+// has says that a device was the same when the mark was made.
+func (b base) has(d Device) bool { return slices.Contains(b.devices, d.mark()) }

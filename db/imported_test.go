@@ -1,0 +1,233 @@
+package db
+
+import (
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func hashOf(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
+
+// gadget is a device of another server with an access and a refresh token.
+func gadget(id, name string) Device {
+	return Device{Session: id, DeviceID: name, DisplayName: "name of " + name, Live: true, Refreshable: true, AccessExpires: t0.Add(time.Hour),
+		Seen: Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Tokens: []ImportedToken{
+			{Hash: hashOf("access " + id), Expires: t0.Add(time.Hour)}, {Hash: hashOf("refresh " + id), Refresh: true}}}
+}
+
+// arrive imports one account with its devices.
+func (d *DB) arrive(t testing.TB, again bool, u User, devices ...Device) Arrived {
+	t.Helper()
+	did, err := d.ImportAccounts(bg, Import{At: t0, KeyID: 1, Again: again, Arrivals: []Arrival{{User: u, WithDevices: true, Devices: devices}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return did[0]
+}
+
+// finds says which session a token leads to.
+func (d *DB) finds(t testing.TB, token, session string) {
+	t.Helper()
+	_, s, err := d.SessionByImported(bg, hashOf(token))
+	if session == "" {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q leads to %q, %v", token, s.ID, err)
+		}
+		return
+	}
+	if s.ID != session || err != nil {
+		t.Errorf("%q leads to %q, %v, want %q", token, s.ID, err, session)
+	}
+}
+
+var bob = User{Localpart: "bob", PasswordHash: "theirs", Created: t0}
+
+func did(t testing.TB, got, want Arrived) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestImportDevices(t *testing.T) {
+	d := fresh(t)
+	d.finds(t, "access one", "") // before there is any
+	idle := Device{Session: "three", DeviceID: "C", DisplayName: "idle"}
+	did(t, d.arrive(t, false, bob, gadget("one", "A"), gadget("two", "B"), idle), Arrived{Added: true, Live: 2, Soft: 1})
+	d.finds(t, "access one", "one")
+	d.finds(t, "refresh two", "two")
+	d.finds(t, "access three", "")
+	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "name of A", Created: t0, Refreshable: true, Generation: 1, KeyID: 1,
+		Minted: t0, AccessExpires: t0.Add(time.Hour), State: Live, Seen: Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Imported: true}
+	if diff := cmp.Diff(want, d.session(t, "one")); diff != "" {
+		t.Error(diff)
+	}
+	if s := d.session(t, "three"); s.State != Soft || !s.Imported {
+		t.Errorf("%+v", s)
+	}
+
+	// A second run, even if there is something new over there, changes nothing.
+	did(t, d.arrive(t, false, bob, gadget("one", "A"), gadget("2nd", "D")), Arrived{Here: 2})
+	d.finds(t, "access 2nd", "")
+
+	token, s, err := d.SessionByImported(bg, hashOf("refresh one"))
+	if err != nil || !token.Refresh || token.Session != "one" || !token.Expires.IsZero() || token.Hash != hashOf("refresh one") || s.ID != "one" {
+		t.Errorf("%+v %+v %v", token, s, err)
+	}
+	moved, err := d.AdvanceGeneration(bg, refresh("one", 1))
+	if err != nil || moved.Generation != 2 || moved.Imported || d.session(t, "one").Imported {
+		t.Errorf("%+v, %v", moved, err)
+	}
+	if err := d.EndSession(bg, "one"); err != nil {
+		t.Fatal(err)
+	}
+	d.finds(t, "access one", "")
+	if n := d.count(t, "imported_tokens"); n != 2 {
+		t.Errorf("%d tokens are left", n)
+	}
+}
+
+// TestImportAgain: what happened over there since happens here; what happened here stays.
+func TestImportAgain(t *testing.T) {
+	d := fresh(t)
+	a, b, c := gadget("a", "A"), gadget("b", "B"), gadget("c", "C")
+	ended, renewed, both := gadget("e", "E"), gadget("r", "R"), gadget("x", "X")
+	d.arrive(t, true, bob, a, b, c, ended, renewed, both)
+	_, err1 := d.AdvanceGeneration(bg, refresh("r", 1))
+	_, err2 := d.AdvanceGeneration(bg, refresh("x", 1))
+	if err := errors.Join(err1, err2, d.EndSession(bg, "e")); err != nil {
+		t.Fatal(err)
+	}
+	as := func(id string, d Device) Device { d.Session = id; return d } // each run makes ids of its own
+	b2, x2 := gadget("b2", "B"), gadget("x2", "X")
+	theirs := []Device{as("a2", a), b2, as("e2", ended), as("r2", renewed), x2, gadget("n", "N")} // C logged out, N came, B and X were refreshed
+	try, err := d.ImportAccounts(bg, Import{At: t0, KeyID: 1, Again: true, DryRun: true, Arrivals: []Arrival{{User: bob, WithDevices: true, Devices: theirs}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.finds(t, "access c", "c")
+	want := Arrived{Live: 1, Replaced: 1, Ended: 1, Here: 3, Own: 1}
+	did(t, try[0], want)
+	did(t, d.arrive(t, true, bob, theirs...), want)
+	for token, session := range map[string]string{"access a": "a", "access b": "", "access b2": "b2", "access c": "", "access e": "", "access r": "r",
+		"access x": "x", "access x2": "", "access n": "n"} {
+		d.finds(t, token, session)
+	}
+	if s := d.session(t, "x"); s.Generation != 2 {
+		t.Errorf("%+v", s)
+	}
+	did(t, d.arrive(t, true, bob, theirs...), Arrived{Here: 6})
+
+	moved := b2 // a token can move to another device (a dehydrated device that is revived)
+	moved.Session, moved.DeviceID = "m", "M"
+	did(t, d.arrive(t, true, bob, as("a3", a), moved), Arrived{Live: 1, Ended: 2, Here: 1})
+	d.finds(t, "access b2", "m")
+}
+
+// TestImportFollows: passwords, locks and deactivations, each unless it was done here.
+func TestImportFollows(t *testing.T) {
+	d := fresh(t)
+	d.arrive(t, true, bob, gadget("a", "A"))
+	d.arrive(t, true, User{Localpart: "carol", PasswordHash: "theirs", Created: t0})
+	if err := d.Rehash(bg, "bob", "theirs", "stronger"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.SetPassword(bg, "carol", "own", false); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := d.MadeSince(bg); err != nil || made != (Made{Passwords: 1, Users: 1}) { // alice was made here
+		t.Errorf("%+v, %v", made, err)
+	}
+	did(t, d.arrive(t, true, bob, gadget("a", "A")), Arrived{Here: 1})
+	changed := bob
+	changed.PasswordHash, changed.Locked = "new", t0
+	did(t, d.arrive(t, true, changed, gadget("a", "A")), Arrived{Here: 1, Changed: []string{"password", "locked"}})
+	if u, _ := d.User(bg, "bob"); u.PasswordHash != "new" || u.Locked.IsZero() || !d.session(t, "a").Locked {
+		t.Errorf("%+v", u)
+	}
+	if err := d.UnlockUser(bg, "bob"); err != nil { // by an operator here
+		t.Fatal(err)
+	}
+	did(t, d.arrive(t, true, changed, gadget("a", "A")), Arrived{Here: 1})
+	changed.Locked, changed.Deactivated = time.Time{}, t0
+	did(t, d.arrive(t, true, changed), Arrived{Changed: []string{"deactivated"}})
+	d.finds(t, "access a", "")
+	changed.Deactivated = time.Time{}
+	did(t, d.arrive(t, true, changed, gadget("a2", "A")), Arrived{Live: 1, Changed: []string{"reactivated"}})
+	did(t, d.arrive(t, true, User{Localpart: "carol", PasswordHash: "new"}), Arrived{})
+	if u, _ := d.User(bg, "carol"); u.PasswordHash != "own" {
+		t.Errorf("%+v", u)
+	}
+	// alice was made here: her devices come, her password stays.
+	login(t, d, "hers", "A")
+	did(t, d.arrive(t, false, User{Localpart: "alice", PasswordHash: "theirs"}, gadget("y", "A"), gadget("z", "Z")), Arrived{Own: 1, Live: 1})
+	if u, _ := d.User(bg, "alice"); u.PasswordHash != "hash" {
+		t.Errorf("%+v", u)
+	}
+}
+
+// TestImportIsNoticed: a server that runs while the command line imports, and one that has looked before.
+func TestImportIsNoticed(t *testing.T) {
+	c := Config{DSN: dsn(t)}
+	d, other := freshAt(t, c), open(t, c)
+	d.finds(t, "access a", "")
+	d.finds(t, "access a", "")
+	other.arrive(t, false, bob, gadget("a", "A"))
+	d.finds(t, "access a", "a")
+	d.finds(t, "refresh a", "a")
+	other.arrive(t, true, bob, Device{Session: "a2", DeviceID: "A", Live: true, Tokens: gadget("a", "A").Tokens[:1]})
+	d.finds(t, "access a", "a2") // the same token, with another session
+	d.finds(t, "refresh a", "")
+	d.arrive(t, true, bob, gadget("b", "B"))
+	d.finds(t, "access a", "")
+	d.finds(t, "access b", "b")
+}
+
+// TestImportRetiredKey: the caller reads the keys again.
+func TestImportRetiredKey(t *testing.T) {
+	d := fresh(t)
+	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}), d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")}), d.RetireRootKey(bg, 1, t0, true)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.ImportAccounts(bg, Import{KeyID: 1, At: t0, Arrivals: []Arrival{{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A")}}}})
+	if _, missing := d.User(bg, "bob"); !errors.Is(err, ErrKeyGone) || !errors.Is(missing, ErrNotFound) {
+		t.Errorf("%v, %v", err, missing)
+	}
+}
+
+func TestMark(t *testing.T) {
+	a := Arrival{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A"), gadget("b", "B")}}
+	for name, change := range map[string]func(*Arrival){
+		"password": func(a *Arrival) { a.User.PasswordHash = "x" }, "lock": func(a *Arrival) { a.User.Locked = t0 },
+		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "no devices": func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
+		"a device less": func(a *Arrival) { a.Devices = a.Devices[:1] }, "another name": func(a *Arrival) { a.Devices = []Device{a.Devices[0], gadget("b", "C")} },
+		"a token less": func(a *Arrival) {
+			b := gadget("b", "B")
+			b.Tokens = b.Tokens[:1]
+			a.Devices = []Device{a.Devices[0], b}
+		},
+		"another session": func(a *Arrival) { b := gadget("b", "B"); b.Expires = t0; a.Devices = []Device{a.Devices[0], b} },
+	} {
+		other := a
+		change(&other)
+		if other.Mark() == a.Mark() {
+			t.Errorf("%s is not in the mark", name)
+		}
+		if back := parseBase(other.Mark()).String(); back != other.Mark() {
+			t.Errorf("%s reads back as %s", other.Mark(), back)
+		}
+	}
+	same := a
+	same.Devices = []Device{gadget("b", "B"), gadget("a", "A")} // in another order, seen at another time, with another id here
+	same.Devices[0].Seen.At, same.Devices[0].Session = t0.Add(day), "c"
+	if same.Mark() != a.Mark() {
+		t.Error("what does not matter is in the mark")
+	}
+	if parseBase("").known {
+		t.Error("an empty mark is known")
+	}
+}

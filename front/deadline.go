@@ -1,0 +1,83 @@
+package front
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// patient replaces the server's deadlines, which are for whole requests, by one for each step of a stream: a long poll waits, and a large
+// file takes its time, but a client that neither reads nor sends is hung up on.
+type patient struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	passed   *passed
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *patient) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// extend gives the client time to read. An error says that this is no connection of net/http's; then it has no deadlines either.
+func (w *patient) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) }
+
+// WriteHeader begins the answer.
+func (w *patient) WriteHeader(status int) {
+	w.extend()
+	if status >= http.StatusOK {
+		w.passed.answering.Store(true)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write passes a part of the answer on.
+func (w *patient) Write(b []byte) (int, error) {
+	w.extend()
+	return w.ResponseWriter.Write(b)
+}
+
+// reading gives the request's body. Once it is read, the client may wait as long as it likes: net/http goes on listening whether it
+// hangs up, and would take a deadline that passes for that.
+func (w *patient) reading(r *http.Request) io.ReadCloser {
+	if r.Body == nil || r.Body == http.NoBody {
+		_ = w.control.SetReadDeadline(time.Time{})
+		return r.Body
+	}
+	w.passed.sending.Store(true)
+	return &sending{ReadCloser: r.Body, to: w}
+}
+
+// sending is a body that is being sent.
+type sending struct {
+	io.ReadCloser
+	to     *patient
+	closed atomic.Bool
+}
+
+// Read waits for the client, and no longer than it may stall.
+func (b *sending) Read(into []byte) (int, error) {
+	if b.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	_ = b.to.control.SetReadDeadline(time.Now().Add(b.to.patience))
+	n, err := b.ReadCloser.Read(into)
+	var timeout net.Error
+	switch {
+	case errors.Is(err, io.EOF):
+		b.to.passed.sending.Store(false)
+		_ = b.to.control.SetReadDeadline(time.Time{})
+	case errors.As(err, &timeout) && timeout.Timeout():
+		b.to.passed.stalled.Store(true)
+	}
+	return n, err
+}
+
+// Close ends it; what comes after belongs to the next request.
+func (b *sending) Close() error {
+	b.closed.Store(true)
+	b.to.passed.sending.Store(false)
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,192 @@
+package front
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// scene is a front with a homeserver behind it, both on real connections.
+type scene struct {
+	testing.TB
+	url, addr string // of the front
+	front     *Front
+	stop      context.CancelFunc // the server shall stop
+	log       *lines
+}
+
+// lines is a log in memory.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// newScene stands before a homeserver that answers like this. Postern itself is a handler that says so, and knows the tokens that begin
+// with "ours-": "ours-good" is good, whatever else is not.
+func newScene(t testing.TB, homeserver http.HandlerFunc, change ...func(*Config)) *scene {
+	t.Helper()
+	behind := httptest.NewServer(homeserver)
+	t.Cleanup(behind.Close)
+	return before(t, behind.URL, change...)
+}
+
+func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
+	t.Helper()
+	at, err := url.Parse(homeserver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopping, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	s := &scene{TB: t, stop: stop, log: &lines{}}
+	c := Config{
+		Homeserver: at, Real: http.HandlerFunc(postern), Patience: 5 * time.Second, Grace: 50 * time.Millisecond, Stopping: stopping, ID: "postern-TEST",
+		Name:   func(path string) string { return strings.Replace(path, "/client/r0/", "/client/v3/", 1) },
+		Mine:   func(name string) bool { return name == "/_matrix/client/v3/login" },
+		Client: func(r *http.Request) (string, string) { return "192.0.2.7", "https" },
+		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (Passage, bool) {
+			switch {
+			case !strings.HasPrefix(token, "ours-"):
+				return Passage{Token: token}, true
+			case token == "ours-good":
+				return Passage{Token: "plain", Ours: true}, true
+			}
+			refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "refused here")
+			return Passage{Ours: true}, false
+		},
+		Ended: func(http.ResponseWriter, *http.Request, string) bool { return false },
+		Log:   slog.New(slog.NewTextHandler(s.log, nil)),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	s.front = New(c)
+	t.Cleanup(s.front.Close)
+	server := httptest.NewUnstartedServer(s.front)
+	// As the real server has them: what streams must live longer.
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	s.url, s.addr = server.URL, server.Listener.Addr().String()
+	return s
+}
+
+func postern(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"postern":%q}`, r.URL.EscapedPath())
+}
+
+// raw sends bytes as they are, and gives the answer.
+func (s *scene) raw(text string) (*http.Response, string) {
+	s.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		s.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		s.Fatal(err)
+	}
+	method, _, _ := strings.Cut(text, " ")
+	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// get asks for a target with a few header lines.
+func (s *scene) get(target string, header ...string) (*http.Response, string) {
+	s.Helper()
+	return s.raw("GET " + target + " HTTP/1.1\r\nHost: matrix.example.org\r\n" + strings.Join(append(header, "\r\n"), "\r\n"))
+}
+
+// requests is a homeserver that keeps what it was sent, as it was on the wire.
+type requests struct {
+	listener net.Listener
+	seen     chan string
+}
+
+func wiretap(t testing.TB) *requests {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &requests{listener: l, seen: make(chan string, 100)}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { r.one(conn) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	return r
+}
+
+func (r *requests) one(conn net.Conn) {
+	defer conn.Close()
+	reader, head := bufio.NewReader(conn), ""
+	for !strings.HasSuffix(head, "\r\n\r\n") {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			return
+		}
+		head += line
+	}
+	r.seen <- head
+	io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+}
+
+func (r *requests) url() string { return "http://" + r.listener.Addr().String() }
+
+// line gives the first line, and the header lines by name.
+func (r *requests) line() (string, map[string][]string) {
+	head := <-r.seen
+	first, rest, _ := strings.Cut(head, "\r\n")
+	header := make(map[string][]string)
+	for line := range strings.SplitSeq(rest, "\r\n") {
+		if name, value, found := strings.Cut(line, ": "); found {
+			header[name] = append(header[name], value)
+		}
+	}
+	return first, header
+}

@@ -1,0 +1,392 @@
+package front
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ask makes a request on a connection of its own.
+func (s *scene) ask(ctx context.Context, method, path string, body io.Reader, header ...string) (*http.Response, error) {
+	s.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	return (&http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: 10 * time.Second}}).Do(r)
+}
+
+func (s *scene) body(res *http.Response) string {
+	s.Helper()
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Error(err)
+	}
+	return string(text)
+}
+
+// TestLongPoll: a request may wait longer than the server gives its own, and so may the one after it on the same connection.
+func TestLongPoll(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		time.Sleep(700 * time.Millisecond) // more than twice the server's timeouts
+		fmt.Fprintf(w, "waited with %s", body)
+	})
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for _, body := range []string{"", "a body", ""} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/_matrix/client/v3/sync", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.body(res); got != "waited with "+body {
+			t.Errorf("the answer is %d %q", res.StatusCode, got)
+		}
+	}
+}
+
+// TestNothingIsHeldBack: each part arrives before the next is made, in both directions, and trailers come last.
+func TestNothingIsHeldBack(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Trailer", "X-Sum")
+		w.WriteHeader(http.StatusAccepted)
+		_ = http.NewResponseController(w).Flush()
+		part := make([]byte, 100)
+		for {
+			n, err := r.Body.Read(part)
+			w.Write(part[:n])
+			_ = http.NewResponseController(w).Flush()
+			if err != nil {
+				break
+			}
+		}
+		w.Header().Set("X-Sum", "all")
+	})
+	in, out := io.Pipe()
+	res, err := s.ask(t.Context(), "PUT", "/x", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got := make([]byte, 100)
+	for _, part := range []string{"one", "two", "three"} {
+		if _, err := io.WriteString(out, part); err != nil {
+			t.Fatal(err)
+		}
+		n, err := res.Body.Read(got)
+		if err != nil || string(got[:n]) != part {
+			t.Fatalf("%q came back as %q: %v", part, got[:n], err)
+		}
+	}
+	out.Close()
+	if rest, err := io.ReadAll(res.Body); err != nil || len(rest) > 0 || res.StatusCode != 202 || res.Trailer.Get("X-Sum") != "all" {
+		t.Errorf("%d, rest %q, trailer %v: %v", res.StatusCode, rest, res.Trailer, err)
+	}
+}
+
+// TestExpectContinue: who asks before sending hears the homeserver's word, and a refusal of ours before a byte of the body.
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refused" {
+			http.Error(w, "too much", http.StatusRequestEntityTooLarge)
+			return
+		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n)
+	})
+	for path, want := range map[string]string{"/taken": "200 5", "/refused": "413 too much\n"} {
+		body := &counted{Reader: strings.NewReader("12345")}
+		res, err := s.ask(t.Context(), "POST", path, body, "Expect: 100-continue")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(res.StatusCode, " ", s.body(res)); got != want || path == "/refused" && body.n > 0 {
+			t.Errorf("%s answers %q after %d bytes, want %q", path, got, body.n, want)
+		}
+	}
+	body := &counted{Reader: strings.NewReader("12345")}
+	res, err := s.ask(t.Context(), "POST", "/taken", body, "Expect: 100-continue", "Authorization: Bearer ours-bad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.body(res); res.StatusCode != 401 || body.n > 0 {
+		t.Errorf("%d after %d bytes", res.StatusCode, body.n)
+	}
+}
+
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += n
+	return n, err
+}
+
+// TestHead: its answer has the length of what GET would give, and no body.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "12345") })
+	res, err := s.ask(t.Context(), "HEAD", "/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := s.body(res); res.ContentLength != 12345 || text != "" {
+		t.Errorf("length %d, body %q", res.ContentLength, text)
+	}
+}
+
+// TestClientGoes: the homeserver need not work for nobody, whether the client waits, reads or sends.
+func TestClientGoes(t *testing.T) {
+	t.Parallel()
+	began, ended := make(chan string, 3), make(chan string, 3)
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/reads":
+			io.WriteString(w, "a part")
+			_ = http.NewResponseController(w).Flush()
+		case "/sends":
+			began <- r.URL.Path
+			_, _ = io.Copy(io.Discard, r.Body)
+			ended <- r.URL.Path
+			return
+		}
+		began <- r.URL.Path
+		<-r.Context().Done()
+		ended <- r.URL.Path
+	})
+	for _, path := range []string{"/waits", "/reads", "/sends"} {
+		ctx, leave := context.WithCancel(t.Context())
+		var body io.Reader
+		if path == "/sends" {
+			in, out := io.Pipe()
+			go func() {
+				_, _ = io.WriteString(out, "a part")
+				<-ctx.Done()
+				out.CloseWithError(ctx.Err())
+			}()
+			body = in
+		}
+		done := make(chan error, 1)
+		go func() {
+			res, err := s.ask(ctx, "POST", path, body)
+			if err == nil {
+				_, err = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+			}
+			done <- err
+		}()
+		if got := <-began; got != path {
+			t.Fatalf("%s began", got)
+		}
+		leave()
+		if got := <-ended; got != path {
+			t.Fatalf("%s ended", got)
+		}
+		if err := <-done; err == nil {
+			t.Errorf("%s: the client was answered", path)
+		}
+	}
+	if log := s.log.String(); log != "" {
+		t.Errorf("that clients go is logged: %s", log)
+	}
+}
+
+// TestStalledClient: a client that does not go on sending, or reading, is hung up on.
+func TestStalledClient(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{}, 2)
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		defer func() { ended <- struct{}{} }()
+		if r.Method == "POST" {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return
+		}
+		for part := make([]byte, 1<<20); ; {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	}, func(c *Config) { c.Patience = 200 * time.Millisecond })
+	if res, body := s.raw("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"); res.StatusCode != 408 {
+		t.Errorf("the sender hears %d %s", res.StatusCode, body)
+	}
+	<-ended
+	res, err := s.ask(t.Context(), "GET", "/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-ended // though nobody reads
+	res.Body.Close()
+}
+
+// TestStopping: what only waits is told to come again, what moves may end.
+func TestStopping(t *testing.T) {
+	t.Parallel()
+	began, goOn := make(chan struct{}, 3), make(chan struct{})
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/download":
+			io.WriteString(w, "a part")
+			_ = http.NewResponseController(w).Flush()
+			began <- struct{}{}
+			<-goOn
+			io.WriteString(w, " and the rest")
+		case "/upload":
+			began <- struct{}{}
+			text, _ := io.ReadAll(r.Body)
+			w.Write(text)
+		default:
+			began <- struct{}{}
+			<-r.Context().Done()
+		}
+	})
+	in, out := io.Pipe()
+	answers := map[string]chan string{}
+	for _, path := range []string{"/sync", "/download", "/upload"} {
+		answers[path] = make(chan string, 1)
+		var body io.Reader
+		if path == "/upload" {
+			body = in
+		}
+		go func() {
+			res, err := s.ask(t.Context(), "POST", path, body)
+			if err != nil {
+				answers[path] <- err.Error()
+				return
+			}
+			text, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			answers[path] <- fmt.Sprint(res.StatusCode, " ", string(text), " ", res.Header.Get("Retry-After"), err)
+		}()
+		if path == "/upload" {
+			if _, err := io.WriteString(out, "a part"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-began
+	}
+	s.stop()
+	if got := <-answers["/sync"]; got != `503 {"errcode":"M_UNKNOWN","error":"The server is restarting. Try again."} 2<nil>` {
+		t.Errorf("a long poll hears %q", got)
+	}
+	close(goOn)
+	if _, err := io.WriteString(out, " and the rest"); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	for _, path := range []string{"/download", "/upload"} {
+		if got := <-answers[path]; got != "200 a part and the rest <nil>" {
+			t.Errorf("%s ends with %q", path, got)
+		}
+	}
+}
+
+// TestHomeserverAway: clients hear what to do, pages too, and the log says it once.
+func TestHomeserverAway(t *testing.T) {
+	t.Parallel()
+	behind := httptest.NewServer(http.HandlerFunc(postern))
+	s := before(t, behind.URL)
+	behind.Close()
+	for range 5 {
+		res, body := s.get("/_matrix/client/v3/sync")
+		if res.StatusCode != 502 || !strings.Contains(body, `"errcode":"M_UNKNOWN"`) || !strings.Contains(body, "Try again") || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Fatalf("%d %s %v", res.StatusCode, body, res.Header)
+		}
+	}
+	if _, body := s.get("/_matrix/client/v3/login"); !strings.Contains(body, "postern") {
+		t.Errorf("Postern's own is away too: %s", body)
+	}
+	if n := strings.Count(s.log.String(), "level=ERROR"); n != 1 {
+		t.Errorf("the log says it %d times:\n%s", n, s.log)
+	}
+}
+
+// TestHalfAnAnswer: a homeserver that dies in the midst of an answer must not look as if that were all.
+func TestHalfAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	res, err := s.ask(t.Context(), "GET", "/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if text, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("half an answer looks whole: %q", text)
+	}
+}
+
+// TestLoop: --homeserver that names Postern itself is found out by the first request.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	behind := httptest.NewUnstartedServer(nil)
+	behind.Start()
+	s := before(t, behind.URL)
+	behind.Config.Handler = s.front
+	t.Cleanup(behind.Close)
+	for range 3 {
+		if res, body := s.get("/x"); res.StatusCode != 508 || !strings.Contains(body, "--homeserver") {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	}
+	if n := strings.Count(s.log.String(), "level=ERROR"); n != 1 {
+		t.Errorf("the log says it %d times:\n%s", n, s.log)
+	}
+}
+
+// zeros is a body of so many bytes.
+func zeros(n int64) io.Reader { return io.LimitReader(endless{}, n) }
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// TestBodies: of any length, and with any bytes.
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.New()
+		n, err := io.Copy(sum, r.Body)
+		fmt.Fprintf(w, "%d %d %x %v", r.ContentLength, n, sum.Sum(nil)[:4], err)
+	})
+	for _, n := range []int{1, 1000, 300_000, 5_000_000} {
+		content := bytes.Repeat([]byte("\x00\xffp\r\n"), n/5+1)[:n]
+		for length, body := range map[int]io.Reader{n: bytes.NewReader(content), -1: io.MultiReader(bytes.NewReader(content))} {
+			res, err := s.ask(t.Context(), "POST", "/x", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := s.body(res), fmt.Sprintf("%d %d %x <nil>", length, n, sum(content)); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	}
+}
+
+func sum(content []byte) []byte { all := sha256.Sum256(content); return all[:4] }

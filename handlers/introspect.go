@@ -1,0 +1,166 @@
+package handlers
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"postern/db"
+	"postern/tokens"
+)
+
+// What the homeserver asks is not in api/login.yaml: it is no part of the client-server API, no client's code is made from it, and where
+// it is answered is the operator's choice. RFC 7662 and OpenID Connect Discovery 1.0 say what it looks like, and Synapse's api/auth/mas.py
+// what is read of it.
+
+// Paths of what the homeserver asks.
+const (
+	IntrospectPath = "/oauth2/introspect"
+	DiscoveryPath  = "/.well-known/openid-configuration"
+)
+
+// mostAsked bounds a question: a token is at most 8 KiB.
+const mostAsked = 32 << 10
+
+// Internal answers what the homeserver asks, and nothing else. It is nil when there is none.
+func (s *Server) Internal() http.Handler {
+	if s.homeserver == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+IntrospectPath, s.introspect)
+	mux.HandleFunc("GET "+DiscoveryPath, s.discover)
+	return mux
+}
+
+// introspection is an answer. Synapse takes only whole numbers for expires_in, and no number at all for a token that does not expire.
+type introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	Username  string `json:"username,omitempty"`
+	Subject   string `json:"sub,omitempty"`
+	DeviceID  string `json:"device_id,omitempty"`
+	ExpiresIn *int64 `json:"expires_in,omitempty"`
+}
+
+// introspect tells the homeserver whom an access token belongs to. RFC 7662, section 2. Whatever is wrong with the token, the answer is
+// 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody forgets a session.
+func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
+	if !s.asked(r) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		reply(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "the secret is not the one in --homeserver-secret-file"})
+		return
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostAsked))
+	form, wrong := url.ParseQuery(string(raw))
+	if err != nil || wrong != nil || !form.Has("token") {
+		reply(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "send a form with the field token"})
+		return
+	}
+	found, err := s.inspect(r.Context(), form.Get("token"))
+	if err != nil {
+		s.refuseFor(s.echo.NewContext(r, w), err)
+		return
+	}
+	reply(w, http.StatusOK, found)
+}
+
+// asked reports whether it is the homeserver that asks.
+func (s *Server) asked(r *http.Request) bool {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(secret), []byte(s.homeserver.Secret)) == 1
+}
+
+// inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does not hold then, so a
+// restricted token is inactive: only who sees the request can judge it. That it was seen is not noted: it is the homeserver who shows it.
+func (s *Server) inspect(ctx context.Context, text string) (introspection, error) {
+	now := s.now()
+	claims, session, err := s.admit(ctx, text, tokens.Access, false, tokens.Request{Now: now})
+	var refused *Error
+	switch {
+	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
+		return introspection{}, nil
+	case err != nil:
+		return introspection{}, err
+	}
+	return introspection{
+		Active: true, Scope: scope(session), Username: session.Localpart, Subject: string(s.userID(session)),
+		DeviceID: session.DeviceID, ExpiresIn: secondsTo(claims.Expires, now),
+	}, nil
+}
+
+// scope is what a session may do, as words between spaces. A device id that is no such word is told by device_id alone, which Synapse
+// reads first. MSC2967; RFC 6749, section 3.3.
+func scope(session db.Session) string {
+	scope := "urn:matrix:client:api:*"
+	if !strings.ContainsFunc(session.DeviceID, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+		scope += " urn:matrix:client:device:" + session.DeviceID
+	}
+	if session.Admin {
+		scope += " urn:synapse:admin:*"
+	}
+	return scope
+}
+
+// secondsTo rounds up: what is good for less than a second is good, and Synapse would take a zero for the past.
+func secondsTo(end, now time.Time) *int64 {
+	if end.IsZero() {
+		return nil
+	}
+	seconds := int64((end.Sub(now) + time.Second - 1) / time.Second)
+	return &seconds
+}
+
+// discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that the front answers
+// itself or takes them out of.
+func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
+	base := s.publicURL
+	if base == "" {
+		base = "http://" + r.Host
+	}
+	reply(w, http.StatusOK, map[string]string{
+		"issuer": base + "/", "account_management_uri": base + "/", "introspection_endpoint": "http://" + r.Host + IntrospectPath,
+	})
+}
+
+// reply writes JSON that no cache keeps.
+func reply(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // unreachable: strings and numbers
+		status = http.StatusInternalServerError
+	}
+	h := w.Header()
+	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = jsonType, noStore, noSniff
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // the homeserver asks again if it did not hear
+}
+
+var jsonType = []string{"application/json"}
+
+// AmendCapabilities puts what is this server's to say into the homeserver's answer to GET /capabilities.
+// Client-Server API v1.19, "Capabilities negotiation".
+func (s *Server) AmendCapabilities(object map[string]json.RawMessage) {
+	all := make(map[string]json.RawMessage)
+	if json.Unmarshal(object["capabilities"], &all) != nil || all == nil {
+		all = make(map[string]json.RawMessage)
+	}
+	own, err := json.Marshal(s.capabilities())
+	if err != nil || json.Unmarshal(own, &all) != nil { // unreachable
+		return
+	}
+	if text, err := json.Marshal(all); err == nil {
+		object["capabilities"] = text
+	}
+}
+
+// AmendWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would lead clients there.
+func (s *Server) AmendWellKnown(object map[string]json.RawMessage) {
+	delete(object, "org.matrix.msc2965.authentication")
+	delete(object, "m.authentication")
+}

@@ -1,0 +1,62 @@
+package moving
+
+import "context"
+
+// Census is who is at a Synapse, to be compared with who is here.
+type Census struct {
+	Users   []string        // localparts of the accounts that can move and are not deactivated
+	All     map[string]bool // localparts of all accounts
+	Devices map[string]bool // "localpart device" of those in Users
+}
+
+// Count reads which accounts and devices a Synapse has. Hashes and tokens are not looked at.
+func Count(ctx context.Context, c Config) (Census, error) {
+	n := Census{All: make(map[string]bool), Devices: make(map[string]bool)}
+	s, err := c.open(ctx)
+	if err != nil {
+		return n, err
+	}
+	defer s.close()
+	_, read, err := c.recognise(ctx, s)
+	if err != nil {
+		return n, err
+	}
+	records, err := read(ctx)
+	if err != nil {
+		return n, s.explain(err)
+	}
+	moves := make(map[string]bool)
+	for _, r := range records {
+		if r.server != c.ServerName {
+			continue
+		}
+		n.All[r.localpart] = true
+		if r.skip == "" && !r.deactivated && possible(r.localpart, "@"+r.localpart+":"+r.server) {
+			n.Users = append(n.Users, r.localpart)
+			moves[r.localpart] = true
+		}
+	}
+	return n, s.explain(c.countDevices(ctx, s, n.Devices, moves))
+}
+
+// countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema version 56).
+func (c Config) countDevices(ctx context.Context, s *source, devices, moves map[string]bool) error {
+	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
+		return err
+	}
+	rows, err := s.tx.QueryContext(ctx, `SELECT user_id, device_id FROM devices WHERE `+s.flag("hidden")+` = 0`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var user, device string
+		if err := rows.Scan(&user, &device); err != nil {
+			return err
+		}
+		if localpart, server := c.split(user); server == c.ServerName && moves[localpart] {
+			devices[localpart+" "+device] = true
+		}
+	}
+	return rows.Err()
+}

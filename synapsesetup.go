@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"postern/delegation"
+)
+
+type synapseSetup struct {
+	synapseFiles
+	Endpoint     string `default:"http://127.0.0.1:8009/" placeholder:"URL" help:"Where Synapse asks Postern about tokens; Postern's --internal-listen."`
+	SecretFile   string `placeholder:"FILE" help:"File of the secret that both sides have; made if it is not there. By default postern-secret beside the configuration."`
+	SynapsePort  int    `placeholder:"PORT" help:"Move Synapse to this port, so that Postern takes the one it has and your proxy stays as it is. By default Synapse keeps its port."`
+	KeepListener bool   `help:"Leave Synapse's listener as it is: do not bind it to loopback, nor set x_forwarded."`
+	Write        bool   `help:"Make the change. Without it, it is only shown."`
+}
+
+// Help is shown by `postern synapse setup --help`.
+func (*synapseSetup) Help() string {
+	return `What goes becomes a comment, what comes is marked, and all else stays as it is, byte by byte. With --write the file as it was is kept beside it, in a name
+that ends in .before-postern. Synapse itself is not touched: the change counts from its next start.
+
+Examples:
+  postern synapse setup /etc/matrix-synapse/homeserver.yaml --synapse-port 8010
+  postern synapse setup /etc/matrix-synapse/homeserver.yaml /etc/matrix-synapse/conf.d --synapse-port 8010 --write
+  postern synapse setup homeserver.yaml --secret-file /srv/postern/secret --keep-listener`
+}
+
+// Run shows the change, or makes it, and says what comes next.
+func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
+	config, err := delegation.Read(cmd.Files)
+	if err != nil {
+		return err
+	}
+	if err := cmd.check(ctx, c, config); err != nil {
+		return err
+	}
+	options := delegation.Options{Endpoint: cmd.Endpoint, SecretPath: cmd.SecretFile, Port: cmd.SynapsePort, KeepListener: cmd.KeepListener, Now: time.Now()}
+	all, err := config.Setup(options)
+	if err != nil {
+		return err
+	}
+	for _, change := range all {
+		fmt.Fprint(w.stdout, change.Diff()+"\n")
+	}
+	if cmd.Write {
+		err = cmd.write(w, config, all)
+	} else {
+		cmd.announce(w, config, all)
+	}
+	if err != nil {
+		return err
+	}
+	return cmd.next(w, c, config)
+}
+
+// check understands the flags, and makes paths such that Synapse, which runs in another folder, finds them.
+func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegation.Config) error {
+	known, err := c.servedName(ctx)
+	if err != nil {
+		return err
+	}
+	if name := config.ServerName(); known != "" && known != name {
+		return fmt.Errorf("Synapse's server_name is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
+	}
+	at, err := url.Parse(cmd.Endpoint)
+	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+		return fmt.Errorf("--endpoint %q is not the URL of a server; write it like http://127.0.0.1:8009/", cmd.Endpoint)
+	}
+	if at.Path == "" {
+		at.Path = "/"
+	}
+	cmd.Endpoint = at.String()
+	if cmd.SynapsePort < 0 || cmd.SynapsePort > 65535 {
+		return fmt.Errorf("--synapse-port \"%d\" is not a port", cmd.SynapsePort)
+	}
+	if cmd.KeepListener && cmd.SynapsePort != 0 {
+		return errors.New("--keep-listener and --synapse-port speak against each other; give one of them")
+	}
+	if cmd.SecretFile == "" {
+		if cmd.SecretFile = config.Delegation().SecretPath; cmd.SecretFile == "" {
+			cmd.SecretFile = filepath.Join(filepath.Dir(config.Paths()[0]), "postern-secret")
+		}
+	}
+	cmd.SecretFile, err = filepath.Abs(cmd.SecretFile)
+	return err
+}
+
+// announce says what --write would do.
+func (cmd *synapseSetup) announce(w world, config *delegation.Config, all []delegation.Change) {
+	if len(all) == 0 {
+		fmt.Fprintln(w.stdout, "There is nothing to change: Synapse's configuration leaves the accounts to Postern.")
+		return
+	}
+	fmt.Fprintf(w.stdout, "Nothing was changed. The same command with --write keeps a copy of %s, makes the secret in\n%s unless it is there, and makes this change.\n",
+		strings.Join(paths(all), " and "), cmd.SecretFile)
+	if config.Pepper() != "" {
+		fmt.Fprintf(w.stdout, "It also writes password_config.pepper into %s, for Postern.\n", cmd.pepperFile())
+	}
+}
+
+func paths(all []delegation.Change) (names []string) {
+	for _, change := range all {
+		names = append(names, change.Path)
+	}
+	return names
+}
+
+func (cmd *synapseSetup) pepperFile() string {
+	return filepath.Join(filepath.Dir(cmd.SecretFile), "postern-pepper")
+}
+
+// write makes the secrets, keeps copies and writes the files, in this order: whatever breaks off in between, Synapse still starts.
+func (cmd *synapseSetup) write(w world, config *delegation.Config, all []delegation.Change) error {
+	if err := cmd.secrets(w, config); err != nil {
+		return err
+	}
+	for _, change := range all {
+		name, err := change.Keep()
+		if err != nil {
+			return fmt.Errorf("the copy could not be made, and nothing was changed: %w", err)
+		}
+		fmt.Fprintln(w.stdout, "kept   "+name)
+	}
+	for _, change := range all {
+		if err := change.Write(); err != nil {
+			return err
+		}
+		fmt.Fprintln(w.stdout, "wrote  "+change.Path)
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(w.stdout, "There was nothing to change: Synapse's configuration leaves the accounts to Postern.")
+	}
+	return nil
+}
+
+// secrets makes the files that both sides read.
+func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
+	secret := config.Delegation().Secret // written into the configuration by hand: Postern reads it from a file
+	if secret == "" {
+		secret = randomSecret()
+	}
+	beside := config.Paths()[0]
+	made, err := delegation.Secret(cmd.SecretFile, []byte(secret+"\n"), beside)
+	if err != nil {
+		return fmt.Errorf("the secret could not be made, and nothing was changed: %w", err)
+	}
+	if _, err := homeserverSecret(cmd.SecretFile); err != nil {
+		return err
+	}
+	if made {
+		fmt.Fprintf(w.stdout, "made   %s, which belongs to the owner and the group of %s: Synapse's user and Postern's must be able to read it, and nobody else\n", cmd.SecretFile, beside)
+	}
+	if config.Pepper() == "" {
+		return nil
+	}
+	if made, err = delegation.Secret(cmd.pepperFile(), []byte(config.Pepper()), beside); err == nil && made {
+		fmt.Fprintf(w.stdout, "made   %s\n", cmd.pepperFile())
+	}
+	return err
+}
+
+// randomSecret is 256 random bits in letters that a header can carry.
+func randomSecret() string {
+	var bytes [32]byte
+	_, _ = rand.Read(bytes[:]) // crypto/rand never fails
+	return hex.EncodeToString(bytes[:])
+}
+
+// next says what comes now, down to the command that starts Postern.
+func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) error {
+	original, err := before.Original()
+	if err != nil {
+		return err
+	}
+	clients, behind := cmd.places(original, before)
+	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who somebody is: start Postern first.\n")
+	switch was := original.Behind(); {
+	case was == nil:
+		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: see `postern synapse doctor`.")
+	case behind != strconv.Itoa(was.Port):
+		fmt.Fprintf(w.stdout, "Synapse moves from port %d to %s, and Postern takes %s: whoever sends requests there, your proxy for one, stays as it is.\n", was.Port, behind, clients)
+	default:
+		fmt.Fprintf(w.stdout, "Synapse keeps port %d. Let your proxy send everything to Postern on %s (docs/reverse-proxy.md), or give --synapse-port %s and leave the proxy as it is.\n",
+			was.Port, clients, strconv.Itoa(was.Port+2))
+	}
+	fmt.Fprintf(w.stdout, "\n  %s\n", strings.Join(cmd.serveLine(c, before, clients, behind), " "))
+	return nil
+}
+
+// places says where Postern is to listen for clients, and which port Synapse has behind it.
+func (cmd *synapseSetup) places(original, now *delegation.Config) (clients, behind string) {
+	was, is := original.Behind(), now.Behind()
+	if was == nil || is == nil {
+		return "127.0.0.1:8008", "8010"
+	}
+	port := is.Port
+	if cmd.SynapsePort != 0 {
+		port = cmd.SynapsePort
+	}
+	if port == was.Port {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(was.Port+2)), strconv.Itoa(port)
+	}
+	host := "127.0.0.1"
+	if !was.Loopback() {
+		host = "" // it was open to others, so a proxy on another machine may need it
+	}
+	return net.JoinHostPort(host, strconv.Itoa(was.Port)), strconv.Itoa(port)
+}
+
+// serveLine is the command that starts Postern in front of this Synapse.
+func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, clients, behind string) []string {
+	line := []string{"postern serve --server-name " + printable(config.ServerName()), "--db " + shellWord(c.path())}
+	if clients != "127.0.0.1:8008" {
+		line = append(line, "--listen "+clients)
+	}
+	line = append(line, "--homeserver http://127.0.0.1:"+behind, "--homeserver-secret-file "+shellWord(cmd.SecretFile))
+	if at, err := url.Parse(cmd.Endpoint); err == nil && at.Scheme == "http" && at.Port() != "" {
+		if host, err := netip.ParseAddr(at.Hostname()); err == nil && host.IsLoopback() {
+			line = append(line, "--internal-listen "+at.Host)
+		}
+	}
+	if config.Pepper() != "" {
+		line = append(line, "--synapse-pepper-file "+shellWord(cmd.pepperFile()))
+	}
+	if u, err := url.Parse(config.PublicURL()); err == nil && u.Host != "" {
+		line = append(line, "--public-url "+shellWord(u.String()))
+	}
+	return append(line, "--trusted-proxy 127.0.0.1")
+}
+
+// shellWord quotes what a shell would take apart.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-:@%+,=?&", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) && !strings.ContainsAny(text, "?&") {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
