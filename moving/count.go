@@ -9,7 +9,7 @@ type Census struct {
 	Devices map[string]bool // "localpart device" of those in Users
 }
 
-// Count reads which accounts and devices a Synapse has. Hashes and tokens are not looked at.
+// Count reads which accounts and devices a Synapse has, with no tokens.
 func Count(ctx context.Context, c Config) (Census, error) {
 	n := Census{All: make(map[string]bool), Devices: make(map[string]bool)}
 	s, err := c.open(ctx)
@@ -26,14 +26,14 @@ func Count(ctx context.Context, c Config) (Census, error) {
 		return n, s.explain(err)
 	}
 	moves := make(map[string]bool)
-	for _, r := range records {
-		if r.server != c.ServerName {
-			continue
+	for _, a := range c.accounts(records) {
+		if a.Name != "@"+a.Localpart+":"+c.ServerName {
+			continue // another server's
 		}
-		n.All[r.localpart] = true
-		if r.skip == "" && !r.deactivated && possible(r.localpart, "@"+r.localpart+":"+r.server) {
-			n.Users = append(n.Users, r.localpart)
-			moves[r.localpart] = true
+		n.All[a.Localpart] = true
+		if a.Skip == "" && !a.Deactivated {
+			n.Users = append(n.Users, a.Localpart)
+			moves[a.Localpart] = true
 		}
 	}
 	return n, s.explain(c.countDevices(ctx, s, n.Devices, moves))
