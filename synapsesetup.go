@@ -72,7 +72,7 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 		return err
 	}
 	if name := config.ServerName(); known != "" && known != name {
-		return fmt.Errorf("Synapse's server_name is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
+		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
 	}
 	at, err := url.Parse(cmd.Endpoint)
 	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
