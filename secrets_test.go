@@ -21,6 +21,8 @@ var earlyEnough = map[comparison]string{
 	{"spec/node.go", "bytes.Equal(one, two)"}:                            "both are parts of spec files, which are no secrets",
 	{"token.go", `t.Token != "-"`}:                                       "asks where the token is; who types it has it",
 	{"user.go", "bytes.Equal(first, second)"}:                            "both were typed by the same person at this terminal",
+	{"delegation/restore.go", "d.SecretPath == now.SecretPath"}:          "both are paths of files",
+	{"delegation/setup.go", "d.SecretPath == o.SecretPath"}:              "the same",
 	{"docs/lesson/start/server.go", "request.Body.Password != password"}: "the lesson's only password stands in its text",
 }
 

@@ -123,7 +123,7 @@ func (d *doctor) compare(there moving.Census, users, devices map[string]bool) {
 		d.warn(d.some(closed, "account")+" deactivated at Postern and open at Synapse", "it is told by itself, see `postern synapse outbox`; or postern user reactivate NAME")
 	}
 	if len(unknown) > 0 {
-		d.trouble(d.some(unknown, "account")+" only at Postern", "Synapse is told by itself, see `postern synapse outbox`")
+		d.warn(d.some(unknown, "account")+" only at Postern", "none: Synapse is told when they first log in")
 	}
 	if len(lacking) > 0 {
 		d.trouble(d.some(lacking, "device")+" only at Postern: Synapse does not answer them", "Synapse is told by itself, see `postern synapse outbox`")

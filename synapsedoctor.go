@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"time"
 
+	"postern/db"
 	"postern/delegation"
 )
 
@@ -49,6 +51,11 @@ func (cmd *synapseDoctor) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	d := &doctor{synapseDoctor: *cmd, c: c, out: w.stdout, now: time.Now, config: config, moved: config.Delegation().Enabled}
+	known, err := c.servedName(ctx)
+	if err != nil {
+		return err
+	}
+	d.names(known)
 	d.settings()
 	d.sharedSecret()
 	d.listeners()
@@ -90,20 +97,40 @@ func (d *doctor) trouble(what, fix string) {
 	}
 }
 
-// settings tells what is in the way. What setup takes away is no problem before it has run.
-func (d *doctor) settings() {
+// servedName is the server name that a command was given, or the one that the database was first served as; empty if neither says one.
+func (c *common) servedName(ctx context.Context) (name string, err error) {
+	if c.ServerName != "localhost" { // which is said of a database that has no name yet, too
+		return c.ServerName, nil
+	}
+	if c.missing() {
+		return "", nil
+	}
+	err = c.open(ctx, func(d *db.DB) error {
+		if name, err = d.Setting(ctx, servedAs); errors.Is(err, db.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	return name, err
+}
+
+// names compares the server's name on both sides.
+func (d *doctor) names(known string) {
 	d.section("settings")
-	name := d.config.ServerName()
-	switch {
+	switch name := d.config.ServerName(); {
 	case name == "":
 		d.problem("there is no server_name in these files", "name all files and folders that Synapse is started with")
-	case d.c.missing() && d.c.ServerName == "localhost":
-		d.ok("server_name %s; Postern has no database at %s yet", printable(name), d.c.path())
-	case d.c.ServerName != name:
-		d.problem(fmt.Sprintf("Synapse's server_name is %s and Postern's is %s", printable(name), d.c.ServerName), "name Postern's database with --db, and its name with --server-name")
+	case known == "":
+		d.ok("server_name %s; Postern is to be started with --server-name %s", printable(name), printable(name))
+	case known != name:
+		d.problem(fmt.Sprintf("Synapse's server_name is %s and Postern's is %s", printable(name), known), "name Postern's database with --db, and its name with --server-name")
 	default:
 		d.ok("server_name %s on both sides", name)
 	}
+}
+
+// settings tells what is in the way. What setup takes away is no problem before it has run.
+func (d *doctor) settings() {
 	for _, text := range d.config.Ignored {
 		d.warn(text, "none, if you know it: Synapse passes over it too")
 	}

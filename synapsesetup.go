@@ -38,12 +38,12 @@ Examples:
 }
 
 // Run shows the change, or makes it, and says what comes next.
-func (cmd *synapseSetup) Run(_ context.Context, w world, c *common) error {
+func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	config, err := delegation.Read(cmd.Files)
 	if err != nil {
 		return err
 	}
-	if err := cmd.check(c, config); err != nil {
+	if err := cmd.check(ctx, c, config); err != nil {
 		return err
 	}
 	options := delegation.Options{Endpoint: cmd.Endpoint, SecretPath: cmd.SecretFile, Port: cmd.SynapsePort, KeepListener: cmd.KeepListener, Now: time.Now()}
@@ -66,10 +66,13 @@ func (cmd *synapseSetup) Run(_ context.Context, w world, c *common) error {
 }
 
 // check understands the flags, and makes paths such that Synapse, which runs in another folder, finds them.
-func (cmd *synapseSetup) check(c *common, config *delegation.Config) error {
-	name := config.ServerName()
-	if c.ServerName != name && c.ServerName != "localhost" {
-		return fmt.Errorf("Synapse's server_name is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), c.ServerName)
+func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegation.Config) error {
+	known, err := c.servedName(ctx)
+	if err != nil {
+		return err
+	}
+	if name := config.ServerName(); known != "" && known != name {
+		return fmt.Errorf("Synapse's server_name is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
 	}
 	at, err := url.Parse(cmd.Endpoint)
 	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {

@@ -34,7 +34,7 @@ func (d *DB) OutboxSize(ctx context.Context) (int, error) {
 }
 
 const (
-	dueNow   = `SELECT COUNT(*) FROM (SELECT due FROM outbox WHERE due <= $1 LIMIT 1) AS first`
+	dueNow   = `SELECT due FROM outbox WHERE due <= $1 LIMIT 1`
 	nextDue  = `SELECT COALESCE(MIN(due), 0) FROM outbox WHERE due > $1`
 	claimers = `SELECT localpart FROM outbox WHERE due <= $1 AND localpart NOT IN (SELECT localpart FROM outbox WHERE held >= $1)
 		GROUP BY localpart ORDER BY MIN(since) LIMIT $2`
@@ -49,9 +49,8 @@ const (
 
 // Due says whether anything is to be sent now and, if not, when something will be; the zero time if nothing waits.
 func (d *DB) Due(ctx context.Context, now time.Time) (bool, time.Time, error) {
-	n, err := one(ctx, d, dueNow, scanNumber, ms(now))
-	if err != nil || n > 0 {
-		return n > 0, time.Time{}, err
+	if _, err := one(ctx, d, dueNow, scanNumber, ms(now)); !errors.Is(err, ErrNotFound) {
+		return err == nil, time.Time{}, err
 	}
 	next, err := one(ctx, d, nextDue, scanNumber, ms(now))
 	return false, at(next), err

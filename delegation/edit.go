@@ -81,16 +81,16 @@ func (e *edit) token(n *yaml.Node) (from, to int, ok bool) {
 	line := e.lines[n.Line-1]
 	from = column(line, n.Column)
 	rest := line[from:]
-	var token string
+	var word string
 	switch {
 	case n.Style&yaml.SingleQuotedStyle != 0:
-		token = "'" + strings.ReplaceAll(n.Value, "'", "''") + "'"
+		word = "'" + strings.ReplaceAll(n.Value, "'", "''") + "'"
 	case n.Style&yaml.DoubleQuotedStyle != 0:
-		token = `"` + n.Value + `"`
+		word = `"` + n.Value + `"`
 	case n.Style == 0 && n.Value != "":
-		token = n.Value
+		word = n.Value
 	}
-	return from, from + len(token), token != "" && strings.HasPrefix(rest, token)
+	return from, from + len(word), word != "" && strings.HasPrefix(rest, word)
 }
 
 // column is where a column of the parser, which counts characters from 1, is in a line.
@@ -217,7 +217,7 @@ func (e *edit) checked(text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be changed safely, because of how it is written (an anchor, a key that stands twice, a merge, or a value of an unusual form): "+
 			"nothing was changed; make the change by hand: %w", e.file.path, err)
 	}
-	if back, _ := undo(text); !bytes.Equal(back, e.file.text) && !bytes.Contains(e.file.text, []byte("by postern")) {
+	if back, _ := undo(text); string(back) != string(e.file.text) && !bytes.Contains(e.file.text, []byte("by postern")) {
 		return nil, fmt.Errorf("%s cannot be changed so that the change could be taken back; nothing was changed", e.file.path) // unreachable
 	}
 	return text, nil

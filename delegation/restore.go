@@ -1,7 +1,6 @@
 package delegation
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,7 +40,7 @@ func (c *Config) Restore() ([]Change, error) {
 func (c Change) AsCopied() bool {
 	return slices.ContainsFunc(copies(c.Path), func(name string) bool {
 		text, err := os.ReadFile(name)
-		return err == nil && bytes.Equal(text, c.After)
+		return err == nil && string(text) == string(c.After)
 	})
 }
 

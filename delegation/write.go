@@ -1,7 +1,6 @@
 package delegation
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +27,7 @@ func indexByte(s string, b byte) int {
 // twice. Others may not read it, even if they may read the file: it is forgotten more easily.
 func (c Change) Keep() (string, error) {
 	for _, name := range copies(c.Path) {
-		if text, err := os.ReadFile(name); err == nil && bytes.Equal(text, c.Before) {
+		if text, err := os.ReadFile(name); err == nil && string(text) == string(c.Before) {
 			return name, nil
 		}
 	}
@@ -55,7 +54,7 @@ func (c Change) Write() error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(now, c.Before) {
+	if string(now) != string(c.Before) {
 		return fmt.Errorf("%s was changed meanwhile; nothing was written to it; run this again", c.Path)
 	}
 	info, err := os.Stat(c.Path)

@@ -42,6 +42,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"postern/appservice"
 	"postern/db"
 	"postern/gen"
 	"postern/tokens"
@@ -74,7 +75,8 @@ type Config struct {
 	KeepExpired time.Duration // how long a session outlives its absolute end, softly logged out; 0: db's default
 	KeepEvents  time.Duration // how long audit events are kept; 0: db's default
 
-	Homeserver *Homeserver // what stands behind; nil when this server stands alone
+	Homeserver *Homeserver          // what stands behind; nil when this server stands alone
+	Services   *appservice.Services // the homeserver's application services; nil: none
 
 	SynapsePepper string // what Synapse's configuration had as password_config.pepper; for accounts that came from there
 
@@ -104,6 +106,7 @@ type Server struct {
 	interactions  interactions
 
 	homeserver *Homeserver // nil: none
+	services   *appservice.Services
 	names      spellings
 
 	logins, refreshes, attempts limits
@@ -113,7 +116,8 @@ type Server struct {
 	old      db.TidyConfig
 	stopTidy func()
 
-	echo *echo.Echo
+	contract *contract
+	echo     *echo.Echo
 }
 
 // New makes a server and reads the root keys, so that a wrong master key is found out at the start.
@@ -129,6 +133,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
 		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver, names: spellingsOf(contract), proxies: c.TrustedProxies,
+		services: c.Services, contract: contract,
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}

@@ -48,8 +48,10 @@ func newMachine(t *testing.T) *machine {
 	t.Helper()
 	hs := synapse.New(t, synapse.Options{})
 	m := &machine{hs: hs, public: hs.URL, ported: free(t), binary: process.Binary(t), folder: t.TempDir()}
-	m.places = strings.NewReplacer(theirConfig, hs.Config, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
-		"8008", fmt.Sprint(hs.Port), "8009", free(t), "8010", m.ported)
+	internal := free(t)
+	m.places = strings.NewReplacer("--synapse-port 8010", "--synapse-port "+m.ported+" --endpoint http://127.0.0.1:"+internal+"/", // which the README leaves as it is
+		theirConfig, hs.Config, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
+		"8008", fmt.Sprint(hs.Port), "8009", internal, "8010", m.ported)
 	control := http.NewServeMux()
 	control.HandleFunc("POST /{verb}/{unit}", func(w http.ResponseWriter, r *http.Request) {
 		if err := m.systemctl(t, r.PathValue("verb"), r.PathValue("unit")); err != nil {
@@ -176,7 +178,7 @@ func (m *machine) env() []string {
 			env = append(env, entry)
 		}
 	}
-	return env
+	return append(env, "POSTERN_LISTEN="+strings.TrimPrefix(m.public, "http://")) // the default is what the README counts on
 }
 
 // types types a command of the README, and gives what it printed and its exit status.

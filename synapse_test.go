@@ -1,0 +1,189 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	home "postern/test/synapse"
+)
+
+// TestMoveByCommands is a move in and out with a real Synapse, by the three commands, and by the command that setup prints; and doctor's
+// picture at each stage.
+func TestMoveByCommands(t *testing.T) {
+	t.Parallel()
+	hs := home.New(t, home.Options{Extra: "enable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
+	hs.Register(t, "alice", "a long password", false)
+	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
+	before, clients := text(t, hs.Config), hs.URL
+	i := newInstallation(t)
+	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", home.ServerName}
+	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
+		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too")
+	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName, "--sessions")
+
+	line := i.setUp(t, hs, before)
+	hs.Stop(t)
+	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", home.ServerName)
+	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL, "problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
+	postern := i.serve(line...)
+	hs.Run(t)
+	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["device_id"] != "PHONE" {
+		t.Errorf("the first token in front: %v", who)
+	}
+	home.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
+	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
+		"1 account (carol) only at Postern")
+
+	secret := filepath.Join(hs.Dir, "secret")
+	right := text(t, secret)
+	write(t, secret, "another-secret\n")
+	i.tells(i.sick(examine...), "runs with another secret than its configuration says", "runs with another secret than Synapse's")
+	write(t, secret, right)
+
+	i.tells(i.must("", "synapse", "restore", hs.Config), "1 session begun or renewed here", "0 passwords set here", "1 account made here", "byte by byte what it was", "Nothing was changed.")
+	i.must("", "synapse", "restore", hs.Config, "--write")
+	if text(t, hs.Config) != before {
+		t.Errorf("restored:\n%s", text(t, hs.Config))
+	}
+	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
+	if err := postern.stop(); err != nil {
+		t.Error(err)
+	}
+	hs.Stop(t)
+	hs.URL = clients
+	hs.Run(t)
+	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["user_id"] != "@alice:"+home.ServerName {
+		t.Errorf("the first token at plain Synapse: %v", who)
+	}
+}
+
+// setUp shows and makes the change, and gives the arguments of the command that was printed for `postern serve`.
+func (i *installation) setUp(t *testing.T, hs *home.Server, before string) []string {
+	t.Helper()
+	secret, pepper := filepath.Join(hs.Dir, "secret"), filepath.Join(hs.Dir, "postern-pepper")
+	port := fmt.Sprint(unusedPort(t))
+	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint", fmt.Sprintf("http://127.0.0.1:%d", unusedPort(t)), "--synapse-port", port}
+	i.tells(i.must("", setup...), "-enable_registration: true\n", "+# taken out by postern:session_lifetime: 24h\n", "Nothing was changed.", "It also writes password_config.pepper into "+pepper)
+	if _, err := os.Stat(secret); err == nil || text(t, hs.Config) != before {
+		t.Error("setup without --write wrote something")
+	}
+	out := i.must("", append(setup, "--write")...)
+	i.tells(out, "made   "+secret, "kept   "+hs.Config+".before-postern", "wrote  "+hs.Config)
+	i.tells(i.must("", append(setup, "--write")...), "There was nothing to change")
+	if text(t, hs.Config+".before-postern") != before {
+		t.Error("the copy is not what was there")
+	}
+	for _, name := range []string{secret, pepper, hs.Config, hs.Config + ".before-postern"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+	hs.URL = "http://127.0.0.1:" + port
+	_, line, _ := strings.Cut(out, "\n  postern serve ")
+	return strings.Fields(line)
+}
+
+// settled is must, once what happens behind an answer has happened.
+func (i *installation) settled(args ...string) (out string) {
+	i.Helper()
+	var err error
+	for range 100 {
+		if out, err = i.command("", args...); err == nil {
+			return out
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	i.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, out)
+	return ""
+}
+
+// TestShellWord: what setup prints can be typed.
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"/etc/a-b_c.d": "/etc/a-b_c.d", "": "''", "a b": "'a b'", "a'b": `'a'\''b'`, "a?b&c": "'a?b&c'", "$x": "'$x'"} {
+		if got := shellWord(text); got != want {
+			t.Errorf("%q becomes %s", text, got)
+		}
+	}
+}
+
+// TestSetupMistakes: what cannot be meant is refused before anything is written.
+func TestSetupMistakes(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.must("a long password", "user", "add", "alice", "--password-stdin")
+	config := filepath.Join(t.TempDir(), "homeserver.yaml")
+	write(t, config, "server_name: a.test\nreport_stats: false\nmatrix_authentication_service: {enabled: true, endpoint: 'http://mas.test/', secret: hush}\n")
+	for words, args := range map[string][]string{
+		"Synapse leaves its accounts to":           {config},
+		"is not the URL of a server":               {config, "--endpoint", "127.0.0.1:8009"},
+		"speak against each other":                 {config, "--keep-listener", "--synapse-port", "8010"},
+		"is not a port":                            {config, "--synapse-port", "80100"},
+		"must be the same: check --db":             {config, "--server-name", "b.test"},
+		"no such file":                             {config + ".gone"},
+		"no listener of Synapse can be moved":      {config, "--synapse-port", "8010", "--endpoint", "http://mas.test"},
+		"holds more than one YAML document":        {i.config("a: 1\n---\nb: 2\n")},
+		"cannot be read":                           {i.config("a: [1\n")},
+		"there are no settings":                    {i.config("# nothing\n")},
+		"there is a merge (<<)":                    {i.config("a: &a {b: 1}\n<<: *a\n")},
+		"nothing was changed; make the change by":  {i.config("server_name: a.test\nsession_lifetime: 1h\nsession_lifetime: 2h\n")},
+		"does not stand on lines of its own; chan": {i.config("{server_name: a.test, session_lifetime: 1h}\n")},
+	} {
+		i.refused(words, append([]string{"synapse", "setup", "--write"}, args...)...)
+	}
+	if out := i.sick("synapse", "doctor", config); strings.Contains(out, "hush") || !strings.Contains(out, "no listener of Synapse answers") {
+		t.Errorf("doctor:\n%s", out)
+	}
+}
+
+// config writes a homeserver.yaml of its own.
+func (i *installation) config(text string) string {
+	path := filepath.Join(i.TempDir(), "homeserver.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		i.Fatal(err)
+	}
+	return path
+}
+
+// sick is must for a command that ends with the status 1 and has said why.
+func (i *installation) sick(args ...string) string {
+	i.Helper()
+	out, err := i.command("", args...)
+	var status exitStatus
+	if !errors.As(err, &status) || status.code != 1 || status.err != nil {
+		i.Errorf("postern %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// tells holds that a command's output has these words, and no secret of the tests.
+func (i *installation) tells(out string, words ...string) {
+	i.Helper()
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			i.Errorf("no %q in\n%s", w, out)
+		}
+	}
+	for _, secret := range []string{"the secret of the tests", "secret of the tests", "the pepper of the tests"} {
+		if strings.Contains(out, secret) {
+			i.Errorf("a secret is shown:\n%s", out)
+		}
+	}
+}
+
+// unusedPort is a port of loopback that nobody has just now.
+func unusedPort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
