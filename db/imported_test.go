@@ -217,6 +217,31 @@ func TestImportTellsNobody(t *testing.T) {
 	}
 }
 
+// TestImportedDependsOnNoKey: a root key may go although sessions came while it was the newest, and they are refreshed all the same.
+func TestImportedDependsOnNoKey(t *testing.T) {
+	d := fresh(t)
+	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
+	second := refresh("b", 1)
+	second.KeyID = 2
+	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}), d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")})); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := d.AdvanceGeneration(bg, second); err != nil || s.KeyID != 2 {
+		t.Fatal(s, err)
+	}
+	if err := d.RetireRootKey(bg, 1, t0, false); err != nil {
+		t.Fatal(err)
+	}
+	d.finds(t, "access a", "a")
+	for _, id := range []string{"a", "b", "b"} {
+		r := refresh(id, 1)
+		r.KeyID = 2
+		if s, err := d.AdvanceGeneration(bg, r); err != nil || s.Generation != 2 || s.KeyID != 2 {
+			t.Errorf("%+v, %v", s, err)
+		}
+	}
+}
+
 // TestImportRetiredKey: the caller reads the keys again.
 func TestImportRetiredKey(t *testing.T) {
 	d := fresh(t)
