@@ -2,6 +2,7 @@ package db
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -274,4 +275,66 @@ func TestRegisterIsAnnounced(t *testing.T) {
 		t.Errorf("all: %v, %v", all, err)
 	}
 	d.wantWaiting(t, "bob F")
+}
+
+// What people do now does not wait for a large import, and looking for what is due costs the same however much waits.
+func TestNewestFirst(t *testing.T) {
+	now := t0
+	d := freshAt(t, Config{DSN: dsn(t), Now: func() time.Time { now = now.Add(time.Second); return now }})
+	behindIt(t, d)
+	var many []User
+	for i := range 3 * maxErrand {
+		many = append(many, User{Localpart: fmt.Sprint("user", i), Created: t0})
+	}
+	if _, _, err := d.ImportUser(bg, many); err != nil {
+		t.Fatal(err)
+	}
+	login(t, d, "one", "A")
+	errands, err := d.Claim(bg, "first", t0, t0.Add(time.Minute), 2)
+	if err != nil || len(errands) != 2 || errands[0].Localpart != "alice" {
+		t.Errorf("%+v, %v", errands, err)
+	}
+	for n := range 2 * maxErrand {
+		if _, err := d.StartSession(bg, aLogin(fmt.Sprint("s", n), fmt.Sprint("D", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if errands, err = d.Claim(bg, "second", t0, t0.Add(time.Minute), 8); err != nil || len(errands) != 8 || errands[0].Localpart == "alice" {
+		t.Errorf("beside the first: %+v, %v", errands, err)
+	}
+	if err := d.Settle(bg, "first", "alice", []Outcome{{DeviceID: "A"}}); err != nil {
+		t.Fatal(err)
+	}
+	errands, err = d.Claim(bg, "third", t0, t0.Add(time.Minute), 8)
+	if err != nil || errands[0].Localpart != "alice" || len(errands[0].Items) != maxErrand {
+		t.Errorf("of many devices: %d errands, %v", len(errands), err)
+	}
+}
+
+// BenchmarkClaim is one look at an outbox in which 100,000 accounts wait.
+func BenchmarkClaim(b *testing.B) {
+	d := fresh(b)
+	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
+		b.Fatal(err)
+	}
+	for i := range 100 {
+		var many []User
+		for j := range 1000 {
+			many = append(many, User{Localpart: fmt.Sprint("user", i, "-", j), Created: t0})
+		}
+		if _, _, err := d.ImportUser(bg, many); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		errands, err := d.Claim(bg, "holder", t0, t0.Add(time.Minute), 8)
+		if err != nil || len(errands) != 8 {
+			b.Fatal(len(errands), err)
+		}
+		for _, e := range errands {
+			if err := d.Settle(bg, "holder", e.Localpart, []Outcome{{DeviceID: ""}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }

@@ -159,6 +159,13 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 			if b.must(err); len(sessions) != 1 {
 				t.Errorf("sessions: %+v", sessions)
 			}
+			waiting, err := b.db.Outbox(t.Context())
+			b.must(err)
+			for _, w := range waiting { // for nothing but the homeserver
+				if !w.Due.IsZero() {
+					t.Errorf("%+v", w)
+				}
+			}
 			b.ok(b.whoami(kept.text("access_token")))
 			b.there.Be(fakesynapse.Well)
 			b.tell()
@@ -268,6 +275,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(50 * time.Millisecond) // more than it would need
 	b.wantCalls()
 	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
 	b.must(b.db.Settle(t.Context(), "sender", "alice", []db.Outcome{{DeviceID: "A"}}))
