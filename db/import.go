@@ -26,7 +26,7 @@ type Arrived struct {
 	Replaced   int // whose tokens are others over there
 	Ended      int // whose devices are gone over there
 	Here       int // as they were at the import before
-	Own        int // that began here, or were renewed here, while their tokens changed over there
+	Own        int // that began or were renewed here, be they over by now, while their devices or tokens changed over there
 }
 
 // ImportAccounts takes accounts over from another server, with their devices and tokens in use, all in one transaction, so the caller
@@ -234,7 +234,7 @@ func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *A
 		case old.has(d):
 			did.Here++
 			continue
-		case known && !s.imported:
+		case known && !s.imported, !known && old.withDevices && len(d.Tokens) == 0: // a login here made the second kind, and it is over
 			did.Own++
 			continue
 		case known:

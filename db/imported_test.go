@@ -122,6 +122,9 @@ func TestImportAgain(t *testing.T) {
 	}
 	did(t, d.arrive(t, true, bob, theirs...), Arrived{Here: 6})
 
+	// The other server was told of a login here, and not yet that it is over.
+	did(t, d.arrive(t, true, bob, append(theirs, Device{Session: "g", DeviceID: "GHOST"})...), Arrived{Here: 6, Own: 1})
+
 	moved := b2 // a token can move to another device (a dehydrated device that is revived)
 	moved.Session, moved.DeviceID = "m", "M"
 	did(t, d.arrive(t, true, bob, as("a3", a), moved), Arrived{Live: 1, Ended: 2, Here: 1})

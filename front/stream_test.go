@@ -136,7 +136,7 @@ func TestSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.body(res); got != fmt.Sprint(parts, "<nil>") {
+	if got := s.body(res); got != fmt.Sprint(parts, " <nil>") {
 		t.Errorf("%d %s arrived", res.StatusCode, got)
 	}
 	for _, path := range []string{"/known", "/unknown"} {
