@@ -178,7 +178,7 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	}
 	set, wrong := f.specFlags.settings()
 	s.spec = set
-	behind, misplaced := f.homeserverFlags.settings()
+	behind, misplaced := f.homeserverFlags.settings(c.ServerName)
 	s.behind = behind
 	if behind != nil && (f.Dev || len(f.Spec) > 0) {
 		note(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))

@@ -21,7 +21,7 @@ const grace = time.Second
 func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) *front.Front {
 	config := front.Config{
 		Homeserver: h.url, Real: s.Handler(), Name: s.Name, Client: s.Client, Ended: s.Ended,
-		Mine: s.Mine,
+		Mine: s.Mine, Through: s.Through, Intercept: s.Amendments(),
 		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (front.Passage, bool) {
 			plain, ours, ok := s.Exchange(w, r, path, token)
 			return front.Passage{Token: plain, Ours: ours}, ok

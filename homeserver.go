@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"postern/appservice"
 )
 
 // homeserverFlags say which homeserver stands behind, as they were written.
@@ -24,10 +26,11 @@ type homeserver struct {
 	secret      string
 	internal    string // where the homeserver's questions are answered; empty: where everything is
 	exposeAdmin bool
+	bridges     *appservice.Services
 }
 
 // settings understands the flags, or tells everything that is wrong with them. It gives nil when Postern stands alone.
-func (f *homeserverFlags) settings() (*homeserver, []error) {
+func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 	if f.Homeserver == "" {
 		if f.HomeserverSecret != "" || f.InternalListen != "" || f.ExposeAdmin || len(f.Appservice) > 0 {
 			return nil, []error{errors.New("--homeserver-secret-file, --internal-listen, --expose-admin and --appservice need --homeserver, the URL of your Synapse")}
@@ -50,7 +53,20 @@ func (f *homeserverFlags) settings() (*homeserver, []error) {
 			problems = append(problems, fmt.Errorf("--internal-listen %q is not an address and port; write it like 127.0.0.1:8009", f.InternalListen))
 		}
 	}
+	services, wrong := appservice.Read(serverName, f.Appservice)
+	for _, problem := range wrong {
+		problems = append(problems, fmt.Errorf("--appservice: %w", problem))
+	}
+	h.bridges = services
 	return h, problems
+}
+
+// services are the application services of the homeserver, if there is one.
+func (h *homeserver) services() *appservice.Services {
+	if h == nil {
+		return nil
+	}
+	return h.bridges
 }
 
 // homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White space inside could

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -34,10 +35,22 @@ func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Me
 	sender.Start()
 	return &handlers.Homeserver{
 			Secret: h.secret, Provision: sender.Provision, Available: sender.Available, AllowReset: client.AllowCrossSigningReset,
+			Knows: knows(client),
 		}, func() {
 			sender.Close()
 			client.Close()
 		}, nil
+}
+
+// knows asks for a user who is not deactivated.
+func knows(client *mas.Client) func(context.Context, string) (bool, error) {
+	return func(ctx context.Context, localpart string) (bool, error) {
+		user, err := client.QueryUser(ctx, localpart)
+		if errors.Is(err, mas.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil && !user.Deactivated, err
+	}
 }
 
 // waiting counts what waits, for the metrics.

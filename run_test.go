@@ -292,7 +292,7 @@ func TestRetirementAndLostAnswer(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
-	for _, command := range []string{"", "serve", "user add", "user list", "session list", "session end", "token verify", "token restrict", "keys rotate", "keys retire", "backup", "db copy"} {
+	for _, command := range []string{"", "serve", "user add", "user list", "session list", "session end", "token verify", "token restrict", "keys rotate", "keys retire", "backup", "db copy", "synapse outbox"} {
 		out := i.must("", append(strings.Fields(command), "--help")...)
 		if !strings.Contains(out, "Usage: postern") {
 			t.Errorf("postern %s --help prints\n%s", command, out)

@@ -77,7 +77,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
 		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
 		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
-		Homeserver: behind,
+		Homeserver: behind, Services: set.behind.services(),
 	})
 	if err != nil {
 		return err

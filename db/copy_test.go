@@ -38,17 +38,19 @@ type holdings struct {
 	Imported     int
 	Made         Made
 	Reservations int
+	Outbox       []Waiting
 }
 
 func (d *DB) holdings(t *testing.T) (h holdings) {
 	t.Helper()
-	var errs [6]error
+	var errs [7]error
 	h.Users, errs[0] = d.Users(bg)
 	h.Sessions, errs[1] = d.Sessions(bg, "")
 	h.Keys, errs[2] = d.RootKeys(bg)
 	h.Events, errs[3] = d.Events(bg, "", 1000)
 	h.Registration, errs[4] = d.RegistrationTokens(bg, t0)
 	h.ServerName, errs[5] = d.Setting(bg, "server_name")
+	h.Outbox, errs[6] = d.Outbox(bg)
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +95,12 @@ func furnish(t *testing.T, d *DB) {
 		t.Fatal(err)
 	}
 	if _, err := d.AdvanceGeneration(bg, Refresh{Session: "many1", Generation: -1, At: day, KeyID: 2}); !errors.Is(err, ErrReplay) {
+		t.Fatal(err)
+	}
+	_, err = d.Announce(bg, Login{ID: "coming", Localpart: "alice", PasswordHash: "hash", DeviceID: "C", At: t0}, day)
+	err = errors.Join(err, d.SetBehind(bg, "http://127.0.0.1:8008"), d.UnlockUser(bg, "Žofie \"O'Hara\"\t\\"), d.EndDevice(bg, "alice", "many2"))
+	_, err2 = d.Claim(bg, "holder", t0, day, 9)
+	if err = errors.Join(err, err2, d.Settle(bg, "holder", "alice", []Outcome{{DeviceID: "many2", Err: errors.New("refused"), Refused: true, Due: day}})); err != nil {
 		t.Fatal(err)
 	}
 }

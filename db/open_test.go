@@ -142,6 +142,7 @@ func TestQueryPlans(t *testing.T) {
 		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,
+		dueNow, nextDue, claimable, claim, settled, release, setback, announced, recall, heldUntil,
 		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {

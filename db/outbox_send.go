@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -34,11 +35,12 @@ func (d *DB) OutboxSize(ctx context.Context) (int, error) {
 }
 
 const (
-	dueNow   = `SELECT COUNT(*) FROM (SELECT due FROM outbox WHERE due <= $1 LIMIT 1) AS first`
-	nextDue  = `SELECT COALESCE(MIN(due), 0) FROM outbox WHERE due > $1`
-	claimers = `SELECT localpart FROM outbox WHERE due <= $1 AND localpart NOT IN (SELECT localpart FROM outbox WHERE held >= $1)
-		GROUP BY localpart ORDER BY MIN(since) LIMIT $2`
-	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND due <= $4 RETURNING device_id, tries`
+	dueNow    = `SELECT due FROM outbox WHERE due <= $1 LIMIT 1`
+	nextDue   = `SELECT COALESCE(MIN(due), 0) FROM outbox WHERE due > $1`
+	claimable = `SELECT localpart FROM outbox AS o WHERE due <= $1
+		AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.localpart = o.localpart AND h.held >= $1) ORDER BY due, since DESC LIMIT $2`
+	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
+		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5) RETURNING device_id, tries`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
@@ -49,9 +51,8 @@ const (
 
 // Due says whether anything is to be sent now and, if not, when something will be; the zero time if nothing waits.
 func (d *DB) Due(ctx context.Context, now time.Time) (bool, time.Time, error) {
-	n, err := one(ctx, d, dueNow, scanNumber, ms(now))
-	if err != nil || n > 0 {
-		return n > 0, time.Time{}, err
+	if _, err := one(ctx, d, dueNow, scanNumber, ms(now)); !errors.Is(err, ErrNotFound) {
+		return err == nil, time.Time{}, err
 	}
 	next, err := one(ctx, d, nextDue, scanNumber, ms(now))
 	return false, at(next), err
@@ -72,14 +73,19 @@ type Item struct {
 	DisplayName string // of the device
 }
 
+// maxErrand bounds what is claimed at once: nobody else writes while it is looked up, and it has to be told before the holder counts as dead.
+const maxErrand = 100
+
 // Claim takes what is due of some accounts, until a time at which the holder counts as dead. An account of which another holder has
 // something is left out, so that nothing of one account is sent by two at once.
 func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, accounts int) ([]Errand, error) {
 	return write(ctx, d.writer, "", func(t *tx) (all []Errand, err error) {
-		err = t.each(claimers, []any{ms(now), accounts}, func(rows *sql.Rows) error {
+		err = t.each(claimable, []any{ms(now), maxErrand}, func(rows *sql.Rows) error {
 			var e Errand
 			err := rows.Scan(&e.Localpart)
-			all = append(all, e)
+			if len(all) < accounts && !slices.ContainsFunc(all, func(o Errand) bool { return o.Localpart == e.Localpart }) {
+				all = append(all, e)
+			}
 			return err
 		})
 		for i := range all {
@@ -93,7 +99,7 @@ func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, acc
 
 // fill takes what is due of one account, and reads what is true of it.
 func (t *tx) fill(e *Errand, holder string, now, until time.Time) error {
-	err := t.each(claim, []any{e.Localpart, holder, ms(until), ms(now)}, func(rows *sql.Rows) error {
+	err := t.each(claim, []any{e.Localpart, holder, ms(until), ms(now), maxErrand}, func(rows *sql.Rows) error {
 		var i Item
 		err := rows.Scan(&i.DeviceID, &i.Tries)
 		if i.DeviceID == "" {

@@ -5,7 +5,8 @@
 //
 //  1. What is nobody's business from outside is not found: /_synapse/mas ever, /_synapse/admin unless the operator exposes it (closed.go).
 //  2. What another part of Postern has to look at first goes there, and comes back here if it likes ([Config.Intercept]).
-//  3. What Postern implements goes to its handlers, whatever release the client writes before it ([Config.Name], [Config.Mine]).
+//  3. What Postern implements goes to its handlers, whatever release the client writes before it ([Config.Name], [Config.Mine]); unless it
+//     is asked with a token that is for the homeserver alone ([Config.Through]).
 //  4. Everything else streams. If it brings an access token, that is checked first ([Config.Exchange]), and the homeserver gets the
 //     session's own plain token instead. A token that is not Postern's passes untouched, and so does a request without one.
 //  5. When the homeserver answers M_UNKNOWN_TOKEN to a token that was good, Postern is asked once more what the client shall hear: it

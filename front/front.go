@@ -29,6 +29,10 @@ type Config struct {
 	// Mine says whether Real answers a path, by today's name.
 	Mine func(name string) bool
 
+	// Through says whether the homeserver answers a request that Real would, because of the token that it brings: an app service's, say. It
+	// may be nil.
+	Through func(method, name, token string) bool
+
 	// Exchange checks an access token for a request with this path, escaped as it came. When the token is not good it has answered, and
 	// gives false.
 	Exchange func(w http.ResponseWriter, r *http.Request, path, token string) (Passage, bool)
@@ -110,7 +114,7 @@ func (f *Front) route(w http.ResponseWriter, r *http.Request, path, name string)
 		f.Internal.ServeHTTP(w, r)
 		return
 	}
-	if !f.Mine(name) {
+	if !f.Mine(name) || f.through(r, name) {
 		f.stream(w, r, path, name)
 		return
 	}
@@ -118,6 +122,15 @@ func (f *Front) route(w http.ResponseWriter, r *http.Request, path, name string)
 		r = renamed(r, name)
 	}
 	f.Real.ServeHTTP(w, r)
+}
+
+func (f *Front) through(r *http.Request, name string) bool {
+	if f.Through == nil {
+		return false
+	}
+	_, query, _ := target(r)
+	token := credential(r.Header, query)
+	return token != "" && f.Through(r.Method, name, token)
 }
 
 // renamed is the request as if the client had written today's name.

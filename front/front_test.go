@@ -104,19 +104,25 @@ func TestRoutes(t *testing.T) {
 			},
 		}
 	})
+	s.front.Through = func(method, name, token string) bool {
+		return method == "GET" && name == "/_matrix/client/v3/login" && token == "bridge"
+	}
 	for text, want := range map[string]string{
-		"GET /_matrix/client/v3/login":      `{"postern":"/_matrix/client/v3/login"}`,
-		"PUT /_matrix/client/r0/login":      `{"postern":"/_matrix/client/v3/login"}`,
-		"GET /ask":                          "internal",
-		"GET /_matrix/client/v3/sync":       "homeserver got ",
-		"POST /_matrix/client/r0/keys":      "homeserver got other",
-		"GET /_matrix/client/v3/keys":       "homeserver got ",
-		"GET /_matrix/client/v3/%6Cogin":    "homeserver got ",
-		"GET /.well-known/matrix/server":    "homeserver got ",
-		"GET /_synapse/client/new_user":     "homeserver got ",
-		"GET /_synapse/admin/v1/users":      `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
-		"OPTIONS /_synapse/mas/query_user":  `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
-		"POST //_synapse/mas/delete_device": `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
+		"GET /_matrix/client/r0/login?access_token=bridge": "homeserver got ",
+		"GET /_matrix/client/v3/login?access_token=client": `{"postern":"/_matrix/client/v3/login"}`,
+		"PUT /_matrix/client/v3/login?access_token=bridge": `{"postern":"/_matrix/client/v3/login"}`,
+		"GET /_matrix/client/v3/login":                     `{"postern":"/_matrix/client/v3/login"}`,
+		"PUT /_matrix/client/r0/login":                     `{"postern":"/_matrix/client/v3/login"}`,
+		"GET /ask":                                         "internal",
+		"GET /_matrix/client/v3/sync":                      "homeserver got ",
+		"POST /_matrix/client/r0/keys":                     "homeserver got other",
+		"GET /_matrix/client/v3/keys":                      "homeserver got ",
+		"GET /_matrix/client/v3/%6Cogin":                   "homeserver got ",
+		"GET /.well-known/matrix/server":                   "homeserver got ",
+		"GET /_synapse/client/new_user":                    "homeserver got ",
+		"GET /_synapse/admin/v1/users":                     `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
+		"OPTIONS /_synapse/mas/query_user":                 `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
+		"POST //_synapse/mas/delete_device":                `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
 	} {
 		if _, body := s.raw(text + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); body != want {
 			t.Errorf("%s answers %q, want %q", text, body, want)

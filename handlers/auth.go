@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // public names the operations, as the generated code spells them, that pass without an access token. All
 // others are denied by default; a test compares this list with `security` in the contract. A stale token that
-// is sent to one of these is not even read.
+// is sent to one of these is not looked at; only a login by an application service reads its own.
 var public = map[string]bool{
 	"AuthFallback":              true,
 	"CheckUsernameAvailability": true,
@@ -45,6 +46,7 @@ type caller struct {
 	agent   string
 	now     time.Time
 	session db.Session // of the access token; empty for a public operation
+	bearer  string     // of a login: an application service shows its token there
 }
 
 func (c *caller) seen() db.Seen {
@@ -63,6 +65,9 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 	open, lenient := public[operation], expiredMay[operation]
 	return func(c echo.Context, request any) (any, error) {
 		who := s.callerFrom(c)
+		if operation == "Login" && s.services.Any() {
+			who.bearer = accessToken(c)
+		}
 		if !open {
 			if err := s.identify(c, who, lenient); err != nil {
 				return nil, err
@@ -102,7 +107,7 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 		return missingToken("Missing access token.")
 	}
 	claims, session, err := s.admit(c.Request().Context(), text, tokens.Access, lenient, tokens.Request{
-		Now: who.now, Method: c.Request().Method, Path: c.Request().URL.EscapedPath(), Addr: who.addr,
+		Now: who.now, Method: c.Request().Method, Path: asSent(c.Request().URL), Addr: who.addr,
 	})
 	if err != nil {
 		return err
@@ -110,6 +115,15 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 	who.session = session
 	s.db.NoteUse(session, claims.Generation, who.seen())
 	return nil
+}
+
+// asSent is the path with the client's own escapes, by which it is routed. What [url.URL.EscapedPath] makes of one that is escaped in an
+// odd way has other slashes, and a `path` caveat would be judged on another path than the one that is opened.
+func asSent(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.EscapedPath()
 }
 
 // admit judges a token for a request, and changes nothing.

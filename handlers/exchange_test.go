@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"bufio"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -71,6 +73,30 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestExchangeImported: a token that came from the homeserver goes there as it is, and is judged here all the same.
+func TestExchangeImported(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
+	s.bring(s.phone("PHONE"))
+	const token = "syt_access_PHONE"
+	if sent, ours, ok, _ := s.exchange("GET", syncPath, token); !ok || !ours || sent != token {
+		t.Errorf("%v %v: it passes as %s", ok, ours, sent)
+	}
+	if a := s.active(token); !strings.HasSuffix(a.text("scope"), "admin:*") {
+		t.Errorf("the session lacks the mark: %s", a.Raw)
+	}
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	_, _, _, refusal := s.exchange("GET", syncPath, token)
+	s.want(refusal, 401, "M_USER_LOCKED")
+	s.must(s.db.UnlockUser(t.Context(), "alice"))
+	s.clock.step(5 * time.Minute)
+	_, _, _, refusal = s.exchange("GET", syncPath, token)
+	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); !refusal.soft() {
+		t.Errorf("the client does not hear that it may refresh: %s", refusal.Raw)
+	}
+}
+
 // TestExchangeRefuses: a client behind the front hears what an operation of ours would say.
 func TestExchangeRefuses(t *testing.T) {
 	t.Parallel()
@@ -132,6 +158,19 @@ func TestRestrictedPaths(t *testing.T) {
 		if ok != c.opens || !ok && refusal.Status != 403 {
 			t.Errorf("a token for %s opens %s: %v %s", c.under, c.path, ok, refusal.Raw)
 		}
+	}
+}
+
+// TestOddEscapes: a `path` caveat of our own operations is judged on the path that is routed, too.
+func TestOddEscapes(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	token := s.restricted(s.loggedIn().text("access_token"), "path under "+devicesPath+"/A")
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + devicesPath + "/A%2FB\" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n")))
+	s.must(err)
+	w := httptest.NewRecorder()
+	if s.server.Handler().ServeHTTP(w, r); w.Code != 403 {
+		t.Errorf("a token for the device A asks for another: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -22,6 +22,9 @@ type Homeserver struct {
 	// why it has, or cannot have, one; empty if the name is free.
 	Available func(ctx context.Context, localpart string) (code string, err error)
 
+	// Knows says whether the homeserver has such a user, who is not deactivated there.
+	Knows func(ctx context.Context, localpart string) (bool, error)
+
 	// AllowReset lets a user replace the cross-signing keys, for ten minutes, without proving anything to the homeserver.
 	AllowReset func(ctx context.Context, localpart string) error
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"net/url"
@@ -16,7 +17,12 @@ const sharedSecret = "a secret that both have"
 
 func newSiteBefore(t testing.TB, change ...func(*Config)) *site {
 	t.Helper()
-	return newSite(t, append(change, func(c *Config) { c.Homeserver = &Homeserver{Secret: sharedSecret} })...)
+	return newSite(t, append(change, func(c *Config) { c.Homeserver = obliging() })...)
+}
+
+// obliging is a homeserver that agrees to everything: these tests are about what it asks.
+func obliging() *Homeserver {
+	return &Homeserver{Secret: sharedSecret, Provision: func(context.Context, string, string, string) error { return nil }}
 }
 
 // introspect asks as Synapse does.
@@ -146,7 +152,7 @@ func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 func TestIntrospectionWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.DSN(t))
-	s := newSiteOn(t, d, func(c *Config) { c.Homeserver = &Homeserver{Secret: sharedSecret} })
+	s := newSiteOn(t, d, func(c *Config) { c.Homeserver = obliging() })
 	token := s.loggedIn().text("access_token")
 	s.active(token)
 	s.must(d.Close())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"postern/appservice"
 	"postern/db"
 	"postern/gen"
 	"postern/tokens"
@@ -32,12 +33,15 @@ func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) 
 		yes := true
 		flows = append(flows, gen.LoginFlow{Type: tokenLogin, GetLoginToken: &yes})
 	}
+	if s.services.Any() {
+		flows = append(flows, gen.LoginFlow{Type: serviceLogin})
+	}
 	return gen.GetLoginFlows200JSONResponse{Flows: &flows}, nil
 }
 
 // Login implements POST /login of today's door. Client-Server API v1.19, "Login".
 func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen.LoginResponseObject, error) {
-	a, err := s.attemptOf(request.Body)
+	a, err := s.attemptOf(ctx, request.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +56,7 @@ func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen
 }
 
 // attemptOf reads what today's body wants.
-func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error) {
+func (s *Server) attemptOf(ctx context.Context, body *gen.LoginJSONRequestBody) (a attempt, err error) {
 	a = attempt{
 		device: value(body.DeviceID), deviceName: value(body.InitialDeviceDisplayName),
 		refreshable: body.RefreshToken != nil && *body.RefreshToken,
@@ -70,6 +74,12 @@ func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error
 			return a, missingParam("Missing parameter: password")
 		}
 		a.password = *body.Password
+	case body.Type == serviceLogin && s.services.Any():
+		if a.user, err = identified(body); err != nil {
+			return a, err
+		}
+		a.service, err = s.serviceOf(callerOf(ctx))
+		return a, err
 	default:
 		return a, badRequest("M_UNKNOWN", "Unknown login type. GET /login lists the ones that are served.")
 	}
@@ -110,10 +120,11 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 	return answer, nil
 }
 
-// attempt is a login, whichever door it came through: by password or, when it has one, by a login token.
+// attempt is a login, whichever door it came through: by password or, when it has one, by a login token or an application service.
 type attempt struct {
 	user, password     string
 	token              string
+	service            *appservice.Service
 	device, deviceName string
 	refreshable        bool
 }
@@ -127,9 +138,12 @@ func (s *Server) logIn(ctx context.Context, a attempt) (db.Session, pair, error)
 }
 
 func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p pair, err error) {
-	if a.token != "" {
+	switch {
+	case a.token != "":
 		session, err = s.redeem(ctx, a.token, a)
-	} else {
+	case a.service != nil:
+		session, err = s.serviceSession(ctx, a)
+	default:
 		session, err = s.passwordSession(ctx, a)
 	}
 	if err != nil {

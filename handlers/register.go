@@ -141,6 +141,9 @@ func (s *Server) free(ctx context.Context, name string) error {
 	if err := CheckLocalpart(name, s.serverName); err != nil {
 		return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+err.Error()+".")
 	}
+	if s.services.Exclusive(string(NewUserID(name, s.serverName))) {
+		return badRequest("M_EXCLUSIVE", "This name is an application service's.")
+	}
 	taken, err := s.db.Taken(ctx, name)
 	if err == nil && taken {
 		return badRequest("M_USER_IN_USE", "This name is taken.")

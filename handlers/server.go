@@ -14,6 +14,12 @@
 // The 2015 draft's operations and today's share accounts, sessions, tokens and rate limits. A session begun at
 // one door may be refreshed at the other; the door decides the rule for a refresh token that comes twice.
 //
+// # In front of a homeserver
+//
+// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service registers a user,
+// and the login is made here; cross-signing keys are replaced, and the password is asked for here. An application service's own token means
+// nothing here, so what it asks for is the homeserver's ([Server.Through]).
+//
 // # Laws
 //
 //   - Nobody is logged out by accident: no failure of ours is ever answered 401.
@@ -42,6 +48,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"postern/appservice"
 	"postern/db"
 	"postern/gen"
 	"postern/tokens"
@@ -74,7 +81,8 @@ type Config struct {
 	KeepExpired time.Duration // how long a session outlives its absolute end, softly logged out; 0: db's default
 	KeepEvents  time.Duration // how long audit events are kept; 0: db's default
 
-	Homeserver *Homeserver // what stands behind; nil when this server stands alone
+	Homeserver *Homeserver          // what stands behind; nil when this server stands alone
+	Services   *appservice.Services // the homeserver's application services; nil: none
 
 	SynapsePepper string // what Synapse's configuration had as password_config.pepper; for accounts that came from there
 
@@ -104,6 +112,7 @@ type Server struct {
 	interactions  interactions
 
 	homeserver *Homeserver // nil: none
+	services   *appservice.Services
 	names      spellings
 
 	logins, refreshes, attempts limits
@@ -113,7 +122,8 @@ type Server struct {
 	old      db.TidyConfig
 	stopTidy func()
 
-	echo *echo.Echo
+	contract *contract
+	echo     *echo.Echo
 }
 
 // New makes a server and reads the root keys, so that a wrong master key is found out at the start.
@@ -129,6 +139,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
 		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver, names: spellingsOf(contract), proxies: c.TrustedProxies,
+		services: c.Services, contract: contract,
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}

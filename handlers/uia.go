@@ -201,6 +201,15 @@ func (s *Server) giveBack(ctx context.Context, i *interaction) error {
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
 // one interaction. It returns the hash that the password was held against.
 func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.AuthData) (proof string, err error) {
+	i, err := s.prove(ctx, method, path, auth)
+	if err != nil {
+		return "", err
+	}
+	return i.Proof, s.spend(ctx, i)
+}
+
+// prove is the part of byPassword that may be done again: it leads to an interaction that is complete and not yet used.
+func (s *Server) prove(ctx context.Context, method, path string, auth *gen.AuthData) (*interaction, error) {
 	session := callerOf(ctx).session
 	b := begun{
 		binding: binding{Method: method, Path: path, User: session.Localpart},
@@ -208,24 +217,24 @@ func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.
 	}
 	i, err := s.open(ctx, b)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := s.step(ctx, i, auth); err != nil {
-		return "", err
+		return nil, err
 	}
-	if err := s.stillProven(ctx, i, session); err != nil {
-		return "", err
+	return i, s.stillProven(ctx, i, session)
+}
+
+// spend uses up an interaction: of those who would go on with it, one does.
+func (s *Server) spend(ctx context.Context, i *interaction) error {
+	if i.version == 0 {
+		return nil // it was never kept
 	}
-	if i.version > 0 {
-		ended, err := s.interactions.end(ctx, i)
-		if err != nil {
-			return "", err
-		}
-		if !ended {
-			return "", errOver
-		}
+	ended, err := s.interactions.end(ctx, i)
+	if err == nil && !ended {
+		err = errOver
 	}
-	return i.Proof, nil
+	return err
 }
 
 // stillProven looks again at what was proven: comparing a password takes its time, and a stage that was completed on

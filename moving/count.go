@@ -6,7 +6,7 @@ import "context"
 type Census struct {
 	Users   []string        // localparts of the accounts that can move and are not deactivated
 	All     map[string]bool // localparts of all accounts
-	Devices map[string]bool // "localpart device" of those in Users
+	Devices map[string]bool // "localpart device" of those in All
 }
 
 // Count reads which accounts and devices a Synapse has, with no tokens.
@@ -25,7 +25,6 @@ func Count(ctx context.Context, c Config) (Census, error) {
 	if err != nil {
 		return n, s.explain(err)
 	}
-	moves := make(map[string]bool)
 	for _, a := range c.accounts(records) {
 		if a.Name != "@"+a.Localpart+":"+c.ServerName {
 			continue // another server's
@@ -33,14 +32,13 @@ func Count(ctx context.Context, c Config) (Census, error) {
 		n.All[a.Localpart] = true
 		if a.Skip == "" && !a.Deactivated {
 			n.Users = append(n.Users, a.Localpart)
-			moves[a.Localpart] = true
 		}
 	}
-	return n, s.explain(c.countDevices(ctx, s, n.Devices, moves))
+	return n, s.explain(c.countDevices(ctx, s, n.Devices, n.All))
 }
 
 // countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema version 56).
-func (c Config) countDevices(ctx context.Context, s *source, devices, moves map[string]bool) error {
+func (c Config) countDevices(ctx context.Context, s *source, devices, of map[string]bool) error {
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err
 	}
@@ -54,7 +52,7 @@ func (c Config) countDevices(ctx context.Context, s *source, devices, moves map[
 		if err := rows.Scan(&user, &device); err != nil {
 			return err
 		}
-		if localpart, server := c.split(user); server == c.ServerName && moves[localpart] {
+		if localpart, server := c.split(user); server == c.ServerName && of[localpart] {
 			devices[localpart+" "+device] = true
 		}
 	}

@@ -31,7 +31,7 @@ func wantCount(t *testing.T, c Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Census{All: make(map[string]bool), Devices: map[string]bool{"alice PHONE": true, "alice IDLE": true}}
+	want := Census{All: make(map[string]bool), Devices: map[string]bool{"alice PHONE": true, "alice IDLE": true, "_irc_dave BRIDGE": true}}
 	for _, a := range fromSynapse {
 		if a.Skip != "another server's user" {
 			want.All[a.Localpart] = true

@@ -210,7 +210,12 @@ func TestReplicas(t *testing.T) {
 	x.settled()
 	late := []db.Outcome{{DeviceID: "A"}}
 	x.login("a", "A")
-	x.must(x.db.Settle(t.Context(), "dead", "a", late)) // it lived after all
+	_, err := x.db.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
+	x.must(errors.Join(err, x.db.Settle(t.Context(), "dead", "a", late))) // it lived after all
+	if w := x.waiting(); len(w) != 1 {
+		t.Errorf("what another one holds was cleared: %q wait", w)
+	}
+	x.step(lease + time.Second)
 	x.round()
 	x.settled()
 }

@@ -18,4 +18,5 @@ CREATE TABLE outbox (
     PRIMARY KEY (localpart, device_id)
 );
 
-CREATE INDEX outbox_due ON outbox (due);
+-- The newest first: after a large import what people do now must not wait for it.
+CREATE INDEX outbox_due ON outbox (due, since DESC);

@@ -122,7 +122,11 @@ func (p *person) try(t *testing.T, what string, with values) values {
 // do has the client do something that has to succeed.
 func (p *person) do(t *testing.T, what string, with values) values {
 	t.Helper()
+	began := time.Now()
 	answer := p.try(t, what, with)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Logf("%s took %s to %s", p.name, took.Round(time.Second), what)
+	}
 	if failed, ok := answer["failed"]; ok {
 		t.Fatalf("%s: %v", p.name, failed)
 	}

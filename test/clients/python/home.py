@@ -6,7 +6,8 @@ import json
 import logging
 import sys
 
-from nio import AsyncClient, LoginResponse, RoomCreateResponse, RoomSendResponse, SyncResponse, WhoamiResponse
+from nio import AsyncClient, LoginResponse, RoomCreateResponse, RoomSendResponse, SyncResponse
+from nio.responses import WhoamiResponse
 
 logging.disable(logging.CRITICAL)
 

@@ -1,5 +1,7 @@
 // One person with an encrypting client, as a process of its own: matrix-js-sdk with its Rust crypto. A line of JSON on standard input is a
-// command, a line on standard output its answer. The client lives through all that happens to the servers behind its address.
+// command, a line on standard output its answer. The client lives through all that happens to the servers behind its address. Its keys are in
+// a store that outlives a soft logout, as in a browser.
+import "fake-indexeddb/auto";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClientEvent, HttpApiEvent, MatrixEventEvent, RoomEvent, createClient } from "matrix-js-sdk";
@@ -26,17 +28,7 @@ const commands = {
         session = await request("POST", "login", {
             type: "m.login.password", identifier: identifier(), password, refresh_token: true,
         });
-        client = createClient({
-            baseUrl: base, userId: session.user_id, deviceId: session.device_id,
-            accessToken: session.access_token, logger: silent,
-        });
-        renewInTime();
-        client.on(HttpApiEvent.SessionLoggedOut, (error) => loggedOut.push(error.data ?? String(error)));
-        client.on(ClientEvent.Sync, (state) => states.push(state));
-        client.on(RoomEvent.Timeline, see);
-        await client.initRustCrypto({ useIndexedDB: false });
-        await client.startClient();
-        await until("a first sync", () => client.isInitialSyncComplete());
+        await open();
         return { user_id: session.user_id, device_id: session.device_id };
     },
 
@@ -96,9 +88,9 @@ const commands = {
         adopt(await request("POST", "login", {
             type: "m.login.password", identifier: identifier(), password, device_id: session.device_id, refresh_token: true,
         }));
-        if (!client.clientRunning) await client.startClient();
-        client.retryImmediately();
+        client.stopClient(); // as after a soft logout: another client with the same keys
         loggedOut.length = 0;
+        await open();
         return { device_id: session.device_id };
     },
 
@@ -173,6 +165,20 @@ const commands = {
         return {};
     },
 };
+
+/** Begins to sync with the session and the keys that there are. */
+async function open() {
+    client = createClient({
+        baseUrl: base, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token, logger: silent,
+    });
+    client.on(HttpApiEvent.SessionLoggedOut, (error) => loggedOut.push(error.data ?? String(error)));
+    client.on(ClientEvent.Sync, (state) => states.push(state));
+    client.on(RoomEvent.Timeline, see);
+    renewInTime();
+    await client.initRustCrypto({ cryptoDatabasePrefix: user });
+    await client.startClient();
+    await until("a first sync", () => client.isInitialSyncComplete());
+}
 
 /** Exchanges a refresh token: this sdk leaves that to the application. */
 async function renew(refreshToken) {

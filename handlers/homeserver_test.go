@@ -1,0 +1,404 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/db"
+	"postern/outbox"
+	"postern/synapse"
+	"postern/test/fakesynapse"
+)
+
+// behind is a site in front of a homeserver.
+type behind struct {
+	*site
+	there  *fakesynapse.Server
+	client *synapse.Client
+	tells  *outbox.Sender
+}
+
+// newBehind makes one. The sender does not run yet: see tell.
+func newBehind(t *testing.T, change ...func(*Config)) *behind {
+	t.Helper()
+	const secret = "the_secret_of_the_tests"
+	b := &behind{there: fakesynapse.New(t, secret)}
+	b.client = synapse.New(synapse.Config{URL: b.there.URL, Secret: secret, Timeout: 300 * time.Millisecond})
+	var at *db.DB
+	b.site = newSite(t, append(change, func(c *Config) {
+		at = c.DB
+		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now, Random: c.Random})
+		c.Homeserver = &Homeserver{Secret: secret, Provision: b.tells.Provision, Available: b.tells.Available, AllowReset: b.client.AllowCrossSigningReset}
+	})...)
+	b.must(at.SetBehind(t.Context(), b.there.URL))
+	t.Cleanup(func() {
+		b.tells.Close()
+		b.client.Close()
+	})
+	return b
+}
+
+// tell lets a sender run until nothing waits.
+func (b *behind) tell() {
+	b.Helper()
+	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler), Now: b.clock.now, Random: rand.Reader})
+	sender.Start()
+	defer sender.Close()
+	for range 1000 {
+		n, err := b.db.OutboxSize(b.Context())
+		b.must(err)
+		if n == 0 {
+			return
+		}
+		b.clock.step(time.Second)
+		time.Sleep(5 * time.Millisecond)
+	}
+	all, err := b.db.Outbox(b.Context())
+	b.Fatalf("these wait still: %+v, %v", all, err)
+}
+
+// same fails the test unless the homeserver has exactly the devices that have sessions, and nothing waits.
+func (b *behind) same() {
+	b.Helper()
+	sessions, err := b.db.Sessions(b.Context(), "")
+	b.must(err)
+	want := []string{}
+	for _, s := range sessions {
+		want = append(want, s.Localpart+" "+s.DeviceID)
+	}
+	slices.Sort(want)
+	if got := b.there.Devices(); !slices.Equal(got, want) {
+		b.Errorf("the homeserver has %q, and there are sessions on %q", got, want)
+	}
+}
+
+func (b *behind) wantCalls(want ...string) {
+	b.Helper()
+	if got := b.there.Calls(); !slices.Equal(got, want) {
+		b.Errorf("the homeserver was called %q, want %q", got, want)
+	}
+}
+
+// The homeserver knows the device before the client has its token, and one call tells it.
+func TestLoginTellsTheHomeserver(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.ok(b.login(`"device_id":"A","initial_device_display_name":"phone"`))
+	b.wantCalls("upsert_device alice A", "provision_user alice", "upsert_device alice A")
+	b.same()
+	if d := b.there.User("alice").Devices["A"]; d.Name != "phone" {
+		t.Errorf("it has %+v", d)
+	}
+	b.ok(b.login(`"device_id":"B"`))
+	b.draftLogin()
+	b.same()
+	if calls := b.there.Calls(); len(calls) != 2 {
+		t.Errorf("two logins make the calls %q", calls)
+	}
+	if n, err := b.db.OutboxSize(t.Context()); err != nil || n > 0 {
+		t.Errorf("%d wait, %v", n, err)
+	}
+}
+
+// Nothing is told of who has not proved to be the user.
+func TestWrongPasswordTellsNothing(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: loginBody("alice", "wrong", "")}), http.StatusForbidden, "M_FORBIDDEN")
+	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"wrong"}`}), http.StatusForbidden, "M_FORBIDDEN")
+	b.must(b.db.LockUser(t.Context(), "alice", b.clock.now()))
+	b.want(b.login(""), http.StatusUnauthorized, "M_USER_LOCKED")
+	b.wantCalls()
+}
+
+// A login on a known device keeps it there, with its keys and its name.
+func TestLoginAgainKeepsTheDevice(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.ok(b.login(`"device_id":"A","initial_device_display_name":"phone"`))
+	before := b.there.User("alice").Devices["A"]
+	b.ok(b.login(`"device_id":"A","initial_device_display_name":"other"`))
+	b.tell()
+	if after := b.there.User("alice").Devices["A"]; after != before {
+		t.Errorf("the device was %+v and is %+v", before, after)
+	}
+	b.same()
+}
+
+var faults = map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow, "failing": fakesynapse.Failing, "cut off": fakesynapse.Cut}
+
+// Without the homeserver nobody logs in, and nothing is left of the try on either side; with it everything is as if nothing had been.
+func TestLoginWithoutHomeserver(t *testing.T) {
+	t.Parallel()
+	for name, mode := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			kept := b.ok(b.login(`"device_id":"KEPT"`))
+			token := b.loginToken(kept)
+			made := b.there.User("alice").Devices["KEPT"].Made
+			b.there.Be(mode)
+			for _, body := range []string{
+				loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"NEW"`), loginBody("alice", password, `"device_id":"KEPT"`),
+				loginBody("bob", password, ""), `{"type":"m.login.token","token":"` + token + `"}`,
+			} {
+				a := b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: body})
+				b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
+				if a.Header.Get("Retry-After") == "" || !strings.Contains(a.text("error"), "homeserver") {
+					t.Errorf("%v %s", a.Header, a.Raw)
+				}
+			}
+			sessions, err := b.db.Sessions(t.Context(), "")
+			if b.must(err); len(sessions) != 1 {
+				t.Errorf("sessions: %+v", sessions)
+			}
+			waiting, err := b.db.Outbox(t.Context())
+			b.must(err)
+			for _, w := range waiting { // for nothing but the homeserver
+				if !w.Due.IsZero() {
+					t.Errorf("%+v", w)
+				}
+			}
+			b.ok(b.whoami(kept.text("access_token")))
+			b.there.Be(fakesynapse.Well)
+			b.tell()
+			b.same()
+			if after := b.there.User("alice").Devices["KEPT"].Made; after != made {
+				t.Error("the kept device lost its keys")
+			}
+			b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"` + token + `"}`}))
+			b.same()
+		})
+	}
+}
+
+// loginToken is a login token of the operator's.
+func (b *behind) loginToken(answer) string {
+	b.Helper()
+	ring, err := b.server.freshKeys(b.Context())
+	b.must(err)
+	token, err := MintLoginToken(host, ring.Keyring, "alice", issuerSeparator+rand.Text(), b.clock.now().Add(time.Hour))
+	b.must(err)
+	return token
+}
+
+// A logout needs nobody, and is told later.
+func TestLogoutWithoutHomeserver(t *testing.T) {
+	t.Parallel()
+	for name, mode := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			one, two := b.ok(b.login("")), b.ok(b.login(""))
+			b.there.Be(mode)
+			b.ok(b.logout(one.text("access_token")))
+			b.want(b.whoami(one.text("access_token")), http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
+			b.ok(b.whoami(two.text("access_token")))
+			b.there.Be(fakesynapse.Well)
+			b.tell()
+			b.same()
+		})
+	}
+}
+
+// Whatever happens to a device while a login on it is on its way, in the end it is there.
+func TestLoginMeetsLogout(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{"the logout waits": false, "the logout was told": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			old := b.ok(b.login(`"device_id":"A"`))
+			var once sync.Once
+			b.there.Before(func(c string) {
+				if c == "upsert_device alice A" {
+					once.Do(func() {
+						b.ok(b.logout(old.text("access_token")))
+						if told {
+							b.must(b.forced("delete_device alice A"))
+						}
+					})
+				}
+			})
+			b.ok(b.login(`"device_id":"A"`))
+			b.same() // already, and not only when everything was told
+			b.tell()
+			b.same()
+		})
+	}
+}
+
+// forced does what the sender does with one device that has no session, all in one moment.
+func (b *behind) forced(string) error {
+	errands, err := b.db.Claim(b.Context(), "sender", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	if err != nil {
+		return err
+	}
+	for _, e := range errands {
+		for _, i := range e.Items {
+			if i.Known {
+				continue
+			}
+			if err := b.client.DeleteDevice(b.Context(), e.Localpart, i.DeviceID); err != nil {
+				return err
+			}
+			if err := b.db.Settle(b.Context(), "sender", e.Localpart, []db.Outcome{{DeviceID: i.DeviceID}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A login on a device whose end is just being told waits until that has arrived.
+func TestLoginWaitsForTheSender(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).text("access_token")))
+	errands, err := b.db.Claim(t.Context(), "sender", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	if b.must(err); len(errands) != 1 {
+		t.Fatalf("%+v", errands)
+	}
+	b.there.Calls()
+	done := make(chan answer)
+	go func() { done <- b.login(`"device_id":"A"`) }()
+	for { // until it is announced
+		if now, _, err := b.db.Due(t.Context(), b.clock.now()); err != nil || !now {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond) // more than it would need
+	b.wantCalls()
+	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
+	b.must(b.db.Settle(t.Context(), "sender", "alice", []db.Outcome{{DeviceID: "A"}}))
+	b.ok(<-done)
+	b.wantCalls("delete_device alice A", "upsert_device alice A")
+	b.same()
+	b.tell()
+	b.same()
+}
+
+// A login that cannot be told a second time is none.
+func TestLoginThatCannotBeConfirmed(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	provision := b.server.homeserver.Provision
+	var calls int
+	b.server.homeserver.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
+		calls++
+		if calls == 2 {
+			b.there.Be(fakesynapse.Away)
+		}
+		err := provision(ctx, localpart, deviceID, name)
+		if calls == 1 { // something happens to the device
+			_, gone := b.db.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"), DeviceID: deviceID, At: b.clock.now()}, b.clock.now())
+			b.must(gone)
+		}
+		return err
+	}
+	b.want(b.login(`"device_id":"A"`), http.StatusServiceUnavailable, "M_UNKNOWN")
+	if s, err := b.db.Sessions(t.Context(), ""); err != nil || len(s) > 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	b.there.Be(fakesynapse.Well)
+	b.tell()
+	b.same()
+}
+
+func (b *behind) hash(name string) string {
+	b.Helper()
+	u, err := b.db.User(b.Context(), name)
+	b.must(err)
+	return u.PasswordHash
+}
+
+func (b *behind) register(extra string) answer {
+	b.Helper()
+	return b.do(call{method: "POST", path: "/_matrix/client/v3/register", body: `{"auth":{"type":"m.login.dummy"},"password":"correct horse"` + extra + `}`})
+}
+
+// Whoever registers is known there before the answer, and nobody becomes somebody who is known there already.
+func TestRegisterTellsTheHomeserver(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.there.Add("old", "KEYS")
+	b.ok(b.register(`,"username":"carol","device_id":"C","initial_device_display_name":"phone"`))
+	b.ok(b.register(`,"username":"dora","inhibit_login":true`))
+	b.ok(b.register(""))
+	if c, d := b.there.User("carol"), b.there.User("dora"); c == nil || d == nil || c.Devices["C"].Name != "phone" || len(d.Devices) > 0 {
+		t.Errorf("it has %+v and %+v", c, d)
+	}
+	if n, err := b.db.OutboxSize(t.Context()); err != nil || n > 0 {
+		t.Errorf("%d wait, %v", n, err)
+	}
+	b.want(b.register(`,"username":"old"`), http.StatusBadRequest, "M_USER_IN_USE")
+	b.want(b.register(`,"username":"OLD"`), http.StatusBadRequest, "M_USER_IN_USE")
+	b.want(b.register(`,"username":"123"`), http.StatusBadRequest, "M_INVALID_USERNAME")
+	b.want(b.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=old"}), http.StatusBadRequest, "M_USER_IN_USE")
+	if _, err := b.db.User(t.Context(), "old"); err == nil {
+		t.Error("there is an account of that name")
+	}
+}
+
+func TestRegisterWithoutHomeserver(t *testing.T) {
+	t.Parallel()
+	for name, mode := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			b.there.Be(mode)
+			for _, extra := range []string{`,"username":"carol"`, `,"username":"carol","inhibit_login":true`, ""} {
+				b.want(b.register(extra), http.StatusServiceUnavailable, "M_UNKNOWN")
+			}
+			if users, err := b.db.Users(t.Context()); err != nil || len(users) != 2 {
+				t.Errorf("%+v, %v", users, err)
+			}
+			b.there.Be(fakesynapse.Well)
+			b.tell()
+			b.ok(b.register(`,"username":"carol"`))
+			b.same()
+		})
+	}
+}
+
+// The homeserver goes between the question for the name and the news of the account: the account is made, the same registration finds it, and
+// the homeserver hears of it.
+func TestRegisterAndThenAway(t *testing.T) {
+	t.Parallel()
+	for name, extra := range map[string]string{"with a login": "", "without": `,"inhibit_login":true`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			provision := b.server.homeserver.Provision
+			b.server.homeserver.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
+				b.there.Be(fakesynapse.Away)
+				return provision(ctx, localpart, deviceID, name)
+			}
+			first := b.do(call{method: "POST", path: "/_matrix/client/v3/register", body: `{"username":"carol","password":"correct horse"` + extra + `}`})
+			again := call{method: "POST", path: "/_matrix/client/v3/register", body: `{"auth":{"type":"m.login.dummy","session":"` + first.text("session") + `"}}`}
+			a := b.do(again)
+			b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
+			if !strings.Contains(a.text("error"), "is made") {
+				t.Errorf("%s", a.Raw)
+			}
+			b.want(b.do(again), http.StatusServiceUnavailable, "M_UNKNOWN")
+			b.there.Be(fakesynapse.Well)
+			b.server.homeserver.Provision = provision
+			b.ok(b.do(again))
+			b.same()
+			b.tell()
+			b.same()
+			if b.there.User("carol") == nil {
+				t.Error("it does not know carol")
+			}
+		})
+	}
+}
