@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -36,10 +37,20 @@ func (s *Server) Amendments() map[string]Amendment {
 	return all
 }
 
-// Through reports whether a request is the homeserver's to answer although this server has the operation: it brings an application
-// service's own token, which says nothing to us. A login it makes here.
+// Through reports whether a request is the homeserver's to answer although this server has the operation: it asks for what needs a token,
+// and brings an application service's own, which says nothing to us. What needs none, such as a login and the list of ways to log in, is
+// answered here, whoever asks; but for a registration, which comes back from registerForService.
 func (s *Server) Through(method, path, token string) bool {
-	return s.IsService(token) && (method != http.MethodPost || path != loginOperation)
+	if !s.IsService(token) {
+		return false
+	}
+	segments := strings.Split(path, "/")
+	for at, op := range s.contract.operations {
+		if at.method == method && fits(strings.Split(at.path, "/"), segments) {
+			return op.secured || op.id == "register"
+		}
+	}
+	return true
 }
 
 // amendment answers errors like those of any operation.

@@ -51,11 +51,8 @@ func (s *Server) registerForService(c echo.Context, next http.Handler) error {
 	return s.registeredForService(c, ctx, k, service, wanted)
 }
 
-// The operations in the contract that an application service may mean.
-const (
-	registerOperation = "/_matrix/client/v3/register"
-	loginOperation    = "/_matrix/client/v3/login"
-)
+// registerOperation is the path of the operation in the contract.
+const registerOperation = "/_matrix/client/v3/register"
 
 // elsewhere takes a registration that is not a service's to this server's own operation, as it came.
 func elsewhere(c echo.Context, next http.Handler, raw []byte, unread error) error {

@@ -14,6 +14,12 @@
 // The 2015 draft's operations and today's share accounts, sessions, tokens and rate limits. A session begun at
 // one door may be refreshed at the other; the door decides the rule for a refresh token that comes twice.
 //
+// # In front of a homeserver
+//
+// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service registers a user,
+// and the login is made here; cross-signing keys are replaced, and the password is asked for here. An application service's own token means
+// nothing here, so what it asks for is the homeserver's ([Server.Through]).
+//
 // # Laws
 //
 //   - Nobody is logged out by accident: no failure of ours is ever answered 401.

@@ -218,6 +218,13 @@ func TestThrough(t *testing.T) {
 		{"GET", "/_matrix/client/v3/account/whoami", "", false},
 		{"GET", "/_matrix/client/v3/account/whoami", "another", false},
 		{"POST", loginPath, ircToken, false},
+		{"GET", loginPath, ircToken, false},
+		{"GET", "/_matrix/client/v1/auth_metadata", ircToken, false},
+		{"POST", "/_matrix/client/v3/refresh", ircToken, false},
+		{"GET", "/_matrix/client/v3/auth/m.login.terms/fallback/web", ircToken, false},
+		{"GET", "/_matrix/client/v3/register/available", ircToken, false},
+		{"DELETE", "/_matrix/client/v3/devices/X", ircToken, true},
+		{"PATCH", loginPath, ircToken, true}, // nobody's
 		{"POST", registerOperation, ircToken, true},
 		{"PUT", "/_matrix/client/v3/devices/X", limitedToken, true},
 	} {

@@ -30,6 +30,7 @@ type machine struct {
 	folder  string // of Postern
 	serve   string // the command that the README starts Postern with
 	exports string // what has been exported in this terminal
+	bridge  string // its registration file
 	postern *exec.Cmd
 	ended   chan struct{}
 	log     bytes.Buffer
@@ -44,10 +45,27 @@ const (
 	theirName   = "example.org"
 )
 
+// A bridge that Synapse has.
+const (
+	bridgeToken = "the-bridges-own-token"
+	bridgeFile  = `id: irc
+url: null
+as_token: %s
+hs_token: the-homeservers-token
+sender_localpart: ircbot
+rate_limited: false
+namespaces:
+  users:
+    - {exclusive: true, regex: '@_irc_.*'}
+`
+)
+
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	hs := synapse.New(t, synapse.Options{})
-	m := &machine{hs: hs, public: hs.URL, ported: free(t), binary: process.Binary(t), folder: t.TempDir()}
+	registration := filepath.Join(t.TempDir(), "irc.yaml")
+	write(t, registration, fmt.Sprintf(bridgeFile, bridgeToken), 0o600)
+	hs := synapse.New(t, synapse.Options{Extra: fmt.Sprintf("app_service_config_files: [%q]\n", registration)})
+	m := &machine{hs: hs, bridge: registration, public: hs.URL, ported: free(t), binary: process.Binary(t), folder: t.TempDir()}
 	internal := free(t)
 	m.places = strings.NewReplacer("--synapse-port 8010", "--synapse-port "+m.ported+" --endpoint http://127.0.0.1:"+internal+"/", // which the README leaves as it is
 		theirConfig, hs.Config, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
@@ -178,6 +196,7 @@ func (m *machine) env() []string {
 			env = append(env, entry)
 		}
 	}
+	env = append(env, "POSTERN_APPSERVICE="+m.bridge)                             // as the README says in a word
 	return append(env, "POSTERN_LISTEN="+strings.TrimPrefix(m.public, "http://")) // the default is what the README counts on
 }
 

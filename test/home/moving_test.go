@@ -3,6 +3,7 @@
 package home
 
 import (
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -94,6 +95,8 @@ func gather(t *testing.T, m *machine) *friends {
 		p.do(t, "knows", values{"room": f.room, "members": 2})
 	}
 	f.carols = f.carol.do(t, "room", nil)["room_id"].(string)
+	bridge(t, m, "_irc_old")
+	f.bob.do(t, "reset", nil) // his first keys, for which nobody asks a password
 	f.goOn(t, "before the move")
 	return f
 }
@@ -116,6 +119,7 @@ func (f *friends) moved(t *testing.T, m *machine) {
 			t.Errorf("%s's first token: %v", name, who)
 		}
 	}
+	bridge(t, m, "_irc_new")
 	keys := f.alice.do(t, "keys", nil)
 	if keys["own"] != keys["server"] {
 		t.Errorf("alice's keys: %v", keys)
@@ -138,6 +142,7 @@ func (f *friends) moved(t *testing.T, m *machine) {
 	f.goOn(t, "after Postern was killed")
 
 	f.again(t, m, keys)
+	f.reset(t)
 }
 
 const whoami = "/_matrix/client/v3/account/whoami"
@@ -161,6 +166,35 @@ func (f *friends) again(t *testing.T, m *machine, keys values) {
 	}
 }
 
+// reset is what somebody does who has lost the cross-signing keys: new ones, proved with the password.
+func (f *friends) reset(t *testing.T) {
+	t.Helper()
+	before := f.bob.do(t, "signing", nil)["master"]
+	if reset := f.bob.do(t, "reset", nil); reset["asked"] != 401.0 {
+		t.Errorf("bob was not asked for his password: %v", reset)
+	}
+	if now := f.bob.do(t, "signing", nil)["master"]; now == before || now == "" {
+		t.Errorf("bob's master key was %v and is %v", before, now)
+	}
+	talk(t, f.alice, f.bob, f.room, "after new cross-signing keys")
+}
+
+// bridge makes, or has, a user of the bridge, speaks as it with the bridge's own token, and logs in as it.
+func bridge(t *testing.T, m *machine, user string) {
+	t.Helper()
+	const v3 = "/_matrix/client/v3/"
+	synapse.Try(t, "POST", m.public+v3+"register", bridgeToken, values{"type": "m.login.application_service", "username": user, "inhibit_login": true})
+	as := "?user_id=" + url.QueryEscape("@"+user+":"+synapse.ServerName)
+	room, _ := synapse.Call(t, "POST", m.public+v3+"createRoom"+as, bridgeToken, values{})["room_id"].(string)
+	synapse.Call(t, "PUT", m.public+v3+"rooms/"+url.PathEscape(room)+"/send/m.room.message/1"+as, bridgeToken, values{"msgtype": "m.text", "body": "from elsewhere"})
+	session := synapse.Call(t, "POST", m.public+v3+"login", bridgeToken, values{"type": "m.login.application_service", "identifier": values{"type": "m.id.user", "user": user}})
+	token, _ := session["access_token"].(string)
+	if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+user+":"+synapse.ServerName {
+		t.Errorf("the bridge's user is %v", who)
+	}
+	synapse.Call(t, "GET", m.public+v3+"sync?timeout=0", token, nil)
+}
+
 // back is all that must hold when Synapse does its own authentication again.
 func (f *friends) back(t *testing.T, m *machine) {
 	f.stage = "back"
@@ -174,7 +208,9 @@ func (f *friends) back(t *testing.T, m *machine) {
 		t.Errorf("alice was given the device %v, not %v", again, device)
 	}
 	f.bob.do(t, "again", nil)
+	f.carol.do(t, "again", values{"password": password})
 	talk(t, f.alice, f.bob, f.room, "at plain Synapse again")
+	bridge(t, m, "_irc_new")
 }
 
 func (m *machine) must(t *testing.T, err error) {
