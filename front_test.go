@@ -108,7 +108,13 @@ func TestInternalListen(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
 	i.must(frontPassword+"\n", "user", "add", "alice", "--password-stdin")
-	s := i.behind(func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, "--internal-listen", "127.0.0.1:0", "--expose-admin")
+	s := i.behind(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if !strings.HasPrefix(r.URL.Path, "/_synapse/mas/") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, "{}")
+	}, "--internal-listen", "127.0.0.1:0", "--expose-admin")
 	access, _ := s.login("alice", frontPassword)
 	found := regexp.MustCompile(`"introspection":"([^"]+)"`).FindStringSubmatch(s.logs.String())
 	if found == nil {

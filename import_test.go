@@ -124,6 +124,8 @@ func TestImportErrors(t *testing.T) {
 	i, source := newInstallation(t), synapseFile(t)
 	i.refused("pass --server-name example.org", "user", "import", source)
 	i.refused("there is no file", "user", "import", "nowhere.db")
+	i.refused("--since-last belongs to --sessions", "user", "import", source, "--server-name", "example.org", "--since-last")
+	i.refused("leave --sessions out", "user", "import", "people.csv", "--sessions")
 	i.refused("dendrite's table", "user", "import", source, "--format", "dendrite")
 	i.refused("--format", "user", "import", source, "--format", "conduit")
 	i.refused("is not a server name", "user", "import", source, "--server-name", "no name")

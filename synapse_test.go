@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/delegation"
 	home "postern/test/synapse"
 )
 
@@ -101,6 +102,26 @@ func (i *installation) settled(args ...string) (out string) {
 	}
 	i.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, out)
 	return ""
+}
+
+// TestDatabaseOfSynapse: the arguments of Python's driver mean the same to Postern's, and no error shows the password.
+func TestDatabaseOfSynapse(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	config := i.config(fmt.Sprintf(`server_name: a.test
+report_stats: false
+listeners: [{port: %d, type: http, x_forwarded: true, bind_addresses: ['127.0.0.1'], resources: [{names: [client]}]}]
+database: {name: psycopg2, args: {user: synapse_user, password: hush & more, dbname: synapse, host: 127.0.0.1, port: %d, cp_min: 5}}
+`, unusedPort(t), unusedPort(t)))
+	out := i.must("", "synapse", "doctor", config, "--listen", fmt.Sprintf("127.0.0.1:%d", unusedPort(t)))
+	i.tells(out, "Synapse's database was not looked into", "synapse_user", "free for Postern")
+	if strings.Contains(out, "hush") {
+		t.Errorf("the password is shown:\n%s", out)
+	}
+	at := postgresURL(delegation.Database{Args: map[string]string{"user": "a b", "password": "p&=?", "database": "d", "host": "/run/x", "cp_max": "10"}})
+	if at != "postgres:///?dbname=d&host=%2Frun%2Fx&password=p%26%3D%3F&user=a+b" {
+		t.Error(at)
+	}
 }
 
 // TestShellWord: what setup prints can be typed.

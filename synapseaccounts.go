@@ -11,6 +11,7 @@ import (
 
 	"postern/db"
 	"postern/delegation"
+	"postern/handlers"
 	"postern/moving"
 )
 
@@ -65,7 +66,8 @@ func (d *doctor) census(ctx context.Context) (moving.Census, error) {
 	} else if !filepath.IsAbs(from) {
 		return moving.Census{}, errors.New("database.args.database " + printable(from) + " is not a whole path, and where Synapse runs is not known")
 	}
-	there, err := moving.Count(ctx, moving.Config{From: from, Format: moving.Synapse, ServerName: d.config.ServerName()})
+	there, err := moving.Count(ctx, moving.Config{From: from, Format: moving.Synapse, ServerName: d.config.ServerName(),
+		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash})
 	if err == nil && database.Engine == "psycopg2" {
 		d.ok("Synapse has PostgreSQL; Postern needs none: it keeps a file of its own, or takes another database there")
 	} else if err == nil {
@@ -126,7 +128,7 @@ func (d *doctor) compare(there moving.Census, users, devices map[string]bool) {
 		d.warn(d.some(unknown, "account")+" only at Postern", "none: Synapse is told when they first log in")
 	}
 	if len(lacking) > 0 {
-		d.trouble(d.some(lacking, "device")+" only at Postern: Synapse does not answer them", "Synapse is told by itself, see `postern synapse outbox`")
+		d.warn(d.some(lacking, "device")+" only at Postern: Synapse does not answer them", "Synapse is told by itself, see `postern synapse outbox`; one that is not listed there has to log in again")
 	}
 	if len(idle) > 0 {
 		d.warn(d.some(idle, "device")+" only at Synapse: their users log in again, on the same device", "before the switch: "+again+"; later it does no harm")

@@ -17,6 +17,7 @@ import (
 type synapseDoctor struct {
 	synapseFiles
 	Listen     string `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" placeholder:"ADDRESS" help:"Where Postern listens, or will."`
+	Homeserver string `env:"POSTERN_HOMESERVER" placeholder:"URL" help:"Where Postern reaches Synapse, if that is not where its listener says."`
 	SecretFile string `name:"homeserver-secret-file" env:"POSTERN_HOMESERVER_SECRET_FILE" placeholder:"FILE" help:"The secret that Postern is started with, if it is another file than Synapse's secret_path."`
 }
 

@@ -27,13 +27,13 @@ func (d *doctor) listeners() {
 		case l.Type != "http" || !l.Client():
 			d.ok("%s", at)
 		case chosen && !l.Loopback():
-			d.trouble(at+": clients from outside reach it past Postern", "`postern synapse setup` binds it to 127.0.0.1; or keep it from them with a firewall, and give --keep-listener")
+			d.warn(at+": clients from outside reach it past Postern", "`postern synapse setup` binds it to 127.0.0.1; or keep it from them with a firewall, and give --keep-listener")
 		case chosen && !l.XForwarded:
 			d.trouble(at+": x_forwarded is not set, so Synapse takes Postern's address for everybody's", "`postern synapse setup` sets it")
 		case chosen:
 			d.ok("%s: Postern's way to Synapse", at)
 		default:
-			d.trouble(at+": clients reach it past Postern", "take \"client\" out of its names, or bind it to 127.0.0.1")
+			d.warn(at+": clients reach it past Postern", "take \"client\" out of its names, or bind it to 127.0.0.1")
 		}
 	}
 	if behind == nil {
@@ -117,11 +117,13 @@ func (d *doctor) sides(ctx context.Context) {
 
 // synapseSide asks for an account that there hardly is: whether there is one does not matter.
 func (d *doctor) synapseSide(ctx context.Context) {
-	behind := d.config.Behind()
-	if behind == nil {
+	at := strings.TrimSuffix(d.Homeserver, "/")
+	if behind := d.config.Behind(); at == "" && behind != nil {
+		at = "http://" + behind.Address()
+	}
+	if at == "" {
 		return // told already
 	}
-	at := "http://" + behind.Address()
 	const restart = "systemctl restart matrix-synapse"
 	r := ask(ctx, http.MethodGet, at+"/_synapse/mas/query_user?localpart=postern-doctor", d.secret, nil)
 	switch known := r.status == http.StatusOK || r.code == "M_NOT_FOUND"; {

@@ -72,7 +72,7 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 		return err
 	}
 	if name := config.ServerName(); known != "" && known != name {
-		return fmt.Errorf("Synapse's server_name is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
+		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
 	}
 	at, err := url.Parse(cmd.Endpoint)
 	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
@@ -189,34 +189,43 @@ func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) err
 	switch was := original.Behind(); {
 	case was == nil:
 		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: see `postern synapse doctor`.")
-	case behind != strconv.Itoa(was.Port):
-		fmt.Fprintf(w.stdout, "Synapse moves from port %d to %s, and Postern takes %s: whoever sends requests there, your proxy for one, stays as it is.\n", was.Port, behind, clients)
+	case cmd.port(before) != was.Port:
+		fmt.Fprintf(w.stdout, "Synapse moves from port %d to %d, and Postern takes %s: whoever sends requests there, your proxy for one, stays as it is.\n", was.Port, cmd.port(before), clients)
 	default:
-		fmt.Fprintf(w.stdout, "Synapse keeps port %d. Let your proxy send everything to Postern on %s (docs/reverse-proxy.md), or give --synapse-port %s and leave the proxy as it is.\n",
-			was.Port, clients, strconv.Itoa(was.Port+2))
+		fmt.Fprintf(w.stdout, "Synapse keeps port %d. Let your proxy send everything to Postern on %s (docs/reverse-proxy.md), or give --synapse-port %d and leave the proxy as it is.\n",
+			was.Port, clients, was.Port+2)
 	}
 	fmt.Fprintf(w.stdout, "\n  %s\n", strings.Join(cmd.serveLine(c, before, clients, behind), " "))
 	return nil
 }
 
-// places says where Postern is to listen for clients, and which port Synapse has behind it.
+// port is where Synapse will be.
+func (cmd *synapseSetup) port(now *delegation.Config) int {
+	if l := now.Behind(); cmd.SynapsePort == 0 && l != nil {
+		return l.Port
+	}
+	return cmd.SynapsePort
+}
+
+// places says where Postern is to listen for clients, and where it finds Synapse behind it.
 func (cmd *synapseSetup) places(original, now *delegation.Config) (clients, behind string) {
 	was, is := original.Behind(), now.Behind()
 	if was == nil || is == nil {
-		return "127.0.0.1:8008", "8010"
-	}
-	port := is.Port
-	if cmd.SynapsePort != 0 {
-		port = cmd.SynapsePort
-	}
-	if port == was.Port {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(was.Port+2)), strconv.Itoa(port)
+		return "127.0.0.1:8008", "127.0.0.1:8010"
 	}
 	host := "127.0.0.1"
+	if is.Loopback() || cmd.KeepListener {
+		host, _, _ = net.SplitHostPort(is.Address())
+	}
+	behind = net.JoinHostPort(host, strconv.Itoa(cmd.port(now)))
+	if cmd.port(now) == was.Port {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(was.Port+2)), behind
+	}
+	host = "127.0.0.1"
 	if !was.Loopback() {
 		host = "" // it was open to others, so a proxy on another machine may need it
 	}
-	return net.JoinHostPort(host, strconv.Itoa(was.Port)), strconv.Itoa(port)
+	return net.JoinHostPort(host, strconv.Itoa(was.Port)), behind
 }
 
 // serveLine is the command that starts Postern in front of this Synapse.
@@ -225,7 +234,7 @@ func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, clients
 	if clients != "127.0.0.1:8008" {
 		line = append(line, "--listen "+clients)
 	}
-	line = append(line, "--homeserver http://127.0.0.1:"+behind, "--homeserver-secret-file "+shellWord(cmd.SecretFile))
+	line = append(line, "--homeserver http://"+behind, "--homeserver-secret-file "+shellWord(cmd.SecretFile))
 	if at, err := url.Parse(cmd.Endpoint); err == nil && at.Scheme == "http" && at.Port() != "" {
 		if host, err := netip.ParseAddr(at.Hostname()); err == nil && host.IsLoopback() {
 			line = append(line, "--internal-listen "+at.Host)

@@ -33,7 +33,7 @@ type Device struct {
 // Mark is the account as it is there, in few bytes: what it says differs when something has changed there. It is kept with the account
 // here, so that a later import can tell what happened over there from what happened here:
 //
-//	hash of the password hash · l if locked · d if deactivated · "/" and a hash of each device, if devices came
+//	hash of the password hash · l if locked · d if deactivated · a if an administrator · "/" and a hash of each device, if devices came
 //
 // When a device was last seen is not in it.
 func (a Arrival) Mark() string { return a.base().String() }
@@ -43,6 +43,7 @@ type base struct {
 	known               bool
 	password            string
 	locked, deactivated bool
+	admin               bool
 	withDevices         bool
 	devices             []string
 }
@@ -52,7 +53,7 @@ const markBytes = 8 // two states of one thing that differ look the same once in
 func (a Arrival) base() base {
 	password := sha256.Sum256([]byte(a.User.PasswordHash))
 	b := base{known: true, password: hex.EncodeToString(password[:markBytes]), locked: !a.User.Locked.IsZero(),
-		deactivated: !a.User.Deactivated.IsZero(), withDevices: a.WithDevices}
+		deactivated: !a.User.Deactivated.IsZero(), admin: a.User.Admin, withDevices: a.WithDevices}
 	for _, d := range a.Devices {
 		b.devices = append(b.devices, d.mark())
 	}
@@ -91,6 +92,9 @@ func (b base) String() string {
 	if b.deactivated {
 		text += "d"
 	}
+	if b.admin {
+		text += "a"
+	}
 	if b.withDevices {
 		text += "/" + strings.Join(b.devices, "")
 	}
@@ -105,7 +109,7 @@ func parseBase(text string) (b base) {
 	}
 	b = base{known: true, password: account[:2*markBytes], withDevices: with}
 	flags := account[2*markBytes:]
-	b.locked, b.deactivated = strings.Contains(flags, "l"), strings.Contains(flags, "d")
+	b.locked, b.deactivated, b.admin = strings.Contains(flags, "l"), strings.Contains(flags, "d"), strings.Contains(flags, "a")
 	for ; len(devices) >= 2*markBytes; devices = devices[2*markBytes:] {
 		b.devices = append(b.devices, devices[:2*markBytes])
 	}

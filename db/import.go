@@ -20,13 +20,13 @@ type Import struct {
 // Arrived is what became of an Arrival.
 type Arrived struct {
 	Added   bool     // the account is new here
-	Changed []string // what followed a change over there: password, locked, unlocked, deactivated, reactivated
+	Changed []string // what followed a change over there: password, locked, unlocked, admin, …
 
 	Live, Soft int // sessions that are new here: with tokens in use, and without
 	Replaced   int // whose tokens are others over there
 	Ended      int // whose devices are gone over there
 	Here       int // as they were at the import before
-	Own        int // that began here, or were renewed here, while their tokens changed over there
+	Own        int // that began or were renewed here, be they over by now, while their devices or tokens changed over there
 }
 
 // ImportAccounts takes accounts over from another server, with their devices and tokens in use, all in one transaction, so the caller
@@ -34,10 +34,10 @@ type Arrived struct {
 // it stopped.
 //
 // Who is here is not changed, only the devices come if they have not yet. With Again, what changed over there since the mark was made is
-// changed here too: a password, unless it was set here; locks; deactivations; devices and tokens. A session that was begun or renewed here
+// changed here too: a password, unless it was set here; locks; deactivations; who is an administrator; devices and tokens. A session that was begun or renewed here
 // is left alone, and one that was ended here stays so.
 //
-// Nothing is told to the other server, which is where all this comes from. ErrKeyGone if the root key was retired meanwhile.
+// A homeserver behind is told nothing of accounts that come with devices, since they come from there. ErrKeyGone if the root key was retired meanwhile.
 func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
 	return write(ctx, d.writer, "", func(t *tx) ([]Arrived, error) {
 		if gone, err := t.keyGone(im.KeyID); gone || err != nil {
@@ -46,7 +46,7 @@ func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
 		all := make([]Arrived, len(im.Arrivals))
 		for i, a := range im.Arrivals {
 			var err error
-			if all[i], err = t.arrival(a, im); err != nil {
+			if all[i], err = t.welcome(a, im); err != nil {
 				return nil, err
 			}
 		}
@@ -89,14 +89,15 @@ func (d *DB) Marks(ctx context.Context) (map[string]string, error) {
 type resident struct {
 	localpart, hash     string
 	locked, deactivated int64
+	admin               bool
 	mark                string
 	own                 bool
 }
 
 // resident finds an account, or the zero value.
 func (t *tx) resident(localpart string) (r resident, err error) {
-	const q = `SELECT localpart, password_hash, locked, deactivated, imported, own_password FROM users WHERE localpart = $1`
-	_, err = t.get(q, []any{&r.localpart, &r.hash, &r.locked, &r.deactivated, &r.mark, &r.own}, localpart)
+	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password FROM users WHERE localpart = $1`
+	_, err = t.get(q, []any{&r.localpart, &r.hash, &r.locked, &r.deactivated, &r.admin, &r.mark, &r.own}, localpart)
 	return r, err
 }
 
@@ -104,8 +105,19 @@ const (
 	markUser   = `UPDATE users SET imported = $2, own_password = $3 WHERE localpart = $1`
 	takeHash   = `UPDATE users SET password_hash = $2 WHERE localpart = $1`
 	takeLock   = `UPDATE users SET locked = $2 WHERE localpart = $1`
+	takeAdmin  = `UPDATE users SET admin = $2 WHERE localpart = $1`
 	takeActive = `UPDATE users SET deactivated = $2 WHERE localpart = $1`
 )
+
+// welcome is arrival, of which a homeserver behind is not told if the account comes with its devices: then it comes from there.
+func (t *tx) welcome(a Arrival, im Import) (Arrived, error) {
+	if a.WithDevices {
+		tells := t.tells
+		t.tells = nobody
+		defer func() { t.tells = tells }()
+	}
+	return t.arrival(a, im)
+}
 
 // arrival takes one account over.
 func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
@@ -117,7 +129,7 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	switch {
 	case here.localpart == "":
 		did.Added = true
-		here = resident{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked), deactivated: ms(a.User.Deactivated)}
+		here = resident{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked), deactivated: ms(a.User.Deactivated), admin: a.User.Admin}
 		if !im.DryRun {
 			_, err = t.createUser(a.User)
 		}
@@ -130,7 +142,7 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 		return did, err
 	}
 	if old.known && !im.Again {
-		next.password, next.locked, next.deactivated = old.password, old.locked, old.deactivated // of what was not looked at
+		next.password, next.locked, next.deactivated, next.admin = old.password, old.locked, old.deactivated, old.admin // of what was not looked at
 	}
 	switch {
 	case !a.WithDevices:
@@ -168,11 +180,13 @@ func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []s
 		here.locked = ms(a.User.Locked)
 		do(map[bool]string{true: "locked", false: "unlocked"}[now.locked], takeLock, here.locked)
 		if !im.DryRun && err == nil {
-			err = t.each(lockSessions, []any{here.localpart, now.locked}, func(rows *sql.Rows) error {
-				s, err := scanSession(rows.Scan)
-				t.put(s)
-				return err
-			})
+			err = t.mark(lockSessions, here.localpart, now.locked)
+		}
+	}
+	if now.admin != old.admin && now.admin != here.admin {
+		do(map[bool]string{true: "admin", false: "no admin any more"}[now.admin], takeAdmin, now.admin)
+		if !im.DryRun && err == nil {
+			err = t.mark(markSessions, here.localpart, now.admin)
 		}
 	}
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
@@ -183,6 +197,15 @@ func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []s
 		}
 	}
 	return changed, err
+}
+
+// mark has all sessions of an account say something that is true of the account.
+func (t *tx) mark(query, localpart string, value bool) error {
+	return t.each(query, []any{localpart, value}, func(rows *sql.Rows) error {
+		s, err := scanSession(rows.Scan)
+		t.put(s)
+		return err
+	})
 }
 
 // lodger is a session that is here on a device.
@@ -211,7 +234,7 @@ func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *A
 		case old.has(d):
 			did.Here++
 			continue
-		case known && !s.imported:
+		case known && !s.imported, !known && old.withDevices && len(d.Tokens) == 0: // a login here made the second kind, and it is over
 			did.Own++
 			continue
 		case known:

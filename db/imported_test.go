@@ -122,6 +122,9 @@ func TestImportAgain(t *testing.T) {
 	}
 	did(t, d.arrive(t, true, bob, theirs...), Arrived{Here: 6})
 
+	// The other server was told of a login here, and not yet that it is over.
+	did(t, d.arrive(t, true, bob, append(theirs, Device{Session: "g", DeviceID: "GHOST"})...), Arrived{Here: 6, Own: 1})
+
 	moved := b2 // a token can move to another device (a dehydrated device that is revived)
 	moved.Session, moved.DeviceID = "m", "M"
 	did(t, d.arrive(t, true, bob, as("a3", a), moved), Arrived{Live: 1, Ended: 2, Here: 1})
@@ -147,6 +150,13 @@ func TestImportFollows(t *testing.T) {
 	changed.PasswordHash, changed.Locked = "new", t0
 	did(t, d.arrive(t, true, changed, gadget("a", "A")), Arrived{Here: 1, Changed: []string{"password", "locked"}})
 	if u, _ := d.User(bg, "bob"); u.PasswordHash != "new" || u.Locked.IsZero() || !d.session(t, "a").Locked {
+		t.Errorf("%+v", u)
+	}
+	changed.Admin = true
+	did(t, d.arrive(t, true, changed, gadget("a", "A")), Arrived{Here: 1, Changed: []string{"admin"}})
+	changed.Admin = false
+	did(t, d.arrive(t, true, changed, gadget("a", "A")), Arrived{Here: 1, Changed: []string{"no admin any more"}})
+	if u, _ := d.User(bg, "bob"); u.Admin || d.session(t, "a").Admin {
 		t.Errorf("%+v", u)
 	}
 	if err := d.UnlockUser(bg, "bob"); err != nil { // by an operator here
@@ -187,6 +197,54 @@ func TestImportIsNoticed(t *testing.T) {
 	d.finds(t, "access b", "b")
 }
 
+// TestImportTellsNobody: the homeserver behind is where it all comes from. Of accounts from elsewhere it is told.
+func TestImportTellsNobody(t *testing.T) {
+	d := fresh(t)
+	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
+		t.Fatal(err)
+	}
+	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
+	changed := bob
+	changed.Locked, changed.Admin = t0, true
+	d.arrive(t, true, changed, gadget("a2", "A"))
+	changed.Deactivated = t0
+	d.arrive(t, true, changed)
+	if waiting, err := d.Outbox(bg); err != nil || len(waiting) > 0 {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+	if _, _, err := d.ImportUser(bg, []User{{Localpart: "dora"}}); err != nil {
+		t.Fatal(err)
+	}
+	if waiting, err := d.Outbox(bg); err != nil || len(waiting) != 1 || waiting[0].Localpart != "dora" {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+}
+
+// TestImportedDependsOnNoKey: a root key may go although sessions came while it was the newest, and they are refreshed all the same.
+func TestImportedDependsOnNoKey(t *testing.T) {
+	d := fresh(t)
+	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
+	second := refresh("b", 1)
+	second.KeyID = 2
+	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}), d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")})); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := d.AdvanceGeneration(bg, second); err != nil || s.KeyID != 2 {
+		t.Fatal(s, err)
+	}
+	if err := d.RetireRootKey(bg, 1, t0, false); err != nil {
+		t.Fatal(err)
+	}
+	d.finds(t, "access a", "a")
+	for _, id := range []string{"a", "b", "b"} {
+		r := refresh(id, 1)
+		r.KeyID = 2
+		if s, err := d.AdvanceGeneration(bg, r); err != nil || s.Generation != 2 || s.KeyID != 2 {
+			t.Errorf("%+v, %v", s, err)
+		}
+	}
+}
+
 // TestImportRetiredKey: the caller reads the keys again.
 func TestImportRetiredKey(t *testing.T) {
 	d := fresh(t)
@@ -203,7 +261,7 @@ func TestMark(t *testing.T) {
 	a := Arrival{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A"), gadget("b", "B")}}
 	for name, change := range map[string]func(*Arrival){
 		"password": func(a *Arrival) { a.User.PasswordHash = "x" }, "lock": func(a *Arrival) { a.User.Locked = t0 },
-		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "no devices": func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
+		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "admin": func(a *Arrival) { a.User.Admin = true }, "no devices": func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
 		"a device less": func(a *Arrival) { a.Devices = a.Devices[:1] }, "another name": func(a *Arrival) { a.Devices = []Device{a.Devices[0], gadget("b", "C")} },
 		"a token less": func(a *Arrival) {
 			b := gadget("b", "B")

@@ -1,6 +1,7 @@
 package delegation
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -87,7 +88,7 @@ func (c *Config) Database() (Database, error) {
 		return Database{"sqlite3", map[string]string{"database": path}}, nil
 	}
 	if c.at("databases") != nil {
-		return Database{}, fmt.Errorf("Synapse has several databases, which are not looked into")
+		return Database{}, errors.New("there are several databases, which are not looked into")
 	}
 	d := Database{Engine: c.text("database", "name"), Args: make(map[string]string)}
 	for key, value := range mapping(c.at("database", "args")) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -31,7 +32,7 @@ const rounds = 50
 
 // Setup makes the changes that let Postern have the accounts. They are none if all is done already.
 func (c *Config) Setup(o Options) ([]Change, error) {
-	if d := c.Delegation(); d.Enabled && d.Endpoint != o.Endpoint {
+	if d := c.Delegation(); d.Enabled && strings.TrimSuffix(d.Endpoint, "/") != strings.TrimSuffix(o.Endpoint, "/") { // with and without mean the same to Synapse
 		return nil, fmt.Errorf("%s:%d: Synapse leaves its accounts to %s already; if that is Postern, pass --endpoint %s, and if not, move away from it first", d.File, d.Line, d.Endpoint, d.Endpoint)
 	}
 	if o.Port != 0 && c.Behind() == nil {

@@ -204,6 +204,20 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestDelegatedByHand: what a person wrote for this very Postern stays, and restore leaves it to that person.
+func TestDelegatedByHand(t *testing.T) {
+	t.Parallel()
+	const theirs = "matrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009', secret: x}\n"
+	c := read(t, "server_name: a.org\nsession_lifetime: 1h\n"+theirs)
+	all, err := c.Setup(options)
+	if err != nil || len(all) != 1 || !strings.HasSuffix(string(all[0].After), "\n"+theirs) {
+		t.Fatalf("%v %s", err, all)
+	}
+	if all, err := c.after(t, all).Restore(); err == nil || !strings.Contains(err.Error(), "homeserver.yaml:3: matrix_authentication_service stays on") {
+		t.Errorf("%v %s", err, all)
+	}
+}
+
 // TestMergeAtTheTop: settings that come from elsewhere in the file would be missed.
 func TestMergeAtTheTop(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"iter"
 	"net/url"
 	"path"
 	"strings"
@@ -34,21 +35,33 @@ func hidden(raw string) bool {
 		!(len(raw) > 2 && (raw[2] == 's' || raw[2] == 'S')) {
 		return false // the common case: it means what it says
 	}
-	for plain := raw; ; {
-		if below(plain) {
+	for plain := range decodings(raw) {
+		if below(plain) || below(strings.ReplaceAll(plain, `\`, "/")) {
 			return true
 		}
-		next := decoded(plain)
-		if next == plain {
-			return false
+	}
+	return false
+}
+
+// decodings are a path as it came, and decoded once, twice and three times: servers that stand behind each other may each decode what
+// they pass on. More than three there are not, and a stranger must not be able to have a long path decoded thousands of times.
+func decodings(raw string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for range 4 {
+			if !yield(raw) {
+				return
+			}
+			next := decoded(raw)
+			if next == raw {
+				return
+			}
+			raw = next
 		}
-		plain = next // a chain of two servers may decode twice
 	}
 }
 
 // below cleans a path in both ways, dot segments resolved and dot segments ignored, and looks where it leads.
 func below(plain string) bool {
-	plain = strings.ReplaceAll(plain, `\`, "/")
 	if first(path.Clean("/" + plain)) {
 		return true
 	}
@@ -70,18 +83,14 @@ func first(clean string) bool {
 
 // strange reports what may lead out of a folder again.
 func strange(rest string) bool {
-	for plain := rest; ; {
+	for plain := range decodings(rest) {
 		for segment := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
 			if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
 				return true
 			}
 		}
-		next := decoded(plain)
-		if next == plain {
-			return false
-		}
-		plain = next
 	}
+	return false
 }
 
 // decoded is a path with its escapes decoded once; those that are none stay, as Twisted leaves them.

@@ -39,11 +39,10 @@ func (w *patient) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// reading gives the request's body. Once it is read, the client may wait as long as it likes: net/http goes on listening whether it
-// hangs up, and would take a deadline that passes for that.
+// reading gives the request's body. Once it is read, the client may wait as long as it likes: net/http takes the deadline away then, and
+// goes on listening whether the client hangs up.
 func (w *patient) reading(r *http.Request) io.ReadCloser {
 	if r.Body == nil || r.Body == http.NoBody {
-		_ = w.control.SetReadDeadline(time.Time{})
 		return r.Body
 	}
 	w.passed.sending.Store(true)
@@ -53,31 +52,31 @@ func (w *patient) reading(r *http.Request) io.ReadCloser {
 // sending is a body that is being sent.
 type sending struct {
 	io.ReadCloser
-	to     *patient
-	closed atomic.Bool
+	to    *patient
+	ended atomic.Bool // read to its end, or closed
 }
 
 // Read waits for the client, and no longer than it may stall.
 func (b *sending) Read(into []byte) (int, error) {
-	if b.closed.Load() {
-		return 0, http.ErrBodyReadAfterClose
+	if b.ended.Load() {
+		return 0, io.EOF // a deadline set now would be taken for the client's hanging up, or be the next request's
 	}
 	_ = b.to.control.SetReadDeadline(time.Now().Add(b.to.patience))
 	n, err := b.ReadCloser.Read(into)
 	var timeout net.Error
 	switch {
 	case errors.Is(err, io.EOF):
+		b.ended.Store(true)
 		b.to.passed.sending.Store(false)
-		_ = b.to.control.SetReadDeadline(time.Time{})
 	case errors.As(err, &timeout) && timeout.Timeout():
 		b.to.passed.stalled.Store(true)
 	}
 	return n, err
 }
 
-// Close ends it; what comes after belongs to the next request.
+// Close ends it.
 func (b *sending) Close() error {
-	b.closed.Store(true)
+	b.ended.Store(true)
 	b.to.passed.sending.Store(false)
 	return b.ReadCloser.Close()
 }

@@ -99,6 +99,9 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case closed(path, f.ExposeAdmin):
 		refuse(w, http.StatusNotFound, "M_UNRECOGNIZED", "Unrecognized request.")
 		return
+	case f.Internal != nil && slices.Contains(f.InternalPaths, path):
+		f.Internal.ServeHTTP(w, r)
+		return
 	}
 	name := f.Name(path)
 	if first := f.Intercept[r.Method+" "+name]; first != nil {
@@ -110,10 +113,6 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route chooses who answers.
 func (f *Front) route(w http.ResponseWriter, r *http.Request, path, name string) {
-	if f.Internal != nil && slices.Contains(f.InternalPaths, path) {
-		f.Internal.ServeHTTP(w, r)
-		return
-	}
 	if !f.Mine(name) || f.through(r, name) {
 		f.stream(w, r, path, name)
 		return

@@ -100,7 +100,9 @@ func newTransport() *http.Transport {
 		// cannot be sent again.
 		IdleConnTimeout:       20 * time.Second,
 		ExpectContinueTimeout: 5 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
+		// A long poll holds its connection all day. Headers fit, and what is larger does not pass through these.
+		ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10,
+		TLSHandshakeTimeout: 10 * time.Second,
 	}
 }
 

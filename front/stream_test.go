@@ -44,7 +44,7 @@ func TestLongPoll(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		time.Sleep(700 * time.Millisecond) // more than twice the server's timeouts
 		fmt.Fprintf(w, "waited with %s", body)
-	})
+	}, func(c *Config) { c.Patience = 300 * time.Millisecond })
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for _, body := range []string{"", "a body", ""} {
@@ -100,6 +100,60 @@ func TestNothingIsHeldBack(t *testing.T) {
 	out.Close()
 	if rest, err := io.ReadAll(res.Body); err != nil || len(rest) > 0 || res.StatusCode != 202 || res.Trailer.Get("X-Sum") != "all" {
 		t.Errorf("%d, rest %q, trailer %v: %v", res.StatusCode, rest, res.Trailer, err)
+	}
+}
+
+// TestSlow: a transfer may last longer than the server gives its own requests, and than a client may stall, if only it goes on. Each part
+// arrives when it is made, though the answer's length is known, and a pause before the end is no end.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	const parts, pause = 8, 100 * time.Millisecond
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			n, err := io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, n, err)
+			return
+		}
+		if r.URL.Path == "/known" {
+			w.Header().Set("Content-Length", fmt.Sprint(parts))
+		}
+		for range parts {
+			io.WriteString(w, "x")
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(pause)
+		}
+		time.Sleep(4 * pause)
+	}, func(c *Config) { c.Patience = 3 * pause })
+	in, out := io.Pipe()
+	go func() {
+		for range parts {
+			_, _ = io.WriteString(out, "x")
+			time.Sleep(pause)
+		}
+		out.Close()
+	}()
+	res, err := s.ask(t.Context(), "POST", "/x", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.body(res); got != fmt.Sprint(parts, " <nil>") {
+		t.Errorf("%d %s arrived", res.StatusCode, got)
+	}
+	for _, path := range []string{"/known", "/unknown"} {
+		res, err := s.ask(t.Context(), "GET", path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads, one := 0, make([]byte, parts)
+		for err == nil {
+			var n int
+			if n, err = res.Body.Read(one); n > 0 {
+				reads++
+			}
+		}
+		if res.Body.Close(); err != io.EOF || reads < parts/2 {
+			t.Errorf("%s arrived in %d parts: %v", path, reads, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -106,7 +107,7 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 		return missingToken("Missing access token.")
 	}
 	claims, session, err := s.admit(c.Request().Context(), text, tokens.Access, lenient, tokens.Request{
-		Now: who.now, Method: c.Request().Method, Path: c.Request().URL.EscapedPath(), Addr: who.addr,
+		Now: who.now, Method: c.Request().Method, Path: asSent(c.Request().URL), Addr: who.addr,
 	})
 	if err != nil {
 		return err
@@ -114,6 +115,15 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 	who.session = session
 	s.db.NoteUse(session, claims.Generation, who.seen())
 	return nil
+}
+
+// asSent is the path with the client's own escapes, by which it is routed. What [url.URL.EscapedPath] makes of one that is escaped in an
+// odd way has other slashes, and a `path` caveat would be judged on another path than the one that is opened.
+func asSent(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.EscapedPath()
 }
 
 // admit judges a token for a request, and changes nothing.

@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"bufio"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -156,6 +158,19 @@ func TestRestrictedPaths(t *testing.T) {
 		if ok != c.opens || !ok && refusal.Status != 403 {
 			t.Errorf("a token for %s opens %s: %v %s", c.under, c.path, ok, refusal.Raw)
 		}
+	}
+}
+
+// TestOddEscapes: a `path` caveat of our own operations is judged on the path that is routed, too.
+func TestOddEscapes(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	token := s.restricted(s.loggedIn().text("access_token"), "path under "+devicesPath+"/A")
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + devicesPath + "/A%2FB\" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n")))
+	s.must(err)
+	w := httptest.NewRecorder()
+	if s.server.Handler().ServeHTTP(w, r); w.Code != 403 {
+		t.Errorf("a token for the device A asks for another: %d %s", w.Code, w.Body)
 	}
 }
 

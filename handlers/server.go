@@ -20,6 +20,12 @@
 // and the login is made here; cross-signing keys are replaced, and the password is asked for here. An application service's own token means
 // nothing here, so what it asks for is the homeserver's ([Server.Through]).
 //
+// # Before a homeserver
+//
+// With [Config.Homeserver] a front stands before both servers (package front). It asks this one which paths are its own and what they are
+// called today (spellings.go), has each token judged that passes to the homeserver (exchange.go), and lets it amend a few answers. The
+// homeserver asks whom a token belongs to (introspect.go).
+//
 // # Laws
 //
 //   - Nobody is logged out by accident: no failure of ours is ever answered 401.

@@ -6,10 +6,10 @@ import "context"
 type Census struct {
 	Users   []string        // localparts of the accounts that can move and are not deactivated
 	All     map[string]bool // localparts of all accounts
-	Devices map[string]bool // "localpart device" of those in Users
+	Devices map[string]bool // "localpart device" of those in All
 }
 
-// Count reads which accounts and devices a Synapse has. Hashes and tokens are not looked at.
+// Count reads which accounts and devices a Synapse has, with no tokens.
 func Count(ctx context.Context, c Config) (Census, error) {
 	n := Census{All: make(map[string]bool), Devices: make(map[string]bool)}
 	s, err := c.open(ctx)
@@ -25,22 +25,20 @@ func Count(ctx context.Context, c Config) (Census, error) {
 	if err != nil {
 		return n, s.explain(err)
 	}
-	moves := make(map[string]bool)
-	for _, r := range records {
-		if r.server != c.ServerName {
-			continue
+	for _, a := range c.accounts(records) {
+		if a.Name != "@"+a.Localpart+":"+c.ServerName {
+			continue // another server's
 		}
-		n.All[r.localpart] = true
-		if r.skip == "" && !r.deactivated && possible(r.localpart, "@"+r.localpart+":"+r.server) {
-			n.Users = append(n.Users, r.localpart)
-			moves[r.localpart] = true
+		n.All[a.Localpart] = true
+		if a.Skip == "" && !a.Deactivated {
+			n.Users = append(n.Users, a.Localpart)
 		}
 	}
-	return n, s.explain(c.countDevices(ctx, s, n.Devices, moves))
+	return n, s.explain(c.countDevices(ctx, s, n.Devices, n.All))
 }
 
 // countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema version 56).
-func (c Config) countDevices(ctx context.Context, s *source, devices, moves map[string]bool) error {
+func (c Config) countDevices(ctx context.Context, s *source, devices, of map[string]bool) error {
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err
 	}
@@ -54,7 +52,7 @@ func (c Config) countDevices(ctx context.Context, s *source, devices, moves map[
 		if err := rows.Scan(&user, &device); err != nil {
 			return err
 		}
-		if localpart, server := c.split(user); server == c.ServerName && moves[localpart] {
+		if localpart, server := c.split(user); server == c.ServerName && of[localpart] {
 			devices[localpart+" "+device] = true
 		}
 	}

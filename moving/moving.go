@@ -13,7 +13,7 @@
 //
 //   - The source is never written: SQLite files are opened read-only, PostgreSQL is read in a read-only transaction. Both may be
 //     in use. All that is read is of one instant, and it is held in memory, so that the transaction is over soon: a hundred thousand
-//     accounts take about 30 MiB, and with their sessions and three tokens each about 150 MiB.
+//     accounts take about 30 MiB, and with a device and three tokens each about 200 MiB.
 //   - A token is hashed as soon as it is read, and kept nowhere.
 //   - Nothing is guessed. An account either moves as it is, or stays behind and the reason is told.
 //   - No error holds a password hash or the password of a database.

@@ -37,7 +37,9 @@ func TestPostgres(t *testing.T) {
 		return u.String()
 	}
 	synapse := schema("postern_synapse", "synapse.postgres.sql", "synapse.rows.sql")
-	wantSessions(t, config(schema("postern_synapse_sessions", "synapse.postgres.sql", "synapse.rows.sql", "synapse-sessions.postgres.sql", "synapse-sessions.rows.sql")))
+	sessions := config(schema("postern_synapse_sessions", "synapse.postgres.sql", "synapse.rows.sql", "synapse-sessions.postgres.sql", "synapse-sessions.rows.sql"))
+	wantSessions(t, sessions)
+	wantCount(t, sessions)
 	dendrite := schema("postern_dendrite", "dendrite.postgres.sql", "dendrite.rows.sql")
 	want(t, config(synapse), Synapse, fromSynapse)
 	want(t, config(dendrite), Dendrite, fromDendrite)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,6 +25,31 @@ func TestPageShowsTheFiles(t *testing.T) {
 	for _, name := range []string{"nginx.conf", "nginx-split.conf", "Caddyfile", "Caddyfile-split"} {
 		if !strings.Contains(page, "](proxy/"+name+"):\n\n```") || !strings.Contains(page, "\n"+read(t, "../../docs/proxy/"+name)+"```\n") {
 			t.Errorf("docs/reverse-proxy.md does not show docs/proxy/%s as it is", name)
+		}
+	}
+}
+
+// TestSplitKnowsEveryOperation: what Postern implements is sent to Postern, by both files alike.
+func TestSplitKnowsEveryOperation(t *testing.T) {
+	t.Parallel()
+	route := regexp.MustCompile(`\^/_matrix/client/\(api.*\$\)`)
+	pattern := route.FindString(read(t, "../../docs/proxy/nginx-split.conf"))
+	if other := route.FindString(read(t, "../../docs/proxy/Caddyfile-split")); pattern == "" || pattern != other {
+		t.Fatalf("nginx has\n%s\nand Caddy\n%s", pattern, other)
+	}
+	logins := regexp.MustCompile(pattern)
+	paths := regexp.MustCompile(`(?m)^  (/_matrix/\S*):$`).FindAllStringSubmatch(read(t, "../../api/login.yaml"), -1)
+	if len(paths) < 15 {
+		t.Fatalf("the contract has %d paths", len(paths))
+	}
+	for _, path := range paths {
+		if ours := path[1] != "/_matrix/client/versions"; logins.MatchString(path[1]) != ours { // which Synapse knows better
+			t.Errorf("%s is sent to Postern: %t", path[1], !ours)
+		}
+	}
+	for _, path := range []string{"/_matrix/client/v3/sync", "/_matrix/client/v3/loginx", "/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pid"} {
+		if logins.MatchString(path) {
+			t.Errorf("%s is sent to Postern", path)
 		}
 	}
 }
