@@ -105,7 +105,7 @@ func dial(address string, d time.Duration) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{Conn: conn, answers: bufio.NewReader(conn), out: make([]byte, 0, 4<<10), in: make([]byte, 4<<10)}
+	c := &client{Conn: conn, answers: bufio.NewReader(conn), out: make([]byte, 0, 4<<10), in: make([]byte, 16<<10)}
 	return c, conn.SetDeadline(time.Now().Add(d + time.Minute))
 }
 
@@ -119,7 +119,7 @@ func (c *client) ask(request []byte) ([]byte, error) {
 		return nil, err
 	}
 	good, first := bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")), string(bytes.TrimSpace(status[:min(len(status), 40)]))
-	length := -1
+	length, chunked := -1, false
 	for {
 		line, err := c.answers.ReadSlice('\n')
 		if err != nil {
@@ -133,6 +133,14 @@ func (c *client) ask(request []byte) ([]byte, error) {
 				return nil, err
 			}
 		}
+		chunked = chunked || bytes.HasPrefix(line, []byte("Transfer-Encoding: chunked"))
+	}
+	if chunked { // as Synapse has it
+		n, err := c.readChunks()
+		if err == nil && !good {
+			err = fmt.Errorf("answer %s: %s", first, c.in[:n])
+		}
+		return c.in[:n], err
 	}
 	if length < 0 || length > len(c.in) {
 		return nil, errors.New("an answer without a length, or a long one")
@@ -144,4 +152,25 @@ func (c *client) ask(request []byte) ([]byte, error) {
 		return nil, fmt.Errorf("answer %s: %s", first, c.in[:length])
 	}
 	return c.in[:length], nil
+}
+
+// readChunks reads a body in chunks, without trailers. RFC 9112, section 7.1.
+func (c *client) readChunks() (n int, err error) {
+	for {
+		line, err := c.answers.ReadSlice('\n')
+		if err != nil {
+			return n, err
+		}
+		size, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 32)
+		if err != nil || n+int(size)+2 > len(c.in) {
+			return n, errors.New("a chunk without a length, or a long answer")
+		}
+		if _, err := io.ReadFull(c.answers, c.in[n:n+int(size)+2]); err != nil { // and the end of its line
+			return n, err
+		}
+		if size == 0 {
+			return n, nil
+		}
+		n += int(size)
+	}
 }
