@@ -27,12 +27,13 @@ func (d *DB) Behind(ctx context.Context) (string, error) {
 	return place, err
 }
 
-// SetBehind says which homeserver has to be told from now on. An empty place says that there is none any more; then what waits is forgotten.
+// SetBehind says which homeserver has to be told from now on. If there was none it is told of the devices on which sessions were begun here:
+// it would turn their tokens away for want of a device. An empty place says that there is none any more; then what waits is forgotten.
 func (d *DB) SetBehind(ctx context.Context, place string) error {
 	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
 		t.tells = unasked
 		if place != "" {
-			return none, t.exec(setSetting, behind, place)
+			return none, t.stand(place)
 		}
 		if err := t.exec(`DELETE FROM settings WHERE name = $1`, behind); err != nil {
 			return none, err
@@ -40,6 +41,22 @@ func (d *DB) SetBehind(ctx context.Context, place string) error {
 		return none, t.exec(`DELETE FROM outbox`)
 	})
 	return err
+}
+
+// stand begins to stand in front of a homeserver, or goes on in front of one that has moved.
+func (t *tx) stand(place string) error {
+	const tellAll = `INSERT INTO outbox (` + outboxColumns + `)
+		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
+	already, err := t.telling()
+	if err == nil && !already {
+		t.told = true
+		err = t.exec(tellAll, ms(t.now()))
+	}
+	t.tells = unasked
+	if err != nil {
+		return err
+	}
+	return t.exec(setSetting, behind, place)
 }
 
 // What a transaction knows of whether somebody has to be told.

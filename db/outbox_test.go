@@ -55,7 +55,19 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 		t.Error("there is news")
 	default:
 	}
+	login(t, d, "two", "HERE")
+	login(t, d, "three", "THERE")
+	if _, err := write(bg, d.writer, "", func(t *tx) (int, error) {
+		return 0, t.exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
+	}); err != nil {
+		t.Fatal(err)
+	}
 	behindIt(t, d)
+	d.wantWaiting(t, "alice HERE") // or its tokens would be turned away
+	if err := errors.Join(d.clear(), d.SetBehind(bg, "http://127.0.0.1:8009"), d.SetBehind(bg, "http://127.0.0.1:8008")); err != nil {
+		t.Fatal(err)
+	}
+	d.wantWaiting(t)
 	if err := cli.LockUser(bg, "alice", t0); err != nil {
 		t.Fatal(err)
 	}
