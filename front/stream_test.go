@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -355,62 +354,6 @@ func TestStopping(t *testing.T) {
 		if got := <-answers[path]; got != "200 a part and the rest <nil>" {
 			t.Errorf("%s ends with %q", path, got)
 		}
-	}
-}
-
-// TestHomeserverAway: clients hear what to do, pages too, and the log says it once.
-func TestHomeserverAway(t *testing.T) {
-	t.Parallel()
-	behind := httptest.NewServer(http.HandlerFunc(postern))
-	s := before(t, behind.URL)
-	behind.Close()
-	for range 5 {
-		res, body := s.get("/_matrix/client/v3/sync")
-		if res.StatusCode != 502 || !strings.Contains(body, `"errcode":"M_UNKNOWN"`) || !strings.Contains(body, "Try again") || res.Header.Get("Access-Control-Allow-Origin") != "*" {
-			t.Fatalf("%d %s %v", res.StatusCode, body, res.Header)
-		}
-	}
-	if _, body := s.get("/_matrix/client/v3/login"); !strings.Contains(body, "postern") {
-		t.Errorf("Postern's own is away too: %s", body)
-	}
-	if n := strings.Count(s.log.String(), "level=ERROR"); n != 1 {
-		t.Errorf("the log says it %d times:\n%s", n, s.log)
-	}
-}
-
-// TestHalfAnAnswer: a homeserver that dies in the midst of an answer must not look as if that were all.
-func TestHalfAnAnswer(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "half")
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	})
-	res, err := s.ask(t.Context(), "GET", "/x", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if text, err := io.ReadAll(res.Body); err == nil {
-		t.Errorf("half an answer looks whole: %q", text)
-	}
-}
-
-// TestLoop: --homeserver that names Postern itself is found out by the first request.
-func TestLoop(t *testing.T) {
-	t.Parallel()
-	behind := httptest.NewUnstartedServer(nil)
-	behind.Start()
-	s := before(t, behind.URL)
-	behind.Config.Handler = s.front
-	t.Cleanup(behind.Close)
-	for range 3 {
-		if res, body := s.get("/x"); res.StatusCode != 508 || !strings.Contains(body, "--homeserver") {
-			t.Errorf("%d %s", res.StatusCode, body)
-		}
-	}
-	if n := strings.Count(s.log.String(), "level=ERROR"); n != 1 {
-		t.Errorf("the log says it %d times:\n%s", n, s.log)
 	}
 }
 
