@@ -85,16 +85,16 @@ func (p *page) response(r *http.Request) *http.Response {
 // remade is a response with another body.
 func remade(res *http.Response, body []byte) *http.Response {
 	res.Status = strconv.Itoa(res.StatusCode) + " " + http.StatusText(res.StatusCode)
-	res.Body = body_{bytes.NewReader(body)}
+	res.Body = whole{bytes.NewReader(body)}
 	res.ContentLength, res.TransferEncoding, res.Trailer = int64(len(body)), nil, nil
 	res.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	return res
 }
 
-// body_ needs no closing.
-type body_ struct{ *bytes.Reader }
+// whole needs no closing.
+type whole struct{ *bytes.Reader }
 
-func (body_) Close() error { return nil }
+func (whole) Close() error { return nil }
 
 // isJSON reports whether a response can be read as JSON: it is, and not compressed.
 func isJSON(h http.Header) bool {
