@@ -21,7 +21,7 @@ import (
 // ownSource is the contract, the generator's settings, and what the handlers are compiled of where Postern's source is not at hand. Tests are
 // left out when it is written.
 //
-//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*.go db/*.go db/migrations handlers/*.go
+//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*.go db/*.go db/migrations handlers/*.go appservice/*.go
 var ownSource embed.FS
 
 // specCmds are the commands for people who change the contract.

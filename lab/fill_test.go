@@ -57,7 +57,7 @@ func TestAddedField(t *testing.T) {
 func TestAddedStatus(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "login.yaml", contractText(t,
-		"        \"401\":\n          description: \"`M_USER_LOCKED`", `        "202":
+		"        \"401\":\n          description: >-\n            `M_USER_LOCKED`", `        "202":
           description: later
           content:
             application/json:
@@ -68,7 +68,8 @@ func TestAddedStatus(t *testing.T) {
           headers:
             Location: {schema: {type: string, format: uri}}
         "401":
-          description: "`+"`M_USER_LOCKED`"))
+          description: >-
+            `+"`M_USER_LOCKED`"))
 	const login = "/_matrix/client/v3/login"
 	b.login()
 	if a := b.want(b.ask("POST", login, "", loginBody, "Prefer", `respond-async, code="202"`), 202, "spec"); a.JSON["ticket"] != "abc" {
