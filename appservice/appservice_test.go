@@ -101,7 +101,7 @@ func TestProblems(t *testing.T) {
 		"look-ahead":     {change("@shared_", "@(?!bob)"), []string{`f.yaml:12: the regex "@(?!bob)": invalid or unsupported Perl syntax`}},
 		"possessive":     {change("@shared_", "@a++"), []string{"f.yaml:12: the regex"}},
 		"back-reference": {change("@shared_", `@(a)\1`), []string{`\1, a reference to a group`}},
-		"POSIX class":    {change("@shared_", `@[[:alpha:]]`), []string{"[: in a set"}},
+		"POSIX class":    {change("@shared_", `@[[:alpha:]]`), []string{"in a set, [: means"}},
 		"parentheses":    {change("@shared_", `@a)|(b`), []string{"unexpected )"}},
 		"other flags":    {change("@shared_", `(?x)@a`), []string{"invalid or unsupported Perl syntax"}},
 		"other's class":  {change("@shared_", `@\pL`), []string{`\p means nothing to Python`}},

@@ -43,7 +43,7 @@ func translate(python string) (string, error) {
 			b.WriteString(rest[:2])
 			i++
 		case inClass && strings.HasPrefix(rest, "[:"):
-			return "", errors.New("[: in a set means other things to Python than to others; write the letters out, or \\[:")
+			return "", errors.New("in a set, [: means other things to Python than to others; write the letters out, or put a backslash before the bracket")
 		case !inClass && strings.HasPrefix(rest, "{,"):
 			b.WriteString("{0,") // Go takes {,3} for six letters
 			i++
