@@ -3,6 +3,7 @@ package front
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -72,4 +73,13 @@ func isToken(field string) bool {
 	key, _, _ := strings.Cut(field, "=")
 	plain, err := url.QueryUnescape(key)
 	return err == nil && plain == "access_token"
+}
+
+// formToken reports whether the homeserver might find a token in a form, which is not read here. Twisted makes no difference between a
+// field of a form and one of the query; Matrix has forms on pages for people alone, and none of those asks for an access token of ours.
+func formToken(r *http.Request, path string) bool {
+	if r.Method != http.MethodPost || strings.HasPrefix(path, "/_synapse/client/") || strings.HasPrefix(path, "/_matrix/consent") {
+		return false
+	}
+	return slices.ContainsFunc(r.Header["Content-Type"], func(kind string) bool { return strings.Contains(strings.ToLower(kind), "form") })
 }

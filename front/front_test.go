@@ -70,6 +70,7 @@ func TestTokens(t *testing.T) {
 		{"/x", "Authorization: Bearer as_token", "/x", "Bearer as_token"},
 		{"/x?access_token=ours-bad", `Authorization: X-Matrix origin=a,key="k",sig="s"`, "/x?access_token=ours-bad", `X-Matrix origin=a,key="k",sig="s"`},
 		{"/x", "Authorization: Bearer ours-bad\r\nAuthorization: Bearer ours-good", "/x", "Bearer ours-bad|Bearer ours-good"},
+		{"/x?access_token=ours-bad", "Authorization: Basic x\r\nConnection: Authorization", "/x?access_token=ours-bad", "Basic x"},
 		{"/x", "Accept: */*", "/x", ""},
 	} {
 		s.get(c.target, c.header)
@@ -85,6 +86,28 @@ func TestTokens(t *testing.T) {
 	}
 	if len(behind.seen) > 0 {
 		t.Errorf("what was refused arrives as %q", <-behind.seen)
+	}
+}
+
+// TestForms: a token that nobody has judged does not hide in a form.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	behind := wiretap(t)
+	s := before(t, behind.url())
+	const form = "Application/X-WWW-form-urlencoded; a=b"
+	for _, c := range []struct{ target, header, want string }{
+		{"POST /_matrix/media/v3/upload", "", ""},
+		{"POST /_matrix/media/v3/upload?access_token=other", "", ""},
+		{"POST /_matrix/media/v3/upload", "Authorization: Bearer ours-good\r\n", form}, // the homeserver takes no request with two tokens
+		{"POST /_matrix/media/v3/upload?access_token=ours-good", "", form},
+		{"POST /_matrix/consent", "", form},
+		{"POST /_synapse/client/pick_username/submit", "", form},
+		{"PUT /_matrix/media/v3/upload", "", form},
+	} {
+		s.raw(c.target + " HTTP/1.1\r\nHost: x\r\n" + c.header + "Content-Type: " + form + "\r\nContent-Length: 21\r\n\r\naccess_token=ours-bad")
+		if line, header := behind.line(); strings.Join(header["Content-Type"], "|") != c.want {
+			t.Errorf("%s arrives as %q with %q", c.target, line, header["Content-Type"])
+		}
 	}
 }
 

@@ -81,6 +81,11 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	delete(h, "Connection")
 	if p.passage.Ours {
 		h["Authorization"] = []string{"Bearer " + p.passage.Token}
+	} else if sent := p.client.Header["Authorization"]; sent != nil {
+		h["Authorization"] = sent // though Connection name it: the homeserver would look for a token elsewhere, where nobody has
+	}
+	if h["Authorization"] == nil && formToken(pr.In, p.path) {
+		delete(h, "Content-Type")
 	}
 	if f.Edits[p.key(pr.In)] != nil {
 		delete(h, "Accept-Encoding") // it is read here

@@ -137,10 +137,28 @@ func ageing(t *testing.T, p *person) {
 	second := p.with(answer["access_token"].(string))
 	second.ok(t, "GET", syncing+"?timeout=0", nil)
 	first.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
+	hidden(t, first)
 	if status, answer := synapse.Try(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "", map[string]any{"refresh_token": p.refresh}); status != 401 || answer["soft_logout"] != true {
 		t.Errorf("a replay answers %d %v", status, answer)
 	}
 	second.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
+}
+
+// hidden: Synapse still knows the token, and must not find one where the front does not look.
+func hidden(t *testing.T, p person) {
+	field := "access_token=" + url.QueryEscape(p.access)
+	status, body := raw(t, p.postern.Address, syncing+"?timeout=0&"+field, "Authorization: Basic x", "Connection: Authorization")
+	if status != 401 || !strings.Contains(body, "M_MISSING_TOKEN") {
+		t.Errorf("a header that is dropped: %d %s", status, body)
+	}
+	res, err := http.PostForm(p.postern.URL+"/_matrix/media/v3/upload", url.Values{"access_token": {p.access}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if text, _ := io.ReadAll(res.Body); res.StatusCode != 401 || !strings.Contains(string(text), "M_MISSING_TOKEN") {
+		t.Errorf("a form: %d %s", res.StatusCode, text)
+	}
 }
 
 func lock(t *testing.T, p *person) {
