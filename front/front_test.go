@@ -141,6 +141,7 @@ func TestRoutes(t *testing.T) {
 		"POST /_matrix/client/r0/keys":                     "homeserver got other",
 		"GET /_matrix/client/v3/keys":                      "homeserver got ",
 		"GET /_matrix/client/v3/%6Cogin":                   "homeserver got ",
+		"OPTIONS /x?access_token=ours-bad":                 "homeserver got ", // a browser that may not ask learns nothing, not even that it is logged out
 		"GET /.well-known/matrix/server":                   "homeserver got ",
 		"GET /_synapse/client/new_user":                    "homeserver got ",
 		"GET /_synapse/admin/v1/users":                     `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,

@@ -43,7 +43,7 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string
 	}
 	_, query, _ := target(r)
 	p := &passed{path: path, query: query, name: name, client: r, begun: time.Now(), over: f.over}
-	if p.sent = credential(r.Header, query); p.sent != "" {
+	if p.sent = credential(r.Header, query); p.sent != "" && r.Method != http.MethodOptions { // a preflight asks for nothing
 		var ok bool
 		if p.passage, ok = f.Exchange(w, r, path, p.sent); !ok {
 			return
