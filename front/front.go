@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,8 +52,8 @@ type Config struct {
 	// Edits change the homeserver's JSON answers, by method and today's name: `GET /_matrix/client/v3/capabilities`.
 	Edits map[string]Edit
 
-	// Intercept lets others look at a request before anything else is done with it, by the same key. They may change its body, and call
-	// next, which goes on.
+	// Intercept lets others look at a request before anything else is done with it, by the same key, or by one that ends in a slash, for
+	// whatever is one segment below. They may change its body, and call next, which goes on.
 	Intercept map[string]func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
 	ExposeAdmin bool            // let /_synapse/admin through
@@ -104,7 +105,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := f.Name(path)
-	if first := f.Intercept[r.Method+" "+name]; first != nil {
+	first := f.Intercept[r.Method+" "+name]
+	if first == nil {
+		first = f.Intercept[r.Method+" "+name[:strings.LastIndexByte(name, '/')+1]]
+	}
+	if first != nil {
 		first(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.route(w, r, path, name) }))
 		return
 	}

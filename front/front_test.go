@@ -125,6 +125,10 @@ func TestRoutes(t *testing.T) {
 				r.Header.Set("Content-Length", "5")
 				next.ServeHTTP(w, r)
 			},
+			"DELETE /_matrix/client/v3/devices/": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				io.WriteString(w, "noted, and ")
+				next.ServeHTTP(w, r)
+			},
 		}
 	})
 	s.front.Through = func(method, name, token string) bool {
@@ -140,6 +144,9 @@ func TestRoutes(t *testing.T) {
 		"GET /_matrix/client/v3/sync":                      "homeserver got ",
 		"POST /_matrix/client/r0/keys":                     "homeserver got other",
 		"GET /_matrix/client/v3/keys":                      "homeserver got ",
+		"DELETE /_matrix/client/r0/devices/X%2Fx":          "noted, and homeserver got ",
+		"DELETE /_matrix/client/v3/devices/X/x":            "homeserver got ",
+		"GET /_matrix/client/v3/devices/X":                 "homeserver got ",
 		"GET /_matrix/client/v3/%6Cogin":                   "homeserver got ",
 		"OPTIONS /x?access_token=ours-bad":                 "homeserver got ", // a browser that may not ask learns nothing, not even that it is logged out
 		"GET /.well-known/matrix/server":                   "homeserver got ",

@@ -21,8 +21,8 @@ import (
 // Amendment answers a request by way of next, which takes the request it is given to whoever answers it otherwise.
 type Amendment = func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
-// Amendments are what this server does with requests before the homeserver has them, by method and path. There are none without a
-// homeserver.
+// Amendments are what this server does with requests before the homeserver has them, by method and path; one that ends in a slash is for
+// whatever is one segment below. There are none without a homeserver.
 func (s *Server) Amendments() map[string]Amendment {
 	all := make(map[string]Amendment)
 	if s.homeserver == nil {
@@ -33,6 +33,7 @@ func (s *Server) Amendments() map[string]Amendment {
 	}
 	if s.services.Any() {
 		all["POST "+registerOperation] = s.amendment(s.registerForService)
+		all["DELETE "+devicesBelow] = s.amendment(s.deleteForService)
 	}
 	return all
 }

@@ -1,9 +1,14 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"strings"
+
+	"github.com/labstack/echo/v4"
 
 	"postern/appservice"
 	"postern/db"
@@ -81,4 +86,35 @@ func (s *Server) withoutPassword(ctx context.Context, name string) (db.User, err
 		return db.User{}, err
 	}
 	return s.db.User(ctx, name)
+}
+
+// devicesBelow is what the operations on one device lie below.
+const devicesBelow = clientAPI + "v3/devices/"
+
+// deleteForService is DELETE /devices/{deviceId}. When an application service's own token deletes a device, which the homeserver does, the
+// session on it is over here as well: else its token would wait for that device for ever, and be good again when another one is made by
+// that name. Anybody else's is this server's own operation.
+func (s *Server) deleteForService(c echo.Context, next http.Handler) error {
+	r, token := c.Request(), accessToken(c)
+	if !s.IsService(token) {
+		next.ServeHTTP(c.Response(), r)
+		return nil
+	}
+	path := asSent(r.URL)
+	device, err := url.PathUnescape(path[strings.LastIndexByte(path, '/')+1:])
+	if err != nil { // unreachable: net/http has decoded it before
+		return err
+	}
+	k, err := ask(next, r)
+	if err != nil {
+		return err
+	}
+	if k.status == http.StatusOK {
+		user := spelled(cmp.Or(c.QueryParam("user_id"), s.services.ByToken(token).Sender), s.serverName)
+		if _, err := s.db.EndDevices(r.Context(), user, []string{device}); err != nil {
+			return err // it asks again, and the homeserver says the same
+		}
+	}
+	k.forward(c.Response())
+	return nil
 }

@@ -100,6 +100,30 @@ func TestServiceLimits(t *testing.T) {
 	s.ok(s.serviceLogin("_irc_old", ircToken))
 }
 
+// TestServiceDeletes: a device that a service deletes at the homeserver by its own token is gone here too, and nobody else's.
+func TestServiceDeletes(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	b.users["ircbot"] = true
+	old, bot := s.ok(s.serviceLogin("_irc_old", ircToken)).text("access_token"), s.ok(s.serviceLogin("ircbot", ircToken)).text("access_token")
+	remove := func(query, token string) answer {
+		return s.amended(b, call{method: "DELETE", path: devicesBelow + "BRIDGE" + query, token: token, body: `{}`})
+	}
+	b.set(func() { b.away = errTestAway })
+	w := httptest.NewRecorder() // 502 is the front's, and not in the contract
+	r := httptest.NewRequestWithContext(t.Context(), "DELETE", devicesBelow+"BRIDGE", strings.NewReader(`{}`))
+	r.Header.Set("Authorization", "Bearer "+ircToken)
+	s.server.Amendments()["DELETE "+devicesBelow](w, r, b)
+	s.ok(s.whoami(bot))
+	b.set(func() { b.away = nil })
+	s.want(remove("?user_id=@ircbot:"+host, old), 401, "") // a session of a user's asks for the password, as ever
+	s.ok(remove("?user_id=@_irc_old:"+host, ircToken))
+	s.want(s.whoami(old), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(bot))
+	s.ok(remove("", ircToken)) // as itself
+	s.want(s.whoami(bot), 401, "M_UNKNOWN_TOKEN")
+}
+
 // TestNoServices: without any there is no such login, whatever is shown.
 func TestNoServices(t *testing.T) {
 	t.Parallel()

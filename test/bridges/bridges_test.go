@@ -25,6 +25,7 @@ func TestBridge(t *testing.T) {
 	t.Run("its own token passes", func(t *testing.T) { p.in(t).passes(t) })
 	t.Run("it logs in", func(t *testing.T) { p.in(t).logsIn(t) })
 	t.Run("it registers", func(t *testing.T) { p.in(t).registers(t) })
+	t.Run("it deletes a device", func(t *testing.T) { p.in(t).deletes(t) })
 	t.Run("people are kept out", func(t *testing.T) {
 		p := p.in(t)
 		p.want(400, "M_EXCLUSIVE", "POST", register, "", map[string]any{"username": "_irc_carol", "password": password})
@@ -99,4 +100,15 @@ func (p *place) registers(t *testing.T) {
 	p.want(400, "M_USER_IN_USE", "POST", register, bridgeToken, map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
 	p.want(400, "M_EXCLUSIVE", "POST", register, bridgeToken, map[string]any{"type": "m.login.application_service", "username": "dave"})
 	p.want(401, "M_UNKNOWN_TOKEN", "POST", register, "some-other-token", map[string]any{"type": "m.login.application_service", "username": "_irc_x"})
+}
+
+// deletes: a device that the bridge deletes by its own token is gone at both, and its session with it.
+func (p *place) deletes(t *testing.T) {
+	const device = "v3/devices/GONE%2F1"
+	token := text(p.ok("POST", login, bridgeToken, loginAs("_irc_old", "GONE/1")), "access_token")
+	p.ok("GET", "v3/joined_rooms", token, nil)
+	p.ok("DELETE", device+as("_irc_old"), bridgeToken, map[string]any{})
+	p.want(401, "M_UNKNOWN_TOKEN", "GET", whoami, token, nil)
+	p.ok("DELETE", device+as("_irc_old"), bridgeToken, map[string]any{}) // the answer may have been lost
+	p.want(401, "M_UNKNOWN_TOKEN", "GET", "v3/joined_rooms", token, nil)
 }
