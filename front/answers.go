@@ -45,6 +45,8 @@ func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(w, http.StatusRequestTimeout, "M_UNKNOWN", "The request was not sent whole in time. Send it again.")
 	case r.Context().Err() != nil:
 		panic(http.ErrAbortHandler) // the client has gone
+	case p.broken.Load():
+		refuse(w, http.StatusBadRequest, "M_UNKNOWN", "The body is not as its headers say.")
 	default:
 		if !f.away.Swap(true) {
 			f.Log.Error("the homeserver does not answer; look whether it runs, and whether --homeserver is where it listens",

@@ -70,6 +70,8 @@ func (b *sending) Read(into []byte) (int, error) {
 		b.to.passed.sending.Store(false)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		b.to.passed.stalled.Store(true)
+	case err != nil:
+		b.to.passed.broken.Store(true)
 	}
 	return n, err
 }

@@ -111,6 +111,18 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// TestBrokenBody: what a client sends wrong is not the homeserver's fault, and no alarm in the log.
+func TestBrokenBody(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	if res, body := s.raw("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"); res.StatusCode != 400 {
+		t.Errorf("the client hears %d %s", res.StatusCode, body)
+	}
+	if log := s.log.String(); log != "" {
+		t.Errorf("the log says %s", log)
+	}
+}
+
 // TestRoutes: what is Postern's goes there by today's name, other parts may look at it before, and the rest streams.
 func TestRoutes(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ type passed struct {
 	sending   atomic.Bool // the client has not sent its whole body yet
 	answering atomic.Bool // the answer has begun
 	stalled   atomic.Bool // the client did not go on sending
+	broken    atomic.Bool // what the client sent is not HTTP
 	over      context.Context
 }
 
