@@ -19,7 +19,8 @@ type ImportedToken struct {
 }
 
 // SessionByImported finds the session of a token that came from another server, by the token's SHA-256, exactly as Session does; else
-// ErrNotFound. It answers from memory where it can, and where no token ever came it asks the database nothing.
+// ErrNotFound. It answers from memory where it can, and where no token ever came it asks the database nothing. A token goes with its
+// session; of one that was found before it says ErrEnded, as long as it remembers.
 func (d *DB) SessionByImported(ctx context.Context, hash [sha256.Size]byte) (ImportedToken, Session, error) {
 	for {
 		token, err := d.importedToken(ctx, hash)
@@ -30,7 +31,7 @@ func (d *DB) SessionByImported(ctx context.Context, hash [sha256.Size]byte) (Imp
 		if !errors.Is(err, ErrNotFound) {
 			return token, s, err
 		}
-		d.given.forget(hash) // the session ended, and the token with it; or a later import has put another session in its place
+		d.given.end(hash) // the session ended, and the token with it; or a later import has put another session in its place
 	}
 }
 
@@ -40,15 +41,23 @@ const (
 )
 
 func (d *DB) importedToken(ctx context.Context, hash [sha256.Size]byte) (ImportedToken, error) {
-	if token, ok := d.given.find(hash); ok {
+	token, found := d.given.find(hash)
+	if found && token.Session != "" {
 		return token, nil
 	}
-	if none, err := d.noneImported(ctx); err != nil || none {
-		return ImportedToken{}, or(err, ErrNotFound)
+	none, err := d.noneImported(ctx)
+	switch {
+	case err != nil:
+		return ImportedToken{}, err
+	case none:
+		err = ErrNotFound
+	default:
+		token, err = one(ctx, d, importedToken, scanImported, hash[:])
 	}
-	token, err := one(ctx, d, importedToken, scanImported, hash[:])
 	if err == nil {
 		d.given.add(token)
+	} else if found && errors.Is(err, ErrNotFound) {
+		err = ErrEnded
 	}
 	return token, err
 }
@@ -120,10 +129,13 @@ func (g *given) add(t ImportedToken) {
 	g.byHash[t.Hash] = t
 }
 
-func (g *given) forget(hash [sha256.Size]byte) {
+// end remembers that a token has no session any more, unless another import brings it again.
+func (g *given) end(hash [sha256.Size]byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.byHash, hash)
+	if _, ok := g.byHash[hash]; ok {
+		g.byHash[hash] = ImportedToken{Hash: hash}
+	}
 }
 
 func (g *given) state() (change uint64, known, none bool) {

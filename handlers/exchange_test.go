@@ -95,6 +95,15 @@ func TestExchangeImported(t *testing.T) {
 	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); !refusal.soft() {
 		t.Errorf("the client does not hear that it may refresh: %s", refusal.Raw)
 	}
+	// Its session ends: it is still not one that the homeserver may judge, who remembers it.
+	_, err := s.db.EndSessions(t.Context(), "alice")
+	s.must(err)
+	for range 2 {
+		_, ours, ok, refusal := s.exchange("GET", syncPath, token)
+		if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !ours || refusal.soft() {
+			t.Errorf("%v %v: the token of an ended session: %s", ok, ours, refusal.Raw)
+		}
+	}
 }
 
 // TestExchangeRefuses: a client behind the front hears what an operation of ours would say.

@@ -66,6 +66,8 @@ func (s *Server) imported(ctx context.Context, text string, why error) (bearer, 
 	switch {
 	case errors.Is(err, db.ErrNotFound):
 		return nil, db.Session{}, refused
+	case errors.Is(err, db.ErrEnded): // it is ours to refuse: the homeserver, who gave it, remembers it for a while
+		return nil, db.Session{}, unknownToken("The session has ended.", false)
 	case err != nil:
 		return nil, db.Session{}, err
 	}
