@@ -11,6 +11,7 @@ type Login struct {
 	ID, Localpart         string
 	PasswordHash          string // the hash that was verified; not looked at if there is a login token
 	DeviceID, DisplayName string
+	NewDevice             bool // the id was made up for this login, so nobody can have had the device before
 	At                    time.Time
 	Expires               time.Time // absolute end; zero: none
 	KeyID                 int64

@@ -46,7 +46,7 @@ func (d *DB) SetBehind(ctx context.Context, place string) error {
 // stand begins to stand in front of a homeserver, or goes on in front of one that has moved.
 func (t *tx) stand(place string) error {
 	const tellAll = `INSERT INTO outbox (` + outboxColumns + `)
-		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
+		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
 	already, err := t.telling()
 	if err == nil && !already {
 		t.told = true
@@ -82,13 +82,13 @@ func (t *tx) telling() (bool, error) {
 }
 
 const (
-	outboxColumns = `localpart, device_id, since, due, tries, refused, error, login, changed, holder, held`
+	outboxColumns = `localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held`
 
-	// Whoever has announced it does not clear it any more.
-	tell = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, 0, 0, FALSE, '', '', TRUE, '', 0)
-		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', changed = TRUE`
+	// Whoever has announced it does not clear it any more. There is, or just was, a session on the device: its end is the device's.
+	tell = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, 0, 0, FALSE, '', '', FALSE, TRUE, '', 0)
+		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', spared = FALSE, changed = TRUE`
 
-	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, TRUE, '', 0)
+	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE RETURNING held`
 
 	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than what was said since.
@@ -112,7 +112,7 @@ func (t *tx) tellLater(localpart, deviceID, name string, due time.Time) error {
 		return err
 	}
 	t.told = t.told || due.IsZero()
-	return t.exec(announce, localpart, deviceID, ms(t.now()), ms(due), name)
+	return t.exec(announce, localpart, deviceID, ms(t.now()), ms(due), name, false)
 }
 
 // begun clears what a login has announced. If anything happened to the device since, it is to be told again.
@@ -134,8 +134,9 @@ type Announcement struct {
 }
 
 // Announce notes down that a login is about to begin on a device, before the homeserver is told of that. If nothing else is heard of it
-// until due (the server was killed, say), the sender compares: without a session the device goes again. It refuses what StartSession
-// would refuse, and spends nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
+// until due (the server was killed, say), the sender compares: without a session the device goes again, if it was made for this login. One
+// that the client named may have been at the homeserver before Postern was, with its keys, so it stays; without keys it does no harm.
+// It refuses what StartSession would refuse, and spends nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
 func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Announcement{}, errNoTime
@@ -144,18 +145,18 @@ func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement
 		if err := t.admissible(l); err != nil {
 			return a, err
 		}
-		return t.announce(l.Localpart, l.DeviceID, l.ID, l.At, due)
+		return t.announce(l, due)
 	})
 }
 
-func (t *tx) announce(localpart, deviceID, name string, now, due time.Time) (a Announcement, err error) {
+func (t *tx) announce(l Login, due time.Time) (a Announcement, err error) {
 	const q = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
-	if a.Known, err = t.get(q, []any{&a.DisplayName}, localpart, deviceID); err != nil {
+	if a.Known, err = t.get(q, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
 		return a, err
 	}
 	var held int64
-	_, err = t.get(announce, []any{&held}, localpart, deviceID, ms(t.now()), ms(due), name)
-	a.Busy = held >= ms(now)
+	_, err = t.get(announce, []any{&held}, l.Localpart, l.DeviceID, ms(t.now()), ms(due), l.ID, !l.NewDevice)
+	a.Busy = held >= ms(l.At)
 	return a, err
 }
 

@@ -27,7 +27,7 @@ var tables = []table{
 	{name: "used_login_tokens", columns: "id, expires"},
 	{name: "interactions", columns: "id, expires, version, sealed"},
 	{name: "events", columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
-	{name: "outbox", columns: outboxColumns, truths: "refused, changed"},
+	{name: "outbox", columns: outboxColumns, truths: "refused, changed, spared"},
 	// What a database says of itself is not true of its copy.
 	{name: "settings", columns: "name, value", where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},
 }

@@ -47,8 +47,8 @@ func homeserverAway(cause error) *Error {
 }
 
 // begin starts a session, and lets the homeserver know its device before anybody is answered: a token must not come there before its
-// device does. The proof was verified. If the homeserver cannot be told there is no session, a login token is not spent, and what may have
-// arrived there is taken back when it can be.
+// device does. The proof was verified. If the homeserver cannot be told there is no session, a login token is not spent, and a device that
+// was made for it and may have arrived there is taken back when it can be.
 func (s *Server) begin(ctx context.Context, l db.Login) (db.Session, error) {
 	if s.homeserver == nil {
 		return s.db.StartSession(ctx, l)

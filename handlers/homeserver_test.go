@@ -146,7 +146,7 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 			made := b.there.User("alice").Devices["KEPT"].Made
 			b.there.Be(mode)
 			for _, body := range []string{
-				loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"NEW"`), loginBody("alice", password, `"device_id":"KEPT"`),
+				loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"KEPT"`),
 				loginBody("bob", password, ""), `{"type":"m.login.token","token":"` + token + `"}`,
 			} {
 				a := b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: body})
@@ -174,6 +174,33 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 				t.Error("the kept device lost its keys")
 			}
 			b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"` + token + `"}`}))
+			b.same()
+		})
+	}
+}
+
+// A device that only the homeserver has, since before Postern came, keeps its keys when a login on it fails.
+func TestFailedLoginSparesTheDevice(t *testing.T) {
+	t.Parallel()
+	for name, mode := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			b.there.Add("alice", "OLD")
+			made := b.there.User("alice").Devices["OLD"].Made
+			b.there.Be(mode)
+			b.want(b.login(`"device_id":"OLD"`), http.StatusServiceUnavailable, "M_UNKNOWN")
+			b.there.Be(fakesynapse.Well)
+			b.tell()
+			if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
+				t.Fatalf("the device lost its keys: %+v", d)
+			}
+			old := b.ok(b.login(`"device_id":"OLD"`))
+			if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
+				t.Errorf("the device lost its keys: %+v", d)
+			}
+			b.ok(b.logout(old.text("access_token"))) // but that is meant
+			b.tell()
 			b.same()
 		})
 	}

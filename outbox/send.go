@@ -96,6 +96,8 @@ func (s *Sender) item(ctx context.Context, e db.Errand, i db.Item) error {
 	case open && i.Known:
 		locked := !e.User.Locked.IsZero()
 		return s.device(ctx, e.Localpart, i.DeviceID, &i.DisplayName, &locked)
+	case i.Spared:
+		return nil // a login on it failed: that is no reason to take anybody's keys
 	}
 	return unlessUnknown(s.c.Synapse.DeleteDevice(ctx, e.Localpart, i.DeviceID))
 }

@@ -12,6 +12,7 @@ CREATE TABLE outbox (
     refused   BOOLEAN NOT NULL,
     error     TEXT    NOT NULL,
     login     TEXT    NOT NULL, -- who has announced it and will clear it: the id of a session that is to begin
+    spared    BOOLEAN NOT NULL, -- a login on it was announced and no more is known: the device may be older than Postern, with its keys
     changed   BOOLEAN NOT NULL, -- since a sender took it
     holder    TEXT    NOT NULL, -- the sender that has it
     held      BIGINT  NOT NULL, -- … until then
