@@ -313,7 +313,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	b.same()
 }
 
-// A login that cannot be told a second time is none.
+// A login that cannot be told a second time is none; the device, which may be an old one, stays with its keys for the next try.
 func TestLoginThatCannotBeConfirmed(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
@@ -331,12 +331,19 @@ func TestLoginThatCannotBeConfirmed(t *testing.T) {
 		}
 		return err
 	}
+	b.there.Add("alice", "A")
+	made := b.there.User("alice").Devices["A"].Made
 	b.want(b.login(`"device_id":"A"`), http.StatusServiceUnavailable, "M_UNKNOWN")
-	if s, err := b.db.Sessions(t.Context(), ""); err != nil || len(s) > 0 {
+	if s, err := b.db.Sessions(t.Context(), ""); err != nil || len(s) != 1 || s[0].State != db.Soft {
 		t.Errorf("%+v, %v", s, err)
 	}
 	b.there.Be(fakesynapse.Well)
 	b.tell()
+	b.same()
+	if d := b.there.User("alice").Devices["A"]; d.Made != made {
+		t.Errorf("the device lost its keys: %+v", d)
+	}
+	b.ok(b.login(`"device_id":"A"`))
 	b.same()
 }
 
