@@ -18,7 +18,7 @@ type table struct {
 
 // tables are in an order in which each refers only to those before it.
 var tables = []table{
-	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, imported, own_password", truths: "admin, own_password"},
+	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, own_password", truths: "admin, erased, own_password"},
 	{name: "root_keys", columns: "id, wrapped, created, retired"},
 	{name: "sessions", columns: sessionColumns + ", prev_key_id", truths: "refreshable, single_use, locked, admin, imported"},
 	{name: "imported_tokens", columns: "hash, session_id, refresh, expires", truths: "refresh"},

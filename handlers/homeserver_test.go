@@ -347,6 +347,22 @@ func TestLoginThatCannotBeConfirmed(t *testing.T) {
 	b.same()
 }
 
+// Who leaves and wants to be forgotten is, also if the homeserver was away; who only leaves is not.
+func TestDeactivateErases(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{`"erase":true,`: true, `"erase":false,`: false, "": false} {
+		b := newBehind(t)
+		token := b.ok(b.login("")).text("access_token")
+		b.there.Be(fakesynapse.Away)
+		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{` + body + `"auth":` + byPassword + `}`}))
+		b.there.Be(fakesynapse.Well)
+		b.tell()
+		if u := b.there.User("alice"); !u.Deactivated || u.Erased != want {
+			t.Errorf("%s: it has %+v", body, u)
+		}
+	}
+}
+
 func (b *behind) hash(name string) string {
 	b.Helper()
 	u, err := b.db.User(b.Context(), name)

@@ -90,7 +90,7 @@ func (s *Sender) item(ctx context.Context, e db.Errand, i db.Item) error {
 	case i.DeviceID == "" && open:
 		return s.account(ctx, e)
 	case i.DeviceID == "" && e.User != nil:
-		return unlessUnknown(s.c.Synapse.DeleteUser(ctx, e.Localpart, false))
+		return unlessUnknown(s.c.Synapse.DeleteUser(ctx, e.Localpart, e.User.Erased))
 	case i.DeviceID == "":
 		return nil // there never was such an account
 	case open && i.Known:

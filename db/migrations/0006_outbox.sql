@@ -19,5 +19,8 @@ CREATE TABLE outbox (
     PRIMARY KEY (localpart, device_id)
 );
 
+-- Whoever was deactivated asked the homeserver to forget them, as far as it can.
+ALTER TABLE users ADD COLUMN erased BOOLEAN NOT NULL DEFAULT FALSE;
+
 -- The newest first: after a large import what people do now must not wait for it.
 CREATE INDEX outbox_due ON outbox (due, since DESC);
