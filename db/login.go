@@ -45,7 +45,7 @@ func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 		}
 		s, err := t.start(l)
 		if err == nil {
-			err = t.begun(s, l.At)
+			err = t.begun(s)
 		}
 		return s, err
 	})

@@ -92,7 +92,7 @@ const (
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE RETURNING held`
 
 	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than what was said since.
-	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held < $4 AND tries = 0 RETURNING device_id`
+	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
 	recall    = `UPDATE outbox SET due = 0, login = '' WHERE localpart = $1 AND login = $2 RETURNING device_id`
 	heldUntil = `SELECT held FROM outbox WHERE localpart = $1 AND device_id = $2`
 )
@@ -116,11 +116,11 @@ func (t *tx) tellLater(localpart, deviceID, name string, due time.Time) error {
 }
 
 // begun clears what a login has announced. If anything happened to the device since, it is to be told again.
-func (t *tx) begun(s Session, at time.Time) error {
+func (t *tx) begun(s Session) error {
 	if on, err := t.telling(); err != nil || !on {
 		return err
 	}
-	if clean, err := t.get(announced, []any{new(string)}, s.Localpart, s.DeviceID, s.ID, ms(at)); err != nil || clean {
+	if clean, err := t.get(announced, []any{new(string)}, s.Localpart, s.DeviceID, s.ID); err != nil || clean {
 		return err
 	}
 	return t.tell(s.Localpart, s.DeviceID)
@@ -171,11 +171,11 @@ func (d *DB) Free(ctx context.Context, localpart, deviceID string, now time.Time
 
 // Announced clears what was announced under a name, since it was told. It says whether that was all: if not, something changed meanwhile,
 // and the sender has it.
-func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []string, now time.Time) (bool, error) {
+func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []string) (bool, error) {
 	return write(ctx, d.writer, "", func(t *tx) (all bool, err error) {
 		all = true
 		for _, id := range deviceIDs {
-			clean, err := t.get(announced, []any{new(string)}, localpart, id, name, ms(now))
+			clean, err := t.get(announced, []any{new(string)}, localpart, id, name)
 			if err != nil {
 				return false, err
 			}

@@ -176,11 +176,12 @@ func (d *DB) Hurry(ctx context.Context) error {
 }
 
 // Resume takes back what a server that is gone had in its hands, where only one serves the database; on a shared one that lapses by itself.
+// It was a try of which nothing was heard.
 func (d *DB) Resume(ctx context.Context) error {
 	if d.Shared() {
 		return nil
 	}
-	const q = `UPDATE outbox SET holder = '', held = 0, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
+	const q = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
 	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(q) })
 	return err
 }

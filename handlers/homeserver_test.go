@@ -313,6 +313,23 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	b.same()
 }
 
+// What a sender that was killed has said may arrive late, after a login on the device: so that is told once more.
+func TestLoginAfterTheSenderDied(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).text("access_token")))
+	_, err := b.db.Claim(t.Context(), "killed", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	b.must(err)
+	if b.db.Shared() {
+		b.clock.step(2 * time.Minute)
+	}
+	b.must(b.db.Resume(t.Context()))
+	b.ok(b.login(`"device_id":"A"`))
+	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
+	b.tell()
+	b.same()
+}
+
 // A login that cannot be told a second time is none; the device, which may be an old one, stays with its keys for the next try.
 func TestLoginThatCannotBeConfirmed(t *testing.T) {
 	t.Parallel()
