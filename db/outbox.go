@@ -205,6 +205,21 @@ func (d *DB) Untold(ctx context.Context, localpart, deviceID string) (bool, erro
 	return err == nil, err
 }
 
+// Remind has the homeserver told of a device once more, unless that waits already.
+func (d *DB) Remind(ctx context.Context, localpart, deviceID string) error {
+	if untold, err := d.Untold(ctx, localpart, deviceID); untold || err != nil {
+		return err
+	}
+	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
+		known, err := t.get(sessionOnDevice, []any{new(string)}, localpart, deviceID)
+		if err == nil && known {
+			err = t.tell(localpart, deviceID)
+		}
+		return none, err
+	})
+	return err
+}
+
 // News gets a value, at most one at a time, when this process has written something to tell.
 func (d *DB) News() <-chan struct{} { return d.news }
 
