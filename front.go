@@ -20,7 +20,7 @@ const grace = time.Second
 // stand makes the front before the homeserver.
 func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) *front.Front {
 	config := front.Config{
-		Homeserver: h.url, Real: s.Handler(), Name: s.Name, Client: s.Client, Ended: s.Ended,
+		Homeserver: h.url, Real: s.Handler(), Name: s.Name, Client: s.Client, Ended: s.Ended, Disowned: s.Disowned,
 		Mine: s.Mine, Through: s.Through, Intercept: s.Amendments(),
 		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (front.Passage, bool) {
 			plain, ours, ok := s.Exchange(w, r, path, token)

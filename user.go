@@ -200,13 +200,18 @@ func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
 }
 
 type userDeactivate struct {
-	Name string `arg:"" help:"Localpart, or whole user id."`
+	Name  string `arg:"" help:"Localpart, or whole user id."`
+	Erase bool   `help:"Let the homeserver behind forget the user as far as it can: new members of rooms do not see what they wrote."`
 }
 
 // Run deactivates the account.
 func (cmd *userDeactivate) Run(ctx context.Context, w world, c *common) error {
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		ended, err := d.Deactivate(ctx, name, time.Now())
+		deactivate := d.Deactivate
+		if cmd.Erase {
+			deactivate = d.Erase
+		}
+		ended, err := deactivate(ctx, name, time.Now())
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s is deactivated; %s ended\n", name, plural(ended, "session"))
 		}

@@ -106,7 +106,7 @@ const (
 	takeHash   = `UPDATE users SET password_hash = $2 WHERE localpart = $1`
 	takeLock   = `UPDATE users SET locked = $2 WHERE localpart = $1`
 	takeAdmin  = `UPDATE users SET admin = $2 WHERE localpart = $1`
-	takeActive = `UPDATE users SET deactivated = $2 WHERE localpart = $1`
+	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE WHERE localpart = $1`
 )
 
 // welcome is arrival, of which a homeserver behind is not told if the account comes with its devices: then it comes from there.

@@ -11,6 +11,7 @@ type Login struct {
 	ID, Localpart         string
 	PasswordHash          string // the hash that was verified; not looked at if there is a login token
 	DeviceID, DisplayName string
+	NewDevice             bool // the id was made up for this login, so nobody can have had the device before
 	At                    time.Time
 	Expires               time.Time // absolute end; zero: none
 	KeyID                 int64
@@ -44,7 +45,7 @@ func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 		}
 		s, err := t.start(l)
 		if err == nil {
-			err = t.begun(s, l.At)
+			err = t.begun(s)
 		}
 		return s, err
 	})

@@ -46,7 +46,7 @@ func (d *DB) SetBehind(ctx context.Context, place string) error {
 // stand begins to stand in front of a homeserver, or goes on in front of one that has moved.
 func (t *tx) stand(place string) error {
 	const tellAll = `INSERT INTO outbox (` + outboxColumns + `)
-		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
+		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
 	already, err := t.telling()
 	if err == nil && !already {
 		t.told = true
@@ -82,17 +82,17 @@ func (t *tx) telling() (bool, error) {
 }
 
 const (
-	outboxColumns = `localpart, device_id, since, due, tries, refused, error, login, changed, holder, held`
+	outboxColumns = `localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held`
 
-	// Whoever has announced it does not clear it any more.
-	tell = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, 0, 0, FALSE, '', '', TRUE, '', 0)
-		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', changed = TRUE`
+	// Whoever has announced it does not clear it any more. There is, or just was, a session on the device: its end is the device's.
+	tell = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, 0, 0, FALSE, '', '', FALSE, TRUE, '', 0)
+		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', spared = FALSE, changed = TRUE`
 
-	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, TRUE, '', 0)
+	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE RETURNING held`
 
 	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than what was said since.
-	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held < $4 AND tries = 0 RETURNING device_id`
+	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
 	recall    = `UPDATE outbox SET due = 0, login = '' WHERE localpart = $1 AND login = $2 RETURNING device_id`
 	heldUntil = `SELECT held FROM outbox WHERE localpart = $1 AND device_id = $2`
 )
@@ -112,15 +112,15 @@ func (t *tx) tellLater(localpart, deviceID, name string, due time.Time) error {
 		return err
 	}
 	t.told = t.told || due.IsZero()
-	return t.exec(announce, localpart, deviceID, ms(t.now()), ms(due), name)
+	return t.exec(announce, localpart, deviceID, ms(t.now()), ms(due), name, false)
 }
 
 // begun clears what a login has announced. If anything happened to the device since, it is to be told again.
-func (t *tx) begun(s Session, at time.Time) error {
+func (t *tx) begun(s Session) error {
 	if on, err := t.telling(); err != nil || !on {
 		return err
 	}
-	if clean, err := t.get(announced, []any{new(string)}, s.Localpart, s.DeviceID, s.ID, ms(at)); err != nil || clean {
+	if clean, err := t.get(announced, []any{new(string)}, s.Localpart, s.DeviceID, s.ID); err != nil || clean {
 		return err
 	}
 	return t.tell(s.Localpart, s.DeviceID)
@@ -134,8 +134,9 @@ type Announcement struct {
 }
 
 // Announce notes down that a login is about to begin on a device, before the homeserver is told of that. If nothing else is heard of it
-// until due (the server was killed, say), the sender compares: without a session the device goes again. It refuses what StartSession
-// would refuse, and spends nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
+// until due (the server was killed, say), the sender compares: without a session the device goes again, if it was made for this login. One
+// that the client named may have been at the homeserver before Postern was, with its keys, so it stays; without keys it does no harm.
+// It refuses what StartSession would refuse, and spends nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
 func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Announcement{}, errNoTime
@@ -144,18 +145,18 @@ func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement
 		if err := t.admissible(l); err != nil {
 			return a, err
 		}
-		return t.announce(l.Localpart, l.DeviceID, l.ID, l.At, due)
+		return t.announce(l, due)
 	})
 }
 
-func (t *tx) announce(localpart, deviceID, name string, now, due time.Time) (a Announcement, err error) {
+func (t *tx) announce(l Login, due time.Time) (a Announcement, err error) {
 	const q = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
-	if a.Known, err = t.get(q, []any{&a.DisplayName}, localpart, deviceID); err != nil {
+	if a.Known, err = t.get(q, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
 		return a, err
 	}
 	var held int64
-	_, err = t.get(announce, []any{&held}, localpart, deviceID, ms(t.now()), ms(due), name)
-	a.Busy = held >= ms(now)
+	_, err = t.get(announce, []any{&held}, l.Localpart, l.DeviceID, ms(t.now()), ms(due), l.ID, !l.NewDevice)
+	a.Busy = held >= ms(l.At)
 	return a, err
 }
 
@@ -170,11 +171,11 @@ func (d *DB) Free(ctx context.Context, localpart, deviceID string, now time.Time
 
 // Announced clears what was announced under a name, since it was told. It says whether that was all: if not, something changed meanwhile,
 // and the sender has it.
-func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []string, now time.Time) (bool, error) {
+func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []string) (bool, error) {
 	return write(ctx, d.writer, "", func(t *tx) (all bool, err error) {
 		all = true
 		for _, id := range deviceIDs {
-			clean, err := t.get(announced, []any{new(string)}, localpart, id, name, ms(now))
+			clean, err := t.get(announced, []any{new(string)}, localpart, id, name)
 			if err != nil {
 				return false, err
 			}
@@ -202,6 +203,21 @@ func (d *DB) Untold(ctx context.Context, localpart, deviceID string) (bool, erro
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// Remind has the homeserver told of a device once more, unless that waits already.
+func (d *DB) Remind(ctx context.Context, localpart, deviceID string) error {
+	if untold, err := d.Untold(ctx, localpart, deviceID); untold || err != nil {
+		return err
+	}
+	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
+		known, err := t.get(sessionOnDevice, []any{new(string)}, localpart, deviceID)
+		if err == nil && known {
+			err = t.tell(localpart, deviceID)
+		}
+		return none, err
+	})
+	return err
 }
 
 // News gets a value, at most one at a time, when this process has written something to tell.

@@ -40,7 +40,7 @@ const (
 	claimable = `SELECT localpart FROM outbox AS o WHERE due <= $1
 		AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.localpart = o.localpart AND h.held >= $1) ORDER BY due, since DESC LIMIT $2`
 	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
-		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5) RETURNING device_id, tries`
+		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5) RETURNING device_id, tries, spared`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
@@ -70,6 +70,7 @@ type Item struct {
 	DeviceID    string
 	Tries       int
 	Known       bool   // the account has a session on the device
+	Spared      bool   // if it has none, the device is not to be deleted: see Announce
 	DisplayName string // of the device
 }
 
@@ -101,7 +102,7 @@ func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, acc
 func (t *tx) fill(e *Errand, holder string, now, until time.Time) error {
 	err := t.each(claim, []any{e.Localpart, holder, ms(until), ms(now), maxErrand}, func(rows *sql.Rows) error {
 		var i Item
-		err := rows.Scan(&i.DeviceID, &i.Tries)
+		err := rows.Scan(&i.DeviceID, &i.Tries, &i.Spared)
 		if i.DeviceID == "" {
 			e.Items = append([]Item{i}, e.Items...)
 			return err
@@ -175,11 +176,12 @@ func (d *DB) Hurry(ctx context.Context) error {
 }
 
 // Resume takes back what a server that is gone had in its hands, where only one serves the database; on a shared one that lapses by itself.
+// It was a try of which nothing was heard.
 func (d *DB) Resume(ctx context.Context) error {
 	if d.Shared() {
 		return nil
 	}
-	const q = `UPDATE outbox SET holder = '', held = 0, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
+	const q = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
 	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(q) })
 	return err
 }

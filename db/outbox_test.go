@@ -283,7 +283,7 @@ func TestRegisterIsAnnounced(t *testing.T) {
 	if err := d.RenameDevice(bg, "bob", "F", "new"); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := d.Announced(bg, "bob", "reg", []string{"", "F"}, t0); err != nil || all {
+	if all, err := d.Announced(bg, "bob", "reg", []string{"", "F"}); err != nil || all {
 		t.Errorf("all: %v, %v", all, err)
 	}
 	d.wantWaiting(t, "bob F")

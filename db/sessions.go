@@ -163,6 +163,15 @@ func (d *DB) EndSession(ctx context.Context, id string) error {
 	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) { return t.end(endSession, id) })
 }
 
+// SoftenSession takes a session's tokens and keeps its device; ErrNotFound if there is none.
+func (d *DB) SoftenSession(ctx context.Context, id string) error {
+	const q = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING ` + sessionColumns
+	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
+		_, found, err := t.session(q, id)
+		return found, err
+	})
+}
+
 // end runs a statement that ends at most one session.
 func (t *tx) end(query string, args ...any) (found bool, err error) {
 	ended, err := t.endAll(query, args...)

@@ -18,7 +18,7 @@ type table struct {
 
 // tables are in an order in which each refers only to those before it.
 var tables = []table{
-	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, imported, own_password", truths: "admin, own_password"},
+	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, own_password", truths: "admin, erased, own_password"},
 	{name: "root_keys", columns: "id, wrapped, created, retired"},
 	{name: "sessions", columns: sessionColumns + ", prev_key_id", truths: "refreshable, single_use, locked, admin, imported"},
 	{name: "imported_tokens", columns: "hash, session_id, refresh, expires", truths: "refresh"},
@@ -27,7 +27,7 @@ var tables = []table{
 	{name: "used_login_tokens", columns: "id, expires"},
 	{name: "interactions", columns: "id, expires, version, sealed"},
 	{name: "events", columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
-	{name: "outbox", columns: outboxColumns, truths: "refused, changed"},
+	{name: "outbox", columns: outboxColumns, truths: "refused, changed, spared"},
 	// What a database says of itself is not true of its copy.
 	{name: "settings", columns: "name, value", where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},
 }

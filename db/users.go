@@ -11,16 +11,17 @@ type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
 	Admin                        bool // of the homeserver
+	Erased                       bool // with the deactivation: the homeserver shall forget what it can
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked, admin`
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin, erased`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.Erased)
 	u.Created, u.Deactivated, u.Locked = at(created), at(deactivated), at(locked)
 	return u, err
 }
@@ -53,13 +54,23 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 // Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated stays so
 // since the first time.
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
+	return d.deactivate(ctx, localpart, when, false)
+}
+
+// Erase is Deactivate for somebody who wants to be forgotten, as far as a homeserver behind can (Client-Server API v1.19, "POST
+// /account/deactivate", erase). It may come later than a Deactivate.
+func (d *DB) Erase(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
+	return d.deactivate(ctx, localpart, when, true)
+}
+
+func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
 	if ms(when) == 0 {
 		return 0, errNoTime
 	}
-	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END
+	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END, erased = erased OR $3
 		WHERE localpart = $1 RETURNING localpart`
 	return write(ctx, d.writer, "", func(t *tx) (int, error) {
-		found, err := t.get(q, []any{new(string)}, localpart, ms(when))
+		found, err := t.get(q, []any{new(string)}, localpart, ms(when), erase)
 		switch {
 		case err != nil:
 			return 0, err
@@ -75,7 +86,7 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (
 
 // Reactivate opens a deactivated account again. Its sessions do not come back.
 func (d *DB) Reactivate(ctx context.Context, localpart string) error {
-	const q = `UPDATE users SET deactivated = 0 WHERE localpart = $1 RETURNING localpart`
+	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 RETURNING localpart`
 	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
 		found, err := t.get(q, []any{new(string)}, localpart)
 		if err == nil && found {

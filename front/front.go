@@ -42,6 +42,9 @@ type Config struct {
 	// on, such as that of a long poll.
 	Ended func(w http.ResponseWriter, r *http.Request, token string) bool
 
+	// Disowned is told of a token that is good, but whose session the homeserver does not know: somebody has to tell it.
+	Disowned func(r *http.Request, token string)
+
 	// Client says where a client is, and by which scheme it came.
 	Client func(r *http.Request) (addr, scheme string)
 

@@ -80,8 +80,9 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 			refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "refused here")
 			return Passage{Ours: true}, false
 		},
-		Ended: func(http.ResponseWriter, *http.Request, string) bool { return false },
-		Log:   slog.New(slog.NewTextHandler(s.log, nil)),
+		Disowned: func(*http.Request, string) {},
+		Ended:    func(http.ResponseWriter, *http.Request, string) bool { return false },
+		Log:      slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	for _, f := range change {
 		f(&c)

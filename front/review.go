@@ -66,7 +66,8 @@ func (u upstream) disowned(p *passed, r *http.Request, res *http.Response) (*htt
 			return res, err
 		}
 	}
-	u.Log.Warn("the homeserver does not know a session that is good; it may not have been told of the device yet", "path", p.name)
+	u.Log.Warn("the homeserver does not know a session that is good; it is told of the device again", "path", p.name)
+	u.Disowned(p.client, p.sent)
 	wait := newPage()
 	later(wait, 2, "The homeserver does not know this session yet. Try again.")
 	return wait.response(r), nil

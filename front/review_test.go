@@ -19,7 +19,7 @@ func unknown(w http.ResponseWriter) {
 // TestDisowned: two servers that disagree for a moment log nobody out.
 func TestDisowned(t *testing.T) {
 	t.Parallel()
-	var asked, checked atomic.Int32
+	var asked, checked, disowned atomic.Int32
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
 		n := asked.Add(1)
 		switch {
@@ -33,6 +33,11 @@ func TestDisowned(t *testing.T) {
 			unknown(w)
 		}
 	}, func(c *Config) {
+		c.Disowned = func(_ *http.Request, token string) {
+			if token == "ours-good" {
+				disowned.Add(1)
+			}
+		}
 		exchange := c.Exchange
 		c.Exchange = func(w http.ResponseWriter, r *http.Request, path, token string) (Passage, bool) {
 			if checked.Add(1) > 1 && path == "/ended" {
@@ -67,6 +72,9 @@ func TestDisowned(t *testing.T) {
 		status, text, _ := strings.Cut(c.want, " ")
 		if fmt.Sprint(res.StatusCode) != status || !strings.Contains(got, text) || asked.Load() != c.asked {
 			t.Errorf("%s %s with %s: %d %s after %d, want %s after %d", c.method, c.path, c.token, res.StatusCode, got, asked.Load(), c.want, c.asked)
+		}
+		if (res.StatusCode == 503) != (disowned.Swap(0) == 1) {
+			t.Errorf("%s: it was not said who is disowned", c.path)
 		}
 		if (res.StatusCode == 503) != (res.Header.Get("Retry-After") != "") {
 			t.Errorf("%s: Retry-After is %q", c.path, res.Header.Get("Retry-After"))

@@ -40,7 +40,11 @@ func (s *Server) DeactivateAccount(ctx context.Context, request gen.DeactivateAc
 	if _, err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
 		return nil, err
 	}
-	if _, err := s.db.Deactivate(ctx, callerOf(ctx).session.Localpart, s.now()); err != nil {
+	deactivate := s.db.Deactivate
+	if erase := request.Body.Erase; erase != nil && *erase {
+		deactivate = s.db.Erase
+	}
+	if _, err := deactivate(ctx, callerOf(ctx).session.Localpart, s.now()); err != nil {
 		return nil, ended(err)
 	}
 	return gen.DeactivateAccount200JSONResponse{IDServerUnbindResult: gen.Success}, nil

@@ -89,6 +89,18 @@ func (s *Server) Ended(w http.ResponseWriter, r *http.Request, text string) bool
 	return true
 }
 
+// Disowned has the homeserver told again of the device of a session that it does not know, though the token is good: it may have been put
+// back to an earlier state. Without that its client would be told to come again for ever.
+func (s *Server) Disowned(r *http.Request, text string) {
+	_, session, err := s.known(r.Context(), text)
+	if err == nil {
+		err = s.db.Remind(r.Context(), session.Localpart, session.DeviceID)
+	}
+	if err != nil {
+		s.log.Warn("the homeserver could not be told again of a device", "error", err)
+	}
+}
+
 // refuseFor answers for an operation that is not in the contract, with the headers that every answer has.
 func (s *Server) refuseFor(c echo.Context, err error) {
 	allowed(c.Response().Header())

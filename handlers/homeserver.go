@@ -47,8 +47,8 @@ func homeserverAway(cause error) *Error {
 }
 
 // begin starts a session, and lets the homeserver know its device before anybody is answered: a token must not come there before its
-// device does. The proof was verified. If the homeserver cannot be told there is no session, a login token is not spent, and what may have
-// arrived there is taken back when it can be.
+// device does. The proof was verified. If the homeserver cannot be told there is no session, a login token is not spent, and a device that
+// was made for it and may have arrived there is taken back when it can be.
 func (s *Server) begin(ctx context.Context, l db.Login) (db.Session, error) {
 	if s.homeserver == nil {
 		return s.db.StartSession(ctx, l)
@@ -103,15 +103,16 @@ func (s *Server) recalled(ctx context.Context, localpart, name string, why error
 }
 
 // confirm tells the homeserver again if anything has happened to the device of a new session between its announcement and its begin: a
-// logout of the session that it replaces, say, of which the homeserver may have heard last.
+// logout of the session that it replaces, say, of which the homeserver may have heard last. If it cannot, the session goes soft: an end of
+// it would delete the device at the homeserver, and the keys that the client has.
 func (s *Server) confirm(ctx context.Context, session db.Session) error {
 	untold, err := s.db.Untold(ctx, session.Localpart, session.DeviceID)
 	if err != nil || !untold {
 		return err
 	}
 	if err := s.provision(ctx, session.Localpart, session.DeviceID, session.DisplayName); err != nil {
-		if gone := s.db.EndSession(context.WithoutCancel(ctx), session.ID); gone != nil && !errors.Is(gone, db.ErrNotFound) {
-			s.log.Warn("a login that failed left a session behind", "user", session.Localpart, "device", session.DeviceID, "error", gone)
+		if soft := s.db.SoftenSession(context.WithoutCancel(ctx), session.ID); soft != nil && !errors.Is(soft, db.ErrNotFound) {
+			s.log.Warn("a login that failed left a session behind", "user", session.Localpart, "device", session.DeviceID, "error", soft)
 		}
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *Server) introduce(ctx context.Context, localpart string, session db.Ses
 		e.Message = "The account is made, but the homeserver does not know it yet. Try again, or log in in a moment."
 		return e
 	}
-	if _, err := s.db.Announced(ctx, localpart, name, devices, s.now()); err != nil {
+	if _, err := s.db.Announced(ctx, localpart, name, devices); err != nil {
 		s.log.Warn("the homeserver is told of a new account twice", "user", localpart, "error", err)
 	}
 	return nil

@@ -146,7 +146,7 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 			made := b.there.User("alice").Devices["KEPT"].Made
 			b.there.Be(mode)
 			for _, body := range []string{
-				loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"NEW"`), loginBody("alice", password, `"device_id":"KEPT"`),
+				loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"KEPT"`),
 				loginBody("bob", password, ""), `{"type":"m.login.token","token":"` + token + `"}`,
 			} {
 				a := b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: body})
@@ -174,6 +174,33 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 				t.Error("the kept device lost its keys")
 			}
 			b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"` + token + `"}`}))
+			b.same()
+		})
+	}
+}
+
+// A device that only the homeserver has, since before Postern came, keeps its keys when a login on it fails.
+func TestFailedLoginSparesTheDevice(t *testing.T) {
+	t.Parallel()
+	for name, mode := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t)
+			b.there.Add("alice", "OLD")
+			made := b.there.User("alice").Devices["OLD"].Made
+			b.there.Be(mode)
+			b.want(b.login(`"device_id":"OLD"`), http.StatusServiceUnavailable, "M_UNKNOWN")
+			b.there.Be(fakesynapse.Well)
+			b.tell()
+			if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
+				t.Fatalf("the device lost its keys: %+v", d)
+			}
+			old := b.ok(b.login(`"device_id":"OLD"`))
+			if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
+				t.Errorf("the device lost its keys: %+v", d)
+			}
+			b.ok(b.logout(old.text("access_token"))) // but that is meant
+			b.tell()
 			b.same()
 		})
 	}
@@ -286,7 +313,24 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	b.same()
 }
 
-// A login that cannot be told a second time is none.
+// What a sender that was killed has said may arrive late, after a login on the device: so that is told once more.
+func TestLoginAfterTheSenderDied(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t)
+	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).text("access_token")))
+	_, err := b.db.Claim(t.Context(), "killed", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	b.must(err)
+	if b.db.Shared() {
+		b.clock.step(2 * time.Minute)
+	}
+	b.must(b.db.Resume(t.Context()))
+	b.ok(b.login(`"device_id":"A"`))
+	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
+	b.tell()
+	b.same()
+}
+
+// A login that cannot be told a second time is none; the device, which may be an old one, stays with its keys for the next try.
 func TestLoginThatCannotBeConfirmed(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
@@ -304,13 +348,36 @@ func TestLoginThatCannotBeConfirmed(t *testing.T) {
 		}
 		return err
 	}
+	b.there.Add("alice", "A")
+	made := b.there.User("alice").Devices["A"].Made
 	b.want(b.login(`"device_id":"A"`), http.StatusServiceUnavailable, "M_UNKNOWN")
-	if s, err := b.db.Sessions(t.Context(), ""); err != nil || len(s) > 0 {
+	if s, err := b.db.Sessions(t.Context(), ""); err != nil || len(s) != 1 || s[0].State != db.Soft {
 		t.Errorf("%+v, %v", s, err)
 	}
 	b.there.Be(fakesynapse.Well)
 	b.tell()
 	b.same()
+	if d := b.there.User("alice").Devices["A"]; d.Made != made {
+		t.Errorf("the device lost its keys: %+v", d)
+	}
+	b.ok(b.login(`"device_id":"A"`))
+	b.same()
+}
+
+// Who leaves and wants to be forgotten is, also if the homeserver was away; who only leaves is not.
+func TestDeactivateErases(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{`"erase":true,`: true, `"erase":false,`: false, "": false} {
+		b := newBehind(t)
+		token := b.ok(b.login("")).text("access_token")
+		b.there.Be(fakesynapse.Away)
+		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{` + body + `"auth":` + byPassword + `}`}))
+		b.there.Be(fakesynapse.Well)
+		b.tell()
+		if u := b.there.User("alice"); !u.Deactivated || u.Erased != want {
+			t.Errorf("%s: it has %+v", body, u)
+		}
+	}
 }
 
 func (b *behind) hash(name string) string {

@@ -261,7 +261,7 @@ func (s *Server) name(login *db.Login) error {
 	}
 	login.ID = sessionID(random[:sessionIDBytes])
 	if login.DeviceID == "" {
-		login.DeviceID = deviceID(random[sessionIDBytes:])
+		login.DeviceID, login.NewDevice = deviceID(random[sessionIDBytes:]), true
 	}
 	return nil
 }

@@ -4,7 +4,8 @@
 // # Laws
 //
 //  1. What is sent is what is true. A note says what to look at; the sender looks, and tells: this device is there, under that name; this one
-//     is not; this account is locked. So a note may be sent twice, late, or after another, and the end is the same.
+//     is not; this account is locked. A login that failed is no reason to say that a device is not, if the client named it: it may be older
+//     than Postern, and have keys. So a note may be sent twice, late, or after another, and the end is the same.
 //  2. The notes of one user go one after another, by one sender at a time, even if replicas share the database (db.Claim). A sender that died
 //     holds them for no longer than a lease.
 //  3. A note goes when the homeserver has answered, and nothing has changed since it was read. Killed at any moment, it is sent at the next start.

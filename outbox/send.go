@@ -90,12 +90,14 @@ func (s *Sender) item(ctx context.Context, e db.Errand, i db.Item) error {
 	case i.DeviceID == "" && open:
 		return s.account(ctx, e)
 	case i.DeviceID == "" && e.User != nil:
-		return unlessUnknown(s.c.Synapse.DeleteUser(ctx, e.Localpart, false))
+		return unlessUnknown(s.c.Synapse.DeleteUser(ctx, e.Localpart, e.User.Erased))
 	case i.DeviceID == "":
 		return nil // there never was such an account
 	case open && i.Known:
 		locked := !e.User.Locked.IsZero()
 		return s.device(ctx, e.Localpart, i.DeviceID, &i.DisplayName, &locked)
+	case i.Spared:
+		return nil // a login on it failed: that is no reason to take anybody's keys
 	}
 	return unlessUnknown(s.c.Synapse.DeleteDevice(ctx, e.Localpart, i.DeviceID))
 }

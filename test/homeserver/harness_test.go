@@ -113,9 +113,16 @@ func (h *house) ask(method, path, token, body string) (status int, answer map[st
 
 // login gives a token, or nothing when it failed. An empty device is a new one.
 func (h *house) login(user, device string) (token string, status int) {
+	token, _, status = h.loginOn(user, device)
+	return token, status
+}
+
+// loginOn is login that says on which device.
+func (h *house) loginOn(user, device string) (token, on string, status int) {
 	status, answer := h.ask("POST", "login", "", fmt.Sprintf(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q,"device_id":%q}`, user, password, device))
 	token, _ = answer["access_token"].(string)
-	return token, status
+	on, _ = answer["device_id"].(string)
+	return token, on, status
 }
 
 // settle waits until nothing waits.

@@ -32,8 +32,8 @@ func (c *crowd) begin() {
 	for n := range clients {
 		c.running.Go(func() {
 			random := rand.New(rand.NewPCG(*seed, uint64(n)))
-			for round := 0; !c.over(); round++ {
-				c.visit(random, fmt.Sprint("user", n%people), fmt.Sprintf("C%d-%d", n, round%3))
+			for device := ""; !c.over(); {
+				device = c.visit(random, fmt.Sprint("user", n%people), device)
 			}
 		})
 	}
@@ -48,23 +48,27 @@ func (c *crowd) over() bool {
 	}
 }
 
-// visit logs in, again perhaps, and out perhaps. The device ids are few, so that they come again.
-func (c *crowd) visit(random *rand.Rand, user, device string) {
-	c.note(user+" "+device, "")
-	token, status := c.login(user, device)
+// visit logs in, on the device that it had if it is one, and out perhaps. It gives the device that has a session then: who names another
+// one, and fails, leaves it at the homeserver, since nobody knows whether it was there before.
+func (c *crowd) visit(random *rand.Rand, user, had string) (has string) {
+	c.note(user+" "+had, "")
+	token, device, status := c.loginOn(user, had)
 	switch status {
 	case 200:
 		c.count(0)
 		c.note(user+" "+device, token)
 	case 0, 503:
 		time.Sleep(20 * time.Millisecond)
-		return
+		return had
 	default:
 		c.Errorf("login answers %d", status)
-		return
+		return had
 	}
-	if random.IntN(3) == 0 {
-		return
+	switch random.IntN(3) {
+	case 0:
+		return ""
+	case 1:
+		return device
 	}
 	c.note(user+" "+device, "")
 	if status, _ := c.ask("POST", "logout", token, "{}"); status == 200 {
@@ -72,6 +76,7 @@ func (c *crowd) visit(random *rand.Rand, user, device string) {
 	} else if status != 0 && status != 503 && status != 401 {
 		c.Errorf("logout answers %d", status)
 	}
+	return ""
 }
 
 func (c *crowd) note(device, token string) {
