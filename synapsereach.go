@@ -134,6 +134,9 @@ func (d *doctor) synapseSide(ctx context.Context) {
 		d.ok("Postern → Synapse: %s takes the secret", at)
 	case d.moved && r.status == http.StatusForbidden && d.secret != "":
 		d.problem("Postern → Synapse: "+at+" runs with another secret than its configuration says", restart)
+	case d.moved && r.status == http.StatusInternalServerError && d.config.Delegation().SecretPath != "":
+		d.problem("Postern → Synapse: "+at+" fails when it looks at the secret; most likely its user may not read "+d.config.Delegation().SecretPath,
+			"chown that file to the user that Synapse runs as; if it is not that, Synapse's log says what")
 	case d.moved && r.code == "M_UNRECOGNIZED":
 		d.problem("Synapse on "+at+" runs without delegation still", restart)
 	case d.moved && d.secret != "":

@@ -151,7 +151,7 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 	if secret == "" {
 		secret = randomSecret()
 	}
-	beside := config.Paths()[0]
+	beside := config.Private()
 	made, err := delegation.Secret(cmd.SecretFile, []byte(secret+"\n"), beside)
 	if err != nil {
 		return fmt.Errorf("the secret could not be made, and nothing was changed: %w", err)
@@ -160,7 +160,7 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 		return err
 	}
 	if made {
-		fmt.Fprintf(w.stdout, "made   %s, which belongs to the owner and the group of %s: Synapse's user and Postern's must be able to read it, and nobody else\n", cmd.SecretFile, beside)
+		fmt.Fprintf(w.stdout, "made   %s, which belongs to whom %s belongs to: Synapse's user and Postern's must be able to read it, and nobody else\n", cmd.SecretFile, beside)
 	}
 	if config.Pepper() == "" {
 		return nil
