@@ -194,6 +194,7 @@ func TestRefused(t *testing.T) {
 		{"server_name: a.org\nsession_lifetime: 23h\nsession_lifetime: 24h\n", "cannot be changed safely"},
 		{"{server_name: a.org, session_lifetime: 24h}\n", "does not stand on lines of its own"},
 		{"server_name: a.org\nlisteners:\n- &l {port: 8008, type: http, resources: [{names: [client]}]}\n- *l\n", "cannot be changed safely"},
+		{"server_name: a.org\nx: &l {port: 8008, type: http}\nlisteners:\n- <<: *l\n  resources: [{names: [client]}]\n", "comes from a merge"},
 		{"server_name: a.org\nmatrix_authentication_service: {enabled: true, endpoint: 'http://mas/', secret: x}\n", "Synapse leaves its accounts to http://mas/ already"},
 	} {
 		c := read(t, test.text)
