@@ -53,6 +53,11 @@ func TestMoveByCommands(t *testing.T) {
 		t.Errorf("restored:\n%s", text(t, hs.Config))
 	}
 	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
+	again := []string{"user", "import", hs.DB, "--server-name", home.ServerName, "--sessions", "--since-last"} // who logged in there meanwhile would be logged out
+	if out, err := i.command("", again...); err == nil || !strings.Contains(err.Error()+out, "begin with a new database: stop Postern, then mv "+i.db) {
+		t.Errorf("imported into a database that was moved out of: %v %s", err, out)
+	}
+	i.tells(i.must("", examine...), "knows nothing of what happened at Synapse since")
 	if err := postern.stop(); err != nil {
 		t.Error(err)
 	}
