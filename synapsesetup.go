@@ -71,7 +71,11 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 	if err != nil {
 		return err
 	}
-	if name := config.ServerName(); known != "" && known != name {
+	name := config.ServerName()
+	if name == "" {
+		return errors.New("there is no server_name in these files; name all that Synapse is started with, in Debian /etc/matrix-synapse/conf.d after homeserver.yaml")
+	}
+	if known != "" && known != name {
 		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
 	}
 	at, err := url.Parse(cmd.Endpoint)
