@@ -189,7 +189,8 @@ func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) err
 		return err
 	}
 	clients, behind := cmd.places(original, before)
-	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who somebody is: start Postern first.\n")
+	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who somebody is. For the switch stop Synapse, bring what\n"+
+		"came since (postern user import … --sessions --since-last), start Postern, and then Synapse.\n")
 	switch was := original.Behind(); {
 	case was == nil:
 		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: see `postern synapse doctor`.")
