@@ -186,6 +186,21 @@ func TestRestoreKeepsWhatCameSince(t *testing.T) {
 	}
 }
 
+// TestRestoreAfterAppending: the configuration that Synapse generates has no ending behind its last line, and `echo … >>` goes on there.
+func TestRestoreAfterAppending(t *testing.T) {
+	t.Parallel()
+	c := read(t, "server_name: a.org\nreport_stats: false")
+	all, err := c.Setup(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := read(t, string(all[0].After)+"max_upload_size: 2G\n")
+	back, err := moved.Restore()
+	if want := "server_name: a.org\nreport_stats: false\nmax_upload_size: 2G\n"; err != nil || len(back) != 1 || string(back[0].After) != want {
+		t.Errorf("%v %s", err, back)
+	}
+}
+
 // TestRefused: what cannot be written safely is left alone, and told with its place.
 func TestRefused(t *testing.T) {
 	t.Parallel()
