@@ -69,7 +69,12 @@ func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 	if cmd.DryRun && c.missing() {
 		open = func(_ context.Context, do func(*db.DB) error) error { return do(nil) } // a dry run makes no database
 	}
-	if err := open(ctx, func(d *db.DB) error { return arriving.run(ctx, w, d) }); err != nil {
+	if err := open(ctx, func(d *db.DB) error {
+		if err := c.left(ctx, d); err != nil && cmd.Sessions {
+			return err
+		}
+		return arriving.run(ctx, w, d)
+	}); err != nil {
 		return err
 	}
 	return cmd.report(w, arriving)

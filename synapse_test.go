@@ -18,28 +18,35 @@ import (
 // picture at each stage.
 func TestMoveByCommands(t *testing.T) {
 	t.Parallel()
-	hs := home.New(t, home.Options{Extra: "enable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
+	bridge := filepath.Join(t.TempDir(), "irc.yaml")
+	registration := "id: irc\nurl: null\nas_token: the token of the bridge\nhs_token: another\nsender_localpart: ircbot\nnamespaces: {users: [{exclusive: true, regex: '@_irc_.*'}]}\n"
+	write(t, bridge, registration)
+	hs := home.New(t, home.Options{Extra: "app_service_config_files: ['" + bridge + "']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
 	before, clients := text(t, hs.Config), hs.URL
 	i := newInstallation(t)
 	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", home.ServerName}
 	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
-		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too")
+		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too",
+		"1 app service (irc), which Postern must know")
 	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName, "--sessions")
 
 	line := i.setUp(t, hs, before)
 	hs.Stop(t)
 	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", home.ServerName)
 	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL, "problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
-	postern := i.serve(line...)
+	postern := i.serve(append(line, "--appservice", bridge)...)
 	hs.Run(t)
 	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["device_id"] != "PHONE" {
 		t.Errorf("the first token in front: %v", who)
 	}
 	home.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
 	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
-		"1 account (carol) only at Postern")
+		"1 account (carol) only at Postern", "Postern listens", "1 app service (irc) known to both")
+	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))
+	i.tells(i.sick(examine...), "it was started without 1 file ("+bridge)
+	write(t, bridge, registration)
 
 	secret := filepath.Join(hs.Dir, "secret")
 	right := text(t, secret)
@@ -53,6 +60,11 @@ func TestMoveByCommands(t *testing.T) {
 		t.Errorf("restored:\n%s", text(t, hs.Config))
 	}
 	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
+	again := []string{"user", "import", hs.DB, "--server-name", home.ServerName, "--sessions", "--since-last"} // who logged in there meanwhile would be logged out
+	if out, err := i.command("", again...); err == nil || !strings.Contains(err.Error()+out, "begin with a new database: stop Postern, then mv "+i.db) {
+		t.Errorf("imported into a database that was moved out of: %v %s", err, out)
+	}
+	i.tells(i.must("", examine...), "knows nothing of what happened at Synapse since")
 	if err := postern.stop(); err != nil {
 		t.Error(err)
 	}

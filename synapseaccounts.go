@@ -28,8 +28,16 @@ func (d *doctor) accounts(ctx context.Context) {
 		d.trouble("Postern has no database at "+d.c.path(), "name it with --db, or make it: postern user import")
 		return
 	}
-	if err := d.c.open(ctx, func(here *db.DB) error { return gather(ctx, here, users, devices) }); err != nil {
+	var left error
+	if err := d.c.open(ctx, func(here *db.DB) error {
+		left = d.c.left(ctx, here)
+		return gather(ctx, here, users, devices)
+	}); err != nil {
 		d.problem(err.Error(), "see --db")
+		return
+	}
+	if left != nil {
+		d.warn(left.Error(), "that, before you bring everybody along again; none if you only had restore --write by mistake, and Synapse was not restarted")
 		return
 	}
 	d.compare(there, users, devices)

@@ -59,7 +59,7 @@ func (cmd *synapseDoctor) Run(ctx context.Context, w world, c *common) error {
 	d.names(known)
 	d.settings()
 	d.sharedSecret()
-	d.listeners()
+	d.listeners(ctx)
 	d.sides(ctx)
 	d.accounts(ctx)
 	switch {
@@ -120,7 +120,7 @@ func (d *doctor) names(known string) {
 	d.section("settings")
 	switch name := d.config.ServerName(); {
 	case name == "":
-		d.problem("there is no server_name in these files", "name all files and folders that Synapse is started with")
+		d.problem("there is no server_name in these files", "name all files and folders that Synapse is started with; in Debian /etc/matrix-synapse/conf.d after homeserver.yaml")
 	case known == "":
 		d.ok("server_name %s; Postern is to be started with --server-name %s", printable(name), printable(name))
 	case known != name:

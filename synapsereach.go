@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 )
 
 // listeners tells where Synapse answers, and whether Postern finds room.
-func (d *doctor) listeners() {
+func (d *doctor) listeners(ctx context.Context) {
 	d.section("listeners")
 	behind := d.config.Behind()
 	for _, l := range d.config.Listeners() {
@@ -40,11 +39,11 @@ func (d *doctor) listeners() {
 		d.problem("no listener of Synapse answers clients on a port without TLS, and Postern speaks no TLS", "add one: port 8010, type http, bind_addresses ['127.0.0.1'], x_forwarded true, resources client and federation; and let a proxy end TLS in front of Postern")
 		return
 	}
-	d.room(behind)
+	d.room(ctx, behind)
 }
 
 // room looks at --listen, which must not be Synapse's.
-func (d *doctor) room(behind *delegation.Listener) {
+func (d *doctor) room(ctx context.Context, behind *delegation.Listener) {
 	_, port, err := net.SplitHostPort(d.Listen)
 	if err != nil {
 		d.problem(fmt.Sprintf("--listen %q is not an address and port", d.Listen), "write it like 127.0.0.1:8008")
@@ -57,8 +56,10 @@ func (d *doctor) room(behind *delegation.Listener) {
 			fmt.Sprintf("`postern synapse setup --synapse-port %d` moves Synapse, so that Postern takes over; or give Postern another --listen", behind.Port+2))
 	case d.moved && !used:
 		d.problem("nobody listens on "+d.Listen+", where Postern should", "start Postern; if it listens elsewhere, give --listen")
+	case d.moved && !d.atPostern(ctx):
+		d.problem("somebody listens on "+d.Listen+" where Postern should, and it is not Postern", "stop it, or give --listen if Postern is elsewhere; if it is Synapse, not restarted since setup: stop that, start Postern, then Synapse")
 	case d.moved:
-		d.ok("%s: somebody listens, which should be Postern", d.Listen)
+		d.ok("%s: Postern listens", d.Listen)
 	case used:
 		d.warn("somebody listens on "+d.Listen+" already, and it is not Synapse's configured port", "stop it, or give Postern another --listen")
 	default:
@@ -81,19 +82,18 @@ type reply struct {
 	date   time.Time
 }
 
-func ask(ctx context.Context, method, at, secret string, form url.Values) reply {
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
-	}
-	request, err := http.NewRequestWithContext(ctx, method, at, body)
+// ask sends JSON or a form, whichever the body is.
+func ask(ctx context.Context, method, at, secret, body string) reply {
+	request, err := http.NewRequestWithContext(ctx, method, at, strings.NewReader(body))
 	if err != nil {
 		return reply{}
 	}
 	request.Header.Set("Authorization", "Bearer "+secret)
-	if form != nil {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	kind := "application/x-www-form-urlencoded"
+	if strings.HasPrefix(body, "{") {
+		kind = "application/json"
 	}
+	request.Header.Set("Content-Type", kind)
 	response, err := asker.Do(request)
 	if err != nil {
 		return reply{}
@@ -113,6 +113,7 @@ func (d *doctor) sides(ctx context.Context) {
 	d.section("both sides")
 	d.synapseSide(ctx)
 	d.posternSide(ctx)
+	d.bridges(ctx)
 }
 
 // synapseSide asks for an account that there hardly is: whether there is one does not matter.
@@ -125,7 +126,7 @@ func (d *doctor) synapseSide(ctx context.Context) {
 		return // told already
 	}
 	const restart = "systemctl restart matrix-synapse"
-	r := ask(ctx, http.MethodGet, at+"/_synapse/mas/query_user?localpart=postern-doctor", d.secret, nil)
+	r := ask(ctx, http.MethodGet, at+"/_synapse/mas/query_user?localpart=postern-doctor", d.secret, "")
 	switch known := r.status == http.StatusOK || r.code == "M_NOT_FOUND"; {
 	case r.status == 0:
 		d.trouble("Synapse does not answer on "+at, "start it; why it does not start, its log says")
@@ -134,6 +135,9 @@ func (d *doctor) synapseSide(ctx context.Context) {
 		d.ok("Postern → Synapse: %s takes the secret", at)
 	case d.moved && r.status == http.StatusForbidden && d.secret != "":
 		d.problem("Postern → Synapse: "+at+" runs with another secret than its configuration says", restart)
+	case d.moved && r.status == http.StatusInternalServerError && d.config.Delegation().SecretPath != "":
+		d.problem("Postern → Synapse: "+at+" fails when it looks at the secret; most likely its user may not read "+d.config.Delegation().SecretPath,
+			"chown that file to the user that Synapse runs as; if it is not that, Synapse's log says what")
 	case d.moved && r.code == "M_UNRECOGNIZED":
 		d.problem("Synapse on "+at+" runs without delegation still", restart)
 	case d.moved && d.secret != "":
@@ -165,7 +169,7 @@ func (d *doctor) posternSide(ctx context.Context) {
 		return
 	}
 	const fix = "start Postern with --internal-listen for that address; `postern synapse setup` shows the command"
-	r := ask(ctx, http.MethodGet, endpoint+"/.well-known/openid-configuration", "", nil)
+	r := ask(ctx, http.MethodGet, endpoint+"/.well-known/openid-configuration", "", "")
 	var document struct {
 		Issuer  string
 		Account string `json:"account_management_uri"`
@@ -178,7 +182,7 @@ func (d *doctor) posternSide(ctx context.Context) {
 		d.problem(fmt.Sprintf("Synapse → Postern: %s/.well-known/openid-configuration answers %d and not what Synapse needs", endpoint, r.status), fix)
 		return
 	}
-	r = ask(ctx, http.MethodPost, endpoint+"/oauth2/introspect", d.secret, url.Values{"token": {"postern-doctor"}})
+	r = ask(ctx, http.MethodPost, endpoint+"/oauth2/introspect", d.secret, "token=postern-doctor")
 	switch inactive := bytes.Contains(bytes.ReplaceAll(r.body, []byte(" "), nil), []byte(`"active":false`)); {
 	case r.status == http.StatusOK && inactive:
 		d.ok("Synapse → Postern: %s takes the secret", endpoint)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"postern/db"
 	"postern/delegation"
@@ -18,7 +20,7 @@ func (*synapseRestore) Help() string {
 	return `Takes back what ` + "`postern synapse setup`" + ` did, and nothing else: if nobody changed the file since, it is byte by byte what it was. Nothing was ever
 changed in Synapse's database, so the tokens that it gave before are good again. The secret and the copies stay.
 
-What is made only here is lost to Synapse: it is counted.
+What is made only here is lost to Synapse: it is counted. Postern's database is over with that: to move in again some day, begin with a new one.
 
 Examples:
   postern synapse restore /etc/matrix-synapse/homeserver.yaml
@@ -54,14 +56,50 @@ func (cmd *synapseRestore) Run(ctx context.Context, w world, c *common) error {
 		fmt.Fprintln(w.stdout, "Nothing was changed. The same command with --write makes this change.")
 		return nil
 	}
+	if err := c.leave(ctx, time.Now()); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
 	for _, change := range all {
 		if err := change.Write(); err != nil {
 			return err
 		}
 		fmt.Fprintln(w.stdout, "wrote  "+change.Path)
 	}
-	fmt.Fprintln(w.stdout, "Stop Postern now and restart Synapse: it has its accounts and its port back. The secret and the copies stay; remove them when you like.")
+	fmt.Fprintf(w.stdout, "Stop Postern now and restart Synapse: it has its accounts and its port back. The secret and the copies stay; remove them when you like.\n"+
+		"To move in again some day, begin with a new database: %s knows nothing of what happens from now on.\n", c.path())
 	return nil
+}
+
+// movedOut is the setting that says since when Synapse has its accounts again. Of what it does with them from then on the database knows
+// nothing, and cannot be told by a later import: that leaves alone what was done here. Who logged in at Synapse meanwhile, on a device that
+// has a session of Postern's, would be logged out.
+const movedOut = "moved_out"
+
+// leave notes down that it is moved out of.
+func (c *common) leave(ctx context.Context, now time.Time) error {
+	if c.missing() {
+		return nil
+	}
+	return c.open(ctx, func(d *db.DB) error { return d.SetSetting(ctx, movedOut, now.UTC().Format(time.RFC3339)) })
+}
+
+// left is an error that says what to do if the database was moved out of.
+func (c *common) left(ctx context.Context, d *db.DB) error {
+	if d == nil { // a dry run without one
+		return nil
+	}
+	since, err := d.Setting(ctx, movedOut)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fix := "name a new one with --db"
+	if !c.onServer() {
+		fix = "stop Postern, then mv " + shellWord(c.path()) + " " + shellWord(c.path()+".old")
+	}
+	return fmt.Errorf("%s was moved out of at %s and knows nothing of what happened at Synapse since: to move in again, begin with a new database: %s", c.path(), since, fix)
 }
 
 // lost counts what Synapse will not know.

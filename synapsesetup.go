@@ -71,7 +71,11 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 	if err != nil {
 		return err
 	}
-	if name := config.ServerName(); known != "" && known != name {
+	name := config.ServerName()
+	if name == "" {
+		return errors.New("there is no server_name in these files; name all that Synapse is started with, in Debian /etc/matrix-synapse/conf.d after homeserver.yaml")
+	}
+	if known != "" && known != name {
 		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
 	}
 	at, err := url.Parse(cmd.Endpoint)
@@ -151,7 +155,7 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 	if secret == "" {
 		secret = randomSecret()
 	}
-	beside := config.Paths()[0]
+	beside := config.Private()
 	made, err := delegation.Secret(cmd.SecretFile, []byte(secret+"\n"), beside)
 	if err != nil {
 		return fmt.Errorf("the secret could not be made, and nothing was changed: %w", err)
@@ -160,7 +164,7 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 		return err
 	}
 	if made {
-		fmt.Fprintf(w.stdout, "made   %s, which belongs to the owner and the group of %s: Synapse's user and Postern's must be able to read it, and nobody else\n", cmd.SecretFile, beside)
+		fmt.Fprintf(w.stdout, "made   %s, which belongs to whom %s belongs to: Synapse's user and Postern's must be able to read it, and nobody else\n", cmd.SecretFile, beside)
 	}
 	if config.Pepper() == "" {
 		return nil
@@ -185,7 +189,8 @@ func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) err
 		return err
 	}
 	clients, behind := cmd.places(original, before)
-	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who somebody is: start Postern first.\n")
+	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who somebody is. For the switch stop Synapse, bring what\n"+
+		"came since (postern user import … --sessions --since-last), start Postern, and then Synapse.\n")
 	switch was := original.Behind(); {
 	case was == nil:
 		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: see `postern synapse doctor`.")

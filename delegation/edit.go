@@ -267,6 +267,8 @@ func undoOnce(text string) (string, bool) {
 			if n := len(out); end == "" && n > 0 { // it was put behind a last line without an ending
 				out[n-1], _ = cutEnding(out[n-1])
 			}
+		case strings.Contains(body, putIn): // somebody appended to a last line without an ending
+			out, changed = append(out, body[strings.LastIndex(body, putIn)+len(putIn):]+end), true
 		default:
 			out = append(out, line)
 		}

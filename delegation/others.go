@@ -3,6 +3,8 @@ package delegation
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -98,4 +100,25 @@ func (c *Config) Database() (Database, error) {
 		return Database{}, fmt.Errorf("database.name %q is neither sqlite3 nor psycopg2", d.Engine)
 	}
 	return d, nil
+}
+
+// Private is a file that belongs to Synapse's user, or that this user reads and strangers do not: a secret of both sides gets its owner.
+// That is the configuration; but not where everybody may read that, as in Debian, whose configuration is root's. There it is the signing
+// key, or the database.
+func (c *Config) Private() string {
+	files := c.Paths()
+	if key := c.text("signing_key_path"); filepath.IsAbs(key) { // else it is seen from Synapse's folder, which is not known
+		files = append(files, key)
+	}
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 == 0 {
+			return path
+		}
+	}
+	if d, err := c.Database(); err == nil && filepath.IsAbs(d.Args["database"]) {
+		if _, err := os.Stat(d.Args["database"]); err == nil {
+			return d.Args["database"]
+		}
+	}
+	return c.Paths()[0]
 }

@@ -146,6 +146,10 @@ func (c *Config) stepListener(o Options, of func(*file) *edit) {
 	}
 	m := c.wanted(e, l)
 	port := in(l.node, "port")
+	if port == nil {
+		e.refuse(l.node, "the port of this listener comes from a merge (<<)")
+		return
+	}
 	if o.Port != 0 && o.Port != l.Port {
 		e.set(port, strconv.Itoa(o.Port))
 		m["port"] = int64(o.Port)

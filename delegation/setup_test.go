@@ -186,6 +186,21 @@ func TestRestoreKeepsWhatCameSince(t *testing.T) {
 	}
 }
 
+// TestRestoreAfterAppending: the configuration that Synapse generates has no ending behind its last line, and `echo … >>` goes on there.
+func TestRestoreAfterAppending(t *testing.T) {
+	t.Parallel()
+	c := read(t, "server_name: a.org\nreport_stats: false")
+	all, err := c.Setup(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := read(t, string(all[0].After)+"max_upload_size: 2G\n")
+	back, err := moved.Restore()
+	if want := "server_name: a.org\nreport_stats: false\nmax_upload_size: 2G\n"; err != nil || len(back) != 1 || string(back[0].After) != want {
+		t.Errorf("%v %s", err, back)
+	}
+}
+
 // TestRefused: what cannot be written safely is left alone, and told with its place.
 func TestRefused(t *testing.T) {
 	t.Parallel()
@@ -194,6 +209,7 @@ func TestRefused(t *testing.T) {
 		{"server_name: a.org\nsession_lifetime: 23h\nsession_lifetime: 24h\n", "cannot be changed safely"},
 		{"{server_name: a.org, session_lifetime: 24h}\n", "does not stand on lines of its own"},
 		{"server_name: a.org\nlisteners:\n- &l {port: 8008, type: http, resources: [{names: [client]}]}\n- *l\n", "cannot be changed safely"},
+		{"server_name: a.org\nx: &l {port: 8008, type: http}\nlisteners:\n- <<: *l\n  resources: [{names: [client]}]\n", "comes from a merge"},
 		{"server_name: a.org\nmatrix_authentication_service: {enabled: true, endpoint: 'http://mas/', secret: x}\n", "Synapse leaves its accounts to http://mas/ already"},
 	} {
 		c := read(t, test.text)

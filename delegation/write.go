@@ -74,8 +74,8 @@ func (c Change) Write() error {
 	return syncFolder(filepath.Dir(c.Path))
 }
 
-// Secret makes a file with a secret, which whoever owns beside (Synapse's configuration) may read, and no stranger. It leaves a file that
-// is there alone, and says whether it made one.
+// Secret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one reads beside where
+// strangers do not. It leaves a file that is there alone, and says whether it made one.
 func Secret(path string, secret []byte, beside string) (made bool, err error) {
 	if _, err := os.Stat(path); err == nil {
 		return false, nil
@@ -84,7 +84,11 @@ func Secret(path string, secret []byte, beside string) (made bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = create(path, secret, info.Mode().Perm()&0o040|0o600, info)
+	mode := fs.FileMode(0o600)
+	if perm := info.Mode().Perm(); perm&0o004 == 0 { // else the group was not chosen: in Debian it is nogroup, which many share
+		mode |= perm & 0o040
+	}
+	err = create(path, secret, mode, info)
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}

@@ -53,10 +53,10 @@ func TestWriteKeepsWhatThereIs(t *testing.T) {
 	}
 }
 
-// TestSecretIsForFew: nobody but the owner, and the group if it may read the configuration, reads a secret; and one that is there stays.
+// TestSecretIsForFew: nobody but the owner, and the group if it reads the configuration where strangers do not, reads a secret; and one that is there stays.
 func TestSecretIsForFew(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o640, 0o600: 0o600, 0o660: 0o640, 0o640: 0o640, 0o400: 0o600} {
+	for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o600: 0o600, 0o660: 0o640, 0o640: 0o640, 0o400: 0o600} {
 		dir := t.TempDir()
 		config, secret := filepath.Join(dir, "homeserver.yaml"), filepath.Join(dir, "secret")
 		put(t, config, "a: b\n", mode)
@@ -72,6 +72,33 @@ func TestSecretIsForFew(t *testing.T) {
 			t.Errorf("beside %v it is %v %q: %v", mode, info.Mode(), text, err)
 		}
 	}
+}
+
+// TestPrivate: in Debian everybody may read the configuration, which is root's, and Synapse's own is the key.
+func TestPrivate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config, key, database := filepath.Join(dir, "homeserver.yaml"), filepath.Join(dir, "signing.key"), filepath.Join(dir, "homeserver.db")
+	put(t, config, "signing_key_path: "+key+"\ndatabase: {name: sqlite3, args: {database: "+database+"}}\n", 0o644)
+	c, err := Read([]string{config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(want string) {
+		t.Helper()
+		if got := c.Private(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	is(config)
+	put(t, database, "", 0o644)
+	is(database)
+	put(t, key, "", 0o600)
+	is(key)
+	put(t, key, "", 0o644)
+	is(database)
+	put(t, config, "", 0o640)
+	is(config)
 }
 
 func put(t *testing.T, path, text string, mode os.FileMode) {

@@ -39,6 +39,7 @@ type machine struct {
 // What the README calls the things that the test has elsewhere.
 const (
 	theirConfig = "/etc/matrix-synapse/homeserver.yaml"
+	theirConfD  = "/etc/matrix-synapse/conf.d"
 	theirDB     = "/var/lib/matrix-synapse/homeserver.db"
 	theirFolder = "/var/lib/postern"
 	theirSecret = "/etc/matrix-synapse/postern-secret"
@@ -66,9 +67,10 @@ func newMachine(t *testing.T) *machine {
 	write(t, registration, fmt.Sprintf(bridgeFile, bridgeToken), 0o600)
 	hs := synapse.New(t, synapse.Options{Extra: fmt.Sprintf("app_service_config_files: [%q]\n", registration)})
 	m := &machine{hs: hs, bridge: registration, public: hs.URL, ported: free(t), binary: process.Binary(t), folder: t.TempDir()}
-	internal := free(t)
+	internal, confD := free(t), t.TempDir()
+	write(t, filepath.Join(confD, "report_stats.yaml"), "report_stats: false\n", 0o644)
 	m.places = strings.NewReplacer("--synapse-port 8010", "--synapse-port "+m.ported+" --endpoint http://127.0.0.1:"+internal+"/", // which the README leaves as it is
-		theirConfig, hs.Config, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
+		theirConfig, hs.Config, theirConfD, confD, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
 		"8008", fmt.Sprint(hs.Port), "8009", internal, "8010", m.ported)
 	control := http.NewServeMux()
 	control.HandleFunc("POST /{verb}/{unit}", func(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +86,7 @@ func newMachine(t *testing.T) *machine {
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	bin := t.TempDir()
-	write(t, filepath.Join(bin, "systemctl"), fmt.Sprintf("#!/bin/sh\nexec curl -sS --fail-with-body -X POST http://%s/$1/$2\n", listener.Addr()), 0o755)
+	write(t, filepath.Join(bin, "systemctl"), fmt.Sprintf("#!/bin/sh\ncase $1 in enable) set -- start $3;; disable) set -- stop $3;; esac\nexec curl -sS --fail-with-body -X POST http://%s/$1/$2\n", listener.Addr()), 0o755)
 	if err := os.Symlink(m.binary, filepath.Join(bin, "postern")); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestMoving(t *testing.T) {
 			m.serve = command // which is what the unit runs
 			continue
 		}
-		if strings.HasPrefix(command, "systemctl start postern") && m.serve == "" {
+		if strings.HasSuffix(command, " --now postern") && m.serve == "" {
 			m.serve = serveLine(t, commands[i:])
 		}
 		out, status := m.types(t, command)
@@ -39,7 +39,7 @@ func TestMoving(t *testing.T) {
 			t.Fatalf("%s shows a secret:\n%s", command, out)
 		}
 		switch command {
-		case "systemctl stop matrix-synapse", "systemctl stop postern":
+		case "systemctl stop matrix-synapse", "systemctl disable --now postern":
 			away = true
 		case "systemctl start matrix-synapse":
 			away = false
