@@ -65,8 +65,10 @@ func (cmd *synapseRestore) Run(ctx context.Context, w world, c *common) error {
 		}
 		fmt.Fprintln(w.stdout, "wrote  "+change.Path)
 	}
-	fmt.Fprintf(w.stdout, "Stop Postern now and restart Synapse: it has its accounts and its port back. The secret and the copies stay; remove them when you like.\n"+
-		"To move in again some day, begin with a new database: %s knows nothing of what happens from now on.\n", c.path())
+	fmt.Fprintln(w.stdout, "Stop Postern now and restart Synapse: it has its accounts and its port back. The secret and the copies stay; remove them when you like.")
+	if !c.missing() {
+		fmt.Fprintf(w.stdout, "To move in again some day, begin with a new database: %s knows nothing of what happens from now on.\n", c.path())
+	}
 	return nil
 }
 
