@@ -123,7 +123,7 @@ func (b *bench) streamed(ctx context.Context, h *home) (rows []row, err error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, besideAlone(fmt.Sprintf("`pushrules`, streamed from Synapse, %d connections", clients), "the same Synapse without the front: ", got, "", "")...)
+		rows = append(rows, besideAlone(fmt.Sprintf("`pushrules`, streamed from Synapse, %s", plural(clients)), "the same Synapse without the front: ", got, "", "")...)
 	}
 	return rows, nil
 }
@@ -214,4 +214,11 @@ func (b *bench) polls(ctx context.Context, h *home) ([]row, error) {
 		fmt.Sprintf("resident memory, %d idle long polls through the front", pollers), mib(float64(during)), "before: " + mib(float64(before)),
 		mib(float64(during-before)) + " more", "≤ 40 MiB more",
 	}}, nil
+}
+
+func plural(connections int) string {
+	if connections == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", connections)
 }
