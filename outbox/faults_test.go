@@ -112,6 +112,24 @@ func TestOneBadUser(t *testing.T) {
 	}
 }
 
+// A device at which the homeserver fails for ever holds up no other device of its user.
+func TestOneBadDevice(t *testing.T) {
+	t.Parallel()
+	x := newSite(t)
+	x.user("alice")
+	for _, device := range []string{"A", "B", "C"} {
+		x.login("alice", device)
+	}
+	x.there.Ail("alice A", true)
+	x.round()
+	if got := x.waiting(); !slices.Equal(got, []string{"alice A"}) {
+		t.Errorf("%q wait", got)
+	}
+	if got := x.there.Devices(); !slices.Equal(got, []string{"alice B", "alice C"}) {
+		t.Errorf("the homeserver has %q", got)
+	}
+}
+
 // The wrong secret is mended by the operator: nothing is given up, and the error says where to look without saying the secret.
 func TestWrongSecret(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,8 @@ const (
 // errReactivate is what is known of this: Synapse answers 500 for ever on SQLite.
 var errReactivate = errors.New("synapse cannot reactivate the account; up to 1.163 it never can on SQLite, so let its owner make another one")
 
-// send tells the homeserver what is true of an account. When the homeserver is away the rest of the errand need not be tried.
+// send tells the homeserver what is true of an account. When the homeserver is away the rest of the errand need not be tried; when it only
+// fails at one thing, that must not hold up the others.
 func (s *Sender) send(ctx context.Context, e db.Errand) []db.Outcome {
 	outcomes := make([]db.Outcome, len(e.Items))
 	var gone error
@@ -33,7 +34,7 @@ func (s *Sender) send(ctx context.Context, e db.Errand) []db.Outcome {
 		}
 		o.Err = s.item(ctx, e, i)
 		s.judge(e, i, o)
-		if errors.Is(o.Err, synapse.ErrAway) && !o.Refused {
+		if errors.Is(o.Err, synapse.ErrAway) && !errors.Is(o.Err, synapse.ErrFailed) && !o.Refused {
 			gone = o.Err
 		}
 	}

@@ -18,6 +18,8 @@ import (
 var (
 	// ErrAway says that it is not known whether a call was obeyed, or that it was not: try again.
 	ErrAway = errors.New("the homeserver does not answer")
+	// ErrFailed is an ErrAway of a homeserver that was there, and said that it failed: another call may do better.
+	ErrFailed = fmt.Errorf("%w as it should", ErrAway)
 	// ErrNotFound says that Synapse has no such user.
 	ErrNotFound = errors.New("the homeserver has no such user")
 )
@@ -146,7 +148,10 @@ func judge(name string, status int, text []byte, into any) error {
 	case status == http.StatusBadRequest && code != "":
 		return &Refusal{Status: status, Code: code, Message: short(why)}
 	}
-	return fmt.Errorf("%w: %s: status %d %s", ErrAway, name, status, short(code))
+	if code != "" {
+		return fmt.Errorf("%w: %s: status %d %s", ErrFailed, name, status, short(code))
+	}
+	return fmt.Errorf("%w: %s: status %d", ErrAway, name, status)
 }
 
 // short bounds another server's words.

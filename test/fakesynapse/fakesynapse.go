@@ -88,11 +88,11 @@ func (s *Server) Be(mode Mode) {
 	s.late.Wait()
 }
 
-// Ail makes it answer 500 to whatever is about one user.
-func (s *Server) Ail(localpart string, ill bool) {
+// Ail makes it answer 500 to whatever is about one user or, as in "alice A", about one device.
+func (s *Server) Ail(whom string, ill bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ailing[localpart] = ill
+	s.ailing[whom] = ill
 }
 
 // Before has a function called before each call is obeyed, with its name, the user and the device. It may wait: others are obeyed meanwhile.
@@ -253,7 +253,7 @@ func (s *Server) obey(c call) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, name)
-	if s.ailing[c.localpart()] {
+	if s.ailing[c.localpart()] || s.ailing[c.localpart()+" "+c.text("device_id")] {
 		return failure
 	}
 	return obeyed[c.name].do(s, c)
