@@ -54,6 +54,22 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestLongHeads: what the homeserver would hang up on is refused here, and does not look as if it were away.
+func TestLongHeads(t *testing.T) {
+	t.Parallel()
+	behind := wiretap(t)
+	s := before(t, behind.url())
+	long := strings.Repeat("x", mostHead)
+	for _, c := range []struct{ target, header string }{{"/x?" + long, ""}, {"/x", "X-Long: " + long}, {"/x?" + long[:mostHead/2], "X-Long: " + long[:mostHead/2]}} {
+		if res, body := s.get(c.target, c.header); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge || !strings.Contains(body, "M_TOO_LARGE") {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	}
+	if res, _ := s.get("/x?"+long[:mostHead/2], "X-Long: "+long[:mostHead/4]); res.StatusCode != 200 {
+		t.Errorf("a long one that fits: %d", res.StatusCode)
+	}
+}
+
 // TestTokens: one of ours is exchanged, wherever it stands; all else passes untouched.
 func TestTokens(t *testing.T) {
 	t.Parallel()

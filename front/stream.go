@@ -42,6 +42,10 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string
 		refuse(w, http.StatusLoopDetected, "M_UNKNOWN", "The homeserver's address leads back to this server. Whoever runs it has to set --homeserver to where Synapse listens.")
 		return
 	}
+	if head(r) > mostHead {
+		refuse(w, http.StatusRequestHeaderFieldsTooLarge, "M_TOO_LARGE", "The request's address and headers are too long.")
+		return
+	}
 	_, query, _ := target(r)
 	p := &passed{path: path, query: query, name: name, client: r, begun: time.Now(), over: f.over}
 	if p.sent = credential(r.Header, query); p.sent != "" && r.Method != http.MethodOptions { // a preflight asks for nothing
@@ -66,6 +70,21 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string
 	r = r.WithContext(ctx)
 	r.Body = out.reading(r)
 	f.proxy.ServeHTTP(out, r)
+}
+
+// mostHead is what Twisted takes of a request before its body, 16 KiB, less what is added here. On more it hangs up, which would be taken
+// for a homeserver that is away.
+const mostHead = 15 << 10
+
+// head is the length of a request before its body.
+func head(r *http.Request) int {
+	n := len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			n += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return n
 }
 
 // rewrite makes the request to the homeserver. Hop-by-hop headers are gone, and so are those of proxies before us.
