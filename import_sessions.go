@@ -138,7 +138,7 @@ var over = time.UnixMilli(1)
 // arrived is a device of Synapse's as a session. It is live if a client can go on with what it holds; else it is a soft one, so that the device
 // is listed, and keeps its name and its keys until somebody logs in on it.
 func arrived(d moving.Device, now time.Time) db.Device {
-	s := db.Device{DeviceID: d.ID, DisplayName: d.Name, Expires: d.End, Seen: db.Seen{At: d.Seen, Addr: d.Addr, Agent: d.Agent}}
+	s := db.Device{DeviceID: d.ID, DisplayName: d.Name, Unlisted: d.Unlisted, Expires: d.End, Seen: db.Seen{At: d.Seen, Addr: d.Addr, Agent: d.Agent}}
 	lasting := false // some access token never expires
 	for _, t := range d.Tokens {
 		token := db.ImportedToken{Hash: t.Hash, Refresh: t.Refresh, Expires: t.Expires}

@@ -136,7 +136,7 @@ func (d *doctor) compare(there moving.Census, users, devices map[string]bool) {
 		d.warn(d.some(unknown, "account")+" only at Postern", "none: Synapse is told when they first log in")
 	}
 	if len(lacking) > 0 {
-		d.warn(d.some(lacking, "device")+" only at Postern: Synapse does not answer them", "Synapse is told by itself, see `postern synapse outbox`; one that is not listed there has to log in again")
+		d.warn(d.some(lacking, "device")+" only at Postern: Synapse does not answer them", "Synapse is told by itself once Postern is in front, see `postern synapse outbox`; one that is not listed there has to log in again")
 	}
 	if len(idle) > 0 {
 		d.warn(d.some(idle, "device")+" only at Synapse: their users log in again, on the same device", "before the switch: "+again+"; later it does no harm")

@@ -22,6 +22,7 @@ type Arrival struct {
 type Device struct {
 	Session               string // the id that its session will have here
 	DeviceID, DisplayName string
+	Unlisted              bool // the other server has the tokens and not the device, which it must be told of: it would turn them away
 	Live                  bool // a token of it is good; else the session is a soft one, which keeps the device and its name
 	Refreshable           bool
 	AccessExpires         time.Time // of the access token that lasts longest; zero: never

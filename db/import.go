@@ -295,6 +295,12 @@ func (t *tx) lodge(here resident, d Device, im Import) error {
 	if err != nil {
 		return err
 	}
+	if d.Unlisted { // though there may be nobody to tell yet: that is for the first start before the homeserver
+		t.told = true
+		if err := t.exec(tell, here.localpart, d.DeviceID, ms(im.At)); err != nil {
+			return err
+		}
+	}
 	t.brought = t.brought || len(d.Tokens) > 0
 	for _, token := range d.Tokens {
 		if _, err := t.affect(lodgeToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires)); err != nil {

@@ -220,6 +220,20 @@ func TestImportTellsNobody(t *testing.T) {
 	}
 }
 
+// TestImportTellsOfTheUnlisted: a homeserver takes its own token for a device that it does not list, and ours not.
+func TestImportTellsOfTheUnlisted(t *testing.T) {
+	d := fresh(t)
+	unlisted := gadget("a", "A")
+	unlisted.Unlisted = true
+	d.arrive(t, true, bob, unlisted, gadget("b", "B"))
+	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
+		t.Fatal(err)
+	}
+	if waiting, err := d.Outbox(bg); err != nil || len(waiting) != 1 || waiting[0].DeviceID != "A" {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+}
+
 // TestImportedDependsOnNoKey: a root key may go although sessions came while it was the newest, and they are refreshed all the same.
 func TestImportedDependsOnNoKey(t *testing.T) {
 	d := fresh(t)

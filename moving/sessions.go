@@ -25,6 +25,7 @@ type Device struct {
 	Addr, Agent string
 	End         time.Time // when its session ends, however often it is refreshed; zero: never
 	Tokens      []Token
+	Unlisted    bool // only tokens speak of it: Synapse does not mind, until another server has the accounts
 }
 
 // Token is what is read of a token: it is hashed at once.
@@ -111,7 +112,7 @@ func (l *lodgings) device(user, id string) *Device {
 	}
 	d := devices[id]
 	if d == nil {
-		d = &Device{ID: strings.Clone(id)}
+		d = &Device{ID: strings.Clone(id), Unlisted: true}
 		devices[id] = d
 	}
 	return d
@@ -209,7 +210,7 @@ func (l *lodgings) readDevices(ctx context.Context, s *source) error {
 			l.contents.Left[leftNoAccount]++
 			return nil
 		}
-		d.Name, d.Seen, d.Addr, d.Agent = name, at(time.UnixMilli(seen)), addr, agent
+		d.Unlisted, d.Name, d.Seen, d.Addr, d.Agent = false, name, at(time.UnixMilli(seen)), addr, agent
 		return nil
 	})
 }

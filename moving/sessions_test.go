@@ -26,12 +26,12 @@ var fromSessions = map[string][]Device{
 	},
 	"@admin:example.org": {
 		// The answer with 13 was lost, so 12 is good as well.
-		{ID: "LOST", Tokens: []Token{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}},
-		{ID: "UNLISTED", Tokens: []Token{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}},
+		{ID: "LOST", Tokens: []Token{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}, Unlisted: true},
+		{ID: "UNLISTED", Tokens: []Token{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}, Unlisted: true},
 	},
 	"@staff:example.org": {
 		{ID: "CHAIN", Tokens: []Token{token("syt_23", false, false, milli(1800000000000)), token("syr_23", true, false, time.Time{}),
-			token("syr_22", true, false, time.Time{}), token("syr_21", true, true, time.Time{})}},
+			token("syr_22", true, false, time.Time{}), token("syr_21", true, true, time.Time{})}, Unlisted: true},
 	},
 }
 
