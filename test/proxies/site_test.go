@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,24 +99,9 @@ func newSite(t *testing.T, kind string, split bool) *site {
 	t.Helper()
 	program := find(t, kind)
 	s := &site{upstream: newUpstream(t), output: &output{}}
-	folder := t.TempDir()
-	file := filepath.Join(folder, "secret")
-	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(folder, "postern.db")}
-	if _, err := postern.Command(t.Context(), "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org"); err != nil {
-		t.Fatal(err)
-	}
-	server, err := postern.Serve(t.Context(), "--server-name", "example.org", "--trusted-proxy", "127.0.0.1", "--homeserver", s.upstream.URL, "--homeserver-secret-file", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
+	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}
+	postern.Run(t, "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org")
+	server := postern.Start(t, append(process.Before(t, s.upstream.URL, secret), "--server-name", "example.org", "--trusted-proxy", "127.0.0.1")...)
 	s.start(t, program, kind, split, server.Address)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // of a certificate that was made a moment ago
@@ -143,7 +129,7 @@ func find(t *testing.T, kind string) string {
 // start runs a proxy with the page's file.
 func (s *site) start(t *testing.T, program, kind string, split bool, postern string) {
 	t.Helper()
-	folder, port := t.TempDir(), freePort(t)
+	folder, port := t.TempDir(), strconv.Itoa(process.FreePort(t))
 	name := map[string]string{"nginx": "nginx%s.conf", "caddy": "Caddyfile%s"}[kind]
 	ending := ""
 	if split {
@@ -191,7 +177,7 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 func nginx(t *testing.T, text, folder, port string) string {
 	t.Helper()
 	certificate(t, folder)
-	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl", "listen 127.0.0.1:"+freePort(t)+" ssl",
+	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl", fmt.Sprintf("listen 127.0.0.1:%d ssl", process.FreePort(t)),
 		"/etc/letsencrypt/live/example.org/", folder+"/", "server_name example.org", "server_name _").Replace(text)
 	return "events {}\nhttp {\naccess_log off;\nclient_body_temp_path " + folder + "/body;\nproxy_temp_path " + folder + "/proxy;\nfastcgi_temp_path " + folder +
 		"/f;\nuwsgi_temp_path " + folder + "/u;\nscgi_temp_path " + folder + "/s;\n" + text + "}\n"
@@ -213,19 +199,4 @@ func certificate(t *testing.T, folder string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// freePort is a port of loopback that nobody has just now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
