@@ -1,7 +1,6 @@
 package proxies
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,6 +23,7 @@ import (
 
 	"postern/test/fakesynapse"
 	"postern/test/process"
+	"postern/test/safe"
 )
 
 const (
@@ -36,25 +36,7 @@ type site struct {
 	url      string
 	client   *http.Client
 	upstream *upstream
-	output   *output
-}
-
-// output is what the proxy wrote.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (s *site) said() string {
-	s.output.mu.Lock()
-	defer s.output.mu.Unlock()
-	return s.output.text.String()
+	output   *safe.Buffer // what the proxy wrote
 }
 
 // upstream writes down what it is sent and answers with it. What Postern calls it obeys as Synapse does.
@@ -98,7 +80,7 @@ func (u *upstream) outside() []string {
 func newSite(t *testing.T, kind string, split bool) *site {
 	t.Helper()
 	program := find(t, kind)
-	s := &site{upstream: newUpstream(t), output: &output{}}
+	s := &site{upstream: newUpstream(t), output: &safe.Buffer{}}
 	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}
 	postern.Run(t, "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org")
 	server := postern.Start(t, append(process.Before(t, s.upstream.URL, secret), "--server-name", "example.org", "--trusted-proxy", "127.0.0.1")...)
@@ -170,7 +152,7 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	t.Fatalf("%s does not come up:\n%s", kind, s.said())
+	t.Fatalf("%s does not come up:\n%s", kind, s.output)
 }
 
 // nginx puts the page's server into a whole configuration, as Debian's /etc/nginx/nginx.conf does.
