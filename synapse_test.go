@@ -29,7 +29,7 @@ func TestMoveByCommands(t *testing.T) {
 	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", home.ServerName}
 	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
 		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too",
-		"1 app service (irc), which Postern must know")
+		"1 application service (irc), which Postern must know")
 	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName, "--sessions")
 
 	line := i.setUp(t, hs, before)
@@ -43,7 +43,7 @@ func TestMoveByCommands(t *testing.T) {
 	}
 	home.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
 	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
-		"1 account (carol) only at Postern", "Postern listens", "1 app service (irc) known to both")
+		"1 account (carol) only at Postern", "Postern listens", "1 application service (irc) known to both")
 	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))
 	i.tells(i.sick(examine...), "it was started without 1 file ("+bridge)
 	write(t, bridge, registration)
