@@ -213,7 +213,18 @@ func TestReplicas(t *testing.T) {
 	if calls := x.there.Calls(); len(calls) != 40 {
 		t.Errorf("%d calls for 40 devices", len(calls))
 	}
+}
 
+// What a sender that died had in its hands waits for the end of its lease, and no longer; if it lived after all, it clears nothing that
+// another one holds.
+func TestDeadSender(t *testing.T) {
+	t.Parallel()
+	x := newSite(t)
+	x.user("a")
+	x.there.Add("a")
+	x.login("a", "A")
+	x.round()
+	x.settled()
 	x.must(x.db.EndDevice(t.Context(), "a", "A"))
 	if errands, err := x.db.Claim(t.Context(), "dead", x.clock(), x.clock().Add(lease), 9); err != nil || len(errands) != 1 {
 		t.Fatalf("%v, %v", errands, err)
