@@ -82,7 +82,7 @@ func homeserverSecret(file string) (string, error) {
 	secret := strings.TrimSpace(string(text))
 	switch {
 	case secret == "":
-		return "", fmt.Errorf("--homeserver-secret-file: %s is empty", file)
+		return "", fmt.Errorf("--homeserver-secret-file: %s is empty; remove it, and `postern synapse setup --write` makes a new one", file)
 	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space", file)
 	}
