@@ -10,8 +10,8 @@ import (
 )
 
 // mayImport is who may know whom. Dependencies point one way: main → handlers → gen, tokens, db, and main → moving; for the
-// spec lab main → owed, lab → spec, and main → lab/page → tokens; before a homeserver main → front, main → outbox → synapse, db, and
-// main → delegation.
+// spec lab main → owed, lab → spec, and main → lab/page → tokens; before a homeserver main → front, main → outbox → synapse, db,
+// main → delegation, and main, handlers → appservice.
 var mayImport = map[string]struct {
 	ours      []string // packages of this module
 	forbidden []string // others, by prefix

@@ -11,7 +11,7 @@ import (
 
 	"postern/delegation"
 	binary "postern/test/process"
-	home "postern/test/synapse"
+	"postern/test/synapse"
 )
 
 // TestMoveByCommands is a move in and out with a real Synapse, by the three commands, and by the command that setup prints; and doctor's
@@ -21,27 +21,27 @@ func TestMoveByCommands(t *testing.T) {
 	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	registration := "id: irc\nurl: null\nas_token: the token of the bridge\nhs_token: another\nsender_localpart: ircbot\nnamespaces: {users: [{exclusive: true, regex: '@_irc_.*'}]}\n"
 	write(t, bridge, registration)
-	hs := home.New(t, home.Options{Extra: "app_service_config_files: ['" + bridge + "']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
+	hs := synapse.New(t, synapse.Options{Extra: "app_service_config_files: ['" + bridge + "']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
 	before, clients := text(t, hs.Config), hs.URL
 	i := newInstallation(t)
-	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", home.ServerName}
+	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", synapse.ServerName}
 	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
 		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too",
 		"1 application service (irc), which Postern must know")
-	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName, "--sessions")
+	i.must("", "user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions")
 
 	line := i.setUp(t, hs, before)
 	hs.Stop(t)
-	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", home.ServerName)
+	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", synapse.ServerName)
 	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL, "problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
 	postern := i.serve(append(line, "--appservice", bridge)...)
 	hs.Run(t)
-	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["device_id"] != "PHONE" {
+	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["device_id"] != "PHONE" {
 		t.Errorf("the first token in front: %v", who)
 	}
-	home.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
+	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
 	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
 		"1 account (carol) only at Postern", "Postern listens", "1 application service (irc) known to both")
 	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))
@@ -60,7 +60,7 @@ func TestMoveByCommands(t *testing.T) {
 		t.Errorf("restored:\n%s", text(t, hs.Config))
 	}
 	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
-	again := []string{"user", "import", hs.DB, "--server-name", home.ServerName, "--sessions", "--since-last"} // who logged in there meanwhile would be logged out
+	again := []string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions", "--since-last"} // who logged in there meanwhile would be logged out
 	if out, err := i.command("", again...); err == nil || !strings.Contains(err.Error()+out, "begin with a new database: stop Postern, then mv "+i.db) {
 		t.Errorf("imported into a database that was moved out of: %v %s", err, out)
 	}
@@ -71,13 +71,13 @@ func TestMoveByCommands(t *testing.T) {
 	hs.Stop(t)
 	hs.URL = clients
 	hs.Run(t)
-	if who := home.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["user_id"] != "@alice:"+home.ServerName {
+	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["user_id"] != "@alice:"+synapse.ServerName {
 		t.Errorf("the first token at plain Synapse: %v", who)
 	}
 }
 
 // setUp shows and makes the change, and gives the arguments of the command that was printed for `postern serve`.
-func (i *installation) setUp(t *testing.T, hs *home.Server, before string) []string {
+func (i *installation) setUp(t *testing.T, hs *synapse.Server, before string) []string {
 	t.Helper()
 	secret, pepper := filepath.Join(hs.Dir, "secret"), filepath.Join(hs.Dir, "postern-pepper")
 	port := fmt.Sprint(binary.FreePort(t))

@@ -28,5 +28,5 @@
 //	c, err := delegation.Read([]string{"/etc/matrix-synapse/homeserver.yaml", "/etc/matrix-synapse/conf.d"})
 //	for _, f := range c.Findings() { … }      // what is in the way, with file, line and fix
 //	plan, err := c.Setup(delegation.Options{…}) // or c.Restore()
-//	for _, change := range plan { fmt.Print(change.Diff()); err = change.Write(…) }
+//	for _, change := range plan { fmt.Print(change.Diff()); copy, err := change.Keep(); err = change.Write() }
 package delegation

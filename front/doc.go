@@ -22,4 +22,8 @@
 //   - Protocols are not switched: behind an upgraded connection nothing could be judged.
 //
 // What it does not do: choose between several homeservers or workers (a proxy behind it may), keep answers, limit rates.
+//
+//	f := front.New(front.Config{Homeserver: homeserver, Real: server.Handler(), Exchange: …})
+//	defer f.Close()
+//	http.ListenAndServe("127.0.0.1:8008", f)
 package front

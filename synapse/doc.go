@@ -18,8 +18,8 @@
 // # Failures
 //
 // ErrAway says that nothing is known of what came of a call: Synapse could not be reached, took too long, failed, or answered what is no answer.
-// Try again. ErrNotFound says that there is no such user. A Refusal is Synapse's own word, and trying again does not help. No error
-// holds the secret.
+// Try again. ErrFailed is the ErrAway of a Synapse that was there and said so: another call may do better. ErrNotFound says that there is
+// no such user. A Refusal is Synapse's own word, and trying again does not help. No error holds the secret.
 //
 // # What it does not do
 //
