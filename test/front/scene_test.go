@@ -35,7 +35,7 @@ type scene struct {
 
 func newScene(t *testing.T, flags ...string) *scene {
 	t.Helper()
-	s := &scene{hs: synapse.Prepare(t, synapse.Options{})}
+	s := &scene{hs: synapse.Prepare(t, synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"})}
 	dir := t.TempDir()
 	s.site = process.Site{Binary: process.Binary(t), Database: filepath.Join(dir, "postern.db")}
 	file := filepath.Join(dir, "secret")
