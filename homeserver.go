@@ -17,7 +17,7 @@ type homeserverFlags struct {
 	HomeserverSecret string   `name:"homeserver-secret-file" env:"POSTERN_HOMESERVER_SECRET_FILE" placeholder:"FILE" help:"File with the secret that stands in Synapse's matrix_authentication_service."`
 	InternalListen   string   `env:"POSTERN_INTERNAL_LISTEN" placeholder:"ADDRESS" help:"Answer Synapse's questions about tokens on an address of their own, and not on --listen."`
 	ExposeAdmin      bool     `env:"POSTERN_EXPOSE_ADMIN" help:"Let /_synapse/admin through to the homeserver."`
-	Appservice       []string `name:"appservice" env:"POSTERN_APPSERVICE" placeholder:"FILE" help:"Registration file of an app service that Synapse has too; may be repeated."`
+	Appservice       []string `name:"appservice" env:"POSTERN_APPSERVICE" placeholder:"FILE" help:"Registration file of an application service that Synapse has too; may be repeated."`
 }
 
 // homeserver is where the homeserver is, and how Postern stands before it.
@@ -82,7 +82,7 @@ func homeserverSecret(file string) (string, error) {
 	secret := strings.TrimSpace(string(text))
 	switch {
 	case secret == "":
-		return "", fmt.Errorf("--homeserver-secret-file: %s is empty", file)
+		return "", fmt.Errorf("--homeserver-secret-file: %s is empty; remove it, and `postern synapse setup --write` makes a new one", file)
 	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space", file)
 	}

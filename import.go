@@ -29,7 +29,7 @@ type userImport struct {
 // Help is shown by `postern user import --help`.
 func (*userImport) Help() string {
 	return `Accounts of --server-name move with their passwords, which keep working and are hashed with argon2id at the next login. The source is only read,
-and both servers may run meanwhile. Guests, app services' users, bots and support users stay behind, and so does whoever is here already:
+and both servers may run meanwhile. Guests, application services' users, bots and support users stay behind, and so does whoever is here already:
 running it twice changes nothing.
 
 With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until the client refreshes or logs in again, when the

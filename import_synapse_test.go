@@ -65,33 +65,8 @@ func TestMovingSessionsIn(t *testing.T) {
 		t.Errorf("foreseen was\n%s\nand it became\n%s", foreseen, done)
 	}
 	holds(t, done, "ended 2 logged out there", "added 1")
-	for token, good := range honoured {
-		if status, answer := s.whoami(token); (status == http.StatusOK) != good || status != http.StatusOK && answer["errcode"] != "M_UNKNOWN_TOKEN" {
-			t.Errorf("%s: Synapse says %t, Postern %d %v", p.name(token), good, status, answer)
-		}
-	}
-	if len(honoured) < 16 {
-		t.Errorf("only %d tokens were tried", len(honoured))
-	}
-	for who, token := range p.refresh {
-		if who == "alice LEAVES" {
-			continue
-		}
-		body := fmt.Sprintf(`{"refresh_token":%q}`, token)
-		status, first := s.ask("POST", "/_matrix/client/v3/refresh", "", body)
-		again, second := s.ask("POST", "/_matrix/client/v3/refresh", "", body)
-		if status != http.StatusOK || again != http.StatusOK || first["access_token"] != second["access_token"] || first["refresh_token"] != second["refresh_token"] {
-			t.Errorf("%s gets %d %v and then %d %v", who, status, first, again, second)
-			continue
-		}
-		s.good(first["access_token"].(string))
-		if who != "alice LOSES" {
-			continue
-		}
-		if status, third := s.ask("POST", "/_matrix/client/v3/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.lost)); status != http.StatusOK || third["access_token"] != first["access_token"] {
-			t.Errorf("the refresh token of the lost answer gets %d %v, the one before it %v", status, third, first)
-		}
-	}
+	p.areHonoured(s, honoured)
+	p.refreshAt(s, "alice LEAVES")
 	if status, answer := s.whoami(ended); status != http.StatusUnauthorized {
 		t.Errorf("a session that was ended here is back: %d %v", status, answer)
 	}
@@ -113,6 +88,43 @@ type people struct {
 	access, refresh map[string]string // what each has now, by "user DEVICE"
 	old             []string          // access tokens that somebody had once
 	lost            string            // a refresh token in an answer that got lost
+}
+
+// areHonoured compares what Postern says of tokens with what Synapse said.
+func (p *people) areHonoured(s *server, honoured map[string]bool) {
+	p.Helper()
+	for token, good := range honoured {
+		if status, answer := s.whoami(token); (status == http.StatusOK) != good || status != http.StatusOK && answer["errcode"] != "M_UNKNOWN_TOKEN" {
+			p.Errorf("%s: Synapse says %t, Postern %d %v", p.name(token), good, status, answer)
+		}
+	}
+	if len(honoured) < 16 {
+		p.Errorf("only %d tokens were tried", len(honoured))
+	}
+}
+
+// refreshAt has everybody refresh, twice as after a lost answer, but one who has logged out.
+func (p *people) refreshAt(s *server, out string) {
+	p.Helper()
+	for who, token := range p.refresh {
+		if who == out {
+			continue
+		}
+		body := fmt.Sprintf(`{"refresh_token":%q}`, token)
+		status, first := s.ask("POST", "/_matrix/client/v3/refresh", "", body)
+		again, second := s.ask("POST", "/_matrix/client/v3/refresh", "", body)
+		if status != http.StatusOK || again != http.StatusOK || first["access_token"] != second["access_token"] || first["refresh_token"] != second["refresh_token"] {
+			p.Errorf("%s gets %d %v and then %d %v", who, status, first, again, second)
+			continue
+		}
+		s.good(first["access_token"].(string))
+		if who != "alice LOSES" {
+			continue
+		}
+		if status, third := s.ask("POST", "/_matrix/client/v3/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.lost)); status != http.StatusOK || third["access_token"] != first["access_token"] {
+			p.Errorf("the refresh token of the lost answer gets %d %v, the one before it %v", status, third, first)
+		}
+	}
 }
 
 func (p *people) login(user, device string, refreshable bool) {

@@ -59,7 +59,7 @@ func TestMovingIn(t *testing.T) {
 	if foreseen, _, _ := strings.Cut(dry, "\nNothing was written"); strings.TrimSpace(done) != strings.TrimSpace(foreseen) {
 		t.Errorf("foreseen was\n%s\nand it became\n%s", foreseen, done)
 	}
-	holds(t, done, "@17:example.org skipped guest", "@_irc_dave:example.org skipped app service's user", "@bot:example.org skipped bot",
+	holds(t, done, "@17:example.org skipped guest", "@_irc_dave:example.org skipped application service's user", "@bot:example.org skipped bot",
 		"@carol:elsewhere.org skipped another server's user", "@odd:example.org skipped unknown kind of password hash",
 		"@support:example.org skipped support user", "@admin:example.org skipped is here already", "@sso:example.org added no password",
 		"@waiting:example.org added locked", "added 3", "added 1 no password", "added 2 deactivated", "added 2 locked", "skipped 1 guest")

@@ -43,8 +43,8 @@ type entrance struct {
 	stop func()       // of what stands before a homeserver; may be nil
 }
 
-// enter puts the spec lab before the server while --spec or --dev is on. Without both the server is alone.
-func (cmd *serveCmd) enter(ctx context.Context, w world, set specSet, s *handlers.Server) (entrance, error) {
+// enterLab puts the spec lab before the server while --spec or --dev is on. Without both the server is alone.
+func (cmd *serveCmd) enterLab(ctx context.Context, w world, set specSet, s *handlers.Server) (entrance, error) {
 	if len(set.files) == 0 && !cmd.Dev {
 		return entrance{Handler: s.Handler()}, nil
 	}

@@ -1,8 +1,9 @@
 // Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
 //
-// This package is the wiring: it reads flags and environment (config.go), runs the server (serve.go) and the
-// operator's commands (user.go, session.go, token.go, keys.go, backup.go, copy.go). What the server does is in handlers, what a
-// token is in tokens, what is kept in db; gen is made from the contract by `go generate`.
+// This package is the wiring: it reads flags and environment (config.go), runs the server (serve.go), alone or in front of a homeserver
+// (homeserver.go, front.go, outbox.go), and the operator's commands: each in a file of its name, such as user.go and keys.go, those of
+// `postern synapse` in synapse*.go. What the server does is in handlers, what a token is in tokens, what is kept in db; gen is made from
+// the contract by `go generate`. What stands in front of a homeserver is in front, and what tells it of users and devices in outbox.
 package main
 
 import (

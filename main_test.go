@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"postern/test/safe"
+
 	"go.uber.org/goleak"
 )
 
@@ -66,32 +68,15 @@ func (i *installation) refused(words string, args ...string) {
 type server struct {
 	*installation
 	url  string
-	logs *safeBuffer
-	out  *safeBuffer
+	logs *safe.Buffer
+	out  *safe.Buffer
 	stop func() error
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func (i *installation) serve(args ...string) *server {
 	i.Helper()
 	ctx, cancel := context.WithCancel(i.Context())
-	s := &server{installation: i, logs: &safeBuffer{}, out: &safeBuffer{}}
+	s := &server{installation: i, logs: &safe.Buffer{}, out: &safe.Buffer{}}
 	address, ended := make(chan string, 1), make(chan error, 1)
 	w := world{stdin: strings.NewReader(""), stdout: s.out, stderr: s.logs, getenv: func(string) string { return "" },
 		listening: func(a string) { address <- a }, patience: i.patience}

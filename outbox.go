@@ -10,7 +10,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/outbox"
-	mas "postern/synapse"
+	"postern/synapse"
 )
 
 // telling starts to tell the homeserver, if there is one, what it must know of users and devices, and gives what handlers need for it. stop
@@ -30,7 +30,7 @@ func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Me
 			return nil, nil, err
 		}
 	}
-	client := mas.New(mas.Config{URL: h.url.String(), Secret: h.secret})
+	client := synapse.New(synapse.Config{URL: h.url.String(), Secret: h.secret})
 	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader, Sent: metrics.Outbox(waiting(d))})
 	sender.Start()
 	return &handlers.Homeserver{
@@ -43,10 +43,10 @@ func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Me
 }
 
 // knows asks for a user who is not deactivated.
-func knows(client *mas.Client) func(context.Context, string) (bool, error) {
+func knows(client *synapse.Client) func(context.Context, string) (bool, error) {
 	return func(ctx context.Context, localpart string) (bool, error) {
 		user, err := client.QueryUser(ctx, localpart)
-		if errors.Is(err, mas.ErrNotFound) {
+		if errors.Is(err, synapse.ErrNotFound) {
 			return false, nil
 		}
 		return err == nil && !user.Deactivated, err

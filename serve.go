@@ -70,24 +70,16 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	defer untell()
-	server, err := handlers.New(ctx, handlers.Config{
-		DB: d, ServerName: c.ServerName, Master: master, Metrics: metrics, Log: log, Now: time.Now, Random: rand.Reader,
-		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
-		KeepExpired: set.keepExpired, KeepEvents: set.keepEvents,
-		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
-		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
-		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
-		Homeserver: behind, Services: set.behind.services(),
-	})
+	config := cmd.config(set)
+	config.DB, config.ServerName, config.Master, config.Metrics, config.Homeserver = d, c.ServerName, master, metrics, behind
+	config.Log, config.Now, config.Random = log, time.Now, rand.Reader
+	server, err := handlers.New(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	patience := cmp.Or(w.patience, strangers)
-	entrance, err := cmd.enter(ctx, w, set.spec, server)
-	if set.behind != nil {
-		entrance, err = set.behind.enter(ctx, server, log, patience)
-	}
+	entrance, err := cmd.enter(ctx, w, set, server, log, patience)
 	if err != nil {
 		return err
 	}
@@ -103,6 +95,26 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		return errors.Join(err, listener.Close())
 	}
 	return serve(ctx, listener, entrance, log, patience)
+}
+
+// config is what the flags say to the handlers.
+func (cmd *serveCmd) config(set settings) handlers.Config {
+	return handlers.Config{
+		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
+		KeepExpired: set.keepExpired, KeepEvents: set.keepEvents,
+		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
+		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
+		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
+		Services: set.behind.services(),
+	}
+}
+
+// enter puts before the server what clients meet first: the front where there is a homeserver, else the spec lab where one is asked for.
+func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, log *slog.Logger, p patience) (entrance, error) {
+	if set.behind != nil {
+		return set.behind.enter(ctx, s, log, p)
+	}
+	return cmd.enterLab(ctx, w, set.spec, s)
 }
 
 // adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a

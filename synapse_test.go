@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"postern/delegation"
+	binary "postern/test/process"
 	home "postern/test/synapse"
 )
 
@@ -30,7 +30,7 @@ func TestMoveByCommands(t *testing.T) {
 	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", home.ServerName}
 	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
 		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too",
-		"1 app service (irc), which Postern must know")
+		"1 application service (irc), which Postern must know")
 	i.must("", "user", "import", hs.DB, "--server-name", home.ServerName, "--sessions")
 	hs.Register(t, "dave", "a long password", false)
 	hs.Login(t, "alice", "a long password", "TABLET", false)
@@ -51,7 +51,7 @@ func TestMoveByCommands(t *testing.T) {
 	}
 	home.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
 	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
-		"1 account (carol) only at Postern", "Postern listens", "1 app service (irc) known to both")
+		"1 account (carol) only at Postern", "Postern listens", "1 application service (irc) known to both")
 	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))
 	i.tells(i.sick(examine...), "it was started without 1 file ("+bridge)
 	write(t, bridge, registration)
@@ -88,8 +88,8 @@ func TestMoveByCommands(t *testing.T) {
 func (i *installation) setUp(t *testing.T, hs *home.Server, before string) []string {
 	t.Helper()
 	secret, pepper := filepath.Join(hs.Dir, "secret"), filepath.Join(hs.Dir, "postern-pepper")
-	port := fmt.Sprint(unusedPort(t))
-	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint", fmt.Sprintf("http://127.0.0.1:%d", unusedPort(t)), "--synapse-port", port}
+	port := fmt.Sprint(binary.FreePort(t))
+	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint", fmt.Sprintf("http://127.0.0.1:%d", binary.FreePort(t)), "--synapse-port", port}
 	i.tells(i.must("", setup...), "-enable_registration: true\n", "+# taken out by postern:session_lifetime: 24h\n", "Nothing was changed.", "It also writes password_config.pepper into "+pepper)
 	if _, err := os.Stat(secret); err == nil || text(t, hs.Config) != before {
 		t.Error("setup without --write wrote something")
@@ -147,8 +147,8 @@ func TestDatabaseOfSynapse(t *testing.T) {
 report_stats: false
 listeners: [{port: %d, type: http, x_forwarded: true, bind_addresses: ['127.0.0.1'], resources: [{names: [client]}]}]
 database: {name: psycopg2, args: {user: synapse_user, password: hush & more, dbname: synapse, host: 127.0.0.1, port: %d, cp_min: 5}}
-`, unusedPort(t), unusedPort(t)))
-	out := i.must("", "synapse", "doctor", config, "--listen", fmt.Sprintf("127.0.0.1:%d", unusedPort(t)))
+`, binary.FreePort(t), binary.FreePort(t)))
+	out := i.must("", "synapse", "doctor", config, "--listen", fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t)))
 	i.tells(out, "Synapse's database was not looked into", "synapse_user", "free for Postern")
 	if strings.Contains(out, "hush") {
 		t.Errorf("the password is shown:\n%s", out)
@@ -231,15 +231,4 @@ func (i *installation) tells(out string, words ...string) {
 			i.Errorf("a secret is shown:\n%s", out)
 		}
 	}
-}
-
-// unusedPort is a port of loopback that nobody has just now.
-func unusedPort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -12,7 +12,7 @@ import (
 func (d *doctor) bridges(ctx context.Context) {
 	services, err := d.config.Services()
 	if err != nil {
-		d.warn("not every app service's registration can be read: "+err.Error(), "look whether Postern is started with --appservice for each")
+		d.warn("not every application service's registration can be read: "+err.Error(), "look whether Postern is started with --appservice for each")
 	}
 	if len(services) == 0 {
 		return
@@ -26,11 +26,11 @@ func (d *doctor) bridges(ctx context.Context) {
 	}
 	switch {
 	case !d.moved:
-		d.warn("Synapse has "+d.some(names, "app service")+", which Postern must know", "start it with --appservice FILE for each of app_service_config_files")
+		d.warn("Synapse has "+d.some(names, "application service")+", which Postern must know", "start it with --appservice FILE for each of app_service_config_files")
 	case len(unknown) > 0:
-		d.problem("Postern does not know every app service: it was started without "+d.some(unknown, "file"), "start it with --appservice FILE for each; they cannot log in as their users, nor register them")
+		d.problem("Postern does not know every application service: it was started without "+d.some(unknown, "file"), "start it with --appservice FILE for each; they cannot log in as their users, nor register them")
 	case d.atPostern(ctx):
-		d.ok("%s known to both", d.some(names, "app service"))
+		d.ok("%s known to both", d.some(names, "application service"))
 	}
 }
 

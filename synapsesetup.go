@@ -87,7 +87,7 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 	}
 	cmd.Endpoint = at.String()
 	if cmd.SynapsePort < 0 || cmd.SynapsePort > 65535 {
-		return fmt.Errorf("--synapse-port \"%d\" is not a port", cmd.SynapsePort)
+		return fmt.Errorf("--synapse-port \"%d\" is not a port; write it like 8010", cmd.SynapsePort)
 	}
 	if cmd.KeepListener && cmd.SynapsePort != 0 {
 		return errors.New("--keep-listener and --synapse-port speak against each other; give one of them")

@@ -45,7 +45,7 @@ func readFile(serverName, name string) (*Service, []error) {
 	case err != nil:
 		return nil, []error{err}
 	case len(text) > maxFile:
-		return nil, []error{fmt.Errorf("%s is larger than a registration file can be", name)}
+		return nil, []error{fmt.Errorf("%s is larger than a registration file can be; name the file that Synapse has in app_service_config_files", name)}
 	}
 	return Parse(serverName, name, text)
 }

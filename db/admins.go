@@ -1,11 +1,8 @@
 package db
 
-import (
-	"context"
-	"database/sql"
-)
+import "context"
 
-const markSessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING ` + sessionColumns
+const adminSessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING ` + sessionColumns
 
 // SetAdmin says whether an account may administer the homeserver, and has its sessions say so too; ErrNotFound if there is none.
 func (d *DB) SetAdmin(ctx context.Context, localpart string, admin bool) error {
@@ -15,10 +12,6 @@ func (d *DB) SetAdmin(ctx context.Context, localpart string, admin bool) error {
 		if err != nil || !found {
 			return found, err
 		}
-		return true, t.each(markSessions, []any{localpart, admin}, func(rows *sql.Rows) error {
-			s, err := scanSession(rows.Scan)
-			t.put(s)
-			return err
-		})
+		return true, t.onSessions(adminSessions, localpart, admin)
 	})
 }

@@ -68,6 +68,8 @@
 //	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
 //	copied, err = db.Copy(ctx, db.CopyConfig{…})     // to a database of either engine, and on from there
 //	done, err := d.Tidy(ctx, now, db.TidyConfig{})   // now and then
+//	a, err := d.Announce(ctx, db.Login{…}, due)      // before StartSession, in front of a homeserver
+//	errands, err := d.Claim(ctx, holder, now, …)     // what it must be told; then Settle
 //	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
 package db
 

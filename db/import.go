@@ -180,13 +180,13 @@ func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []s
 		here.locked = ms(a.User.Locked)
 		do(map[bool]string{true: "locked", false: "unlocked"}[now.locked], takeLock, here.locked)
 		if !im.DryRun && err == nil {
-			err = t.mark(lockSessions, here.localpart, now.locked)
+			err = t.onSessions(lockSessions, here.localpart, now.locked)
 		}
 	}
 	if now.admin != old.admin && now.admin != here.admin {
 		do(map[bool]string{true: "admin", false: "no admin any more"}[now.admin], takeAdmin, now.admin)
 		if !im.DryRun && err == nil {
-			err = t.mark(markSessions, here.localpart, now.admin)
+			err = t.onSessions(adminSessions, here.localpart, now.admin)
 		}
 	}
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
@@ -197,15 +197,6 @@ func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []s
 		}
 	}
 	return changed, err
-}
-
-// mark has all sessions of an account say something that is true of the account.
-func (t *tx) mark(query, localpart string, value bool) error {
-	return t.each(query, []any{localpart, value}, func(rows *sql.Rows) error {
-		s, err := scanSession(rows.Scan)
-		t.put(s)
-		return err
-	})
 }
 
 // lodger is a session that is here on a device.

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"time"
 )
 
@@ -35,10 +34,6 @@ func (d *DB) setLock(ctx context.Context, locked bool, query, localpart string, 
 		if err := t.tell(localpart, ""); err != nil {
 			return true, err
 		}
-		return true, t.each(lockSessions, []any{localpart, locked}, func(rows *sql.Rows) error {
-			s, err := scanSession(rows.Scan)
-			t.put(s)
-			return err
-		})
+		return true, t.onSessions(lockSessions, localpart, locked)
 	})
 }

@@ -139,7 +139,7 @@ func TestQueryPlans(t *testing.T) {
 	raw := rawOpen(t, d)
 	for _, q := range []string{
 		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
-		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, findLoginToken, forgetLoginToken,
+		sessionOnDevice, deviceName, renameDevice, lockSessions, adminSessions, changePassword, rehash, findUser, findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,
 		dueNow, nextDue, claimable, claim, settled, release, setback, announced, recall, heldUntil,

@@ -89,7 +89,7 @@ const (
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', spared = FALSE, changed = TRUE`
 
 	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)
-		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE RETURNING held`
+		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE`
 
 	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than what was said since.
 	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
@@ -126,11 +126,11 @@ func (t *tx) begun(s Session) error {
 	return t.tell(s.Localpart, s.DeviceID)
 }
 
-// Announcement is what stands when a login is announced.
+// Announcement is what stands when a login is announced. Wait for Free before you tell the homeserver: the sender may be telling of the
+// same device, and its word must not arrive after yours.
 type Announcement struct {
 	Known       bool   // the account has a session on the device, which the login will replace
 	DisplayName string // of that device; it keeps its name
-	Busy        bool   // the sender is just telling of this device: wait for Free, or its word may arrive after yours
 }
 
 // Announce notes down that a login is about to begin on a device, before the homeserver is told of that. If nothing else is heard of it
@@ -150,14 +150,10 @@ func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement
 }
 
 func (t *tx) announce(l Login, due time.Time) (a Announcement, err error) {
-	const q = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
-	if a.Known, err = t.get(q, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
+	if a.Known, err = t.get(deviceName, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
 		return a, err
 	}
-	var held int64
-	_, err = t.get(announce, []any{&held}, l.Localpart, l.DeviceID, ms(t.now()), ms(due), l.ID, !l.NewDevice)
-	a.Busy = held >= ms(l.At)
-	return a, err
+	return a, t.exec(announce, l.Localpart, l.DeviceID, ms(t.now()), ms(due), l.ID, !l.NewDevice)
 }
 
 // Free says whether no sender is just telling of a device.

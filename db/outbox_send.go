@@ -122,8 +122,7 @@ func (t *tx) fill(e *Errand, holder string, now, until time.Time) error {
 	}
 	for n := range e.Items {
 		i := &e.Items[n]
-		const q = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
-		if i.Known, err = t.get(q, []any{&i.DisplayName}, e.Localpart, i.DeviceID); err != nil {
+		if i.Known, err = t.get(deviceName, []any{&i.DisplayName}, e.Localpart, i.DeviceID); err != nil {
 			return err
 		}
 	}

@@ -205,3 +205,12 @@ func (t *tx) endAll(query string, args ...any) (int, error) {
 	}
 	return len(gone), err
 }
+
+// onSessions has all sessions of an account say something that is true of the account.
+func (t *tx) onSessions(query, localpart string, value bool) error {
+	return t.each(query, []any{localpart, value}, func(rows *sql.Rows) error {
+		s, err := scanSession(rows.Scan)
+		t.put(s)
+		return err
+	})
+}

@@ -2,6 +2,7 @@ package delegation
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -168,7 +169,7 @@ func (e *edit) result() ([]byte, error) {
 		case e.gone[i]:
 			out.WriteString(takenOut + line)
 		case len(e.swaps[i]) > 0:
-			out.WriteString(takenOut + body + orEnding(end, e.ends))
+			out.WriteString(takenOut + body + cmp.Or(end, e.ends))
 			out.WriteString(swapped(body, e.swaps[i]) + putIn + end)
 		default:
 			out.WriteString(line)
@@ -189,7 +190,7 @@ func (e *edit) finish(out *strings.Builder) {
 	if len(e.last) == 0 {
 		return
 	}
-	_, end := "", e.ends
+	end := e.ends
 	if n := len(e.lines); n > 0 {
 		_, end = cutEnding(e.lines[n-1])
 	}
@@ -226,13 +227,6 @@ func (e *edit) checked(text []byte) ([]byte, error) {
 func cutEnding(line string) (body, end string) {
 	body = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	return body, line[len(body):]
-}
-
-func orEnding(end, otherwise string) string {
-	if end == "" {
-		return otherwise
-	}
-	return end
 }
 
 func swapped(line string, all []swap) string {

@@ -84,8 +84,7 @@ type Level int
 
 // The levels.
 const (
-	OK Level = iota
-	Warning
+	Warning Level = iota
 	Problem
 )
 

@@ -186,7 +186,7 @@ func (e *edit) give(m, beside *yaml.Node, key, value string) {
 	case m.Style&yaml.FlowStyle != 0:
 		e.swaps[beside.Line-1] = append(e.swaps[beside.Line-1], swap{to, to, ", " + key + ": " + value})
 	default:
-		e.after(beside, spaces(m.Column-1)+key+": "+value)
+		e.after(beside, indent(m)+key+": "+value)
 	}
 }
 
@@ -208,16 +208,22 @@ func (e *edit) bind(l, port *yaml.Node, want map[string]any) {
 		for _, item := range n.Content {
 			e.gone[item.Line-1] = true
 		}
-		e.after(n.Content[len(n.Content)-1], spaces(n.Column-1)+"- '"+address+"'")
+		e.after(n.Content[len(n.Content)-1], indent(n)+"- '"+address+"'")
 	case n.Kind == yaml.SequenceNode:
 		line := e.lines[n.Line-1]
 		from := column(line, n.Column)
-		to := from + indexByte(line[from:], ']') + 1
+		to := len(line) // a list that goes on below: result refuses what comes of it
+		if length := strings.IndexByte(line[from:], ']'); length >= 0 {
+			to = from + length + 1
+		}
 		e.swaps[n.Line-1] = append(e.swaps[n.Line-1], swap{from, to, "['" + address + "']"})
 	default:
 		e.refuse(n, "bind_addresses is not a list")
 	}
 }
+
+// indent is the white space before a node that begins its line.
+func indent(n *yaml.Node) string { return strings.Repeat(" ", n.Column-1) }
 
 // apply gives the configuration after the edits.
 func (c *Config) apply(edits map[*file]*edit) (*Config, error) {

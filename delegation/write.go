@@ -7,21 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // kept is how the name of a copy goes on.
 const kept = ".before-postern"
-
-func spaces(n int) string { return strings.Repeat(" ", n) }
-
-// indexByte is strings.IndexByte, at the end of the line if there is none.
-func indexByte(s string, b byte) int {
-	if i := strings.IndexByte(s, b); i >= 0 {
-		return i
-	}
-	return len(s) - 1
-}
 
 // Keep copies the file as it is, beside it, under a name that is not taken, and gives that name. A copy of these very bytes is not made
 // twice. Others may not read it, even if they may read the file: it is forgotten more easily.

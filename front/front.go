@@ -30,7 +30,7 @@ type Config struct {
 	// Mine says whether Real answers a path, by today's name.
 	Mine func(name string) bool
 
-	// Through says whether the homeserver answers a request that Real would, because of the token that it brings: an app service's, say. It
+	// Through says whether the homeserver answers a request that Real would, because of the token that it brings: an application service's, say. It
 	// may be nil.
 	Through func(method, name, token string) bool
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"postern/test/safe"
+
 	"go.uber.org/goleak"
 )
 
@@ -26,25 +28,7 @@ type scene struct {
 	url, addr string // of the front
 	front     *Front
 	stop      context.CancelFunc // the server shall stop
-	log       *lines
-}
-
-// lines is a log in memory.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	log       *safe.Buffer
 }
 
 // newScene stands before a homeserver that answers like this. Postern itself is a handler that says so, and knows the tokens that begin
@@ -64,7 +48,7 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 	}
 	stopping, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
-	s := &scene{TB: t, stop: stop, log: &lines{}}
+	s := &scene{TB: t, stop: stop, log: &safe.Buffer{}}
 	c := Config{
 		Homeserver: at, Real: http.HandlerFunc(postern), Patience: 5 * time.Second, Grace: 50 * time.Millisecond, Stopping: stopping, ID: "postern-TEST",
 		Name:   func(path string) string { return strings.Replace(path, "/client/r0/", "/client/v3/", 1) },

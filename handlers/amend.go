@@ -42,7 +42,7 @@ func (s *Server) Amendments() map[string]Amendment {
 // and brings an application service's own, which says nothing to us. What needs none, such as a login and the list of ways to log in, is
 // answered here, whoever asks; but for a registration, which comes back from registerForService.
 func (s *Server) Through(method, path, token string) bool {
-	if !s.IsService(token) {
+	if !s.isService(token) {
 		return false
 	}
 	segments := strings.Split(path, "/")

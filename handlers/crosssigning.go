@@ -20,7 +20,7 @@ const signingKeysUpload = "keys/device_signing/upload"
 // First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that brings none is tried
 // as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's, which would send the user to a web page.
 func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
-	if s.IsService(accessToken(c)) {
+	if s.isService(accessToken(c)) {
 		next.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
@@ -61,7 +61,7 @@ func (s *Server) userOf(c echo.Context) (context.Context, error) {
 	if text == "" {
 		return nil, missingToken("Missing access token.")
 	}
-	path := r.URL.EscapedPath()
+	path := asSent(r.URL)
 	_, session, err := s.admitAs(r.Context(), text, tokens.Request{Now: who.now, Method: r.Method, Addr: who.addr}, s.names.today(path), path)
 	who.session = session
 	return context.WithValue(r.Context(), callerKey{}, who), err

@@ -123,6 +123,11 @@ func userLocked() *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "M_USER_LOCKED", Message: "This account is locked.", SoftLogout: true}
 }
 
+// userDeactivated is told only to who has shown that the account was theirs. Client-Server API v1.19, "Login".
+func userDeactivated() *Error {
+	return &Error{Status: http.StatusForbidden, Code: "M_USER_DEACTIVATED", Message: "This account is deactivated."}
+}
+
 // badParameter is what the generated code says of a path or query parameter.
 func badParameter(e *echo.HTTPError) *Error {
 	message := fmt.Sprint(e.Message)

@@ -16,7 +16,7 @@ import (
 
 // Exchange checks the access token of a request that the homeserver will answer, exactly as any operation that needs one does, and gives
 // the session's own plain token to send on: an introspection knows neither the method nor the path, so it could not judge a restricted
-// one. Path is as it came, escaped, without the query. A token that is not ours is given back untouched: it is an app service's, or one
+// one. Path is as it came, escaped, without the query. A token that is not ours is given back untouched: it is an application service's, or one
 // that the homeserver refuses. When the token is not good it has answered, and ok is false.
 func (s *Server) Exchange(w http.ResponseWriter, r *http.Request, path, text string) (plain string, ours, ok bool) {
 	c := s.echo.NewContext(r, w)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -82,9 +81,8 @@ func (s *Server) asked(r *http.Request) bool {
 func (s *Server) inspect(ctx context.Context, text string) (introspection, error) {
 	now := s.now()
 	claims, session, err := s.admit(ctx, text, tokens.Access, false, tokens.Request{Now: now})
-	var refused *Error
 	switch {
-	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
+	case isStatus(err, http.StatusUnauthorized), isStatus(err, http.StatusForbidden):
 		return introspection{}, nil
 	case err != nil:
 		return introspection{}, err

@@ -194,7 +194,7 @@ func (s *Server) account(ctx context.Context, user, password string) (db.User, e
 	case !match:
 		return db.User{}, wrongPassword()
 	case !account.Deactivated.IsZero():
-		return db.User{}, &Error{Status: 403, Code: "M_USER_DEACTIVATED", Message: "This account is deactivated."}
+		return db.User{}, userDeactivated()
 	case better != "":
 		return s.rehash(ctx, account, password, better)
 	}

@@ -6,7 +6,7 @@
 // Every request passes, in this order: the aliases, the headers for browsers, the limit of its body, the
 // router, the counter of its operation, recovery from panics, the generated wrapper (which reads the body through [binder] and
 // holds it against the contract), the access token (denied by default, see auth.go), and one method of
-// [Server], which makes at most one transaction. A failure at any point is returned, and becomes an answer in
+// [Server], which makes at most one transaction; in front of a homeserver, a login announces itself in one more. A failure at any point is returned, and becomes an answer in
 // one place, errors.go.
 //
 // # Two doors
@@ -16,15 +16,14 @@
 //
 // # In front of a homeserver
 //
-// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service registers a user,
-// and the login is made here; cross-signing keys are replaced, and the password is asked for here. An application service's own token means
-// nothing here, so what it asks for is the homeserver's ([Server.Through]).
-//
-// # Before a homeserver
-//
 // With [Config.Homeserver] a front stands before both servers (package front). It asks this one which paths are its own and what they are
-// called today (spellings.go), has each token judged that passes to the homeserver (exchange.go), and lets it amend a few answers. The
-// homeserver asks whom a token belongs to (introspect.go).
+// called today (spellings.go), and has each token judged that passes to the homeserver (exchange.go). The homeserver asks whom a token
+// belongs to (introspect.go), and knows of a device before its login is answered (homeserver.go).
+//
+// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service registers a user,
+// and the login is made here (register_service.go); cross-signing keys are replaced, and the password is asked for here
+// (crosssigning.go). An application service's own token means nothing here, so what it asks for is the homeserver's ([Server.Through]).
+// A session that came from there keeps the tokens that it gave until they are refreshed (imported.go).
 //
 // # Laws
 //

@@ -18,8 +18,8 @@ import (
 // are any. Client-Server API v1.19, "Appservice Login".
 const serviceLogin = "m.login.application_service"
 
-// IsService reports whether a token is an application service's own. What it asks for is the homeserver's to answer, which knows it too.
-func (s *Server) IsService(token string) bool { return token != "" && s.services.ByToken(token) != nil }
+// isService reports whether a token is an application service's own. What it asks for is the homeserver's to answer, which knows it too.
+func (s *Server) isService(token string) bool { return token != "" && s.services.ByToken(token) != nil }
 
 // serviceOf is the application service whose token a request shows. What guesses at tokens is counted.
 func (s *Server) serviceOf(who *caller) (*appservice.Service, error) {
@@ -63,7 +63,7 @@ func (s *Server) serviceUser(ctx context.Context, name string) (db.User, error) 
 	account, err := s.db.User(ctx, name)
 	switch {
 	case err == nil && !account.Deactivated.IsZero():
-		return db.User{}, &Error{Status: 403, Code: "M_USER_DEACTIVATED", Message: "This account is deactivated."}
+		return db.User{}, userDeactivated()
 	case err == nil || !errors.Is(err, db.ErrNotFound):
 		return account, err
 	}
@@ -96,7 +96,7 @@ const devicesBelow = clientAPI + "v3/devices/"
 // that name. Anybody else's is this server's own operation.
 func (s *Server) deleteForService(c echo.Context, next http.Handler) error {
 	r, token := c.Request(), accessToken(c)
-	if !s.IsService(token) {
+	if !s.isService(token) {
 		next.ServeHTTP(c.Response(), r)
 		return nil
 	}

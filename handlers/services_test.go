@@ -130,7 +130,7 @@ func TestNoServices(t *testing.T) {
 	s := newSite(t)
 	s.want(s.serviceLogin("alice", ircToken), 400, "M_UNKNOWN")
 	s.want(s.serviceLogin("alice", ""), 400, "M_UNKNOWN")
-	if s.server.IsService("") || len(s.server.Amendments()) != 0 {
+	if s.server.isService("") || len(s.server.Amendments()) != 0 {
 		t.Error("a server alone amends something")
 	}
 }

@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"postern/handlers"
 	"postern/lab"
 	"postern/spec"
+	"postern/test/safe"
 	"postern/tokens"
 )
 
@@ -35,31 +34,13 @@ type bench struct {
 	dir string
 	lab *lab.Lab
 	url string
-	out *console
-}
-
-// console is what the lab printed.
-type console struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (c *console) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.b.Write(p)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.b.String()
+	out *safe.Buffer // what the lab printed
 }
 
 // newBench serves the edited specs, by their names; the first is the one that is named to the lab.
 func newBench(t testing.TB, files ...string) *bench {
 	t.Helper()
-	b := &bench{TB: t, dir: t.TempDir(), out: &console{}}
+	b := &bench{TB: t, dir: t.TempDir(), out: &safe.Buffer{}}
 	var names []string
 	for i := 0; i+1 < len(files); i += 2 {
 		b.save(files[i], files[i+1])

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"postern/lab"
+	"postern/test/safe"
 )
 
 // moodSpec is an operation that Postern does not have, in a spec of its own.
@@ -214,7 +215,7 @@ func TestPreflight(t *testing.T) {
 // TestAnyHandler: the lab stands before any handler, without the options.
 func TestAnyHandler(t *testing.T) {
 	t.Parallel()
-	b := &bench{TB: t, dir: t.TempDir(), out: &console{}}
+	b := &bench{TB: t, dir: t.TempDir(), out: &safe.Buffer{}}
 	b.save("mood.yaml", moodSpec)
 	small := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

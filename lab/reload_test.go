@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"postern/test/safe"
 )
 
 const hello = `openapi: 3.1.0
@@ -165,7 +167,7 @@ func TestSavesThatNobodyTells(t *testing.T) {
 	other := strings.ReplaceAll(hello, "word: one", "word: two")
 	t.Run("another folder", func(t *testing.T) {
 		t.Parallel()
-		b := &bench{TB: t, dir: filepath.Join(t.TempDir(), "in"), out: &console{}}
+		b := &bench{TB: t, dir: filepath.Join(t.TempDir(), "in"), out: &safe.Buffer{}}
 		b.save("hello.yaml", hello)
 		b.start(realServer(t), "hello.yaml")
 		for i := 1; i <= 2; i++ { // the second time it is the new folder that goes
@@ -184,7 +186,7 @@ func TestSavesThatNobodyTells(t *testing.T) {
 	})
 	t.Run("a link", func(t *testing.T) {
 		t.Parallel()
-		b := &bench{TB: t, dir: t.TempDir(), out: &console{}}
+		b := &bench{TB: t, dir: t.TempDir(), out: &safe.Buffer{}}
 		b.save("elsewhere/x.yaml", hello)
 		fatal(t, os.Mkdir(filepath.Join(b.dir, "in"), 0o755))
 		fatal(t, os.Symlink("../elsewhere/x.yaml", filepath.Join(b.dir, "in", "hello.yaml")))

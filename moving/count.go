@@ -17,13 +17,9 @@ func Count(ctx context.Context, c Config) (Census, error) {
 		return n, err
 	}
 	defer s.close()
-	_, read, err := c.recognise(ctx, s)
+	_, records, err := c.recordsOf(ctx, s)
 	if err != nil {
 		return n, err
-	}
-	records, err := read(ctx)
-	if err != nil {
-		return n, s.explain(err)
 	}
 	for _, a := range c.accounts(records) {
 		if a.Name != "@"+a.Localpart+":"+c.ServerName {
@@ -42,19 +38,13 @@ func (c Config) countDevices(ctx context.Context, s *source, devices, of map[str
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err
 	}
-	rows, err := s.tx.QueryContext(ctx, `SELECT user_id, device_id FROM devices WHERE `+s.flag("hidden")+` = 0`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	q := `SELECT user_id, device_id FROM devices WHERE ` + s.flag("hidden") + ` = 0`
+	return s.each(ctx, q, func(scan func(...any) error) error {
 		var user, device string
-		if err := rows.Scan(&user, &device); err != nil {
-			return err
-		}
+		err := scan(&user, &device)
 		if localpart, server := c.split(user); server == c.ServerName && of[localpart] {
 			devices[localpart+" "+device] = true
 		}
-	}
-	return rows.Err()
+		return err
+	})
 }

@@ -36,7 +36,7 @@ func (c Config) readDendrite(ctx context.Context, s *source, table string) ([]re
 		case accountType == dendriteGuest:
 			r.skip = "guest"
 		case accountType == dendriteAppService, service != "":
-			r.skip = "app service's user"
+			r.skip = "application service's user"
 		}
 		return r, err
 	})

@@ -106,6 +106,11 @@ func (c Config) records(ctx context.Context) (Kind, []record, error) {
 		return "", nil, err
 	}
 	defer s.close()
+	return c.recordsOf(ctx, s)
+}
+
+// recordsOf finds out whose database it is, and reads its accounts.
+func (c Config) recordsOf(ctx context.Context, s *source) (Kind, []record, error) {
 	kind, read, err := c.recognise(ctx, s)
 	if err != nil {
 		return "", nil, err

@@ -39,7 +39,7 @@ func second(n int) time.Time { return time.Date(2020, 1, 1, 0, 0, n, 0, time.UTC
 var fromSynapse = []Account{
 	{Name: "@17:example.org", Localpart: "17", Created: second(5), Skip: "guest"},
 	{Name: "@Bob Übel:example.org", Localpart: "Bob Übel", Hash: bySynapse},
-	{Name: "@_irc_dave:example.org", Localpart: "_irc_dave", Created: second(6), Skip: "app service's user"},
+	{Name: "@_irc_dave:example.org", Localpart: "_irc_dave", Created: second(6), Skip: "application service's user"},
 	{Name: "@admin:example.org", Localpart: "admin", Hash: bySynapse, Created: second(0), Admin: true},
 	{Name: "@alice:example.org", Localpart: "alice", Hash: bySynapse, Created: second(1)},
 	{Name: "@bot:example.org", Localpart: "bot", Hash: bySynapse, Created: second(8), Skip: "bot"},
@@ -57,7 +57,7 @@ var fromSynapse = []Account{
 // fromDendrite is what moves of testdata/dendrite.rows.sql.
 var fromDendrite = []Account{
 	{Name: "@17:example.org", Localpart: "17", Created: second(3).Add(123e6), Skip: "guest"},
-	{Name: "@_irc_dave:example.org", Localpart: "_irc_dave", Created: second(4).Add(123e6), Skip: "app service's user"},
+	{Name: "@_irc_dave:example.org", Localpart: "_irc_dave", Created: second(4).Add(123e6), Skip: "application service's user"},
 	{Name: "@admin:example.org", Localpart: "admin", Hash: byDendrite, Created: second(0).Add(123e6)},
 	{Name: "@alice:example.org", Localpart: "alice", Hash: byDendrite, Created: second(1).Add(123e6)},
 	{Name: "@bob:elsewhere.org", Localpart: "bob", Hash: byDendrite, Created: second(2).Add(123e6), Skip: "another server's user"},

@@ -56,13 +56,9 @@ func ReadSessions(ctx context.Context, c Config) (Contents, error) {
 		return Contents{}, err
 	}
 	defer s.close()
-	_, read, err := c.recognise(ctx, s)
+	_, records, err := c.recordsOf(ctx, s)
 	if err != nil {
 		return Contents{}, err
-	}
-	records, err := read(ctx)
-	if err != nil {
-		return Contents{}, s.explain(err)
 	}
 	l := lodgings{contents: Contents{Kind: Synapse, Accounts: c.accounts(records), Devices: make(map[string][]Device), Left: make(map[string]int)}}
 	if err := c.elsewhere(records); err != nil {

@@ -32,7 +32,7 @@ func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 		case guest != 0:
 			r.skip = "guest"
 		case service != "":
-			r.skip = "app service's user"
+			r.skip = "application service's user"
 		case userType == "support":
 			r.skip = "support user"
 		case userType == "bot":

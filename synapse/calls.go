@@ -79,24 +79,6 @@ func (c *Client) DeleteDevice(ctx context.Context, localpart, deviceID string) e
 	return err
 }
 
-// RenameDevice gives a device another name; ErrNotFound if there is no such user or device.
-func (c *Client) RenameDevice(ctx context.Context, localpart, deviceID, displayName string) error {
-	_, err := c.post(ctx, "update_device_display_name", namedDevice{device{account{localpart}, deviceID}, clipped(&displayName)})
-	return err
-}
-
-// SyncDevices makes the devices of a user be these and no others. The keys of those that are not named are lost.
-func (c *Client) SyncDevices(ctx context.Context, localpart string, deviceIDs []string) error {
-	if deviceIDs == nil {
-		deviceIDs = []string{} // a null is refused
-	}
-	_, err := c.post(ctx, "sync_devices", struct {
-		account
-		Devices []string `json:"devices"`
-	}{account{localpart}, deviceIDs})
-	return err
-}
-
 // AllowCrossSigningReset lets a user replace the cross-signing keys within ten minutes without another proof; ErrNotFound if there is no
 // such user.
 func (c *Client) AllowCrossSigningReset(ctx context.Context, localpart string) error {

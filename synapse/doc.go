@@ -11,7 +11,9 @@
 //	reactivate_user            200                           500 on SQLite, after it has taken effect or before: ask query_user
 //	upsert_device              201 made, 200 it was there    404 no such user; a display name of more than 100 characters is refused
 //	delete_device              204, also if there is none    404 no such user; the device's keys are lost
-//	is_localpart_available     200 yes, 400 no and why       asks about app services' names and length too
+//	is_localpart_available     200 yes, 400 no and why       asks about application services' names and length too
+//	query_user                 200                           404 no such user; a deactivated one is told as such
+//	allow_cross_signing_reset  200                           404 no such user; in force for ten minutes
 //
 // # Failures
 //

@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
+	binary "postern/test/process"
 	"postern/test/synapse"
 )
 
@@ -51,7 +50,7 @@ func (b *bench) home(ctx context.Context) (rows []row, err error) {
 }
 
 func (b *bench) newHome(ctx context.Context, t *stage) *home {
-	h := &home{secret: "the-secret-of-the-bench", internal: freeAddress(t)}
+	h := &home{secret: "the-secret-of-the-bench", internal: fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))}
 	alone, behind := synapse.New(t, synapse.Options{}), synapse.Prepare(t, synapse.Options{})
 	behind.Delegate(t, "http://"+h.internal+"/", h.secret)
 	behind.Run(t)
@@ -60,18 +59,14 @@ func (b *bench) newHome(ctx context.Context, t *stage) *home {
 	h.alone, h.behind = processOf(alone), processOf(behind)
 
 	s := &site{bench: b, folder: t.TempDir()}
-	file := filepath.Join(s.folder, "secret")
-	if err := os.WriteFile(file, []byte(h.secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name", synapse.ServerName, "--db", s.database())
 	add.Stdin = strings.NewReader(password)
 	if out, err := add.CombinedOutput(); err != nil {
 		t.Fatalf("user add: %v\n%s", err, out)
 	}
 	var err error
-	h.postern, err = launch(ctx, b.binary("postern"), "serve", "--db", s.database(), "--listen", "127.0.0.1:0", "--rate-limit", "off",
-		"--homeserver", behind.URL, "--homeserver-secret-file", file, "--internal-listen", h.internal)
+	h.postern, err = launch(ctx, b.binary("postern"), append([]string{"serve", "--db", s.database(), "--listen", "127.0.0.1:0", "--rate-limit", "off",
+		"--internal-listen", h.internal}, binary.Before(t, behind.URL, h.secret)...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,15 +85,6 @@ func (b *bench) newHome(ctx context.Context, t *stage) *home {
 // processOf is a Synapse as the clients' target.
 func processOf(s *synapse.Server) *process {
 	return &process{cmd: &exec.Cmd{Process: &os.Process{Pid: s.PID()}}, address: strings.TrimPrefix(s.URL, "http://")}
-}
-
-func freeAddress(t *stage) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // whoamis compares the token check through the front with Synapse's own.

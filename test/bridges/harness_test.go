@@ -2,9 +2,7 @@
 package bridges
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -42,36 +40,24 @@ type place struct {
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
+	bridge := filepath.Join(dir, "irc.yaml")
+	if err := os.WriteFile(bridge, fmt.Appendf(nil, registration, bridgeToken), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	bridge := file("irc.yaml", fmt.Sprintf(registration, bridgeToken))
 	hs := synapse.New(t, synapse.Options{Extra: fmt.Sprintf("app_service_config_files: [%q]\n", bridge)})
 	synapse.Call(t, "POST", hs.URL+"/_matrix/client/v3/register", bridgeToken, map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
 	hs.Stop(t)
 
 	const secret = "the-secret-of-both"
-	internal := free(t)
+	internal := fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))
 	hs.Delegate(t, "http://"+internal+"/", secret)
 	site := process.Site{Binary: process.Binary(t), Database: filepath.Join(dir, "postern.db")}
-	if _, err := site.Command(t.Context(), password+"\n", "user", "add", "alice", "--password-stdin", "--server-name", synapse.ServerName); err != nil {
-		t.Fatal(err)
-	}
-	server, err := site.Serve(context.WithoutCancel(t.Context()), "--server-name", synapse.ServerName, "--homeserver", hs.URL,
-		"--homeserver-secret-file", file("secret", secret), "--internal-listen", internal, "--appservice", bridge, "--registration", "open")
-	if err != nil {
-		t.Fatal(err)
-	}
+	site.Run(t, password+"\n", "user", "add", "alice", "--password-stdin", "--server-name", synapse.ServerName)
+	server := site.Start(t, append(process.Before(t, hs.URL, secret), "--server-name", synapse.ServerName,
+		"--internal-listen", internal, "--appservice", bridge, "--registration", "open")...)
 	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
 		if t.Failed() {
-			t.Logf("Postern:\n%s\nSynapse:\n%s", server.Log(), hs.Log(t))
+			t.Logf("Synapse:\n%s", hs.Log(t))
 		}
 	})
 	hs.Run(t)
@@ -80,17 +66,6 @@ func newPlace(t *testing.T) *place {
 
 // in is the place in a part of the test.
 func (p *place) in(t *testing.T) *place { return &place{TB: t, hs: p.hs, url: p.url} }
-
-// free is an address of loopback that nobody has just now.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // ok makes a request that has to succeed.
 func (p *place) ok(method, path, token string, body any) map[string]any {

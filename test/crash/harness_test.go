@@ -78,9 +78,7 @@ func (h *harness) crew(c fleet.Config) *fleet.Fleet {
 
 func (h *harness) command(stdin string, args ...string) string {
 	h.Helper()
-	out, err := h.site.Command(h.Context(), stdin, args...)
-	h.must(err)
-	return out
+	return h.site.Run(h, stdin, args...)
 }
 
 // serve starts a server, which is stopped when the test ends, unless it is gone by then.

@@ -186,9 +186,9 @@ func hidden(t *testing.T, p person) {
 
 func lock(t *testing.T, p *person) {
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
-	p.command(t, "", "user", "lock", "bob")
+	p.site.Run(t, "", "user", "lock", "bob")
 	p.refused(t, "GET", syncing, 401, "M_USER_LOCKED", true)
-	p.command(t, "", "user", "unlock", "bob")
+	p.site.Run(t, "", "user", "unlock", "bob")
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
 }
 
@@ -201,7 +201,7 @@ func logout(t *testing.T, p *person) {
 
 func admin(t *testing.T, alice, bob *person) {
 	const users = "/_synapse/admin/v2/users?guests=false"
-	alice.command(t, "", "user", "admin", "alice", "on")
+	alice.site.Run(t, "", "user", "admin", "alice", "on")
 	if list, _ := alice.ok(t, "GET", users, nil)["users"].([]any); len(list) != 2 {
 		t.Errorf("the homeserver has %v", list)
 	}

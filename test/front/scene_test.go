@@ -3,13 +3,11 @@ package front
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,39 +33,27 @@ type scene struct {
 
 func newScene(t *testing.T, flags ...string) *scene {
 	t.Helper()
-	s := &scene{hs: synapse.Prepare(t, synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"})}
-	dir := t.TempDir()
-	s.site = process.Site{Binary: process.Binary(t), Database: filepath.Join(dir, "postern.db")}
-	file := filepath.Join(dir, "secret")
-	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server, err := s.site.Serve(context.WithoutCancel(t.Context()), append([]string{"--server-name", synapse.ServerName, "--homeserver", s.hs.URL,
-		"--homeserver-secret-file", file, "--rate-limit", "off", "--refresh-leeway", "0s"}, flags...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.postern = server
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Errorf("%v\n%s", err, server.Log())
-		}
-	})
-	s.hs.Delegate(t, s.postern.URL, secret)
-	s.hs.Run(t)
+	s := newEmptyScene(t, synapse.Prepare(t, synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"}))
+	s.begin(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
 	for _, name := range []string{"alice", "bob"} {
-		s.command(t, password, "user", "add", name, "--password-stdin")
+		s.site.Run(t, password, "user", "add", name, "--password-stdin")
 	}
 	return s
 }
 
-func (s *scene) command(t *testing.T, stdin string, args ...string) string {
+// newEmptyScene has no accounts yet, and Synapse has what it had.
+func newEmptyScene(t *testing.T, hs *synapse.Server) *scene {
 	t.Helper()
-	out, err := s.site.Command(t.Context(), stdin, args...)
-	if err != nil {
-		t.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
+	return &scene{hs: hs, site: process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}}
+}
+
+// begin puts Postern before Synapse and starts both.
+func (s *scene) begin(t *testing.T, flags ...string) {
+	t.Helper()
+	flags = append([]string{"--server-name", synapse.ServerName, "--rate-limit", "off"}, flags...)
+	s.postern = s.site.Start(t, append(flags, process.Before(t, s.hs.URL, secret)...)...)
+	s.hs.Delegate(t, s.postern.URL, secret)
+	s.hs.Run(t)
 }
 
 // person is somebody logged in.

@@ -66,8 +66,8 @@ func newMachine(t *testing.T) *machine {
 	registration := filepath.Join(t.TempDir(), "irc.yaml")
 	write(t, registration, fmt.Sprintf(bridgeFile, bridgeToken), 0o600)
 	hs := synapse.New(t, synapse.Options{Extra: fmt.Sprintf("app_service_config_files: [%q]\n", registration)})
-	m := &machine{hs: hs, bridge: registration, public: hs.URL, ported: free(t), binary: process.Binary(t), folder: t.TempDir()}
-	internal, confD := free(t), t.TempDir()
+	m := &machine{hs: hs, bridge: registration, public: hs.URL, ported: fmt.Sprint(process.FreePort(t)), binary: process.Binary(t), folder: t.TempDir()}
+	internal, confD := fmt.Sprint(process.FreePort(t)), t.TempDir()
 	write(t, filepath.Join(confD, "report_stats.yaml"), "report_stats: false\n", 0o644)
 	m.places = strings.NewReplacer("--synapse-port 8010", "--synapse-port "+m.ported+" --endpoint http://127.0.0.1:"+internal+"/", // which the README leaves as it is
 		theirConfig, hs.Config, theirConfD, confD, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
@@ -225,19 +225,4 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// free is a port of loopback that nobody has just now.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

@@ -11,7 +11,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,13 +47,8 @@ type house struct {
 // newHouse makes one, with accounts, and starts it.
 func newHouse(t *testing.T, homeserver string, users ...string) *house {
 	t.Helper()
-	folder := t.TempDir()
-	file := filepath.Join(folder, "secret")
-	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h := &house{TB: t, flags: []string{"--homeserver", homeserver, "--homeserver-secret-file", file, "--rate-limit", "off"},
-		site: process.Site{Binary: process.Binary(t), Database: filepath.Join(folder, "postern.db")}}
+	h := &house{TB: t, flags: append(process.Before(t, homeserver, secret), "--rate-limit", "off"),
+		site: process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}}
 	for _, user := range users {
 		h.command(password, "user", "add", user, "--password-stdin")
 	}
@@ -80,11 +74,7 @@ func (h *house) kill() {
 
 func (h *house) command(stdin string, args ...string) string {
 	h.Helper()
-	out, err := h.site.Command(h.Context(), stdin, args...)
-	if err != nil {
-		h.Fatal(err)
-	}
-	return out
+	return h.site.Run(h, stdin, args...)
 }
 
 // client speaks to whichever server runs. No connection is kept: its other end dies.

@@ -4,10 +4,13 @@ package lesson
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
 	"time"
+
+	"postern/test/process"
 )
 
 const (
@@ -36,7 +39,7 @@ func TestLesson(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	port := free(t)
+	port := fmt.Sprint(process.FreePort(t))
 	shell := open(ctx, t, copied(t, port), port)
 	for _, s := range steps {
 		printed := shell.do(t, s)

@@ -161,7 +161,7 @@ func (s *site) ask(t *testing.T, method, path, token, body string) (int, map[str
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", method, path, err, s.said())
+		t.Fatalf("%s %s: %v\n%s", method, path, err, s.output)
 	}
 	defer response.Body.Close()
 	answer := make(map[string]any)

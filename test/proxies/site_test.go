@@ -1,7 +1,6 @@
 package proxies
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +23,7 @@ import (
 
 	"postern/test/fakesynapse"
 	"postern/test/process"
+	"postern/test/safe"
 )
 
 const (
@@ -35,25 +36,7 @@ type site struct {
 	url      string
 	client   *http.Client
 	upstream *upstream
-	output   *output
-}
-
-// output is what the proxy wrote.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (s *site) said() string {
-	s.output.mu.Lock()
-	defer s.output.mu.Unlock()
-	return s.output.text.String()
+	output   *safe.Buffer // what the proxy wrote
 }
 
 // upstream writes down what it is sent and answers with it. What Postern calls it obeys as Synapse does.
@@ -98,25 +81,10 @@ func (u *upstream) outside() []string {
 func newSite(t *testing.T, kind string, split bool) *site {
 	t.Helper()
 	program := find(t, kind)
-	s := &site{upstream: newUpstream(t), output: &output{}}
-	folder := t.TempDir()
-	file := filepath.Join(folder, "secret")
-	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(folder, "postern.db")}
-	if _, err := postern.Command(t.Context(), "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org"); err != nil {
-		t.Fatal(err)
-	}
-	server, err := postern.Serve(t.Context(), "--server-name", "example.org", "--trusted-proxy", "127.0.0.1", "--homeserver", s.upstream.URL, "--homeserver-secret-file", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := &site{upstream: newUpstream(t), output: &safe.Buffer{}}
+	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}
+	postern.Run(t, "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org")
+	server := postern.Start(t, append(process.Before(t, s.upstream.URL, secret), "--server-name", "example.org", "--trusted-proxy", "127.0.0.1")...)
 	s.start(t, program, kind, split, server.Address)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // of a certificate that was made a moment ago
@@ -144,7 +112,7 @@ func find(t *testing.T, kind string) string {
 // start runs a proxy with the page's file.
 func (s *site) start(t *testing.T, program, kind string, split bool, postern string) {
 	t.Helper()
-	folder, port := t.TempDir(), freePort(t)
+	folder, port := t.TempDir(), strconv.Itoa(process.FreePort(t))
 	name := map[string]string{"nginx": "nginx%s.conf", "caddy": "Caddyfile%s"}[kind]
 	ending := ""
 	if split {
@@ -185,14 +153,14 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	t.Fatalf("%s does not come up:\n%s", kind, s.said())
+	t.Fatalf("%s does not come up:\n%s", kind, s.output)
 }
 
 // nginx puts the page's server into a whole configuration, as Debian's /etc/nginx/nginx.conf does.
 func nginx(t *testing.T, text, folder, port string) string {
 	t.Helper()
 	certificate(t, folder)
-	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl", "listen 127.0.0.1:"+freePort(t)+" ssl",
+	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl", fmt.Sprintf("listen 127.0.0.1:%d ssl", process.FreePort(t)),
 		"/etc/letsencrypt/live/example.org/", folder+"/", "server_name example.org", "server_name _").Replace(text)
 	return "events {}\nhttp {\naccess_log off;\nclient_body_temp_path " + folder + "/body;\nproxy_temp_path " + folder + "/proxy;\nfastcgi_temp_path " + folder +
 		"/f;\nuwsgi_temp_path " + folder + "/u;\nscgi_temp_path " + folder + "/s;\n" + text + "}\n"
@@ -214,19 +182,4 @@ func certificate(t *testing.T, folder string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// freePort is a port of loopback that nobody has just now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

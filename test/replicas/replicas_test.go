@@ -65,9 +65,7 @@ func (h *house) serve() *process.Server {
 
 func (h *house) command(stdin string, args ...string) string {
 	h.Helper()
-	out, err := h.site.Command(h.Context(), stdin, args...)
-	h.must(err)
-	return out
+	return h.site.Run(h, stdin, args...)
 }
 
 func (h *house) login(device string) process.Pair {

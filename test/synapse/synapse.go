@@ -14,11 +14,12 @@ package synapse
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"postern/test/process"
 )
 
 // ServerName is the name of every Synapse here.
@@ -59,7 +60,7 @@ func Prepare(t testing.TB, o Options) *Server {
 		o.Dir = t.TempDir()
 	}
 	s := &Server{
-		Dir: o.Dir, Port: freePort(t), python: python,
+		Dir: o.Dir, Port: process.FreePort(t), python: python,
 		Config: filepath.Join(o.Dir, "homeserver.yaml"), DB: filepath.Join(o.Dir, "homeserver.db"),
 	}
 	s.URL = fmt.Sprintf("http://127.0.0.1:%d", s.Port)
@@ -162,15 +163,4 @@ func program() string {
 		}
 	}
 	return ""
-}
-
-// freePort is a port of loopback that nobody has just now.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -1,0 +1,57 @@
+package process
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Run is Command for a test, which ends when the command fails.
+func (s Site) Run(t testing.TB, stdin string, args ...string) string {
+	t.Helper()
+	out, err := s.Command(t.Context(), stdin, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Start is Serve for a test. The server is stopped when the test ends, and has to be content then; of a test that failed the log is shown.
+func (s Site) Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	server, err := s.Serve(context.WithoutCancel(t.Context()), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		} else if t.Failed() {
+			t.Logf("Postern:\n%s", server.Log())
+		}
+	})
+	return server
+}
+
+// Before are the flags with which Postern stands before a homeserver that has this secret.
+func Before(t testing.TB, homeserver, secret string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--homeserver", homeserver, "--homeserver-secret-file", file}
+}
+
+// FreePort is a port of loopback that nobody has just now.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
