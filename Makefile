@@ -22,6 +22,7 @@ build: ## build the binary ./postern, static
 
 test: ## all tests that need only Go
 	go test $(RACE) -shuffle=on -timeout 20m ./...
+	$(if $(RACE),go test -run TestLarge ./front) # two gibibytes, which take minutes under the race detector
 
 generate: ## make gen/ from api/login.yaml
 	go generate ./...

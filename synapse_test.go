@@ -24,6 +24,7 @@ func TestMoveByCommands(t *testing.T) {
 	hs := synapse.New(t, synapse.Options{Extra: "app_service_config_files: ['" + bridge + "']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
+	gone := hs.Login(t, "alice", "a long password", "GONE", false)["access_token"].(string)
 	before, clients := text(t, hs.Config), hs.URL
 	i := newInstallation(t)
 	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", synapse.ServerName}
@@ -31,6 +32,13 @@ func TestMoveByCommands(t *testing.T) {
 		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too",
 		"1 application service (irc), which Postern must know")
 	i.must("", "user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions")
+	hs.Register(t, "dave", "a long password", false)
+	hs.Login(t, "alice", "a long password", "TABLET", false)
+	synapse.Call(t, "POST", clients+"/_matrix/client/v3/logout", gone, map[string]any{})
+	again := []string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions", "--since-last"}
+	i.tells(i.must("", examine...), "1 account (dave) only at Synapse", "1 device (alice TABLET) only at Synapse", "1 device (alice GONE) only at Postern")
+	i.must("", again...)
+	i.tells(i.must("", examine...), "2 accounts and 4 devices are the same on both sides")
 
 	line := i.setUp(t, hs, before)
 	hs.Stop(t)
@@ -60,7 +68,7 @@ func TestMoveByCommands(t *testing.T) {
 		t.Errorf("restored:\n%s", text(t, hs.Config))
 	}
 	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
-	again := []string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions", "--since-last"} // who logged in there meanwhile would be logged out
+	// Who logged in there meanwhile would be logged out.
 	if out, err := i.command("", again...); err == nil || !strings.Contains(err.Error()+out, "begin with a new database: stop Postern, then mv "+i.db) {
 		t.Errorf("imported into a database that was moved out of: %v %s", err, out)
 	}
@@ -114,6 +122,21 @@ func (i *installation) settled(args ...string) (out string) {
 	}
 	i.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, out)
 	return ""
+}
+
+// TestClocks: what expires is told from one side to the other.
+func TestClocks(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for off, want := range map[time.Duration]string{
+		-time.Minute: "warn     the clocks of this machine and of Synapse's differ by 1m0s", time.Minute: "differ by 1m0s", 4 * time.Second: "ok       the clocks agree",
+	} {
+		var out strings.Builder
+		d := doctor{out: &out, now: func() time.Time { return now }}
+		if d.clock(now.Add(off)); !strings.Contains(out.String(), want) {
+			t.Errorf("%s off: %s", off, out.String())
+		}
+	}
 }
 
 // TestDatabaseOfSynapse: the arguments of Python's driver mean the same to Postern's, and no error shows the password.

@@ -41,6 +41,16 @@ func (c *Config) pepperFindings() []Finding {
 		Fix: "`postern synapse setup` puts it into a file for --synapse-pepper-file"}}
 }
 
+// protocolFindings: Synapse would get no answer at all.
+func (c *Config) protocolFindings() []Finding {
+	d := c.Delegation()
+	if forced := c.at("matrix_authentication_service", "force_http2"); !d.Enabled || !truthy(forced) {
+		return nil
+	}
+	return []Finding{{Level: Problem, File: d.File, Line: d.Line, What: "matrix_authentication_service.force_http2: Postern answers Synapse by HTTP/1.1",
+		Fix: "take force_http2 out"}}
+}
+
 // workerFindings: the configuration of a worker is in another file.
 func (c *Config) workerFindings() (all []Finding) {
 	for _, key := range []string{"stream_writers", "instance_map"} {

@@ -115,7 +115,7 @@ func (c *Config) Findings() (all []Finding) {
 	for e, s := range c.clashes(pointless) {
 		all = append(all, Finding{Warning, e.file.path, e.key.Line, s.key + " means nothing once Postern has the accounts", s.why, false})
 	}
-	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.workerFindings())
+	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.protocolFindings(), c.workerFindings())
 }
 
 // clashes walks through the settings of a table that are in the files.

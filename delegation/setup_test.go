@@ -260,6 +260,10 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%s: %+v", line, f)
 		}
 	}
+	forced := read(t, "server_name: a.org\nmatrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009/', secret: x, force_http2: true}\n")
+	if all := forced.Findings(); len(all) != 1 || all[0].Level != Problem || all[0].Line != 2 || !strings.Contains(all[0].What, "force_http2") {
+		t.Errorf("%+v", all)
+	}
 	quiet := read(t, `server_name: a.org
 password_config: {}
 disable_registration: yes

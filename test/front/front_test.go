@@ -17,7 +17,7 @@ import (
 // TestThroughARealSynapse: one conversation after the other through the front.
 func TestThroughARealSynapse(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "--trusted-proxy", "127.0.0.1", "--expose-admin")
+	s := newScene(t, "--trusted-proxy", "127.0.0.1", "--expose-admin", "--access-ttl-legacy", "1s")
 	alice := s.login(t, "alice", "PHONE")
 	t.Run("rooms", func(t *testing.T) { rooms(t, alice) })
 	t.Run("media", func(t *testing.T) { media(t, alice) })
@@ -25,6 +25,7 @@ func TestThroughARealSynapse(t *testing.T) {
 	t.Run("address", func(t *testing.T) { address(t, alice) })
 	t.Run("restricted", func(t *testing.T) { restricted(t, alice) })
 	t.Run("tokens", func(t *testing.T) { ageing(t, alice) })
+	t.Run("expiry", func(t *testing.T) { expiry(t, s) })
 	t.Run("lock", func(t *testing.T) { lock(t, s.login(t, "bob", "LAPTOP")) })
 	t.Run("logout", func(t *testing.T) { logout(t, s.login(t, "alice", "TABLET")) })
 	t.Run("admin", func(t *testing.T) { admin(t, s.login(t, "alice", "DESK"), s.login(t, "bob", "SHED")) })
@@ -92,6 +93,13 @@ func discovery(t *testing.T, p *person) {
 	if capabilities["m.room_versions"] == nil || change["enabled"] != true {
 		t.Errorf("the capabilities are %v", capabilities)
 	}
+	if known := p.ok(t, "GET", "/.well-known/matrix/client", nil); known["m.homeserver"] == nil || len(known) != 1 {
+		t.Errorf("clients find %v", known)
+	}
+	if known := p.ok(t, "GET", "/.well-known/matrix/server", nil); known["m.server"] != "home.test:443" {
+		t.Errorf("other homeservers find %v", known)
+	}
+	p.ok(t, "GET", "/_matrix/federation/v1/version", nil)
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"} {
 		if status, answer := synapse.Try(t, "GET", p.postern.URL+path, "", nil); status != 404 || answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)
@@ -143,6 +151,20 @@ func ageing(t *testing.T, p *person) {
 		t.Errorf("a replay answers %d %v", status, answer)
 	}
 	second.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
+}
+
+// expiry: a client that cannot refresh is told to log in again on its device, with its keys.
+func expiry(t *testing.T, s *scene) {
+	answer := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password",
+		"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password, "device_id": "OLD"})
+	p := &person{s, answer["access_token"].(string), ""}
+	for range 100 {
+		if status, _ := p.ask(t, "GET", syncing+"?timeout=0", nil); status != http.StatusOK {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
 }
 
 // hidden: Synapse still knows the token, and must not find one where the front does not look.

@@ -33,7 +33,7 @@ type scene struct {
 
 func newScene(t *testing.T, flags ...string) *scene {
 	t.Helper()
-	s := newEmptyScene(t, synapse.Prepare(t, synapse.Options{}))
+	s := newEmptyScene(t, synapse.Prepare(t, synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"}))
 	s.begin(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
 	for _, name := range []string{"alice", "bob"} {
 		s.site.Run(t, password, "user", "add", name, "--password-stdin")

@@ -145,7 +145,7 @@ func (s site) honours(good bool, tokens ...string) {
 func TestMany(t *testing.T) {
 	s := newSite(t, newHomeserver(t, *accounts))
 	n, part := *accounts, *accounts/100
-	first := s.must(nil, fmt.Sprintf("added %d OUTCOME SESSIONS WHY added %d", n, n))
+	first := s.must(nil, fmt.Sprintf("added %d OUTCOME SESSIONS WHY added %d", n, n), fmt.Sprintf("1000 of %d accounts", n))
 	s.honours(true, "syt_dXNlcg_1", "syt_dXNlcg_2", "syt_dXNlcg_3", fmt.Sprint("syt_dXNlcg_", n))
 	nothing := s.must([]string{"--since-last"}, fmt.Sprintf("unchanged %d OUTCOME SESSIONS WHY unchanged %d", n, n))
 	s.from.later()

@@ -116,10 +116,14 @@ func (s *site) passes(t *testing.T) {
 		"/_matrix/client/v3/profile/@login:example.org",
 		"/_matrix/federation/v1/version",
 		"/_matrix/key/v2/server",
+		"/.well-known/matrix/server",
 	} {
 		if status, seen := s.ask(t, "GET", path, "", ""); status != http.StatusOK || seen["uri"] != path || seen["for"] != clientAddress {
 			t.Errorf("%s arrives as %d %v", path, status, seen)
 		}
+	}
+	if status, seen := s.ask(t, "GET", "/.well-known/matrix/client", "", ""); status != http.StatusOK || seen["uri"] == nil || seen["org.matrix.msc2965.authentication"] != nil {
+		t.Errorf("clients are led to an OAuth server: %d %v", status, seen)
 	}
 	large := strings.Repeat("x", 3<<20)
 	if status, seen := s.ask(t, "POST", "/_matrix/media/v3/upload?filename=a", "", large); status != http.StatusOK || seen["length"] != float64(len(large)) {

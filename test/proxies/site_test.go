@@ -60,14 +60,15 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		u.mas.ServeHTTP(w, r)
 		return
 	}
-	if strings.Contains(r.RequestURI, "_synapse") || !strings.HasPrefix(r.RequestURI, "/_matrix/") {
+	if strings.Contains(r.RequestURI, "_synapse") || !strings.HasPrefix(r.RequestURI, "/_matrix/") && !strings.HasPrefix(r.RequestURI, "/.well-known/matrix/") {
 		u.mu.Lock()
 		u.others = append(u.others, r.RequestURI)
 		u.mu.Unlock()
 	}
 	n, _ := io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"uri": r.RequestURI, "for": r.Header.Get("X-Forwarded-For"), "length": n, "capabilities": map[string]any{}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"uri": r.RequestURI, "for": r.Header.Get("X-Forwarded-For"), "length": n, "capabilities": map[string]any{},
+		"org.matrix.msc2965.authentication": map[string]any{}})
 }
 
 // outside lists what came from outside and should not have.
