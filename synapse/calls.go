@@ -2,6 +2,7 @@ package synapse
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 )
@@ -36,12 +37,22 @@ func (c *Client) LocalpartAvailable(ctx context.Context, localpart string) error
 }
 
 // ProvisionUser makes an account, or leaves the one that is there as it is, and says whether it was made. locked is told with it, unless nil.
+//
+// Of two calls for a new account at the same moment Synapse refuses the later one, since the name is taken. By then the account is there, so
+// it is asked once more.
 func (c *Client) ProvisionUser(ctx context.Context, localpart string, locked *bool) (made bool, err error) {
-	status, err := c.post(ctx, "provision_user", struct {
-		account
-		Locked *bool `json:"locked,omitempty"`
-	}{account{localpart}, locked})
-	return status == http.StatusCreated, err
+	for range 2 {
+		var status int
+		status, err = c.post(ctx, "provision_user", struct {
+			account
+			Locked *bool `json:"locked,omitempty"`
+		}{account{localpart}, locked})
+		var refusal *Refusal
+		if made = status == http.StatusCreated; !errors.As(err, &refusal) || refusal.Code != "M_USER_IN_USE" {
+			break
+		}
+	}
+	return made, err
 }
 
 // QueryUser tells of an account; ErrNotFound if there is none.

@@ -95,6 +95,20 @@ func had(made bool, err error) error {
 	return err
 }
 
+// TestMadeMeanwhile: of two who make an account at once, both are told that it is there.
+func TestMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	there := fakesynapse.New(t, secret)
+	there.Collide()
+	c := newClient(t, there.URL)
+	if made, err := c.ProvisionUser(t.Context(), "alice", nil); err != nil || made {
+		t.Errorf("%v, %v", made, err)
+	}
+	if there.User("alice") == nil {
+		t.Error("there is no account")
+	}
+}
+
 // Whatever is no answer of Synapse's says nothing about what came of the call, ends in time, and is not followed.
 func TestAway(t *testing.T) {
 	t.Parallel()

@@ -47,19 +47,20 @@ type Server struct {
 	secret string
 	http   *httptest.Server
 
-	mu      sync.Mutex
-	mode    Mode
-	turned  chan struct{} // closed when the mode changes
-	users   map[string]*User
-	made    int
-	calls   []string
-	before  func(call string)
-	ailing  map[string]bool
-	resets  []string
-	mended  bool
-	gone    chan struct{}
-	waiting sync.WaitGroup
-	late    sync.WaitGroup
+	mu       sync.Mutex
+	mode     Mode
+	turned   chan struct{} // closed when the mode changes
+	users    map[string]*User
+	made     int
+	calls    []string
+	before   func(call string)
+	ailing   map[string]bool
+	resets   []string
+	mended   bool
+	collides bool
+	gone     chan struct{}
+	waiting  sync.WaitGroup
+	late     sync.WaitGroup
 }
 
 // New starts a homeserver that knows nobody.
@@ -93,6 +94,13 @@ func (s *Server) Ail(whom string, ill bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ailing[whom] = ill
+}
+
+// Collide lets somebody else make the next new account in the moment in which a call is about to, as two calls at once do.
+func (s *Server) Collide() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.collides = true
 }
 
 // Before has a function called before each call is obeyed, with its name, the user and the device. It may wait: others are obeyed meanwhile.

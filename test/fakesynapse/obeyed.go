@@ -80,6 +80,11 @@ func (s *Server) provision(c call) *reply {
 		if no := s.available(c); no.status != 200 {
 			return no
 		}
+		if s.collides {
+			s.collides = false
+			s.provide(c.localpart())
+			return refuse(400, "M_USER_IN_USE", "User ID already taken.")
+		}
 		u, status = s.provide(c.localpart()), 201
 	}
 	if locked, told := c.body["locked"].(bool); told {

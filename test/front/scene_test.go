@@ -62,11 +62,9 @@ type person struct {
 	access, refresh string
 }
 
-// login logs in. The homeserver is told of the user and the device here, in case that nobody else does.
+// login logs in.
 func (s *scene) login(t *testing.T, name, device string) *person {
 	t.Helper()
-	s.tell(t, "provision_user", map[string]any{"localpart": name})
-	s.tell(t, "upsert_device", map[string]any{"localpart": name, "device_id": device})
 	status, answer := synapse.Try(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password",
 		"identifier": map[string]any{"type": "m.id.user", "user": name}, "password": password, "device_id": device, "refresh_token": true})
 	if status != 200 {
