@@ -64,6 +64,11 @@ func TestOutbox(t *testing.T) {
 	until(t, "everything told", func() bool {
 		return len(there.Devices()) == 0 && there.User("alice").Locked && strings.Contains(i.must("", "synapse", "outbox"), "nothing waits")
 	})
+	for _, file := range []string{i.db, i.db + "-wal"} {
+		if kept, err := os.ReadFile(file); err != nil || strings.Contains(string(kept), "hunter2") {
+			t.Errorf("%s has the secret: %v", file, err)
+		}
+	}
 	if logs += s.logs.String() + metrics; strings.Contains(logs, "hunter2") || !strings.Contains(logs, "cannot be told") {
 		t.Errorf("the log, or the metrics:\n%s", logs)
 	}

@@ -129,9 +129,21 @@ func TestExchangeRefuses(t *testing.T) {
 	s.must(s.db.UnlockUser(t.Context(), "alice"))
 	s.clock.step(5 * time.Minute)
 	refused("expired", token, "M_UNKNOWN_TOKEN", 401, true)
-	token = s.ok(s.refresh(pair.text("refresh_token"))).text("access_token")
+	token = s.replayed(pair)
+	refused("replayed", token, "M_UNKNOWN_TOKEN", 401, true)
+	token = s.loggedIn().text("access_token")
 	s.ok(s.logout(token))
 	refused("logged out", token, "M_UNKNOWN_TOKEN", 401, false)
+}
+
+// replayed has the refresh token of a pair shown again long after its successor was used, and gives the successor's access token.
+func (s *site) replayed(pair answer) string {
+	s.Helper()
+	token := s.ok(s.refresh(pair.text("refresh_token"))).text("access_token")
+	s.ok(s.whoami(token))
+	s.clock.step(time.Minute)
+	s.want(s.refresh(pair.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	return token
 }
 
 // TestRestrictedPaths: a `path` caveat speaks of today's names, and an older one opens no less and no more.
@@ -204,6 +216,10 @@ func TestEnded(t *testing.T) {
 	s.ok(s.logout(token))
 	if over, w := ended(); !over || w.Code != 401 || !strings.Contains(w.Body.String(), "M_UNKNOWN_TOKEN") {
 		t.Errorf("%v: a poll outlives its session: %s", over, w.Body)
+	}
+	token = s.replayed(s.loggedIn())
+	if over, w := ended(); !over || !strings.Contains(w.Body.String(), `"soft_logout":true`) {
+		t.Errorf("%v: a poll outlives a replay: %s", over, w.Body)
 	}
 }
 
