@@ -81,5 +81,12 @@ func formToken(r *http.Request, path string) bool {
 	if r.Method != http.MethodPost || strings.HasPrefix(path, "/_synapse/client/") || strings.HasPrefix(path, "/_matrix/consent") {
 		return false
 	}
-	return slices.ContainsFunc(r.Header["Content-Type"], func(kind string) bool { return strings.Contains(strings.ToLower(kind), "form") })
+	return slices.ContainsFunc(r.Header["Content-Type"], isForm)
+}
+
+// isForm reports whether Twisted might read a type as one of its two kinds of form. It reads it as a line of a mail, where a part of a name
+// may be an encoded word, `f=?utf-8?q?o?=rm-data` (RFC 2047); no type of a file has such a thing.
+func isForm(kind string) bool {
+	kind = strings.ToLower(kind)
+	return strings.Contains(kind, "x-www-form-urlencoded") || strings.Contains(kind, "form-data") || strings.Contains(kind, "=?")
 }

@@ -125,6 +125,18 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s arrives as %q with %q", c.target, line, header["Content-Type"])
 		}
 	}
+	for kind, stays := range map[string]bool{
+		"multipart/form-data; boundary=x":                    false,
+		"application/x-www-f=?utf-8?q?o?=rm-urlencoded":      false, // Twisted reads a form
+		"multipart/=?utf-8?b?Zm9ybS1kYXRh?=; boundary=x":     false,
+		"application/x-www-form-urlencoded\xa0":              false,
+		"application/vnd.openxmlformats-officedocument.text": true, // a bridge that shows its token in the query keeps the type of its upload
+	} {
+		s.raw("POST /_matrix/media/v3/upload?access_token=other HTTP/1.1\r\nHost: x\r\nContent-Type: " + kind + "\r\nContent-Length: 1\r\n\r\nx")
+		if _, header := behind.line(); (len(header["Content-Type"]) > 0) != stays {
+			t.Errorf("the type %q arrives as %q", kind, header["Content-Type"])
+		}
+	}
 }
 
 // TestBrokenBody: what a client sends wrong is not the homeserver's fault, and no alarm in the log.
