@@ -28,6 +28,27 @@ func TestHomeserverAway(t *testing.T) {
 	}
 }
 
+// TestTooLarge: Synapse hangs up on a body that is longer than it takes. It is not away then, and nobody who sends one may raise an alarm.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.CopyN(io.Discard, r.Body, 1<<20)
+		panic(http.ErrAbortHandler)
+	})
+	for range 3 {
+		res, err := s.ask(t.Context(), "POST", "/_matrix/media/v3/upload", zeros(4<<20))
+		if err != nil {
+			continue // it was still sending
+		}
+		if body := s.body(res); res.StatusCode != 502 || !strings.Contains(body, "larger than it takes") {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	}
+	if log := s.log.String(); strings.Contains(log, "level=ERROR") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
 // TestHalfAnAnswer: a homeserver that dies in the midst of an answer must not look as if that were all.
 func TestHalfAnAnswer(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,7 @@ func (b *sending) Read(into []byte) (int, error) {
 	}
 	_ = b.to.control.SetReadDeadline(time.Now().Add(b.to.patience))
 	n, err := b.ReadCloser.Read(into)
+	b.to.passed.moved.Store(true) // nobody reads before there is a connection to the homeserver
 	var timeout net.Error
 	switch {
 	case errors.Is(err, io.EOF):

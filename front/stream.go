@@ -21,6 +21,7 @@ type passed struct {
 	begun             time.Time
 
 	sending   atomic.Bool // the client has not sent its whole body yet
+	moved     atomic.Bool // the homeserver was there, and took of the body
 	answering atomic.Bool // the answer has begun
 	stalled   atomic.Bool // the client did not go on sending
 	broken    atomic.Bool // what the client sent is not HTTP
