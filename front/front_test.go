@@ -65,6 +65,9 @@ func TestLongHeads(t *testing.T) {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	}
+	if res, body := s.get("/x", strings.Repeat("X: \r\n", mostLines)+"Y: "); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("many headers: %d %s", res.StatusCode, body)
+	}
 	if res, _ := s.get("/x?"+long[:mostHead/2], "X-Long: "+long[:mostHead/4]); res.StatusCode != 200 {
 		t.Errorf("a long one that fits: %d", res.StatusCode)
 	}

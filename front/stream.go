@@ -43,7 +43,7 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string
 		refuse(w, http.StatusLoopDetected, "M_UNKNOWN", "The homeserver's address leads back to this server. Whoever runs it has to set --homeserver to where Synapse listens.")
 		return
 	}
-	if head(r) > mostHead {
+	if bytes, lines := head(r); bytes > mostHead || lines > mostLines {
 		refuse(w, http.StatusRequestHeaderFieldsTooLarge, "M_TOO_LARGE", "The request's address and headers are too long.")
 		return
 	}
@@ -73,19 +73,23 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string
 	f.proxy.ServeHTTP(out, r)
 }
 
-// mostHead is what Twisted takes of a request before its body, 16 KiB, less what is added here. On more it hangs up, which would be taken
-// for a homeserver that is away.
-const mostHead = 15 << 10
+// What Twisted takes of a request before its body, 16 KiB and 500 headers, less what is added here. On more it hangs up, which would be
+// taken for a homeserver that is away.
+const (
+	mostHead  = 15 << 10
+	mostLines = 480
+)
 
-// head is the length of a request before its body.
-func head(r *http.Request) int {
-	n := len(r.Method) + len(r.RequestURI) + len(r.Host)
+// head is the length of a request before its body, and how many headers that has.
+func head(r *http.Request) (bytes, lines int) {
+	bytes = len(r.Method) + len(r.RequestURI) + len(r.Host)
 	for name, values := range r.Header {
+		lines += len(values)
 		for _, value := range values {
-			n += len(name) + len(value) + len(": \r\n")
+			bytes += len(name) + len(value) + len(": \r\n")
 		}
 	}
-	return n
+	return bytes, lines
 }
 
 // rewrite makes the request to the homeserver. Hop-by-hop headers are gone, and so are those of proxies before us.
