@@ -193,6 +193,14 @@ func TestSetupMistakes(t *testing.T) {
 	} {
 		i.refused(words, append([]string{"synapse", "setup", "--write"}, args...)...)
 	}
+	stale := func(text string) string {
+		config := i.config("server_name: a.test\n" + text)
+		write(t, filepath.Join(filepath.Dir(config), "postern-secret"), "of-an-earlier-time\n")
+		write(t, filepath.Join(filepath.Dir(config), "postern-pepper"), "of-an-earlier-time")
+		return config
+	}
+	i.refused("postern-secret is there, and is not what", "synapse", "setup", "--write", stale("matrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009/', secret: hush}\n"))
+	i.refused("postern-pepper is there, and is not what", "synapse", "setup", "--write", stale("password_config: {pepper: hush}\n"))
 	if out := i.sick("synapse", "doctor", config); strings.Contains(out, "hush") || !strings.Contains(out, "no listener of Synapse answers") {
 		t.Errorf("doctor:\n%s", out)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -160,7 +161,11 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 	if err != nil {
 		return fmt.Errorf("the secret could not be made, and nothing was changed: %w", err)
 	}
-	if _, err := homeserverSecret(cmd.SecretFile); err != nil {
+	there, err := homeserverSecret(cmd.SecretFile)
+	if err != nil {
+		return err
+	}
+	if err := same(cmd.SecretFile, there, config.Delegation().Secret); err != nil {
 		return err
 	}
 	if made {
@@ -169,10 +174,25 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 	if config.Pepper() == "" {
 		return nil
 	}
-	if made, err = delegation.Secret(cmd.pepperFile(), []byte(config.Pepper()), beside); err == nil && made {
+	if made, err = delegation.Secret(cmd.pepperFile(), []byte(config.Pepper()+"\n"), beside); err != nil {
+		return err
+	}
+	if made {
 		fmt.Fprintf(w.stdout, "made   %s\n", cmd.pepperFile())
 	}
-	return err
+	if there, err = pepper(cmd.pepperFile()); err != nil {
+		return err
+	}
+	return same(cmd.pepperFile(), there, config.Pepper())
+}
+
+// same refuses a file that an earlier setup has left, if it is not what Synapse's configuration says, should that say anything: with it Postern
+// would be refused by Synapse, or refuse everybody's password.
+func same(file, there, configured string) error {
+	if configured == "" || subtle.ConstantTimeCompare([]byte(there), []byte(configured)) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s is there, and is not what stands in Synapse's configuration; nothing was changed; remove it, and run this again", file)
 }
 
 // randomSecret is 256 random bits in letters that a header can carry.
