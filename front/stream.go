@@ -112,6 +112,7 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	if h["Authorization"] == nil && formToken(pr.In, p.path) {
 		delete(h, "Content-Type")
 	}
+	pr.Out.Close = pr.Out.Close || hangsUp(h)
 	if f.Edits[p.key(pr.In)] != nil {
 		delete(h, "Accept-Encoding") // it is read here
 	}

@@ -21,6 +21,7 @@ func TestThroughARealSynapse(t *testing.T) {
 	alice := s.login(t, "alice", "PHONE")
 	t.Run("rooms", func(t *testing.T) { rooms(t, alice) })
 	t.Run("media", func(t *testing.T) { media(t, alice) })
+	t.Run("form", func(t *testing.T) { strangersForm(t, alice) })
 	t.Run("discovery", func(t *testing.T) { discovery(t, alice) })
 	t.Run("address", func(t *testing.T) { address(t, alice) })
 	t.Run("restricted", func(t *testing.T) { restricted(t, alice) })
@@ -51,6 +52,26 @@ func rooms(t *testing.T, p *person) {
 	p.ok(t, "PUT", "/_matrix/client/v3/rooms/"+url.PathEscape(room)+"/send/m.room.message/t%2F1", map[string]any{"msgtype": "m.text", "body": "good morning"})
 	if answer := <-woken; answer["rooms"] == nil {
 		t.Errorf("the poll answers %v", answer)
+	}
+}
+
+// strangersForm: Synapse answers a form of this kind and hangs up, without saying so before. That must not meet who asks next.
+func strangersForm(t *testing.T, p *person) {
+	for n := range 10 {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", p.postern.URL+"/_matrix/client/v3/createRoom", strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer nobody")
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{}); status == http.StatusBadGateway {
+			t.Fatalf("after %d forms: %d %v", n+1, status, answer)
+		}
 	}
 }
 
