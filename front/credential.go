@@ -90,9 +90,3 @@ func isForm(kind string) bool {
 	kind = strings.ToLower(kind)
 	return strings.Contains(kind, "x-www-form-urlencoded") || strings.Contains(kind, "form-data") || strings.Contains(kind, "=?")
 }
-
-// hangsUp reports whether Synapse answers a request and closes the connection, without saying so: it takes no such form (GHSA-rfq8-j7rh-8hf2).
-// Who asked next on that connection would be told that the homeserver hung up.
-func hangsUp(h http.Header) bool {
-	return slices.ContainsFunc(h["Content-Type"], func(kind string) bool { return strings.Contains(strings.ToLower(kind), "multipart/form-data") })
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,6 +23,7 @@ func TestThroughARealSynapse(t *testing.T) {
 	t.Run("rooms", func(t *testing.T) { rooms(t, alice) })
 	t.Run("media", func(t *testing.T) { media(t, alice) })
 	t.Run("form", func(t *testing.T) { strangersForm(t, alice) })
+	t.Run("head", func(t *testing.T) { strangersHead(t, alice) })
 	t.Run("discovery", func(t *testing.T) { discovery(t, alice) })
 	t.Run("address", func(t *testing.T) { address(t, alice) })
 	t.Run("restricted", func(t *testing.T) { restricted(t, alice) })
@@ -71,6 +73,22 @@ func strangersForm(t *testing.T, p *person) {
 		res.Body.Close()
 		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{}); status == http.StatusBadGateway {
 			t.Fatalf("after %d forms: %d %v", n+1, status, answer)
+		}
+	}
+}
+
+// strangersHead is the same with a target that Twisted refuses: of HEAD the end of the answer does not tell that the connection ends.
+func strangersHead(t *testing.T, p *person) {
+	for n := range 10 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.postern.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, "HEAD /_matrix/\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{}); status == http.StatusBadGateway {
+			t.Fatalf("after %d: %d %v", n+1, status, answer)
 		}
 	}
 }
