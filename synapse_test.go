@@ -169,6 +169,19 @@ func TestShellWord(t *testing.T) {
 	}
 }
 
+// TestSetupTellsOfLocalhost: Synapse's own configuration has both addresses of loopback, and Postern listens on one.
+func TestSetupTellsOfLocalhost(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	for bind, told := range map[string]bool{"['::1', '127.0.0.1']": true, "['127.0.0.1']": false, "['::1']": false} {
+		config := i.config("server_name: localhost\nlisteners:\n  - port: 8008\n    type: http\n    bind_addresses: " + bind + "\n    resources: [{names: [client]}]\n")
+		out := i.must("", "synapse", "setup", config, "--synapse-port", "8010")
+		if strings.Contains(out, "a proxy that sends to localhost has to send to 127.0.0.1:8008") != told {
+			t.Errorf("%s:\n%s", bind, out)
+		}
+	}
+}
+
 // TestSetupMistakes: what cannot be meant is refused before anything is written.
 func TestSetupMistakes(t *testing.T) {
 	t.Parallel()

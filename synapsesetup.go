@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -216,6 +217,9 @@ func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) err
 		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: see `postern synapse doctor`.")
 	case cmd.port(before) != was.Port:
 		fmt.Fprintf(w.stdout, "Synapse moves from port %d to %d, and Postern takes %s: whoever sends requests there, your proxy for one, stays as it is.\n", was.Port, cmd.port(before), clients)
+		if was.Loopback() && slices.Contains(was.Bind, "::1") && len(was.Bind) > 1 {
+			fmt.Fprintf(w.stdout, "Synapse answers on [::1]:%d too, and Postern will not: a proxy that sends to localhost has to send to %s.\n", was.Port, clients)
+		}
 	default:
 		fmt.Fprintf(w.stdout, "Synapse keeps port %d. Let your proxy send everything to Postern on %s (docs/reverse-proxy.md), or give --synapse-port %d and leave the proxy as it is.\n",
 			was.Port, clients, was.Port+2)
