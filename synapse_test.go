@@ -73,6 +73,7 @@ func TestMoveByCommands(t *testing.T) {
 		t.Errorf("imported into a database that was moved out of: %v %s", err, out)
 	}
 	i.tells(i.must("", examine...), "knows nothing of what happened at Synapse since")
+	i.tells(i.must("", "synapse", "setup", hs.Config), "Beware: ", "begin with a new database", "Only if Synapse was not started since")
 	if err := postern.stop(); err != nil {
 		t.Error(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"postern/db"
 	"postern/delegation"
 )
 
@@ -64,7 +65,7 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
-	return cmd.next(w, c, config)
+	return cmd.next(ctx, w, c, config)
 }
 
 // check understands the flags, and makes paths such that Synapse, which runs in another folder, finds them.
@@ -204,7 +205,7 @@ func randomSecret() string {
 }
 
 // next says what comes now, down to the command that starts Postern.
-func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) error {
+func (cmd *synapseSetup) next(ctx context.Context, w world, c *common, before *delegation.Config) error {
 	original, err := before.Original()
 	if err != nil {
 		return err
@@ -225,7 +226,20 @@ func (cmd *synapseSetup) next(w world, c *common, before *delegation.Config) err
 			was.Port, clients, was.Port+2)
 	}
 	fmt.Fprintf(w.stdout, "\n  %s\n", strings.Join(cmd.serveLine(c, before, clients, behind), " "))
-	return nil
+	return cmd.warn(ctx, w, c)
+}
+
+// warn tells of a database that was moved out of. Whether Synapse has had the accounts meanwhile only a person knows.
+func (cmd *synapseSetup) warn(ctx context.Context, w world, c *common) error {
+	if c.missing() {
+		return nil
+	}
+	return c.existing(ctx, func(d *db.DB) error {
+		if why := c.left(ctx, d); why != nil {
+			fmt.Fprintf(w.stdout, "\nBeware: %v.\nOnly if Synapse was not started since then, go on with this one, and leave the import out.\n", why)
+		}
+		return nil
+	})
 }
 
 // port is where Synapse will be.
