@@ -17,10 +17,11 @@ func (d *doctor) bridges(ctx context.Context) {
 	if len(services) == 0 {
 		return
 	}
+	here := d.moved && d.atPostern(ctx)
 	names, unknown := make([]string, 0, len(services)), []string(nil)
 	for _, s := range services {
 		names = append(names, s.ID)
-		if d.moved && d.atPostern(ctx) && !d.knows(ctx, s) {
+		if here && !d.knows(ctx, s) {
 			unknown = append(unknown, s.File)
 		}
 	}
@@ -29,7 +30,7 @@ func (d *doctor) bridges(ctx context.Context) {
 		d.warn("Synapse has "+d.some(names, "application service")+", which Postern must know", "start it with --appservice FILE for each of app_service_config_files")
 	case len(unknown) > 0:
 		d.problem("Postern does not know every application service: it was started without "+d.some(unknown, "file"), "start it with --appservice FILE for each; they cannot log in as their users, nor register them")
-	case d.atPostern(ctx):
+	case here:
 		d.ok("%s known to both", d.some(names, "application service"))
 	}
 }
