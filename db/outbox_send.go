@@ -130,7 +130,7 @@ func (t *tx) fill(e *Errand, holder string, now, until time.Time) error {
 }
 
 func (t *tx) user(localpart string) (u User, found bool, err error) {
-	err = t.each(`SELECT `+userColumns+` FROM users WHERE localpart = $1`, []any{localpart}, func(rows *sql.Rows) (err error) {
+	err = t.each(userByName, []any{localpart}, func(rows *sql.Rows) (err error) {
 		found = true
 		u, err = scanUser(rows.Scan)
 		return err

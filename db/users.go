@@ -19,6 +19,8 @@ var errNoTime = errors.New("database: a time is required")
 
 const userColumns = `localpart, password_hash, created, deactivated, locked, admin, erased`
 
+const userByName = `SELECT ` + userColumns + ` FROM users WHERE localpart = $1`
+
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
 	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.Erased)
@@ -43,7 +45,7 @@ func (t *tx) createUser(u User) (made bool, err error) {
 
 // User finds an account, deactivated or not; else ErrNotFound.
 func (d *DB) User(ctx context.Context, localpart string) (User, error) {
-	return one(ctx, d, `SELECT `+userColumns+` FROM users WHERE localpart = $1`, scanUser, localpart)
+	return one(ctx, d, userByName, scanUser, localpart)
 }
 
 // Users lists all accounts by name.
