@@ -16,11 +16,16 @@ func sessionID(random []byte) string {
 
 // NewSessionID makes a session's id, for sessions that do not begin at a login.
 func NewSessionID(random io.Reader) (string, error) {
-	bytes := make([]byte, sessionIDBytes)
-	if _, err := io.ReadFull(random, bytes); err != nil {
+	return unguessable(random, sessionIDBytes)
+}
+
+// unguessable spells as many random bytes.
+func unguessable(random io.Reader, bytes int) (string, error) {
+	b := make([]byte, bytes)
+	if _, err := io.ReadFull(random, b); err != nil {
 		return "", err
 	}
-	return sessionID(bytes), nil
+	return sessionID(b), nil
 }
 
 // deviceID spells random bytes as capital letters. The slight bias of the modulus does no harm: a device id
@@ -34,10 +39,4 @@ func deviceID(random []byte) string {
 }
 
 // randomID is a name that nobody can guess, of as many random bytes.
-func (s *Server) randomID(bytes int) (string, error) {
-	random := make([]byte, bytes)
-	if _, err := io.ReadFull(s.random, random); err != nil {
-		return "", err
-	}
-	return sessionID(random), nil
-}
+func (s *Server) randomID(bytes int) (string, error) { return unguessable(s.random, bytes) }
