@@ -152,9 +152,7 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 		}
 	}
 	var err error
-	if _, err = net.ResolveTCPAddr("tcp", f.Listen); err != nil {
-		note(fmt.Errorf("--listen %q is not an address and port; write it like 127.0.0.1:8008", f.Listen))
-	}
+	note(address("--listen", f.Listen, "127.0.0.1:8008"))
 	s.accessTTL, err = duration("--access-ttl", f.AccessTTL, time.Millisecond)
 	note(err)
 	s.accessTTLLegacy, err = duration("--access-ttl-legacy", f.AccessTTLLegacy, 0)
@@ -234,6 +232,14 @@ func pepper(file string) (string, error) {
 		return "", fmt.Errorf("--synapse-pepper-file: %s is empty; leave the flag out if Synapse had no pepper", file)
 	}
 	return pepper, nil
+}
+
+// address says what is wrong with where to listen.
+func address(flag, text, example string) error {
+	if _, err := net.ResolveTCPAddr("tcp", text); err != nil {
+		return fmt.Errorf("%s %q is not an address and port; write it like %s", flag, text, example)
+	}
+	return nil
 }
 
 func duration(flag, text string, least time.Duration) (time.Duration, error) {

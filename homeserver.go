@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -39,18 +38,19 @@ func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 	}
 	var problems []error
 	h := &homeserver{internal: f.InternalListen, exposeAdmin: f.ExposeAdmin}
-	at, err := url.Parse(f.Homeserver)
-	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.Trim(at.Path, "/") != "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+	at := serverURL(f.Homeserver)
+	if at == nil || strings.Trim(at.Path, "/") != "" {
 		problems = append(problems, fmt.Errorf("--homeserver %q is not the URL of a server; write it like http://127.0.0.1:8008", f.Homeserver))
 	} else {
 		h.url = &url.URL{Scheme: at.Scheme, Host: at.Host}
 	}
+	var err error
 	if h.secret, err = homeserverSecret(f.HomeserverSecret); err != nil {
 		problems = append(problems, err)
 	}
 	if f.InternalListen != "" {
-		if _, err := net.ResolveTCPAddr("tcp", f.InternalListen); err != nil {
-			problems = append(problems, fmt.Errorf("--internal-listen %q is not an address and port; write it like 127.0.0.1:8009", f.InternalListen))
+		if err := address("--internal-listen", f.InternalListen, "127.0.0.1:8009"); err != nil {
+			problems = append(problems, err)
 		}
 	}
 	services, wrong := appservice.Read(serverName, f.Appservice)
@@ -59,6 +59,15 @@ func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 	}
 	h.bridges = services
 	return h, problems
+}
+
+// serverURL reads where a server is: a host, and perhaps a port and a path; nil if the text says anything else.
+func serverURL(text string) *url.URL {
+	at, err := url.Parse(text)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+		return nil
+	}
+	return at
 }
 
 // services are the application services of the homeserver, if there is one.

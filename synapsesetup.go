@@ -81,8 +81,8 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 	if known != "" && known != name {
 		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
 	}
-	at, err := url.Parse(cmd.Endpoint)
-	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+	at := serverURL(cmd.Endpoint)
+	if at == nil {
 		return fmt.Errorf("--endpoint %q is not the URL of a server; write it like http://127.0.0.1:8009/", cmd.Endpoint)
 	}
 	if at.Path == "" {
