@@ -39,23 +39,19 @@ func TestRegisterTellsTheHomeserver(t *testing.T) {
 
 func TestRegisterWithoutHomeserver(t *testing.T) {
 	t.Parallel()
-	for name, mode := range faults {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBehind(t)
-			b.there.Be(mode)
-			for _, extra := range []string{`,"username":"carol"`, `,"username":"carol","inhibit_login":true`, ""} {
-				b.want(b.register(extra), http.StatusServiceUnavailable, "M_UNKNOWN")
-			}
-			if users, err := b.db.Users(t.Context()); err != nil || len(users) != 2 {
-				t.Errorf("%+v, %v", users, err)
-			}
-			b.there.Be(fakesynapse.Well)
-			b.tell()
-			b.ok(b.register(`,"username":"carol"`))
-			b.same()
-		})
-	}
+	eachFault(t, func(t *testing.T, b *behind, mode fakesynapse.Mode) {
+		b.there.Be(mode)
+		for _, extra := range []string{`,"username":"carol"`, `,"username":"carol","inhibit_login":true`, ""} {
+			b.want(b.register(extra), http.StatusServiceUnavailable, "M_UNKNOWN")
+		}
+		if users, err := b.db.Users(t.Context()); err != nil || len(users) != 2 {
+			t.Errorf("%+v, %v", users, err)
+		}
+		b.there.Be(fakesynapse.Well)
+		b.tell()
+		b.ok(b.register(`,"username":"carol"`))
+		b.same()
+	})
 }
 
 // The homeserver goes between the question for the name and the news of the account: the account is made, the same registration finds it, and

@@ -134,76 +134,79 @@ func TestLoginAgainKeepsTheDevice(t *testing.T) {
 
 var faults = map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow, "failing": fakesynapse.Failing, "cut off": fakesynapse.Cut}
 
-// Without the homeserver nobody logs in, and nothing is left of the try on either side; with it everything is as if nothing had been.
-func TestLoginWithoutHomeserver(t *testing.T) {
-	t.Parallel()
+// eachFault tries something with a homeserver for each of its faults, which it does not have yet.
+func eachFault(t *testing.T, try func(t *testing.T, b *behind, mode fakesynapse.Mode)) {
+	t.Helper()
 	for name, mode := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBehind(t)
-			kept := b.ok(b.login(`"device_id":"KEPT"`))
-			token := b.loginToken(kept)
-			made := b.there.User("alice").Devices["KEPT"].Made
-			b.there.Be(mode)
-			for _, body := range []string{
-				loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"KEPT"`),
-				loginBody("bob", password, ""), `{"type":"m.login.token","token":"` + token + `"}`,
-			} {
-				a := b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: body})
-				b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
-				if a.Header.Get("Retry-After") == "" || !strings.Contains(a.text("error"), "homeserver") {
-					t.Errorf("%v %s", a.Header, a.Raw)
-				}
-			}
-			sessions, err := b.db.Sessions(t.Context(), "")
-			if b.must(err); len(sessions) != 1 {
-				t.Errorf("sessions: %+v", sessions)
-			}
-			waiting, err := b.db.Outbox(t.Context())
-			b.must(err)
-			for _, w := range waiting { // for nothing but the homeserver
-				if !w.Due.IsZero() {
-					t.Errorf("%+v", w)
-				}
-			}
-			b.ok(b.whoami(kept.text("access_token")))
-			b.there.Be(fakesynapse.Well)
-			b.tell()
-			b.same()
-			if after := b.there.User("alice").Devices["KEPT"].Made; after != made {
-				t.Error("the kept device lost its keys")
-			}
-			b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"` + token + `"}`}))
-			b.same()
+			try(t, newBehind(t), mode)
 		})
 	}
+}
+
+// Without the homeserver nobody logs in, and nothing is left of the try on either side; with it everything is as if nothing had been.
+func TestLoginWithoutHomeserver(t *testing.T) {
+	t.Parallel()
+	eachFault(t, func(t *testing.T, b *behind, mode fakesynapse.Mode) {
+		kept := b.ok(b.login(`"device_id":"KEPT"`))
+		token := b.loginToken(kept)
+		made := b.there.User("alice").Devices["KEPT"].Made
+		b.there.Be(mode)
+		for _, body := range []string{
+			loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"KEPT"`),
+			loginBody("bob", password, ""), `{"type":"m.login.token","token":"` + token + `"}`,
+		} {
+			a := b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: body})
+			b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
+			if a.Header.Get("Retry-After") == "" || !strings.Contains(a.text("error"), "homeserver") {
+				t.Errorf("%v %s", a.Header, a.Raw)
+			}
+		}
+		sessions, err := b.db.Sessions(t.Context(), "")
+		if b.must(err); len(sessions) != 1 {
+			t.Errorf("sessions: %+v", sessions)
+		}
+		waiting, err := b.db.Outbox(t.Context())
+		b.must(err)
+		for _, w := range waiting { // for nothing but the homeserver
+			if !w.Due.IsZero() {
+				t.Errorf("%+v", w)
+			}
+		}
+		b.ok(b.whoami(kept.text("access_token")))
+		b.there.Be(fakesynapse.Well)
+		b.tell()
+		b.same()
+		if after := b.there.User("alice").Devices["KEPT"].Made; after != made {
+			t.Error("the kept device lost its keys")
+		}
+		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"` + token + `"}`}))
+		b.same()
+	})
 }
 
 // A device that only the homeserver has, since before Postern came, keeps its keys when a login on it fails.
 func TestFailedLoginSparesTheDevice(t *testing.T) {
 	t.Parallel()
-	for name, mode := range faults {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBehind(t)
-			b.there.Add("alice", "OLD")
-			made := b.there.User("alice").Devices["OLD"].Made
-			b.there.Be(mode)
-			b.want(b.login(`"device_id":"OLD"`), http.StatusServiceUnavailable, "M_UNKNOWN")
-			b.there.Be(fakesynapse.Well)
-			b.tell()
-			if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
-				t.Fatalf("the device lost its keys: %+v", d)
-			}
-			old := b.ok(b.login(`"device_id":"OLD"`))
-			if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
-				t.Errorf("the device lost its keys: %+v", d)
-			}
-			b.ok(b.logout(old.text("access_token"))) // but that is meant
-			b.tell()
-			b.same()
-		})
-	}
+	eachFault(t, func(t *testing.T, b *behind, mode fakesynapse.Mode) {
+		b.there.Add("alice", "OLD")
+		made := b.there.User("alice").Devices["OLD"].Made
+		b.there.Be(mode)
+		b.want(b.login(`"device_id":"OLD"`), http.StatusServiceUnavailable, "M_UNKNOWN")
+		b.there.Be(fakesynapse.Well)
+		b.tell()
+		if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
+			t.Fatalf("the device lost its keys: %+v", d)
+		}
+		old := b.ok(b.login(`"device_id":"OLD"`))
+		if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
+			t.Errorf("the device lost its keys: %+v", d)
+		}
+		b.ok(b.logout(old.text("access_token"))) // but that is meant
+		b.tell()
+		b.same()
+	})
 }
 
 // loginToken is a login token of the operator's.
@@ -219,20 +222,16 @@ func (b *behind) loginToken(answer) string {
 // A logout needs nobody, and is told later.
 func TestLogoutWithoutHomeserver(t *testing.T) {
 	t.Parallel()
-	for name, mode := range faults {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBehind(t)
-			one, two := b.ok(b.login("")), b.ok(b.login(""))
-			b.there.Be(mode)
-			b.ok(b.logout(one.text("access_token")))
-			b.want(b.whoami(one.text("access_token")), http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
-			b.ok(b.whoami(two.text("access_token")))
-			b.there.Be(fakesynapse.Well)
-			b.tell()
-			b.same()
-		})
-	}
+	eachFault(t, func(t *testing.T, b *behind, mode fakesynapse.Mode) {
+		one, two := b.ok(b.login("")), b.ok(b.login(""))
+		b.there.Be(mode)
+		b.ok(b.logout(one.text("access_token")))
+		b.want(b.whoami(one.text("access_token")), http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
+		b.ok(b.whoami(two.text("access_token")))
+		b.there.Be(fakesynapse.Well)
+		b.tell()
+		b.same()
+	})
 }
 
 // Whatever happens to a device while a login on it is on its way, in the end it is there.
