@@ -64,7 +64,7 @@ browser: ## the spec lab's page in real Chromium: phone and desktop, light and d
 	test/browser/run
 
 page-assets: ## fetch Swagger UI for the page again, by npm
-	lab/page/assets/renew
+	speclab/page/assets/renew
 
 bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
 	go run ./test/bench

@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"time"
 
-	"postern/front"
 	"postern/handlers"
+	"postern/homeserver/front"
 )
 
 // grace is how long requests that only wait, such as long polls, hold up a server that is told to stop. They lose nothing: a client asks

@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"postern/appservice"
+	"postern/homeserver/appservice"
 )
 
 // homeserverFlags say which homeserver stands behind, as they were written.

@@ -15,7 +15,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
-	"postern/moving"
+	"postern/homeserver/importer"
 )
 
 type userImport struct {
@@ -81,24 +81,24 @@ func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 }
 
 // read reads the source.
-func (cmd *userImport) read(ctx context.Context, c *common, contents *moving.Contents) (err error) {
-	config := moving.Config{
-		From: cmd.From, Format: moving.Kind(cmd.Format), ServerName: c.ServerName,
+func (cmd *userImport) read(ctx context.Context, c *common, contents *importer.Contents) (err error) {
+	config := importer.Config{
+		From: cmd.From, Format: importer.Kind(cmd.Format), ServerName: c.ServerName,
 		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash,
 	}
 	if cmd.Format == "auto" {
 		config.Format = ""
 	}
 	if cmd.Sessions {
-		*contents, err = moving.ReadSessions(ctx, config)
+		*contents, err = importer.ReadSessions(ctx, config)
 	} else {
-		contents.Kind, contents.Accounts, err = moving.Read(ctx, config)
+		contents.Kind, contents.Accounts, err = importer.Read(ctx, config)
 	}
 	return err
 }
 
 // user is the account as it is stored. When it was deactivated or locked nobody wrote down, so it is now.
-func user(a moving.Account, now time.Time) db.User {
+func user(a importer.Account, now time.Time) db.User {
 	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created, Admin: a.Admin}
 	if u.PasswordHash == "" {
 		u.PasswordHash = handlers.NoPassword
@@ -113,7 +113,7 @@ func user(a moving.Account, now time.Time) db.User {
 }
 
 // outcome tells what happened to an account, and whether a person should look at it.
-func outcome(a moving.Account, did db.Arrived) (what, why string, notable bool) {
+func outcome(a importer.Account, did db.Arrived) (what, why string, notable bool) {
 	switch {
 	case a.Skip != "":
 		return "skipped", a.Skip, true
@@ -178,14 +178,14 @@ func (cmd *userImport) report(w world, arriving *arriving) error {
 }
 
 // advise says what is left to do.
-func (cmd *userImport) advise(w world, kind moving.Kind, passwordless int) {
+func (cmd *userImport) advise(w world, kind importer.Kind, passwordless int) {
 	if passwordless > 0 {
 		fmt.Fprintln(w.stdout, "\nAn account without a password gets one with `postern user passwd NAME`.")
 	}
-	if kind == moving.Synapse {
+	if kind == importer.Synapse {
 		fmt.Fprintln(w.stdout, "\nIf Synapse's configuration has password_config.pepper, start the server with --synapse-pepper-file FILE.")
 	}
-	if kind == moving.Synapse && !cmd.Sessions {
+	if kind == importer.Synapse && !cmd.Sessions {
 		fmt.Fprintln(w.stdout, "\nSessions stay behind, so people log in once more; --sessions brings them.")
 	}
 	if cmd.DryRun {

@@ -8,12 +8,12 @@ import (
 
 	"postern/db"
 	"postern/handlers"
-	"postern/moving"
+	"postern/homeserver/importer"
 )
 
 // arriving is an import under way.
 type arriving struct {
-	contents             moving.Contents
+	contents             importer.Contents
 	did                  []db.Arrived // by account
 	again, sessions, dry bool
 	now                  time.Time
@@ -119,7 +119,7 @@ func (m *arriving) take(ctx context.Context, d *db.DB, im db.Import) ([]db.Arriv
 }
 
 // arrival is an account with its devices as they come here.
-func (m *arriving) arrival(a moving.Account) (db.Arrival, error) {
+func (m *arriving) arrival(a importer.Account) (db.Arrival, error) {
 	arrival := db.Arrival{User: user(a, m.now), WithDevices: m.sessions}
 	for _, device := range m.contents.Devices[a.Name] {
 		d := arrived(device, m.now)
@@ -137,7 +137,7 @@ var over = time.UnixMilli(1)
 
 // arrived is a device of Synapse's as a session. It is live if a client can go on with what it holds; else it is a soft one, so that the device
 // is listed, and keeps its name and its keys until somebody logs in on it.
-func arrived(d moving.Device, now time.Time) db.Device {
+func arrived(d importer.Device, now time.Time) db.Device {
 	s := db.Device{DeviceID: d.ID, DisplayName: d.Name, Unlisted: d.Unlisted, Expires: d.End, Seen: db.Seen{At: d.Seen, Addr: d.Addr, Agent: d.Agent}}
 	lasting := false // some access token never expires
 	for _, t := range d.Tokens {

@@ -24,7 +24,7 @@ func synapseFile(t *testing.T) string {
 	}
 	defer d.Close()
 	for _, file := range []string{"synapse.sqlite.sql", "synapse.rows.sql"} {
-		if _, err := d.ExecContext(t.Context(), text(t, filepath.Join("moving", "testdata", file))); err != nil {
+		if _, err := d.ExecContext(t.Context(), text(t, filepath.Join("homeserver", "importer", "testdata", file))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,30 +9,29 @@ import (
 	"testing"
 )
 
-// mayImport is who may know whom. Dependencies point one way: main → handlers → gen, tokens, db, and main → moving; for the
-// spec lab main → owed, lab → spec, and main → lab/page → tokens; before a homeserver main → front, main → outbox → synapse, db,
-// main → delegation, and main, handlers → appservice.
+// mayImport is who may know whom. Dependencies point one way: main → the wings homeserver/… and speclab/… → the core, which is
+// handlers → gen, tokens, db.
 var mayImport = map[string]struct {
 	ours      []string // packages of this module
 	forbidden []string // others, by prefix
 }{
-	"postern":                   {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db", "postern/moving", "postern/spec", "postern/owed", "postern/lab", "postern/lab/page", "postern/front", "postern/synapse", "postern/outbox", "postern/delegation", "postern/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
-	"postern/handlers":          {ours: []string{"postern/gen", "postern/tokens", "postern/db", "postern/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
-	"postern/gen":               {},
-	"postern/front":             {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
-	"postern/synapse":           {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
-	"postern/outbox":            {ours: []string{"postern/db", "postern/synapse"}, forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
-	"postern/delegation":        {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
-	"postern/appservice":        {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
-	"postern/spec":              {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
-	"postern/owed":              {ours: []string{"postern/spec"}, forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
-	"postern/lab":               {ours: []string{"postern/spec", "postern/tokens"}, forbidden: []string{"database/sql"}},
-	"postern/lab/page":          {ours: []string{"postern/tokens"}, forbidden: []string{"database/sql", "github.com/", "gopkg.in/", "os"}},
-	"postern/docs/lesson/start": {ours: []string{"postern/lab", "postern/spec", "postern/tokens"}}, // a reader's own program
-	"postern/tokens":            {forbidden: []string{"net/http", "database/sql", "os", "math/rand", "crypto/rand"}},
-	"postern/db":                {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/moving":            {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/db/dbtest":         {ours: []string{"postern/db", "postern/test/postgres"}},
+	"postern":                       {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db", "postern/homeserver/importer", "postern/speclab/spec", "postern/speclab/impact", "postern/speclab/mock", "postern/speclab/page", "postern/homeserver/front", "postern/homeserver/synapse", "postern/homeserver/outbox", "postern/homeserver/delegation", "postern/homeserver/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
+	"postern/handlers":              {ours: []string{"postern/gen", "postern/tokens", "postern/db", "postern/homeserver/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
+	"postern/gen":                   {},
+	"postern/homeserver/front":      {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/homeserver/synapse":    {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/homeserver/outbox":     {ours: []string{"postern/db", "postern/homeserver/synapse"}, forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/homeserver/delegation": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
+	"postern/homeserver/appservice": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
+	"postern/speclab/spec":          {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
+	"postern/speclab/impact":        {ours: []string{"postern/speclab/spec"}, forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
+	"postern/speclab/mock":          {ours: []string{"postern/speclab/spec", "postern/tokens"}, forbidden: []string{"database/sql"}},
+	"postern/speclab/page":          {ours: []string{"postern/tokens"}, forbidden: []string{"database/sql", "github.com/", "gopkg.in/", "os"}},
+	"postern/docs/lesson/start":     {ours: []string{"postern/speclab/mock", "postern/speclab/spec", "postern/tokens"}}, // a reader's own program
+	"postern/tokens":                {forbidden: []string{"net/http", "database/sql", "os", "math/rand", "crypto/rand"}},
+	"postern/db":                    {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/homeserver/importer":   {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/db/dbtest":             {ours: []string{"postern/db", "postern/test/postgres"}},
 }
 
 // outside lists the modules beyond the standard library that tokens may use: whoever takes the package along

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"postern/handlers"
-	"postern/lab"
-	"postern/lab/page"
-	"postern/spec"
+	"postern/speclab/mock"
+	"postern/speclab/page"
+	"postern/speclab/spec"
 )
 
 // contract is what the handlers implement, with its lines: the generated code has it without them.
@@ -38,7 +38,7 @@ func (f *specFlags) settings() (specSet, []error) {
 // entrance is what requests meet first: the server alone, or the spec lab before it.
 type entrance struct {
 	http.Handler
-	lab  *lab.Lab     // nil without --spec and --dev
+	lab  *mock.Lab    // nil without --spec and --dev
 	page http.Handler // nil when there is none
 	stop func()       // of what stands before a homeserver; may be nil
 }
@@ -55,7 +55,7 @@ func (cmd *serveCmd) enterLab(ctx context.Context, w world, set specSet, s *hand
 	if len(set.files) > 0 && w.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(512 << 20) // a whole API is read anew at each save
 	}
-	l, err := lab.New(ctx, lab.Config{
+	l, err := mock.New(ctx, mock.Config{
 		Real: s.Handler(), Contract: known, Dir: set.dir, Files: set.files,
 		Authorize: s.Authorize, Alias: handlers.Alias, Out: w.stdout,
 	})

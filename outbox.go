@@ -9,8 +9,8 @@ import (
 
 	"postern/db"
 	"postern/handlers"
-	"postern/outbox"
-	"postern/synapse"
+	"postern/homeserver/outbox"
+	"postern/homeserver/synapse"
 )
 
 // telling starts to tell the homeserver, if there is one, what it must know of users and devices, and gives what handlers need for it. stop

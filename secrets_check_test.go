@@ -30,7 +30,7 @@ func comparisonsOf(t testing.TB, files map[string]string, ours map[string]*types
 		parsed = append(parsed, file)
 	}
 	info := &types.Info{Types: make(map[ast.Expr]types.TypeAndValue)}
-	config := types.Config{Importer: importer(ours), Error: func(error) {}} // other modules' names are all unknown
+	config := types.Config{Importer: checked(ours), Error: func(error) {}} // other modules' names are all unknown
 	pkg, _ = config.Check(parsed[0].Name.Name, set, parsed, info)
 	for _, file := range parsed {
 		w := &walker{info: info, set: set}
@@ -43,10 +43,10 @@ func comparisonsOf(t testing.TB, files map[string]string, ours map[string]*types
 // comparison is one that was found: the file, and the expression as it is written.
 type comparison struct{ file, text string }
 
-// importer knows the packages of this module and hands out empty ones for the rest.
-type importer map[string]*types.Package
+// checked knows the packages of this module and hands out empty ones for the rest.
+type checked map[string]*types.Package
 
-func (i importer) Import(name string) (*types.Package, error) {
+func (i checked) Import(name string) (*types.Package, error) {
 	if pkg := i[name]; pkg != nil {
 		return pkg, nil
 	}

@@ -9,28 +9,28 @@ import (
 
 // earlyEnough lists the comparisons of secrets that may stop at the first difference, each with its reason.
 var earlyEnough = map[comparison]string{
-	{"tokens/identifier.go", "bytes.Equal(id.encode(), b)"}:              "the identifier is no secret: every holder can read it, and the signature covers it",
-	{"handlers/hash.go", "hash == NoPassword"}:                           "asks whether there is a hash at all; the constant is in the source",
-	{"handlers/password.go", "hash == NoPassword"}:                       "the same, and the work is done all the same",
-	{"handlers/hash.go", "normal(password) != password"}:                 "both are what the client sent: the time tells it nothing that it does not know",
-	{"db/batch.go", "cmp.Compare(a.session, b.session)"}:                 "both are ids of rows that were found: their tokens' signatures hold",
-	{"db/batch.go", "cmp.Compare(n.session, session)"}:                   "the same",
-	{"db/batch.go", "notes[n].session == session"}:                       "the same",
-	{"db/batch.go", "o.session != last"}:                                 "the same",
-	{"tokens/tokens.go", "one.Session != two.Session"}:                   "both are the caller's claims, to be minted",
-	{"spec/node.go", "bytes.Equal(one, two)"}:                            "both are parts of spec files, which are no secrets",
-	{"token.go", `t.Token != "-"`}:                                       "asks where the token is; who types it has it",
-	{"user.go", "bytes.Equal(first, second)"}:                            "both were typed by the same person at this terminal",
-	{"delegation/restore.go", "d.SecretPath == now.SecretPath"}:          "both are paths of files",
-	{"delegation/setup.go", "d.SecretPath == o.SecretPath"}:              "the same",
-	{"docs/lesson/start/server.go", "request.Body.Password != password"}: "the lesson's only password stands in its text",
+	{"tokens/identifier.go", "bytes.Equal(id.encode(), b)"}:                "the identifier is no secret: every holder can read it, and the signature covers it",
+	{"handlers/hash.go", "hash == NoPassword"}:                             "asks whether there is a hash at all; the constant is in the source",
+	{"handlers/password.go", "hash == NoPassword"}:                         "the same, and the work is done all the same",
+	{"handlers/hash.go", "normal(password) != password"}:                   "both are what the client sent: the time tells it nothing that it does not know",
+	{"db/batch.go", "cmp.Compare(a.session, b.session)"}:                   "both are ids of rows that were found: their tokens' signatures hold",
+	{"db/batch.go", "cmp.Compare(n.session, session)"}:                     "the same",
+	{"db/batch.go", "notes[n].session == session"}:                         "the same",
+	{"db/batch.go", "o.session != last"}:                                   "the same",
+	{"tokens/tokens.go", "one.Session != two.Session"}:                     "both are the caller's claims, to be minted",
+	{"speclab/spec/node.go", "bytes.Equal(one, two)"}:                      "both are parts of spec files, which are no secrets",
+	{"token.go", `t.Token != "-"`}:                                         "asks where the token is; who types it has it",
+	{"user.go", "bytes.Equal(first, second)"}:                              "both were typed by the same person at this terminal",
+	{"homeserver/delegation/restore.go", "d.SecretPath == now.SecretPath"}: "both are paths of files",
+	{"homeserver/delegation/setup.go", "d.SecretPath == o.SecretPath"}:     "the same",
+	{"docs/lesson/start/server.go", "request.Body.Password != password"}:   "the lesson's only password stands in its text",
 }
 
 // TestSecretsAreComparedWhole: the time that a comparison takes must not tell how much of a guess was right.
 func TestSecretsAreComparedWhole(t *testing.T) {
 	t.Parallel()
 	ours, met := make(map[string]*types.Package), make(map[comparison]bool)
-	for _, dir := range []string{"gen", "tokens", "db", "db/dbtest", "appservice", "handlers", "front", "synapse", "outbox", "delegation", "moving", "spec", "owed", "lab", "lab/page", "docs/lesson/start", "."} { // imported before importing
+	for _, dir := range []string{"gen", "tokens", "db", "db/dbtest", "homeserver/appservice", "handlers", "homeserver/front", "homeserver/synapse", "homeserver/outbox", "homeserver/delegation", "homeserver/importer", "speclab/spec", "speclab/impact", "speclab/mock", "speclab/page", "docs/lesson/start", "."} { // imported before importing
 		found, pkg := comparisonsOf(t, codeIn(t, dir), ours)
 		ours[strings.TrimSuffix("postern/"+dir, "/.")] = pkg
 		for _, c := range found {

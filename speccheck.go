@@ -14,14 +14,14 @@ import (
 	"golang.org/x/term"
 
 	"postern/handlers"
-	"postern/owed"
-	"postern/spec"
+	"postern/speclab/impact"
+	"postern/speclab/spec"
 )
 
 // ownSource is the contract, the generator's settings, and what the handlers are compiled of where Postern's source is not at hand. Tests are
 // left out when it is written.
 //
-//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*.go db/*.go db/migrations handlers/*.go appservice/*.go
+//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*.go db/*.go db/migrations handlers/*.go homeserver/appservice/*.go
 var ownSource embed.FS
 
 // specCmds are the commands for people who change the contract.
@@ -80,7 +80,7 @@ func (cmd *specCheck) Run(ctx context.Context, w world) error {
 	return nil
 }
 
-func writeReport(report *owed.Report, format string, to io.Writer) error {
+func writeReport(report *impact.Report, format string, to io.Writer) error {
 	switch format {
 	case "json":
 		return report.WriteJSON(to)
@@ -90,7 +90,7 @@ func writeReport(report *owed.Report, format string, to io.Writer) error {
 	return report.WriteText(to)
 }
 
-func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) {
+func (cmd *specCheck) check(ctx context.Context, w world) (*impact.Report, error) {
 	set, wrong := findSpecs(cmd.SpecRoot, cmd.Files)
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
@@ -117,7 +117,7 @@ func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) 
 		return nil, err
 	}
 	defer remove()
-	report, err := owed.Check(ctx, owed.Input{
+	report, err := impact.Check(ctx, impact.Input{
 		Contract: contract, Edited: edited, Config: settings, Folder: set.shown(), Whole: cmd.Whole, Alias: handlers.Alias, Source: source,
 		Tell: func(what string) {
 			if file, ok := w.stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
@@ -132,8 +132,8 @@ func (cmd *specCheck) check(ctx context.Context, w world) (*owed.Report, error) 
 }
 
 // problems are told like any result, so that --format holds for them too.
-func problems(err error, folder string) (*owed.Report, error) {
-	if report, ok := owed.ProblemsOf(err, folder); ok {
+func problems(err error, folder string) (*impact.Report, error) {
+	if report, ok := impact.ProblemsOf(err, folder); ok {
 		return report, nil
 	}
 	return nil, err
@@ -141,11 +141,11 @@ func problems(err error, folder string) (*owed.Report, error) {
 
 // sourceOf finds Postern's source: the folder that is named, the one we are in, or else what this binary was made of, which is written into a
 // folder to be removed afterwards.
-func sourceOf(named string) (source owed.Source, remove func(), err error) {
+func sourceOf(named string) (source impact.Source, remove func(), err error) {
 	remove = func() {}
 	module, found, err := moduleOf(named)
 	if err != nil || found {
-		return owed.Source{Module: module}, remove, err
+		return impact.Source{Module: module}, remove, err
 	}
 	dir, err := os.MkdirTemp("", "postern-source-")
 	if err != nil {
@@ -156,7 +156,7 @@ func sourceOf(named string) (source owed.Source, remove func(), err error) {
 		remove()
 		return source, func() {}, err
 	}
-	return owed.Source{Module: dir, Env: []string{"GOWORK=off"}}, remove, nil
+	return impact.Source{Module: dir, Env: []string{"GOWORK=off"}}, remove, nil
 }
 
 // moduleOf is the folder of Postern's source that is named, or that we are in.

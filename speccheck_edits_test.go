@@ -10,8 +10,8 @@ import (
 	"testing/fstest"
 
 	"postern/handlers"
-	"postern/owed"
-	"postern/spec"
+	"postern/speclab/impact"
+	"postern/speclab/spec"
 )
 
 // unnoticedEdits are what a person does to the contract without a word from the compiler, though a handler owes something for it.
@@ -67,7 +67,7 @@ func loaded(t *testing.T, name, text string) *spec.API {
 }
 
 // checkOf checks an edit in process.
-func checkOf(t *testing.T, e *contractEdit) (report *owed.Report, edited string) {
+func checkOf(t *testing.T, e *contractEdit) (report *impact.Report, edited string) {
 	t.Helper()
 	edited = apply(t, slices.Concat(e.before, e.edit)...)
 	module := "."
@@ -83,15 +83,15 @@ func checkOf(t *testing.T, e *contractEdit) (report *owed.Report, edited string)
 	return checkText(t, apply(t, e.before...), edited, module), edited
 }
 
-func checkText(t *testing.T, contract, edited, module string) *owed.Report {
+func checkText(t *testing.T, contract, edited, module string) *impact.Report {
 	t.Helper()
 	module, err := filepath.Abs(module)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := owed.Check(context.Background(), owed.Input{
+	report, err := impact.Check(context.Background(), impact.Input{
 		Contract: loaded(t, contractFile, contract), Edited: loaded(t, "edited.yaml", edited),
-		Config: read(t, generatorConfig), Alias: handlers.Alias, Source: owed.Source{Module: module},
+		Config: read(t, generatorConfig), Alias: handlers.Alias, Source: impact.Source{Module: module},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -134,14 +134,14 @@ func TestSpecCheckEdits(t *testing.T) {
 }
 
 // blamed holds the lines and the handlers of a report against what the edit expects.
-func (e *contractEdit) blamed(t *testing.T, report *owed.Report, edited string) {
+func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string) {
 	t.Helper()
 	var lines, handlers []string
-	note := func(place owed.Place, of ...owed.Handler) {
+	note := func(place impact.Place, of ...impact.Handler) {
 		lines = append(lines, lineAt(t, edited, place))
 		for _, h := range of {
 			handlers = append(handlers, h.Name)
-			if at := lineAt(t, string(sourceFile(t, e, h.File)), owed.Place{Line: h.Line}); !strings.HasPrefix(at, "func ") && h.Name != "Server" {
+			if at := lineAt(t, string(sourceFile(t, e, h.File)), impact.Place{Line: h.Line}); !strings.HasPrefix(at, "func ") && h.Name != "Server" {
 				t.Errorf("%s is not at %q", h, at)
 			}
 		}
@@ -176,7 +176,7 @@ func sourceFile(t *testing.T, e *contractEdit, name string) []byte {
 }
 
 // lineAt is a line without the space around it.
-func lineAt(t *testing.T, text string, place owed.Place) string {
+func lineAt(t *testing.T, text string, place impact.Place) string {
 	t.Helper()
 	lines := strings.Split(text, "\n")
 	if place.Line < 1 || place.Line > len(lines) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"postern/handlers"
-	"postern/owed"
-	"postern/spec"
+	"postern/speclab/impact"
+	"postern/speclab/spec"
 )
 
 // givenSpecs are the folders of specs that Matrix has published. They are no part of this repository.
@@ -25,7 +25,7 @@ func givenSpecs(t *testing.T) string {
 }
 
 // given loads specs.
-func given(t *testing.T, paths ...string) owed.Input {
+func given(t *testing.T, paths ...string) impact.Input {
 	t.Helper()
 	set, wrong := findSpecs("", paths)
 	if len(wrong) > 0 {
@@ -48,7 +48,7 @@ func given(t *testing.T, paths ...string) owed.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return owed.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig), Alias: handlers.Alias, Source: owed.Source{Module: here}}
+	return impact.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig), Alias: handlers.Alias, Source: impact.Source{Module: here}}
 }
 
 // TestSpecCheckGiven compares each published file with the contract.
@@ -62,7 +62,7 @@ func TestSpecCheckGiven(t *testing.T) {
 		}
 		for _, file := range files {
 			t.Run(filepath.Base(file), func(t *testing.T) {
-				report, err := owed.Compare(given(t, file))
+				report, err := impact.Compare(given(t, file))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -85,7 +85,7 @@ func TestSpecCheckGivenTogether(t *testing.T) {
 		t.Skip("compiles all of Matrix's client-server API")
 	}
 	t.Parallel()
-	report, err := owed.Check(t.Context(), given(t, filepath.Join(givenSpecs(t), "matrix-spec", "client-server")))
+	report, err := impact.Check(t.Context(), given(t, filepath.Join(givenSpecs(t), "matrix-spec", "client-server")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"postern/owed"
+	"postern/speclab/impact"
 )
 
 var updateSpecCheck = flag.Bool("update-speccheck", false, "rewrite testdata/speccheck.json")
@@ -53,7 +53,7 @@ func specFile(t *testing.T, text string) string {
 	return file
 }
 
-func report(t *testing.T, run specRun) (r owed.Report) {
+func report(t *testing.T, run specRun) (r impact.Report) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(run.stdout), &r); err != nil {
 		t.Fatalf("%v\n%+v", err, run)
@@ -137,7 +137,7 @@ components:
 	whole := report(t, specCheckIn(t, ".", nil, part, "--whole", "--format", "json"))
 	gone := 0
 	for _, c := range whole.Changes {
-		if strings.HasPrefix(c.ID, "api-") && strings.Contains(c.ID, "removed") && c.Severity == owed.Breaks {
+		if strings.HasPrefix(c.ID, "api-") && strings.Contains(c.ID, "removed") && c.Severity == impact.Breaks {
 			gone++
 		}
 	}
@@ -203,7 +203,7 @@ func TestSpecCheckGitHub(t *testing.T) {
 	}
 	counted := map[string]int{"error": len(want.Owed)}
 	for _, c := range want.Changes {
-		counted[map[owed.Severity]string{owed.Breaks: "error", owed.MayBreak: "warning", owed.Harmless: "notice"}[c.Severity]]++
+		counted[map[impact.Severity]string{impact.Breaks: "error", impact.MayBreak: "warning", impact.Harmless: "notice"}[c.Severity]]++
 	}
 	if len(want.Unnoticed) > 0 {
 		counted["notice"] += len(want.Unnoticed)

@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"slices"
 
-	"postern/spec"
+	"postern/speclab/spec"
 )
 
 // specSet are spec files, by their slash-separated names in a folder.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"postern/delegation"
+	"postern/homeserver/delegation"
 	binary "postern/test/process"
 	"postern/test/synapse"
 )

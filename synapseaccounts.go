@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"postern/db"
-	"postern/delegation"
 	"postern/handlers"
-	"postern/moving"
+	"postern/homeserver/delegation"
+	"postern/homeserver/importer"
 )
 
 // accounts compares who is on either side.
@@ -63,18 +63,18 @@ func gather(ctx context.Context, here *db.DB, users, devices map[string]bool) er
 }
 
 // census reads Synapse's database, where its configuration says that it is.
-func (d *doctor) census(ctx context.Context) (moving.Census, error) {
+func (d *doctor) census(ctx context.Context) (importer.Census, error) {
 	database, err := d.config.Database()
 	if err != nil {
-		return moving.Census{}, err
+		return importer.Census{}, err
 	}
 	from := database.Args["database"]
 	if database.Engine == "psycopg2" {
 		from = postgresURL(database)
 	} else if !filepath.IsAbs(from) {
-		return moving.Census{}, errors.New("database.args.database " + printable(from) + " is not a whole path, and where Synapse runs is not known")
+		return importer.Census{}, errors.New("database.args.database " + printable(from) + " is not a whole path, and where Synapse runs is not known")
 	}
-	there, err := moving.Count(ctx, moving.Config{From: from, Format: moving.Synapse, ServerName: d.config.ServerName(),
+	there, err := importer.Count(ctx, importer.Config{From: from, Format: importer.Synapse, ServerName: d.config.ServerName(),
 		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash})
 	if err == nil && database.Engine == "psycopg2" {
 		d.ok("Synapse has PostgreSQL; Postern needs none: it keeps a file of its own, or takes another database there")
@@ -98,7 +98,7 @@ func postgresURL(database delegation.Database) string {
 	return "postgres:///?" + options.Encode()
 }
 
-func (d *doctor) compare(there moving.Census, users, devices map[string]bool) {
+func (d *doctor) compare(there importer.Census, users, devices map[string]bool) {
 	var absent, unknown, closed, lacking, idle []string
 	for _, name := range there.Users {
 		deactivated, here := users[name]

@@ -5,7 +5,7 @@ import (
 	"context"
 	"net/http"
 
-	"postern/delegation"
+	"postern/homeserver/delegation"
 )
 
 // bridges asks Postern about each application service that Synapse has: it must have been started with all of them.

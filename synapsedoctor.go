@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/delegation"
+	"postern/homeserver/delegation"
 )
 
 type synapseDoctor struct {

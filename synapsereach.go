@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"postern/delegation"
+	"postern/homeserver/delegation"
 )
 
 // listeners tells where Synapse answers, and whether Postern finds room.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/delegation"
+	"postern/homeserver/delegation"
 )
 
 type synapseRestore struct {

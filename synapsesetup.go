@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/delegation"
+	"postern/homeserver/delegation"
 )
 
 type synapseSetup struct {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"postern/owed"
+	"postern/speclab/impact"
 )
 
 type specWatch struct {
@@ -38,5 +38,5 @@ func (cmd *specWatch) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	return (&owed.Watch{Module: module, Config: settings, Base: contract, Out: w.stdout, Now: time.Now}).Run(ctx)
+	return (&impact.Watch{Module: module, Config: settings, Base: contract, Out: w.stdout, Now: time.Now}).Run(ctx)
 }

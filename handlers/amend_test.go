@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"postern/appservice"
+	"postern/homeserver/appservice"
 )
 
 // The tokens of the services of backdrop.

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/outbox"
-	"postern/synapse"
+	"postern/homeserver/outbox"
+	"postern/homeserver/synapse"
 	"postern/test/fakesynapse"
 )
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"io"
 
-	"postern/appservice"
 	"postern/db"
 	"postern/gen"
+	"postern/homeserver/appservice"
 	"postern/tokens"
 )
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"postern/appservice"
 	"postern/db"
 	"postern/gen"
+	"postern/homeserver/appservice"
 )
 
 // registerForService is POST /register where there are application services. What none of them asks for is this server's own

@@ -53,9 +53,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"postern/appservice"
 	"postern/db"
 	"postern/gen"
+	"postern/homeserver/appservice"
 	"postern/tokens"
 )
 

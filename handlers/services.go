@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"postern/appservice"
 	"postern/db"
+	"postern/homeserver/appservice"
 )
 
 // serviceLogin is the login flow of an application service that logs in as one of its users, by its own token. It is served where there

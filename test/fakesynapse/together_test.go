@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	mas "postern/synapse"
+	mas "postern/homeserver/synapse"
 	"postern/test/synapse"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"postern/lab"
-	"postern/spec"
+	"postern/speclab/mock"
+	"postern/speclab/spec"
 )
 
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config oapi-config.yaml login.yaml
@@ -57,7 +57,7 @@ func over(real http.Handler, edited string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lab.New(context.Background(), lab.Config{
+	return mock.New(context.Background(), mock.Config{
 		Real: real, Contract: built, Dir: filepath.Dir(edited), Files: []string{filepath.Base(edited)}, Out: os.Stdout,
 	})
 }

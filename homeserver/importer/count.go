@@ -1,0 +1,50 @@
+package importer
+
+import "context"
+
+// Census is who is at a Synapse, to be compared with who is here.
+type Census struct {
+	Users   []string        // localparts of the accounts that can move and are not deactivated
+	All     map[string]bool // localparts of all accounts
+	Devices map[string]bool // "localpart device" of those in All
+}
+
+// Count reads which accounts and devices a Synapse has, with no tokens.
+func Count(ctx context.Context, c Config) (Census, error) {
+	n := Census{All: make(map[string]bool), Devices: make(map[string]bool)}
+	s, err := c.open(ctx)
+	if err != nil {
+		return n, err
+	}
+	defer s.close()
+	_, records, err := c.recordsOf(ctx, s)
+	if err != nil {
+		return n, err
+	}
+	for _, a := range c.accounts(records) {
+		if a.Name != "@"+a.Localpart+":"+c.ServerName {
+			continue // another server's
+		}
+		n.All[a.Localpart] = true
+		if a.Skip == "" && !a.Deactivated {
+			n.Users = append(n.Users, a.Localpart)
+		}
+	}
+	return n, s.explain(c.countDevices(ctx, s, n.Devices, n.All))
+}
+
+// countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema version 56).
+func (c Config) countDevices(ctx context.Context, s *source, devices, of map[string]bool) error {
+	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
+		return err
+	}
+	q := `SELECT user_id, device_id FROM devices WHERE ` + s.flag("hidden") + ` = 0`
+	return s.each(ctx, q, func(scan func(...any) error) error {
+		var user, device string
+		err := scan(&user, &device)
+		if localpart, server := c.split(user); server == c.ServerName && of[localpart] {
+			devices[localpart+" "+device] = true
+		}
+		return err
+	})
+}

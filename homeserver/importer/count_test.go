@@ -1,0 +1,48 @@
+package importer
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestCount: who can move and is open, with the devices that people have.
+func TestCount(t *testing.T) {
+	t.Parallel()
+	wantCount(t, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql", "synapse-sessions.rows.sql")))
+}
+
+// TestCountOldSynapse: where there is no table of devices, there are none.
+func TestCountOldSynapse(t *testing.T) {
+	t.Parallel()
+	n, err := Count(t.Context(), config(file(t, "synapse.sqlite.sql", "synapse.rows.sql")))
+	if err != nil || len(n.Users) == 0 || len(n.Devices) != 0 {
+		t.Errorf("%+v %v", n, err)
+	}
+	if _, err := Count(t.Context(), config(file(t, `CREATE TABLE x(y TEXT)`))); err == nil {
+		t.Error("an empty database was counted")
+	}
+}
+
+func wantCount(t *testing.T, c Config) {
+	t.Helper()
+	got, err := Count(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Census{All: make(map[string]bool), Devices: map[string]bool{"alice PHONE": true, "alice IDLE": true, "_irc_dave BRIDGE": true}}
+	for _, a := range fromSynapse {
+		if a.Skip != "another server's user" {
+			want.All[a.Localpart] = true
+		}
+		if a.Skip == "" && !a.Deactivated {
+			want.Users = append(want.Users, a.Localpart)
+		}
+	}
+	slices.Sort(got.Users)
+	slices.Sort(want.Users)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

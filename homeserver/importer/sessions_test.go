@@ -1,0 +1,88 @@
+package importer
+
+import (
+	"crypto/sha256"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func milli(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func token(text string, refresh, spent bool, expires time.Time) Token {
+	return Token{Hash: sha256.Sum256([]byte(text)), Refresh: refresh, Spent: spent, Expires: expires}
+}
+
+// fromSessions is what moves of testdata/synapse-sessions.rows.sql.
+var fromSessions = map[string][]Device{
+	"@alice:example.org": {
+		{ID: "IDLE"},
+		{ID: "PHONE", Name: "her phone", Seen: milli(1577836801123), Addr: "192.0.2.1", Agent: "Element", End: milli(2000000000000), Tokens: []Token{
+			token("syt_3", false, false, milli(1800000000000)), token("syt_2", false, false, milli(1700000000000)),
+			token("syr_3", true, false, milli(1900000000000)), token("syr_2", true, true, time.Time{})}},
+	},
+	"@admin:example.org": {
+		// The answer with 13 was lost, so 12 is good as well.
+		{ID: "LOST", Tokens: []Token{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}, Unlisted: true},
+		{ID: "UNLISTED", Tokens: []Token{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}, Unlisted: true},
+	},
+	"@staff:example.org": {
+		{ID: "CHAIN", Tokens: []Token{token("syt_23", false, false, milli(1800000000000)), token("syr_23", true, false, time.Time{}),
+			token("syr_22", true, false, time.Time{}), token("syr_21", true, true, time.Time{})}, Unlisted: true},
+	},
+}
+
+// wantSessions reads a source and compares; in which order an engine gives the tokens is its own affair.
+func wantSessions(t *testing.T, c Config) {
+	t.Helper()
+	got, err := ReadSessions(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := cmpopts.SortSlices(func(a, b Token) bool { return string(a.Hash[:]) < string(b.Hash[:]) })
+	if diff := cmp.Diff(fromSessions, got.Devices, order); diff != "" {
+		t.Error(diff)
+	}
+	left := map[string]int{leftPuppet: 1, leftNoDevice: 1, leftNoAccount: 2}
+	if diff := cmp.Diff(left, got.Left); diff != "" || got.Kind != Synapse || len(got.Accounts) != len(fromSynapse) {
+		t.Errorf("%s, %d accounts, left %s", got.Kind, len(got.Accounts), diff)
+	}
+}
+
+func TestSessionsSQLite(t *testing.T) {
+	t.Parallel()
+	wantSessions(t, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql", "synapse-sessions.rows.sql")))
+}
+
+// TestSessionsOfOldSynapse: tables and columns that came later, and the refresh tokens of 2016, which were others.
+func TestSessionsOfOldSynapse(t *testing.T) {
+	t.Parallel()
+	c := config(file(t, "synapse.sqlite.sql", "synapse.rows.sql",
+		`CREATE TABLE access_tokens (id INTEGER PRIMARY KEY, user_id TEXT, device_id TEXT, token TEXT)`,
+		`CREATE TABLE devices (user_id TEXT, device_id TEXT, display_name TEXT)`,
+		`CREATE TABLE refresh_tokens (id INTEGER PRIMARY KEY, token TEXT, user_id TEXT)`,
+		`INSERT INTO access_tokens VALUES (1, '@alice:example.org', 'PHONE', 'old')`,
+		`INSERT INTO devices VALUES ('@alice:example.org', 'PHONE', 'her phone')`,
+		`INSERT INTO refresh_tokens VALUES (1, 'older', '@alice:example.org')`))
+	got, err := ReadSessions(t.Context(), c)
+	want := []Device{{ID: "PHONE", Name: "her phone", Tokens: []Token{token("old", false, false, time.Time{})}}}
+	if diff := cmp.Diff(want, got.Devices["@alice:example.org"]); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	got, err = ReadSessions(t.Context(), config(file(t, "synapse.sqlite.sql", "synapse.rows.sql")))
+	if len(got.Devices) != 0 || err != nil {
+		t.Errorf("without the tables: %v, %v", got.Devices, err)
+	}
+}
+
+func TestSessionsOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []Config{csvFile(t, "user,password_hash\n"), config(file(t, "dendrite.sqlite.sql", "dendrite.rows.sql"))} {
+		if _, err := ReadSessions(t.Context(), c); err == nil || !strings.Contains(err.Error(), "ynapse") {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package outbox
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"postern/db"
+	"postern/db/dbtest"
+	"postern/homeserver/synapse"
+	"postern/test/fakesynapse"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const secret = "the_secret_of_the_tests"
+
+var t0 = time.UnixMilli(1_800_000_000_000).UTC()
+
+// site is a database with a homeserver behind, and a sender that the test lets work.
+type site struct {
+	testing.TB
+	db     *db.DB
+	dsn    string
+	there  *fakesynapse.Server
+	sender *Sender
+	mu     sync.Mutex
+	now    time.Time
+	sent   map[string]int
+}
+
+func newSite(t testing.TB) *site {
+	t.Helper()
+	dsn := dbtest.DSN(t)
+	x := &site{TB: t, dsn: dsn, db: dbtest.Open(t, dsn), there: fakesynapse.New(t, secret), now: t0, sent: make(map[string]int)}
+	x.sender = x.newSender(x.db)
+	x.must(x.db.SetBehind(t.Context(), x.there.URL))
+	return x
+}
+
+func (x *site) newSender(d *db.DB) *Sender {
+	client := synapse.New(synapse.Config{URL: x.there.URL, Secret: secret, Timeout: 500 * time.Millisecond})
+	s := New(Config{DB: d, Synapse: client, Log: slog.New(slog.DiscardHandler), Now: x.clock, Random: rand.Reader, Sent: x.count})
+	x.Cleanup(func() {
+		s.Close()
+		client.Close()
+	})
+	return s
+}
+
+func (x *site) clock() time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.now
+}
+
+func (x *site) step(d time.Duration) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.now = x.now.Add(d)
+}
+
+func (x *site) count(outcome string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sent[outcome]++
+}
+
+func (x *site) must(err error) {
+	x.Helper()
+	if err != nil {
+		x.Fatal(err)
+	}
+}
+
+// round lets the sender work until nothing is due.
+func (x *site) round() {
+	x.Helper()
+	for range 100 {
+		x.sender.pass(x.Context())
+		x.sender.running.Wait()
+		due, _, err := x.db.Due(x.Context(), x.clock())
+		x.must(err)
+		if !due {
+			return
+		}
+	}
+	x.Fatal("it never ends")
+}
+
+// user adds an account, and login a session on a device, of which the homeserver is not told before round.
+func (x *site) user(name string) {
+	x.Helper()
+	x.must(x.db.CreateUser(x.Context(), db.User{Localpart: name, PasswordHash: "hash", Created: t0}))
+}
+
+func (x *site) login(name, device string) db.Session {
+	x.Helper()
+	s, err := x.db.StartSession(x.Context(), db.Login{ID: rand.Text(), Localpart: name, PasswordHash: "hash", DeviceID: device,
+		DisplayName: "of " + device, At: t0, KeyID: 1})
+	x.must(err)
+	return s
+}
+
+// waiting names what waits, as "alice A".
+func (x *site) waiting() []string {
+	x.Helper()
+	all, err := x.db.Outbox(x.Context())
+	x.must(err)
+	var names []string
+	for _, w := range all {
+		names = append(names, w.Localpart+" "+w.DeviceID)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// settled fails the test unless nothing waits and the homeserver has exactly the devices that have sessions.
+func (x *site) settled() {
+	x.Helper()
+	if w := x.waiting(); len(w) > 0 {
+		x.Errorf("%q wait", w)
+	}
+	x.same()
+}
+
+func (x *site) same() {
+	x.Helper()
+	sessions, err := x.db.Sessions(x.Context(), "")
+	x.must(err)
+	want := []string{}
+	for _, s := range sessions {
+		want = append(want, s.Localpart+" "+s.DeviceID)
+	}
+	slices.Sort(want)
+	if got := x.there.Devices(); !slices.Equal(got, want) {
+		x.Errorf("the homeserver has %q, and there are sessions on %q", got, want)
+	}
+}

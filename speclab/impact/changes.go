@@ -1,0 +1,114 @@
+package impact
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/oasdiff/oasdiff/checker"
+	"github.com/oasdiff/oasdiff/diff"
+	"github.com/oasdiff/oasdiff/load"
+)
+
+// Severity says what a change does to clients that were written for the contract.
+type Severity string
+
+// The severities.
+const (
+	Breaks   Severity = "breaks clients"
+	MayBreak Severity = "may break clients"
+	Harmless Severity = "does not break clients"
+)
+
+// Change is a difference between the contract and the spec.
+type Change struct {
+	Severity   Severity `json:"severity"`
+	ID         string   `json:"id"` // oasdiff's name for this kind of change
+	Text       string   `json:"text"`
+	Operations []string `json:"operations"` // that the change is seen in, as "POST /_matrix/client/v3/login"
+	Place      Place    `json:"place"`
+
+	part, was pointer // in the API that is asked for, and in the contract
+	at        []pointer
+}
+
+// labels are kinds of changes that neither a client nor a handler is about.
+var labels = regexp.MustCompile(`^(api-tag-|api-version-)`)
+
+// changes compares the API that is asked for with the contract.
+func (r *revision) changes() ([]Change, error) {
+	config := diff.NewConfig()
+	differs, sources, err := diff.GetWithOperationsSourcesMap(config, &load.SpecInfo{Spec: r.contract.api}, &load.SpecInfo{Spec: r.api})
+	if err != nil {
+		return nil, err
+	}
+	var all []Change
+	known := make(map[string]int)
+	words := checker.NewDefaultLocalizer()
+	checks := checker.NewConfig(checker.GetAllChecks())
+	for _, c := range checker.CheckBackwardCompatibilityUntilLevel(checks, differs, sources, checker.INFO) {
+		if labels.MatchString(c.GetId()) {
+			continue
+		}
+		one := r.change(c, words)
+		key := strings.Join([]string{one.ID, one.Text, one.part.String(), one.was.String()}, "\x01")
+		if i, found := known[key]; found { // a schema that several operations use
+			all[i].Operations = append(all[i].Operations, one.Operations...)
+			all[i].at = append(all[i].at, one.at...)
+			continue
+		}
+		known[key] = len(all)
+		all = append(all, one)
+	}
+	for i := range all {
+		slices.Sort(all[i].Operations)
+		all[i].Operations = slices.Compact(all[i].Operations)
+	}
+	slices.SortStableFunc(all, func(a, b Change) int { return order(a.Severity) - order(b.Severity) })
+	return all, nil
+}
+
+// order puts the worst first.
+func order(s Severity) int { return slices.Index([]Severity{Breaks, MayBreak, Harmless}, s) }
+
+func (r *revision) change(c checker.Change, words checker.Localizer) Change {
+	one := Change{ID: c.GetId(), Text: c.GetUncolorizedText(words), Severity: Harmless}
+	switch c.GetLevel() {
+	case checker.ERR:
+		one.Severity = Breaks
+	case checker.WARN:
+		one.Severity = MayBreak
+	}
+	if c.GetPath() != "" {
+		one.Operations = []string{strings.TrimSpace(strings.ToUpper(c.GetOperation()) + " " + c.GetPath())}
+		one.at = []pointer{{"paths", c.GetPath(), lower(c.GetOperation())}}
+		one.part = one.at[0]
+	}
+	if s := c.GetBaseSource(); s != nil {
+		one.was = r.contract.parts[s.Line].whole()
+	}
+	if s := c.GetRevisionSource(); s != nil {
+		one.part = r.parts[s.Line].whole()
+	} else if len(one.was) > 0 && !r.has(one.was) {
+		one.part = one.was
+	} else if moved := r.sameParameter(one.was); moved != nil {
+		one.part = moved
+	} else if code := ofResponse.FindString(fmt.Sprint(append(c.GetArgs(), "")[0])); code != "" && len(one.at) > 0 && strings.Contains(c.GetId(), "status") {
+		one.part = one.at[0].with("responses", code)
+	}
+	if len(one.part) > 0 && !r.has(one.part) {
+		one.part, _ = r.gone(one.part)
+	}
+	one.Place = placeOf(r.position(one.part))
+	return one
+}
+
+// sameParameter is the parameter that has the name of one of the contract.
+func (r *revision) sameParameter(was pointer) pointer {
+	if len(was) < 2 || was[len(was)-2] != "parameters" {
+		return nil
+	}
+	name, _ := r.contract.object(r.contract.follow(was))["name"].(string)
+	return r.keys(was.parent())[name]
+}

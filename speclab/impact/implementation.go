@@ -1,0 +1,119 @@
+package impact
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// implementation is the source of the handlers.
+type implementation struct {
+	fset    *token.FileSet
+	files   map[string]*ast.File // by path from the module's folder: handlers/login.go
+	methods map[string]Handler   // of Server, by name
+	server  Handler              // the type itself, which owes the methods that are not there
+}
+
+// Handler is a piece of the implementation.
+type Handler struct {
+	Name      string `json:"name"`
+	Operation string `json:"operation,omitempty"` // the operation that it implements, by its id in the contract or the spec
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+}
+
+// String is the handler and where it stands.
+func (h Handler) String() string { return fmt.Sprintf("%s (%s:%d)", h.Name, h.File, h.Line) }
+
+// handlersFolder is where a module of Postern keeps the handlers.
+const handlersFolder = "handlers"
+
+// readImplementation reads the handlers of a module.
+func readImplementation(module string) (*implementation, error) {
+	m := &implementation{fset: token.NewFileSet(), files: make(map[string]*ast.File), methods: make(map[string]Handler)}
+	names, err := filepath.Glob(filepath.Join(module, handlersFolder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		path := handlersFolder + "/" + filepath.Base(name)
+		file, err := parser.ParseFile(m.fset, path, text, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, fmt.Errorf("the handlers: %w", err)
+		}
+		m.files[path] = file
+		m.index(path, file)
+	}
+	if m.server.File == "" {
+		return nil, fmt.Errorf("%s has no type Server; name Postern's source with --source", filepath.Join(module, handlersFolder))
+	}
+	return m, nil
+}
+
+func (m *implementation) index(path string, file *ast.File) {
+	for _, decl := range file.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			if receiver(decl) == "Server" && decl.Recv != nil {
+				m.methods[decl.Name.Name] = m.function(path, decl)
+			}
+		case *ast.GenDecl:
+			for _, one := range decl.Specs {
+				if t, ok := one.(*ast.TypeSpec); ok && t.Name.Name == "Server" {
+					m.server = Handler{Name: "Server", File: path, Line: m.fset.Position(t.Pos()).Line}
+				}
+			}
+		}
+	}
+}
+
+func (m *implementation) function(path string, decl *ast.FuncDecl) Handler {
+	name := decl.Name.Name
+	if decl.Recv != nil && len(decl.Recv.List) == 1 {
+		name = "(" + source(decl.Recv.List[0].Type) + ")." + name
+	}
+	return Handler{Name: name, File: path, Line: m.fset.Position(decl.Pos()).Line}
+}
+
+// enclosing are the nodes around a place in the source, the outermost first.
+func (m *implementation) enclosing(path string, line, column int) []ast.Node {
+	file := m.files[path]
+	if file == nil {
+		return nil
+	}
+	whole := m.fset.File(file.Pos())
+	if line > whole.LineCount() {
+		return nil
+	}
+	at := whole.LineStart(line) + token.Pos(column-1)
+	var nodes []ast.Node
+	ast.Inspect(file, func(n ast.Node) bool {
+		if n == nil || n.Pos() > at || n.End() <= at {
+			return false
+		}
+		nodes = append(nodes, n)
+		return true
+	})
+	return nodes
+}
+
+// at is the function around a place; ok is false when there is none.
+func (m *implementation) at(path string, nodes []ast.Node) (h Handler, ok bool) {
+	for _, n := range nodes {
+		if f, is := n.(*ast.FuncDecl); is {
+			return m.function(path, f), true
+		}
+	}
+	return Handler{}, false
+}

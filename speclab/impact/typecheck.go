@@ -1,0 +1,192 @@
+package impact
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/build"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// typechecker finds the compiler's errors without making machine code: go/types knows the rules of the compiler and its words, and of what the handlers
+// import it reads what the compiler has left in the build cache. It is what makes a watch quick; a test compiles in earnest afterwards.
+type typechecker struct {
+	mu       sync.Mutex
+	fset     *token.FileSet
+	stamp    string // of what the imports are made of
+	imported types.Importer
+}
+
+const genPackage, handlersPackage = "postern/gen", "postern/handlers"
+
+// errors are those of the handlers of a module with other generated code.
+func (t *typechecker) errors(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	stamp, err := stampOf(module)
+	if err != nil {
+		return nil, err
+	}
+	if t.imported == nil || t.stamp != stamp {
+		t.fset = token.NewFileSet()
+	}
+	gen, err := parser.ParseFile(t.fset, generatedFile, code, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	files, err := t.parse(module)
+	var syntax *CompileError
+	if errors.As(err, &syntax) {
+		return []CompileError{*syntax}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.imported == nil || t.stamp != stamp {
+		if t.imported, err = t.importer(ctx, module, env, append(files, gen)); err != nil {
+			return nil, err
+		}
+		t.stamp = stamp
+	}
+	var found []CompileError
+	made := t.check(genPackage, []*ast.File{gen}, t.imported, &found)
+	if len(found) == 0 {
+		t.check(handlersPackage, files, with{t.imported, made}, &found)
+	}
+	return found, ctx.Err()
+}
+
+// stampOf changes when something changes that the handlers import from this module.
+func stampOf(module string) (string, error) {
+	var stamp strings.Builder
+	for _, pattern := range []string{"go.mod", "go.sum", "tokens/*.go", "db/*.go", "db/migrations/*"} {
+		files, err := filepath.Glob(filepath.Join(module, filepath.FromSlash(pattern)))
+		if err != nil {
+			return "", err
+		}
+		for _, file := range files {
+			info, err := os.Stat(file)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintln(&stamp, file, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return stamp.String(), nil
+}
+
+// parse reads the handlers.
+func (t *typechecker) parse(module string) (files []*ast.File, err error) {
+	dir := filepath.Join(module, handlersFolder)
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if built, err := build.Default.MatchFile(dir, filepath.Base(name)); err != nil || !built || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		path := handlersFolder + "/" + filepath.Base(name)
+		file, err := parser.ParseFile(t.fset, path, text, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, &CompileError{File: path, Line: 1, Column: 1, Message: err.Error()}
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// check types the files of a package.
+func (t *typechecker) check(path string, files []*ast.File, from types.Importer, found *[]CompileError) *types.Package {
+	config := types.Config{Importer: from, Error: func(err error) {
+		var e types.Error
+		if !errors.As(err, &e) {
+			return
+		}
+		at := t.fset.Position(e.Pos)
+		if strings.HasPrefix(e.Msg, "\t") && len(*found) > 0 { // goes on about the one before
+			(*found)[len(*found)-1].Message += "\n" + e.Msg
+			return
+		}
+		*found = append(*found, CompileError{File: at.Filename, Line: at.Line, Column: at.Column, Message: e.Msg})
+	}}
+	made, _ := config.Check(path, t.fset, files, nil)
+	return made
+}
+
+// with is an importer that has one package itself.
+type with struct {
+	types.Importer
+	made *types.Package
+}
+
+// Import gives the package, or asks the other importer.
+func (w with) Import(path string) (*types.Package, error) {
+	if path == w.made.Path() {
+		return w.made, nil
+	}
+	return w.Importer.Import(path)
+}
+
+// importer reads what the compiler has made of all that the files import.
+func (t *typechecker) importer(ctx context.Context, module string, env []string, files []*ast.File) (types.Importer, error) {
+	program, err := exec.LookPath("go")
+	if err != nil {
+		return nil, ErrNoGo
+	}
+	args := []string{"list", "-mod=readonly", "-export", "-deps", "-f", "{{if .Export}}{{.ImportPath}}\t{{.Export}}{{end}}"}
+	cmd := exec.CommandContext(ctx, program, append(args, importsOf(files)...)...)
+	cmd.Dir, cmd.Env = module, append(os.Environ(), env...)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("what the handlers import in %s: %w\n%s", module, err, strings.TrimSpace(complaints.String()))
+	}
+	exports := make(map[string]string)
+	for line := range strings.Lines(string(out)) {
+		if path, file, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+			exports[path] = file
+		}
+	}
+	return importer.ForCompiler(t.fset, "gc", func(path string) (io.ReadCloser, error) {
+		file, known := exports[path]
+		if !known {
+			return nil, fmt.Errorf("%s is not among the packages that are imported", path)
+		}
+		return os.Open(file)
+	}), nil
+}
+
+// importsOf are all packages that files import, but for the generated one.
+func importsOf(files []*ast.File) (paths []string) {
+	for _, file := range files {
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err == nil && path != genPackage && !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
+}
+
+// Error lets an error of the compiler be one of Go.
+func (e *CompileError) Error() string { return e.String() }

@@ -1,0 +1,241 @@
+package impact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
+)
+
+// contractFile is where a module keeps the contract.
+const contractFile = "api/login.yaml"
+
+// quiet is how long a file must have been left alone before it is read: editors write in several steps.
+const quiet = 30 * time.Millisecond
+
+// Watch follows the contract of a module: on each save it generates, says what is owed, and runs the tests that are touched.
+type Watch struct {
+	Module string
+	Config []byte    // the generator's settings
+	Base   *spec.API // what the handlers implement, when they do not compile with the contract as it is at the start
+	Out    io.Writer
+	Now    func() time.Time
+
+	types typechecker
+	base  *spec.API
+	gen   *generator
+}
+
+// Run watches until the context ends.
+func (w *Watch) Run(ctx context.Context) error {
+	changes, err := fsnotify.NewWatcher()
+	if err != nil {
+		return err
+	}
+	defer changes.Close()
+	// The folder and not the file: many editors save by putting another file in its place.
+	if err := changes.Add(filepath.Join(w.Module, filepath.Dir(contractFile))); err != nil {
+		return err
+	}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	turn := newTurn(ctx)
+	defer turn.stop()
+	for wait := (<-chan time.Time)(nil); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event := <-changes.Events:
+			if filepath.Base(event.Name) == filepath.Base(contractFile) && !event.Has(fsnotify.Chmod) {
+				wait = time.After(quiet)
+			}
+		case err := <-changes.Errors:
+			return err
+		case <-wait:
+			wait = nil
+			turn.start(w.turn)
+		}
+	}
+}
+
+// turn is the work after one save. A new one ends the old.
+type turn struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func newTurn(ctx context.Context) *turn { return &turn{ctx: ctx} }
+
+func (t *turn) start(work func(context.Context)) {
+	t.stop()
+	var ctx context.Context
+	ctx, t.cancel = context.WithCancel(t.ctx)
+	t.done = make(chan struct{})
+	go func() {
+		defer close(t.done)
+		work(ctx)
+	}()
+}
+
+func (t *turn) stop() {
+	if t.cancel != nil {
+		t.cancel()
+		<-t.done
+	}
+}
+
+// begin learns what the handlers implement now, which also warms what each turn needs.
+func (w *Watch) begin(ctx context.Context) error {
+	mod, err := os.ReadFile(filepath.Join(w.Module, "go.mod"))
+	if err != nil {
+		return err
+	}
+	if w.gen, err = newGenerator(w.Config, mod); err != nil {
+		return err
+	}
+	w.base = w.Base
+	api, _, err := w.load()
+	if err == nil {
+		report, err := Check(ctx, w.input(api))
+		switch {
+		case err == nil && len(report.Owed) == 0:
+			w.base = api
+		case err == nil:
+			w.say("%s", report.Owing())
+		case ctx.Err() == nil:
+			w.say("%v", err)
+		}
+	} else {
+		w.say("%v", err)
+	}
+	w.say("watching %s", contractFile)
+	return nil
+}
+
+// load reads the contract, for the comparison and as the generator takes it.
+func (w *Watch) load() (*spec.API, *openapi3.T, error) {
+	root, err := os.OpenRoot(w.Module)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	api, err := spec.Load(root.FS(), contractFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := root.ReadFile(contractFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	loader := openapi3.NewLoader()
+	loader.IncludeOrigin = true // the generator's command does so too, and orders the routes by it
+	doc, err := loader.LoadFromData(text)
+	if err != nil {
+		return nil, nil, spec.Problems{{Position: spec.Position{File: contractFile}, What: err.Error()}}
+	}
+	return api, doc, nil
+}
+
+func (w *Watch) input(api *spec.API) Input {
+	return Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module}, errors: w.types.errors}
+}
+
+// turn does what a save asks for.
+func (w *Watch) turn(ctx context.Context) {
+	start := w.Now()
+	if err := w.follow(ctx, start); err != nil && ctx.Err() == nil {
+		w.say("%v\n%s is kept as it was", err, generatedFile)
+	}
+}
+
+// follow generates, and when that goes well writes it, says what is owed, and tests. An error is one before anything is written.
+func (w *Watch) follow(ctx context.Context, start time.Time) error {
+	api, doc, err := w.load()
+	if err != nil {
+		return err
+	}
+	code, operations, err := w.gen.generate(doc)
+	if err != nil {
+		return fmt.Errorf("%s: %w", contractFile, err)
+	}
+	file := filepath.Join(w.Module, filepath.FromSlash(generatedFile))
+	if old, err := os.ReadFile(file); err == nil && string(old) == code {
+		w.say("%s stays as it is", generatedFile)
+		return nil
+	}
+	c, report, err := compare(w.input(api))
+	if err != nil {
+		return err
+	}
+	c.code = code
+	if c.now, err = symbolsOf(code, operations); err != nil {
+		return err
+	}
+	if err := c.generateBoth(report); err != nil {
+		return err
+	}
+	tests := w.buildTests(ctx, code, report.operations) // meanwhile
+	defer tests.discard()
+	if err := c.owed(ctx, report); err != nil {
+		return err
+	}
+	if err := replace(file, code); err != nil {
+		return err
+	}
+	w.say("%s is written", generatedFile)
+	if len(report.Owed) > 0 {
+		w.say("%scompiled: owed: %s (%s)", report.Owing(), plural(len(report.Owed), "thing"), w.since(start))
+		return nil
+	}
+	w.base = api // it is what the handlers implement now
+	w.say("%scompiled: nothing is owed (%s)", report.Asked(), w.since(start))
+	w.test(ctx, tests, start)
+	return nil
+}
+
+// test runs the tests that are touched.
+func (w *Watch) test(ctx context.Context, tests *testBuild, start time.Time) {
+	out, err := tests.run(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		w.say("%stests: %v (%s)", out, err, w.since(start))
+	case len(tests.names) == 0:
+		w.say("none of the %d tests is touched", tests.all)
+	default:
+		w.say("tests: ok, %d of %d (%s)", len(tests.names), tests.all, w.since(start))
+	}
+}
+
+func (w *Watch) since(start time.Time) string {
+	return fmt.Sprintf("%.2fs", w.Now().Sub(start).Seconds())
+}
+
+func (w *Watch) say(format string, args ...any) { fmt.Fprintf(w.Out, format+"\n", args...) }
+
+// replace writes a file whole or not at all.
+func replace(file, text string) error {
+	beside, err := os.CreateTemp(filepath.Dir(file), ".gen-*")
+	if err != nil {
+		return err
+	}
+	_, err = beside.WriteString(text)
+	err = errors.Join(err, beside.Chmod(0o644), beside.Close())
+	if err == nil {
+		err = os.Rename(beside.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(beside.Name()))
+	}
+	return nil
+}

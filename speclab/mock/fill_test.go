@@ -1,0 +1,84 @@
+package mock_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestAddedField: a field that the edited spec adds to a real answer is filled in; a known one that was left out is not.
+func TestAddedField(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "login.yaml", contractText(t,
+		"    LoginResponse:\n      type: object\n      required: [user_id, access_token, device_id]\n      properties:",
+		`    LoginResponse:
+      type: object
+      required: [user_id, access_token, device_id, era]
+      properties:
+        greeting: {type: string, example: hello}
+        shown_by_schema: {type: string}
+        era: {type: integer, minimum: 3}
+        tip:
+          type: object
+          properties:
+            text: {type: string, example: rest}`,
+		"    Device:\n      type: object\n      required: [device_id]\n      properties:",
+		"    Device:\n      type: object\n      required: [device_id]\n      properties:\n        colour: {type: string, example: red}\n        mode: {type: string, enum: [a, b], default: a}\n        owner: {type: string}",
+		`                $ref: "#/components/schemas/DevicesResponse"`,
+		`                $ref: "#/components/schemas/DevicesResponse"
+              example: {devices: [{device_id: X, owner: bob}], total: 1}`,
+		"    DevicesResponse:\n      type: object\n      properties:", "    DevicesResponse:\n      type: object\n      properties:\n        total: {type: integer}",
+	))
+	a := b.want(b.ask("POST", "/_matrix/client/v3/login", "", strings.Replace(loginBody, `,"refresh_token":true`, "", 1)), 200, "real")
+	if a.Header.Get("Postern-Filled") != "era, greeting, tip" {
+		t.Errorf("filled: %q", a.Header.Get("Postern-Filled"))
+	}
+	if a.JSON["greeting"] != "hello" || a.JSON["era"] != 3.0 || !strings.Contains(a.Raw, `"tip":{"text":"rest"}`) {
+		t.Errorf("the login is %s", a.Raw)
+	}
+	for _, absent := range []string{"refresh_token", "expires_in_ms", "shown_by_schema", "well_known"} {
+		if _, there := a.JSON[absent]; there {
+			t.Errorf("%s was invented: %s", absent, a.Raw)
+		}
+	}
+	token, _ := a.JSON["access_token"].(string)
+	a = b.want(b.ask("GET", "/_matrix/client/v3/devices", token, ""), 200, "real")
+	if a.Header.Get("Postern-Filled") != "devices.colour, devices.owner, total" || !strings.Contains(a.Raw, `"colour":"red"`) || !strings.Contains(a.Raw, `"owner":"bob"`) {
+		t.Errorf("filled: %q in %s", a.Header.Get("Postern-Filled"), a.Raw)
+	}
+	if !strings.Contains(a.Raw, `"last_seen_ts":1`) || strings.Contains(a.Raw, "e+") {
+		t.Errorf("the numbers are %s", a.Raw)
+	}
+	if a := b.want(b.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"alice","password":"no"}`), 403, "real"); a.Header.Get("Postern-Filled") != "" {
+		t.Errorf("an error was filled: %s", a.Raw)
+	}
+}
+
+// TestAddedStatus: a status that the edited spec adds to a real operation can be asked for; one that the contract knows is real.
+func TestAddedStatus(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "login.yaml", contractText(t,
+		"        \"401\":\n          description: >-\n            `M_USER_LOCKED`", `        "202":
+          description: later
+          content:
+            application/json:
+              schema: {type: object, required: [ticket], properties: {ticket: {type: string}}}
+              example: {ticket: abc}
+        "302":
+          description: elsewhere
+          headers:
+            Location: {schema: {type: string, format: uri}}
+        "401":
+          description: >-
+            `+"`M_USER_LOCKED`"))
+	const login = "/_matrix/client/v3/login"
+	b.login()
+	if a := b.want(b.ask("POST", login, "", loginBody, "Prefer", `respond-async, code="202"`), 202, "spec"); a.JSON["ticket"] != "abc" {
+		t.Errorf("202 is %s", a.Raw)
+	}
+	if a := b.want(b.ask("POST", login, "", loginBody, "Postern-Status", "302"), 302, "spec"); a.Header.Get("Location") != "https://example.org/" || a.Raw != "" {
+		t.Errorf("302 is %q, %v", a.Raw, a.Header)
+	}
+	b.want(b.ask("POST", login, "", loginBody, "Postern-Status", "429"), 200, "real")
+	b.refused(b.ask("POST", login, "", loginBody, "Postern-Status", "499"), 400, "M_INVALID_PARAM", "login has no status", "202, 302")
+	b.refused(b.ask("POST", login, "", `{}`, "Postern-Status", "202"), 400, "M_MISSING_PARAM", "type")
+}
