@@ -1,22 +1,14 @@
 // Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
 //
-// This package is the wiring: it reads flags and environment (config.go), runs the server (serve.go), alone or in front of a homeserver
-// (homeserver.go, front.go, outbox.go), and the operator's commands: each in a file of its name, such as user.go and keys.go, those of
-// `postern synapse` in synapse*.go. What the server does is in handlers, what a token is in tokens, what is kept in db; gen is made from
-// the contract by `go generate`. What stands in front of a homeserver is in front, and what tells it of users and devices in outbox.
+// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db; gen is made from
+// the contract by `go generate`. Two wings stand beside this core: homeserver, which is what there is because a homeserver
+// stands behind, and speclab, which is for people who change the contract.
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"strings"
-	"syscall"
+	"embed"
 
-	"github.com/alecthomas/kong"
+	"postern/cli"
 )
 
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config oapi-config.yaml api/login.yaml
@@ -24,93 +16,11 @@ import (
 // version is set by `make release`.
 var version = "dev"
 
-func main() {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
-		signals = append(signals, syscall.SIGHUP) // the terminal was closed: what was begun is put away
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	context.AfterFunc(ctx, stop) // the first signal drains, a second one kills
-	err := run(ctx, world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
-	if err != nil {
-		os.Exit(complain(os.Stderr, err))
-	}
-}
+// source is what `postern spec check` compiles where this source is not at hand. The patterns leave the tests out; a test holds
+// that they leave out nothing else.
+//
+//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*[^t].go db/migrations
+//go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go homeserver/appservice/*[^t].go
+var source embed.FS
 
-// exitStatus is an error of a command whose exit status says more than that it failed. Without an error there is nothing to add to what
-// the command has printed.
-type exitStatus struct {
-	code int
-	err  error
-}
-
-func (e exitStatus) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit status %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e exitStatus) Unwrap() error { return e.err }
-
-// complain says what went wrong and gives the program's exit status.
-func complain(stderr io.Writer, err error) int {
-	status := exitStatus{code: 1, err: err}
-	errors.As(err, &status)
-	if status.err != nil {
-		fmt.Fprintln(stderr, "postern:", status.err)
-	}
-	return status.code
-}
-
-// world is what the program touches outside of files and network, so that a test can be the world.
-type world struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	getenv         func(string) string
-	listening      func(address string) // tells a test where the server is; may be nil
-	patience       patience             // with clients; the default when it is zero
-}
-
-// errHelp ends a run that has only shown help.
-var errHelp = errors.New("help shown")
-
-// run is the whole program.
-func run(ctx context.Context, w world, args []string) (err error) {
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("postern"),
-		kong.Description("A small login server for Matrix. Tokens are computed, not stored: a lost answer or a second tab never logs anyone out."),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(w.stdout, w.stderr),
-		kong.Exit(func(int) { panic(errHelp) }), // kong ends --help through here
-		kong.Vars{"version": version},
-	)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if cause := recover(); cause != nil && cause != errHelp {
-			panic(cause)
-		}
-	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	command, err := parser.Parse(args)
-	if err != nil {
-		err = fmt.Errorf("%w\nSee `postern --help`, or `postern COMMAND --help` for examples", err)
-		if args[0] == "spec" { // whose exit status 1 says that something breaks
-			err = exitStatus{code: 2, err: err}
-		}
-		return err
-	}
-	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") { // which names its databases itself, or has none
-		if err := c.settleName(ctx); err != nil {
-			return err
-		}
-	}
-	command.BindTo(ctx, (*context.Context)(nil))
-	return command.Run(w, &c.common)
-}
+func main() { cli.Main(cli.Program{Version: version, Source: source}) }

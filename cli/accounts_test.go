@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestInvites(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	s := i.serve("--rate-limit", "off", "--registration", "token")
+	token := strings.TrimSpace(i.must("", "invite", "add"))
+	register := func(name, token string) (int, map[string]any) {
+		return s.ask("POST", "/_matrix/client/v3/register", "", `{"username":"`+name+`","password":"correct horse",
+			"auth":{"type":"m.login.registration_token","token":"`+token+`"}}`)
+	}
+	if status, answer := register("alice", token); status != 200 {
+		t.Fatalf("registration answers %d %v", status, answer)
+	}
+	if status, answer := register("bob", token); status != 401 || answer["errcode"] != "M_UNAUTHORIZED" {
+		t.Errorf("a token that is used up answers %d %v", status, answer)
+	}
+	if list := i.must("", "invite", "list"); !strings.Contains(list, "used-up") {
+		t.Errorf("invite list prints\n%s", list)
+	}
+	i.must("", "invite", "add", "--uses", "0", "--expires", "0", "--token", "open-day")
+	i.refused("exists already", "invite", "add", "--token", "open-day")
+	i.refused("1 to 64", "invite", "add", "--token", "a b")
+	if status, answer := register("bob", "open-day"); status != 200 {
+		t.Errorf("registration answers %d %v", status, answer)
+	}
+	i.must("", "invite", "revoke", "open-day")
+	if status, _ := register("carol", "open-day"); status != 401 {
+		t.Errorf("a revoked token answers %d", status)
+	}
+	i.refused("no registration token", "invite", "revoke", "never")
+}
+
+func TestLockAndLoginLink(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	s := i.serve("--rate-limit", "off", "--login-tokens")
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	access, _ := s.login("alice", "secret")
+	i.must("", "user", "lock", "alice")
+	if status, answer := s.whoami(access); status != 401 || answer["errcode"] != "M_USER_LOCKED" || answer["soft_logout"] != true {
+		t.Errorf("a locked user's whoami answers %d %v", status, answer)
+	}
+	if list := i.must("", "user", "list"); !strings.Contains(list, "locked") {
+		t.Errorf("user list prints\n%s", list)
+	}
+	i.refused("deactivated or locked", "user", "login-link", "alice")
+	i.must("", "user", "unlock", "alice")
+	s.good(access)
+
+	token, _, _ := strings.Cut(i.must("", "user", "login-link", "alice"), "\n")
+	login := `{"type":"m.login.token","token":"` + token + `"}`
+	status, answer := s.ask("POST", "/_matrix/client/v3/login", "", login)
+	if status != 200 {
+		t.Fatalf("the login link's token answers %d %v", status, answer)
+	}
+	s.good(fmt.Sprint(answer["access_token"]))
+	if status, _ := s.ask("POST", "/_matrix/client/v3/login", "", login); status != 403 {
+		t.Errorf("used twice it answers %d", status)
+	}
+	if link := i.must("", "user", "login-link", "alice", "--client", "https://app.example.org/?a=b"); !strings.HasPrefix(link, "https://app.example.org/?a=b&loginToken=") {
+		t.Errorf("the link is %s", link)
+	}
+	i.refused("no account", "user", "login-link", "bob")
+	i.refused("not between", "user", "login-link", "alice", "--ttl", "0s")
+}
+
+func TestRegistrationProblems(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	_, err := i.command("", "serve", "--registration", "maybe", "--terms-url", "here", "--public-url", "there", "--password-min-length", "0", "--login-token-ttl", "x")
+	for _, flag := range []string{"--registration", "--terms-url", "--public-url", "--password-min-length", "--login-token-ttl"} {
+		if err == nil || !strings.Contains(err.Error(), flag+" \"") {
+			t.Errorf("%s is not named in:\n%v", flag, err)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+// existing opens a database that must be there: a mistyped path must not make an empty one and call it a list.
+func (c *common) existing(ctx context.Context, do func(*db.DB) error) error {
+	if c.missing() {
+		return fmt.Errorf("there is no database at %s; name it with --db, or make it with `postern serve` or `postern user add`", c.path())
+	}
+	return c.open(ctx, do)
+}
+
+// missing says that the database is a file that does not exist.
+func (c *common) missing() bool {
+	if c.onServer() {
+		return false
+	}
+	_, err := os.Stat(c.path())
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// servedAs is the setting that keeps the server name a database was first served as. Every token says it, so another
+// one would log everybody out.
+const servedAs = "server_name"
+
+// settleName finds the server name when none was given, and refuses another one than the database's.
+func (c *common) settleName(ctx context.Context) error {
+	known := ""
+	if !c.missing() {
+		d, err := db.Open(ctx, db.Config{DSN: c.DB})
+		if err != nil {
+			return err
+		}
+		known, err = d.Setting(ctx, servedAs)
+		if errors.Is(err, db.ErrNotFound) {
+			err = nil
+		}
+		if err := errors.Join(err, d.Close()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.ServerName == "":
+		c.ServerName = cmp.Or(known, "localhost")
+	case known != "" && c.ServerName != known:
+		return fmt.Errorf("the database %s was made for the server name %s, and under another one every token in use would be refused; "+
+			"leave --server-name out, or give --db for another database", c.path(), known)
+	}
+	return nil
+}
+
+// open opens the database, makes it when it is not there, and closes it when the work is done.
+func (c *common) open(ctx context.Context, do func(*db.DB) error) error {
+	if err := errors.Join(c.problems()...); err != nil {
+		return err
+	}
+	d, err := db.Open(ctx, db.Config{DSN: c.DB})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(d), d.Close())
+}
+
+// localpart resolves what an operator typed to the account that a login would find, or would have found.
+func (c *common) localpart(ctx context.Context, d *db.DB, name string) (string, error) {
+	account, err := handlers.Find(ctx, d, name, c.ServerName)
+	if errors.Is(err, db.ErrNotFound) {
+		return handlers.Localpart(name, c.ServerName), nil
+	}
+	return account.Localpart, err
+}
+
+// table writes rows under a heading, in columns.
+func table(out io.Writer, heading string, rows [][]string) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+// when writes an instant for people, and a dash for none.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// printable keeps a client's own words from playing with the operator's terminal.
+func printable(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// plural writes a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

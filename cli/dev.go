@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+// devUser is the account of `serve --dev`; devSetting marks that --dev made it and may give it a new password.
+const (
+	devUser    = "alice"
+	devSetting = "dev_user"
+)
+
+// greetDev makes sure that alice can log in and prints what to paste.
+func greetDev(ctx context.Context, out io.Writer, d *db.DB, url string) error {
+	password, err := devPassword(ctx, d)
+	if err != nil {
+		return err
+	}
+	if password == "" {
+		fmt.Fprintf(out, "The account %s is not one of --dev's, so its password stays. Put it in place of PASSWORD below.\n", devUser)
+		password = "PASSWORD"
+	}
+	_, err = fmt.Fprintf(out, devCommands, devUser, password, url)
+	return err
+}
+
+// devPassword gives alice a new random password, unless she is somebody's real account: then it is empty.
+func devPassword(ctx context.Context, d *db.DB) (string, error) {
+	password := rand.Text()
+	hash, err := handlers.HashPassword(password)
+	if err != nil {
+		return "", err
+	}
+	err = d.CreateUser(ctx, db.User{Localpart: devUser, PasswordHash: hash, Created: time.Now()})
+	if err == nil {
+		return password, d.SetSetting(ctx, devSetting, devUser)
+	}
+	if !errors.Is(err, db.ErrConflict) {
+		return "", err
+	}
+	made, err := d.Setting(ctx, devSetting)
+	if errors.Is(err, db.ErrNotFound) || err == nil && made != devUser {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = d.SetPassword(ctx, devUser, hash, false)
+	return password, err
+}
+
+// devCommands need a shell and curl, and nothing else.
+const devCommands = `
+Postern runs at %[3]s. Log in, in another terminal:
+
+  LOGIN=$(curl -s %[3]s/_matrix/client/v3/login -d '{"type":"m.login.password","identifier":{"type":"m.id.user","user":"%[1]s"},"password":"%[2]s","refresh_token":true}'); echo "$LOGIN"
+
+Ask who it is, refresh (ask twice: the answer is the same), and log out:
+
+  field() { sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }
+  curl -s %[3]s/_matrix/client/v3/account/whoami -H "Authorization: Bearer $(echo "$LOGIN" | field access_token)"
+  PAIR=$(curl -s %[3]s/_matrix/client/v3/refresh -d '{"refresh_token":"'"$(echo "$LOGIN" | field refresh_token)"'"}'); echo "$PAIR"
+  curl -s -X POST %[3]s/_matrix/client/v3/logout -H "Authorization: Bearer $(echo "$PAIR" | field access_token)"
+
+The same at the 2015 draft's door, where a refresh token is used once:
+
+  curl -s %[3]s/_matrix/client/api/v1/login -d '{"username":"%[1]s","password":"%[2]s"}'
+
+The API in the browser, with a try-it for each operation and the macaroon bench: %[3]s/_postern/spec
+
+`

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"postern/homeserver/appservice"
+)
+
+// homeserverFlags say which homeserver stands behind, as they were written.
+type homeserverFlags struct {
+	Homeserver       string   `env:"POSTERN_HOMESERVER" placeholder:"URL" help:"Stand in front of this Synapse: what is not Postern's streams through to it."`
+	HomeserverSecret string   `name:"homeserver-secret-file" env:"POSTERN_HOMESERVER_SECRET_FILE" placeholder:"FILE" help:"File with the secret that stands in Synapse's matrix_authentication_service."`
+	InternalListen   string   `env:"POSTERN_INTERNAL_LISTEN" placeholder:"ADDRESS" help:"Answer Synapse's questions about tokens on an address of their own, and not on --listen."`
+	ExposeAdmin      bool     `env:"POSTERN_EXPOSE_ADMIN" help:"Let /_synapse/admin through to the homeserver."`
+	Appservice       []string `name:"appservice" env:"POSTERN_APPSERVICE" placeholder:"FILE" help:"Registration file of an application service that Synapse has too; may be repeated."`
+}
+
+// homeserver is where the homeserver is, and how Postern stands before it.
+type homeserver struct {
+	url         *url.URL // without a path
+	secret      string
+	internal    string // where the homeserver's questions are answered; empty: where everything is
+	exposeAdmin bool
+	bridges     *appservice.Services
+}
+
+// settings understands the flags, or tells everything that is wrong with them. It gives nil when Postern stands alone.
+func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
+	if f.Homeserver == "" {
+		if f.HomeserverSecret != "" || f.InternalListen != "" || f.ExposeAdmin || len(f.Appservice) > 0 {
+			return nil, []error{errors.New("--homeserver-secret-file, --internal-listen, --expose-admin and --appservice need --homeserver, the URL of your Synapse")}
+		}
+		return nil, nil
+	}
+	var problems []error
+	h := &homeserver{internal: f.InternalListen, exposeAdmin: f.ExposeAdmin}
+	at := serverURL(f.Homeserver)
+	if at == nil || strings.Trim(at.Path, "/") != "" {
+		problems = append(problems, fmt.Errorf("--homeserver %q is not the URL of a server; write it like http://127.0.0.1:8008", f.Homeserver))
+	} else {
+		h.url = &url.URL{Scheme: at.Scheme, Host: at.Host}
+	}
+	var err error
+	if h.secret, err = homeserverSecret(f.HomeserverSecret); err != nil {
+		problems = append(problems, err)
+	}
+	if f.InternalListen != "" {
+		if err := address("--internal-listen", f.InternalListen, "127.0.0.1:8009"); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	services, wrong := appservice.Read(serverName, f.Appservice)
+	for _, problem := range wrong {
+		problems = append(problems, fmt.Errorf("--appservice: %w", problem))
+	}
+	h.bridges = services
+	return h, problems
+}
+
+// serverURL reads where a server is: a host, and perhaps a port and a path; nil if the text says anything else.
+func serverURL(text string) *url.URL {
+	at, err := url.Parse(text)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+		return nil
+	}
+	return at
+}
+
+// services are the application services of the homeserver, if there is one.
+func (h *homeserver) services() *appservice.Services {
+	if h == nil {
+		return nil
+	}
+	return h.bridges
+}
+
+// homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White space inside could
+// not be sent in a header as it is.
+func homeserverSecret(file string) (string, error) {
+	if file == "" {
+		return "", errors.New("--homeserver needs --homeserver-secret-file: a file with the secret of Synapse's matrix_authentication_service; `postern synapse setup` makes both")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--homeserver-secret-file: %w", err)
+	}
+	secret := strings.TrimSpace(string(text))
+	switch {
+	case secret == "":
+		return "", fmt.Errorf("--homeserver-secret-file: %s is empty; remove it, and `postern synapse setup --write` makes a new one", file)
+	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space", file)
+	}
+	return secret, nil
+}

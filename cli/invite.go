@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"postern/db"
+)
+
+type inviteCmds struct {
+	Add    inviteAdd    `cmd:"" help:"Make a registration token and print it."`
+	List   inviteList   `cmd:"" help:"List the registration tokens."`
+	Revoke inviteRevoke `cmd:"" help:"Revoke a registration token; registrations under way with it cannot finish either."`
+}
+
+// tokenGrammar is the specification's: Client-Server API v1.19, "Token-authenticated registration".
+var tokenGrammar = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+
+type inviteAdd struct {
+	Uses    int64         `default:"1" help:"How many accounts may be made with it; 0: any number."`
+	Expires time.Duration `default:"168h" help:"How long it is good; 0: for ever."`
+	Token   string        `placeholder:"TEXT" help:"The token itself; a random one without it."`
+}
+
+// Help is shown by `postern invite add --help`.
+func (*inviteAdd) Help() string {
+	return `The server has to run with --registration token.
+
+Examples:
+  postern invite add
+  postern invite add --uses 20 --expires 72h --token open-day`
+}
+
+// Run makes a token.
+func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
+	token := cmd.Token
+	if token == "" {
+		token = rand.Text()
+	}
+	switch {
+	case !tokenGrammar.MatchString(token):
+		return errors.New("a registration token has 1 to 64 of A-Z a-z 0-9 . _ ~ -")
+	case cmd.Uses < 0 || cmd.Expires < 0:
+		return errors.New("--uses and --expires cannot be below 0")
+	}
+	r := db.RegistrationToken{Token: token, UsesAllowed: cmd.Uses, Created: time.Now()}
+	if cmd.Expires > 0 {
+		r.Expires = r.Created.Add(cmd.Expires)
+	}
+	return c.open(ctx, func(d *db.DB) error {
+		err := d.AddRegistrationToken(ctx, r)
+		if errors.Is(err, db.ErrConflict) {
+			return fmt.Errorf("the token %q exists already; `postern invite list` shows it", token)
+		}
+		if err == nil {
+			fmt.Fprintln(w.stdout, token)
+		}
+		return err
+	})
+}
+
+type inviteList struct{}
+
+// Run lists the tokens.
+func (*inviteList) Run(ctx context.Context, w world, c *common) error {
+	return c.existing(ctx, func(d *db.DB) error {
+		now := time.Now()
+		tokens, err := d.RegistrationTokens(ctx, now)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, t := range tokens {
+			rows = append(rows, []string{
+				t.Token, inviteState(t, now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
+				strconv.FormatInt(t.Reserved, 10), when(t.Expires), when(t.Created)})
+		}
+		return table(w.stdout, "TOKEN STATE ALLOWED USED RESERVED EXPIRES CREATED", rows)
+	})
+}
+
+func inviteState(t db.RegistrationToken, now time.Time) string {
+	switch {
+	case !t.Revoked.IsZero():
+		return "revoked"
+	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		return "expired"
+	case t.UsesAllowed > 0 && t.Used >= t.UsesAllowed:
+		return "used-up"
+	}
+	return "good"
+}
+
+func allowed(uses int64) string {
+	if uses == 0 {
+		return "any"
+	}
+	return strconv.FormatInt(uses, 10)
+}
+
+type inviteRevoke struct {
+	Token string `arg:"" help:"The token."`
+}
+
+// Run revokes a token.
+func (cmd *inviteRevoke) Run(ctx context.Context, w world, c *common) error {
+	return c.existing(ctx, func(d *db.DB) error {
+		err := d.RevokeRegistrationToken(ctx, cmd.Token, time.Now())
+		if errors.Is(err, db.ErrNotFound) {
+			return fmt.Errorf("there is no registration token %q; `postern invite list` shows them", cmd.Token)
+		}
+		if err == nil {
+			fmt.Fprintf(w.stdout, "%s is revoked\n", cmd.Token)
+		}
+		return err
+	})
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/test/fakesynapse"
+)
+
+// TestOutbox: an operator sees what waits and why, on the command line, in the metrics and in the log; the command line's own changes are
+// told by the server; and nothing of it shows the secret.
+func TestOutbox(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2_of_both_sides"
+	there := fakesynapse.New(t, secret)
+	i := newInstallation(t)
+	file := filepath.Join(filepath.Dir(i.db), "homeserver.secret")
+	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"--rate-limit", "off", "--log-level", "debug", "--homeserver", there.URL, "--homeserver-secret-file", file}
+	s := i.serve(flags...)
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	access, _ := s.login("alice", "secret")
+	if d := there.Devices(); len(d) != 1 || d[0] != "alice ALICE" {
+		t.Errorf("the homeserver has %q", d)
+	}
+	until(t, "nothing waits", func() bool { return strings.Contains(i.must("", "synapse", "outbox"), "nothing waits") })
+
+	there.Be(fakesynapse.Failing)
+	i.must("", "session", "end", "--user", "alice")
+	s.gone(access)
+	until(t, "a try", func() bool { return strings.Contains(i.must("", "synapse", "outbox"), "status 500") })
+	if out := i.must("", "synapse", "outbox"); !strings.Contains(out, "@alice:localhost  ALICE") || strings.Contains(out, "nothing waits") {
+		t.Errorf("synapse outbox prints\n%s", out)
+	}
+	metrics := s.text("/metrics")
+	if !strings.Contains(metrics, "postern_outbox_waiting 1") || !strings.Contains(metrics, `postern_outbox_sends_total{outcome="away"}`) {
+		t.Errorf("the metrics are\n%s", metrics)
+	}
+	if status, answer := s.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"alice","password":"secret"}`); status != 503 || answer["retry_after_ms"] == nil {
+		t.Errorf("a login answers %d %v", status, answer)
+	}
+	logs := s.logs.String()
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	alone := i.serve("--rate-limit", "off") // by mistake: nothing is lost
+	i.must("", "user", "lock", "alice")
+	if !strings.Contains(alone.logs.String(), "without --homeserver") {
+		t.Errorf("the log does not say that nobody is told:\n%s", alone.logs)
+	}
+	if err := alone.stop(); err != nil {
+		t.Fatal(err)
+	}
+	there.Be(fakesynapse.Well)
+	s = i.serve(flags...)
+	until(t, "everything told", func() bool {
+		return len(there.Devices()) == 0 && there.User("alice").Locked && strings.Contains(i.must("", "synapse", "outbox"), "nothing waits")
+	})
+	for _, file := range []string{i.db, i.db + "-wal"} {
+		if kept, err := os.ReadFile(file); err != nil || strings.Contains(string(kept), "hunter2") {
+			t.Errorf("%s has the secret: %v", file, err)
+		}
+	}
+	if logs += s.logs.String() + metrics; strings.Contains(logs, "hunter2") || !strings.Contains(logs, "cannot be told") {
+		t.Errorf("the log, or the metrics:\n%s", logs)
+	}
+	if out := i.must("", "synapse", "outbox", "--help"); !strings.Contains(out, "Examples:") {
+		t.Errorf("synapse outbox --help prints\n%s", out)
+	}
+}
+
+// text gets a page as it is.
+func (s *server) text(path string) string {
+	s.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(s.url + path)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(page)
+}
+
+// until waits for something that another goroutine does.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 300 {
+		if is() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("waited for %s", what)
+}

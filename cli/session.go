@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+type sessionCmd struct {
+	List   sessionList   `cmd:"" help:"List the sessions, of all accounts or of one."`
+	End    sessionEnd    `cmd:"" help:"End sessions; the server refuses their tokens at once."`
+	Events sessionEvents `cmd:"" help:"Show what happened to sessions: replayed refresh tokens."`
+}
+
+type sessionList struct {
+	Name string `arg:"" optional:"" help:"Localpart, or whole user id; all accounts without it."`
+}
+
+// Run lists sessions. No token is shown: none is kept.
+func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
+	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
+		sessions, err := d.Sessions(ctx, name)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, s := range sessions {
+			rows = append(rows, []string{
+				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), printable(s.DeviceID), sessionState(s),
+				generation(s), when(s.Created), when(s.Seen.At), printable(s.Seen.Addr), printable(s.DisplayName)})
+		}
+		return table(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME", rows)
+	})
+}
+
+// generation is which tokens a session has: those that another server gave have no number here.
+func generation(s db.Session) string {
+	if s.Imported {
+		return "imported"
+	}
+	return strconv.FormatInt(s.Generation, 10)
+}
+
+// sessionState is the state of a session for people.
+func sessionState(s db.Session) string {
+	switch {
+	case s.State == db.Live && !s.Expires.IsZero() && !time.Now().Before(s.Expires):
+		return "ended"
+	case s.State == db.Live && s.Locked:
+		return "locked"
+	}
+	return string(s.State)
+}
+
+// accountOrAll opens the database for work on one account or, without a name, on all; the localpart is then empty.
+func (c *common) accountOrAll(ctx context.Context, name string, do func(d *db.DB, localpart string) error) error {
+	if name == "" {
+		return c.existing(ctx, func(d *db.DB) error { return do(d, "") })
+	}
+	return c.account(ctx, name, func(d *db.DB, localpart string) error {
+		if _, err := d.User(ctx, localpart); err != nil {
+			return err
+		}
+		return do(d, localpart)
+	})
+}
+
+type sessionEnd struct {
+	ID     []string `arg:"" optional:"" help:"Session ids, as 'session list' shows them."`
+	User   string   `help:"End sessions of this account instead: all, or that of --device." placeholder:"NAME"`
+	Device string   `help:"With --user: the device." placeholder:"ID"`
+}
+
+// Help is shown by `postern session end --help`.
+func (*sessionEnd) Help() string {
+	return `Examples:
+  postern session end 7WBK2T5VXQ6M3JZ4HPLNRC5DYE
+  postern session end --user alice --device GHTYAJCE
+  postern session end --user alice`
+}
+
+// Run ends the sessions that were named.
+func (cmd *sessionEnd) Run(ctx context.Context, w world, c *common) error {
+	if (len(cmd.ID) == 0) == (cmd.User == "") || cmd.Device != "" && cmd.User == "" {
+		return errors.New("name either session ids, or --user NAME with an optional --device ID")
+	}
+	if cmd.User == "" {
+		return c.existing(ctx, func(d *db.DB) error { return endSessions(ctx, w, d, cmd.ID) })
+	}
+	return c.account(ctx, cmd.User, func(d *db.DB, name string) error {
+		if cmd.Device != "" {
+			err := d.EndDevice(ctx, name, cmd.Device)
+			if errors.Is(err, db.ErrNotFound) {
+				return fmt.Errorf("%s has no device %q; `postern session list %s` shows them", name, cmd.Device, name)
+			}
+			return reported(w, 1, err)
+		}
+		if _, err := d.User(ctx, name); err != nil {
+			return err
+		}
+		ended, err := d.EndSessions(ctx, name)
+		return reported(w, ended, err)
+	})
+}
+
+// endSessions ends all that exist and names those that do not: one typing error must not keep the rest alive.
+func endSessions(ctx context.Context, w world, d *db.DB, ids []string) error {
+	var problems []error
+	ended := 0
+	for _, id := range ids {
+		switch err := d.EndSession(ctx, id); {
+		case errors.Is(err, db.ErrNotFound):
+			problems = append(problems, fmt.Errorf("there is no session %q; `postern session list` shows them", id))
+		case err != nil:
+			problems = append(problems, err)
+		default:
+			ended++
+		}
+	}
+	return errors.Join(append(problems, reported(w, ended, nil))...)
+}
+
+func reported(w world, ended int, err error) error {
+	if err == nil {
+		fmt.Fprintf(w.stdout, "%s ended\n", plural(ended, "session"))
+	}
+	return err
+}
+
+type sessionEvents struct {
+	Name string `arg:"" optional:"" help:"Localpart, or whole user id; all accounts without it."`
+	Last int    `default:"50" help:"How many, newest first."`
+}
+
+// Run shows the audit events.
+func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
+	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
+		events, err := d.Events(ctx, name, cmd.Last)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, e := range events {
+			rows = append(rows, []string{
+				when(e.At), e.Kind, string(handlers.NewUserID(e.Localpart, c.ServerName)), printable(e.DeviceID), e.Session,
+				strconv.FormatInt(e.Generation, 10), printable(e.Addr), printable(e.Agent)})
+		}
+		return table(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT", rows)
+	})
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/handlers"
+	"postern/speclab/impact"
+	"postern/speclab/spec"
+)
+
+// givenSpecs are the folders of specs that Matrix has published. They are no part of this repository.
+func givenSpecs(t *testing.T) string {
+	t.Helper()
+	for _, dir := range []string{os.Getenv("POSTERN_SHARED"), filepath.Join("..", "shared")} {
+		if info, err := os.Stat(filepath.Join(dir, "matrix-spec")); dir != "" && err == nil && info.IsDir() {
+			return dir
+		}
+	}
+	t.Skip("the published specs are not at hand: POSTERN_SHARED names their folder")
+	return ""
+}
+
+// given loads specs.
+func given(t *testing.T, paths ...string) impact.Input {
+	t.Helper()
+	set, wrong := findSpecs("", paths)
+	if len(wrong) > 0 {
+		t.Fatal(errors.Join(wrong...))
+	}
+	fsys, closes, err := set.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = closes() })
+	edited, err := spec.Load(fsys, set.files...)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	contract, err := built().contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return impact.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig), Alias: handlers.Alias, Source: impact.Source{Module: here}}
+}
+
+// TestSpecCheckGiven compares each published file with the contract.
+func TestSpecCheckGiven(t *testing.T) {
+	t.Parallel()
+	shared := givenSpecs(t)
+	for _, pattern := range []string{"matrix-spec/client-server/*.yaml", "draft-2015/*.yaml"} {
+		files, err := filepath.Glob(filepath.Join(shared, filepath.FromSlash(pattern)))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files like %s, %v", pattern, err)
+		}
+		for _, file := range files {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				report, err := impact.Compare(given(t, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(report.Changes) == 0 || report.LeftAlone == 0 {
+					t.Errorf("%d changes, %d operations left alone", len(report.Changes), report.LeftAlone)
+				}
+				for _, c := range report.Changes {
+					if c.Place.Line == 0 || c.Text == "" {
+						t.Errorf("this leads nowhere: %+v", c)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestSpecCheckGivenTogether takes all of today's files as one API, and compiles.
+func TestSpecCheckGivenTogether(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles all of Matrix's client-server API")
+	}
+	t.Parallel()
+	report, err := impact.Check(t.Context(), given(t, filepath.Join(givenSpecs(t), "matrix-spec", "client-server")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := 0
+	for _, o := range report.Owed {
+		if o.Signature != "" {
+			missing++
+		}
+		if o.Cause.Place.Line == 0 || o.Handler.Line == 0 || !strings.HasPrefix(o.Handler.File, "handlers/") {
+			t.Errorf("this leads nowhere: %+v", o)
+		}
+	}
+	if !report.Compiled || missing < 100 {
+		t.Errorf("compiled: %t, %d methods are missing", report.Compiled, missing)
+	}
+}

@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+// synapseCmds are about the Synapse that stands behind.
+type synapseCmds struct {
+	Doctor  synapseDoctor  `cmd:"" help:"Say what in Synapse's configuration speaks against moving in, and whether both sides work together."`
+	Setup   synapseSetup   `cmd:"" help:"Show, or make, the change to Synapse's configuration that lets Postern have the accounts."`
+	Outbox  synapseOutbox  `cmd:"" help:"List what Synapse must still be told."`
+	Restore synapseRestore `cmd:"" help:"Show, or make, the way back."`
+}
+
+// synapseFiles are Synapse's configuration, as its own --config-path has it.
+type synapseFiles struct {
+	Files []string `arg:"" name:"homeserver.yaml" help:"Synapse's configuration: files and folders, in the order in which Synapse is given them."`
+}
+
+type synapseOutbox struct{}
+
+// Help is shown by `postern synapse outbox --help`.
+func (*synapseOutbox) Help() string {
+	return `What waits is sent by the server, which tries again by itself: at once, then up to every minute, and every hour what Synapse refuses.
+
+Examples:
+  postern synapse outbox
+  postern synapse outbox --db /var/lib/postern/postern.db`
+}
+
+// Run lists it.
+func (cmd *synapseOutbox) Run(ctx context.Context, w world, c *common) error {
+	return c.existing(ctx, func(d *db.DB) error {
+		waiting, err := d.Outbox(ctx)
+		if err != nil {
+			return err
+		}
+		if len(waiting) == 0 {
+			fmt.Fprintln(w.stdout, "nothing waits")
+			return nil
+		}
+		var rows [][]string
+		for _, o := range waiting {
+			rows = append(rows, []string{string(handlers.NewUserID(o.Localpart, c.ServerName)), printable(o.DeviceID), when(o.Since),
+				strconv.Itoa(o.Tries), when(o.Due), printable(o.Error)})
+		}
+		return table(w.stdout, "USER DEVICE SINCE TRIES NEXT LAST-ERROR", rows)
+	})
+}

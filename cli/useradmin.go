@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"postern/db"
+)
+
+type userAdmin struct {
+	Name string `arg:"" help:"Localpart, or whole user id."`
+	Mark string `arg:"" enum:"on,off" help:"on or off."`
+}
+
+// Help is shown by `postern user admin --help`.
+func (*userAdmin) Help() string {
+	return `Synapse asks Postern who may use its admin API. It remembers an answer for up to two minutes, so off is not in force at once.
+The API itself, /_synapse/admin, is let through to the outside only with serve --expose-admin.
+
+Examples:
+  postern user admin alice on
+  postern user admin alice off`
+}
+
+// Run marks the account, or takes the mark away.
+func (cmd *userAdmin) Run(ctx context.Context, w world, c *common) error {
+	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
+		if err := d.SetAdmin(ctx, name, cmd.Mark == "on"); err != nil {
+			return err
+		}
+		if cmd.Mark == "on" {
+			fmt.Fprintf(w.stdout, "%s may administer the homeserver\n", name)
+		} else {
+			fmt.Fprintf(w.stdout, "%s may not administer the homeserver\n", name)
+		}
+		return nil
+	})
+}

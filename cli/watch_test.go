@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// watched is `postern spec watch` in a process of its own, over a copy of the source.
+type watched struct {
+	testing.TB
+	dir   string
+	lines chan string
+}
+
+// watch starts it and waits until it watches.
+func watch(t *testing.T) *watched {
+	t.Helper()
+	w := &watched{TB: t, dir: t.TempDir(), lines: make(chan string, 1000)}
+	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver", "test/postgres", "test/fakesynapse"} {
+		info, err := os.Stat(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !info.IsDir() {
+			write(t, filepath.Join(w.dir, part), string(read(t, part)))
+			continue
+		}
+		if err := os.CopyFS(filepath.Join(w.dir, part), os.DirFS(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(os.Args[0], "spec", "watch", "--source", w.dir) // not program, whose processes are killed before a cleanup
+	cmd.Env = append(os.Environ(), "POSTERN_TEST_MAIN="+module(t))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(w.lines)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			w.lines <- lines.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		for range w.lines { // until it has ended
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("it ends with %v", err)
+		}
+	})
+	w.until("watching api/login.yaml")
+	return w
+}
+
+// until gives what is printed up to a line that has some words.
+func (w *watched) until(words string) string {
+	w.Helper()
+	var all strings.Builder
+	for patience := time.After(3 * time.Minute); ; {
+		select {
+		case line, more := <-w.lines:
+			all.WriteString(line + "\n")
+			switch {
+			case strings.Contains(line, words):
+				return all.String()
+			case !more:
+				w.Fatalf("it has ended and did not say %q:\n%s", words, &all)
+			}
+		case <-patience:
+			w.Fatalf("it does not say %q:\n%s", words, &all)
+		}
+	}
+}
+
+func (w *watched) save(contract string) {
+	w.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, contractFile), []byte(contract), 0o644); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *watched) generated() []byte {
+	w.Helper()
+	code, err := os.ReadFile(filepath.Join(w.dir, generated))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return code
+}
+
+// TestSpecWatch saves one contract after another, as an author does.
+func TestSpecWatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the tests of the handlers")
+	}
+	t.Parallel()
+	w := watch(t)
+	before := w.generated()
+
+	w.save(deviceRenamed(t))
+	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said, "owed by (*Server).attemptOf (handlers/login.go:") {
+		t.Errorf("it says %s", said)
+	}
+	renamed := w.generated()
+	if bytes.Equal(renamed, before) {
+		t.Error("nothing was generated")
+	}
+
+	w.save(deviceRenamed(t) + "  broken: [\n")
+	w.until("gen/gen.go is kept as it was")
+	if !bytes.Equal(w.generated(), renamed) {
+		t.Error("a broken contract has changed gen/gen.go")
+	}
+
+	w.save(apply(t))
+	w.until("compiled: nothing is owed")
+	if !bytes.Equal(w.generated(), before) {
+		t.Error("repaired, gen/gen.go is not what it was")
+	}
+	w.save(apply(t) + "# only a comment\n")
+	w.until("gen/gen.go stays as it is")
+
+	w.save(apply(t, unnoticedEdits[0].edit...))
+	said := w.until("tests: ok")
+	if !strings.Contains(said, "asked of (*Server).GetTokenOwner (handlers/whoami.go:") {
+		t.Errorf("it says %s", said)
+	}
+
+	// Two saves in a row: only what the second one asks for is said in the end.
+	w.save(apply(t, cutOut("components schemas TokenOwnerResponse properties is_guest")))
+	w.until("compiled: owed: 1 thing")
+	w.save(apply(t))
+	w.until("compiled: nothing is owed")
+}
