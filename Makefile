@@ -22,7 +22,7 @@ build: ## build the binary ./postern, static
 
 test: ## all tests that need only Go
 	go test $(RACE) -shuffle=on -timeout 20m ./...
-	$(if $(RACE),go test -run TestLarge ./front) # two gibibytes, which take minutes under the race detector
+	$(if $(RACE),go test -run TestLarge ./homeserver/front) # two gibibytes, which take minutes under the race detector
 
 generate: ## make gen/ from api/login.yaml
 	go generate ./...
@@ -70,8 +70,8 @@ bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the 
 	go run ./test/bench
 
 crash: ## kill, starve and confuse the real server: 200 kills on SQLite, 50 on PostgreSQL, full disks, replicas
-	go test $(RACE) -count=1 -timeout 20m -v ./test/crash -rounds 200 -postgres-rounds 50
-	go test $(RACE) -count=1 -timeout 10m -v ./test/replicas -rounds 10
+	go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash -rounds 200 -postgres-rounds 50
+	go test $(RACE) -count=1 -timeout 10m -v ./test/server/replicas -rounds 10
 	go test -count=1 -timeout 10m -v -run Grow ./db -long
 
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // TestBackupAndRestore restores as the README says, with real processes, after a crash.

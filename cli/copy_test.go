@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 	"postern/tokens"
 )
 

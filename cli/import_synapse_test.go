@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"postern/test/synapse"
+	"postern/test/rig/synapse"
 )
 
 // TestMovingSessionsIn: a real Synapse, people who log in and out and refresh before, while and after the first import, and then the second

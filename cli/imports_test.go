@@ -32,7 +32,7 @@ var mayImport = map[string]struct {
 	"postern/tokens":                {forbidden: []string{"net/http", "database/sql", "os", "math/rand", "crypto/rand"}},
 	"postern/db":                    {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
 	"postern/homeserver/importer":   {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/db/dbtest":             {ours: []string{"postern/db", "postern/test/postgres"}},
+	"postern/db/dbtest":             {ours: []string{"postern/db", "postern/test/rig/postgres"}},
 }
 
 // outside lists the modules beyond the standard library that tokens may use: whoever takes the package along

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"postern/test/fakesynapse"
+	"postern/test/rig/fakesynapse"
 )
 
 // TestOutbox: an operator sees what waits and why, on the command line, in the metrics and in the log; the command line's own changes are

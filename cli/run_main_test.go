@@ -16,7 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"postern/test/safe"
+	"postern/test/rig/safe"
 
 	"go.uber.org/goleak"
 )

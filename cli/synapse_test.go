@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"postern/homeserver/delegation"
-	binary "postern/test/process"
-	"postern/test/synapse"
+	binary "postern/test/rig/process"
+	"postern/test/rig/synapse"
 )
 
 // TestMoveByCommands is a move in and out with a real Synapse, by the three commands, and by the command that setup prints; and doctor's

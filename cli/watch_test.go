@@ -23,7 +23,7 @@ type watched struct {
 func watch(t *testing.T) *watched {
 	t.Helper()
 	w := &watched{TB: t, dir: t.TempDir(), lines: make(chan string, 1000)}
-	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver", "test/postgres", "test/fakesynapse"} {
+	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver", "test/rig/postgres", "test/rig/fakesynapse"} {
 		info, err := os.Stat(part)
 		if err != nil {
 			t.Fatal(err)

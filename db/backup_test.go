@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // A backup is what was there at one moment, in a file of the owner's, and opens like any database.

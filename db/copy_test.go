@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // elsewhere names databases that a copy of the one under test may go to: of its engine, and of the other one where there is one.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // interacting opens two connections to one database, as two replicas have, with an interaction.

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // The test binary is also the other process in the tests that need one.

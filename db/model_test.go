@@ -12,7 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // model is what the design says about one session, written down a second time and without a database.

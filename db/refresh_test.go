@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 func TestAdvanceGeneration(t *testing.T) {

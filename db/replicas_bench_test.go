@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // BenchmarkPostgres64 compares, for 64 clients that refresh: a transaction for whoever waits together (what Postern does), one

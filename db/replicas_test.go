@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // onPostgres gives two replicas on one database with the account alice, and a shell beside them.
 func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
 	t.Helper()
 	if !postgres.Chosen() {
-		t.Skip("only PostgreSQL has replicas: go test ./test/postgres runs this")
+		t.Skip("only PostgreSQL has replicas: go test ./test/rig/postgres runs this")
 	}
 	at := dsn(t)
 	one = freshAt(t, Config{DSN: at})

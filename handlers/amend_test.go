@@ -40,7 +40,7 @@ namespaces: {users: [{exclusive: true, regex: '@_limited_.*'}]}
 `
 
 // backdrop is a homeserver for tests of what this server tells and asks it, and the requests that it is to answer. It is strict in what
-// Synapse is strict in; a real Synapse has the last word in test/front.
+// Synapse is strict in; a real Synapse has the last word in test/homeserver/front.
 type backdrop struct {
 	mu      sync.Mutex
 	users   map[string]bool // registered there

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"postern/test/fakesynapse"
+	"postern/test/rig/fakesynapse"
 )
 
 func (b *behind) register(extra string) answer {

@@ -14,7 +14,7 @@ import (
 	"postern/db"
 	"postern/homeserver/outbox"
 	"postern/homeserver/synapse"
-	"postern/test/fakesynapse"
+	"postern/test/rig/fakesynapse"
 )
 
 // behind is a site in front of a homeserver.

@@ -23,7 +23,7 @@ func newReplicas(t *testing.T, change ...func(*Config)) *site {
 	at := dbtest.DSN(t)
 	d := dbtest.Open(t, at)
 	if !d.Shared() {
-		t.Skip("only PostgreSQL has replicas: go test ./test/postgres runs this")
+		t.Skip("only PostgreSQL has replicas: go test ./test/rig/postgres runs this")
 	}
 	s := newSiteOn(t, d, change...)
 	second := *s

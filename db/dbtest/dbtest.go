@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"postern/db"
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // New opens a fresh database and closes it when the test ends.

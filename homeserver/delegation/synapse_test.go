@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"postern/homeserver/delegation"
-	"postern/test/synapse"
+	"postern/test/rig/synapse"
 )
 
 // refusals are the settings of the table, as the real Synapse is given them. needs is a Python package that is not installed with it:

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"postern/test/safe"
+	"postern/test/rig/safe"
 
 	"go.uber.org/goleak"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // TestPostgres reads both programs' tables from a real server.

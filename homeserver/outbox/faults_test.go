@@ -11,7 +11,7 @@ import (
 	"postern/db"
 	"postern/db/dbtest"
 	"postern/homeserver/synapse"
-	"postern/test/fakesynapse"
+	"postern/test/rig/fakesynapse"
 )
 
 // However the homeserver fails, everything waits, and is told when it is back.

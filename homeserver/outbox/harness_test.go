@@ -13,7 +13,7 @@ import (
 	"postern/db"
 	"postern/db/dbtest"
 	"postern/homeserver/synapse"
-	"postern/test/fakesynapse"
+	"postern/test/rig/fakesynapse"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"postern/test/fakesynapse"
+	"postern/test/rig/fakesynapse"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

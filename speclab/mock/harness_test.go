@@ -20,7 +20,7 @@ import (
 	"postern/handlers"
 	"postern/speclab/mock"
 	"postern/speclab/spec"
-	"postern/test/safe"
+	"postern/test/rig/safe"
 	"postern/tokens"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"postern/speclab/mock"
-	"postern/test/safe"
+	"postern/test/rig/safe"
 )
 
 // moodSpec is an operation that Postern does not have, in a spec of its own.

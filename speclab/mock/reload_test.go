@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"postern/test/safe"
+	"postern/test/rig/safe"
 )
 
 const hello = `openapi: 3.1.0

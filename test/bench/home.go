@@ -13,8 +13,8 @@ import (
 	"os/exec"
 	"strings"
 
-	binary "postern/test/process"
-	"postern/test/synapse"
+	binary "postern/test/rig/process"
+	"postern/test/rig/synapse"
 )
 
 const (
@@ -34,7 +34,7 @@ type home struct {
 // home measures what it costs to stand in front.
 func (b *bench) home(ctx context.Context) (rows []row, err error) {
 	if !synapse.Installed() {
-		return []row{{what: "in front of a Synapse", postern: "not measured: test/synapse/install brings one"}}, nil
+		return []row{{what: "in front of a Synapse", postern: "not measured: test/rig/synapse/install brings one"}}, nil
 	}
 	t := newStage(ctx, b.dir)
 	defer func() { err = t.end(recover(), err) }()

@@ -12,7 +12,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"postern/db"
-	"postern/test/postgres"
+	"postern/test/rig/postgres"
 )
 
 // way is one of the ways to refresh on PostgreSQL: it exchanges generation k of a session.

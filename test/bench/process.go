@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	binaries "postern/test/process"
+	binaries "postern/test/rig/process"
 )
 
 // build makes both binaries in the same way: Postern, and this program for its bare mode.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"postern/test/process"
+	"postern/test/rig/process"
 )
 
 const (

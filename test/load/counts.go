@@ -11,7 +11,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
-	"postern/test/process"
+	"postern/test/rig/process"
 )
 
 // counts are vegeta's, for each kind of request.

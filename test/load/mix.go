@@ -12,7 +12,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
-	"postern/test/process"
+	"postern/test/rig/process"
 )
 
 // A kind is a kind of request.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"postern/test/process"
+	"postern/test/rig/process"
 )
 
 // held is what a server at rest holds.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"postern/test/postgres"
-	"postern/test/process"
+	"postern/test/rig/postgres"
+	"postern/test/rig/process"
 )
 
 const (

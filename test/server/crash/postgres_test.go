@@ -1,0 +1,101 @@
+package crash
+
+import (
+	"testing"
+	"time"
+
+	"postern/test/rig/fleet"
+	"postern/test/rig/process"
+)
+
+// doubtful is who uses a server whose database dies: when it does so during a commit, nobody knows what became of it.
+var doubtful = fleet.Config{Today: crew.Today, Draft: crew.Draft, Doubtful: true}
+
+// misfortune lets something happen to the database while the fleet works, and then wants every client to go on. Meanwhile
+// somebody must have been told that the database is away.
+func (h *harness) misfortune(server *process.Server, happens func()) {
+	h.Helper()
+	before, stop, done := h.fleet.Tally().Unavailable, make(chan struct{}), make(chan error, 1)
+	go func() { done <- h.fleet.Run(h.Context(), server.URL, stop) }()
+	time.Sleep(200 * time.Millisecond) // until all of them work
+	happens()
+	close(stop)
+	h.owed(server, <-done)
+	h.healthy(server)
+	h.settle(server)
+	h.run(server, 200*time.Millisecond)
+	h.rows()
+	if h.fleet.Tally().Unavailable == before {
+		h.Error("nobody noticed")
+	}
+}
+
+// TestPostgresKilled kills PostgreSQL under load by SIGKILL and starts it again after a while.
+func TestPostgresKilled(t *testing.T) {
+	h := onPostgres(t)
+	h.crew(doubtful)
+	server := h.serve()
+	h.settle(server)
+	for range 3 {
+		h.misfortune(server, func() {
+			h.cluster.Kill(t)
+			time.Sleep(300 * time.Millisecond)
+			h.cluster.Run(t)
+			time.Sleep(300 * time.Millisecond)
+		})
+	}
+}
+
+// TestPostgresTerminated ends every connection to PostgreSQL under load, again and again.
+func TestPostgresTerminated(t *testing.T) {
+	h := onPostgres(t)
+	h.crew(doubtful)
+	server := h.serve()
+	h.settle(server)
+	admin := h.rawDatabase()
+	defer admin.Close()
+	const terminate = `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+	h.misfortune(server, func() {
+		ended := 0
+		for range 20 {
+			var n int
+			h.must(admin.QueryRowContext(t.Context(), terminate).Scan(&n))
+			ended += n
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Logf("%d connections ended", ended)
+	})
+}
+
+// TestPostgresReadOnly takes the right to write away, as a standby or a full disk does. A refresh that is refused then has not
+// happened.
+func TestPostgresReadOnly(t *testing.T) {
+	h := onPostgres(t)
+	h.crew(crew)
+	server := h.serve()
+	h.settle(server)
+	d := h.rawDatabase()
+	defer d.Close()
+	admin, err := d.Conn(t.Context())
+	h.must(err)
+	defer admin.Close()
+	do := func(statements ...string) {
+		t.Helper()
+		for _, statement := range statements {
+			_, err := admin.ExecContext(t.Context(), statement)
+			h.must(err)
+		}
+	}
+	h.misfortune(server, func() {
+		do(`SET default_transaction_read_only = off`, `ALTER SYSTEM SET default_transaction_read_only = on`, `SELECT pg_reload_conf()`)
+		for range 300 { // until somebody noticed; the server tries for a while before it says so
+			time.Sleep(100 * time.Millisecond)
+			if h.fleet.Tally().Unavailable > 0 {
+				break
+			}
+		}
+		do(`ALTER SYSTEM RESET default_transaction_read_only`, `SELECT pg_reload_conf()`)
+		time.Sleep(300 * time.Millisecond)
+	})
+}
