@@ -1,8 +1,8 @@
 // Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
 //
-// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db; gen is made from
-// the contract by `go generate`. Two wings stand beside this core: homeserver, which is what there is because a homeserver
-// stands behind, and speclab, which is for people who change the contract.
+// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db; gen is
+// made from the contract by `go generate`. Two wings stand beside this core: homeserver, which is what there is because
+// a homeserver stands behind, and speclab, which is for people who change the contract.
 package main
 
 import (
@@ -16,8 +16,8 @@ import (
 // version is set by `make release`.
 var version = "dev"
 
-// source is what `postern spec check` compiles where this source is not at hand. The patterns leave the tests out; a test holds
-// that they leave out nothing else.
+// source is what `postern spec check` compiles where this source is not at hand. The patterns leave the tests out; a
+// test holds that they leave out nothing else.
 //
 //go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*[^t].go db/migrations
 //go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go homeserver/appservice/*[^t].go

@@ -44,7 +44,8 @@ func TestLockAndLoginLink(t *testing.T) {
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	access, _ := s.login("alice", "secret")
 	i.must("", "user", "lock", "alice")
-	if status, answer := s.whoami(access); status != 401 || answer["errcode"] != "M_USER_LOCKED" || answer["soft_logout"] != true {
+	if status, answer := s.whoami(access); status != 401 || answer["errcode"] != "M_USER_LOCKED" ||
+		answer["soft_logout"] != true {
 		t.Errorf("a locked user's whoami answers %d %v", status, answer)
 	}
 	if list := i.must("", "user", "list"); !strings.Contains(list, "locked") {
@@ -64,7 +65,8 @@ func TestLockAndLoginLink(t *testing.T) {
 	if status, _ := s.ask("POST", "/_matrix/client/v3/login", "", login); status != 403 {
 		t.Errorf("used twice it answers %d", status)
 	}
-	if link := i.must("", "user", "login-link", "alice", "--client", "https://app.example.org/?a=b"); !strings.HasPrefix(link, "https://app.example.org/?a=b&loginToken=") {
+	if link := i.must("", "user", "login-link", "alice", "--client",
+		"https://app.example.org/?a=b"); !strings.HasPrefix(link, "https://app.example.org/?a=b&loginToken=") {
 		t.Errorf("the link is %s", link)
 	}
 	i.refused("no account", "user", "login-link", "bob")
@@ -74,8 +76,10 @@ func TestLockAndLoginLink(t *testing.T) {
 func TestRegistrationProblems(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
-	_, err := i.command("", "serve", "--registration", "maybe", "--terms-url", "here", "--public-url", "there", "--password-min-length", "0", "--login-token-ttl", "x")
-	for _, flag := range []string{"--registration", "--terms-url", "--public-url", "--password-min-length", "--login-token-ttl"} {
+	_, err := i.command("", "serve", "--registration", "maybe", "--terms-url", "here", "--public-url", "there",
+		"--password-min-length", "0", "--login-token-ttl", "x")
+	for _, flag := range []string{"--registration", "--terms-url", "--public-url", "--password-min-length",
+		"--login-token-ttl"} {
 		if err == nil || !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}

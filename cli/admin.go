@@ -18,7 +18,8 @@ import (
 // existing opens a database that must be there: a mistyped path must not make an empty one and call it a list.
 func (c *common) existing(ctx context.Context, do func(*db.DB) error) error {
 	if c.missing() {
-		return fmt.Errorf("there is no database at %s; name it with --db, or make it with `postern serve` or `postern user add`", c.path())
+		return fmt.Errorf("there is no database at %s; name it with --db, or make it with `postern serve` or "+
+			"`postern user add`", c.path())
 	}
 	return c.open(ctx, do)
 }
@@ -56,7 +57,8 @@ func (c *common) settleName(ctx context.Context) error {
 	case c.ServerName == "":
 		c.ServerName = cmp.Or(known, "localhost")
 	case known != "" && c.ServerName != known:
-		return fmt.Errorf("the database %s was made for the server name %s, and under another one every token in use would be refused; "+
+		return fmt.Errorf("the database %s was made for the server name %s, and under another one every token in use "+
+			"would be refused; "+
 			"leave --server-name out, or give --db for another database", c.path(), known)
 	}
 	return nil

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestAppserviceProblems: what is wrong with registration files is told with everything else that is, by file and line, and without a token.
+// TestAppserviceProblems: what is wrong with registration files is told with everything else that is, by file and line,
+// and without a token.
 func TestAppserviceProblems(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
@@ -22,7 +23,8 @@ func TestAppserviceProblems(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := i.command("", "serve", "--homeserver", "http://127.0.0.1:1", "--homeserver-secret-file", filepath.Join(dir, "secret"), "--listen", "nowhere",
+	_, err := i.command("", "serve", "--homeserver", "http://127.0.0.1:1", "--homeserver-secret-file",
+		filepath.Join(dir, "secret"), "--listen", "nowhere",
 		"--appservice", good, "--appservice", bad, "--appservice", filepath.Join(dir, "none.yaml"))
 	if err == nil {
 		t.Fatal("it serves")

@@ -46,7 +46,9 @@ func (cmd *backupCmd) Run(ctx context.Context, w world, c *common) error {
 	if err := reportCopied(w.stdout, copied); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stdout, "\n%s holds all of %s, compared and checked. The master key is not in it: keep %s and the master key apart, and both safe.\n",
+	_, err = fmt.Fprintf(w.stdout,
+		"\n%s holds all of %s, compared and checked. The master key is not in it: keep %s and the master key apart, "+
+			"and both safe.\n",
 		cmd.File, c.path(), cmd.File)
 	return err
 }

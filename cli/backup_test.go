@@ -19,7 +19,8 @@ func TestBackupAndRestore(t *testing.T) {
 	quiet := newPhone(t, p.address, "alice", "QUIET")
 	again := newPhone(t, p.address, "alice", "AGAIN")
 	out, err := program(t, "backup", backup, "--db", i.db).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "keep "+backup+" and the master key apart") || !strings.Contains(string(out), "sessions                   2\n") {
+	if err != nil || !strings.Contains(string(out), "keep "+backup+" and the master key apart") ||
+		!strings.Contains(string(out), "sessions                   2\n") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	i.refused("exists already", "backup", backup)
@@ -66,21 +67,23 @@ func restored(t *testing.T, quiet, again, late *phone, old phone) {
 	if !quiet.check() || !quiet.renew() || !quiet.check() {
 		t.Error("a session that nothing has happened to is not good")
 	}
-	// Tokens of a generation that is not known yet: the access token says soft_logout, the device and its keys are kept; the refresh
-	// token looks like a replay.
+	// Tokens of a generation that is not known yet: the access token says soft_logout, the device and its keys are
+	// kept; the refresh token looks like a replay.
 	for name, ask := range map[string]func() (int, map[string]any){
 		"whoami": func() (int, map[string]any) {
 			return request(t, again.address, "GET", "/_matrix/client/v3/account/whoami", again.access, "")
 		},
 		"refresh": func() (int, map[string]any) {
-			return request(t, again.address, "POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"`+again.refresh+`"}`)
+			return request(t, again.address, "POST", "/_matrix/client/v3/refresh", "",
+				`{"refresh_token":"`+again.refresh+`"}`)
 		},
 	} {
 		if status, answer := ask(); status != 401 || answer["soft_logout"] != true {
 			t.Errorf("%s of a session that was refreshed since answers %d %v", name, status, answer)
 		}
 	}
-	if status, answer := request(t, late.address, "GET", "/_matrix/client/v3/account/whoami", late.access, ""); status != 401 || answer["soft_logout"] != nil {
+	if status, answer := request(t, late.address, "GET", "/_matrix/client/v3/account/whoami", late.access,
+		""); status != 401 || answer["soft_logout"] != nil {
 		t.Errorf("a session that began since answers %d %v", status, answer)
 	}
 	newPhone(t, again.address, "alice", "AGAIN").check()

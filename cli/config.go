@@ -64,11 +64,12 @@ func (c *common) masterKeyFile() string {
 // onServer says that the database is not a file but a PostgreSQL.
 func (c *common) onServer() bool {
 	scheme, rest, found := strings.Cut(c.DB, ":")
-	return found && (scheme == "postgres" || scheme == "postgresql" || strings.HasPrefix(rest, "//") && scheme != "sqlite" && scheme != "file")
+	return found && (scheme == "postgres" || scheme == "postgresql" || strings.HasPrefix(rest, "//") &&
+		scheme != "sqlite" && scheme != "file")
 }
 
-// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, as it may be told to
-// anybody, in a log or an error: without a password.
+// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, as it may be
+// told to anybody, in a log or an error: without a password.
 func (c *common) path() string {
 	switch {
 	case c.onServer():
@@ -93,7 +94,8 @@ var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45
 
 func (c *common) problems() []error {
 	if strings.Contains(c.DB, "password=") && !strings.Contains(c.DB, "://") { // or a file of that name would be made
-		return []error{errors.New("--db is neither a path nor a URL; write a database server like postgres://user@host/database")}
+		return []error{errors.New("--db is neither a path nor a URL; write a database server like " +
+			"postgres://user@host/database")}
 	}
 	if !serverName.MatchString(c.ServerName) {
 		return []error{fmt.Errorf("--server-name %q is not a server name; write it like example.org", c.ServerName)}
@@ -208,7 +210,8 @@ func (f *serveFlags) accountProblems() (problems []error) {
 		problems = append(problems, fmt.Errorf("--registration %q is none of closed, token, open", f.Registration))
 	}
 	for flag, text := range map[string]string{"--terms-url": f.TermsURL, "--public-url": f.PublicURL} {
-		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		if u, err := url.Parse(text); text != "" &&
+			(err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 			problems = append(problems, fmt.Errorf("%s %q is not a URL; write it like https://example.org", flag, text))
 		}
 	}

@@ -13,7 +13,8 @@ type contractEdit struct {
 	short    bool     // tried under -short too
 	found    []string // the errors, as `file: message`
 
-	line    string   // of the spec that the errors are led back to, or for want of one what the compiler does not notice
+	// of the spec that the errors are led back to, or for want of one what the compiler does not notice
+	line    string
 	handler []string // who owes something, by name
 }
 
@@ -43,9 +44,10 @@ func (e *contractEdit) blames(line string) bool {
 var contractEdits = []*contractEdit{
 	// Operations.
 	{
-		name:  "add an operation",
-		edit:  []change{addTo("paths", getKnock)},
-		want:  []debt{{"handlers/server.go", "*Server does not implement gen.StrictServerInterface (missing method GetKnock)"}},
+		name: "add an operation",
+		edit: []change{addTo("paths", getKnock)},
+		want: []debt{{"handlers/server.go",
+			"*Server does not implement gen.StrictServerInterface (missing method GetKnock)"}},
 		short: true,
 		line:  `operationId: getKnock`, handler: []string{"Server"},
 	}, {
@@ -55,7 +57,8 @@ var contractEdits = []*contractEdit{
 		line: `paths:`, handler: []string{"(*Server).GetTokenOwner"},
 	}, {
 		name: "rename an operation, refresh",
-		edit: []change{replaceIn("paths /_matrix/client/v3/refresh post", "operationId: refresh", "operationId: renew")},
+		edit: []change{replaceIn("paths /_matrix/client/v3/refresh post", "operationId: refresh",
+			"operationId: renew")},
 		want: []debt{
 			{"handlers/server.go", "*Server does not implement gen.StrictServerInterface (missing method Renew)"},
 			{"handlers/refresh.go", "undefined: gen.RefreshRequestObject"},
@@ -65,29 +68,34 @@ var contractEdits = []*contractEdit{
 
 	// Fields that a handler reads.
 	{
-		name:  "rename a request field, LoginRequest.device_id",
-		edit:  []change{replaceIn("components schemas LoginRequest", "device_id", "device")},
-		want:  []debt{{"handlers/login.go", "DeviceID undefined (type *gen.LoginJSONRequestBody has no field or method DeviceID)"}},
+		name: "rename a request field, LoginRequest.device_id",
+		edit: []change{replaceIn("components schemas LoginRequest", "device_id", "device")},
+		want: []debt{{"handlers/login.go",
+			"DeviceID undefined (type *gen.LoginJSONRequestBody has no field or method DeviceID)"}},
 		short: true,
 		line:  `device:`, handler: []string{"(*Server).attemptOf"},
 	}, {
 		name: "rename a request field, RefreshRequest.refresh_token",
 		edit: []change{replaceIn("components schemas RefreshRequest", "refresh_token", "token")},
-		want: []debt{{"handlers/refresh.go", "RefreshToken undefined (type *gen.RefreshJSONRequestBody has no field or method RefreshToken)"}},
+		want: []debt{{"handlers/refresh.go",
+			"RefreshToken undefined (type *gen.RefreshJSONRequestBody has no field or method RefreshToken)"}},
 		line: `token:`, handler: []string{"(*Server).Refresh"},
 	}, {
 		name: "rename a request field, DraftLoginRequest.username",
 		edit: []change{replaceIn("components schemas DraftLoginRequest", "username", "user")},
-		want: []debt{{"handlers/login.go", "Username undefined (type *gen.DraftLoginJSONRequestBody has no field or method Username)"}},
+		want: []debt{{"handlers/login.go",
+			"Username undefined (type *gen.DraftLoginJSONRequestBody has no field or method Username)"}},
 		line: `user:`, handler: []string{"(*Server).DraftLogin"},
 	}, {
 		name: "remove a request field, LoginRequest.password",
 		edit: []change{cutOut("components schemas LoginRequest properties password")},
-		want: []debt{{"handlers/login.go", "Password undefined (type *gen.LoginJSONRequestBody has no field or method Password)"}},
+		want: []debt{{"handlers/login.go",
+			"Password undefined (type *gen.LoginJSONRequestBody has no field or method Password)"}},
 		line: `properties:`, handler: []string{"(*Server).attemptOf"},
 	}, {
 		name: "change the type of a request field, LoginRequest.device_id",
-		edit: []change{replaceIn("components schemas LoginRequest properties device_id", "type: string", "type: integer")},
+		edit: []change{replaceIn("components schemas LoginRequest properties device_id", "type: string",
+			"type: integer")},
 		want: []debt{{"handlers/login.go", "DeviceID (variable of type *int) as *string value"}},
 		line: `device_id:`, handler: []string{"(*Server).attemptOf"},
 	}, {
@@ -101,27 +109,32 @@ var contractEdits = []*contractEdit{
 	{
 		name: "rename a response field, RefreshResponse.expires_in_ms",
 		edit: []change{replaceIn("components schemas RefreshResponse", "expires_in_ms", "expires_in")},
-		want: []debt{{"handlers/refresh.go", "unknown field ExpiresInMs in struct literal of type gen.Refresh200JSONResponse"}},
+		want: []debt{{"handlers/refresh.go",
+			"unknown field ExpiresInMs in struct literal of type gen.Refresh200JSONResponse"}},
 		line: `expires_in:`, handler: []string{"(*Server).Refresh"},
 	}, {
 		name: "remove a response field, TokenOwnerResponse.is_guest",
 		edit: []change{cutOut("components schemas TokenOwnerResponse properties is_guest")},
-		want: []debt{{"handlers/whoami.go", "unknown field IsGuest in struct literal of type gen.GetTokenOwner200JSONResponse"}},
+		want: []debt{{"handlers/whoami.go",
+			"unknown field IsGuest in struct literal of type gen.GetTokenOwner200JSONResponse"}},
 		line: `properties:`, handler: []string{"(*Server).GetTokenOwner"},
 	}, {
 		name: "change the type of a response field, LoginResponse.expires_in_ms",
-		edit: []change{replaceIn("components schemas LoginResponse properties expires_in_ms", "type: integer\n          format: int64", "type: string")},
+		edit: []change{replaceIn("components schemas LoginResponse properties expires_in_ms",
+			"type: integer\n          format: int64", "type: string")},
 		want: []debt{{"handlers/login.go", "(value of type *int64) as *string value"}},
 		line: `expires_in_ms:`, handler: []string{"(*Server).Login"},
 	}, {
 		name: "make a response field required, RefreshResponse.refresh_token",
-		edit: []change{replaceIn("components schemas RefreshResponse", "required: [access_token]", "required: [access_token, refresh_token]")},
+		edit: []change{replaceIn("components schemas RefreshResponse", "required: [access_token]",
+			"required: [access_token, refresh_token]")},
 		want: []debt{{"handlers/refresh.go", "(value of type *string) as string value"}},
 		line: `refresh_token:`, handler: []string{"(*Server).Refresh"},
 	}, {
 		name: "rename a field of errors, Error.retry_after_ms",
 		edit: []change{replaceIn("components schemas Error", "retry_after_ms", "retry_after")},
-		want: []debt{{"handlers/errors.go", "RetryAfterMs undefined (type gen.Error has no field or method RetryAfterMs)"}},
+		want: []debt{{"handlers/errors.go",
+			"RetryAfterMs undefined (type gen.Error has no field or method RetryAfterMs)"}},
 		line: `retry_after:`, handler: []string{"(*Error).body"},
 	},
 
@@ -132,12 +145,15 @@ var contractEdits = []*contractEdit{
 			replaceIn("paths", "/_matrix/client/v3/logout:", "/_matrix/client/v3/logout/{device}:"),
 			addTo("paths /_matrix/client/v3/logout/{device} post", deviceParameter),
 		},
-		want: []debt{{"handlers/logout.go", "cannot convert gen.LogoutRequestObject{} (value of struct type gen.LogoutRequestObject) to type struct{}"}},
+		want: []debt{{"handlers/logout.go",
+			"cannot convert gen.LogoutRequestObject{} (value of struct type gen.LogoutRequestObject) to type struct{}"}},
 		line: `- name: device`, handler: []string{"(*Server).Logout"},
 	}, {
 		name: "give an operation a query parameter, getTokenOwner",
-		edit: []change{addTo("paths /_matrix/client/v3/account/whoami get", strings.Replace(deviceParameter, "in: path\n          required: true", "in: query", 1))},
-		want: []debt{{"handlers/whoami.go", "cannot convert gen.GetTokenOwnerRequestObject{} (value of struct type gen.GetTokenOwnerRequestObject) to type struct{}"}},
+		edit: []change{addTo("paths /_matrix/client/v3/account/whoami get",
+			strings.Replace(deviceParameter, "in: path\n          required: true", "in: query", 1))},
+		want: []debt{{"handlers/whoami.go",
+			"cannot convert gen.GetTokenOwnerRequestObject{} (value of struct type gen.GetTokenOwnerRequestObject) to type struct{}"}},
 		line: `- name: device`, handler: []string{"(*Server).GetTokenOwner"},
 	}, {
 		name:     "rename a path parameter, device of a new operation",
@@ -147,15 +163,17 @@ var contractEdits = []*contractEdit{
 			replaceIn("paths", "/_matrix/client/v3/knock/{device}:", "/_matrix/client/v3/knock/{device_id}:"),
 			replaceIn("paths /_matrix/client/v3/knock/{device_id} get parameters", "name: device", "name: device_id"),
 		},
-		want: []debt{{"handlers/knock.go", "request.Device undefined (type gen.GetKnockRequestObject has no field or method Device)"}},
+		want: []debt{{"handlers/knock.go",
+			"request.Device undefined (type gen.GetKnockRequestObject has no field or method Device)"}},
 		line: `- name: device_id`, handler: []string{"(*Server).GetKnock"},
 	}, {
 		name:     "change the type of a path parameter, device of a new operation",
 		before:   []change{addTo("paths", getKnock)},
 		handlers: map[string]string{"handlers/knock.go": knockHandler},
-		edit:     []change{replaceIn("paths /_matrix/client/v3/knock/{device} get parameters", "type: string", "type: integer")},
-		want:     []debt{{"handlers/knock.go", `request.Device == "" (mismatched types int and untyped string)`}},
-		line:     `- name: device`, handler: []string{"(*Server).GetKnock"},
+		edit: []change{replaceIn("paths /_matrix/client/v3/knock/{device} get parameters", "type: string",
+			"type: integer")},
+		want: []debt{{"handlers/knock.go", `request.Device == "" (mismatched types int and untyped string)`}},
+		line: `- name: device`, handler: []string{"(*Server).GetKnock"},
 	},
 
 	// Answers.
@@ -165,8 +183,9 @@ var contractEdits = []*contractEdit{
 		want: []debt{{"handlers/refresh.go", "undefined: gen.Refresh200JSONResponse"}},
 		line: `"201":`, handler: []string{"(*Server).Refresh"},
 	}, {
-		name:     "document one more status, 202 of logout",
-		edit:     []change{addTo("paths /_matrix/client/v3/logout post responses", "        \"202\":\n          description: It will be done.\n")},
+		name: "document one more status, 202 of logout",
+		edit: []change{addTo("paths /_matrix/client/v3/logout post responses",
+			"        \"202\":\n          description: It will be done.\n")},
 		want:     []debt{{"contract", "logout 202 is documented but never exercised"}},
 		exercise: true,
 		line:     `"202":`, handler: []string{"(*Server).Logout"},

@@ -93,7 +93,8 @@ func TestReadmeTable(t *testing.T) {
 	case *updateReadme:
 		write(t, file, head+opening+table.String()+closing+tail)
 	default:
-		t.Errorf("the table of edits in %s is stale: run go test -run TestReadmeTable -update .\nwant:\n%s", file, &table)
+		t.Errorf("the table of edits in %s is stale: run go test -run TestReadmeTable -update .\nwant:\n%s", file,
+			&table)
 	}
 }
 

@@ -49,7 +49,8 @@ func (cmd *dbCopy) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	progress := &copyProgress{to: w.stderr}
-	copied, err := db.Copy(ctx, db.CopyConfig{From: cmd.From, To: cmd.To, KeepSource: cmd.KeepSource, Progress: progress.step})
+	copied, err := db.Copy(ctx, db.CopyConfig{From: cmd.From, To: cmd.To, KeepSource: cmd.KeepSource,
+		Progress: progress.step})
 	if err != nil {
 		return err
 	}
@@ -57,10 +58,14 @@ func (cmd *dbCopy) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	if cmd.KeepSource {
-		_, err = fmt.Fprintf(w.stdout, "\n%s holds all that %s held a moment ago, and both live on, apart: serve one of them, or clients are logged out softly.\n", target.path(), source.path())
+		_, err = fmt.Fprintf(w.stdout,
+			"\n%s holds all that %s held a moment ago, and both live on, apart: serve one of them, or clients are "+
+				"logged out softly.\n", target.path(), source.path())
 	} else {
-		_, err = fmt.Fprintf(w.stdout, "\n%s has moved to %s and answers nothing any more. Start the server there, with the same master key, which was not copied:\n"+
-			"  postern serve --db %s --master-key-file %s\n", source.path(), target.path(), target.path(), key)
+		_, err = fmt.Fprintf(w.stdout,
+			"\n%s has moved to %s and answers nothing any more. Start the server there, with the same master key, "+
+				"which was not copied:\n"+
+				"  postern serve --db %s --master-key-file %s\n", source.path(), target.path(), target.path(), key)
 	}
 	return err
 }
@@ -73,8 +78,8 @@ func (c *common) there() error {
 	return nil
 }
 
-// opens makes sure that the master key, if it is here, opens the root keys: a copy that came with another one would be worth
-// nothing. It returns the key's file.
+// opens makes sure that the master key, if it is here, opens the root keys: a copy that came with another one would be
+// worth nothing. It returns the key's file.
 func (c *common) opens(ctx context.Context, w world, other string) (file string, err error) {
 	absent := func() bool {
 		_, err := os.Stat(c.masterKeyFile())
@@ -93,7 +98,8 @@ func (c *common) opens(ctx context.Context, w world, other string) (file string,
 		return file, err
 	}
 	if w.getenv("POSTERN_MASTER_KEY") == "" && absent() {
-		fmt.Fprintf(w.stderr, "warning: there is no master key at %s, so whether it fits was not looked at; --master-key-file names another one\n", file)
+		fmt.Fprintf(w.stderr, "warning: there is no master key at %s, so whether it fits was not looked at; "+
+			"--master-key-file names another one\n", file)
 		return file, nil
 	}
 	master, err := c.masterKey(w, false)

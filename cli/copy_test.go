@@ -19,8 +19,8 @@ import (
 	"postern/tokens"
 )
 
-// TestMoveWhileServing moves an installation under load from SQLite to PostgreSQL and back, with real processes. No client loses its
-// session or learns of anything but a pause.
+// TestMoveWhileServing moves an installation under load from SQLite to PostgreSQL and back, with real processes. No
+// client loses its session or learns of anything but a pause.
 func TestMoveWhileServing(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
@@ -63,17 +63,20 @@ func TestMoveWhileServing(t *testing.T) {
 			t.Fatalf("db copy: %v\n%s", err, out)
 		}
 		// At once, and never 401: that is what the clients look out for.
-		if status, answer := request(t, p.address, "GET", "/_matrix/client/v3/account/whoami", "unknown", ""); status == 200 {
+		if status, answer := request(t, p.address, "GET", "/_matrix/client/v3/account/whoami", "unknown",
+			""); status == 200 {
 			t.Errorf("after the move whoami answers %v", answer)
 		}
-		if status, answer := request(t, p.address, "POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"bob","password":"x"}`); status != 503 {
+		if status, answer := request(t, p.address, "POST", "/_matrix/client/v3/login", "",
+			`{"type":"m.login.password","user":"bob","password":"x"}`); status != 503 {
 			t.Errorf("after the move a login answers %d %v", status, answer)
 		}
 		if status, answer := request(t, p.address, "GET", "/health", "", ""); status != 503 {
 			t.Errorf("after the move health answers %d %v", status, answer)
 		}
 		p.stop()
-		out, err = program(t, "serve", "--listen", p.address, "--db", move[0], "--master-key-file", key).CombinedOutput()
+		out, err = program(t, "serve", "--listen", p.address, "--db", move[0], "--master-key-file",
+			key).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "has moved to "+db.Place(move[1])+"; start with --db") {
 			t.Errorf("serving what has moved: %v\n%s", err, out)
 		}
@@ -95,7 +98,9 @@ func many(t *testing.T, dsn string, n int) {
 			for j := part; j < n; j += 64 {
 				id := fmt.Sprint("session", j)
 				u := db.User{Localpart: id, PasswordHash: "!", Created: time.Now()}
-				_, err := d.StartSession(t.Context(), db.Login{ID: id, Localpart: "alice", PasswordHash: alices(t, d), DeviceID: id, At: time.Now(), Refreshable: true})
+				_, err := d.StartSession(t.Context(),
+					db.Login{ID: id, Localpart: "alice", PasswordHash: alices(t, d), DeviceID: id, At: time.Now(),
+						Refreshable: true})
 				if err := errors.Join(err, d.CreateUser(t.Context(), u)); err != nil {
 					t.Error(err)
 					return
@@ -128,7 +133,8 @@ func TestCopyKilled(t *testing.T) {
 	i := newInstallation(t)
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	many(t, i.db, sessions)
-	for name, target := range map[string]string{"file": filepath.Join(t.TempDir(), "target.db"), "server": postgres.Schema(t, postgres.URL(t))} {
+	for name, target := range map[string]string{"file": filepath.Join(t.TempDir(), "target.db"),
+		"server": postgres.Schema(t, postgres.URL(t))} {
 		copies := func(from, to string) *exec.Cmd { return program(t, "db", "copy", from, to) }
 		began := time.Now()
 		if out, err := copies(i.db, target).CombinedOutput(); err != nil {
@@ -181,7 +187,8 @@ func hasMoved(t *testing.T, dsn string, sessions int) bool {
 	}
 	all, err := d.Sessions(t.Context(), "")
 	users, err2 := d.Users(t.Context())
-	if err := errors.Join(err, err2, d.Ping(t.Context()), d.Close()); err != nil || len(all) != sessions || len(users) != sessions+1 {
+	if err := errors.Join(err, err2, d.Ping(t.Context()), d.Close()); err != nil || len(all) != sessions ||
+		len(users) != sessions+1 {
 		t.Fatalf("%d sessions and %d accounts, %v", len(all), len(users), err)
 	}
 	return false

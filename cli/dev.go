@@ -25,7 +25,8 @@ func greetDev(ctx context.Context, out io.Writer, d *db.DB, url string) error {
 		return err
 	}
 	if password == "" {
-		fmt.Fprintf(out, "The account %s is not one of --dev's, so its password stays. Put it in place of PASSWORD below.\n", devUser)
+		fmt.Fprintf(out, "The account %s is not one of --dev's, so its password stays. Put it in place of PASSWORD "+
+			"below.\n", devUser)
 		password = "PASSWORD"
 	}
 	_, err = fmt.Fprintf(out, devCommands, devUser, password, url)

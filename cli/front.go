@@ -13,8 +13,8 @@ import (
 	"postern/homeserver/front"
 )
 
-// grace is how long requests that only wait, such as long polls, hold up a server that is told to stop. They lose nothing: a client asks
-// again.
+// grace is how long requests that only wait, such as long polls, hold up a server that is told to stop. They lose
+// nothing: a client asks again.
 const grace = time.Second
 
 // stand makes the front before the homeserver.
@@ -30,7 +30,8 @@ func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Lo
 			"GET /_matrix/client/v3/capabilities": s.AmendCapabilities,
 			"GET /.well-known/matrix/client":      s.AmendWellKnown,
 		},
-		ExposeAdmin: h.exposeAdmin, Patience: p.write, Stopping: ctx, Grace: grace, ID: "postern-" + rand.Text(), Log: log,
+		ExposeAdmin: h.exposeAdmin, Patience: p.write, Stopping: ctx, Grace: grace, ID: "postern-" + rand.Text(),
+		Log: log,
 	}
 	if h.internal == "" {
 		config.Internal = s.Internal()
@@ -48,13 +49,14 @@ func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Lo
 	if at == "" {
 		at = "--listen"
 	}
-	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api", h.exposeAdmin)
+	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
+		h.exposeAdmin)
 	f := h.stand(ctx, s, log, p)
 	return entrance{Handler: f, stop: func() { f.Close(); end() }}, nil
 }
 
-// listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which is after the last
-// request has, since the homeserver asks while it answers those. It gives where that is.
+// listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which
+// is after the last request has, since the homeserver asks while it answers those. It gives where that is.
 func (h *homeserver) listen(s *handlers.Server, log *slog.Logger, p patience) (at string, end func(), err error) {
 	if h.internal == "" {
 		return "", func() {}, nil

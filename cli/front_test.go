@@ -36,7 +36,8 @@ func (i *installation) behind(homeserver http.HandlerFunc, args ...string) *serv
 // introspects asks about a token as the homeserver does.
 func introspects(t *testing.T, at, token string) (int, map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", at+handlers.IntrospectPath, strings.NewReader(url.Values{"token": {token}}.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", at+handlers.IntrospectPath,
+		strings.NewReader(url.Values{"token": {token}}.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,8 @@ func TestServeInFront(t *testing.T) {
 	i.must(frontPassword+"\n", "user", "add", "alice", "--password-stdin")
 	s := i.behind(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		text, _ := json.Marshal(map[string]any{"path": r.RequestURI, "token": r.Header.Get("Authorization"), "from": r.Header.Get("X-Forwarded-For"),
+		text, _ := json.Marshal(map[string]any{"path": r.RequestURI, "token": r.Header.Get("Authorization"),
+			"from":         r.Header.Get("X-Forwarded-For"),
 			"capabilities": map[string]any{"m.room_versions": 1}})
 		w.Write(text)
 	})
@@ -72,15 +74,18 @@ func TestServeInFront(t *testing.T) {
 		"/_matrix/federation/v1/%23a":                                   "/_matrix/federation/v1/%23a",
 	} {
 		status, answer := s.ask("GET", path, "", "")
-		if token := strings.Contains(path, access); status != 200 || answer["path"] != want || token != (answer["token"] == "Bearer "+access) || answer["from"] != "127.0.0.1" {
+		if token := strings.Contains(path, access); status != 200 || answer["path"] != want ||
+			token != (answer["token"] == "Bearer "+access) || answer["from"] != "127.0.0.1" {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
 	}
-	if status, answer := s.ask("GET", "/_matrix/client/v3/capabilities", access, ""); status != 200 || len(answer["capabilities"].(map[string]any)) != 4 {
+	if status, answer := s.ask("GET", "/_matrix/client/v3/capabilities", access, ""); status != 200 ||
+		len(answer["capabilities"].(map[string]any)) != 4 {
 		t.Errorf("capabilities are %d %v", status, answer)
 	}
 	for path, want := range map[string]int{
-		"/_matrix/client/v1/auth_metadata": 404, "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata": 404, "/_synapse/mas/query_user": 404, "/_synapse/admin/v1/x": 404,
+		"/_matrix/client/v1/auth_metadata": 404, "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata": 404,
+		"/_synapse/mas/query_user": 404, "/_synapse/admin/v1/x": 404,
 		"/_matrix/client/v3/nothing?access_token=" + access[:len(access)-4] + "AAAA": 401,
 	} {
 		if status, answer := s.ask("GET", path, "", ""); status != want || answer["path"] != nil {
@@ -88,7 +93,8 @@ func TestServeInFront(t *testing.T) {
 		}
 	}
 	i.must("", "user", "admin", "alice", "on")
-	if status, answer := introspects(t, s.url, access); status != 200 || answer["active"] != true || !strings.Contains(answer["scope"].(string), "admin") {
+	if status, answer := introspects(t, s.url, access); status != 200 || answer["active"] != true ||
+		!strings.Contains(answer["scope"].(string), "admin") {
 		t.Errorf("introspection answers %d %v", status, answer)
 	}
 	if list := i.must("", "user", "list"); !strings.Contains(list, "yes") {
@@ -144,7 +150,8 @@ func TestStopWithLongPolls(t *testing.T) {
 	s := i.behind(func(w http.ResponseWriter, r *http.Request) { close(began); <-r.Context().Done() })
 	done := make(chan string, 1)
 	go func() {
-		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(s.url + "/_matrix/client/v3/sync")
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(s.url +
+			"/_matrix/client/v3/sync")
 		if err != nil {
 			done <- err.Error()
 			return

@@ -32,7 +32,9 @@ type homeserver struct {
 func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 	if f.Homeserver == "" {
 		if f.HomeserverSecret != "" || f.InternalListen != "" || f.ExposeAdmin || len(f.Appservice) > 0 {
-			return nil, []error{errors.New("--homeserver-secret-file, --internal-listen, --expose-admin and --appservice need --homeserver, the URL of your Synapse")}
+			return nil, []error{errors.New(
+				"--homeserver-secret-file, --internal-listen, --expose-admin and --appservice need --homeserver, the " +
+					"URL of your Synapse")}
 		}
 		return nil, nil
 	}
@@ -40,7 +42,8 @@ func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 	h := &homeserver{internal: f.InternalListen, exposeAdmin: f.ExposeAdmin}
 	at := serverURL(f.Homeserver)
 	if at == nil || strings.Trim(at.Path, "/") != "" {
-		problems = append(problems, fmt.Errorf("--homeserver %q is not the URL of a server; write it like http://127.0.0.1:8008", f.Homeserver))
+		problems = append(problems, fmt.Errorf(
+			"--homeserver %q is not the URL of a server; write it like http://127.0.0.1:8008", f.Homeserver))
 	} else {
 		h.url = &url.URL{Scheme: at.Scheme, Host: at.Host}
 	}
@@ -64,7 +67,8 @@ func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 // serverURL reads where a server is: a host, and perhaps a port and a path; nil if the text says anything else.
 func serverURL(text string) *url.URL {
 	at, err := url.Parse(text)
-	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.User != nil ||
+		at.RawQuery != "" || at.Fragment != "" {
 		return nil
 	}
 	return at
@@ -78,11 +82,12 @@ func (h *homeserver) services() *appservice.Services {
 	return h.bridges
 }
 
-// homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White space inside could
-// not be sent in a header as it is.
+// homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White
+// space inside could not be sent in a header as it is.
 func homeserverSecret(file string) (string, error) {
 	if file == "" {
-		return "", errors.New("--homeserver needs --homeserver-secret-file: a file with the secret of Synapse's matrix_authentication_service; `postern synapse setup` makes both")
+		return "", errors.New("--homeserver needs --homeserver-secret-file: a file with the secret of Synapse's " +
+			"matrix_authentication_service; `postern synapse setup` makes both")
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -91,9 +96,11 @@ func homeserverSecret(file string) (string, error) {
 	secret := strings.TrimSpace(string(text))
 	switch {
 	case secret == "":
-		return "", fmt.Errorf("--homeserver-secret-file: %s is empty; remove it, and `postern synapse setup --write` makes a new one", file)
+		return "", fmt.Errorf("--homeserver-secret-file: %s is empty; remove it, and `postern synapse setup --write` "+
+			"makes a new one", file)
 	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space", file)
+		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space",
+			file)
 	}
 	return secret, nil
 }

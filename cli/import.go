@@ -183,7 +183,8 @@ func (cmd *userImport) advise(w world, kind importer.Kind, passwordless int) {
 		fmt.Fprintln(w.stdout, "\nAn account without a password gets one with `postern user passwd NAME`.")
 	}
 	if kind == importer.Synapse {
-		fmt.Fprintln(w.stdout, "\nIf Synapse's configuration has password_config.pepper, start the server with --synapse-pepper-file FILE.")
+		fmt.Fprintln(w.stdout, "\nIf Synapse's configuration has password_config.pepper, start the server with "+
+			"--synapse-pepper-file FILE.")
 	}
 	if kind == importer.Synapse && !cmd.Sessions {
 		fmt.Fprintln(w.stdout, "\nSessions stay behind, so people log in once more; --sessions brings them.")

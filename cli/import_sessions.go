@@ -53,7 +53,8 @@ func (m *arriving) run(ctx context.Context, w world, d *db.DB) error {
 	return nil
 }
 
-// mintingKey is the root key that mints for sessions that arrive: the newest, or the one that the first start will make.
+// mintingKey is the root key that mints for sessions that arrive: the newest, or the one that the first start will
+// make.
 func mintingKey(ctx context.Context, d *db.DB) (int64, error) {
 	keys, err := d.RootKeys(ctx)
 	if key := newestKey(keys); key != 0 || err != nil {
@@ -75,7 +76,8 @@ func (m *arriving) batch(ctx context.Context, d *db.DB, marks map[string]string,
 		if err != nil {
 			return err
 		}
-		if m.again && marks[a.Localpart] == arrival.Mark() { // nothing happened there: at a later import that is nearly everybody
+		// nothing happened there: at a later import that is nearly everybody
+		if m.again && marks[a.Localpart] == arrival.Mark() {
 			m.did[i].Here = len(arrival.Devices)
 			continue
 		}
@@ -135,10 +137,11 @@ func (m *arriving) arrival(a importer.Account) (db.Arrival, error) {
 // over is an expiry for a token that is good for nothing, but whose holder shall learn that the device lives.
 var over = time.UnixMilli(1)
 
-// arrived is a device of Synapse's as a session. It is live if a client can go on with what it holds; else it is a soft one, so that the device
-// is listed, and keeps its name and its keys until somebody logs in on it.
+// arrived is a device of Synapse's as a session. It is live if a client can go on with what it holds; else it is a soft
+// one, so that the device is listed, and keeps its name and its keys until somebody logs in on it.
 func arrived(d importer.Device, now time.Time) db.Device {
-	s := db.Device{DeviceID: d.ID, DisplayName: d.Name, Unlisted: d.Unlisted, Expires: d.End, Seen: db.Seen{At: d.Seen, Addr: d.Addr, Agent: d.Agent}}
+	s := db.Device{DeviceID: d.ID, DisplayName: d.Name, Unlisted: d.Unlisted, Expires: d.End,
+		Seen: db.Seen{At: d.Seen, Addr: d.Addr, Agent: d.Agent}}
 	lasting := false // some access token never expires
 	for _, t := range d.Tokens {
 		token := db.ImportedToken{Hash: t.Hash, Refresh: t.Refresh, Expires: t.Expires}

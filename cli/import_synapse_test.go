@@ -11,8 +11,9 @@ import (
 	"postern/test/rig/synapse"
 )
 
-// TestMovingSessionsIn: a real Synapse, people who log in and out and refresh before, while and after the first import, and then the second
-// one. Postern honours exactly the tokens that Synapse honoured when it stopped, and each refresh token gets a pair, the same for whoever asks.
+// TestMovingSessionsIn: a real Synapse, people who log in and out and refresh before, while and after the first import,
+// and then the second one. Postern honours exactly the tokens that Synapse honoured when it stopped, and each refresh
+// token gets a pair, the same for whoever asks.
 func TestMovingSessionsIn(t *testing.T) {
 	t.Parallel()
 	hs := synapse.New(t, synapse.Options{Extra: "refreshable_access_token_lifetime: 10m\nnonrefreshable_access_token_lifetime: 24h\nsession_lifetime: 24h"})
@@ -32,14 +33,16 @@ func TestMovingSessionsIn(t *testing.T) {
 	i := newInstallation(t)
 	move := func(more ...string) string {
 		t.Helper()
-		return i.must("", append([]string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions"}, more...)...)
+		return i.must("", append([]string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions"},
+			more...)...)
 	}
 	holds(t, move("--dry-run"), "added 3", "added 14") // alice's and bob's, and the three that the registrations made
 	holds(t, move(), "added 3", "added 14")
 
 	s := i.serve("--rate-limit", "off", "--server-name", synapse.ServerName, "--access-ttl", "10m")
 	s.good(p.access["alice STAYS"])
-	status, answer := s.ask("POST", "/_matrix/client/v3/logout", p.access["alice ENDED"], "{}") // at Postern, and Synapse does not know
+	// at Postern, and Synapse does not know
+	status, answer := s.ask("POST", "/_matrix/client/v3/logout", p.access["alice ENDED"], "{}")
 	if status != http.StatusOK {
 		t.Fatal(status, answer)
 	}
@@ -71,7 +74,8 @@ func TestMovingSessionsIn(t *testing.T) {
 		t.Errorf("a session that was ended here is back: %d %v", status, answer)
 	}
 	holds(t, move("--since-last"), "unchanged 4", "unchanged 15")
-	if list := i.must("", "session", "list", "bob", "--server-name", synapse.ServerName); strings.Count(list, "imported") != 5 {
+	if list := i.must("", "session", "list", "bob", "--server-name", synapse.ServerName); strings.Count(list,
+		"imported") != 5 {
 		t.Errorf("session list prints\n%s", list)
 	}
 	for _, token := range p.access {
@@ -94,7 +98,8 @@ type people struct {
 func (p *people) areHonoured(s *server, honoured map[string]bool) {
 	p.Helper()
 	for token, good := range honoured {
-		if status, answer := s.whoami(token); (status == http.StatusOK) != good || status != http.StatusOK && answer["errcode"] != "M_UNKNOWN_TOKEN" {
+		if status, answer := s.whoami(token); (status == http.StatusOK) != good || status != http.StatusOK &&
+			answer["errcode"] != "M_UNKNOWN_TOKEN" {
 			p.Errorf("%s: Synapse says %t, Postern %d %v", p.name(token), good, status, answer)
 		}
 	}
@@ -113,7 +118,8 @@ func (p *people) refreshAt(s *server, out string) {
 		body := fmt.Sprintf(`{"refresh_token":%q}`, token)
 		status, first := s.ask("POST", "/_matrix/client/v3/refresh", "", body)
 		again, second := s.ask("POST", "/_matrix/client/v3/refresh", "", body)
-		if status != http.StatusOK || again != http.StatusOK || first["access_token"] != second["access_token"] || first["refresh_token"] != second["refresh_token"] {
+		if status != http.StatusOK || again != http.StatusOK || first["access_token"] != second["access_token"] ||
+			first["refresh_token"] != second["refresh_token"] {
 			p.Errorf("%s gets %d %v and then %d %v", who, status, first, again, second)
 			continue
 		}
@@ -121,7 +127,9 @@ func (p *people) refreshAt(s *server, out string) {
 		if who != "alice LOSES" {
 			continue
 		}
-		if status, third := s.ask("POST", "/_matrix/client/v3/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.lost)); status != http.StatusOK || third["access_token"] != first["access_token"] {
+		if status, third := s.ask("POST", "/_matrix/client/v3/refresh", "",
+			fmt.Sprintf(`{"refresh_token":%q}`, p.lost)); status != http.StatusOK ||
+			third["access_token"] != first["access_token"] {
 			p.Errorf("the refresh token of the lost answer gets %d %v, the one before it %v", status, third, first)
 		}
 	}
@@ -147,18 +155,21 @@ func (p *people) take(who string, answer map[string]any) {
 // renew refreshes; if the answer gets lost the client goes on with what it has.
 func (p *people) renew(who string, arrives bool) {
 	p.Helper()
-	answer := synapse.Call(p, "POST", p.hs.URL+"/_matrix/client/v3/refresh", "", map[string]any{"refresh_token": p.refresh[who]})
+	answer := synapse.Call(p, "POST", p.hs.URL+"/_matrix/client/v3/refresh", "",
+		map[string]any{"refresh_token": p.refresh[who]})
 	if !arrives {
 		p.lost = answer["refresh_token"].(string)
 		return
 	}
 	p.take(who, answer)
-	if status, _ := synapse.Try(p, "GET", p.hs.URL+"/_matrix/client/v3/account/whoami", p.access[who], nil); status != http.StatusOK {
+	if status, _ := synapse.Try(p, "GET", p.hs.URL+"/_matrix/client/v3/account/whoami", p.access[who],
+		nil); status != http.StatusOK {
 		p.Fatal(status)
 	}
 }
 
-// honoured asks Synapse about every token that there ever was. Those whose answer got lost are not shown to it: that would use them.
+// honoured asks Synapse about every token that there ever was. Those whose answer got lost are not shown to it: that
+// would use them.
 func (p *people) honoured() map[string]bool {
 	all := make(map[string]bool)
 	for _, token := range slices.Concat(slices.Collect(maps.Values(p.access)), p.old) {

@@ -24,7 +24,8 @@ func synapseFile(t *testing.T) string {
 	}
 	defer d.Close()
 	for _, file := range []string{"synapse.sqlite.sql", "synapse.rows.sql"} {
-		if _, err := d.ExecContext(t.Context(), text(t, filepath.Join("homeserver", "importer", "testdata", file))); err != nil {
+		if _, err := d.ExecContext(t.Context(),
+			text(t, filepath.Join("homeserver", "importer", "testdata", file))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,20 +57,26 @@ func TestMovingIn(t *testing.T) {
 	i.must("her own", "user", "add", "admin", "--password-stdin", "--server-name", "example.org")
 	dry = move("--dry-run")
 	done := move()
-	if foreseen, _, _ := strings.Cut(dry, "\nNothing was written"); strings.TrimSpace(done) != strings.TrimSpace(foreseen) {
+	if foreseen, _, _ := strings.Cut(dry,
+		"\nNothing was written"); strings.TrimSpace(done) != strings.TrimSpace(foreseen) {
 		t.Errorf("foreseen was\n%s\nand it became\n%s", foreseen, done)
 	}
-	holds(t, done, "@17:example.org skipped guest", "@_irc_dave:example.org skipped application service's user", "@bot:example.org skipped bot",
+	holds(t, done, "@17:example.org skipped guest", "@_irc_dave:example.org skipped application service's user",
+		"@bot:example.org skipped bot",
 		"@carol:elsewhere.org skipped another server's user", "@odd:example.org skipped unknown kind of password hash",
-		"@support:example.org skipped support user", "@admin:example.org skipped is here already", "@sso:example.org added no password",
-		"@waiting:example.org added locked", "added 3", "added 1 no password", "added 2 deactivated", "added 2 locked", "skipped 1 guest")
+		"@support:example.org skipped support user", "@admin:example.org skipped is here already",
+		"@sso:example.org added no password",
+		"@waiting:example.org added locked", "added 3", "added 1 no password", "added 2 deactivated", "added 2 locked",
+		"skipped 1 guest")
 
 	s.login("alice", "correct horse") // once with Synapse's hash, and then with our own
 	s.login("alice", "correct horse")
 	s.login("Bob Übel", "correct horse")
 	s.login("admin", "her own")
-	for user, want := range map[string]string{"locked": "401 M_USER_LOCKED", "sso": "403 M_FORBIDDEN", "gone": "403 M_FORBIDDEN", "bot": "403 M_FORBIDDEN"} {
-		status, answer := s.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"`+user+`","password":"correct horse"}`)
+	for user, want := range map[string]string{"locked": "401 M_USER_LOCKED", "sso": "403 M_FORBIDDEN",
+		"gone": "403 M_FORBIDDEN", "bot": "403 M_FORBIDDEN"} {
+		status, answer := s.ask("POST", "/_matrix/client/v3/login", "",
+			`{"type":"m.login.password","user":"`+user+`","password":"correct horse"}`)
 		if got := fmt.Sprint(status, " ", answer["errcode"]); got != want {
 			t.Errorf("%s gets %s, want %s", user, got, want)
 		}
@@ -82,7 +89,8 @@ func TestMovingIn(t *testing.T) {
 	if again := i.must("", "user", "list", "--server-name", "example.org"); again != list {
 		t.Errorf("a second import made of\n%s\n\n%s", list, again)
 	}
-	holds(t, list, "@alice:example.org active 2020-01-01 00:00:01 1", "@gone:example.org deactivated", "@locked:example.org locked", "@Bob Übel:example.org active")
+	holds(t, list, "@alice:example.org active 2020-01-01 00:00:01 1", "@gone:example.org deactivated",
+		"@locked:example.org locked", "@Bob Übel:example.org active")
 }
 
 // holds looks for rows, whatever the width of the columns.
@@ -124,7 +132,8 @@ func TestImportErrors(t *testing.T) {
 	i, source := newInstallation(t), synapseFile(t)
 	i.refused("pass --server-name example.org", "user", "import", source)
 	i.refused("there is no file", "user", "import", "nowhere.db")
-	i.refused("--since-last belongs to --sessions", "user", "import", source, "--server-name", "example.org", "--since-last")
+	i.refused("--since-last belongs to --sessions", "user", "import", source, "--server-name", "example.org",
+		"--since-last")
 	i.refused("leave --sessions out", "user", "import", "people.csv", "--sessions")
 	i.refused("dendrite's table", "user", "import", source, "--format", "dendrite")
 	i.refused("--format", "user", "import", source, "--format", "conduit")
@@ -132,7 +141,8 @@ func TestImportErrors(t *testing.T) {
 	if _, err := os.Stat(i.db); err == nil {
 		t.Error("an import that did not happen made a database")
 	}
-	if out := i.must("", "user", "import", "--help"); !strings.Contains(out, "Examples:") || !strings.Contains(out, "--dry-run") {
+	if out := i.must("", "user", "import", "--help"); !strings.Contains(out, "Examples:") ||
+		!strings.Contains(out, "--dry-run") {
 		t.Errorf("help is\n%s", out)
 	}
 	empty := filepath.Join(t.TempDir(), "pepper")

@@ -9,30 +9,42 @@ import (
 	"testing"
 )
 
-// mayImport is who may know whom. Dependencies point one way: main → the wings homeserver/… and speclab/… → the core, which is
-// handlers → gen, tokens, db.
+// mayImport is who may know whom. Dependencies point one way: main → the wings homeserver/… and speclab/… → the core,
+// which is handlers → gen, tokens, db.
 var mayImport = map[string]struct {
 	ours      []string // packages of this module
 	forbidden []string // others, by prefix
 }{
-	"postern":                       {ours: []string{"postern/cli"}},
-	"postern/cli":                   {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db", "postern/homeserver/importer", "postern/speclab/spec", "postern/speclab/impact", "postern/speclab/mock", "postern/speclab/page", "postern/homeserver/front", "postern/homeserver/synapse", "postern/homeserver/outbox", "postern/homeserver/delegation", "postern/homeserver/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
-	"postern/handlers":              {ours: []string{"postern/gen", "postern/tokens", "postern/db", "postern/homeserver/appservice"}, forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
-	"postern/gen":                   {},
-	"postern/homeserver/front":      {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
-	"postern/homeserver/synapse":    {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
-	"postern/homeserver/outbox":     {ours: []string{"postern/db", "postern/homeserver/synapse"}, forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern": {ours: []string{"postern/cli"}},
+	"postern/cli": {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db",
+		"postern/homeserver/importer", "postern/speclab/spec", "postern/speclab/impact", "postern/speclab/mock",
+		"postern/speclab/page", "postern/homeserver/front", "postern/homeserver/synapse",
+		"postern/homeserver/outbox", "postern/homeserver/delegation", "postern/homeserver/appservice"},
+		forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
+	"postern/handlers": {ours: []string{"postern/gen", "postern/tokens", "postern/db",
+		"postern/homeserver/appservice"},
+		forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
+	"postern/gen":                {},
+	"postern/homeserver/front":   {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/homeserver/synapse": {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
+	"postern/homeserver/outbox": {ours: []string{"postern/db", "postern/homeserver/synapse"},
+		forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
 	"postern/homeserver/delegation": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/homeserver/appservice": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/speclab/spec":          {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
-	"postern/speclab/impact":        {ours: []string{"postern/speclab/spec"}, forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
-	"postern/speclab/mock":          {ours: []string{"postern/speclab/spec", "postern/tokens"}, forbidden: []string{"database/sql"}},
-	"postern/speclab/page":          {ours: []string{"postern/tokens"}, forbidden: []string{"database/sql", "github.com/", "gopkg.in/", "os"}},
-	"postern/docs/lesson/start":     {ours: []string{"postern/speclab/mock", "postern/speclab/spec", "postern/tokens"}}, // a reader's own program
-	"postern/tokens":                {forbidden: []string{"net/http", "database/sql", "os", "math/rand", "crypto/rand"}},
-	"postern/db":                    {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/homeserver/importer":   {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/db/dbtest":             {ours: []string{"postern/db", "postern/test/rig/postgres"}},
+	"postern/speclab/impact": {ours: []string{"postern/speclab/spec"},
+		forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
+	"postern/speclab/mock": {ours: []string{"postern/speclab/spec", "postern/tokens"},
+		forbidden: []string{"database/sql"}},
+	"postern/speclab/page": {ours: []string{"postern/tokens"},
+		forbidden: []string{"database/sql", "github.com/", "gopkg.in/", "os"}},
+	// a reader's own program
+	"postern/docs/lesson/start": {ours: []string{"postern/speclab/mock", "postern/speclab/spec", "postern/tokens"}},
+	"postern/tokens": {forbidden: []string{"net/http", "database/sql", "os", "math/rand",
+		"crypto/rand"}},
+	"postern/db":                  {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/homeserver/importer": {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/db/dbtest":           {ours: []string{"postern/db", "postern/test/rig/postgres"}},
 }
 
 // outside lists the modules beyond the standard library that tokens may use: whoever takes the package along
@@ -62,7 +74,8 @@ func TestImports(t *testing.T) {
 			case strings.HasPrefix(imported, "postern"):
 				t.Errorf("%s must not import %s", path, imported)
 			case slices.ContainsFunc(rule.forbidden, func(p string) bool {
-				return imported == p || strings.HasPrefix(imported, p+"/") || strings.HasSuffix(p, "/") && strings.HasPrefix(imported, p)
+				return imported == p || strings.HasPrefix(imported, p+"/") || strings.HasSuffix(p, "/") &&
+					strings.HasPrefix(imported, p)
 			}):
 				t.Errorf("%s must not import %s", path, imported)
 			case outside[path] != nil && strings.Contains(imported, ".") && !slices.Contains(outside[path], imported):
@@ -108,7 +121,8 @@ func folders(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && path != "." || entry.Name() == "testdata" || entry.Name() == "node_modules") {
+		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && path != "." || entry.Name() == "testdata" ||
+			entry.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
 		if dir := filepath.Dir(path); strings.HasSuffix(path, ".go") && !slices.Contains(dirs, dir) {
@@ -149,7 +163,8 @@ func TestEmbeddedSource(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range sources(t, dir) {
-			if is, want := slices.Contains(embedded, filepath.ToSlash(file)), !strings.HasSuffix(file, "_test.go"); is != want {
+			if is, want := slices.Contains(embedded, filepath.ToSlash(file)),
+				!strings.HasSuffix(file, "_test.go"); is != want {
 				t.Errorf("%s is embedded: %v; see the patterns in main.go", file, is)
 			}
 		}

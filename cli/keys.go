@@ -44,7 +44,8 @@ func (*keysList) Run(ctx context.Context, w world, c *common) error {
 			case k.ID == newest:
 				state = "mints"
 			}
-			rows = append(rows, []string{strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired), strconv.Itoa(use.Sessions)})
+			rows = append(rows, []string{strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired),
+				strconv.Itoa(use.Sessions)})
 		}
 		return table(w.stdout, "KEY STATE CREATED RETIRED SESSIONS", rows)
 	})
@@ -65,7 +66,8 @@ func (*keysRotate) Run(ctx context.Context, w world, c *common) error {
 		}
 		id, err := addKey(ctx, d, master, keys)
 		if err == nil {
-			fmt.Fprintf(w.stdout, "root key %d mints from now on; retire the older ones when `postern keys list` shows no sessions on them\n", id)
+			fmt.Fprintf(w.stdout, "root key %d mints from now on; retire the older ones when `postern keys list` "+
+				"shows no sessions on them\n", id)
 		}
 		return err
 	})
@@ -153,7 +155,8 @@ func (c *common) fits(master tokens.MasterKey, keys []db.RootKey) error {
 			continue
 		}
 		if _, err := master.Unwrap(k.ID, k.Wrapped); err != nil {
-			return fmt.Errorf("root key %d cannot be opened: %w; use the master key that this database was made with (%s)", k.ID, err, c.masterKeyFile())
+			return fmt.Errorf("root key %d cannot be opened: %w; use the master key that this database was made with "+
+				"(%s)", k.ID, err, c.masterKeyFile())
 		}
 	}
 	return nil
@@ -190,8 +193,9 @@ func (c *common) masterKey(w world, first bool) (tokens.MasterKey, error) {
 	case errors.Is(err, os.ErrNotExist) && first:
 		return makeMasterKey(file)
 	case errors.Is(err, os.ErrNotExist):
-		return tokens.MasterKey{}, fmt.Errorf("the master key file %s is missing, and only it opens this database's root keys; "+
-			"put it back, copy it from another replica, or name it with --master-key-file", file)
+		return tokens.MasterKey{}, fmt.Errorf(
+			"the master key file %s is missing, and only it opens this database's root keys; "+
+				"put it back, copy it from another replica, or name it with --master-key-file", file)
 	case err != nil:
 		return tokens.MasterKey{}, fmt.Errorf("the master key cannot be read: %w", err)
 	}

@@ -30,7 +30,8 @@ components:
     token: {type: http, scheme: bearer}
 `
 
-// TestServeSpec: an edited spec is served at once, its new operation with a session that is real, and each save takes effect.
+// TestServeSpec: an edited spec is served at once, its new operation with a session that is real, and each save takes
+// effect.
 func TestServeSpec(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
@@ -68,7 +69,8 @@ func TestServeSpec(t *testing.T) {
 // says waits until the console has said something.
 func (s *server) says(words string) {
 	s.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.out.String(), words); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.out.String(),
+		words); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.Fatalf("the console does not say %q:\n%s", words, s.out)
 		}
@@ -115,7 +117,8 @@ func TestSpecFlags(t *testing.T) {
 		t.Error("a server that did not start made a database")
 	}
 	for name, text := range map[string]string{
-		"a/look.yaml": lookSpec, "a/part.yaml": "type: object\nproperties:\n  openapi: {type: string}\n", "a/old.json": "{\n  \"swagger\": \"2.0\"\n}",
+		"a/look.yaml": lookSpec, "a/part.yaml": "type: object\nproperties:\n  openapi: {type: string}\n",
+		"a/old.json":  "{\n  \"swagger\": \"2.0\"\n}",
 		"a/notes.txt": "openapi: 3.1.0", "b/c/other.yml": "# a comment\n\"openapi\": 3.0.0\n",
 	} {
 		file := filepath.Join(dir, name)
@@ -140,14 +143,17 @@ func TestSpecFlags(t *testing.T) {
 		}
 	}
 	outside := specFlags{Spec: []string{dir + "/a/look.yaml"}, SpecRoot: dir + "/b"}
-	if _, problems := outside.settings(); len(problems) != 1 || !strings.Contains(problems[0].Error(), "does not hold") {
+	if _, problems := outside.settings(); len(problems) != 1 ||
+		!strings.Contains(problems[0].Error(), "does not hold") {
 		t.Errorf("a file outside of the root: %v", problems)
 	}
 	write(t, filepath.Join(dir, "broken.yaml"), "openapi: [")
-	i.refused("the spec cannot be served", "serve", "--listen", "127.0.0.1:0", "--spec", filepath.Join(dir, "broken.yaml"))
+	i.refused("the spec cannot be served", "serve", "--listen", "127.0.0.1:0", "--spec",
+		filepath.Join(dir, "broken.yaml"))
 }
 
-// TestServeWholeMatrix: all files of today's client-server API are one server, in which login is real and rooms answer from the spec.
+// TestServeWholeMatrix: all files of today's client-server API are one server, in which login is real and rooms answer
+// from the spec.
 func TestServeWholeMatrix(t *testing.T) {
 	t.Parallel()
 	shared := os.Getenv("POSTERN_SHARED")

@@ -86,7 +86,8 @@ func (cmd *userLoginLink) Run(ctx context.Context, w world, c *common) error {
 			return nil
 		}
 		fmt.Fprintln(w.stdout, token)
-		fmt.Fprintf(w.stderr, "A client logs in with it by POST /_matrix/client/v3/login {\"type\":\"m.login.token\",\"token\":\"…\"}, once, for %s.\n", cmd.TTL)
+		fmt.Fprintf(w.stderr, "A client logs in with it by POST /_matrix/client/v3/login "+
+			"{\"type\":\"m.login.token\",\"token\":\"…\"}, once, for %s.\n", cmd.TTL)
 		return nil
 	})
 }

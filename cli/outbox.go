@@ -13,15 +13,17 @@ import (
 	"postern/homeserver/synapse"
 )
 
-// telling starts to tell the homeserver, if there is one, what it must know of users and devices, and gives what handlers need for it. stop
-// ends that.
-func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Metrics, log *slog.Logger) (_ *handlers.Homeserver, stop func(), err error) {
+// telling starts to tell the homeserver, if there is one, what it must know of users and devices, and gives what
+// handlers need for it. stop ends that.
+func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Metrics,
+	log *slog.Logger) (_ *handlers.Homeserver, stop func(), err error) {
 	before, err := d.Behind(ctx)
 	switch {
 	case err != nil:
 		return nil, nil, err
 	case h == nil && before != "":
-		log.Warn("without --homeserver nobody is told of changes; they wait in the outbox for a start with it", "homeserver", before)
+		log.Warn("without --homeserver nobody is told of changes; they wait in the outbox for a start with it",
+			"homeserver", before)
 		return nil, func() {}, nil
 	case h == nil:
 		return nil, func() {}, nil
@@ -31,11 +33,13 @@ func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Me
 		}
 	}
 	client := synapse.New(synapse.Config{URL: h.url.String(), Secret: h.secret})
-	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader, Sent: metrics.Outbox(waiting(d))})
+	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader,
+		Sent: metrics.Outbox(waiting(d))})
 	sender.Start()
 	return &handlers.Homeserver{
-			Secret: h.secret, Provision: sender.Provision, Available: sender.Available, AllowReset: client.AllowCrossSigningReset,
-			Knows: knows(client),
+			Secret: h.secret, Provision: sender.Provision, Available: sender.Available,
+			AllowReset: client.AllowCrossSigningReset,
+			Knows:      knows(client),
 		}, func() {
 			sender.Close()
 			client.Close()

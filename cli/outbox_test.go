@@ -12,8 +12,8 @@ import (
 	"postern/test/rig/fakesynapse"
 )
 
-// TestOutbox: an operator sees what waits and why, on the command line, in the metrics and in the log; the command line's own changes are
-// told by the server; and nothing of it shows the secret.
+// TestOutbox: an operator sees what waits and why, on the command line, in the metrics and in the log; the command
+// line's own changes are told by the server; and nothing of it shows the secret.
 func TestOutbox(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2_of_both_sides"
@@ -23,7 +23,8 @@ func TestOutbox(t *testing.T) {
 	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{"--rate-limit", "off", "--log-level", "debug", "--homeserver", there.URL, "--homeserver-secret-file", file}
+	flags := []string{"--rate-limit", "off", "--log-level", "debug", "--homeserver", there.URL,
+		"--homeserver-secret-file", file}
 	s := i.serve(flags...)
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	access, _ := s.login("alice", "secret")
@@ -36,14 +37,18 @@ func TestOutbox(t *testing.T) {
 	i.must("", "session", "end", "--user", "alice")
 	s.gone(access)
 	until(t, "a try", func() bool { return strings.Contains(i.must("", "synapse", "outbox"), "status 500") })
-	if out := i.must("", "synapse", "outbox"); !strings.Contains(out, "@alice:localhost  ALICE") || strings.Contains(out, "nothing waits") {
+	if out := i.must("", "synapse", "outbox"); !strings.Contains(out, "@alice:localhost  ALICE") ||
+		strings.Contains(out, "nothing waits") {
 		t.Errorf("synapse outbox prints\n%s", out)
 	}
 	metrics := s.text("/metrics")
-	if !strings.Contains(metrics, "postern_outbox_waiting 1") || !strings.Contains(metrics, `postern_outbox_sends_total{outcome="away"}`) {
+	if !strings.Contains(metrics, "postern_outbox_waiting 1") ||
+		!strings.Contains(metrics, `postern_outbox_sends_total{outcome="away"}`) {
 		t.Errorf("the metrics are\n%s", metrics)
 	}
-	if status, answer := s.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"alice","password":"secret"}`); status != 503 || answer["retry_after_ms"] == nil {
+	if status, answer := s.ask("POST", "/_matrix/client/v3/login", "",
+		`{"type":"m.login.password","user":"alice","password":"secret"}`); status != 503 ||
+		answer["retry_after_ms"] == nil {
 		t.Errorf("a login answers %d %v", status, answer)
 	}
 	logs := s.logs.String()
@@ -62,14 +67,16 @@ func TestOutbox(t *testing.T) {
 	there.Be(fakesynapse.Well)
 	s = i.serve(flags...)
 	until(t, "everything told", func() bool {
-		return len(there.Devices()) == 0 && there.User("alice").Locked && strings.Contains(i.must("", "synapse", "outbox"), "nothing waits")
+		return len(there.Devices()) == 0 && there.User("alice").Locked &&
+			strings.Contains(i.must("", "synapse", "outbox"), "nothing waits")
 	})
 	for _, file := range []string{i.db, i.db + "-wal"} {
 		if kept, err := os.ReadFile(file); err != nil || strings.Contains(string(kept), "hunter2") {
 			t.Errorf("%s has the secret: %v", file, err)
 		}
 	}
-	if logs += s.logs.String() + metrics; strings.Contains(logs, "hunter2") || !strings.Contains(logs, "cannot be told") {
+	if logs += s.logs.String() + metrics; strings.Contains(logs, "hunter2") ||
+		!strings.Contains(logs, "cannot be told") {
 		t.Errorf("the log, or the metrics:\n%s", logs)
 	}
 	if out := i.must("", "synapse", "outbox", "--help"); !strings.Contains(out, "Examples:") {

@@ -49,7 +49,8 @@ func TestPage(t *testing.T) {
 // judged is the bench's verdict on a token.
 func (s *server) judged(token string) (open bool, why string) {
 	s.Helper()
-	answer, err := http.Post(s.url+"/_postern/spec/token", "application/json", strings.NewReader(`{"token":"`+token+`"}`))
+	answer, err := http.Post(s.url+"/_postern/spec/token", "application/json",
+		strings.NewReader(`{"token":"`+token+`"}`))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func TestNoPage(t *testing.T) {
 	t.Parallel()
 	s := newInstallation(t).serve()
 	for _, path := range []string{"/_postern/spec", "/_postern/spec/openapi.json", "/_postern/spec/token"} {
-		if status, answer := s.ask("GET", path, "", ""); status != http.StatusNotFound || answer["errcode"] != "M_UNRECOGNIZED" {
+		if status, answer := s.ask("GET", path, "", ""); status != http.StatusNotFound ||
+			answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
 	}

@@ -100,16 +100,19 @@ type phone struct {
 func newPhone(t testing.TB, address, user, device string) *phone {
 	t.Helper()
 	status, answer := request(t, address, "POST", "/_matrix/client/v3/login", "",
-		`{"type":"m.login.password","user":"`+user+`","password":"secret","refresh_token":true,"device_id":"`+device+`"}`)
+		`{"type":"m.login.password","user":"`+user+`","password":"secret","refresh_token":true,"device_id":"`+device+
+			`"}`)
 	if status != 200 {
 		t.Fatalf("login answers %d %v", status, answer)
 	}
-	return &phone{TB: t, address: address, access: answer["access_token"].(string), refresh: answer["refresh_token"].(string)}
+	return &phone{TB: t, address: address, access: answer["access_token"].(string),
+		refresh: answer["refresh_token"].(string)}
 }
 
 // renew refreshes and says whether it was answered; being told that the session is over fails the test.
 func (p *phone) renew() bool {
-	status, answer := request(p, p.address, "POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"`+p.refresh+`"}`)
+	status, answer := request(p, p.address, "POST", "/_matrix/client/v3/refresh", "",
+		`{"refresh_token":"`+p.refresh+`"}`)
 	switch status {
 	case 200:
 		p.access, p.refresh = answer["access_token"].(string), answer["refresh_token"].(string)

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// forgetProgram unmaps the pages of the program's own file that the start brought in: migrations, flags, the reading of the
-// contract. What is needed again comes back from the page cache. A start leaves 18 MiB of them resident, a server that
-// waits needs 4, and one that has done a bit of everything 14.
+// forgetProgram unmaps the pages of the program's own file that the start brought in: migrations, flags, the reading of
+// the contract. What is needed again comes back from the page cache. A start leaves 18 MiB of them resident, a server
+// that waits needs 4, and one that has done a bit of everything 14.
 //
 // It is safe because the mappings are only read and nobody wrote to them: one that has private pages, from a debugger's
 // breakpoint or from relocation, is left alone. What cannot be told or done is left as it is.
@@ -40,12 +40,14 @@ func untouched(maps []byte, file string) (found []memoryRange) {
 		field := strings.Fields(lines.Text())
 		switch {
 		case len(field) < 2:
-		case !strings.HasSuffix(field[0], ":"): // the head of a mapping: range, permissions, offset, device, inode, path
+		// the head of a mapping: range, permissions, offset, device, inode, path
+		case !strings.HasSuffix(field[0], ":"):
 			from, to, _ := strings.Cut(field[0], "-")
 			start, err1 := strconv.ParseUint(from, 16, 64)
 			end, err2 := strconv.ParseUint(to, 16, 64)
 			r = memoryRange{uintptr(start), uintptr(end)}
-			candidate = err1 == nil && err2 == nil && strings.HasPrefix(field[1], "r-") && strings.HasSuffix(lines.Text(), " "+file)
+			candidate = err1 == nil && err2 == nil && strings.HasPrefix(field[1], "r-") &&
+				strings.HasSuffix(lines.Text(), " "+file)
 		case (field[0] == "Anonymous:" || field[0] == "Swap:") && field[1] != "0":
 			candidate = false
 		case field[0] == "VmFlags:" && candidate: // the last line of each

@@ -1,7 +1,8 @@
-// Package cli is the command line: flags, environment, output. Each command is a file of its name; it parses, calls one thing
-// elsewhere and prints. What the server does is in handlers, what a token is in tokens, what is kept in db.
+// Package cli is the command line: flags, environment, output. Each command is a file of its name; it parses, calls one
+// thing elsewhere and prints. What the server does is in handlers, what a token is in tokens, what is kept in db.
 //
-// A flag wins over its POSTERN_… variable, and that over the default. All problems of a configuration are reported together.
+// A flag wins over its POSTERN_… variable, and that over the default. All problems of a configuration are reported
+// together.
 package cli
 
 import (
@@ -38,8 +39,8 @@ func Main(program Program) {
 	}
 }
 
-// exitStatus is an error of a command whose exit status says more than that it failed. Without an error there is nothing to add to what
-// the command has printed.
+// exitStatus is an error of a command whose exit status says more than that it failed. Without an error there is
+// nothing to add to what the command has printed.
 type exitStatus struct {
 	code int
 	err  error
@@ -82,7 +83,8 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("postern"),
-		kong.Description("A small login server for Matrix. Tokens are computed, not stored: a lost answer or a second tab never logs anyone out."),
+		kong.Description("A small login server for Matrix. Tokens are computed, not stored: a lost answer or a "+
+			"second tab never logs anyone out."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(w.stdout, w.stderr),
@@ -108,7 +110,8 @@ func run(ctx context.Context, w world, args []string) (err error) {
 		}
 		return err
 	}
-	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") { // which names its databases itself, or has none
+	// which names its databases itself, or has none
+	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") {
 		if err := c.settleName(ctx); err != nil {
 			return err
 		}

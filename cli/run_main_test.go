@@ -21,8 +21,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The tests run in the module's folder, whose files they read. The test binary is also the real program, in tests that need a
-// process: one that is killed, or one that lives beside another. POSTERN_TEST_MAIN then names that folder.
+// The tests run in the module's folder, whose files they read. The test binary is also the real program, in tests that
+// need a process: one that is killed, or one that lives beside another. POSTERN_TEST_MAIN then names that folder.
 func TestMain(m *testing.M) {
 	if module := os.Getenv("POSTERN_TEST_MAIN"); module != "" {
 		Main(programOf(module))
@@ -84,7 +84,8 @@ func newInstallation(t testing.TB) *installation {
 // command runs the program and gives what it printed.
 func (i *installation) command(stdin string, args ...string) (string, error) {
 	var out bytes.Buffer
-	w := world{Program: built(), stdin: strings.NewReader(stdin), stdout: &out, stderr: &out, getenv: func(string) string { return "" }}
+	w := world{Program: built(), stdin: strings.NewReader(stdin), stdout: &out, stderr: &out,
+		getenv: func(string) string { return "" }}
 	err := run(i.Context(), w, append(args, "--db", i.db))
 	return out.String(), err
 }
@@ -121,7 +122,8 @@ func (i *installation) serve(args ...string) *server {
 	ctx, cancel := context.WithCancel(i.Context())
 	s := &server{installation: i, logs: &safe.Buffer{}, out: &safe.Buffer{}}
 	address, ended := make(chan string, 1), make(chan error, 1)
-	w := world{Program: built(), stdin: strings.NewReader(""), stdout: s.out, stderr: s.logs, getenv: func(string) string { return "" },
+	w := world{Program: built(), stdin: strings.NewReader(""), stdout: s.out, stderr: s.logs,
+		getenv:    func(string) string { return "" },
 		listening: func(a string) { address <- a }, patience: i.patience}
 	go func() {
 		ended <- run(ctx, w, append([]string{"serve", "--listen", "127.0.0.1:0", "--db", i.db}, args...))
@@ -175,7 +177,8 @@ func (s *server) ask(method, path, token, body string) (int, map[string]any) {
 func (s *server) login(user, password string) (access, refresh string) {
 	s.Helper()
 	status, answer := s.ask("POST", "/_matrix/client/v3/login", "",
-		`{"type":"m.login.password","user":"`+user+`","password":"`+password+`","refresh_token":true,"device_id":"`+strings.ToUpper(user)+`"}`)
+		`{"type":"m.login.password","user":"`+user+`","password":"`+password+`","refresh_token":true,"device_id":"`+
+			strings.ToUpper(user)+`"}`)
 	if status != 200 {
 		s.Fatalf("login answers %d %v", status, answer)
 	}

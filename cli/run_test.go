@@ -70,7 +70,8 @@ func TestCommandsWhileServing(t *testing.T) {
 	s.gone(access)
 	s.good(bob)
 	login := `{"type":"m.login.password","user":"alice","password":"secret"}`
-	if status, answer := s.ask("POST", "/_matrix/client/v3/login", "", login); status != 403 || answer["errcode"] != "M_USER_DEACTIVATED" {
+	if status, answer := s.ask("POST", "/_matrix/client/v3/login", "", login); status != 403 ||
+		answer["errcode"] != "M_USER_DEACTIVATED" {
 		t.Errorf("a deactivated login answers %d %v", status, answer)
 	}
 	i.must("", "user", "reactivate", "alice")
@@ -80,7 +81,8 @@ func TestCommandsWhileServing(t *testing.T) {
 	i.must("newer", "user", "passwd", "alice", "--password-stdin")
 	s.gone(access)
 	s.login("alice", "newer")
-	if users := i.must("", "user", "list"); !strings.Contains(users, "@alice:localhost") || !strings.Contains(users, "active") {
+	if users := i.must("", "user", "list"); !strings.Contains(users, "@alice:localhost") ||
+		!strings.Contains(users, "active") {
 		t.Errorf("user list prints\n%s", users)
 	}
 }
@@ -117,12 +119,14 @@ func TestTokenCommands(t *testing.T) {
 	s := i.serve()
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	access, refresh := s.login("alice", "secret")
-	if out := i.must(access+"\n", "token", "verify", "-"); !strings.Contains(out, "good") || !strings.Contains(out, "@alice:localhost") {
+	if out := i.must(access+"\n", "token", "verify", "-"); !strings.Contains(out, "good") ||
+		!strings.Contains(out, "@alice:localhost") {
 		t.Errorf("verify prints\n%s", out)
 	}
 	i.must("", "token", "verify", refresh, "--type", "refresh")
 	i.refused("refused", "token", "verify", refresh)
-	narrow := strings.TrimSpace(i.must(access, "token", "restrict", "-", "method in GET,HEAD", "path under /_matrix/client/v3/account"))
+	narrow := strings.TrimSpace(i.must(access, "token", "restrict", "-", "method in GET,HEAD",
+		"path under /_matrix/client/v3/account"))
 	s.good(narrow)
 	if status, answer := s.ask("POST", "/_matrix/client/v3/logout", narrow, ""); status != 403 {
 		t.Errorf("logout with a restricted token answers %d %v", status, answer)
@@ -155,12 +159,16 @@ func TestDev(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
-	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s", "--session-ttl", "x",
-		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many", "--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
+	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s",
+		"--session-ttl", "x",
+		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many",
+		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
 	if err == nil {
 		t.Fatal("it serves")
 	}
-	for _, flag := range []string{"--listen", "--access-ttl", "--access-ttl-legacy", "--session-ttl", "--refresh-leeway", "--keep-expired", "--keep-events", "--rate-limit", "--trusted-proxy", "--log-level", "--server-name"} {
+	for _, flag := range []string{"--listen", "--access-ttl", "--access-ttl-legacy", "--session-ttl",
+		"--refresh-leeway", "--keep-expired", "--keep-events", "--rate-limit", "--trusted-proxy", "--log-level",
+		"--server-name"} {
 		if !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}
@@ -207,10 +215,12 @@ func TestCommandErrors(t *testing.T) {
 	i.refused("add --password-stdin", "user", "add", "alice")
 	i.refused("empty", "user", "add", "alice", "--password-stdin")
 	i.must("x", "user", "add", "alice", "--password-stdin")
-	if _, err := i.command("x", "user", "add", "alice", "--password-stdin"); err == nil || !strings.Contains(err.Error(), "exists already") {
+	if _, err := i.command("x", "user", "add", "alice", "--password-stdin"); err == nil ||
+		!strings.Contains(err.Error(), "exists already") {
 		t.Errorf("adding alice twice: %v", err)
 	}
-	if _, err := i.command("x", "user", "add", "a b", "--password-stdin"); err == nil || !strings.Contains(err.Error(), "may hold") {
+	if _, err := i.command("x", "user", "add", "a b", "--password-stdin"); err == nil ||
+		!strings.Contains(err.Error(), "may hold") {
 		t.Errorf("adding a name with a space: %v", err)
 	}
 	i.refused("no account", "user", "deactivate", "bob")
@@ -230,7 +240,8 @@ func TestServerName(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	i.refused("was made for the server name example.org", "serve", "--listen", "127.0.0.1:0", "--server-name", "localhost")
+	i.refused("was made for the server name example.org", "serve", "--listen", "127.0.0.1:0", "--server-name",
+		"localhost")
 	s = i.serve() // without the flag it is the name of before
 	s.good(access)
 	if out := i.must("secret", "user", "add", "bob", "--password-stdin"); !strings.Contains(out, "@bob:example.org") {
@@ -292,13 +303,15 @@ func TestRetirementAndLostAnswer(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
-	for _, command := range []string{"", "serve", "user add", "user list", "session list", "session end", "token verify", "token restrict", "keys rotate", "keys retire", "backup", "db copy", "synapse outbox"} {
+	for _, command := range []string{"", "serve", "user add", "user list", "session list", "session end",
+		"token verify", "token restrict", "keys rotate", "keys retire", "backup", "db copy", "synapse outbox"} {
 		out := i.must("", append(strings.Fields(command), "--help")...)
 		if !strings.Contains(out, "Usage: postern") {
 			t.Errorf("postern %s --help prints\n%s", command, out)
 		}
 	}
-	if out := i.must("", "serve", "--help"); !strings.Contains(out, "POSTERN_ACCESS_TTL") || !strings.Contains(out, "Examples:") {
+	if out := i.must("", "serve", "--help"); !strings.Contains(out, "POSTERN_ACCESS_TTL") ||
+		!strings.Contains(out, "Examples:") {
 		t.Errorf("serve --help prints\n%s", out)
 	}
 }
@@ -315,12 +328,14 @@ func TestNoSecretInLogs(t *testing.T) {
 	_, pair := s.ask("POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"`+refresh+`"}`)
 	s.good(fmt.Sprint(pair["access_token"]))
 	s.ask("POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"`+refresh+`"}`) // a replay
-	s.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"alice","password":"hunter2-wrong"}`)
+	s.ask("POST", "/_matrix/client/v3/login", "",
+		`{"type":"m.login.password","user":"alice","password":"hunter2-wrong"}`)
 	logs := s.logs.String()
 	if !strings.Contains(logs, "replayed") {
 		t.Errorf("the replay is not in the log:\n%s", logs)
 	}
-	for _, secret := range []string{"hunter2", access[:40], refresh[:40], "argon2id$", fmt.Sprint(pair["refresh_token"])[100:]} {
+	for _, secret := range []string{"hunter2", access[:40], refresh[:40], "argon2id$",
+		fmt.Sprint(pair["refresh_token"])[100:]} {
 		if strings.Contains(logs, secret) {
 			t.Errorf("the log holds %q:\n%s", secret, logs)
 		}

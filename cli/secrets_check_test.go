@@ -13,12 +13,13 @@ import (
 	"unicode"
 )
 
-// comparisonsOf finds where package code compares a secret in a way that stops at the first difference, whose time tells how much
-// of a guess was right. It goes by names and by types: whoever adds a secret calls it what it is.
+// comparisonsOf finds where package code compares a secret in a way that stops at the first difference, whose time
+// tells how much of a guess was right. It goes by names and by types: whoever adds a secret calls it what it is.
 //
-// Types of other modules are not looked up, which would take compiling them. A value of a type that is not known is judged by
-// its name alone.
-func comparisonsOf(t testing.TB, files map[string]string, ours map[string]*types.Package) (found []comparison, pkg *types.Package) {
+// Types of other modules are not looked up, which would take compiling them. A value of a type that is not known is
+// judged by its name alone.
+func comparisonsOf(t testing.TB, files map[string]string, ours map[string]*types.Package) (found []comparison,
+	pkg *types.Package) {
 	t.Helper()
 	set := token.NewFileSet()
 	var parsed []*ast.File
@@ -61,12 +62,14 @@ type walker struct {
 	found []comparison
 }
 
-// stopsEarly are functions that compare, and stop at the first difference. Of the first kind every use has to be explained:
-// bytes are rarely compared for anything harmless.
+// stopsEarly are functions that compare, and stop at the first difference. Of the first kind every use has to be
+// explained: bytes are rarely compared for anything harmless.
 var stopsEarly = map[string]bool{
 	"bytes.Equal": true, "bytes.Compare": true, "bytes.EqualFold": true,
-	"strings.Compare": false, "strings.EqualFold": false, "strings.Contains": false, "strings.HasPrefix": false, "strings.HasSuffix": false,
-	"cmp.Compare": false, "slices.Equal": false, "slices.Compare": false, "slices.Contains": false, "slices.Index": false,
+	"strings.Compare": false, "strings.EqualFold": false, "strings.Contains": false, "strings.HasPrefix": false,
+	"strings.HasSuffix": false,
+	"cmp.Compare":       false, "slices.Equal": false, "slices.Compare": false, "slices.Contains": false,
+	"slices.Index":      false,
 	"reflect.DeepEqual": false,
 }
 
@@ -89,7 +92,8 @@ func (w *walker) Visit(node ast.Node) ast.Visitor {
 		name := types.ExprString(n.Fun)
 		always, known := stopsEarly[name]
 		known = known && len(n.Args) == 2
-		form := known && strings.HasPrefix(name, "strings.Has") && w.info.Types[n.Args[1]].Value != nil // what kind of hash it is
+		// what kind of hash it is
+		form := known && strings.HasPrefix(name, "strings.Has") && w.info.Types[n.Args[1]].Value != nil
 		if known && !form && (always || w.leaks(n.Args[0], n.Args[1])) {
 			w.note(n)
 		}
@@ -159,7 +163,8 @@ func bytesOf(element types.Type) (secret, text bool) {
 	return kind(element)
 }
 
-// named looks at the last name of an expression, and into what a call is given: normal(password) is one, token.Location() is not.
+// named looks at the last name of an expression, and into what a call is given: normal(password) is one,
+// token.Location() is not.
 func (w *walker) named(e ast.Expr) bool {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.Ident:
@@ -183,9 +188,12 @@ func (w *walker) named(e ast.Expr) bool {
 	return false
 }
 
-// secretWords are the words of a name that say so. A session's id is one of a user-interactive session, whose holder goes on.
-var secretWords = []string{"password", "passwords", "passwd", "hash", "hashes", "secret", "secrets", "signature", "sig", "mac", "hmac",
-	"digest", "pepper", "proof", "token", "tokens", "credential", "bearer", "nonce", "session", "reservation", "access", "refresh"}
+// secretWords are the words of a name that say so. A session's id is one of a user-interactive session, whose holder
+// goes on.
+var secretWords = []string{"password", "passwords", "passwd", "hash", "hashes", "secret", "secrets", "signature", "sig",
+	"mac", "hmac",
+	"digest", "pepper", "proof", "token", "tokens", "credential", "bearer", "nonce", "session", "reservation", "access",
+	"refresh"}
 
 // secretName splits a name into words, PasswordHash into password and hash.
 func secretName(name string) bool {

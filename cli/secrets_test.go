@@ -30,7 +30,10 @@ var earlyEnough = map[comparison]string{
 func TestSecretsAreComparedWhole(t *testing.T) {
 	t.Parallel()
 	ours, met := make(map[string]*types.Package), make(map[comparison]bool)
-	for _, dir := range []string{"gen", "tokens", "db", "db/dbtest", "homeserver/appservice", "handlers", "homeserver/front", "homeserver/synapse", "homeserver/outbox", "homeserver/delegation", "homeserver/importer", "speclab/spec", "speclab/impact", "speclab/mock", "speclab/page", "docs/lesson/start", "cli", "."} { // imported before importing
+	// imported before importing
+	for _, dir := range []string{"gen", "tokens", "db", "db/dbtest", "homeserver/appservice", "handlers",
+		"homeserver/front", "homeserver/synapse", "homeserver/outbox", "homeserver/delegation", "homeserver/importer",
+		"speclab/spec", "speclab/impact", "speclab/mock", "speclab/page", "docs/lesson/start", "cli", "."} {
 		found, pkg := comparisonsOf(t, codeIn(t, dir), ours)
 		ours[strings.TrimSuffix("postern/"+dir, "/.")] = pkg
 		for _, c := range found {
@@ -46,7 +49,8 @@ func TestSecretsAreComparedWhole(t *testing.T) {
 		}
 	}
 	for _, dir := range folders(t) {
-		if path := strings.TrimSuffix("postern/"+filepath.ToSlash(dir), "/."); ours[path] == nil && !strings.HasPrefix(path, "postern/test/") {
+		if path := strings.TrimSuffix("postern/"+filepath.ToSlash(dir), "/."); ours[path] == nil &&
+			!strings.HasPrefix(path, "postern/test/") {
 			t.Errorf("%s is a new package: add it to the list in %s", path, t.Name())
 		}
 	}

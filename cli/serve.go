@@ -71,7 +71,8 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	defer untell()
 	config := cmd.config(set)
-	config.DB, config.ServerName, config.Master, config.Metrics, config.Homeserver = d, c.ServerName, master, metrics, behind
+	config.DB, config.ServerName, config.Master, config.Metrics, config.Homeserver = d, c.ServerName, master, metrics,
+		behind
 	config.Log, config.Now, config.Random = log, time.Now, rand.Reader
 	server, err := handlers.New(ctx, config)
 	if err != nil {
@@ -103,14 +104,18 @@ func (cmd *serveCmd) config(set settings) handlers.Config {
 		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
 		KeepExpired: set.keepExpired, KeepEvents: set.keepEvents,
 		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
-		Registration: handlers.Registration(cmd.Registration), Terms: handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
-		MinPassword: cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL, PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
-		Services: set.behind.services(),
+		Registration: handlers.Registration(cmd.Registration),
+		Terms:        handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
+		MinPassword:  cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL,
+		PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
+		Services:  set.behind.services(),
 	}
 }
 
-// enter puts before the server what clients meet first: the front where there is a homeserver, else the spec lab where one is asked for.
-func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, log *slog.Logger, p patience) (entrance, error) {
+// enter puts before the server what clients meet first: the front where there is a homeserver, else the spec lab where
+// one is asked for.
+func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, log *slog.Logger,
+	p patience) (entrance, error) {
 	if set.behind != nil {
 		return set.behind.enter(ctx, s, log, p)
 	}
@@ -121,7 +126,8 @@ func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handle
 // folder that is not mounted, or a start in another one. Serving it would log everybody out.
 func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 	if _, err := os.Stat(c.masterKeyFile()); fresh && c.MasterKeyFile == "" && err == nil {
-		return fmt.Errorf("%s is there, but its database %s was not; put the database back, or, to begin anew, remove the key file", c.masterKeyFile(), c.path())
+		return fmt.Errorf("%s is there, but its database %s was not; put the database back, or, to begin anew, "+
+			"remove the key file", c.masterKeyFile(), c.path())
 	}
 	_, err := d.Setting(ctx, servedAs)
 	if errors.Is(err, db.ErrNotFound) {
@@ -131,7 +137,8 @@ func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 }
 
 // greet says where the server is and how to get an account.
-func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, at entrance, address string) error {
+func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, at entrance,
+	address string) error {
 	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", w.Version)
 	if cmd.Dev {
 		if err := greetDev(ctx, w.stdout, d, "http://"+address); err != nil {
@@ -155,7 +162,8 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 type patience struct{ header, read, write, idle time.Duration }
 
 // strangers may hold a connection no longer than an honest phone on a bad line needs.
-var strangers = patience{header: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second, idle: 2 * time.Minute}
+var strangers = patience{header: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second,
+	idle: 2 * time.Minute}
 
 // serve answers until the context ends, and then lets running requests end.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p patience) error {
@@ -207,8 +215,8 @@ func newLogger(to io.Writer, level slog.Level) *slog.Logger {
 
 // tuneMemory trades memory that a small server has for work that it would rather not do. Little is alive at a time, so
 // the collector would run hundreds of times a second under load: with four times the distance it takes a seventh less
-// processor time for a check and for a refresh. The limit is for logins, which need 19 MiB each for a moment: without it
-// eight clients at once drove the process to 138 MiB, with it to 82. Who sets GOGC or GOMEMLIMIT is obeyed.
+// processor time for a check and for a refresh. The limit is for logins, which need 19 MiB each for a moment: without
+// it eight clients at once drove the process to 138 MiB, with it to 82. Who sets GOGC or GOMEMLIMIT is obeyed.
 func tuneMemory(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

@@ -147,7 +147,8 @@ func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 		var rows [][]string
 		for _, e := range events {
 			rows = append(rows, []string{
-				when(e.At), e.Kind, string(handlers.NewUserID(e.Localpart, c.ServerName)), printable(e.DeviceID), e.Session,
+				when(e.At), e.Kind, string(handlers.NewUserID(e.Localpart, c.ServerName)), printable(e.DeviceID),
+				e.Session,
 				strconv.FormatInt(e.Generation, 10), printable(e.Addr), printable(e.Agent)})
 		}
 		return table(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT", rows)

@@ -111,7 +111,8 @@ func (cmd *specCheck) check(ctx context.Context, w world) (*impact.Report, error
 	}
 	defer remove()
 	report, err := impact.Check(ctx, impact.Input{
-		Contract: contract, Edited: edited, Config: settings, Folder: set.shown(), Whole: cmd.Whole, Alias: handlers.Alias, Source: source,
+		Contract: contract, Edited: edited, Config: settings, Folder: set.shown(), Whole: cmd.Whole,
+		Alias: handlers.Alias, Source: source,
 		Tell: func(what string) {
 			if file, ok := w.stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 				fmt.Fprintln(w.stderr, what)
@@ -132,8 +133,8 @@ func problems(err error, folder string) (*impact.Report, error) {
 	return nil, err
 }
 
-// sourceOf finds Postern's source: the folder that is named, the one we are in, or else what this binary was made of, which is written into a
-// folder to be removed afterwards.
+// sourceOf finds Postern's source: the folder that is named, the one we are in, or else what this binary was made of,
+// which is written into a folder to be removed afterwards.
 func (p Program) sourceOf(named string) (source impact.Source, remove func(), err error) {
 	remove = func() {}
 	module, found, err := moduleOf(named)
@@ -157,7 +158,8 @@ func moduleOf(named string) (module string, found bool, err error) {
 	if named != "" {
 		module, err = filepath.Abs(named)
 		if err == nil && !isPostern(module) {
-			err = fmt.Errorf("--source %s is not Postern's source: it needs a go.mod that says `module postern`, and handlers/", named)
+			err = fmt.Errorf("--source %s is not Postern's source: it needs a go.mod that says `module postern`, and "+
+				"handlers/", named)
 		}
 		return module, err == nil, err
 	}

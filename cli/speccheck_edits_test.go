@@ -14,23 +14,28 @@ import (
 	"postern/speclab/spec"
 )
 
-// unnoticedEdits are what a person does to the contract without a word from the compiler, though a handler owes something for it.
+// unnoticedEdits are what a person does to the contract without a word from the compiler, though a handler owes
+// something for it.
 var unnoticedEdits = []*contractEdit{
 	{
 		name: "add an optional response field, TokenOwnerResponse.age",
-		edit: []change{addTo("components schemas TokenOwnerResponse properties", "        age:\n          type: integer\n")},
+		edit: []change{addTo("components schemas TokenOwnerResponse properties",
+			"        age:\n          type: integer\n")},
 		line: "age:", handler: []string{"(*Server).GetTokenOwner"},
 	}, {
 		name: "add an optional request field, RefreshRequest.hint",
-		edit: []change{addTo("components schemas RefreshRequest properties", "        hint:\n          type: string\n")},
+		edit: []change{addTo("components schemas RefreshRequest properties",
+			"        hint:\n          type: string\n")},
 		line: "hint:", handler: []string{"(*Server).Refresh"},
 	}, {
 		name: "narrow a request field, RefreshRequest.refresh_token",
-		edit: []change{replaceIn("components schemas RefreshRequest properties refresh_token", "type: string", "type: string\n          maxLength: 5")},
+		edit: []change{replaceIn("components schemas RefreshRequest properties refresh_token", "type: string",
+			"type: string\n          maxLength: 5")},
 		line: "maxLength: 5", handler: []string{"(*Server).Refresh"},
 	}, {
 		name: "add a query parameter beside others, register",
-		edit: []change{replaceIn("paths /_matrix/client/v3/register post", "      parameters:\n", "      parameters:\n        - name: hint\n          in: query\n          schema:\n            type: string\n")},
+		edit: []change{replaceIn("paths /_matrix/client/v3/register post", "      parameters:\n",
+			"      parameters:\n        - name: hint\n          in: query\n          schema:\n            type: string\n")},
 		line: "- name: hint", handler: []string{"(*Server).Register"},
 	}, {
 		name: "move a parameter, username of checkUsernameAvailability, into a header",
@@ -102,7 +107,8 @@ func checkText(t *testing.T, contract, edited, module string) *impact.Report {
 	return report
 }
 
-// TestSpecCheckEdits asks of each kind of edit that it is led back to its line, and to the handlers that owe something for it.
+// TestSpecCheckEdits asks of each kind of edit that it is led back to its line, and to the handlers that owe something
+// for it.
 func TestSpecCheckEdits(t *testing.T) {
 	for _, e := range slices.Concat(contractEdits, unnoticedEdits) {
 		if testing.Short() && !e.short {
@@ -141,7 +147,8 @@ func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string
 		lines = append(lines, lineAt(t, edited, place))
 		for _, h := range of {
 			handlers = append(handlers, h.Name)
-			if at := lineAt(t, string(sourceFile(t, e, h.File)), impact.Place{Line: h.Line}); !strings.HasPrefix(at, "func ") && h.Name != "Server" {
+			if at := lineAt(t, string(sourceFile(t, e, h.File)), impact.Place{Line: h.Line}); !strings.HasPrefix(at,
+				"func ") && h.Name != "Server" {
 				t.Errorf("%s is not at %q", h, at)
 			}
 		}
@@ -188,7 +195,9 @@ func lineAt(t *testing.T, text string, place impact.Place) string {
 // TestSpecCheckPaste pastes the signatures that are printed, and then nothing is owed.
 func TestSpecCheckPaste(t *testing.T) {
 	t.Parallel()
-	edited := apply(t, addTo("paths", getKnock), addTo("paths", strings.NewReplacer("knock/{device}", "bell/{device}", "getKnock", "ring_bell").Replace(getKnock)))
+	edited := apply(t, addTo("paths", getKnock),
+		addTo("paths", strings.NewReplacer("knock/{device}", "bell/{device}", "getKnock",
+			"ring_bell").Replace(getKnock)))
 	contract := string(read(t, contractFile))
 	report := checkText(t, contract, edited, ".")
 	code := "package handlers\n\nimport (\n\t\"context\"\n\n\t\"postern/gen\"\n)\n"

@@ -48,7 +48,8 @@ func given(t *testing.T, paths ...string) impact.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return impact.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig), Alias: handlers.Alias, Source: impact.Source{Module: here}}
+	return impact.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig),
+		Alias: handlers.Alias, Source: impact.Source{Module: here}}
 }
 
 // TestSpecCheckGiven compares each published file with the contract.

@@ -87,7 +87,8 @@ func TestSpecCheckExitStatus(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			run := specCheckIn(t, ".", nil, append([]string{specFile(t, test.text)}, test.args...)...)
-			if run.status != test.status || !strings.Contains(run.stdout+run.stderr, test.says) || run.stdout+run.stderr == "" {
+			if run.status != test.status || !strings.Contains(run.stdout+run.stderr, test.says) ||
+				run.stdout+run.stderr == "" {
 				t.Errorf("%+v, and not %d and %q", run, test.status, test.says)
 			}
 		})
@@ -126,7 +127,8 @@ components:
 	}
 	var said []string
 	for _, c := range r.Changes {
-		if slices.Compare(c.Operations, []string{"POST /_matrix/client/v3/logout"}) != 0 || !strings.HasSuffix(c.Place.File, "edited.yaml") {
+		if slices.Compare(c.Operations, []string{"POST /_matrix/client/v3/logout"}) != 0 ||
+			!strings.HasSuffix(c.Place.File, "edited.yaml") {
 			t.Errorf("this was not changed: %+v", c)
 		}
 		said = append(said, c.Text)
@@ -150,15 +152,17 @@ components:
 func TestSpecCheckJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "edited.yaml"), apply(t, addTo("paths", getKnock), replaceIn("components schemas LoginRequest", "device_id", "device"),
-		addTo("components schemas TokenOwnerResponse properties", "        age:\n          type: integer\n")))
+	write(t, filepath.Join(dir, "edited.yaml"),
+		apply(t, addTo("paths", getKnock), replaceIn("components schemas LoginRequest", "device_id", "device"),
+			addTo("components schemas TokenOwnerResponse properties", "        age:\n          type: integer\n")))
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := specCheckIn(t, dir, nil, "--source", here, "edited.yaml", "--format", "json")
 	// Where something stands in the handlers changes with every commit.
-	got := regexp.MustCompile(`("file": "handlers/\w+\.go",\s+"line": )\d+(,\s+"column": )?\d*`).ReplaceAllString(run.stdout, "${1}1${2}1")
+	got := regexp.MustCompile(`("file": "handlers/\w+\.go",\s+"line": )\d+(,\s+"column": )?\d*`).ReplaceAllString(
+		run.stdout, "${1}1${2}1")
 	const golden = "cli/testdata/speccheck.json"
 	if *updateSpecCheck {
 		if err := os.MkdirAll("cli/testdata", 0o755); err != nil {
@@ -175,7 +179,8 @@ func TestSpecCheckJSON(t *testing.T) {
 }
 
 // workflowCommand is a line as GitHub's runner reads it.
-var workflowCommand = regexp.MustCompile(`^::(error|warning|notice) file=([^,:]+),line=(\d+),col=(\d+),title=([^,:]+)::(.*)$`)
+var workflowCommand = regexp.MustCompile(
+	`^::(error|warning|notice) file=([^,:]+),line=(\d+),col=(\d+),title=([^,:]+)::(.*)$`)
 
 // TestSpecCheckGitHub reads the annotations back, and finds the same in them as in the JSON.
 func TestSpecCheckGitHub(t *testing.T) {
@@ -203,7 +208,8 @@ func TestSpecCheckGitHub(t *testing.T) {
 	}
 	counted := map[string]int{"error": len(want.Owed)}
 	for _, c := range want.Changes {
-		counted[map[impact.Severity]string{impact.Breaks: "error", impact.MayBreak: "warning", impact.Harmless: "notice"}[c.Severity]]++
+		counted[map[impact.Severity]string{impact.Breaks: "error", impact.MayBreak: "warning",
+			impact.Harmless: "notice"}[c.Severity]]++
 	}
 	if len(want.Unnoticed) > 0 {
 		counted["notice"] += len(want.Unnoticed)
@@ -219,13 +225,16 @@ func TestSpecCheckWithoutGo(t *testing.T) {
 	env := []string{"PATH="}
 	optional := specFile(t, apply(t, addTo("paths", getKnock)))
 	run := specCheckIn(t, ".", env, optional)
-	if run.status != 0 || !strings.Contains(run.stdout, "endpoint added") || !strings.Contains(run.stdout, "install Go from https://go.dev/dl") {
+	if run.status != 0 || !strings.Contains(run.stdout, "endpoint added") ||
+		!strings.Contains(run.stdout, "install Go from https://go.dev/dl") {
 		t.Errorf("%+v", run)
 	}
-	if r := report(t, specCheckIn(t, ".", env, optional, "--format", "json")); r.Compiled || !strings.Contains(r.Reason, "no go command") || len(r.Changes) != 1 {
+	if r := report(t, specCheckIn(t, ".", env, optional, "--format", "json")); r.Compiled ||
+		!strings.Contains(r.Reason, "no go command") || len(r.Changes) != 1 {
 		t.Errorf("%+v", r)
 	}
-	if run := specCheckIn(t, ".", env, specFile(t, apply(t, cutOut("paths /_matrix/client/v3/account/whoami")))); run.status != 1 {
+	if run := specCheckIn(t, ".", env,
+		specFile(t, apply(t, cutOut("paths /_matrix/client/v3/account/whoami")))); run.status != 1 {
 		t.Errorf("clients break: %+v", run)
 	}
 }
@@ -272,7 +281,8 @@ func TestSpecCheckInterrupted(t *testing.T) {
 func empty(t *testing.T, dir string) {
 	t.Helper()
 	left, err := os.ReadDir(dir)
-	left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return e.Name() == "goimports" }) // golang.org/x/tools makes it in every test
+	// golang.org/x/tools makes it in every test
+	left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return e.Name() == "goimports" })
 	if err != nil || len(left) > 0 {
 		t.Errorf("there is still %v %v", left, err)
 	}

@@ -41,8 +41,8 @@ func (set specSet) shown() string {
 	return set.dir
 }
 
-// findSpecs finds the files that were named, and those of the folders that were, in the folder that nothing is read outside of: root,
-// or else the deepest that has them all. It tells everything that is wrong.
+// findSpecs finds the files that were named, and those of the folders that were, in the folder that nothing is read
+// outside of: root, or else the deepest that has them all. It tells everything that is wrong.
 func findSpecs(root string, given []string) (specSet, []error) {
 	var paths []string
 	var problems []error
@@ -65,7 +65,8 @@ func findSpecs(root string, given []string) (specSet, []error) {
 	for _, path := range paths {
 		name, err := filepath.Rel(set.dir, path)
 		if err != nil || !filepath.IsLocal(name) {
-			problems = append(problems, fmt.Errorf("--spec-root %q does not hold %s; name a folder that does", root, path))
+			problems = append(problems, fmt.Errorf("--spec-root %q does not hold %s; name a folder that does", root,
+				path))
 			continue
 		}
 		if name = filepath.ToSlash(name); !slices.Contains(set.files, name) {
@@ -101,7 +102,8 @@ func specsAt(given string) ([]string, error) {
 		}
 	}
 	if len(specs) == 0 {
-		return nil, fmt.Errorf("the spec %q holds no spec: a .yaml, .yml or .json file with openapi or swagger at its top", given)
+		return nil, fmt.Errorf("the spec %q holds no spec: a .yaml, .yml or .json file with openapi or swagger at "+
+			"its top", given)
 	}
 	return specs, nil
 }

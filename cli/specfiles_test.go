@@ -15,7 +15,8 @@ func TestFindSpecs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"api/b.yaml": "# comment\nopenapi: 3.1.0\n", "api/a.json": `{"info": {}, "swagger": "2.0"}`, "api/part.yaml": "type: object\nx:\n  openapi: no\n",
+		"api/b.yaml": "# comment\nopenapi: 3.1.0\n", "api/a.json": `{"info": {}, "swagger": "2.0"}`,
+		"api/part.yaml": "type: object\nx:\n  openapi: no\n",
 		"api/notes.txt": "openapi: 3.1.0\n", "api/deep/c.yml": "swagger: '2.0'\n", "secret.yaml": "openapi: 3.1.0\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {

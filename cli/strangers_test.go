@@ -13,7 +13,8 @@ import (
 )
 
 // impatient is short enough to be waited for. That strangers is what serves otherwise, TestDefaultPatience holds.
-var impatient = patience{header: 300 * time.Millisecond, read: 600 * time.Millisecond, write: time.Second, idle: 400 * time.Millisecond}
+var impatient = patience{header: 300 * time.Millisecond, read: 600 * time.Millisecond, write: time.Second,
+	idle: 400 * time.Millisecond}
 
 // cutOff is how long a client waits to be cut off before the test gives up: nothing is asserted about when it happens.
 const cutOff = 60 * time.Second
@@ -37,7 +38,8 @@ func (s *server) dial() net.Conn {
 	return conn
 }
 
-// trickle sends a text, its last part one byte at a time and for ever, and gives what the server says before it hangs up.
+// trickle sends a text, its last part one byte at a time and for ever, and gives what the server says before it hangs
+// up.
 func (s *server) trickle(conn net.Conn, first string) string {
 	s.Helper()
 	hungUp := make(chan string)
@@ -62,7 +64,8 @@ func (s *server) trickle(conn net.Conn, first string) string {
 	}
 }
 
-// TestSlowLoris: a client that takes its time is cut off, whichever part of a request it takes it over, and nobody waits for it.
+// TestSlowLoris: a client that takes its time is cut off, whichever part of a request it takes it over, and nobody
+// waits for it.
 func TestSlowLoris(t *testing.T) {
 	t.Parallel()
 	s := newInstallation(t).serveImpatiently()
@@ -137,8 +140,8 @@ func TestNobodyReads(t *testing.T) {
 	}
 }
 
-// TestTooMuch: what is too large is refused before it is taken in, and in Matrix's words where Matrix is reached. The server
-// would wait for the rest of a body until long after the test has given up.
+// TestTooMuch: what is too large is refused before it is taken in, and in Matrix's words where Matrix is reached. The
+// server would wait for the rest of a body until long after the test has given up.
 func TestTooMuch(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
@@ -150,15 +153,20 @@ func TestTooMuch(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"a header":                {"GET /_matrix/client/versions HTTP/1.1\r\nHost: x\r\nX-A: " + big + "\r\n\r\n", 431, ""},
-		"many headers":            {"GET /_matrix/client/versions HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: b\r\n", 8<<10) + "\r\n", 431, ""},
+		"a header": {"GET /_matrix/client/versions HTTP/1.1\r\nHost: x\r\nX-A: " + big + "\r\n\r\n", 431,
+			""},
+		"many headers": {"GET /_matrix/client/versions HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: b\r\n",
+			8<<10) + "\r\n", 431, ""},
 		"a path":                  {"GET /" + big + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, ""},
 		"a token":                 {"GET /_matrix/client/v3/account/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + big[:30<<10] + "\r\n\r\n", 401, "M_UNKNOWN_TOKEN"},
 		"a body":                  {login + "Content-Length: 100000\r\n\r\n" + big + big, 413, "M_TOO_LARGE"},
 		"a body that is promised": {login + "Content-Length: 1000000000000\r\n\r\n" + big + big, 413, "M_TOO_LARGE"},
-		"chunks":                  {login + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("a000\r\n"+big+"\r\n", 3), 413, "M_TOO_LARGE"},
-		"many parameters":         {"GET /_matrix/client/v3/account/whoami?" + strings.Repeat("a&", 15<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", 401, "M_MISSING_TOKEN"},
-		"deep JSON":               {login + "Content-Length: 60000\r\n\r\n" + strings.Repeat("[", 60000), 400, "M_NOT_JSON"},
+		"chunks": {login + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("a000\r\n"+big+"\r\n",
+			3), 413, "M_TOO_LARGE"},
+		"many parameters": {"GET /_matrix/client/v3/account/whoami?" + strings.Repeat("a&", 15<<10) +
+			" HTTP/1.1\r\nHost: x\r\n\r\n", 401, "M_MISSING_TOKEN"},
+		"deep JSON": {login + "Content-Length: 60000\r\n\r\n" + strings.Repeat("[", 60000), 400,
+			"M_NOT_JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,7 +188,8 @@ func TestTooMuch(t *testing.T) {
 // TestDefaultPatience: an operator's server is no more patient than the security review has it.
 func TestDefaultPatience(t *testing.T) {
 	t.Parallel()
-	if want := (patience{header: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second, idle: 2 * time.Minute}); strangers != want {
+	if want := (patience{header: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second,
+		idle: 2 * time.Minute}); strangers != want {
 		t.Errorf("strangers may take %+v", strangers)
 	}
 }

@@ -14,43 +14,53 @@ import (
 	"postern/test/rig/synapse"
 )
 
-// TestMoveByCommands is a move in and out with a real Synapse, by the three commands, and by the command that setup prints; and doctor's
-// picture at each stage.
+// TestMoveByCommands is a move in and out with a real Synapse, by the three commands, and by the command that setup
+// prints; and doctor's picture at each stage.
 func TestMoveByCommands(t *testing.T) {
 	t.Parallel()
 	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	registration := "id: irc\nurl: null\nas_token: the token of the bridge\nhs_token: another\nsender_localpart: ircbot\nnamespaces: {users: [{exclusive: true, regex: '@_irc_.*'}]}\n"
 	write(t, bridge, registration)
-	hs := synapse.New(t, synapse.Options{Extra: "app_service_config_files: ['" + bridge + "']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
+	hs := synapse.New(t, synapse.Options{Extra: "app_service_config_files: ['" + bridge +
+		"']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
 	gone := hs.Login(t, "alice", "a long password", "GONE", false)["access_token"].(string)
 	before, clients := text(t, hs.Config), hs.URL
 	i := newInstallation(t)
-	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"), "--server-name", synapse.ServerName}
-	i.tells(i.must("", examine...), "ready for `postern synapse setup`", ": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
-		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at", "is Synapse's, and Postern's --listen too",
+	examine := []string{"synapse", "doctor", hs.Config, "--listen", strings.TrimPrefix(clients, "http://"),
+		"--server-name", synapse.ServerName}
+	i.tells(i.must("", examine...), "ready for `postern synapse setup`",
+		": enable_registration: Synapse does not start", ": session_lifetime: ", "password_config.pepper",
+		"Synapse answers on "+hs.URL, "the clocks agree", "SQLite, and may keep it", "Postern has no database at",
+		"is Synapse's, and Postern's --listen too",
 		"1 application service (irc), which Postern must know")
 	i.must("", "user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions")
 	hs.Register(t, "dave", "a long password", false)
 	hs.Login(t, "alice", "a long password", "TABLET", false)
 	synapse.Call(t, "POST", clients+"/_matrix/client/v3/logout", gone, map[string]any{})
 	again := []string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions", "--since-last"}
-	i.tells(i.must("", examine...), "1 account (dave) only at Synapse", "1 device (alice TABLET) only at Synapse", "1 device (alice GONE) only at Postern")
+	i.tells(i.must("", examine...), "1 account (dave) only at Synapse", "1 device (alice TABLET) only at Synapse",
+		"1 device (alice GONE) only at Postern")
 	i.must("", again...)
 	i.tells(i.must("", examine...), "2 accounts and 4 devices are the same on both sides")
 
 	line := i.setUp(t, hs, before)
 	hs.Stop(t)
 	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", synapse.ServerName)
-	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL, "problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
+	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL,
+		"problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
 	postern := i.serve(append(line, "--appservice", bridge)...)
 	hs.Run(t)
-	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["device_id"] != "PHONE" {
+	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first,
+		nil); who["device_id"] != "PHONE" {
 		t.Errorf("the first token in front: %v", who)
 	}
-	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password", "device_id": "LAPTOP"})
-	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret", "Synapse → Postern: http://127.0.0.1:", "takes the secret",
+	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "",
+		map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password",
+			"device_id": "LAPTOP"})
+	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret",
+		"Synapse → Postern: http://127.0.0.1:", "takes the secret",
 		"1 account (carol) only at Postern", "Postern listens", "1 application service (irc) known to both")
 	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))
 	i.tells(i.sick(examine...), "it was started without 1 file ("+bridge)
@@ -59,28 +69,33 @@ func TestMoveByCommands(t *testing.T) {
 	secret := filepath.Join(hs.Dir, "secret")
 	right := text(t, secret)
 	write(t, secret, "another-secret\n")
-	i.tells(i.sick(examine...), "runs with another secret than its configuration says", "runs with another secret than Synapse's")
+	i.tells(i.sick(examine...), "runs with another secret than its configuration says",
+		"runs with another secret than Synapse's")
 	write(t, secret, right)
 
-	i.tells(i.must("", "synapse", "restore", hs.Config), "1 session begun or renewed here", "0 passwords set here", "1 account made here", "byte by byte what it was", "Nothing was changed.")
+	i.tells(i.must("", "synapse", "restore", hs.Config), "1 session begun or renewed here", "0 passwords set here",
+		"1 account made here", "byte by byte what it was", "Nothing was changed.")
 	i.must("", "synapse", "restore", hs.Config, "--write")
 	if text(t, hs.Config) != before {
 		t.Errorf("restored:\n%s", text(t, hs.Config))
 	}
 	i.tells(i.must("", "synapse", "restore", hs.Config), "There is nothing to take back")
 	// Who logged in there meanwhile would be logged out.
-	if out, err := i.command("", again...); err == nil || !strings.Contains(err.Error()+out, "begin with a new database: stop Postern, then mv "+i.db) {
+	if out, err := i.command("", again...); err == nil ||
+		!strings.Contains(err.Error()+out, "begin with a new database: stop Postern, then mv "+i.db) {
 		t.Errorf("imported into a database that was moved out of: %v %s", err, out)
 	}
 	i.tells(i.must("", examine...), "knows nothing of what happened at Synapse since")
-	i.tells(i.must("", "synapse", "setup", hs.Config), "Beware: ", "begin with a new database", "Only if Synapse was not started since")
+	i.tells(i.must("", "synapse", "setup", hs.Config), "Beware: ", "begin with a new database",
+		"Only if Synapse was not started since")
 	if err := postern.stop(); err != nil {
 		t.Error(err)
 	}
 	hs.Stop(t)
 	hs.URL = clients
 	hs.Run(t)
-	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first, nil); who["user_id"] != "@alice:"+synapse.ServerName {
+	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first,
+		nil); who["user_id"] != "@alice:"+synapse.ServerName {
 		t.Errorf("the first token at plain Synapse: %v", who)
 	}
 }
@@ -90,8 +105,10 @@ func (i *installation) setUp(t *testing.T, hs *synapse.Server, before string) []
 	t.Helper()
 	secret, pepper := filepath.Join(hs.Dir, "secret"), filepath.Join(hs.Dir, "postern-pepper")
 	port := fmt.Sprint(binary.FreePort(t))
-	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint", fmt.Sprintf("http://127.0.0.1:%d", binary.FreePort(t)), "--synapse-port", port}
-	i.tells(i.must("", setup...), "-enable_registration: true\n", "+# taken out by postern:session_lifetime: 24h\n", "Nothing was changed.", "It also writes password_config.pepper into "+pepper)
+	setup := []string{"synapse", "setup", hs.Config, "--secret-file", secret, "--endpoint",
+		fmt.Sprintf("http://127.0.0.1:%d", binary.FreePort(t)), "--synapse-port", port}
+	i.tells(i.must("", setup...), "-enable_registration: true\n", "+# taken out by postern:session_lifetime: 24h\n",
+		"Nothing was changed.", "It also writes password_config.pepper into "+pepper)
 	if _, err := os.Stat(secret); err == nil || text(t, hs.Config) != before {
 		t.Error("setup without --write wrote something")
 	}
@@ -130,7 +147,8 @@ func TestClocks(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for off, want := range map[time.Duration]string{
-		-time.Minute: "warn     the clocks of this machine and of Synapse's differ by 1m0s", time.Minute: "differ by 1m0s", 4 * time.Second: "ok       the clocks agree",
+		-time.Minute: "warn     the clocks of this machine and of Synapse's differ by 1m0s",
+		time.Minute:  "differ by 1m0s", 4 * time.Second: "ok       the clocks agree",
 	} {
 		var out strings.Builder
 		d := doctor{out: &out, now: func() time.Time { return now }}
@@ -154,7 +172,8 @@ database: {name: psycopg2, args: {user: synapse_user, password: hush & more, dbn
 	if strings.Contains(out, "hush") {
 		t.Errorf("the password is shown:\n%s", out)
 	}
-	at := postgresURL(delegation.Database{Args: map[string]string{"user": "a b", "password": "p&=?", "database": "d", "host": "/run/x", "cp_max": "10"}})
+	at := postgresURL(delegation.Database{Args: map[string]string{"user": "a b", "password": "p&=?", "database": "d",
+		"host": "/run/x", "cp_max": "10"}})
 	if at != "postgres:///?dbname=d&host=%2Frun%2Fx&password=p%26%3D%3F&user=a+b" {
 		t.Error(at)
 	}
@@ -163,7 +182,8 @@ database: {name: psycopg2, args: {user: synapse_user, password: hush & more, dbn
 // TestShellWord: what setup prints can be typed.
 func TestShellWord(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"/etc/a-b_c.d": "/etc/a-b_c.d", "": "''", "a b": "'a b'", "a'b": `'a'\''b'`, "a?b&c": "'a?b&c'", "$x": "'$x'"} {
+	for text, want := range map[string]string{"/etc/a-b_c.d": "/etc/a-b_c.d", "": "''", "a b": "'a b'",
+		"a'b": `'a'\''b'`, "a?b&c": "'a?b&c'", "$x": "'$x'"} {
 		if got := shellWord(text); got != want {
 			t.Errorf("%q becomes %s", text, got)
 		}
@@ -175,7 +195,8 @@ func TestSetupTellsOfLocalhost(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
 	for bind, told := range map[string]bool{"['::1', '127.0.0.1']": true, "['127.0.0.1']": false, "['::1']": false} {
-		config := i.config("server_name: localhost\nlisteners:\n  - port: 8008\n    type: http\n    bind_addresses: " + bind + "\n    resources: [{names: [client]}]\n")
+		config := i.config("server_name: localhost\nlisteners:\n  - port: 8008\n    type: http\n    bind_addresses: " +
+			bind + "\n    resources: [{names: [client]}]\n")
 		out := i.must("", "synapse", "setup", config, "--synapse-port", "8010")
 		if strings.Contains(out, "a proxy that sends to localhost has to send to 127.0.0.1:8008") != told {
 			t.Errorf("%s:\n%s", bind, out)
@@ -191,18 +212,19 @@ func TestSetupMistakes(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "homeserver.yaml")
 	write(t, config, "server_name: a.test\nreport_stats: false\nmatrix_authentication_service: {enabled: true, endpoint: 'http://mas.test/', secret: hush}\n")
 	for words, args := range map[string][]string{
-		"Synapse leaves its accounts to":           {config},
-		"is not the URL of a server":               {config, "--endpoint", "127.0.0.1:8009"},
-		"speak against each other":                 {config, "--keep-listener", "--synapse-port", "8010"},
-		"is not a port":                            {config, "--synapse-port", "80100"},
-		"must be the same: check --db":             {config, "--server-name", "b.test"},
-		"no such file":                             {config + ".gone"},
-		"no listener of Synapse can be moved":      {config, "--synapse-port", "8010", "--endpoint", "http://mas.test"},
-		"holds more than one YAML document":        {i.config("a: 1\n---\nb: 2\n")},
-		"cannot be read":                           {i.config("a: [1\n")},
-		"there are no settings":                    {i.config("# nothing\n")},
-		"there is a merge (<<)":                    {i.config("a: &a {b: 1}\n<<: *a\n")},
-		"nothing was changed; make the change by":  {i.config("server_name: a.test\nsession_lifetime: 1h\nsession_lifetime: 2h\n")},
+		"Synapse leaves its accounts to":      {config},
+		"is not the URL of a server":          {config, "--endpoint", "127.0.0.1:8009"},
+		"speak against each other":            {config, "--keep-listener", "--synapse-port", "8010"},
+		"is not a port":                       {config, "--synapse-port", "80100"},
+		"must be the same: check --db":        {config, "--server-name", "b.test"},
+		"no such file":                        {config + ".gone"},
+		"no listener of Synapse can be moved": {config, "--synapse-port", "8010", "--endpoint", "http://mas.test"},
+		"holds more than one YAML document":   {i.config("a: 1\n---\nb: 2\n")},
+		"cannot be read":                      {i.config("a: [1\n")},
+		"there are no settings":               {i.config("# nothing\n")},
+		"there is a merge (<<)":               {i.config("a: &a {b: 1}\n<<: *a\n")},
+		"nothing was changed; make the change by": {i.config(
+			"server_name: a.test\nsession_lifetime: 1h\nsession_lifetime: 2h\n")},
 		"does not stand on lines of its own; chan": {i.config("{server_name: a.test, session_lifetime: 1h}\n")},
 	} {
 		i.refused(words, append([]string{"synapse", "setup", "--write"}, args...)...)
@@ -213,9 +235,12 @@ func TestSetupMistakes(t *testing.T) {
 		write(t, filepath.Join(filepath.Dir(config), "postern-pepper"), "of-an-earlier-time")
 		return config
 	}
-	i.refused("postern-secret is there, and is not what", "synapse", "setup", "--write", stale("matrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009/', secret: hush}\n"))
-	i.refused("postern-pepper is there, and is not what", "synapse", "setup", "--write", stale("password_config: {pepper: hush}\n"))
-	if out := i.sick("synapse", "doctor", config); strings.Contains(out, "hush") || !strings.Contains(out, "no listener of Synapse answers") {
+	i.refused("postern-secret is there, and is not what", "synapse", "setup", "--write",
+		stale("matrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009/', secret: hush}\n"))
+	i.refused("postern-pepper is there, and is not what", "synapse", "setup", "--write",
+		stale("password_config: {pepper: hush}\n"))
+	if out := i.sick("synapse", "doctor", config); strings.Contains(out, "hush") ||
+		!strings.Contains(out, "no listener of Synapse answers") {
 		t.Errorf("doctor:\n%s", out)
 	}
 }

@@ -20,7 +20,8 @@ func (d *doctor) accounts(ctx context.Context) {
 	d.section("accounts")
 	there, err := d.census(ctx)
 	if err != nil {
-		d.warn("Synapse's database was not looked into: "+err.Error(), "run this where it can be read; nothing else depends on it")
+		d.warn("Synapse's database was not looked into: "+err.Error(),
+			"run this where it can be read; nothing else depends on it")
 		return
 	}
 	users, devices := make(map[string]bool), make(map[string]bool)
@@ -37,7 +38,8 @@ func (d *doctor) accounts(ctx context.Context) {
 		return
 	}
 	if left != nil {
-		d.warn(left.Error(), "that, before you bring everybody along again; none if you only had restore --write by mistake, and Synapse was not restarted")
+		d.warn(left.Error(), "that, before you bring everybody along again; none if you only had restore --write by "+
+			"mistake, and Synapse was not restarted")
 		return
 	}
 	d.compare(there, users, devices)
@@ -72,10 +74,12 @@ func (d *doctor) census(ctx context.Context) (importer.Census, error) {
 	if database.Engine == "psycopg2" {
 		from = postgresURL(database)
 	} else if !filepath.IsAbs(from) {
-		return importer.Census{}, errors.New("database.args.database " + printable(from) + " is not a whole path, and where Synapse runs is not known")
+		return importer.Census{}, errors.New("database.args.database " + printable(from) +
+			" is not a whole path, and where Synapse runs is not known")
 	}
-	there, err := importer.Count(ctx, importer.Config{From: from, Format: importer.Synapse, ServerName: d.config.ServerName(),
-		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash})
+	there, err := importer.Count(ctx,
+		importer.Config{From: from, Format: importer.Synapse, ServerName: d.config.ServerName(),
+			CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash})
 	if err == nil && database.Engine == "psycopg2" {
 		d.ok("Synapse has PostgreSQL; Postern needs none: it keeps a file of its own, or takes another database there")
 	} else if err == nil {
@@ -130,19 +134,24 @@ func (d *doctor) compare(there importer.Census, users, devices map[string]bool) 
 		d.trouble(d.some(absent, "account")+" only at Synapse: nobody logs in to it at Postern", again)
 	}
 	if len(closed) > 0 {
-		d.warn(d.some(closed, "account")+" deactivated at Postern and open at Synapse", "it is told by itself, see `postern synapse outbox`; or postern user reactivate NAME")
+		d.warn(d.some(closed, "account")+" deactivated at Postern and open at Synapse",
+			"it is told by itself, see `postern synapse outbox`; or postern user reactivate NAME")
 	}
 	if len(unknown) > 0 {
 		d.warn(d.some(unknown, "account")+" only at Postern", "none: Synapse is told when they first log in")
 	}
 	if len(lacking) > 0 {
-		d.warn(d.some(lacking, "device")+" only at Postern: Synapse does not answer them", "Synapse is told by itself once Postern is in front, see `postern synapse outbox`; one that is not listed there has to log in again")
+		d.warn(d.some(lacking, "device")+" only at Postern: Synapse does not answer them",
+			"Synapse is told by itself once Postern is in front, see `postern synapse outbox`; one that is not "+
+				"listed there has to log in again")
 	}
 	if len(idle) > 0 {
-		d.warn(d.some(idle, "device")+" only at Synapse: their users log in again, on the same device", "before the switch: "+again+"; later it does no harm")
+		d.warn(d.some(idle, "device")+" only at Synapse: their users log in again, on the same device",
+			"before the switch: "+again+"; later it does no harm")
 	}
 	if len(absent)+len(unknown)+len(lacking)+len(closed) == 0 {
-		d.ok("%s and %s are the same on both sides", plural(len(there.Users), "account"), plural(len(devices), "device"))
+		d.ok("%s and %s are the same on both sides", plural(len(there.Users), "account"),
+			plural(len(devices), "device"))
 	}
 }
 

@@ -51,7 +51,8 @@ func (cmd *synapseDoctor) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
-	d := &doctor{synapseDoctor: *cmd, c: c, out: w.stdout, now: time.Now, config: config, moved: config.Delegation().Enabled}
+	d := &doctor{synapseDoctor: *cmd, c: c, out: w.stdout, now: time.Now, config: config,
+		moved: config.Delegation().Enabled}
 	known, err := c.servedName(ctx)
 	if err != nil {
 		return err
@@ -98,7 +99,8 @@ func (d *doctor) trouble(what, fix string) {
 	}
 }
 
-// servedName is the server name that a command was given, or the one that the database was first served as; empty if neither says one.
+// servedName is the server name that a command was given, or the one that the database was first served as; empty if
+// neither says one.
 func (c *common) servedName(ctx context.Context) (name string, err error) {
 	if c.ServerName != "localhost" { // which is said of a database that has no name yet, too
 		return c.ServerName, nil
@@ -120,11 +122,14 @@ func (d *doctor) names(known string) {
 	d.section("settings")
 	switch name := d.config.ServerName(); {
 	case name == "":
-		d.problem("there is no server_name in these files", "name all files and folders that Synapse is started with; in Debian /etc/matrix-synapse/conf.d after homeserver.yaml")
+		d.problem("there is no server_name in these files",
+			"name all files and folders that Synapse is started with; in Debian /etc/matrix-synapse/conf.d after "+
+				"homeserver.yaml")
 	case known == "":
 		d.ok("server_name %s; Postern is to be started with --server-name %s", printable(name), printable(name))
 	case known != name:
-		d.problem(fmt.Sprintf("Synapse's server_name is %s and Postern's is %s", printable(name), known), "name Postern's database with --db, and its name with --server-name")
+		d.problem(fmt.Sprintf("Synapse's server_name is %s and Postern's is %s", printable(name), known),
+			"name Postern's database with --db, and its name with --server-name")
 	default:
 		d.ok("server_name %s on both sides", name)
 	}
@@ -170,9 +175,11 @@ func (d *doctor) sharedSecret() {
 	switch {
 	case at.Secret != "":
 		d.secret = at.Secret
-		d.warn(fmt.Sprintf("%s:%d: the secret stands in the configuration itself", at.File, at.Line), "put it into a file, and name that with secret_path in the place of secret")
+		d.warn(fmt.Sprintf("%s:%d: the secret stands in the configuration itself", at.File, at.Line),
+			"put it into a file, and name that with secret_path in the place of secret")
 	case theirs == "":
-		d.problem(fmt.Sprintf("%s:%d: matrix_authentication_service has no secret", at.File, at.Line), "postern synapse setup --write")
+		d.problem(fmt.Sprintf("%s:%d: matrix_authentication_service has no secret", at.File, at.Line),
+			"postern synapse setup --write")
 	default:
 		d.secret = d.readSecret(theirs)
 	}
@@ -180,7 +187,8 @@ func (d *doctor) sharedSecret() {
 		return
 	}
 	if secret := d.readSecret(ours); secret != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(d.secret)) == 0 {
-		d.problem(fmt.Sprintf("the secrets in %s (Postern) and %s (Synapse) differ", ours, at.File), "start Postern with --homeserver-secret-file "+theirs)
+		d.problem(fmt.Sprintf("the secrets in %s (Postern) and %s (Synapse) differ", ours, at.File),
+			"start Postern with --homeserver-secret-file "+theirs)
 	}
 }
 
@@ -188,7 +196,8 @@ func (d *doctor) sharedSecret() {
 func (d *doctor) readSecret(path string) string {
 	secret, err := homeserverSecret(path)
 	if err != nil {
-		d.problem(err.Error(), "run this as a user who may read it, or make it anew with `postern synapse setup --write`")
+		d.problem(err.Error(), "run this as a user who may read it, or make it anew with `postern synapse setup "+
+			"--write`")
 		return ""
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {

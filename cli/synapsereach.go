@@ -26,9 +26,12 @@ func (d *doctor) listeners(ctx context.Context) {
 		case l.Type != "http" || !l.Client():
 			d.ok("%s", at)
 		case chosen && !l.Loopback():
-			d.warn(at+": clients from outside reach it past Postern", "`postern synapse setup` binds it to 127.0.0.1; or keep it from them with a firewall, and give --keep-listener")
+			d.warn(at+": clients from outside reach it past Postern",
+				"`postern synapse setup` binds it to 127.0.0.1; or keep it from them with a firewall, and give "+
+					"--keep-listener")
 		case chosen && !l.XForwarded:
-			d.trouble(at+": x_forwarded is not set, so Synapse takes Postern's address for everybody's", "`postern synapse setup` sets it")
+			d.trouble(at+": x_forwarded is not set, so Synapse takes Postern's address for everybody's",
+				"`postern synapse setup` sets it")
 		case chosen:
 			d.ok("%s: Postern's way to Synapse", at)
 		default:
@@ -36,7 +39,9 @@ func (d *doctor) listeners(ctx context.Context) {
 		}
 	}
 	if behind == nil {
-		d.problem("no listener of Synapse answers clients on a port without TLS, and Postern speaks no TLS", "add one: port 8010, type http, bind_addresses ['127.0.0.1'], x_forwarded true, resources client and federation; and let a proxy end TLS in front of Postern")
+		d.problem("no listener of Synapse answers clients on a port without TLS, and Postern speaks no TLS",
+			"add one: port 8010, type http, bind_addresses ['127.0.0.1'], x_forwarded true, resources client and "+
+				"federation; and let a proxy end TLS in front of Postern")
 		return
 	}
 	d.room(ctx, behind)
@@ -53,21 +58,27 @@ func (d *doctor) room(ctx context.Context, behind *delegation.Listener) {
 	switch {
 	case port == strconv.Itoa(behind.Port):
 		d.trouble(fmt.Sprintf("port %s is Synapse's, and Postern's --listen too", port),
-			fmt.Sprintf("`postern synapse setup --synapse-port %d` moves Synapse, so that Postern takes over; or give Postern another --listen", behind.Port+2))
+			fmt.Sprintf("`postern synapse setup --synapse-port %d` moves Synapse, so that Postern takes over; or "+
+				"give Postern another --listen", behind.Port+2))
 	case d.moved && !used:
-		d.problem("nobody listens on "+d.Listen+", where Postern should", "start Postern; if it listens elsewhere, give --listen")
+		d.problem("nobody listens on "+d.Listen+", where Postern should",
+			"start Postern; if it listens elsewhere, give --listen")
 	case d.moved && !d.atPostern(ctx):
-		d.problem("somebody listens on "+d.Listen+" where Postern should, and it is not Postern", "stop it, or give --listen if Postern is elsewhere; if it is Synapse, not restarted since setup: stop that, start Postern, then Synapse")
+		d.problem("somebody listens on "+d.Listen+" where Postern should, and it is not Postern",
+			"stop it, or give --listen if Postern is elsewhere; if it is Synapse, not restarted since setup: stop "+
+				"that, start Postern, then Synapse")
 	case d.moved:
 		d.ok("%s: Postern listens", d.Listen)
 	case used:
-		d.warn("somebody listens on "+d.Listen+" already, and it is not Synapse's configured port", "stop it, or give Postern another --listen")
+		d.warn("somebody listens on "+d.Listen+" already, and it is not Synapse's configured port",
+			"stop it, or give Postern another --listen")
 	default:
 		d.ok("%s: free for Postern", d.Listen)
 	}
 }
 
-// asker makes the doctor's few requests: short, without a proxy of the environment, and never beyond where they were sent.
+// asker makes the doctor's few requests: short, without a proxy of the environment, and never beyond where they were
+// sent.
 var asker = http.Client{
 	Timeout:       5 * time.Second,
 	Transport:     &http.Transport{DisableKeepAlives: true},
@@ -136,13 +147,16 @@ func (d *doctor) synapseSide(ctx context.Context) {
 	case d.moved && r.status == http.StatusForbidden && d.secret != "":
 		d.problem("Postern → Synapse: "+at+" runs with another secret than its configuration says", restart)
 	case d.moved && r.status == http.StatusInternalServerError && d.config.Delegation().SecretPath != "":
-		d.problem("Postern → Synapse: "+at+" fails when it looks at the secret; most likely its user may not read "+d.config.Delegation().SecretPath,
+		d.problem("Postern → Synapse: "+at+" fails when it looks at the secret; most likely its user may not read "+
+			d.config.Delegation().SecretPath,
 			"chown that file to the user that Synapse runs as; if it is not that, Synapse's log says what")
 	case d.moved && r.code == "M_UNRECOGNIZED":
 		d.problem("Synapse on "+at+" runs without delegation still", restart)
 	case d.moved && d.secret != "":
-		d.problem(fmt.Sprintf("Postern → Synapse: %s answers %d %s", at, r.status, printable(r.code)), "see whether that is Synapse, and what its log says")
-	case !d.moved && r.code != "M_UNRECOGNIZED" && (known || r.status == http.StatusForbidden || r.status == http.StatusUnauthorized):
+		d.problem(fmt.Sprintf("Postern → Synapse: %s answers %d %s", at, r.status, printable(r.code)),
+			"see whether that is Synapse, and what its log says")
+	case !d.moved && r.code != "M_UNRECOGNIZED" &&
+		(known || r.status == http.StatusForbidden || r.status == http.StatusUnauthorized):
 		d.warn("Synapse on "+at+" runs with delegation still, and its configuration has none", restart)
 	case !d.moved:
 		d.ok("Synapse answers on %s", at)
@@ -156,7 +170,8 @@ func (d *doctor) clock(theirs time.Time) {
 		return
 	}
 	if off := theirs.Sub(d.now()).Abs().Round(time.Second); off > 5*time.Second {
-		d.trouble(fmt.Sprintf("the clocks of this machine and of Synapse's differ by %s", off), "let both follow the same time server")
+		d.trouble(fmt.Sprintf("the clocks of this machine and of Synapse's differ by %s", off),
+			"let both follow the same time server")
 	} else {
 		d.ok("the clocks agree")
 	}
@@ -179,7 +194,8 @@ func (d *doctor) posternSide(ctx context.Context) {
 		d.problem("Synapse → Postern: nobody answers on "+endpoint+", so Synapse takes no token", fix)
 		return
 	case r.status != http.StatusOK || err != nil || document.Issuer == "" || document.Account == "":
-		d.problem(fmt.Sprintf("Synapse → Postern: %s/.well-known/openid-configuration answers %d and not what Synapse needs", endpoint, r.status), fix)
+		d.problem(fmt.Sprintf("Synapse → Postern: %s/.well-known/openid-configuration answers %d and not what "+
+			"Synapse needs", endpoint, r.status), fix)
 		return
 	}
 	r = ask(ctx, http.MethodPost, endpoint+"/oauth2/introspect", d.secret, "token=postern-doctor")
@@ -187,7 +203,8 @@ func (d *doctor) posternSide(ctx context.Context) {
 	case r.status == http.StatusOK && inactive:
 		d.ok("Synapse → Postern: %s takes the secret", endpoint)
 	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:
-		d.problem("Synapse → Postern: "+endpoint+" runs with another secret than Synapse's", "restart Postern with --homeserver-secret-file "+d.config.Delegation().SecretPath)
+		d.problem("Synapse → Postern: "+endpoint+" runs with another secret than Synapse's",
+			"restart Postern with --homeserver-secret-file "+d.config.Delegation().SecretPath)
 	default:
 		d.problem(fmt.Sprintf("Synapse → Postern: %s/oauth2/introspect answers %d", endpoint, r.status), fix)
 	}

@@ -65,16 +65,18 @@ func (cmd *synapseRestore) Run(ctx context.Context, w world, c *common) error {
 		}
 		fmt.Fprintln(w.stdout, "wrote  "+change.Path)
 	}
-	fmt.Fprintln(w.stdout, "Stop Postern now and restart Synapse: it has its accounts and its port back. The secret and the copies stay; remove them when you like.")
+	fmt.Fprintln(w.stdout, "Stop Postern now and restart Synapse: it has its accounts and its port back. The secret "+
+		"and the copies stay; remove them when you like.")
 	if !c.missing() {
-		fmt.Fprintf(w.stdout, "To move in again some day, begin with a new database: %s knows nothing of what happens from now on.\n", c.path())
+		fmt.Fprintf(w.stdout, "To move in again some day, begin with a new database: %s knows nothing of what "+
+			"happens from now on.\n", c.path())
 	}
 	return nil
 }
 
-// movedOut is the setting that says since when Synapse has its accounts again. Of what it does with them from then on the database knows
-// nothing, and cannot be told by a later import: that leaves alone what was done here. Who logged in at Synapse meanwhile, on a device that
-// has a session of Postern's, would be logged out.
+// movedOut is the setting that says since when Synapse has its accounts again. Of what it does with them from then on
+// the database knows nothing, and cannot be told by a later import: that leaves alone what was done here. Who logged in
+// at Synapse meanwhile, on a device that has a session of Postern's, would be logged out.
 const movedOut = "moved_out"
 
 // leave notes down that it is moved out of.
@@ -101,13 +103,15 @@ func (c *common) left(ctx context.Context, d *db.DB) error {
 	if !c.onServer() {
 		fix = "stop Postern, then mv " + shellWord(c.path()) + " " + shellWord(c.path()+".old")
 	}
-	return fmt.Errorf("%s was moved out of at %s and knows nothing of what happened at Synapse since: to move in again, begin with a new database: %s", c.path(), since, fix)
+	return fmt.Errorf("%s was moved out of at %s and knows nothing of what happened at Synapse since: to move in "+
+		"again, begin with a new database: %s", c.path(), since, fix)
 }
 
 // lost counts what Synapse will not know.
 func lost(ctx context.Context, w world, c *common, config *delegation.Config) error {
 	if c.missing() {
-		fmt.Fprintf(w.stdout, "There is no database at %s, so what is lost was not counted; name it with --db.\n\n", c.path())
+		fmt.Fprintf(w.stdout, "There is no database at %s, so what is lost was not counted; name it with --db.\n\n",
+			c.path())
 		return nil
 	}
 	return c.open(ctx, func(d *db.DB) error {
@@ -119,8 +123,10 @@ func lost(ctx context.Context, w world, c *common, config *delegation.Config) er
 		if t := config.Since(); !t.IsZero() {
 			since = ", since " + when(t) + " UTC"
 		}
-		fmt.Fprintf(w.stdout, "Lost by moving out%s:\n  %s: whoever has one logs in again\n  %s: the old ones of Synapse count again\n  %s: Synapse has no password for them\n\n",
-			since, plural(made.Sessions, "session")+" begun or renewed here", plural(made.Passwords, "password")+" set here", plural(made.Users, "account")+" made here")
+		fmt.Fprintf(w.stdout, "Lost by moving out%s:\n  %s: whoever has one logs in again\n  %s: the old ones of "+
+			"Synapse count again\n  %s: Synapse has no password for them\n\n",
+			since, plural(made.Sessions, "session")+" begun or renewed here",
+			plural(made.Passwords, "password")+" set here", plural(made.Users, "account")+" made here")
 		return nil
 	})
 }

@@ -49,7 +49,8 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	if err := cmd.check(ctx, c, config); err != nil {
 		return err
 	}
-	options := delegation.Options{Endpoint: cmd.Endpoint, SecretPath: cmd.SecretFile, Port: cmd.SynapsePort, KeepListener: cmd.KeepListener, Now: time.Now()}
+	options := delegation.Options{Endpoint: cmd.Endpoint, SecretPath: cmd.SecretFile, Port: cmd.SynapsePort,
+		KeepListener: cmd.KeepListener, Now: time.Now()}
 	all, err := config.Setup(options)
 	if err != nil {
 		return err
@@ -76,14 +77,17 @@ func (cmd *synapseSetup) check(ctx context.Context, c *common, config *delegatio
 	}
 	name := config.ServerName()
 	if name == "" {
-		return errors.New("there is no server_name in these files; name all that Synapse is started with, in Debian /etc/matrix-synapse/conf.d after homeserver.yaml")
+		return errors.New("there is no server_name in these files; name all that Synapse is started with, in Debian " +
+			"/etc/matrix-synapse/conf.d after homeserver.yaml")
 	}
 	if known != "" && known != name {
-		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db and --server-name", printable(name), known)
+		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db "+
+			"and --server-name", printable(name), known)
 	}
 	at := serverURL(cmd.Endpoint)
 	if at == nil {
-		return fmt.Errorf("--endpoint %q is not the URL of a server; write it like http://127.0.0.1:8009/", cmd.Endpoint)
+		return fmt.Errorf("--endpoint %q is not the URL of a server; write it like http://127.0.0.1:8009/",
+			cmd.Endpoint)
 	}
 	if at.Path == "" {
 		at.Path = "/"
@@ -110,7 +114,8 @@ func (cmd *synapseSetup) announce(w world, config *delegation.Config, all []dele
 		fmt.Fprintln(w.stdout, "There is nothing to change: Synapse's configuration leaves the accounts to Postern.")
 		return
 	}
-	fmt.Fprintf(w.stdout, "Nothing was changed. The same command with --write keeps a copy of %s, makes the secret in\n%s unless it is there, and makes this change.\n",
+	fmt.Fprintf(w.stdout, "Nothing was changed. The same command with --write keeps a copy of %s, makes the secret "+
+		"in\n%s unless it is there, and makes this change.\n",
 		strings.Join(paths(all), " and "), cmd.SecretFile)
 	if config.Pepper() != "" {
 		fmt.Fprintf(w.stdout, "It also writes password_config.pepper into %s, for Postern.\n", cmd.pepperFile())
@@ -128,7 +133,8 @@ func (cmd *synapseSetup) pepperFile() string {
 	return filepath.Join(filepath.Dir(cmd.SecretFile), "postern-pepper")
 }
 
-// write makes the secrets, keeps copies and writes the files, in this order: whatever breaks off in between, Synapse still starts.
+// write makes the secrets, keeps copies and writes the files, in this order: whatever breaks off in between, Synapse
+// still starts.
 func (cmd *synapseSetup) write(w world, config *delegation.Config, all []delegation.Change) error {
 	if err := cmd.secrets(w, config); err != nil {
 		return err
@@ -171,7 +177,8 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 		return err
 	}
 	if made {
-		fmt.Fprintf(w.stdout, "made   %s, which belongs to whom %s belongs to: Synapse's user and Postern's must be able to read it, and nobody else\n", cmd.SecretFile, beside)
+		fmt.Fprintf(w.stdout, "made   %s, which belongs to whom %s belongs to: Synapse's user and Postern's must be "+
+			"able to read it, and nobody else\n", cmd.SecretFile, beside)
 	}
 	if config.Pepper() == "" {
 		return nil
@@ -188,13 +195,14 @@ func (cmd *synapseSetup) secrets(w world, config *delegation.Config) error {
 	return same(cmd.pepperFile(), there, config.Pepper())
 }
 
-// same refuses a file that an earlier setup has left, if it is not what Synapse's configuration says, should that say anything: with it Postern
-// would be refused by Synapse, or refuse everybody's password.
+// same refuses a file that an earlier setup has left, if it is not what Synapse's configuration says, should that say
+// anything: with it Postern would be refused by Synapse, or refuse everybody's password.
 func same(file, there, configured string) error {
 	if configured == "" || subtle.ConstantTimeCompare([]byte(there), []byte(configured)) == 1 {
 		return nil
 	}
-	return fmt.Errorf("%s is there, and is not what stands in Synapse's configuration; nothing was changed; remove it, and run this again", file)
+	return fmt.Errorf("%s is there, and is not what stands in Synapse's configuration; nothing was changed; remove "+
+		"it, and run this again", file)
 }
 
 // randomSecret is 256 random bits in letters that a header can carry.
@@ -211,18 +219,23 @@ func (cmd *synapseSetup) next(ctx context.Context, w world, c *common, before *d
 		return err
 	}
 	clients, behind := cmd.places(original, before)
-	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who somebody is. For the switch stop Synapse, bring what\n"+
+	fmt.Fprint(w.stdout, "\nThe change counts from Synapse's next start, and from then on Synapse asks Postern who "+
+		"somebody is. For the switch stop Synapse, bring what\n"+
 		"came since (postern user import … --sessions --since-last), start Postern, and then Synapse.\n")
 	switch was := original.Behind(); {
 	case was == nil:
-		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: see `postern synapse doctor`.")
+		fmt.Fprintln(w.stdout, "No listener of Synapse answers clients without TLS. Postern needs one on loopback: "+
+			"see `postern synapse doctor`.")
 	case cmd.port(before) != was.Port:
-		fmt.Fprintf(w.stdout, "Synapse moves from port %d to %d, and Postern takes %s: whoever sends requests there, your proxy for one, stays as it is.\n", was.Port, cmd.port(before), clients)
+		fmt.Fprintf(w.stdout, "Synapse moves from port %d to %d, and Postern takes %s: whoever sends requests there, "+
+			"your proxy for one, stays as it is.\n", was.Port, cmd.port(before), clients)
 		if was.Loopback() && slices.Contains(was.Bind, "::1") && len(was.Bind) > 1 {
-			fmt.Fprintf(w.stdout, "Synapse answers on [::1]:%d too, and Postern will not: a proxy that sends to localhost has to send to %s.\n", was.Port, clients)
+			fmt.Fprintf(w.stdout, "Synapse answers on [::1]:%d too, and Postern will not: a proxy that sends to "+
+				"localhost has to send to %s.\n", was.Port, clients)
 		}
 	default:
-		fmt.Fprintf(w.stdout, "Synapse keeps port %d. Let your proxy send everything to Postern on %s (docs/reverse-proxy.md), or give --synapse-port %d and leave the proxy as it is.\n",
+		fmt.Fprintf(w.stdout, "Synapse keeps port %d. Let your proxy send everything to Postern on %s "+
+			"(docs/reverse-proxy.md), or give --synapse-port %d and leave the proxy as it is.\n",
 			was.Port, clients, was.Port+2)
 	}
 	fmt.Fprintf(w.stdout, "\n  %s\n", strings.Join(cmd.serveLine(c, before, clients, behind), " "))
@@ -236,7 +249,8 @@ func (cmd *synapseSetup) warn(ctx context.Context, w world, c *common) error {
 	}
 	return c.existing(ctx, func(d *db.DB) error {
 		if why := c.left(ctx, d); why != nil {
-			fmt.Fprintf(w.stdout, "\nBeware: %v.\nOnly if Synapse was not started since then, go on with this one, and leave the import out.\n", why)
+			fmt.Fprintf(w.stdout, "\nBeware: %v.\nOnly if Synapse was not started since then, go on with this one, "+
+				"and leave the import out.\n", why)
 		}
 		return nil
 	})
@@ -295,9 +309,11 @@ func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, clients
 // shellWord quotes what a shell would take apart.
 func shellWord(text string) string {
 	plain := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-:@%+,=?&", r)
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||
+			strings.ContainsRune("/._-:@%+,=?&", r)
 	}
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) && !strings.ContainsAny(text, "?&") {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) &&
+		!strings.ContainsAny(text, "?&") {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"

@@ -101,7 +101,8 @@ func (cmd *tokenVerify) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-func (cmd *tokenVerify) verify(ctx context.Context, w world, c *common, d *db.DB, text string, r tokens.Request) (tokens.Claims, error) {
+func (cmd *tokenVerify) verify(ctx context.Context, w world, c *common, d *db.DB, text string,
+	r tokens.Request) (tokens.Claims, error) {
 	master, err := c.masterKey(w, false)
 	if err != nil {
 		return tokens.Claims{}, err

@@ -91,7 +91,8 @@ func prompt(ctx context.Context, w world, terminal *os.File, text string) ([]byt
 	case l := <-typed:
 		return l.text, l.err
 	case <-ctx.Done():
-		return nil, errors.Join(errors.New("interrupted; nothing was changed"), term.Restore(int(terminal.Fd()), before))
+		return nil, errors.Join(errors.New("interrupted; nothing was changed"),
+			term.Restore(int(terminal.Fd()), before))
 	}
 }
 
@@ -164,7 +165,8 @@ func (*userList) Run(ctx context.Context, w world, c *common) error {
 				state = "locked"
 			}
 			rows = append(rows, []string{
-				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created), strconv.Itoa(count[u.Localpart]), yes(u.Admin)})
+				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created),
+				strconv.Itoa(count[u.Localpart]), yes(u.Admin)})
 		}
 		return table(w.stdout, "USER STATE CREATED SESSIONS ADMIN", rows)
 	})

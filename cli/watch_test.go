@@ -23,7 +23,8 @@ type watched struct {
 func watch(t *testing.T) *watched {
 	t.Helper()
 	w := &watched{TB: t, dir: t.TempDir(), lines: make(chan string, 1000)}
-	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver", "test/rig/postgres", "test/rig/fakesynapse"} {
+	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver",
+		"test/rig/postgres", "test/rig/fakesynapse"} {
 		info, err := os.Stat(part)
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +37,8 @@ func watch(t *testing.T) *watched {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(os.Args[0], "spec", "watch", "--source", w.dir) // not program, whose processes are killed before a cleanup
+	// not program, whose processes are killed before a cleanup
+	cmd := exec.Command(os.Args[0], "spec", "watch", "--source", w.dir)
 	cmd.Env = append(os.Environ(), "POSTERN_TEST_MAIN="+module(t))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -110,7 +112,8 @@ func TestSpecWatch(t *testing.T) {
 	before := w.generated()
 
 	w.save(deviceRenamed(t))
-	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said, "owed by (*Server).attemptOf (handlers/login.go:") {
+	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said,
+		"owed by (*Server).attemptOf (handlers/login.go:") {
 		t.Errorf("it says %s", said)
 	}
 	renamed := w.generated()

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestSetAdmin: the mark is on the account and on each of its sessions, those that it has and those that it gets, whoever wrote it.
+// TestSetAdmin: the mark is on the account and on each of its sessions, those that it has and those that it gets,
+// whoever wrote it.
 func TestSetAdmin(t *testing.T) {
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})

@@ -22,17 +22,19 @@ type Arrival struct {
 type Device struct {
 	Session               string // the id that its session will have here
 	DeviceID, DisplayName string
-	Unlisted              bool // the other server has the tokens and not the device, which it must be told of: it would turn them away
-	Live                  bool // a token of it is good; else the session is a soft one, which keeps the device and its name
-	Refreshable           bool
-	AccessExpires         time.Time // of the access token that lasts longest; zero: never
-	Expires               time.Time // the session's absolute end; zero: none
-	Seen                  Seen
-	Tokens                []ImportedToken // without their session
+	// the other server has the tokens and not the device, which it must be told of: it would turn them away
+	Unlisted bool
+	// a token of it is good; else the session is a soft one, which keeps the device and its name
+	Live          bool
+	Refreshable   bool
+	AccessExpires time.Time // of the access token that lasts longest; zero: never
+	Expires       time.Time // the session's absolute end; zero: none
+	Seen          Seen
+	Tokens        []ImportedToken // without their session
 }
 
-// Mark is the account as it is there, in few bytes: what it says differs when something has changed there. It is kept with the account
-// here, so that a later import can tell what happened over there from what happened here:
+// Mark is the account as it is there, in few bytes: what it says differs when something has changed there. It is kept
+// with the account here, so that a later import can tell what happened over there from what happened here:
 //
 //	hash of the password hash · l if locked · d if deactivated · a if an administrator · "/" and a hash of each device, if devices came
 //
@@ -110,7 +112,8 @@ func parseBase(text string) (b base) {
 	}
 	b = base{known: true, password: account[:2*markBytes], withDevices: with}
 	flags := account[2*markBytes:]
-	b.locked, b.deactivated, b.admin = strings.Contains(flags, "l"), strings.Contains(flags, "d"), strings.Contains(flags, "a")
+	b.locked, b.deactivated, b.admin = strings.Contains(flags, "l"), strings.Contains(flags, "d"),
+		strings.Contains(flags, "a")
 	for ; len(devices) >= 2*markBytes; devices = devices[2*markBytes:] {
 		b.devices = append(b.devices, devices[:2*markBytes])
 	}

@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 )
 
-// Backup writes everything as it is at one moment into a new SQLite file, To, for its owner alone, from either engine, while others read
-// and write. The file is whole or not there: it is made under another name, compared, checked and synced first. ErrConflict if it exists.
+// Backup writes everything as it is at one moment into a new SQLite file, To, for its owner alone, from either engine,
+// while others read and write. The file is whole or not there: it is made under another name, compared, checked and
+// synced first. ErrConflict if it exists.
 func Backup(ctx context.Context, c CopyConfig) (copied Copied, err error) {
 	if err := unused(c.To); err != nil {
 		return Copied{}, err

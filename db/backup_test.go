@@ -31,7 +31,8 @@ func TestBackup(t *testing.T) {
 		t.Errorf("%v, %v, %v, %v", info, entries, err, err2)
 	}
 	before, _ := os.ReadFile(place)
-	if _, err := Backup(bg, CopyConfig{From: home, To: place}); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "name another file") {
+	if _, err := Backup(bg, CopyConfig{From: home, To: place}); !errors.Is(err, ErrConflict) ||
+		!strings.Contains(err.Error(), "name another file") {
 		t.Errorf("over a file: %v", err)
 	}
 	if after, _ := os.ReadFile(place); string(after) != string(before) {
@@ -88,7 +89,8 @@ func TestBackupWhileServing(t *testing.T) {
 	// Given up, it leaves nothing.
 	folder := t.TempDir()
 	ctx, cancel := context.WithCancel(bg)
-	_, err := Backup(ctx, CopyConfig{From: home, To: filepath.Join(folder, "b.db"), Progress: func(string, int, int) { cancel() }})
+	_, err := Backup(ctx, CopyConfig{From: home, To: filepath.Join(folder, "b.db"),
+		Progress: func(string, int, int) { cancel() }})
 	if entries, _ := os.ReadDir(folder); !errors.Is(err, context.Canceled) || len(entries) != 0 {
 		t.Errorf("given up: %v, %v", err, entries)
 	}

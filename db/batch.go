@@ -69,8 +69,8 @@ func fail(batch []*op, err error) {
 	}
 }
 
-// tries bounds how often a transaction is run again because it met another one, or because the connection was lost before it
-// was to be committed. The waits between them add up to 0.1 s.
+// tries bounds how often a transaction is run again because it met another one, or because the connection was lost
+// before it was to be committed. The waits between them add up to 0.1 s.
 const tries = 8
 
 // persist commits a batch, again and again while that may help.
@@ -138,8 +138,8 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	return ending, nil
 }
 
-// together goes through the rows in one order, each with its note first, so that two replicas do not wait for each other in a
-// circle.
+// together goes through the rows in one order, each with its note first, so that two replicas do not wait for each
+// other in a circle.
 func (t *tx) together(batch []*op, notes []note) {
 	slices.SortStableFunc(batch, func(a, b *op) int { return cmp.Compare(a.session, b.session) })
 	slices.SortFunc(notes, func(a, b note) int { return cmp.Compare(a.session, b.session) })
@@ -158,7 +158,8 @@ func (t *tx) together(batch []*op, notes []note) {
 
 // before counts the notes, which are in order, up to those of a session.
 func before(notes []note, session string) int {
-	n, _ := slices.BinarySearchFunc(notes, session, func(n note, session string) int { return cmp.Compare(n.session, session) })
+	n, _ := slices.BinarySearchFunc(notes, session,
+		func(n note, session string) int { return cmp.Compare(n.session, session) })
 	for n < len(notes) && notes[n].session == session {
 		n++
 	}
@@ -177,9 +178,9 @@ type answer struct {
 	found   bool
 }
 
-// ahead is together where a statement is a journey to another machine and back: notes and the first statements of all ops, which
-// are nearly always their only ones, make it in one. Then each op goes on with its answer. Of several ops on one session only the
-// first is sent ahead: a later one must find what that has come to.
+// ahead is together where a statement is a journey to another machine and back: notes and the first statements of all
+// ops, which are nearly always their only ones, make it in one. Then each op goes on with its answer. Of several ops on
+// one session only the first is sent ahead: a later one must find what that has come to.
 func (t *tx) ahead(e pipeliner, batch []*op, notes []note) {
 	var all []statement
 	add := func(notes []note) {
@@ -233,8 +234,8 @@ func (t *tx) ops(batch []*op) {
 	}
 }
 
-// begin takes the write lock, waiting for other processes, and for a server that is just being started again. While it waits it
-// gives turn back, so that checks go on. A server that has been away for longer is not waited for.
+// begin takes the write lock, waiting for other processes, and for a server that is just being started again. While it
+// waits it gives turn back, so that checks go on. A server that has been away for longer is not waited for.
 func (w *writer) begin(statement string) error {
 	deadline := time.Now().Add(w.wait)
 	patient := *w.outcome.Load() == nil

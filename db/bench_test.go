@@ -85,8 +85,9 @@ func benchAdvance(b *testing.B, clients, rows int) {
 			gen := make(map[string]int64)
 			for i := c; left.Add(-1) >= 0; i += clients {
 				id := sessionName(i/clients*17%(rows/clients)*clients + c) // a client has its own
-				s, err := d.AdvanceGeneration(ctx, Refresh{Session: id, Generation: max(gen[id], 1), At: time.UnixMilli(1_700_000_000_000 + int64(i)),
-					KeyID: 1, AccessTTL: 5 * time.Minute, Seen: Seen{Addr: "192.0.2.1", Agent: "bench"}})
+				s, err := d.AdvanceGeneration(ctx,
+					Refresh{Session: id, Generation: max(gen[id], 1), At: time.UnixMilli(1_700_000_000_000 + int64(i)),
+						KeyID: 1, AccessTTL: 5 * time.Minute, Seen: Seen{Addr: "192.0.2.1", Agent: "bench"}})
 				if err != nil {
 					done <- fmt.Errorf("%s: %w", id, err)
 					return

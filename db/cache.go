@@ -5,9 +5,9 @@ import "sync"
 // cache holds the newest sessions, exactly as they are in the database. Every write of this process passes through it
 // after its commit and before its caller is answered; what others wrote empties it (see freshness).
 //
-// The one thing that could go wrong is a reader that fetched a row before a commit and stores it after: the old row would
-// stay for ever. So a reader announces its load first, and a commit spoils the announced loads of the rows it changed.
-// That a session does not exist is never remembered.
+// The one thing that could go wrong is a reader that fetched a row before a commit and stores it after: the old row
+// would stay for ever. So a reader announces its load first, and a commit spoils the announced loads of the rows it
+// changed. That a session does not exist is never remembered.
 //
 // A nil cache remembers nothing: where replicas share the database, nobody could tell it what they wrote.
 type cache struct {

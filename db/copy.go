@@ -26,16 +26,18 @@ type TableRows struct {
 // copiedFrom is a setting of a copy: what it held when it was made, and where that came from.
 const copiedFrom = "copied_from"
 
-// insertRows is how many rows are written at once: few for SQLite, which looks every parameter's name up in a list, and enough for a server,
-// where each statement is a way there and back.
+// insertRows is how many rows are written at once: few for SQLite, which looks every parameter's name up in a list, and
+// enough for a server, where each statement is a way there and back.
 const insertRows = 20
 
-// Copy moves everything to another database, of any engine, without losing a write: nobody writes to the source from the moment
-// when it is read until it is marked (see movedError), and it is marked after the copy was compared and committed. Killed at any
-// moment, it leaves the source unmarked and complete, or marked and the copy complete; it may then be run again.
+// Copy moves everything to another database, of any engine, without losing a write: nobody writes to the source from
+// the moment when it is read until it is marked (see movedError), and it is marked after the copy was compared and
+// committed. Killed at any moment, it leaves the source unmarked and complete, or marked and the copy complete; it may
+// then be run again.
 //
-// The target has to be empty, or given up: marked as moved, or a copy of this very source that nobody has written to since. It is then
-// replaced, in one transaction. With KeepSource the source is only read, at one moment, and nobody waits.
+// The target has to be empty, or given up: marked as moved, or a copy of this very source that nobody has written to
+// since. It is then replaced, in one transaction. With KeepSource the source is only read, at one moment, and nobody
+// waits.
 //
 // The master key is not in here, so the copy is only good with the same one.
 func Copy(ctx context.Context, c CopyConfig) (Copied, error) {
@@ -105,7 +107,8 @@ func (s *side) leave(ctx context.Context, place string) error {
 		err = s.commit(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("the copy is complete, but the source may not be marked as moved: run it again, and until then start no server on the copy: %w", err)
+		return fmt.Errorf("the copy is complete, but the source may not be marked as moved: run it again, and until "+
+			"then start no server on the copy: %w", err)
 	}
 	return nil
 }
@@ -123,7 +126,8 @@ func (s *side) clear(ctx context.Context, source string) error {
 			return err
 		}
 		if n > 0 && !given {
-			return fmt.Errorf("%s is not empty (it has %d rows in %s), and only an empty database, or one that has moved away, is written to: "+
+			return fmt.Errorf("%s is not empty (it has %d rows in %s), and only an empty database, or one that has "+
+				"moved away, is written to: "+
 				"name another one, or remove its file, or drop its schema, if nobody needs it", s.engine, n, t.name)
 		}
 		if err := s.exec(ctx, "DELETE FROM "+t.name); err != nil {
@@ -170,7 +174,9 @@ func (c CopyConfig) tables(ctx context.Context, from, to *side) (copied Copied, 
 			return Copied{}, digest{}, fmt.Errorf("comparing %s: %w", t.name, err)
 		}
 		if sent != arrived {
-			return Copied{}, digest{}, fmt.Errorf("comparing %s: %v rows were sent and %v arrived: nothing was changed; this is a bug, or a disk that fails", t.name, sent, arrived)
+			return Copied{}, digest{}, fmt.Errorf(
+				"comparing %s: %v rows were sent and %v arrived: nothing was changed; this is a bug, or a disk that "+
+					"fails", t.name, sent, arrived)
 		}
 		all.join(arrived)
 		copied.Tables = append(copied.Tables, TableRows{t.name, arrived.rows})

@@ -15,7 +15,8 @@ import (
 	"postern/test/rig/postgres"
 )
 
-// elsewhere names databases that a copy of the one under test may go to: of its engine, and of the other one where there is one.
+// elsewhere names databases that a copy of the one under test may go to: of its engine, and of the other one where
+// there is one.
 func elsewhere(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{"to a file": file(t)}
@@ -54,7 +55,8 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(h.Sessions, func(a, b Session) int { return strings.Compare(a.ID, b.ID) }) // engines sort text differently
+	// engines sort text differently
+	slices.SortFunc(h.Sessions, func(a, b Session) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(h.Users, func(a, b User) int { return strings.Compare(a.Localpart, b.Localpart) })
 	h.LoginTokens, h.KeysBefore = d.count(t, "used_login_tokens"), d.count(t, "sessions WHERE prev_key_id = 1")
 	h.Imported = d.count(t, "imported_tokens")
@@ -70,7 +72,8 @@ func furnish(t *testing.T, d *DB) {
 	t.Helper()
 	d.hasten(t)
 	day := t0.Add(day)
-	for _, u := range []User{{Localpart: "bob", PasswordHash: "his", Created: t0, Deactivated: day}, {Localpart: "Žofie \"O'Hara\"\t\\", PasswordHash: "", Created: t0}} {
+	for _, u := range []User{{Localpart: "bob", PasswordHash: "his", Created: t0, Deactivated: day},
+		{Localpart: "Žofie \"O'Hara\"\t\\", PasswordHash: "", Created: t0}} {
 		if err := d.CreateUser(bg, u); err != nil {
 			t.Fatal(err)
 		}
@@ -83,24 +86,32 @@ func furnish(t *testing.T, d *DB) {
 	}
 	login(t, d, "one", "A")
 	invite(t, d, RegistrationToken{Token: "door", UsesAllowed: 7, Used: 2, Expires: day})
-	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent", LoginTokenExpires: day, KeyID: 1})
+	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent",
+		LoginTokenExpires: day, KeyID: 1})
 	_, err2 := d.AdvanceGeneration(bg, refresh("one", 1))
 	r := refresh("one", 2)
 	r.KeyID = 2
 	_, err3 := d.AdvanceGeneration(bg, r)
-	err = errors.Join(err, err2, err3, d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte{0, 255, 7}, Created: t0}), d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("key"), Created: t0}), d.AddRootKey(bg, RootKey{ID: 3, Wrapped: []byte("old"), Created: t0}),
-		d.RetireRootKey(bg, 3, day, true), d.SetSetting(bg, "server_name", "example.org"), d.ReserveRegistrationToken(bg, "door", "uia", t0, day),
+	err = errors.Join(err, err2, err3, d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte{0, 255, 7}, Created: t0}),
+		d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("key"), Created: t0}),
+		d.AddRootKey(bg, RootKey{ID: 3, Wrapped: []byte("old"), Created: t0}),
+		d.RetireRootKey(bg, 3, day, true), d.SetSetting(bg, "server_name", "example.org"),
+		d.ReserveRegistrationToken(bg, "door", "uia", t0, day),
 		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"), d.LockUser(bg, "Žofie \"O'Hara\"\t\\", day))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.AdvanceGeneration(bg, Refresh{Session: "many1", Generation: -1, At: day, KeyID: 2}); !errors.Is(err, ErrReplay) {
+	if _, err := d.AdvanceGeneration(bg, Refresh{Session: "many1", Generation: -1, At: day, KeyID: 2}); !errors.Is(err,
+		ErrReplay) {
 		t.Fatal(err)
 	}
 	_, err = d.Announce(bg, Login{ID: "coming", Localpart: "alice", PasswordHash: "hash", DeviceID: "C", At: t0}, day)
-	err = errors.Join(err, d.SetBehind(bg, "http://127.0.0.1:8008"), d.UnlockUser(bg, "Žofie \"O'Hara\"\t\\"), d.EndDevice(bg, "alice", "many2"))
+	err = errors.Join(err, d.SetBehind(bg, "http://127.0.0.1:8008"), d.UnlockUser(bg, "Žofie \"O'Hara\"\t\\"),
+		d.EndDevice(bg, "alice", "many2"))
 	_, err2 = d.Claim(bg, "holder", t0, day, 9)
-	if err = errors.Join(err, err2, d.Settle(bg, "holder", "alice", []Outcome{{DeviceID: "many2", Err: errors.New("refused"), Refused: true, Due: day}})); err != nil {
+	if err = errors.Join(err, err2,
+		d.Settle(bg, "holder", "alice",
+			[]Outcome{{DeviceID: "many2", Err: errors.New("refused"), Refused: true, Due: day}})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -147,7 +158,8 @@ func TestCopyKnowsTheSchema(t *testing.T) {
 	}
 }
 
-// There and back: everything arrives, the source refuses from the next request on, and answers again once it is home to all.
+// There and back: everything arrives, the source refuses from the next request on, and answers again once it is home to
+// all.
 func TestCopyThereAndBack(t *testing.T) {
 	home := dsn(t)
 	d := freshAt(t, Config{DSN: home})
@@ -156,19 +168,22 @@ func TestCopyThereAndBack(t *testing.T) {
 	for name, dsn := range elsewhere(t) {
 		d.session(t, "one") // in memory
 		var told []string
-		c := CopyConfig{From: home, To: dsn, Progress: func(table string, done, rows int) { told = append(told, fmt.Sprint(table, done, rows)) }}
+		c := CopyConfig{From: home, To: dsn,
+			Progress: func(table string, done, rows int) { told = append(told, fmt.Sprint(table, done, rows)) }}
 		copied, err := Copy(bg, c)
 		if err != nil || len(copied.Tables) != len(tables) || len(told) < len(tables) {
 			t.Fatalf("%s: %+v, %v, %v", name, copied, err, told)
 		}
 		wantMoved(t, d, dsn)
-		if _, err := Open(bg, Config{DSN: home}); err == nil || !strings.Contains(err.Error(), "has moved to "+Place(dsn)) {
+		if _, err := Open(bg, Config{DSN: home}); err == nil ||
+			!strings.Contains(err.Error(), "has moved to "+Place(dsn)) {
 			t.Errorf("%s: opening the source: %v", name, err)
 		}
 		if _, err := Copy(bg, c); err == nil || !strings.Contains(err.Error(), "has moved to") {
 			t.Errorf("%s: copying it again: %v", name, err)
 		}
-		if _, err := Backup(bg, CopyConfig{From: home, To: file(t)}); err == nil || !strings.Contains(err.Error(), "has moved to") {
+		if _, err := Backup(bg, CopyConfig{From: home, To: file(t)}); err == nil ||
+			!strings.Contains(err.Error(), "has moved to") {
 			t.Errorf("%s: a backup of it: %v", name, err)
 		}
 		there := open(t, Config{DSN: dsn})
@@ -192,7 +207,8 @@ func TestCopyThereAndBack(t *testing.T) {
 	}
 }
 
-// wantMoved holds that nothing is read from d any more and nothing written, neither what is in memory nor what is not there.
+// wantMoved holds that nothing is read from d any more and nothing written, neither what is in memory nor what is not
+// there.
 func wantMoved(t *testing.T, d *DB, dsn string) {
 	t.Helper()
 	_, _, err1 := d.Session(bg, "one")
@@ -204,8 +220,10 @@ func wantMoved(t *testing.T, d *DB, dsn string) {
 	_, err7 := d.Fresh(bg)
 	_, err8 := d.StartSession(bg, Login{ID: "late", Localpart: "alice", PasswordHash: "hash", DeviceID: "late", At: t0})
 	_, err9 := d.Tidy(bg, t0, TidyConfig{})
-	for i, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, d.EndSession(bg, "unknown"), d.Ping(bg)} {
-		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "has moved to "+Place(dsn)+"; start with --db") {
+	for i, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, d.EndSession(bg, "unknown"),
+		d.Ping(bg)} {
+		if !errors.Is(err, ErrUnavailable) ||
+			!strings.Contains(err.Error(), "has moved to "+Place(dsn)+"; start with --db") {
 			t.Errorf("call %d: %v", i, err)
 		}
 	}
@@ -254,7 +272,8 @@ func TestCopyLosesNoWrite(t *testing.T) {
 			if s := there.session(t, id); s.Generation != answered[i] {
 				t.Errorf("%s: %s was told %d, and %d was copied", name, id, answered[i], s.Generation)
 			}
-			if s, err := there.AdvanceGeneration(bg, refresh(id, answered[i])); err != nil || s.Generation != answered[i]+1 {
+			if s, err := there.AdvanceGeneration(bg, refresh(id, answered[i])); err != nil ||
+				s.Generation != answered[i]+1 {
 				t.Errorf("%s: going on: %+v, %v", name, s, err)
 			}
 		}
@@ -267,7 +286,8 @@ func TestCopyRefuses(t *testing.T) {
 	login(t, d, "one", "A")
 	refused := func(words, from, to string, keep bool) {
 		t.Helper()
-		if _, err := Copy(bg, CopyConfig{From: from, To: to, KeepSource: keep}); err == nil || !strings.Contains(err.Error(), words) {
+		if _, err := Copy(bg, CopyConfig{From: from, To: to, KeepSource: keep}); err == nil ||
+			!strings.Contains(err.Error(), words) {
 			t.Errorf("%v, want %q", err, words)
 		}
 		d.session(t, "one")
@@ -354,7 +374,8 @@ func TestLockHeldTooLong(t *testing.T) {
 	if err := s.begin(bg, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.SetSetting(bg, "any", "write"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "keeps it locked") {
+	if err := d.SetSetting(bg, "any", "write"); !errors.Is(err, ErrUnavailable) ||
+		!strings.Contains(err.Error(), "keeps it locked") {
 		t.Errorf("while it is held: %v", err)
 	}
 	if err := s.close(); err != nil {

@@ -12,8 +12,8 @@ import (
 
 const crashClients = 6
 
-// A process that is killed at any moment leaves, of each session, the last generation that was answered or the next one;
-// a client that lost the answer gets on with what it has.
+// A process that is killed at any moment leaves, of each session, the last generation that was answered or the next
+// one; a client that lost the answer gets on with what it has.
 func TestCrash(t *testing.T) {
 	onSQLite(t)
 	rounds := 15

@@ -1,26 +1,29 @@
-// Package db keeps Postern's accounts, sessions, root keys and audit events, and promises that nobody is ever logged out
-// by accident: not by a lost answer, not by two tabs, not by a crash, not by a full disk, not by a clock.
+// Package db keeps Postern's accounts, sessions, root keys and audit events, and promises that nobody is ever logged
+// out by accident: not by a lost answer, not by two tabs, not by a crash, not by a full disk, not by a clock.
 //
-// It knows neither HTTP nor tokens. A session id is an opaque string, a password hash too, and no token or token hash is at
-// rest: the token pair of a generation is computed from the session's row (see Session for the machine that moves it). The one exception
-// is a session that came from another server: the tokens which that one gave are known by their hashes, see ImportedToken.
+// It knows neither HTTP nor tokens. A session id is an opaque string, a password hash too, and no token or token hash
+// is at rest: the token pair of a generation is computed from the session's row (see Session for the machine that moves
+// it). The one exception is a session that came from another server: the tokens which that one gave are known by their
+// hashes, see ImportedToken.
 //
 // # Schema
 //
-//   - users: one row per account. A deactivated account has no sessions and keeps its name; a locked one has sessions that
-//     wait, and each of them says so too (sessions.locked), so that a check reads one row. So is it with who may administer the homeserver.
-//   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are refreshed.
-//   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256. They are tokens of the
-//     session's first generation, so the machine has no rule for them. The rows stay as long as the session does: a client that shows one
-//     later has to be told that it keeps its device.
-//   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its id is
-//     never given out again.
+//   - users: one row per account. A deactivated account has no sessions and keeps its name; a locked one has sessions
+//     that wait, and each of them says so too (sessions.locked), so that a check reads one row. So is it with who may
+//     administer the homeserver.
+//   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
+//     refreshed.
+//   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
+//     They are tokens of the session's first generation, so the machine has no rule for them. The rows stay as long as
+//     the session does: a client that shows one later has to be told that it keeps its device.
+//   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its
+//     id is never given out again.
 //   - events: what an operator should know of, written in the transaction of what was done about it.
-//   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside while
-//     a registration runs, until a time after which they count for nothing.
+//   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
+//     while a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
-//   - interactions: user-interactive sessions that are open, where replicas share the database. What one holds is sealed, and its
-//     id is none that a client has. On SQLite there are none.
+//   - interactions: user-interactive sessions that are open, where replicas share the database. What one holds is
+//     sealed, and its id is none that a client has. On SQLite there are none.
 //   - outbox: what a homeserver behind must still be told, by account and device. Without a homeserver it is empty.
 //   - settings: few named values; two of them tell that the database has moved (see Copy), or what it was copied from.
 //
@@ -30,27 +33,32 @@
 //
 // # Laws
 //
-//  1. An answered write is on the disk (write-ahead log, synchronous=FULL). A write that failed changed nothing, neither in
-//     the database nor in memory. A caller that stopped waiting does not know, and asks again: the machine was made for that.
+//  1. An answered write is on the disk (write-ahead log, synchronous=FULL). A write that failed changed nothing,
+//     neither in the database nor in memory. A caller that stopped waiting does not know, and asks again: the machine
+//     was made for that.
 //  2. One goroutine writes. Who queues while a transaction commits shares the next one and its fsync; an operation that
 //     breaks the shared transaction is run again alone, and fails alone.
-//  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before they
-//     are answered, and before each look into it the database is asked whether another process has committed (see freshness).
-//     On PostgreSQL, which several replicas may share, it reads the row.
-//  4. Facts whose loss harms nobody (first use of a generation, last seen) are written behind, in the next transaction or
-//     within Config.FlushEvery. In this process they are true at once.
-//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas rely on.
+//  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before
+//     they are answered, and before each look into it the database is asked whether another process has committed (see
+//     freshness). On PostgreSQL, which several replicas may share, it reads the row.
+//  4. Facts whose loss harms nobody (first use of a generation, last seen) are written behind, in the next transaction
+//     or within Config.FlushEvery. In this process they are true at once.
+//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
+//     rely on.
 //
 // # What it does not defend against
 //
-//   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read it learns
-//     names, devices, addresses, password hashes and invitations, but cannot mint a token.
-//   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the caller is told so.
-//   - A restored backup is an older truth. A session that was not refreshed since is good; one that began since is not known, and its
-//     client forgets it; one that ended since lives again. One that was refreshed since holds tokens of a generation that the row has not
-//     come to: they are refused, softly, so the device and its keys are kept; a refresh token of them looks like a replay, and the
-//     session goes soft. A file replaced under a running server is not noticed at all: stop it first.
-//   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database File").
+//   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read
+//     it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
+//   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the caller is told
+//     so.
+//   - A restored backup is an older truth. A session that was not refreshed since is good; one that began since is not
+//     known, and its client forgets it; one that ended since lives again. One that was refreshed since holds tokens of
+//     a generation that the row has not come to: they are refused, softly, so the device and its keys are kept; a
+//     refresh token of them looks like a replay, and the session goes soft. A file replaced under a running server is
+//     not noticed at all: stop it first.
+//   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database
+//     File").
 //   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.
 //   - Wiped bytes of a retired key may live on in backups, and in the write-ahead log until it is reused.
 //
@@ -98,13 +106,19 @@ var (
 
 // Config says where the database is. Zero values mean the defaults.
 type Config struct {
-	DSN        string                             // a path, a file: or sqlite: URL without parameters, or a postgres: URL
-	CacheSize  int                                // sessions kept in memory on SQLite; default 50,000, about 30 MB when full
-	FlushEvery time.Duration                      // how late written-behind facts may be; default 1 s, on PostgreSQL 50 ms
-	Wait       time.Duration                      // patience with who holds the write lock, or a server that is away; default 5 s
-	MaxBatch   int                                // writes that share a transaction, and how long they wait for each other; default 256
-	OnBatch    func(size int, took time.Duration) // called after each transaction, by the writer, which waits for it; may be nil
-	Now        func() time.Time                   // since when something waits in the outbox; default time.Now
+	// a path, a file: or sqlite: URL without parameters, or a postgres: URL
+	DSN string
+	// sessions kept in memory on SQLite; default 50,000, about 30 MB when full
+	CacheSize int
+	// how late written-behind facts may be; default 1 s, on PostgreSQL 50 ms
+	FlushEvery time.Duration
+	// patience with who holds the write lock, or a server that is away; default 5 s
+	Wait time.Duration
+	// writes that share a transaction, and how long they wait for each other; default 256
+	MaxBatch int
+	// called after each transaction, by the writer, which waits for it; may be nil
+	OnBatch func(size int, took time.Duration)
+	Now     func() time.Time // since when something waits in the outbox; default time.Now
 }
 
 // DB is an open database. Its methods may be called from any goroutine.
@@ -140,7 +154,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending(), news: make(chan struct{}, 1), given: &given{size: c.CacheSize}}
+	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending(),
+		news: make(chan struct{}, 1), given: &given{size: c.CacheSize}}
 	d.mark.epoch = &d.epoch
 	if err := d.open(ctx, c); err != nil {
 		return nil, errors.Join(err, d.release())
@@ -198,8 +213,10 @@ func (d *DB) open(ctx context.Context, c Config) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
-	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}), turn: d.turn, news: d.news,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, given: d.given, epoch: &d.epoch, mark: &d.mark, most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
+	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}),
+		turn: d.turn, news: d.news,
+		fresh: d.fresh, cache: d.cache, pending: d.pending, given: d.given, epoch: &d.epoch, mark: &d.mark,
+		most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
 	d.writer.outcome.Store(new(error))
 	return nil
 }
@@ -237,15 +254,17 @@ func (d *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// flush forgets what another process may have changed. Whether it has marked the database as moved is asked by who needs to know.
+// flush forgets what another process may have changed. Whether it has marked the database as moved is asked by who
+// needs to know.
 func (d *DB) flush() {
 	d.cache.flush()
 	d.given.stir()
 	d.epoch.Add(1)
 }
 
-// Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that derived
-// something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last call of Session.
+// Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that
+// derived something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last call of
+// Session.
 func (d *DB) Epoch() uint64 { return d.epoch.Load() }
 
 // Fresh is Epoch after asking whether another process has written.
@@ -277,7 +296,8 @@ func (d *DB) Ping(ctx context.Context) error {
 	return d.SetSetting(ctx, "ping", "")
 }
 
-// Close answers who is waiting, writes what was noted, and closes the database. The error says what could not be written.
+// Close answers who is waiting, writes what was noted, and closes the database. The error says what could not be
+// written.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		errs := []error{d.writer.stop()}

@@ -22,8 +22,9 @@ func (d *DB) Device(ctx context.Context, localpart, deviceID string) (Session, e
 const (
 	sessionOnDevice = `SELECT id FROM sessions WHERE localpart = $1 AND device_id = $2`
 	deviceName      = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
-	renameDevice    = `UPDATE sessions SET display_name = $3 WHERE localpart = $1 AND device_id = $2 RETURNING ` + sessionColumns
-	endDevice       = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING ` + endedColumns
+	renameDevice    = `UPDATE sessions SET display_name = $3 WHERE localpart = $1 AND device_id = $2 RETURNING ` +
+		sessionColumns
+	endDevice = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING ` + endedColumns
 )
 
 // RenameDevice gives a device another display name (Client-Server API v1.19, "PUT /devices/{deviceId}"); ErrNotFound if

@@ -48,7 +48,8 @@ func TestDeviceMeetsLogins(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := d.StartSession(bg, Login{ID: fmt.Sprint(i), Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0}); err != nil {
+			if _, err := d.StartSession(bg,
+				Login{ID: fmt.Sprint(i), Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0}); err != nil {
 				t.Error(err)
 				return
 			}
@@ -68,7 +69,8 @@ func TestEndDevices(t *testing.T) {
 	if err := d.CreateUser(bg, User{Localpart: "bob", PasswordHash: "hash", Created: t0}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.StartSession(bg, Login{ID: "bobs", Localpart: "bob", PasswordHash: "hash", DeviceID: "D", At: t0}); err != nil {
+	if _, err := d.StartSession(bg,
+		Login{ID: "bobs", Localpart: "bob", PasswordHash: "hash", DeviceID: "D", At: t0}); err != nil {
 		t.Fatal(err)
 	}
 	for id, device := range map[string]string{"a": "A", "b": "B", "c": "C"} {

@@ -13,8 +13,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// This file, sqlite.go and postgres.go are the only ones that know which engine runs: the DSN, the connections, how a write
-// transaction begins, how a commit of somebody else is noticed, and what the error codes mean. The SQL is one text.
+// This file, sqlite.go and postgres.go are the only ones that know which engine runs: the DSN, the connections, how a
+// write transaction begins, how a commit of somebody else is noticed, and what the error codes mean. The SQL is one
+// text.
 
 // engine is what a database has of its own.
 type engine interface {
@@ -34,7 +35,8 @@ type engine interface {
 	alive(c *sql.Conn) bool
 	// begin opens a write transaction; one that is alone runs beside no other one, of any process.
 	begin(alone bool) string
-	// copies opens a transaction that reads everything as it is at one moment or, with the lock, keeps everybody else from writing.
+	// copies opens a transaction that reads everything as it is at one moment or, with the lock, keeps everybody else
+	// from writing.
 	copies(lock bool) string
 	// watch sets up the cache, if there can be one: some engine must tell when it is out of date.
 	watch(ctx context.Context, d *DB, writer *sql.Conn) error
@@ -48,7 +50,8 @@ type engine interface {
 	patience() time.Duration
 }
 
-// pipeliner is an engine whose statements had better go out together, since each is a journey: see tx.ahead. It has no cache.
+// pipeliner is an engine whose statements had better go out together, since each is a journey: see tx.ahead. It has no
+// cache.
 type pipeliner interface {
 	// pipeline runs statements in their order, in one journey.
 	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
@@ -114,11 +117,12 @@ func Place(dsn string) string {
 }
 
 // unavailable wraps a failure of the engine, saying what it means and what to do next. The end of the caller's own
-// patience is not the engine's failure and passes as it is. A key that is taken is the one thing that a statement may fail for
-// with the engine in good health.
+// patience is not the engine's failure and passes as it is. A key that is taken is the one thing that a statement may
+// fail for with the engine in good health.
 func unavailable(err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case err == nil, errors.Is(err, ErrUnavailable), errors.Is(err, context.Canceled),
+		errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
 	if unique(err) {

@@ -29,7 +29,8 @@ func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, 
 	if localpart == "" {
 		return list(ctx, d, columns+` ORDER BY at DESC, session_id LIMIT $1`, scanEvent, limit)
 	}
-	return list(ctx, d, columns+` WHERE localpart = $1 ORDER BY at DESC, session_id LIMIT $2`, scanEvent, localpart, limit)
+	return list(ctx, d, columns+` WHERE localpart = $1 ORDER BY at DESC, session_id LIMIT $2`, scanEvent, localpart,
+		limit)
 }
 
 // event writes what happened into the same transaction as what was done about it.

@@ -50,7 +50,8 @@ func TestFullDisk(t *testing.T) {
 // One operation spoils the transaction it shares: it alone fails.
 func TestPoisonFailsAlone(t *testing.T) {
 	var largest atomic.Int64
-	d := freshAt(t, Config{DSN: file(t), OnBatch: func(n int, _ time.Duration) { largest.Store(max(largest.Load(), int64(n))) }})
+	d := freshAt(t, Config{DSN: file(t),
+		OnBatch: func(n int, _ time.Duration) { largest.Store(max(largest.Load(), int64(n))) }})
 	login(t, d, "one", "A")
 	d.NoteUse(d.session(t, "one"), 1, Seen{At: t0, Addr: "192.0.2.5"})
 	var wg sync.WaitGroup
@@ -157,7 +158,9 @@ func TestLocked(t *testing.T) {
 		t.Errorf("impatient: %v", err)
 	}
 	mustExec(t, lock, `COMMIT`)
-	if s, err := d.AdvanceGeneration(bg, Refresh{Session: "one", Generation: 0, At: t0, Leeway: time.Minute}); err != nil || !s.Used.Equal(t0.Add(time.Second)) {
+	if s, err := d.AdvanceGeneration(bg,
+		Refresh{Session: "one", Generation: 0, At: t0, Leeway: time.Minute}); err != nil ||
+		!s.Used.Equal(t0.Add(time.Second)) {
 		t.Errorf("the note is lost: %+v, %v", s, err)
 	}
 }
@@ -266,8 +269,9 @@ func TestDirectoryMissing(t *testing.T) {
 	wantUnavailable(t, err, "is a directory")
 }
 
-// The disk is full in the midst of a commit. While the log can be used anew nobody notices; after that, nothing of it may be left, neither on the disk nor in memory, and with room
-// again everything goes on. The child has a limit on the size of its files for a disk.
+// The disk is full in the midst of a commit. While the log can be used anew nobody notices; after that, nothing of it
+// may be left, neither on the disk nor in memory, and with room again everything goes on. The child has a limit on the
+// size of its files for a disk.
 func TestFullDiskAtCommit(t *testing.T) {
 	onSQLite(t)
 	cmd := exec.Command(os.Args[0])
@@ -289,7 +293,8 @@ func fullChild(path string) {
 	check(d.CreateUser(bg, User{Localpart: "alice", PasswordHash: "hash", Created: t0}) == nil, "user")
 	const sessions = 50
 	for i := range sessions {
-		_, err := d.StartSession(bg, Login{ID: fmt.Sprint(i), Localpart: "alice", PasswordHash: "hash", DeviceID: fmt.Sprint(i), At: t0, KeyID: 1})
+		_, err := d.StartSession(bg, Login{ID: fmt.Sprint(i), Localpart: "alice", PasswordHash: "hash",
+			DeviceID: fmt.Sprint(i), At: t0, KeyID: 1})
 		check(err == nil, "login: %v", err)
 	}
 	fi, err := os.Stat(path + "-wal")
@@ -297,7 +302,8 @@ func fullChild(path string) {
 	var limit syscall.Rlimit
 	check(syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit) == nil, "getrlimit")
 	room := func(bytes int64) {
-		check(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(bytes), Max: limit.Max}) == nil, "setrlimit")
+		check(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(bytes), Max: limit.Max}) == nil,
+			"setrlimit")
 	}
 	generation := make([]int64, sessions)
 	refused := make([]bool, sessions)
@@ -333,13 +339,15 @@ func fullChild(path string) {
 	for i := range sessions {
 		check(refused[i], "session %d failed otherwise", i)
 		s, _, err := d.Session(bg, fmt.Sprint(i))
-		check(err == nil && s.Generation == generation[i], "session %d: answered %d, in memory %d, %v", i, generation[i], s.Generation, err)
+		check(err == nil && s.Generation == generation[i], "session %d: answered %d, in memory %d, %v", i,
+			generation[i], s.Generation, err)
 		d.NoteUse(s, s.Generation, Seen{At: t0, Addr: "192.0.2.1"})
 	}
 	d.cache.flush()
 	for i := range sessions {
 		s, _, err := d.Session(bg, fmt.Sprint(i))
-		check(err == nil && s.Generation == generation[i], "session %d: answered %d, on the disk %d, %v", i, generation[i], s.Generation, err)
+		check(err == nil && s.Generation == generation[i], "session %d: answered %d, on the disk %d, %v", i,
+			generation[i], s.Generation, err)
 	}
 	check(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) == nil, "setrlimit")
 	check(d.Ping(bg) == nil, "not healthy with room again")

@@ -18,14 +18,15 @@ import (
 //	writer  changes by foreign commits only. It is asked when the asker's answer has changed, and by the writer itself
 //	        when a transaction of its own begins and after it has committed.
 //
-// `covered` is an answer of the asker such that every foreign commit it counts has emptied the cache. Why none is missed:
+// `covered` is an answer of the asker such that every foreign commit it counts has emptied the cache. Why none is
+// missed:
 //
 //  1. confirm asks the asker, then the writer, and empties the cache if the writer's answer has changed. Only then does
-//     the asker's answer become `covered`. A foreign commit counted in it came before the asker was asked, so before the
-//     writer was, so the writer's answer counts it: this one, or an earlier one that emptied the cache already.
+//     the asker's answer become `covered`. A foreign commit counted in it came before the asker was asked, so before
+//     the writer was, so the writer's answer counts it: this one, or an earlier one that emptied the cache already.
 //  2. arrive runs inside our own write transaction, when nobody else can commit, so the order of asking is free.
-//  3. A check that finds the asker's answer covered saw no commit at all since, and its question was put after the request
-//     arrived. So every foreign commit older than the request has emptied the cache.
+//  3. A check that finds the asker's answer covered saw no commit at all since, and its question was put after the
+//     request arrived. So every foreign commit older than the request has emptied the cache.
 //  4. Nothing old comes back into the emptied cache: loads under way are spoiled (see cache), and our own transactions
 //     store rows only between their commit and confirm, while they hold `turn`, without which nobody empties it.
 //
@@ -188,8 +189,8 @@ func (f *freshness) publish(a uint32) {
 	}
 }
 
-// version asks one connection, and only ever that one: answers of two connections mean nothing to each other. It uses the
-// driver's statement itself, because every request asks and the pool around it would cost as much as the question.
+// version asks one connection, and only ever that one: answers of two connections mean nothing to each other. It uses
+// the driver's statement itself, because every request asks and the pool around it would cost as much as the question.
 type version struct {
 	mu   sync.Mutex
 	stmt driver.Stmt // nil once closed

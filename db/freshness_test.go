@@ -55,7 +55,8 @@ func TestForeignWritesAreSeen(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			d.NoteUse(s, s.Generation, Seen{At: t0.Add(time.Duration(i) * time.Second), Addr: fmt.Sprint("192.0.2.", i%250)})
+			d.NoteUse(s, s.Generation, Seen{At: t0.Add(time.Duration(i) * time.Second),
+				Addr: fmt.Sprint("192.0.2.", i%250)})
 		}
 	})
 
@@ -78,7 +79,8 @@ func TestForeignWritesAreSeen(t *testing.T) {
 		theirs.Go(func() {
 			for i := range rounds {
 				id := fmt.Sprint(name, i)
-				if _, err := d.StartSession(bg, Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: name, At: t0}); err != nil {
+				if _, err := d.StartSession(bg,
+					Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: name, At: t0}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -175,7 +177,8 @@ func TestOwnWritesAreSeen(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := raw.ExecContext(bg, `INSERT INTO settings (name, value) VALUES ('x', 'y') ON CONFLICT (name) DO UPDATE SET value = 'z'`); err != nil {
+			if _, err := raw.ExecContext(bg,
+				`INSERT INTO settings (name, value) VALUES ('x', 'y') ON CONFLICT (name) DO UPDATE SET value = 'z'`); err != nil {
 				t.Error(err)
 				return
 			}

@@ -16,8 +16,8 @@ import (
 // (SQLite, "WAL-mode File Format", section 2.1, iChange). Looking costs 11 ns; asking the engine 4 µs, and at 16
 // connections a third of a check, since the askers wait for each other.
 //
-// It can only save the asking. As long as the bytes are those of before the last answer, nobody has committed since; else,
-// or with an index of another format, the engine is asked.
+// It can only save the asking. As long as the bytes are those of before the last answer, nobody has committed since;
+// else, or with an index of another format, the engine is asked.
 type header struct {
 	words   *[12]uint32 // nil: look at nothing, and ask
 	covered atomic.Pointer[[12]uint32]

@@ -16,8 +16,8 @@ type TidyConfig struct {
 // Tidied is how much went.
 type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions int }
 
-// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and who refreshes meanwhile waits for no
-// longer than that.
+// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and who refreshes meanwhile
+// waits for no longer than that.
 const tidyBatch = 100
 
 // Each of them takes the oldest first, by an index.
@@ -33,11 +33,13 @@ const (
 		(SELECT id FROM interactions WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
 )
 
-// Tidy removes what has been over for long, in small transactions with pauses between them, so that nobody waits for it.
+// Tidy removes what has been over for long, in small transactions with pauses between them, so that nobody waits for
+// it.
 //
-// A session past its absolute end stays for KeepExpired: as long as its row is there, its client is told soft_logout and keeps the
-// device and its encryption keys until somebody logs in on it again. Used login tokens and lapsed reservations stay for a day: a clock
-// that steps back must not revive them. What it counts is gone, even if it returns an error as well.
+// A session past its absolute end stays for KeepExpired: as long as its row is there, its client is told soft_logout
+// and keeps the device and its encryption keys until somebody logs in on it again. Used login tokens and lapsed
+// reservations stay for a day: a clock that steps back must not revive them. What it counts is gone, even if it returns
+// an error as well.
 func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied, err error) {
 	c.KeepExpired = or(c.KeepExpired, 30*24*time.Hour)
 	c.KeepEvents = or(c.KeepEvents, 365*24*time.Hour)
@@ -55,7 +57,8 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyInteractions, 0, &done.Interactions, (*tx).remove},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
-			n, err = write(ctx, d.writer, "", func(t *tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
+			n, err = write(ctx, d.writer, "",
+				func(t *tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
 			if err != nil {
 				return done, err
 			}

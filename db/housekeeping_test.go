@@ -31,7 +31,8 @@ func (d *DB) bulk(tb testing.TB, name string, n int, expires time.Time) {
 	for i := 0; i < n; i += 1000 {
 		_, err := write(bg, d.writer, "", func(t *tx) (struct{}, error) {
 			for j := i; j < min(i+1000, n); j++ {
-				l := Login{ID: fmt.Sprint(name, j), Localpart: "alice", DeviceID: fmt.Sprint(name, j), At: t0, Expires: expires, Refreshable: true}
+				l := Login{ID: fmt.Sprint(name, j), Localpart: "alice", DeviceID: fmt.Sprint(name, j), At: t0,
+					Expires: expires, Refreshable: true}
 				if _, err := t.start(l); err != nil {
 					return struct{}{}, err
 				}
@@ -52,7 +53,8 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 	c := TidyConfig{KeepExpired: 30 * day, KeepEvents: 365 * day, Pause: 1}
 	random := rand.New(rand.NewPCG(1, 2))
 	var ends []time.Time
-	for _, limit := range []time.Time{now.Add(-c.KeepExpired), now.Add(-c.KeepEvents), now.Add(-rememberLoginTokens), now} {
+	for _, limit := range []time.Time{now.Add(-c.KeepExpired), now.Add(-c.KeepEvents), now.Add(-rememberLoginTokens),
+		now} {
 		ends = append(ends, limit.Add(-time.Millisecond), limit, limit.Add(time.Millisecond))
 	}
 	for range 250 {
@@ -66,9 +68,11 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 		id := fmt.Sprint("s", i)
 		_, err := write(bg, d.writer, "", func(tx *tx) (struct{}, error) {
 			_, err := tx.start(Login{ID: id, Localpart: "alice", DeviceID: id, At: t0, Expires: end})
-			return struct{}{}, errors.Join(err, tx.event(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),
+			return struct{}{}, errors.Join(err,
+				tx.event(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),
 				tx.exec(spendLoginToken, id, ms(end)),
-				tx.exec(`INSERT INTO registration_reservations (token, session_id, expires) VALUES ('door', $1, $2)`, id, ms(end)))
+				tx.exec(`INSERT INTO registration_reservations (token, session_id, expires) VALUES ('door', $1, $2)`,
+					id, ms(end)))
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +98,8 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := len(ends)
-	want := Tidied{Sessions: n - len(wantSessions), Events: n - len(wantEvents), LoginTokens: n - wantTokens, Reservations: n - wantReservations}
+	want := Tidied{Sessions: n - len(wantSessions), Events: n - len(wantEvents), LoginTokens: n - wantTokens,
+		Reservations: n - wantReservations}
 	if done != want {
 		t.Errorf("%+v went, want %+v", done, want)
 	}
@@ -112,8 +117,10 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 	if err != nil || !cmp.Equal(events, wantEvents) {
 		t.Errorf("events: %v, %s", err, cmp.Diff(wantEvents, events))
 	}
-	if tokens, reservations := d.count(t, "used_login_tokens"), d.count(t, "registration_reservations"); tokens != wantTokens || reservations != wantReservations {
-		t.Errorf("%d tokens and %d reservations stay, want %d and %d", tokens, reservations, wantTokens, wantReservations)
+	if tokens, reservations := d.count(t, "used_login_tokens"),
+		d.count(t, "registration_reservations"); tokens != wantTokens || reservations != wantReservations {
+		t.Errorf("%d tokens and %d reservations stay, want %d and %d", tokens, reservations, wantTokens,
+			wantReservations)
 	}
 	if again, err := d.Tidy(bg, now, c); err != nil || again != (Tidied{}) {
 		t.Errorf("once more: %+v, %v", again, err)
@@ -189,7 +196,8 @@ func TestTidyStops(t *testing.T) {
 	// On a slow machine it stops while it waits for a batch: that one goes, and is not counted.
 	_ = d.SetSetting(bg, "any", "after it")
 	left := d.count(t, "sessions")
-	if rest, err := d.Tidy(bg, t0.Add(1000*day), TidyConfig{}); err != nil || left < 2*tidyBatch || rest.Sessions != left {
+	if rest, err := d.Tidy(bg, t0.Add(1000*day), TidyConfig{}); err != nil || left < 2*tidyBatch ||
+		rest.Sessions != left {
 		t.Errorf("%+v, %d left and then %+v, %v", done, left, rest, err)
 	}
 }
@@ -213,7 +221,8 @@ func BenchmarkRefreshWhileTidying(b *testing.B) {
 	}
 }
 
-// refreshes refreshes one session again and again while something is done, or for a time, and reports how long one took.
+// refreshes refreshes one session again and again while something is done, or for a time, and reports how long one
+// took.
 func refreshes(b *testing.B, d *DB, most time.Duration, do func()) {
 	var wg sync.WaitGroup
 	ended := make(chan struct{})

@@ -26,18 +26,20 @@ type Arrived struct {
 	Replaced   int // whose tokens are others over there
 	Ended      int // whose devices are gone over there
 	Here       int // as they were at the import before
-	Own        int // that began or were renewed here, be they over by now, while their devices or tokens changed over there
+	// that began or were renewed here, be they over by now, while their devices or tokens changed over there
+	Own int
 }
 
-// ImportAccounts takes accounts over from another server, with their devices and tokens in use, all in one transaction, so the caller
-// makes batches. Each account's mark (see Arrival) is written with what came of it: killed at any moment, the same import goes on where
-// it stopped.
+// ImportAccounts takes accounts over from another server, with their devices and tokens in use, all in one transaction,
+// so the caller makes batches. Each account's mark (see Arrival) is written with what came of it: killed at any moment,
+// the same import goes on where it stopped.
 //
-// Who is here is not changed, only the devices come if they have not yet. With Again, what changed over there since the mark was made is
-// changed here too: a password, unless it was set here; locks; deactivations; who is an administrator; devices and tokens. A session that was begun or renewed here
-// is left alone, and one that was ended here stays so.
+// Who is here is not changed, only the devices come if they have not yet. With Again, what changed over there since the
+// mark was made is changed here too: a password, unless it was set here; locks; deactivations; who is an administrator;
+// devices and tokens. A session that was begun or renewed here is left alone, and one that was ended here stays so.
 //
-// A homeserver behind is told nothing of accounts that come with devices, since they come from there. ErrKeyGone if the root key was retired meanwhile.
+// A homeserver behind is told nothing of accounts that come with devices, since they come from there. ErrKeyGone if the
+// root key was retired meanwhile.
 func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
 	return write(ctx, d.writer, "", func(t *tx) ([]Arrived, error) {
 		if gone, err := t.keyGone(im.KeyID); gone || err != nil {
@@ -74,10 +76,11 @@ func (d *DB) ImportUser(ctx context.Context, users []User) (added int, skipped [
 // Marks are those of all accounts that came from elsewhere, by localpart.
 func (d *DB) Marks(ctx context.Context) (map[string]string, error) {
 	type pair struct{ localpart, mark string }
-	all, err := list(ctx, d, `SELECT localpart, imported FROM users WHERE imported <> ''`, func(scan func(...any) error) (p pair, err error) {
-		err = scan(&p.localpart, &p.mark)
-		return p, err
-	})
+	all, err := list(ctx, d, `SELECT localpart, imported FROM users WHERE imported <> ''`,
+		func(scan func(...any) error) (p pair, err error) {
+			err = scan(&p.localpart, &p.mark)
+			return p, err
+		})
 	marks := make(map[string]string, len(all))
 	for _, p := range all {
 		marks[p.localpart] = p.mark
@@ -109,7 +112,8 @@ const (
 	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE WHERE localpart = $1`
 )
 
-// welcome is arrival, of which a homeserver behind is not told if the account comes with its devices: then it comes from there.
+// welcome is arrival, of which a homeserver behind is not told if the account comes with its devices: then it comes
+// from there.
 func (t *tx) welcome(a Arrival, im Import) (Arrived, error) {
 	if a.WithDevices {
 		tells := t.tells
@@ -129,7 +133,8 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	switch {
 	case here.localpart == "":
 		did.Added = true
-		here = resident{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked), deactivated: ms(a.User.Deactivated), admin: a.User.Admin}
+		here = resident{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked),
+			deactivated: ms(a.User.Deactivated), admin: a.User.Admin}
 		if !im.DryRun {
 			_, err = t.createUser(a.User)
 		}
@@ -142,7 +147,8 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 		return did, err
 	}
 	if old.known && !im.Again {
-		next.password, next.locked, next.deactivated, next.admin = old.password, old.locked, old.deactivated, old.admin // of what was not looked at
+		// of what was not looked at
+		next.password, next.locked, next.deactivated, next.admin = old.password, old.locked, old.deactivated, old.admin
 	}
 	switch {
 	case !a.WithDevices:
@@ -155,7 +161,8 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	default:
 		err = t.devices(here, old, a.Devices, im, &did)
 	}
-	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun && (did.Added || a.WithDevices || old.known) {
+	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun &&
+		(did.Added || a.WithDevices || old.known) {
 		err = t.exec(markUser, here.localpart, mark, here.own)
 	}
 	return did, err
@@ -205,7 +212,8 @@ type lodger struct {
 	imported bool
 }
 
-// devices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on another device by now.
+// devices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
+// another device by now.
 func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *Arrived) error {
 	ours, err := t.lodgers(here.localpart)
 	if err != nil {
@@ -225,7 +233,8 @@ func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *A
 		case old.has(d):
 			did.Here++
 			continue
-		case known && !s.imported, !known && old.withDevices && len(d.Tokens) == 0: // a login here made the second kind, and it is over
+		// a login here made the second kind, and it is over
+		case known && !s.imported, !known && old.withDevices && len(d.Tokens) == 0:
 			did.Own++
 			continue
 		case known:
@@ -257,13 +266,14 @@ func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *A
 // lodgers are the sessions of an account by device.
 func (t *tx) lodgers(localpart string) (map[string]lodger, error) {
 	all := make(map[string]lodger)
-	err := t.each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart}, func(rows *sql.Rows) error {
-		var device string
-		var s lodger
-		err := rows.Scan(&device, &s.id, &s.imported)
-		all[device] = s
-		return err
-	})
+	err := t.each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart},
+		func(rows *sql.Rows) error {
+			var device string
+			var s lodger
+			err := rows.Scan(&device, &s.id, &s.imported)
+			all[device] = s
+			return err
+		})
 	return all, err
 }
 
@@ -281,7 +291,8 @@ func (t *tx) lodge(here resident, d Device, im Import) error {
 	if d.Live {
 		state = Live
 	}
-	_, err := t.affect(lodgeSession, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)), ms(im.At), ms(d.Expires), d.Refreshable,
+	_, err := t.affect(lodgeSession, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)),
+		ms(im.At), ms(d.Expires), d.Refreshable,
 		im.KeyID, ms(d.AccessExpires), string(state), here.locked != 0, ms(seen.At), seen.Addr, seen.Agent)
 	if err != nil {
 		return err

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// ImportedToken is a token that another server gave and that came here with its session: an access or a refresh token of the session's
-// first generation. This is the one exception to the rule that no hash of a token is at rest: such a token cannot be computed. Its hash
-// needs no salt and no slowness, because Synapse's tokens hold 20 random letters of 52, which are 114 bits.
+// ImportedToken is a token that another server gave and that came here with its session: an access or a refresh token
+// of the session's first generation. This is the one exception to the rule that no hash of a token is at rest: such a
+// token cannot be computed. Its hash needs no salt and no slowness, because Synapse's tokens hold 20 random letters of
+// 52, which are 114 bits.
 type ImportedToken struct {
 	Hash    [sha256.Size]byte // of the whole token
 	Session string
@@ -18,9 +19,10 @@ type ImportedToken struct {
 	Expires time.Time // zero: never
 }
 
-// SessionByImported finds the session of a token that came from another server, by the token's SHA-256, exactly as Session does; else
-// ErrNotFound. It answers from memory where it can, and where no token ever came it asks the database nothing. A token goes with its
-// session; of one that was found before it says ErrEnded, as long as it remembers.
+// SessionByImported finds the session of a token that came from another server, by the token's SHA-256, exactly as
+// Session does; else ErrNotFound. It answers from memory where it can, and where no token ever came it asks the
+// database nothing. A token goes with its session; of one that was found before it says ErrEnded, as long as it
+// remembers.
 func (d *DB) SessionByImported(ctx context.Context, hash [sha256.Size]byte) (ImportedToken, Session, error) {
 	for {
 		token, err := d.importedToken(ctx, hash)
@@ -31,7 +33,8 @@ func (d *DB) SessionByImported(ctx context.Context, hash [sha256.Size]byte) (Imp
 		if !errors.Is(err, ErrNotFound) {
 			return token, s, err
 		}
-		d.given.end(hash) // the session ended, and the token with it; or a later import has put another session in its place
+		// the session ended, and the token with it; or a later import has put another session in its place
+		d.given.end(hash)
 	}
 }
 
@@ -62,8 +65,8 @@ func (d *DB) importedToken(ctx context.Context, hash [sha256.Size]byte) (Importe
 	return token, err
 }
 
-// noneImported says that there are no such tokens at all, as on any server that began as Postern. On PostgreSQL another replica may have
-// brought some a moment ago, so there the token itself is looked for at once.
+// noneImported says that there are no such tokens at all, as on any server that began as Postern. On PostgreSQL another
+// replica may have brought some a moment ago, so there the token itself is looked for at once.
 func (d *DB) noneImported(ctx context.Context) (bool, error) {
 	if d.cache == nil {
 		return false, nil
@@ -95,8 +98,8 @@ func scanImported(scan func(...any) error) (t ImportedToken, err error) {
 	return t, err
 }
 
-// given remembers imported tokens. A row of theirs is never changed and goes with its session, so what is remembered is right as long as
-// the session is found, and nobody has to be asked about it.
+// given remembers imported tokens. A row of theirs is never changed and goes with its session, so what is remembered is
+// right as long as the session is found, and nobody has to be asked about it.
 type given struct {
 	mu     sync.RWMutex
 	size   int

@@ -14,15 +14,17 @@ func hashOf(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) 
 
 // gadget is a device of another server with an access and a refresh token.
 func gadget(id, name string) Device {
-	return Device{Session: id, DeviceID: name, DisplayName: "name of " + name, Live: true, Refreshable: true, AccessExpires: t0.Add(time.Hour),
-		Seen: Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Tokens: []ImportedToken{
+	return Device{Session: id, DeviceID: name, DisplayName: "name of " + name, Live: true, Refreshable: true,
+		AccessExpires: t0.Add(time.Hour),
+		Seen:          Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Tokens: []ImportedToken{
 			{Hash: hashOf("access " + id), Expires: t0.Add(time.Hour)}, {Hash: hashOf("refresh " + id), Refresh: true}}}
 }
 
 // arrive imports one account with its devices.
 func (d *DB) arrive(t testing.TB, again bool, u User, devices ...Device) Arrived {
 	t.Helper()
-	did, err := d.ImportAccounts(bg, Import{At: t0, KeyID: 1, Again: again, Arrivals: []Arrival{{User: u, WithDevices: true, Devices: devices}}})
+	did, err := d.ImportAccounts(bg,
+		Import{At: t0, KeyID: 1, Again: again, Arrivals: []Arrival{{User: u, WithDevices: true, Devices: devices}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +59,15 @@ func TestImportDevices(t *testing.T) {
 	d := fresh(t)
 	d.finds(t, "access one", "") // before there is any
 	idle := Device{Session: "three", DeviceID: "C", DisplayName: "idle"}
-	did(t, d.arrive(t, false, bob, gadget("one", "A"), gadget("two", "B"), idle), Arrived{Added: true, Live: 2, Soft: 1})
+	did(t, d.arrive(t, false, bob, gadget("one", "A"), gadget("two", "B"), idle),
+		Arrived{Added: true, Live: 2, Soft: 1})
 	d.finds(t, "access one", "one")
 	d.finds(t, "refresh two", "two")
 	d.finds(t, "access three", "")
-	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "name of A", Created: t0, Refreshable: true, Generation: 1, KeyID: 1,
-		Minted: t0, AccessExpires: t0.Add(time.Hour), State: Live, Seen: Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Imported: true}
+	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "name of A", Created: t0,
+		Refreshable: true, Generation: 1, KeyID: 1,
+		Minted: t0, AccessExpires: t0.Add(time.Hour), State: Live,
+		Seen: Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Imported: true}
 	if diff := cmp.Diff(want, d.session(t, "one")); diff != "" {
 		t.Error(diff)
 	}
@@ -75,7 +80,8 @@ func TestImportDevices(t *testing.T) {
 	d.finds(t, "access 2nd", "")
 
 	token, s, err := d.SessionByImported(bg, hashOf("refresh one"))
-	if err != nil || !token.Refresh || token.Session != "one" || !token.Expires.IsZero() || token.Hash != hashOf("refresh one") || s.ID != "one" {
+	if err != nil || !token.Refresh || token.Session != "one" || !token.Expires.IsZero() ||
+		token.Hash != hashOf("refresh one") || s.ID != "one" {
 		t.Errorf("%+v %+v %v", token, s, err)
 	}
 	moved, err := d.AdvanceGeneration(bg, refresh("one", 1))
@@ -104,8 +110,11 @@ func TestImportAgain(t *testing.T) {
 	}
 	as := func(id string, d Device) Device { d.Session = id; return d } // each run makes ids of its own
 	b2, x2 := gadget("b2", "B"), gadget("x2", "X")
-	theirs := []Device{as("a2", a), b2, as("e2", ended), as("r2", renewed), x2, gadget("n", "N")} // C logged out, N came, B and X were refreshed
-	try, err := d.ImportAccounts(bg, Import{At: t0, KeyID: 1, Again: true, DryRun: true, Arrivals: []Arrival{{User: bob, WithDevices: true, Devices: theirs}}})
+	// C logged out, N came, B and X were refreshed
+	theirs := []Device{as("a2", a), b2, as("e2", ended), as("r2", renewed), x2, gadget("n", "N")}
+	try, err := d.ImportAccounts(bg,
+		Import{At: t0, KeyID: 1, Again: true, DryRun: true,
+			Arrivals: []Arrival{{User: bob, WithDevices: true, Devices: theirs}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +122,8 @@ func TestImportAgain(t *testing.T) {
 	want := Arrived{Live: 1, Replaced: 1, Ended: 1, Here: 3, Own: 1}
 	did(t, try[0], want)
 	did(t, d.arrive(t, true, bob, theirs...), want)
-	for token, session := range map[string]string{"access a": "a", "access b": "", "access b2": "b2", "access c": "", "access e": "", "access r": "r",
+	for token, session := range map[string]string{"access a": "a", "access b": "", "access b2": "b2", "access c": "",
+		"access e": "", "access r": "r",
 		"access x": "x", "access x2": "", "access n": "n"} {
 		d.finds(t, token, session)
 	}
@@ -174,7 +184,8 @@ func TestImportFollows(t *testing.T) {
 	}
 	// alice was made here: her devices come, her password stays.
 	login(t, d, "hers", "A")
-	did(t, d.arrive(t, false, User{Localpart: "alice", PasswordHash: "theirs"}, gadget("y", "A"), gadget("z", "Z")), Arrived{Own: 1, Live: 1})
+	did(t, d.arrive(t, false, User{Localpart: "alice", PasswordHash: "theirs"}, gadget("y", "A"), gadget("z", "Z")),
+		Arrived{Own: 1, Live: 1})
 	if u, _ := d.User(bg, "alice"); u.PasswordHash != "hash" {
 		t.Errorf("%+v", u)
 	}
@@ -234,13 +245,15 @@ func TestImportTellsOfTheUnlisted(t *testing.T) {
 	}
 }
 
-// TestImportedDependsOnNoKey: a root key may go although sessions came while it was the newest, and they are refreshed all the same.
+// TestImportedDependsOnNoKey: a root key may go although sessions came while it was the newest, and they are refreshed
+// all the same.
 func TestImportedDependsOnNoKey(t *testing.T) {
 	d := fresh(t)
 	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
 	second := refresh("b", 1)
 	second.KeyID = 2
-	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}), d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")})); err != nil {
+	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}),
+		d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")})); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := d.AdvanceGeneration(bg, second); err != nil || s.KeyID != 2 {
@@ -262,10 +275,13 @@ func TestImportedDependsOnNoKey(t *testing.T) {
 // TestImportRetiredKey: the caller reads the keys again.
 func TestImportRetiredKey(t *testing.T) {
 	d := fresh(t)
-	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}), d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")}), d.RetireRootKey(bg, 1, t0, true)); err != nil {
+	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}),
+		d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")}), d.RetireRootKey(bg, 1, t0, true)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := d.ImportAccounts(bg, Import{KeyID: 1, At: t0, Arrivals: []Arrival{{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A")}}}})
+	_, err := d.ImportAccounts(bg,
+		Import{KeyID: 1, At: t0, Arrivals: []Arrival{{User: bob, WithDevices: true,
+			Devices: []Device{gadget("a", "A")}}}})
 	if _, missing := d.User(bg, "bob"); !errors.Is(err, ErrKeyGone) || !errors.Is(missing, ErrNotFound) {
 		t.Errorf("%v, %v", err, missing)
 	}
@@ -275,14 +291,21 @@ func TestMark(t *testing.T) {
 	a := Arrival{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A"), gadget("b", "B")}}
 	for name, change := range map[string]func(*Arrival){
 		"password": func(a *Arrival) { a.User.PasswordHash = "x" }, "lock": func(a *Arrival) { a.User.Locked = t0 },
-		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "admin": func(a *Arrival) { a.User.Admin = true }, "no devices": func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
-		"a device less": func(a *Arrival) { a.Devices = a.Devices[:1] }, "another name": func(a *Arrival) { a.Devices = []Device{a.Devices[0], gadget("b", "C")} },
+		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "admin": func(a *Arrival) { a.User.Admin = true },
+		"no devices":    func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
+		"a device less": func(a *Arrival) { a.Devices = a.Devices[:1] },
+		"another name":  func(a *Arrival) { a.Devices = []Device{a.Devices[0], gadget("b", "C")} },
 		"a token less": func(a *Arrival) {
 			b := gadget("b", "B")
 			b.Tokens = b.Tokens[:1]
 			a.Devices = []Device{a.Devices[0], b}
 		},
-		"another session": func(a *Arrival) { b := gadget("b", "B"); b.Expires = t0; a.Devices = []Device{a.Devices[0], b} },
+		"another session": func(a *Arrival) {
+			b := gadget("b", "B")
+			b.Expires = t0
+			a.Devices = []Device{a.Devices[0],
+				b}
+		},
 	} {
 		other := a
 		change(&other)
@@ -294,7 +317,8 @@ func TestMark(t *testing.T) {
 		}
 	}
 	same := a
-	same.Devices = []Device{gadget("b", "B"), gadget("a", "A")} // in another order, seen at another time, with another id here
+	// in another order, seen at another time, with another id here
+	same.Devices = []Device{gadget("b", "B"), gadget("a", "A")}
 	same.Devices[0].Seen.At, same.Devices[0].Session = t0.Add(day), "c"
 	if same.Mark() != a.Mark() {
 		t.Error("what does not matter is in the mark")

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Interaction is a user-interactive session (Client-Server API v1.19, "User-Interactive Authentication API") that every replica goes
-// on with. What it holds is sealed by the caller: it may be a password.
+// Interaction is a user-interactive session (Client-Server API v1.19, "User-Interactive Authentication API") that every
+// replica goes on with. What it holds is sealed by the caller: it may be a password.
 type Interaction struct {
 	ID      string
 	Expires time.Time
@@ -45,8 +45,8 @@ func (d *DB) Interaction(ctx context.Context, id string) (Interaction, error) {
 	}, id)
 }
 
-// AddInteraction adds one, whose id is new. Some of those whose time is over go, and those that, by this clock, have not begun yet; and
-// of more than most the oldest.
+// AddInteraction adds one, whose id is new. Some of those whose time is over go, and those that, by this clock, have
+// not begun yet; and of more than most the oldest.
 func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, most int) error {
 	if ms(i.Expires) == 0 {
 		return errNoTime
@@ -69,7 +69,8 @@ func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, m
 // maxTime is later than any.
 const maxTime = 1<<63 - 1
 
-// SaveInteraction replaces what one holds, if its version is still the one given. ErrConflict if it is not, or it has ended.
+// SaveInteraction replaces what one holds, if its version is still the one given. ErrConflict if it is not, or it has
+// ended.
 func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
 	return d.mustIn(ctx, i.ID, ErrConflict, func(t *tx) (bool, error) {
 		return t.get(saveInteraction, []any{new(string)}, i.ID, i.Version, i.Sealed)
@@ -78,7 +79,8 @@ func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
 
 // EndInteraction ends one. Of several who do, one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
-	return d.mustIn(ctx, id, ErrNotFound, func(t *tx) (bool, error) { return t.get(endInteraction, []any{new(string)}, id) })
+	return d.mustIn(ctx, id, ErrNotFound,
+		func(t *tx) (bool, error) { return t.get(endInteraction, []any{new(string)}, id) })
 }
 
 // unmoved says ErrConflict if an interaction has moved on or ended.

@@ -94,7 +94,9 @@ func TestRacersFinishOneRegistration(t *testing.T) {
 	finish := func(n int) error {
 		name, i := fmt.Sprint("user", n), begun
 		i.Sealed = []byte(name)
-		_, err := both[n%2].Register(bg, Registration{Localpart: name, At: t0, Token: "many", Interaction: &i, Login: &Login{ID: name, DeviceID: "A"}})
+		_, err := both[n%2].Register(bg,
+			Registration{Localpart: name, At: t0, Token: "many", Interaction: &i,
+				Login: &Login{ID: name, DeviceID: "A"}})
 		return err
 	}
 	if won := winners(t, racers(finish), ErrConflict); won != 1 {
@@ -113,10 +115,12 @@ func TestRacersFinishOneRegistration(t *testing.T) {
 
 	// And what is refused for another reason leaves the interaction as it was.
 	i.Sealed = []byte("never")
-	if _, err := both[0].Register(bg, Registration{Localpart: "alice", At: t0, Interaction: &i}); !errors.Is(err, ErrConflict) {
+	if _, err := both[0].Register(bg, Registration{Localpart: "alice", At: t0, Interaction: &i}); !errors.Is(err,
+		ErrConflict) {
 		t.Errorf("a taken name: %v", err)
 	}
-	if _, err := both[0].Register(bg, Registration{Localpart: "bob", At: t0, Token: "no such", Interaction: &i}); !errors.Is(err, ErrTokenSpent) {
+	if _, err := both[0].Register(bg,
+		Registration{Localpart: "bob", At: t0, Token: "no such", Interaction: &i}); !errors.Is(err, ErrTokenSpent) {
 		t.Errorf("no such token: %v", err)
 	}
 	if got, err := both[0].Interaction(bg, "i"); err != nil || got.Version != 2 || string(got.Sealed) == "never" {
@@ -131,7 +135,8 @@ func TestInteractionsAreBounded(t *testing.T) {
 	const most = 5
 	add := func(id string, now time.Time) {
 		t.Helper()
-		if err := d.AddInteraction(bg, Interaction{ID: id, Expires: now.Add(time.Hour), Version: 1, Sealed: []byte(id)}, now, most); err != nil {
+		if err := d.AddInteraction(bg, Interaction{ID: id, Expires: now.Add(time.Hour), Version: 1, Sealed: []byte(id)},
+			now, most); err != nil {
 			t.Fatal(err)
 		}
 	}

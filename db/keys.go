@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// RootKey is a key that tokens are minted with, wrapped by a key that this database never sees. Of a retired one only the
-// id is left.
+// RootKey is a key that tokens are minted with, wrapped by a key that this database never sees. Of a retired one only
+// the id is left.
 type RootKey struct {
 	ID               int64
 	Wrapped          []byte
@@ -44,8 +44,9 @@ var (
 	ErrKeyInUse = errors.New("root key is in use")
 )
 
-// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead. ErrKeyInUse if it is
-// the newest, or if sessions depend on it (see SessionsOnKey) and it is not forced; the look and the deed are one transaction.
+// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead. ErrKeyInUse if
+// it is the newest, or if sessions depend on it (see SessionsOnKey) and it is not forced; the look and the deed are one
+// transaction.
 func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
 	if ms(when) == 0 {
 		return errNoTime
@@ -80,8 +81,8 @@ type KeyUse struct {
 	Lasting  int // those among them that cannot refresh, and so never move to another key by themselves
 }
 
-// recentUse is how long after a generation was first used its predecessor may still be asked for: longer than any leeway
-// that makes sense.
+// recentUse is how long after a generation was first used its predecessor may still be asked for: longer than any
+// leeway that makes sense.
 const recentUse = time.Hour
 
 // The predecessor's key counts too: while the answer with the new pair may be lost, the old refresh token is all that a

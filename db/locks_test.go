@@ -30,7 +30,8 @@ func TestLockUser(t *testing.T) {
 				}
 			}
 			for _, k := range []int64{1, 0} {
-				if s, err := d.AdvanceGeneration(bg, refresh("one", k)); !errors.Is(err, ErrLocked) || s.ID != "one" || s.Generation != 1 {
+				if s, err := d.AdvanceGeneration(bg, refresh("one", k)); !errors.Is(err, ErrLocked) || s.ID != "one" ||
+					s.Generation != 1 {
 					t.Errorf("refreshing: %+v, %v", s, err)
 				}
 			}
@@ -60,7 +61,8 @@ func TestReplayWhileLocked(t *testing.T) {
 	if err := d.LockUser(bg, "alice", t0); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := d.AdvanceGeneration(bg, refresh("one", 7)); !errors.Is(err, ErrReplay) || s.State != Soft || !s.Locked {
+	if s, err := d.AdvanceGeneration(bg, refresh("one", 7)); !errors.Is(err, ErrReplay) || s.State != Soft ||
+		!s.Locked {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	if all, err := d.Events(bg, "alice", 10); len(all) != 1 || err != nil {
@@ -87,7 +89,8 @@ func TestLoginWhileLocked(t *testing.T) {
 		name string
 		l    Login
 		want error
-	}{{"right password", password, ErrLocked}, {"wrong password", wrong, ErrConflict}, {"login token", token, ErrLocked}, {"late token", over, ErrTokenSpent}} {
+	}{{"right password", password, ErrLocked}, {"wrong password", wrong, ErrConflict},
+		{"login token", token, ErrLocked}, {"late token", over, ErrTokenSpent}} {
 		if _, err := d.StartSession(bg, tt.l); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}

@@ -25,16 +25,16 @@ type Login struct {
 }
 
 // StartSession starts a session in generation 1. On a device that is known it takes the old session's place: the tokens
-// of the old one die, the device keeps its name (Client-Server API v1.19, "Relationship between access tokens and devices"
-// and "POST /login", initial_device_display_name).
+// of the old one die, the device keeps its name (Client-Server API v1.19, "Relationship between access tokens and
+// devices" and "POST /login", initial_device_display_name).
 //
-// ErrConflict if the account is not what it was when the password was verified, which took its time: the hash changed, or
-// it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out. ErrLocked
-// if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root
-// key was retired meanwhile.
+// ErrConflict if the account is not what it was when the password was verified, which took its time: the hash changed,
+// or it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out.
+// ErrLocked if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root key was
+// retired meanwhile.
 //
-// Where a homeserver is behind, what was announced (see Announce) is cleared, unless something happened to the device since: then it is to
-// be told again, which Untold says.
+// Where a homeserver is behind, what was announced (see Announce) is cleared, unless something happened to the device
+// since: then it is to be told again, which Untold says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Session{}, errNoTime

@@ -19,8 +19,8 @@ const (
 		(SELECT id FROM used_login_tokens WHERE expires < $1 ORDER BY expires LIMIT $2)`
 )
 
-// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or who asked for it is
-// not logged in any more.
+// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or who asked for it
+// is not logged in any more.
 func (t *tx) checkLoginToken(l Login) error {
 	if !l.At.Before(l.LoginTokenExpires) {
 		return ErrTokenSpent // its use may be forgotten

@@ -9,7 +9,8 @@ import (
 )
 
 func tokenLogin(id, token string) Login {
-	return Login{ID: id, Localpart: "alice", DeviceID: id, At: t0, LoginToken: token, LoginTokenExpires: t0.Add(2 * time.Minute)}
+	return Login{ID: id, Localpart: "alice", DeviceID: id, At: t0, LoginToken: token,
+		LoginTokenExpires: t0.Add(2 * time.Minute)}
 }
 
 func TestLoginToken(t *testing.T) {
@@ -64,7 +65,8 @@ func TestLoginTokenNeedsItsIssuer(t *testing.T) {
 	if _, err := d.AdvanceGeneration(bg, refresh("soft", 7)); !errors.Is(err, ErrReplay) {
 		t.Fatal(err)
 	}
-	for issuer, want := range map[string]error{"live": nil, "soft": ErrTokenSpent, "ended": ErrTokenSpent, "bobs": ErrTokenSpent, "gone": ErrTokenSpent} {
+	for issuer, want := range map[string]error{"live": nil, "soft": ErrTokenSpent, "ended": ErrTokenSpent,
+		"bobs": ErrTokenSpent, "gone": ErrTokenSpent} {
 		l := tokenLogin("by "+issuer, "token of "+issuer)
 		l.At, l.Issuer = t0.Add(time.Second), issuer
 		if _, err := d.StartSession(bg, l); !errors.Is(err, want) {
@@ -101,7 +103,8 @@ func TestRacersRedeemOneLoginToken(t *testing.T) {
 	other := open(t, Config{DSN: path})
 	for round := range 10 {
 		errs := racers(func(i int) error {
-			_, err := []*DB{d, other}[i%2].StartSession(bg, tokenLogin(fmt.Sprint(round, "-", i), fmt.Sprint("token", round)))
+			_, err := []*DB{d, other}[i%2].StartSession(bg,
+				tokenLogin(fmt.Sprint(round, "-", i), fmt.Sprint("token", round)))
 			return err
 		})
 		if won := winners(t, errs, ErrTokenSpent); won != 1 {
@@ -134,7 +137,8 @@ func TestLoginTokensAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		var n int
-		if err := d.reads.QueryRowContext(bg, `SELECT COUNT(*) FROM used_login_tokens`).Scan(&n); err != nil || n != tt.want {
+		if err := d.reads.QueryRowContext(bg, `SELECT COUNT(*) FROM used_login_tokens`).Scan(&n); err != nil ||
+			n != tt.want {
 			t.Errorf("%v later: %d remembered, want %d, %v", tt.after, n, tt.want, err)
 		}
 	}

@@ -93,9 +93,10 @@ var (
 	ErrReplay = errors.New("refresh token is replayed")
 )
 
-// Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or, told
-// only to who holds a good one, ErrLocked. The predecessor stays good until the new generation is first used, because an
-// answer may get lost (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the caller's to judge.
+// Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or,
+// told only to who holds a good one, ErrLocked. The predecessor stays good until the new generation is first used,
+// because an answer may get lost (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the
+// caller's to judge.
 func (s Session) Accepts(k int64, now time.Time) error {
 	switch {
 	case s.State != Live:

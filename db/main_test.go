@@ -68,8 +68,10 @@ func freshAt(tb testing.TB, c Config) *DB {
 // login starts a session of alice's on a device.
 func login(tb testing.TB, d *DB, id, device string) Session {
 	tb.Helper()
-	s, err := d.StartSession(bg, Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device, DisplayName: "name of " + id,
-		At: t0, KeyID: 1, AccessTTL: 5 * time.Minute, Refreshable: true, Seen: Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}})
+	s, err := d.StartSession(bg, Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device,
+		DisplayName: "name of " + id,
+		At:          t0, KeyID: 1, AccessTTL: 5 * time.Minute, Refreshable: true,
+		Seen: Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -78,8 +80,9 @@ func login(tb testing.TB, d *DB, id, device string) Session {
 
 // refresh is what a client does at today's door, a minute after logging in.
 func refresh(id string, k int64) Refresh {
-	return Refresh{Session: id, Generation: k, At: t0.Add(time.Minute), KeyID: 1, AccessTTL: 5 * time.Minute, Leeway: 30 * time.Second,
-		Seen: Seen{At: t0.Add(time.Minute), Addr: "192.0.2.1", Agent: "test"}}
+	return Refresh{Session: id, Generation: k, At: t0.Add(time.Minute), KeyID: 1, AccessTTL: 5 * time.Minute,
+		Leeway: 30 * time.Second,
+		Seen:   Seen{At: t0.Add(time.Minute), Addr: "192.0.2.1", Agent: "test"}}
 }
 
 // session is Session where it must succeed.

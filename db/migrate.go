@@ -19,7 +19,8 @@ var migrations embed.FS
 const versionTable = "postern_schema"
 
 // errNewer is a promise kept: an older program never writes to a schema it does not know.
-var errNewer = errors.New("the database was made by a newer release: use that release, or restore a backup from before the update")
+var errNewer = errors.New("the database was made by a newer release: use that release, or restore a backup from " +
+	"before the update")
 
 // migrate brings the schema up to date. Each migration is one transaction. Two processes that start at the same moment
 // both try; the one that comes second fails on what the first made, looks again, and finds nothing left to do.
@@ -42,7 +43,8 @@ func provider(w *sql.DB, e engine) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err // unreachable: the folder is embedded
 	}
-	return goose.NewProvider(e.migrations(), w, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(e.migrations(), w, files, goose.WithTableName(versionTable),
+		goose.WithDisableGlobalRegistry(true))
 }
 
 // up looks at the version first, with one query: most starts find nothing to do.

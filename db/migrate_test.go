@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// testdata/0001.sql is the database of the first release, as its program made and filled it. It is never changed: were it
-// made anew, it would test nothing.
+// testdata/0001.sql is the database of the first release, as its program made and filled it. It is never changed: were
+// it made anew, it would test nothing.
 func old(t *testing.T) string {
 	t.Helper()
 	onSQLite(t) // the first release knew nothing else
@@ -60,7 +60,8 @@ func schema(t *testing.T, raw *sql.DB) map[string]string {
 	return all
 }
 
-// A migration that was released is not edited any more, and those after it lead to the same schema from there as from nothing.
+// A migration that was released is not edited any more, and those after it lead to the same schema from there as from
+// nothing.
 func TestMigrationsStand(t *testing.T) {
 	onSQLite(t)
 	raw := rawFile(t, file(t))
@@ -75,7 +76,8 @@ func TestMigrationsStand(t *testing.T) {
 	if got, want := schema(t, raw), schema(t, rawFile(t, path)); !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
-	if got, want := schema(t, rawOpen(t, open(t, Config{DSN: path}))), schema(t, rawOpen(t, fresh(t))); !cmp.Equal(got, want) {
+	if got, want := schema(t, rawOpen(t, open(t, Config{DSN: path}))),
+		schema(t, rawOpen(t, fresh(t))); !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
 }
@@ -84,18 +86,23 @@ func TestMigrationsStand(t *testing.T) {
 func TestMigrateFromFirst(t *testing.T) {
 	d := open(t, Config{DSN: old(t)})
 	day := t0.Add(24 * time.Hour)
-	users := []User{{Localpart: "alice", PasswordHash: "hash", Created: t0}, {Localpart: "bob", PasswordHash: "his", Created: t0, Deactivated: day}}
+	users := []User{{Localpart: "alice", PasswordHash: "hash", Created: t0},
+		{Localpart: "bob", PasswordHash: "his", Created: t0, Deactivated: day}}
 	if got, err := d.Users(bg); err != nil || !cmp.Equal(got, users) {
 		t.Errorf("%v, %s", err, cmp.Diff(users, got))
 	}
 	seen := Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}
-	phone := Session{ID: "phone", Localpart: "alice", DeviceID: "A", DisplayName: "Phone", Created: t0, Refreshable: true, Generation: 7,
-		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), Used: t0, SingleUse: true, State: Live, Seen: seen}
-	tablet := Session{ID: "tablet", Localpart: "alice", DeviceID: "B", Created: t0, Expires: day, Generation: 1, KeyID: 1, Minted: t0, State: Soft, Seen: seen}
+	phone := Session{ID: "phone", Localpart: "alice", DeviceID: "A", DisplayName: "Phone", Created: t0,
+		Refreshable: true, Generation: 7,
+		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), Used: t0, SingleUse: true, State: Live,
+		Seen: seen}
+	tablet := Session{ID: "tablet", Localpart: "alice", DeviceID: "B", Created: t0, Expires: day, Generation: 1,
+		KeyID: 1, Minted: t0, State: Soft, Seen: seen}
 	if got, err := d.Sessions(bg, ""); err != nil || !cmp.Equal(got, []Session{phone, tablet}) {
 		t.Errorf("%v, %s", err, cmp.Diff([]Session{phone, tablet}, got))
 	}
-	if got, err := d.RootKeys(bg); err != nil || !cmp.Equal(got, []RootKey{{ID: 1, Wrapped: []byte("key"), Created: t0}}) {
+	if got, err := d.RootKeys(bg); err != nil ||
+		!cmp.Equal(got, []RootKey{{ID: 1, Wrapped: []byte("key"), Created: t0}}) {
 		t.Errorf("keys: %v, %v", got, err)
 	}
 	if got, err := d.Events(bg, "alice", 10); err != nil || len(got) != 1 || got[0].Session != "tablet" {

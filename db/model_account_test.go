@@ -69,23 +69,27 @@ func (y *story) account() map[string]func(*rapid.T) {
 	}
 }
 
-// login presents the password, an older one, or a login token that is new, spent, over or of a session that may be gone.
+// login presents the password, an older one, or a login token that is new, spent, over or of a session that may be
+// gone.
 func (y *story) login(t *rapid.T) {
 	dev, end := device.Draw(t, "device"), rapid.SampledFrom([]int64{0, 0, 600_000}).Draw(t, "end")
 	y.made++
-	l := Login{ID: fmt.Sprint("session", y.made), Localpart: "alice", PasswordHash: y.hash, DeviceID: dev, DisplayName: dev, At: at(y.now),
+	l := Login{ID: fmt.Sprint("session", y.made), Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
+		DisplayName: dev, At: at(y.now),
 		KeyID: 1, AccessTTL: 5 * time.Minute, Seen: y.seen()}
 	m := &model{id: l.ID, name: dev, n: 1, minted: y.now, accessEnd: y.now + 300_000}
 	if end != 0 {
 		m.end, l.Expires = y.now+end, at(y.now+end)
 	}
 	var want error
-	switch rapid.SampledFrom([]string{"password", "password", "password", "old password", "login token"}).Draw(t, "proof") {
+	switch rapid.SampledFrom([]string{"password", "password", "password", "old password", "login token"}).Draw(t,
+		"proof") {
 	case "old password":
 		l.PasswordHash, want = "none of hers", ErrConflict
 	case "login token":
 		life := rapid.SampledFrom([]int64{120_000, 120_000, 1, 0, -1}).Draw(t, "life")
-		l.PasswordHash, l.LoginToken, l.LoginTokenExpires = "", rapid.SampledFrom([]string{"t", "u", "v", "w"}).Draw(t, "token"), at(y.now+life)
+		l.PasswordHash, l.LoginToken, l.LoginTokenExpires = "",
+			rapid.SampledFrom([]string{"t", "u", "v", "w"}).Draw(t, "token"), at(y.now+life)
 		issuer := rapid.SampledFrom([]string{"A", "B", "none", "none"}).Draw(t, "issuer")
 		by := y.sessions[issuer]
 		if issuer != "none" {
@@ -94,7 +98,8 @@ func (y *story) login(t *rapid.T) {
 		if by != nil {
 			l.Issuer = by.id
 		}
-		if life <= 0 || y.spent[l.LoginToken] || issuer != "none" && (by == nil || by.soft || by.end != 0 && y.now >= by.end) {
+		if life <= 0 || y.spent[l.LoginToken] || issuer != "none" &&
+			(by == nil || by.soft || by.end != 0 && y.now >= by.end) {
 			want = ErrTokenSpent
 		} else if !y.locked {
 			y.spent[l.LoginToken] = true
@@ -131,7 +136,8 @@ func (y *story) password(t *rapid.T) {
 		}
 		return
 	}
-	c := PasswordChange{Localpart: "alice", OldHash: rapid.SampledFrom([]string{old, ""}).Draw(t, "compared"), Hash: hash,
+	c := PasswordChange{Localpart: "alice", OldHash: rapid.SampledFrom([]string{old, ""}).Draw(t, "compared"),
+		Hash:      hash,
 		EndOthers: rapid.Bool().Draw(t, "end others")}
 	keep := device.Draw(t, "keep")
 	barred := false // the session that asks has to be live, and its account open

@@ -74,8 +74,10 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 	if m.soft {
 		state = Soft
 	}
-	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || ms(s.Minted) != m.minted || ms(s.AccessExpires) != m.accessEnd ||
-		ms(s.Expires) != m.end || ms(s.Used) != m.used || s.SingleUse != m.single || s.State != state || s.Locked != m.locked {
+	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || ms(s.Minted) != m.minted ||
+		ms(s.AccessExpires) != m.accessEnd ||
+		ms(s.Expires) != m.end || ms(s.Used) != m.used || s.SingleUse != m.single || s.State != state ||
+		s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
 	}
 }
@@ -112,8 +114,8 @@ func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
 	return "none of " + dev, 1
 }
 
-// Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, locks, new passwords, clocks that
-// jump, other processes that write, and restarts: every answer is the one that the model gives.
+// Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, locks, new passwords,
+// clocks that jump, other processes that write, and restarts: every answer is the one that the model gives.
 func TestModel(t *testing.T) {
 	next := blanks(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -124,7 +126,8 @@ func TestModel(t *testing.T) {
 		defer func() { y.d.Close(); y.other.Close() }()
 		actions := map[string]func(*rapid.T){
 			"time": func(t *rapid.T) {
-				y.now += rapid.SampledFrom([]int64{1, 1_000, 29_999, 30_000, 30_001, 300_000, -1_000, -60_000}).Draw(t, "step")
+				y.now += rapid.SampledFrom([]int64{1, 1_000, 29_999, 30_000, 30_001, 300_000, -1_000, -60_000}).Draw(t,
+					"step")
 			},
 			"refresh": y.refresh, "use": y.use, "restart": y.restart, "": y.check,
 		}
@@ -139,8 +142,9 @@ func (y *story) refresh(t *rapid.T) {
 	draft, leeway := rapid.Bool().Draw(t, "draft"), rapid.SampledFrom([]int64{0, 30_000}).Draw(t, "leeway")
 	times := rapid.IntRange(1, 2).Draw(t, "times") // a lost answer, or two tabs
 	for range times {
-		s, err := y.d.AdvanceGeneration(bg, Refresh{Session: id, Generation: k, At: at(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
-			Leeway: time.Duration(leeway) * time.Millisecond, SingleUse: draft, Seen: y.seen()})
+		s, err := y.d.AdvanceGeneration(bg,
+			Refresh{Session: id, Generation: k, At: at(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
+				Leeway: time.Duration(leeway) * time.Millisecond, SingleUse: draft, Seen: y.seen()})
 		m := y.sessions[dev]
 		if m == nil {
 			if !errors.Is(err, ErrNotFound) {
@@ -218,8 +222,8 @@ func (y *story) check(t *rapid.T) {
 	}
 }
 
-// blanks gives databases with one account, alice, one after the other. Making one takes longer than most stories, so a file is
-// copied and a schema is emptied.
+// blanks gives databases with one account, alice, one after the other. Making one takes longer than most stories, so a
+// file is copied and a schema is emptied.
 func blanks(t *testing.T) func(*rapid.T) string {
 	at := dsn(t)
 	if err := freshAt(t, Config{DSN: at}).Close(); err != nil {

@@ -8,9 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// A database that Copy has moved to another place keeps everything, and a mark. From the moment when the mark is committed every
-// read and every write fails, of whichever process: an answer from here would be an older truth, and a client that is told so would
-// lose its session. On SQLite the mark is a foreign commit like any other (see freshness); on PostgreSQL each read asks.
+// A database that Copy has moved to another place keeps everything, and a mark. From the moment when the mark is
+// committed every read and every write fails, of whichever process: an answer from here would be an older truth, and a
+// client that is told so would lose its session. On SQLite the mark is a foreign commit like any other (see freshness);
+// on PostgreSQL each read asks.
 
 const (
 	movedTo  = "moved_to" // the setting that is the mark, and says where to
@@ -32,8 +33,8 @@ type mark struct {
 	moved *movedError
 }
 
-// lastMark is the mark as it was last read. It is a commit of somebody else, so it need not be read again while the epoch, which rises
-// with such commits, stays.
+// lastMark is the mark as it was last read. It is a commit of somebody else, so it need not be read again while the
+// epoch, which rises with such commits, stays.
 type lastMark struct {
 	epoch *atomic.Uint64
 	mark  atomic.Pointer[mark]
@@ -62,8 +63,8 @@ func (e *movedError) orNil() error {
 	return *e
 }
 
-// here is the check inside a write transaction, on its own connection. Where nothing is remembered the transaction did not begin if
-// the database has moved; see begin.
+// here is the check inside a write transaction, on its own connection. Where nothing is remembered the transaction did
+// not begin if the database has moved; see begin.
 func (w *writer) here() error {
 	if w.cache == nil {
 		return nil
@@ -71,8 +72,8 @@ func (w *writer) here() error {
 	return w.mark.check(w.tx.readMark)
 }
 
-// ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away, unnoticed. It
-// reads the mark outside of the writer, whom nobody may keep waiting for the lock.
+// ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away,
+// unnoticed. It reads the mark outside of the writer, whom nobody may keep waiting for the lock.
 func (d *DB) ready(ctx context.Context) error {
 	if d.cache != nil {
 		if err := d.fresh.check(ctx); err != nil {

@@ -61,7 +61,8 @@ func TestOpenRefusesNewerSchema(t *testing.T) {
 	onSQLite(t)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
-	if _, err := rawOpen(t, d).ExecContext(bg, `INSERT INTO `+versionTable+` (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+	if _, err := rawOpen(t, d).ExecContext(bg,
+		`INSERT INTO `+versionTable+` (version_id, is_applied) VALUES (9999, 1)`); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {
@@ -81,7 +82,8 @@ func TestOpenRefusesAStrangersFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if _, err := other.ExecContext(bg, `CREATE TABLE users (name TEXT); CREATE TABLE schema_version (version INTEGER)`); err != nil {
+	if _, err := other.ExecContext(bg,
+		`CREATE TABLE users (name TEXT); CREATE TABLE schema_version (version INTEGER)`); err != nil {
 		t.Fatal(err)
 	}
 	other.Close()
@@ -139,7 +141,8 @@ func TestQueryPlans(t *testing.T) {
 	raw := rawOpen(t, d)
 	for _, q := range []string{
 		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
-		sessionOnDevice, deviceName, renameDevice, lockSessions, adminSessions, changePassword, rehash, findUser, findLoginToken, forgetLoginToken,
+		sessionOnDevice, deviceName, renameDevice, lockSessions, adminSessions, changePassword, rehash, findUser,
+		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,
 		dueNow, nextDue, claimable, claim, settled, release, setback, announced, recall, heldUntil,
@@ -186,7 +189,8 @@ func TestPing(t *testing.T) {
 	}
 }
 
-// SQLite follows a link before it names its other files; a stale index beside the link must not be taken for the real one.
+// SQLite follows a link before it names its other files; a stale index beside the link must not be taken for the real
+// one.
 func TestOpenThroughLink(t *testing.T) {
 	onSQLite(t)
 	dir := t.TempDir()

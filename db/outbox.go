@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// The outbox is what a homeserver behind must still be told. Each fact that it must learn writes a row in its own transaction, so that
-// neither can be there without the other. A row says what to look at, an account or a device, and not what to say: whoever sends compares
-// with what is true by then. So rows of one thing are one row, sending one twice does no harm, and no order can be wrong.
+// The outbox is what a homeserver behind must still be told. Each fact that it must learn writes a row in its own
+// transaction, so that neither can be there without the other. A row says what to look at, an account or a device, and
+// not what to say: whoever sends compares with what is true by then. So rows of one thing are one row, sending one
+// twice does no harm, and no order can be wrong.
 //
-// A row is taken for a while (Claim) and cleared when it was said (Settle), unless something changed meanwhile. A login announces its
-// device before it begins (Announce), tells the homeserver itself, and clears the row with the transaction that begins it.
+// A row is taken for a while (Claim) and cleared when it was said (Settle), unless something changed meanwhile. A login
+// announces its device before it begins (Announce), tells the homeserver itself, and clears the row with the
+// transaction that begins it.
 
-// behind is the setting that names the homeserver behind. It is a fact of the database and not of a process: the command line must write
-// rows too, and a server that was started without --homeserver by mistake must not lose any.
+// behind is the setting that names the homeserver behind. It is a fact of the database and not of a process: the
+// command line must write rows too, and a server that was started without --homeserver by mistake must not lose any.
 const behind = "homeserver"
 
 // Behind says which homeserver has to be told; empty if there is none.
@@ -27,8 +29,9 @@ func (d *DB) Behind(ctx context.Context) (string, error) {
 	return place, err
 }
 
-// SetBehind says which homeserver has to be told from now on. If there was none it is told of the devices on which sessions were begun here:
-// it would turn their tokens away for want of a device. An empty place says that there is none any more; then what waits is forgotten.
+// SetBehind says which homeserver has to be told from now on. If there was none it is told of the devices on which
+// sessions were begun here: it would turn their tokens away for want of a device. An empty place says that there is
+// none any more; then what waits is forgotten.
 func (d *DB) SetBehind(ctx context.Context, place string) error {
 	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
 		t.tells = unasked
@@ -84,20 +87,23 @@ func (t *tx) telling() (bool, error) {
 const (
 	outboxColumns = `localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held`
 
-	// Whoever has announced it does not clear it any more. There is, or just was, a session on the device: its end is the device's.
+	// Whoever has announced it does not clear it any more. There is, or just was, a session on the device: its end is
+	// the device's.
 	tell = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, 0, 0, FALSE, '', '', FALSE, TRUE, '', 0)
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', spared = FALSE, changed = TRUE`
 
 	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE`
 
-	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than what was said since.
+	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than
+	// what was said since.
 	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
 	recall    = `UPDATE outbox SET due = 0, login = '' WHERE localpart = $1 AND login = $2 RETURNING device_id`
 	heldUntil = `SELECT held FROM outbox WHERE localpart = $1 AND device_id = $2`
 )
 
-// tell notes down that the homeserver must look at an account or, with a device id, at a device, if there is a homeserver.
+// tell notes down that the homeserver must look at an account or, with a device id, at a device, if there is a
+// homeserver.
 func (t *tx) tell(localpart, deviceID string) error {
 	if on, err := t.telling(); err != nil || !on {
 		return err
@@ -106,7 +112,8 @@ func (t *tx) tell(localpart, deviceID string) error {
 	return t.exec(tell, localpart, deviceID, ms(t.now()))
 }
 
-// tellLater is tell for somebody who tells it at once, under a name, and clears it then; from due on it is the sender's.
+// tellLater is tell for somebody who tells it at once, under a name, and clears it then; from due on it is the
+// sender's.
 func (t *tx) tellLater(localpart, deviceID, name string, due time.Time) error {
 	if on, err := t.telling(); err != nil || !on {
 		return err
@@ -126,17 +133,18 @@ func (t *tx) begun(s Session) error {
 	return t.tell(s.Localpart, s.DeviceID)
 }
 
-// Announcement is what stands when a login is announced. Wait for Free before you tell the homeserver: the sender may be telling of the
-// same device, and its word must not arrive after yours.
+// Announcement is what stands when a login is announced. Wait for Free before you tell the homeserver: the sender may
+// be telling of the same device, and its word must not arrive after yours.
 type Announcement struct {
 	Known       bool   // the account has a session on the device, which the login will replace
 	DisplayName string // of that device; it keeps its name
 }
 
-// Announce notes down that a login is about to begin on a device, before the homeserver is told of that. If nothing else is heard of it
-// until due (the server was killed, say), the sender compares: without a session the device goes again, if it was made for this login. One
-// that the client named may have been at the homeserver before Postern was, with its keys, so it stays; without keys it does no harm.
-// It refuses what StartSession would refuse, and spends nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
+// Announce notes down that a login is about to begin on a device, before the homeserver is told of that. If nothing
+// else is heard of it until due (the server was killed, say), the sender compares: without a session the device goes
+// again, if it was made for this login. One that the client named may have been at the homeserver before Postern was,
+// with its keys, so it stays; without keys it does no harm. It refuses what StartSession would refuse, and spends
+// nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
 func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Announcement{}, errNoTime
@@ -165,8 +173,8 @@ func (d *DB) Free(ctx context.Context, localpart, deviceID string, now time.Time
 	return held < ms(now), err
 }
 
-// Announced clears what was announced under a name, since it was told. It says whether that was all: if not, something changed meanwhile,
-// and the sender has it.
+// Announced clears what was announced under a name, since it was told. It says whether that was all: if not, something
+// changed meanwhile, and the sender has it.
 func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []string) (bool, error) {
 	return write(ctx, d.writer, "", func(t *tx) (all bool, err error) {
 		all = true
@@ -181,7 +189,8 @@ func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []
 	})
 }
 
-// Recall hands what was announced under a name to the sender, since it could not be told, or what was told is not true after all.
+// Recall hands what was announced under a name to the sender, since it could not be told, or what was told is not true
+// after all.
 func (d *DB) Recall(ctx context.Context, localpart, name string) error {
 	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
 		return none, t.each(recall, []any{localpart, name}, func(*sql.Rows) error {

@@ -74,17 +74,19 @@ type Item struct {
 	DisplayName string // of the device
 }
 
-// maxErrand bounds what is claimed at once: nobody else writes while it is looked up, and it has to be told before the holder counts as dead.
+// maxErrand bounds what is claimed at once: nobody else writes while it is looked up, and it has to be told before the
+// holder counts as dead.
 const maxErrand = 100
 
-// Claim takes what is due of some accounts, until a time at which the holder counts as dead. An account of which another holder has
-// something is left out, so that nothing of one account is sent by two at once.
+// Claim takes what is due of some accounts, until a time at which the holder counts as dead. An account of which
+// another holder has something is left out, so that nothing of one account is sent by two at once.
 func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, accounts int) ([]Errand, error) {
 	return write(ctx, d.writer, "", func(t *tx) (all []Errand, err error) {
 		err = t.each(claimable, []any{ms(now), maxErrand}, func(rows *sql.Rows) error {
 			var e Errand
 			err := rows.Scan(&e.Localpart)
-			if len(all) < accounts && !slices.ContainsFunc(all, func(o Errand) bool { return o.Localpart == e.Localpart }) {
+			if len(all) < accounts && !slices.ContainsFunc(all,
+				func(o Errand) bool { return o.Localpart == e.Localpart }) {
 				all = append(all, e)
 			}
 			return err
@@ -154,7 +156,8 @@ func (d *DB) Settle(ctx context.Context, holder, localpart string, outcomes []Ou
 				why := clip(o.Err.Error(), maxOutboxError)
 				err = t.exec(setback, localpart, o.DeviceID, holder, ms(o.Due), o.Refused, why)
 			} else {
-				err = errors.Join(t.exec(settled, localpart, o.DeviceID, holder), t.exec(release, localpart, o.DeviceID, holder))
+				err = errors.Join(t.exec(settled, localpart, o.DeviceID, holder),
+					t.exec(release, localpart, o.DeviceID, holder))
 			}
 			if err != nil {
 				return none, err
@@ -174,8 +177,8 @@ func (d *DB) Hurry(ctx context.Context) error {
 	return err
 }
 
-// Resume takes back what a server that is gone had in its hands, where only one serves the database; on a shared one that lapses by itself.
-// It was a try of which nothing was heard.
+// Resume takes back what a server that is gone had in its hands, where only one serves the database; on a shared one
+// that lapses by itself. It was a try of which nothing was heard.
 func (d *DB) Resume(ctx context.Context) error {
 	if d.Shared() {
 		return nil

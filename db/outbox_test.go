@@ -64,7 +64,8 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 	}
 	behindIt(t, d)
 	d.wantWaiting(t, "alice HERE") // or its tokens would be turned away
-	if err := errors.Join(d.clear(), d.SetBehind(bg, "http://127.0.0.1:8009"), d.SetBehind(bg, "http://127.0.0.1:8008")); err != nil {
+	if err := errors.Join(d.clear(), d.SetBehind(bg, "http://127.0.0.1:8009"),
+		d.SetBehind(bg, "http://127.0.0.1:8008")); err != nil {
 		t.Fatal(err)
 	}
 	d.wantWaiting(t)
@@ -88,7 +89,8 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 func TestOutboxRowComesWithItsFact(t *testing.T) {
 	d := fresh(t)
 	behindIt(t, d)
-	err := errors.Join(d.CreateUser(bg, User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0), d.EndSession(bg, "none"),
+	err := errors.Join(d.CreateUser(bg, User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0),
+		d.EndSession(bg, "none"),
 		d.EndDevice(bg, "alice", "none"), d.RenameDevice(bg, "alice", "none", "x"), d.Reactivate(bg, "nobody"))
 	if !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrConflict) {
 		t.Errorf("got %v", err)
@@ -124,14 +126,16 @@ func TestAnnounce(t *testing.T) {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			return errors.Join(err, d.clear())
 		}},
-		"a known device of which was not told": {known: true, before: func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err }},
+		"a known device of which was not told": {known: true,
+			before: func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err }},
 		"the old session ends meanwhile": {known: true, untold: true,
 			before:  func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
 			between: func(d *DB) error { return d.EndSession(bg, "zero") }},
 		"… and the homeserver was told of that already": {known: true, untold: true,
 			before:  func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
 			between: func(d *DB) error { return errors.Join(d.EndSession(bg, "zero"), d.clear()) }},
-		"another login on the device": {untold: true, between: func(d *DB) error { _, err := d.Announce(bg, aLogin("two", "A"), due); return err }},
+		"another login on the device": {untold: true,
+			between: func(d *DB) error { _, err := d.Announce(bg, aLogin("two", "A"), due); return err }},
 		"the sender is just telling of it": {busy: true, untold: true, before: func(d *DB) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			_, err2 := d.Claim(bg, "sender", t0, due, 9)
@@ -141,7 +145,8 @@ func TestAnnounce(t *testing.T) {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			err = errors.Join(err, d.EndSession(bg, "zero"))
 			_, err2 := d.Claim(bg, "sender", t0, due, 9)
-			return errors.Join(err, err2, d.Settle(bg, "sender", "alice", []Outcome{{DeviceID: "A", Err: errors.New("time is over"), Due: due}}))
+			return errors.Join(err, err2, d.Settle(bg, "sender", "alice",
+				[]Outcome{{DeviceID: "A", Err: errors.New("time is over"), Due: due}}))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +201,8 @@ func TestAnnounceRefuses(t *testing.T) {
 	d := fresh(t)
 	behindIt(t, d)
 	day := t0.Add(24 * time.Hour)
-	l := Login{ID: "one", Localpart: "alice", DeviceID: "A", At: t0, KeyID: 1, LoginToken: "token", LoginTokenExpires: day}
+	l := Login{ID: "one", Localpart: "alice", DeviceID: "A", At: t0, KeyID: 1, LoginToken: "token",
+		LoginTokenExpires: day}
 	for range 2 {
 		if _, err := d.Announce(bg, l, day); err != nil {
 			t.Fatal(err)
@@ -224,7 +230,8 @@ func TestAnnounceRefuses(t *testing.T) {
 	d.wantWaiting(t)
 }
 
-// What was announced and did not come about is the sender's: at once when it is recalled, and by itself when nobody is left to do that.
+// What was announced and did not come about is the sender's: at once when it is recalled, and by itself when nobody is
+// left to do that.
 func TestAnnouncementLapses(t *testing.T) {
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
@@ -252,7 +259,9 @@ func TestAnnouncementLapses(t *testing.T) {
 				t.Errorf("at %v: %+v", at, i)
 			}
 		}
-		_ = d.Settle(bg, "h", "alice", []Outcome{{DeviceID: "one", Err: errors.New("x"), Due: t0}, {DeviceID: "two", Err: errors.New("x"), Due: due}})
+		_ = d.Settle(bg, "h", "alice",
+			[]Outcome{{DeviceID: "one", Err: errors.New("x"), Due: t0},
+				{DeviceID: "two", Err: errors.New("x"), Due: due}})
 	}
 	if _, err := d.Announce(bg, aLogin("three", "three"), due); err != nil {
 		t.Fatal(err)
@@ -261,7 +270,8 @@ func TestAnnouncementLapses(t *testing.T) {
 		t.Fatal(err)
 	}
 	errands, err := d.Claim(bg, "i", t0, due, 9)
-	third := len(errands) == 1 && slices.ContainsFunc(errands[0].Items, func(i Item) bool { return i.DeviceID == "three" })
+	third := len(errands) == 1 && slices.ContainsFunc(errands[0].Items,
+		func(i Item) bool { return i.DeviceID == "three" })
 	if err != nil || third == d.Shared() { // another server may be about to begin it
 		t.Errorf("after a start: %+v, %v", errands, err)
 	}
@@ -311,7 +321,8 @@ func TestNewestFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if errands, err = d.Claim(bg, "second", t0, t0.Add(time.Minute), 8); err != nil || len(errands) != 8 || errands[0].Localpart == "alice" {
+	if errands, err = d.Claim(bg, "second", t0, t0.Add(time.Minute), 8); err != nil || len(errands) != 8 ||
+		errands[0].Localpart == "alice" {
 		t.Errorf("beside the first: %+v, %v", errands, err)
 	}
 	if err := d.Settle(bg, "first", "alice", []Outcome{{DeviceID: "A"}}); err != nil {

@@ -7,7 +7,8 @@ type PasswordChange struct {
 	Localpart string
 	OldHash   string // the hash that was verified; "": whatever it is, and even if the account is deactivated
 	Hash      string
-	Keep      string // the session that asks, which must be live still, and lives on when the others end; "": an operator asks
+	// the session that asks, which must be live still, and lives on when the others end; "": an operator asks
+	Keep      string
 	EndOthers bool
 }
 
@@ -21,9 +22,9 @@ const (
 )
 
 // ChangePassword stores a new hash and, if asked, ends the account's other sessions in the same transaction
-// (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended. ErrNotFound if there is no
-// such account; ErrConflict if things are not what they were when the old password was verified, which took its time: the hash
-// changed, the account was deactivated, or the session that asks has ended or is locked.
+// (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended. ErrNotFound if there
+// is no such account; ErrConflict if things are not what they were when the old password was verified, which took its
+// time: the hash changed, the account was deactivated, or the session that asks has ended or is locked.
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
 	return write(ctx, d.writer, "", func(t *tx) (int, error) {
 		if c.Keep != "" {
@@ -48,13 +49,14 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 	})
 }
 
-// SetPassword stores a new hash, whatever the old one is, and ends all the account's sessions if asked: the operator's way.
+// SetPassword stores a new hash, whatever the old one is, and ends all the account's sessions if asked: the operator's
+// way.
 func (d *DB) SetPassword(ctx context.Context, localpart, hash string, endSessions bool) (ended int, err error) {
 	return d.ChangePassword(ctx, PasswordChange{Localpart: localpart, Hash: hash, EndOthers: endSessions})
 }
 
-// Rehash stores the same password hashed in another way, and ends nothing; ErrConflict if oldHash is not the account's any
-// more. It asks nothing about the account's state: whoever logs in is asked by StartSession.
+// Rehash stores the same password hashed in another way, and ends nothing; ErrConflict if oldHash is not the account's
+// any more. It asks nothing about the account's state: whoever logs in is asked by StartSession.
 func (d *DB) Rehash(ctx context.Context, localpart, oldHash, newHash string) error {
 	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
 		return t.get(rehash, []any{new(string)}, localpart, oldHash, newHash)

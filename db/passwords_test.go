@@ -43,23 +43,29 @@ func TestChangePassword(t *testing.T) {
 	if u, _ := d.User(bg, "alice"); u.PasswordHash != "new" {
 		t.Errorf("hash is %q", u.PasswordHash)
 	}
-	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", OldHash: "new", Hash: "newer"}); n != 0 || err != nil {
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", OldHash: "new", Hash: "newer"}); n != 0 ||
+		err != nil {
 		t.Errorf("keeping all: %d, %v", n, err)
 	}
 	d.session(t, "one")
-	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "stolen", Keep: "gone", EndOthers: true}); n != 0 || !errors.Is(err, ErrConflict) {
+	if n, err := d.ChangePassword(bg,
+		PasswordChange{Localpart: "alice", Hash: "stolen", Keep: "gone", EndOthers: true}); n != 0 ||
+		!errors.Is(err, ErrConflict) {
 		t.Errorf("asked by a session that has ended: %d, %v", n, err)
 	}
-	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newest", EndOthers: true}); n != 1 || err != nil {
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newest", EndOthers: true}); n != 1 ||
+		err != nil {
 		t.Errorf("not compared: %d, %v", n, err)
 	}
-	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "nobody", OldHash: "x", Hash: "y"}); !errors.Is(err, ErrNotFound) {
+	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "nobody", OldHash: "x", Hash: "y"}); !errors.Is(err,
+		ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
 	if _, err := d.Deactivate(bg, "alice", t0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", OldHash: "newest", Hash: "late"}); !errors.Is(err, ErrConflict) {
+	if _, err := d.ChangePassword(bg,
+		PasswordChange{Localpart: "alice", OldHash: "newest", Hash: "late"}); !errors.Is(err, ErrConflict) {
 		t.Errorf("deactivated meanwhile: %v", err)
 	}
 }

@@ -22,17 +22,17 @@ import (
 
 // postgresServer is a server that several replicas may share, so nothing is remembered: each check reads the row.
 //
-// One SQL text runs on both engines because it supposes little. On SQLite every write transaction is alone. Here those of several
-// replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
+// One SQL text runs on both engines because it supposes little. On SQLite every write transaction is alone. Here those
+// of several replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
 //
-//   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the second one
-//     finds the row moved, as it would on SQLite. Transactions of nothing else share the gate.
-//   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts sessions) takes the
-//     gate alone, and then nobody else writes at all: what it saw holds until it commits.
+//   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the
+//     second one finds the row moved, as it would on SQLite. Transactions of nothing else share the gate.
+//   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts
+//     sessions) takes the gate alone, and then nobody else writes at all: what it saw holds until it commits.
 //
-// The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction however that
-// ends. Refreshes go through their rows in one order, so two replicas hardly ever wait for each other in a circle; when
-// one that found its row moved goes back to it they can, and then one of them is run again.
+// The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
+// however that ends. Refreshes go through their rows in one order, so two replicas hardly ever wait for each other in a
+// circle; when one that found its row moved goes back to it they can, and then one of them is run again.
 type postgresServer struct {
 	config *pgx.ConnConfig
 	name   string
@@ -44,10 +44,12 @@ type postgresServer struct {
 func newPostgres(dsn string) (engine, error) {
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("database: %w: write it like postgres://user@host/database; a password is best kept in POSTERN_DB or a passfile", err)
+		return nil, fmt.Errorf("database: %w: write it like postgres://user@host/database; a password is best kept "+
+			"in POSTERN_DB or a passfile", err)
 	}
 	// A peer that is gone without a word is noticed in about 20 s.
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	dialer := &net.Dialer{Timeout: 5 * time.Second,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "postern"
@@ -55,12 +57,14 @@ func newPostgres(dsn string) (engine, error) {
 	return &postgresServer{config: c, name: withoutSecrets(dsn)}, nil
 }
 
-// isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has moved, and
-// divides by zero if so: see marked.
+// isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has
+// moved, and divides by zero if so: see marked.
 func (e *postgresServer) isolate(level string) {
 	e.level = level
-	begin, here := "BEGIN ISOLATION LEVEL "+level+"; SELECT ", "; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + here, begin + "pg_advisory_xact_lock(" + e.gate + ")" + here}
+	begin, here := "BEGIN ISOLATION LEVEL "+level+"; SELECT ",
+		"; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
+	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + here,
+		begin + "pg_advisory_xact_lock(" + e.gate + ")" + here}
 }
 
 // gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
@@ -109,8 +113,8 @@ func (e *postgresServer) begin(alone bool) string {
 	return e.begins[0]
 }
 
-// copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is read, and the
-// default isolation shows what is committed by then.
+// copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is
+// read, and the default isolation shows what is committed by then.
 func (e *postgresServer) copies(lock bool) string {
 	const patient = "; SET LOCAL idle_in_transaction_session_timeout = '10min'"
 	if !lock {
@@ -145,8 +149,8 @@ func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
 	return d, nil
 }
 
-// connect makes the write connection keep the first law, whatever the server's settings: an answered write is on its disk. A
-// process that is frozen in the midst of a transaction must not keep the gate shut.
+// connect makes the write connection keep the first law, whatever the server's settings: an answered write is on its
+// disk. A process that is frozen in the midst of a transaction must not keep the gate shut.
 func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
 	c, err := pool.Conn(ctx)
 	if err != nil {
@@ -165,7 +169,8 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	e.gate = gateOf(schema)
 	e.isolate("READ COMMITTED")
 	if strings.Contains(version, "CockroachDB") {
-		e.isolate("SERIALIZABLE") // there an advisory lock is accepted and does nothing, and serializability does its work
+		// there an advisory lock is accepted and does nothing, and serializability does its work
+		e.isolate("SERIALIZABLE")
 	}
 	return c, nil
 }
@@ -211,25 +216,29 @@ func marked(err error) bool {
 	return state == "22012" // division_by_zero
 }
 
-// lost says that the connection is of no use any more, or was never made, while another one may be. A server that only reads is
-// a standby: the next connection may find its successor.
+// lost says that the connection is of no use any more, or was never made, while another one may be. A server that only
+// reads is a standby: the next connection may find its successor.
 func lost(err error) bool {
 	if state, ok := sqlState(err); ok {
-		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || state == "25P03" || state == "25006" || state == "53300"
+		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || state == "25P03" ||
+			state == "25006" || state == "53300"
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-const adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered is lost, and it goes on by itself"
+const adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
+	"is lost, and it goes on by itself"
 
 // postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A).
 func postgresAdvice(state string) string {
 	for prefix, advice := range map[string]string{
 		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
-		"28":    "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and pg_hba.conf",
+		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
+			"pg_hba.conf",
 		"3D":    "there is no such database: make it with createdb",
 		"3F":    "there is no such schema: make it, or leave search_path out",
 		"25006": "it only reads: name the primary, or several hosts with target_session_attrs=read-write",

@@ -19,8 +19,10 @@ func TestQueryPlansOnPostgres(t *testing.T) {
 	if _, err := c.ExecContext(bg, `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan`); err != nil {
 		t.Fatal(err)
 	}
-	for name, q := range map[string]string{"session": sessionByID, "advance": advance, "remint": remint, "soften": soften, "note": noteUse, "end": endSession,
-		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser, "login token": findLoginToken} {
+	for name, q := range map[string]string{"session": sessionByID, "advance": advance, "remint": remint,
+		"soften": soften, "note": noteUse, "end": endSession,
+		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser,
+		"login token": findLoginToken} {
 		if _, err := c.ExecContext(bg, `PREPARE "`+name+`" AS `+q); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -29,7 +31,8 @@ func TestQueryPlansOnPostgres(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if !strings.Contains(plan, "Index") || strings.Contains(plan, "Seq Scan on sessions") || strings.Contains(plan, "Seq Scan on users") {
+		if !strings.Contains(plan, "Index") || strings.Contains(plan, "Seq Scan on sessions") ||
+			strings.Contains(plan, "Seq Scan on users") {
 			t.Errorf("%s:\n%s", name, plan)
 		}
 	}
@@ -69,8 +72,10 @@ func TestPlaceTellsNoSecret(t *testing.T) {
 			t.Errorf("%s: %s", dsn, got)
 		}
 	}
-	for _, dsn := range []string{"postgres://u:hunter2@h:port/d", "postgres://u:hunter2@127.0.0.1:1/d", "postgres://u:hunter2@h/d?sslmode=hunter"} {
-		if _, err := Open(bg, Config{DSN: dsn}); err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(Place(dsn), "hunter2") {
+	for _, dsn := range []string{"postgres://u:hunter2@h:port/d", "postgres://u:hunter2@127.0.0.1:1/d",
+		"postgres://u:hunter2@h/d?sslmode=hunter"} {
+		if _, err := Open(bg, Config{DSN: dsn}); err == nil || strings.Contains(err.Error(), "hunter2") ||
+			strings.Contains(Place(dsn), "hunter2") {
 			t.Errorf("%s: %v, %s", dsn, err, Place(dsn))
 		}
 	}

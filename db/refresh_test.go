@@ -31,7 +31,8 @@ func TestAdvanceGeneration(t *testing.T) {
 	}
 	r.At = r.At.Add(time.Hour)
 	again, err := d.AdvanceGeneration(bg, r)
-	if err != nil || again.Generation != 2 || !again.Minted.Equal(r.At) || !again.AccessExpires.Equal(r.At.Add(r.AccessTTL)) || !again.Used.IsZero() {
+	if err != nil || again.Generation != 2 || !again.Minted.Equal(r.At) ||
+		!again.AccessExpires.Equal(r.At.Add(r.AccessTTL)) || !again.Used.IsZero() {
 		t.Errorf("minted anew: %+v, %v", again, err)
 	}
 
@@ -55,7 +56,8 @@ func TestAdvanceGeneration(t *testing.T) {
 			t.Errorf("refreshing a soft session: %+v, %v", s, err)
 		}
 	}
-	event := Event{At: r.At, Kind: EventReplay, Localpart: "alice", DeviceID: "A", Session: "one", Generation: 1, Addr: "203.0.113.66", Agent: "thief"}
+	event := Event{At: r.At, Kind: EventReplay, Localpart: "alice", DeviceID: "A", Session: "one", Generation: 1,
+		Addr: "203.0.113.66", Agent: "thief"}
 	for _, who := range []string{"alice", ""} {
 		if got, err := d.Events(bg, who, 10); err != nil || !cmp.Equal(got, []Event{event}) {
 			t.Errorf("events of %q: %v, %v", who, got, err)
@@ -76,7 +78,8 @@ func TestAdvanceGenerationFromMemory(t *testing.T) {
 				d := fresh(t)
 				var got, stored [2]Session
 				for i := range got {
-					l := Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", DisplayName: "a", At: t0, Expires: expires, Refreshable: true, KeyID: 1}
+					l := Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", DisplayName: "a",
+						At: t0, Expires: expires, Refreshable: true, KeyID: 1}
 					if _, err := d.StartSession(bg, l); err != nil {
 						t.Fatal(err)
 					}
@@ -99,7 +102,8 @@ func TestAdvanceGenerationFromMemory(t *testing.T) {
 					}
 				}
 				if got[0] != got[1] || stored[0] != stored[1] || got[0] != stored[0] {
-					t.Errorf("until %v, for %v: %s%s", expires, ttl, cmp.Diff(got[1], got[0]), cmp.Diff(stored[1], stored[0]))
+					t.Errorf("until %v, for %v: %s%s", expires, ttl, cmp.Diff(got[1], got[0]),
+						cmp.Diff(stored[1], stored[0]))
 				}
 			}
 		}
@@ -169,7 +173,8 @@ func TestAdvanceGenerationAtTheDraftsDoor(t *testing.T) {
 func TestAbsoluteEnd(t *testing.T) {
 	d := fresh(t)
 	end := t0.Add(2 * time.Minute)
-	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0, Expires: end, AccessTTL: time.Hour})
+	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0,
+		Expires: end, AccessTTL: time.Hour})
 	if err != nil || !s.AccessExpires.Equal(end) {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -248,7 +253,8 @@ func race(d *DB, r Refresh) ([]Session, []error) {
 }
 
 // With the race detector, or with a server, 100,000 refreshes take minutes.
-var long = flag.Bool("long", false, "refresh one session 100,000 times, and not 10,000, to see whether the database grows")
+var long = flag.Bool("long", false,
+	"refresh one session 100,000 times, and not 10,000, to see whether the database grows")
 
 // However often one session is refreshed, the database keeps its size.
 func TestDatabaseDoesNotGrow(t *testing.T) {
@@ -269,9 +275,11 @@ func TestDatabaseDoesNotGrow(t *testing.T) {
 		}
 	}
 	if postgres.Chosen() {
-		// A row that changes in place leaves its old versions on its page, and the next change that finds the page full prunes them.
+		// A row that changes in place leaves its old versions on its page, and the next change that finds the page full
+		// prunes them.
 		var size int64
-		if err := d.reads.QueryRow(`SELECT pg_total_relation_size('sessions')`).Scan(&size); err != nil || size > 1<<20 {
+		if err := d.reads.QueryRow(`SELECT pg_total_relation_size('sessions')`).Scan(&size); err != nil ||
+			size > 1<<20 {
 			t.Errorf("the table and its indexes take %d bytes, %v", size, err)
 		}
 		t.Logf("%d bytes after %d refreshes", size, n)

@@ -10,22 +10,26 @@ import (
 type Registration struct {
 	Localpart, PasswordHash string
 	At                      time.Time
-	Token                   string       // the registration token that is used up; "": none
-	Reservation             string       // the user-interactive session that has a use of it reserved; "": none
-	Interaction             *Interaction // what finishes it, as SaveInteraction takes it; nil: nothing that is kept here
-	Login                   *Login       // its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
+	Token                   string // the registration token that is used up; "": none
+	Reservation             string // the user-interactive session that has a use of it reserved; "": none
+	// what finishes it, as SaveInteraction takes it; nil: nothing that is kept here
+	Interaction *Interaction
+	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
+	Login *Login
 
-	Name  string    // under which the caller tells a homeserver behind of the account, and the device, and clears that with Announced
+	// under which the caller tells a homeserver behind of the account, and the device, and clears that with Announced
+	Name  string
 	Until time.Time // from when on the sender does it instead; zero: at once
 }
 
-// Register makes an account, uses up its registration token, starts its first session and says so in the interaction, all of it or
-// nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked for. ErrConflict if the name
-// is taken, even by a deactivated account, or the interaction has moved on; ErrTokenSpent if the token is not valid, unless a use of it
-// was reserved in time; ErrKeyGone if the root key was retired meanwhile.
+// Register makes an account, uses up its registration token, starts its first session and says so in the interaction,
+// all of it or nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked
+// for. ErrConflict if the name is taken, even by a deactivated account, or the interaction has moved on; ErrTokenSpent
+// if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was retired meanwhile.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
-		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it answers.
+		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it
+		// answers.
 		if err := t.unmoved(r.Interaction); err != nil {
 			return Session{}, err
 		}
@@ -66,8 +70,8 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 // An imported account may have upper case in its name; nobody else gets the same name in other letters.
 const findUser = `SELECT localpart FROM users WHERE LOWER(localpart) = LOWER($1) LIMIT 1`
 
-// Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that nobody
-// is taken for somebody else.
+// Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that
+// nobody is taken for somebody else.
 func (d *DB) Taken(ctx context.Context, localpart string) (bool, error) {
 	_, err := one(ctx, d, findUser, scanText, localpart)
 	if errors.Is(err, ErrNotFound) {

@@ -12,16 +12,19 @@ import (
 func TestRegister(t *testing.T) {
 	d := fresh(t)
 	s, err := d.Register(bg, Registration{Localpart: "bob", PasswordHash: "his", At: t0,
-		Login: &Login{ID: "one", DeviceID: "A", DisplayName: "Phone", KeyID: 1, AccessTTL: time.Minute, Refreshable: true}})
-	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "Phone", Created: t0, Refreshable: true, Generation: 1,
-		KeyID: 1, Minted: t0, AccessExpires: t0.Add(time.Minute), State: Live}
+		Login: &Login{ID: "one", DeviceID: "A", DisplayName: "Phone", KeyID: 1, AccessTTL: time.Minute,
+			Refreshable: true}})
+	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "Phone", Created: t0, Refreshable: true,
+		Generation: 1,
+		KeyID:      1, Minted: t0, AccessExpires: t0.Add(time.Minute), State: Live}
 	if err != nil || !cmp.Equal(s, want) || s != d.session(t, "one") {
 		t.Errorf("%v, %s", err, cmp.Diff(want, s))
 	}
 	if u, err := d.User(bg, "bob"); err != nil || u != (User{Localpart: "bob", PasswordHash: "his", Created: t0}) {
 		t.Errorf("got %+v, %v", u, err)
 	}
-	if s, err := d.Register(bg, Registration{Localpart: "carol", PasswordHash: "hers", At: t0}); err != nil || s != (Session{}) {
+	if s, err := d.Register(bg, Registration{Localpart: "carol", PasswordHash: "hers", At: t0}); err != nil ||
+		s != (Session{}) {
 		t.Errorf("inhibit_login: %+v, %v", s, err)
 	}
 	if _, err := d.Deactivate(bg, "carol", t0); err != nil {
@@ -33,7 +36,8 @@ func TestRegister(t *testing.T) {
 		}
 	}
 	for _, who := range []string{"bob", "carol"} {
-		if _, err := d.Register(bg, Registration{Localpart: who, PasswordHash: "another", At: t0, Login: &Login{ID: "x", DeviceID: "A"}}); !errors.Is(err, ErrConflict) {
+		if _, err := d.Register(bg, Registration{Localpart: who, PasswordHash: "another", At: t0,
+			Login: &Login{ID: "x", DeviceID: "A"}}); !errors.Is(err, ErrConflict) {
 			t.Errorf("%s again: %v", who, err)
 		}
 	}
@@ -51,7 +55,8 @@ func TestRegisterIsOneThing(t *testing.T) {
 	if err := d.ReserveRegistrationToken(bg, "once", "uia", t0, t0.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	r := Registration{Localpart: "bob", At: t0, Token: "once", Reservation: "uia", Login: &Login{ID: "taken", DeviceID: "B"}}
+	r := Registration{Localpart: "bob", At: t0, Token: "once", Reservation: "uia",
+		Login: &Login{ID: "taken", DeviceID: "B"}}
 	if _, err := d.Register(bg, r); !errors.Is(err, ErrConflict) {
 		t.Errorf("a taken session id: %v", err)
 	}
@@ -90,7 +95,8 @@ func TestRacersRegisterOneName(t *testing.T) {
 	other := open(t, Config{DSN: path})
 	invite(t, d, RegistrationToken{Token: "many", UsesAllowed: 100})
 	errs := racers(func(i int) error {
-		_, err := []*DB{d, other}[i%2].Register(bg, Registration{Localpart: "bob", At: t0, Token: "many", Login: &Login{ID: fmt.Sprint(i), DeviceID: "A"}})
+		_, err := []*DB{d, other}[i%2].Register(bg,
+			Registration{Localpart: "bob", At: t0, Token: "many", Login: &Login{ID: fmt.Sprint(i), DeviceID: "A"}})
 		return err
 	})
 	if won := winners(t, errs, ErrConflict); won != 1 {

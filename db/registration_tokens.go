@@ -89,8 +89,8 @@ func (d *DB) RegistrationTokenValid(ctx context.Context, token string, now time.
 	return err == nil, err
 }
 
-// ReserveRegistrationToken sets a use aside for a user-interactive session until then; once more by the same session, it
-// prolongs. ErrTokenSpent if no use is left, or the token is expired, revoked or unknown.
+// ReserveRegistrationToken sets a use aside for a user-interactive session until then; once more by the same session,
+// it prolongs. ErrTokenSpent if no use is left, or the token is expired, revoked or unknown.
 func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID string, now, until time.Time) error {
 	if ms(until) == 0 {
 		return errNoTime
@@ -105,7 +105,8 @@ func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID stri
 
 // ReleaseRegistrationToken gives back what a session has set aside, if anything.
 func (d *DB) ReleaseRegistrationToken(ctx context.Context, token, sessionID string) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(releaseToken, token, sessionID) })
+	_, err := write(ctx, d.writer, "",
+		func(t *tx) (struct{}, error) { return struct{}{}, t.exec(releaseToken, token, sessionID) })
 	return err
 }
 

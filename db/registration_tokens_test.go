@@ -46,7 +46,8 @@ func TestRegistrationTokens(t *testing.T) {
 		token string
 		now   time.Time
 		want  bool
-	}{{"endless", hour, true}, {"expiring", hour.Add(-1e6), true}, {"expiring", hour, false}, {"revoked", t0, false}, {"spent", t0, false}, {"", t0, false}} {
+	}{{"endless", hour, true}, {"expiring", hour.Add(-1e6), true}, {"expiring", hour, false}, {"revoked", t0, false},
+		{"spent", t0, false}, {"", t0, false}} {
 		if got, err := d.RegistrationTokenValid(bg, tt.token, tt.now); got != tt.want || err != nil {
 			t.Errorf("%s at %v: %v, %v", tt.token, tt.now, got, err)
 		}
@@ -54,7 +55,8 @@ func TestRegistrationTokens(t *testing.T) {
 		if (err == nil) != tt.want || err != nil && !errors.Is(err, ErrTokenSpent) {
 			t.Errorf("reserving %s at %v: %v", tt.token, tt.now, err)
 		}
-		_, err = d.Register(bg, Registration{Localpart: fmt.Sprint(tt), At: tt.now, Token: tt.token, Reservation: "other"})
+		_, err = d.Register(bg, Registration{Localpart: fmt.Sprint(tt), At: tt.now, Token: tt.token,
+			Reservation: "other"})
 		if tt.token != "" && ((err == nil) != tt.want || err != nil && !errors.Is(err, ErrTokenSpent)) {
 			t.Errorf("registering with %s at %v: %v", tt.token, tt.now, err)
 		}
@@ -83,7 +85,8 @@ func TestReservation(t *testing.T) {
 	}
 	register := func(localpart, reservation string, now int, want error) {
 		t.Helper()
-		_, err := d.Register(bg, Registration{Localpart: localpart, At: minute(now), Token: "once", Reservation: reservation})
+		_, err := d.Register(bg, Registration{Localpart: localpart, At: minute(now), Token: "once",
+			Reservation: reservation})
 		if !errors.Is(err, want) {
 			t.Errorf("%s registers at %d: %v, want %v", localpart, now, err, want)
 		}
@@ -128,10 +131,12 @@ func TestReservationRevived(t *testing.T) {
 	if err := d.ReserveRegistrationToken(bg, "once", "a", t0, t0.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Register(bg, Registration{Localpart: "bob", At: t0.Add(time.Minute), Token: "once", Reservation: "b"}); err != nil {
+	if _, err := d.Register(bg, Registration{Localpart: "bob", At: t0.Add(time.Minute), Token: "once",
+		Reservation: "b"}); err != nil {
 		t.Errorf("after the reservation: %v", err)
 	}
-	if _, err := d.Register(bg, Registration{Localpart: "alison", At: t0, Token: "once", Reservation: "a"}); !errors.Is(err, ErrTokenSpent) {
+	if _, err := d.Register(bg, Registration{Localpart: "alison", At: t0, Token: "once",
+		Reservation: "a"}); !errors.Is(err, ErrTokenSpent) {
 		t.Errorf("back in time: %v", err)
 	}
 }
@@ -149,7 +154,8 @@ func TestRevokeWhileReserved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.Register(bg, Registration{Localpart: "bob", At: t0, Token: "endless", Reservation: "uia"}); !errors.Is(err, ErrTokenSpent) {
+	if _, err := d.Register(bg, Registration{Localpart: "bob", At: t0, Token: "endless",
+		Reservation: "uia"}); !errors.Is(err, ErrTokenSpent) {
 		t.Errorf("got %v", err)
 	}
 	wantToken(t, d, t0, RegistrationToken{Token: "endless", Created: t0, Revoked: t0.Add(1e6)})
@@ -171,7 +177,9 @@ func TestRacersReserveOneUse(t *testing.T) {
 		}
 		late := t0.Add(time.Hour)
 		errs = racers(func(i int) error {
-			_, err := by[i%2].Register(bg, Registration{Localpart: fmt.Sprint("user", round, "-", i), At: late, Token: token, Reservation: fmt.Sprint("uia", i)})
+			_, err := by[i%2].Register(bg,
+				Registration{Localpart: fmt.Sprint("user", round, "-", i), At: late, Token: token,
+					Reservation: fmt.Sprint("uia", i)})
 			return err
 		})
 		if won := winners(t, errs, ErrTokenSpent); won != 1 {

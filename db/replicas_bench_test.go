@@ -9,9 +9,9 @@ import (
 	"postern/test/rig/postgres"
 )
 
-// BenchmarkPostgres64 compares, for 64 clients that refresh: a transaction for whoever waits together (what Postern does), one
-// after the other, and each client with a transaction on a connection of its own (what servers usually do). It needs a server with
-// fsync on at TEST_POSTGRES_URL, and TEST_DB=postgres.
+// BenchmarkPostgres64 compares, for 64 clients that refresh: a transaction for whoever waits together (what Postern
+// does), one after the other, and each client with a transaction on a connection of its own (what servers usually do).
+// It needs a server with fsync on at TEST_POSTGRES_URL, and TEST_DB=postgres.
 func BenchmarkPostgres64(b *testing.B) {
 	if !postgres.Chosen() {
 		b.Skip("TEST_DB=postgres")
@@ -46,7 +46,8 @@ func inTransaction(raw *sql.DB, id string, k int64) error {
 	}
 	defer tx.Rollback()
 	r := refresh(id, k)
-	row := tx.QueryRowContext(bg, advance, id, k, ms(r.At), r.KeyID, r.accessEnd(), 0, false, ms(r.Seen.At), r.Seen.Addr, r.Seen.Agent)
+	row := tx.QueryRowContext(bg, advance, id, k, ms(r.At), r.KeyID, r.accessEnd(), 0, false, ms(r.Seen.At),
+		r.Seen.Addr, r.Seen.Agent)
 	if _, err := scanSession(row.Scan); err != nil {
 		return err
 	}

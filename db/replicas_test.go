@@ -87,8 +87,8 @@ func TestReplicasSeeKeys(t *testing.T) {
 	}
 }
 
-// A login looks at the account and writes a session; a lock writes the account and looks for sessions. Side by side each could
-// miss the other.
+// A login looks at the account and writes a session; a lock writes the account and looks for sessions. Side by side
+// each could miss the other.
 func TestLoginMeetsLock(t *testing.T) {
 	one, two, _ := onPostgres(t)
 	for round := range 60 {
@@ -96,7 +96,8 @@ func TestLoginMeetsLock(t *testing.T) {
 		var loginErr, lockErr error
 		id := fmt.Sprint("s", round)
 		wg.Go(func() {
-			_, loginErr = one.StartSession(bg, Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: id, At: t0, KeyID: 1})
+			_, loginErr = one.StartSession(bg,
+				Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: id, At: t0, KeyID: 1})
 		})
 		wg.Go(func() { lockErr = two.LockUser(bg, "alice", t0) })
 		wg.Wait()
@@ -112,7 +113,8 @@ func TestLoginMeetsLock(t *testing.T) {
 	}
 }
 
-// Whoever refreshes while the key that it mints with is retired elsewhere either is seen, or is told that the key is gone.
+// Whoever refreshes while the key that it mints with is retired elsewhere either is seen, or is told that the key is
+// gone.
 func TestRefreshMeetsRetirement(t *testing.T) {
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
@@ -147,7 +149,8 @@ func TestRefreshMeetsRetirement(t *testing.T) {
 	}
 }
 
-// A server that ends every connection, as when it is restarted, costs nobody an error: what was not committed is run again.
+// A server that ends every connection, as when it is restarted, costs nobody an error: what was not committed is run
+// again.
 func TestLostConnections(t *testing.T) {
 	first, _, shell := onPostgres(t)
 	login(t, first, "a", "A")
@@ -174,7 +177,8 @@ func (d *DB) dsn(name string) string { return d.address() + "&application_name="
 
 func (d *DB) address() string { return d.engine.(*postgresServer).config.ConnString() }
 
-// Who names several servers wants the one that writes, and readers that promise not to write must not be turned away for it.
+// Who names several servers wants the one that writes, and readers that promise not to write must not be turned away
+// for it.
 func TestReadWriteServersOnly(t *testing.T) {
 	one, _, _ := onPostgres(t)
 	login(t, one, "a", "A")
@@ -197,7 +201,8 @@ func TestDeadlock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.ExecContext(bg, `SET LOCAL deadlock_timeout = '60s'`); err != nil { // so that the engine finds us guilty
+	// so that the engine finds us guilty
+	if _, err := other.ExecContext(bg, `SET LOCAL deadlock_timeout = '60s'`); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'b'`); err != nil {
@@ -233,7 +238,8 @@ func TestDeadlock(t *testing.T) {
 	}
 }
 
-// Where transactions are serializable and the gate does nothing, as on CockroachDB, those that fail for it are run again.
+// Where transactions are serializable and the gate does nothing, as on CockroachDB, those that fail for it are run
+// again.
 func TestSerializationFailures(t *testing.T) {
 	one, two, _ := onPostgres(t)
 	for _, d := range []*DB{one, two} {
@@ -262,7 +268,8 @@ func TestSerializationFailures(t *testing.T) {
 	}
 }
 
-// A process that is frozen in the midst of a transaction does not keep the gate shut for good, and who waits is told why.
+// A process that is frozen in the midst of a transaction does not keep the gate shut for good, and who waits is told
+// why.
 func TestGateHeld(t *testing.T) {
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
@@ -270,7 +277,8 @@ func TestGateHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.ExecContext(bg, `SELECT pg_advisory_xact_lock(`+one.engine.(*postgresServer).gate+`)`); err != nil {
+	if _, err := other.ExecContext(bg,
+		`SELECT pg_advisory_xact_lock(`+one.engine.(*postgresServer).gate+`)`); err != nil {
 		t.Fatal(err)
 	}
 	_, err = one.AdvanceGeneration(bg, refresh("a", 1))
@@ -286,8 +294,8 @@ func TestGateHeld(t *testing.T) {
 	}
 }
 
-// What is sent ahead in one journey has the same answers as one by one: good refreshes, a second one of the same token, a replay, a
-// token of nobody, a caller who has left, each after the note on its session.
+// What is sent ahead in one journey has the same answers as one by one: good refreshes, a second one of the same token,
+// a replay, a token of nobody, a caller who has left, each after the note on its session.
 func TestSentAhead(t *testing.T) {
 	at := dsn(t)
 	d := freshAt(t, Config{DSN: at, FlushEvery: time.Hour})
@@ -303,7 +311,8 @@ func TestSentAhead(t *testing.T) {
 	for _, id := range []string{"s0", "s1", "s5"} {
 		d.NoteUse(d.session(t, id), 1, Seen{At: t0, Addr: "192.0.2.9"})
 	}
-	d.NoteUse(d.session(t, "s3"), 2, Seen{At: t0.Add(-time.Hour), Addr: "192.0.2.9"}) // used long ago: its predecessor is a replay
+	// used long ago: its predecessor is a replay
+	d.NoteUse(d.session(t, "s3"), 2, Seen{At: t0.Add(-time.Hour), Addr: "192.0.2.9"})
 	left, leave := context.WithCancel(bg)
 	calls := []struct {
 		ctx        context.Context
@@ -351,8 +360,8 @@ func TestSentAhead(t *testing.T) {
 	}
 }
 
-// Two tabs wake up with two generations of one session, the older one first: it gets the pair in force, and then the newer one moves
-// on. The other way round the older one would be a replay.
+// Two tabs wake up with two generations of one session, the older one first: it gets the pair in force, and then the
+// newer one moves on. The other way round the older one would be a replay.
 func TestTabsInTheirOrder(t *testing.T) {
 	d := fresh(t)
 	login(t, d, "one", "A")
@@ -376,7 +385,8 @@ func TestTabsInTheirOrder(t *testing.T) {
 	}
 	<-d.turn
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil || got[0].Generation != 2 || got[1].Generation != 3 || got[2].Generation != 2 {
+	if err := errors.Join(errs...); err != nil || got[0].Generation != 2 || got[1].Generation != 3 ||
+		got[2].Generation != 2 {
 		t.Errorf("generations %d, %d and %d: %v", got[0].Generation, got[1].Generation, got[2].Generation, err)
 	}
 }

@@ -12,8 +12,10 @@ const sessionColumns = `id, localpart, device_id, display_name, created, expires
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
 	var state string
-	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation, &s.KeyID,
-		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent, &s.Imported)
+	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
+		&s.KeyID,
+		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
+		&s.Imported)
 	s.Created, s.Expires, s.Minted, s.AccessExpires = at(created), at(expires), at(minted), at(accessExpires)
 	s.Used, s.Seen.At, s.State = at(used), at(seen), State(state)
 	return s, err
@@ -38,11 +40,12 @@ const (
 
 	// Keys are added and retired, never removed, so this number rises with each change.
 	keyEpoch        = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
-	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMark + `), '') FROM sessions WHERE id = $1`
+	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMark +
+		`), '') FROM sessions WHERE id = $1`
 )
 
-// Session finds a session as it is now, whoever wrote it last, and whatever was noted of it; else ErrNotFound. With it comes
-// the epoch it was read in. It answers from memory where there is one, after making sure that memory is right.
+// Session finds a session as it is now, whoever wrote it last, and whatever was noted of it; else ErrNotFound. With it
+// comes the epoch it was read in. It answers from memory where there is one, after making sure that memory is right.
 func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 	if d.cache != nil {
 		if err := d.ready(ctx); err != nil {
@@ -78,8 +81,8 @@ func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, ok b
 	return s, d.Epoch(), ok, err
 }
 
-// row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here may well
-// be there.
+// row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here
+// may well be there.
 func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return Session{}, 0, err
@@ -188,7 +191,8 @@ func (t *tx) endSessions(localpart, keep string) (ended int, err error) {
 	return t.endAll(endSessions, localpart, keep)
 }
 
-// endAll runs a statement that ends sessions, and returns how many ended. The cache learns of each, and so does a homeserver.
+// endAll runs a statement that ends sessions, and returns how many ended. The cache learns of each, and so does a
+// homeserver.
 func (t *tx) endAll(query string, args ...any) (int, error) {
 	var gone []Session
 	err := t.each(query, args, func(rows *sql.Rows) error {

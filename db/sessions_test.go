@@ -12,8 +12,10 @@ import (
 func TestStartSession(t *testing.T) {
 	d := fresh(t)
 	got := login(t, d, "one", "A")
-	want := Session{ID: "one", Localpart: "alice", DeviceID: "A", DisplayName: "name of one", Created: t0, Refreshable: true, Generation: 1,
-		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), State: Live, Seen: Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}}
+	want := Session{ID: "one", Localpart: "alice", DeviceID: "A", DisplayName: "name of one", Created: t0,
+		Refreshable: true, Generation: 1,
+		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), State: Live,
+		Seen: Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}}
 	if !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
@@ -28,7 +30,8 @@ func TestStartSession(t *testing.T) {
 
 func TestStartSessionCapsAccess(t *testing.T) {
 	d := fresh(t)
-	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0, Expires: t0.Add(time.Second)})
+	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0,
+		Expires: t0.Add(time.Second)})
 	if err != nil || !s.AccessExpires.Equal(t0.Add(time.Second)) {
 		t.Errorf("access expires %v, %v", s.AccessExpires, err)
 	}

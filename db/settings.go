@@ -2,7 +2,8 @@ package db
 
 import "context"
 
-// Setting finds a value that must survive a restart, such as the server name the database was made for; else ErrNotFound.
+// Setting finds a value that must survive a restart, such as the server name the database was made for; else
+// ErrNotFound.
 func (d *DB) Setting(ctx context.Context, name string) (string, error) {
 	const q = `SELECT value FROM settings WHERE name = $1`
 	return one(ctx, d, q, scanText, name)
@@ -12,6 +13,7 @@ const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLI
 
 // SetSetting stores a value under a name.
 func (d *DB) SetSetting(ctx context.Context, name, value string) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(setSetting, name, value) })
+	_, err := write(ctx, d.writer, "",
+		func(t *tx) (struct{}, error) { return struct{}{}, t.exec(setSetting, name, value) })
 	return err
 }

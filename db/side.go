@@ -97,8 +97,8 @@ func (s *side) count(ctx context.Context, t table) (n int, err error) {
 	return n, s.failed(err)
 }
 
-// each reads a table in the order of its key, which is the order in which it is quickest to write. The row is only good during
-// the call.
+// each reads a table in the order of its key, which is the order in which it is quickest to write. The row is only good
+// during the call.
 func (s *side) each(ctx context.Context, t table, do func(row []any) error) error {
 	rows, err := s.conn.QueryContext(ctx, t.selects(t.columns)+" ORDER BY 1, 2")
 	if err != nil {

@@ -32,11 +32,12 @@ const (
 	logPages = 1000
 )
 
-// sqliteRoles are the settings of connections: few of them, with small page caches, since the rows that matter are in our own.
+// sqliteRoles are the settings of connections: few of them, with small page caches, since the rows that matter are in
+// our own.
 //
-// For the writer, auto-checkpoint is off because it would run inside COMMIT, after the commit is visible and before we can
-// publish it; the writer does it between two batches instead. secure_delete is on because a retired root key shall be gone. The
-// short busy_timeout is the writer's patience while it holds its connection; see writer.begin.
+// For the writer, auto-checkpoint is off because it would run inside COMMIT, after the commit is visible and before we
+// can publish it; the writer does it between two batches instead. secure_delete is on because a retired root key shall
+// be gone. The short busy_timeout is the writer's patience while it holds its connection; see writer.begin.
 var sqliteRoles = map[role][]string{
 	roleWriter: {"busy_timeout(10)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
 		"wal_autocheckpoint(0)", "cache_size(-2048)"},
@@ -95,7 +96,8 @@ func (e *sqliteFile) prepare() (err error) {
 }
 
 func (e *sqliteFile) pool(r role, n int) (*sql.DB, error) {
-	params := url.Values{"_pragma": append([]string{"trusted_schema(0)"}, sqliteRoles[r]...), "_txlock": {"immediate"}, "_dqs": {"0"},
+	params := url.Values{"_pragma": append([]string{"trusted_schema(0)"}, sqliteRoles[r]...), "_txlock": {"immediate"},
+		"_dqs":       {"0"},
 		"_defensive": {"1"}, "_error_rc": {"1"}}
 	u := url.URL{Scheme: "file", Path: e.path, RawQuery: params.Encode()}
 	d, err := sql.Open("sqlite", u.String())
@@ -138,13 +140,14 @@ func (e *sqliteFile) watch(ctx context.Context, d *DB, writer *sql.Conn) error {
 
 func (e *sqliteFile) present() error {
 	if there, err := os.Stat(e.path); err != nil || !os.SameFile(there, e.file) {
-		return fmt.Errorf("%w: the file %s is gone or is another one now: stop, put it back, and start again", ErrUnavailable, e.path)
+		return fmt.Errorf("%w: the file %s is gone or is another one now: stop, put it back, and start again",
+			ErrUnavailable, e.path)
 	}
 	return nil
 }
 
-// maintain writes the log back. After a failure it does so however short it is: a log that is written back is used anew, and on
-// a full disk that may be all the room there is. If it fails it is tried after the next batch.
+// maintain writes the log back. After a failure it does so however short it is: a log that is written back is used
+// anew, and on a full disk that may be all the room there is. If it fails it is tried after the next batch.
 func (e *sqliteFile) maintain(t *tx, m maintenance) error {
 	t.reset()
 	switch m {

@@ -18,9 +18,11 @@ type table struct {
 
 // tables are in an order in which each refers only to those before it.
 var tables = []table{
-	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, own_password", truths: "admin, erased, own_password"},
+	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, " +
+		"own_password", truths: "admin, erased, own_password"},
 	{name: "root_keys", columns: "id, wrapped, created, retired"},
-	{name: "sessions", columns: sessionColumns + ", prev_key_id", truths: "refreshable, single_use, locked, admin, imported"},
+	{name: "sessions", columns: sessionColumns + ", prev_key_id",
+		truths: "refreshable, single_use, locked, admin, imported"},
 	{name: "imported_tokens", columns: "hash, session_id, refresh, expires", truths: "refresh"},
 	{name: "registration_tokens", columns: "token, uses_allowed, used, expires, created, revoked"},
 	{name: "registration_reservations", columns: "token, session_id, expires"},
@@ -29,7 +31,8 @@ var tables = []table{
 	{name: "events", columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
 	{name: "outbox", columns: outboxColumns, truths: "refused, changed, spared"},
 	// What a database says of itself is not true of its copy.
-	{name: "settings", columns: "name, value", where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},
+	{name: "settings", columns: "name, value",
+		where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},
 }
 
 func (t table) width() int { return strings.Count(t.columns, ",") + 1 }

@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// tx is the write transaction under way: the write connection, its prepared statements, and what the cache must learn if
-// it commits. Its statements run without the caller's context: a shared transaction outlives any one caller.
+// tx is the write transaction under way: the write connection, its prepared statements, and what the cache must learn
+// if it commits. Its statements run without the caller's context: a shared transaction outlives any one caller.
 type tx struct {
-	engine  engine
-	pool    *sql.DB
-	conn    *sql.Conn
-	stmts   map[string]*sql.Stmt
-	own     map[string]driver.Stmt // the driver's; see affect
-	ctx     context.Context        // bounds what runs now, where a statement does not end by itself
-	done    context.CancelFunc     // gives it up; nil if there is none
-	err     error                  // the engine's first failure; nothing runs after it, as the engine may have rolled back already
-	sent    *answer                // of the first statement of the op that runs now, if that was sent ahead
+	engine engine
+	pool   *sql.DB
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt
+	own    map[string]driver.Stmt // the driver's; see affect
+	ctx    context.Context        // bounds what runs now, where a statement does not end by itself
+	done   context.CancelFunc     // gives it up; nil if there is none
+	// the engine's first failure; nothing runs after it, as the engine may have rolled back already
+	err     error
+	sent    *answer // of the first statement of the op that runs now, if that was sent ahead
 	changes []change
 	rekeyed bool             // root keys changed
 	tells   int              // whether there is a homeserver to tell; see telling
@@ -73,8 +74,8 @@ func (t *tx) put(s Session)  { t.changes = append(t.changes, change{s.ID, &s}) }
 func (t *tx) drop(id string) { t.changes = append(t.changes, change{id, nil}) }
 
 // known is the session as this transaction sees it, if memory has it. Nobody else can write now, and what others wrote
-// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction did
-// to them since stands in changes.
+// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction
+// did to them since stands in changes.
 func (t *tx) known(c *cache, id string) (Session, bool) {
 	for _, ch := range slices.Backward(t.changes) {
 		if ch.id == id && ch.session != nil {
@@ -144,8 +145,8 @@ func (t *tx) exec(query string, args ...any) error {
 	return err
 }
 
-// affect runs a statement that gives no rows, and tells how many it changed. It uses the driver's own statement, because
-// every refresh passes here, in turn.
+// affect runs a statement that gives no rows, and tells how many it changed. It uses the driver's own statement,
+// because every refresh passes here, in turn.
 func (t *tx) affect(query string, args ...any) (int64, error) {
 	if t.err != nil {
 		return 0, t.err
@@ -224,7 +225,8 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 }
 
 // list reads rows outside the writer. Reading many may take long, so it ends with the caller's patience.
-func list[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) ([]T, error) {
+func list[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) ([]T,
+	error) {
 	if err := d.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -250,7 +252,8 @@ func list[T any](ctx context.Context, d *DB, query string, scan func(func(...any
 }
 
 // one reads at most one row outside the writer. It does not watch the context: that would cost more than the read.
-func one[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) (T, error) {
+func one[T any](ctx context.Context, d *DB, query string, scan func(func(...any) error) (T, error), args ...any) (T,
+	error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -263,7 +266,8 @@ func one[T any](ctx context.Context, d *DB, query string, scan func(func(...any)
 	return found(twice(func() (T, error) { return scan(d.reads.QueryRowContext(ctx, query, args...).Scan) }))
 }
 
-// bounded is a context that the caller's end does not end; where a statement does not end by itself, the engine's patience does.
+// bounded is a context that the caller's end does not end; where a statement does not end by itself, the engine's
+// patience does.
 func (d *DB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
 	if p := d.engine.patience(); p > 0 {
@@ -272,7 +276,8 @@ func (d *DB) bounded(ctx context.Context) (context.Context, context.CancelFunc) 
 	return ctx, func() {}
 }
 
-// twice reads again if the connection turned out to be lost: the pool had kept it since before the server was restarted.
+// twice reads again if the connection turned out to be lost: the pool had kept it since before the server was
+// restarted.
 func twice[T any](read func() (T, error)) (T, error) {
 	v, err := read()
 	if err != nil && lost(err) {

@@ -36,7 +36,8 @@ func (d *DB) CreateUser(ctx context.Context, u User) error {
 func (t *tx) createUser(u User) (made bool, err error) {
 	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	made, err = t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated), ms(u.Locked), u.Admin)
+	made, err = t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated),
+		ms(u.Locked), u.Admin)
 	if err == nil && made {
 		err = t.tell(u.Localpart, "")
 	}
@@ -53,14 +54,14 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 	return list(ctx, d, `SELECT `+userColumns+` FROM users ORDER BY localpart`, scanUser)
 }
 
-// Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated stays so
-// since the first time.
+// Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated
+// stays so since the first time.
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
 	return d.deactivate(ctx, localpart, when, false)
 }
 
-// Erase is Deactivate for somebody who wants to be forgotten, as far as a homeserver behind can (Client-Server API v1.19, "POST
-// /account/deactivate", erase). It may come later than a Deactivate.
+// Erase is Deactivate for somebody who wants to be forgotten, as far as a homeserver behind can (Client-Server API
+// v1.19, "POST /account/deactivate", erase). It may come later than a Deactivate.
 func (d *DB) Erase(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
 	return d.deactivate(ctx, localpart, when, true)
 }

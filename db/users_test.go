@@ -14,7 +14,8 @@ func TestUsers(t *testing.T) {
 	if err := d.CreateUser(bg, alice); !errors.Is(err, ErrConflict) {
 		t.Errorf("a taken localpart: %v", err)
 	}
-	bob := User{Localpart: "bob", PasswordHash: "other", Created: t0.Add(time.Millisecond), Deactivated: t0.Add(time.Second)}
+	bob := User{Localpart: "bob", PasswordHash: "other", Created: t0.Add(time.Millisecond),
+		Deactivated: t0.Add(time.Second)}
 	if err := d.CreateUser(bg, bob); err != nil {
 		t.Fatal(err)
 	}

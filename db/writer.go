@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// batchSize bounds a transaction unless the caller says otherwise, and with it how long one fsync's worth of callers waits for
-// each other.
+// batchSize bounds a transaction unless the caller says otherwise, and with it how long one fsync's worth of callers
+// waits for each other.
 const batchSize = 256
 
 // errClosed is what a write after Close gets.
 var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 
 // op is one caller's write. It runs on the writer's goroutine, perhaps twice: if somebody else spoiled the shared
-// transaction it runs again in its own. What it returns is an answer, not a failure: an op that answers with an error after
-// writing means what it wrote. Failures of the engine are kept by the tx.
+// transaction it runs again in its own. What it returns is an answer, not a failure: an op that answers with an error
+// after writing means what it wrote. Failures of the engine are kept by the tx.
 type op struct {
-	ctx     context.Context
-	session string           // the one row that it changes, after the notes on it; empty: it must run beside no other transaction
+	ctx context.Context
+	// the one row that it changes, after the notes on it; empty: it must run beside no other transaction
+	session string
 	first   func() statement // what run begins with, if that may be sent ahead with those of others; see tx.ahead
 	run     func(*tx) error
 	err     error
@@ -51,14 +52,15 @@ type writer struct {
 	final   error                 // of the last flush; read after stopped
 }
 
-// write runs one op and waits until it is on the disk. A caller that stops waiting does not know whether it happened: to
-// the machine that is a lost answer like any other.
+// write runs one op and waits until it is on the disk. A caller that stops waiting does not know whether it happened:
+// to the machine that is a lost answer like any other.
 func write[T any](ctx context.Context, w *writer, session string, run func(*tx) (T, error)) (T, error) {
 	return writeFirst(ctx, w, session, nil, run)
 }
 
 // writeFirst is write for an op that begins with a statement which may be sent ahead.
-func writeFirst[T any](ctx context.Context, w *writer, session string, first func() statement, run func(*tx) (T, error)) (T, error) {
+func writeFirst[T any](ctx context.Context, w *writer, session string, first func() statement,
+	run func(*tx) (T, error)) (T, error) {
 	var result, none T
 	o := &op{ctx: ctx, session: session, first: first, done: make(chan struct{})}
 	o.run = func(t *tx) (err error) {

@@ -11,7 +11,8 @@ import (
 
 // ChangePassword implements POST /account/password: this session lives on, and the others unless they are to end,
 // which is the default. Client-Server API v1.19, "Password management".
-func (s *Server) ChangePassword(ctx context.Context, request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
+func (s *Server) ChangePassword(ctx context.Context,
+	request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	body, session := request.Body, callerOf(ctx).session
 	if err := s.strong(body.NewPassword); err != nil {
 		return nil, err
@@ -36,7 +37,8 @@ func (s *Server) ChangePassword(ctx context.Context, request gen.ChangePasswordR
 
 // DeactivateAccount implements POST /account/deactivate. There are no third-party identifiers to unbind, which the
 // specification calls success. Client-Server API v1.19, "Account deactivation".
-func (s *Server) DeactivateAccount(ctx context.Context, request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
+func (s *Server) DeactivateAccount(ctx context.Context,
+	request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
 	if _, err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
 		return nil, err
 	}

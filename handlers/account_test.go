@@ -21,13 +21,16 @@ func TestDevices(t *testing.T) {
 		t.Errorf("devices are %s", list.Raw)
 	}
 	phone := s.ok(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}))
-	if phone.text("display_name") != "Old phone" || phone.text("last_seen_ip") != "192.0.2.1" || phone.JSON["last_seen_ts"] != float64(s.clock.now().UnixMilli()) {
+	if phone.text("display_name") != "Old phone" || phone.text("last_seen_ip") != "192.0.2.1" ||
+		phone.JSON["last_seen_ts"] != float64(s.clock.now().UnixMilli()) {
 		t.Errorf("the phone is %s", phone.Raw)
 	}
 	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")})).text("access_token")
 	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: bob}), 404, "M_NOT_FOUND")
-	s.want(s.do(call{method: "PUT", path: devicePath("PHONE"), token: bob, body: `{"display_name":"Mine"}`}), 404, "M_NOT_FOUND")
-	s.ok(s.do(call{method: "DELETE", path: devicePath("PHONE"), token: bob, body: `{"auth":` + passwordStep("bob", password, "") + `}`}))
+	s.want(s.do(call{method: "PUT", path: devicePath("PHONE"), token: bob, body: `{"display_name":"Mine"}`}), 404,
+		"M_NOT_FOUND")
+	s.ok(s.do(call{method: "DELETE", path: devicePath("PHONE"), token: bob,
+		body: `{"auth":` + passwordStep("bob", password, "") + `}`}))
 	s.ok(s.do(call{method: "GET", path: devicePath("PHONE"), token: token})) // it was not bob's to delete
 	odd := s.ok(s.login(`"device_id":"a/b%c d"`))
 	s.ok(s.do(call{method: "GET", path: devicesPath + "/a%2Fb%25c%20d", token: odd.text("access_token")}))
@@ -58,7 +61,8 @@ func TestDeactivate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	token := s.phoneAndLaptop()
-	a := s.ok(s.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{"erase":true,"auth":` + byPassword + `}`}))
+	a := s.ok(s.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token,
+		body: `{"erase":true,"auth":` + byPassword + `}`}))
 	if a.text("id_server_unbind_result") != "success" {
 		t.Errorf("deactivation answers %s", a.Raw)
 	}
@@ -73,7 +77,8 @@ func TestLocked(t *testing.T) {
 	login := s.loggedIn()
 	draft := s.draftLogin()
 	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
-	for _, a := range []answer{s.whoami(login.text("access_token")), s.refresh(login.text("refresh_token")), s.login("")} {
+	for _, a := range []answer{s.whoami(login.text("access_token")), s.refresh(login.text("refresh_token")),
+		s.login("")} {
 		s.want(a, 401, "M_USER_LOCKED")
 		if !a.soft() {
 			t.Errorf("a lock answers %s", a.Raw)
@@ -100,7 +105,8 @@ func (s *site) loginToken(token string) string {
 
 func (s *site) byToken(token string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.token","token":"` + token + `","device_id":"PHONE","refresh_token":true}`})
+	return s.do(call{method: "POST", path: loginPath,
+		body: `{"type":"m.login.token","token":"` + token + `","device_id":"PHONE","refresh_token":true}`})
 }
 
 func TestLoginToken(t *testing.T) {
@@ -128,7 +134,8 @@ func TestLoginToken(t *testing.T) {
 		s.want(s.byToken(bad), 403, "M_FORBIDDEN")
 	}
 	s.want(s.byToken(""), 400, "M_MISSING_PARAM")
-	restricted, err := tokens.Restrict(s.loginToken(phone.text("access_token")), tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.1"})
+	restricted, err := tokens.Restrict(s.loginToken(phone.text("access_token")),
+		tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.1"})
 	s.must(err)
 	s.want(s.byToken(restricted), 403, "M_FORBIDDEN")
 }
@@ -156,12 +163,14 @@ func TestLoginTokenDisabled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.LoginTokenTTL = 0 })
 	login := s.loggedIn()
-	s.want(s.do(call{method: "POST", path: getTokenPath, token: login.text("access_token"), body: `{}`}), 400, "M_UNRECOGNIZED")
+	s.want(s.do(call{method: "POST", path: getTokenPath, token: login.text("access_token"), body: `{}`}), 400,
+		"M_UNRECOGNIZED")
 	s.want(s.byToken("x"), 400, "M_UNKNOWN")
 	if a := s.ok(s.do(samples["getLoginFlows"])); strings.Contains(a.Raw, "token") {
 		t.Errorf("flows are %s", a.Raw)
 	}
-	if a := s.ok(s.do(sample("getCapabilities", login))); !strings.Contains(a.Raw, `"m.get_login_token":{"enabled":false}`) {
+	if a := s.ok(s.do(sample("getCapabilities", login))); !strings.Contains(a.Raw,
+		`"m.get_login_token":{"enabled":false}`) {
 		t.Errorf("capabilities are %s", a.Raw)
 	}
 }
@@ -177,12 +186,14 @@ func TestDiscovery(t *testing.T) {
 	if !strings.Contains(login.Raw, known) {
 		t.Errorf("login does not tell where the server is: %s", login.Raw)
 	}
-	if a := s.ok(s.do(sample("getCapabilities", login))); !strings.Contains(a.Raw, `"m.change_password":{"enabled":true}`) || !strings.Contains(a.Raw, `"m.get_login_token":{"enabled":true}`) {
+	if a := s.ok(s.do(sample("getCapabilities", login))); !strings.Contains(a.Raw,
+		`"m.change_password":{"enabled":true}`) || !strings.Contains(a.Raw, `"m.get_login_token":{"enabled":true}`) {
 		t.Errorf("capabilities are %s", a.Raw)
 	}
 	s.want(newSite(t).do(samples["getWellknown"]), 404, "M_NOT_FOUND")
 	s.want(s.do(samples["getAuthMetadata"]), 404, "M_UNRECOGNIZED")
-	s.ok(s.do(call{method: "POST", path: "/_matrix/client/unstable/org.matrix.msc2918/refresh", body: `{"refresh_token":"` + login.text("refresh_token") + `"}`}))
+	s.ok(s.do(call{method: "POST", path: "/_matrix/client/unstable/org.matrix.msc2918/refresh",
+		body: `{"refresh_token":"` + login.text("refresh_token") + `"}`}))
 	s.ok(s.do(call{method: "GET", path: "/_matrix/client/r0/devices", token: login.text("access_token"), body: `{}`}))
 }
 
@@ -208,15 +219,19 @@ func TestFallback(t *testing.T) {
 
 	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", "unknown")}), 404, "M_NOT_FOUND")
 	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.recaptcha", session)}), 404, "M_NOT_FOUND")
-	s.want(s.do(call{method: "GET", path: strings.TrimSuffix(fallbackPath("m.login.dummy", ""), "?session=")}), 400, "M_MISSING_PARAM")
+	s.want(s.do(call{method: "GET", path: strings.TrimSuffix(fallbackPath("m.login.dummy", ""), "?session=")}), 400,
+		"M_MISSING_PARAM")
 	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=%zz"}), 400, "M_INVALID_PARAM")
 	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=a;b"}), 400, "M_INVALID_PARAM")
 	parts := map[string]string{"Content-Type": "multipart/form-data"}
 	s.want(s.do(call{method: "POST", path: page, header: parts, body: "--x"}), 400, "M_INVALID_PARAM")
 	parts["Content-Type"] += "; boundary=x"
 	s.want(s.do(call{method: "POST", path: page, header: parts, body: "--x\r\nno header"}), 400, "M_INVALID_PARAM")
-	s.want(s.do(call{method: "POST", path: page, header: parts, body: "--x\r\nContent-Disposition: form-data; name=password\r\n\r\n" + strings.Repeat("x", maxBody)}), 413, "M_TOO_LARGE")
-	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=" + strings.Repeat("x", maxBody)}), 413, "M_TOO_LARGE")
+	s.want(s.do(call{method: "POST", path: page, header: parts,
+		body: "--x\r\nContent-Disposition: form-data; name=password\r\n\r\n" + strings.Repeat("x", maxBody)}), 413,
+		"M_TOO_LARGE")
+	s.want(s.do(call{method: "POST", path: page, header: form, body: "password=" + strings.Repeat("x", maxBody)}), 413,
+		"M_TOO_LARGE")
 	s.want(s.do(call{method: "POST", path: fallbackPath("m.login.dummy", "unknown"), header: form}), 404, "M_NOT_FOUND")
 }
 
@@ -228,14 +243,18 @@ func TestProofGoesStale(t *testing.T) {
 	laptop, phone := s.phoneAndLaptop(), s.ok(s.login(`"device_id":"TABLET"`)).text("access_token")
 	path := "/_matrix/client/v3/account/password"
 	begin := func() string {
-		session := s.challenged(s.do(call{method: "POST", path: path, token: laptop, body: `{"new_password":"stolen horse"}`}))
-		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), header: form, body: "password=correct+horse"}), 200, "That is done")
+		session := s.challenged(s.do(call{method: "POST", path: path, token: laptop,
+			body: `{"new_password":"stolen horse"}`}))
+		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), header: form,
+			body: "password=correct+horse"}), 200, "That is done")
 		return `{"new_password":"stolen horse","auth":{"session":"` + session + `"}}`
 	}
 	changed, ended := begin(), begin()
-	change := `{"new_password":"battery staple","logout_devices":false,"auth":` + passwordStep("alice", password, "") + `}`
+	change := `{"new_password":"battery staple","logout_devices":false,"auth":` + passwordStep("alice", password, "") +
+		`}`
 	s.ok(s.do(call{method: "POST", path: path, token: phone, body: change}))
-	if a := s.do(call{method: "POST", path: path, token: laptop, body: changed}); a.Status != 401 || a.code() != "M_FORBIDDEN" {
+	if a := s.do(call{method: "POST", path: path, token: laptop, body: changed}); a.Status != 401 ||
+		a.code() != "M_FORBIDDEN" {
 		t.Errorf("an older password proves something: %d %s", a.Status, a.Raw)
 	}
 	s.ok(s.logout(laptop))

@@ -14,15 +14,15 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Some requests are answered by the homeserver, and yet this server has a part in them: it does the stages that the homeserver leaves to
-// it, or makes the login that the homeserver may not make. They are read, changed and sent on; all that is not changed stays byte for byte
-// as it came, since it may be signed.
+// Some requests are answered by the homeserver, and yet this server has a part in them: it does the stages that the
+// homeserver leaves to it, or makes the login that the homeserver may not make. They are read, changed and sent on; all
+// that is not changed stays byte for byte as it came, since it may be signed.
 
 // Amendment answers a request by way of next, which takes the request it is given to whoever answers it otherwise.
 type Amendment = func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
-// Amendments are what this server does with requests before the homeserver has them, by method and path; one that ends in a slash is for
-// whatever is one segment below. There are none without a homeserver.
+// Amendments are what this server does with requests before the homeserver has them, by method and path; one that ends
+// in a slash is for whatever is one segment below. There are none without a homeserver.
 func (s *Server) Amendments() map[string]Amendment {
 	all := make(map[string]Amendment)
 	if s.homeserver == nil {
@@ -38,9 +38,10 @@ func (s *Server) Amendments() map[string]Amendment {
 	return all
 }
 
-// Through reports whether a request is the homeserver's to answer although this server has the operation: it asks for what needs a token,
-// and brings an application service's own, which says nothing to us. What needs none, such as a login and the list of ways to log in, is
-// answered here, whoever asks; but for a registration, which comes back from registerForService.
+// Through reports whether a request is the homeserver's to answer although this server has the operation: it asks for
+// what needs a token, and brings an application service's own, which says nothing to us. What needs none, such as a
+// login and the list of ways to log in, is answered here, whoever asks; but for a registration, which comes back from
+// registerForService.
 func (s *Server) Through(method, path, token string) bool {
 	if !s.isService(token) {
 		return false

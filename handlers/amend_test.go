@@ -39,8 +39,8 @@ sender_localpart: limitedbot
 namespaces: {users: [{exclusive: true, regex: '@_limited_.*'}]}
 `
 
-// backdrop is a homeserver for tests of what this server tells and asks it, and the requests that it is to answer. It is strict in what
-// Synapse is strict in; a real Synapse has the last word in test/homeserver/front.
+// backdrop is a homeserver for tests of what this server tells and asks it, and the requests that it is to answer. It
+// is strict in what Synapse is strict in; a real Synapse has the last word in test/homeserver/front.
 type backdrop struct {
 	mu      sync.Mutex
 	users   map[string]bool // registered there
@@ -151,7 +151,8 @@ func (b *backdrop) last() string {
 
 var errTestAway = errors.New("the homeserver is away")
 
-// newSiteWithBridges makes a site in front of a homeserver with two application services. What is amended is, like in front of a real one.
+// newSiteWithBridges makes a site in front of a homeserver with two application services. What is amended is, like in
+// front of a real one.
 func newSiteWithBridges(t *testing.T, change ...func(*Config)) (*site, *backdrop) {
 	t.Helper()
 	b := &backdrop{users: map[string]bool{"_irc_old": true}}
@@ -161,7 +162,8 @@ func newSiteWithBridges(t *testing.T, change ...func(*Config)) (*site, *backdrop
 			t.Fatal(err)
 		}
 	}
-	services, problems := appservice.Read(host, []string{filepath.Join(dir, "irc.yaml"), filepath.Join(dir, "limited.yaml")})
+	services, problems := appservice.Read(host,
+		[]string{filepath.Join(dir, "irc.yaml"), filepath.Join(dir, "limited.yaml")})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -180,7 +182,8 @@ func (s *site) amended(b *backdrop, c call) answer {
 		s.Fatalf("%s %s is not amended", c.method, c.path)
 	}
 	var next http.Handler = b
-	if (path == registerOperation || strings.HasPrefix(path, devicesBelow)) && !s.server.Through(c.method, path, c.token) {
+	if (path == registerOperation || strings.HasPrefix(path, devicesBelow)) &&
+		!s.server.Through(c.method, path, c.token) {
 		next = s.server.Handler()
 	}
 	return s.ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { amend(w, r, next) }), c)

@@ -82,7 +82,8 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 func (s *Server) callerFrom(c echo.Context) *caller {
 	if len(s.proxies) == 0 && c.Request().Header[echo.HeaderXForwardedFor] != nil {
 		s.strayProxy.Do(func() {
-			s.log.Warn("a proxy seems to be in front, but none is trusted, so all clients count as one address; name it with --trusted-proxy",
+			s.log.Warn("a proxy seems to be in front, but none is trusted, so all clients count as one address; name "+
+				"it with --trusted-proxy",
 				"peer", c.Request().RemoteAddr)
 		})
 	}
@@ -117,8 +118,9 @@ func (s *Server) identify(c echo.Context, who *caller, lenient bool) error {
 	return nil
 }
 
-// asSent is the path with the client's own escapes, by which it is routed. What [url.URL.EscapedPath] makes of one that is escaped in an
-// odd way has other slashes, and a `path` caveat would be judged on another path than the one that is opened.
+// asSent is the path with the client's own escapes, by which it is routed. What [url.URL.EscapedPath] makes of one that
+// is escaped in an odd way has other slashes, and a `path` caveat would be judged on another path than the one that is
+// opened.
 func asSent(u *url.URL) string {
 	if u.RawPath != "" {
 		return u.RawPath
@@ -127,7 +129,8 @@ func asSent(u *url.URL) string {
 }
 
 // admit judges a token for a request, and changes nothing.
-func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenient bool, r tokens.Request) (tokens.Claims, db.Session, error) {
+func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenient bool,
+	r tokens.Request) (tokens.Claims, db.Session, error) {
 	token, session, err := s.known(ctx, text)
 	if err != nil {
 		return tokens.Claims{}, session, err
@@ -148,9 +151,9 @@ func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenie
 	return claims, session, nil
 }
 
-// merelyExpired reports whether a token's only fault is the expiry that it was minted with. A session whose
-// tokens have none can only have been given one by a holder, as a restriction; that one is meant. To a token of another server nobody
-// appends anything.
+// merelyExpired reports whether a token's only fault is the expiry that it was minted with. A session whose tokens have
+// none can only have been given one by a holder, as a restriction; that one is meant. To a token of another server
+// nobody appends anything.
 func merelyExpired(err error, session db.Session) bool {
 	return errors.Is(err, tokens.ErrExpired) && (!session.AccessExpires.IsZero() || errors.Is(err, errImportedExpired))
 }
@@ -172,7 +175,8 @@ func (s *Server) known(ctx context.Context, text string) (bearer, db.Session, er
 	}
 	token, session, err := s.authentic(ctx, text)
 	if ring := s.keys.load(); err == nil && ring != nil && len(text) <= maxKept {
-		// Keys that changed since it was verified are no harm: a session of a later epoch than the ring's ends the finding.
+		// Keys that changed since it was verified are no harm: a session of a later epoch than the ring's ends the
+		// finding.
 		if macaroon, ours := token.(*tokens.Authentic); ours {
 			if _, there := ring.Key(macaroon.KeyID()); there {
 				ring.verified.add(id, macaroon)
@@ -185,12 +189,13 @@ func (s *Server) known(ctx context.Context, text string) (bearer, db.Session, er
 // ringTries is far more than changes of keys can follow each other, or writes of a shell.
 const ringTries = 100
 
-// errKeysUnsettled says that the database tells of other root keys each time, or of older ones than it told before: it was put back
-// to an earlier state under a server that runs.
-var errKeysUnsettled = fmt.Errorf("%w: its root keys are older than they were: start the server again", db.ErrUnavailable)
+// errKeysUnsettled says that the database tells of other root keys each time, or of older ones than it told before: it
+// was put back to an earlier state under a server that runs.
+var errKeysUnsettled = fmt.Errorf("%w: its root keys are older than they were: start the server again",
+	db.ErrUnavailable)
 
-// authentic proves the token's signature, or that another server gave it, and finds its session. It goes round again when the root keys
-// changed in between: a retired key must not open anything, a new one must not be unknown.
+// authentic proves the token's signature, or that another server gave it, and finds its session. It goes round again
+// when the root keys changed in between: a retired key must not open anything, a new one must not be unknown.
 func (s *Server) authentic(ctx context.Context, text string) (bearer, db.Session, error) {
 	token, err := tokens.Decode(text)
 	if err != nil {

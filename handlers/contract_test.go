@@ -177,7 +177,8 @@ func TestPublicList(t *testing.T) {
 		name := goName(op.id)
 		known[name] = true
 		if public[name] == op.secured {
-			t.Errorf("%s: public is %v in auth.go, but security is asked for: %v in the contract", op.id, public[name], op.secured)
+			t.Errorf("%s: public is %v in auth.go, but security is asked for: %v in the contract", op.id, public[name],
+				op.secured)
 		}
 		if !op.secured && expiredMay[name] {
 			t.Errorf("%s: expiredMay means nothing for a public operation", op.id)

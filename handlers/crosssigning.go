@@ -14,11 +14,12 @@ import (
 // signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
 const signingKeysUpload = "keys/device_signing/upload"
 
-// uploadSigningKeys is POST /keys/device_signing/upload. The keys are the homeserver's; whether they may replace others is proved here.
-// Client-Server API v1.19, "POST /keys/device_signing/upload".
+// uploadSigningKeys is POST /keys/device_signing/upload. The keys are the homeserver's; whether they may replace others
+// is proved here. Client-Server API v1.19, "POST /keys/device_signing/upload".
 //
-// First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that brings none is tried
-// as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's, which would send the user to a web page.
+// First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that
+// brings none is tried as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's,
+// which would send the user to a web page.
 func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
 	if s.isService(accessToken(c)) {
 		next.ServeHTTP(c.Response(), c.Request())
@@ -55,19 +56,22 @@ func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
 	return nil
 }
 
-// userOf checks the access token like [Server.Exchange] will, and puts whose it is into the context. Its use is noted there.
+// userOf checks the access token like [Server.Exchange] will, and puts whose it is into the context. Its use is noted
+// there.
 func (s *Server) userOf(c echo.Context) (context.Context, error) {
 	r, who, text := c.Request(), s.callerFrom(c), accessToken(c)
 	if text == "" {
 		return nil, missingToken("Missing access token.")
 	}
 	path := asSent(r.URL)
-	_, session, err := s.admitAs(r.Context(), text, tokens.Request{Now: who.now, Method: r.Method, Addr: who.addr}, s.names.today(path), path)
+	_, session, err := s.admitAs(r.Context(), text, tokens.Request{Now: who.now, Method: r.Method, Addr: who.addr},
+		s.names.today(path), path)
 	who.session = session
 	return context.WithValue(r.Context(), callerKey{}, who), err
 }
 
-// mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks again.
+// mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks
+// again.
 func (s *Server) mayReplaceKeys(ctx context.Context, auth *gen.AuthData) error {
 	i, err := s.prove(ctx, http.MethodPost, signingKeysUpload, auth)
 	if err != nil {

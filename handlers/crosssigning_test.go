@@ -35,7 +35,8 @@ func TestCrossSigningReset(t *testing.T) {
 	// Others do.
 	begun := s.upload(b, token, `{"keys":"second"}`, "")
 	session := s.challenged(begun)
-	if !strings.Contains(begun.Raw, `"stages":["m.login.password"]`) || strings.Contains(begun.Raw, "m.oauth") || begun.Header.Get("From") != "" {
+	if !strings.Contains(begun.Raw, `"stages":["m.login.password"]`) || strings.Contains(begun.Raw, "m.oauth") ||
+		begun.Header.Get("From") != "" {
 		t.Errorf("the challenge is %s", begun.Raw)
 	}
 	wrong := s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", session))
@@ -61,13 +62,15 @@ func TestCrossSigningCrossing(t *testing.T) {
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
 	s.want(s.upload(b, bob, `{"keys":"second"}`, passwordStep("bob", password, session)), 403, "M_FORBIDDEN")
-	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", password, s.challenged(s.deletePhone(token, "")))), 403, "M_FORBIDDEN")
+	s.want(s.upload(b, token, `{"keys":"second"}`,
+		passwordStep("alice", password, s.challenged(s.deletePhone(token, "")))), 403, "M_FORBIDDEN")
 	s.want(s.deletePhone(token, passwordStep("alice", password, session)), 403, "M_FORBIDDEN")
 	s.want(s.upload(b, "", `{}`, ""), 401, "M_MISSING_TOKEN")
 	s.want(s.upload(b, "stale", `{}`, ""), 401, "M_UNKNOWN_TOKEN")
 	s.want(s.upload(b, token, `{}`, `"x"`), 400, "M_BAD_JSON")
 	s.want(s.upload(b, token, `{}`, passwordStep("alice", strings.Repeat("x", maxBody), "")), 413, "M_TOO_LARGE")
-	for body, code := range map[string]string{"": "M_NOT_JSON", "{": "M_NOT_JSON", "[]": "M_BAD_JSON", "{}{}": "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON"} {
+	for body, code := range map[string]string{"": "M_NOT_JSON", "{": "M_NOT_JSON", "[]": "M_BAD_JSON",
+		"{}{}": "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON"} {
 		a := s.amended(b, call{method: "POST", path: signingKeysPath, token: token, body: body})
 		s.want(a, 400, code)
 		if a.Header.Get("Access-Control-Allow-Origin") != "*" {
@@ -92,7 +95,8 @@ func TestCrossSigningAway(t *testing.T) {
 	s.want(s.upload(b, token, `{"keys":"second"}`, ""), 502, "M_UNKNOWN")
 	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", password, session)), 503, "M_UNKNOWN")
 	b.set(func() { b.away = nil })
-	s.ok(s.upload(b, token, `{"keys":"second"}`, `{"type":"m.login.password","session":"`+session+`"}`)) // the stage stayed done
+	// the stage stayed done
+	s.ok(s.upload(b, token, `{"keys":"second"}`, `{"type":"m.login.password","session":"`+session+`"}`))
 }
 
 // TestCrossSigningLimits: it is guessing at a password, like a login.

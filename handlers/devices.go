@@ -26,7 +26,8 @@ func (s *Server) GetDevices(ctx context.Context, _ gen.GetDevicesRequestObject) 
 }
 
 // GetDevice implements GET /devices/{deviceId}.
-func (s *Server) GetDevice(ctx context.Context, request gen.GetDeviceRequestObject) (gen.GetDeviceResponseObject, error) {
+func (s *Server) GetDevice(ctx context.Context, request gen.GetDeviceRequestObject) (gen.GetDeviceResponseObject,
+	error) {
 	session, err := s.db.Device(ctx, callerOf(ctx).session.Localpart, request.DeviceID)
 	if err != nil {
 		return nil, noDevice(err)
@@ -35,7 +36,8 @@ func (s *Server) GetDevice(ctx context.Context, request gen.GetDeviceRequestObje
 }
 
 // UpdateDevice implements PUT /devices/{deviceId}. Without a name it changes nothing, but the device must be there.
-func (s *Server) UpdateDevice(ctx context.Context, request gen.UpdateDeviceRequestObject) (gen.UpdateDeviceResponseObject, error) {
+func (s *Server) UpdateDevice(ctx context.Context,
+	request gen.UpdateDeviceRequestObject) (gen.UpdateDeviceResponseObject, error) {
 	user := callerOf(ctx).session.Localpart
 	var err error
 	if name := request.Body.DisplayName; name != nil {
@@ -50,7 +52,8 @@ func (s *Server) UpdateDevice(ctx context.Context, request gen.UpdateDeviceReque
 }
 
 // DeleteDevice implements DELETE /devices/{deviceId}.
-func (s *Server) DeleteDevice(ctx context.Context, request gen.DeleteDeviceRequestObject) (gen.DeleteDeviceResponseObject, error) {
+func (s *Server) DeleteDevice(ctx context.Context,
+	request gen.DeleteDeviceRequestObject) (gen.DeleteDeviceResponseObject, error) {
 	var auth *gen.AuthData
 	if request.Body != nil {
 		auth = request.Body.Auth
@@ -65,7 +68,8 @@ func (s *Server) DeleteDevice(ctx context.Context, request gen.DeleteDeviceReque
 }
 
 // DeleteDevices implements POST /delete_devices.
-func (s *Server) DeleteDevices(ctx context.Context, request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
+func (s *Server) DeleteDevices(ctx context.Context,
+	request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
 	if _, err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
 		return nil, err
 	}
@@ -75,11 +79,12 @@ func (s *Server) DeleteDevices(ctx context.Context, request gen.DeleteDevicesReq
 	return gen.DeleteDevices200JSONResponse{}, nil
 }
 
-// device is a session as its user sees it. What is not known is empty and not left out: matrix-nio cannot read a list in
-// which one device lacks a field.
+// device is a session as its user sees it. What is not known is empty and not left out: matrix-nio cannot read a list
+// in which one device lacks a field.
 func device(session db.Session) gen.Device {
 	seen := max(0, session.Seen.At.UnixMilli())
-	return gen.Device{DeviceID: session.DeviceID, DisplayName: &session.DisplayName, LastSeenIP: &session.Seen.Addr, LastSeenTS: &seen}
+	return gen.Device{DeviceID: session.DeviceID, DisplayName: &session.DisplayName, LastSeenIP: &session.Seen.Addr,
+		LastSeenTS: &seen}
 }
 
 func noDevice(err error) error {

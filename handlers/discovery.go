@@ -48,7 +48,8 @@ func (s *Server) wellKnown() *gen.WellKnown {
 
 // GetCapabilities implements GET /capabilities. What is not named here is the homeserver's to say.
 // Client-Server API v1.19, "Capabilities negotiation".
-func (s *Server) GetCapabilities(context.Context, gen.GetCapabilitiesRequestObject) (gen.GetCapabilitiesResponseObject, error) {
+func (s *Server) GetCapabilities(context.Context, gen.GetCapabilitiesRequestObject) (gen.GetCapabilitiesResponseObject,
+	error) {
 	return gen.GetCapabilities200JSONResponse{Capabilities: s.capabilities()}, nil
 }
 
@@ -63,6 +64,8 @@ func (s *Server) capabilities() gen.Capabilities {
 
 // GetAuthMetadata implements GET /auth_metadata: the OAuth 2.0 API is not served, and a client that asks goes on with
 // the legacy one. Client-Server API v1.19, "Authentication API discovery".
-func (s *Server) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error) {
-	return nil, &Error{Status: http.StatusNotFound, Code: "M_UNRECOGNIZED", Message: "The OAuth 2.0 API is not served here."}
+func (s *Server) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject,
+	error) {
+	return nil, &Error{Status: http.StatusNotFound, Code: "M_UNRECOGNIZED",
+		Message: "The OAuth 2.0 API is not served here."}
 }

@@ -73,7 +73,8 @@ func sameFields(t *testing.T, path string, schema *openapi3.Schema, fields, requ
 		}
 	}
 	if !same(names, fields) || !same(schema.Required, required) {
-		t.Errorf("%s: fields are %v, required %v; the draft has %v and %v", path, names, schema.Required, fields, required)
+		t.Errorf("%s: fields are %v, required %v; the draft has %v and %v", path, names, schema.Required, fields,
+			required)
 	}
 }
 

@@ -120,7 +120,8 @@ func asError(err error) *Error {
 
 // userLocked is told only to who has shown that the account is theirs. Client-Server API v1.19, "Account locking".
 func userLocked() *Error {
-	return &Error{Status: http.StatusUnauthorized, Code: "M_USER_LOCKED", Message: "This account is locked.", SoftLogout: true}
+	return &Error{Status: http.StatusUnauthorized, Code: "M_USER_LOCKED", Message: "This account is locked.",
+		SoftLogout: true}
 }
 
 // userDeactivated is told only to who has shown that the account was theirs. Client-Server API v1.19, "Login".

@@ -58,7 +58,8 @@ func TestExchange(t *testing.T) {
 		t.Errorf("%v %v: a bridge's token passes as %s", ok, ours, sent)
 	}
 	second := s.ok(s.refresh(pair.text("refresh_token"))).text("access_token")
-	for range 2 { // the predecessor stays good until the client uses its successor, which the homeserver's seeing it is not
+	// the predecessor stays good until the client uses its successor, which the homeserver's seeing it is not
+	for range 2 {
 		if sent, _, ok, _ := s.exchange("GET", syncPath, first); !ok || sent != second {
 			t.Errorf("%v: the predecessor passes as %s, want %s", ok, sent, second)
 		}
@@ -136,7 +137,8 @@ func TestExchangeRefuses(t *testing.T) {
 	refused("logged out", token, "M_UNKNOWN_TOKEN", 401, false)
 }
 
-// replayed has the refresh token of a pair shown again long after its successor was used, and gives the successor's access token.
+// replayed has the refresh token of a pair shown again long after its successor was used, and gives the successor's
+// access token.
 func (s *site) replayed(pair answer) string {
 	s.Helper()
 	token := s.ok(s.refresh(pair.text("refresh_token"))).text("access_token")
@@ -187,7 +189,8 @@ func TestOddEscapes(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
 	token := s.restricted(s.loggedIn().text("access_token"), "path under "+devicesPath+"/A")
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + devicesPath + "/A%2FB\" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n")))
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + devicesPath +
+		"/A%2FB\" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n")))
 	s.must(err)
 	w := httptest.NewRecorder()
 	if s.server.Handler().ServeHTTP(w, r); w.Code != 403 {
@@ -280,15 +283,18 @@ func TestSpellings(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{
-		"/_matrix/client/v3/login": true, "/_matrix/client/v1/auth_metadata": true, "/_matrix/client/v3/devices/X": true, "/health": true, "/metrics": true,
-		"/_matrix/client/versions": false, "/_matrix/client/v3/capabilities": false, "/.well-known/matrix/client": false, "/_matrix/client/v3/sync": false,
+		"/_matrix/client/v3/login": true, "/_matrix/client/v1/auth_metadata": true,
+		"/_matrix/client/v3/devices/X": true, "/health": true, "/metrics": true,
+		"/_matrix/client/versions": false, "/_matrix/client/v3/capabilities": false,
+		"/.well-known/matrix/client": false, "/_matrix/client/v3/sync": false,
 		"/_matrix/client/v3/devices/X/y": false, "/.well-known/matrix/server": false, "/": false, "": false,
 	} {
 		if got := s.server.Mine(name); got != want {
 			t.Errorf("%s is Postern's: %v, want %v", name, got, want)
 		}
 	}
-	if public := newSiteBefore(t, func(c *Config) { c.PublicURL = "https://example.org" }); !public.server.Mine("/.well-known/matrix/client") {
+	if public := newSiteBefore(t, func(c *Config) { c.PublicURL = "https://example.org" }); !public.server.Mine(
+		"/.well-known/matrix/client") {
 		t.Error("the homeserver tells where clients find Postern")
 	}
 }
@@ -314,7 +320,8 @@ func TestAmend(t *testing.T) {
 			t.Errorf("%s becomes %s, want %s", text, got, want)
 		}
 	}
-	if got := amend(`{"m.homeserver":{},"org.matrix.msc2965.authentication":{"issuer":"x"}}`, s.server.AmendWellKnown); got != `{"m.homeserver":{}}` {
+	if got := amend(`{"m.homeserver":{},"org.matrix.msc2965.authentication":{"issuer":"x"}}`,
+		s.server.AmendWellKnown); got != `{"m.homeserver":{}}` {
 		t.Errorf("the well-known file becomes %s", got)
 	}
 }

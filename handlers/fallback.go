@@ -53,8 +53,8 @@ else if (window.opener && window.opener.postMessage) { window.opener.postMessage
 `
 )
 
-// pagePolicy lets the page do what it does and nothing else: its own style and script, known by their hashes, and a form that
-// comes back here. Content Security Policy Level 3, section 6.
+// pagePolicy lets the page do what it does and nothing else: its own style and script, known by their hashes, and a
+// form that comes back here. Content Security Policy Level 3, section 6.
 var pagePolicy = "default-src 'none'; style-src '" + inline(pageStyle) + "'; script-src '" + inline(pageScript) +
 	"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -64,7 +64,8 @@ func inline(text string) string {
 }
 
 var pageTitles = map[string]string{
-	stagePassword: "Your password", stageToken: "Registration token", stageTerms: "Terms of service", stageDummy: "Continue",
+	stagePassword: "Your password", stageToken: "Registration token", stageTerms: "Terms of service",
+	stageDummy: "Continue",
 }
 
 type pageData struct {
@@ -73,7 +74,8 @@ type pageData struct {
 }
 
 // AuthFallback implements GET /auth/{stage}/fallback/web.
-func (s *Server) AuthFallback(ctx context.Context, request gen.AuthFallbackRequestObject) (gen.AuthFallbackResponseObject, error) {
+func (s *Server) AuthFallback(ctx context.Context,
+	request gen.AuthFallbackRequestObject) (gen.AuthFallbackResponseObject, error) {
 	i, err := s.fallback(ctx, request.Stage, request.Params.Session)
 	if err != nil {
 		return nil, err
@@ -83,7 +85,8 @@ func (s *Server) AuthFallback(ctx context.Context, request gen.AuthFallbackReque
 }
 
 // CompleteAuthFallback implements the form of that page.
-func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteAuthFallbackRequestObject) (gen.CompleteAuthFallbackResponseObject, error) {
+func (s *Server) CompleteAuthFallback(ctx context.Context,
+	request gen.CompleteAuthFallbackRequestObject) (gen.CompleteAuthFallbackResponseObject, error) {
 	who := callerOf(ctx)
 	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
 		return nil, err
@@ -92,7 +95,8 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 	if err != nil {
 		return nil, err
 	}
-	auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password, Token: request.Body.Token}
+	auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password,
+		Token: request.Body.Token}
 	err = s.complete(ctx, i, auth)
 	var wrong *stageFailed
 	if errors.As(err, &wrong) {
@@ -109,8 +113,8 @@ func (s *Server) CompleteAuthFallback(ctx context.Context, request gen.CompleteA
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
 }
 
-// forms reads the form of a page before the generated code does, which would return whatever is wrong with one as it is: the
-// client's fault would be answered, and logged, as the server's.
+// forms reads the form of a page before the generated code does, which would return whatever is wrong with one as it
+// is: the client's fault would be answered, and logged, as the server's.
 func forms(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodPost && c.Path() == fallbackRoute {
@@ -152,7 +156,8 @@ func noInteraction(err error) error {
 
 func (s *Server) page(stage, wrong string, done bool) (gen.PageTextHTMLResponse, error) {
 	var html bytes.Buffer
-	err := page.Execute(&html, pageData{Stage: stage, Title: pageTitles[stage], Terms: s.terms.URL, Wrong: wrong, Done: done})
+	err := page.Execute(&html, pageData{Stage: stage, Title: pageTitles[stage], Terms: s.terms.URL, Wrong: wrong,
+		Done: done})
 	return gen.PageTextHTMLResponse{Body: &html, ContentLength: int64(html.Len())}, err
 }
 

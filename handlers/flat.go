@@ -2,10 +2,10 @@ package handlers
 
 import "bytes"
 
-// flatObject reads the body that nearly every refresh has: one JSON object of strings without escapes. It does so in one
-// pass and a third of the time of encoding/json, which saves 2 to 3 of a refresh's 70 µs. Of anything else it says that it
-// is not ok, and encoding/json reads it; where it is ok both come to the same, which a fuzz test holds. The text is known to
-// be UTF-8.
+// flatObject reads the body that nearly every refresh has: one JSON object of strings without escapes. It does so in
+// one pass and a third of the time of encoding/json, which saves 2 to 3 of a refresh's 70 µs. Of anything else it says
+// that it is not ok, and encoding/json reads it; where it is ok both come to the same, which a fuzz test holds. The
+// text is known to be UTF-8.
 func flatObject(raw []byte) (object map[string]any, ok bool) {
 	rest, ok := structural(raw, '{')
 	object = make(map[string]any, 4)

@@ -39,7 +39,8 @@ func TestFlatObject(t *testing.T) {
 
 // FuzzFlatObject holds it against encoding/json: what it reads at all, it reads the same.
 func FuzzFlatObject(f *testing.F) {
-	for _, seed := range []string{`{"refresh_token":"abc"}`, `{"a":"b","a":"c"}`, ` { "a" : "b" } `, `{"a":"\""}`, `{"a":"b"}{}`, "{\"a\":\"\x7f\"}"} {
+	for _, seed := range []string{`{"refresh_token":"abc"}`, `{"a":"b","a":"c"}`, ` { "a" : "b" } `, `{"a":"\""}`,
+		`{"a":"b"}{}`, "{\"a\":\"\x7f\"}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

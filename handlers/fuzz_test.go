@@ -24,14 +24,17 @@ func FuzzBody(f *testing.F) {
 			calls = append(calls, sample(op.id, login))
 		}
 	}
-	slices.SortFunc(calls, func(a, b call) int { return cmp.Compare(a.path, b.path) }) // the corpus names them by number
+	// the corpus names them by number
+	slices.SortFunc(calls, func(a, b call) int { return cmp.Compare(a.path, b.path) })
 	for i, call := range calls {
 		for _, seed := range []string{
 			// With a wrong password, so that nothing comes of it and the next one finds the account as it was.
 			strings.ReplaceAll(call.body, password, "wrong"),
-			"", "{}", "null", "[]", "\xff", `{"type":`, `{"auth":null}`, `{"auth":{"session":"x"}}`, `{"refresh_token":"\u0000"}`, `{"refresh_token":1e999}`,
+			"", "{}", "null", "[]", "\xff", `{"type":`, `{"auth":null}`, `{"auth":{"session":"x"}}`,
+			`{"refresh_token":"\u0000"}`, `{"refresh_token":1e999}`,
 			`{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\ud800"},"password":"x","device_id":"\u0000"}`,
-			`{"type":"m.login.token","token":"x"}`, `{"username":"\u0130","auth":{"type":"m.login.dummy"}}`, strings.Repeat("[", 20_000),
+			`{"type":"m.login.token","token":"x"}`, `{"username":"\u0130","auth":{"type":"m.login.dummy"}}`,
+			strings.Repeat("[", 20_000),
 		} {
 			f.Add(byte(i), []byte(seed))
 		}
@@ -50,7 +53,8 @@ func FuzzBody(f *testing.F) {
 func FuzzRestricted(f *testing.F) {
 	s := newSite(f)
 	good := s.ok(s.login("")).text("access_token")
-	for _, seed := range []string{"method in GET", "path under /", "addr in ::/0", "device_id = X", "time < 1", "time < 99999999999999999999", "a b c", ""} {
+	for _, seed := range []string{"method in GET", "path under /", "addr in ::/0", "device_id = X", "time < 1",
+		"time < 99999999999999999999", "a b c", ""} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, caveat string) {
@@ -58,7 +62,8 @@ func FuzzRestricted(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/_matrix/client/v3/logout?access_token="+token, http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+			"/_matrix/client/v3/logout?access_token="+token, http.NoBody)
 		r.Method, r.URL.Path = http.MethodGet, "/_matrix/client/v3/account/whoami"
 		w := httptest.NewRecorder()
 		s.server.Handler().ServeHTTP(w, r)

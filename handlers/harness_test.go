@@ -91,7 +91,8 @@ func (s *site) addRootKey(id int64) {
 
 func (s *site) addUser(name string) {
 	s.Helper()
-	s.must(s.db.CreateUser(s.Context(), db.User{Localpart: name, PasswordHash: cheapHash(s, password), Created: s.clock.now()}))
+	s.must(s.db.CreateUser(s.Context(),
+		db.User{Localpart: name, PasswordHash: cheapHash(s, password), Created: s.clock.now()}))
 }
 
 func cheapHash(t testing.TB, password string) string {
@@ -179,7 +180,8 @@ func (s *site) ask(handler http.Handler, c call) answer {
 	handler.ServeHTTP(w, r)
 	a := answer{Status: w.Code, Header: w.Header(), Raw: w.Body.String()}
 	decoder := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
-	if err := decoder.Decode(&a.JSON); err != nil && w.Body.Len() > 0 && strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+	if err := decoder.Decode(&a.JSON); err != nil && w.Body.Len() > 0 &&
+		strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
 		s.Errorf("%s %s answers no JSON: %q", c.method, c.path, a.Raw)
 	}
 	if err := theContract.checkAnswer(c.method, c.path, a); err != nil {
@@ -221,12 +223,14 @@ func loginBody(user, password, extra string) string {
 	if extra != "" {
 		extra = "," + extra
 	}
-	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` + password + `"` + extra + `}`
+	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
+		password + `"` + extra + `}`
 }
 
 func (s *site) draftLogin() answer {
 	s.Helper()
-	return s.ok(s.do(call{method: "POST", path: "/_matrix/client/api/v1/login", body: `{"username":"alice","password":"` + password + `"}`}))
+	return s.ok(s.do(call{method: "POST", path: "/_matrix/client/api/v1/login",
+		body: `{"username":"alice","password":"` + password + `"}`}))
 }
 
 func (s *site) refresh(token string) answer {
@@ -236,7 +240,8 @@ func (s *site) refresh(token string) answer {
 
 func (s *site) tokenRefresh(token string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: "/_matrix/client/api/v1/tokenrefresh", body: `{"refresh_token":"` + token + `"}`})
+	return s.do(call{method: "POST", path: "/_matrix/client/api/v1/tokenrefresh",
+		body: `{"refresh_token":"` + token + `"}`})
 }
 
 func (s *site) whoami(token string) answer {

@@ -28,8 +28,8 @@ const (
 	NoPassword = "!"
 )
 
-// bcryptForm is a bcrypt hash of today's algorithm: 2a, 2b and 2y name the same one. 2x marks hashes of a bug of 2011, and
-// plain 2 an older one.
+// bcryptForm is a bcrypt hash of today's algorithm: 2a, 2b and 2y name the same one. 2x marks hashes of a bug of 2011,
+// and plain 2 an older one.
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$`)
 
 // A hash that somebody hands in also says how much work a login is to be.
@@ -55,7 +55,8 @@ func CheckHash(hash string) error {
 	switch {
 	case err != nil, !strings.HasPrefix(hash, argonHash):
 		return errors.New("unknown kind of password hash")
-	case p.Memory > maxArgonMemory, p.Iterations < 1 || p.Iterations > maxArgonPasses, p.Parallelism < 1 || p.Parallelism > maxArgonThreads:
+	case p.Memory > maxArgonMemory, p.Iterations < 1 || p.Iterations > maxArgonPasses, p.Parallelism < 1 ||
+		p.Parallelism > maxArgonThreads:
 		return errors.New("argon2id of a cost that is not supported")
 	case len(key) < 16:
 		return errors.New("argon2id hash that is too short to be safe")
@@ -82,7 +83,8 @@ func (h *hasher) compare(password, hash string) (match, outdated bool, err error
 	return match, true, err
 }
 
-// compareBcrypt looks at the first 72 bytes, as bcrypt does, and Synapse with it: what is longer, the pepper included, is cut off.
+// compareBcrypt looks at the first 72 bytes, as bcrypt does, and Synapse with it: what is longer, the pepper included,
+// is cut off.
 func compareBcrypt(password, hash string) (bool, error) {
 	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
 	switch {
@@ -94,7 +96,8 @@ func compareBcrypt(password, hash string) (bool, error) {
 	return true, nil
 }
 
-// compareArgon tries the normal form, and then what was sent if that is something else: a hash from elsewhere may be of that.
+// compareArgon tries the normal form, and then what was sent if that is something else: a hash from elsewhere may be of
+// that.
 func compareArgon(password, hash string, cost *argon2id.Params) (match, outdated bool, err error) {
 	match, p, err := argon2id.CheckHash(normal(password), hash)
 	if err == nil && !match && normal(password) != password {
@@ -112,7 +115,8 @@ func (h *hasher) ours(hash string) bool {
 		return false
 	}
 	p, _, _, err := argon2id.DecodeHash(hash)
-	return err == nil && p.Memory == h.cost.Memory && p.Iterations == h.cost.Iterations && p.Parallelism == h.cost.Parallelism
+	return err == nil && p.Memory == h.cost.Memory && p.Iterations == h.cost.Iterations &&
+		p.Parallelism == h.cost.Parallelism
 }
 
 // work is how much a guess costs, in KiB that are written.

@@ -91,8 +91,10 @@ func TestCheckHash(t *testing.T) {
 	t.Parallel()
 	salted := strings.Repeat("a", 53)
 	for _, bad := range []string{
-		"", "!!", "*", "secret", "{SSHA}abc", "$1$abc$def", "$6$salt$" + salted, "$2b$12$short", "$2b$12$" + salted + "a",
-		"$2$12$" + salted, "$2x$12$" + salted, "$2b$03$" + salted, "$2b$17$" + salted, "$2b$31$" + salted, "synapse", "synapse!", "synapse$2b$99$" + salted,
+		"", "!!", "*", "secret", "{SSHA}abc", "$1$abc$def", "$6$salt$" + salted, "$2b$12$short",
+		"$2b$12$" + salted + "a",
+		"$2$12$" + salted, "$2x$12$" + salted, "$2b$03$" + salted, "$2b$17$" + salted, "$2b$31$" + salted, "synapse",
+		"synapse!", "synapse$2b$99$" + salted,
 		"$argon2i$v=19$m=19456,t=2,p=1$P4Osa142jCG3qmUql9R8/g$AOj6RZNnxDjCT07fglvo6iNhsYFsECFny776UE5TzH8",
 		"$argon2id$v=19$m=1048576,t=2,p=1$P4Osa142jCG3qmUql9R8/g$AOj6RZNnxDjCT07fglvo6iNhsYFsECFny776UE5TzH8",
 		"$argon2id$v=19$m=19456,t=0,p=1$P4Osa142jCG3qmUql9R8/g$AOj6RZNnxDjCT07fglvo6iNhsYFsECFny776UE5TzH8",
@@ -116,7 +118,8 @@ func TestCheckHash(t *testing.T) {
 // TestRehashAtLogin: each kind of hash opens the account, is replaced by argon2id, and the password opens it again.
 func TestRehashAtLogin(t *testing.T) {
 	t.Parallel()
-	weak, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	weak, err := argon2id.CreateHash(password,
+		&argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +159,8 @@ func TestRehashAtLogin(t *testing.T) {
 func TestRehashRace(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.SynapsePepper = pepper })
-	s.must(s.db.CreateUser(t.Context(), db.User{Localpart: "carol", PasswordHash: vectors[3].hash, Created: s.clock.now()}))
+	s.must(s.db.CreateUser(t.Context(),
+		db.User{Localpart: "carol", PasswordHash: vectors[3].hash, Created: s.clock.now()}))
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
@@ -169,7 +173,8 @@ func TestRehashRace(t *testing.T) {
 	all.Wait()
 }
 
-// TestRehashMeetsChange: the password is changed between the comparison and the rehash, so the old one no longer counts.
+// TestRehashMeetsChange: the password is changed between the comparison and the rehash, so the old one no longer
+// counts.
 func TestRehashMeetsChange(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -184,7 +189,8 @@ func TestRehashMeetsChange(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Status != 403 {
 		t.Errorf("the old password gives %v", err)
 	}
-	if account, err := s.server.rehash(t.Context(), old, "another", "unused"); err != nil || account.PasswordHash != changed {
+	if account, err := s.server.rehash(t.Context(), old, "another", "unused"); err != nil ||
+		account.PasswordHash != changed {
 		t.Errorf("the new password gives %+v, %v", account, err)
 	}
 }
@@ -196,7 +202,8 @@ func TestRehashFails(t *testing.T) {
 	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.now()}
 	s.must(s.db.CreateUser(t.Context(), old))
 	s.must(s.db.Close())
-	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…"); err != nil || account.PasswordHash != old.PasswordHash {
+	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…"); err != nil ||
+		account.PasswordHash != old.PasswordHash {
 		t.Errorf("the login goes on with %+v, %v", account, err)
 	}
 }
@@ -226,9 +233,12 @@ func TestOldNames(t *testing.T) {
 		}
 	}
 	session := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("Alice", password, "")}))
-	auth := `{"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"Alice"},"password":"` + password + `"}}`
-	token := s.ok(s.do(call{method: "POST", path: "/_matrix/client/v1/login/get_token", token: session.text("access_token"), body: auth}))
-	a := s.ok(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.token","token":"` + token.text("login_token") + `"}`}))
+	auth := `{"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"Alice"},"password":"` +
+		password + `"}}`
+	token := s.ok(s.do(call{method: "POST", path: "/_matrix/client/v1/login/get_token",
+		token: session.text("access_token"), body: auth}))
+	a := s.ok(s.do(call{method: "POST", path: loginPath,
+		body: `{"type":"m.login.token","token":"` + token.text("login_token") + `"}`}))
 	if a.text("user_id") != "@Alice:example.org" {
 		t.Errorf("Alice's login token is for %s", a.text("user_id"))
 	}

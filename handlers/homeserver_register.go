@@ -42,8 +42,9 @@ func (s *Server) announced(ctx context.Context, r *db.Registration, wanted *gen.
 	return err
 }
 
-// introduce makes the homeserver know an account that was just made, and its first device, if it has one. It was announced by the
-// transaction that made it. If it cannot be told now it will be; the client is told to come again, and finds it made.
+// introduce makes the homeserver know an account that was just made, and its first device, if it has one. It was
+// announced by the transaction that made it. If it cannot be told now it will be; the client is told to come again, and
+// finds it made.
 func (s *Server) introduce(ctx context.Context, localpart string, session db.Session, name string) error {
 	if s.homeserver == nil {
 		return nil
@@ -63,7 +64,8 @@ func (s *Server) introduce(ctx context.Context, localpart string, session db.Ses
 	return nil
 }
 
-// introduceAgain is introduce for a registration that is finished once more, because its answer was lost or the homeserver was away.
+// introduceAgain is introduce for a registration that is finished once more, because its answer was lost or the
+// homeserver was away.
 func (s *Server) introduceAgain(ctx context.Context, localpart string, session db.Session) error {
 	if s.homeserver == nil {
 		return nil

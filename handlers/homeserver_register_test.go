@@ -11,7 +11,8 @@ import (
 
 func (b *behind) register(extra string) answer {
 	b.Helper()
-	return b.do(call{method: "POST", path: "/_matrix/client/v3/register", body: `{"auth":{"type":"m.login.dummy"},"password":"correct horse"` + extra + `}`})
+	return b.do(call{method: "POST", path: "/_matrix/client/v3/register",
+		body: `{"auth":{"type":"m.login.dummy"},"password":"correct horse"` + extra + `}`})
 }
 
 // Whoever registers is known there before the answer, and nobody becomes somebody who is known there already.
@@ -22,7 +23,8 @@ func TestRegisterTellsTheHomeserver(t *testing.T) {
 	b.ok(b.register(`,"username":"carol","device_id":"C","initial_device_display_name":"phone"`))
 	b.ok(b.register(`,"username":"dora","inhibit_login":true`))
 	b.ok(b.register(""))
-	if c, d := b.there.User("carol"), b.there.User("dora"); c == nil || d == nil || c.Devices["C"].Name != "phone" || len(d.Devices) > 0 {
+	if c, d := b.there.User("carol"), b.there.User("dora"); c == nil || d == nil || c.Devices["C"].Name != "phone" ||
+		len(d.Devices) > 0 {
 		t.Errorf("it has %+v and %+v", c, d)
 	}
 	if n, err := b.db.OutboxSize(t.Context()); err != nil || n > 0 {
@@ -31,7 +33,8 @@ func TestRegisterTellsTheHomeserver(t *testing.T) {
 	b.want(b.register(`,"username":"old"`), http.StatusBadRequest, "M_USER_IN_USE")
 	b.want(b.register(`,"username":"OLD"`), http.StatusBadRequest, "M_USER_IN_USE")
 	b.want(b.register(`,"username":"123"`), http.StatusBadRequest, "M_INVALID_USERNAME")
-	b.want(b.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=old"}), http.StatusBadRequest, "M_USER_IN_USE")
+	b.want(b.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=old"}), http.StatusBadRequest,
+		"M_USER_IN_USE")
 	if _, err := b.db.User(t.Context(), "old"); err == nil {
 		t.Error("there is an account of that name")
 	}
@@ -54,8 +57,8 @@ func TestRegisterWithoutHomeserver(t *testing.T) {
 	})
 }
 
-// The homeserver goes between the question for the name and the news of the account: the account is made, the same registration finds it, and
-// the homeserver hears of it.
+// The homeserver goes between the question for the name and the news of the account: the account is made, the same
+// registration finds it, and the homeserver hears of it.
 func TestRegisterAndThenAway(t *testing.T) {
 	t.Parallel()
 	for name, extra := range map[string]string{"with a login": "", "without": `,"inhibit_login":true`} {
@@ -67,8 +70,10 @@ func TestRegisterAndThenAway(t *testing.T) {
 				b.there.Be(fakesynapse.Away)
 				return provision(ctx, localpart, deviceID, name)
 			}
-			first := b.do(call{method: "POST", path: "/_matrix/client/v3/register", body: `{"username":"carol","password":"correct horse"` + extra + `}`})
-			again := call{method: "POST", path: "/_matrix/client/v3/register", body: `{"auth":{"type":"m.login.dummy","session":"` + first.text("session") + `"}}`}
+			first := b.do(call{method: "POST", path: "/_matrix/client/v3/register",
+				body: `{"username":"carol","password":"correct horse"` + extra + `}`})
+			again := call{method: "POST", path: "/_matrix/client/v3/register",
+				body: `{"auth":{"type":"m.login.dummy","session":"` + first.text("session") + `"}}`}
 			a := b.do(again)
 			b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
 			if !strings.Contains(a.text("error"), "is made") {

@@ -35,7 +35,8 @@ func newBehind(t *testing.T, change ...func(*Config)) *behind {
 	b.site = newSite(t, append(change, func(c *Config) {
 		at = c.DB
 		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now, Random: c.Random})
-		c.Homeserver = &Homeserver{Secret: secret, Provision: b.tells.Provision, Available: b.tells.Available, AllowReset: b.client.AllowCrossSigningReset}
+		c.Homeserver = &Homeserver{Secret: secret, Provision: b.tells.Provision, Available: b.tells.Available,
+			AllowReset: b.client.AllowCrossSigningReset}
 	})...)
 	b.must(at.SetBehind(t.Context(), b.there.URL))
 	t.Cleanup(func() {
@@ -48,7 +49,8 @@ func newBehind(t *testing.T, change ...func(*Config)) *behind {
 // tell lets a sender run until nothing waits.
 func (b *behind) tell() {
 	b.Helper()
-	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler), Now: b.clock.now, Random: rand.Reader})
+	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler),
+		Now: b.clock.now, Random: rand.Reader})
 	sender.Start()
 	defer sender.Close()
 	for range 1000 {
@@ -111,8 +113,10 @@ func TestLoginTellsTheHomeserver(t *testing.T) {
 func TestWrongPasswordTellsNothing(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
-	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: loginBody("alice", "wrong", "")}), http.StatusForbidden, "M_FORBIDDEN")
-	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"wrong"}`}), http.StatusForbidden, "M_FORBIDDEN")
+	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: loginBody("alice", "wrong", "")}),
+		http.StatusForbidden, "M_FORBIDDEN")
+	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login",
+		body: `{"type":"m.login.token","token":"wrong"}`}), http.StatusForbidden, "M_FORBIDDEN")
 	b.must(b.db.LockUser(t.Context(), "alice", b.clock.now()))
 	b.want(b.login(""), http.StatusUnauthorized, "M_USER_LOCKED")
 	b.wantCalls()
@@ -132,7 +136,8 @@ func TestLoginAgainKeepsTheDevice(t *testing.T) {
 	b.same()
 }
 
-var faults = map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow, "failing": fakesynapse.Failing, "cut off": fakesynapse.Cut}
+var faults = map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow,
+	"failing": fakesynapse.Failing, "cut off": fakesynapse.Cut}
 
 // eachFault tries something with a homeserver for each of its faults, which it does not have yet.
 func eachFault(t *testing.T, try func(t *testing.T, b *behind, mode fakesynapse.Mode)) {
@@ -145,7 +150,8 @@ func eachFault(t *testing.T, try func(t *testing.T, b *behind, mode fakesynapse.
 	}
 }
 
-// Without the homeserver nobody logs in, and nothing is left of the try on either side; with it everything is as if nothing had been.
+// Without the homeserver nobody logs in, and nothing is left of the try on either side; with it everything is as if
+// nothing had been.
 func TestLoginWithoutHomeserver(t *testing.T) {
 	t.Parallel()
 	eachFault(t, func(t *testing.T, b *behind, mode fakesynapse.Mode) {
@@ -181,7 +187,8 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 		if after := b.there.User("alice").Devices["KEPT"].Made; after != made {
 			t.Error("the kept device lost its keys")
 		}
-		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: `{"type":"m.login.token","token":"` + token + `"}`}))
+		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login",
+			body: `{"type":"m.login.token","token":"` + token + `"}`}))
 		b.same()
 	})
 }
@@ -275,7 +282,8 @@ func (b *behind) forced(string) error {
 			if err := b.client.DeleteDevice(b.Context(), e.Localpart, i.DeviceID); err != nil {
 				return err
 			}
-			if err := b.db.Settle(b.Context(), "sender", e.Localpart, []db.Outcome{{DeviceID: i.DeviceID}}); err != nil {
+			if err := b.db.Settle(b.Context(), "sender", e.Localpart,
+				[]db.Outcome{{DeviceID: i.DeviceID}}); err != nil {
 				return err
 			}
 		}
@@ -329,7 +337,8 @@ func TestLoginAfterTheSenderDied(t *testing.T) {
 	b.same()
 }
 
-// A login that cannot be told a second time is none; the device, which may be an old one, stays with its keys for the next try.
+// A login that cannot be told a second time is none; the device, which may be an old one, stays with its keys for the
+// next try.
 func TestLoginThatCannotBeConfirmed(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
@@ -342,7 +351,8 @@ func TestLoginThatCannotBeConfirmed(t *testing.T) {
 		}
 		err := provision(ctx, localpart, deviceID, name)
 		if calls == 1 { // something happens to the device
-			_, gone := b.db.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"), DeviceID: deviceID, At: b.clock.now()}, b.clock.now())
+			_, gone := b.db.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"),
+				DeviceID: deviceID, At: b.clock.now()}, b.clock.now())
 			b.must(gone)
 		}
 		return err
@@ -370,7 +380,8 @@ func TestDeactivateErases(t *testing.T) {
 		b := newBehind(t)
 		token := b.ok(b.login("")).text("access_token")
 		b.there.Be(fakesynapse.Away)
-		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{` + body + `"auth":` + byPassword + `}`}))
+		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token,
+			body: `{` + body + `"auth":` + byPassword + `}`}))
 		b.there.Be(fakesynapse.Well)
 		b.tell()
 		if u := b.there.User("alice"); !u.Deactivated || u.Erased != want {

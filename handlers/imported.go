@@ -10,8 +10,8 @@ import (
 	"postern/tokens"
 )
 
-// bearer is a token that was proved, one way or the other: a macaroon by its signature, or a token that another server gave by being on
-// the list of those that came from there. What becomes of it is the same from here on.
+// bearer is a token that was proved, one way or the other: a macaroon by its signature, or a token that another server
+// gave by being on the list of those that came from there. What becomes of it is the same from here on.
 type bearer interface {
 	Session() string
 	Generation() int64
@@ -19,8 +19,9 @@ type bearer interface {
 	Appended(minted tokens.Claims) []string
 }
 
-// importedBearer is a token that another server gave: one of the first generation of the session that it came with. So all that is true of
-// a macaroon of that generation is true of it, and a client that refreshes it has one of ours. It has no caveats, and nobody can append any.
+// importedBearer is a token that another server gave: one of the first generation of the session that it came with. So
+// all that is true of a macaroon of that generation is true of it, and a client that refreshes it has one of ours. It
+// has no caveats, and nobody can append any.
 type importedBearer struct {
 	token db.ImportedToken
 	user  UserID
@@ -42,7 +43,8 @@ var (
 
 // Check judges its type and its expiry, as [tokens.Authentic.Check] would.
 func (b importedBearer) Check(want tokens.Type, _ tokens.Table, r tokens.Request) (tokens.Claims, error) {
-	claims := tokens.Claims{Session: b.token.Session, Generation: 1, UserID: string(b.user), Type: tokens.Access, Expires: b.token.Expires}
+	claims := tokens.Claims{Session: b.token.Session, Generation: 1, UserID: string(b.user), Type: tokens.Access,
+		Expires: b.token.Expires}
 	if b.token.Refresh {
 		claims.Type = tokens.Refresh
 	}
@@ -55,8 +57,9 @@ func (b importedBearer) Check(want tokens.Type, _ tokens.Table, r tokens.Request
 	return claims, nil
 }
 
-// imported looks for a token that is no macaroon of ours among those that came from another server. It is found by its hash, so that
-// looking does not compare secrets. Forgeries of our own tokens do not come here, and where no token ever came nothing is looked for.
+// imported looks for a token that is no macaroon of ours among those that came from another server. It is found by its
+// hash, so that looking does not compare secrets. Forgeries of our own tokens do not come here, and where no token ever
+// came nothing is looked for.
 func (s *Server) imported(ctx context.Context, text string, why error) (bearer, db.Session, error) {
 	refused := unknownToken("Unrecognised access token.", false).because(why)
 	if text == "" || len(text) > tokens.MaxTokenLength {

@@ -23,8 +23,9 @@ func (s *site) bring(devices ...db.Device) []db.Arrived {
 			devices[i].Session = "IMPORTED" + devices[i].DeviceID
 		}
 	}
-	did, err := s.db.ImportAccounts(s.Context(), db.Import{At: s.clock.now(), KeyID: 1, Again: true, Arrivals: []db.Arrival{{
-		User: db.User{Localpart: "alice", PasswordHash: "hers there"}, WithDevices: true, Devices: devices}}})
+	did, err := s.db.ImportAccounts(s.Context(),
+		db.Import{At: s.clock.now(), KeyID: 1, Again: true, Arrivals: []db.Arrival{{
+			User: db.User{Localpart: "alice", PasswordHash: "hers there"}, WithDevices: true, Devices: devices}}})
 	s.must(err)
 	return did
 }
@@ -32,16 +33,18 @@ func (s *site) bring(devices ...db.Device) []db.Arrived {
 // phone is a device that can refresh.
 func (s *site) phone(name string) db.Device {
 	end := s.clock.now().Add(5 * time.Minute)
-	return db.Device{DeviceID: name, DisplayName: "her phone", Live: true, Refreshable: true, AccessExpires: end, Tokens: []db.ImportedToken{
-		given("syt_access_"+name, false, end), given("syt_before_"+name, false, s.clock.now()),
-		given("syr_refresh_"+name, true, time.Time{}), given("syr_spent_"+name, true, time.UnixMilli(1))}}
+	return db.Device{DeviceID: name, DisplayName: "her phone", Live: true, Refreshable: true, AccessExpires: end,
+		Tokens: []db.ImportedToken{
+			given("syt_access_"+name, false, end), given("syt_before_"+name, false, s.clock.now()),
+			given("syr_refresh_"+name, true, time.Time{}), given("syr_spent_"+name, true, time.UnixMilli(1))}}
 }
 
 // TestImported: tokens of another server are good until the client refreshes, and nobody is logged out on the way.
 func TestImported(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.bring(s.phone("PHONE"), db.Device{DeviceID: "OLD", Live: true, Tokens: []db.ImportedToken{given("MDAxOGxvY2F0aW9u", false, time.Time{})}},
+	s.bring(s.phone("PHONE"), db.Device{DeviceID: "OLD", Live: true,
+		Tokens: []db.ImportedToken{given("MDAxOGxvY2F0aW9u", false, time.Time{})}},
 		db.Device{DeviceID: "IDLE", DisplayName: "an old tablet"})
 
 	who := s.ok(s.whoami("syt_access_PHONE"))
@@ -151,7 +154,8 @@ func BenchmarkImported(b *testing.B) {
 	device := s.phone("PHONE")
 	device.Tokens[0].Expires = time.Time{}
 	s.bring(device)
-	for name, token := range map[string]string{"imported": "syt_access_PHONE", "own": s.loggedIn().text("access_token")} {
+	for name, token := range map[string]string{"imported": "syt_access_PHONE",
+		"own": s.loggedIn().text("access_token")} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, _, err := s.server.known(b.Context(), token); err != nil {

@@ -14,15 +14,16 @@ const (
 	// interactionLife is how long a person may take over all stages: long enough to read terms and find an invitation.
 	interactionLife = 15 * time.Minute
 
-	// maxInteractions bounds what strangers make the server remember, at about 3 KiB each. When there are more the oldest goes:
-	// honest ones live for seconds, and the rate limit keeps one address from pushing them out.
+	// maxInteractions bounds what strangers make the server remember, at about 3 KiB each. When there are more the
+	// oldest goes: honest ones live for seconds, and the rate limit keeps one address from pushing them out.
 	maxInteractions = 2000
 
 	interactionIDBytes = 18
 )
 
-// interaction is one user-interactive session, as one request has it: other requests have their own of the same id, here or at another
-// replica, and of two that have changed it the second to keep its changes makes them again to what the first has kept.
+// interaction is one user-interactive session, as one request has it: other requests have their own of the same id,
+// here or at another replica, and of two that have changed it the second to keep its changes makes them again to what
+// the first has kept.
 type interaction struct {
 	id      string
 	expires time.Time
@@ -33,15 +34,17 @@ type interaction struct {
 	reserved string // the registration token that this request has reserved for it
 }
 
-// state is what is remembered of an interaction. Nothing that it points to is ever changed, since copies of it share that.
+// state is what is remembered of an interaction. Nothing that it points to is ever changed, since copies of it share
+// that.
 type state struct {
 	Bound     binding
 	Flows     [][]string
-	Completed []string             `json:",omitempty"`
-	Proof     string               `json:",omitempty"` // the hash of the password that was given; another one proves nothing any more
-	Token     string               `json:",omitempty"` // the registration token that is reserved for it
-	First     *gen.RegisterRequest `json:",omitempty"` // the parameters that a registration has given so far
-	Made      *made                `json:",omitempty"` // what a registration has led to
+	Completed []string `json:",omitempty"`
+	// the hash of the password that was given; another one proves nothing any more
+	Proof string               `json:",omitempty"`
+	Token string               `json:",omitempty"` // the registration token that is reserved for it
+	First *gen.RegisterRequest `json:",omitempty"` // the parameters that a registration has given so far
+	Made  *made                `json:",omitempty"` // what a registration has led to
 }
 
 // binding is what an interaction is good for, and nothing else.
@@ -54,23 +57,23 @@ type binding struct {
 // because the answer was lost, leads to the same.
 type made struct{ Localpart, Session string }
 
-// interactions keeps those that are open, for all who may go on with one: in the memory of this process, or in a database that
-// replicas share. A time is the caller's.
+// interactions keeps those that are open, for all who may go on with one: in the memory of this process, or in a
+// database that replicas share. A time is the caller's.
 type interactions interface {
 	// get gives the caller its own copy of one that is open at the time, or nil.
 	get(ctx context.Context, id string, now time.Time) (*interaction, error)
-	// add keeps one that is new, and forgets those whose time is over and, when there are too many, the oldest. A registration
-	// token that such a one has reserved becomes free by itself.
+	// add keeps one that is new, and forgets those whose time is over and, when there are too many, the oldest. A
+	// registration token that such a one has reserved becomes free by itself.
 	add(ctx context.Context, i *interaction) error
 	// save keeps what has become of one, unless it has ended or somebody has saved it since it was got.
 	save(ctx context.Context, i *interaction) (saved bool, err error)
 	// end forgets one, and reports whether it was there: of those who finish it, one does.
 	end(ctx context.Context, i *interaction) (ended bool, err error)
-	// expire forgets those in memory whose time is over, and counts them; those in a database go by db.Tidy. What they have reserved
-	// lapses at the same time.
+	// expire forgets those in memory whose time is over, and counts them; those in a database go by db.Tidy. What they
+	// have reserved lapses at the same time.
 	expire(now time.Time) int
-	// register is db.Register and keeps what came of it, which is one thing. db.ErrConflict also says that the interaction is not
-	// what the caller got.
+	// register is db.Register and keeps what came of it, which is one thing. db.ErrConflict also says that the
+	// interaction is not what the caller got.
 	register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session, error)
 }
 
@@ -89,7 +92,8 @@ func interactionName(id string) string {
 	return sessionID(sum[:])
 }
 
-// openAt says whether one that expires then is open. One that begins later than now was begun by a clock that was set back since.
+// openAt says whether one that expires then is open. One that begins later than now was begun by a clock that was set
+// back since.
 func openAt(expires, now time.Time) bool {
 	left := expires.Sub(now)
 	return left >= 0 && left <= 2*interactionLife

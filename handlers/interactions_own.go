@@ -8,8 +8,8 @@ import (
 	"postern/db"
 )
 
-// ownInteractions keeps them in memory, where this process is the only one to serve the database: what a person has typed is not
-// written down before it counts.
+// ownInteractions keeps them in memory, where this process is the only one to serve the database: what a person has
+// typed is not written down before it counts.
 type ownInteractions struct {
 	db        *db.DB
 	finishing sync.Mutex // one registration at a time, which is how the database does it too

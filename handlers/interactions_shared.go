@@ -12,8 +12,9 @@ import (
 	"postern/tokens"
 )
 
-// sharedInteractions keeps them in the database, so that whichever replica a request comes to can go on. They are sealed: one may hold
-// a password that somebody wants to register with, and who reads the database or a backup of it must not.
+// sharedInteractions keeps them in the database, so that whichever replica a request comes to can go on. They are
+// sealed: one may hold a password that somebody wants to register with, and who reads the database or a backup of it
+// must not.
 type sharedInteractions struct {
 	db     *db.DB
 	master tokens.MasterKey
@@ -39,7 +40,8 @@ func (x *sharedInteractions) get(ctx context.Context, id string, now time.Time) 
 		err = json.Unmarshal(plain, &i.state)
 	}
 	if err != nil {
-		x.log.Warn("an interaction cannot be opened and is left out; do all replicas have the same master key and release?", "error", err)
+		x.log.Warn("an interaction cannot be opened and is left out; do all replicas have the same master key and "+
+			"release?", "error", err)
 		return nil, nil
 	}
 	return i, nil
@@ -88,7 +90,8 @@ func (x *sharedInteractions) end(ctx context.Context, i *interaction) (bool, err
 	return err == nil, err
 }
 
-func (x *sharedInteractions) register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session, error) {
+func (x *sharedInteractions) register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session,
+	error) {
 	if i.version > 0 { // or nobody else can know of it
 		row, err := x.seal(i, i.finish(m))
 		if err != nil {

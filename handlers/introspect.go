@@ -14,9 +14,9 @@ import (
 	"postern/tokens"
 )
 
-// What the homeserver asks is not in api/login.yaml: it is no part of the client-server API, no client's code is made from it, and where
-// it is answered is the operator's choice. RFC 7662 and OpenID Connect Discovery 1.0 say what it looks like, and Synapse's api/auth/mas.py
-// what is read of it.
+// What the homeserver asks is not in api/login.yaml: it is no part of the client-server API, no client's code is made
+// from it, and where it is answered is the operator's choice. RFC 7662 and OpenID Connect Discovery 1.0 say what it
+// looks like, and Synapse's api/auth/mas.py what is read of it.
 
 // Paths of what the homeserver asks.
 const (
@@ -38,7 +38,8 @@ func (s *Server) Internal() http.Handler {
 	return mux
 }
 
-// introspection is an answer. Synapse takes only whole numbers for expires_in, and no number at all for a token that does not expire.
+// introspection is an answer. Synapse takes only whole numbers for expires_in, and no number at all for a token that
+// does not expire.
 type introspection struct {
 	Active    bool   `json:"active"`
 	Scope     string `json:"scope,omitempty"`
@@ -48,18 +49,22 @@ type introspection struct {
 	ExpiresIn *int64 `json:"expires_in,omitempty"`
 }
 
-// introspect tells the homeserver whom an access token belongs to. RFC 7662, section 2. Whatever is wrong with the token, the answer is
-// 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody forgets a session.
+// introspect tells the homeserver whom an access token belongs to. RFC 7662, section 2. Whatever is wrong with the
+// token, the answer is 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody
+// forgets a session.
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	if !s.asked(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		reply(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "the secret is not the one in --homeserver-secret-file"})
+		reply(w, http.StatusUnauthorized,
+			map[string]string{"error": "invalid_client",
+				"error_description": "the secret is not the one in --homeserver-secret-file"})
 		return
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostAsked))
 	form, wrong := url.ParseQuery(string(raw))
 	if err != nil || wrong != nil || !form.Has("token") {
-		reply(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "send a form with the field token"})
+		reply(w, http.StatusBadRequest,
+			map[string]string{"error": "invalid_request", "error_description": "send a form with the field token"})
 		return
 	}
 	found, err := s.inspect(r.Context(), form.Get("token"))
@@ -73,11 +78,13 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 // asked reports whether it is the homeserver that asks.
 func (s *Server) asked(r *http.Request) bool {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(secret), []byte(s.homeserver.Secret)) == 1
+	return strings.EqualFold(scheme, "Bearer") &&
+		subtle.ConstantTimeCompare([]byte(secret), []byte(s.homeserver.Secret)) == 1
 }
 
-// inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does not hold then, so a
-// restricted token is inactive: only who sees the request can judge it. That it was seen is not noted: it is the homeserver who shows it.
+// inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does
+// not hold then, so a restricted token is inactive: only who sees the request can judge it. That it was seen is not
+// noted: it is the homeserver who shows it.
 func (s *Server) inspect(ctx context.Context, text string) (introspection, error) {
 	now := s.now()
 	claims, session, err := s.admit(ctx, text, tokens.Access, false, tokens.Request{Now: now})
@@ -93,11 +100,12 @@ func (s *Server) inspect(ctx context.Context, text string) (introspection, error
 	}, nil
 }
 
-// scope is what a session may do, as words between spaces. A device id that is no such word is told by device_id alone, which Synapse
-// reads first. MSC2967; RFC 6749, section 3.3.
+// scope is what a session may do, as words between spaces. A device id that is no such word is told by device_id alone,
+// which Synapse reads first. MSC2967; RFC 6749, section 3.3.
 func scope(session db.Session) string {
 	scope := "urn:matrix:client:api:*"
-	if !strings.ContainsFunc(session.DeviceID, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+	if !strings.ContainsFunc(session.DeviceID,
+		func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
 		scope += " urn:matrix:client:device:" + session.DeviceID
 	}
 	if session.Admin {
@@ -115,15 +123,16 @@ func secondsTo(end, now time.Time) *int64 {
 	return &seconds
 }
 
-// discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that the front answers
-// itself or takes them out of.
+// discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that
+// the front answers itself or takes them out of.
 func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 	base := s.publicURL
 	if base == "" {
 		base = "http://" + r.Host
 	}
 	reply(w, http.StatusOK, map[string]string{
-		"issuer": base + "/", "account_management_uri": base + "/", "introspection_endpoint": "http://" + r.Host + IntrospectPath,
+		"issuer": base + "/", "account_management_uri": base + "/",
+		"introspection_endpoint": "http://" + r.Host + IntrospectPath,
 	})
 }
 
@@ -157,7 +166,8 @@ func (s *Server) AmendCapabilities(object map[string]json.RawMessage) {
 	}
 }
 
-// AmendWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would lead clients there.
+// AmendWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would
+// lead clients there.
 func (s *Server) AmendWellKnown(object map[string]json.RawMessage) {
 	delete(object, "org.matrix.msc2965.authentication")
 	delete(object, "m.authentication")

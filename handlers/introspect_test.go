@@ -22,7 +22,8 @@ func newSiteBefore(t testing.TB, change ...func(*Config)) *site {
 
 // obliging is a homeserver that agrees to everything: these tests are about what it asks.
 func obliging() *Homeserver {
-	return &Homeserver{Secret: sharedSecret, Provision: func(context.Context, string, string, string) error { return nil }}
+	return &Homeserver{Secret: sharedSecret,
+		Provision: func(context.Context, string, string, string) error { return nil }}
 }
 
 // introspect asks as Synapse does.
@@ -40,7 +41,8 @@ func (s *site) introspect(authorization, body string) answer {
 
 func (s *site) asks(token string) answer {
 	s.Helper()
-	return s.introspect("Bearer "+sharedSecret, url.Values{"token": {token}, "token_type_hint": {"access_token"}}.Encode())
+	return s.introspect("Bearer "+sharedSecret,
+		url.Values{"token": {token}, "token_type_hint": {"access_token"}}.Encode())
 }
 
 // active fails unless the token is good.
@@ -82,7 +84,8 @@ func TestIntrospection(t *testing.T) {
 	s.inactive("expired", token)
 
 	legacy := s.ok(s.login(`"device_id":"an odd \"id\""`)).text("access_token")
-	if a := s.active(legacy); a.text("scope") != "urn:matrix:client:api:* urn:synapse:admin:*" || a.text("device_id") != `an odd "id"` || a.JSON["expires_in"] != nil {
+	if a := s.active(legacy); a.text("scope") != "urn:matrix:client:api:* urn:synapse:admin:*" ||
+		a.text("device_id") != `an odd "id"` || a.JSON["expires_in"] != nil {
 		t.Errorf("an odd device, without end: %s", a.Raw)
 	}
 }
@@ -97,12 +100,14 @@ func TestInactive(t *testing.T) {
 	s.inactive("empty", "")
 	s.inactive("a refresh token", pair.text("refresh_token"))
 	s.inactive("a forgery", token[:len(token)-4]+"AAAA")
-	for _, caveat := range []tokens.Caveat{{Key: "method", Operator: "in", Value: "POST"}, {Key: "path", Operator: "under", Value: "/"}, {Key: "addr", Operator: "in", Value: "0.0.0.0/0,::/0"}, {Key: "time", Operator: "<", Value: "1"}, {Key: "device_id", Operator: "=", Value: "OTHER"}, {Key: "new", Operator: "=", Value: "x"}} {
+	for _, caveat := range []tokens.Caveat{{Key: "method", Operator: "in", Value: "POST"},
+		{Key: "path", Operator: "under", Value: "/"}, {Key: "addr", Operator: "in", Value: "0.0.0.0/0,::/0"}, {Key: "time", Operator: "<", Value: "1"}, {Key: "device_id", Operator: "=", Value: "OTHER"}, {Key: "new", Operator: "=", Value: "x"}} {
 		restricted, err := tokens.Restrict(token, caveat)
 		s.must(err)
 		s.inactive(caveat.String(), restricted)
 	}
-	restricted, err := tokens.Restrict(token, tokens.Caveat{Key: "device_id", Operator: "=", Value: pair.text("device_id")})
+	restricted, err := tokens.Restrict(token,
+		tokens.Caveat{Key: "device_id", Operator: "=", Value: pair.text("device_id")})
 	s.must(err)
 	s.active(restricted)
 
@@ -132,7 +137,8 @@ func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 	s := newSiteBefore(t)
 	token := s.loggedIn().text("access_token")
 	form := "token=" + token
-	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer a secret", "Bearer " + sharedSecret + "x", "Basic " + sharedSecret, sharedSecret, "Bearer " + token} {
+	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer a secret", "Bearer " + sharedSecret + "x",
+		"Basic " + sharedSecret, sharedSecret, "Bearer " + token} {
 		if a := s.introspect(authorization, form); a.Status != 401 || strings.Contains(a.Raw, "active") {
 			t.Errorf("with %q the answer is %d %s", authorization, a.Status, a.Raw)
 		}
@@ -142,7 +148,8 @@ func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 			t.Errorf("%.20q: the answer is %d %s", body, a.Status, a.Raw)
 		}
 	}
-	s.want(s.do(call{method: "POST", path: IntrospectPath, body: form, header: map[string]string{"Authorization": "Bearer " + sharedSecret}}), 404, "M_UNRECOGNIZED")
+	s.want(s.do(call{method: "POST", path: IntrospectPath, body: form,
+		header: map[string]string{"Authorization": "Bearer " + sharedSecret}}), 404, "M_UNRECOGNIZED")
 	if newSite(t).server.Internal() != nil {
 		t.Error("a server that stands alone answers questions")
 	}
@@ -163,12 +170,15 @@ func TestIntrospectionWithoutDatabase(t *testing.T) {
 
 func TestDiscoveryForHomeserver(t *testing.T) {
 	t.Parallel()
-	for public, want := range map[string]string{"": "http://127.0.0.1:8009/", "https://matrix.example.org": "https://matrix.example.org/"} {
+	for public, want := range map[string]string{"": "http://127.0.0.1:8009/",
+		"https://matrix.example.org": "https://matrix.example.org/"} {
 		s := newSiteBefore(t, func(c *Config) { c.PublicURL = public })
-		r, w := httptest.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1:8009"+DiscoveryPath, nil), httptest.NewRecorder()
+		r, w := httptest.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1:8009"+DiscoveryPath, nil),
+			httptest.NewRecorder()
 		s.server.Internal().ServeHTTP(w, r)
 		var got map[string]string
-		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got["issuer"] != want || got["account_management_uri"] != want {
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got["issuer"] != want ||
+			got["account_management_uri"] != want {
 			t.Errorf("the answer is %d %s: %v", w.Code, w.Body, err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"postern/tokens"
 )
 
-// TestJudgeSaysWhatTheServerDoes: for every operation that asks for a token, and for tokens in every state, Judge admits what
-// the server admits and refuses with the same code.
+// TestJudgeSaysWhatTheServerDoes: for every operation that asks for a token, and for tokens in every state, Judge
+// admits what the server admits and refuses with the same code.
 func TestJudgeSaysWhatTheServerDoes(t *testing.T) {
 	t.Parallel()
 	states := map[string]func(s *site, token string) string{
@@ -33,7 +33,8 @@ func TestJudgeSaysWhatTheServerDoes(t *testing.T) {
 			return
 		}
 		for name, change := range states {
-			t.Run(op.id+" "+name, func(t *testing.T) { // of its own, so that its database is closed at its end: there are a hundred
+			// of its own, so that its database is closed at its end: there are a hundred
+			t.Run(op.id+" "+name, func(t *testing.T) {
 				s := newSite(t)
 				login := s.ok(s.login(`"refresh_token":true,"device_id":"PHONE"`))
 				c := sample(op.id, login)
@@ -60,7 +61,8 @@ func (s *site) agree(what string, a answer, err error) {
 			s.Errorf("%s: the server answers %d %s, Judge says %d %v", what, a.Status, a.Raw, refused.Status, err)
 		}
 	default:
-		if err != nil || a.code() == "M_UNKNOWN_TOKEN" || a.code() == "M_USER_LOCKED" || a.Status == http.StatusForbidden {
+		if err != nil || a.code() == "M_UNKNOWN_TOKEN" || a.code() == "M_USER_LOCKED" ||
+			a.Status == http.StatusForbidden {
 			s.Errorf("%s: the server answers %d %s, Judge says %v", what, a.Status, a.Raw, err)
 		}
 	}
@@ -82,7 +84,8 @@ func TestJudgeLeavesNoTrace(t *testing.T) {
 	first := s.loggedIn()
 	second := s.ok(s.refresh(first.text("refresh_token")))
 	request := tokens.Request{Method: "GET", Path: "/_matrix/client/r0/account/whoami"}
-	claims, err := s.server.Judge(t.Context(), s.restrict(second.text("access_token"), "path under /_matrix/client/v3/account"), tokens.Access, request)
+	claims, err := s.server.Judge(t.Context(),
+		s.restrict(second.text("access_token"), "path under /_matrix/client/v3/account"), tokens.Access, request)
 	if err != nil || claims.UserID != "@alice:"+host {
 		t.Fatalf("the new token: %+v, %v", claims, err)
 	}
@@ -90,7 +93,8 @@ func TestJudgeLeavesNoTrace(t *testing.T) {
 		t.Errorf("the new refresh token: %v", err)
 	}
 	var caveat *tokens.CaveatError
-	if _, err := s.server.Judge(t.Context(), second.text("refresh_token"), tokens.Access, request); !errors.As(err, &caveat) || caveat.Caveat != "type = refresh" {
+	if _, err := s.server.Judge(t.Context(), second.text("refresh_token"), tokens.Access, request); !errors.As(err,
+		&caveat) || caveat.Caveat != "type = refresh" {
 		t.Errorf("a refresh token as an access token: %v", err)
 	}
 	s.ok(s.whoami(first.text("access_token")))

@@ -31,9 +31,9 @@ type ringAt struct {
 	verified verified
 }
 
-// verified remembers access tokens whose signature holds with the keys of one ring, so that a token that comes with every
-// request costs its HMACs once: a tenth of a check. It says nothing of sessions and caveats, which are judged each time. A
-// token is found by its hash, so that looking does not compare secrets.
+// verified remembers access tokens whose signature holds with the keys of one ring, so that a token that comes with
+// every request costs its HMACs once: a tenth of a check. It says nothing of sessions and caveats, which are judged
+// each time. A token is found by its hash, so that looking does not compare secrets.
 type verified struct {
 	mu   sync.RWMutex
 	byID map[[sha256.Size]byte]*tokens.Authentic
@@ -128,7 +128,8 @@ func (s *Server) withTheseKeys(ctx context.Context, write func(*ringAt, tokens.K
 	return s.retrying(ctx, known, write)
 }
 
-func (s *Server) retrying(ctx context.Context, keys func(context.Context) (*ringAt, error), write func(*ringAt, tokens.Key) error) error {
+func (s *Server) retrying(ctx context.Context, keys func(context.Context) (*ringAt, error),
+	write func(*ringAt, tokens.Key) error) error {
 	for try := 0; ; try++ {
 		ring, err := keys(ctx)
 		keys = s.freshKeys

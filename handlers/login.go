@@ -27,7 +27,8 @@ const passwordLogin = "m.login.password"
 const deviceIDLength = 10
 
 // GetLoginFlows implements GET /login. Client-Server API v1.19, "Login".
-func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) (gen.GetLoginFlowsResponseObject, error) {
+func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) (gen.GetLoginFlowsResponseObject,
+	error) {
 	flows := []gen.LoginFlow{{Type: passwordLogin}}
 	if s.loginTokenTTL > 0 {
 		yes := true
@@ -50,7 +51,8 @@ func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen
 		return nil, err
 	}
 	return gen.Login200JSONResponse{
-		UserID: string(s.userID(session)), DeviceID: session.DeviceID, HomeServer: &s.serverName, WellKnown: s.wellKnown(),
+		UserID: string(s.userID(session)), DeviceID: session.DeviceID, HomeServer: &s.serverName,
+		WellKnown:   s.wellKnown(),
 		AccessToken: pair.access, RefreshToken: optional(pair.refresh), ExpiresInMs: pair.expiresIn(callerOf(ctx).now),
 	}, nil
 }
@@ -102,7 +104,8 @@ func identified(body *gen.LoginJSONRequestBody) (string, error) {
 }
 
 // DraftLogin implements POST /login of the draft's door, which always issues a refresh token.
-func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestObject) (gen.DraftLoginResponseObject, error) {
+func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestObject) (gen.DraftLoginResponseObject,
+	error) {
 	if request.Body == nil {
 		return nil, missingParam("Missing parameter: username")
 	}
@@ -120,7 +123,8 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 	return answer, nil
 }
 
-// attempt is a login, whichever door it came through: by password or, when it has one, by a login token or an application service.
+// attempt is a login, whichever door it came through: by password or, when it has one, by a login token or an
+// application service.
 type attempt struct {
 	user, password     string
 	token              string

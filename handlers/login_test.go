@@ -114,7 +114,8 @@ func TestLoginNames(t *testing.T) {
 	}
 	s.ok(s.login(`"device_id":null,"initial_device_display_name":null,"refresh_token":null`))
 	// The older field, and a Content-Type that lies.
-	s.ok(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.password","user":"alice","password":"` + password + `"}`,
+	s.ok(s.do(call{method: "POST", path: loginPath,
+		body:   `{"type":"m.login.password","user":"alice","password":"` + password + `"}`,
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}))
 	// The alias of old clients.
 	s.ok(s.do(call{method: "POST", path: "/_matrix/client/r0/login", body: loginBody("alice", password, "")}))
@@ -184,7 +185,8 @@ func TestLoginRateLimit(t *testing.T) {
 		s.want(wrong("nobody", "192.0.2.3:1000"), 403, "M_FORBIDDEN")
 	}
 	s.want(wrong("nobody", "192.0.2.4:1000"), 429, "M_LIMIT_EXCEEDED") // an unknown account alike
-	s.want(s.do(call{method: "POST", path: draftLoginPath, body: `{"username":"alice","password":"x"}`}), 429, "M_LIMIT_EXCEEDED")
+	s.want(s.do(call{method: "POST", path: draftLoginPath, body: `{"username":"alice","password":"x"}`}), 429,
+		"M_LIMIT_EXCEEDED")
 	s.clock.step(20 * time.Second)
 	s.want(wrong("alice", "192.0.2.5:1000"), 403, "M_FORBIDDEN")
 }

@@ -27,7 +27,8 @@ const loginTokenBytes = 16
 const MaxLoginTokenTTL = 24 * time.Hour
 
 // GenerateLoginToken implements POST /login/get_token. A token that a session made dies with it.
-func (s *Server) GenerateLoginToken(ctx context.Context, request gen.GenerateLoginTokenRequestObject) (gen.GenerateLoginTokenResponseObject, error) {
+func (s *Server) GenerateLoginToken(ctx context.Context,
+	request gen.GenerateLoginTokenRequestObject) (gen.GenerateLoginTokenResponseObject, error) {
 	if s.loginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
@@ -43,7 +44,8 @@ func (s *Server) GenerateLoginToken(ctx context.Context, request gen.GenerateLog
 		return nil, err
 	}
 	session := callerOf(ctx).session
-	token, err := MintLoginToken(s.serverName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random, s.now().Add(s.loginTokenTTL))
+	token, err := MintLoginToken(s.serverName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random,
+		s.now().Add(s.loginTokenTTL))
 	if err != nil {
 		return nil, err
 	}

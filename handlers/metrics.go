@@ -115,12 +115,16 @@ func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 	}
 }
 
-// Outbox counts what a homeserver behind is told, and asks how much waits whenever somebody looks. It is called at most once.
+// Outbox counts what a homeserver behind is told, and asks how much waits whenever somebody looks. It is called at most
+// once.
 func (m *Metrics) Outbox(waiting func() float64) (sent func(outcome string)) {
 	sends := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "postern_outbox_sends_total", Help: "What the homeserver was told, or could not be, by outcome: sent, away, refused."}, []string{"outcome"})
+		Name: "postern_outbox_sends_total",
+		Help: "What the homeserver was told, or could not be, by outcome: sent, away, refused."},
+		[]string{"outcome"})
 	m.registry.MustRegister(sends, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "postern_outbox_waiting", Help: "Users and devices of which the homeserver must still be told."}, waiting))
+		Name: "postern_outbox_waiting", Help: "Users and devices of which the homeserver must still be told."},
+		waiting))
 	for _, outcome := range []string{"sent", "away", "refused"} {
 		sends.WithLabelValues(outcome)
 	}

@@ -102,7 +102,8 @@ func TestModel(t *testing.T) {
 		prove := func(rt *rapid.T, method, path, fields string) (*model, bool) {
 			m, k := pick(rt, sessions)
 			verdict := m.use(k, s.clock.now())
-			a := s.do(call{method: method, path: path, token: m.held[k][0], body: `{` + fields + `"auth":` + passwordStep("alice", current, "") + `}`})
+			a := s.do(call{method: method, path: path, token: m.held[k][0],
+				body: `{` + fields + `"auth":` + passwordStep("alice", current, "") + `}`})
 			expectAnswer(rt, a, verdict)
 			return m, verdict == good
 		}
@@ -139,7 +140,8 @@ func TestModel(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"login": func(rt *rapid.T) {
 				device := rapid.SampledFrom([]string{"PHONE", "LAPTOP"}).Draw(rt, "device")
-				body := loginBody("alice", current, fmt.Sprintf(`"refresh_token":true,"device_id":"%s %d"`, device, round))
+				body := loginBody("alice", current,
+					fmt.Sprintf(`"refresh_token":true,"device_id":"%s %d"`, device, round))
 				a := s.do(call{method: "POST", path: loginPath, body: body})
 				if locked {
 					expectAnswer(rt, a, lock)
@@ -200,7 +202,8 @@ func TestModel(t *testing.T) {
 			"change the password": func(rt *rapid.T) {
 				next := rapid.SampledFrom([]string{"battery staple", "horse battery"}).Draw(rt, "password")
 				logout := rapid.Bool().Draw(rt, "logout_devices")
-				mine, through := prove(rt, "POST", "/_matrix/client/v3/account/password", fmt.Sprintf(`"new_password":"%s","logout_devices":%v,`, next, logout))
+				mine, through := prove(rt, "POST", "/_matrix/client/v3/account/password",
+					fmt.Sprintf(`"new_password":"%s","logout_devices":%v,`, next, logout))
 				if !through {
 					return
 				}
@@ -228,12 +231,14 @@ func TestModel(t *testing.T) {
 				for _, m := range sessions {
 					m.gone = true
 				}
-				s.want(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", current, "")}), 403, "M_USER_DEACTIVATED")
+				s.want(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", current, "")}), 403,
+					"M_USER_DEACTIVATED")
 				s.must(s.db.Reactivate(t.Context(), "alice"))
 			},
 			"time passes": func(rt *rapid.T) {
 				s.clock.step(rapid.SampledFrom([]time.Duration{
-					time.Second, leeway - time.Second, leeway, leeway + time.Second, ttl, 3 * ttl, -time.Minute, -time.Hour,
+					time.Second, leeway - time.Second, leeway, leeway + time.Second, ttl, 3 * ttl, -time.Minute,
+					-time.Hour,
 				}).Draw(rt, "step"))
 			},
 		})

@@ -10,24 +10,30 @@ import (
 	"time"
 )
 
-// TestPageIsGuarded: the fallback pages run their own script and no other, send their form nowhere else, stand in nobody's frame,
-// tell nobody their address and lie in no cache; and nothing that comes with a request is markup in them.
+// TestPageIsGuarded: the fallback pages run their own script and no other, send their form nowhere else, stand in
+// nobody's frame, tell nobody their address and lie in no cache; and nothing that comes with a request is markup in
+// them.
 func TestPageIsGuarded(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *Config) { c.Terms = Terms{URL: `https://example.org/"><script>alert(1)</script>`, Version: "1"} })
+	s := newSite(t, func(c *Config) {
+		c.Terms = Terms{URL: `https://example.org/"><script>alert(1)</script>`,
+			Version: "1"}
+	})
 	session := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
 	shown := s.do(call{method: "GET", path: fallbackPath("m.login.terms", session)})
 	done := s.do(call{method: "POST", path: fallbackPath("m.login.terms", session), header: form})
 	unknown := s.do(call{method: "GET", path: fallbackPath("m.login.terms", "%3Cscript%3E")})
 	for _, a := range []answer{shown, done, unknown} {
 		policy := a.Header.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+		for _, part := range []string{"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'",
+			"base-uri 'none'"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("the policy %q lacks %s", policy, part)
 			}
 		}
 		for name, want := range map[string]string{
-			"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"X-Content-Type-Options": "nosniff",
 		} {
 			if got := a.Header.Get(name); got != want {
 				t.Errorf("%s is %q", name, got)
@@ -39,7 +45,8 @@ func TestPageIsGuarded(t *testing.T) {
 				t.Errorf("a browser would refuse the page's %s:\n%s", inline[1], inline[2])
 			}
 		}
-		if strings.Contains(a.Raw, "alert") && strings.Contains(a.Raw, "<script>alert") || strings.Contains(a.Raw, "<script>\"") {
+		if strings.Contains(a.Raw, "alert") && strings.Contains(a.Raw, "<script>alert") ||
+			strings.Contains(a.Raw, "<script>\"") {
 			t.Errorf("what came from outside is markup in\n%s", a.Raw)
 		}
 	}
@@ -54,7 +61,8 @@ func TestOperatorsPages(t *testing.T) {
 	s := newSite(t)
 	for _, path := range []string{"/health", "/metrics"} {
 		a := s.ok(s.do(call{method: "GET", path: path}))
-		if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Access-Control-Allow-Origin") != "" {
+		if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("X-Content-Type-Options") != "nosniff" ||
+			a.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s has the headers %v", path, a.Header)
 		}
 	}

@@ -44,7 +44,8 @@ type hasher struct {
 	tidy    *time.Timer
 	cost    *argon2id.Params // of new hashes
 	pepper  string           // Synapse's
-	slowest atomic.Int64     // what the slowest comparison with a hash from elsewhere took, in nanoseconds; 0: there was none
+	// what the slowest comparison with a hash from elsewhere took, in nanoseconds; 0: there was none
+	slowest atomic.Int64
 }
 
 func newHasher(gauge prometheus.Gauge, pepper string) *hasher {
@@ -82,9 +83,9 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	return hashAt(password, h.cost)
 }
 
-// check reports whether the password is the one behind the hash. If it is and the hash is not what new passwords get, better
-// is the same password in today's form, to be stored instead. An account that does not exist has no hash, and one without a
-// password [NoPassword]: the work is done all the same, and the answer is no.
+// check reports whether the password is the one behind the hash. If it is and the hash is not what new passwords get,
+// better is the same password in today's form, to be stored instead. An account that does not exist has no hash, and
+// one without a password [NoPassword]: the work is done all the same, and the answer is no.
 func (h *hasher) check(ctx context.Context, password, hash string) (match bool, better string, err error) {
 	match, better, took, err := h.checkNow(ctx, password, hash)
 	if err == nil && !match {
@@ -93,7 +94,8 @@ func (h *hasher) check(ctx context.Context, password, hash string) (match bool, 
 	return match, better, err
 }
 
-func (h *hasher) checkNow(ctx context.Context, password, hash string) (match bool, better string, took time.Duration, err error) {
+func (h *hasher) checkNow(ctx context.Context, password, hash string) (match bool, better string, took time.Duration,
+	err error) {
 	done, err := h.turn(ctx)
 	if err != nil {
 		return false, "", 0, err
@@ -135,10 +137,10 @@ func (h *hasher) remember(took time.Duration) {
 	}
 }
 
-// even holds a refusal back until it took as long as the slowest comparison. A bcrypt hash of Synapse's takes ten times as long
-// as the dummy, so without this the clock would tell which accounts exist and have not logged in since they moved. The same
-// goes for argon2id of another cost. It waits
-// without a slot and without work. What it leaves is the spread of the times, and the first refusal after a start.
+// even holds a refusal back until it took as long as the slowest comparison. A bcrypt hash of Synapse's takes ten times
+// as long as the dummy, so without this the clock would tell which accounts exist and have not logged in since they
+// moved. The same goes for argon2id of another cost. It waits without a slot and without work. What it leaves is the
+// spread of the times, and the first refusal after a start.
 func (h *hasher) even(ctx context.Context, took time.Duration) error {
 	left := time.Duration(h.slowest.Load()) - took
 	if left <= 0 {

@@ -76,8 +76,8 @@ func (l *limiter) take(key string, now time.Time, count bool) (wait time.Duratio
 	return 0
 }
 
-// sweep drops the keys whose allowance is whole and, when they are too few, any: enough at once for the next sweep to be far
-// off, since one looks at all of them while everybody waits.
+// sweep drops the keys whose allowance is whole and, when they are too few, any: enough at once for the next sweep to
+// be far off, since one looks at all of them while everybody waits.
 func (l *limiter) sweep(now time.Time) {
 	for key, arrival := range l.arrival {
 		if !arrival.After(now) {

@@ -38,7 +38,8 @@ func (s *Server) Refresh(ctx context.Context, request gen.RefreshRequestObject) 
 
 // TokenRefresh implements POST /tokenrefresh of the draft's door: a refresh token is good once, and whatever
 // goes wrong with it is 403.
-func (s *Server) TokenRefresh(ctx context.Context, request gen.TokenRefreshRequestObject) (gen.TokenRefreshResponseObject, error) {
+func (s *Server) TokenRefresh(ctx context.Context,
+	request gen.TokenRefreshRequestObject) (gen.TokenRefreshResponseObject, error) {
 	if request.Body == nil {
 		return nil, missingToken("Missing refresh token.")
 	}

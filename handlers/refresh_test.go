@@ -23,7 +23,8 @@ func TestLostAnswer(t *testing.T) {
 	lost := s.ok(s.refresh(login.text("refresh_token")))
 	s.clock.step(2 * time.Minute)
 	again := s.ok(s.refresh(login.text("refresh_token")))
-	if lost.text("access_token") != again.text("access_token") || lost.text("refresh_token") != again.text("refresh_token") {
+	if lost.text("access_token") != again.text("access_token") ||
+		lost.text("refresh_token") != again.text("refresh_token") {
 		t.Error("asking again gives another pair")
 	}
 	if again.JSON["expires_in_ms"] != float64(180_000) {
@@ -71,7 +72,8 @@ func TestReplay(t *testing.T) {
 	s.clock.step(31 * time.Second)
 	replay := s.refresh(login.text("refresh_token"))
 	s.want(replay, 401, "M_UNKNOWN_TOKEN")
-	after := []answer{replay, s.whoami(pair.text("access_token")), s.refresh(pair.text("refresh_token")), s.logout(pair.text("access_token"))}
+	after := []answer{replay, s.whoami(pair.text("access_token")), s.refresh(pair.text("refresh_token")),
+		s.logout(pair.text("access_token"))}
 	for i, a := range after {
 		s.want(a, 401, "M_UNKNOWN_TOKEN")
 		if !a.soft() {
@@ -140,7 +142,8 @@ func TestRefreshRefusals(t *testing.T) {
 	s.want(s.do(call{method: "POST", path: tokenRefreshPath}), 401, "M_MISSING_TOKEN")
 	// A refresh token opens nothing, and a stale access token beside a good refresh token does no harm.
 	s.want(s.whoami(login.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
-	s.ok(s.do(call{method: "POST", path: refreshPath, body: `{"refresh_token":"` + login.text("refresh_token") + `"}`, token: "stale"}))
+	s.ok(s.do(call{method: "POST", path: refreshPath, body: `{"refresh_token":"` + login.text("refresh_token") + `"}`,
+		token: "stale"}))
 }
 
 func TestRefreshRateLimit(t *testing.T) {
@@ -239,7 +242,8 @@ func TestCarriedCaveats(t *testing.T) {
 		t.Errorf("after two refreshes there are %d caveats: %v", got, decoded.Caveats())
 	}
 	before := s.clock.now().Add(time.Minute)
-	short, err := tokens.Restrict(next.text("refresh_token"), tokens.Caveat{Key: "time", Operator: "<", Value: milliseconds(before)})
+	short, err := tokens.Restrict(next.text("refresh_token"),
+		tokens.Caveat{Key: "time", Operator: "<", Value: milliseconds(before)})
 	s.must(err)
 	if a := s.ok(s.refresh(short)); a.JSON["expires_in_ms"] != float64(60_000) {
 		t.Errorf("expires_in_ms is %v although the token dies in a minute", a.JSON["expires_in_ms"])

@@ -38,7 +38,8 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 		return nil, err
 	}
 	auth := request.Body.Auth
-	i, err := s.open(ctx, begun{binding: binding{Method: http.MethodPost, Path: "register"}, flows: s.registrationFlows(), auth: auth})
+	i, err := s.open(ctx, begun{binding: binding{Method: http.MethodPost, Path: "register"},
+		flows: s.registrationFlows(), auth: auth})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,8 @@ func (i *interaction) wanted() *gen.RegisterRequest {
 func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 	switch {
 	case kind != nil && *kind == gen.Guest:
-		return &Error{Status: http.StatusForbidden, Code: "M_GUEST_ACCESS_FORBIDDEN", Message: "Guests are not served here."}
+		return &Error{Status: http.StatusForbidden, Code: "M_GUEST_ACCESS_FORBIDDEN",
+			Message: "Guests are not served here."}
 	case kind != nil && *kind != gen.User:
 		return badRequest("M_INVALID_PARAM", "Unknown kind of account.")
 	case s.registration == RegistrationClosed:
@@ -162,8 +164,8 @@ func (s *Server) strong(password string) error {
 	return nil
 }
 
-// register makes the account that an interaction with a complete flow has led to, unless it is made already. Of two requests that finish
-// one interaction, one makes it and both tell of it, at whichever replica.
+// register makes the account that an interaction with a complete flow has led to, unless it is made already. Of two
+// requests that finish one interaction, one makes it and both tell of it, at whichever replica.
 func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResponseObject, error) {
 	for range keepTries {
 		if i.Made != nil {
@@ -185,7 +187,8 @@ func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResp
 	return nil, limitExceeded(time.Second)
 }
 
-// enroll makes the account, counts the invitation, starts the session and says so in the interaction, all in one transaction.
+// enroll makes the account, counts the invitation, starts the session and says so in the interaction, all in one
+// transaction.
 func (s *Server) enroll(ctx context.Context, i *interaction) (name string, session db.Session, err error) {
 	wanted := i.wanted()
 	if wanted.Password == nil {
@@ -205,7 +208,8 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
 		m := made{Localpart: name}
 		if wanted.InhibitLogin == nil || !*wanted.InhibitLogin {
-			if r.Login, err = s.loginAs(ctx, db.User{Localpart: name, PasswordHash: hash}, wantedAttempt(wanted), key); err != nil {
+			if r.Login, err = s.loginAs(ctx, db.User{Localpart: name, PasswordHash: hash}, wantedAttempt(wanted),
+				key); err != nil {
 				return err
 			}
 			m.Session = r.Login.ID
@@ -231,7 +235,8 @@ func (s *Server) nameOf(wanted *gen.RegisterRequest) (string, error) {
 	return strings.ToLower(random[:generatedName]), nil
 }
 
-// moved looks for the reason of a conflict. Nil means that another request was faster: there is something new to look at.
+// moved looks for the reason of a conflict. Nil means that another request was faster: there is something new to look
+// at.
 func (s *Server) moved(ctx context.Context, i *interaction) error {
 	taken := badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
 	if i.version == 0 {
@@ -247,11 +252,12 @@ func (s *Server) moved(ctx context.Context, i *interaction) error {
 	return nil
 }
 
-// withoutToken takes back a registration token that was revoked meanwhile: another one may do. Nil means that another request was
-// faster to finish.
+// withoutToken takes back a registration token that was revoked meanwhile: another one may do. Nil means that another
+// request was faster to finish.
 func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
 	i.change(func(now *state) bool {
-		now.Completed = slices.DeleteFunc(slices.Clone(now.Completed), func(stage string) bool { return stage == stageToken })
+		now.Completed = slices.DeleteFunc(slices.Clone(now.Completed),
+			func(stage string) bool { return stage == stageToken })
 		now.Token = ""
 		return true
 	})
@@ -274,7 +280,8 @@ func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterRespon
 		return s.registered(ctx, m.Localpart, db.Session{})
 	}
 	session, _, err := s.db.Session(ctx, m.Session)
-	if errors.Is(err, db.ErrNotFound) || err == nil && (session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live) {
+	if errors.Is(err, db.ErrNotFound) || err == nil &&
+		(session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live) {
 		return nil, forbidden("This registration is finished; log in.")
 	}
 	if err != nil {
@@ -312,7 +319,8 @@ func (s *Server) registered(ctx context.Context, name string, session db.Session
 }
 
 // CheckUsernameAvailability implements GET /register/available. The same section.
-func (s *Server) CheckUsernameAvailability(ctx context.Context, request gen.CheckUsernameAvailabilityRequestObject) (gen.CheckUsernameAvailabilityResponseObject, error) {
+func (s *Server) CheckUsernameAvailability(ctx context.Context,
+	request gen.CheckUsernameAvailabilityRequestObject) (gen.CheckUsernameAvailabilityResponseObject, error) {
 	if err := s.asksAboutRegistration(ctx); err != nil {
 		return nil, err
 	}
@@ -325,7 +333,8 @@ func (s *Server) CheckUsernameAvailability(ctx context.Context, request gen.Chec
 
 // RegistrationTokenValidity implements GET /register/m.login.registration_token/validity.
 // Client-Server API v1.19, "Token-authenticated registration".
-func (s *Server) RegistrationTokenValidity(ctx context.Context, request gen.RegistrationTokenValidityRequestObject) (gen.RegistrationTokenValidityResponseObject, error) {
+func (s *Server) RegistrationTokenValidity(ctx context.Context,
+	request gen.RegistrationTokenValidityRequestObject) (gen.RegistrationTokenValidityResponseObject, error) {
 	if err := s.asksAboutRegistration(ctx); err != nil {
 		return nil, err
 	}

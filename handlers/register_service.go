@@ -13,10 +13,10 @@ import (
 	"postern/homeserver/appservice"
 )
 
-// registerForService is POST /register where there are application services. What none of them asks for is this server's own
-// registration. A service's user is made by the homeserver, which keeps the namespaces, without a login, which the homeserver may not
-// make any more; the account and the login, if one was asked for, are made here. Application Service API v1.19, "Server admin style
-// permissions".
+// registerForService is POST /register where there are application services. What none of them asks for is this
+// server's own registration. A service's user is made by the homeserver, which keeps the namespaces, without a login,
+// which the homeserver may not make any more; the account and the login, if one was asked for, are made here.
+// Application Service API v1.19, "Server admin style permissions".
 func (s *Server) registerForService(c echo.Context, next http.Handler) error {
 	body, err := bodyOf(c)
 	var kind string
@@ -63,8 +63,8 @@ func elsewhere(c echo.Context, next http.Handler, raw []byte, unread error) erro
 	return nil
 }
 
-// unusedBy refuses a name that has an account here already, of which the homeserver may not know. Names that are not the service's are the
-// homeserver's to refuse.
+// unusedBy refuses a name that has an account here already, of which the homeserver may not know. Names that are not
+// the service's are the homeserver's to refuse.
 func (s *Server) unusedBy(ctx context.Context, service *appservice.Service, name string) error {
 	if !service.Owns(string(NewUserID(name, s.serverName))) {
 		return nil
@@ -80,7 +80,8 @@ func (s *Server) unusedBy(ctx context.Context, service *appservice.Service, name
 }
 
 // registeredForService makes the account of a user that the homeserver has made, and the login.
-func (s *Server) registeredForService(c echo.Context, ctx context.Context, k *held, service *appservice.Service, wanted *gen.RegisterRequest) error {
+func (s *Server) registeredForService(c echo.Context, ctx context.Context, k *held, service *appservice.Service,
+	wanted *gen.RegisterRequest) error {
 	account, err := s.withoutPassword(ctx, value(wanted.Username))
 	if err != nil {
 		return err

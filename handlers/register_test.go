@@ -20,8 +20,10 @@ func (s *site) register(body string) answer {
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	a := s.ok(s.register(registerBody("Carol", dummy+`,"device_id":"PHONE","initial_device_display_name":"Phone","refresh_token":true`)))
-	if a.text("user_id") != "@carol:example.org" || a.text("device_id") != "PHONE" || a.text("home_server") != host || a.JSON["expires_in_ms"] != float64(300_000) {
+	a := s.ok(s.register(registerBody("Carol",
+		dummy+`,"device_id":"PHONE","initial_device_display_name":"Phone","refresh_token":true`)))
+	if a.text("user_id") != "@carol:example.org" || a.text("device_id") != "PHONE" || a.text("home_server") != host ||
+		a.JSON["expires_in_ms"] != float64(300_000) {
 		t.Errorf("registration answers %s", a.Raw)
 	}
 	s.ok(s.whoami(a.text("access_token")))
@@ -36,7 +38,8 @@ func TestRegister(t *testing.T) {
 		t.Errorf("an inhibited login answers %s", quiet.Raw)
 	}
 	nameless := s.ok(s.register(`{"password":"` + password + `",` + dummy + `}`))
-	if len(nameless.text("user_id")) != len("@:example.org")+generatedName || nameless.text("user_id") != strings.ToLower(nameless.text("user_id")) {
+	if len(nameless.text("user_id")) != len("@:example.org")+generatedName ||
+		nameless.text("user_id") != strings.ToLower(nameless.text("user_id")) {
 		t.Errorf("the name that was made up is %s", nameless.text("user_id"))
 	}
 	if strings.TrimSpace(s.register(`{}`).Raw) == "" {
@@ -89,11 +92,13 @@ func TestRegisterRemembers(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.Terms = Terms{URL: "https://example.org/terms", Version: "2"} })
 	begun := s.register(registerBody("carol", `"device_id":"PHONE","refresh_token":true`))
 	session := s.challenged(begun)
-	if !strings.Contains(begun.Raw, `"stages":["m.login.terms"]`) || !strings.Contains(begun.Raw, "https://example.org/terms") {
+	if !strings.Contains(begun.Raw, `"stages":["m.login.terms"]`) ||
+		!strings.Contains(begun.Raw, "https://example.org/terms") {
 		t.Errorf("the challenge is %s", begun.Raw)
 	}
 	done := s.ok(s.register(`{"auth":{"type":"m.login.terms","session":"` + session + `"}}`))
-	if done.text("user_id") != "@carol:example.org" || done.text("device_id") != "PHONE" || done.text("refresh_token") == "" {
+	if done.text("user_id") != "@carol:example.org" || done.text("device_id") != "PHONE" ||
+		done.text("refresh_token") == "" {
 		t.Errorf("registration answers %s", done.Raw)
 	}
 	// The answer was lost; finishing again gives the same account on the same device.
@@ -115,9 +120,11 @@ func TestRegisterByToken(t *testing.T) {
 	s := newSite(t, func(c *Config) {
 		c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"}
 	})
-	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
+	s.must(s.db.AddRegistrationToken(t.Context(),
+		db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
 	valid := func(token string) any {
-		return s.ok(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=" + token})).JSON["valid"]
+		return s.ok(s.do(call{method: "GET",
+			path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=" + token})).JSON["valid"]
 	}
 	step := func(session, rest string) answer {
 		return s.register(`{"auth":{"session":"` + session + `",` + rest + `}}`)
@@ -127,11 +134,13 @@ func TestRegisterByToken(t *testing.T) {
 	}
 	carol := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
 	dave := s.challenged(s.register(registerBody("dave", `"inhibit_login":true`)))
-	if a := step(carol, `"type":"m.login.registration_token","token":"never"`); s.challenged(a) != carol || a.code() != "M_UNAUTHORIZED" {
+	if a := step(carol, `"type":"m.login.registration_token","token":"never"`); s.challenged(a) != carol ||
+		a.code() != "M_UNAUTHORIZED" {
 		t.Errorf("an unknown token answers %s", a.Raw)
 	}
 	s.want(step(carol, `"type":"m.login.registration_token"`), 400, "M_MISSING_PARAM")
-	if a := step(carol, `"type":"m.login.registration_token","token":"once"`); s.challenged(a) != carol || !strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) || a.code() != "" {
+	if a := step(carol, `"type":"m.login.registration_token","token":"once"`); s.challenged(a) != carol ||
+		!strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) || a.code() != "" {
 		t.Errorf("the first stage answers %s", a.Raw)
 	}
 	if valid("once") != false {
@@ -154,8 +163,12 @@ func TestRegisterByToken(t *testing.T) {
 // TestReservationLapses: who gives up keeps nobody waiting for ever.
 func TestReservationLapses(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *Config) { c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms"} })
-	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
+	s := newSite(t, func(c *Config) {
+		c.Registration, c.Terms = RegistrationToken,
+			Terms{URL: "https://example.org/terms"}
+	})
+	s.must(s.db.AddRegistrationToken(t.Context(),
+		db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
 	once := `"auth":{"type":"m.login.registration_token","token":"once"}`
 	s.challenged(s.register(registerBody("carol", once)))
 	if a := s.register(registerBody("dave", once)); a.code() != "M_UNAUTHORIZED" {
@@ -191,14 +204,18 @@ func TestRegisterRace(t *testing.T) {
 func TestAvailable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	available := func(query string) answer { return s.do(call{method: "GET", path: registerPath + "/available" + query}) }
+	available := func(query string) answer {
+		return s.do(call{method: "GET",
+			path: registerPath + "/available" + query})
+	}
 	if a := s.ok(available("?username=carol")); a.JSON["available"] != true {
 		t.Errorf("a free name answers %s", a.Raw)
 	}
 	s.want(available("?username=Alice"), 400, "M_USER_IN_USE")
 	s.want(available("?username=a%20b"), 400, "M_INVALID_USERNAME")
 	s.want(available(""), 400, "M_MISSING_PARAM")
-	s.want(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity"}), 400, "M_MISSING_PARAM")
+	s.want(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity"}), 400,
+		"M_MISSING_PARAM")
 }
 
 // TestRegisterAgain: finishing again computes the same pair, until it is used; a registration is no second password.
@@ -208,7 +225,8 @@ func TestRegisterAgain(t *testing.T) {
 	session := s.challenged(s.register(registerBody("carol", `"refresh_token":true`)))
 	finish := `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`
 	first, again := s.ok(s.register(finish)), s.ok(s.register(finish))
-	if first.text("access_token") != again.text("access_token") || first.text("refresh_token") != again.text("refresh_token") {
+	if first.text("access_token") != again.text("access_token") ||
+		first.text("refresh_token") != again.text("refresh_token") {
 		t.Error("finishing again gives another pair")
 	}
 	s.must(s.db.LockUser(t.Context(), "carol", s.clock.now()))
@@ -239,7 +257,8 @@ func TestGuessingIsCounted(t *testing.T) {
 	if !limited(call{method: "POST", path: registerPath, body: guess, from: "192.0.2.7:1"}) {
 		t.Error("invitations can be guessed at will")
 	}
-	if !limited(call{method: "POST", path: fallbackPath("m.login.registration_token", session), header: form, body: "token=guess", from: "192.0.2.8:1"}) {
+	if !limited(call{method: "POST", path: fallbackPath("m.login.registration_token", session), header: form,
+		body: "token=guess", from: "192.0.2.8:1"}) {
 		t.Error("invitations can be guessed on the page at will")
 	}
 }
@@ -247,9 +266,13 @@ func TestGuessingIsCounted(t *testing.T) {
 // TestRevokedMeanwhile: who held a use of an invitation that was revoked may go on with another one.
 func TestRevokedMeanwhile(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *Config) { c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms"} })
+	s := newSite(t, func(c *Config) {
+		c.Registration, c.Terms = RegistrationToken,
+			Terms{URL: "https://example.org/terms"}
+	})
 	for _, token := range []string{"first", "second"} {
-		s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: token, UsesAllowed: 1, Created: s.clock.now()}))
+		s.must(s.db.AddRegistrationToken(t.Context(),
+			db.RegistrationToken{Token: token, UsesAllowed: 1, Created: s.clock.now()}))
 	}
 	session := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
 	step := func(rest string) answer { return s.register(`{"auth":{"session":"` + session + `",` + rest + `}}`) }

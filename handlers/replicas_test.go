@@ -76,24 +76,29 @@ func withInvitation(c *Config) {
 	c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"}
 }
 
-// TestReplicasRegister: each request of a registration comes to the other replica than the last, and finishing again tells of the same
-// account and computes the same pair.
+// TestReplicasRegister: each request of a registration comes to the other replica than the last, and finishing again
+// tells of the same account and computes the same pair.
 func TestReplicasRegister(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t, withInvitation)
-	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "many", UsesAllowed: 9, Created: s.clock.now()}))
+	s.must(s.db.AddRegistrationToken(t.Context(),
+		db.RegistrationToken{Token: "many", UsesAllowed: 9, Created: s.clock.now()}))
 	both(t, s, func(t *testing.T, s *site, name string) {
 		session := s.challenged(s.register(registerBody(name, `"device_id":"PHONE","refresh_token":true`)))
-		if a := s.step(session, `,"type":"m.login.registration_token","token":"none"`); s.challenged(a) != session || a.code() != "M_UNAUTHORIZED" {
+		if a := s.step(session, `,"type":"m.login.registration_token","token":"none"`); s.challenged(a) != session ||
+			a.code() != "M_UNAUTHORIZED" {
 			t.Errorf("a wrong token answers %s", a.Raw)
 		}
-		if a := s.step(session, invited); s.challenged(a) != session || !strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) {
+		if a := s.step(session, invited); s.challenged(a) != session ||
+			!strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) {
 			t.Errorf("the first stage answers %s", a.Raw)
 		}
 		s.html(s.do(call{method: "GET", path: fallbackPath("m.login.terms", session)}), 200, "I agree")
-		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.terms", session), header: form}), 200, "That is done")
+		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.terms", session), header: form}), 200,
+			"That is done")
 		first, again := s.ok(s.step(session, "")), s.ok(s.step(session, ""))
-		if first.text("user_id") != "@"+name+":example.org" || first.text("device_id") != "PHONE" || first.Raw != again.Raw {
+		if first.text("user_id") != "@"+name+":example.org" || first.text("device_id") != "PHONE" ||
+			first.Raw != again.Raw {
 			t.Errorf("registration answers %s, and then %s", first.Raw, again.Raw)
 		}
 		s.ok(s.whoami(first.text("access_token")))
@@ -137,15 +142,16 @@ func TestReplicasPassword(t *testing.T) {
 		s.ok(s.whoami(token))
 
 		session := s.challenged(s.deletePhone(token, ""))
-		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), header: form, body: "password=correct+horse"}), 200, "That is done")
+		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), header: form,
+			body: "password=correct+horse"}), 200, "That is done")
 		s.ok(s.deletePhone(token, `{"session":"`+session+`"}`))
 	})
 }
 
 func (c call) with(body string) call { c.body = body; return c }
 
-// TestFinishedAtOnce: a registration that is finished many times at once, at every replica, makes one account, also when the server makes
-// up its name; a login token is made once.
+// TestFinishedAtOnce: a registration that is finished many times at once, at every replica, makes one account, also
+// when the server makes up its name; a login token is made once.
 func TestFinishedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t)
@@ -155,7 +161,8 @@ func TestFinishedAtOnce(t *testing.T) {
 			name = fmt.Sprintf(`"username":"user%d",`, round)
 		}
 		session := s.challenged(s.register(`{` + name + `"refresh_token":true,"password":"` + password + `"}`))
-		finish := call{method: "POST", path: registerPath, body: `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`}
+		finish := call{method: "POST", path: registerPath,
+			body: `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`}
 		answers := s.many(finish)
 		for _, a := range answers {
 			if s.ok(a).Raw != answers[0].Raw {
@@ -170,19 +177,24 @@ func TestFinishedAtOnce(t *testing.T) {
 	}
 	token := s.phoneAndLaptop()
 	session := s.challenged(s.do(call{method: "POST", path: getTokenPath, token: token, body: `{}`}))
-	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse", header: form}), 200, "That is done")
-	if n := through(s.many(call{method: "POST", path: getTokenPath, token: token, body: `{"auth":{"session":"` + session + `"}}`})); n != 1 {
+	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse",
+		header: form}), 200, "That is done")
+	if n := through(s.many(call{method: "POST", path: getTokenPath, token: token,
+		body: `{"auth":{"session":"` + session + `"}}`})); n != 1 {
 		t.Errorf("%d requests got through", n)
 	}
 }
 
-// TestLastUseAtOnce: the request that reserves the last use of an invitation and finishes with it comes many times at once.
+// TestLastUseAtOnce: the request that reserves the last use of an invitation and finishes with it comes many times at
+// once.
 func TestLastUseAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t, func(c *Config) { c.Registration = RegistrationToken })
-	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "many", UsesAllowed: 1, Created: s.clock.now()}))
+	s.must(s.db.AddRegistrationToken(t.Context(),
+		db.RegistrationToken{Token: "many", UsesAllowed: 1, Created: s.clock.now()}))
 	session := s.challenged(s.register(registerBody("carol", `"refresh_token":true`)))
-	answers := s.many(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + session + `"` + invited + `}}`})
+	answers := s.many(call{method: "POST", path: registerPath,
+		body: `{"auth":{"session":"` + session + `"` + invited + `}}`})
 	for _, a := range answers {
 		if s.ok(a).Raw != answers[0].Raw {
 			t.Fatalf("one is told %s, another %s", answers[0].Raw, a.Raw)
@@ -190,12 +202,13 @@ func TestLastUseAtOnce(t *testing.T) {
 	}
 }
 
-// TestStagesAtOnce: stages that are completed at the same moment at two replicas are both complete, and each is tried once: a reservation
-// is one, and no try is counted twice.
+// TestStagesAtOnce: stages that are completed at the same moment at two replicas are both complete, and each is tried
+// once: a reservation is one, and no try is counted twice.
 func TestStagesAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t, withInvitation)
-	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "many", UsesAllowed: 99, Created: s.clock.now()}))
+	s.must(s.db.AddRegistrationToken(t.Context(),
+		db.RegistrationToken{Token: "many", UsesAllowed: 99, Created: s.clock.now()}))
 	for round := range 10 {
 		session := s.challenged(s.register(registerBody(fmt.Sprint("user", round), `"inhibit_login":true`)))
 		var all sync.WaitGroup
@@ -220,7 +233,8 @@ func TestTriesAreCountedOnce(t *testing.T) {
 	token := s.phoneAndLaptop()
 	session := s.challenged(s.do(call{method: "DELETE", path: devicePath("PHONE"), token: token}))
 	s.clock.step(time.Minute)
-	page := call{method: "POST", path: fallbackPath("m.login.password", session), header: form, body: "password=correct+horse", from: "192.0.2.9:1"}
+	page := call{method: "POST", path: fallbackPath("m.login.password", session), header: form,
+		body: "password=correct+horse", from: "192.0.2.9:1"}
 	var all sync.WaitGroup
 	for range tries - 2 { // alice has logged in twice
 		all.Go(func() { s.html(s.do(page), 200, "That is done") })
@@ -228,7 +242,8 @@ func TestTriesAreCountedOnce(t *testing.T) {
 	all.Wait()
 }
 
-// TestSealed: who reads the database learns neither what was typed nor what the client goes on by; who writes to it gets no further.
+// TestSealed: who reads the database learns neither what was typed nor what the client goes on by; who writes to it
+// gets no further.
 func TestSealed(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t)

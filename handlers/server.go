@@ -3,11 +3,11 @@
 //
 // # A request's way
 //
-// Every request passes, in this order: the aliases, the headers for browsers, the limit of its body, the
-// router, the counter of its operation, recovery from panics, the generated wrapper (which reads the body through [binder] and
-// holds it against the contract), the access token (denied by default, see auth.go), and one method of
-// [Server], which makes at most one transaction; in front of a homeserver, a login announces itself in one more. A failure at any point is returned, and becomes an answer in
-// one place, errors.go.
+// Every request passes, in this order: the aliases, the headers for browsers, the limit of its body, the router, the
+// counter of its operation, recovery from panics, the generated wrapper (which reads the body through [binder] and
+// holds it against the contract), the access token (denied by default, see auth.go), and one method of [Server], which
+// makes at most one transaction; in front of a homeserver, a login announces itself in one more. A failure at any point
+// is returned, and becomes an answer in one place, errors.go.
 //
 // # Two doors
 //
@@ -16,14 +16,16 @@
 //
 // # In front of a homeserver
 //
-// With [Config.Homeserver] a front stands before both servers (package front). It asks this one which paths are its own and what they are
-// called today (spellings.go), and has each token judged that passes to the homeserver (exchange.go). The homeserver asks whom a token
-// belongs to (introspect.go), and knows of a device before its login is answered (homeserver.go).
+// With [Config.Homeserver] a front stands before both servers (package front). It asks this one which paths are its own
+// and what they are called today (spellings.go), and has each token judged that passes to the homeserver (exchange.go).
+// The homeserver asks whom a token belongs to (introspect.go), and knows of a device before its login is answered
+// (homeserver.go).
 //
-// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service registers a user,
-// and the login is made here (register_service.go); cross-signing keys are replaced, and the password is asked for here
-// (crosssigning.go). An application service's own token means nothing here, so what it asks for is the homeserver's ([Server.Through]).
-// A session that came from there keeps the tokens that it gave until they are refreshed (imported.go).
+// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service
+// registers a user, and the login is made here (register_service.go); cross-signing keys are replaced, and the password
+// is asked for here (crosssigning.go). An application service's own token means nothing here, so what it asks for is
+// the homeserver's ([Server.Through]). A session that came from there keeps the tokens that it gave until they are
+// refreshed (imported.go).
 //
 // # Laws
 //
@@ -89,7 +91,8 @@ type Config struct {
 	Homeserver *Homeserver          // what stands behind; nil when this server stands alone
 	Services   *appservice.Services // the homeserver's application services; nil: none
 
-	SynapsePepper string // what Synapse's configuration had as password_config.pepper; for accounts that came from there
+	// what Synapse's configuration had as password_config.pepper; for accounts that came from there
+	SynapsePepper string
 
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
@@ -143,7 +146,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver, names: spellingsOf(contract), proxies: c.TrustedProxies,
+		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver,
+		names: spellingsOf(contract), proxies: c.TrustedProxies,
 		services: c.Services, contract: contract,
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
 		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),

@@ -14,11 +14,12 @@ import (
 	"postern/homeserver/appservice"
 )
 
-// serviceLogin is the login flow of an application service that logs in as one of its users, by its own token. It is served where there
-// are any. Client-Server API v1.19, "Appservice Login".
+// serviceLogin is the login flow of an application service that logs in as one of its users, by its own token. It is
+// served where there are any. Client-Server API v1.19, "Appservice Login".
 const serviceLogin = "m.login.application_service"
 
-// isService reports whether a token is an application service's own. What it asks for is the homeserver's to answer, which knows it too.
+// isService reports whether a token is an application service's own. What it asks for is the homeserver's to answer,
+// which knows it too.
 func (s *Server) isService(token string) bool { return token != "" && s.services.ByToken(token) != nil }
 
 // serviceOf is the application service whose token a request shows. What guesses at tokens is counted.
@@ -57,8 +58,9 @@ func (s *Server) serviceSession(ctx context.Context, a attempt) (db.Session, err
 	return session, err
 }
 
-// serviceUser is the account of an application service's user. One that was registered before this server had the accounts gets one without
-// a password now. Names are taken as they are spelled: a bridge's users may be called what nobody else could be.
+// serviceUser is the account of an application service's user. One that was registered before this server had the
+// accounts gets one without a password now. Names are taken as they are spelled: a bridge's users may be called what
+// nobody else could be.
 func (s *Server) serviceUser(ctx context.Context, name string) (db.User, error) {
 	account, err := s.db.User(ctx, name)
 	switch {
@@ -79,7 +81,8 @@ func (s *Server) serviceUser(ctx context.Context, name string) (db.User, error) 
 	return s.withoutPassword(ctx, name)
 }
 
-// withoutPassword makes an account that nobody can log in to by password; one that was made meanwhile is taken as it is.
+// withoutPassword makes an account that nobody can log in to by password; one that was made meanwhile is taken as it
+// is.
 func (s *Server) withoutPassword(ctx context.Context, name string) (db.User, error) {
 	err := s.db.CreateUser(ctx, db.User{Localpart: name, PasswordHash: NoPassword, Created: s.now()})
 	if err != nil && !errors.Is(err, db.ErrConflict) {
@@ -91,9 +94,9 @@ func (s *Server) withoutPassword(ctx context.Context, name string) (db.User, err
 // devicesBelow is what the operations on one device lie below.
 const devicesBelow = clientAPI + "v3/devices/"
 
-// deleteForService is DELETE /devices/{deviceId}. When an application service's own token deletes a device, which the homeserver does, the
-// session on it is over here as well: else its token would wait for that device for ever, and be good again when another one is made by
-// that name. Anybody else's is this server's own operation.
+// deleteForService is DELETE /devices/{deviceId}. When an application service's own token deletes a device, which the
+// homeserver does, the session on it is over here as well: else its token would wait for that device for ever, and be
+// good again when another one is made by that name. Anybody else's is this server's own operation.
 func (s *Server) deleteForService(c echo.Context, next http.Handler) error {
 	r, token := c.Request(), accessToken(c)
 	if !s.isService(token) {

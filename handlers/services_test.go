@@ -26,7 +26,8 @@ func TestServiceLogin(t *testing.T) {
 		t.Errorf("flows are %s", flows.Raw)
 	}
 	b.users["ircbot"] = true
-	// One that the homeserver has from before, by localpart and by whole id; the sender; and a person whom a namespace names.
+	// One that the homeserver has from before, by localpart and by whole id; the sender; and a person whom a namespace
+	// names.
 	for _, user := range []string{"_irc_old", "@_irc_old:example.org", "ircbot", "@bob:example.org"} {
 		in := s.ok(s.serviceLogin(user, ircToken))
 		who := s.ok(s.whoami(in.text("access_token")))
@@ -35,12 +36,14 @@ func TestServiceLogin(t *testing.T) {
 		}
 	}
 	// The older way to name the user, and the token in the query.
-	s.ok(s.do(call{method: "POST", path: loginPath + "?access_token=" + strings.ReplaceAll(ircToken, " ", "+"), body: `{"type":"m.login.application_service","user":"_irc_old"}`}))
+	s.ok(s.do(call{method: "POST", path: loginPath + "?access_token=" + strings.ReplaceAll(ircToken, " ", "+"),
+		body: `{"type":"m.login.application_service","user":"_irc_old"}`}))
 	account, err := s.db.User(t.Context(), "_irc_old")
 	if s.must(err); account.PasswordHash != NoPassword {
 		t.Errorf("the account has the hash %q", account.PasswordHash)
 	}
-	s.want(s.do(call{method: "POST", path: loginPath, token: ircToken, body: loginBody("_irc_old", "!", "")}), 403, "M_FORBIDDEN")
+	s.want(s.do(call{method: "POST", path: loginPath, token: ircToken, body: loginBody("_irc_old", "!", "")}), 403,
+		"M_FORBIDDEN")
 
 	for _, test := range []struct {
 		user, token string
@@ -59,7 +62,8 @@ func TestServiceLogin(t *testing.T) {
 	} {
 		s.want(s.serviceLogin(test.user, test.token), test.status, test.code)
 	}
-	s.want(s.do(call{method: "POST", path: loginPath, token: ircToken, body: `{"type":"m.login.application_service"}`}), 400, "M_MISSING_PARAM")
+	s.want(s.do(call{method: "POST", path: loginPath, token: ircToken, body: `{"type":"m.login.application_service"}`}),
+		400, "M_MISSING_PARAM")
 
 	b.set(func() { b.away = errTestAway; b.users["_irc_other"] = true })
 	s.want(s.serviceLogin("_irc_other", ircToken), 503, "M_UNKNOWN")
@@ -100,12 +104,14 @@ func TestServiceLimits(t *testing.T) {
 	s.ok(s.serviceLogin("_irc_old", ircToken))
 }
 
-// TestServiceDeletes: a device that a service deletes at the homeserver by its own token is gone here too, and nobody else's.
+// TestServiceDeletes: a device that a service deletes at the homeserver by its own token is gone here too, and nobody
+// else's.
 func TestServiceDeletes(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
 	b.users["ircbot"] = true
-	old, bot := s.ok(s.serviceLogin("_irc_old", ircToken)).text("access_token"), s.ok(s.serviceLogin("ircbot", ircToken)).text("access_token")
+	old, bot := s.ok(s.serviceLogin("_irc_old", ircToken)).text("access_token"),
+		s.ok(s.serviceLogin("ircbot", ircToken)).text("access_token")
 	remove := func(query, token string) answer {
 		return s.amended(b, call{method: "DELETE", path: devicesBelow + "BRIDGE" + query, token: token, body: `{}`})
 	}
@@ -140,8 +146,10 @@ func TestExclusiveNames(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
 	for _, name := range []string{"_irc_carol", "_IRC_carol", "ircbot", "_limited_x"} {
-		s.want(s.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=" + name}), 400, "M_EXCLUSIVE")
-		s.want(s.amended(b, call{method: "POST", path: registerOperation, body: `{"username":"` + name + `","password":"` + password + `"}`}), 400, "M_EXCLUSIVE")
+		s.want(s.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=" + name}), 400,
+			"M_EXCLUSIVE")
+		s.want(s.amended(b, call{method: "POST", path: registerOperation,
+			body: `{"username":"` + name + `","password":"` + password + `"}`}), 400, "M_EXCLUSIVE")
 	}
 	s.ok(s.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=carol"}))
 	if b.last() != "" {
@@ -158,7 +166,8 @@ func (s *site) serviceRegister(b *backdrop, token, name, extra string) answer {
 func TestServiceRegister(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
-	in := s.ok(s.serviceRegister(b, ircToken, "_irc_new", `,"device_id":"X","initial_device_display_name":"the bridge","refresh_token":true,"odd" : 1.50e2,"inhibit_login":false`))
+	in := s.ok(s.serviceRegister(b, ircToken, "_irc_new",
+		`,"device_id":"X","initial_device_display_name":"the bridge","refresh_token":true,"odd" : 1.50e2,"inhibit_login":false`))
 	if want := `{"type":"m.login.application_service","username":"_irc_new","device_id":"X","initial_device_display_name":"the bridge","refresh_token":true,"odd" : 1.50e2,"inhibit_login":true}`; b.last() != want {
 		t.Errorf("the homeserver got %s, want %s", b.last(), want)
 	}
@@ -187,16 +196,18 @@ func TestServiceRegisterRefusals(t *testing.T) {
 	s, b := newSiteWithBridges(t)
 	s.want(s.serviceRegister(b, ircToken, "_irc_old", ""), 400, "M_USER_IN_USE")   // the homeserver says
 	s.want(s.serviceRegister(b, ircToken, "someone_else", ""), 400, "M_EXCLUSIVE") // the homeserver says
-	s.want(s.serviceRegister(b, ircToken, "bob", ""), 400, "M_USER_IN_USE")        // a person here, of whom it does not know
-	s.want(s.serviceRegister(b, "", "_irc_x", ""), 401, "M_MISSING_TOKEN")         //
-	s.want(s.serviceRegister(b, "stale", "_irc_x", ""), 401, "M_UNKNOWN_TOKEN")    //
+	// a person here, of whom it does not know
+	s.want(s.serviceRegister(b, ircToken, "bob", ""), 400, "M_USER_IN_USE")
+	s.want(s.serviceRegister(b, "", "_irc_x", ""), 401, "M_MISSING_TOKEN")      //
+	s.want(s.serviceRegister(b, "stale", "_irc_x", ""), 401, "M_UNKNOWN_TOKEN") //
 	s.want(s.serviceRegister(b, ircToken, "_irc_x", `,"device_id":5`), 400, "M_BAD_JSON")
 	if _, err := s.db.User(t.Context(), "_irc_old"); err != db.ErrNotFound {
 		t.Errorf("what the homeserver refused has an account: %v", err)
 	}
 	b.set(func() { b.away = errTestAway })
 	w := httptest.NewRecorder() // 502 is the front's, and not in the contract
-	r := httptest.NewRequestWithContext(t.Context(), "POST", registerOperation, strings.NewReader(`{"type":"m.login.application_service","username":"_irc_x"}`))
+	r := httptest.NewRequestWithContext(t.Context(), "POST", registerOperation,
+		strings.NewReader(`{"type":"m.login.application_service","username":"_irc_x"}`))
 	r.Header.Set("Authorization", "Bearer "+ircToken)
 	s.server.Amendments()["POST "+registerOperation](w, r, b)
 	if w.Code != http.StatusBadGateway {
@@ -220,8 +231,10 @@ func TestPersonsRegister(t *testing.T) {
 	} {
 		s.want(s.amended(b, call{method: "POST", path: registerOperation, body: test.body}), test.status, test.code)
 	}
-	begun := s.amended(b, call{method: "POST", path: registerOperation, body: `{"username":"carol","password":"` + password + `"}`})
-	in := s.ok(s.amended(b, call{method: "POST", path: registerOperation, body: `{"auth":{"type":"m.login.dummy","session":"` + s.challenged(begun) + `"}}`}))
+	begun := s.amended(b, call{method: "POST", path: registerOperation,
+		body: `{"username":"carol","password":"` + password + `"}`})
+	in := s.ok(s.amended(b, call{method: "POST", path: registerOperation,
+		body: `{"auth":{"type":"m.login.dummy","session":"` + s.challenged(begun) + `"}}`}))
 	s.ok(s.whoami(in.text("access_token")))
 	if b.last() != "" {
 		t.Errorf("the homeserver was asked: %s", b.last())

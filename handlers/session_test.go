@@ -16,12 +16,14 @@ func TestWhoami(t *testing.T) {
 	s := newSite(t)
 	login := s.ok(s.login(`"device_id":"PHONE"`))
 	a := s.ok(s.whoami(login.text("access_token")))
-	if want := `{"device_id":"PHONE","is_guest":false,"user_id":"@alice:example.org"}`; strings.TrimSpace(a.Raw) != want {
+	if want := `{"device_id":"PHONE","is_guest":false,"user_id":"@alice:example.org"}`; strings.TrimSpace(
+		a.Raw) != want {
 		t.Errorf("whoami is %s, want %s", a.Raw, want)
 	}
 	inQuery := call{method: "GET", path: "/_matrix/client/v3/account/whoami?access_token=" + login.text("access_token")}
 	s.ok(s.do(inQuery))
-	s.ok(s.do(call{method: "GET", path: "/_matrix/client/r0/account/whoami", header: map[string]string{"Authorization": "bearer " + login.text("access_token")}}))
+	s.ok(s.do(call{method: "GET", path: "/_matrix/client/r0/account/whoami",
+		header: map[string]string{"Authorization": "bearer " + login.text("access_token")}}))
 	s.want(s.whoami(""), 401, "M_MISSING_TOKEN")
 	for _, bad := range []string{"x", "....", login.text("access_token") + "A", login.text("access_token")[1:]} {
 		if a := s.whoami(bad); a.code() != "M_UNKNOWN_TOKEN" || a.soft() {
@@ -88,7 +90,8 @@ func TestLogout(t *testing.T) {
 	s.want(s.logout(phone.text("access_token")), 401, "M_UNKNOWN_TOKEN")
 	s.ok(s.whoami(laptop.text("access_token")))
 	tablet := s.loggedIn()
-	all := call{method: "POST", path: "/_matrix/client/v3/logout/all", token: laptop.text("access_token"), body: "not even JSON"}
+	all := call{method: "POST", path: "/_matrix/client/v3/logout/all", token: laptop.text("access_token"),
+		body: "not even JSON"}
 	if a := s.ok(s.do(all)); strings.TrimSpace(a.Raw) != "{}" {
 		t.Errorf("logout/all answers %s", a.Raw)
 	}
@@ -150,7 +153,8 @@ func TestForwardedFor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
 	login := s.ok(s.login(""))
-	narrow, err := tokens.Restrict(login.text("access_token"), tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.7"})
+	narrow, err := tokens.Restrict(login.text("access_token"),
+		tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.7"})
 	s.must(err)
 	tests := []struct {
 		from, forwarded string
@@ -284,7 +288,9 @@ func TestAccountChangesMeanwhile(t *testing.T) {
 	s.must(err)
 	_, err = s.db.Deactivate(t.Context(), "alice", s.clock.now())
 	s.must(err)
-	_, err = s.db.StartSession(t.Context(), db.Login{ID: "x", Localpart: "alice", PasswordHash: account.PasswordHash, DeviceID: "X", At: s.clock.now(), KeyID: 1})
+	_, err = s.db.StartSession(t.Context(),
+		db.Login{ID: "x", Localpart: "alice", PasswordHash: account.PasswordHash, DeviceID: "X", At: s.clock.now(),
+			KeyID: 1})
 	if err == nil {
 		t.Error("a session began on a deactivated account")
 	}

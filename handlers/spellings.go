@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// spellings finds the operation that a path means, whatever release a client writes before it. Synapse serves most of its operations under
-// several, and clients of all ages have kept the one that they were written with.
+// spellings finds the operation that a path means, whatever release a client writes before it. Synapse serves most of
+// its operations under several, and clients of all ages have kept the one that they were written with.
 type spellings struct {
 	paths map[string][][]string // the contract's, by how many segments they have
 }
@@ -15,7 +15,8 @@ func spellingsOf(c *contract) spellings {
 	n := spellings{paths: make(map[string][][]string)}
 	for r := range c.operations {
 		segments := strings.Split(r.path, "/")
-		if key := last(segments); !slices.ContainsFunc(n.paths[key], func(known []string) bool { return slices.Equal(known, segments) }) {
+		if key := last(segments); !slices.ContainsFunc(n.paths[key],
+			func(known []string) bool { return slices.Equal(known, segments) }) {
 			n.paths[key] = append(n.paths[key], segments)
 		}
 	}

@@ -28,8 +28,8 @@ func failed(code, message string) *stageFailed {
 	return &stageFailed{&Error{Status: http.StatusUnauthorized, Code: code, Message: message}}
 }
 
-// attempt tries one stage, and returns what its success means to the interaction. Only one of the interaction's own flows may be tried: a dummy completes nothing where a
-// password is asked for.
+// attempt tries one stage, and returns what its success means to the interaction. Only one of the interaction's own
+// flows may be tried: a dummy completes nothing where a password is asked for.
 func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData) (prove func(*state), err error) {
 	if !i.has(*auth.Type) {
 		return nil, badRequest("M_UNRECOGNIZED", "This stage is not one of the flows.")

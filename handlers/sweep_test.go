@@ -11,38 +11,46 @@ import (
 
 // samples is one honest request of every operation, by operation id. A token is filled in where one is asked for.
 var samples = map[string]call{
-	"draftLogin":                {method: "POST", path: draftLoginPath, body: `{"username":"alice","password":"` + password + `"}`},
-	"tokenRefresh":              {method: "POST", path: tokenRefreshPath, body: `{"refresh_token":"REFRESH"}`},
-	"getVersions":               {method: "GET", path: "/_matrix/client/versions"},
-	"getLoginFlows":             {method: "GET", path: loginPath, body: "{}"},
-	"login":                     {method: "POST", path: loginPath, body: loginBody("alice", password, "")},
-	"refresh":                   {method: "POST", path: refreshPath, body: `{"refresh_token":"REFRESH"}`},
-	"logout":                    {method: "POST", path: "/_matrix/client/v3/logout"},
-	"logout_all":                {method: "POST", path: "/_matrix/client/v3/logout/all"},
-	"getTokenOwner":             {method: "GET", path: "/_matrix/client/v3/account/whoami"},
-	"register":                  {method: "POST", path: registerPath, body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)},
+	"draftLogin": {method: "POST", path: draftLoginPath,
+		body: `{"username":"alice","password":"` + password + `"}`},
+	"tokenRefresh":  {method: "POST", path: tokenRefreshPath, body: `{"refresh_token":"REFRESH"}`},
+	"getVersions":   {method: "GET", path: "/_matrix/client/versions"},
+	"getLoginFlows": {method: "GET", path: loginPath, body: "{}"},
+	"login":         {method: "POST", path: loginPath, body: loginBody("alice", password, "")},
+	"refresh":       {method: "POST", path: refreshPath, body: `{"refresh_token":"REFRESH"}`},
+	"logout":        {method: "POST", path: "/_matrix/client/v3/logout"},
+	"logout_all":    {method: "POST", path: "/_matrix/client/v3/logout/all"},
+	"getTokenOwner": {method: "GET", path: "/_matrix/client/v3/account/whoami"},
+	"register": {method: "POST", path: registerPath,
+		body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)},
 	"checkUsernameAvailability": {method: "GET", path: registerPath + "/available?username=carol"},
-	"registrationTokenValidity": {method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=x"},
-	"getDevices":                {method: "GET", path: devicesPath},
-	"getDevice":                 {method: "GET", path: devicesPath + "/PHONE"},
-	"updateDevice":              {method: "PUT", path: devicesPath + "/PHONE", body: `{"display_name":"x"}`},
-	"deleteDevice":              {method: "DELETE", path: devicesPath + "/PHONE", body: `{"auth":` + byPassword + `}`},
-	"deleteDevices":             {method: "POST", path: "/_matrix/client/v3/delete_devices", body: `{"devices":["PHONE"],"auth":` + byPassword + `}`},
-	"changePassword":            {method: "POST", path: "/_matrix/client/v3/account/password", body: `{"new_password":"battery staple","auth":` + byPassword + `}`},
-	"deactivateAccount":         {method: "POST", path: "/_matrix/client/v3/account/deactivate", body: `{"auth":` + byPassword + `}`},
-	"generateLoginToken":        {method: "POST", path: getTokenPath, body: `{"auth":` + byPassword + `}`},
-	"authFallback":              {method: "GET", path: fallbackPath("m.login.dummy", "SESSION")},
-	"completeAuthFallback":      {method: "POST", path: fallbackPath("m.login.password", "SESSION"), body: "password=correct+horse", header: form},
-	"getCapabilities":           {method: "GET", path: "/_matrix/client/v3/capabilities"},
-	"getWellknown":              {method: "GET", path: "/.well-known/matrix/client"},
-	"getAuthMetadata":           {method: "GET", path: "/_matrix/client/v1/auth_metadata"},
+	"registrationTokenValidity": {method: "GET",
+		path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=x"},
+	"getDevices":   {method: "GET", path: devicesPath},
+	"getDevice":    {method: "GET", path: devicesPath + "/PHONE"},
+	"updateDevice": {method: "PUT", path: devicesPath + "/PHONE", body: `{"display_name":"x"}`},
+	"deleteDevice": {method: "DELETE", path: devicesPath + "/PHONE", body: `{"auth":` + byPassword + `}`},
+	"deleteDevices": {method: "POST", path: "/_matrix/client/v3/delete_devices",
+		body: `{"devices":["PHONE"],"auth":` + byPassword + `}`},
+	"changePassword": {method: "POST", path: "/_matrix/client/v3/account/password",
+		body: `{"new_password":"battery staple","auth":` + byPassword + `}`},
+	"deactivateAccount": {method: "POST", path: "/_matrix/client/v3/account/deactivate",
+		body: `{"auth":` + byPassword + `}`},
+	"generateLoginToken": {method: "POST", path: getTokenPath, body: `{"auth":` + byPassword + `}`},
+	"authFallback":       {method: "GET", path: fallbackPath("m.login.dummy", "SESSION")},
+	"completeAuthFallback": {method: "POST", path: fallbackPath("m.login.password", "SESSION"),
+		body: "password=correct+horse", header: form},
+	"getCapabilities": {method: "GET", path: "/_matrix/client/v3/capabilities"},
+	"getWellknown":    {method: "GET", path: "/.well-known/matrix/client"},
+	"getAuthMetadata": {method: "GET", path: "/_matrix/client/v1/auth_metadata"},
 }
 
 const (
 	registerPath = "/_matrix/client/v3/register"
 	devicesPath  = "/_matrix/client/v3/devices"
 	getTokenPath = "/_matrix/client/v1/login/get_token"
-	byPassword   = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"alice"},"password":"` + password + `"}`
+	byPassword   = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"alice"},"password":"` +
+		password + `"}`
 )
 
 var form = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
@@ -85,12 +93,14 @@ func TestSecured(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.loggedIn()
-	narrow, err := tokens.Restrict(login.text("access_token"), tokens.Caveat{Key: "path", Operator: "under", Value: "/nowhere"})
+	narrow, err := tokens.Restrict(login.text("access_token"),
+		tokens.Caveat{Key: "path", Operator: "under", Value: "/nowhere"})
 	s.must(err)
 	sweep(t, func(op operation, c call) {
 		if !op.secured {
 			c.token = "stale" // does no harm
-			if a := s.do(c); a.Status == http.StatusUnauthorized && a.code() != "" && a.code() != "M_UNKNOWN_TOKEN" || a.code() == "M_UNKNOWN_TOKEN" && c.body == "" {
+			if a := s.do(c); a.Status == http.StatusUnauthorized && a.code() != "" && a.code() != "M_UNKNOWN_TOKEN" ||
+				a.code() == "M_UNKNOWN_TOKEN" && c.body == "" {
 				t.Errorf("%s: a stale header answers %d %s", op.id, a.Status, a.Raw)
 			}
 			return
@@ -114,7 +124,8 @@ func TestBadBodies(t *testing.T) {
 			return
 		}
 		c.token = login.text("access_token")
-		for body, code := range map[string]string{`{"a":`: "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON", `[]`: "M_BAD_JSON", `null`: "M_BAD_JSON"} {
+		for body, code := range map[string]string{`{"a":`: "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON",
+			`[]`: "M_BAD_JSON", `null`: "M_BAD_JSON"} {
 			c.body = body
 			s.want(s.do(c), 400, code)
 		}
@@ -129,7 +140,8 @@ func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.loggedIn()
-	session := s.challenged(s.do(call{method: "POST", path: devicePath("PHONE"), token: login.text("access_token")}.as("DELETE")))
+	session := s.challenged(s.do(call{method: "POST", path: devicePath("PHONE"),
+		token: login.text("access_token")}.as("DELETE")))
 	s.must(s.db.Close())
 	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true,
 		"authFallback": !s.db.Shared()} // where interactions are in memory
@@ -149,8 +161,10 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	s.want(s.do(call{method: "GET", path: "/health"}), http.StatusServiceUnavailable, "M_UNKNOWN")
-	s.server.interactions = &sharedInteractions{db: s.db, master: s.server.keys.master, random: s.server.random, log: s.server.log}
-	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", session)}), http.StatusServiceUnavailable, "M_UNKNOWN")
+	s.server.interactions = &sharedInteractions{db: s.db, master: s.server.keys.master, random: s.server.random,
+		log: s.server.log}
+	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", session)}), http.StatusServiceUnavailable,
+		"M_UNKNOWN")
 }
 
 // TestLimited asks every operation that the contract limits until it is refused.
@@ -165,7 +179,8 @@ func TestLimited(t *testing.T) {
 		c = sample(op.id, login)
 		c.body = strings.ReplaceAll(c.body, password, "wrong password") // nothing may come of it
 		if op.id == "completeAuthFallback" {
-			session := s.challenged(s.do(call{method: "DELETE", path: devicePath("PHONE"), token: login.text("access_token")}))
+			session := s.challenged(s.do(call{method: "DELETE", path: devicePath("PHONE"),
+				token: login.text("access_token")}))
 			c.path, c.body = strings.ReplaceAll(c.path, "SESSION", session), "password=wrong"
 		}
 		limited := false

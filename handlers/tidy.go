@@ -38,7 +38,8 @@ func (s *Server) tidying(first, next time.Duration) (stop func()) {
 	}
 }
 
-// about is a time that is up to a tenth longer, so that replicas that were started together do not tidy together for ever.
+// about is a time that is up to a tenth longer, so that replicas that were started together do not tidy together for
+// ever.
 func (s *Server) about(d time.Duration) time.Duration {
 	var n [8]byte
 	if _, err := io.ReadFull(s.random, n[:]); err != nil {

@@ -9,7 +9,8 @@ import (
 	"postern/db"
 )
 
-// TestTidy: an expired session says soft_logout for as long as it is kept, and then is unknown; what lives stays; and it is told once.
+// TestTidy: an expired session says soft_logout for as long as it is kept, and then is unknown; what lives stays; and
+// it is told once.
 func TestTidy(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -35,7 +36,8 @@ func TestTidy(t *testing.T) {
 	if strings.Count(log.String(), "tidied up") != 1 || !strings.Contains(log.String(), "sessions=1") {
 		t.Errorf("the log says %s", &log)
 	}
-	if page := s.do(call{method: "GET", path: "/metrics"}); !strings.Contains(page.Raw, `postern_tidied_total{kind="session"} 1`) {
+	if page := s.do(call{method: "GET", path: "/metrics"}); !strings.Contains(page.Raw,
+		`postern_tidied_total{kind="session"} 1`) {
 		t.Errorf("metrics: %s", page.Raw)
 	}
 }
@@ -44,7 +46,8 @@ func TestTidy(t *testing.T) {
 func TestTidyInteractions(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) {
-		c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"} // a second stage, which stays open
+		// a second stage, which stays open
+		c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"}
 	})
 	now := s.clock.now()
 	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "door", UsesAllowed: 2, Created: now}))
@@ -60,10 +63,12 @@ func TestTidyInteractions(t *testing.T) {
 	reserved(open)
 	s.clock.step(interactionLife - 10*time.Minute + time.Second)
 	s.server.tidy(t.Context())
-	if page := s.do(call{method: "GET", path: "/metrics"}); !strings.Contains(page.Raw, `postern_tidied_total{kind="interaction"} 1`) {
+	if page := s.do(call{method: "GET", path: "/metrics"}); !strings.Contains(page.Raw,
+		`postern_tidied_total{kind="interaction"} 1`) {
 		t.Errorf("metrics: %s", page.Raw)
 	}
-	if got, err := s.db.RegistrationTokens(t.Context(), s.clock.now()); err != nil || len(got) != 1 || got[0].Reserved != 1 {
+	if got, err := s.db.RegistrationTokens(t.Context(), s.clock.now()); err != nil || len(got) != 1 ||
+		got[0].Reserved != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.ok(s.register(`{"auth":{"session":"` + open + `","type":"m.login.terms"}}`))

@@ -12,13 +12,14 @@ import (
 	"postern/db"
 )
 
-// These are the only tests that look at the clock, because what they hold is a time: a refused login must not tell by it who has
-// an account. They use real hashes, which cost tens of milliseconds, and a leak is the absence of one.
+// These are the only tests that look at the clock, because what they hold is a time: a refused login must not tell by
+// it who has an account. They use real hashes, which cost tens of milliseconds, and a leak is the absence of one.
 //
-// All kinds of users are asked in every round, in random order, so that whatever else the machine does hits all alike. Two kinds
-// count as told apart if their medians differ by more than half of what one hash costs here, measured in the same rounds,
-// or if more than nine of ten pairs of times are in the same order (with ten rounds that is 3.0 standard deviations of the
-// rank test by Mann and Whitney). Noise that does that has to do it in each of five runs to fail the test; a leak always does.
+// All kinds of users are asked in every round, in random order, so that whatever else the machine does hits all alike.
+// Two kinds count as told apart if their medians differ by more than half of what one hash costs here, measured in the
+// same rounds, or if more than nine of ten pairs of times are in the same order (with ten rounds that is 3.0 standard
+// deviations of the rank test by Mann and Whitney). Noise that does that has to do it in each of five runs to fail the
+// test; a leak always does.
 const (
 	timingRounds = 10
 	timingRuns   = 5
@@ -136,7 +137,8 @@ func (s *site) doors() map[string]func(user string) {
 	}
 	return map[string]func(string){
 		"today": refused(loginPath, func(user string) string { return loginBody(user, "wrong", "") }),
-		"draft": refused("/_matrix/client/api/v1/login", func(user string) string { return `{"username":"` + user + `","password":"wrong"}` }),
+		"draft": refused("/_matrix/client/api/v1/login",
+			func(user string) string { return `{"username":"` + user + `","password":"wrong"}` }),
 	}
 }
 
@@ -146,7 +148,8 @@ func TestLoginTimeTellsNothing(t *testing.T) {
 	for door, refuse := range s.doors() {
 		t.Run(door, func(t *testing.T) {
 			things := make(map[string]func())
-			for _, user := range []string{"known", "unknown", "deactivated", "locked", "passwordless", "@known:elsewhere.org"} {
+			for _, user := range []string{"known", "unknown", "deactivated", "locked", "passwordless",
+				"@known:elsewhere.org"} {
 				things[user] = func() { refuse(user) }
 			}
 			alike(t, things)
@@ -154,8 +157,8 @@ func TestLoginTimeTellsNothing(t *testing.T) {
 	}
 }
 
-// TestLoginTimeOfMovers: nor who has moved in and not logged in since, once one of them was refused. A cheaper hash would tell by
-// being quick, a dearer one by being slow.
+// TestLoginTimeOfMovers: nor who has moved in and not logged in since, once one of them was refused. A cheaper hash
+// would tell by being quick, a dearer one by being slow.
 func TestLoginTimeOfMovers(t *testing.T) {
 	slow, err := bcrypt.GenerateFromPassword([]byte(password), 9)
 	if err != nil {
@@ -175,11 +178,12 @@ func TestLoginTimeOfMovers(t *testing.T) {
 	}
 }
 
-// TestInteractiveTimeTellsNothing: the password stage takes the password of the user who asks, and of no other, so whom else it
-// names makes no difference; and it is no cheaper place to guess than a login.
+// TestInteractiveTimeTellsNothing: the password stage takes the password of the user who asks, and of no other, so whom
+// else it names makes no difference; and it is no cheaper place to guess than a login.
 func TestInteractiveTimeTellsNothing(t *testing.T) {
 	s := realSite(t)
-	token := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("known", password, "")})).text("access_token")
+	token := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("known", password, "")})).text(
+		"access_token")
 	step := func(user string, status int) func() {
 		return func() { s.want(s.deletePhone(token, passwordStep(user, "wrong", "")), status, "M_FORBIDDEN") }
 	}
@@ -195,7 +199,8 @@ func TestStopwatchTells(t *testing.T) {
 		w := measure(map[string]func(){
 			known: func() { s.doors()["today"]("known") },
 			cheaper: func() {
-				s.want(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.password"}`}), 400, "M_MISSING_PARAM")
+				s.want(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.password"}`}), 400,
+					"M_MISSING_PARAM")
 			},
 		})
 		if w.tellsApart(cheaper, known) {

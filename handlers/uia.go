@@ -14,10 +14,10 @@ import (
 // User-interactive authentication: a request that changes an account proves more than an access token, in one or
 // several stages, before it is carried out. Client-Server API v1.19, "User-Interactive Authentication API".
 //
-// The stages that a client has completed are kept in an interaction. It is bound to the method, the path and the user of the request
-// that began it, so that a proof given for one thing is good for no other; only the body may change. What a request does outside of its
-// interaction (comparing a password, reserving an invitation) it does once; what it changes in it, it may have to change again when
-// another request was faster, see keep.
+// The stages that a client has completed are kept in an interaction. It is bound to the method, the path and the user
+// of the request that began it, so that a proof given for one thing is good for no other; only the body may change.
+// What a request does outside of its interaction (comparing a password, reserving an invitation) it does once; what it
+// changes in it, it may have to change again when another request was faster, see keep.
 
 // begun is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
 type begun struct {
@@ -50,8 +50,8 @@ func (s *Server) challenge(i *interaction, failed *Error) *challenge {
 	return c
 }
 
-// open finds the interaction that a request goes on with, or begins one, which is not kept yet. One that was begun for another request
-// or by another user is 403, and nothing happens.
+// open finds the interaction that a request goes on with, or begins one, which is not kept yet. One that was begun for
+// another request or by another user is 403, and nothing happens.
 func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 	who := callerOf(ctx)
 	if b.auth != nil && b.auth.Session != nil {
@@ -75,7 +75,8 @@ func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &interaction{id: id, expires: who.now.Add(interactionLife), state: state{Bound: b.binding, Flows: b.flows}}, nil
+	return &interaction{id: id, expires: who.now.Add(interactionLife), state: state{Bound: b.binding, Flows: b.flows}},
+		nil
 }
 
 // step takes what the request brings, keeps how far that leads, and returns nil when a whole flow is complete.
@@ -130,8 +131,8 @@ const keepTries = 16
 // errOver is for who goes on with an interaction that has ended meanwhile.
 var errOver = forbidden("This authentication session was used before.")
 
-// keep makes the request's changes known to those that come after it. If another one was faster, here or at another replica, they are
-// made once more, to what that one has kept. A registration that is finished stays as it is.
+// keep makes the request's changes known to those that come after it. If another one was faster, here or at another
+// replica, they are made once more, to what that one has kept. A registration that is finished stays as it is.
 func (s *Server) keep(ctx context.Context, i *interaction) error {
 	if i.version == 0 {
 		i.changes = nil
@@ -176,8 +177,8 @@ func (s *Server) again(ctx context.Context, i *interaction) error {
 	return nil
 }
 
-// unlessMade is nil instead of a refusal if another request has made the account meanwhile: it may be this one's name that is taken, and
-// its invitation that is used up.
+// unlessMade is nil instead of a refusal if another request has made the account meanwhile: it may be this one's name
+// that is taken, and its invitation that is used up.
 func (s *Server) unlessMade(ctx context.Context, i *interaction, refusal error) error {
 	if i.version == 0 {
 		return refusal

@@ -22,7 +22,8 @@ func (s *site) deletePhone(token, auth string) answer {
 }
 
 func passwordStep(user, password, session string) string {
-	step := map[string]any{"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": user}, "password": password}
+	step := map[string]any{"type": "m.login.password",
+		"identifier": map[string]string{"type": "m.id.user", "user": user}, "password": password}
 	if session != "" {
 		step["session"] = session
 	}
@@ -43,11 +44,13 @@ func TestInteractive(t *testing.T) {
 	token := s.phoneAndLaptop()
 	begun := s.deletePhone(token, "")
 	session := s.challenged(begun)
-	if begun.JSON["errcode"] != nil || begun.JSON["completed"] != nil || !strings.Contains(begun.Raw, `"stages":["m.login.password"]`) {
+	if begun.JSON["errcode"] != nil || begun.JSON["completed"] != nil ||
+		!strings.Contains(begun.Raw, `"stages":["m.login.password"]`) {
 		t.Errorf("the challenge is %s", begun.Raw)
 	}
 	wrong := s.deletePhone(token, passwordStep("alice", "wrong", session))
-	if s.challenged(wrong) != session || wrong.code() != "M_FORBIDDEN" || wrong.text("error") == "" || wrong.JSON["params"] == nil {
+	if s.challenged(wrong) != session || wrong.code() != "M_FORBIDDEN" || wrong.text("error") == "" ||
+		wrong.JSON["params"] == nil {
 		t.Errorf("a wrong password answers %s", wrong.Raw)
 	}
 	s.want(s.deletePhone(token, `{"type":"m.login.password","session":"`+session+`"}`), 400, "M_MISSING_PARAM")
@@ -103,7 +106,8 @@ func TestInteractiveBodyMayChange(t *testing.T) {
 	token := s.phoneAndLaptop()
 	path := "/_matrix/client/v3/delete_devices"
 	session := s.challenged(s.do(call{method: "POST", path: path, token: token, body: `{"devices":["LAPTOP"]}`}))
-	s.ok(s.do(call{method: "POST", path: path, token: token, body: `{"devices":["PHONE","NONE"],"auth":` + passwordStep("alice", password, session) + `}`}))
+	s.ok(s.do(call{method: "POST", path: path, token: token,
+		body: `{"devices":["PHONE","NONE"],"auth":` + passwordStep("alice", password, session) + `}`}))
 	s.ok(s.whoami(token))
 	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}), 404, "M_NOT_FOUND")
 }
@@ -111,7 +115,8 @@ func TestInteractiveBodyMayChange(t *testing.T) {
 func TestInteractiveExpires(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	session := s.challenged(s.do(call{method: "POST", path: registerPath, body: registerBody("carol", `"inhibit_login":true`)}))
+	session := s.challenged(s.do(call{method: "POST", path: registerPath,
+		body: registerBody("carol", `"inhibit_login":true`)}))
 	s.clock.step(interactionLife + time.Second)
 	late := s.do(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + session + `"}}`})
 	if s.challenged(late) == session {
@@ -131,7 +136,8 @@ func TestInteractiveAbuse(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	first := s.challenged(s.do(call{method: "POST", path: registerPath, body: registerBody("mallory", `"device_id":"X"`)}))
+	first := s.challenged(s.do(call{method: "POST", path: registerPath,
+		body: registerBody("mallory", `"device_id":"X"`)}))
 	s.clock.step(time.Second)
 	long := strings.Repeat("x", 500)
 	flood := 10_000
@@ -139,17 +145,20 @@ func TestInteractiveAbuse(t *testing.T) {
 		flood = maxInteractions + 100 // each is a transaction; db's tests see to the rest
 	}
 	for i := range flood {
-		s.do(call{method: "POST", path: registerPath, body: fmt.Sprintf(`{"username":"mallory%d","password":"%s"}`, i, long)})
+		s.do(call{method: "POST", path: registerPath,
+			body: fmt.Sprintf(`{"username":"mallory%d","password":"%s"}`, i, long)})
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if own, mine := s.server.interactions.(*ownInteractions); mine && max(len(own.byID), len(own.line)) > maxInteractions {
+	if own, mine := s.server.interactions.(*ownInteractions); mine &&
+		max(len(own.byID), len(own.line)) > maxInteractions {
 		t.Errorf("%d sessions are open", len(own.byID))
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
 		t.Errorf("%d sessions take %d MiB", flood, grown>>20)
 	}
-	if a := s.do(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + first + `","type":"m.login.dummy"}}`}); a.Status == 200 {
+	if a := s.do(call{method: "POST", path: registerPath,
+		body: `{"auth":{"session":"` + first + `","type":"m.login.dummy"}}`}); a.Status == 200 {
 		t.Error("the first session is still there")
 	}
 	s.ok(s.do(call{method: "POST", path: registerPath, body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)}))
@@ -161,12 +170,14 @@ func TestInteractiveRace(t *testing.T) {
 	s := newSite(t)
 	token := s.phoneAndLaptop()
 	session := s.challenged(s.do(call{method: "POST", path: getTokenPath, token: token, body: `{}`}))
-	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse", header: form}), 200, "That is done")
+	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse",
+		header: form}), 200, "That is done")
 	var through atomic.Int64
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
-			if a := s.do(call{method: "POST", path: getTokenPath, token: token, body: `{"auth":{"session":"` + session + `"}}`}); a.Status == 200 {
+			if a := s.do(call{method: "POST", path: getTokenPath, token: token,
+				body: `{"auth":{"session":"` + session + `"}}`}); a.Status == 200 {
 				through.Add(1)
 			}
 		})

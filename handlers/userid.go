@@ -24,8 +24,8 @@ func NewUserID(localpart, serverName string) UserID {
 }
 
 // spelled resolves what a person typed to a localpart of this server, in the letters that were typed: a whole user id
-// or a localpart. It is empty when no account here can have the name: it belongs to another server, or is longer than any
-// (it is also a key of the rate limiter, which must not hold what a stranger likes).
+// or a localpart. It is empty when no account here can have the name: it belongs to another server, or is longer than
+// any (it is also a key of the rate limiter, which must not hold what a stranger likes).
 func spelled(user, serverName string) string {
 	if len(user) > maxUserID {
 		return ""

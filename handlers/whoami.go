@@ -9,7 +9,8 @@ import (
 var _ = struct{}(gen.GetTokenOwnerRequestObject{}) // reads nothing; see logout.go
 
 // GetTokenOwner implements GET /account/whoami. Client-Server API v1.19, "Current account information".
-func (s *Server) GetTokenOwner(ctx context.Context, _ gen.GetTokenOwnerRequestObject) (gen.GetTokenOwnerResponseObject, error) {
+func (s *Server) GetTokenOwner(ctx context.Context, _ gen.GetTokenOwnerRequestObject) (gen.GetTokenOwnerResponseObject,
+	error) {
 	session, guest := callerOf(ctx).session, false
 	return gen.GetTokenOwner200JSONResponse{
 		UserID: string(s.userID(session)), DeviceID: &session.DeviceID, IsGuest: &guest,

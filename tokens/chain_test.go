@@ -47,8 +47,9 @@ func TestMintAgreesWithTheLibrary(t *testing.T) {
 		key := Key{ID: rapid.Int64Range(1, 1<<40).Draw(t, "key id")}
 		copy(key.Secret[:], rapid.SliceOfN(rapid.ByteRange(1, 255), 32, 32).Draw(t, "secret"))
 		c := Claims{
-			Session: rapid.StringMatching(`[A-Z2-7]{1,200}`).Draw(t, "session"), Generation: rapid.Int64Range(0, 1<<40).Draw(t, "generation"),
-			UserID: "@" + rapid.StringMatching(`[a-z]{1,200}`).Draw(t, "user") + ":example.org", Type: Access,
+			Session:    rapid.StringMatching(`[A-Z2-7]{1,200}`).Draw(t, "session"),
+			Generation: rapid.Int64Range(0, 1<<40).Draw(t, "generation"),
+			UserID:     "@" + rapid.StringMatching(`[a-z]{1,200}`).Draw(t, "user") + ":example.org", Type: Access,
 		}
 		token, err := Mint("example.org", key, c)
 		if err != nil {
@@ -59,7 +60,8 @@ func TestMintAgreesWithTheLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := extend(theirs, append([]Caveat{{genKey, "=", genValue}, {userIDKey, "=", c.UserID}}, c.special()...))
+		want, err := extend(theirs, append([]Caveat{{genKey, "=", genValue}, {userIDKey, "=", c.UserID}},
+			c.special()...))
 		if err != nil || token != want {
 			t.Fatalf("Mint writes %s, the library %s, %v", token, want, err)
 		}

@@ -154,13 +154,14 @@ func TestExpiry(t *testing.T) {
 		want     error
 		expires  time.Time
 	}{
-		"fresh":                 {c, nil, now(), nil, c.Expires},
-		"last millisecond":      {c, nil, c.Expires.Add(-1), nil, c.Expires},
-		"expired":               {c, nil, c.Expires, tokens.ErrExpired, c.Expires},
-		"never expires":         {forever(c), nil, now().AddDate(5000, 0, 0), nil, time.Time{}},
-		"looser appended":       {c, []string{"time < 1782907600000"}, now(), nil, c.Expires},
-		"tighter appended":      {c, []string{"time < 1782907400000"}, now(), nil, time.UnixMilli(1782907400000).UTC()},
-		"tighter has come":      {c, []string{"time < 1782907400000"}, time.UnixMilli(1782907400000), tokens.ErrRefused, time.Time{}},
+		"fresh":            {c, nil, now(), nil, c.Expires},
+		"last millisecond": {c, nil, c.Expires.Add(-1), nil, c.Expires},
+		"expired":          {c, nil, c.Expires, tokens.ErrExpired, c.Expires},
+		"never expires":    {forever(c), nil, now().AddDate(5000, 0, 0), nil, time.Time{}},
+		"looser appended":  {c, []string{"time < 1782907600000"}, now(), nil, c.Expires},
+		"tighter appended": {c, []string{"time < 1782907400000"}, now(), nil, time.UnixMilli(1782907400000).UTC()},
+		"tighter has come": {c, []string{"time < 1782907400000"}, time.UnixMilli(1782907400000), tokens.ErrRefused,
+			time.Time{}},
 		"both have come":        {c, []string{"time < 1782907400000"}, c.Expires, tokens.ErrRefused, time.Time{}},
 		"equal appended, come":  {c, []string{"time < 1782907500000"}, c.Expires, tokens.ErrRefused, time.Time{}},
 		"expired, others hold":  {c, []string{"gen = 1", "time > 0"}, c.Expires, tokens.ErrExpired, c.Expires},

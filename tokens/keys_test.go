@@ -177,7 +177,8 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}{key, mk},
 		struct{ ring *tokens.Keyring }{tokens.NewKeyring(key)},
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%#x", "%d", "%c", "%U", "%o", "%b", "%T", "%z"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%#x", "%d", "%c", "%U", "%o",
+			"%b", "%T", "%z"} {
 			refuseSecrets(t, verb, fmt.Sprintf(verb, v), secrets)
 		}
 		refuseSecrets(t, "Sprint", fmt.Sprint(v), secrets)

@@ -13,19 +13,22 @@ import (
 )
 
 const (
-	// sealVersion is the first byte of what is sealed: AES-256-GCM under a key of its own, with the additional data below.
+	// sealVersion is the first byte of what is sealed: AES-256-GCM under a key of its own, with the additional data
+	// below.
 	sealVersion = 0x01
 
 	// sealLabel begins the HKDF info string, so that the key is none that anything else is encrypted with.
 	sealLabel = "postern sealed for a while"
 )
 
-// Seal encrypts what has to lie in a database for a while and must not be read there, such as a password that somebody wants to
-// register with. It is bound to the id that it is kept under and to the time until which it is good, in whole milliseconds: who can
-// write to the database can neither swap two of them nor prolong one. They can put back what was there under the same id before.
+// Seal encrypts what has to lie in a database for a while and must not be read there, such as a password that somebody
+// wants to register with. It is bound to the id that it is kept under and to the time until which it is good, in whole
+// milliseconds: who can write to the database can neither swap two of them nor prolong one. They can put back what was
+// there under the same id before.
 //
-// The result is a version byte, a nonce, the ciphertext and its tag. The key is HKDF-SHA256 (RFC 5869) of the master key and the id,
-// so that random nonces stay safe however many are sealed: the bound of 2^32 (NIST SP 800-38D, section 8.3) is one of each id.
+// The result is a version byte, a nonce, the ciphertext and its tag. The key is HKDF-SHA256 (RFC 5869) of the master
+// key and the id, so that random nonces stay safe however many are sealed: the bound of 2^32 (NIST SP 800-38D, section
+// 8.3) is one of each id.
 func (mk MasterKey) Seal(random io.Reader, id string, expires time.Time, plain []byte) ([]byte, error) {
 	aead, err := mk.sealer(id)
 	if err != nil {

@@ -50,7 +50,8 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// TestSealStands: replicas of two releases read each other's. The bytes were computed with Python's hmac, hashlib and cryptography.
+// TestSealStands: replicas of two releases read each other's. The bytes were computed with Python's hmac, hashlib and
+// cryptography.
 func TestSealStands(t *testing.T) {
 	t.Parallel()
 	const want = "016162636465666768696a6b6cb9ecf3c1743ec64035dcec5e23dc888103c30b22fc"

@@ -106,7 +106,8 @@ func (t *Token) Caveats() []string {
 
 // String says what the token claims to be, for logs. It leaves out what would make the token usable.
 func (t *Token) String() string {
-	return fmt.Sprintf("token for %q: root key %d, session %q, generation %d", t.Location(), t.keyID, t.session, t.generation)
+	return fmt.Sprintf("token for %q: root key %d, session %q, generation %d", t.Location(), t.keyID, t.session,
+		t.generation)
 }
 
 // Format prints String, whatever the verb: some would print the signature.

@@ -115,8 +115,8 @@ var (
 	// for another id, or altered.
 	ErrMasterKey = errors.New("tokens: master key does not fit")
 
-	// ErrSealed means that something sealed does not open: it was sealed by another master key, under another id or until another
-	// time, or altered.
+	// ErrSealed means that something sealed does not open: it was sealed by another master key, under another id or
+	// until another time, or altered.
 	ErrSealed = errors.New("tokens: what is sealed does not open")
 )
 
@@ -169,8 +169,8 @@ func Mint(location string, key Key, c Claims) (string, error) {
 	return d.finish(c.special()...)
 }
 
-// MintPair makes two tokens of one session's generation, as [Mint] would: claims that differ in type and expiry alone. What
-// both begin with is written and signed once, so it takes three fifths of the time of two.
+// MintPair makes two tokens of one session's generation, as [Mint] would: claims that differ in type and expiry alone.
+// What both begin with is written and signed once, so it takes three fifths of the time of two.
 func MintPair(location string, key Key, one, two Claims) (first, second string, err error) {
 	if one.Session != two.Session || one.Generation != two.Generation || one.UserID != two.UserID {
 		return "", "", fmt.Errorf("%w: a pair is of one generation", ErrMalformed)

@@ -59,20 +59,26 @@ func TestMintTruncatesToMilliseconds(t *testing.T) {
 func TestMintRefuses(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(location *string, k *tokens.Key, c *tokens.Claims){
-		"no location":          func(l *string, _ *tokens.Key, _ *tokens.Claims) { *l = "" },
-		"unset key":            func(_ *string, k *tokens.Key, _ *tokens.Claims) { k.Secret = [32]byte{} },
-		"negative key id":      func(_ *string, k *tokens.Key, _ *tokens.Claims) { k.ID = -1 },
-		"no session":           func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Session = "" },
-		"long session":         func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Session = strings.Repeat("s", 256) },
+		"no location":     func(l *string, _ *tokens.Key, _ *tokens.Claims) { *l = "" },
+		"unset key":       func(_ *string, k *tokens.Key, _ *tokens.Claims) { k.Secret = [32]byte{} },
+		"negative key id": func(_ *string, k *tokens.Key, _ *tokens.Claims) { k.ID = -1 },
+		"no session":      func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Session = "" },
+		"long session": func(_ *string, _ *tokens.Key,
+			c *tokens.Claims) {
+			c.Session = strings.Repeat("s", 256)
+		},
 		"negative generation":  func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Generation = -1 },
 		"no user id":           func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.UserID = "" },
 		"user id with a space": func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.UserID = " @ana:example.org" },
 		"user id not UTF-8":    func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.UserID = "@\xff:example.org" },
-		"endless user id":      func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.UserID = strings.Repeat("a", 6200) },
-		"no type":              func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Type = "" },
-		"unknown type":         func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Type = "admin" },
-		"expiry before 1970":   func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Expires = time.UnixMilli(-1) },
-		"expiry beyond 9999":   func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Expires = time.Unix(1<<60, 0) },
+		"endless user id": func(_ *string, _ *tokens.Key,
+			c *tokens.Claims) {
+			c.UserID = strings.Repeat("a", 6200)
+		},
+		"no type":            func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Type = "" },
+		"unknown type":       func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Type = "admin" },
+		"expiry before 1970": func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Expires = time.UnixMilli(-1) },
+		"expiry beyond 9999": func(_ *string, _ *tokens.Key, c *tokens.Claims) { c.Expires = time.Unix(1<<60, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,5 +1,5 @@
-// Package dbtest gives tests a real, migrated, empty database: a SQLite file, or with TEST_DB=postgres a schema of its own in the
-// PostgreSQL at TEST_POSTGRES_URL, so that one suite proves both engines.
+// Package dbtest gives tests a real, migrated, empty database: a SQLite file, or with TEST_DB=postgres a schema of its
+// own in the PostgreSQL at TEST_POSTGRES_URL, so that one suite proves both engines.
 package dbtest
 
 import (
@@ -32,8 +32,8 @@ func File(tb testing.TB) string {
 	return filepath.Join(tb.TempDir(), "postern.db")
 }
 
-// Open opens a database, as another process would while it is open elsewhere, or as a restart does, and closes it when the test
-// ends.
+// Open opens a database, as another process would while it is open elsewhere, or as a restart does, and closes it when
+// the test ends.
 func Open(tb testing.TB, dsn string) *db.DB {
 	tb.Helper()
 	d, err := db.Open(context.Background(), db.Config{DSN: dsn})

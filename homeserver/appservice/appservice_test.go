@@ -34,13 +34,16 @@ func file(t *testing.T, name, text string) string {
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	other := strings.NewReplacer("id: irc", "id: telegram", "the irc bridge's secret", "the other bridge's", "ircbot", "telegrambot", "_irc_", "_telegram_", "rate_limited: false\n", "", "http://127.0.0.1:9999", "null", "exclusive: true", "exclusive: yes").Replace(irc)
+	other := strings.NewReplacer("id: irc", "id: telegram", "the irc bridge's secret", "the other bridge's", "ircbot",
+		"telegrambot", "_irc_", "_telegram_", "rate_limited: false\n", "", "http://127.0.0.1:9999", "null",
+		"exclusive: true", "exclusive: yes").Replace(irc)
 	services, problems := Read("example.org", []string{file(t, "irc.yaml", irc), file(t, "telegram.yaml", other)})
 	if len(problems) > 0 || !services.Any() {
 		t.Fatal(problems)
 	}
 	service, second := services.ByToken("the irc bridge's secret"), services.ByToken("the other bridge's")
-	if service == nil || service.ID != "irc" || service.RateLimited || second == nil || second.ID != "telegram" || !second.RateLimited {
+	if service == nil || service.ID != "irc" || service.RateLimited || second == nil || second.ID != "telegram" ||
+		!second.RateLimited {
 		t.Fatalf("%+v %+v", service, second)
 	}
 	for _, token := range []string{"", "the irc bridge's secre", "the irc bridge's secret ", "another"} {
@@ -88,17 +91,24 @@ func TestProblems(t *testing.T) {
 		text string
 		want []string
 	}{
-		"empty":          {"", []string{"f.yaml: the file is empty"}},
-		"not YAML":       {"id: [", []string{"f.yaml: yaml: "}},
-		"a list":         {"- id", []string{"f.yaml:1: a registration file has fields"}},
-		"everything":     {"x: 1", []string{"f.yaml: id is missing", "as_token is missing", "hs_token is missing", "sender_localpart is missing", "url is missing", "namespaces is missing"}},
-		"numbers":        {change("the irc bridge's secret", "12345", "ircbot", "7", "http://127.0.0.1:9999", "[]"), []string{"f.yaml:3: as_token must be text", "f.yaml:5: sender_localpart must be text", "f.yaml:2: url must be text or null"}},
-		"empty token":    {change("the irc bridge's secret", `""`), []string{"f.yaml:3: as_token is empty"}},
-		"odd sender":     {change("ircbot", "irc bot"), []string{"f.yaml:5: sender_localpart may hold"}},
-		"users no list":  {change("aliases: []", "rooms: []", "users:", "users: {}\n  aliases:"), []string{"f.yaml:8: namespaces.users must be a list"}},
-		"entry":          {change("exclusive: true", "exclusive: maybe", "regex: '@shared_'", "regex: 5"), []string{"f.yaml:9: a namespace has exclusive", "f.yaml:11: a namespace has a regex"}},
-		"entry is text":  {change("- exclusive: false\n      regex: '@shared_'", "- '@shared_'"), []string{"f.yaml:11: a namespace has exclusive", "f.yaml:11: a namespace has a regex"}},
-		"look-ahead":     {change("@shared_", "@(?!bob)"), []string{`f.yaml:12: the regex "@(?!bob)": invalid or unsupported Perl syntax`}},
+		"empty":    {"", []string{"f.yaml: the file is empty"}},
+		"not YAML": {"id: [", []string{"f.yaml: yaml: "}},
+		"a list":   {"- id", []string{"f.yaml:1: a registration file has fields"}},
+		"everything": {"x: 1", []string{"f.yaml: id is missing", "as_token is missing", "hs_token is missing",
+			"sender_localpart is missing", "url is missing", "namespaces is missing"}},
+		"numbers": {change("the irc bridge's secret", "12345", "ircbot", "7", "http://127.0.0.1:9999", "[]"),
+			[]string{"f.yaml:3: as_token must be text", "f.yaml:5: sender_localpart must be text",
+				"f.yaml:2: url must be text or null"}},
+		"empty token": {change("the irc bridge's secret", `""`), []string{"f.yaml:3: as_token is empty"}},
+		"odd sender":  {change("ircbot", "irc bot"), []string{"f.yaml:5: sender_localpart may hold"}},
+		"users no list": {change("aliases: []", "rooms: []", "users:", "users: {}\n  aliases:"),
+			[]string{"f.yaml:8: namespaces.users must be a list"}},
+		"entry": {change("exclusive: true", "exclusive: maybe", "regex: '@shared_'", "regex: 5"),
+			[]string{"f.yaml:9: a namespace has exclusive", "f.yaml:11: a namespace has a regex"}},
+		"entry is text": {change("- exclusive: false\n      regex: '@shared_'", "- '@shared_'"),
+			[]string{"f.yaml:11: a namespace has exclusive", "f.yaml:11: a namespace has a regex"}},
+		"look-ahead": {change("@shared_", "@(?!bob)"),
+			[]string{`f.yaml:12: the regex "@(?!bob)": invalid or unsupported Perl syntax`}},
 		"possessive":     {change("@shared_", "@a++"), []string{"f.yaml:12: the regex"}},
 		"back-reference": {change("@shared_", `@(a)\1`), []string{`\1, a reference to a group`}},
 		"POSIX class":    {change("@shared_", `@[[:alpha:]]`), []string{"in a set, [: means"}},
@@ -129,7 +139,8 @@ func TestClashes(t *testing.T) {
 	if len(problems) != 4 {
 		t.Fatalf("%v", problems)
 	}
-	for i, want := range []string{"none.yaml", two + `:1: the id "irc" is that of ` + one, two + ":3: the as_token", two + ":5: the sender @ircbot:example.org"} {
+	for i, want := range []string{"none.yaml", two + `:1: the id "irc" is that of ` + one, two + ":3: the as_token",
+		two + ":5: the sender @ircbot:example.org"} {
 		if !strings.Contains(problems[i].Error(), want) || strings.Contains(problems[i].Error(), "secret") {
 			t.Errorf("%v, want %q", problems[i], want)
 		}

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// compile makes of a Python expression one of Go that matches what Python's re.match does: from the start on, not necessarily to the end.
+// compile makes of a Python expression one of Go that matches what Python's re.match does: from the start on, not
+// necessarily to the end.
 func compile(python string) (*regexp.Regexp, error) {
 	text, err := translate(python)
 	if err != nil {
@@ -24,8 +25,8 @@ func plain(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 }
 
-// translate writes a Python expression in Go's way, where the two only spell it differently, and refuses what both can read and
-// understand differently.
+// translate writes a Python expression in Go's way, where the two only spell it differently, and refuses what both can
+// read and understand differently.
 func translate(python string) (string, error) {
 	var b strings.Builder
 	inClass := false
@@ -36,18 +37,21 @@ func translate(python string) (string, error) {
 			b.WriteString(`\z`)
 			i++
 		case len(rest) > 1 && rest[0] == '\\' && '0' <= rest[1] && rest[1] <= '9':
-			return "", fmt.Errorf("\\%c, a reference to a group or an octal number, is not understood; write out what it stands for", rest[1])
+			return "", fmt.Errorf("\\%c, a reference to a group or an octal number, is not understood; write out "+
+				"what it stands for", rest[1])
 		case len(rest) > 1 && rest[0] == '\\' && strings.IndexByte("zQECpP", rest[1]) >= 0:
 			return "", fmt.Errorf("\\%c means nothing to Python, which Synapse is written in", rest[1])
 		case len(rest) > 1 && rest[0] == '\\':
 			b.WriteString(rest[:2])
 			i++
 		case inClass && strings.HasPrefix(rest, "[:"):
-			return "", errors.New("in a set, [: means other things to Python than to others; write the letters out, or put a backslash before the bracket")
+			return "", errors.New("in a set, [: means other things to Python than to others; write the letters out, " +
+				"or put a backslash before the bracket")
 		case !inClass && strings.HasPrefix(rest, "{,"):
 			b.WriteString("{0,") // Go takes {,3} for six letters
 			i++
-		case !inClass && (strings.HasPrefix(rest, "(?<") && !strings.HasPrefix(rest, "(?<=") && !strings.HasPrefix(rest, "(?<!")):
+		case !inClass && (strings.HasPrefix(rest, "(?<") && !strings.HasPrefix(rest, "(?<=") &&
+			!strings.HasPrefix(rest, "(?<!")):
 			return "", errors.New("(?<name> means nothing to Python; write (?P<name>")
 		default:
 			if open := class(rest); open > 0 && !inClass {
@@ -63,7 +67,8 @@ func translate(python string) (string, error) {
 	return b.String(), nil
 }
 
-// class is how many bytes begin a set of letters, with the bracket that closes nothing because it comes first; 0 if none begins here.
+// class is how many bytes begin a set of letters, with the bracket that closes nothing because it comes first; 0 if
+// none begins here.
 func class(text string) int {
 	for _, open := range []string{"[^]", "[]", "[^", "["} {
 		if strings.HasPrefix(text, open) {

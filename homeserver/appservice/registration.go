@@ -16,7 +16,8 @@ import (
 // maxFile is far more than any registration file has.
 const maxFile = 1 << 20
 
-// Read reads the registration files of a homeserver's application services, or tells everything that is wrong with them.
+// Read reads the registration files of a homeserver's application services, or tells everything that is wrong with
+// them.
 func Read(serverName string, files []string) (*Services, []error) {
 	s := &Services{}
 	var problems []error
@@ -45,7 +46,9 @@ func readFile(serverName, name string) (*Service, []error) {
 	case err != nil:
 		return nil, []error{err}
 	case len(text) > maxFile:
-		return nil, []error{fmt.Errorf("%s is larger than a registration file can be; name the file that Synapse has in app_service_config_files", name)}
+		return nil, []error{fmt.Errorf(
+			"%s is larger than a registration file can be; name the file that Synapse has in app_service_config_files",
+			name)}
 	}
 	return Parse(serverName, name, text)
 }
@@ -53,7 +56,8 @@ func readFile(serverName, name string) (*Service, []error) {
 // clashes are what a service cannot share with one that was read before.
 func (s *Services) clashes(service *Service) (problems []error) {
 	note := func(field string, other *Service, what string) {
-		problems = append(problems, fmt.Errorf("%s:%d: %s of %s too; each service has its own", service.file, service.at[field], what, other.file))
+		problems = append(problems, fmt.Errorf("%s:%d: %s of %s too; each service has its own", service.file,
+			service.at[field], what, other.file))
 	}
 	for _, other := range s.all {
 		if service.ID == other.ID {
@@ -84,7 +88,8 @@ func Parse(serverName, name string, text []byte) (*Service, []error) {
 	}
 	r := &reading{file: name, fields: fieldsOf(&document), at: make(map[string]int)}
 	if r.fields == nil {
-		return nil, []error{fmt.Errorf("%s:%d: a registration file has fields, such as id and as_token", name, max(document.Line, 1))}
+		return nil, []error{fmt.Errorf("%s:%d: a registration file has fields, such as id and as_token", name,
+			max(document.Line, 1))}
 	}
 	service := &Service{ID: r.text("id"), token: sha256.Sum256([]byte(r.text("as_token"))), file: name, at: r.at}
 	r.text("hs_token")

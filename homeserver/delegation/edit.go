@@ -134,7 +134,8 @@ func (e *edit) lastLine(parent, key *yaml.Node) int {
 	indent := key.Column - 1
 	for ; end >= key.Line; end-- {
 		text := strings.TrimLeft(e.lines[end], " \t")
-		if trimmed := strings.TrimSpace(text); trimmed != "" && (trimmed[0] != '#' || len(e.lines[end])-len(text) > indent) {
+		if trimmed := strings.TrimSpace(text); trimmed != "" &&
+			(trimmed[0] != '#' || len(e.lines[end])-len(text) > indent) {
 			break
 		}
 	}
@@ -215,11 +216,15 @@ func (e *edit) checked(text []byte) ([]byte, error) {
 		err = errors.New("the settings would not become what they should")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be changed safely, because of how it is written (an anchor, a key that stands twice, a merge, or a value of an unusual form): "+
+		return nil, fmt.Errorf("%s cannot be changed safely, because of how it is written (an anchor, a key that "+
+			"stands twice, a merge, or a value of an unusual form): "+
 			"nothing was changed; make the change by hand: %w", e.file.path, err)
 	}
-	if back, _ := undo(text); string(back) != string(e.file.text) && !bytes.Contains(e.file.text, []byte("by postern")) {
-		return nil, fmt.Errorf("%s cannot be changed so that the change could be taken back; nothing was changed", e.file.path) // unreachable
+	if back, _ := undo(text); string(back) != string(e.file.text) &&
+		!bytes.Contains(e.file.text, []byte("by postern")) {
+		// unreachable
+		return nil, fmt.Errorf("%s cannot be changed so that the change could be taken back; nothing was changed",
+			e.file.path)
 	}
 	return text, nil
 }
@@ -237,7 +242,8 @@ func swapped(line string, all []swap) string {
 	return line
 }
 
-// undo takes all changes back, and says whether there were any. Setup may have been run more than once, over its own lines too.
+// undo takes all changes back, and says whether there were any. Setup may have been run more than once, over its own
+// lines too.
 func undo(text []byte) (before []byte, changed bool) {
 	for {
 		again, more := undoOnce(string(text))

@@ -74,7 +74,8 @@ func (l Listener) Loopback() bool {
 // Address is where this machine reaches it.
 func (l Listener) Address() string {
 	host := "127.0.0.1"
-	if n := len(l.Bind); n > 0 && !slices.ContainsFunc(l.Bind, func(a string) bool { return a == host || a == "0.0.0.0" || a == "localhost" }) {
+	if n := len(l.Bind); n > 0 && !slices.ContainsFunc(l.Bind,
+		func(a string) bool { return a == host || a == "0.0.0.0" || a == "localhost" }) {
 		if host = l.Bind[0]; host == "::" {
 			host = "::1"
 		}

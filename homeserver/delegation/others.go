@@ -9,9 +9,11 @@ import (
 )
 
 // authModules are modules that are known to check passwords, by the beginning of their name.
-var authModules = []string{"ldap_auth_provider", "rest_auth_provider", "shared_secret_authenticator", "synapse_token_authenticator", "pam_auth_provider", "http_auth_provider"}
+var authModules = []string{"ldap_auth_provider", "rest_auth_provider", "shared_secret_authenticator",
+	"synapse_token_authenticator", "pam_auth_provider", "http_auth_provider"}
 
-// moduleFindings: whether a module refuses is known only when Synapse starts (ModuleApi.register_password_auth_provider_callbacks).
+// moduleFindings: whether a module refuses is known only when Synapse starts
+// (ModuleApi.register_password_auth_provider_callbacks).
 func (c *Config) moduleFindings() (all []Finding) {
 	e, there := c.top["modules"]
 	if !there {
@@ -19,12 +21,16 @@ func (c *Config) moduleFindings() (all []Finding) {
 	}
 	for _, m := range list(understand(e.value)) {
 		name, _ := mapping(m)["module"].(string)
-		f := Finding{Level: Warning, File: e.file.path, Line: e.key.Line, What: "the module " + name + " may check passwords itself; then Synapse does not start with delegation and says so",
+		f := Finding{Level: Warning, File: e.file.path, Line: e.key.Line,
+			What: "the module " + name + " may check passwords itself; then Synapse does not start with delegation " +
+				"and says so",
 			Fix: "if it does, put a # before each of its lines"}
 		for _, known := range authModules {
 			if strings.HasPrefix(name, known) {
-				f.Level, f.What = Problem, "the module "+name+" checks passwords, and Synapse does not start with it once Postern has the accounts"
-				f.Fix = "put a # before each of its lines; who has a password there needs a new one: postern user passwd NAME"
+				f.Level, f.What = Problem, "the module "+name+
+					" checks passwords, and Synapse does not start with it once Postern has the accounts"
+				f.Fix = "put a # before each of its lines; who has a password there needs a new one: postern user " +
+					"passwd NAME"
 			}
 		}
 		all = append(all, f)
@@ -37,8 +43,9 @@ func (c *Config) pepperFindings() []Finding {
 		return nil
 	}
 	e := c.top["password_config"]
-	return []Finding{{Level: Warning, File: e.file.path, Line: e.key.Line, What: "password_config.pepper: without it no password that came from Synapse is right",
-		Fix: "`postern synapse setup` puts it into a file for --synapse-pepper-file"}}
+	return []Finding{{Level: Warning, File: e.file.path, Line: e.key.Line,
+		What: "password_config.pepper: without it no password that came from Synapse is right",
+		Fix:  "`postern synapse setup` puts it into a file for --synapse-pepper-file"}}
 }
 
 // protocolFindings: Synapse would get no answer at all.
@@ -47,16 +54,19 @@ func (c *Config) protocolFindings() []Finding {
 	if forced := c.at("matrix_authentication_service", "force_http2"); !d.Enabled || !truthy(forced) {
 		return nil
 	}
-	return []Finding{{Level: Problem, File: d.File, Line: d.Line, What: "matrix_authentication_service.force_http2: Postern answers Synapse by HTTP/1.1",
-		Fix: "take force_http2 out"}}
+	return []Finding{{Level: Problem, File: d.File, Line: d.Line,
+		What: "matrix_authentication_service.force_http2: Postern answers Synapse by HTTP/1.1",
+		Fix:  "take force_http2 out"}}
 }
 
 // workerFindings: the configuration of a worker is in another file.
 func (c *Config) workerFindings() (all []Finding) {
 	for _, key := range []string{"stream_writers", "instance_map"} {
 		if e, there := c.top[key]; there && c.Has(key) {
-			all = append(all, Finding{Level: Warning, File: e.file.path, Line: e.key.Line, What: key + ": there are workers; each reads the shared settings and asks Postern about tokens itself",
-				Fix: "restart all of them together, and send clients to Postern, which sends all to one address: the main process, or your own router of workers"})
+			all = append(all, Finding{Level: Warning, File: e.file.path, Line: e.key.Line,
+				What: key + ": there are workers; each reads the shared settings and asks Postern about tokens itself",
+				Fix: "restart all of them together, and send clients to Postern, which sends all to one address: " +
+					"the main process, or your own router of workers"})
 		}
 	}
 	return all
@@ -112,12 +122,13 @@ func (c *Config) Database() (Database, error) {
 	return d, nil
 }
 
-// Private is a file that belongs to Synapse's user, or that this user reads and strangers do not: a secret of both sides gets its owner.
-// That is the configuration; but not where everybody may read that, as in Debian, whose configuration is root's. There it is the signing
-// key, or the database.
+// Private is a file that belongs to Synapse's user, or that this user reads and strangers do not: a secret of both
+// sides gets its owner. That is the configuration; but not where everybody may read that, as in Debian, whose
+// configuration is root's. There it is the signing key, or the database.
 func (c *Config) Private() string {
 	files := c.Paths()
-	if key := c.text("signing_key_path"); filepath.IsAbs(key) { // else it is seen from Synapse's folder, which is not known
+	// else it is seen from Synapse's folder, which is not known
+	if key := c.text("signing_key_path"); filepath.IsAbs(key) {
 		files = append(files, key)
 	}
 	for _, path := range files {

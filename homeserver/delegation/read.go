@@ -52,7 +52,8 @@ func Read(paths []string) (*Config, error) {
 		}
 	}
 	if c.merge(); len(c.top) == 0 {
-		return nil, errors.New("there are no settings in these files; name Synapse's homeserver.yaml, and after it the folder conf.d if there is one")
+		return nil, errors.New("there are no settings in these files; name Synapse's homeserver.yaml, and after it " +
+			"the folder conf.d if there is one")
 	}
 	return c, nil
 }
@@ -97,7 +98,8 @@ func (c *Config) add(path string, text []byte) error {
 		root = &yaml.Node{Kind: yaml.MappingNode}
 	}
 	if n := keyOf(root, "<<"); n != nil {
-		return fmt.Errorf("%s:%d: there is a merge (<<) at the top of the file, which is not understood here; write its settings out, and run this again", path, n.Line)
+		return fmt.Errorf("%s:%d: there is a merge (<<) at the top of the file, which is not understood here; write "+
+			"its settings out, and run this again", path, n.Line)
 	}
 	c.files = append(c.files, &file{path: path, text: text, root: root})
 	return nil

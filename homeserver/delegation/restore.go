@@ -23,20 +23,24 @@ func (c *Config) Original() (*Config, error) {
 	return before, nil
 }
 
-// Restore makes the changes that let Synapse have the accounts again; none if setup has changed nothing, or all is taken back already.
+// Restore makes the changes that let Synapse have the accounts again; none if setup has changed nothing, or all is
+// taken back already.
 func (c *Config) Restore() ([]Change, error) {
 	before, err := c.Original()
 	if err != nil {
 		return nil, err
 	}
-	if d, now := before.Delegation(), c.Delegation(); d.Enabled && d.Endpoint == now.Endpoint && d.SecretPath == now.SecretPath {
-		return nil, fmt.Errorf("%s:%d: matrix_authentication_service stays on, since setup has not put it in, or the marks behind its lines are gone; "+
+	if d, now := before.Delegation(), c.Delegation(); d.Enabled && d.Endpoint == now.Endpoint &&
+		d.SecretPath == now.SecretPath {
+		return nil, fmt.Errorf("%s:%d: matrix_authentication_service stays on, since setup has not put it in, or the "+
+			"marks behind its lines are gone; "+
 			"take it out by hand, or put the copy back that setup kept", d.File, d.Line)
 	}
 	return changes(c, before), nil
 }
 
-// AsCopied reports whether the file becomes, byte for byte, what one of setup's copies holds: whether nobody else changed it since.
+// AsCopied reports whether the file becomes, byte for byte, what one of setup's copies holds: whether nobody else
+// changed it since.
 func (c Change) AsCopied() bool {
 	return slices.ContainsFunc(copies(c.Path), func(name string) bool {
 		text, err := os.ReadFile(name)

@@ -12,48 +12,71 @@ type setting struct {
 
 	clashes func(v any, c *Config) bool // v is not nil
 
-	// off names the key inside that is set to false; empty: the setting itself. Where there is no such key, or gone is set, the whole
-	// setting is taken out.
+	// off names the key inside that is set to false; empty: the setting itself. Where there is no such key, or gone is
+	// set, the whole setting is taken out.
 	off  string
 	gone bool
 
 	why string
 }
 
-// clashing are the settings with which Synapse does not start (synapse/config/mas.py, check_config_conflicts; experimental.py).
+// clashing are the settings with which Synapse does not start (synapse/config/mas.py, check_config_conflicts;
+// experimental.py).
 var clashing = []setting{
 	{key: "password_config", off: "enabled", clashes: on("enabled", false), why: "passwords are Postern's"},
-	{key: "disable_registration", gone: true, clashes: func(v any, _ *Config) bool { return !said(v) }, why: "accounts are made by Postern (--registration, postern invite)"},
+	{key: "disable_registration", gone: true, clashes: func(v any, _ *Config) bool { return !said(v) },
+		why: "accounts are made by Postern (--registration, postern invite)"},
 	{key: "enable_registration", clashes: func(v any, c *Config) bool {
 		return said(v) && c.at("disable_registration") == nil // which overrules it
 	}, why: "accounts are made by Postern (--registration, postern invite)"},
-	{key: "user_consent", gone: true, clashes: func(any, *Config) bool { return true }, why: "terms are Postern's (--terms-url)"},
-	{key: "oidc_providers", gone: true, clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "Postern has no OpenID Connect; who logs in that way needs a password: postern user passwd NAME"},
-	{key: "oidc_config", off: "enabled", clashes: on("enabled", false), why: "Postern has no OpenID Connect; who logs in that way needs a password: postern user passwd NAME"},
+	{key: "user_consent", gone: true, clashes: func(any, *Config) bool { return true },
+		why: "terms are Postern's (--terms-url)"},
+	{key: "oidc_providers", gone: true, clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Postern has no OpenID Connect; who logs in that way needs a password: postern user passwd NAME"},
+	{key: "oidc_config", off: "enabled", clashes: on("enabled", false),
+		why: "Postern has no OpenID Connect; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "saml2_config", off: "enabled", clashes: func(v any, _ *Config) bool {
 		m := mapping(v)
 		return truthy(or(m, "enabled", true)) && (truthy(m["sp_config"]) || truthy(m["config_path"]))
 	}, why: "Postern has no SAML; who logs in that way needs a password: postern user passwd NAME"},
-	{key: "cas_config", off: "enabled", clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(or(mapping(v), "enabled", true)) }, why: "Postern has no CAS; who logs in that way needs a password: postern user passwd NAME"},
-	{key: "jwt_config", off: "enabled", gone: true, clashes: on("enabled", false), why: "Postern takes no JSON web tokens; postern user login-link makes tokens that log in once"},
-	{key: "password_providers", gone: true, clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "passwords are Postern's; who has one elsewhere needs a new one: postern user passwd NAME"},
-	{key: "ldap_config", off: "enabled", clashes: on("enabled", false), why: "passwords are Postern's; who has one elsewhere needs a new one: postern user passwd NAME"},
-	{key: "enable_registration_captcha", clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "accounts are made by Postern, which asks for an invitation and not for a captcha"},
-	{key: "login_via_existing_session", off: "enabled", clashes: on("enabled", false), why: "login tokens are Postern's (--login-tokens)"},
-	{key: "refresh_token_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) }, why: "tokens are Postern's (--session-ttl)"},
-	{key: "nonrefreshable_access_token_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) }, why: "tokens are Postern's (--access-ttl-legacy)"},
-	{key: "session_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) }, why: "sessions are Postern's (--session-ttl)"},
-	{key: "enable_3pid_changes", clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "Synapse does not change e-mail addresses of accounts that are not its own"},
-	{key: "experimental_features", off: "msc3861", clashes: func(v any, _ *Config) bool { return truthy(mapping(v)["msc3861"]) }, why: "this Synapse knows msc3861 no more and does not start with it"},
+	{key: "cas_config", off: "enabled",
+		clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(or(mapping(v), "enabled", true)) },
+		why:     "Postern has no CAS; who logs in that way needs a password: postern user passwd NAME"},
+	{key: "jwt_config", off: "enabled", gone: true, clashes: on("enabled", false),
+		why: "Postern takes no JSON web tokens; postern user login-link makes tokens that log in once"},
+	{key: "password_providers", gone: true, clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "passwords are Postern's; who has one elsewhere needs a new one: postern user passwd NAME"},
+	{key: "ldap_config", off: "enabled", clashes: on("enabled", false),
+		why: "passwords are Postern's; who has one elsewhere needs a new one: postern user passwd NAME"},
+	{key: "enable_registration_captcha", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "accounts are made by Postern, which asks for an invitation and not for a captcha"},
+	{key: "login_via_existing_session", off: "enabled", clashes: on("enabled", false),
+		why: "login tokens are Postern's (--login-tokens)"},
+	{key: "refresh_token_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) },
+		why: "tokens are Postern's (--session-ttl)"},
+	{key: "nonrefreshable_access_token_lifetime", gone: true,
+		clashes: func(v any, _ *Config) bool { return lasting(v) }, why: "tokens are Postern's (--access-ttl-legacy)"},
+	{key: "session_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) },
+		why: "sessions are Postern's (--session-ttl)"},
+	{key: "enable_3pid_changes", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Synapse does not change e-mail addresses of accounts that are not its own"},
+	{key: "experimental_features", off: "msc3861",
+		clashes: func(v any, _ *Config) bool { return truthy(mapping(v)["msc3861"]) },
+		why:     "this Synapse knows msc3861 no more and does not start with it"},
 }
 
 // pointless are the settings that change nothing from then on; they may stay.
 var pointless = []setting{
-	{key: "registration_shared_secret", clashes: always, why: "/_synapse/admin/v1/register is gone; postern user add makes accounts"},
-	{key: "allow_guest_access", clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "Postern has no guests: who was one cannot go on"},
-	{key: "registrations_require_3pid", clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "Postern asks for no e-mail address; --registration token asks for an invitation"},
-	{key: "account_validity", clashes: on("enabled", false), why: "accounts that are no longer valid are refused by Synapse still, but renewed by nobody"},
-	{key: "limit_usage_by_mau", clashes: func(v any, _ *Config) bool { return truthy(v) }, why: "Postern lets people log in when the month's users are too many; Synapse then refuses what they send"},
+	{key: "registration_shared_secret", clashes: always,
+		why: "/_synapse/admin/v1/register is gone; postern user add makes accounts"},
+	{key: "allow_guest_access", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Postern has no guests: who was one cannot go on"},
+	{key: "registrations_require_3pid", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Postern asks for no e-mail address; --registration token asks for an invitation"},
+	{key: "account_validity", clashes: on("enabled", false),
+		why: "accounts that are no longer valid are refused by Synapse still, but renewed by nobody"},
+	{key: "limit_usage_by_mau", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Postern lets people log in when the month's users are too many; Synapse then refuses what they send"},
 }
 
 func always(any, *Config) bool { return true }
@@ -109,11 +132,13 @@ func (f Finding) Where() string {
 // Findings tells what in the settings is in the way of delegation, and what loses its meaning by it.
 func (c *Config) Findings() (all []Finding) {
 	for e, s := range c.clashes(clashing) {
-		all = append(all, Finding{Problem, e.file.path, c.lineOf(e, s), s.name(understand(e.value)) + ": Synapse does not start with it once Postern has the accounts",
+		all = append(all, Finding{Problem, e.file.path, c.lineOf(e, s),
+			s.name(understand(e.value)) + ": Synapse does not start with it once Postern has the accounts",
 			"`postern synapse setup` takes it away; " + s.why, true})
 	}
 	for e, s := range c.clashes(pointless) {
-		all = append(all, Finding{Warning, e.file.path, e.key.Line, s.key + " means nothing once Postern has the accounts", s.why, false})
+		all = append(all, Finding{Warning, e.file.path, e.key.Line,
+			s.key + " means nothing once Postern has the accounts", s.why, false})
 	}
 	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.protocolFindings(), c.workerFindings())
 }

@@ -32,11 +32,14 @@ const rounds = 50
 
 // Setup makes the changes that let Postern have the accounts. They are none if all is done already.
 func (c *Config) Setup(o Options) ([]Change, error) {
-	if d := c.Delegation(); d.Enabled && strings.TrimSuffix(d.Endpoint, "/") != strings.TrimSuffix(o.Endpoint, "/") { // with and without mean the same to Synapse
-		return nil, fmt.Errorf("%s:%d: Synapse leaves its accounts to %s already; if that is Postern, pass --endpoint %s, and if not, move away from it first", d.File, d.Line, d.Endpoint, d.Endpoint)
+	// with and without mean the same to Synapse
+	if d := c.Delegation(); d.Enabled && strings.TrimSuffix(d.Endpoint, "/") != strings.TrimSuffix(o.Endpoint, "/") {
+		return nil, fmt.Errorf("%s:%d: Synapse leaves its accounts to %s already; if that is Postern, pass "+
+			"--endpoint %s, and if not, move away from it first", d.File, d.Line, d.Endpoint, d.Endpoint)
 	}
 	if o.Port != 0 && c.Behind() == nil {
-		return nil, errors.New("no listener of Synapse can be moved to another port: none answers clients without TLS; add one on 127.0.0.1")
+		return nil, errors.New("no listener of Synapse can be moved to another port: none answers clients without " +
+			"TLS; add one on 127.0.0.1")
 	}
 	now := c
 	for range rounds {
@@ -53,7 +56,8 @@ func (c *Config) Setup(o Options) ([]Change, error) {
 	return nil, errors.New("the settings do not come to rest; make the changes by hand") // unreachable
 }
 
-// step makes the edits that are needed now. Taking a setting out may uncover one of an earlier file, which is for the next step.
+// step makes the edits that are needed now. Taking a setting out may uncover one of an earlier file, which is for the
+// next step.
 func (c *Config) step(o Options, edits map[*file]*edit) {
 	of := func(f *file) *edit {
 		if edits[f] == nil {
@@ -87,7 +91,8 @@ func (s setting) remove(e *edit, at entry) {
 			return
 		}
 	}
-	if m := mapping(e.want[s.key]); !s.gone && inside != nil && s.off != "" && len(m) > 1 && at.value.Kind == yaml.MappingNode && at.value.Style&yaml.FlowStyle == 0 {
+	if m := mapping(e.want[s.key]); !s.gone && inside != nil && s.off != "" && len(m) > 1 &&
+		at.value.Kind == yaml.MappingNode && at.value.Style&yaml.FlowStyle == 0 {
 		delete(m, s.off)
 		e.takeOut(at.value, keyOf(at.value, s.off))
 		return
@@ -120,7 +125,8 @@ func (c *Config) stepDelegation(o Options, of func(*file) *edit) {
 		edit.takeOut(e.file.root, e.key)
 	}
 	edit.last = []string{
-		"# Since " + o.Now.UTC().Format(time.RFC3339) + " Postern has the accounts; `postern synapse restore` takes it back.",
+		"# Since " + o.Now.UTC().Format(time.RFC3339) +
+			" Postern has the accounts; `postern synapse restore` takes it back.",
 		key + ":",
 		"  enabled: true",
 		"  endpoint: " + quoted(o.Endpoint),
@@ -132,7 +138,8 @@ func (c *Config) stepDelegation(o Options, of func(*file) *edit) {
 // quoted is a double-quoted scalar: Go's quotes and YAML's agree on what strconv writes for printable text.
 func quoted(text string) string { return strconv.Quote(text) }
 
-// stepListener lets only this machine reach the listener that Postern is in front of, and lets it believe Postern's word on addresses.
+// stepListener lets only this machine reach the listener that Postern is in front of, and lets it believe Postern's
+// word on addresses.
 func (c *Config) stepListener(o Options, of func(*file) *edit) {
 	l := c.Behind()
 	if l == nil || l.Loopback() && l.XForwarded && (o.Port == 0 || o.Port == l.Port) {
@@ -244,8 +251,8 @@ func (c *Config) apply(edits map[*file]*edit) (*Config, error) {
 	return next, nil
 }
 
-// changes lists the files that differ. The one that turns delegation on comes last: were the others not written, Synapse would start
-// as before.
+// changes lists the files that differ. The one that turns delegation on comes last: were the others not written,
+// Synapse would start as before.
 func changes(from, to *Config) (all []Change) {
 	for i := len(from.files) - 1; i >= 0; i-- {
 		if f := from.files[i]; string(f.text) != string(to.files[i].text) {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-var options = Options{Endpoint: "http://127.0.0.1:8009/", SecretPath: "/etc/matrix-synapse/postern.secret", Now: time.Date(2026, 11, 28, 1, 2, 3, 0, time.UTC)}
+var options = Options{Endpoint: "http://127.0.0.1:8009/", SecretPath: "/etc/matrix-synapse/postern.secret",
+	Now: time.Date(2026, 11, 28, 1, 2, 3, 0, time.UTC)}
 
 // read writes files and reads them; the last ones stand in a folder.
 func read(t *testing.T, texts ...string) *Config {
@@ -67,7 +68,8 @@ listeners:
     resources: [{names: [client, federation]}]
 `
 
-// writings are configurations in the many ways in which people write them. Each clashes, and setup leaves none that does.
+// writings are configurations in the many ways in which people write them. Each clashes, and setup leaves none that
+// does.
 var writings = map[string][]string{
 	"nothing but the name":  {"server_name: a.org\n"},
 	"comments and order":    {"# first\nserver_name: a.org # mine\n\npassword_config:\n  # why\n  enabled: true # yes\n  pepper: \"x\"\n\n# last\n" + listener},
@@ -89,9 +91,10 @@ var writings = map[string][]string{
 	"bound to everything":   {"server_name: a.org\nlisteners:\n- type: http\n  port: 8008\n  bind_addresses:\n    - '::'\n    - 0.0.0.0\n  resources:\n  - names: [client]\n"},
 	"bound by default":      {"server_name: a.org\nlisteners:\n- port: 8008 # here\n  type: http\n  resources:\n  - names: [client]\n"},
 	"bind_address":          {"server_name: a.org\nlisteners:\n- port: 8008\n  bind_address: ''\n  type: http\n  x_forwarded: false\n  resources:\n  - names: [client]\n"},
-	"several files":         {"server_name: a.org\nenable_registration: true\nsession_lifetime: 24h\n", "session_lifetime: 23h\n", "password_config: {enabled: yes}\nmatrix_authentication_service: {enabled: false}\n"},
-	"delegated half":        {"server_name: a.org\nmatrix_authentication_service:\n  enabled: true\n  endpoint: http://127.0.0.1:8009/\n  secret_path: /elsewhere\n"},
-	"all at once":           {"server_name: a.org\n" + clashes + listener},
+	"several files": {"server_name: a.org\nenable_registration: true\nsession_lifetime: 24h\n",
+		"session_lifetime: 23h\n", "password_config: {enabled: yes}\nmatrix_authentication_service: {enabled: false}\n"},
+	"delegated half": {"server_name: a.org\nmatrix_authentication_service:\n  enabled: true\n  endpoint: http://127.0.0.1:8009/\n  secret_path: /elsewhere\n"},
+	"all at once":    {"server_name: a.org\n" + clashes + listener},
 }
 
 const clashes = `password_config: {enabled: true}
@@ -113,7 +116,8 @@ enable_3pid_changes: true
 experimental_features: {msc3861: {x: 1}}
 `
 
-// TestSetupAndBack: setup leaves nothing that clashes, a second time it changes nothing, and restore gives every byte back.
+// TestSetupAndBack: setup leaves nothing that clashes, a second time it changes nothing, and restore gives every byte
+// back.
 func TestSetupAndBack(t *testing.T) {
 	t.Parallel()
 	for name, texts := range writings {
@@ -130,7 +134,8 @@ func TestSetupAndBack(t *testing.T) {
 					t.Errorf("after setup: %+v", f)
 				}
 			}
-			if d := moved.Delegation(); !d.Enabled || d.Endpoint != options.Endpoint || d.SecretPath != options.SecretPath || !moved.Since().Equal(options.Now) {
+			if d := moved.Delegation(); !d.Enabled || d.Endpoint != options.Endpoint ||
+				d.SecretPath != options.SecretPath || !moved.Since().Equal(options.Now) {
 				t.Errorf("%+v since %v", d, moved.Since())
 			}
 			if l := moved.Behind(); l != nil && (!l.Loopback() || !l.XForwarded) {
@@ -161,7 +166,8 @@ func TestRestoreKeepsWhatCameSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved := c.after(t, all)
-	again, err := moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8018, Now: options.Now})
+	again, err := moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8018,
+		Now: options.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,24 +175,28 @@ func TestRestoreKeepsWhatCameSince(t *testing.T) {
 	if moved.Behind().Port != 8018 {
 		t.Errorf("%+v", moved.Behind())
 	}
-	again, err = moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8019, Now: options.Now})
+	again, err = moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8019,
+		Now: options.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved = moved.after(t, again)
-	text := strings.Replace(string(moved.files[0].text), "server_name: a.org", "server_name: a.org\nforget_rooms_on_leave: true", 1) + "max_upload_size: 2G\n"
+	text := strings.Replace(string(moved.files[0].text), "server_name: a.org",
+		"server_name: a.org\nforget_rooms_on_leave: true", 1) + "max_upload_size: 2G\n"
 	moved = read(t, text)
 	back, err := moved.Restore()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "server_name: a.org\nforget_rooms_on_leave: true\nenable_registration: true\n" + listener + "max_upload_size: 2G\n"
+	want := "server_name: a.org\nforget_rooms_on_leave: true\nenable_registration: true\n" + listener +
+		"max_upload_size: 2G\n"
 	if len(back) != 1 || string(back[0].After) != want {
 		t.Errorf("%s", back)
 	}
 }
 
-// TestRestoreAfterAppending: the configuration that Synapse generates has no ending behind its last line, and `echo … >>` goes on there.
+// TestRestoreAfterAppending: the configuration that Synapse generates has no ending behind its last line, and `echo …
+// >>` goes on there.
 func TestRestoreAfterAppending(t *testing.T) {
 	t.Parallel()
 	c := read(t, "server_name: a.org\nreport_stats: false")
@@ -196,7 +206,8 @@ func TestRestoreAfterAppending(t *testing.T) {
 	}
 	moved := read(t, string(all[0].After)+"max_upload_size: 2G\n")
 	back, err := moved.Restore()
-	if want := "server_name: a.org\nreport_stats: false\nmax_upload_size: 2G\n"; err != nil || len(back) != 1 || string(back[0].After) != want {
+	if want := "server_name: a.org\nreport_stats: false\nmax_upload_size: 2G\n"; err != nil || len(back) != 1 ||
+		string(back[0].After) != want {
 		t.Errorf("%v %s", err, back)
 	}
 }
@@ -214,7 +225,8 @@ func TestRefused(t *testing.T) {
 	} {
 		c := read(t, test.text)
 		all, err := c.Setup(options)
-		if err == nil || !strings.Contains(err.Error(), test.words) || !strings.Contains(err.Error(), "homeserver.yaml") {
+		if err == nil || !strings.Contains(err.Error(), test.words) ||
+			!strings.Contains(err.Error(), "homeserver.yaml") {
 			t.Errorf("%q: %v, %s", test.text, err, all)
 		}
 	}
@@ -229,7 +241,8 @@ func TestDelegatedByHand(t *testing.T) {
 	if err != nil || len(all) != 1 || !strings.HasSuffix(string(all[0].After), "\n"+theirs) {
 		t.Fatalf("%v %s", err, all)
 	}
-	if all, err := c.after(t, all).Restore(); err == nil || !strings.Contains(err.Error(), "homeserver.yaml:3: matrix_authentication_service stays on") {
+	if all, err := c.after(t, all).Restore(); err == nil ||
+		!strings.Contains(err.Error(), "homeserver.yaml:3: matrix_authentication_service stays on") {
 		t.Errorf("%v %s", err, all)
 	}
 }
@@ -238,10 +251,12 @@ func TestDelegatedByHand(t *testing.T) {
 func TestMergeAtTheTop(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "homeserver.yaml")
-	if err := os.WriteFile(path, []byte("a: &a {session_lifetime: 24h}\nserver_name: a.org\n<<: *a\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("a: &a {session_lifetime: 24h}\nserver_name: a.org\n<<: *a\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read([]string{path}); err == nil || !strings.Contains(err.Error(), "homeserver.yaml:3: there is a merge") {
+	if _, err := Read([]string{path}); err == nil ||
+		!strings.Contains(err.Error(), "homeserver.yaml:3: there is a merge") {
 		t.Error(err)
 	}
 }
@@ -261,7 +276,8 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	forced := read(t, "server_name: a.org\nmatrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009/', secret: x, force_http2: true}\n")
-	if all := forced.Findings(); len(all) != 1 || all[0].Level != Problem || all[0].Line != 2 || !strings.Contains(all[0].What, "force_http2") {
+	if all := forced.Findings(); len(all) != 1 || all[0].Level != Problem || all[0].Line != 2 ||
+		!strings.Contains(all[0].What, "force_http2") {
 		t.Errorf("%+v", all)
 	}
 	quiet := read(t, `server_name: a.org

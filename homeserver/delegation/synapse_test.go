@@ -11,8 +11,9 @@ import (
 	"postern/test/rig/synapse"
 )
 
-// refusals are the settings of the table, as the real Synapse is given them. needs is a Python package that is not installed with it:
-// then it refuses the setting without delegation too, for another reason, and what is seen is that setup makes it start.
+// refusals are the settings of the table, as the real Synapse is given them. needs is a Python package that is not
+// installed with it: then it refuses the setting without delegation too, for another reason, and what is seen is that
+// setup makes it start.
 var refusals = []struct{ setting, yaml, says, needs string }{
 	{"password_config.enabled", "password_config:\n  enabled: only_for_reauth\n", "Password auth cannot be enabled", ""},
 	{"enable_registration", "enable_registration: 'on'\nenable_registration_without_verification: true\n", "Registration cannot be enabled", ""},
@@ -34,8 +35,9 @@ var refusals = []struct{ setting, yaml, says, needs string }{
 	{"experimental_features.msc3861", "experimental_features:\n  msc3861: {enabled: true}\n", "msc3861 was removed", ""},
 }
 
-// TestRefusalsOfSynapse: what the real Synapse refuses, is found and mended. Each setting is refused with delegation, named by
-// Findings, and gone after Setup; with all of them at once, Synapse starts after Setup, and after Restore it is as before.
+// TestRefusalsOfSynapse: what the real Synapse refuses, is found and mended. Each setting is refused with delegation,
+// named by Findings, and gone after Setup; with all of them at once, Synapse starts after Setup, and after Restore it
+// is as before.
 func TestRefusalsOfSynapse(t *testing.T) {
 	t.Parallel()
 	all := ""
@@ -53,24 +55,29 @@ func TestRefusalsOfSynapse(t *testing.T) {
 				t.Errorf("found %q", names)
 			}
 			said, err := s.Start(t)
-			missing := r.needs != "" && (strings.Contains(said, "No module named '"+r.needs) || strings.Contains(said, "'"+r.needs+"'"))
+			missing := r.needs != "" && (strings.Contains(said, "No module named '"+r.needs) ||
+				strings.Contains(said, "'"+r.needs+"'"))
 			if err == nil || !missing && !strings.Contains(said, r.says) {
 				t.Errorf("Synapse starts, or says something else: %v\n%s", err, said)
 			}
-			write(t, must(c.Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret, Now: time.Now()})))
+			write(t, must(c.Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret,
+				Now: time.Now()})))
 			if names := problems(readFiles(t, s.Config)); len(names) > 0 {
 				t.Errorf("after setup: %q", names)
 			}
 		})
 	}
-	s := synapse.Prepare(t, synapse.Options{Extra: strings.ReplaceAll(all, "disable_registration: no\nenable_registration_without_verification: true\n", "disable_registration: no\n")})
+	s := synapse.Prepare(t, synapse.Options{Extra: strings.ReplaceAll(all,
+		"disable_registration: no\nenable_registration_without_verification: true\n", "disable_registration: no\n")})
 	before := text(t, s.Config)
 	secret := secretIn(t, s.Dir)
-	write(t, must(readFiles(t, s.Config).Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret, Now: time.Now()})))
+	write(t, must(readFiles(t, s.Config).Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret,
+		Now: time.Now()})))
 	if said, err := s.Start(t); err != nil {
 		t.Fatalf("Synapse does not start after setup: %v\n%s\n%s", err, said, text(t, s.Config))
 	}
-	if status, answer := synapse.Try(t, "GET", s.URL+"/_synapse/mas/query_user?localpart=alice", "the-secret-of-both", nil); status != 404 || answer["errcode"] != "M_NOT_FOUND" {
+	if status, answer := synapse.Try(t, "GET", s.URL+"/_synapse/mas/query_user?localpart=alice", "the-secret-of-both",
+		nil); status != 404 || answer["errcode"] != "M_NOT_FOUND" {
 		t.Errorf("%d %v", status, answer)
 	}
 	back := must(readFiles(t, s.Config).Restore())
@@ -91,7 +98,8 @@ func TestFilesOfSynapse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"a.yaml": "session_lifetime: 23h\npassword_config: {enabled: true}\n", "b.yaml": "password_config: {enabled: false}\n", "c.yml": "session_lifetime: 24h\n",
+		"a.yaml": "session_lifetime: 23h\npassword_config: {enabled: true}\n",
+		"b.yaml": "password_config: {enabled: false}\n", "c.yml": "session_lifetime: 24h\n",
 		"d.yaml": "# nothing\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
@@ -152,7 +160,8 @@ func write(t *testing.T, all []delegation.Change) {
 func secretIn(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "postern.secret")
-	if made, err := delegation.Secret(path, []byte("the-secret-of-both\n"), filepath.Join(dir, "homeserver.yaml")); err != nil || !made {
+	if made, err := delegation.Secret(path, []byte("the-secret-of-both\n"),
+		filepath.Join(dir, "homeserver.yaml")); err != nil || !made {
 		t.Fatal(made, err)
 	}
 	return path

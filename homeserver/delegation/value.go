@@ -9,7 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Synapse reads YAML 1.1 with Python's library, whose scalars are not those of YAML 1.2: yes, on and 010 are no strings.
+// Synapse reads YAML 1.1 with Python's library, whose scalars are not those of YAML 1.2: yes, on and 010 are no
+// strings.
 
 var (
 	wholeNumber = regexp.MustCompile(`^[-+]?(0|[1-9][0-9_]*|0[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)$`)
@@ -19,7 +20,8 @@ var (
 // most bounds what aliases may unfold to: a configuration has a few thousand values.
 const most = 100_000
 
-// understand gives the value of a node as Python would have it: nil, bool, int64, float64, string, []any or map[string]any.
+// understand gives the value of a node as Python would have it: nil, bool, int64, float64, string, []any or
+// map[string]any.
 func understand(n *yaml.Node) any {
 	left := most
 	return unfold(n, &left)
@@ -73,7 +75,8 @@ func unfoldMapping(n *yaml.Node, left *int) map[string]any {
 }
 
 func scalar(n *yaml.Node) any {
-	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 || n.Style&yaml.TaggedStyle != 0 && n.Tag == "!!str" {
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 ||
+		n.Style&yaml.TaggedStyle != 0 && n.Tag == "!!str" {
 		return n.Value
 	}
 	switch n.Value {

@@ -12,8 +12,8 @@ import (
 // kept is how the name of a copy goes on.
 const kept = ".before-postern"
 
-// Keep copies the file as it is, beside it, under a name that is not taken, and gives that name. A copy of these very bytes is not made
-// twice. Others may not read it, even if they may read the file: it is forgotten more easily.
+// Keep copies the file as it is, beside it, under a name that is not taken, and gives that name. A copy of these very
+// bytes is not made twice. Others may not read it, even if they may read the file: it is forgotten more easily.
 func (c Change) Keep() (string, error) {
 	for _, name := range copies(c.Path) {
 		if text, err := os.ReadFile(name); err == nil && string(text) == string(c.Before) {
@@ -36,8 +36,8 @@ func (c Change) Keep() (string, error) {
 	}
 }
 
-// Write puts the new text in the file's place, whole or not at all, with the same owner and mode. It refuses if the file is not what was
-// read any more.
+// Write puts the new text in the file's place, whole or not at all, with the same owner and mode. It refuses if the
+// file is not what was read any more.
 func (c Change) Write() error {
 	now, err := os.ReadFile(c.Path)
 	if err != nil {
@@ -63,8 +63,8 @@ func (c Change) Write() error {
 	return syncFolder(filepath.Dir(c.Path))
 }
 
-// Secret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one reads beside where
-// strangers do not. It leaves a file that is there alone, and says whether it made one.
+// Secret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one
+// reads beside where strangers do not. It leaves a file that is there alone, and says whether it made one.
 func Secret(path string, secret []byte, beside string) (made bool, err error) {
 	if _, err := os.Stat(path); err == nil {
 		return false, nil
@@ -74,7 +74,8 @@ func Secret(path string, secret []byte, beside string) (made bool, err error) {
 		return false, err
 	}
 	mode := fs.FileMode(0o600)
-	if perm := info.Mode().Perm(); perm&0o004 == 0 { // else the group was not chosen: in Debian it is nogroup, which many share
+	// else the group was not chosen: in Debian it is nogroup, which many share
+	if perm := info.Mode().Perm(); perm&0o004 == 0 {
 		mode |= perm & 0o040
 	}
 	err = create(path, secret, mode, info)
@@ -84,7 +85,8 @@ func Secret(path string, secret []byte, beside string) (made bool, err error) {
 	return err == nil, err
 }
 
-// create writes a file that is not there yet, down to the disk. Its mode is set before its owner gets it, and narrow before that.
+// create writes a file that is not there yet, down to the disk. Its mode is set before its owner gets it, and narrow
+// before that.
 func create(path string, text []byte, mode fs.FileMode, like fs.FileInfo) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -53,10 +53,12 @@ func TestWriteKeepsWhatThereIs(t *testing.T) {
 	}
 }
 
-// TestSecretIsForFew: nobody but the owner, and the group if it reads the configuration where strangers do not, reads a secret; and one that is there stays.
+// TestSecretIsForFew: nobody but the owner, and the group if it reads the configuration where strangers do not, reads a
+// secret; and one that is there stays.
 func TestSecretIsForFew(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o600: 0o600, 0o660: 0o640, 0o640: 0o640, 0o400: 0o600} {
+	for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o600: 0o600, 0o660: 0o640, 0o640: 0o640,
+		0o400: 0o600} {
 		dir := t.TempDir()
 		config, secret := filepath.Join(dir, "homeserver.yaml"), filepath.Join(dir, "secret")
 		put(t, config, "a: b\n", mode)
@@ -78,7 +80,8 @@ func TestSecretIsForFew(t *testing.T) {
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	config, key, database := filepath.Join(dir, "homeserver.yaml"), filepath.Join(dir, "signing.key"), filepath.Join(dir, "homeserver.db")
+	config, key, database := filepath.Join(dir, "homeserver.yaml"), filepath.Join(dir, "signing.key"),
+		filepath.Join(dir, "homeserver.db")
 	put(t, config, "signing_key_path: "+key+"\ndatabase: {name: sqlite3, args: {database: "+database+"}}\n", 0o644)
 	c, err := Read([]string{config})
 	if err != nil {

@@ -48,15 +48,20 @@ func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case p.broken.Load():
 		refuse(w, http.StatusBadRequest, "M_UNKNOWN", "The body is not as its headers say.")
 	case p.moved.Load():
-		f.Log.Info("the homeserver hung up on a request with a body; it does so at one that is larger than it takes", "path", p.name, "error", err)
-		refuse(w, http.StatusBadGateway, "M_UNKNOWN", "The homeserver behind this server hung up on the request. Its body may be larger than it takes; if not, try again.")
+		f.Log.Info("the homeserver hung up on a request with a body; it does so at one that is larger than it takes",
+			"path", p.name, "error", err)
+		refuse(w, http.StatusBadGateway, "M_UNKNOWN",
+			"The homeserver behind this server hung up on the request. Its body may be larger than it takes; if not, "+
+				"try again.")
 	default:
 		if !f.away.Swap(true) {
-			f.Log.Error("the homeserver does not answer; look whether it runs, and whether --homeserver is where it listens",
+			f.Log.Error("the homeserver does not answer; look whether it runs, and whether --homeserver is where it "+
+				"listens",
 				"homeserver", f.Homeserver.Host, "error", err)
 		}
 		refuse(w, http.StatusBadGateway, "M_UNKNOWN",
-			"The homeserver behind this server does not answer. Try again in a while; if it lasts, tell whoever runs it.")
+			"The homeserver behind this server does not answer. Try again in a while; if it lasts, tell whoever runs "+
+				"it.")
 	}
 }
 

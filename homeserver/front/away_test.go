@@ -16,7 +16,8 @@ func TestHomeserverAway(t *testing.T) {
 	behind.Close()
 	for range 5 {
 		res, body := s.get("/_matrix/client/v3/sync")
-		if res.StatusCode != 502 || !strings.Contains(body, `"errcode":"M_UNKNOWN"`) || !strings.Contains(body, "Try again") || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+		if res.StatusCode != 502 || !strings.Contains(body, `"errcode":"M_UNKNOWN"`) ||
+			!strings.Contains(body, "Try again") || res.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Fatalf("%d %s %v", res.StatusCode, body, res.Header)
 		}
 	}
@@ -28,7 +29,8 @@ func TestHomeserverAway(t *testing.T) {
 	}
 }
 
-// TestTooLarge: Synapse hangs up on a body that is longer than it takes. It is not away then, and nobody who sends one may raise an alarm.
+// TestTooLarge: Synapse hangs up on a body that is longer than it takes. It is not away then, and nobody who sends one
+// may raise an alarm.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {

@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// closed reports whether a path leads to what is not for strangers: anything below /_synapse but /_synapse/client, which the homeserver's
-// pages for people are, and /_synapse/admin if that is exposed. Synapse's own advice to those who put a proxy before it is the same.
+// closed reports whether a path leads to what is not for strangers: anything below /_synapse but /_synapse/client,
+// which the homeserver's pages for people are, and /_synapse/admin if that is exposed. Synapse's own advice to those
+// who put a proxy before it is the same.
 //
-// Servers differ in how they read a path. Twisted splits it at slashes, decodes each segment and takes an empty first segment for nothing
-// (`//_synapse/mas` is /_synapse/mas); others decode first, or remove dot segments. So whatever could be read as /_synapse has to be
-// spelled as it is in the documentation, or it is closed.
+// Servers differ in how they read a path. Twisted splits it at slashes, decodes each segment and takes an empty first
+// segment for nothing (`//_synapse/mas` is /_synapse/mas); others decode first, or remove dot segments. So whatever
+// could be read as /_synapse has to be spelled as it is in the documentation, or it is closed.
 func closed(raw string, exposeAdmin bool) bool {
 	if !hidden(raw) {
 		return false
@@ -31,7 +32,8 @@ func hidden(raw string) bool {
 	if strings.HasPrefix(raw, "/_synapse") && (len(raw) == 9 || raw[9] == '/') {
 		return true
 	}
-	if !strings.Contains(raw, "%") && !strings.ContainsAny(raw, `\;`) && !strings.Contains(raw, "/.") && !strings.Contains(raw, "//") &&
+	if !strings.Contains(raw, "%") && !strings.ContainsAny(raw, `\;`) && !strings.Contains(raw, "/.") &&
+		!strings.Contains(raw, "//") &&
 		!(len(raw) > 2 && (raw[2] == 's' || raw[2] == 'S')) {
 		return false // the common case: it means what it says
 	}
@@ -43,8 +45,9 @@ func hidden(raw string) bool {
 	return false
 }
 
-// decodings are a path as it came, and decoded once, twice and three times: servers that stand behind each other may each decode what
-// they pass on. More than three there are not, and a stranger must not be able to have a long path decoded thousands of times.
+// decodings are a path as it came, and decoded once, twice and three times: servers that stand behind each other may
+// each decode what they pass on. More than three there are not, and a stranger must not be able to have a long path
+// decoded thousands of times.
 func decodings(raw string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for range 4 {
@@ -74,7 +77,8 @@ func below(plain string) bool {
 	return first("/" + strings.Join(kept, "/"))
 }
 
-// first reports whether the first segment is _synapse. Synapse looks at the case of letters; a file system behind might not.
+// first reports whether the first segment is _synapse. Synapse looks at the case of letters; a file system behind might
+// not.
 func first(clean string) bool {
 	segment, _, _ := strings.Cut(strings.TrimPrefix(clean, "/"), "/")
 	segment, _, _ = strings.Cut(segment, ";") // parameters of a segment, RFC 3986, section 3.3

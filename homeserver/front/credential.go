@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// credential finds the access token of a request where the homeserver would: in its one Authorization header or, if there is none, in the
-// query. Of a request with two headers, or with another scheme (another homeserver signs its requests), it finds none: what to say of it
-// is the homeserver's.
+// credential finds the access token of a request where the homeserver would: in its one Authorization header or, if
+// there is none, in the query. Of a request with two headers, or with another scheme (another homeserver signs its
+// requests), it finds none: what to say of it is the homeserver's.
 func credential(h http.Header, query string) string {
 	switch values := h["Authorization"]; len(values) {
 	case 0:
@@ -75,18 +75,22 @@ func isToken(field string) bool {
 	return err == nil && plain == "access_token"
 }
 
-// formToken reports whether the homeserver might find a token in a form, which is not read here. Twisted makes no difference between a
-// field of a form and one of the query; Matrix has forms on pages for people alone, and none of those asks for an access token of ours.
+// formToken reports whether the homeserver might find a token in a form, which is not read here. Twisted makes no
+// difference between a field of a form and one of the query; Matrix has forms on pages for people alone, and none of
+// those asks for an access token of ours.
 func formToken(r *http.Request, path string) bool {
-	if r.Method != http.MethodPost || strings.HasPrefix(path, "/_synapse/client/") || strings.HasPrefix(path, "/_matrix/consent") {
+	if r.Method != http.MethodPost || strings.HasPrefix(path, "/_synapse/client/") ||
+		strings.HasPrefix(path, "/_matrix/consent") {
 		return false
 	}
 	return slices.ContainsFunc(r.Header["Content-Type"], isForm)
 }
 
-// isForm reports whether Twisted might read a type as one of its two kinds of form. It reads it as a line of a mail, where a part of a name
-// may be an encoded word, `f=?utf-8?q?o?=rm-data` (RFC 2047); no type of a file has such a thing.
+// isForm reports whether Twisted might read a type as one of its two kinds of form. It reads it as a line of a mail,
+// where a part of a name may be an encoded word, `f=?utf-8?q?o?=rm-data` (RFC 2047); no type of a file has such a
+// thing.
 func isForm(kind string) bool {
 	kind = strings.ToLower(kind)
-	return strings.Contains(kind, "x-www-form-urlencoded") || strings.Contains(kind, "form-data") || strings.Contains(kind, "=?")
+	return strings.Contains(kind, "x-www-form-urlencoded") || strings.Contains(kind, "form-data") ||
+		strings.Contains(kind, "=?")
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// patient replaces the server's deadlines, which are for whole requests, by one for each step of a stream: a long poll waits, and a large
-// file takes its time, but a client that neither reads nor sends is hung up on.
+// patient replaces the server's deadlines, which are for whole requests, by one for each step of a stream: a long poll
+// waits, and a large file takes its time, but a client that neither reads nor sends is hung up on.
 type patient struct {
 	http.ResponseWriter
 	control  *http.ResponseController
@@ -21,7 +21,8 @@ type patient struct {
 // Unwrap is for [http.ResponseController].
 func (w *patient) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// extend gives the client time to read. An error says that this is no connection of net/http's; then it has no deadlines either.
+// extend gives the client time to read. An error says that this is no connection of net/http's; then it has no
+// deadlines either.
 func (w *patient) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) }
 
 // WriteHeader begins the answer.
@@ -39,8 +40,8 @@ func (w *patient) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// reading gives the request's body. Once it is read, the client may wait as long as it likes: net/http takes the deadline away then, and
-// goes on listening whether the client hangs up.
+// reading gives the request's body. Once it is read, the client may wait as long as it likes: net/http takes the
+// deadline away then, and goes on listening whether the client hangs up.
 func (w *patient) reading(r *http.Request) io.ReadCloser {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r.Body

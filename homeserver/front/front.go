@@ -30,19 +30,20 @@ type Config struct {
 	// Mine says whether Real answers a path, by today's name.
 	Mine func(name string) bool
 
-	// Through says whether the homeserver answers a request that Real would, because of the token that it brings: an application service's, say. It
-	// may be nil.
+	// Through says whether the homeserver answers a request that Real would, because of the token that it brings: an
+	// application service's, say. It may be nil.
 	Through func(method, name, token string) bool
 
-	// Exchange checks an access token for a request with this path, escaped as it came. When the token is not good it has answered, and
-	// gives false.
+	// Exchange checks an access token for a request with this path, escaped as it came. When the token is not good it
+	// has answered, and gives false.
 	Exchange func(w http.ResponseWriter, r *http.Request, path, token string) (Passage, bool)
 
-	// Ended says that the session of a token which was good is over by now, and answers then. It is asked before a late answer is passed
-	// on, such as that of a long poll.
+	// Ended says that the session of a token which was good is over by now, and answers then. It is asked before a late
+	// answer is passed on, such as that of a long poll.
 	Ended func(w http.ResponseWriter, r *http.Request, token string) bool
 
-	// Disowned is told of a token that is good, but whose session the homeserver does not know: somebody has to tell it.
+	// Disowned is told of a token that is good, but whose session the homeserver does not know: somebody has to tell
+	// it.
 	Disowned func(r *http.Request, token string)
 
 	// Client says where a client is, and by which scheme it came.
@@ -55,8 +56,8 @@ type Config struct {
 	// Edits change the homeserver's JSON answers, by method and today's name: `GET /_matrix/client/v3/capabilities`.
 	Edits map[string]Edit
 
-	// Intercept lets others look at a request before anything else is done with it, by the same key, or by one that ends in a slash, for
-	// whatever is one segment below. They may change its body, and call next, which goes on.
+	// Intercept lets others look at a request before anything else is done with it, by the same key, or by one that
+	// ends in a slash, for whatever is one segment below. They may change its body, and call next, which goes on.
 	Intercept map[string]func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
 	ExposeAdmin bool            // let /_synapse/admin through

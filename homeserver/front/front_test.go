@@ -14,16 +14,20 @@ func TestTargetsByteForByte(t *testing.T) {
 	behind := wiretap(t)
 	s := before(t, behind.url())
 	for _, target := range []string{
-		"/_matrix/client/v3/directory/room/%23a%3Ab", "/_matrix/client/v3/rooms/!a:b/send/m.room.message/%2F+%2B", "/_matrix/client/v3/a%2fb/%2e%2e/c",
-		"/_matrix/client/v3/a//b///c/", "/_matrix/client/v3/a/../b/./c", "/_matrix/client/v3/$x'(y)*z,;=@&~", `/_matrix/client/v3/"quote"|{}^`,
-		"/_matrix/client/v3/gr\xc3\xbc\xc3\x9fe", "//_matrix/client/v3/x", "/", "/_matrix/client/v3/sync?", "/x?a=1&b=%20+&c;d=/?&=&&", "/x?filter={\"a\":1}", "/x?%zz",
+		"/_matrix/client/v3/directory/room/%23a%3Ab", "/_matrix/client/v3/rooms/!a:b/send/m.room.message/%2F+%2B",
+		"/_matrix/client/v3/a%2fb/%2e%2e/c",
+		"/_matrix/client/v3/a//b///c/", "/_matrix/client/v3/a/../b/./c", "/_matrix/client/v3/$x'(y)*z,;=@&~",
+		`/_matrix/client/v3/"quote"|{}^`,
+		"/_matrix/client/v3/gr\xc3\xbc\xc3\x9fe", "//_matrix/client/v3/x", "/", "/_matrix/client/v3/sync?",
+		"/x?a=1&b=%20+&c;d=/?&=&&", "/x?filter={\"a\":1}", "/x?%zz",
 		"/_matrix/client/r0/sync?since=s1",
 	} {
 		if res, body := s.get(target); res.StatusCode != 200 || body != "{}" {
 			t.Errorf("%s: %d %s", target, res.StatusCode, body)
 			continue
 		}
-		if line, header := behind.line(); line != "GET "+target+" HTTP/1.1" || header["Host"][0] != "matrix.example.org" {
+		if line, header := behind.line(); line != "GET "+target+" HTTP/1.1" ||
+			header["Host"][0] != "matrix.example.org" {
 			t.Errorf("%s arrives as %q for %q", target, line, header["Host"])
 		}
 	}
@@ -40,13 +44,18 @@ func TestHeaders(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
 	s := before(t, behind.url())
-	s.get("/_matrix/client/v3/sync", "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 203.0.113.2, 203.0.113.3", "X-Forwarded-Proto: http", "X-Forwarded-Host: evil",
-		"Forwarded: for=203.0.113.4", "Connection: keep-alive, X-Private, X-Forwarded-For, Authorization, Upgrade", "X-Private: 1", "Upgrade: h2c", "Keep-Alive: 5",
-		"Proxy-Authorization: x", "TE: gzip", "Accept-Encoding: br", "Via: 1.0 cache", "Authorization: Bearer ours-good")
+	s.get("/_matrix/client/v3/sync", "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 203.0.113.2, 203.0.113.3",
+		"X-Forwarded-Proto: http", "X-Forwarded-Host: evil",
+		"Forwarded: for=203.0.113.4", "Connection: keep-alive, X-Private, X-Forwarded-For, Authorization, Upgrade",
+		"X-Private: 1", "Upgrade: h2c", "Keep-Alive: 5",
+		"Proxy-Authorization: x", "TE: gzip", "Accept-Encoding: br", "Via: 1.0 cache",
+		"Authorization: Bearer ours-good")
 	_, header := behind.line()
 	for name, want := range map[string]string{
-		"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "", "Forwarded": "", "X-Private": "", "Upgrade": "", "Connection": "", "Keep-Alive": "",
-		"Proxy-Authorization": "", "Te": "", "Accept-Encoding": "br", "Via": "1.0 cache|1.1 postern-TEST", "Authorization": "Bearer plain", "User-Agent": "",
+		"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "", "Forwarded": "",
+		"X-Private": "", "Upgrade": "", "Connection": "", "Keep-Alive": "",
+		"Proxy-Authorization": "", "Te": "", "Accept-Encoding": "br", "Via": "1.0 cache|1.1 postern-TEST",
+		"Authorization": "Bearer plain", "User-Agent": "",
 	} {
 		if got := strings.Join(header[name], "|"); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -60,12 +69,15 @@ func TestLongHeads(t *testing.T) {
 	behind := wiretap(t)
 	s := before(t, behind.url())
 	long := strings.Repeat("x", mostHead)
-	for _, c := range []struct{ target, header string }{{"/x?" + long, ""}, {"/x", "X-Long: " + long}, {"/x?" + long[:mostHead/2], "X-Long: " + long[:mostHead/2]}} {
-		if res, body := s.get(c.target, c.header); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge || !strings.Contains(body, "M_TOO_LARGE") {
+	for _, c := range []struct{ target, header string }{{"/x?" + long, ""}, {"/x", "X-Long: " + long},
+		{"/x?" + long[:mostHead/2], "X-Long: " + long[:mostHead/2]}} {
+		if res, body := s.get(c.target, c.header); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge ||
+			!strings.Contains(body, "M_TOO_LARGE") {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	}
-	if res, body := s.get("/x", strings.Repeat("X: \r\n", mostLines)+"Y: "); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+	if res, body := s.get("/x", strings.Repeat("X: \r\n", mostLines)+
+		"Y: "); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("many headers: %d %s", res.StatusCode, body)
 	}
 	if res, _ := s.get("/x?"+long[:mostHead/2], "X-Long: "+long[:mostHead/4]); res.StatusCode != 200 {
@@ -94,12 +106,15 @@ func TestTokens(t *testing.T) {
 	} {
 		s.get(c.target, c.header)
 		line, header := behind.line()
-		if got := strings.Join(header["Authorization"], "|"); line != "GET "+c.want+" HTTP/1.1" || got != c.authorization {
+		if got := strings.Join(header["Authorization"], "|"); line != "GET "+c.want+" HTTP/1.1" ||
+			got != c.authorization {
 			t.Errorf("%s with %q arrives as %q with %q", c.target, c.header, line, got)
 		}
 	}
-	for _, c := range [][2]string{{"/x", "Authorization: Bearer ours-bad"}, {"/x?b;access_token=ours-bad", "Accept: */*"}} {
-		if res, body := s.get(c[0], c[1]); res.StatusCode != 401 || !strings.Contains(body, "refused here") || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+	for _, c := range [][2]string{{"/x", "Authorization: Bearer ours-bad"},
+		{"/x?b;access_token=ours-bad", "Accept: */*"}} {
+		if res, body := s.get(c[0], c[1]); res.StatusCode != 401 || !strings.Contains(body, "refused here") ||
+			res.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %s", c[0], res.StatusCode, body)
 		}
 	}
@@ -117,25 +132,29 @@ func TestForms(t *testing.T) {
 	for _, c := range []struct{ target, header, want string }{
 		{"POST /_matrix/media/v3/upload", "", ""},
 		{"POST /_matrix/media/v3/upload?access_token=other", "", ""},
-		{"POST /_matrix/media/v3/upload", "Authorization: Bearer ours-good\r\n", form}, // the homeserver takes no request with two tokens
+		// the homeserver takes no request with two tokens
+		{"POST /_matrix/media/v3/upload", "Authorization: Bearer ours-good\r\n", form},
 		{"POST /_matrix/media/v3/upload?access_token=ours-good", "", form},
 		{"POST /_matrix/consent", "", form},
 		{"POST /_synapse/client/pick_username/submit", "", form},
 		{"PUT /_matrix/media/v3/upload", "", form},
 	} {
-		s.raw(c.target + " HTTP/1.1\r\nHost: x\r\n" + c.header + "Content-Type: " + form + "\r\nContent-Length: 21\r\n\r\naccess_token=ours-bad")
+		s.raw(c.target + " HTTP/1.1\r\nHost: x\r\n" + c.header + "Content-Type: " + form +
+			"\r\nContent-Length: 21\r\n\r\naccess_token=ours-bad")
 		if line, header := behind.line(); strings.Join(header["Content-Type"], "|") != c.want {
 			t.Errorf("%s arrives as %q with %q", c.target, line, header["Content-Type"])
 		}
 	}
 	for kind, stays := range map[string]bool{
-		"multipart/form-data; boundary=x":                    false,
-		"application/x-www-f=?utf-8?q?o?=rm-urlencoded":      false, // Twisted reads a form
-		"multipart/=?utf-8?b?Zm9ybS1kYXRh?=; boundary=x":     false,
-		"application/x-www-form-urlencoded\xa0":              false,
-		"application/vnd.openxmlformats-officedocument.text": true, // a bridge that shows its token in the query keeps the type of its upload
+		"multipart/form-data; boundary=x":                false,
+		"application/x-www-f=?utf-8?q?o?=rm-urlencoded":  false, // Twisted reads a form
+		"multipart/=?utf-8?b?Zm9ybS1kYXRh?=; boundary=x": false,
+		"application/x-www-form-urlencoded\xa0":          false,
+		// a bridge that shows its token in the query keeps the type of its upload
+		"application/vnd.openxmlformats-officedocument.text": true,
 	} {
-		s.raw("POST /_matrix/media/v3/upload?access_token=other HTTP/1.1\r\nHost: x\r\nContent-Type: " + kind + "\r\nContent-Length: 1\r\n\r\nx")
+		s.raw("POST /_matrix/media/v3/upload?access_token=other HTTP/1.1\r\nHost: x\r\nContent-Type: " + kind +
+			"\r\nContent-Length: 1\r\n\r\nx")
 		if _, header := behind.line(); (len(header["Content-Type"]) > 0) != stays {
 			t.Errorf("the type %q arrives as %q", kind, header["Content-Type"])
 		}
@@ -161,7 +180,10 @@ func TestRoutes(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		io.WriteString(w, "homeserver got "+string(body))
 	}, func(c *Config) {
-		c.Internal, c.InternalPaths = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "internal") }), []string{"/ask"}
+		c.Internal, c.InternalPaths = http.HandlerFunc(func(w http.ResponseWriter,
+			r *http.Request) {
+			io.WriteString(w, "internal")
+		}), []string{"/ask"}
 		c.Intercept = map[string]func(http.ResponseWriter, *http.Request, http.Handler){
 			"POST /_matrix/client/v3/keys": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 				r.Body, r.ContentLength = io.NopCloser(strings.NewReader("other")), 5
@@ -191,12 +213,13 @@ func TestRoutes(t *testing.T) {
 		"DELETE /_matrix/client/v3/devices/X/x":            "homeserver got ",
 		"GET /_matrix/client/v3/devices/X":                 "homeserver got ",
 		"GET /_matrix/client/v3/%6Cogin":                   "homeserver got ",
-		"OPTIONS /x?access_token=ours-bad":                 "homeserver got ", // a browser that may not ask learns nothing, not even that it is logged out
-		"GET /.well-known/matrix/server":                   "homeserver got ",
-		"GET /_synapse/client/new_user":                    "homeserver got ",
-		"GET /_synapse/admin/v1/users":                     `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
-		"OPTIONS /_synapse/mas/query_user":                 `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
-		"POST //_synapse/mas/delete_device":                `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
+		// a browser that may not ask learns nothing, not even that it is logged out
+		"OPTIONS /x?access_token=ours-bad":  "homeserver got ",
+		"GET /.well-known/matrix/server":    "homeserver got ",
+		"GET /_synapse/client/new_user":     "homeserver got ",
+		"GET /_synapse/admin/v1/users":      `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
+		"OPTIONS /_synapse/mas/query_user":  `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
+		"POST //_synapse/mas/delete_device": `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`,
 	} {
 		if _, body := s.raw(text + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); body != want {
 			t.Errorf("%s answers %q, want %q", text, body, want)
@@ -218,9 +241,11 @@ func TestEdits(t *testing.T) {
 	}, func(c *Config) {
 		c.Edits = map[string]Edit{"GET /_matrix/client/v3/capabilities": func(object map[string]json.RawMessage) { object["b"] = json.RawMessage("2") }}
 	})
-	for text, want := range map[string]string{`{"a":1}`: `{"a":1,"b":2}`, `[1]`: `[1]`, `null`: `null`, `{`: `{`, ``: ``} {
+	for text, want := range map[string]string{`{"a":1}`: `{"a":1,"b":2}`, `[1]`: `[1]`, `null`: `null`, `{`: `{`,
+		``: ``} {
 		answer <- text
-		if res, body := s.get("/_matrix/client/r0/capabilities", "Accept-Encoding: gzip"); res.StatusCode != 200 || body != want {
+		if res, body := s.get("/_matrix/client/r0/capabilities", "Accept-Encoding: gzip"); res.StatusCode != 200 ||
+			body != want {
 			t.Errorf("%q becomes %d %q", text, res.StatusCode, body)
 		}
 	}

@@ -31,8 +31,8 @@ type scene struct {
 	log       *safe.Buffer
 }
 
-// newScene stands before a homeserver that answers like this. Postern itself is a handler that says so, and knows the tokens that begin
-// with "ours-": "ours-good" is good, whatever else is not.
+// newScene stands before a homeserver that answers like this. Postern itself is a handler that says so, and knows the
+// tokens that begin with "ours-": "ours-good" is good, whatever else is not.
 func newScene(t testing.TB, homeserver http.HandlerFunc, change ...func(*Config)) *scene {
 	t.Helper()
 	behind := httptest.NewServer(homeserver)
@@ -50,7 +50,8 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 	t.Cleanup(stop)
 	s := &scene{TB: t, stop: stop, log: &safe.Buffer{}}
 	c := Config{
-		Homeserver: at, Real: http.HandlerFunc(postern), Patience: 5 * time.Second, Grace: 50 * time.Millisecond, Stopping: stopping, ID: "postern-TEST",
+		Homeserver: at, Real: http.HandlerFunc(postern), Patience: 5 * time.Second, Grace: 50 * time.Millisecond,
+		Stopping: stopping, ID: "postern-TEST",
 		Name:   func(path string) string { return strings.Replace(path, "/client/r0/", "/client/v3/", 1) },
 		Mine:   func(name string) bool { return name == "/_matrix/client/v3/login" },
 		Client: func(r *http.Request) (string, string) { return "192.0.2.7", "https" },
@@ -117,7 +118,8 @@ func (s *scene) raw(text string) (*http.Response, string) {
 // get asks for a target with a few header lines.
 func (s *scene) get(target string, header ...string) (*http.Response, string) {
 	s.Helper()
-	return s.raw("GET " + target + " HTTP/1.1\r\nHost: matrix.example.org\r\n" + strings.Join(append(header, "\r\n"), "\r\n"))
+	return s.raw("GET " + target + " HTTP/1.1\r\nHost: matrix.example.org\r\n" + strings.Join(append(header, "\r\n"),
+		"\r\n"))
 }
 
 // requests is a homeserver that keeps what it was sent, as it was on the wire.

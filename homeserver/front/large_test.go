@@ -13,8 +13,8 @@ import (
 // gibibyte is a film that somebody sends to the family.
 const gibibyte = 1 << 30
 
-// TestLarge: a gibibyte each way, and memory does not grow with it. Everything is in this process: the client, the front and the
-// homeserver.
+// TestLarge: a gibibyte each way, and memory does not grow with it. Everything is in this process: the client, the
+// front and the homeserver.
 func TestLarge(t *testing.T) {
 	if testing.Short() || raced {
 		t.Skip("moves 2 GiB")
@@ -33,14 +33,16 @@ func TestLarge(t *testing.T) {
 		}
 	})
 	most := watchHeap(t)
-	res, err := s.ask(t.Context(), "POST", "/_matrix/media/v3/upload", zeros(gibibyte), "Authorization: Bearer ours-good")
+	res, err := s.ask(t.Context(), "POST", "/_matrix/media/v3/upload", zeros(gibibyte),
+		"Authorization: Bearer ours-good")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := s.body(res); got != fmt.Sprint(gibibyte) {
 		t.Errorf("%s bytes arrived", got)
 	}
-	res, err = s.ask(t.Context(), "GET", "/_matrix/client/v1/media/download/a/b", nil, "Authorization: Bearer ours-good")
+	res, err = s.ask(t.Context(), "GET", "/_matrix/client/v1/media/download/a/b", nil,
+		"Authorization: Bearer ours-good")
 	if err != nil {
 		t.Fatal(err)
 	}

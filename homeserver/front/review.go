@@ -45,8 +45,8 @@ func (u upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// disowned handles a 401 for a token that was good a moment ago. If it still is, the homeserver has not heard of the device yet, or
-// remembers something older; a client that read M_UNKNOWN_TOKEN would throw its keys away for that.
+// disowned handles a 401 for a token that was good a moment ago. If it still is, the homeserver has not heard of the
+// device yet, or remembers something older; a client that read M_UNKNOWN_TOKEN would throw its keys away for that.
 func (u upstream) disowned(p *passed, r *http.Request, res *http.Response) (*http.Response, error) {
 	unknown, err := saysUnknown(res)
 	if err != nil || !unknown {
@@ -106,7 +106,8 @@ func edited(res *http.Response, edit Edit) (*http.Response, error) {
 	return remade(res, text), nil
 }
 
-// peek reads the body of an answer, and puts it back. It is not whole when it is larger than anything that is looked at here.
+// peek reads the body of an answer, and puts it back. It is not whole when it is larger than anything that is looked at
+// here.
 func peek(res *http.Response) (text []byte, whole bool, err error) {
 	text, err = io.ReadAll(io.LimitReader(res.Body, mostRead))
 	if err != nil {

@@ -71,7 +71,8 @@ func TestDisowned(t *testing.T) {
 		got := s.body(res)
 		status, text, _ := strings.Cut(c.want, " ")
 		if fmt.Sprint(res.StatusCode) != status || !strings.Contains(got, text) || asked.Load() != c.asked {
-			t.Errorf("%s %s with %s: %d %s after %d, want %s after %d", c.method, c.path, c.token, res.StatusCode, got, asked.Load(), c.want, c.asked)
+			t.Errorf("%s %s with %s: %d %s after %d, want %s after %d", c.method, c.path, c.token, res.StatusCode, got,
+				asked.Load(), c.want, c.asked)
 		}
 		if (res.StatusCode == 503) != (disowned.Swap(0) == 1) {
 			t.Errorf("%s: it was not said who is disowned", c.path)

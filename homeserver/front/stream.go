@@ -38,18 +38,23 @@ func passing(r *http.Request) *passed { return r.Context().Value(passedKey{}).(*
 func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string) {
 	if slices.ContainsFunc(r.Header["Via"], func(via string) bool { return strings.Contains(via, f.ID) }) {
 		f.looped.Do(func() {
-			f.Log.Error("--homeserver leads back to this server; give it the address where Synapse listens", "homeserver", f.Homeserver.Host)
+			f.Log.Error("--homeserver leads back to this server; give it the address where Synapse listens",
+				"homeserver", f.Homeserver.Host)
 		})
-		refuse(w, http.StatusLoopDetected, "M_UNKNOWN", "The homeserver's address leads back to this server. Whoever runs it has to set --homeserver to where Synapse listens.")
+		refuse(w, http.StatusLoopDetected, "M_UNKNOWN",
+			"The homeserver's address leads back to this server. Whoever runs it has to set --homeserver to where "+
+				"Synapse listens.")
 		return
 	}
 	if bytes, lines := head(r); bytes > mostHead || lines > mostLines {
-		refuse(w, http.StatusRequestHeaderFieldsTooLarge, "M_TOO_LARGE", "The request's address and headers are too long.")
+		refuse(w, http.StatusRequestHeaderFieldsTooLarge, "M_TOO_LARGE",
+			"The request's address and headers are too long.")
 		return
 	}
 	_, query, _ := target(r)
 	p := &passed{path: path, query: query, name: name, client: r, begun: time.Now(), over: f.over}
-	if p.sent = credential(r.Header, query); p.sent != "" && r.Method != http.MethodOptions { // a preflight asks for nothing
+	// a preflight asks for nothing
+	if p.sent = credential(r.Header, query); p.sent != "" && r.Method != http.MethodOptions {
 		var ok bool
 		if p.passage, ok = f.Exchange(w, r, path, p.sent); !ok {
 			return
@@ -73,8 +78,8 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, path, name string
 	f.proxy.ServeHTTP(out, r)
 }
 
-// What Twisted takes of a request before its body, 16 KiB and 500 headers, less what is added here. On more it hangs up, which would be
-// taken for a homeserver that is away.
+// What Twisted takes of a request before its body, 16 KiB and 500 headers, less what is added here. On more it hangs
+// up, which would be taken for a homeserver that is away.
 const (
 	mostHead  = 15 << 10
 	mostLines = 480
@@ -107,7 +112,8 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	if p.passage.Ours {
 		h["Authorization"] = []string{"Bearer " + p.passage.Token}
 	} else if sent := p.client.Header["Authorization"]; sent != nil {
-		h["Authorization"] = sent // though Connection name it: the homeserver would look for a token elsewhere, where nobody has
+		// though Connection name it: the homeserver would look for a token elsewhere, where nobody has
+		h["Authorization"] = sent
 	}
 	if h["Authorization"] == nil && formToken(pr.In, p.path) {
 		delete(h, "Content-Type")
@@ -118,12 +124,14 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	}
 }
 
-// hangsUp reports whether the homeserver may answer and close the connection without saying so; then whoever asks next on it would be told
-// that it hung up. Synapse does so with a form of files, which it does not take (GHSA-rfq8-j7rh-8hf2), and Twisted with what it finds
-// malformed: there the answer ends with the connection, but for HEAD it ends at once.
+// hangsUp reports whether the homeserver may answer and close the connection without saying so; then whoever asks next
+// on it would be told that it hung up. Synapse does so with a form of files, which it does not take
+// (GHSA-rfq8-j7rh-8hf2), and Twisted with what it finds malformed: there the answer ends with the connection, but for
+// HEAD it ends at once.
 func hangsUp(r *http.Request) bool {
 	return r.Method == http.MethodHead ||
-		slices.ContainsFunc(r.Header["Content-Type"], func(kind string) bool { return strings.Contains(strings.ToLower(kind), "multipart/form-data") })
+		slices.ContainsFunc(r.Header["Content-Type"],
+			func(kind string) bool { return strings.Contains(strings.ToLower(kind), "multipart/form-data") })
 }
 
 // key is how Edits are found.
@@ -135,8 +143,8 @@ func newTransport() *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 256,
-		// Less than the minute after which Twisted closes an idle connection: a request that goes out just then fails, and one with a body
-		// cannot be sent again.
+		// Less than the minute after which Twisted closes an idle connection: a request that goes out just then fails,
+		// and one with a body cannot be sent again.
 		IdleConnTimeout:       20 * time.Second,
 		ExpectContinueTimeout: 5 * time.Second,
 		// A long poll holds its connection all day. Headers fit, and what is larger does not pass through these.

@@ -13,7 +13,8 @@ import (
 )
 
 // ask makes a request on a connection of its own.
-func (s *scene) ask(ctx context.Context, method, path string, body io.Reader, header ...string) (*http.Response, error) {
+func (s *scene) ask(ctx context.Context, method, path string, body io.Reader, header ...string) (*http.Response,
+	error) {
 	s.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
 	if err != nil {
@@ -23,7 +24,8 @@ func (s *scene) ask(ctx context.Context, method, path string, body io.Reader, he
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(name, value)
 	}
-	return (&http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: 10 * time.Second}}).Do(r)
+	return (&http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		ExpectContinueTimeout: 10 * time.Second}}).Do(r)
 }
 
 func (s *scene) body(res *http.Response) string {
@@ -36,7 +38,8 @@ func (s *scene) body(res *http.Response) string {
 	return string(text)
 }
 
-// TestLongPoll: a request may wait longer than the server gives its own, and so may the one after it on the same connection.
+// TestLongPoll: a request may wait longer than the server gives its own, and so may the one after it on the same
+// connection.
 func TestLongPoll(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +50,8 @@ func TestLongPoll(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for _, body := range []string{"", "a body", ""} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/_matrix/client/v3/sync", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/_matrix/client/v3/sync",
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,13 +101,15 @@ func TestNothingIsHeldBack(t *testing.T) {
 		}
 	}
 	out.Close()
-	if rest, err := io.ReadAll(res.Body); err != nil || len(rest) > 0 || res.StatusCode != 202 || res.Trailer.Get("X-Sum") != "all" {
+	if rest, err := io.ReadAll(res.Body); err != nil || len(rest) > 0 || res.StatusCode != 202 ||
+		res.Trailer.Get("X-Sum") != "all" {
 		t.Errorf("%d, rest %q, trailer %v: %v", res.StatusCode, rest, res.Trailer, err)
 	}
 }
 
-// TestSlow: a transfer may last longer than the server gives its own requests, and than a client may stall, if only it goes on. Each part
-// arrives when it is made, though the answer's length is known, and a pause before the end is no end.
+// TestSlow: a transfer may last longer than the server gives its own requests, and than a client may stall, if only it
+// goes on. Each part arrives when it is made, though the answer's length is known, and a pause before the end is no
+// end.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	const parts, pause = 8, 100 * time.Millisecond
@@ -156,7 +162,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestExpectContinue: who asks before sending hears the homeserver's word, and a refusal of ours before a byte of the body.
+// TestExpectContinue: who asks before sending hears the homeserver's word, and a refusal of ours before a byte of the
+// body.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
@@ -374,7 +381,8 @@ func TestBodies(t *testing.T) {
 	})
 	for _, n := range []int{1, 1000, 300_000, 5_000_000} {
 		content := bytes.Repeat([]byte("\x00\xffp\r\n"), n/5+1)[:n]
-		for length, body := range map[int]io.Reader{n: bytes.NewReader(content), -1: io.MultiReader(bytes.NewReader(content))} {
+		for length, body := range map[int]io.Reader{n: bytes.NewReader(content),
+			-1: io.MultiReader(bytes.NewReader(content))} {
 			res, err := s.ask(t.Context(), "POST", "/x", body)
 			if err != nil {
 				t.Fatal(err)

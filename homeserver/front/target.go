@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// target takes the path and the query of a request as they came, escapes and all. The query has its question mark, so that an empty one
-// differs from none. It is not ok when there is no path at all: `OPTIONS *` and CONNECT (RFC 9112, section 3.2).
+// target takes the path and the query of a request as they came, escapes and all. The query has its question mark, so
+// that an empty one differs from none. It is not ok when there is no path at all: `OPTIONS *` and CONNECT (RFC 9112,
+// section 3.2).
 func target(r *http.Request) (path, query string, ok bool) {
 	uri := r.RequestURI
 	if r.Method == http.MethodConnect {
@@ -36,7 +37,8 @@ func target(r *http.Request) (path, query string, ok bool) {
 func point(u *url.URL, at *url.URL, path, query string) {
 	*u = url.URL{Scheme: at.Scheme, Host: at.Host}
 	if strings.HasPrefix(path, "//") {
-		// As an opaque URL this would be taken for a host. So net/http may escape what it finds odd in such a path, which nobody serves.
+		// As an opaque URL this would be taken for a host. So net/http may escape what it finds odd in such a path,
+		// which nobody serves.
 		u.Path, u.RawPath = path, path
 		if plain, err := url.PathUnescape(path); err == nil {
 			u.Path = plain

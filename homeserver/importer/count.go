@@ -33,7 +33,8 @@ func Count(ctx context.Context, c Config) (Census, error) {
 	return n, s.explain(c.countDevices(ctx, s, n.Devices, n.All))
 }
 
-// countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema version 56).
+// countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema
+// version 56).
 func (c Config) countDevices(ctx context.Context, s *source, devices, of map[string]bool) error {
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err

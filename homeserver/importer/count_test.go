@@ -10,7 +10,8 @@ import (
 // TestCount: who can move and is open, with the devices that people have.
 func TestCount(t *testing.T) {
 	t.Parallel()
-	wantCount(t, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql", "synapse-sessions.rows.sql")))
+	wantCount(t, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql",
+		"synapse-sessions.rows.sql")))
 }
 
 // TestCountOldSynapse: where there is no table of devices, there are none.
@@ -31,7 +32,8 @@ func wantCount(t *testing.T, c Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Census{All: make(map[string]bool), Devices: map[string]bool{"alice PHONE": true, "alice IDLE": true, "_irc_dave BRIDGE": true}}
+	want := Census{All: make(map[string]bool),
+		Devices: map[string]bool{"alice PHONE": true, "alice IDLE": true, "_irc_dave BRIDGE": true}}
 	for _, a := range fromSynapse {
 		if a.Skip != "another server's user" {
 			want.All[a.Localpart] = true

@@ -29,7 +29,8 @@ func (c Config) readCSV() ([]record, error) {
 	return records, nil
 }
 
-// lines reads text with a header. A user is a localpart or a whole user id; a hash is one that CheckHash takes, or empty.
+// lines reads text with a header. A user is a localpart or a whole user id; a hash is one that CheckHash takes, or
+// empty.
 func (c Config) lines(text io.Reader) ([]record, error) {
 	in := bufio.NewReader(text)
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" { // spreadsheets write a byte order mark
@@ -70,12 +71,14 @@ func header(r *csv.Reader) (where [4]int, err error) {
 	for i, name := range names {
 		names[i] = strings.ToLower(strings.TrimSpace(name))
 		if !slices.Contains(columns, names[i]) {
-			return where, fmt.Errorf("the first line names a column %.40q; known are %s", name, strings.Join(columns, ", "))
+			return where, fmt.Errorf("the first line names a column %.40q; known are %s", name,
+				strings.Join(columns, ", "))
 		}
 	}
 	for i, name := range columns {
 		if where[i] = slices.Index(names, name); where[i] < 0 && i < 2 {
-			return where, fmt.Errorf("the first line must name the columns: %s, and if known %s", strings.Join(columns[:2], ","), strings.Join(columns[2:], ","))
+			return where, fmt.Errorf("the first line must name the columns: %s, and if known %s",
+				strings.Join(columns[:2], ","), strings.Join(columns[2:], ","))
 		}
 	}
 	return where, nil

@@ -23,7 +23,8 @@ func TestCSV(t *testing.T) {
 	account := func(localpart string, created time.Time) Account {
 		return Account{Name: "@" + localpart + ":example.org", Localpart: localpart, Hash: byDendrite, Created: created}
 	}
-	gone, none, other, twice, odd := account("e", time.Time{}), account("f", time.Time{}), account("g", time.Time{}), account("a", time.Time{}), account("", time.Time{})
+	gone, none, other, twice, odd := account("e", time.Time{}), account("f", time.Time{}), account("g", time.Time{}),
+		account("a", time.Time{}), account("", time.Time{})
 	gone.Deactivated = true
 	none.Hash = ""
 	other.Name, other.Skip = "@g:elsewhere.org", "another server's user"
@@ -82,7 +83,8 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		for _, r := range records {
-			if a := c.account(r); a.Skip == "" && (a.Localpart == "" || strings.Contains(a.Localpart, ":") || len(a.Name) > 255) {
+			if a := c.account(r); a.Skip == "" &&
+				(a.Localpart == "" || strings.Contains(a.Localpart, ":") || len(a.Name) > 255) {
 				t.Errorf("%+v moves", a)
 			}
 		}

@@ -14,10 +14,10 @@ const (
 
 // readDendrite reads the accounts of Dendrite's user API. What it knows, by the month of the migration that brought it:
 //
-//   - from the beginning: localpart, created_ts (milliseconds), password_hash (bcrypt of the password as it was sent; empty for
-//     accounts without one), appservice_id
-//   - September 2020 is_deactivated, February 2022 account_type, November 2022 server_name; before that all accounts are of
-//     one server, whose name is not in the database
+//   - from the beginning: localpart, created_ts (milliseconds), password_hash (bcrypt of the password as it was sent;
+//     empty for accounts without one), appservice_id
+//   - September 2020 is_deactivated, February 2022 account_type, November 2022 server_name; before that all accounts
+//     are of one server, whose name is not in the database
 func (c Config) readDendrite(ctx context.Context, s *source, table string) ([]record, error) {
 	q := `SELECT ` + strings.Join([]string{
 		s.text("localpart"), s.text("server_name"), s.number("created_ts"), s.text("password_hash"),

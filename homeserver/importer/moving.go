@@ -1,19 +1,20 @@
-// Package importer reads the accounts of another homeserver, and of Synapse the devices and tokens too, so that they can move here:
-// `postern user import`.
+// Package importer reads the accounts of another homeserver, and of Synapse the devices and tokens too, so that they
+// can move here: `postern user import`.
 //
 // # What it reads
 //
-//   - Synapse, from SQLite or PostgreSQL: the table users, as it is in schema version 94 (release 1.163) and in older ones,
-//     which have fewer columns; see synapse.go. With ReadSessions also access_tokens, refresh_tokens and devices; see sessions.go.
-//   - Dendrite, from SQLite or PostgreSQL: the table userapi_accounts, which was called account_accounts until October 2022.
-//     See dendrite.go.
+//   - Synapse, from SQLite or PostgreSQL: the table users, as it is in schema version 94 (release 1.163) and in older
+//     ones, which have fewer columns; see synapse.go. With ReadSessions also access_tokens, refresh_tokens and devices;
+//     see sessions.go.
+//   - Dendrite, from SQLite or PostgreSQL: the table userapi_accounts, which was called account_accounts until October
+//     2022. See dendrite.go.
 //   - A CSV file, for everything else. See csv.go.
 //
 // # Laws
 //
-//   - The source is never written: SQLite files are opened read-only, PostgreSQL is read in a read-only transaction. Both may be
-//     in use. All that is read is of one instant, and it is held in memory, so that the transaction is over soon: a hundred thousand
-//     accounts take about 30 MiB, and with a device and three tokens each about 200 MiB.
+//   - The source is never written: SQLite files are opened read-only, PostgreSQL is read in a read-only transaction.
+//     Both may be in use. All that is read is of one instant, and it is held in memory, so that the transaction is over
+//     soon: a hundred thousand accounts take about 30 MiB, and with a device and three tokens each about 200 MiB.
 //   - A token is hashed as soon as it is read, and kept nowhere.
 //   - Nothing is guessed. An account either moves as it is, or stays behind and the reason is told.
 //   - No error holds a password hash or the password of a database.
@@ -152,13 +153,14 @@ func (c Config) account(r record) Account {
 	return a
 }
 
-// possible is what any homeserver may have had for a user id, long ago. Client-Server API v1.19, Appendices, "Historical
-// User IDs": names that would not be given today are kept.
+// possible is what any homeserver may have had for a user id, long ago. Client-Server API v1.19, Appendices,
+// "Historical User IDs": names that would not be given today are kept.
 func possible(localpart, name string) bool {
 	return localpart != "" && !strings.ContainsAny(localpart, ":\x00") && utf8.ValidString(name) && len(name) <= 255
 }
 
-// elsewhere finds out that the whole source is of another server, which is a flag forgotten more often than anything else.
+// elsewhere finds out that the whole source is of another server, which is a flag forgotten more often than anything
+// else.
 func (c Config) elsewhere(records []record) error {
 	count, most := make(map[string]int), ""
 	for _, r := range records {

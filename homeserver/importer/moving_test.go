@@ -120,7 +120,8 @@ func TestSynapseSQLite(t *testing.T) {
 func TestOldSynapse(t *testing.T) {
 	t.Parallel()
 	c := config(file(t, `CREATE TABLE users(name TEXT, password_hash TEXT, creation_ts BIGINT, admin SMALLINT DEFAULT 0 NOT NULL, UNIQUE(name))`,
-		`INSERT INTO users (name, password_hash, creation_ts) VALUES ('@alice:example.org', '`+strings.TrimPrefix(bySynapse, "synapse")+`', 1577836801)`))
+		`INSERT INTO users (name, password_hash, creation_ts) VALUES ('@alice:example.org', '`+
+			strings.TrimPrefix(bySynapse, "synapse")+`', 1577836801)`))
 	want(t, c, Synapse, fromSynapse[4:5])
 }
 
@@ -130,8 +131,8 @@ func TestDendriteSQLite(t *testing.T) {
 	want(t, config(file(t, "dendrite-old.sqlite.sql")), Dendrite, []Account{fromDendrite[1], fromDendrite[3]})
 }
 
-// TestBesideWriter reads while Synapse has the file open in WAL mode, with a transaction in the log and another under way, and
-// leaves the file as it was.
+// TestBesideWriter reads while Synapse has the file open in WAL mode, with a transaction in the log and another under
+// way, and leaves the file as it was.
 func TestBesideWriter(t *testing.T) {
 	t.Parallel()
 	path := file(t, "PRAGMA journal_mode = WAL", "synapse.sqlite.sql")
@@ -177,7 +178,8 @@ func TestImmutable(t *testing.T) {
 	if err := os.WriteFile(path+"-wal", make([]byte, 64), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), "homeserver's own user") {
+	if _, _, err := Read(t.Context(), config(path)); err == nil ||
+		!strings.Contains(err.Error(), "homeserver's own user") {
 		t.Errorf("with a log that cannot be read: %v", err)
 	}
 }
@@ -235,7 +237,8 @@ func TestLocked(t *testing.T) {
 	run(t, d, "BEGIN EXCLUSIVE")
 	c := config(path)
 	c.patience = 50 * time.Millisecond
-	if _, _, err := Read(t.Context(), c); err == nil || !strings.Contains(err.Error(), "another program keeps it locked") {
+	if _, _, err := Read(t.Context(), c); err == nil ||
+		!strings.Contains(err.Error(), "another program keeps it locked") {
 		t.Errorf("a locked file: %v", err)
 	}
 }
@@ -244,7 +247,8 @@ func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := Read(ctx, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql"))); !errors.Is(err, context.Canceled) {
+	if _, _, err := Read(ctx, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql"))); !errors.Is(err,
+		context.Canceled) {
 		t.Error(err)
 	}
 }

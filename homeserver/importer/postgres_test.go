@@ -37,7 +37,8 @@ func TestPostgres(t *testing.T) {
 		return u.String()
 	}
 	synapse := schema("postern_synapse", "synapse.postgres.sql", "synapse.rows.sql")
-	sessions := config(schema("postern_synapse_sessions", "synapse.postgres.sql", "synapse.rows.sql", "synapse-sessions.postgres.sql", "synapse-sessions.rows.sql"))
+	sessions := config(schema("postern_synapse_sessions", "synapse.postgres.sql", "synapse.rows.sql",
+		"synapse-sessions.postgres.sql", "synapse-sessions.rows.sql"))
 	wantSessions(t, sessions)
 	wantCount(t, sessions)
 	dendrite := schema("postern_dendrite", "dendrite.postgres.sql", "dendrite.rows.sql")
@@ -57,7 +58,8 @@ func TestPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if _, err := s.tx.ExecContext(t.Context(), `DELETE FROM users`); err == nil || !strings.Contains(err.Error(), "read-only transaction") {
+	if _, err := s.tx.ExecContext(t.Context(), `DELETE FROM users`); err == nil ||
+		!strings.Contains(err.Error(), "read-only transaction") {
 		t.Errorf("writing the source: %v", err)
 	}
 }

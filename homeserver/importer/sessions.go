@@ -18,7 +18,8 @@ type Contents struct {
 	Left     map[string]int      // how many devices or tokens stay behind, by the reason
 }
 
-// Device is a device and all its tokens, those that are over too: whoever shows one of them must be told that it keeps the device.
+// Device is a device and all its tokens, those that are over too: whoever shows one of them must be told that it keeps
+// the device.
 type Device struct {
 	ID, Name    string
 	Seen        time.Time
@@ -60,7 +61,8 @@ func ReadSessions(ctx context.Context, c Config) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
-	l := lodgings{contents: Contents{Kind: Synapse, Accounts: c.accounts(records), Devices: make(map[string][]Device), Left: make(map[string]int)}}
+	l := lodgings{contents: Contents{Kind: Synapse, Accounts: c.accounts(records), Devices: make(map[string][]Device),
+		Left: make(map[string]int)}}
 	if err := c.elsewhere(records); err != nil {
 		return Contents{}, err
 	}
@@ -114,15 +116,17 @@ func (l *lodgings) device(user, id string) *Device {
 	return d
 }
 
-// readAccess reads Synapse's table access_tokens, and gives the ids of the refresh tokens that came with an access token which was used.
-// What the table knows, by the schema version that brought it: at first user_id, device_id (NULL for who came by an admin's call), token;
-// 55 valid_until_ms (milliseconds), 58 puppets_user_id, 59 refresh_token_id and used.
+// readAccess reads Synapse's table access_tokens, and gives the ids of the refresh tokens that came with an access
+// token which was used. What the table knows, by the schema version that brought it: at first user_id, device_id (NULL
+// for who came by an admin's call), token; 55 valid_until_ms (milliseconds), 58 puppets_user_id, 59 refresh_token_id
+// and used.
 func (l *lodgings) readAccess(ctx context.Context, s *source) (used map[int64]bool, err error) {
 	used = make(map[int64]bool)
 	if err := s.columns(ctx, "access_tokens"); err != nil || !s.has["token"] {
 		return used, err
 	}
-	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("token"), s.number("valid_until_ms"),
+	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("token"),
+		s.number("valid_until_ms"),
 		s.text("puppets_user_id"), s.number("refresh_token_id"), s.flag("used")}, `, `) + ` FROM access_tokens`
 	err = s.each(ctx, q, func(scan func(...any) error) error {
 		var user, device, token, puppet string
@@ -149,24 +153,27 @@ func (l *lodgings) readAccess(ctx context.Context, s *source) (used map[int64]bo
 	return used, err
 }
 
-// readRefresh reads Synapse's table refresh_tokens, of schema version 59 (65: expiry_ts and ultimate_session_expiry_ts, in milliseconds).
-// Until version 46 there was another one of that name, which nobody used. A token is good until its successor was refreshed, or the access
-// token that came with the successor was used; Synapse keeps the last two of a device.
+// readRefresh reads Synapse's table refresh_tokens, of schema version 59 (65: expiry_ts and ultimate_session_expiry_ts,
+// in milliseconds). Until version 46 there was another one of that name, which nobody used. A token is good until its
+// successor was refreshed, or the access token that came with the successor was used; Synapse keeps the last two of a
+// device.
 func (l *lodgings) readRefresh(ctx context.Context, s *source, used map[int64]bool) error {
 	if err := s.columns(ctx, "refresh_tokens"); err != nil || !s.has["next_token_id"] {
 		return err
 	}
 	moved := make(map[int64]bool) // those that have a successor
-	err := s.each(ctx, `SELECT id FROM refresh_tokens WHERE next_token_id IS NOT NULL`, func(scan func(...any) error) error {
-		var id int64
-		err := scan(&id)
-		moved[id] = true
-		return err
-	})
+	err := s.each(ctx, `SELECT id FROM refresh_tokens WHERE next_token_id IS NOT NULL`,
+		func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			moved[id] = true
+			return err
+		})
 	if err != nil {
 		return err
 	}
-	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("token"), s.number("next_token_id"),
+	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("token"),
+		s.number("next_token_id"),
 		s.number("expiry_ts"), s.number("ultimate_session_expiry_ts")}, `, `) + ` FROM refresh_tokens`
 	return s.each(ctx, q, func(scan func(...any) error) error {
 		var user, device, token string
@@ -178,7 +185,8 @@ func (l *lodgings) readRefresh(ctx context.Context, s *source, used map[int64]bo
 		if d == nil {
 			return nil
 		}
-		t := Token{Hash: sha256.Sum256([]byte(token)), Refresh: true, Spent: next != 0 && (moved[next] || used[next]), Expires: at(time.UnixMilli(expires))}
+		t := Token{Hash: sha256.Sum256([]byte(token)), Refresh: true, Spent: next != 0 && (moved[next] || used[next]),
+			Expires: at(time.UnixMilli(expires))}
 		d.Tokens = append(d.Tokens, t)
 		if t := at(time.UnixMilli(end)); t.After(d.End) {
 			d.End = t
@@ -187,13 +195,15 @@ func (l *lodgings) readRefresh(ctx context.Context, s *source, used map[int64]bo
 	})
 }
 
-// readDevices reads Synapse's table devices: user_id, device_id, display_name; since version 56 last_seen (milliseconds), ip, user_agent, and
-// hidden, which is set for keys of users that are listed there as if they were devices.
+// readDevices reads Synapse's table devices: user_id, device_id, display_name; since version 56 last_seen
+// (milliseconds), ip, user_agent, and hidden, which is set for keys of users that are listed there as if they were
+// devices.
 func (l *lodgings) readDevices(ctx context.Context, s *source) error {
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err
 	}
-	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("display_name"), s.number("last_seen"), s.text("ip"),
+	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("display_name"),
+		s.number("last_seen"), s.text("ip"),
 		s.text("user_agent"), s.flag("hidden")}, `, `) + ` FROM devices`
 	return s.each(ctx, q, func(scan func(...any) error) error {
 		var user, id, name, addr, agent string

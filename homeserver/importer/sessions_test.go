@@ -54,7 +54,8 @@ func wantSessions(t *testing.T, c Config) {
 
 func TestSessionsSQLite(t *testing.T) {
 	t.Parallel()
-	wantSessions(t, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql", "synapse-sessions.rows.sql")))
+	wantSessions(t, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql",
+		"synapse-sessions.rows.sql")))
 }
 
 // TestSessionsOfOldSynapse: tables and columns that came later, and the refresh tokens of 2016, which were others.
@@ -80,7 +81,8 @@ func TestSessionsOfOldSynapse(t *testing.T) {
 
 func TestSessionsOfOthers(t *testing.T) {
 	t.Parallel()
-	for _, c := range []Config{csvFile(t, "user,password_hash\n"), config(file(t, "dendrite.sqlite.sql", "dendrite.rows.sql"))} {
+	for _, c := range []Config{csvFile(t, "user,password_hash\n"),
+		config(file(t, "dendrite.sqlite.sql", "dendrite.rows.sql"))} {
 		if _, err := ReadSessions(t.Context(), c); err == nil || !strings.Contains(err.Error(), "ynapse") {
 			t.Error(err)
 		}

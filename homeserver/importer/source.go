@@ -56,15 +56,18 @@ func openPostgres(ctx context.Context, from string, patience time.Duration) (*so
 	return s, s.begin(ctx)
 }
 
-// openFile opens a SQLite file without the right to write. A file in WAL mode needs its -shm file even to be read; where that
-// cannot be made, and there is no -wal file with something in it, nobody is writing and the file is complete by itself.
+// openFile opens a SQLite file without the right to write. A file in WAL mode needs its -shm file even to be read;
+// where that cannot be made, and there is no -wal file with something in it, nobody is writing and the file is complete
+// by itself.
 func openFile(ctx context.Context, path string, patience time.Duration) (*source, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && secretive(path):
-		return nil, errors.New("this kind of database is not known; name a SQLite file, a CSV file, or a URL like postgres://user@host/synapse")
+		return nil, errors.New("this kind of database is not known; name a SQLite file, a CSV file, or a URL like " +
+			"postgres://user@host/synapse")
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no file %s; name a SQLite file, a CSV file, or a URL like postgres://user@host/synapse", path)
+		return nil, fmt.Errorf("there is no file %s; name a SQLite file, a CSV file, or a URL like "+
+			"postgres://user@host/synapse", path)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
@@ -81,7 +84,8 @@ func openFile(ctx context.Context, path string, patience time.Duration) (*source
 
 // secretive reports whether what should be a path looks like the address of a server, which may hold a password.
 func secretive(path string) bool {
-	return strings.Contains(path, "://") || strings.Contains(path, "password=") || strings.HasPrefix(path, "postgres:") || strings.HasPrefix(path, "postgresql:")
+	return strings.Contains(path, "://") || strings.Contains(path, "password=") ||
+		strings.HasPrefix(path, "postgres:") || strings.HasPrefix(path, "postgresql:")
 }
 
 func openSQLite(ctx context.Context, path string, options url.Values, patience time.Duration) (*source, error) {
@@ -90,7 +94,8 @@ func openSQLite(ctx context.Context, path string, options url.Values, patience t
 	if err != nil {
 		return nil, err
 	}
-	options["_pragma"] = []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "query_only(1)", "trusted_schema(0)"}
+	options["_pragma"] = []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "query_only(1)",
+		"trusted_schema(0)"}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
 	if s.db, err = sql.Open("sqlite", u.String()); err != nil {
 		return nil, s.explain(err)
@@ -138,11 +143,13 @@ func (c Config) recognise(ctx context.Context, s *source) (Kind, func(context.Co
 			if is.kind == Synapse {
 				return Synapse, func(ctx context.Context) ([]record, error) { return c.readSynapse(ctx, s) }, nil
 			}
-			return Dendrite, func(ctx context.Context) ([]record, error) { return c.readDendrite(ctx, s, is.table) }, nil
+			return Dendrite, func(ctx context.Context) ([]record, error) { return c.readDendrite(ctx, s, is.table) },
+				nil
 		}
 		found = append(found, fmt.Sprintf("%s's table %s", is.kind, is.table))
 	}
-	return "", nil, fmt.Errorf("%s has no accounts that can be read: it has not got %s; check that it is the right database, "+
+	return "", nil, fmt.Errorf("%s has no accounts that can be read: it has not got %s; check that it is the right "+
+		"database, "+
 		"or write the accounts into a CSV file", s.name, strings.Join(found, ", nor "))
 }
 
@@ -181,7 +188,8 @@ func (s *source) or(column, expression, otherwise string) string {
 	return "COALESCE(" + expression + ", " + otherwise + ")"
 }
 
-func (s *source) read(ctx context.Context, query string, scan func(func(...any) error) (record, error)) (records []record, err error) {
+func (s *source) read(ctx context.Context, query string,
+	scan func(func(...any) error) (record, error)) (records []record, err error) {
 	err = s.each(ctx, query, func(row func(...any) error) error {
 		r, err := scan(row)
 		records = append(records, r)

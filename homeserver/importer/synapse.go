@@ -8,10 +8,11 @@ import (
 
 // readSynapse reads Synapse's table users. What it knows, by the schema version that brought it:
 //
-//   - from the beginning: name (a whole user id), password_hash (bcrypt of NFKC and pepper; NULL for who signs in elsewhere,
-//     and for deactivated accounts), creation_ts (seconds), admin (which Synapse asks for once authentication is left to another)
-//   - 28 is_guest, 30 appservice_id, 53 user_type (support and bot are Synapse's own, others the operator's), 55 deactivated,
-//     73 approved (NULL: from before approval was asked for), 80 locked
+//   - from the beginning: name (a whole user id), password_hash (bcrypt of NFKC and pepper; NULL for who signs in
+//     elsewhere, and for deactivated accounts), creation_ts (seconds), admin (which Synapse asks for once
+//     authentication is left to another)
+//   - 28 is_guest, 30 appservice_id, 53 user_type (support and bot are Synapse's own, others the operator's), 55
+//     deactivated, 73 approved (NULL: from before approval was asked for), 80 locked
 //
 // shadow_banned (58) and suspended (85) say what an account may do on the homeserver, and stay there.
 func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
@@ -23,7 +24,8 @@ func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 		var name, hash, service, userType string
 		var created, guest, deactivated, locked, approved, admin int64
 		err := scan(&name, &hash, &created, &guest, &service, &userType, &deactivated, &locked, &approved, &admin)
-		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, admin: admin != 0, created: at(time.Unix(created, 0))}
+		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, admin: admin != 0,
+			created: at(time.Unix(created, 0))}
 		if hash != "" {
 			r.hash = c.SynapsePrefix + hash
 		}

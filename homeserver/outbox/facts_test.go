@@ -40,7 +40,8 @@ func TestEachFactIsTold(t *testing.T) {
 		{"an account is made", func(x *site) error { return x.db.CreateUser(x.Context(), db.User{Localpart: "carol", Created: t0}) },
 			[]string{"provision_user carol"}},
 		{"accounts are imported", func(x *site) error {
-			_, _, err := x.db.ImportUser(x.Context(), []db.User{{Localpart: "alice", Created: t0}, {Localpart: "carol", Created: t0}})
+			_, _, err := x.db.ImportUser(x.Context(),
+				[]db.User{{Localpart: "alice", Created: t0}, {Localpart: "carol", Created: t0}})
 			return err
 		}, []string{"provision_user carol"}},
 		{"a login on a known device", func(x *site) error { x.login("alice", "A"); return nil }, []string{"upsert_device alice A"}},
@@ -56,7 +57,9 @@ func TestEachFactIsTold(t *testing.T) {
 			x.user("alice")
 			x.login("alice", "A")
 			x.login("alice", "B")
-			_, err := x.db.StartSession(t.Context(), db.Login{ID: "old", Localpart: "alice", PasswordHash: "hash", DeviceID: "OLD", At: t0, Expires: t0.Add(time.Hour), KeyID: 1})
+			_, err := x.db.StartSession(t.Context(),
+				db.Login{ID: "old", Localpart: "alice", PasswordHash: "hash", DeviceID: "OLD", At: t0,
+					Expires: t0.Add(time.Hour), KeyID: 1})
 			x.must(err)
 			x.round()
 			x.settled()
@@ -110,7 +113,8 @@ func TestWhatIsTold(t *testing.T) {
 	x.settled()
 }
 
-// An account that is opened again is opened there too; where Synapse cannot do it, that is told, and nothing else waits for it.
+// An account that is opened again is opened there too; where Synapse cannot do it, that is told, and nothing else waits
+// for it.
 func TestReactivated(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)

@@ -17,7 +17,8 @@ import (
 // However the homeserver fails, everything waits, and is told when it is back.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow, "failing": fakesynapse.Failing, "cut off": fakesynapse.Cut} {
+	for name, mode := range map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow,
+		"failing": fakesynapse.Failing, "cut off": fakesynapse.Cut} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := newSite(t)
@@ -139,7 +140,8 @@ func TestOneBadDevice(t *testing.T) {
 	}
 }
 
-// The wrong secret is mended by the operator: nothing is given up, and the error says where to look without saying the secret.
+// The wrong secret is mended by the operator: nothing is given up, and the error says where to look without saying the
+// secret.
 func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -170,7 +172,8 @@ func TestChangedMeanwhile(t *testing.T) {
 	x.login("alice", "A")
 	x.round()
 	x.settled()
-	if got, want := x.there.Calls(), []string{"provision_user alice", "upsert_device alice A", "delete_device alice A"}; !slices.Equal(got, want) {
+	if got, want := x.there.Calls(),
+		[]string{"provision_user alice", "upsert_device alice A", "delete_device alice A"}; !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }
@@ -223,8 +226,8 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// What a sender that died had in its hands waits for the end of its lease, and no longer; if it lived after all, it clears nothing that
-// another one holds.
+// What a sender that died had in its hands waits for the end of its lease, and no longer; if it lived after all, it
+// clears nothing that another one holds.
 func TestDeadSender(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -234,7 +237,8 @@ func TestDeadSender(t *testing.T) {
 	x.round()
 	x.settled()
 	x.must(x.db.EndDevice(t.Context(), "a", "A"))
-	if errands, err := x.db.Claim(t.Context(), "dead", x.clock(), x.clock().Add(lease), 9); err != nil || len(errands) != 1 {
+	if errands, err := x.db.Claim(t.Context(), "dead", x.clock(), x.clock().Add(lease), 9); err != nil ||
+		len(errands) != 1 {
 		t.Fatalf("%v, %v", errands, err)
 	}
 	x.login("a", "NEW")
@@ -281,7 +285,8 @@ func TestRuns(t *testing.T) {
 	if w := x.waiting(); len(w) > 1 {
 		t.Errorf("%q wait", w)
 	}
-	if err := x.sender.Provision(t.Context(), "dora", "D", "phone"); err != nil || x.there.User("dora").Devices["D"].Name != "phone" {
+	if err := x.sender.Provision(t.Context(), "dora", "D", "phone"); err != nil ||
+		x.there.User("dora").Devices["D"].Name != "phone" {
 		t.Errorf("after the end: %v", err)
 	}
 }

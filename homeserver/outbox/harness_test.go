@@ -37,7 +37,8 @@ type site struct {
 func newSite(t testing.TB) *site {
 	t.Helper()
 	dsn := dbtest.DSN(t)
-	x := &site{TB: t, dsn: dsn, db: dbtest.Open(t, dsn), there: fakesynapse.New(t, secret), now: t0, sent: make(map[string]int)}
+	x := &site{TB: t, dsn: dsn, db: dbtest.Open(t, dsn), there: fakesynapse.New(t, secret), now: t0,
+		sent: make(map[string]int)}
 	x.sender = x.newSender(x.db)
 	x.must(x.db.SetBehind(t.Context(), x.there.URL))
 	return x
@@ -45,7 +46,8 @@ func newSite(t testing.TB) *site {
 
 func (x *site) newSender(d *db.DB) *Sender {
 	client := synapse.New(synapse.Config{URL: x.there.URL, Secret: secret, Timeout: 500 * time.Millisecond})
-	s := New(Config{DB: d, Synapse: client, Log: slog.New(slog.DiscardHandler), Now: x.clock, Random: rand.Reader, Sent: x.count})
+	s := New(Config{DB: d, Synapse: client, Log: slog.New(slog.DiscardHandler), Now: x.clock, Random: rand.Reader,
+		Sent: x.count})
 	x.Cleanup(func() {
 		s.Close()
 		client.Close()
@@ -101,8 +103,9 @@ func (x *site) user(name string) {
 
 func (x *site) login(name, device string) db.Session {
 	x.Helper()
-	s, err := x.db.StartSession(x.Context(), db.Login{ID: rand.Text(), Localpart: name, PasswordHash: "hash", DeviceID: device,
-		DisplayName: "of " + device, At: t0, KeyID: 1})
+	s, err := x.db.StartSession(x.Context(),
+		db.Login{ID: rand.Text(), Localpart: name, PasswordHash: "hash", DeviceID: device,
+			DisplayName: "of " + device, At: t0, KeyID: 1})
 	x.must(err)
 	return s
 }

@@ -90,7 +90,8 @@ func (s *Sender) rest(d time.Duration) {
 	}
 }
 
-// pass sends what is due, as much as there are hands for, without waiting for the answers. It gives the time until it should look again.
+// pass sends what is due, as much as there are hands for, without waiting for the answers. It gives the time until it
+// should look again.
 func (s *Sender) pass(ctx context.Context) time.Duration {
 	now := s.c.Now()
 	due, next, err := s.c.DB.Due(ctx, now)

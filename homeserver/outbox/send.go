@@ -18,10 +18,11 @@ const (
 )
 
 // errReactivate is what is known of this: Synapse answers 500 for ever on SQLite.
-var errReactivate = errors.New("synapse cannot reactivate the account; up to 1.163 it never can on SQLite, so let its owner make another one")
+var errReactivate = errors.New(
+	"synapse cannot reactivate the account; up to 1.163 it never can on SQLite, so let its owner make another one")
 
-// send tells the homeserver what is true of an account. When the homeserver is away the rest of the errand need not be tried; when it only
-// fails at one thing, that must not hold up the others.
+// send tells the homeserver what is true of an account. When the homeserver is away the rest of the errand need not be
+// tried; when it only fails at one thing, that must not hold up the others.
 func (s *Sender) send(ctx context.Context, e db.Errand) []db.Outcome {
 	outcomes := make([]db.Outcome, len(e.Items))
 	var gone error
@@ -52,7 +53,8 @@ func (s *Sender) judge(e db.Errand, i db.Item, o *db.Outcome) {
 	case errors.As(o.Err, &refusal), errors.Is(o.Err, errReactivate), errors.Is(o.Err, synapse.ErrNotFound):
 		s.c.Sent("refused")
 		o.Refused, o.Due = true, now.Add(s.between(refusedWait))
-		s.c.Log.Warn("the homeserver does not take this; it is tried again in an hour, and stands in `postern synapse outbox`",
+		s.c.Log.Warn("the homeserver does not take this; it is tried again in an hour, and stands in `postern "+
+			"synapse outbox`",
 			"user", e.Localpart, "device", i.DeviceID, "error", o.Err)
 	default:
 		s.c.Sent("away")
@@ -68,11 +70,12 @@ func (s *Sender) lost(err error) {
 	}
 }
 
-// heard notes that the homeserver is there. What waited for that need not wait any longer; but if it answers some and fails others, who
-// fail come back in their own time.
+// heard notes that the homeserver is there. What waited for that need not wait any longer; but if it answers some and
+// fails others, who fail come back in their own time.
 func (s *Sender) heard() {
 	now := s.c.Now().UnixMilli()
-	if last := s.hurried.Load(); !s.failing.Load() || now-last < hurryEvery.Milliseconds() || !s.hurried.CompareAndSwap(last, now) {
+	if last := s.hurried.Load(); !s.failing.Load() || now-last < hurryEvery.Milliseconds() ||
+		!s.hurried.CompareAndSwap(last, now) {
 		return
 	}
 	s.failing.Store(false)
@@ -146,8 +149,8 @@ func (s *Sender) device(ctx context.Context, localpart, deviceID string, name *s
 // patience is how long a login waits for the homeserver.
 const patience = 5 * time.Second
 
-// Provision makes the homeserver know a device and its user before a login is answered; without a device id only the user. An empty display
-// name leaves the name as it is.
+// Provision makes the homeserver know a device and its user before a login is answered; without a device id only the
+// user. An empty display name leaves the name as it is.
 func (s *Sender) Provision(ctx context.Context, localpart, deviceID, displayName string) error {
 	ctx, done := context.WithTimeout(ctx, patience)
 	defer done()
@@ -170,7 +173,8 @@ func (s *Sender) Provision(ctx context.Context, localpart, deviceID, displayName
 	return err
 }
 
-// Available asks whether an account of that name can be made, and gives the Matrix error code of why not; empty if it can.
+// Available asks whether an account of that name can be made, and gives the Matrix error code of why not; empty if it
+// can.
 func (s *Sender) Available(ctx context.Context, localpart string) (code string, err error) {
 	ctx, done := context.WithTimeout(ctx, patience)
 	defer done()

@@ -63,7 +63,8 @@ func New(c Config) *Client {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
 				DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-				MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: maxAnswer, DisableCompression: true,
+				MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: maxAnswer,
+				DisableCompression: true,
 			},
 		},
 	}
@@ -87,7 +88,8 @@ func (c *Client) get(ctx context.Context, name string, query url.Values, into an
 	return err
 }
 
-func (c *Client) call(ctx context.Context, method, name string, query url.Values, body io.Reader, into any) (int, error) {
+func (c *Client) call(ctx context.Context, method, name string, query url.Values, body io.Reader, into any) (int,
+	error) {
 	at := c.url + name
 	if len(query) > 0 {
 		at += "?" + query.Encode()
@@ -110,7 +112,8 @@ func (c *Client) call(ctx context.Context, method, name string, query url.Values
 	return response.StatusCode, judge(name, response.StatusCode, text, into)
 }
 
-// away says why nothing is known, without the URL, which the operator knows and the log need not repeat with every query.
+// away says why nothing is known, without the URL, which the operator knows and the log need not repeat with every
+// query.
 func away(name string, err error) error {
 	var at *url.Error
 	if errors.As(err, &at) {
@@ -119,8 +122,8 @@ func away(name string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrAway, name, err)
 }
 
-// judge understands an answer. Only one that Synapse itself can have given counts as a refusal: a proxy in between, or a server that is
-// just starting, answers 4xx too.
+// judge understands an answer. Only one that Synapse itself can have given counts as a refusal: a proxy in between, or
+// a server that is just starting, answers 4xx too.
 func judge(name string, status int, text []byte, into any) error {
 	if status == http.StatusNoContent {
 		return nil
@@ -144,7 +147,8 @@ func judge(name string, status int, text []byte, into any) error {
 	case status == http.StatusNotFound && code == "M_NOT_FOUND":
 		return fmt.Errorf("%s: %w", name, ErrNotFound)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return fmt.Errorf("%w: %s: it does not take our secret (%d): is it the one of its matrix_authentication_service?", ErrAway, name, status)
+		return fmt.Errorf("%w: %s: it does not take our secret (%d): is it the one of its "+
+			"matrix_authentication_service?", ErrAway, name, status)
 	case status == http.StatusBadRequest && code != "":
 		return &Refusal{Status: status, Code: code, Message: short(why)}
 	}

@@ -130,10 +130,11 @@ func TestAway(t *testing.T) {
 		"a page that is not found": says(404, `<html>`),
 		"another 404":              says(404, `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}`),
 		"another 400":              says(400, `{}`),
-		"the wrong secret":         says(403, `{"errcode":"M_UNKNOWN","error":"This endpoint must only be called by MAS"}`),
-		"no secret":                says(401, `{"errcode":"M_MISSING_TOKEN","error":"Missing access token"}`),
-		"too many":                 says(429, `{"errcode":"M_LIMIT_EXCEEDED","error":"Too many"}`),
-		"too much":                 says(200, `{"a":"`+strings.Repeat("x", 1<<20)+`"}`),
+		"the wrong secret": says(403,
+			`{"errcode":"M_UNKNOWN","error":"This endpoint must only be called by MAS"}`),
+		"no secret": says(401, `{"errcode":"M_MISSING_TOKEN","error":"Missing access token"}`),
+		"too many":  says(429, `{"errcode":"M_LIMIT_EXCEEDED","error":"Too many"}`),
+		"too much":  says(200, `{"a":"`+strings.Repeat("x", 1<<20)+`"}`),
 		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		},

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// blame finds which differences an error of the compiler comes from. The compiler names types and fields in most of its messages; where
-// it names only Go's own types ("cannot use … as string"), the code at the place tells which field it is about.
+// blame finds which differences an error of the compiler comes from. The compiler names types and fields in most of its
+// messages; where it names only Go's own types ("cannot use … as string"), the code at the place tells which field it
+// is about.
 type blame struct {
 	differences []difference
 	old, now    *symbols

@@ -75,8 +75,8 @@ func (r *revision) before(at pointer) pointer {
 	return nil
 }
 
-// gone finds what stands in the place of a part of the contract that the spec does not have: the one part that is new beside it,
-// or what encloses it.
+// gone finds what stands in the place of a part of the contract that the spec does not have: the one part that is new
+// beside it, or what encloses it.
 func (r *revision) gone(part pointer) (there pointer, text string) {
 	what := r.name(r.contract.document, part)
 	if r.has(part) { // an operation that has changed its name
@@ -99,7 +99,8 @@ func (r *revision) gone(part pointer) (there pointer, text string) {
 	return enclosing, what + " is gone"
 }
 
-// fresh is the part that is new beside one that is gone, when each is the only one of its kind: it was probably renamed.
+// fresh is the part that is new beside one that is gone, when each is the only one of its kind: it was probably
+// renamed.
 func (r *revision) fresh(lost pointer) pointer {
 	before, now := r.contract.keys(lost.parent()), r.keys(lost.parent())
 	var gone int

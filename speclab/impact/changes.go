@@ -39,7 +39,8 @@ var labels = regexp.MustCompile(`^(api-tag-|api-version-)`)
 // changes compares the API that is asked for with the contract.
 func (r *revision) changes() ([]Change, error) {
 	config := diff.NewConfig()
-	differs, sources, err := diff.GetWithOperationsSourcesMap(config, &load.SpecInfo{Spec: r.contract.api}, &load.SpecInfo{Spec: r.api})
+	differs, sources, err := diff.GetWithOperationsSourcesMap(config, &load.SpecInfo{Spec: r.contract.api},
+		&load.SpecInfo{Spec: r.api})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,8 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 		one.part = one.was
 	} else if moved := r.sameParameter(one.was); moved != nil {
 		one.part = moved
-	} else if code := ofResponse.FindString(fmt.Sprint(append(c.GetArgs(), "")[0])); code != "" && len(one.at) > 0 && strings.Contains(c.GetId(), "status") {
+	} else if code := ofResponse.FindString(fmt.Sprint(append(c.GetArgs(), "")[0])); code != "" && len(one.at) > 0 &&
+		strings.Contains(c.GetId(), "status") {
 		one.part = one.at[0].with("responses", code)
 	}
 	if len(one.part) > 0 && !r.has(one.part) {

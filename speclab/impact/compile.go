@@ -35,17 +35,19 @@ func (e CompileError) String() string {
 var errorLine = regexp.MustCompile(`^(\S.*\.go):(\d+)(?::(\d+))?: (.+)$`)
 
 // ErrNoGo says that there is no Go to compile with.
-var ErrNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's packages")
+var ErrNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's " +
+	"packages")
 
-// mostCompiled is how many operations are compiled: Matrix has 200. The compiler takes half a megabyte and more for each, and a machine that
-// checks what strangers send must not be felled by it.
+// mostCompiled is how many operations are compiled: Matrix has 200. The compiler takes half a megabyte and more for
+// each, and a machine that checks what strangers send must not be felled by it.
 const mostCompiled = 1000
 
 // tooManyError says that an API has too many operations to compile.
 type tooManyError int
 
 func (n tooManyError) Error() string {
-	return fmt.Sprintf("%d operations are more than %d, for which the compiler would need gigabytes; check fewer files at once", int(n), mostCompiled)
+	return fmt.Sprintf("%d operations are more than %d, for which the compiler would need gigabytes; check fewer "+
+		"files at once", int(n), mostCompiled)
 }
 
 // notCompiled reports whether an error says why there is no compiling here, while the comparison holds.
@@ -54,7 +56,8 @@ func notCompiled(err error) bool {
 	return errors.Is(err, ErrNoGo) || errors.As(err, &tooMany)
 }
 
-// compile compiles the handlers of a module with other generated code, which is laid over the module and not written into it.
+// compile compiles the handlers of a module with other generated code, which is laid over the module and not written
+// into it.
 func compile(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
@@ -70,10 +73,12 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 		return nil, err
 	}
 	// -mod is said because GOFLAGS may say -mod=mod, which writes go.mod; -e lifts the limit of ten errors.
-	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e", "./"+handlersFolder)
+	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e",
+		"./"+handlersFolder)
 	cmd.Dir = module
 	stopsGently(cmd)
-	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+scratch), env...) // what a go command leaves that is interrupted goes too
+	// what a go command leaves that is interrupted goes too
+	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+scratch), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
@@ -93,7 +98,8 @@ func layOver(scratch, module, code string) (string, error) {
 	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
 		return "", err
 	}
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(module, filepath.FromSlash(generatedFile)): file}})
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(module,
+		filepath.FromSlash(generatedFile)): file}})
 	if err != nil {
 		return "", err
 	}

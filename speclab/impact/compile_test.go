@@ -17,7 +17,8 @@ func inputOf(t *testing.T, text string) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Input{Contract: loaded(t, contractFile, string(read(t, contractFile))), Edited: loaded(t, "edited.yaml", text),
+	return Input{Contract: loaded(t, contractFile, string(read(t, contractFile))),
+		Edited: loaded(t, "edited.yaml", text),
 		Config: read(t, "oapi-config.yaml"), Source: Source{Module: module}}
 }
 
@@ -30,7 +31,8 @@ func loaded(t *testing.T, name, text string) *spec.API {
 	return api
 }
 
-// TestTooManyToCompile: a spec of more operations than the compiler is given is compared, and the report says why no more was done.
+// TestTooManyToCompile: a spec of more operations than the compiler is given is compared, and the report says why no
+// more was done.
 func TestTooManyToCompile(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
@@ -44,7 +46,8 @@ func TestTooManyToCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Compiled || !strings.Contains(report.Reason, "1001 operations are more than 1000") || !strings.Contains(report.Reason, "check fewer files") {
+	if report.Compiled || !strings.Contains(report.Reason, "1001 operations are more than 1000") ||
+		!strings.Contains(report.Reason, "check fewer files") {
 		t.Errorf("compiled %v, because %q", report.Compiled, report.Reason)
 	}
 	if len(report.Changes) <= mostCompiled {

@@ -16,7 +16,8 @@ func (c *check) debts(found []CompileError) []Owed {
 		}
 		return newMapping(c.revision.made, s)
 	})
-	l := &ledger{check: c, operations: operationNames(c.old, c.now), blame: blame{differences: d, old: c.old, now: c.now, handlers: c.handlers}}
+	l := &ledger{check: c, operations: operationNames(c.old, c.now),
+		blame: blame{differences: d, old: c.old, now: c.now, handlers: c.handlers}}
 	l.missing(d, found)
 	for _, e := range found {
 		if !missingMethod.MatchString(e.Message) {
@@ -68,22 +69,25 @@ func (l *ledger) missing(all []difference, found []CompileError) {
 			owner = h
 		}
 		owner.Operation = l.operations[d.method]
-		l.debts = append(l.debts, Owed{Cause: l.revision.cause(d, l.operations), Handler: owner, Errors: errs, Signature: l.signature(d.method)})
+		l.debts = append(l.debts, Owed{Cause: l.revision.cause(d, l.operations), Handler: owner, Errors: errs,
+			Signature: l.signature(d.method)})
 	}
 }
 
 // signature is a method that compiles and says honestly that it does nothing yet.
 func (l *ledger) signature(method string) string {
-	params := word.ReplaceAllStringFunc(strings.TrimPrefix(l.check.now.methods[method], "func"), func(name string) string {
-		switch {
-		case name == "ctx" || name == "request":
-			return "_"
-		case l.check.now.types[name] != nil:
-			return "gen." + name
-		}
-		return name
-	})
-	return fmt.Sprintf("func (s *Server) %s%s {\n\treturn nil, &Error{Status: 501, Code: \"M_UNRECOGNIZED\", Message: %q}\n}",
+	params := word.ReplaceAllStringFunc(strings.TrimPrefix(l.check.now.methods[method], "func"),
+		func(name string) string {
+			switch {
+			case name == "ctx" || name == "request":
+				return "_"
+			case l.check.now.types[name] != nil:
+				return "gen." + name
+			}
+			return name
+		})
+	return fmt.Sprintf("func (s *Server) %s%s {\n\treturn nil, &Error{Status: 501, Code: \"M_UNRECOGNIZED\", "+
+		"Message: %q}\n}",
 		method, params, l.operations[method]+" is not implemented yet.")
 }
 
@@ -104,7 +108,8 @@ func (l *ledger) add(e CompileError) {
 
 func (l *ledger) note(cause Cause, owner Handler, e CompileError) {
 	for i, o := range l.debts {
-		if o.Handler.Name == owner.Name && o.Handler.File == owner.File && slices.Equal(o.Cause.Pointer, cause.Pointer) && o.Cause.Text == cause.Text {
+		if o.Handler.Name == owner.Name && o.Handler.File == owner.File &&
+			slices.Equal(o.Cause.Pointer, cause.Pointer) && o.Cause.Text == cause.Text {
 			l.debts[i].Errors = append(l.debts[i].Errors, e)
 			return
 		}
@@ -112,13 +117,15 @@ func (l *ledger) note(cause Cause, owner Handler, e CompileError) {
 	l.debts = append(l.debts, Owed{Cause: cause, Handler: owner, Errors: []CompileError{e}})
 }
 
-// unknown is the cause of an error that no changed symbol explains: a type that is new, or the operation that the handler implements.
+// unknown is the cause of an error that no changed symbol explains: a type that is new, or the operation that the
+// handler implements.
 func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
 	at, m := pointer{"paths"}, newMapping(l.revision.made, l.check.now)
 	for _, name := range genType.FindAllStringSubmatch(e.Message, -1) {
 		if t := name[1]; l.check.now.types[t] != nil && l.check.old.types[t] == nil {
 			at = m.typ(t)
-			return Cause{Part: Part{at, placeOf(l.revision.position(at))}, Text: l.revision.name(l.revision.made, at) + " is new"}
+			return Cause{Part: Part{at, placeOf(l.revision.position(at))},
+				Text: l.revision.name(l.revision.made, at) + " is new"}
 		}
 	}
 	for _, n := range nodes {
@@ -126,10 +133,12 @@ func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
 			at = m.method(f.Name.Name)
 		}
 	}
-	return Cause{Part: Part{at, placeOf(l.revision.position(at))}, Text: "the compiler does not say which change this comes from"}
+	return Cause{Part: Part{at, placeOf(l.revision.position(at))},
+		Text: "the compiler does not say which change this comes from"}
 }
 
-// owner is the handler that an error is in. What stands outside of functions belongs to the operation whose types it names.
+// owner is the handler that an error is in. What stands outside of functions belongs to the operation whose types it
+// names.
 func (l *ledger) owner(e CompileError, nodes []ast.Node, d *difference) Handler {
 	if h, ok := l.check.handlers.at(e.File, nodes); ok {
 		h.Operation = l.operations[strings.TrimPrefix(h.Name, "(*Server).")]

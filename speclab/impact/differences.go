@@ -60,9 +60,11 @@ func fields(name string, was, is *goType, before, now *mapping) (all []differenc
 		g, there := is.field(f.name)
 		switch {
 		case !there:
-			all = append(all, difference{kind: removed, typ: name, field: f.name, part: before.field(was, f), old: true})
+			all = append(all, difference{kind: removed, typ: name, field: f.name, part: before.field(was, f),
+				old: true})
 		case f.of != g.of:
-			all = append(all, difference{kind: retyped, typ: name, field: f.name, before: f.of, now: g.of, part: now.field(is, g)})
+			all = append(all, difference{kind: retyped, typ: name, field: f.name, before: f.of, now: g.of,
+				part: now.field(is, g)})
 		}
 	}
 	for _, g := range is.fields {
@@ -73,7 +75,8 @@ func fields(name string, was, is *goType, before, now *mapping) (all []differenc
 	return all
 }
 
-// lost is the part that a type was made of which is gone: when its operation has gone with it, or has another name, the operation.
+// lost is the part that a type was made of which is gone: when its operation has gone with it, or has another name, the
+// operation.
 func (m *mapping) lost(typ string, now *symbols) pointer {
 	if o, _ := m.symbols.operationOf(typ); o != nil && m.components[typ] == nil {
 		if _, there := now.methods[o.goName]; !there {

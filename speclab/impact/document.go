@@ -11,8 +11,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// document is an API as the comparison needs it: as a tree, to be laid over another and to be walked by pointers, and as the libraries
-// have it. The libraries read a text in which every part has a line of its own, so a line that one of them tells leads back to the part.
+// document is an API as the comparison needs it: as a tree, to be laid over another and to be walked by pointers, and
+// as the libraries have it. The libraries read a text in which every part has a line of its own, so a line that one of
+// them tells leads back to the part.
 type document struct {
 	tree  map[string]any
 	api   *openapi3.T

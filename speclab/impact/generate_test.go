@@ -7,7 +7,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// TestGenerate: it makes the same bytes as `go generate`, so that a watch does not leave what `make generate-check` calls stale.
+// TestGenerate: it makes the same bytes as `go generate`, so that a watch does not leave what `make generate-check`
+// calls stale.
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	g, err := newGenerator(read(t, "oapi-config.yaml"), read(t, "go.mod"))

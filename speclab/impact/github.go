@@ -69,5 +69,6 @@ func (p *page) annotate(command string, at Place, title, text string) {
 	if at.Column > 0 {
 		where += fmt.Sprintf(",col=%d", at.Column)
 	}
-	p.line("::%s %s,title=%s::%s", command, where, property.Replace(title), message.Replace(strings.TrimSuffix(text, "; ")))
+	p.line("::%s %s,title=%s::%s", command, where, property.Replace(title),
+		message.Replace(strings.TrimSuffix(text, "; ")))
 }

@@ -20,8 +20,9 @@ type implementation struct {
 
 // Handler is a piece of the implementation.
 type Handler struct {
-	Name      string `json:"name"`
-	Operation string `json:"operation,omitempty"` // the operation that it implements, by its id in the contract or the spec
+	Name string `json:"name"`
+	// the operation that it implements, by its id in the contract or the spec
+	Operation string `json:"operation,omitempty"`
 	File      string `json:"file"`
 	Line      int    `json:"line"`
 }
@@ -56,7 +57,8 @@ func readImplementation(module string) (*implementation, error) {
 		m.index(path, file)
 	}
 	if m.server.File == "" {
-		return nil, fmt.Errorf("%s has no type Server; name Postern's source with --source", filepath.Join(module, handlersFolder))
+		return nil, fmt.Errorf("%s has no type Server; name Postern's source with --source",
+			filepath.Join(module, handlersFolder))
 	}
 	return m, nil
 }

@@ -13,7 +13,8 @@ import (
 // methods are the keys of a path item that hold operations.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// revision is the API that is asked for: the spec, or when that is only a part of the API, the contract with the spec laid over it.
+// revision is the API that is asked for: the spec, or when that is only a part of the API, the contract with the spec
+// laid over it.
 type revision struct {
 	*document
 	made             *document // as the generator takes it
@@ -46,7 +47,8 @@ func revise(contract, edited *located, alias func(string) string, whole bool) (*
 }
 
 // lay puts a spec over a contract, and notes what is whose.
-func (r *revision) lay(contract, edited map[string]any, names map[string]string, alias func(string) string, whole bool) (*document, error) {
+func (r *revision) lay(contract, edited map[string]any, names map[string]string, alias func(string) string,
+	whole bool) (*document, error) {
 	r.own, r.leftAlone = make(map[string]string), 0
 	tree, from := clone(contract), clone(edited)
 	if whole {
@@ -106,8 +108,8 @@ type laying struct {
 	root            any // security that the spec asks for everywhere
 }
 
-// operation is the spec's operation, complete in itself. The operations of old specs have no names: where the contract has the same
-// path and method it is the same operation.
+// operation is the spec's operation, complete in itself. The operations of old specs have no names: where the contract
+// has the same path and method it is the same operation.
 func (l *laying) operation(path, method string, item map[string]any, whole bool) map[string]any {
 	op := clone(item[method].(map[string]any))
 	if _, named := op["operationId"]; !named {
@@ -130,7 +132,8 @@ func (l *laying) operation(path, method string, item map[string]any, whole bool)
 
 var templated = regexp.MustCompile(`\{[^}]*\}`)
 
-// meet gives the path under which the contract knows a path whose parameters have other names, after giving them the spec's.
+// meet gives the path under which the contract knows a path whose parameters have other names, after giving them the
+// spec's.
 func (l *laying) meet(path string) string {
 	if l.paths[path] != nil {
 		return path

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// mapping leads from symbols of generated code back to the spec. It goes the generator's own way, by the generator's functions for names.
+// mapping leads from symbols of generated code back to the spec. It goes the generator's own way, by the generator's
+// functions for names.
 type mapping struct {
 	*document
 	symbols    *symbols
@@ -71,9 +72,11 @@ func (m *mapping) typ(name string) pointer {
 }
 
 // ofOperation is what follows the name of an operation in the name of a type of it.
-var ofOperation = regexp.MustCompile(`^(RequestObject|ResponseObject|Params\w*|\d{3}\w*|[1-5]XX\w*|[Dd]efault\w*|\w*Body\w*)$`)
+var ofOperation = regexp.MustCompile(
+	`^(RequestObject|ResponseObject|Params\w*|\d{3}\w*|[1-5]XX\w*|[Dd]efault\w*|\w*Body\w*)$`)
 
-// operationOf is the operation that a type belongs to, and the rest of the type's name. Of two, the one with the longer name.
+// operationOf is the operation that a type belongs to, and the rest of the type's name. Of two, the one with the longer
+// name.
 func (s *symbols) operationOf(typ string) (found *operation, suffix string) {
 	for n := len(typ) - 1; n > 0; n-- {
 		if o := s.byName[typ[:n]]; o != nil && ofOperation.MatchString(typ[n:]) {

@@ -1,20 +1,24 @@
-// Package impact says what a changed spec asks: of clients that were written for the contract, and of the server that implements it.
+// Package impact says what a changed spec asks: of clients that were written for the contract, and of the server that
+// implements it.
 //
-// [Check] compares a spec with the contract (oasdiff judges each difference), makes Go of it as `go generate` does, compiles the handlers
-// against that without touching the source tree, and leads each error of the compiler back to the line of the spec that caused it and to the handler
-// that owes the change.
+// [Check] compares a spec with the contract (oasdiff judges each difference), makes Go of it as `go generate` does,
+// compiles the handlers against that without touching the source tree, and leads each error of the compiler back to the
+// line of the spec that caused it and to the handler that owes the change.
 //
 // # From an error to a line
 //
-// The generated code of the contract and that of the spec are compared symbol by symbol: types, their fields, the methods to implement.
-// Every symbol leads to a part of the spec by the generator's own rules for names, and a part to its line. An error of the compiler is then about
-// those of the changed symbols that its message names, or that stand in the source at its place.
+// The generated code of the contract and that of the spec are compared symbol by symbol: types, their fields, the
+// methods to implement. Every symbol leads to a part of the spec by the generator's own rules for names, and a part to
+// its line. An error of the compiler is then about those of the changed symbols that its message names, or that stand
+// in the source at its place.
 //
 // # Laws
 //
 //   - The source tree is only read; what is generated lies in a folder of its own that is removed.
-//   - What the compiler does not notice though a handler owes it (an optional field of an answer, a new status) is told apart.
-//   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the rest was not.
+//   - What the compiler does not notice though a handler owes it (an optional field of an answer, a new status) is told
+//     apart.
+//   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the
+//     rest was not.
 package impact
 
 import (
@@ -41,7 +45,8 @@ type Input struct {
 	Source Source              // of the handlers
 	Tell   func(string)        // hears what is being done; may be nil
 
-	errors func(ctx context.Context, module, code string, env []string) ([]CompileError, error) // compile, when it is nil
+	// compile, when it is nil
+	errors func(ctx context.Context, module, code string, env []string) ([]CompileError, error)
 }
 
 // Source is where the handlers' source lies.
@@ -52,8 +57,9 @@ type Source struct {
 
 // Report is all that a check found.
 type Report struct {
-	Changes   []Change    `json:"changes"`
-	LeftAlone int         `json:"left_alone"` // operations of the contract that the spec, being a part of the API, does not mention
+	Changes []Change `json:"changes"`
+	// operations of the contract that the spec, being a part of the API, does not mention
+	LeftAlone int         `json:"left_alone"`
 	Compiled  bool        `json:"compiled"`
 	Reason    string      `json:"reason,omitempty"` // why it was not compiled
 	Owed      []Owed      `json:"owed"`
@@ -93,7 +99,8 @@ func (r *Report) count(s Severity) (n int) {
 	return n
 }
 
-// ProblemsOf makes a report of what is wrong with a spec in a folder; ok is false when the error is about something else.
+// ProblemsOf makes a report of what is wrong with a spec in a folder; ok is false when the error is about something
+// else.
 func ProblemsOf(err error, folder string) (r *Report, ok bool) {
 	var problems spec.Problems
 	if !errors.As(err, &problems) {
@@ -285,8 +292,9 @@ func (c *check) ofGenerated(found []CompileError) (bad spec.Problems) {
 	for _, e := range found {
 		if e.File == generatedFile || !c.handlers.has(e.File) {
 			at := m.typ(c.now.enclosing(e.Line))
-			bad = append(bad, spec.Problem{Position: c.revision.position(at), What: "what the generator makes of this does not compile: " + e.Message,
-				Fix: "write it in another way"})
+			bad = append(bad, spec.Problem{Position: c.revision.position(at),
+				What: "what the generator makes of this does not compile: " + e.Message,
+				Fix:  "write it in another way"})
 		}
 	}
 	return bad

@@ -17,13 +17,15 @@ import (
 var (
 	refusedValue = regexp.MustCompile(`: ("(?:[^"\\]|\\.)*")$`)
 	refusedType  = regexp.MustCompile(`duplicate typename '(\w+)'`)
-	refusedStep  = regexp.MustCompile(`\b(?:(?:([A-Z]+) )?(path|component [a-z ]+|schema|property|response|content type|header|parameter) ("(?:[^"\\]|\\.)*")|` +
-		`(request body|items|additionalProperties|not)(?: in|$)|(allOf|anyOf|oneOf)\[(\d+)\])`)
+	refusedStep  = regexp.MustCompile(
+		`\b(?:(?:([A-Z]+) )?(path|component [a-z ]+|schema|property|response|content type|header|parameter) ("(?:[^"\\]|\\.)*")|` +
+			`(request body|items|additionalProperties|not)(?: in|$)|(allOf|anyOf|oneOf)\[(\d+)\])`)
 )
 
 // sections are where the generator's kinds of components stand.
-var sections = map[string]string{"schema": "schemas", "component parameter": "parameters", "component request body": "requestBodies",
-	"component response": "responses", "component header": "headers", "component callback": "callbacks"}
+var sections = map[string]string{"schema": "schemas", "component parameter": "parameters",
+	"component request body": "requestBodies",
+	"component response":     "responses", "component header": "headers", "component callback": "callbacks"}
 
 // refused is what the generator says about a spec, each of its lines led to the place that it is about.
 func (c *check) refused(err error) (all spec.Problems) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A part of an API may call its components what the contract calls others. Where an operation that the part does not mention needs the
-// contract's own, or where Go could not tell the two apart, the part's gets another name.
+// A part of an API may call its components what the contract calls others. Where an operation that the part does not
+// mention needs the contract's own, or where Go could not tell the two apart, the part's gets another name.
 
 // otherNames are the references to such components, with what they are to be called.
 func otherNames(edited, contract map[string]any, alias func(string) string) map[string]string {
@@ -136,7 +136,8 @@ func redirect(part any, names map[string]string) {
 			}
 			kind, way := partsOf(ref)
 			name, within, deeper := strings.Cut(way, "/")
-			if now := names["#/components/"+kind+"/"+name]; now != "" && (key == "$ref" || strings.HasPrefix(ref, "#/")) {
+			if now := names["#/components/"+kind+"/"+name]; now != "" &&
+				(key == "$ref" || strings.HasPrefix(ref, "#/")) {
 				part[key] = now
 				if deeper {
 					part[key] = now + "/" + within

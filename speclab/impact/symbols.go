@@ -49,7 +49,8 @@ func symbolsOf(code string, operations []operation) (*symbols, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the generated code: %w", err)
 	}
-	s := &symbols{types: make(map[string]*goType), methods: make(map[string]string), operations: operations, byName: make(map[string]*operation)}
+	s := &symbols{types: make(map[string]*goType), methods: make(map[string]string), operations: operations,
+		byName: make(map[string]*operation)}
 	for i := range operations {
 		s.byName[operations[i].goName] = &operations[i]
 	}

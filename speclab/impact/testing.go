@@ -22,8 +22,9 @@ type testBuild struct {
 	err     error
 }
 
-// buildTests begins to build the tests, when some operations touch any. Nothing is vetted, and nothing is linked that only a debugger needs: it
-// is the time from a save to an answer that counts. (To leave out the files of tests that are not touched was tried, and gains nothing.)
+// buildTests begins to build the tests, when some operations touch any. Nothing is vetted, and nothing is linked that
+// only a debugger needs: it is the time from a save to an answer that counts. (To leave out the files of tests that are
+// not touched was tried, and gains nothing.)
 func (w *Watch) buildTests(ctx context.Context, code string, operations []Operation) *testBuild {
 	b := &testBuild{module: w.Module, done: make(chan struct{})}
 	ctx, b.cancel = context.WithCancel(ctx)
@@ -60,7 +61,8 @@ func (b *testBuild) command(ctx context.Context, code string, operations []Opera
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program, "test", "-c", "-mod=readonly", "-overlay", overlay, "-vet=off", "-ldflags=-s -w", "-o", b.program(), "./"+handlersFolder)
+	cmd := exec.CommandContext(ctx, program, "test", "-c", "-mod=readonly", "-overlay", overlay, "-vet=off",
+		"-ldflags=-s -w", "-o", b.program(), "./"+handlersFolder)
 	cmd.Dir = b.module
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+b.scratch)
 	stopsGently(cmd)

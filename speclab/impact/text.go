@@ -149,7 +149,8 @@ func (r *Report) Summary() string {
 	text := fmt.Sprintf("%s: %d break clients, %d may, %d do not; %s; %d more that the compiler does not notice",
 		plural(len(r.Changes), "change"), r.count(Breaks), r.count(MayBreak), r.count(Harmless), owed, len(r.Unnoticed))
 	if r.LeftAlone > 0 {
-		text += fmt.Sprintf("; %s of the contract left alone (--whole compares these too)", plural(r.LeftAlone, "operation"))
+		text += fmt.Sprintf("; %s of the contract left alone (--whole compares these too)",
+			plural(r.LeftAlone, "operation"))
 	}
 	return text
 }

@@ -23,15 +23,16 @@ func readTests(module string) (*tests, error) {
 	}
 	t := &tests{files: make(map[string]*ast.File)}
 	for _, name := range names {
-		if t.files[name], err = parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution); err != nil {
+		if t.files[name], err = parser.ParseFile(token.NewFileSet(), name, nil,
+			parser.SkipObjectResolution); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-// touched finds the tests of the handlers that are about some operations: those that name their paths or methods, and those that call a
-// helper which does. When that is a good part of them (everything logs in), only the first.
+// touched finds the tests of the handlers that are about some operations: those that name their paths or methods, and
+// those that call a helper which does. When that is a good part of them (everything logs in), only the first.
 func (t *tests) touched(operations []Operation) []string {
 	paths := namesOf(operations)
 	var found, called finding

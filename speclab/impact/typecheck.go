@@ -21,8 +21,9 @@ import (
 	"sync"
 )
 
-// typechecker finds the compiler's errors without making machine code: go/types knows the rules of the compiler and its words, and of what the handlers
-// import it reads what the compiler has left in the build cache. It is what makes a watch quick; a test compiles in earnest afterwards.
+// typechecker finds the compiler's errors without making machine code: go/types knows the rules of the compiler and its
+// words, and of what the handlers import it reads what the compiler has left in the build cache. It is what makes a
+// watch quick; a test compiles in earnest afterwards.
 type typechecker struct {
 	mu       sync.Mutex
 	fset     *token.FileSet
@@ -96,7 +97,8 @@ func (t *typechecker) parse(module string) (files []*ast.File, err error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if built, err := build.Default.MatchFile(dir, filepath.Base(name)); err != nil || !built || strings.HasSuffix(name, "_test.go") {
+		if built, err := build.Default.MatchFile(dir, filepath.Base(name)); err != nil || !built ||
+			strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		text, err := os.ReadFile(name)
@@ -146,19 +148,22 @@ func (w with) Import(path string) (*types.Package, error) {
 }
 
 // importer reads what the compiler has made of all that the files import.
-func (t *typechecker) importer(ctx context.Context, module string, env []string, files []*ast.File) (types.Importer, error) {
+func (t *typechecker) importer(ctx context.Context, module string, env []string, files []*ast.File) (types.Importer,
+	error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
 		return nil, ErrNoGo
 	}
-	args := []string{"list", "-mod=readonly", "-export", "-deps", "-f", "{{if .Export}}{{.ImportPath}}\t{{.Export}}{{end}}"}
+	args := []string{"list", "-mod=readonly", "-export", "-deps", "-f",
+		"{{if .Export}}{{.ImportPath}}\t{{.Export}}{{end}}"}
 	cmd := exec.CommandContext(ctx, program, append(args, importsOf(files)...)...)
 	cmd.Dir, cmd.Env = module, append(os.Environ(), env...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("what the handlers import in %s: %w\n%s", module, err, strings.TrimSpace(complaints.String()))
+		return nil, fmt.Errorf("what the handlers import in %s: %w\n%s", module, err,
+			strings.TrimSpace(complaints.String()))
 	}
 	exports := make(map[string]string)
 	for line := range strings.Lines(string(out)) {

@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// Unnoticed is a change that the compiler does not notice though it asks something of a handler: an optional field in an answer, a
-// status, a narrower constraint.
+// Unnoticed is a change that the compiler does not notice though it asks something of a handler: an optional field in
+// an answer, a status, a narrower constraint.
 type Unnoticed struct {
 	Place    Place     `json:"place"`
 	Text     string    `json:"text"`
 	Handlers []Handler `json:"handlers"`
 }
 
-// silent are kinds of changes that ask nothing of a handler: operations that come and go (the compiler sees these), names, labels, and
-// what is said about the future.
-var silent = regexp.MustCompile(`^(endpoint-|api-(removed|path-removed|path-added|operation-id|tag|deprecat|sunset|stability|global)|.*(deprecat|sunset|stability|-tag-|example|description))`)
+// silent are kinds of changes that ask nothing of a handler: operations that come and go (the compiler sees these),
+// names, labels, and what is said about the future.
+var silent = regexp.MustCompile(
+	`^(endpoint-|api-(removed|path-removed|path-added|operation-id|tag|deprecat|sunset|stability|global)|.*(deprecat|sunset|stability|-tag-|example|description))`)
 
 // unnoticed are the changes of operations with a handler that no compile error comes from.
 func unnoticed(changes []Change, owed []Owed, handlerOf func(pointer) (Handler, bool)) (all []Unnoticed) {
@@ -60,8 +61,8 @@ func covered(c Change, owed []Owed) bool {
 	return false
 }
 
-// moved are the operations that keep their name and have another path or method: the generated routes follow, and the handler may know
-// the old path.
+// moved are the operations that keep their name and have another path or method: the generated routes follow, and the
+// handler may know the old path.
 func (c *check) moved() (all []Unnoticed) {
 	for _, now := range c.now.operations {
 		for _, was := range c.old.operations {

@@ -21,7 +21,8 @@ const contractFile = "api/login.yaml"
 // quiet is how long a file must have been left alone before it is read: editors write in several steps.
 const quiet = 30 * time.Millisecond
 
-// Watch follows the contract of a module: on each save it generates, says what is owed, and runs the tests that are touched.
+// Watch follows the contract of a module: on each save it generates, says what is owed, and runs the tests that are
+// touched.
 type Watch struct {
 	Module string
 	Config []byte    // the generator's settings
@@ -147,7 +148,8 @@ func (w *Watch) load() (*spec.API, *openapi3.T, error) {
 }
 
 func (w *Watch) input(api *spec.API) Input {
-	return Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module}, errors: w.types.errors}
+	return Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module},
+		errors: w.types.errors}
 }
 
 // turn does what a save asks for.
@@ -158,7 +160,8 @@ func (w *Watch) turn(ctx context.Context) {
 	}
 }
 
-// follow generates, and when that goes well writes it, says what is owed, and tests. An error is one before anything is written.
+// follow generates, and when that goes well writes it, says what is owed, and tests. An error is one before anything is
+// written.
 func (w *Watch) follow(ctx context.Context, start time.Time) error {
 	api, doc, err := w.load()
 	if err != nil {

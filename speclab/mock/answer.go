@@ -20,8 +20,8 @@ type preference struct {
 	example string // the name of one of its examples
 }
 
-// preference reads `Prefer: code=403, example=NAME` (RFC 7240, with the names that mock servers use) and `Postern-Status: 403`. A status that
-// the operation does not document is refused with those that it does.
+// preference reads `Prefer: code=403, example=NAME` (RFC 7240, with the names that mock servers use) and
+// `Postern-Status: 403`. A status that the operation does not document is refused with those that it does.
 func (o *operation) preference(h http.Header) (preference, *refusal) {
 	var asked preference
 	for _, line := range h.Values("Prefer") {
@@ -41,7 +41,9 @@ func (o *operation) preference(h http.Header) (preference, *refusal) {
 		return asked, nil
 	}
 	if n, err := strconv.Atoi(asked.code); err != nil || n < 200 || n > 599 || response(o.edited, asked.code) == nil {
-		return asked, badRequest("M_INVALID_PARAM", fmt.Sprintf("%s has no status %.20q; it has %s (%s)", o.id, asked.code, strings.Join(o.codes(), ", "), o.place))
+		return asked, badRequest("M_INVALID_PARAM",
+			fmt.Sprintf("%s has no status %.20q; it has %s (%s)", o.id, asked.code, strings.Join(o.codes(), ", "),
+				o.place))
 	}
 	return asked, nil
 }
@@ -127,7 +129,8 @@ func content(r *openapi3.Response, example string) (kind string, body []byte, wr
 	}
 	raw, err := encode(value)
 	if err != nil {
-		return "", nil, &refusal{http.StatusInternalServerError, "M_UNKNOWN", "The spec's example cannot be written as JSON: " + err.Error()}
+		return "", nil, &refusal{http.StatusInternalServerError, "M_UNKNOWN",
+			"The spec's example cannot be written as JSON: " + err.Error()}
 	}
 	return kind, raw, nil
 }
@@ -137,7 +140,9 @@ func exampleOf(media *openapi3.MediaType, name string) (value any, found bool, w
 	names := slices.Sorted(maps.Keys(media.Examples))
 	if name != "" {
 		if !slices.Contains(names, name) {
-			return nil, false, badRequest("M_INVALID_PARAM", fmt.Sprintf("There is no example %.40q; there is %s", name, cmp.Or(strings.Join(names, ", "), "none with a name")))
+			return nil, false, badRequest("M_INVALID_PARAM",
+				fmt.Sprintf("There is no example %.40q; there is %s", name,
+					cmp.Or(strings.Join(names, ", "), "none with a name")))
 		}
 		names = []string{name}
 	} else if media.Example != nil {

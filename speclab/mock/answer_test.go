@@ -98,7 +98,8 @@ func TestKindsOfAnswers(t *testing.T) {
 	} {
 		a := b.want(b.ask("GET", test.path, "", "", "Postern-Status", test.status), test.code, "spec")
 		if a.Header.Get("Content-Type") != test.kind || a.Raw != test.body {
-			t.Errorf("%s %s is %q of type %q, want %q of type %q", test.path, test.status, a.Raw, a.Header.Get("Content-Type"), test.body, test.kind)
+			t.Errorf("%s %s is %q of type %q, want %q of type %q", test.path, test.status, a.Raw,
+				a.Header.Get("Content-Type"), test.body, test.kind)
 		}
 	}
 	a := b.ask("GET", "/fallback", "", "")

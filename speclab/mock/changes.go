@@ -9,7 +9,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// changesBetween tells what a save changed, in a few words a kind. It is for the console; what a change breaks is for `postern spec check`.
+// changesBetween tells what a save changed, in a few words a kind. It is for the console; what a change breaks is for
+// `postern spec check`.
 func changesBetween(before, after *edition) []string {
 	was, is := before.served(), after.served()
 	var added, removed, renamed []string
@@ -197,7 +198,8 @@ func (e *edition) summary() string {
 		}
 	}
 	out := fmt.Sprintf("spec: %s real%s, %s from the spec%s; %d more that the spec does not have stay real\n",
-		count(len(real), "operation is", "operations are"), list(real), count(len(made), "answers", "answer"), list(made), len(only))
+		count(len(real), "operation is", "operations are"), list(real), count(len(made), "answers", "answer"),
+		list(made), len(only))
 	if e.api == nil {
 		return out
 	}

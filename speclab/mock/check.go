@@ -11,8 +11,9 @@ import (
 	"postern/speclab/spec"
 )
 
-// checker holds values against a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON Schema 2020-12, which
-// knows the keywords that OpenAPI 3.1 brought and is compiled for each value. The second is taken where one of those keywords is met.
+// checker holds values against a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
+// Schema 2020-12, which knows the keywords that OpenAPI 3.1 brought and is compiled for each value. The second is taken
+// where one of those keywords is met.
 type checker struct{ modern bool }
 
 func checkerOf(schema *openapi3.Schema) checker {
@@ -27,7 +28,8 @@ func checkerOf(schema *openapi3.Schema) checker {
 }
 
 func usesModern(s *openapi3.Schema) bool {
-	return s.Const != nil || len(s.PrefixItems) > 0 || s.Contains != nil || len(s.PatternProperties) > 0 || len(s.DependentSchemas) > 0 ||
+	return s.Const != nil || len(s.PrefixItems) > 0 || s.Contains != nil || len(s.PatternProperties) > 0 ||
+		len(s.DependentSchemas) > 0 ||
 		s.PropertyNames != nil || s.UnevaluatedItems.Has != nil || s.UnevaluatedItems.Schema != nil ||
 		s.UnevaluatedProperties.Has != nil || s.UnevaluatedProperties.Schema != nil ||
 		s.If != nil || s.Then != nil || s.Else != nil || len(s.DependentRequired) > 0 || len(s.Defs) > 0
@@ -43,8 +45,8 @@ func (c checker) visit(schema *openapi3.Schema, value any, options ...openapi3.S
 
 var codepoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
-// lenient compiles a pattern of a spec. Patterns are ECMAScript's, and what Go cannot read (a lookahead) must not make every request wrong:
-// such a pattern lets everything pass.
+// lenient compiles a pattern of a spec. Patterns are ECMAScript's, and what Go cannot read (a lookahead) must not make
+// every request wrong: such a pattern lets everything pass.
 func lenient(pattern string) (openapi3.RegexMatcher, error) {
 	if compiled, err := regexp.Compile(codepoint.ReplaceAllString(pattern, `\x{$1}`)); err == nil {
 		return compiled, nil
@@ -57,7 +59,8 @@ type anything struct{}
 // MatchString implements openapi3.RegexMatcher.
 func (anything) MatchString(string) bool { return true }
 
-// innermost follows the reasons of an error to the one that tells an author something, and gives the path of the value that it is about.
+// innermost follows the reasons of an error to the one that tells an author something, and gives the path of the value
+// that it is about.
 func innermost(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError) {
 	path := err.JSONPointer()
 	for range 100 { // schemas do not nest deeper than that in requests
@@ -104,7 +107,8 @@ func child(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.Sche
 		return []string{"items"}, s.Items
 	}
 	if depth < 8 { // a schema may be a part of itself
-		for keyword, list := range map[string]openapi3.SchemaRefs{"allOf": s.AllOf, "oneOf": s.OneOf, "anyOf": s.AnyOf} {
+		for keyword, list := range map[string]openapi3.SchemaRefs{"allOf": s.AllOf, "oneOf": s.OneOf,
+			"anyOf": s.AnyOf} {
 			for i, part := range list {
 				if part == nil || part.Value == nil {
 					continue
@@ -112,7 +116,8 @@ func child(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.Sche
 				if more, next := child(part.Value, name, depth+1); next != nil {
 					if target, found := inside(part.Ref); found {
 						// The place is elsewhere, so the reference is followed from there.
-						return more, &openapi3.SchemaRef{Ref: "#/" + strings.Join(append(escape(target), escape(more)...), "/"), Value: next.Value}
+						return more, &openapi3.SchemaRef{Ref: "#/" +
+							strings.Join(append(escape(target), escape(more)...), "/"), Value: next.Value}
 					}
 					return append([]string{keyword, strconv.Itoa(i)}, more...), next
 				}

@@ -78,7 +78,8 @@ func within(object map[string]any, path ...string) map[string]any {
 	return object
 }
 
-// adopt copies an operation of the contract, with the components that it needs, under names of their own: both may have an Error.
+// adopt copies an operation of the contract, with the components that it needs, under names of their own: both may have
+// an Error.
 func adopt(document, contract map[string]any, o *operation, path string, taken map[string]bool) {
 	item := within(contract, "paths", o.path)
 	op, _ := item[strings.ToLower(o.method)].(map[string]any)
@@ -139,7 +140,8 @@ func component(document, contract map[string]any, kind, name string, taken map[s
 	}
 	taken[kind+"/"+name] = true
 	original := within(contract, "components", kind)[name]
-	open(open(document, "components"), kind)[ours+name] = renamed(original, func(kind, name string) { component(document, contract, kind, name, taken) })
+	open(open(document, "components"), kind)[ours+name] = renamed(original,
+		func(kind, name string) { component(document, contract, kind, name, taken) })
 }
 
 // renamed copies a part of the contract with its references led to the copies.

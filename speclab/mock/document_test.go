@@ -36,7 +36,8 @@ components:
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(b.lab.Document())
 	fatal(t, err)
-	fatal(t, doc.Validate(t.Context(), openapi3.DisableExamplesValidation(), openapi3.AllowExtraSiblingFields("description")))
+	fatal(t, doc.Validate(t.Context(), openapi3.DisableExamplesValidation(),
+		openapi3.AllowExtraSiblingFields("description")))
 	for _, test := range []struct{ path, method, by string }{
 		{"/_matrix/client/v3/login", "GET", "real"},
 		{"/_matrix/client/v3/login", "POST", "real"},
@@ -55,10 +56,12 @@ components:
 			t.Errorf("%s %s is answered by %v, want %s", test.method, test.path, by, test.by)
 		}
 	}
-	if mine := doc.Paths.Value("/_matrix/client/v3/login").Get.Responses.Value("500").Value; *mine.Description != "mine" {
+	if mine := doc.Paths.Value("/_matrix/client/v3/login").Get.Responses.Value(
+		"500").Value; *mine.Description != "mine" {
 		t.Errorf("the edited spec's own response became %q", *mine.Description)
 	}
-	if theirs := doc.Paths.Value("/_matrix/client/v3/login").Post.Responses.Value("503").Value; *theirs.Description == "mine" {
+	if theirs := doc.Paths.Value("/_matrix/client/v3/login").Post.Responses.Value(
+		"503").Value; *theirs.Description == "mine" {
 		t.Error("the contract's response became the edited spec's")
 	}
 	if doc.Paths.Value("/_matrix/client/v3/devices/{id}").Put.Parameters.GetByInAndName("path", "id") == nil {

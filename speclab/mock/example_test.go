@@ -31,7 +31,8 @@ func Example() {
 		return
 	}
 	real := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"word":"yes"}`) })
-	l, err := mock.New(context.Background(), mock.Config{Real: real, Contract: known, Dir: dir, Files: []string{"edited.yaml"}})
+	l, err := mock.New(context.Background(),
+		mock.Config{Real: real, Contract: known, Dir: dir, Files: []string{"edited.yaml"}})
 	if err != nil {
 		fmt.Println(err)
 		return

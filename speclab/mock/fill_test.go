@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestAddedField: a field that the edited spec adds to a real answer is filled in; a known one that was left out is not.
+// TestAddedField: a field that the edited spec adds to a real answer is filled in; a known one that was left out is
+// not.
 func TestAddedField(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "login.yaml", contractText(t,
@@ -26,9 +27,11 @@ func TestAddedField(t *testing.T) {
 		`                $ref: "#/components/schemas/DevicesResponse"`,
 		`                $ref: "#/components/schemas/DevicesResponse"
               example: {devices: [{device_id: X, owner: bob}], total: 1}`,
-		"    DevicesResponse:\n      type: object\n      properties:", "    DevicesResponse:\n      type: object\n      properties:\n        total: {type: integer}",
+		"    DevicesResponse:\n      type: object\n      properties:",
+		"    DevicesResponse:\n      type: object\n      properties:\n        total: {type: integer}",
 	))
-	a := b.want(b.ask("POST", "/_matrix/client/v3/login", "", strings.Replace(loginBody, `,"refresh_token":true`, "", 1)), 200, "real")
+	a := b.want(b.ask("POST", "/_matrix/client/v3/login", "",
+		strings.Replace(loginBody, `,"refresh_token":true`, "", 1)), 200, "real")
 	if a.Header.Get("Postern-Filled") != "era, greeting, tip" {
 		t.Errorf("filled: %q", a.Header.Get("Postern-Filled"))
 	}
@@ -42,18 +45,22 @@ func TestAddedField(t *testing.T) {
 	}
 	token, _ := a.JSON["access_token"].(string)
 	a = b.want(b.ask("GET", "/_matrix/client/v3/devices", token, ""), 200, "real")
-	if a.Header.Get("Postern-Filled") != "devices.colour, devices.owner, total" || !strings.Contains(a.Raw, `"colour":"red"`) || !strings.Contains(a.Raw, `"owner":"bob"`) {
+	if a.Header.Get("Postern-Filled") != "devices.colour, devices.owner, total" ||
+		!strings.Contains(a.Raw, `"colour":"red"`) || !strings.Contains(a.Raw, `"owner":"bob"`) {
 		t.Errorf("filled: %q in %s", a.Header.Get("Postern-Filled"), a.Raw)
 	}
 	if !strings.Contains(a.Raw, `"last_seen_ts":1`) || strings.Contains(a.Raw, "e+") {
 		t.Errorf("the numbers are %s", a.Raw)
 	}
-	if a := b.want(b.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"alice","password":"no"}`), 403, "real"); a.Header.Get("Postern-Filled") != "" {
+	if a := b.want(b.ask("POST", "/_matrix/client/v3/login", "",
+		`{"type":"m.login.password","user":"alice","password":"no"}`), 403,
+		"real"); a.Header.Get("Postern-Filled") != "" {
 		t.Errorf("an error was filled: %s", a.Raw)
 	}
 }
 
-// TestAddedStatus: a status that the edited spec adds to a real operation can be asked for; one that the contract knows is real.
+// TestAddedStatus: a status that the edited spec adds to a real operation can be asked for; one that the contract knows
+// is real.
 func TestAddedStatus(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "login.yaml", contractText(t,
@@ -72,13 +79,16 @@ func TestAddedStatus(t *testing.T) {
             `+"`M_USER_LOCKED`"))
 	const login = "/_matrix/client/v3/login"
 	b.login()
-	if a := b.want(b.ask("POST", login, "", loginBody, "Prefer", `respond-async, code="202"`), 202, "spec"); a.JSON["ticket"] != "abc" {
+	if a := b.want(b.ask("POST", login, "", loginBody, "Prefer", `respond-async, code="202"`), 202,
+		"spec"); a.JSON["ticket"] != "abc" {
 		t.Errorf("202 is %s", a.Raw)
 	}
-	if a := b.want(b.ask("POST", login, "", loginBody, "Postern-Status", "302"), 302, "spec"); a.Header.Get("Location") != "https://example.org/" || a.Raw != "" {
+	if a := b.want(b.ask("POST", login, "", loginBody, "Postern-Status", "302"), 302,
+		"spec"); a.Header.Get("Location") != "https://example.org/" || a.Raw != "" {
 		t.Errorf("302 is %q, %v", a.Raw, a.Header)
 	}
 	b.want(b.ask("POST", login, "", loginBody, "Postern-Status", "429"), 200, "real")
-	b.refused(b.ask("POST", login, "", loginBody, "Postern-Status", "499"), 400, "M_INVALID_PARAM", "login has no status", "202, 302")
+	b.refused(b.ask("POST", login, "", loginBody, "Postern-Status", "499"), 400, "M_INVALID_PARAM",
+		"login has no status", "202, 302")
 	b.refused(b.ask("POST", login, "", `{}`, "Postern-Status", "202"), 400, "M_MISSING_PARAM", "type")
 }

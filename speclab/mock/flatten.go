@@ -86,8 +86,10 @@ func mergeProperties(into, from *openapi3.Schema) {
 }
 
 func mergeBounds(into, from *openapi3.Schema) {
-	into.MinLength, into.MinItems, into.MinProps = max(into.MinLength, from.MinLength), max(into.MinItems, from.MinItems), max(into.MinProps, from.MinProps)
-	into.MaxLength, into.MaxItems, into.MaxProps = least(into.MaxLength, from.MaxLength), least(into.MaxItems, from.MaxItems), least(into.MaxProps, from.MaxProps)
+	into.MinLength, into.MinItems, into.MinProps = max(into.MinLength, from.MinLength),
+		max(into.MinItems, from.MinItems), max(into.MinProps, from.MinProps)
+	into.MaxLength, into.MaxItems, into.MaxProps = least(into.MaxLength, from.MaxLength),
+		least(into.MaxItems, from.MaxItems), least(into.MaxProps, from.MaxProps)
 	into.Max = least(into.Max, from.Max)
 	if into.Min == nil || from.Min != nil && *from.Min > *into.Min {
 		into.Min = from.Min

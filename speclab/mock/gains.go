@@ -29,7 +29,8 @@ func (g gains) of(status int) *gain {
 	return nil
 }
 
-// gainsOf compares the JSON answers of an operation. A status that gains nothing is there with nil, so that the default is not taken for it.
+// gainsOf compares the JSON answers of an operation. A status that gains nothing is there with nil, so that the default
+// is not taken for it.
 func gainsOf(edited, contract *openapi3.Operation) gains {
 	if edited.Responses == nil {
 		return nil
@@ -62,7 +63,8 @@ func gainsOf(edited, contract *openapi3.Operation) gains {
 	return all
 }
 
-// gainOf compares two schemas, the edited one and the contract's. The examples are of the edited one's enclosing parts, cut down to it.
+// gainOf compares two schemas, the edited one and the contract's. The examples are of the edited one's enclosing parts,
+// cut down to it.
 func gainOf(edited, contract *openapi3.Schema, examples []any, depth int) *gain {
 	if edited == nil || contract == nil || edited == contract || depth > maxDepth {
 		return nil
@@ -118,8 +120,9 @@ func cut(examples []any, name string) []any {
 	return parts
 }
 
-// filling is what an added field is filled with: its own example, or the same field of an example around it, or, when it is required, what
-// its schema allows. An optional field that nobody gave an example stays out: a default is what its absence means.
+// filling is what an added field is filled with: its own example, or the same field of an example around it, or, when
+// it is required, what its schema allows. An optional field that nobody gave an example stays out: a default is what
+// its absence means.
 func filling(s *openapi3.Schema, examples []any, required bool) (any, bool) {
 	m := newMaker()
 	for _, written := range append([]any{s.Example}, s.Examples...) {

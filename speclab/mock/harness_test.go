@@ -28,7 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const password = "correct horse"
 
-// bench is a lab in front of a whole server on a real database, behind a real listener, with the folder of the edited spec.
+// bench is a lab in front of a whole server on a real database, behind a real listener, with the folder of the edited
+// spec.
 type bench struct {
 	testing.TB
 	dir string
@@ -83,7 +84,8 @@ func realServer(t testing.TB) *handlers.Server {
 	fatal(t, err)
 	fatal(t, d.CreateUser(t.Context(), db.User{Localpart: "alice", PasswordHash: hash, Created: time.Now()}))
 	s, err := handlers.New(t.Context(), handlers.Config{
-		DB: d, ServerName: "example.org", Master: master, Metrics: handlers.NewMetrics(), Log: slog.New(slog.DiscardHandler),
+		DB: d, ServerName: "example.org", Master: master, Metrics: handlers.NewMetrics(),
+		Log: slog.New(slog.DiscardHandler),
 		Now: time.Now, Random: rand.Reader, AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second, MinPassword: 8,
 	})
 	fatal(t, err)
@@ -142,7 +144,8 @@ func (b *bench) saveByRename(name, text string) {
 // says waits until the console has said something again.
 func (b *bench) says(words string, times int) {
 	b.Helper()
-	for deadline := time.Now().Add(20 * time.Second); strings.Count(b.out.String(), words) < times; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); strings.Count(b.out.String(),
+		words) < times; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.Fatalf("the console does not say %q %d times:\n%s", words, times, b.out)
 		}
@@ -214,7 +217,8 @@ func (b *bench) refused(a answer, status int, code string, words ...string) {
 	}
 }
 
-const loginBody = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"alice"},"password":"` + password + `","refresh_token":true}`
+const loginBody = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"alice"},"password":"` +
+	password + `","refresh_token":true}`
 
 // login is real, and gives the access token.
 func (b *bench) login() string {

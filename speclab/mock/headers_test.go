@@ -24,7 +24,8 @@ paths:
               example: "<script>alert(1)</script>"
 `
 
-// TestHeadersOfTheLab: an example can neither break an answer nor speak for the lab, nor rule the origin that the page is on.
+// TestHeadersOfTheLab: an example can neither break an answer nor speak for the lab, nor rule the origin that the page
+// is on.
 func TestHeadersOfTheLab(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "headed.yaml", headed)
@@ -33,8 +34,9 @@ func TestHeadersOfTheLab(t *testing.T) {
 		t.Fatalf("%d %q", a.Status, a.Raw)
 	}
 	for name, want := range map[string]string{
-		"Content-Length": "25", "Content-Encoding": "", "Postern-Answered-By": "spec", "Content-Security-Policy": "sandbox; default-src 'none'",
-		"Set-Cookie": "", "Refresh": "", "X Bad": "", "X-Good": "as it is",
+		"Content-Length": "25", "Content-Encoding": "", "Postern-Answered-By": "spec",
+		"Content-Security-Policy": "sandbox; default-src 'none'",
+		"Set-Cookie":              "", "Refresh": "", "X Bad": "", "X-Good": "as it is",
 	} {
 		if got := a.Header.Get(name); got != want {
 			t.Errorf("%s is %q and not %q", name, got, want)

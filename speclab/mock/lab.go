@@ -1,30 +1,33 @@
 // Package mock serves an edited spec in front of a server that really works.
 //
-// A person who edits an OpenAPI file wants to feel the change with a real client before anybody has written code for it. The lab stands
-// before the real handler and knows two specs: the contract, which the real handler implements, and the edited one, which is read again at
-// every save.
+// A person who edits an OpenAPI file wants to feel the change with a real client before anybody has written code for
+// it. The lab stands before the real handler and knows two specs: the contract, which the real handler implements, and
+// the edited one, which is read again at every save.
 //
 // # Who answers
 //
 //   - An operation that both have, under the same method and the same shape of path, is real: the real handler answers.
 //   - An operation that only the contract has stays real: spec files are often a part of an API.
-//   - An operation that only the edited spec has answers from the spec: from its example, or from its schema when there is none.
+//   - An operation that only the edited spec has answers from the spec: from its example, or from its schema when there
+//     is none.
 //   - A status that the edited spec adds to a real operation answers from the spec when a request asks for it, with
 //     `Prefer: code=418` or `Postern-Status: 418`. A status that the contract knows too is the real handler's to give.
 //   - Neither has it: the real handler's own 404 or 405.
 //
-// Every answer says who gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add `Postern-Spec: file:line`.
+// Every answer says who gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add `Postern-Spec:
+// file:line`.
 //
 // # Laws
 //
-//   - Requests are held against the edited spec first; what the edited spec allows and the contract does not is the real handler's to judge.
-//   - A real answer is changed in one way only: fields that the edited spec adds are filled in, and named in `Postern-Filled`. Fields that
-//     the contract knows and the real handler left out stay out.
+//   - Requests are held against the edited spec first; what the edited spec allows and the contract does not is the
+//     real handler's to judge.
+//   - A real answer is changed in one way only: fields that the edited spec adds are filled in, and named in
+//     `Postern-Filled`. Fields that the contract knows and the real handler left out stay out.
 //   - Operations that ask for a token get none from the spec: [Config.Authorize] decides.
 //   - A save that breaks the spec changes nothing but a line on the console; the last good one is served on.
 //
-// A client that polls (`since` or `from`, with `timeout`) waits for news that never come, ten seconds at the most; answered at once it would
-// ask without end.
+// A client that polls (`since` or `from`, with `timeout`) waits for news that never come, ten seconds at the most;
+// answered at once it would ask without end.
 //
 // It is a workbench, not a proxy to put before users: answers are made up, and two requests know nothing of each other.
 //
@@ -57,8 +60,8 @@ type Config struct {
 	Dir   string   // the folder that nothing is read outside of
 	Files []string // the edited spec files, by their names in Dir; none: everything is real
 
-	// Authorize is asked for operations that need a token and are answered from the spec. It answers 401 itself and gives false. Without
-	// it any token is good.
+	// Authorize is asked for operations that need a token and are answered from the spec. It answers 401 itself and
+	// gives false. Without it any token is good.
 	Authorize func(http.ResponseWriter, *http.Request) bool
 	// Alias gives today's name of an older path, as Real knows it; may be nil.
 	Alias func(path string) string
@@ -78,8 +81,8 @@ type Lab struct {
 	stopped chan struct{}
 }
 
-// New loads the edited spec and watches its files until the context ends or [Lab.Close]. When the spec cannot be used, the error holds
-// every problem; it is then of type [spec.Problems].
+// New loads the edited spec and watches its files until the context ends or [Lab.Close]. When the spec cannot be used,
+// the error holds every problem; it is then of type [spec.Problems].
 func New(ctx context.Context, c Config) (*Lab, error) {
 	if c.Out == nil {
 		c.Out = io.Discard
@@ -118,7 +121,8 @@ func (l *Lab) Close() {
 	<-l.stopped
 }
 
-// Document is the API that is served now, as OpenAPI in JSON. Each operation carries x-postern-answered-by: real or spec.
+// Document is the API that is served now, as OpenAPI in JSON. Each operation carries x-postern-answered-by: real or
+// spec.
 func (l *Lab) Document() []byte { return []byte(l.current.Load().document) }
 
 // Summary tells who answers what, and what the spec refers to that is not there, in lines for the console.
@@ -194,7 +198,8 @@ const longestPoll = 10 * time.Second
 func (l *Lab) linger(r *http.Request, o *operation) {
 	query := r.URL.Query()
 	ms, err := strconv.Atoi(query.Get("timeout"))
-	polls := slices.ContainsFunc(o.parameters, func(p param) bool { return p.In == openapi3.ParameterInQuery && p.Name == "timeout" })
+	polls := slices.ContainsFunc(o.parameters,
+		func(p param) bool { return p.In == openapi3.ParameterInQuery && p.Name == "timeout" })
 	if err != nil || ms <= 0 || !polls || !query.Has("since") && !query.Has("from") {
 		return
 	}

@@ -96,11 +96,13 @@ func TestRealAndSpec(t *testing.T) {
 	b.want(b.ask("GET", "/_matrix/client/r0/account/whoami", token, ""), 200, "real")
 	b.want(b.ask("GET", "/_matrix/client/v3/nothing", "", ""), 404, "real")
 	b.want(b.ask("PATCH", "/_matrix/client/v3/login", "", ""), 405, "real")
-	b.want(b.ask("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"alice","password":"wrong"}`), 403, "real")
+	b.want(b.ask("POST", "/_matrix/client/v3/login", "",
+		`{"type":"m.login.password","user":"alice","password":"wrong"}`), 403, "real")
 
 	t.Log("the first example by name, and the one that is asked for")
 	mood := b.want(b.ask("GET", "/_matrix/client/v3/mood/@alice:example.org", "", ""), 200, "spec")
-	if mood.JSON["mood"] != "calm" || mood.Header.Get("Retry-After") != "7" || mood.Header.Get("Cache-Control") != "no-store" {
+	if mood.JSON["mood"] != "calm" || mood.Header.Get("Retry-After") != "7" ||
+		mood.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the mood is %s with %v", mood.Raw, mood.Header)
 	}
 	if place := mood.Header.Get("Postern-Spec"); !strings.HasPrefix(place, "mood.yaml:") {
@@ -111,21 +113,25 @@ func TestRealAndSpec(t *testing.T) {
 			t.Errorf("a web client may not read %s", name)
 		}
 	}
-	if zest := b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", "Prefer", "example=zest"); zest.JSON["mood"] != "zest" {
+	if zest := b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", "Prefer",
+		"example=zest"); zest.JSON["mood"] != "zest" {
 		t.Errorf("the example zest is %s", zest.Raw)
 	}
-	b.refused(b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", "Prefer", "example=sad"), 400, "M_INVALID_PARAM", "calm, zest")
+	b.refused(b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", "Prefer", "example=sad"), 400, "M_INVALID_PARAM",
+		"calm, zest")
 
 	t.Log("an alias of what only the spec has")
 	b.want(b.ask("GET", "/_matrix/client/r0/mood/@alice:example.org", "", ""), 200, "spec")
 
 	t.Log("another status")
 	for _, header := range [][2]string{{"Prefer", "code=404"}, {"Postern-Status", "404"}} {
-		if a := b.want(b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", header[0], header[1]), 404, "spec"); a.JSON["errcode"] != "M_NOT_FOUND" {
+		if a := b.want(b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", header[0], header[1]), 404,
+			"spec"); a.JSON["errcode"] != "M_NOT_FOUND" {
 			t.Errorf("by %s it is %s", header[0], a.Raw)
 		}
 	}
-	b.refused(b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", "Postern-Status", "418"), 400, "M_INVALID_PARAM", "200, 404", "mood.yaml")
+	b.refused(b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "", "Postern-Status", "418"), 400, "M_INVALID_PARAM",
+		"200, 404", "mood.yaml")
 
 	t.Log("a literal segment wins, and the document's security holds")
 	b.want(b.ask("GET", "/_matrix/client/v3/mood/mine", "", ""), 401, "spec")
@@ -155,7 +161,8 @@ func TestSessionOfSpec(t *testing.T) {
 		t.Errorf("with a token for other paths: %s", a.Raw)
 	}
 	b.want(mine(restricted(t, token, "path under /_matrix/client/v3/mood")), 200, "spec")
-	b.want(b.ask("GET", "/_matrix/client/r0/mood/mine", restricted(t, token, "path under /_matrix/client/v3/mood"), ""), 200, "spec")
+	b.want(b.ask("GET", "/_matrix/client/r0/mood/mine", restricted(t, token, "path under /_matrix/client/v3/mood"), ""),
+		200, "spec")
 	b.want(b.ask("POST", "/_matrix/client/v3/logout", token, ""), 200, "real")
 	if a := b.want(mine(token), 401, "spec"); a.JSON["errcode"] != "M_UNKNOWN_TOKEN" {
 		t.Errorf("after the logout: %s", a.Raw)
@@ -195,17 +202,20 @@ func TestPreflight(t *testing.T) {
 	b := newBench(t, "mood.yaml", moodSpec)
 	var allowed [2]string
 	for i, path := range []string{"/_matrix/client/v3/login", "/_matrix/client/v3/mood/mine"} {
-		a := b.want(b.ask("OPTIONS", path, "", "", "Origin", "https://app.example", "Access-Control-Request-Method", "GET"), 204, "real")
+		a := b.want(b.ask("OPTIONS", path, "", "", "Origin", "https://app.example", "Access-Control-Request-Method",
+			"GET"), 204, "real")
 		if a.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %v", path, a.Header)
 		}
 		allowed[i] = a.Header.Get("Access-Control-Allow-Headers")
 	}
-	if allowed[0] != allowed[1] || !strings.Contains(allowed[0], "Prefer") || !strings.Contains(allowed[0], "Authorization") {
+	if allowed[0] != allowed[1] || !strings.Contains(allowed[0], "Prefer") ||
+		!strings.Contains(allowed[0], "Authorization") {
 		t.Errorf("the preflights allow %q", allowed)
 	}
 	real, made := b.ask("GET", "/_matrix/client/v3/login", "", ""), b.ask("GET", "/_matrix/client/v3/mood/@a:b", "", "")
-	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Cache-Control", "X-Content-Type-Options"} {
+	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Cache-Control",
+		"X-Content-Type-Options"} {
 		if real.Header.Get(name) != made.Header.Get(name) || real.Header.Get(name) == "" {
 			t.Errorf("%s is %q of one and %q of the other", name, real.Header.Get(name), made.Header.Get(name))
 		}
@@ -224,7 +234,8 @@ func TestAnyHandler(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l, err := mock.New(t.Context(), mock.Config{Real: small, Contract: contractOf(t), Dir: b.dir, Files: []string{"mood.yaml"}})
+	l, err := mock.New(t.Context(),
+		mock.Config{Real: small, Contract: contractOf(t), Dir: b.dir, Files: []string{"mood.yaml"}})
 	fatal(t, err)
 	defer l.Close()
 	web := httptest.NewServer(l)
@@ -244,8 +255,10 @@ func TestBroken(t *testing.T) {
 	b := &bench{TB: t, dir: t.TempDir()}
 	b.save("broken.yaml", "openapi: 3.1.0\npaths: [\n")
 	for _, file := range []string{"broken.yaml", "absent.yaml"} {
-		_, err := mock.New(t.Context(), mock.Config{Real: http.NotFoundHandler(), Contract: contractOf(t), Dir: b.dir, Files: []string{file}})
-		if err == nil || file == "absent.yaml" && !strings.Contains(err.Error(), file) || file == "broken.yaml" && !strings.Contains(err.Error(), "3") {
+		_, err := mock.New(t.Context(),
+			mock.Config{Real: http.NotFoundHandler(), Contract: contractOf(t), Dir: b.dir, Files: []string{file}})
+		if err == nil || file == "absent.yaml" && !strings.Contains(err.Error(), file) || file == "broken.yaml" &&
+			!strings.Contains(err.Error(), "3") {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// realWriter marks the real handler's answer. What is JSON and may gain a field is held back until it is whole; all else streams through.
+// realWriter marks the real handler's answer. What is JSON and may gain a field is held back until it is whole; all
+// else streams through.
 type realWriter struct {
 	http.ResponseWriter
 	gains     gains

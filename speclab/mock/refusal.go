@@ -41,12 +41,13 @@ const (
 	statusAsk  = "Postern-Status"
 )
 
-// specHeaders are on every answer of the spec: the lab's own, and those that Postern sets, so that a web client can call both.
-// Client-Server API v1.19, "Web Browser Clients".
+// specHeaders are on every answer of the spec: the lab's own, and those that Postern sets, so that a web client can
+// call both. Client-Server API v1.19, "Web Browser Clients".
 func specHeaders(h http.Header, place string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // an example may be HTML, and the page's session is on this origin
+	// an example may be HTML, and the page's session is on this origin
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization")

@@ -20,7 +20,8 @@ const settle = 75 * time.Millisecond
 // longest is how long saves that follow one another are waited for.
 const longest = time.Second
 
-// watcher tells of saves. Folders are watched and not files: an editor that saves by renaming puts another file in the old one's place.
+// watcher tells of saves. Folders are watched and not files: an editor that saves by renaming puts another file in the
+// old one's place.
 type watcher struct {
 	*fsnotify.Watcher
 	dir string
@@ -75,7 +76,8 @@ func (w *watcher) name(file string) string {
 	return file
 }
 
-// watch loads again after each save, until the context ends. What it has seen is how the files were before they were first read.
+// watch loads again after each save, until the context ends. What it has seen is how the files were before they were
+// first read.
 func (l *Lab) watch(ctx context.Context, w *watcher, seen map[string]string) {
 	defer close(l.stopped)
 	defer w.Close()

@@ -62,7 +62,8 @@ func TestSaves(t *testing.T) {
 	b.want(b.ask("POST", "/bye", "", ""), 204, "spec")
 	b.save("hello.yaml", hello+bye)
 	b.says("as it was before it broke", 1)
-	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n", "required: [word]\n                properties:\n                  tone: {type: string}\n"))
+	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n",
+		"required: [word]\n                properties:\n                  tone: {type: string}\n"))
 	b.says("1 operation removed (sayBye)", 1)
 	b.says("1 field added (getHello 200 tone)", 1)
 	b.says("1 field changed (getHello 200 word)", 1)
@@ -70,12 +71,14 @@ func TestSaves(t *testing.T) {
 
 	b.save("hello.yaml", strings.ReplaceAll(hello, "getHello", "greet"))
 	b.says("1 operation renamed (getHello to greet), 1 field removed (greet 200 tone), 1 field changed (greet 200 word)", 1)
-	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n", "required: [word]\n                properties:\n                  tone: {type: string}\n"))
+	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n",
+		"required: [word]\n                properties:\n                  tone: {type: string}\n"))
 	b.says("1 operation renamed (greet to getHello)", 1)
 
 	t.Log("a save that changes nothing says nothing; what comes after it does")
 	before := b.out.String()
-	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n", "required: [word]\n                properties:\n                  tone: {type: string}\n"))
+	b.save("hello.yaml", strings.ReplaceAll(hello, "properties:\n",
+		"required: [word]\n                properties:\n                  tone: {type: string}\n"))
 	b.save("hello.yaml", hello)
 	b.says("1 field removed (getHello 200 tone)", 1)
 	if lines := strings.Count(strings.TrimPrefix(b.out.String(), before), "\n"); lines != 1 {
@@ -83,11 +86,13 @@ func TestSaves(t *testing.T) {
 	}
 }
 
-// TestSaveOfSecondFile: a file that the spec refers to is watched as well, wherever it lies, and from when it is first referred to.
+// TestSaveOfSecondFile: a file that the spec refers to is watched as well, wherever it lies, and from when it is first
+// referred to.
 func TestSaveOfSecondFile(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "hello.yaml", hello, "parts/word.yaml", "type: string\nexample: far\n")
-	far := strings.ReplaceAll(strings.ReplaceAll(hello, "word: {type: string}", `word: {$ref: "parts/word.yaml"}`), "              example: {word: one}\n", "")
+	far := strings.ReplaceAll(strings.ReplaceAll(hello, "word: {type: string}", `word: {$ref: "parts/word.yaml"}`),
+		"              example: {word: one}\n", "")
 	b.save("hello.yaml", far)
 	b.says("reloaded hello.yaml in ", 1)
 	if a := b.want(b.ask("GET", "/hello", "", ""), 200, "spec"); a.JSON["word"] != "far" {
@@ -100,7 +105,8 @@ func TestSaveOfSecondFile(t *testing.T) {
 	}
 	t.Log("a file in a folder that comes later")
 	b.save("hello.yaml", strings.ReplaceAll(far, "parts/word.yaml", "later/word.yaml"))
-	time.Sleep(150 * time.Millisecond) // the spec may be refused now, or have a gap; either way it comes right when the file is there
+	// the spec may be refused now, or have a gap; either way it comes right when the file is there
+	time.Sleep(150 * time.Millisecond)
 	b.save("later/word.yaml", "type: string\nexample: late\n")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if a := b.ask("GET", "/hello", "", ""); a.JSON["word"] == "late" {
@@ -130,7 +136,8 @@ func TestRequestsDuringSaves(t *testing.T) {
 					return
 				default:
 				}
-				if a := b.ask("GET", "/hello", "", ""); a.Status != http.StatusOK || a.JSON["word"] != a.JSON["again"] || a.JSON["word"] == nil {
+				if a := b.ask("GET", "/hello", "", ""); a.Status != http.StatusOK ||
+					a.JSON["word"] != a.JSON["again"] || a.JSON["word"] == nil {
 					t.Errorf("the answer is %d %s", a.Status, a.Raw)
 				}
 				b.lab.Document()
@@ -161,7 +168,8 @@ func TestSavesWithoutPause(t *testing.T) {
 	}
 }
 
-// TestSavesThatNobodyTells: the folder put in another's place, a file of another name, a link into a folder that is not watched.
+// TestSavesThatNobodyTells: the folder put in another's place, a file of another name, a link into a folder that is not
+// watched.
 func TestSavesThatNobodyTells(t *testing.T) {
 	t.Parallel()
 	other := strings.ReplaceAll(hello, "word: one", "word: two")

@@ -17,7 +17,8 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 )
 
-// Bodies are bounded: for real operations as Postern bounds them itself, for the spec's with room for an upload's first tries.
+// Bodies are bounded: for real operations as Postern bounds them itself, for the spec's with room for an upload's first
+// tries.
 const (
 	maxRealBody = 64 << 10
 	maxSpecBody = 1 << 20
@@ -38,13 +39,14 @@ type body struct {
 	checker
 }
 
-// parametersOf lists the parameters that are checked: the operation's, and those of its path that it does not override. A token is not
-// theirs to ask for, and the three headers are not parameters at all. OpenAPI 3.1, "Parameter Object".
+// parametersOf lists the parameters that are checked: the operation's, and those of its path that it does not override.
+// A token is not theirs to ask for, and the three headers are not parameters at all. OpenAPI 3.1, "Parameter Object".
 func parametersOf(item *openapi3.PathItem, op *openapi3.Operation, pointer []string) []param {
 	var all []param
 	add := func(list openapi3.Parameters, base []string, overridden openapi3.Parameters) {
 		for i, ref := range list {
-			if ref == nil || ref.Value == nil || overridden.GetByInAndName(ref.Value.In, ref.Value.Name) != nil || ofToken(ref.Value) {
+			if ref == nil || ref.Value == nil || overridden.GetByInAndName(ref.Value.In, ref.Value.Name) != nil ||
+				ofToken(ref.Value) {
 				continue
 			}
 			at := append(base[:len(base):len(base)], "parameters", strconv.Itoa(i))
@@ -87,7 +89,8 @@ func bodyOf(op *openapi3.Operation, pointer []string) *body {
 }
 
 // check holds a request against the edited spec. It gives the request back with its body still to be read.
-func (e *edition) check(w http.ResponseWriter, r *http.Request, o *operation, values map[string]string, fromSpec bool) (*http.Request, *refusal) {
+func (e *edition) check(w http.ResponseWriter, r *http.Request, o *operation, values map[string]string,
+	fromSpec bool) (*http.Request, *refusal) {
 	input := &openapi3filter.RequestValidationInput{
 		Request: r, PathParams: values, QueryParams: r.URL.Query(),
 		Route:   &routers.Route{Spec: e.api.Doc, PathItem: o.item, Method: o.method, Operation: o.edited},
@@ -112,14 +115,16 @@ func (e *edition) parameterRefusal(p param, err error) *refusal {
 	var schema *openapi3.SchemaError
 	if errors.As(err, &schema) {
 		_, schema = innermost(schema)
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, why(schema), place))
+		return badRequest("M_INVALID_PARAM",
+			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, why(schema), place))
 	}
 	return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s (%s)", p.Name, place))
 }
 
-// checkBody reads the body, if the operation takes JSON and the request does not say that it is one of the other types that it takes.
-// Like Postern's own, it does not trust the Content-Type: a plain `curl -d` says that it is a form.
-func (e *edition) checkBody(w http.ResponseWriter, r *http.Request, o *operation, fromSpec bool) (*http.Request, *refusal) {
+// checkBody reads the body, if the operation takes JSON and the request does not say that it is one of the other types
+// that it takes. Like Postern's own, it does not trust the Content-Type: a plain `curl -d` says that it is a form.
+func (e *edition) checkBody(w http.ResponseWriter, r *http.Request, o *operation, fromSpec bool) (*http.Request,
+	*refusal) {
 	if !o.body.readsJSON(r) && !fromSpec {
 		return r, nil // the real handler reads it
 	}
@@ -178,8 +183,8 @@ func (e *edition) checkJSON(raw []byte, b *body) *refusal {
 	return e.bodyRefusal(b, schema)
 }
 
-// bodyRefusal maps the JSON Schema keyword that failed to the Matrix error codes of a bad request, as package handlers does.
-// Client-Server API v1.19, "Common error codes".
+// bodyRefusal maps the JSON Schema keyword that failed to the Matrix error codes of a bad request, as package handlers
+// does. Client-Server API v1.19, "Common error codes".
 func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
 	path, err := innermost(outer)
 	field := strings.Join(path, ".")
@@ -193,7 +198,8 @@ func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
 	case wrongType && field == "":
 		return badRequest("M_BAD_JSON", fmt.Sprintf("The body must be %s (%s)", wanted(err), place))
 	case wrongType:
-		return badRequest("M_BAD_JSON", fmt.Sprintf("Wrong type of parameter: %s; it must be %s (%s)", field, wanted(err), place))
+		return badRequest("M_BAD_JSON",
+			fmt.Sprintf("Wrong type of parameter: %s; it must be %s (%s)", field, wanted(err), place))
 	case field == "":
 		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", why(err), place))
 	default:
@@ -207,8 +213,10 @@ func why(err *openapi3.SchemaError) string {
 	if s == nil {
 		return err.SchemaField
 	}
-	asked := map[string]any{"pattern": s.Pattern, "format": s.Format, "minLength": s.MinLength, "minItems": s.MinItems, "minProperties": s.MinProps, "type": wanted(err)}
-	for keyword, limit := range map[string]*uint64{"maxLength": s.MaxLength, "maxItems": s.MaxItems, "maxProperties": s.MaxProps} {
+	asked := map[string]any{"pattern": s.Pattern, "format": s.Format, "minLength": s.MinLength, "minItems": s.MinItems,
+		"minProperties": s.MinProps, "type": wanted(err)}
+	for keyword, limit := range map[string]*uint64{"maxLength": s.MaxLength, "maxItems": s.MaxItems,
+		"maxProperties": s.MaxProps} {
 		if limit != nil {
 			asked[keyword] = *limit
 		}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestRequestsAgainstSpec: a request to an operation of the spec alone is held against it, and the error names the field and the place.
+// TestRequestsAgainstSpec: a request to an operation of the spec alone is held against it, and the error names the
+// field and the place.
 func TestRequestsAgainstSpec(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "mood.yaml", moodSpec)
@@ -40,7 +41,8 @@ func TestRequestsAgainstSpec(t *testing.T) {
 	}
 	b.want(b.ask("GET", mood+"@a%2Fb:c?since=3", "", ""), 200, "spec")
 	good := `{"mood":"calm","strength":1}`
-	for _, kind := range []string{"", "application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"} {
+	for _, kind := range []string{"", "application/x-www-form-urlencoded", "text/plain",
+		"application/json; charset=utf-8"} {
 		b.want(put(good, "Content-Type", kind), 204, "spec")
 	}
 	b.refused(put("mood=calm", "Content-Type", "application/x-www-form-urlencoded"), 400, "M_NOT_JSON")
@@ -52,14 +54,17 @@ func TestRequestsToReal(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "login.yaml", contractText(t,
 		// Narrower: a login must say its device.
-		"    LoginRequest:\n      type: object\n      required: [type]", "    LoginRequest:\n      type: object\n      required: [type, device_id]",
+		"    LoginRequest:\n      type: object\n      required: [type]",
+		"    LoginRequest:\n      type: object\n      required: [type, device_id]",
 		// Wider: a refresh may go without its token, and may bring a colour.
-		"    RefreshRequest:\n      type: object\n      required: [refresh_token]\n      properties:", "    RefreshRequest:\n      type: object\n      properties:\n        colour: {type: string, enum: [red]}",
+		"    RefreshRequest:\n      type: object\n      required: [refresh_token]\n      properties:",
+		"    RefreshRequest:\n      type: object\n      properties:\n        colour: {type: string, enum: [red]}",
 		"enum: [user, guest]", "enum: [user, guest, robot]"))
 	login := "/_matrix/client/v3/login"
 	b.refused(b.ask("POST", login, "", loginBody), 400, "M_MISSING_PARAM", "device_id", "login.yaml:")
 	pair := b.want(b.ask("POST", login, "", strings.Replace(loginBody, "{", `{"device_id":"D",`, 1)), 200, "real")
-	b.want(b.ask("POST", "/_matrix/client/r0/login", "", strings.Replace(loginBody, "{", `{"device_id":"D",`, 1), "Content-Type", "application/x-www-form-urlencoded"), 200, "real")
+	b.want(b.ask("POST", "/_matrix/client/r0/login", "", strings.Replace(loginBody, "{", `{"device_id":"D",`, 1),
+		"Content-Type", "application/x-www-form-urlencoded"), 200, "real")
 	b.refused(b.ask("POST", "/_matrix/client/r0/login", "", loginBody), 400, "M_MISSING_PARAM", "device_id")
 
 	refresh := "/_matrix/client/v3/refresh"

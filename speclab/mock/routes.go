@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// routes find the operation of a request. They are a tree of path segments; a literal one wins over a parameter, and a path that turns out
-// to have no such method is tried on.
+// routes find the operation of a request. They are a tree of path segments; a literal one wins over a parameter, and a
+// path that turns out to have no such method is tried on.
 type routes struct {
 	literal map[string]*routes
 	mixed   []mixed // segments such as {name}.json

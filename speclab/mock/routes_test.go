@@ -10,7 +10,8 @@ func TestRoutes(t *testing.T) {
 	t.Parallel()
 	n := &routes{}
 	for _, path := range []string{
-		"/a", "/a/{x}", "/a/mine", "/a/{x}/b", "/a/mine/{y}/c", "/files/{name}.json", "/files/{name}", "/v/{one}-{two}", "/state/{type}/{key}", "/slash/",
+		"/a", "/a/{x}", "/a/mine", "/a/{x}/b", "/a/mine/{y}/c", "/files/{name}.json", "/files/{name}", "/v/{one}-{two}",
+		"/state/{type}/{key}", "/slash/",
 	} {
 		n.add(path, &operation{method: "GET", path: path})
 	}
@@ -43,7 +44,8 @@ func TestRoutes(t *testing.T) {
 		case o == nil:
 			t.Errorf("%s %s is nothing, want %s", test.method, test.path, test.want)
 		case o.path != test.want || fmt.Sprint(values) != test.values:
-			t.Errorf("%s %s is %s with %v, want %s with %s", test.method, test.path, o.path, values, test.want, test.values)
+			t.Errorf("%s %s is %s with %v, want %s with %s", test.method, test.path, o.path, values, test.want,
+				test.values)
 		}
 	}
 }

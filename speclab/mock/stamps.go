@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// look is how often the files are looked at, beside being told of saves: nobody tells when their folder was put in another's place, or when a
-// link leads to a file in a folder that is not watched.
+// look is how often the files are looked at, beside being told of saves: nobody tells when their folder was put in
+// another's place, or when a link leads to a file in a folder that is not watched.
 const look = time.Second
 
 // stamps are what tells one state of the spec's files from the next: size and time.
@@ -38,7 +38,8 @@ func differences(was, is map[string]string) map[string]bool {
 	return changed
 }
 
-// again watches the spec's folders anew: one of that name may be another folder by now, of which a watch on the old one tells nothing.
+// again watches the spec's folders anew: one of that name may be another folder by now, of which a watch on the old one
+// tells nothing.
 func (w *watcher) again(lists ...[]string) {
 	for _, folder := range w.WatchList() {
 		_ = w.Remove(folder) // it may have gone by itself

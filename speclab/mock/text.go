@@ -19,13 +19,15 @@ var formats = map[string]string{
 	"byte": "cG9zdGVybg==", "binary": "postern", "uuid": "2b0ad4d2-9e3f-4a53-8a5c-5a4c6d0f2a11",
 	"email": "alice@example.org", "hostname": "example.org", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1",
 	"json-pointer": "/example", "regex": ".*", "password": "password",
-	"mx-user-id": "@alice:example.org", "mx-room-id": "!room:example.org", "mx-event-id": "$event", "mx-room-alias": "#room:example.org",
-	"mx-mxc-uri": "mxc://example.org/media", "mx-server-name": "example.org",
+	"mx-user-id": "@alice:example.org", "mx-room-id": "!room:example.org", "mx-event-id": "$event",
+	"mx-room-alias": "#room:example.org",
+	"mx-mxc-uri":    "mxc://example.org/media", "mx-server-name": "example.org",
 }
 
 // text makes a string: its format's, or the plainest that its length and pattern allow.
 func text(s *openapi3.Schema, nth int) string {
-	for _, candidate := range []string{cmp.Or(formats[s.Format], "string"), "string", "@alice:example.org", "!room:example.org", "#room:example.org", "$event", "mxc://example.org/media", "1", "v1.1", ""} {
+	for _, candidate := range []string{cmp.Or(formats[s.Format], "string"), "string", "@alice:example.org",
+		"!room:example.org", "#room:example.org", "$event", "mxc://example.org/media", "1", "v1.1", ""} {
 		sized := resize(candidate+suffix(nth), s)
 		if (nth == 0 || s.Pattern == "") && (checker{}).visit(s, sized) == nil {
 			return sized

@@ -16,7 +16,8 @@ const (
 	maxItems  = 100
 )
 
-// maker makes a value that fits a schema, the same one every time. Examples that fit come first, then whatever the schema allows.
+// maker makes a value that fits a schema, the same one every time. Examples that fit come first, then whatever the
+// schema allows.
 type maker struct {
 	left  int // how many values may still be made
 	known map[*openapi3.Schema]checker
@@ -35,7 +36,8 @@ func newMaker() *maker {
 	return &maker{left: maxValues, known: make(map[*openapi3.Schema]checker)}
 }
 
-// fits reports whether a value is what a schema wants of an answer. When too much was made already it is not asked any more.
+// fits reports whether a value is what a schema wants of an answer. When too much was made already it is not asked any
+// more.
 func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 	if m.left <= 0 {
 		return false
@@ -48,7 +50,8 @@ func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 	return c.visit(schema, value, openapi3.VisitAsResponse()) == nil
 }
 
-// value makes the nth value of a schema, so that items may differ, and tells whether it fits. Of alternatives it takes the first that does.
+// value makes the nth value of a schema, so that items may differ, and tells whether it fits. Of alternatives it takes
+// the first that does.
 func (m *maker) value(schema *openapi3.Schema, depth, nth int) (value any, fits bool) {
 	m.left--
 	if given, found := m.given(schema, nth); found {
@@ -139,7 +142,8 @@ func kindOf(s *openapi3.Schema) string {
 	switch {
 	case len(types) > 0:
 		return openapi3.TypeNull
-	case len(s.Properties) > 0 || len(s.Required) > 0 || s.MinProps > 0 || s.AdditionalProperties.Schema != nil || len(s.PatternProperties) > 0:
+	case len(s.Properties) > 0 || len(s.Required) > 0 || s.MinProps > 0 || s.AdditionalProperties.Schema != nil ||
+		len(s.PatternProperties) > 0:
 		return openapi3.TypeObject
 	case s.Items != nil || len(s.PrefixItems) > 0 || s.MinItems > 0:
 		return openapi3.TypeArray
@@ -160,7 +164,8 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 	if s.MaxItems != nil {
 		n = min(n, *s.MaxItems)
 	}
-	if s.MinItems == 0 && (depth >= maxDepth || m.left <= 0 || len(s.PrefixItems) == 0 && s.Contains == nil && saysNothing(s.Items)) {
+	if s.MinItems == 0 && (depth >= maxDepth || m.left <= 0 || len(s.PrefixItems) == 0 && s.Contains == nil &&
+		saysNothing(s.Items)) {
 		n = 0
 	}
 	for i := range int(min(n, maxItems)) {
@@ -173,7 +178,8 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 	return items
 }
 
-// saysNothing reports whether items may be anything, such as where a reference leads nowhere. A client has no use for {}.
+// saysNothing reports whether items may be anything, such as where a reference leads nowhere. A client has no use for
+// {}.
 func saysNothing(ref *openapi3.SchemaRef) bool {
 	return ref == nil || ref.Value == nil || ref.Value.IsEmpty()
 }

@@ -17,7 +17,8 @@ import (
 // schemaOf reads a schema as a spec would have it.
 func schemaOf(t rapid.TB, text string) *openapi3.SchemaRef {
 	t.Helper()
-	document := "openapi: 3.1.0\ninfo: {title: x, version: '1'}\npaths: {}\ncomponents:\n  schemas:\n    It: " + text + "\n"
+	document := "openapi: 3.1.0\ninfo: {title: x, version: '1'}\npaths: {}\ncomponents:\n  schemas:\n    It: " + text +
+		"\n"
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(document))
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
@@ -72,7 +73,8 @@ func TestMade(t *testing.T) {
 		{`{allOf: [{type: object, properties: {a: {type: string}}}, {required: [b], properties: {b: {type: integer}}}]}`, `{"a":"string","b":1}`},
 		{`{allOf: [{type: integer, minimum: 3}, {minimum: 9}]}`, `9`},
 		{`{oneOf: [{type: integer}, {type: string}]}`, `1`},
-		{`{type: object, properties: {n: {$ref: "#/components/schemas/It"}}}`, ``}, // as deep as it may be, and no deeper
+		// as deep as it may be, and no deeper
+		{`{type: object, properties: {n: {$ref: "#/components/schemas/It"}}}`, ``},
 		{`{oneOf: [{type: string, maxLength: 3}, {type: string, minLength: 4}, {type: integer}]}`, `"str"`},
 		{`{oneOf: [{type: string}, {type: string}, {type: integer}]}`, `1`}, // the first two are never right alone
 		{`{}`, `{}`},
@@ -126,9 +128,11 @@ func anySchema(depth int) *rapid.Generator[map[string]any] {
 			s := map[string]any{"type": "string"}
 			switch small.Draw(t, "how") {
 			case 0:
-				s["format"] = rapid.SampledFrom([]string{"uri", "date-time", "byte", "email", "uuid", "mx-user-id", "unknown"}).Draw(t, "format")
+				s["format"] = rapid.SampledFrom([]string{"uri", "date-time", "byte", "email", "uuid", "mx-user-id",
+					"unknown"}).Draw(t, "format")
 			case 1:
-				s["pattern"] = rapid.SampledFrom([]string{"^@", "^[a-z0-9]+$", "^v[0-9]+[.][0-9]+$", "x", "^(ab|cd){2}$", "^[^a]$"}).Draw(t, "pattern")
+				s["pattern"] = rapid.SampledFrom([]string{"^@", "^[a-z0-9]+$", "^v[0-9]+[.][0-9]+$", "x",
+					"^(ab|cd){2}$", "^[^a]$"}).Draw(t, "pattern")
 			case 2, 3:
 				low := small.Draw(t, "low")
 				s["minLength"], s["maxLength"] = low, low+small.Draw(t, "more")
@@ -148,15 +152,19 @@ func anySchema(depth int) *rapid.Generator[map[string]any] {
 			return map[string]any{"enum": []any{rapid.SampledFrom([]any{"a", 1, true}).Draw(t, "first"), "z"}}
 		case "array":
 			low := small.Draw(t, "low") % 4
-			return map[string]any{"type": "array", "items": anySchema(depth-1).Draw(t, "items"), "minItems": low, "maxItems": low + small.Draw(t, "more")}
+			return map[string]any{"type": "array", "items": anySchema(depth-1).Draw(t, "items"), "minItems": low,
+				"maxItems": low + small.Draw(t, "more")}
 		case "map":
-			return map[string]any{"type": "object", "additionalProperties": anySchema(depth-1).Draw(t, "entries"), "minProperties": small.Draw(t, "low") % 3}
+			return map[string]any{"type": "object", "additionalProperties": anySchema(depth-1).Draw(t, "entries"),
+				"minProperties": small.Draw(t, "low") % 3}
 		case "object":
 			return anyObject(t, depth, "")
 		case "allOf":
 			return map[string]any{"allOf": []any{anyObject(t, depth, "a"), anyObject(t, depth, "b")}}
 		case "oneOf", "anyOf":
-			return map[string]any{kind: []any{map[string]any{"type": "boolean"}, anySchema(depth-1).Filter(func(s map[string]any) bool { return s["type"] == "string" }).Draw(t, "other")}}
+			return map[string]any{kind: []any{map[string]any{"type": "boolean"},
+				anySchema(depth-1).Filter(func(s map[string]any) bool { return s["type"] == "string" }).Draw(t,
+					"other")}}
 		default: // boolean
 			return map[string]any{"type": "boolean"}
 		}
@@ -204,7 +212,8 @@ func FuzzMade(f *testing.F) {
 	})
 }
 
-// TestMadeOfGivenFiles makes an answer of every response schema of the given files, in which examples count for nothing.
+// TestMadeOfGivenFiles makes an answer of every response schema of the given files, in which examples count for
+// nothing.
 func TestMadeOfGivenFiles(t *testing.T) {
 	t.Parallel()
 	shared := os.Getenv("POSTERN_SHARED")

@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// content is the page, and Swagger UI as `make page-assets` fetched it: compressed, because almost every browser takes it so and the
-// binary and the repository are the smaller for it. Its licence goes wherever it goes.
+// content is the page, and Swagger UI as `make page-assets` fetched it: compressed, because almost every browser takes
+// it so and the binary and the repository are the smaller for it. Its licence goes wherever it goes.
 //
 //go:embed web assets/*.gz assets/LICENSE assets/NOTICE assets/*.txt
 var content embed.FS
@@ -41,7 +41,8 @@ var kinds = map[string]string{
 func newFile(name string, bytes []byte) *file {
 	plain, packed := strings.CutSuffix(name, ".gz")
 	sum := sha256.Sum256(bytes)
-	return &file{kind: cmp.Or(kinds[path.Ext(plain)], "text/plain; charset=utf-8"), etag: hex.EncodeToString(sum[:16]), bytes: bytes, gzip: packed}
+	return &file{kind: cmp.Or(kinds[path.Ext(plain)], "text/plain; charset=utf-8"), etag: hex.EncodeToString(sum[:16]),
+		bytes: bytes, gzip: packed}
 }
 
 // readFiles gives the embedded files by the name that they are served under.
@@ -119,7 +120,8 @@ func takesGzip(r *http.Request) bool {
 	return gzip > 0 || gzip < 0 && any > 0
 }
 
-// quality takes an item of a list of preferences apart. One without a weight, or with one that cannot be read, weighs 1.
+// quality takes an item of a list of preferences apart. One without a weight, or with one that cannot be read, weighs
+// 1.
 func quality(item string) (coding string, weight float64) {
 	coding, params, err := mime.ParseMediaType(strings.TrimSpace(item))
 	if err != nil {

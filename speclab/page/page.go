@@ -1,5 +1,5 @@
-// Package page serves the spec lab in the browser, below /_postern/spec: the operations of the API with a try-it for each, told
-// apart by whether the server really does them, and the macaroon bench.
+// Package page serves the spec lab in the browser, below /_postern/spec: the operations of the API with a try-it for
+// each, told apart by whether the server really does them, and the macaroon bench.
 //
 //	GET  /_postern/spec               the page
 //	GET  /_postern/spec/assets/…      its style, its scripts and Swagger UI, which the binary carries
@@ -8,14 +8,15 @@
 //
 // # Laws
 //
-//   - No request leaves the machine. The page names no other host, and its Content-Security-Policy has the browser hold it to that,
-//     whatever a spec's own text points at.
+//   - No request leaves the machine. The page names no other host, and its Content-Security-Policy has the browser hold
+//     it to that, whatever a spec's own text points at.
 //   - The server keeps nothing of what is pasted, and logs nothing. A token that is judged is not noted as used.
-//   - No other site's page can read or use any of this: there are no CORS headers, and the one POST wants a content type that a
-//     form cannot send, and the same origin.
+//   - No other site's page can read or use any of this: there are no CORS headers, and the one POST wants a content
+//     type that a form cannot send, and the same origin.
 //
-// A site that has its name point at this machine (DNS rebinding) passes for the same origin. It finds nothing here: the spec is no
-// secret, there are no cookies, and whoever asks about a token must bring it. Hence the page goes by whatever host name one likes.
+// A site that has its name point at this machine (DNS rebinding) passes for the same origin. It finds nothing here: the
+// spec is no secret, there are no cookies, and whoever asks about a token must bring it. Hence the page goes by
+// whatever host name one likes.
 package page
 
 import (
@@ -31,11 +32,12 @@ const Root = "/_postern/spec"
 
 // Config is what the page shows.
 type Config struct {
-	// Document gives the API as it is served now: OpenAPI in JSON, in which each operation says in x-postern-answered-by whether
-	// it is "real" or answered from the "spec". It is called for each request, from many goroutines.
+	// Document gives the API as it is served now: OpenAPI in JSON, in which each operation says in
+	// x-postern-answered-by whether it is "real" or answered from the "spec". It is called for each request, from many
+	// goroutines.
 	Document func() []byte
-	// Judge tells whether the server would take a token for a request. What the server says of its own account (that the session
-	// has ended, say) the page says on; a fault of the token wraps an error of package tokens.
+	// Judge tells whether the server would take a token for a request. What the server says of its own account (that
+	// the session has ended, say) the page says on; a fault of the token wraps an error of package tokens.
 	Judge func(ctx context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error)
 	Now   func() time.Time
 }
@@ -61,8 +63,8 @@ func Handler(c Config) http.Handler {
 	return guarded(mux)
 }
 
-// policy lets the page run its own scripts and styles, ask its own server, and show the pictures that Swagger UI's style holds as
-// data: addresses; nothing else. Content Security Policy Level 3, section 6.
+// policy lets the page run its own scripts and styles, ask its own server, and show the pictures that Swagger UI's
+// style holds as data: addresses; nothing else. Content Security Policy Level 3, section 6.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 

@@ -55,7 +55,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 			}
 		}
 		policy := a.Header.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"} {
+		for _, part := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';",
+			"connect-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("%s %s: the policy %q lacks %s", test.method, test.path, policy, part)
 			}
@@ -86,7 +87,8 @@ func TestPageNamesNoOtherHost(t *testing.T) {
 		if lines := bytes.Count(text, []byte("\n")); lines > 400 {
 			t.Errorf("%s has %d lines", name, lines)
 		}
-		for _, path := range regexp.MustCompile(`/_postern/spec(/[A-Za-z./-]+)`).FindAllStringSubmatch(string(text), -1) {
+		for _, path := range regexp.MustCompile(`/_postern/spec(/[A-Za-z./-]+)`).FindAllStringSubmatch(string(text),
+			-1) {
 			if a := s.ask("GET", path[1], "", nil); a.StatusCode != 200 && path[1] != "/token" {
 				t.Errorf("%s wants %s, which answers %d", name, path[1], a.StatusCode)
 			}
@@ -111,8 +113,10 @@ func TestAssets(t *testing.T) {
 		packed := s.ask("GET", name, "", map[string]string{"Accept-Encoding": "br, gzip;q=0.5"})
 		plain := s.ask("GET", name, "", map[string]string{"Accept-Encoding": "gzip;q=0, *"})
 		bare := s.ask("GET", name, "", nil)
-		if packed.Header.Get("Content-Encoding") != "gzip" || plain.Header.Get("Content-Encoding") != "" || bare.Header.Get("Content-Encoding") != "" {
-			t.Fatalf("%s: encodings %q, %q and %q", name, packed.Header.Get("Content-Encoding"), plain.Header.Get("Content-Encoding"), bare.Header.Get("Content-Encoding"))
+		if packed.Header.Get("Content-Encoding") != "gzip" || plain.Header.Get("Content-Encoding") != "" ||
+			bare.Header.Get("Content-Encoding") != "" {
+			t.Fatalf("%s: encodings %q, %q and %q", name, packed.Header.Get("Content-Encoding"),
+				plain.Header.Get("Content-Encoding"), bare.Header.Get("Content-Encoding"))
 		}
 		reader, err := gzip.NewReader(bytes.NewReader(packed.body))
 		if err != nil {
@@ -120,16 +124,20 @@ func TestAssets(t *testing.T) {
 		}
 		unpacked, err := io.ReadAll(reader)
 		if err != nil || !bytes.Equal(unpacked, plain.body) || !bytes.Equal(unpacked, bare.body) {
-			t.Errorf("%s: %d bytes unpacked, %d and %d plain, %v", name, len(unpacked), len(plain.body), len(bare.body), err)
+			t.Errorf("%s: %d bytes unpacked, %d and %d plain, %v", name, len(unpacked), len(plain.body), len(bare.body),
+				err)
 		}
 		if packed.Header.Get("ETag") == plain.Header.Get("ETag") || packed.Header.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("%s: a cache would mix up its two forms", name)
 		}
-		again := s.ask("GET", name, "", map[string]string{"Accept-Encoding": "gzip", "If-None-Match": `"other", W/` + packed.Header.Get("ETag")})
-		if again.StatusCode != http.StatusNotModified || len(again.body) > 0 || again.Header.Get("ETag") != packed.Header.Get("ETag") {
+		again := s.ask("GET", name, "",
+			map[string]string{"Accept-Encoding": "gzip", "If-None-Match": `"other", W/` + packed.Header.Get("ETag")})
+		if again.StatusCode != http.StatusNotModified || len(again.body) > 0 ||
+			again.Header.Get("ETag") != packed.Header.Get("ETag") {
 			t.Errorf("%s: asked again it answers %d and %d bytes", name, again.StatusCode, len(again.body))
 		}
-		if other := s.ask("GET", name, "", map[string]string{"If-None-Match": packed.Header.Get("ETag")}); other.StatusCode != http.StatusOK {
+		if other := s.ask("GET", name, "",
+			map[string]string{"If-None-Match": packed.Header.Get("ETag")}); other.StatusCode != http.StatusOK {
 			t.Errorf("%s: who has the compressed form and asks for the plain one gets %d", name, other.StatusCode)
 		}
 	}
@@ -148,7 +156,8 @@ func TestDocument(t *testing.T) {
 		t.Errorf("the same document answers %d", same.StatusCode)
 	}
 	s.document.Store(`{"openapi":"3.1.0","paths":{}}`)
-	if other := s.ask("GET", "/openapi.json", "", known); other.StatusCode != http.StatusOK || string(other.body) != s.document.Load() {
+	if other := s.ask("GET", "/openapi.json", "", known); other.StatusCode != http.StatusOK ||
+		string(other.body) != s.document.Load() {
 		t.Errorf("another document answers %d %s", other.StatusCode, other.body)
 	}
 }

@@ -91,8 +91,8 @@ func (b *bench) answer(w http.ResponseWriter, r *http.Request) (*reply, error) {
 	return b.look(r, q)
 }
 
-// sameOrigin reports whether a page of this server asks, or no page at all. Browsers of today say so in Sec-Fetch-Site, where they
-// believe the connection safe; older ones, and those elsewhere, name the page's origin.
+// sameOrigin reports whether a page of this server asks, or no page at all. Browsers of today say so in Sec-Fetch-Site,
+// where they believe the connection safe; older ones, and those elsewhere, name the page's origin.
 func sameOrigin(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin" || site == "none"
@@ -121,7 +121,8 @@ func (b *bench) look(r *http.Request, q question) (*reply, error) {
 	}
 	token, err := tokens.Decode(narrower)
 	if err != nil {
-		return nil, &fault{status: http.StatusBadRequest, Field: "token", Message: badToken(narrower, err)} // unreachable
+		// unreachable
+		return nil, &fault{status: http.StatusBadRequest, Field: "token", Message: badToken(narrower, err)}
 	}
 	now := b.now()
 	trial := trial{judge: b.judge, token: narrower, kind: claimedType(token), now: now}
@@ -148,20 +149,24 @@ func (q request) read(r *http.Request) (tokens.Request, *fault) {
 	}
 	addr, err := netip.ParseAddr(from)
 	if err != nil {
-		return tokens.Request{}, &fault{Field: "addr", Message: "That is not an address; write it like 192.0.2.1 or 2001:db8::1."}
+		return tokens.Request{}, &fault{Field: "addr",
+			Message: "That is not an address; write it like 192.0.2.1 or 2001:db8::1."}
 	}
 	if !slices.Contains(methods, q.Method) {
-		return tokens.Request{}, &fault{Field: "method", Message: "That is not a method; GET, POST, PUT and DELETE are, in capitals."}
+		return tokens.Request{}, &fault{Field: "method",
+			Message: "That is not a method; GET, POST, PUT and DELETE are, in capitals."}
 	}
 	if at, err := url.ParseRequestURI(q.Path); err != nil || q.Path[0] != '/' || at.RawQuery != "" {
-		return tokens.Request{}, &fault{Field: "path", Message: "A path begins with a slash and has no question mark; write it like /_matrix/client/v3/sync."}
+		return tokens.Request{}, &fault{Field: "path",
+			Message: "A path begins with a slash and has no question mark; write it like /_matrix/client/v3/sync."}
 	}
 	return tokens.Request{Method: q.Method, Path: q.Path, Addr: addr.Unmap()}, nil
 }
 
 // methods are those that an OpenAPI document can have operations for.
 var methods = []string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace,
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodOptions, http.MethodTrace,
 }
 
 // asker is the address of who asks.

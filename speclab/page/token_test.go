@@ -51,14 +51,16 @@ func newSite(t testing.TB) *site {
 		return tokens.Verify(token, host, ring, want, tokens.Caveats(), r)
 	}
 	s.handler = page.Handler(page.Config{
-		Document: func() []byte { return []byte(s.document.Load()) }, Judge: judge, Now: func() time.Time { return now },
+		Document: func() []byte { return []byte(s.document.Load()) }, Judge: judge,
+		Now: func() time.Time { return now },
 	})
 	return s
 }
 
 func (s *site) mint(kind tokens.Type, expires time.Time) string {
 	s.Helper()
-	token, err := tokens.Mint(host, s.key, tokens.Claims{Session: "S1", Generation: 7, UserID: "@alice:" + host, Type: kind, Expires: expires})
+	token, err := tokens.Mint(host, s.key,
+		tokens.Claims{Session: "S1", Generation: 7, UserID: "@alice:" + host, Type: kind, Expires: expires})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -115,11 +117,13 @@ func TestToken(t *testing.T) {
 		{"method": "GET", "path": "/_matrix/client/v3/account/whoami", "addr": "203.0.113.9"},
 	}
 	plain := s.look(200, map[string]any{"token": token, "requests": requests})
-	if plain.Token != token || plain.Signature != plain.Before || !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(plain.Signature) {
+	if plain.Token != token || plain.Signature != plain.Before ||
+		!regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(plain.Signature) {
 		t.Errorf("a token that nothing is added to: %+v", plain)
 	}
 	told := plain.Told
-	if told.Location != host || told.Session != "S1" || told.Version != 1 || told.KeyID != 1 || told.Generation != 7 || len(told.Caveats) != 4 {
+	if told.Location != host || told.Session != "S1" || told.Version != 1 || told.KeyID != 1 || told.Generation != 7 ||
+		len(told.Caveats) != 4 {
 		t.Errorf("it says %+v", told)
 	}
 	if !plain.Verdict.Open || !strings.Contains(plain.Verdict.Why, "24 Nov 2026 14:05:00 UTC (in 3 minutes)") {
@@ -131,11 +135,13 @@ func TestToken(t *testing.T) {
 		}
 	}
 
-	narrow := s.look(200, map[string]any{"token": token, "add": []string{"method in GET", "addr in 192.0.2.0/24"}, "requests": requests})
+	narrow := s.look(200, map[string]any{"token": token, "add": []string{"method in GET", "addr in 192.0.2.0/24"},
+		"requests": requests})
 	if narrow.Before != plain.Signature || narrow.Signature == plain.Signature {
 		t.Errorf("the signature was %s and is %s", narrow.Before, narrow.Signature)
 	}
-	want, err := tokens.Restrict(token, tokens.Caveat{Key: "method", Operator: "in", Value: "GET"}, tokens.Caveat{Key: "addr", Operator: "in", Value: "192.0.2.0/24"})
+	want, err := tokens.Restrict(token, tokens.Caveat{Key: "method", Operator: "in", Value: "GET"},
+		tokens.Caveat{Key: "addr", Operator: "in", Value: "192.0.2.0/24"})
 	if err != nil || narrow.Token != want {
 		t.Errorf("the token is %s, want %s, %v", narrow.Token, want, err)
 	}
@@ -175,7 +181,8 @@ func TestRefusals(t *testing.T) {
 		{good, "time > 1900000000000", "It is 24 Nov 2026 14:02:00 UTC now."},
 		{good, "user_id = @bob:example.org", "It does not hold."},
 	} {
-		question := map[string]any{"token": test.token, "requests": []map[string]string{{"method": "GET", "path": "/_matrix/client/v3/account/whoami"}}}
+		question := map[string]any{"token": test.token,
+			"requests": []map[string]string{{"method": "GET", "path": "/_matrix/client/v3/account/whoami"}}}
 		if test.add != "" {
 			question["add"] = []string{test.add}
 		}
@@ -183,18 +190,21 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", test.add, v, test.says)
 		}
 	}
-	refresh := s.look(200, map[string]any{"token": s.mint(tokens.Refresh, time.Time{}), "requests": []map[string]string{{"method": "POST", "path": "/_matrix/client/v3/refresh"}}})
+	refresh := s.look(200, map[string]any{"token": s.mint(tokens.Refresh, time.Time{}),
+		"requests": []map[string]string{{"method": "POST", "path": "/_matrix/client/v3/refresh"}}})
 	if !refresh.Verdict.Open || !refresh.Requests[0].Open {
 		t.Errorf("a refresh token at /refresh: %+v", refresh)
 	}
 	s.ended.Store(true)
-	ended := s.look(200, map[string]any{"token": good, "requests": []map[string]string{{"method": "GET", "path": "/a"}}})
+	ended := s.look(200, map[string]any{"token": good,
+		"requests": []map[string]string{{"method": "GET", "path": "/a"}}})
 	for _, v := range append(ended.Requests, ended.Verdict) {
 		if v.Open || v.Why != over || v.Errcode != "M_UNKNOWN_TOKEN" {
 			t.Errorf("an ended session: %+v", v)
 		}
 	}
-	if v := s.look(200, map[string]any{"token": s.mint(tokens.Login, now.Add(time.Minute))}).Verdict; v.Open || !strings.HasPrefix(v.Why, "A login token.") {
+	if v := s.look(200, map[string]any{"token": s.mint(tokens.Login, now.Add(time.Minute))}).Verdict; v.Open ||
+		!strings.HasPrefix(v.Why, "A login token.") {
 		t.Errorf("a login token: %+v", v)
 	}
 }
@@ -266,7 +276,8 @@ func TestFaults(t *testing.T) {
 		{"path", 1, map[string]any{"token": token, "requests": row("GET", "/a?b", "")}},
 		{"addr", 1, map[string]any{"token": token, "requests": row("GET", "/", "here")}},
 	} {
-		if e := s.look(400, test.question).Error; e.Field != test.field || e.Index != test.index || e.Message == "" || strings.Contains(e.Message, token) {
+		if e := s.look(400, test.question).Error; e.Field != test.field || e.Index != test.index || e.Message == "" ||
+			strings.Contains(e.Message, token) {
 			t.Errorf("%v: %+v", test, e)
 		}
 	}

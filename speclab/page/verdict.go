@@ -38,9 +38,11 @@ func (t trial) request(ctx context.Context, r tokens.Request) verdict {
 	return refused(err, r)
 }
 
-// wanted is the type of token that a request is about. Refresh tokens are exchanged at two paths; they travel in the body there.
+// wanted is the type of token that a request is about. Refresh tokens are exchanged at two paths; they travel in the
+// body there.
 func wanted(path string) tokens.Type {
-	if strings.HasPrefix(path, "/_matrix/client/") && (strings.HasSuffix(path, "/refresh") || strings.HasSuffix(path, "/tokenrefresh")) {
+	if strings.HasPrefix(path, "/_matrix/client/") &&
+		(strings.HasSuffix(path, "/refresh") || strings.HasSuffix(path, "/tokenrefresh")) {
 		return tokens.Refresh
 	}
 	return tokens.Access
@@ -49,15 +51,18 @@ func wanted(path string) tokens.Type {
 // itself judges the token apart from any request: a caveat about one says nothing then, and is passed over.
 func (t trial) itself(ctx context.Context) verdict {
 	if t.kind == tokens.Login {
-		return verdict{Why: "A login token. It logs one device in, once, at POST /_matrix/client/v3/login, and opens no request."}
+		return verdict{Why: "A login token. It logs one device in, once, at POST /_matrix/client/v3/login, and opens " +
+			"no request."}
 	}
 	claims, err := t.judge(ctx, t.token, t.kind, tokens.Request{Now: t.now})
 	var caveat *tokens.CaveatError
 	switch {
 	case err == nil:
-		return verdict{Open: true, Why: "The signature holds and the session is live" + lasting(claims.Expires, t.now) + "."}
+		return verdict{Open: true, Why: "The signature holds and the session is live" + lasting(claims.Expires, t.now) +
+			"."}
 	case errors.As(err, &caveat) && ofRequest(caveat.Caveat):
-		return verdict{Open: true, Why: "The signature holds and the session is live. The token is restricted to some requests; see which below."}
+		return verdict{Open: true, Why: "The signature holds and the session is live. The token is restricted to " +
+			"some requests; see which below."}
 	}
 	return refused(err, tokens.Request{Now: t.now})
 }

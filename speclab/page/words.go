@@ -55,7 +55,8 @@ func tell(token *tokens.Token, added int, now time.Time) told {
 	return t
 }
 
-// claimedType is what a token says that it is for. Without a word it is taken for an access token, as which it is then refused.
+// claimedType is what a token says that it is for. Without a word it is taken for an access token, as which it is then
+// refused.
 func claimedType(token *tokens.Token) tokens.Type {
 	for _, text := range token.Caveats() {
 		if caveat, err := tokens.ParseCaveat(text); err == nil && caveat.Key == "type" {
@@ -65,8 +66,8 @@ func claimedType(token *tokens.Token) tokens.Type {
 	return tokens.Access
 }
 
-// signature is the last link of a token's chain, in hexadecimal. A token is a macaroon in binary format 2 written without waste, or
-// tokens.Decode would have refused it, and those end in the 32 bytes of the signature.
+// signature is the last link of a token's chain, in hexadecimal. A token is a macaroon in binary format 2 written
+// without waste, or tokens.Decode would have refused it, and those end in the 32 bytes of the signature.
 func signature(token string) string {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < 32 {
@@ -150,7 +151,8 @@ func span(d time.Duration) string {
 	for _, unit := range []struct {
 		name   string
 		length time.Duration
-	}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
+	}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute},
+		{"second", time.Second}} {
 		if n := int64(d / unit.length); n == 1 {
 			return "1 " + unit.name
 		} else if n > 1 {
@@ -192,12 +194,14 @@ func badToken(text string, err error) string {
 	case strings.ContainsFunc(text, unicode.IsSpace):
 		return "There is a space or a line break in it; paste the token alone."
 	}
-	return "This is not a token of Postern's: " + reason(err) + ". Paste the whole access_token or refresh_token of an answer."
+	return "This is not a token of Postern's: " + reason(err) +
+		". Paste the whole access_token or refresh_token of an answer."
 }
 
 // badCaveat says why a caveat cannot be added.
 func badCaveat(err error) string {
-	return "This cannot be added: " + reason(err) + ". Write it like “method in GET,HEAD”: a key, an operator and a value, with single spaces between."
+	return "This cannot be added: " + reason(err) +
+		". Write it like “method in GET,HEAD”: a key, an operator and a value, with single spaces between."
 }
 
 // reason is an error of package tokens without what the reader knows.

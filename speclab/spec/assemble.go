@@ -15,7 +15,8 @@ func bundle(fsys fs.FS, names []string) (*bundler, *node) {
 	b := &bundler{files: newFiles(fsys), parts: make(map[target]*component), named: make(map[string]*component)}
 	var roots []*root
 	for _, name := range names {
-		if r := b.open(path.Clean(name)); r != nil && !slices.ContainsFunc(roots, func(o *root) bool { return o.raw == r.raw }) {
+		if r := b.open(path.Clean(name)); r != nil &&
+			!slices.ContainsFunc(roots, func(o *root) bool { return o.raw == r.raw }) {
 			roots = append(roots, r)
 		}
 	}
@@ -43,7 +44,8 @@ func (b *bundler) tooMany(roots []*root) bool {
 			}
 		}
 		if total > maxOperations {
-			b.problem(r.at, fmt.Sprintf("the spec has more than %d operations", maxOperations), "split it: each part can be served on its own")
+			b.problem(r.at, fmt.Sprintf("the spec has more than %d operations", maxOperations),
+				"split it: each part can be served on its own")
 			return true
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// bundler writes files out as one document of OpenAPI 3.1: it follows the grammar through what was written, takes each part over, and gives
-// what is referred to a name among the components.
+// bundler writes files out as one document of OpenAPI 3.1: it follows the grammar through what was written, takes each
+// part over, and gives what is referred to a name among the components.
 type bundler struct {
 	files    *files
 	problems Problems
@@ -85,11 +85,13 @@ func (b *bundler) exhausted(n *node) bool {
 	b.count++
 	switch {
 	case b.count == maxResult:
-		b.problem(n.at, fmt.Sprintf("with its references written out the spec holds more than %d values", maxResult), "give repeated parts names under components")
+		b.problem(n.at, fmt.Sprintf("with its references written out the spec holds more than %d values", maxResult),
+			"give repeated parts names under components")
 	case b.count > maxResult:
 	case b.depth > maxDepth:
 		b.count = maxResult
-		b.problem(n.at, fmt.Sprintf("values lie more than %d levels deep in one another", maxDepth), "give the inner ones names under components and refer to them")
+		b.problem(n.at, fmt.Sprintf("values lie more than %d levels deep in one another", maxDepth),
+			"give the inner ones names under components and refer to them")
 	default:
 		return false
 	}
@@ -128,7 +130,8 @@ func (b *bundler) takeMap(s shape, n *node, c scope) *node {
 		return nil
 	}
 	if !n.isMapping() {
-		b.problem(n.at, "a mapping of names to "+string(s)+"s is expected here", "write name: and the "+string(s)+" below it")
+		b.problem(n.at, "a mapping of names to "+string(s)+"s is expected here",
+			"write name: and the "+string(s)+" below it")
 		return nil
 	}
 	if n.text("$ref") != "" {
@@ -171,7 +174,8 @@ func (b *bundler) takeOne(s shape, n *node, c scope) *node {
 	switch {
 	case s == discriminatorShape && n.isMapping():
 		return b.takeDiscriminator(n, c)
-	case s == parameterShape && n.get("type") != nil && n.get("schema") == nil: // as Swagger has it, in a file of a later version
+	// as Swagger has it, in a file of a later version
+	case s == parameterShape && n.get("type") != nil && n.get("schema") == nil:
 		n = swaggerParameter(n)
 	}
 	if s == schemaShape {
@@ -193,7 +197,8 @@ func (b *bundler) takeFields(s shape, n *node, c scope) []field {
 		case isExtension(f.name):
 			fields = append(fields, f)
 		case !known:
-			b.gap(f.at, fmt.Sprintf("%q is no field of a %s and is left out", f.name, s), "remove it, or let its name begin with x-")
+			b.gap(f.at, fmt.Sprintf("%q is no field of a %s and is left out", f.name, s),
+				"remove it, or let its name begin with x-")
 		default:
 			if t := b.take(p, f.value, c); t != nil {
 				fields = append(fields, field{f.name, f.at, t})
@@ -290,7 +295,8 @@ func (b *bundler) writeOut(p part, n *node, c scope) *node {
 		return nil
 	}
 	if slices.Contains(b.inlining, t) {
-		b.problem(n.at, fmt.Sprintf("the reference %q leads back to itself", n.text("$ref")), "refer to what is meant, or write it here")
+		b.problem(n.at, fmt.Sprintf("the reference %q leads back to itself", n.text("$ref")),
+			"refer to what is meant, or write it here")
 		return nil
 	}
 	b.inlining = append(b.inlining, t)

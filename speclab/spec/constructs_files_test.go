@@ -63,26 +63,31 @@ func swaggerConstructs() []construct {
 		{name: "swagger: security in another file", spec: swagger("security: [{accessToken: []}]\n"+ok, "securityDefinitions: {$ref: definitions/security.yaml}\n") +
 			"-- definitions/security.yaml --\naccessToken: {type: apiKey, in: query, name: access_token}\nbasic: {type: basic}\n",
 			want: both(gaps(), func(t *testing.T, a *API) {
-				if s := a.Doc.Components.SecuritySchemes["accessToken"]; s == nil || s.Value.Type != "apiKey" || a.Doc.Components.SecuritySchemes["basic"].Value.Scheme != "basic" {
+				if s := a.Doc.Components.SecuritySchemes["accessToken"]; s == nil || s.Value.Type != "apiKey" ||
+					a.Doc.Components.SecuritySchemes["basic"].Value.Scheme != "basic" {
 					t.Errorf("the schemes are %v", a.Doc.Components.SecuritySchemes)
 				}
 			})},
 		{name: "swagger: one security scheme in another file", spec: swagger("security: [{accessToken: []}]\n"+ok, "securityDefinitions: {accessToken: {$ref: 'definitions/security.yaml#/accessToken'}}\n") +
-			"-- definitions/security.yaml --\naccessToken: {type: apiKey, in: query, name: access_token}\n", want: gaps()},
+			"-- definitions/security.yaml --\naccessToken: {type: apiKey, in: query, name: access_token}\n",
+			want: gaps()},
 		{name: "swagger: security in a file that is gone", spec: swagger("security: [{accessToken: []}]\n"+ok, "securityDefinitions: {$ref: definitions/security.yaml}\n"), want: gaps("definitions/security.yaml", "accessToken")},
 		{name: "swagger: oauth", spec: swagger("security: [{o: [read]}]\n"+ok, "securityDefinitions: {o: {type: oauth2, flow: accessCode, authorizationUrl: 'https://a.example/', tokenUrl: 'https://a.example/t', scopes: {read: r}}}\n")},
 		{name: "swagger: body", spec: swagger("parameters: [{in: body, name: body, required: true, schema: {$ref: '#/definitions/B'}}]\nresponses: {200: {description: ok, schema: {$ref: '#/definitions/B'}, examples: {application/json: '{\"a\": \"x\"}'}}, 4XX: {description: no}, default: {description: d}}", "definitions: {B: {type: object, properties: {a: {type: string}}}}\n"),
-			want: both(hasOperation("POST", "/base/a", "PostA"), on("/base/a", func(t *testing.T, op *openapi3.Operation) {
-				if !op.RequestBody.Value.Required || op.RequestBody.Value.Content.Get("application/json").Schema.Ref != "#/components/schemas/B" {
-					t.Error("the body is lost")
-				}
-				if example, _ := op.Responses.Value("200").Value.Content.Get("application/json").Example.(map[string]any); example["a"] != "x" {
-					t.Error("the example is lost")
-				}
-			}))},
+			want: both(hasOperation("POST", "/base/a", "PostA"),
+				on("/base/a", func(t *testing.T, op *openapi3.Operation) {
+					if !op.RequestBody.Value.Required ||
+						op.RequestBody.Value.Content.Get("application/json").Schema.Ref != "#/components/schemas/B" {
+						t.Error("the body is lost")
+					}
+					if example, _ := op.Responses.Value("200").Value.Content.Get("application/json").Example.(map[string]any); example["a"] != "x" {
+						t.Error("the example is lost")
+					}
+				}))},
 		{name: "swagger: body by reference", spec: swagger("parameters: [{$ref: '#/parameters/body'}, {$ref: '#/parameters/q'}]\n"+ok, "parameters:\n  body: {in: body, name: body, schema: {type: object, properties: {a: {type: string}}}}\n  q: {in: query, name: q, type: array, items: {type: string}, collectionFormat: csv, x-example: [a]}\n"),
 			want: on("/base/a", func(t *testing.T, op *openapi3.Operation) {
-				if op.RequestBody == nil || len(op.Parameters) != 1 || op.Parameters[0].Value.Schema.Value.Items == nil {
+				if op.RequestBody == nil || len(op.Parameters) != 1 ||
+					op.Parameters[0].Value.Schema.Value.Items == nil {
 					t.Errorf("body %v, parameters %v", op.RequestBody, op.Parameters)
 				}
 			})},
@@ -137,7 +142,8 @@ func fileConstructs() []construct {
 		{name: "files: all kinds in another", spec: head + "paths:\n  /a:\n    post:\n      parameters: [{$ref: 'c.yaml#/p'}]\n      requestBody: {$ref: 'c.yaml#/b'}\n      responses: {'200': {$ref: 'c.yaml#/r'}}\ncomponents: {schemas: {$ref: 'c.yaml#/s'}, securitySchemes: {$ref: 'c.yaml#/sec'}}\n-- c.yaml --\np: {in: query, name: q, schema: {type: string}}\nb: {content: {application/json: {schema: {$ref: '#/s/A'}}}}\nr: {description: ok, headers: {X-H: {$ref: '#/h'}}, content: {application/json: {schema: {$ref: '#/s/A'}, examples: {e: {$ref: '#/e'}}}}}\nh: {schema: {type: string}}\ne: {value: {a: x}}\ns: {A: {type: object, properties: {a: {type: string}}}}\nsec: {t: {type: http, scheme: bearer}}\n", want: both(gaps(), schemas("A"))},
 		{name: "files: examples", spec: head + "paths:\n  /a:\n    get: {responses: {'200': {description: ok, content: {application/json: {schema: {type: object}, example: {event: {$ref: e.json}}}}}, '201': {description: ok, content: {application/json: {schema: {type: object}, examples: {x: {value: {$ref: gone.json}}}}}}}}\n-- e.json --\n{\"type\": \"m.text\"}\n",
 			want: both(gaps("gone.json"), func(t *testing.T, a *API) {
-				example, _ := a.Doc.Paths.Value("/a").Get.Responses.Value("200").Value.Content.Get("application/json").Example.(map[string]any)
+				example, _ := a.Doc.Paths.Value("/a").Get.Responses.Value("200").Value.Content.Get(
+					"application/json").Example.(map[string]any)
 				if event, _ := example["event"].(map[string]any); event["type"] != "m.text" {
 					t.Errorf("the example is %v", example)
 				}

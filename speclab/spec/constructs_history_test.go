@@ -308,7 +308,8 @@ properties: {base_url: {type: string, format: uri}}
 			if len(a.Doc.Components.SecuritySchemes) != 2 {
 				t.Errorf("the schemes are %v", a.Doc.Components.SecuritySchemes)
 			}
-			media := a.Doc.Paths.Value("/_matrix/client/v3/login").Post.Responses.Value("200").Value.Content.Get("application/json")
+			media := a.Doc.Paths.Value("/_matrix/client/v3/login").Post.Responses.Value("200").Value.Content.Get(
+				"application/json")
 			if len(media.Examples) != 1 || media.Examples["response"].Value.Value == nil {
 				t.Errorf("the examples are %v", media.Examples)
 			}

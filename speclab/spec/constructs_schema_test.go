@@ -22,7 +22,8 @@ func accepts(yes bool, values ...any) func(*testing.T, *API) {
 	return func(t *testing.T, a *API) {
 		t.Helper()
 		for _, v := range values {
-			if err := a.Doc.ValidateSchemaJSON(a.Doc.Components.Schemas["S"].Value, v, openapi3.EnableJSONSchema2020()); (err == nil) != yes {
+			if err := a.Doc.ValidateSchemaJSON(a.Doc.Components.Schemas["S"].Value, v,
+				openapi3.EnableJSONSchema2020()); (err == nil) != yes {
 				t.Errorf("S accepts %v: %v, want %v (%v)\n%s", v, err == nil, yes, err, schemaS(t, a))
 			}
 		}
@@ -71,7 +72,8 @@ func schemaConstructs() []construct {
 		{"const number", "3.1.0", "type: integer\nconst: 2", accepts(false, 1.0)},
 		{"const object", "3.1.0", "type: object\nconst: {a: 1}", nil},
 		{"if then else", "3.1.0", "type: object\nproperties: {a: {type: string}, b: {type: string}}\nif: {required: [a]}\nthen: {required: [b]}\nelse: {maxProperties: 0}",
-			both(accepts(true, object{"a": "x", "b": "y"}, object{}), accepts(false, object{"a": "x"}, object{"b": "x"}))},
+			both(accepts(true, object{"a": "x", "b": "y"}, object{}),
+				accepts(false, object{"a": "x"}, object{"b": "x"}))},
 		{"patternProperties", "3.1.0", "type: object\npatternProperties:\n  '^@': {type: object, title: Joined Room, properties: {n: {type: integer}}}", both(accepts(true, object{"@a": object{"n": 1.0}}), accepts(false, object{"@a": 1.0}))},
 		{"several patternProperties", "3.1.0", "type: object\npatternProperties: {'^a': {type: string}, '^b': {type: integer}}", accepts(false, object{"a": 1.0})},
 		{"patternProperties of 2.0", "3.0.3", "type: object\nx-patternProperties: {a: b}\npatternProperties: {'.*': {type: string}}\nadditionalProperties: false", nil},

@@ -74,7 +74,8 @@ components:
 
 // withOperation is a spec with one operation, POST /a/{id}.
 func withOperation(version, operation string) string {
-	return fmt.Sprintf("openapi: %s\ninfo: {title: t, version: '1'}\npaths:\n  '/a/{id}':\n    post:\n%s\n", version, indented(6, operation))
+	return fmt.Sprintf("openapi: %s\ninfo: {title: t, version: '1'}\npaths:\n  '/a/{id}':\n    post:\n%s\n", version,
+		indented(6, operation))
 }
 
 // swagger is a spec of Swagger 2.0 with one operation, POST /a.

@@ -8,8 +8,8 @@ import (
 // inPlace are the keywords whose schemas speak of the same value as the schema that they lie in.
 var inPlace = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
 
-// cycles refuses schemas that hold themselves without anything between: no value can be held against them, for that would never end.
-// A schema that lies in its own properties or items is another matter, and good.
+// cycles refuses schemas that hold themselves without anything between: no value can be held against them, for that
+// would never end. A schema that lies in its own properties or items is another matter, and good.
 func (b *bundler) cycles() {
 	state := make(map[*component]int) // 1 on the way, 2 done
 	for _, c := range b.order {
@@ -26,7 +26,8 @@ func (b *bundler) cycle(c *component, state map[*component]int) {
 		if at == (Position{}) {
 			at = c.raw.at
 		}
-		b.problem(at, fmt.Sprintf("the schema %q leads only to itself", c.wanted), "let a property or an item lie between, or say what is meant")
+		b.problem(at, fmt.Sprintf("the schema %q leads only to itself", c.wanted),
+			"let a property or an item lie between, or say what is meant")
 		return
 	}
 	state[c] = 1
@@ -59,13 +60,15 @@ func held(n *node, found []*component) []*component {
 // weigh refuses what would become too large for those who write references out.
 func (b *bundler) weigh(at Position) {
 	if len(b.order) > maxComponents {
-		b.problem(at, fmt.Sprintf("the spec has more than %d components", maxComponents), "split it: each part can be served on its own")
+		b.problem(at, fmt.Sprintf("the spec has more than %d components", maxComponents),
+			"split it: each part can be served on its own")
 		return
 	}
 	w := &scales{done: make(map[*component]int), within: make(map[*component]bool)}
 	for _, c := range b.order {
 		if w.component(c) >= maxWrittenOut {
-			b.problem(c.raw.at, fmt.Sprintf("written out, %q would hold more than %d values", c.wanted, maxWrittenOut), "refer to fewer schemas that refer to others in their turn")
+			b.problem(c.raw.at, fmt.Sprintf("written out, %q would hold more than %d values", c.wanted, maxWrittenOut),
+				"refer to fewer schemas that refer to others in their turn")
 			return
 		}
 	}

@@ -33,7 +33,8 @@ properties:
 	}
 	const path = "/_matrix/client/v3/login"
 	fmt.Println(api.Doc.OpenAPI, api.Doc.Paths.Value(path).Post.OperationID)
-	fmt.Println(api.At("paths", path, "post", "responses", "200", "content", "application/json", "schema", "properties", "user_id"))
+	fmt.Println(api.At("paths", path, "post", "responses", "200", "content", "application/json", "schema", "properties",
+		"user_id"))
 	// Output:
 	// 3.1.0 PostLogin
 	// definitions/session.yaml:4:3
@@ -41,7 +42,8 @@ properties:
 
 // What is wrong is told with its place and what to write instead; what is merely missing is a gap.
 func ExampleProblems() {
-	_, err := spec.Load(fstest.MapFS{"login.yaml": {Data: []byte("openapi: 3.1.0\npaths:\n\t/login: {}\n")}}, "login.yaml")
+	_, err := spec.Load(fstest.MapFS{"login.yaml": {Data: []byte("openapi: 3.1.0\npaths:\n\t/login: {}\n")}},
+		"login.yaml")
 	fmt.Println(err)
 	// Output:
 	// login.yaml:3:1: a tab in the indentation; use spaces: YAML allows no tabs there

@@ -89,7 +89,8 @@ func (f *files) load(name string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is not a file")
 	case len(f.read) > maxFiles:
-		return nil, refuse(fmt.Sprintf("this is file number %d of the spec", len(f.read)), fmt.Sprintf("split the API: %d files are read at most", maxFiles))
+		return nil, refuse(fmt.Sprintf("this is file number %d of the spec", len(f.read)),
+			fmt.Sprintf("split the API: %d files are read at most", maxFiles))
 	case info.Size() > maxFile:
 		return nil, tooLarge(name)
 	}
@@ -106,17 +107,20 @@ func (f *files) load(name string) ([]byte, error) {
 		return nil, tooLarge(name)
 	}
 	if f.total += int64(len(data)); f.total > maxTotal {
-		return nil, refuse(fmt.Sprintf("with this file the spec is larger than %d MB", maxTotal>>20), "leave out what the API does not need")
+		return nil, refuse(fmt.Sprintf("with this file the spec is larger than %d MB", maxTotal>>20),
+			"leave out what the API does not need")
 	}
 	return data, nil
 }
 
 func tooLarge(name string) error {
-	return Problem{Position: Position{File: name}, What: fmt.Sprintf("the file is larger than %d MB", maxFile>>20), Fix: "split it, or leave out long examples"}
+	return Problem{Position: Position{File: name}, What: fmt.Sprintf("the file is larger than %d MB", maxFile>>20),
+		Fix: "split it, or leave out long examples"}
 }
 
-// Named gives a folder's file system the folder's own name, so that a reference like ../client-server/definitions/error.yaml, which leaves
-// client-server and comes back, is understood. Without a name it leads out.
+// Named gives a folder's file system the folder's own name, so that a reference like
+// ../client-server/definitions/error.yaml, which leaves client-server and comes back, is understood. Without a name it
+// leads out.
 func Named(fsys fs.FS, name string) fs.FS { return named{fsys, name} }
 
 type named struct {
@@ -128,7 +132,8 @@ func (n named) Name() string { return n.name }
 
 func (n named) Stat(name string) (fs.FileInfo, error) { return fs.Stat(n.FS, name) }
 
-// locate is the file that a reference names, seen from the file it is written in. outside says why it is none of the folder's.
+// locate is the file that a reference names, seen from the file it is written in. outside says why it is none of the
+// folder's.
 func (f *files) locate(from, ref string) (name, outside string) {
 	switch {
 	case strings.Contains(ref, "://") || strings.HasPrefix(ref, "//") || hasScheme(ref):

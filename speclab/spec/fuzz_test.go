@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// FuzzLoad: whatever the files hold, Load ends soon, in a document whose parts have places or in problems that have them.
+// FuzzLoad: whatever the files hold, Load ends soon, in a document whose parts have places or in problems that have
+// them.
 func FuzzLoad(f *testing.F) {
 	for _, c := range constructs() {
 		files := folder(c.spec)

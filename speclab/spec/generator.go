@@ -8,8 +8,9 @@ import (
 	"unicode"
 )
 
-// The generator fails on some of what OpenAPI 3.1 allows, or makes Go of it that does not compile. What it reads is therefore a second form
-// of the document, which says less: types where the document says exactly what is valid. Nothing is changed that the generator can read.
+// The generator fails on some of what OpenAPI 3.1 allows, or makes Go of it that does not compile. What it reads is
+// therefore a second form of the document, which says less: types where the document says exactly what is valid.
+// Nothing is changed that the generator can read.
 
 // forGenerator is a document as the generator can read it.
 func forGenerator(doc *node) *node {
@@ -62,9 +63,11 @@ func (g *generator) object(s shape, n *node) *node {
 			if slices.ContainsFunc(goExtensions, func(begin string) bool { return strings.HasPrefix(f.name, begin) }) {
 				fields = append(fields, f)
 			}
-		case f.name == "example", f.name == "examples", f.name == "links", f.name == "callbacks", f.name == "webhooks", f.name == "externalDocs", f.name == "xml":
+		case f.name == "example", f.name == "examples", f.name == "links", f.name == "callbacks", f.name == "webhooks",
+			f.name == "externalDocs", f.name == "xml":
 		case (f.name == "summary" || f.name == "title") && s != infoShape:
-			fields = append(fields, field{f.name, f.at, newScalar(f.at, strings.Join(strings.Fields(f.value.string()), " "))})
+			fields = append(fields, field{f.name, f.at,
+				newScalar(f.at, strings.Join(strings.Fields(f.value.string()), " "))})
 		case known:
 			fields = append(fields, field{f.name, f.at, g.rewrite(p, f.value)})
 		}
@@ -104,7 +107,8 @@ func comment(v any) any {
 func (g *generator) response(n *node) *node {
 	if headers, ok := n.field("headers"); ok && headers.value.isMapping() {
 		used := names{}
-		kept := slices.DeleteFunc(slices.Clone(headers.value.fields), func(f field) bool { return used.claim(f.name) != f.name })
+		kept := slices.DeleteFunc(slices.Clone(headers.value.fields),
+			func(f field) bool { return used.claim(f.name) != f.name })
 		n = n.with(field{"headers", headers.at, newMapping(headers.value.at, kept...)})
 	}
 	content, ok := n.field("content")
@@ -193,7 +197,8 @@ func (g *generator) operation(n *node) *node {
 
 func (g *generator) parameter(n *node) *node {
 	if ref := n.text("$ref"); ref != "" {
-		if c := g.doc.get("components").get("parameters").get(strings.TrimPrefix(ref, "#/components/parameters/")); c != nil {
+		if c := g.doc.get("components").get("parameters").get(strings.TrimPrefix(ref,
+			"#/components/parameters/")); c != nil {
 			return g.rewrite(one(parameterShape), c)
 		}
 	}

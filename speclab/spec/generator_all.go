@@ -2,13 +2,15 @@ package spec
 
 import "slices"
 
-// allOf writes the members of an allOf as one schema where the generator cannot: it refuses members whose types, formats or defaults differ.
+// allOf writes the members of an allOf as one schema where the generator cannot: it refuses members whose types,
+// formats or defaults differ.
 func (g *generator) allOf(n *node) *node {
 	all, ok := n.field("allOf")
 	if !ok {
 		return n
 	}
-	beside := n.without("allOf", "description", "title", "deprecated", "x-go-name", "x-go-type-skip-optional-pointer", "readOnly", "writeOnly", "default", "allowEmptyValue")
+	beside := n.without("allOf", "description", "title", "deprecated", "x-go-name", "x-go-type-skip-optional-pointer",
+		"readOnly", "writeOnly", "default", "allowEmptyValue")
 	members := all.value.items
 	if len(members) == 1 && len(beside.fields) == 0 {
 		return n.without("default")
@@ -40,15 +42,19 @@ func (g *generator) flatten(members, seen []*node) []*node {
 // fitTogether tells whether the generator will merge schemas.
 func fitTogether(flat []*node) bool {
 	for i, m := range flat {
-		if m.get("default") != nil || m.get("discriminator") != nil || m.get("not") != nil || m.get("enum") != nil || m.get("patternProperties") != nil {
+		if m.get("default") != nil || m.get("discriminator") != nil || m.get("not") != nil || m.get("enum") != nil ||
+			m.get("patternProperties") != nil {
 			return false
 		}
-		if t := m.get("type"); t.isSequence() || i > 0 && m.kindOf() != flat[0].kindOf() && m.kindOf() != "" && flat[0].kindOf() != "" {
+		if t := m.get("type"); t.isSequence() || i > 0 && m.kindOf() != flat[0].kindOf() && m.kindOf() != "" &&
+			flat[0].kindOf() != "" {
 			return false
 		}
-		for _, name := range []string{"format", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum", "readOnly", "writeOnly", "allowEmptyValue", "additionalProperties"} {
+		for _, name := range []string{"format", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum", "readOnly",
+			"writeOnly", "allowEmptyValue", "additionalProperties"} {
 			one, two := flat[0].get(name), m.get(name)
-			if (one == nil) != (two == nil) && name != "additionalProperties" || one != nil && two != nil && (one.kind != scalarNode || two.kind != scalarNode || one.scalar != two.scalar) {
+			if (one == nil) != (two == nil) && name != "additionalProperties" || one != nil && two != nil &&
+				(one.kind != scalarNode || two.kind != scalarNode || one.scalar != two.scalar) {
 				return false
 			}
 		}
@@ -86,7 +92,8 @@ func merge(n *node, flat []*node) *node {
 				}
 			case f.name == "required":
 				required.items = append(required.items, f.value.items...)
-			case f.name == "default", f.name == "title", f.name == "description", f.name == "discriminator", isExtension(f.name):
+			case f.name == "default", f.name == "title", f.name == "description", f.name == "discriminator",
+				isExtension(f.name):
 			default:
 				set(f)
 			}
@@ -153,7 +160,8 @@ func (r *recursion) visit(n, by *node) {
 	r.state[n] = 2
 }
 
-// visitArray follows arrays of arrays, which Go has no recursive ones of: they are other names and no types of their own.
+// visitArray follows arrays of arrays, which Go has no recursive ones of: they are other names and no types of their
+// own.
 func (r *recursion) visitArray(first *node) {
 	seen := map[*node]bool{}
 	for n := r.g.behind(first); n.kindOf() == "array" && !seen[n]; {

@@ -6,8 +6,10 @@ import (
 )
 
 // beyondGo are the keywords that say what is valid and nothing of a Go type.
-var beyondGo = []string{"if", "then", "else", "not", "contains", "minContains", "maxContains", "propertyNames", "dependentSchemas", "dependentRequired",
-	"prefixItems", "unevaluatedItems", "unevaluatedProperties", "$defs", "$comment", "contentSchema", "contentMediaType", "contentEncoding",
+var beyondGo = []string{"if", "then", "else", "not", "contains", "minContains", "maxContains", "propertyNames",
+	"dependentSchemas", "dependentRequired",
+	"prefixItems", "unevaluatedItems", "unevaluatedProperties", "$defs", "$comment", "contentSchema",
+	"contentMediaType", "contentEncoding",
 	"patternProperties", "externalDocs", "xml", "example", "examples"}
 
 // schema makes a schema say what Go can hold.
@@ -49,7 +51,8 @@ func mapOfPattern(n *node) *node {
 	return n.with(field{"additionalProperties", f.at, f.value})
 }
 
-// unionWithoutNull: one schema or null is that schema, and a union of one is it too. A member that stands there twice counts once.
+// unionWithoutNull: one schema or null is that schema, and a union of one is it too. A member that stands there twice
+// counts once.
 func unionWithoutNull(n *node) *node {
 	for _, name := range []string{"anyOf", "oneOf"} {
 		members, ok := n.field(name)
@@ -121,7 +124,8 @@ func (n *node) kindOf() string {
 }
 
 // formats are those that the generator knows of numbers; of others it makes no type.
-var formats = map[string][]string{"integer": {"int64", "int32", "int16", "int8", "int", "uint64", "uint32", "uint16", "uint8", "uint"},
+var formats = map[string][]string{"integer": {"int64", "int32", "int16", "int8", "int", "uint64", "uint32", "uint16",
+	"uint8", "uint"},
 	"number": {"double", "float"}}
 
 func (g *generator) format(n *node) *node {
@@ -138,7 +142,8 @@ func (g *generator) enum(n *node) *node {
 	fits := func(list []*node) bool {
 		switch n.kindOf() {
 		case "string":
-			return textsOnly(list) && !slices.ContainsFunc(list, func(n *node) bool { return strings.ContainsAny(n.string(), "\"`\\\n\r\t") })
+			return textsOnly(list) && !slices.ContainsFunc(list,
+				func(n *node) bool { return strings.ContainsAny(n.string(), "\"`\\\n\r\t") })
 		case "integer":
 			return wholeNumbers(list)
 		}
@@ -174,7 +179,8 @@ func (g *generator) properties(n *node) *node {
 	required := n.get("required")
 	for i, f := range fields {
 		if g.recursive[f.value] && required != nil {
-			required = newSequence(required.at, slices.DeleteFunc(slices.Clone(required.items), func(r *node) bool { return r.string() == f.name })...)
+			required = newSequence(required.at,
+				slices.DeleteFunc(slices.Clone(required.items), func(r *node) bool { return r.string() == f.name })...)
 		}
 		if f.value.get("x-go-name") != nil {
 			used.claim(f.value.text("x-go-name"))

@@ -18,7 +18,8 @@ import (
 
 const hostileHead = "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
 
-// within runs what must end soon and without much memory. The bounds are generous: what they are to tell from good is minutes and gigabytes.
+// within runs what must end soon and without much memory. The bounds are generous: what they are to tell from good is
+// minutes and gigabytes.
 func within(t *testing.T, do func() error) error {
 	t.Helper()
 	done := make(chan error, 1)
@@ -70,7 +71,8 @@ func TestHostile(t *testing.T) {
 		var s strings.Builder
 		s.WriteString(hostileHead + "x-0: &x0 " + first + "\n")
 		for i := range levels {
-			fmt.Fprintf(&s, "x-%d: &x%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d, ", i), width), ", "))
+			fmt.Fprintf(&s, "x-%d: &x%d [%s]\n", i+1, i+1,
+				strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d, ", i), width), ", "))
 		}
 		return s.String()
 	}
@@ -87,13 +89,15 @@ func TestHostile(t *testing.T) {
 		var s strings.Builder
 		s.WriteString(hostileHead + "components: {schemas: {A: {type: object, properties: {$ref: '#/x-0'}}}}\n")
 		for i := range levels {
-			fmt.Fprintf(&s, "x-%d: {a: {properties: {$ref: '#/x-%d'}}, b: {properties: {$ref: '#/x-%d'}}}\n", i, i+1, i+1)
+			fmt.Fprintf(&s, "x-%d: {a: {properties: {$ref: '#/x-%d'}}, b: {properties: {$ref: '#/x-%d'}}}\n", i, i+1,
+				i+1)
 		}
 		fmt.Fprintf(&s, "x-%d: {a: {type: string}}\n", levels)
 		return s.String()
 	}
 	nested := func(n int) string {
-		return hostileHead + "components: {schemas: {A: " + strings.Repeat("{items: ", n) + "{}" + strings.Repeat("}", n) + "}}\n"
+		return hostileHead + "components: {schemas: {A: " + strings.Repeat("{items: ", n) + "{}" + strings.Repeat("}",
+			n) + "}}\n"
 	}
 	for _, test := range []struct{ name, spec, says string }{
 		{"100,000 operations", operations(100_000), "more than 5000 keys"},
@@ -131,7 +135,8 @@ func TestHostile(t *testing.T) {
 func allInAll(n int) string {
 	list := make([]string, n)
 	for i := range list {
-		list[i] = fmt.Sprintf("A%d: {type: object, properties: {l: {oneOf: [%s]}}}", i, many(n, "{$ref: '#/components/schemas/A%d'}"))
+		list[i] = fmt.Sprintf("A%d: {type: object, properties: {l: {oneOf: [%s]}}}", i,
+			many(n, "{$ref: '#/components/schemas/A%d'}"))
 	}
 	return hostileSchemas(strings.Join(list, ", "))
 }
@@ -181,12 +186,14 @@ func TestLargest(t *testing.T) {
 	for i := range maxOperations {
 		fmt.Fprintf(&operations, "  /a%d/{x}: {get: {responses: {200: {description: ok}}}}\n", i)
 	}
-	values := hostileHead + "components: {schemas: {A: {example: [" + strings.Repeat("{a: b},", maxNodes/2-100) + "]}}}\n"
+	values := hostileHead + "components: {schemas: {A: {example: [" + strings.Repeat("{a: b},", maxNodes/2-100) +
+		"]}}}\n"
 	for name, text := range map[string]string{
 		"operations": operations.String(), "chain": chain(maxComponents), "values": values,
 		"enum":     hostileSchemas("A: {type: string, enum: [" + many(100_000, "a%d") + "]}"),
 		"required": hostileSchemas("A: {type: object, required: [" + many(100_000, "a%d") + "]}"),
-		"union":    hostileSchemas("B: {type: string}, A: {oneOf: [" + many(1000, "{$ref: '#/components/schemas/B'}") + "]}"),
+		"union": hostileSchemas("B: {type: string}, A: {oneOf: [" + many(1000, "{$ref: '#/components/schemas/B'}") +
+			"]}"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := within(t, func() error {
@@ -254,9 +261,12 @@ func TestNothingOutside(t *testing.T) {
 	write(secret, "type: string\ndescription: thesecret\n")
 	write(filepath.Join(filepath.Dir(dir), "beside.yaml"), "description: thesecret\n")
 	t.Cleanup(func() { os.Remove(filepath.Join(filepath.Dir(dir), "beside.yaml")) })
-	if err := errors.Join(os.Symlink(secret, filepath.Join(dir, "link.yaml")), os.Symlink(outside, filepath.Join(dir, "linked")),
-		os.Symlink("../"+filepath.Base(outside)+"/secret.yaml", filepath.Join(dir, "relative.yaml")), os.Symlink("loop.yaml", filepath.Join(dir, "loop.yaml")),
-		syscall.Mkfifo(filepath.Join(dir, "fifo.yaml"), 0o600), os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o700)); err != nil {
+	if err := errors.Join(os.Symlink(secret, filepath.Join(dir, "link.yaml")),
+		os.Symlink(outside, filepath.Join(dir, "linked")),
+		os.Symlink("../"+filepath.Base(outside)+"/secret.yaml", filepath.Join(dir, "relative.yaml")),
+		os.Symlink("loop.yaml", filepath.Join(dir, "loop.yaml")),
+		syscall.Mkfifo(filepath.Join(dir, "fifo.yaml"), 0o600),
+		os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -265,9 +275,12 @@ func TestNothingOutside(t *testing.T) {
 	}
 	defer listener.Close()
 	address := listener.Addr().String()
-	refs := []string{"link.yaml", "linked/secret.yaml", "relative.yaml", "loop.yaml", "fifo.yaml", "folder.yaml", "../beside.yaml", "a/../../beside.yaml", "%2e%2e/beside.yaml",
-		"..%2fbeside.yaml", "..\\beside.yaml", secret, "file://" + secret, "file:" + secret, "FILE://localhost" + secret, "http://" + address + "/x.yaml", "http:" + address,
-		"//" + address + "/x.yaml", "https://" + address + "/x.yaml#/a", "git+ssh://" + address + "/x", ".", "..", "./", "beside.yaml%00", "\\\\host\\share", "~/x.yaml", "$HOME/x.yaml"}
+	refs := []string{"link.yaml", "linked/secret.yaml", "relative.yaml", "loop.yaml", "fifo.yaml", "folder.yaml",
+		"../beside.yaml", "a/../../beside.yaml", "%2e%2e/beside.yaml",
+		"..%2fbeside.yaml", "..\\beside.yaml", secret, "file://" + secret, "file:" + secret,
+		"FILE://localhost" + secret, "http://" + address + "/x.yaml", "http:" + address,
+		"//" + address + "/x.yaml", "https://" + address + "/x.yaml#/a", "git+ssh://" + address + "/x", ".", "..", "./",
+		"beside.yaml%00", "\\\\host\\share", "~/x.yaml", "$HOME/x.yaml"}
 	var text strings.Builder
 	text.WriteString(hostileHead + "components:\n  schemas:\n")
 	for i, ref := range refs {

@@ -2,8 +2,9 @@ package spec
 
 import "strconv"
 
-// claimInline takes the names of the types that the generator makes inside a component's schema: S0 of the first inline member of a union S,
-// and UserStatus of an enum in User's property status. at is the way to the schema, as the generator joins it.
+// claimInline takes the names of the types that the generator makes inside a component's schema: S0 of the first inline
+// member of a union S, and UserStatus of an enum in User's property status. at is the way to the schema, as the
+// generator joins it.
 func (n names) claimInline(schema *node, at string, inner bool, depth int) {
 	if !schema.isMapping() || schema.get("$ref") != nil || depth > maxDepth {
 		return

@@ -18,7 +18,8 @@ func load(fsys fs.FS, names []string) (api *API, err error) {
 	at := Position{File: names[0], Line: 1}
 	defer func() {
 		if r := recover(); r != nil {
-			api, err = nil, Problems{{at, fmt.Sprintf("the spec cannot be read: %v", r), "leave out what is new in it, bit by bit, to find what is not understood"}}
+			api, err = nil, Problems{{at, fmt.Sprintf("the spec cannot be read: %v", r),
+				"leave out what is new in it, bit by bit, to find what is not understood"}}
 		}
 	}()
 	b, doc := bundle(fsys, names)
@@ -46,17 +47,19 @@ func (w *writer) load() (*openapi3.T, error) {
 	return loader.LoadFromData(w.Bytes())
 }
 
-// validate asks the library whether it is an OpenAPI document. Examples are not held against their schemas: many published ones differ.
+// validate asks the library whether it is an OpenAPI document. Examples are not held against their schemas: many
+// published ones differ.
 //
-// The library follows each reference anew each time it meets it, which takes forever where forty schemas refer to two of the next each. All
-// components are looked at in their own place, so references to schemas are left out here.
+// The library follows each reference anew each time it meets it, which takes forever where forty schemas refer to two
+// of the next each. All components are looked at in their own place, so references to schemas are left out here.
 func validate(at Position, doc *node) Problems {
 	w := write(withoutReferences(doc))
 	loaded, err := w.load()
 	if err != nil {
 		return Problems{w.problem(at, err)}
 	}
-	err = loaded.Validate(context.Background(), openapi3.EnableMultiError(), openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation(),
+	err = loaded.Validate(context.Background(), openapi3.EnableMultiError(), openapi3.DisableExamplesValidation(),
+		openapi3.DisableSchemaDefaultsValidation(),
 		openapi3.DisableSchemaPatternValidation(), openapi3.AllowExtensionsWithRef())
 	if err != nil {
 		return w.problems(at, err)
@@ -101,7 +104,8 @@ func (b *bundler) sorted() Problems {
 
 func (ps Problems) sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.What, b.What))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.What, b.What))
 	})
 }
 
@@ -157,7 +161,8 @@ func originOf(err error) *openapi3.Origin {
 	return origin
 }
 
-// restore tells the document where its parts were written, in place of where they stand in the text that the library read.
+// restore tells the document where its parts were written, in place of where they stand in the text that the library
+// read.
 func (w *writer) restore(v reflect.Value, seen map[any]bool) {
 	switch v.Kind() {
 	case reflect.Pointer:

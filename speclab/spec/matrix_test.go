@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestMatrixFiles takes every given file of Matrix's client-server API, one by one and all at once, to code that compiles.
+// TestMatrixFiles takes every given file of Matrix's client-server API, one by one and all at once, to code that
+// compiles.
 func TestMatrixFiles(t *testing.T) {
 	fsys := shared(t, "matrix-spec/client-server")
 	files, err := fs.Glob(fsys, "*.yaml")

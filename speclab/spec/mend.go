@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// mend adds what 3.1 demands of an object and the author left out, and writes as values the examples that are JSON in a text.
+// mend adds what 3.1 demands of an object and the author left out, and writes as values the examples that are JSON in a
+// text.
 func (b *bundler) mend(s shape, n *node) *node {
 	says := func(key string, value any) field { return field{key, n.at, newScalar(n.at, value)} }
 	switch s {
@@ -36,7 +37,8 @@ func (b *bundler) mend(s shape, n *node) *node {
 		return b.mendResponses(n)
 	case operationShape:
 		if responses := n.get("responses"); responses == nil || len(responses.fields) == 0 {
-			return n.with(field{"responses", n.at, newMapping(n.at, field{"default", n.at, newMapping(n.at, says("description", ""))})})
+			return n.with(field{"responses", n.at,
+				newMapping(n.at, field{"default", n.at, newMapping(n.at, says("description", ""))})})
 		}
 	case securitySchemeShape:
 		return b.mendSecurityScheme(n)
@@ -80,7 +82,8 @@ func (b *bundler) mendParameter(n *node) *node {
 		b.problem(n.at, "a parameter without a name", "add name:")
 		return nil
 	case !slices.Contains([]string{"path", "query", "header", "cookie"}, in):
-		b.problem(n.at, fmt.Sprintf("the parameter %q is in %q", n.text("name"), in), "write in: path, query, header or cookie; a body stands under requestBody")
+		b.problem(n.at, fmt.Sprintf("the parameter %q is in %q", n.text("name"), in),
+			"write in: path, query, header or cookie; a body stands under requestBody")
 		return nil
 	case in == "path" && !n.get("required").isTrue():
 		return n.with(field{"required", n.at, newScalar(n.at, true)})
@@ -98,7 +101,8 @@ func (b *bundler) mendResponses(n *node) *node {
 				f.name = "default"
 			}
 			if !statusCode.MatchString(f.name) {
-				b.problem(f.at, fmt.Sprintf("%q is no status code", f.name), "write one like 200, a range like 4XX, or default")
+				b.problem(f.at, fmt.Sprintf("%q is no status code", f.name),
+					"write one like 200, a range like 4XX, or default")
 				continue
 			}
 		}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// node is one value of a spec file and the place where it was written. Scalars are what JSON knows: nil, bool, json.Number and string.
-// A node is never changed once it is built, so files and components may share it.
+// node is one value of a spec file and the place where it was written. Scalars are what JSON knows: nil, bool,
+// json.Number and string. A node is never changed once it is built, so files and components may share it.
 type node struct {
 	at     Position
 	kind   kind

@@ -24,7 +24,9 @@ func parse(name string, data []byte) (*node, Problems) {
 		return refuse(0, "the file is not UTF-8 text", "save it as UTF-8")
 	}
 	if bytes.Count(data, []byte(",")) > 2*maxNodes || bytes.Count(data, []byte("\n")) > 2*maxNodes {
-		return refuse(0, fmt.Sprintf("the file holds more than %d values", maxNodes), "split it, or leave out long examples") // before they take memory
+		// before they take memory
+		return refuse(0, fmt.Sprintf("the file holds more than %d values", maxNodes),
+			"split it, or leave out long examples")
 	}
 	var doc yaml.Node
 	if err := unmarshal(data, &doc); err != nil {
@@ -64,8 +66,10 @@ func yamlProblem(name string, data []byte, err error) Problem {
 		p.Line, _ = strconv.Atoi(last[1])
 		p.Column, _ = strconv.Atoi(last[2])
 	}
-	if tab := tabLine(data, p.Line); tab > 0 && (abs(tab-p.Line) <= 2 || strings.Contains(err.Error(), "cannot start any token")) {
-		p.Position, p.What, p.Fix = Position{File: name, Line: tab, Column: 1}, "a tab in the indentation", "use spaces: YAML allows no tabs there"
+	if tab := tabLine(data, p.Line); tab > 0 &&
+		(abs(tab-p.Line) <= 2 || strings.Contains(err.Error(), "cannot start any token")) {
+		p.Position, p.What, p.Fix = Position{File: name, Line: tab, Column: 1}, "a tab in the indentation",
+			"use spaces: YAML allows no tabs there"
 	}
 	return p
 }
@@ -86,7 +90,8 @@ func tabLine(data []byte, near int) int {
 	found := 0
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
-		if bytes.IndexByte(indent, '\t') >= 0 && len(bytes.TrimSpace(line)) > 0 && (found == 0 || abs(i+1-near) < abs(found-near)) {
+		if bytes.IndexByte(indent, '\t') >= 0 && len(bytes.TrimSpace(line)) > 0 &&
+			(found == 0 || abs(i+1-near) < abs(found-near)) {
 			found = i + 1
 		}
 	}
@@ -129,9 +134,11 @@ func (b *builder) build(y *yaml.Node, depth int) *node {
 	case b.stopped:
 		return newScalar(b.position(y), nil)
 	case b.count > maxNodes:
-		return b.stop(y, fmt.Sprintf("the file holds more than %d values, aliases written out", maxNodes), "write less, or use $ref in place of aliases")
+		return b.stop(y, fmt.Sprintf("the file holds more than %d values, aliases written out", maxNodes),
+			"write less, or use $ref in place of aliases")
 	case depth > maxDepth:
-		return b.stop(y, fmt.Sprintf("values lie more than %d levels deep in one another", maxDepth), "give the inner ones names under components and refer to them")
+		return b.stop(y, fmt.Sprintf("values lie more than %d levels deep in one another", maxDepth),
+			"give the inner ones names under components and refer to them")
 	}
 	switch y.Kind {
 	case yaml.AliasNode:
@@ -162,14 +169,16 @@ func (b *builder) alias(y *yaml.Node, depth int) *node {
 
 func (b *builder) mapping(y *yaml.Node, depth int) *node {
 	if len(y.Content) > 2*maxKeys {
-		return b.stop(y, fmt.Sprintf("a mapping with more than %d keys", maxKeys), "split it: each part can be served on its own")
+		return b.stop(y, fmt.Sprintf("a mapping with more than %d keys", maxKeys),
+			"split it: each part can be served on its own")
 	}
 	var own, merged []field
 	places := make(map[string]Position, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]
 		if key.Kind == yaml.AliasNode {
-			key = &yaml.Node{Kind: key.Alias.Kind, Tag: key.Alias.Tag, Value: key.Alias.Value, Line: key.Line, Column: key.Column}
+			key = &yaml.Node{Kind: key.Alias.Kind, Tag: key.Alias.Tag, Value: key.Alias.Value, Line: key.Line,
+				Column: key.Column}
 		}
 		switch {
 		case key.Kind != yaml.ScalarNode:
@@ -177,7 +186,8 @@ func (b *builder) mapping(y *yaml.Node, depth int) *node {
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, b.merge(value, depth)...)
 		case places[key.Value] != Position{}:
-			b.refuse(key, fmt.Sprintf("the key %q stands here a second time (first on line %d)", key.Value, places[key.Value].Line), "keep one of them")
+			b.refuse(key, fmt.Sprintf("the key %q stands here a second time (first on line %d)", key.Value,
+				places[key.Value].Line), "keep one of them")
 		default:
 			places[key.Value] = b.position(key)
 			own = append(own, field{key.Value, b.position(key), b.build(value, depth+1)})

@@ -8,7 +8,8 @@ import (
 
 var templated = regexp.MustCompile(`\{([^{}]*)\}`)
 
-// pathsOf makes one mapping of paths from the operations of all roots. Paths that differ in the names of their parameters alone are one.
+// pathsOf makes one mapping of paths from the operations of all roots. Paths that differ in the names of their
+// parameters alone are one.
 func (b *bundler) pathsOf(at Position, all []*operation) *node {
 	first := make(map[string]*operation) // by the form of the path
 	same := make(map[string]*operation)  // by form and method
@@ -41,7 +42,8 @@ func (b *bundler) twice(op, other *operation) {
 		return newMapping(o.at, field{"operation", o.at, o.node.without("operationId")}, field{"item", o.at, o.item})
 	}
 	if !same(unnamed(op), unnamed(other)) {
-		b.problem(op.at, fmt.Sprintf("%s %s is defined here and at %s, and not alike", upper(op.method), op.path, other.at), "keep one of them")
+		b.problem(op.at, fmt.Sprintf("%s %s is defined here and at %s, and not alike", upper(op.method), op.path,
+			other.at), "keep one of them")
 	}
 }
 
@@ -97,7 +99,8 @@ func (b *bundler) byName(ref *node) (*component, bool) {
 	return c, ok
 }
 
-// pathItem is the operations of one path. What the path says for all of them is kept where one path item said it, else each operation gets it.
+// pathItem is the operations of one path. What the path says for all of them is kept where one path item said it, else
+// each operation gets it.
 func (b *bundler) pathItem(ops []*operation) *node {
 	item := ops[0].item
 	shared := !slices.ContainsFunc(ops, func(op *operation) bool { return op.item != item })
@@ -109,10 +112,12 @@ func (b *bundler) pathItem(ops []*operation) *node {
 	for _, op := range ops {
 		node := op.node
 		if !shared {
-			node = node.with(field{"parameters", op.at, newSequence(op.at, append(b.inherited(op), parametersOf(node)...)...)})
+			node = node.with(field{"parameters", op.at,
+				newSequence(op.at, append(b.inherited(op), parametersOf(node)...)...)})
 			item = newMapping(op.at)
 		}
-		fields = append(fields, field{op.method, op.at, b.pathParameters(b.distinctParameters(node, op.path), item, op)})
+		fields = append(fields, field{op.method, op.at,
+			b.pathParameters(b.distinctParameters(node, op.path), item, op)})
 	}
 	return newMapping(ops[0].pathAt, fields...)
 }
@@ -148,10 +153,12 @@ func (b *bundler) distinctParameters(n *node, path string) *node {
 		key, behind := b.parameterKey(p), b.behind(p)
 		switch other := seen[key]; {
 		case other != nil && !same(b.behind(other), behind):
-			b.gap(p.at, fmt.Sprintf("the parameter %q is defined twice (first at %s); the first counts", behind.text("name"), other.at), "keep one of them")
+			b.gap(p.at, fmt.Sprintf("the parameter %q is defined twice (first at %s); the first counts",
+				behind.text("name"), other.at), "keep one of them")
 		case other != nil:
 		case behind.text("in") == "path" && !slices.Contains(inTemplate(path), behind.text("name")):
-			b.gap(p.at, fmt.Sprintf("the path %s has no {%s}: the parameter is left out", path, behind.text("name")), "add it to the path, or remove the parameter")
+			b.gap(p.at, fmt.Sprintf("the path %s has no {%s}: the parameter is left out", path, behind.text("name")),
+				"add it to the path, or remove the parameter")
 		default:
 			seen[key] = p
 			kept.items = append(kept.items, p)
@@ -182,8 +189,11 @@ func (b *bundler) pathParameters(n, item *node, op *operation) *node {
 		known["path "+name] = true
 		says := func(key string, value any) field { return field{key, op.pathAt, newScalar(op.pathAt, value)} }
 		schema := newMapping(op.pathAt, says("type", "string"))
-		b.gap(op.pathAt, fmt.Sprintf("the parameter {%s} of the path is not defined; it is read as text", name), "add it to parameters, with in: path")
-		parameters.items = append(slices.Clone(parameters.items), newMapping(op.pathAt, says("name", name), says("in", "path"), says("required", true), field{"schema", op.pathAt, schema}))
+		b.gap(op.pathAt, fmt.Sprintf("the parameter {%s} of the path is not defined; it is read as text", name),
+			"add it to parameters, with in: path")
+		parameters.items = append(slices.Clone(parameters.items),
+			newMapping(op.pathAt, says("name", name), says("in", "path"), says("required", true),
+				field{"schema", op.pathAt, schema}))
 	}
 	if len(parameters.items) == 0 {
 		return n

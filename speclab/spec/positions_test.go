@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// places are what At is asked, as words with spaces between, and the line that must be found. ~ stands for a space in a word.
+// places are what At is asked, as words with spaces between, and the line that must be found. ~ stands for a space in a
+// word.
 type places map[string]string
 
 func (want places) of(t *testing.T, a *API, fsys map[string]string) {
@@ -17,7 +18,8 @@ func (want places) of(t *testing.T, a *API, fsys map[string]string) {
 			t.Errorf("%s is at %s", pointer, at)
 			continue
 		}
-		if got := strings.TrimSpace(lines[at.Line-1]); got != line || !strings.HasPrefix(lines[at.Line-1][at.Column-1:], strings.TrimLeft(line, "- ")) {
+		if got := strings.TrimSpace(lines[at.Line-1]); got != line ||
+			!strings.HasPrefix(lines[at.Line-1][at.Column-1:], strings.TrimLeft(line, "- ")) {
 			t.Errorf("%s is at %s: %q, want %q", pointer, at, got, line)
 		}
 	}
@@ -31,7 +33,8 @@ func sources(text string) map[string]string {
 	return files
 }
 
-// TestPositions: what was written in the files is found by where it stands in the document, through references and the change of version.
+// TestPositions: what was written in the files is found by where it stands in the document, through references and the
+// change of version.
 func TestPositions(t *testing.T) {
 	swagger := `
 swagger: '2.0'

@@ -65,7 +65,8 @@ func TestProblems(t *testing.T) {
 				t.Errorf("%d problems, want %d", len(problems), len(test.want))
 			}
 			for i, p := range problems {
-				if i < len(test.want) && !strings.HasPrefix(p.Error(), strings.Split(test.want[i], "\n")[0]) && !strings.Contains(p.Error(), test.want[i]) || p.Fix == "" {
+				if i < len(test.want) && !strings.HasPrefix(p.Error(), strings.Split(test.want[i], "\n")[0]) &&
+					!strings.Contains(p.Error(), test.want[i]) || p.Fix == "" {
 					t.Errorf("problem %d is\n%s\nwant\n%s", i, p.Error(), test.want[i])
 				}
 			}

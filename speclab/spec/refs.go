@@ -20,7 +20,8 @@ func (b *bundler) follow(s shape, n *node) (target, *node, bool) {
 			return t, found, true
 		}
 		if seen[t] {
-			b.problem(n.at, fmt.Sprintf("the reference %q leads only to itself", next), "let one of them say what is meant")
+			b.problem(n.at, fmt.Sprintf("the reference %q leads only to itself", next),
+				"let one of them say what is meant")
 			return t, nil, false
 		}
 		seen[t] = true
@@ -40,14 +41,16 @@ func (b *bundler) resolve(s shape, n *node) (target, *node, bool) {
 	if name != "" {
 		inside, outside := b.files.locate(n.at.File, name)
 		if outside != "" {
-			b.gap(written.at, fmt.Sprintf("the reference %q %s: left open", ref, outside), "put the file into the folder and refer to it by its relative path")
+			b.gap(written.at, fmt.Sprintf("the reference %q %s: left open", ref, outside),
+				"put the file into the folder and refer to it by its relative path")
 			return target{}, nil, false
 		}
 		in = inside
 	}
 	f := b.files.open(in)
 	if f.missing != "" {
-		b.gap(written.at, fmt.Sprintf("the file of the reference %q %s: left open", ref, f.missing), "add "+in+", or refer to another")
+		b.gap(written.at, fmt.Sprintf("the file of the reference %q %s: left open", ref, f.missing),
+			"add "+in+", or refer to another")
 		return target{}, nil, false
 	}
 	if f.root == nil {
@@ -60,7 +63,8 @@ func (b *bundler) resolve(s shape, n *node) (target, *node, bool) {
 	fragment = strings.TrimSuffix(fragment, "/")
 	found := b.lookUp(f.root, fragment)
 	if found == nil {
-		b.problem(written.at, fmt.Sprintf("the reference %q names nothing: %s has no %q", ref, in, fragment), "correct the name after #, or define it there")
+		b.problem(written.at, fmt.Sprintf("the reference %q names nothing: %s has no %q", ref, in, fragment),
+			"correct the name after #, or define it there")
 		return target{}, nil, false
 	}
 	return target{in, fragment, s}, found, true
@@ -116,7 +120,8 @@ func (b *bundler) standIn(s shape, n *node) *node {
 	case responseShape:
 		return newMapping(n.at, says("description", ""))
 	case requestBodyShape:
-		return newMapping(n.at, field{"content", n.at, newMapping(n.at, field{"application/json", n.at, newMapping(n.at)})})
+		return newMapping(n.at, field{"content", n.at,
+			newMapping(n.at, field{"application/json", n.at, newMapping(n.at)})})
 	case headerShape:
 		return newMapping(n.at, field{"schema", n.at, newMapping(n.at)})
 	case securitySchemeShape:

@@ -44,7 +44,8 @@ func (b *bundler) version(r *root) bool {
 		version, ok = r.raw.field("openapi")
 	}
 	if !ok {
-		b.problem(r.at, "the file is no OpenAPI document: it has neither openapi nor swagger at its top", "begin it with openapi: 3.1.0")
+		b.problem(r.at, "the file is no OpenAPI document: it has neither openapi nor swagger at its top",
+			"begin it with openapi: 3.1.0")
 		return false
 	}
 	said := fmt.Sprint(version.value.scalar)
@@ -55,14 +56,16 @@ func (b *bundler) version(r *root) bool {
 		r.scope.modern = true
 	case version.name == "openapi" && (said == "3.0" || said == "3" || strings.HasPrefix(said, "3.0.")):
 	default:
-		b.problem(version.at, fmt.Sprintf("%s: %s is no version that is known here", version.name, said), "write swagger: '2.0', openapi: 3.0.3 or openapi: 3.1.0")
+		b.problem(version.at, fmt.Sprintf("%s: %s is no version that is known here", version.name, said),
+			"write swagger: '2.0', openapi: 3.0.3 or openapi: 3.1.0")
 		return false
 	}
 	return true
 }
 
 // swaggerSections are the top-level keys of Swagger 2.0 that became sections of components.
-var swaggerSections = map[string]shape{"definitions": schemaShape, "parameters": parameterShape, "responses": responseShape, "securityDefinitions": securitySchemeShape}
+var swaggerSections = map[string]shape{"definitions": schemaShape, "parameters": parameterShape,
+	"responses": responseShape, "securityDefinitions": securitySchemeShape}
 
 // register gives a root's own components their names, before any other part claims them.
 func (b *bundler) register(r *root) {
@@ -72,7 +75,8 @@ func (b *bundler) register(r *root) {
 		}
 		return
 	}
-	for _, s := range []shape{schemaShape, responseShape, parameterShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
+	for _, s := range []shape{schemaShape, responseShape, parameterShape, requestBodyShape, headerShape,
+		securitySchemeShape, linkShape, callbackShape} {
 		b.registerSection(r, "/components/"+section[s], s)
 	}
 }
@@ -91,7 +95,8 @@ func (b *bundler) registerSection(r *root, pointer string, s shape) {
 		return
 	}
 	if !found.isMapping() {
-		b.problem(found.at, "a mapping of names to "+string(s)+"s is expected here", "write name: and the "+string(s)+" below it")
+		b.problem(found.at, "a mapping of names to "+string(s)+"s is expected here",
+			"write name: and the "+string(s)+" below it")
 		return
 	}
 	for _, f := range found.fields {
@@ -185,7 +190,8 @@ func (b *bundler) pathOperations(r *root, f field) []*operation {
 		}
 		path := b.wholePath(at, f)
 		node := b.secure(r, op.value.without("servers"))
-		all = append(all, &operation{path: path, short: short, method: method, at: op.at, pathAt: f.at, node: node, item: rest})
+		all = append(all, &operation{path: path, short: short, method: method, at: op.at, pathAt: f.at, node: node,
+			item: rest})
 	}
 	return all
 }
@@ -194,13 +200,15 @@ func (b *bundler) pathOperations(r *root, f field) []*operation {
 func (b *bundler) wholePath(base string, f field) string {
 	path, query, ok := strings.Cut(f.name, "?")
 	if ok {
-		b.gap(f.at, fmt.Sprintf("the query %q is no part of a path and is left out", query), "write a parameter with in: query")
+		b.gap(f.at, fmt.Sprintf("the query %q is no part of a path and is left out", query),
+			"write a parameter with in: query")
 	}
 	path = base + "/" + strings.TrimPrefix(path, "/")
 	return majorVersion.ReplaceAllStringFunc(path, currentVersion)
 }
 
-// secure settles what an operation's security refers to. Where there are several roots, each one's own default goes into its operations.
+// secure settles what an operation's security refers to. Where there are several roots, each one's own default goes
+// into its operations.
 func (b *bundler) secure(r *root, op *node) *node {
 	security, ok := op.field("security")
 	if !ok {
@@ -217,7 +225,8 @@ func (b *bundler) security(r *root, n *node) *node {
 	for _, requirement := range items(n) {
 		if !requirement.isMapping() {
 			if requirement.scalar != nil {
-				b.problem(requirement.at, "security must be a list of schemes, each with its scopes", "write - name: []")
+				b.problem(requirement.at, "security must be a list of schemes, each with its scopes",
+					"write - name: []")
 			}
 			continue
 		}
@@ -238,7 +247,8 @@ func (b *bundler) security(r *root, n *node) *node {
 func (b *bundler) scheme(r *root, f field) string {
 	c := r.schemes[f.name]
 	if c == nil {
-		b.gap(f.at, fmt.Sprintf("the security scheme %q is defined nowhere; a bearer token is assumed", f.name), "define it under securitySchemes")
+		b.gap(f.at, fmt.Sprintf("the security scheme %q is defined nowhere; a bearer token is assumed", f.name),
+			"define it under securitySchemes")
 		t := target{file: r.raw.at.File, pointer: "/components/securitySchemes/" + f.name, shape: securitySchemeShape}
 		c = b.component(t, b.standIn(securitySchemeShape, newScalar(f.at, nil)), scope{modern: true})
 		r.schemes[f.name] = c

@@ -11,7 +11,8 @@ import (
 // takeScalar takes over a text, a number or a flag. What only lacks or has quotes too many is read as meant.
 func (b *bundler) takeScalar(s shape, n *node) *node {
 	if n.kind != scalarNode {
-		b.problem(n.at, "a "+string(s)+" is expected here, not a "+[]string{"", "mapping", "list"}[n.kind], "write one value")
+		b.problem(n.at, "a "+string(s)+" is expected here, not a "+[]string{"", "mapping", "list"}[n.kind],
+			"write one value")
 		return nil
 	}
 	switch v := n.scalar.(type) {
@@ -35,8 +36,11 @@ func (b *bundler) takeScalar(s shape, n *node) *node {
 }
 
 func (b *bundler) mismatch(s shape, n *node) *node {
-	fix := map[shape]string{flagShape: "write true or false", numberShape: "write a number", wholeShape: "write a whole number"}[s]
-	b.problem(n.at, fmt.Sprintf("%v is no %s", n.scalar, map[shape]string{flagShape: "true or false", numberShape: "number", wholeShape: "whole number", textShape: "text"}[s]), fix)
+	fix := map[shape]string{flagShape: "write true or false", numberShape: "write a number",
+		wholeShape: "write a whole number"}[s]
+	b.problem(n.at, fmt.Sprintf("%v is no %s", n.scalar,
+		map[shape]string{flagShape: "true or false", numberShape: "number", wholeShape: "whole number",
+			textShape: "text"}[s]), fix)
 	return nil
 }
 
@@ -72,8 +76,8 @@ func (b *bundler) fromNumber(s shape, n *node, v json.Number) *node {
 	return b.mismatch(s, n)
 }
 
-// takeValue takes over data. References in it to other files are written out, as Matrix's examples have them; where the file is gone there is
-// no example.
+// takeValue takes over data. References in it to other files are written out, as Matrix's examples have them; where the
+// file is gone there is no example.
 func (b *bundler) takeValue(n *node) *node {
 	switch ref := n.text("$ref"); {
 	case n.isMapping() && ref != "":

@@ -53,12 +53,14 @@ func (s *schema) prepare() {
 		}
 	}
 	if property, ok := n.field("discriminator"); ok && property.value.string() != "" {
-		n = n.with(field{"discriminator", property.at, newMapping(property.at, field{"propertyName", property.at, property.value})})
+		n = n.with(field{"discriminator", property.at,
+			newMapping(property.at, field{"propertyName", property.at, property.value})})
 	}
 	if required, ok := n.field("required"); ok {
 		if _, isFlag := required.value.scalar.(bool); isFlag {
 			if required.value.isTrue() {
-				s.b.gap(required.at, "required: true is no schema's and is left out", "list the name under required of the object around it")
+				s.b.gap(required.at, "required: true is no schema's and is left out",
+					"list the name under required of the object around it")
 			}
 			n = n.without("required")
 		}
@@ -125,13 +127,16 @@ func (s *schema) mend() *node {
 
 func (s *schema) isA(name string) bool {
 	t := s.get("type")
-	return t.string() == name || t != nil && slices.ContainsFunc(t.items, func(item *node) bool { return item.string() == name })
+	return t.string() == name || t != nil &&
+		slices.ContainsFunc(t.items, func(item *node) bool { return item.string() == name })
 }
 
 // meant are the types that JSON Schema does not have, and what their authors meant. An empty one is any.
-var meant = map[string]string{"file": "string", "any": "", "dict": "object", "map": "object", "hash": "object", "list": "array", "int": "integer",
-	"long": "integer", "float": "number", "double": "number", "bool": "boolean", "str": "string", "date": "string", "timestamp": "integer",
-	"enum": "string", "text": "string", "json": "", "mixed": "", "Object": "object", "String": "string"}
+var meant = map[string]string{"file": "string", "any": "", "dict": "object", "map": "object", "hash": "object",
+	"list": "array", "int": "integer",
+	"long": "integer", "float": "number", "double": "number", "bool": "boolean", "str": "string", "date": "string",
+	"timestamp": "integer",
+	"enum":      "string", "text": "string", "json": "", "mixed": "", "Object": "object", "String": "string"}
 
 var jsonTypes = []string{"null", "boolean", "object", "array", "number", "string", "integer"}
 
@@ -150,7 +155,8 @@ func (s *schema) types() {
 			if name == "file" && s.get("format") == nil {
 				s.set("format", newScalar(written.at, "binary"))
 			} else if name != "file" {
-				s.b.gap(item.at, fmt.Sprintf("there is no type %q; it is read as %q", name, instead), "write one of JSON Schema's types")
+				s.b.gap(item.at, fmt.Sprintf("there is no type %q; it is read as %q", name, instead),
+					"write one of JSON Schema's types")
 			}
 			if name = instead; name == "" {
 				s.drop("type")
@@ -158,7 +164,8 @@ func (s *schema) types() {
 			}
 		}
 		if !slices.Contains(jsonTypes, name) {
-			s.b.problem(item.at, fmt.Sprintf("there is no type %q", name), "write string, number, integer, boolean, array, object or null")
+			s.b.problem(item.at, fmt.Sprintf("there is no type %q", name),
+				"write string, number, integer, boolean, array, object or null")
 			s.drop("type")
 			return
 		}
@@ -227,15 +234,18 @@ func (s *schema) nullable() {
 		return
 	}
 	null := newScalar(flag.at, "null")
-	if enum := s.get("enum"); enum != nil && !slices.ContainsFunc(enum.items, func(n *node) bool { return n.kind == scalarNode && n.scalar == nil }) {
+	if enum := s.get("enum"); enum != nil &&
+		!slices.ContainsFunc(enum.items, func(n *node) bool { return n.kind == scalarNode && n.scalar == nil }) {
 		s.set("enum", newSequence(enum.at, append(slices.Clone(enum.items), newScalar(flag.at, nil))...))
 	}
 	switch t := s.get("type"); {
 	case t != nil:
 		s.set("type", distinct(newSequence(t.at, append(slices.Clone(items(t)), null)...)))
 	case s.get("allOf") != nil || s.get("oneOf") != nil || s.get("anyOf") != nil:
-		inner := newMapping(s.raw.at, slices.DeleteFunc(slices.Clone(s.fields), func(f field) bool { return isExtension(f.name) })...)
-		s.fields = slices.DeleteFunc(s.fields, func(f field) bool { return !isExtension(f.name) && f.name != "description" && f.name != "title" })
+		inner := newMapping(s.raw.at, slices.DeleteFunc(slices.Clone(s.fields),
+			func(f field) bool { return isExtension(f.name) })...)
+		s.fields = slices.DeleteFunc(s.fields,
+			func(f field) bool { return !isExtension(f.name) && f.name != "description" && f.name != "title" })
 		s.set("anyOf", newSequence(flag.at, inner, newMapping(flag.at, field{"type", flag.at, null})))
 	}
 }
@@ -246,7 +256,8 @@ func (n *node) scalarIs(v any) bool { return n != nil && n.kind == scalarNode &&
 func (s *schema) patterns() {
 	if pattern := s.get("pattern"); pattern != nil {
 		if _, err := regexp.Compile(pattern.string()); err != nil {
-			s.b.gap(pattern.at, fmt.Sprintf("the pattern %q cannot be checked and is left out", pattern.string()), "write it without looking ahead or behind")
+			s.b.gap(pattern.at, fmt.Sprintf("the pattern %q cannot be checked and is left out", pattern.string()),
+				"write it without looking ahead or behind")
 			s.drop("pattern")
 		}
 	}
@@ -257,7 +268,8 @@ func (s *schema) patterns() {
 	kept := slices.DeleteFunc(slices.Clone(named.fields), func(f field) bool {
 		_, err := regexp.Compile(f.name)
 		if err != nil {
-			s.b.gap(f.at, fmt.Sprintf("the pattern %q cannot be checked and is left out", f.name), "write it without looking ahead or behind")
+			s.b.gap(f.at, fmt.Sprintf("the pattern %q cannot be checked and is left out", f.name),
+				"write it without looking ahead or behind")
 		}
 		return err != nil
 	})
@@ -265,9 +277,11 @@ func (s *schema) patterns() {
 }
 
 // annotations say something about a schema and nothing about what is valid.
-var annotations = []string{"description", "title", "default", "example", "examples", "deprecated", "readOnly", "writeOnly", "nullable"}
+var annotations = []string{"description", "title", "default", "example", "examples", "deprecated", "readOnly",
+	"writeOnly", "nullable"}
 
-// besideRef keeps what stands beside a schema's reference: all of it in 3.1, the annotations in older versions, where the rest never counted.
+// besideRef keeps what stands beside a schema's reference: all of it in 3.1, the annotations in older versions, where
+// the rest never counted.
 func (b *bundler) besideRef(ref, beside *node, c scope) *node {
 	if !c.modern {
 		beside = newMapping(beside.at, beside.only(annotations...)...)

@@ -11,7 +11,8 @@ import (
 	"unicode"
 )
 
-// Go makes one name of foo_bar and fooBar, and types of components in all sections, so names must differ in their letters and digits.
+// Go makes one name of foo_bar and fooBar, and types of components in all sections, so names must differ in their
+// letters and digits.
 
 // bare is what Go's naming leaves of a name, whatever the case.
 func bare(name string) string {
@@ -47,27 +48,32 @@ func (n names) claim(wishes ...string) string {
 }
 
 // generated are the names that the generator's own code takes.
-var generated = []string{"ServerInterface", "ServerInterfaceWrapper", "EchoRouter", "StrictServerInterface", "StrictHandlerFunc", "StrictMiddlewareFunc",
-	"RegisterHandlers", "RegisterHandlersWithBaseURL", "RegisterHandlersOptions", "RegisterHandlersWithOptions", "NewStrictHandler", "strictHandler"}
+var generated = []string{"ServerInterface", "ServerInterfaceWrapper", "EchoRouter", "StrictServerInterface",
+	"StrictHandlerFunc", "StrictMiddlewareFunc",
+	"RegisterHandlers", "RegisterHandlersWithBaseURL", "RegisterHandlersOptions", "RegisterHandlersWithOptions",
+	"NewStrictHandler", "strictHandler"}
 
 // ofOperation are the endings of the types that the generator makes for an operation.
-var ofOperation = []string{"Params", "RequestObject", "ResponseObject", "JSONBody", "JSONRequestBody", "FormdataBody", "FormdataRequestBody",
+var ofOperation = []string{"Params", "RequestObject", "ResponseObject", "JSONBody", "JSONRequestBody", "FormdataBody",
+	"FormdataRequestBody",
 	"MultipartBody", "MultipartRequestBody", "TextBody", "TextRequestBody", "RequestBody"}
 
 // ofResponse are those for each of its answers, and for components that are answers.
-var ofResponse = []string{"Response", "ResponseHeaders", "JSONResponse", "JSONResponseBody", "JSONResponseHeaders", "TextResponse", "TexthtmlResponse", "FormdataResponse", "MultipartResponse"}
+var ofResponse = []string{"Response", "ResponseHeaders", "JSONResponse", "JSONResponseBody", "JSONResponseHeaders",
+	"TextResponse", "TexthtmlResponse", "FormdataResponse", "MultipartResponse"}
 
 // inText says what kind a component is where its name alone is taken.
-var inText = map[shape]string{schemaShape: "Schema", responseShape: "Response", parameterShape: "Parameter", requestBodyShape: "RequestBody",
-	headerShape: "Header", linkShape: "Link", callbackShape: "Callback", securitySchemeShape: "Scheme"}
+var inText = map[shape]string{schemaShape: "Schema", responseShape: "Response", parameterShape: "Parameter",
+	requestBodyShape: "RequestBody",
+	headerShape:      "Header", linkShape: "Link", callbackShape: "Callback", securitySchemeShape: "Scheme"}
 
 var notInNames = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
 // MarshalJSON writes a component as its class, so that texts of parts are alike when what they refer to is.
 func (c *component) MarshalJSON() ([]byte, error) { return json.Marshal(c.class) }
 
-// classify finds components that say the same: they have one class. It begins with all that are called alike in one, and parts them until
-// each says what the others of its class say, what they refer to included.
+// classify finds components that say the same: they have one class. It begins with all that are called alike in one,
+// and parts them until each says what the others of its class say, what they refer to included.
 func (b *bundler) classify() {
 	alike := make(map[string][]*component)
 	for _, c := range b.order {
@@ -115,7 +121,8 @@ func (b *bundler) classify() {
 	}
 }
 
-// settle names the components and writes the names where they are referred to. taken are the names that operations need.
+// settle names the components and writes the names where they are referred to. taken are the names that operations
+// need.
 func (b *bundler) settle(taken names) {
 	b.classify()
 	for _, c := range b.order {
@@ -130,7 +137,8 @@ func (b *bundler) settle(taken names) {
 		}
 	}
 	byClass := make(map[string]string)
-	for _, wave := range [][]shape{{schemaShape}, {parameterShape, responseShape, requestBodyShape, headerShape}, {securitySchemeShape}, {linkShape}, {callbackShape}} {
+	for _, wave := range [][]shape{{schemaShape}, {parameterShape, responseShape, requestBodyShape, headerShape},
+		{securitySchemeShape}, {linkShape}, {callbackShape}} {
 		if wave[0] == securitySchemeShape || wave[0] == linkShape || wave[0] == callbackShape {
 			taken = names{} // no Go types are made of these
 		}
@@ -172,7 +180,8 @@ func (c *component) claim(taken names) string {
 // components is the section of the document with all that was named.
 func (b *bundler) components(at Position) *node {
 	var sections []field
-	for _, s := range []shape{schemaShape, responseShape, parameterShape, requestBodyShape, headerShape, securitySchemeShape, linkShape, callbackShape} {
+	for _, s := range []shape{schemaShape, responseShape, parameterShape, requestBodyShape, headerShape,
+		securitySchemeShape, linkShape, callbackShape} {
 		var fields []field
 		seen := make(map[string]bool)
 		for _, c := range b.order {
@@ -211,7 +220,8 @@ func (b *bundler) nameSchemes(n *node) *node {
 // operationName is a name for an operation that has none: PostLogin for POST /login.
 func operationName(method, path string) string {
 	name := strings.ToUpper(method[:1]) + method[1:]
-	for _, word := range strings.FieldsFunc(path, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+	for _, word := range strings.FieldsFunc(path,
+		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		first := []rune(word)
 		name += strings.ToUpper(string(first[0])) + string(first[1:])
 	}
@@ -229,7 +239,8 @@ func (b *bundler) nameOperations(all []*operation) names {
 			op.id = used.claim(wanted)
 		case ok && bare(wanted) != "":
 			op.id = used.claim(operationName(op.method, op.short), operationName(op.method, op.path))
-			b.gap(said.at, fmt.Sprintf("the operation name %q is there already; this one is called %s", wanted, op.id), "give it a name of its own")
+			b.gap(said.at, fmt.Sprintf("the operation name %q is there already; this one is called %s", wanted, op.id),
+				"give it a name of its own")
 		default:
 			op.id = used.claim(operationName(op.method, op.short), operationName(op.method, op.path))
 		}

@@ -2,8 +2,8 @@ package spec
 
 import "slices"
 
-// What Swagger 2.0 says in other words. openapi2conv is not used: it drops what Swagger did not have and Matrix wrote in it all the same
-// (oneOf, patternProperties, several types), and forgets where things were written.
+// What Swagger 2.0 says in other words. openapi2conv is not used: it drops what Swagger did not have and Matrix wrote
+// in it all the same (oneOf, patternProperties, several types), and forgets where things were written.
 
 // fromSwagger says one object of Swagger 2.0 as OpenAPI 3 does; what lies in it is left as it is.
 func (b *bundler) fromSwagger(s shape, n *node, c scope) (*node, scope) {
@@ -28,8 +28,10 @@ func (b *bundler) fromSwagger(s shape, n *node, c scope) (*node, scope) {
 }
 
 // inSchema are the keywords that Swagger writes beside a parameter's name, and OpenAPI in its schema.
-var inSchema = []string{"type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
-	"pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf", "title", "oneOf", "anyOf", "allOf", "properties", "additionalProperties"}
+var inSchema = []string{"type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum",
+	"exclusiveMinimum", "maxLength", "minLength",
+	"pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf", "title", "oneOf", "anyOf", "allOf",
+	"properties", "additionalProperties"}
 
 // swaggerSchema is the schema of a parameter or header that has none of its own.
 func swaggerSchema(n *node) field {
@@ -46,7 +48,8 @@ func swaggerSchema(n *node) field {
 }
 
 func swaggerParameter(n *node) *node {
-	fields := append(n.only("name", "in", "description", "required", "allowEmptyValue", "deprecated", "example"), swaggerSchema(n))
+	fields := append(n.only("name", "in", "description", "required", "allowEmptyValue", "deprecated", "example"),
+		swaggerSchema(n))
 	if example, ok := n.field("x-example"); ok && n.get("example") == nil {
 		fields = slices.DeleteFunc(fields, func(f field) bool { return f.name == "x-example" })
 		fields = append(fields, field{"example", example.at, example.value})
@@ -130,7 +133,8 @@ func (b *bundler) swaggerPathItem(n *node, c scope) *node {
 	}
 	fields := slices.Clone(n.with(field{"parameters", shared.at, newSequence(shared.at, own...)}).fields)
 	for i, f := range fields {
-		if slices.Contains(methods, f.name) && f.value.isMapping() && !slices.ContainsFunc(parametersOf(f.value), func(p *node) bool { return isBody(b.parameterBehind(p)) }) {
+		if slices.Contains(methods, f.name) && f.value.isMapping() &&
+			!slices.ContainsFunc(parametersOf(f.value), func(p *node) bool { return isBody(b.parameterBehind(p)) }) {
 			all := newSequence(shared.at, append(slices.Clone(bodies), parametersOf(f.value)...)...)
 			fields[i].value = f.value.with(field{"parameters", shared.at, all})
 		}
@@ -200,7 +204,8 @@ func swaggerBody(body *node, c scope) *node {
 	if example, ok := body.field("x-example"); ok {
 		media = append(media, field{"example", example.at, example.value})
 	}
-	return newMapping(body.at, append(body.only("description", "required"), contentOf(body, types, newMapping(body.at, media...)))...)
+	return newMapping(body.at, append(body.only("description", "required"),
+		contentOf(body, types, newMapping(body.at, media...)))...)
 }
 
 func contentOf(n *node, types []string, media *node) field {
@@ -236,7 +241,8 @@ func swaggerForm(form []*node, c scope) *node {
 	if len(types) == 0 {
 		types = []string{"application/x-www-form-urlencoded"}
 	}
-	schema := newMapping(at, field{"type", at, newScalar(at, "object")}, field{"required", at, required}, field{"properties", at, newMapping(at, properties...)})
+	schema := newMapping(at, field{"type", at, newScalar(at, "object")}, field{"required", at, required},
+		field{"properties", at, newMapping(at, properties...)})
 	return newMapping(at, contentOf(form[0], types, newMapping(at, field{"schema", at, schema})))
 }
 

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// writer writes a document as JSON, one key or item a line, and remembers where each line was written by its author: so what a library
-// says of a line of the result can be told of the spec.
+// writer writes a document as JSON, one key or item a line, and remembers where each line was written by its author: so
+// what a library says of a line of the result can be told of the spec.
 type writer struct {
 	bytes.Buffer
 	places []Position // by line, from 0

@@ -36,8 +36,9 @@ type (
 	}
 )
 
-// bare serves what an Echo handler costs that does nothing: it answers whoami and refresh with what it was started with.
-// The refresh decodes its body and the introspection its form, as any handler must. Timeouts are those of Postern's server.
+// bare serves what an Echo handler costs that does nothing: it answers whoami and refresh with what it was started
+// with. The refresh decodes its body and the introspection its form, as any handler must. Timeouts are those of
+// Postern's server.
 func bare(ctx context.Context, whoami, refresh, introspect string) error {
 	var who owner
 	var tokens pair

@@ -118,7 +118,8 @@ func (c *client) ask(request []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	good, first := bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")), string(bytes.TrimSpace(status[:min(len(status), 40)]))
+	good, first := bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")),
+		string(bytes.TrimSpace(status[:min(len(status), 40)]))
 	length, chunked := -1, false
 	for {
 		line, err := c.answers.ReadSlice('\n')

@@ -33,7 +33,8 @@ func (b *bench) compare(ctx context.Context, what string, sides ...side) ([]seri
 				return nil, fmt.Errorf("%s: %w", s.name, err)
 			}
 			all[i] = append(all[i], r)
-			line += fmt.Sprintf(" · %s %.0f/s, median %s, CPU %s", s.name, r.perSecond, micros(float64(r.median)), micros(float64(r.cpu)))
+			line += fmt.Sprintf(" · %s %.0f/s, median %s, CPU %s", s.name, r.perSecond, micros(float64(r.median)),
+				micros(float64(r.cpu)))
 		}
 		progress("  %s, round %d%s", what, round+1, line)
 	}

@@ -39,7 +39,8 @@ func (b *bench) home(ctx context.Context) (rows []row, err error) {
 	t := newStage(ctx, b.dir)
 	defer func() { err = t.end(recover(), err) }()
 	h := b.newHome(ctx, t)
-	for _, measure := range []func(context.Context, *home) ([]row, error){b.whoamis, b.streamed, b.introspections, b.polls} {
+	for _, measure := range []func(context.Context, *home) ([]row, error){b.whoamis, b.streamed, b.introspections,
+		b.polls} {
 		more, err := measure(ctx, h)
 		if err != nil {
 			return nil, err
@@ -59,14 +60,16 @@ func (b *bench) newHome(ctx context.Context, t *stage) *home {
 	h.alone, h.behind = processOf(alone), processOf(behind)
 
 	s := &site{bench: b, folder: t.TempDir()}
-	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name", synapse.ServerName, "--db", s.database())
+	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name",
+		synapse.ServerName, "--db", s.database())
 	add.Stdin = strings.NewReader(password)
 	if out, err := add.CombinedOutput(); err != nil {
 		t.Fatalf("user add: %v\n%s", err, out)
 	}
 	var err error
-	h.postern, err = launch(ctx, b.binary("postern"), append([]string{"serve", "--db", s.database(), "--listen", "127.0.0.1:0", "--rate-limit", "off",
-		"--internal-listen", h.internal}, binary.Before(t, behind.URL, h.secret)...)...)
+	h.postern, err = launch(ctx, b.binary("postern"),
+		append([]string{"serve", "--db", s.database(), "--listen", "127.0.0.1:0", "--rate-limit", "off",
+			"--internal-listen", h.internal}, binary.Before(t, behind.URL, h.secret)...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,8 @@ func (b *bench) newHome(ctx context.Context, t *stage) *home {
 		}
 	})
 	answer := synapse.Call(t, "POST", "http://"+h.postern.address+loginPath, "", map[string]any{
-		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": alice}, "password": password,
+		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": alice},
+		"password": password,
 	})
 	h.token, _ = answer["access_token"].(string)
 	return h
@@ -96,28 +100,34 @@ func (b *bench) whoamis(ctx context.Context, h *home) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return besideAlone(fmt.Sprintf("`whoami` through the front, %d connections", checkers), "Synapse alone, its own auth: ", got, "≥ 0.95", "≤ 0.5 ms more"), nil
+	return besideAlone(fmt.Sprintf("`whoami` through the front, %d connections", checkers),
+		"Synapse alone, its own auth: ", got, "≥ 0.95", "≤ 0.5 ms more"), nil
 }
 
-// streamed compares a request that Synapse answers, with and without the front: one at a time, and when the machine is full.
+// streamed compares a request that Synapse answers, with and without the front: one at a time, and when the machine is
+// full.
 func (b *bench) streamed(ctx context.Context, h *home) (rows []row, err error) {
 	for _, clients := range []int{1, checkers} {
 		get := load{clients: clients, request: func(out []byte, _, _ int) []byte {
 			return append(out, "GET "+rulesPath+head+"Authorization: Bearer "+h.token+"\r\n\r\n"...)
 		}}
-		got, err := b.compare(ctx, "streamed", side{"through the front", h.postern, get}, side{"the same Synapse", h.behind, get})
+		got, err := b.compare(ctx, "streamed", side{"through the front", h.postern, get},
+			side{"the same Synapse", h.behind, get})
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, besideAlone(fmt.Sprintf("`pushrules`, streamed from Synapse, %s", plural(clients)), "the same Synapse without the front: ", got, "", "")...)
+		rows = append(rows, besideAlone(fmt.Sprintf("`pushrules`, streamed from Synapse, %s", plural(clients)),
+			"the same Synapse without the front: ", got, "", "")...)
 	}
 	return rows, nil
 }
 
 func besideAlone(what, beside string, got []series, throughput, time string) []row {
 	return []row{
-		{what, got[0].rates(), beside + got[1].rates(), got[0].of(perSecond).over(got[1].of(perSecond)).spread(ratio) + " of it", throughput},
-		{"… latency", got[0].times(), beside + got[1].times(), got[0].of(medianTime).less(got[1].of(medianTime)).spread(micros) + " more", time},
+		{what, got[0].rates(), beside + got[1].rates(),
+			got[0].of(perSecond).over(got[1].of(perSecond)).spread(ratio) + " of it", throughput},
+		{"… latency", got[0].times(), beside + got[1].times(),
+			got[0].of(medianTime).less(got[1].of(medianTime)).spread(micros) + " more", time},
 	}
 }
 
@@ -125,7 +135,8 @@ func besideAlone(what, beside string, got []series, throughput, time string) []r
 func (b *bench) introspections(ctx context.Context, h *home) (rows []row, err error) {
 	body := url.Values{"token": {h.token}}.Encode()
 	ask := load{clients: checkers, request: func(out []byte, _, _ int) []byte {
-		return fmt.Appendf(out, "POST %s%sAuthorization: Bearer %s\r\nContent-Type: application/x-www-form-urlencoded\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		return fmt.Appendf(out, "POST %s%sAuthorization: Bearer %s\r\nContent-Type: "+
+			"application/x-www-form-urlencoded\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			introspectPath, head, h.secret, len(body), body)
 	}}
 	internal := &process{cmd: h.postern.cmd, address: h.internal}
@@ -154,7 +165,8 @@ func (b *bench) introspections(ctx context.Context, h *home) (rows []row, err er
 // polls opens long polls that nothing ends, and looks what Postern holds for them.
 func (b *bench) polls(ctx context.Context, h *home) ([]row, error) {
 	get := func(query string) (*http.Response, error) {
-		request, err := http.NewRequestWithContext(ctx, "GET", "http://"+h.postern.address+"/_matrix/client/v3/sync?"+query, nil)
+		request, err := http.NewRequestWithContext(ctx, "GET",
+			"http://"+h.postern.address+"/_matrix/client/v3/sync?"+query, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +199,8 @@ func (b *bench) polls(ctx context.Context, h *home) ([]row, error) {
 			return nil, err
 		}
 		defer c.Close()
-		if _, err := fmt.Fprintf(c, "GET /_matrix/client/v3/sync?timeout=120000&since=%s%sAuthorization: Bearer %s\r\n\r\n", first.NextBatch, head, h.token); err != nil {
+		if _, err := fmt.Fprintf(c, "GET /_matrix/client/v3/sync?timeout=120000&since=%s%sAuthorization: Bearer "+
+			"%s\r\n\r\n", first.NextBatch, head, h.token); err != nil {
 			return nil, err
 		}
 	}
@@ -197,7 +210,8 @@ func (b *bench) polls(ctx context.Context, h *home) ([]row, error) {
 		return nil, err
 	}
 	return []row{{
-		fmt.Sprintf("resident memory, %d idle long polls through the front", pollers), mib(float64(during)), "before: " + mib(float64(before)),
+		fmt.Sprintf("resident memory, %d idle long polls through the front", pollers), mib(float64(during)),
+		"before: " + mib(float64(before)),
 		mib(float64(during-before)) + " more", "≤ 40 MiB more",
 	}}, nil
 }

@@ -62,7 +62,8 @@ func (b *bench) loginAlone(p *process, hash string) ([]row, error) {
 			hashed = append(hashed, float64(time.Since(began)))
 		}
 		withHTTP, bare = append(withHTTP, login.median()), append(bare, hashed.median())
-		progress("  1 client, round %d · login %s, bare hash %s", round+1, micros(login.median()), micros(hashed.median()))
+		progress("  1 client, round %d · login %s, bare hash %s", round+1, micros(login.median()),
+			micros(hashed.median()))
 	}
 	return []row{{"login, 1 client", micros(withHTTP.median()), "argon2id alone: " + micros(bare.median()),
 		withHTTP.less(bare).spread(micros) + " over the hash", "≤ 2 ms over"}}, nil
@@ -93,8 +94,11 @@ func (b *bench) loginCrowd(ctx context.Context, p *process, hash string) ([]row,
 	rates := got.of(perSecond)
 	what := fmt.Sprintf("login, %d clients", crowd)
 	return []row{
-		{what, got.rates(), fmt.Sprintf("%d × argon2id on one core: %s", cores, rate(one.median())), rates.over(one).spread(ratio), "1: all cores full"},
-		{"… beside what the cores can do", "", fmt.Sprintf("argon2id on %d cores at once: %s", cores, rate(all.median())), rates.over(all).spread(ratio), ""},
+		{what, got.rates(), fmt.Sprintf("%d × argon2id on one core: %s", cores, rate(one.median())),
+			rates.over(one).spread(ratio), "1: all cores full"},
+		{"… beside what the cores can do", "",
+			fmt.Sprintf("argon2id on %d cores at once: %s", cores, rate(all.median())), rates.over(all).spread(ratio),
+			""},
 	}, nil
 }
 

@@ -3,18 +3,19 @@
 //
 // # How it measures
 //
-// The servers are processes of their own, built with the same flags and listening on loopback: Postern as a user would run
-// it, and the bare server (bare.go), an Echo handler without tokens, sessions or a database. The clients are a closed loop in
-// this process (client.go): each has one connection and sends its next request when the last is answered.
+// The servers are processes of their own, built with the same flags and listening on loopback: Postern as a user would
+// run it, and the bare server (bare.go), an Echo handler without tokens, sessions or a database. The clients are a
+// closed loop in this process (client.go): each has one connection and sends its next request when the last is
+// answered.
 //
-// What is compared runs in turn, A B A B, so that what else the machine does hits both; of the ratios of the rounds the median
-// is told, with the least and the greatest. An answer other than 200 ends the run with exit code 1. No time is
+// What is compared runs in turn, A B A B, so that what else the machine does hits both; of the ratios of the rounds the
+// median is told, with the least and the greatest. An answer other than 200 ends the run with exit code 1. No time is
 // judged: the goals stand beside the figures, and the reader compares.
 //
 // # What it does not show
 //
-// Clients and server share the cores, so the figures per second are below what the server could do alone, and ratios are
-// kinder than those of the CPU time per request, which stands beside them. The page cache is warm.
+// Clients and server share the cores, so the figures per second are below what the server could do alone, and ratios
+// are kinder than those of the CPU time per request, which stands beside them. The page cache is warm.
 package main
 
 import (
@@ -110,13 +111,15 @@ func options(args []string) (*bench, []string, error) {
 	flags.IntVar(&b.rounds, "rounds", 5, "rounds, in which what is compared runs in turn")
 	flags.IntVar(&b.sessions, "sessions", 1_000_000, "sessions in the large database of scale")
 	flags.StringVar(&b.dir, "dir", "", "folder on the disk to measure; default: the folder for temporary files")
-	only := flags.String("only", "", "measurements to run, joined by commas: "+strings.Join(names(), ",")+"; default: all")
+	only := flags.String("only", "",
+		"measurements to run, joined by commas: "+strings.Join(names(), ",")+"; default: all")
 	if err := flags.Parse(args); err != nil {
 		return nil, nil, err
 	}
 	b.seconds = time.Duration(*seconds * float64(time.Second))
 	if flags.NArg() > 0 || b.rounds < 1 || b.seconds <= 0 || b.sessions < setSize {
-		return nil, nil, fmt.Errorf("need at least one round, some seconds, %d sessions, and no further arguments", setSize)
+		return nil, nil, fmt.Errorf("need at least one round, some seconds, %d sessions, and no further arguments",
+			setSize)
 	}
 	if *only == "" {
 		return b, nil, nil

@@ -53,8 +53,10 @@ func (b *bench) memory(ctx context.Context) (rows []row, err error) {
 	}
 	progress("  idle %s, peak %s, later %s", mib(float64(idle)), mib(float64(peak)), mib(float64(later)))
 	return []row{
-		{fmt.Sprintf("resident memory, idle, %s after the start", settle), mib(float64(idle)), "bare Echo: " + mib(float64(bare)), "", "≤ 22 MiB"},
-		{fmt.Sprintf("… most of it while %d clients log in for %s", crowd, storm), mib(float64(peak)), "logins: " + rate(r.perSecond), "", "≤ 100 MiB"},
+		{fmt.Sprintf("resident memory, idle, %s after the start", settle), mib(float64(idle)),
+			"bare Echo: " + mib(float64(bare)), "", "≤ 22 MiB"},
+		{fmt.Sprintf("… most of it while %d clients log in for %s", crowd, storm), mib(float64(peak)),
+			"logins: " + rate(r.perSecond), "", "≤ 100 MiB"},
 		{fmt.Sprintf("… %s later", recovery), mib(float64(later)), "", "", "comes back"},
 	}, nil
 }

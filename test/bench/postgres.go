@@ -21,8 +21,9 @@ type way struct {
 	refresh func(ctx context.Context, session string, k int64) error
 }
 
-// postgres compares, without HTTP, a transaction that is shared by who waits (what Postern does) with one for each refresh: one after
-// the other, and each client on a connection of its own, which is how servers usually do it. The server syncs its disk.
+// postgres compares, without HTTP, a transaction that is shared by who waits (what Postern does) with one for each
+// refresh: one after the other, and each client on a connection of its own, which is how servers usually do it. The
+// server syncs its disk.
 func (b *bench) postgres(ctx context.Context) ([]row, error) {
 	url, stop, err := postgres.Serve(ctx, true)
 	if err != nil {
@@ -54,8 +55,10 @@ func (b *bench) postgres(ctx context.Context) ([]row, error) {
 	}
 	what := fmt.Sprintf("PostgreSQL: refresh, %d clients, durable, without HTTP", refreshers)
 	return []row{
-		{what, rate(rates[0].median()), "a transaction each, one after the other: " + rate(rates[1].median()), rates[0].over(rates[1]).spread(ratio) + " times", "≥ 3 times"},
-		{"…", "", fmt.Sprintf("a transaction each, on %d connections: %s", refreshers, rate(rates[2].median())), rates[0].over(rates[2]).spread(ratio) + " times", ""},
+		{what, rate(rates[0].median()), "a transaction each, one after the other: " + rate(rates[1].median()),
+			rates[0].over(rates[1]).spread(ratio) + " times", "≥ 3 times"},
+		{"…", "", fmt.Sprintf("a transaction each, on %d connections: %s", refreshers, rate(rates[2].median())),
+			rates[0].over(rates[2]).spread(ratio) + " times", ""},
 	}, finish()
 }
 
@@ -76,7 +79,8 @@ func waysOn(ctx context.Context, url string) (ways []way, finish func() error, e
 		}
 		open = append(open, d)
 		ways = append(ways, way{name, func(ctx context.Context, session string, k int64) error {
-			_, err := d.AdvanceGeneration(ctx, db.Refresh{Session: session, Generation: k, At: time.Now(), KeyID: 1, AccessTTL: accessTTL})
+			_, err := d.AdvanceGeneration(ctx,
+				db.Refresh{Session: session, Generation: k, At: time.Now(), KeyID: 1, AccessTTL: accessTTL})
 			return err
 		}})
 	}
@@ -90,7 +94,8 @@ func waysOn(ctx context.Context, url string) (ways []way, finish func() error, e
 	open = append(open, raw)
 	raw.SetMaxOpenConns(refreshers)
 	raw.SetMaxIdleConns(refreshers)
-	ways = append(ways, way{"connections", func(ctx context.Context, session string, k int64) error { return claim(ctx, raw, session, k) }})
+	ways = append(ways, way{"connections",
+		func(ctx context.Context, session string, k int64) error { return claim(ctx, raw, session, k) }})
 	return ways, finish, people(ctx, open[0].(*db.DB), ways)
 }
 
@@ -101,8 +106,9 @@ func people(ctx context.Context, d *db.DB, ways []way) error {
 	}
 	for _, w := range ways {
 		for i := range refreshers {
-			_, err := d.StartSession(ctx, db.Login{ID: w.session(i), Localpart: alice, PasswordHash: "hash", DeviceID: w.session(i),
-				At: time.Now(), KeyID: 1, Refreshable: true})
+			_, err := d.StartSession(ctx, db.Login{ID: w.session(i), Localpart: alice, PasswordHash: "hash",
+				DeviceID: w.session(i),
+				At:       time.Now(), KeyID: 1, Refreshable: true})
 			if err != nil {
 				return err
 			}
@@ -143,7 +149,8 @@ func claim(ctx context.Context, raw *sql.DB, session string, k int64) error {
 	}
 	defer tx.Rollback() // does nothing after the commit
 	now := time.Now()
-	if err := tx.QueryRowContext(ctx, q, session, k, now.UnixMilli(), 1, now.Add(accessTTL).UnixMilli()).Scan(&k); err != nil {
+	if err := tx.QueryRowContext(ctx, q, session, k, now.UnixMilli(), 1,
+		now.Add(accessTTL).UnixMilli()).Scan(&k); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -21,7 +21,8 @@ func (b *bench) refresh(ctx context.Context) ([]row, error) {
 	}
 	rates := got[0].of(perSecond)
 	return []row{
-		{fmt.Sprintf("refresh, %d clients, durable", refreshers), got[0].rates(), "bare Echo, JSON both ways: " + got[1].rates(),
+		{fmt.Sprintf("refresh, %d clients, durable", refreshers), got[0].rates(),
+			"bare Echo, JSON both ways: " + got[1].rates(),
 			rates.over(got[1].of(perSecond)).spread(ratio) + " of bare", "≥ 0.35"},
 		{"… per second", fmt.Sprintf("%.0f in a transaction", batch), "", rates.spread(rate), "≥ 10,000/s"},
 		{"… latency", got[0].times(), "bare Echo: " + got[1].times(), got[0].of(medianTime).spread(micros), ""},
@@ -38,7 +39,8 @@ func (b *bench) latency(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{{"refresh, one client, durable", got[0].times(), "bare Echo: " + got[1].times() + "; 4 KiB and fsync: " + micros(disk.median()),
+	return []row{{"refresh, one client, durable", got[0].times(),
+		"bare Echo: " + got[1].times() + "; 4 KiB and fsync: " + micros(disk.median()),
 		got[0].of(medianTime).spread(micros), "≤ 1.2 ms"}}, nil
 }
 
@@ -93,7 +95,8 @@ func (b *bench) kept(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	n := load.limit * refreshers
-	return []row{{fmt.Sprintf("kept of %d refreshes of %d sessions", n, refreshers), fmt.Sprintf("%d bytes before, %d after", before, after), "",
+	return []row{{fmt.Sprintf("kept of %d refreshes of %d sessions", n, refreshers),
+		fmt.Sprintf("%d bytes before, %d after", before, after), "",
 		fmt.Sprintf("%.3g bytes each", float64(after-before)/float64(n)), "0"}}, nil
 }
 

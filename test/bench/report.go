@@ -18,7 +18,8 @@ type row struct {
 
 func report(w io.Writer, b *bench, disk figures, took time.Duration, rows []row) {
 	fmt.Fprintf(w, "%s: %d cores (%s), %s, %s/%s. %d rounds of %s, %s in all.\n", time.Now().Format(time.DateOnly),
-		runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH, b.rounds, b.seconds, took.Round(time.Second))
+		runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH, b.rounds, b.seconds,
+		took.Round(time.Second))
 	fmt.Fprintf(w, "The disk takes %s to append 4 KiB and sync.\n\n", disk.spread(micros))
 	fmt.Fprintln(w, "| what | Postern | beside it | median (min–max) | goal |")
 	fmt.Fprintln(w, "|---|---|---|---|---|")

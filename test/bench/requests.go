@@ -37,8 +37,8 @@ func inTurn(clients, set int) func(client, n int) int {
 	return func(client, n int) int { return (client + n*clients) % set }
 }
 
-// refreshes gives each client a session of its own, whose newest refresh token it presents. The tokens stay with the load, so
-// it can be run again.
+// refreshes gives each client a session of its own, whose newest refresh token it presents. The tokens stay with the
+// load, so it can be run again.
 func refreshes(tokens []string) load {
 	newest := append([]string(nil), tokens...)
 	return load{
@@ -61,7 +61,8 @@ func refreshes(tokens []string) load {
 
 // logins are of alice, on a new device each time.
 func logins(clients int) load {
-	const body = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + alice + `"},"password":"` + password +
+	const body = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + alice + `"},"password":"` +
+		password +
 		`","refresh_token":true}`
 	return load{clients: clients, request: func(out []byte, _, _ int) []byte { return post(out, loginPath, body) }}
 }

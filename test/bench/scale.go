@@ -8,8 +8,8 @@ import (
 	"postern/tokens"
 )
 
-// scale measures whether a check costs more when there are many sessions: with a thousand of them in use, spread over all, and
-// with every session as likely as any other, so that most are not in memory.
+// scale measures whether a check costs more when there are many sessions: with a thousand of them in use, spread over
+// all, and with every session as likely as any other, so that most are not in memory.
 func (b *bench) scale(ctx context.Context) (rows []row, err error) {
 	small, err := b.site(ctx, setSize)
 	if err != nil {

@@ -43,7 +43,8 @@ func (b *bench) site(ctx context.Context, sessions int) (*site, error) {
 		return nil, err
 	}
 	s := &site{bench: b, folder: folder, expires: time.Now().Add(accessTTL).Truncate(time.Millisecond)}
-	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name", serverName, "--db", s.database())
+	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name",
+		serverName, "--db", s.database())
 	add.Stdin = strings.NewReader(password)
 	if out, err := add.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("user add: %w\n%s", err, out)
@@ -97,7 +98,8 @@ func (s *site) fill(ctx context.Context, sessions int) (err error) {
 			}
 		}
 		id := sessionID(i)
-		if _, err := session.ExecContext(ctx, id, localpart(i), id[:10], now, s.key.ID, s.expires.UnixMilli()); err != nil {
+		if _, err := session.ExecContext(ctx, id, localpart(i), id[:10], now, s.key.ID,
+			s.expires.UnixMilli()); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// stage lets this program use what is made for tests: it is as much of a test as they ask for, and what fails ends the measurement.
+// stage lets this program use what is made for tests: it is as much of a test as they ask for, and what fails ends the
+// measurement.
 type stage struct {
 	testing.TB // nil: what is not below is not asked for
 	ctx        context.Context

@@ -37,7 +37,8 @@ func (b *bench) start(ctx context.Context) ([]row, error) {
 	}
 	const goal = "≤ 150 ms"
 	return []row{
-		{"start to first answer", micros(there.median()), "bare Echo: " + micros(bare.median()), there.spread(micros), goal},
+		{"start to first answer", micros(there.median()), "bare Echo: " + micros(bare.median()), there.spread(micros),
+			goal},
 		{"… that makes the database and its keys", micros(fresh.median()), "", fresh.spread(micros), goal},
 	}, nil
 }
@@ -50,8 +51,8 @@ func (s *site) first(ctx context.Context) (*process, error) {
 	return s.serve(ctx)
 }
 
-// firstAnswer gives the time from the start of a server to its first answer, and stops it. The log says where it listens
-// when it does, so there is nothing to poll.
+// firstAnswer gives the time from the start of a server to its first answer, and stops it. The log says where it
+// listens when it does, so there is nothing to poll.
 func firstAnswer(p *process, err error) (float64, error) {
 	if err != nil {
 		return 0, err

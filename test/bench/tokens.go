@@ -50,5 +50,6 @@ func micro(f func() error) (string, error) {
 			}
 		}
 	})
-	return fmt.Sprintf("%.1f µs, %d allocations, %d bytes", float64(r.NsPerOp())/1e3, r.AllocsPerOp(), r.AllocedBytesPerOp()), failed
+	return fmt.Sprintf("%.1f µs, %d allocations, %d bytes", float64(r.NsPerOp())/1e3, r.AllocsPerOp(),
+		r.AllocedBytesPerOp()), failed
 }

@@ -32,12 +32,14 @@ func (b *bench) whoami(ctx context.Context) (rows []row, err error) {
 	}
 	for _, set := range []int{1, checkers, setSize} {
 		load := whoamis(checkers, access[:set], inTurn(checkers, set))
-		got, err := b.compare(ctx, fmt.Sprintf("sessions in use: %d", set), side{"Postern", postern, load}, side{"bare", bare, load})
+		got, err := b.compare(ctx, fmt.Sprintf("sessions in use: %d", set), side{"Postern", postern, load},
+			side{"bare", bare, load})
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, row{
-			fmt.Sprintf("token check (`whoami`), %d connections, sessions in use: %d", checkers, set), got[0].rates(), "bare Echo: " + got[1].rates(),
+			fmt.Sprintf("token check (`whoami`), %d connections, sessions in use: %d", checkers, set), got[0].rates(),
+			"bare Echo: " + got[1].rates(),
 			got[0].of(perSecond).over(got[1].of(perSecond)).spread(ratio) + " of bare", "≥ 0.70",
 		})
 	}

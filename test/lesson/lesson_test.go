@@ -1,5 +1,5 @@
-// Package lesson goes through docs/lesson.md as a reader would: it types every command, in a copy of the repository, and
-// compares what is printed.
+// Package lesson goes through docs/lesson.md as a reader would: it types every command, in a copy of the repository,
+// and compares what is printed.
 package lesson
 
 import (

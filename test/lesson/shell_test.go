@@ -81,7 +81,8 @@ func (s *shell) do(t *testing.T, of step) string {
 	}
 }
 
-// copied is a copy of what git would commit, so that the reader's own lesson/ is left alone. The port is another one there.
+// copied is a copy of what git would commit, so that the reader's own lesson/ is left alone. The port is another one
+// there.
 func copied(t *testing.T, port string) string {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")

@@ -13,8 +13,8 @@ type step struct {
 	line          int
 }
 
-// read takes the commands out of the blocks that are marked as console. A line that begins with a dollar is a command, the others
-// are what it prints.
+// read takes the commands out of the blocks that are marked as console. A line that begins with a dollar is a command,
+// the others are what it prints.
 func read(t *testing.T, file string) (steps []step) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
@@ -36,7 +36,8 @@ func read(t *testing.T, file string) (steps []step) {
 	return steps
 }
 
-// fits compares what was printed with what the lesson says. An ellipsis is anything on a line, or alone on one, any number of lines.
+// fits compares what was printed with what the lesson says. An ellipsis is anything on a line, or alone on one, any
+// number of lines.
 func (s step) fits(printed string) bool {
 	var pattern strings.Builder
 	for line := range strings.Lines(s.want) {
@@ -49,7 +50,8 @@ func (s step) fits(printed string) bool {
 	return regexp.MustCompile(`\A` + pattern.String() + `\z`).MatchString(printed)
 }
 
-// lasting says that the command goes on, or that another that does will print more because of it: there is no end to wait for.
+// lasting says that the command goes on, or that another that does will print more because of it: there is no end to
+// wait for.
 func (s step) lasting() bool {
 	return strings.HasSuffix(s.command, "&") || strings.Contains(s.want, "reloaded")
 }

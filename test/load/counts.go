@@ -38,7 +38,8 @@ func (c *counts) add(r *vegeta.Result) {
 	}
 	c.failed[k]++
 	if len(c.errors) < 10 {
-		c.errors = append(c.errors, fmt.Sprintf("%s at %s: %d %s %s", kindNames[k], r.Timestamp.Format(time.TimeOnly), r.Code, r.Error, r.Body))
+		c.errors = append(c.errors, fmt.Sprintf("%s at %s: %d %s %s", kindNames[k], r.Timestamp.Format(time.TimeOnly),
+			r.Code, r.Error, r.Body))
 	}
 }
 
@@ -50,7 +51,8 @@ func (c *counts) progress() string {
 		failed += c.failed[k]
 	}
 	took := time.Since(c.began)
-	return fmt.Sprintf("%v, %d requests, %.0f/s, %d errors", took.Round(time.Second), all, float64(all)/took.Seconds(), failed)
+	return fmt.Sprintf("%v, %d requests, %.0f/s, %d errors", took.Round(time.Second), all, float64(all)/took.Seconds(),
+		failed)
 }
 
 // err tells what failed.

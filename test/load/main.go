@@ -1,13 +1,15 @@
-// Load puts a mix of requests on the real binary for minutes and looks whether it holds: `make load`, or a part of it by
+// Load puts a mix of requests on the real binary for minutes and looks whether it holds: `make load`, or a part of it
+// by
 //
 //	go run ./test/load -engine sqlite -minutes 1
 //
-// The mix is what a homeserver asks of its login server: 90 % checks of an access token, 9 % refreshes, 1 % logins. The loop is
-// closed: each worker sends its next request when its last is answered, as fast as the server lets it. Rate limits are off.
+// The mix is what a homeserver asks of its login server: 90 % checks of an access token, 9 % refreshes, 1 % logins. The
+// loop is closed: each worker sends its next request when its last is answered, as fast as the server lets it. Rate
+// limits are off.
 //
-// It prints a table for each engine and exits with 1 on any answer other than 200, and when the server holds more memory,
-// goroutines or descriptors after the load than before, give or take. No time is judged. For PostgreSQL it needs what package
-// postgres needs.
+// It prints a table for each engine and exits with 1 on any answer other than 200, and when the server holds more
+// memory, goroutines or descriptors after the load than before, give or take. No time is judged. For PostgreSQL it
+// needs what package postgres needs.
 package main
 
 import (

@@ -38,8 +38,8 @@ func kindOf(n uint64) kind {
 	return check
 }
 
-// mix is the sessions that the load uses. A request takes a free one and gives it back with what the answer made of it, so a
-// session is used by one worker at a time, and they take turns.
+// mix is the sessions that the load uses. A request takes a free one and gives it back with what the answer made of it,
+// so a session is used by one worker at a time, and they take turns.
 type mix struct {
 	url      string
 	workers  int
@@ -87,7 +87,8 @@ func newMix(ctx context.Context, url string, sessions, workers int) (*mix, error
 
 func (s *session) device() string { return fmt.Sprintf("LOAD%04d", s.number) }
 
-// target makes the next request. A login is on the session's own device, so there are never more sessions than at first.
+// target makes the next request. A login is on the session's own device, so there are never more sessions than at
+// first.
 func (m *mix) target(t *vegeta.Target) error {
 	s := <-m.free
 	t.Method, t.Header = http.MethodPost, http.Header{sessionHeader: {strconv.Itoa(s.number)}}
@@ -99,7 +100,8 @@ func (m *mix) target(t *vegeta.Target) error {
 		t.URL, t.Body = m.url+process.RefreshPath, []byte(`{"refresh_token":"`+s.pair.Refresh+`"}`)
 	case login:
 		t.URL = m.url + process.LoginPath
-		t.Body = []byte(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
+		t.Body = []byte(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user +
+			`"},"password":"` +
 			password + `","device_id":"` + s.device() + `","refresh_token":true}`)
 	}
 	return nil

@@ -16,7 +16,8 @@ func report(out io.Writer, engine string, l *load, c *counts, before, after held
 		m := &c.of[k]
 		m.Close()
 		fmt.Fprintf(t, "%s\t%d\t%.1f\t", kindNames[k], m.Requests, m.Rate)
-		for _, d := range []time.Duration{m.Latencies.P50, m.Latencies.Quantile(0.90), m.Latencies.P99, m.Latencies.Quantile(0.999), m.Latencies.Max} {
+		for _, d := range []time.Duration{m.Latencies.P50, m.Latencies.Quantile(0.90), m.Latencies.P99,
+			m.Latencies.Quantile(0.999), m.Latencies.Max} {
 			fmt.Fprintf(t, "%s\t", milliseconds(d))
 		}
 		fmt.Fprintf(t, "%d\t\n", c.failed[k])
@@ -29,7 +30,8 @@ func report(out io.Writer, engine string, l *load, c *counts, before, after held
 		when string
 		held
 	}{{"before", before}, {"after", after}} {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t\n", row.when, mib(row.Resident), mib(row.Peak), row.goroutines, row.Descriptors)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t\n", row.when, mib(row.Resident), mib(row.Peak), row.goroutines,
+			row.Descriptors)
 	}
 	t.Flush()
 }

@@ -18,16 +18,17 @@ type held struct {
 	goroutines int
 }
 
-// How much more a server may hold after the load than before, in which it was warmed up. Memory is what the collector leaves when
-// it sees fit, so there is room for that; a leak of a hundred bytes per request would be 50 MiB in a short run.
+// How much more a server may hold after the load than before, in which it was warmed up. Memory is what the collector
+// leaves when it sees fit, so there is room for that; a leak of a hundred bytes per request would be 50 MiB in a short
+// run.
 const (
 	moreMemory      = 16 << 20
 	moreGoroutines  = 4
 	moreDescriptors = 4
 )
 
-// rest lets the server come to rest, without any connection of ours, and looks what it holds. Memory goes back to the system by
-// and by, so it looks until nothing changes any more, or for a minute.
+// rest lets the server come to rest, without any connection of ours, and looks what it holds. Memory goes back to the
+// system by and by, so it looks until nothing changes any more, or for a minute.
 func (m *mix) rest(ctx context.Context, server *process.Server) (now held, err error) {
 	m.http.CloseIdleConnections()
 	m.client.Close()
@@ -41,7 +42,8 @@ func (m *mix) rest(ctx context.Context, server *process.Server) (now held, err e
 		if now, err = look(ctx, server); err != nil {
 			return now, err
 		}
-		if last.goroutines == now.goroutines && last.Descriptors == now.Descriptors && now.Resident > last.Resident-1<<20 {
+		if last.goroutines == now.goroutines && last.Descriptors == now.Descriptors &&
+			now.Resident > last.Resident-1<<20 {
 			break
 		}
 		last = now

@@ -24,7 +24,8 @@ func (l *load) on(ctx context.Context, engine string) (err error) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return err
 	}
-	site := process.Site{Binary: l.binary, Database: filepath.Join(folder, "postern.db"), Key: filepath.Join(folder, "postern.key")}
+	site := process.Site{Binary: l.binary, Database: filepath.Join(folder, "postern.db"),
+		Key: filepath.Join(folder, "postern.key")}
 	if engine == "postgres" {
 		database, stop, err := postgres.Serve(ctx, false)
 		if err != nil {

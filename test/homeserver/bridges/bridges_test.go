@@ -15,7 +15,8 @@ const (
 )
 
 func loginAs(user, device string) map[string]any {
-	return map[string]any{"type": "m.login.application_service", "device_id": device, "identifier": map[string]any{"type": "m.id.user", "user": user}}
+	return map[string]any{"type": "m.login.application_service", "device_id": device,
+		"identifier": map[string]any{"type": "m.id.user", "user": user}}
 }
 
 // TestBridge is a day of a bridge: it acts as its users by its own token, makes new ones, and logs in as them.
@@ -30,7 +31,9 @@ func TestBridge(t *testing.T) {
 		p := p.in(t)
 		p.want(400, "M_EXCLUSIVE", "POST", register, "", map[string]any{"username": "_irc_carol", "password": password})
 		p.want(400, "M_EXCLUSIVE", "GET", "v3/register/available?username=_irc_carol", "", nil)
-		if status, answer := synapse.Try(t, "POST", p.url+"/_matrix/client/v3/register", "", map[string]any{"username": "carol", "password": password}); status != http.StatusUnauthorized || answer["flows"] == nil {
+		if status, answer := synapse.Try(t, "POST", p.url+"/_matrix/client/v3/register", "",
+			map[string]any{"username": "carol", "password": password}); status != http.StatusUnauthorized ||
+			answer["flows"] == nil {
 			t.Errorf("a person registers: %d %v", status, answer)
 		}
 	})
@@ -46,8 +49,10 @@ func (p *place) passes(t *testing.T) {
 		}
 	}
 	room := text(p.ok("POST", "v3/createRoom"+as("_irc_old"), bridgeToken, map[string]any{}), "room_id")
-	sent := p.ok("PUT", "v3/rooms/"+room+"/send/m.room.message/1"+as("_irc_old"), bridgeToken, map[string]any{"msgtype": "m.text", "body": "from irc"})
-	if event := p.ok("GET", "v3/rooms/"+room+"/event/"+text(sent, "event_id")+as("_irc_old"), bridgeToken, nil); text(event, "sender") != "@_irc_old:home.test" {
+	sent := p.ok("PUT", "v3/rooms/"+room+"/send/m.room.message/1"+as("_irc_old"), bridgeToken,
+		map[string]any{"msgtype": "m.text", "body": "from irc"})
+	if event := p.ok("GET", "v3/rooms/"+room+"/event/"+text(sent, "event_id")+as("_irc_old"), bridgeToken,
+		nil); text(event, "sender") != "@_irc_old:home.test" {
 		t.Errorf("the message is %v", event)
 	}
 	p.want(403, "M_FORBIDDEN", "GET", whoami+as("alice"), bridgeToken, nil) // by Synapse
@@ -72,34 +77,43 @@ func (p *place) logsIn(t *testing.T) {
 func (p *place) works(t *testing.T, in map[string]any, user, device string) {
 	t.Helper()
 	token := text(in, "access_token")
-	if who := p.ok("GET", whoami, token, nil); text(who, "user_id") != "@"+user+":home.test" || text(who, "device_id") != device {
+	if who := p.ok("GET", whoami, token, nil); text(who, "user_id") != "@"+user+":home.test" ||
+		text(who, "device_id") != device {
 		t.Errorf("Postern has %v", who)
 	}
 	p.ok("GET", "v3/joined_rooms", token, nil) // Synapse has no /sync for the user that a bridge sends as
-	if who := synapse.Call(t, "GET", p.hs.URL+"/_matrix/client/v3/account/whoami", token, nil); text(who, "user_id") != "@"+user+":home.test" || text(who, "device_id") != device {
+	if who := synapse.Call(t, "GET", p.hs.URL+"/_matrix/client/v3/account/whoami", token, nil); text(who,
+		"user_id") != "@"+user+":home.test" || text(who, "device_id") != device {
 		t.Errorf("Synapse has %v", who)
 	}
 }
 
 func (p *place) registers(t *testing.T) {
 	// With a login, as bridges of all ages ask for it.
-	in := p.ok("POST", "r0/register", bridgeToken, map[string]any{"type": "m.login.application_service", "username": "_irc_new", "device_id": "FIRST", "initial_device_display_name": "Bridge"})
+	in := p.ok("POST", "r0/register", bridgeToken,
+		map[string]any{"type": "m.login.application_service", "username": "_irc_new", "device_id": "FIRST",
+			"initial_device_display_name": "Bridge"})
 	p.works(t, in, "_irc_new", "FIRST")
 	if who := p.ok("GET", whoami+as("_irc_new"), bridgeToken, nil); text(who, "user_id") != "@_irc_new:home.test" {
 		t.Errorf("it is %v", who)
 	}
 	// Without one; letters as they are.
 	for _, user := range []string{"_irc_Quiet[m]", "ircbot"} {
-		out := p.ok("POST", register, bridgeToken, map[string]any{"type": "m.login.application_service", "username": user, "inhibit_login": true})
+		out := p.ok("POST", register, bridgeToken,
+			map[string]any{"type": "m.login.application_service", "username": user, "inhibit_login": true})
 		if text(out, "user_id") != "@"+user+":home.test" || out["access_token"] != nil {
 			t.Errorf("it made %v", out)
 		}
 		p.works(t, p.ok("POST", login, bridgeToken, loginAs(user, "LATER")), user, "LATER")
 	}
-	p.want(400, "M_USER_IN_USE", "POST", register, bridgeToken, map[string]any{"type": "m.login.application_service", "username": "_irc_new"})
-	p.want(400, "M_USER_IN_USE", "POST", register, bridgeToken, map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
-	p.want(400, "M_EXCLUSIVE", "POST", register, bridgeToken, map[string]any{"type": "m.login.application_service", "username": "dave"})
-	p.want(401, "M_UNKNOWN_TOKEN", "POST", register, "some-other-token", map[string]any{"type": "m.login.application_service", "username": "_irc_x"})
+	p.want(400, "M_USER_IN_USE", "POST", register, bridgeToken,
+		map[string]any{"type": "m.login.application_service", "username": "_irc_new"})
+	p.want(400, "M_USER_IN_USE", "POST", register, bridgeToken,
+		map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
+	p.want(400, "M_EXCLUSIVE", "POST", register, bridgeToken,
+		map[string]any{"type": "m.login.application_service", "username": "dave"})
+	p.want(401, "M_UNKNOWN_TOKEN", "POST", register, "some-other-token",
+		map[string]any{"type": "m.login.application_service", "username": "_irc_x"})
 }
 
 // deletes: a device that the bridge deletes by its own token is gone at both, and its session with it.

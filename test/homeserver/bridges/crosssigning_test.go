@@ -29,7 +29,8 @@ func signingKeys(t *testing.T) map[string]any {
 	}
 	key := func(usage string, public ed25519.PublicKey) map[string]any {
 		name := base64.RawStdEncoding.EncodeToString(public)
-		return map[string]any{"user_id": alice, "usage": []string{usage}, "keys": map[string]string{"ed25519:" + name: name}}
+		return map[string]any{"user_id": alice, "usage": []string{usage},
+			"keys": map[string]string{"ed25519:" + name: name}}
 	}
 	signed := key("self_signing", self)
 	canonical, err := json.Marshal(signed) // keys are sorted, and there is nothing to escape
@@ -37,14 +38,16 @@ func signingKeys(t *testing.T) map[string]any {
 		t.Fatal(err)
 	}
 	signed["signatures"] = map[string]any{alice: map[string]string{
-		"ed25519:" + base64.RawStdEncoding.EncodeToString(public): base64.RawStdEncoding.EncodeToString(ed25519.Sign(private, canonical)),
+		"ed25519:" + base64.RawStdEncoding.EncodeToString(public): base64.RawStdEncoding.EncodeToString(
+			ed25519.Sign(private, canonical)),
 	}}
 	return map[string]any{"master_key": key("master", public), "self_signing_key": signed}
 }
 
 func with(keys map[string]any, session, secret string) map[string]any {
 	body := map[string]any{"auth": map[string]any{
-		"type": "m.login.password", "session": session, "password": secret, "identifier": map[string]any{"type": "m.id.user", "user": "alice"},
+		"type": "m.login.password", "session": session, "password": secret,
+		"identifier": map[string]any{"type": "m.id.user", "user": "alice"},
 	}}
 	for name, key := range keys {
 		body[name] = key
@@ -68,7 +71,8 @@ func TestCrossSigning(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	token := text(p.ok("POST", "v3/login", "", map[string]any{
-		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
+		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": "alice"},
+		"password": password,
 	}), "access_token")
 	first, second, third := signingKeys(t), signingKeys(t), signingKeys(t)
 	p.ok("POST", upload, token, first)
@@ -103,7 +107,8 @@ func (p *place) challenged(token string, keys map[string]any) string {
 	p.Helper()
 	answer := p.want(http.StatusUnauthorized, "", "POST", upload, token, keys)
 	flow := answer["flows"].([]any)[0].(map[string]any)["stages"].([]any)
-	if session := text(answer, "session"); session != "" && session != "dummy" && len(flow) == 1 && flow[0] == "m.login.password" {
+	if session := text(answer, "session"); session != "" && session != "dummy" && len(flow) == 1 &&
+		flow[0] == "m.login.password" {
 		return session
 	}
 	p.Fatalf("the challenge is %v", answer)

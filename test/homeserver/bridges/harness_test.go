@@ -1,4 +1,5 @@
-// Package bridges tries application services, and the reset of cross-signing keys, through Postern and a real Synapse behind it.
+// Package bridges tries application services, and the reset of cross-signing keys, through Postern and a real Synapse
+// behind it.
 package bridges
 
 import (
@@ -45,7 +46,8 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	hs := synapse.New(t, synapse.Options{Extra: fmt.Sprintf("app_service_config_files: [%q]\n", bridge)})
-	synapse.Call(t, "POST", hs.URL+"/_matrix/client/v3/register", bridgeToken, map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
+	synapse.Call(t, "POST", hs.URL+"/_matrix/client/v3/register", bridgeToken,
+		map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
 	hs.Stop(t)
 
 	const secret = "the-secret-of-both"

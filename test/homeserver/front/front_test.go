@@ -39,7 +39,8 @@ func TestThroughARealSynapse(t *testing.T) {
 // rooms has names that stay as they were written, and a poll that wakes up.
 func rooms(t *testing.T, p *person) {
 	const alias = "#a/b+c%d:" + synapse.ServerName
-	room := p.ok(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{"preset": "public_chat"})["room_id"].(string)
+	room := p.ok(t, "POST", "/_matrix/client/v3/createRoom",
+		map[string]any{"preset": "public_chat"})["room_id"].(string)
 	directory := "/_matrix/client/v3/directory/room/" + url.PathEscape(alias)
 	p.ok(t, "PUT", directory, map[string]any{"room_id": room})
 	if got := p.ok(t, "GET", strings.Replace(directory, "/v3/", "/r0/", 1), nil)["room_id"]; got != room {
@@ -51,16 +52,19 @@ func rooms(t *testing.T, p *person) {
 		_, answer := p.ask(t, "GET", syncing+"?timeout=60000&since="+url.QueryEscape(since), nil)
 		woken <- answer
 	}()
-	p.ok(t, "PUT", "/_matrix/client/v3/rooms/"+url.PathEscape(room)+"/send/m.room.message/t%2F1", map[string]any{"msgtype": "m.text", "body": "good morning"})
+	p.ok(t, "PUT", "/_matrix/client/v3/rooms/"+url.PathEscape(room)+"/send/m.room.message/t%2F1",
+		map[string]any{"msgtype": "m.text", "body": "good morning"})
 	if answer := <-woken; answer["rooms"] == nil {
 		t.Errorf("the poll answers %v", answer)
 	}
 }
 
-// strangersForm: Synapse answers a form of this kind and hangs up, without saying so before. That must not meet who asks next.
+// strangersForm: Synapse answers a form of this kind and hangs up, without saying so before. That must not meet who
+// asks next.
 func strangersForm(t *testing.T, p *person) {
 	for n := range 10 {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", p.postern.URL+"/_matrix/client/v3/createRoom", strings.NewReader("x"))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", p.postern.URL+"/_matrix/client/v3/createRoom",
+			strings.NewReader("x"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,13 +75,15 @@ func strangersForm(t *testing.T, p *person) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{}); status == http.StatusBadGateway {
+		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom",
+			map[string]any{}); status == http.StatusBadGateway {
 			t.Fatalf("after %d forms: %d %v", n+1, status, answer)
 		}
 	}
 }
 
-// strangersHead is the same with a target that Twisted refuses: of HEAD the end of the answer does not tell that the connection ends.
+// strangersHead is the same with a target that Twisted refuses: of HEAD the end of the answer does not tell that the
+// connection ends.
 func strangersHead(t *testing.T, p *person) {
 	for n := range 10 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.postern.URL, "http://"))
@@ -87,7 +93,8 @@ func strangersHead(t *testing.T, p *person) {
 		_, _ = io.WriteString(conn, "HEAD /_matrix/\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		_, _ = io.Copy(io.Discard, conn)
 		conn.Close()
-		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{}); status == http.StatusBadGateway {
+		if status, answer := p.ask(t, "POST", "/_matrix/client/v3/createRoom",
+			map[string]any{}); status == http.StatusBadGateway {
 			t.Fatalf("after %d: %d %v", n+1, status, answer)
 		}
 	}
@@ -139,8 +146,11 @@ func discovery(t *testing.T, p *person) {
 		t.Errorf("other homeservers find %v", known)
 	}
 	p.ok(t, "GET", "/_matrix/federation/v1/version", nil)
-	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"} {
-		if status, answer := synapse.Try(t, "GET", p.postern.URL+path, "", nil); status != 404 || answer["errcode"] != "M_UNRECOGNIZED" {
+	for _, path := range []string{"/_matrix/client/v1/auth_metadata",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"} {
+		if status, answer := synapse.Try(t, "GET", p.postern.URL+path, "", nil); status != 404 ||
+			answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
 	}
@@ -148,14 +158,17 @@ func discovery(t *testing.T, p *person) {
 
 // address: Synapse believes the leftmost address that it is told.
 func address(t *testing.T, p *person) {
-	status, body := raw(t, p.postern.Address, syncing+"?timeout=0", "Authorization: Bearer "+p.access, "X-Forwarded-For: 203.0.113.66, 203.0.113.5")
-	if log := p.hs.Log(t); status != 200 || !strings.Contains(log, "203.0.113.5 - ") || strings.Contains(log, "203.0.113.66") {
+	status, body := raw(t, p.postern.Address, syncing+"?timeout=0", "Authorization: Bearer "+p.access,
+		"X-Forwarded-For: 203.0.113.66, 203.0.113.5")
+	if log := p.hs.Log(t); status != 200 || !strings.Contains(log, "203.0.113.5 - ") ||
+		strings.Contains(log, "203.0.113.66") {
 		t.Errorf("%d %s: Synapse has the wrong address", status, body)
 	}
 }
 
 func restricted(t *testing.T, p *person) {
-	token, err := tokens.Restrict(p.access, tokens.Caveat{Key: "method", Operator: "in", Value: "GET"}, tokens.Caveat{Key: "path", Operator: "under", Value: syncing})
+	token, err := tokens.Restrict(p.access, tokens.Caveat{Key: "method", Operator: "in", Value: "GET"},
+		tokens.Caveat{Key: "path", Operator: "under", Value: syncing})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +178,8 @@ func restricted(t *testing.T, p *person) {
 	guest.refused(t, "PUT", "/_matrix/client/v3/rooms/!a:b/send/m.room.message/1", 403, "M_FORBIDDEN", false)
 	guest.refused(t, "GET", "/_matrix/client/v3/joined_rooms", 403, "M_FORBIDDEN", false)
 	guest.refused(t, "GET", "/_matrix/client/v3/account/whoami", 403, "M_FORBIDDEN", false)
-	for _, target := range []string{syncing + "/../joined_rooms", syncing + "/%2e%2e/joined_rooms", syncing + "%2F..%2Fjoined_rooms"} {
+	for _, target := range []string{syncing + "/../joined_rooms", syncing + "/%2e%2e/joined_rooms",
+		syncing + "%2F..%2Fjoined_rooms"} {
 		if status, body := raw(t, p.postern.Address, target, "Authorization: Bearer "+token); status != 403 {
 			t.Errorf("%s answers %d %s", target, status, body)
 		}
@@ -180,13 +194,15 @@ func restricted(t *testing.T, p *person) {
 // ageing: a refresh, the token before it, and a replay.
 func ageing(t *testing.T, p *person) {
 	first := *p
-	answer := synapse.Call(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "", map[string]any{"refresh_token": p.refresh})
+	answer := synapse.Call(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "",
+		map[string]any{"refresh_token": p.refresh})
 	first.ok(t, "GET", syncing+"?timeout=0", nil) // the answer may have been lost
 	second := p.with(answer["access_token"].(string))
 	second.ok(t, "GET", syncing+"?timeout=0", nil)
 	first.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
 	hidden(t, first)
-	if status, answer := synapse.Try(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "", map[string]any{"refresh_token": p.refresh}); status != 401 || answer["soft_logout"] != true {
+	if status, answer := synapse.Try(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "",
+		map[string]any{"refresh_token": p.refresh}); status != 401 || answer["soft_logout"] != true {
 		t.Errorf("a replay answers %d %v", status, answer)
 	}
 	second.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
@@ -194,8 +210,10 @@ func ageing(t *testing.T, p *person) {
 
 // expiry: a client that cannot refresh is told to log in again on its device, with its keys.
 func expiry(t *testing.T, s *scene) {
-	answer := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password",
-		"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password, "device_id": "OLD"})
+	answer := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "",
+		map[string]any{"type": "m.login.password",
+			"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
+			"device_id": "OLD"})
 	p := &person{s, answer["access_token"].(string), ""}
 	for range 100 {
 		if status, _ := p.ask(t, "GET", syncing+"?timeout=0", nil); status != http.StatusOK {
@@ -209,7 +227,8 @@ func expiry(t *testing.T, s *scene) {
 // hidden: Synapse still knows the token, and must not find one where the front does not look.
 func hidden(t *testing.T, p person) {
 	field := "access_token=" + url.QueryEscape(p.access)
-	status, body := raw(t, p.postern.Address, syncing+"?timeout=0&"+field, "Authorization: Basic x", "Connection: Authorization")
+	status, body := raw(t, p.postern.Address, syncing+"?timeout=0&"+field, "Authorization: Basic x",
+		"Connection: Authorization")
 	if status != 401 || !strings.Contains(body, "M_MISSING_TOKEN") {
 		t.Errorf("a header that is dropped: %d %s", status, body)
 	}
@@ -250,13 +269,17 @@ func admin(t *testing.T, alice, bob *person) {
 // closed: no spelling leads to the calls that only Postern may make, though Synapse takes several of them.
 func closed(t *testing.T, s *scene) {
 	reached := 0
-	for _, path := range []string{"/_synapse/mas", "//_synapse/mas", "///_synapse/mas", "/%5Fsynapse/mas", "/%5fsynapse/%6Das", "/_synapse/./mas", "/_synapse//mas", "/./_synapse/mas",
-		"/_matrix/../_synapse/mas", "/_matrix/%2e%2e/_synapse/mas", "/_synapse%2Fmas", "/_synapse/client/../mas", "/_synapse/admin/../mas", "/%255Fsynapse/mas", "/_SYNAPSE/mas"} {
+	for _, path := range []string{"/_synapse/mas", "//_synapse/mas", "///_synapse/mas", "/%5Fsynapse/mas",
+		"/%5fsynapse/%6Das", "/_synapse/./mas", "/_synapse//mas", "/./_synapse/mas",
+		"/_matrix/../_synapse/mas", "/_matrix/%2e%2e/_synapse/mas", "/_synapse%2Fmas", "/_synapse/client/../mas",
+		"/_synapse/admin/../mas", "/%255Fsynapse/mas", "/_SYNAPSE/mas"} {
 		target := path + "/query_user?localpart=alice"
-		if status, _ := raw(t, strings.TrimPrefix(s.hs.URL, "http://"), target, "Authorization: Bearer "+secret); status == 200 {
+		if status, _ := raw(t, strings.TrimPrefix(s.hs.URL, "http://"), target,
+			"Authorization: Bearer "+secret); status == 200 {
 			reached++
 		}
-		if status, body := raw(t, s.postern.Address, target, "Authorization: Bearer "+secret); status != 404 || !strings.Contains(body, "M_UNRECOGNIZED") {
+		if status, body := raw(t, s.postern.Address, target, "Authorization: Bearer "+secret); status != 404 ||
+			!strings.Contains(body, "M_UNRECOGNIZED") {
 			t.Errorf("%s answers %d %s", target, status, body)
 		}
 	}
@@ -275,7 +298,8 @@ func away(t *testing.T, p *person) {
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
 }
 
-// A homeserver that was put back to an earlier state, say, lacks devices that have sessions: it is told of them again, and nobody waits for ever.
+// A homeserver that was put back to an earlier state, say, lacks devices that have sessions: it is told of them again,
+// and nobody waits for ever.
 func TestDeviceThatSynapseLost(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -6,8 +6,8 @@ import (
 	"postern/test/rig/synapse"
 )
 
-// TestMovedToken: a token that Synapse gave goes there as it is, and Synapse remembers it for two minutes. It is over at once all the same,
-// though a device of that name is there again.
+// TestMovedToken: a token that Synapse gave goes there as it is, and Synapse remembers it for two minutes. It is over
+// at once all the same, though a device of that name is there again.
 func TestMovedToken(t *testing.T) {
 	t.Parallel()
 	hs := synapse.New(t, synapse.Options{})
@@ -21,8 +21,10 @@ func TestMovedToken(t *testing.T) {
 
 	p := &person{s, first, ""}
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
-	second := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password",
-		"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password, "device_id": "PHONE"})["access_token"].(string)
+	second := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "",
+		map[string]any{"type": "m.login.password",
+			"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
+			"device_id": "PHONE"})["access_token"].(string)
 	p.with(second).ok(t, "GET", syncing+"?timeout=0", nil)
 	p.refused(t, "GET", syncing+"?timeout=0", 401, "M_UNKNOWN_TOKEN", false)
 }

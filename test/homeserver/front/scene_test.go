@@ -33,7 +33,8 @@ type scene struct {
 
 func newScene(t *testing.T, flags ...string) *scene {
 	t.Helper()
-	s := newEmptyScene(t, synapse.Prepare(t, synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"}))
+	s := newEmptyScene(t, synapse.Prepare(t,
+		synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"}))
 	s.begin(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
 	for _, name := range []string{"alice", "bob"} {
 		s.site.Run(t, password, "user", "add", name, "--password-stdin")
@@ -44,7 +45,8 @@ func newScene(t *testing.T, flags ...string) *scene {
 // newEmptyScene has no accounts yet, and Synapse has what it had.
 func newEmptyScene(t *testing.T, hs *synapse.Server) *scene {
 	t.Helper()
-	return &scene{hs: hs, site: process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}}
+	return &scene{hs: hs, site: process.Site{Binary: process.Binary(t),
+		Database: filepath.Join(t.TempDir(), "postern.db")}}
 }
 
 // begin puts Postern before Synapse and starts both.
@@ -65,8 +67,10 @@ type person struct {
 // login logs in.
 func (s *scene) login(t *testing.T, name, device string) *person {
 	t.Helper()
-	status, answer := synapse.Try(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "", map[string]any{"type": "m.login.password",
-		"identifier": map[string]any{"type": "m.id.user", "user": name}, "password": password, "device_id": device, "refresh_token": true})
+	status, answer := synapse.Try(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "",
+		map[string]any{"type": "m.login.password",
+			"identifier": map[string]any{"type": "m.id.user", "user": name}, "password": password, "device_id": device,
+			"refresh_token": true})
 	if status != 200 {
 		t.Fatalf("login: %d %v", status, answer)
 	}
@@ -121,7 +125,8 @@ func raw(t *testing.T, address, target string, header ...string) (int, string) {
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n\r\n", target, address, strings.Join(header, "\r\n"))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n\r\n", target, address,
+		strings.Join(header, "\r\n"))
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", target, err)

@@ -19,7 +19,8 @@ import (
 	"postern/test/rig/synapse"
 )
 
-// machine is the computer of who runs a small homeserver: a Synapse, a folder for Postern, and a systemctl that starts and stops both.
+// machine is the computer of who runs a small homeserver: a Synapse, a folder for Postern, and a systemctl that starts
+// and stops both.
 type machine struct {
 	hs      *synapse.Server
 	public  string            // host and port that clients know
@@ -66,11 +67,15 @@ func newMachine(t *testing.T) *machine {
 	registration := filepath.Join(t.TempDir(), "irc.yaml")
 	write(t, registration, fmt.Sprintf(bridgeFile, bridgeToken), 0o600)
 	hs := synapse.New(t, synapse.Options{Extra: fmt.Sprintf("app_service_config_files: [%q]\n", registration)})
-	m := &machine{hs: hs, bridge: registration, public: hs.URL, ported: fmt.Sprint(process.FreePort(t)), binary: process.Binary(t), folder: t.TempDir()}
+	m := &machine{hs: hs, bridge: registration, public: hs.URL, ported: fmt.Sprint(process.FreePort(t)),
+		binary: process.Binary(t), folder: t.TempDir()}
 	internal, confD := fmt.Sprint(process.FreePort(t)), t.TempDir()
 	write(t, filepath.Join(confD, "report_stats.yaml"), "report_stats: false\n", 0o644)
-	m.places = strings.NewReplacer("--synapse-port 8010", "--synapse-port "+m.ported+" --endpoint http://127.0.0.1:"+internal+"/", // which the README leaves as it is
-		theirConfig, hs.Config, theirConfD, confD, theirDB, hs.DB, theirFolder, m.folder, theirSecret, filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
+	// which the README leaves as it is
+	m.places = strings.NewReplacer("--synapse-port 8010",
+		"--synapse-port "+m.ported+" --endpoint http://127.0.0.1:"+internal+"/",
+		theirConfig, hs.Config, theirConfD, confD, theirDB, hs.DB, theirFolder, m.folder, theirSecret,
+		filepath.Join(hs.Dir, "postern-secret"), theirName, synapse.ServerName,
 		"8008", fmt.Sprint(hs.Port), "8009", internal, "8010", m.ported)
 	control := http.NewServeMux()
 	control.HandleFunc("POST /{verb}/{unit}", func(w http.ResponseWriter, r *http.Request) {
@@ -86,7 +91,8 @@ func newMachine(t *testing.T) *machine {
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	bin := t.TempDir()
-	write(t, filepath.Join(bin, "systemctl"), fmt.Sprintf("#!/bin/sh\ncase $1 in enable) set -- start $3;; disable) set -- stop $3;; esac\nexec curl -sS --fail-with-body -X POST http://%s/$1/$2\n", listener.Addr()), 0o755)
+	write(t, filepath.Join(bin, "systemctl"),
+		fmt.Sprintf("#!/bin/sh\ncase $1 in enable) set -- start $3;; disable) set -- stop $3;; esac\nexec curl -sS --fail-with-body -X POST http://%s/$1/$2\n", listener.Addr()), 0o755)
 	if err := os.Symlink(m.binary, filepath.Join(bin, "postern")); err != nil {
 		t.Fatal(err)
 	}
@@ -198,8 +204,9 @@ func (m *machine) env() []string {
 			env = append(env, entry)
 		}
 	}
-	env = append(env, "POSTERN_APPSERVICE="+m.bridge)                             // as the README says in a word
-	return append(env, "POSTERN_LISTEN="+strings.TrimPrefix(m.public, "http://")) // the default is what the README counts on
+	env = append(env, "POSTERN_APPSERVICE="+m.bridge) // as the README says in a word
+	// the default is what the README counts on
+	return append(env, "POSTERN_LISTEN="+strings.TrimPrefix(m.public, "http://"))
 }
 
 // types types a command of the README, and gives what it printed and its exit status.

@@ -1,5 +1,6 @@
-// Package home is the proof of what the README promises to who runs a small homeserver: a real Synapse with people logged in, Postern moved
-// in front of it by the README's own commands, and out again. test/homeserver/guide/run installs what it needs and runs it.
+// Package home is the proof of what the README promises to who runs a small homeserver: a real Synapse with people
+// logged in, Postern moved in front of it by the README's own commands, and out again. test/homeserver/guide/run
+// installs what it needs and runs it.
 package guide
 
 import (
@@ -83,7 +84,8 @@ type friends struct {
 // gather logs everybody in at plain Synapse.
 func gather(t *testing.T, m *machine) *friends {
 	t.Helper()
-	f := &friends{alice: newPerson(t, "alice"), bob: newPerson(t, "bob"), carol: newNio(t, "carol"), first: make(map[string]string)}
+	f := &friends{alice: newPerson(t, "alice"), bob: newPerson(t, "bob"), carol: newNio(t, "carol"),
+		first: make(map[string]string)}
 	for _, p := range []*person{f.alice, f.bob, f.carol} {
 		m.hs.Register(t, p.name, password, false)
 		p.do(t, "login", values{"base": m.public, "user": p.name, "password": password})
@@ -115,7 +117,8 @@ func (f *friends) moved(t *testing.T, m *machine) {
 	f.stage = "moved"
 	f.goOn(t, "Postern is in front")
 	for name, token := range f.first {
-		if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+name+":"+synapse.ServerName {
+		if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+name+":"+
+			synapse.ServerName {
 			t.Errorf("%s's first token: %v", name, who)
 		}
 	}
@@ -183,11 +186,14 @@ func (f *friends) reset(t *testing.T) {
 func bridge(t *testing.T, m *machine, user string) {
 	t.Helper()
 	const v3 = "/_matrix/client/v3/"
-	synapse.Try(t, "POST", m.public+v3+"register", bridgeToken, values{"type": "m.login.application_service", "username": user, "inhibit_login": true})
+	synapse.Try(t, "POST", m.public+v3+"register", bridgeToken,
+		values{"type": "m.login.application_service", "username": user, "inhibit_login": true})
 	as := "?user_id=" + url.QueryEscape("@"+user+":"+synapse.ServerName)
 	room, _ := synapse.Call(t, "POST", m.public+v3+"createRoom"+as, bridgeToken, values{})["room_id"].(string)
-	synapse.Call(t, "PUT", m.public+v3+"rooms/"+url.PathEscape(room)+"/send/m.room.message/1"+as, bridgeToken, values{"msgtype": "m.text", "body": "from elsewhere"})
-	session := synapse.Call(t, "POST", m.public+v3+"login", bridgeToken, values{"type": "m.login.application_service", "identifier": values{"type": "m.id.user", "user": user}})
+	synapse.Call(t, "PUT", m.public+v3+"rooms/"+url.PathEscape(room)+"/send/m.room.message/1"+as, bridgeToken,
+		values{"msgtype": "m.text", "body": "from elsewhere"})
+	session := synapse.Call(t, "POST", m.public+v3+"login", bridgeToken,
+		values{"type": "m.login.application_service", "identifier": values{"type": "m.id.user", "user": user}})
 	token, _ := session["access_token"].(string)
 	if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+user+":"+synapse.ServerName {
 		t.Errorf("the bridge's user is %v", who)
@@ -199,7 +205,8 @@ func bridge(t *testing.T, m *machine, user string) {
 func (f *friends) back(t *testing.T, m *machine) {
 	f.stage = "back"
 	for name, token := range f.first {
-		if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+name+":"+synapse.ServerName {
+		if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+name+":"+
+			synapse.ServerName {
 			t.Errorf("%s's first token: %v", name, who)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// person is somebody with an encrypting client: a process of Node that runs matrix-js-sdk, see test/clients/js/home/client.js.
+// person is somebody with an encrypting client: a process of Node that runs matrix-js-sdk, see
+// test/clients/js/home/client.js.
 type person struct {
 	name string
 	in   io.WriteCloser

@@ -51,7 +51,8 @@ func TestUnit(t *testing.T) {
 	}
 	_, commands := readme(t)
 	want := strings.Replace("ExecStart=/usr/local/bin/"+serveLine(t, commands), theirSecret, "%d/secret", 1)
-	for _, line := range []string{want, "LoadCredential=secret:" + theirSecret, "Environment=POSTERN_DB=" + theirFolder + "/postern.db POSTERN_SERVER_NAME=" + theirName} {
+	for _, line := range []string{want, "LoadCredential=secret:" + theirSecret,
+		"Environment=POSTERN_DB=" + theirFolder + "/postern.db POSTERN_SERVER_NAME=" + theirName} {
 		if !strings.Contains(string(text), "\n"+line+"\n") {
 			t.Errorf("docs/postern.service lacks %s", line)
 		}

@@ -1,4 +1,5 @@
-// Package move tries `postern user import --sessions` with as many accounts as a large homeserver has, and kills it in between.
+// Package move tries `postern user import --sessions` with as many accounts as a large homeserver has, and kills it in
+// between.
 //
 //	go test ./test/homeserver/importer -accounts 100000 -v   # 300,000 tokens; tells how long it took
 package importer
@@ -62,15 +63,20 @@ func newHomeserver(t testing.TB, accounts int) homeserver {
 	}
 	const user = `'@user' || i || ':example.org'`
 	h.run("file synapse.sqlite.sql", "file synapse-sessions.sqlite.sql",
-		all(`users (name, password_hash, creation_ts)`, user+`, '$2b$12$if3L9.XnfzAEhT/YiYDPMuub7rrIrG.PnVbiMMskLxhoDwhIEy2KS', 1577836800 + i`),
-		all(`devices (user_id, device_id, display_name, last_seen, ip, user_agent)`, user+`, 'DEVICE' || i, 'Element on a phone', 1577836800000, '192.0.2.1', 'Element/1.0'`),
+		all(`users (name, password_hash, creation_ts)`,
+			user+`, '$2b$12$if3L9.XnfzAEhT/YiYDPMuub7rrIrG.PnVbiMMskLxhoDwhIEy2KS', 1577836800 + i`),
+		all(`devices (user_id, device_id, display_name, last_seen, ip, user_agent)`,
+			user+`, 'DEVICE' || i, 'Element on a phone', 1577836800000, '192.0.2.1', 'Element/1.0'`),
 		all(`refresh_tokens (id, user_id, device_id, token)`, `2 * i, `+user+`, 'DEVICE' || i, 'syr_dXNlcg_new' || i`),
-		all(`refresh_tokens (id, user_id, device_id, token, next_token_id)`, `2 * i - 1, `+user+`, 'DEVICE' || i, 'syr_dXNlcg_old' || i, 2 * i`),
-		all(`access_tokens (id, user_id, device_id, token, valid_until_ms, refresh_token_id, used)`, `i, `+user+`, 'DEVICE' || i, 'syt_dXNlcg_' || i, 2000000000000, 2 * i, TRUE`))
+		all(`refresh_tokens (id, user_id, device_id, token, next_token_id)`,
+			`2 * i - 1, `+user+`, 'DEVICE' || i, 'syr_dXNlcg_old' || i, 2 * i`),
+		all(`access_tokens (id, user_id, device_id, token, valid_until_ms, refresh_token_id, used)`,
+			`i, `+user+`, 'DEVICE' || i, 'syt_dXNlcg_' || i, 2000000000000, 2 * i, TRUE`))
 	return h
 }
 
-// later is what happens there until the second import: every hundredth logs out, another one logs in somewhere else, another one refreshes.
+// later is what happens there until the second import: every hundredth logs out, another one logs in somewhere else,
+// another one refreshes.
 func (h homeserver) later() {
 	h.run(`DELETE FROM access_tokens WHERE id % 100 = 1`, `DELETE FROM refresh_tokens WHERE (id + 1) / 2 % 100 = 1`,
 		`DELETE FROM devices WHERE SUBSTR(device_id, 7) % 100 = 1`,
@@ -92,7 +98,8 @@ func newSite(t testing.TB, from homeserver) site {
 
 func (s site) move(ctx context.Context, more ...string) (string, time.Duration, error) {
 	began := time.Now()
-	out, err := s.Command(ctx, "", append([]string{"user", "import", s.from.path, "--server-name", "example.org", "--sessions"}, more...)...)
+	out, err := s.Command(ctx, "",
+		append([]string{"user", "import", s.from.path, "--server-name", "example.org", "--sessions"}, more...)...)
 	return out, time.Since(began), err
 }
 
@@ -145,14 +152,17 @@ func (s site) honours(good bool, tokens ...string) {
 func TestMany(t *testing.T) {
 	s := newSite(t, newHomeserver(t, *accounts))
 	n, part := *accounts, *accounts/100
-	first := s.must(nil, fmt.Sprintf("added %d OUTCOME SESSIONS WHY added %d", n, n), fmt.Sprintf("1000 of %d accounts", n))
+	first := s.must(nil, fmt.Sprintf("added %d OUTCOME SESSIONS WHY added %d", n, n),
+		fmt.Sprintf("1000 of %d accounts", n))
 	s.honours(true, "syt_dXNlcg_1", "syt_dXNlcg_2", "syt_dXNlcg_3", fmt.Sprint("syt_dXNlcg_", n))
 	nothing := s.must([]string{"--since-last"}, fmt.Sprintf("unchanged %d OUTCOME SESSIONS WHY unchanged %d", n, n))
 	s.from.later()
-	since := s.must([]string{"--since-last"}, fmt.Sprintf("added %d ended %d logged out there replaced %d", part, part, part))
+	since := s.must([]string{"--since-last"},
+		fmt.Sprintf("added %d ended %d logged out there replaced %d", part, part, part))
 	s.honours(true, "syt_dXNlcg_2", "another2", "renewed3", "syt_dXNlcg_4")
 	s.honours(false, "syt_dXNlcg_1", "syt_dXNlcg_3", "another1")
-	t.Logf("%d accounts, %d tokens: %v; --since-last: %v, and %v when a hundredth each was added, ended and refreshed", n, 3*n, first, nothing, since)
+	t.Logf("%d accounts, %d tokens: %v; --since-last: %v, and %v when a hundredth each was added, ended and refreshed",
+		n, 3*n, first, nothing, since)
 }
 
 // TestKilled: an import that is killed again and again comes to the same in the end.

@@ -1,5 +1,5 @@
-// Package homeserver kills the real Postern in front of a homeserver, a stand-in or a real Synapse, and holds it to one promise: in the end
-// the homeserver has the devices that Postern has sessions on, and no others.
+// Package homeserver kills the real Postern in front of a homeserver, a stand-in or a real Synapse, and holds it to one
+// promise: in the end the homeserver has the devices that Postern has sessions on, and no others.
 //
 //	go test -v ./test/homeserver/outbox -rounds 50 -seed 7
 package outbox
@@ -82,7 +82,8 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, T
 
 // ask makes a request; the status is 0 when nobody answered.
 func (h *house) ask(method, path, token, body string) (status int, answer map[string]any) {
-	r, err := http.NewRequestWithContext(h.Context(), method, *h.url.Load()+"/_matrix/client/v3/"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(h.Context(), method, *h.url.Load()+"/_matrix/client/v3/"+path,
+		strings.NewReader(body))
 	if err != nil {
 		h.Error(err)
 		return 0, nil
@@ -109,7 +110,8 @@ func (h *house) login(user, device string) (token string, status int) {
 
 // loginOn is login that says on which device.
 func (h *house) loginOn(user, device string) (token, on string, status int) {
-	status, answer := h.ask("POST", "login", "", fmt.Sprintf(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q,"device_id":%q}`, user, password, device))
+	status, answer := h.ask("POST", "login", "",
+		fmt.Sprintf(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q,"device_id":%q}`, user, password, device))
 	token, _ = answer["access_token"].(string)
 	on, _ = answer["device_id"].(string)
 	return token, on, status

@@ -48,8 +48,8 @@ func (c *crowd) over() bool {
 	}
 }
 
-// visit logs in, on the device that it had if it is one, and out perhaps. It gives the device that has a session then: who names another
-// one, and fails, leaves it at the homeserver, since nobody knows whether it was there before.
+// visit logs in, on the device that it had if it is one, and out perhaps. It gives the device that has a session then:
+// who names another one, and fails, leaves it at the homeserver, since nobody knows whether it was there before.
 func (c *crowd) visit(random *rand.Rand, user, had string) (has string) {
 	c.note(user+" "+had, "")
 	token, device, status := c.loginOn(user, had)
@@ -114,7 +114,8 @@ func (c *crowd) logins() int {
 	return c.done[0]
 }
 
-// ordeal kills the server again and again under the crowd, after some trouble perhaps, and then lets everything come to rest.
+// ordeal kills the server again and again under the crowd, after some trouble perhaps, and then lets everything come to
+// rest.
 func (h *house) ordeal(trouble func(random *rand.Rand)) *crowd {
 	h.Helper()
 	c := &crowd{house: h, ended: make(chan struct{}), keep: make(map[string]string)}
@@ -144,7 +145,8 @@ func (c *crowd) judge(there []string) {
 			c.Errorf("%s was logged out: %d %v", device, status, answer)
 		}
 	}
-	c.Logf("seed %d: %d logins, %d logouts, %d killings, %d devices in the end", *seed, c.done[0], c.done[1], *rounds, len(here))
+	c.Logf("seed %d: %d logins, %d logouts, %d killings, %d devices in the end", *seed, c.done[0], c.done[1], *rounds,
+		len(here))
 	if c.done[0] < clients || c.done[1] == 0 {
 		c.Errorf("only %v logins and logouts", c.done)
 	}
@@ -157,12 +159,14 @@ func crowdNames() (names []string) {
 	return names
 }
 
-// Postern is killed while 32 clients log in and out and the homeserver fails now and then; afterwards both have the same devices.
+// Postern is killed while 32 clients log in and out and the homeserver fails now and then; afterwards both have the
+// same devices.
 func TestKilledBeforeAHomeserver(t *testing.T) {
 	t.Parallel()
 	there := fakesynapse.New(t, secret)
 	h := newHouse(t, there.URL, crowdNames()...)
-	modes := []fakesynapse.Mode{fakesynapse.Well, fakesynapse.Away, fakesynapse.Failing, fakesynapse.Cut, fakesynapse.Slow}
+	modes := []fakesynapse.Mode{fakesynapse.Well, fakesynapse.Away, fakesynapse.Failing, fakesynapse.Cut,
+		fakesynapse.Slow}
 	c := h.ordeal(func(random *rand.Rand) {
 		there.Be(modes[random.IntN(len(modes))])
 		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)

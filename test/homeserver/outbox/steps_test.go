@@ -9,8 +9,8 @@ import (
 	"postern/test/rig/fakesynapse"
 )
 
-// Postern is killed in the moment when each of the calls arrives: in the midst of a login, and between a fact and its telling. The call is
-// obeyed, and nobody hears of it.
+// Postern is killed in the moment when each of the calls arrives: in the midst of a login, and between a fact and its
+// telling. The call is obeyed, and nobody hears of it.
 func TestKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -35,7 +35,8 @@ func TestKilledAtEachStep(t *testing.T) {
 			if status != 200 {
 				t.Fatalf("login answers %d", status)
 			}
-			there.Be(fakesynapse.Away) // until bob is on his way: the command line's news of him is not the call that is waited for
+			// until bob is on his way: the command line's news of him is not the call that is waited for
+			there.Be(fakesynapse.Away)
 			if strings.HasSuffix(c.call, "bob") {
 				h.command(password, "user", "add", "bob", "--password-stdin")
 			}
@@ -55,14 +56,16 @@ func TestKilledAtEachStep(t *testing.T) {
 			there.Before(nil)
 			h.start()
 			h.settle()
-			if got := there.Devices(); !slices.Equal(got, slices.Concat(c.spared, c.want)) || !slices.Equal(h.sessions(), c.want) {
+			if got := there.Devices(); !slices.Equal(got, slices.Concat(c.spared, c.want)) ||
+				!slices.Equal(h.sessions(), c.want) {
 				t.Errorf("the homeserver has %q and Postern %q, want %q", got, h.sessions(), c.want)
 			}
 		})
 	}
 }
 
-// What was done while the homeserver was away, and before Postern was killed, is told at the next start; the command line lists it until then.
+// What was done while the homeserver was away, and before Postern was killed, is told at the next start; the command
+// line lists it until then.
 func TestKilledBeforeItWasTold(t *testing.T) {
 	t.Parallel()
 	there := fakesynapse.New(t, secret)

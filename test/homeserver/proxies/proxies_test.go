@@ -1,5 +1,6 @@
-// Package proxies runs Debian's nginx and Caddy with the very files that docs/reverse-proxy.md shows, in front of the real binary and a
-// homeserver that writes down what it is sent. Only host names, ports and certificates are put in their place.
+// Package proxies runs Debian's nginx and Caddy with the very files that docs/reverse-proxy.md shows, in front of the
+// real binary and a homeserver that writes down what it is sent. Only host names, ports and certificates are put in
+// their place.
 //
 // Where there is no nginx or no Caddy the test is skipped; with TEST_PROXIES=required it fails.
 package proxies
@@ -23,7 +24,8 @@ func TestPageShowsTheFiles(t *testing.T) {
 	t.Parallel()
 	page := read(t, "../../../docs/reverse-proxy.md")
 	for _, name := range []string{"nginx.conf", "nginx-split.conf", "Caddyfile", "Caddyfile-split"} {
-		if !strings.Contains(page, "](proxy/"+name+"):\n\n```") || !strings.Contains(page, "\n"+read(t, "../../../docs/proxy/"+name)+"```\n") {
+		if !strings.Contains(page, "](proxy/"+name+"):\n\n```") ||
+			!strings.Contains(page, "\n"+read(t, "../../../docs/proxy/"+name)+"```\n") {
 			t.Errorf("docs/reverse-proxy.md does not show docs/proxy/%s as it is", name)
 		}
 	}
@@ -43,11 +45,13 @@ func TestSplitKnowsEveryOperation(t *testing.T) {
 		t.Fatalf("the contract has %d paths", len(paths))
 	}
 	for _, path := range paths {
-		if ours := path[1] != "/_matrix/client/versions"; logins.MatchString(path[1]) != ours { // which Synapse knows better
+		// which Synapse knows better
+		if ours := path[1] != "/_matrix/client/versions"; logins.MatchString(path[1]) != ours {
 			t.Errorf("%s is sent to Postern: %t", path[1], !ours)
 		}
 	}
-	for _, path := range []string{"/_matrix/client/v3/sync", "/_matrix/client/v3/loginx", "/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pid"} {
+	for _, path := range []string{"/_matrix/client/v3/sync", "/_matrix/client/v3/loginx",
+		"/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pid"} {
 		if logins.MatchString(path) {
 			t.Errorf("%s is sent to Postern", path)
 		}
@@ -74,16 +78,19 @@ func TestProxies(t *testing.T) {
 func (s *site) day(t *testing.T) {
 	for _, release := range []string{"r0", "v3"} {
 		base := "/_matrix/client/" + release
-		status, pair := s.ask(t, "POST", base+"/login", "", `{"type":"m.login.password","user":"alice","password":"a long password","device_id":"PHONE","refresh_token":true}`)
+		status, pair := s.ask(t, "POST", base+"/login", "",
+			`{"type":"m.login.password","user":"alice","password":"a long password","device_id":"PHONE","refresh_token":true}`)
 		if status != http.StatusOK {
 			t.Fatalf("%s: login answers %d %v", release, status, pair)
 		}
 		access, _ := pair["access_token"].(string)
 		refresh, _ := pair["refresh_token"].(string)
-		if status, who := s.ask(t, "GET", base+"/account/whoami", access, ""); status != http.StatusOK || who["device_id"] != "PHONE" {
+		if status, who := s.ask(t, "GET", base+"/account/whoami", access, ""); status != http.StatusOK ||
+			who["device_id"] != "PHONE" {
 			t.Errorf("%s: whoami answers %d %v", release, status, who)
 		}
-		if status, d := s.ask(t, "GET", base+"/devices/PHONE", access, ""); status != http.StatusOK || d["last_seen_ip"] != clientAddress {
+		if status, d := s.ask(t, "GET", base+"/devices/PHONE", access, ""); status != http.StatusOK ||
+			d["last_seen_ip"] != clientAddress {
 			t.Errorf("%s: the device is %d %v, and the client came from %s", release, status, d, clientAddress)
 		}
 		status, pair = s.ask(t, "POST", base+"/refresh", "", `{"refresh_token":"`+refresh+`"}`)
@@ -101,7 +108,8 @@ func (s *site) day(t *testing.T) {
 			t.Errorf("%s: after the logout whoami answers %d %v", release, status, answer)
 		}
 	}
-	if status, answer := s.ask(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "", ""); status != http.StatusNotFound || answer["errcode"] != "M_UNRECOGNIZED" {
+	if status, answer := s.ask(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "",
+		""); status != http.StatusNotFound || answer["errcode"] != "M_UNRECOGNIZED" {
 		t.Errorf("auth_metadata answers %d %v", status, answer)
 	}
 }
@@ -118,15 +126,18 @@ func (s *site) passes(t *testing.T) {
 		"/_matrix/key/v2/server",
 		"/.well-known/matrix/server",
 	} {
-		if status, seen := s.ask(t, "GET", path, "", ""); status != http.StatusOK || seen["uri"] != path || seen["for"] != clientAddress {
+		if status, seen := s.ask(t, "GET", path, "", ""); status != http.StatusOK || seen["uri"] != path ||
+			seen["for"] != clientAddress {
 			t.Errorf("%s arrives as %d %v", path, status, seen)
 		}
 	}
-	if status, seen := s.ask(t, "GET", "/.well-known/matrix/client", "", ""); status != http.StatusOK || seen["uri"] == nil || seen["org.matrix.msc2965.authentication"] != nil {
+	if status, seen := s.ask(t, "GET", "/.well-known/matrix/client", "", ""); status != http.StatusOK ||
+		seen["uri"] == nil || seen["org.matrix.msc2965.authentication"] != nil {
 		t.Errorf("clients are led to an OAuth server: %d %v", status, seen)
 	}
 	large := strings.Repeat("x", 3<<20)
-	if status, seen := s.ask(t, "POST", "/_matrix/media/v3/upload?filename=a", "", large); status != http.StatusOK || seen["length"] != float64(len(large)) {
+	if status, seen := s.ask(t, "POST", "/_matrix/media/v3/upload?filename=a", "", large); status != http.StatusOK ||
+		seen["length"] != float64(len(large)) {
 		t.Errorf("an upload arrives as %d %v", status, seen)
 	}
 }
@@ -134,9 +145,12 @@ func (s *site) passes(t *testing.T) {
 // closed is what nobody outside may reach, however it is written.
 func (s *site) closed(t *testing.T) {
 	for _, path := range []string{
-		"/_synapse/mas/query_user?localpart=alice", "/_synapse/admin/v2/users", "/_synapse/%6das/query_user?localpart=alice", "/_synapse//mas/query_user",
-		"/_matrix/../_synapse/mas/query_user?localpart=alice", "/_matrix/%2e%2e/_synapse/mas/query_user", "/_synapse/mas/query_user/../../../_matrix/client/versions",
-		"/_synapse/admin/v2/users/../../../../_matrix/client/versions", "/./_synapse/mas/query_user", "/%5fsynapse/admin/v2/users", "/metrics", "/health",
+		"/_synapse/mas/query_user?localpart=alice", "/_synapse/admin/v2/users",
+		"/_synapse/%6das/query_user?localpart=alice", "/_synapse//mas/query_user",
+		"/_matrix/../_synapse/mas/query_user?localpart=alice", "/_matrix/%2e%2e/_synapse/mas/query_user",
+		"/_synapse/mas/query_user/../../../_matrix/client/versions",
+		"/_synapse/admin/v2/users/../../../../_matrix/client/versions", "/./_synapse/mas/query_user",
+		"/%5fsynapse/admin/v2/users", "/metrics", "/health",
 	} {
 		if status, answer := s.ask(t, "GET", path, secret, ""); status == http.StatusOK {
 			t.Errorf("%s is open: %v", path, answer)

@@ -60,14 +60,16 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		u.mas.ServeHTTP(w, r)
 		return
 	}
-	if strings.Contains(r.RequestURI, "_synapse") || !strings.HasPrefix(r.RequestURI, "/_matrix/") && !strings.HasPrefix(r.RequestURI, "/.well-known/matrix/") {
+	if strings.Contains(r.RequestURI, "_synapse") || !strings.HasPrefix(r.RequestURI, "/_matrix/") &&
+		!strings.HasPrefix(r.RequestURI, "/.well-known/matrix/") {
 		u.mu.Lock()
 		u.others = append(u.others, r.RequestURI)
 		u.mu.Unlock()
 	}
 	n, _ := io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"uri": r.RequestURI, "for": r.Header.Get("X-Forwarded-For"), "length": n, "capabilities": map[string]any{},
+	_ = json.NewEncoder(w).Encode(map[string]any{"uri": r.RequestURI, "for": r.Header.Get("X-Forwarded-For"),
+		"length": n, "capabilities": map[string]any{},
 		"org.matrix.msc2965.authentication": map[string]any{}})
 }
 
@@ -84,14 +86,16 @@ func newSite(t *testing.T, kind string, split bool) *site {
 	s := &site{upstream: newUpstream(t), output: &safe.Buffer{}}
 	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}
 	postern.Run(t, "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org")
-	server := postern.Start(t, append(process.Before(t, s.upstream.URL, secret), "--server-name", "example.org", "--trusted-proxy", "127.0.0.1")...)
+	server := postern.Start(t, append(process.Before(t, s.upstream.URL, secret), "--server-name", "example.org",
+		"--trusted-proxy", "127.0.0.1")...)
 	s.start(t, program, kind, split, server.Address)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // of a certificate that was made a moment ago
 		DialContext:     (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientAddress)}}).DialContext,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	s.client = &http.Client{Transport: transport, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	s.client = &http.Client{Transport: transport, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return s
 }
 
@@ -126,10 +130,12 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 	if kind == "nginx" {
 		s.url = "https://127.0.0.1:" + port
 		text = nginx(t, text, folder, port)
-		args = []string{"-p", folder, "-c", config, "-e", "stderr", "-g", "daemon off; master_process off; pid " + folder + "/pid;"}
+		args = []string{"-p", folder, "-c", config, "-e", "stderr", "-g",
+			"daemon off; master_process off; pid " + folder + "/pid;"}
 	} else {
 		s.url = "http://127.0.0.1:" + port
-		text = "{\n\tadmin off\n}\n" + strings.Replace(text, "example.org, example.org:8448", "http://127.0.0.1:"+port, 1)
+		text = "{\n\tadmin off\n}\n" + strings.Replace(text, "example.org, example.org:8448", "http://127.0.0.1:"+port,
+			1)
 		args = []string{"run", "--adapter", "caddyfile", "--config", config}
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -160,9 +166,11 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 func nginx(t *testing.T, text, folder, port string) string {
 	t.Helper()
 	certificate(t, folder)
-	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl", fmt.Sprintf("listen 127.0.0.1:%d ssl", process.FreePort(t)),
+	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl",
+		fmt.Sprintf("listen 127.0.0.1:%d ssl", process.FreePort(t)),
 		"/etc/letsencrypt/live/example.org/", folder+"/", "server_name example.org", "server_name _").Replace(text)
-	return "events {}\nhttp {\naccess_log off;\nclient_body_temp_path " + folder + "/body;\nproxy_temp_path " + folder + "/proxy;\nfastcgi_temp_path " + folder +
+	return "events {}\nhttp {\naccess_log off;\nclient_body_temp_path " + folder + "/body;\nproxy_temp_path " + folder +
+		"/proxy;\nfastcgi_temp_path " + folder +
 		"/f;\nuwsgi_temp_path " + folder + "/u;\nscgi_temp_path " + folder + "/s;\n" + text + "}\n"
 }
 
@@ -177,7 +185,8 @@ func certificate(t *testing.T, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"fullchain.pem": {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, "privkey.pem": {Type: "PRIVATE KEY", Bytes: key}} {
+	for name, block := range map[string]*pem.Block{"fullchain.pem": {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		"privkey.pem": {Type: "PRIVATE KEY", Bytes: key}} {
 		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,9 @@
-// Package fakesynapse is a homeserver for quick tests: it obeys the calls under /_synapse/mas as strictly as Synapse 1.163 does, and can be
-// away, slow, failing or cut off. A test of its own makes the same calls to a real Synapse and compares the answers.
+// Package fakesynapse is a homeserver for quick tests: it obeys the calls under /_synapse/mas as strictly as Synapse
+// 1.163 does, and can be away, slow, failing or cut off. A test of its own makes the same calls to a real Synapse and
+// compares the answers.
 //
-// Nothing else of Matrix is here. What a device has of its own, its keys, is stood for by the number of its making: a device that was
-// deleted and made again has another one.
+// Nothing else of Matrix is here. What a device has of its own, its keys, is stood for by the number of its making: a
+// device that was deleted and made again has another one.
 package fakesynapse
 
 import (
@@ -66,7 +67,8 @@ type Server struct {
 // New starts a homeserver that knows nobody.
 func New(t testing.TB, secret string) *Server {
 	t.Helper()
-	s := &Server{secret: secret, users: make(map[string]*User), turned: make(chan struct{}), gone: make(chan struct{}), ailing: make(map[string]bool)}
+	s := &Server{secret: secret, users: make(map[string]*User), turned: make(chan struct{}), gone: make(chan struct{}),
+		ailing: make(map[string]bool)}
 	s.http = httptest.NewServer(s)
 	s.URL = s.http.URL
 	t.Cleanup(func() {
@@ -78,8 +80,8 @@ func New(t testing.TB, secret string) *Server {
 	return s
 }
 
-// Be changes how it does. What came while it was slow is obeyed before it returns, so that no later call overtakes it: Synapse obeys in the
-// order in which it is called.
+// Be changes how it does. What came while it was slow is obeyed before it returns, so that no later call overtakes it:
+// Synapse obeys in the order in which it is called.
 func (s *Server) Be(mode Mode) {
 	s.mu.Lock()
 	s.mode = mode
@@ -96,14 +98,16 @@ func (s *Server) Ail(whom string, ill bool) {
 	s.ailing[whom] = ill
 }
 
-// Collide lets somebody else make the next new account in the moment in which a call is about to, as two calls at once do.
+// Collide lets somebody else make the next new account in the moment in which a call is about to, as two calls at once
+// do.
 func (s *Server) Collide() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.collides = true
 }
 
-// Before has a function called before each call is obeyed, with its name, the user and the device. It may wait: others are obeyed meanwhile.
+// Before has a function called before each call is obeyed, with its name, the user and the device. It may wait: others
+// are obeyed meanwhile.
 func (s *Server) Before(do func(call string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,7 +243,8 @@ func cutOff(w http.ResponseWriter, a *reply) {
 		return
 	}
 	defer conn.Close()
-	_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n" + string(text[:len(text)/2]))
+	_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n" +
+		string(text[:len(text)/2]))
 	_ = buffer.Flush()
 }
 

@@ -12,18 +12,24 @@ import (
 var obeyed = map[string]rule{
 	"query_user":             {method: http.MethodGet, missing: "M_MISSING_PARAM", do: known((*Server).query)},
 	"is_localpart_available": {method: http.MethodGet, missing: "M_UNKNOWN", do: (*Server).available},
-	"provision_user": {method: http.MethodPost, apart: []string{"displayname", "avatar_url", "emails"}, do: (*Server).provision, fields: []field{whom,
-		{name: "unset_displayname", fits: isTruth}, {name: "set_displayname", nullable: true, fits: isText},
-		{name: "unset_avatar_url", fits: isTruth}, {name: "set_avatar_url", nullable: true, fits: isText},
-		{name: "unset_emails", fits: isTruth}, {name: "set_emails", nullable: true, fits: isTexts},
-		{name: "locked", nullable: true, fits: isTruth}}},
-	"delete_user":     {method: http.MethodPost, fields: []field{whom, {name: "erase", required: true, fits: isTruth}}, do: known((*Server).deleteUser)},
+	"provision_user": {method: http.MethodPost, apart: []string{"displayname", "avatar_url", "emails"},
+		do: (*Server).provision, fields: []field{whom,
+			{name: "unset_displayname", fits: isTruth}, {name: "set_displayname", nullable: true, fits: isText},
+			{name: "unset_avatar_url", fits: isTruth}, {name: "set_avatar_url", nullable: true, fits: isText},
+			{name: "unset_emails", fits: isTruth}, {name: "set_emails", nullable: true, fits: isTexts},
+			{name: "locked", nullable: true, fits: isTruth}}},
+	"delete_user": {method: http.MethodPost, fields: []field{whom, {name: "erase", required: true, fits: isTruth}},
+		do: known((*Server).deleteUser)},
 	"reactivate_user": {method: http.MethodPost, fields: []field{whom}, do: known((*Server).reactivate)},
-	"upsert_device":   {method: http.MethodPost, fields: []field{whom, which, {name: "display_name", nullable: true, fits: isText}}, do: known((*Server).upsert)},
-	"delete_device":   {method: http.MethodPost, fields: []field{whom, which}, do: known((*Server).deleteDevice)},
-	"update_device_display_name": {method: http.MethodPost, fields: []field{whom, which, {name: "display_name", required: true, fits: isText}},
-		do: known((*Server).rename)},
-	"sync_devices":              {method: http.MethodPost, fields: []field{whom, {name: "devices", required: true, fits: isTexts}}, do: known((*Server).syncDevices)},
+	"upsert_device": {method: http.MethodPost,
+		fields: []field{whom, which, {name: "display_name", nullable: true, fits: isText}},
+		do:     known((*Server).upsert)},
+	"delete_device": {method: http.MethodPost, fields: []field{whom, which}, do: known((*Server).deleteDevice)},
+	"update_device_display_name": {method: http.MethodPost,
+		fields: []field{whom, which, {name: "display_name", required: true, fits: isText}},
+		do:     known((*Server).rename)},
+	"sync_devices": {method: http.MethodPost,
+		fields: []field{whom, {name: "devices", required: true, fits: isTexts}}, do: known((*Server).syncDevices)},
 	"allow_cross_signing_reset": {method: http.MethodPost, fields: []field{whom}, do: known((*Server).allowReset)},
 }
 
@@ -41,7 +47,8 @@ func known(do func(*Server, call, *User) *reply) func(*Server, call) *reply {
 var nothing = map[string]any{}
 
 func (s *Server) query(c call, u *User) *reply {
-	return &reply{200, map[string]any{"user_id": "@" + c.localpart() + ":home.test", "display_name": c.localpart(), "avatar_url": nil,
+	return &reply{200, map[string]any{"user_id": "@" + c.localpart() + ":home.test", "display_name": c.localpart(),
+		"avatar_url":   nil,
 		"is_suspended": false, "is_deactivated": u.Deactivated}}
 }
 

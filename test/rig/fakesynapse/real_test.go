@@ -105,9 +105,11 @@ func TestTheFakeIsStrict(t *testing.T) {
 	hs.Run(t)
 	fake := New(t, secret)
 	for i, c := range script {
-		want, got := ask(t, hs.URL, c.method, c.path, c.secret, c.body), ask(t, fake.URL, c.method, c.path, c.secret, c.body)
+		want, got := ask(t, hs.URL, c.method, c.path, c.secret, c.body),
+			ask(t, fake.URL, c.method, c.path, c.secret, c.body)
 		if got != want {
-			t.Errorf("call %d, %s %s %s:\n%s from Synapse, and the fake answers\n%s", i, c.method, c.path, c.body, want, got)
+			t.Errorf("call %d, %s %s %s:\n%s from Synapse, and the fake answers\n%s", i, c.method, c.path, c.body, want,
+				got)
 		}
 	}
 }
@@ -133,5 +135,6 @@ func ask(t *testing.T, at, method, path, secret, body string) string {
 	}
 	var answer map[string]any
 	_ = json.Unmarshal(text, &answer)
-	return fmt.Sprint(response.StatusCode, " ", answer["errcode"], " ", answer["user_id"], " ", answer["is_deactivated"])
+	return fmt.Sprint(response.StatusCode, " ", answer["errcode"], " ", answer["user_id"], " ",
+		answer["is_deactivated"])
 }

@@ -16,7 +16,8 @@ type call struct {
 func (c call) text(field string) string { text, _ := c.body[field].(string); return text }
 func (c call) localpart() string        { return c.text("localpart") }
 
-// A field is one that a body may have. Others are ignored. What is wrong with its type is what pydantic's strict mode says is wrong.
+// A field is one that a body may have. Others are ignored. What is wrong with its type is what pydantic's strict mode
+// says is wrong.
 type field struct {
 	name     string
 	required bool

@@ -9,8 +9,8 @@ import (
 	"postern/test/rig/synapse"
 )
 
-// TestProvisionedTogether: a login and the outbox may tell a real Synapse of a new account at once. It refuses the later one, which is what
-// Collide stands for, and the client does not.
+// TestProvisionedTogether: a login and the outbox may tell a real Synapse of a new account at once. It refuses the
+// later one, which is what Collide stands for, and the client does not.
 func TestProvisionedTogether(t *testing.T) {
 	t.Parallel()
 	const secret = "a-secret-of-both"

@@ -1,12 +1,13 @@
-// Package fleet is a crowd of Matrix clients that log in, refresh, check and log out in loops, whatever happens to the server
-// meanwhile, and that know what a server owes them:
+// Package fleet is a crowd of Matrix clients that log in, refresh, check and log out in loops, whatever happens to the
+// server meanwhile, and that know what a server owes them:
 //
-//   - Every refresh of a token of generation k answers generation k+1 of the same session: none is skipped, none comes twice.
-//   - Nobody is logged out: no 401, at no time, but for a session that its client has ended itself. What an answered logout has
-//     ended stays ended.
+//   - Every refresh of a token of generation k answers generation k+1 of the same session: none is skipped, none comes
+//     twice.
+//   - Nobody is logged out: no 401, at no time, but for a session that its client has ended itself. What an answered
+//     logout has ended stays ended.
 //   - A second tab that still has the predecessor gets the same bytes.
-//   - At the draft's door a refresh token is accepted once, and the old pair is dead then. Its client is refused, and has to log
-//     in again, only if the answer to its last refresh was lost; such losses are counted.
+//   - At the draft's door a refresh token is accepted once, and the old pair is dead then. Its client is refused, and
+//     has to log in again, only if the answer to its last refresh was lost; such losses are counted.
 //   - What cannot be done is refused by 503 with a Matrix error, and not by anything else.
 //
 // The clients of a member of the fleet are as honest as real ones: they go on with what they last received.
@@ -23,8 +24,8 @@ import (
 	"postern/test/rig/process"
 )
 
-// ServeFlags are for a server that a fleet holds to the law. The leeway is long so that a token that comes twice is judged alike
-// however slow the machine is.
+// ServeFlags are for a server that a fleet holds to the law. The leeway is long so that a token that comes twice is
+// judged alike however slow the machine is.
 var ServeFlags = []string{"--rate-limit", "off", "--refresh-leeway", "10m", "--access-ttl", "1h"}
 
 // Config is what a fleet is made of.
@@ -33,8 +34,8 @@ type Config struct {
 	Today, Draft   int    // how many clients use which door
 	Seed           uint64 // of what they do; told with every failure
 
-	// Doubtful says that a 503 may hide that the work was done, since the server lost its database while it waited for the
-	// answer to a commit. Without it, a refresh that is refused must not have happened.
+	// Doubtful says that a 503 may hide that the work was done, since the server lost its database while it waited for
+	// the answer to a commit. Without it, a refresh that is refused must not have happened.
 	Doubtful bool
 
 	// Patient says that a connection that fails is no reason to stop: there is another server, or will be.
@@ -76,7 +77,8 @@ func New(c Config) *Fleet {
 	f := &Fleet{config: c, client: process.NewClient(c.Today + c.Draft), accepted: make(map[string]bool)}
 	for i := range c.Today + c.Draft {
 		f.members = append(f.members, &member{
-			fleet: f, draft: i >= c.Today, name: fmt.Sprintf("CLIENT%02d", i), random: rand.New(rand.NewPCG(c.Seed, uint64(i))),
+			fleet: f, draft: i >= c.Today, name: fmt.Sprintf("CLIENT%02d", i),
+			random: rand.New(rand.NewPCG(c.Seed, uint64(i))),
 		})
 	}
 	return f
@@ -127,8 +129,8 @@ func (f *Fleet) accept(token string) error {
 	return nil
 }
 
-// Run lets every client go on until the channel is closed, it met something that it is not owed, or (unless the fleet is
-// patient) its connection failed. Requests that run when the channel is closed are not cut short.
+// Run lets every client go on until the channel is closed, it met something that it is not owed, or (unless the fleet
+// is patient) its connection failed. Requests that run when the channel is closed are not cut short.
 func (f *Fleet) Run(ctx context.Context, url string, stop <-chan struct{}) error {
 	f.each(func(m *member) {
 		for {
@@ -165,8 +167,8 @@ func (f *Fleet) Settle(ctx context.Context, url string) error {
 	return f.Err()
 }
 
-// Rows holds every client's session against the database's own word: alive, and at the generation that its client has or, if
-// the answer to a refresh was lost, perhaps at the next. Nobody may be using the server meanwhile.
+// Rows holds every client's session against the database's own word: alive, and at the generation that its client has
+// or, if the answer to a refresh was lost, perhaps at the next. Nobody may be using the server meanwhile.
 func (f *Fleet) Rows(row func(session string) (generation int64, live bool, err error)) error {
 	for _, m := range f.members {
 		if m.pair.Refresh == "" {

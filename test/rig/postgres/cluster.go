@@ -20,8 +20,8 @@ type Cluster struct {
 	ended    chan struct{} // closed when the server has ended; nil while none runs
 }
 
-// Start makes a cluster and runs it until the test ends; or it skips the test, loudly. The path of the socket has to be short,
-// so it is not below t.TempDir.
+// Start makes a cluster and runs it until the test ends; or it skips the test, loudly. The path of the socket has to be
+// short, so it is not below t.TempDir.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
 	return start(t, false)
@@ -46,7 +46,8 @@ func start(t testing.TB, durable bool) *Cluster {
 			t.Error(err)
 		}
 	})
-	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir), durable: durable}
+	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir),
+		durable: durable}
 	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"),
 		"-D", c.data(), "-U", "postern", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = c.as, dir
@@ -60,15 +61,16 @@ func start(t testing.TB, durable bool) *Cluster {
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
-// Run starts the server again and waits until it answers. What a killed one leaves behind may take a moment to go, and until then
-// a new one refuses to start; so it is tried again.
+// Run starts the server again and waits until it answers. What a killed one leaves behind may take a moment to go, and
+// until then a new one refuses to start; so it is tried again.
 func (c *Cluster) Run(t testing.TB) {
 	t.Helper()
 	for range 300 {
 		if c.ended == nil {
 			c.launch(t)
 		}
-		if exec.CommandContext(t.Context(), filepath.Join(c.bin, "pg_isready"), "-h", c.dir, "-U", "postern", "-d", "postgres").Run() == nil {
+		if exec.CommandContext(t.Context(), filepath.Join(c.bin, "pg_isready"), "-h", c.dir, "-U", "postern", "-d",
+			"postgres").Run() == nil {
 			return
 		}
 		select {
@@ -91,7 +93,8 @@ func (c *Cluster) launch(t testing.TB) {
 	if c.durable {
 		sync = "fsync=on"
 	}
-	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", sync, "-c", "listen_addresses=")
+	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", sync, "-c",
+		"listen_addresses=")
 	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, log, log
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,9 @@
-// Package postgres gives tests a real PostgreSQL: the one at TEST_POSTGRES_URL, or one that it starts from the server programs
-// that Debian's package `postgresql` installs, in a temporary directory, on a Unix socket that only this test reaches, and stops
-// and removes when the test ends.
+// Package postgres gives tests a real PostgreSQL: the one at TEST_POSTGRES_URL, or one that it starts from the server
+// programs that Debian's package `postgresql` installs, in a temporary directory, on a Unix socket that only this test
+// reaches, and stops and removes when the test ends.
 //
-// Where there is neither, the test is skipped, loudly; with TEST_POSTGRES=required it fails, so that a gate cannot miss it.
+// Where there is neither, the test is skipped, loudly; with TEST_POSTGRES=required it fails, so that a gate cannot miss
+// it.
 package postgres
 
 import (
@@ -15,8 +16,8 @@ import (
 	"testing"
 )
 
-// URL is the address of a PostgreSQL in which the test may do what it likes. At TEST_POSTGRES_URL it is shared, so a test keeps
-// to a schema of its own.
+// URL is the address of a PostgreSQL in which the test may do what it likes. At TEST_POSTGRES_URL it is shared, so a
+// test keeps to a schema of its own.
 func URL(t testing.TB) string {
 	t.Helper()
 	if url := os.Getenv("TEST_POSTGRES_URL"); url != "" {

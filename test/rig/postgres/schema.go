@@ -11,8 +11,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
 
-// Chosen says whether the tests of a package that knows both engines run on PostgreSQL this time: TEST_DB=postgres, with the
-// server at TEST_POSTGRES_URL.
+// Chosen says whether the tests of a package that knows both engines run on PostgreSQL this time: TEST_DB=postgres,
+// with the server at TEST_POSTGRES_URL.
 func Chosen() bool { return os.Getenv("TEST_DB") == "postgres" }
 
 // Schema makes an empty schema at the server and gives its address. The schema is dropped when the test ends.

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Serve starts a cluster for a program that is no test; a durable one syncs its disk, as in earnest. What is said to a test is said to
-// a stand-in.
+// Serve starts a cluster for a program that is no test; a durable one syncs its disk, as in earnest. What is said to a
+// test is said to a stand-in.
 func Serve(ctx context.Context, durable bool) (url string, stop func(), err error) {
 	t := &standIn{ctx: ctx}
 	defer func() {

@@ -17,7 +17,8 @@ func TestSuites(t *testing.T) {
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	cmd := exec.CommandContext(t.Context(), "go", append(args, "postern/db/...", "postern/handlers", "postern/homeserver/outbox")...)
+	cmd := exec.CommandContext(t.Context(), "go",
+		append(args, "postern/db/...", "postern/handlers", "postern/homeserver/outbox")...)
 	cmd.Env = append(os.Environ(), "TEST_DB=postgres", "TEST_POSTGRES_URL="+postgres.URL(t))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

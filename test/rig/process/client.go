@@ -25,7 +25,8 @@ const (
 // ErrUnsent says that a request never reached a server.
 var ErrUnsent = errors.New("not sent")
 
-// ErrLost says that a request was sent and its answer did not arrive, or not whole: what it asked for may have happened.
+// ErrLost says that a request was sent and its answer did not arrive, or not whole: what it asked for may have
+// happened.
 var ErrLost = errors.New("answer lost")
 
 // Refusal is an answer other than 200.
@@ -72,7 +73,8 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Login logs in at today's door, with a refresh token.
 func (c *Client) Login(ctx context.Context, url, user, password, device string) (Pair, error) {
 	return c.pair(ctx, url+LoginPath, map[string]any{
-		"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": user}, "password": password,
+		"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": user},
+		"password":  password,
 		"device_id": device, "refresh_token": true,
 	})
 }

@@ -1,6 +1,6 @@
-// Package process runs Postern's real binary for tests: it builds it, starts it on a port of its own, stops it in the friendly
-// and in the unfriendly way, runs the operator's commands, and speaks as much of Matrix as a client needs to log in and stay so
-// (client.go).
+// Package process runs Postern's real binary for tests: it builds it, starts it on a port of its own, stops it in the
+// friendly and in the unfriendly way, runs the operator's commands, and speaks as much of Matrix as a client needs to
+// log in and stay so (client.go).
 //
 //	func TestMain(m *testing.M) { process.Main(m) }
 //
@@ -24,8 +24,8 @@ import (
 	"time"
 )
 
-// Build makes the binary in a folder that is there, static like a release, and gives its path. More packages of the module are built
-// beside it in the same way.
+// Build makes the binary in a folder that is there, static like a release, and gives its path. More packages of the
+// module are built beside it in the same way.
 func Build(ctx context.Context, folder string, more ...string) (string, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -104,7 +104,8 @@ func (s Site) Command(ctx context.Context, stdin string, args ...string) (string
 	return string(out), err
 }
 
-// Serve starts a server on a free port of loopback and waits until it listens. When the context ends, the server is killed.
+// Serve starts a server on a free port of loopback and waits until it listens. When the context ends, the server is
+// killed.
 func (s Site) Serve(ctx context.Context, args ...string) (*Server, error) {
 	return start(s.command(ctx, append(append([]string{"serve", "--listen", "127.0.0.1:0"}, s.flags()...), args...)))
 }

@@ -18,7 +18,8 @@ func (s Site) Run(t testing.TB, stdin string, args ...string) string {
 	return out
 }
 
-// Start is Serve for a test. The server is stopped when the test ends, and has to be content then; of a test that failed the log is shown.
+// Start is Serve for a test. The server is stopped when the test ends, and has to be content then; of a test that
+// failed the log is shown.
 func (s Site) Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	server, err := s.Serve(context.WithoutCancel(t.Context()), args...)

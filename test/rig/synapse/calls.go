@@ -55,11 +55,13 @@ func (s *Server) Register(t testing.TB, name, password string, admin bool) {
 	})
 }
 
-// Login logs in with a password while Synapse does its own authentication, and gives the answer. An empty device is a new one.
+// Login logs in with a password while Synapse does its own authentication, and gives the answer. An empty device is a
+// new one.
 func (s *Server) Login(t testing.TB, name, password, device string, refreshable bool) map[string]any {
 	t.Helper()
 	body := map[string]any{
-		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": name}, "password": password,
+		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": name},
+		"password": password,
 	}
 	if device != "" {
 		body["device_id"] = device

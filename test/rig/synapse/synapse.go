@@ -1,8 +1,8 @@
-// Package synapse gives tests a real Synapse, from PyPI, with a SQLite of its own in a temporary folder, on loopback. It runs as its own
-// process and is stopped when the test ends.
+// Package synapse gives tests a real Synapse, from PyPI, with a SQLite of its own in a temporary folder, on loopback.
+// It runs as its own process and is stopped when the test ends.
 //
-// Where it is not installed the test is skipped, loudly; with TEST_SYNAPSE=required it fails, so that a gate cannot miss it. To install
-// it: test/rig/synapse/install.
+// Where it is not installed the test is skipped, loudly; with TEST_SYNAPSE=required it fails, so that a gate cannot
+// miss it. To install it: test/rig/synapse/install.
 //
 //	hs := synapse.New(t, synapse.Options{})          // with its own authentication
 //	hs.Register(t, "alice", "a long password", false)

@@ -10,7 +10,8 @@ func TestRuns(t *testing.T) {
 	token, _ := s.Login(t, "alice", "a long password", "PHONE", true)["access_token"].(string)
 	s.Stop(t)
 	s.Run(t)
-	if who := Call(t, "GET", s.URL+"/_matrix/client/v3/account/whoami", token, nil); who["user_id"] != "@alice:"+ServerName {
+	if who := Call(t, "GET", s.URL+"/_matrix/client/v3/account/whoami", token, nil); who["user_id"] != "@alice:"+
+		ServerName {
 		t.Errorf("%v", who)
 	}
 	s.Stop(t)

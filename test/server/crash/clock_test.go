@@ -15,8 +15,9 @@ import (
 	"postern/tokens"
 )
 
-// TestClock lets the clock jump back an hour, and forth again, and back under load. The server runs in this process, since a static
-// binary takes its time from where no test can change it; all else is real: the database, HTTP, the clients.
+// TestClock lets the clock jump back an hour, and forth again, and back under load. The server runs in this process,
+// since a static binary takes its time from where no test can change it; all else is real: the database, HTTP, the
+// clients.
 func TestClock(t *testing.T) {
 	var ahead atomic.Int64 // of the real clock
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
@@ -69,7 +70,8 @@ func inProcess(t *testing.T, d *db.DB, now func() time.Time) string {
 	must(d.CreateUser(t.Context(), db.User{Localpart: user, PasswordHash: hash, Created: now()}))
 	// Both are longer than any jump, so that what was used before one may come again after it, and gets the same.
 	server, err := handlers.New(t.Context(), handlers.Config{
-		DB: d, ServerName: "example.org", Master: master, Metrics: handlers.NewMetrics(), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		DB: d, ServerName: "example.org", Master: master, Metrics: handlers.NewMetrics(),
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Now: now, Random: rand.Reader, AccessTTL: 12 * time.Hour, RefreshLeeway: 2 * time.Hour,
 	})
 	must(err)

@@ -14,8 +14,9 @@ import (
 	"postern/test/rig/process"
 )
 
-// TestDiskFull fills the disk under a server that works, more than once, and makes room again. Refreshes are refused by 503
-// meanwhile, and after a 503 the refresh has not happened: the draft's clients, whose tokens are good once, show that.
+// TestDiskFull fills the disk under a server that works, more than once, and makes room again. Refreshes are refused by
+// 503 meanwhile, and after a 503 the refresh has not happened: the draft's clients, whose tokens are good once, show
+// that.
 func TestDiskFull(t *testing.T) {
 	folder := t.TempDir()
 	full, room := smallDisk(t, folder)
@@ -39,8 +40,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// smallDisk mounts a disk of few megabytes on a folder, and gives what fills it and what makes room again. Where nobody may mount
-// anything it says so and gives nil.
+// smallDisk mounts a disk of few megabytes on a folder, and gives what fills it and what makes room again. Where nobody
+// may mount anything it says so and gives nil.
 func smallDisk(t *testing.T, folder string) (full, room func()) {
 	t.Helper()
 	if err := syscall.Mount("postern-test", folder, "tmpfs", 0, "size=8m"); err != nil {
@@ -76,8 +77,8 @@ func smallDisk(t *testing.T, folder string) (full, room func()) {
 	return full, room
 }
 
-// TestFileLimit is a full disk for who may not mount one: the server may write no file beyond a size, which its files have
-// already, until it may.
+// TestFileLimit is a full disk for who may not mount one: the server may write no file beyond a size, which its files
+// have already, until it may.
 func TestFileLimit(t *testing.T) {
 	if _, err := exec.LookPath("prlimit"); err != nil {
 		notRun(t, "prlimit is not here: "+err.Error())

@@ -1,12 +1,12 @@
-// Package crash kills, starves and confuses a real server while a fleet of clients uses it, and holds it to what package fleet
-// says a server owes them: nobody is ever logged out by accident.
+// Package crash kills, starves and confuses a real server while a fleet of clients uses it, and holds it to what
+// package fleet says a server owes them: nobody is ever logged out by accident.
 //
 // `go test` runs few rounds; `make crash` runs as many as the gate wants:
 //
 //	go test -v -run Kill ./test/server/crash -rounds 200 -postgres-rounds 50 -seed 7
 //
-// Chance decides what the clients do and when the server dies. A failure tells the seed; it makes the same choices again, though
-// not the same interleaving.
+// Chance decides what the clients do and when the server dies. A failure tells the seed; it makes the same choices
+// again, though not the same interleaving.
 package crash
 
 import (
@@ -51,7 +51,8 @@ type harness struct {
 func onSQLite(t testing.TB, folder string) *harness {
 	t.Helper()
 	return &harness{TB: t, site: process.Site{
-		Binary: process.Binary(t), Database: filepath.Join(folder, "postern.db"), Key: filepath.Join(folder, "postern.key"),
+		Binary: process.Binary(t), Database: filepath.Join(folder, "postern.db"),
+		Key: filepath.Join(folder, "postern.key"),
 	}}
 }
 
@@ -125,8 +126,8 @@ func (h *harness) settle(s *process.Server) {
 	h.owed(s, h.fleet.Settle(h.Context(), s.URL))
 }
 
-// noticed lets the fleet work until a request was refused because of the database; on a machine that is busy that may take a
-// while.
+// noticed lets the fleet work until a request was refused because of the database; on a machine that is busy that may
+// take a while.
 func (h *harness) noticed(s *process.Server) {
 	h.Helper()
 	before := h.fleet.Tally().Unavailable
@@ -148,8 +149,8 @@ func (h *harness) owed(s *process.Server, err error) {
 	}
 }
 
-// rows holds every client against its row in the database, in the words of the engine. The server is there, so that what there was
-// to recover after a crash it has recovered, and idle.
+// rows holds every client against its row in the database, in the words of the engine. The server is there, so that
+// what there was to recover after a crash it has recovered, and idle.
 func (h *harness) rows() {
 	h.Helper()
 	d := h.rawDatabase()

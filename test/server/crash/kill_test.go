@@ -13,8 +13,8 @@ import (
 // crew is who uses the server while it is killed.
 var crew = fleet.Config{Today: 24, Draft: 8}
 
-// TestKillSQLite kills the server by SIGKILL at random moments under load, again and again, and lets every client go on with what
-// it last received.
+// TestKillSQLite kills the server by SIGKILL at random moments under load, again and again, and lets every client go on
+// with what it last received.
 func TestKillSQLite(t *testing.T) {
 	kill(t, onSQLite(t, t.TempDir()), *rounds)
 }
@@ -83,8 +83,8 @@ func (h *harness) killStart(after time.Duration) {
 	}
 }
 
-// TestKillFirstStart kills the very first start, in which the database, the master key and the root key are made: whatever it
-// leaves, the next start is a good one.
+// TestKillFirstStart kills the very first start, in which the database, the master key and the root key are made:
+// whatever it leaves, the next start is a good one.
 func TestKillFirstStart(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(*seed, 1<<33))
@@ -96,7 +96,8 @@ func TestKillFirstStart(t *testing.T) {
 		server := h.serve()
 		h.settle(server)
 		h.stop(server)
-		if drafts, err := filepath.Glob(filepath.Join(filepath.Dir(h.site.Database), "*")); err != nil || len(drafts) < 2 {
+		if drafts, err := filepath.Glob(filepath.Join(filepath.Dir(h.site.Database), "*")); err != nil ||
+			len(drafts) < 2 {
 			t.Errorf("after a start there are %v, %v", drafts, err)
 		}
 		if n := f.Tally(); n.Logins != 2 {

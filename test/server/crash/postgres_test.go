@@ -11,8 +11,8 @@ import (
 // doubtful is who uses a server whose database dies: when it does so during a commit, nobody knows what became of it.
 var doubtful = fleet.Config{Today: crew.Today, Draft: crew.Draft, Doubtful: true}
 
-// misfortune lets something happen to the database while the fleet works, and then wants every client to go on. Meanwhile
-// somebody must have been told that the database is away.
+// misfortune lets something happen to the database while the fleet works, and then wants every client to go on.
+// Meanwhile somebody must have been told that the database is away.
 func (h *harness) misfortune(server *process.Server, happens func()) {
 	h.Helper()
 	before, stop, done := h.fleet.Tally().Unavailable, make(chan struct{}), make(chan error, 1)
@@ -68,8 +68,8 @@ func TestPostgresTerminated(t *testing.T) {
 	})
 }
 
-// TestPostgresReadOnly takes the right to write away, as a standby or a full disk does. A refresh that is refused then has not
-// happened.
+// TestPostgresReadOnly takes the right to write away, as a standby or a full disk does. A refresh that is refused then
+// has not happened.
 func TestPostgresReadOnly(t *testing.T) {
 	h := onPostgres(t)
 	h.crew(crew)
@@ -88,7 +88,8 @@ func TestPostgresReadOnly(t *testing.T) {
 		}
 	}
 	h.misfortune(server, func() {
-		do(`SET default_transaction_read_only = off`, `ALTER SYSTEM SET default_transaction_read_only = on`, `SELECT pg_reload_conf()`)
+		do(`SET default_transaction_read_only = off`, `ALTER SYSTEM SET default_transaction_read_only = on`,
+			`SELECT pg_reload_conf()`)
 		for range 300 { // until somebody noticed; the server tries for a while before it says so
 			time.Sleep(100 * time.Millisecond)
 			if h.fleet.Tally().Unavailable > 0 {

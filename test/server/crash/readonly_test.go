@@ -41,8 +41,8 @@ func chattr(flag string, files ...string) error {
 	return nil
 }
 
-// TestReadOnlyStart starts a server that may not write its files: it says so and refuses, so that no client is told anything
-// wrong, and once it may they go on.
+// TestReadOnlyStart starts a server that may not write its files: it says so and refuses, so that no client is told
+// anything wrong, and once it may they go on.
 func TestReadOnlyStart(t *testing.T) {
 	folder := t.TempDir()
 	h := onSQLite(t, folder)

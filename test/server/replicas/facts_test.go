@@ -99,7 +99,8 @@ func TestOnePair(t *testing.T) {
 	for round := range *rounds {
 		answers := h.race(newest.Refresh, 64)
 		for i, pair := range answers {
-			if pair.Refresh != answers[0].Refresh || pair.Access != answers[0].Access || pair.Refresh == newest.Refresh {
+			if pair.Refresh != answers[0].Refresh || pair.Access != answers[0].Access ||
+				pair.Refresh == newest.Refresh {
 				t.Fatalf("round %d: client %d gets %s, another one %s", round, i, pair.Raw, answers[0].Raw)
 			}
 		}

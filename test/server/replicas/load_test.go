@@ -12,8 +12,8 @@ import (
 // crew is who uses the replicas.
 var crew = fleet.Config{Today: 24, Draft: 8}
 
-// TestRotation makes a new root key and retires the old one while the replicas work. Each of them knows a key before it meets a
-// token that was made with it; no request fails.
+// TestRotation makes a new root key and retires the old one while the replicas work. Each of them knows a key before it
+// meets a token that was made with it; no request fails.
 func TestRotation(t *testing.T) {
 	h := newHouse(t, 3)
 	n := h.under(crew, func() {
@@ -43,8 +43,8 @@ func (h *house) retire(key string) {
 	h.Fatalf("sessions stay on root key %s:\n%s", key, h.command("", "keys", "list"))
 }
 
-// TestReplicaKilled kills one replica after the other by SIGKILL under load and starts it again. Connections break; nobody is
-// logged out.
+// TestReplicaKilled kills one replica after the other by SIGKILL under load and starts it again. Connections break;
+// nobody is logged out.
 func TestReplicaKilled(t *testing.T) {
 	h := newHouse(t, 3)
 	patient := crew

@@ -13,8 +13,8 @@ import (
 	"postern/test/rig/process"
 )
 
-// proxy sends each request to the next replica. When that one is away it cuts the connection and tries no other one: what the
-// client gets to know of a replica that dies is the least that it may.
+// proxy sends each request to the next replica. When that one is away it cuts the connection and tries no other one:
+// what the client gets to know of a replica that dies is the least that it may.
 type proxy struct {
 	url      string
 	turn     atomic.Uint64

@@ -1,5 +1,6 @@
-// Package replicas runs two and three real servers on one PostgreSQL, behind a proxy that sends each request to the next of them,
-// and holds them together to what one server owes its clients: what one knows, all know by the very next request.
+// Package replicas runs two and three real servers on one PostgreSQL, behind a proxy that sends each request to the
+// next of them, and holds them together to what one server owes its clients: what one knows, all know by the very next
+// request.
 //
 // It needs a PostgreSQL, see package postgres; without one it skips, loudly.
 package replicas
@@ -44,7 +45,8 @@ type house struct {
 func newHouse(t testing.TB, count int) *house {
 	t.Helper()
 	h := &house{TB: t, client: process.NewClient(64), site: process.Site{
-		Binary: process.Binary(t), Database: postgres.Schema(t, postgres.URL(t)), Key: filepath.Join(t.TempDir(), "postern.key"),
+		Binary: process.Binary(t), Database: postgres.Schema(t, postgres.URL(t)),
+		Key: filepath.Join(t.TempDir(), "postern.key"),
 	}}
 	t.Cleanup(h.client.Close)
 	h.command(password, "user", "add", user, "--password-stdin")
@@ -110,7 +112,8 @@ func (h *house) refused(when, token string, want process.Refusal) {
 	}
 }
 
-// under lets something happen while a fleet works through the proxy, and wants every client to have got what it is owed.
+// under lets something happen while a fleet works through the proxy, and wants every client to have got what it is
+// owed.
 func (h *house) under(c fleet.Config, happens func()) fleet.Tally {
 	h.Helper()
 	c.User, c.Password, c.Seed = user, password, *seed
