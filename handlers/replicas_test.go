@@ -22,9 +22,6 @@ func newReplicas(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
 	at := dbtest.DSN(t)
 	d := dbtest.Open(t, at)
-	if !d.Shared() {
-		t.Skip("only PostgreSQL has replicas: go test ./test/rig/postgres runs this")
-	}
 	s := newSiteOn(t, d, change...)
 	second := *s
 	second.db = dbtest.Open(t, at)
@@ -300,7 +297,7 @@ func TestSealed(t *testing.T) {
 	another, err := tokens.NewMasterKey(rand.Reader)
 	s.must(err)
 	for _, server := range []*Server{s.server, s.other} {
-		server.interactions.(*sharedInteractions).master = another
+		server.interactions.master = another
 	}
 	refused("one of another master key", session)
 	fresh, _ := begin()

@@ -117,7 +117,7 @@ type Server struct {
 	minPassword   int
 	loginTokenTTL time.Duration
 	publicURL     string
-	interactions  interactions
+	interactions  *interactions
 
 	homeserver *Homeserver // nil: none
 	services   *appservice.Services
@@ -146,7 +146,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
 		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
 		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver,
+		publicURL:    c.PublicURL,
+		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log}, homeserver: c.Homeserver,
 		names: spellingsOf(contract), proxies: c.TrustedProxies,
 		services: c.Services, contract: contract,
 		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},

@@ -143,8 +143,7 @@ func TestUnavailable(t *testing.T) {
 	session := s.challenged(s.do(call{method: "POST", path: devicePath("PHONE"),
 		token: login.text("access_token")}.as("DELETE")))
 	s.must(s.db.Close())
-	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true,
-		"authFallback": !s.db.Shared()} // where interactions are in memory
+	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true}
 	sweep(t, func(op operation, _ call) {
 		c := sample(op.id, login)
 		c.path = strings.ReplaceAll(c.path, "SESSION", session)
@@ -161,10 +160,6 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	s.want(s.do(call{method: "GET", path: "/health"}), http.StatusServiceUnavailable, "M_UNKNOWN")
-	s.server.interactions = &sharedInteractions{db: s.db, master: s.server.keys.master, random: s.server.random,
-		log: s.server.log}
-	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", session)}), http.StatusServiceUnavailable,
-		"M_UNKNOWN")
 }
 
 // TestLimited asks every operation that the contract limits until it is refused.

@@ -51,19 +51,18 @@ func (s *Server) about(d time.Duration) time.Duration {
 // tidy removes what is over, and tells if there was anything.
 func (s *Server) tidy(ctx context.Context) {
 	now := s.now()
-	forgotten := s.interactions.expire(now)
 	gone, err := s.db.Tidy(ctx, now, s.old)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("housekeeping was cut short; it goes on in an hour", "error", err)
 	}
 	total := 0
 	for kind, n := range map[string]int{"session": gone.Sessions, "event": gone.Events, "login_token": gone.LoginTokens,
-		"reservation": gone.Reservations, "interaction": forgotten + gone.Interactions} {
+		"reservation": gone.Reservations, "interaction": gone.Interactions} {
 		s.metrics.tidied.WithLabelValues(kind).Add(float64(n))
 		total += n
 	}
 	if total > 0 {
 		s.log.Info("tidied up", "sessions", gone.Sessions, "events", gone.Events, "login_tokens", gone.LoginTokens,
-			"reservations", gone.Reservations, "interactions", forgotten+gone.Interactions)
+			"reservations", gone.Reservations, "interactions", gone.Interactions)
 	}
 }

@@ -12,18 +12,19 @@ import (
 	"postern/tokens"
 )
 
-// sharedInteractions keeps them in the database, so that whichever replica a request comes to can go on. They are
-// sealed: one may hold a password that somebody wants to register with, and who reads the database or a backup of it
-// must not.
-type sharedInteractions struct {
+// interactions keeps the user-interactive sessions that are open, as rows of the database, so that any replica can
+// continue them. Each row is sealed: it may hold a password that somebody wants to register with, which must not be
+// readable in the database or in a backup of it.
+type interactions struct {
 	db     *db.DB
 	master tokens.MasterKey
 	random io.Reader
 	log    *slog.Logger
 }
 
-// get treats one that does not open as if it were not there: the client begins again, which is all that it can do.
-func (x *sharedInteractions) get(ctx context.Context, id string, now time.Time) (*interaction, error) {
+// get finds an interaction that is open at the time, or gives nil. One that cannot be unsealed counts as absent: the client
+// begins again, which is all that it can do.
+func (x *interactions) get(ctx context.Context, id string, now time.Time) (*interaction, error) {
 	row, err := x.db.Interaction(ctx, interactionName(id))
 	if errors.Is(err, db.ErrNotFound) {
 		return nil, nil
@@ -48,7 +49,7 @@ func (x *sharedInteractions) get(ctx context.Context, id string, now time.Time) 
 }
 
 // seal is the row of an interaction with that state.
-func (x *sharedInteractions) seal(i *interaction, s state) (db.Interaction, error) {
+func (x *interactions) seal(i *interaction, s state) (db.Interaction, error) {
 	row := db.Interaction{ID: i.name(), Expires: i.expires, Version: i.version}
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -58,7 +59,9 @@ func (x *sharedInteractions) seal(i *interaction, s state) (db.Interaction, erro
 	return row, err
 }
 
-func (x *sharedInteractions) add(ctx context.Context, i *interaction) error {
+// add keeps a new interaction, and removes those whose time is over and, when there are too many, the oldest. A
+// registration token that such a one has reserved becomes free by itself.
+func (x *interactions) add(ctx context.Context, i *interaction) error {
 	i.version = 1
 	row, err := x.seal(i, i.state)
 	if err != nil {
@@ -67,7 +70,8 @@ func (x *sharedInteractions) add(ctx context.Context, i *interaction) error {
 	return x.db.AddInteraction(ctx, row, i.expires.Add(-interactionLife), maxInteractions)
 }
 
-func (x *sharedInteractions) save(ctx context.Context, i *interaction) (bool, error) {
+// save keeps the present state of an interaction, unless it has ended or another request has saved it since it was read.
+func (x *interactions) save(ctx context.Context, i *interaction) (bool, error) {
 	row, err := x.seal(i, i.state)
 	if err != nil {
 		return false, err
@@ -82,7 +86,8 @@ func (x *sharedInteractions) save(ctx context.Context, i *interaction) (bool, er
 	return true, nil
 }
 
-func (x *sharedInteractions) end(ctx context.Context, i *interaction) (bool, error) {
+// end removes an interaction and reports whether it was there: of several requests that finish it, one does.
+func (x *interactions) end(ctx context.Context, i *interaction) (bool, error) {
 	err := x.db.EndInteraction(ctx, i.name())
 	if errors.Is(err, db.ErrNotFound) {
 		return false, nil
@@ -90,7 +95,9 @@ func (x *sharedInteractions) end(ctx context.Context, i *interaction) (bool, err
 	return err == nil, err
 }
 
-func (x *sharedInteractions) register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session,
+// register is [db.DB.Register], which saves in the same transaction what the registration has led to. db.ErrConflict
+// also means that another request has saved the interaction since it was read.
+func (x *interactions) register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session,
 	error) {
 	if i.version > 0 { // or nobody else can know of it
 		row, err := x.seal(i, i.finish(m))
@@ -101,5 +108,3 @@ func (x *sharedInteractions) register(ctx context.Context, i *interaction, m mad
 	}
 	return x.db.Register(ctx, r)
 }
-
-func (x *sharedInteractions) expire(time.Time) int { return 0 }
