@@ -2,9 +2,7 @@ package tokens
 
 import (
 	"bytes"
-	"errors"
 	"testing"
-	"time"
 
 	"gopkg.in/macaroon.v2"
 	"pgregory.net/rapid"
@@ -60,39 +58,9 @@ func TestMintAgreesWithTheLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := extend(theirs, append([]Caveat{{genKey, "=", genValue}, {userIDKey, "=", c.UserID}},
-			c.special()...))
+		want, err := extend(theirs, c.caveats())
 		if err != nil || token != want {
 			t.Fatalf("Mint writes %s, the library %s, %v", token, want, err)
 		}
-		pairOf(t, key, c)
 	})
-}
-
-// pairOf checks that MintPair writes what Mint does.
-func pairOf(t *rapid.T, key Key, one Claims) {
-	two := one
-	two.Type, two.Expires = Refresh, time.UnixMilli(rapid.Int64Range(1, 1<<40).Draw(t, "expires"))
-	want, err := Mint("example.org", key, two)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		a, b, err := MintPair("example.org", key, one, two)
-		first, mintErr := Mint("example.org", key, one)
-		if err := errors.Join(err, mintErr); err != nil || a != first || b != want {
-			t.Fatalf("a pair is %s and %s, but its tokens %s and %s, %v", a, b, first, want, err)
-		}
-		one, two, want = two, one, first
-	}
-	for _, other := range []Claims{
-		{Session: one.Session + "x", Generation: one.Generation, UserID: one.UserID, Type: Refresh},
-		{Session: one.Session, Generation: one.Generation + 1, UserID: one.UserID, Type: Refresh},
-		{Session: one.Session, Generation: one.Generation, UserID: one.UserID + "x", Type: Refresh},
-		{Session: one.Session, Generation: one.Generation, UserID: one.UserID, Type: "other"},
-	} {
-		if _, _, err := MintPair("example.org", key, one, other); !errors.Is(err, ErrMalformed) {
-			t.Fatalf("a pair with %+v: %v", other, err)
-		}
-	}
 }

@@ -60,6 +60,12 @@
 //     lives on.
 //   - Who has a root key can mint anything that verifies under it.
 //
+// # The library
+//
+// gopkg.in/macaroon.v2 reads tokens ([Decode]) and appends a holder's caveats ([Restrict]). Minting and the signature are
+// written out (write.go, chain.go), because they are most of what the server does; property tests hold both to the
+// library's bytes. The library's Verify is not used: it calls back with caveats before their signature is known to hold.
+//
 // # Usage
 //
 //   - Keys: [NewMasterKey], [ParseMasterKey], [NewKey], [MasterKey.Wrap], [MasterKey.Unwrap],
@@ -162,47 +168,17 @@ func Mint(location string, key Key, c Claims) (string, error) {
 	if err := c.valid(); err != nil {
 		return "", err
 	}
-	d, err := c.draft(location, key)
-	if err != nil {
-		return "", err
-	}
-	return d.finish(c.special()...)
-}
-
-// MintPair makes two tokens of one session's generation, as [Mint] would: claims that differ in type and expiry alone.
-// What both begin with is written and signed once, so it takes three fifths of the time of two.
-func MintPair(location string, key Key, one, two Claims) (first, second string, err error) {
-	if one.Session != two.Session || one.Generation != two.Generation || one.UserID != two.UserID {
-		return "", "", fmt.Errorf("%w: a pair is of one generation", ErrMalformed)
-	}
-	if err := one.valid(); err != nil {
-		return "", "", err
-	}
-	if err := two.validSpecial(); err != nil {
-		return "", "", err
-	}
-	d, err := one.draft(location, key)
-	if err != nil {
-		return "", "", err
-	}
-	if first, err = d.finish(one.special()...); err != nil {
-		return "", "", err
-	}
-	second, err = d.finish(two.special()...)
-	return first, second, err
-}
-
-// draft begins a token, up to where those of a pair differ.
-func (c Claims) draft(location string, key Key) (draft, error) {
 	if !key.valid() {
-		return draft{}, fmt.Errorf("%w: root key is empty or its id negative", ErrMalformed)
+		return "", fmt.Errorf("%w: root key is empty or its id negative", ErrMalformed)
 	}
 	if location == "" {
-		return draft{}, fmt.Errorf("%w: empty location", ErrMalformed)
+		return "", fmt.Errorf("%w: empty location", ErrMalformed)
 	}
 	d := newDraft(location, key, identifier{key.ID, c.Session, c.Generation})
-	d.add(Caveat{genKey, "=", genValue}, Caveat{userIDKey, "=", c.UserID})
-	return d, nil
+	for _, caveat := range c.caveats() {
+		d.add(caveat)
+	}
+	return d.encode()
 }
 
 // valid reports what Mint could not write.
@@ -216,13 +192,6 @@ func (c Claims) valid() error {
 		return fmt.Errorf("%w: session id of %d bytes", ErrMalformed, len(c.Session))
 	case c.Generation < 0:
 		return fmt.Errorf("%w: negative generation", ErrMalformed)
-	}
-	return c.validSpecial()
-}
-
-// validSpecial reports what of special could not be written.
-func (c Claims) validSpecial() error {
-	switch {
 	case !c.Type.known():
 		return fmt.Errorf("%w: unknown token type", ErrMalformed)
 	case !c.Expires.IsZero() && (c.Expires.Before(time.UnixMilli(0)) || c.Expires.UTC().Year() > 9999):
@@ -232,9 +201,9 @@ func (c Claims) validSpecial() error {
 	return nil
 }
 
-// special are the caveats after those of draft.
-func (c Claims) special() []Caveat {
-	caveats := []Caveat{{typeKey, "=", string(c.Type)}}
+// caveats are what Mint writes, in the order in which every minter of the draft writes them.
+func (c Claims) caveats() []Caveat {
+	caveats := []Caveat{{genKey, "=", genValue}, {userIDKey, "=", c.UserID}, {typeKey, "=", string(c.Type)}}
 	if c.Expires.IsZero() {
 		return caveats
 	}

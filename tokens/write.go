@@ -14,7 +14,7 @@ const (
 	fieldSignature = 6
 )
 
-// draft is a new macaroon under way, in binary format 2 as package macaroon would marshal it: a property test holds the
+// draft is a macaroon that is being written, in binary format 2 as package macaroon would marshal it: a property test holds the
 // two together.
 type draft struct {
 	raw       []byte
@@ -23,25 +23,22 @@ type draft struct {
 
 func newDraft(location string, key Key, id identifier) draft {
 	text := id.encode()
-	raw := make([]byte, 0, 384) // a pair's token has about 160
+	raw := make([]byte, 0, 384) // a token of Postern's has about 160
 	raw = append(raw, macaroonV2)
 	raw = appendPacket(raw, fieldLocation, location)
 	return draft{append(appendPacket(raw, fieldID, text), fieldEnd), newChain(&key.Secret, text)}
 }
 
-// add appends and signs caveats. They are the minter's own, which are known to be well formed.
-func (d *draft) add(caveats ...Caveat) {
-	for _, c := range caveats {
-		text := c.String()
-		d.raw = appendPacket(d.raw, fieldID, text)
-		d.signature = d.signature.link(d.raw[len(d.raw)-len(text):])
-		d.raw = append(d.raw, fieldEnd)
-	}
+// add appends and signs a caveat of the minter's own, which is known to be well formed.
+func (d *draft) add(c Caveat) {
+	text := c.String()
+	d.raw = appendPacket(d.raw, fieldID, text)
+	d.signature = d.signature.link(d.raw[len(d.raw)-len(text):])
+	d.raw = append(d.raw, fieldEnd)
 }
 
-// finish gives the text of the draft with the last caveats. The draft stays as it is, to be finished differently.
-func (d draft) finish(caveats ...Caveat) (string, error) {
-	d.add(caveats...)
+// encode is the text of the finished macaroon.
+func (d *draft) encode() (string, error) {
 	raw := appendPacket(append(d.raw, fieldEnd), fieldSignature, d.signature[:])
 	if base64.RawURLEncoding.EncodedLen(len(raw)) > MaxTokenLength {
 		return "", fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxTokenLength)
