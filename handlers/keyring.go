@@ -109,7 +109,7 @@ func ReadKeyring(ctx context.Context, d *db.DB, master tokens.MasterKey) (*token
 
 // freshKeys gives the ring as the database has it now, after asking whether another process has written.
 func (s *Server) freshKeys(ctx context.Context) (*ringAt, error) {
-	epoch, err := s.db.Fresh(ctx)
+	epoch, err := s.DB.Fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (s *Server) withKeys(ctx context.Context, write func(*ringAt, tokens.Key) e
 
 // withTheseKeys is withKeys for who has just asked for the session, and with it whether keys have changed.
 func (s *Server) withTheseKeys(ctx context.Context, write func(*ringAt, tokens.Key) error) error {
-	known := func(ctx context.Context) (*ringAt, error) { return s.keys.at(ctx, s.db.Epoch()) }
+	known := func(ctx context.Context) (*ringAt, error) { return s.keys.at(ctx, s.DB.Epoch()) }
 	return s.retrying(ctx, known, write)
 }
 

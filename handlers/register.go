@@ -32,9 +32,9 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 	if err := s.mayRegister(request.Params.Kind); err != nil {
 		return nil, err
 	}
-	who := callerOf(ctx)
+	who := CallerOf(ctx)
 	// Each request may be a guess, at an invitation or at who is here.
-	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
+	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
 		return nil, err
 	}
 	auth := request.Body.Auth
@@ -80,7 +80,7 @@ func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 			Message: "Guests are not served here."}
 	case kind != nil && *kind != gen.User:
 		return badRequest("M_INVALID_PARAM", "Unknown kind of account.")
-	case s.registration == RegistrationClosed:
+	case s.Registration == RegistrationClosed:
 		return forbidden("Registration is closed.")
 	}
 	return nil
@@ -89,10 +89,10 @@ func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 // registrationFlows are the ways through: an invitation, or nothing but a click; and the terms, if there are any.
 func (s *Server) registrationFlows() [][]string {
 	var stages []string
-	if s.registration == RegistrationToken {
+	if s.Registration == RegistrationToken {
 		stages = append(stages, stageToken)
 	}
-	if s.terms.URL != "" {
+	if s.Terms.URL != "" {
 		stages = append(stages, stageTerms)
 	}
 	if len(stages) == 0 {
@@ -140,25 +140,25 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 // taken for the one who had it.
 func (s *Server) free(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
-	if err := CheckLocalpart(name, s.serverName); err != nil {
+	if err := CheckLocalpart(name, s.ServerName); err != nil {
 		return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+err.Error()+".")
 	}
-	if s.services.Exclusive(string(NewUserID(name, s.serverName))) {
-		return badRequest("M_EXCLUSIVE", "This name is an application service's.")
+	if err := s.peer.Reserved(name); err != nil {
+		return err
 	}
-	taken, err := s.db.Taken(ctx, name)
+	taken, err := s.DB.Taken(ctx, name)
 	if err == nil && taken {
 		return badRequest("M_USER_IN_USE", "This name is taken.")
 	}
 	if err == nil {
-		err = s.freeThere(ctx, name)
+		err = s.peer.Free(ctx, name)
 	}
 	return err
 }
 
 // strong says whether a password is long enough. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
 func (s *Server) strong(password string) error {
-	if utf8.RuneCountInString(password) < s.minPassword {
+	if utf8.RuneCountInString(password) < s.MinPassword {
 		return badRequest("M_WEAK_PASSWORD", "The password is too short.")
 	}
 	return nil
@@ -194,37 +194,41 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 	if wanted.Password == nil {
 		return "", db.Session{}, missingParam("Missing parameter: password")
 	}
-	if name, err = s.nameOf(wanted); err != nil {
+	if name, err = s.nameOf(ctx, wanted); err != nil {
 		return "", db.Session{}, err
 	}
 	hash, err := s.hasher.hash(ctx, *wanted.Password)
 	if err != nil {
 		return "", db.Session{}, err
 	}
-	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.now(), Token: i.Token, Reservation: i.name()}
-	if err := s.announced(ctx, &r, wanted); err != nil {
-		return "", db.Session{}, err
-	}
-	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
-		m := made{Localpart: name}
-		if wanted.InhibitLogin == nil || !*wanted.InhibitLogin {
-			if r.Login, err = s.loginAs(ctx, db.User{Localpart: name, PasswordHash: hash}, wantedAttempt(wanted),
-				key); err != nil {
-				return err
-			}
-			m.Session = r.Login.ID
-		}
-		session, err = s.interactions.register(ctx, i, m, r)
-		return err
+	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.Now(), Token: i.Token, Reservation: i.name()}
+	session, err = s.peer.Register(ctx, r, func(r db.Registration) (session db.Session, err error) {
+		err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
+			session, err = s.enrollWith(ctx, i, r, key)
+			return err
+		})
+		return session, err
 	})
-	if err == nil {
-		err = s.introduce(ctx, name, session, r.Name)
-	}
 	return name, session, err
 }
 
+// enrollWith is the transaction of enroll, with a root key for the first session.
+func (s *Server) enrollWith(ctx context.Context, i *interaction, r db.Registration, key tokens.Key) (db.Session,
+	error) {
+	m, wanted := made{Localpart: r.Localpart}, i.wanted()
+	if wanted.InhibitLogin == nil || !*wanted.InhibitLogin {
+		var err error
+		if r.Login, err = s.loginAs(ctx, db.User{Localpart: r.Localpart, PasswordHash: r.PasswordHash},
+			wantedAttempt(wanted), key); err != nil {
+			return db.Session{}, err
+		}
+		m.Session = r.Login.ID
+	}
+	return s.interactions.register(ctx, i, m, r)
+}
+
 // nameOf is the localpart of a new account; one is made up for who names none.
-func (s *Server) nameOf(wanted *gen.RegisterRequest) (string, error) {
+func (s *Server) nameOf(ctx context.Context, wanted *gen.RegisterRequest) (string, error) {
 	if wanted.Username != nil {
 		return strings.ToLower(*wanted.Username), nil
 	}
@@ -232,7 +236,8 @@ func (s *Server) nameOf(wanted *gen.RegisterRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.ToLower(random[:generatedName]), nil
+	name := strings.ToLower(random[:generatedName])
+	return name, s.peer.Free(ctx, name)
 }
 
 // moved looks for the reason of a conflict. Nil means that another request was faster: there is something new to look
@@ -274,12 +279,12 @@ func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
 // as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
 func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
 	if m.Session == "" {
-		if err := s.introduceAgain(ctx, m.Localpart, db.Session{}); err != nil {
+		if err := s.peer.Registered(ctx, m.Localpart, db.Session{}); err != nil {
 			return nil, err
 		}
 		return s.registered(ctx, m.Localpart, db.Session{})
 	}
-	session, _, err := s.db.Session(ctx, m.Session)
+	session, _, err := s.DB.Session(ctx, m.Session)
 	if errors.Is(err, db.ErrNotFound) || err == nil &&
 		(session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live) {
 		return nil, forbidden("This registration is finished; log in.")
@@ -290,7 +295,7 @@ func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterRespon
 	if session.Locked {
 		return nil, userLocked()
 	}
-	if err := s.introduceAgain(ctx, m.Localpart, session); err != nil {
+	if err := s.peer.Registered(ctx, m.Localpart, session); err != nil {
 		return nil, err
 	}
 	return s.registered(ctx, m.Localpart, session)
@@ -305,7 +310,7 @@ func wantedAttempt(wanted *gen.RegisterRequest) attempt {
 
 // registered is the answer; a session without an id is none.
 func (s *Server) registered(ctx context.Context, name string, session db.Session) (gen.RegisterResponseObject, error) {
-	answer := gen.Register200JSONResponse{UserID: string(NewUserID(name, s.serverName)), HomeServer: &s.serverName}
+	answer := gen.Register200JSONResponse{UserID: string(NewUserID(name, s.ServerName)), HomeServer: &s.ServerName}
 	if session.ID == "" {
 		return answer, nil
 	}
@@ -314,7 +319,7 @@ func (s *Server) registered(ctx context.Context, name string, session db.Session
 		return nil, err
 	}
 	answer.DeviceID, answer.AccessToken = &session.DeviceID, &pair.access
-	answer.RefreshToken, answer.ExpiresInMs = optional(pair.refresh), pair.expiresIn(callerOf(ctx).now)
+	answer.RefreshToken, answer.ExpiresInMs = optional(pair.refresh), pair.expiresIn(CallerOf(ctx).Now)
 	return answer, nil
 }
 
@@ -338,7 +343,7 @@ func (s *Server) RegistrationTokenValidity(ctx context.Context,
 	if err := s.asksAboutRegistration(ctx); err != nil {
 		return nil, err
 	}
-	valid, err := s.db.RegistrationTokenValid(ctx, request.Params.Token, callerOf(ctx).now)
+	valid, err := s.DB.RegistrationTokenValid(ctx, request.Params.Token, CallerOf(ctx).Now)
 	if err != nil {
 		return nil, err
 	}
@@ -347,9 +352,9 @@ func (s *Server) RegistrationTokenValidity(ctx context.Context,
 
 // asksAboutRegistration counts a question that could be guessing, at names or at invitations.
 func (s *Server) asksAboutRegistration(ctx context.Context) error {
-	if s.registration == RegistrationClosed {
+	if s.Registration == RegistrationClosed {
 		return forbidden("Registration is closed.")
 	}
-	who := callerOf(ctx)
-	return s.attempts.takeAddress(who.addr, who.now)
+	who := CallerOf(ctx)
+	return s.attempts.takeAddress(who.Addr, who.Now)
 }

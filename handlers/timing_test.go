@@ -111,7 +111,7 @@ func realSite(t *testing.T) *site {
 	hash, err := HashPassword(password)
 	s.must(err)
 	for _, u := range []db.User{
-		{Localpart: "known"}, {Localpart: "deactivated", Deactivated: s.clock.now()}, {Localpart: "locked", Locked: s.clock.now()},
+		{Localpart: "known"}, {Localpart: "deactivated", Deactivated: s.clock.Now()}, {Localpart: "locked", Locked: s.clock.Now()},
 		{Localpart: "passwordless", PasswordHash: NoPassword},
 	} {
 		s.addHashed(u, hash)
@@ -121,7 +121,7 @@ func realSite(t *testing.T) *site {
 
 func (s *site) addHashed(u db.User, hash string) {
 	s.Helper()
-	u.Created = s.clock.now()
+	u.Created = s.clock.Now()
 	if u.PasswordHash == "" {
 		u.PasswordHash = hash
 	}
@@ -132,7 +132,7 @@ func (s *site) addHashed(u db.User, hash string) {
 func (s *site) doors() map[string]func(user string) {
 	refused := func(path string, body func(user string) string) func(string) {
 		return func(user string) {
-			s.want(s.do(call{method: "POST", path: path, body: body(user)}), 403, "M_FORBIDDEN")
+			s.want(s.do(call{Method: "POST", Path: path, Body: body(user)}), 403, "M_FORBIDDEN")
 		}
 	}
 	return map[string]func(string){
@@ -182,7 +182,7 @@ func TestLoginTimeOfMovers(t *testing.T) {
 // else it names makes no difference; and it is no cheaper place to guess than a login.
 func TestInteractiveTimeTellsNothing(t *testing.T) {
 	s := realSite(t)
-	token := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("known", password, "")})).text(
+	token := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("known", password, "")})).Text(
 		"access_token")
 	step := func(user string, status int) func() {
 		return func() { s.want(s.deletePhone(token, passwordStep(user, "wrong", "")), status, "M_FORBIDDEN") }
@@ -199,7 +199,7 @@ func TestStopwatchTells(t *testing.T) {
 		w := measure(map[string]func(){
 			known: func() { s.doors()["today"]("known") },
 			cheaper: func() {
-				s.want(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.password"}`}), 400,
+				s.want(s.do(call{Method: "POST", Path: loginPath, Body: `{"type":"m.login.password"}`}), 400,
 					"M_MISSING_PARAM")
 			},
 		})

@@ -1,7 +1,8 @@
-package handlers
+package homeserver
 
 import (
 	"encoding/json"
+	"postern/handlers"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func (s *site) upload(b *backdrop, token, keys, auth string) answer {
 	if auth != "" {
 		body += ` , "auth": ` + auth
 	}
-	return s.amended(b, call{method: "POST", path: signingKeysPath, token: token, body: body + "}"})
+	return s.amended(b, call{Method: "POST", Path: signingKeysPath, Token: token, Body: body + "}"})
 }
 
 const sentOn = `{"master_key" : %,"self_signing_key":{"n":1.0e2,"big":12345678901234567890}}`
@@ -25,7 +26,7 @@ const sentOn = `{"master_key" : %,"self_signing_key":{"n":1.0e2,"big":1234567890
 func TestCrossSigningReset(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	// First keys, and the same again, need no proof, and leave nothing behind.
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	if want := strings.Replace(sentOn, "%", `{"keys":"first"}`, 1); b.last() != want {
@@ -40,7 +41,7 @@ func TestCrossSigningReset(t *testing.T) {
 		t.Errorf("the challenge is %s", begun.Raw)
 	}
 	wrong := s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", session))
-	if s.challenged(wrong) != session || wrong.code() != "M_FORBIDDEN" || b.allowed {
+	if s.challenged(wrong) != session || wrong.Code() != "M_FORBIDDEN" || b.allowed {
 		t.Errorf("a wrong password answers %s", wrong.Raw)
 	}
 	s.challenged(s.upload(b, token, `{"keys":"second"}`, `{"session":"`+session+`"}`))
@@ -58,7 +59,7 @@ func TestCrossSigningCrossing(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
 	token := s.phoneAndLaptop()
-	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")})).text("access_token")
+	bob := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("bob", password, "")})).Text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
 	s.want(s.upload(b, bob, `{"keys":"second"}`, passwordStep("bob", password, session)), 403, "M_FORBIDDEN")
@@ -68,10 +69,10 @@ func TestCrossSigningCrossing(t *testing.T) {
 	s.want(s.upload(b, "", `{}`, ""), 401, "M_MISSING_TOKEN")
 	s.want(s.upload(b, "stale", `{}`, ""), 401, "M_UNKNOWN_TOKEN")
 	s.want(s.upload(b, token, `{}`, `"x"`), 400, "M_BAD_JSON")
-	s.want(s.upload(b, token, `{}`, passwordStep("alice", strings.Repeat("x", maxBody), "")), 413, "M_TOO_LARGE")
+	s.want(s.upload(b, token, `{}`, passwordStep("alice", strings.Repeat("x", handlers.MaxBody), "")), 413, "M_TOO_LARGE")
 	for body, code := range map[string]string{"": "M_NOT_JSON", "{": "M_NOT_JSON", "[]": "M_BAD_JSON",
 		"{}{}": "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON"} {
-		a := s.amended(b, call{method: "POST", path: signingKeysPath, token: token, body: body})
+		a := s.amended(b, call{Method: "POST", Path: signingKeysPath, Token: token, Body: body})
 		s.want(a, 400, code)
 		if a.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("a web client cannot read %s", a.Raw)
@@ -88,7 +89,7 @@ func TestCrossSigningCrossing(t *testing.T) {
 func TestCrossSigningAway(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
 	b.set(func() { b.away = errTestAway })
@@ -102,8 +103,8 @@ func TestCrossSigningAway(t *testing.T) {
 // TestCrossSigningLimits: it is guessing at a password, like a login.
 func TestCrossSigningLimits(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteWithBridges(t, func(c *Config) { c.RateLimit = Rate{Count: 4, Period: time.Minute} })
-	token := s.loggedIn().text("access_token")
+	s, b := newSiteWithBridges(t, func(c *setup) { c.RateLimit = handlers.Rate{Count: 4, Period: time.Minute} })
+	token := s.loggedIn().Text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
 	for range 3 {
 		s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))

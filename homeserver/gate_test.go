@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
 
@@ -17,7 +18,7 @@ import (
 func (s *site) exchange(method, path, token string) (sent string, ours, ok bool, refusal answer) {
 	s.Helper()
 	r, w := httptest.NewRequestWithContext(s.Context(), method, "/", nil), httptest.NewRecorder()
-	sent, ours, ok = s.server.Exchange(w, r, path, token)
+	sent, ours, ok = s.gate.Exchange(w, r, path, token)
 	refusal = answer{Status: w.Code, Header: w.Header(), Raw: w.Body.String()}
 	if !ok {
 		s.must(json.Unmarshal(w.Body.Bytes(), &refusal.JSON))
@@ -48,7 +49,7 @@ func TestExchange(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
 	pair := s.loggedIn()
-	first := pair.text("access_token")
+	first := pair.Text("access_token")
 	for _, token := range []string{first, s.restricted(first, "method in GET", "path under "+syncPath)} {
 		if sent, ours, ok, _ := s.exchange("GET", syncPath, token); !ok || !ours || sent != first {
 			t.Errorf("%v %v: %s passes for %s", ok, ours, sent, token)
@@ -57,7 +58,7 @@ func TestExchange(t *testing.T) {
 	if sent, ours, ok, _ := s.exchange("GET", syncPath, "syt_bridge"); !ok || ours || sent != "syt_bridge" {
 		t.Errorf("%v %v: a bridge's token passes as %s", ok, ours, sent)
 	}
-	second := s.ok(s.refresh(pair.text("refresh_token"))).text("access_token")
+	second := s.ok(s.refresh(pair.Text("refresh_token"))).Text("access_token")
 	// the predecessor stays good until the client uses its successor, which the homeserver's seeing it is not
 	for range 2 {
 		if sent, _, ok, _ := s.exchange("GET", syncPath, first); !ok || sent != second {
@@ -69,8 +70,8 @@ func TestExchange(t *testing.T) {
 		t.Errorf("%v: the successor passes as %s", ok, sent)
 	}
 	_, _, ok, refusal := s.exchange("GET", syncPath, first)
-	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !refusal.soft() {
-		t.Errorf("a superseded token: %s", refusal.Raw)
+	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !refusal.Soft() {
+		t.Errorf("a superseded Token: %s", refusal.Raw)
 	}
 }
 
@@ -79,21 +80,21 @@ func TestExchangeImported(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
 	s.must(s.db.SetAdmin(t.Context(), "alice", true))
-	s.bring(s.phone("PHONE"))
+	matrixtest.Import(s, s.db, s.clock.Now(), matrixtest.ImportedPhone("PHONE", s.clock.Now()))
 	const token = "syt_access_PHONE"
 	if sent, ours, ok, _ := s.exchange("GET", syncPath, token); !ok || !ours || sent != token {
 		t.Errorf("%v %v: it passes as %s", ok, ours, sent)
 	}
-	if a := s.active(token); !strings.HasSuffix(a.text("scope"), "admin:*") {
+	if a := s.active(token); !strings.HasSuffix(a.Text("scope"), "admin:*") {
 		t.Errorf("the session lacks the mark: %s", a.Raw)
 	}
-	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	_, _, _, refusal := s.exchange("GET", syncPath, token)
 	s.want(refusal, 401, "M_USER_LOCKED")
 	s.must(s.db.UnlockUser(t.Context(), "alice"))
-	s.clock.step(5 * time.Minute)
+	s.clock.Step(5 * time.Minute)
 	_, _, _, refusal = s.exchange("GET", syncPath, token)
-	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); !refusal.soft() {
+	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); !refusal.Soft() {
 		t.Errorf("the client does not hear that it may refresh: %s", refusal.Raw)
 	}
 	// Its session ends: it is still not one that the homeserver may judge, who remembers it.
@@ -101,7 +102,7 @@ func TestExchangeImported(t *testing.T) {
 	s.must(err)
 	for range 2 {
 		_, ours, ok, refusal := s.exchange("GET", syncPath, token)
-		if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !ours || refusal.soft() {
+		if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !ours || refusal.Soft() {
 			t.Errorf("%v %v: the token of an ended session: %s", ok, ours, refusal.Raw)
 		}
 	}
@@ -112,27 +113,27 @@ func TestExchangeRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
 	pair := s.loggedIn()
-	token := pair.text("access_token")
+	token := pair.Text("access_token")
 	refused := func(why, token, code string, status int, soft bool) {
 		t.Helper()
 		_, _, ok, refusal := s.exchange("GET", syncPath, token)
-		if s.want(refusal, status, code); ok || refusal.soft() != soft {
+		if s.want(refusal, status, code); ok || refusal.Soft() != soft {
 			t.Errorf("%s: %d %s", why, refusal.Status, refusal.Raw)
 		}
 	}
-	refused("a refresh token", pair.text("refresh_token"), "M_UNKNOWN_TOKEN", 401, true)
+	refused("a refresh token", pair.Text("refresh_token"), "M_UNKNOWN_TOKEN", 401, true)
 	refused("another method", s.restricted(token, "method in PUT"), "M_FORBIDDEN", 403, false)
 	refused("another path", s.restricted(token, "path under /_matrix/client/v3/rooms"), "M_FORBIDDEN", 403, false)
 	refused("another address", s.restricted(token, "addr in 198.51.100.1"), "M_FORBIDDEN", 403, false)
 	refused("a forgery", token[:len(token)-4]+"AAAA", "M_UNKNOWN_TOKEN", 401, false)
-	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	refused("locked", token, "M_USER_LOCKED", 401, true)
 	s.must(s.db.UnlockUser(t.Context(), "alice"))
-	s.clock.step(5 * time.Minute)
+	s.clock.Step(5 * time.Minute)
 	refused("expired", token, "M_UNKNOWN_TOKEN", 401, true)
 	token = s.replayed(pair)
 	refused("replayed", token, "M_UNKNOWN_TOKEN", 401, true)
-	token = s.loggedIn().text("access_token")
+	token = s.loggedIn().Text("access_token")
 	s.ok(s.logout(token))
 	refused("logged out", token, "M_UNKNOWN_TOKEN", 401, false)
 }
@@ -141,10 +142,10 @@ func TestExchangeRefuses(t *testing.T) {
 // access token.
 func (s *site) replayed(pair answer) string {
 	s.Helper()
-	token := s.ok(s.refresh(pair.text("refresh_token"))).text("access_token")
+	token := s.ok(s.refresh(pair.Text("refresh_token"))).Text("access_token")
 	s.ok(s.whoami(token))
-	s.clock.step(time.Minute)
-	s.want(s.refresh(pair.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	s.clock.Step(time.Minute)
+	s.want(s.refresh(pair.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
 	return token
 }
 
@@ -152,7 +153,7 @@ func (s *site) replayed(pair answer) string {
 func TestRestrictedPaths(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	for _, c := range []struct {
 		under, path string
 		opens       bool
@@ -188,7 +189,7 @@ func TestRestrictedPaths(t *testing.T) {
 func TestOddEscapes(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
-	token := s.restricted(s.loggedIn().text("access_token"), "path under "+devicesPath+"/A")
+	token := s.restricted(s.loggedIn().Text("access_token"), "path under "+devicesPath+"/A")
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + devicesPath +
 		"/A%2FB\" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n")))
 	s.must(err)
@@ -202,16 +203,16 @@ func TestOddEscapes(t *testing.T) {
 func TestEnded(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	ended := func() (bool, *httptest.ResponseRecorder) {
 		w := httptest.NewRecorder()
-		return s.server.Ended(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), token), w
+		return s.gate.Ended(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), token), w
 	}
-	s.clock.step(time.Hour)
+	s.clock.Step(time.Hour)
 	if over, w := ended(); over || w.Body.Len() > 0 {
 		t.Errorf("an expired token ends a poll: %s", w.Body)
 	}
-	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	if over, w := ended(); !over || !strings.Contains(w.Body.String(), "M_USER_LOCKED") {
 		t.Errorf("%v: a locked user's poll goes on: %s", over, w.Body)
 	}
@@ -228,7 +229,7 @@ func TestEnded(t *testing.T) {
 
 func TestClient(t *testing.T) {
 	t.Parallel()
-	s := newSiteBefore(t, func(c *Config) {
+	s := newSiteBefore(t, func(c *setup) {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.1.2.3/32")}
 	})
 	for _, c := range [][]string{ // peer, X-Forwarded-For, X-Forwarded-Proto, address, scheme
@@ -247,7 +248,7 @@ func TestClient(t *testing.T) {
 				r.Header.Set(name, c[1+i])
 			}
 		}
-		if addr, scheme := s.server.Client(r); addr != c[3] || scheme != c[4] {
+		if addr, scheme := s.gate.Client(r); addr != c[3] || scheme != c[4] {
 			t.Errorf("%q is %s by %s", c, addr, scheme)
 		}
 	}
@@ -278,7 +279,7 @@ func TestSpellings(t *testing.T) {
 		"/_matrix/client/v3/devices/":                               "/_matrix/client/v3/devices/",
 		"/_matrix/client/v3/%6Cogin":                                "/_matrix/client/v3/%6Cogin",
 	} {
-		if got := s.server.Name(path); got != want {
+		if got := s.gate.Name(path); got != want {
 			t.Errorf("%s is called %s, want %s", path, got, want)
 		}
 	}
@@ -289,11 +290,11 @@ func TestSpellings(t *testing.T) {
 		"/.well-known/matrix/client": false, "/_matrix/client/v3/sync": false,
 		"/_matrix/client/v3/devices/X/y": false, "/.well-known/matrix/server": false, "/": false, "": false,
 	} {
-		if got := s.server.Mine(name); got != want {
+		if got := s.gate.Mine(name); got != want {
 			t.Errorf("%s is Postern's: %v, want %v", name, got, want)
 		}
 	}
-	if public := newSiteBefore(t, func(c *Config) { c.PublicURL = "https://example.org" }); !public.server.Mine(
+	if public := newSiteBefore(t, func(c *setup) { c.PublicURL = "https://example.org" }); !public.gate.Mine(
 		"/.well-known/matrix/client") {
 		t.Error("the homeserver tells where clients find Postern")
 	}
@@ -316,12 +317,12 @@ func TestAmend(t *testing.T) {
 		`{}`:                  `{"capabilities":{` + own + `}}`,
 		`{"capabilities":[]}`: `{"capabilities":{` + own + `}}`,
 	} {
-		if got := amend(text, s.server.AmendCapabilities); got != want {
+		if got := amend(text, s.gate.AmendCapabilities); got != want {
 			t.Errorf("%s becomes %s, want %s", text, got, want)
 		}
 	}
 	if got := amend(`{"m.homeserver":{},"org.matrix.msc2965.authentication":{"issuer":"x"}}`,
-		s.server.AmendWellKnown); got != `{"m.homeserver":{}}` {
+		s.gate.AmendWellKnown); got != `{"m.homeserver":{}}` {
 		t.Errorf("the well-known file becomes %s", got)
 	}
 }

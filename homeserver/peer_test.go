@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/homeserver/outbox"
 	"postern/homeserver/synapse"
 	"postern/test/rig/fakesynapse"
@@ -26,16 +27,16 @@ type behind struct {
 }
 
 // newBehind makes one. The sender does not run yet: see tell.
-func newBehind(t *testing.T, change ...func(*Config)) *behind {
+func newBehind(t *testing.T, change ...func(*setup)) *behind {
 	t.Helper()
 	const secret = "the_secret_of_the_tests"
 	b := &behind{there: fakesynapse.New(t, secret)}
 	b.client = synapse.New(synapse.Config{URL: b.there.URL, Secret: secret, Timeout: 300 * time.Millisecond})
 	var at *db.DB
-	b.site = newSite(t, append(change, func(c *Config) {
+	b.site = newSite(t, append(change, func(c *setup) {
 		at = c.DB
 		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now, Random: c.Random})
-		c.Homeserver = &Homeserver{Secret: secret, Provision: b.tells.Provision, Available: b.tells.Available,
+		c.there = Config{Provision: b.tells.Provision, Available: b.tells.Available,
 			AllowReset: b.client.AllowCrossSigningReset}
 	})...)
 	b.must(at.SetBehind(t.Context(), b.there.URL))
@@ -50,7 +51,7 @@ func newBehind(t *testing.T, change ...func(*Config)) *behind {
 func (b *behind) tell() {
 	b.Helper()
 	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler),
-		Now: b.clock.now, Random: rand.Reader})
+		Now: b.clock.Now, Random: rand.Reader})
 	sender.Start()
 	defer sender.Close()
 	for range 1000 {
@@ -59,7 +60,7 @@ func (b *behind) tell() {
 		if n == 0 {
 			return
 		}
-		b.clock.step(time.Second)
+		b.clock.Step(time.Second)
 		time.Sleep(5 * time.Millisecond)
 	}
 	all, err := b.db.Outbox(b.Context())
@@ -113,11 +114,11 @@ func TestLoginTellsTheHomeserver(t *testing.T) {
 func TestWrongPasswordTellsNothing(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
-	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: loginBody("alice", "wrong", "")}),
+	b.want(b.do(call{Method: "POST", Path: "/_matrix/client/v3/login", Body: loginBody("alice", "wrong", "")}),
 		http.StatusForbidden, "M_FORBIDDEN")
-	b.want(b.do(call{method: "POST", path: "/_matrix/client/v3/login",
-		body: `{"type":"m.login.token","token":"wrong"}`}), http.StatusForbidden, "M_FORBIDDEN")
-	b.must(b.db.LockUser(t.Context(), "alice", b.clock.now()))
+	b.want(b.do(call{Method: "POST", Path: "/_matrix/client/v3/login",
+		Body: `{"type":"m.login.token","token":"wrong"}`}), http.StatusForbidden, "M_FORBIDDEN")
+	b.must(b.db.LockUser(t.Context(), "alice", b.clock.Now()))
 	b.want(b.login(""), http.StatusUnauthorized, "M_USER_LOCKED")
 	b.wantCalls()
 }
@@ -163,9 +164,9 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 			loginBody("alice", password, ""), loginBody("alice", password, `"device_id":"KEPT"`),
 			loginBody("bob", password, ""), `{"type":"m.login.token","token":"` + token + `"}`,
 		} {
-			a := b.do(call{method: "POST", path: "/_matrix/client/v3/login", body: body})
+			a := b.do(call{Method: "POST", Path: "/_matrix/client/v3/login", Body: body})
 			b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
-			if a.Header.Get("Retry-After") == "" || !strings.Contains(a.text("error"), "homeserver") {
+			if a.Header.Get("Retry-After") == "" || !strings.Contains(a.Text("error"), "homeserver") {
 				t.Errorf("%v %s", a.Header, a.Raw)
 			}
 		}
@@ -180,15 +181,15 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 				t.Errorf("%+v", w)
 			}
 		}
-		b.ok(b.whoami(kept.text("access_token")))
+		b.ok(b.whoami(kept.Text("access_token")))
 		b.there.Be(fakesynapse.Well)
 		b.tell()
 		b.same()
 		if after := b.there.User("alice").Devices["KEPT"].Made; after != made {
 			t.Error("the kept device lost its keys")
 		}
-		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/login",
-			body: `{"type":"m.login.token","token":"` + token + `"}`}))
+		b.ok(b.do(call{Method: "POST", Path: "/_matrix/client/v3/login",
+			Body: `{"type":"m.login.token","token":"` + token + `"}`}))
 		b.same()
 	})
 }
@@ -210,7 +211,7 @@ func TestFailedLoginSparesTheDevice(t *testing.T) {
 		if d := b.there.User("alice").Devices["OLD"]; d.Made != made {
 			t.Errorf("the device lost its keys: %+v", d)
 		}
-		b.ok(b.logout(old.text("access_token"))) // but that is meant
+		b.ok(b.logout(old.Text("access_token"))) // but that is meant
 		b.tell()
 		b.same()
 	})
@@ -219,9 +220,9 @@ func TestFailedLoginSparesTheDevice(t *testing.T) {
 // loginToken is a login token of the operator's.
 func (b *behind) loginToken(answer) string {
 	b.Helper()
-	ring, err := b.server.freshKeys(b.Context())
+	ring, err := handlers.ReadKeyring(b.Context(), b.db, b.master)
 	b.must(err)
-	token, err := MintLoginToken(host, ring.Keyring, "alice", issuerSeparator+rand.Text(), b.clock.now().Add(time.Hour))
+	token, err := handlers.MintLoginToken(host, ring, "alice", "."+rand.Text(), b.clock.Now().Add(time.Hour))
 	b.must(err)
 	return token
 }
@@ -232,9 +233,9 @@ func TestLogoutWithoutHomeserver(t *testing.T) {
 	eachFault(t, func(t *testing.T, b *behind, mode fakesynapse.Mode) {
 		one, two := b.ok(b.login("")), b.ok(b.login(""))
 		b.there.Be(mode)
-		b.ok(b.logout(one.text("access_token")))
-		b.want(b.whoami(one.text("access_token")), http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
-		b.ok(b.whoami(two.text("access_token")))
+		b.ok(b.logout(one.Text("access_token")))
+		b.want(b.whoami(one.Text("access_token")), http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
+		b.ok(b.whoami(two.Text("access_token")))
 		b.there.Be(fakesynapse.Well)
 		b.tell()
 		b.same()
@@ -253,7 +254,7 @@ func TestLoginMeetsLogout(t *testing.T) {
 			b.there.Before(func(c string) {
 				if c == "upsert_device alice A" {
 					once.Do(func() {
-						b.ok(b.logout(old.text("access_token")))
+						b.ok(b.logout(old.Text("access_token")))
 						if told {
 							b.must(b.forced("delete_device alice A"))
 						}
@@ -270,7 +271,7 @@ func TestLoginMeetsLogout(t *testing.T) {
 
 // forced does what the sender does with one device that has no session, all in one moment.
 func (b *behind) forced(string) error {
-	errands, err := b.db.Claim(b.Context(), "sender", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	errands, err := b.db.Claim(b.Context(), "sender", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
 	if err != nil {
 		return err
 	}
@@ -295,8 +296,8 @@ func (b *behind) forced(string) error {
 func TestLoginWaitsForTheSender(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
-	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).text("access_token")))
-	errands, err := b.db.Claim(t.Context(), "sender", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).Text("access_token")))
+	errands, err := b.db.Claim(t.Context(), "sender", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
 	if b.must(err); len(errands) != 1 {
 		t.Fatalf("%+v", errands)
 	}
@@ -304,7 +305,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	done := make(chan answer)
 	go func() { done <- b.login(`"device_id":"A"`) }()
 	for { // until it is announced
-		if now, _, err := b.db.Due(t.Context(), b.clock.now()); err != nil || !now {
+		if now, _, err := b.db.Due(t.Context(), b.clock.Now()); err != nil || !now {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -324,11 +325,11 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 func TestLoginAfterTheSenderDied(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
-	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).text("access_token")))
-	_, err := b.db.Claim(t.Context(), "killed", b.clock.now(), b.clock.now().Add(time.Minute), 9)
+	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).Text("access_token")))
+	_, err := b.db.Claim(t.Context(), "killed", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
 	b.must(err)
 	if b.db.Shared() {
-		b.clock.step(2 * time.Minute)
+		b.clock.Step(2 * time.Minute)
 	}
 	b.must(b.db.Resume(t.Context()))
 	b.ok(b.login(`"device_id":"A"`))
@@ -342,9 +343,9 @@ func TestLoginAfterTheSenderDied(t *testing.T) {
 func TestLoginThatCannotBeConfirmed(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
-	provision := b.server.homeserver.Provision
+	provision := b.peer.Provision
 	var calls int
-	b.server.homeserver.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
+	b.peer.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
 		calls++
 		if calls == 2 {
 			b.there.Be(fakesynapse.Away)
@@ -352,7 +353,7 @@ func TestLoginThatCannotBeConfirmed(t *testing.T) {
 		err := provision(ctx, localpart, deviceID, name)
 		if calls == 1 { // something happens to the device
 			_, gone := b.db.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"),
-				DeviceID: deviceID, At: b.clock.now()}, b.clock.now())
+				DeviceID: deviceID, At: b.clock.Now()}, b.clock.Now())
 			b.must(gone)
 		}
 		return err
@@ -378,10 +379,10 @@ func TestDeactivateErases(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{`"erase":true,`: true, `"erase":false,`: false, "": false} {
 		b := newBehind(t)
-		token := b.ok(b.login("")).text("access_token")
+		token := b.ok(b.login("")).Text("access_token")
 		b.there.Be(fakesynapse.Away)
-		b.ok(b.do(call{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token,
-			body: `{` + body + `"auth":` + byPassword + `}`}))
+		b.ok(b.do(call{Method: "POST", Path: "/_matrix/client/v3/account/deactivate", Token: token,
+			Body: `{` + body + `"auth":` + passwordStep("alice", password, "") + `}`}))
 		b.there.Be(fakesynapse.Well)
 		b.tell()
 		if u := b.there.User("alice"); !u.Deactivated || u.Erased != want {

@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"postern/handlers"
 	"postern/homeserver/appservice"
 )
 
@@ -51,7 +52,7 @@ type backdrop struct {
 	devices []string        // it was told of
 }
 
-func (b *backdrop) told() *Homeserver {
+func (b *backdrop) told() Config {
 	locked := func(f func() error) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -60,7 +61,7 @@ func (b *backdrop) told() *Homeserver {
 		}
 		return f()
 	}
-	return &Homeserver{
+	return Config{
 		Provision: func(_ context.Context, name, device, _ string) error {
 			return locked(func() error { b.devices = append(b.devices, name+" "+device); return nil })
 		},
@@ -153,7 +154,7 @@ var errTestAway = errors.New("the homeserver is away")
 
 // newSiteWithBridges makes a site in front of a homeserver with two application services. What is amended is, like in
 // front of a real one.
-func newSiteWithBridges(t *testing.T, change ...func(*Config)) (*site, *backdrop) {
+func newSiteWithBridges(t *testing.T, change ...func(*setup)) (*site, *backdrop) {
 	t.Helper()
 	b := &backdrop{users: map[string]bool{"_irc_old": true}}
 	dir := t.TempDir()
@@ -167,23 +168,23 @@ func newSiteWithBridges(t *testing.T, change ...func(*Config)) (*site, *backdrop
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return newSite(t, append(change, func(c *Config) { c.Homeserver, c.Services = b.told(), services })...), b
+	return newSite(t, append(change, func(c *setup) { c.there = b.told(); c.there.Services = services })...), b
 }
 
 // amended makes a request that the homeserver has a part in.
 func (s *site) amended(b *backdrop, c call) answer {
 	s.Helper()
-	path, _, _ := strings.Cut(Alias(c.path), "?")
-	amend := s.server.Amendments()[c.method+" "+path]
+	path, _, _ := strings.Cut(handlers.Alias(c.Path), "?")
+	amend := s.gate.Amendments()[c.Method+" "+path]
 	if amend == nil {
-		amend = s.server.Amendments()[c.method+" "+path[:strings.LastIndexByte(path, '/')+1]]
+		amend = s.gate.Amendments()[c.Method+" "+path[:strings.LastIndexByte(path, '/')+1]]
 	}
 	if amend == nil {
-		s.Fatalf("%s %s is not amended", c.method, c.path)
+		s.Fatalf("%s %s is not amended", c.Method, c.Path)
 	}
 	var next http.Handler = b
-	if (path == registerOperation || strings.HasPrefix(path, devicesBelow)) &&
-		!s.server.Through(c.method, path, c.token) {
+	if (path == registerPath || strings.HasPrefix(path, devicesBelow)) &&
+		!s.gate.Through(c.Method, path, c.Token) {
 		next = s.server.Handler()
 	}
 	return s.ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { amend(w, r, next) }), c)

@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 )
 
 func serviceBody(user, extra string) string {
@@ -16,13 +17,13 @@ func serviceBody(user, extra string) string {
 
 func (s *site) serviceLogin(user, token string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: loginPath, token: token, body: serviceBody(user, `,"device_id":"BRIDGE"`)})
+	return s.do(call{Method: "POST", Path: loginPath, Token: token, Body: serviceBody(user, `,"device_id":"BRIDGE"`)})
 }
 
 func TestServiceLogin(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
-	if flows := s.ok(s.do(call{method: "GET", path: loginPath})); !strings.Contains(flows.Raw, serviceLogin) {
+	if flows := s.ok(s.do(call{Method: "GET", Path: loginPath})); !strings.Contains(flows.Raw, serviceLogin) {
 		t.Errorf("flows are %s", flows.Raw)
 	}
 	b.users["ircbot"] = true
@@ -30,19 +31,19 @@ func TestServiceLogin(t *testing.T) {
 	// names.
 	for _, user := range []string{"_irc_old", "@_irc_old:example.org", "ircbot", "@bob:example.org"} {
 		in := s.ok(s.serviceLogin(user, ircToken))
-		who := s.ok(s.whoami(in.text("access_token")))
-		if localpart(who.text("user_id"), host) != localpart(user, host) || who.text("device_id") != "BRIDGE" {
+		who := s.ok(s.whoami(in.Text("access_token")))
+		if handlers.Localpart(who.Text("user_id"), host) != handlers.Localpart(user, host) || who.Text("device_id") != "BRIDGE" {
 			t.Errorf("%s logged in as %s", user, who.Raw)
 		}
 	}
 	// The older way to name the user, and the token in the query.
-	s.ok(s.do(call{method: "POST", path: loginPath + "?access_token=" + strings.ReplaceAll(ircToken, " ", "+"),
-		body: `{"type":"m.login.application_service","user":"_irc_old"}`}))
+	s.ok(s.do(call{Method: "POST", Path: loginPath + "?access_token=" + strings.ReplaceAll(ircToken, " ", "+"),
+		Body: `{"type":"m.login.application_service","user":"_irc_old"}`}))
 	account, err := s.db.User(t.Context(), "_irc_old")
-	if s.must(err); account.PasswordHash != NoPassword {
+	if s.must(err); account.PasswordHash != handlers.NoPassword {
 		t.Errorf("the account has the hash %q", account.PasswordHash)
 	}
-	s.want(s.do(call{method: "POST", path: loginPath, token: ircToken, body: loginBody("_irc_old", "!", "")}), 403,
+	s.want(s.do(call{Method: "POST", Path: loginPath, Token: ircToken, Body: loginBody("_irc_old", "!", "")}), 403,
 		"M_FORBIDDEN")
 
 	for _, test := range []struct {
@@ -62,7 +63,7 @@ func TestServiceLogin(t *testing.T) {
 	} {
 		s.want(s.serviceLogin(test.user, test.token), test.status, test.code)
 	}
-	s.want(s.do(call{method: "POST", path: loginPath, token: ircToken, body: `{"type":"m.login.application_service"}`}),
+	s.want(s.do(call{Method: "POST", Path: loginPath, Token: ircToken, Body: `{"type":"m.login.application_service"}`}),
 		400, "M_MISSING_PARAM")
 
 	b.set(func() { b.away = errTestAway; b.users["_irc_other"] = true })
@@ -79,9 +80,9 @@ func TestServiceLoginOfTheLocked(t *testing.T) {
 	t.Parallel()
 	s, _ := newSiteWithBridges(t)
 	s.ok(s.serviceLogin("_irc_old", ircToken))
-	s.must(s.db.LockUser(t.Context(), "_irc_old", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "_irc_old", s.clock.Now()))
 	s.want(s.serviceLogin("_irc_old", ircToken), 401, "M_USER_LOCKED")
-	_, err := s.db.Deactivate(t.Context(), "_irc_old", s.clock.now())
+	_, err := s.db.Deactivate(t.Context(), "_irc_old", s.clock.Now())
 	s.must(err)
 	s.want(s.serviceLogin("_irc_old", ircToken), 403, "M_USER_DEACTIVATED")
 }
@@ -89,7 +90,7 @@ func TestServiceLoginOfTheLocked(t *testing.T) {
 // TestServiceLimits: a service that is trusted has none, another one by account, and who guesses by address.
 func TestServiceLimits(t *testing.T) {
 	t.Parallel()
-	s, b := newSiteWithBridges(t, func(c *Config) { c.RateLimit = Rate{Count: 2, Period: time.Minute} })
+	s, b := newSiteWithBridges(t, func(c *setup) { c.RateLimit = handlers.Rate{Count: 2, Period: time.Minute} })
 	b.users["_limited_one"], b.users["_limited_two"] = true, true
 	for range 5 {
 		s.ok(s.serviceLogin("_irc_old", ircToken))
@@ -110,16 +111,16 @@ func TestServiceDeletes(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
 	b.users["ircbot"] = true
-	old, bot := s.ok(s.serviceLogin("_irc_old", ircToken)).text("access_token"),
-		s.ok(s.serviceLogin("ircbot", ircToken)).text("access_token")
+	old, bot := s.ok(s.serviceLogin("_irc_old", ircToken)).Text("access_token"),
+		s.ok(s.serviceLogin("ircbot", ircToken)).Text("access_token")
 	remove := func(query, token string) answer {
-		return s.amended(b, call{method: "DELETE", path: devicesBelow + "BRIDGE" + query, token: token, body: `{}`})
+		return s.amended(b, call{Method: "DELETE", Path: devicesBelow + "BRIDGE" + query, Token: token, Body: `{}`})
 	}
 	b.set(func() { b.away = errTestAway })
 	w := httptest.NewRecorder() // 502 is the front's, and not in the contract
 	r := httptest.NewRequestWithContext(t.Context(), "DELETE", devicesBelow+"BRIDGE", strings.NewReader(`{}`))
 	r.Header.Set("Authorization", "Bearer "+ircToken)
-	s.server.Amendments()["DELETE "+devicesBelow](w, r, b)
+	s.gate.Amendments()["DELETE "+devicesBelow](w, r, b)
 	s.ok(s.whoami(bot))
 	b.set(func() { b.away = nil })
 	s.want(remove("?user_id=@ircbot:"+host, old), 401, "") // a session of a user's asks for the password, as ever
@@ -136,8 +137,9 @@ func TestNoServices(t *testing.T) {
 	s := newSite(t)
 	s.want(s.serviceLogin("alice", ircToken), 400, "M_UNKNOWN")
 	s.want(s.serviceLogin("alice", ""), 400, "M_UNKNOWN")
-	if s.server.isService("") || len(s.server.Amendments()) != 0 {
-		t.Error("a server alone amends something")
+	if s.gate.isService("") || s.gate.Amendments()["POST "+registerPath] != nil ||
+		s.gate.Amendments()["DELETE "+devicesBelow] != nil {
+		t.Error("something is amended for services that are not there")
 	}
 }
 
@@ -146,12 +148,12 @@ func TestExclusiveNames(t *testing.T) {
 	t.Parallel()
 	s, b := newSiteWithBridges(t)
 	for _, name := range []string{"_irc_carol", "_IRC_carol", "ircbot", "_limited_x"} {
-		s.want(s.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=" + name}), 400,
+		s.want(s.do(call{Method: "GET", Path: "/_matrix/client/v3/register/available?username=" + name}), 400,
 			"M_EXCLUSIVE")
-		s.want(s.amended(b, call{method: "POST", path: registerOperation,
-			body: `{"username":"` + name + `","password":"` + password + `"}`}), 400, "M_EXCLUSIVE")
+		s.want(s.amended(b, call{Method: "POST", Path: registerPath,
+			Body: `{"username":"` + name + `","password":"` + password + `"}`}), 400, "M_EXCLUSIVE")
 	}
-	s.ok(s.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=carol"}))
+	s.ok(s.do(call{Method: "GET", Path: "/_matrix/client/v3/register/available?username=carol"}))
 	if b.last() != "" {
 		t.Errorf("the homeserver was asked: %s", b.last())
 	}
@@ -159,8 +161,8 @@ func TestExclusiveNames(t *testing.T) {
 
 func (s *site) serviceRegister(b *backdrop, token, name, extra string) answer {
 	s.Helper()
-	return s.amended(b, call{method: "POST", path: registerOperation, token: token,
-		body: `{"type":"m.login.application_service","username":"` + name + `"` + extra + `}`})
+	return s.amended(b, call{Method: "POST", Path: registerPath, Token: token,
+		Body: `{"type":"m.login.application_service","username":"` + name + `"` + extra + `}`})
 }
 
 func TestServiceRegister(t *testing.T) {
@@ -171,21 +173,21 @@ func TestServiceRegister(t *testing.T) {
 	if want := `{"type":"m.login.application_service","username":"_irc_new","device_id":"X","initial_device_display_name":"the bridge","refresh_token":true,"odd" : 1.50e2,"inhibit_login":true}`; b.last() != want {
 		t.Errorf("the homeserver got %s, want %s", b.last(), want)
 	}
-	if in.text("user_id") != "@_irc_new:example.org" || in.text("device_id") != "X" || in.text("refresh_token") == "" {
+	if in.Text("user_id") != "@_irc_new:example.org" || in.Text("device_id") != "X" || in.Text("refresh_token") == "" {
 		t.Errorf("%s", in.Raw)
 	}
-	s.ok(s.whoami(in.text("access_token")))
-	device := s.ok(s.do(call{method: "GET", path: devicePath("X"), token: in.text("access_token")}))
-	if device.text("display_name") != "the bridge" {
+	s.ok(s.whoami(in.Text("access_token")))
+	device := s.ok(s.do(call{Method: "GET", Path: devicesPath + "/" + ("X"), Token: in.Text("access_token")}))
+	if device.Text("display_name") != "the bridge" {
 		t.Errorf("%s", device.Raw)
 	}
 	// Without a login the homeserver's answer goes through, and the name is known here.
 	out := s.ok(s.serviceRegister(b, ircToken, "_irc_Quiet", `,"inhibit_login":true`))
-	if out.text("access_token") != "" || out.Header.Get("From") == "" {
+	if out.Text("access_token") != "" || out.Header.Get("From") == "" {
 		t.Errorf("%s", out.Raw)
 	}
 	account, err := s.db.User(t.Context(), "_irc_Quiet")
-	if s.must(err); account.PasswordHash != NoPassword {
+	if s.must(err); account.PasswordHash != handlers.NoPassword {
 		t.Errorf("%+v", account)
 	}
 	s.ok(s.serviceLogin("_irc_Quiet", ircToken))
@@ -206,10 +208,10 @@ func TestServiceRegisterRefusals(t *testing.T) {
 	}
 	b.set(func() { b.away = errTestAway })
 	w := httptest.NewRecorder() // 502 is the front's, and not in the contract
-	r := httptest.NewRequestWithContext(t.Context(), "POST", registerOperation,
+	r := httptest.NewRequestWithContext(t.Context(), "POST", registerPath,
 		strings.NewReader(`{"type":"m.login.application_service","username":"_irc_x"}`))
 	r.Header.Set("Authorization", "Bearer "+ircToken)
-	s.server.Amendments()["POST "+registerOperation](w, r, b)
+	s.gate.Amendments()["POST "+registerPath](w, r, b)
 	if w.Code != http.StatusBadGateway {
 		t.Errorf("a homeserver that is away answers %d", w.Code)
 	}
@@ -225,17 +227,17 @@ func TestPersonsRegister(t *testing.T) {
 		code   string
 	}{
 		{`{"username":"carol"`, 400, "M_NOT_JSON"}, {"", 400, "M_NOT_JSON"}, {`[]`, 400, "M_BAD_JSON"}, {"{\"type\":\"\xff\"}", 400, "M_NOT_JSON"},
-		{`{"type":"m.login.application_service "}` + strings.Repeat(" ", maxBody), 413, "M_TOO_LARGE"},
+		{`{"type":"m.login.application_service "}` + strings.Repeat(" ", handlers.MaxBody), 413, "M_TOO_LARGE"},
 		{`{"type":5,"username":"alice"}`, 400, "M_USER_IN_USE"},
 		{`{"type":"m.login.password","username":"alice"}`, 400, "M_USER_IN_USE"},
 	} {
-		s.want(s.amended(b, call{method: "POST", path: registerOperation, body: test.body}), test.status, test.code)
+		s.want(s.amended(b, call{Method: "POST", Path: registerPath, Body: test.body}), test.status, test.code)
 	}
-	begun := s.amended(b, call{method: "POST", path: registerOperation,
-		body: `{"username":"carol","password":"` + password + `"}`})
-	in := s.ok(s.amended(b, call{method: "POST", path: registerOperation,
-		body: `{"auth":{"type":"m.login.dummy","session":"` + s.challenged(begun) + `"}}`}))
-	s.ok(s.whoami(in.text("access_token")))
+	begun := s.amended(b, call{Method: "POST", Path: registerPath,
+		Body: `{"username":"carol","password":"` + password + `"}`})
+	in := s.ok(s.amended(b, call{Method: "POST", Path: registerPath,
+		Body: `{"auth":{"type":"m.login.dummy","session":"` + s.challenged(begun) + `"}}`}))
+	s.ok(s.whoami(in.Text("access_token")))
 	if b.last() != "" {
 		t.Errorf("the homeserver was asked: %s", b.last())
 	}
@@ -245,7 +247,7 @@ func TestPersonsRegister(t *testing.T) {
 func TestThrough(t *testing.T) {
 	t.Parallel()
 	s, _ := newSiteWithBridges(t)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	for _, test := range []struct {
 		method, path, token string
 		want                bool
@@ -262,10 +264,10 @@ func TestThrough(t *testing.T) {
 		{"GET", "/_matrix/client/v3/register/available", ircToken, false},
 		{"DELETE", "/_matrix/client/v3/devices/X", ircToken, true},
 		{"PATCH", loginPath, ircToken, true}, // nobody's
-		{"POST", registerOperation, ircToken, true},
+		{"POST", registerPath, ircToken, true},
 		{"PUT", "/_matrix/client/v3/devices/X", limitedToken, true},
 	} {
-		if got := s.server.Through(test.method, test.path, test.token); got != test.want {
+		if got := s.gate.Through(test.method, test.path, test.token); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 
 func (b *behind) register(extra string) answer {
 	b.Helper()
-	return b.do(call{method: "POST", path: "/_matrix/client/v3/register",
-		body: `{"auth":{"type":"m.login.dummy"},"password":"correct horse"` + extra + `}`})
+	return b.do(call{Method: "POST", Path: "/_matrix/client/v3/register",
+		Body: `{"auth":{"type":"m.login.dummy"},"password":"correct horse"` + extra + `}`})
 }
 
 // Whoever registers is known there before the answer, and nobody becomes somebody who is known there already.
@@ -33,7 +33,7 @@ func TestRegisterTellsTheHomeserver(t *testing.T) {
 	b.want(b.register(`,"username":"old"`), http.StatusBadRequest, "M_USER_IN_USE")
 	b.want(b.register(`,"username":"OLD"`), http.StatusBadRequest, "M_USER_IN_USE")
 	b.want(b.register(`,"username":"123"`), http.StatusBadRequest, "M_INVALID_USERNAME")
-	b.want(b.do(call{method: "GET", path: "/_matrix/client/v3/register/available?username=old"}), http.StatusBadRequest,
+	b.want(b.do(call{Method: "GET", Path: "/_matrix/client/v3/register/available?username=old"}), http.StatusBadRequest,
 		"M_USER_IN_USE")
 	if _, err := b.db.User(t.Context(), "old"); err == nil {
 		t.Error("there is an account of that name")
@@ -65,23 +65,23 @@ func TestRegisterAndThenAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBehind(t)
-			provision := b.server.homeserver.Provision
-			b.server.homeserver.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
+			provision := b.peer.Provision
+			b.peer.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
 				b.there.Be(fakesynapse.Away)
 				return provision(ctx, localpart, deviceID, name)
 			}
-			first := b.do(call{method: "POST", path: "/_matrix/client/v3/register",
-				body: `{"username":"carol","password":"correct horse"` + extra + `}`})
-			again := call{method: "POST", path: "/_matrix/client/v3/register",
-				body: `{"auth":{"type":"m.login.dummy","session":"` + first.text("session") + `"}}`}
+			first := b.do(call{Method: "POST", Path: "/_matrix/client/v3/register",
+				Body: `{"username":"carol","password":"correct horse"` + extra + `}`})
+			again := call{Method: "POST", Path: "/_matrix/client/v3/register",
+				Body: `{"auth":{"type":"m.login.dummy","session":"` + first.Text("session") + `"}}`}
 			a := b.do(again)
 			b.want(a, http.StatusServiceUnavailable, "M_UNKNOWN")
-			if !strings.Contains(a.text("error"), "is made") {
+			if !strings.Contains(a.Text("error"), "is made") {
 				t.Errorf("%s", a.Raw)
 			}
 			b.want(b.do(again), http.StatusServiceUnavailable, "M_UNKNOWN")
 			b.there.Be(fakesynapse.Well)
-			b.server.homeserver.Provision = provision
+			b.peer.Provision = provision
 			b.ok(b.do(again))
 			b.same()
 			b.tell()

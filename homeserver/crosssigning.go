@@ -1,14 +1,12 @@
-package handlers
+package homeserver
 
 import (
 	"context"
 	"encoding/json"
 	"net/http"
 
-	"github.com/labstack/echo/v4"
-
 	"postern/gen"
-	"postern/tokens"
+	"postern/handlers"
 )
 
 // signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
@@ -20,16 +18,16 @@ const signingKeysUpload = "keys/device_signing/upload"
 // First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that
 // brings none is tried as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's,
 // which would send the user to a web page.
-func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
-	if s.isService(accessToken(c)) {
-		next.ServeHTTP(c.Response(), c.Request())
+func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next http.Handler) error {
+	if g.isService(handlers.AccessToken(r)) {
+		next.ServeHTTP(w, r)
 		return nil
 	}
-	ctx, err := s.userOf(c)
+	ctx, err := g.userOf(r)
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c)
+	body, err := bodyOf(w, r)
 	if err != nil {
 		return err
 	}
@@ -37,50 +35,48 @@ func (s *Server) uploadSigningKeys(c echo.Context, next http.Handler) error {
 	if err != nil {
 		return err
 	}
-	keys := sent(ctx, c.Request(), body.without("auth"))
+	keys := sent(ctx, r, body.without("auth"))
 	if auth == nil || auth.Type == nil {
 		first, err := ask(next, keys)
 		if err != nil {
 			return err
 		}
 		if !first.wantsProof() {
-			first.forward(c.Response())
+			first.forward(w)
 			return nil
 		}
-		keys = sent(ctx, c.Request(), body.without("auth"))
+		keys = sent(ctx, r, body.without("auth"))
 	}
-	if err := s.mayReplaceKeys(ctx, auth); err != nil {
+	if err := g.mayReplaceKeys(ctx, auth); err != nil {
 		return err
 	}
-	next.ServeHTTP(c.Response(), keys)
+	next.ServeHTTP(w, keys)
 	return nil
 }
 
-// userOf checks the access token like [Server.Exchange] will, and puts whose it is into the context. Its use is noted
+// userOf checks the access token like [Gate.Exchange] will, and puts whose it is into the context. Its use is noted
 // there.
-func (s *Server) userOf(c echo.Context) (context.Context, error) {
-	r, who, text := c.Request(), s.callerFrom(c), accessToken(c)
+func (g *Gate) userOf(r *http.Request) (context.Context, error) {
+	who, text := g.server.Caller(r), handlers.AccessToken(r)
 	if text == "" {
-		return nil, missingToken("Missing access token.")
+		return nil, refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
 	}
-	path := asSent(r.URL)
-	_, session, err := s.admitAs(r.Context(), text, tokens.Request{Now: who.now, Method: r.Method, Addr: who.addr},
-		s.names.today(path), path)
-	who.session = session
-	return context.WithValue(r.Context(), callerKey{}, who), err
+	_, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
+	who.Session = session
+	return handlers.WithCaller(r.Context(), who), err
 }
 
 // mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks
 // again.
-func (s *Server) mayReplaceKeys(ctx context.Context, auth *gen.AuthData) error {
-	i, err := s.prove(ctx, http.MethodPost, signingKeysUpload, auth)
+func (g *Gate) mayReplaceKeys(ctx context.Context, auth *gen.AuthData) error {
+	proof, err := g.server.Prove(ctx, http.MethodPost, signingKeysUpload, auth)
 	if err != nil {
 		return err
 	}
-	if err := s.homeserver.AllowReset(ctx, callerOf(ctx).session.Localpart); err != nil {
-		return homeserverAway(err)
+	if err := g.peer.AllowReset(ctx, handlers.CallerOf(ctx).Session.Localpart); err != nil {
+		return away(err)
 	}
-	return s.spend(ctx, i)
+	return proof.Spend(ctx)
 }
 
 // authOf is the step of user-interactive authentication that a body brings, or nil.
@@ -91,16 +87,17 @@ func authOf(body object) (*gen.AuthData, error) {
 	}
 	auth := new(gen.AuthData)
 	if err := json.Unmarshal(text, auth); err != nil {
-		return nil, badRequest("M_BAD_JSON", "Wrong type of parameter: auth").because(err)
+		return nil, &handlers.Error{Status: http.StatusBadRequest, Code: "M_BAD_JSON",
+			Message: "Wrong type of parameter: auth", Cause: err}
 	}
 	return auth, nil
 }
 
 // wantsProof recognizes the homeserver's own challenge.
-func (k *held) wantsProof() bool {
+func (rec *recorder) wantsProof() bool {
 	var challenge struct {
 		Errcode string            `json:"errcode"`
 		Flows   []json.RawMessage `json:"flows"`
 	}
-	return k.status == http.StatusUnauthorized && k.read(&challenge) == nil && len(challenge.Flows) > 0
+	return rec.status == http.StatusUnauthorized && rec.read(&challenge) == nil && len(challenge.Flows) > 0
 }

@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/tokens"
 )
 
@@ -27,14 +28,11 @@ const (
 // mostAsked bounds a question: a token is at most 8 KiB.
 const mostAsked = 32 << 10
 
-// Internal answers what the homeserver asks, and nothing else. It is nil when there is none.
-func (s *Server) Internal() http.Handler {
-	if s.homeserver == nil {
-		return nil
-	}
+// Internal answers what the homeserver asks, and nothing else.
+func (g *Gate) Internal() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+IntrospectPath, s.introspect)
-	mux.HandleFunc("GET "+DiscoveryPath, s.discover)
+	mux.HandleFunc("POST "+IntrospectPath, g.introspect)
+	mux.HandleFunc("GET "+DiscoveryPath, g.discover)
 	return mux
 }
 
@@ -52,8 +50,8 @@ type introspection struct {
 // introspect tells the homeserver whom an access token belongs to. RFC 7662, section 2. Whatever is wrong with the
 // token, the answer is 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody
 // forgets a session.
-func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
-	if !s.asked(r) {
+func (g *Gate) introspect(w http.ResponseWriter, r *http.Request) {
+	if !g.asked(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		reply(w, http.StatusUnauthorized,
 			map[string]string{"error": "invalid_client",
@@ -67,35 +65,35 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 			map[string]string{"error": "invalid_request", "error_description": "send a form with the field token"})
 		return
 	}
-	found, err := s.inspect(r.Context(), form.Get("token"))
+	found, err := g.inspect(r.Context(), form.Get("token"))
 	if err != nil {
-		s.refuseFor(s.echo.NewContext(r, w), err)
+		g.server.Refuse(w, r, err)
 		return
 	}
 	reply(w, http.StatusOK, found)
 }
 
 // asked reports whether it is the homeserver that asks.
-func (s *Server) asked(r *http.Request) bool {
+func (g *Gate) asked(r *http.Request) bool {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.EqualFold(scheme, "Bearer") &&
-		subtle.ConstantTimeCompare([]byte(secret), []byte(s.homeserver.Secret)) == 1
+		subtle.ConstantTimeCompare([]byte(secret), []byte(g.secret)) == 1
 }
 
 // inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does
 // not hold then, so a restricted token is inactive: only who sees the request can judge it. That it was seen is not
 // noted: it is the homeserver who shows it.
-func (s *Server) inspect(ctx context.Context, text string) (introspection, error) {
-	now := s.now()
-	claims, session, err := s.admit(ctx, text, tokens.Access, false, tokens.Request{Now: now})
+func (g *Gate) inspect(ctx context.Context, text string) (introspection, error) {
+	now := g.server.Now()
+	claims, session, err := g.server.Admit(ctx, text, tokens.Request{Now: now})
 	switch {
-	case isStatus(err, http.StatusUnauthorized), isStatus(err, http.StatusForbidden):
+	case handlers.IsStatus(err, http.StatusUnauthorized), handlers.IsStatus(err, http.StatusForbidden):
 		return introspection{}, nil
 	case err != nil:
 		return introspection{}, err
 	}
 	return introspection{
-		Active: true, Scope: scope(session), Username: session.Localpart, Subject: string(s.userID(session)),
+		Active: true, Scope: scope(session), Username: session.Localpart, Subject: string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
 		DeviceID: session.DeviceID, ExpiresIn: secondsTo(claims.Expires, now),
 	}, nil
 }
@@ -125,8 +123,8 @@ func secondsTo(end, now time.Time) *int64 {
 
 // discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that
 // the front answers itself or takes them out of.
-func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
-	base := s.publicURL
+func (g *Gate) discover(w http.ResponseWriter, r *http.Request) {
+	base := g.server.PublicURL
 	if base == "" {
 		base = "http://" + r.Host
 	}
@@ -143,32 +141,9 @@ func reply(w http.ResponseWriter, status int, body any) {
 		status = http.StatusInternalServerError
 	}
 	h := w.Header()
-	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = jsonType, noStore, noSniff
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // the homeserver asks again if it did not hear
-}
-
-var jsonType = []string{"application/json"}
-
-// AmendCapabilities puts what is this server's to say into the homeserver's answer to GET /capabilities.
-// Client-Server API v1.19, "Capabilities negotiation".
-func (s *Server) AmendCapabilities(object map[string]json.RawMessage) {
-	all := make(map[string]json.RawMessage)
-	if json.Unmarshal(object["capabilities"], &all) != nil || all == nil {
-		all = make(map[string]json.RawMessage)
-	}
-	own, err := json.Marshal(s.capabilities())
-	if err != nil || json.Unmarshal(own, &all) != nil { // unreachable
-		return
-	}
-	if text, err := json.Marshal(all); err == nil {
-		object["capabilities"] = text
-	}
-}
-
-// AmendWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would
-// lead clients there.
-func (s *Server) AmendWellKnown(object map[string]json.RawMessage) {
-	delete(object, "org.matrix.msc2965.authentication")
-	delete(object, "m.authentication")
 }

@@ -1,4 +1,4 @@
-package handlers
+package homeserver
 
 import (
 	"context"
@@ -13,17 +13,14 @@ import (
 	"postern/tokens"
 )
 
-const sharedSecret = "a secret that both have"
-
-func newSiteBefore(t testing.TB, change ...func(*Config)) *site {
+func newSiteBefore(t testing.TB, change ...func(*setup)) *site {
 	t.Helper()
-	return newSite(t, append(change, func(c *Config) { c.Homeserver = obliging() })...)
+	return newSite(t, append(change, func(c *setup) { c.there = obliging() })...)
 }
 
 // obliging is a homeserver that agrees to everything: these tests are about what it asks.
-func obliging() *Homeserver {
-	return &Homeserver{Secret: sharedSecret,
-		Provision: func(context.Context, string, string, string) error { return nil }}
+func obliging() Config {
+	return Config{Provision: func(context.Context, string, string, string) error { return nil }}
 }
 
 // introspect asks as Synapse does.
@@ -33,7 +30,7 @@ func (s *site) introspect(authorization, body string) answer {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Authorization", authorization)
 	w := httptest.NewRecorder()
-	s.server.Internal().ServeHTTP(w, r)
+	s.gate.Internal().ServeHTTP(w, r)
 	a := answer{Status: w.Code, Header: w.Header(), Raw: w.Body.String()}
 	s.must(json.Unmarshal(w.Body.Bytes(), &a.JSON))
 	return a
@@ -67,25 +64,25 @@ func TestIntrospection(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
 	pair := s.ok(s.login(`"refresh_token":true,"device_id":"PHONE"`))
-	token := pair.text("access_token")
+	token := pair.Text("access_token")
 	const want = `{"active":true,"scope":"urn:matrix:client:api:* urn:matrix:client:device:PHONE","username":"alice","sub":"@alice:example.org","device_id":"PHONE","expires_in":300}`
 	if a := s.active(token); a.Raw != want || a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the answer is %s, want %s", a.Raw, want)
 	}
-	s.clock.step(5*time.Minute - 300*time.Millisecond)
+	s.clock.Step(5*time.Minute - 300*time.Millisecond)
 	if a := s.active(token); a.JSON["expires_in"] != 1.0 {
 		t.Errorf("shortly before its end: %s", a.Raw)
 	}
 	s.must(s.db.SetAdmin(t.Context(), "alice", true))
-	if a := s.active(token); !strings.HasSuffix(a.text("scope"), " urn:synapse:admin:*") {
+	if a := s.active(token); !strings.HasSuffix(a.Text("scope"), " urn:synapse:admin:*") {
 		t.Errorf("an administrator: %s", a.Raw)
 	}
-	s.clock.step(time.Second)
+	s.clock.Step(time.Second)
 	s.inactive("expired", token)
 
-	legacy := s.ok(s.login(`"device_id":"an odd \"id\""`)).text("access_token")
-	if a := s.active(legacy); a.text("scope") != "urn:matrix:client:api:* urn:synapse:admin:*" ||
-		a.text("device_id") != `an odd "id"` || a.JSON["expires_in"] != nil {
+	legacy := s.ok(s.login(`"device_id":"an odd \"id\""`)).Text("access_token")
+	if a := s.active(legacy); a.Text("scope") != "urn:matrix:client:api:* urn:synapse:admin:*" ||
+		a.Text("device_id") != `an odd "id"` || a.JSON["expires_in"] != nil {
 		t.Errorf("an odd device, without end: %s", a.Raw)
 	}
 }
@@ -95,10 +92,10 @@ func TestInactive(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
 	pair := s.loggedIn()
-	token := pair.text("access_token")
+	token := pair.Text("access_token")
 	s.inactive("no token of ours", "syt_abc")
 	s.inactive("empty", "")
-	s.inactive("a refresh token", pair.text("refresh_token"))
+	s.inactive("a refresh token", pair.Text("refresh_token"))
 	s.inactive("a forgery", token[:len(token)-4]+"AAAA")
 	for _, caveat := range []tokens.Caveat{{Key: "method", Operator: "in", Value: "POST"},
 		{Key: "path", Operator: "under", Value: "/"}, {Key: "addr", Operator: "in", Value: "0.0.0.0/0,::/0"}, {Key: "time", Operator: "<", Value: "1"}, {Key: "device_id", Operator: "=", Value: "OTHER"}, {Key: "new", Operator: "=", Value: "x"}} {
@@ -107,27 +104,27 @@ func TestInactive(t *testing.T) {
 		s.inactive(caveat.String(), restricted)
 	}
 	restricted, err := tokens.Restrict(token,
-		tokens.Caveat{Key: "device_id", Operator: "=", Value: pair.text("device_id")})
+		tokens.Caveat{Key: "device_id", Operator: "=", Value: pair.Text("device_id")})
 	s.must(err)
 	s.active(restricted)
 
-	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	s.inactive("locked", token)
 	s.must(s.db.UnlockUser(t.Context(), "alice"))
 	s.active(token)
 
-	second := s.ok(s.refresh(pair.text("refresh_token")))
+	second := s.ok(s.refresh(pair.Text("refresh_token")))
 	s.active(token) // nobody has used the second
-	s.active(second.text("access_token"))
+	s.active(second.Text("access_token"))
 	s.active(token) // that the homeserver asked was no use
-	s.ok(s.whoami(second.text("access_token")))
+	s.ok(s.whoami(second.Text("access_token")))
 	s.inactive("superseded", token)
 
-	s.clock.step(time.Minute)
-	s.want(s.refresh(pair.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
-	s.inactive("soft", second.text("access_token"))
+	s.clock.Step(time.Minute)
+	s.want(s.refresh(pair.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	s.inactive("soft", second.Text("access_token"))
 
-	third := s.loggedIn().text("access_token")
+	third := s.loggedIn().Text("access_token")
 	s.ok(s.logout(third))
 	s.inactive("logged out", third)
 }
@@ -135,7 +132,7 @@ func TestInactive(t *testing.T) {
 func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	form := "token=" + token
 	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer a secret", "Bearer " + sharedSecret + "x",
 		"Basic " + sharedSecret, sharedSecret, "Bearer " + token} {
@@ -148,19 +145,16 @@ func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 			t.Errorf("%.20q: the answer is %d %s", body, a.Status, a.Raw)
 		}
 	}
-	s.want(s.do(call{method: "POST", path: IntrospectPath, body: form,
-		header: map[string]string{"Authorization": "Bearer " + sharedSecret}}), 404, "M_UNRECOGNIZED")
-	if newSite(t).server.Internal() != nil {
-		t.Error("a server that stands alone answers questions")
-	}
+	s.want(s.do(call{Method: "POST", Path: IntrospectPath, Body: form,
+		Header: map[string]string{"Authorization": "Bearer " + sharedSecret}}), 404, "M_UNRECOGNIZED")
 }
 
 // TestIntrospectionWithoutDatabase: what is broken here is no fault of the token.
 func TestIntrospectionWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.DSN(t))
-	s := newSiteOn(t, d, func(c *Config) { c.Homeserver = obliging() })
-	token := s.loggedIn().text("access_token")
+	s := newSiteOn(t, d, func(c *setup) { c.there = obliging() })
+	token := s.loggedIn().Text("access_token")
 	s.active(token)
 	s.must(d.Close())
 	if a := s.asks(token); a.Status != 503 || a.Header.Get("Retry-After") == "" {
@@ -172,10 +166,10 @@ func TestDiscoveryForHomeserver(t *testing.T) {
 	t.Parallel()
 	for public, want := range map[string]string{"": "http://127.0.0.1:8009/",
 		"https://matrix.example.org": "https://matrix.example.org/"} {
-		s := newSiteBefore(t, func(c *Config) { c.PublicURL = public })
+		s := newSiteBefore(t, func(c *setup) { c.PublicURL = public })
 		r, w := httptest.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1:8009"+DiscoveryPath, nil),
 			httptest.NewRecorder()
-		s.server.Internal().ServeHTTP(w, r)
+		s.gate.Internal().ServeHTTP(w, r)
 		var got map[string]string
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got["issuer"] != want ||
 			got["account_management_uri"] != want {
@@ -187,9 +181,9 @@ func TestDiscoveryForHomeserver(t *testing.T) {
 // BenchmarkIntrospection is what Synapse waits for at the first request with a token.
 func BenchmarkIntrospection(b *testing.B) {
 	s := newSiteBefore(b)
-	token := s.loggedIn().text("access_token")
+	token := s.loggedIn().Text("access_token")
 	body := url.Values{"token": {token}}.Encode()
-	handler := s.server.Internal()
+	handler := s.gate.Internal()
 	for b.Loop() {
 		r := httptest.NewRequest("POST", IntrospectPath, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+sharedSecret)
