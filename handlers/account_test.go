@@ -70,7 +70,7 @@ func TestDeactivate(t *testing.T) {
 	s.want(s.login(""), 403, "M_USER_DEACTIVATED")
 }
 
-// TestLocked: a lock is soft, lets people leave, and is told only to who has shown that the account is theirs.
+// TestLocked: a lock is soft, lets people leave, and is answered only to a client that has shown that the account is its own.
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

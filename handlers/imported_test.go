@@ -138,7 +138,7 @@ func BenchmarkImported(b *testing.B) {
 		"own": s.loggedIn().Text("access_token")} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, _, err := s.server.known(b.Context(), token); err != nil {
+				if _, _, err := s.server.checked(b.Context(), token); err != nil {
 					b.Fatal(err)
 				}
 			}

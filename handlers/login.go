@@ -39,7 +39,7 @@ func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) 
 	return gen.GetLoginFlows200JSONResponse{Flows: &flows}, nil
 }
 
-// Login implements POST /login of today's door. Client-Server API v1.19, "Login".
+// Login implements POST /login of the current API. Client-Server API v1.19, "Login".
 func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen.LoginResponseObject, error) {
 	a, err := s.attemptOf(request.Body)
 	if err != nil {
@@ -99,7 +99,7 @@ func identified(body *gen.LoginJSONRequestBody) (string, error) {
 	return *user, nil
 }
 
-// DraftLogin implements POST /login of the draft's door, which always issues a refresh token.
+// DraftLogin implements POST /login of the 2015 draft API, which always issues a refresh token.
 func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestObject) (gen.DraftLoginResponseObject,
 	error) {
 	if request.Body == nil {
@@ -119,7 +119,7 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 	return answer, nil
 }
 
-// attempt is a login, whichever door it came through: by password or, when it has one, by a login token or a
+// attempt is a login, by whichever API: by password or, when it has one, by a login token or a
 // configured flow.
 type attempt struct {
 	user, password     string
@@ -129,7 +129,7 @@ type attempt struct {
 	refreshable        bool
 }
 
-// logIn is the way both doors share: count the attempt, one read, compare the password outside of any
+// logIn is the way that both APIs share: count the attempt, one read, compare the password outside of any
 // transaction, one write. Nothing tells a wrong password from an account that does not exist.
 func (s *Server) logIn(ctx context.Context, a attempt) (db.Session, pair, error) {
 	session, p, err := s.tryLogIn(ctx, a)

@@ -37,7 +37,7 @@ func NewMetrics() *Metrics {
 		registry:  prometheus.NewRegistry(),
 		requests:  counter("requests_total", "Requests by operation and HTTP status.", "operation", "code"),
 		logins:    counter("logins_total", "Login attempts by result.", "result"),
-		refreshes: counter("refreshes_total", "Refreshes at both doors by result.", "result"),
+		refreshes: counter("refreshes_total", "Refreshes at both APIs by result.", "result"),
 		replays: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "postern_replays_total", Help: "Refresh tokens replayed; each logged a session out softly."}),
 		tidied: counter("tidied_total", "Rows that housekeeping has removed, by kind.", "kind"),

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"postern/db"
-	"postern/tokens"
 )
 
 // Peer is another server that must know of users and devices before a client is answered: a homeserver. The methods of
@@ -74,21 +73,4 @@ func (s *Server) flowSession(ctx context.Context, a attempt) (db.Session, error)
 		return db.Session{}, forbidden("This account was changed meanwhile.").because(err)
 	}
 	return session, err
-}
-
-// foreign looks for a token that is no macaroon of ours among those of other servers. Forgeries of our own tokens do
-// not come here.
-func (s *Server) foreign(ctx context.Context, text string, why error) (tokens.Bearer, db.Session, error) {
-	refused := UnknownToken("Unrecognised access token.", false).because(why)
-	if s.Foreign == nil || text == "" || len(text) > tokens.MaxTokenLength {
-		return nil, db.Session{}, refused
-	}
-	token, session, err := s.Foreign(ctx, text)
-	switch {
-	case errors.Is(err, db.ErrNotFound):
-		return nil, db.Session{}, refused
-	case errors.Is(err, db.ErrEnded): // ours to refuse: the server that gave it may remember it for a while
-		return nil, db.Session{}, UnknownToken("The session has ended.", false)
-	}
-	return token, session, err
 }

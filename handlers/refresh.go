@@ -24,7 +24,7 @@ const (
 	tokenRefreshPath = "/_matrix/client/api/v1/tokenrefresh"
 )
 
-// Refresh implements POST /refresh of today's door: the old refresh token stays good until its successor is
+// Refresh implements POST /refresh of the current API: the old refresh token stays good until its successor is
 // used, so a lost answer or a second tab gets the same pair. Client-Server API v1.19, "Refreshing access tokens".
 func (s *Server) Refresh(ctx context.Context, request gen.RefreshRequestObject) (gen.RefreshResponseObject, error) {
 	pair, err := s.exchange(ctx, exchange{token: request.Body.RefreshToken, path: refreshPath})
@@ -36,7 +36,7 @@ func (s *Server) Refresh(ctx context.Context, request gen.RefreshRequestObject) 
 	}, nil
 }
 
-// TokenRefresh implements POST /tokenrefresh of the draft's door: a refresh token is good once, and whatever
+// TokenRefresh implements POST /tokenrefresh of the 2015 draft API: a refresh token is good once, and whatever
 // goes wrong with it is 403.
 func (s *Server) TokenRefresh(ctx context.Context,
 	request gen.TokenRefreshRequestObject) (gen.TokenRefreshResponseObject, error) {
@@ -54,7 +54,7 @@ func (s *Server) TokenRefresh(ctx context.Context,
 	return answer, nil
 }
 
-// draftRefusal turns today's 401 into the draft's 403: that door knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
+// draftRefusal turns today's 401 into the draft's 403: that API knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
 // logout.
 func draftRefusal(err error, message string) error {
 	if e := AsError(err); e.Status == http.StatusUnauthorized {
@@ -63,14 +63,14 @@ func draftRefusal(err error, message string) error {
 	return err
 }
 
-// exchange is a refresh token that is presented, whichever door it came through.
+// exchange is a refresh token that is presented, by whichever API.
 type exchange struct {
 	token     string
 	path      string
 	singleUse bool
 }
 
-// exchange trades a refresh token for the pair in force. The door decides which rule applies; the database
+// exchange trades a refresh token for the pair in force. The API decides which rule applies; the database
 // decides who was first.
 func (s *Server) exchange(ctx context.Context, x exchange) (pair, error) {
 	p, err := s.tryExchange(ctx, x)
@@ -96,7 +96,7 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	if err != nil {
 		return pair{}, s.countFailed(who, refreshRefusal(err))
 	}
-	return s.advance(ctx, token, x.singleUse)
+	return s.nextPair(ctx, token, x.singleUse)
 }
 
 // countFailed counts a refresh token that was not good against its address. Good ones are counted by account alone:
@@ -115,10 +115,10 @@ func refreshRefusal(err error) *Error {
 	return UnknownToken("The refresh token is not good.", errors.Is(err, tokens.ErrExpired)).because(err)
 }
 
-// advance claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
+// nextPair claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
 // are rotated or retired in that very moment it reads them again and repeats: to a refresh token that is good nothing
 // else may be answered than a pair.
-func (s *Server) advance(ctx context.Context, token tokens.Bearer, singleUse bool) (p pair, err error) {
+func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, singleUse bool) (p pair, err error) {
 	err = s.withTheseKeys(ctx, func(ring *ringAt, key tokens.Key) error {
 		who := CallerOf(ctx)
 		session, err := s.DB.AdvanceGeneration(ctx, db.Refresh{

@@ -8,10 +8,11 @@
 // holds it against the contract), the access token (denied by default, see auth.go), and one method of [Server], which
 // makes at most one transaction. A failure at any point is returned, and becomes an answer in one place, errors.go.
 //
-// # Two doors
+// # Two APIs
 //
-// The 2015 draft's operations and today's share accounts, sessions, tokens and rate limits. A session begun at
-// one door may be refreshed at the other; the door decides the rule for a refresh token that comes twice.
+// The operations of the 2015 draft and those of the current specification share accounts, sessions, tokens and rate
+// limits. A session begun at one API may be refreshed at the other; the API decides the rule for a refresh token that
+// comes twice.
 //
 // # Seams
 //
@@ -135,7 +136,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		s.peer = alone{c.DB}
 	}
 	s.Registration = cmp.Or(c.Registration, RegistrationClosed)
-	if _, err := s.keys.at(ctx, c.DB.Epoch()); err != nil {
+	if _, err := s.keys.asOf(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
 	s.echo = s.routes(contract, c.TrustedProxies)

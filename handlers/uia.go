@@ -19,8 +19,8 @@ import (
 // What a request does outside of its interaction (comparing a password, reserving an invitation) it does once; what it
 // changes in it, it may have to change again when another request was faster, see keep.
 
-// begun is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
-type begun struct {
+// uiaRequest is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
+type uiaRequest struct {
 	binding
 	flows [][]string
 	auth  *gen.AuthData
@@ -52,7 +52,7 @@ func (s *Server) challenge(i *interaction, failed *Error) *challenge {
 
 // open finds the interaction that a request goes on with, or begins one, which is not kept yet. One that was begun for
 // another request or by another user is 403, and nothing happens.
-func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
+func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 	who := CallerOf(ctx)
 	if b.auth != nil && b.auth.Session != nil {
 		i, err := s.interactions.get(ctx, *b.auth.Session, who.Now)
@@ -212,7 +212,7 @@ func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.
 // prove is the part of byPassword that may be done again: it leads to an interaction that is complete and not yet used.
 func (s *Server) prove(ctx context.Context, method, path string, auth *gen.AuthData) (*interaction, error) {
 	session := CallerOf(ctx).Session
-	b := begun{
+	b := uiaRequest{
 		binding: binding{Method: method, Path: path, User: session.Localpart},
 		flows:   [][]string{{stagePassword}}, auth: auth,
 	}

@@ -37,7 +37,7 @@ func (s *Server) Admit(ctx context.Context, token string, r tokens.Request) (tok
 
 // SessionOf finds the session of an authentic token, whatever generation and state it is in.
 func (s *Server) SessionOf(ctx context.Context, token string) (db.Session, error) {
-	_, session, err := s.known(ctx, token)
+	_, session, err := s.checked(ctx, token)
 	return session, err
 }
 
