@@ -9,7 +9,7 @@ import (
 
 // earlyEnough lists the comparisons of secrets that may stop at the first difference, each with its reason.
 var earlyEnough = map[comparison]string{
-	{"tokens/identifier.go", "bytes.Equal(id.encode(), b)"}:                "the identifier is no secret: every holder can read it, and the signature covers it",
+	{"tokens/token.go", "bytes.Equal(id.encode(), b)"}:                "the identifier is no secret: every holder can read it, and the signature covers it",
 	{"handlers/hash.go", "hash == NoPassword"}:                             "asks whether there is a hash at all; the constant is in the source",
 	{"handlers/password.go", "hash == NoPassword"}:                         "the same, and the work is done all the same",
 	{"handlers/hash.go", "normal(password) != password"}:                   "both are what the client sent: the time tells it nothing that it does not know",
