@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,27 +16,12 @@ import (
 // nothing: a client asks again.
 const grace = time.Second
 
-// stand makes the front before the homeserver.
-func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) *front.Front {
-	config := front.Config{
-		Homeserver: h.url, Real: s.Handler(), Name: s.Name, Client: s.Client, Ended: s.Ended, Disowned: s.Disowned,
-		Mine: s.Mine, Through: s.Through, Intercept: s.Amendments(),
-		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (front.Passage, bool) {
-			plain, ours, ok := s.Exchange(w, r, path, token)
-			return front.Passage{Token: plain, Ours: ours}, ok
-		},
-		Edits: map[string]front.Edit{
-			"GET /_matrix/client/v3/capabilities": s.AmendCapabilities,
-			"GET /.well-known/matrix/client":      s.AmendWellKnown,
-		},
-		ExposeAdmin: h.exposeAdmin, Patience: p.write, Stopping: ctx, Grace: grace, ID: "postern-" + rand.Text(),
-		Log: log,
-	}
-	if h.internal == "" {
-		config.Internal = s.Internal()
-		config.InternalPaths = []string{handlers.IntrospectPath, handlers.DiscoveryPath}
-	}
-	return front.New(config)
+// newFront makes the front before the homeserver.
+func (h *homeserver) newFront(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) *front.Front {
+	return front.New(front.Config{
+		Homeserver: h.url, Login: newFrontLogin(s, h.internal == ""), ExposeAdmin: h.exposeAdmin, Patience: p.write,
+		Stopping: ctx, Grace: grace, Log: log,
+	})
 }
 
 // enter puts the front before the server, and begins to answer the homeserver's questions.
@@ -51,7 +35,7 @@ func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Lo
 	}
 	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
 		h.exposeAdmin)
-	f := h.stand(ctx, s, log, p)
+	f := h.newFront(ctx, s, log, p)
 	return entrance{Handler: f, stop: func() { f.Close(); end() }}, nil
 }
 

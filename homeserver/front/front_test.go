@@ -54,7 +54,7 @@ func TestHeaders(t *testing.T) {
 	for name, want := range map[string]string{
 		"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "", "Forwarded": "",
 		"X-Private": "", "Upgrade": "", "Connection": "", "Keep-Alive": "",
-		"Proxy-Authorization": "", "Te": "", "Accept-Encoding": "br", "Via": "1.0 cache|1.1 postern-TEST",
+		"Proxy-Authorization": "", "Te": "", "Accept-Encoding": "br", "Via": "1.0 cache|1.1 " + s.front.id,
 		"Authorization": "Bearer plain", "User-Agent": "",
 	} {
 		if got := strings.Join(header[name], "|"); got != want {
@@ -68,19 +68,19 @@ func TestLongHeads(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
 	s := before(t, behind.url())
-	long := strings.Repeat("x", mostHead)
+	long := strings.Repeat("x", maxHeadBytes)
 	for _, c := range []struct{ target, header string }{{"/x?" + long, ""}, {"/x", "X-Long: " + long},
-		{"/x?" + long[:mostHead/2], "X-Long: " + long[:mostHead/2]}} {
+		{"/x?" + long[:maxHeadBytes/2], "X-Long: " + long[:maxHeadBytes/2]}} {
 		if res, body := s.get(c.target, c.header); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge ||
 			!strings.Contains(body, "M_TOO_LARGE") {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	}
-	if res, body := s.get("/x", strings.Repeat("X: \r\n", mostLines)+
+	if res, body := s.get("/x", strings.Repeat("X: \r\n", maxHeaders)+
 		"Y: "); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("many headers: %d %s", res.StatusCode, body)
 	}
-	if res, _ := s.get("/x?"+long[:mostHead/2], "X-Long: "+long[:mostHead/4]); res.StatusCode != 200 {
+	if res, _ := s.get("/x?"+long[:maxHeadBytes/2], "X-Long: "+long[:maxHeadBytes/4]); res.StatusCode != 200 {
 		t.Errorf("a long one that fits: %d", res.StatusCode)
 	}
 }
@@ -180,25 +180,26 @@ func TestRoutes(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		io.WriteString(w, "homeserver got "+string(body))
 	}, func(c *Config) {
-		c.Internal, c.InternalPaths = http.HandlerFunc(func(w http.ResponseWriter,
-			r *http.Request) {
-			io.WriteString(w, "internal")
-		}), []string{"/ask"}
-		c.Intercept = map[string]func(http.ResponseWriter, *http.Request, http.Handler){
-			"POST /_matrix/client/v3/keys": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				r.Body, r.ContentLength = io.NopCloser(strings.NewReader("other")), 5
-				r.Header.Set("Content-Length", "5")
-				next.ServeHTTP(w, r)
-			},
-			"DELETE /_matrix/client/v3/devices/": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				io.WriteString(w, "noted, and ")
-				next.ServeHTTP(w, r)
-			},
-		}
+		c.Login = &fakeLogin{operation: func(method, path, token string) (op Operation) {
+			device, found := strings.CutPrefix(path, "/_matrix/client/v3/devices/")
+			switch {
+			case path == "/ask":
+				op.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "internal") })
+			case method == "POST" && path == "/_matrix/client/v3/keys":
+				op.Amend = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					r.Body, r.ContentLength = io.NopCloser(strings.NewReader("other")), 5
+					r.Header.Set("Content-Length", "5")
+					next.ServeHTTP(w, r)
+				}
+			case method == "DELETE" && found && !strings.Contains(device, "/"):
+				op.Amend = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					io.WriteString(w, "noted, and ")
+					next.ServeHTTP(w, r)
+				}
+			}
+			return op
+		}}
 	})
-	s.front.Through = func(method, name, token string) bool {
-		return method == "GET" && name == "/_matrix/client/v3/login" && token == "bridge"
-	}
 	for text, want := range map[string]string{
 		"GET /_matrix/client/r0/login?access_token=bridge": "homeserver got ",
 		"GET /_matrix/client/v3/login?access_token=client": `{"postern":"/_matrix/client/v3/login"}`,
@@ -239,7 +240,12 @@ func TestEdits(t *testing.T) {
 		w.Header().Set("Etag", "x")
 		io.WriteString(w, <-answer)
 	}, func(c *Config) {
-		c.Edits = map[string]Edit{"GET /_matrix/client/v3/capabilities": func(object map[string]json.RawMessage) { object["b"] = json.RawMessage("2") }}
+		c.Login = &fakeLogin{operation: func(method, path, token string) (op Operation) {
+			if method == "GET" && path == "/_matrix/client/v3/capabilities" {
+				op.Edit = func(object map[string]json.RawMessage) { object["b"] = json.RawMessage("2") }
+			}
+			return op
+		}}
 	})
 	for text, want := range map[string]string{`{"a":1}`: `{"a":1,"b":2}`, `[1]`: `[1]`, `null`: `null`, `{`: `{`,
 		``: ``} {

@@ -129,36 +129,42 @@ func TestSlow(t *testing.T) {
 		}
 		time.Sleep(4 * pause)
 	}, func(c *Config) { c.Patience = 3 * pause })
-	in, out := io.Pipe()
-	go func() {
-		for range parts {
-			_, _ = io.WriteString(out, "x")
-			time.Sleep(pause)
-		}
-		out.Close()
-	}()
-	res, err := s.ask(t.Context(), "POST", "/x", in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := s.body(res); got != fmt.Sprint(parts, " <nil>") {
-		t.Errorf("%d %s arrived", res.StatusCode, got)
-	}
-	for _, path := range []string{"/known", "/unknown"} {
-		res, err := s.ask(t.Context(), "GET", path, nil)
+	t.Run("upload", func(t *testing.T) {
+		t.Parallel()
+		in, out := io.Pipe()
+		go func() {
+			for range parts {
+				_, _ = io.WriteString(out, "x")
+				time.Sleep(pause)
+			}
+			out.Close()
+		}()
+		res, err := s.ask(t.Context(), "POST", "/x", in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		reads, one := 0, make([]byte, parts)
-		for err == nil {
-			var n int
-			if n, err = res.Body.Read(one); n > 0 {
-				reads++
+		if got := s.body(res); got != fmt.Sprint(parts, " <nil>") {
+			t.Errorf("%d %s arrived", res.StatusCode, got)
+		}
+	})
+	for _, path := range []string{"/known", "/unknown"} {
+		t.Run(path[1:], func(t *testing.T) {
+			t.Parallel()
+			res, err := s.ask(t.Context(), "GET", path, nil)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if res.Body.Close(); err != io.EOF || reads < parts/2 {
-			t.Errorf("%s arrived in %d parts: %v", path, reads, err)
-		}
+			reads, one := 0, make([]byte, parts)
+			for err == nil {
+				var n int
+				if n, err = res.Body.Read(one); n > 0 {
+					reads++
+				}
+			}
+			if res.Body.Close(); err != io.EOF || reads < parts/2 {
+				t.Errorf("%s arrived in %d parts: %v", path, reads, err)
+			}
+		})
 	}
 }
 
