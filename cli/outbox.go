@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"time"
@@ -33,7 +32,7 @@ func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Me
 		}
 	}
 	client := synapse.New(synapse.Config{URL: h.url.String(), Secret: h.secret})
-	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader,
+	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now,
 		Sent: metrics.Outbox(waiting(d))})
 	sender.Start()
 	return &handlers.Homeserver{

@@ -34,7 +34,7 @@ func newBehind(t *testing.T, change ...func(*Config)) *behind {
 	var at *db.DB
 	b.site = newSite(t, append(change, func(c *Config) {
 		at = c.DB
-		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now, Random: c.Random})
+		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now})
 		c.Homeserver = &Homeserver{Secret: secret, Provision: b.tells.Provision, Available: b.tells.Available,
 			AllowReset: b.client.AllowCrossSigningReset}
 	})...)
@@ -50,7 +50,7 @@ func newBehind(t *testing.T, change ...func(*Config)) *behind {
 func (b *behind) tell() {
 	b.Helper()
 	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler),
-		Now: b.clock.now, Random: rand.Reader})
+		Now: b.clock.now})
 	sender.Start()
 	defer sender.Close()
 	for range 1000 {

@@ -44,7 +44,7 @@ func TestLongPoll(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		time.Sleep(700 * time.Millisecond) // more than twice the server's timeouts
+		time.Sleep(450 * time.Millisecond) // more than the server's timeouts, and than the patience
 		fmt.Fprintf(w, "waited with %s", body)
 	}, func(c *Config) { c.Patience = 300 * time.Millisecond })
 	client := &http.Client{Transport: &http.Transport{}}
@@ -112,7 +112,7 @@ func TestNothingIsHeldBack(t *testing.T) {
 // end.
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	const parts, pause = 8, 100 * time.Millisecond
+	const parts, pause = 5, 100 * time.Millisecond
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == "POST" {
 			n, err := io.Copy(io.Discard, r.Body)

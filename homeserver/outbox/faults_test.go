@@ -28,6 +28,9 @@ func TestNothingIsLost(t *testing.T) {
 			x.login("bob", "B")
 			x.round()
 			x.there.Be(mode)
+			if mode == fakesynapse.Slow {
+				x.sender.c.Synapse = x.newClient(100 * time.Millisecond) // each try takes all of it
+			}
 			x.must(x.db.EndDevice(t.Context(), "alice", "A"))
 			x.login("alice", "C")
 			x.must(x.db.LockUser(t.Context(), "bob", t0))
@@ -38,7 +41,7 @@ func TestNothingIsLost(t *testing.T) {
 			x.backsOff(1)
 			tries := 12
 			if mode == fakesynapse.Slow {
-				tries = 2 // each takes the whole patience
+				tries = 2
 			}
 			for range tries { // each time they wait longer, and never longer than a minute
 				x.step(time.Minute)
@@ -46,6 +49,7 @@ func TestNothingIsLost(t *testing.T) {
 			}
 			x.backsOff(tries)
 			x.there.Be(fakesynapse.Well)
+			x.sender.c.Synapse = x.newClient(500 * time.Millisecond)
 			x.step(time.Minute)
 			x.round()
 			x.settled()
@@ -62,7 +66,7 @@ func (x *site) backsOff(tries int) {
 	all, err := x.db.Outbox(x.Context())
 	x.must(err)
 	for _, w := range all {
-		most := min(longestWait, firstWait<<(w.Tries-1))
+		most := min(maxRetry, firstRetry<<(w.Tries-1))
 		if wait := w.Due.Sub(x.clock()); w.Tries < tries || w.Error == "" || w.Refused || wait < most/2 || wait > most {
 			x.Errorf("it waits %s: %+v", wait, w)
 		}
@@ -106,7 +110,7 @@ func TestOneBadUser(t *testing.T) {
 	all, err := x.db.Outbox(t.Context())
 	x.must(err)
 	for _, w := range all {
-		if w.Refused != (w.Localpart == "Upper") || w.Error == "" || w.Refused && w.Due.Before(t0.Add(refusedWait/2)) {
+		if w.Refused != (w.Localpart == "Upper") || w.Error == "" || w.Refused && w.Due.Before(t0.Add(refusedRetry/2)) {
 			t.Errorf("%+v", w)
 		}
 	}
@@ -210,7 +214,9 @@ func TestReplicas(t *testing.T) {
 	for _, s := range []*Sender{x.sender, other} {
 		wg.Go(func() {
 			for range 20 {
-				s.pass(t.Context())
+				if _, err := s.sendDue(t.Context()); err != nil {
+					t.Error(err)
+				}
 				s.running.Wait()
 			}
 		})
@@ -242,7 +248,8 @@ func TestDeadSender(t *testing.T) {
 		t.Fatalf("%v, %v", errands, err)
 	}
 	x.login("a", "NEW")
-	x.sender.pass(t.Context())
+	_, err := x.sender.sendDue(t.Context())
+	x.must(err)
 	x.sender.running.Wait()
 	if w := x.waiting(); len(w) != 2 {
 		t.Errorf("%q wait", w)
@@ -252,7 +259,7 @@ func TestDeadSender(t *testing.T) {
 	x.settled()
 	late := []db.Outcome{{DeviceID: "A"}}
 	x.login("a", "A")
-	_, err := x.db.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
+	_, err = x.db.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
 	x.must(errors.Join(err, x.db.Settle(t.Context(), "dead", "a", late))) // it lived after all
 	if w := x.waiting(); len(w) != 1 {
 		t.Errorf("what another one holds was cleared: %q wait", w)

@@ -45,14 +45,16 @@ func newSite(t testing.TB) *site {
 }
 
 func (x *site) newSender(d *db.DB) *Sender {
-	client := synapse.New(synapse.Config{URL: x.there.URL, Secret: secret, Timeout: 500 * time.Millisecond})
-	s := New(Config{DB: d, Synapse: client, Log: slog.New(slog.DiscardHandler), Now: x.clock, Random: rand.Reader,
-		Sent: x.count})
-	x.Cleanup(func() {
-		s.Close()
-		client.Close()
-	})
+	s := New(Config{DB: d, Synapse: x.newClient(500 * time.Millisecond), Log: slog.New(slog.DiscardHandler),
+		Now: x.clock, Sent: x.count})
+	x.Cleanup(s.Close)
 	return s
+}
+
+func (x *site) newClient(timeout time.Duration) *synapse.Client {
+	client := synapse.New(synapse.Config{URL: x.there.URL, Secret: secret, Timeout: timeout})
+	x.Cleanup(client.Close)
+	return client
 }
 
 func (x *site) clock() time.Time {
@@ -84,7 +86,8 @@ func (x *site) must(err error) {
 func (x *site) round() {
 	x.Helper()
 	for range 100 {
-		x.sender.pass(x.Context())
+		_, err := x.sender.sendDue(x.Context())
+		x.must(err)
 		x.sender.running.Wait()
 		due, _, err := x.db.Due(x.Context(), x.clock())
 		x.must(err)
