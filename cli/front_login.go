@@ -11,18 +11,21 @@ import (
 // frontLogin is the login server as the front before a homeserver needs it.
 type frontLogin struct {
 	*handlers.Server
-	http.Handler                               // the server's own API
-	internal     http.Handler                  // answers the homeserver's questions; nil if they have an address of their own
-	amendments   map[string]handlers.Amendment // by method and path; for a path that ends in a slash: one segment below it
+
+	internal   http.Handler                  // answers the homeserver's questions; nil if they come to another address
+	amendments map[string]handlers.Amendment // by method and path; a path that ends in a slash is for one segment below
 }
 
 func newFrontLogin(s *handlers.Server, answersHomeserver bool) frontLogin {
-	l := frontLogin{Server: s, Handler: s.Handler(), amendments: s.Amendments()}
+	l := frontLogin{Server: s, amendments: s.Amendments()}
 	if answersHomeserver {
 		l.internal = s.Internal()
 	}
 	return l
 }
+
+// ServeHTTP answers a request that has no path.
+func (l frontLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.Handler().ServeHTTP(w, r) }
 
 // Operation says what a request means and who answers it.
 func (l frontLogin) Operation(method, path, token string) front.Operation {
@@ -31,7 +34,7 @@ func (l frontLogin) Operation(method, path, token string) front.Operation {
 	}
 	op := front.Operation{Path: l.Name(path)}
 	if l.Mine(op.Path) && (token == "" || !l.Through(method, op.Path, token)) {
-		op.Handler = l.Handler
+		op.Handler = l.Handler()
 	}
 	if op.Amend = l.amendments[method+" "+op.Path]; op.Amend == nil {
 		op.Amend = l.amendments[method+" "+op.Path[:strings.LastIndexByte(op.Path, '/')+1]]

@@ -11,16 +11,20 @@ import (
 // the homeserver's web pages are, and /_synapse/admin if that is exposed. Synapse's documentation of reverse proxies
 // recommends the same.
 //
-// Servers differ in how they parse a path. Twisted splits it at slashes, decodes each segment and ignores an empty first
-// segment (`//_synapse/mas` is /_synapse/mas); others decode first, or remove dot segments. So a path that any server
-// could take for one below /_synapse is closed, unless it is spelled as in Synapse's documentation.
+// Servers differ in how they parse a path. Twisted splits it at slashes, decodes each segment and ignores an empty
+// first segment (`//_synapse/mas` is /_synapse/mas); others decode first, or remove dot segments. So a path that any
+// server could take for one below /_synapse is closed, unless it is spelled as in Synapse's documentation.
 func closed(raw string, exposeAdmin bool) bool {
 	if !mayBeSynapse(raw) {
 		return false
 	}
-	for _, open := range []string{"/_synapse/client", "/_synapse/admin"} {
-		rest, found := strings.CutPrefix(raw, open)
-		if found && (rest == "" || rest[0] == '/') && !hasDotSegment(rest) && (open != "/_synapse/admin" || exposeAdmin) {
+	public := []string{"/_synapse/client"}
+	if exposeAdmin {
+		public = append(public, "/_synapse/admin")
+	}
+	for _, prefix := range public {
+		rest, found := strings.CutPrefix(raw, prefix)
+		if found && (rest == "" || rest[0] == '/') && !hasDotSegment(rest) {
 			return false
 		}
 	}

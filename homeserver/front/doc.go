@@ -7,8 +7,8 @@
 //  2. [Login.Operation] is asked once what the request means: the current name of its path, whatever release the
 //     client writes in it, and who answers it.
 //  3. If the operation has an [Operation.Amend], that gets the request first and passes it on.
-//  4. If the operation has a Handler, that answers. Otherwise the request is streamed to the homeserver (stream.go). Its
-//     access token is checked before that and replaced by the session's own plain token ([Login.Exchange]). A token
+//  4. If the operation has a Handler, that answers. Otherwise the request is streamed to the homeserver (stream.go).
+//     Its access token is checked before that and replaced by the session's own plain token ([Login.Exchange]). A token
 //     that is not Postern's passes unchanged, and so does a request without one.
 //  5. The homeserver's answer is looked at where it must be (review.go): M_UNKNOWN_TOKEN for a token that is good would
 //     make a client delete its session because two servers disagree for a moment.

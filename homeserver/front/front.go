@@ -30,7 +30,7 @@ type Front struct {
 	proxy     *httputil.ReverseProxy
 	transport *http.Transport
 	graceOver context.Context // is done Grace after Stopping
-	id        string          // stands in the Via header of each request sent, to recognize a loop; unique to this front
+	id        string          // names this front in the Via header of its requests, so that it recognizes a loop
 	longAfter time.Duration   // an answer later than this is passed on only while its session lasts
 	away      atomic.Bool     // the homeserver cannot be reached, and the log says so already
 	logLoop   sync.Once

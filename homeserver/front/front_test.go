@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestTargetsByteForByte: what the client wrote is what the homeserver reads.
+// TestTargetsByteForByte: the homeserver gets the path and the query as the client wrote them.
 func TestTargetsByteForByte(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -39,7 +39,7 @@ func TestTargetsByteForByte(t *testing.T) {
 	}
 }
 
-// TestHeaders: the homeserver hears from us alone where the client is, and nothing that was meant for this connection.
+// TestHeaders: the homeserver gets the client's address from the front alone, and no header of the client's connection.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -63,7 +63,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestLongHeads: what the homeserver would hang up on is refused here, and does not look as if it were away.
+// TestLongHeads: a head at which the homeserver would close the connection is refused, and is no sign that it is away.
 func TestLongHeads(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -85,7 +85,7 @@ func TestLongHeads(t *testing.T) {
 	}
 }
 
-// TestTokens: one of ours is exchanged, wherever it stands; all else passes untouched.
+// TestTokens: Postern's tokens are exchanged, in the header or the query; all others pass unchanged.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -123,7 +123,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestForms: a token that nobody has judged does not hide in a form.
+// TestForms: the homeserver finds no token in a form, where it was not checked.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -161,7 +161,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestBrokenBody: what a client sends wrong is not the homeserver's fault, and no alarm in the log.
+// TestBrokenBody: an invalid body is the client's fault, and is not logged.
 func TestBrokenBody(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
@@ -173,7 +173,7 @@ func TestBrokenBody(t *testing.T) {
 	}
 }
 
-// TestRoutes: what is Postern's goes there by today's name, other parts may look at it before, and the rest streams.
+// TestRoutes: the operation decides who answers; Postern gets its own under their current name.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
@@ -184,7 +184,9 @@ func TestRoutes(t *testing.T) {
 			device, found := strings.CutPrefix(path, "/_matrix/client/v3/devices/")
 			switch {
 			case path == "/ask":
-				op.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "internal") })
+				op.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					io.WriteString(w, "internal")
+				})
 			case method == "POST" && path == "/_matrix/client/v3/keys":
 				op.Amend = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 					r.Body, r.ContentLength = io.NopCloser(strings.NewReader("other")), 5
@@ -228,7 +230,7 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestEdits: an answer of the homeserver is amended, and one that cannot be is left alone.
+// TestEdits: an answer that is a JSON object is edited, and any other passes unchanged.
 func TestEdits(t *testing.T) {
 	t.Parallel()
 	answer := make(chan string, 1)

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// scene is a front with a homeserver behind it, both on real connections.
+// scene is a front and its homeserver, on real connections.
 type scene struct {
 	testing.TB
 	url, addr string // of the front
@@ -31,7 +31,7 @@ type scene struct {
 	log       *safe.Buffer
 }
 
-// newScene makes a front before a homeserver that is a handler, and a fakeLogin.
+// newScene makes a front for a homeserver that is a handler, with a fakeLogin.
 func newScene(t testing.TB, homeserver http.HandlerFunc, change ...func(*Config)) *scene {
 	t.Helper()
 	behind := httptest.NewServer(homeserver)
@@ -64,8 +64,8 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 	return s
 }
 
-// fakeLogin has one operation, login, which the homeserver answers to a GET with the token "bridge". It knows the tokens that begin with "ours-": "ours-good" is good, the others are
-// not. The functions replace what it does; each may be nil.
+// fakeLogin has one operation, login, which the homeserver answers for a GET with the token "bridge". Its tokens begin
+// with "ours-": "ours-good" is good, the others are not. The functions change that; each may be nil.
 type fakeLogin struct {
 	operation   func(method, path, token string) Operation // path is by its current name
 	exchange    func(path, token string) (instead string)
@@ -115,7 +115,7 @@ func postern(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"postern":%q}`, r.URL.EscapedPath())
 }
 
-// raw sends bytes as they are, and gives the answer.
+// raw sends bytes as they are and returns the answer.
 func (s *scene) raw(text string) (*http.Response, string) {
 	s.Helper()
 	conn, err := net.Dial("tcp", s.addr)
@@ -142,14 +142,14 @@ func (s *scene) raw(text string) (*http.Response, string) {
 	return res, string(body)
 }
 
-// get asks for a target with a few header lines.
+// get requests a target with some header lines.
 func (s *scene) get(target string, header ...string) (*http.Response, string) {
 	s.Helper()
 	return s.raw("GET " + target + " HTTP/1.1\r\nHost: matrix.example.org\r\n" + strings.Join(append(header, "\r\n"),
 		"\r\n"))
 }
 
-// requests is a homeserver that keeps what it was sent, as it was on the wire.
+// requests is a homeserver that keeps the requests that it gets, as they are on the wire.
 type requests struct {
 	listener net.Listener
 	seen     chan string
@@ -192,7 +192,7 @@ func (r *requests) one(conn net.Conn) {
 
 func (r *requests) url() string { return "http://" + r.listener.Addr().String() }
 
-// line gives the first line, and the header lines by name.
+// line returns the first line of the next request, and its headers by name.
 func (r *requests) line() (string, map[string][]string) {
 	head := <-r.seen
 	first, rest, _ := strings.Cut(head, "\r\n")

@@ -16,7 +16,7 @@ func unknown(w http.ResponseWriter) {
 	io.WriteString(w, `{"errcode":"M_UNKNOWN_TOKEN","error":"Token is not active"}`)
 }
 
-// TestUnknownToken: two servers that disagree for a moment log nobody out.
+// TestUnknownToken: no client is logged out because two servers disagree for a moment.
 func TestUnknownToken(t *testing.T) {
 	t.Parallel()
 	var asked, checked, announced atomic.Int32
@@ -84,7 +84,7 @@ func TestUnknownToken(t *testing.T) {
 	}
 }
 
-// TestLateAnswer: a long poll that its session did not outlive delivers nothing.
+// TestLateAnswer: a long poll whose session has ended meanwhile delivers nothing.
 func TestLateAnswer(t *testing.T) {
 	t.Parallel()
 	const longAfter = 150 * time.Millisecond

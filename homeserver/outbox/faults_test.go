@@ -14,7 +14,7 @@ import (
 	"postern/test/rig/fakesynapse"
 )
 
-// However the homeserver fails, everything waits, and is told when it is back.
+// However the homeserver fails, every row waits, and is sent when it is back.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow,
@@ -60,7 +60,7 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// backsOff holds that what waits has failed so often just now, and waits twice as long each time, up to a minute.
+// backsOff checks that each row has just failed at least so often, and that its wait doubles each time, up to a minute.
 func (x *site) backsOff(tries int) {
 	x.Helper()
 	all, err := x.db.Outbox(x.Context())
@@ -73,7 +73,7 @@ func (x *site) backsOff(tries int) {
 	}
 }
 
-// Once the homeserver is heard of again, nobody's notes wait for their time.
+// When the homeserver answers again, all rows are due at once.
 func TestBackAtOnce(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -93,7 +93,7 @@ func TestBackAtOnce(t *testing.T) {
 	}
 }
 
-// A user of whom the homeserver wants to hear nothing, and one about whom it fails, stop nobody else.
+// A user that the homeserver refuses, and one at whom it fails, hold up no other.
 func TestOneBadUser(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -120,13 +120,13 @@ func TestOneBadUser(t *testing.T) {
 	if got := x.waiting(); !slices.Equal(got, []string{"Upper "}) {
 		t.Errorf("%q wait", got)
 	}
-	// What was tried in vain, a user and a device, is tried once more when others are heard of.
+	// The failed rows, of a user and a device, are sent once more when another call succeeds.
 	if x.sent["refused"] != 1 || x.sent["away"] < 2 || x.sent["away"] > 4 {
 		t.Errorf("counted %v", x.sent)
 	}
 }
 
-// A device at which the homeserver fails for ever holds up no other device of its user.
+// A device at which the homeserver always fails holds up no other device of its user.
 func TestOneBadDevice(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -144,8 +144,7 @@ func TestOneBadDevice(t *testing.T) {
 	}
 }
 
-// The wrong secret is mended by the operator: nothing is given up, and the error says where to look without saying the
-// secret.
+// With the wrong secret rows wait for the operator; they are not refused.
 func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -161,7 +160,7 @@ func TestWrongSecret(t *testing.T) {
 	}
 }
 
-// What changes while it is being told is told again.
+// A row that changes while it is sent is sent again.
 func TestChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -182,7 +181,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// Two replicas never tell of one user side by side, and what a dead one holds is told when its lease is over.
+// Two replicas never send rows of one user at the same time.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -232,8 +231,8 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// What a sender that died had in its hands waits for the end of its lease, and no longer; if it lived after all, it
-// clears nothing that another one holds.
+// Rows that a dead sender has claimed are sent when its lease ends. If it was not dead after all, it cannot delete rows
+// that another sender has claimed since.
 func TestDeadSender(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -269,7 +268,7 @@ func TestDeadSender(t *testing.T) {
 	x.settled()
 }
 
-// The sender itself: it wakes for what this process writes and for what others write, and stops when it is told to.
+// A started sender sends what this process writes and what others write, and stops when it is closed.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)

@@ -22,7 +22,7 @@ const secret = "the_secret_of_the_tests"
 
 var t0 = time.UnixMilli(1_800_000_000_000).UTC()
 
-// site is a database with a homeserver behind, and a sender that the test lets work.
+// site is a database, a homeserver, and a sender that works when the test calls round.
 type site struct {
 	testing.TB
 	db     *db.DB
@@ -98,7 +98,7 @@ func (x *site) round() {
 	x.Fatal("it never ends")
 }
 
-// user adds an account, and login a session on a device, of which the homeserver is not told before round.
+// user adds an account, and login a session on a device. The homeserver is not told of them before round.
 func (x *site) user(name string) {
 	x.Helper()
 	x.must(x.db.CreateUser(x.Context(), db.User{Localpart: name, PasswordHash: "hash", Created: t0}))
@@ -113,7 +113,7 @@ func (x *site) login(name, device string) db.Session {
 	return s
 }
 
-// waiting names what waits, as "alice A".
+// waiting lists the rows of the outbox, as "alice A".
 func (x *site) waiting() []string {
 	x.Helper()
 	all, err := x.db.Outbox(x.Context())
@@ -126,7 +126,7 @@ func (x *site) waiting() []string {
 	return names
 }
 
-// settled fails the test unless nothing waits and the homeserver has exactly the devices that have sessions.
+// settled fails the test unless the outbox is empty and the homeserver has exactly the devices that have sessions.
 func (x *site) settled() {
 	x.Helper()
 	if w := x.waiting(); len(w) > 0 {

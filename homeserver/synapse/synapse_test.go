@@ -28,7 +28,7 @@ func newClient(t *testing.T, url string) *Client {
 	return c
 }
 
-// Each call is understood by a homeserver that is strict about it, and each answer by the client.
+// A strict homeserver accepts each call, and the client understands each answer.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	there := fakesynapse.New(t, secret)
@@ -96,7 +96,7 @@ func had(made bool, err error) error {
 	return err
 }
 
-// TestMadeMeanwhile: of two who make an account at once, both are told that it is there.
+// TestMadeMeanwhile: if two calls make an account at the same time, both succeed.
 func TestMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	there := fakesynapse.New(t, secret)
@@ -110,7 +110,7 @@ func TestMadeMeanwhile(t *testing.T) {
 	}
 }
 
-// Whatever is no answer of Synapse's says nothing about what came of the call, ends in time, and is not followed.
+// An answer that is not Synapse's is ErrAway. It ends in time, and redirects are not followed.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
@@ -185,7 +185,7 @@ func TestAway(t *testing.T) {
 	})
 }
 
-// The secret goes where the operator said, whatever the environment says of proxies.
+// The secret is not sent to a proxy of the environment.
 func TestNoProxy(t *testing.T) {
 	if transport := New(Config{URL: "http://192.0.2.1"}).http.Transport.(*http.Transport); transport.Proxy != nil {
 		t.Error("a proxy of the environment would be used")
