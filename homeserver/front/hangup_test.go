@@ -143,6 +143,7 @@ func TestStopping(t *testing.T) {
 	if got := <-answers["/sync"]; got != `503 {"errcode":"M_UNKNOWN","error":"The server is restarting. Try again."} 2<nil>` {
 		t.Errorf("a long poll hears %q", got)
 	}
+	time.Sleep(100 * time.Millisecond) // until the front has looked at the others too, each in a goroutine of its own
 	close(goOn)
 	if _, err := io.WriteString(out, " and the rest"); err != nil {
 		t.Fatal(err)

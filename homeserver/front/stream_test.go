@@ -110,7 +110,7 @@ func TestNothingIsHeldBack(t *testing.T) {
 // it arrive. Each part arrives when it is sent, even if the length is known, and the homeserver may pause before the end.
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	const parts, pause = 5, 100 * time.Millisecond
+	const parts, pause = 7, 60 * time.Millisecond
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == "POST" {
 			n, err := io.Copy(io.Discard, r.Body)
@@ -125,8 +125,8 @@ func TestSlow(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			time.Sleep(pause)
 		}
-		time.Sleep(4 * pause)
-	}, func(c *Config) { c.Patience = 3 * pause })
+		time.Sleep(6 * pause)
+	}, func(c *Config) { c.Patience = 5 * pause })
 	t.Run("upload", func(t *testing.T) {
 		t.Parallel()
 		in, out := io.Pipe()
