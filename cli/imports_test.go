@@ -26,7 +26,7 @@ var mayImport = map[string]struct {
 		forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
 	"postern/gen": {},
 	"postern/homeserver": {ours: []string{"postern/db", "postern/gen", "postern/handlers", "postern/tokens",
-		"postern/homeserver/appservice"}, forbidden: []string{"database/sql", "os"}},
+		"postern/homeserver/appservice", "postern/homeserver/front"}, forbidden: []string{"database/sql", "os"}},
 	"postern/homeserver/imported": {ours: []string{"postern/db", "postern/tokens"},
 		forbidden: []string{"database/sql", "net/http", "os"}},
 	"postern/homeserver/front":   {forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
