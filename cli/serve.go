@@ -151,7 +151,6 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	}
 	at.greet(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
-	forgetProgram()
 	if w.listening != nil {
 		w.listening(address)
 	}
