@@ -39,13 +39,12 @@ const servedAs = "server_name"
 
 // settleName finds the server name when none was given, and refuses another one than the database's.
 func (c *common) settleName(ctx context.Context) error {
-	known := ""
 	if !c.missing() {
 		d, err := db.Open(ctx, db.Config{DSN: c.DB})
 		if err != nil {
 			return err
 		}
-		known, err = d.Setting(ctx, servedAs)
+		c.recordedName, err = d.Setting(ctx, servedAs)
 		if errors.Is(err, db.ErrNotFound) {
 			err = nil
 		}
@@ -55,13 +54,22 @@ func (c *common) settleName(ctx context.Context) error {
 	}
 	switch {
 	case c.ServerName == "":
-		c.ServerName = cmp.Or(known, "localhost")
-	case known != "" && c.ServerName != known:
+		c.ServerName = cmp.Or(c.recordedName, "localhost")
+	case c.recordedName != "" && c.ServerName != c.recordedName:
 		return fmt.Errorf("the database %s was made for the server name %s, and under another one every token in use "+
 			"would be refused; "+
-			"leave --server-name out, or give --db for another database", c.path(), known)
+			"leave --server-name out, or give --db for another database", c.path(), c.recordedName)
 	}
 	return nil
+}
+
+// chosenName is the server name that a command was given, or the one that the database was first served as; empty if
+// neither says one.
+func (c *common) chosenName() string {
+	if c.ServerName != "localhost" { // which stands for a database without a name, too
+		return c.ServerName
+	}
+	return c.recordedName
 }
 
 // open opens the database, makes it when it is not there, and closes it when the work is done.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/delegation"
 )
 
 // cli is the command line. Flags come first, then POSTERN_… of the environment, then the default here.
@@ -43,6 +43,8 @@ type common struct {
 	DB            string `name:"db" default:"postern.db" env:"POSTERN_DB" help:"The database: the path of a SQLite file, or postgres://user@host/database."`
 	MasterKeyFile string `env:"POSTERN_MASTER_KEY_FILE" placeholder:"FILE" help:"File of the master key that wraps the root keys; by default beside the database, ending in .key. POSTERN_MASTER_KEY may hold the key itself."`
 	ServerName    string `env:"POSTERN_SERVER_NAME" placeholder:"NAME" help:"The part of user ids after the colon; by default what the database was first served as, or localhost."`
+
+	recordedName string // that the database was first served as; empty: none yet
 }
 
 // masterKeyFile is where the master key lies. It does not begin with the database's whole name, so that a
@@ -221,18 +223,14 @@ func (f *serveFlags) accountProblems() (problems []error) {
 	return problems
 }
 
-// pepper reads Synapse's pepper. A newline at the end is the editor's.
+// pepper reads Synapse's pepper.
 func pepper(file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(file)
+	pepper, err := delegation.ReadPepper(file)
 	if err != nil {
 		return "", fmt.Errorf("--synapse-pepper-file: %w", err)
-	}
-	pepper := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	if pepper == "" {
-		return "", fmt.Errorf("--synapse-pepper-file: %s is empty; leave the flag out if Synapse had no pepper", file)
 	}
 	return pepper, nil
 }

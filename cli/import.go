@@ -70,7 +70,7 @@ func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 		open = func(_ context.Context, do func(*db.DB) error) error { return do(nil) } // a dry run makes no database
 	}
 	if err := open(ctx, func(d *db.DB) error {
-		if err := c.left(ctx, d); err != nil && cmd.Sessions {
+		if err := c.movedOut(ctx, d); err != nil && cmd.Sessions {
 			return err
 		}
 		return arriving.run(ctx, w, d)
@@ -83,9 +83,7 @@ func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 // read reads the source.
 func (cmd *userImport) read(ctx context.Context, c *common, contents *importer.Contents) (err error) {
 	config := importer.Config{
-		From: cmd.From, Format: importer.Kind(cmd.Format), ServerName: c.ServerName,
-		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash,
-	}
+		From: cmd.From, Format: importer.Kind(cmd.Format), ServerName: c.ServerName}
 	if cmd.Format == "auto" {
 		config.Format = ""
 	}

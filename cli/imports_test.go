@@ -19,7 +19,8 @@ var mayImport = map[string]struct {
 	"postern/cli": {ours: []string{"postern/gen", "postern/handlers", "postern/tokens", "postern/db",
 		"postern/homeserver/importer", "postern/speclab/spec", "postern/speclab/impact", "postern/speclab/mock",
 		"postern/speclab/page", "postern/homeserver/front", "postern/homeserver/synapse",
-		"postern/homeserver/outbox", "postern/homeserver/delegation", "postern/homeserver/appservice"},
+		"postern/homeserver/outbox", "postern/homeserver/delegation", "postern/homeserver/appservice",
+		"postern/homeserver/doctor"},
 		forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
 	"postern/handlers": {ours: []string{"postern/gen", "postern/tokens", "postern/db",
 		"postern/homeserver/appservice"},
@@ -30,6 +31,8 @@ var mayImport = map[string]struct {
 	"postern/homeserver/outbox": {ours: []string{"postern/db", "postern/homeserver/synapse"},
 		forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
 	"postern/homeserver/delegation": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
+	"postern/homeserver/doctor": {ours: []string{"postern/db", "postern/homeserver/delegation",
+		"postern/homeserver/importer"}, forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
 	"postern/homeserver/appservice": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/speclab/spec":          {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/speclab/impact": {ours: []string{"postern/speclab/spec"},
@@ -43,7 +46,8 @@ var mayImport = map[string]struct {
 	"postern/tokens": {forbidden: []string{"net/http", "database/sql", "os", "math/rand",
 		"crypto/rand"}},
 	"postern/db":                  {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/homeserver/importer": {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/homeserver/importer": {ours: []string{"postern/db", "postern/handlers"},
+		forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
 	"postern/db/dbtest":           {ours: []string{"postern/db", "postern/test/rig/postgres"}},
 }
 

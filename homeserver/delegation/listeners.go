@@ -99,8 +99,8 @@ func (l Listener) String() string {
 	return text
 }
 
-// Behind is the listener that Postern sends everything to: the first one for clients without TLS, or nil.
-func (c *Config) Behind() *Listener {
+// Upstream is the listener that Postern is a reverse proxy for: the first one for clients without TLS, or nil.
+func (c *Config) Upstream() *Listener {
 	for _, l := range c.Listeners() {
 		if l.Client() && !l.TLS && l.Port != 0 {
 			return &l

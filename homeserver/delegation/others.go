@@ -3,6 +3,7 @@ package delegation
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,6 +121,20 @@ func (c *Config) Database() (Database, error) {
 		return Database{}, fmt.Errorf("database.name %q is neither sqlite3 nor psycopg2", d.Engine)
 	}
 	return d, nil
+}
+
+// URL is the same database for a PostgreSQL client that is not Python's.
+func (d Database) URL() string {
+	options := make(url.Values)
+	for key, value := range d.Args {
+		switch key {
+		case "host", "port", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile":
+			options.Set(key, value)
+		case "dbname", "database":
+			options.Set("dbname", value)
+		}
+	}
+	return "postgres:///?" + options.Encode()
 }
 
 // Private is a file that belongs to Synapse's user, or that this user reads and strangers do not: a secret of both

@@ -13,7 +13,7 @@ import (
 // Options say what setup is to write.
 type Options struct {
 	Endpoint   string // where Synapse finds Postern
-	SecretPath string // a file, as Synapse finds it
+	SecretPath string // a file; empty: the one that is configured, or postern-secret beside the configuration
 
 	Port         int  // where Synapse answers from then on; 0: where it does
 	KeepListener bool // leave the listener alone
@@ -30,14 +30,14 @@ type Change struct {
 // rounds is how often settings may appear from under others: once for each file, and some.
 const rounds = 50
 
-// Setup makes the changes that let Postern have the accounts. They are none if all is done already.
-func (c *Config) Setup(o Options) ([]Change, error) {
+// setupChanges makes the changes that let Postern have the accounts. They are none if all is done already.
+func (c *Config) setupChanges(o Options) ([]Change, error) {
 	// with and without mean the same to Synapse
 	if d := c.Delegation(); d.Enabled && strings.TrimSuffix(d.Endpoint, "/") != strings.TrimSuffix(o.Endpoint, "/") {
 		return nil, fmt.Errorf("%s:%d: Synapse leaves its accounts to %s already; if that is Postern, pass "+
 			"--endpoint %s, and if not, move away from it first", d.File, d.Line, d.Endpoint, d.Endpoint)
 	}
-	if o.Port != 0 && c.Behind() == nil {
+	if o.Port != 0 && c.Upstream() == nil {
 		return nil, errors.New("no listener of Synapse can be moved to another port: none answers clients without " +
 			"TLS; add one on 127.0.0.1")
 	}
@@ -141,7 +141,7 @@ func quoted(text string) string { return strconv.Quote(text) }
 // stepListener lets only this machine reach the listener that Postern is in front of, and lets it believe Postern's
 // word on addresses.
 func (c *Config) stepListener(o Options, of func(*file) *edit) {
-	l := c.Behind()
+	l := c.Upstream()
 	if l == nil || l.Loopback() && l.XForwarded && (o.Port == 0 || o.Port == l.Port) {
 		return
 	}

@@ -124,7 +124,7 @@ func TestSetupAndBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := read(t, texts...)
-			all, err := c.Setup(options)
+			all, err := c.setupChanges(options)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,10 +138,10 @@ func TestSetupAndBack(t *testing.T) {
 				d.SecretPath != options.SecretPath || !moved.Since().Equal(options.Now) {
 				t.Errorf("%+v since %v", d, moved.Since())
 			}
-			if l := moved.Behind(); l != nil && (!l.Loopback() || !l.XForwarded) {
+			if l := moved.Upstream(); l != nil && (!l.Loopback() || !l.XForwarded) {
 				t.Errorf("listener %+v", l)
 			}
-			if again, err := moved.Setup(options); err != nil || len(again) > 0 {
+			if again, err := moved.setupChanges(options); err != nil || len(again) > 0 {
 				t.Errorf("again: %v %v", again, err)
 			}
 			back, err := moved.Restore()
@@ -161,21 +161,21 @@ func TestSetupAndBack(t *testing.T) {
 func TestRestoreKeepsWhatCameSince(t *testing.T) {
 	t.Parallel()
 	c := read(t, "server_name: a.org\nenable_registration: true\n"+listener)
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved := c.after(t, all)
-	again, err := moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8018,
+	again, err := moved.setupChanges(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8018,
 		Now: options.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved = moved.after(t, again)
-	if moved.Behind().Port != 8018 {
-		t.Errorf("%+v", moved.Behind())
+	if moved.Upstream().Port != 8018 {
+		t.Errorf("%+v", moved.Upstream())
 	}
-	again, err = moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8019,
+	again, err = moved.setupChanges(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8019,
 		Now: options.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func TestRestoreKeepsWhatCameSince(t *testing.T) {
 func TestRestoreAfterAppending(t *testing.T) {
 	t.Parallel()
 	c := read(t, "server_name: a.org\nreport_stats: false")
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestRefused(t *testing.T) {
 		{"server_name: a.org\nmatrix_authentication_service: {enabled: true, endpoint: 'http://mas/', secret: x}\n", "Synapse leaves its accounts to http://mas/ already"},
 	} {
 		c := read(t, test.text)
-		all, err := c.Setup(options)
+		all, err := c.setupChanges(options)
 		if err == nil || !strings.Contains(err.Error(), test.words) ||
 			!strings.Contains(err.Error(), "homeserver.yaml") {
 			t.Errorf("%q: %v, %s", test.text, err, all)
@@ -237,7 +237,7 @@ func TestDelegatedByHand(t *testing.T) {
 	t.Parallel()
 	const theirs = "matrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009', secret: x}\n"
 	c := read(t, "server_name: a.org\nsession_lifetime: 1h\n"+theirs)
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil || len(all) != 1 || !strings.HasSuffix(string(all[0].After), "\n"+theirs) {
 		t.Fatalf("%v %s", err, all)
 	}

@@ -63,9 +63,9 @@ func (c Change) Write() error {
 	return syncFolder(filepath.Dir(c.Path))
 }
 
-// Secret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one
+// makeSecret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one
 // reads beside where strangers do not. It leaves a file that is there alone, and says whether it made one.
-func Secret(path string, secret []byte, beside string) (made bool, err error) {
+func makeSecret(path string, secret []byte, beside string) (made bool, err error) {
 	if _, err := os.Stat(path); err == nil {
 		return false, nil
 	}

@@ -22,7 +22,7 @@
 // It decides which accounts can move and knows nothing of where they move to: what a usable hash is, the caller says.
 //
 //	contents, err := moving.ReadSessions(ctx, …)
-//	kind, accounts, err := moving.Read(ctx, moving.Config{From: "homeserver.db", ServerName: "example.org", CheckHash: …})
+//	kind, accounts, err := moving.Read(ctx, moving.Config{From: "homeserver.db", ServerName: "example.org"})
 package importer
 
 import (
@@ -32,6 +32,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"postern/handlers"
 )
 
 // Kind is where accounts come from.
@@ -49,10 +51,6 @@ type Config struct {
 	From       string // a file, or the URL of a PostgreSQL database
 	Format     Kind   // empty: seen from the name and the tables
 	ServerName string // whose accounts move
-
-	// CheckHash says why a password hash cannot be used, or nil. SynapsePrefix is put before a hash that Synapse made.
-	CheckHash     func(hash string) error
-	SynapsePrefix string
 
 	patience time.Duration // for a connection, or for a lock; ten seconds
 }
@@ -140,10 +138,10 @@ func (c Config) account(r record) Account {
 	case r.server != c.ServerName:
 		a.Skip = "another server's user"
 	case a.Skip != "" || r.hash == "":
-	case r.deactivated && c.CheckHash(r.hash) != nil:
+	case r.deactivated && handlers.CheckHash(r.hash) != nil:
 		a.Hash = "" // nobody logs in with it; what matters is that the name stays taken
 	default:
-		if err := c.CheckHash(r.hash); err != nil {
+		if err := handlers.CheckHash(r.hash); err != nil {
 			a.Skip = err.Error()
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"postern/handlers"
 )
 
 // readSynapse reads Synapse's table users. What it knows, by the schema version that brought it:
@@ -27,7 +29,7 @@ func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, admin: admin != 0,
 			created: at(time.Unix(created, 0))}
 		if hash != "" {
-			r.hash = c.SynapsePrefix + hash
+			r.hash = handlers.SynapseHash + hash
 		}
 		r.localpart, r.server = c.split(name)
 		switch {

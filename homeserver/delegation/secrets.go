@@ -1,0 +1,57 @@
+package delegation
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// ReadSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White space
+// inside could not be sent in a header as it is.
+func ReadSecret(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSpace(string(text))
+	switch {
+	case secret == "":
+		return "", fmt.Errorf("%s is empty; remove it, and `postern synapse setup --write` makes a new one", file)
+	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", fmt.Errorf("the secret in %s must be printable ASCII without white space", file)
+	}
+	return secret, nil
+}
+
+// ReadPepper reads Synapse's pepper. A newline at the end is the editor's.
+func ReadPepper(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	pepper := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if pepper == "" {
+		return "", fmt.Errorf("%s is empty; leave the flag out if Synapse had no pepper", file)
+	}
+	return pepper, nil
+}
+
+// newSecret is 256 random bits in letters that a header can carry.
+func newSecret() string {
+	var bytes [32]byte
+	_, _ = rand.Read(bytes[:]) // crypto/rand never fails
+	return hex.EncodeToString(bytes[:])
+}
+
+// sameSecret refuses a file that an earlier setup has left, if it is not what Synapse's configuration has, should that
+// have anything: with it Synapse would refuse Postern, or Postern everybody's password.
+func sameSecret(file, found, configured string) error {
+	if configured == "" || subtle.ConstantTimeCompare([]byte(found), []byte(configured)) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s is there, and is not what stands in Synapse's configuration; nothing was changed; remove "+
+		"it, and run this again", file)
+}
