@@ -45,10 +45,10 @@ var mayImport = map[string]struct {
 	"postern/docs/lesson/start": {ours: []string{"postern/speclab/mock", "postern/speclab/spec", "postern/tokens"}},
 	"postern/tokens": {forbidden: []string{"net/http", "database/sql", "os", "math/rand",
 		"crypto/rand"}},
-	"postern/db":                  {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/db": {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
 	"postern/homeserver/importer": {ours: []string{"postern/db", "postern/handlers"},
 		forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/db/dbtest":           {ours: []string{"postern/db", "postern/test/rig/postgres"}},
+	"postern/db/dbtest": {ours: []string{"postern/db", "postern/test/rig/postgres"}},
 }
 
 // outside lists the modules beyond the standard library that tokens may use: whoever takes the package along
