@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -40,22 +39,6 @@ type common struct {
 	recordedName string // that the database was first served as; empty: none yet
 }
 
-// masterKeyFile is where the master key lies. It does not begin with the database's whole name, so that a
-// backup of `postern.db*` does not take the key along.
-func (c *common) masterKeyFile() string {
-	if c.MasterKeyFile != "" {
-		return c.MasterKeyFile
-	}
-	if c.onServer() {
-		return "postern.key"
-	}
-	path := c.path()
-	if filepath.Ext(path) == ".key" {
-		return path + ".master"
-	}
-	return strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
-}
-
 // onServer says that the database is not a file but a PostgreSQL.
 func (c *common) onServer() bool {
 	scheme, rest, found := strings.Cut(c.DB, ":")
@@ -63,8 +46,8 @@ func (c *common) onServer() bool {
 		scheme != "sqlite" && scheme != "file")
 }
 
-// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, as it may be
-// told to anybody, in a log or an error: without a password.
+// path is the file of the database, without the scheme and the escapes of a URL; or where the server is, without a
+// password, so that a log or an error may hold it.
 func (c *common) path() string {
 	switch {
 	case c.onServer():

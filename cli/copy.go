@@ -21,13 +21,14 @@ type dbCopy struct {
 
 // Help is shown by 'postern db copy --help'.
 func (*dbCopy) Help() string {
-	return `The server may run meanwhile. While the copy is made its writes wait, or are answered 503 and tried again by the clients. Once the copy was
-compared and committed, FROM is marked as moved: every server and command on it answers 503 from the next request on, and never 401, so no
-client loses its session. Then start the server on TO, with the same master key. FROM keeps everything it had, for the way back: it may be
-the TO of another copy, and is used again after it.
+	return `The server may run meanwhile. While the copy is made, the server's writes wait, or it answers 503 and
+the clients try again. When the copy is compared and committed, FROM is marked as moved: every server
+and command on it answers 503 from the next request on, and never 401, so no client loses its session.
+Then start the server on TO, with the same master key. FROM keeps everything it had, for the way back:
+it may be the TO of another copy, and is used again after it.
 
-A copy that was interrupted may be run again. With --keep-source nothing waits and nothing is marked; but a session that is refreshed on one
-of the two is logged out softly on the other.
+A copy that was interrupted may be run again. With --keep-source nothing waits and nothing is marked;
+but a session that is refreshed on one of the two is soft-logged-out on the other.
 
 A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL.
 

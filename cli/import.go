@@ -25,13 +25,16 @@ type userImport struct {
 
 // Help is shown by `postern user import --help`.
 func (*userImport) Help() string {
-	return `Accounts of --server-name move with their passwords, which keep working and are hashed with argon2id at the next login. The source is only read,
-and both servers may run meanwhile. Guests, application services' users, bots and support users stay behind, and so does whoever is here already:
-running it twice changes nothing.
+	return `Accounts of --server-name come with their passwords, which keep working and are hashed with argon2id
+at the next login. The source is only read, and both servers may run meanwhile. Guests, application
+services' users, bots and support users are skipped, and so are accounts that are here already: a
+second run changes nothing.
 
-With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until the client refreshes or logs in again, when the
-session becomes one of Postern's own. Without, people log in once more. Synapse may go on during the first run; stop it, and --since-last brings what
-has happened meanwhile: accounts, logins, logouts, refreshed tokens, passwords, locks. What was done here since is left alone.
+With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until
+the client refreshes or logs in again, when the session becomes one of Postern's own. Without it,
+people log in once more. Synapse may go on during the first run; stop it, and --since-last brings
+what has happened meanwhile: accounts, logins, logouts, refreshed tokens, passwords, locks. What was
+done here since is left alone.
 
 Examples:
   postern user import /var/lib/matrix-synapse/homeserver.db --server-name example.org --sessions --dry-run
@@ -40,11 +43,13 @@ Examples:
   postern user import dendrite.db --format dendrite --server-name example.org
   postern user import people.csv
 
-A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL. If Synapse's configuration has password_config.pepper, put it into a
-file and start the server with --synapse-pepper-file FILE: without it no imported password is right.
+A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL. If Synapse's
+configuration has password_config.pepper, put it into a file and start the server with
+--synapse-pepper-file FILE: without it no imported password is right.
 
-The first line of a CSV file names its columns: user,password_hash, and if known created,deactivated. A hash is argon2id, bcrypt, or bcrypt by
-Synapse with "synapse" before it; empty: none. Times are like 2026-11-24T12:00:00Z or in Unix seconds.`
+The first line of a CSV file names its columns: user,password_hash, and if known created,deactivated.
+A hash is argon2id, bcrypt, or "synapse" followed by a bcrypt hash that Synapse made; an account
+without a password has an empty one. Times are like 2026-11-24T12:00:00Z or in Unix seconds.`
 }
 
 // Run reads the accounts, adds those that come, and prints tables of what happened.

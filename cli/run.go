@@ -71,7 +71,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	listening      func(address string) // tells a test where the server is; may be nil
+	listening      func(address string) // gives a test the address of the server; may be nil
 	patience       patience             // with clients; the default when it is zero
 }
 
@@ -112,7 +112,7 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	}
 	// which names its databases itself, or has none
 	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") {
-		if err := c.settleName(ctx); err != nil {
+		if err := c.resolveName(ctx); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ var earlyEnough = map[comparison]string{
 	{"tokens/tokens.go", "one.Session != two.Session"}:                     "both are the caller's claims, to be minted",
 	{"speclab/spec/node.go", "bytes.Equal(one, two)"}:                      "both are parts of spec files, which are no secrets",
 	{"cli/token.go", `t.Token != "-"`}:                                     "asks where the token is; who types it has it",
-	{"cli/user.go", "bytes.Equal(first, second)"}:                          "both were typed by the same person at this terminal",
+	{"cli/password.go", "bytes.Equal(first, second)"}:                      "both were typed by the same person at this terminal",
 	{"homeserver/delegation/restore.go", "d.SecretPath == now.SecretPath"}: "both are paths of files",
 	{"homeserver/delegation/setup.go", "d.SecretPath == o.SecretPath"}:     "the same",
 	{"docs/lesson/start/server.go", "request.Body.Password != password"}:   "the lesson's only password stands in its text",

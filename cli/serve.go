@@ -29,7 +29,8 @@ type serveCmd struct {
 
 // Help is shown by `postern serve --help`.
 func (*serveCmd) Help() string {
-	return `The first start makes the database, the master key and a root key. SIGTERM or Ctrl-C lets running requests end; a second one kills.
+	return `The first start makes the database, the master key and a root key. SIGTERM or Ctrl-C lets running
+requests end; a second one kills.
 
 Examples:
   postern serve --dev

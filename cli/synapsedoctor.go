@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"postern/db"
@@ -75,13 +74,4 @@ func reportFindings(out io.Writer, sections []doctor.Section, delegated bool) er
 		fmt.Fprintf(out, "\nno problem, %s: ready for `postern synapse setup`\n", warnings)
 	}
 	return nil
-}
-
-// printableLines is printable for a text of several lines.
-func printableLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = printable(line)
-	}
-	return strings.Join(lines, "\n")
 }

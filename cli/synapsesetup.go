@@ -186,14 +186,3 @@ func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, plan *d
 	}
 	return append(line, "--trusted-proxy 127.0.0.1")
 }
-
-// shellWord quotes what a shell would take apart.
-func shellWord(text string) string {
-	plain := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-:@%+,=", r)
-	}
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}

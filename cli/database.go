@@ -5,11 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -37,8 +33,8 @@ func (c *common) missing() bool {
 // one would log everybody out.
 const servedAs = "server_name"
 
-// settleName finds the server name when none was given, and refuses another one than the database's.
-func (c *common) settleName(ctx context.Context) error {
+// resolveName finds the server name when none was given, and refuses another one than the database's.
+func (c *common) resolveName(ctx context.Context) error {
 	if !c.missing() {
 		d, err := db.Open(ctx, db.Config{DSN: c.DB})
 		if err != nil {
@@ -91,43 +87,4 @@ func (c *common) localpart(ctx context.Context, d *db.DB, name string) (string, 
 		return handlers.Localpart(name, c.ServerName), nil
 	}
 	return account.Localpart, err
-}
-
-// table writes rows under a heading, in columns.
-func table(out io.Writer, heading string, rows [][]string) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	return t.Flush()
-}
-
-// when writes an instant for people, and a dash for none.
-func when(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
-}
-
-// printable keeps a client's own words from playing with the operator's terminal.
-func printable(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// plural writes a count with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
