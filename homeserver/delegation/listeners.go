@@ -22,7 +22,7 @@ type Listener struct {
 	XForwarded bool
 	Resources  []string
 
-	node *yaml.Node // nil: it is written in a way of long ago
+	node *yaml.Node
 }
 
 // Listeners reads them (synapse/config/server.py, parse_listener_def).

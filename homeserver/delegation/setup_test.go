@@ -93,8 +93,13 @@ var writings = map[string][]string{
 	"bind_address":          {"server_name: a.org\nlisteners:\n- port: 8008\n  bind_address: ''\n  type: http\n  x_forwarded: false\n  resources:\n  - names: [client]\n"},
 	"several files": {"server_name: a.org\nenable_registration: true\nsession_lifetime: 24h\n",
 		"session_lifetime: 23h\n", "password_config: {enabled: yes}\nmatrix_authentication_service: {enabled: false}\n"},
-	"delegated half": {"server_name: a.org\nmatrix_authentication_service:\n  enabled: true\n  endpoint: http://127.0.0.1:8009/\n  secret_path: /elsewhere\n"},
-	"all at once":    {"server_name: a.org\n" + clashes + listener},
+	"one brings another into force": {"server_name: a.org\ndisable_registration: false\nenable_registration: true\n"},
+	"a block of an earlier file": {"server_name: a.org\ndisable_registration: false\nenable_registration: 'on'\n",
+		"disable_registration: true\n", "disable_registration: no\n"},
+	"an anchor inside":       {"server_name: a.org\nsaml2_config:\n  enabled: &on true\n  sp_config: {a: 1}\npassword_config:\n  enabled: &off true\n  pepper: x\n"},
+	"carriage returns, open": {"server_name: a.org\r\nsession_lifetime: 24h"},
+	"delegated half":         {"server_name: a.org\nmatrix_authentication_service:\n  enabled: true\n  endpoint: http://127.0.0.1:8009/\n  secret_path: /elsewhere\n"},
+	"all at once":            {"server_name: a.org\n" + clashes + listener},
 }
 
 const clashes = `password_config: {enabled: true}

@@ -122,8 +122,8 @@ func truthy(v any) bool {
 	return true // unreachable
 }
 
-// said is Synapse's strtobool(str()), for the settings that go through it.
-func said(v any) bool {
+// strtobool is Synapse's strtobool(str()), for the settings that go through it.
+func strtobool(v any) bool {
 	switch strings.ToLower(fmt.Sprint(v)) {
 	case "y", "yes", "t", "true", "on", "1":
 		return true
