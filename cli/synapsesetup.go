@@ -132,7 +132,7 @@ func applyPlan(w world, plan *delegation.Plan) error {
 		fmt.Fprintf(w.stdout, "%-6s %s", step.Did, step.Path)
 		if step.Path == shared {
 			fmt.Fprintf(w.stdout, ", which belongs to whom %s belongs to: Synapse's user and Postern's must be able to "+
-				"read it, and nobody else", plan.LikeFile)
+				"read it, and nobody else", plan.OwnerFile)
 		}
 		fmt.Fprintln(w.stdout)
 	}

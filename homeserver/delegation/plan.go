@@ -12,7 +12,7 @@ type Plan struct {
 	Changes    []Change
 	SecretFile string // the secret that both sides have; Apply makes it unless it is there
 	PepperFile string // password_config.pepper, for Postern; empty: Synapse has none
-	LikeFile   string // whose owner and group the two get
+	OwnerFile  string // whose owner and group the two get
 
 	Listener *Listener // where Synapse answered clients without TLS before setup; nil: nowhere
 	Port     int       // where it answers them after setup
@@ -33,7 +33,7 @@ func (c *Config) Setup(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{SecretFile: secret, LikeFile: c.Private(), Listener: original.Upstream(), Port: o.Port,
+	p := &Plan{SecretFile: secret, OwnerFile: c.ownerFile(), Listener: original.Upstream(), Port: o.Port,
 		secret: c.Delegation().Secret, pepper: c.Pepper()}
 	if p.pepper != "" {
 		p.PepperFile = filepath.Join(filepath.Dir(secret), "postern-pepper")
@@ -124,7 +124,7 @@ func (p *Plan) makeSecrets() (did []Step, err error) {
 	if secret == "" {
 		secret = newSecret()
 	}
-	made, err := makeSecret(p.SecretFile, []byte(secret+"\n"), p.LikeFile)
+	made, err := makeSecret(p.SecretFile, []byte(secret+"\n"), p.OwnerFile)
 	if err != nil {
 		return nil, fmt.Errorf("the secret could not be made, and nothing was changed: %w", err)
 	}
@@ -141,7 +141,7 @@ func (p *Plan) makeSecrets() (did []Step, err error) {
 	if p.PepperFile == "" {
 		return did, nil
 	}
-	if made, err = makeSecret(p.PepperFile, []byte(p.pepper+"\n"), p.LikeFile); err != nil {
+	if made, err = makeSecret(p.PepperFile, []byte(p.pepper+"\n"), p.OwnerFile); err != nil {
 		return did, err
 	}
 	if made {

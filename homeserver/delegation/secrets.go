@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -54,4 +55,26 @@ func sameSecret(file, found, configured string) error {
 	}
 	return fmt.Errorf("%s is there, and is not what stands in Synapse's configuration; nothing was changed; remove "+
 		"it, and run this again", file)
+}
+
+// ownerFile is a file whose owner and group the secrets of both sides get: one that Synapse's user owns, or reads while
+// strangers do not. That is the configuration, unless everybody may read it, as in Debian, where it is root's: then it
+// is the signing key, or the database.
+func (c *Config) ownerFile() string {
+	files := c.Paths()
+	// a relative path begins in Synapse's working folder, which the configuration does not name
+	if key := c.text("signing_key_path"); filepath.IsAbs(key) {
+		files = append(files, key)
+	}
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 == 0 {
+			return path
+		}
+	}
+	if d, err := c.Database(); err == nil && filepath.IsAbs(d.Args["database"]) {
+		if _, err := os.Stat(d.Args["database"]); err == nil {
+			return d.Args["database"]
+		}
+	}
+	return c.Paths()[0]
 }

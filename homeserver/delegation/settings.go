@@ -1,8 +1,6 @@
 package delegation
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -27,7 +25,7 @@ var clashing = []setting{
 	{key: "disable_registration", gone: true, clashes: func(v any, _ *Config) bool { return !strtobool(v) },
 		why: "accounts are made by Postern (--registration, postern invite)"},
 	{key: "enable_registration", clashes: func(v any, c *Config) bool {
-		return strtobool(v) && c.at("disable_registration") == nil // which overrules it
+		return strtobool(v) && c.value("disable_registration") == nil // which overrules it
 	}, why: "accounts are made by Postern (--registration, postern invite)"},
 	{key: "user_consent", gone: true, clashes: func(any, *Config) bool { return true },
 		why: "terms are Postern's (--terms-url)"},
@@ -100,47 +98,6 @@ func (s setting) name(v any) string {
 		return s.key + "." + s.off
 	}
 	return s.key
-}
-
-// Level is how bad a finding is.
-type Level int
-
-// The levels.
-const (
-	Warning Level = iota
-	Problem
-)
-
-// Finding is something in the settings that the operator should know.
-type Finding struct {
-	Level Level
-	File  string // empty: of none
-	Line  int
-	What  string
-	Fix   string
-	Setup bool // setup takes it away
-}
-
-// Where is the finding's place, with a colon, or nothing.
-func (f Finding) Where() string {
-	if f.File == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d: ", f.File, f.Line)
-}
-
-// Findings lists what in the settings is in the way of delegation, and what loses its meaning by it.
-func (c *Config) Findings() (all []Finding) {
-	for e, s := range c.inForce(clashing) {
-		all = append(all, Finding{Problem, e.file.path, c.lineOf(e, s),
-			s.name(understand(e.value)) + ": Synapse does not start with it once Postern has the accounts",
-			"`postern synapse setup` takes it away; " + s.why, true})
-	}
-	for e, s := range c.inForce(pointless) {
-		all = append(all, Finding{Warning, e.file.path, e.key.Line,
-			s.key + " means nothing once Postern has the accounts", s.why, false})
-	}
-	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.protocolFindings(), c.workerFindings())
 }
 
 // inForce walks through the settings of a table that are in the files and clash.

@@ -63,7 +63,7 @@ func (c Change) Write() error {
 	return syncFolder(filepath.Dir(c.Path))
 }
 
-// makeSecret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one
+// makeSecret makes a file with a secret, which whoever owns beside (see Config.ownerFile) may read, and its group if that one
 // reads beside where strangers do not. It leaves a file that is there alone, and says whether it made one.
 func makeSecret(path string, secret []byte, beside string) (made bool, err error) {
 	if _, err := os.Stat(path); err == nil {

@@ -89,7 +89,7 @@ func TestPrivate(t *testing.T) {
 	}
 	is := func(want string) {
 		t.Helper()
-		if got := c.Private(); got != want {
+		if got := c.ownerFile(); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
