@@ -34,7 +34,7 @@ that began since is unknown.`
 
 // Run makes the backup and says what is in it.
 func (cmd *backupCmd) Run(ctx context.Context, w world, c *common) error {
-	if err := c.there(); err != nil {
+	if err := c.mustExist(); err != nil {
 		return err
 	}
 	progress := &copyProgress{to: w.stderr}

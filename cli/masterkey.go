@@ -25,7 +25,7 @@ func newestKey(keys []db.RootKey) (id int64) {
 }
 
 // prepareKeys gives the master key and sees to it that there is a root key. Both are made at the first start;
-// after that a master key that is missing is an error, since a new one could not open what the old one closed.
+// after that a master key that is missing is an error, since a new one could not unwrap what the old one wrapped.
 func (c *common) prepareKeys(ctx context.Context, w world, d *db.DB) (tokens.MasterKey, error) {
 	keys, err := d.RootKeys(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ func (c *common) prepareKeys(ctx context.Context, w world, d *db.DB) (tokens.Mas
 		return tokens.MasterKey{}, err
 	}
 	if newestKey(keys) != 0 {
-		return master, c.fits(master, keys)
+		return master, c.checkOpens(master, keys)
 	}
 	_, err = addKey(ctx, d, master, keys)
 	if errors.Is(err, db.ErrConflict) {
@@ -45,8 +45,8 @@ func (c *common) prepareKeys(ctx context.Context, w world, d *db.DB) (tokens.Mas
 	return master, err
 }
 
-// fits refuses a wrong master key before it does harm.
-func (c *common) fits(master tokens.MasterKey, keys []db.RootKey) error {
+// checkOpens refuses a master key that does not open the root keys, before it does harm.
+func (c *common) checkOpens(master tokens.MasterKey, keys []db.RootKey) error {
 	for _, k := range keys {
 		if !k.Retired.IsZero() {
 			continue
@@ -123,23 +123,23 @@ func (c *common) masterKey(w world, first bool) (tokens.MasterKey, error) {
 }
 
 // makeMasterKey writes a new master key. It is written whole under another name, synced, and then linked into
-// place, so that a crash leaves no half of it and of two processes one wins.
+// place, so that a crash leaves no half of it, and one of two processes wins.
 func makeMasterKey(file string) (tokens.MasterKey, error) {
 	master, err := tokens.NewMasterKey(rand.Reader)
 	if err != nil {
 		return master, err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(file), ".master-key-*") // 0600
+	temp, err := os.CreateTemp(filepath.Dir(file), ".master-key-*") // 0600
 	if err != nil {
 		return master, fmt.Errorf("the master key cannot be written: %w", err)
 	}
-	defer os.Remove(draft.Name())
-	_, err = draft.WriteString(master.Text() + "\n")
-	err = errors.Join(err, draft.Sync(), draft.Close())
+	defer os.Remove(temp.Name())
+	_, err = temp.WriteString(master.Text() + "\n")
+	err = errors.Join(err, temp.Sync(), temp.Close())
 	if err != nil {
 		return master, fmt.Errorf("the master key cannot be written: %w", err)
 	}
-	if err := os.Link(draft.Name(), file); errors.Is(err, os.ErrExist) {
+	if err := os.Link(temp.Name(), file); errors.Is(err, os.ErrExist) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return master, err

@@ -205,7 +205,8 @@ func newLogger(to io.Writer, level slog.Level) *slog.Logger {
 // tuneMemory trades memory that a small server has for work that it would rather not do. Little is alive at a time, so
 // the collector would run hundreds of times a second under load: with four times the distance it takes a seventh less
 // processor time for a check and for a refresh. The limit is for logins, which need 19 MiB each for a moment: without
-// it eight clients at once drove the process to 138 MiB, with it to 82. Who sets GOGC or GOMEMLIMIT is obeyed.
+// it eight clients that log in at once make the process 138 MiB large, with it 82. GOGC and GOMEMLIMIT win where they
+// are set.
 func tuneMemory(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

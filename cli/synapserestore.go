@@ -17,9 +17,9 @@ type synapseRestore struct {
 
 // Help is shown by `postern synapse restore --help`.
 func (*synapseRestore) Help() string {
-	return `Takes back what ` + "`postern synapse setup`" + ` did, and nothing else: if nobody changed the file since, it
-is byte by byte what it was. Nothing was ever changed in Synapse's database, so the tokens that it
-gave before are good again. The secret and the copies stay.
+	return `Takes back what ` + "`postern synapse setup`" + ` did, and nothing else: if nobody changed the file
+since, it is byte by byte what it was. Nothing was ever changed in Synapse's database, so the tokens
+that it gave before are good again. The secret and the copies stay.
 
 What was made only here is lost to Synapse: it is counted. Postern's database ends with that: to move
 in again some day, begin with a new one.

@@ -131,8 +131,8 @@ func applyPlan(w world, plan *delegation.Plan) error {
 	for _, step := range steps {
 		fmt.Fprintf(w.stdout, "%-6s %s", step.Did, step.Path)
 		if step.Path == shared {
-			fmt.Fprintf(w.stdout, ", which belongs to whom %s belongs to: Synapse's user and Postern's must be able to "+
-				"read it, and nobody else", plan.OwnerFile)
+			fmt.Fprintf(w.stdout, ", which has the owner of %s: Synapse's user and Postern's must be able to read it, "+
+				"and nobody else", plan.OwnerFile)
 		}
 		fmt.Fprintln(w.stdout)
 	}

@@ -53,7 +53,8 @@ func TestAccounts(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "homeserver.db")
 	x := examined(t, "server_name: a.org\ndatabase: {name: sqlite3, args: {database: homeserver.db}}\n")
-	if x.accounts(t.Context()); !strings.Contains(x.found(), "database.args.database homeserver.db is not a whole path") {
+	if x.accounts(t.Context()); !strings.Contains(x.found(),
+		"database.args.database homeserver.db is not a whole path") {
 		t.Error(x.found())
 	}
 	config := "server_name: a.org\ndatabase: {name: sqlite3, args: {database: " + path + "}}\n"
@@ -79,7 +80,8 @@ func TestAccounts(t *testing.T) {
 	if err := x.DB.CreateUser(t.Context(), alice); err != nil {
 		t.Fatal(err)
 	}
-	if x.accounts(t.Context()); !strings.HasSuffix(x.found(), "ok 1 account and 0 devices are the same on both sides\n") {
+	if x.accounts(t.Context()); !strings.HasSuffix(x.found(),
+		"ok 1 account and 0 devices are the same on both sides\n") {
 		t.Error(x.found())
 	}
 }

@@ -12,10 +12,10 @@
 //
 //   - It changes nothing: it reads Synapse's configuration and database, Postern's database, and the two secrets, and
 //     sends a few requests that have no effect (about an account and a token that do not exist).
-//   - No finding holds a secret. It may hold text that others wrote, such as user ids; whoever prints it makes sure that
-//     it cannot control a terminal.
-//   - A side that does not answer is a finding and not an error. Requests take five seconds at most, use no proxy of the
-//     environment and follow no redirect.
+//   - No finding holds a secret. It may hold text that others wrote, such as user ids; the caller makes sure that it
+//     cannot control a terminal.
+//   - A side that does not answer is a finding and not an error. Requests take five seconds at most, use no proxy of
+//     the environment and follow no redirect.
 //
 // # What it does not see
 //

@@ -22,11 +22,11 @@
 //
 // # Usage
 //
-//	contents, err := importer.Read(ctx, importer.Config{From: "homeserver.db", ServerName: "example.org", Sessions: true})
+//	contents, err := importer.Read(ctx, importer.Config{From: "homeserver.db", ServerName: "example.org", …})
 //	result, err := importer.Import(ctx, db, contents, importer.Options{Now: time.Now(), …})
 //
-// Count reads only names, to be compared with who is here. MovedOut says whether Synapse has had the accounts again since
-// the last import: then a database cannot be brought up to date by another one.
+// Count reads only names, to be compared with who is here. MovedOut says whether Synapse has had the accounts again
+// since the last import: then another import cannot bring the database up to date.
 package importer
 
 import (

@@ -39,8 +39,9 @@ func (c Config) open(ctx context.Context) (*source, error) {
 }
 
 func openPostgres(ctx context.Context, from string, timeout time.Duration) (*source, error) {
-	s := &source{name: "the PostgreSQL database", isolation: sql.LevelRepeatableRead, names: `SELECT attname::text FROM pg_catalog.pg_attribute
-		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`}
+	s := &source{name: "the PostgreSQL database", isolation: sql.LevelRepeatableRead,
+		names: `SELECT attname::text FROM pg_catalog.pg_attribute
+			WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`}
 	if _, err := pgconn.ParseConfig(from); err != nil { // its text leaves the password out
 		return nil, fmt.Errorf("the PostgreSQL URL cannot be read: %w; write it like postgres://user@host/synapse", err)
 	}
