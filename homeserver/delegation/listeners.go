@@ -41,7 +41,7 @@ func (c *Config) Listeners() (all []Listener) {
 		l.Socket, _ = m["path"].(string)
 		port, _ := m["port"].(int64)
 		l.Port = int(port)
-		l.XForwarded = truthy(or(m, "x_forwarded", l.Socket != ""))
+		l.XForwarded = truthy(withDefault(m, "x_forwarded", l.Socket != ""))
 		for _, a := range append(list(m["bind_addresses"]), m["bind_address"]) {
 			if s, ok := a.(string); ok && s != "" {
 				l.Bind = append(l.Bind, s)

@@ -80,21 +80,8 @@ func addresses(was, is *Listener, port int, keepListener bool) (clients, upstrea
 	return net.JoinHostPort(host, strconv.Itoa(was.Port)), upstream
 }
 
-// Step is one thing that Apply did.
-type Step struct {
-	Did  Deed
-	Path string
-}
-
-// Deed is what was done to a file.
-type Deed string
-
-// The deeds.
-const (
-	Made  Deed = "made"  // a secret
-	Kept  Deed = "kept"  // a copy of a file as it was
-	Wrote Deed = "wrote" // a changed file
-)
+// Step is one thing that Apply did: it made a secret, kept a copy of a file as it was, or wrote a changed file.
+type Step struct{ Did, Path string }
 
 // Apply makes the secrets, keeps copies and writes the files, in this order: whatever breaks off in between, Synapse
 // still starts. It returns what it did, with an error too.
@@ -107,13 +94,13 @@ func (p *Plan) Apply() (did []Step, err error) {
 		if err != nil {
 			return did, fmt.Errorf("the copy could not be made, and nothing was changed: %w", err)
 		}
-		did = append(did, Step{Kept, name})
+		did = append(did, Step{"kept", name})
 	}
 	for _, change := range p.Changes {
 		if err := change.Write(); err != nil {
 			return did, err
 		}
-		did = append(did, Step{Wrote, change.Path})
+		did = append(did, Step{"wrote", change.Path})
 	}
 	return did, nil
 }
@@ -136,7 +123,7 @@ func (p *Plan) makeSecrets() (did []Step, err error) {
 		return nil, err
 	}
 	if made {
-		did = append(did, Step{Made, p.SecretFile})
+		did = append(did, Step{"made", p.SecretFile})
 	}
 	if p.PepperFile == "" {
 		return did, nil
@@ -145,7 +132,7 @@ func (p *Plan) makeSecrets() (did []Step, err error) {
 		return did, err
 	}
 	if made {
-		did = append(did, Step{Made, p.PepperFile})
+		did = append(did, Step{"made", p.PepperFile})
 	}
 	if found, err = ReadPepper(p.PepperFile); err != nil {
 		return did, err

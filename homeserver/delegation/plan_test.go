@@ -3,6 +3,7 @@ package delegation
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -64,15 +65,10 @@ func TestApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Step{{Made, filepath.Join(dir, "postern-secret")}, {Made, filepath.Join(dir, "postern-pepper")},
-		{Kept, c.Paths()[0] + kept}, {Wrote, c.Paths()[0]}}
-	if len(steps) != len(want) {
-		t.Fatalf("%v", steps)
-	}
-	for i := range want {
-		if steps[i] != want[i] {
-			t.Errorf("step %d is %v, not %v", i, steps[i], want[i])
-		}
+	want := []Step{{"made", filepath.Join(dir, "postern-secret")}, {"made", filepath.Join(dir, "postern-pepper")},
+		{"kept", c.Paths()[0] + kept}, {"wrote", c.Paths()[0]}}
+	if !slices.Equal(steps, want) {
+		t.Errorf("%v, not %v", steps, want)
 	}
 	if text, err := os.ReadFile(plan.PepperFile); err != nil || string(text) != "hush\n" {
 		t.Errorf("%q %v", text, err)

@@ -35,10 +35,10 @@ var clashing = []setting{
 		why: "Postern has no OpenID Connect; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "saml2_config", off: "enabled", clashes: func(v any, _ *Config) bool {
 		m := mapping(v)
-		return truthy(or(m, "enabled", true)) && (truthy(m["sp_config"]) || truthy(m["config_path"]))
+		return truthy(withDefault(m, "enabled", true)) && (truthy(m["sp_config"]) || truthy(m["config_path"]))
 	}, why: "Postern has no SAML; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "cas_config", off: "enabled",
-		clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(or(mapping(v), "enabled", true)) },
+		clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(withDefault(mapping(v), "enabled", true)) },
 		why:     "Postern has no CAS; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "jwt_config", off: "enabled", gone: true, clashes: on("enabled", false),
 		why: "Postern takes no JSON web tokens; postern user login-link makes tokens that log in once"},
@@ -81,7 +81,7 @@ func always(any, *Config) bool { return true }
 
 // on asks for a key inside that is true, as Python has it.
 func on(key string, otherwise any) func(any, *Config) bool {
-	return func(v any, _ *Config) bool { return truthy(or(mapping(v), key, otherwise)) }
+	return func(v any, _ *Config) bool { return truthy(withDefault(mapping(v), key, otherwise)) }
 }
 
 // nonZero reports whether a duration is not zero, as Synapse writes it: milliseconds, or a number and a unit.

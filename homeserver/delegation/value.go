@@ -135,8 +135,8 @@ func strtobool(v any) bool {
 func list(v any) []any             { l, _ := v.([]any); return l }
 func mapping(v any) map[string]any { m, _ := v.(map[string]any); return m }
 
-// or gives a key of a mapping, or what Synapse takes if it is not there.
-func or(m map[string]any, key string, otherwise any) any {
+// withDefault is a key of a mapping, or what Synapse takes if it is not there.
+func withDefault(m map[string]any, key string, otherwise any) any {
 	if v, ok := m[key]; ok {
 		return v
 	}
