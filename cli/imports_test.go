@@ -20,7 +20,7 @@ var mayImport = map[string]struct {
 		"postern/homeserver/importer", "postern/speclab/spec", "postern/speclab/impact", "postern/speclab/mock",
 		"postern/speclab/page", "postern/homeserver/front", "postern/homeserver/synapse",
 		"postern/homeserver/outbox", "postern/homeserver/delegation", "postern/homeserver/appservice",
-		"postern/homeserver", "postern/homeserver/imported"},
+		"postern/homeserver", "postern/homeserver/imported", "postern/homeserver/doctor"},
 		forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/"}},
 	"postern/handlers": {ours: []string{"postern/gen", "postern/tokens", "postern/db"},
 		forbidden: []string{"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"}},
@@ -34,6 +34,8 @@ var mayImport = map[string]struct {
 	"postern/homeserver/outbox": {ours: []string{"postern/db", "postern/homeserver/synapse"},
 		forbidden: []string{"database/sql", "gopkg.in/macaroon", "os"}},
 	"postern/homeserver/delegation": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
+	"postern/homeserver/doctor": {ours: []string{"postern/db", "postern/homeserver/delegation",
+		"postern/homeserver/importer"}, forbidden: []string{"database/sql", "gopkg.in/macaroon"}},
 	"postern/homeserver/appservice": {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/speclab/spec":          {forbidden: []string{"net/http", "database/sql", "gopkg.in/macaroon"}},
 	"postern/speclab/impact": {ours: []string{"postern/speclab/spec"},
@@ -46,9 +48,10 @@ var mayImport = map[string]struct {
 	"postern/docs/lesson/start": {ours: []string{"postern/speclab/mock", "postern/speclab/spec", "postern/tokens"}},
 	"postern/tokens": {forbidden: []string{"net/http", "database/sql", "os", "math/rand",
 		"crypto/rand"}},
-	"postern/db":                  {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/homeserver/importer": {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
-	"postern/db/dbtest":           {ours: []string{"postern/db", "postern/test/rig/postgres"}},
+	"postern/db": {forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/homeserver/importer": {ours: []string{"postern/db", "postern/handlers"},
+		forbidden: []string{"net/http", "gopkg.in/macaroon", "github.com/labstack/"}},
+	"postern/db/dbtest": {ours: []string{"postern/db", "postern/test/rig/postgres"}},
 }
 
 // outside lists the modules beyond the standard library that tokens may use: whoever takes the package along

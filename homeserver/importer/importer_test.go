@@ -23,19 +23,12 @@ const (
 	byDendrite = "$2a$04$0s2Apu5R0IeGKb7gAki0Q.01m6dt92aspLoaZRiORV2mL.eT7BUJe"
 )
 
-// config is that of the tests: a hash that is bcrypt is good.
-func config(from string) Config {
-	return Config{From: from, ServerName: "example.org", SynapsePrefix: "synapse", CheckHash: func(hash string) error {
-		if !strings.Contains(hash, "$2") {
-			return errors.New("unknown kind of password hash")
-		}
-		return nil
-	}}
-}
+// config is that of the tests.
+func config(from string) Config { return Config{From: from, ServerName: "example.org"} }
 
 func second(n int) time.Time { return time.Date(2020, 1, 1, 0, 0, n, 0, time.UTC) }
 
-// fromSynapse is what moves of testdata/synapse.rows.sql.
+// fromSynapse is what comes of testdata/synapse.rows.sql.
 var fromSynapse = []Account{
 	{Name: "@17:example.org", Localpart: "17", Created: second(5), Skip: "guest"},
 	{Name: "@Bob Übel:example.org", Localpart: "Bob Übel", Hash: bySynapse},
@@ -54,7 +47,7 @@ var fromSynapse = []Account{
 	{Name: "@waiting:example.org", Localpart: "waiting", Hash: bySynapse, Locked: true},
 }
 
-// fromDendrite is what moves of testdata/dendrite.rows.sql.
+// fromDendrite is what comes of testdata/dendrite.rows.sql.
 var fromDendrite = []Account{
 	{Name: "@17:example.org", Localpart: "17", Created: second(3).Add(123e6), Skip: "guest"},
 	{Name: "@_irc_dave:example.org", Localpart: "_irc_dave", Created: second(4).Add(123e6), Skip: "application service's user"},
@@ -98,10 +91,11 @@ func run(t *testing.T, d *sql.DB, scripts ...string) {
 // want reads a source and compares, in order of names: how an engine sorts is its own affair.
 func want(t *testing.T, c Config, kind Kind, accounts []Account) {
 	t.Helper()
-	gotKind, got, err := Read(t.Context(), c)
+	contents, err := Read(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	gotKind, got := contents.Kind, contents.Accounts
 	slices.SortFunc(got, func(a, b Account) int { return strings.Compare(a.Name, b.Name) })
 	if diff := cmp.Diff(accounts, got); diff != "" || kind != gotKind {
 		t.Errorf("%s, want %s:\n%s", gotKind, kind, diff)
@@ -178,7 +172,7 @@ func TestImmutable(t *testing.T) {
 	if err := os.WriteFile(path+"-wal", make([]byte, 64), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(t.Context(), config(path)); err == nil ||
+	if _, err := Read(t.Context(), config(path)); err == nil ||
 		!strings.Contains(err.Error(), "homeserver's own user") {
 		t.Errorf("with a log that cannot be read: %v", err)
 	}
@@ -213,7 +207,7 @@ func TestErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := Read(t.Context(), test.config)
+			_, err := Read(t.Context(), test.config)
 			if err == nil || !strings.Contains(err.Error(), test.words) {
 				t.Errorf("%v, want %q", err, test.words)
 			}
@@ -236,8 +230,8 @@ func TestLocked(t *testing.T) {
 	defer d.Close()
 	run(t, d, "BEGIN EXCLUSIVE")
 	c := config(path)
-	c.patience = 50 * time.Millisecond
-	if _, _, err := Read(t.Context(), c); err == nil ||
+	c.timeout = 50 * time.Millisecond
+	if _, err := Read(t.Context(), c); err == nil ||
 		!strings.Contains(err.Error(), "another program keeps it locked") {
 		t.Errorf("a locked file: %v", err)
 	}
@@ -247,7 +241,7 @@ func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := Read(ctx, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql"))); !errors.Is(err,
+	if _, err := Read(ctx, config(file(t, "synapse.sqlite.sql", "synapse.rows.sql"))); !errors.Is(err,
 		context.Canceled) {
 		t.Error(err)
 	}
@@ -259,8 +253,8 @@ func TestMany(t *testing.T) {
 	path := file(t, "synapse.sqlite.sql", fmt.Sprintf(`INSERT INTO users (name, password_hash, creation_ts)
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
 		SELECT '@user' || i || ':example.org', '%s', i FROM n`, strings.TrimPrefix(bySynapse, "synapse")))
-	_, accounts, err := Read(t.Context(), config(path))
-	if err != nil || len(accounts) != 20000 {
-		t.Errorf("%d accounts, %v", len(accounts), err)
+	contents, err := Read(t.Context(), config(path))
+	if err != nil || len(contents.Accounts) != 20000 {
+		t.Errorf("%d accounts, %v", len(contents.Accounts), err)
 	}
 }

@@ -5,11 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -37,15 +33,14 @@ func (c *common) missing() bool {
 // one would log everybody out.
 const servedAs = "server_name"
 
-// settleName finds the server name when none was given, and refuses another one than the database's.
-func (c *common) settleName(ctx context.Context) error {
-	known := ""
+// resolveName finds the server name when none was given, and refuses another one than the database's.
+func (c *common) resolveName(ctx context.Context) error {
 	if !c.missing() {
 		d, err := db.Open(ctx, db.Config{DSN: c.DB})
 		if err != nil {
 			return err
 		}
-		known, err = d.Setting(ctx, servedAs)
+		c.recordedName, err = d.Setting(ctx, servedAs)
 		if errors.Is(err, db.ErrNotFound) {
 			err = nil
 		}
@@ -55,13 +50,22 @@ func (c *common) settleName(ctx context.Context) error {
 	}
 	switch {
 	case c.ServerName == "":
-		c.ServerName = cmp.Or(known, "localhost")
-	case known != "" && c.ServerName != known:
+		c.ServerName = cmp.Or(c.recordedName, "localhost")
+	case c.recordedName != "" && c.ServerName != c.recordedName:
 		return fmt.Errorf("the database %s was made for the server name %s, and under another one every token in use "+
 			"would be refused; "+
-			"leave --server-name out, or give --db for another database", c.path(), known)
+			"leave --server-name out, or give --db for another database", c.path(), c.recordedName)
 	}
 	return nil
+}
+
+// chosenName is the server name that a command was given, or the one that the database was first served as; empty if
+// neither says one.
+func (c *common) chosenName() string {
+	if c.ServerName != "localhost" { // which stands for a database without a name, too
+		return c.ServerName
+	}
+	return c.recordedName
 }
 
 // open opens the database, makes it when it is not there, and closes it when the work is done.
@@ -83,43 +87,4 @@ func (c *common) localpart(ctx context.Context, d *db.DB, name string) (string, 
 		return handlers.Localpart(name, c.ServerName), nil
 	}
 	return account.Localpart, err
-}
-
-// table writes rows under a heading, in columns.
-func table(out io.Writer, heading string, rows [][]string) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	return t.Flush()
-}
-
-// when writes an instant for people, and a dash for none.
-func when(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
-}
-
-// printable keeps a client's own words from playing with the operator's terminal.
-func printable(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// plural writes a count with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
