@@ -50,52 +50,30 @@ type freshness struct {
 	mu      sync.Mutex    // guards news and the step from looking at covered to waiting for it
 	news    chan struct{} // closed when covered moves; nil while nobody waits
 
-	joining sync.Mutex // guards next
-	next    *round     // the ask that has not begun
-	asking  sync.Mutex // held by the ask that has
+	asking chan struct{} // full while somebody asks
 }
 
-// A round is one ask, and everyone who was waiting when it began.
-type round struct {
-	done chan struct{} // nil while its leader is alone
-	err  error
-}
-
-// check returns nil once the cache counts every commit that happened before the call.
+// check returns nil once the cache counts every commit that happened before the call. Whoever waited while another one
+// asked mostly finds in the header that this one's answer is good for both.
 func (f *freshness) check(ctx context.Context) error {
 	if f == nil || f.header.unchanged() {
 		return nil
 	}
-	f.joining.Lock()
-	if r := f.next; r != nil {
-		if r.done == nil {
-			r.done = make(chan struct{})
-		}
-		f.joining.Unlock()
-		select {
-		case <-r.done:
-			return r.err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	select {
+	case f.asking <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	r := &round{}
-	f.next = r
-	f.joining.Unlock()
-
-	f.asking.Lock()
-	f.joining.Lock()
-	f.next = nil // from here on nobody may join: what this ask finds could be older than their request
-	f.joining.Unlock()
+	defer func() { <-f.asking }()
+	if f.header.unchanged() {
+		return nil
+	}
 	seen := f.header.look()
-	if r.err = f.ask(); r.err == nil {
+	err := f.ask()
+	if err == nil {
 		f.header.confirm(seen)
 	}
-	f.asking.Unlock()
-	if r.done != nil {
-		close(r.done)
-	}
-	return r.err
+	return err
 }
 
 func (f *freshness) ask() error {

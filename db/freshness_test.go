@@ -66,12 +66,10 @@ func TestForeignWritesAreSeen(t *testing.T) {
 	foreign := map[string]func(id string) error{
 		"postern": func(id string) error { return other.EndSession(bg, id) },
 		"shell": func(id string) error {
-			for {
-				if _, err := raw.ExecContext(bg, `DELETE FROM sessions WHERE id = $1`, id); !busy(err) {
-					return err
-				}
-				time.Sleep(50 * time.Microsecond) // the engine's own patience would sleep far longer
-			}
+			return eventually(func() error {
+				_, err := raw.ExecContext(bg, `DELETE FROM sessions WHERE id = $1`, id)
+				return err
+			})
 		},
 	}
 	var theirs sync.WaitGroup
@@ -115,7 +113,7 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 	d.hasten(t)
 	login(t, d, "one", "A")
 	login(t, d, "busy", "B")
-	raw := rawOpen(t, d)
+	raw := impatient(t, d)
 	var committed atomic.Int64
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -150,7 +148,11 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 		}
 	})
 	for i := range rounds {
-		if _, err := raw.ExecContext(bg, `UPDATE sessions SET key_id = $1 WHERE id = 'one'`, i+2); err != nil {
+		err := eventually(func() error {
+			_, err := raw.ExecContext(bg, `UPDATE sessions SET key_id = $1 WHERE id = 'one'`, i+2)
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		committed.Store(int64(i + 2))
@@ -251,19 +253,16 @@ func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
-	d.fresh.header.forget() // or there would be nothing to ask
-	d.fresh.asking.Lock()   // an ask that takes its time
+	d.fresh.header.forget()      // or there would be nothing to ask
+	d.fresh.asking <- struct{}{} // an ask that takes its time
 	first := make(chan error, 1)
 	go func() { first <- d.fresh.check(bg) }()
-	for d.roundWaiting() == nil {
-		time.Sleep(time.Millisecond)
-	}
 	ctx, cancel := context.WithCancel(bg)
 	cancel()
 	if err := d.fresh.check(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	d.fresh.asking.Unlock()
+	<-d.fresh.asking
 	if err := <-first; err != nil {
 		t.Error(err)
 	}
@@ -300,12 +299,6 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-func (d *DB) roundWaiting() *round {
-	d.fresh.joining.Lock()
-	defer d.fresh.joining.Unlock()
-	return d.fresh.next
-}
-
 // Checks go on while another process keeps the write lock, and see what it did as soon as it is done.
 func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
 	onSQLite(t)
@@ -332,6 +325,16 @@ func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
 	}
 	if err := <-written; err != nil {
 		t.Error(err)
+	}
+}
+
+// eventually repeats a statement until the lock is free. The engine's own patience would sleep far longer.
+func eventually(run func() error) error {
+	for {
+		if err := run(); !busy(err) {
+			return err
+		}
+		time.Sleep(50 * time.Microsecond)
 	}
 }
 

@@ -124,7 +124,7 @@ func (e *sqliteFile) watch(ctx context.Context, d *DB, writer *sql.Conn) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, a.Close)
-	d.fresh = &freshness{turn: d.turn, flush: d.flush}
+	d.fresh = &freshness{turn: d.turn, flush: d.flush, asking: make(chan struct{}, 1)}
 	if d.fresh.asker, err = newVersion(ctx, a); err != nil {
 		return err
 	}
