@@ -63,8 +63,8 @@ func TestBackupWhileServing(t *testing.T) {
 				return
 			default:
 			}
-			_, err := write(bg, d.writer, "", func(t *tx) (struct{}, error) {
-				return struct{}{}, t.exec(`UPDATE sessions SET generation = generation + 1 WHERE id IN ('0first', 'zlast')`)
+			_, err := write(bg, d, "", func(t *Tx) (struct{}, error) {
+				return struct{}{}, t.Exec(`UPDATE sessions SET generation = generation + 1 WHERE id IN ('0first', 'zlast')`)
 			})
 			if err != nil {
 				t.Error(err)

@@ -1,6 +1,11 @@
 package db
 
-import "sync"
+import (
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
 
 // cache holds the newest sessions, exactly as they are in the database. Every write of this process passes through it
 // after its commit and before its caller is answered; what others wrote empties it (see freshness).
@@ -45,8 +50,8 @@ func (c *cache) get(id string) (Session, bool) {
 	return Session{}, false
 }
 
-// begin announces that the row is about to be fetched.
-func (c *cache) begin(id string) *load {
+// startLoad announces that the row is about to be fetched.
+func (c *cache) startLoad(id string) *load {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.loads[id]
@@ -58,8 +63,8 @@ func (c *cache) begin(id string) *load {
 	return l
 }
 
-// finish stores what was fetched, nil for nothing, and says whether it still holds.
-func (c *cache) finish(id string, l *load, s *Session) bool {
+// endLoad stores what was fetched, nil for nothing, and says whether it still holds.
+func (c *cache) endLoad(id string, l *load, s *Session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if l.readers--; l.readers == 0 && c.loads[id] == l {
@@ -113,11 +118,150 @@ func (c *cache) spoil(id string) {
 
 // put evicts any other session when the cache is full. Which one hardly matters: a miss costs one indexed read.
 func (c *cache) put(id string, s *Session) {
-	if _, known := c.sessions[id]; !known && len(c.sessions) >= c.size {
+	if _, there := c.sessions[id]; !there && len(c.sessions) >= c.size {
 		for victim := range c.sessions {
 			delete(c.sessions, victim)
 			break
 		}
 	}
 	c.sessions[id] = s
+}
+
+// A note is a fact about a session that may be lost in a crash without harm: the predecessor's tokens would stay good a
+// little longer, as they were a moment before.
+type note struct {
+	session    string
+	generation int64
+	used       time.Time // zero: only the sighting is new
+	seen       Seen
+}
+
+// notes holds the notes until the writer puts them into a transaction. To this process they are true at once.
+type notes struct {
+	mu        sync.RWMutex
+	bySession map[string]note
+	wake      chan struct{} // tells the writer that there is a first note
+}
+
+func newNotes() *notes {
+	return &notes{bySession: make(map[string]note), wake: make(chan struct{}, 1)}
+}
+
+// seenEvery is how exact "last seen" is while a client stays where it is.
+const seenEvery = time.Minute
+
+// NoteUse says that a good token of a generation was presented. s is what Session returned for this request. It costs
+// next to nothing when there is nothing new, and never waits for the disk.
+func (d *DB) NoteUse(s Session, generation int64, seen Seen) {
+	seen = seen.clip()
+	n := note{session: s.ID, generation: generation, seen: seen}
+	if generation == s.Generation && s.Used.IsZero() {
+		n.used = fromMS(ms(seen.At))
+	}
+	since := seen.At.Sub(s.Seen.At).Abs() // a clock that stepped back is news as well
+	if n.used.IsZero() && since < seenEvery && seen.Addr == s.Seen.Addr && seen.Agent == s.Seen.Agent {
+		return
+	}
+	d.notes.add(n)
+}
+
+func (p *notes) add(n note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old, waiting := p.bySession[n.session]
+	if waiting && !old.used.IsZero() && old.generation >= n.generation {
+		n.generation, n.used = old.generation, old.used // the first use counts
+	}
+	p.bySession[n.session] = n
+	if !waiting && len(p.bySession) == 1 {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (p *notes) get(id string) (note, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	n, ok := p.bySession[id]
+	return n, ok
+}
+
+// over lays the note over a row that may be older.
+func (n note) over(s Session) Session {
+	if n.generation == s.Generation && s.Used.IsZero() {
+		s.Used = n.used
+	}
+	s.Seen = n.seen
+	return s
+}
+
+// take copies the notes of the given sessions, and up to spare others. They stay until they are written.
+func (p *notes) take(ops []*op, spare int) []note {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if len(p.bySession) == 0 {
+		return nil
+	}
+	taken := make(map[string]note, min(len(p.bySession), len(ops)+spare))
+	for _, o := range ops {
+		if n, ok := p.bySession[o.session]; ok {
+			taken[o.session] = n
+		}
+	}
+	for id, n := range p.bySession {
+		if spare--; spare < 0 {
+			break
+		}
+		taken[id] = n
+	}
+	all := make([]note, 0, len(taken))
+	for _, n := range taken {
+		all = append(all, n)
+	}
+	return all
+}
+
+const noteUse = `UPDATE sessions SET used = CASE WHEN used = 0 AND generation = $2 THEN $3 ELSE used END,
+	seen_at = $4, seen_addr = $5, seen_agent = $6 WHERE id = $1 RETURNING ` + sessionColumns
+
+func (n note) statement() statement {
+	return statement{noteUse, []any{n.session, n.generation, ms(n.used), ms(n.seen.At), n.seen.Addr, n.seen.Agent}}
+}
+
+// written drops the notes that are in the database now, unless there is newer news.
+func (p *notes) written(these []note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range these {
+		if p.bySession[n.session] == n {
+			delete(p.bySession, n.session)
+		}
+	}
+}
+
+func (p *notes) empty() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.bySession) == 0
+}
+
+// clip keeps a stranger's header from growing the row, and to text that every engine stores.
+func (s Seen) clip() Seen {
+	s.At, s.Addr, s.Agent = fromMS(ms(s.At)), clip(s.Addr, 64), clip(s.Agent, 256)
+	return s
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return s
 }

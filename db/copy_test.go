@@ -81,7 +81,7 @@ func furnish(t *testing.T, d *DB) {
 	d.bulk(t, "many", 3*insertRows+1, time.Time{})
 	d.bulk(t, "ending", 5, day)
 	d.arrive(t, false, User{Localpart: "moved", PasswordHash: "theirs", Created: t0}, gadget("imported", "A"))
-	if _, err := d.SetPassword(bg, "moved", "own", false); err != nil {
+	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "moved", Hash: "own"}); err != nil {
 		t.Fatal(err)
 	}
 	login(t, d, "one", "A")
@@ -129,8 +129,8 @@ func TestCopyKnowsTheSchema(t *testing.T) {
 	}
 	want := []string{versionTable}
 	for _, table := range tables {
-		want = append(want, table.name)
-		rows, err := d.reads.Query(`SELECT * FROM ` + table.name)
+		want = append(want, table.Name)
+		rows, err := d.reads.Query(`SELECT * FROM ` + table.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,12 +142,12 @@ func TestCopyKnowsTheSchema(t *testing.T) {
 				truths = append(truths, column.Name())
 			}
 		}
-		for listed, found := range map[string][]string{table.columns: there, table.truths: truths} {
+		for listed, found := range map[string][]string{table.Columns: there, table.Bools: truths} {
 			known := words(listed)
 			slices.Sort(found)
 			slices.Sort(known)
 			if err := errors.Join(err, rows.Close()); err != nil || !slices.Equal(known, found) {
-				t.Errorf("%s: %v, %s", table.name, err, cmp.Diff(known, found))
+				t.Errorf("%s: %v, %s", table.Name, err, cmp.Diff(known, found))
 			}
 		}
 	}
@@ -366,7 +366,7 @@ func TestCopyInterruptedBeforeTheMark(t *testing.T) {
 // A write that waited in vain for its turn does not spoil those after it.
 func TestLockHeldTooLong(t *testing.T) {
 	place := dsn(t)
-	d := freshAt(t, Config{DSN: place, Wait: 50 * time.Millisecond})
+	d := freshAt(t, Config{DSN: place, wait: 50 * time.Millisecond})
 	s, err := openSide(bg, place)
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func crashOnce(t *testing.T, path string, answered map[string]int64) {
 
 // crashChild refreshes each session in its own loop, and says so after each answer.
 func crashChild(path string) {
-	d, err := Open(bg, Config{DSN: path, FlushEvery: time.Millisecond})
+	d, err := Open(bg, Config{DSN: path, flushEvery: time.Millisecond})
 	if err != nil {
 		panic(err)
 	}

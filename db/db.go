@@ -86,6 +86,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -108,35 +109,49 @@ var (
 type Config struct {
 	// a path, a file: or sqlite: URL without parameters, or a postgres: URL
 	DSN string
-	// sessions kept in memory on SQLite; default 50,000, about 30 MB when full
-	CacheSize int
-	// how late written-behind facts may be; default 1 s, on PostgreSQL 50 ms
-	FlushEvery time.Duration
-	// patience with who holds the write lock, or a server that is away; default 5 s
-	Wait time.Duration
 	// writes that share a transaction, and how long they wait for each other; default 256
 	MaxBatch int
 	// called after each transaction, by the writer, which waits for it; may be nil
 	OnBatch func(size int, took time.Duration)
-	Now     func() time.Time // since when something waits in the outbox; default time.Now
+	// Follow is called inside each transaction that changes an account, or a session on a device, in a way that a
+	// homeserver must learn of. What it writes is committed with the change or not at all. The device id is empty when
+	// the account itself has changed. By then the change is made: Follow sees it, and the session on the device if
+	// there is one. May be nil.
+	Follow func(t *Tx, localpart, deviceID string) error
+	// Extensions are what other packages keep in the same database.
+	Extensions []Extension
+
+	// what tests set: sessions kept in memory on SQLite (default 50,000, about 30 MB when full), how late notes may be
+	// written (1 s, on PostgreSQL 50 ms), how long to wait for a lock or a server that is away (5 s), and the clock
+	cacheSize  int
+	flushEvery time.Duration
+	wait       time.Duration
+	now        func() time.Time
+}
+
+// Extension is what another package keeps in the database: tables of its own, beside those of this package.
+type Extension struct {
+	Name       string  // a short word: its migrations are counted in the table postern_schema_Name
+	Migrations fs.FS   // goose's files, at the top, each with one text for both engines
+	Tables     []Table // what Copy and Backup have to know
 }
 
 // DB is an open database. Its methods may be called from any goroutine.
 type DB struct {
+	config      Config
 	engine      engine
 	closers     []func() error // the last opened is closed first
 	reads       *sql.DB
 	sessionByID *sql.Stmt
-	turn        chan struct{} // full while somebody uses the write connection
+	writeLock   chan struct{} // full while somebody uses the write connection
 	writer      *writer
-	size        int        // of the cache
 	cache       *cache     // nil: nothing is remembered
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
-	pending     *pending
-	given       *given // what is known of tokens that another server gave
+	notes       *notes
+	imported    *importedTokens
 	epoch       atomic.Uint64
-	mark        lastMark // of a database that has moved
-	news        chan struct{}
+	moved       atomic.Pointer[movedError] // see hasMoved
+	news        chan struct{}              // see News
 	closing     sync.Once
 	closed      error
 }
@@ -147,17 +162,19 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.CacheSize = or(c.CacheSize, 50_000)
-	c.FlushEvery = or(c.FlushEvery, e.flushEvery())
-	c.Wait = or(c.Wait, 5*time.Second)
 	c.MaxBatch = or(c.MaxBatch, batchSize)
-	if c.Now == nil {
-		c.Now = time.Now
+	c.cacheSize = or(c.cacheSize, 50_000)
+	c.flushEvery = or(c.flushEvery, e.flushEvery())
+	c.wait = or(c.wait, 5*time.Second)
+	if c.now == nil {
+		c.now = time.Now
 	}
-	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending(),
-		news: make(chan struct{}, 1), given: &given{size: c.CacheSize}}
-	d.mark.epoch = &d.epoch
-	if err := d.open(ctx, c); err != nil {
+	if c.Follow == nil {
+		c.Follow = queueForHomeserver
+	}
+	d := &DB{config: c, engine: e, writeLock: make(chan struct{}, 1), notes: newNotes(),
+		imported: newImportedTokens(c.cacheSize), news: make(chan struct{}, 1)}
+	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.release())
 	}
 	go d.writer.run()
@@ -182,21 +199,22 @@ func reach(ctx context.Context, dsn string) (engine, error) {
 }
 
 // open makes the connections, the writer's first: the others need what it makes.
-func (d *DB) open(ctx context.Context, c Config) error {
+func (d *DB) open(ctx context.Context) error {
 	writes, err := d.pool(roleWriter, 1)
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, writes, d.engine, c.Wait); err != nil {
+	if err := migrateAll(ctx, writes, d.engine, d.config.Extensions, d.config.wait); err != nil {
 		return err
 	}
-	t := &tx{engine: d.engine, pool: writes, now: c.Now}
+	t := &Tx{db: d, pool: writes}
 	t.reset()
 	if err := t.connect(ctx); err != nil {
 		return err
 	}
 	d.closers = append(d.closers, t.close)
-	if err := d.engine.watch(ctx, d, t.conn); err != nil {
+	d.writer = newWriter(d, t)
+	if err := d.engine.watch(ctx, d); err != nil {
 		return err
 	}
 	if d.reads, err = d.pool(roleReader, 2); err != nil {
@@ -213,11 +231,6 @@ func (d *DB) open(ctx context.Context, c Config) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
-	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}),
-		turn: d.turn, news: d.news,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, given: d.given, epoch: &d.epoch, mark: &d.mark,
-		most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
-	d.writer.outcome.Store(new(error))
 	return nil
 }
 
@@ -252,14 +265,6 @@ func (d *DB) release() error {
 		errs = append(errs, release())
 	}
 	return errors.Join(errs...)
-}
-
-// flush forgets what another process may have changed. Whether it has marked the database as moved is asked by who
-// needs to know.
-func (d *DB) flush() {
-	d.cache.flush()
-	d.given.stir()
-	d.epoch.Add(1)
 }
 
 // Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that
@@ -301,9 +306,9 @@ func (d *DB) Ping(ctx context.Context) error {
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		errs := []error{d.writer.stop()}
-		d.turn <- struct{}{} // a check may be asking the write connection just now
+		d.writeLock <- struct{}{} // a check may be asking the write connection just now
 		errs = append(errs, d.engine.maintain(d.writer.tx, atClose), d.release())
-		<-d.turn
+		<-d.writeLock
 		d.closed = errors.Join(errs...)
 	})
 	return d.closed

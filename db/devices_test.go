@@ -9,7 +9,7 @@ import (
 )
 
 func TestDevice(t *testing.T) {
-	d := freshAt(t, Config{DSN: dsn(t), FlushEvery: time.Hour})
+	d := freshAt(t, Config{DSN: dsn(t), flushEvery: time.Hour})
 	login(t, d, "one", "A")
 	d.NoteUse(d.session(t, "one"), 1, Seen{At: t0.Add(time.Hour), Addr: "192.0.2.7", Agent: "test"})
 	if s, err := d.Device(bg, "alice", "A"); err != nil || s != d.session(t, "one") || s.Seen.Addr != "192.0.2.7" {

@@ -39,22 +39,15 @@ type engine interface {
 	// from writing.
 	copies(lock bool) string
 	// watch sets up the cache, if there can be one: some engine must tell when it is out of date.
-	watch(ctx context.Context, d *DB, writer *sql.Conn) error
+	watch(ctx context.Context, d *DB) error
 	// present says whether what was opened is still there.
 	present() error
 	// maintain is called between two transactions, tidy after the last one and when one has failed.
-	maintain(t *tx, m maintenance) error
+	maintain(t *Tx, m maintenance) error
 	// flushEvery is how late written-behind facts may be unless the caller says otherwise.
 	flushEvery() time.Duration
 	// patience bounds how long a statement may take; 0: it ends by itself.
 	patience() time.Duration
-}
-
-// pipeliner is an engine whose statements had better go out together, since each is a journey: see tx.ahead. It has no
-// cache.
-type pipeliner interface {
-	// pipeline runs statements in their order, in one journey.
-	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
 }
 
 // A role is what a connection is for.
@@ -172,7 +165,7 @@ func contended(err error) bool {
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.
 func passing(err error) bool { return busy(err) || lost(err) }
 
-// ms and at translate between the program's times and the database's.
+// ms and fromMS translate between the program's times and the database's.
 func ms(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -180,7 +173,7 @@ func ms(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func at(ms int64) time.Time {
+func fromMS(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}

@@ -60,12 +60,12 @@ func TestPoisonFailsAlone(t *testing.T) {
 	for i := range results {
 		wg.Go(func() {
 			if i == 7 {
-				_, results[i] = write(bg, d.writer, "", func(t *tx) (int, error) {
-					if err := t.exec(`DELETE FROM sessions`); err != nil {
+				_, results[i] = write(bg, d, "", func(t *Tx) (int, error) {
+					if err := t.Exec(`DELETE FROM sessions`); err != nil {
 						return 0, err
 					}
-					t.drop("one")
-					return 1, t.exec(`INSERT INTO no_such_table (x) VALUES (1)`)
+					t.Forget("one")
+					return 1, t.Exec(`INSERT INTO no_such_table (x) VALUES (1)`)
 				})
 				return
 			}
@@ -131,7 +131,7 @@ func TestReadOnly(t *testing.T) {
 
 func TestLocked(t *testing.T) {
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: file(t), Wait: 50 * time.Millisecond})
+	d := freshAt(t, Config{DSN: file(t), wait: 50 * time.Millisecond})
 	login(t, d, "one", "A")
 	lock, err := rawOpen(t, d).Conn(bg)
 	if err != nil {
@@ -170,7 +170,7 @@ func stall(d *DB) (release func()) {
 	entered, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
-		_, _ = write(bg, d.writer, "", func(*tx) (int, error) {
+		_, _ = write(bg, d, "", func(*Tx) (int, error) {
 			close(entered)
 			<-leave
 			return 0, nil
@@ -288,7 +288,7 @@ func fullChild(path string) {
 			os.Exit(1)
 		}
 	}
-	d, err := Open(bg, Config{DSN: path, FlushEvery: time.Hour})
+	d, err := Open(bg, Config{DSN: path, flushEvery: time.Hour})
 	check(err == nil, "open: %v", err)
 	check(d.CreateUser(bg, User{Localpart: "alice", PasswordHash: "hash", Created: t0}) == nil, "user")
 	const sessions = 50

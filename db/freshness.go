@@ -28,7 +28,7 @@ import (
 //  3. A check that finds the asker's answer covered saw no commit at all since, and its question was put after the
 //     request arrived. So every foreign commit older than the request has emptied the cache.
 //  4. Nothing old comes back into the emptied cache: loads under way are spoiled (see cache), and our own transactions
-//     store rows only between their commit and confirm, while they hold `turn`, without which nobody empties it.
+//     store rows only between their commit and confirm, while they hold the write lock, without which nobody empties it.
 //
 // A nil freshness has nothing to answer for: nothing is remembered.
 //
@@ -39,12 +39,12 @@ import (
 // the midst of a batch. Such a check waits for the batch.)
 type freshness struct {
 	asker  *version      // a connection that does nothing else
-	writer *version      // the write connection; asked by who holds turn
-	turn   chan struct{} // DB.turn
-	flush  func()        // empties the cache and raises the epoch
+	writer *version      // the write connection; asked by who holds the lock
+	lock   chan struct{} // DB.writeLock
+	flush  func() error  // DB.foreignCommit, which empties the cache
 	header *header       // saves asking while nobody commits
 
-	seen uint32 // the writer's last answer; guarded by turn
+	seen uint32 // the writer's last answer; guarded by the lock
 
 	covered atomic.Uint32
 	mu      sync.Mutex    // guards news and the step from looking at covered to waiting for it
@@ -88,9 +88,9 @@ func (f *freshness) ask() error {
 		}
 		select {
 		case <-news: // the writer came by
-		case f.turn <- struct{}{}:
+		case f.lock <- struct{}{}:
 			err := f.confirm()
-			<-f.turn
+			<-f.lock
 			if err != nil {
 				return err
 			}
@@ -115,7 +115,7 @@ func (f *freshness) await(v uint32) <-chan struct{} {
 // covers compares as the engine counts: upwards, and around.
 func (f *freshness) covers(v uint32) bool { return int32(f.covered.Load()-v) >= 0 }
 
-// confirm is called by who holds turn, with no transaction open and every commit of our own in the cache.
+// confirm is called by who holds the write lock, with no transaction open and every commit of our own in the cache.
 func (f *freshness) confirm() error {
 	if f == nil {
 		return nil
@@ -130,7 +130,9 @@ func (f *freshness) confirm() error {
 		return err
 	}
 	if w != f.seen {
-		f.flush()
+		if err := f.flush(); err != nil {
+			return err
+		}
 		f.seen = w
 	}
 	f.publish(a)
@@ -147,7 +149,9 @@ func (f *freshness) arrive() error {
 	if err != nil || w == f.seen {
 		return err
 	}
-	f.flush()
+	if err := f.flush(); err != nil {
+		return err
+	}
 	f.seen = w
 	a, err := f.asker.read()
 	if err != nil {

@@ -21,7 +21,7 @@ func TestForeignWritesAreSeen(t *testing.T) {
 		rounds = 300
 	}
 	path := file(t)
-	d := freshAt(t, Config{DSN: path, FlushEvery: time.Millisecond})
+	d := freshAt(t, Config{DSN: path, flushEvery: time.Millisecond})
 	d.hasten(t)
 	login(t, d, "busy", "BUSY")
 
@@ -165,7 +165,7 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 // The same, of what we write ourselves: once a write is answered, nobody sees what was before.
 func TestOwnWritesAreSeen(t *testing.T) {
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: file(t), CacheSize: 1}) // of two sessions one is always loaded anew
+	d := freshAt(t, Config{DSN: file(t), cacheSize: 1}) // of two sessions one is always loaded anew
 	d.hasten(t)
 	login(t, d, "a", "A")
 	login(t, d, "b", "B")
@@ -302,7 +302,7 @@ func TestHeader(t *testing.T) {
 // Checks go on while another process keeps the write lock, and see what it did as soon as it is done.
 func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: file(t), Wait: 10 * time.Second})
+	d := freshAt(t, Config{DSN: file(t), wait: 10 * time.Second})
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
 	lock, err := rawOpen(t, d).Conn(bg)

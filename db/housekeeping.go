@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"time"
 )
 
@@ -48,17 +47,17 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		remove string
 		keep   time.Duration
 		count  *int
-		run    func(t *tx, remove string, before time.Time) (int, error)
+		run    func(t *Tx, remove string, before time.Time) (int, error)
 	}{
-		{tidySessions, c.KeepExpired, &done.Sessions, (*tx).removeSessions},
-		{tidyEvents, c.KeepEvents, &done.Events, (*tx).remove},
-		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*tx).remove},
-		{tidyReservations, rememberLoginTokens, &done.Reservations, (*tx).remove},
-		{tidyInteractions, 0, &done.Interactions, (*tx).remove},
+		{tidySessions, c.KeepExpired, &done.Sessions, (*Tx).removeSessions},
+		{tidyEvents, c.KeepEvents, &done.Events, (*Tx).remove},
+		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*Tx).remove},
+		{tidyReservations, rememberLoginTokens, &done.Reservations, (*Tx).remove},
+		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
-			n, err = write(ctx, d.writer, "",
-				func(t *tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
+			n, err = write(ctx, d, "",
+				func(t *Tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
 			if err != nil {
 				return done, err
 			}
@@ -75,8 +74,8 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 }
 
 // remove runs one batch and returns how many rows went.
-func (t *tx) remove(statement string, before time.Time) (n int, err error) {
-	err = t.each(statement, []any{ms(before), tidyBatch}, func(*sql.Rows) error {
+func (t *Tx) remove(statement string, before time.Time) (n int, err error) {
+	err = t.Each(statement, []any{ms(before), tidyBatch}, func(func(...any) error) error {
 		n++
 		return nil
 	})
@@ -84,7 +83,7 @@ func (t *tx) remove(statement string, before time.Time) (n int, err error) {
 }
 
 // removeSessions is remove for sessions, of whose end others must know.
-func (t *tx) removeSessions(statement string, before time.Time) (n int, err error) {
+func (t *Tx) removeSessions(statement string, before time.Time) (n int, err error) {
 	return t.endAll(statement, ms(before), tidyBatch)
 }
 

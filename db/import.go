@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"crypto/subtle"
-	"database/sql"
 	"slices"
 	"time"
 )
@@ -41,36 +40,19 @@ type Arrived struct {
 // A homeserver behind is told nothing of accounts that come with devices, since they come from there. ErrKeyGone if the
 // root key was retired meanwhile.
 func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
-	return write(ctx, d.writer, "", func(t *tx) ([]Arrived, error) {
+	return write(ctx, d, "", func(t *Tx) ([]Arrived, error) {
 		if gone, err := t.keyGone(im.KeyID); gone || err != nil {
 			return nil, or(err, ErrKeyGone)
 		}
 		all := make([]Arrived, len(im.Arrivals))
 		for i, a := range im.Arrivals {
 			var err error
-			if all[i], err = t.welcome(a, im); err != nil {
+			if all[i], err = t.importAccount(a, im); err != nil {
 				return nil, err
 			}
 		}
 		return all, nil
 	})
-}
-
-// ImportUser takes accounts over without devices. It returns how many are new, and names those that were here.
-func (d *DB) ImportUser(ctx context.Context, users []User) (added int, skipped []string, err error) {
-	im := Import{}
-	for _, u := range users {
-		im.Arrivals = append(im.Arrivals, Arrival{User: u})
-	}
-	all, err := d.ImportAccounts(ctx, im)
-	for i, a := range all {
-		if a.Added {
-			added++
-		} else {
-			skipped = append(skipped, users[i].Localpart)
-		}
-	}
-	return added, skipped, err
 }
 
 // Marks are those of all accounts that came from elsewhere, by localpart.
@@ -88,20 +70,21 @@ func (d *DB) Marks(ctx context.Context) (map[string]string, error) {
 	return marks, err
 }
 
-// resident is an account as it is here.
-type resident struct {
+// hereAccount is an account as it is here.
+type hereAccount struct {
 	localpart, hash     string
 	locked, deactivated int64
 	admin               bool
 	mark                string
-	own                 bool
+	ownPassword         bool // set here since the account came
 }
 
-// resident finds an account, or the zero value.
-func (t *tx) resident(localpart string) (r resident, err error) {
+// account finds an account, or the zero value.
+func (t *Tx) account(localpart string) (a hereAccount, err error) {
 	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password FROM users WHERE localpart = $1`
-	_, err = t.get(q, []any{&r.localpart, &r.hash, &r.locked, &r.deactivated, &r.admin, &r.mark, &r.own}, localpart)
-	return r, err
+	_, err = t.Get(q, []any{&a.localpart, &a.hash, &a.locked, &a.deactivated, &a.admin, &a.mark, &a.ownPassword},
+		localpart)
+	return a, err
 }
 
 const (
@@ -112,20 +95,12 @@ const (
 	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE WHERE localpart = $1`
 )
 
-// welcome is arrival, of which a homeserver behind is not told if the account comes with its devices: then it comes
-// from there.
-func (t *tx) welcome(a Arrival, im Import) (Arrived, error) {
-	if a.WithDevices {
-		tells := t.tells
-		t.tells = nobody
-		defer func() { t.tells = tells }()
-	}
-	return t.arrival(a, im)
-}
-
-// arrival takes one account over.
-func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
-	here, err := t.resident(a.User.Localpart)
+// importAccount takes one account over. If it comes with its devices it comes from the homeserver, which need not be told
+// of it then.
+func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
+	t.silent = a.WithDevices
+	defer func() { t.silent = false }()
+	here, err := t.account(a.User.Localpart)
 	if err != nil {
 		return did, err
 	}
@@ -133,15 +108,15 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	switch {
 	case here.localpart == "":
 		did.Added = true
-		here = resident{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked),
+		here = hereAccount{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked),
 			deactivated: ms(a.User.Deactivated), admin: a.User.Admin}
 		if !im.DryRun {
 			_, err = t.createUser(a.User)
 		}
 	case !old.known:
-		here.own = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
+		here.ownPassword = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
 	case im.Again:
-		did.Changed, err = t.follow(&here, old, a, im)
+		did.Changed, err = t.applyChanges(&here, old, a, im)
 	}
 	if err != nil {
 		return did, err
@@ -159,11 +134,11 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	case here.deactivated != 0: // nobody is logged in on a closed account
 		next.devices = nil
 	default:
-		err = t.devices(here, old, a.Devices, im, &did)
+		err = t.importDevices(here, old, a.Devices, im, &did)
 	}
 	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun &&
 		(did.Added || a.WithDevices || old.known) {
-		err = t.exec(markUser, here.localpart, mark, here.own)
+		err = t.Exec(markUser, here.localpart, mark, here.ownPassword)
 	}
 	return did, err
 }
@@ -171,16 +146,16 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 // differ compares hashes.
 func differ(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 0 }
 
-// follow does to an account what was done to it over there.
-func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []string, err error) {
+// applyChanges does to an account what was done to it over there.
+func (t *Tx) applyChanges(here *hereAccount, old base, a Arrival, im Import) (changed []string, err error) {
 	now := a.base()
 	do := func(what, query string, value any) {
 		changed = append(changed, what)
 		if !im.DryRun && err == nil {
-			err = t.exec(query, here.localpart, value)
+			err = t.Exec(query, here.localpart, value)
 		}
 	}
-	if differ(now.password, old.password) && !here.own {
+	if differ(now.password, old.password) && !here.ownPassword {
 		do("password", takeHash, a.User.PasswordHash)
 	}
 	if now.locked != old.locked && now.locked != (here.locked != 0) {
@@ -206,16 +181,16 @@ func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []s
 	return changed, err
 }
 
-// lodger is a session that is here on a device.
-type lodger struct {
+// hereSession is the session that is here on a device.
+type hereSession struct {
 	id       string
 	imported bool
 }
 
-// devices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
+// importDevices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
 // another device by now.
-func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *Arrived) error {
-	ours, err := t.lodgers(here.localpart)
+func (t *Tx) importDevices(here hereAccount, old base, theirs []Device, im Import, did *Arrived) error {
+	ours, err := t.sessionsByDevice(here.localpart)
 	if err != nil {
 		return err
 	}
@@ -228,16 +203,16 @@ func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *A
 	}
 	var begins []Device
 	for _, d := range theirs {
-		s, known := ours[d.DeviceID]
+		s, there := ours[d.DeviceID]
 		switch {
 		case old.has(d):
 			did.Here++
 			continue
 		// a login here made the second kind, and it is over
-		case known && !s.imported, !known && old.withDevices && len(d.Tokens) == 0:
+		case there && !s.imported, !there && old.withDevices && len(d.Tokens) == 0:
 			did.Own++
 			continue
-		case known:
+		case there:
 			ends = append(ends, s.id)
 			did.Replaced++
 		case d.Live:
@@ -256,21 +231,21 @@ func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *A
 		}
 	}
 	for _, d := range begins {
-		if err := t.lodge(here, d, im); err != nil {
+		if err := t.startImported(here, d, im); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lodgers are the sessions of an account by device.
-func (t *tx) lodgers(localpart string) (map[string]lodger, error) {
-	all := make(map[string]lodger)
-	err := t.each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart},
-		func(rows *sql.Rows) error {
+// sessionsByDevice are the sessions of an account.
+func (t *Tx) sessionsByDevice(localpart string) (map[string]hereSession, error) {
+	all := make(map[string]hereSession)
+	err := t.Each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart},
+		func(scan func(...any) error) error {
 			var device string
-			var s lodger
-			err := rows.Scan(&device, &s.id, &s.imported)
+			var s hereSession
+			err := scan(&device, &s.id, &s.imported)
 			all[device] = s
 			return err
 		})
@@ -278,34 +253,32 @@ func (t *tx) lodgers(localpart string) (map[string]lodger, error) {
 }
 
 const (
-	lodgeSession = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
+	startImported = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
 			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $5, $9, 0, FALSE, $10, $11,
 			(SELECT admin FROM users WHERE localpart = $2), $12, $13, $14, TRUE)`
-	lodgeToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
+	addImportedToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 )
 
-// lodge begins a session in its first generation, whose tokens another server gave.
-func (t *tx) lodge(here resident, d Device, im Import) error {
+// startImported starts a session in its first generation, whose tokens another server gave.
+func (t *Tx) startImported(here hereAccount, d Device, im Import) error {
 	seen, state := d.Seen.clip(), Soft
 	if d.Live {
 		state = Live
 	}
-	_, err := t.affect(lodgeSession, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)),
+	_, err := t.affect(startImported, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)),
 		ms(im.At), ms(d.Expires), d.Refreshable,
 		im.KeyID, ms(d.AccessExpires), string(state), here.locked != 0, ms(seen.At), seen.Addr, seen.Agent)
 	if err != nil {
 		return err
 	}
-	if d.Unlisted { // though there may be nobody to tell yet: that is for the first start before the homeserver
-		t.told = true
-		if err := t.exec(tell, here.localpart, d.DeviceID, ms(im.At)); err != nil {
+	if d.Unlisted {
+		if err := queueImportedDevice(t, here.localpart, d.DeviceID); err != nil {
 			return err
 		}
 	}
-	t.brought = t.brought || len(d.Tokens) > 0
 	for _, token := range d.Tokens {
-		if _, err := t.affect(lodgeToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires)); err != nil {
+		if _, err := t.affect(addImportedToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires)); err != nil {
 			return err
 		}
 	}

@@ -149,7 +149,7 @@ func TestImportFollows(t *testing.T) {
 	if err := d.Rehash(bg, "bob", "theirs", "stronger"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.SetPassword(bg, "carol", "own", false); err != nil {
+	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "carol", Hash: "own"}); err != nil {
 		t.Fatal(err)
 	}
 	if made, err := d.MadeSince(bg); err != nil || made != (Made{Passwords: 1, Users: 1}) { // alice was made here
@@ -223,7 +223,7 @@ func TestImportTellsNobody(t *testing.T) {
 	if waiting, err := d.Outbox(bg); err != nil || len(waiting) > 0 {
 		t.Errorf("%+v, %v", waiting, err)
 	}
-	if _, _, err := d.ImportUser(bg, []User{{Localpart: "dora"}}); err != nil {
+	if _, _, err := d.importUsers([]User{{Localpart: "dora"}}); err != nil {
 		t.Fatal(err)
 	}
 	if waiting, err := d.Outbox(bg); err != nil || len(waiting) != 1 || waiting[0].Localpart != "dora" {

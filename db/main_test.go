@@ -106,8 +106,8 @@ func (d *DB) hasten(tb testing.TB) {
 // pragma runs a statement on the write connection.
 func (d *DB) pragma(tb testing.TB, format string, args ...any) {
 	tb.Helper()
-	d.turn <- struct{}{}
-	defer func() { <-d.turn }()
+	d.writeLock <- struct{}{}
+	defer func() { <-d.writeLock }()
 	if _, err := d.writer.tx.conn.ExecContext(bg, "PRAGMA "+fmt.Sprintf(format, args...)); err != nil {
 		tb.Fatal(err)
 	}

@@ -48,9 +48,9 @@ func schema(t *testing.T, raw *sql.DB) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(scan func(...any) error) error {
 		var name, text string
-		err := rows.Scan(&name, &text)
+		err := scan(&name, &text)
 		all[name] = text
 		return err
 	})
@@ -65,7 +65,7 @@ func schema(t *testing.T, raw *sql.DB) map[string]string {
 func TestMigrationsStand(t *testing.T) {
 	onSQLite(t)
 	raw := rawFile(t, file(t))
-	p, err := provider(raw, &sqliteFile{})
+	p, err := provider(raw, &sqliteFile{}, ours(), versionTable)
 	if err != nil {
 		t.Fatal(err)
 	}

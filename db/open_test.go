@@ -140,7 +140,7 @@ func TestQueryPlans(t *testing.T) {
 	d := fresh(t)
 	raw := rawOpen(t, d)
 	for _, q := range []string{
-		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
+		sessionByID, advanceReturning, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
 		sessionOnDevice, deviceName, renameDevice, lockSessions, adminSessions, changePassword, rehash, findUser,
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,

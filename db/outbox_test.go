@@ -57,8 +57,8 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 	}
 	login(t, d, "two", "HERE")
 	login(t, d, "three", "THERE")
-	if _, err := write(bg, d.writer, "", func(t *tx) (int, error) {
-		return 0, t.exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
+	if _, err := write(bg, d, "", func(t *Tx) (int, error) {
+		return 0, t.Exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -302,13 +302,13 @@ func TestRegisterIsAnnounced(t *testing.T) {
 // What people do now does not wait for a large import, and looking for what is due costs the same however much waits.
 func TestNewestFirst(t *testing.T) {
 	now := t0
-	d := freshAt(t, Config{DSN: dsn(t), Now: func() time.Time { now = now.Add(time.Second); return now }})
+	d := freshAt(t, Config{DSN: dsn(t), now: func() time.Time { now = now.Add(time.Second); return now }})
 	behindIt(t, d)
 	var many []User
 	for i := range 3 * maxErrand {
 		many = append(many, User{Localpart: fmt.Sprint("user", i), Created: t0})
 	}
-	if _, _, err := d.ImportUser(bg, many); err != nil {
+	if _, _, err := d.importUsers(many); err != nil {
 		t.Fatal(err)
 	}
 	login(t, d, "one", "A")
@@ -345,7 +345,7 @@ func BenchmarkClaim(b *testing.B) {
 		for j := range 1000 {
 			many = append(many, User{Localpart: fmt.Sprint("user", i, "-", j), Created: t0})
 		}
-		if _, _, err := d.ImportUser(bg, many); err != nil {
+		if _, _, err := d.importUsers(many); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,7 +19,7 @@ func TestQueryPlansOnPostgres(t *testing.T) {
 	if _, err := c.ExecContext(bg, `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan`); err != nil {
 		t.Fatal(err)
 	}
-	for name, q := range map[string]string{"session": sessionByID, "advance": advance, "remint": remint,
+	for name, q := range map[string]string{"session": sessionByID, "advance": advanceReturning, "remint": remint,
 		"soften": soften, "note": noteUse, "end": endSession,
 		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser,
 		"login token": findLoginToken} {
@@ -54,9 +54,9 @@ func planOf(c *sql.Conn, q string) (string, error) {
 		return "", err
 	}
 	var plan strings.Builder
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(scan func(...any) error) error {
 		var line string
-		err := rows.Scan(&line)
+		err := scan(&line)
 		plan.WriteString(line + "\n")
 		return err
 	})

@@ -114,28 +114,28 @@ func TestAdvanceGenerationFromMemory(t *testing.T) {
 func TestAdvanceGenerationAfterItsOwnTransaction(t *testing.T) {
 	d := fresh(t)
 	login(t, d, "one", "A")
-	renamed := func(t *tx) (Session, error) {
+	renamed := func(t *Tx) (Session, error) {
 		s, _, err := t.session(renameDevice, "alice", "A", "new name")
 		if err != nil {
 			return s, err
 		}
-		known, ok := t.known(d.cache, "one")
+		known, ok := t.cached("one")
 		if !ok || known.DisplayName != "new name" {
 			return s, errors.New("the transaction does not know what it wrote")
 		}
-		s, won, err := t.advance(known, refresh("one", 1))
-		if known, _ := t.known(d.cache, "one"); !won || known.Generation != 2 || known != s {
+		s, won, err := t.advanceCached(known, refresh("one", 1))
+		if known, _ := t.cached("one"); !won || known.Generation != 2 || known != s {
 			return s, errors.New("the transaction does not know that it refreshed")
 		}
 		if _, err := t.end(endSession, "one"); err != nil {
 			return s, err
 		}
-		if _, ok := t.known(d.cache, "one"); ok {
+		if _, ok := t.cached("one"); ok {
 			return s, errors.New("the transaction knows a session that it ended")
 		}
 		return s, err
 	}
-	s, err := write(bg, d.writer, "one", renamed)
+	s, err := write(bg, d, "one", renamed)
 	if err != nil || s.DisplayName != "new name" || s.Generation != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}

@@ -208,7 +208,7 @@ func TestDeadlock(t *testing.T) {
 	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'b'`); err != nil {
 		t.Fatal(err)
 	}
-	one.turn <- struct{}{} // so that both share the transaction after the next one
+	one.writeLock <- struct{}{} // so that both share the transaction after the next one
 	var wg sync.WaitGroup
 	errs := make([]error, 3)
 	wg.Go(func() { errs[2] = one.SetSetting(bg, "any", "value") })
@@ -219,7 +219,7 @@ func TestDeadlock(t *testing.T) {
 	for deadline := time.Now().Add(5 * time.Second); len(one.writer.ops) < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	<-one.turn
+	<-one.writeLock
 	time.Sleep(200 * time.Millisecond) // it holds a and waits for b
 	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'a'`); err != nil {
 		t.Fatal(err)
@@ -244,9 +244,9 @@ func TestSerializationFailures(t *testing.T) {
 	one, two, _ := onPostgres(t)
 	for _, d := range []*DB{one, two} {
 		begin := "BEGIN ISOLATION LEVEL SERIALIZABLE"
-		d.turn <- struct{}{}
+		d.writeLock <- struct{}{}
 		d.engine.(*postgresServer).begins = [2]string{begin, begin}
-		<-d.turn
+		<-d.writeLock
 	}
 	login(t, one, "a", "A")
 	for k := range int64(40) {
@@ -298,7 +298,7 @@ func TestGateHeld(t *testing.T) {
 // a replay, a token of nobody, a caller who has left, each after the note on its session.
 func TestSentAhead(t *testing.T) {
 	at := dsn(t)
-	d := freshAt(t, Config{DSN: at, FlushEvery: time.Hour})
+	d := freshAt(t, Config{DSN: at, flushEvery: time.Hour})
 	for i := range 6 {
 		id := fmt.Sprint("s", i)
 		login(t, d, id, id)
@@ -324,7 +324,7 @@ func TestSentAhead(t *testing.T) {
 		{bg, "s0", 1, nil, 2}, {bg, "s0", 1, nil, 2}, {bg, "s1", 1, nil, 2}, {bg, "s2", 1, nil, 2}, {bg, "s3", 1, ErrReplay, 2},
 		{bg, "nobody", 1, ErrNotFound, 0}, {left, "s4", 1, context.Canceled, 0}, {bg, "s4", 7, ErrReplay, 1},
 	}
-	d.turn <- struct{}{}
+	d.writeLock <- struct{}{}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = d.SetSetting(bg, "any", "value") })
 	for len(d.writer.ops) > 0 {
@@ -339,7 +339,7 @@ func TestSentAhead(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	leave()
-	<-d.turn
+	<-d.writeLock
 	wg.Wait()
 	for i, c := range calls {
 		if !errors.Is(errs[i], c.err) || (errs[i] == nil) != (c.err == nil) || got[i].Generation != c.generation {
@@ -369,7 +369,7 @@ func TestTabsInTheirOrder(t *testing.T) {
 	if _, err := d.AdvanceGeneration(bg, refresh("one", 1)); err != nil {
 		t.Fatal(err)
 	}
-	d.turn <- struct{}{}
+	d.writeLock <- struct{}{}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = d.SetSetting(bg, "any", "value") })
 	time.Sleep(50 * time.Millisecond) // the writer has it, and waits for its turn
@@ -383,7 +383,7 @@ func TestTabsInTheirOrder(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	<-d.turn
+	<-d.writeLock
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil || got[0].Generation != 2 || got[1].Generation != 3 ||
 		got[2].Generation != 2 {

@@ -107,7 +107,7 @@ func TestEnd(t *testing.T) {
 }
 
 func TestNoteUse(t *testing.T) {
-	c := Config{DSN: dsn(t), FlushEvery: time.Hour}
+	c := Config{DSN: dsn(t), flushEvery: time.Hour}
 	d := freshAt(t, c)
 	login(t, d, "one", "A")
 	first := Seen{At: t0.Add(time.Second), Addr: "192.0.2.1", Agent: "test"}
@@ -118,10 +118,10 @@ func TestNoteUse(t *testing.T) {
 	}
 
 	// Nothing new: nothing is noted.
-	before := len(d.pending.notes)
+	before := len(d.notes.bySession)
 	d.NoteUse(s, 1, Seen{At: t0.Add(2 * time.Second), Addr: "192.0.2.1", Agent: "test"})
 	d.NoteUse(s, 0, Seen{At: t0.Add(2 * time.Second), Addr: "192.0.2.1", Agent: "test"})
-	if got := d.session(t, "one"); got != s || len(d.pending.notes) != before {
+	if got := d.session(t, "one"); got != s || len(d.notes.bySession) != before {
 		t.Errorf("noted %+v", got)
 	}
 
@@ -141,8 +141,8 @@ func TestNoteUse(t *testing.T) {
 	if s, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrReplay) || !s.Used.Equal(first.At) {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	if len(d.pending.notes) != 0 {
-		t.Errorf("still pending: %v", d.pending.notes)
+	if len(d.notes.bySession) != 0 {
+		t.Errorf("still pending: %v", d.notes.bySession)
 	}
 }
 
@@ -168,10 +168,10 @@ func TestNoteUseTooLate(t *testing.T) {
 
 func TestNoteUseIsFlushed(t *testing.T) {
 	path := dsn(t)
-	d := freshAt(t, Config{DSN: path, FlushEvery: 10 * time.Millisecond})
+	d := freshAt(t, Config{DSN: path, flushEvery: 10 * time.Millisecond})
 	login(t, d, "idle", "A")
 	d.NoteUse(d.session(t, "idle"), 1, Seen{At: t0, Addr: "192.0.2.1"})
-	for end := time.Now().Add(5 * time.Second); !d.pending.empty(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); !d.notes.empty(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("never written")
 		}
@@ -191,7 +191,7 @@ func TestNoteUseIsFlushed(t *testing.T) {
 
 // What was noted stays true while it moves from memory to the database.
 func TestNoteNeverVanishes(t *testing.T) {
-	d := freshAt(t, Config{DSN: dsn(t), FlushEvery: time.Microsecond})
+	d := freshAt(t, Config{DSN: dsn(t), flushEvery: time.Microsecond})
 	d.hasten(t)
 	s := login(t, d, "one", "A")
 	for k := int64(1); k < 500; k++ {
@@ -221,7 +221,7 @@ func TestSeenIsClipped(t *testing.T) {
 
 func TestEviction(t *testing.T) {
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: dsn(t), CacheSize: 2, FlushEvery: time.Hour})
+	d := freshAt(t, Config{DSN: dsn(t), cacheSize: 2, flushEvery: time.Hour})
 	ids := []string{"a", "b", "c", "d", "e"}
 	for _, id := range ids {
 		d.NoteUse(login(t, d, id, id), 1, Seen{At: t0.Add(time.Second), Addr: "192.0.2.1"})
@@ -242,18 +242,18 @@ func TestEviction(t *testing.T) {
 func TestLoadOvertaken(t *testing.T) {
 	c := newCache(10)
 	old, changed := Session{ID: "s", Generation: 1}, Session{ID: "s", Generation: 2}
-	l := c.begin("s")
+	l := c.startLoad("s")
 	c.apply([]change{{"s", &changed}})
-	if c.finish("s", l, &old) {
+	if c.endLoad("s", l, &old) {
 		t.Error("an old row was stored")
 	}
 	if s, _ := c.get("s"); s.Generation != 2 {
 		t.Errorf("generation %d in memory", s.Generation)
 	}
-	l = c.begin("t")
-	late := c.begin("t")
+	l = c.startLoad("t")
+	late := c.startLoad("t")
 	c.flush()
-	if c.finish("t", l, &old) || c.finish("t", late, nil) {
+	if c.endLoad("t", l, &old) || c.endLoad("t", late, nil) {
 		t.Error("an old row was stored")
 	}
 	if len(c.loads) != 0 {
