@@ -29,7 +29,7 @@ func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) 
 	r.Seen = r.Seen.clip()
 	first := func() statement { return statement{advanceReturning, r.arguments()} }
 	return writeFirst(ctx, d, r.Session, first, func(t *Tx) (Session, error) {
-		if s, ok := t.cached(r.Session); ok && s.Generation == r.Generation {
+		if s, ok := t.cached(r.Session); ok && d.cache != nil && s.Generation == r.Generation {
 			if s, won, err := t.advanceCached(s, r); won || err != nil {
 				return s, err
 			}

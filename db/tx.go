@@ -247,9 +247,6 @@ func (t *Tx) affected(query string, args []any) (int64, error) {
 // before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction
 // did to them since stands in changes.
 func (t *Tx) cached(id string) (Session, bool) {
-	if t.db.cache == nil {
-		return Session{}, false
-	}
 	for _, ch := range slices.Backward(t.changes) {
 		if ch.id == id && ch.session != nil {
 			return *ch.session, true
