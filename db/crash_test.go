@@ -15,6 +15,7 @@ const crashClients = 6
 // A process that is killed at any moment leaves, of each session, the last generation that was answered or the next
 // one; a client that lost the answer gets on with what it has.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	rounds := 15
 	if testing.Short() {

@@ -15,11 +15,9 @@ import (
 // What another process did must show in the very next answer: here thousands of times, between writes of our own and
 // checks by others, so that every order of ours, theirs and the asking comes up.
 func TestForeignWritesAreSeen(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	rounds := 1_000
-	if testing.Short() {
-		rounds = 300
-	}
+	rounds := repeat(1_000, 100)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path, flushEvery: time.Millisecond})
 	d.hasten(t)
@@ -104,11 +102,9 @@ func TestForeignWritesAreSeen(t *testing.T) {
 
 // Many readers, a row that another process counts up: no reader may see less than what was committed when it asked.
 func TestForeignUpdatesNeverGoBack(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	rounds := 3_000
-	if testing.Short() {
-		rounds = 300
-	}
+	rounds := repeat(3_000, 100)
 	d := fresh(t)
 	d.hasten(t)
 	login(t, d, "one", "A")
@@ -164,6 +160,7 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 
 // The same, of what we write ourselves: once a write is answered, nobody sees what was before.
 func TestOwnWritesAreSeen(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := freshAt(t, Config{DSN: file(t), cacheSize: 1}) // of two sessions one is always loaded anew
 	d.hasten(t)
@@ -209,7 +206,7 @@ func TestOwnWritesAreSeen(t *testing.T) {
 		}
 		wg.Go(func() {
 			defer close(done)
-			for k := int64(1); k < 1_000; k++ {
+			for k := int64(1); k < int64(repeat(1_000, 200)); k++ {
 				if _, err := d.AdvanceGeneration(bg, refresh(id, k)); err != nil {
 					t.Error(err)
 					return
@@ -224,6 +221,7 @@ func TestOwnWritesAreSeen(t *testing.T) {
 }
 
 func TestEpoch(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
@@ -250,6 +248,7 @@ func TestEpoch(t *testing.T) {
 
 // A check that has to wait for the writer follows its caller's patience if it is not the one who asks.
 func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
@@ -270,6 +269,7 @@ func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
 
 // While nobody commits nobody asks; a commit of anybody's is asked about.
 func TestHeader(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
@@ -301,6 +301,7 @@ func TestHeader(t *testing.T) {
 
 // Checks go on while another process keeps the write lock, and see what it did as soon as it is done.
 func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := freshAt(t, Config{DSN: file(t), wait: 10 * time.Second})
 	login(t, d, "one", "A")

@@ -47,6 +47,7 @@ func (d *DB) bulk(tb testing.TB, name string, n int, expires time.Time) {
 
 // Whatever there is, exactly what is over for long enough goes, and what stays is as it was.
 func TestTidyTouchesNothingThatLives(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.hasten(t)
 	now := t0.Add(1000 * day)
@@ -144,6 +145,7 @@ func wantSame(t *testing.T, d *DB, before map[string]Session, want []string) {
 
 // No transaction removes more than a batch, and others get their turn in between.
 func TestTidyInBatches(t *testing.T) {
+	t.Parallel()
 	var d *DB
 	var watching atomic.Bool
 	last, most := 0, 0 // the writer's
@@ -185,6 +187,7 @@ func TestTidyInBatches(t *testing.T) {
 
 // Stopped in the midst, it says what it knows to have gone; and the rest goes next time.
 func TestTidyStops(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.bulk(t, "old", 3*tidyBatch, t0.Add(time.Minute))
 	ctx, stop := context.WithTimeout(bg, 50*time.Millisecond)

@@ -25,6 +25,7 @@ func (d *DB) importUsers(users []User) (added int, skipped []string, err error) 
 }
 
 func TestImportUsers(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	bob := User{Localpart: "bob", PasswordHash: "$2b$12$bcrypt", Created: t0}
 	carol := User{Localpart: "carol", PasswordHash: "hash", Created: t0, Deactivated: t0.Add(time.Hour)}

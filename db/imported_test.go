@@ -56,6 +56,7 @@ func did(t testing.TB, got, want Arrived) {
 }
 
 func TestImportDevices(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.finds(t, "access one", "") // before there is any
 	idle := Device{Session: "three", DeviceID: "C", DisplayName: "idle"}
@@ -99,6 +100,7 @@ func TestImportDevices(t *testing.T) {
 
 // TestImportAgain: what happened over there since happens here; what happened here stays.
 func TestImportAgain(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	a, b, c := gadget("a", "A"), gadget("b", "B"), gadget("c", "C")
 	ended, renewed, both := gadget("e", "E"), gadget("r", "R"), gadget("x", "X")
@@ -143,6 +145,7 @@ func TestImportAgain(t *testing.T) {
 
 // TestImportFollows: passwords, locks and deactivations, each unless it was done here.
 func TestImportFollows(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.arrive(t, true, bob, gadget("a", "A"))
 	d.arrive(t, true, User{Localpart: "carol", PasswordHash: "theirs", Created: t0})
@@ -193,6 +196,7 @@ func TestImportFollows(t *testing.T) {
 
 // TestImportIsNoticed: a server that runs while the command line imports, and one that has looked before.
 func TestImportIsNoticed(t *testing.T) {
+	t.Parallel()
 	c := Config{DSN: dsn(t)}
 	d, other := freshAt(t, c), open(t, c)
 	d.finds(t, "access a", "")
@@ -210,6 +214,7 @@ func TestImportIsNoticed(t *testing.T) {
 
 // TestImportTellsNobody: the homeserver behind is where it all comes from. Of accounts from elsewhere it is told.
 func TestImportTellsNobody(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
 		t.Fatal(err)
@@ -233,6 +238,7 @@ func TestImportTellsNobody(t *testing.T) {
 
 // TestImportTellsOfTheUnlisted: a homeserver takes its own token for a device that it does not list, and ours not.
 func TestImportTellsOfTheUnlisted(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	unlisted := gadget("a", "A")
 	unlisted.Unlisted = true
@@ -248,6 +254,7 @@ func TestImportTellsOfTheUnlisted(t *testing.T) {
 // TestImportedDependsOnNoKey: a root key may go although sessions came while it was the newest, and they are refreshed
 // all the same.
 func TestImportedDependsOnNoKey(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
 	second := refresh("b", 1)
@@ -274,6 +281,7 @@ func TestImportedDependsOnNoKey(t *testing.T) {
 
 // TestImportRetiredKey: the caller reads the keys again.
 func TestImportRetiredKey(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}),
 		d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")}), d.RetireRootKey(bg, 1, t0, true)); err != nil {
@@ -288,6 +296,7 @@ func TestImportRetiredKey(t *testing.T) {
 }
 
 func TestMark(t *testing.T) {
+	t.Parallel()
 	a := Arrival{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A"), gadget("b", "B")}}
 	for name, change := range map[string]func(*Arrival){
 		"password": func(a *Arrival) { a.User.PasswordHash = "x" }, "lock": func(a *Arrival) { a.User.Locked = t0 },

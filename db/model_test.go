@@ -117,6 +117,7 @@ func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
 // Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, locks, new passwords,
 // clocks that jump, other processes that write, and restarts: every answer is the one that the model gives.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	next := blanks(t)
 	rapid.Check(t, func(t *rapid.T) {
 		c := Config{DSN: next(t), cacheSize: rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "cache"),

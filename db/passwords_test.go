@@ -6,6 +6,7 @@ import (
 )
 
 func TestSetPassword(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
@@ -26,6 +27,7 @@ func TestSetPassword(t *testing.T) {
 }
 
 func TestChangePassword(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
@@ -71,6 +73,7 @@ func TestChangePassword(t *testing.T) {
 }
 
 func TestRehash(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	if err := d.Rehash(bg, "alice", "hash", "hashed anew"); err != nil {

@@ -10,6 +10,7 @@ import (
 
 // What every request does must find its row by an index, however many there are.
 func TestQueryPlansOnPostgres(t *testing.T) {
+	t.Parallel()
 	_, _, shell := onPostgres(t)
 	c, err := shell.Conn(bg)
 	if err != nil {
@@ -64,6 +65,7 @@ func planOf(c *sql.Conn, q string) (string, error) {
 }
 
 func TestPlaceTellsNoSecret(t *testing.T) {
+	t.Parallel()
 	for dsn, want := range map[string]string{
 		"postgres://u:hunter2@h:5433/d?sslmode=verify-full&sslpassword=hunter2&password=hunter2": "postgres://u@h:5433/d?sslmode=verify-full",
 		"postgresql://h/d?user=u&password=hunter2&host=/run/pg":                                  "postgresql://h/d?host=/run/pg",

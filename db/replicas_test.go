@@ -32,6 +32,7 @@ func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
 
 // Of what one replica was told the other one knows at its next request.
 func TestReplicasSeeEachOther(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	two.session(t, "a")
@@ -66,6 +67,7 @@ func TestReplicasSeeEachOther(t *testing.T) {
 
 // A key that is made or retired anywhere is known with the next session that is read.
 func TestReplicasSeeKeys(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	_, before, err := two.Session(bg, "a")
@@ -90,6 +92,7 @@ func TestReplicasSeeKeys(t *testing.T) {
 // A login looks at the account and writes a session; a lock writes the account and looks for sessions. Side by side
 // each could miss the other.
 func TestLoginMeetsLock(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	for round := range 60 {
 		var wg sync.WaitGroup
@@ -116,6 +119,7 @@ func TestLoginMeetsLock(t *testing.T) {
 // Whoever refreshes while the key that it mints with is retired elsewhere either is seen, or is told that the key is
 // gone.
 func TestRefreshMeetsRetirement(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	for k := range int64(60) {
@@ -152,6 +156,7 @@ func TestRefreshMeetsRetirement(t *testing.T) {
 // A server that ends every connection, as when it is restarted, costs nobody an error: what was not committed is run
 // again.
 func TestLostConnections(t *testing.T) {
+	t.Parallel()
 	first, _, shell := onPostgres(t)
 	login(t, first, "a", "A")
 	const mine = "postern-lost" // other tests have the same server
@@ -180,6 +185,7 @@ func (d *DB) address() string { return d.engine.(*postgresServer).config.ConnStr
 // Who names several servers wants the one that writes, and readers that promise not to write must not be turned away
 // for it.
 func TestReadWriteServersOnly(t *testing.T) {
+	t.Parallel()
 	one, _, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	two := open(t, Config{DSN: one.address() + "&target_session_attrs=read-write"})
@@ -194,6 +200,7 @@ func TestReadWriteServersOnly(t *testing.T) {
 
 // A deadlock with somebody who takes rows in another order is somebody's failure, and then ours to run again.
 func TestDeadlock(t *testing.T) {
+	t.Parallel()
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
 	login(t, one, "b", "B")
@@ -241,6 +248,7 @@ func TestDeadlock(t *testing.T) {
 // Where transactions are serializable and the gate does nothing, as on CockroachDB, those that fail for it are run
 // again.
 func TestSerializationFailures(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	for _, d := range []*DB{one, two} {
 		begin := "BEGIN ISOLATION LEVEL SERIALIZABLE"
@@ -271,6 +279,7 @@ func TestSerializationFailures(t *testing.T) {
 // A process that is frozen in the midst of a transaction does not keep the gate shut for good, and who waits is told
 // why.
 func TestGateHeld(t *testing.T) {
+	t.Parallel()
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
 	other, err := shell.BeginTx(bg, nil)
@@ -297,6 +306,7 @@ func TestGateHeld(t *testing.T) {
 // What is sent ahead in one journey has the same answers as one by one: good refreshes, a second one of the same token,
 // a replay, a token of nobody, a caller who has left, each after the note on its session.
 func TestSentAhead(t *testing.T) {
+	t.Parallel()
 	at := dsn(t)
 	d := freshAt(t, Config{DSN: at, flushEvery: time.Hour})
 	for i := range 6 {
@@ -363,6 +373,7 @@ func TestSentAhead(t *testing.T) {
 // Two tabs wake up with two generations of one session, the older one first: it gets the pair in force, and then the
 // newer one moves on. The other way round the older one would be a replay.
 func TestTabsInTheirOrder(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	login(t, d, "two", "B") // so that a batch is sent ahead

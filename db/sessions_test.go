@@ -10,6 +10,7 @@ import (
 )
 
 func TestStartSession(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	got := login(t, d, "one", "A")
 	want := Session{ID: "one", Localpart: "alice", DeviceID: "A", DisplayName: "name of one", Created: t0,
@@ -29,6 +30,7 @@ func TestStartSession(t *testing.T) {
 }
 
 func TestStartSessionCapsAccess(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0,
 		Expires: t0.Add(time.Second)})
@@ -38,6 +40,7 @@ func TestStartSessionCapsAccess(t *testing.T) {
 }
 
 func TestStartSessionRefuses(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	for _, l := range []Login{
 		{ID: "x", Localpart: "nobody", PasswordHash: "hash", DeviceID: "A", At: t0},
@@ -51,6 +54,7 @@ func TestStartSessionRefuses(t *testing.T) {
 }
 
 func TestStartSessionOnKnownDevice(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "old", "A")
 	login(t, d, "other", "B")
@@ -65,6 +69,7 @@ func TestStartSessionOnKnownDevice(t *testing.T) {
 }
 
 func TestStartSessionRevivesSoftDevice(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "old", "A")
 	if s, err := d.AdvanceGeneration(bg, refresh("old", 7)); !errors.Is(err, ErrReplay) || s.State != Soft {
@@ -77,6 +82,7 @@ func TestStartSessionRevivesSoftDevice(t *testing.T) {
 }
 
 func TestEnd(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	for _, id := range []string{"a", "b", "c", "d"} {
 		login(t, d, id, strings.ToUpper(id))
@@ -107,6 +113,7 @@ func TestEnd(t *testing.T) {
 }
 
 func TestNoteUse(t *testing.T) {
+	t.Parallel()
 	c := Config{DSN: dsn(t), flushEvery: time.Hour}
 	d := freshAt(t, c)
 	login(t, d, "one", "A")
@@ -148,6 +155,7 @@ func TestNoteUse(t *testing.T) {
 
 // A note of a generation that was superseded meanwhile says nothing about the new one.
 func TestNoteUseTooLate(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	old := login(t, d, "one", "A")
 	if _, err := d.AdvanceGeneration(bg, refresh("one", 1)); err != nil {
@@ -167,6 +175,7 @@ func TestNoteUseTooLate(t *testing.T) {
 }
 
 func TestNoteUseIsFlushed(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path, flushEvery: 10 * time.Millisecond})
 	login(t, d, "idle", "A")
@@ -191,6 +200,7 @@ func TestNoteUseIsFlushed(t *testing.T) {
 
 // What was noted stays true while it moves from memory to the database.
 func TestNoteNeverVanishes(t *testing.T) {
+	t.Parallel()
 	d := freshAt(t, Config{DSN: dsn(t), flushEvery: time.Microsecond})
 	d.hasten(t)
 	s := login(t, d, "one", "A")
@@ -210,6 +220,7 @@ func TestNoteNeverVanishes(t *testing.T) {
 
 // A stranger's header neither grows the row nor poisons it.
 func TestSeenIsClipped(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	s := login(t, d, "one", "A")
 	d.NoteUse(s, 1, Seen{At: t0, Addr: strings.Repeat("f", 1000), Agent: "a\x00b\xff" + strings.Repeat("é", 1000)})
@@ -220,6 +231,7 @@ func TestSeenIsClipped(t *testing.T) {
 }
 
 func TestEviction(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := freshAt(t, Config{DSN: dsn(t), cacheSize: 2, flushEvery: time.Hour})
 	ids := []string{"a", "b", "c", "d", "e"}
@@ -240,6 +252,7 @@ func TestEviction(t *testing.T) {
 
 // A reader that fetched the row before a commit must not store it after.
 func TestLoadOvertaken(t *testing.T) {
+	t.Parallel()
 	c := newCache(10)
 	old, changed := Session{ID: "s", Generation: 1}, Session{ID: "s", Generation: 2}
 	l := c.startLoad("s")
