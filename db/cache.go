@@ -14,7 +14,7 @@ import (
 // would stay for ever. So a reader announces its load first, and a commit spoils the announced loads of the rows it
 // changed. That a session does not exist is never remembered.
 //
-// A nil cache remembers nothing: where replicas share the database, nobody could tell it what they wrote.
+// A nil cache remembers nothing: where replicas share the database, it would not learn what they wrote.
 type cache struct {
 	mu       sync.RWMutex
 	size     int
@@ -22,7 +22,7 @@ type cache struct {
 	loads    map[string]*load
 }
 
-// load is the announcement of everyone who is fetching one row just now.
+// load announces that some readers are fetching a row just now.
 type load struct {
 	readers int
 	spoiled bool
@@ -140,7 +140,7 @@ type note struct {
 type notes struct {
 	mu        sync.RWMutex
 	bySession map[string]note
-	wake      chan struct{} // tells the writer that there is a first note
+	wake      chan struct{} // wakes the writer when there is a first note
 }
 
 func newNotes() *notes {

@@ -25,7 +25,7 @@ type TableRows struct {
 	Rows  int
 }
 
-// copiedFrom is a setting of a copy: what it held when it was made, and where that came from.
+// copiedFrom is a setting of a copy: a digest of what it held when it was made, and where that came from.
 const copiedFrom = "copied_from"
 
 // insertRows is how many rows are written at once: few for SQLite, which looks every parameter's name up in a list, and
@@ -33,9 +33,9 @@ const copiedFrom = "copied_from"
 const insertRows = 20
 
 // Copy moves everything to another database, of any engine, without losing a write: nobody writes to the source from
-// the moment when it is read until it is marked as moved (see movedTo), and it is marked after the copy was compared and
-// committed. Killed at any moment, it leaves the source unmarked and complete, or marked and the copy complete; it may
-// then be run again.
+// the moment when it is read until it is marked as moved (see movedTo), and it is marked after the copy was compared
+// and committed. Killed at any moment, it leaves the source unmarked and complete, or marked and the copy complete; it
+// may then be run again.
 //
 // The target has to be empty, or given up: marked as moved, or a copy of this very source that nobody has written to
 // since. It is then replaced, in one transaction. With KeepSource the source is only read, at one moment, and nobody

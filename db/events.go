@@ -13,7 +13,7 @@ type Event struct {
 	Generation                                int64 // of the token that came back
 }
 
-// EventReplay is the kind of event that tells of a replayed refresh token.
+// EventReplay is the kind of an event about a replayed refresh token.
 const EventReplay = "replay"
 
 func scanEvent(scan func(...any) error) (e Event, err error) {

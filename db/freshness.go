@@ -28,18 +28,19 @@ import (
 //  3. A check that finds the asker's answer covered saw no commit at all since, and its question was put after the
 //     request arrived. So every foreign commit older than the request has emptied the cache.
 //  4. Nothing old comes back into the emptied cache: loads under way are spoiled (see cache), and our own transactions
-//     store rows only between their commit and confirm, while they hold the write lock, without which nobody empties it.
+//     store rows only between their commit and confirm, while they hold the write lock, without which nobody empties
+//     the cache.
 //
 // A nil freshness has nothing to answer for: nothing is remembered.
 //
-// Most checks do not even ask: see header, which can tell that nothing was committed since the last answer.
+// Most checks do not even ask: see header, which can see that nothing was committed since the last answer.
 //
 // A check waits for the writer only between the moment when a commit of our own becomes visible and confirm, some
 // microseconds later; never for the disk. (Once per restart of the log the asker's answer changes without a commit, in
 // the midst of a batch. Such a check waits for the batch.)
 type freshness struct {
 	asker  *version      // a connection that does nothing else
-	writer *version      // the write connection; asked by who holds the lock
+	writer *version      // the write connection; asked by the holder of the lock
 	lock   chan struct{} // DB.writeLock
 	flush  func() error  // DB.foreignCommit, which empties the cache
 	header *header       // saves asking while nobody commits
@@ -53,8 +54,8 @@ type freshness struct {
 	asking chan struct{} // full while somebody asks
 }
 
-// check returns nil once the cache counts every commit that happened before the call. Whoever waited while another one
-// asked mostly finds in the header that this one's answer is good for both.
+// check returns nil once the cache counts every commit that happened before the call. A check that waited for another
+// one mostly finds in the header that nobody has committed since, so that one answer is good for both.
 func (f *freshness) check(ctx context.Context) error {
 	if f == nil || f.header.unchanged() {
 		return nil
@@ -115,7 +116,7 @@ func (f *freshness) await(v uint32) <-chan struct{} {
 // covers compares as the engine counts: upwards, and around.
 func (f *freshness) covers(v uint32) bool { return int32(f.covered.Load()-v) >= 0 }
 
-// confirm is called by who holds the write lock, with no transaction open and every commit of our own in the cache.
+// confirm is called by the holder of the write lock, with no transaction open and every commit of our own in the cache.
 func (f *freshness) confirm() error {
 	if f == nil {
 		return nil

@@ -15,8 +15,8 @@ type TidyConfig struct {
 // Tidied is how much went.
 type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions int }
 
-// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and who refreshes meanwhile
-// waits for no longer than that.
+// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
+// longer than that.
 const tidyBatch = 100
 
 // Each of them takes the oldest first, by an index.
@@ -35,7 +35,7 @@ const (
 // Tidy removes what has been over for long, in small transactions with pauses between them, so that nobody waits for
 // it.
 //
-// A session past its absolute end stays for KeepExpired: as long as its row is there, its client is told soft_logout
+// A session past its absolute end stays for KeepExpired: as long as its row is there, its client gets soft_logout
 // and keeps the device and its encryption keys until somebody logs in on it again. Used login tokens and lapsed
 // reservations stay for a day: a clock that steps back must not revive them. What it counts is gone, even if it returns
 // an error as well.

@@ -33,12 +33,13 @@ type Arrived struct {
 // so the caller makes batches. Each account's mark (see Arrival) is written with what came of it: killed at any moment,
 // the same import goes on where it stopped.
 //
-// Who is here is not changed, only the devices come if they have not yet. With Again, what changed over there since the
-// mark was made is changed here too: a password, unless it was set here; locks; deactivations; who is an administrator;
-// devices and tokens. A session that was begun or renewed here is left alone, and one that was ended here stays so.
+// An account that is here already is not changed; only its devices are added if they have not come yet. With Again,
+// what changed over there since the mark was made is changed here too: a password, unless it was set here; locks;
+// deactivations; administrators; devices and tokens. A session that was begun or renewed here is left alone, and one
+// that was ended here stays so.
 //
-// A homeserver behind is told nothing of accounts that come with devices, since they come from there. ErrKeyGone if the
-// root key was retired meanwhile.
+// Config.Follow is not called for accounts that come with devices, since they come from the homeserver. ErrKeyGone if
+// the root key was retired meanwhile.
 func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
 	return write(ctx, d, "", func(t *Tx) ([]Arrived, error) {
 		if gone, err := t.keyGone(im.KeyID); gone || err != nil {
@@ -95,8 +96,7 @@ const (
 	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE WHERE localpart = $1`
 )
 
-// importAccount takes one account over. If it comes with its devices it comes from the homeserver, which need not be told
-// of it then.
+// importAccount takes one account over. If it comes with its devices it comes from the homeserver, which knows of it.
 func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	t.silent = a.WithDevices
 	defer func() { t.silent = false }()
@@ -104,7 +104,7 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	if err != nil {
 		return did, err
 	}
-	old, next := parseBase(here.mark), a.base()
+	old, next := parseMark(here.mark), a.mark()
 	switch {
 	case here.localpart == "":
 		did.Added = true
@@ -113,7 +113,7 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 		if !im.DryRun {
 			_, err = t.createUser(a.User)
 		}
-	case !old.known:
+	case !old.came:
 		here.ownPassword = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
 	case im.Again:
 		did.Changed, err = t.applyChanges(&here, old, a, im)
@@ -121,7 +121,7 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	if err != nil {
 		return did, err
 	}
-	if old.known && !im.Again {
+	if old.came && !im.Again {
 		// of what was not looked at
 		next.password, next.locked, next.deactivated, next.admin = old.password, old.locked, old.deactivated, old.admin
 	}
@@ -137,7 +137,7 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 		err = t.importDevices(here, old, a.Devices, im, &did)
 	}
 	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun &&
-		(did.Added || a.WithDevices || old.known) {
+		(did.Added || a.WithDevices || old.came) {
 		err = t.Exec(markUser, here.localpart, mark, here.ownPassword)
 	}
 	return did, err
@@ -147,8 +147,8 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 func differ(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 0 }
 
 // applyChanges does to an account what was done to it over there.
-func (t *Tx) applyChanges(here *hereAccount, old base, a Arrival, im Import) (changed []string, err error) {
-	now := a.base()
+func (t *Tx) applyChanges(here *hereAccount, old accountMark, a Arrival, im Import) (changed []string, err error) {
+	now := a.mark()
 	do := func(what, query string, value any) {
 		changed = append(changed, what)
 		if !im.DryRun && err == nil {
@@ -189,7 +189,7 @@ type hereSession struct {
 
 // importDevices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
 // another device by now.
-func (t *Tx) importDevices(here hereAccount, old base, theirs []Device, im Import, did *Arrived) error {
+func (t *Tx) importDevices(here hereAccount, old accountMark, theirs []Device, im Import, did *Arrived) error {
 	ours, err := t.sessionsByDevice(here.localpart)
 	if err != nil {
 		return err
@@ -278,7 +278,8 @@ func (t *Tx) startImported(here hereAccount, d Device, im Import) error {
 		}
 	}
 	for _, token := range d.Tokens {
-		if _, err := t.affect(addImportedToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires)); err != nil {
+		_, err := t.affect(addImportedToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires))
+		if err != nil {
 			return err
 		}
 	}

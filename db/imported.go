@@ -62,8 +62,8 @@ func scanImported(scan func(...any) error) (t ImportedToken, err error) {
 	return t, err
 }
 
-// importedTokens remembers tokens that were found. A row of theirs is never changed and goes with its session, so what is
-// remembered is right as long as the session is found, and nobody has to be asked about it.
+// importedTokens remembers tokens that were found. A row of theirs is never changed and goes with its session, so what
+// is remembered is right as long as the session is found, and nobody has to be asked about it.
 type importedTokens struct {
 	mu     sync.RWMutex
 	size   int

@@ -17,7 +17,7 @@ type Interaction struct {
 // Shared says whether other replicas may use this database, so that what they must know of each other has to be in it.
 func (d *DB) Shared() bool { return d.cache == nil }
 
-// Who adds one makes room: more than are added, and never many at once.
+// Adding one removes up to this many that are over: more than are added, and never many at once.
 const interactionBatch = 100
 
 const (
@@ -76,7 +76,7 @@ func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
 	})
 }
 
-// EndInteraction ends one. Of several who do, one succeeds, and the others get ErrNotFound.
+// EndInteraction ends one. Of several calls one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
 	return d.mustIn(ctx, id, ErrNotFound,
 		func(t *Tx) (bool, error) { return t.Get(endInteraction, []any{new(string)}, id) })
@@ -95,7 +95,7 @@ func (t *Tx) checkInteraction(i *Interaction) error {
 	return err
 }
 
-// saveInteraction replaces what an interaction holds, in a transaction that has checked it and runs beside no other one.
+// saveInteraction replaces what an interaction holds, in a transaction that has checked it and runs beside no other.
 func (t *Tx) saveInteraction(i *Interaction) error {
 	if i == nil {
 		return nil

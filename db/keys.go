@@ -81,7 +81,7 @@ func (d *DB) keysChanged() {
 	}
 }
 
-// KeyUse is who would have to log in again if a root key was retired now.
+// KeyUse counts the sessions whose users would have to log in again if a root key was retired now.
 type KeyUse struct {
 	Sessions int // live sessions that hold a good token of it
 	Lasting  int // those among them that cannot refresh, and so never move to another key by themselves

@@ -24,7 +24,7 @@ type Login struct {
 	Issuer            string    // the id of the session that asked for it; "": an operator did
 }
 
-// StartSession starts a session in generation 1. On a device that is known it takes the old session's place: the tokens
+// StartSession starts a session in generation 1. On a device that has a session it takes that one's place: the tokens
 // of the old one die, the device keeps its name (Client-Server API v1.19, "Relationship between access tokens and
 // devices" and "POST /login", initial_device_display_name).
 //
@@ -52,8 +52,8 @@ func (t *Tx) admit(l Login) error {
 	return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
 }
 
-// Admissible returns what StartSession would refuse a login for, with the same errors, and spends nothing. The lock comes
-// last: only somebody who has proved who they are learns of it.
+// Admissible returns what StartSession would refuse a login for, with the same errors, and spends nothing. The lock
+// comes last: only somebody who has proved who they are learns of it.
 func (t *Tx) Admissible(l Login) error {
 	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string

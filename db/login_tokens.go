@@ -8,7 +8,7 @@ import "time"
 const (
 	// A clock that steps back must not revive a token that was forgotten because its time was over.
 	rememberLoginTokens = 24 * time.Hour
-	// Who spends one forgets a few: more than are added, and never many at once.
+	// Spending one removes up to this many old ones: more than are added, and never many at once.
 	forgetLoginTokens = 100
 )
 
@@ -19,8 +19,8 @@ const (
 		(SELECT id FROM used_login_tokens WHERE expires < $1 ORDER BY expires LIMIT $2)`
 )
 
-// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or who asked for it
-// is not logged in any more.
+// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or the session that
+// asked for it has ended.
 func (t *Tx) checkLoginToken(l Login) error {
 	if !l.At.Before(l.LoginTokenExpires) {
 		return ErrTokenSpent // its use may be forgotten

@@ -12,6 +12,13 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// Extension is what another package keeps in the database: tables of its own, beside those of this package.
+type Extension struct {
+	Name       string  // a short word: its migrations are counted in the table postern_schema_Name
+	Migrations fs.FS   // goose's files, at the top, each with one text for both engines
+	Tables     []Table // what Copy and Backup have to know
+}
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 

@@ -65,7 +65,7 @@ func (d *DB) hasMoved() error {
 }
 
 // foreignCommit forgets what another process may have changed, and looks whether that has moved the database. It is
-// called by who holds the write lock.
+// called by the holder of the write lock.
 func (d *DB) foreignCommit() error {
 	err := moved(d.writer.tx.conn.QueryRowContext(context.Background(), findMove))
 	var e movedError

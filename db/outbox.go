@@ -11,9 +11,9 @@ import (
 // not what to say: the sender compares with what is true by then. So all rows of one thing are one row, sending one
 // twice does no harm, and no order can be wrong.
 //
-// A sender takes a row for a while (Claim) and clears it when the homeserver was told (Settle), unless something changed
-// meanwhile. A login announces its device before it starts a session (Announce), tells the homeserver itself, and clears
-// the row in the transaction that starts the session.
+// A sender takes a row for a while (Claim) and clears it when the homeserver was told (Settle), unless something
+// changed meanwhile. A login announces its device before it starts a session (Announce), tells the homeserver itself,
+// and clears the row in the transaction that starts the session.
 //
 // Only outbox.go and outbox_send.go know of it. They use what any other package could: Config.Follow, Tx, Write, Read.
 

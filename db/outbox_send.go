@@ -101,7 +101,8 @@ func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, acc
 
 // fill takes what is due of one account, and reads what is true of it.
 func (t *Tx) fill(e *Errand, holder string, now, until time.Time) error {
-	err := t.Each(claim, []any{e.Localpart, holder, ms(until), ms(now), maxErrand}, func(scan func(...any) error) error {
+	args := []any{e.Localpart, holder, ms(until), ms(now), maxErrand}
+	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var i Item
 		err := scan(&i.DeviceID, &i.Tries, &i.Spared)
 		if i.DeviceID == "" {

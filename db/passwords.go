@@ -50,7 +50,7 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 }
 
 // Rehash stores the same password hashed in another way, and ends nothing; ErrConflict if oldHash is not the account's
-// any more. It asks nothing about the account's state: whoever logs in is asked by StartSession.
+// any more. It does not look at the account's state: StartSession does.
 func (d *DB) Rehash(ctx context.Context, localpart, oldHash, newHash string) error {
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
 		return t.Get(rehash, []any{new(string)}, localpart, oldHash, newHash)

@@ -26,7 +26,7 @@ import (
 // of several replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
 //
 //   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the
-//     second one finds the row moved, as it would on SQLite. Transactions of nothing else share the gate.
+//     second one finds the row moved, as it would on SQLite. Transactions of nothing but these share the gate.
 //   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts
 //     sessions) takes the gate alone, and then nobody else writes at all: what it saw holds until it commits.
 //

@@ -39,7 +39,7 @@ func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) 
 }
 
 // The access token must not outlive the session. $5 = 0 stands for "never" and is cast because an engine that infers
-// types could not tell what it is.
+// types could not infer one here.
 const accessExpires = `CASE WHEN expires <> 0 AND (CAST($5 AS BIGINT) = 0 OR CAST($5 AS BIGINT) > expires)
 		THEN expires ELSE CAST($5 AS BIGINT) END`
 
@@ -94,7 +94,7 @@ func (t *Tx) advanceCached(s Session, r Refresh) (Session, bool, error) {
 	return s, true, nil
 }
 
-// advanceRow runs advance, or takes its answer from a pipeline. Where there are pipelines there is no cache to tell.
+// advanceRow runs advance, or takes its answer from a pipeline. Where there are pipelines there is no cache.
 func (t *Tx) advanceRow(r Refresh) (Session, bool, error) {
 	if t.first == nil {
 		return t.session(advanceReturning, r.arguments()...)
@@ -169,14 +169,14 @@ const (
 	stepSame                // the pair n is computed again: no write
 	stepRemint              // n stays, minted anew: its access token or its root key is gone
 	stepSpent               // refused; nothing ends
-	stepReplay              // refused; the session goes soft
-	stepSoft                // refused; it was soft before
+	stepReplay              // refused; the session is soft-logged-out
+	stepSoft                // refused; it was soft-logged-out before
 	stepEnded               // refused; past its absolute end
 	stepLocked              // refused for now: one of the first three, were the account not locked
 )
 
-// decide is the whole law of refreshing, see Session. keyGone says that generation n's root key was retired: nobody can mint or hold
-// a token of it.
+// decide is the whole law of refreshing, see Session. keyGone says that generation n's root key was retired: nobody can
+// mint or hold a token of it.
 func (s Session) decide(r Refresh, keyGone bool) step {
 	do := s.decideUnlocked(r, keyGone)
 	if s.Locked && do <= stepRemint {

@@ -17,15 +17,16 @@ type Registration struct {
 	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 	Login *Login
 
-	// under which the caller tells a homeserver behind of the account, and the device, and clears that with Announced
+	// under which the caller tells the homeserver of the account, and the device, and clears that with Announced
 	Name  string
 	Until time.Time // from when on the sender does it instead; zero: at once
 }
 
 // Register makes an account, uses up its registration token, starts its first session and says so in the interaction,
 // all of it or nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked
-// for. ErrConflict if the name is taken, even by a deactivated account, or the interaction has moved on; ErrTokenSpent
-// if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was retired meanwhile.
+// for. ErrConflict if the name is taken, even by a deactivated account, or the interaction was saved by somebody else;
+// ErrTokenSpent if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was
+// retired meanwhile.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it

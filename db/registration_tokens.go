@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// RegistrationToken is an invitation: who knows it may register (Client-Server API v1.19, "Token-authenticated
+// RegistrationToken is an invitation: anybody who has it may register (Client-Server API v1.19, "Token-authenticated
 // registration").
 type RegistrationToken struct {
 	Token       string
@@ -59,7 +59,8 @@ func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when tim
 }
 
 const (
-	// tokenHasUse holds at $2 for who has the reservation $3, or none: a use is left that nobody else has set aside.
+	// tokenHasUse holds at $2 for the owner of the reservation $3, or of none: a use is left that nobody else has set
+	// aside.
 	tokenHasUse = `revoked = 0 AND (expires = 0 OR expires > $2) AND (uses_allowed = 0 OR uses_allowed > used +
 		(SELECT COUNT(*) FROM registration_reservations r
 			WHERE r.token = registration_tokens.token AND r.expires > $2 AND r.session_id <> $3))`

@@ -57,7 +57,8 @@ type Session struct {
 	Minted        time.Time
 	AccessExpires time.Time // zero: the access token never expires
 	Used          time.Time // zero: no token of this generation was seen yet
-	// this generation was claimed at the 2015 draft's endpoint: its predecessor is good for nothing more, at any endpoint
+	// this generation was claimed at the 2015 draft's endpoint: its predecessor is good for nothing more, at any
+	// endpoint
 	SingleUse bool
 	Locked    bool // the account is locked, see LockUser
 	Admin     bool // the account may administer the homeserver, see SetAdmin
@@ -70,7 +71,7 @@ type Session struct {
 var (
 	// ErrSuperseded says that an access token's generation is not in force.
 	ErrSuperseded = errors.New("token is superseded")
-	// ErrSoft says that the session had gone soft before.
+	// ErrSoft says that the session was soft-logged-out before.
 	ErrSoft = errors.New("session is soft")
 	// ErrEnded says that the session is past its absolute end.
 	ErrEnded = errors.New("session has ended")
@@ -79,12 +80,12 @@ var (
 	ErrLocked = errors.New("account is locked")
 	// ErrSpent says that a refresh token was claimed before, at an endpoint where it works once. Nothing ends.
 	ErrSpent = errors.New("refresh token is spent")
-	// ErrReplay says that an old refresh token came back, and that the session went soft just now because of it.
+	// ErrReplay says that an old refresh token came back, and that the session is soft-logged-out because of it.
 	ErrReplay = errors.New("refresh token is replayed")
 )
 
 // Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or,
-// told only to who holds a good one, ErrLocked. The predecessor stays good until the new generation is first used,
+// only for a good one, ErrLocked. The predecessor stays good until the new generation is first used,
 // because an answer may get lost (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the
 // caller's to judge.
 func (s Session) Accepts(k int64, now time.Time) error {
@@ -113,12 +114,13 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 		&s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
 		&s.Imported)
-	s.Created, s.Expires, s.Minted, s.AccessExpires = fromMS(created), fromMS(expires), fromMS(minted), fromMS(accessExpires)
+	s.Created, s.Expires, s.Minted = fromMS(created), fromMS(expires), fromMS(minted)
+	s.AccessExpires = fromMS(accessExpires)
 	s.Used, s.Seen.At, s.State = fromMS(used), fromMS(seen), State(state)
 	return s, err
 }
 
-// session runs a statement that changes or reads at most one session, and tells the cache how that is now.
+// session runs a statement that changes or reads at most one session, and lets the cache know how it is now.
 func (t *Tx) session(query string, args ...any) (s Session, found bool, err error) {
 	err = t.Each(query, args, func(scan func(...any) error) (err error) {
 		found = true

@@ -47,7 +47,7 @@ func (s *side) close() error {
 	return errors.Join(s.conn.Close(), s.pool.Close())
 }
 
-// lockPatience is how long a copy waits for those who write just now.
+// lockPatience is how long a copy waits for other writers.
 const lockPatience = 30 * time.Second
 
 // begin opens the transaction; with the write lock, once everybody who writes has let it go.

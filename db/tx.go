@@ -194,14 +194,15 @@ func (t *Tx) Exec(query string, args ...any) error {
 	return err
 }
 
-// Forget tells the cache that this transaction has changed a session, or ended it, with a statement of the caller's.
+// Forget lets the cache know that this transaction has changed a session, or ended it, with a statement of the
+// caller's: it is read again when it is asked for.
 func (t *Tx) Forget(sessionID string) { t.changes = append(t.changes, change{sessionID, nil}) }
 
-// put tells the cache how a session is now.
+// put lets the cache know how a session is now.
 func (t *Tx) put(s Session) { t.changes = append(t.changes, change{s.ID, &s}) }
 
-// AfterCommit has something called if the transaction commits, before its callers are answered. The writer waits for
-// it. If the transaction does not commit, which nobody is told, it is not called.
+// AfterCommit has something called when the transaction has committed, before its callers are answered; the writer
+// waits for it. If the transaction does not commit it is not called.
 func (t *Tx) AfterCommit(do func()) { t.committed = append(t.committed, do) }
 
 // follow calls Config.Follow. If that fails, so does the transaction.

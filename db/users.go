@@ -60,7 +60,7 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (
 	return d.deactivate(ctx, localpart, when, false)
 }
 
-// Erase is Deactivate for somebody who wants to be forgotten, as far as a homeserver behind can (Client-Server API
+// Erase is Deactivate for somebody who wants to be forgotten, as far as the homeserver can (Client-Server API
 // v1.19, "POST /account/deactivate", erase). It may come later than a Deactivate.
 func (d *DB) Erase(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
 	return d.deactivate(ctx, localpart, when, true)

@@ -41,7 +41,8 @@ type writer struct {
 }
 
 func newWriter(d *DB, t *Tx) *writer {
-	w := &writer{db: d, tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{})}
+	w := &writer{db: d, tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}),
+		stopped: make(chan struct{})}
 	w.outcome.Store(new(error))
 	return w
 }
@@ -157,7 +158,7 @@ func (w *writer) fill(batch []*op) []*op {
 	return batch
 }
 
-// drain serves who came before the end, and writes the last notes.
+// drain serves the ops that came before the end, and writes the last notes.
 func (w *writer) drain() {
 	for {
 		batch := w.fill(nil)
@@ -174,7 +175,7 @@ func (w *writer) drain() {
 	}
 }
 
-// stop serves who is waiting, writes the last notes and ends the goroutine.
+// stop serves the ops that wait, writes the last notes and ends the goroutine.
 func (w *writer) stop() error {
 	close(w.quit)
 	<-w.stopped
