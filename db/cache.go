@@ -1,6 +1,7 @@
 package db
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,6 +126,28 @@ func (c *cache) put(id string, s *Session) {
 		}
 	}
 	c.sessions[id] = s
+}
+
+// Forget lets the cache know that this transaction has changed a session, or ended it, with a statement of the
+// caller's: it is read again when it is asked for.
+func (t *Tx) Forget(sessionID string) { t.changes = append(t.changes, change{sessionID, nil}) }
+
+// put lets the cache know how a session is now.
+func (t *Tx) put(s Session) { t.changes = append(t.changes, change{s.ID, &s}) }
+
+// cached is the session as this transaction sees it, if memory has it. Nobody else can write now, and what others wrote
+// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction
+// did to them since stands in changes.
+func (t *Tx) cached(id string) (Session, bool) {
+	for _, ch := range slices.Backward(t.changes) {
+		if ch.id == id && ch.session != nil {
+			return *ch.session, true
+		}
+		if ch.id == id {
+			return Session{}, false
+		}
+	}
+	return t.db.cache.get(id)
 }
 
 // A note is a fact about a session that may be lost in a crash without harm: the predecessor's tokens would stay good a

@@ -5,53 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 )
 
-// This file is the write connection of a Tx: its statements, and how it is made anew when it broke.
-
-func (t *Tx) prepareRaw(query string) (stmt driver.Stmt, err error) {
-	if s := t.rawStmts[query]; s != nil {
-		return s, nil
-	}
-	err = t.conn.Raw(func(raw any) error {
-		stmt, err = raw.(driver.ConnPrepareContext).PrepareContext(t.ctx, query)
-		return err
-	})
-	if err == nil {
-		t.rawStmts[query] = stmt
-	}
-	return stmt, err
-}
-
-func (t *Tx) prepare(query string) (*sql.Stmt, error) {
-	if s := t.stmts[query]; s != nil {
-		return s, nil
-	}
-	s, err := t.conn.PrepareContext(t.ctx, query)
-	if err != nil {
-		return nil, t.failed(err)
-	}
-	t.stmts[query] = s
-	return s, nil
-}
-
-// control runs a statement about transactions, which does not count as one of them.
-func (t *Tx) control(query string) error {
-	if t.conn == nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, driver.ErrBadConn)
-	}
-	_, err := t.conn.ExecContext(t.ctx, query)
-	return t.failed(err)
-}
-
-// failed is unavailable for a statement of ours: when the time is over, it is the engine that took too long.
-func (t *Tx) failed(err error) error {
-	if err != nil && t.ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	return unavailable(err)
-}
+// This file is how the write connection of a Tx is made, and made anew when it broke.
 
 // connect makes the write connection, or makes it anew.
 func (t *Tx) connect(ctx context.Context) (err error) {

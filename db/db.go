@@ -148,8 +148,7 @@ type DB struct {
 	notes       *notes
 	imported    *importedTokens
 	epoch       atomic.Uint64
-	moved       atomic.Pointer[movedError] // see hasMoved
-	news        chan struct{}              // see News
+	news        chan struct{} // see News
 	closing     sync.Once
 	closed      error
 }

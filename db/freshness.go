@@ -42,11 +42,12 @@ type freshness struct {
 	asker  *version      // a connection that does nothing else
 	writer *version      // the write connection; asked by the holder of the lock
 	lock   chan struct{} // DB.writeLock
-	flush  func() error  // DB.foreignCommit, which empties the cache
+	flush  func() error  // DB.foreignCommit, which empties the cache and sets moved
 	header *header       // saves asking while nobody commits
 
 	seen uint32 // the writer's last answer; guarded by the lock
 
+	moved   atomic.Pointer[movedError] // nil if the database had not moved when the cache was emptied last
 	covered atomic.Uint32
 	mu      sync.Mutex    // guards news and the step from looking at covered to waiting for it
 	news    chan struct{} // closed when covered moves; nil while nobody waits
@@ -54,11 +55,15 @@ type freshness struct {
 	asking chan struct{} // full while somebody asks
 }
 
-// check returns nil once the cache counts every commit that happened before the call. A check that waited for another
-// one mostly finds in the header that nobody has committed since, so that one answer is good for both.
+// check returns once the cache counts every commit that happened before the call: nil, or a movedError. A check that
+// waited for another one mostly finds in the header that nobody has committed since, so that one answer is good for
+// both.
 func (f *freshness) check(ctx context.Context) error {
-	if f == nil || f.header.unchanged() {
+	if f == nil {
 		return nil
+	}
+	if f.header.unchanged() {
+		return f.hasMoved()
 	}
 	select {
 	case f.asking <- struct{}{}:
@@ -67,14 +72,21 @@ func (f *freshness) check(ctx context.Context) error {
 	}
 	defer func() { <-f.asking }()
 	if f.header.unchanged() {
-		return nil
+		return f.hasMoved()
 	}
 	seen := f.header.look()
-	err := f.ask()
-	if err == nil {
-		f.header.confirm(seen)
+	if err := f.ask(); err != nil {
+		return err
 	}
-	return err
+	f.header.confirm(seen)
+	return f.hasMoved()
+}
+
+func (f *freshness) hasMoved() error {
+	if e := f.moved.Load(); e != nil {
+		return *e
+	}
+	return nil
 }
 
 func (f *freshness) ask() error {
@@ -141,14 +153,17 @@ func (f *freshness) confirm() error {
 	return nil
 }
 
-// arrive is called inside a write transaction that has done nothing yet.
+// arrive is called inside a write transaction that has done nothing yet. A movedError if there may be none any more.
 func (f *freshness) arrive() error {
 	if f == nil {
 		return nil
 	}
 	w, err := f.writer.read()
-	if err != nil || w == f.seen {
+	if err != nil {
 		return err
+	}
+	if w == f.seen {
+		return f.hasMoved()
 	}
 	if err := f.flush(); err != nil {
 		return err
@@ -159,7 +174,7 @@ func (f *freshness) arrive() error {
 		return err
 	}
 	f.publish(a)
-	return nil
+	return f.hasMoved()
 }
 
 func (f *freshness) publish(a uint32) {

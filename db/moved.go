@@ -30,10 +30,7 @@ func (e movedError) Unwrap() error { return ErrUnavailable }
 // unnoticed.
 func (d *DB) ready(ctx context.Context) error {
 	if d.cache != nil {
-		if err := d.fresh.check(ctx); err != nil {
-			return err
-		}
-		return d.hasMoved()
+		return d.fresh.check(ctx)
 	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
@@ -55,15 +52,6 @@ func moved(row *sql.Row) error {
 	return e
 }
 
-// hasMoved is an error if the database had moved at the last foreign commit. On PostgreSQL it never is: there a
-// transaction does not begin then, and a read asks.
-func (d *DB) hasMoved() error {
-	if e := d.moved.Load(); e != nil {
-		return *e
-	}
-	return nil
-}
-
 // foreignCommit forgets what another process may have changed, and looks whether that has moved the database. It is
 // called by the holder of the write lock.
 func (d *DB) foreignCommit() error {
@@ -71,11 +59,11 @@ func (d *DB) foreignCommit() error {
 	var e movedError
 	switch {
 	case errors.As(err, &e):
-		d.moved.Store(&e)
+		d.fresh.moved.Store(&e)
 	case err != nil:
 		return err
 	default:
-		d.moved.Store(nil)
+		d.fresh.moved.Store(nil)
 	}
 	d.cache.flush()
 	d.epoch.Add(1)

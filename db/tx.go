@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -53,11 +54,7 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	if err := w.begin(t.db.engine.begin(alone)); err != nil {
 		return beginning, t.movedBy(err)
 	}
-	err := w.db.fresh.arrive()
-	if err == nil {
-		err = w.db.hasMoved()
-	}
-	if err != nil {
+	if err := w.db.fresh.arrive(); err != nil {
 		_ = t.control("ROLLBACK")
 		return beginning, err
 	}
@@ -68,8 +65,8 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	} else {
 		t.runByRow(batch, notes)
 	}
-	got := running
-	if err = t.err; err == nil {
+	got, err := running, t.err
+	if err == nil {
 		got, err = ending, t.control("COMMIT")
 	}
 	if err != nil {
@@ -194,13 +191,6 @@ func (t *Tx) Exec(query string, args ...any) error {
 	return err
 }
 
-// Forget lets the cache know that this transaction has changed a session, or ended it, with a statement of the
-// caller's: it is read again when it is asked for.
-func (t *Tx) Forget(sessionID string) { t.changes = append(t.changes, change{sessionID, nil}) }
-
-// put lets the cache know how a session is now.
-func (t *Tx) put(s Session) { t.changes = append(t.changes, change{s.ID, &s}) }
-
 // AfterCommit has something called when the transaction has committed, before its callers are answered; the writer
 // waits for it. If the transaction does not commit it is not called.
 func (t *Tx) AfterCommit(do func()) { t.committed = append(t.committed, do) }
@@ -244,17 +234,45 @@ func (t *Tx) affected(query string, args []any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// cached is the session as this transaction sees it, if memory has it. Nobody else can write now, and what others wrote
-// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction
-// did to them since stands in changes.
-func (t *Tx) cached(id string) (Session, bool) {
-	for _, ch := range slices.Backward(t.changes) {
-		if ch.id == id && ch.session != nil {
-			return *ch.session, true
-		}
-		if ch.id == id {
-			return Session{}, false
-		}
+func (t *Tx) prepareRaw(query string) (stmt driver.Stmt, err error) {
+	if s := t.rawStmts[query]; s != nil {
+		return s, nil
 	}
-	return t.db.cache.get(id)
+	err = t.conn.Raw(func(raw any) error {
+		stmt, err = raw.(driver.ConnPrepareContext).PrepareContext(t.ctx, query)
+		return err
+	})
+	if err == nil {
+		t.rawStmts[query] = stmt
+	}
+	return stmt, err
+}
+
+func (t *Tx) prepare(query string) (*sql.Stmt, error) {
+	if s := t.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := t.conn.PrepareContext(t.ctx, query)
+	if err != nil {
+		return nil, t.failed(err)
+	}
+	t.stmts[query] = s
+	return s, nil
+}
+
+// control runs a statement about transactions, which does not count as one of them.
+func (t *Tx) control(query string) error {
+	if t.conn == nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, driver.ErrBadConn)
+	}
+	_, err := t.conn.ExecContext(t.ctx, query)
+	return t.failed(err)
+}
+
+// failed is unavailable for a statement of ours: when the time is over, it is the engine that took too long.
+func (t *Tx) failed(err error) error {
+	if err != nil && t.ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return unavailable(err)
 }
