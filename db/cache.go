@@ -12,21 +12,15 @@ import (
 // after its commit and before its caller is answered; what others wrote empties it (see freshness).
 //
 // The one thing that could go wrong is a reader that fetched a row before a commit and stores it after: the old row
-// would stay for ever. So a reader announces its load first, and a commit spoils the announced loads of the rows it
-// changed. That a session does not exist is never remembered.
+// would stay for ever. So a row is only stored if there was no commit since before it was fetched. That a session does
+// not exist is never remembered.
 //
 // A nil cache remembers nothing: where replicas share the database, it would not learn what they wrote.
 type cache struct {
 	mu       sync.RWMutex
 	size     int
 	sessions map[string]*Session // never changed once stored
-	loads    map[string]*load
-}
-
-// load announces that some readers are fetching a row just now.
-type load struct {
-	readers int
-	spoiled bool
+	commits  uint64              // those that it has learned of, of ours and of others
 }
 
 // change is what a transaction did to one session; a nil session is gone.
@@ -36,7 +30,7 @@ type change struct {
 }
 
 func newCache(size int) *cache {
-	return &cache{size: size, sessions: make(map[string]*Session), loads: make(map[string]*load)}
+	return &cache{size: size, sessions: make(map[string]*Session)}
 }
 
 func (c *cache) get(id string) (Session, bool) {
@@ -51,33 +45,20 @@ func (c *cache) get(id string) (Session, bool) {
 	return Session{}, false
 }
 
-// startLoad announces that the row is about to be fetched.
-func (c *cache) startLoad(id string) *load {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.loads[id]
-	if l == nil {
-		l = &load{}
-		c.loads[id] = l
-	}
-	l.readers++
-	return l
+// counted is how many commits the cache has learned of.
+func (c *cache) counted() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.commits
 }
 
-// endLoad stores what was fetched, nil for nothing, and says whether it still holds.
-func (c *cache) endLoad(id string, l *load, s *Session) bool {
+// store takes in a row that was fetched after so many commits, if there was none since.
+func (c *cache) store(s *Session, commits uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.readers--; l.readers == 0 && c.loads[id] == l {
-		delete(c.loads, id)
+	if c.commits == commits {
+		c.put(s.ID, s)
 	}
-	if l.spoiled {
-		return false
-	}
-	if s != nil {
-		c.put(id, s)
-	}
-	return true
 }
 
 // apply takes over a committed transaction.
@@ -87,8 +68,8 @@ func (c *cache) apply(changes []change) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.commits++
 	for _, ch := range changes {
-		c.spoil(ch.id)
 		if ch.session == nil {
 			delete(c.sessions, ch.id)
 		} else {
@@ -104,17 +85,8 @@ func (c *cache) flush() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.commits++
 	clear(c.sessions)
-	for id := range c.loads {
-		c.spoil(id)
-	}
-}
-
-func (c *cache) spoil(id string) {
-	if l := c.loads[id]; l != nil {
-		l.spoiled = true
-		delete(c.loads, id)
-	}
 }
 
 // put evicts any other session when the cache is full. Which one hardly matters: a miss costs one indexed read.

@@ -151,33 +151,38 @@ func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 			return Session{}, 0, err
 		}
 	}
-	for {
-		// The note first: when it has left pending, the row that counts it is in the cache or in the database.
-		n, noted := d.notes.get(id)
-		s, epoch, ok, err := d.find(ctx, id)
-		if err != nil {
-			return Session{}, 0, err
-		}
-		if !ok {
-			continue // a commit overtook the load
-		}
-		if noted {
-			s = n.over(s)
-		}
-		return s, epoch, nil
+	// The note first: when it is gone from memory, the row that counts it is in the cache or in the database.
+	n, noted := d.notes.get(id)
+	s, epoch, err := d.find(ctx, id)
+	if err != nil {
+		return Session{}, 0, err
 	}
+	if noted {
+		s = n.over(s)
+	}
+	return s, epoch, nil
 }
 
-// find looks into the cache, or into the database; not ok if a commit overtook it.
-func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, ok bool, err error) {
+// find looks into the cache, or into the database.
+func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, err error) {
 	if d.cache == nil {
-		s, epoch, err = d.row(ctx, id)
-		return s, epoch, err == nil, err
+		return d.row(ctx, id)
 	}
-	if s, ok = d.cache.get(id); !ok {
-		s, ok, err = d.load(ctx, id)
+	s, ok := d.cache.get(id)
+	if !ok {
+		s, err = d.load(ctx, id)
 	}
-	return s, d.Epoch(), ok, err
+	return s, d.Epoch(), err
+}
+
+// load fetches a row for the cache.
+func (d *DB) load(ctx context.Context, id string) (Session, error) {
+	commits := d.cache.counted()
+	s, err := found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), id).Scan))
+	if err == nil {
+		d.cache.store(&s, commits)
+	}
+	return s, err
 }
 
 // row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here
@@ -221,17 +226,6 @@ func (d *DB) raise(epoch uint64) uint64 {
 			return epoch
 		}
 	}
-}
-
-// load fetches a row for the cache; not ok if a commit overtook it.
-func (d *DB) load(ctx context.Context, id string) (s Session, ok bool, err error) {
-	l := d.cache.startLoad(id)
-	s, err = found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), id).Scan))
-	if err != nil {
-		d.cache.endLoad(id, l, nil)
-		return Session{}, false, err
-	}
-	return s, d.cache.endLoad(id, l, &s), nil
 }
 
 // Sessions lists sessions by account and age; of one account, or all if localpart is empty.

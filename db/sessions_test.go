@@ -255,21 +255,22 @@ func TestLoadOvertaken(t *testing.T) {
 	t.Parallel()
 	c := newCache(10)
 	old, changed := Session{ID: "s", Generation: 1}, Session{ID: "s", Generation: 2}
-	l := c.startLoad("s")
+	commits := c.counted()
 	c.apply([]change{{"s", &changed}})
-	if c.endLoad("s", l, &old) {
-		t.Error("an old row was stored")
-	}
+	c.store(&old, commits)
 	if s, _ := c.get("s"); s.Generation != 2 {
 		t.Errorf("generation %d in memory", s.Generation)
 	}
-	l = c.startLoad("t")
-	late := c.startLoad("t")
+	commits = c.counted()
+	late := c.counted()
 	c.flush()
-	if c.endLoad("t", l, &old) || c.endLoad("t", late, nil) {
-		t.Error("an old row was stored")
+	c.store(&old, commits)
+	c.store(&old, late)
+	if s, ok := c.get("s"); ok {
+		t.Errorf("an old row was stored: %+v", s)
 	}
-	if len(c.loads) != 0 {
-		t.Errorf("loads left: %v", c.loads)
+	c.store(&old, c.counted())
+	if s, ok := c.get("s"); !ok || s.Generation != 1 {
+		t.Errorf("%+v in memory, want the row that was fetched after all commits", s)
 	}
 }
