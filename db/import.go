@@ -108,11 +108,7 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	switch {
 	case here.localpart == "":
 		did.Added = true
-		here = hereAccount{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked),
-			deactivated: ms(a.User.Deactivated), admin: a.User.Admin}
-		if !im.DryRun {
-			_, err = t.createUser(a.User)
-		}
+		here, err = t.createImported(a.User, im)
 	case !old.came:
 		here.ownPassword = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
 	case im.Again:
@@ -136,11 +132,19 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	default:
 		err = t.importDevices(here, old, a.Devices, im, &did)
 	}
-	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun &&
-		(did.Added || a.WithDevices || old.came) {
+	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun && (did.Added || a.WithDevices || old.came) {
 		err = t.Exec(markUser, here.localpart, mark, here.ownPassword)
 	}
 	return did, err
+}
+
+// createImported makes an account as it is there.
+func (t *Tx) createImported(u User, im Import) (here hereAccount, err error) {
+	if !im.DryRun {
+		_, err = t.createUser(u)
+	}
+	return hereAccount{localpart: u.Localpart, hash: u.PasswordHash, locked: ms(u.Locked),
+		deactivated: ms(u.Deactivated), admin: u.Admin}, err
 }
 
 // differ compares hashes.
@@ -194,14 +198,32 @@ func (t *Tx) importDevices(here hereAccount, old accountMark, theirs []Device, i
 	if err != nil {
 		return err
 	}
-	var ends []string
+	ends, begins := compareDevices(ours, old, theirs, did)
+	if im.DryRun {
+		return nil
+	}
+	for _, id := range ends {
+		if _, err := t.end(endSession, id); err != nil {
+			return err
+		}
+	}
+	for _, d := range begins {
+		if err := t.startImported(here, d, im); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareDevices says which sessions end and which devices get one, and counts that.
+func compareDevices(ours map[string]hereSession, old accountMark, theirs []Device, did *Arrived) (ends []string,
+	begins []Device) {
 	for device, s := range ours {
 		if s.imported && !slices.ContainsFunc(theirs, func(d Device) bool { return d.DeviceID == device }) {
 			ends = append(ends, s.id)
 			did.Ended++
 		}
 	}
-	var begins []Device
 	for _, d := range theirs {
 		s, there := ours[d.DeviceID]
 		switch {
@@ -222,20 +244,7 @@ func (t *Tx) importDevices(here hereAccount, old accountMark, theirs []Device, i
 		}
 		begins = append(begins, d)
 	}
-	if im.DryRun {
-		return nil
-	}
-	for _, id := range ends {
-		if _, err := t.end(endSession, id); err != nil {
-			return err
-		}
-	}
-	for _, d := range begins {
-		if err := t.startImported(here, d, im); err != nil {
-			return err
-		}
-	}
-	return nil
+	return ends, begins
 }
 
 // sessionsByDevice are the sessions of an account.
