@@ -27,9 +27,9 @@ import (
 //  2. arrive runs inside our own write transaction, when nobody else can commit, so the order of asking is free.
 //  3. A check that finds the asker's answer covered saw no commit at all since, and its question was put after the
 //     request arrived. So every foreign commit older than the request has emptied the cache.
-//  4. Nothing old comes back into the emptied cache: rows fetched before that are not stored (see cache), and our own transactions
-//     store rows only between their commit and confirm, while they hold the write lock, without which nobody empties
-//     the cache.
+//  4. Nothing old comes back into the emptied cache: rows fetched before that are not stored (see cache), and our own
+//     transactions store rows only between their commit and confirm, while they hold the write lock, without which
+//     nobody empties the cache.
 //
 // A nil freshness has nothing to answer for: nothing is remembered.
 //

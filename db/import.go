@@ -132,8 +132,8 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	default:
 		err = t.importDevices(here, old, a.Devices, im, &did)
 	}
-	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun && (did.Added || a.WithDevices || old.came) {
-		err = t.Exec(markUser, here.localpart, mark, here.ownPassword)
+	if err == nil && !im.DryRun && next.String() != here.mark && (did.Added || a.WithDevices || old.came) {
+		err = t.Exec(markUser, here.localpart, next.String(), here.ownPassword)
 	}
 	return did, err
 }

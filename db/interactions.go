@@ -72,14 +72,14 @@ const maxTime = 1<<63 - 1
 // ended.
 func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
 	return d.mustIn(ctx, i.ID, ErrConflict, func(t *Tx) (bool, error) {
-		return t.Get(saveInteraction, []any{new(string)}, i.ID, i.Version, i.Sealed)
+		return t.Get(saveInteraction, nil, i.ID, i.Version, i.Sealed)
 	})
 }
 
 // EndInteraction ends one. Of several calls one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
 	return d.mustIn(ctx, id, ErrNotFound,
-		func(t *Tx) (bool, error) { return t.Get(endInteraction, []any{new(string)}, id) })
+		func(t *Tx) (bool, error) { return t.Get(endInteraction, nil, id) })
 }
 
 // checkInteraction says ErrConflict if an interaction was saved by somebody else meanwhile, or has ended.

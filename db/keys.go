@@ -32,7 +32,7 @@ func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
 		ON CONFLICT DO NOTHING RETURNING id`
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
 		t.AfterCommit(d.keysChanged)
-		return t.Get(q, []any{new(int64)}, k.ID, k.Wrapped, ms(k.Created), ms(k.Retired))
+		return t.Get(q, nil, k.ID, k.Wrapped, ms(k.Created), ms(k.Retired))
 	})
 }
 
@@ -54,7 +54,7 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 	const q = `UPDATE root_keys SET wrapped = NULL, retired = CASE WHEN retired = 0 THEN $2 ELSE retired END
 		WHERE id = $1 RETURNING id`
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		another, err := t.Get(newer, []any{new(int64)}, id)
+		another, err := t.Get(newer, nil, id)
 		if err != nil {
 			return false, err
 		}
@@ -62,7 +62,7 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 		if _, err := t.Get(keyUse, []any{&use.Sessions, &use.Lasting}, keyUseArgs(id, when)...); err != nil {
 			return false, err
 		}
-		there, err := t.Get(`SELECT id FROM root_keys WHERE id = $1`, []any{new(int64)}, id)
+		there, err := t.Get(`SELECT id FROM root_keys WHERE id = $1`, nil, id)
 		switch {
 		case err != nil, !there:
 			return false, err
@@ -70,7 +70,7 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 			return false, ErrKeyInUse
 		}
 		t.AfterCommit(d.keysChanged)
-		return t.Get(q, []any{new(int64)}, id, ms(when))
+		return t.Get(q, nil, id, ms(when))
 	})
 }
 
@@ -108,12 +108,6 @@ func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (KeyUse
 }
 
 // keyGone says whether a key was retired. A key that was never stored here is the caller's own affair.
-func (t *Tx) keyGone(id int64) (gone bool, err error) {
-	err = t.Each(`SELECT retired FROM root_keys WHERE id = $1`, []any{id}, func(scan func(...any) error) error {
-		var retired int64
-		err := scan(&retired)
-		gone = retired != 0
-		return err
-	})
-	return gone, err
+func (t *Tx) keyGone(id int64) (bool, error) {
+	return t.Get(`SELECT id FROM root_keys WHERE id = $1 AND retired <> 0`, nil, id)
 }

@@ -34,7 +34,7 @@ func (t *Tx) checkLoginToken(l Login) error {
 			return ErrTokenSpent
 		}
 	}
-	used, err := t.Get(findLoginToken, []any{new(string)}, l.LoginToken)
+	used, err := t.Get(findLoginToken, nil, l.LoginToken)
 	if err == nil && used {
 		err = ErrTokenSpent
 	}
@@ -46,7 +46,7 @@ func (t *Tx) useLoginToken(id string, now, expires time.Time) error {
 	if err := t.Exec(forgetLoginToken, ms(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
 		return err
 	}
-	won, err := t.Get(spendLoginToken, []any{new(string)}, id, ms(expires))
+	won, err := t.Get(spendLoginToken, nil, id, ms(expires))
 	if err == nil && !won {
 		err = ErrTokenSpent
 	}

@@ -38,7 +38,7 @@ func (d *DB) SetBehind(ctx context.Context, place string) error {
 		if place == "" {
 			return errors.Join(t.Exec(`DELETE FROM settings WHERE name = $1`, behind), t.Exec(`DELETE FROM outbox`))
 		}
-		already, err := t.Get(`SELECT value FROM settings WHERE name = $1`, []any{new(string)}, behind)
+		already, err := t.Get(`SELECT value FROM settings WHERE name = $1`, nil, behind)
 		if err == nil && !already {
 			t.AfterCommit(d.notify)
 			err = t.Exec(queueDevices, ms(d.config.now()))
@@ -153,7 +153,7 @@ func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []
 	return write(ctx, d, "", func(t *Tx) (all bool, err error) {
 		all = true
 		for _, id := range deviceIDs {
-			clean, err := t.Get(announced, []any{new(string)}, localpart, id, name)
+			clean, err := t.Get(announced, nil, localpart, id, name)
 			if err != nil {
 				return false, err
 			}
@@ -189,7 +189,7 @@ func (d *DB) Remind(ctx context.Context, localpart, deviceID string) error {
 		return err
 	}
 	return d.Write(ctx, func(t *Tx) error {
-		there, err := t.Get(sessionOnDevice, []any{new(string)}, localpart, deviceID)
+		there, err := t.Get(sessionOnDevice, nil, localpart, deviceID)
 		if err == nil && there {
 			err = queueForHomeserver(t, localpart, deviceID)
 		}

@@ -115,12 +115,13 @@ func (t *Tx) fill(e *Errand, holder string, now, until time.Time) error {
 	if err != nil {
 		return err
 	}
-	u, found, err := t.user(e.Localpart)
+	err = t.Each(userByName, []any{e.Localpart}, func(scan func(...any) error) error {
+		u, err := scanUser(scan)
+		e.User = &u
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	if found {
-		e.User = &u
 	}
 	for n := range e.Items {
 		i := &e.Items[n]
@@ -129,15 +130,6 @@ func (t *Tx) fill(e *Errand, holder string, now, until time.Time) error {
 		}
 	}
 	return nil
-}
-
-func (t *Tx) user(localpart string) (u User, found bool, err error) {
-	err = t.Each(userByName, []any{localpart}, func(scan func(...any) error) (err error) {
-		found = true
-		u, err = scanUser(scan)
-		return err
-	})
-	return u, found, err
 }
 
 // Outcome is what came of an item. Without an error it was told.

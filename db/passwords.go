@@ -28,11 +28,11 @@ const (
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
 	return write(ctx, d, "", func(t *Tx) (int, error) {
 		if c.Keep != "" {
-			if live, err := t.Get(liveSession, []any{new(string)}, c.Keep, c.Localpart); err != nil || !live {
+			if live, err := t.Get(liveSession, nil, c.Keep, c.Localpart); err != nil || !live {
 				return 0, or(err, ErrConflict)
 			}
 		}
-		changed, err := t.Get(changePassword, []any{new(string)}, c.Localpart, c.Hash, c.OldHash)
+		changed, err := t.Get(changePassword, nil, c.Localpart, c.Hash, c.OldHash)
 		if err != nil {
 			return 0, err
 		}
@@ -53,6 +53,6 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 // any more. It does not look at the account's state: StartSession does.
 func (d *DB) Rehash(ctx context.Context, localpart, oldHash, newHash string) error {
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
-		return t.Get(rehash, []any{new(string)}, localpart, oldHash, newHash)
+		return t.Get(rehash, nil, localpart, oldHash, newHash)
 	})
 }

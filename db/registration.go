@@ -17,7 +17,8 @@ type Registration struct {
 	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 	Login *Login
 
-	// under which the caller tells the homeserver of the account, and the device, and clears that with Announced
+	// under which the caller tells the homeserver of the account, and the device, and clears that with Announced: a
+	// random text, and no session's id
 	Name  string
 	Until time.Time // from when on the sender does it instead; zero: at once
 }
@@ -78,5 +79,5 @@ func (d *DB) Taken(ctx context.Context, localpart string) (bool, error) {
 }
 
 func (t *Tx) taken(localpart string) (bool, error) {
-	return t.Get(findUser, []any{new(string)}, localpart)
+	return t.Get(findUser, nil, localpart)
 }

@@ -29,7 +29,7 @@ func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) erro
 	const q = `INSERT INTO registration_tokens (token, uses_allowed, used, expires, created, revoked)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING token`
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
-		return t.Get(q, []any{new(string)}, r.Token, r.UsesAllowed, r.Used, ms(r.Expires), ms(r.Created), ms(r.Revoked))
+		return t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, ms(r.Expires), ms(r.Created), ms(r.Revoked))
 	})
 }
 
@@ -50,7 +50,7 @@ func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when tim
 	const q = `UPDATE registration_tokens SET revoked = CASE WHEN revoked = 0 THEN $2 ELSE revoked END
 		WHERE token = $1 RETURNING token`
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		found, err := t.Get(q, []any{new(string)}, token, ms(when))
+		found, err := t.Get(q, nil, token, ms(when))
 		if err == nil && found {
 			err = t.Exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
 		}
@@ -95,7 +95,7 @@ func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID stri
 		if err := t.Exec(forgetToken, token, ms(now)); err != nil {
 			return false, err
 		}
-		return t.Get(reserveToken, []any{new(string)}, token, ms(now), sessionID, ms(until))
+		return t.Get(reserveToken, nil, token, ms(now), sessionID, ms(until))
 	})
 }
 
@@ -106,7 +106,7 @@ func (d *DB) ReleaseRegistrationToken(ctx context.Context, token, sessionID stri
 
 // useRegistrationToken turns a reservation, or a use that is free, into a use.
 func (t *Tx) useRegistrationToken(token, sessionID string, now time.Time) error {
-	used, err := t.Get(useToken, []any{new(string)}, token, ms(now), sessionID)
+	used, err := t.Get(useToken, nil, token, ms(now), sessionID)
 	switch {
 	case err != nil:
 		return err

@@ -36,7 +36,7 @@ func (d *DB) CreateUser(ctx context.Context, u User) error {
 func (t *Tx) createUser(u User) (made bool, err error) {
 	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	made, err = t.Get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated),
+	made, err = t.Get(q, nil, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated),
 		ms(u.Locked), u.Admin)
 	if err == nil && made {
 		err = t.follow(u.Localpart, "")
@@ -73,7 +73,7 @@ func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, e
 	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END, erased = erased OR $3
 		WHERE localpart = $1 RETURNING localpart`
 	return write(ctx, d, "", func(t *Tx) (int, error) {
-		found, err := t.Get(q, []any{new(string)}, localpart, ms(when), erase)
+		found, err := t.Get(q, nil, localpart, ms(when), erase)
 		switch {
 		case err != nil:
 			return 0, err
@@ -91,7 +91,7 @@ func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, e
 func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 RETURNING localpart`
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		found, err := t.Get(q, []any{new(string)}, localpart)
+		found, err := t.Get(q, nil, localpart)
 		if err == nil && found {
 			err = t.follow(localpart, "")
 		}
