@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"crypto/subtle"
-	"slices"
 	"time"
 )
 
@@ -48,7 +47,7 @@ func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
 		all := make([]Arrived, len(im.Arrivals))
 		for i, a := range im.Arrivals {
 			var err error
-			if all[i], err = t.importAccount(a, im); err != nil {
+			if all[i], err = importAccount(t, a, im); err != nil {
 				return nil, err
 			}
 		}
@@ -80,8 +79,8 @@ type hereAccount struct {
 	ownPassword         bool // set here since the account came
 }
 
-// account finds an account, or the zero value.
-func (t *Tx) account(localpart string) (a hereAccount, err error) {
+// findHere finds an account, or the zero value.
+func findHere(t *Tx, localpart string) (a hereAccount, err error) {
 	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password FROM users WHERE localpart = $1`
 	_, err = t.Get(q, []any{&a.localpart, &a.hash, &a.locked, &a.deactivated, &a.admin, &a.mark, &a.ownPassword},
 		localpart)
@@ -89,6 +88,10 @@ func (t *Tx) account(localpart string) (a hereAccount, err error) {
 }
 
 const (
+	insertUser    = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)`
+	lockImported  = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETURNING id`
+	adminImported = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
+
 	markUser   = `UPDATE users SET imported = $2, own_password = $3 WHERE localpart = $1`
 	takeHash   = `UPDATE users SET password_hash = $2 WHERE localpart = $1`
 	takeLock   = `UPDATE users SET locked = $2 WHERE localpart = $1`
@@ -97,10 +100,8 @@ const (
 )
 
 // importAccount takes one account over. If it comes with its devices it comes from the homeserver, which knows of it.
-func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
-	t.silent = a.WithDevices
-	defer func() { t.silent = false }()
-	here, err := t.account(a.User.Localpart)
+func importAccount(t *Tx, a Arrival, im Import) (did Arrived, err error) {
+	here, err := findHere(t, a.User.Localpart)
 	if err != nil {
 		return did, err
 	}
@@ -108,11 +109,11 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	switch {
 	case here.localpart == "":
 		did.Added = true
-		here, err = t.createImported(a.User, im)
+		here, err = createImported(t, a, im)
 	case !old.came:
 		here.ownPassword = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
 	case im.Again:
-		did.Changed, err = t.applyChanges(&here, old, a, im)
+		did.Changed, err = applyChanges(t, &here, old, a, im)
 	}
 	if err != nil {
 		return did, err
@@ -130,7 +131,7 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 	case here.deactivated != 0: // nobody is logged in on a closed account
 		next.devices = nil
 	default:
-		err = t.importDevices(here, old, a.Devices, im, &did)
+		err = importDevices(t, here, old, a, im, &did)
 	}
 	if err == nil && !im.DryRun && next.String() != here.mark && (did.Added || a.WithDevices || old.came) {
 		err = t.Exec(markUser, here.localpart, next.String(), here.ownPassword)
@@ -139,19 +140,25 @@ func (t *Tx) importAccount(a Arrival, im Import) (did Arrived, err error) {
 }
 
 // createImported makes an account as it is there.
-func (t *Tx) createImported(u User, im Import) (here hereAccount, err error) {
-	if !im.DryRun {
-		_, err = t.createUser(u)
+func createImported(t *Tx, a Arrival, im Import) (here hereAccount, err error) {
+	u := a.User
+	here = hereAccount{localpart: u.Localpart, hash: u.PasswordHash, locked: ms(u.Locked),
+		deactivated: ms(u.Deactivated), admin: u.Admin}
+	if im.DryRun {
+		return here, nil
 	}
-	return hereAccount{localpart: u.Localpart, hash: u.PasswordHash, locked: ms(u.Locked),
-		deactivated: ms(u.Deactivated), admin: u.Admin}, err
+	err = t.Exec(insertUser, here.localpart, here.hash, ms(u.Created), here.deactivated, here.locked, here.admin)
+	if err == nil && !a.WithDevices {
+		err = t.follow(here.localpart, "")
+	}
+	return here, err
 }
 
 // differ compares hashes.
 func differ(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 0 }
 
 // applyChanges does to an account what was done to it over there.
-func (t *Tx) applyChanges(here *hereAccount, old accountMark, a Arrival, im Import) (changed []string, err error) {
+func applyChanges(t *Tx, here *hereAccount, old accountMark, a Arrival, im Import) (changed []string, err error) {
 	now := a.mark()
 	do := func(what, query string, value any) {
 		changed = append(changed, what)
@@ -166,131 +173,50 @@ func (t *Tx) applyChanges(here *hereAccount, old accountMark, a Arrival, im Impo
 		here.locked = ms(a.User.Locked)
 		do(map[bool]string{true: "locked", false: "unlocked"}[now.locked], takeLock, here.locked)
 		if !im.DryRun && err == nil {
-			err = t.onSessions(lockSessions, here.localpart, now.locked)
+			err = changeSessions(t, lockImported, here.localpart, now.locked)
 		}
 	}
 	if now.admin != old.admin && now.admin != here.admin {
 		do(map[bool]string{true: "admin", false: "no admin any more"}[now.admin], takeAdmin, now.admin)
 		if !im.DryRun && err == nil {
-			err = t.onSessions(adminSessions, here.localpart, now.admin)
+			err = changeSessions(t, adminImported, here.localpart, now.admin)
 		}
 	}
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
 		here.deactivated = ms(a.User.Deactivated)
 		do(map[bool]string{true: "deactivated", false: "reactivated"}[now.deactivated], takeActive, here.deactivated)
 		if now.deactivated && !im.DryRun && err == nil {
-			_, err = t.endSessions(here.localpart, "")
+			err = endImported(t, a, `DELETE FROM sessions WHERE localpart = $1 RETURNING id, device_id`, here.localpart)
 		}
 	}
 	return changed, err
 }
 
-// hereSession is the session that is here on a device.
-type hereSession struct {
-	id       string
-	imported bool
-}
-
-// importDevices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
-// another device by now.
-func (t *Tx) importDevices(here hereAccount, old accountMark, theirs []Device, im Import, did *Arrived) error {
-	ours, err := t.sessionsByDevice(here.localpart)
-	if err != nil {
+// changeSessions runs a statement that changes sessions, and returns their ids.
+func changeSessions(t *Tx, query string, args ...any) error {
+	return t.Each(query, args, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		t.Forget(id)
 		return err
-	}
-	ends, begins := compareDevices(ours, old, theirs, did)
-	if im.DryRun {
-		return nil
-	}
-	for _, id := range ends {
-		if _, err := t.end(endSession, id); err != nil {
-			return err
-		}
-	}
-	for _, d := range begins {
-		if err := t.startImported(here, d, im); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
-// compareDevices says which sessions end and which devices get one, and counts that.
-func compareDevices(ours map[string]hereSession, old accountMark, theirs []Device, did *Arrived) (ends []string,
-	begins []Device) {
-	for device, s := range ours {
-		if s.imported && !slices.ContainsFunc(theirs, func(d Device) bool { return d.DeviceID == device }) {
-			ends = append(ends, s.id)
-			did.Ended++
-		}
-	}
-	for _, d := range theirs {
-		s, there := ours[d.DeviceID]
-		switch {
-		case old.has(d):
-			did.Here++
-			continue
-		// a login here made the second kind, and it is over
-		case there && !s.imported, !there && old.withDevices && len(d.Tokens) == 0:
-			did.Own++
-			continue
-		case there:
-			ends = append(ends, s.id)
-			did.Replaced++
-		case d.Live:
-			did.Live++
-		default:
-			did.Soft++
-		}
-		begins = append(begins, d)
-	}
-	return ends, begins
-}
-
-// sessionsByDevice are the sessions of an account.
-func (t *Tx) sessionsByDevice(localpart string) (map[string]hereSession, error) {
-	all := make(map[string]hereSession)
-	err := t.Each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart},
-		func(scan func(...any) error) error {
-			var device string
-			var s hereSession
-			err := scan(&device, &s.id, &s.imported)
-			all[device] = s
-			return err
-		})
-	return all, err
-}
-
-const (
-	startImported = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
-			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $5, $9, 0, FALSE, $10, $11,
-			(SELECT admin FROM users WHERE localpart = $2), $12, $13, $14, TRUE)`
-	addImportedToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
-)
-
-// startImported starts a session in its first generation, whose tokens another server gave.
-func (t *Tx) startImported(here hereAccount, d Device, im Import) error {
-	seen, state := d.Seen.clip(), Soft
-	if d.Live {
-		state = Live
-	}
-	_, err := t.affect(startImported, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)),
-		ms(im.At), ms(d.Expires), d.Refreshable,
-		im.KeyID, ms(d.AccessExpires), string(state), here.locked != 0, ms(seen.At), seen.Addr, seen.Agent)
-	if err != nil {
+// endImported runs a statement that ends sessions of an account. If that comes with its devices, the homeserver has
+// ended them itself.
+func endImported(t *Tx, a Arrival, query string, args ...any) error {
+	var devices []string
+	err := t.Each(query, args, func(scan func(...any) error) error {
+		var id, device string
+		err := scan(&id, &device)
+		t.Forget(id)
+		devices = append(devices, device)
 		return err
-	}
-	if d.Unlisted {
-		if err := queueImportedDevice(t, here.localpart, d.DeviceID); err != nil {
-			return err
+	})
+	for _, device := range devices {
+		if err == nil && !a.WithDevices {
+			err = t.follow(a.User.Localpart, device)
 		}
 	}
-	for _, token := range d.Tokens {
-		_, err := t.affect(addImportedToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }

@@ -27,12 +27,11 @@ type Tx struct {
 	first     *answer                // of the first statement of the op that runs now, if a pipeline has run it
 	changes   []change               // of sessions, for the cache
 	committed []func()
-	silent    bool // what is written now came from the homeserver, so that Config.Follow is not called
 }
 
 // reset makes it ready for the next transaction.
 func (t *Tx) reset() {
-	t.err, t.silent = nil, false
+	t.err = nil
 	clear(t.changes)
 	t.changes = t.changes[:0]
 	t.committed = nil
@@ -187,7 +186,7 @@ func (t *Tx) Each(query string, args []any, do func(scan func(...any) error) err
 
 // Exec runs a statement whose result is of no interest. ErrUnavailable if the engine fails, which ends the transaction.
 func (t *Tx) Exec(query string, args ...any) error {
-	_, err := t.Get(query, nil, args...)
+	_, err := t.affect(query, args...)
 	return err
 }
 
@@ -197,7 +196,7 @@ func (t *Tx) AfterCommit(do func()) { t.committed = append(t.committed, do) }
 
 // follow calls Config.Follow. If that fails, so does the transaction.
 func (t *Tx) follow(localpart, deviceID string) error {
-	if t.silent || t.db.config.Follow == nil {
+	if t.db.config.Follow == nil {
 		return nil
 	}
 	err := t.db.config.Follow(t, localpart, deviceID)
@@ -225,7 +224,11 @@ func (t *Tx) affected(query string, args []any) (int64, error) {
 	}
 	named := make([]driver.NamedValue, len(args))
 	for i, a := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+		v, err := driver.DefaultParameterConverter.ConvertValue(a)
+		if err != nil {
+			return 0, err
+		}
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
 	result, err := stmt.(driver.StmtExecContext).ExecContext(t.ctx, named)
 	if err != nil {
