@@ -1,6 +1,7 @@
 package db
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -12,15 +13,16 @@ import (
 // after its commit and before its caller is answered; what others wrote empties it (see freshness).
 //
 // The one thing that could go wrong is a reader that fetched a row before a commit and stores it after: the old row
-// would stay for ever. So a row is only stored if there was no commit since before it was fetched. That a session does
-// not exist is never remembered.
+// would stay for ever. So commits are counted, by the rows that they changed, and a row is only stored if none is
+// counted that came after the reader began. That a session does not exist is never remembered.
 //
 // A nil cache remembers nothing: where replicas share the database, it would not learn what they wrote.
 type cache struct {
 	mu       sync.RWMutex
 	size     int
 	sessions map[string]*Session // never changed once stored
-	commits  uint64              // those that it has learned of, of ours and of others
+	commits  [256]uint64         // by slot of the rows that they changed; a commit of somebody else counts in all
+	seed     maphash.Seed
 }
 
 // change is what a transaction did to one session; a nil session is gone.
@@ -30,7 +32,7 @@ type change struct {
 }
 
 func newCache(size int) *cache {
-	return &cache{size: size, sessions: make(map[string]*Session)}
+	return &cache{size: size, sessions: make(map[string]*Session), seed: maphash.MakeSeed()}
 }
 
 func (c *cache) get(id string) (Session, bool) {
@@ -45,18 +47,21 @@ func (c *cache) get(id string) (Session, bool) {
 	return Session{}, false
 }
 
-// counted is how many commits the cache has learned of.
-func (c *cache) counted() uint64 {
+// slot is where commits that change a row are counted. Some rows share it, which only means that one is not stored.
+func (c *cache) slot(id string) *uint64 { return &c.commits[maphash.String(c.seed, id)%256] }
+
+// counted is how many commits have changed a row, or one that shares its slot.
+func (c *cache) counted(id string) uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.commits
+	return *c.slot(id)
 }
 
 // store takes in a row that was fetched after so many commits, if there was none since.
 func (c *cache) store(s *Session, commits uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.commits == commits {
+	if *c.slot(s.ID) == commits {
 		c.put(s.ID, s)
 	}
 }
@@ -68,8 +73,8 @@ func (c *cache) apply(changes []change) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.commits++
 	for _, ch := range changes {
+		*c.slot(ch.id)++
 		if ch.session == nil {
 			delete(c.sessions, ch.id)
 		} else {
@@ -85,7 +90,9 @@ func (c *cache) flush() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.commits++
+	for i := range c.commits {
+		c.commits[i]++
+	}
 	clear(c.sessions)
 }
 

@@ -177,7 +177,7 @@ func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, err 
 
 // load fetches a row for the cache.
 func (d *DB) load(ctx context.Context, id string) (Session, error) {
-	commits := d.cache.counted()
+	commits := d.cache.counted(id)
 	s, err := found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), id).Scan))
 	if err == nil {
 		d.cache.store(&s, commits)

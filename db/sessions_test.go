@@ -255,21 +255,21 @@ func TestLoadOvertaken(t *testing.T) {
 	t.Parallel()
 	c := newCache(10)
 	old, changed := Session{ID: "s", Generation: 1}, Session{ID: "s", Generation: 2}
-	commits := c.counted()
+	commits := c.counted("s")
 	c.apply([]change{{"s", &changed}})
 	c.store(&old, commits)
 	if s, _ := c.get("s"); s.Generation != 2 {
 		t.Errorf("generation %d in memory", s.Generation)
 	}
-	commits = c.counted()
-	late := c.counted()
+	commits = c.counted("s")
+	late := c.counted("s")
 	c.flush()
 	c.store(&old, commits)
 	c.store(&old, late)
 	if s, ok := c.get("s"); ok {
 		t.Errorf("an old row was stored: %+v", s)
 	}
-	c.store(&old, c.counted())
+	c.store(&old, c.counted("s"))
 	if s, ok := c.get("s"); !ok || s.Generation != 1 {
 		t.Errorf("%+v in memory, want the row that was fetched after all commits", s)
 	}
