@@ -7,6 +7,7 @@ import (
 )
 
 func TestAccepts(t *testing.T) {
+	t.Parallel()
 	live := Session{State: Live, Generation: 5}
 	used, single, soft, ending := live, live, live, live
 	used.Used = t0
@@ -53,6 +54,7 @@ func TestAccepts(t *testing.T) {
 }
 
 func TestDecide(t *testing.T) {
+	t.Parallel()
 	const today, draft = false, true
 	unused := Session{State: Live, Generation: 5, AccessExpires: t0.Add(5 * time.Minute)}
 	with := func(s Session, change func(*Session)) Session { change(&s); return s }
@@ -130,6 +132,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestAccessEnd(t *testing.T) {
+	t.Parallel()
 	never := time.Time{}
 	for _, tt := range []struct {
 		ttl       time.Duration
