@@ -90,12 +90,12 @@ func (c *common) checkMasterKey(ctx context.Context, w world, other string) (fil
 		c.MasterKeyFile = other // it may lie where the database comes from, or where it goes
 	}
 	file = c.masterKeyFile()
-	d, err := db.Open(ctx, db.Config{DSN: c.DB})
+	q, err := c.openQueue(ctx, nil)
 	if err != nil {
 		return file, err
 	}
-	keys, err := d.RootKeys(ctx)
-	if err := errors.Join(err, d.Close()); err != nil {
+	keys, err := q.DB.RootKeys(ctx)
+	if err := errors.Join(err, q.DB.Close()); err != nil {
 		return file, err
 	}
 	if w.getenv("POSTERN_MASTER_KEY") == "" && absent() {

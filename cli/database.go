@@ -6,18 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/outbox"
 )
 
 // existing opens a database that must be there: a mistyped path must not make an empty one and call it a list.
 func (c *common) existing(ctx context.Context, do func(*db.DB) error) error {
+	return c.existingQueue(ctx, func(q *outbox.Queue) error { return do(q.DB) })
+}
+
+// existingQueue is existing for a command about the outbox.
+func (c *common) existingQueue(ctx context.Context, do func(*outbox.Queue) error) error {
 	if c.missing() {
 		return fmt.Errorf("there is no database at %s; name it with --db, or make it with `postern serve` or "+
 			"`postern user add`", c.path())
 	}
-	return c.open(ctx, do)
+	return c.withQueue(ctx, do)
 }
 
 // missing says that the database is a file that does not exist.
@@ -36,15 +43,15 @@ const servedAs = "server_name"
 // resolveName finds the server name when none was given, and refuses another one than the database's.
 func (c *common) resolveName(ctx context.Context) error {
 	if !c.missing() {
-		d, err := db.Open(ctx, db.Config{DSN: c.DB})
+		q, err := c.openQueue(ctx, nil)
 		if err != nil {
 			return err
 		}
-		c.recordedName, err = d.Setting(ctx, servedAs)
+		c.recordedName, err = q.DB.Setting(ctx, servedAs)
 		if errors.Is(err, db.ErrNotFound) {
 			err = nil
 		}
-		if err := errors.Join(err, d.Close()); err != nil {
+		if err := errors.Join(err, q.DB.Close()); err != nil {
 			return err
 		}
 	}
@@ -70,14 +77,24 @@ func (c *common) chosenName() string {
 
 // open opens the database, makes it when it is not there, and closes it when the work is done.
 func (c *common) open(ctx context.Context, do func(*db.DB) error) error {
+	return c.withQueue(ctx, func(q *outbox.Queue) error { return do(q.DB) })
+}
+
+func (c *common) withQueue(ctx context.Context, do func(*outbox.Queue) error) error {
 	if err := errors.Join(c.problems()...); err != nil {
 		return err
 	}
-	d, err := db.Open(ctx, db.Config{DSN: c.DB})
+	q, err := c.openQueue(ctx, nil)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(d), d.Close())
+	return errors.Join(do(q), q.DB.Close())
+}
+
+// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one. For
+// onBatch see [db.Config].
+func (c *common) openQueue(ctx context.Context, onBatch func(int, time.Duration)) (*outbox.Queue, error) {
+	return outbox.Open(ctx, db.Config{DSN: c.DB, OnBatch: onBatch})
 }
 
 // localpart resolves what an operator typed to the account that a login would find, or would have found.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"postern/homeserver"
 	"postern/homeserver/appservice"
 	"postern/homeserver/delegation"
 )
@@ -26,6 +27,14 @@ type homeserverSettings struct {
 	internal    string // where the homeserver's questions are answered; empty: where everything is
 	exposeAdmin bool
 	bridges     *appservice.Services
+}
+
+// options are those of the peer; without a homeserver they are empty.
+func (h *homeserverSettings) options() homeserver.Options {
+	if h == nil {
+		return homeserver.Options{}
+	}
+	return homeserver.Options{URL: h.url.String(), Secret: h.secret, Services: h.bridges}
 }
 
 // settings understands the flags, or tells everything that is wrong with them. It gives nil when Postern stands alone.

@@ -1,14 +1,19 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"postern/db"
+	"postern/homeserver/outbox"
 	"postern/test/rig/fakesynapse"
 )
 
@@ -110,4 +115,93 @@ func until(t *testing.T, what string, is func() bool) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatalf("waited for %s", what)
+}
+
+// TestCommandsQueue: whatever a command, or a server that was started without --homeserver, changes is queued for the
+// homeserver; where there is none, nothing is.
+func TestCommandsQueue(t *testing.T) {
+	t.Parallel()
+	people := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(people, []byte("user,password_hash\ncarol,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for url, queues := range map[string]bool{"": false, "http://127.0.0.1:8008": true} {
+		i := newInstallation(t)
+		i.must("secret", "user", "add", "alice", "--password-stdin")
+		for _, step := range []struct {
+			want  string
+			stdin string
+			args  []string // none: log in at a server
+		}{
+			{"alice ALICE", "", nil},
+			{"alice ALICE", "other", []string{"user", "passwd", "alice", "--password-stdin"}},
+			{"bob ", "secret", []string{"user", "add", "bob", "--password-stdin"}},
+			{"alice ", "", []string{"user", "lock", "alice"}},
+			{"alice ", "", []string{"user", "unlock", "alice"}},
+			{"alice ALICE", "other", nil},
+			{"alice ALICE", "", []string{"session", "end", "--user", "alice"}},
+			{"bob ", "", []string{"user", "deactivate", "bob"}},
+			{"bob ", "", []string{"user", "reactivate", "bob"}},
+			{"carol ", "", []string{"user", "import", people}},
+		} {
+			i.queue(func(q *outbox.Queue) error { // empty, for that homeserver
+				return errors.Join(q.SetHomeserver(t.Context(), ""), q.SetHomeserver(t.Context(), url),
+					q.DB.Write(t.Context(), func(t *db.Tx) error { return t.Exec(`DELETE FROM outbox`) }))
+			})
+			if step.args != nil {
+				i.must(step.stdin, step.args...)
+			} else {
+				s := i.serve()
+				s.login("alice", cmp.Or(step.stdin, "secret"))
+				if err := s.stop(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			i.queue(func(q *outbox.Queue) error {
+				rows, err := q.List(t.Context())
+				if queued := slices.ContainsFunc(rows, func(w outbox.Waiting) bool {
+					return w.Localpart+" "+w.DeviceID == step.want
+				}); queued != queues || len(rows) > 0 && !queues {
+					t.Errorf("%v: %+v wait", step.args, rows)
+				}
+				return err
+			})
+		}
+	}
+}
+
+// queue opens the database, as another process would.
+func (i *installation) queue(do func(*outbox.Queue) error) {
+	i.Helper()
+	q, err := outbox.Open(i.Context(), db.Config{DSN: i.db})
+	if err == nil {
+		err = errors.Join(do(q), q.DB.Close())
+	}
+	if err != nil {
+		i.Fatal(err)
+	}
+}
+
+// TestOneWayToOpen: a command that opened the database by itself would change things of which the homeserver never
+// hears.
+func TestOneWayToOpen(t *testing.T) {
+	t.Parallel()
+	for _, dir := range folders(t) {
+		if dir == "db" || strings.HasPrefix(dir, "db/") || strings.HasPrefix(dir, "test/") {
+			continue
+		}
+		for _, file := range sources(t, dir) {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			code := text(t, file)
+			if strings.Contains(code, "db.Open(") && file != filepath.Join("homeserver", "outbox", "queue.go") {
+				t.Errorf("%s opens the database by itself", file)
+			}
+			if strings.Contains(code, "outbox.Open(") && file != filepath.Join("cli", "database.go") &&
+				dir != filepath.Join("homeserver", "outbox") {
+				t.Errorf("%s opens the database; (*common).openQueue does that", file)
+			}
+		}
+	}
 }

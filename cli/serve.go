@@ -56,9 +56,11 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	config := &set.config
 	config.Log, config.Now, config.Random, config.Metrics = log, time.Now, rand.Reader, handlers.NewMetrics()
 	fresh := c.missing()
-	if config.DB, err = db.Open(ctx, db.Config{DSN: c.DB, OnBatch: config.Metrics.Batch}); err != nil {
+	queue, err := c.openQueue(ctx, config.Metrics.Batch)
+	if err != nil {
 		return err
 	}
+	config.DB = queue.DB
 	defer closeDatabase(config.DB, log)
 	if err := c.recordName(ctx, config.DB, fresh); err != nil {
 		return err
@@ -67,7 +69,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	config.Foreign = imported.Tokens(config.DB, c.ServerName)
-	peer, stopSending, err := set.homeserver.newPeer(ctx, *config)
+	peer, stopSending, err := homeserver.Start(ctx, queue, *config, set.homeserver.options())
 	if err != nil {
 		return err
 	}

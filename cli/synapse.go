@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/outbox"
 )
 
 // synapseCmds are about the Synapse that Postern is a reverse proxy for.
@@ -36,8 +36,8 @@ Examples:
 
 // Run lists it.
 func (cmd *synapseOutbox) Run(ctx context.Context, w world, c *common) error {
-	return c.existing(ctx, func(d *db.DB) error {
-		waiting, err := d.Outbox(ctx)
+	return c.existingQueue(ctx, func(q *outbox.Queue) error {
+		waiting, err := q.List(ctx)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"postern/db"
 	"postern/homeserver/delegation"
+	"postern/homeserver/imported"
 	"postern/homeserver/importer"
 )
 
@@ -108,7 +109,7 @@ func reportLost(ctx context.Context, w world, c *common, config *delegation.Conf
 		return nil
 	}
 	return c.open(ctx, func(d *db.DB) error {
-		made, err := d.MadeSince(ctx)
+		made, err := imported.MadeSince(ctx, d)
 		if err != nil {
 			return err
 		}

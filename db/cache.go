@@ -155,10 +155,10 @@ const seenEvery = time.Minute
 // NoteUse says that a good token of a generation was presented. s is what Session returned for this request. It costs
 // next to nothing when there is nothing new, and never waits for the disk.
 func (d *DB) NoteUse(s Session, generation int64, seen Seen) {
-	seen = seen.clip()
+	seen = seen.Clip()
 	n := note{session: s.ID, generation: generation, seen: seen}
 	if generation == s.Generation && s.Used.IsZero() {
-		n.used = fromMS(ms(seen.At))
+		n.used = FromMillis(Millis(seen.At))
 	}
 	since := seen.At.Sub(s.Seen.At).Abs() // a clock that stepped back is news as well
 	if n.used.IsZero() && since < seenEvery && seen.Addr == s.Seen.Addr && seen.Agent == s.Seen.Agent {
@@ -229,7 +229,8 @@ const noteUse = `UPDATE sessions SET used = CASE WHEN used = 0 AND generation = 
 	seen_at = $4, seen_addr = $5, seen_agent = $6 WHERE id = $1 RETURNING ` + sessionColumns
 
 func (n note) statement() statement {
-	return statement{noteUse, []any{n.session, n.generation, ms(n.used), ms(n.seen.At), n.seen.Addr, n.seen.Agent}}
+	args := []any{n.session, n.generation, Millis(n.used), Millis(n.seen.At), n.seen.Addr, n.seen.Agent}
+	return statement{noteUse, args}
 }
 
 // written drops the notes that are in the database now, unless there is newer news.
@@ -249,13 +250,15 @@ func (p *notes) empty() bool {
 	return len(p.bySession) == 0
 }
 
-// clip keeps a stranger's header from growing the row, and to text that every engine stores.
-func (s Seen) clip() Seen {
-	s.At, s.Addr, s.Agent = fromMS(ms(s.At)), clip(s.Addr, 64), clip(s.Agent, 256)
+// Clip keeps a stranger's header from growing the row, and to text that every engine stores.
+func (s Seen) Clip() Seen {
+	s.At, s.Addr, s.Agent = FromMillis(Millis(s.At)), Clip(s.Addr, 64), Clip(s.Agent, 256)
 	return s
 }
 
-func clip(s string, n int) string {
+// Clip is the first n bytes of a text at most, without what some engine does not store: bytes that are not UTF-8, and
+// NUL.
+func Clip(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
 	}

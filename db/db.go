@@ -3,7 +3,7 @@
 //
 // It knows neither HTTP nor tokens. A session id is an opaque string, a password hash too, and no token or token hash
 // is at rest: the token pair of a generation is computed from the session's row (Session says how that moves). The one
-// exception is a session that came from another server: its first tokens are found by their hashes, see ImportedToken.
+// exception is a session that came from another server: its first tokens are found by their hashes (imported_tokens).
 //
 // # Schema
 //
@@ -24,10 +24,11 @@
 //   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
 //     has.
 //   - outbox: the accounts and devices that the homeserver has to look at again. Without a homeserver it is empty.
+//     This table and imported_tokens are made here and copied by Copy, and otherwise used only by the packages below
+//     homeserver.
 //   - settings: few named values; two of them say that the database has moved (see Copy), or what it was copied from.
 //
-// What is over goes away by Tidy; nothing else ever removes a session whose time is over. Other packages may keep
-// tables here too, see Extension.
+// What is over goes away by Tidy; nothing else ever removes a session whose time is over.
 //
 // Times are Unix milliseconds, 0 for none; the caller brings the clock.
 //
@@ -47,6 +48,36 @@
 //     rely on.
 //  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
 //     without the other.
+//
+// # What other packages may do
+//
+// A package outside may keep tables of its own here (Extension), read with Get and Read, and write with Write, whose Tx
+// runs its statements: beside no other transaction, and committed when Write returns. It may write to the tables of
+// this package too, if it keeps the laws:
+//
+//   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row.
+//   - What changes an account or a session on a device in a way that a homeserver must learn of calls Tx.Follow, unless
+//     that knows of it already.
+//   - What has to be in one transaction with a change of this package is written by Config.Follow or Registration.Also.
+//     Both may run twice, as everything in a Tx.
+//   - It stores times with Millis and reads them with FromMillis, and stores a stranger's text with Clip.
+//   - It writes nothing to a session's generation, key or times: AdvanceGeneration holds the row and the cache
+//     together.
+//
+// # What is here because of a homeserver
+//
+// All that could be moved is in the packages below homeserver. This cannot:
+//
+//   - Config.Follow and Tx.Follow: the row of the outbox belongs into the transaction of the change (law 6).
+//   - sessions.imported and Session.Imported: the compare-and-swap of a refresh clears it, and which root key a session
+//     depends on hangs on it. users.imported and users.own_password: ChangePassword sets the latter.
+//   - sessions.admin and Session.Admin: an introspection reads one row, from the cache, and StartSession copies it from
+//     users.admin to the new session. User.Admin: accounts are made and listed with it.
+//   - users.erased and Erase: the wish is one write with the deactivation.
+//   - Tx.Admissible: a login announces its device before it starts the session, and must be refused then as it would be
+//     later.
+//   - Tables of the outbox and of imported tokens in migrations and tables.go: databases have them, and Copy has to
+//     know every table.
 //
 // # What it does not defend against
 //
@@ -77,14 +108,11 @@
 //	err = s.Accepts(generation, now)                 // … is its generation in force?
 //	d.NoteUse(s, generation, seen)                   // … it is
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
-//	t, s, err := d.SessionByImported(ctx, hash)      // the token was none of ours: one of another server?
 //	err = d.EndSession(ctx, id)                      // logout
 //	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
 //	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
 //	copied, err = db.Copy(ctx, db.CopyConfig{…})     // to a database of either engine, and on from there
 //	done, err := d.Tidy(ctx, now, db.TidyConfig{})   // now and then
-//	a, err := d.Announce(ctx, db.Login{…}, due)      // before StartSession, in front of a homeserver
-//	errands, err := d.Claim(ctx, holder, now, …)     // what it must be told; then Settle
 //	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
 package db
 
@@ -121,7 +149,7 @@ type Config struct {
 	// Follow is called inside each transaction that changes an account, or a session on a device, in a way that a
 	// homeserver must learn of. What it writes is committed with the change or not at all. The device id is empty when
 	// the account itself has changed. By then the change is made: Follow sees it, and the session on the device if
-	// there is one. May be nil.
+	// there is one. If it fails the change does not happen. May be nil.
 	Follow func(t *Tx, localpart, deviceID string) error
 	// Extensions are what other packages keep in the same database.
 	Extensions []Extension
@@ -146,9 +174,7 @@ type DB struct {
 	cache       *cache     // nil: nothing is remembered
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	notes       *notes
-	imported    *importedTokens
 	epoch       atomic.Uint64
-	news        chan struct{} // see News
 	closing     sync.Once
 	closed      error
 }
@@ -166,11 +192,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	if c.Follow == nil {
-		c.Follow = queueForHomeserver
-	}
-	d := &DB{config: c, engine: e, writeLock: make(chan struct{}, 1), notes: newNotes(),
-		imported: newImportedTokens(c.cacheSize), news: make(chan struct{}, 1)}
+	d := &DB{config: c, engine: e, writeLock: make(chan struct{}, 1), notes: newNotes()}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.release())
 	}

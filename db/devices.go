@@ -21,7 +21,6 @@ func (d *DB) Device(ctx context.Context, localpart, deviceID string) (Session, e
 
 const (
 	sessionOnDevice = `SELECT id FROM sessions WHERE localpart = $1 AND device_id = $2`
-	deviceName      = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
 	renameDevice    = `UPDATE sessions SET display_name = $3 WHERE localpart = $1 AND device_id = $2 RETURNING ` +
 		sessionColumns
 	endDevice = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING ` + endedColumns
@@ -31,9 +30,9 @@ const (
 // the account has no such device.
 func (d *DB) RenameDevice(ctx context.Context, localpart, deviceID, name string) error {
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		_, found, err := t.session(renameDevice, localpart, deviceID, clip(name, len(name)))
+		_, found, err := t.session(renameDevice, localpart, deviceID, Clip(name, len(name)))
 		if err == nil && found {
-			err = t.follow(localpart, deviceID)
+			err = t.Follow(localpart, deviceID)
 		}
 		return found, err
 	})

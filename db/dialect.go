@@ -196,15 +196,16 @@ func contended(err error) bool {
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.
 func passing(err error) bool { return busy(err) || lost(err) }
 
-// ms and fromMS translate between the program's times and the database's.
-func ms(t time.Time) int64 {
+// Millis is a time as it is stored: Unix milliseconds, 0 for the zero time.
+func Millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
 	return t.UnixMilli()
 }
 
-func fromMS(ms int64) time.Time {
+// FromMillis is the time that Millis made ms of.
+func FromMillis(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}

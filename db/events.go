@@ -19,7 +19,7 @@ const EventReplay = "replay"
 func scanEvent(scan func(...any) error) (e Event, err error) {
 	var when int64
 	err = scan(&when, &e.Kind, &e.Localpart, &e.DeviceID, &e.Session, &e.Generation, &e.Addr, &e.Agent)
-	e.At = fromMS(when)
+	e.At = FromMillis(when)
 	return e, err
 }
 
@@ -37,5 +37,5 @@ func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, 
 func (t *Tx) event(e Event) error {
 	const q = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
-	return t.Exec(q, ms(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
+	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
 }

@@ -7,6 +7,10 @@ import (
 	"testing/fstest"
 )
 
+func aLogin(id, device string) Login {
+	return Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device, At: t0, KeyID: 1}
+}
+
 // follower is an extension with a table of its own, and a Follow that writes there what it is called with.
 func follower(dsn string) (c Config, fail *error) {
 	fail = new(error)

@@ -75,7 +75,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 
 // remove runs one batch and returns how many rows went.
 func (t *Tx) remove(statement string, before time.Time) (n int, err error) {
-	err = t.Each(statement, []any{ms(before), tidyBatch}, func(func(...any) error) error {
+	err = t.Each(statement, []any{Millis(before), tidyBatch}, func(func(...any) error) error {
 		n++
 		return nil
 	})
@@ -84,7 +84,7 @@ func (t *Tx) remove(statement string, before time.Time) (n int, err error) {
 
 // removeSessions is remove for sessions, of whose end others must know.
 func (t *Tx) removeSessions(statement string, before time.Time) (n int, err error) {
-	return t.endAll(statement, ms(before), tidyBatch)
+	return t.endAll(statement, Millis(before), tidyBatch)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -40,7 +40,7 @@ func (d *DB) Interaction(ctx context.Context, id string) (Interaction, error) {
 	return one(ctx, d, findInteraction, func(scan func(...any) error) (i Interaction, err error) {
 		var expires int64
 		err = scan(&i.ID, &expires, &i.Version, &i.Sealed)
-		i.Expires = fromMS(expires)
+		i.Expires = FromMillis(expires)
 		return i, err
 	}, id)
 }
@@ -48,12 +48,12 @@ func (d *DB) Interaction(ctx context.Context, id string) (Interaction, error) {
 // AddInteraction adds one, whose id is new. Some of those whose time is over go, and those that, by this clock, have
 // not begun yet; and of more than most the oldest.
 func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, most int) error {
-	if ms(i.Expires) == 0 {
+	if Millis(i.Expires) == 0 {
 		return errNoTime
 	}
 	return d.Write(ctx, func(t *Tx) error {
 		life := i.Expires.Sub(now)
-		for _, over := range [][2]int64{{0, ms(now)}, {ms(i.Expires.Add(life)), maxTime}} {
+		for _, over := range [][2]int64{{0, Millis(now)}, {Millis(i.Expires.Add(life)), maxTime}} {
 			if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch); err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, m
 		if err := t.Exec(crowdOutInteractions, interactionBatch, most-1); err != nil {
 			return err
 		}
-		return t.Exec(addInteraction, i.ID, ms(i.Expires), i.Version, i.Sealed)
+		return t.Exec(addInteraction, i.ID, Millis(i.Expires), i.Version, i.Sealed)
 	})
 }
 

@@ -17,7 +17,7 @@ type RootKey struct {
 func scanRootKey(scan func(...any) error) (k RootKey, err error) {
 	var created, retired int64
 	err = scan(&k.ID, &k.Wrapped, &created, &retired)
-	k.Created, k.Retired = fromMS(created), fromMS(retired)
+	k.Created, k.Retired = FromMillis(created), FromMillis(retired)
 	return k, err
 }
 
@@ -32,7 +32,7 @@ func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
 		ON CONFLICT DO NOTHING RETURNING id`
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
 		t.AfterCommit(d.keysChanged)
-		return t.Get(q, nil, k.ID, k.Wrapped, ms(k.Created), ms(k.Retired))
+		return t.Get(q, nil, k.ID, k.Wrapped, Millis(k.Created), Millis(k.Retired))
 	})
 }
 
@@ -47,7 +47,7 @@ var (
 // it is the newest, or if sessions depend on it (see SessionsOnKey) and it is not forced; the look and the deed are one
 // transaction.
 func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
-	if ms(when) == 0 {
+	if Millis(when) == 0 {
 		return errNoTime
 	}
 	const newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
@@ -70,7 +70,7 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 			return false, ErrKeyInUse
 		}
 		t.AfterCommit(d.keysChanged)
-		return t.Get(q, nil, id, ms(when))
+		return t.Get(q, nil, id, Millis(when))
 	})
 }
 
@@ -96,7 +96,9 @@ const recentUse = time.Hour
 const keyUse = `SELECT COUNT(*), COUNT(CASE WHEN NOT refreshable THEN 1 END) FROM sessions
 	WHERE state = 'live' AND (expires = 0 OR expires > $2) AND (key_id = $1 AND NOT imported OR (prev_key_id = $1 AND (used = 0 OR used > $3)))`
 
-func keyUseArgs(id int64, now time.Time) []any { return []any{id, ms(now), ms(now.Add(-recentUse))} }
+func keyUseArgs(id int64, now time.Time) []any {
+	return []any{id, Millis(now), Millis(now.Add(-recentUse))}
+}
 
 // SessionsOnKey counts the sessions that depend on a key.
 func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (KeyUse, error) {

@@ -9,11 +9,11 @@ import (
 // nobody gets in meanwhile (Client-Server API v1.19, "Account locking"). An account that is locked stays so since the
 // first time. ErrNotFound if there is none.
 func (d *DB) LockUser(ctx context.Context, localpart string, when time.Time) error {
-	if ms(when) == 0 {
+	if Millis(when) == 0 {
 		return errNoTime
 	}
 	const q = `UPDATE users SET locked = CASE WHEN locked = 0 THEN $2 ELSE locked END WHERE localpart = $1 RETURNING localpart`
-	return d.setLock(ctx, true, q, localpart, ms(when))
+	return d.setLock(ctx, true, q, localpart, Millis(when))
 }
 
 // UnlockUser opens a locked account again, with all its sessions as they were; ErrNotFound if there is no such account.
@@ -31,7 +31,7 @@ func (d *DB) setLock(ctx context.Context, locked bool, query, localpart string, 
 		if err != nil || !found {
 			return found, err
 		}
-		if err := t.follow(localpart, ""); err != nil {
+		if err := t.Follow(localpart, ""); err != nil {
 			return true, err
 		}
 		return true, t.onSessions(lockSessions, localpart, locked)

@@ -11,7 +11,6 @@ type Login struct {
 	ID, Localpart         string
 	PasswordHash          string // the hash that was verified; not looked at if there is a login token
 	DeviceID, DisplayName string
-	NewDevice             bool // the id was made up for this login, so nobody can have had the device before
 	At                    time.Time
 	Expires               time.Time // absolute end; zero: none
 	KeyID                 int64
@@ -33,9 +32,6 @@ type Login struct {
 // ErrLocked if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root key was
 // retired meanwhile.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
-	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
-		return Session{}, errNoTime
-	}
 	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		if err := t.admit(l); err != nil {
 			return Session{}, err
@@ -55,6 +51,9 @@ func (t *Tx) admit(l Login) error {
 // Admissible returns what StartSession would refuse a login for, with the same errors, and spends nothing. The lock
 // comes last: only somebody who has proved who they are learns of it.
 func (t *Tx) Admissible(l Login) error {
+	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
+		return errNoTime
+	}
 	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string
 	var locked int64
@@ -89,17 +88,17 @@ func (t *Tx) start(l Login) (Session, error) {
 		return Session{}, or(err, ErrKeyGone)
 	}
 	var old string
-	name := clip(l.DisplayName, len(l.DisplayName))
+	name := Clip(l.DisplayName, len(l.DisplayName))
 	if replaced, err := t.Get(replace, []any{&old, &name}, l.Localpart, l.DeviceID); err != nil {
 		return Session{}, err
 	} else if replaced {
 		t.Forget(old)
 	}
-	seen := l.Seen.clip()
-	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, ms(l.At), ms(l.Expires), l.Refreshable, l.KeyID,
-		ms(l.At), ms(accessEnd(l.At, l.AccessTTL, l.Expires)), ms(seen.At), seen.Addr, seen.Agent)
+	seen := l.Seen.Clip()
+	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, Millis(l.At), Millis(l.Expires), l.Refreshable,
+		l.KeyID, Millis(l.At), Millis(accessEnd(l.At, l.AccessTTL, l.Expires)), Millis(seen.At), seen.Addr, seen.Agent)
 	if err == nil {
-		err = t.follow(l.Localpart, l.DeviceID)
+		err = t.Follow(l.Localpart, l.DeviceID)
 	}
 	return s, err
 }

@@ -43,10 +43,10 @@ func (t *Tx) checkLoginToken(l Login) error {
 
 // useLoginToken spends a token, once.
 func (t *Tx) useLoginToken(id string, now, expires time.Time) error {
-	if err := t.Exec(forgetLoginToken, ms(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
+	if err := t.Exec(forgetLoginToken, Millis(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
 		return err
 	}
-	won, err := t.Get(spendLoginToken, nil, id, ms(expires))
+	won, err := t.Get(spendLoginToken, nil, id, Millis(expires))
 	if err == nil && !won {
 		err = ErrTokenSpent
 	}

@@ -15,15 +15,6 @@ func (d *DB) EndSession(ctx context.Context, id string) error {
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.end(endSession, id) })
 }
 
-// SoftenSession takes a session's tokens and keeps its device; ErrNotFound if there is none.
-func (d *DB) SoftenSession(ctx context.Context, id string) error {
-	const q = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING ` + sessionColumns
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		_, found, err := t.session(q, id)
-		return found, err
-	})
-}
-
 // end runs a statement that ends at most one session.
 func (t *Tx) end(query string, args ...any) (found bool, err error) {
 	ended, err := t.endAll(query, args...)
@@ -52,7 +43,7 @@ func (t *Tx) endAll(query string, args ...any) (int, error) {
 	for _, s := range gone {
 		if err == nil {
 			t.Forget(s.ID)
-			err = t.follow(s.Localpart, s.DeviceID)
+			err = t.Follow(s.Localpart, s.DeviceID)
 		}
 	}
 	return len(gone), err

@@ -74,9 +74,9 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 	if m.soft {
 		state = Soft
 	}
-	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || ms(s.Minted) != m.minted ||
-		ms(s.AccessExpires) != m.accessEnd ||
-		ms(s.Expires) != m.end || ms(s.Used) != m.used || s.SingleUse != m.single || s.State != state ||
+	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || Millis(s.Minted) != m.minted ||
+		Millis(s.AccessExpires) != m.accessEnd ||
+		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || s.SingleUse != m.single || s.State != state ||
 		s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
 	}
@@ -104,7 +104,7 @@ func (y *story) by(t *rapid.T) *DB {
 	return y.d
 }
 
-func (y *story) seen() Seen { return Seen{At: fromMS(y.now), Addr: "192.0.2.1", Agent: "model"} }
+func (y *story) seen() Seen { return Seen{At: FromMillis(y.now), Addr: "192.0.2.1", Agent: "model"} }
 
 // token is one that the client, or a thief, may have.
 func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
@@ -123,7 +123,7 @@ func TestModel(t *testing.T) {
 		c := Config{DSN: next(t), cacheSize: rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "cache"),
 			flushEvery: rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour}).Draw(t, "flush")}
 		y := &story{c: c, d: mustOpen(t, c), other: mustOpen(t, c), sessions: make(map[string]*model), hash: "hash",
-			spent: make(map[string]bool), now: ms(t0)}
+			spent: make(map[string]bool), now: Millis(t0)}
 		defer func() { y.d.Close(); y.other.Close() }()
 		actions := map[string]func(*rapid.T){
 			"time": func(t *rapid.T) {
@@ -144,7 +144,7 @@ func (y *story) refresh(t *rapid.T) {
 	times := rapid.IntRange(1, 2).Draw(t, "times") // a lost answer, or two tabs
 	for range times {
 		s, err := y.d.AdvanceGeneration(bg,
-			Refresh{Session: id, Generation: k, At: fromMS(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
+			Refresh{Session: id, Generation: k, At: FromMillis(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
 				Leeway: time.Duration(leeway) * time.Millisecond, SingleUse: draft, Seen: y.seen()})
 		m := y.sessions[dev]
 		if m == nil {
@@ -176,7 +176,7 @@ func (y *story) use(t *rapid.T) {
 		return
 	}
 	want := m.access(k, y.now)
-	if got := s.Accepts(k, fromMS(y.now)); err != nil || got != want {
+	if got := s.Accepts(k, FromMillis(y.now)); err != nil || got != want {
 		t.Fatalf("use of %d: %v, %v, the model says %v", k, got, err, want)
 	}
 	if want == nil {

@@ -148,11 +148,10 @@ func TestQueryPlans(t *testing.T) {
 	raw := rawOpen(t, d)
 	for _, q := range []string{
 		sessionByID, advanceReturning, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
-		sessionOnDevice, deviceName, renameDevice, lockSessions, adminSessions, changePassword, rehash, findUser,
+		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser,
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,
-		dueNow, nextDue, claimable, claim, settled, release, setback, announced, recall, heldUntil,
 		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {

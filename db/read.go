@@ -74,9 +74,11 @@ func one[T any](ctx context.Context, d *DB, query string, scanRow func(func(...a
 	return found(twice(func() (T, error) { return scanRow(d.reads.QueryRowContext(ctx, query, args...).Scan) }))
 }
 
-// exists says whether a query outside the writer gives a row, of one text.
-func exists(ctx context.Context, d *DB, query string, args ...any) (bool, error) {
-	_, err := one(ctx, d, query, scanText, args...)
+// Get runs a query outside the writer that gives at most one row, and scans that if there is one. Like the other reads
+// of one row it does not watch the context: that would cost more than the read. ErrUnavailable if the engine fails.
+func (d *DB) Get(ctx context.Context, query string, dest []any, args ...any) (found bool, err error) {
+	scanRow := func(scan func(...any) error) (none struct{}, err error) { return none, scan(dest...) }
+	_, err = one(ctx, d, query, scanRow, args...)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -103,15 +105,10 @@ func twice[T any](read func() (T, error)) (T, error) {
 	return v, err
 }
 
-// scanText scans a row of one text, and scanNumber one of one number.
+// scanText scans a row of one text.
 func scanText(scan func(...any) error) (s string, err error) {
 	err = scan(&s)
 	return s, err
-}
-
-func scanNumber(scan func(...any) error) (n int64, err error) {
-	err = scan(&n)
-	return n, err
 }
 
 // found turns what reading one row failed for into an error of this package.

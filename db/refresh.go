@@ -22,11 +22,11 @@ type Refresh struct {
 // the session as it is now, and ErrNotFound and ErrKeyGone. See Session for the rules, Client-Server API v1.19,
 // "Refreshing access tokens", for the reasons.
 func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) {
-	r.At = fromMS(ms(r.At)) // the row's precision, so that the clock and the row agree
+	r.At = FromMillis(Millis(r.At)) // the row's precision, so that the clock and the row agree
 	if r.Seen.At.IsZero() {
 		r.Seen.At = r.At
 	}
-	r.Seen = r.Seen.clip()
+	r.Seen = r.Seen.Clip()
 	first := func() statement { return statement{advanceReturning, r.arguments()} }
 	return writeFirst(ctx, d, r.Session, first, func(t *Tx) (Session, error) {
 		if s, ok := t.cached(r.Session); ok && d.cache != nil && s.Generation == r.Generation {
@@ -61,7 +61,7 @@ const (
 )
 
 // accessEnd is when an access token minted now expires, the session's own end apart; 0: never.
-func (r Refresh) accessEnd() int64 { return ms(accessEnd(r.At, r.AccessTTL, time.Time{})) }
+func (r Refresh) accessEnd() int64 { return Millis(accessEnd(r.At, r.AccessTTL, time.Time{})) }
 
 // used is when the new generation was used first. At the 2015 draft's endpoint that is now, as if a token of the new
 // pair was seen: the old pair is dead at once.
@@ -74,8 +74,8 @@ func (r Refresh) used() time.Time {
 
 // arguments are those of advance.
 func (r Refresh) arguments() []any {
-	return []any{r.Session, r.Generation, ms(r.At), r.KeyID, r.accessEnd(), ms(r.used()), r.SingleUse, ms(r.Seen.At),
-		r.Seen.Addr, r.Seen.Agent}
+	return []any{r.Session, r.Generation, Millis(r.At), r.KeyID, r.accessEnd(), Millis(r.used()), r.SingleUse,
+		Millis(r.Seen.At), r.Seen.Addr, r.Seen.Agent}
 }
 
 // advanceCached is a good refresh of a session whose row is in memory. Only whether it succeeded has to be asked then:
@@ -88,7 +88,7 @@ func (t *Tx) advanceCached(s Session, r Refresh) (Session, bool, error) {
 		return Session{}, false, err
 	}
 	s.Generation++
-	s.KeyID, s.Minted, s.AccessExpires = r.KeyID, r.At, fromMS(ms(accessEnd(r.At, r.AccessTTL, s.Expires)))
+	s.KeyID, s.Minted, s.AccessExpires = r.KeyID, r.At, FromMillis(Millis(accessEnd(r.At, r.AccessTTL, s.Expires)))
 	s.Used, s.SingleUse, s.Seen, s.Imported = r.used(), r.SingleUse, r.Seen, false
 	t.put(s)
 	return s, true, nil
@@ -133,7 +133,7 @@ func (t *Tx) carryOut(do step, s Session, r Refresh) (Session, error) {
 	case stepSame:
 		return s, nil
 	case stepRemint:
-		again, won, err := t.session(remint, s.ID, s.Generation, ms(r.At), r.KeyID, r.accessEnd(), ms(s.Minted))
+		again, won, err := t.session(remint, s.ID, s.Generation, Millis(r.At), r.KeyID, r.accessEnd(), Millis(s.Minted))
 		if won || err != nil {
 			return again, err
 		}

@@ -16,11 +16,8 @@ type Registration struct {
 	Interaction *Interaction
 	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 	Login *Login
-
-	// under which the caller tells the homeserver of the account, and the device, and clears that with Announced: a
-	// random text, and no session's id
-	Name  string
-	Until time.Time // from when on the sender does it instead; zero: at once
+	// Also is called in the transaction when all that is made, see Config.Follow; nil: nothing
+	Also func(t *Tx) error
 }
 
 // Register makes an account, uses up its registration token, starts its first session and says so in the interaction,
@@ -51,10 +48,10 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		}
 		// If the name is taken after all, by another process just now, the engine fails this transaction as a whole.
 		const q = `INSERT INTO users (localpart, password_hash, created) VALUES ($1, $2, $3)`
-		if err := t.Exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil {
+		if err := t.Exec(q, r.Localpart, r.PasswordHash, Millis(r.At)); err != nil {
 			return Session{}, err
 		}
-		if err := errors.Join(t.follow(r.Localpart, ""), t.saveInteraction(r.Interaction)); err != nil {
+		if err := errors.Join(t.Follow(r.Localpart, ""), t.saveInteraction(r.Interaction)); err != nil {
 			return Session{}, err
 		}
 		var s Session
@@ -65,7 +62,10 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 				return Session{}, err
 			}
 		}
-		return s, announceRegistration(t, r)
+		if r.Also != nil {
+			err = t.require(r.Also(t))
+		}
+		return s, err
 	})
 }
 
@@ -75,7 +75,7 @@ const findUser = `SELECT localpart FROM users WHERE LOWER(localpart) = LOWER($1)
 // Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that
 // nobody is taken for somebody else.
 func (d *DB) Taken(ctx context.Context, localpart string) (bool, error) {
-	return exists(ctx, d, findUser, localpart)
+	return d.Get(ctx, findUser, []any{new(string)}, localpart)
 }
 
 func (t *Tx) taken(localpart string) (bool, error) {

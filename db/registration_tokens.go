@@ -20,7 +20,7 @@ type RegistrationToken struct {
 func scanRegistrationToken(scan func(...any) error) (r RegistrationToken, err error) {
 	var expires, created, revoked int64
 	err = scan(&r.Token, &r.UsesAllowed, &r.Used, &r.Reserved, &expires, &created, &revoked)
-	r.Expires, r.Created, r.Revoked = fromMS(expires), fromMS(created), fromMS(revoked)
+	r.Expires, r.Created, r.Revoked = FromMillis(expires), FromMillis(created), FromMillis(revoked)
 	return r, err
 }
 
@@ -29,7 +29,7 @@ func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) erro
 	const q = `INSERT INTO registration_tokens (token, uses_allowed, used, expires, created, revoked)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING token`
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
-		return t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, ms(r.Expires), ms(r.Created), ms(r.Revoked))
+		return t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, Millis(r.Expires), Millis(r.Created), Millis(r.Revoked))
 	})
 }
 
@@ -38,19 +38,19 @@ func (d *DB) RegistrationTokens(ctx context.Context, now time.Time) ([]Registrat
 	const q = `SELECT token, uses_allowed, used, (SELECT COUNT(*) FROM registration_reservations r
 			WHERE r.token = registration_tokens.token AND r.expires > $1), expires, created, revoked
 		FROM registration_tokens ORDER BY created, token`
-	return list(ctx, d, q, scanRegistrationToken, ms(now))
+	return list(ctx, d, q, scanRegistrationToken, Millis(now))
 }
 
 // RevokeRegistrationToken ends an invitation at once, for registrations under way as well. One that is revoked stays so
 // since the first time. ErrNotFound if there is none.
 func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when time.Time) error {
-	if ms(when) == 0 {
+	if Millis(when) == 0 {
 		return errNoTime
 	}
 	const q = `UPDATE registration_tokens SET revoked = CASE WHEN revoked = 0 THEN $2 ELSE revoked END
 		WHERE token = $1 RETURNING token`
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		found, err := t.Get(q, nil, token, ms(when))
+		found, err := t.Get(q, nil, token, Millis(when))
 		if err == nil && found {
 			err = t.Exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
 		}
@@ -82,20 +82,20 @@ const (
 
 // RegistrationTokenValid says whether somebody could begin to register with a token now.
 func (d *DB) RegistrationTokenValid(ctx context.Context, token string, now time.Time) (bool, error) {
-	return exists(ctx, d, tokenValid, token, ms(now), "")
+	return d.Get(ctx, tokenValid, []any{new(string)}, token, Millis(now), "")
 }
 
 // ReserveRegistrationToken sets a use aside for a user-interactive session until then; once more by the same session,
 // it prolongs. ErrTokenSpent if no use is left, or the token is expired, revoked or unknown.
 func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID string, now, until time.Time) error {
-	if ms(until) == 0 {
+	if Millis(until) == 0 {
 		return errNoTime
 	}
 	return d.must(ctx, ErrTokenSpent, func(t *Tx) (bool, error) {
-		if err := t.Exec(forgetToken, token, ms(now)); err != nil {
+		if err := t.Exec(forgetToken, token, Millis(now)); err != nil {
 			return false, err
 		}
-		return t.Get(reserveToken, nil, token, ms(now), sessionID, ms(until))
+		return t.Get(reserveToken, nil, token, Millis(now), sessionID, Millis(until))
 	})
 }
 
@@ -106,7 +106,7 @@ func (d *DB) ReleaseRegistrationToken(ctx context.Context, token, sessionID stri
 
 // useRegistrationToken turns a reservation, or a use that is free, into a use.
 func (t *Tx) useRegistrationToken(token, sessionID string, now time.Time) error {
-	used, err := t.Get(useToken, nil, token, ms(now), sessionID)
+	used, err := t.Get(useToken, nil, token, Millis(now), sessionID)
 	switch {
 	case err != nil:
 		return err

@@ -46,8 +46,8 @@ func inTransaction(raw *sql.DB, id string, k int64) error {
 	}
 	defer tx.Rollback()
 	r := refresh(id, k)
-	row := tx.QueryRowContext(bg, advanceReturning, id, k, ms(r.At), r.KeyID, r.accessEnd(), 0, false, ms(r.Seen.At),
-		r.Seen.Addr, r.Seen.Agent)
+	row := tx.QueryRowContext(bg, advanceReturning, id, k, Millis(r.At), r.KeyID, r.accessEnd(), 0, false,
+		Millis(r.Seen.At), r.Seen.Addr, r.Seen.Agent)
 	if _, err := scanSession(row.Scan); err != nil {
 		return err
 	}

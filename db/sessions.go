@@ -61,10 +61,10 @@ type Session struct {
 	// endpoint
 	SingleUse bool
 	Locked    bool // the account is locked, see LockUser
-	Admin     bool // the account may administer the homeserver, see SetAdmin
+	Admin     bool // the account may administer the homeserver
 	State     State
 	Seen      Seen
-	Imported  bool // another server gave the tokens of this generation, see ImportedToken
+	Imported  bool // another server gave the tokens of this generation
 }
 
 // What a token can be refused for.
@@ -114,9 +114,9 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 		&s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
 		&s.Imported)
-	s.Created, s.Expires, s.Minted = fromMS(created), fromMS(expires), fromMS(minted)
-	s.AccessExpires = fromMS(accessExpires)
-	s.Used, s.Seen.At, s.State = fromMS(used), fromMS(seen), State(state)
+	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)
+	s.AccessExpires = FromMillis(accessExpires)
+	s.Used, s.Seen.At, s.State = FromMillis(used), FromMillis(seen), State(state)
 	return s, err
 }
 

@@ -194,14 +194,19 @@ func (t *Tx) Exec(query string, args ...any) error {
 // waits for it. If the transaction does not commit it is not called.
 func (t *Tx) AfterCommit(do func()) { t.committed = append(t.committed, do) }
 
-// follow calls Config.Follow. If that fails, so does the transaction.
-func (t *Tx) follow(localpart, deviceID string) error {
+// Follow calls Config.Follow. This package does so for its own changes; a package that changes accounts or sessions
+// with statements of its own calls it after each. If it fails, so does the transaction.
+func (t *Tx) Follow(localpart, deviceID string) error {
 	if t.db.config.Follow == nil {
 		return nil
 	}
-	err := t.db.config.Follow(t, localpart, deviceID)
+	return t.require(t.db.config.Follow(t, localpart, deviceID))
+}
+
+// require ends the transaction with an error of what has to be committed with a change or not at all.
+func (t *Tx) require(err error) error {
 	if err != nil && t.err == nil {
-		t.err = t.failed(err) // neither the change without what Follow writes, nor the reverse
+		t.err = t.failed(err)
 	}
 	return err
 }

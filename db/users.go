@@ -11,20 +11,19 @@ type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
 	Admin                        bool // of the homeserver
-	Erased                       bool // with the deactivation: the homeserver shall forget what it can
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked, admin, erased`
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin`
 
 const userByName = `SELECT ` + userColumns + ` FROM users WHERE localpart = $1`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.Erased)
-	u.Created, u.Deactivated, u.Locked = fromMS(created), fromMS(deactivated), fromMS(locked)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin)
+	u.Created, u.Deactivated, u.Locked = FromMillis(created), FromMillis(deactivated), FromMillis(locked)
 	return u, err
 }
 
@@ -36,10 +35,10 @@ func (d *DB) CreateUser(ctx context.Context, u User) error {
 func (t *Tx) createUser(u User) (made bool, err error) {
 	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	made, err = t.Get(q, nil, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated),
-		ms(u.Locked), u.Admin)
+	made, err = t.Get(q, nil, u.Localpart, u.PasswordHash, Millis(u.Created), Millis(u.Deactivated),
+		Millis(u.Locked), u.Admin)
 	if err == nil && made {
-		err = t.follow(u.Localpart, "")
+		err = t.Follow(u.Localpart, "")
 	}
 	return made, err
 }
@@ -67,20 +66,20 @@ func (d *DB) Erase(ctx context.Context, localpart string, when time.Time) (ended
 }
 
 func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
-	if ms(when) == 0 {
+	if Millis(when) == 0 {
 		return 0, errNoTime
 	}
 	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END, erased = erased OR $3
 		WHERE localpart = $1 RETURNING localpart`
 	return write(ctx, d, "", func(t *Tx) (int, error) {
-		found, err := t.Get(q, nil, localpart, ms(when), erase)
+		found, err := t.Get(q, nil, localpart, Millis(when), erase)
 		switch {
 		case err != nil:
 			return 0, err
 		case !found:
 			return 0, ErrNotFound
 		}
-		if err := t.follow(localpart, ""); err != nil {
+		if err := t.Follow(localpart, ""); err != nil {
 			return 0, err
 		}
 		return t.endSessions(localpart, "")
@@ -93,7 +92,7 @@ func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
 		found, err := t.Get(q, nil, localpart)
 		if err == nil && found {
-			err = t.follow(localpart, "")
+			err = t.Follow(localpart, "")
 		}
 		return found, err
 	})

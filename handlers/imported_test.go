@@ -6,26 +6,28 @@ import (
 	"testing"
 	"time"
 
-	"postern/db"
+	"postern/homeserver/imported"
 	"postern/test/rig/matrixtest"
 )
 
 // bring imports devices of alice's, as her other server has them.
-func (s *site) bring(devices ...db.Device) []db.Arrived {
+func (s *site) bring(devices ...imported.Device) []imported.Arrived {
 	s.Helper()
 	return matrixtest.Import(s, s.db, s.clock.Now(), devices...)
 }
 
 // phone is a device that can refresh.
-func (s *site) phone(name string) db.Device { return matrixtest.ImportedPhone(name, s.clock.Now()) }
+func (s *site) phone(name string) imported.Device {
+	return matrixtest.ImportedPhone(name, s.clock.Now())
+}
 
 // TestImported: tokens of another server are good until the client refreshes, and nobody is logged out on the way.
 func TestImported(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.bring(s.phone("PHONE"), db.Device{DeviceID: "OLD", Live: true,
-		Tokens: []db.ImportedToken{matrixtest.ImportedToken("MDAxOGxvY2F0aW9u", false, time.Time{})}},
-		db.Device{DeviceID: "IDLE", DisplayName: "an old tablet"})
+	s.bring(s.phone("PHONE"), imported.Device{DeviceID: "OLD", Live: true,
+		Tokens: []imported.Token{matrixtest.ImportedToken("MDAxOGxvY2F0aW9u", false, time.Time{})}},
+		imported.Device{DeviceID: "IDLE", DisplayName: "an old tablet"})
 
 	who := s.ok(s.whoami("syt_access_PHONE"))
 	if who.Text("device_id") != "PHONE" || who.Text("user_id") != "@alice:"+host {

@@ -226,7 +226,7 @@ func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (
 		if err != nil {
 			return err
 		}
-		session, err = s.peer.StartSession(ctx, *login)
+		session, err = s.peer.StartSession(ctx, *login, a.device == "")
 		return err
 	})
 	if errors.Is(err, db.ErrConflict) {
@@ -261,7 +261,7 @@ func (s *Server) name(login *db.Login) error {
 	}
 	login.ID = sessionID(random[:sessionIDBytes])
 	if login.DeviceID == "" {
-		login.DeviceID, login.NewDevice = deviceID(random[sessionIDBytes:]), true
+		login.DeviceID = deviceID(random[sessionIDBytes:])
 	}
 	return nil
 }

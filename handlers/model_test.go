@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"postern/db"
+	"postern/homeserver/imported"
 )
 
 // model is a session as the design tells it, in the fewest words: what the server must answer, and nothing of how.
@@ -108,7 +109,7 @@ func TestModel(t *testing.T) {
 			return m, verdict == good
 		}
 		on := make(map[string]*model) // by device
-		var elsewhere []db.Device
+		var elsewhere []imported.Device
 		refresh := func(draft bool) func(*rapid.T) {
 			return func(rt *rapid.T) {
 				m, k := pick(rt, sessions)

@@ -17,8 +17,9 @@ type Peer interface {
 	Free(ctx context.Context, localpart string) error
 
 	// StartSession starts a session whose proof was verified. When the other server cannot be told there is no session,
-	// and a login token is not spent.
-	StartSession(ctx context.Context, l db.Login) (db.Session, error)
+	// and a login token is not spent. newDevice says that the device id was made up for this login, so that nobody can
+	// have had the device before.
+	StartSession(ctx context.Context, l db.Login, newDevice bool) (db.Session, error)
 
 	// Register makes an account by way of write, which is called once, with r or with what the peer has added to it.
 	Register(ctx context.Context, r db.Registration, write WriteAccount) (db.Session, error)
@@ -33,6 +34,10 @@ type WriteAccount = func(r db.Registration) (db.Session, error)
 
 // alone is the peer of a server that has none.
 type alone struct{ *db.DB }
+
+func (a alone) StartSession(ctx context.Context, l db.Login, _ bool) (db.Session, error) {
+	return a.DB.StartSession(ctx, l)
+}
 
 func (alone) Reserved(string) error                                { return nil }
 func (alone) Free(context.Context, string) error                   { return nil }

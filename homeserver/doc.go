@@ -12,8 +12,11 @@
 //     (services_register.go, services.go), cross-signing keys are replaced after the password (crosssigning.go).
 //   - [Gate.Internal] (introspect.go): answers the homeserver's own questions.
 //
-// The folders below hold the rest: front streams, outbox tells the homeserver of what has changed, synapse makes its
-// calls, delegation changes its configuration, appservice reads registrations, importer brings accounts along.
+// [Start] makes the peer, and lets package outbox begin to tell the homeserver of what has changed.
+//
+// The folders below hold the rest: front streams, outbox queues what the homeserver must learn and sends it, synapse
+// makes its calls, delegation changes its configuration, appservice reads registrations, importer brings accounts
+// along.
 //
 // # Laws
 //

@@ -100,7 +100,7 @@ func (g *Gate) RefuseEnded(w http.ResponseWriter, r *http.Request, text string) 
 func (g *Gate) AnnounceDevice(r *http.Request, text string) {
 	session, err := g.server.SessionOf(r.Context(), text)
 	if err == nil {
-		err = g.server.DB.Remind(r.Context(), session.Localpart, session.DeviceID)
+		err = g.peer.Queue.Remind(r.Context(), session.Localpart, session.DeviceID)
 	}
 	if err != nil {
 		g.server.Log.Warn("the homeserver could not be told again of a device", "error", err)

@@ -79,7 +79,7 @@ func TestExchange(t *testing.T) {
 func TestExchangeImported(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
-	s.must(s.db.SetAdmin(t.Context(), "alice", true))
+	s.must(SetAdmin(t.Context(), s.db, "alice", true))
 	matrixtest.Import(s, s.db, s.clock.Now(), matrixtest.ImportedPhone("PHONE", s.clock.Now()))
 	const token = "syt_access_PHONE"
 	if sent, ours, ok, _ := s.exchange("GET", syncPath, token); !ok || !ours || sent != token {

@@ -14,6 +14,7 @@ import (
 	"postern/db/dbtest"
 	"postern/handlers"
 	"postern/homeserver/imported"
+	"postern/homeserver/outbox"
 	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
@@ -29,6 +30,7 @@ type (
 type site struct {
 	testing.TB
 	db     *db.DB
+	queue  *outbox.Queue
 	server *handlers.Server
 	gate   *Gate
 	peer   *Peer
@@ -59,16 +61,26 @@ var cheap = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLengt
 // newSite makes a site with the accounts alice and bob.
 func newSite(t testing.TB, change ...func(*setup)) *site {
 	t.Helper()
-	return newSiteOn(t, dbtest.New(t), change...)
+	return newSiteOn(t, dbtest.DSN(t), change...)
 }
 
-func newSiteOn(t testing.TB, d *db.DB, change ...func(*setup)) *site {
+func newSiteOn(t testing.TB, dsn string, change ...func(*setup)) *site {
 	t.Helper()
+	queue, err := outbox.Open(t.Context(), db.Config{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := queue.DB.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d := queue.DB
 	master, err := tokens.NewMasterKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{TB: t, db: d, clock: matrixtest.NewClock(), master: master}
+	s := &site{TB: t, db: d, queue: queue, clock: matrixtest.NewClock(), master: master}
 	s.addRootKey(1)
 	hash, err := argon2id.CreateHash(password, cheap)
 	s.must(err)
@@ -87,10 +99,11 @@ func (s *site) newServer(change ...func(*setup)) {
 		AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second, Registration: handlers.RegistrationOpen,
 		MinPassword: 8, LoginTokenTTL: 2 * time.Minute, Foreign: imported.Tokens(s.db, host),
 	}}
+	c.there.Queue = s.queue
 	for _, f := range change {
 		f(&c)
 	}
-	c.there.DB, c.there.ServerName, c.there.Secret, c.there.Log = s.db, host, sharedSecret, c.Log
+	c.there.Queue, c.there.ServerName, c.there.Secret, c.there.Log = s.queue, host, sharedSecret, c.Log
 	c.there.Now, c.there.Random = c.Now, c.Random
 	s.peer = NewPeer(c.there)
 	c.Peer, c.Flows = s.peer, s.peer.Flows()

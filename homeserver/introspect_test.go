@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"postern/db/dbtest"
 	"postern/tokens"
 )
 
@@ -73,7 +72,7 @@ func TestIntrospection(t *testing.T) {
 	if a := s.active(token); a.JSON["expires_in"] != 1.0 {
 		t.Errorf("shortly before its end: %s", a.Raw)
 	}
-	s.must(s.db.SetAdmin(t.Context(), "alice", true))
+	s.must(SetAdmin(t.Context(), s.db, "alice", true))
 	if a := s.active(token); !strings.HasSuffix(a.Text("scope"), " urn:synapse:admin:*") {
 		t.Errorf("an administrator: %s", a.Raw)
 	}
@@ -152,11 +151,10 @@ func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 // TestIntrospectionWithoutDatabase: what is broken here is no fault of the token.
 func TestIntrospectionWithoutDatabase(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.DSN(t))
-	s := newSiteOn(t, d, func(c *setup) { c.there = obliging() })
+	s := newSite(t, func(c *setup) { c.there = obliging() })
 	token := s.loggedIn().Text("access_token")
 	s.active(token)
-	s.must(d.Close())
+	s.must(s.db.Close())
 	if a := s.asks(token); a.Status != 503 || a.Header.Get("Retry-After") == "" {
 		t.Errorf("the answer is %d %s", a.Status, a.Raw)
 	}

@@ -11,11 +11,12 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/appservice"
+	"postern/homeserver/outbox"
 )
 
 // Config is what a peer needs from outside.
 type Config struct {
-	DB         *db.DB
+	Queue      *outbox.Queue        // of the server's database
 	ServerName string               // the part of user ids after the colon
 	Secret     string               // what both servers show each other
 	Services   *appservice.Services // the homeserver's application services; nil: none
@@ -75,8 +76,8 @@ func refused(status int, code, message string) *handlers.Error {
 // StartSession lets the homeserver know the device before anybody is answered: a token must not come there before its
 // device does. If the homeserver cannot be told there is no session, a login token is not spent, and a device that was
 // made for it and may have arrived there is taken back when it can be.
-func (p *Peer) StartSession(ctx context.Context, l db.Login) (db.Session, error) {
-	a, err := p.DB.Announce(ctx, l, l.At.Add(unheard))
+func (p *Peer) StartSession(ctx context.Context, l db.Login, newDevice bool) (db.Session, error) {
+	a, err := p.Queue.Announce(ctx, l, newDevice, l.At.Add(unheard))
 	if err != nil {
 		return db.Session{}, err
 	}
@@ -87,7 +88,7 @@ func (p *Peer) StartSession(ctx context.Context, l db.Login) (db.Session, error)
 	if err := p.provision(ctx, l.Localpart, l.DeviceID, name); err != nil {
 		return db.Session{}, p.recall(ctx, l.Localpart, l.ID, err)
 	}
-	session, err := p.DB.StartSession(ctx, l)
+	session, err := p.Queue.DB.StartSession(ctx, l)
 	if err != nil {
 		return db.Session{}, p.recall(ctx, l.Localpart, l.ID, err)
 	}
@@ -98,7 +99,7 @@ func (p *Peer) StartSession(ctx context.Context, l db.Login) (db.Session, error)
 // arrive later.
 func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) error {
 	for range freeTries {
-		free, err := p.DB.Free(ctx, localpart, deviceID, p.Now())
+		free, err := p.Queue.Free(ctx, localpart, deviceID, p.Now())
 		if err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) 
 // recall hands what was announced to the sender, who takes back what has come of it, and gives the reason back. If
 // even that fails the announcement lapses.
 func (p *Peer) recall(ctx context.Context, localpart, name string, why error) error {
-	if err := p.DB.Recall(context.WithoutCancel(ctx), localpart, name); err != nil {
+	if err := p.Queue.Recall(context.WithoutCancel(ctx), localpart, name); err != nil {
 		p.Log.Warn("a login that failed is taken back at the homeserver only in half a minute", "user", localpart,
 			"error", err)
 	}
@@ -132,13 +133,12 @@ func (p *Peer) recall(ctx context.Context, localpart, name string, why error) er
 // cannot, the session goes soft: an end of it would delete the device at the homeserver, and the keys that the client
 // has.
 func (p *Peer) confirm(ctx context.Context, session db.Session) error {
-	untold, err := p.DB.Untold(ctx, session.Localpart, session.DeviceID)
+	untold, err := p.Queue.Untold(ctx, session.Localpart, session.DeviceID)
 	if err != nil || !untold {
 		return err
 	}
 	if err := p.provision(ctx, session.Localpart, session.DeviceID, session.DisplayName); err != nil {
-		if soft := p.DB.SoftenSession(context.WithoutCancel(ctx), session.ID); soft != nil &&
-			!errors.Is(soft, db.ErrNotFound) {
+		if soft := soften(context.WithoutCancel(ctx), p.Queue.DB, session.ID); soft != nil {
 			p.Log.Warn("a login that failed left a session behind", "user", session.Localpart, "device",
 				session.DeviceID, "error", soft)
 		}

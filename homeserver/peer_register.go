@@ -36,16 +36,16 @@ func (p *Peer) Free(ctx context.Context, localpart string) error {
 
 // Register announces the account with the transaction that makes it, and then tells the homeserver of it.
 func (p *Peer) Register(ctx context.Context, r db.Registration, write handlers.WriteAccount) (db.Session, error) {
-	var err error
-	if r.Name, err = handlers.NewSessionID(p.Random); err != nil {
+	name, err := handlers.NewSessionID(p.Random)
+	if err != nil {
 		return db.Session{}, err
 	}
-	r.Until = r.At.Add(unheard)
+	p.Queue.AnnounceRegistration(&r, name, r.At.Add(unheard))
 	session, err := write(r)
 	if err != nil {
 		return session, err
 	}
-	return session, p.introduce(ctx, r.Localpart, session, r.Name)
+	return session, p.introduce(ctx, r.Localpart, session, name)
 }
 
 // introduce makes the homeserver know an account that was just made, and its first device, if it has one. It was
@@ -61,7 +61,7 @@ func (p *Peer) introduce(ctx context.Context, localpart string, session db.Sessi
 		e.Message = "The account is made, but the homeserver does not know it yet. Try again, or log in in a moment."
 		return e
 	}
-	if _, err := p.DB.Announced(ctx, localpart, name, devices); err != nil {
+	if _, err := p.Queue.Announced(ctx, localpart, name, devices); err != nil {
 		p.Log.Warn("the homeserver is told of a new account twice", "user", localpart, "error", err)
 	}
 	return nil
@@ -70,8 +70,8 @@ func (p *Peer) introduce(ctx context.Context, localpart string, session db.Sessi
 // Registered is introduce for a registration that is finished once more, because its answer was lost or the homeserver
 // was away.
 func (p *Peer) Registered(ctx context.Context, localpart string, session db.Session) error {
-	user, err := p.DB.Untold(ctx, localpart, "")
-	device, err2 := p.DB.Untold(ctx, localpart, session.DeviceID)
+	user, err := p.Queue.Untold(ctx, localpart, "")
+	device, err2 := p.Queue.Untold(ctx, localpart, session.DeviceID)
 	if err := errors.Join(err, err2); err != nil || !user && !device {
 		return err
 	}

@@ -27,7 +27,7 @@ func TestRegisterTellsTheHomeserver(t *testing.T) {
 		len(d.Devices) > 0 {
 		t.Errorf("it has %+v and %+v", c, d)
 	}
-	if n, err := b.db.OutboxSize(t.Context()); err != nil || n > 0 {
+	if n, err := b.queue.Size(t.Context()); err != nil || n > 0 {
 		t.Errorf("%d wait, %v", n, err)
 	}
 	b.want(b.register(`,"username":"old"`), http.StatusBadRequest, "M_USER_IN_USE")

@@ -32,14 +32,12 @@ func newBehind(t *testing.T, change ...func(*setup)) *behind {
 	const secret = "the_secret_of_the_tests"
 	b := &behind{there: fakesynapse.New(t, secret)}
 	b.client = synapse.New(synapse.Config{URL: b.there.URL, Secret: secret, Timeout: 300 * time.Millisecond})
-	var at *db.DB
 	b.site = newSite(t, append(change, func(c *setup) {
-		at = c.DB
-		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now})
+		b.tells = outbox.New(outbox.Config{Queue: c.there.Queue, Synapse: b.client, Log: c.Log, Now: c.Now})
 		c.there = Config{Provision: b.tells.Provision, Available: b.tells.Available,
 			AllowReset: b.client.AllowCrossSigningReset}
 	})...)
-	b.must(at.SetBehind(t.Context(), b.there.URL))
+	b.must(b.queue.SetHomeserver(t.Context(), b.there.URL))
 	t.Cleanup(func() {
 		b.tells.Close()
 		b.client.Close()
@@ -50,12 +48,12 @@ func newBehind(t *testing.T, change ...func(*setup)) *behind {
 // tell lets a sender run until nothing waits.
 func (b *behind) tell() {
 	b.Helper()
-	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler),
+	sender := outbox.New(outbox.Config{Queue: b.queue, Synapse: b.client, Log: slog.New(slog.DiscardHandler),
 		Now: b.clock.Now})
 	sender.Start()
 	defer sender.Close()
 	for range 1000 {
-		n, err := b.db.OutboxSize(b.Context())
+		n, err := b.queue.Size(b.Context())
 		b.must(err)
 		if n == 0 {
 			return
@@ -63,7 +61,7 @@ func (b *behind) tell() {
 		b.clock.Step(time.Second)
 		time.Sleep(5 * time.Millisecond)
 	}
-	all, err := b.db.Outbox(b.Context())
+	all, err := b.queue.List(b.Context())
 	b.Fatalf("these wait still: %+v, %v", all, err)
 }
 
@@ -105,7 +103,7 @@ func TestLoginTellsTheHomeserver(t *testing.T) {
 	if calls := b.there.Calls(); len(calls) != 2 {
 		t.Errorf("two logins make the calls %q", calls)
 	}
-	if n, err := b.db.OutboxSize(t.Context()); err != nil || n > 0 {
+	if n, err := b.queue.Size(t.Context()); err != nil || n > 0 {
 		t.Errorf("%d wait, %v", n, err)
 	}
 }
@@ -174,7 +172,7 @@ func TestLoginWithoutHomeserver(t *testing.T) {
 		if b.must(err); len(sessions) != 1 {
 			t.Errorf("sessions: %+v", sessions)
 		}
-		waiting, err := b.db.Outbox(t.Context())
+		waiting, err := b.queue.List(t.Context())
 		b.must(err)
 		for _, w := range waiting { // for nothing but the homeserver
 			if !w.Due.IsZero() {
@@ -271,20 +269,20 @@ func TestLoginMeetsLogout(t *testing.T) {
 
 // forced does what the sender does with one device that has no session, all in one moment.
 func (b *behind) forced(string) error {
-	errands, err := b.db.Claim(b.Context(), "sender", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
+	errands, err := b.queue.Claim(b.Context(), "sender", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
 	if err != nil {
 		return err
 	}
 	for _, e := range errands {
-		for _, i := range e.Items {
+		for _, i := range e.Rows {
 			if i.Known {
 				continue
 			}
 			if err := b.client.DeleteDevice(b.Context(), e.Localpart, i.DeviceID); err != nil {
 				return err
 			}
-			if err := b.db.Settle(b.Context(), "sender", e.Localpart,
-				[]db.Outcome{{DeviceID: i.DeviceID}}); err != nil {
+			if err := b.queue.Settle(b.Context(), "sender", e.Localpart,
+				[]outbox.Outcome{{DeviceID: i.DeviceID}}); err != nil {
 				return err
 			}
 		}
@@ -297,7 +295,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
 	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).Text("access_token")))
-	errands, err := b.db.Claim(t.Context(), "sender", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
+	errands, err := b.queue.Claim(t.Context(), "sender", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
 	if b.must(err); len(errands) != 1 {
 		t.Fatalf("%+v", errands)
 	}
@@ -305,7 +303,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	done := make(chan answer)
 	go func() { done <- b.login(`"device_id":"A"`) }()
 	for { // until it is announced
-		if now, _, err := b.db.Due(t.Context(), b.clock.Now()); err != nil || !now {
+		if now, _, err := b.queue.Due(t.Context(), b.clock.Now()); err != nil || !now {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -313,7 +311,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	time.Sleep(50 * time.Millisecond) // more than it would need
 	b.wantCalls()
 	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
-	b.must(b.db.Settle(t.Context(), "sender", "alice", []db.Outcome{{DeviceID: "A"}}))
+	b.must(b.queue.Settle(t.Context(), "sender", "alice", []outbox.Outcome{{DeviceID: "A"}}))
 	b.ok(<-done)
 	b.wantCalls("delete_device alice A", "upsert_device alice A")
 	b.same()
@@ -326,12 +324,12 @@ func TestLoginAfterTheSenderDied(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
 	b.ok(b.logout(b.ok(b.login(`"device_id":"A"`)).Text("access_token")))
-	_, err := b.db.Claim(t.Context(), "killed", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
+	_, err := b.queue.Claim(t.Context(), "killed", b.clock.Now(), b.clock.Now().Add(time.Minute), 9)
 	b.must(err)
 	if b.db.Shared() {
 		b.clock.Step(2 * time.Minute)
 	}
-	b.must(b.db.Resume(t.Context()))
+	b.must(b.queue.Resume(t.Context()))
 	b.ok(b.login(`"device_id":"A"`))
 	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
 	b.tell()
@@ -352,8 +350,8 @@ func TestLoginThatCannotBeConfirmed(t *testing.T) {
 		}
 		err := provision(ctx, localpart, deviceID, name)
 		if calls == 1 { // something happens to the device
-			_, gone := b.db.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"),
-				DeviceID: deviceID, At: b.clock.Now()}, b.clock.Now())
+			_, gone := b.queue.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"),
+				DeviceID: deviceID, At: b.clock.Now()}, false, b.clock.Now())
 			b.must(gone)
 		}
 		return err

@@ -69,7 +69,7 @@ func (p *Peer) serviceAccount(ctx context.Context, server *handlers.Server, user
 // accounts gets one without a password now. Names are taken as they are spelled: a bridge's users may be called what
 // nobody else could be.
 func (p *Peer) serviceUser(ctx context.Context, name string) (db.User, error) {
-	account, err := p.DB.User(ctx, name)
+	account, err := p.Queue.DB.User(ctx, name)
 	switch {
 	case err == nil && !account.Deactivated.IsZero():
 		return db.User{}, handlers.UserDeactivated()
@@ -89,11 +89,11 @@ func (p *Peer) serviceUser(ctx context.Context, name string) (db.User, error) {
 // withoutPassword makes an account that nobody can log in to by password; one that was made meanwhile is taken as it
 // is.
 func (p *Peer) withoutPassword(ctx context.Context, name string) (db.User, error) {
-	err := p.DB.CreateUser(ctx, db.User{Localpart: name, PasswordHash: handlers.NoPassword, Created: p.Now()})
+	err := p.Queue.DB.CreateUser(ctx, db.User{Localpart: name, PasswordHash: handlers.NoPassword, Created: p.Now()})
 	if err != nil && !errors.Is(err, db.ErrConflict) {
 		return db.User{}, err
 	}
-	return p.DB.User(ctx, name)
+	return p.Queue.DB.User(ctx, name)
 }
 
 // devicesBelow is what the operations on one device lie below.
@@ -120,7 +120,7 @@ func (g *Gate) deleteForService(w http.ResponseWriter, r *http.Request, next htt
 	if rec.status == http.StatusOK {
 		user := handlers.Spelled(cmp.Or(r.URL.Query().Get("user_id"), g.peer.Services.ByToken(token).Sender),
 			g.peer.ServerName)
-		if _, err := g.peer.DB.EndDevices(r.Context(), user, []string{device}); err != nil {
+		if _, err := g.peer.Queue.DB.EndDevices(r.Context(), user, []string{device}); err != nil {
 			return err // it asks again, and the homeserver says the same
 		}
 	}

@@ -75,7 +75,7 @@ func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name s
 	if !service.Owns(string(handlers.NewUserID(name, g.peer.ServerName))) {
 		return nil
 	}
-	_, err := g.peer.DB.User(ctx, name)
+	_, err := g.peer.Queue.DB.User(ctx, name)
 	switch {
 	case err == nil:
 		return refused(http.StatusBadRequest, "M_USER_IN_USE", "This name is taken.")

@@ -1,8 +1,10 @@
-// Package imported finds the sessions of tokens that another server gave and that came along with its sessions: access and
-// refresh tokens of a session's first generation. They cannot be computed, so the SHA-256 of each is kept, until the
-// client refreshes and has a pair of Postern's own.
+// Package imported keeps what comes along from another server: accounts, their devices as sessions, and the tokens in
+// use on them, which are access and refresh tokens of a session's first generation. They cannot be computed, so the
+// SHA-256 of each is kept, until the client refreshes and has a pair of Postern's own.
 //
+//	did, err := imported.Add(ctx, d, imported.Batch{…})       // package importer reads them from the other server
 //	config.Foreign = imported.Tokens(d, "example.org")
+//	made, err := imported.MadeSince(ctx, d)                    // what the other server would not know
 package imported
 
 import (
@@ -18,7 +20,7 @@ import (
 // all that is true of a macaroon of that generation is true of it, and a client that refreshes it has one of ours. It
 // has no caveats, and nobody can append any.
 type foreignToken struct {
-	token  db.ImportedToken
+	token  Token
 	userID string
 }
 
@@ -55,8 +57,9 @@ func (t foreignToken) Check(want tokens.Type, _ tokens.Table, r tokens.Request) 
 // Tokens finds the session of a token that came from another server with its session, for [handlers.Config.Foreign].
 // It is found by its hash, so that looking does not compare secrets. Where no token ever came nothing is looked for.
 func Tokens(d *db.DB, serverName string) func(context.Context, string) (tokens.Bearer, db.Session, error) {
+	f := newFinder(d)
 	return func(ctx context.Context, text string) (tokens.Bearer, db.Session, error) {
-		token, session, err := d.SessionByImported(ctx, sha256.Sum256([]byte(text)))
+		token, session, err := f.find(ctx, sha256.Sum256([]byte(text)))
 		if err != nil {
 			return nil, db.Session{}, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/imported"
 )
 
 // Options say how Import takes accounts over.
@@ -26,18 +27,19 @@ type importing struct {
 	Options
 	db       *db.DB // nil: a dry run for a database that is not made yet
 	contents Contents
-	marks    map[string]string // by localpart: what each account was at the last import
-	keyID    int64             // of the root key that mints for the sessions
-	did      []db.Arrived      // by account
+	marks    map[string]string  // by localpart: what each account was at the last import
+	keyID    int64              // of the root key that mints for the sessions
+	did      []imported.Arrived // by account
 }
 
 // Import takes the accounts over, in batches: after an error the same import goes on where it stopped. With a nil
 // database it says what would become of a new one.
 func Import(ctx context.Context, d *db.DB, contents Contents, o Options) (Result, error) {
-	m := &importing{Options: o, db: d, contents: contents, keyID: 1, did: make([]db.Arrived, len(contents.Accounts))}
+	m := &importing{Options: o, db: d, contents: contents, keyID: 1,
+		did: make([]imported.Arrived, len(contents.Accounts))}
 	if d != nil {
 		var err error
-		if m.marks, err = d.Marks(ctx); err != nil {
+		if m.marks, err = imported.Marks(ctx, d); err != nil {
 			return Result{}, err
 		}
 		if m.keyID, err = mintingKey(ctx, d); err != nil {
@@ -79,7 +81,7 @@ func mintingKey(ctx context.Context, d *db.DB) (id int64, err error) {
 
 // batch takes over the accounts from one to another.
 func (m *importing) batch(ctx context.Context, from, to int) error {
-	im := db.Import{At: m.Now, KeyID: m.keyID, Again: m.SinceLast, DryRun: m.DryRun}
+	im := imported.Batch{At: m.Now, KeyID: m.keyID, Again: m.SinceLast, DryRun: m.DryRun}
 	var which []int // account of each arrival
 	for i := from; i < to; i++ {
 		a := m.contents.Accounts[i]
@@ -108,14 +110,14 @@ func (m *importing) batch(ctx context.Context, from, to int) error {
 }
 
 // write does the import, or foresees what it would do with a database that is not there.
-func (m *importing) write(ctx context.Context, im db.Import) ([]db.Arrived, error) {
+func (m *importing) write(ctx context.Context, im imported.Batch) ([]imported.Arrived, error) {
 	switch {
 	case len(im.Arrivals) == 0:
 		return nil, nil
 	case m.db != nil:
-		return m.db.ImportAccounts(ctx, im)
+		return imported.Add(ctx, m.db, im)
 	}
-	did := make([]db.Arrived, len(im.Arrivals))
+	did := make([]imported.Arrived, len(im.Arrivals))
 	for i, a := range im.Arrivals {
 		did[i].Added = true
 		for _, device := range a.Devices {
@@ -132,8 +134,8 @@ func (m *importing) write(ctx context.Context, im db.Import) ([]db.Arrived, erro
 }
 
 // arrival is an account with its devices as they come here.
-func (m *importing) arrival(a Account) db.Arrival {
-	arrival := db.Arrival{User: a.user(m.Now), WithDevices: m.contents.Sessions}
+func (m *importing) arrival(a Account) imported.Arrival {
+	arrival := imported.Arrival{User: a.user(m.Now), WithDevices: m.contents.Sessions}
 	for _, d := range m.contents.Devices[a.Name] {
 		d.Session = rand.Text()
 		classify(&d, m.Now)
@@ -162,7 +164,7 @@ var expired = time.UnixMilli(1)
 
 // classify says what a device's session is. It is live if a client can go on with what it holds; else it is a soft one,
 // so that the device is listed, and keeps its name and its keys until somebody logs in on it.
-func classify(d *db.Device, now time.Time) {
+func classify(d *imported.Device, now time.Time) {
 	lasting := false // some access token never expires
 	for _, t := range d.Tokens {
 		d.Live = d.Live || t.Expires.IsZero() || now.Before(t.Expires)

@@ -10,10 +10,11 @@ import (
 
 	"postern/db"
 	"postern/db/dbtest"
+	"postern/homeserver/imported"
 )
 
-// imported reads a Synapse's database with sessions and imports it; a nil database is a dry run's.
-func imported(t *testing.T, d *db.DB, path string, o Options) Result {
+// nowHere reads a Synapse's database with sessions and imports it; a nil database is a dry run's.
+func nowHere(t *testing.T, d *db.DB, path string, o Options) Result {
 	t.Helper()
 	contents, err := Read(t.Context(), withSessions(config(path)))
 	if err != nil {
@@ -38,14 +39,14 @@ func TestImport(t *testing.T) {
 	d := dbtest.New(t)
 	path := file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql",
 		"synapse-sessions.rows.sql")
-	foreseen := imported(t, nil, path, Options{DryRun: true})
-	if diff := cmp.Diff(foreseen, imported(t, d, path, Options{DryRun: true})); diff != "" {
+	foreseen := nowHere(t, nil, path, Options{DryRun: true})
+	if diff := cmp.Diff(foreseen, nowHere(t, d, path, Options{DryRun: true})); diff != "" {
 		t.Errorf("with a database it foresees otherwise: %s", diff)
 	}
 	if users, err := d.Users(t.Context()); err != nil || len(users) > 0 {
 		t.Errorf("a dry run wrote %v %v", users, err)
 	}
-	done := imported(t, d, path, Options{})
+	done := nowHere(t, d, path, Options{})
 	if diff := cmp.Diff(foreseen, done); diff != "" {
 		t.Errorf("foreseen was otherwise: %s", diff)
 	}
@@ -58,10 +59,10 @@ func TestImport(t *testing.T) {
 	if !slices.Equal(done.Sessions, sessions) {
 		t.Errorf("%v", done.Sessions)
 	}
-	if again := imported(t, d, path, Options{}); !slices.Contains(again.Accounts, Row{"skipped", alreadyHere, 9}) {
+	if again := nowHere(t, d, path, Options{}); !slices.Contains(again.Accounts, Row{"skipped", alreadyHere, 9}) {
 		t.Errorf("again: %v", again.Accounts)
 	}
-	since := imported(t, d, path, Options{SinceLast: true})
+	since := nowHere(t, d, path, Options{SinceLast: true})
 	if !slices.Contains(since.Accounts, Row{"unchanged", "", 9}) ||
 		!slices.Contains(since.Sessions, Row{"unchanged", "", 5}) {
 		t.Errorf("since the last: %v %v", since.Accounts, since.Sessions)
@@ -113,17 +114,17 @@ func TestOutcome(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		account   Account
-		did       db.Arrived
+		did       imported.Arrived
 		what, why string
 		notable   bool
 	}{
-		{Account{Hash: "x"}, db.Arrived{Added: true}, "added", "", false},
-		{Account{Skip: "guest"}, db.Arrived{}, "skipped", "guest", true},
-		{Account{Hash: "x"}, db.Arrived{}, "unchanged", "", false},
-		{Account{Hash: "x"}, db.Arrived{Changed: []string{"password", "locked"}}, "changed", "password, locked", true},
-		{Account{Deactivated: true}, db.Arrived{Added: true}, "added", "deactivated", false},
-		{Account{Locked: true}, db.Arrived{Added: true}, "added", "locked", true},
-		{Account{}, db.Arrived{Added: true}, "added", "no password", true},
+		{Account{Hash: "x"}, imported.Arrived{Added: true}, "added", "", false},
+		{Account{Skip: "guest"}, imported.Arrived{}, "skipped", "guest", true},
+		{Account{Hash: "x"}, imported.Arrived{}, "unchanged", "", false},
+		{Account{Hash: "x"}, imported.Arrived{Changed: []string{"password", "locked"}}, "changed", "password, locked", true},
+		{Account{Deactivated: true}, imported.Arrived{Added: true}, "added", "deactivated", false},
+		{Account{Locked: true}, imported.Arrived{Added: true}, "added", "locked", true},
+		{Account{}, imported.Arrived{Added: true}, "added", "no password", true},
 	} {
 		if what, why, notable := outcome(test.account, test.did); what != test.what || why != test.why ||
 			notable != test.notable {
@@ -138,21 +139,21 @@ func TestClassify(t *testing.T) {
 	now := milli(1790000000000)
 	past, soon, late := now.Add(-time.Hour), now.Add(time.Hour), now.Add(2*time.Hour)
 	for name, test := range map[string]struct {
-		tokens            []db.ImportedToken
+		tokens            []imported.Token
 		live, refreshable bool
 		accessExpires     time.Time
 	}{
 		"no token":                     {nil, false, false, expired},
-		"one for ever":                 {[]db.ImportedToken{token("a", false, false, time.Time{})}, true, false, time.Time{}},
-		"one for ever among others":    {[]db.ImportedToken{token("a", false, false, time.Time{}), token("b", false, false, late)}, true, false, time.Time{}},
-		"over":                         {[]db.ImportedToken{token("a", false, false, past)}, false, false, past},
-		"the one that lasts longest":   {[]db.ImportedToken{token("a", false, false, late), token("b", false, false, soon)}, true, false, late},
-		"over, but it can refresh":     {[]db.ImportedToken{token("a", false, false, past), token("b", true, false, soon)}, true, true, past},
-		"it can only refresh":          {[]db.ImportedToken{token("b", true, false, time.Time{})}, true, true, expired},
-		"a refresh token that is over": {[]db.ImportedToken{token("b", true, false, past)}, false, true, expired},
-		"one that is spent":            {[]db.ImportedToken{token("b", true, true, late)}, false, true, expired},
+		"one for ever":                 {[]imported.Token{token("a", false, false, time.Time{})}, true, false, time.Time{}},
+		"one for ever among others":    {[]imported.Token{token("a", false, false, time.Time{}), token("b", false, false, late)}, true, false, time.Time{}},
+		"over":                         {[]imported.Token{token("a", false, false, past)}, false, false, past},
+		"the one that lasts longest":   {[]imported.Token{token("a", false, false, late), token("b", false, false, soon)}, true, false, late},
+		"over, but it can refresh":     {[]imported.Token{token("a", false, false, past), token("b", true, false, soon)}, true, true, past},
+		"it can only refresh":          {[]imported.Token{token("b", true, false, time.Time{})}, true, true, expired},
+		"a refresh token that is over": {[]imported.Token{token("b", true, false, past)}, false, true, expired},
+		"one that is spent":            {[]imported.Token{token("b", true, true, late)}, false, true, expired},
 	} {
-		d := db.Device{Tokens: test.tokens}
+		d := imported.Device{Tokens: test.tokens}
 		if classify(&d, now); d.Live != test.live || d.Refreshable != test.refreshable ||
 			!d.AccessExpires.Equal(test.accessExpires) {
 			t.Errorf("%s: %+v", name, d)

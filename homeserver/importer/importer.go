@@ -35,7 +35,7 @@ import (
 	"strings"
 	"time"
 
-	"postern/db"
+	"postern/homeserver/imported"
 )
 
 // Kind is where accounts come from.
@@ -62,9 +62,9 @@ type Config struct {
 type Contents struct {
 	Kind     Kind
 	Accounts []Account
-	Sessions bool                   // devices and tokens were read too
-	Devices  map[string][]db.Device // by the name of an account that is not skipped
-	Skipped  map[string]int         // how many devices or tokens are skipped, by the reason
+	Sessions bool                         // devices and tokens were read too
+	Devices  map[string][]imported.Device // by the name of an account that is not skipped
+	Skipped  map[string]int               // how many devices or tokens are skipped, by the reason
 }
 
 // Read reads all accounts, those that Import will skip too; and of Synapse, if Config.Sessions is set, the devices and

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"postern/db"
+	"postern/homeserver/imported"
 )
 
 // Result is what became of accounts and sessions.
@@ -50,7 +50,7 @@ func (m *importing) result() Result {
 }
 
 // outcome says what happened to an account, and whether a person should look at it.
-func outcome(a Account, did db.Arrived) (what, why string, notable bool) {
+func outcome(a Account, did imported.Arrived) (what, why string, notable bool) {
 	switch {
 	case a.Skip != "":
 		return "skipped", a.Skip, true

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"postern/db"
+	"postern/homeserver/imported"
 )
 
 // The reasons for which tokens and devices are skipped.
@@ -36,7 +37,7 @@ func (c Config) readSessions(ctx context.Context) (Contents, error) {
 		return Contents{}, err
 	}
 	r := sessionReader{contents: Contents{Kind: Synapse, Accounts: c.accounts(records), Sessions: true,
-		Devices: make(map[string][]db.Device), Skipped: make(map[string]int)}}
+		Devices: make(map[string][]imported.Device), Skipped: make(map[string]int)}}
 	if err := c.elsewhere(records); err != nil {
 		return Contents{}, err
 	}
@@ -48,11 +49,11 @@ func (c Config) readSessions(ctx context.Context) (Contents, error) {
 // of them must learn that it keeps the device.
 type sessionReader struct {
 	contents Contents
-	devices  map[string]map[string]*db.Device // by account and device; an account that comes has an entry
+	devices  map[string]map[string]*imported.Device // by account and device; an account that comes has an entry
 }
 
 func (r *sessionReader) read(ctx context.Context, s *source) error {
-	r.devices = make(map[string]map[string]*db.Device)
+	r.devices = make(map[string]map[string]*imported.Device)
 	for _, a := range r.contents.Accounts {
 		if a.Skip == "" {
 			r.devices[a.Name] = nil
@@ -74,18 +75,18 @@ func (r *sessionReader) read(ctx context.Context, s *source) error {
 }
 
 // device finds or makes a device; nil if its account is skipped.
-func (r *sessionReader) device(user, id string) *db.Device {
+func (r *sessionReader) device(user, id string) *imported.Device {
 	devices, comes := r.devices[user]
 	if !comes {
 		return nil
 	}
 	if devices == nil {
-		devices = make(map[string]*db.Device)
+		devices = make(map[string]*imported.Device)
 		r.devices[user] = devices
 	}
 	d := devices[id]
 	if d == nil {
-		d = &db.Device{DeviceID: strings.Clone(id), Unlisted: true}
+		d = &imported.Device{DeviceID: strings.Clone(id), Unlisted: true}
 		devices[id] = d
 	}
 	return d
@@ -121,7 +122,7 @@ func (r *sessionReader) readAccess(ctx context.Context, s *source) (used map[int
 			r.contents.Skipped[skippedNoDevice]++
 		default:
 			d := r.device(user, device)
-			d.Tokens = append(d.Tokens, db.ImportedToken{Hash: sha256.Sum256([]byte(token)),
+			d.Tokens = append(d.Tokens, imported.Token{Hash: sha256.Sum256([]byte(token)),
 				Expires: millis(expires)})
 		}
 		return nil
@@ -161,7 +162,7 @@ func (r *sessionReader) readRefresh(ctx context.Context, s *source, used map[int
 		if d == nil {
 			return nil
 		}
-		t := db.ImportedToken{Hash: sha256.Sum256([]byte(token)), Refresh: true, Expires: millis(expires)}
+		t := imported.Token{Hash: sha256.Sum256([]byte(token)), Refresh: true, Expires: millis(expires)}
 		if next != 0 && (hasNext[next] || used[next]) {
 			t.Expires = expired
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"postern/db"
+	"postern/homeserver/imported"
 )
 
 func milli(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
@@ -17,28 +18,28 @@ func milli(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 func withSessions(c Config) Config { c.Sessions = true; return c }
 
 // token is what is read of a token; a spent one is a refresh token whose successor was used.
-func token(text string, refresh, spent bool, expires time.Time) db.ImportedToken {
+func token(text string, refresh, spent bool, expires time.Time) imported.Token {
 	if spent {
 		expires = expired
 	}
-	return db.ImportedToken{Hash: sha256.Sum256([]byte(text)), Refresh: refresh, Expires: expires}
+	return imported.Token{Hash: sha256.Sum256([]byte(text)), Refresh: refresh, Expires: expires}
 }
 
 // fromSessions is what comes of testdata/synapse-sessions.rows.sql.
-var fromSessions = map[string][]db.Device{
+var fromSessions = map[string][]imported.Device{
 	"@alice:example.org": {
 		{DeviceID: "IDLE"},
-		{DeviceID: "PHONE", DisplayName: "her phone", Seen: db.Seen{At: milli(1577836801123), Addr: "192.0.2.1", Agent: "Element"}, Expires: milli(2000000000000), Tokens: []db.ImportedToken{
+		{DeviceID: "PHONE", DisplayName: "her phone", Seen: db.Seen{At: milli(1577836801123), Addr: "192.0.2.1", Agent: "Element"}, Expires: milli(2000000000000), Tokens: []imported.Token{
 			token("syt_3", false, false, milli(1800000000000)), token("syt_2", false, false, milli(1700000000000)),
 			token("syr_3", true, false, milli(1900000000000)), token("syr_2", true, true, time.Time{})}},
 	},
 	"@admin:example.org": {
 		// The answer with 13 was lost, so 12 is good as well.
-		{DeviceID: "LOST", Tokens: []db.ImportedToken{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}, Unlisted: true},
-		{DeviceID: "UNLISTED", Tokens: []db.ImportedToken{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}, Unlisted: true},
+		{DeviceID: "LOST", Tokens: []imported.Token{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}, Unlisted: true},
+		{DeviceID: "UNLISTED", Tokens: []imported.Token{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}, Unlisted: true},
 	},
 	"@staff:example.org": {
-		{DeviceID: "CHAIN", Tokens: []db.ImportedToken{token("syt_23", false, false, milli(1800000000000)), token("syr_23", true, false, time.Time{}),
+		{DeviceID: "CHAIN", Tokens: []imported.Token{token("syt_23", false, false, milli(1800000000000)), token("syr_23", true, false, time.Time{}),
 			token("syr_22", true, false, time.Time{}), token("syr_21", true, true, time.Time{})}, Unlisted: true},
 	},
 }
@@ -50,7 +51,7 @@ func wantSessions(t *testing.T, c Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := cmpopts.SortSlices(func(a, b db.ImportedToken) bool { return string(a.Hash[:]) < string(b.Hash[:]) })
+	order := cmpopts.SortSlices(func(a, b imported.Token) bool { return string(a.Hash[:]) < string(b.Hash[:]) })
 	if diff := cmp.Diff(fromSessions, got.Devices, order); diff != "" {
 		t.Error(diff)
 	}
@@ -77,7 +78,7 @@ func TestSessionsOfOldSynapse(t *testing.T) {
 		`INSERT INTO devices VALUES ('@alice:example.org', 'PHONE', 'her phone')`,
 		`INSERT INTO refresh_tokens VALUES (1, 'older', '@alice:example.org')`))
 	got, err := Read(t.Context(), withSessions(c))
-	want := []db.Device{{DeviceID: "PHONE", DisplayName: "her phone", Tokens: []db.ImportedToken{token("old", false, false, time.Time{})}}}
+	want := []imported.Device{{DeviceID: "PHONE", DisplayName: "her phone", Tokens: []imported.Token{token("old", false, false, time.Time{})}}}
 	if diff := cmp.Diff(want, got.Devices["@alice:example.org"]); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

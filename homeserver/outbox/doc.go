@@ -1,5 +1,6 @@
-// Package outbox keeps the homeserver up to date. Package db writes a row with each change of an account or a device
-// that the homeserver must know of; the sender here calls the homeserver for each row, and deletes the row then.
+// Package outbox keeps the homeserver up to date. Each change of an account or a device that the homeserver must know
+// of writes a row of the Queue, in the same transaction; the Sender calls the homeserver for each row, and deletes the
+// row then.
 //
 // # Laws
 //
@@ -9,17 +10,18 @@
 //     A device that the client named itself is not deleted because a login on it failed: it may be older than
 //     Postern, and hold encryption keys.
 //  2. The rows of one account are sent one after another, by one sender at a time, even if replicas share the database
-//     (db.Claim). A claim ends by itself after a lease, in case its sender died.
+//     (Claim). A claim ends by itself after a lease, in case its sender died.
 //  3. A row is deleted only when the homeserver has answered and nothing changed since the row was read. After a kill
 //     at any moment it is sent at the next start.
 //  4. No account holds up another. While the homeserver is away, the rows of each wait longer after each attempt, up to
 //     a minute, and all are due at once when it answers again. A row that it refuses waits an hour, is logged, and is
 //     listed by `postern synapse outbox`.
 //
-// A login does not wait for the sender: it calls Provision itself before it answers. db.Announce says how the two avoid
+// A login does not wait for the sender: it calls Provision itself before it answers. Announce says how the two avoid
 // each other.
 //
-//	s := outbox.New(outbox.Config{DB: d, Synapse: client, …})
+//	q, err := outbox.Open(ctx, db.Config{…})  // every process that writes to the database opens it so
+//	s := outbox.New(outbox.Config{Queue: q, Synapse: client, …})
 //	s.Start()
 //	defer s.Close()
 package outbox

@@ -45,11 +45,6 @@ func TestEachFactIsTold(t *testing.T) {
 			[]string{"delete_user alice", "delete_device alice A", "delete_device alice B"}},
 		{"an account is made", func(x *site) error { return x.db.CreateUser(x.Context(), db.User{Localpart: "carol", Created: t0}) },
 			[]string{"provision_user carol"}},
-		{"accounts are imported", func(x *site) error {
-			_, err := x.db.ImportAccounts(x.Context(), db.Import{Arrivals: []db.Arrival{
-				{User: db.User{Localpart: "alice", Created: t0}}, {User: db.User{Localpart: "carol", Created: t0}}}})
-			return err
-		}, []string{"provision_user carol"}},
 		{"a login on a known device", func(x *site) error { x.login("alice", "A"); return nil }, []string{"upsert_device alice A"}},
 		{"old sessions are tidied", func(x *site) error {
 			_, err := x.db.Tidy(x.Context(), t0.Add(100*24*time.Hour), db.TidyConfig{})
@@ -135,7 +130,7 @@ func TestReactivated(t *testing.T) {
 	x.login("bob", "B")
 	x.round()
 	x.same()
-	w, err := x.db.Outbox(t.Context())
+	w, err := x.queue.List(t.Context())
 	x.must(err)
 	if len(w) != 1 || !w[0].Refused || !strings.Contains(w[0].Error, "SQLite") {
 		t.Fatalf("waiting: %+v", w)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/db/dbtest"
 	"postern/homeserver/synapse"
 	"postern/test/rig/fakesynapse"
 )
@@ -63,7 +62,7 @@ func TestNothingIsLost(t *testing.T) {
 // backsOff checks that each row has just failed at least so often, and that its wait doubles each time, up to a minute.
 func (x *site) backsOff(tries int) {
 	x.Helper()
-	all, err := x.db.Outbox(x.Context())
+	all, err := x.queue.List(x.Context())
 	x.must(err)
 	for _, w := range all {
 		most := min(maxRetry, firstRetry<<(w.Tries-1))
@@ -107,7 +106,7 @@ func TestOneBadUser(t *testing.T) {
 	if got, want := x.waiting(), []string{"Upper ", "ill ", "ill I"}; !slices.Equal(got, want) {
 		t.Fatalf("%q wait, want %q", got, want)
 	}
-	all, err := x.db.Outbox(t.Context())
+	all, err := x.queue.List(t.Context())
 	x.must(err)
 	for _, w := range all {
 		if w.Refused != (w.Localpart == "Upper") || w.Error == "" || w.Refused && w.Due.Before(t0.Add(refusedRetry/2)) {
@@ -153,7 +152,7 @@ func TestWrongSecret(t *testing.T) {
 	x.sender.c.Synapse = client
 	x.user("alice")
 	x.round()
-	all, err := x.db.Outbox(t.Context())
+	all, err := x.queue.List(t.Context())
 	x.must(err)
 	if len(all) != 1 || all[0].Refused {
 		t.Fatalf("%+v", all)
@@ -185,7 +184,7 @@ func TestChangedMeanwhile(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
-	other := x.newSender(dbtest.Open(t, x.dsn))
+	other := x.newSender(open(t, x.dsn))
 	var mu sync.Mutex
 	busy, most := map[string]int{}, 0
 	x.there.Before(func(call string) {
@@ -242,7 +241,7 @@ func TestDeadSender(t *testing.T) {
 	x.round()
 	x.settled()
 	x.must(x.db.EndDevice(t.Context(), "a", "A"))
-	if errands, err := x.db.Claim(t.Context(), "dead", x.clock(), x.clock().Add(lease), 9); err != nil ||
+	if errands, err := x.queue.Claim(t.Context(), "dead", x.clock(), x.clock().Add(lease), 9); err != nil ||
 		len(errands) != 1 {
 		t.Fatalf("%v, %v", errands, err)
 	}
@@ -256,10 +255,10 @@ func TestDeadSender(t *testing.T) {
 	x.step(lease + time.Second)
 	x.round()
 	x.settled()
-	late := []db.Outcome{{DeviceID: "A"}}
+	late := []Outcome{{DeviceID: "A"}}
 	x.login("a", "A")
-	_, err = x.db.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
-	x.must(errors.Join(err, x.db.Settle(t.Context(), "dead", "a", late))) // it lived after all
+	_, err = x.queue.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
+	x.must(errors.Join(err, x.queue.Settle(t.Context(), "dead", "a", late))) // it lived after all
 	if w := x.waiting(); len(w) != 1 {
 		t.Errorf("what another one holds was cleared: %q wait", w)
 	}
@@ -273,7 +272,7 @@ func TestRuns(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
 	x.must(x.db.CreateUser(t.Context(), db.User{Localpart: "early", Created: t0}))
-	_, err := x.db.Claim(t.Context(), "killed", x.clock(), x.clock().Add(lease), 9)
+	_, err := x.queue.Claim(t.Context(), "killed", x.clock(), x.clock().Add(lease), 9)
 	x.must(err)
 	if x.db.Shared() {
 		x.step(2 * lease)
@@ -281,7 +280,7 @@ func TestRuns(t *testing.T) {
 	x.sender.Start()
 	x.user("alice")
 	x.until("early", "alice")
-	cli := dbtest.Open(t, x.dsn)
+	cli := open(t, x.dsn).DB
 	x.must(cli.CreateUser(t.Context(), db.User{Localpart: "bob", Created: t0}))
 	x.until("bob")
 	x.there.Be(fakesynapse.Slow)

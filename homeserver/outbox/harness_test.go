@@ -25,6 +25,7 @@ var t0 = time.UnixMilli(1_800_000_000_000).UTC()
 // site is a database, a homeserver, and a sender that works when the test calls round.
 type site struct {
 	testing.TB
+	queue  *Queue
 	db     *db.DB
 	dsn    string
 	there  *fakesynapse.Server
@@ -34,18 +35,33 @@ type site struct {
 	sent   map[string]int
 }
 
+// open opens a database as each process does, and closes it when the test ends.
+func open(t testing.TB, dsn string) *Queue {
+	t.Helper()
+	q, err := Open(t.Context(), db.Config{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := q.DB.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return q
+}
+
 func newSite(t testing.TB) *site {
 	t.Helper()
-	dsn := dbtest.DSN(t)
-	x := &site{TB: t, dsn: dsn, db: dbtest.Open(t, dsn), there: fakesynapse.New(t, secret), now: t0,
-		sent: make(map[string]int)}
-	x.sender = x.newSender(x.db)
-	x.must(x.db.SetBehind(t.Context(), x.there.URL))
+	x := &site{TB: t, dsn: dbtest.DSN(t), there: fakesynapse.New(t, secret), now: t0, sent: make(map[string]int)}
+	x.queue = open(t, x.dsn)
+	x.db = x.queue.DB
+	x.sender = x.newSender(x.queue)
+	x.must(x.queue.SetHomeserver(t.Context(), x.there.URL))
 	return x
 }
 
-func (x *site) newSender(d *db.DB) *Sender {
-	s := New(Config{DB: d, Synapse: x.newClient(500 * time.Millisecond), Log: slog.New(slog.DiscardHandler),
+func (x *site) newSender(q *Queue) *Sender {
+	s := New(Config{Queue: q, Synapse: x.newClient(500 * time.Millisecond), Log: slog.New(slog.DiscardHandler),
 		Now: x.clock, Sent: x.count})
 	x.Cleanup(s.Close)
 	return s
@@ -89,7 +105,7 @@ func (x *site) round() {
 		_, err := x.sender.sendDue(x.Context())
 		x.must(err)
 		x.sender.running.Wait()
-		due, _, err := x.db.Due(x.Context(), x.clock())
+		due, _, err := x.queue.Due(x.Context(), x.clock())
 		x.must(err)
 		if !due {
 			return
@@ -116,7 +132,7 @@ func (x *site) login(name, device string) db.Session {
 // waiting lists the rows of the outbox, as "alice A".
 func (x *site) waiting() []string {
 	x.Helper()
-	all, err := x.db.Outbox(x.Context())
+	all, err := x.queue.List(x.Context())
 	x.must(err)
 	var names []string
 	for _, w := range all {

@@ -52,5 +52,5 @@ func (s *Sender) callSucceeded() {
 	s.c.Log.Info("the homeserver answers again")
 	ctx, done := context.WithTimeout(context.Background(), closeTimeout)
 	defer done()
-	s.logError(s.c.DB.Hurry(ctx))
+	s.logError(s.c.Queue.Hurry(ctx))
 }

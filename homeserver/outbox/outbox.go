@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"postern/db"
 	"postern/homeserver/synapse"
 )
 
@@ -21,7 +20,7 @@ const (
 
 // Config is what a sender needs.
 type Config struct {
-	DB      *db.DB
+	Queue   *Queue
 	Synapse *synapse.Client
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -55,7 +54,7 @@ func New(c Config) *Sender {
 // Start begins to send, until Close.
 func (s *Sender) Start() {
 	s.running.Go(func() {
-		s.logError(s.c.DB.Resume(s.loop))
+		s.logError(s.c.Queue.Resume(s.loop))
 		for s.loop.Err() == nil {
 			next, err := s.sendDue(s.loop)
 			s.logError(err)
@@ -83,7 +82,7 @@ func (s *Sender) wait(next time.Time) {
 	defer timer.Stop()
 	select {
 	case <-s.loop.Done():
-	case <-s.c.DB.News():
+	case <-s.c.Queue.news:
 	case <-s.freed:
 	case <-timer.C:
 	}
@@ -93,7 +92,7 @@ func (s *Sender) wait(next time.Time) {
 // the first waiting row becomes due; it is zero if there is none, or if rows are due now.
 func (s *Sender) sendDue(ctx context.Context) (next time.Time, err error) {
 	now := s.c.Now()
-	due, next, err := s.c.DB.Due(ctx, now)
+	due, next, err := s.c.Queue.Due(ctx, now)
 	if err != nil || !due {
 		return next, err
 	}
@@ -102,7 +101,7 @@ func (s *Sender) sendDue(ctx context.Context) (next time.Time, err error) {
 		return time.Time{}, nil
 	}
 	claim := rand.Text()
-	accounts, err := s.c.DB.Claim(ctx, claim, now, now.Add(lease), free)
+	accounts, err := s.c.Queue.Claim(ctx, claim, now, now.Add(lease), free)
 	for _, account := range accounts {
 		s.slots <- struct{}{} // does not block: no other goroutine fills slots
 		s.running.Go(func() { s.sendClaimed(claim, account) })
@@ -111,7 +110,7 @@ func (s *Sender) sendDue(ctx context.Context) (next time.Time, err error) {
 }
 
 // sendClaimed sends the rows of one account and notes the results.
-func (s *Sender) sendClaimed(claim string, account db.Errand) {
+func (s *Sender) sendClaimed(claim string, account Account) {
 	defer func() {
 		<-s.slots
 		select {
@@ -126,7 +125,7 @@ func (s *Sender) sendClaimed(claim string, account db.Errand) {
 	ctx, done = context.WithTimeout(context.Background(), closeTimeout)
 	defer done()
 	// after an error the claim ends by itself, and the rows are sent again
-	s.logError(s.c.DB.Settle(ctx, claim, account.Localpart, results))
+	s.logError(s.c.Queue.Settle(ctx, claim, account.Localpart, results))
 }
 
 // logError logs an error of the database, unless the sender is closed.

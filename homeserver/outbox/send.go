@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"postern/db"
 	"postern/homeserver/synapse"
 )
 
@@ -36,10 +35,10 @@ func resultOf(err error) string {
 
 // send tells the homeserver what is true of an account and its devices. If the homeserver cannot be reached, the other
 // rows are not tried; if it only fails at one row, they are.
-func (s *Sender) send(ctx context.Context, account db.Errand) []db.Outcome {
-	outcomes := make([]db.Outcome, len(account.Items))
+func (s *Sender) send(ctx context.Context, account Account) []Outcome {
+	outcomes := make([]Outcome, len(account.Rows))
 	unreachable := false
-	for n, row := range account.Items {
+	for n, row := range account.Rows {
 		o := &outcomes[n]
 		if unreachable {
 			*o = outcomes[n-1]
@@ -49,7 +48,7 @@ func (s *Sender) send(ctx context.Context, account db.Errand) []db.Outcome {
 		err := s.sendRow(ctx, account, row)
 		result := resultOf(err)
 		s.report(account.Localpart, row.DeviceID, result, err)
-		*o = db.Outcome{DeviceID: row.DeviceID, Err: err, Refused: result == refused}
+		*o = Outcome{DeviceID: row.DeviceID, Err: err, Refused: result == refused}
 		if err != nil {
 			o.Due = s.c.Now().Add(retryAfter(result, row.Tries))
 		}
@@ -90,18 +89,17 @@ func (s *Sender) report(localpart, deviceID, result string, err error) {
 }
 
 // sendRow tells the homeserver of the account itself or, if the row has a device id, of that device.
-func (s *Sender) sendRow(ctx context.Context, account db.Errand, row db.Item) error {
-	open := account.User != nil && account.User.Deactivated.IsZero()
+func (s *Sender) sendRow(ctx context.Context, account Account, row Row) error {
+	open := account.Exists && !account.Deactivated
 	switch {
 	case row.DeviceID == "" && open:
-		return s.provisionUser(ctx, account.Localpart, !account.User.Locked.IsZero())
-	case row.DeviceID == "" && account.User != nil:
-		return ignoreNotFound(s.c.Synapse.DeleteUser(ctx, account.Localpart, account.User.Erased))
+		return s.provisionUser(ctx, account.Localpart, account.Locked)
+	case row.DeviceID == "" && account.Exists:
+		return ignoreNotFound(s.c.Synapse.DeleteUser(ctx, account.Localpart, account.Erase))
 	case row.DeviceID == "":
 		return nil // there never was such an account
 	case open && row.Known:
-		locked := !account.User.Locked.IsZero()
-		return s.upsertDevice(ctx, account.Localpart, row.DeviceID, &row.DisplayName, &locked)
+		return s.upsertDevice(ctx, account.Localpart, row.DeviceID, &row.DisplayName, &account.Locked)
 	case row.Spared:
 		return nil // a login on it failed, and the device may be older than that, with encryption keys
 	}

@@ -18,7 +18,8 @@ func TestSuites(t *testing.T) {
 		args = append(args, "-race")
 	}
 	cmd := exec.CommandContext(t.Context(), "go",
-		append(args, "postern/db/...", "postern/handlers", "postern/homeserver/outbox")...)
+		append(args, "postern/db/...", "postern/handlers", "postern/homeserver", "postern/homeserver/outbox",
+			"postern/homeserver/imported")...)
 	cmd.Env = append(os.Environ(), "TEST_DB=postgres", "TEST_POSTGRES_URL="+postgres.URL(t))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -1,13 +1,16 @@
-package db
+package imported
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"time"
+
+	"postern/db"
 )
 
-// Import says what comes from another server, and how.
-type Import struct {
+// Batch says what comes from another server, and how.
+type Batch struct {
 	Arrivals []Arrival
 	At       time.Time
 	KeyID    int64 // of the root key that would mint for the sessions; not looked at without devices
@@ -28,7 +31,7 @@ type Arrived struct {
 	Own int
 }
 
-// ImportAccounts takes accounts over from another server, with their devices and tokens in use, all in one transaction,
+// Add takes accounts over from another server, with their devices and tokens in use, all in one transaction,
 // so the caller makes batches. Each account's mark (see Arrival) is written with what came of it: killed at any moment,
 // the same import goes on where it stopped.
 //
@@ -37,36 +40,40 @@ type Arrived struct {
 // deactivations; administrators; devices and tokens. A session that was begun or renewed here is left alone, and one
 // that was ended here stays so.
 //
-// Config.Follow is not called for accounts that come with devices, since they come from the homeserver. ErrKeyGone if
-// the root key was retired meanwhile.
-func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
-	return write(ctx, d, "", func(t *Tx) ([]Arrived, error) {
-		if gone, err := t.keyGone(im.KeyID); gone || err != nil {
-			return nil, or(err, ErrKeyGone)
+// [db.Config.Follow] is not called for accounts that come with devices, since they come from the homeserver. ErrKeyGone
+// if the root key was retired meanwhile.
+func Add(ctx context.Context, d *db.DB, im Batch) ([]Arrived, error) {
+	var all []Arrived
+	err := d.Write(ctx, func(t *db.Tx) error {
+		const retired = `SELECT id FROM root_keys WHERE id = $1 AND retired <> 0`
+		if gone, err := t.Get(retired, nil, im.KeyID); gone || err != nil {
+			return cmp.Or(err, db.ErrKeyGone)
 		}
-		all := make([]Arrived, len(im.Arrivals))
+		all = make([]Arrived, len(im.Arrivals))
 		for i, a := range im.Arrivals {
 			var err error
 			if all[i], err = importAccount(t, a, im); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		return all, nil
+		return nil
 	})
+	if err != nil {
+		return nil, err // the writer may still be at it
+	}
+	return all, nil
 }
 
 // Marks are those of all accounts that came from elsewhere, by localpart.
-func (d *DB) Marks(ctx context.Context) (map[string]string, error) {
-	type pair struct{ localpart, mark string }
-	all, err := list(ctx, d, `SELECT localpart, imported FROM users WHERE imported <> ''`,
-		func(scan func(...any) error) (p pair, err error) {
-			err = scan(&p.localpart, &p.mark)
-			return p, err
+func Marks(ctx context.Context, d *db.DB) (map[string]string, error) {
+	marks := make(map[string]string)
+	err := d.Read(ctx, `SELECT localpart, imported FROM users WHERE imported <> ''`, nil,
+		func(scan func(...any) error) error {
+			var localpart, mark string
+			err := scan(&localpart, &mark)
+			marks[localpart] = mark
+			return err
 		})
-	marks := make(map[string]string, len(all))
-	for _, p := range all {
-		marks[p.localpart] = p.mark
-	}
 	return marks, err
 }
 
@@ -80,7 +87,7 @@ type hereAccount struct {
 }
 
 // findHere finds an account, or the zero value.
-func findHere(t *Tx, localpart string) (a hereAccount, err error) {
+func findHere(t *db.Tx, localpart string) (a hereAccount, err error) {
 	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password FROM users WHERE localpart = $1`
 	_, err = t.Get(q, []any{&a.localpart, &a.hash, &a.locked, &a.deactivated, &a.admin, &a.mark, &a.ownPassword},
 		localpart)
@@ -100,7 +107,7 @@ const (
 )
 
 // importAccount takes one account over. If it comes with its devices it comes from the homeserver, which knows of it.
-func importAccount(t *Tx, a Arrival, im Import) (did Arrived, err error) {
+func importAccount(t *db.Tx, a Arrival, im Batch) (did Arrived, err error) {
 	here, err := findHere(t, a.User.Localpart)
 	if err != nil {
 		return did, err
@@ -140,16 +147,16 @@ func importAccount(t *Tx, a Arrival, im Import) (did Arrived, err error) {
 }
 
 // createImported makes an account as it is there.
-func createImported(t *Tx, a Arrival, im Import) (here hereAccount, err error) {
+func createImported(t *db.Tx, a Arrival, im Batch) (here hereAccount, err error) {
 	u := a.User
-	here = hereAccount{localpart: u.Localpart, hash: u.PasswordHash, locked: ms(u.Locked),
-		deactivated: ms(u.Deactivated), admin: u.Admin}
+	here = hereAccount{localpart: u.Localpart, hash: u.PasswordHash, locked: db.Millis(u.Locked),
+		deactivated: db.Millis(u.Deactivated), admin: u.Admin}
 	if im.DryRun {
 		return here, nil
 	}
-	err = t.Exec(insertUser, here.localpart, here.hash, ms(u.Created), here.deactivated, here.locked, here.admin)
+	err = t.Exec(insertUser, here.localpart, here.hash, db.Millis(u.Created), here.deactivated, here.locked, here.admin)
 	if err == nil && !a.WithDevices {
-		err = t.follow(here.localpart, "")
+		err = t.Follow(here.localpart, "")
 	}
 	return here, err
 }
@@ -158,7 +165,7 @@ func createImported(t *Tx, a Arrival, im Import) (here hereAccount, err error) {
 func differ(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 0 }
 
 // applyChanges does to an account what was done to it over there.
-func applyChanges(t *Tx, here *hereAccount, old accountMark, a Arrival, im Import) (changed []string, err error) {
+func applyChanges(t *db.Tx, here *hereAccount, old accountMark, a Arrival, im Batch) (changed []string, err error) {
 	now := a.mark()
 	do := func(what, query string, value any) {
 		changed = append(changed, what)
@@ -170,7 +177,7 @@ func applyChanges(t *Tx, here *hereAccount, old accountMark, a Arrival, im Impor
 		do("password", takeHash, a.User.PasswordHash)
 	}
 	if now.locked != old.locked && now.locked != (here.locked != 0) {
-		here.locked = ms(a.User.Locked)
+		here.locked = db.Millis(a.User.Locked)
 		do(map[bool]string{true: "locked", false: "unlocked"}[now.locked], takeLock, here.locked)
 		if !im.DryRun && err == nil {
 			err = changeSessions(t, lockImported, here.localpart, now.locked)
@@ -183,7 +190,7 @@ func applyChanges(t *Tx, here *hereAccount, old accountMark, a Arrival, im Impor
 		}
 	}
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
-		here.deactivated = ms(a.User.Deactivated)
+		here.deactivated = db.Millis(a.User.Deactivated)
 		do(map[bool]string{true: "deactivated", false: "reactivated"}[now.deactivated], takeActive, here.deactivated)
 		if now.deactivated && !im.DryRun && err == nil {
 			err = endImported(t, a, `DELETE FROM sessions WHERE localpart = $1 RETURNING id, device_id`, here.localpart)
@@ -193,7 +200,7 @@ func applyChanges(t *Tx, here *hereAccount, old accountMark, a Arrival, im Impor
 }
 
 // changeSessions runs a statement that changes sessions, and returns their ids.
-func changeSessions(t *Tx, query string, args ...any) error {
+func changeSessions(t *db.Tx, query string, args ...any) error {
 	return t.Each(query, args, func(scan func(...any) error) error {
 		var id string
 		err := scan(&id)
@@ -204,7 +211,7 @@ func changeSessions(t *Tx, query string, args ...any) error {
 
 // endImported runs a statement that ends sessions of an account. If that comes with its devices, the homeserver has
 // ended them itself.
-func endImported(t *Tx, a Arrival, query string, args ...any) error {
+func endImported(t *db.Tx, a Arrival, query string, args ...any) error {
 	var devices []string
 	err := t.Each(query, args, func(scan func(...any) error) error {
 		var id, device string
@@ -215,7 +222,7 @@ func endImported(t *Tx, a Arrival, query string, args ...any) error {
 	})
 	for _, device := range devices {
 		if err == nil && !a.WithDevices {
-			err = t.follow(a.User.Localpart, device)
+			err = t.Follow(a.User.Localpart, device)
 		}
 	}
 	return err

@@ -1,17 +1,56 @@
-package db
+package outbox
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"postern/db"
+	"postern/db/dbtest"
 )
 
+var bg = context.Background()
+
+// base is an open database with its queue.
+type base struct {
+	*db.DB
+	*Queue
+}
+
+func openBase(tb testing.TB, dsn string) base {
+	q := open(tb, dsn)
+	return base{q.DB, q}
+}
+
+// fresh opens an empty database with one account, alice.
+func fresh(tb testing.TB) base {
+	tb.Helper()
+	return freshAt(tb, dbtest.DSN(tb))
+}
+
+func freshAt(tb testing.TB, dsn string) base {
+	tb.Helper()
+	d := openBase(tb, dsn)
+	if err := d.CreateUser(bg, db.User{Localpart: "alice", PasswordHash: "hash", Created: t0}); err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+// login starts a session of alice's on a device.
+func login(tb testing.TB, d base, id, device string) {
+	tb.Helper()
+	if _, err := d.StartSession(bg, aLogin(id, device)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // waiting names what waits, as "alice A".
-func (d *DB) waiting(t *testing.T) []string {
+func (d base) waiting(t *testing.T) []string {
 	t.Helper()
-	all, err := d.Outbox(bg)
+	all, err := d.List(bg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,17 +62,17 @@ func (d *DB) waiting(t *testing.T) []string {
 	return names
 }
 
-func (d *DB) wantWaiting(t *testing.T, want ...string) {
+func (d base) wantWaiting(t *testing.T, want ...string) {
 	t.Helper()
 	if got := d.waiting(t); !slices.Equal(got, append([]string{}, want...)) {
 		t.Errorf("%q wait, want %q", got, want)
 	}
 }
 
-// behindIt makes the database one with a homeserver behind.
-func behindIt(t *testing.T, d *DB) {
+// withHomeserver gives the database a homeserver.
+func withHomeserver(t *testing.T, d base) {
 	t.Helper()
-	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
+	if err := d.SetHomeserver(bg, "http://127.0.0.1:8008"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -41,9 +80,9 @@ func behindIt(t *testing.T, d *DB) {
 // Where nobody has to be told nothing is written; and whoever writes knows whether somebody has.
 func TestOutboxOnlyWithHomeserver(t *testing.T) {
 	t.Parallel()
-	path := dsn(t)
-	d := freshAt(t, Config{DSN: path})
-	cli := open(t, Config{DSN: path})
+	path := dbtest.DSN(t)
+	d := freshAt(t, path)
+	cli := openBase(t, path)
 	login(t, d, "one", "A")
 	_, err := d.EndSessions(bg, "alice")
 	err = errors.Join(err, d.LockUser(bg, "alice", t0), d.UnlockUser(bg, "alice"))
@@ -52,21 +91,21 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 	}
 	d.wantWaiting(t)
 	select {
-	case <-d.News():
+	case <-d.news:
 		t.Error("there is news")
 	default:
 	}
 	login(t, d, "two", "HERE")
 	login(t, d, "three", "THERE")
-	if _, err := write(bg, d, "", func(t *Tx) (int, error) {
-		return 0, t.Exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
+	if err := d.Write(bg, func(t *db.Tx) error {
+		return t.Exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
 	}); err != nil {
 		t.Fatal(err)
 	}
-	behindIt(t, d)
+	withHomeserver(t, d)
 	d.wantWaiting(t, "alice HERE") // or its tokens would be turned away
-	if err := errors.Join(d.clear(), d.SetBehind(bg, "http://127.0.0.1:8009"),
-		d.SetBehind(bg, "http://127.0.0.1:8008")); err != nil {
+	if err := errors.Join(d.clear(), d.SetHomeserver(bg, "http://127.0.0.1:8009"),
+		d.SetHomeserver(bg, "http://127.0.0.1:8008")); err != nil {
 		t.Fatal(err)
 	}
 	d.wantWaiting(t)
@@ -74,10 +113,10 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.wantWaiting(t, "alice ")
-	if place, err := cli.Behind(bg); err != nil || place != "http://127.0.0.1:8008" {
+	if place, err := cli.Homeserver(bg); err != nil || place != "http://127.0.0.1:8008" {
 		t.Errorf("%q, %v", place, err)
 	}
-	if err := cli.SetBehind(bg, ""); err != nil {
+	if err := cli.SetHomeserver(bg, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.UnlockUser(bg, "alice"); err != nil {
@@ -90,29 +129,29 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 func TestOutboxRowComesWithItsFact(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	behindIt(t, d)
-	err := errors.Join(d.CreateUser(bg, User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0),
+	withHomeserver(t, d)
+	err := errors.Join(d.CreateUser(bg, db.User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0),
 		d.EndSession(bg, "none"),
 		d.EndDevice(bg, "alice", "none"), d.RenameDevice(bg, "alice", "none", "x"), d.Reactivate(bg, "nobody"))
-	if !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrConflict) {
+	if !errors.Is(err, db.ErrNotFound) || !errors.Is(err, db.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
 	d.wantWaiting(t)
 	login(t, d, "one", "A")
 	d.wantWaiting(t, "alice A")
 	select {
-	case <-d.News():
+	case <-d.news:
 	default:
 		t.Error("there is no news")
 	}
-	all, err := d.Outbox(bg)
+	all, err := d.List(bg)
 	if err != nil || all[0].Since.IsZero() || time.Since(all[0].Since) > time.Hour {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
 
-func aLogin(id, device string) Login {
-	return Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device, At: t0, KeyID: 1}
+func aLogin(id, device string) db.Login {
+	return db.Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device, At: t0, KeyID: 1}
 }
 
 // A login that was announced, and to which nothing happened, clears its row; in any other case the row stays.
@@ -120,31 +159,31 @@ func TestAnnounce(t *testing.T) {
 	t.Parallel()
 	due := t0.Add(30 * time.Second)
 	for name, c := range map[string]struct {
-		before, between func(d *DB) error // of the announcement and the begin
+		before, between func(d base) error // of the announcement and the begin
 		known, busy     bool
 		untold          bool
 	}{
 		"a new device": {},
-		"a known device": {known: true, before: func(d *DB) error {
+		"a known device": {known: true, before: func(d base) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			return errors.Join(err, d.clear())
 		}},
 		"a known device of which was not told": {known: true,
-			before: func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err }},
+			before: func(d base) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err }},
 		"the old session ends meanwhile": {known: true, untold: true,
-			before:  func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
-			between: func(d *DB) error { return d.EndSession(bg, "zero") }},
+			before:  func(d base) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
+			between: func(d base) error { return d.EndSession(bg, "zero") }},
 		"… and the homeserver was told of that already": {known: true, untold: true,
-			before:  func(d *DB) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
-			between: func(d *DB) error { return errors.Join(d.EndSession(bg, "zero"), d.clear()) }},
+			before:  func(d base) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
+			between: func(d base) error { return errors.Join(d.EndSession(bg, "zero"), d.clear()) }},
 		"another login on the device": {untold: true,
-			between: func(d *DB) error { _, err := d.Announce(bg, aLogin("two", "A"), due); return err }},
-		"the sender is just telling of it": {busy: true, untold: true, before: func(d *DB) error {
+			between: func(d base) error { _, err := d.Announce(bg, aLogin("two", "A"), false, due); return err }},
+		"the sender is just telling of it": {busy: true, untold: true, before: func(d base) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			_, err2 := d.Claim(bg, "sender", t0, due, 9)
 			return errors.Join(err, err2, d.EndSession(bg, "zero"))
 		}},
-		"nobody knows what came of an earlier word": {untold: true, before: func(d *DB) error {
+		"nobody knows what came of an earlier word": {untold: true, before: func(d base) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			err = errors.Join(err, d.EndSession(bg, "zero"))
 			_, err2 := d.Claim(bg, "sender", t0, due, 9)
@@ -154,13 +193,13 @@ func TestAnnounce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := fresh(t)
-			behindIt(t, d)
+			withHomeserver(t, d)
 			if c.before != nil {
 				if err := c.before(d); err != nil {
 					t.Fatal(err)
 				}
 			}
-			a, err := d.Announce(bg, aLogin("one", "A"), due)
+			a, err := d.Announce(bg, aLogin("one", "A"), false, due)
 			if err != nil || a.Known != c.known {
 				t.Fatalf("%+v, %v", a, err)
 			}
@@ -189,10 +228,10 @@ func TestAnnounce(t *testing.T) {
 }
 
 // clear makes it as if all had been told.
-func (d *DB) clear() error {
-	errands, err := d.Claim(bg, "all", t0, t0, 99)
-	for _, e := range errands {
-		for _, i := range e.Items {
+func (d base) clear() error {
+	accounts, err := d.Claim(bg, "all", t0, t0, 99)
+	for _, e := range accounts {
+		for _, i := range e.Rows {
 			err = errors.Join(err, d.Settle(bg, "all", e.Localpart, []Outcome{{DeviceID: i.DeviceID}}))
 		}
 	}
@@ -203,12 +242,12 @@ func (d *DB) clear() error {
 func TestAnnounceRefuses(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	behindIt(t, d)
+	withHomeserver(t, d)
 	day := t0.Add(24 * time.Hour)
-	l := Login{ID: "one", Localpart: "alice", DeviceID: "A", At: t0, KeyID: 1, LoginToken: "token",
+	l := db.Login{ID: "one", Localpart: "alice", DeviceID: "A", At: t0, KeyID: 1, LoginToken: "token",
 		LoginTokenExpires: day}
 	for range 2 {
-		if _, err := d.Announce(bg, l, day); err != nil {
+		if _, err := d.Announce(bg, l, false, day); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,19 +255,19 @@ func TestAnnounceRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.wantWaiting(t)
-	_, err := d.Announce(bg, l, day)
-	if !errors.Is(err, ErrTokenSpent) {
+	_, err := d.Announce(bg, l, false, day)
+	if !errors.Is(err, db.ErrTokenSpent) {
 		t.Errorf("spent: %v", err)
 	}
 	wrong := aLogin("two", "B")
 	wrong.PasswordHash = "other"
-	if _, err := d.Announce(bg, wrong, day); !errors.Is(err, ErrConflict) {
+	if _, err := d.Announce(bg, wrong, false, day); !errors.Is(err, db.ErrConflict) {
 		t.Errorf("another password: %v", err)
 	}
 	if err := errors.Join(d.LockUser(bg, "alice", t0), d.clear()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Announce(bg, aLogin("three", "C"), day); !errors.Is(err, ErrLocked) {
+	if _, err := d.Announce(bg, aLogin("three", "C"), false, day); !errors.Is(err, db.ErrLocked) {
 		t.Errorf("locked: %v", err)
 	}
 	d.wantWaiting(t)
@@ -238,12 +277,12 @@ func TestAnnounceRefuses(t *testing.T) {
 // left to do that.
 func TestAnnouncementLapses(t *testing.T) {
 	t.Parallel()
-	path := dsn(t)
-	d := freshAt(t, Config{DSN: path})
-	behindIt(t, d)
+	path := dbtest.DSN(t)
+	d := freshAt(t, path)
+	withHomeserver(t, d)
 	due := t0.Add(30 * time.Second)
 	for _, id := range []string{"one", "two"} {
-		if _, err := d.Announce(bg, aLogin(id, id), due); err != nil {
+		if _, err := d.Announce(bg, aLogin(id, id), false, due); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -255,11 +294,11 @@ func TestAnnouncementLapses(t *testing.T) {
 		want []string
 	}{{t0, []string{"one"}}, {due, []string{"one", "two"}}} {
 		at, want := c.at, c.want
-		errands, err := d.Claim(bg, "h", at, t0, 9)
-		if err != nil || len(errands) != 1 || len(errands[0].Items) != len(want) {
-			t.Fatalf("at %v: %+v, %v", at, errands, err)
+		accounts, err := d.Claim(bg, "h", at, t0, 9)
+		if err != nil || len(accounts) != 1 || len(accounts[0].Rows) != len(want) {
+			t.Fatalf("at %v: %+v, %v", at, accounts, err)
 		}
-		for _, i := range errands[0].Items {
+		for _, i := range accounts[0].Rows {
 			if i.Known || !slices.Contains(want, i.DeviceID) {
 				t.Errorf("at %v: %+v", at, i)
 			}
@@ -268,17 +307,17 @@ func TestAnnouncementLapses(t *testing.T) {
 			[]Outcome{{DeviceID: "one", Err: errors.New("x"), Due: t0},
 				{DeviceID: "two", Err: errors.New("x"), Due: due}})
 	}
-	if _, err := d.Announce(bg, aLogin("three", "three"), due); err != nil {
+	if _, err := d.Announce(bg, aLogin("three", "three"), false, due); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Resume(bg); err != nil { // as the next start of the only server does
 		t.Fatal(err)
 	}
-	errands, err := d.Claim(bg, "i", t0, due, 9)
-	third := len(errands) == 1 && slices.ContainsFunc(errands[0].Items,
-		func(i Item) bool { return i.DeviceID == "three" })
+	accounts, err := d.Claim(bg, "i", t0, due, 9)
+	third := len(accounts) == 1 && slices.ContainsFunc(accounts[0].Rows,
+		func(i Row) bool { return i.DeviceID == "three" })
 	if err != nil || third == d.Shared() { // another server may be about to begin it
-		t.Errorf("after a start: %+v, %v", errands, err)
+		t.Errorf("after a start: %+v, %v", accounts, err)
 	}
 }
 
@@ -286,9 +325,10 @@ func TestAnnouncementLapses(t *testing.T) {
 func TestRegisterIsAnnounced(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	behindIt(t, d)
+	withHomeserver(t, d)
 	l := aLogin("first", "F")
-	r := Registration{Localpart: "bob", PasswordHash: "h", At: t0, Login: &l, Name: "reg", Until: t0.Add(time.Minute)}
+	r := db.Registration{Localpart: "bob", PasswordHash: "h", At: t0, Login: &l}
+	d.AnnounceRegistration(&r, "reg", t0.Add(time.Minute))
 	if _, err := d.Register(bg, r); err != nil {
 		t.Fatal(err)
 	}
@@ -303,68 +343,4 @@ func TestRegisterIsAnnounced(t *testing.T) {
 		t.Errorf("all: %v, %v", all, err)
 	}
 	d.wantWaiting(t, "bob F")
-}
-
-// What people do now does not wait for a large import, and looking for what is due costs the same however much waits.
-func TestNewestFirst(t *testing.T) {
-	t.Parallel()
-	now := t0
-	d := freshAt(t, Config{DSN: dsn(t), now: func() time.Time { now = now.Add(time.Second); return now }})
-	behindIt(t, d)
-	var many []User
-	for i := range 3 * maxErrand {
-		many = append(many, User{Localpart: fmt.Sprint("user", i), Created: t0})
-	}
-	if _, _, err := d.importUsers(many); err != nil {
-		t.Fatal(err)
-	}
-	login(t, d, "one", "A")
-	errands, err := d.Claim(bg, "first", t0, t0.Add(time.Minute), 2)
-	if err != nil || len(errands) != 2 || errands[0].Localpart != "alice" {
-		t.Errorf("%+v, %v", errands, err)
-	}
-	for n := range 2 * maxErrand {
-		if _, err := d.StartSession(bg, aLogin(fmt.Sprint("s", n), fmt.Sprint("D", n))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if errands, err = d.Claim(bg, "second", t0, t0.Add(time.Minute), 8); err != nil || len(errands) != 8 ||
-		errands[0].Localpart == "alice" {
-		t.Errorf("beside the first: %+v, %v", errands, err)
-	}
-	if err := d.Settle(bg, "first", "alice", []Outcome{{DeviceID: "A"}}); err != nil {
-		t.Fatal(err)
-	}
-	errands, err = d.Claim(bg, "third", t0, t0.Add(time.Minute), 8)
-	if err != nil || errands[0].Localpart != "alice" || len(errands[0].Items) != maxErrand {
-		t.Errorf("of many devices: %d errands, %v", len(errands), err)
-	}
-}
-
-// BenchmarkClaim is one look at an outbox in which 100,000 accounts wait.
-func BenchmarkClaim(b *testing.B) {
-	d := fresh(b)
-	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
-		b.Fatal(err)
-	}
-	for i := range 100 {
-		var many []User
-		for j := range 1000 {
-			many = append(many, User{Localpart: fmt.Sprint("user", i, "-", j), Created: t0})
-		}
-		if _, _, err := d.importUsers(many); err != nil {
-			b.Fatal(err)
-		}
-	}
-	for b.Loop() {
-		errands, err := d.Claim(bg, "holder", t0, t0.Add(time.Minute), 8)
-		if err != nil || len(errands) != 8 {
-			b.Fatal(len(errands), err)
-		}
-		for _, e := range errands {
-			if err := d.Settle(bg, "holder", e.Localpart, []Outcome{{DeviceID: ""}}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
 }

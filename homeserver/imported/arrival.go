@@ -1,4 +1,4 @@
-package db
+package imported
 
 import (
 	"crypto/sha256"
@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postern/db"
 )
 
 // Arrival is an account of another server as it is there now, with its devices if those are to come as well.
 type Arrival struct {
-	User        User
+	User        db.User
 	WithDevices bool
 	Devices     []Device
 }
@@ -29,8 +31,8 @@ type Device struct {
 	Refreshable   bool
 	AccessExpires time.Time // of the access token that lasts longest; zero: never
 	Expires       time.Time // the session's absolute end; zero: none
-	Seen          Seen
-	Tokens        []ImportedToken // without their session
+	Seen          db.Seen
+	Tokens        []Token // without their session
 }
 
 // Mark is the account as it is there, in few bytes: it differs when something has changed there. It is kept with the
@@ -70,10 +72,10 @@ func (d Device) mark() string {
 	h := sha256.New()
 	field(h, []byte(d.DeviceID))
 	field(h, []byte(d.DisplayName))
-	_ = binary.Write(h, binary.BigEndian, ms(d.Expires)) // a hash never fails
+	_ = binary.Write(h, binary.BigEndian, db.Millis(d.Expires)) // a hash never fails
 	tokens := make([]string, len(d.Tokens))
 	for i, t := range d.Tokens {
-		tokens[i] = fmt.Sprintf("%x %t %d ", t.Hash, t.Refresh, ms(t.Expires))
+		tokens[i] = fmt.Sprintf("%x %t %d ", t.Hash, t.Refresh, db.Millis(t.Expires))
 	}
 	slices.Sort(tokens)
 	for _, t := range tokens {

@@ -1,59 +1,15 @@
-package db
+package imported
 
 import (
-	"crypto/sha256"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"postern/db"
+	"postern/db/dbtest"
 )
-
-func hashOf(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
-
-// gadget is a device of another server with an access and a refresh token.
-func gadget(id, name string) Device {
-	return Device{Session: id, DeviceID: name, DisplayName: "name of " + name, Live: true, Refreshable: true,
-		AccessExpires: t0.Add(time.Hour),
-		Seen:          Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Tokens: []ImportedToken{
-			{Hash: hashOf("access " + id), Expires: t0.Add(time.Hour)}, {Hash: hashOf("refresh " + id), Refresh: true}}}
-}
-
-// arrive imports one account with its devices.
-func (d *DB) arrive(t testing.TB, again bool, u User, devices ...Device) Arrived {
-	t.Helper()
-	did, err := d.ImportAccounts(bg,
-		Import{At: t0, KeyID: 1, Again: again, Arrivals: []Arrival{{User: u, WithDevices: true, Devices: devices}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return did[0]
-}
-
-// finds says which session a token leads to.
-func (d *DB) finds(t testing.TB, token, session string) {
-	t.Helper()
-	_, s, err := d.SessionByImported(bg, hashOf(token))
-	if session == "" {
-		if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrEnded) { // the latter if it was found before
-			t.Errorf("%q leads to %q, %v", token, s.ID, err)
-		}
-		return
-	}
-	if s.ID != session || err != nil {
-		t.Errorf("%q leads to %q, %v, want %q", token, s.ID, err, session)
-	}
-}
-
-var bob = User{Localpart: "bob", PasswordHash: "theirs", Created: t0}
-
-func did(t testing.TB, got, want Arrived) {
-	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Error(diff)
-	}
-}
 
 func TestImportDevices(t *testing.T) {
 	t.Parallel()
@@ -65,14 +21,14 @@ func TestImportDevices(t *testing.T) {
 	d.finds(t, "access one", "one")
 	d.finds(t, "refresh two", "two")
 	d.finds(t, "access three", "")
-	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "name of A", Created: t0,
+	want := db.Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "name of A", Created: t0,
 		Refreshable: true, Generation: 1, KeyID: 1,
-		Minted: t0, AccessExpires: t0.Add(time.Hour), State: Live,
-		Seen: Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Imported: true}
+		Minted: t0, AccessExpires: t0.Add(time.Hour), State: db.Live,
+		Seen: db.Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Imported: true}
 	if diff := cmp.Diff(want, d.session(t, "one")); diff != "" {
 		t.Error(diff)
 	}
-	if s := d.session(t, "three"); s.State != Soft || !s.Imported {
+	if s := d.session(t, "three"); s.State != db.Soft || !s.Imported {
 		t.Errorf("%+v", s)
 	}
 
@@ -80,7 +36,7 @@ func TestImportDevices(t *testing.T) {
 	did(t, d.arrive(t, false, bob, gadget("one", "A"), gadget("2nd", "D")), Arrived{Here: 2})
 	d.finds(t, "access 2nd", "")
 
-	token, s, err := d.SessionByImported(bg, hashOf("refresh one"))
+	token, s, err := d.find(bg, hashOf("refresh one"))
 	if err != nil || !token.Refresh || token.Session != "one" || !token.Expires.IsZero() ||
 		token.Hash != hashOf("refresh one") || s.ID != "one" {
 		t.Errorf("%+v %+v %v", token, s, err)
@@ -93,8 +49,9 @@ func TestImportDevices(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.finds(t, "access one", "")
-	if n := d.count(t, "imported_tokens"); n != 2 {
-		t.Errorf("%d tokens are left", n)
+	var n int
+	if _, err := d.Get(bg, `SELECT COUNT(*) FROM imported_tokens`, []any{&n}); err != nil || n != 2 {
+		t.Errorf("%d tokens are left, %v", n, err)
 	}
 }
 
@@ -114,8 +71,8 @@ func TestImportAgain(t *testing.T) {
 	b2, x2 := gadget("b2", "B"), gadget("x2", "X")
 	// C logged out, N came, B and X were refreshed
 	theirs := []Device{as("a2", a), b2, as("e2", ended), as("r2", renewed), x2, gadget("n", "N")}
-	try, err := d.ImportAccounts(bg,
-		Import{At: t0, KeyID: 1, Again: true, DryRun: true,
+	try, err := Add(bg, d.DB,
+		Batch{At: t0, KeyID: 1, Again: true, DryRun: true,
 			Arrivals: []Arrival{{User: bob, WithDevices: true, Devices: theirs}}})
 	if err != nil {
 		t.Fatal(err)
@@ -148,14 +105,14 @@ func TestImportFollows(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	d.arrive(t, true, bob, gadget("a", "A"))
-	d.arrive(t, true, User{Localpart: "carol", PasswordHash: "theirs", Created: t0})
+	d.arrive(t, true, db.User{Localpart: "carol", PasswordHash: "theirs", Created: t0})
 	if err := d.Rehash(bg, "bob", "theirs", "stronger"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "carol", Hash: "own"}); err != nil {
+	if _, err := d.ChangePassword(bg, db.PasswordChange{Localpart: "carol", Hash: "own"}); err != nil {
 		t.Fatal(err)
 	}
-	if made, err := d.MadeSince(bg); err != nil || made != (Made{Passwords: 1, Users: 1}) { // alice was made here
+	if made, err := MadeSince(bg, d.DB); err != nil || made != (Made{Passwords: 1, Users: 1}) { // alice was made here
 		t.Errorf("%+v, %v", made, err)
 	}
 	did(t, d.arrive(t, true, bob, gadget("a", "A")), Arrived{Here: 1})
@@ -181,13 +138,13 @@ func TestImportFollows(t *testing.T) {
 	d.finds(t, "access a", "")
 	changed.Deactivated = time.Time{}
 	did(t, d.arrive(t, true, changed, gadget("a2", "A")), Arrived{Live: 1, Changed: []string{"reactivated"}})
-	did(t, d.arrive(t, true, User{Localpart: "carol", PasswordHash: "new"}), Arrived{})
+	did(t, d.arrive(t, true, db.User{Localpart: "carol", PasswordHash: "new"}), Arrived{})
 	if u, _ := d.User(bg, "carol"); u.PasswordHash != "own" {
 		t.Errorf("%+v", u)
 	}
 	// alice was made here: her devices come, her password stays.
 	login(t, d, "hers", "A")
-	did(t, d.arrive(t, false, User{Localpart: "alice", PasswordHash: "theirs"}, gadget("y", "A"), gadget("z", "Z")),
+	did(t, d.arrive(t, false, db.User{Localpart: "alice", PasswordHash: "theirs"}, gadget("y", "A"), gadget("z", "Z")),
 		Arrived{Own: 1, Live: 1})
 	if u, _ := d.User(bg, "alice"); u.PasswordHash != "hash" {
 		t.Errorf("%+v", u)
@@ -197,8 +154,8 @@ func TestImportFollows(t *testing.T) {
 // TestImportIsNoticed: a server that runs while the command line imports, and one that has looked before.
 func TestImportIsNoticed(t *testing.T) {
 	t.Parallel()
-	c := Config{DSN: dsn(t)}
-	d, other := freshAt(t, c), open(t, c)
+	dsn := dbtest.DSN(t)
+	d, other := freshAt(t, dsn), open(t, dsn)
 	d.finds(t, "access a", "")
 	d.finds(t, "access a", "")
 	other.arrive(t, false, bob, gadget("a", "A"))
@@ -216,7 +173,7 @@ func TestImportIsNoticed(t *testing.T) {
 func TestImportTellsNobody(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
+	if err := d.queue.SetHomeserver(bg, "http://127.0.0.1:8008"); err != nil {
 		t.Fatal(err)
 	}
 	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
@@ -225,13 +182,13 @@ func TestImportTellsNobody(t *testing.T) {
 	d.arrive(t, true, changed, gadget("a2", "A"))
 	changed.Deactivated = t0
 	d.arrive(t, true, changed)
-	if waiting, err := d.Outbox(bg); err != nil || len(waiting) > 0 {
+	if waiting, err := d.queue.List(bg); err != nil || len(waiting) > 0 {
 		t.Errorf("%+v, %v", waiting, err)
 	}
-	if _, _, err := d.importUsers([]User{{Localpart: "dora"}}); err != nil {
+	if _, _, err := d.importUsers([]db.User{{Localpart: "dora"}}); err != nil {
 		t.Fatal(err)
 	}
-	if waiting, err := d.Outbox(bg); err != nil || len(waiting) != 1 || waiting[0].Localpart != "dora" {
+	if waiting, err := d.queue.List(bg); err != nil || len(waiting) != 1 || waiting[0].Localpart != "dora" {
 		t.Errorf("%+v, %v", waiting, err)
 	}
 }
@@ -243,10 +200,10 @@ func TestImportTellsOfTheUnlisted(t *testing.T) {
 	unlisted := gadget("a", "A")
 	unlisted.Unlisted = true
 	d.arrive(t, true, bob, unlisted, gadget("b", "B"))
-	if err := d.SetBehind(bg, "http://127.0.0.1:8008"); err != nil {
+	if err := d.queue.SetHomeserver(bg, "http://127.0.0.1:8008"); err != nil {
 		t.Fatal(err)
 	}
-	if waiting, err := d.Outbox(bg); err != nil || len(waiting) != 1 || waiting[0].DeviceID != "A" {
+	if waiting, err := d.queue.List(bg); err != nil || len(waiting) != 1 || waiting[0].DeviceID != "A" {
 		t.Errorf("%+v, %v", waiting, err)
 	}
 }
@@ -259,8 +216,8 @@ func TestImportedDependsOnNoKey(t *testing.T) {
 	d.arrive(t, true, bob, gadget("a", "A"), gadget("b", "B"))
 	second := refresh("b", 1)
 	second.KeyID = 2
-	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}),
-		d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")})); err != nil {
+	if err := errors.Join(d.AddRootKey(bg, db.RootKey{ID: 1, Wrapped: []byte("a")}),
+		d.AddRootKey(bg, db.RootKey{ID: 2, Wrapped: []byte("b")})); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := d.AdvanceGeneration(bg, second); err != nil || s.KeyID != 2 {
@@ -283,87 +240,14 @@ func TestImportedDependsOnNoKey(t *testing.T) {
 func TestImportRetiredKey(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	if err := errors.Join(d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("a")}),
-		d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("b")}), d.RetireRootKey(bg, 1, t0, true)); err != nil {
+	if err := errors.Join(d.AddRootKey(bg, db.RootKey{ID: 1, Wrapped: []byte("a")}),
+		d.AddRootKey(bg, db.RootKey{ID: 2, Wrapped: []byte("b")}), d.RetireRootKey(bg, 1, t0, true)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := d.ImportAccounts(bg,
-		Import{KeyID: 1, At: t0, Arrivals: []Arrival{{User: bob, WithDevices: true,
+	_, err := Add(bg, d.DB,
+		Batch{KeyID: 1, At: t0, Arrivals: []Arrival{{User: bob, WithDevices: true,
 			Devices: []Device{gadget("a", "A")}}}})
-	if _, missing := d.User(bg, "bob"); !errors.Is(err, ErrKeyGone) || !errors.Is(missing, ErrNotFound) {
+	if _, missing := d.User(bg, "bob"); !errors.Is(err, db.ErrKeyGone) || !errors.Is(missing, db.ErrNotFound) {
 		t.Errorf("%v, %v", err, missing)
-	}
-}
-
-// TestMarkOfAnEarlierRelease: databases hold marks as they were written when accounts first came. One that was not
-// understood would count as none: a session that was ended here would come back to life with the next import.
-func TestMarkOfAnEarlierRelease(t *testing.T) {
-	t.Parallel()
-	const written = "4c55a8552a2c7261" + "la" + "/" + "fb4a35df4f32028f"
-	a := Arrival{User: User{Localpart: "bob", PasswordHash: "theirs", Locked: t0, Admin: true}, WithDevices: true,
-		Devices: []Device{gadget("a", "A")}}
-	if a.Mark() != written {
-		t.Errorf("%s, want %s", a.Mark(), written)
-	}
-	m := parseMark(written)
-	if !m.came || !m.locked || m.deactivated || !m.admin || !m.withDevices || !m.has(a.Devices[0]) ||
-		m.String() != written {
-		t.Errorf("%+v", m)
-	}
-
-	d := fresh(t)
-	d.arrive(t, false, bob, gadget("a", "A"))
-	if err := errors.Join(d.EndSession(bg, "a"), d.Write(bg, func(t *Tx) error {
-		return t.Exec(`UPDATE users SET imported = $1 WHERE localpart = 'bob'`, written)
-	})); err != nil {
-		t.Fatal(err)
-	}
-	again := gadget("a", "A")
-	again.Session = "a2" // each run makes ids of its own
-	for _, changes := range []bool{false, true} {
-		did(t, d.arrive(t, changes, a.User, again), Arrived{Here: 1})
-		d.finds(t, "access a", "")
-	}
-}
-
-func TestMark(t *testing.T) {
-	t.Parallel()
-	a := Arrival{User: bob, WithDevices: true, Devices: []Device{gadget("a", "A"), gadget("b", "B")}}
-	for name, change := range map[string]func(*Arrival){
-		"password": func(a *Arrival) { a.User.PasswordHash = "x" }, "lock": func(a *Arrival) { a.User.Locked = t0 },
-		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "admin": func(a *Arrival) { a.User.Admin = true },
-		"no devices":    func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
-		"a device less": func(a *Arrival) { a.Devices = a.Devices[:1] },
-		"another name":  func(a *Arrival) { a.Devices = []Device{a.Devices[0], gadget("b", "C")} },
-		"a token less": func(a *Arrival) {
-			b := gadget("b", "B")
-			b.Tokens = b.Tokens[:1]
-			a.Devices = []Device{a.Devices[0], b}
-		},
-		"another session": func(a *Arrival) {
-			b := gadget("b", "B")
-			b.Expires = t0
-			a.Devices = []Device{a.Devices[0],
-				b}
-		},
-	} {
-		other := a
-		change(&other)
-		if other.Mark() == a.Mark() {
-			t.Errorf("%s is not in the mark", name)
-		}
-		if back := parseMark(other.Mark()).String(); back != other.Mark() {
-			t.Errorf("%s reads back as %s", other.Mark(), back)
-		}
-	}
-	same := a
-	// in another order, seen at another time, with another id here
-	same.Devices = []Device{gadget("b", "B"), gadget("a", "A")}
-	same.Devices[0].Seen.At, same.Devices[0].Session = t0.Add(day), "c"
-	if same.Mark() != a.Mark() {
-		t.Error("what does not matter is in the mark")
-	}
-	if parseMark("").came {
-		t.Error("an empty mark is known")
 	}
 }

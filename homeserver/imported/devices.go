@@ -1,6 +1,11 @@
-package db
+package imported
 
-import "slices"
+import (
+	"slices"
+
+	"postern/db"
+	"postern/homeserver/outbox"
+)
 
 // hereSession is the session that is here on a device.
 type hereSession struct {
@@ -10,7 +15,7 @@ type hereSession struct {
 
 // importDevices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
 // another device by now.
-func importDevices(t *Tx, here hereAccount, old accountMark, a Arrival, im Import, did *Arrived) error {
+func importDevices(t *db.Tx, here hereAccount, old accountMark, a Arrival, im Batch, did *Arrived) error {
 	ours, err := sessionsByDevice(t, here.localpart)
 	if err != nil {
 		return err
@@ -65,7 +70,7 @@ func compareDevices(ours map[string]hereSession, old accountMark, theirs []Devic
 }
 
 // sessionsByDevice are the sessions of an account.
-func sessionsByDevice(t *Tx, localpart string) (map[string]hereSession, error) {
+func sessionsByDevice(t *db.Tx, localpart string) (map[string]hereSession, error) {
 	all := make(map[string]hereSession)
 	err := t.Each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart},
 		func(scan func(...any) error) error {
@@ -83,28 +88,29 @@ const (
 			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $5, $9, 0, FALSE, $10, $11,
 			(SELECT admin FROM users WHERE localpart = $2), $12, $13, $14, TRUE)`
-	addImportedToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
+	addToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 )
 
 // startImported starts a session in its first generation, whose tokens another server gave.
-func startImported(t *Tx, here hereAccount, d Device, im Import) error {
-	seen, state := d.Seen.clip(), Soft
+func startImported(t *db.Tx, here hereAccount, d Device, im Batch) error {
+	seen, state := d.Seen.Clip(), db.Soft
 	if d.Live {
-		state = Live
+		state = db.Live
 	}
-	err := t.Exec(insertImported, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)),
-		ms(im.At), ms(d.Expires), d.Refreshable,
-		im.KeyID, ms(d.AccessExpires), string(state), here.locked != 0, ms(seen.At), seen.Addr, seen.Agent)
+	err := t.Exec(insertImported, d.Session, here.localpart, d.DeviceID, db.Clip(d.DisplayName, len(d.DisplayName)),
+		db.Millis(im.At), db.Millis(d.Expires), d.Refreshable,
+		im.KeyID, db.Millis(d.AccessExpires), string(state), here.locked != 0,
+		db.Millis(seen.At), seen.Addr, seen.Agent)
 	if err != nil {
 		return err
 	}
 	if d.Unlisted {
-		if err := queueImportedDevice(t, here.localpart, d.DeviceID); err != nil {
+		if err := outbox.Add(t, here.localpart, d.DeviceID); err != nil {
 			return err
 		}
 	}
 	for _, token := range d.Tokens {
-		err := t.Exec(addImportedToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires))
+		err := t.Exec(addToken, token.Hash[:], d.Session, token.Refresh, db.Millis(token.Expires))
 		if err != nil {
 			return err
 		}

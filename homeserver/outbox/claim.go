@@ -1,0 +1,190 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"postern/db"
+)
+
+// Waiting is something that the homeserver was not told yet.
+type Waiting struct {
+	Localpart, DeviceID string // without a device id: the account itself
+	Since, Due          time.Time
+	Tries               int
+	Refused             bool   // the homeserver answered that it does not take it
+	Error               string // of the last try
+}
+
+// List lists what waits, the oldest first.
+func (q *Queue) List(ctx context.Context) ([]Waiting, error) {
+	const query = `SELECT localpart, device_id, since, due, tries, refused, error FROM outbox ORDER BY since, localpart, device_id`
+	var all []Waiting
+	err := q.DB.Read(ctx, query, nil, func(scan func(...any) error) error {
+		var w Waiting
+		var since, due int64
+		err := scan(&w.Localpart, &w.DeviceID, &since, &due, &w.Tries, &w.Refused, &w.Error)
+		w.Since, w.Due = db.FromMillis(since), db.FromMillis(due)
+		all = append(all, w)
+		return err
+	})
+	return all, err
+}
+
+// Size counts what waits.
+func (q *Queue) Size(ctx context.Context) (int, error) {
+	var n int
+	_, err := q.DB.Get(ctx, `SELECT COUNT(*) FROM outbox`, []any{&n})
+	return n, err
+}
+
+const (
+	dueNow    = `SELECT due FROM outbox WHERE due <= $1 LIMIT 1`
+	nextDue   = `SELECT COALESCE(MIN(due), 0) FROM outbox WHERE due > $1`
+	claimable = `SELECT localpart FROM outbox AS o WHERE due <= $1
+		AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.localpart = o.localpart AND h.held >= $1) ORDER BY due, since DESC LIMIT $2`
+	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
+		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5) RETURNING device_id, tries, spared`
+
+	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
+	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
+	setback = `UPDATE outbox SET holder = '', held = 0, tries = tries + 1, refused = $5, error = $6,
+		due = CASE WHEN changed THEN due ELSE $4 END WHERE localpart = $1 AND device_id = $2 AND holder = $3`
+	hurry = `UPDATE outbox SET due = 0 WHERE due > 0 AND tries > 0 AND login = '' AND NOT refused`
+)
+
+// Due says whether anything is to be sent now and, if not, when something will be; the zero time if nothing waits.
+func (q *Queue) Due(ctx context.Context, now time.Time) (bool, time.Time, error) {
+	var next int64
+	due, err := q.DB.Get(ctx, dueNow, []any{&next}, db.Millis(now))
+	if due || err != nil {
+		return due, time.Time{}, err
+	}
+	_, err = q.DB.Get(ctx, nextDue, []any{&next}, db.Millis(now))
+	return false, db.FromMillis(next), err
+}
+
+// Account is an account with rows that were claimed, and what is true of it.
+type Account struct {
+	Localpart                          string
+	Exists, Deactivated, Erase, Locked bool // Erase: the homeserver shall forget of a deactivated one what it can
+	Rows                               []Row
+}
+
+// Row is one row: the account itself, which comes first, or a device of it.
+type Row struct {
+	DeviceID    string
+	Tries       int
+	Known       bool   // the account has a session on the device
+	Spared      bool   // if it has none, the device is not to be deleted: see Announce
+	DisplayName string // of the device
+}
+
+// maxRows bounds what is claimed at once: nobody else writes while it is looked up, and it has to be told before the
+// claim ends.
+const maxRows = 100
+
+// Claim takes what is due of some accounts for a holder, until a time at which the claim ends by itself. An account of
+// which another holder has something is left out, so that nothing of one account is sent by two at once.
+func (q *Queue) Claim(ctx context.Context, holder string, now, until time.Time, accounts int) ([]Account, error) {
+	var all []Account
+	err := q.DB.Write(ctx, func(t *db.Tx) error {
+		all = nil
+		err := t.Each(claimable, []any{db.Millis(now), maxRows}, func(scan func(...any) error) error {
+			var a Account
+			err := scan(&a.Localpart)
+			if len(all) < accounts && !slices.ContainsFunc(all,
+				func(o Account) bool { return o.Localpart == a.Localpart }) {
+				all = append(all, a)
+			}
+			return err
+		})
+		for i := range all {
+			if err == nil {
+				err = all[i].claim(t, holder, now, until)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err // the writer may still be at it
+	}
+	return all, nil
+}
+
+// claim takes what is due of one account, and reads what is true of it.
+func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
+	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
+	err := t.Each(claim, args, func(scan func(...any) error) error {
+		var r Row
+		err := scan(&r.DeviceID, &r.Tries, &r.Spared)
+		if r.DeviceID == "" {
+			a.Rows = append([]Row{r}, a.Rows...)
+			return err
+		}
+		a.Rows = append(a.Rows, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	const account = `SELECT deactivated <> 0, locked <> 0, erased FROM users WHERE localpart = $1`
+	a.Exists, err = t.Get(account, []any{&a.Deactivated, &a.Locked, &a.Erase}, a.Localpart)
+	if err != nil {
+		return err
+	}
+	for n := range a.Rows {
+		r := &a.Rows[n]
+		if r.Known, err = t.Get(deviceName, []any{&r.DisplayName}, a.Localpart, r.DeviceID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Outcome is what came of a row. Without an error it was told.
+type Outcome struct {
+	DeviceID string
+	Err      error
+	Refused  bool
+	Due      time.Time // when to try again
+}
+
+// Settle clears what was told, unless it changed since it was claimed, and gives the account back.
+func (q *Queue) Settle(ctx context.Context, holder, localpart string, outcomes []Outcome) error {
+	return q.DB.Write(ctx, func(t *db.Tx) (err error) {
+		for _, o := range outcomes {
+			if o.Err != nil {
+				why := db.Clip(o.Err.Error(), maxError)
+				err = t.Exec(setback, localpart, o.DeviceID, holder, db.Millis(o.Due), o.Refused, why)
+			} else {
+				err = errors.Join(t.Exec(settled, localpart, o.DeviceID, holder),
+					t.Exec(release, localpart, o.DeviceID, holder))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// maxError bounds what is kept of another server's words.
+const maxError = 300
+
+// Hurry makes due what waits for the homeserver to come back, since it has.
+func (q *Queue) Hurry(ctx context.Context) error {
+	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(hurry) })
+}
+
+// Resume takes back what a server that is gone had in its hands, where only one serves the database; on a shared one
+// that lapses by itself. It was a try of which nothing was heard.
+func (q *Queue) Resume(ctx context.Context) error {
+	if q.DB.Shared() {
+		return nil
+	}
+	const resume = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
+	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(resume) })
+}
