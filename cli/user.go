@@ -121,11 +121,7 @@ type userDeactivate struct {
 // Run deactivates the account.
 func (cmd *userDeactivate) Run(ctx context.Context, w world, c *common) error {
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		deactivate := d.Deactivate
-		if cmd.Erase {
-			deactivate = d.Erase
-		}
-		ended, err := deactivate(ctx, name, time.Now())
+		ended, err := d.Deactivate(ctx, name, time.Now(), cmd.Erase)
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s is deactivated; %s ended\n", name, plural(ended, "session"))
 		}

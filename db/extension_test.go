@@ -72,7 +72,7 @@ func TestFollow(t *testing.T) {
 			_, err := d.Register(bg, Registration{Localpart: "bob", PasswordHash: "h", At: t0, Login: &l})
 			return err
 		}, []string{"bob ", "bob F live"}},
-		{"the end of an account", func() error { _, err := d.Deactivate(bg, "bob", t0); return err },
+		{"the end of an account", func() error { _, err := d.Deactivate(bg, "bob", t0, false); return err },
 			[]string{"bob ", "bob F"}},
 		{"and its return", func() error { return d.Reactivate(bg, "bob") }, []string{"bob "}},
 	} {
@@ -160,6 +160,45 @@ func TestWrite(t *testing.T) {
 	}
 	refused := errors.New("an answer")
 	if err := d.Write(bg, func(t *Tx) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What Registration.Also writes is committed with the account, or neither is.
+func TestRegisterAlso(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	for name, fails := range map[string]error{"bob": nil, "carol": errors.New("not now")} {
+		_, err := d.Register(bg, Registration{Localpart: name, PasswordHash: "h", At: t0, Also: func(t *Tx) error {
+			found, err := t.Get(`SELECT localpart FROM users WHERE localpart = $1`, nil, name)
+			if err == nil && !found {
+				err = errors.New("it runs before the account is made")
+			}
+			return errors.Join(err, t.Exec(setSetting, name, "also"), fails)
+		}})
+		also, err2 := d.Setting(bg, name)
+		_, err3 := d.User(bg, name)
+		if fails == nil && (err != nil || also != "also" || err3 != nil) ||
+			fails != nil && !(errors.Is(err, ErrUnavailable) && errors.Is(err2, ErrNotFound) && errors.Is(err3, ErrNotFound)) {
+			t.Errorf("%s: %v, %q %v, %v", name, err, also, err2, err3)
+		}
+	}
+}
+
+func TestGet(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	const query = `SELECT password_hash, created FROM users WHERE localpart = $1`
+	var hash string
+	var created int64
+	if found, err := d.Get(bg, query, []any{&hash, &created}, "alice"); err != nil || !found || hash != "hash" ||
+		!FromMillis(created).Equal(t0) {
+		t.Errorf("%v, %v, %q, %d", found, err, hash, created)
+	}
+	if found, err := d.Get(bg, query, []any{&hash, &created}, "nobody"); err != nil || found {
+		t.Errorf("%v, %v", found, err)
+	}
+	if _, err := d.Get(bg, `SELECT x FROM nothing`, []any{&hash}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func TestLoginToken(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
-	if _, err := d.Deactivate(bg, "alice", t0); err != nil {
+	if _, err := d.Deactivate(bg, "alice", t0, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.StartSession(bg, tokenLogin("x", "u")); !errors.Is(err, ErrConflict) {

@@ -57,7 +57,7 @@ func (y *story) account() map[string]func(*rapid.T) {
 		},
 		"password": y.password,
 		"deactivate": func(t *rapid.T) {
-			n, err := y.other.Deactivate(bg, "alice", FromMillis(y.now))
+			n, err := y.other.Deactivate(bg, "alice", FromMillis(y.now), false)
 			if err != nil || n != len(y.sessions) {
 				t.Fatalf("%d of %d ended, %v", n, len(y.sessions), err)
 			}

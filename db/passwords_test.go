@@ -63,7 +63,7 @@ func TestChangePassword(t *testing.T) {
 		ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
-	if _, err := d.Deactivate(bg, "alice", t0); err != nil {
+	if _, err := d.Deactivate(bg, "alice", t0, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.ChangePassword(bg,

@@ -28,7 +28,7 @@ func TestRegister(t *testing.T) {
 		s != (Session{}) {
 		t.Errorf("inhibit_login: %+v, %v", s, err)
 	}
-	if _, err := d.Deactivate(bg, "carol", t0); err != nil {
+	if _, err := d.Deactivate(bg, "carol", t0, false); err != nil {
 		t.Fatal(err)
 	}
 	for who, want := range map[string]bool{"alice": true, "carol": true, "dave": false} {

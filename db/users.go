@@ -54,18 +54,9 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 }
 
 // Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated
-// stays so since the first time.
-func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
-	return d.deactivate(ctx, localpart, when, false)
-}
-
-// Erase is Deactivate for somebody who wants to be forgotten, as far as the homeserver can (Client-Server API
-// v1.19, "POST /account/deactivate", erase). It may come later than a Deactivate.
-func (d *DB) Erase(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
-	return d.deactivate(ctx, localpart, when, true)
-}
-
-func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
+// stays so since the first time. With erase its owner wants to be forgotten, as far as the homeserver can (Client-Server
+// API v1.19, "POST /account/deactivate", erase), which may come later.
+func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
 	if Millis(when) == 0 {
 		return 0, errNoTime
 	}

@@ -35,11 +35,11 @@ func TestDeactivate(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
-	if n, err := d.Deactivate(bg, "alice", t0); n != 1 || err != nil {
+	if n, err := d.Deactivate(bg, "alice", t0, false); n != 1 || err != nil {
 		t.Errorf("Deactivate: %d, %v", n, err)
 	}
 	gone(t, d, "one")
-	if n, err := d.Deactivate(bg, "alice", t0.Add(time.Hour)); n != 0 || err != nil {
+	if n, err := d.Deactivate(bg, "alice", t0.Add(time.Hour), false); n != 0 || err != nil {
 		t.Errorf("again: %d, %v", n, err)
 	}
 	if u, _ := d.User(bg, "alice"); !u.Deactivated.Equal(t0) {
@@ -55,13 +55,13 @@ func TestDeactivate(t *testing.T) {
 	if _, err := d.StartSession(bg, l); err != nil {
 		t.Errorf("login afterwards: %v", err)
 	}
-	if _, err := d.Deactivate(bg, "nobody", t0); !errors.Is(err, ErrNotFound) {
+	if _, err := d.Deactivate(bg, "nobody", t0, false); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
 	if err := d.Reactivate(bg, "nobody"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
-	if _, err := d.Deactivate(bg, "alice", time.Time{}); !errors.Is(err, errNoTime) {
+	if _, err := d.Deactivate(bg, "alice", time.Time{}, false); !errors.Is(err, errNoTime) {
 		t.Errorf("no time: %v", err)
 	}
 }

@@ -42,11 +42,8 @@ func (s *Server) DeactivateAccount(ctx context.Context,
 	if _, err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
 		return nil, err
 	}
-	deactivate := s.DB.Deactivate
-	if erase := request.Body.Erase; erase != nil && *erase {
-		deactivate = s.DB.Erase
-	}
-	if _, err := deactivate(ctx, CallerOf(ctx).Session.Localpart, s.Now()); err != nil {
+	erase := request.Body.Erase != nil && *request.Body.Erase
+	if _, err := s.DB.Deactivate(ctx, CallerOf(ctx).Session.Localpart, s.Now(), erase); err != nil {
 		return nil, ended(err)
 	}
 	return gen.DeactivateAccount200JSONResponse{IDServerUnbindResult: gen.Success}, nil

@@ -28,7 +28,7 @@ func TestLoginFlows(t *testing.T) {
 func TestLoginRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.Now())
+	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.Now(), false)
 	s.must(err)
 	tests := []struct {
 		name, path, body string

@@ -50,7 +50,7 @@ func TestRegister(t *testing.T) {
 func TestRegisterRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.Now())
+	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.Now(), false)
 	s.must(err)
 	tests := []struct {
 		name, body string

@@ -286,7 +286,7 @@ func TestAccountChangesMeanwhile(t *testing.T) {
 	s := newSite(t)
 	account, err := s.db.User(t.Context(), "alice")
 	s.must(err)
-	_, err = s.db.Deactivate(t.Context(), "alice", s.clock.Now())
+	_, err = s.db.Deactivate(t.Context(), "alice", s.clock.Now(), false)
 	s.must(err)
 	_, err = s.db.StartSession(t.Context(),
 		db.Login{ID: "x", Localpart: "alice", PasswordHash: account.PasswordHash, DeviceID: "X", At: s.clock.Now(),

@@ -82,7 +82,7 @@ func TestServiceLoginOfTheLocked(t *testing.T) {
 	s.ok(s.serviceLogin("_irc_old", ircToken))
 	s.must(s.db.LockUser(t.Context(), "_irc_old", s.clock.Now()))
 	s.want(s.serviceLogin("_irc_old", ircToken), 401, "M_USER_LOCKED")
-	_, err := s.db.Deactivate(t.Context(), "_irc_old", s.clock.Now())
+	_, err := s.db.Deactivate(t.Context(), "_irc_old", s.clock.Now(), false)
 	s.must(err)
 	s.want(s.serviceLogin("_irc_old", ircToken), 403, "M_USER_DEACTIVATED")
 }

@@ -41,7 +41,7 @@ func TestEachFactIsTold(t *testing.T) {
 		}, nil},
 		{"a lock", func(x *site) error { return x.db.LockUser(x.Context(), "alice", t0) }, []string{"provision_user alice", "query_user alice"}},
 		{"an unlock", func(x *site) error { return x.db.UnlockUser(x.Context(), "alice") }, []string{"provision_user alice", "query_user alice"}},
-		{"an account is closed", func(x *site) error { _, err := x.db.Deactivate(x.Context(), "alice", t0); return err },
+		{"an account is closed", func(x *site) error { _, err := x.db.Deactivate(x.Context(), "alice", t0, false); return err },
 			[]string{"delete_user alice", "delete_device alice A", "delete_device alice B"}},
 		{"an account is made", func(x *site) error { return x.db.CreateUser(x.Context(), db.User{Localpart: "carol", Created: t0}) },
 			[]string{"provision_user carol"}},
@@ -105,7 +105,7 @@ func TestWhatIsTold(t *testing.T) {
 	if u := x.there.User("alice"); u.Locked || u.Devices["A"].Name != "" {
 		t.Errorf("the homeserver has %+v", u)
 	}
-	_, err := x.db.Deactivate(t.Context(), "alice", t0)
+	_, err := x.db.Deactivate(t.Context(), "alice", t0, false)
 	x.must(err)
 	x.round()
 	if u := x.there.User("alice"); !u.Deactivated || u.Erased {
@@ -122,7 +122,7 @@ func TestReactivated(t *testing.T) {
 	x.user("alice")
 	x.user("bob")
 	x.round()
-	_, err := x.db.Deactivate(t.Context(), "alice", t0)
+	_, err := x.db.Deactivate(t.Context(), "alice", t0, false)
 	x.must(err)
 	x.round()
 	x.must(x.db.Reactivate(t.Context(), "alice"))
