@@ -34,15 +34,16 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 	h.Events, errs[3] = d.Events(bg, "", 1000)
 	h.Registration, errs[4] = d.RegistrationTokens(bg, t0)
 	h.ServerName, errs[5] = d.Setting(bg, "server_name")
-	h.Outbox, errs[6] = list(bg, d, `SELECT localpart, device_id, since, due, tries, refused, error, login,
-		spared, changed, holder, held FROM outbox ORDER BY localpart, device_id`, func(scan func(...any) error) (string, error) {
+	const outbox = `SELECT localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held
+		FROM outbox ORDER BY localpart, device_id`
+	h.Outbox, errs[6] = list(bg, d, outbox, func(scan func(...any) error) (string, error) {
 		var localpart, device, why, login, holder string
 		var since, due, tries, held int64
 		var refused, spared, changed bool
 		err := scan(&localpart, &device, &since, &due, &tries, &refused, &why, &login, &spared, &changed, &holder,
 			&held)
-		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", login, "|", spared, changed,
-			holder, "|", held), err
+		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", login, "|", spared,
+			changed, holder, "|", held), err
 	})
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)

@@ -54,8 +54,8 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 }
 
 // Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated
-// stays so since the first time. With erase its owner wants to be forgotten, as far as the homeserver can (Client-Server
-// API v1.19, "POST /account/deactivate", erase), which may come later.
+// stays so since the first time. With erase its owner wants to be forgotten, as far as the homeserver can, which may
+// come later (Client-Server API v1.19, "POST /account/deactivate", erase).
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
 	if Millis(when) == 0 {
 		return 0, errNoTime

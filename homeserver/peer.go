@@ -82,7 +82,7 @@ func (p *Peer) StartSession(ctx context.Context, l db.Login, newDevice bool) (db
 		return db.Session{}, err
 	}
 	name := l.DisplayName
-	if a.Known {
+	if a.HasSession {
 		name = a.DisplayName
 	}
 	if err := p.provision(ctx, l.Localpart, l.DeviceID, name); err != nil {
@@ -133,7 +133,7 @@ func (p *Peer) recall(ctx context.Context, localpart, name string, why error) er
 // cannot, the session goes soft: an end of it would delete the device at the homeserver, and the keys that the client
 // has.
 func (p *Peer) confirm(ctx context.Context, session db.Session) error {
-	untold, err := p.Queue.Untold(ctx, session.Localpart, session.DeviceID)
+	untold, err := p.Queue.Waits(ctx, session.Localpart, session.DeviceID)
 	if err != nil || !untold {
 		return err
 	}

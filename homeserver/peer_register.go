@@ -70,8 +70,8 @@ func (p *Peer) introduce(ctx context.Context, localpart string, session db.Sessi
 // Registered is introduce for a registration that is finished once more, because its answer was lost or the homeserver
 // was away.
 func (p *Peer) Registered(ctx context.Context, localpart string, session db.Session) error {
-	user, err := p.Queue.Untold(ctx, localpart, "")
-	device, err2 := p.Queue.Untold(ctx, localpart, session.DeviceID)
+	user, err := p.Queue.Waits(ctx, localpart, "")
+	device, err2 := p.Queue.Waits(ctx, localpart, session.DeviceID)
 	if err := errors.Join(err, err2); err != nil || !user && !device {
 		return err
 	}

@@ -275,7 +275,7 @@ func (b *behind) forced(string) error {
 	}
 	for _, e := range errands {
 		for _, i := range e.Rows {
-			if i.Known {
+			if i.HasSession {
 				continue
 			}
 			if err := b.client.DeleteDevice(b.Context(), e.Localpart, i.DeviceID); err != nil {

@@ -77,8 +77,8 @@ type Account struct {
 type Row struct {
 	DeviceID    string
 	Tries       int
-	Known       bool   // the account has a session on the device
-	Spared      bool   // if it has none, the device is not to be deleted: see Announce
+	HasSession  bool   // the account has a session on the device
+	Keep        bool   // if it has none, the device is not to be deleted: see Announce
 	DisplayName string // of the device
 }
 
@@ -119,7 +119,7 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
 	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var r Row
-		err := scan(&r.DeviceID, &r.Tries, &r.Spared)
+		err := scan(&r.DeviceID, &r.Tries, &r.Keep)
 		if r.DeviceID == "" {
 			a.Rows = append([]Row{r}, a.Rows...)
 			return err
@@ -137,7 +137,7 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	}
 	for n := range a.Rows {
 		r := &a.Rows[n]
-		if r.Known, err = t.Get(deviceName, []any{&r.DisplayName}, a.Localpart, r.DeviceID); err != nil {
+		if r.HasSession, err = t.Get(deviceName, []any{&r.DisplayName}, a.Localpart, r.DeviceID); err != nil {
 			return err
 		}
 	}

@@ -138,7 +138,7 @@ func (q *Queue) AnnounceRegistration(r *db.Registration, name string, until time
 // Announcement is what stands when a login is announced. Wait for Free before you tell the homeserver: the sender may
 // be telling of the same device, and its word must not arrive after yours.
 type Announcement struct {
-	Known       bool   // the account has a session on the device, which the login will replace
+	HasSession  bool   // the account has a session on the device, which the login will replace
 	DisplayName string // of that device; it keeps its name
 }
 
@@ -154,7 +154,7 @@ func (q *Queue) Announce(ctx context.Context, l db.Login, newDevice bool, due ti
 			return err
 		}
 		a = Announcement{}
-		if a.Known, err = t.Get(deviceName, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
+		if a.HasSession, err = t.Get(deviceName, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
 			return err
 		}
 		return t.Exec(announce, l.Localpart, l.DeviceID, db.Millis(q.now()), db.Millis(due), l.ID, !newDevice)
@@ -201,14 +201,14 @@ func (q *Queue) Recall(ctx context.Context, localpart, name string) error {
 	})
 }
 
-// Untold says whether the homeserver must still be told of a device.
-func (q *Queue) Untold(ctx context.Context, localpart, deviceID string) (bool, error) {
+// Waits says whether the homeserver must still be told of a device.
+func (q *Queue) Waits(ctx context.Context, localpart, deviceID string) (bool, error) {
 	return q.DB.Get(ctx, heldUntil, []any{new(int64)}, localpart, deviceID)
 }
 
 // Remind has the homeserver told of a device once more, unless that waits already.
 func (q *Queue) Remind(ctx context.Context, localpart, deviceID string) error {
-	if untold, err := q.Untold(ctx, localpart, deviceID); untold || err != nil {
+	if untold, err := q.Waits(ctx, localpart, deviceID); untold || err != nil {
 		return err
 	}
 	return q.DB.Write(ctx, func(t *db.Tx) error {

@@ -200,7 +200,7 @@ func TestAnnounce(t *testing.T) {
 				}
 			}
 			a, err := d.Announce(bg, aLogin("one", "A"), false, due)
-			if err != nil || a.Known != c.known {
+			if err != nil || a.HasSession != c.known {
 				t.Fatalf("%+v, %v", a, err)
 			}
 			if free, err := d.Free(bg, "alice", "A", t0); err != nil || free == c.busy {
@@ -217,7 +217,7 @@ func TestAnnounce(t *testing.T) {
 			if _, err := d.StartSession(bg, aLogin("one", "A")); err != nil {
 				t.Fatal(err)
 			}
-			if untold, err := d.Untold(bg, "alice", "A"); err != nil || untold != c.untold {
+			if untold, err := d.Waits(bg, "alice", "A"); err != nil || untold != c.untold {
 				t.Errorf("untold: %v, %v", untold, err)
 			}
 			if now, _, err := d.Due(bg, t0); err != nil || now != c.untold {
@@ -299,7 +299,7 @@ func TestAnnouncementLapses(t *testing.T) {
 			t.Fatalf("at %v: %+v, %v", at, accounts, err)
 		}
 		for _, i := range accounts[0].Rows {
-			if i.Known || !slices.Contains(want, i.DeviceID) {
+			if i.HasSession || !slices.Contains(want, i.DeviceID) {
 				t.Errorf("at %v: %+v", at, i)
 			}
 		}

@@ -98,9 +98,9 @@ func (s *Sender) sendRow(ctx context.Context, account Account, row Row) error {
 		return ignoreNotFound(s.c.Synapse.DeleteUser(ctx, account.Localpart, account.Erase))
 	case row.DeviceID == "":
 		return nil // there never was such an account
-	case open && row.Known:
+	case open && row.HasSession:
 		return s.upsertDevice(ctx, account.Localpart, row.DeviceID, &row.DisplayName, &account.Locked)
-	case row.Spared:
+	case row.Keep:
 		return nil // a login on it failed, and the device may be older than that, with encryption keys
 	}
 	return ignoreNotFound(s.c.Synapse.DeleteDevice(ctx, account.Localpart, row.DeviceID))
