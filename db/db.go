@@ -61,12 +61,11 @@
 //   - What has to be in one transaction with a change of this package is written by Config.Follow or Registration.Also.
 //     Both may run twice, as everything in a Tx.
 //   - It stores times with Millis and reads them with FromMillis, and stores a stranger's text with Clip.
-//   - It writes nothing to a session's generation, key or times: AdvanceGeneration holds the row and the cache
-//     together.
+//   - The generation, the key and the times of a session that exists are AdvanceGeneration's alone.
 //
-// # What is here because of a homeserver
+// # Cannot move, and why
 //
-// All that could be moved is in the packages below homeserver. This cannot:
+// What is needed only because of a homeserver is in the packages below homeserver. This is not:
 //
 //   - Config.Follow and Tx.Follow: the row of the outbox belongs into the transaction of the change (law 6).
 //   - sessions.imported and Session.Imported: the compare-and-swap of a refresh clears it, and which root key a session
