@@ -20,9 +20,8 @@ run: ## run the server with the account alice, and print commands to paste
 build: ## build the binary ./postern, static
 	CGO_ENABLED=0 go build -o postern .
 
-test: ## all tests that need only Go
-	go test $(RACE) -shuffle=on -timeout 20m ./...
-	$(if $(RACE),go test -run TestLarge ./homeserver/front) # two gibibytes, which take minutes under the race detector
+test: ## the tests that need only Go, with few rounds: minutes
+	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off go test $(RACE) -short -shuffle=on -timeout 10m ./...
 
 generate: ## make gen/ from api/login.yaml
 	go generate ./...
@@ -46,8 +45,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	  done || exit 1; \
 	done
 
-lint: ## gofmt, vet, staticcheck, and govulncheck where its data can be reached
+lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where its data can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on: $$unformatted"; exit 1; }
+	@go test -count=1 -run TestLines ./test/house -lines
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	@out=$$(go run $(GOVULNCHECK) ./... 2>&1) && echo "$$out" || { status=$$?; \

@@ -1,5 +1,5 @@
-// Package move tries `postern user import --sessions` with as many accounts as a large homeserver has, and kills it in
-// between.
+// Package importer tries `postern user import --sessions` with as many accounts as a large homeserver has, and kills it
+// in between.
 //
 //	go test ./test/homeserver/importer -accounts 100000 -v   # 300,000 tokens; tells how long it took
 package importer
@@ -43,7 +43,7 @@ func (h homeserver) run(statements ...string) {
 	defer d.Close()
 	for _, statement := range statements {
 		if name, ok := strings.CutPrefix(statement, "file "); ok {
-			text, err := os.ReadFile(filepath.Join("..", "..", "moving", "testdata", name))
+			text, err := os.ReadFile(filepath.Join("..", "..", "..", "homeserver", "importer", "testdata", name))
 			if err != nil {
 				h.Fatal(err)
 			}

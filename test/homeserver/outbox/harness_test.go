@@ -1,4 +1,4 @@
-// Package homeserver kills the real Postern in front of a homeserver, a stand-in or a real Synapse, and holds it to one
+// Package outbox kills the real Postern in front of a homeserver, a stand-in or a real Synapse, and holds it to one
 // promise: in the end the homeserver has the devices that Postern has sessions on, and no others.
 //
 //	go test -v ./test/homeserver/outbox -rounds 50 -seed 7
