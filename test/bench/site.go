@@ -9,13 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite"
 
+	rig "postern/test/rig/process"
 	"postern/tokens"
 )
 
@@ -43,16 +42,20 @@ func (b *bench) site(ctx context.Context, sessions int) (*site, error) {
 		return nil, err
 	}
 	s := &site{bench: b, folder: folder, expires: time.Now().Add(accessTTL).Truncate(time.Millisecond)}
-	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name",
-		serverName, "--db", s.database())
-	add.Stdin = strings.NewReader(password)
-	if out, err := add.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("user add: %w\n%s", err, out)
+	if err := s.addAlice(ctx, serverName); err != nil {
+		return nil, err
 	}
 	if _, err := firstAnswer(s.serve(ctx)); err != nil { // makes the keys
 		return nil, err
 	}
 	return s, s.fill(ctx, sessions)
+}
+
+// addAlice makes the account by the real binary.
+func (s *site) addAlice(ctx context.Context, serverName string) error {
+	of := rig.Site{Binary: s.bench.binary("postern"), Database: s.database()}
+	_, err := of.Command(ctx, password, "user", "add", alice, "--password-stdin", "--server-name", serverName)
+	return err
 }
 
 func (s *site) database() string { return filepath.Join(s.folder, "postern.db") }
