@@ -23,6 +23,16 @@ build: ## build the binary ./postern, static
 test: ## the tests that need only Go, with few rounds: minutes
 	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off go test $(RACE) -short -shuffle=on -timeout 10m ./...
 
+# They measure how long a refusal takes, so they run alone and without the race detector.
+TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
+
+slow: ## all tests at full rounds, with PostgreSQL, a real Synapse, nginx and Caddy where they are: 12 minutes
+	go test -count=1 -run '$(TIMING)' ./handlers
+	go test $(RACE) -count=1 -shuffle=on -timeout 20m -skip '$(TIMING)' $$(go list ./... | grep -v /test/server/)
+	go test $(RACE) -count=1 -timeout 20m ./test/server/postgres
+	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
+	$(MAKE) crash
+
 generate: ## make gen/ from api/login.yaml
 	go generate ./...
 
@@ -54,7 +64,7 @@ lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where it
 	  if [ $$status -eq 3 ]; then echo "$$out"; exit 1; fi; \
 	  echo "!! NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | grep -m1 '^govulncheck:' || echo "$$out" | head -n 1)"; }
 
-check: lint generate-check ## lint, generate-check, and a short fuzz: what CI runs beside the tests
+check: lint generate-check ## lint, generate-check, and a short fuzz
 	$(MAKE) fuzz FUZZTIME=20s
 
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
@@ -69,10 +79,10 @@ page-assets: ## fetch Swagger UI for the page again, by npm
 bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
 	go run ./test/bench
 
-crash: ## kill, starve and confuse the real server: 200 kills on SQLite, 50 on PostgreSQL, full disks, replicas
-	go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash -rounds 200 -postgres-rounds 50
-	go test $(RACE) -count=1 -timeout 10m -v ./test/server/replicas -rounds 10
-	go test -count=1 -timeout 10m -v -run Grow ./db -long
+crash: ## a part of slow: kill, starve and confuse the real server, 200 times on SQLite and 50 on PostgreSQL; replicas
+	go test $(RACE) -count=1 -timeout 20m ./test/server/crash -rounds 200 -postgres-rounds 50
+	go test $(RACE) -count=1 -timeout 10m ./test/server/replicas -rounds 10
+	go test -count=1 -timeout 10m -run Grow ./db -long
 
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
 	go run ./test/load
@@ -80,4 +90,4 @@ load: ## five minutes of checks, refreshes and logins on each engine: percentile
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test generate generate-check watch fuzz lint check clients browser page-assets bench crash load release
+.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash load release
