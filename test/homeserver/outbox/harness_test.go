@@ -5,13 +5,11 @@
 package outbox
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,6 +18,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"postern/test/rig/delegated"
 	"postern/test/rig/process"
 )
 
@@ -31,50 +30,39 @@ var (
 func TestMain(m *testing.M) { process.Main(m) }
 
 const (
-	secret   = "the_secret_of_the_tests"
-	password = "correct horse"
+	secret   = delegated.Secret
+	password = delegated.Password
 )
 
 // house is Postern in front of a homeserver.
 type house struct {
 	testing.TB
-	site   process.Site
-	flags  []string
-	server *process.Server
-	url    atomic.Pointer[string] // where the server is just now
+	postern *delegated.Postern
+	url     atomic.Pointer[string] // where the server is just now
 }
 
 // newHouse makes one, with accounts, and starts it.
 func newHouse(t *testing.T, homeserver string, users ...string) *house {
 	t.Helper()
-	h := &house{TB: t, flags: append(process.Before(t, homeserver, secret), "--rate-limit", "off"),
-		site: process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}}
-	for _, user := range users {
-		h.command(password, "user", "add", user, "--password-stdin")
-	}
+	h := &house{TB: t, postern: delegated.New(t, homeserver, "localhost", users...)}
 	h.start()
 	return h
 }
 
 func (h *house) start() {
 	h.Helper()
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), h.flags...)
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.server = s
-	h.url.Store(&s.URL)
-	h.Cleanup(func() { _ = s.Kill() })
+	h.postern.StartToKill(h)
+	h.url.Store(&h.postern.Server.URL)
 }
 
 func (h *house) kill() {
 	h.Helper()
-	_ = h.server.Kill()
+	_ = h.postern.Server.Kill()
 }
 
 func (h *house) command(stdin string, args ...string) string {
 	h.Helper()
-	return h.site.Run(h, stdin, args...)
+	return h.postern.Run(h, stdin, args...)
 }
 
 // client speaks to whichever server runs. No connection is kept: its other end dies.
@@ -133,7 +121,7 @@ func (h *house) settle() {
 // sessions lists the devices that have sessions, as "alice A".
 func (h *house) sessions() []string {
 	h.Helper()
-	return rows(h, h.site.Database, `SELECT localpart || ' ' || device_id FROM sessions`)
+	return rows(h, h.postern.Database, `SELECT localpart || ' ' || device_id FROM sessions`)
 }
 
 func rows(t testing.TB, file, query string) []string {

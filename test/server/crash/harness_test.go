@@ -10,7 +10,6 @@
 package crash
 
 import (
-	"context"
 	"database/sql"
 	"flag"
 	"net/http"
@@ -82,14 +81,10 @@ func (h *harness) command(stdin string, args ...string) string {
 	return h.site.Run(h, stdin, args...)
 }
 
-// serve starts a server, which is stopped when the test ends, unless it is gone by then.
+// serve starts a server, which is killed when the test ends, unless it is gone by then.
 func (h *harness) serve() *process.Server {
 	h.Helper()
-	// Not the test's own context: that ends before the cleanup, and would kill.
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), fleet.ServeFlags...)
-	h.must(err)
-	h.Cleanup(func() { _ = s.Kill() })
-	return s
+	return h.site.StartToKill(h, fleet.ServeFlags...)
 }
 
 // stop stops a server in the friendly way. A connection on which nothing was asked yet would keep it for five seconds

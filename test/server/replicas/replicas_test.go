@@ -6,7 +6,6 @@
 package replicas
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -59,10 +58,7 @@ func newHouse(t testing.TB, count int) *house {
 
 func (h *house) serve() *process.Server {
 	h.Helper()
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), fleet.ServeFlags...)
-	h.must(err)
-	h.Cleanup(func() { _ = s.Kill() })
-	return s
+	return h.site.StartToKill(h, fleet.ServeFlags...)
 }
 
 func (h *house) command(stdin string, args ...string) string {
