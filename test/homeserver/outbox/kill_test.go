@@ -121,7 +121,7 @@ func (h *house) ordeal(trouble func(random *rand.Rand)) *crowd {
 	c := &crowd{house: h, ended: make(chan struct{}), keep: make(map[string]string)}
 	random := rand.New(rand.NewPCG(*seed, clients))
 	c.begin()
-	for range *rounds {
+	for range killings() {
 		c.busy()
 		trouble(random)
 		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
@@ -145,11 +145,19 @@ func (c *crowd) judge(there []string) {
 			c.Errorf("%s was logged out: %d %v", device, status, answer)
 		}
 	}
-	c.Logf("seed %d: %d logins, %d logouts, %d killings, %d devices in the end", *seed, c.done[0], c.done[1], *rounds,
+	c.Logf("seed %d: %d logins, %d logouts, %d killings, %d devices in the end", *seed, c.done[0], c.done[1], killings(),
 		len(here))
 	if c.done[0] < clients || c.done[1] == 0 {
 		c.Errorf("only %v logins and logouts", c.done)
 	}
+}
+
+// killings is how often the server is killed.
+func killings() int {
+	if testing.Short() {
+		return min(*rounds, 2)
+	}
+	return *rounds
 }
 
 func crowdNames() (names []string) {

@@ -1,7 +1,7 @@
 // Package crash kills, starves and confuses a real server while a fleet of clients uses it, and holds it to what
 // package fleet says a server owes them: nobody is ever logged out by accident.
 //
-// `go test` runs few rounds; `make crash` runs as many as the gate wants:
+// `go test` runs few rounds; `make crash`, a part of `make slow`, runs as many as the gate wants:
 //
 //	go test -v -run Kill ./test/server/crash -rounds 200 -postgres-rounds 50 -seed 7
 //
