@@ -26,12 +26,11 @@ test: ## the tests that need only Go, with few rounds: minutes
 # They measure how long a refusal takes, so they run alone and without the race detector.
 TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 
-slow: ## all tests at full rounds, with PostgreSQL, a real Synapse, nginx and Caddy where they are: 12 minutes
+slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx and Caddy if they are installed
 	go test -count=1 -run '$(TIMING)' ./handlers
-	go test $(RACE) -count=1 -shuffle=on -timeout 20m -skip '$(TIMING)' $$(go list ./... | grep -v /test/server/)
-	go test $(RACE) -count=1 -timeout 20m ./test/server/postgres
+	TEST_ROUNDS=gate go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 -skip '$(TIMING)' ./...
 	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
-	$(MAKE) crash
+	go test -count=1 -timeout 10m -run Grow ./db -long
 
 generate: ## make gen/ from api/login.yaml
 	go generate ./...
@@ -65,7 +64,7 @@ lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where it
 	  echo "!! NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | grep -m1 '^govulncheck:' || echo "$$out" | head -n 1)"; }
 
 check: lint generate-check ## lint, generate-check, and a short fuzz
-	$(MAKE) fuzz FUZZTIME=20s
+	$(MAKE) fuzz FUZZTIME=10s
 
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
 	test/clients/run
@@ -80,9 +79,7 @@ bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the 
 	go run ./test/bench
 
 crash: ## a part of slow: kill, starve and confuse the real server, 200 times on SQLite and 50 on PostgreSQL; replicas
-	go test $(RACE) -count=1 -timeout 20m ./test/server/crash -rounds 200 -postgres-rounds 50
-	go test $(RACE) -count=1 -timeout 10m ./test/server/replicas -rounds 10
-	go test -count=1 -timeout 10m -run Grow ./db -long
+	TEST_ROUNDS=gate go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash ./test/server/replicas
 
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
 	go run ./test/load

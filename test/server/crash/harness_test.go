@@ -26,8 +26,8 @@ import (
 )
 
 var (
-	rounds         = flag.Int("rounds", 10, "how often the server is killed on SQLite; the gate wants 200")
-	postgresRounds = flag.Int("postgres-rounds", 5, "how often the server is killed on PostgreSQL; the gate wants 50")
+	rounds         = flag.Int("rounds", fleet.Rounds(10, 200), "how often the server is killed on SQLite")
+	postgresRounds = flag.Int("postgres-rounds", fleet.Rounds(5, 50), "how often the server is killed on PostgreSQL")
 	seed           = flag.Uint64("seed", 1, "of what the clients do and when the server dies")
 )
 

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 1, "how often each thing is tried; the gate wants 10")
+	rounds = flag.Int("rounds", fleet.Rounds(1, 10), "how often each thing is tried")
 	seed   = flag.Uint64("seed", 1, "of what the clients do")
 )
 
