@@ -32,14 +32,14 @@ namespaces:
 `
 )
 
-// place is a Synapse behind a Postern, with a bridge whose user _irc_old was there before.
-type place struct {
+// pair is a Synapse behind a Postern, with a bridge whose user _irc_old was there before.
+type pair struct {
 	testing.TB
 	hs  *synapse.Server
 	url string // Postern's
 }
 
-func newPlace(t *testing.T) *place {
+func newPair(t *testing.T) *pair {
 	t.Helper()
 	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	if err := os.WriteFile(bridge, fmt.Appendf(nil, registration, bridgeToken), 0o600); err != nil {
@@ -60,20 +60,20 @@ func newPlace(t *testing.T) *place {
 		}
 	})
 	hs.Run(t)
-	return &place{TB: t, hs: hs, url: postern.Server.URL}
+	return &pair{TB: t, hs: hs, url: postern.Server.URL}
 }
 
-// in is the place in a part of the test.
-func (p *place) in(t *testing.T) *place { return &place{TB: t, hs: p.hs, url: p.url} }
+// in is the pair in a part of the test.
+func (p *pair) in(t *testing.T) *pair { return &pair{TB: t, hs: p.hs, url: p.url} }
 
 // ok makes a request that has to succeed.
-func (p *place) ok(method, path, token string, body any) map[string]any {
+func (p *pair) ok(method, path, token string, body any) map[string]any {
 	p.Helper()
 	return synapse.Call(p, method, p.url+"/_matrix/client/"+path, token, body)
 }
 
 // want makes a request that has to be refused.
-func (p *place) want(status int, code, method, path, token string, body any) map[string]any {
+func (p *pair) want(status int, code, method, path, token string, body any) map[string]any {
 	p.Helper()
 	got, answer := synapse.Try(p, method, p.url+"/_matrix/client/"+path, token, body)
 	if is, _ := answer["errcode"].(string); got != status || is != code {

@@ -18,7 +18,7 @@ import (
 // TestThroughARealSynapse: one conversation after the other through the front.
 func TestThroughARealSynapse(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "--trusted-proxy", "127.0.0.1", "--expose-admin", "--access-ttl-legacy", "1s")
+	s := newPair(t, "--trusted-proxy", "127.0.0.1", "--expose-admin", "--access-ttl-legacy", "1s")
 	alice := s.login(t, "alice", "PHONE")
 	t.Run("rooms", func(t *testing.T) { rooms(t, alice) })
 	t.Run("media", func(t *testing.T) { media(t, alice) })
@@ -209,7 +209,7 @@ func ageing(t *testing.T, p *person) {
 }
 
 // expiry: a client that cannot refresh is told to log in again on its device, with its keys.
-func expiry(t *testing.T, s *scene) {
+func expiry(t *testing.T, s *pair) {
 	answer := synapse.Call(t, "POST", s.Server.URL+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password",
 			"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
@@ -267,7 +267,7 @@ func admin(t *testing.T, alice, bob *person) {
 }
 
 // closed: no spelling leads to the calls that only Postern may make, though Synapse takes several of them.
-func closed(t *testing.T, s *scene) {
+func closed(t *testing.T, s *pair) {
 	reached := 0
 	for _, path := range []string{"/_synapse/mas", "//_synapse/mas", "///_synapse/mas", "/%5Fsynapse/mas",
 		"/%5fsynapse/%6Das", "/_synapse/./mas", "/_synapse//mas", "/./_synapse/mas",
@@ -302,7 +302,7 @@ func away(t *testing.T, p *person) {
 // and nobody waits for ever.
 func TestDeviceThatSynapseLost(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newPair(t)
 	p := s.login(t, "alice", "LOST")
 	p.ok(t, "GET", syncing, nil)
 	s.tell(t, "delete_device", map[string]any{"localpart": "alice", "device_id": "LOST"})

@@ -16,9 +16,9 @@ func TestMovedToken(t *testing.T) {
 	hs.Register(t, "bob", password, false)
 	first := hs.Login(t, "alice", password, "PHONE", true)["access_token"].(string)
 	hs.Stop(t)
-	s := &scene{delegated.New(t, hs.URL, synapse.ServerName), hs}
+	s := &pair{delegated.New(t, hs.URL, synapse.ServerName), hs}
 	s.Run(t, "", "user", "import", hs.DB, "--sessions", "--server-name", synapse.ServerName)
-	s.begin(t)
+	s.startBoth(t)
 
 	p := &person{s, first, ""}
 	p.ok(t, "GET", syncing+"?timeout=0", nil)

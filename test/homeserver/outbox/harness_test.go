@@ -34,33 +34,33 @@ const (
 	password = delegated.Password
 )
 
-// house is Postern in front of a homeserver.
-type house struct {
+// installation is Postern in front of a homeserver.
+type installation struct {
 	testing.TB
 	postern *delegated.Postern
 	url     atomic.Pointer[string] // where the server is just now
 }
 
-// newHouse makes one, with accounts, and starts it.
-func newHouse(t *testing.T, homeserver string, users ...string) *house {
+// newInstallation makes one, with accounts, and starts it.
+func newInstallation(t *testing.T, homeserver string, users ...string) *installation {
 	t.Helper()
-	h := &house{TB: t, postern: delegated.New(t, homeserver, "localhost", users...)}
+	h := &installation{TB: t, postern: delegated.New(t, homeserver, "localhost", users...)}
 	h.start()
 	return h
 }
 
-func (h *house) start() {
+func (h *installation) start() {
 	h.Helper()
 	h.postern.StartToKill(h)
 	h.url.Store(&h.postern.Server.URL)
 }
 
-func (h *house) kill() {
+func (h *installation) kill() {
 	h.Helper()
 	_ = h.postern.Server.Kill()
 }
 
-func (h *house) command(stdin string, args ...string) string {
+func (h *installation) command(stdin string, args ...string) string {
 	h.Helper()
 	return h.postern.Run(h, stdin, args...)
 }
@@ -69,7 +69,7 @@ func (h *house) command(stdin string, args ...string) string {
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 
 // ask makes a request; the status is 0 when nobody answered.
-func (h *house) ask(method, path, token, body string) (status int, answer map[string]any) {
+func (h *installation) ask(method, path, token, body string) (status int, answer map[string]any) {
 	r, err := http.NewRequestWithContext(h.Context(), method, *h.url.Load()+"/_matrix/client/v3/"+path,
 		strings.NewReader(body))
 	if err != nil {
@@ -91,13 +91,13 @@ func (h *house) ask(method, path, token, body string) (status int, answer map[st
 }
 
 // login gives a token, or nothing when it failed. An empty device is a new one.
-func (h *house) login(user, device string) (token string, status int) {
+func (h *installation) login(user, device string) (token string, status int) {
 	token, _, status = h.loginOn(user, device)
 	return token, status
 }
 
 // loginOn is login that says on which device.
-func (h *house) loginOn(user, device string) (token, on string, status int) {
+func (h *installation) loginOn(user, device string) (token, on string, status int) {
 	status, answer := h.ask("POST", "login", "",
 		fmt.Sprintf(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q,"device_id":%q}`, user, password, device))
 	token, _ = answer["access_token"].(string)
@@ -106,7 +106,7 @@ func (h *house) loginOn(user, device string) (token, on string, status int) {
 }
 
 // settle waits until nothing waits.
-func (h *house) settle() {
+func (h *installation) settle() {
 	h.Helper()
 	var said string
 	for range 600 {
@@ -119,7 +119,7 @@ func (h *house) settle() {
 }
 
 // sessions lists the devices that have sessions, as "alice A".
-func (h *house) sessions() []string {
+func (h *installation) sessions() []string {
 	h.Helper()
 	return rows(h, h.postern.Database, `SELECT localpart || ' ' || device_id FROM sessions`)
 }

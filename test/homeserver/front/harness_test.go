@@ -24,26 +24,26 @@ const (
 	password = delegated.Password
 )
 
-// scene is Postern on the address that clients know, with accounts, and Synapse behind it.
-type scene struct {
+// pair is Postern on the address that clients know, with accounts, and Synapse behind it.
+type pair struct {
 	*delegated.Postern
 	hs *synapse.Server
 }
 
-func newScene(t *testing.T, flags ...string) *scene {
+func newPair(t *testing.T, flags ...string) *pair {
 	t.Helper()
 	hs := synapse.Prepare(t,
 		synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"})
-	s := &scene{delegated.New(t, hs.URL, synapse.ServerName), hs}
-	s.begin(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
+	s := &pair{delegated.New(t, hs.URL, synapse.ServerName), hs}
+	s.startBoth(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
 	for _, name := range []string{"alice", "bob"} { // of whom Synapse is told
 		s.Run(t, password, "user", "add", name, "--password-stdin")
 	}
 	return s
 }
 
-// begin puts Postern before Synapse and starts both.
-func (s *scene) begin(t *testing.T, flags ...string) {
+// startBoth puts Postern before Synapse and starts both.
+func (s *pair) startBoth(t *testing.T, flags ...string) {
 	t.Helper()
 	s.Start(t, flags...)
 	s.hs.Delegate(t, s.Server.URL, secret)
@@ -52,12 +52,12 @@ func (s *scene) begin(t *testing.T, flags ...string) {
 
 // person is somebody logged in.
 type person struct {
-	*scene
+	*pair
 	access, refresh string
 }
 
 // login logs in.
-func (s *scene) login(t *testing.T, name, device string) *person {
+func (s *pair) login(t *testing.T, name, device string) *person {
 	t.Helper()
 	status, answer := synapse.Try(t, "POST", s.Server.URL+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password",
@@ -69,7 +69,7 @@ func (s *scene) login(t *testing.T, name, device string) *person {
 	return &person{s, answer["access_token"].(string), answer["refresh_token"].(string)}
 }
 
-func (s *scene) tell(t *testing.T, call string, body map[string]any) {
+func (s *pair) tell(t *testing.T, call string, body map[string]any) {
 	t.Helper()
 	if status, answer := synapse.Try(t, "POST", s.hs.URL+"/_synapse/mas/"+call, secret, body); status/100 != 2 {
 		t.Fatalf("%s: %d %v", call, status, answer)
@@ -102,7 +102,7 @@ func (p *person) refused(t *testing.T, method, path string, status int, code str
 }
 
 // with is the same person with another access token.
-func (p *person) with(access string) *person { return &person{p.scene, access, p.refresh} }
+func (p *person) with(access string) *person { return &person{p.pair, access, p.refresh} }
 
 const syncing = "/_matrix/client/v3/sync"
 
