@@ -138,8 +138,8 @@ type settings struct {
 	loginTokenTTL time.Duration // 0: they are not enabled
 
 	spec    specSet
-	behind  *homeserver // nil: Postern stands alone
-	pepper  string      // Synapse's
+	behind  *homeserverSettings // nil: Postern stands alone
+	pepper  string              // Synapse's
 	rate    handlers.Rate
 	proxies []netip.Prefix
 	level   slog.Level

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"postern/handlers"
+	"postern/homeserver"
 	"postern/homeserver/front"
 )
 
@@ -18,31 +19,32 @@ import (
 const grace = time.Second
 
 // stand makes the front before the homeserver.
-func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) *front.Front {
+func (h *homeserverSettings) stand(ctx context.Context, s *handlers.Server, g *homeserver.Gate, log *slog.Logger, p patience) *front.Front {
 	config := front.Config{
-		Homeserver: h.url, Real: s.Handler(), Name: s.Name, Client: s.Client, Ended: s.Ended, Disowned: s.Disowned,
-		Mine: s.Mine, Through: s.Through, Intercept: s.Amendments(),
+		Homeserver: h.url, Real: s.Handler(), Name: g.Name, Client: g.Client, Ended: g.Ended, Disowned: g.Disowned,
+		Mine: g.Mine, Through: g.Through, Intercept: g.Amendments(),
 		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (front.Passage, bool) {
-			plain, ours, ok := s.Exchange(w, r, path, token)
+			plain, ours, ok := g.Exchange(w, r, path, token)
 			return front.Passage{Token: plain, Ours: ours}, ok
 		},
 		Edits: map[string]front.Edit{
-			"GET /_matrix/client/v3/capabilities": s.AmendCapabilities,
-			"GET /.well-known/matrix/client":      s.AmendWellKnown,
+			"GET /_matrix/client/v3/capabilities": g.AmendCapabilities,
+			"GET /.well-known/matrix/client":      g.AmendWellKnown,
 		},
 		ExposeAdmin: h.exposeAdmin, Patience: p.write, Stopping: ctx, Grace: grace, ID: "postern-" + rand.Text(),
 		Log: log,
 	}
 	if h.internal == "" {
-		config.Internal = s.Internal()
-		config.InternalPaths = []string{handlers.IntrospectPath, handlers.DiscoveryPath}
+		config.Internal = g.Internal()
+		config.InternalPaths = []string{homeserver.IntrospectPath, homeserver.DiscoveryPath}
 	}
 	return front.New(config)
 }
 
 // enter puts the front before the server, and begins to answer the homeserver's questions.
-func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) (entrance, error) {
-	at, end, err := h.listen(s, log, p)
+func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger, p patience) (entrance, error) {
+	g := homeserver.NewGate(s, peer, h.secret)
+	at, end, err := h.listen(g, log, p)
 	if err != nil {
 		return entrance{}, err
 	}
@@ -51,13 +53,13 @@ func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Lo
 	}
 	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
 		h.exposeAdmin)
-	f := h.stand(ctx, s, log, p)
+	f := h.stand(ctx, s, g, log, p)
 	return entrance{Handler: f, stop: func() { f.Close(); end() }}, nil
 }
 
 // listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which
 // is after the last request has, since the homeserver asks while it answers those. It gives where that is.
-func (h *homeserver) listen(s *handlers.Server, log *slog.Logger, p patience) (at string, end func(), err error) {
+func (h *homeserverSettings) listen(g *homeserver.Gate, log *slog.Logger, p patience) (at string, end func(), err error) {
 	if h.internal == "" {
 		return "", func() {}, nil
 	}
@@ -65,7 +67,7 @@ func (h *homeserver) listen(s *handlers.Server, log *slog.Logger, p patience) (a
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot listen for the homeserver: %w; choose another with --internal-listen", err)
 	}
-	server := newServer(s.Internal(), log, p)
+	server := newServer(g.Internal(), log, p)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -8,12 +8,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"postern/homeserver"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"postern/handlers"
 )
 
 const (
@@ -36,7 +35,7 @@ func (i *installation) behind(homeserver http.HandlerFunc, args ...string) *serv
 // introspects asks about a token as the homeserver does.
 func introspects(t *testing.T, at, token string) (int, map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", at+handlers.IntrospectPath,
+	r, err := http.NewRequestWithContext(t.Context(), "POST", at+homeserver.IntrospectPath,
 		strings.NewReader(url.Values{"token": {token}}.Encode()))
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,8 @@ type homeserverFlags struct {
 	Appservice       []string `name:"appservice" env:"POSTERN_APPSERVICE" placeholder:"FILE" help:"Registration file of an application service that Synapse has too; may be repeated."`
 }
 
-// homeserver is where the homeserver is, and how Postern stands before it.
-type homeserver struct {
+// homeserverSettings are where the homeserver is, and how Postern stands before it.
+type homeserverSettings struct {
 	url         *url.URL // without a path
 	secret      string
 	internal    string // where the homeserver's questions are answered; empty: where everything is
@@ -29,7 +29,7 @@ type homeserver struct {
 }
 
 // settings understands the flags, or tells everything that is wrong with them. It gives nil when Postern stands alone.
-func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
+func (f *homeserverFlags) settings(serverName string) (*homeserverSettings, []error) {
 	if f.Homeserver == "" {
 		if f.HomeserverSecret != "" || f.InternalListen != "" || f.ExposeAdmin || len(f.Appservice) > 0 {
 			return nil, []error{errors.New(
@@ -39,7 +39,7 @@ func (f *homeserverFlags) settings(serverName string) (*homeserver, []error) {
 		return nil, nil
 	}
 	var problems []error
-	h := &homeserver{internal: f.InternalListen, exposeAdmin: f.ExposeAdmin}
+	h := &homeserverSettings{internal: f.InternalListen, exposeAdmin: f.ExposeAdmin}
 	at := serverURL(f.Homeserver)
 	if at == nil || strings.Trim(at.Path, "/") != "" {
 		problems = append(problems, fmt.Errorf(
@@ -72,14 +72,6 @@ func serverURL(text string) *url.URL {
 		return nil
 	}
 	return at
-}
-
-// services are the application services of the homeserver, if there is one.
-func (h *homeserver) services() *appservice.Services {
-	if h == nil {
-		return nil
-	}
-	return h.bridges
 }
 
 // homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White

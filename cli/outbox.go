@@ -9,14 +9,15 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver"
 	"postern/homeserver/outbox"
 	"postern/homeserver/synapse"
 )
 
-// telling starts to tell the homeserver, if there is one, what it must know of users and devices, and gives what
-// handlers need for it. stop ends that.
-func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Metrics,
-	log *slog.Logger) (_ *handlers.Homeserver, stop func(), err error) {
+// newPeer makes what lets the homeserver know of users and devices, and starts its outbox; nil when there is no
+// homeserver. stop ends that.
+func (h *homeserverSettings) newPeer(ctx context.Context, d *db.DB, serverName string, metrics *handlers.Metrics,
+	log *slog.Logger) (_ *homeserver.Peer, stop func(), err error) {
 	before, err := d.Behind(ctx)
 	switch {
 	case err != nil:
@@ -32,18 +33,20 @@ func (h *homeserver) telling(ctx context.Context, d *db.DB, metrics *handlers.Me
 			return nil, nil, err
 		}
 	}
+	collectors, sent := outbox.Metrics(waiting(d))
+	metrics.Register(collectors...)
 	client := synapse.New(synapse.Config{URL: h.url.String(), Secret: h.secret})
-	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader,
-		Sent: metrics.Outbox(waiting(d))})
+	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader, Sent: sent})
 	sender.Start()
-	return &handlers.Homeserver{
-			Secret: h.secret, Provision: sender.Provision, Available: sender.Available,
-			AllowReset: client.AllowCrossSigningReset,
-			Knows:      knows(client),
-		}, func() {
-			sender.Close()
-			client.Close()
-		}, nil
+	peer := homeserver.NewPeer(homeserver.Config{
+		DB: d, ServerName: serverName, Services: h.bridges, Log: log, Now: time.Now, Random: rand.Reader,
+		Provision: sender.Provision, Available: sender.Available, Knows: knows(client),
+		AllowReset: client.AllowCrossSigningReset,
+	})
+	return peer, func() {
+		sender.Close()
+		client.Close()
+	}, nil
 }
 
 // knows asks for a user who is not deactivated.

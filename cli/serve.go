@@ -19,6 +19,8 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver"
+	"postern/homeserver/imported"
 )
 
 // drain is how long running requests may take once the server is told to stop.
@@ -65,22 +67,25 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
-	behind, untell, err := set.behind.telling(ctx, d, metrics, log)
+	peer, stopPeer, err := set.behind.newPeer(ctx, d, c.ServerName, metrics, log)
 	if err != nil {
 		return err
 	}
-	defer untell()
+	defer stopPeer()
 	config := cmd.config(set)
-	config.DB, config.ServerName, config.Master, config.Metrics, config.Homeserver = d, c.ServerName, master, metrics,
-		behind
+	config.DB, config.ServerName, config.Master, config.Metrics = d, c.ServerName, master, metrics
 	config.Log, config.Now, config.Random = log, time.Now, rand.Reader
+	config.Foreign = imported.Tokens(d, c.ServerName)
+	if peer != nil {
+		config.Peer, config.Flows = peer, peer.Flows()
+	}
 	server, err := handlers.New(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	patience := cmp.Or(w.patience, strangers)
-	entrance, err := cmd.enter(ctx, w, set, server, log, patience)
+	entrance, err := cmd.enter(ctx, w, set, server, peer, log, patience)
 	if err != nil {
 		return err
 	}
@@ -108,16 +113,15 @@ func (cmd *serveCmd) config(set settings) handlers.Config {
 		Terms:        handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
 		MinPassword:  cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL,
 		PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
-		Services:  set.behind.services(),
 	}
 }
 
 // enter puts before the server what clients meet first: the front where there is a homeserver, else the spec lab where
 // one is asked for.
-func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, log *slog.Logger,
+func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger,
 	p patience) (entrance, error) {
 	if set.behind != nil {
-		return set.behind.enter(ctx, s, log, p)
+		return set.behind.enter(ctx, s, peer, log, p)
 	}
 	return cmd.enterLab(ctx, w, set.spec, s)
 }

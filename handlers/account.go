@@ -13,7 +13,7 @@ import (
 // which is the default. Client-Server API v1.19, "Password management".
 func (s *Server) ChangePassword(ctx context.Context,
 	request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
-	body, session := request.Body, callerOf(ctx).session
+	body, session := request.Body, CallerOf(ctx).Session
 	if err := s.strong(body.NewPassword); err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.db.ChangePassword(ctx, db.PasswordChange{
+	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{
 		Localpart: session.Localpart, OldHash: proof, Hash: hash, Keep: session.ID,
 		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices,
 	})
@@ -42,11 +42,11 @@ func (s *Server) DeactivateAccount(ctx context.Context,
 	if _, err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
 		return nil, err
 	}
-	deactivate := s.db.Deactivate
+	deactivate := s.DB.Deactivate
 	if erase := request.Body.Erase; erase != nil && *erase {
-		deactivate = s.db.Erase
+		deactivate = s.DB.Erase
 	}
-	if _, err := deactivate(ctx, callerOf(ctx).session.Localpart, s.now()); err != nil {
+	if _, err := deactivate(ctx, CallerOf(ctx).Session.Localpart, s.Now()); err != nil {
 		return nil, ended(err)
 	}
 	return gen.DeactivateAccount200JSONResponse{IDServerUnbindResult: gen.Success}, nil
@@ -56,7 +56,7 @@ func (s *Server) DeactivateAccount(ctx context.Context,
 func ended(err error) error {
 	switch {
 	case errors.Is(err, db.ErrNotFound):
-		return unknownToken("The session has ended.", false).because(err)
+		return UnknownToken("The session has ended.", false).because(err)
 	case errors.Is(err, db.ErrConflict):
 		return forbidden("The account has changed meanwhile; nothing was done.").because(err)
 	}

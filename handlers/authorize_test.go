@@ -29,19 +29,19 @@ func TestAuthorize(t *testing.T) {
 	const path = "/_matrix/client/v3/something/new"
 	_, a := authorized(path, "")
 	s.want(a, 401, "M_MISSING_TOKEN")
-	_, a = authorized(path, pair.text("refresh_token"))
-	if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.soft() {
+	_, a = authorized(path, pair.Text("refresh_token"))
+	if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.Soft() {
 		t.Error("a refresh token is refused as if the session were gone")
 	}
-	if good, a := authorized(path, pair.text("access_token")); !good {
+	if good, a := authorized(path, pair.Text("access_token")); !good {
 		t.Errorf("a good token is refused: %s", a.Raw)
 	}
-	if good, a := authorized(path+"?access_token="+pair.text("access_token"), ""); !good {
+	if good, a := authorized(path+"?access_token="+pair.Text("access_token"), ""); !good {
 		t.Errorf("a good token in the query is refused: %s", a.Raw)
 	}
-	s.clock.step(time.Hour)
-	_, a = authorized(path, pair.text("access_token"))
-	if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.soft() {
+	s.clock.Step(time.Hour)
+	_, a = authorized(path, pair.Text("access_token"))
+	if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.Soft() {
 		t.Error("an expired token is refused without soft_logout")
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
-// maxBody bounds every request body. The largest honest one, a login with long names, is below 2 KiB.
-const maxBody = 64 << 10
+// MaxBody bounds every request body. The largest honest one, a login with long names, is below 2 KiB.
+const MaxBody = 64 << 10
 
 // binder reads request bodies, in place of Echo's own, which trusts the Content-Type: a plain `curl -d` would
 // reach the handler as an empty struct, and so would an empty body. Here a body is JSON whatever it claims to
@@ -38,6 +38,18 @@ func (b binder) Bind(into any, c echo.Context) error {
 		return io.EOF
 	}
 	return decode(raw, op, into)
+}
+
+// ReadBody reads the whole body of a request that is no operation, within the limit of those that are.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if wrapped, ok := w.(*echo.Response); ok {
+		w = wrapped.Writer // net/http's own, which learns by that not to wait for the rest before it answers
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return raw, nil
 }
 
 // unreadable is a body that did not come whole.
@@ -71,9 +83,6 @@ func decode(raw []byte, op operation, into any) error {
 
 // parseJSON gives the value of a text, without members that are null: some clients send those for what they leave out.
 func parseJSON(raw []byte) (value any, err error) {
-	if object, ok := flatObject(raw); ok {
-		return object, nil
-	}
 	err = json.Unmarshal(raw, &value)
 	if object, ok := value.(map[string]any); ok {
 		maps.DeleteFunc(object, func(_ string, field any) bool { return field == nil })

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 // contract is api/login.yaml, as it was when gen was made, ready to check requests against.
 type contract struct {
 	operations map[route]operation
+	templates  map[string][]pathTemplate // by the last segment
 }
 
 // operation is what the server asks of the contract about one operation.
@@ -32,11 +34,14 @@ func parseContract() (*contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
-	c := &contract{operations: make(map[route]operation)}
+	c := &contract{operations: make(map[route]operation), templates: make(map[string][]pathTemplate)}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			c.operations[routeOf(method, path)] = describe(op)
 		}
+		t := pathTemplate{path: routeOf("", path).path}
+		t.segments = strings.Split(t.path, "/")
+		c.templates[last(t.segments)] = append(c.templates[last(t.segments)], t)
 	}
 	return c, nil
 }
@@ -73,6 +78,56 @@ type route struct{ method, path string }
 // routeOf turns a path of the contract, with parameters written `{name}`, into a route.
 func routeOf(method, path string) route {
 	return route{method, strings.NewReplacer("{", ":", "}", "").Replace(path)}
+}
+
+// find is the operation that serves a path as it came, escaped.
+func (c *contract) find(method, path string) (operation, bool) {
+	op, found := c.operations[route{method, c.template(path)}]
+	return op, found
+}
+
+// template is the path of the contract that a path as it came, escaped, fits; empty if there is none.
+func (c *contract) template(path string) string {
+	segments := strings.Split(path, "/")
+	for _, key := range [...]string{last(segments), ":"} {
+		for _, t := range c.templates[key] {
+			if t.fits(segments) {
+				return t.path
+			}
+		}
+	}
+	return ""
+}
+
+// pathTemplate is a path of the contract.
+type pathTemplate struct {
+	path     string // with parameters as the router has them
+	segments []string
+}
+
+func (t pathTemplate) fits(segments []string) bool {
+	return slices.EqualFunc(t.segments, segments, func(want, is string) bool {
+		return want == is || strings.HasPrefix(want, ":") && is != ""
+	})
+}
+
+// last is the last segment of a path, or ":" for a parameter.
+func last(segments []string) string {
+	if s := segments[len(segments)-1]; !strings.HasPrefix(s, ":") {
+		return s
+	}
+	return ":"
+}
+
+// generatedName is the operation's name in the generated code.
+func (o operation) generatedName() string {
+	words := strings.Split(o.id, "_")
+	for i, word := range words {
+		if word != "" {
+			words[i] = strings.ToUpper(word[:1]) + word[1:]
+		}
+	}
+	return strings.Join(words, "")
 }
 
 // check holds a decoded JSON body against the contract and names the first thing that is wrong.

@@ -14,7 +14,7 @@ import (
 
 // GetDevices implements GET /devices.
 func (s *Server) GetDevices(ctx context.Context, _ gen.GetDevicesRequestObject) (gen.GetDevicesResponseObject, error) {
-	sessions, err := s.db.Sessions(ctx, callerOf(ctx).session.Localpart)
+	sessions, err := s.DB.Sessions(ctx, CallerOf(ctx).Session.Localpart)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (s *Server) GetDevices(ctx context.Context, _ gen.GetDevicesRequestObject) 
 // GetDevice implements GET /devices/{deviceId}.
 func (s *Server) GetDevice(ctx context.Context, request gen.GetDeviceRequestObject) (gen.GetDeviceResponseObject,
 	error) {
-	session, err := s.db.Device(ctx, callerOf(ctx).session.Localpart, request.DeviceID)
+	session, err := s.DB.Device(ctx, CallerOf(ctx).Session.Localpart, request.DeviceID)
 	if err != nil {
 		return nil, noDevice(err)
 	}
@@ -38,12 +38,12 @@ func (s *Server) GetDevice(ctx context.Context, request gen.GetDeviceRequestObje
 // UpdateDevice implements PUT /devices/{deviceId}. Without a name it changes nothing, but the device must be there.
 func (s *Server) UpdateDevice(ctx context.Context,
 	request gen.UpdateDeviceRequestObject) (gen.UpdateDeviceResponseObject, error) {
-	user := callerOf(ctx).session.Localpart
+	user := CallerOf(ctx).Session.Localpart
 	var err error
 	if name := request.Body.DisplayName; name != nil {
-		err = s.db.RenameDevice(ctx, user, request.DeviceID, *name)
+		err = s.DB.RenameDevice(ctx, user, request.DeviceID, *name)
 	} else {
-		_, err = s.db.Device(ctx, user, request.DeviceID)
+		_, err = s.DB.Device(ctx, user, request.DeviceID)
 	}
 	if err != nil {
 		return nil, noDevice(err)
@@ -61,7 +61,7 @@ func (s *Server) DeleteDevice(ctx context.Context,
 	if _, err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
 		return nil, err
 	}
-	if _, err := s.db.EndDevices(ctx, callerOf(ctx).session.Localpart, []string{request.DeviceID}); err != nil {
+	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, []string{request.DeviceID}); err != nil {
 		return nil, err
 	}
 	return gen.DeleteDevice200JSONResponse{}, nil
@@ -73,7 +73,7 @@ func (s *Server) DeleteDevices(ctx context.Context,
 	if _, err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
 		return nil, err
 	}
-	if _, err := s.db.EndDevices(ctx, callerOf(ctx).session.Localpart, request.Body.Devices); err != nil {
+	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, request.Body.Devices); err != nil {
 		return nil, err
 	}
 	return gen.DeleteDevices200JSONResponse{}, nil

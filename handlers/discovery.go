@@ -40,10 +40,10 @@ func (s *Server) GetWellknown(context.Context, gen.GetWellknownRequestObject) (g
 
 // wellKnown is nil when the operator did not say where the server is.
 func (s *Server) wellKnown() *gen.WellKnown {
-	if s.publicURL == "" {
+	if s.PublicURL == "" {
 		return nil
 	}
-	return &gen.WellKnown{MHomeserver: gen.HomeserverInformation{BaseURL: s.publicURL}}
+	return &gen.WellKnown{MHomeserver: gen.HomeserverInformation{BaseURL: s.PublicURL}}
 }
 
 // GetCapabilities implements GET /capabilities. What is not named here is the homeserver's to say.
@@ -56,7 +56,7 @@ func (s *Server) GetCapabilities(context.Context, gen.GetCapabilitiesRequestObje
 func (s *Server) capabilities() gen.Capabilities {
 	yes, no := &gen.BooleanCapability{Enabled: true}, &gen.BooleanCapability{Enabled: false}
 	c := gen.Capabilities{MChangePassword: yes, M3PidChanges: no, MGetLoginToken: no}
-	if s.loginTokenTTL > 0 {
+	if s.LoginTokenTTL > 0 {
 		c.MGetLoginToken = yes
 	}
 	return c

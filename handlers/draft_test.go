@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"postern/test/rig/matrixtest"
 	"slices"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestDraftFacts(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		item := theContract.spec.Paths.Value(test.path)
+		item := matrixtest.Contract().Paths.Value(test.path)
 		if item == nil || item.Post == nil {
 			t.Errorf("there is no POST %s", test.path)
 			continue
@@ -57,7 +58,7 @@ func TestDraftFacts(t *testing.T) {
 			t.Errorf("%s: no access token is needed here", test.path)
 		}
 	}
-	e := theContract.spec.Components.Schemas["Error"].Value
+	e := matrixtest.Contract().Components.Schemas["Error"].Value
 	if !same(e.Required, []string{"errcode"}) || e.Properties["error"] == nil {
 		t.Error("the error is not the draft's")
 	}

@@ -31,18 +31,18 @@ type Error struct {
 	// RetryAfter is how long to wait, with M_LIMIT_EXCEEDED and when the database is away.
 	RetryAfter time.Duration
 
-	cause error // logged, never sent
+	Cause error // logged, never sent
 }
 
 // Error gives the errcode and the message, for logs and tests.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // Unwrap gives the cause, for errors.Is.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error { return e.Cause }
 
 // because keeps the cause of an error for the log.
 func (e *Error) because(cause error) *Error {
-	e.cause = cause
+	e.Cause = cause
 	return e
 }
 
@@ -56,9 +56,9 @@ func missingToken(message string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "M_MISSING_TOKEN", Message: message}
 }
 
-// unknownToken refuses a token. With softLogout the client keeps its device and logs in again on it;
+// UnknownToken refuses a token. With softLogout the client keeps its device and logs in again on it;
 // without, it forgets everything, so it is true whenever the session still has a row.
-func unknownToken(message string, softLogout bool) *Error {
+func UnknownToken(message string, softLogout bool) *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "M_UNKNOWN_TOKEN", Message: message, SoftLogout: softLogout}
 }
 
@@ -82,12 +82,12 @@ func tooLarge() *Error {
 func unavailable(cause error) *Error {
 	return &Error{
 		Status: http.StatusServiceUnavailable, Code: "M_UNKNOWN", RetryAfter: 5 * time.Second,
-		Message: "The login database cannot be used at the moment. Try again.", cause: cause,
+		Message: "The login database cannot be used at the moment. Try again.", Cause: cause,
 	}
 }
 
-// asError turns whatever arrives into a Matrix error.
-func asError(err error) *Error {
+// AsError turns whatever arrives into a Matrix error.
+func AsError(err error) *Error {
 	var matrix *Error
 	var status *echo.HTTPError
 	var large *http.MaxBytesError
@@ -113,19 +113,19 @@ func asError(err error) *Error {
 	default:
 		return &Error{
 			Status: http.StatusInternalServerError, Code: "M_UNKNOWN",
-			Message: "Something went wrong in the server.", cause: err,
+			Message: "Something went wrong in the server.", Cause: err,
 		}
 	}
 }
 
-// userLocked is told only to who has shown that the account is theirs. Client-Server API v1.19, "Account locking".
+// userLocked is answered only to a client that has shown that the account is its own. Client-Server API v1.19, "Account locking".
 func userLocked() *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "M_USER_LOCKED", Message: "This account is locked.",
 		SoftLogout: true}
 }
 
-// userDeactivated is told only to who has shown that the account was theirs. Client-Server API v1.19, "Login".
-func userDeactivated() *Error {
+// UserDeactivated is answered only to a client that has shown that the account was its own. Client-Server API v1.19, "Login".
+func UserDeactivated() *Error {
 	return &Error{Status: http.StatusForbidden, Code: "M_USER_DEACTIVATED", Message: "This account is deactivated."}
 }
 
@@ -159,11 +159,11 @@ func (s *Server) handleError(err error, c echo.Context) {
 	var more *challenge
 	if errors.As(err, &more) {
 		if err := c.JSON(http.StatusUnauthorized, more.AuthResponse); err != nil {
-			s.log.Debug("the answer could not be written", "error", err)
+			s.Log.Debug("the answer could not be written", "error", err)
 		}
 		return
 	}
-	e := asError(err)
+	e := AsError(err)
 	s.logError(c, e)
 	body, err := json.Marshal(e.body())
 	if err != nil { // unreachable: strings, numbers and booleans
@@ -175,7 +175,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	if err := c.JSONBlob(e.Status, body); err != nil {
-		s.log.Debug("the answer could not be written", "error", err)
+		s.Log.Debug("the answer could not be written", "error", err)
 	}
 }
 
@@ -184,14 +184,14 @@ func (s *Server) logError(c echo.Context, e *Error) {
 	if e.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if errors.Is(e.cause, context.Canceled) {
+	if errors.Is(e.Cause, context.Canceled) {
 		level = slog.LevelDebug
 	}
 	ctx := c.Request().Context()
-	if !s.log.Enabled(ctx, level) {
+	if !s.Log.Enabled(ctx, level) {
 		return
 	}
 	// Method and route only: a query may hold an access token.
-	s.log.Log(ctx, level, "request refused", "method", c.Request().Method, "route", c.Path(),
-		"status", e.Status, "errcode", e.Code, "message", e.Message, "cause", e.cause)
+	s.Log.Log(ctx, level, "request refused", "method", c.Request().Method, "route", c.Path(),
+		"status", e.Status, "errcode", e.Code, "message", e.Message, "cause", e.Cause)
 }

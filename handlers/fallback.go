@@ -87,8 +87,8 @@ func (s *Server) AuthFallback(ctx context.Context,
 // CompleteAuthFallback implements the form of that page.
 func (s *Server) CompleteAuthFallback(ctx context.Context,
 	request gen.CompleteAuthFallbackRequestObject) (gen.CompleteAuthFallbackResponseObject, error) {
-	who := callerOf(ctx)
-	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
+	who := CallerOf(ctx)
+	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
 		return nil, err
 	}
 	i, err := s.fallback(ctx, request.Stage, request.Params.Session)
@@ -139,7 +139,7 @@ func unreadableForm(err error) *Error {
 
 // fallback finds the interaction that the page is for.
 func (s *Server) fallback(ctx context.Context, stage, session string) (*interaction, error) {
-	i, err := s.interactions.get(ctx, session, callerOf(ctx).now)
+	i, err := s.interactions.get(ctx, session, CallerOf(ctx).Now)
 	if err == nil && (i == nil || !i.has(stage)) {
 		err = errOver
 	}
@@ -156,7 +156,7 @@ func noInteraction(err error) error {
 
 func (s *Server) page(stage, wrong string, done bool) (gen.PageTextHTMLResponse, error) {
 	var html bytes.Buffer
-	err := page.Execute(&html, pageData{Stage: stage, Title: pageTitles[stage], Terms: s.terms.URL, Wrong: wrong,
+	err := page.Execute(&html, pageData{Stage: stage, Title: pageTitles[stage], Terms: s.Terms.URL, Wrong: wrong,
 		Done: done})
 	return gen.PageTextHTMLResponse{Body: &html, ContentLength: int64(html.Len())}, err
 }

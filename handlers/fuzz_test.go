@@ -25,11 +25,11 @@ func FuzzBody(f *testing.F) {
 		}
 	}
 	// the corpus names them by number
-	slices.SortFunc(calls, func(a, b call) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(calls, func(a, b call) int { return cmp.Compare(a.Path, b.Path) })
 	for i, call := range calls {
 		for _, seed := range []string{
 			// With a wrong password, so that nothing comes of it and the next one finds the account as it was.
-			strings.ReplaceAll(call.body, password, "wrong"),
+			strings.ReplaceAll(call.Body, password, "wrong"),
 			"", "{}", "null", "[]", "\xff", `{"type":`, `{"auth":null}`, `{"auth":{"session":"x"}}`,
 			`{"refresh_token":"\u0000"}`, `{"refresh_token":1e999}`,
 			`{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\ud800"},"password":"x","device_id":"\u0000"}`,
@@ -42,9 +42,9 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, op byte, body []byte) {
 		s := &site{TB: t, db: s.db, server: s.server, clock: s.clock}
 		call := calls[int(op)%len(calls)]
-		call.body = string(body)
+		call.Body = string(body)
 		if a := s.do(call); a.Status >= 500 {
-			t.Errorf("%s answers %d %s", call.path, a.Status, a.Raw)
+			t.Errorf("%s answers %d %s", call.Path, a.Status, a.Raw)
 		}
 	})
 }
@@ -52,7 +52,7 @@ func FuzzBody(f *testing.F) {
 // FuzzRestricted appends anything to a good token: it may take away, and never breaks the server.
 func FuzzRestricted(f *testing.F) {
 	s := newSite(f)
-	good := s.ok(s.login("")).text("access_token")
+	good := s.ok(s.login("")).Text("access_token")
 	for _, seed := range []string{"method in GET", "path under /", "addr in ::/0", "device_id = X", "time < 1",
 		"time < 99999999999999999999", "a b c", ""} {
 		f.Add(seed)

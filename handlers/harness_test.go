@@ -1,15 +1,9 @@
 package handlers
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +12,8 @@ import (
 
 	"postern/db"
 	"postern/db/dbtest"
+	"postern/homeserver/imported"
+	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
 
@@ -52,7 +48,7 @@ func newSiteOn(t testing.TB, d *db.DB, change ...func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{TB: t, db: d, clock: newClock(), master: master}
+	s := &site{TB: t, db: d, clock: matrixtest.NewClock(), master: master}
 	s.addRootKey(1)
 	s.addUser("alice")
 	s.addUser("bob")
@@ -64,9 +60,10 @@ func (s *site) newServer(change ...func(*Config)) *Server {
 	s.Helper()
 	c := Config{
 		DB: s.db, ServerName: host, Master: s.master, Metrics: NewMetrics(), Log: slog.New(slog.DiscardHandler),
-		Now: s.clock.now, Random: rand.Reader,
+		Now: s.clock.Now, Random: rand.Reader,
 		AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second,
 		Registration: RegistrationOpen, MinPassword: 8, LoginTokenTTL: 2 * time.Minute,
+		Foreign: imported.Tokens(s.db, host),
 	}
 	for _, f := range change {
 		f(&c)
@@ -86,13 +83,13 @@ func (s *site) addRootKey(id int64) {
 	s.must(err)
 	wrapped, err := s.master.Wrap(rand.Reader, key)
 	s.must(err)
-	s.must(s.db.AddRootKey(s.Context(), db.RootKey{ID: id, Wrapped: wrapped, Created: s.clock.now()}))
+	s.must(s.db.AddRootKey(s.Context(), db.RootKey{ID: id, Wrapped: wrapped, Created: s.clock.Now()}))
 }
 
 func (s *site) addUser(name string) {
 	s.Helper()
 	s.must(s.db.CreateUser(s.Context(),
-		db.User{Localpart: name, PasswordHash: cheapHash(s, password), Created: s.clock.now()}))
+		db.User{Localpart: name, PasswordHash: cheapHash(s, password), Created: s.clock.Now()}))
 }
 
 func cheapHash(t testing.TB, password string) string {
@@ -111,44 +108,11 @@ func (s *site) must(err error) {
 	}
 }
 
-// clock is a time that only the test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) step(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// call is a request to make.
-type call struct {
-	method, path, body, token string
-	header                    map[string]string
-	from                      string // address of the client
-}
-
-// answer is what came back.
-type answer struct {
-	Status int
-	Header http.Header
-	Raw    string
-	JSON   map[string]any
-}
-
-func (a answer) text(field string) string { text, _ := a.JSON[field].(string); return text }
-func (a answer) code() string             { return a.text("errcode") }
-func (a answer) soft() bool               { soft, _ := a.JSON["soft_logout"].(bool); return soft }
+type (
+	clock  = matrixtest.Clock
+	call   = matrixtest.Call
+	answer = matrixtest.Answer
+)
 
 // do makes the request, at the next replica if there are two, and holds the answer against the contract.
 func (s *site) do(c call) answer {
@@ -162,38 +126,13 @@ func (s *site) do(c call) answer {
 
 func (s *site) ask(handler http.Handler, c call) answer {
 	s.Helper()
-	var body io.Reader = http.NoBody
-	if c.body != "" {
-		body = strings.NewReader(c.body)
-	}
-	r := httptest.NewRequestWithContext(s.Context(), c.method, c.path, body)
-	if c.token != "" {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	for name, text := range c.header {
-		r.Header.Set(name, text)
-	}
-	if c.from != "" {
-		r.RemoteAddr = c.from
-	}
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	a := answer{Status: w.Code, Header: w.Header(), Raw: w.Body.String()}
-	decoder := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
-	if err := decoder.Decode(&a.JSON); err != nil && w.Body.Len() > 0 &&
-		strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
-		s.Errorf("%s %s answers no JSON: %q", c.method, c.path, a.Raw)
-	}
-	if err := theContract.checkAnswer(c.method, c.path, a); err != nil {
-		s.Errorf("%s %s %d %s: %v", c.method, c.path, a.Status, a.Raw, err)
-	}
-	return a
+	return matrixtest.Ask(s, handler, c)
 }
 
 // want fails the test unless the answer is a Matrix error with this status and code.
 func (s *site) want(a answer, status int, code string) {
 	s.Helper()
-	if a.Status != status || a.code() != code {
+	if a.Status != status || a.Code() != code {
 		s.Fatalf("answer is %d %s, want %d %s", a.Status, a.Raw, status, code)
 	}
 }
@@ -210,7 +149,7 @@ func (s *site) ok(a answer) answer {
 
 func (s *site) login(extra string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: "/_matrix/client/v3/login", body: loginBody("alice", password, extra)})
+	return s.do(call{Method: "POST", Path: "/_matrix/client/v3/login", Body: loginBody("alice", password, extra)})
 }
 
 // loggedIn is a login that can refresh.
@@ -229,27 +168,27 @@ func loginBody(user, password, extra string) string {
 
 func (s *site) draftLogin() answer {
 	s.Helper()
-	return s.ok(s.do(call{method: "POST", path: "/_matrix/client/api/v1/login",
-		body: `{"username":"alice","password":"` + password + `"}`}))
+	return s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/api/v1/login",
+		Body: `{"username":"alice","password":"` + password + `"}`}))
 }
 
 func (s *site) refresh(token string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: "/_matrix/client/v3/refresh", body: `{"refresh_token":"` + token + `"}`})
+	return s.do(call{Method: "POST", Path: "/_matrix/client/v3/refresh", Body: `{"refresh_token":"` + token + `"}`})
 }
 
 func (s *site) tokenRefresh(token string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: "/_matrix/client/api/v1/tokenrefresh",
-		body: `{"refresh_token":"` + token + `"}`})
+	return s.do(call{Method: "POST", Path: "/_matrix/client/api/v1/tokenrefresh",
+		Body: `{"refresh_token":"` + token + `"}`})
 }
 
 func (s *site) whoami(token string) answer {
 	s.Helper()
-	return s.do(call{method: "GET", path: "/_matrix/client/v3/account/whoami", token: token})
+	return s.do(call{Method: "GET", Path: "/_matrix/client/v3/account/whoami", Token: token})
 }
 
 func (s *site) logout(token string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: "/_matrix/client/v3/logout", token: token})
+	return s.do(call{Method: "POST", Path: "/_matrix/client/v3/logout", Token: token})
 }

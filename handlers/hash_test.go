@@ -129,9 +129,9 @@ func TestRehashAtLogin(t *testing.T) {
 	for name, hash := range map[string]string{
 		"dendrite": vectors[0].hash, "older": vectors[1].hash, "synapse": vectors[3].hash, "weak": weak,
 	} {
-		s.must(s.db.CreateUser(t.Context(), db.User{Localpart: name, PasswordHash: hash, Created: s.clock.now()}))
+		s.must(s.db.CreateUser(t.Context(), db.User{Localpart: name, PasswordHash: hash, Created: s.clock.Now()}))
 		try := func(word string) answer {
-			return s.do(call{method: "POST", path: loginPath, body: loginBody(name, word, "")})
+			return s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, word, "")})
 		}
 		stored := func() string {
 			account, err := s.db.User(t.Context(), name)
@@ -148,7 +148,7 @@ func TestRehashAtLogin(t *testing.T) {
 			t.Errorf("%s: after a login %q is stored", name, rehashed)
 		}
 		s.want(try("wrong"), 403, "M_FORBIDDEN")
-		s.ok(s.whoami(s.ok(try(password)).text("access_token")))
+		s.ok(s.whoami(s.ok(try(password)).Text("access_token")))
 		if stored() != rehashed {
 			t.Errorf("%s is hashed once more", name)
 		}
@@ -160,11 +160,11 @@ func TestRehashRace(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.SynapsePepper = pepper })
 	s.must(s.db.CreateUser(t.Context(),
-		db.User{Localpart: "carol", PasswordHash: vectors[3].hash, Created: s.clock.now()}))
+		db.User{Localpart: "carol", PasswordHash: vectors[3].hash, Created: s.clock.Now()}))
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
-			a := s.do(call{method: "POST", path: loginPath, body: loginBody("carol", password, "")})
+			a := s.do(call{Method: "POST", Path: loginPath, Body: loginBody("carol", password, "")})
 			if a.Status != 200 {
 				t.Errorf("a login answers %d %s", a.Status, a.Raw)
 			}
@@ -178,7 +178,7 @@ func TestRehashRace(t *testing.T) {
 func TestRehashMeetsChange(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.now()}
+	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.Now()}
 	s.must(s.db.CreateUser(t.Context(), old))
 	changed, err := hashAt("another", cheap)
 	s.must(err)
@@ -199,7 +199,7 @@ func TestRehashMeetsChange(t *testing.T) {
 func TestRehashFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.now()}
+	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.Now()}
 	s.must(s.db.CreateUser(t.Context(), old))
 	s.must(s.db.Close())
 	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…"); err != nil ||
@@ -211,9 +211,9 @@ func TestRehashFails(t *testing.T) {
 func TestNoPasswordAccount(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.must(s.db.CreateUser(t.Context(), db.User{Localpart: "sso", PasswordHash: NoPassword, Created: s.clock.now()}))
+	s.must(s.db.CreateUser(t.Context(), db.User{Localpart: "sso", PasswordHash: NoPassword, Created: s.clock.Now()}))
 	for _, word := range []string{"!", "", password} {
-		s.want(s.do(call{method: "POST", path: loginPath, body: loginBody("sso", word, "")}), 403, "M_FORBIDDEN")
+		s.want(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("sso", word, "")}), 403, "M_FORBIDDEN")
 	}
 }
 
@@ -227,20 +227,20 @@ func TestOldNames(t *testing.T) {
 		"Alice": "@Alice:example.org", "@Alice:Example.org": "@Alice:example.org", "ALICE": "@alice:example.org",
 		"alice": "@alice:example.org", "Ünal=X": "@Ünal=X:example.org", "Bob": "@bob:example.org",
 	} {
-		a := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody(typed, password, "")}))
-		if a.text("user_id") != want {
-			t.Errorf("%s logs in as %s", typed, a.text("user_id"))
+		a := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(typed, password, "")}))
+		if a.Text("user_id") != want {
+			t.Errorf("%s logs in as %s", typed, a.Text("user_id"))
 		}
 	}
-	session := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("Alice", password, "")}))
+	session := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("Alice", password, "")}))
 	auth := `{"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"Alice"},"password":"` +
 		password + `"}}`
-	token := s.ok(s.do(call{method: "POST", path: "/_matrix/client/v1/login/get_token",
-		token: session.text("access_token"), body: auth}))
-	a := s.ok(s.do(call{method: "POST", path: loginPath,
-		body: `{"type":"m.login.token","token":"` + token.text("login_token") + `"}`}))
-	if a.text("user_id") != "@Alice:example.org" {
-		t.Errorf("Alice's login token is for %s", a.text("user_id"))
+	token := s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/v1/login/get_token",
+		Token: session.Text("access_token"), Body: auth}))
+	a := s.ok(s.do(call{Method: "POST", Path: loginPath,
+		Body: `{"type":"m.login.token","token":"` + token.Text("login_token") + `"}`}))
+	if a.Text("user_id") != "@Alice:example.org" {
+		t.Errorf("Alice's login token is for %s", a.Text("user_id"))
 	}
 }
 

@@ -39,4 +39,4 @@ func deviceID(random []byte) string {
 }
 
 // randomID is a name that nobody can guess, of as many random bytes.
-func (s *Server) randomID(bytes int) (string, error) { return unguessable(s.random, bytes) }
+func (s *Server) randomID(bytes int) (string, error) { return unguessable(s.Random, bytes) }

@@ -1,58 +1,38 @@
 package handlers
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"postern/db"
+	"postern/test/rig/matrixtest"
 )
-
-// given makes a token of another server.
-func given(text string, refresh bool, expires time.Time) db.ImportedToken {
-	return db.ImportedToken{Hash: sha256.Sum256([]byte(text)), Refresh: refresh, Expires: expires}
-}
 
 // bring imports devices of alice's, as her other server has them.
 func (s *site) bring(devices ...db.Device) []db.Arrived {
 	s.Helper()
-	for i := range devices {
-		if devices[i].Session == "" {
-			devices[i].Session = "IMPORTED" + devices[i].DeviceID
-		}
-	}
-	did, err := s.db.ImportAccounts(s.Context(),
-		db.Import{At: s.clock.now(), KeyID: 1, Again: true, Arrivals: []db.Arrival{{
-			User: db.User{Localpart: "alice", PasswordHash: "hers there"}, WithDevices: true, Devices: devices}}})
-	s.must(err)
-	return did
+	return matrixtest.Import(s, s.db, s.clock.Now(), devices...)
 }
 
 // phone is a device that can refresh.
-func (s *site) phone(name string) db.Device {
-	end := s.clock.now().Add(5 * time.Minute)
-	return db.Device{DeviceID: name, DisplayName: "her phone", Live: true, Refreshable: true, AccessExpires: end,
-		Tokens: []db.ImportedToken{
-			given("syt_access_"+name, false, end), given("syt_before_"+name, false, s.clock.now()),
-			given("syr_refresh_"+name, true, time.Time{}), given("syr_spent_"+name, true, time.UnixMilli(1))}}
-}
+func (s *site) phone(name string) db.Device { return matrixtest.ImportedPhone(name, s.clock.Now()) }
 
 // TestImported: tokens of another server are good until the client refreshes, and nobody is logged out on the way.
 func TestImported(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.bring(s.phone("PHONE"), db.Device{DeviceID: "OLD", Live: true,
-		Tokens: []db.ImportedToken{given("MDAxOGxvY2F0aW9u", false, time.Time{})}},
+		Tokens: []db.ImportedToken{matrixtest.ImportedToken("MDAxOGxvY2F0aW9u", false, time.Time{})}},
 		db.Device{DeviceID: "IDLE", DisplayName: "an old tablet"})
 
 	who := s.ok(s.whoami("syt_access_PHONE"))
-	if who.text("device_id") != "PHONE" || who.text("user_id") != "@alice:"+host {
+	if who.Text("device_id") != "PHONE" || who.Text("user_id") != "@alice:"+host {
 		t.Errorf("the token is of %s", who.Raw)
 	}
 	s.ok(s.whoami("MDAxOGxvY2F0aW9u"))
-	list := s.ok(s.do(call{method: "GET", path: devicesPath, token: "syt_access_PHONE"}))
+	list := s.ok(s.do(call{Method: "GET", Path: devicesPath, Token: "syt_access_PHONE"}))
 	for _, device := range []string{`"IDLE"`, `"an old tablet"`, `"OLD"`, `"her phone"`} {
 		if !strings.Contains(list.Raw, device) {
 			t.Errorf("%s is not in %s", device, list.Raw)
@@ -60,8 +40,8 @@ func TestImported(t *testing.T) {
 	}
 	refused := func(a answer, soft bool) {
 		t.Helper()
-		if s.want(a, 401, "M_UNKNOWN_TOKEN"); a.soft() != soft {
-			t.Errorf("soft_logout is %v in %s", a.soft(), a.Raw)
+		if s.want(a, 401, "M_UNKNOWN_TOKEN"); a.Soft() != soft {
+			t.Errorf("soft_logout is %v in %s", a.Soft(), a.Raw)
 		}
 	}
 	refused(s.whoami("syt_before_PHONE"), true) // expired over there: the client must know that it may refresh
@@ -77,17 +57,17 @@ func TestImported(t *testing.T) {
 		t.Errorf("a lost answer is another one: %s and %s", pair.Raw, again.Raw)
 	}
 	s.ok(s.whoami("syt_access_PHONE"))
-	s.ok(s.whoami(pair.text("access_token")))
+	s.ok(s.whoami(pair.Text("access_token")))
 	refused(s.whoami("syt_access_PHONE"), true)
-	s.clock.step(20 * time.Second)
-	if again := s.ok(s.refresh("syr_refresh_PHONE")); again.text("access_token") != pair.text("access_token") {
+	s.clock.Step(20 * time.Second)
+	if again := s.ok(s.refresh("syr_refresh_PHONE")); again.Text("access_token") != pair.Text("access_token") {
 		t.Errorf("a second tab within the leeway gets another pair: %s and %s", pair.Raw, again.Raw)
 	}
-	next := s.ok(s.refresh(pair.text("refresh_token")))
-	s.ok(s.whoami(next.text("access_token")))
-	s.clock.step(time.Minute)
+	next := s.ok(s.refresh(pair.Text("refresh_token")))
+	s.ok(s.whoami(next.Text("access_token")))
+	s.clock.Step(time.Minute)
 	refused(s.refresh("syr_refresh_PHONE"), true)       // a replay,
-	refused(s.whoami(next.text("access_token")), true)  // which ends it softly
+	refused(s.whoami(next.Text("access_token")), true)  // which ends it softly
 	s.ok(s.login(`"device_id":"PHONE"`))                // and a login goes on with the device.
 	refused(s.whoami("syt_access_PHONE"), false)        // Its old tokens are gone with the old session.
 	refused(s.refresh("syr_refresh_PHONE"), false)      //
@@ -104,7 +84,7 @@ func TestImportedAtTheDraftsDoor(t *testing.T) {
 	pair := s.ok(s.tokenRefresh("syr_refresh_PHONE"))
 	s.want(s.tokenRefresh("syr_refresh_PHONE"), 403, "M_FORBIDDEN")
 	s.want(s.whoami("syt_access_PHONE"), 401, "M_UNKNOWN_TOKEN")
-	s.ok(s.whoami(pair.text("access_token")))
+	s.ok(s.whoami(pair.Text("access_token")))
 }
 
 // TestImportedExpires: an expired token says so softly, and lets its holder leave.
@@ -112,15 +92,15 @@ func TestImportedExpires(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	device := s.phone("PHONE")
-	device.Tokens = append(device.Tokens, given("syt_lasting", false, time.Time{}))
+	device.Tokens = append(device.Tokens, matrixtest.ImportedToken("syt_lasting", false, time.Time{}))
 	device.AccessExpires = time.Time{}
 	s.bring(device)
-	s.clock.step(5 * time.Minute)
+	s.clock.Step(5 * time.Minute)
 	a := s.whoami("syt_access_PHONE")
-	if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.soft() {
+	if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.Soft() {
 		t.Error(a.Raw)
 	}
-	s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	s.want(s.whoami("syt_lasting"), 401, "M_USER_LOCKED")
 	s.want(s.refresh("syr_refresh_PHONE"), 401, "M_USER_LOCKED")
 	s.ok(s.logout("syt_access_PHONE"))
@@ -137,7 +117,7 @@ func TestImportedRacers(t *testing.T) {
 	for range racers {
 		go func() {
 			a := s.refresh("syr_refresh_PHONE")
-			answers <- fmt.Sprint(a.Status, a.text("access_token"), a.text("refresh_token"))
+			answers <- fmt.Sprint(a.Status, a.Text("access_token"), a.Text("refresh_token"))
 		}()
 	}
 	first := <-answers
@@ -155,10 +135,10 @@ func BenchmarkImported(b *testing.B) {
 	device.Tokens[0].Expires = time.Time{}
 	s.bring(device)
 	for name, token := range map[string]string{"imported": "syt_access_PHONE",
-		"own": s.loggedIn().text("access_token")} {
+		"own": s.loggedIn().Text("access_token")} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, _, err := s.server.known(b.Context(), token); err != nil {
+				if _, _, err := s.server.checked(b.Context(), token); err != nil {
 					b.Fatal(err)
 				}
 			}

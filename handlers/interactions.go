@@ -1,12 +1,10 @@
 package handlers
 
 import (
-	"context"
 	"crypto/sha256"
 	"slices"
 	"time"
 
-	"postern/db"
 	"postern/gen"
 )
 
@@ -14,16 +12,16 @@ const (
 	// interactionLife is how long a person may take over all stages: long enough to read terms and find an invitation.
 	interactionLife = 15 * time.Minute
 
-	// maxInteractions bounds what strangers make the server remember, at about 3 KiB each. When there are more the
-	// oldest goes: honest ones live for seconds, and the rate limit keeps one address from pushing them out.
+	// maxInteractions bounds what strangers make the database hold, at about 3 KiB each. When there are more the oldest
+	// goes: honest ones live for seconds, and the rate limit keeps one address from pushing them out.
 	maxInteractions = 2000
 
 	interactionIDBytes = 18
 )
 
-// interaction is one user-interactive session, as one request has it: other requests have their own of the same id,
-// here or at another replica, and of two that have changed it the second to keep its changes makes them again to what
-// the first has kept.
+// interaction is one user-interactive session as one request sees it. Each request works on its own copy, here or at
+// another replica. When two requests have changed the same session, the one that saves second reads what the first has
+// saved and applies its changes to that.
 type interaction struct {
 	id      string
 	expires time.Time
@@ -56,33 +54,6 @@ type binding struct {
 // made is the account that a registration has led to, and its first session, if it was to have one. Finishing again,
 // because the answer was lost, leads to the same.
 type made struct{ Localpart, Session string }
-
-// interactions keeps those that are open, for all who may go on with one: in the memory of this process, or in a
-// database that replicas share. A time is the caller's.
-type interactions interface {
-	// get gives the caller its own copy of one that is open at the time, or nil.
-	get(ctx context.Context, id string, now time.Time) (*interaction, error)
-	// add keeps one that is new, and forgets those whose time is over and, when there are too many, the oldest. A
-	// registration token that such a one has reserved becomes free by itself.
-	add(ctx context.Context, i *interaction) error
-	// save keeps what has become of one, unless it has ended or somebody has saved it since it was got.
-	save(ctx context.Context, i *interaction) (saved bool, err error)
-	// end forgets one, and reports whether it was there: of those who finish it, one does.
-	end(ctx context.Context, i *interaction) (ended bool, err error)
-	// expire forgets those in memory whose time is over, and counts them; those in a database go by db.Tidy. What they
-	// have reserved lapses at the same time.
-	expire(now time.Time) int
-	// register is db.Register and keeps what came of it, which is one thing. db.ErrConflict also says that the
-	// interaction is not what the caller got.
-	register(ctx context.Context, i *interaction, m made, r db.Registration) (db.Session, error)
-}
-
-func newInteractions(c Config) interactions {
-	if c.DB.Shared() {
-		return &sharedInteractions{db: c.DB, master: c.Master, random: c.Random, log: c.Log}
-	}
-	return &ownInteractions{db: c.DB, byID: make(map[string]interaction)}
-}
 
 // name is what the database knows it by. Who knows the id may go on with it, so the id itself is not written down.
 func (i *interaction) name() string { return interactionName(i.id) }

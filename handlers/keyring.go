@@ -66,8 +66,8 @@ func (v *verified) add(id [sha256.Size]byte, token *tokens.Authentic) {
 // load gives the ring in memory, which a check then proves fresh by the session's epoch.
 func (k *keyring) load() *ringAt { return k.current.Load() }
 
-// at gives the ring of an epoch or a later one, and reads it when the one in memory is older.
-func (k *keyring) at(ctx context.Context, epoch uint64) (*ringAt, error) {
+// asOf gives the ring of an epoch or a later one, and reads it when the one in memory is older.
+func (k *keyring) asOf(ctx context.Context, epoch uint64) (*ringAt, error) {
 	if ring := k.current.Load(); ring != nil && ring.epoch >= epoch {
 		return ring, nil
 	}
@@ -109,11 +109,11 @@ func ReadKeyring(ctx context.Context, d *db.DB, master tokens.MasterKey) (*token
 
 // freshKeys gives the ring as the database has it now, after asking whether another process has written.
 func (s *Server) freshKeys(ctx context.Context) (*ringAt, error) {
-	epoch, err := s.db.Fresh(ctx)
+	epoch, err := s.DB.Fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.keys.at(ctx, epoch)
+	return s.keys.asOf(ctx, epoch)
 }
 
 // withKeys runs a write that mints, with the newest root key, and again when that key, or the one that the session is
@@ -122,10 +122,10 @@ func (s *Server) withKeys(ctx context.Context, write func(*ringAt, tokens.Key) e
 	return s.retrying(ctx, s.freshKeys, write)
 }
 
-// withTheseKeys is withKeys for who has just asked for the session, and with it whether keys have changed.
+// withTheseKeys is withKeys after a session was read, which has already shown whether keys have changed.
 func (s *Server) withTheseKeys(ctx context.Context, write func(*ringAt, tokens.Key) error) error {
-	known := func(ctx context.Context) (*ringAt, error) { return s.keys.at(ctx, s.db.Epoch()) }
-	return s.retrying(ctx, known, write)
+	current := func(ctx context.Context) (*ringAt, error) { return s.keys.asOf(ctx, s.DB.Epoch()) }
+	return s.retrying(ctx, current, write)
 }
 
 func (s *Server) retrying(ctx context.Context, keys func(context.Context) (*ringAt, error),

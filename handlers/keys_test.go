@@ -32,10 +32,10 @@ func TestRotationWhileRefreshing(t *testing.T) {
 			s.must(err)
 			wrapped, err := s.master.Wrap(rand.Reader, key)
 			s.must(err)
-			s.must(operator.AddRootKey(t.Context(), db.RootKey{ID: id, Wrapped: wrapped, Created: s.clock.now()}))
+			s.must(operator.AddRootKey(t.Context(), db.RootKey{ID: id, Wrapped: wrapped, Created: s.clock.Now()}))
 			for old := max(1, id-3); old < id; old++ {
 				// Two hours later by the operator's clock: predecessors do not count any more.
-				err := operator.RetireRootKey(t.Context(), old, s.clock.now().Add(2*time.Hour), false)
+				err := operator.RetireRootKey(t.Context(), old, s.clock.Now().Add(2*time.Hour), false)
 				if err != nil && !errors.Is(err, db.ErrKeyInUse) {
 					s.must(err)
 				}
@@ -47,8 +47,8 @@ func TestRotationWhileRefreshing(t *testing.T) {
 		wg.Go(func() {
 			pair := s.loggedIn()
 			for range 40 {
-				next := s.ok(s.refresh(pair.text("refresh_token")))
-				s.ok(s.whoami(next.text("access_token")))
+				next := s.ok(s.refresh(pair.Text("refresh_token")))
+				s.ok(s.whoami(next.Text("access_token")))
 				pair = next
 			}
 		})

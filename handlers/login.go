@@ -7,7 +7,6 @@ import (
 
 	"postern/db"
 	"postern/gen"
-	"postern/homeserver/appservice"
 	"postern/tokens"
 )
 
@@ -30,19 +29,19 @@ const deviceIDLength = 10
 func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) (gen.GetLoginFlowsResponseObject,
 	error) {
 	flows := []gen.LoginFlow{{Type: passwordLogin}}
-	if s.loginTokenTTL > 0 {
+	if s.LoginTokenTTL > 0 {
 		yes := true
 		flows = append(flows, gen.LoginFlow{Type: tokenLogin, GetLoginToken: &yes})
 	}
-	if s.services.Any() {
-		flows = append(flows, gen.LoginFlow{Type: serviceLogin})
+	for _, flow := range s.Flows {
+		flows = append(flows, gen.LoginFlow{Type: flow.Type})
 	}
 	return gen.GetLoginFlows200JSONResponse{Flows: &flows}, nil
 }
 
-// Login implements POST /login of today's door. Client-Server API v1.19, "Login".
+// Login implements POST /login of the current API. Client-Server API v1.19, "Login".
 func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen.LoginResponseObject, error) {
-	a, err := s.attemptOf(ctx, request.Body)
+	a, err := s.attemptOf(request.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -51,20 +50,20 @@ func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen
 		return nil, err
 	}
 	return gen.Login200JSONResponse{
-		UserID: string(s.userID(session)), DeviceID: session.DeviceID, HomeServer: &s.serverName,
+		UserID: string(s.userID(session)), DeviceID: session.DeviceID, HomeServer: &s.ServerName,
 		WellKnown:   s.wellKnown(),
-		AccessToken: pair.access, RefreshToken: optional(pair.refresh), ExpiresInMs: pair.expiresIn(callerOf(ctx).now),
+		AccessToken: pair.access, RefreshToken: optional(pair.refresh), ExpiresInMs: pair.expiresIn(CallerOf(ctx).Now),
 	}, nil
 }
 
 // attemptOf reads what today's body wants.
-func (s *Server) attemptOf(ctx context.Context, body *gen.LoginJSONRequestBody) (a attempt, err error) {
+func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error) {
 	a = attempt{
 		device: value(body.DeviceID), deviceName: value(body.InitialDeviceDisplayName),
 		refreshable: body.RefreshToken != nil && *body.RefreshToken,
 	}
 	switch {
-	case body.Type == tokenLogin && s.loginTokenTTL > 0:
+	case body.Type == tokenLogin && s.LoginTokenTTL > 0:
 		if a.token = value(body.Token); a.token == "" {
 			return a, missingParam("Missing parameter: token")
 		}
@@ -76,16 +75,13 @@ func (s *Server) attemptOf(ctx context.Context, body *gen.LoginJSONRequestBody) 
 			return a, missingParam("Missing parameter: password")
 		}
 		a.password = *body.Password
-	case body.Type == serviceLogin && s.services.Any():
-		if a.user, err = identified(body); err != nil {
-			return a, err
-		}
-		a.service, err = s.serviceOf(callerOf(ctx))
-		return a, err
+	case s.flow(body.Type) != nil:
+		a.flow = s.flow(body.Type)
+		a.user, err = identified(body)
 	default:
 		return a, badRequest("M_UNKNOWN", "Unknown login type. GET /login lists the ones that are served.")
 	}
-	return a, nil
+	return a, err
 }
 
 // identified reads who wants to log in from today's body, with the older top-level `user` as a second choice.
@@ -103,7 +99,7 @@ func identified(body *gen.LoginJSONRequestBody) (string, error) {
 	return *user, nil
 }
 
-// DraftLogin implements POST /login of the draft's door, which always issues a refresh token.
+// DraftLogin implements POST /login of the 2015 draft API, which always issues a refresh token.
 func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestObject) (gen.DraftLoginResponseObject,
 	error) {
 	if request.Body == nil {
@@ -116,28 +112,28 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 		return nil, draftRefusal(err, "This account is locked.")
 	}
 	user := string(s.userID(session))
-	answer := gen.DraftLogin200JSONResponse{UserID: &user, AccessToken: &pair.access, HomeServer: &s.serverName}
+	answer := gen.DraftLogin200JSONResponse{UserID: &user, AccessToken: &pair.access, HomeServer: &s.ServerName}
 	if pair.renewable {
 		answer.RefreshToken = &pair.refresh
 	}
 	return answer, nil
 }
 
-// attempt is a login, whichever door it came through: by password or, when it has one, by a login token or an
-// application service.
+// attempt is a login, by whichever API: by password or, when it has one, by a login token or a
+// configured flow.
 type attempt struct {
 	user, password     string
 	token              string
-	service            *appservice.Service
+	flow               *Flow
 	device, deviceName string
 	refreshable        bool
 }
 
-// logIn is the way both doors share: count the attempt, one read, compare the password outside of any
+// logIn is the way that both APIs share: count the attempt, one read, compare the password outside of any
 // transaction, one write. Nothing tells a wrong password from an account that does not exist.
 func (s *Server) logIn(ctx context.Context, a attempt) (db.Session, pair, error) {
 	session, p, err := s.tryLogIn(ctx, a)
-	s.metrics.login(err)
+	s.Metrics.login(err)
 	return session, p, err
 }
 
@@ -145,8 +141,8 @@ func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p
 	switch {
 	case a.token != "":
 		session, err = s.redeem(ctx, a.token, a)
-	case a.service != nil:
-		session, err = s.serviceSession(ctx, a)
+	case a.flow != nil:
+		session, err = s.flowSession(ctx, a)
 	default:
 		session, err = s.passwordSession(ctx, a)
 	}
@@ -158,11 +154,11 @@ func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p
 }
 
 func (s *Server) passwordSession(ctx context.Context, a attempt) (db.Session, error) {
-	who, name := callerOf(ctx), localpart(a.user, s.serverName)
-	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
+	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
+	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
 		return db.Session{}, err
 	}
-	if err := s.logins.takeAccount(name, who.now); err != nil {
+	if err := s.logins.takeAccount(name, who.Now); err != nil {
 		return db.Session{}, err
 	}
 	account, err := s.account(ctx, a.user, a.password)
@@ -187,7 +183,7 @@ func (s *Server) firstPair(ctx context.Context, session db.Session) (pair, error
 
 // account finds the account whose password this is. A hash that came from elsewhere is replaced at this occasion.
 func (s *Server) account(ctx context.Context, user, password string) (db.User, error) {
-	account, err := Find(ctx, s.db, user, s.serverName)
+	account, err := Find(ctx, s.DB, user, s.ServerName)
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return db.User{}, err
 	}
@@ -198,7 +194,7 @@ func (s *Server) account(ctx context.Context, user, password string) (db.User, e
 	case !match:
 		return db.User{}, wrongPassword()
 	case !account.Deactivated.IsZero():
-		return db.User{}, userDeactivated()
+		return db.User{}, UserDeactivated()
 	case better != "":
 		return s.rehash(ctx, account, password, better)
 	}
@@ -207,15 +203,15 @@ func (s *Server) account(ctx context.Context, user, password string) (db.User, e
 
 // rehash stores a password that was right in today's form. It is never the reason for a login to fail.
 func (s *Server) rehash(ctx context.Context, account db.User, password, better string) (db.User, error) {
-	err := s.db.Rehash(ctx, account.Localpart, account.PasswordHash, better)
+	err := s.DB.Rehash(ctx, account.Localpart, account.PasswordHash, better)
 	switch {
 	case err == nil:
 		account.PasswordHash = better
 	case errors.Is(err, db.ErrConflict):
 		// Another login has just done it, or the password was changed: what is stored by now decides.
-		return s.account(ctx, string(NewUserID(account.Localpart, s.serverName)), password)
+		return s.account(ctx, string(NewUserID(account.Localpart, s.ServerName)), password)
 	default:
-		s.log.Warn("a password could not be stored in today's form; the next login tries again",
+		s.Log.Warn("a password could not be stored in today's form; the next login tries again",
 			"user", account.Localpart, "error", err)
 	}
 	return account, nil
@@ -230,7 +226,7 @@ func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (
 		if err != nil {
 			return err
 		}
-		session, err = s.begin(ctx, *login)
+		session, err = s.peer.StartSession(ctx, *login)
 		return err
 	})
 	if errors.Is(err, db.ErrConflict) {
@@ -241,18 +237,18 @@ func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (
 
 // loginAs prepares the session that an attempt leads to.
 func (s *Server) loginAs(ctx context.Context, account db.User, a attempt, key tokens.Key) (*db.Login, error) {
-	who := callerOf(ctx)
-	who.now = s.now() // hashing took its time; what is promised from here on counts from now
+	who := CallerOf(ctx)
+	who.Now = s.Now() // hashing took its time; what is promised from here on counts from now
 	login := &db.Login{
 		Localpart: account.Localpart, PasswordHash: account.PasswordHash,
 		DeviceID: a.device, DisplayName: a.deviceName,
-		At: who.now, KeyID: key.ID, AccessTTL: s.accessTTLLegacy, Refreshable: a.refreshable, Seen: who.seen(),
+		At: who.Now, KeyID: key.ID, AccessTTL: s.AccessTTLLegacy, Refreshable: a.refreshable, Seen: who.Seen(),
 	}
 	if a.refreshable {
-		login.AccessTTL = s.accessTTL
+		login.AccessTTL = s.AccessTTL
 	}
-	if s.sessionTTL > 0 {
-		login.Expires = who.now.Add(s.sessionTTL)
+	if s.SessionTTL > 0 {
+		login.Expires = who.Now.Add(s.SessionTTL)
 	}
 	return login, s.name(login)
 }
@@ -260,7 +256,7 @@ func (s *Server) loginAs(ctx context.Context, account db.User, a attempt, key to
 // name gives a login its session id and, when the client named none, its device id.
 func (s *Server) name(login *db.Login) error {
 	random := make([]byte, sessionIDBytes+deviceIDLength)
-	if _, err := io.ReadFull(s.random, random); err != nil {
+	if _, err := io.ReadFull(s.Random, random); err != nil {
 		return err
 	}
 	login.ID = sessionID(random[:sessionIDBytes])

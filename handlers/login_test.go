@@ -18,7 +18,7 @@ func TestLoginFlows(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, token := range []string{"", "stale"} {
-		a := s.ok(s.do(call{method: "GET", path: loginPath, token: token}))
+		a := s.ok(s.do(call{Method: "GET", Path: loginPath, Token: token}))
 		if want := `{"flows":[{"type":"m.login.password"},{"get_login_token":true,"type":"m.login.token"}]}`; strings.TrimSpace(a.Raw) != want {
 			t.Errorf("flows are %s, want %s", a.Raw, want)
 		}
@@ -28,7 +28,7 @@ func TestLoginFlows(t *testing.T) {
 func TestLoginRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.now())
+	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.Now())
 	s.must(err)
 	tests := []struct {
 		name, path, body string
@@ -56,7 +56,7 @@ func TestLoginRefusals(t *testing.T) {
 		{"null is left out", loginPath, `{"type":null,"user":"alice"}`, 400, "M_MISSING_PARAM"},
 		{"device id with NUL", loginPath, loginBody("alice", password, `"device_id":"a\u0000b"`), 400, "M_INVALID_PARAM"},
 		{"names in other letters", loginPath, `{"Type":"m.login.password","USER":"alice","PASSWORD":"x"}`, 400, "M_MISSING_PARAM"},
-		{"too large", loginPath, loginBody("alice", strings.Repeat("x", maxBody), ""), 413, "M_TOO_LARGE"},
+		{"too large", loginPath, loginBody("alice", strings.Repeat("x", MaxBody), ""), 413, "M_TOO_LARGE"},
 		{"wrong password", loginPath, loginBody("alice", "wrong", ""), 403, "M_FORBIDDEN"},
 		{"unknown user", loginPath, loginBody("mallory", "wrong", ""), 403, "M_FORBIDDEN"},
 		{"another server's user", loginPath, loginBody("@alice:elsewhere.org", password, ""), 403, "M_FORBIDDEN"},
@@ -68,12 +68,12 @@ func TestLoginRefusals(t *testing.T) {
 		{"draft: not JSON", draftLoginPath, `username=alice`, 400, "M_NOT_JSON"},
 		{"draft: wrong password", draftLoginPath, `{"username":"alice","password":"wrong"}`, 403, "M_FORBIDDEN"},
 		{"draft: deactivated", draftLoginPath, `{"username":"bob","password":"` + password + `"}`, 403, "M_USER_DEACTIVATED"},
-		{"draft: too large", draftLoginPath, `{"username":"` + strings.Repeat("x", maxBody) + `"}`, 413, "M_TOO_LARGE"},
+		{"draft: too large", draftLoginPath, `{"username":"` + strings.Repeat("x", MaxBody) + `"}`, 413, "M_TOO_LARGE"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a := s.do(call{method: "POST", path: test.path, body: test.body})
-			if a.Status != test.status || a.code() != test.code {
+			a := s.do(call{Method: "POST", Path: test.path, Body: test.body})
+			if a.Status != test.status || a.Code() != test.code {
 				t.Errorf("answer is %d %s, want %d %s", a.Status, a.Raw, test.status, test.code)
 			}
 		})
@@ -84,8 +84,8 @@ func TestLoginRefusals(t *testing.T) {
 func TestLoginTellsNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	wrong := s.do(call{method: "POST", path: loginPath, body: loginBody("alice", "wrong", "")})
-	unknown := s.do(call{method: "POST", path: loginPath, body: loginBody("mallory", "wrong", "")})
+	wrong := s.do(call{Method: "POST", Path: loginPath, Body: loginBody("alice", "wrong", "")})
+	unknown := s.do(call{Method: "POST", Path: loginPath, Body: loginBody("mallory", "wrong", "")})
 	if wrong.Raw != unknown.Raw || wrong.Status != unknown.Status {
 		t.Errorf("a wrong password answers %s, an unknown user %s", wrong.Raw, unknown.Raw)
 	}
@@ -107,18 +107,18 @@ func TestLoginNames(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, user := range []string{"alice", "ALICE", "@alice:example.org", "@Alice:Example.org"} {
-		a := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody(user, password, "")}))
-		if a.text("user_id") != "@alice:example.org" {
-			t.Errorf("%s logs in as %s", user, a.text("user_id"))
+		a := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(user, password, "")}))
+		if a.Text("user_id") != "@alice:example.org" {
+			t.Errorf("%s logs in as %s", user, a.Text("user_id"))
 		}
 	}
 	s.ok(s.login(`"device_id":null,"initial_device_display_name":null,"refresh_token":null`))
 	// The older field, and a Content-Type that lies.
-	s.ok(s.do(call{method: "POST", path: loginPath,
-		body:   `{"type":"m.login.password","user":"alice","password":"` + password + `"}`,
-		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}))
+	s.ok(s.do(call{Method: "POST", Path: loginPath,
+		Body:   `{"type":"m.login.password","user":"alice","password":"` + password + `"}`,
+		Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}))
 	// The alias of old clients.
-	s.ok(s.do(call{method: "POST", path: "/_matrix/client/r0/login", body: loginBody("alice", password, "")}))
+	s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/r0/login", Body: loginBody("alice", password, "")}))
 }
 
 func TestLoginAnswers(t *testing.T) {
@@ -128,22 +128,22 @@ func TestLoginAnswers(t *testing.T) {
 	if plain.JSON["refresh_token"] != nil || plain.JSON["expires_in_ms"] != nil {
 		t.Errorf("a client that cannot refresh got %s", plain.Raw)
 	}
-	if len(plain.text("device_id")) != deviceIDLength {
-		t.Errorf("device id is %q", plain.text("device_id"))
+	if len(plain.Text("device_id")) != deviceIDLength {
+		t.Errorf("device id is %q", plain.Text("device_id"))
 	}
 	modern := s.loggedIn()
-	if modern.text("refresh_token") == "" || modern.JSON["expires_in_ms"] != float64(300_000) {
+	if modern.Text("refresh_token") == "" || modern.JSON["expires_in_ms"] != float64(300_000) {
 		t.Errorf("a client that can refresh got %s", modern.Raw)
 	}
 	draft := s.draftLogin()
-	if draft.text("refresh_token") == "" || draft.text("home_server") != host || draft.JSON["device_id"] != nil {
+	if draft.Text("refresh_token") == "" || draft.Text("home_server") != host || draft.JSON["device_id"] != nil {
 		t.Errorf("the draft's door answers %s", draft.Raw)
 	}
 	for _, a := range []answer{plain, modern, draft} {
-		s.ok(s.whoami(a.text("access_token")))
+		s.ok(s.whoami(a.Text("access_token")))
 	}
-	s.clock.step(365 * 24 * time.Hour)
-	s.ok(s.whoami(plain.text("access_token")))
+	s.clock.Step(365 * 24 * time.Hour)
+	s.ok(s.whoami(plain.Text("access_token")))
 }
 
 // TestKnownDevice: a device id that is given is kept, its older tokens die, its name stays.
@@ -152,12 +152,12 @@ func TestKnownDevice(t *testing.T) {
 	s := newSite(t)
 	first := s.ok(s.login(`"device_id":"PHONE","initial_device_display_name":"Jungle Phone","refresh_token":true`))
 	second := s.ok(s.login(`"device_id":"PHONE","initial_device_display_name":"Another","refresh_token":true`))
-	if second.text("device_id") != "PHONE" {
-		t.Errorf("device id is %q", second.text("device_id"))
+	if second.Text("device_id") != "PHONE" {
+		t.Errorf("device id is %q", second.Text("device_id"))
 	}
-	s.want(s.whoami(first.text("access_token")), 401, "M_UNKNOWN_TOKEN")
-	s.want(s.refresh(first.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
-	s.ok(s.whoami(second.text("access_token")))
+	s.want(s.whoami(first.Text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.refresh(first.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(second.Text("access_token")))
 	s.ok(s.login(`"device_id":"PHONE","DEVICE_ID":"` + strings.Repeat("X", 1000) + `"`)) // checked is what counts
 	sessions, err := s.db.Sessions(t.Context(), "alice")
 	s.must(err)
@@ -170,7 +170,7 @@ func TestLoginRateLimit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.RateLimit = Rate{Count: 3, Period: time.Minute} })
 	wrong := func(user, from string) answer {
-		return s.do(call{method: "POST", path: loginPath, body: loginBody(user, "wrong", ""), from: from})
+		return s.do(call{Method: "POST", Path: loginPath, Body: loginBody(user, "wrong", ""), From: from})
 	}
 	for range 3 {
 		s.want(wrong("alice", "192.0.2.1:1000"), 403, "M_FORBIDDEN")
@@ -185,9 +185,9 @@ func TestLoginRateLimit(t *testing.T) {
 		s.want(wrong("nobody", "192.0.2.3:1000"), 403, "M_FORBIDDEN")
 	}
 	s.want(wrong("nobody", "192.0.2.4:1000"), 429, "M_LIMIT_EXCEEDED") // an unknown account alike
-	s.want(s.do(call{method: "POST", path: draftLoginPath, body: `{"username":"alice","password":"x"}`}), 429,
+	s.want(s.do(call{Method: "POST", Path: draftLoginPath, Body: `{"username":"alice","password":"x"}`}), 429,
 		"M_LIMIT_EXCEEDED")
-	s.clock.step(20 * time.Second)
+	s.clock.Step(20 * time.Second)
 	s.want(wrong("alice", "192.0.2.5:1000"), 403, "M_FORBIDDEN")
 }
 
@@ -195,10 +195,10 @@ func TestDoorsShareEverything(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	draft := s.draftLogin()
-	today := s.ok(s.refresh(draft.text("refresh_token")))
-	again := s.ok(s.tokenRefresh(today.text("refresh_token")))
-	s.ok(s.whoami(again.text("access_token")))
-	if a := s.whoami(today.text("access_token")); a.Status != http.StatusUnauthorized {
+	today := s.ok(s.refresh(draft.Text("refresh_token")))
+	again := s.ok(s.tokenRefresh(today.Text("refresh_token")))
+	s.ok(s.whoami(again.Text("access_token")))
+	if a := s.whoami(today.Text("access_token")); a.Status != http.StatusUnauthorized {
 		t.Errorf("after the draft's refresh the old access token answers %d", a.Status)
 	}
 }

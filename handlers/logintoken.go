@@ -29,7 +29,7 @@ const MaxLoginTokenTTL = 24 * time.Hour
 // GenerateLoginToken implements POST /login/get_token. A token that a session made dies with it.
 func (s *Server) GenerateLoginToken(ctx context.Context,
 	request gen.GenerateLoginTokenRequestObject) (gen.GenerateLoginTokenResponseObject, error) {
-	if s.loginTokenTTL == 0 {
+	if s.LoginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
 	if _, err := s.byPassword(ctx, http.MethodPost, "login/get_token", request.Body.Auth); err != nil {
@@ -43,13 +43,13 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	session := callerOf(ctx).session
-	token, err := MintLoginToken(s.serverName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random,
-		s.now().Add(s.loginTokenTTL))
+	session := CallerOf(ctx).Session
+	token, err := MintLoginToken(s.ServerName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random,
+		s.Now().Add(s.LoginTokenTTL))
 	if err != nil {
 		return nil, err
 	}
-	return gen.GenerateLoginToken200JSONResponse{LoginToken: token, ExpiresInMs: s.loginTokenTTL.Milliseconds()}, nil
+	return gen.GenerateLoginToken200JSONResponse{LoginToken: token, ExpiresInMs: s.LoginTokenTTL.Milliseconds()}, nil
 }
 
 // MintLoginToken makes a login token under an id that is used once. The command line makes them with ids that begin
@@ -66,15 +66,15 @@ func MintLoginToken(serverName string, ring *tokens.Keyring, localpart, id strin
 
 // redeem starts the session that a login token stands for.
 func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db.Session, err error) {
-	who := callerOf(ctx)
-	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
+	who := CallerOf(ctx)
+	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
 		return db.Session{}, err
 	}
 	claims, err := s.loginClaims(ctx, text)
 	if err != nil {
 		return db.Session{}, err
 	}
-	name := spelled(claims.UserID, s.serverName)
+	name := Spelled(claims.UserID, s.ServerName)
 	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
 		login, err := s.loginAs(ctx, db.User{Localpart: name}, a, key)
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db
 		// Remembered for as long as any could live, and not as long as this one says: a holder may have shortened it.
 		login.LoginToken, login.LoginTokenExpires = claims.Session, login.At.Add(MaxLoginTokenTTL)
 		login.Issuer, _, _ = strings.Cut(claims.Session, issuerSeparator)
-		session, err = s.begin(ctx, *login)
+		session, err = s.peer.StartSession(ctx, *login)
 		return err
 	})
 	if errors.Is(err, db.ErrTokenSpent) || errors.Is(err, db.ErrConflict) {
@@ -98,9 +98,9 @@ func (s *Server) loginClaims(ctx context.Context, text string) (tokens.Claims, e
 	if err != nil {
 		return tokens.Claims{}, err
 	}
-	who := callerOf(ctx)
-	claims, err := tokens.Verify(text, s.serverName, ring.Keyring, tokens.Login, s.caveats, tokens.Request{
-		Now: who.now, Method: http.MethodPost, Path: loginTokenPath, Addr: who.addr,
+	who := CallerOf(ctx)
+	claims, err := tokens.Verify(text, s.ServerName, ring.Keyring, tokens.Login, s.caveats, tokens.Request{
+		Now: who.Now, Method: http.MethodPost, Path: loginTokenPath, Addr: who.Addr,
 	})
 	if err != nil || claims.Expires.IsZero() {
 		return tokens.Claims{}, badLoginToken().because(err)

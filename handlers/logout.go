@@ -17,7 +17,7 @@ var (
 
 // Logout implements POST /logout: the session ends and its device is deleted. Client-Server API v1.19, "Logout".
 func (s *Server) Logout(ctx context.Context, _ gen.LogoutRequestObject) (gen.LogoutResponseObject, error) {
-	err := s.db.EndSession(ctx, callerOf(ctx).session.ID)
+	err := s.DB.EndSession(ctx, CallerOf(ctx).Session.ID)
 	if err != nil && !errors.Is(err, db.ErrNotFound) { // another tab logged out first: it is done all the same
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (s *Server) Logout(ctx context.Context, _ gen.LogoutRequestObject) (gen.Log
 
 // LogoutAll implements POST /logout/all: every session of the user ends. The same section.
 func (s *Server) LogoutAll(ctx context.Context, _ gen.LogoutAllRequestObject) (gen.LogoutAllResponseObject, error) {
-	if _, err := s.db.EndSessions(ctx, callerOf(ctx).session.Localpart); err != nil {
+	if _, err := s.DB.EndSessions(ctx, CallerOf(ctx).Session.Localpart); err != nil {
 		return nil, err
 	}
 	return gen.LogoutAll200JSONResponse{}, nil

@@ -37,7 +37,7 @@ func NewMetrics() *Metrics {
 		registry:  prometheus.NewRegistry(),
 		requests:  counter("requests_total", "Requests by operation and HTTP status.", "operation", "code"),
 		logins:    counter("logins_total", "Login attempts by result.", "result"),
-		refreshes: counter("refreshes_total", "Refreshes at both doors by result.", "result"),
+		refreshes: counter("refreshes_total", "Refreshes at both APIs by result.", "result"),
 		replays: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "postern_replays_total", Help: "Refresh tokens replayed; each logged a session out softly."}),
 		tidied: counter("tidied_total", "Rows that housekeeping has removed, by kind.", "kind"),
@@ -75,7 +75,7 @@ func result(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	switch asError(err).Status {
+	switch AsError(err).Status {
 	case http.StatusTooManyRequests:
 		return "limited"
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
@@ -97,7 +97,7 @@ func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 			if err := next(ctx); err != nil {
 				ctx.Error(err)
 			}
-			if operational(ctx.Path()) {
+			if Operational(ctx.Path()) {
 				return nil
 			}
 			at, status := route{ctx.Request().Method, ctx.Path()}, ctx.Response().Status
@@ -115,21 +115,8 @@ func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 	}
 }
 
-// Outbox counts what a homeserver behind is told, and asks how much waits whenever somebody looks. It is called at most
-// once.
-func (m *Metrics) Outbox(waiting func() float64) (sent func(outcome string)) {
-	sends := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "postern_outbox_sends_total",
-		Help: "What the homeserver was told, or could not be, by outcome: sent, away, refused."},
-		[]string{"outcome"})
-	m.registry.MustRegister(sends, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "postern_outbox_waiting", Help: "Users and devices of which the homeserver must still be told."},
-		waiting))
-	for _, outcome := range []string{"sent", "away", "refused"} {
-		sends.WithLabelValues(outcome)
-	}
-	return func(outcome string) { sends.WithLabelValues(outcome).Inc() }
-}
+// Register adds metrics of others. It is called before anybody reads them.
+func (m *Metrics) Register(all ...prometheus.Collector) { m.registry.MustRegister(all...) }
 
 // serve answers GET /metrics.
 func (m *Metrics) serve() echo.HandlerFunc {

@@ -41,10 +41,10 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h := c.Response().Header()
 		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
 		h["X-Content-Type-Options"] = noSniff
-		if operational(c.Request().URL.Path) {
+		if Operational(c.Request().URL.Path) {
 			return next(c) // no web page has any business there
 		}
-		allowed(h)
+		SetHeaders(h)
 		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
@@ -57,8 +57,8 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// allowed lets pages of any origin read the answer.
-func allowed(h http.Header) {
+// SetHeaders lets pages of any origin read an answer, and keeps it out of caches.
+func SetHeaders(h http.Header) {
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	h["Access-Control-Allow-Origin"] = anyOrigin
@@ -66,8 +66,8 @@ func allowed(h http.Header) {
 	h["Access-Control-Allow-Headers"] = requestHeaders
 }
 
-// operational reports whether a path is the operator's and not Matrix's.
-func operational(path string) bool { return path == "/health" || path == "/metrics" }
+// Operational reports whether a path is the operator's and not Matrix's.
+func Operational(path string) bool { return path == "/health" || path == "/metrics" }
 
 // The values are shared by all answers, which is why they are variables; nobody writes to them.
 var (
@@ -83,7 +83,7 @@ func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if r := c.Request(); r.ContentLength != 0 {
 			// It is given net/http's own writer, which learns by that not to wait for the rest before it answers.
-			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, MaxBody)
 		}
 		return next(c)
 	}

@@ -101,9 +101,9 @@ func TestModel(t *testing.T) {
 		// prove makes a request that needs the password, with a session whose token may or may not be good.
 		prove := func(rt *rapid.T, method, path, fields string) (*model, bool) {
 			m, k := pick(rt, sessions)
-			verdict := m.use(k, s.clock.now())
-			a := s.do(call{method: method, path: path, token: m.held[k][0],
-				body: `{` + fields + `"auth":` + passwordStep("alice", current, "") + `}`})
+			verdict := m.use(k, s.clock.Now())
+			a := s.do(call{Method: method, Path: path, Token: m.held[k][0],
+				Body: `{` + fields + `"auth":` + passwordStep("alice", current, "") + `}`})
 			expectAnswer(rt, a, verdict)
 			return m, verdict == good
 		}
@@ -116,7 +116,7 @@ func TestModel(t *testing.T) {
 				if token == "" {
 					rt.Skip("the draft's door gave no refresh token: the session was near its end")
 				}
-				now := s.clock.now()
+				now := s.clock.Now()
 				verdict, same := m.refresh(k, now, draft)
 				a := s.refresh
 				if draft {
@@ -130,10 +130,10 @@ func TestModel(t *testing.T) {
 				expectAnswer(rt, got, verdict)
 				switch {
 				case verdict != good:
-				case same && (got.text("access_token") != m.lastAccess || got.text("refresh_token") != m.last):
+				case same && (got.Text("access_token") != m.lastAccess || got.Text("refresh_token") != m.last):
 					rt.Fatal("the pair is not the one in force")
 				case !same:
-					m.learn(got.text("access_token"), got.text("refresh_token"), now)
+					m.learn(got.Text("access_token"), got.Text("refresh_token"), now)
 				}
 			}
 		}
@@ -142,7 +142,7 @@ func TestModel(t *testing.T) {
 				device := rapid.SampledFrom([]string{"PHONE", "LAPTOP"}).Draw(rt, "device")
 				body := loginBody("alice", current,
 					fmt.Sprintf(`"refresh_token":true,"device_id":"%s %d"`, device, round))
-				a := s.do(call{method: "POST", path: loginPath, body: body})
+				a := s.do(call{Method: "POST", Path: loginPath, Body: body})
 				if locked {
 					expectAnswer(rt, a, lock)
 					return
@@ -151,15 +151,15 @@ func TestModel(t *testing.T) {
 				if old := on[device]; old != nil {
 					old.gone = true
 				}
-				now := s.clock.now()
+				now := s.clock.Now()
 				m := &model{generation: 1, held: make(map[int][2]string), accessEnd: make(map[int]time.Time),
 					end: now.Add(sessionTTL), ttl: ttl, leeway: leeway, locked: &locked}
-				m.learn(a.text("access_token"), a.text("refresh_token"), now)
+				m.learn(a.Text("access_token"), a.Text("refresh_token"), now)
 				on[device] = m
 				sessions = append(sessions, m)
 			},
 			"import": func(rt *rapid.T) {
-				now := s.clock.now()
+				now := s.clock.Now()
 				name := fmt.Sprintf("%d-%d", round, len(elsewhere))
 				device := s.phone(name)
 				device.Expires = now.Add(sessionTTL)
@@ -172,7 +172,7 @@ func TestModel(t *testing.T) {
 			},
 			"use": func(rt *rapid.T) {
 				m, k := pick(rt, sessions)
-				expectAnswer(rt, s.whoami(m.held[k][0]), m.use(k, s.clock.now()))
+				expectAnswer(rt, s.whoami(m.held[k][0]), m.use(k, s.clock.Now()))
 			},
 			"refresh":       refresh(false),
 			"refresh again": refresh(false),
@@ -182,7 +182,7 @@ func TestModel(t *testing.T) {
 					rt.Skip()
 				}
 				m, k := pick(rt, sessions)
-				now := s.clock.now()
+				now := s.clock.Now()
 				end := m.accessEnd[k]
 				m.accessEnd[k] = now.Add(1) // an expired token may still log out, and a locked user
 				was := locked
@@ -216,7 +216,7 @@ func TestModel(t *testing.T) {
 			"lock": func(rt *rapid.T) {
 				locked = !locked && rapid.Bool().Draw(rt, "lock")
 				if locked {
-					s.must(s.db.LockUser(t.Context(), "alice", s.clock.now()))
+					s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 				} else {
 					s.must(s.db.UnlockUser(t.Context(), "alice"))
 				}
@@ -231,12 +231,12 @@ func TestModel(t *testing.T) {
 				for _, m := range sessions {
 					m.gone = true
 				}
-				s.want(s.do(call{method: "POST", path: loginPath, body: loginBody("alice", current, "")}), 403,
+				s.want(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("alice", current, "")}), 403,
 					"M_USER_DEACTIVATED")
 				s.must(s.db.Reactivate(t.Context(), "alice"))
 			},
 			"time passes": func(rt *rapid.T) {
-				s.clock.step(rapid.SampledFrom([]time.Duration{
+				s.clock.Step(rapid.SampledFrom([]time.Duration{
 					time.Second, leeway - time.Second, leeway, leeway + time.Second, ttl, 3 * ttl, -time.Minute,
 					-time.Hour,
 				}).Draw(rt, "step"))
@@ -256,10 +256,10 @@ func pick(rt *rapid.T, sessions []*model) (*model, int) {
 
 func expectAnswer(rt *rapid.T, a answer, verdict string) {
 	got := fmt.Sprint(a.Status)
-	if a.code() != "" {
-		got += " " + a.code()
+	if a.Code() != "" {
+		got += " " + a.Code()
 	}
-	if a.soft() {
+	if a.Soft() {
 		got += " soft"
 	}
 	if got != verdict {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"postern/test/rig/matrixtest"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,9 +21,9 @@ func TestPageIsGuarded(t *testing.T) {
 			Version: "1"}
 	})
 	session := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
-	shown := s.do(call{method: "GET", path: fallbackPath("m.login.terms", session)})
-	done := s.do(call{method: "POST", path: fallbackPath("m.login.terms", session), header: form})
-	unknown := s.do(call{method: "GET", path: fallbackPath("m.login.terms", "%3Cscript%3E")})
+	shown := s.do(call{Method: "GET", Path: fallbackPath("m.login.terms", session)})
+	done := s.do(call{Method: "POST", Path: fallbackPath("m.login.terms", session), Header: form})
+	unknown := s.do(call{Method: "GET", Path: fallbackPath("m.login.terms", "%3Cscript%3E")})
 	for _, a := range []answer{shown, done, unknown} {
 		policy := a.Header.Get("Content-Security-Policy")
 		for _, part := range []string{"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'",
@@ -60,7 +61,7 @@ func TestOperatorsPages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, path := range []string{"/health", "/metrics"} {
-		a := s.ok(s.do(call{method: "GET", path: path}))
+		a := s.ok(s.do(call{Method: "GET", Path: path}))
 		if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("X-Content-Type-Options") != "nosniff" ||
 			a.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s has the headers %v", path, a.Header)
@@ -71,7 +72,7 @@ func TestOperatorsPages(t *testing.T) {
 // TestLimiterUnderFlood: when a flood of keys has filled the limiter, making room is not done anew for each of them.
 func TestLimiterUnderFlood(t *testing.T) {
 	t.Parallel()
-	l, now := newLimiter(Rate{Count: 1, Period: time.Hour}), newClock().now()
+	l, now := newLimiter(Rate{Count: 1, Period: time.Hour}), matrixtest.NewClock().Now()
 	sweeps, before := 0, 0
 	for n := range maxKeys + 1000 {
 		l.take(fmt.Sprint(n), now, true)

@@ -33,13 +33,13 @@ func (s *Server) mint(ring *ringAt, session db.Session, carried []string) (pair,
 		p.expires = before
 	}
 	var err error
-	if !session.Refreshable {
-		p.access, err = tokens.Mint(s.serverName, key, s.accessClaims(session))
-	} else {
-		p.access, p.refresh, err = tokens.MintPair(s.serverName, key, s.accessClaims(session), s.refreshClaims(session))
-	}
-	if err != nil {
+	if p.access, err = tokens.Mint(s.ServerName, key, s.accessClaims(session)); err != nil {
 		return pair{}, err
+	}
+	if session.Refreshable {
+		if p.refresh, err = tokens.Mint(s.ServerName, key, s.refreshClaims(session)); err != nil {
+			return pair{}, err
+		}
 	}
 	return p.carry(carried)
 }
@@ -76,7 +76,7 @@ func (s *Server) refreshClaims(session db.Session) tokens.Claims {
 	}
 }
 
-func (s *Server) userID(session db.Session) UserID { return NewUserID(session.Localpart, s.serverName) }
+func (s *Server) userID(session db.Session) UserID { return NewUserID(session.Localpart, s.ServerName) }
 
 // expiresIn is the life that the access token has left, in milliseconds, or nil when it does not expire.
 func (p pair) expiresIn(now time.Time) *int64 {

@@ -56,8 +56,8 @@ func newHasher(gauge prometheus.Gauge, pepper string) *hasher {
 	return h
 }
 
-// turn waits for a slot. Whoever got one gives it back with the function it returns.
-func (h *hasher) turn(ctx context.Context) (done func(), err error) {
+// acquire waits for a slot. Whoever got one gives it back with the function it returns.
+func (h *hasher) acquire(ctx context.Context) (done func(), err error) {
 	if h.waiting.Add(1) > maxWaiting {
 		h.waiting.Add(-1)
 		return nil, limitExceeded(time.Second)
@@ -75,7 +75,7 @@ func (h *hasher) turn(ctx context.Context) (done func(), err error) {
 
 // hash makes the hash of a new password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	done, err := h.turn(ctx)
+	done, err := h.acquire(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +96,7 @@ func (h *hasher) check(ctx context.Context, password, hash string) (match bool, 
 
 func (h *hasher) checkNow(ctx context.Context, password, hash string) (match bool, better string, took time.Duration,
 	err error) {
-	done, err := h.turn(ctx)
+	done, err := h.acquire(ctx)
 	if err != nil {
 		return false, "", 0, err
 	}

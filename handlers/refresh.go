@@ -24,7 +24,7 @@ const (
 	tokenRefreshPath = "/_matrix/client/api/v1/tokenrefresh"
 )
 
-// Refresh implements POST /refresh of today's door: the old refresh token stays good until its successor is
+// Refresh implements POST /refresh of the current API: the old refresh token stays good until its successor is
 // used, so a lost answer or a second tab gets the same pair. Client-Server API v1.19, "Refreshing access tokens".
 func (s *Server) Refresh(ctx context.Context, request gen.RefreshRequestObject) (gen.RefreshResponseObject, error) {
 	pair, err := s.exchange(ctx, exchange{token: request.Body.RefreshToken, path: refreshPath})
@@ -32,11 +32,11 @@ func (s *Server) Refresh(ctx context.Context, request gen.RefreshRequestObject) 
 		return nil, err
 	}
 	return gen.Refresh200JSONResponse{
-		AccessToken: pair.access, RefreshToken: &pair.refresh, ExpiresInMs: pair.expiresIn(callerOf(ctx).now),
+		AccessToken: pair.access, RefreshToken: &pair.refresh, ExpiresInMs: pair.expiresIn(CallerOf(ctx).Now),
 	}, nil
 }
 
-// TokenRefresh implements POST /tokenrefresh of the draft's door: a refresh token is good once, and whatever
+// TokenRefresh implements POST /tokenrefresh of the 2015 draft API: a refresh token is good once, and whatever
 // goes wrong with it is 403.
 func (s *Server) TokenRefresh(ctx context.Context,
 	request gen.TokenRefreshRequestObject) (gen.TokenRefreshResponseObject, error) {
@@ -54,56 +54,56 @@ func (s *Server) TokenRefresh(ctx context.Context,
 	return answer, nil
 }
 
-// draftRefusal turns today's 401 into the draft's 403: that door knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
+// draftRefusal turns today's 401 into the draft's 403: that API knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
 // logout.
 func draftRefusal(err error, message string) error {
-	if e := asError(err); e.Status == http.StatusUnauthorized {
+	if e := AsError(err); e.Status == http.StatusUnauthorized {
 		return forbidden(message).because(err)
 	}
 	return err
 }
 
-// exchange is a refresh token that is presented, whichever door it came through.
+// exchange is a refresh token that is presented, by whichever API.
 type exchange struct {
 	token     string
 	path      string
 	singleUse bool
 }
 
-// exchange trades a refresh token for the pair in force. The door decides which rule applies; the database
+// exchange trades a refresh token for the pair in force. The API decides which rule applies; the database
 // decides who was first.
 func (s *Server) exchange(ctx context.Context, x exchange) (pair, error) {
 	p, err := s.tryExchange(ctx, x)
-	s.metrics.refresh(err)
+	s.Metrics.refresh(err)
 	return p, err
 }
 
 func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
-	who := callerOf(ctx)
-	if err := s.refreshes.mayAddress(who.addr, who.now); err != nil {
+	who := CallerOf(ctx)
+	if err := s.refreshes.mayAddress(who.Addr, who.Now); err != nil {
 		return pair{}, err
 	}
 	token, session, err := s.authentic(ctx, x.token)
 	if err != nil {
 		return pair{}, s.countFailed(who, err)
 	}
-	if err := s.refreshes.takeAccount(session.Localpart, who.now); err != nil {
+	if err := s.refreshes.takeAccount(session.Localpart, who.Now); err != nil {
 		return pair{}, err
 	}
 	_, err = token.Check(tokens.Refresh, s.caveats, tokens.Request{
-		Now: who.now, Method: http.MethodPost, Path: x.path, Addr: who.addr, DeviceID: session.DeviceID,
+		Now: who.Now, Method: http.MethodPost, Path: x.path, Addr: who.Addr, DeviceID: session.DeviceID,
 	})
 	if err != nil {
 		return pair{}, s.countFailed(who, refreshRefusal(err))
 	}
-	return s.advance(ctx, token, x.singleUse)
+	return s.nextPair(ctx, token, x.singleUse)
 }
 
 // countFailed counts a refresh token that was not good against its address. Good ones are counted by account alone:
 // behind one address there may be a whole school, and each device must be able to renew.
-func (s *Server) countFailed(who *caller, err error) error {
-	if e := asError(err); e.Status == http.StatusUnauthorized {
-		if limited := s.refreshes.takeAddress(who.addr, who.now); limited != nil {
+func (s *Server) countFailed(who *Caller, err error) error {
+	if e := AsError(err); e.Status == http.StatusUnauthorized {
+		if limited := s.refreshes.takeAddress(who.Addr, who.Now); limited != nil {
 			return limited
 		}
 	}
@@ -112,18 +112,18 @@ func (s *Server) countFailed(who *caller, err error) error {
 
 // refreshRefusal is always 401: /refresh declares no 403, and to the client the token is simply not good.
 func refreshRefusal(err error) *Error {
-	return unknownToken("The refresh token is not good.", errors.Is(err, tokens.ErrExpired)).because(err)
+	return UnknownToken("The refresh token is not good.", errors.Is(err, tokens.ErrExpired)).because(err)
 }
 
-// advance claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
+// nextPair claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
 // are rotated or retired in that very moment it reads them again and repeats: to a refresh token that is good nothing
 // else may be answered than a pair.
-func (s *Server) advance(ctx context.Context, token bearer, singleUse bool) (p pair, err error) {
+func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, singleUse bool) (p pair, err error) {
 	err = s.withTheseKeys(ctx, func(ring *ringAt, key tokens.Key) error {
-		who := callerOf(ctx)
-		session, err := s.db.AdvanceGeneration(ctx, db.Refresh{
-			Session: token.Session(), Generation: token.Generation(), At: who.now, KeyID: key.ID,
-			AccessTTL: s.accessTTL, Leeway: s.leeway, SingleUse: singleUse, Seen: who.seen(),
+		who := CallerOf(ctx)
+		session, err := s.DB.AdvanceGeneration(ctx, db.Refresh{
+			Session: token.Session(), Generation: token.Generation(), At: who.Now, KeyID: key.ID,
+			AccessTTL: s.AccessTTL, Leeway: s.RefreshLeeway, SingleUse: singleUse, Seen: who.Seen(),
 		})
 		if err != nil {
 			return s.spent(session, err)
@@ -138,14 +138,14 @@ func (s *Server) advance(ctx context.Context, token bearer, singleUse bool) (p p
 func (s *Server) spent(session db.Session, err error) error {
 	switch {
 	case errors.Is(err, db.ErrNotFound):
-		return unknownToken("The session has ended.", false).because(err)
+		return UnknownToken("The session has ended.", false).because(err)
 	case errors.Is(err, db.ErrReplay):
 		// RFC 9700, section 4.14.2: whoever is second may be the thief or the victim; both must log in again.
-		s.log.Warn("refresh token replayed; the session is logged out softly",
+		s.Log.Warn("refresh token replayed; the session is logged out softly",
 			"user_id", s.userID(session), "device_id", session.DeviceID, "session", session.ID)
-		return unknownToken("The refresh token was used before.", true).because(err)
+		return UnknownToken("The refresh token was used before.", true).because(err)
 	case errors.Is(err, db.ErrSpent), errors.Is(err, db.ErrSoft), errors.Is(err, db.ErrEnded):
-		return unknownToken("The refresh token is no longer good.", true).because(err)
+		return UnknownToken("The refresh token is no longer good.", true).because(err)
 	default:
 		return err
 	}

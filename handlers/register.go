@@ -2,16 +2,11 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"postern/db"
 	"postern/gen"
-	"postern/tokens"
 )
 
 // Registration says who may make an account.
@@ -32,13 +27,13 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 	if err := s.mayRegister(request.Params.Kind); err != nil {
 		return nil, err
 	}
-	who := callerOf(ctx)
+	who := CallerOf(ctx)
 	// Each request may be a guess, at an invitation or at who is here.
-	if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
+	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
 		return nil, err
 	}
 	auth := request.Body.Auth
-	i, err := s.open(ctx, begun{binding: binding{Method: http.MethodPost, Path: "register"},
+	i, err := s.open(ctx, uiaRequest{binding: binding{Method: http.MethodPost, Path: "register"},
 		flows: s.registrationFlows(), auth: auth})
 	if err != nil {
 		return nil, err
@@ -80,7 +75,7 @@ func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 			Message: "Guests are not served here."}
 	case kind != nil && *kind != gen.User:
 		return badRequest("M_INVALID_PARAM", "Unknown kind of account.")
-	case s.registration == RegistrationClosed:
+	case s.Registration == RegistrationClosed:
 		return forbidden("Registration is closed.")
 	}
 	return nil
@@ -89,10 +84,10 @@ func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 // registrationFlows are the ways through: an invitation, or nothing but a click; and the terms, if there are any.
 func (s *Server) registrationFlows() [][]string {
 	var stages []string
-	if s.registration == RegistrationToken {
+	if s.Registration == RegistrationToken {
 		stages = append(stages, stageToken)
 	}
-	if s.terms.URL != "" {
+	if s.Terms.URL != "" {
 		stages = append(stages, stageTerms)
 	}
 	if len(stages) == 0 {
@@ -140,182 +135,28 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 // taken for the one who had it.
 func (s *Server) free(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
-	if err := CheckLocalpart(name, s.serverName); err != nil {
+	if err := CheckLocalpart(name, s.ServerName); err != nil {
 		return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+err.Error()+".")
 	}
-	if s.services.Exclusive(string(NewUserID(name, s.serverName))) {
-		return badRequest("M_EXCLUSIVE", "This name is an application service's.")
+	if err := s.peer.Reserved(name); err != nil {
+		return err
 	}
-	taken, err := s.db.Taken(ctx, name)
+	taken, err := s.DB.Taken(ctx, name)
 	if err == nil && taken {
 		return badRequest("M_USER_IN_USE", "This name is taken.")
 	}
 	if err == nil {
-		err = s.freeThere(ctx, name)
+		err = s.peer.Free(ctx, name)
 	}
 	return err
 }
 
 // strong says whether a password is long enough. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
 func (s *Server) strong(password string) error {
-	if utf8.RuneCountInString(password) < s.minPassword {
+	if utf8.RuneCountInString(password) < s.MinPassword {
 		return badRequest("M_WEAK_PASSWORD", "The password is too short.")
 	}
 	return nil
-}
-
-// register makes the account that an interaction with a complete flow has led to, unless it is made already. Of two
-// requests that finish one interaction, one makes it and both tell of it, at whichever replica.
-func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResponseObject, error) {
-	for range keepTries {
-		if i.Made != nil {
-			return s.registerAgain(ctx, i.Made)
-		}
-		name, session, err := s.enroll(ctx, i)
-		switch {
-		case err == nil:
-			return s.registered(ctx, name, session)
-		case errors.Is(err, db.ErrConflict):
-			err = s.moved(ctx, i)
-		case errors.Is(err, db.ErrTokenSpent):
-			err = s.withoutToken(ctx, i)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return nil, limitExceeded(time.Second)
-}
-
-// enroll makes the account, counts the invitation, starts the session and says so in the interaction, all in one
-// transaction.
-func (s *Server) enroll(ctx context.Context, i *interaction) (name string, session db.Session, err error) {
-	wanted := i.wanted()
-	if wanted.Password == nil {
-		return "", db.Session{}, missingParam("Missing parameter: password")
-	}
-	if name, err = s.nameOf(wanted); err != nil {
-		return "", db.Session{}, err
-	}
-	hash, err := s.hasher.hash(ctx, *wanted.Password)
-	if err != nil {
-		return "", db.Session{}, err
-	}
-	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.now(), Token: i.Token, Reservation: i.name()}
-	if err := s.announced(ctx, &r, wanted); err != nil {
-		return "", db.Session{}, err
-	}
-	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
-		m := made{Localpart: name}
-		if wanted.InhibitLogin == nil || !*wanted.InhibitLogin {
-			if r.Login, err = s.loginAs(ctx, db.User{Localpart: name, PasswordHash: hash}, wantedAttempt(wanted),
-				key); err != nil {
-				return err
-			}
-			m.Session = r.Login.ID
-		}
-		session, err = s.interactions.register(ctx, i, m, r)
-		return err
-	})
-	if err == nil {
-		err = s.introduce(ctx, name, session, r.Name)
-	}
-	return name, session, err
-}
-
-// nameOf is the localpart of a new account; one is made up for who names none.
-func (s *Server) nameOf(wanted *gen.RegisterRequest) (string, error) {
-	if wanted.Username != nil {
-		return strings.ToLower(*wanted.Username), nil
-	}
-	random, err := s.randomID(generatedName)
-	if err != nil {
-		return "", err
-	}
-	return strings.ToLower(random[:generatedName]), nil
-}
-
-// moved looks for the reason of a conflict. Nil means that another request was faster: there is something new to look
-// at.
-func (s *Server) moved(ctx context.Context, i *interaction) error {
-	taken := badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
-	if i.version == 0 {
-		return taken
-	}
-	was := i.version
-	if err := s.again(ctx, i); err != nil {
-		return err
-	}
-	if i.version == was {
-		return taken
-	}
-	return nil
-}
-
-// withoutToken takes back a registration token that was revoked meanwhile: another one may do. Nil means that another
-// request was faster to finish.
-func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
-	i.change(func(now *state) bool {
-		now.Completed = slices.DeleteFunc(slices.Clone(now.Completed),
-			func(stage string) bool { return stage == stageToken })
-		now.Token = ""
-		return true
-	})
-	if err := s.keep(ctx, i); err != nil {
-		return err
-	}
-	if i.Made != nil {
-		return nil
-	}
-	return s.challenge(i, failed("M_UNAUTHORIZED", "This registration token is no longer good.").why)
-}
-
-// registerAgain answers a registration that is finished already. The pair of its session is computed once more, as long
-// as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
-func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
-	if m.Session == "" {
-		if err := s.introduceAgain(ctx, m.Localpart, db.Session{}); err != nil {
-			return nil, err
-		}
-		return s.registered(ctx, m.Localpart, db.Session{})
-	}
-	session, _, err := s.db.Session(ctx, m.Session)
-	if errors.Is(err, db.ErrNotFound) || err == nil &&
-		(session.Generation != 1 || !session.Used.IsZero() || session.State != db.Live) {
-		return nil, forbidden("This registration is finished; log in.")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if session.Locked {
-		return nil, userLocked()
-	}
-	if err := s.introduceAgain(ctx, m.Localpart, session); err != nil {
-		return nil, err
-	}
-	return s.registered(ctx, m.Localpart, session)
-}
-
-func wantedAttempt(wanted *gen.RegisterRequest) attempt {
-	return attempt{
-		device: value(wanted.DeviceID), deviceName: value(wanted.InitialDeviceDisplayName),
-		refreshable: wanted.RefreshToken != nil && *wanted.RefreshToken,
-	}
-}
-
-// registered is the answer; a session without an id is none.
-func (s *Server) registered(ctx context.Context, name string, session db.Session) (gen.RegisterResponseObject, error) {
-	answer := gen.Register200JSONResponse{UserID: string(NewUserID(name, s.serverName)), HomeServer: &s.serverName}
-	if session.ID == "" {
-		return answer, nil
-	}
-	pair, err := s.firstPair(ctx, session)
-	if err != nil {
-		return nil, err
-	}
-	answer.DeviceID, answer.AccessToken = &session.DeviceID, &pair.access
-	answer.RefreshToken, answer.ExpiresInMs = optional(pair.refresh), pair.expiresIn(callerOf(ctx).now)
-	return answer, nil
 }
 
 // CheckUsernameAvailability implements GET /register/available. The same section.
@@ -338,7 +179,7 @@ func (s *Server) RegistrationTokenValidity(ctx context.Context,
 	if err := s.asksAboutRegistration(ctx); err != nil {
 		return nil, err
 	}
-	valid, err := s.db.RegistrationTokenValid(ctx, request.Params.Token, callerOf(ctx).now)
+	valid, err := s.DB.RegistrationTokenValid(ctx, request.Params.Token, CallerOf(ctx).Now)
 	if err != nil {
 		return nil, err
 	}
@@ -347,9 +188,9 @@ func (s *Server) RegistrationTokenValidity(ctx context.Context,
 
 // asksAboutRegistration counts a question that could be guessing, at names or at invitations.
 func (s *Server) asksAboutRegistration(ctx context.Context) error {
-	if s.registration == RegistrationClosed {
+	if s.Registration == RegistrationClosed {
 		return forbidden("Registration is closed.")
 	}
-	who := callerOf(ctx)
-	return s.attempts.takeAddress(who.addr, who.now)
+	who := CallerOf(ctx)
+	return s.attempts.takeAddress(who.Addr, who.Now)
 }

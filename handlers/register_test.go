@@ -14,7 +14,7 @@ const dummy = `"auth":{"type":"m.login.dummy"}`
 
 func (s *site) register(body string) answer {
 	s.Helper()
-	return s.do(call{method: "POST", path: registerPath, body: body})
+	return s.do(call{Method: "POST", Path: registerPath, Body: body})
 }
 
 func TestRegister(t *testing.T) {
@@ -22,13 +22,13 @@ func TestRegister(t *testing.T) {
 	s := newSite(t)
 	a := s.ok(s.register(registerBody("Carol",
 		dummy+`,"device_id":"PHONE","initial_device_display_name":"Phone","refresh_token":true`)))
-	if a.text("user_id") != "@carol:example.org" || a.text("device_id") != "PHONE" || a.text("home_server") != host ||
+	if a.Text("user_id") != "@carol:example.org" || a.Text("device_id") != "PHONE" || a.Text("home_server") != host ||
 		a.JSON["expires_in_ms"] != float64(300_000) {
 		t.Errorf("registration answers %s", a.Raw)
 	}
-	s.ok(s.whoami(a.text("access_token")))
-	s.ok(s.refresh(a.text("refresh_token")))
-	s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("carol", password, "")}))
+	s.ok(s.whoami(a.Text("access_token")))
+	s.ok(s.refresh(a.Text("refresh_token")))
+	s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("carol", password, "")}))
 	plain := s.ok(s.register(registerBody("dave", dummy)))
 	if plain.JSON["refresh_token"] != nil || plain.JSON["expires_in_ms"] != nil {
 		t.Errorf("who cannot refresh gets %s", plain.Raw)
@@ -38,9 +38,9 @@ func TestRegister(t *testing.T) {
 		t.Errorf("an inhibited login answers %s", quiet.Raw)
 	}
 	nameless := s.ok(s.register(`{"password":"` + password + `",` + dummy + `}`))
-	if len(nameless.text("user_id")) != len("@:example.org")+generatedName ||
-		nameless.text("user_id") != strings.ToLower(nameless.text("user_id")) {
-		t.Errorf("the name that was made up is %s", nameless.text("user_id"))
+	if len(nameless.Text("user_id")) != len("@:example.org")+generatedName ||
+		nameless.Text("user_id") != strings.ToLower(nameless.Text("user_id")) {
+		t.Errorf("the name that was made up is %s", nameless.Text("user_id"))
 	}
 	if strings.TrimSpace(s.register(`{}`).Raw) == "" {
 		t.Error("an empty body answers nothing")
@@ -50,7 +50,7 @@ func TestRegister(t *testing.T) {
 func TestRegisterRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.now())
+	_, err := s.db.Deactivate(t.Context(), "bob", s.clock.Now())
 	s.must(err)
 	tests := []struct {
 		name, body string
@@ -72,14 +72,14 @@ func TestRegisterRefusals(t *testing.T) {
 	}
 	for _, test := range tests {
 		a := s.register(test.body)
-		if a.Status != test.status || a.code() != test.code {
+		if a.Status != test.status || a.Code() != test.code {
 			t.Errorf("%s: %d %s, want %d %s", test.name, a.Status, a.Raw, test.status, test.code)
 		}
 	}
 	s.addUser("Dora") // moved in with a capital letter
 	s.want(s.register(registerBody("dora", dummy)), 400, "M_USER_IN_USE")
-	s.want(s.do(call{method: "POST", path: registerPath + "?kind=guest", body: `{}`}), 403, "M_GUEST_ACCESS_FORBIDDEN")
-	s.want(s.do(call{method: "POST", path: registerPath + "?kind=bot", body: `{}`}), 400, "M_INVALID_PARAM")
+	s.want(s.do(call{Method: "POST", Path: registerPath + "?kind=guest", Body: `{}`}), 403, "M_GUEST_ACCESS_FORBIDDEN")
+	s.want(s.do(call{Method: "POST", Path: registerPath + "?kind=bot", Body: `{}`}), 400, "M_INVALID_PARAM")
 	closed := newSite(t, func(c *Config) { c.Registration = "" })
 	for _, id := range []string{"register", "checkUsernameAvailability", "registrationTokenValidity"} {
 		closed.want(closed.do(samples[id]), 403, "M_FORBIDDEN")
@@ -97,16 +97,16 @@ func TestRegisterRemembers(t *testing.T) {
 		t.Errorf("the challenge is %s", begun.Raw)
 	}
 	done := s.ok(s.register(`{"auth":{"type":"m.login.terms","session":"` + session + `"}}`))
-	if done.text("user_id") != "@carol:example.org" || done.text("device_id") != "PHONE" ||
-		done.text("refresh_token") == "" {
+	if done.Text("user_id") != "@carol:example.org" || done.Text("device_id") != "PHONE" ||
+		done.Text("refresh_token") == "" {
 		t.Errorf("registration answers %s", done.Raw)
 	}
 	// The answer was lost; finishing again gives the same account on the same device.
 	again := s.ok(s.register(`{"auth":{"type":"m.login.terms","session":"` + session + `"}}`))
-	if again.text("user_id") != done.text("user_id") || again.text("device_id") != "PHONE" {
+	if again.Text("user_id") != done.Text("user_id") || again.Text("device_id") != "PHONE" {
 		t.Errorf("finishing again answers %s", again.Raw)
 	}
-	s.ok(s.whoami(again.text("access_token")))
+	s.ok(s.whoami(again.Text("access_token")))
 	users, err := s.db.Users(t.Context())
 	s.must(err)
 	if len(users) != 3 {
@@ -121,10 +121,10 @@ func TestRegisterByToken(t *testing.T) {
 		c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"}
 	})
 	s.must(s.db.AddRegistrationToken(t.Context(),
-		db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
+		db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.Now()}))
 	valid := func(token string) any {
-		return s.ok(s.do(call{method: "GET",
-			path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=" + token})).JSON["valid"]
+		return s.ok(s.do(call{Method: "GET",
+			Path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=" + token})).JSON["valid"]
 	}
 	step := func(session, rest string) answer {
 		return s.register(`{"auth":{"session":"` + session + `",` + rest + `}}`)
@@ -135,25 +135,25 @@ func TestRegisterByToken(t *testing.T) {
 	carol := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
 	dave := s.challenged(s.register(registerBody("dave", `"inhibit_login":true`)))
 	if a := step(carol, `"type":"m.login.registration_token","token":"never"`); s.challenged(a) != carol ||
-		a.code() != "M_UNAUTHORIZED" {
+		a.Code() != "M_UNAUTHORIZED" {
 		t.Errorf("an unknown token answers %s", a.Raw)
 	}
 	s.want(step(carol, `"type":"m.login.registration_token"`), 400, "M_MISSING_PARAM")
 	if a := step(carol, `"type":"m.login.registration_token","token":"once"`); s.challenged(a) != carol ||
-		!strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) || a.code() != "" {
+		!strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) || a.Code() != "" {
 		t.Errorf("the first stage answers %s", a.Raw)
 	}
 	if valid("once") != false {
 		t.Error("a reserved token is still said to be valid")
 	}
-	if a := step(dave, `"type":"m.login.registration_token","token":"once"`); a.code() != "M_UNAUTHORIZED" {
+	if a := step(dave, `"type":"m.login.registration_token","token":"once"`); a.Code() != "M_UNAUTHORIZED" {
 		t.Errorf("the last use was given twice: %s", a.Raw)
 	}
 	s.ok(step(carol, `"type":"m.login.terms"`))
-	if a := step(dave, `"type":"m.login.registration_token","token":"once"`); a.code() != "M_UNAUTHORIZED" {
+	if a := step(dave, `"type":"m.login.registration_token","token":"once"`); a.Code() != "M_UNAUTHORIZED" {
 		t.Errorf("a token that is used up answers %s", a.Raw)
 	}
-	list, err := s.db.RegistrationTokens(t.Context(), s.clock.now())
+	list, err := s.db.RegistrationTokens(t.Context(), s.clock.Now())
 	s.must(err)
 	if len(list) != 1 || list[0].Used != 1 || list[0].Reserved != 0 {
 		t.Errorf("tokens are %+v", list)
@@ -168,14 +168,14 @@ func TestReservationLapses(t *testing.T) {
 			Terms{URL: "https://example.org/terms"}
 	})
 	s.must(s.db.AddRegistrationToken(t.Context(),
-		db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.now()}))
+		db.RegistrationToken{Token: "once", UsesAllowed: 1, Created: s.clock.Now()}))
 	once := `"auth":{"type":"m.login.registration_token","token":"once"}`
 	s.challenged(s.register(registerBody("carol", once)))
-	if a := s.register(registerBody("dave", once)); a.code() != "M_UNAUTHORIZED" {
+	if a := s.register(registerBody("dave", once)); a.Code() != "M_UNAUTHORIZED" {
 		t.Errorf("a reserved token answers %s", a.Raw)
 	}
-	s.clock.step(interactionLife + time.Second)
-	if a := s.register(registerBody("dave", once)); a.code() != "" {
+	s.clock.Step(interactionLife + time.Second)
+	if a := s.register(registerBody("dave", once)); a.Code() != "" {
 		t.Errorf("a reservation that lapsed answers %s", a.Raw)
 	}
 }
@@ -205,8 +205,8 @@ func TestAvailable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	available := func(query string) answer {
-		return s.do(call{method: "GET",
-			path: registerPath + "/available" + query})
+		return s.do(call{Method: "GET",
+			Path: registerPath + "/available" + query})
 	}
 	if a := s.ok(available("?username=carol")); a.JSON["available"] != true {
 		t.Errorf("a free name answers %s", a.Raw)
@@ -214,7 +214,7 @@ func TestAvailable(t *testing.T) {
 	s.want(available("?username=Alice"), 400, "M_USER_IN_USE")
 	s.want(available("?username=a%20b"), 400, "M_INVALID_USERNAME")
 	s.want(available(""), 400, "M_MISSING_PARAM")
-	s.want(s.do(call{method: "GET", path: "/_matrix/client/v1/register/m.login.registration_token/validity"}), 400,
+	s.want(s.do(call{Method: "GET", Path: "/_matrix/client/v1/register/m.login.registration_token/validity"}), 400,
 		"M_MISSING_PARAM")
 }
 
@@ -225,16 +225,16 @@ func TestRegisterAgain(t *testing.T) {
 	session := s.challenged(s.register(registerBody("carol", `"refresh_token":true`)))
 	finish := `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`
 	first, again := s.ok(s.register(finish)), s.ok(s.register(finish))
-	if first.text("access_token") != again.text("access_token") ||
-		first.text("refresh_token") != again.text("refresh_token") {
+	if first.Text("access_token") != again.Text("access_token") ||
+		first.Text("refresh_token") != again.Text("refresh_token") {
 		t.Error("finishing again gives another pair")
 	}
-	s.must(s.db.LockUser(t.Context(), "carol", s.clock.now()))
+	s.must(s.db.LockUser(t.Context(), "carol", s.clock.Now()))
 	s.want(s.register(finish), 401, "M_USER_LOCKED")
 	s.must(s.db.UnlockUser(t.Context(), "carol"))
-	s.ok(s.whoami(first.text("access_token")))
+	s.ok(s.whoami(first.Text("access_token")))
 	s.want(s.register(finish), 403, "M_FORBIDDEN")
-	s.ok(s.logout(first.text("access_token")))
+	s.ok(s.logout(first.Text("access_token")))
 	s.want(s.register(finish), 403, "M_FORBIDDEN")
 }
 
@@ -247,18 +247,18 @@ func TestGuessingIsCounted(t *testing.T) {
 	session := s.challenged(s.register(`{}`))
 	limited := func(c call) bool {
 		for range 12 {
-			if s.do(c).code() == "M_LIMIT_EXCEEDED" {
+			if s.do(c).Code() == "M_LIMIT_EXCEEDED" {
 				return true
 			}
 		}
 		return false
 	}
 	guess := `{"auth":{"type":"m.login.registration_token","token":"guess","session":"` + session + `"}}`
-	if !limited(call{method: "POST", path: registerPath, body: guess, from: "192.0.2.7:1"}) {
+	if !limited(call{Method: "POST", Path: registerPath, Body: guess, From: "192.0.2.7:1"}) {
 		t.Error("invitations can be guessed at will")
 	}
-	if !limited(call{method: "POST", path: fallbackPath("m.login.registration_token", session), header: form,
-		body: "token=guess", from: "192.0.2.8:1"}) {
+	if !limited(call{Method: "POST", Path: fallbackPath("m.login.registration_token", session), Header: form,
+		Body: "token=guess", From: "192.0.2.8:1"}) {
 		t.Error("invitations can be guessed on the page at will")
 	}
 }
@@ -272,13 +272,13 @@ func TestRevokedMeanwhile(t *testing.T) {
 	})
 	for _, token := range []string{"first", "second"} {
 		s.must(s.db.AddRegistrationToken(t.Context(),
-			db.RegistrationToken{Token: token, UsesAllowed: 1, Created: s.clock.now()}))
+			db.RegistrationToken{Token: token, UsesAllowed: 1, Created: s.clock.Now()}))
 	}
 	session := s.challenged(s.register(registerBody("carol", `"inhibit_login":true`)))
 	step := func(rest string) answer { return s.register(`{"auth":{"session":"` + session + `",` + rest + `}}`) }
 	s.challenged(step(`"type":"m.login.registration_token","token":"first"`))
-	s.must(s.db.RevokeRegistrationToken(t.Context(), "first", s.clock.now()))
-	if a := step(`"type":"m.login.terms"`); a.code() != "M_UNAUTHORIZED" {
+	s.must(s.db.RevokeRegistrationToken(t.Context(), "first", s.clock.Now()))
+	if a := step(`"type":"m.login.terms"`); a.Code() != "M_UNAUTHORIZED" {
 		t.Errorf("a revoked invitation answers %s", a.Raw)
 	}
 	s.ok(step(`"type":"m.login.registration_token","token":"second"`))

@@ -22,9 +22,6 @@ func newReplicas(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
 	at := dbtest.DSN(t)
 	d := dbtest.Open(t, at)
-	if !d.Shared() {
-		t.Skip("only PostgreSQL has replicas: go test ./test/rig/postgres runs this")
-	}
 	s := newSiteOn(t, d, change...)
 	second := *s
 	second.db = dbtest.Open(t, at)
@@ -82,30 +79,30 @@ func TestReplicasRegister(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t, withInvitation)
 	s.must(s.db.AddRegistrationToken(t.Context(),
-		db.RegistrationToken{Token: "many", UsesAllowed: 9, Created: s.clock.now()}))
+		db.RegistrationToken{Token: "many", UsesAllowed: 9, Created: s.clock.Now()}))
 	both(t, s, func(t *testing.T, s *site, name string) {
 		session := s.challenged(s.register(registerBody(name, `"device_id":"PHONE","refresh_token":true`)))
 		if a := s.step(session, `,"type":"m.login.registration_token","token":"none"`); s.challenged(a) != session ||
-			a.code() != "M_UNAUTHORIZED" {
+			a.Code() != "M_UNAUTHORIZED" {
 			t.Errorf("a wrong token answers %s", a.Raw)
 		}
 		if a := s.step(session, invited); s.challenged(a) != session ||
 			!strings.Contains(a.Raw, `"completed":["m.login.registration_token"]`) {
 			t.Errorf("the first stage answers %s", a.Raw)
 		}
-		s.html(s.do(call{method: "GET", path: fallbackPath("m.login.terms", session)}), 200, "I agree")
-		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.terms", session), header: form}), 200,
+		s.html(s.do(call{Method: "GET", Path: fallbackPath("m.login.terms", session)}), 200, "I agree")
+		s.html(s.do(call{Method: "POST", Path: fallbackPath("m.login.terms", session), Header: form}), 200,
 			"That is done")
 		first, again := s.ok(s.step(session, "")), s.ok(s.step(session, ""))
-		if first.text("user_id") != "@"+name+":example.org" || first.text("device_id") != "PHONE" ||
+		if first.Text("user_id") != "@"+name+":example.org" || first.Text("device_id") != "PHONE" ||
 			first.Raw != again.Raw {
 			t.Errorf("registration answers %s, and then %s", first.Raw, again.Raw)
 		}
-		s.ok(s.whoami(first.text("access_token")))
-		s.ok(s.refresh(again.text("refresh_token")))
+		s.ok(s.whoami(first.Text("access_token")))
+		s.ok(s.refresh(again.Text("refresh_token")))
 		s.want(s.step(session, ""), 403, "M_FORBIDDEN")
 	})
-	list, err := s.db.RegistrationTokens(t.Context(), s.clock.now())
+	list, err := s.db.RegistrationTokens(t.Context(), s.clock.Now())
 	if err != nil || list[0].Used != 2 || list[0].Reserved != 0 {
 		t.Errorf("tokens are %+v, %v", list, err)
 	}
@@ -119,36 +116,34 @@ func TestReplicasPassword(t *testing.T) {
 		token := s.phoneAndLaptop()
 		finish := func(c call, field string) answer {
 			t.Helper()
-			c.token = token
+			c.Token = token
 			body := func(auth string) string { return "{" + strings.TrimPrefix(field+auth, ",") + "}" }
-			c.body = body("")
+			c.Body = body("")
 			session := s.challenged(s.do(c))
-			c.body = body(`,"auth":` + passwordStep("alice", "wrong", session))
-			if a := s.do(c); s.challenged(a) != session || a.code() != "M_FORBIDDEN" {
+			c.Body = body(`,"auth":` + passwordStep("alice", "wrong", session))
+			if a := s.do(c); s.challenged(a) != session || a.Code() != "M_FORBIDDEN" {
 				t.Errorf("a wrong password answers %s", a.Raw)
 			}
-			c.body = body(`,"auth":` + passwordStep("alice", password, session))
+			c.Body = body(`,"auth":` + passwordStep("alice", password, session))
 			done := s.ok(s.do(c))
-			if s.challenged(s.do(c.with(body(`,"auth":{"session":"`+session+`"}`)))) == session {
+			if s.challenged(s.do(c.With(body(`,"auth":{"session":"`+session+`"}`)))) == session {
 				t.Error("a session that is over goes on")
 			}
 			return done
 		}
-		finish(call{method: "DELETE", path: devicePath("PHONE")}, "")
-		finish(call{method: "POST", path: "/_matrix/client/v3/delete_devices"}, `"devices":["PHONE"]`)
-		login := finish(call{method: "POST", path: getTokenPath}, "").text("login_token")
+		finish(call{Method: "DELETE", Path: devicePath("PHONE")}, "")
+		finish(call{Method: "POST", Path: "/_matrix/client/v3/delete_devices"}, `"devices":["PHONE"]`)
+		login := finish(call{Method: "POST", Path: getTokenPath}, "").Text("login_token")
 		s.ok(s.byToken(login))
-		finish(call{method: "POST", path: "/_matrix/client/v3/account/password"}, `"new_password":"`+password+`"`)
+		finish(call{Method: "POST", Path: "/_matrix/client/v3/account/password"}, `"new_password":"`+password+`"`)
 		s.ok(s.whoami(token))
 
 		session := s.challenged(s.deletePhone(token, ""))
-		s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), header: form,
-			body: "password=correct+horse"}), 200, "That is done")
+		s.html(s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form,
+			Body: "password=correct+horse"}), 200, "That is done")
 		s.ok(s.deletePhone(token, `{"session":"`+session+`"}`))
 	})
 }
-
-func (c call) with(body string) call { c.body = body; return c }
 
 // TestFinishedAtOnce: a registration that is finished many times at once, at every replica, makes one account, also
 // when the server makes up its name; a login token is made once.
@@ -161,26 +156,26 @@ func TestFinishedAtOnce(t *testing.T) {
 			name = fmt.Sprintf(`"username":"user%d",`, round)
 		}
 		session := s.challenged(s.register(`{` + name + `"refresh_token":true,"password":"` + password + `"}`))
-		finish := call{method: "POST", path: registerPath,
-			body: `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`}
+		finish := call{Method: "POST", Path: registerPath,
+			Body: `{"auth":{"type":"m.login.dummy","session":"` + session + `"}}`}
 		answers := s.many(finish)
 		for _, a := range answers {
 			if s.ok(a).Raw != answers[0].Raw {
 				t.Fatalf("one is told %s, another %s", answers[0].Raw, a.Raw)
 			}
 		}
-		s.ok(s.whoami(answers[0].text("access_token")))
+		s.ok(s.whoami(answers[0].Text("access_token")))
 		users, err := s.db.Users(t.Context())
 		if err != nil || len(users) != 3+round {
 			t.Errorf("there are %d accounts, %v", len(users), err)
 		}
 	}
 	token := s.phoneAndLaptop()
-	session := s.challenged(s.do(call{method: "POST", path: getTokenPath, token: token, body: `{}`}))
-	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse",
-		header: form}), 200, "That is done")
-	if n := through(s.many(call{method: "POST", path: getTokenPath, token: token,
-		body: `{"auth":{"session":"` + session + `"}}`})); n != 1 {
+	session := s.challenged(s.do(call{Method: "POST", Path: getTokenPath, Token: token, Body: `{}`}))
+	s.html(s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Body: "password=correct+horse",
+		Header: form}), 200, "That is done")
+	if n := through(s.many(call{Method: "POST", Path: getTokenPath, Token: token,
+		Body: `{"auth":{"session":"` + session + `"}}`})); n != 1 {
 		t.Errorf("%d requests got through", n)
 	}
 }
@@ -191,10 +186,10 @@ func TestLastUseAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t, func(c *Config) { c.Registration = RegistrationToken })
 	s.must(s.db.AddRegistrationToken(t.Context(),
-		db.RegistrationToken{Token: "many", UsesAllowed: 1, Created: s.clock.now()}))
+		db.RegistrationToken{Token: "many", UsesAllowed: 1, Created: s.clock.Now()}))
 	session := s.challenged(s.register(registerBody("carol", `"refresh_token":true`)))
-	answers := s.many(call{method: "POST", path: registerPath,
-		body: `{"auth":{"session":"` + session + `"` + invited + `}}`})
+	answers := s.many(call{Method: "POST", Path: registerPath,
+		Body: `{"auth":{"session":"` + session + `"` + invited + `}}`})
 	for _, a := range answers {
 		if s.ok(a).Raw != answers[0].Raw {
 			t.Fatalf("one is told %s, another %s", answers[0].Raw, a.Raw)
@@ -208,18 +203,18 @@ func TestStagesAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newReplicas(t, withInvitation)
 	s.must(s.db.AddRegistrationToken(t.Context(),
-		db.RegistrationToken{Token: "many", UsesAllowed: 99, Created: s.clock.now()}))
+		db.RegistrationToken{Token: "many", UsesAllowed: 99, Created: s.clock.Now()}))
 	for round := range 10 {
 		session := s.challenged(s.register(registerBody(fmt.Sprint("user", round), `"inhibit_login":true`)))
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() { s.step(session, invited) })
-			all.Go(func() { s.do(call{method: "POST", path: fallbackPath("m.login.terms", session), header: form}) })
+			all.Go(func() { s.do(call{Method: "POST", Path: fallbackPath("m.login.terms", session), Header: form}) })
 		}
 		all.Wait()
 		s.ok(s.step(session, ""))
 	}
-	list, err := s.db.RegistrationTokens(t.Context(), s.clock.now())
+	list, err := s.db.RegistrationTokens(t.Context(), s.clock.Now())
 	if err != nil || list[0].Used != 10 || list[0].Reserved != 0 {
 		t.Errorf("tokens are %+v, %v", list, err)
 	}
@@ -231,10 +226,10 @@ func TestTriesAreCountedOnce(t *testing.T) {
 	const tries = 24
 	s := newSite(t, func(c *Config) { c.RateLimit = Rate{Count: tries, Period: time.Hour} })
 	token := s.phoneAndLaptop()
-	session := s.challenged(s.do(call{method: "DELETE", path: devicePath("PHONE"), token: token}))
-	s.clock.step(time.Minute)
-	page := call{method: "POST", path: fallbackPath("m.login.password", session), header: form,
-		body: "password=correct+horse", from: "192.0.2.9:1"}
+	session := s.challenged(s.do(call{Method: "DELETE", Path: devicePath("PHONE"), Token: token}))
+	s.clock.Step(time.Minute)
+	page := call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form,
+		Body: "password=correct+horse", From: "192.0.2.9:1"}
 	var all sync.WaitGroup
 	for range tries - 2 { // alice has logged in twice
 		all.Go(func() { s.html(s.do(page), 200, "That is done") })
@@ -260,7 +255,7 @@ func TestSealed(t *testing.T) {
 			if s.challenged(s.step(session, "")) == session {
 				t.Errorf("%s goes on", what)
 			}
-			s.want(s.do(call{method: "GET", path: fallbackPath("m.login.dummy", session)}), 404, "M_NOT_FOUND")
+			s.want(s.do(call{Method: "GET", Path: fallbackPath("m.login.dummy", session)}), 404, "M_NOT_FOUND")
 		}
 	}
 	session, row := begin()
@@ -288,7 +283,7 @@ func TestSealed(t *testing.T) {
 	s.must(s.db.EndInteraction(t.Context(), row.ID))
 	prolonged := row
 	prolonged.Expires = row.Expires.Add(time.Second)
-	s.must(s.db.AddInteraction(t.Context(), prolonged, s.clock.now(), maxInteractions))
+	s.must(s.db.AddInteraction(t.Context(), prolonged, s.clock.Now(), maxInteractions))
 	refused("one that was prolonged", session)
 
 	session, row = begin()
@@ -300,7 +295,7 @@ func TestSealed(t *testing.T) {
 	another, err := tokens.NewMasterKey(rand.Reader)
 	s.must(err)
 	for _, server := range []*Server{s.server, s.other} {
-		server.interactions.(*sharedInteractions).master = another
+		server.interactions.master = another
 	}
 	refused("one of another master key", session)
 	fresh, _ := begin()

@@ -6,26 +6,25 @@
 // Every request passes, in this order: the aliases, the headers for browsers, the limit of its body, the router, the
 // counter of its operation, recovery from panics, the generated wrapper (which reads the body through [binder] and
 // holds it against the contract), the access token (denied by default, see auth.go), and one method of [Server], which
-// makes at most one transaction; in front of a homeserver, a login announces itself in one more. A failure at any point
-// is returned, and becomes an answer in one place, errors.go.
+// makes at most one transaction. A failure at any point is returned, and becomes an answer in one place, errors.go.
 //
-// # Two doors
+// # Two APIs
 //
-// The 2015 draft's operations and today's share accounts, sessions, tokens and rate limits. A session begun at
-// one door may be refreshed at the other; the door decides the rule for a refresh token that comes twice.
+// The operations of the 2015 draft and those of the current specification share accounts, sessions, tokens and rate
+// limits. A session begun at one API may be refreshed at the other; the API decides the rule for a refresh token that
+// comes twice.
 //
-// # In front of a homeserver
+// # Seams
 //
-// With [Config.Homeserver] a front stands before both servers (package front). It asks this one which paths are its own
-// and what they are called today (spellings.go), and has each token judged that passes to the homeserver (exchange.go).
-// The homeserver asks whom a token belongs to (introspect.go), and knows of a device before its login is answered
-// (homeserver.go).
+// This package knows no homeserver and no spec lab. What stands around it joins in at these places:
 //
-// Some requests are the homeserver's, and this server has a part in them ([Server.Amendments]): an application service
-// registers a user, and the login is made here (register_service.go); cross-signing keys are replaced, and the password
-// is asked for here (crosssigning.go). An application service's own token means nothing here, so what it asks for is
-// the homeserver's ([Server.Through]). A session that came from there keeps the tokens that it gave until they are
-// refreshed (imported.go).
+//   - [Config.Peer]: another server that must know of users and devices before a client is answered.
+//   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
+//   - [Config.Flows]: further ways to log in.
+//   - wings.go: what others need to judge tokens and answer errors as this server does.
+//
+// Two things of Synapse cannot stand elsewhere. Its password hashes are one of the kinds that an account may have
+// (hash.go), and [Caller.Bearer] is read before anything is known of a token.
 //
 // # Laws
 //
@@ -42,6 +41,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +57,6 @@ import (
 
 	"postern/db"
 	"postern/gen"
-	"postern/homeserver/appservice"
 	"postern/tokens"
 )
 
@@ -88,8 +87,12 @@ type Config struct {
 	KeepExpired time.Duration // how long a session outlives its absolute end, softly logged out; 0: db's default
 	KeepEvents  time.Duration // how long audit events are kept; 0: db's default
 
-	Homeserver *Homeserver          // what stands behind; nil when this server stands alone
-	Services   *appservice.Services // the homeserver's application services; nil: none
+	Peer  Peer   // another server that must know of users and devices; nil when this one stands alone
+	Flows []Flow // further ways to log in
+
+	// Foreign finds the session of a token that is no macaroon of ours, like one that came along with an imported
+	// session; else db.ErrNotFound, or db.ErrEnded if the token is known and its session is over. It may be nil.
+	Foreign func(ctx context.Context, token string) (tokens.Bearer, db.Session, error)
 
 	// what Synapse's configuration had as password_config.pepper; for accounts that came from there
 	SynapsePepper string
@@ -98,40 +101,22 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
-// Server implements the contract.
+// Server implements the contract. Its configuration is not changed after [New].
 type Server struct {
-	db         *db.DB
-	keys       *keyring
-	caveats    tokens.Table
-	serverName string
-	log        *slog.Logger
-	now        func() time.Time
-	random     io.Reader
-	hasher     *hasher
-	metrics    *Metrics
+	Config
 
-	accessTTL, accessTTLLegacy, sessionTTL, leeway time.Duration
-
-	registration  Registration
-	terms         Terms
-	minPassword   int
-	loginTokenTTL time.Duration
-	publicURL     string
-	interactions  interactions
-
-	homeserver *Homeserver // nil: none
-	services   *appservice.Services
-	names      spellings
+	peer         Peer
+	keys         *keyring
+	caveats      tokens.Table
+	hasher       *hasher
+	interactions *interactions
+	contract     *contract
+	echo         *echo.Echo
 
 	logins, refreshes, attempts limits
-	proxies                     []netip.Prefix // whose X-Forwarded-For is believed
-	strayProxy                  sync.Once
 
-	old      db.TidyConfig
-	stopTidy func()
-
-	contract *contract
-	echo     *echo.Echo
+	strayProxy sync.Once
+	stopTidy   func()
 }
 
 // New makes a server and reads the root keys, so that a wrong master key is found out at the start.
@@ -141,21 +126,17 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		db: c.DB, keys: &keyring{db: c.DB, master: c.Master}, caveats: tokens.Caveats(),
-		serverName: c.ServerName, log: c.Log, now: c.Now, random: c.Random,
-		hasher: newHasher(c.Metrics.hashQueue, c.SynapsePepper), metrics: c.Metrics,
-		accessTTL: c.AccessTTL, accessTTLLegacy: c.AccessTTLLegacy, sessionTTL: c.SessionTTL, leeway: c.RefreshLeeway,
-		registration: c.Registration, terms: c.Terms, minPassword: c.MinPassword, loginTokenTTL: c.LoginTokenTTL,
-		publicURL: c.PublicURL, interactions: newInteractions(c), homeserver: c.Homeserver,
-		names: spellingsOf(contract), proxies: c.TrustedProxies,
-		services: c.Services, contract: contract,
-		old:    db.TidyConfig{KeepExpired: c.KeepExpired, KeepEvents: c.KeepEvents},
-		logins: newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
+		Config: c, peer: c.Peer, contract: contract, caveats: tokens.Caveats(),
+		keys:         &keyring{db: c.DB, master: c.Master},
+		hasher:       newHasher(c.Metrics.hashQueue, c.SynapsePepper),
+		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
+		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}
-	if s.registration == "" {
-		s.registration = RegistrationClosed
+	if s.peer == nil {
+		s.peer = alone{c.DB}
 	}
-	if _, err := s.keys.at(ctx, c.DB.Epoch()); err != nil {
+	s.Registration = cmp.Or(c.Registration, RegistrationClosed)
+	if _, err := s.keys.asOf(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
 	s.echo = s.routes(contract, c.TrustedProxies)
@@ -178,17 +159,17 @@ func (s *Server) routes(contract *contract, proxies []netip.Prefix) *echo.Echo {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressOf(proxies)
 	e.Pre(alias, headers, bounded)
-	e.Use(s.metrics.observe(contract), s.recovers, forms)
+	e.Use(s.Metrics.observe(contract), s.recovers, forms)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
 	e.GET("/health", s.health)
-	e.GET("/metrics", s.metrics.serve())
+	e.GET("/metrics", s.Metrics.serve())
 	return e
 }
 
 // health answers 200 while the database can be read and written. It is for the operator, not for Matrix, so
 // it is not in the contract.
 func (s *Server) health(c echo.Context) error {
-	if err := s.db.Ping(c.Request().Context()); err != nil {
+	if err := s.DB.Ping(c.Request().Context()); err != nil {
 		return unavailable(err)
 	}
 	return c.JSONBlob(http.StatusOK, []byte(`{"status":"ok"}`))

@@ -15,18 +15,18 @@ func TestWhoami(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.ok(s.login(`"device_id":"PHONE"`))
-	a := s.ok(s.whoami(login.text("access_token")))
+	a := s.ok(s.whoami(login.Text("access_token")))
 	if want := `{"device_id":"PHONE","is_guest":false,"user_id":"@alice:example.org"}`; strings.TrimSpace(
 		a.Raw) != want {
 		t.Errorf("whoami is %s, want %s", a.Raw, want)
 	}
-	inQuery := call{method: "GET", path: "/_matrix/client/v3/account/whoami?access_token=" + login.text("access_token")}
+	inQuery := call{Method: "GET", Path: "/_matrix/client/v3/account/whoami?access_token=" + login.Text("access_token")}
 	s.ok(s.do(inQuery))
-	s.ok(s.do(call{method: "GET", path: "/_matrix/client/r0/account/whoami",
-		header: map[string]string{"Authorization": "bearer " + login.text("access_token")}}))
+	s.ok(s.do(call{Method: "GET", Path: "/_matrix/client/r0/account/whoami",
+		Header: map[string]string{"Authorization": "bearer " + login.Text("access_token")}}))
 	s.want(s.whoami(""), 401, "M_MISSING_TOKEN")
-	for _, bad := range []string{"x", "....", login.text("access_token") + "A", login.text("access_token")[1:]} {
-		if a := s.whoami(bad); a.code() != "M_UNKNOWN_TOKEN" || a.soft() {
+	for _, bad := range []string{"x", "....", login.Text("access_token") + "A", login.Text("access_token")[1:]} {
+		if a := s.whoami(bad); a.Code() != "M_UNKNOWN_TOKEN" || a.Soft() {
 			t.Errorf("%q answers %s", bad, a.Raw)
 		}
 	}
@@ -37,19 +37,19 @@ func TestExpiry(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.loggedIn()
-	s.clock.step(5 * time.Minute)
-	expired := s.whoami(login.text("access_token"))
+	s.clock.Step(5 * time.Minute)
+	expired := s.whoami(login.Text("access_token"))
 	s.want(expired, 401, "M_UNKNOWN_TOKEN")
-	if !expired.soft() {
+	if !expired.Soft() {
 		t.Errorf("an expired token answers %s", expired.Raw)
 	}
-	s.ok(s.logout(login.text("access_token")))
-	gone := s.whoami(login.text("access_token"))
+	s.ok(s.logout(login.Text("access_token")))
+	gone := s.whoami(login.Text("access_token"))
 	s.want(gone, 401, "M_UNKNOWN_TOKEN")
 	if _, there := gone.JSON["soft_logout"]; there {
 		t.Errorf("after logout the answer is %s", gone.Raw)
 	}
-	s.want(s.refresh(login.text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.refresh(login.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
 }
 
 // TestExpiredByHolder: a holder's own bound is meant for logout too.
@@ -58,13 +58,13 @@ func TestExpiredByHolder(t *testing.T) {
 	s := newSite(t)
 	for _, extra := range []string{"", `"refresh_token":true`} {
 		login := s.ok(s.login(extra))
-		short, err := tokens.Restrict(login.text("access_token"),
-			tokens.Caveat{Key: "time", Operator: "<", Value: milliseconds(s.clock.now().Add(time.Second))})
+		short, err := tokens.Restrict(login.Text("access_token"),
+			tokens.Caveat{Key: "time", Operator: "<", Value: milliseconds(s.clock.Now().Add(time.Second))})
 		s.must(err)
 		s.ok(s.whoami(short))
-		s.clock.step(time.Second)
+		s.clock.Step(time.Second)
 		s.want(s.logout(short), 401, "M_UNKNOWN_TOKEN")
-		s.ok(s.whoami(login.text("access_token")))
+		s.ok(s.whoami(login.Text("access_token")))
 	}
 }
 
@@ -75,8 +75,8 @@ func TestLegacyTTL(t *testing.T) {
 	if login.JSON["expires_in_ms"] != float64(3_600_000) {
 		t.Errorf("login answers %s", login.Raw)
 	}
-	s.clock.step(time.Hour)
-	if a := s.whoami(login.text("access_token")); !a.soft() {
+	s.clock.Step(time.Hour)
+	if a := s.whoami(login.Text("access_token")); !a.Soft() {
 		t.Errorf("after its life the token answers %s", a.Raw)
 	}
 }
@@ -85,20 +85,20 @@ func TestLogout(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	phone, laptop := s.loggedIn(), s.loggedIn()
-	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")}))
-	s.ok(s.logout(phone.text("access_token")))
-	s.want(s.logout(phone.text("access_token")), 401, "M_UNKNOWN_TOKEN")
-	s.ok(s.whoami(laptop.text("access_token")))
+	bob := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("bob", password, "")}))
+	s.ok(s.logout(phone.Text("access_token")))
+	s.want(s.logout(phone.Text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(laptop.Text("access_token")))
 	tablet := s.loggedIn()
-	all := call{method: "POST", path: "/_matrix/client/v3/logout/all", token: laptop.text("access_token"),
-		body: "not even JSON"}
+	all := call{Method: "POST", Path: "/_matrix/client/v3/logout/all", Token: laptop.Text("access_token"),
+		Body: "not even JSON"}
 	if a := s.ok(s.do(all)); strings.TrimSpace(a.Raw) != "{}" {
 		t.Errorf("logout/all answers %s", a.Raw)
 	}
-	s.want(s.whoami(tablet.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.whoami(tablet.Text("access_token")), 401, "M_UNKNOWN_TOKEN")
 	s.want(s.do(all), 401, "M_UNKNOWN_TOKEN")
-	s.ok(s.whoami(bob.text("access_token")))
-	s.want(s.do(call{method: "POST", path: "/_matrix/client/v3/logout"}), 401, "M_MISSING_TOKEN")
+	s.ok(s.whoami(bob.Text("access_token")))
+	s.want(s.do(call{Method: "POST", Path: "/_matrix/client/v3/logout"}), 401, "M_MISSING_TOKEN")
 }
 
 // TestRestricted: a token that a holder narrowed is good for just the requests that its caveats allow.
@@ -130,7 +130,7 @@ func TestRestricted(t *testing.T) {
 	for _, test := range tests {
 		caveat, err := tokens.ParseCaveat(test.caveat)
 		s.must(err)
-		narrow, err := tokens.Restrict(login.text("access_token"), caveat)
+		narrow, err := tokens.Restrict(login.Text("access_token"), caveat)
 		s.must(err)
 		if a := s.whoami(narrow); a.Status != test.status {
 			t.Errorf("%s: whoami answers %d %s, want %d", test.caveat, a.Status, a.Raw, test.status)
@@ -141,11 +141,11 @@ func TestRestricted(t *testing.T) {
 	}
 	for _, path := range []string{"/_matrix/client/v3/logout", "/_matrix/client/v3/logout/all"} {
 		caveat := tokens.Caveat{Key: "method", Operator: "in", Value: "GET"}
-		narrow, err := tokens.Restrict(login.text("access_token"), caveat)
+		narrow, err := tokens.Restrict(login.Text("access_token"), caveat)
 		s.must(err)
-		s.want(s.do(call{method: "POST", path: path, token: narrow}), 403, "M_FORBIDDEN")
+		s.want(s.do(call{Method: "POST", Path: path, Token: narrow}), 403, "M_FORBIDDEN")
 	}
-	s.ok(s.whoami(login.text("access_token")))
+	s.ok(s.whoami(login.Text("access_token")))
 }
 
 // TestForwardedFor: an address is believed only from a trusted proxy, and only the one that it saw itself.
@@ -153,7 +153,7 @@ func TestForwardedFor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
 	login := s.ok(s.login(""))
-	narrow, err := tokens.Restrict(login.text("access_token"),
+	narrow, err := tokens.Restrict(login.Text("access_token"),
 		tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.7"})
 	s.must(err)
 	tests := []struct {
@@ -168,8 +168,8 @@ func TestForwardedFor(t *testing.T) {
 		{"10.1.1.1:1", "rubbish", 403},
 	}
 	for _, test := range tests {
-		a := s.do(call{method: "GET", path: "/_matrix/client/v3/account/whoami", token: narrow, from: test.from,
-			header: map[string]string{"X-Forwarded-For": test.forwarded}})
+		a := s.do(call{Method: "GET", Path: "/_matrix/client/v3/account/whoami", Token: narrow, From: test.from,
+			Header: map[string]string{"X-Forwarded-For": test.forwarded}})
 		if a.Status != test.status {
 			t.Errorf("from %s for %q: %d, want %d", test.from, test.forwarded, a.Status, test.status)
 		}
@@ -180,17 +180,17 @@ func TestUnrecognized(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, c := range []call{
-		{method: "GET", path: "/"},
-		{method: "GET", path: "/_matrix/client/v3/sync"},
-		{method: "POST", path: "/_matrix/client/v3/login/"},
-		{method: "GET", path: "/_matrix/client/v3/account%2Fwhoami"},
+		{Method: "GET", Path: "/"},
+		{Method: "GET", Path: "/_matrix/client/v3/sync"},
+		{Method: "POST", Path: "/_matrix/client/v3/login/"},
+		{Method: "GET", Path: "/_matrix/client/v3/account%2Fwhoami"},
 	} {
 		s.want(s.do(c), http.StatusNotFound, "M_UNRECOGNIZED")
 	}
 	for _, c := range []call{
-		{method: "PUT", path: "/_matrix/client/v3/login"},
-		{method: "GET", path: "/_matrix/client/v3/logout"},
-		{method: "GET", path: "/_matrix/client/api/v1/tokenrefresh"},
+		{Method: "PUT", Path: "/_matrix/client/v3/login"},
+		{Method: "GET", Path: "/_matrix/client/v3/logout"},
+		{Method: "GET", Path: "/_matrix/client/api/v1/tokenrefresh"},
 	} {
 		s.want(s.do(c), http.StatusMethodNotAllowed, "M_UNRECOGNIZED")
 	}
@@ -201,16 +201,16 @@ func TestBrowsers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, c := range []call{
-		{method: "OPTIONS", path: loginPath},
-		{method: "OPTIONS", path: "/nowhere"},
-		{method: "GET", path: loginPath},
-		{method: "POST", path: loginPath, body: "x"},
-		{method: "GET", path: "/nowhere"},
-		{method: "PUT", path: loginPath},
+		{Method: "OPTIONS", Path: loginPath},
+		{Method: "OPTIONS", Path: "/nowhere"},
+		{Method: "GET", Path: loginPath},
+		{Method: "POST", Path: loginPath, Body: "x"},
+		{Method: "GET", Path: "/nowhere"},
+		{Method: "PUT", Path: loginPath},
 	} {
 		a := s.do(c)
-		if c.method == "OPTIONS" && (a.Status >= 300 || a.Raw != "") {
-			t.Errorf("preflight of %s answers %d %q", c.path, a.Status, a.Raw)
+		if c.Method == "OPTIONS" && (a.Status >= 300 || a.Raw != "") {
+			t.Errorf("preflight of %s answers %d %q", c.Path, a.Status, a.Raw)
 		}
 		for name, want := range map[string]string{
 			"Access-Control-Allow-Origin":  "*",
@@ -219,7 +219,7 @@ func TestBrowsers(t *testing.T) {
 			"Cache-Control":                "no-store",
 		} {
 			if got := a.Header.Get(name); got != want {
-				t.Errorf("%s %s: %s is %q", c.method, c.path, name, got)
+				t.Errorf("%s %s: %s is %q", c.Method, c.Path, name, got)
 			}
 		}
 	}
@@ -228,16 +228,16 @@ func TestBrowsers(t *testing.T) {
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.ok(s.do(call{method: "GET", path: "/_matrix/client/versions", token: "stale"}))
+	s.ok(s.do(call{Method: "GET", Path: "/_matrix/client/versions", Token: "stale"}))
 }
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.loggedIn()
-	s.ok(s.refresh(login.text("refresh_token")))
+	s.ok(s.refresh(login.Text("refresh_token")))
 	s.want(s.whoami("x"), 401, "M_UNKNOWN_TOKEN")
-	a := s.do(call{method: "GET", path: "/metrics"})
+	a := s.do(call{Method: "GET", Path: "/metrics"})
 	for _, want := range []string{
 		`postern_requests_total{code="200",operation="login"} 1`,
 		`postern_requests_total{code="401",operation="getTokenOwner"} 1`,
@@ -258,26 +258,26 @@ func TestKeys(t *testing.T) {
 	s := newSite(t)
 	old := s.loggedIn()
 	s.addRootKey(2)
-	s.ok(s.whoami(old.text("access_token")))
-	pair := s.ok(s.refresh(old.text("refresh_token")))
-	token, err := tokens.Decode(pair.text("access_token"))
+	s.ok(s.whoami(old.Text("access_token")))
+	pair := s.ok(s.refresh(old.Text("refresh_token")))
+	token, err := tokens.Decode(pair.Text("access_token"))
 	s.must(err)
 	if token.KeyID() != 2 {
 		t.Errorf("after rotation key %d mints", token.KeyID())
 	}
 	unmoved := s.loggedIn()
 	s.addRootKey(3)
-	s.must(s.db.RetireRootKey(t.Context(), 2, s.clock.now(), true))
-	for _, a := range []answer{s.whoami(unmoved.text("access_token")), s.refresh(unmoved.text("refresh_token"))} {
+	s.must(s.db.RetireRootKey(t.Context(), 2, s.clock.Now(), true))
+	for _, a := range []answer{s.whoami(unmoved.Text("access_token")), s.refresh(unmoved.Text("refresh_token"))} {
 		s.want(a, 401, "M_UNKNOWN_TOKEN")
-		if !a.soft() {
+		if !a.Soft() {
 			t.Errorf("a retired key takes the device along: %s", a.Raw)
 		}
 	}
 	// The answer of a generation whose key is gone was lost: nobody can hold that pair, so it is minted anew.
-	again := s.ok(s.refresh(old.text("refresh_token")))
-	s.want(s.whoami(pair.text("access_token")), 401, "M_UNKNOWN_TOKEN")
-	s.ok(s.whoami(again.text("access_token")))
+	again := s.ok(s.refresh(old.Text("refresh_token")))
+	s.want(s.whoami(pair.Text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	s.ok(s.whoami(again.Text("access_token")))
 }
 
 // TestAccountChangesMeanwhile: what was verified must still be so when the session begins.
@@ -286,10 +286,10 @@ func TestAccountChangesMeanwhile(t *testing.T) {
 	s := newSite(t)
 	account, err := s.db.User(t.Context(), "alice")
 	s.must(err)
-	_, err = s.db.Deactivate(t.Context(), "alice", s.clock.now())
+	_, err = s.db.Deactivate(t.Context(), "alice", s.clock.Now())
 	s.must(err)
 	_, err = s.db.StartSession(t.Context(),
-		db.Login{ID: "x", Localpart: "alice", PasswordHash: account.PasswordHash, DeviceID: "X", At: s.clock.now(),
+		db.Login{ID: "x", Localpart: "alice", PasswordHash: account.PasswordHash, DeviceID: "X", At: s.clock.Now(),
 			KeyID: 1})
 	if err == nil {
 		t.Error("a session began on a deactivated account")

@@ -48,20 +48,20 @@ func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData
 
 // attemptPassword is guessing at an account like a login is, and counted with logins.
 func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) (hash string, err error) {
-	who := callerOf(ctx)
+	who := CallerOf(ctx)
 	if auth.Password == nil {
 		return "", missingParam("Missing parameter: auth.password")
 	}
-	if name := named(auth); name != "" && localpart(name, s.serverName) != strings.ToLower(i.Bound.User) {
+	if name := named(auth); name != "" && localpart(name, s.ServerName) != strings.ToLower(i.Bound.User) {
 		return "", forbidden("The password of another user proves nothing here.")
 	}
-	if err := s.logins.takeAddress(who.addr, who.now); err != nil {
+	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
 		return "", err
 	}
-	if err := s.logins.takeAccount(strings.ToLower(i.Bound.User), who.now); err != nil {
+	if err := s.logins.takeAccount(strings.ToLower(i.Bound.User), who.Now); err != nil {
 		return "", err
 	}
-	account, err := s.account(ctx, string(NewUserID(i.Bound.User, s.serverName)), *auth.Password)
+	account, err := s.account(ctx, string(NewUserID(i.Bound.User, s.ServerName)), *auth.Password)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
 		return "", failed("M_FORBIDDEN", "Wrong password.")
@@ -84,8 +84,8 @@ func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.Aut
 	if token == "" {
 		return "", missingParam("Missing parameter: auth.token")
 	}
-	now := callerOf(ctx).now
-	err = s.db.ReserveRegistrationToken(ctx, token, i.name(), now, i.expires)
+	now := CallerOf(ctx).Now
+	err = s.DB.ReserveRegistrationToken(ctx, token, i.name(), now, i.expires)
 	if errors.Is(err, db.ErrTokenSpent) {
 		return "", failed("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
 	}
@@ -102,7 +102,7 @@ func (s *Server) params(flows [][]string) map[string]any {
 		for _, stage := range stages {
 			if stage == stageTerms {
 				params[stageTerms] = map[string]any{"policies": map[string]any{"terms_of_service": map[string]any{
-					"version": s.terms.Version, "en": map[string]any{"name": "Terms of Service", "url": s.terms.URL},
+					"version": s.Terms.Version, "en": map[string]any{"name": "Terms of Service", "url": s.Terms.URL},
 				}}}
 			}
 		}

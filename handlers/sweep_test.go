@@ -6,43 +6,44 @@ import (
 	"testing"
 	"time"
 
+	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
 
 // samples is one honest request of every operation, by operation id. A token is filled in where one is asked for.
 var samples = map[string]call{
-	"draftLogin": {method: "POST", path: draftLoginPath,
-		body: `{"username":"alice","password":"` + password + `"}`},
-	"tokenRefresh":  {method: "POST", path: tokenRefreshPath, body: `{"refresh_token":"REFRESH"}`},
-	"getVersions":   {method: "GET", path: "/_matrix/client/versions"},
-	"getLoginFlows": {method: "GET", path: loginPath, body: "{}"},
-	"login":         {method: "POST", path: loginPath, body: loginBody("alice", password, "")},
-	"refresh":       {method: "POST", path: refreshPath, body: `{"refresh_token":"REFRESH"}`},
-	"logout":        {method: "POST", path: "/_matrix/client/v3/logout"},
-	"logout_all":    {method: "POST", path: "/_matrix/client/v3/logout/all"},
-	"getTokenOwner": {method: "GET", path: "/_matrix/client/v3/account/whoami"},
-	"register": {method: "POST", path: registerPath,
-		body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)},
-	"checkUsernameAvailability": {method: "GET", path: registerPath + "/available?username=carol"},
-	"registrationTokenValidity": {method: "GET",
-		path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=x"},
-	"getDevices":   {method: "GET", path: devicesPath},
-	"getDevice":    {method: "GET", path: devicesPath + "/PHONE"},
-	"updateDevice": {method: "PUT", path: devicesPath + "/PHONE", body: `{"display_name":"x"}`},
-	"deleteDevice": {method: "DELETE", path: devicesPath + "/PHONE", body: `{"auth":` + byPassword + `}`},
-	"deleteDevices": {method: "POST", path: "/_matrix/client/v3/delete_devices",
-		body: `{"devices":["PHONE"],"auth":` + byPassword + `}`},
-	"changePassword": {method: "POST", path: "/_matrix/client/v3/account/password",
-		body: `{"new_password":"battery staple","auth":` + byPassword + `}`},
-	"deactivateAccount": {method: "POST", path: "/_matrix/client/v3/account/deactivate",
-		body: `{"auth":` + byPassword + `}`},
-	"generateLoginToken": {method: "POST", path: getTokenPath, body: `{"auth":` + byPassword + `}`},
-	"authFallback":       {method: "GET", path: fallbackPath("m.login.dummy", "SESSION")},
-	"completeAuthFallback": {method: "POST", path: fallbackPath("m.login.password", "SESSION"),
-		body: "password=correct+horse", header: form},
-	"getCapabilities": {method: "GET", path: "/_matrix/client/v3/capabilities"},
-	"getWellknown":    {method: "GET", path: "/.well-known/matrix/client"},
-	"getAuthMetadata": {method: "GET", path: "/_matrix/client/v1/auth_metadata"},
+	"draftLogin": {Method: "POST", Path: draftLoginPath,
+		Body: `{"username":"alice","password":"` + password + `"}`},
+	"tokenRefresh":  {Method: "POST", Path: tokenRefreshPath, Body: `{"refresh_token":"REFRESH"}`},
+	"getVersions":   {Method: "GET", Path: "/_matrix/client/versions"},
+	"getLoginFlows": {Method: "GET", Path: loginPath, Body: "{}"},
+	"login":         {Method: "POST", Path: loginPath, Body: loginBody("alice", password, "")},
+	"refresh":       {Method: "POST", Path: refreshPath, Body: `{"refresh_token":"REFRESH"}`},
+	"logout":        {Method: "POST", Path: "/_matrix/client/v3/logout"},
+	"logout_all":    {Method: "POST", Path: "/_matrix/client/v3/logout/all"},
+	"getTokenOwner": {Method: "GET", Path: "/_matrix/client/v3/account/whoami"},
+	"register": {Method: "POST", Path: registerPath,
+		Body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)},
+	"checkUsernameAvailability": {Method: "GET", Path: registerPath + "/available?username=carol"},
+	"registrationTokenValidity": {Method: "GET",
+		Path: "/_matrix/client/v1/register/m.login.registration_token/validity?token=x"},
+	"getDevices":   {Method: "GET", Path: devicesPath},
+	"getDevice":    {Method: "GET", Path: devicesPath + "/PHONE"},
+	"updateDevice": {Method: "PUT", Path: devicesPath + "/PHONE", Body: `{"display_name":"x"}`},
+	"deleteDevice": {Method: "DELETE", Path: devicesPath + "/PHONE", Body: `{"auth":` + byPassword + `}`},
+	"deleteDevices": {Method: "POST", Path: "/_matrix/client/v3/delete_devices",
+		Body: `{"devices":["PHONE"],"auth":` + byPassword + `}`},
+	"changePassword": {Method: "POST", Path: "/_matrix/client/v3/account/password",
+		Body: `{"new_password":"battery staple","auth":` + byPassword + `}`},
+	"deactivateAccount": {Method: "POST", Path: "/_matrix/client/v3/account/deactivate",
+		Body: `{"auth":` + byPassword + `}`},
+	"generateLoginToken": {Method: "POST", Path: getTokenPath, Body: `{"auth":` + byPassword + `}`},
+	"authFallback":       {Method: "GET", Path: fallbackPath("m.login.dummy", "SESSION")},
+	"completeAuthFallback": {Method: "POST", Path: fallbackPath("m.login.password", "SESSION"),
+		Body: "password=correct+horse", Header: form},
+	"getCapabilities": {Method: "GET", Path: "/_matrix/client/v3/capabilities"},
+	"getWellknown":    {Method: "GET", Path: "/.well-known/matrix/client"},
+	"getAuthMetadata": {Method: "GET", Path: "/_matrix/client/v1/auth_metadata"},
 }
 
 const (
@@ -66,8 +67,8 @@ func registerBody(name, extra string) string {
 // sample fills a sample in with what alice's login gave.
 func sample(id string, login answer) call {
 	c := samples[id]
-	c.token = login.text("access_token")
-	c.body = strings.ReplaceAll(c.body, "REFRESH", login.text("refresh_token"))
+	c.Token = login.Text("access_token")
+	c.Body = strings.ReplaceAll(c.Body, "REFRESH", login.Text("refresh_token"))
 	return c
 }
 
@@ -93,25 +94,25 @@ func TestSecured(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.loggedIn()
-	narrow, err := tokens.Restrict(login.text("access_token"),
+	narrow, err := tokens.Restrict(login.Text("access_token"),
 		tokens.Caveat{Key: "path", Operator: "under", Value: "/nowhere"})
 	s.must(err)
 	sweep(t, func(op operation, c call) {
 		if !op.secured {
-			c.token = "stale" // does no harm
-			if a := s.do(c); a.Status == http.StatusUnauthorized && a.code() != "" && a.code() != "M_UNKNOWN_TOKEN" ||
-				a.code() == "M_UNKNOWN_TOKEN" && c.body == "" {
+			c.Token = "stale" // does no harm
+			if a := s.do(c); a.Status == http.StatusUnauthorized && a.Code() != "" && a.Code() != "M_UNKNOWN_TOKEN" ||
+				a.Code() == "M_UNKNOWN_TOKEN" && c.Body == "" {
 				t.Errorf("%s: a stale header answers %d %s", op.id, a.Status, a.Raw)
 			}
 			return
 		}
 		s.want(s.do(c), 401, "M_MISSING_TOKEN")
-		c.token = "rubbish"
+		c.Token = "rubbish"
 		s.want(s.do(c), 401, "M_UNKNOWN_TOKEN")
-		c.token = narrow
+		c.Token = narrow
 		s.want(s.do(c), 403, "M_FORBIDDEN")
 	})
-	s.ok(s.whoami(login.text("access_token")))
+	s.ok(s.whoami(login.Text("access_token")))
 }
 
 // TestBadBodies sends every operation with a JSON body what it cannot read.
@@ -123,13 +124,13 @@ func TestBadBodies(t *testing.T) {
 		if op.body == nil {
 			return
 		}
-		c.token = login.text("access_token")
+		c.Token = login.Text("access_token")
 		for body, code := range map[string]string{`{"a":`: "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON",
 			`[]`: "M_BAD_JSON", `null`: "M_BAD_JSON"} {
-			c.body = body
+			c.Body = body
 			s.want(s.do(c), 400, code)
 		}
-		c.body = `{"a":"` + strings.Repeat("x", maxBody) + `"}`
+		c.Body = `{"a":"` + strings.Repeat("x", MaxBody) + `"}`
 		s.want(s.do(c), 413, "M_TOO_LARGE")
 	})
 }
@@ -140,14 +141,13 @@ func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.loggedIn()
-	session := s.challenged(s.do(call{method: "POST", path: devicePath("PHONE"),
-		token: login.text("access_token")}.as("DELETE")))
+	session := s.challenged(s.do(call{Method: "POST", Path: devicePath("PHONE"),
+		Token: login.Text("access_token")}.As("DELETE")))
 	s.must(s.db.Close())
-	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true,
-		"authFallback": !s.db.Shared()} // where interactions are in memory
+	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true}
 	sweep(t, func(op operation, _ call) {
 		c := sample(op.id, login)
-		c.path = strings.ReplaceAll(c.path, "SESSION", session)
+		c.Path = strings.ReplaceAll(c.Path, "SESSION", session)
 		a := s.do(c)
 		if none[op.id] {
 			if a.Status >= 500 {
@@ -160,32 +160,28 @@ func TestUnavailable(t *testing.T) {
 			t.Errorf("%s: no Retry-After", op.id)
 		}
 	})
-	s.want(s.do(call{method: "GET", path: "/health"}), http.StatusServiceUnavailable, "M_UNKNOWN")
-	s.server.interactions = &sharedInteractions{db: s.db, master: s.server.keys.master, random: s.server.random,
-		log: s.server.log}
-	s.want(s.do(call{method: "GET", path: fallbackPath("m.login.password", session)}), http.StatusServiceUnavailable,
-		"M_UNKNOWN")
+	s.want(s.do(call{Method: "GET", Path: "/health"}), http.StatusServiceUnavailable, "M_UNKNOWN")
 }
 
 // TestLimited asks every operation that the contract limits until it is refused.
 func TestLimited(t *testing.T) {
 	t.Parallel()
 	sweep(t, func(op operation, c call) {
-		if theContract.find(c.method, c.path).Responses.Value("429") == nil {
+		if matrixtest.Operation(c.Method, c.Path).Responses.Value("429") == nil {
 			return
 		}
 		s := newSite(t, func(c *Config) { c.RateLimit = Rate{Count: 4, Period: time.Hour} })
 		login := s.loggedIn()
 		c = sample(op.id, login)
-		c.body = strings.ReplaceAll(c.body, password, "wrong password") // nothing may come of it
+		c.Body = strings.ReplaceAll(c.Body, password, "wrong password") // nothing may come of it
 		if op.id == "completeAuthFallback" {
-			session := s.challenged(s.do(call{method: "DELETE", path: devicePath("PHONE"),
-				token: login.text("access_token")}))
-			c.path, c.body = strings.ReplaceAll(c.path, "SESSION", session), "password=wrong"
+			session := s.challenged(s.do(call{Method: "DELETE", Path: devicePath("PHONE"),
+				Token: login.Text("access_token")}))
+			c.Path, c.Body = strings.ReplaceAll(c.Path, "SESSION", session), "password=wrong"
 		}
 		limited := false
 		for i := 0; i < 6 && !limited; i++ {
-			limited = s.do(c).code() == "M_LIMIT_EXCEEDED"
+			limited = s.do(c).Code() == "M_LIMIT_EXCEEDED"
 		}
 		if !limited {
 			t.Errorf("%s is never limited", op.id)
@@ -195,12 +191,10 @@ func TestLimited(t *testing.T) {
 
 func devicePath(id string) string { return devicesPath + "/" + id }
 
-func (c call) as(method string) call { c.method = method; return c }
-
 // challenged is the session of the challenge that the answer must be.
 func (s *site) challenged(a answer) string {
 	s.Helper()
-	session := a.text("session")
+	session := a.Text("session")
 	if a.Status != http.StatusUnauthorized || session == "" || a.JSON["flows"] == nil {
 		s.Fatalf("answer is %d %s, want a challenge", a.Status, a.Raw)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"io"
 	"time"
+
+	"postern/db"
 )
 
 // Housekeeping: what is over goes away by itself, in the database (see db.Tidy) and in memory.
@@ -42,7 +44,7 @@ func (s *Server) tidying(first, next time.Duration) (stop func()) {
 // ever.
 func (s *Server) about(d time.Duration) time.Duration {
 	var n [8]byte
-	if _, err := io.ReadFull(s.random, n[:]); err != nil {
+	if _, err := io.ReadFull(s.Random, n[:]); err != nil {
 		return d
 	}
 	return d + time.Duration(binary.NativeEndian.Uint64(n[:])%uint64(d/10+1))
@@ -50,20 +52,19 @@ func (s *Server) about(d time.Duration) time.Duration {
 
 // tidy removes what is over, and tells if there was anything.
 func (s *Server) tidy(ctx context.Context) {
-	now := s.now()
-	forgotten := s.interactions.expire(now)
-	gone, err := s.db.Tidy(ctx, now, s.old)
+	now := s.Now()
+	gone, err := s.DB.Tidy(ctx, now, db.TidyConfig{KeepExpired: s.KeepExpired, KeepEvents: s.KeepEvents})
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn("housekeeping was cut short; it goes on in an hour", "error", err)
+		s.Log.Warn("housekeeping was cut short; it goes on in an hour", "error", err)
 	}
 	total := 0
 	for kind, n := range map[string]int{"session": gone.Sessions, "event": gone.Events, "login_token": gone.LoginTokens,
-		"reservation": gone.Reservations, "interaction": forgotten + gone.Interactions} {
-		s.metrics.tidied.WithLabelValues(kind).Add(float64(n))
+		"reservation": gone.Reservations, "interaction": gone.Interactions} {
+		s.Metrics.tidied.WithLabelValues(kind).Add(float64(n))
 		total += n
 	}
 	if total > 0 {
-		s.log.Info("tidied up", "sessions", gone.Sessions, "events", gone.Events, "login_tokens", gone.LoginTokens,
-			"reservations", gone.Reservations, "interactions", forgotten+gone.Interactions)
+		s.Log.Info("tidied up", "sessions", gone.Sessions, "events", gone.Events, "login_tokens", gone.LoginTokens,
+			"reservations", gone.Reservations, "interactions", gone.Interactions)
 	}
 }

@@ -18,7 +18,7 @@ func TestTidy(t *testing.T) {
 		c.SessionTTL, c.KeepExpired, c.Log = time.Hour, 48*time.Hour, slog.New(slog.NewTextHandler(&log, nil))
 	})
 	old := s.logsIn("alice")
-	s.clock.step(49*time.Hour - time.Second)
+	s.clock.Step(49*time.Hour - time.Second)
 	lives := s.logsIn("bob")
 	s.server.tidy(t.Context())
 	if a := s.whoami(old); a.Status != 401 || a.JSON["soft_logout"] != true {
@@ -27,7 +27,7 @@ func TestTidy(t *testing.T) {
 	if log.Len() != 0 {
 		t.Errorf("nothing went, and the log says %s", &log)
 	}
-	s.clock.step(2 * time.Second)
+	s.clock.Step(2 * time.Second)
 	s.server.tidy(t.Context())
 	if a := s.whoami(old); a.Status != 401 || a.JSON["soft_logout"] != nil {
 		t.Errorf("after the grace: %d %s", a.Status, a.Raw)
@@ -36,7 +36,7 @@ func TestTidy(t *testing.T) {
 	if strings.Count(log.String(), "tidied up") != 1 || !strings.Contains(log.String(), "sessions=1") {
 		t.Errorf("the log says %s", &log)
 	}
-	if page := s.do(call{method: "GET", path: "/metrics"}); !strings.Contains(page.Raw,
+	if page := s.do(call{Method: "GET", Path: "/metrics"}); !strings.Contains(page.Raw,
 		`postern_tidied_total{kind="session"} 1`) {
 		t.Errorf("metrics: %s", page.Raw)
 	}
@@ -49,7 +49,7 @@ func TestTidyInteractions(t *testing.T) {
 		// a second stage, which stays open
 		c.Registration, c.Terms = RegistrationToken, Terms{URL: "https://example.org/terms", Version: "1"}
 	})
-	now := s.clock.now()
+	now := s.clock.Now()
 	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "door", UsesAllowed: 2, Created: now}))
 	reserved := func(session string) {
 		a := s.register(`{"auth":{"session":"` + session + `","type":"m.login.registration_token","token":"door"}}`)
@@ -58,16 +58,16 @@ func TestTidyInteractions(t *testing.T) {
 		}
 	}
 	reserved(s.challenged(s.register(registerBody("carol", `"device_id":"X"`))))
-	s.clock.step(10 * time.Minute)
+	s.clock.Step(10 * time.Minute)
 	open := s.challenged(s.register(registerBody("dave", `"device_id":"X"`)))
 	reserved(open)
-	s.clock.step(interactionLife - 10*time.Minute + time.Second)
+	s.clock.Step(interactionLife - 10*time.Minute + time.Second)
 	s.server.tidy(t.Context())
-	if page := s.do(call{method: "GET", path: "/metrics"}); !strings.Contains(page.Raw,
+	if page := s.do(call{Method: "GET", Path: "/metrics"}); !strings.Contains(page.Raw,
 		`postern_tidied_total{kind="interaction"} 1`) {
 		t.Errorf("metrics: %s", page.Raw)
 	}
-	if got, err := s.db.RegistrationTokens(t.Context(), s.clock.now()); err != nil || len(got) != 1 ||
+	if got, err := s.db.RegistrationTokens(t.Context(), s.clock.Now()); err != nil || len(got) != 1 ||
 		got[0].Reserved != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -79,9 +79,9 @@ func TestTidying(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.SessionTTL = time.Hour })
 	for range 2 {
-		s.clock.step(1000 * time.Hour)
+		s.clock.Step(1000 * time.Hour)
 		access := s.logsIn("alice")
-		s.clock.step(1000 * time.Hour)
+		s.clock.Step(1000 * time.Hour)
 		stop := s.server.tidying(time.Millisecond, 10*time.Millisecond)
 		for deadline := time.Now().Add(30 * time.Second); s.whoami(access).JSON["soft_logout"] != nil; {
 			if time.Now().After(deadline) {
@@ -99,5 +99,5 @@ func TestTidying(t *testing.T) {
 
 func (s *site) logsIn(user string) (access string) {
 	s.Helper()
-	return s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody(user, password, "")})).text("access_token")
+	return s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(user, password, "")})).Text("access_token")
 }

@@ -120,7 +120,7 @@ func realSite(t *testing.T) *site {
 	hash, err := HashPassword(password)
 	s.must(err)
 	for _, u := range []db.User{
-		{Localpart: "known"}, {Localpart: "deactivated", Deactivated: s.clock.now()}, {Localpart: "locked", Locked: s.clock.now()},
+		{Localpart: "known"}, {Localpart: "deactivated", Deactivated: s.clock.Now()}, {Localpart: "locked", Locked: s.clock.Now()},
 		{Localpart: "passwordless", PasswordHash: NoPassword},
 	} {
 		s.addHashed(u, hash)
@@ -130,7 +130,7 @@ func realSite(t *testing.T) *site {
 
 func (s *site) addHashed(u db.User, hash string) {
 	s.Helper()
-	u.Created = s.clock.now()
+	u.Created = s.clock.Now()
 	if u.PasswordHash == "" {
 		u.PasswordHash = hash
 	}
@@ -141,7 +141,7 @@ func (s *site) addHashed(u db.User, hash string) {
 func (s *site) doors() map[string]func(user string) {
 	refused := func(path string, body func(user string) string) func(string) {
 		return func(user string) {
-			s.want(s.do(call{method: "POST", path: path, body: body(user)}), 403, "M_FORBIDDEN")
+			s.want(s.do(call{Method: "POST", Path: path, Body: body(user)}), 403, "M_FORBIDDEN")
 		}
 	}
 	return map[string]func(string){
@@ -194,7 +194,7 @@ func TestLoginTimeOfMovers(t *testing.T) {
 func TestInteractiveTimeTellsNothing(t *testing.T) {
 	slow(t)
 	s := realSite(t)
-	token := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("known", password, "")})).text(
+	token := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("known", password, "")})).Text(
 		"access_token")
 	step := func(user string, status int) func() {
 		return func() { s.want(s.deletePhone(token, passwordStep(user, "wrong", "")), status, "M_FORBIDDEN") }
@@ -212,7 +212,7 @@ func TestStopwatchTells(t *testing.T) {
 		w := measure(map[string]func(){
 			known: func() { s.doors()["today"]("known") },
 			cheaper: func() {
-				s.want(s.do(call{method: "POST", path: loginPath, body: `{"type":"m.login.password"}`}), 400,
+				s.want(s.do(call{Method: "POST", Path: loginPath, Body: `{"type":"m.login.password"}`}), 400,
 					"M_MISSING_PARAM")
 			},
 		})

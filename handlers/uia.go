@@ -19,8 +19,8 @@ import (
 // What a request does outside of its interaction (comparing a password, reserving an invitation) it does once; what it
 // changes in it, it may have to change again when another request was faster, see keep.
 
-// begun is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
-type begun struct {
+// uiaRequest is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
+type uiaRequest struct {
 	binding
 	flows [][]string
 	auth  *gen.AuthData
@@ -52,10 +52,10 @@ func (s *Server) challenge(i *interaction, failed *Error) *challenge {
 
 // open finds the interaction that a request goes on with, or begins one, which is not kept yet. One that was begun for
 // another request or by another user is 403, and nothing happens.
-func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
-	who := callerOf(ctx)
+func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
+	who := CallerOf(ctx)
 	if b.auth != nil && b.auth.Session != nil {
-		i, err := s.interactions.get(ctx, *b.auth.Session, who.now)
+		i, err := s.interactions.get(ctx, *b.auth.Session, who.Now)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 		}
 	}
 	if b.User != "" { // a registration is counted with each of its requests
-		if err := s.attempts.takeAddress(who.addr, who.now); err != nil {
+		if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +75,7 @@ func (s *Server) open(ctx context.Context, b begun) (*interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &interaction{id: id, expires: who.now.Add(interactionLife), state: state{Bound: b.binding, Flows: b.flows}},
+	return &interaction{id: id, expires: who.Now.Add(interactionLife), state: state{Bound: b.binding, Flows: b.flows}},
 		nil
 }
 
@@ -162,7 +162,7 @@ func (s *Server) keep(ctx context.Context, i *interaction) error {
 
 // again reads an interaction that another request has changed, and makes this one's changes to that.
 func (s *Server) again(ctx context.Context, i *interaction) error {
-	fresh, err := s.interactions.get(ctx, i.id, callerOf(ctx).now)
+	fresh, err := s.interactions.get(ctx, i.id, CallerOf(ctx).Now)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (s *Server) giveBack(ctx context.Context, i *interaction) error {
 	if i.reserved == "" {
 		return nil
 	}
-	return s.db.ReleaseRegistrationToken(ctx, i.reserved, i.name())
+	return s.DB.ReleaseRegistrationToken(ctx, i.reserved, i.name())
 }
 
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
@@ -211,8 +211,8 @@ func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.
 
 // prove is the part of byPassword that may be done again: it leads to an interaction that is complete and not yet used.
 func (s *Server) prove(ctx context.Context, method, path string, auth *gen.AuthData) (*interaction, error) {
-	session := callerOf(ctx).session
-	b := begun{
+	session := CallerOf(ctx).Session
+	b := uiaRequest{
 		binding: binding{Method: method, Path: path, User: session.Localpart},
 		flows:   [][]string{{stagePassword}}, auth: auth,
 	}
@@ -241,9 +241,9 @@ func (s *Server) spend(ctx context.Context, i *interaction) error {
 // stillProven looks again at what was proven: comparing a password takes its time, and a stage that was completed on
 // its page may be a quarter of an hour old. The session may have ended meanwhile, and the password may be another one.
 func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Session) error {
-	now, _, err := s.db.Session(ctx, session.ID)
+	now, _, err := s.DB.Session(ctx, session.ID)
 	if errors.Is(err, db.ErrNotFound) || err == nil && now.State != db.Live {
-		return unknownToken("The session has ended.", err == nil)
+		return UnknownToken("The session has ended.", err == nil)
 	}
 	if err != nil {
 		return err
@@ -251,7 +251,7 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 	if now.Locked {
 		return userLocked()
 	}
-	account, err := s.db.User(ctx, session.Localpart)
+	account, err := s.DB.User(ctx, session.Localpart)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 // deletePhone asks to delete alice's phone, with this auth.
 func (s *site) deletePhone(token, auth string) answer {
 	s.Helper()
-	c := call{method: "DELETE", path: devicePath("PHONE"), token: token}
+	c := call{Method: "DELETE", Path: devicePath("PHONE"), Token: token}
 	if auth != "" {
-		c.body = `{"auth":` + auth + `}`
+		c.Body = `{"auth":` + auth + `}`
 	}
 	return s.do(c)
 }
@@ -35,7 +35,7 @@ func passwordStep(user, password, session string) string {
 func (s *site) phoneAndLaptop() string {
 	s.Helper()
 	s.ok(s.login(`"device_id":"PHONE"`))
-	return s.ok(s.login(`"device_id":"LAPTOP"`)).text("access_token")
+	return s.ok(s.login(`"device_id":"LAPTOP"`)).Text("access_token")
 }
 
 func TestInteractive(t *testing.T) {
@@ -49,7 +49,7 @@ func TestInteractive(t *testing.T) {
 		t.Errorf("the challenge is %s", begun.Raw)
 	}
 	wrong := s.deletePhone(token, passwordStep("alice", "wrong", session))
-	if s.challenged(wrong) != session || wrong.code() != "M_FORBIDDEN" || wrong.text("error") == "" ||
+	if s.challenged(wrong) != session || wrong.Code() != "M_FORBIDDEN" || wrong.Text("error") == "" ||
 		wrong.JSON["params"] == nil {
 		t.Errorf("a wrong password answers %s", wrong.Raw)
 	}
@@ -57,7 +57,7 @@ func TestInteractive(t *testing.T) {
 	s.want(s.deletePhone(token, `{"type":"m.login.dummy","session":"`+session+`"}`), 400, "M_UNRECOGNIZED")
 	s.challenged(s.deletePhone(token, `{"session":"`+session+`"}`)) // asks how far it is
 	s.ok(s.deletePhone(token, passwordStep("@Alice:example.org", password, session)))
-	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}), 404, "M_NOT_FOUND")
+	s.want(s.do(call{Method: "GET", Path: devicePath("PHONE"), Token: token}), 404, "M_NOT_FOUND")
 	// Replayed, the session is not there any more: nothing was remembered as done.
 	again := s.deletePhone(token, `{"session":"`+session+`"}`)
 	if s.challenged(again) == session {
@@ -80,22 +80,22 @@ func TestInteractiveCrossing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	token := s.phoneAndLaptop()
-	bob := s.ok(s.do(call{method: "POST", path: loginPath, body: loginBody("bob", password, "")})).text("access_token")
+	bob := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("bob", password, "")})).Text("access_token")
 	session := s.challenged(s.deletePhone(token, ""))
 	step := passwordStep("alice", password, session)
 	for _, c := range []call{
-		{method: "DELETE", path: devicePath("LAPTOP"), token: token, body: `{"auth":` + step + `}`},
-		{method: "DELETE", path: devicePath("PHONE"), token: bob, body: `{"auth":` + passwordStep("bob", password, session) + `}`},
-		{method: "POST", path: "/_matrix/client/v3/delete_devices", token: token, body: `{"devices":["PHONE"],"auth":` + step + `}`},
-		{method: "POST", path: "/_matrix/client/v3/account/deactivate", token: token, body: `{"auth":` + step + `}`},
-		{method: "POST", path: registerPath, body: registerBody("carol", `"auth":{"type":"m.login.dummy","session":"`+session+`"}`)},
+		{Method: "DELETE", Path: devicePath("LAPTOP"), Token: token, Body: `{"auth":` + step + `}`},
+		{Method: "DELETE", Path: devicePath("PHONE"), Token: bob, Body: `{"auth":` + passwordStep("bob", password, session) + `}`},
+		{Method: "POST", Path: "/_matrix/client/v3/delete_devices", Token: token, Body: `{"devices":["PHONE"],"auth":` + step + `}`},
+		{Method: "POST", Path: "/_matrix/client/v3/account/deactivate", Token: token, Body: `{"auth":` + step + `}`},
+		{Method: "POST", Path: registerPath, Body: registerBody("carol", `"auth":{"type":"m.login.dummy","session":"`+session+`"}`)},
 	} {
 		s.want(s.do(c), 403, "M_FORBIDDEN")
 	}
 	// Bob's password proves nothing for alice, nor hers for bob.
 	s.want(s.deletePhone(token, passwordStep("bob", password, session)), 403, "M_FORBIDDEN")
 	s.want(s.deletePhone(bob, passwordStep("alice", password, "")), 403, "M_FORBIDDEN")
-	s.ok(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}))
+	s.ok(s.do(call{Method: "GET", Path: devicePath("PHONE"), Token: token}))
 	s.ok(s.deletePhone(token, step)) // and the right one still goes through
 }
 
@@ -105,20 +105,20 @@ func TestInteractiveBodyMayChange(t *testing.T) {
 	s := newSite(t)
 	token := s.phoneAndLaptop()
 	path := "/_matrix/client/v3/delete_devices"
-	session := s.challenged(s.do(call{method: "POST", path: path, token: token, body: `{"devices":["LAPTOP"]}`}))
-	s.ok(s.do(call{method: "POST", path: path, token: token,
-		body: `{"devices":["PHONE","NONE"],"auth":` + passwordStep("alice", password, session) + `}`}))
+	session := s.challenged(s.do(call{Method: "POST", Path: path, Token: token, Body: `{"devices":["LAPTOP"]}`}))
+	s.ok(s.do(call{Method: "POST", Path: path, Token: token,
+		Body: `{"devices":["PHONE","NONE"],"auth":` + passwordStep("alice", password, session) + `}`}))
 	s.ok(s.whoami(token))
-	s.want(s.do(call{method: "GET", path: devicePath("PHONE"), token: token}), 404, "M_NOT_FOUND")
+	s.want(s.do(call{Method: "GET", Path: devicePath("PHONE"), Token: token}), 404, "M_NOT_FOUND")
 }
 
 func TestInteractiveExpires(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	session := s.challenged(s.do(call{method: "POST", path: registerPath,
-		body: registerBody("carol", `"inhibit_login":true`)}))
-	s.clock.step(interactionLife + time.Second)
-	late := s.do(call{method: "POST", path: registerPath, body: `{"auth":{"session":"` + session + `"}}`})
+	session := s.challenged(s.do(call{Method: "POST", Path: registerPath,
+		Body: registerBody("carol", `"inhibit_login":true`)}))
+	s.clock.Step(interactionLife + time.Second)
+	late := s.do(call{Method: "POST", Path: registerPath, Body: `{"auth":{"session":"` + session + `"}}`})
 	if s.challenged(late) == session {
 		t.Error("an expired session goes on")
 	}
@@ -136,32 +136,25 @@ func TestInteractiveAbuse(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	first := s.challenged(s.do(call{method: "POST", path: registerPath,
-		body: registerBody("mallory", `"device_id":"X"`)}))
-	s.clock.step(time.Second)
+	first := s.challenged(s.do(call{Method: "POST", Path: registerPath,
+		Body: registerBody("mallory", `"device_id":"X"`)}))
+	s.clock.Step(time.Second)
 	long := strings.Repeat("x", 500)
-	flood := 10_000
-	if s.db.Shared() {
-		flood = maxInteractions + 100 // each is a transaction; db's tests see to the rest
-	}
+	const flood = maxInteractions + 100 // each is a transaction; the tests of db see to the rest
 	for i := range flood {
-		s.do(call{method: "POST", path: registerPath,
-			body: fmt.Sprintf(`{"username":"mallory%d","password":"%s"}`, i, long)})
+		s.do(call{Method: "POST", Path: registerPath,
+			Body: fmt.Sprintf(`{"username":"mallory%d","password":"%s"}`, i, long)})
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if own, mine := s.server.interactions.(*ownInteractions); mine &&
-		max(len(own.byID), len(own.line)) > maxInteractions {
-		t.Errorf("%d sessions are open", len(own.byID))
-	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
 		t.Errorf("%d sessions take %d MiB", flood, grown>>20)
 	}
-	if a := s.do(call{method: "POST", path: registerPath,
-		body: `{"auth":{"session":"` + first + `","type":"m.login.dummy"}}`}); a.Status == 200 {
+	if a := s.do(call{Method: "POST", Path: registerPath,
+		Body: `{"auth":{"session":"` + first + `","type":"m.login.dummy"}}`}); a.Status == 200 {
 		t.Error("the first session is still there")
 	}
-	s.ok(s.do(call{method: "POST", path: registerPath, body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)}))
+	s.ok(s.do(call{Method: "POST", Path: registerPath, Body: registerBody("carol", `"auth":{"type":"m.login.dummy"}`)}))
 }
 
 // TestInteractiveRace: of many requests that go on with one session whose stages are complete, one gets through.
@@ -169,15 +162,15 @@ func TestInteractiveRace(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	token := s.phoneAndLaptop()
-	session := s.challenged(s.do(call{method: "POST", path: getTokenPath, token: token, body: `{}`}))
-	s.html(s.do(call{method: "POST", path: fallbackPath("m.login.password", session), body: "password=correct+horse",
-		header: form}), 200, "That is done")
+	session := s.challenged(s.do(call{Method: "POST", Path: getTokenPath, Token: token, Body: `{}`}))
+	s.html(s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Body: "password=correct+horse",
+		Header: form}), 200, "That is done")
 	var through atomic.Int64
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
-			if a := s.do(call{method: "POST", path: getTokenPath, token: token,
-				body: `{"auth":{"session":"` + session + `"}}`}); a.Status == 200 {
+			if a := s.do(call{Method: "POST", Path: getTokenPath, Token: token,
+				Body: `{"auth":{"session":"` + session + `"}}`}); a.Status == 200 {
 				through.Add(1)
 			}
 		})

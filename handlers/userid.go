@@ -23,10 +23,10 @@ func NewUserID(localpart, serverName string) UserID {
 	return UserID("@" + localpart + ":" + serverName)
 }
 
-// spelled resolves what a person typed to a localpart of this server, in the letters that were typed: a whole user id
+// Spelled resolves what a person typed to a localpart of this server, in the letters that were typed: a whole user id
 // or a localpart. It is empty when no account here can have the name: it belongs to another server, or is longer than
 // any (it is also a key of the rate limiter, which must not hold what a stranger likes).
-func spelled(user, serverName string) string {
+func Spelled(user, serverName string) string {
 	if len(user) > maxUserID {
 		return ""
 	}
@@ -40,13 +40,13 @@ func spelled(user, serverName string) string {
 	return local
 }
 
-// localpart is [spelled] in lower case, which is how accounts are named since the grammar says so.
-func localpart(user, serverName string) string { return strings.ToLower(spelled(user, serverName)) }
+// localpart is [Spelled] in lower case, which is how accounts are named since the grammar says so.
+func localpart(user, serverName string) string { return strings.ToLower(Spelled(user, serverName)) }
 
 // Find finds the account that somebody means. Upper case is accepted for lower case, but an account that moved here and
 // whose name has upper case in it comes first. Client-Server API v1.19, Appendices, "Historical User IDs".
 func Find(ctx context.Context, d *db.DB, user, serverName string) (db.User, error) {
-	exact, lower := spelled(user, serverName), localpart(user, serverName)
+	exact, lower := Spelled(user, serverName), localpart(user, serverName)
 	account, err := d.User(ctx, exact)
 	if errors.Is(err, db.ErrNotFound) && lower != exact {
 		account, err = d.User(ctx, lower)

@@ -2,7 +2,6 @@ package tokens_test
 
 import (
 	"testing"
-	"time"
 
 	"postern/tokens"
 )
@@ -12,18 +11,6 @@ func BenchmarkMint(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := tokens.Mint(serverName, key, c); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkMintPair(b *testing.B) {
-	key, access := rootKey(2), accessClaims()
-	refresh := access
-	refresh.Type, refresh.Expires = tokens.Refresh, time.Time{}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := tokens.MintPair(serverName, key, access, refresh); err != nil {
 			b.Fatal(err)
 		}
 	}

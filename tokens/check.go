@@ -6,6 +6,17 @@ import (
 	"time"
 )
 
+// Bearer is a token that was proved: an [Authentic] macaroon, or what a program takes for as good, such as a token of the
+// server that it has replaced. The methods mean what those of Authentic do.
+type Bearer interface {
+	Session() string
+	Generation() int64
+	Check(want Type, table Table, r Request) (Claims, error)
+	Appended(minted Claims) []string
+}
+
+var _ Bearer = (*Authentic)(nil)
+
 // Authentic is a token whose signature holds. Its identifier and first caveats were written by the
 // minter, the others were appended by holders. Nothing is evaluated yet: it may have expired, or be
 // for something else.

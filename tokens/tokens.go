@@ -12,7 +12,7 @@
 //
 //   - the location is the server name;
 //   - the identifier is a format version, the id of the root key, the session id and the
-//     generation of the session (see identifier.go for the bytes);
+//     generation of the session (see token.go for the bytes);
 //   - the first-party caveats that [Mint] writes are, in this order, "gen = 1", "user_id = @a:b",
 //     "type = access" (or refresh, or login) and, if the token expires, "time < 1445853600000";
 //   - after these come the caveats that holders have appended with [Restrict].
@@ -60,6 +60,12 @@
 //     lives on.
 //   - Who has a root key can mint anything that verifies under it.
 //
+// # The library
+//
+// gopkg.in/macaroon.v2 reads tokens ([Decode]) and appends a holder's caveats ([Restrict]). Minting and the signature are
+// written out (mint.go), because they are most of what the server does; property tests hold both to the
+// library's bytes. The library's Verify is not used: it calls back with caveats before their signature is known to hold.
+//
 // # Usage
 //
 //   - Keys: [NewMasterKey], [ParseMasterKey], [NewKey], [MasterKey.Wrap], [MasterKey.Unwrap],
@@ -76,7 +82,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	macaroon "gopkg.in/macaroon.v2"
 )
@@ -132,114 +137,6 @@ const (
 
 // known reports whether t is a type that Postern mints.
 func (t Type) known() bool { return t == Access || t == Refresh || t == Login }
-
-// Claims are what a token says. [Mint] writes them, [Authentic.Check] reads them back.
-type Claims struct {
-	// KeyID is the id of the root key. Mint takes it from the key and ignores this field.
-	KeyID int64
-
-	// Session is the session's id, opaque to this package, 1 to 255 bytes long.
-	Session string
-
-	// Generation is the session's generation, not negative.
-	Generation int64
-
-	// UserID is the full Matrix user ID.
-	UserID string
-
-	// Type is what the token is for.
-	Type Type
-
-	// Expires is the first instant at which the token is no longer good, zero for never. Precision is
-	// one millisecond, what is finer Mint cuts off. Read back it is UTC, and the earliest of all
-	// "time <" caveats, a holder's included.
-	Expires time.Time
-}
-
-// Mint makes the token that says c, valid at the server named location. It is pure: same input, same
-// bytes. Claims that [Verify] would not give back the same are refused with [ErrMalformed].
-func Mint(location string, key Key, c Claims) (string, error) {
-	if err := c.valid(); err != nil {
-		return "", err
-	}
-	d, err := c.draft(location, key)
-	if err != nil {
-		return "", err
-	}
-	return d.finish(c.special()...)
-}
-
-// MintPair makes two tokens of one session's generation, as [Mint] would: claims that differ in type and expiry alone.
-// What both begin with is written and signed once, so it takes three fifths of the time of two.
-func MintPair(location string, key Key, one, two Claims) (first, second string, err error) {
-	if one.Session != two.Session || one.Generation != two.Generation || one.UserID != two.UserID {
-		return "", "", fmt.Errorf("%w: a pair is of one generation", ErrMalformed)
-	}
-	if err := one.valid(); err != nil {
-		return "", "", err
-	}
-	if err := two.validSpecial(); err != nil {
-		return "", "", err
-	}
-	d, err := one.draft(location, key)
-	if err != nil {
-		return "", "", err
-	}
-	if first, err = d.finish(one.special()...); err != nil {
-		return "", "", err
-	}
-	second, err = d.finish(two.special()...)
-	return first, second, err
-}
-
-// draft begins a token, up to where those of a pair differ.
-func (c Claims) draft(location string, key Key) (draft, error) {
-	if !key.valid() {
-		return draft{}, fmt.Errorf("%w: root key is empty or its id negative", ErrMalformed)
-	}
-	if location == "" {
-		return draft{}, fmt.Errorf("%w: empty location", ErrMalformed)
-	}
-	d := newDraft(location, key, identifier{key.ID, c.Session, c.Generation})
-	d.add(Caveat{genKey, "=", genValue}, Caveat{userIDKey, "=", c.UserID})
-	return d, nil
-}
-
-// valid reports what Mint could not write.
-func (c Claims) valid() error {
-	user := Caveat{userIDKey, "=", c.UserID}
-	if back, err := ParseCaveat(user.String()); err != nil || back != user {
-		return fmt.Errorf("%w: %.64q can't be written as a caveat", ErrMalformed, user.String())
-	}
-	switch {
-	case c.Session == "" || len(c.Session) > maxSession:
-		return fmt.Errorf("%w: session id of %d bytes", ErrMalformed, len(c.Session))
-	case c.Generation < 0:
-		return fmt.Errorf("%w: negative generation", ErrMalformed)
-	}
-	return c.validSpecial()
-}
-
-// validSpecial reports what of special could not be written.
-func (c Claims) validSpecial() error {
-	switch {
-	case !c.Type.known():
-		return fmt.Errorf("%w: unknown token type", ErrMalformed)
-	case !c.Expires.IsZero() && (c.Expires.Before(time.UnixMilli(0)) || c.Expires.UTC().Year() > 9999):
-		// The draft's milliseconds have no sign, and Go's are undefined in the far future.
-		return fmt.Errorf("%w: expiry is not between 1970 and 9999", ErrMalformed)
-	}
-	return nil
-}
-
-// special are the caveats after those of draft.
-func (c Claims) special() []Caveat {
-	caveats := []Caveat{{typeKey, "=", string(c.Type)}}
-	if c.Expires.IsZero() {
-		return caveats
-	}
-	return append(caveats, Caveat{timeKey, "<", formatMillis(c.Expires)})
-}
 
 // Verify judges a token that came with a request, in three steps: [Decode], [Token.Authenticate],
 // [Authentic.Check]. With [ErrExpired] it returns the claims as well, see there.

@@ -1,0 +1,96 @@
+package homeserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"unicode/utf8"
+
+	"postern/handlers"
+)
+
+// Some requests are answered by the homeserver, and yet this server has a part in them: it does the stages that the
+// homeserver leaves to it, or makes the login that the homeserver may not make. They are read, changed and sent on; all
+// that is not changed stays byte for byte as it came, since it may be signed.
+
+// Amendment answers a request by way of next, which takes the request it is given to whoever answers it otherwise.
+type Amendment = func(w http.ResponseWriter, r *http.Request, next http.Handler)
+
+// Amendments are what this server does with requests before the homeserver has them, by method and path; one that ends
+// in a slash is for whatever is one segment below.
+func (g *Gate) Amendments() map[string]Amendment {
+	all := make(map[string]Amendment)
+	for _, version := range []string{"v3", "r0", "unstable"} {
+		all["POST "+clientAPI+version+"/"+signingKeysUpload] = g.amendment(g.uploadSigningKeys)
+	}
+	if g.peer.Services.Any() {
+		all["POST "+registerPath] = g.amendment(g.registerForService)
+		all["DELETE "+devicesBelow] = g.amendment(g.deleteForService)
+	}
+	return all
+}
+
+// Through reports whether a request is the homeserver's to answer although this server has the operation: it asks for
+// what needs a token, and brings an application service's own, which says nothing to us. What needs none, such as a
+// login and the list of ways to log in, is answered here, whoever asks; but for a registration, which comes back from
+// registerForService.
+func (g *Gate) Through(method, path, token string) bool {
+	if !g.isService(token) {
+		return false
+	}
+	id, secured, found := g.server.Operation(method, path)
+	return !found || secured || id == "register"
+}
+
+// amendment answers errors like those of any operation.
+func (g *Gate) amendment(f func(http.ResponseWriter, *http.Request, http.Handler) error) Amendment {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		g.server.Answer(w, r, "amended", func(w http.ResponseWriter, r *http.Request) error { return f(w, r, next) })
+	}
+}
+
+// bodyOf reads the whole body of a request, which is a JSON object.
+func bodyOf(w http.ResponseWriter, r *http.Request) (object, error) {
+	raw, err := handlers.ReadBody(w, r)
+	if err != nil {
+		return object{}, err
+	}
+	if !utf8.Valid(raw) {
+		return object{raw: raw}, refused(http.StatusBadRequest, "M_NOT_JSON", "The body is not valid UTF-8.")
+	}
+	return parseObject(raw)
+}
+
+// sent is a request that asks the homeserver with another body.
+func sent(ctx context.Context, r *http.Request, body []byte) *http.Request {
+	r = r.Clone(ctx)
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return r
+}
+
+// AmendCapabilities overwrites the fields that this server is responsible for in the homeserver's answer to GET
+// /capabilities. Client-Server API v1.19, "Capabilities negotiation".
+func (g *Gate) AmendCapabilities(object map[string]json.RawMessage) {
+	all := make(map[string]json.RawMessage)
+	if json.Unmarshal(object["capabilities"], &all) != nil || all == nil {
+		all = make(map[string]json.RawMessage)
+	}
+	own, err := json.Marshal(g.server.Capabilities())
+	if err != nil || json.Unmarshal(own, &all) != nil { // unreachable
+		return
+	}
+	if text, err := json.Marshal(all); err == nil {
+		object["capabilities"] = text
+	}
+}
+
+// AmendWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would
+// lead clients there.
+func (g *Gate) AmendWellKnown(object map[string]json.RawMessage) {
+	delete(object, "org.matrix.msc2965.authentication")
+	delete(object, "m.authentication")
+}

@@ -1,0 +1,103 @@
+package homeserver
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"postern/gen"
+	"postern/handlers"
+)
+
+// signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
+const signingKeysUpload = "keys/device_signing/upload"
+
+// uploadSigningKeys is POST /keys/device_signing/upload. The keys are the homeserver's; whether they may replace others
+// is proved here. Client-Server API v1.19, "POST /keys/device_signing/upload".
+//
+// First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that
+// brings none is tried as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's,
+// which would send the user to a web page.
+func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next http.Handler) error {
+	if g.isService(handlers.AccessToken(r)) {
+		next.ServeHTTP(w, r)
+		return nil
+	}
+	ctx, err := g.userOf(r)
+	if err != nil {
+		return err
+	}
+	body, err := bodyOf(w, r)
+	if err != nil {
+		return err
+	}
+	auth, err := authOf(body)
+	if err != nil {
+		return err
+	}
+	keys := sent(ctx, r, body.without("auth"))
+	if auth == nil || auth.Type == nil {
+		first, err := ask(next, keys)
+		if err != nil {
+			return err
+		}
+		if !first.wantsProof() {
+			first.forward(w)
+			return nil
+		}
+		keys = sent(ctx, r, body.without("auth"))
+	}
+	if err := g.mayReplaceKeys(ctx, auth); err != nil {
+		return err
+	}
+	next.ServeHTTP(w, keys)
+	return nil
+}
+
+// userOf checks the access token like [Gate.Exchange] will, and puts whose it is into the context. Its use is noted
+// there.
+func (g *Gate) userOf(r *http.Request) (context.Context, error) {
+	who, text := g.server.Caller(r), handlers.AccessToken(r)
+	if text == "" {
+		return nil, refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
+	}
+	_, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
+	who.Session = session
+	return handlers.WithCaller(r.Context(), who), err
+}
+
+// mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks
+// again.
+func (g *Gate) mayReplaceKeys(ctx context.Context, auth *gen.AuthData) error {
+	proof, err := g.server.Prove(ctx, http.MethodPost, signingKeysUpload, auth)
+	if err != nil {
+		return err
+	}
+	if err := g.peer.AllowReset(ctx, handlers.CallerOf(ctx).Session.Localpart); err != nil {
+		return away(err)
+	}
+	return proof.Spend(ctx)
+}
+
+// authOf is the step of user-interactive authentication that a body brings, or nil.
+func authOf(body object) (*gen.AuthData, error) {
+	text := body.get("auth")
+	if text == nil {
+		return nil, nil
+	}
+	auth := new(gen.AuthData)
+	if err := json.Unmarshal(text, auth); err != nil {
+		return nil, &handlers.Error{Status: http.StatusBadRequest, Code: "M_BAD_JSON",
+			Message: "Wrong type of parameter: auth", Cause: err}
+	}
+	return auth, nil
+}
+
+// wantsProof recognizes the homeserver's own challenge.
+func (rec *recorder) wantsProof() bool {
+	var challenge struct {
+		Errcode string            `json:"errcode"`
+		Flows   []json.RawMessage `json:"flows"`
+	}
+	return rec.status == http.StatusUnauthorized && rec.read(&challenge) == nil && len(challenge.Flows) > 0
+}

@@ -1,0 +1,165 @@
+package homeserver
+
+import (
+	"encoding/json"
+	"postern/handlers"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+const signingKeysPath = "/_matrix/client/v3/" + signingKeysUpload
+
+// upload sets cross-signing keys.
+func (s *site) upload(b *backdrop, token, keys, auth string) answer {
+	s.Helper()
+	body := `{ "master_key" : ` + keys + `,"self_signing_key":{"n":1.0e2,"big":12345678901234567890}`
+	if auth != "" {
+		body += ` , "auth": ` + auth
+	}
+	return s.amended(b, call{Method: "POST", Path: signingKeysPath, Token: token, Body: body + "}"})
+}
+
+const sentOn = `{"master_key" : %,"self_signing_key":{"n":1.0e2,"big":12345678901234567890}}`
+
+func TestCrossSigningReset(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	token := s.loggedIn().Text("access_token")
+	// First keys, and the same again, need no proof, and leave nothing behind.
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	if want := strings.Replace(sentOn, "%", `{"keys":"first"}`, 1); b.last() != want {
+		t.Errorf("the homeserver got %s, want %s", b.last(), want)
+	}
+	s.ok(s.upload(b, token, `{"keys":"first"}`, "null"))
+	// Others do.
+	begun := s.upload(b, token, `{"keys":"second"}`, "")
+	session := s.challenged(begun)
+	if !strings.Contains(begun.Raw, `"stages":["m.login.password"]`) || strings.Contains(begun.Raw, "m.oauth") ||
+		begun.Header.Get("From") != "" {
+		t.Errorf("the challenge is %s", begun.Raw)
+	}
+	wrong := s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", session))
+	if s.challenged(wrong) != session || wrong.Code() != "M_FORBIDDEN" || b.allowed {
+		t.Errorf("a wrong password answers %s", wrong.Raw)
+	}
+	s.challenged(s.upload(b, token, `{"keys":"second"}`, `{"session":"`+session+`"}`))
+	done := s.ok(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", password, session)))
+	if want := strings.Replace(sentOn, "%", `{"keys":"second"}`, 1); b.last() != want || done.Header.Get("From") == "" {
+		t.Errorf("the homeserver got %s, want %s", b.last(), want)
+	}
+	// Once, and not with the same session; the proof may come with the first request.
+	s.challenged(s.upload(b, token, `{"keys":"third"}`, `{"session":"`+session+`"}`))
+	s.ok(s.upload(b, token, `{"keys":"third"}`, passwordStep("alice", password, "")))
+}
+
+// TestCrossSigningCrossing: a proof is for this operation and this user, and a token must be good.
+func TestCrossSigningCrossing(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	token := s.phoneAndLaptop()
+	bob := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("bob", password, "")})).Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
+	s.want(s.upload(b, bob, `{"keys":"second"}`, passwordStep("bob", password, session)), 403, "M_FORBIDDEN")
+	s.want(s.upload(b, token, `{"keys":"second"}`,
+		passwordStep("alice", password, s.challenged(s.deletePhone(token, "")))), 403, "M_FORBIDDEN")
+	s.want(s.deletePhone(token, passwordStep("alice", password, session)), 403, "M_FORBIDDEN")
+	s.want(s.upload(b, "", `{}`, ""), 401, "M_MISSING_TOKEN")
+	s.want(s.upload(b, "stale", `{}`, ""), 401, "M_UNKNOWN_TOKEN")
+	s.want(s.upload(b, token, `{}`, `"x"`), 400, "M_BAD_JSON")
+	s.want(s.upload(b, token, `{}`, passwordStep("alice", strings.Repeat("x", handlers.MaxBody), "")), 413, "M_TOO_LARGE")
+	for body, code := range map[string]string{"": "M_NOT_JSON", "{": "M_NOT_JSON", "[]": "M_BAD_JSON",
+		"{}{}": "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON"} {
+		a := s.amended(b, call{Method: "POST", Path: signingKeysPath, Token: token, Body: body})
+		s.want(a, 400, code)
+		if a.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("a web client cannot read %s", a.Raw)
+		}
+	}
+	if b.allowed {
+		t.Error("a reset was allowed")
+	}
+	s.ok(s.logout(token))
+	s.want(s.upload(b, token, `{"keys":"second"}`, ""), 401, "M_UNKNOWN_TOKEN")
+}
+
+// TestCrossSigningAway: while the homeserver is away nothing is lost; the client asks again.
+func TestCrossSigningAway(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	token := s.loggedIn().Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
+	b.set(func() { b.away = errTestAway })
+	s.want(s.upload(b, token, `{"keys":"second"}`, ""), 502, "M_UNKNOWN")
+	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", password, session)), 503, "M_UNKNOWN")
+	b.set(func() { b.away = nil })
+	// the stage stayed done
+	s.ok(s.upload(b, token, `{"keys":"second"}`, `{"type":"m.login.password","session":"`+session+`"}`))
+}
+
+// TestCrossSigningLimits: it is guessing at a password, like a login.
+func TestCrossSigningLimits(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t, func(c *setup) { c.RateLimit = handlers.Rate{Count: 4, Period: time.Minute} })
+	token := s.loggedIn().Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	for range 3 {
+		s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))
+	}
+	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")), 429, "M_LIMIT_EXCEEDED")
+}
+
+// TestCrossSigningByService: an application service needs no proof, and its token is none of ours.
+func TestCrossSigningByService(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	s.ok(s.upload(b, ircToken, `{"keys":"first"}`, ""))
+	if !strings.HasPrefix(b.last(), `{ "master_key"`) {
+		t.Errorf("it came as %s", b.last())
+	}
+}
+
+func TestObject(t *testing.T) {
+	t.Parallel()
+	for _, test := range [][2]string{
+		{`{}`, `{"x":1}`},
+		{` { } `, `{"x":1}`},
+		{`{"auth":{}}`, `{"x":1}`},
+		{`{"a":1,"auth":{"a":[1,2,"}"]},"b": 2}`, `{"a":1,"b": 2,"x":1}`},
+		{"{\n\t\"\\u0061uth\" : null ,\n\t\"a\"\t: [ 1 ] \n}", "{\"a\"\t: [ 1 ],\"x\":1}"},
+		{`{"auth":1,"a":1e400,"auth":2,"a":-0.0}`, `{"a":1e400,"a":-0.0,"x":1}`},
+		{`{"a":"\ud800\/","Auth":1}`, `{"a":"\ud800\/","Auth":1,"x":1}`},
+	} {
+		o, err := parseObject([]byte(test[0]))
+		if err != nil {
+			t.Errorf("%s: %v", test[0], err)
+		} else if got := string(o.without("auth", `"x":1`)); got != test[1] {
+			t.Errorf("%s becomes %s, want %s", test[0], got, test[1])
+		}
+	}
+}
+
+// FuzzObject: taking a member out leaves the others what they were, in any parser.
+func FuzzObject(f *testing.F) {
+	f.Add(`{"a":1,"auth":{"a":[1,2,"}"]},"b": 2}`)
+	f.Add(`{"\u0061uth" : null , "a": "\ud800"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := parseObject([]byte(text))
+		if err != nil {
+			return
+		}
+		var before, after map[string]any
+		if err := json.Unmarshal([]byte(text), &before); err != nil {
+			return // a number that is too large for Go is not for others
+		}
+		if err := json.Unmarshal(o.without("auth"), &after); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if delete(before, "auth"); !reflect.DeepEqual(before, after) {
+			t.Errorf("%q becomes %q", text, o.without("auth"))
+		}
+	})
+}

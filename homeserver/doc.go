@@ -1,0 +1,26 @@
+// Package homeserver is what a login server does because a homeserver stands behind it: Synapse, which leaves
+// authentication to Postern by its matrix_authentication_service setting and asks it about tokens.
+//
+// It joins a [handlers.Server] at three places and serves two more by itself:
+//
+//   - [Peer] (peer.go): a login is answered after the homeserver knows the device, an account is made when the
+//     homeserver knows the user. It implements handlers.Peer.
+//   - Package imported: tokens that the homeserver gave before people moved are good until they are refreshed.
+//   - [Peer.Flows] (services.go): application services log in as their users.
+//   - [Gate] (gate.go): judges the token of each request that streams to the homeserver, and takes part in the few
+//     requests that need both servers (amend.go): application services register users and delete devices
+//     (services_register.go, services.go), cross-signing keys are replaced after the password (crosssigning.go).
+//   - [Gate.Internal] (introspect.go): answers the homeserver's own questions.
+//
+// The folders below hold the rest: front streams, outbox tells the homeserver of what has changed, synapse makes its
+// calls, delegation changes its configuration, appservice reads registrations, importer brings accounts along.
+//
+// # Laws
+//
+//   - A token never reaches the homeserver before its device does, and no login is answered that the homeserver does
+//     not know of.
+//   - A homeserver that is away costs a 503 and nobody's session.
+//   - What is not changed in a request passes byte for byte: it may be signed.
+//
+// What it does not defend against: a homeserver that lies, and whoever holds the shared secret.
+package homeserver

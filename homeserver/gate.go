@@ -1,0 +1,109 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/tokens"
+)
+
+// Gate stands between clients and the homeserver. It knows which requests this server answers, judges the tokens of the
+// others, and takes part in those that need both servers.
+type Gate struct {
+	server *handlers.Server
+	peer   *Peer
+	secret string // the one that both servers show each other
+}
+
+// NewGate makes the gate of a server whose [handlers.Config.Peer] is peer. The homeserver shows the secret when it asks
+// about tokens.
+func NewGate(server *handlers.Server, peer *Peer, secret string) *Gate {
+	return &Gate{server, peer, secret}
+}
+
+// Exchange checks the access token of a request that the homeserver will answer, exactly as any operation that needs
+// one does, and gives the session's own plain token to send on: an introspection knows neither the method nor the path,
+// so it could not judge a restricted one. Path is as it came, escaped, without the query. A token that is not ours is
+// given back untouched: it is an application service's, or one that the homeserver refuses. When the token is not good
+// it has answered, and ok is false.
+func (g *Gate) Exchange(w http.ResponseWriter, r *http.Request, path, text string) (plain string, ours, ok bool) {
+	who := g.server.Caller(r)
+	claims, session, err := g.admit(r.Context(), who, text, r.Method, path)
+	if errors.Is(err, tokens.ErrMalformed) {
+		return text, false, true // neither a macaroon of ours nor a token that came from the homeserver
+	}
+	// a token that came from the homeserver goes there as it is: nobody could restrict it
+	if plain = text; err == nil && claims.KeyID != 0 {
+		plain, err = g.server.PlainToken(r.Context(), session)
+	}
+	if err != nil {
+		g.server.Refuse(w, r, err)
+		return "", true, false
+	}
+	g.server.DB.NoteUse(session, claims.Generation, who.Seen())
+	return plain, true, true
+}
+
+// admit judges a token for a request whose path may have two names, the contract's first: it is good if all its caveats
+// hold for one of them. So a token for /v3/sync opens /r0/sync too, and one that its holder has restricted to
+// /unstable/… opens just that.
+func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, path string) (tokens.Claims, db.Session,
+	error) {
+	r := tokens.Request{Now: who.Now, Method: method, Path: g.Name(path), Addr: who.Addr}
+	claims, session, err := g.server.Admit(ctx, text, r)
+	if r.Path == path || !handlers.IsStatus(err, http.StatusForbidden) {
+		return claims, session, err
+	}
+	r.Path = path
+	claims, session, second := g.server.Admit(ctx, text, r)
+	if handlers.IsStatus(second, http.StatusForbidden) {
+		return tokens.Claims{}, db.Session{}, err
+	}
+	return claims, session, second
+}
+
+// Ended reports whether the session of a token that was good is over by now or locked, and answers then. That a token
+// has merely expired meanwhile, or has a successor, is no reason to lose the answer to what it asked in time.
+func (g *Gate) Ended(w http.ResponseWriter, r *http.Request, text string) bool {
+	session, err := g.server.SessionOf(r.Context(), text)
+	switch {
+	case err == nil && session.State == db.Soft:
+		soft := handlers.UnknownToken("The access token is no longer good.", true)
+		soft.Cause, err = db.ErrSoft, soft
+	case err == nil && session.Locked:
+		err = db.ErrLocked
+	case err == nil || !handlers.IsStatus(err, http.StatusUnauthorized):
+		return false
+	}
+	g.server.Refuse(w, r, err)
+	return true
+}
+
+// Disowned has the homeserver told again of the device of a session that it does not know, though the token is good: it
+// may have been put back to an earlier state. Without that its client would be told to come again for ever.
+func (g *Gate) Disowned(r *http.Request, text string) {
+	session, err := g.server.SessionOf(r.Context(), text)
+	if err == nil {
+		err = g.server.DB.Remind(r.Context(), session.Localpart, session.DeviceID)
+	}
+	if err != nil {
+		g.server.Log.Warn("the homeserver could not be told again of a device", "error", err)
+	}
+}
+
+// Client says where a client is and by which scheme it came, as the trusted proxies tell, for a homeserver that
+// believes what it is told.
+func (g *Gate) Client(r *http.Request) (addr, scheme string) {
+	scheme = strings.ToLower(strings.TrimSpace(r.Header.Get("X-Forwarded-Proto")))
+	if !g.server.FromProxy(r) || scheme != "https" && scheme != "http" {
+		scheme = "http" // there is no TLS here
+	}
+	if addr := g.server.Caller(r).Addr; addr.IsValid() {
+		return addr.String(), scheme
+	}
+	return "", scheme
+}

@@ -1,0 +1,217 @@
+package homeserver
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"go.uber.org/goleak"
+
+	"postern/db"
+	"postern/db/dbtest"
+	"postern/handlers"
+	"postern/homeserver/imported"
+	"postern/test/rig/matrixtest"
+	"postern/tokens"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type (
+	call   = matrixtest.Call
+	answer = matrixtest.Answer
+)
+
+// site is a whole server in front of a homeserver, on a real database with a clock that the test moves.
+type site struct {
+	testing.TB
+	db     *db.DB
+	server *handlers.Server
+	gate   *Gate
+	peer   *Peer
+	clock  *matrixtest.Clock
+	master tokens.MasterKey
+}
+
+// setup is what a test may change of a site.
+type setup struct {
+	handlers.Config
+	there Config // the homeserver
+}
+
+const (
+	host         = "example.org"
+	password     = "correct horse"
+	sharedSecret = "a secret that both have"
+
+	loginPath   = "/_matrix/client/v3/login"
+	devicesPath = "/_matrix/client/v3/devices"
+	whoamiPath  = "/_matrix/client/v3/account/whoami"
+	refreshPath = "/_matrix/client/v3/refresh"
+)
+
+// cheap makes hashes that are compared in microseconds.
+var cheap = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// newSite makes a site with the accounts alice and bob.
+func newSite(t testing.TB, change ...func(*setup)) *site {
+	t.Helper()
+	return newSiteOn(t, dbtest.New(t), change...)
+}
+
+func newSiteOn(t testing.TB, d *db.DB, change ...func(*setup)) *site {
+	t.Helper()
+	master, err := tokens.NewMasterKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{TB: t, db: d, clock: matrixtest.NewClock(), master: master}
+	s.addRootKey(1)
+	hash, err := argon2id.CreateHash(password, cheap)
+	s.must(err)
+	for _, name := range []string{"alice", "bob"} {
+		s.must(d.CreateUser(t.Context(), db.User{Localpart: name, PasswordHash: hash, Created: s.clock.Now()}))
+	}
+	s.newServer(change...)
+	return s
+}
+
+func (s *site) newServer(change ...func(*setup)) {
+	s.Helper()
+	c := setup{Config: handlers.Config{
+		DB: s.db, ServerName: host, Master: s.master, Metrics: handlers.NewMetrics(),
+		Log: slog.New(slog.DiscardHandler), Now: s.clock.Now, Random: rand.Reader,
+		AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second, Registration: handlers.RegistrationOpen,
+		MinPassword: 8, LoginTokenTTL: 2 * time.Minute, Foreign: imported.Tokens(s.db, host),
+	}}
+	for _, f := range change {
+		f(&c)
+	}
+	c.there.DB, c.there.ServerName, c.there.Log = s.db, host, c.Log
+	c.there.Now, c.there.Random = c.Now, c.Random
+	s.peer = NewPeer(c.there)
+	c.Peer, c.Flows = s.peer, s.peer.Flows()
+	server, err := handlers.New(s.Context(), c.Config)
+	s.must(err)
+	s.Cleanup(server.Close)
+	s.server, s.gate = server, NewGate(server, s.peer, sharedSecret)
+}
+
+func (s *site) addRootKey(id int64) {
+	s.Helper()
+	key, err := tokens.NewKey(id, rand.Reader)
+	s.must(err)
+	wrapped, err := s.master.Wrap(rand.Reader, key)
+	s.must(err)
+	s.must(s.db.AddRootKey(s.Context(), db.RootKey{ID: id, Wrapped: wrapped, Created: s.clock.Now()}))
+}
+
+func (s *site) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *site) do(c call) answer {
+	s.Helper()
+	return matrixtest.Ask(s, s.server.Handler(), c)
+}
+
+func (s *site) ask(handler http.Handler, c call) answer {
+	s.Helper()
+	return matrixtest.Ask(s, handler, c)
+}
+
+// want fails the test unless the answer is a Matrix error with this status and code.
+func (s *site) want(a answer, status int, code string) {
+	s.Helper()
+	if a.Status != status || a.Code() != code {
+		s.Fatalf("answer is %d %s, want %d %s", a.Status, a.Raw, status, code)
+	}
+}
+
+func (s *site) ok(a answer) answer {
+	s.Helper()
+	if a.Status != http.StatusOK {
+		s.Fatalf("answer is %d %s, want 200", a.Status, a.Raw)
+	}
+	return a
+}
+
+// challenged is the session of a challenge for user-interactive authentication.
+func (s *site) challenged(a answer) string {
+	s.Helper()
+	session := a.Text("session")
+	if a.Status != http.StatusUnauthorized || session == "" || a.JSON["flows"] == nil {
+		s.Fatalf("answer is %d %s, want a challenge", a.Status, a.Raw)
+	}
+	return session
+}
+
+func loginBody(user, password, extra string) string {
+	if extra != "" {
+		extra = "," + extra
+	}
+	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
+		password + `"` + extra + `}`
+}
+
+func passwordStep(user, password, session string) string {
+	if session != "" {
+		session = `,"session":"` + session + `"`
+	}
+	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
+		password + `"` + session + `}`
+}
+
+func (s *site) login(extra string) answer {
+	s.Helper()
+	return s.do(call{Method: "POST", Path: loginPath, Body: loginBody("alice", password, extra)})
+}
+
+// loggedIn is a login that can refresh.
+func (s *site) loggedIn() answer {
+	s.Helper()
+	return s.ok(s.login(`"refresh_token":true`))
+}
+
+func (s *site) draftLogin() answer {
+	s.Helper()
+	return s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/api/v1/login",
+		Body: `{"username":"alice","password":"` + password + `"}`}))
+}
+
+func (s *site) refresh(token string) answer {
+	s.Helper()
+	return s.do(call{Method: "POST", Path: refreshPath, Body: `{"refresh_token":"` + token + `"}`})
+}
+
+func (s *site) whoami(token string) answer {
+	s.Helper()
+	return s.do(call{Method: "GET", Path: whoamiPath, Token: token})
+}
+
+func (s *site) logout(token string) answer {
+	s.Helper()
+	return s.do(call{Method: "POST", Path: "/_matrix/client/v3/logout", Token: token})
+}
+
+func (s *site) deletePhone(token, auth string) answer {
+	s.Helper()
+	c := call{Method: "DELETE", Path: devicesPath + "/PHONE", Token: token}
+	if auth != "" {
+		c.Body = `{"auth":` + auth + `}`
+	}
+	return s.do(c)
+}
+
+// phoneAndLaptop logs in on two devices and gives the second one's token.
+func (s *site) phoneAndLaptop() string {
+	s.Helper()
+	s.ok(s.login(`"device_id":"PHONE"`))
+	return s.ok(s.login(`"device_id":"LAPTOP"`)).Text("access_token")
+}

@@ -1,0 +1,65 @@
+// Package imported finds the sessions of tokens that another server gave and that came along with its sessions: access and
+// refresh tokens of a session's first generation. They cannot be computed, so the SHA-256 of each is kept, until the
+// client refreshes and has a pair of Postern's own.
+//
+//	config.Foreign = imported.Tokens(d, "example.org")
+package imported
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"postern/db"
+	"postern/tokens"
+)
+
+// foreignToken is a token that another server gave: one of the first generation of the session that it came with. So
+// all that is true of a macaroon of that generation is true of it, and a client that refreshes it has one of ours. It
+// has no caveats, and nobody can append any.
+type foreignToken struct {
+	token  db.ImportedToken
+	userID string
+}
+
+// Session is the id of the session that it came with.
+func (t foreignToken) Session() string { return t.token.Session }
+
+// Generation is the first.
+func (t foreignToken) Generation() int64 { return 1 }
+
+// Appended gives nothing.
+func (t foreignToken) Appended(tokens.Claims) []string { return nil }
+
+var (
+	errExpired = fmt.Errorf("%w: a token of another server", tokens.ErrExpired)
+	errType    = fmt.Errorf("%w: a token of another server, for something else", tokens.ErrRefused)
+)
+
+// Check judges its type and its expiry, as [tokens.Authentic.Check] would.
+func (t foreignToken) Check(want tokens.Type, _ tokens.Table, r tokens.Request) (tokens.Claims, error) {
+	claims := tokens.Claims{Session: t.token.Session, Generation: 1, UserID: t.userID, Type: tokens.Access,
+		Expires: t.token.Expires}
+	if t.token.Refresh {
+		claims.Type = tokens.Refresh
+	}
+	switch {
+	case claims.Type != want:
+		return tokens.Claims{}, errType
+	case !claims.Expires.IsZero() && !r.Now.Before(claims.Expires):
+		return claims, errExpired
+	}
+	return claims, nil
+}
+
+// Tokens finds the session of a token that came from another server with its session, for [handlers.Config.Foreign].
+// It is found by its hash, so that looking does not compare secrets. Where no token ever came nothing is looked for.
+func Tokens(d *db.DB, serverName string) func(context.Context, string) (tokens.Bearer, db.Session, error) {
+	return func(ctx context.Context, text string) (tokens.Bearer, db.Session, error) {
+		token, session, err := d.SessionByImported(ctx, sha256.Sum256([]byte(text)))
+		if err != nil {
+			return nil, db.Session{}, err
+		}
+		return foreignToken{token, "@" + session.Localpart + ":" + serverName}, session, nil
+	}
+}

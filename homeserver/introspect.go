@@ -1,0 +1,149 @@
+package homeserver
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/tokens"
+)
+
+// What the homeserver asks is not in api/login.yaml: it is no part of the client-server API, no client's code is made
+// from it, and where it is answered is the operator's choice. RFC 7662 and OpenID Connect Discovery 1.0 say what it
+// looks like, and Synapse's api/auth/mas.py what is read of it.
+
+// Paths of what the homeserver asks.
+const (
+	IntrospectPath = "/oauth2/introspect"
+	DiscoveryPath  = "/.well-known/openid-configuration"
+)
+
+// mostAsked bounds a question: a token is at most 8 KiB.
+const mostAsked = 32 << 10
+
+// Internal answers what the homeserver asks, and nothing else.
+func (g *Gate) Internal() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+IntrospectPath, g.introspect)
+	mux.HandleFunc("GET "+DiscoveryPath, g.discover)
+	return mux
+}
+
+// introspection is an answer. Synapse takes only whole numbers for expires_in, and no number at all for a token that
+// does not expire.
+type introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	Username  string `json:"username,omitempty"`
+	Subject   string `json:"sub,omitempty"`
+	DeviceID  string `json:"device_id,omitempty"`
+	ExpiresIn *int64 `json:"expires_in,omitempty"`
+}
+
+// introspect tells the homeserver whom an access token belongs to. RFC 7662, section 2. Whatever is wrong with the
+// token, the answer is 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody
+// forgets a session.
+func (g *Gate) introspect(w http.ResponseWriter, r *http.Request) {
+	if !g.asked(r) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		reply(w, http.StatusUnauthorized,
+			map[string]string{"error": "invalid_client",
+				"error_description": "the secret is not the one in --homeserver-secret-file"})
+		return
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostAsked))
+	form, wrong := url.ParseQuery(string(raw))
+	if err != nil || wrong != nil || !form.Has("token") {
+		reply(w, http.StatusBadRequest,
+			map[string]string{"error": "invalid_request", "error_description": "send a form with the field token"})
+		return
+	}
+	found, err := g.inspect(r.Context(), form.Get("token"))
+	if err != nil {
+		g.server.Refuse(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, found)
+}
+
+// asked reports whether it is the homeserver that asks.
+func (g *Gate) asked(r *http.Request) bool {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") &&
+		subtle.ConstantTimeCompare([]byte(secret), []byte(g.secret)) == 1
+}
+
+// inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does
+// not hold then, so a restricted token is inactive: only who sees the request can judge it. That it was seen is not
+// noted: it is the homeserver who shows it.
+func (g *Gate) inspect(ctx context.Context, text string) (introspection, error) {
+	now := g.server.Now()
+	claims, session, err := g.server.Admit(ctx, text, tokens.Request{Now: now})
+	switch {
+	case handlers.IsStatus(err, http.StatusUnauthorized), handlers.IsStatus(err, http.StatusForbidden):
+		return introspection{}, nil
+	case err != nil:
+		return introspection{}, err
+	}
+	return introspection{
+		Active: true, Scope: scope(session), Username: session.Localpart, Subject: string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
+		DeviceID: session.DeviceID, ExpiresIn: secondsTo(claims.Expires, now),
+	}, nil
+}
+
+// scope is what a session may do, as words between spaces. A device id that is no such word is told by device_id alone,
+// which Synapse reads first. MSC2967; RFC 6749, section 3.3.
+func scope(session db.Session) string {
+	scope := "urn:matrix:client:api:*"
+	if !strings.ContainsFunc(session.DeviceID,
+		func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+		scope += " urn:matrix:client:device:" + session.DeviceID
+	}
+	if session.Admin {
+		scope += " urn:synapse:admin:*"
+	}
+	return scope
+}
+
+// secondsTo rounds up: what is good for less than a second is good, and Synapse would take a zero for the past.
+func secondsTo(end, now time.Time) *int64 {
+	if end.IsZero() {
+		return nil
+	}
+	seconds := int64((end.Sub(now) + time.Second - 1) / time.Second)
+	return &seconds
+}
+
+// discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that
+// the front answers itself or takes them out of.
+func (g *Gate) discover(w http.ResponseWriter, r *http.Request) {
+	base := g.server.PublicURL
+	if base == "" {
+		base = "http://" + r.Host
+	}
+	reply(w, http.StatusOK, map[string]string{
+		"issuer": base + "/", "account_management_uri": base + "/",
+		"introspection_endpoint": "http://" + r.Host + IntrospectPath,
+	})
+}
+
+// reply writes JSON that no cache keeps.
+func reply(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // unreachable: strings and numbers
+		status = http.StatusInternalServerError
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // the homeserver asks again if it did not hear
+}

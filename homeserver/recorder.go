@@ -1,0 +1,61 @@
+package homeserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"postern/handlers"
+)
+
+// recorder keeps an answer of the homeserver, to be looked at before the client has it.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+var errLong = errors.New("the homeserver's answer is longer than any to such a request")
+
+// ask sends a request on and keeps the answer. It is asked for as plain text, since it is to be read here.
+func ask(next http.Handler, r *http.Request) (*recorder, error) {
+	r.Header.Del("Accept-Encoding")
+	rec := &recorder{header: make(http.Header)}
+	next.ServeHTTP(rec, r)
+	if rec.body.Len() > handlers.MaxBody {
+		return nil, away(errLong)
+	}
+	return rec, nil
+}
+
+// Header implements http.ResponseWriter.
+func (rec *recorder) Header() http.Header { return rec.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 && status >= http.StatusOK {
+		rec.status = status
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (rec *recorder) Write(text []byte) (int, error) {
+	rec.WriteHeader(http.StatusOK)
+	if rec.body.Len() > handlers.MaxBody {
+		return 0, errLong
+	}
+	return rec.body.Write(text)
+}
+
+// forward gives the client the answer as it came.
+func (rec *recorder) forward(w http.ResponseWriter) {
+	for name, values := range rec.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(max(rec.status, http.StatusOK))
+	_, _ = w.Write(rec.body.Bytes()) // if it fails the client is gone
+}
+
+// read decodes the answer, if it is JSON.
+func (rec *recorder) read(into any) error { return json.Unmarshal(rec.body.Bytes(), into) }

@@ -1,0 +1,105 @@
+package homeserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"postern/db"
+	"postern/gen"
+	"postern/handlers"
+	"postern/homeserver/appservice"
+)
+
+// registerForService is POST /register where there are application services. What none of them asks for is this
+// server's own registration. A service's user is made by the homeserver, which keeps the namespaces, without a login,
+// which the homeserver may not make any more; the account and the login, if one was asked for, are made here.
+// Application Service API v1.19, "Server admin style permissions".
+func (g *Gate) registerForService(w http.ResponseWriter, r *http.Request, next http.Handler) error {
+	body, err := bodyOf(w, r)
+	var kind string
+	if err == nil {
+		_ = json.Unmarshal(body.get("type"), &kind) // of another type it is not what we look for
+	}
+	if kind != serviceLogin {
+		return elsewhere(w, r, next, body.raw, err)
+	}
+	who := g.server.Caller(r)
+	who.Bearer = handlers.AccessToken(r)
+	ctx := handlers.WithCaller(r.Context(), who)
+	service, err := g.peer.serviceOf(ctx, g.server)
+	if err != nil {
+		return err
+	}
+	wanted := new(gen.RegisterRequest)
+	if err := g.server.Decode(body.raw, http.MethodPost, registerPath, wanted); err != nil {
+		return err
+	}
+	if err := g.unusedBy(ctx, service, nameIn(wanted)); err != nil {
+		return err
+	}
+	rec, err := ask(next, sent(ctx, r, body.without("inhibit_login", `"inhibit_login":true`)))
+	if err != nil {
+		return err
+	}
+	if rec.status != http.StatusOK {
+		rec.forward(w)
+		return nil
+	}
+	return g.registeredForService(ctx, w, rec, wanted)
+}
+
+// registerPath is the path of the operation in the contract.
+const registerPath = clientAPI + "v3/register"
+
+func nameIn(wanted *gen.RegisterRequest) string {
+	if wanted.Username == nil {
+		return ""
+	}
+	return *wanted.Username
+}
+
+// elsewhere takes a registration that is not a service's to this server's own operation, as it came.
+func elsewhere(w http.ResponseWriter, r *http.Request, next http.Handler, raw []byte, unread error) error {
+	if raw == nil {
+		return unread
+	}
+	next.ServeHTTP(w, sent(r.Context(), r, raw))
+	return nil
+}
+
+// unusedBy refuses a name that has an account here already, of which the homeserver may not know. Names that are not
+// the service's are the homeserver's to refuse.
+func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name string) error {
+	if !service.Owns(string(handlers.NewUserID(name, g.peer.ServerName))) {
+		return nil
+	}
+	_, err := g.peer.DB.User(ctx, name)
+	switch {
+	case err == nil:
+		return refused(http.StatusBadRequest, "M_USER_IN_USE", "This name is taken.")
+	case errors.Is(err, db.ErrNotFound):
+		return nil
+	}
+	return err
+}
+
+// registeredForService makes the account of a user that the homeserver has made, and the login.
+func (g *Gate) registeredForService(ctx context.Context, w http.ResponseWriter, rec *recorder,
+	wanted *gen.RegisterRequest) error {
+	account, err := g.peer.withoutPassword(ctx, nameIn(wanted))
+	if err != nil {
+		return err
+	}
+	if wanted.InhibitLogin != nil && *wanted.InhibitLogin {
+		rec.forward(w)
+		return nil
+	}
+	answer, err := g.server.LogInRegistered(ctx, account, wanted)
+	if err != nil {
+		return err
+	}
+	handlers.SetHeaders(w.Header())
+	return answer.VisitRegisterResponse(w)
+}

@@ -1,0 +1,146 @@
+package matrixtest
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/gen"
+)
+
+// contract holds every answer against api/login.yaml and remembers which
+// operations and status codes were seen.
+var contract = mustReadAnswers()
+
+type answers struct {
+	spec *openapi3.T
+	mu   sync.Mutex
+	seen map[string]bool // "login 200"
+}
+
+func mustReadAnswers() *answers {
+	spec, err := gen.GetSpec()
+	if err != nil {
+		panic(err)
+	}
+	return &answers{spec: spec, seen: make(map[string]bool)}
+}
+
+// Contract is the contract that answers are held against.
+func Contract() *openapi3.T { return contract.spec }
+
+// Missing lists the operations and status codes of the contract that no answer to [Ask] had.
+func Missing() []string { return contract.missing() }
+
+func (a *answers) missing() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var missing []string
+	for _, item := range a.spec.Paths.Map() {
+		for _, op := range item.Operations() {
+			for code := range op.Responses.Map() {
+				if what := op.OperationID + " " + code; !a.seen[what] {
+					missing = append(missing, what)
+				}
+			}
+		}
+	}
+	sort.Strings(missing)
+	return missing
+}
+
+// check fails for a status, a body or a field that the contract does not declare. Answers outside of
+// the contract's operations (unknown paths, wrong methods, preflights) only have to be Matrix errors or empty.
+func (a *answers) check(method, path string, answer Answer) error {
+	op := a.find(method, path)
+	if op == nil {
+		return nil
+	}
+	response := op.Responses.Value(strconv.Itoa(answer.Status))
+	if response == nil {
+		return fmt.Errorf("the contract declares no %d for %s", answer.Status, op.OperationID)
+	}
+	a.mu.Lock()
+	a.seen[op.OperationID+" "+strconv.Itoa(answer.Status)] = true
+	a.mu.Unlock()
+	for name := range response.Value.Headers {
+		if answer.Header.Get(name) == "" {
+			return fmt.Errorf("the header %s, which the contract declares, is missing", name)
+		}
+	}
+	if response.Value.Content.Get("text/html") != nil {
+		if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") {
+			return fmt.Errorf("Content-Type is %q", got)
+		}
+		return nil
+	}
+	media := response.Value.Content.Get("application/json")
+	if media == nil {
+		return errors.New("the contract declares no body")
+	}
+	if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
+		return fmt.Errorf("Content-Type is %q", got)
+	}
+	if err := media.Schema.Value.VisitJSON(map[string]any(answer.JSON)); err != nil {
+		return err
+	}
+	return undeclared(media.Schema.Value, answer.JSON)
+}
+
+// undeclared finds a field that the schema does not name, at any depth; JSON Schema alone would let it pass.
+func undeclared(schema *openapi3.Schema, value any) error {
+	switch value := value.(type) {
+	case map[string]any:
+		if schema.AdditionalProperties.Has != nil && *schema.AdditionalProperties.Has {
+			return nil
+		}
+		for field, inner := range value {
+			property := schema.Properties[field]
+			if property == nil {
+				return fmt.Errorf("the contract declares no field %q", field)
+			}
+			if err := undeclared(property.Value, inner); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, inner := range value {
+			if err := undeclared(schema.Items.Value, inner); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Operation finds the operation of the contract that a request is for; nil if there is none.
+func Operation(method, path string) *openapi3.Operation { return contract.find(method, path) }
+
+func (a *answers) find(method, path string) *openapi3.Operation {
+	path, _, _ = strings.Cut(path, "?")
+	path = strings.Replace(path, "/_matrix/client/r0/", "/_matrix/client/v3/", 1)
+	for template, item := range a.spec.Paths.Map() {
+		if matches(template, path) {
+			return item.GetOperation(method)
+		}
+	}
+	return nil
+}
+
+func matches(template, path string) bool {
+	a, b := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !strings.HasPrefix(a[i], "{") {
+			return false
+		}
+	}
+	return true
+}
