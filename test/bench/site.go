@@ -35,7 +35,7 @@ type site struct {
 	expires time.Time // of the access tokens
 }
 
-// site makes a database as a user would, with the real binary, and then puts sessions into it by the back door.
+// site makes a database as a user would, with the real binary, and then writes sessions straight into its tables.
 func (b *bench) site(ctx context.Context, sessions int) (*site, error) {
 	folder, err := os.MkdirTemp(b.dir, "site-")
 	if err != nil {

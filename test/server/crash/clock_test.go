@@ -24,7 +24,7 @@ func TestClock(t *testing.T) {
 	var ahead atomic.Int64 // of the real clock
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	url := inProcess(t, dbtest.New(t), now)
-	f := fleet.New(fleet.Config{Today: 12, Draft: 4, User: user, Password: password, Seed: *seed})
+	f := fleet.New(fleet.Config{Current: 12, Draft: 4, User: user, Password: password, Seed: *seed})
 	defer f.Close()
 	want := func(err error) {
 		t.Helper()
