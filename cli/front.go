@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,32 +17,18 @@ import (
 // nothing: a client asks again.
 const grace = time.Second
 
-// stand makes the front before the homeserver.
-func (h *homeserverSettings) stand(ctx context.Context, s *handlers.Server, g *homeserver.Gate, log *slog.Logger, p patience) *front.Front {
-	config := front.Config{
-		Homeserver: h.url, Real: s.Handler(), Name: g.Name, Client: g.Client, Ended: g.Ended, Disowned: g.Disowned,
-		Mine: g.Mine, Through: g.Through, Intercept: g.Amendments(),
-		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (front.Passage, bool) {
-			plain, ours, ok := g.Exchange(w, r, path, token)
-			return front.Passage{Token: plain, Ours: ours}, ok
-		},
-		Edits: map[string]front.Edit{
-			"GET /_matrix/client/v3/capabilities": g.AmendCapabilities,
-			"GET /.well-known/matrix/client":      g.AmendWellKnown,
-		},
-		ExposeAdmin: h.exposeAdmin, Patience: p.write, Stopping: ctx, Grace: grace, ID: "postern-" + rand.Text(),
-		Log: log,
-	}
-	if h.internal == "" {
-		config.Internal = g.Internal()
-		config.InternalPaths = []string{homeserver.IntrospectPath, homeserver.DiscoveryPath}
-	}
-	return front.New(config)
+// newFront makes the front before the homeserver.
+func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, log *slog.Logger, p patience) *front.Front {
+	return front.New(front.Config{
+		Homeserver: h.url, Login: g, ExposeAdmin: h.exposeAdmin, Patience: p.write,
+		Stopping: ctx, Grace: grace, Log: log,
+	})
 }
 
 // enter puts the front before the server, and begins to answer the homeserver's questions.
-func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger, p patience) (entrance, error) {
-	g := homeserver.NewGate(s, peer, h.secret)
+func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger,
+	p patience) (entrance, error) {
+	g := homeserver.NewGate(s, peer, h.internal == "")
 	at, end, err := h.listen(g, log, p)
 	if err != nil {
 		return entrance{}, err
@@ -53,7 +38,7 @@ func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer
 	}
 	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
 		h.exposeAdmin)
-	f := h.stand(ctx, s, g, log, p)
+	f := h.newFront(ctx, g, log, p)
 	return entrance{Handler: f, stop: func() { f.Close(); end() }}, nil
 }
 

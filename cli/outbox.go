@@ -36,10 +36,10 @@ func (h *homeserverSettings) newPeer(ctx context.Context, d *db.DB, serverName s
 	collectors, sent := outbox.Metrics(waiting(d))
 	metrics.Register(collectors...)
 	client := synapse.New(synapse.Config{URL: h.url.String(), Secret: h.secret})
-	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Random: rand.Reader, Sent: sent})
+	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Sent: sent})
 	sender.Start()
 	peer := homeserver.NewPeer(homeserver.Config{
-		DB: d, ServerName: serverName, Services: h.bridges, Log: log, Now: time.Now, Random: rand.Reader,
+		DB: d, ServerName: serverName, Secret: h.secret, Services: h.bridges, Log: log, Now: time.Now, Random: rand.Reader,
 		Provision: sender.Provision, Available: sender.Available, Knows: knows(client),
 		AllowReset: client.AllowCrossSigningReset,
 	})

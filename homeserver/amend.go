@@ -19,9 +19,8 @@ import (
 // Amendment answers a request by way of next, which takes the request it is given to whoever answers it otherwise.
 type Amendment = func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
-// Amendments are what this server does with requests before the homeserver has them, by method and path; one that ends
-// in a slash is for whatever is one segment below.
-func (g *Gate) Amendments() map[string]Amendment {
+// newAmendments lists what this server does with requests before the homeserver has them.
+func (g *Gate) newAmendments() map[string]Amendment {
 	all := make(map[string]Amendment)
 	for _, version := range []string{"v3", "r0", "unstable"} {
 		all["POST "+clientAPI+version+"/"+signingKeysUpload] = g.amendment(g.uploadSigningKeys)
@@ -33,11 +32,11 @@ func (g *Gate) Amendments() map[string]Amendment {
 	return all
 }
 
-// Through reports whether a request is the homeserver's to answer although this server has the operation: it asks for
+// passes reports whether a request is the homeserver's to answer although this server has the operation: it asks for
 // what needs a token, and brings an application service's own, which says nothing to us. What needs none, such as a
 // login and the list of ways to log in, is answered here, whoever asks; but for a registration, which comes back from
 // registerForService.
-func (g *Gate) Through(method, path, token string) bool {
+func (g *Gate) passes(method, path, token string) bool {
 	if !g.isService(token) {
 		return false
 	}
@@ -72,9 +71,9 @@ func sent(ctx context.Context, r *http.Request, body []byte) *http.Request {
 	return r
 }
 
-// AmendCapabilities overwrites the fields that this server is responsible for in the homeserver's answer to GET
+// editCapabilities overwrites the fields that this server is responsible for in the homeserver's answer to GET
 // /capabilities. Client-Server API v1.19, "Capabilities negotiation".
-func (g *Gate) AmendCapabilities(object map[string]json.RawMessage) {
+func (g *Gate) editCapabilities(object map[string]json.RawMessage) {
 	all := make(map[string]json.RawMessage)
 	if json.Unmarshal(object["capabilities"], &all) != nil || all == nil {
 		all = make(map[string]json.RawMessage)
@@ -88,9 +87,9 @@ func (g *Gate) AmendCapabilities(object map[string]json.RawMessage) {
 	}
 }
 
-// AmendWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would
+// editWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would
 // lead clients there.
-func (g *Gate) AmendWellKnown(object map[string]json.RawMessage) {
+func editWellKnown(object map[string]json.RawMessage) {
 	delete(object, "org.matrix.msc2965.authentication")
 	delete(object, "m.authentication")
 }

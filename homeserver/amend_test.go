@@ -175,16 +175,16 @@ func newSiteWithBridges(t *testing.T, change ...func(*setup)) (*site, *backdrop)
 func (s *site) amended(b *backdrop, c call) answer {
 	s.Helper()
 	path, _, _ := strings.Cut(handlers.Alias(c.Path), "?")
-	amend := s.gate.Amendments()[c.Method+" "+path]
+	amend := s.gate.amendments[c.Method+" "+path]
 	if amend == nil {
-		amend = s.gate.Amendments()[c.Method+" "+path[:strings.LastIndexByte(path, '/')+1]]
+		amend = s.gate.amendments[c.Method+" "+path[:strings.LastIndexByte(path, '/')+1]]
 	}
 	if amend == nil {
 		s.Fatalf("%s %s is not amended", c.Method, c.Path)
 	}
 	var next http.Handler = b
 	if (path == registerPath || strings.HasPrefix(path, devicesBelow)) &&
-		!s.gate.Through(c.Method, path, c.Token) {
+		!s.gate.passes(c.Method, path, c.Token) {
 		next = s.server.Handler()
 	}
 	return s.ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { amend(w, r, next) }), c)

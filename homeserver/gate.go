@@ -8,22 +8,34 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/front"
 	"postern/tokens"
 )
 
 // Gate stands between clients and the homeserver. It knows which requests this server answers, judges the tokens of the
 // others, and takes part in those that need both servers.
 type Gate struct {
-	server *handlers.Server
-	peer   *Peer
-	secret string // the one that both servers show each other
+	server     *handlers.Server
+	peer       *Peer
+	internal   http.Handler         // answers the homeserver's questions; nil if they come to another address
+	amendments map[string]Amendment // by method and path; a path that ends in a slash is for one segment below
 }
 
-// NewGate makes the gate of a server whose [handlers.Config.Peer] is peer. The homeserver shows the secret when it asks
-// about tokens.
-func NewGate(server *handlers.Server, peer *Peer, secret string) *Gate {
-	return &Gate{server, peer, secret}
+var _ front.Login = (*Gate)(nil)
+
+// NewGate makes the gate of a server whose [handlers.Config.Peer] is peer. It also answers the homeserver's questions,
+// unless those come to an address of their own, see [Gate.Internal].
+func NewGate(server *handlers.Server, peer *Peer, answersHomeserver bool) *Gate {
+	g := &Gate{server: server, peer: peer}
+	g.amendments = g.newAmendments()
+	if answersHomeserver {
+		g.internal = g.Internal()
+	}
+	return g
 }
+
+// ServeHTTP answers a request that has no path.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.server.Handler().ServeHTTP(w, r) }
 
 // Exchange checks the access token of a request that the homeserver will answer, exactly as any operation that needs
 // one does, and gives the session's own plain token to send on: an introspection knows neither the method nor the path,
@@ -53,7 +65,7 @@ func (g *Gate) Exchange(w http.ResponseWriter, r *http.Request, path, text strin
 // /unstable/… opens just that.
 func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, path string) (tokens.Claims, db.Session,
 	error) {
-	r := tokens.Request{Now: who.Now, Method: method, Path: g.Name(path), Addr: who.Addr}
+	r := tokens.Request{Now: who.Now, Method: method, Path: g.name(path), Addr: who.Addr}
 	claims, session, err := g.server.Admit(ctx, text, r)
 	if r.Path == path || !handlers.IsStatus(err, http.StatusForbidden) {
 		return claims, session, err
@@ -66,9 +78,9 @@ func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, pa
 	return claims, session, second
 }
 
-// Ended reports whether the session of a token that was good is over by now or locked, and answers then. That a token
+// RefuseEnded reports whether the session of a token that was good is over by now or locked, and answers then. That a token
 // has merely expired meanwhile, or has a successor, is no reason to lose the answer to what it asked in time.
-func (g *Gate) Ended(w http.ResponseWriter, r *http.Request, text string) bool {
+func (g *Gate) RefuseEnded(w http.ResponseWriter, r *http.Request, text string) bool {
 	session, err := g.server.SessionOf(r.Context(), text)
 	switch {
 	case err == nil && session.State == db.Soft:
@@ -83,9 +95,9 @@ func (g *Gate) Ended(w http.ResponseWriter, r *http.Request, text string) bool {
 	return true
 }
 
-// Disowned has the homeserver told again of the device of a session that it does not know, though the token is good: it
-// may have been put back to an earlier state. Without that its client would be told to come again for ever.
-func (g *Gate) Disowned(r *http.Request, text string) {
+// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it may
+// have been put back to an earlier state.
+func (g *Gate) AnnounceDevice(r *http.Request, text string) {
 	session, err := g.server.SessionOf(r.Context(), text)
 	if err == nil {
 		err = g.server.DB.Remind(r.Context(), session.Localpart, session.DeviceID)

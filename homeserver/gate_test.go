@@ -206,7 +206,7 @@ func TestEnded(t *testing.T) {
 	token := s.loggedIn().Text("access_token")
 	ended := func() (bool, *httptest.ResponseRecorder) {
 		w := httptest.NewRecorder()
-		return s.gate.Ended(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), token), w
+		return s.gate.RefuseEnded(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), token), w
 	}
 	s.clock.Step(time.Hour)
 	if over, w := ended(); over || w.Body.Len() > 0 {
@@ -279,7 +279,7 @@ func TestSpellings(t *testing.T) {
 		"/_matrix/client/v3/devices/":                               "/_matrix/client/v3/devices/",
 		"/_matrix/client/v3/%6Cogin":                                "/_matrix/client/v3/%6Cogin",
 	} {
-		if got := s.gate.Name(path); got != want {
+		if got := s.gate.name(path); got != want {
 			t.Errorf("%s is called %s, want %s", path, got, want)
 		}
 	}
@@ -290,11 +290,11 @@ func TestSpellings(t *testing.T) {
 		"/.well-known/matrix/client": false, "/_matrix/client/v3/sync": false,
 		"/_matrix/client/v3/devices/X/y": false, "/.well-known/matrix/server": false, "/": false, "": false,
 	} {
-		if got := s.gate.Mine(name); got != want {
+		if got := s.gate.answers(name); got != want {
 			t.Errorf("%s is Postern's: %v, want %v", name, got, want)
 		}
 	}
-	if public := newSiteBefore(t, func(c *setup) { c.PublicURL = "https://example.org" }); !public.gate.Mine(
+	if public := newSiteBefore(t, func(c *setup) { c.PublicURL = "https://example.org" }); !public.gate.answers(
 		"/.well-known/matrix/client") {
 		t.Error("the homeserver tells where clients find Postern")
 	}
@@ -317,12 +317,12 @@ func TestAmend(t *testing.T) {
 		`{}`:                  `{"capabilities":{` + own + `}}`,
 		`{"capabilities":[]}`: `{"capabilities":{` + own + `}}`,
 	} {
-		if got := amend(text, s.gate.AmendCapabilities); got != want {
+		if got := amend(text, s.gate.editCapabilities); got != want {
 			t.Errorf("%s becomes %s, want %s", text, got, want)
 		}
 	}
 	if got := amend(`{"m.homeserver":{},"org.matrix.msc2965.authentication":{"issuer":"x"}}`,
-		s.gate.AmendWellKnown); got != `{"m.homeserver":{}}` {
+		editWellKnown); got != `{"m.homeserver":{}}` {
 		t.Errorf("the well-known file becomes %s", got)
 	}
 }

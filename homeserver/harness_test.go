@@ -90,14 +90,14 @@ func (s *site) newServer(change ...func(*setup)) {
 	for _, f := range change {
 		f(&c)
 	}
-	c.there.DB, c.there.ServerName, c.there.Log = s.db, host, c.Log
+	c.there.DB, c.there.ServerName, c.there.Secret, c.there.Log = s.db, host, sharedSecret, c.Log
 	c.there.Now, c.there.Random = c.Now, c.Random
 	s.peer = NewPeer(c.there)
 	c.Peer, c.Flows = s.peer, s.peer.Flows()
 	server, err := handlers.New(s.Context(), c.Config)
 	s.must(err)
 	s.Cleanup(server.Close)
-	s.server, s.gate = server, NewGate(server, s.peer, sharedSecret)
+	s.server, s.gate = server, NewGate(server, s.peer, false)
 }
 
 func (s *site) addRootKey(id int64) {

@@ -77,7 +77,7 @@ func (g *Gate) introspect(w http.ResponseWriter, r *http.Request) {
 func (g *Gate) asked(r *http.Request) bool {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.EqualFold(scheme, "Bearer") &&
-		subtle.ConstantTimeCompare([]byte(secret), []byte(g.secret)) == 1
+		subtle.ConstantTimeCompare([]byte(secret), []byte(g.peer.Secret)) == 1
 }
 
 // inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does

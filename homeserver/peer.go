@@ -17,6 +17,7 @@ import (
 type Config struct {
 	DB         *db.DB
 	ServerName string               // the part of user ids after the colon
+	Secret     string               // what both servers show each other
 	Services   *appservice.Services // the homeserver's application services; nil: none
 	Log        *slog.Logger
 	Now        func() time.Time

@@ -35,7 +35,7 @@ func newBehind(t *testing.T, change ...func(*setup)) *behind {
 	var at *db.DB
 	b.site = newSite(t, append(change, func(c *setup) {
 		at = c.DB
-		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now, Random: c.Random})
+		b.tells = outbox.New(outbox.Config{DB: c.DB, Synapse: b.client, Log: c.Log, Now: c.Now})
 		c.there = Config{Provision: b.tells.Provision, Available: b.tells.Available,
 			AllowReset: b.client.AllowCrossSigningReset}
 	})...)
@@ -51,7 +51,7 @@ func newBehind(t *testing.T, change ...func(*setup)) *behind {
 func (b *behind) tell() {
 	b.Helper()
 	sender := outbox.New(outbox.Config{DB: b.db, Synapse: b.client, Log: slog.New(slog.DiscardHandler),
-		Now: b.clock.Now, Random: rand.Reader})
+		Now: b.clock.Now})
 	sender.Start()
 	defer sender.Close()
 	for range 1000 {

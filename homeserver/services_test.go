@@ -120,7 +120,7 @@ func TestServiceDeletes(t *testing.T) {
 	w := httptest.NewRecorder() // 502 is the front's, and not in the contract
 	r := httptest.NewRequestWithContext(t.Context(), "DELETE", devicesBelow+"BRIDGE", strings.NewReader(`{}`))
 	r.Header.Set("Authorization", "Bearer "+ircToken)
-	s.gate.Amendments()["DELETE "+devicesBelow](w, r, b)
+	s.gate.amendments["DELETE "+devicesBelow](w, r, b)
 	s.ok(s.whoami(bot))
 	b.set(func() { b.away = nil })
 	s.want(remove("?user_id=@ircbot:"+host, old), 401, "") // a session of a user's asks for the password, as ever
@@ -137,8 +137,8 @@ func TestNoServices(t *testing.T) {
 	s := newSite(t)
 	s.want(s.serviceLogin("alice", ircToken), 400, "M_UNKNOWN")
 	s.want(s.serviceLogin("alice", ""), 400, "M_UNKNOWN")
-	if s.gate.isService("") || s.gate.Amendments()["POST "+registerPath] != nil ||
-		s.gate.Amendments()["DELETE "+devicesBelow] != nil {
+	if s.gate.isService("") || s.gate.amendments["POST "+registerPath] != nil ||
+		s.gate.amendments["DELETE "+devicesBelow] != nil {
 		t.Error("something is amended for services that are not there")
 	}
 }
@@ -211,7 +211,7 @@ func TestServiceRegisterRefusals(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), "POST", registerPath,
 		strings.NewReader(`{"type":"m.login.application_service","username":"_irc_x"}`))
 	r.Header.Set("Authorization", "Bearer "+ircToken)
-	s.gate.Amendments()["POST "+registerPath](w, r, b)
+	s.gate.amendments["POST "+registerPath](w, r, b)
 	if w.Code != http.StatusBadGateway {
 		t.Errorf("a homeserver that is away answers %d", w.Code)
 	}
@@ -267,7 +267,7 @@ func TestThrough(t *testing.T) {
 		{"POST", registerPath, ircToken, true},
 		{"PUT", "/_matrix/client/v3/devices/X", limitedToken, true},
 	} {
-		if got := s.gate.Through(test.method, test.path, test.token); got != test.want {
+		if got := s.gate.passes(test.method, test.path, test.token); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
 	}

@@ -22,7 +22,7 @@ namespaces:
   aliases: []
 `
 
-// file writes a registration file and gives its name.
+// file writes a registration file and returns its name.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -83,7 +83,7 @@ func TestNone(t *testing.T) {
 	}
 }
 
-// TestProblems: each is told with its line, all of them at once, and no token with them.
+// TestProblems: all problems are reported together, each with its line and none with a token.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	change := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(irc) }
@@ -147,7 +147,7 @@ func TestClashes(t *testing.T) {
 	}
 }
 
-// TestExpressions: what Python understands by them. Each was tried with Python 3.11's re.match.
+// TestExpressions: expressions match as in Python. Each was tried with Python 3.11's re.match.
 func TestExpressions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -186,7 +186,7 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever a file holds, it is read or refused, and what is refused has a reason.
+// FuzzParse: every file is read, or refused with a reason.
 func FuzzParse(f *testing.F) {
 	f.Add(irc)
 	f.Add("a: &a {b: *a}\nnamespaces: *a")

@@ -6,30 +6,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// reading is a registration file on the way to a Service.
-type reading struct {
+// reader reads the fields of a registration file and collects the problems.
+type reader struct {
 	file     string
 	fields   map[string]*yaml.Node
-	at       map[string]int
+	lines    map[string]int // of the fields read
 	problems []error
 }
 
-// fieldsOf gives the members of a mapping, or nil.
+// fieldsOf returns the members of a mapping; nil if the node is none.
 func fieldsOf(node *yaml.Node) map[string]*yaml.Node {
-	node = behind(node)
+	node = resolved(node)
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
 	}
 	fields := make(map[string]*yaml.Node)
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		fields[node.Content[i].Value] = behind(node.Content[i+1])
+		fields[node.Content[i].Value] = resolved(node.Content[i+1])
 	}
 	return fields
 }
 
-// behind is the node that a document or an alias stands for.
-func behind(node *yaml.Node) *yaml.Node {
-	for range 10 { // an alias names a node, which is hardly an alias of an alias
+// resolved is the content of a document or the target of an alias, and otherwise the node itself.
+func resolved(node *yaml.Node) *yaml.Node {
+	for range 10 { // an alias of an alias is not expected, let alone ten
 		switch {
 		case node == nil:
 			return nil
@@ -44,17 +44,17 @@ func behind(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// wrong notes a problem at a node, or at the file if there is none.
-func (r *reading) wrong(node *yaml.Node, format string, args ...any) {
-	place := r.file
+// wrong adds a problem, at the line of a node unless that is nil.
+func (r *reader) wrong(node *yaml.Node, format string, args ...any) {
+	position := r.file
 	if node != nil {
-		place = fmt.Sprintf("%s:%d", r.file, node.Line)
+		position = fmt.Sprintf("%s:%d", r.file, node.Line)
 	}
-	r.problems = append(r.problems, fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...)))
+	r.problems = append(r.problems, fmt.Errorf("%s: %s", position, fmt.Sprintf(format, args...)))
 }
 
-// text reads a field that must be there. What it holds is not told: it may be a token.
-func (r *reading) text(name string) string {
+// text reads a required field. A problem does not quote the value, which may be a token.
+func (r *reader) text(name string) string {
 	node := r.fields[name]
 	switch {
 	case node == nil:
@@ -67,14 +67,14 @@ func (r *reading) text(name string) string {
 		r.wrong(node, "%s is empty", name)
 		return ""
 	}
-	r.at[name] = node.Line
+	r.lines[name] = node.Line
 	return node.Value
 }
 
 func isText(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!str" }
 
-// checkURL: Synapse wants it said that a service is told nothing.
-func (r *reading) checkURL() {
+// checkURL checks that url is present: Synapse requires it even as null, for a service that gets no events.
+func (r *reader) checkURL() {
 	switch node := r.fields["url"]; {
 	case node == nil:
 		r.wrong(nil, "url is missing; write null for a service that is told nothing")
@@ -83,8 +83,8 @@ func (r *reading) checkURL() {
 	}
 }
 
-// namespaces reads those of users.
-func (r *reading) namespaces() (spaces []namespace) {
+// namespaces reads the namespaces of users.
+func (r *reader) namespaces() (spaces []namespace) {
 	all := r.fields["namespaces"]
 	fields := fieldsOf(all)
 	if fields == nil {
@@ -100,7 +100,7 @@ func (r *reading) namespaces() (spaces []namespace) {
 		return nil
 	}
 	for _, entry := range users.Content {
-		entry = behind(entry)
+		entry = resolved(entry)
 		if space, ok := r.namespace(entry); ok {
 			spaces = append(spaces, space)
 		}
@@ -108,7 +108,7 @@ func (r *reading) namespaces() (spaces []namespace) {
 	return spaces
 }
 
-func (r *reading) namespace(entry *yaml.Node) (space namespace, ok bool) {
+func (r *reader) namespace(entry *yaml.Node) (space namespace, ok bool) {
 	fields := fieldsOf(entry)
 	exclusive, expression := fields["exclusive"], fields["regex"]
 	before := len(r.problems)

@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// compile makes of a Python expression one of Go that matches what Python's re.match does: from the start on, not
-// necessarily to the end.
+// compile makes a Go expression from a Python one. It matches as Python's re.match does: at the start of the text, and
+// not necessarily to its end.
 func compile(python string) (*regexp.Regexp, error) {
 	text, err := translate(python)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := regexp.Compile(text); err != nil { // as it stands, so that a stray parenthesis cannot pair with ours
-		return nil, fmt.Errorf("%w; write it without look-around, possessive repetition and flags other than i, m and s", plain(err))
+	if _, err := regexp.Compile(text); err != nil { // alone, so that an unmatched parenthesis cannot pair with ours
+		return nil, fmt.Errorf("%w; write it without look-around, possessive repetition and flags other than i, m "+
+			"and s", withoutPrefix(err))
 	}
 	return regexp.Compile(`\A(?:` + text + `)`)
 }
 
-// plain is the error without the package's name.
-func plain(err error) error {
+// withoutPrefix is an error of package regexp without its prefix.
+func withoutPrefix(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 }
 
-// translate writes a Python expression in Go's way, where the two only spell it differently, and refuses what both can
-// read and understand differently.
+// translate rewrites what Python and Go spell differently, and refuses what means something else in each.
 func translate(python string) (string, error) {
 	var b strings.Builder
 	inClass := false
@@ -48,13 +48,13 @@ func translate(python string) (string, error) {
 			return "", errors.New("in a set, [: means other things to Python than to others; write the letters out, " +
 				"or put a backslash before the bracket")
 		case !inClass && strings.HasPrefix(rest, "{,"):
-			b.WriteString("{0,") // Go takes {,3} for six letters
+			b.WriteString("{0,") // in Go {,3} is no repetition, but literal text
 			i++
 		case !inClass && (strings.HasPrefix(rest, "(?<") && !strings.HasPrefix(rest, "(?<=") &&
 			!strings.HasPrefix(rest, "(?<!")):
 			return "", errors.New("(?<name> means nothing to Python; write (?P<name>")
 		default:
-			if open := class(rest); open > 0 && !inClass {
+			if open := classStart(rest); open > 0 && !inClass {
 				inClass = true
 				b.WriteString(rest[:open])
 				i += open - 1
@@ -67,9 +67,9 @@ func translate(python string) (string, error) {
 	return b.String(), nil
 }
 
-// class is how many bytes begin a set of letters, with the bracket that closes nothing because it comes first; 0 if
-// none begins here.
-func class(text string) int {
+// classStart is the length of the start of a character class; 0 if the text does not begin with one. A closing bracket
+// that comes first is part of the class and does not end it.
+func classStart(text string) int {
 	for _, open := range []string{"[^]", "[]", "[^", "["} {
 		if strings.HasPrefix(text, open) {
 			return len(open)

@@ -13,11 +13,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile is far more than any registration file has.
+// maxFile is the most bytes of a registration file, far more than any has.
 const maxFile = 1 << 20
 
-// Read reads the registration files of a homeserver's application services, or tells everything that is wrong with
-// them.
+// Read reads the registration files of a homeserver's application services. It returns either the services or all
+// problems of all files.
 func Read(serverName string, files []string) (*Services, []error) {
 	s := &Services{}
 	var problems []error
@@ -53,11 +53,11 @@ func readFile(serverName, name string) (*Service, []error) {
 	return Parse(serverName, name, text)
 }
 
-// clashes are what a service cannot share with one that was read before.
+// clashes are the problems of a service that has the id, the token or the sender of one that was read before.
 func (s *Services) clashes(service *Service) (problems []error) {
 	note := func(field string, other *Service, what string) {
 		problems = append(problems, fmt.Errorf("%s:%d: %s of %s too; each service has its own", service.file,
-			service.at[field], what, other.file))
+			service.lines[field], what, other.file))
 	}
 	for _, other := range s.all {
 		if service.ID == other.ID {
@@ -73,10 +73,10 @@ func (s *Services) clashes(service *Service) (problems []error) {
 	return problems
 }
 
-// plainLocalpart is a localpart that is the same in a URL.
+// plainLocalpart matches a localpart that needs no escapes in a URL.
 var plainLocalpart = regexp.MustCompile(`^[A-Za-z0-9_.~/-]+$`)
 
-// Parse reads one registration file; the name is for what it says of it.
+// Parse reads one registration file. The name is for the problems.
 func Parse(serverName, name string, text []byte) (*Service, []error) {
 	var document yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -86,12 +86,12 @@ func Parse(serverName, name string, text []byte) (*Service, []error) {
 		}
 		return nil, []error{fmt.Errorf("%s: %w", name, err)}
 	}
-	r := &reading{file: name, fields: fieldsOf(&document), at: make(map[string]int)}
+	r := &reader{file: name, fields: fieldsOf(&document), lines: make(map[string]int)}
 	if r.fields == nil {
 		return nil, []error{fmt.Errorf("%s:%d: a registration file has fields, such as id and as_token", name,
 			max(document.Line, 1))}
 	}
-	service := &Service{ID: r.text("id"), token: sha256.Sum256([]byte(r.text("as_token"))), file: name, at: r.at}
+	service := &Service{ID: r.text("id"), token: sha256.Sum256([]byte(r.text("as_token"))), file: name, lines: r.lines}
 	r.text("hs_token")
 	sender := r.text("sender_localpart")
 	if sender != "" && !plainLocalpart.MatchString(sender) {

@@ -6,23 +6,23 @@ import (
 	"regexp"
 )
 
-// Services are all application services of a homeserver. The nil Services has none.
+// Services are the application services of a homeserver. A nil *Services has none.
 type Services struct{ all []*Service }
 
 // Service is one application service.
 type Service struct {
 	ID          string
-	Sender      string // the whole id of the user that it sends as
-	RateLimited bool   // whether its users are held to the limits of everybody
+	Sender      string // the whole id of the user as which it acts by itself
+	RateLimited bool   // whether the rate limits apply to its users
 
 	token [sha256.Size]byte
 	users []namespace
 
-	file string
-	at   map[string]int // the lines of its fields
+	file  string
+	lines map[string]int // of its fields
 }
 
-// namespace is an expression for user ids.
+// namespace is a set of user ids.
 type namespace struct {
 	exclusive bool
 	users     *regexp.Regexp
@@ -31,7 +31,7 @@ type namespace struct {
 // Any reports whether there are services at all.
 func (s *Services) Any() bool { return s != nil && len(s.all) > 0 }
 
-// ByToken finds the service whose as_token it is, or nil. It takes the same time whichever it is.
+// ByToken returns the service with this as_token, or nil. The time that it takes does not depend on which it is.
 func (s *Services) ByToken(token string) (found *Service) {
 	if s == nil {
 		return nil
@@ -45,7 +45,7 @@ func (s *Services) ByToken(token string) (found *Service) {
 	return found
 }
 
-// Exclusive reports whether a user is one service's and nobody else's, so that people cannot register the name.
+// Exclusive reports whether a user, by the whole id, belongs to a service alone. People cannot register such a name.
 func (s *Services) Exclusive(userID string) bool {
 	if s == nil {
 		return false
@@ -61,10 +61,10 @@ func (s *Services) Exclusive(userID string) bool {
 	return false
 }
 
-// Owns reports whether a user, by the whole id, is one that the service may act as.
+// Owns reports whether the service may act as a user, by the whole id.
 func (s *Service) Owns(userID string) bool { return userID == s.Sender || s.space(userID) != nil }
 
-// space is the first namespace that has the user.
+// space is the first namespace that contains the user, or nil.
 func (s *Service) space(userID string) *namespace {
 	for i := range s.users {
 		if s.users[i].users.MatchString(userID) {

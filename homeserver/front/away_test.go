@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestHomeserverAway: clients hear what to do, pages too, and the log says it once.
+// TestHomeserverAway: clients get an error that says what to do, web pages can read it, and it is logged once.
 func TestHomeserverAway(t *testing.T) {
 	t.Parallel()
 	behind := httptest.NewServer(http.HandlerFunc(postern))
@@ -29,8 +29,8 @@ func TestHomeserverAway(t *testing.T) {
 	}
 }
 
-// TestTooLarge: Synapse hangs up on a body that is longer than it takes. It is not away then, and nobody who sends one
-// may raise an alarm.
+// TestTooLarge: Synapse closes the connection on a body that is larger than it accepts. It is not away then, and no
+// client may cause an error in the log.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestHalfAnAnswer: a homeserver that dies in the midst of an answer must not look as if that were all.
+// TestHalfAnAnswer: an answer that the homeserver breaks off does not look complete to the client.
 func TestHalfAnAnswer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +69,7 @@ func TestHalfAnAnswer(t *testing.T) {
 	}
 }
 
-// TestLoop: --homeserver that names Postern itself is found out by the first request.
+// TestLoop: a --homeserver that is Postern itself is recognized at the first request.
 func TestLoop(t *testing.T) {
 	t.Parallel()
 	behind := httptest.NewUnstartedServer(nil)

@@ -7,46 +7,50 @@ import (
 	"strings"
 )
 
-// closed reports whether a path leads to what is not for strangers: anything below /_synapse but /_synapse/client,
-// which the homeserver's pages for people are, and /_synapse/admin if that is exposed. Synapse's own advice to those
-// who put a proxy before it is the same.
+// closed reports whether a path is not served to the public: everything below /_synapse except /_synapse/client, where
+// the homeserver's web pages are, and /_synapse/admin if that is exposed. Synapse's documentation of reverse proxies
+// recommends the same.
 //
-// Servers differ in how they read a path. Twisted splits it at slashes, decodes each segment and takes an empty first
-// segment for nothing (`//_synapse/mas` is /_synapse/mas); others decode first, or remove dot segments. So whatever
-// could be read as /_synapse has to be spelled as it is in the documentation, or it is closed.
+// Servers differ in how they parse a path. Twisted splits it at slashes, decodes each segment and ignores an empty
+// first segment (`//_synapse/mas` is /_synapse/mas); others decode first, or remove dot segments. So a path that any
+// server could take for one below /_synapse is closed, unless it is spelled as in Synapse's documentation.
 func closed(raw string, exposeAdmin bool) bool {
-	if !hidden(raw) {
+	if !mayBeSynapse(raw) {
 		return false
 	}
-	for _, open := range []string{"/_synapse/client", "/_synapse/admin"} {
-		rest, found := strings.CutPrefix(raw, open)
-		if found && (rest == "" || rest[0] == '/') && !strange(rest) && (open != "/_synapse/admin" || exposeAdmin) {
+	public := []string{"/_synapse/client"}
+	if exposeAdmin {
+		public = append(public, "/_synapse/admin")
+	}
+	for _, prefix := range public {
+		rest, found := strings.CutPrefix(raw, prefix)
+		if found && (rest == "" || rest[0] == '/') && !hasDotSegment(rest) {
 			return false
 		}
 	}
 	return true
 }
 
-// hidden reports whether some server could take a path for one below /_synapse.
-func hidden(raw string) bool {
+// mayBeSynapse reports whether some server could take a path for one below /_synapse.
+func mayBeSynapse(raw string) bool {
 	if strings.HasPrefix(raw, "/_synapse") && (len(raw) == 9 || raw[9] == '/') {
 		return true
 	}
 	if !strings.Contains(raw, "%") && !strings.ContainsAny(raw, `\;`) && !strings.Contains(raw, "/.") &&
 		!strings.Contains(raw, "//") &&
 		!(len(raw) > 2 && (raw[2] == 's' || raw[2] == 'S')) {
-		return false // the common case: it means what it says
+		return false // the common case: all servers parse it alike
 	}
 	for plain := range decodings(raw) {
-		if below(plain) || below(strings.ReplaceAll(plain, `\`, "/")) {
+		if isSynapse(plain) || isSynapse(strings.ReplaceAll(plain, `\`, "/")) {
 			return true
 		}
 	}
 	return false
 }
 
-// decodings are a path as it came, and decoded once, twice and three times: servers that stand behind each other may
-// each decode what they pass on. More than three there are not, and a stranger must not be able to have a long path
+// decodings yields a path as it was sent, and decoded once, twice and three times, as a chain of servers might do that
+// each decode what they pass on. A longer chain is not expected, and without a limit a client could have a long path
 // decoded thousands of times.
 func decodings(raw string) iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -63,9 +67,9 @@ func decodings(raw string) iter.Seq[string] {
 	}
 }
 
-// below cleans a path in both ways, dot segments resolved and dot segments ignored, and looks where it leads.
-func below(plain string) bool {
-	if first(path.Clean("/" + plain)) {
+// isSynapse reports whether a decoded path is one below /_synapse, if dot segments are resolved or if they are ignored.
+func isSynapse(plain string) bool {
+	if startsInSynapse(path.Clean("/" + plain)) {
 		return true
 	}
 	kept := make([]string, 0, 8)
@@ -74,19 +78,19 @@ func below(plain string) bool {
 			kept = append(kept, segment)
 		}
 	}
-	return first("/" + strings.Join(kept, "/"))
+	return startsInSynapse("/" + strings.Join(kept, "/"))
 }
 
-// first reports whether the first segment is _synapse. Synapse looks at the case of letters; a file system behind might
-// not.
-func first(clean string) bool {
+// startsInSynapse reports whether the first segment of a path is _synapse. Synapse compares the case of letters, but
+// another server might not.
+func startsInSynapse(clean string) bool {
 	segment, _, _ := strings.Cut(strings.TrimPrefix(clean, "/"), "/")
 	segment, _, _ = strings.Cut(segment, ";") // parameters of a segment, RFC 3986, section 3.3
 	return strings.EqualFold(segment, "_synapse")
 }
 
-// strange reports what may lead out of a folder again.
-func strange(rest string) bool {
+// hasDotSegment reports whether a path may lead out of the folder in which it begins.
+func hasDotSegment(rest string) bool {
 	for plain := range decodings(rest) {
 		for segment := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
 			if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
@@ -97,7 +101,7 @@ func strange(rest string) bool {
 	return false
 }
 
-// decoded is a path with its escapes decoded once; those that are none stay, as Twisted leaves them.
+// decoded is a path with its escapes decoded once. Invalid escapes stay as they are, as in Twisted.
 func decoded(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain

@@ -42,8 +42,8 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// readings are how servers may understand a path: Twisted's own, which Synapse has, one that decodes first, and both of
-// them with dot segments resolved.
+// readings are the segments of a path as servers may parse it: as Twisted does, as one that decodes first, and as each
+// of them with dot segments resolved.
 func readings(raw string) [][]string {
 	split := strings.Split(strings.TrimPrefix(raw, "/"), "/")
 	var segments []string
@@ -70,7 +70,7 @@ func readings(raw string) [][]string {
 	return all
 }
 
-// FuzzClosed: whatever a server could take for Synapse's own API is closed.
+// FuzzClosed: every path that a server could take for one of Synapse's own APIs is closed.
 func FuzzClosed(f *testing.F) {
 	for _, seed := range []string{
 		"/_synapse/mas", "//_synapse/mas", "/%5Fsynapse/mas", "/_synapse/./mas", "/_matrix/../_synapse/admin",

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// credential finds the access token of a request where the homeserver would: in its one Authorization header or, if
-// there is none, in the query. Of a request with two headers, or with another scheme (another homeserver signs its
-// requests), it finds none: what to say of it is the homeserver's.
+// credential returns the access token of a request, "" if there is none. It looks where the homeserver does: in the
+// Authorization header or, if there is none, in the query. It finds none in a request with two such headers or with
+// another scheme than Bearer, such as one that another homeserver signs; the homeserver answers those.
 func credential(h http.Header, query string) string {
 	switch values := h["Authorization"]; len(values) {
 	case 0:
@@ -23,7 +23,7 @@ func credential(h http.Header, query string) string {
 	return ""
 }
 
-// fromQuery gives the first access_token.
+// fromQuery returns the first access_token of a query.
 func fromQuery(query string) string {
 	for rest := strings.TrimPrefix(query, "?"); rest != ""; {
 		var field string
@@ -37,7 +37,7 @@ func fromQuery(query string) string {
 	return ""
 }
 
-// withoutToken is a query with every access_token left out, and all else as it was.
+// withoutToken is a query without any access_token, and otherwise unchanged.
 func withoutToken(query string) string {
 	if !strings.Contains(query, "oken") && !strings.Contains(query, "%") {
 		return query // the common case
@@ -60,13 +60,13 @@ func withoutToken(query string) string {
 	return "?" + strings.TrimRight(kept, "&;")
 }
 
-// cutField cuts a field off the front. Twisted takes a semicolon for an ampersand, so a token may hide behind one.
+// cutField cuts the first field off a query. Twisted separates fields at semicolons too.
 func cutField(query string) (field, separator, rest string) {
-	at := strings.IndexAny(query, "&;")
-	if at < 0 {
+	i := strings.IndexAny(query, "&;")
+	if i < 0 {
 		return query, "", ""
 	}
-	return query[:at], query[at : at+1], query[at+1:]
+	return query[:i], query[i : i+1], query[i+1:]
 }
 
 func isToken(field string) bool {
@@ -75,10 +75,10 @@ func isToken(field string) bool {
 	return err == nil && plain == "access_token"
 }
 
-// formToken reports whether the homeserver might find a token in a form, which is not read here. Twisted makes no
-// difference between a field of a form and one of the query; Matrix has forms on pages for people alone, and none of
-// those asks for an access token of ours.
-func formToken(r *http.Request, path string) bool {
+// mayHoldToken reports whether the homeserver might find an access token in the body of a request: in a form, since
+// Twisted makes no difference between a field of a form and one of the query. Bodies are not read here. Matrix has
+// forms on web pages only, and none of those asks for one of Postern's access tokens.
+func mayHoldToken(r *http.Request, path string) bool {
 	if r.Method != http.MethodPost || strings.HasPrefix(path, "/_synapse/client/") ||
 		strings.HasPrefix(path, "/_matrix/consent") {
 		return false
@@ -86,9 +86,9 @@ func formToken(r *http.Request, path string) bool {
 	return slices.ContainsFunc(r.Header["Content-Type"], isForm)
 }
 
-// isForm reports whether Twisted might read a type as one of its two kinds of form. It reads it as a line of a mail,
-// where a part of a name may be an encoded word, `f=?utf-8?q?o?=rm-data` (RFC 2047); no type of a file has such a
-// thing.
+// isForm reports whether Twisted might parse a body of this content type as a form, of either kind. It parses the type
+// like a mail header, in which `f=?utf-8?q?o?=rm-data` is an encoded spelling of form-data (RFC 2047). No file's
+// content type has such an encoding.
 func isForm(kind string) bool {
 	kind = strings.ToLower(kind)
 	return strings.Contains(kind, "x-www-form-urlencoded") || strings.Contains(kind, "form-data") ||

@@ -5,82 +5,82 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
-// patient replaces the server's deadlines, which are for whole requests, by one for each step of a stream: a long poll
-// waits, and a large file takes its time, but a client that neither reads nor sends is hung up on.
-type patient struct {
+// deadlineWriter writes an answer to a client. It replaces the server's deadlines, which are for whole requests, by a
+// new one for each write, and deadlineBody does so for each read. So a long poll may wait and a large file may take its
+// time, but a client that neither reads nor sends is disconnected.
+type deadlineWriter struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
-	passed   *passed
+	progress *progress
 }
 
 // Unwrap is for [http.ResponseController].
-func (w *patient) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *deadlineWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// extend gives the client time to read. An error says that this is no connection of net/http's; then it has no
-// deadlines either.
-func (w *patient) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) }
+// extend gives the client time to read. The error, which is ignored, says that this is not a connection of net/http; it
+// has no deadlines then.
+func (w *deadlineWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) }
 
 // WriteHeader begins the answer.
-func (w *patient) WriteHeader(status int) {
+func (w *deadlineWriter) WriteHeader(status int) {
 	w.extend()
 	if status >= http.StatusOK {
-		w.passed.answering.Store(true)
+		w.progress.answering.Store(true)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write passes a part of the answer on.
-func (w *patient) Write(b []byte) (int, error) {
+// Write writes a part of the answer.
+func (w *deadlineWriter) Write(b []byte) (int, error) {
 	w.extend()
 	return w.ResponseWriter.Write(b)
 }
 
-// reading gives the request's body. Once it is read, the client may wait as long as it likes: net/http takes the
-// deadline away then, and goes on listening whether the client hangs up.
-func (w *patient) reading(r *http.Request) io.ReadCloser {
+// bodyOf is the body of the client's request, with deadlines.
+func (w *deadlineWriter) bodyOf(r *http.Request) io.ReadCloser {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r.Body
 	}
-	w.passed.sending.Store(true)
-	return &sending{ReadCloser: r.Body, to: w}
+	w.progress.sending.Store(true)
+	return &deadlineBody{r.Body, w}
 }
 
-// sending is a body that is being sent.
-type sending struct {
+// deadlineBody is the body of a client's request. When it is read to its end, the client may wait as long as it likes:
+// net/http removes the deadline then, and only watches whether the client closes the connection.
+type deadlineBody struct {
 	io.ReadCloser
-	to    *patient
-	ended atomic.Bool // read to its end, or closed
+	writer *deadlineWriter
 }
 
-// Read waits for the client, and no longer than it may stall.
-func (b *sending) Read(into []byte) (int, error) {
-	if b.ended.Load() {
-		return 0, io.EOF // a deadline set now would be taken for the client's hanging up, or be the next request's
+// Read waits for the client, but no longer than its patience.
+func (b *deadlineBody) Read(into []byte) (int, error) {
+	progress := b.writer.progress
+	if !progress.sending.Load() {
+		// At its end or closed. A deadline that is set now would look as if the client closed the connection, or hit
+		// the next request on it.
+		return 0, io.EOF
 	}
-	_ = b.to.control.SetReadDeadline(time.Now().Add(b.to.patience))
+	_ = b.writer.control.SetReadDeadline(time.Now().Add(b.writer.patience))
 	n, err := b.ReadCloser.Read(into)
-	b.to.passed.moved.Store(true) // nobody reads before there is a connection to the homeserver
-	var timeout net.Error
+	progress.taken.Store(true) // the transport reads only when it has a connection to the homeserver
+	var network net.Error
 	switch {
 	case errors.Is(err, io.EOF):
-		b.ended.Store(true)
-		b.to.passed.sending.Store(false)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		b.to.passed.stalled.Store(true)
+		progress.sending.Store(false)
+	case errors.As(err, &network) && network.Timeout():
+		progress.stalled.Store(true)
 	case err != nil:
-		b.to.passed.broken.Store(true)
+		progress.broken.Store(true)
 	}
 	return n, err
 }
 
-// Close ends it.
-func (b *sending) Close() error {
-	b.ended.Store(true)
-	b.to.passed.sending.Store(false)
+// Close ends the body, read or not.
+func (b *deadlineBody) Close() error {
+	b.writer.progress.sending.Store(false)
 	return b.ReadCloser.Close()
 }

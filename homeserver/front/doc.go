@@ -1,36 +1,34 @@
-// Package front stands before a homeserver, on the one hostname that clients know: what belongs to authentication goes
-// to Postern's own handlers, everything else streams through to the homeserver, byte for byte as it came.
+// Package front is the reverse proxy before a homeserver. Clients know one hostname; Postern's handlers answer what
+// belongs to authentication there, and everything else is streamed to the homeserver, byte for byte as it came.
 //
-// # A request's way
+// # How a request is answered
 //
-//  1. What is nobody's business from outside is not found: /_synapse/mas ever, /_synapse/admin unless the operator
-//     exposes it (closed.go).
-//  2. What another part of Postern has to look at first goes there, and comes back here if it likes
-//     ([Config.Intercept]).
-//  3. What Postern implements goes to its handlers, whatever release the client writes before it ([Config.Name],
-//     [Config.Mine]); unless it is asked with a token that is for the homeserver alone ([Config.Through]).
-//  4. Everything else streams. If it brings an access token, that is checked first ([Config.Exchange]), and the
-//     homeserver gets the session's own plain token instead. A token that is not Postern's passes untouched, and so
-//     does a request without one.
-//  5. When the homeserver answers M_UNKNOWN_TOKEN to a token that was good, Postern is asked once more what the client
-//     shall hear: it must not forget its session because two servers disagreed for a moment (review.go).
+//  1. /_synapse/mas is always 404, and /_synapse/admin is unless the operator exposes it (closed.go).
+//  2. [Login.Operation] is asked once what the request means: the current name of its path, whatever release the
+//     client writes in it, and who answers it.
+//  3. If the operation has an [Operation.Amend], that gets the request first and passes it on.
+//  4. If the operation has a Handler, that answers. Otherwise the request is streamed to the homeserver (stream.go).
+//     Its access token is checked before that and replaced by the session's own plain token ([Login.Exchange]). A token
+//     that is not Postern's passes unchanged, and so does a request without one.
+//  5. The homeserver's answer is looked at where it must be (review.go): M_UNKNOWN_TOKEN for a token that is good would
+//     make a client delete its session because two servers disagree for a moment.
 //
 // # Laws
 //
-//   - The path and the query arrive as they were sent, but for an access token in the query, which moves into the
-//     header.
-//   - Nothing is held back: what either side writes is passed on at once, and memory does not grow with what is passed.
-//   - Who goes is let go: when the client hangs up, its request to the homeserver ends. A server that stops ends what
-//     only waits.
-//   - Where a client is, the homeserver hears from Postern alone: what strangers wrote into X-Forwarded-For does not
-//     pass.
-//   - A client that stalls is hung up on, though a request may last as long as it likes (deadline.go).
-//   - Protocols are not switched: behind an upgraded connection nothing could be judged.
+//   - The path and the query arrive as they were sent, except for an access token in the query, which moves into the
+//     Authorization header.
+//   - Nothing is buffered: what either side writes is passed on at once, and memory does not grow with the length of a
+//     body. Only the JSON answers that are looked at are read whole, up to 1 MiB.
+//   - When the client closes its connection, its request to the homeserver ends. When the server stops, requests end
+//     that only wait, such as long polls; uploads and downloads may finish.
+//   - The homeserver gets the client's address from Postern alone: X-Forwarded-For of a request is replaced.
+//   - A client that neither sends nor reads for [Config.Patience] is disconnected; the request as a whole may take any
+//     time (deadline.go).
+//   - No connection is upgraded to another protocol: the tokens inside could not be checked.
 //
-// What it does not do: choose between several homeservers or workers (a proxy behind it may), keep answers, limit
-// rates.
+// It does not choose between several homeservers or workers (a proxy behind it can), cache, or limit rates.
 //
-//	f := front.New(front.Config{Homeserver: homeserver, Real: server.Handler(), Exchange: …})
+//	f := front.New(front.Config{Homeserver: url, Login: login, Stopping: ctx, …})
 //	defer f.Close()
 //	http.ListenAndServe("127.0.0.1:8008", f)
 package front

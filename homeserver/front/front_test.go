@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestTargetsByteForByte: what the client wrote is what the homeserver reads.
+// TestTargetsByteForByte: the homeserver gets the path and the query as the client wrote them.
 func TestTargetsByteForByte(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -39,7 +39,7 @@ func TestTargetsByteForByte(t *testing.T) {
 	}
 }
 
-// TestHeaders: the homeserver hears from us alone where the client is, and nothing that was meant for this connection.
+// TestHeaders: the homeserver gets the client's address from the front alone, and no header of the client's connection.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -54,7 +54,7 @@ func TestHeaders(t *testing.T) {
 	for name, want := range map[string]string{
 		"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "", "Forwarded": "",
 		"X-Private": "", "Upgrade": "", "Connection": "", "Keep-Alive": "",
-		"Proxy-Authorization": "", "Te": "", "Accept-Encoding": "br", "Via": "1.0 cache|1.1 postern-TEST",
+		"Proxy-Authorization": "", "Te": "", "Accept-Encoding": "br", "Via": "1.0 cache|1.1 " + s.front.id,
 		"Authorization": "Bearer plain", "User-Agent": "",
 	} {
 		if got := strings.Join(header[name], "|"); got != want {
@@ -63,29 +63,29 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestLongHeads: what the homeserver would hang up on is refused here, and does not look as if it were away.
+// TestLongHeads: a head at which the homeserver would close the connection is refused, and is no sign that it is away.
 func TestLongHeads(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
 	s := before(t, behind.url())
-	long := strings.Repeat("x", mostHead)
+	long := strings.Repeat("x", maxHeadBytes)
 	for _, c := range []struct{ target, header string }{{"/x?" + long, ""}, {"/x", "X-Long: " + long},
-		{"/x?" + long[:mostHead/2], "X-Long: " + long[:mostHead/2]}} {
+		{"/x?" + long[:maxHeadBytes/2], "X-Long: " + long[:maxHeadBytes/2]}} {
 		if res, body := s.get(c.target, c.header); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge ||
 			!strings.Contains(body, "M_TOO_LARGE") {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	}
-	if res, body := s.get("/x", strings.Repeat("X: \r\n", mostLines)+
+	if res, body := s.get("/x", strings.Repeat("X: \r\n", maxHeaders)+
 		"Y: "); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("many headers: %d %s", res.StatusCode, body)
 	}
-	if res, _ := s.get("/x?"+long[:mostHead/2], "X-Long: "+long[:mostHead/4]); res.StatusCode != 200 {
+	if res, _ := s.get("/x?"+long[:maxHeadBytes/2], "X-Long: "+long[:maxHeadBytes/4]); res.StatusCode != 200 {
 		t.Errorf("a long one that fits: %d", res.StatusCode)
 	}
 }
 
-// TestTokens: one of ours is exchanged, wherever it stands; all else passes untouched.
+// TestTokens: Postern's tokens are exchanged, in the header or the query; all others pass unchanged.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -123,7 +123,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestForms: a token that nobody has judged does not hide in a form.
+// TestForms: the homeserver finds no token in a form, where it was not checked.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
@@ -161,7 +161,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestBrokenBody: what a client sends wrong is not the homeserver's fault, and no alarm in the log.
+// TestBrokenBody: an invalid body is the client's fault, and is not logged.
 func TestBrokenBody(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
@@ -173,32 +173,35 @@ func TestBrokenBody(t *testing.T) {
 	}
 }
 
-// TestRoutes: what is Postern's goes there by today's name, other parts may look at it before, and the rest streams.
+// TestRoutes: the operation decides who answers; Postern gets its own under their current name.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		io.WriteString(w, "homeserver got "+string(body))
 	}, func(c *Config) {
-		c.Internal, c.InternalPaths = http.HandlerFunc(func(w http.ResponseWriter,
-			r *http.Request) {
-			io.WriteString(w, "internal")
-		}), []string{"/ask"}
-		c.Intercept = map[string]func(http.ResponseWriter, *http.Request, http.Handler){
-			"POST /_matrix/client/v3/keys": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				r.Body, r.ContentLength = io.NopCloser(strings.NewReader("other")), 5
-				r.Header.Set("Content-Length", "5")
-				next.ServeHTTP(w, r)
-			},
-			"DELETE /_matrix/client/v3/devices/": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				io.WriteString(w, "noted, and ")
-				next.ServeHTTP(w, r)
-			},
-		}
+		c.Login = &fakeLogin{operation: func(method, path, token string) (op Operation) {
+			device, found := strings.CutPrefix(path, "/_matrix/client/v3/devices/")
+			switch {
+			case path == "/ask":
+				op.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					io.WriteString(w, "internal")
+				})
+			case method == "POST" && path == "/_matrix/client/v3/keys":
+				op.Amend = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					r.Body, r.ContentLength = io.NopCloser(strings.NewReader("other")), 5
+					r.Header.Set("Content-Length", "5")
+					next.ServeHTTP(w, r)
+				}
+			case method == "DELETE" && found && !strings.Contains(device, "/"):
+				op.Amend = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					io.WriteString(w, "noted, and ")
+					next.ServeHTTP(w, r)
+				}
+			}
+			return op
+		}}
 	})
-	s.front.Through = func(method, name, token string) bool {
-		return method == "GET" && name == "/_matrix/client/v3/login" && token == "bridge"
-	}
 	for text, want := range map[string]string{
 		"GET /_matrix/client/r0/login?access_token=bridge": "homeserver got ",
 		"GET /_matrix/client/v3/login?access_token=client": `{"postern":"/_matrix/client/v3/login"}`,
@@ -227,7 +230,7 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestEdits: an answer of the homeserver is amended, and one that cannot be is left alone.
+// TestEdits: an answer that is a JSON object is edited, and any other passes unchanged.
 func TestEdits(t *testing.T) {
 	t.Parallel()
 	answer := make(chan string, 1)
@@ -239,7 +242,12 @@ func TestEdits(t *testing.T) {
 		w.Header().Set("Etag", "x")
 		io.WriteString(w, <-answer)
 	}, func(c *Config) {
-		c.Edits = map[string]Edit{"GET /_matrix/client/v3/capabilities": func(object map[string]json.RawMessage) { object["b"] = json.RawMessage("2") }}
+		c.Login = &fakeLogin{operation: func(method, path, token string) (op Operation) {
+			if method == "GET" && path == "/_matrix/client/v3/capabilities" {
+				op.Edit = func(object map[string]json.RawMessage) { object["b"] = json.RawMessage("2") }
+			}
+			return op
+		}}
 	})
 	for text, want := range map[string]string{`{"a":1}`: `{"a":1,"b":2}`, `[1]`: `[1]`, `null`: `null`, `{`: `{`,
 		``: ``} {

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// scene is a front with a homeserver behind it, both on real connections.
+// scene is a front and its homeserver, on real connections.
 type scene struct {
 	testing.TB
 	url, addr string // of the front
@@ -31,8 +31,7 @@ type scene struct {
 	log       *safe.Buffer
 }
 
-// newScene stands before a homeserver that answers like this. Postern itself is a handler that says so, and knows the
-// tokens that begin with "ours-": "ours-good" is good, whatever else is not.
+// newScene makes a front for a homeserver that is a handler, with a fakeLogin.
 func newScene(t testing.TB, homeserver http.HandlerFunc, change ...func(*Config)) *scene {
 	t.Helper()
 	behind := httptest.NewServer(homeserver)
@@ -49,26 +48,8 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 	stopping, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
 	s := &scene{TB: t, stop: stop, log: &safe.Buffer{}}
-	c := Config{
-		Homeserver: at, Real: http.HandlerFunc(postern), Patience: 5 * time.Second, Grace: 50 * time.Millisecond,
-		Stopping: stopping, ID: "postern-TEST",
-		Name:   func(path string) string { return strings.Replace(path, "/client/r0/", "/client/v3/", 1) },
-		Mine:   func(name string) bool { return name == "/_matrix/client/v3/login" },
-		Client: func(r *http.Request) (string, string) { return "192.0.2.7", "https" },
-		Exchange: func(w http.ResponseWriter, r *http.Request, path, token string) (Passage, bool) {
-			switch {
-			case !strings.HasPrefix(token, "ours-"):
-				return Passage{Token: token}, true
-			case token == "ours-good":
-				return Passage{Token: "plain", Ours: true}, true
-			}
-			refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "refused here")
-			return Passage{Ours: true}, false
-		},
-		Disowned: func(*http.Request, string) {},
-		Ended:    func(http.ResponseWriter, *http.Request, string) bool { return false },
-		Log:      slog.New(slog.NewTextHandler(s.log, nil)),
-	}
+	c := Config{Homeserver: at, Login: &fakeLogin{}, Patience: 5 * time.Second, Grace: 50 * time.Millisecond,
+		Stopping: stopping, Log: slog.New(slog.NewTextHandler(s.log, nil))}
 	for _, f := range change {
 		f(&c)
 	}
@@ -83,12 +64,58 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 	return s
 }
 
+// fakeLogin has one operation, login, which the homeserver answers for a GET with the token "bridge". Its tokens begin
+// with "ours-": "ours-good" is good, the others are not. The functions change that; each may be nil.
+type fakeLogin struct {
+	operation   func(method, path, token string) Operation // path is by its current name
+	exchange    func(path, token string) (instead string)
+	refuseEnded func(w http.ResponseWriter, token string) bool
+	announce    func(token string)
+}
+
+func (l *fakeLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) { postern(w, r) }
+
+func (l *fakeLogin) Operation(method, path, token string) Operation {
+	path = strings.Replace(path, "/client/r0/", "/client/v3/", 1)
+	op := Operation{Path: path}
+	if l.operation != nil {
+		op = l.operation(method, path, token)
+		op.Path = path
+	}
+	if path == "/_matrix/client/v3/login" && (method != "GET" || token != "bridge") {
+		op.Handler = l
+	}
+	return op
+}
+
+func (l *fakeLogin) Exchange(w http.ResponseWriter, r *http.Request, path, token string) (string, bool, bool) {
+	if l.exchange != nil {
+		token = l.exchange(path, token)
+	}
+	switch {
+	case !strings.HasPrefix(token, "ours-"):
+		return token, false, true
+	case token == "ours-good":
+		return "plain", true, true
+	}
+	refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "refused here")
+	return "", true, false
+}
+
+func (l *fakeLogin) RefuseEnded(w http.ResponseWriter, r *http.Request, token string) bool {
+	return l.refuseEnded != nil && l.refuseEnded(w, token)
+}
+
+func (l *fakeLogin) AnnounceDevice(r *http.Request, token string) { l.announce(token) }
+
+func (l *fakeLogin) Client(r *http.Request) (addr, scheme string) { return "192.0.2.7", "https" }
+
 func postern(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, `{"postern":%q}`, r.URL.EscapedPath())
 }
 
-// raw sends bytes as they are, and gives the answer.
+// raw sends bytes as they are and returns the answer.
 func (s *scene) raw(text string) (*http.Response, string) {
 	s.Helper()
 	conn, err := net.Dial("tcp", s.addr)
@@ -115,14 +142,14 @@ func (s *scene) raw(text string) (*http.Response, string) {
 	return res, string(body)
 }
 
-// get asks for a target with a few header lines.
+// get requests a target with some header lines.
 func (s *scene) get(target string, header ...string) (*http.Response, string) {
 	s.Helper()
 	return s.raw("GET " + target + " HTTP/1.1\r\nHost: matrix.example.org\r\n" + strings.Join(append(header, "\r\n"),
 		"\r\n"))
 }
 
-// requests is a homeserver that keeps what it was sent, as it was on the wire.
+// requests is a homeserver that keeps the requests that it gets, as they are on the wire.
 type requests struct {
 	listener net.Listener
 	seen     chan string
@@ -165,7 +192,7 @@ func (r *requests) one(conn net.Conn) {
 
 func (r *requests) url() string { return "http://" + r.listener.Addr().String() }
 
-// line gives the first line, and the header lines by name.
+// line returns the first line of the next request, and its headers by name.
 func (r *requests) line() (string, map[string][]string) {
 	head := <-r.seen
 	first, rest, _ := strings.Cut(head, "\r\n")

@@ -10,11 +10,10 @@ import (
 	"time"
 )
 
-// gibibyte is a film that somebody sends to the family.
 const gibibyte = 1 << 30
 
-// TestLarge: a gibibyte each way, and memory does not grow with it. Everything is in this process: the client, the
-// front and the homeserver.
+// TestLarge: memory does not grow with a body of a gibibyte, in either direction. The client, the front and the
+// homeserver are all in this process.
 func TestLarge(t *testing.T) {
 	if testing.Short() || raced {
 		t.Skip("moves 2 GiB")
@@ -55,7 +54,7 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// watchHeap looks at the heap now and then, and tells the most that it was.
+// watchHeap measures the heap from now on. most ends that and returns the largest size, in bytes.
 func watchHeap(t *testing.T) (most func() uint64) {
 	t.Helper()
 	var peak atomic.Uint64

@@ -2,5 +2,5 @@
 
 package front
 
-// raced says that the race detector is on, under which moving gigabytes takes minutes.
+// raced says that the race detector is on: copying gigabytes takes minutes then.
 const raced = true

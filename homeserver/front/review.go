@@ -5,76 +5,79 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// Edit changes an answer of the homeserver, a JSON object.
-type Edit func(object map[string]json.RawMessage)
+// reviewer is the transport to the homeserver. It looks at some answers before the client gets them, and replaces those
+// that would mislead the client. Where it refuses the request itself, it writes to the client and returns errRefused.
+type reviewer struct{ *Front }
 
-// mostRead is how much of an answer is read here, where it has to be.
-const mostRead = 1 << 20
-
-// late is how long a request waits before it is asked again whether its session lives.
-const late = time.Second
-
-// upstream is the homeserver, reviewed.
-type upstream struct{ *Front }
-
-// RoundTrip asks the homeserver, and looks over what it says.
-func (u upstream) RoundTrip(r *http.Request) (*http.Response, error) {
-	p := passing(r)
-	res, err := u.wire.RoundTrip(r)
+// RoundTrip sends a request to the homeserver.
+func (f reviewer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s := streamOf(r)
+	res, err := f.transport.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	u.answered()
-	if p.passage.Ours && res.StatusCode == http.StatusUnauthorized {
-		if res, err = u.disowned(p, r, res); err != nil {
+	f.reachable()
+	if s.ours {
+		if res, err = f.checkSession(s, r, res); err != nil {
 			return nil, err
 		}
 	}
-	if p.passage.Ours && time.Since(p.begun) > late {
-		if over := newPage(); u.Ended(over, p.client, p.sent) {
-			res.Body.Close()
-			return over.response(r), nil
-		}
-	}
-	if edit := u.Edits[p.key(r)]; edit != nil && res.StatusCode == http.StatusOK && isJSON(res.Header) {
-		return edited(res, edit)
+	if s.op.Edit != nil && res.StatusCode == http.StatusOK && isJSON(res.Header) {
+		return edit(res, s.op.Edit)
 	}
 	return res, nil
 }
 
-// disowned handles a 401 for a token that was good a moment ago. If it still is, the homeserver has not heard of the
-// device yet, or remembers something older; a client that read M_UNKNOWN_TOKEN would throw its keys away for that.
-func (u upstream) disowned(p *passed, r *http.Request, res *http.Response) (*http.Response, error) {
-	unknown, err := saysUnknown(res)
-	if err != nil || !unknown {
-		return res, err
+// checkSession compares the answer for a good token with what Postern knows of the session.
+func (f reviewer) checkSession(s *stream, r *http.Request, res *http.Response) (*http.Response, error) {
+	unknown, err := isUnknownToken(res)
+	if err == nil && unknown {
+		res, err = f.unknownToken(s, r, res)
 	}
-	refusal := newPage()
-	passage, good := u.Exchange(refusal, p.client, p.path, p.sent)
-	if !good {
-		return refusal.response(r), nil
+	if err != nil {
+		return nil, err
 	}
-	if again := r.Clone(r.Context()); r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		again.Header["Authorization"] = []string{"Bearer " + passage.Token}
-		if res, err = u.wire.RoundTrip(again); err != nil {
-			return nil, err
-		}
-		if unknown, err = saysUnknown(res); err != nil || !unknown {
-			return res, err
-		}
+	if time.Since(s.begun) > f.longAfter && f.Login.RefuseEnded(s.answer, s.client, s.token) {
+		res.Body.Close()
+		return nil, errRefused
 	}
-	u.Log.Warn("the homeserver does not know a session that is good; it is told of the device again", "path", p.name)
-	u.Disowned(p.client, p.sent)
-	wait := newPage()
-	later(wait, 2, "The homeserver does not know this session yet. Try again.")
-	return wait.response(r), nil
+	return res, nil
 }
 
-// saysUnknown reports whether an answer is M_UNKNOWN_TOKEN, and leaves it as it was.
-func saysUnknown(res *http.Response) (bool, error) {
+// unknownToken handles M_UNKNOWN_TOKEN for a token that was good a moment ago. A client that gets it deletes its keys.
+// If the token is still good, the homeserver does not know the device yet or has cached an older answer: a request that
+// can be repeated is, and otherwise the device is announced again and the client told to try again.
+func (f reviewer) unknownToken(s *stream, r *http.Request, res *http.Response) (*http.Response, error) {
+	res.Body.Close()
+	plain, _, good := f.Login.Exchange(s.answer, s.client, s.path, s.token)
+	if !good {
+		return nil, errRefused
+	}
+	if r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		again := r.Clone(r.Context())
+		again.Header["Authorization"] = []string{"Bearer " + plain}
+		res, err := f.transport.RoundTrip(again)
+		if err != nil {
+			return nil, err
+		}
+		if unknown, err := isUnknownToken(res); err != nil || !unknown {
+			return res, err
+		}
+		res.Body.Close()
+	}
+	f.Log.Warn("the homeserver does not know a session that is good; it is told of the device again", "path", s.op.Path)
+	f.Login.AnnounceDevice(s.client, s.token)
+	tryAgain(s.answer, "The homeserver does not know this session yet. Try again.")
+	return nil, errRefused
+}
+
+// isUnknownToken reports whether an answer is M_UNKNOWN_TOKEN. The answer can be read afterwards as before.
+func isUnknownToken(res *http.Response) (bool, error) {
 	if res.StatusCode != http.StatusUnauthorized || !isJSON(res.Header) {
 		return false, nil
 	}
@@ -82,34 +85,40 @@ func saysUnknown(res *http.Response) (bool, error) {
 	if err != nil || !whole {
 		return false, err
 	}
-	var said struct {
+	var answer struct {
 		Errcode string `json:"errcode"`
 	}
-	return json.Unmarshal(text, &said) == nil && said.Errcode == "M_UNKNOWN_TOKEN", nil
+	return json.Unmarshal(text, &answer) == nil && answer.Errcode == "M_UNKNOWN_TOKEN", nil
 }
 
-// edited is an answer with a change. What is no object passes as it is.
-func edited(res *http.Response, edit Edit) (*http.Response, error) {
+// edit changes the JSON object that an answer holds. Any other answer stays as it is.
+func edit(res *http.Response, change func(map[string]json.RawMessage)) (*http.Response, error) {
 	text, whole, err := peek(res)
-	if err != nil || !whole {
-		return res, err
+	if err != nil {
+		return nil, err
 	}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(text, &object) != nil || object == nil {
+	if !whole || json.Unmarshal(text, &object) != nil || object == nil {
 		return res, nil
 	}
-	edit(object)
+	change(object)
 	if text, err = json.Marshal(object); err != nil {
 		return nil, err
 	}
-	res.Header.Del("ETag") // of the text that is not sent
-	return remade(res, text), nil
+	res.Body = io.NopCloser(bytes.NewReader(text))
+	res.ContentLength, res.TransferEncoding, res.Trailer = int64(len(text)), nil, nil
+	res.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	res.Header.Del("ETag") // it was the other text's
+	return res, nil
 }
 
-// peek reads the body of an answer, and puts it back. It is not whole when it is larger than anything that is looked at
-// here.
+// maxPeek is the most that is read of an answer that is looked at.
+const maxPeek = 1 << 20
+
+// peek reads the body of an answer and puts it back. The text is not whole if it is as long as maxPeek. After an error
+// the body is closed.
 func peek(res *http.Response) (text []byte, whole bool, err error) {
-	text, err = io.ReadAll(io.LimitReader(res.Body, mostRead))
+	text, err = io.ReadAll(io.LimitReader(res.Body, maxPeek))
 	if err != nil {
 		res.Body.Close()
 		return nil, false, err
@@ -119,5 +128,10 @@ func peek(res *http.Response) (text []byte, whole bool, err error) {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(text), rest), rest}
-	return text, len(text) < mostRead, nil
+	return text, len(text) < maxPeek, nil
+}
+
+// isJSON reports whether the body of an answer can be parsed as JSON as it is: it is not compressed.
+func isJSON(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "application/json") && h.Get("Content-Encoding") == ""
 }

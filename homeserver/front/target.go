@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// target takes the path and the query of a request as they came, escapes and all. The query has its question mark, so
-// that an empty one differs from none. It is not ok when there is no path at all: `OPTIONS *` and CONNECT (RFC 9112,
-// section 3.2).
+// target returns the path and the query of a request as they were sent, still escaped. The query begins with its
+// question mark, so that an empty one differs from none. ok is false if the request has no path: `OPTIONS *` and
+// CONNECT (RFC 9112, section 3.2).
 func target(r *http.Request) (path, query string, ok bool) {
 	uri := r.RequestURI
 	if r.Method == http.MethodConnect {
@@ -19,26 +19,25 @@ func target(r *http.Request) (path, query string, ok bool) {
 		if !found {
 			return "", "", false
 		}
-		at := strings.IndexAny(rest, "/?")
-		if at < 0 {
+		i := strings.IndexAny(rest, "/?")
+		if i < 0 {
 			return "/", "", true
 		}
-		if uri = rest[at:]; uri[0] == '?' {
+		if uri = rest[i:]; uri[0] == '?' {
 			uri = "/" + uri
 		}
 	}
-	if at := strings.IndexByte(uri, '?'); at >= 0 {
-		return uri[:at], uri[at:], true
+	if i := strings.IndexByte(uri, '?'); i >= 0 {
+		return uri[:i], uri[i:], true
 	}
 	return uri, "", true
 }
 
-// point makes the URL of the request to the homeserver, so that net/http writes just this path and query.
-func point(u *url.URL, at *url.URL, path, query string) {
-	*u = url.URL{Scheme: at.Scheme, Host: at.Host}
+// setTarget makes the URL of the request to the homeserver, such that net/http writes exactly this path and query.
+func setTarget(u, homeserver *url.URL, path, query string) {
+	*u = url.URL{Scheme: homeserver.Scheme, Host: homeserver.Host}
 	if strings.HasPrefix(path, "//") {
-		// As an opaque URL this would be taken for a host. So net/http may escape what it finds odd in such a path,
-		// which nobody serves.
+		// In an opaque URL this would be a host. So net/http may escape some characters of such a path; no API has one.
 		u.Path, u.RawPath = path, path
 		if plain, err := url.PathUnescape(path); err == nil {
 			u.Path = plain

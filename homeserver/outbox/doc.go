@@ -1,22 +1,23 @@
-// Package outbox brings the homeserver up to date: what package db notes down with each change of a user or a device,
-// it sends, in order for each user, until the homeserver has it.
+// Package outbox keeps the homeserver up to date. Package db writes a row with each change of an account or a device
+// that the homeserver must know of; the sender here calls the homeserver for each row, and deletes the row then.
 //
 // # Laws
 //
-//  1. What is sent is what is true. A note says what to look at; the sender looks, and tells: this device is there,
-//     under that name; this one is not; this account is locked. A login that failed is no reason to say that a device
-//     is not, if the client named it: it may be older than Postern, and have keys. So a note may be sent twice, late,
-//     or after another, and the end is the same.
-//  2. The notes of one user go one after another, by one sender at a time, even if replicas share the database
-//     (db.Claim). A sender that died holds them for no longer than a lease.
-//  3. A note goes when the homeserver has answered, and nothing has changed since it was read. Killed at any moment, it
-//     is sent at the next start.
-//  4. Nobody stops the others. While the homeserver is away each user's notes wait longer and longer, up to a minute,
-//     and all go at once when it is heard of again. What it refuses waits an hour, is logged, and stands in `postern
-//     synapse outbox`.
+//  1. The sender tells the present state. A row says only which account or device has changed; the sender reads what is
+//     true now: the device exists, under this name; it does not; the account is locked. So a row may be sent twice,
+//     late, or out of order, and the homeserver ends up the same.
+//     A device that the client named itself is not deleted because a login on it failed: it may be older than
+//     Postern, and hold encryption keys.
+//  2. The rows of one account are sent one after another, by one sender at a time, even if replicas share the database
+//     (db.Claim). A claim ends by itself after a lease, in case its sender died.
+//  3. A row is deleted only when the homeserver has answered and nothing changed since the row was read. After a kill
+//     at any moment it is sent at the next start.
+//  4. No account holds up another. While the homeserver is away, the rows of each wait longer after each attempt, up to
+//     a minute, and all are due at once when it answers again. A row that it refuses waits an hour, is logged, and is
+//     listed by `postern synapse outbox`.
 //
-// A login does not wait for the sender: it calls Provision itself, before it answers. See db.Announce for how the two
-// keep out of each other's way.
+// A login does not wait for the sender: it calls Provision itself before it answers. db.Announce says how the two avoid
+// each other.
 //
 //	s := outbox.New(outbox.Config{DB: d, Synapse: client, …})
 //	s.Start()

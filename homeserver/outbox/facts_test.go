@@ -9,7 +9,7 @@ import (
 	"postern/db"
 )
 
-// Every fact that the homeserver must learn is told, and no other.
+// Every change that the homeserver must know of is sent, and no other.
 func TestEachFactIsTold(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -86,7 +86,7 @@ func TestEachFactIsTold(t *testing.T) {
 	}
 }
 
-// What is told is what is true.
+// The sender tells the present state.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -113,8 +113,8 @@ func TestWhatIsTold(t *testing.T) {
 	x.settled()
 }
 
-// An account that is opened again is opened there too; where Synapse cannot do it, that is told, and nothing else waits
-// for it.
+// A reactivated account is reactivated at the homeserver too. If Synapse cannot do that, the row says so, and holds up
+// no other.
 func TestReactivated(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)

@@ -14,7 +14,7 @@ import (
 	"postern/test/rig/fakesynapse"
 )
 
-// However the homeserver fails, everything waits, and is told when it is back.
+// However the homeserver fails, every row waits, and is sent when it is back.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]fakesynapse.Mode{"away": fakesynapse.Away, "slow": fakesynapse.Slow,
@@ -28,6 +28,9 @@ func TestNothingIsLost(t *testing.T) {
 			x.login("bob", "B")
 			x.round()
 			x.there.Be(mode)
+			if mode == fakesynapse.Slow {
+				x.sender.c.Synapse = x.newClient(100 * time.Millisecond) // each try takes all of it
+			}
 			x.must(x.db.EndDevice(t.Context(), "alice", "A"))
 			x.login("alice", "C")
 			x.must(x.db.LockUser(t.Context(), "bob", t0))
@@ -38,7 +41,7 @@ func TestNothingIsLost(t *testing.T) {
 			x.backsOff(1)
 			tries := 12
 			if mode == fakesynapse.Slow {
-				tries = 2 // each takes the whole patience
+				tries = 2
 			}
 			for range tries { // each time they wait longer, and never longer than a minute
 				x.step(time.Minute)
@@ -46,6 +49,7 @@ func TestNothingIsLost(t *testing.T) {
 			}
 			x.backsOff(tries)
 			x.there.Be(fakesynapse.Well)
+			x.sender.c.Synapse = x.newClient(500 * time.Millisecond)
 			x.step(time.Minute)
 			x.round()
 			x.settled()
@@ -56,20 +60,20 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// backsOff holds that what waits has failed so often just now, and waits twice as long each time, up to a minute.
+// backsOff checks that each row has just failed at least so often, and that its wait doubles each time, up to a minute.
 func (x *site) backsOff(tries int) {
 	x.Helper()
 	all, err := x.db.Outbox(x.Context())
 	x.must(err)
 	for _, w := range all {
-		most := min(longestWait, firstWait<<(w.Tries-1))
+		most := min(maxRetry, firstRetry<<(w.Tries-1))
 		if wait := w.Due.Sub(x.clock()); w.Tries < tries || w.Error == "" || w.Refused || wait < most/2 || wait > most {
 			x.Errorf("it waits %s: %+v", wait, w)
 		}
 	}
 }
 
-// Once the homeserver is heard of again, nobody's notes wait for their time.
+// When the homeserver answers again, all rows are due at once.
 func TestBackAtOnce(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -89,7 +93,7 @@ func TestBackAtOnce(t *testing.T) {
 	}
 }
 
-// A user of whom the homeserver wants to hear nothing, and one about whom it fails, stop nobody else.
+// A user that the homeserver refuses, and one at whom it fails, hold up no other.
 func TestOneBadUser(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -106,7 +110,7 @@ func TestOneBadUser(t *testing.T) {
 	all, err := x.db.Outbox(t.Context())
 	x.must(err)
 	for _, w := range all {
-		if w.Refused != (w.Localpart == "Upper") || w.Error == "" || w.Refused && w.Due.Before(t0.Add(refusedWait/2)) {
+		if w.Refused != (w.Localpart == "Upper") || w.Error == "" || w.Refused && w.Due.Before(t0.Add(refusedRetry/2)) {
 			t.Errorf("%+v", w)
 		}
 	}
@@ -116,13 +120,13 @@ func TestOneBadUser(t *testing.T) {
 	if got := x.waiting(); !slices.Equal(got, []string{"Upper "}) {
 		t.Errorf("%q wait", got)
 	}
-	// What was tried in vain, a user and a device, is tried once more when others are heard of.
+	// The failed rows, of a user and a device, are sent once more when another call succeeds.
 	if x.sent["refused"] != 1 || x.sent["away"] < 2 || x.sent["away"] > 4 {
 		t.Errorf("counted %v", x.sent)
 	}
 }
 
-// A device at which the homeserver fails for ever holds up no other device of its user.
+// A device at which the homeserver always fails holds up no other device of its user.
 func TestOneBadDevice(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -140,8 +144,7 @@ func TestOneBadDevice(t *testing.T) {
 	}
 }
 
-// The wrong secret is mended by the operator: nothing is given up, and the error says where to look without saying the
-// secret.
+// With the wrong secret rows wait for the operator; they are not refused.
 func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -157,7 +160,7 @@ func TestWrongSecret(t *testing.T) {
 	}
 }
 
-// What changes while it is being told is told again.
+// A row that changes while it is sent is sent again.
 func TestChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -178,7 +181,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// Two replicas never tell of one user side by side, and what a dead one holds is told when its lease is over.
+// Two replicas never send rows of one user at the same time.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -210,7 +213,9 @@ func TestReplicas(t *testing.T) {
 	for _, s := range []*Sender{x.sender, other} {
 		wg.Go(func() {
 			for range 20 {
-				s.pass(t.Context())
+				if _, err := s.sendDue(t.Context()); err != nil {
+					t.Error(err)
+				}
 				s.running.Wait()
 			}
 		})
@@ -226,8 +231,8 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// What a sender that died had in its hands waits for the end of its lease, and no longer; if it lived after all, it
-// clears nothing that another one holds.
+// Rows that a dead sender has claimed are sent when its lease ends. If it was not dead after all, it cannot delete rows
+// that another sender has claimed since.
 func TestDeadSender(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
@@ -242,7 +247,8 @@ func TestDeadSender(t *testing.T) {
 		t.Fatalf("%v, %v", errands, err)
 	}
 	x.login("a", "NEW")
-	x.sender.pass(t.Context())
+	_, err := x.sender.sendDue(t.Context())
+	x.must(err)
 	x.sender.running.Wait()
 	if w := x.waiting(); len(w) != 2 {
 		t.Errorf("%q wait", w)
@@ -252,7 +258,7 @@ func TestDeadSender(t *testing.T) {
 	x.settled()
 	late := []db.Outcome{{DeviceID: "A"}}
 	x.login("a", "A")
-	_, err := x.db.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
+	_, err = x.db.Claim(t.Context(), "alive", x.clock(), x.clock().Add(lease), 9)
 	x.must(errors.Join(err, x.db.Settle(t.Context(), "dead", "a", late))) // it lived after all
 	if w := x.waiting(); len(w) != 1 {
 		t.Errorf("what another one holds was cleared: %q wait", w)
@@ -262,7 +268,7 @@ func TestDeadSender(t *testing.T) {
 	x.settled()
 }
 
-// The sender itself: it wakes for what this process writes and for what others write, and stops when it is told to.
+// A started sender sends what this process writes and what others write, and stops when it is closed.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)

@@ -22,7 +22,7 @@ const secret = "the_secret_of_the_tests"
 
 var t0 = time.UnixMilli(1_800_000_000_000).UTC()
 
-// site is a database with a homeserver behind, and a sender that the test lets work.
+// site is a database, a homeserver, and a sender that works when the test calls round.
 type site struct {
 	testing.TB
 	db     *db.DB
@@ -45,14 +45,16 @@ func newSite(t testing.TB) *site {
 }
 
 func (x *site) newSender(d *db.DB) *Sender {
-	client := synapse.New(synapse.Config{URL: x.there.URL, Secret: secret, Timeout: 500 * time.Millisecond})
-	s := New(Config{DB: d, Synapse: client, Log: slog.New(slog.DiscardHandler), Now: x.clock, Random: rand.Reader,
-		Sent: x.count})
-	x.Cleanup(func() {
-		s.Close()
-		client.Close()
-	})
+	s := New(Config{DB: d, Synapse: x.newClient(500 * time.Millisecond), Log: slog.New(slog.DiscardHandler),
+		Now: x.clock, Sent: x.count})
+	x.Cleanup(s.Close)
 	return s
+}
+
+func (x *site) newClient(timeout time.Duration) *synapse.Client {
+	client := synapse.New(synapse.Config{URL: x.there.URL, Secret: secret, Timeout: timeout})
+	x.Cleanup(client.Close)
+	return client
 }
 
 func (x *site) clock() time.Time {
@@ -84,7 +86,8 @@ func (x *site) must(err error) {
 func (x *site) round() {
 	x.Helper()
 	for range 100 {
-		x.sender.pass(x.Context())
+		_, err := x.sender.sendDue(x.Context())
+		x.must(err)
 		x.sender.running.Wait()
 		due, _, err := x.db.Due(x.Context(), x.clock())
 		x.must(err)
@@ -95,7 +98,7 @@ func (x *site) round() {
 	x.Fatal("it never ends")
 }
 
-// user adds an account, and login a session on a device, of which the homeserver is not told before round.
+// user adds an account, and login a session on a device. The homeserver is not told of them before round.
 func (x *site) user(name string) {
 	x.Helper()
 	x.must(x.db.CreateUser(x.Context(), db.User{Localpart: name, PasswordHash: "hash", Created: t0}))
@@ -110,7 +113,7 @@ func (x *site) login(name, device string) db.Session {
 	return s
 }
 
-// waiting names what waits, as "alice A".
+// waiting lists the rows of the outbox, as "alice A".
 func (x *site) waiting() []string {
 	x.Helper()
 	all, err := x.db.Outbox(x.Context())
@@ -123,7 +126,7 @@ func (x *site) waiting() []string {
 	return names
 }
 
-// settled fails the test unless nothing waits and the homeserver has exactly the devices that have sessions.
+// settled fails the test unless the outbox is empty and the homeserver has exactly the devices that have sessions.
 func (x *site) settled() {
 	x.Helper()
 	if w := x.waiting(); len(w) > 0 {

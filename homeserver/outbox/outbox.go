@@ -2,12 +2,9 @@ package outbox
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
-	"io"
+	"crypto/rand"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"postern/db"
@@ -15,129 +12,106 @@ import (
 )
 
 const (
-	atOnce = 8                // users whose notes are sent side by side: Synapse answers one at a time anyway
-	look   = time.Second      // how often the notes of other processes are looked for
-	lease  = 30 * time.Second // after which a sender counts as dead
-	errand = 20 * time.Second // … and how long it takes over one user at most, so that it is not taken for dead alive
-	drain  = 2 * time.Second  // what is on its way when the server stops
+	maxAccounts    = 8                // that are sent side by side: Synapse answers one call at a time anyway
+	pollInterval   = time.Second      // how often the sender looks for rows that other processes wrote
+	lease          = 30 * time.Second // after which a claim ends by itself
+	accountTimeout = 20 * time.Second // for the rows of one account: less than the lease, so that it is still held then
+	closeTimeout   = 2 * time.Second  // for the calls in progress when the sender is closed
 )
 
-// Config is all that a sender needs from outside.
+// Config is what a sender needs.
 type Config struct {
 	DB      *db.DB
 	Synapse *synapse.Client
 	Log     *slog.Logger
 	Now     func() time.Time
-	Random  io.Reader
-	Sent    func(outcome string) // counts: "sent", "away" or "refused"; may be nil
+	Sent    func(result string) // counts the rows sent, by result: "sent", "away" or "refused"; may be nil
 }
 
-// Sender sends what waits. Its methods may be called from any goroutine.
+// Sender sends the rows of the outbox. Its methods may be called from any goroutine.
 type Sender struct {
 	c       Config
-	slots   chan struct{}
-	freed   chan struct{} // gets a value when an errand is done
-	failing atomic.Bool   // the homeserver was away, and what waits for it does so still
-	hurried atomic.Int64  // when what waits was told last not to
-	ctx     context.Context
-	stop    context.CancelFunc
-	abort   context.CancelFunc
-	calls   context.Context // of the errands
+	health  health
+	slots   chan struct{}   // holds a value for each account that is being sent
+	freed   chan struct{}   // gets a value when an account has been sent
+	loop    context.Context // of the loop in Start
+	calls   context.Context // of the calls to the homeserver, which may outlast loop by closeTimeout
+	endLoop context.CancelFunc
+	endAll  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// New makes a sender that does not run yet.
+// New makes a sender. It sends nothing before Start.
 func New(c Config) *Sender {
 	if c.Sent == nil {
 		c.Sent = func(string) {}
 	}
-	s := &Sender{c: c, slots: make(chan struct{}, atOnce), freed: make(chan struct{}, 1)}
-	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.calls, s.abort = context.WithCancel(context.Background())
+	s := &Sender{c: c, slots: make(chan struct{}, maxAccounts), freed: make(chan struct{}, 1)}
+	s.loop, s.endLoop = context.WithCancel(context.Background())
+	s.calls, s.endAll = context.WithCancel(context.Background())
 	return s
 }
 
 // Start begins to send, until Close.
 func (s *Sender) Start() {
 	s.running.Go(func() {
-		if err := s.c.DB.Resume(s.ctx); err != nil {
-			s.trouble(err)
-		}
-		for s.ctx.Err() == nil {
-			s.rest(s.pass(s.ctx))
+		s.logError(s.c.DB.Resume(s.loop))
+		for s.loop.Err() == nil {
+			next, err := s.sendDue(s.loop)
+			s.logError(err)
+			s.wait(next)
 		}
 	})
 }
 
-// Close stops. What is on its way may arrive within moments; the rest is sent after the next start.
+// Close stops the sender. Calls in progress get closeTimeout to finish; the other rows are sent after the next start.
 func (s *Sender) Close() {
-	s.stop()
-	timer := time.AfterFunc(drain, s.abort)
+	s.endLoop()
+	timer := time.AfterFunc(closeTimeout, s.endAll)
 	s.running.Wait()
 	timer.Stop()
-	s.abort()
+	s.endAll()
 }
 
-// rest waits until there may be something to do.
-func (s *Sender) rest(d time.Duration) {
+// wait returns when there may be something to send: at next, or earlier.
+func (s *Sender) wait(next time.Time) {
+	d := pollInterval
+	if !next.IsZero() {
+		d = max(time.Millisecond, min(d, next.Sub(s.c.Now())))
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-s.ctx.Done():
+	case <-s.loop.Done():
 	case <-s.c.DB.News():
 	case <-s.freed:
 	case <-timer.C:
 	}
 }
 
-// pass sends what is due, as much as there are hands for, without waiting for the answers. It gives the time until it
-// should look again.
-func (s *Sender) pass(ctx context.Context) time.Duration {
+// sendDue begins to send what is due, as far as there are free slots, and does not wait for the answers. next is when
+// the first waiting row becomes due; it is zero if there is none, or if rows are due now.
+func (s *Sender) sendDue(ctx context.Context) (next time.Time, err error) {
 	now := s.c.Now()
 	due, next, err := s.c.DB.Due(ctx, now)
-	if err != nil {
-		s.trouble(err)
-		return look
+	if err != nil || !due {
+		return next, err
 	}
-	if !due {
-		if next.IsZero() {
-			return look
-		}
-		return max(time.Millisecond, min(look, next.Sub(now)))
-	}
-	free := atOnce - len(s.slots)
+	free := maxAccounts - len(s.slots)
 	if free == 0 {
-		return look
+		return time.Time{}, nil
 	}
-	holder, err := s.holder()
-	if err != nil {
-		s.trouble(err)
-		return look
+	claim := rand.Text()
+	accounts, err := s.c.DB.Claim(ctx, claim, now, now.Add(lease), free)
+	for _, account := range accounts {
+		s.slots <- struct{}{} // does not block: no other goroutine fills slots
+		s.running.Go(func() { s.sendClaimed(claim, account) })
 	}
-	errands, err := s.c.DB.Claim(ctx, holder, now, now.Add(lease), free)
-	if err != nil {
-		s.trouble(err)
-		return look
-	}
-	for _, e := range errands {
-		s.slots <- struct{}{} // there is room: only this goroutine adds
-		s.running.Go(func() { s.run(holder, e) })
-	}
-	if len(errands) == free {
-		return 0 // there may be more
-	}
-	return look // what is due is on its way already
+	return time.Time{}, err
 }
 
-// holder is a name that no other claim has.
-func (s *Sender) holder() (string, error) {
-	var random [12]byte
-	_, err := io.ReadFull(s.c.Random, random[:])
-	return hex.EncodeToString(random[:]), err
-}
-
-// run does one errand and says what came of it.
-func (s *Sender) run(holder string, e db.Errand) {
+// sendClaimed sends the rows of one account and notes the results.
+func (s *Sender) sendClaimed(claim string, account db.Errand) {
 	defer func() {
 		<-s.slots
 		select {
@@ -145,27 +119,19 @@ func (s *Sender) run(holder string, e db.Errand) {
 		default:
 		}
 	}()
-	ctx, done := context.WithTimeout(s.calls, errand)
+	ctx, done := context.WithTimeout(s.calls, accountTimeout)
 	defer done()
-	outcomes := s.send(ctx, e)
-	settling, settled := context.WithTimeout(context.Background(), drain)
-	defer settled()
-	if err := s.c.DB.Settle(settling, holder, e.Localpart, outcomes); err != nil {
-		s.trouble(err) // the lease ends by itself, and it is sent again
-	}
+	results := s.send(ctx, account)
+	// the database is written to even if the sender is closed meanwhile
+	ctx, done = context.WithTimeout(context.Background(), closeTimeout)
+	defer done()
+	// after an error the claim ends by itself, and the rows are sent again
+	s.logError(s.c.DB.Settle(ctx, claim, account.Localpart, results))
 }
 
-func (s *Sender) trouble(err error) {
-	if s.ctx.Err() == nil {
+// logError logs an error of the database, unless the sender is closed.
+func (s *Sender) logError(err error) {
+	if err != nil && s.loop.Err() == nil {
 		s.c.Log.Error("the outbox cannot be read or written; what the homeserver must be told waits", "error", err)
 	}
-}
-
-// between is a time from half of d to d: of many who wait not all should come back together.
-func (s *Sender) between(d time.Duration) time.Duration {
-	var n [8]byte
-	if _, err := io.ReadFull(s.c.Random, n[:]); err != nil {
-		return d
-	}
-	return d/2 + time.Duration(binary.NativeEndian.Uint64(n[:])%uint64(d/2+1))
 }

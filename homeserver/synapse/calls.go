@@ -7,7 +7,7 @@ import (
 	"net/url"
 )
 
-// User is what Synapse knows of an account.
+// User is an account as Synapse describes it.
 type User struct {
 	UserID      string  `json:"user_id"`
 	DisplayName *string `json:"display_name"`
@@ -30,17 +30,17 @@ type namedDevice struct {
 	DisplayName *string `json:"display_name,omitempty"`
 }
 
-// LocalpartAvailable says nil if an account of that name can be made, or a Refusal that says why not: it is taken
-// (M_USER_IN_USE), an app service has it for itself (M_EXCLUSIVE), or it is none (M_INVALID_USERNAME).
+// LocalpartAvailable returns nil if an account of that name can be made. Otherwise it returns a Refusal: the name is
+// taken (M_USER_IN_USE), reserved by an application service (M_EXCLUSIVE), or not a valid name (M_INVALID_USERNAME).
 func (c *Client) LocalpartAvailable(ctx context.Context, localpart string) error {
 	return c.get(ctx, "is_localpart_available", url.Values{"localpart": {localpart}}, nil)
 }
 
-// ProvisionUser makes an account, or leaves the one that is there as it is, and says whether it was made. locked is
-// told with it, unless nil.
+// ProvisionUser makes an account unless it exists, and reports whether it was made. Unless locked is nil, it locks or
+// unlocks the account.
 //
-// Of two calls for a new account at the same moment Synapse refuses the later one, since the name is taken. By then the
-// account is there, so it is asked once more.
+// If two calls make the same account at the same moment, Synapse refuses the later one because the name is taken. The
+// account exists then, so a repeated call succeeds.
 func (c *Client) ProvisionUser(ctx context.Context, localpart string, locked *bool) (made bool, err error) {
 	for range 2 {
 		var status int
@@ -56,15 +56,15 @@ func (c *Client) ProvisionUser(ctx context.Context, localpart string, locked *bo
 	return made, err
 }
 
-// QueryUser tells of an account; ErrNotFound if there is none.
+// QueryUser returns an account; ErrNotFound if there is none.
 func (c *Client) QueryUser(ctx context.Context, localpart string) (User, error) {
 	var u User
 	err := c.get(ctx, "query_user", url.Values{"localpart": {localpart}}, &u)
 	return u, err
 }
 
-// DeleteUser deactivates an account, which ends its devices; ErrNotFound if there is none. With erase it is forgotten
-// as far as can be.
+// DeleteUser deactivates an account, which deletes its devices; ErrNotFound if there is none. With erase Synapse also
+// erases what it can of the user's data.
 func (c *Client) DeleteUser(ctx context.Context, localpart string, erase bool) error {
 	_, err := c.post(ctx, "delete_user", struct {
 		account
@@ -73,37 +73,37 @@ func (c *Client) DeleteUser(ctx context.Context, localpart string, erase bool) e
 	return err
 }
 
-// ReactivateUser opens a deactivated account again; ErrNotFound if there is none.
+// ReactivateUser reactivates a deactivated account; ErrNotFound if there is none.
 func (c *Client) ReactivateUser(ctx context.Context, localpart string) error {
 	_, err := c.post(ctx, "reactivate_user", account{localpart})
 	return err
 }
 
-// UpsertDevice makes a device, or leaves the one that is there, with its keys; ErrNotFound if there is no such user.
-// The name is given to either, unless nil.
+// UpsertDevice makes a device unless it exists; ErrNotFound if there is no such user. An existing device keeps its
+// encryption keys. Unless the name is nil, either gets it.
 func (c *Client) UpsertDevice(ctx context.Context, localpart, deviceID string, displayName *string) error {
 	_, err := c.post(ctx, "upsert_device", namedDevice{device{account{localpart}, deviceID}, clipped(displayName)})
 	return err
 }
 
-// DeleteDevice deletes a device with its keys, if there is one; ErrNotFound if there is no such user.
+// DeleteDevice deletes a device, if there is one, and its encryption keys; ErrNotFound if there is no such user.
 func (c *Client) DeleteDevice(ctx context.Context, localpart, deviceID string) error {
 	_, err := c.post(ctx, "delete_device", device{account{localpart}, deviceID})
 	return err
 }
 
-// AllowCrossSigningReset lets a user replace the cross-signing keys within ten minutes without another proof;
-// ErrNotFound if there is no such user.
+// AllowCrossSigningReset lets a user replace the cross-signing keys within ten minutes without user-interactive
+// authentication; ErrNotFound if there is no such user.
 func (c *Client) AllowCrossSigningReset(ctx context.Context, localpart string) error {
 	_, err := c.post(ctx, "allow_cross_signing_reset", account{localpart})
 	return err
 }
 
-// maxDisplayName is how many characters Synapse takes for a device's name (handlers/device.py,
-// MAX_DEVICE_DISPLAY_NAME_LEN).
+// maxDisplayName is how many characters a device's name may have (MAX_DEVICE_DISPLAY_NAME_LEN in Synapse's
+// handlers/device.py).
 const maxDisplayName = 100
 
-// clipped is a name as far as Synapse takes it: a name that is too long must not keep its device away.
+// clipped is the beginning of a name that is too long: otherwise Synapse would refuse the device.
 func clipped(name *string) *string {
 	if name == nil {
 		return nil

@@ -16,26 +16,26 @@ import (
 )
 
 var (
-	// ErrAway says that it is not known whether a call was obeyed, or that it was not: try again.
+	// ErrAway says that it is not known whether Synapse obeyed a call: try again.
 	ErrAway = errors.New("the homeserver does not answer")
-	// ErrFailed is an ErrAway of a homeserver that was there, and said that it failed: another call may do better.
+	// ErrFailed is an ErrAway in which Synapse itself says that it failed: another call may succeed.
 	ErrFailed = fmt.Errorf("%w as it should", ErrAway)
 	// ErrNotFound says that Synapse has no such user.
 	ErrNotFound = errors.New("the homeserver has no such user")
 )
 
-// Refusal is what Synapse answers to a call that it will never obey.
+// Refusal is Synapse's answer to a call that it will never obey.
 type Refusal struct {
 	Status        int
 	Code, Message string // as Synapse wrote them
 }
 
-// Error gives Synapse's own words.
+// Error contains Synapse's own message.
 func (r *Refusal) Error() string {
 	return fmt.Sprintf("the homeserver refuses: %d %s %s", r.Status, r.Code, r.Message)
 }
 
-// maxAnswer bounds what is read of an answer: the longest that is wanted tells of one user.
+// maxAnswer bounds what is read of an answer. The longest that is expected describes one user.
 const maxAnswer = 64 << 10
 
 // Config says where Synapse is. Zero values mean the defaults.
@@ -51,7 +51,7 @@ type Client struct {
 	http        *http.Client
 }
 
-// New makes a client. It calls nobody yet.
+// New makes a client.
 func New(c Config) *Client {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
@@ -70,10 +70,10 @@ func New(c Config) *Client {
 	}
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// post makes a call and gives its status, which says that it was obeyed.
+// post makes a call that changes something. Without an error the status is 200, 201 or 204.
 func (c *Client) post(ctx context.Context, name string, body any) (int, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *Client) post(ctx context.Context, name string, body any) (int, error) {
 	return c.call(ctx, http.MethodPost, name, nil, bytes.NewReader(text), nil)
 }
 
-// get asks, and reads the answer into.
+// get makes a call that asks something, and decodes the answer into a value unless that is nil.
 func (c *Client) get(ctx context.Context, name string, query url.Values, into any) error {
 	_, err := c.call(ctx, http.MethodGet, name, query, http.NoBody, into)
 	return err
@@ -90,11 +90,11 @@ func (c *Client) get(ctx context.Context, name string, query url.Values, into an
 
 func (c *Client) call(ctx context.Context, method, name string, query url.Values, body io.Reader, into any) (int,
 	error) {
-	at := c.url + name
+	target := c.url + name
 	if len(query) > 0 {
-		at += "?" + query.Encode()
+		target += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, at, body)
+	request, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrAway, err)
 	}
@@ -102,29 +102,28 @@ func (c *Client) call(ctx context.Context, method, name string, query url.Values
 	request.Header.Set("Content-Type", "application/json")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return 0, away(name, err)
+		return 0, unanswered(name, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return 0, away(name, err)
+		return 0, unanswered(name, err)
 	}
-	return response.StatusCode, judge(name, response.StatusCode, text, into)
+	return response.StatusCode, parseAnswer(name, response.StatusCode, text, into)
 }
 
-// away says why nothing is known, without the URL, which the operator knows and the log need not repeat with every
-// query.
-func away(name string, err error) error {
-	var at *url.Error
-	if errors.As(err, &at) {
-		err = at.Err
+// unanswered is the error of a call without an answer. It leaves out the URL, which contains the user's name.
+func unanswered(name string, err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		err = withURL.Err
 	}
 	return fmt.Errorf("%w: %s: %w", ErrAway, name, err)
 }
 
-// judge understands an answer. Only one that Synapse itself can have given counts as a refusal: a proxy in between, or
-// a server that is just starting, answers 4xx too.
-func judge(name string, status int, text []byte, into any) error {
+// parseAnswer decodes an answer into a value, or returns the error that it means. Only an answer that must be Synapse's
+// own is a Refusal: a proxy in between, or a server that is just starting, answers 4xx too.
+func parseAnswer(name string, status int, text []byte, into any) error {
 	if status == http.StatusNoContent {
 		return nil
 	}
@@ -142,7 +141,7 @@ func judge(name string, status int, text []byte, into any) error {
 		return nil
 	}
 	code, _ := answer["errcode"].(string)
-	why, _ := answer["error"].(string)
+	message, _ := answer["error"].(string)
 	switch {
 	case status == http.StatusNotFound && code == "M_NOT_FOUND":
 		return fmt.Errorf("%s: %w", name, ErrNotFound)
@@ -150,19 +149,19 @@ func judge(name string, status int, text []byte, into any) error {
 		return fmt.Errorf("%w: %s: it does not take our secret (%d): is it the one of its "+
 			"matrix_authentication_service?", ErrAway, name, status)
 	case status == http.StatusBadRequest && code != "":
-		return &Refusal{Status: status, Code: code, Message: short(why)}
+		return &Refusal{Status: status, Code: code, Message: truncated(message)}
 	}
 	if code != "" {
-		return fmt.Errorf("%w: %s: status %d %s", ErrFailed, name, status, short(code))
+		return fmt.Errorf("%w: %s: status %d %s", ErrFailed, name, status, truncated(code))
 	}
 	return fmt.Errorf("%w: %s: status %d", ErrAway, name, status)
 }
 
-// short bounds another server's words.
-func short(text string) string {
-	const most = 200
+// truncated bounds a text of another server to 200 bytes, or a little more for a whole character, of valid UTF-8.
+func truncated(text string) string {
+	const limit = 200
 	for i := range text {
-		if i >= most {
+		if i >= limit {
 			text = text[:i]
 			break
 		}

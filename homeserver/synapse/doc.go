@@ -1,32 +1,35 @@
-// Package synapse calls the homeserver: the few requests under /_synapse/mas by which whoever does the authentication
-// tells Synapse of users and devices. It knows nothing of sessions and tokens.
+// Package synapse calls Synapse's API for the service that does authentication in its place: the requests below
+// /_synapse/mas, which make, change and delete users and devices. It knows nothing of sessions and tokens.
 //
 // # The calls
 //
-// Each is authorized by the secret that both sides have. A body is a JSON object whose types are checked strictly;
-// fields that Synapse does not know it ignores. All of them may be repeated: what is there already is a success, and so
-// is what is gone already.
+// Each call is authorized by the secret that both sides share. Its body is a JSON object; Synapse checks the types of
+// the fields strictly and ignores unknown fields. Every call may be repeated: to make what exists and to delete what
+// does not are successes.
 //
-//	provision_user             201 made, 200 it was there    404 never; a locked account may be told with it
-//	delete_user                200                           404 no such user; its devices go too
-//	reactivate_user            200                           500 on SQLite, after it has taken effect or before: ask query_user
-//	upsert_device              201 made, 200 it was there    404 no such user; a display name of more than 100 characters is refused
-//	delete_device              204, also if there is none    404 no such user; the device's keys are lost
-//	is_localpart_available     200 yes, 400 no and why       asks about application services' names and length too
-//	query_user                 200                           404 no such user; a deactivated one is told as such
-//	allow_cross_signing_reset  200                           404 no such user; in force for ten minutes
+//	provision_user             201 made, 200 it existed      never 404; can lock the account
+//	delete_user                200                           404 no such user; deletes its devices too
+//	reactivate_user            200                           500 on SQLite, in effect or not: ask query_user
+//	upsert_device              201 made, 200 it existed      404 no such user; refuses a name of over 100 characters
+//	delete_device              204, also if there is none    404 no such user; deletes the encryption keys too
+//	is_localpart_available     200 yes, 400 no and why       considers application services and the length too
+//	query_user                 200                           404 no such user; says whether the user is deactivated
+//	allow_cross_signing_reset  200                           404 no such user; holds for ten minutes
 //
-// # Failures
+// # Errors
 //
-// ErrAway says that nothing is known of what came of a call: Synapse could not be reached, took too long, failed, or
-// answered what is no answer. Try again. ErrFailed is the ErrAway of a Synapse that was there and said so: another call
-// may do better. ErrNotFound says that there is no such user. A Refusal is Synapse's own word, and trying again does
-// not help. No error holds the secret.
+//   - [ErrAway]: it is not known whether Synapse obeyed. It could not be reached, took too long, failed, or something
+//     else answered. Try again.
+//   - [ErrFailed]: an ErrAway in which Synapse itself says that it failed. Another call may succeed.
+//   - [ErrNotFound]: there is no such user.
+//   - [Refusal]: Synapse's reason why it will never obey this call. Trying again does not help.
 //
-// # What it does not do
+// No error contains the secret.
 //
-// Answers are bounded in time and size, redirects are not followed, and no proxy of the environment is used: the secret
-// goes where the operator said and nowhere else. It does not retry; see package outbox.
+// # Limits
+//
+// The time and the size of an answer are bounded. Redirects are not followed and proxies of the environment not used,
+// so the secret goes only to the configured URL. Failed calls are not repeated; package outbox does that.
 //
 //	c := synapse.New(synapse.Config{URL: "http://127.0.0.1:8008", Secret: secret})
 //	err := c.UpsertDevice(ctx, "alice", "GHTYAJCE", nil)

@@ -9,20 +9,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// The tests run in the module's folder, whose files they read.
-func TestMain(m *testing.M) {
+// toModule goes to the module's folder, whose files the tests read. Before the tests run would be too early: go test
+// would not see which files they read, and take an old result for theirs.
+var toModule = sync.OnceFunc(func() {
 	if err := os.Chdir(filepath.Join("..", "..")); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
-}
+})
 
 // folders lists the folders that hold Go files, with slashes; "." is the root.
 func folders(t testing.TB) []string {
 	t.Helper()
+	toModule()
 	var dirs []string
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -46,6 +48,7 @@ func folders(t testing.TB) []string {
 // sources lists the Go files of a folder, with slashes.
 func sources(t testing.TB, dir string) []string {
 	t.Helper()
+	toModule()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +63,7 @@ func isTest(file string) bool { return strings.HasSuffix(file, "_test.go") }
 
 func text(t testing.TB, file string) string {
 	t.Helper()
+	toModule()
 	bytes, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +76,7 @@ const module = "postern"
 // imports lists what the code of a folder imports, without its tests.
 func imports(t testing.TB, dir string) []string {
 	t.Helper()
+	toModule()
 	pkg, err := build.ImportDir(dir, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -176,6 +176,7 @@ func TestRoot(t *testing.T) {
 // compiles it.
 func TestEmbeddedSource(t *testing.T) {
 	t.Parallel()
+	toModule()
 	root, err := build.ImportDir(".", 0)
 	if err != nil {
 		t.Fatal(err)

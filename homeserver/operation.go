@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postern/handlers"
+	"postern/homeserver/front"
 )
 
 // Synapse serves most of its operations under several releases, and clients of all ages have kept the one that they
@@ -26,8 +27,30 @@ var earlier = map[string]string{
 	"register/org.matrix.msc3231.login.registration_token/validity":                    "register/m.login.registration_token/validity",
 }
 
-// Name is the contract's name of a path as it came, escaped, or else [handlers.Alias]'s.
-func (g *Gate) Name(path string) string {
+// Operation says what a request means and who answers it. An application service's own token takes what needs a token to
+// the homeserver.
+func (g *Gate) Operation(method, path, token string) front.Operation {
+	if g.internal != nil && (path == IntrospectPath || path == DiscoveryPath) {
+		return front.Operation{Path: path, Handler: g.internal}
+	}
+	op := front.Operation{Path: g.name(path)}
+	if g.answers(op.Path) && !g.passes(method, op.Path, token) {
+		op.Handler = g.server.Handler()
+	}
+	if op.Amend = g.amendments[method+" "+op.Path]; op.Amend == nil {
+		op.Amend = g.amendments[method+" "+op.Path[:strings.LastIndexByte(op.Path, '/')+1]]
+	}
+	switch method + " " + op.Path {
+	case "GET " + clientAPI + "v3/capabilities":
+		op.Edit = g.editCapabilities
+	case "GET /.well-known/matrix/client":
+		op.Edit = editWellKnown
+	}
+	return op
+}
+
+// name is the contract's name of a path as it came, escaped, or else [handlers.Alias]'s.
+func (g *Gate) name(path string) string {
 	if g.server.HasPath(path) {
 		return path
 	}
@@ -53,8 +76,8 @@ func (g *Gate) Name(path string) string {
 // leftToHomeserver are the contract's paths that the homeserver answers when there is one: what it can do is more.
 var leftToHomeserver = []string{clientAPI + "versions", clientAPI + "v3/capabilities"}
 
-// Mine reports whether this server answers a path, and not the homeserver. The path is the contract's name.
-func (g *Gate) Mine(name string) bool {
+// answers reports whether this server answers a path, and not the homeserver. The path is the contract's name.
+func (g *Gate) answers(name string) bool {
 	switch {
 	case handlers.Operational(name):
 		return true
