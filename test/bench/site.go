@@ -87,9 +87,11 @@ func (s *site) fill(ctx context.Context, sessions int) (err error) {
 	if err != nil {
 		return err
 	}
-	session, err := tx.PrepareContext(ctx, `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires,
-			refreshable, generation, key_id, minted, access_expires, used, single_use, state, seen_at, seen_addr, seen_agent)
-		VALUES ($1, $2, $3, 'A browser somewhere', $4, 0, TRUE, 1, $5, $4, $6, $4, FALSE, 'live', $4, '127.0.0.1', '`+agent+`')`)
+	session, err := tx.PrepareContext(ctx, `INSERT INTO sessions (id, localpart, device_id, display_name, created,
+			expires, refreshable, generation, key_id, minted, access_expires, used, single_use, state,
+			seen_at, seen_addr, seen_agent)
+		VALUES ($1, $2, $3, 'A browser somewhere', $4, 0, TRUE, 1, $5, $4, $6, $4, FALSE, 'live',
+			$4, '127.0.0.1', '`+agent+`')`)
 	if err != nil {
 		return err
 	}

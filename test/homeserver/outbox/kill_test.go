@@ -115,8 +115,8 @@ func (c *crowd) logins() int {
 	return c.done[0]
 }
 
-// killOften kills the server again and again under the crowd, after some trouble perhaps, and then lets everything come to
-// rest.
+// killOften kills the server again and again under the crowd, after some trouble perhaps, and then lets everything come
+// to rest.
 func (h *installation) killOften(trouble func(random *rand.Rand)) *crowd {
 	h.Helper()
 	c := &crowd{installation: h, ended: make(chan struct{}), keep: make(map[string]string)}

@@ -10,7 +10,7 @@ import (
 )
 
 // Postern is killed in the moment when each of the calls arrives: in the midst of a login, and after a logout or a
-// deactivation was committed and before the homeserver's answer to it. The homeserver obeys the call; its answer is lost.
+// deactivation was committed, before the homeserver's answer to it. The homeserver obeys the call; its answer is lost.
 func TestKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
