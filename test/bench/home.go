@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	binary "postern/test/rig/process"
+	"postern/test/rig/standin"
 	"postern/test/rig/synapse"
 )
 
@@ -34,8 +35,8 @@ func (b *bench) home(ctx context.Context) (rows []row, err error) {
 	if !synapse.Installed() {
 		return []row{{what: "in front of a Synapse", postern: "not measured: test/rig/synapse/install brings one"}}, nil
 	}
-	t := newStage(ctx, b.dir)
-	defer func() { err = t.end(recover(), err) }()
+	t := standin.New(ctx, b.dir)
+	defer func() { err = t.End(recover(), err) }()
 	h := b.newHome(ctx, t)
 	for _, measure := range []func(context.Context, *home) ([]row, error){b.whoamis, b.streamed, b.introspections,
 		b.polls} {
@@ -48,7 +49,7 @@ func (b *bench) home(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-func (b *bench) newHome(ctx context.Context, t *stage) *home {
+func (b *bench) newHome(ctx context.Context, t *standin.T) *home {
 	h := &home{secret: "the-secret-of-the-bench", internal: fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))}
 	alone, behind := synapse.New(t, synapse.Options{}), synapse.Prepare(t, synapse.Options{})
 	behind.Delegate(t, "http://"+h.internal+"/", h.secret)

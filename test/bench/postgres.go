@@ -24,12 +24,12 @@ type way struct {
 // postgres compares, without HTTP, a transaction that is shared by who waits (what Postern does) with one for each
 // refresh: one after the other, and each client on a connection of its own, which is how servers usually do it. The
 // server syncs its disk.
-func (b *bench) postgres(ctx context.Context) ([]row, error) {
+func (b *bench) postgres(ctx context.Context) (rows []row, err error) {
 	url, stop, err := postgres.Serve(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	ways, finish, err := waysOn(ctx, url)
 	if err != nil {
 		return nil, err
