@@ -20,15 +20,18 @@ run: ## run the server with the account alice, and print commands to paste
 build: ## build the binary ./postern, static
 	CGO_ENABLED=0 go build -o postern .
 
-test: ## the tests that need only Go, with few rounds: minutes
-	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off go test $(RACE) -short -shuffle=on -timeout 10m ./...
+test: ## the tests that need only Go, with few rounds: 3 minutes
+	@# go test prints in this order: first packages that take seconds, so that something is seen
+	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off go test $(RACE) -short -shuffle=on -timeout 10m \
+	  ./tokens ./homeserver/... ./speclab/... ./test/... ./...
 
 # They measure how long a refusal takes, so they run alone and without the race detector.
 TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 
 slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx and Caddy if they are installed
 	go test -count=1 -run '$(TIMING)' ./handlers
-	TEST_ROUNDS=gate go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 -skip '$(TIMING)' ./...
+	@# first packages that take minutes and mostly wait, so that both cores have work to the end
+	TEST_ROUNDS=gate go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 -skip '$(TIMING)' ./test/server/... ./...
 	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
 	go test -count=1 -timeout 10m -run Grow ./db -long
 
