@@ -30,8 +30,9 @@ TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 
 slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx and Caddy if they are installed
 	go test -count=1 -run '$(TIMING)' ./handlers
-	@# first packages that take minutes and mostly wait, so that both cores have work to the end
-	TEST_ROUNDS=gate go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 -skip '$(TIMING)' ./test/server/... ./...
+	@# first the packages that take minutes, so that both cores have work to the end
+	TEST_ROUNDS=gate go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 -skip '$(TIMING)' \
+	  ./cli ./test/server/... ./...
 	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
 	go test -count=1 -timeout 10m -run Grow ./db -long
 
