@@ -18,7 +18,8 @@ import (
 const grace = time.Second
 
 // newFront makes the front before the homeserver.
-func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, log *slog.Logger, p patience) *front.Front {
+func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, log *slog.Logger,
+	p patience) *front.Front {
 	return front.New(front.Config{
 		Homeserver: h.url, Login: g, ExposeAdmin: h.exposeAdmin, Patience: p.write,
 		Stopping: ctx, Grace: grace, Log: log,
@@ -44,7 +45,8 @@ func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer
 
 // listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which
 // is after the last request has, since the homeserver asks while it answers those. It gives where that is.
-func (h *homeserverSettings) listen(g *homeserver.Gate, log *slog.Logger, p patience) (at string, end func(), err error) {
+func (h *homeserverSettings) listen(g *homeserver.Gate, log *slog.Logger, p patience) (at string, end func(),
+	err error) {
 	if h.internal == "" {
 		return "", func() {}, nil
 	}

@@ -14,7 +14,8 @@ import (
 
 // newPeer makes what lets the homeserver know of users and devices, and starts its outbox; nil when there is no
 // homeserver. stop ends that.
-func (h *homeserverSettings) newPeer(ctx context.Context, c handlers.Config) (_ *homeserver.Peer, stop func(), err error) {
+func (h *homeserverSettings) newPeer(ctx context.Context, c handlers.Config) (_ *homeserver.Peer, stop func(),
+	err error) {
 	d, log := c.DB, c.Log
 	before, err := d.Behind(ctx)
 	switch {

@@ -19,7 +19,8 @@ func ImportedPhone(name string, now time.Time) db.Device {
 	return db.Device{DeviceID: name, DisplayName: "her phone", Live: true, Refreshable: true, AccessExpires: end,
 		Tokens: []db.ImportedToken{
 			ImportedToken("syt_access_"+name, false, end), ImportedToken("syt_before_"+name, false, now),
-			ImportedToken("syr_refresh_"+name, true, time.Time{}), ImportedToken("syr_spent_"+name, true, time.UnixMilli(1))}}
+			ImportedToken("syr_refresh_"+name, true, time.Time{}),
+			ImportedToken("syr_spent_"+name, true, time.UnixMilli(1))}}
 }
 
 // Import takes devices of alice's over, as her other server has them, under root key 1.
