@@ -18,6 +18,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/speclab/spec"
 )
 
 // cli is the command line. Flags come first, then POSTERN_… of the environment, then the default here.
@@ -137,7 +138,7 @@ type settings struct {
 
 	loginTokenTTL time.Duration // 0: they are not enabled
 
-	spec    specSet
+	spec    spec.Files
 	behind  *homeserver // nil: Postern stands alone
 	pepper  string      // Synapse's
 	rate    handlers.Rate

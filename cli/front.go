@@ -41,10 +41,10 @@ func (h *homeserver) stand(ctx context.Context, s *handlers.Server, log *slog.Lo
 }
 
 // enter puts the front before the server, and begins to answer the homeserver's questions.
-func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) (entrance, error) {
+func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Logger, p patience) (publicHandler, error) {
 	at, end, err := h.listen(s, log, p)
 	if err != nil {
-		return entrance{}, err
+		return publicHandler{}, err
 	}
 	if at == "" {
 		at = "--listen"
@@ -52,7 +52,7 @@ func (h *homeserver) enter(ctx context.Context, s *handlers.Server, log *slog.Lo
 	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
 		h.exposeAdmin)
 	f := h.stand(ctx, s, log, p)
-	return entrance{Handler: f, stop: func() { f.Close(); end() }}, nil
+	return publicHandler{Handler: f, stop: func() { f.Close(); end() }}, nil
 }
 
 // listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which

@@ -80,22 +80,22 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	defer server.Close()
 	patience := cmp.Or(w.patience, strangers)
-	entrance, err := cmd.enter(ctx, w, set, server, log, patience)
+	public, err := cmd.enter(ctx, w, set, server, log, patience)
 	if err != nil {
 		return err
 	}
-	defer entrance.close()
+	defer public.close()
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
 	}
-	if err := cmd.greet(ctx, w, c, d, log, entrance, listener.Addr().String()); err != nil {
+	if err := cmd.greet(ctx, w, c, d, log, public, listener.Addr().String()); err != nil {
 		if ctx.Err() != nil {
 			err = nil // told to stop before it had begun
 		}
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, entrance, log, patience)
+	return serve(ctx, listener, public, log, patience)
 }
 
 // config is what the flags say to the handlers.
@@ -115,11 +115,11 @@ func (cmd *serveCmd) config(set settings) handlers.Config {
 // enter puts before the server what clients meet first: the front where there is a homeserver, else the spec lab where
 // one is asked for.
 func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, log *slog.Logger,
-	p patience) (entrance, error) {
+	p patience) (publicHandler, error) {
 	if set.behind != nil {
 		return set.behind.enter(ctx, s, log, p)
 	}
-	return cmd.enterLab(ctx, w, set.spec, s)
+	return cmd.newSpecLab(ctx, w, set.spec, s)
 }
 
 // adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a
@@ -137,7 +137,7 @@ func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 }
 
 // greet says where the server is and how to get an account.
-func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, at entrance,
+func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, public publicHandler,
 	address string) error {
 	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", w.Version)
 	if cmd.Dev {
@@ -149,7 +149,7 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	} else if len(users) == 0 {
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
 	}
-	at.greet(w.stdout, len(cmd.Spec) > 0, "http://"+address)
+	public.announce(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
 	forgetProgram()
 	if w.listening != nil {

@@ -78,7 +78,7 @@ func checkOf(t *testing.T, e *contractEdit) (report *impact.Report, edited strin
 	module := "."
 	if len(e.handlers) > 0 {
 		module = t.TempDir()
-		if err := built().writeSource(module); err != nil {
+		if err := os.CopyFS(module, built().Source); err != nil {
 			t.Fatal(err)
 		}
 		for name, text := range e.handlers {
@@ -208,7 +208,7 @@ func TestSpecCheckPaste(t *testing.T) {
 		t.Fatalf("not two methods are owed:\n%s", code)
 	}
 	module := t.TempDir()
-	if err := built().writeSource(module); err != nil {
+	if err := os.CopyFS(module, built().Source); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(module, "handlers", "pasted.go"), []byte(code), 0o600); err != nil {

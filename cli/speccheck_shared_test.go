@@ -27,20 +27,15 @@ func givenSpecs(t *testing.T) string {
 // given loads specs.
 func given(t *testing.T, paths ...string) impact.Input {
 	t.Helper()
-	set, wrong := findSpecs("", paths)
+	files, wrong := spec.FindFiles("", paths)
 	if len(wrong) > 0 {
 		t.Fatal(errors.Join(wrong...))
 	}
-	fsys, closes, err := set.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = closes() })
-	edited, err := spec.Load(fsys, set.files...)
+	edited, err := files.Load()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	contract, err := built().contract()
+	contract, err := spec.Load(built().Source, contractFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +43,7 @@ func given(t *testing.T, paths ...string) impact.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return impact.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig),
+	return impact.Input{Contract: contract, Edited: edited, Folder: files.Dir, Config: read(t, generatorConfig),
 		Alias: handlers.Alias, Source: impact.Source{Module: here}}
 }
 

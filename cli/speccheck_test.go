@@ -292,7 +292,7 @@ func empty(t *testing.T, dir string) {
 func TestSpecCheckOnlyReads(t *testing.T) {
 	t.Parallel()
 	module := t.TempDir()
-	if err := built().writeSource(module); err != nil {
+	if err := os.CopyFS(module, built().Source); err != nil {
 		t.Fatal(err)
 	}
 	before := hashes(t, module)

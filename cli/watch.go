@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"time"
 
 	"postern/speclab/impact"
@@ -24,20 +23,12 @@ Example:
 
 // Run watches until it is interrupted.
 func (cmd *specWatch) Run(ctx context.Context, w world) error {
-	module, found, err := moduleOf(cmd.Source)
+	module, found, err := impact.FindModule(cmd.Source)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return errors.New("this is not Postern's source; go there, or name it with --source")
 	}
-	contract, err := w.contract()
-	if err != nil {
-		return err
-	}
-	settings, err := fs.ReadFile(w.Source, "oapi-config.yaml")
-	if err != nil {
-		return err
-	}
-	return (&impact.Watch{Module: module, Config: settings, Base: contract, Out: w.stdout, Now: time.Now}).Run(ctx)
+	return (&impact.Watch{Module: module, Embedded: w.Source, Out: w.stdout, Now: time.Now}).Run(ctx)
 }

@@ -23,7 +23,6 @@ package impact
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -39,11 +38,11 @@ type Input struct {
 	Edited   *spec.API
 	Config   []byte // the generator's settings
 
-	Folder string              // of Edited's files, put before their names in what is told
-	Whole  bool                // whether the spec is all of the API, also when it has another title than the contract
-	Alias  func(string) string // the path that a path is another name of, or the path itself
-	Source Source              // of the handlers
-	Tell   func(string)        // hears what is being done; may be nil
+	Folder   string              // of Edited's files, put before their names in what is told
+	Whole    bool                // whether the spec is all of the API, also when it has another title than the contract
+	Alias    func(string) string // the path that a path is another name of, or the path itself
+	Source   Source              // of the handlers
+	Progress func(string)        // is called with what is being done; may be nil
 
 	// compile, when it is nil
 	errors func(ctx context.Context, module, code string, env []string) ([]CompileError, error)
@@ -99,16 +98,7 @@ func (r *Report) count(s Severity) (n int) {
 	return n
 }
 
-// ProblemsOf makes a report of what is wrong with a spec in a folder; ok is false when the error is about something
-// else.
-func ProblemsOf(err error, folder string) (r *Report, ok bool) {
-	var problems spec.Problems
-	if !errors.As(err, &problems) {
-		return nil, false
-	}
-	return &Report{Problems: problemsOf(problems, folder)}, true
-}
-
+// problemsOf are the problems of a spec in a folder, as a report has them.
 func problemsOf(found []spec.Problem, folder string) (all []Problem) {
 	for _, p := range found {
 		p.File = inFolder(folder, p.File)
@@ -166,8 +156,8 @@ func newCheck(in Input) (*check, error) {
 	if in.errors == nil {
 		in.errors = compile
 	}
-	if in.Tell == nil {
-		in.Tell = func(string) {}
+	if in.Progress == nil {
+		in.Progress = func(string) {}
 	}
 	contract, err := locate(in.Contract, "")
 	if err != nil {
@@ -282,7 +272,7 @@ func (c *check) compile(ctx context.Context) ([]CompileError, error) {
 	if n := len(c.now.operations); n > mostCompiled {
 		return nil, tooManyError(n)
 	}
-	c.Tell("compiling the handlers…")
+	c.Progress("compiling the handlers…")
 	return c.errors(ctx, c.Source.Module, c.code, c.Source.Env)
 }
 

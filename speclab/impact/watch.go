@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,15 +25,17 @@ const quiet = 30 * time.Millisecond
 // Watch follows the contract of a module: on each save it generates, says what is owed, and runs the tests that are
 // touched.
 type Watch struct {
-	Module string
-	Config []byte    // the generator's settings
-	Base   *spec.API // what the handlers implement, when they do not compile with the contract as it is at the start
-	Out    io.Writer
-	Now    func() time.Time
+	Module string // the folder of Postern's source
+	// Embedded holds the generator's settings and the contract of this binary. That contract is what the handlers are
+	// taken to implement, when they do not compile with the module's own at the start.
+	Embedded fs.FS
+	Out      io.Writer
+	Now      func() time.Time
 
-	types typechecker
-	base  *spec.API
-	gen   *generator
+	types       typechecker
+	settings    []byte    // the generator's
+	implemented *spec.API // what the handlers implement now
+	gen         *generator
 }
 
 // Run watches until the context ends.
@@ -101,16 +104,18 @@ func (w *Watch) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.gen, err = newGenerator(w.Config, mod); err != nil {
+	if w.implemented, w.settings, err = builtIn(w.Embedded); err != nil {
 		return err
 	}
-	w.base = w.Base
+	if w.gen, err = newGenerator(w.settings, mod); err != nil {
+		return err
+	}
 	api, _, err := w.load()
 	if err == nil {
 		report, err := Check(ctx, w.input(api))
 		switch {
 		case err == nil && len(report.Owed) == 0:
-			w.base = api
+			w.implemented = api
 		case err == nil:
 			w.say("%s", report.Owing())
 		case ctx.Err() == nil:
@@ -148,7 +153,7 @@ func (w *Watch) load() (*spec.API, *openapi3.T, error) {
 }
 
 func (w *Watch) input(api *spec.API) Input {
-	return Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module},
+	return Input{Contract: w.implemented, Edited: api, Config: w.settings, Whole: true, Source: Source{Module: w.Module},
 		errors: w.types.errors}
 }
 
@@ -200,7 +205,7 @@ func (w *Watch) follow(ctx context.Context, start time.Time) error {
 		w.say("%scompiled: owed: %s (%s)", report.Owing(), plural(len(report.Owed), "thing"), w.since(start))
 		return nil
 	}
-	w.base = api // it is what the handlers implement now
+	w.implemented = api // it is what the handlers implement now
 	w.say("%scompiled: nothing is owed (%s)", report.Asked(), w.since(start))
 	w.test(ctx, tests, start)
 	return nil

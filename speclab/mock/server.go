@@ -1,8 +1,8 @@
-// Package mock serves an edited spec in front of a server that really works.
+// Package mock answers the part of an API that nobody has implemented yet, from its spec.
 //
-// A person who edits an OpenAPI file wants to feel the change with a real client before anybody has written code for
-// it. The lab stands before the real handler and knows two specs: the contract, which the real handler implements, and
-// the edited one, which is read again at every save.
+// A person who edits an OpenAPI file wants to try the change with a real client before anybody has written code for it.
+// The mock server stands before the real handler and knows two specs: the contract, which the real handler implements,
+// and the edited one, which is read again after every save.
 //
 // # Who answers
 //
@@ -19,29 +19,41 @@
 //
 // # Laws
 //
-//   - Requests are held against the edited spec first; what the edited spec allows and the contract does not is the
-//     real handler's to judge.
+//   - Requests are validated against the edited spec first. The real handler decides about what the edited spec allows
+//     and the contract does not.
 //   - A real answer is changed in one way only: fields that the edited spec adds are filled in, and named in
 //     `Postern-Filled`. Fields that the contract knows and the real handler left out stay out.
-//   - Operations that ask for a token get none from the spec: [Config.Authorize] decides.
-//   - A save that breaks the spec changes nothing but a line on the console; the last good one is served on.
+//   - An operation that needs a token is answered from the spec only if [Config.Authorize] accepts the token.
+//   - A save that breaks the spec prints why. The last good spec is served on.
 //
 // A client that polls (`since` or `from`, with `timeout`) waits for news that never come, ten seconds at the most;
 // answered at once it would ask without end.
 //
-// It is a workbench, not a proxy to put before users: answers are made up, and two requests know nothing of each other.
+// It is for development, not a proxy to put before users: answers are made up, and no request changes the answer of
+// another.
 //
-//	l, err := lab.New(ctx, lab.Config{Real: server.Handler(), Contract: contract, Dir: ".", Files: []string{"login.yaml"}, Out: os.Stdout})
-//	http.ListenAndServe("127.0.0.1:8008", l)
+//	s, err := mock.New(ctx, mock.Config{
+//		Real: handler, Contract: contract, Dir: ".", Files: []string{"login.yaml"}, Out: os.Stdout,
+//	})
+//	http.ListenAndServe("127.0.0.1:8008", s)
+//
+// # The files, in reading order
+//
+// server.go sends each request to the real handler or to the spec; routes.go finds its operation. edition.go is one
+// version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
+// on the console and for the page.
+//
+// request.go validates a request (validate.go its values), answer.go makes the answer. Where the spec has no example,
+// value.go makes a value that fits its schema: scalar.go the strings and numbers, flatten.go one schema of several.
+//
+// realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
+// headers of all answers, refusal.go the errors.
 package mock
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -52,38 +64,38 @@ import (
 	"postern/speclab/spec"
 )
 
-// Config is all that a lab needs from outside.
+// Config is what a server needs.
 type Config struct {
-	Real     http.Handler // what really works
-	Contract *spec.API    // what Real implements
+	Real     http.Handler // implements Contract
+	Contract *spec.API
 
 	Dir   string   // the folder that nothing is read outside of
 	Files []string // the edited spec files, by their names in Dir; none: everything is real
 
-	// Authorize is asked for operations that need a token and are answered from the spec. It answers 401 itself and
-	// gives false. Without it any token is good.
+	// Authorize reports whether a request's token is good; if not, it has written the answer. It is called for operations
+	// that need a token and are answered from the spec. Without it any token is good.
 	Authorize func(http.ResponseWriter, *http.Request) bool
-	// Alias gives today's name of an older path, as Real knows it; may be nil.
+	// Alias gives the path that Real has for another name of it (r0 for v3), or the path itself; may be nil.
 	Alias func(path string) string
-	// Out is the console, which is told what a save changed; may be nil.
+	// Out gets a line about each save: what it changed, or why it cannot be served; may be nil.
 	Out io.Writer
 	// Now is the clock; time.Now when it is nil.
 	Now func() time.Time
 }
 
-// Lab is a handler in front of [Config.Real].
-type Lab struct {
+// Server is a handler in front of [Config.Real].
+type Server struct {
 	config  Config
 	current atomic.Pointer[edition]
-	broken  bool            // whether the last save could not be used; the watching's own
-	ended   <-chan struct{} // closed when the lab is closed, or its context ends
+	broken  bool            // whether the last save could not be used; only watch uses it
+	ended   <-chan struct{} // closed when the server is closed, or its context ends
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
 
-// New loads the edited spec and watches its files until the context ends or [Lab.Close]. When the spec cannot be used,
+// New loads the edited spec and watches its files until the context ends or [Server.Close]. When the spec cannot be used,
 // the error holds every problem; it is then of type [spec.Problems].
-func New(ctx context.Context, c Config) (*Lab, error) {
+func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Out == nil {
 		c.Out = io.Discard
 	}
@@ -93,68 +105,63 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	if c.Alias == nil {
 		c.Alias = func(path string) string { return path }
 	}
-	l := &Lab{config: c, stopped: make(chan struct{})}
-	seen := l.stamps(c.Files)
-	first, err := l.load()
+	s := &Server{config: c, stopped: make(chan struct{})}
+	before := stamps(c.Dir, c.Files)
+	first, err := s.load()
 	if err != nil {
 		return nil, err
 	}
-	l.current.Store(first)
-	ctx, l.stop = context.WithCancel(ctx)
-	l.ended = ctx.Done()
+	s.current.Store(first)
+	ctx, s.stop = context.WithCancel(ctx)
+	s.ended = ctx.Done()
 	if len(c.Files) == 0 {
-		close(l.stopped)
-		return l, nil
+		close(s.stopped)
+		return s, nil
 	}
-	w, err := newWatcher(c.Dir, c.Files, first.api.Files)
+	w, err := newWatcher(c.Dir, slices.Concat(c.Files, first.api.Files))
 	if err != nil {
-		l.stop()
+		s.stop()
 		return nil, err
 	}
-	go l.watch(ctx, w, seen)
-	return l, nil
+	go s.watch(ctx, w, before)
+	return s, nil
 }
 
-// Close ends the watching of files. Requests that come later are answered by the last spec.
-func (l *Lab) Close() {
-	l.stop()
-	<-l.stopped
+// Close stops watching the files. Requests that come later are answered by the last spec.
+func (s *Server) Close() {
+	s.stop()
+	<-s.stopped
 }
 
 // Document is the API that is served now, as OpenAPI in JSON. Each operation carries x-postern-answered-by: real or
 // spec.
-func (l *Lab) Document() []byte { return []byte(l.current.Load().document) }
+func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
 
-// Summary tells who answers what, and what the spec refers to that is not there, in lines for the console.
-func (l *Lab) Summary() string { return l.current.Load().summary() }
+// Summary says, in lines for the console, who answers what, and which files the spec refers to that are not there.
+func (s *Server) Summary() string { return s.current.Load().summary() }
 
-// load reads the edited spec anew. The folder is opened each time: a checkout may have put another one in its place.
-func (l *Lab) load() (*edition, error) {
-	if len(l.config.Files) == 0 {
-		return newEdition(l.config, nil)
+// load reads the edited spec.
+func (s *Server) load() (*edition, error) {
+	if len(s.config.Files) == 0 {
+		return newEdition(s.config, nil)
 	}
-	root, err := os.OpenRoot(l.config.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("the spec's folder cannot be opened: %w", err)
-	}
-	defer root.Close()
-	api, err := spec.Load(spec.Named(root.FS(), filepath.Base(l.config.Dir)), l.config.Files...)
+	api, err := spec.Files{Dir: s.config.Dir, Names: s.config.Files}.Load()
 	if err != nil {
 		return nil, err
 	}
-	return newEdition(l.config, api)
+	return newEdition(s.config, api)
 }
 
-// ServeHTTP answers one request, from beginning to end by the spec that is served when it begins.
-func (l *Lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := l.current.Load()
-	o, values := e.routes.find(r.Method, l.config.Alias(r.URL.EscapedPath()))
+// ServeHTTP answers one request by the spec that is current when it begins.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e := s.current.Load()
+	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
 	if o == nil || o.edited == nil {
-		l.real(w, r, nil)
+		s.real(w, r, nil)
 		return
 	}
 	asked, wrong := o.preference(r.Header)
-	fromSpec := o.contract == nil || asked.code != "" && !o.knows(asked.code)
+	fromSpec := o.contract == nil || asked.code != "" && !o.inContract(asked.code)
 	if wrong == nil {
 		r, wrong = e.check(w, r, o, values, fromSpec)
 	}
@@ -162,27 +169,27 @@ func (l *Lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case wrong != nil:
 		wrong.write(w, o.place)
 	case !fromSpec:
-		l.real(w, r, o.gains)
+		s.real(w, r, o.additions)
 	default:
 		specHeaders(w.Header(), o.place)
-		if !o.secured || l.authorized(w, r) {
-			l.linger(r, o)
+		if !o.secured || s.authorized(w, r) {
+			s.waitForPoll(r, o)
 			e.answer(w, o, asked)
 		}
 	}
 }
 
 // real lets the real handler answer.
-func (l *Lab) real(w http.ResponseWriter, r *http.Request, gains gains) {
-	marked := &realWriter{ResponseWriter: w, gains: gains, preflight: r.Method == http.MethodOptions}
-	l.config.Real.ServeHTTP(marked, r)
+func (s *Server) real(w http.ResponseWriter, r *http.Request, additions additions) {
+	marked := &realWriter{ResponseWriter: w, additions: additions, preflight: r.Method == http.MethodOptions}
+	s.config.Real.ServeHTTP(marked, r)
 	marked.finish()
 }
 
 // authorized reports whether the request's token opens an operation; if not, it has answered.
-func (l *Lab) authorized(w http.ResponseWriter, r *http.Request) bool {
-	if l.config.Authorize != nil {
-		return l.config.Authorize(w, r)
+func (s *Server) authorized(w http.ResponseWriter, r *http.Request) bool {
+	if s.config.Authorize != nil {
+		return s.config.Authorize(w, r)
 	}
 	if r.Header.Get("Authorization") != "" || r.URL.Query().Get("access_token") != "" {
 		return true
@@ -191,11 +198,11 @@ func (l *Lab) authorized(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// longestPoll is well below the time that a server gives an answer, and that clients give a server.
+// longestPoll is well below the write timeout of the server, and the patience of clients.
 const longestPoll = 10 * time.Second
 
-// linger lets a poll wait as the spec's own parameter says. Client-Server API v1.19, "Syncing".
-func (l *Lab) linger(r *http.Request, o *operation) {
+// waitForPoll lets a poll wait as long as its parameter says. Client-Server API v1.19, "Syncing".
+func (s *Server) waitForPoll(r *http.Request, o *operation) {
 	query := r.URL.Query()
 	ms, err := strconv.Atoi(query.Get("timeout"))
 	polls := slices.ContainsFunc(o.parameters,
@@ -208,6 +215,6 @@ func (l *Lab) linger(r *http.Request, o *operation) {
 	select {
 	case <-wait.C:
 	case <-r.Context().Done():
-	case <-l.ended: // a server that stops must not wait for it
+	case <-s.ended: // a server that stops must not wait for it
 	}
 }

@@ -50,18 +50,18 @@ func changesBetween(before, after *edition) []string {
 }
 
 // served are the operations of the edited spec.
-func (e *edition) served() map[shaped]*operation {
-	all := make(map[shaped]*operation)
+func (e *edition) served() map[operationKey]*operation {
+	all := make(map[operationKey]*operation)
 	for _, o := range e.operations {
 		if o.edited != nil {
-			all[shaped{o.method, shape(o.path)}] = o
+			all[operationKey{o.method, shape(o.path)}] = o
 		}
 	}
 	return all
 }
 
-func sortedKeys(all map[shaped]*operation) []shaped {
-	return slices.SortedFunc(maps.Keys(all), func(a, b shaped) int {
+func sortedKeys(all map[operationKey]*operation) []operationKey {
+	return slices.SortedFunc(maps.Keys(all), func(a, b operationKey) int {
 		return strings.Compare(a.path+" "+a.method, b.path+" "+b.method)
 	})
 }
@@ -133,7 +133,7 @@ func (o *operation) facts(id string) map[string]string {
 	}
 	if o.body != nil {
 		facts[id+" request"] = fmt.Sprint(o.body.required)
-		fieldsOf(facts, id+" request ", "", o.body.schema, 0)
+		describeFields(facts, id+" request ", "", o.body.schema, 0)
 	}
 	if o.edited.Responses == nil {
 		return facts
@@ -142,15 +142,15 @@ func (o *operation) facts(id string) map[string]string {
 		facts[id+" "+code] = ""
 		if ref != nil && ref.Value != nil {
 			if _, media := jsonOf(ref.Value.Content); media != nil {
-				fieldsOf(facts, id+" "+code+" ", "", media.Schema, 0)
+				describeFields(facts, id+" "+code+" ", "", media.Schema, 0)
 			}
 		}
 	}
 	return facts
 }
 
-// fieldsOf enters the fields of a schema, down to a depth that a line on a console is still read at.
-func fieldsOf(facts map[string]string, prefix, path string, ref *openapi3.SchemaRef, depth int) {
+// describeFields enters the fields of a schema, down to a depth that a line on a console is still read at.
+func describeFields(facts map[string]string, prefix, path string, ref *openapi3.SchemaRef, depth int) {
 	const deepest, most = 6, 5000
 	if ref == nil || ref.Value == nil || depth > deepest || len(facts) > most {
 		return
@@ -159,10 +159,10 @@ func fieldsOf(facts map[string]string, prefix, path string, ref *openapi3.Schema
 	for _, name := range slices.Sorted(maps.Keys(flat.Properties)) {
 		field := flat.Properties[name]
 		facts[prefix+path+name] = fmt.Sprint(slices.Contains(flat.Required, name)) + signature(field)
-		fieldsOf(facts, prefix, path+name+".", field, depth+1)
+		describeFields(facts, prefix, path+name+".", field, depth+1)
 	}
-	fieldsOf(facts, prefix, path, flat.Items, depth+1)
-	fieldsOf(facts, prefix, path+"*.", flat.AdditionalProperties.Schema, depth+1)
+	describeFields(facts, prefix, path, flat.Items, depth+1)
+	describeFields(facts, prefix, path+"*.", flat.AdditionalProperties.Schema, depth+1)
 }
 
 func signature(ref *openapi3.SchemaRef) string {

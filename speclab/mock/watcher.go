@@ -1,51 +1,101 @@
 package mock
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
-	"time"
+	"strings"
+
+	"github.com/fsnotify/fsnotify"
 )
 
-// look is how often the files are looked at, beside being told of saves: nobody tells when their folder was put in
-// another's place, or when a link leads to a file in a folder that is not watched.
-const look = time.Second
+// watcher reports saves. It watches folders and not files: an editor that saves by renaming puts another file in the
+// old one's place.
+type watcher struct {
+	*fsnotify.Watcher
+	dir string
+}
 
-// stamps are what tells one state of the spec's files from the next: size and time.
-func (l *Lab) stamps(lists ...[]string) map[string]string {
+func newWatcher(dir string, files []string) (*watcher, error) {
+	inner, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("the spec's files cannot be watched: %w", err)
+	}
+	w := &watcher{inner, dir}
+	if err := inner.Add(dir); err != nil {
+		return nil, fmt.Errorf("the spec's folder cannot be watched: %w", errors.Join(err, inner.Close()))
+	}
+	w.addFoldersOf(files)
+	return w, nil
+}
+
+// addFoldersOf watches the folders of files too. One that does not exist is no error here: the next load reports it.
+func (w *watcher) addFoldersOf(files []string) {
+	for _, file := range files {
+		if folder := path.Dir(file); !slices.Contains(w.WatchList(), filepath.Join(w.dir, folder)) {
+			_ = w.Add(filepath.Join(w.dir, folder))
+		}
+	}
+}
+
+// restart watches the folders anew. Another folder may have taken the place of one, and a watch on the old one reports
+// nothing of it.
+func (w *watcher) restart(files []string) {
+	for _, folder := range w.WatchList() {
+		_ = w.Remove(folder) // its watch may have ended with it
+	}
+	_ = w.Add(w.dir) // it may not be back yet
+	w.addFoldersOf(files)
+}
+
+// concerns reports whether an event may change the spec: a spec file, or a folder that is new.
+func (w *watcher) concerns(event fsnotify.Event) bool {
+	if event.Op == fsnotify.Chmod {
+		return false
+	}
+	switch filepath.Ext(event.Name) {
+	case ".yaml", ".yml", ".json":
+		return !strings.HasPrefix(filepath.Base(event.Name), ".")
+	}
+	if event.Has(fsnotify.Create) {
+		if info, err := os.Stat(event.Name); err == nil && info.IsDir() {
+			return w.Add(event.Name) == nil
+		}
+	}
+	return false
+}
+
+// name is a file's path from the spec's folder.
+func (w *watcher) name(file string) string {
+	if name, err := filepath.Rel(w.dir, file); err == nil {
+		return filepath.ToSlash(name)
+	}
+	return file
+}
+
+// stamps are the size and time of each file, which differ when a file was saved. They are empty for one that is not
+// there.
+func stamps(dir string, files []string) map[string]string {
 	all := make(map[string]string)
-	for _, name := range slices.Concat(lists...) {
+	for _, name := range files {
 		all[name] = ""
-		if info, err := os.Stat(filepath.Join(l.config.Dir, filepath.FromSlash(name))); err == nil {
+		if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
 			all[name] = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return all
 }
 
-// files are what the spec that is served was read from, and what the next one begins with.
-func (l *Lab) files() [][]string { return [][]string{l.config.Files, l.current.Load().api.Files} }
-
-// differences are the files whose stamps are others now. A file that the spec has only begun to refer to is none.
-func differences(was, is map[string]string) map[string]bool {
-	changed := make(map[string]bool)
-	for name, stamp := range is {
-		if old, known := was[name]; known && old != stamp {
-			changed[name] = true
+// savedBetween are the files whose stamps differ. A file that the spec has only begun to refer to is not one of them.
+func savedBetween(before, after map[string]string) map[string]bool {
+	saved := make(map[string]bool)
+	for name, stamp := range after {
+		if old, known := before[name]; known && old != stamp {
+			saved[name] = true
 		}
 	}
-	return changed
-}
-
-// again watches the spec's folders anew: one of that name may be another folder by now, of which a watch on the old one
-// tells nothing.
-func (w *watcher) again(lists ...[]string) {
-	for _, folder := range w.WatchList() {
-		_ = w.Remove(folder) // it may have gone by itself
-	}
-	_ = w.Add(w.dir) // and not be back yet
-	for _, files := range lists {
-		w.follow(files)
-	}
+	return saved
 }
