@@ -14,8 +14,8 @@ import (
 
 // specCmds are the commands for people who change the contract.
 type specCmds struct {
-	Check specCheck `cmd:"" help:"Say what a changed spec breaks, and what the handlers owe for it."`
-	Watch specWatch `cmd:"" help:"On each save of api/login.yaml generate, compile and test, and say what is owed."`
+	Check specCheck `cmd:"" help:"Report what a changed spec breaks, and what the handlers must change for it."`
+	Watch specWatch `cmd:"" help:"On each save of api/login.yaml generate, compile and test, and print what the handlers must change."`
 }
 
 type specCheck struct {
@@ -29,11 +29,11 @@ type specCheck struct {
 
 // Help is shown by 'postern spec check --help'.
 func (*specCheck) Help() string {
-	return `First, what changed against the built-in contract, and whether each change breaks clients. Then what the compiler says: Go is generated from
-the spec and the handlers are compiled against it, in a folder of its own. Each error is led back to the line of the spec that caused it and to
-the handler that owes the change; a method that is missing can be pasted as it is printed. The second half needs the go command.
+	return `The first half compares the spec with the built-in contract and reports for each change whether it breaks clients. The second half generates Go
+from the spec and compiles the handlers against it, in a temporary folder; it needs the go command. Each compile error is reported as owed by a
+handler, at the line of the spec that caused it. A method that is missing is printed ready to be pasted.
 
-A spec with another title than the contract's is taken as a part of the API: it is laid over the contract, and what it does not mention stays.
+A spec with another title than the contract's is a part of the API: it is laid over the contract, and what it does not mention stays.
 
 Examples:
   postern spec check api/login.yaml
@@ -41,13 +41,13 @@ Examples:
   postern spec check my-spec/ --whole --format github
 
 Exit status:
-  0  nothing breaks clients, and nothing is owed
-  1  something breaks clients (not: may break), or a handler owes something
+  0  nothing breaks clients, and no handler must change
+  1  something breaks clients (not: may break), or a handler must change
   2  the spec cannot be used, or the check could not be made
-Without Go the status is that of the first half. What the compiler does not notice is told and does not count.`
+Without Go the status is that of the first half. What the compiler does not notice is printed and does not count.`
 }
 
-// errBroken ends a check that has printed what it found.
+// errBroken is the result of a check that has printed what breaks or must change.
 var errBroken = exitStatus{code: 1}
 
 // Run makes the check and prints it.

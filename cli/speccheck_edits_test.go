@@ -119,13 +119,13 @@ func TestSpecCheckEdits(t *testing.T) {
 			report, edited := checkOf(t, e)
 			e.blamed(t, report, edited)
 			if e.exercise || slices.Contains(unnoticedEdits, e) {
-				if len(report.Owed) > 0 {
-					t.Errorf("the compiler was not expected to notice: %+v", report.Owed)
+				if len(report.Tasks) > 0 {
+					t.Errorf("the compiler was not expected to notice: %+v", report.Tasks)
 				}
 				return
 			}
 			var lines []string
-			for _, o := range report.Owed {
+			for _, o := range report.Tasks {
 				for _, err := range o.Errors {
 					lines = append(lines, err.File+": "+err.Message)
 				}
@@ -143,20 +143,20 @@ func TestSpecCheckEdits(t *testing.T) {
 func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string) {
 	t.Helper()
 	var lines, handlers []string
-	note := func(place impact.Place, of ...impact.Handler) {
+	note := func(place spec.Position, of ...impact.Handler) {
 		lines = append(lines, lineAt(t, edited, place))
 		for _, h := range of {
 			handlers = append(handlers, h.Name)
-			if at := lineAt(t, string(sourceFile(t, e, h.File)), impact.Place{Line: h.Line}); !strings.HasPrefix(at,
+			if at := lineAt(t, string(sourceFile(t, e, h.File)), spec.Position{Line: h.Line}); !strings.HasPrefix(at,
 				"func ") && h.Name != "Server" {
 				t.Errorf("%s is not at %q", h, at)
 			}
 		}
 	}
-	for _, o := range report.Owed {
+	for _, o := range report.Tasks {
 		note(o.Cause.Place, o.Handler)
 	}
-	if len(report.Owed) == 0 {
+	if len(report.Tasks) == 0 {
 		for _, u := range report.Unnoticed {
 			note(u.Place, u.Handlers...)
 		}
@@ -183,7 +183,7 @@ func sourceFile(t *testing.T, e *contractEdit, name string) []byte {
 }
 
 // lineAt is a line without the space around it.
-func lineAt(t *testing.T, text string, place impact.Place) string {
+func lineAt(t *testing.T, text string, place spec.Position) string {
 	t.Helper()
 	lines := strings.Split(text, "\n")
 	if place.Line < 1 || place.Line > len(lines) {
@@ -201,7 +201,7 @@ func TestSpecCheckPaste(t *testing.T) {
 	contract := string(read(t, contractFile))
 	report := checkText(t, contract, edited, ".")
 	code := "package handlers\n\nimport (\n\t\"context\"\n\n\t\"postern/gen\"\n)\n"
-	for _, o := range report.Owed {
+	for _, o := range report.Tasks {
 		code += "\n" + o.Signature + "\n"
 	}
 	if strings.Count(code, "func (s *Server)") != 2 {
@@ -214,7 +214,7 @@ func TestSpecCheckPaste(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(module, "handlers", "pasted.go"), []byte(code), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if report := checkText(t, contract, edited, module); len(report.Owed) > 0 {
-		t.Errorf("pasted, and still owed: %+v\n%s", report.Owed, code)
+	if report := checkText(t, contract, edited, module); len(report.Tasks) > 0 {
+		t.Errorf("pasted, and still owed: %+v\n%s", report.Tasks, code)
 	}
 }

@@ -173,7 +173,7 @@ func TestSpecCheckJSON(t *testing.T) {
 	if want := string(read(t, golden)); got != want {
 		t.Errorf("the report is not %s any more; if that is meant: go test -run TestSpecCheckJSON -update-speccheck ./cli\n%s", golden, got)
 	}
-	if want := report(t, run); len(want.Owed) != 2 || len(want.Unnoticed) != 1 || !want.Compiled {
+	if want := report(t, run); len(want.Tasks) != 2 || len(want.Unnoticed) != 1 || !want.Compiled {
 		t.Errorf("%+v", want)
 	}
 }
@@ -206,7 +206,7 @@ func TestSpecCheckGitHub(t *testing.T) {
 			owes += unescape.Replace(m[6])
 		}
 	}
-	counted := map[string]int{"error": len(want.Owed)}
+	counted := map[string]int{"error": len(want.Tasks)}
 	for _, c := range want.Changes {
 		counted[map[impact.Severity]string{impact.Breaks: "error", impact.MayBreak: "warning",
 			impact.Harmless: "notice"}[c.Severity]]++
@@ -214,7 +214,7 @@ func TestSpecCheckGitHub(t *testing.T) {
 	if len(want.Unnoticed) > 0 {
 		counted["notice"] += len(want.Unnoticed)
 	}
-	if !reflect.DeepEqual(levels, counted) || !strings.Contains(owes, want.Owed[0].Errors[0].String()) {
+	if !reflect.DeepEqual(levels, counted) || !strings.Contains(owes, want.Tasks[0].Errors[0].String()) {
 		t.Errorf("%v and not %v\n%s", levels, counted, run.stdout)
 	}
 }

@@ -1,30 +1,48 @@
-// Package impact says what a changed spec asks: of clients that were written for the contract, and of the server that
-// implements it.
+// Package impact says what a changed spec means: for clients that were written for the contract, and for the server
+// that implements it.
 //
-// [Check] compares a spec with the contract (oasdiff judges each difference), makes Go of it as `go generate` does,
-// compiles the handlers against that without touching the source tree, and leads each error of the compiler back to the
-// line of the spec that caused it and to the handler that owes the change.
+// [Check] compares a spec with the contract (oasdiff judges each difference), generates Go from it as `go generate`
+// does, compiles the handlers against that without touching the source tree, and leads each compile error back to the
+// line of the spec that caused it and to the handler that must change. What a handler must change for one cause is a
+// [Task]; the report calls it "owed".
 //
-// # From an error to a line
+// # From a compile error to a line
 //
 // The generated code of the contract and that of the spec are compared symbol by symbol: types, their fields, the
 // methods to implement. Every symbol leads to a part of the spec by the generator's own rules for names, and a part to
-// its line. An error of the compiler is then about those of the changed symbols that its message names, or that stand
-// in the source at its place.
+// its line. A compile error is then about those of the changed symbols that its message names, or that stand in the
+// source at its place.
 //
 // # Laws
 //
-//   - The source tree is only read; what is generated lies in a folder of its own that is removed.
-//   - What the compiler does not notice though a handler owes it (an optional field of an answer, a new status) is told
-//     apart.
+//   - The source tree is only read; what is generated lies in a temporary folder that is removed.
+//   - What asks something of a handler and does not fail to compile (an optional field of an answer, a new status) is
+//     reported apart, as [Unnoticed].
 //   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the
 //     rest was not.
+//
+// # The files, in reading order
+//
+// impact.go is the way through a check, source.go what surrounds one: finding the files and Postern's source. report.go
+// is what it finds and how it is printed, github.go prints it for a workflow.
+//
+// The comparison: document.go (an API as a tree, with the line of each part), merge.go (the spec laid over the contract
+// when it is a part of the API; rename.go when both use a name for different components), changes.go (what oasdiff
+// finds), cause.go (a part of a spec in words).
+//
+// The generated code: generate.go and tidy.go make it, refused.go reads why the generator refuses, symbols.go reads the
+// code, symboldiff.go compares it, mapping.go leads from a symbol to a part of the spec.
+//
+// The handlers: implementation.go reads their source, compile.go compiles them, match.go finds the changed symbols that
+// an error is about, tasks.go makes tasks of them, unnoticed.go finds what the compiler does not notice.
+//
+// watch.go does all this on each save of the contract: with typecheck.go, which is quicker than compiling, and with the
+// tests that touched.go chooses and testbuild.go builds and runs.
 package impact
 
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -38,92 +56,33 @@ type Input struct {
 	Edited   *spec.API
 	Config   []byte // the generator's settings
 
-	Folder   string              // of Edited's files, put before their names in what is told
-	Whole    bool                // whether the spec is all of the API, also when it has another title than the contract
-	Alias    func(string) string // the path that a path is another name of, or the path itself
-	Source   Source              // of the handlers
-	Progress func(string)        // is called with what is being done; may be nil
+	Folder string // of Edited's files, put before their names in the report
+	// Whole says that Edited is all of the API, so that an operation that it does not mention is removed. A spec with
+	// the contract's title always is all; one with another title is otherwise a part, and what it does not mention
+	// stays.
+	Whole bool
+	// Alias gives the path that a path is another name of, or the path itself; may be nil.
+	Alias    func(string) string
+	Source   Source       // of the handlers
+	Progress func(string) // is called with what is being done; may be nil
 
 	// compile, when it is nil
 	errors func(ctx context.Context, module, code string, env []string) ([]CompileError, error)
 }
 
-// Source is where the handlers' source lies.
-type Source struct {
-	Module string   // the folder with go.mod
-	Env    []string // for the go command, beside the environment
-}
-
-// Report is all that a check found.
-type Report struct {
-	Changes []Change `json:"changes"`
-	// operations of the contract that the spec, being a part of the API, does not mention
-	LeftAlone int         `json:"left_alone"`
-	Compiled  bool        `json:"compiled"`
-	Reason    string      `json:"reason,omitempty"` // why it was not compiled
-	Owed      []Owed      `json:"owed"`
-	Unnoticed []Unnoticed `json:"unnoticed"`
-	Gaps      []Problem   `json:"gaps"`
-	Problems  []Problem   `json:"problems"` // why the spec cannot be used; then all the rest is empty
-
-	operations []Operation // that are changed
-}
-
-// Owed is what a handler owes for one cause.
-type Owed struct {
-	Cause     Cause          `json:"cause"`
-	Handler   Handler        `json:"handler"`
-	Errors    []CompileError `json:"errors"`
-	Signature string         `json:"signature,omitempty"` // a method that is missing, ready to paste
-}
-
-// Problem is something wrong with the spec.
-type Problem struct {
-	Place Place  `json:"place"`
-	What  string `json:"what"`
-	Fix   string `json:"fix,omitempty"`
-}
-
-// Broken reports whether anything breaks clients or is owed.
-func (r *Report) Broken() bool {
-	return len(r.Owed) > 0 || r.count(Breaks) > 0
-}
-
-func (r *Report) count(s Severity) (n int) {
-	for _, c := range r.Changes {
-		if c.Severity == s {
-			n++
-		}
-	}
-	return n
-}
-
-// problemsOf are the problems of a spec in a folder, as a report has them.
-func problemsOf(found []spec.Problem, folder string) (all []Problem) {
-	for _, p := range found {
-		p.File = inFolder(folder, p.File)
-		all = append(all, Problem{Place: placeOf(p.Position), What: p.What, Fix: p.Fix})
-	}
-	return all
-}
-
-// Compare compares a spec with the contract. It is the half of a check that needs no source.
-func Compare(in Input) (*Report, error) {
-	_, report, err := compare(in)
-	return report, err
-}
-
+// compare is the half of a check that needs no source.
 func compare(in Input) (*check, *Report, error) {
 	c, err := newCheck(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &Report{LeftAlone: c.revision.leftAlone, Gaps: problemsOf(in.Edited.Gaps, in.Folder)}
+	report := &Report{LeftAlone: c.revision.leftAlone, Gaps: inFolder(in.Edited.Gaps, in.Folder)}
 	report.Changes, err = c.revision.changes()
 	return c, report, err
 }
 
-// Check compares a spec with the contract and finds what is owed for it.
+// Check compares a spec with the contract and finds what the handlers must change for it. When the spec cannot be used
+// the error is of type [spec.Problems].
 func Check(ctx context.Context, in Input) (*Report, error) {
 	c, report, err := compare(in)
 	if err != nil {
@@ -132,7 +91,7 @@ func Check(ctx context.Context, in Input) (*Report, error) {
 	if err = c.generateBoth(report); err != nil {
 		return nil, err
 	}
-	err = c.owed(ctx, report)
+	err = c.findTasks(ctx, report)
 	if notCompiled(err) {
 		report.Reason, err = err.Error(), nil
 	}
@@ -144,8 +103,8 @@ type check struct {
 	Input
 	revision  *revision
 	generator *generator
-	code      string // of the spec
-	old, now  *symbols
+	code      string   // of the spec
+	old, now  *symbols // of the contract's code and of the spec's
 	handlers  *implementation
 }
 
@@ -169,8 +128,8 @@ func newCheck(in Input) (*check, error) {
 	}
 	c := &check{Input: in}
 	whole := in.Whole || title(edited) == title(contract)
-	if c.revision, err = revise(contract, edited, in.Alias, whole); err != nil {
-		return nil, spec.Problems{{Position: edited.at(), What: err.Error()}}
+	if c.revision, err = newRevision(contract, edited, in.Alias, whole); err != nil {
+		return nil, spec.Problems{{Position: edited.position(), What: err.Error()}}
 	}
 	c.generator, err = newGenerator(in.Config, nil)
 	return c, err
@@ -181,7 +140,7 @@ func title(l *located) string {
 	return name
 }
 
-// locate reads an API as a document that knows where its parts stand.
+// locate reads an API whose parts can be found in its files.
 func locate(api *spec.API, folder string) (*located, error) {
 	tree, err := treeOf(api.Doc)
 	if err != nil {
@@ -191,16 +150,16 @@ func locate(api *spec.API, folder string) (*located, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := madeOf(api)
-	return &located{d, made, func(part ...string) spec.Position {
+	forGenerator, err := generatorForm(api)
+	return &located{d, forGenerator, func(part ...string) spec.Position {
 		p := api.At(part...)
-		p.File = inFolder(folder, p.File)
+		p.File = joinFolder(folder, p.File)
 		return p
 	}}, err
 }
 
-// madeOf is the API as the generator takes it.
-func madeOf(api *spec.API) (*document, error) {
+// generatorForm is an API in the form that the generator can take: see package spec.
+func generatorForm(api *spec.API) (*document, error) {
 	text, err := api.YAML()
 	if err != nil {
 		return nil, err
@@ -216,10 +175,6 @@ func madeOf(api *spec.API) (*document, error) {
 	return documentOf(tree)
 }
 
-func inFolder(folder, file string) string {
-	return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file)))
-}
-
 // generate makes the code of an API and reads what handlers see of it.
 func (c *check) generate(d *document) (string, *symbols, error) {
 	fresh, err := documentOf(d.tree) // the generator changes what it is given
@@ -230,41 +185,41 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	s, err := symbolsOf(code, operations)
+	s, err := readSymbols(code, operations)
 	return code, s, err
 }
 
 // generateBoth makes the code of the contract and of the spec, unless it is there already, and reads the handlers.
 func (c *check) generateBoth(report *Report) (err error) {
 	if c.old == nil {
-		if _, c.old, err = c.generate(c.revision.contract.made); err != nil {
+		if _, c.old, err = c.generate(c.revision.contract.forGenerator); err != nil {
 			return fmt.Errorf("the contract: %w", err)
 		}
 	}
 	if c.now == nil {
-		if c.code, c.now, err = c.generate(c.revision.made); err != nil {
-			return c.refused(err)
+		if c.code, c.now, err = c.generate(c.revision.forGenerator); err != nil {
+			return c.generatorProblems(err)
 		}
 	}
-	report.operations = c.changed(report.Changes)
+	report.operations = c.changedOperations(report.Changes)
 	c.handlers, err = readImplementation(c.Source.Module)
 	return err
 }
 
-// owed compiles the handlers and tells what they owe.
-func (c *check) owed(ctx context.Context, report *Report) error {
+// findTasks compiles the handlers and finds what they must change.
+func (c *check) findTasks(ctx context.Context, report *Report) error {
 	found, err := c.compile(ctx)
 	if err != nil && !notCompiled(err) {
 		return err
 	}
 	report.Compiled = err == nil
 	if report.Compiled {
-		if bad := c.ofGenerated(found); len(bad) > 0 {
-			return bad
+		if problems := c.errorsInGenerated(found); len(problems) > 0 {
+			return problems
 		}
-		report.Owed = c.debts(found)
+		report.Tasks = c.tasksFor(found)
 	}
-	report.Unnoticed = append(unnoticed(report.Changes, report.Owed, c.handlerOf), c.moved()...)
+	report.Unnoticed = append(unnoticed(report.Changes, report.Tasks, c.handlerOf), c.movedOperations()...)
 	return err
 }
 
@@ -276,24 +231,23 @@ func (c *check) compile(ctx context.Context) ([]CompileError, error) {
 	return c.errors(ctx, c.Source.Module, c.code, c.Source.Env)
 }
 
-// ofGenerated are the errors in the generated code itself: the generator has made something of the spec that is not Go.
-func (c *check) ofGenerated(found []CompileError) (bad spec.Problems) {
-	m := newMapping(c.revision.made, c.now)
+// errorsInGenerated are the errors in the generated code itself: the generator made something of the spec that is not
+// Go.
+func (c *check) errorsInGenerated(found []CompileError) (problems spec.Problems) {
+	m := newMapping(c.revision.forGenerator, c.now)
 	for _, e := range found {
-		if e.File == generatedFile || !c.handlers.has(e.File) {
-			at := m.typ(c.now.enclosing(e.Line))
-			bad = append(bad, spec.Problem{Position: c.revision.position(at),
+		if e.File == generatedFile || c.handlers.files[e.File] == nil {
+			part := m.typ(c.now.typeAtLine(e.Line))
+			problems = append(problems, spec.Problem{Position: c.revision.position(part),
 				What: "what the generator makes of this does not compile: " + e.Message,
 				Fix:  "write it in another way"})
 		}
 	}
-	return bad
+	return problems
 }
 
-func (m *implementation) has(file string) bool { return m.files[file] != nil }
-
-// changed are the operations that any change is seen in.
-func (c *check) changed(changes []Change) (all []Operation) {
+// changedOperations are the operations that any of the changes is in.
+func (c *check) changedOperations(changes []Change) (all []Operation) {
 	for _, s := range []*symbols{c.now, c.old} {
 		for _, o := range s.operations {
 			one := Operation{Path: o.at[1], Method: o.goName}

@@ -7,22 +7,21 @@ import (
 	"strings"
 )
 
-// blame finds which differences an error of the compiler comes from. The compiler names types and fields in most of its
-// messages; where it names only Go's own types ("cannot use … as string"), the code at the place tells which field it
+// matcher finds the differences of the generated code that a compile error comes from. Most messages name types and
+// fields; where one names only Go's own types ("cannot use … as string"), the source at its place shows which field it
 // is about.
-type blame struct {
+type matcher struct {
 	differences []difference
 	old, now    *symbols
-	handlers    *implementation
-	used        map[string][]string // types, by the method of their operation
+	used        map[string][]string // types of an operation, by its method: see operationUses
 }
 
-// said is what an error is about: the types and fields that the message or the code names.
-type said struct {
+// mentions are the types and fields that the message of an error, or the source at its place, names.
+type mentions struct {
 	types, fields []string
 	keyed         map[string]string // fields in composite literals, with the literal's type
-	function      string            // the method around the place
-	method        string            // that the message says is missing
+	function      string            // that the place is in
+	missing       string            // a method, by the message
 }
 
 var (
@@ -32,14 +31,14 @@ var (
 	unknownField  = regexp.MustCompile(`(?:unknown field|has no field or method) (\w+)`)
 )
 
-// read gathers what an error is about.
-func (b *blame) read(e CompileError, nodes []ast.Node) said {
-	s := said{keyed: make(map[string]string)}
+// mentionsIn reads a compile error; the nodes are those around its place in the source.
+func (m *matcher) mentionsIn(e CompileError, nodes []ast.Node) mentions {
+	s := mentions{keyed: make(map[string]string)}
 	for _, m := range genType.FindAllStringSubmatch(e.Message, -1) {
 		s.types = append(s.types, m[1])
 	}
 	if m := missingMethod.FindStringSubmatch(e.Message); m != nil {
-		s.method = m[1]
+		s.missing = m[1]
 	}
 	if m := unknownField.FindStringSubmatch(e.Message); m != nil {
 		s.fields = []string{m[1]}
@@ -55,7 +54,7 @@ func (b *blame) read(e CompileError, nodes []ast.Node) said {
 		case *ast.KeyValueExpr:
 			if key, ok := n.Key.(*ast.Ident); ok && i > 0 {
 				if literal, ok := nodes[i-1].(*ast.CompositeLit); ok {
-					s.keyed[key.Name] = strings.TrimPrefix(source(orNil(literal.Type)), "gen.")
+					s.keyed[key.Name] = strings.TrimPrefix(sourceOrEmpty(literal.Type), "gen.")
 				}
 			}
 		case *ast.SelectorExpr:
@@ -75,12 +74,12 @@ func (b *blame) read(e CompileError, nodes []ast.Node) said {
 	return s
 }
 
-// orNil lets a missing type be printed.
-func orNil(e ast.Expr) ast.Node {
+// sourceOrEmpty is an expression as it is written, or nothing when there is none.
+func sourceOrEmpty(e ast.Expr) string {
 	if e == nil {
-		return ast.NewIdent("")
+		return ""
 	}
-	return e
+	return source(e)
 }
 
 // statementOf is the innermost statement that holds no others.
@@ -96,7 +95,7 @@ func statementOf(nodes []ast.Node) ast.Node {
 	return nil
 }
 
-// How sure it is that an error comes from a difference.
+// How certain it is that an error comes from a difference.
 const (
 	unrelated = iota
 	perhaps   // it is about the type of the field
@@ -105,14 +104,14 @@ const (
 	certain   // it names the type and the field, or the symbol itself
 )
 
-// causes are the differences that an error comes from.
-func (b *blame) causes(e CompileError, nodes []ast.Node) (found []difference) {
-	s, best := b.read(e, nodes), unrelated
-	for _, d := range b.differences {
-		switch sure := b.judge(d, s); {
-		case sure == unrelated || sure < best:
-		case sure > best:
-			found, best = []difference{d}, sure
+// causes are the differences that an error most certainly comes from.
+func (m *matcher) causes(e CompileError, nodes []ast.Node) (found []difference) {
+	s, best := m.mentionsIn(e, nodes), unrelated
+	for _, d := range m.differences {
+		switch certainty := m.certaintyOf(d, s); {
+		case certainty == unrelated || certainty < best:
+		case certainty > best:
+			found, best = []difference{d}, certainty
 		default:
 			found = append(found, d)
 		}
@@ -120,11 +119,11 @@ func (b *blame) causes(e CompileError, nodes []ast.Node) (found []difference) {
 	return found
 }
 
-func (b *blame) judge(d difference, s said) int {
-	named := slices.ContainsFunc(s.types, func(typ string) bool { return b.same(typ, d.typ) })
+func (m *matcher) certaintyOf(d difference, s mentions) int {
+	named := slices.ContainsFunc(s.types, func(typ string) bool { return m.sameType(typ, d.typ) })
 	switch {
 	case d.method != "":
-		if s.method == d.method {
+		if s.missing == d.method {
 			return certain
 		}
 	case d.field == "":
@@ -135,11 +134,11 @@ func (b *blame) judge(d difference, s said) int {
 		default:
 			return certain
 		}
-	case b.same(s.keyed[d.field], d.typ):
+	case m.sameType(s.keyed[d.field], d.typ):
 		return certain
 	case slices.Contains(s.fields, d.field) && named:
 		return certain
-	case slices.Contains(s.fields, d.field) && b.uses(s.function, d.typ):
+	case slices.Contains(s.fields, d.field) && m.operationUses(s.function, d.typ):
 		return probable
 	case slices.Contains(s.fields, d.field):
 		return likely
@@ -149,12 +148,12 @@ func (b *blame) judge(d difference, s said) int {
 	return unrelated
 }
 
-// same reports whether a type is another, or a copy of it, in the old code or in the new.
-func (b *blame) same(typ, other string) bool {
+// sameType reports whether a type is another, or a copy of it, in the old code or in the new.
+func (m *matcher) sameType(typ, other string) bool {
 	if typ == "" {
 		return false
 	}
-	for _, s := range []*symbols{b.old, b.now} {
+	for _, s := range []*symbols{m.old, m.now} {
 		name := typ
 		for range 20 {
 			if name == other {
@@ -170,24 +169,24 @@ func (b *blame) same(typ, other string) bool {
 	return false
 }
 
-// uses reports whether the operation that a method implements has a type in its requests or answers.
-func (b *blame) uses(method, typ string) bool {
+// operationUses reports whether the operation that a method implements has a type in its requests or answers.
+func (m *matcher) operationUses(method, typ string) bool {
 	if method == "" {
 		return false
 	}
-	if b.used == nil {
-		b.used = make(map[string][]string)
+	if m.used == nil {
+		m.used = make(map[string][]string)
 	}
-	names, known := b.used[method]
+	names, known := m.used[method]
 	if !known {
-		for _, s := range []*symbols{b.old, b.now} {
+		for _, s := range []*symbols{m.old, m.now} {
 			for name := range s.types {
 				if rest, its := strings.CutPrefix(name, method); its && ofOperation.MatchString(rest) {
 					names = append(names, name)
 				}
 			}
 		}
-		b.used[method] = names
+		m.used[method] = names
 	}
-	return slices.ContainsFunc(names, func(name string) bool { return b.same(name, typ) })
+	return slices.ContainsFunc(names, func(name string) bool { return m.sameType(name, typ) })
 }

@@ -13,142 +13,141 @@ import (
 // methods are the keys of a path item that hold operations.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// revision is the API that is asked for: the spec, or when that is only a part of the API, the contract with the spec
-// laid over it.
-type revision struct {
-	*document
-	made             *document // as the generator takes it
-	edited, contract *located
-
-	own       map[string]string // pointers of the parts that the spec has, to the spec's own pointers
-	leftAlone int               // operations of the contract that a part does not mention
-}
-
 // located is an API whose parts can be found in its files.
 type located struct {
 	*document
-	made *document // as the generator takes it
-	at   func(...string) spec.Position
+	forGenerator *document // see package spec, "Two forms"
+	position     func(...string) spec.Position
 }
 
-// revise makes the API that is asked for.
-func revise(contract, edited *located, alias func(string) string, whole bool) (*revision, error) {
+// revision is the API that a check is about: the spec or, when that is only a part of the API, the contract with the
+// spec laid over it.
+type revision struct {
+	*document
+	forGenerator     *document
+	edited, contract *located
+
+	sources   map[string]pointer // from a part that the spec has (a path, an operation, a component) to it in edited
+	leftAlone int                // operations of the contract that a part does not mention
+}
+
+func newRevision(contract, edited *located, alias func(string) string, whole bool) (*revision, error) {
 	r := &revision{edited: edited, contract: contract}
-	names := map[string]string(nil)
+	m := &merger{alias: alias, whole: whole, contract: object(contract.tree, "paths")}
 	if !whole {
-		names = otherNames(edited.tree, contract.tree, alias)
+		m.names = newNames(edited.tree, contract.tree, alias)
 	}
 	var err error
-	if r.made, err = r.lay(contract.made.tree, edited.made.tree, names, alias, whole); err != nil {
+	if r.forGenerator, err = m.merge(contract.forGenerator.tree, edited.forGenerator.tree); err != nil {
 		return nil, err
 	}
-	r.document, err = r.lay(contract.tree, edited.tree, names, alias, whole)
+	r.document, err = m.merge(contract.tree, edited.tree)
+	r.sources, r.leftAlone = m.sources, m.leftAlone
 	return r, err
 }
 
-// lay puts a spec over a contract, and notes what is whose.
-func (r *revision) lay(contract, edited map[string]any, names map[string]string, alias func(string) string,
-	whole bool) (*document, error) {
-	r.own, r.leftAlone = make(map[string]string), 0
+// merger lays a spec over the contract.
+type merger struct {
+	alias    func(string) string
+	whole    bool              // see Input
+	names    map[string]string // components of the spec that get other names: see rename.go
+	contract map[string]any    // the contract's paths
+
+	paths     map[string]any // of the API that is made
+	security  any            // that the spec asks for everywhere
+	sources   map[string]pointer
+	leftAlone int
+}
+
+// merge gives the contract with the spec laid over it, or the spec alone when it is the whole API.
+func (m *merger) merge(contract, edited map[string]any) (*document, error) {
+	m.sources, m.leftAlone = make(map[string]pointer), 0
 	tree, from := clone(contract), clone(edited)
-	if whole {
+	if m.whole {
 		tree = clone(edited)
 		tree["paths"], tree["components"] = map[string]any{}, map[string]any{}
 	}
-	rename(from, names)
-	r.layPaths(tree, from, alias, whole)
-	r.layComponents(tree, from, names)
+	renameComponents(from, m.names)
+	m.paths, m.security = objectAt(tree, "paths"), from["security"]
+	m.mergePaths(object(from, "paths"))
+	m.mergeComponents(objectAt(tree, "components"), from)
 	return documentOf(tree)
 }
 
-// layPaths puts the spec's operations over the contract's.
-func (r *revision) layPaths(tree, from map[string]any, alias func(string) string, whole bool) {
-	paths := grown(tree, "paths")
-	l := laying{paths: paths, contract: object(r.contract.tree, "paths"), root: from["security"]}
+// mergePaths puts the spec's paths over the contract's.
+func (m *merger) mergePaths(edited map[string]any) {
 	mentioned := make(map[string]bool)
-	edited := object(from, "paths")
 	for _, path := range slices.Sorted(maps.Keys(edited)) {
-		to := alias(path)
-		if !whole {
-			to = l.meet(to)
+		to := m.alias(path)
+		if !m.whole {
+			to = m.sharePath(to)
 		}
 		item, _ := edited[path].(map[string]any)
-		r.own[pointer{"paths", to}.String()] = pointer{"paths", path}.String()
+		m.sources[pointer{"paths", to}.String()] = pointer{"paths", path}
 		for _, key := range slices.Sorted(maps.Keys(item)) {
-			at := pointer{"paths", to, key}
 			switch {
 			case slices.Contains(methods, key):
-				op := l.operation(to, key, item, whole)
-				id, _ := op["operationId"].(string)
-				if !whole {
-					l.move(id, to, key)
-				}
-				grown(paths, to)[key] = op
+				m.mergeOperation(to, key, item)
 				mentioned[to+" "+key] = true
-			case whole:
-				grown(paths, to)[key] = item[key]
+			case m.whole:
+				objectAt(m.paths, to)[key] = item[key]
 			default:
 				continue
 			}
-			r.own[at.String()] = pointer{"paths", path, key}.String()
+			m.sources[pointer{"paths", to, key}.String()] = pointer{"paths", path, key}
 		}
 	}
-	for path, item := range paths {
+	for path, item := range m.paths {
 		for method := range item.(map[string]any) {
 			if slices.Contains(methods, method) && !mentioned[path+" "+method] {
-				r.leftAlone++
+				m.leftAlone++
 			}
 		}
 	}
 }
 
-// laying is what it takes to lay one operation.
-type laying struct {
-	paths, contract map[string]any
-	root            any // security that the spec asks for everywhere
-}
-
-// operation is the spec's operation, complete in itself. The operations of old specs have no names: where the contract
-// has the same path and method it is the same operation.
-func (l *laying) operation(path, method string, item map[string]any, whole bool) map[string]any {
+// mergeOperation puts an operation of the spec over the contract's. The operations of old specs have no names: where
+// the contract has the same path and method it is the same operation.
+func (m *merger) mergeOperation(path, method string, item map[string]any) {
 	op := clone(item[method].(map[string]any))
 	if _, named := op["operationId"]; !named {
-		if old, known := object(object(l.contract, path), method)["operationId"]; known {
+		if old, known := object(object(m.contract, path), method)["operationId"]; known {
 			op["operationId"] = old
 		}
 	}
-	if whole {
-		return op
+	if !m.whole { // what the spec says for all operations of a path, or of the API, goes into each
+		if shared, _ := item["parameters"].([]any); len(shared) > 0 {
+			own, _ := op["parameters"].([]any)
+			op["parameters"] = append(own, shared...)
+		}
+		if _, said := op["security"]; !said && m.security != nil {
+			op["security"] = m.security
+		}
+		id, _ := op["operationId"].(string)
+		m.removeMoved(id, path, method)
 	}
-	if shared, _ := item["parameters"].([]any); len(shared) > 0 {
-		own, _ := op["parameters"].([]any)
-		op["parameters"] = append(own, shared...)
-	}
-	if _, said := op["security"]; !said && l.root != nil {
-		op["security"] = l.root
-	}
-	return op
+	objectAt(m.paths, path)[method] = op
 }
 
 var templated = regexp.MustCompile(`\{[^}]*\}`)
 
-// meet gives the path under which the contract knows a path whose parameters have other names, after giving them the
-// spec's.
-func (l *laying) meet(path string) string {
-	if l.paths[path] != nil {
+// sharePath gives the parameters of the contract's path the names that the spec has for them, where the two paths
+// differ in nothing else. It returns the path that both are then at.
+func (m *merger) sharePath(path string) string {
+	if m.paths[path] != nil {
 		return path
 	}
-	for known := range l.contract {
-		if l.paths[known] == nil || templated.ReplaceAllString(known, "{}") != templated.ReplaceAllString(path, "{}") {
+	for known := range m.contract {
+		if m.paths[known] == nil || templated.ReplaceAllString(known, "{}") != templated.ReplaceAllString(path, "{}") {
 			continue
 		}
-		item := object(l.paths, known)
+		item := object(m.paths, known)
 		old, names := templated.FindAllString(known, -1), templated.FindAllString(path, -1)
 		for i := range old {
 			renameParameter(item, strings.Trim(old[i], "{}"), strings.Trim(names[i], "{}"))
 		}
-		delete(l.paths, known)
-		l.paths[path] = item
+		delete(m.paths, known)
+		m.paths[path] = item
 	}
 	return path
 }
@@ -170,36 +169,35 @@ func renameParameter(part any, from, to string) {
 	}
 }
 
-// move takes away the contract's operation of that name when it stands elsewhere: the spec has moved it.
-func (l *laying) move(id, path, method string) {
-	for known := range l.contract {
-		item := object(l.paths, known)
-		for _, m := range methods {
-			if id != "" && (known != path || m != method) && object(item, m)["operationId"] == id {
-				delete(item, m)
+// removeMoved removes the contract's operation of that name from another place: the spec has moved it.
+func (m *merger) removeMoved(id, path, method string) {
+	for known := range m.contract {
+		item := object(m.paths, known)
+		for _, other := range methods {
+			if id != "" && (known != path || other != method) && object(item, other)["operationId"] == id {
+				delete(item, other)
 			}
 		}
 		if item != nil && len(item) == 0 {
-			delete(l.paths, known)
+			delete(m.paths, known)
 		}
 	}
 }
 
-// layComponents puts the spec's components over the contract's. Some have other names than in the spec's files.
-func (r *revision) layComponents(tree, from map[string]any, names map[string]string) {
-	into := grown(tree, "components")
-	files := make(map[string]string)
-	for file, now := range names {
-		files[now] = file
+// mergeComponents puts the spec's components over the contract's.
+func (m *merger) mergeComponents(into, from map[string]any) {
+	oldRefs := make(map[string]string) // by the new ones
+	for old, renamed := range m.names {
+		oldRefs[renamed] = old
 	}
 	for ref, component := range components(from) {
-		kind, name := partsOf(ref)
-		grown(into, kind)[name] = component
-		own := pointer{"components", kind, name}
-		if file, other := files[ref]; other {
-			_, own[2] = partsOf(file)
+		kind, name := splitRef(ref)
+		objectAt(into, kind)[name] = component
+		source := pointer{"components", kind, name}
+		if old, renamed := oldRefs[ref]; renamed {
+			_, source[2] = splitRef(old)
 		}
-		r.own[pointer{"components", kind, name}.String()] = own.String()
+		m.sources[pointer{"components", kind, name}.String()] = source
 	}
 }
 
@@ -209,8 +207,8 @@ func object(in map[string]any, key string) map[string]any {
 	return inner
 }
 
-// grown is the object under a key, which is made when it is not there.
-func grown(in map[string]any, key string) map[string]any {
+// objectAt is the object under a key, which is made when it is not there.
+func objectAt(in map[string]any, key string) map[string]any {
 	if object(in, key) == nil {
 		in[key] = make(map[string]any)
 	}
@@ -227,17 +225,17 @@ func clone(tree map[string]any) map[string]any {
 	return copied
 }
 
-// position finds a part: in the spec when it is the spec's, else in the contract.
+// position finds a part in the files: in the spec's when the spec has it, otherwise in the contract's.
 func (r *revision) position(at pointer) spec.Position {
-	if len(at) >= 3 && r.own[at[:3].String()] == "" && r.has(at[:3]) {
-		return r.contract.at(at...) // the spec has none
+	if len(at) >= 3 && r.sources[at[:3].String()] == nil && r.has(at[:3]) {
+		return r.contract.position(at...)
 	}
 	for n := min(len(at), 3); n > 0; n-- {
-		if own, found := r.own[at[:n].String()]; found {
-			return r.edited.at(append(strings.Split(own, "\x00"), at[n:]...)...)
+		if source, found := r.sources[at[:n].String()]; found {
+			return r.edited.position(source.with(at[n:]...)...)
 		}
 	}
-	return r.edited.at(r.nearest(at)...)
+	return r.edited.position(r.nearest(at)...)
 }
 
 // nearest is the part of the API, or the part nearest to it that encloses it and is there.

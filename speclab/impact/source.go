@@ -65,7 +65,7 @@ func problemReport(err error, folder string) (*Report, error) {
 	if !errors.As(err, &problems) {
 		return nil, err
 	}
-	return &Report{Problems: problemsOf(problems, folder)}, nil
+	return &Report{Problems: inFolder(problems, folder)}, nil
 }
 
 // builtIn reads the contract and the generator's settings that a binary was made from.
@@ -75,6 +75,12 @@ func builtIn(embedded fs.FS) (contract *spec.API, settings []byte, err error) {
 	}
 	settings, err = fs.ReadFile(embedded, settingsFile)
 	return contract, settings, err
+}
+
+// Source is where the handlers' source lies.
+type Source struct {
+	Module string   // the folder with go.mod
+	Env    []string // for the go command, beside the environment
 }
 
 // findSource finds Postern's source: the folder of that name, the one that the working directory is in, or else the
@@ -137,4 +143,18 @@ func isPostern(dir string) bool {
 		}
 	}
 	return false
+}
+
+// joinFolder is a file's name with the folder before it.
+func joinFolder(folder, file string) string {
+	return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file)))
+}
+
+// inFolder gives problems with the folder before their files' names.
+func inFolder(problems []spec.Problem, folder string) (all []spec.Problem) {
+	for _, p := range problems {
+		p.File = joinFolder(folder, p.File)
+		all = append(all, p)
+	}
+	return all
 }

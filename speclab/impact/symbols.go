@@ -42,8 +42,8 @@ type declared struct {
 // strictServer is the interface that the handlers implement.
 const strictServer = "StrictServerInterface"
 
-// symbolsOf reads generated code.
-func symbolsOf(code string, operations []operation) (*symbols, error) {
+// readSymbols reads generated code.
+func readSymbols(code string, operations []operation) (*symbols, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "gen.go", code, parser.SkipObjectResolution)
 	if err != nil {
@@ -124,8 +124,8 @@ func (t *goType) field(name string) (goField, bool) {
 	return goField{}, false
 }
 
-// enclosing is the type that a line of the code is about.
-func (s *symbols) enclosing(line int) string {
+// typeAtLine is the type that is declared at a line of the code.
+func (s *symbols) typeAtLine(line int) string {
 	for _, d := range s.lines {
 		if d.first <= line && line <= d.last {
 			return d.name

@@ -8,34 +8,34 @@ import (
 	"strings"
 )
 
-// debts leads the compiler's errors back to the spec, and gathers those with one cause in one handler.
-func (c *check) debts(found []CompileError) []Owed {
-	d := differences(c.old, c.now, func(s *symbols) *mapping {
+// tasksFor makes a task of the compile errors that have one cause and are in one handler.
+func (c *check) tasksFor(found []CompileError) []Task {
+	d := compareSymbols(c.old, c.now, func(s *symbols) *mapping {
 		if s == c.old {
-			return newMapping(c.revision.contract.made, s)
+			return newMapping(c.revision.contract.forGenerator, s)
 		}
-		return newMapping(c.revision.made, s)
+		return newMapping(c.revision.forGenerator, s)
 	})
-	l := &ledger{check: c, operations: operationNames(c.old, c.now),
-		blame: blame{differences: d, old: c.old, now: c.now, handlers: c.handlers}}
-	l.missing(d, found)
+	l := &taskList{check: c, operations: operationNames(c.old, c.now),
+		matcher: &matcher{differences: d, old: c.old, now: c.now}}
+	l.addMissingMethods(d, found)
 	for _, e := range found {
 		if !missingMethod.MatchString(e.Message) {
-			l.add(e)
+			l.addError(e)
 		}
 	}
-	return l.debts
+	return l.tasks
 }
 
-// ledger gathers what is owed.
-type ledger struct {
+// taskList makes tasks of compile errors.
+type taskList struct {
 	*check
-	blame
+	matcher    *matcher
 	operations map[string]string // ids by method
-	debts      []Owed
+	tasks      []Task
 }
 
-// operationNames are the ids of operations by their method.
+// operationNames are the ids of operations by their methods.
 func operationNames(all ...*symbols) map[string]string {
 	names := make(map[string]string)
 	for _, s := range all {
@@ -49,13 +49,13 @@ func operationNames(all ...*symbols) map[string]string {
 	return names
 }
 
-// missing notes the operations that have no method. The compiler names only the first of them.
-func (l *ledger) missing(all []difference, found []CompileError) {
+// addMissingMethods adds a task for each operation without a method. The compiler names only the first of them.
+func (l *taskList) addMissingMethods(all []difference, found []CompileError) {
 	for _, d := range all {
 		if d.method == "" || d.kind == removed {
 			continue
 		}
-		if _, there := l.check.handlers.methods[d.method]; there {
+		if _, there := l.handlers.methods[d.method]; there {
 			continue
 		}
 		var errs []CompileError
@@ -64,24 +64,24 @@ func (l *ledger) missing(all []difference, found []CompileError) {
 				errs = append(errs, e)
 			}
 		}
-		owner := l.check.handlers.server
-		if h, renamed := l.handlerOf(d.part); renamed { // which does the work of it under another name
+		owner := l.handlers.server
+		if h, renamed := l.handlerOf(d.part); renamed { // the operation had another name
 			owner = h
 		}
 		owner.Operation = l.operations[d.method]
-		l.debts = append(l.debts, Owed{Cause: l.revision.cause(d, l.operations), Handler: owner, Errors: errs,
+		l.tasks = append(l.tasks, Task{Cause: l.revision.cause(d, l.operations), Handler: owner, Errors: errs,
 			Signature: l.signature(d.method)})
 	}
 }
 
-// signature is a method that compiles and says honestly that it does nothing yet.
-func (l *ledger) signature(method string) string {
-	params := word.ReplaceAllStringFunc(strings.TrimPrefix(l.check.now.methods[method], "func"),
+// signature is a method that compiles and answers that it is not implemented yet.
+func (l *taskList) signature(method string) string {
+	params := word.ReplaceAllStringFunc(strings.TrimPrefix(l.now.methods[method], "func"),
 		func(name string) string {
 			switch {
 			case name == "ctx" || name == "request":
 				return "_"
-			case l.check.now.types[name] != nil:
+			case l.now.types[name] != nil:
 				return "gen." + name
 			}
 			return name
@@ -94,38 +94,38 @@ func (l *ledger) signature(method string) string {
 // word is a name of Go with its package, if it has one.
 var word = regexp.MustCompile(`[\w.]+`)
 
-// add notes an error with each of its causes.
-func (l *ledger) add(e CompileError) {
-	nodes := l.check.handlers.enclosing(e.File, e.Line, e.Column)
-	causes := l.causes(e, nodes)
+// addError adds an error to a task for each of its causes.
+func (l *taskList) addError(e CompileError) {
+	nodes := l.handlers.nodesAt(e.File, e.Line, e.Column)
+	causes := l.matcher.causes(e, nodes)
 	if len(causes) == 0 {
-		l.note(l.unknown(e, nodes), l.owner(e, nodes, nil), e)
+		l.addTask(l.unexplained(e, nodes), l.handlerOfError(e, nodes, nil), e)
 	}
 	for _, d := range causes {
-		l.note(l.revision.cause(d, l.operations), l.owner(e, nodes, &d), e)
+		l.addTask(l.revision.cause(d, l.operations), l.handlerOfError(e, nodes, &d), e)
 	}
 }
 
-func (l *ledger) note(cause Cause, owner Handler, e CompileError) {
-	for i, o := range l.debts {
+func (l *taskList) addTask(cause Cause, owner Handler, e CompileError) {
+	for i, o := range l.tasks {
 		if o.Handler.Name == owner.Name && o.Handler.File == owner.File &&
 			slices.Equal(o.Cause.Pointer, cause.Pointer) && o.Cause.Text == cause.Text {
-			l.debts[i].Errors = append(l.debts[i].Errors, e)
+			l.tasks[i].Errors = append(l.tasks[i].Errors, e)
 			return
 		}
 	}
-	l.debts = append(l.debts, Owed{Cause: cause, Handler: owner, Errors: []CompileError{e}})
+	l.tasks = append(l.tasks, Task{Cause: cause, Handler: owner, Errors: []CompileError{e}})
 }
 
-// unknown is the cause of an error that no changed symbol explains: a type that is new, or the operation that the
+// unexplained is the cause of an error that comes from no changed symbol: a type that is new, or the operation that the
 // handler implements.
-func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
-	at, m := pointer{"paths"}, newMapping(l.revision.made, l.check.now)
+func (l *taskList) unexplained(e CompileError, nodes []ast.Node) Cause {
+	at, m := pointer{"paths"}, newMapping(l.revision.forGenerator, l.now)
 	for _, name := range genType.FindAllStringSubmatch(e.Message, -1) {
-		if t := name[1]; l.check.now.types[t] != nil && l.check.old.types[t] == nil {
+		if t := name[1]; l.now.types[t] != nil && l.old.types[t] == nil {
 			at = m.typ(t)
-			return Cause{Part: Part{at, placeOf(l.revision.position(at))},
-				Text: l.revision.name(l.revision.made, at) + " is new"}
+			return Cause{Part: Part{at, l.revision.position(at)},
+				Text: l.revision.describe(l.revision.forGenerator, at) + " is new"}
 		}
 	}
 	for _, n := range nodes {
@@ -133,14 +133,14 @@ func (l *ledger) unknown(e CompileError, nodes []ast.Node) Cause {
 			at = m.method(f.Name.Name)
 		}
 	}
-	return Cause{Part: Part{at, placeOf(l.revision.position(at))},
+	return Cause{Part: Part{at, l.revision.position(at)},
 		Text: "the compiler does not say which change this comes from"}
 }
 
-// owner is the handler that an error is in. What stands outside of functions belongs to the operation whose types it
-// names.
-func (l *ledger) owner(e CompileError, nodes []ast.Node, d *difference) Handler {
-	if h, ok := l.check.handlers.at(e.File, nodes); ok {
+// handlerOfError is the function that an error is in. An error outside of functions belongs to the handler of the
+// operation whose types it names.
+func (l *taskList) handlerOfError(e CompileError, nodes []ast.Node, d *difference) Handler {
+	if h, ok := l.handlers.functionAt(e.File, nodes); ok {
 		h.Operation = l.operations[strings.TrimPrefix(h.Name, "(*Server).")]
 		return h
 	}
@@ -149,9 +149,9 @@ func (l *ledger) owner(e CompileError, nodes []ast.Node, d *difference) Handler 
 		names = append(names, []string{"", d.typ})
 	}
 	for _, name := range names {
-		for _, s := range []*symbols{l.check.old, l.check.now} {
+		for _, s := range []*symbols{l.old, l.now} {
 			if o, _ := s.operationOf(name[1]); o != nil {
-				if h, there := l.check.handlers.methods[o.goName]; there {
+				if h, there := l.handlers.methods[o.goName]; there {
 					h.Operation = l.operations[o.goName]
 					return h
 				}

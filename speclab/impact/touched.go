@@ -32,7 +32,7 @@ func readTests(module string) (*tests, error) {
 }
 
 // touched finds the tests of the handlers that are about some operations: those that name their paths or methods, and
-// those that call a helper which does. When that is a good part of them (everything logs in), only the first.
+// those that call a helper which does. When both are more than a third of all tests (most log in), only the first.
 func (t *tests) touched(operations []Operation) []string {
 	paths := namesOf(operations)
 	var found, called finding
