@@ -75,7 +75,7 @@ func (f *file) write(w http.ResponseWriter, r *http.Request) {
 	etag := `"` + f.etag + `"`
 	if f.gzip {
 		h.Set("Vary", "Accept-Encoding")
-		if takesGzip(r) {
+		if acceptsGzip(r) {
 			h.Set("Content-Encoding", "gzip")
 			etag = `"` + f.etag + `-gzip"` // two forms are two entities: RFC 9110, section 8.8.3
 		} else {
@@ -83,7 +83,7 @@ func (f *file) write(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.Set("ETag", etag)
-	if knows(r, etag) {
+	if hasCurrent(r, etag) {
 		h.Del("Content-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -95,8 +95,8 @@ func (f *file) write(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// knows reports whether the client has this already. Entity tags are compared weakly: RFC 9110, section 13.1.2.
-func knows(r *http.Request, etag string) bool {
+// hasCurrent reports whether the client has this already. Entity tags are compared weakly: RFC 9110, section 13.1.2.
+func hasCurrent(r *http.Request, etag string) bool {
 	for tag := range strings.SplitSeq(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
 		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == etag || tag == "*" {
 			return true
@@ -105,8 +105,8 @@ func knows(r *http.Request, etag string) bool {
 	return false
 }
 
-// takesGzip reads Accept-Encoding: RFC 9110, section 12.5.3.
-func takesGzip(r *http.Request) bool {
+// acceptsGzip reads Accept-Encoding: RFC 9110, section 12.5.3.
+func acceptsGzip(r *http.Request) bool {
 	gzip, any := -1.0, -1.0
 	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		coding, weight := quality(item)
