@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,7 +81,7 @@ func realServer(t testing.TB) *handlers.Server {
 	wrapped, err := master.Wrap(rand.Reader, key)
 	fatal(t, err)
 	fatal(t, d.AddRootKey(t.Context(), db.RootKey{ID: 1, Wrapped: wrapped, Created: time.Now()}))
-	hash, err := handlers.HashPassword(password)
+	hash, err := hashPassword()
 	fatal(t, err)
 	fatal(t, d.CreateUser(t.Context(), db.User{Localpart: "alice", PasswordHash: hash, Created: time.Now()}))
 	s, err := handlers.New(t.Context(), handlers.Config{
@@ -100,12 +101,19 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
+// contractOf is the contract, which is read once for all tests.
 func contractOf(t testing.TB) *spec.API {
 	t.Helper()
-	api, err := spec.Load(os.DirFS("../../api"), "login.yaml")
+	api, err := readContract()
 	fatal(t, err)
 	return api
 }
+
+var readContract = sync.OnceValues(func() (*spec.API, error) {
+	return spec.Load(os.DirFS("../../api"), "login.yaml")
+})
+
+var hashPassword = sync.OnceValues(func() (string, error) { return handlers.HashPassword(password) })
 
 // contractText is the contract with edits: pairs of what stands there and what to write instead.
 func contractText(t testing.TB, edits ...string) string {
