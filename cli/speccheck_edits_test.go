@@ -14,8 +14,7 @@ import (
 	"postern/speclab/spec"
 )
 
-// unnoticedEdits are what a person does to the contract without a word from the compiler, though a handler owes
-// something for it.
+// unnoticedEdits are edits that the handlers compile with although one of them must change.
 var unnoticedEdits = []*contractEdit{
 	{
 		name: "add an optional response field, TokenOwnerResponse.age",
@@ -107,13 +106,10 @@ func checkText(t *testing.T, contract, edited, module string) *impact.Report {
 	return report
 }
 
-// TestSpecCheckEdits asks of each kind of edit that it is led back to its line, and to the handlers that owe something
-// for it.
+// TestSpecCheckEdits: a report leads from each kind of edit to its line and to the handlers that must change.
 func TestSpecCheckEdits(t *testing.T) {
+	compiles(t)
 	for _, e := range slices.Concat(contractEdits, unnoticedEdits) {
-		if testing.Short() && !e.short {
-			continue
-		}
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			report, edited := checkOf(t, e)
@@ -132,14 +128,14 @@ func TestSpecCheckEdits(t *testing.T) {
 			}
 			for _, want := range e.want {
 				if want.in(lines) == "" {
-					t.Errorf("nobody owes %q in %s", want.says, want.file)
+					t.Errorf("no task has %q in %s", want.says, want.file)
 				}
 			}
 		})
 	}
 }
 
-// blamed holds the lines and the handlers of a report against what the edit expects.
+// blamed checks that a report leads to the line and the handlers that the edit expects.
 func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string) {
 	t.Helper()
 	var lines, handlers []string
@@ -169,7 +165,7 @@ func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string
 		}
 	}
 	if len(lines) == 0 || !slices.Equal(handlers, e.handler) {
-		t.Errorf("%q owe something, and not %q\n%+v", handlers, e.handler, report)
+		t.Errorf("the tasks are those of %q, and not of %q\n%+v", handlers, e.handler, report)
 	}
 }
 
@@ -192,8 +188,9 @@ func lineAt(t *testing.T, text string, place spec.Position) string {
 	return strings.TrimSpace(lines[place.Line-1])
 }
 
-// TestSpecCheckPaste pastes the signatures that are printed, and then nothing is owed.
+// TestSpecCheckPaste: with the printed signatures pasted, the handlers compile and no task is left.
 func TestSpecCheckPaste(t *testing.T) {
+	compiles(t)
 	t.Parallel()
 	edited := apply(t, addTo("paths", getKnock),
 		addTo("paths", strings.NewReplacer("knock/{device}", "bell/{device}", "getKnock",
