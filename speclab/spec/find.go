@@ -123,8 +123,8 @@ var (
 	jsonSpec = regexp.MustCompile(`"(openapi|swagger)"\s*:`)
 )
 
-// isSpec reports whether a file is a spec, by its first 64 KiB. A file without openapi or swagger at its top is one that
-// specs refer to.
+// isSpec reports whether a file is a spec, by its first 64 KiB. A file without openapi or swagger at its top is one
+// that specs refer to.
 func isSpec(file string) bool {
 	mark := yamlSpec
 	switch filepath.Ext(file) {

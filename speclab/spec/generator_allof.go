@@ -16,31 +16,31 @@ func (g *generator) allOf(n *node) *node {
 		return n.without("default")
 	}
 	flat := g.flatten(newSequence(all.at, append(slices.Clone(members), beside)...).items, nil)
-	if len(beside.fields) == 0 && fitTogether(flat) {
+	if len(beside.fields) == 0 && mergeable(flat) {
 		return n.without("default")
 	}
 	return merge(n, flat)
 }
 
-// flatten is all the schemas that hold at once.
+// flatten lists the schemas of an allOf, those of nested ones included.
 func (g *generator) flatten(members, seen []*node) []*node {
 	var flat []*node
 	for _, m := range members {
-		behind := g.behind(m)
-		if behind == nil || !behind.isMapping() || slices.Contains(seen, behind) || len(seen) > 50 {
+		actual := g.dereference(m)
+		if actual == nil || !actual.isMapping() || slices.Contains(seen, actual) || len(seen) > 50 {
 			continue
 		}
-		if nested := behind.get("allOf"); nested != nil {
-			flat = append(flat, g.flatten(nested.items, append(slices.Clone(seen), behind))...)
-			behind = behind.without("allOf")
+		if nested := actual.get("allOf"); nested != nil {
+			flat = append(flat, g.flatten(nested.items, append(slices.Clone(seen), actual))...)
+			actual = actual.without("allOf")
 		}
-		flat = append(flat, behind)
+		flat = append(flat, actual)
 	}
 	return flat
 }
 
-// fitTogether tells whether the generator will merge schemas.
-func fitTogether(flat []*node) bool {
+// mergeable reports whether the generator merges schemas.
+func mergeable(flat []*node) bool {
 	for i, m := range flat {
 		if m.get("default") != nil || m.get("discriminator") != nil || m.get("not") != nil || m.get("enum") != nil ||
 			m.get("patternProperties") != nil {
@@ -62,7 +62,7 @@ func fitTogether(flat []*node) bool {
 	return true
 }
 
-// merge is one schema that says what several say together.
+// merge makes one schema of several that apply together.
 func merge(n *node, flat []*node) *node {
 	var fields, properties []field
 	known := make(map[string]int) // the properties, by name
@@ -75,7 +75,7 @@ func merge(n *node, flat []*node) *node {
 	}
 	for _, m := range flat {
 		if k := m.kindOf(); k != "" && kind != "" && k != kind && len(properties) == 0 {
-			return anything(n)
+			return anySchema(n)
 		} else if kind == "" {
 			kind = k
 		}
@@ -109,66 +109,4 @@ func merge(n *node, flat []*node) *node {
 		fields = append(fields, field{"required", n.at, required})
 	}
 	return newMapping(n.at, append(n.only("title", "description", "deprecated"), fields...)...)
-}
-
-// recursiveFields finds the required properties through which a schema holds itself: Go has no such struct.
-func recursiveFields(doc *node) map[*node]bool {
-	r := &recursion{g: &generator{doc: doc}, found: make(map[*node]bool), state: make(map[*node]int)}
-	if schemas := doc.get("components").get("schemas"); schemas != nil {
-		for _, f := range schemas.fields {
-			r.visit(f.value, nil)
-			r.visitArray(f.value)
-		}
-	}
-	return r.found
-}
-
-type recursion struct {
-	g     *generator
-	found map[*node]bool
-	state map[*node]int // 1 on the way, 2 done
-}
-
-// visit follows what a Go struct holds by value. by is the property that led here.
-func (r *recursion) visit(n, by *node) {
-	if n = r.g.behind(n); n == nil || !n.isMapping() {
-		return
-	}
-	switch r.state[n] {
-	case 1:
-		if by != nil {
-			r.found[by] = true
-		}
-		return
-	case 2:
-		return
-	}
-	r.state[n] = 1
-	if all := n.get("allOf"); all != nil {
-		for _, m := range all.items {
-			r.visit(m, by)
-		}
-	}
-	required := texts(n.get("required"))
-	if properties := n.get("properties"); properties.isMapping() {
-		for _, f := range properties.fields {
-			if slices.Contains(required, f.name) {
-				r.visit(f.value, f.value)
-			}
-		}
-	}
-	r.state[n] = 2
-}
-
-// visitArray follows arrays of arrays, which Go has no recursive ones of: they are other names and no types of their
-// own.
-func (r *recursion) visitArray(first *node) {
-	seen := map[*node]bool{}
-	for n := r.g.behind(first); n.kindOf() == "array" && !seen[n]; {
-		seen[n] = true
-		list := n.get("items")
-		if n = r.g.behind(list); seen[n] {
-			r.found[list] = true
-		}
-	}
 }
