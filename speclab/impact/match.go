@@ -47,6 +47,12 @@ func (m *matcher) mentionsIn(e CompileError, nodes []ast.Node) mentions {
 	for _, m := range selected.FindAllStringSubmatch(e.Message, -1) {
 		s.fields = append(s.fields, m[1])
 	}
+	s.readSource(nodes)
+	return s
+}
+
+// readSource adds what the nodes around the place name, and what the statement does that they are in.
+func (s *mentions) readSource(nodes []ast.Node) {
 	for i, n := range nodes {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
@@ -61,17 +67,15 @@ func (m *matcher) mentionsIn(e CompileError, nodes []ast.Node) mentions {
 			s.fields = append(s.fields, n.Sel.Name)
 		}
 	}
-	if len(nodes) > 0 { // selectors that begin at the place, or stand on the left of an assignment
-		if statement := statementOf(nodes); statement != nil {
-			ast.Inspect(statement, func(n ast.Node) bool {
-				if x, ok := n.(*ast.SelectorExpr); ok {
-					s.fields = append(s.fields, x.Sel.Name)
-				}
-				return true
-			})
-		}
+	// selectors that begin at the place, or are on the left of an assignment
+	if statement := statementOf(nodes); statement != nil {
+		ast.Inspect(statement, func(n ast.Node) bool {
+			if x, ok := n.(*ast.SelectorExpr); ok {
+				s.fields = append(s.fields, x.Sel.Name)
+			}
+			return true
+		})
 	}
-	return s
 }
 
 // sourceOrEmpty is an expression as it is written, or nothing when there is none.

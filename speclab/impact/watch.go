@@ -185,11 +185,7 @@ func (w *Watch) update(ctx context.Context, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	c.code = code
-	if c.now, err = readSymbols(code, operations); err != nil {
-		return err
-	}
-	if err := c.generateBoth(report); err != nil {
+	if err := c.useCode(code, operations, report); err != nil {
 		return err
 	}
 	tests := w.buildTests(ctx, code, report.operations) // meanwhile
@@ -209,6 +205,15 @@ func (w *Watch) update(ctx context.Context, start time.Time) error {
 	w.print("%scompiled: nothing is owed (%s)", report.unnoticedText(), w.since(start))
 	w.test(ctx, tests, start)
 	return nil
+}
+
+// useCode takes code of the spec that was generated already.
+func (c *check) useCode(code string, operations []operation, report *Report) (err error) {
+	c.code = code
+	if c.now, err = readSymbols(code, operations); err != nil {
+		return err
+	}
+	return c.generateBoth(report)
 }
 
 // test runs the tests that are touched.

@@ -145,7 +145,8 @@ func copyComponent(document, contract map[string]any, kind, name string, taken m
 		func(kind, name string) { copyComponent(document, contract, kind, name, taken) })
 }
 
-// copyWithRefs copies a part of the contract. Its references refer to the copies of components; visit is called for each.
+// copyWithRefs copies a part of the contract. Its references refer to the copies of components; visit is called for
+// each.
 func copyWithRefs(part any, visit func(kind, name string)) any {
 	switch part := part.(type) {
 	case map[string]any:

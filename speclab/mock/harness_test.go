@@ -29,8 +29,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const password = "correct horse"
 
-// bench is a mock server in front of a whole server on a real database, behind a real listener, with the folder of the edited
-// spec.
+// bench is a mock server in front of a whole server on a real database, behind a real listener, with the folder of the
+// edited spec.
 type bench struct {
 	testing.TB
 	dir    string

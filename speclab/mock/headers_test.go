@@ -24,8 +24,8 @@ paths:
               example: "<script>alert(1)</script>"
 `
 
-// TestReservedHeaders: an example can neither break an answer nor speak for the mock server, nor rule the origin that the page
-// is on.
+// TestReservedHeaders: an example can neither break an answer nor speak for the mock server, nor rule the origin that
+// the page is on.
 func TestReservedHeaders(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "headed.yaml", headed)

@@ -16,18 +16,31 @@ const (
 	statEvery   = time.Second           // see watch
 )
 
+// saves are the files that were saved and not read yet.
+type saves struct {
+	files map[string]bool
+	first time.Time
+	quiet *time.Timer // ends when they are to be read
+}
+
+func (p *saves) add(file string) {
+	if len(p.files) == 0 {
+		p.first = time.Now()
+	}
+	p.files[file] = true
+	p.quiet.Reset(min(quietTime, max(0, longestWait-time.Since(p.first))))
+}
+
 // watch loads the spec again after each save, until the context ends. Events report most saves. Where none does (the
 // folder was replaced, or a link leads to a file in a folder that is not watched) the files' stamps show it: they are
 // compared every second. The stamps that it is given were taken before the files were first read.
 func (s *Server) watch(ctx context.Context, w *watcher, before map[string]string) {
 	defer close(s.stopped)
 	defer w.Close()
-	quiet := time.NewTimer(time.Hour)
-	quiet.Stop()
+	saved := saves{files: make(map[string]bool), quiet: time.NewTimer(time.Hour)}
+	saved.quiet.Stop()
 	ticker := time.NewTicker(statEvery)
 	defer ticker.Stop()
-	saved := make(map[string]bool)
-	var first time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,32 +49,28 @@ func (s *Server) watch(ctx context.Context, w *watcher, before map[string]string
 			if !ok {
 				return
 			}
-			if !w.concerns(event) {
-				continue
+			if w.concerns(event) {
+				saved.add(w.name(event.Name))
 			}
-			if len(saved) == 0 {
-				first = time.Now()
-			}
-			saved[w.name(event.Name)] = true
-			quiet.Reset(min(quietTime, max(0, longestWait-time.Since(first))))
 		case err := <-w.Errors:
 			fmt.Fprintf(s.config.Out, "spec: a save may have been missed: %v\n", err)
-			quiet.Reset(quietTime) // too many at once: read again
+			saved.quiet.Reset(quietTime) // too many at once: read again
 		case <-ticker.C:
-			if len(saved) > 0 {
+			if len(saved.files) > 0 {
 				continue // they are about to be read
 			}
 			now := stamps(s.config.Dir, s.files())
-			if saved = savedBetween(before, now); len(saved) > 0 {
-				first = time.Now()
+			for file := range savedBetween(before, now) {
+				saved.add(file)
+			}
+			if len(saved.files) > 0 {
 				w.restart(s.files())
-				quiet.Reset(quietTime)
 			}
 			before = now
-		case <-quiet.C:
+		case <-saved.quiet.C:
 			before = stamps(s.config.Dir, s.files()) // before they are read, so that a save meanwhile is seen
-			s.reload(w, saved)
-			clear(saved)
+			s.reload(w, saved.files)
+			clear(saved.files)
 		}
 	}
 }
@@ -92,5 +101,6 @@ func (s *Server) reload(w *watcher, saved map[string]bool) {
 	default:
 		return
 	}
-	fmt.Fprintf(s.config.Out, "spec: reloaded %s in %s: %s\n", strings.Join(slices.Sorted(maps.Keys(saved)), ", "), took, strings.Join(changes, ", "))
+	names := strings.Join(slices.Sorted(maps.Keys(saved)), ", ")
+	fmt.Fprintf(s.config.Out, "spec: reloaded %s in %s: %s\n", names, took, strings.Join(changes, ", "))
 }

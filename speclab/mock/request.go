@@ -204,7 +204,8 @@ func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
 	case field == "":
 		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", constraint(err), place))
 	default:
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, constraint(err), place))
+		return badRequest("M_INVALID_PARAM",
+			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, constraint(err), place))
 	}
 }
 

@@ -72,8 +72,8 @@ type Config struct {
 	Dir   string   // the folder that nothing is read outside of
 	Files []string // the edited spec files, by their names in Dir; none: everything is real
 
-	// Authorize reports whether a request's token is good; if not, it has written the answer. It is called for operations
-	// that need a token and are answered from the spec. Without it any token is good.
+	// Authorize reports whether a request's token is good; if not, it has written the answer. It is called for
+	// operations that need a token and are answered from the spec. Without it any token is good.
 	Authorize func(http.ResponseWriter, *http.Request) bool
 	// Alias gives the path that Real has for another name of it (r0 for v3), or the path itself; may be nil.
 	Alias func(path string) string
@@ -93,8 +93,8 @@ type Server struct {
 	stopped chan struct{}
 }
 
-// New loads the edited spec and watches its files until the context ends or [Server.Close]. When the spec cannot be used,
-// the error holds every problem; it is then of type [spec.Problems].
+// New loads the edited spec and watches its files until the context ends or [Server.Close]. When the spec cannot be
+// used, the error holds every problem; it is then of type [spec.Problems].
 func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Out == nil {
 		c.Out = io.Discard

@@ -59,8 +59,8 @@ type anything struct{}
 // MatchString implements openapi3.RegexMatcher.
 func (anything) MatchString(string) bool { return true }
 
-// innermostError follows the reasons of an error to the one that tells an author something, and gives the path of the value
-// that it is about.
+// innermostError follows the reasons of an error to the one that tells an author something, and gives the path of the
+// value that it is about.
 func innermostError(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError) {
 	path := err.JSONPointer()
 	for range 100 { // schemas do not nest deeper than that in requests

@@ -14,8 +14,9 @@
 //   - No other site's page can read or use any of this: there are no CORS headers, and the one POST wants a content
 //     type that a form cannot send, and the same origin.
 //
-// A site that points its name at this machine (DNS rebinding) counts as the same origin. It finds nothing here: the spec
-// is no secret, there are no cookies, and to ask about a token one must have it. So the page accepts any host name.
+// A site that points its name at this machine (DNS rebinding) counts as the same origin. It finds nothing here: the
+// spec is no secret, there are no cookies, and to ask about a token one must have it. So the page accepts any host
+// name.
 //
 // # The files
 //

@@ -15,50 +15,54 @@ func (c *component) MarshalJSON() ([]byte, error) { return json.Marshal(c.class)
 // groupEqual gives equal components one class, so that they become one. It begins with a class for each preferred name,
 // and divides classes until the components of each are equal, those that they refer to included.
 func (b *bundler) groupEqual() {
-	alike := make(map[string][]*component)
+	byName := make(map[string][]*component)
 	for _, c := range b.order {
 		key := string(c.shape) + "/" + folded(c.preferred)
-		alike[key] = append(alike[key], c)
+		byName[key] = append(byName[key], c)
 	}
-	next := 0
-	groups := [][]*component{}
-	for _, key := range sortedKeys(alike) {
-		next++
-		for _, c := range alike[key] {
-			c.class = next
+	last := 0 // class that was given
+	var groups [][]*component
+	for _, key := range sortedKeys(byName) {
+		last++
+		for _, c := range byName[key] {
+			c.class = last
 		}
-		if len(alike[key]) > 1 {
-			groups = append(groups, alike[key])
+		if len(byName[key]) > 1 {
+			groups = append(groups, byName[key])
 		}
 	}
-	for parted, round := true, 0; parted; round++ {
-		parted = false
+	for round, divided := 0, true; divided; round++ {
 		if round == maxRounds { // they differ deep down: treat all as different
 			for _, c := range b.order {
-				next++
-				c.class = next
+				last++
+				c.class = last
 			}
 			return
 		}
+		divided = false
 		for _, group := range groups {
-			said := make(map[string]int)
-			classes := make([]int, len(group))
-			for i, c := range group {
-				text, _ := json.Marshal([]any{c.class, c.node.value()})
-				if said[string(text)] == 0 {
-					next++
-					said[string(text)] = next
-				}
-				classes[i] = said[string(text)]
-			}
-			before := make(map[int]bool)
-			for i, c := range group {
-				before[c.class] = true
-				c.class = classes[i]
-			}
-			parted = parted || len(said) > len(before)
+			divided = divide(group, &last) || divided
 		}
 	}
+}
+
+// divide gives the components of a group new classes, one for those that were of one class and are equal, and reports
+// whether there are more classes than before.
+func divide(group []*component, last *int) bool {
+	before, after := make(map[int]bool), make(map[string]int)
+	classes := make([]int, len(group))
+	for i, c := range group {
+		text, _ := json.Marshal([]any{c.class, c.node.value()})
+		if after[string(text)] == 0 {
+			*last++
+			after[string(text)] = *last
+		}
+		before[c.class], classes[i] = true, after[string(text)]
+	}
+	for i, c := range group {
+		c.class = classes[i]
+	}
+	return len(after) > len(before)
 }
 
 // nameComponents names the components and fills the names in where they are referred to. taken are the names that the

@@ -64,49 +64,59 @@ func mergeable(flat []*node) bool {
 
 // merge makes one schema of several that apply together.
 func merge(n *node, flat []*node) *node {
-	var fields, properties []field
-	known := make(map[string]int) // the properties, by name
-	required := newSequence(n.at)
+	m := merger{index: make(map[string]int)}
 	kind := ""
-	set := func(f field) {
-		if !slices.ContainsFunc(fields, func(o field) bool { return o.name == f.name }) {
-			fields = append(fields, f)
-		}
-	}
-	for _, m := range flat {
-		if k := m.kindOf(); k != "" && kind != "" && k != kind && len(properties) == 0 {
+	for _, schema := range flat {
+		if k := schema.kindOf(); k != "" && kind != "" && k != kind && len(m.properties) == 0 {
 			return anySchema(n)
 		} else if kind == "" {
 			kind = k
 		}
-		for _, f := range m.fields {
-			switch {
-			case f.name == "properties" && f.value.isMapping():
-				for _, p := range f.value.fields {
-					if i, again := known[p.name]; again {
-						properties[i] = p
-						continue
-					}
-					known[p.name] = len(properties)
-					properties = append(properties, p)
-				}
-			case f.name == "required":
-				required.items = append(required.items, f.value.items...)
-			case f.name == "default", f.name == "title", f.name == "description", f.name == "discriminator",
-				isExtension(f.name):
-			default:
-				set(f)
-			}
-		}
+		m.add(schema)
 	}
-	if len(properties) > 0 {
+	if len(m.properties) > 0 {
 		if kind == "" {
-			set(field{"type", n.at, newScalar(n.at, "object")})
+			m.set(field{"type", n.at, newScalar(n.at, "object")})
 		}
-		fields = append(fields, field{"properties", n.at, newMapping(n.at, properties...)})
+		m.fields = append(m.fields, field{"properties", n.at, newMapping(n.at, m.properties...)})
 	}
-	if required = distinct(required); len(required.items) > 0 {
-		fields = append(fields, field{"required", n.at, required})
+	if required := distinct(newSequence(n.at, m.required...)); len(required.items) > 0 {
+		m.fields = append(m.fields, field{"required", n.at, required})
 	}
-	return newMapping(n.at, append(n.only("title", "description", "deprecated"), fields...)...)
+	return newMapping(n.at, append(n.only("title", "description", "deprecated"), m.fields...)...)
+}
+
+// merger gathers the fields of schemas that apply together. Of one keyword the first counts, of one property the last.
+type merger struct {
+	fields, properties []field
+	index              map[string]int // of the properties, by name
+	required           []*node
+}
+
+func (m *merger) add(schema *node) {
+	for _, f := range schema.fields {
+		switch {
+		case f.name == "properties" && f.value.isMapping():
+			for _, p := range f.value.fields {
+				if i, again := m.index[p.name]; again {
+					m.properties[i] = p
+					continue
+				}
+				m.index[p.name] = len(m.properties)
+				m.properties = append(m.properties, p)
+			}
+		case f.name == "required":
+			m.required = append(m.required, f.value.items...)
+		case f.name == "default", f.name == "title", f.name == "description", f.name == "discriminator",
+			isExtension(f.name):
+		default:
+			m.set(f)
+		}
+	}
+}
+
+func (m *merger) set(f field) {
+	if !slices.ContainsFunc(m.fields, func(o field) bool { return o.name == f.name }) {
+		m.fields = append(m.fields, f)
+	}
 }

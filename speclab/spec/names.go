@@ -49,7 +49,8 @@ var generatedNames = []string{"ServerInterface", "ServerInterfaceWrapper", "Echo
 
 // operationSuffixes end the names of the types that the generator makes for an operation.
 var operationSuffixes = []string{"Params", "RequestObject", "ResponseObject", "JSONBody", "JSONRequestBody",
-	"FormdataBody", "FormdataRequestBody", "MultipartBody", "MultipartRequestBody", "TextBody", "TextRequestBody", "RequestBody"}
+	"FormdataBody", "FormdataRequestBody", "MultipartBody", "MultipartRequestBody", "TextBody", "TextRequestBody",
+	"RequestBody"}
 
 // responseSuffixes end those for each of its responses, and for components that are responses.
 var responseSuffixes = []string{"Response", "ResponseHeaders", "JSONResponse", "JSONResponseBody",
