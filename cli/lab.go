@@ -21,7 +21,7 @@ type specFlags struct {
 	SpecRoot string   `env:"POSTERN_SPEC_ROOT" placeholder:"DIR" help:"The folder that nothing of the spec is read outside of; by default the deepest that holds every --spec."`
 }
 
-// settings finds the files, or tells everything that is wrong with the flags.
+// settings finds the files, or reports everything that is wrong with the flags.
 func (f *specFlags) settings() (spec.Files, []error) {
 	if len(f.Spec) == 0 {
 		if f.SpecRoot != "" {
@@ -32,11 +32,11 @@ func (f *specFlags) settings() (spec.Files, []error) {
 	return spec.FindFiles(f.SpecRoot, f.Spec)
 }
 
-// publicHandler answers what clients ask on --listen: the server alone, or what stands before it.
+// publicHandler answers the requests on --listen: it is the server alone, or what is in front of it.
 type publicHandler struct {
 	http.Handler
 	mock *mock.Server // nil without --spec and --dev
-	stop func()       // of what stands before a homeserver; may be nil
+	stop func()       // stops a reverse proxy for a homeserver; may be nil
 }
 
 // newSpecLab puts the mock server and the page before the server while --spec or --dev is on. Without both the server
@@ -64,7 +64,7 @@ func (cmd *serveCmd) newSpecLab(ctx context.Context, w world, files spec.Files, 
 	return publicHandler{Handler: withPage(p, m), mock: m}, nil
 }
 
-// pagePath is where the page in the browser lies, beside Matrix's own paths.
+// pagePath begins the paths of the page in the browser. No path of Matrix begins so.
 const pagePath = "/_postern/"
 
 // withPage gives the page the paths below its own, and all others to the mock server.

@@ -11,7 +11,7 @@ import (
 // Part is a part of a spec.
 type Part struct {
 	Pointer []string `json:"pointer"` // such as "paths", "/_matrix/client/v3/login", "post"
-	// Place is where it stands in the files.
+	// Place is where it is written in the files.
 	Place spec.Position `json:"place"`
 }
 

@@ -77,7 +77,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 		"./"+handlersFolder)
 	cmd.Dir = module
 	stopsGently(cmd)
-	// what a go command leaves that is interrupted goes too
+	// so that what an interrupted go command leaves is removed too
 	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+scratch), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -92,7 +92,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	return found, nil
 }
 
-// layOver writes the generated code, and the file that tells the go command to use it.
+// layOver writes the generated code, and the overlay file with which the go command uses it.
 func layOver(scratch, module, code string) (string, error) {
 	file := filepath.Join(scratch, "gen.go")
 	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {

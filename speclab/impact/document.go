@@ -41,7 +41,7 @@ func (p pointer) whole() pointer {
 	return p
 }
 
-// within reports whether the part is the other or lies in it.
+// within reports whether the part is the other or a part of it.
 func (p pointer) within(other pointer) bool {
 	if len(p) < len(other) {
 		return false
@@ -85,7 +85,7 @@ func documentOf(tree map[string]any) (*document, error) {
 	return d, nil
 }
 
-// indexLines notes which part stands on which line.
+// indexLines notes which part is on which line.
 func (d *document) indexLines(text []byte) error {
 	r := &lineIndexer{decoder: json.NewDecoder(bytes.NewReader(text)), text: text, line: 1, parts: d.parts}
 	return r.index(nil)
@@ -171,7 +171,7 @@ func (d *document) object(at pointer) map[string]any {
 	return object
 }
 
-// resolve goes where a part refers to.
+// resolve follows a part's reference, and those that it leads to.
 func (d *document) resolve(at pointer) pointer {
 	for range 20 { // a longer chain is a circle
 		ref, _ := d.object(at)["$ref"].(string)

@@ -10,12 +10,12 @@
 //
 // The generated code of the contract and that of the spec are compared symbol by symbol: types, their fields, the
 // methods to implement. Every symbol leads to a part of the spec by the generator's own rules for names, and a part to
-// its line. A compile error is then about those of the changed symbols that its message names, or that stand in the
-// source at its place.
+// its line. A compile error is then about those of the changed symbols that its message names, or that the source at
+// its place uses.
 //
 // # Laws
 //
-//   - The source tree is only read; what is generated lies in a temporary folder that is removed.
+//   - The source tree is only read; what is generated is in a temporary folder that is removed.
 //   - What asks something of a handler and does not fail to compile (an optional field of an answer, a new status) is
 //     reported apart, as [Unnoticed].
 //   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the

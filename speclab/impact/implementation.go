@@ -27,7 +27,7 @@ type Handler struct {
 	Line      int    `json:"line"`
 }
 
-// String is the handler and where it stands.
+// String is the handler with its place.
 func (h Handler) String() string { return fmt.Sprintf("%s (%s:%d)", h.Name, h.File, h.Line) }
 
 // handlersFolder is where a module of Postern keeps the handlers.

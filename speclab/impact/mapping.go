@@ -122,7 +122,7 @@ func (m *mapping) outOfPath(operation pointer) pointer {
 	return operation.with("parameters")
 }
 
-// parameter is a parameter of an operation, or of the path that it stands at.
+// parameter is a parameter of an operation, or of its path.
 func (m *mapping) parameter(operation pointer, name string) pointer {
 	for _, at := range []pointer{operation, operation.parent()} {
 		if found := m.children(at.with("parameters"))[name]; found != nil {

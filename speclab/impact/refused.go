@@ -22,7 +22,7 @@ var (
 			`(request body|items|additionalProperties|not)(?: in|$)|(allOf|anyOf|oneOf)\[(\d+)\])`)
 )
 
-// sections are where the generator's kinds of components stand.
+// sections are the sections of components by the generator's words.
 var sections = map[string]string{"schema": "schemas", "component parameter": "parameters",
 	"component request body": "requestBodies",
 	"component response":     "responses", "component header": "headers", "component callback": "callbacks"}
@@ -66,7 +66,7 @@ func pointerInRefusal(line string) (at pointer) {
 	return at
 }
 
-// step goes one step inwards.
+// step is the part inside this one that a step of the line names.
 func (p pointer) step(step []string) pointer {
 	method, kind, plain, list := step[1], step[2], step[4], step[5]
 	name, _ := strconv.Unquote(step[3])

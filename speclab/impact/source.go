@@ -77,7 +77,7 @@ func builtIn(embedded fs.FS) (contract *spec.API, settings []byte, err error) {
 	return contract, settings, err
 }
 
-// Source is where the handlers' source lies.
+// Source is where the handlers' source is.
 type Source struct {
 	Module string   // the folder with go.mod
 	Env    []string // for the go command, beside the environment

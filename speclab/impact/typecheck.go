@@ -124,7 +124,7 @@ func (t *typechecker) check(path string, files []*ast.File, from types.Importer,
 			return
 		}
 		at := t.fset.Position(e.Pos)
-		if strings.HasPrefix(e.Msg, "\t") && len(*found) > 0 { // goes on about the one before
+		if strings.HasPrefix(e.Msg, "\t") && len(*found) > 0 { // continues the one before
 			(*found)[len(*found)-1].Message += "\n" + e.Msg
 			return
 		}

@@ -11,7 +11,7 @@ import (
 
 // addition is a field that the edited spec adds to an answer of the real handler, and what it is filled with.
 type addition struct {
-	path  []string // names of fields from the top of the answer; the name "" stands for each item of a list
+	path  []string // names of fields from the top of the answer; "" is each item of a list
 	value any
 }
 

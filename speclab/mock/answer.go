@@ -97,7 +97,7 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 		w.Header().Set("Content-Type", kind)
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // who asked may be gone
+	_, _ = w.Write(body) // the client may be gone
 }
 
 // content makes the body of an answer: JSON if it may be JSON, or else an example's text.

@@ -56,7 +56,7 @@ func newEdition(c Config, api *spec.API) (*edition, error) {
 			o := e.describe(path, method, item, op, known[as])
 			e.operations = append(e.operations, o)
 			if c.Alias(path) != path {
-				aliased = append(aliased, o) // today's path goes first when a spec has both
+				aliased = append(aliased, o) // when a spec has both, the current path counts
 				return
 			}
 			e.routes.add(path, o)

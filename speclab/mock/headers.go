@@ -50,7 +50,7 @@ func extend(h http.Header, list string, names ...string) {
 }
 
 // reserved are headers that an example may not set: those that frame the answer, which the mock server sets itself, and
-// those by which an answer tells a browser what to do with this origin, where the page keeps its session.
+// those that change what a browser does with this origin, where the page keeps its session.
 var reserved = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Trailer",
 	"Upgrade", "Date",

@@ -93,5 +93,5 @@ func (w *realWriter) finish() {
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 	w.ResponseWriter.WriteHeader(w.status)
-	_, _ = w.ResponseWriter.Write(raw) // who asked may be gone
+	_, _ = w.ResponseWriter.Write(raw) // the client may be gone
 }

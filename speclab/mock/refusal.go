@@ -29,5 +29,5 @@ func (f *refusal) send(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)
-	_, _ = w.Write(append(raw, '\n')) // a line in a terminal, as the real answers are; who asked may be gone
+	_, _ = w.Write(append(raw, '\n')) // a line in a terminal, as the real answers are; the client may be gone
 }

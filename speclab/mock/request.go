@@ -209,7 +209,7 @@ func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
 	}
 }
 
-// why tells what a keyword asks for, and nothing of the value: it may be a password.
+// constraint says what the keyword that failed asks for, and nothing of the value: it may be a password.
 func constraint(err *openapi3.SchemaError) string {
 	s := err.Schema
 	if s == nil {

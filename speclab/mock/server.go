@@ -1,7 +1,7 @@
 // Package mock answers the part of an API that nobody has implemented yet, from its spec.
 //
 // A person who edits an OpenAPI file wants to try the change with a real client before anybody has written code for it.
-// The mock server stands before the real handler and knows two specs: the contract, which the real handler implements,
+// The mock server is in front of the real handler and has two specs: the contract, which the real handler implements,
 // and the edited one, which is read again after every save.
 //
 // # Who answers
@@ -14,8 +14,8 @@
 //     `Prefer: code=418` or `Postern-Status: 418`. A status that the contract knows too is the real handler's to give.
 //   - Neither has it: the real handler's own 404 or 405.
 //
-// Every answer says who gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add `Postern-Spec:
-// file:line`.
+// Every answer says which of the two gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add
+// `Postern-Spec: file:line`.
 //
 // # Laws
 //
@@ -137,7 +137,8 @@ func (s *Server) Close() {
 // spec.
 func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
 
-// Summary says, in lines for the console, who answers what, and which files the spec refers to that are not there.
+// Summary lists, for the console, which operations are real, and the files that the spec refers to and that are not
+// there.
 func (s *Server) Summary() string { return s.current.Load().summary() }
 
 // load reads the edited spec.

@@ -9,8 +9,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// changesBetween tells what a save changed, in a few words a kind. It is for the console; what a change breaks is for
-// `postern spec check`.
+// changesBetween lists what a save changed, a few words for each kind of change. It is for the console; `postern spec
+// check` reports what a change breaks.
 func changesBetween(before, after *edition) []string {
 	was, is := before.served(), after.served()
 	var added, removed, renamed []string
@@ -83,7 +83,7 @@ func plural(n int) string {
 // most is how many names a line has room for.
 const most = 4
 
-// few names the first.
+// few lists the first names.
 func few(all []string) string {
 	if len(all) <= most {
 		return strings.Join(all, "; ")
@@ -91,7 +91,7 @@ func few(all []string) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(all[:most], "; "), len(all)-most)
 }
 
-// some names a few. Of many that are one field in many places, such as in an error, it names the field.
+// some lists a few names. When many are one field in many places, such as in an error, it lists the field.
 func some(all []string) string {
 	fields := make(map[string]int)
 	for _, name := range all {
@@ -107,7 +107,7 @@ func some(all []string) string {
 	return strings.Join(told, "; ")
 }
 
-// compare gives the names that one has and the other has not, and those that differ.
+// compare lists the names that only one of the two has, and those that differ.
 func compare(was, is map[string]string) (added, removed, changed []string) {
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		switch old, there := was[name]; {
@@ -125,7 +125,7 @@ func compare(was, is map[string]string) (added, removed, changed []string) {
 	return added, removed, changed
 }
 
-// facts are an operation's parameters, statuses and fields by name, each with what a client would notice of it.
+// facts describe an operation's parameters, statuses and fields, by name, as far as a client notices them.
 func (o *operation) facts(id string) map[string]string {
 	facts := map[string]string{id + " access token": fmt.Sprint(o.secured)}
 	for _, p := range o.parameters {
@@ -149,7 +149,7 @@ func (o *operation) facts(id string) map[string]string {
 	return facts
 }
 
-// describeFields enters the fields of a schema, down to a depth that a line on a console is still read at.
+// describeFields adds the fields of a schema, as deep as a line on a console is still readable.
 func describeFields(facts map[string]string, prefix, path string, ref *openapi3.SchemaRef, depth int) {
 	const deepest, most = 6, 5000
 	if ref == nil || ref.Value == nil || depth > deepest || len(facts) > most {
@@ -184,7 +184,7 @@ func signature(ref *openapi3.SchemaRef) string {
 	return text
 }
 
-// summary tells a start what the spec is: all names while they are few, and counts of an API that is whole.
+// summary describes the spec at the start: the names of operations if they are few, their counts otherwise.
 func (e *edition) summary() string {
 	var real, made, only []string
 	for _, o := range e.operations {

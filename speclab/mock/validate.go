@@ -11,7 +11,7 @@ import (
 	"postern/speclab/spec"
 )
 
-// checker holds values against a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
+// checker validates values by a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
 // Schema 2020-12, which knows the keywords that OpenAPI 3.1 brought and is compiled for each value. The second is taken
 // where one of those keywords is met.
 type checker struct{ modern bool }
@@ -59,8 +59,8 @@ type anything struct{}
 // MatchString implements openapi3.RegexMatcher.
 func (anything) MatchString(string) bool { return true }
 
-// innermostError follows the reasons of an error to the one that tells an author something, and gives the path of the
-// value that it is about.
+// innermostError follows the causes of an error to the one that an author can act on. It returns the path to the value
+// that this is about.
 func innermostError(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError) {
 	path := err.JSONPointer()
 	for range 100 { // schemas do not nest deeper than that in requests
@@ -80,7 +80,8 @@ func innermostError(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError)
 	return path, err
 }
 
-// positionOf finds where the spec speaks of a value's field: it follows the path down the schema as far as it goes.
+// positionOf finds the place of a field's schema in the spec: it follows the field's path down the schema as far as
+// possible.
 func (e *edition) positionOf(pointer []string, ref *openapi3.SchemaRef, path []string) spec.Position {
 	for {
 		if target, found := pointerOf(ref.Ref); found {

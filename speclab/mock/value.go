@@ -130,7 +130,7 @@ func (m *maker) plain(s *openapi3.Schema, depth, nth int) any {
 	}
 }
 
-// kindOf is the first type of a schema that is not null, or what its keywords speak of.
+// kindOf is the first type of a schema that is not null, or the one that its keywords are for.
 func kindOf(s *openapi3.Schema) string {
 	types := s.Type.Slice()
 	for _, one := range types {

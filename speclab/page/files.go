@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// content is the page, and Swagger UI as `make page-assets` fetched it: compressed, because almost every browser takes
-// it so and the binary and the repository are the smaller for it. Its licence goes wherever it goes.
+// content is the page, and Swagger UI as `make page-assets` fetched it: compressed, which almost every browser
+// accepts and which keeps the binary and the repository small. Its licence is served with it.
 //
 //go:embed web assets/*.gz assets/LICENSE assets/NOTICE assets/*.txt
 var content embed.FS

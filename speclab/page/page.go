@@ -1,5 +1,5 @@
 // Package page serves the spec lab in the browser, below /_postern/spec: the operations of the API with a try-it for
-// each, told apart by whether the server really does them, and the macaroon bench.
+// each, marked real or answered from the spec, and the macaroon bench.
 //
 //	GET  /_postern/spec               the page
 //	GET  /_postern/spec/assets/…      its style, its scripts and Swagger UI, which the binary carries

@@ -46,7 +46,7 @@ type component struct {
 // scope is what a part inherits from around it.
 type scope struct {
 	swagger  bool // the file is Swagger 2.0
-	modern   bool // the file is OpenAPI 3.1: what stands beside a $ref counts
+	modern   bool // the file is OpenAPI 3.1: what is written beside a $ref counts
 	consumes []string
 	produces []string
 }

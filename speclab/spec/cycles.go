@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// inPlace are the keywords whose schemas speak of the same value as the schema that they lie in.
+// inPlace are the keywords whose schemas apply to the same value as the schema that has the keyword.
 var inPlace = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
 
 // refuseCycles refuses schemas that are a part of themselves for one value, through allOf and the like: validation by

@@ -14,7 +14,7 @@ import (
 
 // Files are spec files, by their slash-separated names in a folder.
 type Files struct {
-	Dir   string // absolute
+	Dir   string // absolute, if it was found by FindFiles
 	Names []string
 }
 

@@ -202,7 +202,7 @@ func (g *generator) properties(n *node) *node {
 	return n.with(field{"required", required.at, required})
 }
 
-// goNamed gives a property another name in Go. A reference has no place for it, so it goes around.
+// goNamed gives a property another name in Go. A reference cannot have it, so it is put around the reference.
 func goNamed(f field, name string) *node {
 	says := field{"x-go-name", f.at, newScalar(f.at, name)}
 	switch {

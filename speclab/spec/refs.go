@@ -134,8 +134,8 @@ func (b *bundler) refer(s shape, n *node, c scope) *node {
 var annotations = []string{"description", "title", "default", "example", "examples", "deprecated", "readOnly",
 	"writeOnly", "nullable"}
 
-// besideRef keeps what stands beside a schema's reference: all of it in 3.1, the annotations in older versions, where
-// the rest never counted.
+// besideRef keeps what is written beside a schema's reference: all of it in 3.1, the annotations in older versions,
+// where the rest never counted.
 func (b *bundler) besideRef(ref, beside *node, c scope) *node {
 	if !c.modern {
 		beside = newMapping(beside.at, beside.only(annotations...)...)

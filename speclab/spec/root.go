@@ -84,7 +84,7 @@ func (b *bundler) register(r *root) {
 func (b *bundler) registerSection(r *root, pointer string, s shape) {
 	found := b.lookUp(r.raw, pointer)
 	t := target{file: r.raw.at.File, pointer: pointer}
-	for found.isMapping() && found.text("$ref") != "" { // the whole section lies in another file
+	for found.isMapping() && found.text("$ref") != "" { // the whole section is in another file
 		actual, next, ok := b.resolve(s, found)
 		if !ok || next == found {
 			return

@@ -181,7 +181,7 @@ func (s *schema) types() {
 	}
 }
 
-// items is a list's, or the one value that stands for a list.
+// items are those of a list, or one value that was written instead of a list.
 func items(n *node) []*node {
 	if n.isSequence() {
 		return n.items
@@ -224,7 +224,7 @@ func (s *schema) enum() {
 	s.set("enum", values)
 }
 
-// nullable is 3.0's way to say that null may stand here too.
+// nullable is how 3.0 says that null is allowed too.
 func (s *schema) nullable() {
 	flag := s.raw.get("nullable")
 	if !flag.isTrue() && s.raw.get("x-nullable").scalarIs(true) {

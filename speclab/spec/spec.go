@@ -17,7 +17,7 @@
 //   - find.go: which files a person means. files.go: reading each once, and nothing outside of the folder.
 //   - parse.go: YAML to nodes (node.go) that know their line. limits.go: how much of it.
 //   - load.go: the whole way of [Load]. root.go: one of the files that were given. assemble.go: one document of all.
-//   - grammar.go: what may stand where in OpenAPI. bundle.go: the walk along it. refs.go: what references lead to.
+//   - grammar.go: what may be under which key in OpenAPI. bundle.go: the walk along it. refs.go: what references lead to.
 //   - scalar.go, schema.go, swagger.go, repair.go: converting values, schemas, Swagger 2.0, and what is incomplete.
 //   - components.go, names.go, paths.go: the names of components, those that Go has taken, and the paths.
 //   - cycles.go: schemas that contain themselves, or too much.
@@ -33,7 +33,7 @@
 //
 // # Laws
 //
-//   - Nothing is read but what lies in the file system that [Load] is given, and nothing is fetched.
+//   - Only files in the file system that [Load] is given are read, and nothing is fetched.
 //   - A file that cannot be used is refused with every [Problem] found, each with its place and what to write instead.
 //   - What is only missing (a reference to a file that is not there) is left open and reported in [API.Gaps], and so is
 //     what could be repaired.
