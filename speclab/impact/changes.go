@@ -85,7 +85,7 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 	}
 	if c.GetPath() != "" {
 		one.Operations = []string{strings.TrimSpace(strings.ToUpper(c.GetOperation()) + " " + c.GetPath())}
-		one.at = []pointer{{"paths", c.GetPath(), lower(c.GetOperation())}}
+		one.at = []pointer{{"paths", c.GetPath(), strings.ToLower(c.GetOperation())}}
 		one.part = one.at[0]
 	}
 	if s := c.GetBaseSource(); s != nil {

@@ -2,6 +2,7 @@ package impact
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -60,7 +61,7 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 	}
 	for _, o := range defined {
 		operations = append(operations,
-			operation{goName: o.OperationId, name: o.SpecOperationId, at: pointer{"paths", o.Path, lower(o.Method)}})
+			operation{goName: o.OperationId, name: o.SpecOperationId, at: pointer{"paths", o.Path, strings.ToLower(o.Method)}})
 	}
 	return code, operations, nil
 }

@@ -72,7 +72,7 @@ func (p pointer) step(step []string) pointer {
 	name, _ := strconv.Unquote(step[3])
 	switch {
 	case kind == "path" && method != "":
-		return pointer{"paths", name, lower(method)}
+		return pointer{"paths", name, strings.ToLower(method)}
 	case kind == "path":
 		return pointer{"paths", name}
 	case sections[kind] != "":

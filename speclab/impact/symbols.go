@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// lower is strings.ToLower, for methods of HTTP.
-func lower(method string) string { return strings.ToLower(method) }
-
 // symbols are what handlers see of the generated code: the types with their fields, and the methods to implement.
 type symbols struct {
 	types      map[string]*goType

@@ -163,26 +163,16 @@ func statusKeys(code string) []string {
 // inContract reports whether the contract documents a status, so that it is the real handler's to give.
 func (o *operation) inContract(code string) bool { return response(o.contract, code) != nil }
 
-// jsonOf is the JSON of a body's content: its media type's name and the media type, or nil.
+// jsonOf is the JSON of a body's content: its media type's name and the media type, or nil. Plain JSON comes first.
 func jsonOf(content openapi3.Content) (string, *openapi3.MediaType) {
-	for _, name := range slices.SortedFunc(maps.Keys(content), func(a, b string) int {
-		return cmp.Or(boolOrder(isPlainJSON(b), isPlainJSON(a)), strings.Compare(a, b))
-	}) {
-		if isJSON(name) && content[name] != nil {
-			return name, content[name]
+	for _, fits := range []func(string) bool{isPlainJSON, isJSON} {
+		for _, name := range slices.Sorted(maps.Keys(content)) {
+			if fits(name) && content[name] != nil {
+				return name, content[name]
+			}
 		}
 	}
 	return "", nil
-}
-
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 func isPlainJSON(name string) bool { return mediaName(name) == "application/json" }
