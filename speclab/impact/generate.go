@@ -60,8 +60,8 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 		return "", nil, err
 	}
 	for _, o := range defined {
-		operations = append(operations,
-			operation{goName: o.OperationId, name: o.SpecOperationId, at: pointer{"paths", o.Path, strings.ToLower(o.Method)}})
+		at := pointer{"paths", o.Path, strings.ToLower(o.Method)}
+		operations = append(operations, operation{goName: o.OperationId, name: o.SpecOperationId, at: at})
 	}
 	return code, operations, nil
 }
