@@ -34,8 +34,8 @@ func (e CompileError) String() string {
 // errorLine is a line of the compiler, or of the go command when a file cannot be read.
 var errorLine = regexp.MustCompile(`^(\S.*\.go):(\d+)(?::(\d+))?: (.+)$`)
 
-// ErrNoGo says that there is no Go to compile with.
-var ErrNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's " +
+// errNoGo says that there is no Go to compile with.
+var errNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's " +
 	"packages")
 
 // mostCompiled is how many operations are compiled: Matrix has 200. The compiler takes half a megabyte and more for
@@ -53,7 +53,7 @@ func (n tooManyError) Error() string {
 // notCompiled reports whether an error says why there is no compiling here, while the comparison holds.
 func notCompiled(err error) bool {
 	var tooMany tooManyError
-	return errors.Is(err, ErrNoGo) || errors.As(err, &tooMany)
+	return errors.Is(err, errNoGo) || errors.As(err, &tooMany)
 }
 
 // compile compiles the handlers of a module with other generated code, which is laid over the module and not written
@@ -61,7 +61,7 @@ func notCompiled(err error) bool {
 func compile(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
-		return nil, ErrNoGo
+		return nil, errNoGo
 	}
 	scratch, err := os.MkdirTemp("", "postern-spec-")
 	if err != nil {

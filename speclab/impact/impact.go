@@ -247,14 +247,14 @@ func (c *check) errorsInGenerated(found []CompileError) (problems spec.Problems)
 }
 
 // changedOperations are the operations that any of the changes is in.
-func (c *check) changedOperations(changes []Change) (all []Operation) {
+func (c *check) changedOperations(changes []Change) (all []operation) {
 	for _, s := range []*symbols{c.now, c.old} {
 		for _, o := range s.operations {
-			one := Operation{Path: o.at[1], Method: o.goName}
-			if !slices.Contains(all, one) && slices.ContainsFunc(changes, func(change Change) bool {
+			same := func(other operation) bool { return other.goName == o.goName && other.at[1] == o.at[1] }
+			if !slices.ContainsFunc(all, same) && slices.ContainsFunc(changes, func(change Change) bool {
 				return slices.ContainsFunc(change.at, func(at pointer) bool { return slices.Equal(at, o.at) })
 			}) {
-				all = append(all, one)
+				all = append(all, o)
 			}
 		}
 	}

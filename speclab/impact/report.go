@@ -21,7 +21,7 @@ type Report struct {
 	Gaps      []spec.Problem `json:"gaps"`
 	Problems  []spec.Problem `json:"problems"` // why the spec cannot be used; then all the rest is empty
 
-	operations []Operation // that are changed
+	operations []operation // that are changed
 }
 
 // Task is what a handler must change for one cause.

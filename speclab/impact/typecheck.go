@@ -153,7 +153,7 @@ func (t *typechecker) importer(ctx context.Context, module string, env []string,
 	error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
-		return nil, ErrNoGo
+		return nil, errNoGo
 	}
 	args := []string{"list", "-mod=readonly", "-export", "-deps", "-f",
 		"{{if .Export}}{{.ImportPath}}\t{{.Export}}{{end}}"}
