@@ -5,7 +5,46 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"postern/speclab/spec"
 )
+
+// Report is all that a check found.
+type Report struct {
+	Changes []Change `json:"changes"`
+	// LeftAlone counts operations of the contract that the spec, being a part of the API, does not mention.
+	LeftAlone int            `json:"left_alone"`
+	Compiled  bool           `json:"compiled"`
+	Reason    string         `json:"reason,omitempty"` // why it was not compiled
+	Tasks     []Task         `json:"owed"`
+	Unnoticed []Unnoticed    `json:"unnoticed"`
+	Gaps      []spec.Problem `json:"gaps"`
+	Problems  []spec.Problem `json:"problems"` // why the spec cannot be used; then all the rest is empty
+
+	operations []operation // that are changed
+}
+
+// Task is what a handler must change for one cause.
+type Task struct {
+	Cause     Cause          `json:"cause"`
+	Handler   Handler        `json:"handler"`
+	Errors    []CompileError `json:"errors"`
+	Signature string         `json:"signature,omitempty"` // a method that is missing, ready to paste
+}
+
+// Broken reports whether anything breaks clients or a handler must change.
+func (r *Report) Broken() bool {
+	return len(r.Tasks) > 0 || r.count(Breaks) > 0
+}
+
+func (r *Report) count(s Severity) (n int) {
+	for _, c := range r.Changes {
+		if c.Severity == s {
+			n++
+		}
+	}
+	return n
+}
 
 // WriteJSON writes the report as one JSON object; the fields' names are in the types of this package.
 func (r *Report) WriteJSON(w io.Writer) error {
@@ -18,7 +57,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}
 	shown := *r
 	filled(&shown.Changes)
-	filled(&shown.Owed)
+	filled(&shown.Tasks)
 	filled(&shown.Unnoticed)
 	filled(&shown.Gaps)
 	filled(&shown.Problems)
@@ -28,7 +67,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(struct {
 		*Report
 		Counts counts `json:"counts"`
-	}{&shown, counts{r.count(Breaks), r.count(MayBreak), r.count(Harmless), len(r.Owed), len(r.Unnoticed)}})
+	}{&shown, counts{r.count(Breaks), r.count(MayBreak), r.count(Harmless), len(r.Tasks), len(r.Unnoticed)}})
 }
 
 // filled makes an empty list of none, so that a reader never meets null.
@@ -40,7 +79,7 @@ func filled[T any](list *[]T) {
 
 // WriteText writes the report for people.
 func (r *Report) WriteText(w io.Writer) error {
-	p := &page{w: w}
+	p := &lineWriter{w: w}
 	for _, problem := range r.Problems {
 		p.line("%s", problem)
 	}
@@ -52,33 +91,24 @@ func (r *Report) WriteText(w io.Writer) error {
 		p.line("left open: %s", gap)
 	}
 	r.writeChanges(p)
-	r.writeOwed(p)
+	r.writeTasks(p)
 	p.line("%s", r.Summary())
 	return p.err
 }
 
-// String is the problem on one line.
-func (p Problem) String() string {
-	text := p.Place.String() + ": " + p.What
-	if p.Fix != "" {
-		text += "; " + p.Fix
-	}
-	return text
-}
-
-// page is text that is being written; the first error ends it.
-type page struct {
+// lineWriter writes lines until the first error.
+type lineWriter struct {
 	w   io.Writer
 	err error
 }
 
-func (p *page) line(format string, args ...any) {
+func (p *lineWriter) line(format string, args ...any) {
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
 	}
 }
 
-func (r *Report) writeChanges(p *page) {
+func (r *Report) writeChanges(p *lineWriter) {
 	var last Severity
 	for _, c := range r.Changes {
 		if c.Severity != last {
@@ -104,11 +134,11 @@ func (c Change) where() string {
 	return strings.Join(c.Operations, ", ")
 }
 
-func (r *Report) writeOwed(p *page) {
-	if len(r.Owed) > 0 {
+func (r *Report) writeTasks(p *lineWriter) {
+	if len(r.Tasks) > 0 {
 		p.line("Owed by the handlers")
 	}
-	for _, o := range r.Owed {
+	for _, o := range r.Tasks {
 		p.line("  %s: %s", o.Cause.Place, o.Cause.Text)
 		if o.Cause.Was != nil {
 			p.line("      in the contract: %s", o.Cause.Was.Place)
@@ -122,7 +152,7 @@ func (r *Report) writeOwed(p *page) {
 			p.line("%s", indent(o.Signature, "        "))
 		}
 	}
-	if len(r.Owed) > 0 {
+	if len(r.Tasks) > 0 {
 		p.line("")
 	}
 	if len(r.Unnoticed) > 0 {
@@ -142,7 +172,7 @@ func (r *Report) writeOwed(p *page) {
 
 // Summary is the report in one line.
 func (r *Report) Summary() string {
-	owed := plural(len(r.Owed), "thing") + " owed"
+	owed := plural(len(r.Tasks), "thing") + " owed"
 	if !r.Compiled {
 		owed = "not compiled"
 	}
@@ -178,16 +208,16 @@ func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 func indent(text, by string) string { return by + strings.ReplaceAll(text, "\n", "\n"+by) }
 
-// Owing is what the report says of the handlers, for people.
-func (r *Report) Owing() string {
+// taskText is what the handlers must change, for people.
+func (r *Report) taskText() string {
 	var text strings.Builder
-	r.writeOwed(&page{w: &text})
+	r.writeTasks(&lineWriter{w: &text})
 	return text.String()
 }
 
-// Asked is what the compiler does not notice, for people.
-func (r *Report) Asked() string {
+// unnoticedText is what the compiler does not notice, for people.
+func (r *Report) unnoticedText() string {
 	var text strings.Builder
-	(&Report{Unnoticed: r.Unnoticed, Compiled: true}).writeOwed(&page{w: &text})
+	(&Report{Unnoticed: r.Unnoticed, Compiled: true}).writeTasks(&lineWriter{w: &text})
 	return text.String()
 }

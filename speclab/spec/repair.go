@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// mend adds what 3.1 demands of an object and the author left out, and writes as values the examples that are JSON in a
-// text.
-func (b *bundler) mend(s shape, n *node) *node {
+// repair adds what OpenAPI 3.1 requires of an object and the author left out. Examples that are JSON in a text become
+// values.
+func (b *bundler) repair(s shape, n *node) *node {
 	says := func(key string, value any) field { return field{key, n.at, newScalar(n.at, value)} }
 	switch s {
 	case responseShape:
@@ -21,7 +21,7 @@ func (b *bundler) mend(s shape, n *node) *node {
 			return n.with(field{"content", n.at, newMapping(n.at, field{"application/json", n.at, newMapping(n.at)})})
 		}
 	case mediaTypeShape:
-		return mendExample(n)
+		return repairExample(n)
 	case exampleShape:
 		if f, ok := n.field("value"); ok {
 			return n.with(field{"value", f.at, jsonIn(f.value)}).without("externalValue")
@@ -30,24 +30,24 @@ func (b *bundler) mend(s shape, n *node) *node {
 			return nil
 		}
 	case headerShape:
-		return mendSchema(mendExample(n))
+		return repairSchema(repairExample(n))
 	case parameterShape:
-		return b.mendParameter(mendSchema(mendExample(n)))
+		return b.repairParameter(repairSchema(repairExample(n)))
 	case responsesShape:
-		return b.mendResponses(n)
+		return b.repairResponses(n)
 	case operationShape:
 		if responses := n.get("responses"); responses == nil || len(responses.fields) == 0 {
 			return n.with(field{"responses", n.at,
 				newMapping(n.at, field{"default", n.at, newMapping(n.at, says("description", ""))})})
 		}
 	case securitySchemeShape:
-		return b.mendSecurityScheme(n)
+		return b.repairSecurityScheme(n)
 	}
 	return n
 }
 
-// mendExample keeps one of example and examples, and makes JSON of a text.
-func mendExample(n *node) *node {
+// repairExample keeps one of example and examples, and makes JSON of a text.
+func repairExample(n *node) *node {
 	f, ok := n.field("example")
 	if !ok {
 		return n
@@ -61,8 +61,8 @@ func mendExample(n *node) *node {
 	return n.with(field{"example", f.at, jsonIn(f.value)})
 }
 
-// mendSchema: a parameter and a header have a schema or one content.
-func mendSchema(n *node) *node {
+// repairSchema: a parameter and a header have a schema or one content.
+func repairSchema(n *node) *node {
 	switch {
 	case n.get("schema") != nil:
 		return n.without("content")
@@ -75,7 +75,7 @@ func mendSchema(n *node) *node {
 	return n
 }
 
-func (b *bundler) mendParameter(n *node) *node {
+func (b *bundler) repairParameter(n *node) *node {
 	in := n.text("in")
 	switch {
 	case n.text("name") == "":
@@ -93,7 +93,7 @@ func (b *bundler) mendParameter(n *node) *node {
 
 var statusCode = regexp.MustCompile(`^(default|[1-5]XX|[1-5][0-9][0-9])$`)
 
-func (b *bundler) mendResponses(n *node) *node {
+func (b *bundler) repairResponses(n *node) *node {
 	var fields []field
 	for _, f := range n.fields {
 		if !isExtension(f.name) {
@@ -111,7 +111,7 @@ func (b *bundler) mendResponses(n *node) *node {
 	return newMapping(n.at, fields...)
 }
 
-func (b *bundler) mendSecurityScheme(n *node) *node {
+func (b *bundler) repairSecurityScheme(n *node) *node {
 	switch t := n.text("type"); t {
 	case "apiKey", "oauth2", "openIdConnect", "mutualTLS":
 		return n

@@ -175,7 +175,7 @@ func TestWithoutSpec(t *testing.T) {
 	b := newBench(t)
 	b.want(b.ask("GET", "/_matrix/client/v3/account/whoami", b.login(), ""), 200, "real")
 	b.want(b.ask("POST", "/_matrix/client/v3/login", "", `{`), 400, "real")
-	for path, item := range documentOf(t, b.lab) {
+	for path, item := range documentOf(t, b.server) {
 		for method, op := range item {
 			if op, ok := op.(map[string]any); ok && op["x-postern-answered-by"] != "real" {
 				t.Errorf("%s %s is answered by %v", method, path, op["x-postern-answered-by"])
@@ -184,14 +184,14 @@ func TestWithoutSpec(t *testing.T) {
 	}
 }
 
-func documentOf(t *testing.T, l *mock.Lab) map[string]map[string]any {
+func documentOf(t *testing.T, m *mock.Server) map[string]map[string]any {
 	t.Helper()
 	var document struct {
 		Paths map[string]map[string]any
 	}
-	fatal(t, json.Unmarshal(l.Document(), &document))
+	fatal(t, json.Unmarshal(m.Document(), &document))
 	if len(document.Paths) == 0 {
-		t.Fatalf("the document is %.300s", l.Document())
+		t.Fatalf("the document is %.300s", m.Document())
 	}
 	return document.Paths
 }
@@ -222,7 +222,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// TestAnyHandler: the lab stands before any handler, without the options.
+// TestAnyHandler: the mock server works before any handler, without the options.
 func TestAnyHandler(t *testing.T) {
 	t.Parallel()
 	b := &bench{TB: t, dir: t.TempDir(), out: &safe.Buffer{}}
@@ -234,11 +234,11 @@ func TestAnyHandler(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l, err := mock.New(t.Context(),
+	m, err := mock.New(t.Context(),
 		mock.Config{Real: small, Contract: contractOf(t), Dir: b.dir, Files: []string{"mood.yaml"}})
 	fatal(t, err)
-	defer l.Close()
-	web := httptest.NewServer(l)
+	defer m.Close()
+	web := httptest.NewServer(m)
 	defer web.Close()
 	b.url = web.URL
 	if a := b.want(b.ask("GET", "/anything", "", ""), 200, "real"); a.Raw != "one\n" {
@@ -280,7 +280,7 @@ paths:
         "200": {description: news}
 `
 
-// TestPoll: a client that polls waits, until the lab ends at the latest; a first request does not.
+// TestPoll: a client that polls waits, until the server ends at the latest; a first request does not.
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "poll.yaml", pollSpec)
@@ -298,6 +298,6 @@ func TestPoll(t *testing.T) {
 		return
 	default:
 	}
-	b.lab.Close()
+	b.server.Close()
 	b.want(<-polled, 200, "spec")
 }

@@ -4,38 +4,37 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// gains are the fields that the edited spec adds to a real operation's answers, by status as the spec writes it.
-type gains map[string]*gain
-
-// gain is what one schema gains: fields of its own, and those of what is in it.
-type gain struct {
-	fields map[string]any   // each with what it is filled with
-	inner  map[string]*gain // of fields that both know
-	items  *gain            // of an array
+// addition is a field that the edited spec adds to an answer of the real handler, and what it is filled with.
+type addition struct {
+	path  []string // names of fields from the top of the answer; "" is each item of a list
+	value any
 }
 
-// of finds the gain of a status.
-func (g gains) of(status int) *gain {
-	code := strconv.Itoa(status)
-	for _, key := range []string{code, code[:1] + "XX", code[:1] + "xx", "default"} {
-		if found, documented := g[key]; documented {
+// additions are those of an operation, by status as the spec writes it.
+type additions map[string][]addition
+
+// of gives the additions to an answer with a status.
+func (a additions) of(status int) []addition {
+	for _, key := range statusKeys(strconv.Itoa(status)) {
+		if found, documented := a[key]; documented {
 			return found
 		}
 	}
 	return nil
 }
 
-// gainsOf compares the JSON answers of an operation. A status that gains nothing is there with nil, so that the default
-// is not taken for it.
-func gainsOf(edited, contract *openapi3.Operation) gains {
+// additionsOf compares the JSON answers of an operation. A status without additions has an empty entry, so that those
+// of the default are not taken for it.
+func additionsOf(edited, contract *openapi3.Operation) additions {
+	all := make(additions)
 	if edited.Responses == nil {
-		return nil
+		return all
 	}
-	all, some := make(gains), false
 	for code, ref := range edited.Responses.Map() {
 		before := response(contract, code)
 		if ref == nil || ref.Value == nil {
@@ -54,19 +53,15 @@ func gainsOf(edited, contract *openapi3.Operation) gains {
 		if example, found, _ := exampleOf(media, ""); found {
 			examples = append(examples, tidy(example))
 		}
-		all[code] = gainOf(media.Schema.Value, was.Schema.Value, examples, 0)
-		some = some || all[code] != nil
-	}
-	if !some {
-		return nil
+		all[code] = compareSchemas(media.Schema.Value, was.Schema.Value, examples, nil)
 	}
 	return all
 }
 
-// gainOf compares two schemas, the edited one and the contract's. The examples are of the edited one's enclosing parts,
-// cut down to it.
-func gainOf(edited, contract *openapi3.Schema, examples []any, depth int) *gain {
-	if edited == nil || contract == nil || edited == contract || depth > maxDepth {
+// compareSchemas finds the fields that the edited schema has and the contract's has not. Both are those of the part of
+// the answer at the path. The examples are what the enclosing parts of the edited spec give for that part.
+func compareSchemas(edited, contract *openapi3.Schema, examples []any, path []string) (all []addition) {
+	if edited == nil || contract == nil || edited == contract || len(path) > maxDepth {
 		return nil
 	}
 	now, was := flatten(edited, 0, 0), flatten(contract, 0, 0)
@@ -75,35 +70,30 @@ func gainOf(edited, contract *openapi3.Schema, examples []any, depth int) *gain 
 			examples = append(examples[:len(examples):len(examples)], tidy(written))
 		}
 	}
-	g := &gain{fields: make(map[string]any), inner: make(map[string]*gain)}
 	for _, name := range slices.Sorted(maps.Keys(now.Properties)) {
 		field, before := now.Properties[name], was.Properties[name]
 		if field == nil || field.Value == nil {
 			continue
 		}
-		inside := cut(examples, name)
+		at, inside := append(slices.Clone(path), name), partsOf(examples, name)
 		switch {
 		case before == nil:
 			if value, found := filling(field.Value, inside, slices.Contains(now.Required, name)); found {
-				g.fields[name] = value
+				all = append(all, addition{at, value})
 			}
 		case before.Value != nil:
-			if more := gainOf(field.Value, before.Value, inside, depth+1); more != nil {
-				g.inner[name] = more
-			}
+			all = append(all, compareSchemas(field.Value, before.Value, inside, at)...)
 		}
 	}
 	if now.Items != nil && was.Items != nil {
-		g.items = gainOf(now.Items.Value, was.Items.Value, cut(examples, ""), depth+1)
+		all = append(all, compareSchemas(now.Items.Value, was.Items.Value, partsOf(examples, ""),
+			append(slices.Clone(path), ""))...)
 	}
-	if len(g.fields) == 0 && len(g.inner) == 0 && g.items == nil {
-		return nil
-	}
-	return g
+	return all
 }
 
-// cut takes a field of each example, or the first item of those that are lists.
-func cut(examples []any, name string) []any {
+// partsOf takes a field of each example, or the first item of those that are lists.
+func partsOf(examples []any, name string) []any {
 	var parts []any
 	for _, one := range examples {
 		switch one := one.(type) {
@@ -157,27 +147,38 @@ func exemplified(s *openapi3.Schema, depth int) bool {
 	return flat.Items != nil && exemplified(flat.Items.Value, depth+1)
 }
 
-// fill adds to a decoded answer what it lacks, and names what it added.
-func (g *gain) fill(value any, path string) (names []string) {
-	if g == nil {
-		return nil
-	}
-	switch value := value.(type) {
-	case map[string]any:
-		for name, filling := range g.fields {
-			if _, there := value[name]; !there {
-				value[name] = filling
-				names = append(names, path+name)
-			}
-		}
-		for name, inner := range g.inner {
-			names = append(names, inner.fill(value[name], path+name+".")...)
-		}
-	case []any:
-		for _, item := range value {
-			names = append(names, g.items.fill(item, path)...)
+// fill adds to a decoded answer what it lacks, and gives the names of the fields that it added.
+func fill(answer any, all []addition) (names []string) {
+	for _, one := range all {
+		if one.fill(answer, one.path) {
+			names = append(names, strings.Join(slices.DeleteFunc(slices.Clone(one.path), isItem), "."))
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+func isItem(name string) bool { return name == "" }
+
+// fill adds the field to the part that the path leads to from here, and reports whether it was not there.
+func (a addition) fill(part any, path []string) (added bool) {
+	name, rest := path[0], path[1:]
+	switch part := part.(type) {
+	case map[string]any:
+		value, there := part[name]
+		switch {
+		case len(rest) > 0:
+			return a.fill(value, rest)
+		case !there:
+			part[name] = a.value
+			return true
+		}
+	case []any:
+		for _, item := range part {
+			if isItem(name) && a.fill(item, rest) {
+				added = true
+			}
+		}
+	}
+	return added
 }

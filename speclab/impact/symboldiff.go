@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// kind is what happened to a symbol.
+// kind says what happened to a symbol.
 type kind int
 
 const (
@@ -24,8 +24,8 @@ type difference struct {
 	old         bool // part is the contract's: the spec does not have it any more
 }
 
-// differences compares the generated code of the contract and of the spec.
-func differences(old, edited *symbols, pointers func(*symbols) *mapping) []difference {
+// compareSymbols compares the generated code of the contract and of the spec.
+func compareSymbols(old, edited *symbols, pointers func(*symbols) *mapping) []difference {
 	before, now := pointers(old), pointers(edited)
 	var all []difference
 	for _, name := range slices.Sorted(maps.Keys(old.methods)) {
@@ -41,11 +41,11 @@ func differences(old, edited *symbols, pointers func(*symbols) *mapping) []diffe
 	for _, name := range slices.Sorted(maps.Keys(old.types)) {
 		was, is := old.types[name], edited.types[name]
 		if is == nil {
-			all = append(all, difference{kind: removed, typ: name, part: before.lost(name, edited), old: true})
+			all = append(all, difference{kind: removed, typ: name, part: before.lostPart(name, edited), old: true})
 			continue
 		}
 		if a, b := old.root(name), edited.root(name); a != nil && b != nil && (a.name != b.name || a == was) {
-			all = append(all, fields(name, a, b, before, now)...)
+			all = append(all, compareFields(name, a, b, before, now)...)
 		}
 		if len(was.fields)+len(is.fields) == 0 && was.of != is.of || was.base != is.base {
 			all = append(all, difference{kind: retyped, typ: name, before: was.of, now: is.of, part: now.typ(name)})
@@ -54,8 +54,8 @@ func differences(old, edited *symbols, pointers func(*symbols) *mapping) []diffe
 	return all
 }
 
-// fields compares the fields of a type, which may be a copy of one type before and of another now.
-func fields(name string, was, is *goType, before, now *mapping) (all []difference) {
+// compareFields compares the fields of a type, which may be a copy of one type before and of another now.
+func compareFields(name string, was, is *goType, before, now *mapping) (all []difference) {
 	for _, f := range was.fields {
 		g, there := is.field(f.name)
 		switch {
@@ -75,9 +75,8 @@ func fields(name string, was, is *goType, before, now *mapping) (all []differenc
 	return all
 }
 
-// lost is the part that a type was made of which is gone: when its operation has gone with it, or has another name, the
-// operation.
-func (m *mapping) lost(typ string, now *symbols) pointer {
+// lostPart is the part that a removed type was generated from: the operation, when that was removed or renamed with it.
+func (m *mapping) lostPart(typ string, now *symbols) pointer {
 	if o, _ := m.symbols.operationOf(typ); o != nil && m.components[typ] == nil {
 		if _, there := now.methods[o.goName]; !there {
 			return o.at

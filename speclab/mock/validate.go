@@ -11,7 +11,7 @@ import (
 	"postern/speclab/spec"
 )
 
-// checker holds values against a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
+// checker validates values by a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
 // Schema 2020-12, which knows the keywords that OpenAPI 3.1 brought and is compiled for each value. The second is taken
 // where one of those keywords is met.
 type checker struct{ modern bool }
@@ -59,9 +59,9 @@ type anything struct{}
 // MatchString implements openapi3.RegexMatcher.
 func (anything) MatchString(string) bool { return true }
 
-// innermost follows the reasons of an error to the one that tells an author something, and gives the path of the value
-// that it is about.
-func innermost(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError) {
+// innermostError follows the causes of an error to the one that an author can act on. It returns the path to the value
+// that this is about.
+func innermostError(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError) {
 	path := err.JSONPointer()
 	for range 100 { // schemas do not nest deeper than that in requests
 		var inner *openapi3.SchemaError
@@ -80,16 +80,17 @@ func innermost(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError) {
 	return path, err
 }
 
-// placeOf finds where the spec speaks of a value's field: it follows the path down the schema as far as it goes.
-func (e *edition) placeOf(pointer []string, ref *openapi3.SchemaRef, path []string) spec.Position {
+// positionOf finds the place of a field's schema in the spec: it follows the field's path down the schema as far as
+// possible.
+func (e *edition) positionOf(pointer []string, ref *openapi3.SchemaRef, path []string) spec.Position {
 	for {
-		if target, found := inside(ref.Ref); found {
+		if target, found := pointerOf(ref.Ref); found {
 			pointer = target
 		}
 		if len(path) == 0 || ref.Value == nil {
 			break
 		}
-		more, next := child(ref.Value, path[0], 0)
+		more, next := childSchema(ref.Value, path[0], 0)
 		if next == nil {
 			break
 		}
@@ -98,8 +99,8 @@ func (e *edition) placeOf(pointer []string, ref *openapi3.SchemaRef, path []stri
 	return e.api.At(pointer...)
 }
 
-// child finds a field's schema, or an item's, and how to get there.
-func child(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.SchemaRef) {
+// childSchema finds a field's schema, or an item's, and how to get there.
+func childSchema(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.SchemaRef) {
 	if next := s.Properties[name]; next != nil {
 		return []string{"properties", name}, next
 	}
@@ -113,8 +114,8 @@ func child(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.Sche
 				if part == nil || part.Value == nil {
 					continue
 				}
-				if more, next := child(part.Value, name, depth+1); next != nil {
-					if target, found := inside(part.Ref); found {
+				if more, next := childSchema(part.Value, name, depth+1); next != nil {
+					if target, found := pointerOf(part.Ref); found {
 						// The place is elsewhere, so the reference is followed from there.
 						return more, &openapi3.SchemaRef{Ref: "#/" +
 							strings.Join(append(escape(target), escape(more)...), "/"), Value: next.Value}
@@ -130,8 +131,8 @@ func child(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.Sche
 	return nil, nil
 }
 
-// inside reads a reference that stays in the document.
-func inside(ref string) ([]string, bool) {
+// pointerOf reads a reference that stays in the document.
+func pointerOf(ref string) ([]string, bool) {
 	rest, found := strings.CutPrefix(ref, "#/")
 	if !found {
 		return nil, false

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// realWriter marks the real handler's answer. What is JSON and may gain a field is held back until it is whole; all
-// else streams through.
+// realWriter marks the real handler's answer. JSON that the edited spec may add fields to is held back until it is
+// whole; everything else streams through.
 type realWriter struct {
 	http.ResponseWriter
-	gains     gains
+	additions additions
 	preflight bool
 
 	begun  bool
 	status int
-	gain   *gain
+	added  []addition // to an answer of this status
 	held   bytes.Buffer
 }
 
@@ -40,9 +40,9 @@ func (w *realWriter) WriteHeader(status int) {
 		}
 	}
 	if isJSON(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
-		w.gain = w.gains.of(status)
+		w.added = w.additions.of(status)
 	}
-	if w.gain == nil {
+	if len(w.added) == 0 {
 		w.ResponseWriter.WriteHeader(status)
 	}
 }
@@ -52,7 +52,7 @@ func (w *realWriter) Write(p []byte) (int, error) {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.gain != nil {
+	if len(w.added) > 0 {
 		return w.held.Write(p)
 	}
 	return w.ResponseWriter.Write(p)
@@ -63,7 +63,7 @@ func (w *realWriter) Flush() {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.gain == nil {
+	if len(w.added) == 0 {
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // not every writer can
 	}
 }
@@ -71,12 +71,12 @@ func (w *realWriter) Flush() {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *realWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// finish sends what was held back, with what it gains.
+// finish sends what was held back, with the fields that are added.
 func (w *realWriter) finish() {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK) // a handler that writes nothing has answered 200
 	}
-	if w.gain == nil {
+	if len(w.added) == 0 {
 		return
 	}
 	raw := w.held.Bytes()
@@ -84,7 +84,7 @@ func (w *realWriter) finish() {
 	decoder.UseNumber() // numbers are to go out as they came
 	var value any
 	if err := decoder.Decode(&value); err == nil {
-		if names := w.gain.fill(value, ""); len(names) > 0 {
+		if names := fill(value, w.added); len(names) > 0 {
 			if more, err := encode(value); err == nil {
 				raw = more
 				w.Header().Set(filled, strings.Join(names, ", "))
@@ -93,5 +93,5 @@ func (w *realWriter) finish() {
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 	w.ResponseWriter.WriteHeader(w.status)
-	_, _ = w.ResponseWriter.Write(raw) // who asked may be gone
+	_, _ = w.ResponseWriter.Write(raw) // the client may be gone
 }

@@ -82,7 +82,7 @@ func writePattern(out *strings.Builder, re *syntax.Regexp, more, nth int) {
 	case syntax.OpLiteral:
 		out.WriteString(string(re.Rune))
 	case syntax.OpCharClass:
-		out.WriteRune(ofClass(re.Rune, nth))
+		out.WriteRune(charOf(re.Rune, nth))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		out.WriteRune('a')
 	case syntax.OpCapture, syntax.OpConcat:
@@ -114,11 +114,11 @@ func repetitions(re *syntax.Regexp, more int) int {
 	return min(least+more, most)
 }
 
-// ofClass takes a letter of a class, or else a digit, or else what comes first.
-func ofClass(ranges []rune, nth int) rune {
-	for _, wanted := range []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "-_."} {
-		n := nth % len(wanted)
-		for _, c := range wanted[n:] + wanted[:n] {
+// charOf takes a letter of a class, or else a digit, or else what comes first.
+func charOf(ranges []rune, nth int) rune {
+	for _, typesOf := range []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "-_."} {
+		n := nth % len(typesOf)
+		for _, c := range typesOf[n:] + typesOf[:n] {
 			for i := 0; i+1 < len(ranges); i += 2 {
 				if ranges[i] <= c && c <= ranges[i+1] {
 					return c
@@ -143,18 +143,18 @@ func number(s *openapi3.Schema, whole bool, nth int) float64 {
 	if whole || s.MultipleOf != nil {
 		value = math.Ceil(value/step) * step
 	}
-	if low.open && value <= low.at {
+	if low.exclusive && value <= low.at {
 		value += step
 	}
-	if value > high.at || high.open && value >= high.at {
+	if value > high.at || high.exclusive && value >= high.at {
 		value = high.at
 		if whole || s.MultipleOf != nil {
 			value = math.Floor(value/step) * step
 		}
 		switch {
-		case high.open && value >= high.at && (whole || s.MultipleOf != nil):
+		case high.exclusive && value >= high.at && (whole || s.MultipleOf != nil):
 			value -= step
-		case high.open && value >= high.at:
+		case high.exclusive && value >= high.at:
 			value = between(low.at, high.at)
 		}
 	}
@@ -169,8 +169,8 @@ func between(low, high float64) float64 {
 }
 
 type bound struct {
-	at   float64
-	open bool // the bound itself is outside
+	at        float64
+	exclusive bool // the bound itself is outside
 }
 
 // bounds reads both ways of writing an exclusive bound: as a number (OpenAPI 3.1) and as a flag on the other (3.0).

@@ -9,8 +9,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// changesBetween tells what a save changed, in a few words a kind. It is for the console; what a change breaks is for
-// `postern spec check`.
+// changesBetween lists what a save changed, a few words for each kind of change. It is for the console; `postern spec
+// check` reports what a change breaks.
 func changesBetween(before, after *edition) []string {
 	was, is := before.served(), after.served()
 	var added, removed, renamed []string
@@ -50,18 +50,18 @@ func changesBetween(before, after *edition) []string {
 }
 
 // served are the operations of the edited spec.
-func (e *edition) served() map[shaped]*operation {
-	all := make(map[shaped]*operation)
+func (e *edition) served() map[operationKey]*operation {
+	all := make(map[operationKey]*operation)
 	for _, o := range e.operations {
 		if o.edited != nil {
-			all[shaped{o.method, shape(o.path)}] = o
+			all[operationKey{o.method, shape(o.path)}] = o
 		}
 	}
 	return all
 }
 
-func sortedKeys(all map[shaped]*operation) []shaped {
-	return slices.SortedFunc(maps.Keys(all), func(a, b shaped) int {
+func sortedKeys(all map[operationKey]*operation) []operationKey {
+	return slices.SortedFunc(maps.Keys(all), func(a, b operationKey) int {
 		return strings.Compare(a.path+" "+a.method, b.path+" "+b.method)
 	})
 }
@@ -83,7 +83,7 @@ func plural(n int) string {
 // most is how many names a line has room for.
 const most = 4
 
-// few names the first.
+// few lists the first names.
 func few(all []string) string {
 	if len(all) <= most {
 		return strings.Join(all, "; ")
@@ -91,7 +91,7 @@ func few(all []string) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(all[:most], "; "), len(all)-most)
 }
 
-// some names a few. Of many that are one field in many places, such as in an error, it names the field.
+// some lists a few names. When many are one field in many places, such as in an error, it lists the field.
 func some(all []string) string {
 	fields := make(map[string]int)
 	for _, name := range all {
@@ -107,7 +107,7 @@ func some(all []string) string {
 	return strings.Join(told, "; ")
 }
 
-// compare gives the names that one has and the other has not, and those that differ.
+// compare lists the names that only one of the two has, and those that differ.
 func compare(was, is map[string]string) (added, removed, changed []string) {
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		switch old, there := was[name]; {
@@ -125,7 +125,7 @@ func compare(was, is map[string]string) (added, removed, changed []string) {
 	return added, removed, changed
 }
 
-// facts are an operation's parameters, statuses and fields by name, each with what a client would notice of it.
+// facts describe an operation's parameters, statuses and fields, by name, as far as a client notices them.
 func (o *operation) facts(id string) map[string]string {
 	facts := map[string]string{id + " access token": fmt.Sprint(o.secured)}
 	for _, p := range o.parameters {
@@ -133,7 +133,7 @@ func (o *operation) facts(id string) map[string]string {
 	}
 	if o.body != nil {
 		facts[id+" request"] = fmt.Sprint(o.body.required)
-		fieldsOf(facts, id+" request ", "", o.body.schema, 0)
+		describeFields(facts, id+" request ", "", o.body.schema, 0)
 	}
 	if o.edited.Responses == nil {
 		return facts
@@ -142,15 +142,15 @@ func (o *operation) facts(id string) map[string]string {
 		facts[id+" "+code] = ""
 		if ref != nil && ref.Value != nil {
 			if _, media := jsonOf(ref.Value.Content); media != nil {
-				fieldsOf(facts, id+" "+code+" ", "", media.Schema, 0)
+				describeFields(facts, id+" "+code+" ", "", media.Schema, 0)
 			}
 		}
 	}
 	return facts
 }
 
-// fieldsOf enters the fields of a schema, down to a depth that a line on a console is still read at.
-func fieldsOf(facts map[string]string, prefix, path string, ref *openapi3.SchemaRef, depth int) {
+// describeFields adds the fields of a schema, as deep as a line on a console is still readable.
+func describeFields(facts map[string]string, prefix, path string, ref *openapi3.SchemaRef, depth int) {
 	const deepest, most = 6, 5000
 	if ref == nil || ref.Value == nil || depth > deepest || len(facts) > most {
 		return
@@ -159,10 +159,10 @@ func fieldsOf(facts map[string]string, prefix, path string, ref *openapi3.Schema
 	for _, name := range slices.Sorted(maps.Keys(flat.Properties)) {
 		field := flat.Properties[name]
 		facts[prefix+path+name] = fmt.Sprint(slices.Contains(flat.Required, name)) + signature(field)
-		fieldsOf(facts, prefix, path+name+".", field, depth+1)
+		describeFields(facts, prefix, path+name+".", field, depth+1)
 	}
-	fieldsOf(facts, prefix, path, flat.Items, depth+1)
-	fieldsOf(facts, prefix, path+"*.", flat.AdditionalProperties.Schema, depth+1)
+	describeFields(facts, prefix, path, flat.Items, depth+1)
+	describeFields(facts, prefix, path+"*.", flat.AdditionalProperties.Schema, depth+1)
 }
 
 func signature(ref *openapi3.SchemaRef) string {
@@ -184,7 +184,7 @@ func signature(ref *openapi3.SchemaRef) string {
 	return text
 }
 
-// summary tells a start what the spec is: all names while they are few, and counts of an API that is whole.
+// summary describes the spec at the start: the names of operations if they are few, their counts otherwise.
 func (e *edition) summary() string {
 	var real, made, only []string
 	for _, o := range e.operations {

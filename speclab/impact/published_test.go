@@ -1,4 +1,4 @@
-package cli
+package impact
 
 import (
 	"errors"
@@ -8,14 +8,13 @@ import (
 	"testing"
 
 	"postern/handlers"
-	"postern/speclab/impact"
 	"postern/speclab/spec"
 )
 
-// givenSpecs are the folders of specs that Matrix has published. They are no part of this repository.
-func givenSpecs(t *testing.T) string {
+// publishedSpecs is the folder of the specs that Matrix has published. They are no part of this repository.
+func publishedSpecs(t *testing.T) string {
 	t.Helper()
-	for _, dir := range []string{os.Getenv("POSTERN_SHARED"), filepath.Join("..", "shared")} {
+	for _, dir := range []string{os.Getenv("POSTERN_SHARED"), filepath.Join("..", "..", "..", "shared")} {
 		if info, err := os.Stat(filepath.Join(dir, "matrix-spec")); dir != "" && err == nil && info.IsDir() {
 			return dir
 		}
@@ -24,46 +23,37 @@ func givenSpecs(t *testing.T) string {
 	return ""
 }
 
-// given loads specs.
-func given(t *testing.T, paths ...string) impact.Input {
+// inputOfFiles is a check of spec files against the contract, in this module.
+func inputOfFiles(t *testing.T, paths ...string) Input {
 	t.Helper()
-	set, wrong := findSpecs("", paths)
+	files, wrong := spec.FindFiles("", paths)
 	if len(wrong) > 0 {
 		t.Fatal(errors.Join(wrong...))
 	}
-	fsys, closes, err := set.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = closes() })
-	edited, err := spec.Load(fsys, set.files...)
+	edited, err := files.Load()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	contract, err := built().contract()
-	if err != nil {
-		t.Fatal(err)
-	}
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return impact.Input{Contract: contract, Edited: edited, Folder: set.dir, Config: read(t, generatorConfig),
-		Alias: handlers.Alias, Source: impact.Source{Module: here}}
+	in := inputOf(t, string(read(t, contractFile)))
+	in.Edited, in.Folder, in.Alias = edited, files.Dir, handlers.Alias
+	return in
 }
 
-// TestSpecCheckGiven compares each published file with the contract.
-func TestSpecCheckGiven(t *testing.T) {
+// TestPublished compares each published file with the contract; with -short, one of each folder.
+func TestPublished(t *testing.T) {
 	t.Parallel()
-	shared := givenSpecs(t)
+	shared := publishedSpecs(t)
 	for _, pattern := range []string{"matrix-spec/client-server/*.yaml", "draft-2015/*.yaml"} {
 		files, err := filepath.Glob(filepath.Join(shared, filepath.FromSlash(pattern)))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files like %s, %v", pattern, err)
 		}
+		if testing.Short() {
+			files = files[:1]
+		}
 		for _, file := range files {
 			t.Run(filepath.Base(file), func(t *testing.T) {
-				report, err := impact.Compare(given(t, file))
+				_, report, err := compare(inputOfFiles(t, file))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -80,18 +70,18 @@ func TestSpecCheckGiven(t *testing.T) {
 	}
 }
 
-// TestSpecCheckGivenTogether takes all of today's files as one API, and compiles.
-func TestSpecCheckGivenTogether(t *testing.T) {
+// TestPublishedTogether takes all of today's files as one API, and compiles.
+func TestPublishedTogether(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles all of Matrix's client-server API")
 	}
 	t.Parallel()
-	report, err := impact.Check(t.Context(), given(t, filepath.Join(givenSpecs(t), "matrix-spec", "client-server")))
+	report, err := Check(t.Context(), inputOfFiles(t, filepath.Join(publishedSpecs(t), "matrix-spec", "client-server")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	missing := 0
-	for _, o := range report.Owed {
+	for _, o := range report.Tasks {
 		if o.Signature != "" {
 			missing++
 		}

@@ -1,8 +1,6 @@
 package page
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -13,50 +11,44 @@ import (
 	"postern/tokens"
 )
 
-// told is what a token says, to a person.
-type told struct {
-	Location   string       `json:"location"`
-	Version    int          `json:"version"` // of the identifier's format
-	KeyID      int64        `json:"key_id"`
-	Session    string       `json:"session"`
-	Generation int64        `json:"generation"`
-	Caveats    []toldCaveat `json:"caveats"`
+// description is what a token says, for a person.
+type description struct {
+	Location   string   `json:"location"`
+	Version    int      `json:"version"` // of the identifier's format
+	KeyID      int64    `json:"key_id"`
+	Session    string   `json:"session"`
+	Generation int64    `json:"generation"`
+	Caveats    []caveat `json:"caveats"`
 }
 
-// toldCaveat is one caveat as written and in plain words.
-type toldCaveat struct {
-	Text  string `json:"text"`
-	Words string `json:"words"`
-	By    string `json:"by"` // "minter", "holder", or "you" for one that was added just now
+// caveat is one caveat as written and in plain words.
+type caveat struct {
+	Text    string `json:"text"`
+	Meaning string `json:"words"`
+	Author  string `json:"by"` // "minter", "holder", or "you" for one that was added just now
 }
 
-// identifierVersion is the only format of identifiers that tokens.Decode reads.
-const identifierVersion = 1
-
-// minted is how many caveats the minter writes, if a token expires; the last of them is the expiry.
-const minted = 4
-
-func tell(token *tokens.Token, added int, now time.Time) told {
-	texts := token.Caveats()
-	t := told{
-		Location: printable(token.Location()), Version: identifierVersion, KeyID: token.KeyID(),
-		Session: printable(token.Session()), Generation: token.Generation(), Caveats: make([]toldCaveat, len(texts)),
+// describe takes a token apart; the last caveats were added just now.
+func describe(token *tokens.Token, added int, now time.Time) description {
+	texts, seen := token.Caveats(), token.Inspect()
+	d := description{
+		Location: printable(token.Location()), Version: seen.Version, KeyID: token.KeyID(),
+		Session: printable(token.Session()), Generation: token.Generation(), Caveats: make([]caveat, len(texts)),
 	}
 	for i, text := range texts {
-		by := "holder"
-		switch _, expiry := tokens.Before(texts[i : i+1]); {
+		author := "holder"
+		switch {
 		case i >= len(texts)-added:
-			by = "you"
-		case i < minted-1 || i == minted-1 && expiry:
-			by = "minter"
+			author = "you"
+		case i < seen.Minted:
+			author = "minter"
 		}
-		t.Caveats[i] = toldCaveat{Text: printable(text), Words: words(text, now), By: by}
+		d.Caveats[i] = caveat{Text: printable(text), Meaning: explain(text, now), Author: author}
 	}
-	return t
+	return d
 }
 
-// claimedType is what a token says that it is for. Without a word it is taken for an access token, as which it is then
-// refused.
+// claimedType is the type that a token claims. One without is taken for an access token, and is then refused.
 func claimedType(token *tokens.Token) tokens.Type {
 	for _, text := range token.Caveats() {
 		if caveat, err := tokens.ParseCaveat(text); err == nil && caveat.Key == "type" {
@@ -66,20 +58,10 @@ func claimedType(token *tokens.Token) tokens.Type {
 	return tokens.Access
 }
 
-// signature is the last link of a token's chain, in hexadecimal. A token is a macaroon in binary format 2 written
-// without waste, or tokens.Decode would have refused it, and those end in the 32 bytes of the signature.
-func signature(token string) string {
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(raw) < 32 {
-		return "" // unreachable: tokens.Decode has read it
-	}
-	return hex.EncodeToString(raw[len(raw)-32:])
-}
-
 const unknown = "Postern does not know this; it refuses the token"
 
-// words says what a caveat asks.
-func words(text string, now time.Time) string {
+// explain says in plain words what a caveat asks.
+func explain(text string, now time.Time) string {
 	caveat, err := tokens.ParseCaveat(text)
 	if err != nil {
 		return "This is not of the form “key operator value”; Postern refuses the token"
@@ -91,22 +73,22 @@ func words(text string, now time.Time) string {
 	case "user_id =":
 		return "It speaks for " + value
 	case "type =":
-		return kindWords(caveat.Value)
+		return explainType(caveat.Value)
 	case "time <", "time >", "time ==":
-		return timeWords(caveat, now)
+		return explainTime(caveat, now)
 	case "method in":
-		return "Only for requests with the method " + either(value)
+		return "Only for requests with the method " + orList(value)
 	case "path under":
 		return "Only for " + value + " and what lies below it"
 	case "addr in":
-		return "Only for clients whose address is in " + either(value)
+		return "Only for clients whose address is in " + orList(value)
 	case "device_id =":
 		return "Only while the session's device is " + value
 	}
 	return unknown
 }
 
-func kindWords(kind string) string {
+func explainType(kind string) string {
 	switch tokens.Type(kind) {
 	case tokens.Access:
 		return "It is an access token: it opens requests"
@@ -118,7 +100,7 @@ func kindWords(kind string) string {
 	return unknown
 }
 
-func timeWords(caveat tokens.Caveat, now time.Time) string {
+func explainTime(caveat tokens.Caveat, now time.Time) string {
 	ms, err := strconv.ParseUint(caveat.Value, 10, 63)
 	if at := time.UnixMilli(int64(ms)); err == nil && at.UTC().Year() <= 9999 {
 		switch caveat.Operator {
@@ -162,8 +144,8 @@ func span(d time.Duration) string {
 	return "less than a second"
 }
 
-// either joins a list that was written with commas.
-func either(list string) string {
+// orList joins a list that was written with commas.
+func orList(list string) string {
 	items := strings.Split(list, ",")
 	if last := len(items) - 1; last > 0 {
 		return strings.Join(items[:last], ", ") + " or " + items[last]
@@ -178,7 +160,7 @@ func article(noun string) string {
 	return "a " + printable(noun)
 }
 
-// printable shows what anybody may have written: what is not to be seen, or turns the line around, is escaped.
+// printable escapes characters that cannot be seen or that reverse the line: anybody may have written the text.
 func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.QuoteToGraphic(text)

@@ -1,4 +1,4 @@
-package cli
+package spec
 
 import (
 	"bytes"
@@ -10,40 +10,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-
-	"postern/speclab/spec"
 )
 
-// specSet are spec files, by their slash-separated names in a folder.
-type specSet struct {
-	dir   string
-	files []string
+// Files are spec files, by their slash-separated names in a folder.
+type Files struct {
+	Dir   string // absolute, if it was found by FindFiles
+	Names []string
 }
 
-// open opens the folder. Nothing outside of it can be opened through it, not by `..` and not by a symbolic link.
-func (set specSet) open() (fsys fs.FS, closes func() error, err error) {
-	root, err := os.OpenRoot(set.dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the folder of the specs: %w", err)
-	}
-	return spec.Named(root.FS(), filepath.Base(set.dir)), root.Close, nil
-}
-
-// shown is the folder as a person, or an annotation in a workflow, names it from here.
-func (set specSet) shown() string {
-	here, err := os.Getwd()
-	if err != nil {
-		return set.dir
-	}
-	if dir, err := filepath.Rel(here, set.dir); err == nil && filepath.IsLocal(dir) {
-		return dir
-	}
-	return set.dir
-}
-
-// findSpecs finds the files that were named, and those of the folders that were, in the folder that nothing is read
-// outside of: root, or else the deepest that has them all. It tells everything that is wrong.
-func findSpecs(root string, given []string) (specSet, []error) {
+// FindFiles finds the files that a person named, and the specs in the folders that they named. Nothing is read outside
+// of Dir: it is root or, when root is empty, the deepest folder that holds all the files. The errors are everything
+// that is wrong, not only the first.
+func FindFiles(root string, given []string) (Files, []error) {
 	var paths []string
 	var problems []error
 	for _, name := range given {
@@ -54,29 +32,61 @@ func findSpecs(root string, given []string) (specSet, []error) {
 		paths = append(paths, found...)
 	}
 	if len(problems) > 0 {
-		return specSet{}, problems
+		return Files{}, problems
 	}
-	set := specSet{dir: root}
+	found := Files{Dir: root}
 	if root == "" {
-		set.dir = commonFolder(paths)
+		found.Dir = commonFolder(paths)
 	} else if dir, err := filepath.Abs(root); err == nil {
-		set.dir = dir
+		found.Dir = dir
 	}
 	for _, path := range paths {
-		name, err := filepath.Rel(set.dir, path)
+		name, err := filepath.Rel(found.Dir, path)
 		if err != nil || !filepath.IsLocal(name) {
 			problems = append(problems, fmt.Errorf("--spec-root %q does not hold %s; name a folder that does", root,
 				path))
 			continue
 		}
-		if name = filepath.ToSlash(name); !slices.Contains(set.files, name) {
-			set.files = append(set.files, name)
+		if name = filepath.ToSlash(name); !slices.Contains(found.Names, name) {
+			found.Names = append(found.Names, name)
 		}
 	}
-	return set, problems
+	return found, problems
 }
 
-// specsAt is the file that was named, or the specs of the folder that was.
+// Load reads the files, and nothing outside of their folder: neither by `..` nor by a symbolic link. The folder is
+// opened each time, since another one may have been put in its place. See the function [Load].
+func (f Files) Load() (*API, error) {
+	fsys, closes, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	defer closes()
+	return Load(fsys, f.Names...)
+}
+
+func (f Files) open() (fsys fs.FS, closes func() error, err error) {
+	root, err := os.OpenRoot(f.Dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the spec's folder cannot be opened: %w", err)
+	}
+	return Named(root.FS(), filepath.Base(f.Dir)), root.Close, nil
+}
+
+// Folder is the folder seen from the working directory when it lies below that, as an annotation in a workflow names
+// it, and otherwise its absolute path.
+func (f Files) Folder() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return f.Dir
+	}
+	if dir, err := filepath.Rel(here, f.Dir); err == nil && filepath.IsLocal(dir) {
+		return dir
+	}
+	return f.Dir
+}
+
+// specsAt gives the path of a file, or of each spec in a folder.
 func specsAt(given string) ([]string, error) {
 	path, err := filepath.Abs(given)
 	if err != nil {
@@ -113,12 +123,13 @@ var (
 	jsonSpec = regexp.MustCompile(`"(openapi|swagger)"\s*:`)
 )
 
-// isSpec tells a spec from a file that specs refer to, by its head.
+// isSpec reports whether a file is a spec, by its first 64 KiB. A file without openapi or swagger at its top is one
+// that specs refer to.
 func isSpec(file string) bool {
-	head := yamlSpec
+	mark := yamlSpec
 	switch filepath.Ext(file) {
 	case ".json":
-		head = jsonSpec
+		mark = jsonSpec
 	case ".yaml", ".yml":
 	default:
 		return false
@@ -129,7 +140,7 @@ func isSpec(file string) bool {
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	return err == nil && head.Match(bytes.TrimPrefix(text, []byte("\ufeff")))
+	return err == nil && mark.Match(bytes.TrimPrefix(text, []byte("\ufeff")))
 }
 
 // commonFolder is the deepest folder that holds all files.

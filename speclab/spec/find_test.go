@@ -1,4 +1,4 @@
-package cli
+package spec
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestFindSpecs: which files are meant, and that none outside of the folder is reached.
-func TestFindSpecs(t *testing.T) {
+// TestFindFiles: which files are meant, and that none outside of the folder is reached.
+func TestFindFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -22,7 +22,9 @@ func TestFindSpecs(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, name), text)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Symlink(filepath.Join(dir, "secret.yaml"), filepath.Join(dir, "api", "link.yaml")); err != nil {
 		t.Fatal(err)
@@ -42,26 +44,26 @@ func TestFindSpecs(t *testing.T) {
 		{files: []string{filepath.Join(api, "nothing.yaml")}, says: "nothing.yaml"},
 		{files: []string{dir + "/api/deep/../../"}, want: []string{"secret.yaml"}},
 	} {
-		set, wrong := findSpecs(test.root, test.files)
+		found, wrong := FindFiles(test.root, test.files)
 		if test.says != "" {
 			if err := errors.Join(wrong...); err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%q in %q: %v, and not %q", test.files, test.root, err, test.says)
 			}
 			continue
 		}
-		slices.Sort(set.files)
-		if len(wrong) > 0 || !slices.Equal(set.files, test.want) {
-			t.Errorf("%q in %q are %q, %v", test.files, test.root, set.files, wrong)
+		slices.Sort(found.Names)
+		if len(wrong) > 0 || !slices.Equal(found.Names, test.want) {
+			t.Errorf("%q in %q are %q, %v", test.files, test.root, found.Names, wrong)
 			continue
 		}
-		fsys, closes, err := set.open()
+		fsys, closes, err := found.open()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fs.ReadFile(fsys, set.files[0]); err != nil {
+		if _, err := fs.ReadFile(fsys, found.Names[0]); err != nil {
 			t.Error(err)
 		}
-		if _, err := fs.ReadFile(fsys, "link.yaml"); set.dir == api && err == nil {
+		if _, err := fs.ReadFile(fsys, "link.yaml"); found.Dir == api && err == nil {
 			t.Error("a symbolic link leads out of the folder")
 		}
 		if err := closes(); err != nil {

@@ -25,7 +25,7 @@ type testBuild struct {
 // buildTests begins to build the tests, when some operations touch any. Nothing is vetted, and nothing is linked that
 // only a debugger needs: it is the time from a save to an answer that counts. (To leave out the files of tests that are
 // not touched was tried, and gains nothing.)
-func (w *Watch) buildTests(ctx context.Context, code string, operations []Operation) *testBuild {
+func (w *Watch) buildTests(ctx context.Context, code string, operations []operation) *testBuild {
 	b := &testBuild{module: w.Module, done: make(chan struct{})}
 	ctx, b.cancel = context.WithCancel(ctx)
 	cmd, err := b.command(ctx, code, operations)
@@ -41,10 +41,10 @@ func (w *Watch) buildTests(ctx context.Context, code string, operations []Operat
 	return b
 }
 
-func (b *testBuild) command(ctx context.Context, code string, operations []Operation) (*exec.Cmd, error) {
+func (b *testBuild) command(ctx context.Context, code string, operations []operation) (*exec.Cmd, error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
-		return nil, ErrNoGo
+		return nil, errNoGo
 	}
 	t, err := readTests(b.module)
 	if err != nil {
