@@ -141,7 +141,8 @@ func (w way) run(ctx context.Context, d time.Duration, generations []int64) (flo
 
 // claim is a refresh as one transaction of its own: the same compare-and-swap.
 func claim(ctx context.Context, raw *sql.DB, session string, k int64) error {
-	const q = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = key_id, key_id = $4, access_expires = $5, used = 0
+	const q = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = key_id, key_id = $4,
+			access_expires = $5, used = 0
 		WHERE id = $1 AND generation = $2 AND state = 'live' AND NOT locked RETURNING generation`
 	tx, err := raw.BeginTx(ctx, nil)
 	if err != nil {

@@ -1,5 +1,5 @@
 //go:build race
 
-package postgres_test
+package postgres
 
 const raceEnabled = true

@@ -8,11 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"postern/test/rig/delegated"
 	"postern/test/rig/process"
 	"postern/test/rig/synapse"
 )
@@ -20,54 +20,46 @@ import (
 func TestMain(m *testing.M) { process.Main(m) }
 
 const (
-	secret   = "a-secret-that-both-have"
-	password = "a long password"
+	secret   = delegated.Secret
+	password = delegated.Password
 )
 
-// scene is Postern on the address that clients know, with accounts, and Synapse behind it.
-type scene struct {
-	site    process.Site
-	postern *process.Server
-	hs      *synapse.Server
+// pair is Postern on the address that clients know, with accounts, and Synapse behind it.
+type pair struct {
+	*delegated.Postern
+	hs *synapse.Server
 }
 
-func newScene(t *testing.T, flags ...string) *scene {
+func newPair(t *testing.T, flags ...string) *pair {
 	t.Helper()
-	s := newEmptyScene(t, synapse.Prepare(t,
-		synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"}))
-	s.begin(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
-	for _, name := range []string{"alice", "bob"} {
-		s.site.Run(t, password, "user", "add", name, "--password-stdin")
+	hs := synapse.Prepare(t,
+		synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"})
+	s := &pair{delegated.New(t, hs.URL, synapse.ServerName), hs}
+	s.startBoth(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
+	for _, name := range []string{"alice", "bob"} { // of whom Synapse is told
+		s.Run(t, password, "user", "add", name, "--password-stdin")
 	}
 	return s
 }
 
-// newEmptyScene has no accounts yet, and Synapse has what it had.
-func newEmptyScene(t *testing.T, hs *synapse.Server) *scene {
+// startBoth puts Postern before Synapse and starts both.
+func (s *pair) startBoth(t *testing.T, flags ...string) {
 	t.Helper()
-	return &scene{hs: hs, site: process.Site{Binary: process.Binary(t),
-		Database: filepath.Join(t.TempDir(), "postern.db")}}
-}
-
-// begin puts Postern before Synapse and starts both.
-func (s *scene) begin(t *testing.T, flags ...string) {
-	t.Helper()
-	flags = append([]string{"--server-name", synapse.ServerName, "--rate-limit", "off"}, flags...)
-	s.postern = s.site.Start(t, append(flags, process.Before(t, s.hs.URL, secret)...)...)
-	s.hs.Delegate(t, s.postern.URL, secret)
+	s.Start(t, flags...)
+	s.hs.Delegate(t, s.Server.URL, secret)
 	s.hs.Run(t)
 }
 
 // person is somebody logged in.
 type person struct {
-	*scene
+	*pair
 	access, refresh string
 }
 
 // login logs in.
-func (s *scene) login(t *testing.T, name, device string) *person {
+func (s *pair) login(t *testing.T, name, device string) *person {
 	t.Helper()
-	status, answer := synapse.Try(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "",
+	status, answer := synapse.Try(t, "POST", s.Server.URL+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password",
 			"identifier": map[string]any{"type": "m.id.user", "user": name}, "password": password, "device_id": device,
 			"refresh_token": true})
@@ -77,7 +69,7 @@ func (s *scene) login(t *testing.T, name, device string) *person {
 	return &person{s, answer["access_token"].(string), answer["refresh_token"].(string)}
 }
 
-func (s *scene) tell(t *testing.T, call string, body map[string]any) {
+func (s *pair) tell(t *testing.T, call string, body map[string]any) {
 	t.Helper()
 	if status, answer := synapse.Try(t, "POST", s.hs.URL+"/_synapse/mas/"+call, secret, body); status/100 != 2 {
 		t.Fatalf("%s: %d %v", call, status, answer)
@@ -87,7 +79,7 @@ func (s *scene) tell(t *testing.T, call string, body map[string]any) {
 // ask asks through the front.
 func (p *person) ask(t *testing.T, method, path string, body any) (int, map[string]any) {
 	t.Helper()
-	return synapse.Try(t, method, p.postern.URL+path, p.access, body)
+	return synapse.Try(t, method, p.Server.URL+path, p.access, body)
 }
 
 // ok is ask for what must succeed.
@@ -110,7 +102,7 @@ func (p *person) refused(t *testing.T, method, path string, status int, code str
 }
 
 // with is the same person with another access token.
-func (p *person) with(access string) *person { return &person{p.scene, access, p.refresh} }
+func (p *person) with(access string) *person { return &person{p.pair, access, p.refresh} }
 
 const syncing = "/_matrix/client/v3/sync"
 
