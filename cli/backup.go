@@ -17,8 +17,9 @@ type backupCmd struct {
 
 // Help is shown by 'postern backup --help'.
 func (*backupCmd) Help() string {
-	return `The backup holds everything as it is at one moment, whichever engine the database has, and is always a SQLite file. The server may run meanwhile
-and nobody waits for it. A file that exists is refused. The master key is not in it, on purpose: who has both can mint every token.
+	return `The backup holds everything as it is at one moment, whichever engine the database has, and is always
+a SQLite file. The server may run meanwhile, and nobody waits for the backup. A file that exists is
+refused. The master key is not in the backup, on purpose: whoever has both can mint every token.
 
 Examples:
   postern backup /backup/postern-$(date +%F).db --db /var/lib/postern/postern.db
@@ -27,12 +28,13 @@ Examples:
 To restore it, stop the server and:
   rm -f postern.db-wal postern.db-shm && cp FILE postern.db
   postern db copy FILE postgres://postern@db.example.org/postern --keep-source
-What happened since the backup is forgotten: a session that was refreshed since is logged out softly, one that began since is unknown.`
+Restoring goes back in time: a session that was refreshed since the backup is soft-logged-out, and one
+that began since is unknown.`
 }
 
 // Run makes the backup and says what is in it.
 func (cmd *backupCmd) Run(ctx context.Context, w world, c *common) error {
-	if err := c.there(); err != nil {
+	if err := c.mustExist(); err != nil {
 		return err
 	}
 	progress := &copyProgress{to: w.stderr}
@@ -62,22 +64,22 @@ func reportCopied(to io.Writer, copied db.Copied) error {
 	return table(to, "TABLE ROWS", rows)
 }
 
-// copyProgress tells that long work goes on, a line every second.
+// copyProgress shows that long work goes on, a line every second.
 type copyProgress struct {
 	to          io.Writer
 	table       string
-	began, told time.Time
+	began, last time.Time // of the table, and of the last line
 }
 
 func (p *copyProgress) step(table string, done, rows int) {
 	now := time.Now()
 	if table != p.table {
-		p.table, p.began, p.told = table, now, now
+		p.table, p.began, p.last = table, now, now
 	}
 	spent := now.Sub(p.began)
-	if now.Sub(p.told) < time.Second && (done < rows || spent < time.Second) {
+	if now.Sub(p.last) < time.Second && (done < rows || spent < time.Second) {
 		return
 	}
-	p.told = now
+	p.last = now
 	fmt.Fprintf(p.to, "%s: %d of %d rows, %.0f/s\n", table, done, rows, float64(done)/spent.Seconds())
 }

@@ -21,13 +21,14 @@ type dbCopy struct {
 
 // Help is shown by 'postern db copy --help'.
 func (*dbCopy) Help() string {
-	return `The server may run meanwhile. While the copy is made its writes wait, or are answered 503 and tried again by the clients. Once the copy was
-compared and committed, FROM is marked as moved: every server and command on it answers 503 from the next request on, and never 401, so no
-client loses its session. Then start the server on TO, with the same master key. FROM keeps everything it had, for the way back: it may be
-the TO of another copy, and is used again after it.
+	return `The server may run meanwhile. While the copy is made, the server's writes wait, or it answers 503 and
+the clients try again. When the copy is compared and committed, FROM is marked as moved: every server
+and command on it answers 503 from the next request on, and never 401, so no client loses its session.
+Then start the server on TO, with the same master key. FROM keeps everything it had, for the way back:
+it may be the TO of another copy, and is used again after it.
 
-A copy that was interrupted may be run again. With --keep-source nothing waits and nothing is marked; but a session that is refreshed on one
-of the two is logged out softly on the other.
+A copy that was interrupted may be run again. With --keep-source nothing waits and nothing is marked;
+but a session that is refreshed on one of the two is soft-logged-out on the other.
 
 A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL.
 
@@ -41,10 +42,10 @@ Examples:
 func (cmd *dbCopy) Run(ctx context.Context, w world, c *common) error {
 	source, target := *c, *c
 	source.DB, target.DB = cmd.From, cmd.To
-	if err := source.there(); err != nil {
+	if err := source.mustExist(); err != nil {
 		return err
 	}
-	key, err := source.opens(ctx, w, target.masterKeyFile())
+	key, err := source.checkMasterKey(ctx, w, target.masterKeyFile())
 	if err != nil {
 		return err
 	}
@@ -70,17 +71,17 @@ func (cmd *dbCopy) Run(ctx context.Context, w world, c *common) error {
 	return err
 }
 
-// there says how to go on when there is no database.
-func (c *common) there() error {
+// mustExist is an error if there is no database.
+func (c *common) mustExist() error {
 	if c.missing() {
 		return fmt.Errorf("there is no database at %s; name the one that is in use", c.path())
 	}
 	return nil
 }
 
-// opens makes sure that the master key, if it is here, opens the root keys: a copy that came with another one would be
+// checkMasterKey makes sure that the master key, if it is here, opens the root keys: with another one the copy would be
 // worth nothing. It returns the key's file.
-func (c *common) opens(ctx context.Context, w world, other string) (file string, err error) {
+func (c *common) checkMasterKey(ctx context.Context, w world, other string) (file string, err error) {
 	absent := func() bool {
 		_, err := os.Stat(c.masterKeyFile())
 		return errors.Is(err, os.ErrNotExist)
@@ -106,5 +107,5 @@ func (c *common) opens(ctx context.Context, w world, other string) (file string,
 	if err != nil {
 		return file, err
 	}
-	return file, c.fits(master, keys)
+	return file, c.checkOpens(master, keys)
 }

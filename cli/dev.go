@@ -54,7 +54,7 @@ func devPassword(ctx context.Context, d *db.DB) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = d.SetPassword(ctx, devUser, hash, false)
+	_, err = d.ChangePassword(ctx, db.PasswordChange{Localpart: devUser, Hash: hash})
 	return password, err
 }
 

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
 	"postern/homeserver/appservice"
+	"postern/homeserver/delegation"
 )
 
 // homeserverFlags say which homeserver stands behind, as they were written.
@@ -74,25 +74,15 @@ func serverURL(text string) *url.URL {
 	return at
 }
 
-// homeserverSecret reads the shared secret as Synapse reads its secret_path: without the white space around it. White
-// space inside could not be sent in a header as it is.
+// homeserverSecret reads the shared secret.
 func homeserverSecret(file string) (string, error) {
 	if file == "" {
 		return "", errors.New("--homeserver needs --homeserver-secret-file: a file with the secret of Synapse's " +
 			"matrix_authentication_service; `postern synapse setup` makes both")
 	}
-	text, err := os.ReadFile(file)
+	secret, err := delegation.ReadSecret(file)
 	if err != nil {
 		return "", fmt.Errorf("--homeserver-secret-file: %w", err)
-	}
-	secret := strings.TrimSpace(string(text))
-	switch {
-	case secret == "":
-		return "", fmt.Errorf("--homeserver-secret-file: %s is empty; remove it, and `postern synapse setup --write` "+
-			"makes a new one", file)
-	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fmt.Errorf("--homeserver-secret-file: the secret in %s must be printable ASCII without white space",
-			file)
 	}
 	return secret, nil
 }

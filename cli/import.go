@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
 
 	"postern/db"
-	"postern/handlers"
 	"postern/homeserver/importer"
 )
 
@@ -28,13 +25,16 @@ type userImport struct {
 
 // Help is shown by `postern user import --help`.
 func (*userImport) Help() string {
-	return `Accounts of --server-name move with their passwords, which keep working and are hashed with argon2id at the next login. The source is only read,
-and both servers may run meanwhile. Guests, application services' users, bots and support users stay behind, and so does whoever is here already:
-running it twice changes nothing.
+	return `Accounts of --server-name come with their passwords, which keep working and are hashed with argon2id
+at the next login. The source is only read, and both servers may run meanwhile. Guests, application
+services' users, bots and support users are skipped, and so are accounts that are here already: a
+second run changes nothing.
 
-With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until the client refreshes or logs in again, when the
-session becomes one of Postern's own. Without, people log in once more. Synapse may go on during the first run; stop it, and --since-last brings what
-has happened meanwhile: accounts, logins, logouts, refreshed tokens, passwords, locks. What was done here since is left alone.
+With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until
+the client refreshes or logs in again, when the session becomes one of Postern's own. Without it,
+people log in once more. Synapse may go on during the first run; stop it, and --since-last brings
+what has happened meanwhile: accounts, logins, logouts, refreshed tokens, passwords, locks. What was
+done here since is left alone.
 
 Examples:
   postern user import /var/lib/matrix-synapse/homeserver.db --server-name example.org --sessions --dry-run
@@ -43,17 +43,16 @@ Examples:
   postern user import dendrite.db --format dendrite --server-name example.org
   postern user import people.csv
 
-A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL. If Synapse's configuration has password_config.pepper, put it into a
-file and start the server with --synapse-pepper-file FILE: without it no imported password is right.
+A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL. If Synapse's
+configuration has password_config.pepper, put it into a file and start the server with
+--synapse-pepper-file FILE: without it no imported password is right.
 
-The first line of a CSV file names its columns: user,password_hash, and if known created,deactivated. A hash is argon2id, bcrypt, or bcrypt by
-Synapse with "synapse" before it; empty: none. Times are like 2026-11-24T12:00:00Z or in Unix seconds.`
+The first line of a CSV file names its columns: user,password_hash, and if known created,deactivated.
+A hash is argon2id, bcrypt, or "synapse" followed by a bcrypt hash that Synapse made; an account
+without a password has an empty one. Times are like 2026-11-24T12:00:00Z or in Unix seconds.`
 }
 
-// here is said of an account whose name is taken, whoever took it.
-const here = "is here already"
-
-// Run reads the accounts, adds those that can move, and shows tables of all that happened.
+// Run reads the accounts, adds those that come, and prints tables of what happened.
 func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 	if err := errors.Join(c.problems()...); err != nil {
 		return err
@@ -61,125 +60,58 @@ func (cmd *userImport) Run(ctx context.Context, w world, c *common) error {
 	if cmd.SinceLast && !cmd.Sessions {
 		return errors.New("--since-last belongs to --sessions; add it")
 	}
-	arriving := &arriving{again: cmd.SinceLast, sessions: cmd.Sessions, dry: cmd.DryRun, now: time.Now()}
-	if err := cmd.read(ctx, c, &arriving.contents); err != nil {
-		return err
-	}
-	open := c.open
-	if cmd.DryRun && c.missing() {
-		open = func(_ context.Context, do func(*db.DB) error) error { return do(nil) } // a dry run makes no database
-	}
-	if err := open(ctx, func(d *db.DB) error {
-		if err := c.left(ctx, d); err != nil && cmd.Sessions {
-			return err
-		}
-		return arriving.run(ctx, w, d)
-	}); err != nil {
-		return err
-	}
-	return cmd.report(w, arriving)
-}
-
-// read reads the source.
-func (cmd *userImport) read(ctx context.Context, c *common, contents *importer.Contents) (err error) {
-	config := importer.Config{
-		From: cmd.From, Format: importer.Kind(cmd.Format), ServerName: c.ServerName,
-		CheckHash: handlers.CheckHash, SynapsePrefix: handlers.SynapseHash,
-	}
+	config := importer.Config{From: cmd.From, Format: importer.Kind(cmd.Format), ServerName: c.ServerName,
+		Sessions: cmd.Sessions}
 	if cmd.Format == "auto" {
 		config.Format = ""
 	}
-	if cmd.Sessions {
-		*contents, err = importer.ReadSessions(ctx, config)
+	contents, err := importer.Read(ctx, config)
+	if err != nil {
+		return err
+	}
+	var result importer.Result
+	work := func(d *db.DB) error {
+		if err := c.movedOut(ctx, d); err != nil && cmd.Sessions {
+			return err
+		}
+		progress := progress{to: w.stderr}
+		result, err = importer.Import(ctx, d, contents, importer.Options{SinceLast: cmd.SinceLast, DryRun: cmd.DryRun,
+			Now: time.Now(), Progress: progress.step})
+		return err
+	}
+	if cmd.DryRun && c.missing() {
+		err = work(nil) // a dry run makes no database
 	} else {
-		contents.Kind, contents.Accounts, err = importer.Read(ctx, config)
+		err = c.open(ctx, work)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return cmd.report(w, contents.Kind, result)
 }
 
-// user is the account as it is stored. When it was deactivated or locked nobody wrote down, so it is now.
-func user(a importer.Account, now time.Time) db.User {
-	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created, Admin: a.Admin}
-	if u.PasswordHash == "" {
-		u.PasswordHash = handlers.NoPassword
-	}
-	if a.Deactivated {
-		u.Deactivated = now
-	}
-	if a.Locked {
-		u.Locked = now
-	}
-	return u
-}
-
-// outcome tells what happened to an account, and whether a person should look at it.
-func outcome(a importer.Account, did db.Arrived) (what, why string, notable bool) {
-	switch {
-	case a.Skip != "":
-		return "skipped", a.Skip, true
-	case len(did.Changed) > 0:
-		return "changed", strings.Join(did.Changed, ", "), true
-	case !did.Added:
-		return "unchanged", "", false
-	case a.Deactivated:
-		return "added", "deactivated", false
-	case a.Locked:
-		return "added", "locked", true
-	case a.Hash == "":
-		return "added", "no password", true
-	default:
-		return "added", "", false
-	}
-}
-
-// tally counts what happened, by what and why.
-type tally map[[2]string]int
-
-// show writes a table of it.
-func (n tally) show(w world, heading string) error {
-	var rows [][]string
-	for l, count := range n {
-		if count > 0 {
-			rows = append(rows, []string{l[0], strconv.Itoa(count), l[1]})
+// report prints each account that somebody may miss, how many there are of each kind, and what is left to do.
+func (cmd *userImport) report(w world, kind importer.Kind, result importer.Result) error {
+	if len(result.Notable) > 0 {
+		var rows [][]string
+		for _, o := range result.Notable {
+			rows = append(rows, []string{printable(o.Name), o.What, o.Why})
 		}
-	}
-	slices.SortFunc(rows, func(a, b []string) int { return slices.Compare([]string{a[0], a[2]}, []string{b[0], b[2]}) })
-	return table(w.stdout, heading, rows)
-}
-
-// report shows each account that somebody may miss, and then how many there are of each kind.
-func (cmd *userImport) report(w world, arriving *arriving) error {
-	var notables [][]string
-	count := make(tally)
-	for i, a := range arriving.contents.Accounts {
-		what, why, notable := outcome(a, arriving.did[i])
-		count[[2]string{what, why}]++
-		if notable {
-			notables = append(notables, []string{printable(a.Name), what, why})
-		}
-	}
-	if len(notables) > 0 {
-		if err := table(w.stdout, "ACCOUNT OUTCOME WHY", notables); err != nil {
+		if err := table(w.stdout, "ACCOUNT OUTCOME WHY", rows); err != nil {
 			return err
 		}
 		fmt.Fprintln(w.stdout)
 	}
-	if err := count.show(w, "OUTCOME ACCOUNTS WHY"); err != nil {
+	if err := countTable(w, "OUTCOME ACCOUNTS WHY", result.Accounts); err != nil {
 		return err
 	}
 	if cmd.Sessions {
 		fmt.Fprintln(w.stdout)
-		if err := arriving.sessionTally().show(w, "OUTCOME SESSIONS WHY"); err != nil {
+		if err := countTable(w, "OUTCOME SESSIONS WHY", result.Sessions); err != nil {
 			return err
 		}
 	}
-	cmd.advise(w, arriving.contents.Kind, count[[2]string{"added", "no password"}])
-	return nil
-}
-
-// advise says what is left to do.
-func (cmd *userImport) advise(w world, kind importer.Kind, passwordless int) {
-	if passwordless > 0 {
+	if result.Passwordless > 0 {
 		fmt.Fprintln(w.stdout, "\nAn account without a password gets one with `postern user passwd NAME`.")
 	}
 	if kind == importer.Synapse {
@@ -192,41 +124,42 @@ func (cmd *userImport) advise(w world, kind importer.Kind, passwordless int) {
 	if cmd.DryRun {
 		fmt.Fprintln(w.stdout, "\nNothing was written; without --dry-run it will be.")
 	}
+	return nil
 }
 
-// progress tells that long work goes on: every second on a terminal, else every thousand accounts.
+func countTable(w world, heading string, counts []importer.Row) error {
+	var rows [][]string
+	for _, c := range counts {
+		rows = append(rows, []string{c.What, strconv.Itoa(c.Number), c.Why})
+	}
+	return table(w.stdout, heading, rows)
+}
+
+// progress shows that long work goes on: every second on a terminal, else every thousand accounts.
 type progress struct {
-	to          io.Writer
-	total, done int
-	told        time.Time
-	shown       bool
+	to    io.Writer
+	done  int
+	last  time.Time // a line was written
+	shown bool
 }
 
-func (p *progress) step(n int) {
-	before := p.done / 1000
-	p.done += n
-	if !p.terminal() {
-		if p.done/1000 > before {
-			fmt.Fprintf(p.to, "%d of %d accounts\n", p.done, p.total)
+func (p *progress) step(done, of int) {
+	before := p.done
+	p.done = done
+	if file, ok := p.to.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
+		if done/1000 > before/1000 {
+			fmt.Fprintf(p.to, "%d of %d accounts\n", done, of)
 		}
 		return
 	}
-	if p.told.IsZero() {
-		p.told = time.Now() // work of less than a second is not worth a word
+	if p.last.IsZero() {
+		p.last = time.Now() // work of less than a second is not worth a word
 	}
-	if time.Since(p.told) >= time.Second {
-		p.told, p.shown = time.Now(), true
-		fmt.Fprintf(p.to, "\r%d of %d accounts", p.done, p.total)
+	if time.Since(p.last) >= time.Second {
+		p.last, p.shown = time.Now(), true
+		fmt.Fprintf(p.to, "\r%d of %d accounts", done, of)
 	}
-}
-
-func (p *progress) end() {
-	if p.shown {
-		fmt.Fprintf(p.to, "\r%d of %d accounts\n", p.done, p.total)
+	if done == of && p.shown {
+		fmt.Fprintf(p.to, "\r%d of %d accounts\n", done, of)
 	}
-}
-
-func (p *progress) terminal() bool {
-	file, ok := p.to.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -14,7 +14,7 @@ import (
 // thePepper and its hash of "correct horse" are of the vectors in handlers/hash_test.go.
 const thePepper = "EVEN_MORE_SECRET"
 
-// synapseFile makes a database like Synapse's, with the rows that moving's tests have.
+// synapseFile makes a database like Synapse's, with the rows that importer's tests have.
 func synapseFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "homeserver.db")

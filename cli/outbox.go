@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"log/slog"
 	"time"
 
 	"postern/db"
@@ -16,8 +14,9 @@ import (
 
 // newPeer makes what lets the homeserver know of users and devices, and starts its outbox; nil when there is no
 // homeserver. stop ends that.
-func (h *homeserverSettings) newPeer(ctx context.Context, d *db.DB, serverName string, metrics *handlers.Metrics,
-	log *slog.Logger) (_ *homeserver.Peer, stop func(), err error) {
+func (h *homeserverSettings) newPeer(ctx context.Context, c handlers.Config) (_ *homeserver.Peer, stop func(),
+	err error) {
+	d, log := c.DB, c.Log
 	before, err := d.Behind(ctx)
 	switch {
 	case err != nil:
@@ -34,12 +33,12 @@ func (h *homeserverSettings) newPeer(ctx context.Context, d *db.DB, serverName s
 		}
 	}
 	collectors, sent := outbox.Metrics(waiting(d))
-	metrics.Register(collectors...)
+	c.Metrics.Register(collectors...)
 	client := synapse.New(synapse.Config{URL: h.url.String(), Secret: h.secret})
-	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: time.Now, Sent: sent})
+	sender := outbox.New(outbox.Config{DB: d, Synapse: client, Log: log, Now: c.Now, Sent: sent})
 	sender.Start()
 	peer := homeserver.NewPeer(homeserver.Config{
-		DB: d, ServerName: serverName, Secret: h.secret, Services: h.bridges, Log: log, Now: time.Now, Random: rand.Reader,
+		DB: d, ServerName: c.ServerName, Secret: h.secret, Services: h.bridges, Log: log, Now: c.Now, Random: c.Random,
 		Provision: sender.Provision, Available: sender.Available, Knows: knows(client),
 		AllowReset: client.AllowCrossSigningReset,
 	})

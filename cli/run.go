@@ -35,7 +35,7 @@ func Main(program Program) {
 	context.AfterFunc(ctx, stop) // the first signal drains, a second one kills
 	w := world{Program: program, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
 	if err := run(ctx, w, os.Args[1:]); err != nil {
-		os.Exit(complain(os.Stderr, err))
+		os.Exit(printError(os.Stderr, err))
 	}
 }
 
@@ -55,8 +55,8 @@ func (e exitStatus) Error() string {
 
 func (e exitStatus) Unwrap() error { return e.err }
 
-// complain says what went wrong and gives the program's exit status.
-func complain(stderr io.Writer, err error) int {
+// printError prints what went wrong and returns the program's exit status.
+func printError(stderr io.Writer, err error) int {
 	status := exitStatus{code: 1, err: err}
 	errors.As(err, &status)
 	if status.err != nil {
@@ -71,7 +71,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	listening      func(address string) // tells a test where the server is; may be nil
+	listening      func(address string) // gives a test the address of the server; may be nil
 	patience       patience             // with clients; the default when it is zero
 }
 
@@ -112,7 +112,7 @@ func run(ctx context.Context, w world, args []string) (err error) {
 	}
 	// which names its databases itself, or has none
 	if !strings.HasPrefix(command.Command(), "db ") && !strings.HasPrefix(command.Command(), "spec ") {
-		if err := c.settleName(ctx); err != nil {
+		if err := c.resolveName(ctx); err != nil {
 			return err
 		}
 	}

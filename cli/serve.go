@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -23,7 +22,7 @@ import (
 	"postern/homeserver/imported"
 )
 
-// drain is how long running requests may take once the server is told to stop.
+// drain is how long running requests may take once the server is to stop.
 const drain = 10 * time.Second
 
 type serveCmd struct {
@@ -32,7 +31,8 @@ type serveCmd struct {
 
 // Help is shown by `postern serve --help`.
 func (*serveCmd) Help() string {
-	return `The first start makes the database, the master key and a root key. SIGTERM or Ctrl-C lets running requests end; a second one kills.
+	return `The first start makes the database, the master key and a root key. SIGTERM or Ctrl-C lets running
+requests end; a second one kills.
 
 Examples:
   postern serve --dev
@@ -51,84 +51,74 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	log := newLogger(w.stderr, set.level)
 	tuneMemory(w.getenv)
-	metrics := handlers.NewMetrics()
+	log := newLogger(w.stderr, set.level)
+	config := &set.config
+	config.Log, config.Now, config.Random, config.Metrics = log, time.Now, rand.Reader, handlers.NewMetrics()
 	fresh := c.missing()
-	d, err := db.Open(ctx, db.Config{DSN: c.DB, OnBatch: metrics.Batch})
+	if config.DB, err = db.Open(ctx, db.Config{DSN: c.DB, OnBatch: config.Metrics.Batch}); err != nil {
+		return err
+	}
+	defer closeDatabase(config.DB, log)
+	if err := c.recordName(ctx, config.DB, fresh); err != nil {
+		return err
+	}
+	if config.Master, err = c.prepareKeys(ctx, w, config.DB); err != nil {
+		return err
+	}
+	config.Foreign = imported.Tokens(config.DB, c.ServerName)
+	peer, stopSending, err := set.homeserver.newPeer(ctx, *config)
 	if err != nil {
 		return err
 	}
-	defer closing(d, log)
-	if err := c.adopt(ctx, d, fresh); err != nil {
-		return err
-	}
-	master, err := c.prepareKeys(ctx, w, d)
-	if err != nil {
-		return err
-	}
-	peer, stopPeer, err := set.behind.newPeer(ctx, d, c.ServerName, metrics, log)
-	if err != nil {
-		return err
-	}
-	defer stopPeer()
-	config := cmd.config(set)
-	config.DB, config.ServerName, config.Master, config.Metrics = d, c.ServerName, master, metrics
-	config.Log, config.Now, config.Random = log, time.Now, rand.Reader
-	config.Foreign = imported.Tokens(d, c.ServerName)
+	defer stopSending()
 	if peer != nil {
 		config.Peer, config.Flows = peer, peer.Flows()
 	}
-	server, err := handlers.New(ctx, config)
+	return cmd.run(ctx, w, c, set, peer)
+}
+
+// run serves with a database, its keys and its homeserver.
+func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer) error {
+	log := set.config.Log
+	server, err := handlers.New(ctx, set.config)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	patience := cmp.Or(w.patience, strangers)
-	entrance, err := cmd.enter(ctx, w, set, server, peer, log, patience)
+	timeouts := cmp.Or(w.patience, strangers)
+	handler, err := cmd.newHandler(ctx, w, set, server, peer, timeouts)
 	if err != nil {
 		return err
 	}
-	defer entrance.close()
+	defer handler.close()
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
 	}
-	if err := cmd.greet(ctx, w, c, d, log, entrance, listener.Addr().String()); err != nil {
+	if err := cmd.announce(ctx, w, c, set.config, handler, listener.Addr().String()); err != nil {
 		if ctx.Err() != nil {
-			err = nil // told to stop before it had begun
+			err = nil // it was stopped before it had begun
 		}
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, entrance, log, patience)
+	return serve(ctx, listener, handler, log, timeouts)
 }
 
-// config is what the flags say to the handlers.
-func (cmd *serveCmd) config(set settings) handlers.Config {
-	return handlers.Config{
-		AccessTTL: set.accessTTL, AccessTTLLegacy: set.accessTTLLegacy, SessionTTL: set.sessionTTL,
-		KeepExpired: set.keepExpired, KeepEvents: set.keepEvents,
-		RefreshLeeway: set.leeway, RateLimit: set.rate, TrustedProxies: set.proxies, SynapsePepper: set.pepper,
-		Registration: handlers.Registration(cmd.Registration),
-		Terms:        handlers.Terms{URL: cmd.TermsURL, Version: cmd.TermsVersion},
-		MinPassword:  cmd.PasswordMin, LoginTokenTTL: set.loginTokenTTL,
-		PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"),
+// newHandler makes what clients reach first: the reverse proxy if there is a homeserver, else the spec lab if one is
+// asked for, else the server alone.
+func (cmd *serveCmd) newHandler(ctx context.Context, w world, set settings, s *handlers.Server,
+	peer *homeserver.Peer, p patience) (publicHandler, error) {
+	if set.homeserver != nil {
+		return set.homeserver.enter(ctx, s, peer, set.config.Log, p)
 	}
+	return cmd.newSpecLab(ctx, w, set.spec, s)
 }
 
-// enter puts before the server what clients meet first: the front where there is a homeserver, else the spec lab where
-// one is asked for.
-func (cmd *serveCmd) enter(ctx context.Context, w world, set settings, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger,
-	p patience) (entrance, error) {
-	if set.behind != nil {
-		return set.behind.enter(ctx, s, peer, log, p)
-	}
-	return cmd.enterLab(ctx, w, set.spec, s)
-}
-
-// adopt notes what a database is served as. A new one beside an old master key is a mistake more often than a wish: a
-// folder that is not mounted, or a start in another one. Serving it would log everybody out.
-func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
+// recordName stores the server name that a database is first served as. It refuses a new database beside an old master
+// key, which is mostly a mistake: a folder that is not mounted, or a start in another one. Serving it would log
+// everybody out.
+func (c *common) recordName(ctx context.Context, d *db.DB, fresh bool) error {
 	if _, err := os.Stat(c.masterKeyFile()); fresh && c.MasterKeyFile == "" && err == nil {
 		return fmt.Errorf("%s is there, but its database %s was not; put the database back, or, to begin anew, "+
 			"remove the key file", c.masterKeyFile(), c.path())
@@ -140,9 +130,10 @@ func (c *common) adopt(ctx context.Context, d *db.DB, fresh bool) error {
 	return err
 }
 
-// greet says where the server is and how to get an account.
-func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, log *slog.Logger, at entrance,
+// announce logs and prints where the server is and how to get an account.
+func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config handlers.Config, h publicHandler,
 	address string) error {
+	log, d := config.Log, config.DB
 	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", w.Version)
 	if cmd.Dev {
 		if err := greetDev(ctx, w.stdout, d, "http://"+address); err != nil {
@@ -153,9 +144,8 @@ func (cmd *serveCmd) greet(ctx context.Context, w world, c *common, d *db.DB, lo
 	} else if len(users) == 0 {
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
 	}
-	at.greet(w.stdout, len(cmd.Spec) > 0, "http://"+address)
+	h.announce(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
-	forgetProgram()
 	if w.listening != nil {
 		w.listening(address)
 	}
@@ -201,8 +191,8 @@ func newServer(handler http.Handler, log *slog.Logger, p patience) *http.Server 
 	}
 }
 
-// closing closes the database; what fails then has no caller left to tell.
-func closing(d *db.DB, log *slog.Logger) {
+// closeDatabase logs an error, for which no caller is left.
+func closeDatabase(d *db.DB, log *slog.Logger) {
 	if err := d.Close(); err != nil {
 		log.Error("the database did not close cleanly", "error", err)
 	}
@@ -220,7 +210,8 @@ func newLogger(to io.Writer, level slog.Level) *slog.Logger {
 // tuneMemory trades memory that a small server has for work that it would rather not do. Little is alive at a time, so
 // the collector would run hundreds of times a second under load: with four times the distance it takes a seventh less
 // processor time for a check and for a refresh. The limit is for logins, which need 19 MiB each for a moment: without
-// it eight clients at once drove the process to 138 MiB, with it to 82. Who sets GOGC or GOMEMLIMIT is obeyed.
+// it eight clients that log in at once make the process 138 MiB large, with it 82. GOGC and GOMEMLIMIT win where they
+// are set.
 func tuneMemory(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

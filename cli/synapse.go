@@ -9,12 +9,12 @@ import (
 	"postern/handlers"
 )
 
-// synapseCmds are about the Synapse that stands behind.
+// synapseCmds are about the Synapse that Postern is a reverse proxy for.
 type synapseCmds struct {
-	Doctor  synapseDoctor  `cmd:"" help:"Say what in Synapse's configuration speaks against moving in, and whether both sides work together."`
+	Doctor  synapseDoctor  `cmd:"" help:"Say what in Synapse's configuration is in the way, and whether both sides work together."`
 	Setup   synapseSetup   `cmd:"" help:"Show, or make, the change to Synapse's configuration that lets Postern have the accounts."`
-	Outbox  synapseOutbox  `cmd:"" help:"List what Synapse must still be told."`
-	Restore synapseRestore `cmd:"" help:"Show, or make, the way back."`
+	Outbox  synapseOutbox  `cmd:"" help:"List the changes that Synapse does not know yet."`
+	Restore synapseRestore `cmd:"" help:"Show, or take back, what setup changed."`
 }
 
 // synapseFiles are Synapse's configuration, as its own --config-path has it.
@@ -26,7 +26,8 @@ type synapseOutbox struct{}
 
 // Help is shown by `postern synapse outbox --help`.
 func (*synapseOutbox) Help() string {
-	return `What waits is sent by the server, which tries again by itself: at once, then up to every minute, and every hour what Synapse refuses.
+	return `The server sends what waits, and tries again by itself: at once, then up to every minute, and every
+hour what Synapse refuses.
 
 Examples:
   postern synapse outbox

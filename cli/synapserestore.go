@@ -2,12 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"postern/db"
 	"postern/homeserver/delegation"
+	"postern/homeserver/importer"
 )
 
 type synapseRestore struct {
@@ -17,10 +17,12 @@ type synapseRestore struct {
 
 // Help is shown by `postern synapse restore --help`.
 func (*synapseRestore) Help() string {
-	return `Takes back what ` + "`postern synapse setup`" + ` did, and nothing else: if nobody changed the file since, it is byte by byte what it was. Nothing was ever
-changed in Synapse's database, so the tokens that it gave before are good again. The secret and the copies stay.
+	return `Takes back what ` + "`postern synapse setup`" + ` did, and nothing else: if nobody changed the file
+since, it is byte by byte what it was. Nothing was ever changed in Synapse's database, so the tokens
+that it gave before are good again. The secret and the copies stay.
 
-What is made only here is lost to Synapse: it is counted. Postern's database is over with that: to move in again some day, begin with a new one.
+What was made only here is lost to Synapse: it is counted. Postern's database ends with that: to move
+in again some day, begin with a new one.
 
 Examples:
   postern synapse restore /etc/matrix-synapse/homeserver.yaml
@@ -33,18 +35,18 @@ func (cmd *synapseRestore) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
-	all, err := config.Restore()
+	changes, err := config.Restore()
 	if err != nil {
 		return err
 	}
-	if len(all) == 0 {
+	if len(changes) == 0 {
 		fmt.Fprintln(w.stdout, "There is nothing to take back: setup has not changed these files.")
 		return nil
 	}
-	if err := lost(ctx, w, c, config); err != nil {
+	if err := reportLost(ctx, w, c, config); err != nil {
 		return err
 	}
-	for _, change := range all {
+	for _, change := range changes {
 		fmt.Fprint(w.stdout, change.Diff()+"\n")
 		if change.AsCopied() {
 			fmt.Fprintf(w.stdout, "So %s is byte by byte what it was before setup.\n", change.Path)
@@ -56,10 +58,17 @@ func (cmd *synapseRestore) Run(ctx context.Context, w world, c *common) error {
 		fmt.Fprintln(w.stdout, "Nothing was changed. The same command with --write makes this change.")
 		return nil
 	}
-	if err := c.leave(ctx, time.Now()); err != nil {
-		return fmt.Errorf("nothing was changed: %w", err)
+	return cmd.write(ctx, w, c, changes)
+}
+
+// write marks the database as moved out of, and writes the files.
+func (cmd *synapseRestore) write(ctx context.Context, w world, c *common, changes []delegation.Change) error {
+	if !c.missing() {
+		if err := c.open(ctx, func(d *db.DB) error { return importer.MarkMovedOut(ctx, d, time.Now()) }); err != nil {
+			return fmt.Errorf("nothing was changed: %w", err)
+		}
 	}
-	for _, change := range all {
+	for _, change := range changes {
 		if err := change.Write(); err != nil {
 			return err
 		}
@@ -74,29 +83,13 @@ func (cmd *synapseRestore) Run(ctx context.Context, w world, c *common) error {
 	return nil
 }
 
-// movedOut is the setting that says since when Synapse has its accounts again. Of what it does with them from then on
-// the database knows nothing, and cannot be told by a later import: that leaves alone what was done here. Who logged in
-// at Synapse meanwhile, on a device that has a session of Postern's, would be logged out.
-const movedOut = "moved_out"
-
-// leave notes down that it is moved out of.
-func (c *common) leave(ctx context.Context, now time.Time) error {
-	if c.missing() {
+// movedOut is an error that says what to do if Synapse has had its accounts again since the database was used.
+func (c *common) movedOut(ctx context.Context, d *db.DB) error {
+	if d == nil { // there is no database
 		return nil
 	}
-	return c.open(ctx, func(d *db.DB) error { return d.SetSetting(ctx, movedOut, now.UTC().Format(time.RFC3339)) })
-}
-
-// left is an error that says what to do if the database was moved out of.
-func (c *common) left(ctx context.Context, d *db.DB) error {
-	if d == nil { // a dry run without one
-		return nil
-	}
-	since, err := d.Setting(ctx, movedOut)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	since, err := importer.MovedOut(ctx, d)
+	if since == "" || err != nil {
 		return err
 	}
 	fix := "name a new one with --db"
@@ -107,8 +100,8 @@ func (c *common) left(ctx context.Context, d *db.DB) error {
 		"again, begin with a new database: %s", c.path(), since, fix)
 }
 
-// lost counts what Synapse will not know.
-func lost(ctx context.Context, w world, c *common, config *delegation.Config) error {
+// reportLost counts what Synapse will not know.
+func reportLost(ctx context.Context, w world, c *common, config *delegation.Config) error {
 	if c.missing() {
 		fmt.Fprintf(w.stdout, "There is no database at %s, so what is lost was not counted; name it with --db.\n\n",
 			c.path())

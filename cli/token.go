@@ -72,7 +72,8 @@ type tokenVerify struct {
 
 // Help is shown by `postern token verify --help`.
 func (*tokenVerify) Help() string {
-	return `The exit status is 0 when the token is good for the request, 1 when it is not. Nothing is changed: the token is not noted as used.
+	return `The exit status is 0 when the token is good for the request, 1 when it is not. Nothing is changed: the
+token does not count as used.
 
 Examples:
   postern token verify - < token.txt

@@ -1,17 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/term"
 
 	"postern/db"
 	"postern/handlers"
@@ -25,75 +19,9 @@ type userCmds struct {
 	Reactivate userReactivate `cmd:"" help:"Let a deactivated account log in again, with the password it had."`
 	Lock       userLock       `cmd:"" help:"Lock an account: its sessions and devices stay, but nothing works until it is unlocked."`
 	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
-	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the homeserver behind."`
-	Import     userImport     `cmd:"" help:"Move accounts here from Synapse, Dendrite or a CSV file."`
+	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the homeserver."`
+	Import     userImport     `cmd:"" help:"Bring accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
-}
-
-// passwordInput is how a command gets a password: never from a flag, where every process could read it.
-type passwordInput struct {
-	PasswordStdin bool `help:"Read the password from standard input; without it, a terminal is asked twice."`
-}
-
-// read gives the password, or says how to pass one.
-func (p passwordInput) read(ctx context.Context, w world) (string, error) {
-	file, _ := w.stdin.(*os.File)
-	if !p.PasswordStdin && (file == nil || !term.IsTerminal(int(file.Fd()))) {
-		return "", errors.New("standard input is not a terminal; pipe the password in and add --password-stdin")
-	}
-	password, err := readPassword(ctx, w, file, p.PasswordStdin)
-	switch {
-	case err != nil:
-		return "", err
-	case len(password) == 0:
-		return "", errors.New("the password is empty; nothing was changed")
-	case !utf8.Valid(password):
-		return "", errors.New("the password is not valid UTF-8, so no client could send it; nothing was changed")
-	}
-	return string(password), nil
-}
-
-func readPassword(ctx context.Context, w world, terminal *os.File, pipe bool) ([]byte, error) {
-	if pipe {
-		text, err := io.ReadAll(io.LimitReader(w.stdin, 64<<10))
-		text = bytes.TrimSuffix(text, []byte("\n"))
-		return bytes.TrimSuffix(text, []byte("\r")), err
-	}
-	first, err := prompt(ctx, w, terminal, "Password: ")
-	if err != nil {
-		return nil, err
-	}
-	second, err := prompt(ctx, w, terminal, "The same again: ")
-	if err == nil && !bytes.Equal(first, second) { // both were typed here: there is no secret to guess
-		err = errors.New("the two passwords differ; nothing was changed")
-	}
-	return first, err
-}
-
-// prompt reads a line without showing it. Ctrl-C ends it, and the terminal is left as it was.
-func prompt(ctx context.Context, w world, terminal *os.File, text string) ([]byte, error) {
-	before, err := term.GetState(int(terminal.Fd()))
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprint(w.stderr, text)
-	defer fmt.Fprintln(w.stderr)
-	type line struct {
-		text []byte
-		err  error
-	}
-	typed := make(chan line, 1)
-	go func() {
-		text, err := term.ReadPassword(int(terminal.Fd()))
-		typed <- line{text, err}
-	}()
-	select {
-	case l := <-typed:
-		return l.text, l.err
-	case <-ctx.Done():
-		return nil, errors.Join(errors.New("interrupted; nothing was changed"),
-			term.Restore(int(terminal.Fd()), before))
-	}
 }
 
 type userAdd struct {
@@ -108,7 +36,7 @@ func (*userAdd) Help() string {
   pass show matrix/alice | postern user add alice --password-stdin`
 }
 
-// Run adds the account. The server, if it runs, knows it at once.
+// Run adds the account. A server that runs has it at once.
 func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 	name := handlers.Localpart(cmd.Name, c.ServerName)
 	if err := handlers.CheckLocalpart(name, c.ServerName); err != nil {
@@ -128,14 +56,6 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 		}
 		return err
 	})
-}
-
-func (p passwordInput) hash(ctx context.Context, w world) (string, error) {
-	password, err := p.read(ctx, w)
-	if err != nil {
-		return "", err
-	}
-	return handlers.HashPassword(password)
 }
 
 type userList struct{}
@@ -172,14 +92,6 @@ func (*userList) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-// yes is a mark in a table.
-func yes(is bool) string {
-	if is {
-		return "yes"
-	}
-	return "-"
-}
-
 type userPasswd struct {
 	passwordInput
 	Name         string `arg:"" help:"Localpart, or whole user id."`
@@ -193,7 +105,8 @@ func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		ended, err := d.SetPassword(ctx, name, hash, !cmd.KeepSessions)
+		ended, err := d.ChangePassword(ctx,
+			db.PasswordChange{Localpart: name, Hash: hash, EndOthers: !cmd.KeepSessions})
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s has a new password; %s ended\n", name, plural(ended, "session"))
 		}
@@ -203,7 +116,7 @@ func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
 
 type userDeactivate struct {
 	Name  string `arg:"" help:"Localpart, or whole user id."`
-	Erase bool   `help:"Let the homeserver behind forget the user as far as it can: new members of rooms do not see what they wrote."`
+	Erase bool   `help:"Let the homeserver forget the user as far as it can: new members of rooms do not see what they wrote."`
 }
 
 // Run deactivates the account.
@@ -236,7 +149,7 @@ func (cmd *userReactivate) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-// account opens the database for work on one account, and says so when there is none of that name.
+// account opens the database for work on one account; an error says so if there is none of that name.
 func (c *common) account(ctx context.Context, name string, do func(d *db.DB, localpart string) error) error {
 	return c.existing(ctx, func(d *db.DB) error {
 		localpart, err := c.localpart(ctx, d, name)

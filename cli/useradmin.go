@@ -14,8 +14,9 @@ type userAdmin struct {
 
 // Help is shown by `postern user admin --help`.
 func (*userAdmin) Help() string {
-	return `Synapse asks Postern who may use its admin API. It remembers an answer for up to two minutes, so off is not in force at once.
-The API itself, /_synapse/admin, is let through to the outside only with serve --expose-admin.
+	return `Synapse asks Postern who may use its admin API. It remembers an answer for up to two minutes, so off
+is not in force at once. The API itself, /_synapse/admin, can be reached from outside only with serve
+--expose-admin.
 
 Examples:
   postern user admin alice on

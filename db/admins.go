@@ -8,8 +8,8 @@ const adminSessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETUR
 // is none.
 func (d *DB) SetAdmin(ctx context.Context, localpart string, admin bool) error {
 	const q = `UPDATE users SET admin = $2 WHERE localpart = $1 RETURNING localpart`
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		found, err := t.get(q, []any{new(string)}, localpart, admin)
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+		found, err := t.Get(q, nil, localpart, admin)
 		if err != nil || !found {
 			return found, err
 		}

@@ -8,6 +8,7 @@ import (
 // TestSetAdmin: the mark is on the account and on each of its sessions, those that it has and those that it gets,
 // whoever wrote it.
 func TestSetAdmin(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})

@@ -22,7 +22,7 @@ type Arrival struct {
 type Device struct {
 	Session               string // the id that its session will have here
 	DeviceID, DisplayName string
-	// the other server has the tokens and not the device, which it must be told of: it would turn them away
+	// the other server has the tokens but does not list the device: it must be added there, or our tokens are refused
 	Unlisted bool
 	// a token of it is good; else the session is a soft one, which keeps the device and its name
 	Live          bool
@@ -33,17 +33,19 @@ type Device struct {
 	Tokens        []ImportedToken // without their session
 }
 
-// Mark is the account as it is there, in few bytes: what it says differs when something has changed there. It is kept
-// with the account here, so that a later import can tell what happened over there from what happened here:
+// Mark is the account as it is there, in few bytes: it differs when something has changed there. It is kept with the
+// account here (users.imported), so that a later import can distinguish what happened over there from what happened
+// here. Databases hold marks of this form, so a later release has to read it:
 //
-//	hash of the password hash · l if locked · d if deactivated · a if an administrator · "/" and a hash of each device, if devices came
+//	hash of the password hash · l if locked · d if deactivated · a if an administrator ·
+//	"/" and a hash of each device, if devices came
 //
 // When a device was last seen is not in it.
-func (a Arrival) Mark() string { return a.base().String() }
+func (a Arrival) Mark() string { return a.mark().String() }
 
-// base is a mark, taken apart.
-type base struct {
-	known               bool
+// accountMark is a mark, taken apart.
+type accountMark struct {
+	came                bool // the account came from elsewhere; else the rest is empty
 	password            string
 	locked, deactivated bool
 	admin               bool
@@ -53,9 +55,9 @@ type base struct {
 
 const markBytes = 8 // two states of one thing that differ look the same once in 2⁶⁴ times
 
-func (a Arrival) base() base {
+func (a Arrival) mark() accountMark {
 	password := sha256.Sum256([]byte(a.User.PasswordHash))
-	b := base{known: true, password: hex.EncodeToString(password[:markBytes]), locked: !a.User.Locked.IsZero(),
+	b := accountMark{came: true, password: hex.EncodeToString(password[:markBytes]), locked: !a.User.Locked.IsZero(),
 		deactivated: !a.User.Deactivated.IsZero(), admin: a.User.Admin, withDevices: a.WithDevices}
 	for _, d := range a.Devices {
 		b.devices = append(b.devices, d.mark())
@@ -87,7 +89,7 @@ func field(h hash.Hash, text []byte) {
 }
 
 // String is how a mark is written down.
-func (b base) String() string {
+func (b accountMark) String() string {
 	text := b.password
 	if b.locked {
 		text += "l"
@@ -104,13 +106,13 @@ func (b base) String() string {
 	return text
 }
 
-// parseBase reads a mark; an empty one is of an account that was made here.
-func parseBase(text string) (b base) {
+// parseMark reads a mark; an empty one is of an account that was made here.
+func parseMark(text string) (b accountMark) {
 	account, devices, with := strings.Cut(text, "/")
 	if len(account) < 2*markBytes {
-		return base{}
+		return accountMark{}
 	}
-	b = base{known: true, password: account[:2*markBytes], withDevices: with}
+	b = accountMark{came: true, password: account[:2*markBytes], withDevices: with}
 	flags := account[2*markBytes:]
 	b.locked, b.deactivated, b.admin = strings.Contains(flags, "l"), strings.Contains(flags, "d"),
 		strings.Contains(flags, "a")
@@ -121,4 +123,4 @@ func parseBase(text string) (b base) {
 }
 
 // has says that a device was the same when the mark was made.
-func (b base) has(d Device) bool { return slices.Contains(b.devices, d.mark()) }
+func (b accountMark) has(d Device) bool { return slices.Contains(b.devices, d.mark()) }

@@ -17,6 +17,7 @@ import (
 
 // A backup is what was there at one moment, in a file of the owner's, and opens like any database.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	home := dsn(t)
 	d := freshAt(t, Config{DSN: home})
 	furnish(t, d)
@@ -48,6 +49,7 @@ func TestBackup(t *testing.T) {
 
 // Nobody waits for a backup, and it holds no half of anything: here two sessions change in one transaction.
 func TestBackupWhileServing(t *testing.T) {
+	t.Parallel()
 	home := dsn(t)
 	d := freshAt(t, Config{DSN: home})
 	d.hasten(t)
@@ -63,8 +65,8 @@ func TestBackupWhileServing(t *testing.T) {
 				return
 			default:
 			}
-			_, err := write(bg, d.writer, "", func(t *tx) (struct{}, error) {
-				return struct{}{}, t.exec(`UPDATE sessions SET generation = generation + 1 WHERE id IN ('0first', 'zlast')`)
+			_, err := write(bg, d, "", func(t *Tx) (struct{}, error) {
+				return struct{}{}, t.Exec(`UPDATE sessions SET generation = generation + 1 WHERE id IN ('0first', 'zlast')`)
 			})
 			if err != nil {
 				t.Error(err)

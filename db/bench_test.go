@@ -42,6 +42,33 @@ func benchSession(b *testing.B, d *DB, ids int) {
 	})
 }
 
+// BenchmarkBusy is checks beside a writer that commits as fast as it can, so that hardly any check finds nothing to ask.
+func BenchmarkBusy(b *testing.B) {
+	d := open(b, Config{DSN: filepath.Join(b.TempDir(), "bench.db")})
+	fill(b, d, 1_000)
+	d.hasten(b)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for k := int64(1); ; k++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			r := Refresh{Session: sessionName(0), Generation: k, At: t0, KeyID: 1, AccessTTL: time.Minute}
+			if _, err := d.AdvanceGeneration(bg, r); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	}()
+	benchSession(b, d, 1_000)
+	b.StopTimer()
+	close(stop)
+	<-stopped
+}
+
 // BenchmarkAsk is what it costs one caller alone to learn that nobody else has written.
 func BenchmarkAsk(b *testing.B) {
 	d := open(b, Config{DSN: filepath.Join(b.TempDir(), "bench.db")})

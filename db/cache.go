@@ -1,26 +1,28 @@
 package db
 
-import "sync"
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
 
 // cache holds the newest sessions, exactly as they are in the database. Every write of this process passes through it
 // after its commit and before its caller is answered; what others wrote empties it (see freshness).
 //
 // The one thing that could go wrong is a reader that fetched a row before a commit and stores it after: the old row
-// would stay for ever. So a reader announces its load first, and a commit spoils the announced loads of the rows it
-// changed. That a session does not exist is never remembered.
+// would stay for ever. So commits are counted, by the rows that they changed, and a row is only stored if none is
+// counted that came after the reader began. That a session does not exist is never remembered.
 //
-// A nil cache remembers nothing: where replicas share the database, nobody could tell it what they wrote.
+// A nil cache remembers nothing: where replicas share the database, it would not learn what they wrote.
 type cache struct {
 	mu       sync.RWMutex
 	size     int
 	sessions map[string]*Session // never changed once stored
-	loads    map[string]*load
-}
-
-// load is the announcement of everyone who is fetching one row just now.
-type load struct {
-	readers int
-	spoiled bool
+	commits  [256]uint64         // by slot of the rows that they changed; a commit of somebody else counts in all
+	seed     maphash.Seed
 }
 
 // change is what a transaction did to one session; a nil session is gone.
@@ -30,7 +32,7 @@ type change struct {
 }
 
 func newCache(size int) *cache {
-	return &cache{size: size, sessions: make(map[string]*Session), loads: make(map[string]*load)}
+	return &cache{size: size, sessions: make(map[string]*Session), seed: maphash.MakeSeed()}
 }
 
 func (c *cache) get(id string) (Session, bool) {
@@ -45,33 +47,23 @@ func (c *cache) get(id string) (Session, bool) {
 	return Session{}, false
 }
 
-// begin announces that the row is about to be fetched.
-func (c *cache) begin(id string) *load {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.loads[id]
-	if l == nil {
-		l = &load{}
-		c.loads[id] = l
-	}
-	l.readers++
-	return l
+// slot is where commits that change a row are counted. Some rows share it, which only means that one is not stored.
+func (c *cache) slot(id string) *uint64 { return &c.commits[maphash.String(c.seed, id)%256] }
+
+// counted is how many commits have changed a row, or one that shares its slot.
+func (c *cache) counted(id string) uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return *c.slot(id)
 }
 
-// finish stores what was fetched, nil for nothing, and says whether it still holds.
-func (c *cache) finish(id string, l *load, s *Session) bool {
+// store takes in a row that was fetched after so many commits, if there was none since.
+func (c *cache) store(s *Session, commits uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.readers--; l.readers == 0 && c.loads[id] == l {
-		delete(c.loads, id)
+	if *c.slot(s.ID) == commits {
+		c.put(s.ID, s)
 	}
-	if l.spoiled {
-		return false
-	}
-	if s != nil {
-		c.put(id, s)
-	}
-	return true
 }
 
 // apply takes over a committed transaction.
@@ -82,7 +74,7 @@ func (c *cache) apply(changes []change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, ch := range changes {
-		c.spoil(ch.id)
+		*c.slot(ch.id)++
 		if ch.session == nil {
 			delete(c.sessions, ch.id)
 		} else {
@@ -98,26 +90,180 @@ func (c *cache) flush() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for i := range c.commits {
+		c.commits[i]++
+	}
 	clear(c.sessions)
-	for id := range c.loads {
-		c.spoil(id)
-	}
-}
-
-func (c *cache) spoil(id string) {
-	if l := c.loads[id]; l != nil {
-		l.spoiled = true
-		delete(c.loads, id)
-	}
 }
 
 // put evicts any other session when the cache is full. Which one hardly matters: a miss costs one indexed read.
 func (c *cache) put(id string, s *Session) {
-	if _, known := c.sessions[id]; !known && len(c.sessions) >= c.size {
+	if _, there := c.sessions[id]; !there && len(c.sessions) >= c.size {
 		for victim := range c.sessions {
 			delete(c.sessions, victim)
 			break
 		}
 	}
 	c.sessions[id] = s
+}
+
+// Forget lets the cache know that this transaction has changed a session, or ended it, with a statement of the
+// caller's: it is read again when it is asked for.
+func (t *Tx) Forget(sessionID string) { t.changes = append(t.changes, change{sessionID, nil}) }
+
+// put lets the cache know how a session is now.
+func (t *Tx) put(s Session) { t.changes = append(t.changes, change{s.ID, &s}) }
+
+// cached is the session as this transaction sees it, if memory has it. Nobody else can write now, and what others wrote
+// before has emptied the cache (see freshness.arrive), so it holds the rows of the last commit; what this transaction
+// did to them since stands in changes.
+func (t *Tx) cached(id string) (Session, bool) {
+	for _, ch := range slices.Backward(t.changes) {
+		if ch.id == id && ch.session != nil {
+			return *ch.session, true
+		}
+		if ch.id == id {
+			return Session{}, false
+		}
+	}
+	return t.db.cache.get(id)
+}
+
+// A note is a fact about a session that may be lost in a crash without harm: the predecessor's tokens would stay good a
+// little longer, as they were a moment before.
+type note struct {
+	session    string
+	generation int64
+	used       time.Time // zero: only the sighting is new
+	seen       Seen
+}
+
+// notes holds the notes until the writer puts them into a transaction. To this process they are true at once.
+type notes struct {
+	mu        sync.RWMutex
+	bySession map[string]note
+	wake      chan struct{} // wakes the writer when there is a first note
+}
+
+func newNotes() *notes {
+	return &notes{bySession: make(map[string]note), wake: make(chan struct{}, 1)}
+}
+
+// seenEvery is how exact "last seen" is while a client stays where it is.
+const seenEvery = time.Minute
+
+// NoteUse says that a good token of a generation was presented. s is what Session returned for this request. It costs
+// next to nothing when there is nothing new, and never waits for the disk.
+func (d *DB) NoteUse(s Session, generation int64, seen Seen) {
+	seen = seen.clip()
+	n := note{session: s.ID, generation: generation, seen: seen}
+	if generation == s.Generation && s.Used.IsZero() {
+		n.used = fromMS(ms(seen.At))
+	}
+	since := seen.At.Sub(s.Seen.At).Abs() // a clock that stepped back is news as well
+	if n.used.IsZero() && since < seenEvery && seen.Addr == s.Seen.Addr && seen.Agent == s.Seen.Agent {
+		return
+	}
+	d.notes.add(n)
+}
+
+func (p *notes) add(n note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old, waiting := p.bySession[n.session]
+	if waiting && !old.used.IsZero() && old.generation >= n.generation {
+		n.generation, n.used = old.generation, old.used // the first use counts
+	}
+	p.bySession[n.session] = n
+	if !waiting && len(p.bySession) == 1 {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (p *notes) get(id string) (note, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	n, ok := p.bySession[id]
+	return n, ok
+}
+
+// over lays the note over a row that may be older.
+func (n note) over(s Session) Session {
+	if n.generation == s.Generation && s.Used.IsZero() {
+		s.Used = n.used
+	}
+	s.Seen = n.seen
+	return s
+}
+
+// take copies the notes of the given sessions, and up to spare others. They stay until they are written.
+func (p *notes) take(ops []*op, spare int) []note {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if len(p.bySession) == 0 {
+		return nil
+	}
+	taken := make(map[string]note, min(len(p.bySession), len(ops)+spare))
+	for _, o := range ops {
+		if n, ok := p.bySession[o.session]; ok {
+			taken[o.session] = n
+		}
+	}
+	for id, n := range p.bySession {
+		if spare--; spare < 0 {
+			break
+		}
+		taken[id] = n
+	}
+	all := make([]note, 0, len(taken))
+	for _, n := range taken {
+		all = append(all, n)
+	}
+	return all
+}
+
+const noteUse = `UPDATE sessions SET used = CASE WHEN used = 0 AND generation = $2 THEN $3 ELSE used END,
+	seen_at = $4, seen_addr = $5, seen_agent = $6 WHERE id = $1 RETURNING ` + sessionColumns
+
+func (n note) statement() statement {
+	return statement{noteUse, []any{n.session, n.generation, ms(n.used), ms(n.seen.At), n.seen.Addr, n.seen.Agent}}
+}
+
+// written drops the notes that are in the database now, unless there is newer news.
+func (p *notes) written(these []note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range these {
+		if p.bySession[n.session] == n {
+			delete(p.bySession, n.session)
+		}
+	}
+}
+
+func (p *notes) empty() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.bySession) == 0
+}
+
+// clip keeps a stranger's header from growing the row, and to text that every engine stores.
+func (s Seen) clip() Seen {
+	s.At, s.Addr, s.Agent = fromMS(ms(s.At)), clip(s.Addr, 64), clip(s.Agent, 256)
+	return s
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return s
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type CopyConfig struct {
 	From, To   string                             // DSNs
 	KeepSource bool                               // leave the source unmarked: both live on, apart
 	Progress   func(table string, done, rows int) // called now and then; may be nil
+	Extensions []Extension                        // as for Open
 }
 
 // Copied is what a copy holds.
@@ -23,7 +25,7 @@ type TableRows struct {
 	Rows  int
 }
 
-// copiedFrom is a setting of a copy: what it held when it was made, and where that came from.
+// copiedFrom is a setting of a copy: a digest of what it held when it was made, and where that came from.
 const copiedFrom = "copied_from"
 
 // insertRows is how many rows are written at once: few for SQLite, which looks every parameter's name up in a list, and
@@ -31,9 +33,9 @@ const copiedFrom = "copied_from"
 const insertRows = 20
 
 // Copy moves everything to another database, of any engine, without losing a write: nobody writes to the source from
-// the moment when it is read until it is marked (see movedError), and it is marked after the copy was compared and
-// committed. Killed at any moment, it leaves the source unmarked and complete, or marked and the copy complete; it may
-// then be run again.
+// the moment when it is read until it is marked as moved (see movedTo), and it is marked after the copy was compared
+// and committed. Killed at any moment, it leaves the source unmarked and complete, or marked and the copy complete; it
+// may then be run again.
 //
 // The target has to be empty, or given up: marked as moved, or a copy of this very source that nobody has written to
 // since. It is then replaced, in one transaction. With KeepSource the source is only read, at one moment, and nobody
@@ -76,11 +78,11 @@ func Copy(ctx context.Context, c CopyConfig) (Copied, error) {
 
 // between opens both sides and closes them.
 func between(ctx context.Context, c CopyConfig, do func(from, to *side) (Copied, error)) (Copied, error) {
-	from, err := openSide(ctx, c.From)
+	from, err := openSide(ctx, c.From, c.Extensions...)
 	if err != nil {
 		return Copied{}, err
 	}
-	to, err := openSide(ctx, c.To)
+	to, err := openSide(ctx, c.To, c.Extensions...)
 	if err != nil {
 		return Copied{}, errors.Join(err, from.close())
 	}
@@ -115,30 +117,29 @@ func (s *side) leave(ctx context.Context, place string) error {
 
 // clear makes an empty target of one that may be replaced, or says why it may not.
 func (s *side) clear(ctx context.Context, source string) error {
-	given, err := s.given(ctx, source)
+	replaceable, err := s.replaceable(ctx, source)
 	if err != nil {
 		return err
 	}
-	for i := range tables {
-		t := tables[len(tables)-1-i]
+	for _, t := range slices.Backward(s.tables) {
 		n, err := s.count(ctx, t)
 		if err != nil {
 			return err
 		}
-		if n > 0 && !given {
+		if n > 0 && !replaceable {
 			return fmt.Errorf("%s is not empty (it has %d rows in %s), and only an empty database, or one that has "+
 				"moved away, is written to: "+
-				"name another one, or remove its file, or drop its schema, if nobody needs it", s.engine, n, t.name)
+				"name another one, or remove its file, or drop its schema, if nobody needs it", s.engine, n, t.Name)
 		}
-		if err := s.exec(ctx, "DELETE FROM "+t.name); err != nil {
+		if err := s.exec(ctx, "DELETE FROM "+t.Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// given says that a target was given up: it has moved, or it is a copy of the source, as it was made.
-func (s *side) given(ctx context.Context, source string) (bool, error) {
+// replaceable says that nobody needs what a target holds: it has moved, or it is a copy of the source, as it was made.
+func (s *side) replaceable(ctx context.Context, source string) (bool, error) {
 	place, err := s.setting(ctx, movedTo)
 	if err != nil || place != "" {
 		return place != "", err
@@ -152,7 +153,7 @@ func (s *side) given(ctx context.Context, source string) (bool, error) {
 		return false, nil
 	}
 	var all digest
-	for _, t := range tables {
+	for _, t := range s.tables {
 		d, err := s.digest(ctx, t)
 		if err != nil {
 			return false, err
@@ -164,28 +165,28 @@ func (s *side) given(ctx context.Context, source string) (bool, error) {
 
 // tables copies all tables and compares what arrived.
 func (c CopyConfig) tables(ctx context.Context, from, to *side) (copied Copied, all digest, err error) {
-	for _, t := range tables {
+	for _, t := range from.tables {
 		sent, err := c.table(ctx, t, from, to)
 		if err != nil {
-			return Copied{}, digest{}, fmt.Errorf("copying %s: %w", t.name, err)
+			return Copied{}, digest{}, fmt.Errorf("copying %s: %w", t.Name, err)
 		}
 		arrived, err := to.digest(ctx, t)
 		if err != nil {
-			return Copied{}, digest{}, fmt.Errorf("comparing %s: %w", t.name, err)
+			return Copied{}, digest{}, fmt.Errorf("comparing %s: %w", t.Name, err)
 		}
 		if sent != arrived {
 			return Copied{}, digest{}, fmt.Errorf(
 				"comparing %s: %v rows were sent and %v arrived: nothing was changed; this is a bug, or a disk that "+
-					"fails", t.name, sent, arrived)
+					"fails", t.Name, sent, arrived)
 		}
 		all.join(arrived)
-		copied.Tables = append(copied.Tables, TableRows{t.name, arrived.rows})
+		copied.Tables = append(copied.Tables, TableRows{t.Name, arrived.rows})
 	}
 	return copied, all, nil
 }
 
 // table copies one table.
-func (c CopyConfig) table(ctx context.Context, t table, from, to *side) (sent digest, err error) {
+func (c CopyConfig) table(ctx context.Context, t Table, from, to *side) (sent digest, err error) {
 	rows, err := from.count(ctx, t)
 	if err != nil {
 		return digest{}, err
@@ -205,7 +206,7 @@ func (c CopyConfig) table(ctx context.Context, t table, from, to *side) (sent di
 		_, err := full.ExecContext(ctx, args...)
 		args = args[:0]
 		if c.Progress != nil {
-			c.Progress(t.name, sent.rows, rows)
+			c.Progress(t.Name, sent.rows, rows)
 		}
 		return to.failed(err)
 	})
@@ -213,7 +214,7 @@ func (c CopyConfig) table(ctx context.Context, t table, from, to *side) (sent di
 		err = to.exec(ctx, t.inserts(len(args)/t.width()), args...)
 	}
 	if err == nil && c.Progress != nil {
-		c.Progress(t.name, sent.rows, rows)
+		c.Progress(t.Name, sent.rows, rows)
 	}
 	return sent, err
 }

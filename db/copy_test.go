@@ -81,7 +81,7 @@ func furnish(t *testing.T, d *DB) {
 	d.bulk(t, "many", 3*insertRows+1, time.Time{})
 	d.bulk(t, "ending", 5, day)
 	d.arrive(t, false, User{Localpart: "moved", PasswordHash: "theirs", Created: t0}, gadget("imported", "A"))
-	if _, err := d.SetPassword(bg, "moved", "own", false); err != nil {
+	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "moved", Hash: "own"}); err != nil {
 		t.Fatal(err)
 	}
 	login(t, d, "one", "A")
@@ -118,6 +118,7 @@ func furnish(t *testing.T, d *DB) {
 
 // A table or a column that a migration adds and Copy does not know would be lost on the way.
 func TestCopyKnowsTheSchema(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	q := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'`
 	if postgres.Chosen() {
@@ -129,8 +130,8 @@ func TestCopyKnowsTheSchema(t *testing.T) {
 	}
 	want := []string{versionTable}
 	for _, table := range tables {
-		want = append(want, table.name)
-		rows, err := d.reads.Query(`SELECT * FROM ` + table.name)
+		want = append(want, table.Name)
+		rows, err := d.reads.Query(`SELECT * FROM ` + table.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,12 +143,12 @@ func TestCopyKnowsTheSchema(t *testing.T) {
 				truths = append(truths, column.Name())
 			}
 		}
-		for listed, found := range map[string][]string{table.columns: there, table.truths: truths} {
+		for listed, found := range map[string][]string{table.Columns: there, table.Bools: truths} {
 			known := words(listed)
 			slices.Sort(found)
 			slices.Sort(known)
 			if err := errors.Join(err, rows.Close()); err != nil || !slices.Equal(known, found) {
-				t.Errorf("%s: %v, %s", table.name, err, cmp.Diff(known, found))
+				t.Errorf("%s: %v, %s", table.Name, err, cmp.Diff(known, found))
 			}
 		}
 	}
@@ -161,6 +162,7 @@ func TestCopyKnowsTheSchema(t *testing.T) {
 // There and back: everything arrives, the source refuses from the next request on, and answers again once it is home to
 // all.
 func TestCopyThereAndBack(t *testing.T) {
+	t.Parallel()
 	home := dsn(t)
 	d := freshAt(t, Config{DSN: home})
 	furnish(t, d)
@@ -231,6 +233,7 @@ func wantMoved(t *testing.T, d *DB, dsn string) {
 
 // Who had an answer finds it in the copy, and who was refused finds nothing.
 func TestCopyLosesNoWrite(t *testing.T) {
+	t.Parallel()
 	for name, place := range elsewhere(t) {
 		home := dsn(t)
 		d := freshAt(t, Config{DSN: home})
@@ -281,6 +284,7 @@ func TestCopyLosesNoWrite(t *testing.T) {
 }
 
 func TestCopyRefuses(t *testing.T) {
+	t.Parallel()
 	home, away := dsn(t), file(t)
 	d := freshAt(t, Config{DSN: home})
 	login(t, d, "one", "A")
@@ -322,6 +326,7 @@ func TestCopyRefuses(t *testing.T) {
 
 // Given up in the midst, a copy changes nothing on either side.
 func TestCopyGivenUp(t *testing.T) {
+	t.Parallel()
 	home, away := dsn(t), file(t)
 	d := freshAt(t, Config{DSN: home})
 	furnish(t, d)
@@ -347,6 +352,7 @@ func TestCopyGivenUp(t *testing.T) {
 
 // The copy was committed, and then the machine stopped before the source was marked: it is run again.
 func TestCopyInterruptedBeforeTheMark(t *testing.T) {
+	t.Parallel()
 	home, away := dsn(t), file(t)
 	d := freshAt(t, Config{DSN: home})
 	furnish(t, d)
@@ -365,8 +371,9 @@ func TestCopyInterruptedBeforeTheMark(t *testing.T) {
 
 // A write that waited in vain for its turn does not spoil those after it.
 func TestLockHeldTooLong(t *testing.T) {
+	t.Parallel()
 	place := dsn(t)
-	d := freshAt(t, Config{DSN: place, Wait: 50 * time.Millisecond})
+	d := freshAt(t, Config{DSN: place, wait: 50 * time.Millisecond})
 	s, err := openSide(bg, place)
 	if err != nil {
 		t.Fatal(err)

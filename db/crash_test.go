@@ -15,6 +15,7 @@ const crashClients = 6
 // A process that is killed at any moment leaves, of each session, the last generation that was answered or the next
 // one; a client that lost the answer gets on with what it has.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	rounds := 15
 	if testing.Short() {
@@ -90,7 +91,7 @@ func crashOnce(t *testing.T, path string, answered map[string]int64) {
 
 // crashChild refreshes each session in its own loop, and says so after each answer.
 func crashChild(path string) {
-	d, err := Open(bg, Config{DSN: path, FlushEvery: time.Millisecond})
+	d, err := Open(bg, Config{DSN: path, flushEvery: time.Millisecond})
 	if err != nil {
 		panic(err)
 	}

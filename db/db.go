@@ -2,65 +2,72 @@
 // out by accident: not by a lost answer, not by two tabs, not by a crash, not by a full disk, not by a clock.
 //
 // It knows neither HTTP nor tokens. A session id is an opaque string, a password hash too, and no token or token hash
-// is at rest: the token pair of a generation is computed from the session's row (see Session for the machine that moves
-// it). The one exception is a session that came from another server: the tokens which that one gave are known by their
-// hashes, see ImportedToken.
+// is at rest: the token pair of a generation is computed from the session's row (Session says how that moves). The one
+// exception is a session that came from another server: its first tokens are found by their hashes, see ImportedToken.
 //
 // # Schema
 //
-//   - users: one row per account. A deactivated account has no sessions and keeps its name; a locked one has sessions
-//     that wait, and each of them says so too (sessions.locked), so that a check reads one row. So is it with who may
-//     administer the homeserver.
+//   - users: one row per account. A deactivated account has no sessions and keeps its name. The sessions of a locked
+//     one wait. That it is locked, or an administrator of the homeserver, its sessions say too (sessions.locked,
+//     sessions.admin), so that a check reads one row.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
 //     refreshed.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
-//     They are tokens of the session's first generation, so the machine has no rule for them. The rows stay as long as
-//     the session does: a client that shows one later has to be told that it keeps its device.
+//     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
+//     the session does: a client that shows one later has to learn that it keeps its device.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its
 //     id is never given out again.
 //   - events: what an operator should know of, written in the transaction of what was done about it.
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
 //     while a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
-//   - interactions: user-interactive sessions that are open, where replicas share the database. What one holds is
-//     sealed, and its id is none that a client has. On SQLite there are none.
-//   - outbox: what a homeserver behind must still be told, by account and device. Without a homeserver it is empty.
-//   - settings: few named values; two of them tell that the database has moved (see Copy), or what it was copied from.
+//   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
+//     has.
+//   - outbox: the accounts and devices that the homeserver has to look at again. Without a homeserver it is empty.
+//   - settings: few named values; two of them say that the database has moved (see Copy), or what it was copied from.
 //
-// What is over goes away by Tidy; nothing else ever removes a session whose time is over.
+// What is over goes away by Tidy; nothing else ever removes a session whose time is over. Other packages may keep
+// tables here too, see Extension.
 //
 // Times are Unix milliseconds, 0 for none; the caller brings the clock.
 //
 // # Laws
 //
 //  1. An answered write is on the disk (write-ahead log, synchronous=FULL). A write that failed changed nothing,
-//     neither in the database nor in memory. A caller that stopped waiting does not know, and asks again: the machine
-//     was made for that.
-//  2. One goroutine writes. Who queues while a transaction commits shares the next one and its fsync; an operation that
-//     breaks the shared transaction is run again alone, and fails alone.
+//     neither in the database nor in memory. A caller that stopped waiting does not know, and asks again: refreshing
+//     twice gives the same pair.
+//  2. One goroutine writes (writer.go). Writes that queue while a transaction commits share the next one and its fsync;
+//     a write that breaks the shared transaction is run again alone, and fails alone.
 //  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before
 //     they are answered, and before each look into it the database is asked whether another process has committed (see
 //     freshness). On PostgreSQL, which several replicas may share, it reads the row.
-//  4. Facts whose loss harms nobody (first use of a generation, last seen) are written behind, in the next transaction
-//     or within Config.FlushEvery. In this process they are true at once.
+//  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
+//     transaction, or a second later (50 ms on PostgreSQL). In this process they are true at once.
 //  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
 //     rely on.
+//  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
+//     without the other.
 //
 // # What it does not defend against
 //
-//   - Whoever can write the file is the administrator: they can add a user or revive a session. Whoever can only read
-//     it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
-//   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the caller is told
-//     so.
-//   - A restored backup is an older truth. A session that was not refreshed since is good; one that began since is not
-//     known, and its client forgets it; one that ended since lives again. One that was refreshed since holds tokens of
-//     a generation that the row has not come to: they are refused, softly, so the device and its keys are kept; a
-//     refresh token of them looks like a replay, and the session goes soft. A file replaced under a running server is
-//     not noticed at all: stop it first.
+//   - Anybody who can write the file is the administrator: they can add a user or revive a session. Anybody who can
+//     only read it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
+//   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the error says so.
+//   - Restoring a backup goes back in time. A session that was not refreshed since is good. One that began since is not
+//     found, and its client forgets it; one that ended since lives again. One that was refreshed since has tokens of a
+//     generation that the row has not come to: its access tokens are refused and the device and its keys are kept, and
+//     a refresh token looks like a replay. A file replaced under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database
 //     File").
 //   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.
 //   - Wiped bytes of a retired key may live on in backups, and in the write-ahead log until it is reused.
+//
+// # Where to read
+//
+// Beside the files for one table each: a refresh goes through refresh.go, writer.go, tx.go, freshness.go and cache.go;
+// a check through sessions.go, cache.go and freshness.go. Copy and Backup (copy.go, backup.go, side.go, tables.go) are
+// in this package because they go past the writer, the cache and the laws above: an exported way to do that would be
+// open to everybody.
 //
 // # Usage
 //
@@ -70,7 +77,7 @@
 //	err = s.Accepts(generation, now)                 // … is its generation in force?
 //	d.NoteUse(s, generation, seen)                   // … it is
 //	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
-//	t, s, err := d.SessionByImported(ctx, hash)      // the token was none of ours: one of the server that was here before?
+//	t, s, err := d.SessionByImported(ctx, hash)      // the token was none of ours: one of another server?
 //	err = d.EndSession(ctx, id)                      // logout
 //	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
 //	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
@@ -85,7 +92,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -108,35 +114,41 @@ var (
 type Config struct {
 	// a path, a file: or sqlite: URL without parameters, or a postgres: URL
 	DSN string
-	// sessions kept in memory on SQLite; default 50,000, about 30 MB when full
-	CacheSize int
-	// how late written-behind facts may be; default 1 s, on PostgreSQL 50 ms
-	FlushEvery time.Duration
-	// patience with who holds the write lock, or a server that is away; default 5 s
-	Wait time.Duration
 	// writes that share a transaction, and how long they wait for each other; default 256
 	MaxBatch int
 	// called after each transaction, by the writer, which waits for it; may be nil
 	OnBatch func(size int, took time.Duration)
-	Now     func() time.Time // since when something waits in the outbox; default time.Now
+	// Follow is called inside each transaction that changes an account, or a session on a device, in a way that a
+	// homeserver must learn of. What it writes is committed with the change or not at all. The device id is empty when
+	// the account itself has changed. By then the change is made: Follow sees it, and the session on the device if
+	// there is one. May be nil.
+	Follow func(t *Tx, localpart, deviceID string) error
+	// Extensions are what other packages keep in the same database.
+	Extensions []Extension
+
+	// what tests set: sessions kept in memory on SQLite (default 50,000, about 30 MB when full), how late notes may be
+	// written (1 s, on PostgreSQL 50 ms), how long to wait for a lock or a server that is away (5 s), and the clock
+	cacheSize  int
+	flushEvery time.Duration
+	wait       time.Duration
+	now        func() time.Time
 }
 
 // DB is an open database. Its methods may be called from any goroutine.
 type DB struct {
+	config      Config
 	engine      engine
 	closers     []func() error // the last opened is closed first
 	reads       *sql.DB
 	sessionByID *sql.Stmt
-	turn        chan struct{} // full while somebody uses the write connection
+	writeLock   chan struct{} // full while somebody uses the write connection
 	writer      *writer
-	size        int        // of the cache
 	cache       *cache     // nil: nothing is remembered
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
-	pending     *pending
-	given       *given // what is known of tokens that another server gave
+	notes       *notes
+	imported    *importedTokens
 	epoch       atomic.Uint64
-	mark        lastMark // of a database that has moved
-	news        chan struct{}
+	news        chan struct{} // see News
 	closing     sync.Once
 	closed      error
 }
@@ -147,56 +159,42 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.CacheSize = or(c.CacheSize, 50_000)
-	c.FlushEvery = or(c.FlushEvery, e.flushEvery())
-	c.Wait = or(c.Wait, 5*time.Second)
 	c.MaxBatch = or(c.MaxBatch, batchSize)
-	if c.Now == nil {
-		c.Now = time.Now
+	c.cacheSize = or(c.cacheSize, 50_000)
+	c.flushEvery = or(c.flushEvery, e.flushEvery())
+	c.wait = or(c.wait, 5*time.Second)
+	if c.now == nil {
+		c.now = time.Now
 	}
-	d := &DB{engine: e, size: c.CacheSize, turn: make(chan struct{}, 1), pending: newPending(),
-		news: make(chan struct{}, 1), given: &given{size: c.CacheSize}}
-	d.mark.epoch = &d.epoch
-	if err := d.open(ctx, c); err != nil {
+	if c.Follow == nil {
+		c.Follow = queueForHomeserver
+	}
+	d := &DB{config: c, engine: e, writeLock: make(chan struct{}, 1), notes: newNotes(),
+		imported: newImportedTokens(c.cacheSize), news: make(chan struct{}, 1)}
+	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.release())
 	}
 	go d.writer.run()
 	return d, nil
 }
 
-// reach finds the database, and makes its file if need be.
-func reach(ctx context.Context, dsn string) (engine, error) {
-	e, err := parseDSN(dsn)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.prepare(); err != nil {
-		return nil, err
-	}
-	if alien, err := stranger(ctx, e); err != nil {
-		return nil, err
-	} else if alien {
-		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
-	}
-	return e, nil
-}
-
 // open makes the connections, the writer's first: the others need what it makes.
-func (d *DB) open(ctx context.Context, c Config) error {
+func (d *DB) open(ctx context.Context) error {
 	writes, err := d.pool(roleWriter, 1)
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, writes, d.engine, c.Wait); err != nil {
+	if err := migrateAll(ctx, writes, d.engine, d.config.Extensions, d.config.wait); err != nil {
 		return err
 	}
-	t := &tx{engine: d.engine, pool: writes, now: c.Now}
+	t := &Tx{db: d, pool: writes}
 	t.reset()
 	if err := t.connect(ctx); err != nil {
 		return err
 	}
 	d.closers = append(d.closers, t.close)
-	if err := d.engine.watch(ctx, d, t.conn); err != nil {
+	d.writer = newWriter(d, t)
+	if err := d.engine.watch(ctx, d); err != nil {
 		return err
 	}
 	if d.reads, err = d.pool(roleReader, 2); err != nil {
@@ -213,26 +211,7 @@ func (d *DB) open(ctx context.Context, c Config) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
-	d.writer = &writer{tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}), stopped: make(chan struct{}),
-		turn: d.turn, news: d.news,
-		fresh: d.fresh, cache: d.cache, pending: d.pending, given: d.given, epoch: &d.epoch, mark: &d.mark,
-		most: c.MaxBatch, every: c.FlushEvery, wait: c.Wait, onBatch: c.OnBatch}
-	d.writer.outcome.Store(new(error))
 	return nil
-}
-
-// stranger says whether the database has tables and none of them is ours: another program's must not be touched.
-func stranger(ctx context.Context, e engine) (bool, error) {
-	p, err := e.pool(roleGuest, 1)
-	if err != nil {
-		return false, err
-	}
-	defer p.Close()
-	var all, ours int
-	if err := p.QueryRowContext(ctx, e.tables()).Scan(&all, &ours); err != nil {
-		return false, unavailable(err)
-	}
-	return all > 0 && ours == 0, nil
 }
 
 func (d *DB) pool(r role, n int) (*sql.DB, error) {
@@ -252,14 +231,6 @@ func (d *DB) release() error {
 		errs = append(errs, release())
 	}
 	return errors.Join(errs...)
-}
-
-// flush forgets what another process may have changed. Whether it has marked the database as moved is asked by who
-// needs to know.
-func (d *DB) flush() {
-	d.cache.flush()
-	d.given.stir()
-	d.epoch.Add(1)
 }
 
 // Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that
@@ -296,14 +267,14 @@ func (d *DB) Ping(ctx context.Context) error {
 	return d.SetSetting(ctx, "ping", "")
 }
 
-// Close answers who is waiting, writes what was noted, and closes the database. The error says what could not be
+// Close answers the calls that wait, writes what was noted, and closes the database. The error says what could not be
 // written.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		errs := []error{d.writer.stop()}
-		d.turn <- struct{}{} // a check may be asking the write connection just now
+		d.writeLock <- struct{}{} // a check may be asking the write connection just now
 		errs = append(errs, d.engine.maintain(d.writer.tx, atClose), d.release())
-		<-d.turn
+		<-d.writeLock
 		d.closed = errors.Join(errs...)
 	})
 	return d.closed

@@ -9,7 +9,8 @@ import (
 )
 
 func TestDevice(t *testing.T) {
-	d := freshAt(t, Config{DSN: dsn(t), FlushEvery: time.Hour})
+	t.Parallel()
+	d := freshAt(t, Config{DSN: dsn(t), flushEvery: time.Hour})
 	login(t, d, "one", "A")
 	d.NoteUse(d.session(t, "one"), 1, Seen{At: t0.Add(time.Hour), Addr: "192.0.2.7", Agent: "test"})
 	if s, err := d.Device(bg, "alice", "A"); err != nil || s != d.session(t, "one") || s.Seen.Addr != "192.0.2.7" {
@@ -36,6 +37,7 @@ func TestDevice(t *testing.T) {
 
 // A device that is logged in again and again is found at every moment.
 func TestDeviceMeetsLogins(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.hasten(t)
 	login(t, d, "0", "A")
@@ -65,6 +67,7 @@ func TestDeviceMeetsLogins(t *testing.T) {
 }
 
 func TestEndDevices(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	if err := d.CreateUser(bg, User{Localpart: "bob", PasswordHash: "hash", Created: t0}); err != nil {
 		t.Fatal(err)

@@ -38,23 +38,16 @@ type engine interface {
 	// copies opens a transaction that reads everything as it is at one moment or, with the lock, keeps everybody else
 	// from writing.
 	copies(lock bool) string
-	// watch sets up the cache, if there can be one: some engine must tell when it is out of date.
-	watch(ctx context.Context, d *DB, writer *sql.Conn) error
+	// watch sets up the cache, if the engine can say when that is out of date.
+	watch(ctx context.Context, d *DB) error
 	// present says whether what was opened is still there.
 	present() error
 	// maintain is called between two transactions, tidy after the last one and when one has failed.
-	maintain(t *tx, m maintenance) error
-	// flushEvery is how late written-behind facts may be unless the caller says otherwise.
+	maintain(t *Tx, m maintenance) error
+	// flushEvery is how late notes may be written unless the caller says otherwise.
 	flushEvery() time.Duration
 	// patience bounds how long a statement may take; 0: it ends by itself.
 	patience() time.Duration
-}
-
-// pipeliner is an engine whose statements had better go out together, since each is a journey: see tx.ahead. It has no
-// cache.
-type pipeliner interface {
-	// pipeline runs statements in their order, in one journey.
-	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
 }
 
 // A role is what a connection is for.
@@ -105,6 +98,37 @@ func parseDSN(dsn string) (engine, error) {
 	}
 	path, err := filepath.Abs(dsn)
 	return &sqliteFile{path: path}, err
+}
+
+// reach finds the database, and makes its file if need be.
+func reach(ctx context.Context, dsn string) (engine, error) {
+	e, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.prepare(); err != nil {
+		return nil, err
+	}
+	if alien, err := stranger(ctx, e); err != nil {
+		return nil, err
+	} else if alien {
+		return nil, fmt.Errorf("database: %s belongs to another program: give Postern one of its own", e)
+	}
+	return e, nil
+}
+
+// stranger says whether the database has tables and none of them is ours: another program's must not be touched.
+func stranger(ctx context.Context, e engine) (bool, error) {
+	p, err := e.pool(roleGuest, 1)
+	if err != nil {
+		return false, err
+	}
+	defer p.Close()
+	var all, ours int
+	if err := p.QueryRowContext(ctx, e.tables()).Scan(&all, &ours); err != nil {
+		return false, unavailable(err)
+	}
+	return all > 0 && ours == 0, nil
 }
 
 // Place says where a DSN leads, without the passwords that it may hold.
@@ -172,7 +196,7 @@ func contended(err error) bool {
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.
 func passing(err error) bool { return busy(err) || lost(err) }
 
-// ms and at translate between the program's times and the database's.
+// ms and fromMS translate between the program's times and the database's.
 func ms(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -180,7 +204,7 @@ func ms(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func at(ms int64) time.Time {
+func fromMS(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}

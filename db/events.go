@@ -13,13 +13,13 @@ type Event struct {
 	Generation                                int64 // of the token that came back
 }
 
-// EventReplay is the kind of event that tells of a replayed refresh token.
+// EventReplay is the kind of an event about a replayed refresh token.
 const EventReplay = "replay"
 
 func scanEvent(scan func(...any) error) (e Event, err error) {
 	var when int64
 	err = scan(&when, &e.Kind, &e.Localpart, &e.DeviceID, &e.Session, &e.Generation, &e.Addr, &e.Agent)
-	e.At = at(when)
+	e.At = fromMS(when)
 	return e, err
 }
 
@@ -34,8 +34,8 @@ func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, 
 }
 
 // event writes what happened into the same transaction as what was done about it.
-func (t *tx) event(e Event) error {
+func (t *Tx) event(e Event) error {
 	const q = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
-	return t.exec(q, ms(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
+	return t.Exec(q, ms(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
 }

@@ -25,6 +25,7 @@ func wantUnavailable(t *testing.T, err error, says string) {
 
 // The file may not grow. What needs room fails, what does not goes on, and nothing is half done.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
@@ -49,6 +50,7 @@ func TestFullDisk(t *testing.T) {
 
 // One operation spoils the transaction it shares: it alone fails.
 func TestPoisonFailsAlone(t *testing.T) {
+	t.Parallel()
 	var largest atomic.Int64
 	d := freshAt(t, Config{DSN: file(t),
 		OnBatch: func(n int, _ time.Duration) { largest.Store(max(largest.Load(), int64(n))) }})
@@ -60,12 +62,12 @@ func TestPoisonFailsAlone(t *testing.T) {
 	for i := range results {
 		wg.Go(func() {
 			if i == 7 {
-				_, results[i] = write(bg, d.writer, "", func(t *tx) (int, error) {
-					if err := t.exec(`DELETE FROM sessions`); err != nil {
+				_, results[i] = write(bg, d, "", func(t *Tx) (int, error) {
+					if err := t.Exec(`DELETE FROM sessions`); err != nil {
 						return 0, err
 					}
-					t.drop("one")
-					return 1, t.exec(`INSERT INTO no_such_table (x) VALUES (1)`)
+					t.Forget("one")
+					return 1, t.Exec(`INSERT INTO no_such_table (x) VALUES (1)`)
 				})
 				return
 			}
@@ -96,6 +98,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 
 // Two sessions with one id cannot be; the device that had its own keeps it.
 func TestTakenID(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
@@ -114,6 +117,7 @@ func TestTakenID(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
@@ -130,8 +134,9 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: file(t), Wait: 50 * time.Millisecond})
+	d := freshAt(t, Config{DSN: file(t), wait: 50 * time.Millisecond})
 	login(t, d, "one", "A")
 	lock, err := rawOpen(t, d).Conn(bg)
 	if err != nil {
@@ -170,7 +175,7 @@ func stall(d *DB) (release func()) {
 	entered, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
-		_, _ = write(bg, d.writer, "", func(*tx) (int, error) {
+		_, _ = write(bg, d, "", func(*Tx) (int, error) {
 			close(entered)
 			<-leave
 			return 0, nil
@@ -182,6 +187,7 @@ func stall(d *DB) (release func()) {
 
 // An op whose caller has left before it began does not happen.
 func TestAbandoned(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	ctx, cancel := context.WithCancel(bg)
 	release := stall(d)
@@ -204,6 +210,7 @@ func TestAbandoned(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	var wg sync.WaitGroup
@@ -228,6 +235,7 @@ func TestClosed(t *testing.T) {
 }
 
 func TestCorrupt(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := file(t)
 	if err := os.WriteFile(path, []byte(strings.Repeat("this is no database ", 1000)), 0o600); err != nil {
@@ -261,6 +269,7 @@ func TestCorrupt(t *testing.T) {
 }
 
 func TestDirectoryMissing(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	dir := filepath.Join(t.TempDir(), "missing")
 	_, err := Open(bg, Config{DSN: filepath.Join(dir, "postern.db")})
@@ -273,6 +282,7 @@ func TestDirectoryMissing(t *testing.T) {
 // may be left, neither on the disk nor in memory, and with room again everything goes on. The child has a limit on the
 // size of its files for a disk.
 func TestFullDiskAtCommit(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "DB_TEST_CHILD=full", "DB_TEST_PATH="+file(t))
@@ -288,7 +298,7 @@ func fullChild(path string) {
 			os.Exit(1)
 		}
 	}
-	d, err := Open(bg, Config{DSN: path, FlushEvery: time.Hour})
+	d, err := Open(bg, Config{DSN: path, flushEvery: time.Hour})
 	check(err == nil, "open: %v", err)
 	check(d.CreateUser(bg, User{Localpart: "alice", PasswordHash: "hash", Created: t0}) == nil, "user")
 	const sessions = 50

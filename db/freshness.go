@@ -27,75 +27,66 @@ import (
 //  2. arrive runs inside our own write transaction, when nobody else can commit, so the order of asking is free.
 //  3. A check that finds the asker's answer covered saw no commit at all since, and its question was put after the
 //     request arrived. So every foreign commit older than the request has emptied the cache.
-//  4. Nothing old comes back into the emptied cache: loads under way are spoiled (see cache), and our own transactions
-//     store rows only between their commit and confirm, while they hold `turn`, without which nobody empties it.
+//  4. Nothing old comes back into the emptied cache: rows fetched before that are not stored (see cache), and our own
+//     transactions store rows only between their commit and confirm, while they hold the write lock, without which
+//     nobody empties the cache.
 //
 // A nil freshness has nothing to answer for: nothing is remembered.
 //
-// Most checks do not even ask: see header, which can tell that nothing was committed since the last answer.
+// Most checks do not even ask: see header, which can see that nothing was committed since the last answer.
 //
 // A check waits for the writer only between the moment when a commit of our own becomes visible and confirm, some
 // microseconds later; never for the disk. (Once per restart of the log the asker's answer changes without a commit, in
 // the midst of a batch. Such a check waits for the batch.)
 type freshness struct {
 	asker  *version      // a connection that does nothing else
-	writer *version      // the write connection; asked by who holds turn
-	turn   chan struct{} // DB.turn
-	flush  func()        // empties the cache and raises the epoch
+	writer *version      // the write connection; asked by the holder of the lock
+	lock   chan struct{} // DB.writeLock
+	flush  func() error  // DB.foreignCommit, which empties the cache and sets moved
 	header *header       // saves asking while nobody commits
 
-	seen uint32 // the writer's last answer; guarded by turn
+	seen uint32 // the writer's last answer; guarded by the lock
 
+	moved   atomic.Pointer[movedError] // nil if the database had not moved when the cache was emptied last
 	covered atomic.Uint32
 	mu      sync.Mutex    // guards news and the step from looking at covered to waiting for it
 	news    chan struct{} // closed when covered moves; nil while nobody waits
 
-	joining sync.Mutex // guards next
-	next    *round     // the ask that has not begun
-	asking  sync.Mutex // held by the ask that has
+	asking chan struct{} // full while somebody asks
 }
 
-// A round is one ask, and everyone who was waiting when it began.
-type round struct {
-	done chan struct{} // nil while its leader is alone
-	err  error
-}
-
-// check returns nil once the cache counts every commit that happened before the call.
+// check returns once the cache counts every commit that happened before the call: nil, or a movedError. A check that
+// waited for another one mostly finds in the header that nobody has committed since, so that one answer is good for
+// both.
 func (f *freshness) check(ctx context.Context) error {
-	if f == nil || f.header.unchanged() {
+	if f == nil {
 		return nil
 	}
-	f.joining.Lock()
-	if r := f.next; r != nil {
-		if r.done == nil {
-			r.done = make(chan struct{})
-		}
-		f.joining.Unlock()
-		select {
-		case <-r.done:
-			return r.err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if f.header.unchanged() {
+		return f.hasMoved()
 	}
-	r := &round{}
-	f.next = r
-	f.joining.Unlock()
-
-	f.asking.Lock()
-	f.joining.Lock()
-	f.next = nil // from here on nobody may join: what this ask finds could be older than their request
-	f.joining.Unlock()
+	select {
+	case f.asking <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-f.asking }()
+	if f.header.unchanged() {
+		return f.hasMoved()
+	}
 	seen := f.header.look()
-	if r.err = f.ask(); r.err == nil {
-		f.header.confirm(seen)
+	if err := f.ask(); err != nil {
+		return err
 	}
-	f.asking.Unlock()
-	if r.done != nil {
-		close(r.done)
+	f.header.confirm(seen)
+	return f.hasMoved()
+}
+
+func (f *freshness) hasMoved() error {
+	if e := f.moved.Load(); e != nil {
+		return *e
 	}
-	return r.err
+	return nil
 }
 
 func (f *freshness) ask() error {
@@ -110,9 +101,9 @@ func (f *freshness) ask() error {
 		}
 		select {
 		case <-news: // the writer came by
-		case f.turn <- struct{}{}:
+		case f.lock <- struct{}{}:
 			err := f.confirm()
-			<-f.turn
+			<-f.lock
 			if err != nil {
 				return err
 			}
@@ -137,7 +128,7 @@ func (f *freshness) await(v uint32) <-chan struct{} {
 // covers compares as the engine counts: upwards, and around.
 func (f *freshness) covers(v uint32) bool { return int32(f.covered.Load()-v) >= 0 }
 
-// confirm is called by who holds turn, with no transaction open and every commit of our own in the cache.
+// confirm is called by the holder of the write lock, with no transaction open and every commit of our own in the cache.
 func (f *freshness) confirm() error {
 	if f == nil {
 		return nil
@@ -152,7 +143,9 @@ func (f *freshness) confirm() error {
 		return err
 	}
 	if w != f.seen {
-		f.flush()
+		if err := f.flush(); err != nil {
+			return err
+		}
 		f.seen = w
 	}
 	f.publish(a)
@@ -160,23 +153,28 @@ func (f *freshness) confirm() error {
 	return nil
 }
 
-// arrive is called inside a write transaction that has done nothing yet.
+// arrive is called inside a write transaction that has done nothing yet. A movedError if there may be none any more.
 func (f *freshness) arrive() error {
 	if f == nil {
 		return nil
 	}
 	w, err := f.writer.read()
-	if err != nil || w == f.seen {
+	if err != nil {
 		return err
 	}
-	f.flush()
+	if w == f.seen {
+		return f.hasMoved()
+	}
+	if err := f.flush(); err != nil {
+		return err
+	}
 	f.seen = w
 	a, err := f.asker.read()
 	if err != nil {
 		return err
 	}
 	f.publish(a)
-	return nil
+	return f.hasMoved()
 }
 
 func (f *freshness) publish(a uint32) {

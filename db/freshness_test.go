@@ -15,13 +15,11 @@ import (
 // What another process did must show in the very next answer: here thousands of times, between writes of our own and
 // checks by others, so that every order of ours, theirs and the asking comes up.
 func TestForeignWritesAreSeen(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	rounds := 1_000
-	if testing.Short() {
-		rounds = 300
-	}
+	rounds := repeat(1_000, 100)
 	path := file(t)
-	d := freshAt(t, Config{DSN: path, FlushEvery: time.Millisecond})
+	d := freshAt(t, Config{DSN: path, flushEvery: time.Millisecond})
 	d.hasten(t)
 	login(t, d, "busy", "BUSY")
 
@@ -66,12 +64,10 @@ func TestForeignWritesAreSeen(t *testing.T) {
 	foreign := map[string]func(id string) error{
 		"postern": func(id string) error { return other.EndSession(bg, id) },
 		"shell": func(id string) error {
-			for {
-				if _, err := raw.ExecContext(bg, `DELETE FROM sessions WHERE id = $1`, id); !busy(err) {
-					return err
-				}
-				time.Sleep(50 * time.Microsecond) // the engine's own patience would sleep far longer
-			}
+			return eventually(func() error {
+				_, err := raw.ExecContext(bg, `DELETE FROM sessions WHERE id = $1`, id)
+				return err
+			})
 		},
 	}
 	var theirs sync.WaitGroup
@@ -106,16 +102,14 @@ func TestForeignWritesAreSeen(t *testing.T) {
 
 // Many readers, a row that another process counts up: no reader may see less than what was committed when it asked.
 func TestForeignUpdatesNeverGoBack(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	rounds := 3_000
-	if testing.Short() {
-		rounds = 300
-	}
+	rounds := repeat(3_000, 100)
 	d := fresh(t)
 	d.hasten(t)
 	login(t, d, "one", "A")
 	login(t, d, "busy", "B")
-	raw := rawOpen(t, d)
+	raw := impatient(t, d)
 	var committed atomic.Int64
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -150,7 +144,11 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 		}
 	})
 	for i := range rounds {
-		if _, err := raw.ExecContext(bg, `UPDATE sessions SET key_id = $1 WHERE id = 'one'`, i+2); err != nil {
+		err := eventually(func() error {
+			_, err := raw.ExecContext(bg, `UPDATE sessions SET key_id = $1 WHERE id = 'one'`, i+2)
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		committed.Store(int64(i + 2))
@@ -162,8 +160,9 @@ func TestForeignUpdatesNeverGoBack(t *testing.T) {
 
 // The same, of what we write ourselves: once a write is answered, nobody sees what was before.
 func TestOwnWritesAreSeen(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: file(t), CacheSize: 1}) // of two sessions one is always loaded anew
+	d := freshAt(t, Config{DSN: file(t), cacheSize: 1}) // of two sessions one is always loaded anew
 	d.hasten(t)
 	login(t, d, "a", "A")
 	login(t, d, "b", "B")
@@ -207,7 +206,7 @@ func TestOwnWritesAreSeen(t *testing.T) {
 		}
 		wg.Go(func() {
 			defer close(done)
-			for k := int64(1); k < 1_000; k++ {
+			for k := int64(1); k < int64(repeat(1_000, 200)); k++ {
 				if _, err := d.AdvanceGeneration(bg, refresh(id, k)); err != nil {
 					t.Error(err)
 					return
@@ -222,6 +221,7 @@ func TestOwnWritesAreSeen(t *testing.T) {
 }
 
 func TestEpoch(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
@@ -248,22 +248,20 @@ func TestEpoch(t *testing.T) {
 
 // A check that has to wait for the writer follows its caller's patience if it is not the one who asks.
 func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
-	d.fresh.header.forget() // or there would be nothing to ask
-	d.fresh.asking.Lock()   // an ask that takes its time
+	d.fresh.header.forget()      // or there would be nothing to ask
+	d.fresh.asking <- struct{}{} // an ask that takes its time
 	first := make(chan error, 1)
 	go func() { first <- d.fresh.check(bg) }()
-	for d.roundWaiting() == nil {
-		time.Sleep(time.Millisecond)
-	}
 	ctx, cancel := context.WithCancel(bg)
 	cancel()
 	if err := d.fresh.check(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	d.fresh.asking.Unlock()
+	<-d.fresh.asking
 	if err := <-first; err != nil {
 		t.Error(err)
 	}
@@ -271,6 +269,7 @@ func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
 
 // While nobody commits nobody asks; a commit of anybody's is asked about.
 func TestHeader(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	login(t, d, "one", "A")
@@ -300,16 +299,11 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-func (d *DB) roundWaiting() *round {
-	d.fresh.joining.Lock()
-	defer d.fresh.joining.Unlock()
-	return d.fresh.next
-}
-
 // Checks go on while another process keeps the write lock, and see what it did as soon as it is done.
 func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: file(t), Wait: 10 * time.Second})
+	d := freshAt(t, Config{DSN: file(t), wait: 10 * time.Second})
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
 	lock, err := rawOpen(t, d).Conn(bg)
@@ -332,6 +326,16 @@ func TestChecksGoOnWhileTheWriterWaits(t *testing.T) {
 	}
 	if err := <-written; err != nil {
 		t.Error(err)
+	}
+}
+
+// eventually repeats a statement until the lock is free. The engine's own patience would sleep far longer.
+func eventually(run func() error) error {
+	for {
+		if err := run(); !busy(err) {
+			return err
+		}
+		time.Sleep(50 * time.Microsecond)
 	}
 }
 

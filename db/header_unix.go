@@ -17,7 +17,7 @@ import (
 // connections a third of a check, since the askers wait for each other.
 //
 // It can only save the asking. As long as the bytes are those of before the last answer, nobody has committed since;
-// else, or with an index of another format, the engine is asked.
+// otherwise, or with an index of another format, the engine is asked.
 type header struct {
 	words   *[12]uint32 // nil: look at nothing, and ask
 	covered atomic.Pointer[[12]uint32]
@@ -73,5 +73,5 @@ func (h *header) unchanged() bool {
 // forget makes every check ask from now on: the database is being closed.
 func (h *header) forget() { h.covered.Store(nil) }
 
-// confirm notes a look from before the engine was asked and everything it told was dealt with.
+// confirm notes a look from before the engine was asked and its answer was dealt with.
 func (h *header) confirm(seen [12]uint32) { h.covered.Store(&seen) }

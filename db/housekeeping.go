@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"time"
 )
 
@@ -16,8 +15,8 @@ type TidyConfig struct {
 // Tidied is how much went.
 type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions int }
 
-// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and who refreshes meanwhile
-// waits for no longer than that.
+// tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
+// longer than that.
 const tidyBatch = 100
 
 // Each of them takes the oldest first, by an index.
@@ -36,7 +35,7 @@ const (
 // Tidy removes what has been over for long, in small transactions with pauses between them, so that nobody waits for
 // it.
 //
-// A session past its absolute end stays for KeepExpired: as long as its row is there, its client is told soft_logout
+// A session past its absolute end stays for KeepExpired: as long as its row is there, its client gets soft_logout
 // and keeps the device and its encryption keys until somebody logs in on it again. Used login tokens and lapsed
 // reservations stay for a day: a clock that steps back must not revive them. What it counts is gone, even if it returns
 // an error as well.
@@ -48,17 +47,17 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		remove string
 		keep   time.Duration
 		count  *int
-		run    func(t *tx, remove string, before time.Time) (int, error)
+		run    func(t *Tx, remove string, before time.Time) (int, error)
 	}{
-		{tidySessions, c.KeepExpired, &done.Sessions, (*tx).removeSessions},
-		{tidyEvents, c.KeepEvents, &done.Events, (*tx).remove},
-		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*tx).remove},
-		{tidyReservations, rememberLoginTokens, &done.Reservations, (*tx).remove},
-		{tidyInteractions, 0, &done.Interactions, (*tx).remove},
+		{tidySessions, c.KeepExpired, &done.Sessions, (*Tx).removeSessions},
+		{tidyEvents, c.KeepEvents, &done.Events, (*Tx).remove},
+		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*Tx).remove},
+		{tidyReservations, rememberLoginTokens, &done.Reservations, (*Tx).remove},
+		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
-			n, err = write(ctx, d.writer, "",
-				func(t *tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
+			n, err = write(ctx, d, "",
+				func(t *Tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
 			if err != nil {
 				return done, err
 			}
@@ -75,8 +74,8 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 }
 
 // remove runs one batch and returns how many rows went.
-func (t *tx) remove(statement string, before time.Time) (n int, err error) {
-	err = t.each(statement, []any{ms(before), tidyBatch}, func(*sql.Rows) error {
+func (t *Tx) remove(statement string, before time.Time) (n int, err error) {
+	err = t.Each(statement, []any{ms(before), tidyBatch}, func(func(...any) error) error {
 		n++
 		return nil
 	})
@@ -84,7 +83,7 @@ func (t *tx) remove(statement string, before time.Time) (n int, err error) {
 }
 
 // removeSessions is remove for sessions, of whose end others must know.
-func (t *tx) removeSessions(statement string, before time.Time) (n int, err error) {
+func (t *Tx) removeSessions(statement string, before time.Time) (n int, err error) {
 	return t.endAll(statement, ms(before), tidyBatch)
 }
 

@@ -29,7 +29,7 @@ func (d *DB) count(tb testing.TB, from string) (n int) {
 func (d *DB) bulk(tb testing.TB, name string, n int, expires time.Time) {
 	tb.Helper()
 	for i := 0; i < n; i += 1000 {
-		_, err := write(bg, d.writer, "", func(t *tx) (struct{}, error) {
+		_, err := write(bg, d, "", func(t *Tx) (struct{}, error) {
 			for j := i; j < min(i+1000, n); j++ {
 				l := Login{ID: fmt.Sprint(name, j), Localpart: "alice", DeviceID: fmt.Sprint(name, j), At: t0,
 					Expires: expires, Refreshable: true}
@@ -47,6 +47,7 @@ func (d *DB) bulk(tb testing.TB, name string, n int, expires time.Time) {
 
 // Whatever there is, exactly what is over for long enough goes, and what stays is as it was.
 func TestTidyTouchesNothingThatLives(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.hasten(t)
 	now := t0.Add(1000 * day)
@@ -66,12 +67,12 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 	var wantTokens, wantReservations int
 	for i, end := range ends {
 		id := fmt.Sprint("s", i)
-		_, err := write(bg, d.writer, "", func(tx *tx) (struct{}, error) {
+		_, err := write(bg, d, "", func(tx *Tx) (struct{}, error) {
 			_, err := tx.start(Login{ID: id, Localpart: "alice", DeviceID: id, At: t0, Expires: end})
 			return struct{}{}, errors.Join(err,
 				tx.event(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),
-				tx.exec(spendLoginToken, id, ms(end)),
-				tx.exec(`INSERT INTO registration_reservations (token, session_id, expires) VALUES ('door', $1, $2)`,
+				tx.Exec(spendLoginToken, id, ms(end)),
+				tx.Exec(`INSERT INTO registration_reservations (token, session_id, expires) VALUES ('door', $1, $2)`,
 					id, ms(end)))
 		})
 		if err != nil {
@@ -144,6 +145,7 @@ func wantSame(t *testing.T, d *DB, before map[string]Session, want []string) {
 
 // No transaction removes more than a batch, and others get their turn in between.
 func TestTidyInBatches(t *testing.T) {
+	t.Parallel()
 	var d *DB
 	var watching atomic.Bool
 	last, most := 0, 0 // the writer's
@@ -185,6 +187,7 @@ func TestTidyInBatches(t *testing.T) {
 
 // Stopped in the midst, it says what it knows to have gone; and the rest goes next time.
 func TestTidyStops(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.bulk(t, "old", 3*tidyBatch, t0.Add(time.Minute))
 	ctx, stop := context.WithTimeout(bg, 50*time.Millisecond)

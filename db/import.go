@@ -3,8 +3,6 @@ package db
 import (
 	"context"
 	"crypto/subtle"
-	"database/sql"
-	"slices"
 	"time"
 )
 
@@ -34,43 +32,27 @@ type Arrived struct {
 // so the caller makes batches. Each account's mark (see Arrival) is written with what came of it: killed at any moment,
 // the same import goes on where it stopped.
 //
-// Who is here is not changed, only the devices come if they have not yet. With Again, what changed over there since the
-// mark was made is changed here too: a password, unless it was set here; locks; deactivations; who is an administrator;
-// devices and tokens. A session that was begun or renewed here is left alone, and one that was ended here stays so.
+// An account that is here already is not changed; only its devices are added if they have not come yet. With Again,
+// what changed over there since the mark was made is changed here too: a password, unless it was set here; locks;
+// deactivations; administrators; devices and tokens. A session that was begun or renewed here is left alone, and one
+// that was ended here stays so.
 //
-// A homeserver behind is told nothing of accounts that come with devices, since they come from there. ErrKeyGone if the
-// root key was retired meanwhile.
+// Config.Follow is not called for accounts that come with devices, since they come from the homeserver. ErrKeyGone if
+// the root key was retired meanwhile.
 func (d *DB) ImportAccounts(ctx context.Context, im Import) ([]Arrived, error) {
-	return write(ctx, d.writer, "", func(t *tx) ([]Arrived, error) {
+	return write(ctx, d, "", func(t *Tx) ([]Arrived, error) {
 		if gone, err := t.keyGone(im.KeyID); gone || err != nil {
 			return nil, or(err, ErrKeyGone)
 		}
 		all := make([]Arrived, len(im.Arrivals))
 		for i, a := range im.Arrivals {
 			var err error
-			if all[i], err = t.welcome(a, im); err != nil {
+			if all[i], err = importAccount(t, a, im); err != nil {
 				return nil, err
 			}
 		}
 		return all, nil
 	})
-}
-
-// ImportUser takes accounts over without devices. It returns how many are new, and names those that were here.
-func (d *DB) ImportUser(ctx context.Context, users []User) (added int, skipped []string, err error) {
-	im := Import{}
-	for _, u := range users {
-		im.Arrivals = append(im.Arrivals, Arrival{User: u})
-	}
-	all, err := d.ImportAccounts(ctx, im)
-	for i, a := range all {
-		if a.Added {
-			added++
-		} else {
-			skipped = append(skipped, users[i].Localpart)
-		}
-	}
-	return added, skipped, err
 }
 
 // Marks are those of all accounts that came from elsewhere, by localpart.
@@ -88,23 +70,28 @@ func (d *DB) Marks(ctx context.Context) (map[string]string, error) {
 	return marks, err
 }
 
-// resident is an account as it is here.
-type resident struct {
+// hereAccount is an account as it is here.
+type hereAccount struct {
 	localpart, hash     string
 	locked, deactivated int64
 	admin               bool
 	mark                string
-	own                 bool
+	ownPassword         bool // set here since the account came
 }
 
-// resident finds an account, or the zero value.
-func (t *tx) resident(localpart string) (r resident, err error) {
+// findHere finds an account, or the zero value.
+func findHere(t *Tx, localpart string) (a hereAccount, err error) {
 	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password FROM users WHERE localpart = $1`
-	_, err = t.get(q, []any{&r.localpart, &r.hash, &r.locked, &r.deactivated, &r.admin, &r.mark, &r.own}, localpart)
-	return r, err
+	_, err = t.Get(q, []any{&a.localpart, &a.hash, &a.locked, &a.deactivated, &a.admin, &a.mark, &a.ownPassword},
+		localpart)
+	return a, err
 }
 
 const (
+	insertUser    = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)`
+	lockImported  = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETURNING id`
+	adminImported = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
+
 	markUser   = `UPDATE users SET imported = $2, own_password = $3 WHERE localpart = $1`
 	takeHash   = `UPDATE users SET password_hash = $2 WHERE localpart = $1`
 	takeLock   = `UPDATE users SET locked = $2 WHERE localpart = $1`
@@ -112,41 +99,26 @@ const (
 	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE WHERE localpart = $1`
 )
 
-// welcome is arrival, of which a homeserver behind is not told if the account comes with its devices: then it comes
-// from there.
-func (t *tx) welcome(a Arrival, im Import) (Arrived, error) {
-	if a.WithDevices {
-		tells := t.tells
-		t.tells = nobody
-		defer func() { t.tells = tells }()
-	}
-	return t.arrival(a, im)
-}
-
-// arrival takes one account over.
-func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
-	here, err := t.resident(a.User.Localpart)
+// importAccount takes one account over. If it comes with its devices it comes from the homeserver, which knows of it.
+func importAccount(t *Tx, a Arrival, im Import) (did Arrived, err error) {
+	here, err := findHere(t, a.User.Localpart)
 	if err != nil {
 		return did, err
 	}
-	old, next := parseBase(here.mark), a.base()
+	old, next := parseMark(here.mark), a.mark()
 	switch {
 	case here.localpart == "":
 		did.Added = true
-		here = resident{localpart: a.User.Localpart, hash: a.User.PasswordHash, locked: ms(a.User.Locked),
-			deactivated: ms(a.User.Deactivated), admin: a.User.Admin}
-		if !im.DryRun {
-			_, err = t.createUser(a.User)
-		}
-	case !old.known:
-		here.own = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
+		here, err = createImported(t, a, im)
+	case !old.came:
+		here.ownPassword = differ(here.hash, a.User.PasswordHash) // it was made here; its devices may come all the same
 	case im.Again:
-		did.Changed, err = t.follow(&here, old, a, im)
+		did.Changed, err = applyChanges(t, &here, old, a, im)
 	}
 	if err != nil {
 		return did, err
 	}
-	if old.known && !im.Again {
+	if old.came && !im.Again {
 		// of what was not looked at
 		next.password, next.locked, next.deactivated, next.admin = old.password, old.locked, old.deactivated, old.admin
 	}
@@ -159,155 +131,92 @@ func (t *tx) arrival(a Arrival, im Import) (did Arrived, err error) {
 	case here.deactivated != 0: // nobody is logged in on a closed account
 		next.devices = nil
 	default:
-		err = t.devices(here, old, a.Devices, im, &did)
+		err = importDevices(t, here, old, a, im, &did)
 	}
-	if mark := next.String(); err == nil && mark != here.mark && !im.DryRun &&
-		(did.Added || a.WithDevices || old.known) {
-		err = t.exec(markUser, here.localpart, mark, here.own)
+	if err == nil && !im.DryRun && next.String() != here.mark && (did.Added || a.WithDevices || old.came) {
+		err = t.Exec(markUser, here.localpart, next.String(), here.ownPassword)
 	}
 	return did, err
+}
+
+// createImported makes an account as it is there.
+func createImported(t *Tx, a Arrival, im Import) (here hereAccount, err error) {
+	u := a.User
+	here = hereAccount{localpart: u.Localpart, hash: u.PasswordHash, locked: ms(u.Locked),
+		deactivated: ms(u.Deactivated), admin: u.Admin}
+	if im.DryRun {
+		return here, nil
+	}
+	err = t.Exec(insertUser, here.localpart, here.hash, ms(u.Created), here.deactivated, here.locked, here.admin)
+	if err == nil && !a.WithDevices {
+		err = t.follow(here.localpart, "")
+	}
+	return here, err
 }
 
 // differ compares hashes.
 func differ(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 0 }
 
-// follow does to an account what was done to it over there.
-func (t *tx) follow(here *resident, old base, a Arrival, im Import) (changed []string, err error) {
-	now := a.base()
+// applyChanges does to an account what was done to it over there.
+func applyChanges(t *Tx, here *hereAccount, old accountMark, a Arrival, im Import) (changed []string, err error) {
+	now := a.mark()
 	do := func(what, query string, value any) {
 		changed = append(changed, what)
 		if !im.DryRun && err == nil {
-			err = t.exec(query, here.localpart, value)
+			err = t.Exec(query, here.localpart, value)
 		}
 	}
-	if differ(now.password, old.password) && !here.own {
+	if differ(now.password, old.password) && !here.ownPassword {
 		do("password", takeHash, a.User.PasswordHash)
 	}
 	if now.locked != old.locked && now.locked != (here.locked != 0) {
 		here.locked = ms(a.User.Locked)
 		do(map[bool]string{true: "locked", false: "unlocked"}[now.locked], takeLock, here.locked)
 		if !im.DryRun && err == nil {
-			err = t.onSessions(lockSessions, here.localpart, now.locked)
+			err = changeSessions(t, lockImported, here.localpart, now.locked)
 		}
 	}
 	if now.admin != old.admin && now.admin != here.admin {
 		do(map[bool]string{true: "admin", false: "no admin any more"}[now.admin], takeAdmin, now.admin)
 		if !im.DryRun && err == nil {
-			err = t.onSessions(adminSessions, here.localpart, now.admin)
+			err = changeSessions(t, adminImported, here.localpart, now.admin)
 		}
 	}
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
 		here.deactivated = ms(a.User.Deactivated)
 		do(map[bool]string{true: "deactivated", false: "reactivated"}[now.deactivated], takeActive, here.deactivated)
 		if now.deactivated && !im.DryRun && err == nil {
-			_, err = t.endSessions(here.localpart, "")
+			err = endImported(t, a, `DELETE FROM sessions WHERE localpart = $1 RETURNING id, device_id`, here.localpart)
 		}
 	}
 	return changed, err
 }
 
-// lodger is a session that is here on a device.
-type lodger struct {
-	id       string
-	imported bool
-}
-
-// devices makes the sessions of an account what they are over there. All that ends, ends first: a token may be on
-// another device by now.
-func (t *tx) devices(here resident, old base, theirs []Device, im Import, did *Arrived) error {
-	ours, err := t.lodgers(here.localpart)
-	if err != nil {
+// changeSessions runs a statement that changes sessions, and returns their ids.
+func changeSessions(t *Tx, query string, args ...any) error {
+	return t.Each(query, args, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		t.Forget(id)
 		return err
-	}
-	var ends []string
-	for device, s := range ours {
-		if s.imported && !slices.ContainsFunc(theirs, func(d Device) bool { return d.DeviceID == device }) {
-			ends = append(ends, s.id)
-			did.Ended++
-		}
-	}
-	var begins []Device
-	for _, d := range theirs {
-		s, known := ours[d.DeviceID]
-		switch {
-		case old.has(d):
-			did.Here++
-			continue
-		// a login here made the second kind, and it is over
-		case known && !s.imported, !known && old.withDevices && len(d.Tokens) == 0:
-			did.Own++
-			continue
-		case known:
-			ends = append(ends, s.id)
-			did.Replaced++
-		case d.Live:
-			did.Live++
-		default:
-			did.Soft++
-		}
-		begins = append(begins, d)
-	}
-	if im.DryRun {
-		return nil
-	}
-	for _, id := range ends {
-		if _, err := t.end(endSession, id); err != nil {
-			return err
-		}
-	}
-	for _, d := range begins {
-		if err := t.lodge(here, d, im); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
-// lodgers are the sessions of an account by device.
-func (t *tx) lodgers(localpart string) (map[string]lodger, error) {
-	all := make(map[string]lodger)
-	err := t.each(`SELECT device_id, id, imported FROM sessions WHERE localpart = $1`, []any{localpart},
-		func(rows *sql.Rows) error {
-			var device string
-			var s lodger
-			err := rows.Scan(&device, &s.id, &s.imported)
-			all[device] = s
-			return err
-		})
-	return all, err
-}
-
-const (
-	lodgeSession = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
-			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $5, $9, 0, FALSE, $10, $11,
-			(SELECT admin FROM users WHERE localpart = $2), $12, $13, $14, TRUE)`
-	lodgeToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
-)
-
-// lodge begins a session in its first generation, whose tokens another server gave.
-func (t *tx) lodge(here resident, d Device, im Import) error {
-	seen, state := d.Seen.clip(), Soft
-	if d.Live {
-		state = Live
-	}
-	_, err := t.affect(lodgeSession, d.Session, here.localpart, d.DeviceID, clip(d.DisplayName, len(d.DisplayName)),
-		ms(im.At), ms(d.Expires), d.Refreshable,
-		im.KeyID, ms(d.AccessExpires), string(state), here.locked != 0, ms(seen.At), seen.Addr, seen.Agent)
-	if err != nil {
+// endImported runs a statement that ends sessions of an account. If that comes with its devices, the homeserver has
+// ended them itself.
+func endImported(t *Tx, a Arrival, query string, args ...any) error {
+	var devices []string
+	err := t.Each(query, args, func(scan func(...any) error) error {
+		var id, device string
+		err := scan(&id, &device)
+		t.Forget(id)
+		devices = append(devices, device)
 		return err
-	}
-	if d.Unlisted { // though there may be nobody to tell yet: that is for the first start before the homeserver
-		t.told = true
-		if err := t.exec(tell, here.localpart, d.DeviceID, ms(im.At)); err != nil {
-			return err
+	})
+	for _, device := range devices {
+		if err == nil && !a.WithDevices {
+			err = t.follow(a.User.Localpart, device)
 		}
 	}
-	t.brought = t.brought || len(d.Tokens) > 0
-	for _, token := range d.Tokens {
-		if _, err := t.affect(lodgeToken, token.Hash[:], d.Session, token.Refresh, ms(token.Expires)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }

@@ -17,7 +17,7 @@ type Interaction struct {
 // Shared says whether other replicas may use this database, so that what they must know of each other has to be in it.
 func (d *DB) Shared() bool { return d.cache == nil }
 
-// Who adds one makes room: more than are added, and never many at once.
+// Adding one removes up to this many that are over: more than are added, and never many at once.
 const interactionBatch = 100
 
 const (
@@ -40,7 +40,7 @@ func (d *DB) Interaction(ctx context.Context, id string) (Interaction, error) {
 	return one(ctx, d, findInteraction, func(scan func(...any) error) (i Interaction, err error) {
 		var expires int64
 		err = scan(&i.ID, &expires, &i.Version, &i.Sealed)
-		i.Expires = at(expires)
+		i.Expires = fromMS(expires)
 		return i, err
 	}, id)
 }
@@ -51,19 +51,18 @@ func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, m
 	if ms(i.Expires) == 0 {
 		return errNoTime
 	}
-	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
+	return d.Write(ctx, func(t *Tx) error {
 		life := i.Expires.Sub(now)
 		for _, over := range [][2]int64{{0, ms(now)}, {ms(i.Expires.Add(life)), maxTime}} {
-			if err := t.exec(forgetInteractions, over[0], over[1], interactionBatch); err != nil {
-				return none, err
+			if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch); err != nil {
+				return err
 			}
 		}
-		if err := t.exec(crowdOutInteractions, interactionBatch, most-1); err != nil {
-			return none, err
+		if err := t.Exec(crowdOutInteractions, interactionBatch, most-1); err != nil {
+			return err
 		}
-		return none, t.exec(addInteraction, i.ID, ms(i.Expires), i.Version, i.Sealed)
+		return t.Exec(addInteraction, i.ID, ms(i.Expires), i.Version, i.Sealed)
 	})
-	return err
 }
 
 // maxTime is later than any.
@@ -72,34 +71,34 @@ const maxTime = 1<<63 - 1
 // SaveInteraction replaces what one holds, if its version is still the one given. ErrConflict if it is not, or it has
 // ended.
 func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
-	return d.mustIn(ctx, i.ID, ErrConflict, func(t *tx) (bool, error) {
-		return t.get(saveInteraction, []any{new(string)}, i.ID, i.Version, i.Sealed)
+	return d.mustIn(ctx, i.ID, ErrConflict, func(t *Tx) (bool, error) {
+		return t.Get(saveInteraction, nil, i.ID, i.Version, i.Sealed)
 	})
 }
 
-// EndInteraction ends one. Of several who do, one succeeds, and the others get ErrNotFound.
+// EndInteraction ends one. Of several calls one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
 	return d.mustIn(ctx, id, ErrNotFound,
-		func(t *tx) (bool, error) { return t.get(endInteraction, []any{new(string)}, id) })
+		func(t *Tx) (bool, error) { return t.Get(endInteraction, nil, id) })
 }
 
-// unmoved says ErrConflict if an interaction has moved on or ended.
-func (t *tx) unmoved(i *Interaction) error {
+// checkInteraction says ErrConflict if an interaction was saved by somebody else meanwhile, or has ended.
+func (t *Tx) checkInteraction(i *Interaction) error {
 	if i == nil {
 		return nil
 	}
 	var version int64
-	found, err := t.get(interactionVersion, []any{&version}, i.ID)
+	found, err := t.Get(interactionVersion, []any{&version}, i.ID)
 	if err == nil && (!found || version != i.Version) {
 		err = ErrConflict
 	}
 	return err
 }
 
-// moveOn replaces what an interaction holds, in a transaction that has found it unmoved and runs beside no other one.
-func (t *tx) moveOn(i *Interaction) error {
+// saveInteraction replaces what an interaction holds, in a transaction that has checked it and runs beside no other.
+func (t *Tx) saveInteraction(i *Interaction) error {
 	if i == nil {
 		return nil
 	}
-	return t.exec(saveInteraction, i.ID, i.Version, i.Sealed)
+	return t.Exec(saveInteraction, i.ID, i.Version, i.Sealed)
 }

@@ -25,6 +25,7 @@ func interacting(t *testing.T, i Interaction) (both []*DB) {
 var begun = Interaction{ID: "i", Expires: t0.Add(time.Minute), Version: 1, Sealed: []byte("\x00sealed\xff")}
 
 func TestInteraction(t *testing.T) {
+	t.Parallel()
 	both := interacting(t, begun)
 	one, two := both[0], both[1]
 	if shared := one.Shared(); shared != postgres.Chosen() {
@@ -63,6 +64,7 @@ func TestInteraction(t *testing.T) {
 
 // Of many who go on from one version, or end one, one does.
 func TestRacersInteract(t *testing.T) {
+	t.Parallel()
 	both := interacting(t, begun)
 	saved := racers(func(n int) error {
 		i := begun
@@ -89,6 +91,7 @@ func TestRacersInteract(t *testing.T) {
 
 // A registration that is finished many times at once, under names that do not collide, makes one account.
 func TestRacersFinishOneRegistration(t *testing.T) {
+	t.Parallel()
 	both := interacting(t, begun)
 	invite(t, both[0], RegistrationToken{Token: "many", UsesAllowed: 100})
 	finish := func(n int) error {
@@ -130,6 +133,7 @@ func TestRacersFinishOneRegistration(t *testing.T) {
 
 // There are never more than most, the oldest go first, and those go that are over or begin later than now.
 func TestInteractionsAreBounded(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.hasten(t)
 	const most = 5

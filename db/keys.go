@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 )
@@ -18,7 +17,7 @@ type RootKey struct {
 func scanRootKey(scan func(...any) error) (k RootKey, err error) {
 	var created, retired int64
 	err = scan(&k.ID, &k.Wrapped, &created, &retired)
-	k.Created, k.Retired = at(created), at(retired)
+	k.Created, k.Retired = fromMS(created), fromMS(retired)
 	return k, err
 }
 
@@ -31,9 +30,9 @@ func (d *DB) RootKeys(ctx context.Context) ([]RootKey, error) {
 func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
 	const q = `INSERT INTO root_keys (id, wrapped, created, retired) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING RETURNING id`
-	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
-		t.rekeyed = true
-		return t.get(q, []any{new(int64)}, k.ID, k.Wrapped, ms(k.Created), ms(k.Retired))
+	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+		t.AfterCommit(d.keysChanged)
+		return t.Get(q, nil, k.ID, k.Wrapped, ms(k.Created), ms(k.Retired))
 	})
 }
 
@@ -54,28 +53,35 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 	const newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
 	const q = `UPDATE root_keys SET wrapped = NULL, retired = CASE WHEN retired = 0 THEN $2 ELSE retired END
 		WHERE id = $1 RETURNING id`
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		another, err := t.get(newer, []any{new(int64)}, id)
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+		another, err := t.Get(newer, nil, id)
 		if err != nil {
 			return false, err
 		}
 		var use KeyUse
-		if _, err := t.get(keyUse, []any{&use.Sessions, &use.Lasting}, keyUseArgs(id, when)...); err != nil {
+		if _, err := t.Get(keyUse, []any{&use.Sessions, &use.Lasting}, keyUseArgs(id, when)...); err != nil {
 			return false, err
 		}
-		known, err := t.get(`SELECT id FROM root_keys WHERE id = $1`, []any{new(int64)}, id)
+		there, err := t.Get(`SELECT id FROM root_keys WHERE id = $1`, nil, id)
 		switch {
-		case err != nil, !known:
+		case err != nil, !there:
 			return false, err
 		case !force && (!another || use.Sessions > 0):
 			return false, ErrKeyInUse
 		}
-		t.rekeyed = true
-		return t.get(q, []any{new(int64)}, id, ms(when))
+		t.AfterCommit(d.keysChanged)
+		return t.Get(q, nil, id, ms(when))
 	})
 }
 
-// KeyUse is who would have to log in again if a root key was retired now.
+// keysChanged raises the epoch; on PostgreSQL that is counted from the keys themselves.
+func (d *DB) keysChanged() {
+	if d.cache != nil {
+		d.epoch.Add(1)
+	}
+}
+
+// KeyUse counts the sessions whose users would have to log in again if a root key was retired now.
 type KeyUse struct {
 	Sessions int // live sessions that hold a good token of it
 	Lasting  int // those among them that cannot refresh, and so never move to another key by themselves
@@ -102,12 +108,6 @@ func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (KeyUse
 }
 
 // keyGone says whether a key was retired. A key that was never stored here is the caller's own affair.
-func (t *tx) keyGone(id int64) (gone bool, err error) {
-	err = t.each(`SELECT retired FROM root_keys WHERE id = $1`, []any{id}, func(rows *sql.Rows) error {
-		var retired int64
-		err := rows.Scan(&retired)
-		gone = retired != 0
-		return err
-	})
-	return gone, err
+func (t *Tx) keyGone(id int64) (bool, error) {
+	return t.Get(`SELECT id FROM root_keys WHERE id = $1 AND retired <> 0`, nil, id)
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRootKeys(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	key := RootKey{ID: 1, Wrapped: []byte{0, 1, 2, 0xff}, Created: t0}
 	epoch := d.fresher(t)
@@ -59,6 +60,7 @@ func TestRootKeys(t *testing.T) {
 
 // The lost answer was minted with a key that is retired before the client asks again: it gets the pair, of the new key.
 func TestRefreshAfterRetirement(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	for id := range int64(2) {
 		if err := d.AddRootKey(bg, RootKey{ID: id + 1, Wrapped: []byte("k"), Created: t0}); err != nil {
@@ -83,6 +85,7 @@ func TestRefreshAfterRetirement(t *testing.T) {
 
 // A key is in use while a token of it may still come: that of the predecessor too, as the answer may have got lost.
 func TestKeyInUse(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	for id := range int64(2) {
 		if err := d.AddRootKey(bg, RootKey{ID: id + 1, Wrapped: []byte("k"), Created: t0}); err != nil {
@@ -121,6 +124,7 @@ func TestKeyInUse(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	if _, err := d.Setting(bg, "server_name"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("unset: %v", err)

@@ -26,12 +26,12 @@ const lockSessions = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETUR
 
 // setLock changes the account and, in the same transaction, what its sessions say about it.
 func (d *DB) setLock(ctx context.Context, locked bool, query, localpart string, args ...any) error {
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		found, err := t.get(query, []any{new(string)}, append([]any{localpart}, args...)...)
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+		found, err := t.Get(query, nil, append([]any{localpart}, args...)...)
 		if err != nil || !found {
 			return found, err
 		}
-		if err := t.tell(localpart, ""); err != nil {
+		if err := t.follow(localpart, ""); err != nil {
 			return true, err
 		}
 		return true, t.onSessions(lockSessions, localpart, locked)

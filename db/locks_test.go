@@ -7,6 +7,7 @@ import (
 )
 
 func TestLockUser(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})
@@ -56,6 +57,7 @@ func TestLockUser(t *testing.T) {
 
 // A thief is not protected by a lock.
 func TestReplayWhileLocked(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	if err := d.LockUser(bg, "alice", t0); err != nil {
@@ -74,6 +76,7 @@ func TestReplayWhileLocked(t *testing.T) {
 }
 
 func TestLoginWhileLocked(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "old", "A")
 	if err := d.LockUser(bg, "alice", t0); err != nil {

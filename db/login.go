@@ -24,7 +24,7 @@ type Login struct {
 	Issuer            string    // the id of the session that asked for it; "": an operator did
 }
 
-// StartSession starts a session in generation 1. On a device that is known it takes the old session's place: the tokens
+// StartSession starts a session in generation 1. On a device that has a session it takes that one's place: the tokens
 // of the old one die, the device keeps its name (Client-Server API v1.19, "Relationship between access tokens and
 // devices" and "POST /login", initial_device_display_name).
 //
@@ -32,39 +32,33 @@ type Login struct {
 // or it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out.
 // ErrLocked if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root key was
 // retired meanwhile.
-//
-// Where a homeserver is behind, what was announced (see Announce) is cleared, unless something happened to the device
-// since: then it is to be told again, which Untold says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Session{}, errNoTime
 	}
-	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
+	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		if err := t.admit(l); err != nil {
 			return Session{}, err
 		}
-		s, err := t.start(l)
-		if err == nil {
-			err = t.begun(s)
-		}
-		return s, err
+		return t.start(l)
 	})
 }
 
 // admit lets a login in, which spends its token, or says why not.
-func (t *tx) admit(l Login) error {
-	if err := t.admissible(l); err != nil || l.LoginToken == "" {
+func (t *Tx) admit(l Login) error {
+	if err := t.Admissible(l); err != nil || l.LoginToken == "" {
 		return err
 	}
 	return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
 }
 
-// admissible looks for a reason against a login. The lock comes last: it is told only to who has proved who they are.
-func (t *tx) admissible(l Login) error {
+// Admissible returns what StartSession would refuse a login for, with the same errors, and spends nothing. The lock
+// comes last: only somebody who has proved who they are learns of it.
+func (t *Tx) Admissible(l Login) error {
 	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string
 	var locked int64
-	ok, err := t.get(q, []any{&hash, &locked}, l.Localpart)
+	ok, err := t.Get(q, []any{&hash, &locked}, l.Localpart)
 	switch {
 	case err != nil:
 		return err
@@ -85,7 +79,7 @@ func (t *tx) admissible(l Login) error {
 const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING id, display_name`
 
 // start starts the session of an account that is not locked.
-func (t *tx) start(l Login) (Session, error) {
+func (t *Tx) start(l Login) (Session, error) {
 	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
 			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
@@ -96,13 +90,16 @@ func (t *tx) start(l Login) (Session, error) {
 	}
 	var old string
 	name := clip(l.DisplayName, len(l.DisplayName))
-	if known, err := t.get(replace, []any{&old, &name}, l.Localpart, l.DeviceID); err != nil {
+	if replaced, err := t.Get(replace, []any{&old, &name}, l.Localpart, l.DeviceID); err != nil {
 		return Session{}, err
-	} else if known {
-		t.drop(old)
+	} else if replaced {
+		t.Forget(old)
 	}
 	seen := l.Seen.clip()
 	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, ms(l.At), ms(l.Expires), l.Refreshable, l.KeyID,
 		ms(l.At), ms(accessEnd(l.At, l.AccessTTL, l.Expires)), ms(seen.At), seen.Addr, seen.Agent)
+	if err == nil {
+		err = t.follow(l.Localpart, l.DeviceID)
+	}
 	return s, err
 }

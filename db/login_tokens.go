@@ -8,7 +8,7 @@ import "time"
 const (
 	// A clock that steps back must not revive a token that was forgotten because its time was over.
 	rememberLoginTokens = 24 * time.Hour
-	// Who spends one forgets a few: more than are added, and never many at once.
+	// Spending one removes up to this many old ones: more than are added, and never many at once.
 	forgetLoginTokens = 100
 )
 
@@ -19,22 +19,22 @@ const (
 		(SELECT id FROM used_login_tokens WHERE expires < $1 ORDER BY expires LIMIT $2)`
 )
 
-// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or who asked for it
-// is not logged in any more.
-func (t *tx) checkLoginToken(l Login) error {
+// checkLoginToken says ErrTokenSpent if a token can start nothing: it was redeemed before, is over, or the session that
+// asked for it has ended.
+func (t *Tx) checkLoginToken(l Login) error {
 	if !l.At.Before(l.LoginTokenExpires) {
 		return ErrTokenSpent // its use may be forgotten
 	}
 	if l.Issuer != "" {
-		s, known, err := t.session(sessionByID, l.Issuer)
+		s, there, err := t.session(sessionByID, l.Issuer)
 		if err != nil {
 			return err
 		}
-		if !known || s.Localpart != l.Localpart || s.State != Live || s.ended(l.At) {
+		if !there || s.Localpart != l.Localpart || s.State != Live || s.ended(l.At) {
 			return ErrTokenSpent
 		}
 	}
-	used, err := t.get(findLoginToken, []any{new(string)}, l.LoginToken)
+	used, err := t.Get(findLoginToken, nil, l.LoginToken)
 	if err == nil && used {
 		err = ErrTokenSpent
 	}
@@ -42,11 +42,11 @@ func (t *tx) checkLoginToken(l Login) error {
 }
 
 // useLoginToken spends a token, once.
-func (t *tx) useLoginToken(id string, now, expires time.Time) error {
-	if err := t.exec(forgetLoginToken, ms(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
+func (t *Tx) useLoginToken(id string, now, expires time.Time) error {
+	if err := t.Exec(forgetLoginToken, ms(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
 		return err
 	}
-	won, err := t.get(spendLoginToken, []any{new(string)}, id, ms(expires))
+	won, err := t.Get(spendLoginToken, nil, id, ms(expires))
 	if err == nil && !won {
 		err = ErrTokenSpent
 	}

@@ -14,6 +14,7 @@ func tokenLogin(id, token string) Login {
 }
 
 func TestLoginToken(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	if s, err := d.StartSession(bg, tokenLogin("one", "t")); err != nil || s.ID != "one" {
 		t.Fatalf("got %+v, %v", s, err)
@@ -48,6 +49,7 @@ func TestLoginToken(t *testing.T) {
 
 // What a session vouched for is worth nothing once it is gone.
 func TestLoginTokenNeedsItsIssuer(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	if err := d.CreateUser(bg, User{Localpart: "bob", PasswordHash: "hash", Created: t0}); err != nil {
 		t.Fatal(err)
@@ -84,6 +86,7 @@ func TestLoginTokenNeedsItsIssuer(t *testing.T) {
 
 // A token whose login fails as a whole is not spent.
 func TestLoginTokenSurvivesFailure(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "taken", "A")
 	l := tokenLogin("taken", "t")
@@ -98,6 +101,7 @@ func TestLoginTokenSurvivesFailure(t *testing.T) {
 
 // 64 racers with one login token, at two processes: one session.
 func TestRacersRedeemOneLoginToken(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})
@@ -118,6 +122,7 @@ func TestRacersRedeemOneLoginToken(t *testing.T) {
 
 // Spent tokens are forgotten a day after their end, so the table stays small and a clock that steps back revives none.
 func TestLoginTokensAreForgotten(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	d.hasten(t)
 	const tokens = 150

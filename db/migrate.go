@@ -12,6 +12,13 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// Extension is what another package keeps in the database: tables of its own, beside those of this package.
+type Extension struct {
+	Name       string  // a short word: its migrations are counted in the table postern_schema_Name
+	Migrations fs.FS   // goose's files, at the top, each with one text for both engines
+	Tables     []Table // what Copy and Backup have to know
+}
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 
@@ -22,15 +29,32 @@ const versionTable = "postern_schema"
 var errNewer = errors.New("the database was made by a newer release: use that release, or restore a backup from " +
 	"before the update")
 
-// migrate brings the schema up to date. Each migration is one transaction. Two processes that start at the same moment
-// both try; the one that comes second fails on what the first made, looks again, and finds nothing left to do.
-func migrate(ctx context.Context, w *sql.DB, e engine, wait time.Duration) error {
-	p, err := provider(w, e)
+// migrateAll brings the schema up to date, ours and then that of each extension.
+func migrateAll(ctx context.Context, w *sql.DB, e engine, extensions []Extension, wait time.Duration) error {
+	if err := migrate(ctx, w, e, ours(), versionTable, wait); err != nil {
+		return err
+	}
+	for _, x := range extensions {
+		if x.Migrations == nil {
+			continue
+		}
+		if err := migrate(ctx, w, e, x.Migrations, versionTable+"_"+x.Name, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// migrate brings one part of the schema up to date. Each migration is one transaction. Two processes that start at the
+// same moment both try; the one that comes second fails on what the first made, looks again, and finds nothing left to
+// do.
+func migrate(ctx context.Context, w *sql.DB, e engine, files fs.FS, versions string, wait time.Duration) error {
+	p, err := provider(w, e, files, versions)
 	if err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(wait); ; {
-		done, err := up(ctx, w, p)
+		done, err := up(ctx, w, p, versions)
 		if done || time.Now().After(deadline) || errors.Is(err, errNewer) || ctx.Err() != nil {
 			return err
 		}
@@ -38,21 +62,26 @@ func migrate(ctx context.Context, w *sql.DB, e engine, wait time.Duration) error
 	}
 }
 
-func provider(w *sql.DB, e engine) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err // unreachable: the folder is embedded
-	}
-	return goose.NewProvider(e.migrations(), w, files, goose.WithTableName(versionTable),
+func provider(w *sql.DB, e engine, files fs.FS, versions string) (*goose.Provider, error) {
+	return goose.NewProvider(e.migrations(), w, files, goose.WithTableName(versions),
 		goose.WithDisableGlobalRegistry(true))
 }
 
+// ours are the migrations of this package.
+func ours() fs.FS {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // unreachable: the folder is embedded
+	}
+	return files
+}
+
 // up looks at the version first, with one query: most starts find nothing to do.
-func up(ctx context.Context, w *sql.DB, p *goose.Provider) (done bool, err error) {
+func up(ctx context.Context, w *sql.DB, p *goose.Provider, versions string) (done bool, err error) {
 	sources := p.ListSources()
 	newest := sources[len(sources)-1].Version
 	var have sql.NullInt64
-	err = w.QueryRowContext(ctx, "SELECT MAX(version_id) FROM "+versionTable).Scan(&have)
+	err = w.QueryRowContext(ctx, "SELECT MAX(version_id) FROM "+versions).Scan(&have)
 	switch {
 	case err == nil && have.Int64 > newest:
 		return true, fmt.Errorf("database: schema %d, known up to %d: %w", have.Int64, newest, errNewer)

@@ -48,9 +48,9 @@ func schema(t *testing.T, raw *sql.DB) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(scan func(...any) error) error {
 		var name, text string
-		err := rows.Scan(&name, &text)
+		err := scan(&name, &text)
 		all[name] = text
 		return err
 	})
@@ -63,9 +63,10 @@ func schema(t *testing.T, raw *sql.DB) map[string]string {
 // A migration that was released is not edited any more, and those after it lead to the same schema from there as from
 // nothing.
 func TestMigrationsStand(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	raw := rawFile(t, file(t))
-	p, err := provider(raw, &sqliteFile{})
+	p, err := provider(raw, &sqliteFile{}, ours(), versionTable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +85,7 @@ func TestMigrationsStand(t *testing.T) {
 
 // Whoever was logged in before the update is logged in after it.
 func TestMigrateFromFirst(t *testing.T) {
+	t.Parallel()
 	d := open(t, Config{DSN: old(t)})
 	day := t0.Add(24 * time.Hour)
 	users := []User{{Localpart: "alice", PasswordHash: "hash", Created: t0},

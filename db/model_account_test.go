@@ -45,7 +45,7 @@ func (y *story) account() map[string]func(*rapid.T) {
 			by := y.by(t)
 			err := by.UnlockUser(bg, "alice")
 			if lock {
-				err = by.LockUser(bg, "alice", at(y.now))
+				err = by.LockUser(bg, "alice", fromMS(y.now))
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -57,7 +57,7 @@ func (y *story) account() map[string]func(*rapid.T) {
 		},
 		"password": y.password,
 		"deactivate": func(t *rapid.T) {
-			n, err := y.other.Deactivate(bg, "alice", at(y.now))
+			n, err := y.other.Deactivate(bg, "alice", fromMS(y.now))
 			if err != nil || n != len(y.sessions) {
 				t.Fatalf("%d of %d ended, %v", n, len(y.sessions), err)
 			}
@@ -75,11 +75,11 @@ func (y *story) login(t *rapid.T) {
 	dev, end := device.Draw(t, "device"), rapid.SampledFrom([]int64{0, 0, 600_000}).Draw(t, "end")
 	y.made++
 	l := Login{ID: fmt.Sprint("session", y.made), Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
-		DisplayName: dev, At: at(y.now),
+		DisplayName: dev, At: fromMS(y.now),
 		KeyID: 1, AccessTTL: 5 * time.Minute, Seen: y.seen()}
 	m := &model{id: l.ID, name: dev, n: 1, minted: y.now, accessEnd: y.now + 300_000}
 	if end != 0 {
-		m.end, l.Expires = y.now+end, at(y.now+end)
+		m.end, l.Expires = y.now+end, fromMS(y.now+end)
 	}
 	var want error
 	switch rapid.SampledFrom([]string{"password", "password", "password", "old password", "login token"}).Draw(t,
@@ -89,7 +89,7 @@ func (y *story) login(t *rapid.T) {
 	case "login token":
 		life := rapid.SampledFrom([]int64{120_000, 120_000, 1, 0, -1}).Draw(t, "life")
 		l.PasswordHash, l.LoginToken, l.LoginTokenExpires = "",
-			rapid.SampledFrom([]string{"t", "u", "v", "w"}).Draw(t, "token"), at(y.now+life)
+			rapid.SampledFrom([]string{"t", "u", "v", "w"}).Draw(t, "token"), fromMS(y.now+life)
 		issuer := rapid.SampledFrom([]string{"A", "B", "none", "none"}).Draw(t, "issuer")
 		by := y.sessions[issuer]
 		if issuer != "none" {

@@ -104,7 +104,7 @@ func (y *story) by(t *rapid.T) *DB {
 	return y.d
 }
 
-func (y *story) seen() Seen { return Seen{At: at(y.now), Addr: "192.0.2.1", Agent: "model"} }
+func (y *story) seen() Seen { return Seen{At: fromMS(y.now), Addr: "192.0.2.1", Agent: "model"} }
 
 // token is one that the client, or a thief, may have.
 func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
@@ -117,10 +117,11 @@ func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
 // Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, locks, new passwords,
 // clocks that jump, other processes that write, and restarts: every answer is the one that the model gives.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	next := blanks(t)
 	rapid.Check(t, func(t *rapid.T) {
-		c := Config{DSN: next(t), CacheSize: rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "cache"),
-			FlushEvery: rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour}).Draw(t, "flush")}
+		c := Config{DSN: next(t), cacheSize: rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "cache"),
+			flushEvery: rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour}).Draw(t, "flush")}
 		y := &story{c: c, d: mustOpen(t, c), other: mustOpen(t, c), sessions: make(map[string]*model), hash: "hash",
 			spent: make(map[string]bool), now: ms(t0)}
 		defer func() { y.d.Close(); y.other.Close() }()
@@ -143,7 +144,7 @@ func (y *story) refresh(t *rapid.T) {
 	times := rapid.IntRange(1, 2).Draw(t, "times") // a lost answer, or two tabs
 	for range times {
 		s, err := y.d.AdvanceGeneration(bg,
-			Refresh{Session: id, Generation: k, At: at(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
+			Refresh{Session: id, Generation: k, At: fromMS(y.now), KeyID: 1, AccessTTL: 5 * time.Minute,
 				Leeway: time.Duration(leeway) * time.Millisecond, SingleUse: draft, Seen: y.seen()})
 		m := y.sessions[dev]
 		if m == nil {
@@ -175,7 +176,7 @@ func (y *story) use(t *rapid.T) {
 		return
 	}
 	want := m.access(k, y.now)
-	if got := s.Accepts(k, at(y.now)); err != nil || got != want {
+	if got := s.Accepts(k, fromMS(y.now)); err != nil || got != want {
 		t.Fatalf("use of %d: %v, %v, the model says %v", k, got, err, want)
 	}
 	if want == nil {
@@ -264,8 +265,8 @@ func mustOpen(t *rapid.T, c Config) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.turn <- struct{}{}
-	defer func() { <-d.turn }()
+	d.writeLock <- struct{}{}
+	defer func() { <-d.writeLock }()
 	hurry := "PRAGMA synchronous = OFF" // this is not about power cuts
 	if postgres.Chosen() {
 		hurry = "SET synchronous_commit = off"

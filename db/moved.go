@@ -5,17 +5,16 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync/atomic"
 )
 
-// A database that Copy has moved to another place keeps everything, and a mark. From the moment when the mark is
-// committed every read and every write fails, of whichever process: an answer from here would be an older truth, and a
-// client that is told so would lose its session. On SQLite the mark is a foreign commit like any other (see freshness);
-// on PostgreSQL each read asks.
+// A database that Copy has moved to another place keeps everything, and a setting that says where to. From the moment
+// when that is committed every read and every write fails, of whichever process: an answer from here would be out of
+// date, and a client that gets it would lose its session. On SQLite the setting is a foreign commit like any other: it
+// is read when freshness finds one. On PostgreSQL each read asks.
 
 const (
-	movedTo  = "moved_to" // the setting that is the mark, and says where to
-	findMark = `SELECT value FROM settings WHERE name = '` + movedTo + `'`
+	movedTo  = "moved_to"
+	findMove = `SELECT value FROM settings WHERE name = '` + movedTo + `'`
 )
 
 // movedError is an ErrUnavailable.
@@ -27,97 +26,57 @@ func (e movedError) Error() string {
 
 func (e movedError) Unwrap() error { return ErrUnavailable }
 
-// A mark is what was read at an epoch, or later; nil: the database has not moved.
-type mark struct {
-	epoch uint64
-	moved *movedError
-}
-
-// lastMark is the mark as it was last read. It is a commit of somebody else, so it need not be read again while the
-// epoch, which rises with such commits, stays.
-type lastMark struct {
-	epoch *atomic.Uint64
-	mark  atomic.Pointer[mark]
-}
-
-// check says that the database has moved, and reads the mark if it may be another one than it was.
-func (l *lastMark) check(read func() (*movedError, error)) error {
-	epoch := l.epoch.Load()
-	m := l.mark.Load()
-	if m == nil || m.epoch < epoch {
-		moved, err := read()
-		if err != nil {
-			return err
-		}
-		m = &mark{epoch, moved}
-		l.mark.Store(m)
-	}
-	return m.moved.orNil()
-}
-
-// orNil is an error only if there is one.
-func (e *movedError) orNil() error {
-	if e == nil {
-		return nil
-	}
-	return *e
-}
-
-// here is the check inside a write transaction, on its own connection. Where nothing is remembered the transaction did
-// not begin if the database has moved; see begin.
-func (w *writer) here() error {
-	if w.cache == nil {
-		return nil
-	}
-	return w.mark.check(w.tx.readMark)
-}
-
 // ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away,
-// unnoticed. It reads the mark outside of the writer, whom nobody may keep waiting for the lock.
+// unnoticed.
 func (d *DB) ready(ctx context.Context) error {
 	if d.cache != nil {
-		if err := d.fresh.check(ctx); err != nil {
-			return err
-		}
-		return d.mark.check(func() (*movedError, error) { return readMark(d.reads.QueryRow(findMark)) })
+		return d.fresh.check(ctx)
 	}
-	ctx, done := d.bounded(ctx)
-	defer done()
-	m, err := found(twice(func() (*movedError, error) { return readMark(d.reads.QueryRowContext(ctx, findMark)) }))
-	if err != nil {
-		return err
-	}
-	return m.orNil()
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	_, err := twice(func() (struct{}, error) { return struct{}{}, moved(d.reads.QueryRowContext(ctx, findMove)) })
+	return err
 }
 
-// readMark gives nil if there is no mark.
-func readMark(row *sql.Row) (*movedError, error) {
-	var m movedError
-	switch err := row.Scan(&m.place); {
+// moved is a movedError if the row says so.
+func moved(row *sql.Row) error {
+	var e movedError
+	switch err := row.Scan(&e.place); {
 	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
+		return nil
+	case errors.Is(err, context.DeadlineExceeded): // the engine's, since the caller's was left out
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case err != nil:
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
-	return &m, nil
+	return e
 }
 
-// readMark is the same in a transaction.
-func (t *tx) readMark() (*movedError, error) {
-	var m movedError
-	if found, err := t.get(findMark, []any{&m.place}); err != nil || !found {
-		return nil, err
+// foreignCommit forgets what another process may have changed, and looks whether that has moved the database. It is
+// called by the holder of the write lock.
+func (d *DB) foreignCommit() error {
+	err := moved(d.writer.tx.conn.QueryRowContext(context.Background(), findMove))
+	var e movedError
+	switch {
+	case errors.As(err, &e):
+		d.fresh.moved.Store(&e)
+	case err != nil:
+		return err
+	default:
+		d.fresh.moved.Store(nil)
 	}
-	return &m, nil
+	d.cache.flush()
+	d.epoch.Add(1)
+	return nil
 }
 
-// movedBy is why a transaction could not begin, if that was the mark.
-func (t *tx) movedBy(err error) error {
-	if !marked(err) {
+// movedBy is why a transaction could not begin, if that was the move.
+func (t *Tx) movedBy(err error) error {
+	if !refusedAsMoved(err) {
 		return err
 	}
-	if m, failed := t.readMark(); failed == nil && m != nil {
-		return *m
+	if e := moved(t.conn.QueryRowContext(t.ctx, findMove)); errors.As(e, new(movedError)) {
+		return e
 	}
 	return err
 }

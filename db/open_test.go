@@ -12,6 +12,7 @@ import (
 )
 
 func TestOpenAgain(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
@@ -29,6 +30,7 @@ func TestOpenAgain(t *testing.T) {
 }
 
 func TestOpenMakesItForItsOwner(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := filepath.Join(t.TempDir(), "a ?%20#odd näme.db")
 	d := freshAt(t, Config{DSN: path})
@@ -41,6 +43,7 @@ func TestOpenMakesItForItsOwner(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	for dsn, says := range map[string]string{
 		"":                           "no DSN",
 		":memory:":                   "must be a file",
@@ -58,6 +61,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenRefusesNewerSchema(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := file(t)
 	d := freshAt(t, Config{DSN: path})
@@ -75,6 +79,7 @@ func TestOpenRefusesNewerSchema(t *testing.T) {
 
 // A path mistyped must not turn the homeserver's database into ours.
 func TestOpenRefusesAStrangersFile(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	path := file(t)
 	other, err := sql.Open("sqlite", "file:"+path)
@@ -97,8 +102,9 @@ func TestOpenRefusesAStrangersFile(t *testing.T) {
 }
 
 func TestOpenAtTheSameTime(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	for range 5 {
+	for range repeat(5, 2) {
 		path := file(t)
 		var wg sync.WaitGroup
 		for range 6 {
@@ -136,11 +142,12 @@ func BenchmarkOpen(b *testing.B) {
 
 // What every request does must find its row by an index, however many there are.
 func TestQueryPlans(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	d := fresh(t)
 	raw := rawOpen(t, d)
 	for _, q := range []string{
-		sessionByID, advance, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
+		sessionByID, advanceReturning, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
 		sessionOnDevice, deviceName, renameDevice, lockSessions, adminSessions, changePassword, rehash, findUser,
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
@@ -179,6 +186,7 @@ func TestQueryPlans(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	began := time.Now()
 	if err := d.Ping(bg); err != nil {
@@ -192,6 +200,7 @@ func TestPing(t *testing.T) {
 // SQLite follows a link before it names its other files; a stale index beside the link must not be taken for the real
 // one.
 func TestOpenThroughLink(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "target.db"), filepath.Join(dir, "link.db")

@@ -2,19 +2,20 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 )
 
-// The outbox is what a homeserver behind must still be told. Each fact that it must learn writes a row in its own
+// The outbox is what the homeserver must still be told of. Each change that it must learn of writes a row in its own
 // transaction, so that neither can be there without the other. A row says what to look at, an account or a device, and
-// not what to say: whoever sends compares with what is true by then. So rows of one thing are one row, sending one
+// not what to say: the sender compares with what is true by then. So all rows of one thing are one row, sending one
 // twice does no harm, and no order can be wrong.
 //
-// A row is taken for a while (Claim) and cleared when it was said (Settle), unless something changed meanwhile. A login
-// announces its device before it begins (Announce), tells the homeserver itself, and clears the row with the
-// transaction that begins it.
+// A sender takes a row for a while (Claim) and clears it when the homeserver was told (Settle), unless something
+// changed meanwhile. A login announces its device before it starts a session (Announce), tells the homeserver itself,
+// and clears the row in the transaction that starts the session.
+//
+// Only outbox.go and outbox_send.go know of it. They use what any other package could: Config.Follow, Tx, Write, Read.
 
 // behind is the setting that names the homeserver behind. It is a fact of the database and not of a process: the
 // command line must write rows too, and a server that was started without --homeserver by mistake must not lose any.
@@ -33,104 +34,81 @@ func (d *DB) Behind(ctx context.Context) (string, error) {
 // sessions were begun here: it would turn their tokens away for want of a device. An empty place says that there is
 // none any more; then what waits is forgotten.
 func (d *DB) SetBehind(ctx context.Context, place string) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
-		t.tells = unasked
-		if place != "" {
-			return none, t.stand(place)
+	return d.Write(ctx, func(t *Tx) error {
+		if place == "" {
+			return errors.Join(t.Exec(`DELETE FROM settings WHERE name = $1`, behind), t.Exec(`DELETE FROM outbox`))
 		}
-		if err := t.exec(`DELETE FROM settings WHERE name = $1`, behind); err != nil {
-			return none, err
+		already, err := t.Get(`SELECT value FROM settings WHERE name = $1`, nil, behind)
+		if err == nil && !already {
+			t.AfterCommit(d.notify)
+			err = t.Exec(queueDevices, ms(d.config.now()))
 		}
-		return none, t.exec(`DELETE FROM outbox`)
-	})
-	return err
-}
-
-// stand begins to stand in front of a homeserver, or goes on in front of one that has moved.
-func (t *tx) stand(place string) error {
-	const tellAll = `INSERT INTO outbox (` + outboxColumns + `)
-		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
-	already, err := t.telling()
-	if err == nil && !already {
-		t.told = true
-		err = t.exec(tellAll, ms(t.now()))
-	}
-	t.tells = unasked
-	if err != nil {
-		return err
-	}
-	return t.exec(setSetting, behind, place)
-}
-
-// What a transaction knows of whether somebody has to be told.
-const (
-	unasked = iota
-	nobody
-	somebody
-)
-
-// telling says whether there is a homeserver to tell; asked once in a transaction that has something to tell.
-func (t *tx) telling() (bool, error) {
-	if t.tells == unasked {
-		found, err := t.get(`SELECT value FROM settings WHERE name = $1`, []any{new(string)}, behind)
 		if err != nil {
-			return false, err
+			return err
 		}
-		t.tells = nobody
-		if found {
-			t.tells = somebody
-		}
-	}
-	return t.tells == somebody, nil
+		return t.Exec(setSetting, behind, place)
+	})
 }
 
 const (
 	outboxColumns = `localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held`
 
-	// Whoever has announced it does not clear it any more. There is, or just was, a session on the device: its end is
-	// the device's.
-	tell = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, 0, 0, FALSE, '', '', FALSE, TRUE, '', 0)
-		ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, login = '', spared = FALSE, changed = TRUE`
+	queueRow = `INSERT INTO outbox (` + outboxColumns + `)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 WHERE `
+	// A row that is there already is due again, and a login that has announced it does not clear it any more. The
+	// exception is the login that has just started its session: it has told the homeserver. Not so while a sender has
+	// the row, nor when a sender had it and heard no answer: what that sent may arrive after what the login sent.
+	orRenew = ` ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, spared = FALSE, changed = TRUE,
+		login = CASE WHEN outbox.held = 0 AND outbox.tries = 0 THEN COALESCE((SELECT id FROM sessions
+			WHERE localpart = $1 AND device_id = $2 AND id = outbox.login), '') ELSE '' END RETURNING login`
+
+	queue        = queueRow + `EXISTS (SELECT 1 FROM settings WHERE name = '` + behind + `')` + orRenew
+	queueAnyway  = queueRow + `TRUE` + orRenew
+	queueDevices = `INSERT INTO outbox (` + outboxColumns + `)
+		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
+	unqueue = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2`
 
 	announce = `INSERT INTO outbox (` + outboxColumns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE`
 
-	// Not while a sender is on its way, nor after one of which nothing was heard: what that said may come later than
-	// what was said since.
-	announced = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
+	announced = unqueue + ` AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
 	recall    = `UPDATE outbox SET due = 0, login = '' WHERE localpart = $1 AND login = $2 RETURNING device_id`
 	heldUntil = `SELECT held FROM outbox WHERE localpart = $1 AND device_id = $2`
 )
 
-// tell notes down that the homeserver must look at an account or, with a device id, at a device, if there is a
-// homeserver.
-func (t *tx) tell(localpart, deviceID string) error {
-	if on, err := t.telling(); err != nil || !on {
-		return err
-	}
-	t.told = true
-	return t.exec(tell, localpart, deviceID, ms(t.now()))
+// queueForHomeserver is Config.Follow: the homeserver, if there is one, has to look at an account or, with a device id,
+// at a device.
+func queueForHomeserver(t *Tx, localpart, deviceID string) error {
+	return queueWith(t, queue, localpart, deviceID)
 }
 
-// tellLater is tell for somebody who tells it at once, under a name, and clears it then; from due on it is the
-// sender's.
-func (t *tx) tellLater(localpart, deviceID, name string, due time.Time) error {
-	if on, err := t.telling(); err != nil || !on {
-		return err
-	}
-	t.told = t.told || due.IsZero()
-	return t.exec(announce, localpart, deviceID, ms(t.now()), ms(due), name, false)
+// queueImportedDevice is for a device that the homeserver does not list, though it takes tokens of it. There may be no
+// homeserver yet: the row waits for the first start with one.
+func queueImportedDevice(t *Tx, localpart, deviceID string) error {
+	return queueWith(t, queueAnyway, localpart, deviceID)
 }
 
-// begun clears what a login has announced. If anything happened to the device since, it is to be told again.
-func (t *tx) begun(s Session) error {
-	if on, err := t.telling(); err != nil || !on {
+func queueWith(t *Tx, query, localpart, deviceID string) error {
+	var announcedBy string
+	queued, err := t.Get(query, []any{&announcedBy}, localpart, deviceID, ms(t.db.config.now()))
+	if err != nil || !queued {
 		return err
 	}
-	if clean, err := t.get(announced, []any{new(string)}, s.Localpart, s.DeviceID, s.ID); err != nil || clean {
-		return err
+	if announcedBy != "" {
+		return t.Exec(unqueue, localpart, deviceID)
 	}
-	return t.tell(s.Localpart, s.DeviceID)
+	t.AfterCommit(t.db.notify)
+	return nil
+}
+
+// announceRegistration says that the caller of Register tells the homeserver, and not the sender, until r.Until.
+func announceRegistration(t *Tx, r Registration) error {
+	const q = `UPDATE outbox SET due = $3, login = $4 WHERE localpart = $1 AND (device_id = '' OR device_id = $2)`
+	device := ""
+	if r.Login != nil {
+		device = r.Login.DeviceID
+	}
+	return t.Exec(q, r.Localpart, device, ms(r.Until), r.Name)
 }
 
 // Announcement is what stands when a login is announced. Wait for Free before you tell the homeserver: the sender may
@@ -149,19 +127,15 @@ func (d *DB) Announce(ctx context.Context, l Login, due time.Time) (Announcement
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return Announcement{}, errNoTime
 	}
-	return write(ctx, d.writer, "", func(t *tx) (a Announcement, err error) {
-		if err := t.admissible(l); err != nil {
+	return write(ctx, d, "", func(t *Tx) (a Announcement, err error) {
+		if err := t.Admissible(l); err != nil {
 			return a, err
 		}
-		return t.announce(l, due)
+		if a.Known, err = t.Get(deviceName, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
+			return a, err
+		}
+		return a, t.Exec(announce, l.Localpart, l.DeviceID, ms(d.config.now()), ms(due), l.ID, !l.NewDevice)
 	})
-}
-
-func (t *tx) announce(l Login, due time.Time) (a Announcement, err error) {
-	if a.Known, err = t.get(deviceName, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
-		return a, err
-	}
-	return a, t.exec(announce, l.Localpart, l.DeviceID, ms(t.now()), ms(due), l.ID, !l.NewDevice)
 }
 
 // Free says whether no sender is just telling of a device.
@@ -176,10 +150,10 @@ func (d *DB) Free(ctx context.Context, localpart, deviceID string, now time.Time
 // Announced clears what was announced under a name, since it was told. It says whether that was all: if not, something
 // changed meanwhile, and the sender has it.
 func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []string) (bool, error) {
-	return write(ctx, d.writer, "", func(t *tx) (all bool, err error) {
+	return write(ctx, d, "", func(t *Tx) (all bool, err error) {
 		all = true
 		for _, id := range deviceIDs {
-			clean, err := t.get(announced, []any{new(string)}, localpart, id, name)
+			clean, err := t.Get(announced, nil, localpart, id, name)
 			if err != nil {
 				return false, err
 			}
@@ -192,13 +166,12 @@ func (d *DB) Announced(ctx context.Context, localpart, name string, deviceIDs []
 // Recall hands what was announced under a name to the sender, since it could not be told, or what was told is not true
 // after all.
 func (d *DB) Recall(ctx context.Context, localpart, name string) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
-		return none, t.each(recall, []any{localpart, name}, func(*sql.Rows) error {
-			t.told = true
+	return d.Write(ctx, func(t *Tx) error {
+		return t.Each(recall, []any{localpart, name}, func(func(...any) error) error {
+			t.AfterCommit(d.notify)
 			return nil
 		})
 	})
-	return err
 }
 
 // Untold says whether the homeserver must still be told of a device.
@@ -215,20 +188,21 @@ func (d *DB) Remind(ctx context.Context, localpart, deviceID string) error {
 	if untold, err := d.Untold(ctx, localpart, deviceID); untold || err != nil {
 		return err
 	}
-	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
-		known, err := t.get(sessionOnDevice, []any{new(string)}, localpart, deviceID)
-		if err == nil && known {
-			err = t.tell(localpart, deviceID)
+	return d.Write(ctx, func(t *Tx) error {
+		there, err := t.Get(sessionOnDevice, nil, localpart, deviceID)
+		if err == nil && there {
+			err = queueForHomeserver(t, localpart, deviceID)
 		}
-		return none, err
+		return err
 	})
-	return err
 }
 
 // News gets a value, at most one at a time, when this process has written something to tell.
 func (d *DB) News() <-chan struct{} { return d.news }
 
-func scanNumber(scan func(...any) error) (n int64, err error) {
-	err = scan(&n)
-	return n, err
+func (d *DB) notify() {
+	select {
+	case d.news <- struct{}{}:
+	default: // nobody has looked since
+	}
 }

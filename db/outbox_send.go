@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"time"
@@ -23,7 +22,7 @@ func (d *DB) Outbox(ctx context.Context) ([]Waiting, error) {
 	return list(ctx, d, q, func(scan func(...any) error) (w Waiting, err error) {
 		var since, due int64
 		err = scan(&w.Localpart, &w.DeviceID, &since, &due, &w.Tries, &w.Refused, &w.Error)
-		w.Since, w.Due = at(since), at(due)
+		w.Since, w.Due = fromMS(since), fromMS(due)
 		return w, err
 	})
 }
@@ -55,7 +54,7 @@ func (d *DB) Due(ctx context.Context, now time.Time) (bool, time.Time, error) {
 		return err == nil, time.Time{}, err
 	}
 	next, err := one(ctx, d, nextDue, scanNumber, ms(now))
-	return false, at(next), err
+	return false, fromMS(next), err
 }
 
 // Errand is what is to be told of one account, and what is true of it.
@@ -81,10 +80,10 @@ const maxErrand = 100
 // Claim takes what is due of some accounts, until a time at which the holder counts as dead. An account of which
 // another holder has something is left out, so that nothing of one account is sent by two at once.
 func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, accounts int) ([]Errand, error) {
-	return write(ctx, d.writer, "", func(t *tx) (all []Errand, err error) {
-		err = t.each(claimable, []any{ms(now), maxErrand}, func(rows *sql.Rows) error {
+	return write(ctx, d, "", func(t *Tx) (all []Errand, err error) {
+		err = t.Each(claimable, []any{ms(now), maxErrand}, func(scan func(...any) error) error {
 			var e Errand
-			err := rows.Scan(&e.Localpart)
+			err := scan(&e.Localpart)
 			if len(all) < accounts && !slices.ContainsFunc(all,
 				func(o Errand) bool { return o.Localpart == e.Localpart }) {
 				all = append(all, e)
@@ -101,10 +100,11 @@ func (d *DB) Claim(ctx context.Context, holder string, now, until time.Time, acc
 }
 
 // fill takes what is due of one account, and reads what is true of it.
-func (t *tx) fill(e *Errand, holder string, now, until time.Time) error {
-	err := t.each(claim, []any{e.Localpart, holder, ms(until), ms(now), maxErrand}, func(rows *sql.Rows) error {
+func (t *Tx) fill(e *Errand, holder string, now, until time.Time) error {
+	args := []any{e.Localpart, holder, ms(until), ms(now), maxErrand}
+	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var i Item
-		err := rows.Scan(&i.DeviceID, &i.Tries, &i.Spared)
+		err := scan(&i.DeviceID, &i.Tries, &i.Spared)
 		if i.DeviceID == "" {
 			e.Items = append([]Item{i}, e.Items...)
 			return err
@@ -115,29 +115,21 @@ func (t *tx) fill(e *Errand, holder string, now, until time.Time) error {
 	if err != nil {
 		return err
 	}
-	u, found, err := t.user(e.Localpart)
+	err = t.Each(userByName, []any{e.Localpart}, func(scan func(...any) error) error {
+		u, err := scanUser(scan)
+		e.User = &u
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if found {
-		e.User = &u
-	}
 	for n := range e.Items {
 		i := &e.Items[n]
-		if i.Known, err = t.get(deviceName, []any{&i.DisplayName}, e.Localpart, i.DeviceID); err != nil {
+		if i.Known, err = t.Get(deviceName, []any{&i.DisplayName}, e.Localpart, i.DeviceID); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (t *tx) user(localpart string) (u User, found bool, err error) {
-	err = t.each(userByName, []any{localpart}, func(rows *sql.Rows) (err error) {
-		found = true
-		u, err = scanUser(rows.Scan)
-		return err
-	})
-	return u, found, err
 }
 
 // Outcome is what came of an item. Without an error it was told.
@@ -150,22 +142,21 @@ type Outcome struct {
 
 // Settle clears what was told, unless it changed since it was claimed, and gives the account back.
 func (d *DB) Settle(ctx context.Context, holder, localpart string, outcomes []Outcome) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (none struct{}, err error) {
+	return d.Write(ctx, func(t *Tx) (err error) {
 		for _, o := range outcomes {
 			if o.Err != nil {
 				why := clip(o.Err.Error(), maxOutboxError)
-				err = t.exec(setback, localpart, o.DeviceID, holder, ms(o.Due), o.Refused, why)
+				err = t.Exec(setback, localpart, o.DeviceID, holder, ms(o.Due), o.Refused, why)
 			} else {
-				err = errors.Join(t.exec(settled, localpart, o.DeviceID, holder),
-					t.exec(release, localpart, o.DeviceID, holder))
+				err = errors.Join(t.Exec(settled, localpart, o.DeviceID, holder),
+					t.Exec(release, localpart, o.DeviceID, holder))
 			}
 			if err != nil {
-				return none, err
+				return err
 			}
 		}
-		return none, nil
+		return nil
 	})
-	return err
 }
 
 // maxOutboxError bounds what is kept of another server's words.
@@ -173,8 +164,7 @@ const maxOutboxError = 300
 
 // Hurry makes due what waits for the homeserver to come back, since it has.
 func (d *DB) Hurry(ctx context.Context) error {
-	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(hurry) })
-	return err
+	return d.Write(ctx, func(t *Tx) error { return t.Exec(hurry) })
 }
 
 // Resume takes back what a server that is gone had in its hands, where only one serves the database; on a shared one
@@ -184,6 +174,5 @@ func (d *DB) Resume(ctx context.Context) error {
 		return nil
 	}
 	const q = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
-	_, err := write(ctx, d.writer, "", func(t *tx) (struct{}, error) { return struct{}{}, t.exec(q) })
-	return err
+	return d.Write(ctx, func(t *Tx) error { return t.Exec(q) })
 }

@@ -40,6 +40,7 @@ func behindIt(t *testing.T, d *DB) {
 
 // Where nobody has to be told nothing is written; and whoever writes knows whether somebody has.
 func TestOutboxOnlyWithHomeserver(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	cli := open(t, Config{DSN: path})
@@ -57,8 +58,8 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 	}
 	login(t, d, "two", "HERE")
 	login(t, d, "three", "THERE")
-	if _, err := write(bg, d.writer, "", func(t *tx) (int, error) {
-		return 0, t.exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
+	if _, err := write(bg, d, "", func(t *Tx) (int, error) {
+		return 0, t.Exec(`UPDATE sessions SET imported = TRUE WHERE id = 'three'`)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +88,7 @@ func TestOutboxOnlyWithHomeserver(t *testing.T) {
 
 // A fact that did not come about leaves no row, and one that did has its row in the same moment.
 func TestOutboxRowComesWithItsFact(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	behindIt(t, d)
 	err := errors.Join(d.CreateUser(bg, User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0),
@@ -115,6 +117,7 @@ func aLogin(id, device string) Login {
 
 // A login that was announced, and to which nothing happened, clears its row; in any other case the row stays.
 func TestAnnounce(t *testing.T) {
+	t.Parallel()
 	due := t0.Add(30 * time.Second)
 	for name, c := range map[string]struct {
 		before, between func(d *DB) error // of the announcement and the begin
@@ -198,6 +201,7 @@ func (d *DB) clear() error {
 
 // An announcement refuses what the login would be refused for, and spends nothing.
 func TestAnnounceRefuses(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	behindIt(t, d)
 	day := t0.Add(24 * time.Hour)
@@ -233,6 +237,7 @@ func TestAnnounceRefuses(t *testing.T) {
 // What was announced and did not come about is the sender's: at once when it is recalled, and by itself when nobody is
 // left to do that.
 func TestAnnouncementLapses(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	behindIt(t, d)
@@ -279,6 +284,7 @@ func TestAnnouncementLapses(t *testing.T) {
 
 // Whoever registers tells the homeserver at once, and clears just what nothing happened to.
 func TestRegisterIsAnnounced(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	behindIt(t, d)
 	l := aLogin("first", "F")
@@ -301,14 +307,15 @@ func TestRegisterIsAnnounced(t *testing.T) {
 
 // What people do now does not wait for a large import, and looking for what is due costs the same however much waits.
 func TestNewestFirst(t *testing.T) {
+	t.Parallel()
 	now := t0
-	d := freshAt(t, Config{DSN: dsn(t), Now: func() time.Time { now = now.Add(time.Second); return now }})
+	d := freshAt(t, Config{DSN: dsn(t), now: func() time.Time { now = now.Add(time.Second); return now }})
 	behindIt(t, d)
 	var many []User
 	for i := range 3 * maxErrand {
 		many = append(many, User{Localpart: fmt.Sprint("user", i), Created: t0})
 	}
-	if _, _, err := d.ImportUser(bg, many); err != nil {
+	if _, _, err := d.importUsers(many); err != nil {
 		t.Fatal(err)
 	}
 	login(t, d, "one", "A")
@@ -345,7 +352,7 @@ func BenchmarkClaim(b *testing.B) {
 		for j := range 1000 {
 			many = append(many, User{Localpart: fmt.Sprint("user", i, "-", j), Created: t0})
 		}
-		if _, _, err := d.ImportUser(bg, many); err != nil {
+		if _, _, err := d.importUsers(many); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -26,18 +26,18 @@ const (
 // is no such account; ErrConflict if things are not what they were when the old password was verified, which took its
 // time: the hash changed, the account was deactivated, or the session that asks has ended or is locked.
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
-	return write(ctx, d.writer, "", func(t *tx) (int, error) {
+	return write(ctx, d, "", func(t *Tx) (int, error) {
 		if c.Keep != "" {
-			if live, err := t.get(liveSession, []any{new(string)}, c.Keep, c.Localpart); err != nil || !live {
+			if live, err := t.Get(liveSession, nil, c.Keep, c.Localpart); err != nil || !live {
 				return 0, or(err, ErrConflict)
 			}
 		}
-		changed, err := t.get(changePassword, []any{new(string)}, c.Localpart, c.Hash, c.OldHash)
+		changed, err := t.Get(changePassword, nil, c.Localpart, c.Hash, c.OldHash)
 		if err != nil {
 			return 0, err
 		}
 		if !changed {
-			if known, err := t.taken(c.Localpart); err != nil || known {
+			if taken, err := t.taken(c.Localpart); err != nil || taken {
 				return 0, or(err, ErrConflict)
 			}
 			return 0, ErrNotFound
@@ -49,16 +49,10 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 	})
 }
 
-// SetPassword stores a new hash, whatever the old one is, and ends all the account's sessions if asked: the operator's
-// way.
-func (d *DB) SetPassword(ctx context.Context, localpart, hash string, endSessions bool) (ended int, err error) {
-	return d.ChangePassword(ctx, PasswordChange{Localpart: localpart, Hash: hash, EndOthers: endSessions})
-}
-
 // Rehash stores the same password hashed in another way, and ends nothing; ErrConflict if oldHash is not the account's
-// any more. It asks nothing about the account's state: whoever logs in is asked by StartSession.
+// any more. It does not look at the account's state: StartSession does.
 func (d *DB) Rehash(ctx context.Context, localpart, oldHash, newHash string) error {
-	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
-		return t.get(rehash, []any{new(string)}, localpart, oldHash, newHash)
+	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+		return t.Get(rehash, nil, localpart, oldHash, newHash)
 	})
 }

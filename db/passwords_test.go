@@ -6,26 +6,28 @@ import (
 )
 
 func TestSetPassword(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
-	if n, err := d.SetPassword(bg, "alice", "new", false); n != 0 || err != nil {
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "new"}); n != 0 || err != nil {
 		t.Errorf("keeping sessions: %d, %v", n, err)
 	}
 	d.session(t, "one")
 	if u, _ := d.User(bg, "alice"); u.PasswordHash != "new" {
 		t.Errorf("hash is %q", u.PasswordHash)
 	}
-	if n, err := d.SetPassword(bg, "alice", "newer", true); n != 2 || err != nil {
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newer", EndOthers: true}); n != 2 || err != nil {
 		t.Errorf("ending sessions: %d, %v", n, err)
 	}
 	gone(t, d, "one", "two")
-	if _, err := d.SetPassword(bg, "nobody", "x", true); !errors.Is(err, ErrNotFound) {
+	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "nobody", Hash: "x", EndOthers: true}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
 }
 
 func TestChangePassword(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
@@ -71,6 +73,7 @@ func TestChangePassword(t *testing.T) {
 }
 
 func TestRehash(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	if err := d.Rehash(bg, "alice", "hash", "hashed anew"); err != nil {

@@ -26,7 +26,7 @@ import (
 // of several replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
 //
 //   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the
-//     second one finds the row moved, as it would on SQLite. Transactions of nothing else share the gate.
+//     second one finds the row moved, as it would on SQLite. Transactions of nothing but these share the gate.
 //   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts
 //     sessions) takes the gate alone, and then nobody else writes at all: what it saw holds until it commits.
 //
@@ -58,13 +58,13 @@ func newPostgres(dsn string) (engine, error) {
 }
 
 // isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has
-// moved, and divides by zero if so: see marked.
+// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved.
 func (e *postgresServer) isolate(level string) {
 	e.level = level
-	begin, here := "BEGIN ISOLATION LEVEL "+level+"; SELECT ",
+	begin, unlessMoved := "BEGIN ISOLATION LEVEL "+level+"; SELECT ",
 		"; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + here,
-		begin + "pg_advisory_xact_lock(" + e.gate + ")" + here}
+	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + unlessMoved,
+		begin + "pg_advisory_xact_lock(" + e.gate + ")" + unlessMoved}
 }
 
 // gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
@@ -74,7 +74,7 @@ func gateOf(schema string) string {
 	return strconv.FormatInt(int64(h.Sum64()), 10)
 }
 
-// withoutSecrets keeps of a DSN what may be told: where it is, and who asks.
+// withoutSecrets keeps of a DSN what may be shown: where it leads, and the name of the user.
 func withoutSecrets(dsn string) string {
 	u, err := url.Parse(dsn)
 	if err != nil {
@@ -101,10 +101,10 @@ func (e *postgresServer) migrations() goose.Dialect { return goose.DialectPostgr
 func (e *postgresServer) present() error            { return nil }
 
 // flushEvery is short because other replicas wait for the facts.
-func (e *postgresServer) flushEvery() time.Duration                   { return 50 * time.Millisecond }
-func (e *postgresServer) patience() time.Duration                     { return 15 * time.Second }
-func (e *postgresServer) maintain(*tx, maintenance) error             { return nil }
-func (e *postgresServer) watch(context.Context, *DB, *sql.Conn) error { return nil }
+func (e *postgresServer) flushEvery() time.Duration        { return 50 * time.Millisecond }
+func (e *postgresServer) patience() time.Duration          { return 15 * time.Second }
+func (e *postgresServer) maintain(*Tx, maintenance) error  { return nil }
+func (e *postgresServer) watch(context.Context, *DB) error { return nil }
 
 func (e *postgresServer) begin(alone bool) string {
 	if alone {
@@ -201,7 +201,7 @@ func (e *postgresServer) alive(c *sql.Conn) bool {
 	return err == nil
 }
 
-// sqlState is the code of an error that the server told.
+// sqlState is the code of an error that the server reported.
 func sqlState(err error) (string, bool) {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -210,8 +210,8 @@ func sqlState(err error) (string, bool) {
 	return e.Code, true
 }
 
-// marked says that a transaction could not begin because the database has moved.
-func marked(err error) bool {
+// refusedAsMoved says that a transaction could not begin because the database has moved.
+func refusedAsMoved(err error) bool {
 	state, _ := sqlState(err)
 	return state == "22012" // division_by_zero
 }

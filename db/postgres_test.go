@@ -10,6 +10,7 @@ import (
 
 // What every request does must find its row by an index, however many there are.
 func TestQueryPlansOnPostgres(t *testing.T) {
+	t.Parallel()
 	_, _, shell := onPostgres(t)
 	c, err := shell.Conn(bg)
 	if err != nil {
@@ -19,7 +20,7 @@ func TestQueryPlansOnPostgres(t *testing.T) {
 	if _, err := c.ExecContext(bg, `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan`); err != nil {
 		t.Fatal(err)
 	}
-	for name, q := range map[string]string{"session": sessionByID, "advance": advance, "remint": remint,
+	for name, q := range map[string]string{"session": sessionByID, "advance": advanceReturning, "remint": remint,
 		"soften": soften, "note": noteUse, "end": endSession,
 		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser,
 		"login token": findLoginToken} {
@@ -54,9 +55,9 @@ func planOf(c *sql.Conn, q string) (string, error) {
 		return "", err
 	}
 	var plan strings.Builder
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(scan func(...any) error) error {
 		var line string
-		err := rows.Scan(&line)
+		err := scan(&line)
 		plan.WriteString(line + "\n")
 		return err
 	})
@@ -64,6 +65,7 @@ func planOf(c *sql.Conn, q string) (string, error) {
 }
 
 func TestPlaceTellsNoSecret(t *testing.T) {
+	t.Parallel()
 	for dsn, want := range map[string]string{
 		"postgres://u:hunter2@h:5433/d?sslmode=verify-full&sslpassword=hunter2&password=hunter2": "postgres://u@h:5433/d?sslmode=verify-full",
 		"postgresql://h/d?user=u&password=hunter2&host=/run/pg":                                  "postgresql://h/d?host=/run/pg",

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAdvanceGeneration(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	first := login(t, d, "one", "A")
 	r := refresh("one", 1)
@@ -71,6 +72,7 @@ func TestAdvanceGeneration(t *testing.T) {
 // A refresh of a session that is in memory and one that reads the row come to the same, in the answer, in memory and in
 // the database.
 func TestAdvanceGenerationFromMemory(t *testing.T) {
+	t.Parallel()
 	end := t0.Add(time.Hour)
 	for _, expires := range []time.Time{{}, end} {
 		for _, ttl := range []time.Duration{0, 5 * time.Minute, 90*time.Second + time.Microsecond, 2 * time.Hour} {
@@ -112,30 +114,31 @@ func TestAdvanceGenerationFromMemory(t *testing.T) {
 
 // What the shared transaction did to a session before its refresh counts, though memory does not know it yet.
 func TestAdvanceGenerationAfterItsOwnTransaction(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
-	renamed := func(t *tx) (Session, error) {
+	renamed := func(t *Tx) (Session, error) {
 		s, _, err := t.session(renameDevice, "alice", "A", "new name")
 		if err != nil {
 			return s, err
 		}
-		known, ok := t.known(d.cache, "one")
+		known, ok := t.cached("one")
 		if !ok || known.DisplayName != "new name" {
 			return s, errors.New("the transaction does not know what it wrote")
 		}
-		s, won, err := t.advance(known, refresh("one", 1))
-		if known, _ := t.known(d.cache, "one"); !won || known.Generation != 2 || known != s {
+		s, won, err := t.advanceCached(known, refresh("one", 1))
+		if known, _ := t.cached("one"); !won || known.Generation != 2 || known != s {
 			return s, errors.New("the transaction does not know that it refreshed")
 		}
 		if _, err := t.end(endSession, "one"); err != nil {
 			return s, err
 		}
-		if _, ok := t.known(d.cache, "one"); ok {
+		if _, ok := t.cached("one"); ok {
 			return s, errors.New("the transaction knows a session that it ended")
 		}
 		return s, err
 	}
-	s, err := write(bg, d.writer, "one", renamed)
+	s, err := write(bg, d, "one", renamed)
 	if err != nil || s.DisplayName != "new name" || s.Generation != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -143,6 +146,7 @@ func TestAdvanceGenerationAfterItsOwnTransaction(t *testing.T) {
 }
 
 func TestAdvanceGenerationAtTheDraftsDoor(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	r := refresh("one", 1)
@@ -171,6 +175,7 @@ func TestAdvanceGenerationAtTheDraftsDoor(t *testing.T) {
 }
 
 func TestAbsoluteEnd(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	end := t0.Add(2 * time.Minute)
 	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0,
@@ -196,6 +201,7 @@ func TestAbsoluteEnd(t *testing.T) {
 
 // The promise of the design's table: 64 racers get one pair.
 func TestRacersGetOnePair(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	for k := int64(1); k <= 20; k++ {
@@ -212,6 +218,7 @@ func TestRacersGetOnePair(t *testing.T) {
 }
 
 func TestRacersAtTheDraftsDoor(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	for k := int64(1); k <= 20; k++ {
@@ -258,6 +265,7 @@ var long = flag.Bool("long", false,
 
 // However often one session is refreshed, the database keeps its size.
 func TestDatabaseDoesNotGrow(t *testing.T) {
+	t.Parallel()
 	n := int64(10_000)
 	switch {
 	case *long:

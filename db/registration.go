@@ -17,20 +17,22 @@ type Registration struct {
 	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 	Login *Login
 
-	// under which the caller tells a homeserver behind of the account, and the device, and clears that with Announced
+	// under which the caller tells the homeserver of the account, and the device, and clears that with Announced: a
+	// random text, and no session's id
 	Name  string
 	Until time.Time // from when on the sender does it instead; zero: at once
 }
 
 // Register makes an account, uses up its registration token, starts its first session and says so in the interaction,
 // all of it or nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked
-// for. ErrConflict if the name is taken, even by a deactivated account, or the interaction has moved on; ErrTokenSpent
-// if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was retired meanwhile.
+// for. ErrConflict if the name is taken, even by a deactivated account, or the interaction was saved by somebody else;
+// ErrTokenSpent if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was
+// retired meanwhile.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
-	return write(ctx, d.writer, "", func(t *tx) (Session, error) {
+	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it
 		// answers.
-		if err := t.unmoved(r.Interaction); err != nil {
+		if err := t.checkInteraction(r.Interaction); err != nil {
 			return Session{}, err
 		}
 		taken, err := t.taken(r.Localpart)
@@ -49,21 +51,21 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		}
 		// If the name is taken after all, by another process just now, the engine fails this transaction as a whole.
 		const q = `INSERT INTO users (localpart, password_hash, created) VALUES ($1, $2, $3)`
-		if err := t.exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil {
+		if err := t.Exec(q, r.Localpart, r.PasswordHash, ms(r.At)); err != nil {
 			return Session{}, err
 		}
-		if err := t.tellLater(r.Localpart, "", r.Name, r.Until); err != nil {
+		if err := errors.Join(t.follow(r.Localpart, ""), t.saveInteraction(r.Interaction)); err != nil {
 			return Session{}, err
 		}
-		if err := t.moveOn(r.Interaction); err != nil || r.Login == nil {
-			return Session{}, err
+		var s Session
+		if r.Login != nil {
+			l := *r.Login
+			l.Localpart, l.At = r.Localpart, r.At
+			if s, err = t.start(l); err != nil {
+				return Session{}, err
+			}
 		}
-		l := *r.Login
-		l.Localpart, l.At = r.Localpart, r.At
-		if err := t.tellLater(l.Localpart, l.DeviceID, r.Name, r.Until); err != nil {
-			return Session{}, err
-		}
-		return t.start(l)
+		return s, announceRegistration(t, r)
 	})
 }
 
@@ -73,13 +75,9 @@ const findUser = `SELECT localpart FROM users WHERE LOWER(localpart) = LOWER($1)
 // Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that
 // nobody is taken for somebody else.
 func (d *DB) Taken(ctx context.Context, localpart string) (bool, error) {
-	_, err := one(ctx, d, findUser, scanText, localpart)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return exists(ctx, d, findUser, localpart)
 }
 
-func (t *tx) taken(localpart string) (bool, error) {
-	return t.get(findUser, []any{new(string)}, localpart)
+func (t *Tx) taken(localpart string) (bool, error) {
+	return t.Get(findUser, nil, localpart)
 }

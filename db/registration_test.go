@@ -10,6 +10,7 @@ import (
 )
 
 func TestRegister(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	s, err := d.Register(bg, Registration{Localpart: "bob", PasswordHash: "his", At: t0,
 		Login: &Login{ID: "one", DeviceID: "A", DisplayName: "Phone", KeyID: 1, AccessTTL: time.Minute,
@@ -49,6 +50,7 @@ func TestRegister(t *testing.T) {
 
 // All of it or nothing.
 func TestRegisterIsOneThing(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "taken", "A")
 	invite(t, d, RegistrationToken{Token: "once", UsesAllowed: 1})
@@ -90,6 +92,7 @@ func TestRegisterIsOneThing(t *testing.T) {
 }
 
 func TestRacersRegisterOneName(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	other := open(t, Config{DSN: path})

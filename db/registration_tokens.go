@@ -2,11 +2,10 @@ package db
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
-// RegistrationToken is an invitation: who knows it may register (Client-Server API v1.19, "Token-authenticated
+// RegistrationToken is an invitation: anybody who has it may register (Client-Server API v1.19, "Token-authenticated
 // registration").
 type RegistrationToken struct {
 	Token       string
@@ -21,7 +20,7 @@ type RegistrationToken struct {
 func scanRegistrationToken(scan func(...any) error) (r RegistrationToken, err error) {
 	var expires, created, revoked int64
 	err = scan(&r.Token, &r.UsesAllowed, &r.Used, &r.Reserved, &expires, &created, &revoked)
-	r.Expires, r.Created, r.Revoked = at(expires), at(created), at(revoked)
+	r.Expires, r.Created, r.Revoked = fromMS(expires), fromMS(created), fromMS(revoked)
 	return r, err
 }
 
@@ -29,8 +28,8 @@ func scanRegistrationToken(scan func(...any) error) (r RegistrationToken, err er
 func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) error {
 	const q = `INSERT INTO registration_tokens (token, uses_allowed, used, expires, created, revoked)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING token`
-	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) {
-		return t.get(q, []any{new(string)}, r.Token, r.UsesAllowed, r.Used, ms(r.Expires), ms(r.Created), ms(r.Revoked))
+	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+		return t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, ms(r.Expires), ms(r.Created), ms(r.Revoked))
 	})
 }
 
@@ -50,17 +49,18 @@ func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when tim
 	}
 	const q = `UPDATE registration_tokens SET revoked = CASE WHEN revoked = 0 THEN $2 ELSE revoked END
 		WHERE token = $1 RETURNING token`
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		found, err := t.get(q, []any{new(string)}, token, ms(when))
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+		found, err := t.Get(q, nil, token, ms(when))
 		if err == nil && found {
-			err = t.exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
+			err = t.Exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
 		}
 		return found, err
 	})
 }
 
 const (
-	// tokenHasUse holds at $2 for who has the reservation $3, or none: a use is left that nobody else has set aside.
+	// tokenHasUse holds at $2 for the owner of the reservation $3, or of none: a use is left that nobody else has set
+	// aside.
 	tokenHasUse = `revoked = 0 AND (expires = 0 OR expires > $2) AND (uses_allowed = 0 OR uses_allowed > used +
 		(SELECT COUNT(*) FROM registration_reservations r
 			WHERE r.token = registration_tokens.token AND r.expires > $2 AND r.session_id <> $3))`
@@ -82,11 +82,7 @@ const (
 
 // RegistrationTokenValid says whether somebody could begin to register with a token now.
 func (d *DB) RegistrationTokenValid(ctx context.Context, token string, now time.Time) (bool, error) {
-	_, err := one(ctx, d, tokenValid, scanText, token, ms(now), "")
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return exists(ctx, d, tokenValid, token, ms(now), "")
 }
 
 // ReserveRegistrationToken sets a use aside for a user-interactive session until then; once more by the same session,
@@ -95,29 +91,27 @@ func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID stri
 	if ms(until) == 0 {
 		return errNoTime
 	}
-	return d.must(ctx, ErrTokenSpent, func(t *tx) (bool, error) {
-		if err := t.exec(forgetToken, token, ms(now)); err != nil {
+	return d.must(ctx, ErrTokenSpent, func(t *Tx) (bool, error) {
+		if err := t.Exec(forgetToken, token, ms(now)); err != nil {
 			return false, err
 		}
-		return t.get(reserveToken, []any{new(string)}, token, ms(now), sessionID, ms(until))
+		return t.Get(reserveToken, nil, token, ms(now), sessionID, ms(until))
 	})
 }
 
 // ReleaseRegistrationToken gives back what a session has set aside, if anything.
 func (d *DB) ReleaseRegistrationToken(ctx context.Context, token, sessionID string) error {
-	_, err := write(ctx, d.writer, "",
-		func(t *tx) (struct{}, error) { return struct{}{}, t.exec(releaseToken, token, sessionID) })
-	return err
+	return d.Write(ctx, func(t *Tx) error { return t.Exec(releaseToken, token, sessionID) })
 }
 
 // useRegistrationToken turns a reservation, or a use that is free, into a use.
-func (t *tx) useRegistrationToken(token, sessionID string, now time.Time) error {
-	used, err := t.get(useToken, []any{new(string)}, token, ms(now), sessionID)
+func (t *Tx) useRegistrationToken(token, sessionID string, now time.Time) error {
+	used, err := t.Get(useToken, nil, token, ms(now), sessionID)
 	switch {
 	case err != nil:
 		return err
 	case !used:
 		return ErrTokenSpent
 	}
-	return t.exec(releaseToken, token, sessionID)
+	return t.Exec(releaseToken, token, sessionID)
 }

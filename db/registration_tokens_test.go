@@ -25,6 +25,7 @@ func wantToken(t *testing.T, d *DB, now time.Time, want RegistrationToken) {
 }
 
 func TestRegistrationTokens(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	hour := t0.Add(time.Hour)
 	all := []RegistrationToken{
@@ -73,6 +74,7 @@ func TestRegistrationTokens(t *testing.T) {
 }
 
 func TestReservation(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	invite(t, d, RegistrationToken{Token: "once", UsesAllowed: 1, Expires: t0.Add(10 * time.Minute)})
@@ -126,6 +128,7 @@ func TestReservation(t *testing.T) {
 
 // A clock that steps back may revive a reservation, never a use.
 func TestReservationRevived(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	invite(t, d, RegistrationToken{Token: "once", UsesAllowed: 1})
 	if err := d.ReserveRegistrationToken(bg, "once", "a", t0, t0.Add(time.Minute)); err != nil {
@@ -143,6 +146,7 @@ func TestReservationRevived(t *testing.T) {
 
 // Who is revoked while registering does not get in.
 func TestRevokeWhileReserved(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	invite(t, d, RegistrationToken{Token: "endless"})
 	if err := d.ReserveRegistrationToken(bg, "endless", "uia", t0, t0.Add(time.Hour)); err != nil {
@@ -163,6 +167,7 @@ func TestRevokeWhileReserved(t *testing.T) {
 
 // 64 racers, at two processes, for a token of one use: one reserves it, and one of those who did not reserve uses it.
 func TestRacersReserveOneUse(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
 	d := freshAt(t, Config{DSN: path})
 	by := []*DB{d, open(t, Config{DSN: path})}

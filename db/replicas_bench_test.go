@@ -46,7 +46,7 @@ func inTransaction(raw *sql.DB, id string, k int64) error {
 	}
 	defer tx.Rollback()
 	r := refresh(id, k)
-	row := tx.QueryRowContext(bg, advance, id, k, ms(r.At), r.KeyID, r.accessEnd(), 0, false, ms(r.Seen.At),
+	row := tx.QueryRowContext(bg, advanceReturning, id, k, ms(r.At), r.KeyID, r.accessEnd(), 0, false, ms(r.Seen.At),
 		r.Seen.Addr, r.Seen.Agent)
 	if _, err := scanSession(row.Scan); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package db
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -32,6 +31,7 @@ func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
 
 // Of what one replica was told the other one knows at its next request.
 func TestReplicasSeeEachOther(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	two.session(t, "a")
@@ -66,6 +66,7 @@ func TestReplicasSeeEachOther(t *testing.T) {
 
 // A key that is made or retired anywhere is known with the next session that is read.
 func TestReplicasSeeKeys(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	_, before, err := two.Session(bg, "a")
@@ -90,6 +91,7 @@ func TestReplicasSeeKeys(t *testing.T) {
 // A login looks at the account and writes a session; a lock writes the account and looks for sessions. Side by side
 // each could miss the other.
 func TestLoginMeetsLock(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	for round := range 60 {
 		var wg sync.WaitGroup
@@ -116,6 +118,7 @@ func TestLoginMeetsLock(t *testing.T) {
 // Whoever refreshes while the key that it mints with is retired elsewhere either is seen, or is told that the key is
 // gone.
 func TestRefreshMeetsRetirement(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	for k := range int64(60) {
@@ -152,6 +155,7 @@ func TestRefreshMeetsRetirement(t *testing.T) {
 // A server that ends every connection, as when it is restarted, costs nobody an error: what was not committed is run
 // again.
 func TestLostConnections(t *testing.T) {
+	t.Parallel()
 	first, _, shell := onPostgres(t)
 	login(t, first, "a", "A")
 	const mine = "postern-lost" // other tests have the same server
@@ -180,6 +184,7 @@ func (d *DB) address() string { return d.engine.(*postgresServer).config.ConnStr
 // Who names several servers wants the one that writes, and readers that promise not to write must not be turned away
 // for it.
 func TestReadWriteServersOnly(t *testing.T) {
+	t.Parallel()
 	one, _, _ := onPostgres(t)
 	login(t, one, "a", "A")
 	two := open(t, Config{DSN: one.address() + "&target_session_attrs=read-write"})
@@ -194,6 +199,7 @@ func TestReadWriteServersOnly(t *testing.T) {
 
 // A deadlock with somebody who takes rows in another order is somebody's failure, and then ours to run again.
 func TestDeadlock(t *testing.T) {
+	t.Parallel()
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
 	login(t, one, "b", "B")
@@ -208,7 +214,7 @@ func TestDeadlock(t *testing.T) {
 	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'b'`); err != nil {
 		t.Fatal(err)
 	}
-	one.turn <- struct{}{} // so that both share the transaction after the next one
+	one.writeLock <- struct{}{} // so that both share the transaction after the next one
 	var wg sync.WaitGroup
 	errs := make([]error, 3)
 	wg.Go(func() { errs[2] = one.SetSetting(bg, "any", "value") })
@@ -219,7 +225,7 @@ func TestDeadlock(t *testing.T) {
 	for deadline := time.Now().Add(5 * time.Second); len(one.writer.ops) < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	<-one.turn
+	<-one.writeLock
 	time.Sleep(200 * time.Millisecond) // it holds a and waits for b
 	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'a'`); err != nil {
 		t.Fatal(err)
@@ -241,12 +247,13 @@ func TestDeadlock(t *testing.T) {
 // Where transactions are serializable and the gate does nothing, as on CockroachDB, those that fail for it are run
 // again.
 func TestSerializationFailures(t *testing.T) {
+	t.Parallel()
 	one, two, _ := onPostgres(t)
 	for _, d := range []*DB{one, two} {
 		begin := "BEGIN ISOLATION LEVEL SERIALIZABLE"
-		d.turn <- struct{}{}
+		d.writeLock <- struct{}{}
 		d.engine.(*postgresServer).begins = [2]string{begin, begin}
-		<-d.turn
+		<-d.writeLock
 	}
 	login(t, one, "a", "A")
 	for k := range int64(40) {
@@ -271,6 +278,7 @@ func TestSerializationFailures(t *testing.T) {
 // A process that is frozen in the midst of a transaction does not keep the gate shut for good, and who waits is told
 // why.
 func TestGateHeld(t *testing.T) {
+	t.Parallel()
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
 	other, err := shell.BeginTx(bg, nil)
@@ -291,102 +299,5 @@ func TestGateHeld(t *testing.T) {
 	}
 	if _, err = one.AdvanceGeneration(bg, refresh("a", 1)); err != nil {
 		t.Errorf("afterwards: %v", err)
-	}
-}
-
-// What is sent ahead in one journey has the same answers as one by one: good refreshes, a second one of the same token,
-// a replay, a token of nobody, a caller who has left, each after the note on its session.
-func TestSentAhead(t *testing.T) {
-	at := dsn(t)
-	d := freshAt(t, Config{DSN: at, FlushEvery: time.Hour})
-	for i := range 6 {
-		id := fmt.Sprint("s", i)
-		login(t, d, id, id)
-	}
-	for _, id := range []string{"s2", "s3"} {
-		if _, err := d.AdvanceGeneration(bg, refresh(id, 1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, id := range []string{"s0", "s1", "s5"} {
-		d.NoteUse(d.session(t, id), 1, Seen{At: t0, Addr: "192.0.2.9"})
-	}
-	// used long ago: its predecessor is a replay
-	d.NoteUse(d.session(t, "s3"), 2, Seen{At: t0.Add(-time.Hour), Addr: "192.0.2.9"})
-	left, leave := context.WithCancel(bg)
-	calls := []struct {
-		ctx        context.Context
-		id         string
-		k          int64
-		err        error
-		generation int64
-	}{
-		{bg, "s0", 1, nil, 2}, {bg, "s0", 1, nil, 2}, {bg, "s1", 1, nil, 2}, {bg, "s2", 1, nil, 2}, {bg, "s3", 1, ErrReplay, 2},
-		{bg, "nobody", 1, ErrNotFound, 0}, {left, "s4", 1, context.Canceled, 0}, {bg, "s4", 7, ErrReplay, 1},
-	}
-	d.turn <- struct{}{}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = d.SetSetting(bg, "any", "value") })
-	for len(d.writer.ops) > 0 {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(50 * time.Millisecond)
-	got, errs := make([]Session, len(calls)), make([]error, len(calls))
-	for i, c := range calls {
-		wg.Go(func() { got[i], errs[i] = d.AdvanceGeneration(c.ctx, refresh(c.id, c.k)) })
-	}
-	for len(d.writer.ops) < len(calls) {
-		time.Sleep(time.Millisecond)
-	}
-	leave()
-	<-d.turn
-	wg.Wait()
-	for i, c := range calls {
-		if !errors.Is(errs[i], c.err) || (errs[i] == nil) != (c.err == nil) || got[i].Generation != c.generation {
-			t.Errorf("%s %d: %d, %v; want %d, %v", c.id, c.k, got[i].Generation, errs[i], c.generation, c.err)
-		}
-	}
-	if got[0] != got[1] {
-		t.Errorf("two pairs for one token: %+v, %+v", got[0], got[1])
-	}
-	if s := d.session(t, "s4"); s.Generation != 1 {
-		t.Errorf("who had left was served: %+v", s)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if s := open(t, Config{DSN: at}).session(t, "s5"); !s.Used.Equal(t0) || s.Seen.Addr != "192.0.2.9" {
-		t.Errorf("a note was lost: %+v", s)
-	}
-}
-
-// Two tabs wake up with two generations of one session, the older one first: it gets the pair in force, and then the
-// newer one moves on. The other way round the older one would be a replay.
-func TestTabsInTheirOrder(t *testing.T) {
-	d := fresh(t)
-	login(t, d, "one", "A")
-	login(t, d, "two", "B") // so that a batch is sent ahead
-	if _, err := d.AdvanceGeneration(bg, refresh("one", 1)); err != nil {
-		t.Fatal(err)
-	}
-	d.turn <- struct{}{}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = d.SetSetting(bg, "any", "value") })
-	time.Sleep(50 * time.Millisecond) // the writer has it, and waits for its turn
-	got, errs := make([]Session, 3), make([]error, 3)
-	for i, c := range []struct {
-		id string
-		k  int64
-	}{{"one", 1}, {"one", 2}, {"two", 1}} {
-		wg.Go(func() { got[i], errs[i] = d.AdvanceGeneration(bg, refresh(c.id, c.k)) })
-		for len(d.writer.ops) <= i {
-			time.Sleep(time.Millisecond)
-		}
-	}
-	<-d.turn
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil || got[0].Generation != 2 || got[1].Generation != 3 ||
-		got[2].Generation != 2 {
-		t.Errorf("generations %d, %d and %d: %v", got[0].Generation, got[1].Generation, got[2].Generation, err)
 	}
 }

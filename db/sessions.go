@@ -2,9 +2,107 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
+	"time"
 )
+
+// State says whether a session's tokens are alive.
+type State string
+
+const (
+	// Live sessions have good tokens.
+	Live State = "live"
+	// Soft sessions have none, but the device and its keys are kept: the user logs in again with the same device id
+	// (Client-Server API v1.19, "Soft logout").
+	Soft State = "soft"
+)
+
+// Seen is when and from where a session was last used.
+type Seen struct {
+	At          time.Time
+	Addr, Agent string
+}
+
+// Session is one device's login, and the whole state of its tokens: the pair of a generation is computed from the row,
+// never stored. Times have millisecond precision; the zero time means "none".
+//
+// How it moves (n is Generation, k the generation of a token that is presented):
+//
+//	     StartSession
+//	          │
+//	          ▼      current API, k = n         2015 draft, k = n
+//	┌─ n live, unused ──────────────► n+1 live, unused     n+1 live, used, single use
+//	│         │                                            (the old pair is dead at once)
+//	│         │ a token of n is seen (NoteUse)
+//	│         ▼
+//	│   n live, used                 k = n-1 while n is unused, or was used within the leeway:
+//	│         │                      the same pair n again (2015 draft: refused, nothing ends)
+//	│         │
+//	│         │ any other refresh token: a replay. One of two holders is a thief, and the row cannot tell
+//	│         ▼ which (RFC 9700, section 4.14), so both lose their tokens and the user keeps the device.
+//	└──────► soft ──► StartSession on the same device, or EndSession
+//
+// While its account is locked a session does not move: what would have been good is refused, and good again afterwards.
+// A replay is a replay all the same.
+//
+// A clock that steps back never harms: an interval that comes out negative counts as within the leeway.
+type Session struct {
+	ID, Localpart, DeviceID, DisplayName string
+
+	Created       time.Time
+	Expires       time.Time // absolute end; zero: none
+	Refreshable   bool
+	Generation    int64 // from 1
+	KeyID         int64 // the root key of this generation
+	Minted        time.Time
+	AccessExpires time.Time // zero: the access token never expires
+	Used          time.Time // zero: no token of this generation was seen yet
+	// this generation was claimed at the 2015 draft's endpoint: its predecessor is good for nothing more, at any
+	// endpoint
+	SingleUse bool
+	Locked    bool // the account is locked, see LockUser
+	Admin     bool // the account may administer the homeserver, see SetAdmin
+	State     State
+	Seen      Seen
+	Imported  bool // another server gave the tokens of this generation, see ImportedToken
+}
+
+// What a token can be refused for.
+var (
+	// ErrSuperseded says that an access token's generation is not in force.
+	ErrSuperseded = errors.New("token is superseded")
+	// ErrSoft says that the session was soft-logged-out before.
+	ErrSoft = errors.New("session is soft")
+	// ErrEnded says that the session is past its absolute end.
+	ErrEnded = errors.New("session has ended")
+	// ErrLocked says that the token, or the proof at login, is good, but its account is locked
+	// (Client-Server API v1.19, "Account locking").
+	ErrLocked = errors.New("account is locked")
+	// ErrSpent says that a refresh token was claimed before, at an endpoint where it works once. Nothing ends.
+	ErrSpent = errors.New("refresh token is spent")
+	// ErrReplay says that an old refresh token came back, and that the session is soft-logged-out because of it.
+	ErrReplay = errors.New("refresh token is replayed")
+)
+
+// Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or,
+// only for a good one, ErrLocked. The predecessor stays good until the new generation is first used,
+// because an answer may get lost (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the
+// caller's to judge.
+func (s Session) Accepts(k int64, now time.Time) error {
+	switch {
+	case s.State != Live:
+		return ErrSoft
+	case s.ended(now):
+		return ErrEnded
+	case k != s.Generation && (k != s.Generation-1 || !s.Used.IsZero() || s.SingleUse):
+		return ErrSuperseded
+	case s.Locked:
+		return ErrLocked
+	}
+	return nil
+}
+
+func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.Before(s.Expires) }
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id, minted,
 	access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
@@ -16,16 +114,17 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 		&s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
 		&s.Imported)
-	s.Created, s.Expires, s.Minted, s.AccessExpires = at(created), at(expires), at(minted), at(accessExpires)
-	s.Used, s.Seen.At, s.State = at(used), at(seen), State(state)
+	s.Created, s.Expires, s.Minted = fromMS(created), fromMS(expires), fromMS(minted)
+	s.AccessExpires = fromMS(accessExpires)
+	s.Used, s.Seen.At, s.State = fromMS(used), fromMS(seen), State(state)
 	return s, err
 }
 
-// session runs a statement that gives at most one session, and tells the cache about it.
-func (t *tx) session(query string, args ...any) (s Session, found bool, err error) {
-	err = t.each(query, args, func(rows *sql.Rows) (err error) {
+// session runs a statement that changes or reads at most one session, and lets the cache know how it is now.
+func (t *Tx) session(query string, args ...any) (s Session, found bool, err error) {
+	err = t.Each(query, args, func(scan func(...any) error) (err error) {
 		found = true
-		s, err = scanSession(rows.Scan)
+		s, err = scanSession(scan)
 		return err
 	})
 	if err != nil || !found {
@@ -40,7 +139,7 @@ const (
 
 	// Keys are added and retired, never removed, so this number rises with each change.
 	keyEpoch        = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
-	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMark +
+	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMove +
 		`), '') FROM sessions WHERE id = $1`
 )
 
@@ -52,33 +151,38 @@ func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 			return Session{}, 0, err
 		}
 	}
-	for {
-		// The note first: when it has left pending, the row that counts it is in the cache or in the database.
-		n, noted := d.pending.get(id)
-		s, epoch, ok, err := d.find(ctx, id)
-		if err != nil {
-			return Session{}, 0, err
-		}
-		if !ok {
-			continue // a commit overtook the load
-		}
-		if noted {
-			s = n.over(s)
-		}
-		return s, epoch, nil
+	// The note first: when it is gone from memory, the row that counts it is in the cache or in the database.
+	n, noted := d.notes.get(id)
+	s, epoch, err := d.find(ctx, id)
+	if err != nil {
+		return Session{}, 0, err
 	}
+	if noted {
+		s = n.over(s)
+	}
+	return s, epoch, nil
 }
 
-// find looks into the cache, or into the database; not ok if a commit overtook it.
-func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, ok bool, err error) {
+// find looks into the cache, or into the database.
+func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, err error) {
 	if d.cache == nil {
-		s, epoch, err = d.row(ctx, id)
-		return s, epoch, err == nil, err
+		return d.row(ctx, id)
 	}
-	if s, ok = d.cache.get(id); !ok {
-		s, ok, err = d.load(ctx, id)
+	s, ok := d.cache.get(id)
+	if !ok {
+		s, err = d.load(ctx, id)
 	}
-	return s, d.Epoch(), ok, err
+	return s, d.Epoch(), err
+}
+
+// load fetches a row for the cache.
+func (d *DB) load(ctx context.Context, id string) (Session, error) {
+	commits := d.cache.counted(id)
+	s, err := found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), id).Scan))
+	if err == nil {
+		d.cache.store(&s, commits)
+	}
+	return s, err
 }
 
 // row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here
@@ -89,14 +193,14 @@ func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err e
 	}
 	ctx, done := d.bounded(ctx)
 	defer done()
-	var place string
+	var movedTo string
 	s, err = found(twice(func() (Session, error) {
 		row := d.sessionByID.QueryRowContext(ctx, id)
-		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch, &place)...) })
+		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch, &movedTo)...) })
 	}))
 	switch {
-	case place != "":
-		return Session{}, 0, movedError{place}
+	case movedTo != "":
+		return Session{}, 0, movedError{movedTo}
 	case errors.Is(err, ErrNotFound):
 		if err := d.ready(ctx); err != nil {
 			return Session{}, 0, err
@@ -117,22 +221,11 @@ func (d *DB) keyEpoch(ctx context.Context) (uint64, error) {
 // raise notes an epoch that was read, and returns it.
 func (d *DB) raise(epoch uint64) uint64 {
 	for {
-		known := d.epoch.Load()
-		if known >= epoch || d.epoch.CompareAndSwap(known, epoch) {
+		last := d.epoch.Load()
+		if last >= epoch || d.epoch.CompareAndSwap(last, epoch) {
 			return epoch
 		}
 	}
-}
-
-// load fetches a row for the cache; not ok if a commit overtook it.
-func (d *DB) load(ctx context.Context, id string) (s Session, ok bool, err error) {
-	l := d.cache.begin(id)
-	s, err = found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), id).Scan))
-	if err != nil {
-		d.cache.finish(id, l, nil)
-		return Session{}, false, err
-	}
-	return s, d.cache.finish(id, l, &s), nil
 }
 
 // Sessions lists sessions by account and age; of one account, or all if localpart is empty.
@@ -146,75 +239,9 @@ func (d *DB) Sessions(ctx context.Context, localpart string) ([]Session, error) 
 		all, err = list(ctx, d, q+` WHERE localpart = $1 ORDER BY created, id`, scanSession, localpart)
 	}
 	for i, s := range all {
-		if n, ok := d.pending.get(s.ID); ok {
+		if n, ok := d.notes.get(s.ID); ok {
 			all[i] = n.over(s)
 		}
 	}
 	return all, err
-}
-
-const (
-	endSession = `DELETE FROM sessions WHERE id = $1 RETURNING ` + endedColumns
-	// No session's id is empty, so an empty $2 keeps none.
-	endSessions = `DELETE FROM sessions WHERE localpart = $1 AND id <> $2 RETURNING ` + endedColumns
-
-	endedColumns = `id, localpart, device_id`
-)
-
-// EndSession logs one session out; ErrNotFound if there is none.
-func (d *DB) EndSession(ctx context.Context, id string) error {
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) { return t.end(endSession, id) })
-}
-
-// SoftenSession takes a session's tokens and keeps its device; ErrNotFound if there is none.
-func (d *DB) SoftenSession(ctx context.Context, id string) error {
-	const q = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING ` + sessionColumns
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		_, found, err := t.session(q, id)
-		return found, err
-	})
-}
-
-// end runs a statement that ends at most one session.
-func (t *tx) end(query string, args ...any) (found bool, err error) {
-	ended, err := t.endAll(query, args...)
-	return ended > 0, err
-}
-
-// EndSessions logs an account out everywhere, and returns how many sessions ended.
-func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
-	return write(ctx, d.writer, "", func(t *tx) (int, error) { return t.endSessions(localpart, "") })
-}
-
-// endSessions ends every session of an account but one.
-func (t *tx) endSessions(localpart, keep string) (ended int, err error) {
-	return t.endAll(endSessions, localpart, keep)
-}
-
-// endAll runs a statement that ends sessions, and returns how many ended. The cache learns of each, and so does a
-// homeserver.
-func (t *tx) endAll(query string, args ...any) (int, error) {
-	var gone []Session
-	err := t.each(query, args, func(rows *sql.Rows) error {
-		var s Session
-		err := rows.Scan(&s.ID, &s.Localpart, &s.DeviceID)
-		gone = append(gone, s)
-		return err
-	})
-	for _, s := range gone {
-		if err == nil {
-			t.drop(s.ID)
-			err = t.tell(s.Localpart, s.DeviceID)
-		}
-	}
-	return len(gone), err
-}
-
-// onSessions has all sessions of an account say something that is true of the account.
-func (t *tx) onSessions(query, localpart string, value bool) error {
-	return t.each(query, []any{localpart, value}, func(rows *sql.Rows) error {
-		s, err := scanSession(rows.Scan)
-		t.put(s)
-		return err
-	})
 }

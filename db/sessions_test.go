@@ -10,6 +10,7 @@ import (
 )
 
 func TestStartSession(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	got := login(t, d, "one", "A")
 	want := Session{ID: "one", Localpart: "alice", DeviceID: "A", DisplayName: "name of one", Created: t0,
@@ -29,6 +30,7 @@ func TestStartSession(t *testing.T) {
 }
 
 func TestStartSessionCapsAccess(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	s, err := d.StartSession(bg, Login{ID: "one", Localpart: "alice", PasswordHash: "hash", DeviceID: "A", At: t0,
 		Expires: t0.Add(time.Second)})
@@ -38,6 +40,7 @@ func TestStartSessionCapsAccess(t *testing.T) {
 }
 
 func TestStartSessionRefuses(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	for _, l := range []Login{
 		{ID: "x", Localpart: "nobody", PasswordHash: "hash", DeviceID: "A", At: t0},
@@ -51,6 +54,7 @@ func TestStartSessionRefuses(t *testing.T) {
 }
 
 func TestStartSessionOnKnownDevice(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "old", "A")
 	login(t, d, "other", "B")
@@ -65,6 +69,7 @@ func TestStartSessionOnKnownDevice(t *testing.T) {
 }
 
 func TestStartSessionRevivesSoftDevice(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "old", "A")
 	if s, err := d.AdvanceGeneration(bg, refresh("old", 7)); !errors.Is(err, ErrReplay) || s.State != Soft {
@@ -77,6 +82,7 @@ func TestStartSessionRevivesSoftDevice(t *testing.T) {
 }
 
 func TestEnd(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	for _, id := range []string{"a", "b", "c", "d"} {
 		login(t, d, id, strings.ToUpper(id))
@@ -107,7 +113,8 @@ func TestEnd(t *testing.T) {
 }
 
 func TestNoteUse(t *testing.T) {
-	c := Config{DSN: dsn(t), FlushEvery: time.Hour}
+	t.Parallel()
+	c := Config{DSN: dsn(t), flushEvery: time.Hour}
 	d := freshAt(t, c)
 	login(t, d, "one", "A")
 	first := Seen{At: t0.Add(time.Second), Addr: "192.0.2.1", Agent: "test"}
@@ -118,10 +125,10 @@ func TestNoteUse(t *testing.T) {
 	}
 
 	// Nothing new: nothing is noted.
-	before := len(d.pending.notes)
+	before := len(d.notes.bySession)
 	d.NoteUse(s, 1, Seen{At: t0.Add(2 * time.Second), Addr: "192.0.2.1", Agent: "test"})
 	d.NoteUse(s, 0, Seen{At: t0.Add(2 * time.Second), Addr: "192.0.2.1", Agent: "test"})
-	if got := d.session(t, "one"); got != s || len(d.pending.notes) != before {
+	if got := d.session(t, "one"); got != s || len(d.notes.bySession) != before {
 		t.Errorf("noted %+v", got)
 	}
 
@@ -141,13 +148,14 @@ func TestNoteUse(t *testing.T) {
 	if s, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrReplay) || !s.Used.Equal(first.At) {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	if len(d.pending.notes) != 0 {
-		t.Errorf("still pending: %v", d.pending.notes)
+	if len(d.notes.bySession) != 0 {
+		t.Errorf("still pending: %v", d.notes.bySession)
 	}
 }
 
 // A note of a generation that was superseded meanwhile says nothing about the new one.
 func TestNoteUseTooLate(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	old := login(t, d, "one", "A")
 	if _, err := d.AdvanceGeneration(bg, refresh("one", 1)); err != nil {
@@ -167,11 +175,12 @@ func TestNoteUseTooLate(t *testing.T) {
 }
 
 func TestNoteUseIsFlushed(t *testing.T) {
+	t.Parallel()
 	path := dsn(t)
-	d := freshAt(t, Config{DSN: path, FlushEvery: 10 * time.Millisecond})
+	d := freshAt(t, Config{DSN: path, flushEvery: 10 * time.Millisecond})
 	login(t, d, "idle", "A")
 	d.NoteUse(d.session(t, "idle"), 1, Seen{At: t0, Addr: "192.0.2.1"})
-	for end := time.Now().Add(5 * time.Second); !d.pending.empty(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); !d.notes.empty(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("never written")
 		}
@@ -191,7 +200,8 @@ func TestNoteUseIsFlushed(t *testing.T) {
 
 // What was noted stays true while it moves from memory to the database.
 func TestNoteNeverVanishes(t *testing.T) {
-	d := freshAt(t, Config{DSN: dsn(t), FlushEvery: time.Microsecond})
+	t.Parallel()
+	d := freshAt(t, Config{DSN: dsn(t), flushEvery: time.Microsecond})
 	d.hasten(t)
 	s := login(t, d, "one", "A")
 	for k := int64(1); k < 500; k++ {
@@ -210,6 +220,7 @@ func TestNoteNeverVanishes(t *testing.T) {
 
 // A stranger's header neither grows the row nor poisons it.
 func TestSeenIsClipped(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	s := login(t, d, "one", "A")
 	d.NoteUse(s, 1, Seen{At: t0, Addr: strings.Repeat("f", 1000), Agent: "a\x00b\xff" + strings.Repeat("é", 1000)})
@@ -220,8 +231,9 @@ func TestSeenIsClipped(t *testing.T) {
 }
 
 func TestEviction(t *testing.T) {
+	t.Parallel()
 	onSQLite(t)
-	d := freshAt(t, Config{DSN: dsn(t), CacheSize: 2, FlushEvery: time.Hour})
+	d := freshAt(t, Config{DSN: dsn(t), cacheSize: 2, flushEvery: time.Hour})
 	ids := []string{"a", "b", "c", "d", "e"}
 	for _, id := range ids {
 		d.NoteUse(login(t, d, id, id), 1, Seen{At: t0.Add(time.Second), Addr: "192.0.2.1"})
@@ -240,23 +252,25 @@ func TestEviction(t *testing.T) {
 
 // A reader that fetched the row before a commit must not store it after.
 func TestLoadOvertaken(t *testing.T) {
+	t.Parallel()
 	c := newCache(10)
 	old, changed := Session{ID: "s", Generation: 1}, Session{ID: "s", Generation: 2}
-	l := c.begin("s")
+	commits := c.counted("s")
 	c.apply([]change{{"s", &changed}})
-	if c.finish("s", l, &old) {
-		t.Error("an old row was stored")
-	}
+	c.store(&old, commits)
 	if s, _ := c.get("s"); s.Generation != 2 {
 		t.Errorf("generation %d in memory", s.Generation)
 	}
-	l = c.begin("t")
-	late := c.begin("t")
+	commits = c.counted("s")
+	late := c.counted("s")
 	c.flush()
-	if c.finish("t", l, &old) || c.finish("t", late, nil) {
-		t.Error("an old row was stored")
+	c.store(&old, commits)
+	c.store(&old, late)
+	if s, ok := c.get("s"); ok {
+		t.Errorf("an old row was stored: %+v", s)
 	}
-	if len(c.loads) != 0 {
-		t.Errorf("loads left: %v", c.loads)
+	c.store(&old, c.counted("s"))
+	if s, ok := c.get("s"); !ok || s.Generation != 1 {
+		t.Errorf("%+v in memory, want the row that was fetched after all commits", s)
 	}
 }

@@ -13,7 +13,5 @@ const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLI
 
 // SetSetting stores a value under a name.
 func (d *DB) SetSetting(ctx context.Context, name, value string) error {
-	_, err := write(ctx, d.writer, "",
-		func(t *tx) (struct{}, error) { return struct{}{}, t.exec(setSetting, name, value) })
-	return err
+	return d.Write(ctx, func(t *Tx) error { return t.Exec(setSetting, name, value) })
 }

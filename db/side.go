@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,19 +14,23 @@ type side struct {
 	engine engine
 	pool   *sql.DB
 	conn   *sql.Conn
+	tables []Table
 }
 
 // openSide opens a database whether it has moved or not, and brings its schema up to date.
-func openSide(ctx context.Context, dsn string) (*side, error) {
+func openSide(ctx context.Context, dsn string, extensions ...Extension) (*side, error) {
 	e, err := reach(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
-	s := &side{engine: e}
+	s := &side{engine: e, tables: slices.Clone(tables)}
+	for _, x := range extensions {
+		s.tables = append(s.tables, x.Tables...)
+	}
 	if s.pool, err = e.pool(roleWriter, 1); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, s.pool, e, lockPatience); err != nil {
+	if err := migrateAll(ctx, s.pool, e, extensions, lockPatience); err != nil {
 		return nil, errors.Join(err, s.pool.Close())
 	}
 	if s.conn, err = e.connect(ctx, s.pool); err != nil {
@@ -42,7 +47,7 @@ func (s *side) close() error {
 	return errors.Join(s.conn.Close(), s.pool.Close())
 }
 
-// lockPatience is how long a copy waits for those who write just now.
+// lockPatience is how long a copy waits for other writers.
 const lockPatience = 30 * time.Second
 
 // begin opens the transaction; with the write lock, once everybody who writes has let it go.
@@ -92,15 +97,15 @@ func (s *side) set(ctx context.Context, name, value string) error {
 }
 
 // count counts the rows of a table.
-func (s *side) count(ctx context.Context, t table) (n int, err error) {
+func (s *side) count(ctx context.Context, t Table) (n int, err error) {
 	err = s.conn.QueryRowContext(ctx, t.selects("COUNT(*)")).Scan(&n)
 	return n, s.failed(err)
 }
 
 // each reads a table in the order of its key, which is the order in which it is quickest to write. The row is only good
 // during the call.
-func (s *side) each(ctx context.Context, t table, do func(row []any) error) error {
-	rows, err := s.conn.QueryContext(ctx, t.selects(t.columns)+" ORDER BY 1, 2")
+func (s *side) each(ctx context.Context, t Table, do func(row []any) error) error {
+	rows, err := s.conn.QueryContext(ctx, t.selects(t.Columns)+" ORDER BY 1, 2")
 	if err != nil {
 		return s.failed(err)
 	}
@@ -109,8 +114,8 @@ func (s *side) each(ctx context.Context, t table, do func(row []any) error) erro
 	for i := range row {
 		into[i] = &row[i]
 	}
-	return s.failed(each(rows, func(rows *sql.Rows) error {
-		if err := rows.Scan(into...); err != nil {
+	return s.failed(each(rows, func(scan func(...any) error) error {
+		if err := scan(into...); err != nil {
 			return err
 		}
 		plain(row)
@@ -119,7 +124,7 @@ func (s *side) each(ctx context.Context, t table, do func(row []any) error) erro
 }
 
 // digest reads a whole table.
-func (s *side) digest(ctx context.Context, t table) (d digest, err error) {
+func (s *side) digest(ctx context.Context, t Table) (d digest, err error) {
 	err = s.each(ctx, t, func(row []any) error {
 		d.add(t, row)
 		return nil

@@ -114,7 +114,7 @@ func (e *sqliteFile) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, erro
 }
 
 // watch puts freshness between the cache and the other processes that may write.
-func (e *sqliteFile) watch(ctx context.Context, d *DB, writer *sql.Conn) error {
+func (e *sqliteFile) watch(ctx context.Context, d *DB) error {
 	asks, err := d.pool(roleAsker, 1)
 	if err != nil {
 		return err
@@ -124,17 +124,17 @@ func (e *sqliteFile) watch(ctx context.Context, d *DB, writer *sql.Conn) error {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, a.Close)
-	d.fresh = &freshness{turn: d.turn, flush: d.flush}
+	d.fresh = &freshness{lock: d.writeLock, flush: d.foreignCommit, asking: make(chan struct{}, 1)}
 	if d.fresh.asker, err = newVersion(ctx, a); err != nil {
 		return err
 	}
 	d.closers = append(d.closers, d.fresh.asker.close)
-	if d.fresh.writer, err = newVersion(ctx, writer); err != nil {
+	if d.fresh.writer, err = newVersion(ctx, d.writer.tx.conn); err != nil {
 		return err
 	}
 	d.closers = append(d.closers, d.fresh.writer.close)
 	d.fresh.header = newHeader(e.path) // the connections have made the index by now
-	d.cache = newCache(d.size)
+	d.cache = newCache(d.config.cacheSize)
 	return d.fresh.confirm()
 }
 
@@ -148,7 +148,7 @@ func (e *sqliteFile) present() error {
 
 // maintain writes the log back. After a failure it does so however short it is: a log that is written back is used
 // anew, and on a full disk that may be all the room there is. If it fails it is tried after the next batch.
-func (e *sqliteFile) maintain(t *tx, m maintenance) error {
+func (e *sqliteFile) maintain(t *Tx, m maintenance) error {
 	t.reset()
 	switch m {
 	case atClose:
@@ -166,12 +166,12 @@ func (e *sqliteFile) maintain(t *tx, m maintenance) error {
 }
 
 // logLength is the number of pages in the log that are not in the database file yet.
-func (t *tx) logLength() int64 {
-	var blocked, log, moved int64
-	if found, err := t.get(askLog, []any{&blocked, &log, &moved}); err != nil || !found {
+func (t *Tx) logLength() int64 {
+	var blocked, log, written int64
+	if found, err := t.Get(askLog, []any{&blocked, &log, &written}); err != nil || !found {
 		return 0
 	}
-	return log - moved
+	return log - written
 }
 
 // touch makes the file for its owner alone, and finds out what the engine would only hint at. The -wal and -shm files

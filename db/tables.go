@@ -8,48 +8,48 @@ import (
 	"strings"
 )
 
-// table is what Copy has to know of one: a test holds the list against the schema.
-type table struct {
-	name    string
-	columns string // all of them, the first ones its key, in whose order it is read
-	truths  string // those columns that are boolean: SQLite stores numbers for them
+// Table is what Copy and Backup have to know of a table: a test holds the list against the schema.
+type Table struct {
+	Name    string
+	Columns string // all of them, separated by commas, the first ones its key, in whose order it is read
+	Bools   string // those that are boolean: SQLite stores numbers for them
 	where   string // which rows are content
 }
 
-// tables are in an order in which each refers only to those before it.
-var tables = []table{
-	{name: "users", columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, " +
-		"own_password", truths: "admin, erased, own_password"},
-	{name: "root_keys", columns: "id, wrapped, created, retired"},
-	{name: "sessions", columns: sessionColumns + ", prev_key_id",
-		truths: "refreshable, single_use, locked, admin, imported"},
-	{name: "imported_tokens", columns: "hash, session_id, refresh, expires", truths: "refresh"},
-	{name: "registration_tokens", columns: "token, uses_allowed, used, expires, created, revoked"},
-	{name: "registration_reservations", columns: "token, session_id, expires"},
-	{name: "used_login_tokens", columns: "id, expires"},
-	{name: "interactions", columns: "id, expires, version, sealed"},
-	{name: "events", columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
-	{name: "outbox", columns: outboxColumns, truths: "refused, changed, spared"},
+// tables are those of this package, in an order in which each refers only to those before it.
+var tables = []Table{
+	{Name: "users", Columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, " +
+		"own_password", Bools: "admin, erased, own_password"},
+	{Name: "root_keys", Columns: "id, wrapped, created, retired"},
+	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
+		Bools: "refreshable, single_use, locked, admin, imported"},
+	{Name: "imported_tokens", Columns: "hash, session_id, refresh, expires", Bools: "refresh"},
+	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
+	{Name: "registration_reservations", Columns: "token, session_id, expires"},
+	{Name: "used_login_tokens", Columns: "id, expires"},
+	{Name: "interactions", Columns: "id, expires, version, sealed"},
+	{Name: "events", Columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
+	{Name: "outbox", Columns: outboxColumns, Bools: "refused, changed, spared"},
 	// What a database says of itself is not true of its copy.
-	{name: "settings", columns: "name, value",
+	{Name: "settings", Columns: "name, value",
 		where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},
 }
 
-func (t table) width() int { return strings.Count(t.columns, ",") + 1 }
+func (t Table) width() int { return strings.Count(t.Columns, ",") + 1 }
 
 // words are the names in a list of columns.
 func words(columns string) []string { return strings.Fields(strings.ReplaceAll(columns, ",", " ")) }
 
 // plain makes the values of a row the same whatever engine they come from.
-func (t table) plain() func(row []any) {
-	var truths []int
-	for i, name := range words(t.columns) {
-		if slices.Contains(words(t.truths), name) {
-			truths = append(truths, i)
+func (t Table) plain() func(row []any) {
+	var bools []int
+	for i, name := range words(t.Columns) {
+		if slices.Contains(words(t.Bools), name) {
+			bools = append(bools, i)
 		}
 	}
 	return func(row []any) {
-		for _, i := range truths {
+		for _, i := range bools {
 			if n, ok := row[i].(int64); ok {
 				row[i] = n != 0
 			}
@@ -57,14 +57,14 @@ func (t table) plain() func(row []any) {
 	}
 }
 
-func (t table) selects(columns string) string {
-	return "SELECT " + columns + " FROM " + t.name + t.where
+func (t Table) selects(columns string) string {
+	return "SELECT " + columns + " FROM " + t.Name + t.where
 }
 
 // inserts is a statement that adds some rows at once.
-func (t table) inserts(rows int) string {
+func (t Table) inserts(rows int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", t.name, t.columns)
+	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", t.Name, t.Columns)
 	for i := range rows * t.width() {
 		switch {
 		case i%t.width() > 0:
@@ -87,9 +87,9 @@ type digest struct {
 }
 
 // add counts a row in.
-func (d *digest) add(t table, row []any) {
+func (d *digest) add(t Table, row []any) {
 	h := sha256.New()
-	for _, v := range append([]any{t.name}, row...) {
+	for _, v := range append([]any{t.Name}, row...) {
 		var text []byte
 		switch v := v.(type) {
 		case []byte:

@@ -24,22 +24,22 @@ const userByName = `SELECT ` + userColumns + ` FROM users WHERE localpart = $1`
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
 	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.Erased)
-	u.Created, u.Deactivated, u.Locked = at(created), at(deactivated), at(locked)
+	u.Created, u.Deactivated, u.Locked = fromMS(created), fromMS(deactivated), fromMS(locked)
 	return u, err
 }
 
 // CreateUser adds an account; ErrConflict if its localpart is taken, even by a deactivated one.
 func (d *DB) CreateUser(ctx context.Context, u User) error {
-	return d.must(ctx, ErrConflict, func(t *tx) (bool, error) { return t.createUser(u) })
+	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) { return t.createUser(u) })
 }
 
-func (t *tx) createUser(u User) (made bool, err error) {
+func (t *Tx) createUser(u User) (made bool, err error) {
 	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING localpart`
-	made, err = t.get(q, []any{new(string)}, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated),
+	made, err = t.Get(q, nil, u.Localpart, u.PasswordHash, ms(u.Created), ms(u.Deactivated),
 		ms(u.Locked), u.Admin)
 	if err == nil && made {
-		err = t.tell(u.Localpart, "")
+		err = t.follow(u.Localpart, "")
 	}
 	return made, err
 }
@@ -60,7 +60,7 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time) (
 	return d.deactivate(ctx, localpart, when, false)
 }
 
-// Erase is Deactivate for somebody who wants to be forgotten, as far as a homeserver behind can (Client-Server API
+// Erase is Deactivate for somebody who wants to be forgotten, as far as the homeserver can (Client-Server API
 // v1.19, "POST /account/deactivate", erase). It may come later than a Deactivate.
 func (d *DB) Erase(ctx context.Context, localpart string, when time.Time) (ended int, err error) {
 	return d.deactivate(ctx, localpart, when, true)
@@ -72,15 +72,15 @@ func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, e
 	}
 	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END, erased = erased OR $3
 		WHERE localpart = $1 RETURNING localpart`
-	return write(ctx, d.writer, "", func(t *tx) (int, error) {
-		found, err := t.get(q, []any{new(string)}, localpart, ms(when), erase)
+	return write(ctx, d, "", func(t *Tx) (int, error) {
+		found, err := t.Get(q, nil, localpart, ms(when), erase)
 		switch {
 		case err != nil:
 			return 0, err
 		case !found:
 			return 0, ErrNotFound
 		}
-		if err := t.tell(localpart, ""); err != nil {
+		if err := t.follow(localpart, ""); err != nil {
 			return 0, err
 		}
 		return t.endSessions(localpart, "")
@@ -90,28 +90,11 @@ func (d *DB) deactivate(ctx context.Context, localpart string, when time.Time, e
 // Reactivate opens a deactivated account again. Its sessions do not come back.
 func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 RETURNING localpart`
-	return d.must(ctx, ErrNotFound, func(t *tx) (bool, error) {
-		found, err := t.get(q, []any{new(string)}, localpart)
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+		found, err := t.Get(q, nil, localpart)
 		if err == nil && found {
-			err = t.tell(localpart, "")
+			err = t.follow(localpart, "")
 		}
 		return found, err
 	})
-}
-
-// must runs a write that has to find something, and answers otherwise if it did not.
-func (d *DB) must(ctx context.Context, otherwise error, run func(*tx) (bool, error)) error {
-	return d.mustIn(ctx, "", otherwise, run)
-}
-
-// mustIn is must for a write that changes one row, and may run beside others; see op.session.
-func (d *DB) mustIn(ctx context.Context, row string, otherwise error, run func(*tx) (bool, error)) error {
-	_, err := write(ctx, d.writer, row, func(t *tx) (struct{}, error) {
-		found, err := run(t)
-		if err == nil && !found {
-			err = otherwise
-		}
-		return struct{}{}, err
-	})
-	return err
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestUsers(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	alice := User{Localpart: "alice", PasswordHash: "hash", Created: t0}
 	if err := d.CreateUser(bg, alice); !errors.Is(err, ErrConflict) {
@@ -31,6 +32,7 @@ func TestUsers(t *testing.T) {
 }
 
 func TestDeactivate(t *testing.T) {
+	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
 	if n, err := d.Deactivate(bg, "alice", t0); n != 1 || err != nil {

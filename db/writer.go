@@ -15,55 +15,58 @@ const batchSize = 256
 // errClosed is what a write after Close gets.
 var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 
-// op is one caller's write. It runs on the writer's goroutine, perhaps twice: if somebody else spoiled the shared
-// transaction it runs again in its own. What it returns is an answer, not a failure: an op that answers with an error
-// after writing means what it wrote. Failures of the engine are kept by the tx.
+// op is one caller's write. It runs on the writer's goroutine, perhaps twice: if another op spoiled the transaction
+// that they shared it runs again in one of its own. What it returns is an answer, not a failure: an op that answers
+// with an error after writing means what it wrote. Failures of the engine are kept by the Tx.
 type op struct {
 	ctx context.Context
 	// the one row that it changes, after the notes on it; empty: it must run beside no other transaction
 	session string
-	first   func() statement // what run begins with, if that may be sent ahead with those of others; see tx.ahead
-	run     func(*tx) error
+	first   func() statement // what run begins with, if a pipeline may run that before; see Tx.pipelined
+	run     func(*Tx) error
 	err     error
 	done    chan struct{}
 }
 
-// writer owns the write connection. Whoever queued while the last batch was committing shares the next transaction, and
-// its fsync: group commit without a delay of its own.
+// writer owns the write connection. All ops that queued while the last transaction was committing share the next one,
+// and its fsync: group commit without a delay of its own.
 type writer struct {
-	tx      *tx
+	db      *DB
+	tx      *Tx
 	ops     chan *op
-	quit    chan struct{} // closed by stop
-	stopped chan struct{} // closed when the goroutine is gone
-	turn    chan struct{} // DB.turn
-	fresh   *freshness
-	cache   *cache
-	pending *pending
-	given   *given // DB.given
-	epoch   *atomic.Uint64
-	mark    *lastMark // DB.mark
-	news    chan struct{}
-
-	most    int // ops in a transaction
-	every   time.Duration
-	wait    time.Duration
-	onBatch func(int, time.Duration)
+	quit    chan struct{}         // closed by stop
+	stopped chan struct{}         // closed when the goroutine is gone
 	outcome atomic.Pointer[error] // of the last transaction
 	final   error                 // of the last flush; read after stopped
 }
 
-// write runs one op and waits until it is on the disk. A caller that stops waiting does not know whether it happened:
-// to the machine that is a lost answer like any other.
-func write[T any](ctx context.Context, w *writer, session string, run func(*tx) (T, error)) (T, error) {
-	return writeFirst(ctx, w, session, nil, run)
+func newWriter(d *DB, t *Tx) *writer {
+	w := &writer{db: d, tx: t, ops: make(chan *op, 4*batchSize), quit: make(chan struct{}),
+		stopped: make(chan struct{})}
+	w.outcome.Store(new(error))
+	return w
 }
 
-// writeFirst is write for an op that begins with a statement which may be sent ahead.
-func writeFirst[T any](ctx context.Context, w *writer, session string, first func() statement,
-	run func(*tx) (T, error)) (T, error) {
+// Write runs one write beside no other one and waits until it is on the disk. What run wrote stands, whatever it
+// returns; only a failure of the engine, ErrUnavailable, undoes it. It may be run twice, of which the first time is
+// undone. A caller that stops waiting does not know whether it happened.
+func (d *DB) Write(ctx context.Context, run func(*Tx) error) error {
+	_, err := write(ctx, d, "", func(t *Tx) (struct{}, error) { return struct{}{}, run(t) })
+	return err
+}
+
+// write is Write with a result, for a write that may run beside others if it changes only one row: that of a session.
+func write[T any](ctx context.Context, d *DB, session string, run func(*Tx) (T, error)) (T, error) {
+	return writeFirst(ctx, d, session, nil, run)
+}
+
+// writeFirst is write for an op that begins with a statement which a pipeline may run before.
+func writeFirst[T any](ctx context.Context, d *DB, session string, first func() statement,
+	run func(*Tx) (T, error)) (T, error) {
 	var result, none T
+	w := d.writer
 	o := &op{ctx: ctx, session: session, first: first, done: make(chan struct{})}
-	o.run = func(t *tx) (err error) {
+	o.run = func(t *Tx) (err error) {
 		result, err = run(t)
 		return err
 	}
@@ -91,23 +94,40 @@ func writeFirst[T any](ctx context.Context, w *writer, session string, first fun
 	return result, o.err
 }
 
+// must runs a write that has to find something, and returns otherwise if it did not.
+func (d *DB) must(ctx context.Context, otherwise error, run func(*Tx) (bool, error)) error {
+	return d.mustIn(ctx, "", otherwise, run)
+}
+
+// mustIn is must for a write that changes one row, and may run beside others; see op.session.
+func (d *DB) mustIn(ctx context.Context, row string, otherwise error, run func(*Tx) (bool, error)) error {
+	_, err := write(ctx, d, row, func(t *Tx) (none struct{}, err error) {
+		found, err := run(t)
+		if err == nil && !found {
+			err = otherwise
+		}
+		return none, err
+	})
+	return err
+}
+
 // run is the writer's goroutine.
 func (w *writer) run() {
 	defer close(w.stopped)
 	timer := time.NewTimer(0)
 	timer.Stop()
-	batch := make([]*op, 0, w.most)
+	batch := make([]*op, 0, w.db.config.MaxBatch)
 	for {
 		select {
 		case o := <-w.ops:
 			batch = w.fill(append(batch[:0], o))
 			w.serve(batch)
 			clear(batch)
-		case <-w.pending.wake:
-			timer.Reset(w.every)
+		case <-w.db.notes.wake:
+			timer.Reset(w.db.config.flushEvery)
 		case <-timer.C:
 			w.serve(nil)
-			if !w.pending.empty() {
+			if !w.db.notes.empty() {
 				timer.Reset(w.retry())
 			}
 		case <-w.quit:
@@ -120,14 +140,14 @@ func (w *writer) run() {
 // retry is when to go on with notes that are left over: at once if there were just too many, later if they failed.
 func (w *writer) retry() time.Duration {
 	if *w.outcome.Load() != nil {
-		return w.every
+		return w.db.config.flushEvery
 	}
 	return 0
 }
 
 // fill takes what has queued, without waiting.
 func (w *writer) fill(batch []*op) []*op {
-	for len(batch) < w.most {
+	for len(batch) < w.db.config.MaxBatch {
 		select {
 		case o := <-w.ops:
 			batch = append(batch, o)
@@ -138,11 +158,11 @@ func (w *writer) fill(batch []*op) []*op {
 	return batch
 }
 
-// drain serves who came before the end, and writes the last notes.
+// drain serves the ops that came before the end, and writes the last notes.
 func (w *writer) drain() {
 	for {
 		batch := w.fill(nil)
-		if len(batch) == 0 && w.pending.empty() {
+		if len(batch) == 0 && w.db.notes.empty() {
 			return
 		}
 		w.serve(batch)
@@ -155,9 +175,87 @@ func (w *writer) drain() {
 	}
 }
 
-// stop serves who is waiting, writes the last notes and ends the goroutine.
+// stop serves the ops that wait, writes the last notes and ends the goroutine.
 func (w *writer) stop() error {
 	close(w.quit)
 	<-w.stopped
 	return w.final
+}
+
+// stage is how far a transaction got before it failed.
+type stage int
+
+const (
+	beginning stage = iota // not even the lock was to be had
+	running                // a statement failed
+	ending                 // the commit did
+)
+
+// serve commits a batch and answers it.
+func (w *writer) serve(batch []*op) {
+	if len(batch) == 0 && w.db.notes.empty() {
+		return
+	}
+	began := time.Now()
+	w.db.writeLock <- struct{}{}
+	got, err := w.persist(batch, batchSize)
+	switch {
+	case err == nil:
+	case got == beginning, got == running && lost(err):
+		fail(batch, err)
+	case got == ending && lost(err):
+		err = fmt.Errorf("%w: whether it was done is not known: look, and ask again", err)
+		fail(batch, err)
+	default:
+		_ = w.db.engine.maintain(w.tx, afterFailure)
+		err = w.alone(batch, err)
+	}
+	w.outcome.Store(&err)
+	for _, o := range batch {
+		close(o.done)
+	}
+	_ = w.db.engine.maintain(w.tx, afterBatch)
+	<-w.db.writeLock
+	if f := w.db.config.OnBatch; f != nil && len(batch) > 0 {
+		f(len(batch), time.Since(began))
+	}
+}
+
+// alone gives each op of a failed batch a transaction of its own, so that only the guilty one fails. When an op alone
+// cannot begin or commit, the others are not made to wait for the same. It returns the last transaction's failure.
+func (w *writer) alone(batch []*op, err error) error {
+	for i := range batch {
+		var got stage
+		if got, err = w.persist(batch[i:i+1], 0); err == nil {
+			continue
+		}
+		if got != running {
+			fail(batch[i:], err)
+			return err
+		}
+		fail(batch[i:i+1], err)
+	}
+	return err
+}
+
+func fail(batch []*op, err error) {
+	for _, o := range batch {
+		o.err = err
+	}
+}
+
+// tries bounds how often a transaction is run again because it met another one, or because the connection was lost
+// before it was to be committed. The waits between them add up to 0.1 s.
+const tries = 8
+
+// persist commits a batch, again and again while that may help.
+func (w *writer) persist(batch []*op, spare int) (got stage, err error) {
+	for try := range tries {
+		got, err = w.commit(batch, spare)
+		if err == nil || w.tx.ctx.Err() != nil || !again(err) && !(got == running && lost(err)) {
+			break
+		}
+		time.Sleep(time.Millisecond << min(try, 4))
+	}
+	return got, err
 }

@@ -10,8 +10,8 @@ import (
 	"postern/tokens"
 )
 
-// The way of an access token, from its text to the session that it opens: [Server.admit] asks [Server.checked], which is
-// [Server.authentic] for tokens that come again and again.
+// The way of an access token, from its text to the session that it opens: [Server.admit] asks [Server.checked], which
+// is [Server.authentic] for tokens that come again and again.
 
 // admit judges a token for a request, and changes nothing.
 func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenient bool,

@@ -88,8 +88,8 @@ func (s *Server) nameOf(ctx context.Context, wanted *gen.RegisterRequest) (strin
 	return name, s.peer.Free(ctx, name)
 }
 
-// conflict looks for the reason of a conflict. Nil means that another request was faster: there is something new to look
-// at.
+// conflict finds out why the account could not be made. Nil means that another request was faster: the interaction has
+// changed and is looked at again.
 func (s *Server) conflict(ctx context.Context, i *interaction) error {
 	taken := badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
 	if i.version == 0 {

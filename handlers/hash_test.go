@@ -182,7 +182,7 @@ func TestRehashMeetsChange(t *testing.T) {
 	s.must(s.db.CreateUser(t.Context(), old))
 	changed, err := hashAt("another", cheap)
 	s.must(err)
-	_, err = s.db.SetPassword(t.Context(), "carol", changed, true)
+	_, err = s.db.ChangePassword(t.Context(), db.PasswordChange{Localpart: "carol", Hash: changed, EndOthers: true})
 	s.must(err)
 	_, err = s.server.rehash(t.Context(), old, password, changed)
 	var refused *Error

@@ -93,7 +93,8 @@ func (g *Gate) inspect(ctx context.Context, text string) (introspection, error) 
 		return introspection{}, err
 	}
 	return introspection{
-		Active: true, Scope: scope(session), Username: session.Localpart, Subject: string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
+		Active: true, Scope: scope(session), Username: session.Localpart,
+		Subject:  string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
 		DeviceID: session.DeviceID, ExpiresIn: secondsTo(claims.Expires, now),
 	}, nil
 }

@@ -27,8 +27,8 @@ var earlier = map[string]string{
 	"register/org.matrix.msc3231.login.registration_token/validity":                    "register/m.login.registration_token/validity",
 }
 
-// Operation says what a request means and who answers it. An application service's own token takes what needs a token to
-// the homeserver.
+// Operation says what a request means and who answers it. An application service's own token takes what needs a token
+// to the homeserver.
 func (g *Gate) Operation(method, path, token string) front.Operation {
 	if g.internal != nil && (path == IntrospectPath || path == DiscoveryPath) {
 		return front.Operation{Path: path, Handler: g.internal}

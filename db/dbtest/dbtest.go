@@ -4,7 +4,9 @@ package dbtest
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"postern/db"
@@ -17,14 +19,41 @@ func New(tb testing.TB) *db.DB {
 	return Open(tb, DSN(tb))
 }
 
-// DSN names a database of the test's own, not made yet.
+// DSN names a database of the test's own, which is empty. A file is migrated already.
 func DSN(tb testing.TB) string {
 	tb.Helper()
 	if postgres.Chosen() {
 		return postgres.Schema(tb, postgres.URL(tb))
 	}
-	return File(tb)
+	path := File(tb)
+	empty, err := migrated()
+	if err == nil {
+		err = os.WriteFile(path, empty, 0o600)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path
 }
+
+// migrated is the content of an empty database file, made once in a process: running all migrations takes longer than
+// most tests.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "postern-dbtest")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "postern.db")
+	d, err := db.Open(context.Background(), db.Config{DSN: path})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Close(); err != nil { // which writes the log back
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // File names a database file, not made yet, in the test's own directory.
 func File(tb testing.TB) string {

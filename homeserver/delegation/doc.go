@@ -29,7 +29,9 @@
 // # Usage
 //
 //	c, err := delegation.Read([]string{"/etc/matrix-synapse/homeserver.yaml", "/etc/matrix-synapse/conf.d"})
-//	for _, f := range c.Findings() { … }      // what is in the way, with file, line and fix
-//	plan, err := c.Setup(delegation.Options{…}) // or c.Restore()
-//	for _, change := range plan { fmt.Print(change.Diff()); copy, err := change.Keep(); err = change.Write() }
+//	for _, f := range c.Findings() { … }        // what is in the way, with file, line and fix
+//	plan, err := c.Setup(delegation.Options{…}) // what changes; nothing is written yet
+//	for _, change := range plan.Changes { fmt.Print(change.Diff()) }
+//	steps, err := plan.Apply()                  // secrets, copies, files
+//	changes, err := c.Restore()                 // the way back; write each with Change.Write
 package delegation

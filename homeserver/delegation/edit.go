@@ -2,7 +2,6 @@ package delegation
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -20,14 +19,13 @@ const (
 
 // edit is a change to one file, which is made of lines; and what the file is to mean after it.
 type edit struct {
-	file  *file
-	lines []string // each with its ending
-	ends  string   // the line ending that the file uses
+	file *file
+	textLines
 
-	gone   map[int]bool     // lines that become comments, counted from 0
-	swaps  map[int][]swap   // parts of lines
-	behind map[int][]string // lines that come behind one
-	last   []string         // lines at the end of the file
+	gone  map[int]bool     // lines that become comments, counted from 0
+	swaps map[int][]swap   // parts of lines
+	added map[int][]string // lines that come after one
+	last  []string         // lines at the end of the file
 
 	want map[string]any
 	why  error // the first thing that could not be done
@@ -40,21 +38,41 @@ type swap struct {
 }
 
 func newEdit(f *file) *edit {
-	e := &edit{file: f, lines: splitLines(string(f.text)), ends: "\n",
-		gone: make(map[int]bool), swaps: make(map[int][]swap), behind: make(map[int][]string)}
-	if len(e.lines) > 0 && strings.HasSuffix(e.lines[0], "\r\n") {
-		e.ends = "\r\n"
-	}
+	e := &edit{file: f, textLines: textOf(string(f.text)),
+		gone: make(map[int]bool), swaps: make(map[int][]swap), added: make(map[int][]string)}
 	e.want, _ = understand(f.root).(map[string]any)
 	return e
 }
 
-func splitLines(text string) []string {
-	lines := strings.SplitAfter(text, "\n")
-	if lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
+// textLines is a text in lines, each with its ending: the last one too, which may have none in the file.
+type textLines struct {
+	lines   []string
+	ends    string // the line ending that the file uses
+	unended bool   // the last line has none
+}
+
+func textOf(content string) textLines {
+	t := textLines{lines: slices.Collect(strings.Lines(content)), ends: "\n"}
+	if len(t.lines) == 0 {
+		return t
 	}
-	return lines
+	if strings.HasSuffix(t.lines[0], "\r\n") {
+		t.ends = "\r\n"
+	}
+	if last := &t.lines[len(t.lines)-1]; !strings.HasSuffix(*last, "\n") {
+		t.unended = true
+		*last += t.ends
+	}
+	return t
+}
+
+// join puts other lines together as the file has them.
+func (t textLines) join(lines []string) string {
+	content := strings.Join(lines, "")
+	if t.unended {
+		content = strings.TrimSuffix(content, t.ends)
+	}
+	return content
 }
 
 // refuse notes that a person has to do it.
@@ -153,9 +171,9 @@ func (e *edit) endOf(mapping *yaml.Node) int {
 	return len(e.lines) - 1
 }
 
-// after puts a line behind the one of a node.
+// after puts a line after the one of a node.
 func (e *edit) after(n *yaml.Node, line string) {
-	e.behind[n.Line-1] = append(e.behind[n.Line-1], line)
+	e.added[n.Line-1] = append(e.added[n.Line-1], line)
 }
 
 // result makes the new text, and makes sure that it says what it should.
@@ -163,47 +181,25 @@ func (e *edit) result() ([]byte, error) {
 	if e.why != nil {
 		return nil, e.why
 	}
-	var out strings.Builder
+	var out []string
 	for i, line := range e.lines {
 		body, end := cutEnding(line)
 		switch {
 		case e.gone[i]:
-			out.WriteString(takenOut + line)
+			out = append(out, takenOut+line)
 		case len(e.swaps[i]) > 0:
-			out.WriteString(takenOut + body + cmp.Or(end, e.ends))
-			out.WriteString(swapped(body, e.swaps[i]) + putIn + end)
+			out = append(out, takenOut+line, swapped(body, e.swaps[i])+putIn+end)
 		default:
-			out.WriteString(line)
+			out = append(out, line)
 		}
-		for _, more := range e.behind[i] {
-			if end == "" {
-				out.WriteString(e.ends)
-			}
-			out.WriteString(more + putIn + end)
+		for _, more := range e.added[i] {
+			out = append(out, more+putIn+end)
 		}
 	}
-	e.finish(&out)
-	return e.checked([]byte(out.String()))
-}
-
-// finish writes what comes at the end. A file whose last line has no ending gets none now either.
-func (e *edit) finish(out *strings.Builder) {
-	if len(e.last) == 0 {
-		return
+	for _, line := range e.last {
+		out = append(out, line+putIn+e.ends)
 	}
-	end := e.ends
-	if n := len(e.lines); n > 0 {
-		_, end = cutEnding(e.lines[n-1])
-	}
-	if end == "" {
-		out.WriteString(e.ends)
-	}
-	for i, line := range e.last {
-		out.WriteString(line + putIn)
-		if i < len(e.last)-1 || end != "" {
-			out.WriteString(e.ends)
-		}
-	}
+	return e.checked([]byte(e.join(out)))
 }
 
 func (e *edit) checked(text []byte) ([]byte, error) {
@@ -254,24 +250,22 @@ func undo(text []byte) (before []byte, changed bool) {
 	}
 }
 
-func undoOnce(text string) (string, bool) {
+func undoOnce(content string) (string, bool) {
+	t := textOf(content)
 	var out []string
 	changed := false
-	for _, line := range splitLines(text) {
+	for _, line := range t.lines {
 		body, end := cutEnding(line)
 		switch original, taken := strings.CutPrefix(line, takenOut); {
 		case taken:
 			out, changed = append(out, original), true
 		case strings.HasSuffix(body, strings.TrimSpace(putIn)):
 			changed = true
-			if n := len(out); end == "" && n > 0 { // it was put behind a last line without an ending
-				out[n-1], _ = cutEnding(out[n-1])
-			}
 		case strings.Contains(body, putIn): // somebody appended to a last line without an ending
 			out, changed = append(out, body[strings.LastIndex(body, putIn)+len(putIn):]+end), true
 		default:
 			out = append(out, line)
 		}
 	}
-	return strings.Join(out, ""), changed
+	return t.join(out), changed
 }

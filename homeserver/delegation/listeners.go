@@ -22,7 +22,7 @@ type Listener struct {
 	XForwarded bool
 	Resources  []string
 
-	node *yaml.Node // nil: it is written in a way of long ago
+	node *yaml.Node
 }
 
 // Listeners reads them (synapse/config/server.py, parse_listener_def).
@@ -41,7 +41,7 @@ func (c *Config) Listeners() (all []Listener) {
 		l.Socket, _ = m["path"].(string)
 		port, _ := m["port"].(int64)
 		l.Port = int(port)
-		l.XForwarded = truthy(or(m, "x_forwarded", l.Socket != ""))
+		l.XForwarded = truthy(withDefault(m, "x_forwarded", l.Socket != ""))
 		for _, a := range append(list(m["bind_addresses"]), m["bind_address"]) {
 			if s, ok := a.(string); ok && s != "" {
 				l.Bind = append(l.Bind, s)
@@ -99,8 +99,8 @@ func (l Listener) String() string {
 	return text
 }
 
-// Behind is the listener that Postern sends everything to: the first one for clients without TLS, or nil.
-func (c *Config) Behind() *Listener {
+// Upstream is the listener that Postern is a reverse proxy for: the first one for clients without TLS, or nil.
+func (c *Config) Upstream() *Listener {
 	for _, l := range c.Listeners() {
 		if l.Client() && !l.TLS && l.Port != 0 {
 			return &l
@@ -108,3 +108,97 @@ func (c *Config) Behind() *Listener {
 	}
 	return nil
 }
+
+// guardListener lets only this machine reach the listener that Postern is a reverse proxy for, and lets Synapse take
+// clients' addresses from Postern.
+func (c *Config) guardListener(o Options, of func(*file) *edit) {
+	l := c.Upstream()
+	if l == nil || l.Loopback() && l.XForwarded && (o.Port == 0 || o.Port == l.Port) {
+		return
+	}
+	top := c.top["listeners"]
+	e := of(top.file)
+	if l.node.Kind != yaml.MappingNode {
+		e.refuse(l.node, "this listener is an alias of another")
+		return
+	}
+	m := c.wanted(e, l)
+	port := in(l.node, "port")
+	if port == nil {
+		e.refuse(l.node, "the port of this listener comes from a merge (<<)")
+		return
+	}
+	if o.Port != 0 && o.Port != l.Port {
+		e.set(port, strconv.Itoa(o.Port))
+		m["port"] = int64(o.Port)
+	}
+	if !l.XForwarded {
+		e.give(l.node, port, "x_forwarded", "true")
+		m["x_forwarded"] = true
+	}
+	if !l.Loopback() {
+		e.bind(l.node, port, m)
+	}
+}
+
+// wanted is the listener among the values that the file shall have.
+func (c *Config) wanted(e *edit, l *Listener) map[string]any {
+	for i, n := range c.top["listeners"].value.Content {
+		if n == l.node {
+			return mapping(list(e.want["listeners"])[i])
+		}
+	}
+	return map[string]any{} // unreachable
+}
+
+// give sets a key of a mapping that may not have it yet, beside one that it has.
+func (e *edit) give(m, beside *yaml.Node, key, value string) {
+	if n := in(m, key); n != nil {
+		e.set(n, value)
+		return
+	}
+	_, to, ok := e.token(beside)
+	switch {
+	case !ok:
+		e.refuse(beside, "the value here is not written plainly")
+	case m.Style&yaml.FlowStyle != 0:
+		e.swaps[beside.Line-1] = append(e.swaps[beside.Line-1], swap{to, to, ", " + key + ": " + value})
+	default:
+		e.after(beside, indent(m)+key+": "+value)
+	}
+}
+
+// bind lets a listener listen on loopback alone.
+func (e *edit) bind(l, port *yaml.Node, want map[string]any) {
+	const address = "127.0.0.1"
+	if single := in(l, "bind_address"); single != nil {
+		e.set(single, address)
+		want["bind_address"] = address
+		if in(l, "bind_addresses") == nil {
+			return
+		}
+	}
+	want["bind_addresses"] = []any{address}
+	switch n := in(l, "bind_addresses"); {
+	case n == nil:
+		e.give(l, port, "bind_addresses", "['"+address+"']")
+	case n.Kind == yaml.SequenceNode && n.Style&yaml.FlowStyle == 0:
+		for _, item := range n.Content {
+			e.gone[item.Line-1] = true
+		}
+		e.after(n.Content[len(n.Content)-1], indent(n)+"- '"+address+"'")
+	case n.Kind == yaml.SequenceNode:
+		line := e.lines[n.Line-1]
+		from := column(line, n.Column)
+		to := len(line) // a list that goes on below: result refuses what comes of it
+		if length := strings.IndexByte(line[from:], ']'); length >= 0 {
+			to = from + length + 1
+		}
+		e.swaps[n.Line-1] = append(e.swaps[n.Line-1], swap{from, to, "['" + address + "']"})
+	default:
+		e.refuse(n, "bind_addresses is not a list")
+	}
+}
+
+// indent is the white space before a node that begins its line.
+func indent(n *yaml.Node) string { return strings.Repeat(" ", n.Column-1) }

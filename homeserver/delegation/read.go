@@ -162,8 +162,8 @@ func in(mapping *yaml.Node, name string) (found *yaml.Node) {
 	return found
 }
 
-// at is what stands at a path of keys, understood; nil if there is nothing.
-func (c *Config) at(key string, more ...string) any {
+// value is what stands at a path of keys, understood; nil if there is nothing.
+func (c *Config) value(key string, more ...string) any {
 	e, ok := c.top[key]
 	if !ok {
 		return nil
@@ -176,14 +176,14 @@ func (c *Config) at(key string, more ...string) any {
 	return v
 }
 
-// text is at for a string; empty if it is none.
+// text is value for a string; empty if it is none.
 func (c *Config) text(key string, more ...string) string {
-	s, _ := c.at(key, more...).(string)
+	s, _ := c.value(key, more...).(string)
 	return s
 }
 
-// Has reports whether a top-level setting is there and is true to Python.
-func (c *Config) Has(key string) bool { return truthy(c.at(key)) }
+// has reports whether a top-level setting is there and is true to Python.
+func (c *Config) has(key string) bool { return truthy(c.value(key)) }
 
 // ServerName is the homeserver's name.
 func (c *Config) ServerName() string { return c.text("server_name") }
@@ -200,4 +200,30 @@ func (c *Config) Paths() (paths []string) {
 		paths = append(paths, f.path)
 	}
 	return paths
+}
+
+// Delegation is what matrix_authentication_service says.
+type Delegation struct {
+	Enabled            bool
+	Endpoint           string
+	SecretPath, Secret string
+	File               string
+	Line               int
+}
+
+// Delegation reads matrix_authentication_service.
+func (c *Config) Delegation() Delegation {
+	e, there := c.top["matrix_authentication_service"]
+	if !there {
+		return Delegation{}
+	}
+	m := mapping(understand(e.value))
+	d := Delegation{Enabled: m["enabled"] == true, File: e.file.path, Line: e.key.Line}
+	d.Endpoint, _ = m["endpoint"].(string)
+	d.SecretPath, _ = m["secret_path"].(string)
+	d.Secret, _ = m["secret"].(string)
+	if d.Endpoint == "" {
+		d.Endpoint = "http://localhost:8080/" // Synapse's default
+	}
+	return d
 }

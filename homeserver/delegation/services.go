@@ -16,7 +16,7 @@ type Service struct {
 
 // Services reads the registrations of app_service_config_files. The error tells which could not be read.
 func (c *Config) Services() (all []Service, err error) {
-	for _, name := range list(c.at("app_service_config_files")) {
+	for _, name := range list(c.value("app_service_config_files")) {
 		s := Service{File: fmt.Sprint(name)}
 		if !filepath.IsAbs(s.File) {
 			err = errors.Join(err, fmt.Errorf("%s is not a whole path, and where Synapse runs is not known", s.File))

@@ -1,8 +1,6 @@
 package delegation
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -24,10 +22,10 @@ type setting struct {
 // experimental.py).
 var clashing = []setting{
 	{key: "password_config", off: "enabled", clashes: on("enabled", false), why: "passwords are Postern's"},
-	{key: "disable_registration", gone: true, clashes: func(v any, _ *Config) bool { return !said(v) },
+	{key: "disable_registration", gone: true, clashes: func(v any, _ *Config) bool { return !strtobool(v) },
 		why: "accounts are made by Postern (--registration, postern invite)"},
 	{key: "enable_registration", clashes: func(v any, c *Config) bool {
-		return said(v) && c.at("disable_registration") == nil // which overrules it
+		return strtobool(v) && c.value("disable_registration") == nil // which overrules it
 	}, why: "accounts are made by Postern (--registration, postern invite)"},
 	{key: "user_consent", gone: true, clashes: func(any, *Config) bool { return true },
 		why: "terms are Postern's (--terms-url)"},
@@ -37,10 +35,10 @@ var clashing = []setting{
 		why: "Postern has no OpenID Connect; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "saml2_config", off: "enabled", clashes: func(v any, _ *Config) bool {
 		m := mapping(v)
-		return truthy(or(m, "enabled", true)) && (truthy(m["sp_config"]) || truthy(m["config_path"]))
+		return truthy(withDefault(m, "enabled", true)) && (truthy(m["sp_config"]) || truthy(m["config_path"]))
 	}, why: "Postern has no SAML; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "cas_config", off: "enabled",
-		clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(or(mapping(v), "enabled", true)) },
+		clashes: func(v any, _ *Config) bool { return truthy(v) && truthy(withDefault(mapping(v), "enabled", true)) },
 		why:     "Postern has no CAS; who logs in that way needs a password: postern user passwd NAME"},
 	{key: "jwt_config", off: "enabled", gone: true, clashes: on("enabled", false),
 		why: "Postern takes no JSON web tokens; postern user login-link makes tokens that log in once"},
@@ -52,11 +50,11 @@ var clashing = []setting{
 		why: "accounts are made by Postern, which asks for an invitation and not for a captcha"},
 	{key: "login_via_existing_session", off: "enabled", clashes: on("enabled", false),
 		why: "login tokens are Postern's (--login-tokens)"},
-	{key: "refresh_token_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) },
+	{key: "refresh_token_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return nonZero(v) },
 		why: "tokens are Postern's (--session-ttl)"},
 	{key: "nonrefreshable_access_token_lifetime", gone: true,
-		clashes: func(v any, _ *Config) bool { return lasting(v) }, why: "tokens are Postern's (--access-ttl-legacy)"},
-	{key: "session_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return lasting(v) },
+		clashes: func(v any, _ *Config) bool { return nonZero(v) }, why: "tokens are Postern's (--access-ttl-legacy)"},
+	{key: "session_lifetime", gone: true, clashes: func(v any, _ *Config) bool { return nonZero(v) },
 		why: "sessions are Postern's (--session-ttl)"},
 	{key: "enable_3pid_changes", clashes: func(v any, _ *Config) bool { return truthy(v) },
 		why: "Synapse does not change e-mail addresses of accounts that are not its own"},
@@ -83,18 +81,18 @@ func always(any, *Config) bool { return true }
 
 // on asks for a key inside that is true, as Python has it.
 func on(key string, otherwise any) func(any, *Config) bool {
-	return func(v any, _ *Config) bool { return truthy(or(mapping(v), key, otherwise)) }
+	return func(v any, _ *Config) bool { return truthy(withDefault(mapping(v), key, otherwise)) }
 }
 
-// lasting is a duration that is not zero, as Synapse writes it: milliseconds, or a number and a unit.
-func lasting(v any) bool {
+// nonZero reports whether a duration is not zero, as Synapse writes it: milliseconds, or a number and a unit.
+func nonZero(v any) bool {
 	if s, ok := v.(string); ok {
 		return strings.ContainsAny(s, "123456789")
 	}
 	return truthy(v)
 }
 
-// name is the setting as it is told: with the key inside, if one is there.
+// name is the setting as a finding names it: with the key inside, if one is there.
 func (s setting) name(v any) string {
 	if _, there := mapping(v)[s.off]; there {
 		return s.key + "." + s.off
@@ -102,60 +100,25 @@ func (s setting) name(v any) string {
 	return s.key
 }
 
-// Level is how bad a finding is.
-type Level int
-
-// The levels.
-const (
-	Warning Level = iota
-	Problem
-)
-
-// Finding is something that doctor tells.
-type Finding struct {
-	Level Level
-	File  string // empty: of none
-	Line  int
-	What  string
-	Fix   string
-	Setup bool // setup takes it away
-}
-
-// Where is the finding's place, with a colon, or nothing.
-func (f Finding) Where() string {
-	if f.File == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d: ", f.File, f.Line)
-}
-
-// Findings tells what in the settings is in the way of delegation, and what loses its meaning by it.
-func (c *Config) Findings() (all []Finding) {
-	for e, s := range c.clashes(clashing) {
-		all = append(all, Finding{Problem, e.file.path, c.lineOf(e, s),
-			s.name(understand(e.value)) + ": Synapse does not start with it once Postern has the accounts",
-			"`postern synapse setup` takes it away; " + s.why, true})
-	}
-	for e, s := range c.clashes(pointless) {
-		all = append(all, Finding{Warning, e.file.path, e.key.Line,
-			s.key + " means nothing once Postern has the accounts", s.why, false})
-	}
-	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.protocolFindings(), c.workerFindings())
-}
-
-// clashes walks through the settings of a table that are in the files.
-func (c *Config) clashes(table []setting) func(yield func(entry, setting) bool) {
+// inForce walks through the settings of a table that are in the files and clash.
+func (c *Config) inForce(table []setting) func(yield func(entry, setting) bool) {
 	return func(yield func(entry, setting) bool) {
 		for _, s := range table {
-			e, there := c.top[s.key]
-			if !there {
-				continue
-			}
-			if v := understand(e.value); v != nil && s.clashes(v, c) && !yield(e, s) {
+			if c.hasClash(s) && !yield(c.top[s.key], s) {
 				return
 			}
 		}
 	}
+}
+
+// hasClash reports whether a setting is in the files and clashes.
+func (c *Config) hasClash(s setting) bool {
+	e, there := c.top[s.key]
+	if !there {
+		return false
+	}
+	v := understand(e.value)
+	return v != nil && s.clashes(v, c)
 }
 
 // lineOf is the line of what is wrong.

@@ -3,6 +3,8 @@ package delegation
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +15,7 @@ import (
 // Options say what setup is to write.
 type Options struct {
 	Endpoint   string // where Synapse finds Postern
-	SecretPath string // a file, as Synapse finds it
+	SecretPath string // a file; empty: the one that is configured, or postern-secret beside the configuration
 
 	Port         int  // where Synapse answers from then on; 0: where it does
 	KeepListener bool // leave the listener alone
@@ -27,78 +29,91 @@ type Change struct {
 	Before, After []byte
 }
 
-// rounds is how often settings may appear from under others: once for each file, and some.
-const rounds = 50
-
-// Setup makes the changes that let Postern have the accounts. They are none if all is done already.
-func (c *Config) Setup(o Options) ([]Change, error) {
-	// with and without mean the same to Synapse
+// setupChanges makes the changes that let Postern have the accounts. They are none if all is done already.
+func (c *Config) setupChanges(o Options) ([]Change, error) {
+	// with and without a slash at the end mean the same to Synapse
 	if d := c.Delegation(); d.Enabled && strings.TrimSuffix(d.Endpoint, "/") != strings.TrimSuffix(o.Endpoint, "/") {
 		return nil, fmt.Errorf("%s:%d: Synapse leaves its accounts to %s already; if that is Postern, pass "+
 			"--endpoint %s, and if not, move away from it first", d.File, d.Line, d.Endpoint, d.Endpoint)
 	}
-	if o.Port != 0 && c.Behind() == nil {
+	if o.Port != 0 && c.Upstream() == nil {
 		return nil, errors.New("no listener of Synapse can be moved to another port: none answers clients without " +
 			"TLS; add one on 127.0.0.1")
 	}
-	now := c
-	for range rounds {
-		edits := make(map[*file]*edit)
-		if now.step(o, edits); len(edits) == 0 {
-			return changes(c, now), nil
-		}
-		next, err := now.apply(edits)
-		if err != nil {
-			return nil, err
-		}
-		now = next
-	}
-	return nil, errors.New("the settings do not come to rest; make the changes by hand") // unreachable
-}
-
-// step makes the edits that are needed now. Taking a setting out may uncover one of an earlier file, which is for the
-// next step.
-func (c *Config) step(o Options, edits map[*file]*edit) {
+	edits := make(map[*file]*edit)
 	of := func(f *file) *edit {
 		if edits[f] == nil {
 			edits[f] = newEdit(f)
 		}
 		return edits[f]
 	}
-	for e, s := range c.clashes(clashing) {
-		s.remove(of(e.file), e)
-	}
-	c.stepDelegation(o, of)
+	c.removeClashes(of)
+	c.delegate(o, of)
 	if !o.KeepListener {
-		c.stepListener(o, of)
+		c.guardListener(o, of)
+	}
+	next, err := c.apply(edits)
+	if err != nil {
+		return nil, err
+	}
+	return changes(c, next), nil
+}
+
+// removeClashes edits the settings that clash. Taking one out uncovers that of an earlier file, and may bring another
+// setting into force, so each is looked at as it is after the edits before it.
+func (c *Config) removeClashes(of func(*file) *edit) {
+	now := &Config{files: c.files, top: maps.Clone(c.top)}
+	for _, s := range clashing {
+		for now.hasClash(s) {
+			e := now.top[s.key]
+			if s.remove(of(e.file), e, now) {
+				break
+			}
+			now.uncover(s.key, e.file)
+		}
 	}
 }
 
-// remove takes a clash away in the least way that can be written safely.
-func (s setting) remove(e *edit, at entry) {
-	inside := at.value
-	if s.off != "" {
-		inside = in(at.value, s.off)
+// uncover takes a setting of a file out of those that count: now that of an earlier file counts, if there is one.
+func (c *Config) uncover(key string, of *file) {
+	delete(c.top, key)
+	for _, f := range c.files[:slices.Index(c.files, of)] {
+		if k := keyOf(f.root, key); k != nil {
+			c.top[key] = entry{f, k, in(f.root, key)}
+		}
 	}
+}
+
+// remove takes a clash away with the smallest change that can be written safely. It reports whether the setting is
+// still there, and harmless.
+func (s setting) remove(e *edit, found entry, now *Config) (stays bool) {
+	inside := found.value
+	if s.off != "" {
+		inside = in(found.value, s.off)
+	}
+	m := mapping(e.want[s.key])
 	if inside != nil && !s.gone {
 		if _, _, ok := e.token(inside); ok {
 			e.set(inside, "false")
 			if s.off == "" {
 				e.want[s.key] = false
 			} else {
-				mapping(e.want[s.key])[s.off] = false
+				m[s.off] = false
 			}
-			return
+			return true
+		}
+		if s.off != "" && len(m) > 1 && found.value.Kind == yaml.MappingNode &&
+			found.value.Style&yaml.FlowStyle == 0 {
+			delete(m, s.off)
+			e.takeOut(found.value, keyOf(found.value, s.off))
+			if !s.clashes(m, now) {
+				return true
+			}
 		}
 	}
-	if m := mapping(e.want[s.key]); !s.gone && inside != nil && s.off != "" && len(m) > 1 &&
-		at.value.Kind == yaml.MappingNode && at.value.Style&yaml.FlowStyle == 0 {
-		delete(m, s.off)
-		e.takeOut(at.value, keyOf(at.value, s.off))
-		return
-	}
 	delete(e.want, s.key)
-	e.takeOut(e.file.root, at.key)
+	e.takeOut(e.file.root, found.key)
+	return false
 }
 
 func keyOf(mapping *yaml.Node, name string) (found *yaml.Node) {
@@ -110,8 +125,8 @@ func keyOf(mapping *yaml.Node, name string) (found *yaml.Node) {
 	return found
 }
 
-// stepDelegation writes matrix_authentication_service into the first file, or anew where it is.
-func (c *Config) stepDelegation(o Options, of func(*file) *edit) {
+// delegate writes matrix_authentication_service into the first file, or anew where it is.
+func (c *Config) delegate(o Options, of func(*file) *edit) {
 	const key = "matrix_authentication_service"
 	e, there := c.top[key]
 	if d := c.Delegation(); d.Enabled && (d.SecretPath == o.SecretPath || d.Secret != "") {
@@ -137,100 +152,6 @@ func (c *Config) stepDelegation(o Options, of func(*file) *edit) {
 
 // quoted is a double-quoted scalar: Go's quotes and YAML's agree on what strconv writes for printable text.
 func quoted(text string) string { return strconv.Quote(text) }
-
-// stepListener lets only this machine reach the listener that Postern is in front of, and lets it believe Postern's
-// word on addresses.
-func (c *Config) stepListener(o Options, of func(*file) *edit) {
-	l := c.Behind()
-	if l == nil || l.Loopback() && l.XForwarded && (o.Port == 0 || o.Port == l.Port) {
-		return
-	}
-	top := c.top["listeners"]
-	e := of(top.file)
-	if l.node.Kind != yaml.MappingNode {
-		e.refuse(l.node, "this listener is an alias of another")
-		return
-	}
-	m := c.wanted(e, l)
-	port := in(l.node, "port")
-	if port == nil {
-		e.refuse(l.node, "the port of this listener comes from a merge (<<)")
-		return
-	}
-	if o.Port != 0 && o.Port != l.Port {
-		e.set(port, strconv.Itoa(o.Port))
-		m["port"] = int64(o.Port)
-	}
-	if !l.XForwarded {
-		e.give(l.node, port, "x_forwarded", "true")
-		m["x_forwarded"] = true
-	}
-	if !l.Loopback() {
-		e.bind(l.node, port, m)
-	}
-}
-
-// wanted is the listener among the values that the file shall have.
-func (c *Config) wanted(e *edit, l *Listener) map[string]any {
-	for i, n := range c.top["listeners"].value.Content {
-		if n == l.node {
-			return mapping(list(e.want["listeners"])[i])
-		}
-	}
-	return map[string]any{} // unreachable
-}
-
-// give sets a key of a mapping that may not have it yet, beside one that it has.
-func (e *edit) give(m, beside *yaml.Node, key, value string) {
-	if n := in(m, key); n != nil {
-		e.set(n, value)
-		return
-	}
-	_, to, ok := e.token(beside)
-	switch {
-	case !ok:
-		e.refuse(beside, "the value here is not written plainly")
-	case m.Style&yaml.FlowStyle != 0:
-		e.swaps[beside.Line-1] = append(e.swaps[beside.Line-1], swap{to, to, ", " + key + ": " + value})
-	default:
-		e.after(beside, indent(m)+key+": "+value)
-	}
-}
-
-// bind lets a listener listen on loopback alone.
-func (e *edit) bind(l, port *yaml.Node, want map[string]any) {
-	const address = "127.0.0.1"
-	if single := in(l, "bind_address"); single != nil {
-		e.set(single, address)
-		want["bind_address"] = address
-		if in(l, "bind_addresses") == nil {
-			return
-		}
-	}
-	want["bind_addresses"] = []any{address}
-	switch n := in(l, "bind_addresses"); {
-	case n == nil:
-		e.give(l, port, "bind_addresses", "['"+address+"']")
-	case n.Kind == yaml.SequenceNode && n.Style&yaml.FlowStyle == 0:
-		for _, item := range n.Content {
-			e.gone[item.Line-1] = true
-		}
-		e.after(n.Content[len(n.Content)-1], indent(n)+"- '"+address+"'")
-	case n.Kind == yaml.SequenceNode:
-		line := e.lines[n.Line-1]
-		from := column(line, n.Column)
-		to := len(line) // a list that goes on below: result refuses what comes of it
-		if length := strings.IndexByte(line[from:], ']'); length >= 0 {
-			to = from + length + 1
-		}
-		e.swaps[n.Line-1] = append(e.swaps[n.Line-1], swap{from, to, "['" + address + "']"})
-	default:
-		e.refuse(n, "bind_addresses is not a list")
-	}
-}
-
-// indent is the white space before a node that begins its line.
-func indent(n *yaml.Node) string { return strings.Repeat(" ", n.Column-1) }
 
 // apply gives the configuration after the edits.
 func (c *Config) apply(edits map[*file]*edit) (*Config, error) {

@@ -93,8 +93,13 @@ var writings = map[string][]string{
 	"bind_address":          {"server_name: a.org\nlisteners:\n- port: 8008\n  bind_address: ''\n  type: http\n  x_forwarded: false\n  resources:\n  - names: [client]\n"},
 	"several files": {"server_name: a.org\nenable_registration: true\nsession_lifetime: 24h\n",
 		"session_lifetime: 23h\n", "password_config: {enabled: yes}\nmatrix_authentication_service: {enabled: false}\n"},
-	"delegated half": {"server_name: a.org\nmatrix_authentication_service:\n  enabled: true\n  endpoint: http://127.0.0.1:8009/\n  secret_path: /elsewhere\n"},
-	"all at once":    {"server_name: a.org\n" + clashes + listener},
+	"one brings another into force": {"server_name: a.org\ndisable_registration: false\nenable_registration: true\n"},
+	"a block of an earlier file": {"server_name: a.org\ndisable_registration: false\nenable_registration: 'on'\n",
+		"disable_registration: true\n", "disable_registration: no\n"},
+	"an anchor inside":       {"server_name: a.org\nsaml2_config:\n  enabled: &on true\n  sp_config: {a: 1}\npassword_config:\n  enabled: &off true\n  pepper: x\n"},
+	"carriage returns, open": {"server_name: a.org\r\nsession_lifetime: 24h"},
+	"delegated half":         {"server_name: a.org\nmatrix_authentication_service:\n  enabled: true\n  endpoint: http://127.0.0.1:8009/\n  secret_path: /elsewhere\n"},
+	"all at once":            {"server_name: a.org\n" + clashes + listener},
 }
 
 const clashes = `password_config: {enabled: true}
@@ -124,7 +129,7 @@ func TestSetupAndBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := read(t, texts...)
-			all, err := c.Setup(options)
+			all, err := c.setupChanges(options)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,10 +143,10 @@ func TestSetupAndBack(t *testing.T) {
 				d.SecretPath != options.SecretPath || !moved.Since().Equal(options.Now) {
 				t.Errorf("%+v since %v", d, moved.Since())
 			}
-			if l := moved.Behind(); l != nil && (!l.Loopback() || !l.XForwarded) {
+			if l := moved.Upstream(); l != nil && (!l.Loopback() || !l.XForwarded) {
 				t.Errorf("listener %+v", l)
 			}
-			if again, err := moved.Setup(options); err != nil || len(again) > 0 {
+			if again, err := moved.setupChanges(options); err != nil || len(again) > 0 {
 				t.Errorf("again: %v %v", again, err)
 			}
 			back, err := moved.Restore()
@@ -161,21 +166,21 @@ func TestSetupAndBack(t *testing.T) {
 func TestRestoreKeepsWhatCameSince(t *testing.T) {
 	t.Parallel()
 	c := read(t, "server_name: a.org\nenable_registration: true\n"+listener)
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved := c.after(t, all)
-	again, err := moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8018,
+	again, err := moved.setupChanges(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8018,
 		Now: options.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved = moved.after(t, again)
-	if moved.Behind().Port != 8018 {
-		t.Errorf("%+v", moved.Behind())
+	if moved.Upstream().Port != 8018 {
+		t.Errorf("%+v", moved.Upstream())
 	}
-	again, err = moved.Setup(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8019,
+	again, err = moved.setupChanges(Options{Endpoint: options.Endpoint, SecretPath: options.SecretPath, Port: 8019,
 		Now: options.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +205,7 @@ func TestRestoreKeepsWhatCameSince(t *testing.T) {
 func TestRestoreAfterAppending(t *testing.T) {
 	t.Parallel()
 	c := read(t, "server_name: a.org\nreport_stats: false")
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +229,7 @@ func TestRefused(t *testing.T) {
 		{"server_name: a.org\nmatrix_authentication_service: {enabled: true, endpoint: 'http://mas/', secret: x}\n", "Synapse leaves its accounts to http://mas/ already"},
 	} {
 		c := read(t, test.text)
-		all, err := c.Setup(options)
+		all, err := c.setupChanges(options)
 		if err == nil || !strings.Contains(err.Error(), test.words) ||
 			!strings.Contains(err.Error(), "homeserver.yaml") {
 			t.Errorf("%q: %v, %s", test.text, err, all)
@@ -237,7 +242,7 @@ func TestDelegatedByHand(t *testing.T) {
 	t.Parallel()
 	const theirs = "matrix_authentication_service: {enabled: true, endpoint: 'http://127.0.0.1:8009', secret: x}\n"
 	c := read(t, "server_name: a.org\nsession_lifetime: 1h\n"+theirs)
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil || len(all) != 1 || !strings.HasSuffix(string(all[0].After), "\n"+theirs) {
 		t.Fatalf("%v %s", err, all)
 	}

@@ -60,7 +60,7 @@ func TestRefusalsOfSynapse(t *testing.T) {
 			if err == nil || !missing && !strings.Contains(said, r.says) {
 				t.Errorf("Synapse starts, or says something else: %v\n%s", err, said)
 			}
-			write(t, must(c.Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret,
+			write(t, planned(c.Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret,
 				Now: time.Now()})))
 			if names := problems(readFiles(t, s.Config)); len(names) > 0 {
 				t.Errorf("after setup: %q", names)
@@ -71,8 +71,8 @@ func TestRefusalsOfSynapse(t *testing.T) {
 		"disable_registration: no\nenable_registration_without_verification: true\n", "disable_registration: no\n")})
 	before := text(t, s.Config)
 	secret := secretIn(t, s.Dir)
-	write(t, must(readFiles(t, s.Config).Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret,
-		Now: time.Now()})))
+	write(t, planned(readFiles(t, s.Config).Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/",
+		SecretPath: secret, Now: time.Now()})))
 	if said, err := s.Start(t); err != nil {
 		t.Fatalf("Synapse does not start after setup: %v\n%s\n%s", err, said, text(t, s.Config))
 	}
@@ -111,7 +111,7 @@ func TestFilesOfSynapse(t *testing.T) {
 	if names := problems(c); len(names) != 1 || !strings.HasPrefix(names[0], "session_lifetime:") {
 		t.Errorf("found %q", names)
 	}
-	write(t, must(c.Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret, Now: time.Now()})))
+	write(t, planned(c.Setup(delegation.Options{Endpoint: "http://127.0.0.1:1/", SecretPath: secret, Now: time.Now()})))
 	if said, err := s.Start(t, folder); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
@@ -138,6 +138,13 @@ func problems(c *delegation.Config) (names []string) {
 	return names
 }
 
+func planned(plan *delegation.Plan, err error) []delegation.Change {
+	if err != nil {
+		panic(err)
+	}
+	return plan.Changes
+}
+
 func must(all []delegation.Change, err error) []delegation.Change {
 	if err != nil {
 		panic(err)
@@ -160,9 +167,8 @@ func write(t *testing.T, all []delegation.Change) {
 func secretIn(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "postern.secret")
-	if made, err := delegation.Secret(path, []byte("the-secret-of-both\n"),
-		filepath.Join(dir, "homeserver.yaml")); err != nil || !made {
-		t.Fatal(made, err)
+	if err := os.WriteFile(path, []byte("the-secret-of-both\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

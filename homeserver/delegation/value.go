@@ -122,8 +122,8 @@ func truthy(v any) bool {
 	return true // unreachable
 }
 
-// said is Synapse's strtobool(str()), for the settings that go through it.
-func said(v any) bool {
+// strtobool is Synapse's strtobool(str()), for the settings that go through it.
+func strtobool(v any) bool {
 	switch strings.ToLower(fmt.Sprint(v)) {
 	case "y", "yes", "t", "true", "on", "1":
 		return true
@@ -135,8 +135,8 @@ func said(v any) bool {
 func list(v any) []any             { l, _ := v.([]any); return l }
 func mapping(v any) map[string]any { m, _ := v.(map[string]any); return m }
 
-// or gives a key of a mapping, or what Synapse takes if it is not there.
-func or(m map[string]any, key string, otherwise any) any {
+// withDefault is a key of a mapping, or what Synapse takes if it is not there.
+func withDefault(m map[string]any, key string, otherwise any) any {
 	if v, ok := m[key]; ok {
 		return v
 	}

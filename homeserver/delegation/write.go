@@ -63,13 +63,14 @@ func (c Change) Write() error {
 	return syncFolder(filepath.Dir(c.Path))
 }
 
-// Secret makes a file with a secret, which whoever owns beside (see Config.Private) may read, and its group if that one
-// reads beside where strangers do not. It leaves a file that is there alone, and says whether it made one.
-func Secret(path string, secret []byte, beside string) (made bool, err error) {
+// makeSecret makes a file with a secret, with the owner and group of another file (see Config.ownerFile). The owner may
+// read it, and the group if it reads the other file where strangers do not. It leaves a file that is there alone, and
+// reports whether it made one.
+func makeSecret(path string, secret []byte, ownerFile string) (made bool, err error) {
 	if _, err := os.Stat(path); err == nil {
 		return false, nil
 	}
-	info, err := os.Stat(beside)
+	info, err := os.Stat(ownerFile)
 	if err != nil {
 		return false, err
 	}

@@ -22,7 +22,7 @@ func TestWriteKeepsWhatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := c.Setup(options)
+	all, err := c.setupChanges(options)
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
@@ -62,10 +62,10 @@ func TestSecretIsForFew(t *testing.T) {
 		dir := t.TempDir()
 		config, secret := filepath.Join(dir, "homeserver.yaml"), filepath.Join(dir, "secret")
 		put(t, config, "a: b\n", mode)
-		if made, err := Secret(secret, []byte("one"), config); !made || err != nil {
+		if made, err := makeSecret(secret, []byte("one"), config); !made || err != nil {
 			t.Fatal(made, err)
 		}
-		if made, err := Secret(secret, []byte("two"), config); made || err != nil {
+		if made, err := makeSecret(secret, []byte("two"), config); made || err != nil {
 			t.Error(made, err)
 		}
 		info, err := os.Stat(secret)
@@ -89,7 +89,7 @@ func TestPrivate(t *testing.T) {
 	}
 	is := func(want string) {
 		t.Helper()
-		if got := c.Private(); got != want {
+		if got := c.ownerFile(); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package imported finds the sessions of tokens that another server gave and that came along with its sessions: access and
-// refresh tokens of a session's first generation. They cannot be computed, so the SHA-256 of each is kept, until the
-// client refreshes and has a pair of Postern's own.
+// Package imported finds the sessions of tokens that another server gave and that came along with its sessions: access
+// and refresh tokens of a session's first generation. They cannot be computed, so the SHA-256 of each is kept, until
+// the client refreshes and has a pair of Postern's own.
 //
 //	config.Foreign = imported.Tokens(d, "example.org")
 package imported

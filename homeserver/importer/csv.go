@@ -115,7 +115,7 @@ func instant(text string) (time.Time, error) {
 		if n < 1e11 { // as milliseconds that would be before 1973, as seconds after 5138
 			n *= 1000
 		}
-		return at(time.UnixMilli(n)), nil
+		return millis(n), nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -39,10 +39,11 @@ func TestCSV(t *testing.T) {
 		",@g:elsewhere.org,"+byDendrite+",\n"+
 		",a,"+byDendrite+",\n"+
 		",,"+byDendrite+",\n")
-	_, got, err := Read(t.Context(), c)
+	contents, err := Read(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	got := contents.Accounts
 	wanted := []Account{account("a", noon), account("b", noon), account("C", noon),
 		account(`d, "x"`, noon.Add(-12*time.Hour)), gone, none, other, twice, odd}
 	for i := range max(len(got), len(wanted)) {
@@ -64,7 +65,7 @@ func TestCSVErrors(t *testing.T) {
 		"user,password_hash,created\na,,-5\n":    `line 2: created is "-5"`,
 		"user,password_hash,deactivated\na,,x\n": `line 2: deactivated is "x"`,
 	} {
-		_, _, err := Read(t.Context(), csvFile(t, text))
+		_, err := Read(t.Context(), csvFile(t, text))
 		if err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%q: %v, want %q", text, err, words)
 		}

@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"strings"
-	"time"
 )
 
 // Values of account_type: 1 is a user, 3 an admin.
@@ -28,7 +27,7 @@ func (c Config) readDendrite(ctx context.Context, s *source, table string) ([]re
 		var service string
 		var created, deactivated, accountType int64
 		err := scan(&r.localpart, &r.server, &created, &r.hash, &service, &deactivated, &accountType)
-		r.created, r.deactivated = at(time.UnixMilli(created)), deactivated != 0
+		r.created, r.deactivated = millis(created), deactivated != 0
 		if r.server == "" {
 			r.server = c.ServerName
 		}

@@ -49,7 +49,7 @@ func TestPostgres(t *testing.T) {
 		schema("postern_empty"):                        "has no accounts that can be read",
 		strings.Replace(synapse, "user=", "user=x", 1): "check the URL",
 	} {
-		if _, _, err := Read(t.Context(), config(from)); err == nil || !strings.Contains(err.Error(), words) {
+		if _, err := Read(t.Context(), config(from)); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%v, want %q", err, words)
 		}
 	}
@@ -77,7 +77,7 @@ func TestPostgresRights(t *testing.T) {
 		t.Skip("makes roles only in a server of its own")
 	}
 	run(t, admin, "synapse.postgres.sql", `CREATE ROLE stranger LOGIN`)
-	_, _, err = Read(t.Context(), config(strings.Replace(server, "user=postern", "user=stranger", 1)))
+	_, err = Read(t.Context(), config(strings.Replace(server, "user=postern", "user=stranger", 1)))
 	if err == nil || !strings.Contains(err.Error(), "GRANT SELECT") {
 		t.Errorf("without the right to read: %v", err)
 	}

@@ -7,45 +7,19 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
+
+	"postern/db"
 )
 
-// Contents is all that a source has, as it was at one instant.
-type Contents struct {
-	Kind     Kind
-	Accounts []Account
-	Devices  map[string][]Device // by the name of an account that moves
-	Left     map[string]int      // how many devices or tokens stay behind, by the reason
-}
-
-// Device is a device and all its tokens, those that are over too: whoever shows one of them must be told that it keeps
-// the device.
-type Device struct {
-	ID, Name    string
-	Seen        time.Time
-	Addr, Agent string
-	End         time.Time // when its session ends, however often it is refreshed; zero: never
-	Tokens      []Token
-	Unlisted    bool // only tokens speak of it: Synapse does not mind, until another server has the accounts
-}
-
-// Token is what is read of a token: it is hashed at once.
-type Token struct {
-	Hash    [sha256.Size]byte // SHA-256 of the whole token
-	Refresh bool
-	Spent   bool      // a refresh token whose successor was used
-	Expires time.Time // zero: never
-}
-
-// The reasons for which tokens and devices stay behind.
+// The reasons for which tokens and devices are skipped.
 const (
-	leftPuppet    = "tokens that an admin made to act as somebody else"
-	leftNoDevice  = "tokens without a device"
-	leftNoAccount = "devices of accounts that stay behind"
+	skippedPuppet    = "tokens that an admin made to act as somebody else"
+	skippedNoDevice  = "tokens without a device"
+	skippedNoAccount = "devices of accounts that stay behind"
 )
 
-// ReadSessions is Read with the devices and tokens of the accounts that move, which only Synapse's databases have.
-func ReadSessions(ctx context.Context, c Config) (Contents, error) {
+// readSessions is Read with the devices and tokens of the accounts that come.
+func (c Config) readSessions(ctx context.Context) (Contents, error) {
 	if c.Format == "" && !c.isCSV() {
 		c.Format = Synapse
 	}
@@ -61,56 +35,57 @@ func ReadSessions(ctx context.Context, c Config) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
-	l := lodgings{contents: Contents{Kind: Synapse, Accounts: c.accounts(records), Devices: make(map[string][]Device),
-		Left: make(map[string]int)}}
+	r := sessionReader{contents: Contents{Kind: Synapse, Accounts: c.accounts(records), Sessions: true,
+		Devices: make(map[string][]db.Device), Skipped: make(map[string]int)}}
 	if err := c.elsewhere(records); err != nil {
 		return Contents{}, err
 	}
-	err = l.read(ctx, s)
-	return l.contents, s.explain(err)
+	err = r.read(ctx, s)
+	return r.contents, s.explain(err)
 }
 
-// lodgings collects the devices of accounts that move.
-type lodgings struct {
+// sessionReader collects the devices of accounts that come, and their tokens: expired ones too, since whoever shows one
+// of them must learn that it keeps the device.
+type sessionReader struct {
 	contents Contents
-	devices  map[string]map[string]*Device // by account and device; an account that moves has an entry
+	devices  map[string]map[string]*db.Device // by account and device; an account that comes has an entry
 }
 
-func (l *lodgings) read(ctx context.Context, s *source) error {
-	l.devices = make(map[string]map[string]*Device)
-	for _, a := range l.contents.Accounts {
+func (r *sessionReader) read(ctx context.Context, s *source) error {
+	r.devices = make(map[string]map[string]*db.Device)
+	for _, a := range r.contents.Accounts {
 		if a.Skip == "" {
-			l.devices[a.Name] = nil
+			r.devices[a.Name] = nil
 		}
 	}
-	used, err := l.readAccess(ctx, s)
+	used, err := r.readAccess(ctx, s)
 	if err == nil {
-		err = l.readRefresh(ctx, s, used)
+		err = r.readRefresh(ctx, s, used)
 	}
 	if err == nil {
-		err = l.readDevices(ctx, s)
+		err = r.readDevices(ctx, s)
 	}
-	for name, devices := range l.devices {
+	for name, devices := range r.devices {
 		for _, id := range slices.Sorted(maps.Keys(devices)) {
-			l.contents.Devices[name] = append(l.contents.Devices[name], *devices[id])
+			r.contents.Devices[name] = append(r.contents.Devices[name], *devices[id])
 		}
 	}
 	return err
 }
 
-// device finds or makes a device; nil if its account stays behind.
-func (l *lodgings) device(user, id string) *Device {
-	devices, moves := l.devices[user]
-	if !moves {
+// device finds or makes a device; nil if its account is skipped.
+func (r *sessionReader) device(user, id string) *db.Device {
+	devices, comes := r.devices[user]
+	if !comes {
 		return nil
 	}
 	if devices == nil {
-		devices = make(map[string]*Device)
-		l.devices[user] = devices
+		devices = make(map[string]*db.Device)
+		r.devices[user] = devices
 	}
 	d := devices[id]
 	if d == nil {
-		d = &Device{ID: strings.Clone(id), Unlisted: true}
+		d = &db.Device{DeviceID: strings.Clone(id), Unlisted: true}
 		devices[id] = d
 	}
 	return d
@@ -120,7 +95,7 @@ func (l *lodgings) device(user, id string) *Device {
 // token which was used. What the table knows, by the schema version that brought it: at first user_id, device_id (NULL
 // for who came by an admin's call), token; 55 valid_until_ms (milliseconds), 58 puppets_user_id, 59 refresh_token_id
 // and used.
-func (l *lodgings) readAccess(ctx context.Context, s *source) (used map[int64]bool, err error) {
+func (r *sessionReader) readAccess(ctx context.Context, s *source) (used map[int64]bool, err error) {
 	used = make(map[int64]bool)
 	if err := s.columns(ctx, "access_tokens"); err != nil || !s.has["token"] {
 		return used, err
@@ -137,16 +112,17 @@ func (l *lodgings) readAccess(ctx context.Context, s *source) (used map[int64]bo
 		if refresh != 0 && seen != 0 {
 			used[refresh] = true
 		}
-		_, moves := l.devices[user]
+		_, comes := r.devices[user]
 		switch {
 		case puppet != "":
-			l.contents.Left[leftPuppet]++
-		case !moves: // its device is counted
+			r.contents.Skipped[skippedPuppet]++
+		case !comes: // its device is counted
 		case device == "":
-			l.contents.Left[leftNoDevice]++
+			r.contents.Skipped[skippedNoDevice]++
 		default:
-			d := l.device(user, device)
-			d.Tokens = append(d.Tokens, Token{Hash: sha256.Sum256([]byte(token)), Expires: at(time.UnixMilli(expires))})
+			d := r.device(user, device)
+			d.Tokens = append(d.Tokens, db.ImportedToken{Hash: sha256.Sum256([]byte(token)),
+				Expires: millis(expires)})
 		}
 		return nil
 	})
@@ -157,16 +133,16 @@ func (l *lodgings) readAccess(ctx context.Context, s *source) (used map[int64]bo
 // in milliseconds). Until version 46 there was another one of that name, which nobody used. A token is good until its
 // successor was refreshed, or the access token that came with the successor was used; Synapse keeps the last two of a
 // device.
-func (l *lodgings) readRefresh(ctx context.Context, s *source, used map[int64]bool) error {
+func (r *sessionReader) readRefresh(ctx context.Context, s *source, used map[int64]bool) error {
 	if err := s.columns(ctx, "refresh_tokens"); err != nil || !s.has["next_token_id"] {
 		return err
 	}
-	moved := make(map[int64]bool) // those that have a successor
+	hasNext := make(map[int64]bool) // the tokens that have a successor
 	err := s.each(ctx, `SELECT id FROM refresh_tokens WHERE next_token_id IS NOT NULL`,
 		func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
-			moved[id] = true
+			hasNext[id] = true
 			return err
 		})
 	if err != nil {
@@ -181,15 +157,17 @@ func (l *lodgings) readRefresh(ctx context.Context, s *source, used map[int64]bo
 		if err := scan(&user, &device, &token, &next, &expires, &end); err != nil {
 			return err
 		}
-		d := l.device(user, device)
+		d := r.device(user, device)
 		if d == nil {
 			return nil
 		}
-		t := Token{Hash: sha256.Sum256([]byte(token)), Refresh: true, Spent: next != 0 && (moved[next] || used[next]),
-			Expires: at(time.UnixMilli(expires))}
+		t := db.ImportedToken{Hash: sha256.Sum256([]byte(token)), Refresh: true, Expires: millis(expires)}
+		if next != 0 && (hasNext[next] || used[next]) {
+			t.Expires = expired
+		}
 		d.Tokens = append(d.Tokens, t)
-		if t := at(time.UnixMilli(end)); t.After(d.End) {
-			d.End = t
+		if t := millis(end); t.After(d.Expires) {
+			d.Expires = t
 		}
 		return nil
 	})
@@ -198,7 +176,7 @@ func (l *lodgings) readRefresh(ctx context.Context, s *source, used map[int64]bo
 // readDevices reads Synapse's table devices: user_id, device_id, display_name; since version 56 last_seen
 // (milliseconds), ip, user_agent, and hidden, which is set for keys of users that are listed there as if they were
 // devices.
-func (l *lodgings) readDevices(ctx context.Context, s *source) error {
+func (r *sessionReader) readDevices(ctx context.Context, s *source) error {
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err
 	}
@@ -211,12 +189,12 @@ func (l *lodgings) readDevices(ctx context.Context, s *source) error {
 		if err := scan(&user, &id, &name, &seen, &addr, &agent, &hidden); err != nil || hidden != 0 {
 			return err
 		}
-		d := l.device(user, id)
+		d := r.device(user, id)
 		if d == nil {
-			l.contents.Left[leftNoAccount]++
+			r.contents.Skipped[skippedNoAccount]++
 			return nil
 		}
-		d.Unlisted, d.Name, d.Seen, d.Addr, d.Agent = false, name, at(time.UnixMilli(seen)), addr, agent
+		d.Unlisted, d.DisplayName, d.Seen = false, name, db.Seen{At: millis(seen), Addr: addr, Agent: agent}
 		return nil
 	})
 }

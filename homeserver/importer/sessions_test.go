@@ -8,29 +8,37 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"postern/db"
 )
 
 func milli(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-func token(text string, refresh, spent bool, expires time.Time) Token {
-	return Token{Hash: sha256.Sum256([]byte(text)), Refresh: refresh, Spent: spent, Expires: expires}
+func withSessions(c Config) Config { c.Sessions = true; return c }
+
+// token is what is read of a token; a spent one is a refresh token whose successor was used.
+func token(text string, refresh, spent bool, expires time.Time) db.ImportedToken {
+	if spent {
+		expires = expired
+	}
+	return db.ImportedToken{Hash: sha256.Sum256([]byte(text)), Refresh: refresh, Expires: expires}
 }
 
-// fromSessions is what moves of testdata/synapse-sessions.rows.sql.
-var fromSessions = map[string][]Device{
+// fromSessions is what comes of testdata/synapse-sessions.rows.sql.
+var fromSessions = map[string][]db.Device{
 	"@alice:example.org": {
-		{ID: "IDLE"},
-		{ID: "PHONE", Name: "her phone", Seen: milli(1577836801123), Addr: "192.0.2.1", Agent: "Element", End: milli(2000000000000), Tokens: []Token{
+		{DeviceID: "IDLE"},
+		{DeviceID: "PHONE", DisplayName: "her phone", Seen: db.Seen{At: milli(1577836801123), Addr: "192.0.2.1", Agent: "Element"}, Expires: milli(2000000000000), Tokens: []db.ImportedToken{
 			token("syt_3", false, false, milli(1800000000000)), token("syt_2", false, false, milli(1700000000000)),
 			token("syr_3", true, false, milli(1900000000000)), token("syr_2", true, true, time.Time{})}},
 	},
 	"@admin:example.org": {
 		// The answer with 13 was lost, so 12 is good as well.
-		{ID: "LOST", Tokens: []Token{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}, Unlisted: true},
-		{ID: "UNLISTED", Tokens: []Token{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}, Unlisted: true},
+		{DeviceID: "LOST", Tokens: []db.ImportedToken{token("syt_13", false, false, milli(1800000000000)), token("syr_13", true, false, time.Time{}), token("syr_12", true, false, time.Time{})}, Unlisted: true},
+		{DeviceID: "UNLISTED", Tokens: []db.ImportedToken{token("MDAxOGxvY2F0aW9u", false, false, time.Time{})}, Unlisted: true},
 	},
 	"@staff:example.org": {
-		{ID: "CHAIN", Tokens: []Token{token("syt_23", false, false, milli(1800000000000)), token("syr_23", true, false, time.Time{}),
+		{DeviceID: "CHAIN", Tokens: []db.ImportedToken{token("syt_23", false, false, milli(1800000000000)), token("syr_23", true, false, time.Time{}),
 			token("syr_22", true, false, time.Time{}), token("syr_21", true, true, time.Time{})}, Unlisted: true},
 	},
 }
@@ -38,17 +46,17 @@ var fromSessions = map[string][]Device{
 // wantSessions reads a source and compares; in which order an engine gives the tokens is its own affair.
 func wantSessions(t *testing.T, c Config) {
 	t.Helper()
-	got, err := ReadSessions(t.Context(), c)
+	got, err := Read(t.Context(), withSessions(c))
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := cmpopts.SortSlices(func(a, b Token) bool { return string(a.Hash[:]) < string(b.Hash[:]) })
+	order := cmpopts.SortSlices(func(a, b db.ImportedToken) bool { return string(a.Hash[:]) < string(b.Hash[:]) })
 	if diff := cmp.Diff(fromSessions, got.Devices, order); diff != "" {
 		t.Error(diff)
 	}
-	left := map[string]int{leftPuppet: 1, leftNoDevice: 1, leftNoAccount: 2}
-	if diff := cmp.Diff(left, got.Left); diff != "" || got.Kind != Synapse || len(got.Accounts) != len(fromSynapse) {
-		t.Errorf("%s, %d accounts, left %s", got.Kind, len(got.Accounts), diff)
+	skipped := map[string]int{skippedPuppet: 1, skippedNoDevice: 1, skippedNoAccount: 2}
+	if diff := cmp.Diff(skipped, got.Skipped); diff != "" || got.Kind != Synapse || len(got.Accounts) != len(fromSynapse) {
+		t.Errorf("%s, %d accounts, skipped %s", got.Kind, len(got.Accounts), diff)
 	}
 }
 
@@ -68,12 +76,12 @@ func TestSessionsOfOldSynapse(t *testing.T) {
 		`INSERT INTO access_tokens VALUES (1, '@alice:example.org', 'PHONE', 'old')`,
 		`INSERT INTO devices VALUES ('@alice:example.org', 'PHONE', 'her phone')`,
 		`INSERT INTO refresh_tokens VALUES (1, 'older', '@alice:example.org')`))
-	got, err := ReadSessions(t.Context(), c)
-	want := []Device{{ID: "PHONE", Name: "her phone", Tokens: []Token{token("old", false, false, time.Time{})}}}
+	got, err := Read(t.Context(), withSessions(c))
+	want := []db.Device{{DeviceID: "PHONE", DisplayName: "her phone", Tokens: []db.ImportedToken{token("old", false, false, time.Time{})}}}
 	if diff := cmp.Diff(want, got.Devices["@alice:example.org"]); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	got, err = ReadSessions(t.Context(), config(file(t, "synapse.sqlite.sql", "synapse.rows.sql")))
+	got, err = Read(t.Context(), withSessions(config(file(t, "synapse.sqlite.sql", "synapse.rows.sql"))))
 	if len(got.Devices) != 0 || err != nil {
 		t.Errorf("without the tables: %v, %v", got.Devices, err)
 	}
@@ -83,7 +91,7 @@ func TestSessionsOfOthers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Config{csvFile(t, "user,password_hash\n"),
 		config(file(t, "dendrite.sqlite.sql", "dendrite.rows.sql"))} {
-		if _, err := ReadSessions(t.Context(), c); err == nil || !strings.Contains(err.Error(), "ynapse") {
+		if _, err := Read(t.Context(), withSessions(c)); err == nil || !strings.Contains(err.Error(), "ynapse") {
 			t.Error(err)
 		}
 	}

@@ -29,18 +29,19 @@ type source struct {
 }
 
 func (c Config) open(ctx context.Context) (*source, error) {
-	if c.patience == 0 {
-		c.patience = 10 * time.Second
+	if c.timeout == 0 {
+		c.timeout = 10 * time.Second
 	}
 	if strings.HasPrefix(c.From, "postgres://") || strings.HasPrefix(c.From, "postgresql://") {
-		return openPostgres(ctx, c.From, c.patience)
+		return openPostgres(ctx, c.From, c.timeout)
 	}
-	return openFile(ctx, c.From, c.patience)
+	return openFile(ctx, c.From, c.timeout)
 }
 
-func openPostgres(ctx context.Context, from string, patience time.Duration) (*source, error) {
-	s := &source{name: "the PostgreSQL database", isolation: sql.LevelRepeatableRead, names: `SELECT attname::text FROM pg_catalog.pg_attribute
-		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`}
+func openPostgres(ctx context.Context, from string, timeout time.Duration) (*source, error) {
+	s := &source{name: "the PostgreSQL database", isolation: sql.LevelRepeatableRead,
+		names: `SELECT attname::text FROM pg_catalog.pg_attribute
+			WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`}
 	if _, err := pgconn.ParseConfig(from); err != nil { // its text leaves the password out
 		return nil, fmt.Errorf("the PostgreSQL URL cannot be read: %w; write it like postgres://user@host/synapse", err)
 	}
@@ -48,7 +49,7 @@ func openPostgres(ctx context.Context, from string, patience time.Duration) (*so
 	if s.db, err = sql.Open("pgx", from); err != nil {
 		return nil, s.explain(err)
 	}
-	connecting, cancel := context.WithTimeout(ctx, patience)
+	connecting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := s.db.PingContext(connecting); err != nil {
 		return nil, errors.Join(s.explain(err), s.db.Close())
@@ -59,7 +60,7 @@ func openPostgres(ctx context.Context, from string, patience time.Duration) (*so
 // openFile opens a SQLite file without the right to write. A file in WAL mode needs its -shm file even to be read;
 // where that cannot be made, and there is no -wal file with something in it, nobody is writing and the file is complete
 // by itself.
-func openFile(ctx context.Context, path string, patience time.Duration) (*source, error) {
+func openFile(ctx context.Context, path string, timeout time.Duration) (*source, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && secretive(path):
@@ -73,10 +74,10 @@ func openFile(ctx context.Context, path string, patience time.Duration) (*source
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a file; name Synapse's homeserver.db or the like", path)
 	}
-	s, err := openSQLite(ctx, path, url.Values{"mode": {"ro"}}, patience)
+	s, err := openSQLite(ctx, path, url.Values{"mode": {"ro"}}, timeout)
 	if code(err)&0xff == sqliteCantOpen {
 		if log, missing := os.Stat(path + "-wal"); missing != nil || log.Size() == 0 {
-			return openSQLite(ctx, path, url.Values{"immutable": {"1"}}, patience)
+			return openSQLite(ctx, path, url.Values{"immutable": {"1"}}, timeout)
 		}
 	}
 	return s, err
@@ -88,13 +89,13 @@ func secretive(path string) bool {
 		strings.HasPrefix(path, "postgres:") || strings.HasPrefix(path, "postgresql:")
 }
 
-func openSQLite(ctx context.Context, path string, options url.Values, patience time.Duration) (*source, error) {
+func openSQLite(ctx context.Context, path string, options url.Values, timeout time.Duration) (*source, error) {
 	s := &source{name: path, names: `SELECT name FROM pragma_table_info($1)`}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	options["_pragma"] = []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "query_only(1)",
+	options["_pragma"] = []string{fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()), "query_only(1)",
 		"trusted_schema(0)"}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
 	if s.db, err = sql.Open("sqlite", u.String()); err != nil {

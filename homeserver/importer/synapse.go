@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"postern/handlers"
 )
 
 // readSynapse reads Synapse's table users. What it knows, by the schema version that brought it:
@@ -25,9 +27,9 @@ func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 		var created, guest, deactivated, locked, approved, admin int64
 		err := scan(&name, &hash, &created, &guest, &service, &userType, &deactivated, &locked, &approved, &admin)
 		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, admin: admin != 0,
-			created: at(time.Unix(created, 0))}
+			created: millis(1000 * created)}
 		if hash != "" {
-			r.hash = c.SynapsePrefix + hash
+			r.hash = handlers.SynapseHash + hash
 		}
 		r.localpart, r.server = c.split(name)
 		switch {
@@ -44,10 +46,11 @@ func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 	})
 }
 
-// at is no time for 1970, which is how an unknown time is written.
-func at(t time.Time) time.Time {
-	if t.Unix() <= 0 {
+// millis is a time in Unix milliseconds. The first second of 1970, and what is before it, is how an unknown time is
+// written.
+func millis(ms int64) time.Time {
+	if ms < 1000 {
 		return time.Time{}
 	}
-	return t.UTC()
+	return time.UnixMilli(ms).UTC()
 }

@@ -30,9 +30,15 @@ func TestEachFactIsTold(t *testing.T) {
 		}, []string{"delete_device alice A", "delete_device alice B"}},
 		{"everything of a user ends", func(x *site) error { _, err := x.db.EndSessions(x.Context(), "alice"); return err },
 			[]string{"delete_device alice A", "delete_device alice B"}},
-		{"a password ends the others", func(x *site) error { _, err := x.db.SetPassword(x.Context(), "alice", "other", true); return err },
+		{"a password ends the others", func(x *site) error {
+			_, err := x.db.ChangePassword(x.Context(), db.PasswordChange{Localpart: "alice", Hash: "other", EndOthers: true})
+			return err
+		},
 			[]string{"delete_device alice A", "delete_device alice B"}},
-		{"a password ends nothing", func(x *site) error { _, err := x.db.SetPassword(x.Context(), "alice", "other", false); return err }, nil},
+		{"a password ends nothing", func(x *site) error {
+			_, err := x.db.ChangePassword(x.Context(), db.PasswordChange{Localpart: "alice", Hash: "other"})
+			return err
+		}, nil},
 		{"a lock", func(x *site) error { return x.db.LockUser(x.Context(), "alice", t0) }, []string{"provision_user alice", "query_user alice"}},
 		{"an unlock", func(x *site) error { return x.db.UnlockUser(x.Context(), "alice") }, []string{"provision_user alice", "query_user alice"}},
 		{"an account is closed", func(x *site) error { _, err := x.db.Deactivate(x.Context(), "alice", t0); return err },
@@ -40,8 +46,8 @@ func TestEachFactIsTold(t *testing.T) {
 		{"an account is made", func(x *site) error { return x.db.CreateUser(x.Context(), db.User{Localpart: "carol", Created: t0}) },
 			[]string{"provision_user carol"}},
 		{"accounts are imported", func(x *site) error {
-			_, _, err := x.db.ImportUser(x.Context(),
-				[]db.User{{Localpart: "alice", Created: t0}, {Localpart: "carol", Created: t0}})
+			_, err := x.db.ImportAccounts(x.Context(), db.Import{Arrivals: []db.Arrival{
+				{User: db.User{Localpart: "alice", Created: t0}}, {User: db.User{Localpart: "carol", Created: t0}}}})
 			return err
 		}, []string{"provision_user carol"}},
 		{"a login on a known device", func(x *site) error { x.login("alice", "A"); return nil }, []string{"upsert_device alice A"}},

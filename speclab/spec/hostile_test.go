@@ -181,6 +181,9 @@ func hostileSchemas(text string) string {
 
 // TestLargest: the largest specs that the limits let through are still read soon.
 func TestLargest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds for each")
+	}
 	var operations strings.Builder
 	operations.WriteString(hostileHead + "paths:\n")
 	for i := range maxOperations {
@@ -239,6 +242,9 @@ func TestManyFiles(t *testing.T) {
 
 // TestTogetherTooLarge: files that are small enough each may be too large together.
 func TestTogetherTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("parses seventeen megabytes")
+	}
 	fsys := fstest.MapFS{}
 	text := hostileHead + "x-a: " + strings.Repeat("a", 3<<20) + "\n"
 	var names []string

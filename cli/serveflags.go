@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/handlers"
+	"postern/homeserver/delegation"
+	"postern/speclab/spec"
+)
+
+// serveFlags are the flags of `serve` as they were written. They are text, and not yet durations and addresses, so that
+// every problem is reported together.
+type serveFlags struct {
+	specFlags
+	homeserverFlags
+
+	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
+	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
+	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
+	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end."`
+	KeepExpired     string   `default:"720h" env:"POSTERN_KEEP_EXPIRED" help:"How long a session past its --session-ttl is remembered; until then its client gets soft_logout and keeps its encryption keys."`
+	KeepEvents      string   `default:"8760h" env:"POSTERN_KEEP_EVENTS" help:"How long audit events are kept."`
+	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
+	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins per address and per account, and as many refreshes; off switches it off."`
+	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite) or open."`
+	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
+	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, which clients get."`
+	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
+	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
+	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
+	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
+	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
+	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
+	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
+	Dev             bool     `env:"POSTERN_DEV" help:"Make the user alice with a random password and print commands to paste."`
+}
+
+// settings are the same flags, understood.
+type settings struct {
+	config     handlers.Config     // without what only a started server has
+	homeserver *homeserverSettings // nil: Postern stands alone
+	spec       spec.Files
+	level      slog.Level
+}
+
+// settings understands the flags, or reports everything that is wrong with them.
+func (f *serveFlags) settings(c *common) (settings, error) {
+	problems := flagErrors(c.problems())
+	problems.add(address("--listen", f.Listen, "127.0.0.1:8008"))
+	s := settings{config: f.handlersConfig(c, &problems)}
+	problems.add(f.accountProblems()...)
+	spec, wrong := f.specFlags.settings()
+	s.spec = spec
+	problems.add(wrong...)
+	s.homeserver, wrong = f.homeserverFlags.settings(c.ServerName)
+	problems.add(wrong...)
+	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
+		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))
+	}
+	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
+	}
+	return s, errors.Join(problems...)
+}
+
+// handlersConfig is what the flags say to the handlers.
+func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
+	config := handlers.Config{
+		ServerName:      c.ServerName,
+		AccessTTL:       p.duration("--access-ttl", f.AccessTTL, time.Millisecond),
+		AccessTTLLegacy: p.duration("--access-ttl-legacy", f.AccessTTLLegacy, 0),
+		SessionTTL:      p.duration("--session-ttl", f.SessionTTL, 0),
+		// Not less than an hour: a client that was offline for a moment must still get soft_logout.
+		KeepExpired:    p.duration("--keep-expired", f.KeepExpired, time.Hour),
+		KeepEvents:     p.duration("--keep-events", f.KeepEvents, time.Hour),
+		RefreshLeeway:  p.duration("--refresh-leeway", f.RefreshLeeway, 0),
+		LoginTokenTTL:  p.duration("--login-token-ttl", f.LoginTokenTTL, time.Second),
+		Registration:   handlers.Registration(f.Registration),
+		Terms:          handlers.Terms{URL: f.TermsURL, Version: f.TermsVersion},
+		MinPassword:    f.PasswordMin,
+		PublicURL:      strings.TrimSuffix(f.PublicURL, "/"),
+		TrustedProxies: p.networks("--trusted-proxy", f.TrustedProxy),
+	}
+	if config.LoginTokenTTL > handlers.MaxLoginTokenTTL {
+		p.add(fmt.Errorf("--login-token-ttl %q is more than %s", f.LoginTokenTTL, handlers.MaxLoginTokenTTL))
+	}
+	if !f.LoginTokens {
+		config.LoginTokenTTL = 0
+	}
+	var err error
+	if config.RateLimit, err = handlers.ParseRate(f.RateLimit); err != nil {
+		p.add(fmt.Errorf("--rate-limit %w", err))
+	}
+	if f.SynapsePepper != "" {
+		if config.SynapsePepper, err = delegation.ReadPepper(f.SynapsePepper); err != nil {
+			p.add(fmt.Errorf("--synapse-pepper-file: %w", err))
+		}
+	}
+	return config
+}
+
+// accountProblems are those of the flags about accounts.
+func (f *serveFlags) accountProblems() (p flagErrors) {
+	switch handlers.Registration(f.Registration) {
+	case handlers.RegistrationClosed, handlers.RegistrationToken, handlers.RegistrationOpen:
+	default:
+		p.add(fmt.Errorf("--registration %q is none of closed, token, open", f.Registration))
+	}
+	p.add(webURL("--terms-url", f.TermsURL), webURL("--public-url", f.PublicURL))
+	if f.PasswordMin < 1 || f.PasswordMin > 512 {
+		p.add(fmt.Errorf("--password-min-length \"%d\" is not between 1 and 512", f.PasswordMin))
+	}
+	return p
+}
+
+// flagErrors collects what is wrong with flags.
+type flagErrors []error
+
+// add collects the errors that are not nil.
+func (p *flagErrors) add(more ...error) {
+	*p = append(*p, slices.DeleteFunc(more, func(err error) bool { return err == nil })...)
+}
+
+// address checks where to listen.
+func address(flag, text, example string) error {
+	if _, err := net.ResolveTCPAddr("tcp", text); err != nil {
+		return fmt.Errorf("%s %q is not an address and port; write it like %s", flag, text, example)
+	}
+	return nil
+}
+
+// webURL checks where a browser goes; an empty text is fine.
+func webURL(flag, text string) error {
+	if u, err := url.Parse(text); text != "" &&
+		(err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("%s %q is not a URL; write it like https://example.org", flag, text)
+	}
+	return nil
+}
+
+func (p *flagErrors) duration(flag, text string, least time.Duration) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least {
+		p.add(fmt.Errorf("%s %q is not a time of at least %s; write it like 90s, 5m or 720h", flag, text, least))
+	}
+	return d
+}
+
+func (p *flagErrors) networks(flag string, texts []string) (all []netip.Prefix) {
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if addr, wrong := netip.ParseAddr(text); wrong == nil {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			p.add(fmt.Errorf("%s %q is neither an address nor a network; write it like 10.0.0.0/8", flag, text))
+		}
+		all = append(all, network)
+	}
+	return all
+}

@@ -1,0 +1,68 @@
+package db
+
+import "context"
+
+const (
+	endSession = `DELETE FROM sessions WHERE id = $1 RETURNING ` + endedColumns
+	// No session's id is empty, so an empty $2 keeps none.
+	endSessions = `DELETE FROM sessions WHERE localpart = $1 AND id <> $2 RETURNING ` + endedColumns
+
+	endedColumns = `id, localpart, device_id`
+)
+
+// EndSession logs one session out; ErrNotFound if there is none.
+func (d *DB) EndSession(ctx context.Context, id string) error {
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.end(endSession, id) })
+}
+
+// SoftenSession takes a session's tokens and keeps its device; ErrNotFound if there is none.
+func (d *DB) SoftenSession(ctx context.Context, id string) error {
+	const q = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING ` + sessionColumns
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+		_, found, err := t.session(q, id)
+		return found, err
+	})
+}
+
+// end runs a statement that ends at most one session.
+func (t *Tx) end(query string, args ...any) (found bool, err error) {
+	ended, err := t.endAll(query, args...)
+	return ended > 0, err
+}
+
+// EndSessions logs an account out everywhere, and returns how many sessions ended.
+func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
+	return write(ctx, d, "", func(t *Tx) (int, error) { return t.endSessions(localpart, "") })
+}
+
+// endSessions ends every session of an account but one.
+func (t *Tx) endSessions(localpart, keep string) (ended int, err error) {
+	return t.endAll(endSessions, localpart, keep)
+}
+
+// endAll runs a statement that ends sessions, and returns how many ended.
+func (t *Tx) endAll(query string, args ...any) (int, error) {
+	var gone []Session
+	err := t.Each(query, args, func(scan func(...any) error) error {
+		var s Session
+		err := scan(&s.ID, &s.Localpart, &s.DeviceID)
+		gone = append(gone, s)
+		return err
+	})
+	for _, s := range gone {
+		if err == nil {
+			t.Forget(s.ID)
+			err = t.follow(s.Localpart, s.DeviceID)
+		}
+	}
+	return len(gone), err
+}
+
+// onSessions has all sessions of an account say something that is true of the account.
+func (t *Tx) onSessions(query, localpart string, value bool) error {
+	return t.Each(query, []any{localpart, value}, func(scan func(...any) error) error {
+		s, err := scanSession(scan)
+		t.put(s)
+		return err
+	})
+}

@@ -1,0 +1,129 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Read runs a query outside the writer and calls do for every row of its result; scan is only good during the call.
+// Reading many rows may take long, so it ends with the context. ErrUnavailable if the engine fails.
+func (d *DB) Read(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
+	if err := d.ready(ctx); err != nil {
+		return err
+	}
+	begun := false
+	read := func() error {
+		rows, err := d.reads.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		return each(rows, func(scan func(...any) error) error {
+			begun = true
+			return do(scan)
+		})
+	}
+	err := read()
+	if err != nil && lost(err) && !begun {
+		err = read()
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // and not the interruption it came as
+	}
+	return unavailable(err)
+}
+
+func each(rows *sql.Rows, do func(scan func(...any) error) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// list is Read for rows of one type.
+func list[T any](ctx context.Context, d *DB, query string, scanRow func(func(...any) error) (T, error),
+	args ...any) (all []T, err error) {
+	err = d.Read(ctx, query, args, func(scan func(...any) error) error {
+		v, err := scanRow(scan)
+		all = append(all, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// one reads at most one row outside the writer; ErrNotFound if there is none. It does not watch the context: that would
+// cost more than the read.
+func one[T any](ctx context.Context, d *DB, query string, scanRow func(func(...any) error) (T, error),
+	args ...any) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if err := d.ready(ctx); err != nil {
+		return none, err
+	}
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	return found(twice(func() (T, error) { return scanRow(d.reads.QueryRowContext(ctx, query, args...).Scan) }))
+}
+
+// exists says whether a query outside the writer gives a row, of one text.
+func exists(ctx context.Context, d *DB, query string, args ...any) (bool, error) {
+	_, err := one(ctx, d, query, scanText, args...)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// bounded is a context that the caller's end does not end; where a statement does not end by itself, the engine's
+// patience does.
+func (d *DB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if p := d.engine.patience(); p > 0 {
+		return context.WithTimeout(ctx, p)
+	}
+	return ctx, func() {}
+}
+
+// twice reads again if the connection turned out to be lost: the pool had kept it since before the server was
+// restarted.
+func twice[T any](read func() (T, error)) (T, error) {
+	v, err := read()
+	if err != nil && lost(err) {
+		v, err = read()
+	}
+	return v, err
+}
+
+// scanText scans a row of one text, and scanNumber one of one number.
+func scanText(scan func(...any) error) (s string, err error) {
+	err = scan(&s)
+	return s, err
+}
+
+func scanNumber(scan func(...any) error) (n int64, err error) {
+	err = scan(&n)
+	return n, err
+}
+
+// found turns what reading one row failed for into an error of this package.
+func found[T any](v T, err error) (T, error) {
+	var none T
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return none, ErrNotFound
+	case errors.Is(err, context.DeadlineExceeded): // the engine's, since the caller's was left out
+		return none, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case err != nil:
+		return none, unavailable(err)
+	}
+	return v, nil
+}

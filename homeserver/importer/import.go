@@ -1,0 +1,184 @@
+package importer
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+// Options say how Import takes accounts over.
+type Options struct {
+	SinceLast bool // bring what has changed there since the last import, and end what has ended there
+	DryRun    bool // only say what would happen
+	Now       time.Time
+	Progress  func(done, of int) // accounts; called after each transaction
+}
+
+// importBatch is how many accounts come in one transaction: few enough for logins to come in between.
+const importBatch = 200
+
+// importing is an Import under way.
+type importing struct {
+	Options
+	db       *db.DB // nil: a dry run for a database that is not made yet
+	contents Contents
+	marks    map[string]string // by localpart: what each account was at the last import
+	keyID    int64             // of the root key that mints for the sessions
+	did      []db.Arrived      // by account
+}
+
+// Import takes the accounts over, in batches: after an error the same import goes on where it stopped. With a nil
+// database it says what would become of a new one.
+func Import(ctx context.Context, d *db.DB, contents Contents, o Options) (Result, error) {
+	m := &importing{Options: o, db: d, contents: contents, keyID: 1, did: make([]db.Arrived, len(contents.Accounts))}
+	if d != nil {
+		var err error
+		if m.marks, err = d.Marks(ctx); err != nil {
+			return Result{}, err
+		}
+		if m.keyID, err = mintingKey(ctx, d); err != nil {
+			return Result{}, err
+		}
+	}
+	for from := 0; from < len(contents.Accounts); from += importBatch {
+		to := min(from+importBatch, len(contents.Accounts))
+		if err := m.batch(ctx, from, to); err != nil {
+			return Result{}, fmt.Errorf("accounts added: %d, then: %w; run it again to go on", m.added(), err)
+		}
+		o.Progress(to, len(contents.Accounts))
+	}
+	return m.result(), nil
+}
+
+func (m *importing) added() (n int) {
+	for _, did := range m.did {
+		if did.Added {
+			n++
+		}
+	}
+	return n
+}
+
+// mintingKey is the root key that mints for sessions that come: the newest, or the one that the first start will make.
+func mintingKey(ctx context.Context, d *db.DB) (id int64, err error) {
+	keys, err := d.RootKeys(ctx)
+	for _, k := range keys {
+		if k.Retired.IsZero() {
+			id = max(id, k.ID)
+		}
+	}
+	if id == 0 {
+		id = int64(len(keys) + 1) // numbers begin at 1, and none is left out
+	}
+	return id, err
+}
+
+// batch takes over the accounts from one to another.
+func (m *importing) batch(ctx context.Context, from, to int) error {
+	im := db.Import{At: m.Now, KeyID: m.keyID, Again: m.SinceLast, DryRun: m.DryRun}
+	var which []int // account of each arrival
+	for i := from; i < to; i++ {
+		a := m.contents.Accounts[i]
+		if a.Skip != "" {
+			continue
+		}
+		arrival := m.arrival(a)
+		// nothing happened there: at a later import that is nearly everybody
+		if m.SinceLast && m.marks[a.Localpart] == arrival.Mark() {
+			m.did[i].Here = len(arrival.Devices)
+			continue
+		}
+		im.Arrivals, which = append(im.Arrivals, arrival), append(which, i)
+	}
+	did, err := m.write(ctx, im)
+	if err != nil {
+		return err
+	}
+	for n, i := range which {
+		m.did[i] = did[n]
+		if !did[n].Added && !m.SinceLast {
+			m.contents.Accounts[i].Skip = alreadyHere
+		}
+	}
+	return nil
+}
+
+// write does the import, or foresees what it would do with a database that is not there.
+func (m *importing) write(ctx context.Context, im db.Import) ([]db.Arrived, error) {
+	switch {
+	case len(im.Arrivals) == 0:
+		return nil, nil
+	case m.db != nil:
+		return m.db.ImportAccounts(ctx, im)
+	}
+	did := make([]db.Arrived, len(im.Arrivals))
+	for i, a := range im.Arrivals {
+		did[i].Added = true
+		for _, device := range a.Devices {
+			switch {
+			case !a.User.Deactivated.IsZero():
+			case device.Live:
+				did[i].Live++
+			default:
+				did[i].Soft++
+			}
+		}
+	}
+	return did, nil
+}
+
+// arrival is an account with its devices as they come here.
+func (m *importing) arrival(a Account) db.Arrival {
+	arrival := db.Arrival{User: a.user(m.Now), WithDevices: m.contents.Sessions}
+	for _, d := range m.contents.Devices[a.Name] {
+		d.Session = rand.Text()
+		classify(&d, m.Now)
+		arrival.Devices = append(arrival.Devices, d)
+	}
+	return arrival
+}
+
+// user is the account as it is stored. When it was deactivated or locked nobody wrote down, so it is now.
+func (a Account) user(now time.Time) db.User {
+	u := db.User{Localpart: a.Localpart, PasswordHash: a.Hash, Created: a.Created, Admin: a.Admin}
+	if u.PasswordHash == "" {
+		u.PasswordHash = handlers.NoPassword
+	}
+	if a.Deactivated {
+		u.Deactivated = now
+	}
+	if a.Locked {
+		u.Locked = now
+	}
+	return u
+}
+
+// expired is an expiry for a token that is good for nothing, but whose holder shall learn that the device lives.
+var expired = time.UnixMilli(1)
+
+// classify says what a device's session is. It is live if a client can go on with what it holds; else it is a soft one,
+// so that the device is listed, and keeps its name and its keys until somebody logs in on it.
+func classify(d *db.Device, now time.Time) {
+	lasting := false // some access token never expires
+	for _, t := range d.Tokens {
+		d.Live = d.Live || t.Expires.IsZero() || now.Before(t.Expires)
+		switch {
+		case t.Refresh:
+			d.Refreshable = true
+		case t.Expires.IsZero():
+			lasting = true
+		case t.Expires.After(d.AccessExpires):
+			d.AccessExpires = t.Expires
+		}
+	}
+	switch {
+	case lasting:
+		d.AccessExpires = time.Time{}
+	case d.AccessExpires.IsZero():
+		d.AccessExpires = expired // it has none
+	}
+}

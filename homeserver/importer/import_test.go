@@ -1,0 +1,161 @@
+package importer
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/db"
+	"postern/db/dbtest"
+)
+
+// imported reads a Synapse's database with sessions and imports it; a nil database is a dry run's.
+func imported(t *testing.T, d *db.DB, path string, o Options) Result {
+	t.Helper()
+	contents, err := Read(t.Context(), withSessions(config(path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Now = milli(1790000000000)
+	var done []int
+	o.Progress = func(n, of int) { done = append(done, n) }
+	result, err := Import(t.Context(), d, contents, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(contents.Accounts); len(done) != (n+importBatch-1)/importBatch || done[len(done)-1] != n {
+		t.Errorf("of %d accounts progress shows %v", n, done)
+	}
+	return result
+}
+
+// TestImport: what a dry run foresees happens, a second time nothing does, and what has changed there follows.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	path := file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql",
+		"synapse-sessions.rows.sql")
+	foreseen := imported(t, nil, path, Options{DryRun: true})
+	if diff := cmp.Diff(foreseen, imported(t, d, path, Options{DryRun: true})); diff != "" {
+		t.Errorf("with a database it foresees otherwise: %s", diff)
+	}
+	if users, err := d.Users(t.Context()); err != nil || len(users) > 0 {
+		t.Errorf("a dry run wrote %v %v", users, err)
+	}
+	done := imported(t, d, path, Options{})
+	if diff := cmp.Diff(foreseen, done); diff != "" {
+		t.Errorf("foreseen was otherwise: %s", diff)
+	}
+	want := []Row{{"added", "", 4}, {"added", "deactivated", 2}, {"added", "locked", 2}, {"added", "no password", 1}}
+	if got := done.Accounts[:len(want)]; !slices.Equal(got, want) || done.Passwordless != 1 {
+		t.Errorf("%v, %d without a password", got, done.Passwordless)
+	}
+	sessions := []Row{{"added", "", 4}, {"added", "no token in use: listed until somebody logs in on it", 1},
+		{"skipped", skippedNoAccount, 2}, {"skipped", skippedPuppet, 1}, {"skipped", skippedNoDevice, 1}}
+	if !slices.Equal(done.Sessions, sessions) {
+		t.Errorf("%v", done.Sessions)
+	}
+	if again := imported(t, d, path, Options{}); !slices.Contains(again.Accounts, Row{"skipped", alreadyHere, 9}) {
+		t.Errorf("again: %v", again.Accounts)
+	}
+	since := imported(t, d, path, Options{SinceLast: true})
+	if !slices.Contains(since.Accounts, Row{"unchanged", "", 9}) ||
+		!slices.Contains(since.Sessions, Row{"unchanged", "", 5}) {
+		t.Errorf("since the last: %v %v", since.Accounts, since.Sessions)
+	}
+}
+
+// TestImportGoesOn: more accounts than one transaction takes, and one that is here already.
+func TestImportGoesOn(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	if err := d.CreateUser(t.Context(), db.User{Localpart: "user7", PasswordHash: "!",
+		Created: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	text := "user,password_hash\n"
+	for n := range 2*importBatch + 1 {
+		text += fmt.Sprintf("user%d,%s\n", n, byDendrite)
+	}
+	contents, err := Read(t.Context(), csvFile(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Import(t.Context(), d, contents, Options{Now: time.Now(), Progress: func(int, int) {}})
+	want := []Row{{"added", "", 2 * importBatch}, {"skipped", alreadyHere, 1}}
+	if err != nil || !slices.Equal(result.Accounts, want) || len(result.Sessions) > 0 {
+		t.Errorf("%+v %v", result, err)
+	}
+	if !slices.Equal(result.Notable, []Outcome{{"@user7:example.org", "skipped", alreadyHere}}) {
+		t.Errorf("%v", result.Notable)
+	}
+}
+
+func TestMovedOut(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	if since, err := MovedOut(t.Context(), d); since != "" || err != nil {
+		t.Errorf("%q %v", since, err)
+	}
+	if err := MarkMovedOut(t.Context(), d, time.Date(2026, 11, 28, 1, 2, 3, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	if since, err := MovedOut(t.Context(), d); since != "2026-11-28T01:02:03Z" || err != nil {
+		t.Errorf("%q %v", since, err)
+	}
+}
+
+// TestOutcome: what is said of an account, and whether a person should look at it.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		account   Account
+		did       db.Arrived
+		what, why string
+		notable   bool
+	}{
+		{Account{Hash: "x"}, db.Arrived{Added: true}, "added", "", false},
+		{Account{Skip: "guest"}, db.Arrived{}, "skipped", "guest", true},
+		{Account{Hash: "x"}, db.Arrived{}, "unchanged", "", false},
+		{Account{Hash: "x"}, db.Arrived{Changed: []string{"password", "locked"}}, "changed", "password, locked", true},
+		{Account{Deactivated: true}, db.Arrived{Added: true}, "added", "deactivated", false},
+		{Account{Locked: true}, db.Arrived{Added: true}, "added", "locked", true},
+		{Account{}, db.Arrived{Added: true}, "added", "no password", true},
+	} {
+		if what, why, notable := outcome(test.account, test.did); what != test.what || why != test.why ||
+			notable != test.notable {
+			t.Errorf("%+v %+v: %q %q %t", test.account, test.did, what, why, notable)
+		}
+	}
+}
+
+// TestClassify: which sessions live, and when their access tokens end.
+func TestClassify(t *testing.T) {
+	t.Parallel()
+	now := milli(1790000000000)
+	past, soon, late := now.Add(-time.Hour), now.Add(time.Hour), now.Add(2*time.Hour)
+	for name, test := range map[string]struct {
+		tokens            []db.ImportedToken
+		live, refreshable bool
+		accessExpires     time.Time
+	}{
+		"no token":                     {nil, false, false, expired},
+		"one for ever":                 {[]db.ImportedToken{token("a", false, false, time.Time{})}, true, false, time.Time{}},
+		"one for ever among others":    {[]db.ImportedToken{token("a", false, false, time.Time{}), token("b", false, false, late)}, true, false, time.Time{}},
+		"over":                         {[]db.ImportedToken{token("a", false, false, past)}, false, false, past},
+		"the one that lasts longest":   {[]db.ImportedToken{token("a", false, false, late), token("b", false, false, soon)}, true, false, late},
+		"over, but it can refresh":     {[]db.ImportedToken{token("a", false, false, past), token("b", true, false, soon)}, true, true, past},
+		"it can only refresh":          {[]db.ImportedToken{token("b", true, false, time.Time{})}, true, true, expired},
+		"a refresh token that is over": {[]db.ImportedToken{token("b", true, false, past)}, false, true, expired},
+		"one that is spent":            {[]db.ImportedToken{token("b", true, true, late)}, false, true, expired},
+	} {
+		d := db.Device{Tokens: test.tokens}
+		if classify(&d, now); d.Live != test.live || d.Refreshable != test.refreshable ||
+			!d.AccessExpires.Equal(test.accessExpires) {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+}
