@@ -3,6 +3,7 @@ package handlers
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"postern/test/rig/matrixtest"
 	"testing"
@@ -53,6 +54,9 @@ func TestPublicList(t *testing.T) {
 		if !op.secured && expiredMay[name] {
 			t.Errorf("%s: expiredMay means nothing for a public operation", op.id)
 		}
+	}
+	if want := map[string]bool{"Logout": true, "LogoutAll": true}; !maps.Equal(expiredMay, want) {
+		t.Errorf("with an expired token one may %v, want %v", expiredMay, want)
 	}
 	for _, list := range []map[string]bool{public, expiredMay} {
 		for name := range list {
