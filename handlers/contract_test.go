@@ -45,7 +45,7 @@ func TestPublicList(t *testing.T) {
 	}
 	known := make(map[string]bool)
 	for _, op := range c.operations {
-		name := op.generatedName()
+		name := op.goName()
 		known[name] = true
 		if public[name] == op.secured {
 			t.Errorf("%s: public is %v in auth.go, but security is asked for: %v in the contract", op.id, public[name],
