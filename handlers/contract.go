@@ -119,8 +119,8 @@ func last(segments []string) string {
 	return ":"
 }
 
-// generatedName is the operation's name in the generated code.
-func (o operation) generatedName() string {
+// goName is the operation's name in the generated code.
+func (o operation) goName() string {
 	words := strings.Split(o.id, "_")
 	for i, word := range words {
 		if word != "" {

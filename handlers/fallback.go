@@ -104,7 +104,7 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 		return gen.CompleteAuthFallback403TextHTMLResponse(html), err
 	}
 	if err == nil {
-		err = s.keep(ctx, i)
+		err = s.save(ctx, i)
 	}
 	if err != nil {
 		return nil, noInteraction(err)

@@ -41,8 +41,8 @@ func (x *interactions) get(ctx context.Context, id string, now time.Time) (*inte
 		err = json.Unmarshal(plain, &i.state)
 	}
 	if err != nil {
-		x.log.Warn("an interaction cannot be opened and is left out; do all replicas have the same master key and "+
-			"release?", "error", err)
+		x.log.Warn("a user-interactive session cannot be opened and counts as absent; do all servers on this database "+
+			"have the same master key and release?", "error", err)
 		return nil, nil
 	}
 	return i, nil

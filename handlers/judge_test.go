@@ -34,7 +34,7 @@ func TestJudgeSaysWhatTheServerDoes(t *testing.T) {
 			return
 		}
 		for name, change := range states {
-			leaves := name == "locked" && expiredMay[op.generatedName()]
+			leaves := name == "locked" && expiredMay[op.goName()]
 			if op.id != "getTokenOwner" && name != "expired" && !leaves {
 				continue
 			}

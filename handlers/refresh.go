@@ -54,7 +54,7 @@ func (s *Server) TokenRefresh(ctx context.Context,
 	return answer, nil
 }
 
-// draftRefusal turns today's 401 into the draft's 403: that API knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
+// draftRefusal turns the current API's 401 into the draft's 403: that API knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
 // logout.
 func draftRefusal(err error, message string) error {
 	if e := AsError(err); e.Status == http.StatusUnauthorized {

@@ -120,7 +120,7 @@ func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) refuse(c echo.Context, err error) {
-	SetHeaders(c.Response().Header())
+	OpenToBrowsers(c.Response().Header())
 	s.handleError(err, c)
 }
 
@@ -160,7 +160,7 @@ func (s *Server) Judge(ctx context.Context, token string, want tokens.Type, r to
 	}
 	r.Path = Alias(r.Path)
 	op, _ := s.contract.find(r.Method, r.Path)
-	claims, _, err := s.admit(ctx, token, want, expiredMay[op.generatedName()], r)
+	claims, _, err := s.admit(ctx, token, want, expiredMay[op.goName()], r)
 	return claims, err
 }
 
