@@ -31,7 +31,7 @@ TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx and Caddy if they are installed
 	go test -count=1 -run '$(TIMING)' ./handlers
 	@# first the packages that take minutes, so that both cores have work to the end
-	TEST_ROUNDS=gate go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 -skip '$(TIMING)' \
+	TEST_ROUNDS=gate TEST_TIMING=off go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 \
 	  ./cli ./test/server/... ./...
 	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
 	go test -count=1 -timeout 10m -run Grow ./db -long
@@ -68,7 +68,7 @@ lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where it
 	  echo "!! NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | grep -m1 '^govulncheck:' || echo "$$out" | head -n 1)"; }
 
 check: lint generate-check ## lint, generate-check, and a short fuzz
-	$(MAKE) fuzz FUZZTIME=10s
+	$(MAKE) fuzz FUZZTIME=20s
 
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
 	test/clients/run

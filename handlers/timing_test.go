@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -29,8 +30,8 @@ const (
 
 func slow(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("measures how long real hashes take")
+	if testing.Short() || os.Getenv("TEST_TIMING") == "off" {
+		t.Skip("measures how long real hashes take: go test -run '" + t.Name() + "' ./handlers")
 	}
 }
 
