@@ -84,7 +84,8 @@ func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error
 	return a, err
 }
 
-// identified reads who wants to log in from the body of the current API, with the older top-level `user` as a second choice.
+// identified reads who wants to log in from the body of the current API, with the older top-level `user` as a second
+// choice.
 func identified(body *gen.LoginJSONRequestBody) (string, error) {
 	user := body.User
 	if id := body.Identifier; id != nil {

@@ -284,8 +284,8 @@ func TestRevokedMeanwhile(t *testing.T) {
 	s.ok(step(`"type":"m.login.registration_token","token":"second"`))
 }
 
-// TestRegisterAcrossRestart: a registration goes on after a restart of the server, but not past what the server asks for
-// by then.
+// TestRegisterAcrossRestart: a registration goes on after a restart of the server, but not past what the server asks
+// for by then.
 func TestRegisterAcrossRestart(t *testing.T) {
 	t.Parallel()
 	terms := Terms{URL: "https://example.org/terms", Version: "1"}

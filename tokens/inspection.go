@@ -2,8 +2,9 @@ package tokens
 
 // Inspection is what the text of a token shows to anyone who has it. Nothing in it is authenticated.
 type Inspection struct {
-	Version   int    // of the identifier's format
-	Minted    int    // how many of the caveats Mint wrote, if the token is authentic; see Authentic.Check for the expiry
+	Version int // of the identifier's format
+	// how many of the caveats Mint wrote, if the token is authentic; see Authentic.Check for the expiry
+	Minted    int
 	Signature []byte // the last link of the chain of HMACs; what has it can be used as the token
 }
 

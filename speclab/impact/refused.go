@@ -18,7 +18,8 @@ var (
 	refusedValue = regexp.MustCompile(`: ("(?:[^"\\]|\\.)*")$`)
 	refusedType  = regexp.MustCompile(`duplicate typename '(\w+)'`)
 	refusedStep  = regexp.MustCompile(
-		`\b(?:(?:([A-Z]+) )?(path|component [a-z ]+|schema|property|response|content type|header|parameter) ("(?:[^"\\]|\\.)*")|` +
+		`\b(?:(?:([A-Z]+) )?(path|component [a-z ]+|schema|property|response|content type|header|parameter) ` +
+			`("(?:[^"\\]|\\.)*")|` +
 			`(request body|items|additionalProperties|not)(?: in|$)|(allOf|anyOf|oneOf)\[(\d+)\])`)
 )
 

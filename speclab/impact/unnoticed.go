@@ -20,7 +20,8 @@ type Unnoticed struct {
 // silent are kinds of changes that ask nothing of a handler: operations that are added or removed (the compiler notices
 // these), names, labels, and deprecations.
 var silent = regexp.MustCompile(
-	`^(endpoint-|api-(removed|path-removed|path-added|operation-id|tag|deprecat|sunset|stability|global)|.*(deprecat|sunset|stability|-tag-|example|description))`)
+	`^(endpoint-|api-(removed|path-removed|path-added|operation-id|tag|deprecat|sunset|stability|global)|` +
+		`.*(deprecat|sunset|stability|-tag-|example|description))`)
 
 // unnoticed are the changes of operations with a handler that no compile error comes from.
 func unnoticed(changes []Change, tasks []Task, handlerOf func(pointer) (Handler, bool)) (all []Unnoticed) {

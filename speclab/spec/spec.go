@@ -17,7 +17,8 @@
 //   - find.go: which files a person means. files.go: reading each once, and nothing outside of the folder.
 //   - parse.go: YAML to nodes (node.go) that know their line. limits.go: how much of it.
 //   - load.go: the whole way of [Load]. root.go: one of the files that were given. assemble.go: one document of all.
-//   - grammar.go: what may be under which key in OpenAPI. bundle.go: the walk along it. refs.go: what references lead to.
+//   - grammar.go: what may be under which key in OpenAPI. bundle.go: the walk along it. refs.go: what references lead
+//     to.
 //   - scalar.go, schema.go, swagger.go, repair.go: converting values, schemas, Swagger 2.0, and what is incomplete.
 //   - components.go, names.go, paths.go: the names of components, those that Go has taken, and the paths.
 //   - cycles.go: schemas that contain themselves, or too much.
