@@ -20,9 +20,21 @@ run: ## run the server with the account alice, and print commands to paste
 build: ## build the binary ./postern, static
 	CGO_ENABLED=0 go build -o postern .
 
-test: ## all tests that need only Go
-	go test $(RACE) -shuffle=on -timeout 20m ./...
-	$(if $(RACE),go test -run TestLarge ./homeserver/front) # two gibibytes, which take minutes under the race detector
+test: ## the tests that need only Go, with few rounds: 3 minutes
+	@# go test prints in this order: first packages that take seconds, so that something is seen
+	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off go test $(RACE) -short -shuffle=on -timeout 10m \
+	  ./tokens ./homeserver/... ./speclab/... ./test/... ./...
+
+# They measure how long a refusal takes, so they run alone and without the race detector.
+TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
+
+slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx and Caddy if they are installed
+	go test -count=1 -run '$(TIMING)' ./handlers
+	@# first the packages that take minutes, so that both cores have work to the end
+	TEST_ROUNDS=gate TEST_TIMING=off go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 \
+	  ./cli ./test/server/... ./...
+	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
+	go test -count=1 -timeout 10m -run Grow ./db -long
 
 generate: ## make gen/ from api/login.yaml
 	go generate ./...
@@ -46,15 +58,16 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	  done || exit 1; \
 	done
 
-lint: ## gofmt, vet, staticcheck, and govulncheck where its data can be reached
+lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where its data can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on: $$unformatted"; exit 1; }
+	@go test -count=1 -run TestLines ./test/house -lines
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	@out=$$(go run $(GOVULNCHECK) ./... 2>&1) && echo "$$out" || { status=$$?; \
 	  if [ $$status -eq 3 ]; then echo "$$out"; exit 1; fi; \
 	  echo "!! NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | grep -m1 '^govulncheck:' || echo "$$out" | head -n 1)"; }
 
-check: lint generate-check ## lint, generate-check, and a short fuzz: what CI runs beside the tests
+check: lint generate-check ## lint, generate-check, and a short fuzz
 	$(MAKE) fuzz FUZZTIME=20s
 
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
@@ -69,10 +82,8 @@ page-assets: ## fetch Swagger UI for the page again, by npm
 bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
 	go run ./test/bench
 
-crash: ## kill, starve and confuse the real server: 200 kills on SQLite, 50 on PostgreSQL, full disks, replicas
-	go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash -rounds 200 -postgres-rounds 50
-	go test $(RACE) -count=1 -timeout 10m -v ./test/server/replicas -rounds 10
-	go test -count=1 -timeout 10m -v -run Grow ./db -long
+crash: ## a part of slow: kill, starve and confuse the real server, 200 times on SQLite and 50 on PostgreSQL; replicas
+	TEST_ROUNDS=gate go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash ./test/server/replicas
 
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
 	go run ./test/load
@@ -80,4 +91,4 @@ load: ## five minutes of checks, refreshes and logins on each engine: percentile
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test generate generate-check watch fuzz lint check clients browser page-assets bench crash load release
+.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash load release

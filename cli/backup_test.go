@@ -16,8 +16,8 @@ func TestBackupAndRestore(t *testing.T) {
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	backup := filepath.Join(t.TempDir(), "backup.db")
 	p := launch(t, "--listen", "127.0.0.1:0", "--db", i.db)
-	quiet := newPhone(t, p.address, "alice", "QUIET")
-	again := newPhone(t, p.address, "alice", "AGAIN")
+	quiet := newPhone(t, p.Address, "alice", "QUIET")
+	again := newPhone(t, p.Address, "alice", "AGAIN")
 	out, err := program(t, "backup", backup, "--db", i.db).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "keep "+backup+" and the master key apart") ||
 		!strings.Contains(string(out), "sessions                   2\n") {
@@ -30,11 +30,10 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Fatal("refreshing after the backup fails")
 		}
 	}
-	late := newPhone(t, p.address, "alice", "LATE")
-	if err := p.cmd.Process.Kill(); err != nil {
+	late := newPhone(t, p.Address, "alice", "LATE")
+	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.cmd.Wait() // says that it was killed
 
 	image, err := os.ReadFile(backup)
 	if err != nil {
@@ -46,19 +45,19 @@ func TestBackupAndRestore(t *testing.T) {
 	if err := os.WriteFile(i.db, image, 0o600); err != nil { // cp
 		t.Fatal(err)
 	}
-	p = launch(t, "--listen", p.address, "--db", i.db)
+	p = launch(t, "--listen", p.Address, "--db", i.db)
 	restored(t, quiet, again, late, old)
-	p.stop()
+	stop(t, p)
 
 	// The other way: into a PostgreSQL, as the backup is.
 	server := postgres.Schema(t, postgres.URL(t))
 	key := filepath.Join(filepath.Dir(i.db), "postern.key")
 	i.must("", "db", "copy", backup, server, "--keep-source", "--master-key-file", key)
-	p = launch(t, "--listen", p.address, "--db", server, "--master-key-file", key)
+	p = launch(t, "--listen", p.Address, "--db", server, "--master-key-file", key)
 	if !old.check() || !old.renew() {
 		t.Error("restored into PostgreSQL, a token from before the backup is not good")
 	}
-	p.stop()
+	stop(t, p)
 }
 
 // restored holds what package db says of an older truth.

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// The promise of this project is that an edit of the contract becomes a compile error in the file that owes
-// something for it. These tests keep it: they edit copies of api/login.yaml, generate, and compile. The edits
-// are in contract_edits_test.go, the way from a contract to its errors in contract_pipeline_test.go.
+// The promise of this project is that an edit of the contract becomes a compile error in the file that must follow it.
+// These tests keep it: they edit copies of api/login.yaml, generate, and compile. The edits are in
+// contract_edits_test.go, the way from a contract to its errors in contract_pipeline_test.go.
 
 var updateReadme = flag.Bool("update", false, "rewrite the table of edits in README.md")
 
@@ -45,7 +45,7 @@ func TestContractEdits(t *testing.T) {
 	}
 }
 
-// compare asks that everything owed is among the errors, and that no other file is blamed.
+// compare checks that the errors are in the files that must follow the edit, and in no others.
 func (e *contractEdit) compare(t *testing.T) {
 	t.Helper()
 	var wrong []string
@@ -93,7 +93,7 @@ func TestReadmeTable(t *testing.T) {
 	case *updateReadme:
 		write(t, file, head+opening+table.String()+closing+tail)
 	default:
-		t.Errorf("the table of edits in %s is stale: run go test -run TestReadmeTable -update .\nwant:\n%s", file,
+		t.Errorf("the table of edits in %s is stale: run go test -run TestReadmeTable -update ./cli\nwant:\n%s", file,
 			&table)
 	}
 }

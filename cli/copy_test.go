@@ -36,7 +36,7 @@ func TestMoveWhileServing(t *testing.T) {
 	defer wg.Wait()
 	defer cancel()
 	for n := range clients {
-		c := newPhone(t, p.address, "alice", fmt.Sprint("PHONE", n))
+		c := newPhone(t, p.Address, "alice", fmt.Sprint("PHONE", n))
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				if c.check() && c.renew() {
@@ -63,24 +63,24 @@ func TestMoveWhileServing(t *testing.T) {
 			t.Fatalf("db copy: %v\n%s", err, out)
 		}
 		// At once, and never 401: that is what the clients look out for.
-		if status, answer := request(t, p.address, "GET", "/_matrix/client/v3/account/whoami", "unknown",
+		if status, answer := request(t, p.Address, "GET", "/_matrix/client/v3/account/whoami", "unknown",
 			""); status == 200 {
 			t.Errorf("after the move whoami answers %v", answer)
 		}
-		if status, answer := request(t, p.address, "POST", "/_matrix/client/v3/login", "",
+		if status, answer := request(t, p.Address, "POST", "/_matrix/client/v3/login", "",
 			`{"type":"m.login.password","user":"bob","password":"x"}`); status != 503 {
 			t.Errorf("after the move a login answers %d %v", status, answer)
 		}
-		if status, answer := request(t, p.address, "GET", "/health", "", ""); status != 503 {
+		if status, answer := request(t, p.Address, "GET", "/health", "", ""); status != 503 {
 			t.Errorf("after the move health answers %d %v", status, answer)
 		}
-		p.stop()
-		out, err = program(t, "serve", "--listen", p.address, "--db", move[0], "--master-key-file",
+		stop(t, p)
+		out, err = program(t, "serve", "--listen", p.Address, "--db", move[0], "--master-key-file",
 			key).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "has moved to "+db.Place(move[1])+"; start with --db") {
 			t.Errorf("serving what has moved: %v\n%s", err, out)
 		}
-		p = launch(t, "--listen", p.address, "--db", move[1], "--master-key-file", key)
+		p = launch(t, "--listen", p.Address, "--db", move[1], "--master-key-file", key)
 		everybodyIsServed("after the move")
 	}
 }

@@ -62,16 +62,18 @@ func devPassword(ctx context.Context, d *db.DB) (string, error) {
 const devCommands = `
 Postern runs at %[3]s. Log in, in another terminal:
 
-  LOGIN=$(curl -s %[3]s/_matrix/client/v3/login -d '{"type":"m.login.password","identifier":{"type":"m.id.user","user":"%[1]s"},"password":"%[2]s","refresh_token":true}'); echo "$LOGIN"
+  LOGIN=$(curl -s %[3]s/_matrix/client/v3/login -d '{"type":"m.login.password","refresh_token":true,
+    "identifier":{"type":"m.id.user","user":"%[1]s"},"password":"%[2]s"}'); echo "$LOGIN"
 
 Ask who it is, refresh (ask twice: the answer is the same), and log out:
 
   field() { sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }
   curl -s %[3]s/_matrix/client/v3/account/whoami -H "Authorization: Bearer $(echo "$LOGIN" | field access_token)"
-  PAIR=$(curl -s %[3]s/_matrix/client/v3/refresh -d '{"refresh_token":"'"$(echo "$LOGIN" | field refresh_token)"'"}'); echo "$PAIR"
+  PAIR=$(curl -s %[3]s/_matrix/client/v3/refresh \
+    -d '{"refresh_token":"'"$(echo "$LOGIN" | field refresh_token)"'"}'); echo "$PAIR"
   curl -s -X POST %[3]s/_matrix/client/v3/logout -H "Authorization: Bearer $(echo "$PAIR" | field access_token)"
 
-The same at the 2015 draft's door, where a refresh token is used once:
+The same at the API of the 2015 draft, where a refresh token is used once:
 
   curl -s %[3]s/_matrix/client/api/v1/login -d '{"username":"%[1]s","password":"%[2]s"}'
 

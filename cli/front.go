@@ -18,7 +18,8 @@ import (
 const grace = time.Second
 
 // newFront makes the front before the homeserver.
-func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, log *slog.Logger, p patience) *front.Front {
+func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, log *slog.Logger,
+	p patience) *front.Front {
 	return front.New(front.Config{
 		Homeserver: h.url, Login: g, ExposeAdmin: h.exposeAdmin, Patience: p.write,
 		Stopping: ctx, Grace: grace, Log: log,
@@ -27,11 +28,11 @@ func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, l
 
 // enter puts the front before the server, and begins to answer the homeserver's questions.
 func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger,
-	p patience) (entrance, error) {
+	p patience) (publicHandler, error) {
 	g := homeserver.NewGate(s, peer, h.internal == "")
 	at, end, err := h.listen(g, log, p)
 	if err != nil {
-		return entrance{}, err
+		return publicHandler{}, err
 	}
 	if at == "" {
 		at = "--listen"
@@ -39,12 +40,13 @@ func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer
 	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
 		h.exposeAdmin)
 	f := h.newFront(ctx, g, log, p)
-	return entrance{Handler: f, stop: func() { f.Close(); end() }}, nil
+	return publicHandler{Handler: f, stop: func() { f.Close(); end() }}, nil
 }
 
 // listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which
 // is after the last request has, since the homeserver asks while it answers those. It gives where that is.
-func (h *homeserverSettings) listen(g *homeserver.Gate, log *slog.Logger, p patience) (at string, end func(), err error) {
+func (h *homeserverSettings) listen(g *homeserver.Gate, log *slog.Logger, p patience) (at string, end func(),
+	err error) {
 	if h.internal == "" {
 		return "", func() {}, nil
 	}

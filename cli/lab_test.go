@@ -138,7 +138,7 @@ func TestSpecFlags(t *testing.T) {
 		{specFlags{Spec: []string{dir + "/b/c/other.yml"}, SpecRoot: dir}, "", "[b/c/other.yml]"},
 	} {
 		set, problems := test.flags.settings()
-		if len(problems) > 0 || set.dir != dir+test.dir || fmt.Sprint(set.files) != test.files {
+		if len(problems) > 0 || set.Dir != dir+test.dir || fmt.Sprint(set.Names) != test.files {
 			t.Errorf("%v is %v, %v", test.flags, set, problems)
 		}
 	}

@@ -181,27 +181,3 @@ func (i *installation) queue(do func(*outbox.Queue) error) {
 		i.Fatal(err)
 	}
 }
-
-// TestOneWayToOpen: a command that opened the database by itself would change things of which the homeserver never
-// hears.
-func TestOneWayToOpen(t *testing.T) {
-	t.Parallel()
-	for _, dir := range folders(t) {
-		if dir == "db" || strings.HasPrefix(dir, "db/") || strings.HasPrefix(dir, "test/") {
-			continue
-		}
-		for _, file := range sources(t, dir) {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			code := text(t, file)
-			if strings.Contains(code, "db.Open(") && file != filepath.Join("homeserver", "outbox", "queue.go") {
-				t.Errorf("%s opens the database by itself", file)
-			}
-			if strings.Contains(code, "outbox.Open(") && file != filepath.Join("cli", "database.go") &&
-				dir != filepath.Join("homeserver", "outbox") {
-				t.Errorf("%s opens the database; (*common).openQueue does that", file)
-			}
-		}
-	}
-}

@@ -1,16 +1,15 @@
 package cli
 
 import (
-	"bufio"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"postern/test/rig/process"
 )
 
 // program is the real program in a process of its own.
@@ -21,51 +20,21 @@ func program(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// process is a server in a process of its own.
-type process struct {
-	testing.TB
-	address string
-	cmd     *exec.Cmd
-}
-
-// launch starts a server and waits until it listens.
-func launch(t testing.TB, args ...string) *process {
+// launch starts a server in a process of its own, which is killed when the test ends unless it is gone by then.
+func launch(t testing.TB, args ...string) *process.Server {
 	t.Helper()
-	p := &process{TB: t, cmd: program(t, append([]string{"serve", "--rate-limit", "off"}, args...)...)}
-	logs, err := p.cmd.StderrPipe()
+	s, err := process.Start(program(t, append([]string{"serve", "--rate-limit", "off"}, args...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-	})
-	lines := bufio.NewScanner(logs)
-	var all strings.Builder
-	for p.address == "" && lines.Scan() {
-		var line struct{ Msg, Address string }
-		_ = json.Unmarshal(lines.Bytes(), &line)
-		p.address = line.Address
-		all.WriteString(lines.Text() + "\n")
-	}
-	if p.address == "" {
-		t.Fatalf("the server does not start:\n%s", &all)
-	}
-	go func() { _, _ = io.Copy(io.Discard, logs) }()
-	return p
+	t.Cleanup(func() { _ = s.Kill() })
+	return s
 }
 
-// stop ends it as an operator does.
-func (p *process) stop() {
-	p.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.Fatal(err)
-	}
-	if err := p.cmd.Wait(); err != nil {
-		p.Fatal(err)
+func stop(t testing.TB, s *process.Server) {
+	t.Helper()
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -110,11 +110,11 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 // newHandler makes what clients reach first: the reverse proxy if there is a homeserver, else the spec lab if one is
 // asked for, else the server alone.
 func (cmd *serveCmd) newHandler(ctx context.Context, w world, set settings, s *handlers.Server,
-	peer *homeserver.Peer, p patience) (entrance, error) {
+	peer *homeserver.Peer, p patience) (publicHandler, error) {
 	if set.homeserver != nil {
 		return set.homeserver.enter(ctx, s, peer, set.config.Log, p)
 	}
-	return cmd.enterLab(ctx, w, set.spec, s)
+	return cmd.newSpecLab(ctx, w, set.spec, s)
 }
 
 // recordName stores the server name that a database is first served as. It refuses a new database beside an old master
@@ -133,7 +133,7 @@ func (c *common) recordName(ctx context.Context, d *db.DB, fresh bool) error {
 }
 
 // announce logs and prints where the server is and how to get an account.
-func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config handlers.Config, h entrance,
+func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config handlers.Config, h publicHandler,
 	address string) error {
 	log, d := config.Log, config.DB
 	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", w.Version)
@@ -146,7 +146,7 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 	} else if len(users) == 0 {
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
 	}
-	h.greet(w.stdout, len(cmd.Spec) > 0, "http://"+address)
+	h.announce(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
 	if w.listening != nil {
 		w.listening(address)

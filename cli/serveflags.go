@@ -13,6 +13,7 @@ import (
 
 	"postern/handlers"
 	"postern/homeserver/delegation"
+	"postern/speclab/spec"
 )
 
 // serveFlags are the flags of `serve` as they were written. They are text, and not yet durations and addresses, so that
@@ -46,7 +47,7 @@ type serveFlags struct {
 type settings struct {
 	config     handlers.Config     // without what only a started server has
 	homeserver *homeserverSettings // nil: Postern stands alone
-	spec       specSet
+	spec       spec.Files
 	level      slog.Level
 }
 

@@ -14,8 +14,7 @@ import (
 	"postern/speclab/spec"
 )
 
-// unnoticedEdits are what a person does to the contract without a word from the compiler, though a handler owes
-// something for it.
+// unnoticedEdits are edits that the handlers compile with although one of them must change.
 var unnoticedEdits = []*contractEdit{
 	{
 		name: "add an optional response field, TokenOwnerResponse.age",
@@ -78,7 +77,7 @@ func checkOf(t *testing.T, e *contractEdit) (report *impact.Report, edited strin
 	module := "."
 	if len(e.handlers) > 0 {
 		module = t.TempDir()
-		if err := built().writeSource(module); err != nil {
+		if err := os.CopyFS(module, built().Source); err != nil {
 			t.Fatal(err)
 		}
 		for name, text := range e.handlers {
@@ -107,56 +106,53 @@ func checkText(t *testing.T, contract, edited, module string) *impact.Report {
 	return report
 }
 
-// TestSpecCheckEdits asks of each kind of edit that it is led back to its line, and to the handlers that owe something
-// for it.
+// TestSpecCheckEdits: a report leads from each kind of edit to its line and to the handlers that must change.
 func TestSpecCheckEdits(t *testing.T) {
+	compiles(t)
 	for _, e := range slices.Concat(contractEdits, unnoticedEdits) {
-		if testing.Short() && !e.short {
-			continue
-		}
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			report, edited := checkOf(t, e)
 			e.blamed(t, report, edited)
 			if e.exercise || slices.Contains(unnoticedEdits, e) {
-				if len(report.Owed) > 0 {
-					t.Errorf("the compiler was not expected to notice: %+v", report.Owed)
+				if len(report.Tasks) > 0 {
+					t.Errorf("the compiler was not expected to notice: %+v", report.Tasks)
 				}
 				return
 			}
 			var lines []string
-			for _, o := range report.Owed {
+			for _, o := range report.Tasks {
 				for _, err := range o.Errors {
 					lines = append(lines, err.File+": "+err.Message)
 				}
 			}
 			for _, want := range e.want {
 				if want.in(lines) == "" {
-					t.Errorf("nobody owes %q in %s", want.says, want.file)
+					t.Errorf("no task has %q in %s", want.says, want.file)
 				}
 			}
 		})
 	}
 }
 
-// blamed holds the lines and the handlers of a report against what the edit expects.
+// blamed checks that a report leads to the line and the handlers that the edit expects.
 func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string) {
 	t.Helper()
 	var lines, handlers []string
-	note := func(place impact.Place, of ...impact.Handler) {
+	note := func(place spec.Position, of ...impact.Handler) {
 		lines = append(lines, lineAt(t, edited, place))
 		for _, h := range of {
 			handlers = append(handlers, h.Name)
-			if at := lineAt(t, string(sourceFile(t, e, h.File)), impact.Place{Line: h.Line}); !strings.HasPrefix(at,
+			if at := lineAt(t, string(sourceFile(t, e, h.File)), spec.Position{Line: h.Line}); !strings.HasPrefix(at,
 				"func ") && h.Name != "Server" {
 				t.Errorf("%s is not at %q", h, at)
 			}
 		}
 	}
-	for _, o := range report.Owed {
+	for _, o := range report.Tasks {
 		note(o.Cause.Place, o.Handler)
 	}
-	if len(report.Owed) == 0 {
+	if len(report.Tasks) == 0 {
 		for _, u := range report.Unnoticed {
 			note(u.Place, u.Handlers...)
 		}
@@ -169,7 +165,7 @@ func (e *contractEdit) blamed(t *testing.T, report *impact.Report, edited string
 		}
 	}
 	if len(lines) == 0 || !slices.Equal(handlers, e.handler) {
-		t.Errorf("%q owe something, and not %q\n%+v", handlers, e.handler, report)
+		t.Errorf("the tasks are those of %q, and not of %q\n%+v", handlers, e.handler, report)
 	}
 }
 
@@ -183,7 +179,7 @@ func sourceFile(t *testing.T, e *contractEdit, name string) []byte {
 }
 
 // lineAt is a line without the space around it.
-func lineAt(t *testing.T, text string, place impact.Place) string {
+func lineAt(t *testing.T, text string, place spec.Position) string {
 	t.Helper()
 	lines := strings.Split(text, "\n")
 	if place.Line < 1 || place.Line > len(lines) {
@@ -192,8 +188,9 @@ func lineAt(t *testing.T, text string, place impact.Place) string {
 	return strings.TrimSpace(lines[place.Line-1])
 }
 
-// TestSpecCheckPaste pastes the signatures that are printed, and then nothing is owed.
+// TestSpecCheckPaste: with the printed signatures pasted, the handlers compile and no task is left.
 func TestSpecCheckPaste(t *testing.T) {
+	compiles(t)
 	t.Parallel()
 	edited := apply(t, addTo("paths", getKnock),
 		addTo("paths", strings.NewReplacer("knock/{device}", "bell/{device}", "getKnock",
@@ -201,20 +198,20 @@ func TestSpecCheckPaste(t *testing.T) {
 	contract := string(read(t, contractFile))
 	report := checkText(t, contract, edited, ".")
 	code := "package handlers\n\nimport (\n\t\"context\"\n\n\t\"postern/gen\"\n)\n"
-	for _, o := range report.Owed {
+	for _, o := range report.Tasks {
 		code += "\n" + o.Signature + "\n"
 	}
 	if strings.Count(code, "func (s *Server)") != 2 {
 		t.Fatalf("not two methods are owed:\n%s", code)
 	}
 	module := t.TempDir()
-	if err := built().writeSource(module); err != nil {
+	if err := os.CopyFS(module, built().Source); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(module, "handlers", "pasted.go"), []byte(code), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if report := checkText(t, contract, edited, module); len(report.Owed) > 0 {
-		t.Errorf("pasted, and still owed: %+v\n%s", report.Owed, code)
+	if report := checkText(t, contract, edited, module); len(report.Tasks) > 0 {
+		t.Errorf("pasted, and still owed: %+v\n%s", report.Tasks, code)
 	}
 }

@@ -105,7 +105,8 @@ func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		ended, err := d.ChangePassword(ctx, db.PasswordChange{Localpart: name, Hash: hash, EndOthers: !cmd.KeepSessions})
+		ended, err := d.ChangePassword(ctx,
+			db.PasswordChange{Localpart: name, Hash: hash, EndOthers: !cmd.KeepSessions})
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s has a new password; %s ended\n", name, plural(ended, "session"))
 		}

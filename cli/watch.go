@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"time"
 
 	"postern/speclab/impact"
@@ -15,8 +14,9 @@ type specWatch struct {
 
 // Help is shown by 'postern spec watch --help'.
 func (*specWatch) Help() string {
-	return `On each save of api/login.yaml gen/gen.go is generated, the handlers are checked against it by the compiler's rules, what they owe is
-shown, and when nothing is owed the tests that the changed operations touch are run. A contract that is broken is told, and gen/gen.go stays as it was.
+	return `Each save of api/login.yaml generates gen/gen.go, checks the handlers against it by the compiler's
+rules and prints what they must change ("owed"). When they need not change it runs the tests of the
+changed operations. If the contract is broken, it prints why and leaves gen/gen.go as it was.
 
 Example:
   make watch`
@@ -24,20 +24,12 @@ Example:
 
 // Run watches until it is interrupted.
 func (cmd *specWatch) Run(ctx context.Context, w world) error {
-	module, found, err := moduleOf(cmd.Source)
+	module, found, err := impact.FindModule(cmd.Source)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return errors.New("this is not Postern's source; go there, or name it with --source")
 	}
-	contract, err := w.contract()
-	if err != nil {
-		return err
-	}
-	settings, err := fs.ReadFile(w.Source, "oapi-config.yaml")
-	if err != nil {
-		return err
-	}
-	return (&impact.Watch{Module: module, Config: settings, Base: contract, Out: w.stdout, Now: time.Now}).Run(ctx)
+	return (&impact.Watch{Module: module, Embedded: w.Source, Out: w.stdout, Now: time.Now}).Run(ctx)
 }

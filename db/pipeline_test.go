@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// What is sent ahead in one journey has the same answers as one by one: good refreshes, a second one of the same token,
+// What goes out in one round trip has the same answers as one by one: good refreshes, a second one of the same token,
 // a replay, a token of nobody, a caller who has left, each after the note on its session.
-func TestSentAhead(t *testing.T) {
+func TestPipelined(t *testing.T) {
 	t.Parallel()
 	at := dsn(t)
 	d := freshAt(t, Config{DSN: at, flushEvery: time.Hour})

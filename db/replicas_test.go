@@ -16,7 +16,7 @@ import (
 func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
 	t.Helper()
 	if !postgres.Chosen() {
-		t.Skip("only PostgreSQL has replicas: go test ./test/rig/postgres runs this")
+		t.Skip("only PostgreSQL has replicas: go test ./test/server/postgres runs this")
 	}
 	at := dsn(t)
 	one = freshAt(t, Config{DSN: at})

@@ -70,7 +70,8 @@ func TestDeactivate(t *testing.T) {
 	s.want(s.login(""), 403, "M_USER_DEACTIVATED")
 }
 
-// TestLocked: a lock is soft, lets people leave, and is answered only to a client that has shown that the account is its own.
+// TestLocked: a lock is soft, lets people leave, and is answered only to a client that has shown that the account is
+// its own.
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -44,7 +44,7 @@ type Caller struct {
 	Agent   string     // the client's User-Agent, bounded
 	Now     time.Time  // when the request is judged
 	Session db.Session // of the access token; empty for a public operation
-	Bearer  string     // of a login with one of [Config.Flows]: the token that the request shows
+	Token   string     // of a login with one of [Config.Flows]: the token that the request shows
 }
 
 // Seen is what is noted of the caller with a session.
@@ -70,7 +70,7 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 	return func(c echo.Context, request any) (any, error) {
 		who := s.callerFrom(c)
 		if operation == "Login" && len(s.Flows) > 0 {
-			who.Bearer = AccessToken(c.Request())
+			who.Token = AccessToken(c.Request())
 		}
 		if !open {
 			if err := s.identify(c, who, lenient); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -25,8 +26,10 @@ type operation struct {
 	secured  bool             // whether an access token must be sent
 }
 
-// readContract prepares the contract that the binary was made from.
-func readContract() (*contract, error) {
+// readContract gives the contract that the binary was made from. Reading it takes milliseconds, and it never changes.
+var readContract = sync.OnceValues(parseContract)
+
+func parseContract() (*contract, error) {
 	spec, err := gen.GetSpec()
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
@@ -116,8 +119,8 @@ func last(segments []string) string {
 	return ":"
 }
 
-// generatedName is the operation's name in the generated code.
-func (o operation) generatedName() string {
+// goName is the operation's name in the generated code.
+func (o operation) goName() string {
 	words := strings.Split(o.id, "_")
 	for i, word := range words {
 		if word != "" {

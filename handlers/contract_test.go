@@ -3,6 +3,7 @@ package handlers
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"postern/test/rig/matrixtest"
 	"testing"
@@ -44,7 +45,7 @@ func TestPublicList(t *testing.T) {
 	}
 	known := make(map[string]bool)
 	for _, op := range c.operations {
-		name := op.generatedName()
+		name := op.goName()
 		known[name] = true
 		if public[name] == op.secured {
 			t.Errorf("%s: public is %v in auth.go, but security is asked for: %v in the contract", op.id, public[name],
@@ -53,6 +54,9 @@ func TestPublicList(t *testing.T) {
 		if !op.secured && expiredMay[name] {
 			t.Errorf("%s: expiredMay means nothing for a public operation", op.id)
 		}
+	}
+	if want := map[string]bool{"Logout": true, "LogoutAll": true}; !maps.Equal(expiredMay, want) {
+		t.Errorf("with an expired token one may %v, want %v", expiredMay, want)
 	}
 	for _, list := range []map[string]bool{public, expiredMay} {
 		for name := range list {

@@ -15,7 +15,7 @@ import (
 // register makes the account that an interaction with a complete flow has led to, unless it is made already. Of two
 // requests that finish one interaction, one makes it and both tell of it, at whichever replica.
 func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResponseObject, error) {
-	for range keepTries {
+	for range saveTries {
 		if i.Made != nil {
 			return s.registerAgain(ctx, i.Made)
 		}
@@ -50,7 +50,7 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 		return "", db.Session{}, err
 	}
 	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.Now(), Token: i.Token, Reservation: i.name()}
-	session, err = s.peer.Register(ctx, r, func(r db.Registration) (session db.Session, err error) {
+	session, err = s.Peer.Register(ctx, r, func(r db.Registration) (session db.Session, err error) {
 		err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
 			session, err = s.enrollWith(ctx, i, r, key)
 			return err
@@ -75,28 +75,28 @@ func (s *Server) enrollWith(ctx context.Context, i *interaction, r db.Registrati
 	return s.interactions.register(ctx, i, m, r)
 }
 
-// nameOf is the localpart of a new account; one is made up for who names none.
+// nameOf is the localpart of a new account; one is made up when the client names none.
 func (s *Server) nameOf(ctx context.Context, wanted *gen.RegisterRequest) (string, error) {
 	if wanted.Username != nil {
 		return strings.ToLower(*wanted.Username), nil
 	}
-	random, err := s.randomID(generatedName)
+	random, err := s.randomID(madeUpLength)
 	if err != nil {
 		return "", err
 	}
-	name := strings.ToLower(random[:generatedName])
-	return name, s.peer.Free(ctx, name)
+	name := strings.ToLower(random[:madeUpLength])
+	return name, s.Peer.Free(ctx, name)
 }
 
-// conflict looks for the reason of a conflict. Nil means that another request was faster: there is something new to look
-// at.
+// conflict finds out why the account could not be made. Nil means that another request was faster: the interaction has
+// changed and is looked at again.
 func (s *Server) conflict(ctx context.Context, i *interaction) error {
 	taken := badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
 	if i.version == 0 {
 		return taken
 	}
 	was := i.version
-	if err := s.again(ctx, i); err != nil {
+	if err := s.reload(ctx, i); err != nil {
 		return err
 	}
 	if i.version == was {
@@ -114,7 +114,7 @@ func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
 		now.Token = ""
 		return true
 	})
-	if err := s.keep(ctx, i); err != nil {
+	if err := s.save(ctx, i); err != nil {
 		return err
 	}
 	if i.Made != nil {
@@ -127,7 +127,7 @@ func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
 // as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
 func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
 	if m.Session == "" {
-		if err := s.peer.Registered(ctx, m.Localpart, db.Session{}); err != nil {
+		if err := s.Peer.Registered(ctx, m.Localpart, db.Session{}); err != nil {
 			return nil, err
 		}
 		return s.registered(ctx, m.Localpart, db.Session{})
@@ -143,7 +143,7 @@ func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterRespon
 	if session.Locked {
 		return nil, userLocked()
 	}
-	if err := s.peer.Registered(ctx, m.Localpart, session); err != nil {
+	if err := s.Peer.Registered(ctx, m.Localpart, session); err != nil {
 		return nil, err
 	}
 	return s.registered(ctx, m.Localpart, session)

@@ -118,13 +118,15 @@ func AsError(err error) *Error {
 	}
 }
 
-// userLocked is answered only to a client that has shown that the account is its own. Client-Server API v1.19, "Account locking".
+// userLocked is answered only to a client that has shown that the account is its own. Client-Server API v1.19, "Account
+// locking".
 func userLocked() *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "M_USER_LOCKED", Message: "This account is locked.",
 		SoftLogout: true}
 }
 
-// UserDeactivated is answered only to a client that has shown that the account was its own. Client-Server API v1.19, "Login".
+// UserDeactivated is answered only to a client that has shown that the account was its own. Client-Server API v1.19,
+// "Login".
 func UserDeactivated() *Error {
 	return &Error{Status: http.StatusForbidden, Code: "M_USER_DEACTIVATED", Message: "This account is deactivated."}
 }

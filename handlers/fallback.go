@@ -32,9 +32,12 @@ var page = template.Must(template.New("stage").Parse(`<!DOCTYPE html>
 {{if .Done}}<p>That is done. You can close this page and go back to your app.</p>
 <script>` + pageScript + `</script>
 {{else}}<form method="post">
-{{if eq .Stage "m.login.password"}}<label>Password <input type="password" name="password" autocomplete="current-password" required autofocus></label>
-{{else if eq .Stage "m.login.registration_token"}}<label>Registration token <input name="token" autocomplete="off" required autofocus></label>
-{{else if eq .Stage "m.login.terms"}}<p>Please read the <a href="{{.Terms}}" target="_blank" rel="noopener noreferrer">terms of service</a>.</p>
+{{if eq .Stage "m.login.password"}}<label>Password
+<input type="password" name="password" autocomplete="current-password" required autofocus></label>
+{{else if eq .Stage "m.login.registration_token"}}<label>Registration token
+<input name="token" autocomplete="off" required autofocus></label>
+{{else if eq .Stage "m.login.terms"}}<p>Please read the
+<a href="{{.Terms}}" target="_blank" rel="noopener noreferrer">terms of service</a>.</p>
 {{end}}<button>{{if eq .Stage "m.login.terms"}}I agree{{else}}Continue{{end}}</button>
 </form>
 {{end}}</body>
@@ -104,7 +107,7 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 		return gen.CompleteAuthFallback403TextHTMLResponse(html), err
 	}
 	if err == nil {
-		err = s.keep(ctx, i)
+		err = s.save(ctx, i)
 	}
 	if err != nil {
 		return nil, noInteraction(err)

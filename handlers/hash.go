@@ -22,14 +22,14 @@ import (
 const (
 	// SynapseHash stands before a bcrypt hash that Synapse made.
 	SynapseHash = "synapse"
-	// argonHash stands before a hash of today's kind.
+	// argonHash stands before a hash of the kind that new passwords get.
 	argonHash = "$argon2id$"
 	// NoPassword is the hash of an account that nobody can log in to by password.
 	NoPassword = "!"
 )
 
-// bcryptForm is a bcrypt hash of today's algorithm: 2a, 2b and 2y name the same one. 2x marks hashes of a bug of 2011,
-// and plain 2 an older one.
+// bcryptForm is a bcrypt hash of the corrected algorithm: 2a, 2b and 2y name the same one. 2x marks hashes of a bug of
+// 2011, and plain 2 an older one.
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$`)
 
 // A hash that somebody hands in also says how much work a login is to be.

@@ -32,8 +32,7 @@ type interaction struct {
 	reserved string // the registration token that this request has reserved for it
 }
 
-// state is what is remembered of an interaction. Nothing that it points to is ever changed, since copies of it share
-// that.
+// state is what is remembered of an interaction.
 type state struct {
 	Bound     binding
 	Flows     [][]string

@@ -22,8 +22,8 @@ type interactions struct {
 	log    *slog.Logger
 }
 
-// get finds an interaction that is open at the time, or gives nil. One that cannot be unsealed counts as absent: the client
-// begins again, which is all that it can do.
+// get finds an interaction that is open at the time, or gives nil. One that cannot be unsealed counts as absent: the
+// client begins again, which is all that it can do.
 func (x *interactions) get(ctx context.Context, id string, now time.Time) (*interaction, error) {
 	row, err := x.db.Interaction(ctx, interactionName(id))
 	if errors.Is(err, db.ErrNotFound) {
@@ -41,8 +41,8 @@ func (x *interactions) get(ctx context.Context, id string, now time.Time) (*inte
 		err = json.Unmarshal(plain, &i.state)
 	}
 	if err != nil {
-		x.log.Warn("an interaction cannot be opened and is left out; do all replicas have the same master key and "+
-			"release?", "error", err)
+		x.log.Warn("a user-interactive session cannot be opened and counts as absent; do all servers on this database "+
+			"have the same master key and release?", "error", err)
 		return nil, nil
 	}
 	return i, nil
@@ -70,7 +70,8 @@ func (x *interactions) add(ctx context.Context, i *interaction) error {
 	return x.db.AddInteraction(ctx, row, i.expires.Add(-interactionLife), maxInteractions)
 }
 
-// save keeps the present state of an interaction, unless it has ended or another request has saved it since it was read.
+// save keeps the present state of an interaction, unless it has ended or another request has saved it since it was
+// read.
 func (x *interactions) save(ctx context.Context, i *interaction) (bool, error) {
 	row, err := x.seal(i, i.state)
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"postern/tokens"
 )
 
-// TestJudgeSaysWhatTheServerDoes: for every operation that asks for a token, and for tokens in every state, Judge
-// admits what the server admits and refuses with the same code.
+// TestJudgeSaysWhatTheServerDoes: Judge admits what the server admits and refuses with the same code. Both look at a
+// token in the same way, whatever the operation, except that an expired token and a locked account may still log out.
+// So one operation is tried with tokens in every state, and every other that asks for a token with an expired one.
 func TestJudgeSaysWhatTheServerDoes(t *testing.T) {
 	t.Parallel()
 	states := map[string]func(s *site, token string) string{
@@ -33,7 +34,11 @@ func TestJudgeSaysWhatTheServerDoes(t *testing.T) {
 			return
 		}
 		for name, change := range states {
-			// of its own, so that its database is closed at its end: there are a hundred
+			leaves := name == "locked" && expiredMay[op.goName()]
+			if op.id != "getTokenOwner" && name != "expired" && !leaves {
+				continue
+			}
+			// of its own, so that its database is closed at its end
 			t.Run(op.id+" "+name, func(t *testing.T) {
 				s := newSite(t)
 				login := s.ok(s.login(`"refresh_token":true,"device_id":"PHONE"`))

@@ -56,7 +56,7 @@ func (s *Server) Login(ctx context.Context, request gen.LoginRequestObject) (gen
 	}, nil
 }
 
-// attemptOf reads what today's body wants.
+// attemptOf reads what the body of the current API wants.
 func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error) {
 	a = attempt{
 		device: value(body.DeviceID), deviceName: value(body.InitialDeviceDisplayName),
@@ -84,7 +84,8 @@ func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error
 	return a, err
 }
 
-// identified reads who wants to log in from today's body, with the older top-level `user` as a second choice.
+// identified reads who wants to log in from the body of the current API, with the older top-level `user` as a second
+// choice.
 func identified(body *gen.LoginJSONRequestBody) (string, error) {
 	user := body.User
 	if id := body.Identifier; id != nil {
@@ -201,7 +202,7 @@ func (s *Server) account(ctx context.Context, user, password string) (db.User, e
 	return account, nil
 }
 
-// rehash stores a password that was right in today's form. It is never the reason for a login to fail.
+// rehash stores a password that was right in the form of new ones. It is never the reason for a login to fail.
 func (s *Server) rehash(ctx context.Context, account db.User, password, better string) (db.User, error) {
 	err := s.DB.Rehash(ctx, account.Localpart, account.PasswordHash, better)
 	switch {
@@ -211,7 +212,7 @@ func (s *Server) rehash(ctx context.Context, account db.User, password, better s
 		// Another login has just done it, or the password was changed: what is stored by now decides.
 		return s.account(ctx, string(NewUserID(account.Localpart, s.ServerName)), password)
 	default:
-		s.Log.Warn("a password could not be stored in today's form; the next login tries again",
+		s.Log.Warn("a password could not be stored in the form of new ones; the next login tries again",
 			"user", account.Localpart, "error", err)
 	}
 	return account, nil
@@ -226,7 +227,7 @@ func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (
 		if err != nil {
 			return err
 		}
-		session, err = s.peer.StartSession(ctx, *login, a.device == "")
+		session, err = s.Peer.StartSession(ctx, *login, a.device == "")
 		return err
 	})
 	if errors.Is(err, db.ErrConflict) {

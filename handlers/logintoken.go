@@ -83,7 +83,7 @@ func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db
 		// Remembered for as long as any could live, and not as long as this one says: a holder may have shortened it.
 		login.LoginToken, login.LoginTokenExpires = claims.Session, login.At.Add(MaxLoginTokenTTL)
 		login.Issuer, _, _ = strings.Cut(claims.Session, issuerSeparator)
-		session, err = s.peer.StartSession(ctx, *login, a.device == "")
+		session, err = s.Peer.StartSession(ctx, *login, a.device == "")
 		return err
 	})
 	if errors.Is(err, db.ErrTokenSpent) || errors.Is(err, db.ErrConflict) {

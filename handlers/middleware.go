@@ -23,7 +23,7 @@ func alias(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Alias gives today's name of a path that older clients know by another.
+// Alias gives the contract's name of a path that older clients know by another.
 func Alias(path string) string {
 	for _, a := range aliases {
 		if rest, found := strings.CutPrefix(path, a.old); found {
@@ -44,7 +44,7 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		if Operational(c.Request().URL.Path) {
 			return next(c) // no web page has any business there
 		}
-		SetHeaders(h)
+		OpenToBrowsers(h)
 		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
@@ -57,8 +57,8 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// SetHeaders lets pages of any origin read an answer, and keeps it out of caches.
-func SetHeaders(h http.Header) {
+// OpenToBrowsers lets pages of any origin read an answer, and keeps it out of caches.
+func OpenToBrowsers(h http.Header) {
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	h["Access-Control-Allow-Origin"] = anyOrigin

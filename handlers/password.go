@@ -84,8 +84,8 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 }
 
 // check reports whether the password is the one behind the hash. If it is and the hash is not what new passwords get,
-// better is the same password in today's form, to be stored instead. An account that does not exist has no hash, and
-// one without a password [NoPassword]: the work is done all the same, and the answer is no.
+// better is the same password in the form of new ones, to be stored instead. An account that does not exist has no
+// hash, and one without a password [NoPassword]: the work is done all the same, and the answer is no.
 func (h *hasher) check(ctx context.Context, password, hash string) (match bool, better string, err error) {
 	match, better, took, err := h.checkNow(ctx, password, hash)
 	if err == nil && !match {

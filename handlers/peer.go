@@ -7,8 +7,8 @@ import (
 	"postern/db"
 )
 
-// Peer is another server that must know of users and devices before a client is answered: a homeserver. The methods of
-// [db.DB] with the same names do the same where there is none.
+// Peer is another server that must know of users and devices before a client is answered: a homeserver. Without one the
+// database alone decides.
 type Peer interface {
 	// Reserved refuses a localpart that nobody may register, without asking anybody.
 	Reserved(localpart string) error
@@ -52,7 +52,7 @@ type Flow struct {
 	// Type is its name in GET /login.
 	Type string
 
-	// Account finds the account that a request may log in to: it shows [Caller.Bearer] and names the user. Whatever it
+	// Account finds the account that a request may log in to: it shows [Caller.Token] and names the user. Whatever it
 	// refuses, it counts with [Server.CountLogin] if that could have been a guess.
 	Account func(ctx context.Context, s *Server, user string) (db.User, error)
 }

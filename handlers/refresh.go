@@ -54,8 +54,8 @@ func (s *Server) TokenRefresh(ctx context.Context,
 	return answer, nil
 }
 
-// draftRefusal turns today's 401 into the draft's 403: that API knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED and no soft
-// logout.
+// draftRefusal turns the current API's 401 into the draft's 403: that API knows no M_UNKNOWN_TOKEN, no M_USER_LOCKED
+// and no soft logout.
 func draftRefusal(err error, message string) error {
 	if e := AsError(err); e.Status == http.StatusUnauthorized {
 		return forbidden(message).because(err)

@@ -19,8 +19,8 @@ const (
 	RegistrationOpen   Registration = "open"
 )
 
-// generatedName is how many letters the localpart has that is made up for who names none.
-const generatedName = 12
+// madeUpLength is how many letters the localpart has that is made up when the client names none.
+const madeUpLength = 12
 
 // Register implements POST /register. Client-Server API v1.19, "Account registration".
 func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject) (gen.RegisterResponseObject, error) {
@@ -39,15 +39,15 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 		return nil, err
 	}
 	if i.Made == nil {
-		if err := s.goOn(ctx, i, request.Body); err != nil {
+		if err := s.continueWith(ctx, i, request.Body); err != nil {
 			return nil, err
 		}
 	}
 	return s.register(ctx, i)
 }
 
-// goOn takes a step towards an account. A request that is refused leaves no trace.
-func (s *Server) goOn(ctx context.Context, i *interaction, body *gen.RegisterRequest) error {
+// continueWith takes a step towards an account. A request that is refused leaves no trace.
+func (s *Server) continueWith(ctx context.Context, i *interaction, body *gen.RegisterRequest) error {
 	if given := merge(nil, body); *given != (gen.RegisterRequest{}) {
 		i.change(func(now *state) bool {
 			now.First = merge(now.First, given)
@@ -121,7 +121,7 @@ func or[T any](a, b *T) *T {
 // checkWanted refuses a name or a password that cannot be before anybody goes through the stages for it.
 func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) error {
 	if wanted.Username != nil {
-		if err := s.free(ctx, *wanted.Username); err != nil {
+		if err := s.checkName(ctx, *wanted.Username); err != nil {
 			return err
 		}
 	}
@@ -131,14 +131,14 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 	return nil
 }
 
-// free says whether a name can be registered. The name of a deactivated account stays taken: who has it would be
+// checkName refuses a name can be registered. The name of a deactivated account stays taken: who has it would be
 // taken for the one who had it.
-func (s *Server) free(ctx context.Context, name string) error {
+func (s *Server) checkName(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
 	if err := CheckLocalpart(name, s.ServerName); err != nil {
 		return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+err.Error()+".")
 	}
-	if err := s.peer.Reserved(name); err != nil {
+	if err := s.Peer.Reserved(name); err != nil {
 		return err
 	}
 	taken, err := s.DB.Taken(ctx, name)
@@ -146,7 +146,7 @@ func (s *Server) free(ctx context.Context, name string) error {
 		return badRequest("M_USER_IN_USE", "This name is taken.")
 	}
 	if err == nil {
-		err = s.peer.Free(ctx, name)
+		err = s.Peer.Free(ctx, name)
 	}
 	return err
 }
@@ -165,7 +165,7 @@ func (s *Server) CheckUsernameAvailability(ctx context.Context,
 	if err := s.asksAboutRegistration(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.free(ctx, request.Params.Username); err != nil {
+	if err := s.checkName(ctx, request.Params.Username); err != nil {
 		return nil, err
 	}
 	yes := true

@@ -38,7 +38,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("an inhibited login answers %s", quiet.Raw)
 	}
 	nameless := s.ok(s.register(`{"password":"` + password + `",` + dummy + `}`))
-	if len(nameless.Text("user_id")) != len("@:example.org")+generatedName ||
+	if len(nameless.Text("user_id")) != len("@:example.org")+madeUpLength ||
 		nameless.Text("user_id") != strings.ToLower(nameless.Text("user_id")) {
 		t.Errorf("the name that was made up is %s", nameless.Text("user_id"))
 	}
@@ -282,4 +282,33 @@ func TestRevokedMeanwhile(t *testing.T) {
 		t.Errorf("a revoked invitation answers %s", a.Raw)
 	}
 	s.ok(step(`"type":"m.login.registration_token","token":"second"`))
+}
+
+// TestRegisterAcrossRestart: a registration goes on after a restart of the server, but not past what the server asks
+// for by then.
+func TestRegisterAcrossRestart(t *testing.T) {
+	t.Parallel()
+	terms := Terms{URL: "https://example.org/terms", Version: "1"}
+	begin := func(s *site) string {
+		return s.challenged(s.register(registerBody("carol", `"device_id":"PHONE"`)))
+	}
+	finish := func(s *site, session, stage string) answer {
+		return s.register(`{"auth":{"type":"` + stage + `","session":"` + session + `"}}`)
+	}
+	s := newSite(t, func(c *Config) { c.Terms = terms })
+	session := begin(s)
+	s.server = s.newServer(func(c *Config) { c.Terms = terms })
+	s.ok(finish(s, session, stageTerms))
+	s.server = s.newServer() // an answer that was lost is given again, whatever is asked for by now
+	s.ok(finish(s, session, stageTerms))
+
+	s = newSite(t)
+	session = begin(s)
+	s.server = s.newServer(func(c *Config) { c.Registration, c.Terms = RegistrationToken, terms })
+	if a := finish(s, session, stageDummy); a.Status == 200 {
+		t.Errorf("nobody asked for the invitation: %s", a.Raw)
+	}
+	if a := finish(s, session, stageTerms); a.Text("session") == session || !strings.Contains(a.Raw, stageToken) {
+		t.Errorf("it does not begin anew: %s", a.Raw)
+	}
 }

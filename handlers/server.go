@@ -21,10 +21,10 @@
 //   - [Config.Peer]: another server that must know of users and devices before a client is answered.
 //   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
 //   - [Config.Flows]: further ways to log in.
-//   - wings.go: what others need to judge tokens and answer errors as this server does.
+//   - seam.go: what others need to judge tokens and answer errors as this server does.
 //
 // Two things of Synapse cannot stand elsewhere. Its password hashes are one of the kinds that an account may have
-// (hash.go), and [Caller.Bearer] is read before anything is known of a token.
+// (hash.go), and [Caller.Token] is read before anything is known of a token.
 //
 // # Laws
 //
@@ -101,11 +101,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
-// Server implements the contract. Its configuration is not changed after [New].
+// Server implements the contract. Nobody changes its configuration after [New].
 type Server struct {
 	Config
 
-	peer         Peer
 	keys         *keyring
 	caveats      tokens.Table
 	hasher       *hasher
@@ -126,14 +125,14 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		Config: c, peer: c.Peer, contract: contract, caveats: tokens.Caveats(),
+		Config: c, contract: contract, caveats: tokens.Caveats(),
 		keys:         &keyring{db: c.DB, master: c.Master},
 		hasher:       newHasher(c.Metrics.hashQueue, c.SynapsePepper),
 		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 	}
-	if s.peer == nil {
-		s.peer = alone{c.DB}
+	if s.Peer == nil {
+		s.Peer = alone{c.DB}
 	}
 	s.Registration = cmp.Or(c.Registration, RegistrationClosed)
 	if _, err := s.keys.asOf(ctx, c.DB.Epoch()); err != nil {

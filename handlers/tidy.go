@@ -9,7 +9,7 @@ import (
 	"postern/db"
 )
 
-// Housekeeping: what is over goes away by itself, in the database (see db.Tidy) and in memory.
+// Housekeeping: what is over goes away by itself, see db.Tidy.
 
 const (
 	firstTidy = time.Minute // after the start, when its clients are done with coming back

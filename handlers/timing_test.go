@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -20,10 +21,19 @@ import (
 // same rounds, or if more than nine of ten pairs of times are in the same order (with ten rounds that is 3.0 standard
 // deviations of the rank test by Mann and Whitney). Noise that does that has to do it in each of five runs to fail the
 // test; a leak always does.
+//
+// They measure the machine as much as the code, so they run by `make slow` alone, one after the other.
 const (
 	timingRounds = 10
 	timingRuns   = 5
 )
+
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() || os.Getenv("TEST_TIMING") == "off" {
+		t.Skip("measures how long real hashes take: go test -run '" + t.Name() + "' ./handlers")
+	}
+}
 
 // stopwatch gathers times by kind.
 type stopwatch map[string][]time.Duration
@@ -144,6 +154,7 @@ func (s *site) doors() map[string]func(user string) {
 
 // TestLoginTimeTellsNothing: the time of a refused login does not tell who exists.
 func TestLoginTimeTellsNothing(t *testing.T) {
+	slow(t)
 	s := realSite(t)
 	for door, refuse := range s.doors() {
 		t.Run(door, func(t *testing.T) {
@@ -160,11 +171,12 @@ func TestLoginTimeTellsNothing(t *testing.T) {
 // TestLoginTimeOfMovers: nor who has moved in and not logged in since, once one of them was refused. A cheaper hash
 // would tell by being quick, a dearer one by being slow.
 func TestLoginTimeOfMovers(t *testing.T) {
-	slow, err := bcrypt.GenerateFromPassword([]byte(password), 9)
+	slow(t)
+	dear, err := bcrypt.GenerateFromPassword([]byte(password), 9)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, hash := range map[string]string{"bcrypt": string(slow), "quick argon2id": cheapHash(t, password)} {
+	for kind, hash := range map[string]string{"bcrypt": string(dear), "quick argon2id": cheapHash(t, password)} {
 		t.Run(kind, func(t *testing.T) {
 			s := realSite(t)
 			s.addHashed(db.User{Localpart: "mover"}, hash)
@@ -181,6 +193,7 @@ func TestLoginTimeOfMovers(t *testing.T) {
 // TestInteractiveTimeTellsNothing: the password stage takes the password of the user who asks, and of no other, so whom
 // else it names makes no difference; and it is no cheaper place to guess than a login.
 func TestInteractiveTimeTellsNothing(t *testing.T) {
+	slow(t)
 	s := realSite(t)
 	token := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody("known", password, "")})).Text(
 		"access_token")
@@ -193,6 +206,7 @@ func TestInteractiveTimeTellsNothing(t *testing.T) {
 
 // TestStopwatchTells: a refusal for which nothing is hashed is told apart from one for which something is.
 func TestStopwatchTells(t *testing.T) {
+	slow(t)
 	s := realSite(t)
 	const cheaper = "no hash"
 	for range timingRuns {

@@ -17,7 +17,7 @@ import (
 // The stages that a client has completed are kept in an interaction. It is bound to the method, the path and the user
 // of the request that began it, so that a proof given for one thing is good for no other; only the body may change.
 // What a request does outside of its interaction (comparing a password, reserving an invitation) it does once; what it
-// changes in it, it may have to change again when another request was faster, see keep.
+// changes in it, it may have to change again when another request was faster, see save.
 
 // uiaRequest is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
 type uiaRequest struct {
@@ -50,8 +50,9 @@ func (s *Server) challenge(i *interaction, failed *Error) *challenge {
 	return c
 }
 
-// open finds the interaction that a request goes on with, or begins one, which is not kept yet. One that was begun for
-// another request or by another user is 403, and nothing happens.
+// open finds the interaction that a request continues, or begins one, which is not kept yet. One that was begun for
+// another request or by another user is 403, and nothing happens. One that asks for other stages than the server asks
+// for by now, since it was restarted with other flags, counts as absent.
 func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 	who := CallerOf(ctx)
 	if b.auth != nil && b.auth.Session != nil {
@@ -62,7 +63,7 @@ func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 		if i != nil && i.Bound != b.binding {
 			return nil, forbidden("This authentication session was begun for another request.")
 		}
-		if i != nil {
+		if i != nil && (i.Made != nil || slices.EqualFunc(i.Flows, b.flows, slices.Equal[[]string])) {
 			return i, nil
 		}
 	}
@@ -92,7 +93,7 @@ func (s *Server) step(ctx context.Context, i *interaction, auth *gen.AuthData) e
 	if i.version == 0 && i.done() {
 		return nil
 	}
-	if err := s.keep(ctx, i); err != nil {
+	if err := s.save(ctx, i); err != nil {
 		return err
 	}
 	switch {
@@ -125,20 +126,20 @@ func (s *Server) complete(ctx context.Context, i *interaction, auth *gen.AuthDat
 	return nil
 }
 
-// keepTries bounds how often a request makes its changes again. Each time it loses, another request has got through.
-const keepTries = 16
+// saveTries bounds how often a request makes its changes again. Each time it loses, another request has got through.
+const saveTries = 16
 
-// errOver is for who goes on with an interaction that has ended meanwhile.
+// errOver refuses to continue an interaction that has ended meanwhile.
 var errOver = forbidden("This authentication session was used before.")
 
-// keep makes the request's changes known to those that come after it. If another one was faster, here or at another
+// save makes the request's changes known to those that come after it. If another one was faster, here or at another
 // replica, they are made once more, to what that one has kept. A registration that is finished stays as it is.
-func (s *Server) keep(ctx context.Context, i *interaction) error {
+func (s *Server) save(ctx context.Context, i *interaction) error {
 	if i.version == 0 {
 		i.changes = nil
 		return s.interactions.add(ctx, i)
 	}
-	for range keepTries {
+	for range saveTries {
 		if i.Made != nil {
 			return s.giveBack(ctx, i)
 		}
@@ -153,15 +154,15 @@ func (s *Server) keep(ctx context.Context, i *interaction) error {
 			i.changes = nil
 			return nil
 		}
-		if err := s.again(ctx, i); err != nil {
+		if err := s.reload(ctx, i); err != nil {
 			return err
 		}
 	}
 	return limitExceeded(time.Second)
 }
 
-// again reads an interaction that another request has changed, and makes this one's changes to that.
-func (s *Server) again(ctx context.Context, i *interaction) error {
+// reload reads an interaction that another request has changed, and makes this one's changes to that.
+func (s *Server) reload(ctx context.Context, i *interaction) error {
 	fresh, err := s.interactions.get(ctx, i.id, CallerOf(ctx).Now)
 	if err != nil {
 		return err
@@ -183,7 +184,7 @@ func (s *Server) unlessMade(ctx context.Context, i *interaction, refusal error) 
 	if i.version == 0 {
 		return refusal
 	}
-	err := s.again(ctx, i)
+	err := s.reload(ctx, i)
 	switch {
 	case errors.Is(err, errOver), err == nil && i.Made == nil:
 		return refusal
@@ -262,7 +263,7 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 		now.Completed, now.Proof = nil, ""
 		return true
 	})
-	if err := s.keep(ctx, i); err != nil {
+	if err := s.save(ctx, i); err != nil {
 		return err
 	}
 	return s.challenge(i, failed("M_FORBIDDEN", "The password was changed meanwhile.").why)

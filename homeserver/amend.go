@@ -63,8 +63,8 @@ func bodyOf(w http.ResponseWriter, r *http.Request) (object, error) {
 	return parseObject(raw)
 }
 
-// sent is a request that asks the homeserver with another body.
-func sent(ctx context.Context, r *http.Request, body []byte) *http.Request {
+// withBody is a request that asks the homeserver with another body.
+func withBody(ctx context.Context, r *http.Request, body []byte) *http.Request {
 	r = r.Clone(ctx)
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))

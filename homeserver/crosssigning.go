@@ -35,7 +35,7 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 	if err != nil {
 		return err
 	}
-	keys := sent(ctx, r, body.without("auth"))
+	keys := withBody(ctx, r, body.without("auth"))
 	if auth == nil || auth.Type == nil {
 		first, err := ask(next, keys)
 		if err != nil {
@@ -45,7 +45,7 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 			first.forward(w)
 			return nil
 		}
-		keys = sent(ctx, r, body.without("auth"))
+		keys = withBody(ctx, r, body.without("auth"))
 	}
 	if err := g.mayReplaceKeys(ctx, auth); err != nil {
 		return err

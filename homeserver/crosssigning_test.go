@@ -69,7 +69,8 @@ func TestCrossSigningCrossing(t *testing.T) {
 	s.want(s.upload(b, "", `{}`, ""), 401, "M_MISSING_TOKEN")
 	s.want(s.upload(b, "stale", `{}`, ""), 401, "M_UNKNOWN_TOKEN")
 	s.want(s.upload(b, token, `{}`, `"x"`), 400, "M_BAD_JSON")
-	s.want(s.upload(b, token, `{}`, passwordStep("alice", strings.Repeat("x", handlers.MaxBody), "")), 413, "M_TOO_LARGE")
+	s.want(s.upload(b, token, `{}`, passwordStep("alice", strings.Repeat("x", handlers.MaxBody), "")), 413,
+		"M_TOO_LARGE")
 	for body, code := range map[string]string{"": "M_NOT_JSON", "{": "M_NOT_JSON", "[]": "M_BAD_JSON",
 		"{}{}": "M_NOT_JSON", "{\"a\":\"\xff\"}": "M_NOT_JSON"} {
 		a := s.amended(b, call{Method: "POST", Path: signingKeysPath, Token: token, Body: body})

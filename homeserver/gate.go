@@ -78,8 +78,8 @@ func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, pa
 	return claims, session, second
 }
 
-// RefuseEnded reports whether the session of a token that was good is over by now or locked, and answers then. That a token
-// has merely expired meanwhile, or has a successor, is no reason to lose the answer to what it asked in time.
+// RefuseEnded reports whether the session of a token that was good is over by now or locked, and answers then. That a
+// token has merely expired meanwhile, or has a successor, is no reason to lose the answer to what it asked in time.
 func (g *Gate) RefuseEnded(w http.ResponseWriter, r *http.Request, text string) bool {
 	session, err := g.server.SessionOf(r.Context(), text)
 	switch {
@@ -95,8 +95,8 @@ func (g *Gate) RefuseEnded(w http.ResponseWriter, r *http.Request, text string) 
 	return true
 }
 
-// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it may
-// have been put back to an earlier state.
+// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it
+// may have been put back to an earlier state.
 func (g *Gate) AnnounceDevice(r *http.Request, text string) {
 	session, err := g.server.SessionOf(r.Context(), text)
 	if err == nil {

@@ -25,8 +25,8 @@ const (
 	DiscoveryPath  = "/.well-known/openid-configuration"
 )
 
-// mostAsked bounds a question: a token is at most 8 KiB.
-const mostAsked = 32 << 10
+// maxQuestion bounds a question: a token is at most 8 KiB.
+const maxQuestion = 32 << 10
 
 // Internal answers what the homeserver asks, and nothing else.
 func (g *Gate) Internal() http.Handler {
@@ -51,14 +51,14 @@ type introspection struct {
 // token, the answer is 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody
 // forgets a session.
 func (g *Gate) introspect(w http.ResponseWriter, r *http.Request) {
-	if !g.asked(r) {
+	if !g.fromHomeserver(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		reply(w, http.StatusUnauthorized,
 			map[string]string{"error": "invalid_client",
 				"error_description": "the secret is not the one in --homeserver-secret-file"})
 		return
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostAsked))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
 	form, wrong := url.ParseQuery(string(raw))
 	if err != nil || wrong != nil || !form.Has("token") {
 		reply(w, http.StatusBadRequest,
@@ -73,8 +73,8 @@ func (g *Gate) introspect(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, found)
 }
 
-// asked reports whether it is the homeserver that asks.
-func (g *Gate) asked(r *http.Request) bool {
+// fromHomeserver reports whether it is the homeserver that asks.
+func (g *Gate) fromHomeserver(r *http.Request) bool {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.EqualFold(scheme, "Bearer") &&
 		subtle.ConstantTimeCompare([]byte(secret), []byte(g.peer.Secret)) == 1
@@ -93,7 +93,8 @@ func (g *Gate) inspect(ctx context.Context, text string) (introspection, error) 
 		return introspection{}, err
 	}
 	return introspection{
-		Active: true, Scope: scope(session), Username: session.Localpart, Subject: string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
+		Active: true, Scope: scope(session), Username: session.Localpart,
+		Subject:  string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
 		DeviceID: session.DeviceID, ExpiresIn: secondsTo(claims.Expires, now),
 	}, nil
 }

@@ -139,7 +139,7 @@ func TestIntrospectionIsForTheHomeserver(t *testing.T) {
 			t.Errorf("with %q the answer is %d %s", authorization, a.Status, a.Raw)
 		}
 	}
-	for _, body := range []string{"", "other=x", "token=%zz", strings.Repeat("x", mostAsked) + "&" + form} {
+	for _, body := range []string{"", "other=x", "token=%zz", strings.Repeat("x", maxQuestion) + "&" + form} {
 		if a := s.introspect("Bearer "+sharedSecret, body); a.Status != 400 {
 			t.Errorf("%.20q: the answer is %d %s", body, a.Status, a.Raw)
 		}

@@ -17,18 +17,22 @@ const clientAPI = "/_matrix/client/"
 // releases are what a path may have after that, in the order in which they are tried.
 var releases = []string{"v3/", "v1/", "api/v1/", "r0/", "unstable/"}
 
+const tokenValidity = "register/m.login.registration_token/validity"
+
 // earlier are names that an operation had before it was in the specification, below a release.
 var earlier = map[string]string{
 	"org.matrix.msc2965/auth_metadata": "auth_metadata",
 	"org.matrix.msc2965/auth_issuer":   "auth_metadata", // its predecessor, which is not served either
 	"auth_issuer":                      "auth_metadata",
 	"org.matrix.msc2918/refresh":       "refresh",
-	"org.matrix.msc3231/register/org.matrix.msc3231.login.registration_token/validity": "register/m.login.registration_token/validity",
-	"register/org.matrix.msc3231.login.registration_token/validity":                    "register/m.login.registration_token/validity",
+
+	"org.matrix.msc3231/register/org.matrix.msc3231.login.registration_token/validity": tokenValidity,
+
+	"register/org.matrix.msc3231.login.registration_token/validity": tokenValidity,
 }
 
-// Operation says what a request means and who answers it. An application service's own token takes what needs a token to
-// the homeserver.
+// Operation says what a request means and who answers it. An application service's own token takes what needs a token
+// to the homeserver.
 func (g *Gate) Operation(method, path, token string) front.Operation {
 	if g.internal != nil && (path == IntrospectPath || path == DiscoveryPath) {
 		return front.Operation{Path: path, Handler: g.internal}

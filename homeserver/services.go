@@ -33,7 +33,7 @@ func (g *Gate) isService(token string) bool {
 
 // serviceOf is the application service whose token a request shows. A guess at a token is counted.
 func (p *Peer) serviceOf(ctx context.Context, server *handlers.Server) (*appservice.Service, error) {
-	token := handlers.CallerOf(ctx).Bearer
+	token := handlers.CallerOf(ctx).Token
 	if token == "" {
 		return nil, refused(http.StatusUnauthorized, "M_MISSING_TOKEN",
 			"An application service shows its as_token as access token.")

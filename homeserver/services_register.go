@@ -23,10 +23,10 @@ func (g *Gate) registerForService(w http.ResponseWriter, r *http.Request, next h
 		_ = json.Unmarshal(body.get("type"), &kind) // of another type it is not what we look for
 	}
 	if kind != serviceLogin {
-		return elsewhere(w, r, next, body.raw, err)
+		return ownRegistration(w, r, next, body.raw, err)
 	}
 	who := g.server.Caller(r)
-	who.Bearer = handlers.AccessToken(r)
+	who.Token = handlers.AccessToken(r)
 	ctx := handlers.WithCaller(r.Context(), who)
 	service, err := g.peer.serviceOf(ctx, g.server)
 	if err != nil {
@@ -39,7 +39,7 @@ func (g *Gate) registerForService(w http.ResponseWriter, r *http.Request, next h
 	if err := g.unusedBy(ctx, service, nameIn(wanted)); err != nil {
 		return err
 	}
-	rec, err := ask(next, sent(ctx, r, body.without("inhibit_login", `"inhibit_login":true`)))
+	rec, err := ask(next, withBody(ctx, r, body.without("inhibit_login", `"inhibit_login":true`)))
 	if err != nil {
 		return err
 	}
@@ -60,12 +60,12 @@ func nameIn(wanted *gen.RegisterRequest) string {
 	return *wanted.Username
 }
 
-// elsewhere takes a registration that is not a service's to this server's own operation, as it came.
-func elsewhere(w http.ResponseWriter, r *http.Request, next http.Handler, raw []byte, unread error) error {
+// ownRegistration takes a registration that is not a service's to this server's own operation, as it came.
+func ownRegistration(w http.ResponseWriter, r *http.Request, next http.Handler, raw []byte, unread error) error {
 	if raw == nil {
 		return unread
 	}
-	next.ServeHTTP(w, sent(r.Context(), r, raw))
+	next.ServeHTTP(w, withBody(r.Context(), r, raw))
 	return nil
 }
 
@@ -100,6 +100,6 @@ func (g *Gate) registeredForService(ctx context.Context, w http.ResponseWriter, 
 	if err != nil {
 		return err
 	}
-	handlers.SetHeaders(w.Header())
+	handlers.OpenToBrowsers(w.Header())
 	return answer.VisitRegisterResponse(w)
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Bearer is a token that was proved: an [Authentic] macaroon, or what a program takes for as good, such as a token of the
-// server that it has replaced. The methods mean what those of Authentic do.
+// Bearer is a token that was proved: an [Authentic] macaroon, or what a program takes for as good, such as a token of
+// the server that it has replaced. The methods mean what those of Authentic do.
 type Bearer interface {
 	Session() string
 	Generation() int64

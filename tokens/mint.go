@@ -88,8 +88,8 @@ const (
 	fieldSignature = 6
 )
 
-// draft is a macaroon that is being written, in binary format 2 as package macaroon would marshal it: a property test holds the
-// two together.
+// draft is a macaroon that is being written, in binary format 2 as package macaroon would marshal it: a property test
+// holds the two together.
 type draft struct {
 	raw       []byte
 	signature chain

@@ -62,9 +62,9 @@
 //
 // # The library
 //
-// gopkg.in/macaroon.v2 reads tokens ([Decode]) and appends a holder's caveats ([Restrict]). Minting and the signature are
-// written out (mint.go), because they are most of what the server does; property tests hold both to the
-// library's bytes. The library's Verify is not used: it calls back with caveats before their signature is known to hold.
+// gopkg.in/macaroon.v2 reads tokens ([Decode]) and appends a holder's caveats ([Restrict]). Minting and the signature
+// are written out (mint.go), because they are most of what the server does; property tests hold both to the library's
+// bytes. The library's Verify is not used: it calls back with caveats before their signature is known to hold.
 //
 // # Usage
 //

@@ -44,6 +44,9 @@ func TestHeaders(t *testing.T) {
 	t.Parallel()
 	behind := wiretap(t)
 	s := before(t, behind.url())
+	if !strings.HasPrefix(s.front.id, "postern-") {
+		t.Errorf("it calls itself %s", s.front.id)
+	}
 	s.get("/_matrix/client/v3/sync", "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 203.0.113.2, 203.0.113.3",
 		"X-Forwarded-Proto: http", "X-Forwarded-Host: evil",
 		"Forwarded: for=203.0.113.4", "Connection: keep-alive, X-Private, X-Forwarded-For, Authorization, Upgrade",

@@ -99,6 +99,9 @@ func TestLateAnswer(t *testing.T) {
 			return true
 		}}
 	})
+	if s.front.longAfter != time.Second {
+		t.Errorf("an answer is long after %s", s.front.longAfter)
+	}
 	s.front.longAfter = longAfter
 	for path, want := range map[string]string{"/late": `{"errcode":"M_UNKNOWN_TOKEN","error":"logged out as ours-good"}`, "/quick": "news"} {
 		if _, body := s.get(path, "Authorization: Bearer ours-good"); body != want {

@@ -107,7 +107,8 @@ func TestNothingIsHeldBack(t *testing.T) {
 }
 
 // TestSlow: a transfer may take longer than the server's timeouts and than the client's patience, as long as parts of
-// it arrive. Each part arrives when it is sent, even if the length is known, and the homeserver may pause before the end.
+// it arrive. Each part arrives when it is sent, even if the length is known, and the homeserver may pause before the
+// end.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	const parts, pause = 7, 60 * time.Millisecond

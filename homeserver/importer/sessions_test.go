@@ -56,7 +56,8 @@ func wantSessions(t *testing.T, c Config) {
 		t.Error(diff)
 	}
 	skipped := map[string]int{skippedPuppet: 1, skippedNoDevice: 1, skippedNoAccount: 2}
-	if diff := cmp.Diff(skipped, got.Skipped); diff != "" || got.Kind != Synapse || len(got.Accounts) != len(fromSynapse) {
+	if diff := cmp.Diff(skipped, got.Skipped); diff != "" || got.Kind != Synapse ||
+		len(got.Accounts) != len(fromSynapse) {
 		t.Errorf("%s, %d accounts, skipped %s", got.Kind, len(got.Accounts), diff)
 	}
 }
@@ -78,7 +79,8 @@ func TestSessionsOfOldSynapse(t *testing.T) {
 		`INSERT INTO devices VALUES ('@alice:example.org', 'PHONE', 'her phone')`,
 		`INSERT INTO refresh_tokens VALUES (1, 'older', '@alice:example.org')`))
 	got, err := Read(t.Context(), withSessions(c))
-	want := []imported.Device{{DeviceID: "PHONE", DisplayName: "her phone", Tokens: []imported.Token{token("old", false, false, time.Time{})}}}
+	want := []imported.Device{{DeviceID: "PHONE", DisplayName: "her phone",
+		Tokens: []imported.Token{token("old", false, false, time.Time{})}}}
 	if diff := cmp.Diff(want, got.Devices["@alice:example.org"]); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

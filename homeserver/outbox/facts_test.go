@@ -31,7 +31,8 @@ func TestEachFactIsTold(t *testing.T) {
 		{"everything of a user ends", func(x *site) error { _, err := x.db.EndSessions(x.Context(), "alice"); return err },
 			[]string{"delete_device alice A", "delete_device alice B"}},
 		{"a password ends the others", func(x *site) error {
-			_, err := x.db.ChangePassword(x.Context(), db.PasswordChange{Localpart: "alice", Hash: "other", EndOthers: true})
+			_, err := x.db.ChangePassword(x.Context(),
+				db.PasswordChange{Localpart: "alice", Hash: "other", EndOthers: true})
 			return err
 		},
 			[]string{"delete_device alice A", "delete_device alice B"}},

@@ -8,25 +8,14 @@ import (
 	"postern/speclab/spec"
 )
 
-// Part is a part of a spec and where it stands.
+// Part is a part of a spec.
 type Part struct {
 	Pointer []string `json:"pointer"` // such as "paths", "/_matrix/client/v3/login", "post"
-	Place   Place    `json:"place"`
+	// Place is where it is written in the files.
+	Place spec.Position `json:"place"`
 }
 
-// Place is a position in a spec; line and column are left out when they are not known.
-type Place struct {
-	File   string `json:"file"`
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
-}
-
-func placeOf(p spec.Position) Place { return Place{File: p.File, Line: p.Line, Column: p.Column} }
-
-// String is the place as compilers write it, which editors and terminals follow.
-func (p Place) String() string { return spec.Position(p).String() }
-
-// Cause is what in the spec an implementation owes something for.
+// Cause is a change in the spec that a handler must follow.
 type Cause struct {
 	Part
 	Text string `json:"text"`
@@ -34,30 +23,30 @@ type Cause struct {
 	Was *Part `json:"was,omitempty"`
 }
 
-// cause tells a difference as the spec's author sees it.
+// cause describes a difference of the generated code as a change of the spec.
 func (r *revision) cause(d difference, operations map[string]string) Cause {
-	there, was := d.part, r.before(d.part)
+	there, was := d.part, r.inContract(d.part)
 	var c Cause
 	switch {
 	case d.old:
 		was = d.part
-		there, c.Text = r.gone(d.part)
+		there, c.Text = r.replacement(d.part)
 	case d.method != "":
 		if id := d.part.with("operationId"); r.has(id) {
 			there = id
 		}
 		c.Text = "the operation " + operations[d.method] + " is new"
 		if was != nil {
-			there, c.Text = r.gone(was)
+			there, c.Text = r.replacement(was)
 		}
 	case d.kind == added:
-		c.Text = r.name(r.document, d.part) + " is new"
+		c.Text = r.describe(r.document, d.part) + " is new"
 	default:
-		c.Text = fmt.Sprintf("%s is %s in Go, and was %s", r.name(r.document, d.part), d.now, d.before)
+		c.Text = fmt.Sprintf("%s is %s in Go, and was %s", r.describe(r.document, d.part), d.now, d.before)
 	}
-	c.Part = Part{there, placeOf(r.position(there))}
+	c.Part = Part{there, r.position(there)}
 	if was != nil {
-		c.Was = &Part{was, placeOf(r.contract.at(was...))}
+		c.Was = &Part{was, r.contract.position(was...)}
 	}
 	return c
 }
@@ -67,18 +56,18 @@ func (r *revision) has(at pointer) bool {
 	return there
 }
 
-// before is the part in the contract, or nil.
-func (r *revision) before(at pointer) pointer {
+// inContract is the part, if the contract has it, or nil.
+func (r *revision) inContract(at pointer) pointer {
 	if _, there := r.contract.get(at); there {
 		return at
 	}
 	return nil
 }
 
-// gone finds what stands in the place of a part of the contract that the spec does not have: the one part that is new
-// beside it, or what encloses it.
-func (r *revision) gone(part pointer) (there pointer, text string) {
-	what := r.name(r.contract.document, part)
+// replacement finds what the spec has in the place of a part of the contract that it does not have: the one part that
+// is new beside it, or the part that encloses it.
+func (r *revision) replacement(part pointer) (there pointer, text string) {
+	what := r.describe(r.contract.document, part)
 	if r.has(part) { // an operation that has changed its name
 		before, _ := r.contract.object(part)["operationId"].(string)
 		now, _ := r.object(part)["operationId"].(string)
@@ -88,59 +77,58 @@ func (r *revision) gone(part pointer) (there pointer, text string) {
 		return part.with("operationId"), fmt.Sprintf("the operation %s is called %s here", before, now)
 	}
 	enclosing := r.nearest(part)
-	lost := part[:len(enclosing)+1] // what is gone may enclose the part
-	if fresh := r.fresh(lost); fresh != nil {
-		moved := fresh.with(part[len(lost):]...)
-		if r.has(moved) {
-			fresh = moved
+	removed := part[:len(enclosing)+1] // may enclose the part
+	if renamed := r.renamedTo(removed); renamed != nil {
+		if inner := renamed.with(part[len(removed):]...); r.has(inner) {
+			renamed = inner
 		}
-		return fresh, fmt.Sprintf("%s is gone; %s is new here", what, r.name(r.document, fresh))
+		return renamed, fmt.Sprintf("%s is gone; %s is new here", what, r.describe(r.document, renamed))
 	}
 	return enclosing, what + " is gone"
 }
 
-// fresh is the part that is new beside one that is gone, when each is the only one of its kind: it was probably
-// renamed.
-func (r *revision) fresh(lost pointer) pointer {
-	before, now := r.contract.keys(lost.parent()), r.keys(lost.parent())
-	var gone int
-	var fresh []pointer
+// renamedTo is the part that is new beside one that was removed, when it is the only new one and no other was removed:
+// it was probably renamed.
+func (r *revision) renamedTo(part pointer) pointer {
+	before, now := r.contract.children(part.parent()), r.children(part.parent())
+	var removed int
+	var added []pointer
 	for key := range before {
 		if now[key] == nil {
-			gone++
+			removed++
 		}
 	}
 	for key, at := range now {
 		if before[key] == nil {
-			fresh = append(fresh, at)
+			added = append(added, at)
 		}
 	}
-	if gone != 1 || len(fresh) != 1 {
+	if removed != 1 || len(added) != 1 {
 		return nil
 	}
-	return fresh[0]
+	return added[0]
 }
 
-// name says what a part is in an author's words.
-func (r *revision) name(d *document, at pointer) string {
+// describe says what a part is in the words of OpenAPI.
+func (r *revision) describe(d *document, at pointer) string {
 	if len(at) == 0 {
 		return "the spec"
 	}
 	last := at[len(at)-1]
 	switch {
 	case len(at) >= 2 && at[len(at)-2] == "properties":
-		return "the field " + last + r.owner(d, at)
+		return "the field " + last + r.describeOwner(d, at)
 	case slices.Contains(at, "parameters"):
-		if name, ok := d.object(d.follow(at))["name"].(string); ok {
-			return "the parameter " + name + r.owner(d, at)
+		if name, ok := d.object(d.resolve(at))["name"].(string); ok {
+			return "the parameter " + name + r.describeOwner(d, at)
 		}
-		return "what is asked" + r.owner(d, at)
+		return "what is asked" + r.describeOwner(d, at)
 	case len(at) == 4 && last == "responses":
-		return "the answers" + r.owner(d, at)
+		return "the answers" + r.describeOwner(d, at)
 	case len(at) == 5 && at[3] == "responses":
-		return "the status " + last + r.owner(d, at)
+		return "the status " + last + r.describeOwner(d, at)
 	case last == "requestBody":
-		return "the body" + r.owner(d, at)
+		return "the body" + r.describeOwner(d, at)
 	case len(at) == 3 && at[0] == "components":
 		return "the " + strings.TrimSuffix(strings.Replace(at[1], "Bodies", "Bodys", 1), "s") + " " + last
 	case len(at) == 3 && at[0] == "paths":
@@ -152,13 +140,13 @@ func (r *revision) name(d *document, at pointer) string {
 	return strings.Join(at, " ")
 }
 
-// owner says what a part belongs to.
-func (r *revision) owner(d *document, at pointer) string {
+// describeOwner says which component or operation a part belongs to.
+func (r *revision) describeOwner(d *document, at pointer) string {
 	if len(at) < 3 {
 		return ""
 	}
 	if at[0] == "components" {
 		return " of " + at[2]
 	}
-	return " of " + strings.TrimPrefix(r.name(d, at[:3]), "the operation ")
+	return " of " + strings.TrimPrefix(r.describe(d, at[:3]), "the operation ")
 }

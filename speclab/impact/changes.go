@@ -9,6 +9,8 @@ import (
 	"github.com/oasdiff/oasdiff/checker"
 	"github.com/oasdiff/oasdiff/diff"
 	"github.com/oasdiff/oasdiff/load"
+
+	"postern/speclab/spec"
 )
 
 // Severity says what a change does to clients that were written for the contract.
@@ -23,11 +25,11 @@ const (
 
 // Change is a difference between the contract and the spec.
 type Change struct {
-	Severity   Severity `json:"severity"`
-	ID         string   `json:"id"` // oasdiff's name for this kind of change
-	Text       string   `json:"text"`
-	Operations []string `json:"operations"` // that the change is seen in, as "POST /_matrix/client/v3/login"
-	Place      Place    `json:"place"`
+	Severity   Severity      `json:"severity"`
+	ID         string        `json:"id"` // oasdiff's name for this kind of change
+	Text       string        `json:"text"`
+	Operations []string      `json:"operations"` // that the change is seen in, as "POST /_matrix/client/v3/login"
+	Place      spec.Position `json:"place"`
 
 	part, was pointer // in the API that is asked for, and in the contract
 	at        []pointer
@@ -83,7 +85,7 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 	}
 	if c.GetPath() != "" {
 		one.Operations = []string{strings.TrimSpace(strings.ToUpper(c.GetOperation()) + " " + c.GetPath())}
-		one.at = []pointer{{"paths", c.GetPath(), lower(c.GetOperation())}}
+		one.at = []pointer{{"paths", c.GetPath(), strings.ToLower(c.GetOperation())}}
 		one.part = one.at[0]
 	}
 	if s := c.GetBaseSource(); s != nil {
@@ -100,9 +102,9 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 		one.part = one.at[0].with("responses", code)
 	}
 	if len(one.part) > 0 && !r.has(one.part) {
-		one.part, _ = r.gone(one.part)
+		one.part, _ = r.replacement(one.part)
 	}
-	one.Place = placeOf(r.position(one.part))
+	one.Place = r.position(one.part)
 	return one
 }
 
@@ -111,6 +113,6 @@ func (r *revision) sameParameter(was pointer) pointer {
 	if len(was) < 2 || was[len(was)-2] != "parameters" {
 		return nil
 	}
-	name, _ := r.contract.object(r.contract.follow(was))["name"].(string)
-	return r.keys(was.parent())[name]
+	name, _ := r.contract.object(r.contract.resolve(was))["name"].(string)
+	return r.children(was.parent())[name]
 }

@@ -34,8 +34,8 @@ func (e CompileError) String() string {
 // errorLine is a line of the compiler, or of the go command when a file cannot be read.
 var errorLine = regexp.MustCompile(`^(\S.*\.go):(\d+)(?::(\d+))?: (.+)$`)
 
-// ErrNoGo says that there is no Go to compile with.
-var ErrNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's " +
+// errNoGo says that there is no Go to compile with.
+var errNoGo = errors.New("there is no go command in PATH; install Go from https://go.dev/dl, or from your system's " +
 	"packages")
 
 // mostCompiled is how many operations are compiled: Matrix has 200. The compiler takes half a megabyte and more for
@@ -53,7 +53,7 @@ func (n tooManyError) Error() string {
 // notCompiled reports whether an error says why there is no compiling here, while the comparison holds.
 func notCompiled(err error) bool {
 	var tooMany tooManyError
-	return errors.Is(err, ErrNoGo) || errors.As(err, &tooMany)
+	return errors.Is(err, errNoGo) || errors.As(err, &tooMany)
 }
 
 // compile compiles the handlers of a module with other generated code, which is laid over the module and not written
@@ -61,7 +61,7 @@ func notCompiled(err error) bool {
 func compile(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
-		return nil, ErrNoGo
+		return nil, errNoGo
 	}
 	scratch, err := os.MkdirTemp("", "postern-spec-")
 	if err != nil {
@@ -77,7 +77,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 		"./"+handlersFolder)
 	cmd.Dir = module
 	stopsGently(cmd)
-	// what a go command leaves that is interrupted goes too
+	// so that what an interrupted go command leaves is removed too
 	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+scratch), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -92,7 +92,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	return found, nil
 }
 
-// layOver writes the generated code, and the file that tells the go command to use it.
+// layOver writes the generated code, and the overlay file with which the go command uses it.
 func layOver(scratch, module, code string) (string, error) {
 	file := filepath.Join(scratch, "gen.go")
 	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {

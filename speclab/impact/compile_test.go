@@ -2,8 +2,10 @@ package impact
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -17,10 +19,17 @@ func inputOf(t *testing.T, text string) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Input{Contract: loaded(t, contractFile, string(read(t, contractFile))),
+	contract, err := readContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Input{Contract: contract,
 		Edited: loaded(t, "edited.yaml", text),
 		Config: read(t, "oapi-config.yaml"), Source: Source{Module: module}}
 }
+
+// readContract reads the contract once for all tests.
+var readContract = sync.OnceValues(func() (*spec.API, error) { return spec.Load(os.DirFS("../.."), contractFile) })
 
 func loaded(t *testing.T, name, text string) *spec.API {
 	t.Helper()
@@ -34,6 +43,9 @@ func loaded(t *testing.T, name, text string) *spec.API {
 // TestTooManyToCompile: a spec of more operations than the compiler is given is compared, and the report says why no
 // more was done.
 func TestTooManyToCompile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compares and generates a thousand operations")
+	}
 	t.Parallel()
 	var text strings.Builder
 	text.WriteString("openapi: 3.1.0\ninfo: {title: many, version: '1'}\npaths:\n")

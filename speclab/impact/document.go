@@ -11,9 +11,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// document is an API as the comparison needs it: as a tree, to be laid over another and to be walked by pointers, and
-// as the libraries have it. The libraries read a text in which every part has a line of its own, so a line that one of
-// them tells leads back to the part.
+// document is an API in the two forms that the comparison needs: as a tree, to be merged and to be walked by pointers,
+// and as the libraries have it. The libraries read a text in which every part has a line of its own, so that a line in
+// what they return leads back to the part.
 type document struct {
 	tree  map[string]any
 	api   *openapi3.T
@@ -33,7 +33,7 @@ func (p pointer) with(more ...string) pointer {
 // parent is the way to the part that encloses it.
 func (p pointer) parent() pointer { return p[:max(len(p)-1, 0)] }
 
-// whole is the parameter that a part of one belongs to, for it has no name of its own; or else the part.
+// whole is the parameter that a part of one belongs to, or else the part itself.
 func (p pointer) whole() pointer {
 	if i := slices.Index(p, "parameters"); i >= 0 && len(p) > i+2 && p[0] == "paths" {
 		return p[:i+2]
@@ -41,7 +41,7 @@ func (p pointer) whole() pointer {
 	return p
 }
 
-// within reports whether the part is the other or lies in it.
+// within reports whether the part is the other or a part of it.
 func (p pointer) within(other pointer) bool {
 	if len(p) < len(other) {
 		return false
@@ -74,7 +74,7 @@ func documentOf(tree map[string]any) (*document, error) {
 		return nil, err
 	}
 	d := &document{tree: tree, parts: make(map[int]pointer)}
-	if err := d.number(text); err != nil {
+	if err := d.indexLines(text); err != nil {
 		return nil, err
 	}
 	loader := openapi3.NewLoader()
@@ -85,14 +85,14 @@ func documentOf(tree map[string]any) (*document, error) {
 	return d, nil
 }
 
-// number notes which part stands on which line.
-func (d *document) number(text []byte) error {
-	r := &numbering{decoder: json.NewDecoder(bytes.NewReader(text)), text: text, line: 1, parts: d.parts}
-	return r.value(nil)
+// indexLines notes which part is on which line.
+func (d *document) indexLines(text []byte) error {
+	r := &lineIndexer{decoder: json.NewDecoder(bytes.NewReader(text)), text: text, line: 1, parts: d.parts}
+	return r.index(nil)
 }
 
-// numbering is a walk through a text that knows its line.
-type numbering struct {
+// lineIndexer is a walk through a text that knows its line.
+type lineIndexer struct {
 	decoder *json.Decoder
 	text    []byte
 	at      int64
@@ -100,7 +100,7 @@ type numbering struct {
 	parts   map[int]pointer
 }
 
-func (n *numbering) next() (json.Token, error) {
+func (n *lineIndexer) next() (json.Token, error) {
 	token, err := n.decoder.Token()
 	end := n.decoder.InputOffset()
 	n.line += bytes.Count(n.text[n.at:end], []byte("\n"))
@@ -108,7 +108,7 @@ func (n *numbering) next() (json.Token, error) {
 	return token, err
 }
 
-func (n *numbering) value(at pointer) error {
+func (n *lineIndexer) index(at pointer) error {
 	piece, err := n.next()
 	if err != nil {
 		return err
@@ -123,13 +123,13 @@ func (n *numbering) value(at pointer) error {
 			if err != nil {
 				return err
 			}
-			if err := n.value(at.with(key.(string))); err != nil {
+			if err := n.index(at.with(key.(string))); err != nil {
 				return err
 			}
 		}
 	case json.Delim('['):
 		for i := 0; n.decoder.More(); i++ {
-			if err := n.value(at.with(itoa(i))); err != nil {
+			if err := n.index(at.with(itoa(i))); err != nil {
 				return err
 			}
 		}
@@ -171,8 +171,8 @@ func (d *document) object(at pointer) map[string]any {
 	return object
 }
 
-// follow goes where a part refers to.
-func (d *document) follow(at pointer) pointer {
+// resolve follows a part's reference, and those that it leads to.
+func (d *document) resolve(at pointer) pointer {
 	for range 20 { // a longer chain is a circle
 		ref, _ := d.object(at)["$ref"].(string)
 		way, inside := strings.CutPrefix(ref, "#/")
@@ -187,8 +187,8 @@ func (d *document) follow(at pointer) pointer {
 	return at
 }
 
-// keys are what can be told apart in a part: an object's keys, or a list's parameters by name.
-func (d *document) keys(at pointer) map[string]pointer {
+// children are the parts of a part by name: the values of an object by key, the parameters of a list by their names.
+func (d *document) children(at pointer) map[string]pointer {
 	part, _ := d.get(at)
 	keys := make(map[string]pointer)
 	switch part := part.(type) {
@@ -199,7 +199,7 @@ func (d *document) keys(at pointer) map[string]pointer {
 	case []any:
 		for i := range part {
 			there := at.with(itoa(i))
-			if name, named := d.object(d.follow(there))["name"].(string); named {
+			if name, named := d.object(d.resolve(there))["name"].(string); named {
 				keys[name] = there
 			}
 		}

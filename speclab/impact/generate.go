@@ -2,6 +2,7 @@ package impact
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -59,8 +60,8 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 		return "", nil, err
 	}
 	for _, o := range defined {
-		operations = append(operations,
-			operation{goName: o.OperationId, name: o.SpecOperationId, at: pointer{"paths", o.Path, lower(o.Method)}})
+		at := pointer{"paths", o.Path, strings.ToLower(o.Method)}
+		operations = append(operations, operation{goName: o.OperationId, name: o.SpecOperationId, at: at})
 	}
 	return code, operations, nil
 }

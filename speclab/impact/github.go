@@ -4,19 +4,21 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"postern/speclab/spec"
 )
 
 // WriteGitHub writes the report as workflow commands: annotations that GitHub shows at the lines of the spec.
 func (r *Report) WriteGitHub(w io.Writer) error {
-	p := &page{w: w}
+	p := &lineWriter{w: w}
 	for _, problem := range r.Problems {
-		p.annotate("error", problem.Place, "The spec cannot be used", problem.What+"; "+problem.Fix)
+		p.annotate("error", problem.Position, "The spec cannot be used", problem.What+"; "+problem.Fix)
 	}
 	if len(r.Problems) > 0 {
 		return p.err
 	}
 	for _, gap := range r.Gaps {
-		p.annotate("notice", gap.Place, "Left open", gap.What)
+		p.annotate("notice", gap.Position, "Left open", gap.What)
 	}
 	for _, c := range r.Changes {
 		text := c.Text
@@ -25,7 +27,7 @@ func (r *Report) WriteGitHub(w io.Writer) error {
 		}
 		p.annotate(command(c.Severity), c.Place, capital(string(c.Severity)), text)
 	}
-	for _, o := range r.Owed {
+	for _, o := range r.Tasks {
 		text := []string{o.Cause.Text, "owed by " + o.Handler.String()}
 		for _, e := range o.Errors {
 			text = append(text, e.String())
@@ -61,7 +63,7 @@ var (
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func (p *page) annotate(command string, at Place, title, text string) {
+func (p *lineWriter) annotate(command string, at spec.Position, title, text string) {
 	where := "file=" + property.Replace(at.File)
 	if at.Line > 0 {
 		where += fmt.Sprintf(",line=%d", at.Line)

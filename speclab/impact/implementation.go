@@ -15,10 +15,10 @@ type implementation struct {
 	fset    *token.FileSet
 	files   map[string]*ast.File // by path from the module's folder: handlers/login.go
 	methods map[string]Handler   // of Server, by name
-	server  Handler              // the type itself, which owes the methods that are not there
+	server  Handler              // the type itself, which must get the methods that are missing
 }
 
-// Handler is a piece of the implementation.
+// Handler is a function of the handlers, or the type Server.
 type Handler struct {
 	Name string `json:"name"`
 	// the operation that it implements, by its id in the contract or the spec
@@ -27,7 +27,7 @@ type Handler struct {
 	Line      int    `json:"line"`
 }
 
-// String is the handler and where it stands.
+// String is the handler with its place.
 func (h Handler) String() string { return fmt.Sprintf("%s (%s:%d)", h.Name, h.File, h.Line) }
 
 // handlersFolder is where a module of Postern keeps the handlers.
@@ -88,8 +88,8 @@ func (m *implementation) function(path string, decl *ast.FuncDecl) Handler {
 	return Handler{Name: name, File: path, Line: m.fset.Position(decl.Pos()).Line}
 }
 
-// enclosing are the nodes around a place in the source, the outermost first.
-func (m *implementation) enclosing(path string, line, column int) []ast.Node {
+// nodesAt are the nodes around a place in the source, the outermost first.
+func (m *implementation) nodesAt(path string, line, column int) []ast.Node {
 	file := m.files[path]
 	if file == nil {
 		return nil
@@ -110,8 +110,8 @@ func (m *implementation) enclosing(path string, line, column int) []ast.Node {
 	return nodes
 }
 
-// at is the function around a place; ok is false when there is none.
-func (m *implementation) at(path string, nodes []ast.Node) (h Handler, ok bool) {
+// functionAt is the function around a place; ok is false when there is none.
+func (m *implementation) functionAt(path string, nodes []ast.Node) (h Handler, ok bool) {
 	for _, n := range nodes {
 		if f, is := n.(*ast.FuncDecl); is {
 			return m.function(path, f), true

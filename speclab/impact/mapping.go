@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// mapping leads from symbols of generated code back to the spec. It goes the generator's own way, by the generator's
-// functions for names.
+// mapping leads from a symbol of the generated code to the part of the spec that it was generated from, by the
+// generator's own functions for names.
 type mapping struct {
 	*document
 	symbols    *symbols
 	components map[string]pointer // by the name of their type
 }
 
-// kinds are the components of which the generator makes types, the ones that names are more likely to be of first.
+// kinds are the components that the generator makes types of. Where two have one name, the first kind counts.
 var kinds = []string{"schemas", "responses", "requestBodies", "parameters", "headers"}
 
 func newMapping(d *document, s *symbols) *mapping {
@@ -45,7 +45,7 @@ var (
 	ofComponent = regexp.MustCompile(`^(\w*Response|ResponseHeaders|\w*Body|_\w+|[A-Z]\w*)$`)
 )
 
-// typ is the part of the spec that a type is made of.
+// typ is the part that a type was generated from.
 func (m *mapping) typ(name string) pointer {
 	if at := m.components[name]; at != nil {
 		return at
@@ -86,7 +86,7 @@ func (s *symbols) operationOf(typ string) (found *operation, suffix string) {
 	return nil, ""
 }
 
-// field is the part of the spec that a field is made of.
+// field is the part that a field was generated from.
 func (m *mapping) field(t *goType, f goField) pointer {
 	at := m.typ(t.name)
 	if o, suffix := m.symbols.operationOf(t.name); o != nil && m.components[t.name] == nil {
@@ -111,8 +111,8 @@ func (m *mapping) field(t *goType, f goField) pointer {
 // outOfPath are the parameters of an operation that are not in its path, or the only one.
 func (m *mapping) outOfPath(operation pointer) pointer {
 	var found []pointer
-	for _, at := range m.keys(operation.with("parameters")) {
-		if m.object(m.follow(at))["in"] != "path" {
+	for _, at := range m.children(operation.with("parameters")) {
+		if m.object(m.resolve(at))["in"] != "path" {
 			found = append(found, at)
 		}
 	}
@@ -122,10 +122,10 @@ func (m *mapping) outOfPath(operation pointer) pointer {
 	return operation.with("parameters")
 }
 
-// parameter is a parameter of an operation, or of the path that it stands at.
+// parameter is a parameter of an operation, or of its path.
 func (m *mapping) parameter(operation pointer, name string) pointer {
 	for _, at := range []pointer{operation, operation.parent()} {
-		if found := m.keys(at.with("parameters"))[name]; found != nil {
+		if found := m.children(at.with("parameters"))[name]; found != nil {
 			return found
 		}
 	}
@@ -137,7 +137,7 @@ func (m *mapping) property(at pointer, name string, depth int) pointer {
 	if depth > 12 { // a schema that contains itself
 		return nil
 	}
-	at = m.follow(at)
+	at = m.resolve(at)
 	part := m.object(at)
 	if _, has := object(part, "properties")[name]; has {
 		return at.with("properties", name)

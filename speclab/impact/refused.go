@@ -9,31 +9,32 @@ import (
 	"postern/speclab/spec"
 )
 
-// What the generator refuses it tells in lines like
+// The generator refuses a spec in lines like
 //
 //	property name in property "a" in schema "S" may not contain a newline: "b\nc"
 //
-// with the way to the part from the inside out.
+// which name the parts from the innermost out.
 var (
 	refusedValue = regexp.MustCompile(`: ("(?:[^"\\]|\\.)*")$`)
 	refusedType  = regexp.MustCompile(`duplicate typename '(\w+)'`)
 	refusedStep  = regexp.MustCompile(
-		`\b(?:(?:([A-Z]+) )?(path|component [a-z ]+|schema|property|response|content type|header|parameter) ("(?:[^"\\]|\\.)*")|` +
+		`\b(?:(?:([A-Z]+) )?(path|component [a-z ]+|schema|property|response|content type|header|parameter) ` +
+			`("(?:[^"\\]|\\.)*")|` +
 			`(request body|items|additionalProperties|not)(?: in|$)|(allOf|anyOf|oneOf)\[(\d+)\])`)
 )
 
-// sections are where the generator's kinds of components stand.
+// sections are the sections of components by the generator's words.
 var sections = map[string]string{"schema": "schemas", "component parameter": "parameters",
 	"component request body": "requestBodies",
 	"component response":     "responses", "component header": "headers", "component callback": "callbacks"}
 
-// refused is what the generator says about a spec, each of its lines led to the place that it is about.
-func (c *check) refused(err error) (all spec.Problems) {
+// generatorProblems are the lines in which the generator refuses a spec, each with the place that it is about.
+func (c *check) generatorProblems(err error) (all spec.Problems) {
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); line != "" {
-			at := refusedAt(line)
+			at := pointerInRefusal(line)
 			if m := refusedType.FindStringSubmatch(line); m != nil {
-				at = newMapping(c.revision.made, nil).components[m[1]]
+				at = newMapping(c.revision.forGenerator, nil).components[m[1]]
 			}
 			all = append(all, spec.Problem{Position: c.revision.position(at), What: line})
 		}
@@ -41,8 +42,8 @@ func (c *check) refused(err error) (all spec.Problems) {
 	return all
 }
 
-// refusedAt is the part that a line of the generator is about, or none.
-func refusedAt(line string) (at pointer) {
+// pointerInRefusal is the part that a line of the generator is about, or none.
+func pointerInRefusal(line string) (at pointer) {
 	value := ""
 	if m := refusedValue.FindStringSubmatchIndex(line); m != nil {
 		value, _ = strconv.Unquote(line[m[2]:m[3]])
@@ -50,7 +51,7 @@ func refusedAt(line string) (at pointer) {
 	}
 	steps := refusedStep.FindAllStringSubmatch(line, -1)
 	for _, step := range slices.Backward(steps) {
-		at = at.refusedIn(step)
+		at = at.step(step)
 	}
 	switch {
 	case strings.HasPrefix(line, "OpenAPI path "):
@@ -66,13 +67,13 @@ func refusedAt(line string) (at pointer) {
 	return at
 }
 
-// refusedIn goes one step inwards.
-func (p pointer) refusedIn(step []string) pointer {
+// step is the part inside this one that a step of the line names.
+func (p pointer) step(step []string) pointer {
 	method, kind, plain, list := step[1], step[2], step[4], step[5]
 	name, _ := strconv.Unquote(step[3])
 	switch {
 	case kind == "path" && method != "":
-		return pointer{"paths", name, lower(method)}
+		return pointer{"paths", name, strings.ToLower(method)}
 	case kind == "path":
 		return pointer{"paths", name}
 	case sections[kind] != "":

@@ -8,18 +8,17 @@ import (
 	"strings"
 )
 
-// A part of an API may call its components what the contract calls others. Where an operation that the part does not
-// mention needs the contract's own, or where Go could not tell the two apart, the part's gets another name.
-
-// otherNames are the references to such components, with what they are to be called.
-func otherNames(edited, contract map[string]any, alias func(string) string) map[string]string {
+// newNames gives components of a part of an API names of their own, where the contract has another component of the
+// same name that an operation needs which the part does not mention, or where both would be one type in Go. It maps the
+// references to such components to new ones.
+func newNames(edited, contract map[string]any, alias func(string) string) map[string]string {
 	names := make(map[string]string)
 	taken := make(map[string]string) // refs by the names of their types
 	old := components(contract)
 	for ref := range old {
 		taken[typeName(ref)] = ref
 	}
-	needed := neededWithout(contract, edited, alias)
+	needed := neededByRest(contract, edited, alias)
 	own := components(edited)
 	for _, ref := range slices.Sorted(maps.Keys(own)) {
 		holder, known := taken[typeName(ref)]
@@ -38,17 +37,17 @@ func otherNames(edited, contract map[string]any, alias func(string) string) map[
 	return names
 }
 
-// rename gives components of a tree other names.
-func rename(tree map[string]any, names map[string]string) {
+// renameComponents gives components of a tree other names.
+func renameComponents(tree map[string]any, names map[string]string) {
 	for from, to := range names {
-		kind, name := partsOf(from)
-		_, now := partsOf(to)
+		kind, name := splitRef(from)
+		_, now := splitRef(to)
 		if all := object(object(tree, "components"), kind); all[name] != nil {
 			all[now] = all[name]
 			delete(all, name)
 		}
 	}
-	redirect(tree, names)
+	renameReferences(tree, names)
 }
 
 // components are all components of a tree, by the references to them.
@@ -63,21 +62,22 @@ func components(tree map[string]any) map[string]any {
 	return all
 }
 
-func partsOf(ref string) (kind, name string) {
+func splitRef(ref string) (kind, name string) {
 	kind, name, _ = strings.Cut(strings.TrimPrefix(ref, "#/components/"), "/")
 	return kind, name
 }
 
 func typeName(ref string) string {
-	kind, name := partsOf(ref)
+	kind, name := splitRef(ref)
 	if kind == "securitySchemes" {
 		return ref // of which no types are made
 	}
 	return typeOf(name)
 }
 
-// neededWithout are the contract's components that its operations need which the spec does not mention.
-func neededWithout(contract, edited map[string]any, alias func(string) string) map[string]bool {
+// neededByRest are references to the components that the contract's other operations need: those that the spec does not
+// mention.
+func neededByRest(contract, edited map[string]any, alias func(string) string) map[string]bool {
 	mentioned := make(map[string]bool)
 	for path, item := range object(edited, "paths") {
 		item, _ := item.(map[string]any)
@@ -106,7 +106,7 @@ func neededWithout(contract, edited map[string]any, alias func(string) string) m
 	return needed
 }
 
-// references are those in a part of a tree.
+// references are all in a part of a tree.
 func references(part any) (refs []string) {
 	switch part := part.(type) {
 	case map[string]any:
@@ -124,17 +124,17 @@ func references(part any) (refs []string) {
 	return refs
 }
 
-// redirect lets the references follow, those into a component too.
-func redirect(part any, names map[string]string) {
+// renameReferences gives references to components, and into them, the new names.
+func renameReferences(part any, names map[string]string) {
 	switch part := part.(type) {
 	case map[string]any:
 		for key, inner := range part {
 			ref, ok := inner.(string)
 			if !ok {
-				redirect(inner, names)
+				renameReferences(inner, names)
 				continue
 			}
-			kind, way := partsOf(ref)
+			kind, way := splitRef(ref)
 			name, within, deeper := strings.Cut(way, "/")
 			if now := names["#/components/"+kind+"/"+name]; now != "" &&
 				(key == "$ref" || strings.HasPrefix(ref, "#/")) {
@@ -146,7 +146,7 @@ func redirect(part any, names map[string]string) {
 		}
 	case []any:
 		for _, inner := range part {
-			redirect(inner, names)
+			renameReferences(inner, names)
 		}
 	}
 }

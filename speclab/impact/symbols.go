@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// lower is strings.ToLower, for methods of HTTP.
-func lower(method string) string { return strings.ToLower(method) }
-
 // symbols are what handlers see of the generated code: the types with their fields, and the methods to implement.
 type symbols struct {
 	types      map[string]*goType
@@ -42,8 +39,8 @@ type declared struct {
 // strictServer is the interface that the handlers implement.
 const strictServer = "StrictServerInterface"
 
-// symbolsOf reads generated code.
-func symbolsOf(code string, operations []operation) (*symbols, error) {
+// readSymbols reads generated code.
+func readSymbols(code string, operations []operation) (*symbols, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "gen.go", code, parser.SkipObjectResolution)
 	if err != nil {
@@ -124,8 +121,8 @@ func (t *goType) field(name string) (goField, bool) {
 	return goField{}, false
 }
 
-// enclosing is the type that a line of the code is about.
-func (s *symbols) enclosing(line int) string {
+// typeAtLine is the type that is declared at a line of the code.
+func (s *symbols) typeAtLine(line int) string {
 	for _, d := range s.lines {
 		if d.first <= line && line <= d.last {
 			return d.name

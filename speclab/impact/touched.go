@@ -32,8 +32,8 @@ func readTests(module string) (*tests, error) {
 }
 
 // touched finds the tests of the handlers that are about some operations: those that name their paths or methods, and
-// those that call a helper which does. When that is a good part of them (everything logs in), only the first.
-func (t *tests) touched(operations []Operation) []string {
+// those that call a helper which does. When both are more than a third of all tests (most log in), only the first.
+func (t *tests) touched(operations []operation) []string {
 	paths := namesOf(operations)
 	var found, called finding
 	found.collect(t.files, func(n ast.Node) bool {
@@ -41,7 +41,7 @@ func (t *tests) touched(operations []Operation) []string {
 		case *ast.BasicLit:
 			return n.Kind == token.STRING && paths.MatchString(n.Value)
 		case *ast.SelectorExpr:
-			return slices.ContainsFunc(operations, func(o Operation) bool { return o.Method == n.Sel.Name })
+			return slices.ContainsFunc(operations, func(o operation) bool { return o.goName == n.Sel.Name })
 		}
 		return false
 	})
@@ -57,12 +57,6 @@ func (t *tests) touched(operations []Operation) []string {
 		both = found.tests
 	}
 	return both
-}
-
-// Operation is an operation as tests name it.
-type Operation struct {
-	Path   string
-	Method string // of the handlers
 }
 
 // finding are the tests and the helpers that hold something.
@@ -123,10 +117,10 @@ func (f *finding) constants(decl *ast.GenDecl, holds func(ast.Node) bool) {
 var version = regexp.MustCompile(`^/_matrix/client/(v3|r0)/`)
 
 // namesOf matches the paths of operations, with or without what comes in place of a parameter.
-func namesOf(operations []Operation) *regexp.Regexp {
+func namesOf(operations []operation) *regexp.Regexp {
 	ways := []string{`^$`}
 	for _, o := range operations {
-		path := version.ReplaceAllString(o.Path, "/_matrix/client/x/")
+		path := version.ReplaceAllString(o.at[1], "/_matrix/client/x/")
 		fixed, _, cut := strings.Cut(path, "{")
 		fixed = strings.TrimSuffix(fixed, "/")
 		way := strings.Replace(regexp.QuoteMeta(fixed), "/_matrix/client/x/", `/_matrix/client/(v3|r0)/`, 1)

@@ -21,9 +21,10 @@ import (
 	"sync"
 )
 
-// typechecker finds the compiler's errors without making machine code: go/types knows the rules of the compiler and its
-// words, and of what the handlers import it reads what the compiler has left in the build cache. It is what makes a
-// watch quick; a test compiles in earnest afterwards.
+// typechecker finds the compiler's errors without making machine code, for a quick answer after a save: go/types knows
+// the compiler's rules and messages, and reads what the compiler left in the build cache of the packages that the
+// handlers import. A watch is run by the Go that compiled it, so it can read that; a check may run beside a newer Go,
+// whose cache it cannot read, and so compiles: see compile.go.
 type typechecker struct {
 	mu       sync.Mutex
 	fset     *token.FileSet
@@ -37,7 +38,7 @@ const genPackage, handlersPackage = "postern/gen", "postern/handlers"
 func (t *typechecker) errors(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	stamp, err := stampOf(module)
+	stamp, err := importStamp(module)
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +66,13 @@ func (t *typechecker) errors(ctx context.Context, module, code string, env []str
 	var found []CompileError
 	made := t.check(genPackage, []*ast.File{gen}, t.imported, &found)
 	if len(found) == 0 {
-		t.check(handlersPackage, files, with{t.imported, made}, &found)
+		t.check(handlersPackage, files, importerWith{t.imported, made}, &found)
 	}
 	return found, ctx.Err()
 }
 
-// stampOf changes when something changes that the handlers import from this module.
-func stampOf(module string) (string, error) {
+// importStamp changes when something changes that the handlers import from this module.
+func importStamp(module string) (string, error) {
 	var stamp strings.Builder
 	for _, pattern := range []string{"go.mod", "go.sum", "tokens/*.go", "db/*.go", "db/migrations/*"} {
 		files, err := filepath.Glob(filepath.Join(module, filepath.FromSlash(pattern)))
@@ -123,7 +124,7 @@ func (t *typechecker) check(path string, files []*ast.File, from types.Importer,
 			return
 		}
 		at := t.fset.Position(e.Pos)
-		if strings.HasPrefix(e.Msg, "\t") && len(*found) > 0 { // goes on about the one before
+		if strings.HasPrefix(e.Msg, "\t") && len(*found) > 0 { // continues the one before
 			(*found)[len(*found)-1].Message += "\n" + e.Msg
 			return
 		}
@@ -133,14 +134,14 @@ func (t *typechecker) check(path string, files []*ast.File, from types.Importer,
 	return made
 }
 
-// with is an importer that has one package itself.
-type with struct {
+// importerWith is an importer that has one package itself.
+type importerWith struct {
 	types.Importer
 	made *types.Package
 }
 
 // Import gives the package, or asks the other importer.
-func (w with) Import(path string) (*types.Package, error) {
+func (w importerWith) Import(path string) (*types.Package, error) {
 	if path == w.made.Path() {
 		return w.made, nil
 	}
@@ -152,7 +153,7 @@ func (t *typechecker) importer(ctx context.Context, module string, env []string,
 	error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
-		return nil, ErrNoGo
+		return nil, errNoGo
 	}
 	args := []string{"list", "-mod=readonly", "-export", "-deps", "-f",
 		"{{if .Export}}{{.ImportPath}}\t{{.Export}}{{end}}"}

@@ -5,25 +5,28 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"postern/speclab/spec"
 )
 
-// Unnoticed is a change that the compiler does not notice though it asks something of a handler: an optional field in
+// Unnoticed is a change that may ask something of a handler and that the compiler does not notice: an optional field in
 // an answer, a status, a narrower constraint.
 type Unnoticed struct {
-	Place    Place     `json:"place"`
-	Text     string    `json:"text"`
-	Handlers []Handler `json:"handlers"`
+	Place    spec.Position `json:"place"`
+	Text     string        `json:"text"`
+	Handlers []Handler     `json:"handlers"`
 }
 
-// silent are kinds of changes that ask nothing of a handler: operations that come and go (the compiler sees these),
-// names, labels, and what is said about the future.
+// silent are kinds of changes that ask nothing of a handler: operations that are added or removed (the compiler notices
+// these), names, labels, and deprecations.
 var silent = regexp.MustCompile(
-	`^(endpoint-|api-(removed|path-removed|path-added|operation-id|tag|deprecat|sunset|stability|global)|.*(deprecat|sunset|stability|-tag-|example|description))`)
+	`^(endpoint-|api-(removed|path-removed|path-added|operation-id|tag|deprecat|sunset|stability|global)|` +
+		`.*(deprecat|sunset|stability|-tag-|example|description))`)
 
 // unnoticed are the changes of operations with a handler that no compile error comes from.
-func unnoticed(changes []Change, owed []Owed, handlerOf func(pointer) (Handler, bool)) (all []Unnoticed) {
+func unnoticed(changes []Change, tasks []Task, handlerOf func(pointer) (Handler, bool)) (all []Unnoticed) {
 	for _, c := range changes {
-		if silent.MatchString(c.ID) || covered(c, owed) {
+		if silent.MatchString(c.ID) || covered(c, tasks) {
 			continue
 		}
 		var handlers []Handler
@@ -39,9 +42,9 @@ func unnoticed(changes []Change, owed []Owed, handlerOf func(pointer) (Handler, 
 	return all
 }
 
-// covered reports whether a change is what something is owed for already.
-func covered(c Change, owed []Owed) bool {
-	for _, o := range owed {
+// covered reports whether a change is the cause of a task already.
+func covered(c Change, tasks []Task) bool {
+	for _, o := range tasks {
 		there, was := pointer(o.Cause.Pointer), pointer(nil)
 		if o.Cause.Was != nil {
 			was = o.Cause.Was.Pointer
@@ -61,9 +64,9 @@ func covered(c Change, owed []Owed) bool {
 	return false
 }
 
-// moved are the operations that keep their name and have another path or method: the generated routes follow, and the
-// handler may know the old path.
-func (c *check) moved() (all []Unnoticed) {
+// movedOperations are the operations that keep their name and have another path or method. The generated routes follow;
+// the handler may have the old path in its code.
+func (c *check) movedOperations() (all []Unnoticed) {
 	for _, now := range c.now.operations {
 		for _, was := range c.old.operations {
 			h, found := c.handlers.methods[now.goName]
@@ -76,7 +79,7 @@ func (c *check) moved() (all []Unnoticed) {
 				at = now.at
 			}
 			all = append(all, Unnoticed{
-				Place: placeOf(c.revision.position(at)), Handlers: []Handler{h},
+				Place: c.revision.position(at), Handlers: []Handler{h},
 				Text: fmt.Sprintf("the operation %s is %s %s here, and %s %s in the contract",
 					now.name, strings.ToUpper(now.at[2]), now.at[1], strings.ToUpper(was.at[2]), was.at[1]),
 			})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,21 +19,23 @@ import (
 // contractFile is where a module keeps the contract.
 const contractFile = "api/login.yaml"
 
-// quiet is how long a file must have been left alone before it is read: editors write in several steps.
-const quiet = 30 * time.Millisecond
+// saveDelay is how long a file must have been left alone before it is read: editors write in several steps.
+const saveDelay = 30 * time.Millisecond
 
-// Watch follows the contract of a module: on each save it generates, says what is owed, and runs the tests that are
-// touched.
+// Watch watches the contract of a module. On each save it generates, prints what the handlers must change, and runs the
+// tests of the changed operations.
 type Watch struct {
-	Module string
-	Config []byte    // the generator's settings
-	Base   *spec.API // what the handlers implement, when they do not compile with the contract as it is at the start
-	Out    io.Writer
-	Now    func() time.Time
+	Module string // the folder of Postern's source
+	// Embedded holds the generator's settings and the contract of this binary. That contract is what the handlers are
+	// taken to implement, when they do not compile with the module's own at the start.
+	Embedded fs.FS
+	Out      io.Writer
+	Now      func() time.Time
 
-	types typechecker
-	base  *spec.API
-	gen   *generator
+	types       typechecker
+	settings    []byte    // the generator's
+	implemented *spec.API // what the handlers implement now
+	gen         *generator
 }
 
 // Run watches until the context ends.
@@ -46,38 +49,38 @@ func (w *Watch) Run(ctx context.Context) error {
 	if err := changes.Add(filepath.Join(w.Module, filepath.Dir(contractFile))); err != nil {
 		return err
 	}
-	if err := w.begin(ctx); err != nil {
+	if err := w.start(ctx); err != nil {
 		return err
 	}
-	turn := newTurn(ctx)
-	defer turn.stop()
+	current := newJob(ctx)
+	defer current.stop()
 	for wait := (<-chan time.Time)(nil); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-changes.Events:
 			if filepath.Base(event.Name) == filepath.Base(contractFile) && !event.Has(fsnotify.Chmod) {
-				wait = time.After(quiet)
+				wait = time.After(saveDelay)
 			}
 		case err := <-changes.Errors:
 			return err
 		case <-wait:
 			wait = nil
-			turn.start(w.turn)
+			current.start(w.onSave)
 		}
 	}
 }
 
-// turn is the work after one save. A new one ends the old.
-type turn struct {
+// job is the work after one save. A new one stops the old one.
+type job struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-func newTurn(ctx context.Context) *turn { return &turn{ctx: ctx} }
+func newJob(ctx context.Context) *job { return &job{ctx: ctx} }
 
-func (t *turn) start(work func(context.Context)) {
+func (t *job) start(work func(context.Context)) {
 	t.stop()
 	var ctx context.Context
 	ctx, t.cancel = context.WithCancel(t.ctx)
@@ -88,38 +91,40 @@ func (t *turn) start(work func(context.Context)) {
 	}()
 }
 
-func (t *turn) stop() {
+func (t *job) stop() {
 	if t.cancel != nil {
 		t.cancel()
 		<-t.done
 	}
 }
 
-// begin learns what the handlers implement now, which also warms what each turn needs.
-func (w *Watch) begin(ctx context.Context) error {
+// start finds out what the handlers implement now. It also fills the caches that the checks after saves need.
+func (w *Watch) start(ctx context.Context) error {
 	mod, err := os.ReadFile(filepath.Join(w.Module, "go.mod"))
 	if err != nil {
 		return err
 	}
-	if w.gen, err = newGenerator(w.Config, mod); err != nil {
+	if w.implemented, w.settings, err = builtIn(w.Embedded); err != nil {
 		return err
 	}
-	w.base = w.Base
+	if w.gen, err = newGenerator(w.settings, mod); err != nil {
+		return err
+	}
 	api, _, err := w.load()
 	if err == nil {
 		report, err := Check(ctx, w.input(api))
 		switch {
-		case err == nil && len(report.Owed) == 0:
-			w.base = api
+		case err == nil && len(report.Tasks) == 0:
+			w.implemented = api
 		case err == nil:
-			w.say("%s", report.Owing())
+			w.print("%s", report.taskText())
 		case ctx.Err() == nil:
-			w.say("%v", err)
+			w.print("%v", err)
 		}
 	} else {
-		w.say("%v", err)
+		w.print("%v", err)
 	}
-	w.say("watching %s", contractFile)
+	w.print("watching %s", contractFile)
 	return nil
 }
 
@@ -148,21 +153,21 @@ func (w *Watch) load() (*spec.API, *openapi3.T, error) {
 }
 
 func (w *Watch) input(api *spec.API) Input {
-	return Input{Contract: w.base, Edited: api, Config: w.Config, Whole: true, Source: Source{Module: w.Module},
-		errors: w.types.errors}
+	return Input{Contract: w.implemented, Edited: api, Config: w.settings, Whole: true,
+		Source: Source{Module: w.Module}, errors: w.types.errors}
 }
 
-// turn does what a save asks for.
-func (w *Watch) turn(ctx context.Context) {
+// onSave does the work after a save.
+func (w *Watch) onSave(ctx context.Context) {
 	start := w.Now()
-	if err := w.follow(ctx, start); err != nil && ctx.Err() == nil {
-		w.say("%v\n%s is kept as it was", err, generatedFile)
+	if err := w.update(ctx, start); err != nil && ctx.Err() == nil {
+		w.print("%v\n%s is kept as it was", err, generatedFile)
 	}
 }
 
-// follow generates, and when that goes well writes it, says what is owed, and tests. An error is one before anything is
-// written.
-func (w *Watch) follow(ctx context.Context, start time.Time) error {
+// update generates the code and, when that succeeds, writes it, prints what the handlers must change, and runs the
+// tests. After an error nothing is written.
+func (w *Watch) update(ctx context.Context, start time.Time) error {
 	api, doc, err := w.load()
 	if err != nil {
 		return err
@@ -173,37 +178,42 @@ func (w *Watch) follow(ctx context.Context, start time.Time) error {
 	}
 	file := filepath.Join(w.Module, filepath.FromSlash(generatedFile))
 	if old, err := os.ReadFile(file); err == nil && string(old) == code {
-		w.say("%s stays as it is", generatedFile)
+		w.print("%s stays as it is", generatedFile)
 		return nil
 	}
 	c, report, err := compare(w.input(api))
 	if err != nil {
 		return err
 	}
-	c.code = code
-	if c.now, err = symbolsOf(code, operations); err != nil {
-		return err
-	}
-	if err := c.generateBoth(report); err != nil {
+	if err := c.useCode(code, operations, report); err != nil {
 		return err
 	}
 	tests := w.buildTests(ctx, code, report.operations) // meanwhile
 	defer tests.discard()
-	if err := c.owed(ctx, report); err != nil {
+	if err := c.findTasks(ctx, report); err != nil {
 		return err
 	}
 	if err := replace(file, code); err != nil {
 		return err
 	}
-	w.say("%s is written", generatedFile)
-	if len(report.Owed) > 0 {
-		w.say("%scompiled: owed: %s (%s)", report.Owing(), plural(len(report.Owed), "thing"), w.since(start))
+	w.print("%s is written", generatedFile)
+	if len(report.Tasks) > 0 {
+		w.print("%scompiled: owed: %s (%s)", report.taskText(), plural(len(report.Tasks), "thing"), w.since(start))
 		return nil
 	}
-	w.base = api // it is what the handlers implement now
-	w.say("%scompiled: nothing is owed (%s)", report.Asked(), w.since(start))
+	w.implemented = api // it is what the handlers implement now
+	w.print("%scompiled: nothing is owed (%s)", report.unnoticedText(), w.since(start))
 	w.test(ctx, tests, start)
 	return nil
+}
+
+// useCode takes code of the spec that was generated already.
+func (c *check) useCode(code string, operations []operation, report *Report) (err error) {
+	c.code = code
+	if c.now, err = readSymbols(code, operations); err != nil {
+		return err
+	}
+	return c.generateBoth(report)
 }
 
 // test runs the tests that are touched.
@@ -212,11 +222,11 @@ func (w *Watch) test(ctx context.Context, tests *testBuild, start time.Time) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		w.say("%stests: %v (%s)", out, err, w.since(start))
+		w.print("%stests: %v (%s)", out, err, w.since(start))
 	case len(tests.names) == 0:
-		w.say("none of the %d tests is touched", tests.all)
+		w.print("none of the %d tests is touched", tests.all)
 	default:
-		w.say("tests: ok, %d of %d (%s)", len(tests.names), tests.all, w.since(start))
+		w.print("tests: ok, %d of %d (%s)", len(tests.names), tests.all, w.since(start))
 	}
 }
 
@@ -224,7 +234,7 @@ func (w *Watch) since(start time.Time) string {
 	return fmt.Sprintf("%.2fs", w.Now().Sub(start).Seconds())
 }
 
-func (w *Watch) say(format string, args ...any) { fmt.Fprintf(w.Out, format+"\n", args...) }
+func (w *Watch) print(format string, args ...any) { fmt.Fprintf(w.Out, format+"\n", args...) }
 
 // replace writes a file whole or not at all.
 func replace(file, text string) error {

@@ -97,7 +97,7 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 		w.Header().Set("Content-Type", kind)
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // who asked may be gone
+	_, _ = w.Write(body) // the client may be gone
 }
 
 // content makes the body of an answer: JSON if it may be JSON, or else an example's text.
@@ -125,7 +125,7 @@ func content(r *openapi3.Response, example string) (kind string, body []byte, wr
 		return kind, []byte(text), nil
 	}
 	if !found {
-		value = made(media.Schema)
+		value = makeValue(media.Schema)
 	}
 	raw, err := encode(value)
 	if err != nil {
@@ -165,7 +165,7 @@ func headersOf(h http.Header, r *openapi3.Response) {
 		}
 		value := ref.Value.Example
 		if value == nil {
-			value = made(ref.Value.Schema)
+			value = makeValue(ref.Value.Schema)
 		}
 		text, ok := value.(string)
 		if !ok {

@@ -11,8 +11,8 @@ import (
 // answeredByMark is the extension of each operation of the document.
 const answeredByMark = "x-postern-answered-by"
 
-// ours is what the contract's components are called beside the edited spec's.
-const ours = "postern."
+// contractPrefix begins the names of the contract's components beside the edited spec's.
+const contractPrefix = "postern."
 
 // render writes the document: the edited spec, marked, and with it the operations that only the contract has.
 func (e *edition) render(contract *openapi3.T) (string, error) {
@@ -39,9 +39,9 @@ func (e *edition) render(contract *openapi3.T) (string, error) {
 			if theirs := paths[shape(path)]; theirs != "" {
 				path = theirs // one path of a shape is all that a document may have
 			}
-			adopt(document, theirs, o, path, taken)
+			copyOperation(document, theirs, o, path, taken)
 		}
-		if op := within(document, "paths", path, method); op != nil {
+		if op := lookUp(document, "paths", path, method); op != nil {
 			op[answeredByMark] = o.by()
 			if o.place != "" {
 				op["x-postern-spec"] = o.place
@@ -52,7 +52,7 @@ func (e *edition) render(contract *openapi3.T) (string, error) {
 	return string(raw), err
 }
 
-// by tells who answers an operation.
+// by is who answers an operation.
 func (o *operation) by() string {
 	if o.contract == nil {
 		return "spec"
@@ -70,18 +70,18 @@ func tree(doc *openapi3.T) (map[string]any, error) {
 	return object, json.Unmarshal(raw, &object)
 }
 
-// within goes down a document; nil when there is nothing.
-func within(object map[string]any, path ...string) map[string]any {
+// lookUp is the object at a path of keys, or nil.
+func lookUp(object map[string]any, path ...string) map[string]any {
 	for _, name := range path {
 		object, _ = object[name].(map[string]any)
 	}
 	return object
 }
 
-// adopt copies an operation of the contract, with the components that it needs, under names of their own: both may have
-// an Error.
-func adopt(document, contract map[string]any, o *operation, path string, taken map[string]bool) {
-	item := within(contract, "paths", o.path)
+// copyOperation copies an operation of the contract, and the components that it needs under names of their own: both
+// specs may have an Error.
+func copyOperation(document, contract map[string]any, o *operation, path string, taken map[string]bool) {
+	item := lookUp(contract, "paths", o.path)
 	op, _ := item[strings.ToLower(o.method)].(map[string]any)
 	if op == nil {
 		return
@@ -92,17 +92,17 @@ func adopt(document, contract map[string]any, o *operation, path string, taken m
 		op["parameters"] = append(append([]any{}, shared...), own...)
 	}
 	if path != o.path {
-		op["parameters"] = o.calledAs(path, contract, op)
+		op["parameters"] = o.parametersFor(path, contract, op)
 	}
-	copied := renamed(op, func(kind, name string) { component(document, contract, kind, name, taken) })
+	copied := copyWithRefs(op, func(kind, name string) { copyComponent(document, contract, kind, name, taken) })
 	if security, _ := op["security"].([]any); security != nil {
-		copied.(map[string]any)["security"] = renamedSecurity(document, contract, security, taken)
+		copied.(map[string]any)["security"] = copySecurity(document, contract, security, taken)
 	}
-	open(open(document, "paths"), path)[strings.ToLower(o.method)] = copied
+	objectAt(objectAt(document, "paths"), path)[strings.ToLower(o.method)] = copied
 }
 
-// calledAs gives the parameters of an operation with the names that another path of its shape has for them.
-func (o *operation) calledAs(path string, contract, op map[string]any) []any {
+// parametersFor gives the parameters of an operation with the names that another path of its shape has for them.
+func (o *operation) parametersFor(path string, contract, op map[string]any) []any {
 	names := make(map[any]string)
 	other := &operation{path: path}
 	for i, name := range o.parameterNames() {
@@ -113,8 +113,8 @@ func (o *operation) calledAs(path string, contract, op map[string]any) []any {
 	for i, one := range parameters {
 		p, _ := one.(map[string]any)
 		ref, _ := p["$ref"].(string)
-		if target, found := inside(ref); found {
-			p = within(contract, target...)
+		if target, found := pointerOf(ref); found {
+			p = lookUp(contract, target...)
 		}
 		if p = maps.Clone(p); p["in"] == "path" {
 			p["name"] = names[p["name"]]
@@ -124,7 +124,8 @@ func (o *operation) calledAs(path string, contract, op map[string]any) []any {
 	return renamed
 }
 
-func open(object map[string]any, name string) map[string]any {
+// objectAt is the object under a key, which is made when it is not there.
+func objectAt(object map[string]any, name string) map[string]any {
 	inner, ok := object[name].(map[string]any)
 	if !ok {
 		inner = make(map[string]any)
@@ -133,58 +134,59 @@ func open(object map[string]any, name string) map[string]any {
 	return inner
 }
 
-// component copies one component, once.
-func component(document, contract map[string]any, kind, name string, taken map[string]bool) {
+// copyComponent copies one component, once.
+func copyComponent(document, contract map[string]any, kind, name string, taken map[string]bool) {
 	if taken[kind+"/"+name] {
 		return
 	}
 	taken[kind+"/"+name] = true
-	original := within(contract, "components", kind)[name]
-	open(open(document, "components"), kind)[ours+name] = renamed(original,
-		func(kind, name string) { component(document, contract, kind, name, taken) })
+	original := lookUp(contract, "components", kind)[name]
+	objectAt(objectAt(document, "components"), kind)[contractPrefix+name] = copyWithRefs(original,
+		func(kind, name string) { copyComponent(document, contract, kind, name, taken) })
 }
 
-// renamed copies a part of the contract with its references led to the copies.
-func renamed(part any, meet func(kind, name string)) any {
+// copyWithRefs copies a part of the contract. Its references refer to the copies of components; visit is called for
+// each.
+func copyWithRefs(part any, visit func(kind, name string)) any {
 	switch part := part.(type) {
 	case map[string]any:
 		copied := make(map[string]any, len(part))
 		for key, value := range part {
 			if ref, ok := value.(string); ok && key == "$ref" {
-				copied[key] = renamedRef(ref, meet)
+				copied[key] = copyRef(ref, visit)
 				continue
 			}
-			copied[key] = renamed(value, meet)
+			copied[key] = copyWithRefs(value, visit)
 		}
 		return copied
 	case []any:
 		copied := make([]any, len(part))
 		for i, value := range part {
-			copied[i] = renamed(value, meet)
+			copied[i] = copyWithRefs(value, visit)
 		}
 		return copied
 	}
 	return part
 }
 
-func renamedRef(ref string, meet func(kind, name string)) string {
-	parts, found := inside(ref)
+func copyRef(ref string, visit func(kind, name string)) string {
+	parts, found := pointerOf(ref)
 	if !found || len(parts) < 3 || parts[0] != "components" {
 		return ref
 	}
-	meet(parts[1], parts[2])
-	parts[2] = ours + parts[2]
+	visit(parts[1], parts[2])
+	parts[2] = contractPrefix + parts[2]
 	return "#/" + strings.Join(escape(parts), "/")
 }
 
-func renamedSecurity(document, contract map[string]any, security []any, taken map[string]bool) []any {
+func copySecurity(document, contract map[string]any, security []any, taken map[string]bool) []any {
 	copied := make([]any, len(security))
 	for i, one := range security {
 		requirement := make(map[string]any)
 		if schemes, ok := one.(map[string]any); ok {
 			for name, scopes := range schemes {
-				component(document, contract, "securitySchemes", name, taken)
-				requirement[ours+name] = scopes
+				copyComponent(document, contract, "securitySchemes", name, taken)
+				requirement[contractPrefix+name] = scopes
 			}
 		}
 		copied[i] = requirement

@@ -34,29 +34,29 @@ type operation struct {
 	parameters []param
 	body       *body
 	secured    bool
-	gains      gains
+	additions  additions // to the real handler's answers
 }
 
-// shaped names an operation whatever its parameters are called.
-type shaped struct{ method, path string }
+// operationKey names an operation whatever its parameters are called.
+type operationKey struct{ method, path string }
 
 // newEdition prepares a spec; without one everything is the contract's.
 func newEdition(c Config, api *spec.API) (*edition, error) {
 	e := &edition{api: api, routes: &routes{}, since: c.Now()}
-	known := make(map[shaped]*openapi3.Operation)
+	known := make(map[operationKey]*openapi3.Operation)
 	eachOperation(c.Contract.Doc, func(path, method string, _ *openapi3.PathItem, op *openapi3.Operation) {
-		known[shaped{method, shape(c.Alias(path))}] = op
+		known[operationKey{method, shape(c.Alias(path))}] = op
 	})
-	met := make(map[shaped]bool)
+	met := make(map[operationKey]bool)
 	if api != nil {
 		var aliased []*operation
 		eachOperation(api.Doc, func(path, method string, item *openapi3.PathItem, op *openapi3.Operation) {
-			as := shaped{method, shape(c.Alias(path))}
+			as := operationKey{method, shape(c.Alias(path))}
 			met[as] = true
 			o := e.describe(path, method, item, op, known[as])
 			e.operations = append(e.operations, o)
 			if c.Alias(path) != path {
-				aliased = append(aliased, o) // today's path goes first when a spec has both
+				aliased = append(aliased, o) // when a spec has both, the current path counts
 				return
 			}
 			e.routes.add(path, o)
@@ -66,7 +66,7 @@ func newEdition(c Config, api *spec.API) (*edition, error) {
 		}
 	}
 	eachOperation(c.Contract.Doc, func(path, method string, item *openapi3.PathItem, op *openapi3.Operation) {
-		if !met[shaped{method, shape(c.Alias(path))}] {
+		if !met[operationKey{method, shape(c.Alias(path))}] {
 			o := &operation{id: nameOf(op, method, path), method: method, path: path, item: item, contract: op}
 			e.operations = append(e.operations, o)
 			e.routes.add(path, o)
@@ -83,19 +83,19 @@ func newEdition(c Config, api *spec.API) (*edition, error) {
 func (e *edition) describe(path, method string, item *openapi3.PathItem, op, contract *openapi3.Operation) *operation {
 	pointer := []string{"paths", path, strings.ToLower(method)}
 	o := &operation{
-		id: nameOf(op, method, path), method: method, path: path, place: lineOf(e.api.At(pointer...)),
+		id: nameOf(op, method, path), method: method, path: path, place: fileAndLine(e.api.At(pointer...)),
 		item: item, edited: op, contract: contract,
 		parameters: parametersOf(item, op, pointer), body: bodyOf(op, pointer),
 		secured: secured(op, e.api.Doc),
 	}
 	if contract != nil {
-		o.gains = gainsOf(op, contract)
+		o.additions = additionsOf(op, contract)
 	}
 	return o
 }
 
-// lineOf is a place without its column, which nobody needs to find an operation.
-func lineOf(p spec.Position) string {
+// fileAndLine is a place without its column, which nobody needs to find an operation.
+func fileAndLine(p spec.Position) string {
 	p.Column = 0
 	return p.String()
 }
@@ -147,7 +147,7 @@ func response(op *openapi3.Operation, code string) *openapi3.Response {
 	if op == nil || op.Responses == nil || code == "" {
 		return nil
 	}
-	for _, key := range []string{code, code[:1] + "XX", code[:1] + "xx", "default"} {
+	for _, key := range statusKeys(code) {
 		if ref := op.Responses.Value(key); ref != nil && ref.Value != nil {
 			return ref.Value
 		}
@@ -155,29 +155,24 @@ func response(op *openapi3.Operation, code string) *openapi3.Response {
 	return nil
 }
 
-// knows reports whether the contract documents a status, so that it is the real handler's to give.
-func (o *operation) knows(code string) bool { return response(o.contract, code) != nil }
+// statusKeys are the keys of responses that may document a status: itself, its range, the default.
+func statusKeys(code string) []string {
+	return []string{code, code[:1] + "XX", code[:1] + "xx", "default"}
+}
 
-// jsonOf is the JSON of a body's content: its media type's name and the media type, or nil.
+// inContract reports whether the contract documents a status, so that it is the real handler's to give.
+func (o *operation) inContract(code string) bool { return response(o.contract, code) != nil }
+
+// jsonOf is the JSON of a body's content: its media type's name and the media type, or nil. Plain JSON comes first.
 func jsonOf(content openapi3.Content) (string, *openapi3.MediaType) {
-	for _, name := range slices.SortedFunc(maps.Keys(content), func(a, b string) int {
-		return cmp.Or(boolOrder(isPlainJSON(b), isPlainJSON(a)), strings.Compare(a, b))
-	}) {
-		if isJSON(name) && content[name] != nil {
-			return name, content[name]
+	for _, fits := range []func(string) bool{isPlainJSON, isJSON} {
+		for _, name := range slices.Sorted(maps.Keys(content)) {
+			if fits(name) && content[name] != nil {
+				return name, content[name]
+			}
 		}
 	}
 	return "", nil
-}
-
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 func isPlainJSON(name string) bool { return mediaName(name) == "application/json" }

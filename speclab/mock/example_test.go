@@ -15,7 +15,7 @@ import (
 
 // A handler of two lines implements getWord; getSaying exists in the spec only.
 func Example() {
-	dir, _ := os.MkdirTemp("", "lab")
+	dir, _ := os.MkdirTemp("", "mock")
 	defer os.RemoveAll(dir)
 	contract := "openapi: 3.1.0\ninfo: {title: words, version: '1'}\npaths:\n" +
 		"  /word:\n    get: {operationId: getWord, responses: {'200': {description: a word}}}\n"
@@ -31,16 +31,16 @@ func Example() {
 		return
 	}
 	real := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"word":"yes"}`) })
-	l, err := mock.New(context.Background(),
+	s, err := mock.New(context.Background(),
 		mock.Config{Real: real, Contract: known, Dir: dir, Files: []string{"edited.yaml"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer l.Close()
+	defer s.Close()
 	for _, path := range []string{"/word", "/saying"} {
 		w := httptest.NewRecorder()
-		l.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		s.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		body, _ := io.ReadAll(w.Body)
 		fmt.Println(w.Header().Get("Postern-Answered-By"), string(body))
 	}

@@ -54,7 +54,7 @@ func merge(into, from *openapi3.Schema) {
 	into.Required = append(into.Required, from.Required...)
 	mergeProperties(into, from)
 	mergeBounds(into, from)
-	into.Items = both(into.Items, from.Items)
+	into.Items = bothSchemas(into.Items, from.Items)
 	if into.AdditionalProperties.Schema == nil && into.AdditionalProperties.Has == nil {
 		into.AdditionalProperties = from.AdditionalProperties
 	}
@@ -80,7 +80,7 @@ func mergeProperties(into, from *openapi3.Schema) {
 		all[name] = ref
 	}
 	for name, ref := range from.Properties {
-		all[name] = both(all[name], ref)
+		all[name] = bothSchemas(all[name], ref)
 	}
 	into.Properties = all
 }
@@ -118,8 +118,8 @@ func first[T any](a, b T) T {
 	return a
 }
 
-// both is a schema that asks what two ask.
-func both(a, b *openapi3.SchemaRef) *openapi3.SchemaRef {
+// bothSchemas is a schema that asks what two ask.
+func bothSchemas(a, b *openapi3.SchemaRef) *openapi3.SchemaRef {
 	switch {
 	case a == nil || a == b:
 		return b

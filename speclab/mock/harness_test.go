@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"go.uber.org/goleak"
 
 	"postern/db"
@@ -28,17 +30,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const password = "correct horse"
 
-// bench is a lab in front of a whole server on a real database, behind a real listener, with the folder of the edited
-// spec.
+// bench is a mock server in front of a whole server on a real database, behind a real listener, with the folder of the
+// edited spec.
 type bench struct {
 	testing.TB
-	dir string
-	lab *mock.Lab
-	url string
-	out *safe.Buffer // what the lab printed
+	dir    string
+	server *mock.Server
+	url    string
+	out    *safe.Buffer // what the mock server printed
 }
 
-// newBench serves the edited specs, by their names; the first is the one that is named to the lab.
+// newBench serves the edited specs, by their names; the first is the one that is named to the server.
 func newBench(t testing.TB, files ...string) *bench {
 	t.Helper()
 	b := &bench{TB: t, dir: t.TempDir(), out: &safe.Buffer{}}
@@ -53,21 +55,24 @@ func newBench(t testing.TB, files ...string) *bench {
 	return b
 }
 
-// start puts the lab before a handler.
+// start puts the mock server before a handler.
 func (b *bench) start(s *handlers.Server, names ...string) {
 	b.Helper()
-	l, err := mock.New(b.Context(), mock.Config{
+	m, err := mock.New(b.Context(), mock.Config{
 		Real: s.Handler(), Contract: contractOf(b), Dir: b.dir, Files: names,
 		Authorize: s.Authorize, Alias: handlers.Alias, Out: b.out,
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(l.Close)
-	web := httptest.NewServer(l)
+	b.Cleanup(m.Close)
+	web := httptest.NewServer(m)
 	b.Cleanup(web.Close)
-	b.lab, b.url = l, web.URL
+	b.server, b.url = m, web.URL
 }
+
+// cheap makes hashes that are compared in microseconds.
+var cheap = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // realServer is Postern with the account alice.
 func realServer(t testing.TB) *handlers.Server {
@@ -80,7 +85,7 @@ func realServer(t testing.TB) *handlers.Server {
 	wrapped, err := master.Wrap(rand.Reader, key)
 	fatal(t, err)
 	fatal(t, d.AddRootKey(t.Context(), db.RootKey{ID: 1, Wrapped: wrapped, Created: time.Now()}))
-	hash, err := handlers.HashPassword(password)
+	hash, err := argon2id.CreateHash(password, cheap)
 	fatal(t, err)
 	fatal(t, d.CreateUser(t.Context(), db.User{Localpart: "alice", PasswordHash: hash, Created: time.Now()}))
 	s, err := handlers.New(t.Context(), handlers.Config{
@@ -100,12 +105,17 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
+// contractOf is the contract, which is read once for all tests.
 func contractOf(t testing.TB) *spec.API {
 	t.Helper()
-	api, err := spec.Load(os.DirFS("../../api"), "login.yaml")
+	api, err := readContract()
 	fatal(t, err)
 	return api
 }
+
+var readContract = sync.OnceValues(func() (*spec.API, error) {
+	return spec.Load(os.DirFS("../../api"), "login.yaml")
+})
 
 // contractText is the contract with edits: pairs of what stands there and what to write instead.
 func contractText(t testing.TB, edits ...string) string {
@@ -203,7 +213,7 @@ func (b *bench) want(a answer, status int, by string) answer {
 	return a
 }
 
-// refused fails the test unless the answer is this Matrix error of the lab, with these words.
+// refused fails the test unless the answer is this Matrix error of the mock server, with these words.
 func (b *bench) refused(a answer, status int, code string, words ...string) {
 	b.Helper()
 	if a.Status != status || a.JSON["errcode"] != code || a.by() != "spec" {

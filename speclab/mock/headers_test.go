@@ -24,9 +24,9 @@ paths:
               example: "<script>alert(1)</script>"
 `
 
-// TestHeadersOfTheLab: an example can neither break an answer nor speak for the lab, nor rule the origin that the page
-// is on.
-func TestHeadersOfTheLab(t *testing.T) {
+// TestReservedHeaders: an example can neither break an answer nor speak for the mock server, nor rule the origin that
+// the page is on.
+func TestReservedHeaders(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "headed.yaml", headed)
 	a := b.ask("GET", "/headed", "", "")

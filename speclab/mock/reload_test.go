@@ -140,7 +140,7 @@ func TestRequestsDuringSaves(t *testing.T) {
 					a.JSON["word"] != a.JSON["again"] || a.JSON["word"] == nil {
 					t.Errorf("the answer is %d %s", a.Status, a.Raw)
 				}
-				b.lab.Document()
+				b.server.Document()
 			}
 		})
 	}

@@ -35,22 +35,22 @@ type body struct {
 	schema   *openapi3.SchemaRef
 	pointer  []string
 	required bool
-	others   openapi3.Content // all media types that the operation takes
+	content  openapi3.Content // all media types that the operation takes
 	checker
 }
 
 // parametersOf lists the parameters that are checked: the operation's, and those of its path that it does not override.
-// A token is not theirs to ask for, and the three headers are not parameters at all. OpenAPI 3.1, "Parameter Object".
+// The token is checked elsewhere, and three headers are no parameters by OpenAPI. OpenAPI 3.1, "Parameter Object".
 func parametersOf(item *openapi3.PathItem, op *openapi3.Operation, pointer []string) []param {
 	var all []param
 	add := func(list openapi3.Parameters, base []string, overridden openapi3.Parameters) {
 		for i, ref := range list {
 			if ref == nil || ref.Value == nil || overridden.GetByInAndName(ref.Value.In, ref.Value.Name) != nil ||
-				ofToken(ref.Value) {
+				isNoParameter(ref.Value) {
 				continue
 			}
 			at := append(base[:len(base):len(base)], "parameters", strconv.Itoa(i))
-			if target, found := inside(ref.Ref); found {
+			if target, found := pointerOf(ref.Ref); found {
 				at = target
 			}
 			all = append(all, param{ref.Value, at})
@@ -61,7 +61,8 @@ func parametersOf(item *openapi3.PathItem, op *openapi3.Operation, pointer []str
 	return all
 }
 
-func ofToken(p *openapi3.Parameter) bool {
+// isNoParameter reports whether a parameter is the token, or one of the three headers.
+func isNoParameter(p *openapi3.Parameter) bool {
 	switch strings.ToLower(p.Name) {
 	case "authorization", "accept", "content-type":
 		return p.In == openapi3.ParameterInHeader
@@ -75,12 +76,12 @@ func bodyOf(op *openapi3.Operation, pointer []string) *body {
 	if op.RequestBody == nil || op.RequestBody.Value == nil {
 		return nil
 	}
-	b := &body{others: op.RequestBody.Value.Content, required: op.RequestBody.Value.Required}
+	b := &body{content: op.RequestBody.Value.Content, required: op.RequestBody.Value.Required}
 	at := append(pointer[:len(pointer):len(pointer)], "requestBody")
-	if target, found := inside(op.RequestBody.Ref); found {
+	if target, found := pointerOf(op.RequestBody.Ref); found {
 		at = target
 	}
-	name, media := jsonOf(b.others)
+	name, media := jsonOf(b.content)
 	if media == nil || media.Schema == nil || media.Schema.Value == nil {
 		return b
 	}
@@ -88,7 +89,7 @@ func bodyOf(op *openapi3.Operation, pointer []string) *body {
 	return b
 }
 
-// check holds a request against the edited spec. It gives the request back with its body still to be read.
+// check validates a request against the edited spec. It returns the request with its body unread.
 func (e *edition) check(w http.ResponseWriter, r *http.Request, o *operation, values map[string]string,
 	fromSpec bool) (*http.Request, *refusal) {
 	input := &openapi3filter.RequestValidationInput{
@@ -114,9 +115,9 @@ func (e *edition) parameterRefusal(p param, err error) *refusal {
 	}
 	var schema *openapi3.SchemaError
 	if errors.As(err, &schema) {
-		_, schema = innermost(schema)
+		_, schema = innermostError(schema)
 		return badRequest("M_INVALID_PARAM",
-			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, why(schema), place))
+			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, constraint(schema), place))
 	}
 	return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s (%s)", p.Name, place))
 }
@@ -153,7 +154,7 @@ func (b *body) readsJSON(r *http.Request) bool {
 		return false
 	}
 	sent := mediaName(r.Header.Get("Content-Type"))
-	for name := range b.others {
+	for name := range b.content {
 		if !isJSON(name) && mediaName(name) == sent {
 			return false
 		}
@@ -186,9 +187,9 @@ func (e *edition) checkJSON(raw []byte, b *body) *refusal {
 // bodyRefusal maps the JSON Schema keyword that failed to the Matrix error codes of a bad request, as package handlers
 // does. Client-Server API v1.19, "Common error codes".
 func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
-	path, err := innermost(outer)
+	path, err := innermostError(outer)
 	field := strings.Join(path, ".")
-	place := e.placeOf(b.pointer, b.schema, path)
+	place := e.positionOf(b.pointer, b.schema, path)
 	wrongType := err.SchemaField == "type" || err.SchemaField == "nullable"
 	switch {
 	case err.SchemaField == "required" && field == "":
@@ -196,25 +197,26 @@ func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
 	case err.SchemaField == "required":
 		return badRequest("M_MISSING_PARAM", fmt.Sprintf("Missing parameter: %s (%s)", field, place))
 	case wrongType && field == "":
-		return badRequest("M_BAD_JSON", fmt.Sprintf("The body must be %s (%s)", wanted(err), place))
+		return badRequest("M_BAD_JSON", fmt.Sprintf("The body must be %s (%s)", typesOf(err), place))
 	case wrongType:
 		return badRequest("M_BAD_JSON",
-			fmt.Sprintf("Wrong type of parameter: %s; it must be %s (%s)", field, wanted(err), place))
+			fmt.Sprintf("Wrong type of parameter: %s; it must be %s (%s)", field, typesOf(err), place))
 	case field == "":
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", why(err), place))
+		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", constraint(err), place))
 	default:
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, why(err), place))
+		return badRequest("M_INVALID_PARAM",
+			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, constraint(err), place))
 	}
 }
 
-// why tells what a keyword asks for, and nothing of the value: it may be a password.
-func why(err *openapi3.SchemaError) string {
+// constraint says what the keyword that failed asks for, and nothing of the value: it may be a password.
+func constraint(err *openapi3.SchemaError) string {
 	s := err.Schema
 	if s == nil {
 		return err.SchemaField
 	}
 	asked := map[string]any{"pattern": s.Pattern, "format": s.Format, "minLength": s.MinLength, "minItems": s.MinItems,
-		"minProperties": s.MinProps, "type": wanted(err)}
+		"minProperties": s.MinProps, "type": typesOf(err)}
 	for keyword, limit := range map[string]*uint64{"maxLength": s.MaxLength, "maxItems": s.MaxItems,
 		"maxProperties": s.MaxProps} {
 		if limit != nil {
@@ -250,8 +252,8 @@ func shortList(values []any) string {
 	return text
 }
 
-// wanted names the types that a schema takes.
-func wanted(err *openapi3.SchemaError) string {
+// typesOf names the types that a schema takes.
+func typesOf(err *openapi3.SchemaError) string {
 	if err.Schema == nil || len(err.Schema.Type.Slice()) == 0 {
 		return "of another type"
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Bounds of a made value: schemas refer to themselves, and some hold half an API.
+// Bounds of a value: schemas refer to themselves, and some hold half an API.
 const (
 	maxDepth  = 12
 	maxValues = 4000
@@ -23,8 +23,8 @@ type maker struct {
 	known map[*openapi3.Schema]checker
 }
 
-// made is the value for a schema.
-func made(ref *openapi3.SchemaRef) any {
+// makeValue makes the value for a schema.
+func makeValue(ref *openapi3.SchemaRef) any {
 	if ref == nil || ref.Value == nil {
 		return map[string]any{}
 	}
@@ -36,8 +36,7 @@ func newMaker() *maker {
 	return &maker{left: maxValues, known: make(map[*openapi3.Schema]checker)}
 }
 
-// fits reports whether a value is what a schema wants of an answer. When too much was made already it is not asked any
-// more.
+// fits reports whether a value is valid in an answer by a schema. Once too many values were made none is validated.
 func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 	if m.left <= 0 {
 		return false
@@ -50,17 +49,17 @@ func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 	return c.visit(schema, value, openapi3.VisitAsResponse()) == nil
 }
 
-// value makes the nth value of a schema, so that items may differ, and tells whether it fits. Of alternatives it takes
-// the first that does.
+// value makes the nth value of a schema, so that items may differ, and reports whether it is valid. Of alternatives it
+// takes the first that is.
 func (m *maker) value(schema *openapi3.Schema, depth, nth int) (value any, fits bool) {
 	m.left--
-	if given, found := m.given(schema, nth); found {
-		return given, m.fits(schema, given)
+	if value, found := m.written(schema, nth); found {
+		return value, m.fits(schema, value)
 	}
 	var first any
 	for choice := range max(1, alternatives(schema, 0)) {
 		flat := flatten(schema, choice, 0)
-		value, found := m.given(flat, nth)
+		value, found := m.written(flat, nth)
 		if !found {
 			value = m.plain(flat, depth, nth)
 		}
@@ -77,8 +76,8 @@ func (m *maker) value(schema *openapi3.Schema, depth, nth int) (value any, fits 
 	return first, false
 }
 
-// given is what an author wrote down, if it fits.
-func (m *maker) given(s *openapi3.Schema, nth int) (any, bool) {
+// written is what the author wrote down: a constant, an example, a default, a member of an enumeration.
+func (m *maker) written(s *openapi3.Schema, nth int) (any, bool) {
 	if s.Const != nil {
 		return tidy(s.Const), true
 	}
@@ -98,7 +97,7 @@ func (m *maker) given(s *openapi3.Schema, nth int) (any, bool) {
 	return nil, false
 }
 
-// tidy brings what YAML gave to what JSON gives.
+// tidy gives a value that was read from YAML the types that reading JSON gives.
 func tidy(written any) any {
 	raw, err := json.Marshal(written)
 	if err != nil {
@@ -111,7 +110,7 @@ func tidy(written any) any {
 	return value
 }
 
-// plain makes a value of a schema without combinations.
+// plain makes a value of a schema without allOf, oneOf and anyOf.
 func (m *maker) plain(s *openapi3.Schema, depth, nth int) any {
 	switch kindOf(s) {
 	case openapi3.TypeString:
@@ -131,7 +130,7 @@ func (m *maker) plain(s *openapi3.Schema, depth, nth int) any {
 	}
 }
 
-// kindOf is the first type of a schema that is not null, or what its keywords speak of.
+// kindOf is the first type of a schema that is not null, or the one that its keywords are for.
 func kindOf(s *openapi3.Schema) string {
 	types := s.Type.Slice()
 	for _, one := range types {
@@ -185,7 +184,7 @@ func saysNothing(ref *openapi3.SchemaRef) bool {
 }
 
 func (m *maker) item(s *openapi3.Schema, i, nth, depth int) any {
-	for _, ref := range []*openapi3.SchemaRef{at(s.PrefixItems, i), s.Contains, s.Items} {
+	for _, ref := range []*openapi3.SchemaRef{itemAt(s.PrefixItems, i), s.Contains, s.Items} {
 		if ref != nil && ref.Value != nil && depth < 4*maxDepth && m.left > -maxValues {
 			value, _ := m.value(ref.Value, depth+1, nth)
 			return value
@@ -194,14 +193,14 @@ func (m *maker) item(s *openapi3.Schema, i, nth, depth int) any {
 	return "string" + suffix(nth)
 }
 
-func at(refs openapi3.SchemaRefs, i int) *openapi3.SchemaRef {
+func itemAt(refs openapi3.SchemaRefs, i int) *openapi3.SchemaRef {
 	if i < len(refs) {
 		return refs[i]
 	}
 	return nil
 }
 
-// suffix tells the nth from the first.
+// suffix makes the nth text differ from the first.
 func suffix(nth int) string {
 	if nth == 0 {
 		return ""
@@ -234,12 +233,12 @@ func (m *maker) object(s *openapi3.Schema, depth int) any {
 			object[name] = value
 		}
 	}
-	m.open(s, object, depth, most)
+	m.addEntries(s, object, depth, most)
 	return object
 }
 
-// open adds entries to an object that is a map: one, or as many as it must have.
-func (m *maker) open(s *openapi3.Schema, object map[string]any, depth, most int) {
+// addEntries adds entries to an object that is a map: one, or as many as it must have.
+func (m *maker) addEntries(s *openapi3.Schema, object map[string]any, depth, most int) {
 	want := len(object)
 	if s.AdditionalProperties.Schema != nil || len(s.PatternProperties) > 0 {
 		want = max(1, len(object))

@@ -80,7 +80,7 @@ func TestMade(t *testing.T) {
 		{`{}`, `{}`},
 	} {
 		ref := schemaOf(t, test.schema)
-		value := made(ref)
+		value := makeValue(ref)
 		raw, err := encode(value)
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +91,7 @@ func TestMade(t *testing.T) {
 		if !newMaker().fits(ref.Value, value) {
 			t.Errorf("%s makes %s, which does not fit", test.schema, raw)
 		}
-		if again, _ := encode(made(ref)); string(again) != string(raw) {
+		if again, _ := encode(makeValue(ref)); string(again) != string(raw) {
 			t.Errorf("%s makes %s and then %s", test.schema, raw, again)
 		}
 	}
@@ -107,7 +107,7 @@ func TestMadeOfAnySchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		ref := schemaOf(t, string(raw))
-		value := made(ref)
+		value := makeValue(ref)
 		if err := checkerOf(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
 			out, _ := encode(value)
 			t.Fatalf("%s makes %s: %v", raw, out, err)
@@ -206,7 +206,7 @@ func FuzzMade(f *testing.F) {
 		if err != nil {
 			t.Skip("no schema")
 		}
-		if out, err := encode(made(doc.Components.Schemas["It"])); err != nil || len(out) > 64<<20 {
+		if out, err := encode(makeValue(doc.Components.Schemas["It"])); err != nil || len(out) > 64<<20 {
 			t.Errorf("%s makes %d bytes, %v", raw, len(out), err)
 		}
 	})
@@ -239,7 +239,7 @@ func TestMadeOfGivenFiles(t *testing.T) {
 					continue
 				}
 				answers++
-				value := made(media.Schema)
+				value := makeValue(media.Schema)
 				err := checkerOf(media.Schema.Value).visit(media.Schema.Value, value, openapi3.VisitAsResponse())
 				if err == nil || len(api.Gaps) > 0 && strings.Contains(err.Error(), "more than one oneOf") {
 					continue // what a gap leaves open fits every alternative

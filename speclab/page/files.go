@@ -13,10 +13,11 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// content is the page, and Swagger UI as `make page-assets` fetched it: compressed, because almost every browser takes
-// it so and the binary and the repository are the smaller for it. Its licence goes wherever it goes.
+// content is the page, and Swagger UI as `make page-assets` fetched it: compressed, which almost every browser
+// accepts and which keeps the binary and the repository small. Its licence is served with it.
 //
 //go:embed web assets/*.gz assets/LICENSE assets/NOTICE assets/*.txt
 var content embed.FS
@@ -75,7 +76,7 @@ func (f *file) write(w http.ResponseWriter, r *http.Request) {
 	etag := `"` + f.etag + `"`
 	if f.gzip {
 		h.Set("Vary", "Accept-Encoding")
-		if takesGzip(r) {
+		if acceptsGzip(r) {
 			h.Set("Content-Encoding", "gzip")
 			etag = `"` + f.etag + `-gzip"` // two forms are two entities: RFC 9110, section 8.8.3
 		} else {
@@ -83,30 +84,13 @@ func (f *file) write(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.Set("ETag", etag)
-	if knows(r, etag) {
-		h.Del("Content-Encoding")
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
 	h.Set("Content-Type", f.kind)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if r.Method != http.MethodHead {
-		w.Write(body) // what fails here, the client has given up
-	}
+	h.Set("Content-Length", strconv.Itoa(len(body))) // which ServeContent leaves out of what is compressed
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// knows reports whether the client has this already. Entity tags are compared weakly: RFC 9110, section 13.1.2.
-func knows(r *http.Request, etag string) bool {
-	for tag := range strings.SplitSeq(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
-		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == etag || tag == "*" {
-			return true
-		}
-	}
-	return false
-}
-
-// takesGzip reads Accept-Encoding: RFC 9110, section 12.5.3.
-func takesGzip(r *http.Request) bool {
+// acceptsGzip reads Accept-Encoding: RFC 9110, section 12.5.3.
+func acceptsGzip(r *http.Request) bool {
 	gzip, any := -1.0, -1.0
 	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		coding, weight := quality(item)

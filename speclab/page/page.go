@@ -1,5 +1,5 @@
 // Package page serves the spec lab in the browser, below /_postern/spec: the operations of the API with a try-it for
-// each, told apart by whether the server really does them, and the macaroon bench.
+// each, marked real or answered from the spec, and the macaroon bench.
 //
 //	GET  /_postern/spec               the page
 //	GET  /_postern/spec/assets/…      its style, its scripts and Swagger UI, which the binary carries
@@ -14,9 +14,14 @@
 //   - No other site's page can read or use any of this: there are no CORS headers, and the one POST wants a content
 //     type that a form cannot send, and the same origin.
 //
-// A site that has its name point at this machine (DNS rebinding) passes for the same origin. It finds nothing here: the
-// spec is no secret, there are no cookies, and whoever asks about a token must bring it. Hence the page goes by
-// whatever host name one likes.
+// A site that points its name at this machine (DNS rebinding) counts as the same origin. It finds nothing here: the
+// spec is no secret, there are no cookies, and to ask about a token one must have it. So the page accepts any host
+// name.
+//
+// # The files
+//
+// page.go has the routes and the headers, files.go serves what is embedded. token.go answers the macaroon bench:
+// describe.go explains what a token says, verdict.go why it opens a request or not.
 package page
 
 import (
@@ -36,8 +41,8 @@ type Config struct {
 	// x-postern-answered-by whether it is "real" or answered from the "spec". It is called for each request, from many
 	// goroutines.
 	Document func() []byte
-	// Judge tells whether the server would take a token for a request. What the server says of its own account (that
-	// the session has ended, say) the page says on; a fault of the token wraps an error of package tokens.
+	// Judge reports whether the server would accept a token for a request. An error that is a fault of the token wraps
+	// an error of package tokens; the page shows the text of any other (that the session has ended, say).
 	Judge func(ctx context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error)
 	Now   func() time.Time
 }

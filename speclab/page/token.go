@@ -1,6 +1,7 @@
 package page
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"mime"
@@ -16,7 +17,7 @@ import (
 // maxBody is far more than the longest token, all the caveats it can take, and a request for every operation of Matrix.
 const maxBody = 64 << 10
 
-// bench works the macaroon bench.
+// bench answers the page's macaroon bench.
 type bench struct {
 	judge judge
 	now   func() time.Time
@@ -33,17 +34,17 @@ type question struct {
 type request struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`           // percent-encoded, without the query
-	Addr   string `json:"addr,omitempty"` // of the client; the asker's own when it is left out
+	Addr   string `json:"addr,omitempty"` // of the client; when it is left out, that which the question came from
 }
 
 // reply is the answer to a question.
 type reply struct {
-	Token     string    `json:"token"`     // with the caveats
-	Told      told      `json:"told"`      // what it says
-	Signature string    `json:"signature"` // in hexadecimal
-	Before    string    `json:"before"`    // the signature without the caveats that were added
-	Verdict   verdict   `json:"verdict"`   // on the token itself
-	Requests  []verdict `json:"requests"`  // in the order of the question
+	Token       string      `json:"token"`     // with the caveats
+	Description description `json:"told"`      // what it says
+	Signature   string      `json:"signature"` // in hexadecimal
+	Before      string      `json:"before"`    // the signature without the caveats that were added
+	Verdict     verdict     `json:"verdict"`   // on the token itself
+	Requests    []verdict   `json:"requests"`  // in the order of the question
 }
 
 // fault is what is wrong with a question, and at which field.
@@ -88,11 +89,11 @@ func (b *bench) answer(w http.ResponseWriter, r *http.Request) (*reply, error) {
 		}
 		return nil, &fault{status: http.StatusBadRequest, Message: "The body is not the JSON that this endpoint reads."}
 	}
-	return b.look(r, q)
+	return b.inspect(r, q)
 }
 
-// sameOrigin reports whether a page of this server asks, or no page at all. Browsers of today say so in Sec-Fetch-Site,
-// where they believe the connection safe; older ones, and those elsewhere, name the page's origin.
+// sameOrigin reports whether the question comes from a page of this server or from no page. Browsers say so in
+// Sec-Fetch-Site when the connection is safe; older ones, and other connections, name the page's origin.
 func sameOrigin(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin" || site == "none"
@@ -105,8 +106,13 @@ func sameOrigin(r *http.Request) bool {
 	return err == nil && from.Host == r.Host
 }
 
-func (b *bench) look(r *http.Request, q question) (*reply, error) {
-	if _, err := tokens.Decode(q.Token); err != nil {
+// signature is a token's signature in hexadecimal.
+func signature(token *tokens.Token) string { return hex.EncodeToString(token.Inspect().Signature) }
+
+// inspect adds the caveats to the token and says what became of it.
+func (b *bench) inspect(r *http.Request, q question) (*reply, error) {
+	original, err := tokens.Decode(q.Token)
+	if err != nil {
 		return nil, &fault{status: http.StatusBadRequest, Field: "token", Message: badToken(q.Token, err)}
 	}
 	narrower := q.Token
@@ -127,11 +133,12 @@ func (b *bench) look(r *http.Request, q question) (*reply, error) {
 	now := b.now()
 	trial := trial{judge: b.judge, token: narrower, kind: claimedType(token), now: now}
 	answer := &reply{
-		Token: narrower, Told: tell(token, len(q.Add), now), Signature: signature(narrower), Before: signature(q.Token),
-		Verdict: trial.itself(r.Context()), Requests: make([]verdict, len(q.Requests)),
+		Token: narrower, Description: describe(token, len(q.Add), now),
+		Signature: signature(token), Before: signature(original),
+		Verdict: trial.alone(r.Context()), Requests: make([]verdict, len(q.Requests)),
 	}
 	for i, asked := range q.Requests {
-		row, wrong := asked.read(r)
+		row, wrong := asked.parse(r)
 		if wrong != nil {
 			wrong.status, wrong.Index = http.StatusBadRequest, i
 			return nil, wrong
@@ -141,11 +148,11 @@ func (b *bench) look(r *http.Request, q question) (*reply, error) {
 	return answer, nil
 }
 
-// read checks what a person may have typed.
-func (q request) read(r *http.Request) (tokens.Request, *fault) {
+// parse checks a request as a person may have typed it.
+func (q request) parse(r *http.Request) (tokens.Request, *fault) {
 	from := q.Addr
 	if from == "" {
-		from = asker(r)
+		from = clientAddr(r)
 	}
 	addr, err := netip.ParseAddr(from)
 	if err != nil {
@@ -169,8 +176,8 @@ var methods = []string{
 	http.MethodOptions, http.MethodTrace,
 }
 
-// asker is the address of who asks.
-func asker(r *http.Request) string {
+// clientAddr is the address that the question came from.
+func clientAddr(r *http.Request) string {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""

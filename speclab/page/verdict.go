@@ -48,8 +48,8 @@ func wanted(path string) tokens.Type {
 	return tokens.Access
 }
 
-// itself judges the token apart from any request: a caveat about one says nothing then, and is passed over.
-func (t trial) itself(ctx context.Context) verdict {
+// alone judges the token apart from any request: a caveat about one says nothing then, and is passed over.
+func (t trial) alone(ctx context.Context) verdict {
 	if t.kind == tokens.Login {
 		return verdict{Why: "A login token. It logs one device in, once, at POST /_matrix/client/v3/login, and opens " +
 			"no request."}

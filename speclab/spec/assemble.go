@@ -5,10 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 )
-
-func upper(method string) string { return strings.ToUpper(method) }
 
 // bundle makes one document of all roots.
 func bundle(fsys fs.FS, names []string) (*bundler, *node) {
@@ -71,7 +68,7 @@ func (b *bundler) assemble(roots []*root) *node {
 		}
 		all = append(all, b.operations(r)...)
 		if written := r.raw.get("webhooks"); written != nil {
-			if taken := b.take(mapOf(pathItemShape), written, r.scope); taken != nil {
+			if taken := b.convert(mapOf(pathItemShape), written, r.scope); taken != nil {
 				hooks = append(hooks, taken.fields...)
 			}
 		}
@@ -80,13 +77,13 @@ func (b *bundler) assemble(roots []*root) *node {
 	if security, ok := first.raw.field("security"); ok && first.alone {
 		head = head.with(field{"security", security.at, b.security(first, security.value)})
 	}
-	b.finish()
-	b.cycles()
-	if b.weigh(first.at); len(b.problems) > 0 {
+	b.convertComponents()
+	b.refuseCycles()
+	if b.limitSize(first.at); len(b.problems) > 0 {
 		return nil
 	}
 	taken := b.nameOperations(all)
-	b.settle(taken)
+	b.nameComponents(taken)
 	for _, c := range b.order {
 		b.named["#/components/"+section[c.shape]+"/"+c.name] = c
 	}

@@ -80,7 +80,8 @@ func swaggerConstructs() []construct {
 						op.RequestBody.Value.Content.Get("application/json").Schema.Ref != "#/components/schemas/B" {
 						t.Error("the body is lost")
 					}
-					if example, _ := op.Responses.Value("200").Value.Content.Get("application/json").Example.(map[string]any); example["a"] != "x" {
+					media := op.Responses.Value("200").Value.Content.Get("application/json")
+					if example, _ := media.Example.(map[string]any); example["a"] != "x" {
 						t.Error("the example is lost")
 					}
 				}))},
@@ -110,7 +111,8 @@ func swaggerConstructs() []construct {
 		{name: "swagger: answer that is an example alone", spec: swagger("responses: {200: {description: ok, examples: {application/json: {a: 1}}}, 403: {description: no, examples: {application/json: '{\"errcode\": \"M_FORBIDDEN\"}'}}}", "")},
 		{name: "swagger: example of a body", spec: swagger("parameters: [{in: body, name: b, schema: {type: object, example: \"{\\\"a\\\": 1}\", properties: {a: {type: integer, x-example: 3}}}}]\n"+ok, ""),
 			want: on("/base/a", func(t *testing.T, op *openapi3.Operation) {
-				if example, _ := op.RequestBody.Value.Content.Get("application/json").Schema.Value.Example.(map[string]any); example["a"] == nil {
+				schema := op.RequestBody.Value.Content.Get("application/json").Schema.Value
+				if example, _ := schema.Example.(map[string]any); example["a"] == nil {
 					t.Error("the example is lost")
 				}
 			})},

@@ -91,8 +91,10 @@ type construct struct {
 	main []string                   // the files to give; spec.yaml where there are none
 }
 
-// TestConstructs loads each construct, asks what matters, and compiles all of them together.
+// TestConstructs loads each construct, asks what matters, and compiles all of them together; with -short it does not
+// generate and compile.
 func TestConstructs(t *testing.T) {
+	t.Parallel()
 	s := newScratch(t)
 	seen := make(map[string]bool)
 	for _, c := range constructs() {
@@ -108,14 +110,19 @@ func TestConstructs(t *testing.T) {
 			if c.want != nil {
 				c.want(t, a)
 			}
-			s.add(t, c.name, a)
+			if !testing.Short() {
+				s.add(t, c.name, a)
+			}
 		})
 	}
-	s.compile(t)
+	if !testing.Short() {
+		s.compile(t)
+	}
 }
 
 // TestSameTwice: the same files give the same document, byte for byte.
 func TestSameTwice(t *testing.T) {
+	t.Parallel()
 	for _, c := range constructs() {
 		if c.main == nil {
 			c.main = []string{"spec.yaml"}

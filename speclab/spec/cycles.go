@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// inPlace are the keywords whose schemas speak of the same value as the schema that they lie in.
+// inPlace are the keywords whose schemas apply to the same value as the schema that has the keyword.
 var inPlace = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
 
-// cycles refuses schemas that hold themselves without anything between: no value can be held against them, for that
-// would never end. A schema that lies in its own properties or items is another matter, and good.
-func (b *bundler) cycles() {
+// refuseCycles refuses schemas that are a part of themselves for one value, through allOf and the like: validation by
+// them would never end. A schema may be that of its own properties or items.
+func (b *bundler) refuseCycles() {
 	state := make(map[*component]int) // 1 on the way, 2 done
 	for _, c := range b.order {
-		b.cycle(c, state)
+		b.refuseCycle(c, state)
 	}
 }
 
-func (b *bundler) cycle(c *component, state map[*component]int) {
+func (b *bundler) refuseCycle(c *component, state map[*component]int) {
 	if c.shape != schemaShape || state[c] == 2 {
 		return
 	}
@@ -26,19 +26,19 @@ func (b *bundler) cycle(c *component, state map[*component]int) {
 		if at == (Position{}) {
 			at = c.raw.at
 		}
-		b.problem(at, fmt.Sprintf("the schema %q leads only to itself", c.wanted),
+		b.problem(at, fmt.Sprintf("the schema %q leads only to itself", c.preferred),
 			"let a property or an item lie between, or say what is meant")
 		return
 	}
 	state[c] = 1
-	for _, next := range held(c.node, nil) {
-		b.cycle(next, state)
+	for _, next := range schemasOfSameValue(c.node, nil) {
+		b.refuseCycle(next, state)
 	}
 	state[c] = 2
 }
 
-// held are the components that hold of the same value as a schema does.
-func held(n *node, found []*component) []*component {
+// schemasOfSameValue are the components that apply to the same value as a schema.
+func schemasOfSameValue(n *node, found []*component) []*component {
 	if n == nil {
 		return found
 	}
@@ -50,37 +50,38 @@ func held(n *node, found []*component) []*component {
 	for _, f := range n.fields {
 		if slices.Contains(inPlace, f.name) {
 			for _, member := range items(f.value) {
-				found = held(member, found)
+				found = schemasOfSameValue(member, found)
 			}
 		}
 	}
 	return found
 }
 
-// weigh refuses what would become too large for those who write references out.
-func (b *bundler) weigh(at Position) {
+// limitSize refuses what would become too large for a library that inlines references.
+func (b *bundler) limitSize(at Position) {
 	if len(b.order) > maxComponents {
 		b.problem(at, fmt.Sprintf("the spec has more than %d components", maxComponents),
 			"split it: each part can be served on its own")
 		return
 	}
-	w := &scales{done: make(map[*component]int), within: make(map[*component]bool)}
+	w := &sizes{done: make(map[*component]int), within: make(map[*component]bool)}
 	for _, c := range b.order {
 		if w.component(c) >= maxWrittenOut {
-			b.problem(c.raw.at, fmt.Sprintf("written out, %q would hold more than %d values", c.wanted, maxWrittenOut),
+			b.problem(c.raw.at,
+				fmt.Sprintf("written out, %q would hold more than %d values", c.preferred, maxWrittenOut),
 				"refer to fewer schemas that refer to others in their turn")
 			return
 		}
 	}
 }
 
-// scales count the values that there are when references are written out; one that leads back counts nothing.
-type scales struct {
+// sizes count the values that there are when references are inlined; one that leads back counts nothing.
+type sizes struct {
 	done   map[*component]int
 	within map[*component]bool
 }
 
-func (w *scales) component(c *component) int {
+func (w *sizes) component(c *component) int {
 	if weight, known := w.done[c]; known || w.within[c] {
 		return weight
 	}
@@ -91,7 +92,7 @@ func (w *scales) component(c *component) int {
 	return weight
 }
 
-func (w *scales) node(n *node) int {
+func (w *sizes) node(n *node) int {
 	if n == nil {
 		return 0
 	}

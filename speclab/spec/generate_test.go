@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -43,8 +44,13 @@ func generate(t testing.TB, a *API, pkg string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("what YAML gives cannot be loaded: %w", err)
 	}
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
 	return codegen.Generate(doc, settings(t, pkg))
 }
+
+// oneAtATime: the generator keeps its state in globals.
+var oneAtATime sync.Mutex
 
 // scratch is a folder of packages inside the module, compiled by one command.
 type scratch struct {

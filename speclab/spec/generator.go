@@ -12,7 +12,7 @@ import (
 // therefore a second form of the document, which says less: types where the document says exactly what is valid.
 // Nothing is changed that the generator can read.
 
-// forGenerator is a document as the generator can read it.
+// forGenerator is the second form of a document: see the package's documentation.
 func forGenerator(doc *node) *node {
 	g := &generator{doc: doc, recursive: recursiveFields(doc)}
 	return g.rewrite(one(documentShape), doc)
@@ -20,7 +20,7 @@ func forGenerator(doc *node) *node {
 
 type generator struct {
 	doc       *node
-	recursive map[*node]bool // properties that hold the schema that they lie in
+	recursive map[*node]bool // see recursiveFields
 	depth     int
 }
 
@@ -47,7 +47,7 @@ func (g *generator) rewrite(p part, n *node) *node {
 	case p.shape == schemaShape:
 		return g.schema(n)
 	case p.shape == textShape:
-		return newScalar(n.at, comment(n.scalar))
+		return newScalar(n.at, goComment(n.scalar))
 	case !n.isMapping() || n.text("$ref") != "":
 		return n
 	}
@@ -86,8 +86,8 @@ func (g *generator) object(s shape, n *node) *node {
 	return fresh
 }
 
-// comment is a text that stays inside a Go comment.
-func comment(v any) any {
+// goComment is a text without characters that end a Go comment.
+func goComment(v any) any {
 	s, ok := v.(string)
 	if !ok {
 		return v
@@ -108,7 +108,7 @@ func (g *generator) response(n *node) *node {
 	if headers, ok := n.field("headers"); ok && headers.value.isMapping() {
 		used := names{}
 		kept := slices.DeleteFunc(slices.Clone(headers.value.fields),
-			func(f field) bool { return used.claim(f.name) != f.name })
+			func(f field) bool { return used.choose(f.name) != f.name })
 		n = n.with(field{"headers", headers.at, newMapping(headers.value.at, kept...)})
 	}
 	content, ok := n.field("content")
@@ -136,19 +136,19 @@ func (g *generator) content(n *node) *node {
 	var kept []field
 	for _, f := range n.fields {
 		name, _, _ := strings.Cut(f.name, ";")
-		if bare(name) == "" || used[bare(name)] {
+		if folded(name) == "" || used[folded(name)] {
 			continue
 		}
-		used[bare(name)] = true
+		used[folded(name)] = true
 		kept = append(kept, f)
 	}
 	return newMapping(n.at, kept...)
 }
 
-// isAny tells whether a schema's Go type is any.
+// isAny reports whether a schema's Go type is any.
 func (g *generator) isAny(n *node) bool {
 	for range 50 {
-		if n = g.behind(n); n == nil {
+		if n = g.dereference(n); n == nil {
 			return true
 		}
 		n = g.schema(n)
@@ -162,8 +162,8 @@ func (g *generator) isAny(n *node) bool {
 	})
 }
 
-// behind is the component that a schema refers to.
-func (g *generator) behind(n *node) *node {
+// dereference is the component that a schema refers to.
+func (g *generator) dereference(n *node) *node {
 	for range 50 {
 		ref := n.text("$ref")
 		if ref == "" {
@@ -174,7 +174,7 @@ func (g *generator) behind(n *node) *node {
 	return nil
 }
 
-// operation keeps parameters apart that get one name in Go.
+// operation gives parameters that would have one name in Go different ones.
 func (g *generator) operation(n *node) *node {
 	parameters, ok := n.field("parameters")
 	if !ok {
@@ -183,11 +183,11 @@ func (g *generator) operation(n *node) *node {
 	used := names{}
 	fresh := newSequence(parameters.value.at)
 	for _, p := range parameters.value.items {
-		behind := g.parameter(p)
-		name := behind.text("name")
-		if behind.text("in") != "path" && behind.get("x-go-name") == nil {
-			if mine := used.claim(goWord(name)); mine != goWord(name) || goWord(name) != name && bare(name) == "" {
-				p = behind.with(field{"x-go-name", p.at, newScalar(p.at, mine)})
+		actual := g.parameter(p)
+		name := actual.text("name")
+		if actual.text("in") != "path" && actual.get("x-go-name") == nil {
+			if mine := used.choose(goWord(name)); mine != goWord(name) || goWord(name) != name && folded(name) == "" {
+				p = actual.with(field{"x-go-name", p.at, newScalar(p.at, mine)})
 			}
 		}
 		fresh.items = append(fresh.items, p)
@@ -210,13 +210,13 @@ var notWord = regexp.MustCompile(`[^a-zA-Z0-9_]+`)
 // goWord is a name with nothing in it that Go forbids.
 func goWord(name string) string {
 	word := strings.Trim(notWord.ReplaceAllString(name, "_"), "_")
-	if bare(word) == "" {
+	if folded(word) == "" {
 		return "Field"
 	}
 	return word
 }
 
-// numeric tells whether all of a list are whole numbers.
+// wholeNumbers reports whether all of a list are whole numbers.
 func wholeNumbers(items []*node) bool {
 	return !slices.ContainsFunc(items, func(n *node) bool {
 		number, ok := n.scalar.(json.Number)

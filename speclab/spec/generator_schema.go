@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// beyondGo are the keywords that say what is valid and nothing of a Go type.
-var beyondGo = []string{"if", "then", "else", "not", "contains", "minContains", "maxContains", "propertyNames",
+// withoutGoType are keywords that only matter for validation.
+var withoutGoType = []string{"if", "then", "else", "not", "contains", "minContains", "maxContains", "propertyNames",
 	"dependentSchemas", "dependentRequired",
 	"prefixItems", "unevaluatedItems", "unevaluatedProperties", "$defs", "$comment", "contentSchema",
 	"contentMediaType", "contentEncoding",
 	"patternProperties", "externalDocs", "xml", "example", "examples"}
 
-// schema makes a schema say what Go can hold.
+// schema reduces a schema to what a Go type can say.
 func (g *generator) schema(n *node) *node {
 	g.depth++
 	defer func() { g.depth-- }()
@@ -22,8 +22,8 @@ func (g *generator) schema(n *node) *node {
 	if n.text("$ref") != "" || g.depth > maxDepth {
 		return n
 	}
-	n = unionWithoutNull(mapOfPattern(n)).without(beyondGo...)
-	if n = g.typed(n); len(n.fields) == 0 {
+	n = unionWithoutNull(mapOfPattern(n)).without(withoutGoType...)
+	if n = g.oneType(n); len(n.fields) == 0 {
 		return n
 	}
 	if list, ok := n.field("items"); ok && g.recursive[list.value] {
@@ -80,11 +80,11 @@ func unionWithoutNull(n *node) *node {
 	return n
 }
 
-// anything is a schema of which Go knows nothing but what it is for.
-func anything(n *node) *node { return newMapping(n.at, n.only("description", "deprecated")...) }
+// anySchema is a schema that allows anything, with the description of another: its Go type is any.
+func anySchema(n *node) *node { return newMapping(n.at, n.only("description", "deprecated")...) }
 
-// typed gives a schema one type, beside null, or none.
-func (g *generator) typed(n *node) *node {
+// oneType gives a schema one type beside null, or none.
+func (g *generator) oneType(n *node) *node {
 	t, ok := n.field("type")
 	if !ok {
 		return n
@@ -105,7 +105,7 @@ func (g *generator) typed(n *node) *node {
 		return n.with(field{"type", t.at, newSequence(t.at, newScalar(t.at, "number"), newScalar(t.at, "null"))})
 	}
 	if len(kinds) != 1 {
-		return anything(n)
+		return anySchema(n)
 	}
 	return n
 }
@@ -137,7 +137,7 @@ func (g *generator) format(n *node) *node {
 	return n.without("format")
 }
 
-// enum keeps values that can be constants of the type.
+// enum keeps the values that can be constants in Go.
 func (g *generator) enum(n *node) *node {
 	fits := func(list []*node) bool {
 		switch n.kindOf() {
@@ -168,13 +168,14 @@ func (g *generator) enum(n *node) *node {
 	return n
 }
 
-// properties keeps fields apart that get one name in Go, and lets those be pointers that hold what they lie in.
+// properties gives fields that would have one name in Go different ones, and makes those optional, so pointers, that
+// contain the type that they are in.
 func (g *generator) properties(n *node) *node {
 	properties, ok := n.field("properties")
 	if !ok || !properties.value.isMapping() {
 		return n
 	}
-	used := names{bare("AdditionalProperties"): n.get("additionalProperties") != nil}
+	used := names{folded("AdditionalProperties"): n.get("additionalProperties") != nil}
 	fields := slices.Clone(properties.value.fields)
 	required := n.get("required")
 	for i, f := range fields {
@@ -183,11 +184,11 @@ func (g *generator) properties(n *node) *node {
 				slices.DeleteFunc(slices.Clone(required.items), func(r *node) bool { return r.string() == f.name })...)
 		}
 		if f.value.get("x-go-name") != nil {
-			used.claim(f.value.text("x-go-name"))
+			used.choose(f.value.text("x-go-name"))
 			continue
 		}
 		wish := goWord(f.name)
-		if mine := used.claim(wish); mine != wish || bare(f.name) == "" {
+		if mine := used.choose(wish); mine != wish || folded(f.name) == "" {
 			fields[i].value = goNamed(f, mine)
 		}
 	}
@@ -201,7 +202,7 @@ func (g *generator) properties(n *node) *node {
 	return n.with(field{"required", required.at, required})
 }
 
-// goNamed gives a property another name in Go. A reference has no place for it, so it goes around.
+// goNamed gives a property another name in Go. A reference cannot have it, so it is put around the reference.
 func goNamed(f field, name string) *node {
 	says := field{"x-go-name", f.at, newScalar(f.at, name)}
 	switch {
@@ -226,7 +227,7 @@ func (g *generator) union(n *node) *node {
 			n = n.without("discriminator")
 		}
 		if slices.ContainsFunc(members.items, func(m *node) bool { return !m.isMapping() }) {
-			return anything(n)
+			return anySchema(n)
 		}
 	}
 	if discriminator != nil && n.get("oneOf") == nil && n.get("anyOf") == nil {

@@ -35,7 +35,7 @@ const (
 	plainShape  shape = "plain"  // OpenAPI that nothing needs to look into
 )
 
-// part is what stands under a key: one of a shape, a list, or a mapping of names to them.
+// part is what may be under a key: one of a shape, a list, or a mapping of names to them.
 type part struct {
 	shape shape
 	how   arrangement
@@ -62,7 +62,7 @@ var (
 // every marks shapes whose keys are names chosen by the author.
 const every = "*"
 
-// grammar says what may stand where in OpenAPI 3.1.
+// grammar says what may be under which key in OpenAPI 3.1.
 var grammar = map[shape]map[string]part{
 	documentShape: {
 		"openapi": text, "info": one(infoShape), "jsonSchemaDialect": text, "servers": plain, "paths": one(pathsShape),
@@ -147,7 +147,7 @@ var grammar = map[shape]map[string]part{
 	},
 }
 
-// section is where the components of a shape live; shapes without one are written out where they are referred to.
+// section is the section of components for a shape; shapes without one are inlined where they are referred to.
 var section = map[shape]string{
 	schemaShape: "schemas", responseShape: "responses", parameterShape: "parameters", requestBodyShape: "requestBodies",
 	headerShape: "headers", securitySchemeShape: "securitySchemes", linkShape: "links", callbackShape: "callbacks",
@@ -158,7 +158,7 @@ var methods = []string{"get", "put", "post", "delete", "options", "head", "patch
 
 func isExtension(name string) bool { return strings.HasPrefix(name, "x-") }
 
-// partOf is what the grammar lets stand under a key.
+// partOf is what the grammar allows under a key.
 func partOf(s shape, name string) (part, bool) {
 	if p, ok := grammar[s][name]; ok {
 		return p, true

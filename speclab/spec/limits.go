@@ -3,7 +3,7 @@ package spec
 // What a spec may cost. Matrix's whole client-server API, 122 files together, is 1 MB and makes 200 operations, 140
 // components and 12,000 values. Every limit is far above that, and low enough that the largest spec is loaded in
 // seconds: 4,900 operations with bodies of seven fields took 8 s and 554 MB on a busy machine. To compile what is
-// generated of it takes gigabytes, so that has a bound of its own in package owed.
+// generated of it takes gigabytes, so that has a bound of its own in package impact.
 const (
 	maxFile  = 4 << 20  // bytes of one file: YAML takes up to a hundred times that in memory
 	maxTotal = 16 << 20 // bytes of all files

@@ -47,8 +47,8 @@ func (w *writer) load() (*openapi3.T, error) {
 	return loader.LoadFromData(w.Bytes())
 }
 
-// validate asks the library whether it is an OpenAPI document. Examples are not held against their schemas: many
-// published ones differ.
+// validate asks the library whether it is an OpenAPI document. Examples are not validated by their schemas: many
+// published ones are not valid.
 //
 // The library follows each reference anew each time it meets it, which takes forever where forty schemas refer to two
 // of the next each. All components are looked at in their own place, so references to schemas are left out here.
@@ -109,7 +109,7 @@ func (ps Problems) sort() {
 	})
 }
 
-// problems are what the library says, each at the place it speaks of.
+// problems are the library's errors, each with its place in the files.
 func (w *writer) problems(at Position, err error) Problems {
 	var many openapi3.MultiError
 	all := Problems{}
@@ -161,8 +161,7 @@ func originOf(err error) *openapi3.Origin {
 	return origin
 }
 
-// restore tells the document where its parts were written, in place of where they stand in the text that the library
-// read.
+// restore gives the document's parts their places in the files, instead of those in the text that the library read.
 func (w *writer) restore(v reflect.Value, seen map[any]bool) {
 	switch v.Kind() {
 	case reflect.Pointer:

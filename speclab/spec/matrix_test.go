@@ -8,6 +8,10 @@ import (
 // TestMatrixFiles takes every given file of Matrix's client-server API, one by one and all at once, to code that
 // compiles.
 func TestMatrixFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates and compiles all of Matrix's client-server API")
+	}
+	t.Parallel()
 	fsys := shared(t, "matrix-spec/client-server")
 	files, err := fs.Glob(fsys, "*.yaml")
 	if err != nil || len(files) < 50 {
@@ -46,6 +50,10 @@ func TestMatrixFiles(t *testing.T) {
 
 // TestDraft takes the two files of 2015 to code that compiles.
 func TestDraft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles")
+	}
+	t.Parallel()
 	fsys := shared(t, "draft-2015")
 	s := newScratch(t)
 	for _, file := range []string{"login.before.yaml", "login.yaml"} {

@@ -147,7 +147,7 @@ func (n *node) value() any {
 	return n.scalar
 }
 
-// same tells whether two nodes say the same, whatever the order of keys.
+// same reports whether two nodes are equal, whatever the order of keys.
 func same(a, b *node) bool {
 	one, err := json.Marshal(a.value())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var templated = regexp.MustCompile(`\{([^{}]*)\}`)
@@ -23,7 +24,7 @@ func (b *bundler) pathsOf(at Position, all []*operation) *node {
 		}
 		b.renameParameters(op, first[form].path)
 		if other := same[op.method+form]; other != nil {
-			b.twice(op, other)
+			b.refuseDuplicate(op, other)
 			continue
 		}
 		same[op.method+form] = op
@@ -36,18 +37,18 @@ func (b *bundler) pathsOf(at Position, all []*operation) *node {
 	return newMapping(at, paths...)
 }
 
-// twice: one method of one path has two definitions. They may only be the same.
-func (b *bundler) twice(op, other *operation) {
+// refuseDuplicate refuses two definitions of one method of one path, unless they are equal.
+func (b *bundler) refuseDuplicate(op, other *operation) {
 	unnamed := func(o *operation) *node {
 		return newMapping(o.at, field{"operation", o.at, o.node.without("operationId")}, field{"item", o.at, o.item})
 	}
 	if !same(unnamed(op), unnamed(other)) {
-		b.problem(op.at, fmt.Sprintf("%s %s is defined here and at %s, and not alike", upper(op.method), op.path,
-			other.at), "keep one of them")
+		b.problem(op.at, fmt.Sprintf("%s %s is defined here and at %s, and not alike", strings.ToUpper(op.method),
+			op.path, other.at), "keep one of them")
 	}
 }
 
-// renameParameters brings an operation's path to another's names.
+// renameParameters gives the parameters of an operation's path the names that another path has for them.
 func (b *bundler) renameParameters(op *operation, path string) {
 	if op.path == path {
 		return
@@ -64,9 +65,9 @@ func (b *bundler) renameParameters(op *operation, path string) {
 		}
 		fresh := newSequence(list.value.at)
 		for _, p := range list.value.items {
-			if behind := b.behind(p); behind.text("in") == "path" && renamed[behind.text("name")] != "" {
-				name, _ := behind.field("name")
-				p = behind.with(field{"name", name.at, newScalar(name.at, renamed[name.value.string()])})
+			if actual := b.dereference(p); actual.text("in") == "path" && renamed[actual.text("name")] != "" {
+				name, _ := actual.field("name")
+				p = actual.with(field{"name", name.at, newScalar(name.at, renamed[name.value.string()])})
 			}
 			fresh.items = append(fresh.items, p)
 		}
@@ -75,8 +76,8 @@ func (b *bundler) renameParameters(op *operation, path string) {
 	op.node, op.item, op.path = in(op.node), in(op.item), path
 }
 
-// behind is what a reference in the result stands for.
-func (b *bundler) behind(n *node) *node {
+// dereference is the component that a reference in the result refers to, or the node itself when it is none.
+func (b *bundler) dereference(n *node) *node {
 	for range 10 {
 		ref := n.get("$ref")
 		if ref == nil {
@@ -138,8 +139,8 @@ func (b *bundler) inherited(op *operation) []*node {
 }
 
 func (b *bundler) parameterKey(p *node) string {
-	behind := b.behind(p)
-	return behind.text("in") + " " + behind.text("name")
+	actual := b.dereference(p)
+	return actual.text("in") + " " + actual.text("name")
 }
 
 // distinctParameters leaves out parameters that are defined twice, or for a part of the path that there is not.
@@ -150,14 +151,14 @@ func (b *bundler) distinctParameters(n *node, path string) *node {
 	}
 	kept, seen := newSequence(list.value.at), make(map[string]*node)
 	for _, p := range list.value.items {
-		key, behind := b.parameterKey(p), b.behind(p)
+		key, actual := b.parameterKey(p), b.dereference(p)
 		switch other := seen[key]; {
-		case other != nil && !same(b.behind(other), behind):
+		case other != nil && !same(b.dereference(other), actual):
 			b.gap(p.at, fmt.Sprintf("the parameter %q is defined twice (first at %s); the first counts",
-				behind.text("name"), other.at), "keep one of them")
+				actual.text("name"), other.at), "keep one of them")
 		case other != nil:
-		case behind.text("in") == "path" && !slices.Contains(inTemplate(path), behind.text("name")):
-			b.gap(p.at, fmt.Sprintf("the path %s has no {%s}: the parameter is left out", path, behind.text("name")),
+		case actual.text("in") == "path" && !slices.Contains(templateNames(path), actual.text("name")):
+			b.gap(p.at, fmt.Sprintf("the path %s has no {%s}: the parameter is left out", path, actual.text("name")),
 				"add it to the path, or remove the parameter")
 		default:
 			seen[key] = p
@@ -167,7 +168,7 @@ func (b *bundler) distinctParameters(n *node, path string) *node {
 	return n.with(field{"parameters", list.at, kept})
 }
 
-func inTemplate(path string) []string {
+func templateNames(path string) []string {
 	var names []string
 	for _, match := range templated.FindAllStringSubmatch(path, -1) {
 		names = append(names, match[1])
@@ -175,14 +176,14 @@ func inTemplate(path string) []string {
 	return names
 }
 
-// pathParameters defines the parameters of the path that nothing does.
+// pathParameters defines the parameters in the path that are not defined.
 func (b *bundler) pathParameters(n, item *node, op *operation) *node {
 	known := make(map[string]bool)
 	for _, p := range append(slices.Clone(parametersOf(n)), parametersOf(item)...) {
 		known[b.parameterKey(p)] = true
 	}
 	parameters := newSequence(op.at, parametersOf(n)...)
-	for _, name := range inTemplate(op.path) {
+	for _, name := range templateNames(op.path) {
 		if known["path "+name] {
 			continue
 		}

@@ -36,6 +36,7 @@ func sources(text string) map[string]string {
 // TestPositions: what was written in the files is found by where it stands in the document, through references and the
 // change of version.
 func TestPositions(t *testing.T) {
+	t.Parallel()
 	swagger := `
 swagger: '2.0'
 info:

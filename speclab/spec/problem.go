@@ -7,9 +7,9 @@ import (
 
 // Position is a place in a spec file. Lines and columns begin with 1; 0 is unknown.
 type Position struct {
-	File   string
-	Line   int
-	Column int
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
 }
 
 // String is the position as compilers write it, which editors and terminals follow.
@@ -25,9 +25,9 @@ func (p Position) String() string {
 
 // Problem is something wrong with a spec.
 type Problem struct {
-	Position
-	What string // lower case, without a full stop
-	Fix  string // what to write instead
+	Position `json:"place"`
+	What     string `json:"what"`          // lower case, without a full stop
+	Fix      string `json:"fix,omitempty"` // what to write instead
 }
 
 // Error is the problem on one line.

@@ -8,6 +8,7 @@ import (
 
 // TestProblems: each thing that is wrong is told with its place and what to write instead.
 func TestProblems(t *testing.T) {
+	t.Parallel()
 	const head = "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
 	const path = head + "paths:\n  /a:\n    get:\n      responses:\n        '200': {description: ok, content: {application/json: {schema: "
 	for _, test := range []struct {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// root is one of the files that Load was given, taken over.
+// root is one of the files that Load was given.
 type root struct {
 	at      Position
 	schemes map[string]*component
@@ -15,7 +15,7 @@ type root struct {
 	alone   bool // the only one
 }
 
-// open reads a root and tells its version.
+// open reads a root and its version.
 func (b *bundler) open(name string) *root {
 	f := b.files.open(name)
 	at := Position{File: name, Line: 1}
@@ -24,7 +24,7 @@ func (b *bundler) open(name string) *root {
 		b.problem(Position{File: name}, "the file "+f.missing, "give the name of a file in the spec's folder")
 		return nil
 	case f.root == nil:
-		b.noteFile(f)
+		b.reportFile(f)
 		return nil
 	case !f.root.isMapping():
 		b.problem(at, "the file is no OpenAPI document", "begin it with openapi: 3.1.0")
@@ -37,7 +37,7 @@ func (b *bundler) open(name string) *root {
 	return r
 }
 
-// version tells which of the languages the root is written in.
+// version reads which version of OpenAPI or Swagger the root is written in.
 func (b *bundler) version(r *root) bool {
 	version, ok := r.raw.field("swagger")
 	if !ok {
@@ -67,7 +67,7 @@ func (b *bundler) version(r *root) bool {
 var swaggerSections = map[string]shape{"definitions": schemaShape, "parameters": parameterShape,
 	"responses": responseShape, "securityDefinitions": securitySchemeShape}
 
-// register gives a root's own components their names, before any other part claims them.
+// register makes components of those that a root defines, before those that are only referred to.
 func (b *bundler) register(r *root) {
 	if r.scope.swagger {
 		for _, name := range sortedKeys(swaggerSections) {
@@ -84,12 +84,12 @@ func (b *bundler) register(r *root) {
 func (b *bundler) registerSection(r *root, pointer string, s shape) {
 	found := b.lookUp(r.raw, pointer)
 	t := target{file: r.raw.at.File, pointer: pointer}
-	for found.isMapping() && found.text("$ref") != "" { // the whole section lies in another file
-		behind, next, ok := b.resolve(s, found)
+	for found.isMapping() && found.text("$ref") != "" { // the whole section is in another file
+		actual, next, ok := b.resolve(s, found)
 		if !ok || next == found {
 			return
 		}
-		t, found = behind, next
+		t, found = actual, next
 	}
 	if found == nil || found.kind == scalarNode && found.scalar == nil {
 		return
@@ -103,7 +103,7 @@ func (b *bundler) registerSection(r *root, pointer string, s shape) {
 		if isExtension(f.name) && s != schemaShape && s != headerShape {
 			continue
 		}
-		if r.scope.swagger && s == parameterShape && isBody(b.parameterBehind(f.value)) {
+		if r.scope.swagger && s == parameterShape && isBody(b.dereferenceParameter(f.value)) {
 			continue
 		}
 		at := target{t.file, t.pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(f.name), s}
@@ -115,7 +115,7 @@ func (b *bundler) registerSection(r *root, pointer string, s shape) {
 	}
 }
 
-// head is what of the root is about the whole API.
+// head is the part of the root that is about the whole API.
 func (b *bundler) head(r *root) *node {
 	fields := r.raw.only("info", "tags", "externalDocs")
 	if !r.alone {
@@ -126,7 +126,7 @@ func (b *bundler) head(r *root) *node {
 		b.gap(r.at, "there is no info", "add info: with title: and version:")
 		fields = append(fields, field{"info", r.at, newMapping(r.at)})
 	}
-	return newMapping(r.at, b.takeFields(documentShape, newMapping(r.at, fields...), r.scope)...)
+	return newMapping(r.at, b.convertFields(documentShape, newMapping(r.at, fields...), r.scope)...)
 }
 
 // operation is one of the API, with the path that it is reached at.
@@ -139,7 +139,7 @@ type operation struct {
 	id           string
 }
 
-// operations takes all operations of a root over, each at its whole path.
+// operations converts all operations of a root, each with its whole path.
 func (b *bundler) operations(r *root) []*operation {
 	paths := r.raw.get("paths")
 	if paths.isMapping() && paths.text("$ref") != "" {
@@ -168,7 +168,7 @@ func (b *bundler) pathOperations(r *root, f field) []*operation {
 		b.problem(f.at, fmt.Sprintf("a path of more than %d characters", maxPath), "write a shorter one")
 		return nil
 	}
-	item := b.take(one(pathItemShape), f.value, r.scope)
+	item := b.convert(one(pathItemShape), f.value, r.scope)
 	if item == nil {
 		return nil
 	}
@@ -196,7 +196,7 @@ func (b *bundler) pathOperations(r *root, f field) []*operation {
 	return all
 }
 
-// wholePath is a path behind its base. A query does not belong to it.
+// wholePath is a path after its base. A query is no part of it.
 func (b *bundler) wholePath(base string, f field) string {
 	path, query, ok := strings.Cut(f.name, "?")
 	if ok {
@@ -207,8 +207,7 @@ func (b *bundler) wholePath(base string, f field) string {
 	return majorVersion.ReplaceAllStringFunc(path, currentVersion)
 }
 
-// secure settles what an operation's security refers to. Where there are several roots, each one's own default goes
-// into its operations.
+// secure converts an operation's security. Where there are several roots, the default of each goes into its operations.
 func (b *bundler) secure(r *root, op *node) *node {
 	security, ok := op.field("security")
 	if !ok {
@@ -219,7 +218,7 @@ func (b *bundler) secure(r *root, op *node) *node {
 	return op.with(field{"security", security.at, b.security(r, security.value)})
 }
 
-// security replaces the names of schemes, which each root has its own of.
+// security puts marks for the names of schemes: each root has its own schemes.
 func (b *bundler) security(r *root, n *node) *node {
 	list := newSequence(n.at)
 	for _, requirement := range items(n) {
@@ -243,18 +242,18 @@ func (b *bundler) security(r *root, n *node) *node {
 	return list
 }
 
-// scheme is the stand-in for the name of a security scheme, until that is settled.
+// scheme is the mark for the name of a security scheme, which is given later: see nameSchemes.
 func (b *bundler) scheme(r *root, f field) string {
 	c := r.schemes[f.name]
 	if c == nil {
 		b.gap(f.at, fmt.Sprintf("the security scheme %q is defined nowhere; a bearer token is assumed", f.name),
 			"define it under securitySchemes")
 		t := target{file: r.raw.at.File, pointer: "/components/securitySchemes/" + f.name, shape: securitySchemeShape}
-		c = b.component(t, b.standIn(securitySchemeShape, newScalar(f.at, nil)), scope{modern: true})
+		c = b.component(t, b.placeholder(securitySchemeShape, newScalar(f.at, nil)), scope{modern: true})
 		r.schemes[f.name] = c
 	}
-	return fmt.Sprintf("%s%d", unsettled, slices.Index(b.order, c))
+	return fmt.Sprintf("%s%d", schemeMark, slices.Index(b.order, c))
 }
 
-// unsettled begins what will be the name of a security scheme: a text that no author can write in YAML.
-const unsettled = "\x00"
+// schemeMark begins a mark for the name of a security scheme. No author can write this text in YAML.
+const schemeMark = "\x00"

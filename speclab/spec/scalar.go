@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// takeScalar takes over a text, a number or a flag. What only lacks or has quotes too many is read as meant.
-func (b *bundler) takeScalar(s shape, n *node) *node {
+// convertScalar converts a text, a number or a flag. One with quotes missing, or too many, is read as it was meant.
+func (b *bundler) convertScalar(s shape, n *node) *node {
 	if n.kind != scalarNode {
 		b.problem(n.at, "a "+string(s)+" is expected here, not a "+[]string{"", "mapping", "list"}[n.kind],
 			"write one value")
@@ -76,16 +76,16 @@ func (b *bundler) fromNumber(s shape, n *node, v json.Number) *node {
 	return b.mismatch(s, n)
 }
 
-// takeValue takes over data. References in it to other files are written out, as Matrix's examples have them; where the
-// file is gone there is no example.
-func (b *bundler) takeValue(n *node) *node {
+// convertValue converts data. References in it to other files are inlined, as Matrix's examples have them; where the
+// file is not there, there is no example.
+func (b *bundler) convertValue(n *node) *node {
 	switch ref := n.text("$ref"); {
 	case n.isMapping() && ref != "":
-		return b.writeOut(one(valueShape), n, scope{})
+		return b.inline(one(valueShape), n, scope{})
 	case n.isMapping():
 		var fields []field
 		for _, f := range n.fields {
-			v := b.take(one(valueShape), f.value, scope{})
+			v := b.convert(one(valueShape), f.value, scope{})
 			if v == nil {
 				return nil
 			}
@@ -95,7 +95,7 @@ func (b *bundler) takeValue(n *node) *node {
 	case n.isSequence():
 		taken := newSequence(n.at)
 		for _, item := range n.items {
-			v := b.take(one(valueShape), item, scope{})
+			v := b.convert(one(valueShape), item, scope{})
 			if v == nil {
 				return nil
 			}

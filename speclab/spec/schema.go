@@ -9,8 +9,8 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// takeSchema takes a schema over, as JSON Schema 2020 and so OpenAPI 3.1 has it.
-func (b *bundler) takeSchema(n *node, c scope) *node {
+// convertSchema converts a schema to JSON Schema 2020-12, which OpenAPI 3.1 uses.
+func (b *bundler) convertSchema(n *node, c scope) *node {
 	switch v := n.scalar.(type) {
 	case bool:
 		return newScalar(n.at, v)
@@ -25,11 +25,11 @@ func (b *bundler) takeSchema(n *node, c scope) *node {
 	}
 	s := &schema{b: b, raw: n, fields: make([]field, 0, len(n.fields))}
 	s.prepare()
-	s.fields = b.takeFields(schemaShape, s.raw.without("nullable"), c)
-	return s.mend()
+	s.fields = b.convertFields(schemaShape, s.raw.without("nullable"), c)
+	return s.repair()
 }
 
-// schema is one on its way.
+// schema is a schema that is being converted.
 type schema struct {
 	b      *bundler
 	raw    *node
@@ -101,8 +101,8 @@ func (s *schema) set(name string, value *node) {
 	s.fields = append(s.fields, field{name, value.at, value})
 }
 
-// mend makes a schema of 3.1 of what was taken over.
-func (s *schema) mend() *node {
+// repair makes a schema of 3.1 of the converted fields.
+func (s *schema) repair() *node {
 	s.types()
 	s.enum()
 	s.nullable()
@@ -131,8 +131,8 @@ func (s *schema) isA(name string) bool {
 		slices.ContainsFunc(t.items, func(item *node) bool { return item.string() == name })
 }
 
-// meant are the types that JSON Schema does not have, and what their authors meant. An empty one is any.
-var meant = map[string]string{"file": "string", "any": "", "dict": "object", "map": "object", "hash": "object",
+// intendedTypes are the types that JSON Schema does not have, and what their authors meant. An empty one is any.
+var intendedTypes = map[string]string{"file": "string", "any": "", "dict": "object", "map": "object", "hash": "object",
 	"list": "array", "int": "integer",
 	"long": "integer", "float": "number", "double": "number", "bool": "boolean", "str": "string", "date": "string",
 	"timestamp": "integer",
@@ -151,7 +151,7 @@ func (s *schema) types() {
 		if item.kind == scalarNode && item.scalar == nil {
 			name = "null"
 		}
-		if instead, known := meant[name]; known {
+		if instead, known := intendedTypes[name]; known {
 			if name == "file" && s.get("format") == nil {
 				s.set("format", newScalar(written.at, "binary"))
 			} else if name != "file" {
@@ -181,7 +181,7 @@ func (s *schema) types() {
 	}
 }
 
-// items is a list's, or the one value that stands for a list.
+// items are those of a list, or one value that was written instead of a list.
 func items(n *node) []*node {
 	if n.isSequence() {
 		return n.items
@@ -224,7 +224,7 @@ func (s *schema) enum() {
 	s.set("enum", values)
 }
 
-// nullable is 3.0's way to say that null may stand here too.
+// nullable is how 3.0 says that null is allowed too.
 func (s *schema) nullable() {
 	flag := s.raw.get("nullable")
 	if !flag.isTrue() && s.raw.get("x-nullable").scalarIs(true) {
@@ -274,38 +274,4 @@ func (s *schema) patterns() {
 		return err != nil
 	})
 	s.set("patternProperties", newMapping(named.at, kept...))
-}
-
-// annotations say something about a schema and nothing about what is valid.
-var annotations = []string{"description", "title", "default", "example", "examples", "deprecated", "readOnly",
-	"writeOnly", "nullable"}
-
-// besideRef keeps what stands beside a schema's reference: all of it in 3.1, the annotations in older versions, where
-// the rest never counted.
-func (b *bundler) besideRef(ref, beside *node, c scope) *node {
-	if !c.modern {
-		beside = newMapping(beside.at, beside.only(annotations...)...)
-	}
-	counts := slices.ContainsFunc(beside.fields, func(f field) bool { return !isExtension(f.name) && f.name != "$ref" })
-	if !counts {
-		return ref
-	}
-	var around, inner []field
-	for _, f := range beside.fields {
-		if slices.Contains(annotations, f.name) || isExtension(f.name) {
-			around = append(around, f)
-		} else {
-			inner = append(inner, f)
-		}
-	}
-	members := newSequence(ref.at, ref)
-	if len(inner) > 0 {
-		if also := b.takeSchema(newMapping(beside.at, inner...), c); also != nil && len(also.fields) > 0 {
-			members.items = append(members.items, also)
-		}
-	}
-	s := &schema{b: b, raw: newMapping(beside.at, around...)}
-	s.prepare()
-	s.fields = append(b.takeFields(schemaShape, s.raw.without("nullable"), c), field{"allOf", ref.at, members})
-	return s.mend()
 }

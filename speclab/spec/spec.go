@@ -1,31 +1,43 @@
-// Package spec reads what spec authors write and makes one API of it.
+// Package spec reads the files of an API's spec and makes one API of them.
 //
 // Matrix has published its API as Swagger 2.0, OpenAPI 3.0 and 3.1, in one file or in dozens that refer to one another.
 // [Load] takes any of these and gives one OpenAPI document whose references stay inside it, whose paths are whole, and
 // which the generator, the validator and the comparison all take. Every part of it can be traced back to the file and
 // line that it came from.
 //
-// # The way
+// # How a spec is read
 //
-// YAML is parsed by the library into nodes that keep their places (parse.go). A grammar says what may stand where in
-// OpenAPI (grammar.go); along it each part is taken over, older versions' words are said in 3.1's (swagger.go,
-// schema.go), what is referred to gets a name among the components (bundle.go, refs.go), and what is lacking or
-// misplaced is mended (mend.go). Then names are settled (settle.go), the files' paths put together (paths.go), and the
-// result is given to kin-openapi to load and validate (load.go).
+// Each file is parsed once. Then one walk, which follows the grammar of OpenAPI, converts the parts of the document to
+// OpenAPI 3.1 and gives every part that a reference names a place among the components. When all components are known
+// they get names that differ in Go too, the operations of all files are put under their paths, and kin-openapi loads
+// and validates the result.
+//
+// The files, in reading order:
+//
+//   - find.go: which files a person means. files.go: reading each once, and nothing outside of the folder.
+//   - parse.go: YAML to nodes (node.go) that know their line. limits.go: how much of it.
+//   - load.go: the whole way of [Load]. root.go: one of the files that were given. assemble.go: one document of all.
+//   - grammar.go: what may be under which key in OpenAPI. bundle.go: the walk along it. refs.go: what references lead
+//     to.
+//   - scalar.go, schema.go, swagger.go, repair.go: converting values, schemas, Swagger 2.0, and what is incomplete.
+//   - components.go, names.go, paths.go: the names of components, those that Go has taken, and the paths.
+//   - cycles.go: schemas that contain themselves, or too much.
+//   - write.go: a document as text for a library, whose errors lead back to a line. problem.go: what is reported.
+//   - generator.go and generator_*.go: the second form of the document.
 //
 // # Two forms
 //
-// There are two forms of the document. [API.Doc] says all that the files say, and is what requests and answers are held
-// against. [API.YAML] says less where oapi-codegen cannot follow: several types become any, allOf of schemas that it
-// will not merge becomes one schema, conditions and examples are left out, and names that would meet in Go get
-// x-go-name (generator*.go).
+// There are two forms of the document. [API.Doc] says all that the files say, and requests and answers are validated
+// against it. [API.YAML] is for oapi-codegen, which cannot read all of that: several types become any, an allOf of
+// schemas that it does not merge becomes one schema, conditions and examples are left out, and names that would be one
+// name in Go get x-go-name.
 //
 // # Laws
 //
-//   - Nothing is read but what lies in the file system that [Load] is given, and nothing is fetched.
+//   - Only files in the file system that [Load] is given are read, and nothing is fetched.
 //   - A file that cannot be used is refused with every [Problem] found, each with its place and what to write instead.
-//   - What is merely missing (a reference to a file that is not there) is left open and noted in [API.Gaps]; so is what
-//     could be mended.
+//   - What is only missing (a reference to a file that is not there) is left open and reported in [API.Gaps], and so is
+//     what could be repaired.
 //   - The work is bounded, whatever the files hold: see limits.go.
 //   - The same files give the same document.
 //
@@ -45,7 +57,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// API is one or more spec files, made one.
+// API is the API of one or more spec files.
 type API struct {
 	// Doc is the whole API: references stay inside and are resolved, paths begin with what servers or basePath said,
 	// and the only server is "/".
@@ -77,7 +89,7 @@ func (a *API) YAML() ([]byte, error) { return write(forGenerator(a.tree)).Bytes(
 func (a *API) At(pointer ...string) Position {
 	at, n := Position{File: a.main, Line: 1}, a.tree
 	for _, name := range pointer {
-		n = a.behind(n)
+		n = a.dereference(n)
 		if n.isSequence() {
 			i, err := strconv.Atoi(name)
 			if err != nil || i < 0 || i >= len(n.items) {
@@ -101,7 +113,7 @@ func (a *API) field(n *node, name string, depth int) (field, bool) {
 	f, ok := n.field(name)
 	if members := n.get("allOf"); !ok && members != nil && depth < maxDepth {
 		for _, m := range members.items {
-			if f, ok = a.field(a.behind(m), name, depth+1); ok {
+			if f, ok = a.field(a.dereference(m), name, depth+1); ok {
 				break
 			}
 		}
@@ -109,8 +121,8 @@ func (a *API) field(n *node, name string, depth int) (field, bool) {
 	return f, ok
 }
 
-// behind is what a reference stands for.
-func (a *API) behind(n *node) *node {
+// dereference is the component that a reference refers to, or the node itself when it is none.
+func (a *API) dereference(n *node) *node {
 	for range maxDepth {
 		ref := n.text("$ref")
 		if ref == "" {

@@ -2,10 +2,9 @@ package spec
 
 import "slices"
 
-// What Swagger 2.0 says in other words. openapi2conv is not used: it drops what Swagger did not have and Matrix wrote
-// in it all the same (oneOf, patternProperties, several types), and forgets where things were written.
-
-// fromSwagger says one object of Swagger 2.0 as OpenAPI 3 does; what lies in it is left as it is.
+// fromSwagger rewrites one object of Swagger 2.0 as OpenAPI 3 has it, and leaves what is in it as it is. The library's
+// openapi2conv is not used: it drops what Swagger did not have and Matrix wrote all the same (oneOf, patternProperties,
+// several types), and forgets where things were written.
 func (b *bundler) fromSwagger(s shape, n *node, c scope) (*node, scope) {
 	if !n.isMapping() {
 		return n, c
@@ -120,9 +119,10 @@ func (b *bundler) swaggerPathItem(n *node, c scope) *node {
 	if !shared.isSequence() {
 		return n
 	}
+	body := func(p *node) bool { return isBody(b.dereferenceParameter(p)) }
 	var own, bodies []*node
 	for _, p := range shared.items {
-		if isBody(b.parameterBehind(p)) {
+		if body(p) {
 			bodies = append(bodies, p)
 		} else {
 			own = append(own, p)
@@ -134,7 +134,7 @@ func (b *bundler) swaggerPathItem(n *node, c scope) *node {
 	fields := slices.Clone(n.with(field{"parameters", shared.at, newSequence(shared.at, own...)}).fields)
 	for i, f := range fields {
 		if slices.Contains(methods, f.name) && f.value.isMapping() &&
-			!slices.ContainsFunc(parametersOf(f.value), func(p *node) bool { return isBody(b.parameterBehind(p)) }) {
+			!slices.ContainsFunc(parametersOf(f.value), body) {
 			all := newSequence(shared.at, append(slices.Clone(bodies), parametersOf(f.value)...)...)
 			fields[i].value = f.value.with(field{"parameters", shared.at, all})
 		}
@@ -149,8 +149,8 @@ func parametersOf(operation *node) []*node {
 	return nil
 }
 
-// parameterBehind is a parameter, or the one that it refers to.
-func (b *bundler) parameterBehind(n *node) *node {
+// dereferenceParameter is a parameter, or the one that it refers to.
+func (b *bundler) dereferenceParameter(n *node) *node {
 	if n.isMapping() && n.text("$ref") != "" {
 		if _, found, ok := b.follow(parameterShape, n); ok {
 			return found
@@ -175,7 +175,7 @@ func (b *bundler) swaggerOperation(n *node, c scope) (*node, scope) {
 	var kept, form []*node
 	var body *node
 	for _, p := range parameters.value.items {
-		switch behind := b.parameterBehind(p); behind.text("in") {
+		switch behind := b.dereferenceParameter(p); behind.text("in") {
 		case "body":
 			body = behind
 		case "formData":

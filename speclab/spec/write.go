@@ -6,7 +6,7 @@ import (
 )
 
 // writer writes a document as JSON, one key or item a line, and remembers where each line was written by its author: so
-// what a library says of a line of the result can be told of the spec.
+// that an error of a library for a line of the result can be reported for the line of the spec.
 type writer struct {
 	bytes.Buffer
 	places []Position // by line, from 0

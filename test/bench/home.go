@@ -9,11 +9,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 
 	binary "postern/test/rig/process"
+	"postern/test/rig/standin"
 	"postern/test/rig/synapse"
 )
 
@@ -36,8 +35,8 @@ func (b *bench) home(ctx context.Context) (rows []row, err error) {
 	if !synapse.Installed() {
 		return []row{{what: "in front of a Synapse", postern: "not measured: test/rig/synapse/install brings one"}}, nil
 	}
-	t := newStage(ctx, b.dir)
-	defer func() { err = t.end(recover(), err) }()
+	t := standin.New(ctx, b.dir)
+	defer func() { err = t.End(recover(), err) }()
 	h := b.newHome(ctx, t)
 	for _, measure := range []func(context.Context, *home) ([]row, error){b.whoamis, b.streamed, b.introspections,
 		b.polls} {
@@ -50,7 +49,7 @@ func (b *bench) home(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-func (b *bench) newHome(ctx context.Context, t *stage) *home {
+func (b *bench) newHome(ctx context.Context, t *standin.T) *home {
 	h := &home{secret: "the-secret-of-the-bench", internal: fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))}
 	alone, behind := synapse.New(t, synapse.Options{}), synapse.Prepare(t, synapse.Options{})
 	behind.Delegate(t, "http://"+h.internal+"/", h.secret)
@@ -60,11 +59,8 @@ func (b *bench) newHome(ctx context.Context, t *stage) *home {
 	h.alone, h.behind = processOf(alone), processOf(behind)
 
 	s := &site{bench: b, folder: t.TempDir()}
-	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name",
-		synapse.ServerName, "--db", s.database())
-	add.Stdin = strings.NewReader(password)
-	if out, err := add.CombinedOutput(); err != nil {
-		t.Fatalf("user add: %v\n%s", err, out)
+	if err := s.addAlice(ctx, synapse.ServerName); err != nil {
+		t.Fatal(err)
 	}
 	var err error
 	h.postern, err = launch(ctx, b.binary("postern"),
@@ -88,7 +84,7 @@ func (b *bench) newHome(ctx context.Context, t *stage) *home {
 
 // processOf is a Synapse as the clients' target.
 func processOf(s *synapse.Server) *process {
-	return &process{cmd: &exec.Cmd{Process: &os.Process{Pid: s.PID()}}, address: strings.TrimPrefix(s.URL, "http://")}
+	return &process{pid: s.PID(), address: strings.TrimPrefix(s.URL, "http://")}
 }
 
 // whoamis compares the token check through the front with Synapse's own.
@@ -139,7 +135,7 @@ func (b *bench) introspections(ctx context.Context, h *home) (rows []row, err er
 			"application/x-www-form-urlencoded\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			introspectPath, head, h.secret, len(body), body)
 	}}
-	internal := &process{cmd: h.postern.cmd, address: h.internal}
+	internal := &process{pid: h.postern.pid, address: h.internal}
 	answer, err := once(internal, ask)
 	if err != nil {
 		return nil, err
@@ -189,7 +185,7 @@ func (b *bench) polls(ctx context.Context, h *home) ([]row, error) {
 		return nil, errors.Join(err, fmt.Errorf("sync: %s", text))
 	}
 	wait(ctx, settle)
-	before, _, err := h.postern.resident()
+	before, err := h.postern.usage()
 	if err != nil {
 		return []row{{what: "idle long polls", postern: "not measured: only Linux tells"}}, nil
 	}
@@ -205,14 +201,14 @@ func (b *bench) polls(ctx context.Context, h *home) ([]row, error) {
 		}
 	}
 	wait(ctx, 2*recovery)
-	during, _, err := h.postern.resident()
+	during, err := h.postern.usage()
 	if err != nil {
 		return nil, err
 	}
 	return []row{{
-		fmt.Sprintf("resident memory, %d idle long polls through the front", pollers), mib(float64(during)),
-		"before: " + mib(float64(before)),
-		mib(float64(during-before)) + " more", "≤ 40 MiB more",
+		fmt.Sprintf("memory, %d idle long polls through the front", pollers), memoryOf(during),
+		"before: " + memoryOf(before),
+		mib(during.Resident-before.Resident) + " more", "≤ 40 MiB more",
 	}}, nil
 }
 

@@ -24,12 +24,12 @@ type way struct {
 // postgres compares, without HTTP, a transaction that is shared by who waits (what Postern does) with one for each
 // refresh: one after the other, and each client on a connection of its own, which is how servers usually do it. The
 // server syncs its disk.
-func (b *bench) postgres(ctx context.Context) ([]row, error) {
+func (b *bench) postgres(ctx context.Context) (rows []row, err error) {
 	url, stop, err := postgres.Serve(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	ways, finish, err := waysOn(ctx, url)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,8 @@ func (w way) run(ctx context.Context, d time.Duration, generations []int64) (flo
 
 // claim is a refresh as one transaction of its own: the same compare-and-swap.
 func claim(ctx context.Context, raw *sql.DB, session string, k int64) error {
-	const q = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = key_id, key_id = $4, access_expires = $5, used = 0
+	const q = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = key_id, key_id = $4,
+			access_expires = $5, used = 0
 		WHERE id = $1 AND generation = $2 AND state = 'live' AND NOT locked RETURNING generation`
 	tx, err := raw.BeginTx(ctx, nil)
 	if err != nil {

@@ -120,4 +120,4 @@ func micros(ns float64) string {
 	return fmt.Sprintf("%.0f µs", ns/1e3)
 }
 
-func mib(bytes float64) string { return fmt.Sprintf("%.1f MiB", bytes/(1<<20)) }
+func mib(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

@@ -68,8 +68,8 @@ func (b *bench) scaled(ctx context.Context, small, large *process, few, spread, 
 		{"… with any of them at random", random[1].rates(), beside(random[0]),
 			random[1].of(perSecond).over(random[0].of(perSecond)).spread(ratio), ""},
 	}
-	if now, _, err := large.resident(); err == nil {
-		rows = append(rows, row{what: "… resident memory after that", postern: mib(float64(now))})
+	if now, err := large.usage(); err == nil {
+		rows = append(rows, row{what: "… memory after that", postern: memoryOf(now)})
 	}
 	return rows, nil
 }

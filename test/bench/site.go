@@ -9,13 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite"
 
+	rig "postern/test/rig/process"
 	"postern/tokens"
 )
 
@@ -36,23 +35,27 @@ type site struct {
 	expires time.Time // of the access tokens
 }
 
-// site makes a database as a user would, with the real binary, and then puts sessions into it by the back door.
+// site makes a database as a user would, with the real binary, and then writes sessions straight into its tables.
 func (b *bench) site(ctx context.Context, sessions int) (*site, error) {
 	folder, err := os.MkdirTemp(b.dir, "site-")
 	if err != nil {
 		return nil, err
 	}
 	s := &site{bench: b, folder: folder, expires: time.Now().Add(accessTTL).Truncate(time.Millisecond)}
-	add := exec.CommandContext(ctx, b.binary("postern"), "user", "add", alice, "--password-stdin", "--server-name",
-		serverName, "--db", s.database())
-	add.Stdin = strings.NewReader(password)
-	if out, err := add.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("user add: %w\n%s", err, out)
+	if err := s.addAlice(ctx, serverName); err != nil {
+		return nil, err
 	}
 	if _, err := firstAnswer(s.serve(ctx)); err != nil { // makes the keys
 		return nil, err
 	}
 	return s, s.fill(ctx, sessions)
+}
+
+// addAlice makes the account by the real binary.
+func (s *site) addAlice(ctx context.Context, serverName string) error {
+	of := rig.Site{Binary: s.bench.binary("postern"), Database: s.database()}
+	_, err := of.Command(ctx, password, "user", "add", alice, "--password-stdin", "--server-name", serverName)
+	return err
 }
 
 func (s *site) database() string { return filepath.Join(s.folder, "postern.db") }
@@ -84,9 +87,11 @@ func (s *site) fill(ctx context.Context, sessions int) (err error) {
 	if err != nil {
 		return err
 	}
-	session, err := tx.PrepareContext(ctx, `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires,
-			refreshable, generation, key_id, minted, access_expires, used, single_use, state, seen_at, seen_addr, seen_agent)
-		VALUES ($1, $2, $3, 'A browser somewhere', $4, 0, TRUE, 1, $5, $4, $6, $4, FALSE, 'live', $4, '127.0.0.1', '`+agent+`')`)
+	session, err := tx.PrepareContext(ctx, `INSERT INTO sessions (id, localpart, device_id, display_name, created,
+			expires, refreshable, generation, key_id, minted, access_expires, used, single_use, state,
+			seen_at, seen_addr, seen_agent)
+		VALUES ($1, $2, $3, 'A browser somewhere', $4, 0, TRUE, 1, $5, $4, $6, $4, FALSE, 'live',
+			$4, '127.0.0.1', '`+agent+`')`)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,6 @@ func firstAnswer(p *process, err error) (float64, error) {
 	}
 	ask := func(out []byte, _, _ int) []byte { return append(out, "GET "+versionsPath+head+"\r\n"...) }
 	_, err = once(p, load{request: ask})
-	took := time.Since(p.began)
+	took := time.Since(p.server.Began)
 	return float64(took), errors.Join(err, p.stop())
 }

@@ -78,7 +78,8 @@ func options(args []string) (*load, []string, error) {
 		return nil, nil, err
 	}
 	if l.minutes <= 0 || l.workers < 1 || l.sessions < l.workers || flags.NArg() > 0 {
-		return nil, nil, errors.New("need some minutes, a worker, as many sessions as workers, and no further arguments")
+		return nil, nil,
+			errors.New("need some minutes, a worker, as many sessions as workers, and no further arguments")
 	}
 	chosen, known := engines[*engine]
 	if !known {

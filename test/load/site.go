@@ -27,12 +27,11 @@ func (l *load) on(ctx context.Context, engine string) (err error) {
 	site := process.Site{Binary: l.binary, Database: filepath.Join(folder, "postern.db"),
 		Key: filepath.Join(folder, "postern.key")}
 	if engine == "postgres" {
-		database, stop, err := postgres.Serve(ctx, false)
-		if err != nil {
+		var stop func() error
+		if site.Database, stop, err = postgres.Serve(ctx, false); err != nil {
 			return err
 		}
-		defer stop()
-		site.Database = database
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if _, err := site.Command(ctx, password, "user", "add", user, "--password-stdin"); err != nil {
 		return err

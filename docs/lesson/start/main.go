@@ -43,7 +43,7 @@ func serve(edited string) error {
 	RegisterHandlersWithBaseURL(e, NewStrictHandler(s, nil), "/_matrix/client/api/v1")
 	var handler http.Handler = e
 	if edited != "" {
-		if handler, err = over(e, edited); err != nil {
+		if handler, err = withMock(e, edited); err != nil {
 			return err
 		}
 	}
@@ -51,8 +51,8 @@ func serve(edited string) error {
 	return http.ListenAndServe(address, handler)
 }
 
-// over lays an edited spec over the program.
-func over(real http.Handler, edited string) (http.Handler, error) {
+// withMock puts a mock server in front of the program, which answers what only the edited spec has.
+func withMock(real http.Handler, edited string) (http.Handler, error) {
 	built, err := spec.Load(contract, "login.yaml")
 	if err != nil {
 		return nil, err

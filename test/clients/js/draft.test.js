@@ -1,4 +1,4 @@
-// The 2015 draft's door. No sdk speaks it, so this is plain fetch; what it gives is used by the sdk.
+// The 2015 draft's API. No sdk speaks it, so this is plain fetch; what it gives is used by the sdk.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -50,7 +50,7 @@ test("a second use right away is refused, and the successor lives on", async () 
     assert.equal((await tokenRefresh(pair)).status, 200);
 });
 
-test("of twenty racers at the draft's door one wins", async () => {
+test("of twenty racers in the draft's API one wins", async () => {
     const session = await login();
     const answers = await Promise.all(Array.from({ length: 20 }, () => tokenRefresh(session)));
     const [won, ...more] = answers.filter(({ status }) => status === 200);
@@ -59,13 +59,13 @@ test("of twenty racers at the draft's door one wins", async () => {
     await tabOf({ ...session, ...won }).whoami();
 });
 
-test("a session of the draft's door renews at today's", async () => {
+test("a session of the draft's API renews in the current one", async () => {
     const tab = tabOf(await login());
     await tab.refresh();
     await tab.whoami();
 });
 
-test("a session of today's door renews at the draft's", async () => {
+test("a session of the current API renews in the draft's", async () => {
     const tab = await logIn(server);
     const pair = await tokenRefresh(tab.session);
     assert.equal(pair.status, 200);
@@ -73,7 +73,7 @@ test("a session of today's door renews at the draft's", async () => {
     await refused(tab.whoami(), 401, "M_UNKNOWN_TOKEN");
 });
 
-test("a locked account is forbidden at the draft's door, and renews once unlocked", async () => {
+test("a locked account is forbidden in the draft's API, and renews once unlocked", async () => {
     const user = await server.addUser();
     const session = await login(user);
     await server.command(["user", "lock", user]);

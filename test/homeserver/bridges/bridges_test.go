@@ -22,7 +22,7 @@ func loginAs(user, device string) map[string]any {
 // TestBridge is a day of a bridge: it acts as its users by its own token, makes new ones, and logs in as them.
 func TestBridge(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newPair(t)
 	t.Run("its own token passes", func(t *testing.T) { p.in(t).passes(t) })
 	t.Run("it logs in", func(t *testing.T) { p.in(t).logsIn(t) })
 	t.Run("it registers", func(t *testing.T) { p.in(t).registers(t) })
@@ -42,7 +42,7 @@ func TestBridge(t *testing.T) {
 	}
 }
 
-func (p *place) passes(t *testing.T) {
+func (p *pair) passes(t *testing.T) {
 	for _, path := range []string{"v3/account/whoami", "r0/account/whoami"} { // which Postern answers everybody else
 		if who := p.ok("GET", path+as("_irc_old"), bridgeToken, nil); text(who, "user_id") != "@_irc_old:home.test" {
 			t.Fatalf("it is %v", who)
@@ -59,7 +59,7 @@ func (p *place) passes(t *testing.T) {
 	p.want(401, "M_UNKNOWN_TOKEN", "GET", whoami+as("_irc_old"), "some-other-token", nil)
 }
 
-func (p *place) logsIn(t *testing.T) {
+func (p *pair) logsIn(t *testing.T) {
 	flows := p.ok("GET", login, bridgeToken, nil)["flows"].([]any) // which Synapse would not tell any more
 	if last := flows[len(flows)-1].(map[string]any); last["type"] != "m.login.application_service" {
 		t.Errorf("the flows are %v", flows)
@@ -74,7 +74,7 @@ func (p *place) logsIn(t *testing.T) {
 }
 
 // works sees that a login is one at Postern and at Synapse.
-func (p *place) works(t *testing.T, in map[string]any, user, device string) {
+func (p *pair) works(t *testing.T, in map[string]any, user, device string) {
 	t.Helper()
 	token := text(in, "access_token")
 	if who := p.ok("GET", whoami, token, nil); text(who, "user_id") != "@"+user+":home.test" ||
@@ -88,7 +88,7 @@ func (p *place) works(t *testing.T, in map[string]any, user, device string) {
 	}
 }
 
-func (p *place) registers(t *testing.T) {
+func (p *pair) registers(t *testing.T) {
 	// With a login, as bridges of all ages ask for it.
 	in := p.ok("POST", "r0/register", bridgeToken,
 		map[string]any{"type": "m.login.application_service", "username": "_irc_new", "device_id": "FIRST",
@@ -117,7 +117,7 @@ func (p *place) registers(t *testing.T) {
 }
 
 // deletes: a device that the bridge deletes by its own token is gone at both, and its session with it.
-func (p *place) deletes(t *testing.T) {
+func (p *pair) deletes(t *testing.T) {
 	const device = "v3/devices/GONE%2F1"
 	token := text(p.ok("POST", login, bridgeToken, loginAs("_irc_old", "GONE/1")), "access_token")
 	p.ok("GET", "v3/joined_rooms", token, nil)

@@ -56,7 +56,7 @@ func with(keys map[string]any, session, secret string) map[string]any {
 }
 
 // master is alice's master key as others see it.
-func (p *place) master(token string) string {
+func (p *pair) master(token string) string {
 	p.Helper()
 	all := p.ok("POST", "v3/keys/query", token, map[string]any{"device_keys": map[string]any{alice: []string{}}})
 	key, err := json.Marshal(all["master_keys"].(map[string]any)[alice].(map[string]any)["keys"])
@@ -69,7 +69,7 @@ func (p *place) master(token string) string {
 // TestCrossSigning: first keys need no proof, others need the password, and Synapse takes them then.
 func TestCrossSigning(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newPair(t)
 	token := text(p.ok("POST", "v3/login", "", map[string]any{
 		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": "alice"},
 		"password": password,
@@ -103,7 +103,7 @@ func TestCrossSigning(t *testing.T) {
 }
 
 // challenged uploads keys that need a proof, and gives the session in which to give it.
-func (p *place) challenged(token string, keys map[string]any) string {
+func (p *pair) challenged(token string, keys map[string]any) string {
 	p.Helper()
 	answer := p.want(http.StatusUnauthorized, "", "POST", upload, token, keys)
 	flow := answer["flows"].([]any)[0].(map[string]any)["stages"].([]any)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"postern/test/rig/delegated"
 	"postern/test/rig/process"
 	"postern/test/rig/synapse"
 )
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) { process.Main(m) }
 
 const (
 	bridgeToken = "the-bridges-own-token"
-	password    = "correct horse battery"
+	password    = delegated.Password
 
 	registration = `id: irc
 url: null
@@ -31,17 +32,16 @@ namespaces:
 `
 )
 
-// place is a Synapse behind a Postern, with a bridge whose user _irc_old was there before.
-type place struct {
+// pair is a Synapse behind a Postern, with a bridge whose user _irc_old was there before.
+type pair struct {
 	testing.TB
 	hs  *synapse.Server
 	url string // Postern's
 }
 
-func newPlace(t *testing.T) *place {
+func newPair(t *testing.T) *pair {
 	t.Helper()
-	dir := t.TempDir()
-	bridge := filepath.Join(dir, "irc.yaml")
+	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	if err := os.WriteFile(bridge, fmt.Appendf(nil, registration, bridgeToken), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -50,33 +50,30 @@ func newPlace(t *testing.T) *place {
 		map[string]any{"type": "m.login.application_service", "username": "_irc_old"})
 	hs.Stop(t)
 
-	const secret = "the-secret-of-both"
 	internal := fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))
-	hs.Delegate(t, "http://"+internal+"/", secret)
-	site := process.Site{Binary: process.Binary(t), Database: filepath.Join(dir, "postern.db")}
-	site.Run(t, password+"\n", "user", "add", "alice", "--password-stdin", "--server-name", synapse.ServerName)
-	server := site.Start(t, append(process.Before(t, hs.URL, secret), "--server-name", synapse.ServerName,
-		"--internal-listen", internal, "--appservice", bridge, "--registration", "open")...)
+	hs.Delegate(t, "http://"+internal+"/", delegated.Secret)
+	postern := delegated.New(t, hs.URL, synapse.ServerName, "alice")
+	postern.Start(t, "--internal-listen", internal, "--appservice", bridge, "--registration", "open")
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("Synapse:\n%s", hs.Log(t))
 		}
 	})
 	hs.Run(t)
-	return &place{TB: t, hs: hs, url: server.URL}
+	return &pair{TB: t, hs: hs, url: postern.Server.URL}
 }
 
-// in is the place in a part of the test.
-func (p *place) in(t *testing.T) *place { return &place{TB: t, hs: p.hs, url: p.url} }
+// in is the pair in a part of the test.
+func (p *pair) in(t *testing.T) *pair { return &pair{TB: t, hs: p.hs, url: p.url} }
 
 // ok makes a request that has to succeed.
-func (p *place) ok(method, path, token string, body any) map[string]any {
+func (p *pair) ok(method, path, token string, body any) map[string]any {
 	p.Helper()
 	return synapse.Call(p, method, p.url+"/_matrix/client/"+path, token, body)
 }
 
 // want makes a request that has to be refused.
-func (p *place) want(status int, code, method, path, token string, body any) map[string]any {
+func (p *pair) want(status int, code, method, path, token string, body any) map[string]any {
 	p.Helper()
 	got, answer := synapse.Try(p, method, p.url+"/_matrix/client/"+path, token, body)
 	if is, _ := answer["errcode"].(string); got != status || is != code {

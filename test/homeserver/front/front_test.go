@@ -18,7 +18,7 @@ import (
 // TestThroughARealSynapse: one conversation after the other through the front.
 func TestThroughARealSynapse(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "--trusted-proxy", "127.0.0.1", "--expose-admin", "--access-ttl-legacy", "1s")
+	s := newPair(t, "--trusted-proxy", "127.0.0.1", "--expose-admin", "--access-ttl-legacy", "1s")
 	alice := s.login(t, "alice", "PHONE")
 	t.Run("rooms", func(t *testing.T) { rooms(t, alice) })
 	t.Run("media", func(t *testing.T) { media(t, alice) })
@@ -63,7 +63,7 @@ func rooms(t *testing.T, p *person) {
 // asks next.
 func strangersForm(t *testing.T, p *person) {
 	for n := range 10 {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", p.postern.URL+"/_matrix/client/v3/createRoom",
+		r, err := http.NewRequestWithContext(t.Context(), "POST", p.Server.URL+"/_matrix/client/v3/createRoom",
 			strings.NewReader("x"))
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func strangersForm(t *testing.T, p *person) {
 // connection ends.
 func strangersHead(t *testing.T, p *person) {
 	for n := range 10 {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(p.postern.URL, "http://"))
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.Server.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func media(t *testing.T, p *person) {
 		t.Fatal(err)
 	}
 	send := func(method, path string, body io.Reader) *http.Response {
-		r, err := http.NewRequestWithContext(t.Context(), method, p.postern.URL+path, body)
+		r, err := http.NewRequestWithContext(t.Context(), method, p.Server.URL+path, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func discovery(t *testing.T, p *person) {
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata",
 		"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
 		"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"} {
-		if status, answer := synapse.Try(t, "GET", p.postern.URL+path, "", nil); status != 404 ||
+		if status, answer := synapse.Try(t, "GET", p.Server.URL+path, "", nil); status != 404 ||
 			answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
@@ -158,7 +158,7 @@ func discovery(t *testing.T, p *person) {
 
 // address: Synapse believes the leftmost address that it is told.
 func address(t *testing.T, p *person) {
-	status, body := raw(t, p.postern.Address, syncing+"?timeout=0", "Authorization: Bearer "+p.access,
+	status, body := raw(t, p.Server.Address, syncing+"?timeout=0", "Authorization: Bearer "+p.access,
 		"X-Forwarded-For: 203.0.113.66, 203.0.113.5")
 	if log := p.hs.Log(t); status != 200 || !strings.Contains(log, "203.0.113.5 - ") ||
 		strings.Contains(log, "203.0.113.66") {
@@ -180,7 +180,7 @@ func restricted(t *testing.T, p *person) {
 	guest.refused(t, "GET", "/_matrix/client/v3/account/whoami", 403, "M_FORBIDDEN", false)
 	for _, target := range []string{syncing + "/../joined_rooms", syncing + "/%2e%2e/joined_rooms",
 		syncing + "%2F..%2Fjoined_rooms"} {
-		if status, body := raw(t, p.postern.Address, target, "Authorization: Bearer "+token); status != 403 {
+		if status, body := raw(t, p.Server.Address, target, "Authorization: Bearer "+token); status != 403 {
 			t.Errorf("%s answers %d %s", target, status, body)
 		}
 	}
@@ -194,14 +194,14 @@ func restricted(t *testing.T, p *person) {
 // ageing: a refresh, the token before it, and a replay.
 func ageing(t *testing.T, p *person) {
 	first := *p
-	answer := synapse.Call(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "",
+	answer := synapse.Call(t, "POST", p.Server.URL+"/_matrix/client/v3/refresh", "",
 		map[string]any{"refresh_token": p.refresh})
 	first.ok(t, "GET", syncing+"?timeout=0", nil) // the answer may have been lost
 	second := p.with(answer["access_token"].(string))
 	second.ok(t, "GET", syncing+"?timeout=0", nil)
 	first.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
 	hidden(t, first)
-	if status, answer := synapse.Try(t, "POST", p.postern.URL+"/_matrix/client/v3/refresh", "",
+	if status, answer := synapse.Try(t, "POST", p.Server.URL+"/_matrix/client/v3/refresh", "",
 		map[string]any{"refresh_token": p.refresh}); status != 401 || answer["soft_logout"] != true {
 		t.Errorf("a replay answers %d %v", status, answer)
 	}
@@ -209,8 +209,8 @@ func ageing(t *testing.T, p *person) {
 }
 
 // expiry: a client that cannot refresh is told to log in again on its device, with its keys.
-func expiry(t *testing.T, s *scene) {
-	answer := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "",
+func expiry(t *testing.T, s *pair) {
+	answer := synapse.Call(t, "POST", s.Server.URL+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password",
 			"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
 			"device_id": "OLD"})
@@ -227,12 +227,12 @@ func expiry(t *testing.T, s *scene) {
 // hidden: Synapse still knows the token, and must not find one where the front does not look.
 func hidden(t *testing.T, p person) {
 	field := "access_token=" + url.QueryEscape(p.access)
-	status, body := raw(t, p.postern.Address, syncing+"?timeout=0&"+field, "Authorization: Basic x",
+	status, body := raw(t, p.Server.Address, syncing+"?timeout=0&"+field, "Authorization: Basic x",
 		"Connection: Authorization")
 	if status != 401 || !strings.Contains(body, "M_MISSING_TOKEN") {
 		t.Errorf("a header that is dropped: %d %s", status, body)
 	}
-	res, err := http.PostForm(p.postern.URL+"/_matrix/media/v3/upload", url.Values{"access_token": {p.access}})
+	res, err := http.PostForm(p.Server.URL+"/_matrix/media/v3/upload", url.Values{"access_token": {p.access}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,9 +244,9 @@ func hidden(t *testing.T, p person) {
 
 func lock(t *testing.T, p *person) {
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
-	p.site.Run(t, "", "user", "lock", "bob")
+	p.Run(t, "", "user", "lock", "bob")
 	p.refused(t, "GET", syncing, 401, "M_USER_LOCKED", true)
-	p.site.Run(t, "", "user", "unlock", "bob")
+	p.Run(t, "", "user", "unlock", "bob")
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
 }
 
@@ -259,7 +259,7 @@ func logout(t *testing.T, p *person) {
 
 func admin(t *testing.T, alice, bob *person) {
 	const users = "/_synapse/admin/v2/users?guests=false"
-	alice.site.Run(t, "", "user", "admin", "alice", "on")
+	alice.Run(t, "", "user", "admin", "alice", "on")
 	if list, _ := alice.ok(t, "GET", users, nil)["users"].([]any); len(list) != 2 {
 		t.Errorf("the homeserver has %v", list)
 	}
@@ -267,7 +267,7 @@ func admin(t *testing.T, alice, bob *person) {
 }
 
 // closed: no spelling leads to the calls that only Postern may make, though Synapse takes several of them.
-func closed(t *testing.T, s *scene) {
+func closed(t *testing.T, s *pair) {
 	reached := 0
 	for _, path := range []string{"/_synapse/mas", "//_synapse/mas", "///_synapse/mas", "/%5Fsynapse/mas",
 		"/%5fsynapse/%6Das", "/_synapse/./mas", "/_synapse//mas", "/./_synapse/mas",
@@ -278,7 +278,7 @@ func closed(t *testing.T, s *scene) {
 			"Authorization: Bearer "+secret); status == 200 {
 			reached++
 		}
-		if status, body := raw(t, s.postern.Address, target, "Authorization: Bearer "+secret); status != 404 ||
+		if status, body := raw(t, s.Server.Address, target, "Authorization: Bearer "+secret); status != 404 ||
 			!strings.Contains(body, "M_UNRECOGNIZED") {
 			t.Errorf("%s answers %d %s", target, status, body)
 		}
@@ -302,7 +302,7 @@ func away(t *testing.T, p *person) {
 // and nobody waits for ever.
 func TestDeviceThatSynapseLost(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newPair(t)
 	p := s.login(t, "alice", "LOST")
 	p.ok(t, "GET", syncing, nil)
 	s.tell(t, "delete_device", map[string]any{"localpart": "alice", "device_id": "LOST"})

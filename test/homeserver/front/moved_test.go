@@ -3,6 +3,7 @@ package front
 import (
 	"testing"
 
+	"postern/test/rig/delegated"
 	"postern/test/rig/synapse"
 )
 
@@ -15,13 +16,13 @@ func TestMovedToken(t *testing.T) {
 	hs.Register(t, "bob", password, false)
 	first := hs.Login(t, "alice", password, "PHONE", true)["access_token"].(string)
 	hs.Stop(t)
-	s := newEmptyScene(t, hs)
-	s.site.Run(t, "", "user", "import", hs.DB, "--sessions", "--server-name", synapse.ServerName)
-	s.begin(t)
+	s := &pair{delegated.New(t, hs.URL, synapse.ServerName), hs}
+	s.Run(t, "", "user", "import", hs.DB, "--sessions", "--server-name", synapse.ServerName)
+	s.startBoth(t)
 
 	p := &person{s, first, ""}
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
-	second := synapse.Call(t, "POST", s.postern.URL+"/_matrix/client/v3/login", "",
+	second := synapse.Call(t, "POST", s.Server.URL+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password",
 			"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
 			"device_id": "PHONE"})["access_token"].(string)

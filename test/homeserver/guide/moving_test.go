@@ -1,4 +1,4 @@
-// Package home is the proof of what the README promises to who runs a small homeserver: a real Synapse with people
+// Package guide is the proof of what the README promises to who runs a small homeserver: a real Synapse with people
 // logged in, Postern moved in front of it by the README's own commands, and out again. test/homeserver/guide/run
 // installs what it needs and runs it.
 package guide

@@ -1,5 +1,5 @@
-// Package importer tries `postern user import --sessions` with as many accounts as a large homeserver has, and kills it in
-// between.
+// Package importer tries `postern user import --sessions` with as many accounts as a large homeserver has, and kills it
+// in between.
 //
 //	go test ./test/homeserver/importer -accounts 100000 -v   # 300,000 tokens; tells how long it took
 package importer

@@ -1,17 +1,15 @@
-// Package homeserver kills the real Postern in front of a homeserver, a stand-in or a real Synapse, and holds it to one
+// Package outbox kills the real Postern in front of a homeserver, a stand-in or a real Synapse, and holds it to one
 // promise: in the end the homeserver has the devices that Postern has sessions on, and no others.
 //
 //	go test -v ./test/homeserver/outbox -rounds 50 -seed 7
 package outbox
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,6 +18,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"postern/test/rig/delegated"
 	"postern/test/rig/process"
 )
 
@@ -31,57 +30,46 @@ var (
 func TestMain(m *testing.M) { process.Main(m) }
 
 const (
-	secret   = "the_secret_of_the_tests"
-	password = "correct horse"
+	secret   = delegated.Secret
+	password = delegated.Password
 )
 
-// house is Postern in front of a homeserver.
-type house struct {
+// installation is Postern in front of a homeserver.
+type installation struct {
 	testing.TB
-	site   process.Site
-	flags  []string
-	server *process.Server
-	url    atomic.Pointer[string] // where the server is just now
+	postern *delegated.Postern
+	url     atomic.Pointer[string] // where the server is just now
 }
 
-// newHouse makes one, with accounts, and starts it.
-func newHouse(t *testing.T, homeserver string, users ...string) *house {
+// newInstallation makes one, with accounts, and starts it.
+func newInstallation(t *testing.T, homeserver string, users ...string) *installation {
 	t.Helper()
-	h := &house{TB: t, flags: append(process.Before(t, homeserver, secret), "--rate-limit", "off"),
-		site: process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}}
-	for _, user := range users {
-		h.command(password, "user", "add", user, "--password-stdin")
-	}
+	h := &installation{TB: t, postern: delegated.New(t, homeserver, "localhost", users...)}
 	h.start()
 	return h
 }
 
-func (h *house) start() {
+func (h *installation) start() {
 	h.Helper()
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), h.flags...)
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.server = s
-	h.url.Store(&s.URL)
-	h.Cleanup(func() { _ = s.Kill() })
+	h.postern.StartToKill(h)
+	h.url.Store(&h.postern.Server.URL)
 }
 
-func (h *house) kill() {
+func (h *installation) kill() {
 	h.Helper()
-	_ = h.server.Kill()
+	_ = h.postern.Server.Kill()
 }
 
-func (h *house) command(stdin string, args ...string) string {
+func (h *installation) command(stdin string, args ...string) string {
 	h.Helper()
-	return h.site.Run(h, stdin, args...)
+	return h.postern.Run(h, stdin, args...)
 }
 
 // client speaks to whichever server runs. No connection is kept: its other end dies.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 
 // ask makes a request; the status is 0 when nobody answered.
-func (h *house) ask(method, path, token, body string) (status int, answer map[string]any) {
+func (h *installation) ask(method, path, token, body string) (status int, answer map[string]any) {
 	r, err := http.NewRequestWithContext(h.Context(), method, *h.url.Load()+"/_matrix/client/v3/"+path,
 		strings.NewReader(body))
 	if err != nil {
@@ -103,13 +91,13 @@ func (h *house) ask(method, path, token, body string) (status int, answer map[st
 }
 
 // login gives a token, or nothing when it failed. An empty device is a new one.
-func (h *house) login(user, device string) (token string, status int) {
+func (h *installation) login(user, device string) (token string, status int) {
 	token, _, status = h.loginOn(user, device)
 	return token, status
 }
 
 // loginOn is login that says on which device.
-func (h *house) loginOn(user, device string) (token, on string, status int) {
+func (h *installation) loginOn(user, device string) (token, on string, status int) {
 	status, answer := h.ask("POST", "login", "",
 		fmt.Sprintf(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q,"device_id":%q}`, user, password, device))
 	token, _ = answer["access_token"].(string)
@@ -118,7 +106,7 @@ func (h *house) loginOn(user, device string) (token, on string, status int) {
 }
 
 // settle waits until nothing waits.
-func (h *house) settle() {
+func (h *installation) settle() {
 	h.Helper()
 	var said string
 	for range 600 {
@@ -131,9 +119,9 @@ func (h *house) settle() {
 }
 
 // sessions lists the devices that have sessions, as "alice A".
-func (h *house) sessions() []string {
+func (h *installation) sessions() []string {
 	h.Helper()
-	return rows(h, h.site.Database, `SELECT localpart || ' ' || device_id FROM sessions`)
+	return rows(h, h.postern.Database, `SELECT localpart || ' ' || device_id FROM sessions`)
 }
 
 func rows(t testing.TB, file, query string) []string {

@@ -19,7 +19,7 @@ const (
 
 // crowd is clients who log in and out, and remember which of their logins were answered.
 type crowd struct {
-	*house
+	*installation
 	ended   chan struct{}
 	running sync.WaitGroup
 
@@ -28,7 +28,7 @@ type crowd struct {
 	done [2]int            // logins, logouts
 }
 
-func (c *crowd) begin() {
+func (c *crowd) run() {
 	for n := range clients {
 		c.running.Go(func() {
 			random := rand.New(rand.NewPCG(*seed, uint64(n)))
@@ -48,8 +48,9 @@ func (c *crowd) over() bool {
 	}
 }
 
-// visit logs in, on the device that it had if it is one, and out perhaps. It gives the device that has a session then:
-// who names another one, and fails, leaves it at the homeserver, since nobody knows whether it was there before.
+// visit logs in, on the device that the client had if it had one, and perhaps out again. It returns the device that has
+// a session then. A client always names that one again: a login on a named device that fails leaves the device at the
+// homeserver, since Postern cannot know whether it was there before.
 func (c *crowd) visit(random *rand.Rand, user, had string) (has string) {
 	c.note(user+" "+had, "")
 	token, device, status := c.loginOn(user, had)
@@ -114,14 +115,14 @@ func (c *crowd) logins() int {
 	return c.done[0]
 }
 
-// ordeal kills the server again and again under the crowd, after some trouble perhaps, and then lets everything come to
-// rest.
-func (h *house) ordeal(trouble func(random *rand.Rand)) *crowd {
+// killOften kills the server again and again under the crowd, after some trouble perhaps, and then lets everything come
+// to rest.
+func (h *installation) killOften(trouble func(random *rand.Rand)) *crowd {
 	h.Helper()
-	c := &crowd{house: h, ended: make(chan struct{}), keep: make(map[string]string)}
+	c := &crowd{installation: h, ended: make(chan struct{}), keep: make(map[string]string)}
 	random := rand.New(rand.NewPCG(*seed, clients))
-	c.begin()
-	for range *rounds {
+	c.run()
+	for range killings() {
 		c.busy()
 		trouble(random)
 		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
@@ -133,8 +134,8 @@ func (h *house) ordeal(trouble func(random *rand.Rand)) *crowd {
 	return c
 }
 
-// judge compares both sides, and tries every token that was given and not given up.
-func (c *crowd) judge(there []string) {
+// compare holds the devices of both sides against each other, and tries every token that was given and not given up.
+func (c *crowd) compare(there []string) {
 	c.Helper()
 	here := c.sessions()
 	if !slices.Equal(there, here) {
@@ -145,11 +146,19 @@ func (c *crowd) judge(there []string) {
 			c.Errorf("%s was logged out: %d %v", device, status, answer)
 		}
 	}
-	c.Logf("seed %d: %d logins, %d logouts, %d killings, %d devices in the end", *seed, c.done[0], c.done[1], *rounds,
+	c.Logf("seed %d: %d logins, %d logouts, %d killings, %d devices in the end", *seed, c.done[0], c.done[1], killings(),
 		len(here))
 	if c.done[0] < clients || c.done[1] == 0 {
 		c.Errorf("only %v logins and logouts", c.done)
 	}
+}
+
+// killings is how often the server is killed.
+func killings() int {
+	if testing.Short() {
+		return min(*rounds, 2)
+	}
+	return *rounds
 }
 
 func crowdNames() (names []string) {
@@ -164,10 +173,10 @@ func crowdNames() (names []string) {
 func TestKilledBeforeAHomeserver(t *testing.T) {
 	t.Parallel()
 	there := fakesynapse.New(t, secret)
-	h := newHouse(t, there.URL, crowdNames()...)
+	h := newInstallation(t, there.URL, crowdNames()...)
 	modes := []fakesynapse.Mode{fakesynapse.Well, fakesynapse.Away, fakesynapse.Failing, fakesynapse.Cut,
 		fakesynapse.Slow}
-	c := h.ordeal(func(random *rand.Rand) {
+	c := h.killOften(func(random *rand.Rand) {
 		there.Be(modes[random.IntN(len(modes))])
 		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
 		if random.IntN(2) == 0 {
@@ -178,7 +187,7 @@ func TestKilledBeforeAHomeserver(t *testing.T) {
 	})
 	there.Be(fakesynapse.Well)
 	h.settle()
-	c.judge(there.Devices())
+	c.compare(there.Devices())
 }
 
 // The same before a real Synapse, which stays well.
@@ -187,8 +196,8 @@ func TestKilledBeforeSynapse(t *testing.T) {
 	hs := synapse.Prepare(t, synapse.Options{})
 	hs.Delegate(t, "http://127.0.0.1:1/", secret)
 	hs.Run(t)
-	h := newHouse(t, hs.URL, crowdNames()...)
-	c := h.ordeal(func(*rand.Rand) {})
+	h := newInstallation(t, hs.URL, crowdNames()...)
+	c := h.killOften(func(*rand.Rand) {})
 	h.settle()
-	c.judge(rows(t, hs.DB, `SELECT SUBSTR(user_id, 2, INSTR(user_id, ':') - 2) || ' ' || device_id FROM devices WHERE NOT hidden`))
+	c.compare(rows(t, hs.DB, `SELECT SUBSTR(user_id, 2, INSTR(user_id, ':') - 2) || ' ' || device_id FROM devices WHERE NOT hidden`))
 }

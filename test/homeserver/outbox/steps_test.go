@@ -9,28 +9,28 @@ import (
 	"postern/test/rig/fakesynapse"
 )
 
-// Postern is killed in the moment when each of the calls arrives: in the midst of a login, and between a fact and its
-// telling. The call is obeyed, and nobody hears of it.
+// Postern is killed in the moment when each of the calls arrives: in the midst of a login, and after a logout or a
+// deactivation was committed, before the homeserver's answer to it. The homeserver obeys the call; its answer is lost.
 func TestKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, call string
-		do         func(h *house, token string)
+		do         func(h *installation, token string)
 		want       []string // devices in the end
 		spared     []string // those that only the homeserver has
 	}{
-		{"a login on a new device", "upsert_device alice ", func(h *house, _ string) { h.login("alice", "") }, []string{"alice OLD"}, nil},
-		{"a login on a device of which only the client knows", "upsert_device alice NAMED", func(h *house, _ string) { h.login("alice", "NAMED") },
+		{"a login on a new device", "upsert_device alice ", func(h *installation, _ string) { h.login("alice", "") }, []string{"alice OLD"}, nil},
+		{"a login on a device of which only the client knows", "upsert_device alice NAMED", func(h *installation, _ string) { h.login("alice", "NAMED") },
 			[]string{"alice OLD"}, []string{"alice NAMED"}},
-		{"a login on a known device", "upsert_device alice OLD", func(h *house, _ string) { h.login("alice", "OLD") }, []string{"alice OLD"}, nil},
-		{"a first login", "provision_user bob", func(h *house, _ string) { h.login("bob", "NEW") }, []string{"alice OLD"}, nil},
-		{"a logout", "delete_device alice OLD", func(h *house, token string) { h.ask("POST", "logout", token, "{}") }, []string{}, nil},
-		{"a deactivation", "delete_user alice", func(h *house, _ string) { h.command("", "user", "deactivate", "alice") }, []string{}, nil},
+		{"a login on a known device", "upsert_device alice OLD", func(h *installation, _ string) { h.login("alice", "OLD") }, []string{"alice OLD"}, nil},
+		{"a first login", "provision_user bob", func(h *installation, _ string) { h.login("bob", "NEW") }, []string{"alice OLD"}, nil},
+		{"a logout", "delete_device alice OLD", func(h *installation, token string) { h.ask("POST", "logout", token, "{}") }, []string{}, nil},
+		{"a deactivation", "delete_user alice", func(h *installation, _ string) { h.command("", "user", "deactivate", "alice") }, []string{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			there := fakesynapse.New(t, secret)
-			h := newHouse(t, there.URL, "alice")
+			h := newInstallation(t, there.URL, "alice")
 			token, status := h.login("alice", "OLD")
 			if status != 200 {
 				t.Fatalf("login answers %d", status)
@@ -69,7 +69,7 @@ func TestKilledAtEachStep(t *testing.T) {
 func TestKilledBeforeItWasTold(t *testing.T) {
 	t.Parallel()
 	there := fakesynapse.New(t, secret)
-	h := newHouse(t, there.URL, "alice", "bob")
+	h := newInstallation(t, there.URL, "alice", "bob")
 	token, _ := h.login("alice", "A")
 	h.login("bob", "B")
 	there.Be(fakesynapse.Away)

@@ -2,7 +2,8 @@
 // real binary and a homeserver that writes down what it is sent. Only host names, ports and certificates are put in
 // their place.
 //
-// Where there is no nginx or no Caddy the test is skipped; with TEST_PROXIES=required it fails.
+// Where there is no nginx or no Caddy the test is skipped, and with TEST_PROXIES=off; with TEST_PROXIES=required it
+// fails.
 package proxies
 
 import (

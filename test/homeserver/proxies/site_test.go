@@ -21,13 +21,14 @@ import (
 	"testing"
 	"time"
 
+	"postern/test/rig/delegated"
 	"postern/test/rig/fakesynapse"
 	"postern/test/rig/process"
 	"postern/test/rig/safe"
 )
 
 const (
-	secret        = "the-secret-of-both"
+	secret        = delegated.Secret
 	clientAddress = "127.0.0.7" // which is not the proxy's
 )
 
@@ -84,11 +85,9 @@ func newSite(t *testing.T, kind string, split bool) *site {
 	t.Helper()
 	program := find(t, kind)
 	s := &site{upstream: newUpstream(t), output: &safe.Buffer{}}
-	postern := process.Site{Binary: process.Binary(t), Database: filepath.Join(t.TempDir(), "postern.db")}
-	postern.Run(t, "a long password", "user", "add", "alice", "--password-stdin", "--server-name", "example.org")
-	server := postern.Start(t, append(process.Before(t, s.upstream.URL, secret), "--server-name", "example.org",
-		"--trusted-proxy", "127.0.0.1")...)
-	s.start(t, program, kind, split, server.Address)
+	postern := delegated.New(t, s.upstream.URL, "example.org", "alice")
+	postern.Start(t, "--trusted-proxy", "127.0.0.1")
+	s.start(t, program, kind, split, postern.Server.Address)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // of a certificate that was made a moment ago
 		DialContext:     (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientAddress)}}).DialContext,
@@ -102,6 +101,9 @@ func newSite(t *testing.T, kind string, split bool) *site {
 // find is where Debian has it.
 func find(t *testing.T, kind string) string {
 	t.Helper()
+	if os.Getenv("TEST_PROXIES") == "off" {
+		t.Skip("TEST_PROXIES=off")
+	}
 	program := map[string]string{"nginx": "/usr/sbin/nginx", "caddy": "/usr/bin/caddy"}[kind]
 	if _, err := os.Stat(program); err == nil {
 		return program

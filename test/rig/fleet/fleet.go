@@ -6,7 +6,7 @@
 //   - Nobody is logged out: no 401, at no time, but for a session that its client has ended itself. What an answered
 //     logout has ended stays ended.
 //   - A second tab that still has the predecessor gets the same bytes.
-//   - At the draft's door a refresh token is accepted once, and the old pair is dead then. Its client is refused, and
+//   - By the 2015 draft a refresh token is accepted once, and the old pair is dead then. Its client is refused, and
 //     has to log in again, only if the answer to its last refresh was lost; such losses are counted.
 //   - What cannot be done is refused by 503 with a Matrix error, and not by anything else.
 //
@@ -31,7 +31,7 @@ var ServeFlags = []string{"--rate-limit", "off", "--refresh-leeway", "10m", "--a
 // Config is what a fleet is made of.
 type Config struct {
 	User, Password string
-	Today, Draft   int    // how many clients use which door
+	Current, Draft int    // how many clients use the current API, and how many the 2015 draft's
 	Seed           uint64 // of what they do; told with every failure
 
 	// Doubtful says that a 503 may hide that the work was done, since the server lost its database while it waited for
@@ -49,10 +49,10 @@ type Config struct {
 type Tally struct {
 	Logins      int // answered
 	Logouts     int // answered
-	Refreshes   int // answered, at both doors
+	Refreshes   int // answered, by both APIs
 	Checks      int // access tokens that were good
 	Tabs        int // predecessors that got the same pair
-	Reused      int // tokens that were refused at the draft's door because they were used
+	Reused      int // tokens that were refused by the draft's API because they were used
 	Dead        int // checks that an ended session's tokens are refused
 	Lost        int // answers to a refresh that did not arrive
 	Spent       int // clients of the draft that had to log in again because of one
@@ -69,15 +69,15 @@ type Fleet struct {
 	mu       sync.Mutex
 	tally    Tally
 	problems []error
-	accepted map[string]bool // refresh tokens that the draft's door has taken
+	accepted map[string]bool // refresh tokens that the draft's API has accepted
 }
 
 // New makes a fleet. Nobody is logged in yet; the first thing each client does is that.
 func New(c Config) *Fleet {
-	f := &Fleet{config: c, client: process.NewClient(c.Today + c.Draft), accepted: make(map[string]bool)}
-	for i := range c.Today + c.Draft {
+	f := &Fleet{config: c, client: process.NewClient(c.Current + c.Draft), accepted: make(map[string]bool)}
+	for i := range c.Current + c.Draft {
 		f.members = append(f.members, &member{
-			fleet: f, draft: i >= c.Today, name: fmt.Sprintf("CLIENT%02d", i),
+			fleet: f, draft: i >= c.Current, name: fmt.Sprintf("CLIENT%02d", i),
 			random: rand.New(rand.NewPCG(c.Seed, uint64(i))),
 		})
 	}
@@ -118,12 +118,12 @@ func (f *Fleet) fail(err error) {
 	f.problems = append(f.problems, err)
 }
 
-// accept notes that the draft's door has taken a refresh token, and fails if it did so before.
+// accept notes that the draft's API has accepted a refresh token, and fails if it did so before.
 func (f *Fleet) accept(token string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.accepted[token] {
-		return errors.New("the draft's door accepted a token twice")
+		return errors.New("the draft's API accepted a token twice")
 	}
 	f.accepted[token] = true
 	return nil

@@ -16,7 +16,7 @@ import (
 type member struct {
 	fleet  *Fleet
 	draft  bool
-	name   string // its device id, at today's door
+	name   string // its device id, in the current API
 	random *rand.Rand
 
 	pair       process.Pair // the last that it received; empty when it is not logged in
@@ -31,11 +31,11 @@ type member struct {
 }
 
 func (m *member) String() string {
-	door := "today"
+	api := "current"
 	if m.draft {
-		door = "draft"
+		api = "draft"
 	}
-	return fmt.Sprintf("%s (%s, session %s, generation %d, lost %t)", m.name, door, m.session, m.generation, m.lost)
+	return fmt.Sprintf("%s (%s, session %s, generation %d, lost %t)", m.name, api, m.session, m.generation, m.lost)
 }
 
 // act does one thing, chosen by chance.
@@ -99,7 +99,7 @@ func (m *member) goOn(ctx context.Context, err error) bool {
 	return true
 }
 
-// login begins a session: at today's door on the client's own device, at the draft's on a new one.
+// login begins a session: in the current API on the client's own device, in the draft's on a new one.
 func (m *member) login(ctx context.Context, url string) error {
 	f, pair, err := m.fleet, process.Pair{}, error(nil)
 	if m.draft {
@@ -138,7 +138,7 @@ func (m *member) refresh(ctx context.Context, url string) error {
 	}
 	if m.draft {
 		if m.row == m.generation+1 {
-			return errors.New("the draft's door accepted a token that was spent in the database")
+			return errors.New("the draft's API accepted a token that was spent in the database")
 		}
 		if err := f.accept(m.pair.Refresh); err != nil {
 			return err
@@ -173,7 +173,7 @@ func (m *member) check(ctx context.Context, url string) error {
 	err := f.client.Whoami(ctx, url, m.pair.Access)
 	var refusal *process.Refusal
 	if errors.As(err, &refusal) && m.draft && m.lost && refusal.Status == 401 && m.row != m.generation {
-		return nil // its successor is in force, and at the draft's door the old pair is dead at once
+		return nil // its successor is in force, and in the draft's API the old pair is dead at once
 	}
 	if err == nil {
 		f.count(&f.tally.Checks)
@@ -181,7 +181,7 @@ func (m *member) check(ctx context.Context, url string) error {
 	return during("whoami", err)
 }
 
-// again presents the predecessor: the same pair at today's door, a refusal at the draft's.
+// again presents the predecessor: the same pair in the current API, a refusal in the draft's.
 func (m *member) again(ctx context.Context, url string) error {
 	if m.draft {
 		return m.reuse(ctx, url)
@@ -198,7 +198,7 @@ func (m *member) again(ctx context.Context, url string) error {
 	return nil
 }
 
-// reuse presents what was used at the draft's door, and wants to be refused.
+// reuse presents what was used in the draft's API, and wants to be refused.
 func (m *member) reuse(ctx context.Context, url string) error {
 	f := m.fleet
 	_, err := f.client.TokenRefresh(ctx, url, m.previous.Refresh)

@@ -24,6 +24,7 @@ type Cluster struct {
 // short, so it is not below t.TempDir.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
+	wanted(t)
 	return start(t, false)
 }
 

@@ -3,7 +3,7 @@
 // reaches, and stops and removes when the test ends.
 //
 // Where there is neither, the test is skipped, loudly; with TEST_POSTGRES=required it fails, so that a gate cannot miss
-// it.
+// it. With TEST_POSTGRES=off it is always skipped.
 package postgres
 
 import (
@@ -20,10 +20,19 @@ import (
 // test keeps to a schema of its own.
 func URL(t testing.TB) string {
 	t.Helper()
+	wanted(t)
 	if url := os.Getenv("TEST_POSTGRES_URL"); url != "" {
 		return url
 	}
 	return Start(t).URL
+}
+
+// wanted skips the test where no PostgreSQL is wanted.
+func wanted(t testing.TB) {
+	t.Helper()
+	if os.Getenv("TEST_POSTGRES") == "off" {
+		t.Skip("TEST_POSTGRES=off")
+	}
 }
 
 // programs is the folder of the newest server that is installed; empty if there is none.

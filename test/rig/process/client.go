@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Paths of the two doors.
+// Paths of the current API and of the 2015 draft's.
 const (
 	LoginPath        = "/_matrix/client/v3/login"
 	RefreshPath      = "/_matrix/client/v3/refresh"
@@ -70,7 +70,7 @@ func NewClient(atATime int) *Client {
 // Close closes the connections that are idle.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Login logs in at today's door, with a refresh token.
+// Login logs in by the current API, with a refresh token.
 func (c *Client) Login(ctx context.Context, url, user, password, device string) (Pair, error) {
 	return c.pair(ctx, url+LoginPath, map[string]any{
 		"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": user},
@@ -79,17 +79,17 @@ func (c *Client) Login(ctx context.Context, url, user, password, device string) 
 	})
 }
 
-// Refresh refreshes at today's door.
+// Refresh refreshes by the current API.
 func (c *Client) Refresh(ctx context.Context, url, token string) (Pair, error) {
 	return c.pair(ctx, url+RefreshPath, map[string]any{"refresh_token": token})
 }
 
-// DraftLogin logs in at the draft's door.
+// DraftLogin logs in by the 2015 draft's API.
 func (c *Client) DraftLogin(ctx context.Context, url, user, password string) (Pair, error) {
 	return c.pair(ctx, url+DraftLoginPath, map[string]any{"username": user, "password": password})
 }
 
-// TokenRefresh refreshes at the draft's door.
+// TokenRefresh refreshes by the 2015 draft's API.
 func (c *Client) TokenRefresh(ctx context.Context, url, token string) (Pair, error) {
 	return c.pair(ctx, url+TokenRefreshPath, map[string]any{"refresh_token": token})
 }

@@ -12,6 +12,7 @@ package process
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -107,7 +108,7 @@ func (s Site) Command(ctx context.Context, stdin string, args ...string) (string
 // Serve starts a server on a free port of loopback and waits until it listens. When the context ends, the server is
 // killed.
 func (s Site) Serve(ctx context.Context, args ...string) (*Server, error) {
-	return start(s.command(ctx, append(append([]string{"serve", "--listen", "127.0.0.1:0"}, s.flags()...), args...)))
+	return Start(s.command(ctx, append(append([]string{"serve", "--listen", "127.0.0.1:0"}, s.flags()...), args...)))
 }
 
 func (s Site) command(ctx context.Context, args []string) *exec.Cmd {
@@ -133,6 +134,7 @@ func plain() (env []string) {
 type Server struct {
 	Address string // host and port
 	URL     string
+	Began   time.Time // just before the process was started
 
 	cmd  *exec.Cmd
 	log  *log
@@ -140,8 +142,9 @@ type Server struct {
 	err  error // of Wait
 }
 
-func start(cmd *exec.Cmd) (*Server, error) {
-	s := &Server{cmd: cmd, log: newLog()}
+// Start starts a program that logs in JSON where it listens, as Postern does, and waits until it has said so.
+func Start(cmd *exec.Cmd) (*Server, error) {
+	s := &Server{cmd: cmd, log: newLog(), Began: time.Now()}
 	cmd.Stderr = s.log
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -196,6 +199,17 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Log is what it has written so far, or the first megabyte of it.
 func (s *Server) Log() string { return s.log.String() }
+
+// Complaint is the first line of its log that is an error, or no JSON, as a panic is; empty if there is none.
+func (s *Server) Complaint() string {
+	for line := range strings.Lines(s.Log()) {
+		var entry struct{ Level string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level == "ERROR" {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
 
 // log keeps what a server writes, and finds where it listens.
 type log struct {

@@ -36,6 +36,18 @@ func (s Site) Start(t testing.TB, args ...string) *Server {
 	return server
 }
 
+// StartToKill is Serve for a test that kills the server; one that runs still is killed when the test ends.
+func (s Site) StartToKill(t testing.TB, args ...string) *Server {
+	t.Helper()
+	// Not the test's own context: that ends before the cleanup, and would kill.
+	server, err := s.Serve(context.WithoutCancel(t.Context()), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Kill() })
+	return server
+}
+
 // Before are the flags with which Postern stands before a homeserver that has this secret.
 func Before(t testing.TB, homeserver, secret string) []string {
 	t.Helper()

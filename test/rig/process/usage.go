@@ -6,11 +6,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Usage is what a process holds. Linux alone tells.
 type Usage struct {
 	Resident    int64 // bytes of memory
+	Private     int64 // of them, those that are no pages of a file, such as the program itself
 	Peak        int64 // the most it ever held
 	Descriptors int   // open files and connections
 }
@@ -37,6 +39,8 @@ func UsageOf(pid int) (u Usage, err error) {
 		switch field[0] {
 		case "VmRSS:":
 			u.Resident = kib << 10
+		case "RssAnon:":
+			u.Private = kib << 10
 		case "VmHWM:":
 			u.Peak = kib << 10
 		}
@@ -44,4 +48,21 @@ func UsageOf(pid int) (u Usage, err error) {
 	open, err := os.ReadDir(folder + "fd")
 	u.Descriptors = len(open)
 	return u, err
+}
+
+// CPUOf is the processor time that a process has used; 0 where nothing tells.
+func CPUOf(pid int) time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	const tick = time.Second / 100 // what Linux counts in here on every architecture that Go runs on
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	field := strings.Fields(rest)
+	if len(field) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(field[11], 10, 64)
+	system, _ := strconv.ParseInt(field[12], 10, 64)
+	return time.Duration(user+system) * tick
 }

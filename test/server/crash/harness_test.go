@@ -1,7 +1,7 @@
 // Package crash kills, starves and confuses a real server while a fleet of clients uses it, and holds it to what
 // package fleet says a server owes them: nobody is ever logged out by accident.
 //
-// `go test` runs few rounds; `make crash` runs as many as the gate wants:
+// `go test` runs few rounds; `make crash`, a part of `make slow`, runs as many as the gate wants:
 //
 //	go test -v -run Kill ./test/server/crash -rounds 200 -postgres-rounds 50 -seed 7
 //
@@ -10,7 +10,6 @@
 package crash
 
 import (
-	"context"
 	"database/sql"
 	"flag"
 	"net/http"
@@ -27,8 +26,8 @@ import (
 )
 
 var (
-	rounds         = flag.Int("rounds", 10, "how often the server is killed on SQLite; the gate wants 200")
-	postgresRounds = flag.Int("postgres-rounds", 5, "how often the server is killed on PostgreSQL; the gate wants 50")
+	rounds         = flag.Int("rounds", fleet.Rounds(10, 200), "how often the server is killed on SQLite")
+	postgresRounds = flag.Int("postgres-rounds", fleet.Rounds(5, 50), "how often the server is killed on PostgreSQL")
 	seed           = flag.Uint64("seed", 1, "of what the clients do and when the server dies")
 )
 
@@ -82,14 +81,10 @@ func (h *harness) command(stdin string, args ...string) string {
 	return h.site.Run(h, stdin, args...)
 }
 
-// serve starts a server, which is stopped when the test ends, unless it is gone by then.
+// serve starts a server, which is killed when the test ends, unless it is gone by then.
 func (h *harness) serve() *process.Server {
 	h.Helper()
-	// Not the test's own context: that ends before the cleanup, and would kill.
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), fleet.ServeFlags...)
-	h.must(err)
-	h.Cleanup(func() { _ = s.Kill() })
-	return s
+	return h.site.StartToKill(h, fleet.ServeFlags...)
 }
 
 // stop stops a server in the friendly way. A connection on which nothing was asked yet would keep it for five seconds

@@ -11,7 +11,7 @@ import (
 )
 
 // crew is who uses the server while it is killed.
-var crew = fleet.Config{Today: 24, Draft: 8}
+var crew = fleet.Config{Current: 24, Draft: 8}
 
 // TestKillSQLite kills the server by SIGKILL at random moments under load, again and again, and lets every client go on
 // with what it last received.
@@ -92,7 +92,7 @@ func TestKillFirstStart(t *testing.T) {
 		h := onSQLite(t, t.TempDir())
 		h.site.Key = "" // where Postern puts it by itself
 		h.killStart(time.Duration(random.IntN(60_000)) * time.Microsecond)
-		f := h.crew(fleet.Config{Today: 1, Draft: 1})
+		f := h.crew(fleet.Config{Current: 1, Draft: 1})
 		server := h.serve()
 		h.settle(server)
 		h.stop(server)

@@ -13,9 +13,9 @@ import (
 func TestFacts(t *testing.T) {
 	for _, count := range []int{2, 3} {
 		t.Run(fmt.Sprint(count, " replicas"), func(t *testing.T) {
-			h := newHouse(t, count)
+			h := newReplicas(t, count)
 			for round := range *rounds {
-				for at := range h.replicas {
+				for at := range h.servers {
 					h.logout(fmt.Sprint("OUT", round), at)
 					h.replay(fmt.Sprint("REPLAY", round), at)
 					h.rotate(fmt.Sprint("KEY", round), at)
@@ -27,41 +27,41 @@ func TestFacts(t *testing.T) {
 }
 
 // logout ends a session at one replica after all of them have seen it.
-func (h *house) logout(device string, at int) {
+func (h *replicas) logout(device string, at int) {
 	h.Helper()
 	pair := h.login(device)
 	h.good("before the logout", pair.Access)
-	h.must(h.client.Logout(h.Context(), h.replicas[at].URL, pair.Access))
+	h.must(h.client.Logout(h.Context(), h.servers[at].URL, pair.Access))
 	h.refused(fmt.Sprintf("after a logout at replica %d", at), pair.Access, gone)
 }
 
 // replay lets one replica see the refresh token before the last again; the session is soft at all of them.
-func (h *house) replay(device string, at int) {
+func (h *replicas) replay(device string, at int) {
 	h.Helper()
 	first := h.login(device)
 	second := h.refresh(first.Refresh, 0)
-	third := h.refresh(second.Refresh, len(h.replicas)-1)
+	third := h.refresh(second.Refresh, len(h.servers)-1)
 	h.good("before the replay", third.Access)
-	if _, err := h.client.Refresh(h.Context(), h.replicas[at].URL, first.Refresh); err == nil {
+	if _, err := h.client.Refresh(h.Context(), h.servers[at].URL, first.Refresh); err == nil {
 		h.Errorf("replica %d takes a token that was replayed", at)
 	}
 	h.refused(fmt.Sprintf("after a replay at replica %d", at), third.Access, soft)
-	for i, replica := range h.replicas {
+	for i, replica := range h.servers {
 		if _, err := h.client.Refresh(h.Context(), replica.URL, third.Refresh); err == nil {
 			h.Errorf("replica %d refreshes a session that is soft", i)
 		}
 	}
 }
 
-func (h *house) refresh(token string, at int) process.Pair {
+func (h *replicas) refresh(token string, at int) process.Pair {
 	h.Helper()
-	pair, err := h.client.Refresh(h.Context(), h.replicas[at].URL, token)
+	pair, err := h.client.Refresh(h.Context(), h.servers[at].URL, token)
 	h.must(err)
 	return pair
 }
 
 // rotate makes a root key and lets one replica use it: the others, to which nobody has come since, know it.
-func (h *house) rotate(device string, at int) {
+func (h *replicas) rotate(device string, at int) {
 	h.Helper()
 	old := h.login(device)
 	h.good("before the rotation", old.Access)
@@ -74,7 +74,7 @@ func (h *house) rotate(device string, at int) {
 }
 
 // key is the number of the root key that a pair was made with.
-func (h *house) key(pair process.Pair) int64 {
+func (h *replicas) key(pair process.Pair) int64 {
 	h.Helper()
 	token, err := tokens.Decode(pair.Access)
 	h.must(err)
@@ -82,7 +82,7 @@ func (h *house) key(pair process.Pair) int64 {
 }
 
 // lock locks the account and opens it again, by the command line.
-func (h *house) lock(device string) {
+func (h *replicas) lock(device string) {
 	h.Helper()
 	pair := h.login(device)
 	h.good("before the lock", pair.Access)
@@ -94,7 +94,7 @@ func (h *house) lock(device string) {
 
 // TestOnePair lets 64 clients refresh one token through all replicas: all of them get one pair.
 func TestOnePair(t *testing.T) {
-	h := newHouse(t, 3)
+	h := newReplicas(t, 3)
 	newest := h.login("SHARED")
 	for round := range *rounds {
 		answers := h.race(newest.Refresh, 64)
@@ -109,7 +109,7 @@ func TestOnePair(t *testing.T) {
 	}
 }
 
-func (h *house) race(token string, clients int) []process.Pair {
+func (h *replicas) race(token string, clients int) []process.Pair {
 	h.Helper()
 	answers, errs := make([]process.Pair, clients), make([]error, clients)
 	var all sync.WaitGroup

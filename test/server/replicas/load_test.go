@@ -10,12 +10,12 @@ import (
 )
 
 // crew is who uses the replicas.
-var crew = fleet.Config{Today: 24, Draft: 8}
+var crew = fleet.Config{Current: 24, Draft: 8}
 
 // TestRotation makes a new root key and retires the old one while the replicas work. Each of them knows a key before it
 // meets a token that was made with it; no request fails.
 func TestRotation(t *testing.T) {
-	h := newHouse(t, 3)
+	h := newReplicas(t, 3)
 	n := h.under(crew, func() {
 		for round := range *rounds {
 			h.command("", "keys", "rotate")
@@ -28,7 +28,7 @@ func TestRotation(t *testing.T) {
 }
 
 // retire retires a key as soon as no session needs it any more, which takes a refresh of each.
-func (h *house) retire(key string) {
+func (h *replicas) retire(key string) {
 	h.Helper()
 	for range 100 {
 		out, err := h.site.Command(h.Context(), "", "keys", "retire", key)
@@ -46,16 +46,16 @@ func (h *house) retire(key string) {
 // TestReplicaKilled kills one replica after the other by SIGKILL under load and starts it again. Connections break;
 // nobody is logged out.
 func TestReplicaKilled(t *testing.T) {
-	h := newHouse(t, 3)
+	h := newReplicas(t, 3)
 	patient := crew
 	patient.Patient = true
 	n := h.under(patient, func() {
 		for round := range *rounds {
-			at := round % len(h.replicas)
-			h.must(h.replicas[at].Kill())
+			at := round % len(h.servers)
+			h.must(h.servers[at].Kill())
 			time.Sleep(50 * time.Millisecond)
-			h.replicas[at] = h.serve()
-			h.proxy.serve(t, h.replicas)
+			h.servers[at] = h.serve()
+			h.proxy.serve(t, h.servers)
 			time.Sleep(100 * time.Millisecond)
 		}
 	})

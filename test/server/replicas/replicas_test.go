@@ -6,7 +6,6 @@
 package replicas
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,7 +20,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 1, "how often each thing is tried; the gate wants 10")
+	rounds = flag.Int("rounds", fleet.Rounds(1, 10), "how often each thing is tried")
 	seed   = flag.Uint64("seed", 1, "of what the clients do")
 )
 
@@ -32,52 +31,49 @@ const (
 	password = "correct horse battery staple"
 )
 
-// house is a number of replicas on one database.
-type house struct {
+// replicas is a number of servers on one database.
+type replicas struct {
 	testing.TB
-	site     process.Site
-	replicas []*process.Server
-	proxy    *proxy
-	client   *process.Client
+	site    process.Site
+	servers []*process.Server
+	proxy   *proxy
+	client  *process.Client
 }
 
-// newHouse starts replicas on an empty database with the account alice, and the proxy in front of them.
-func newHouse(t testing.TB, count int) *house {
+// newReplicas starts replicas on an empty database with the account alice, and the proxy in front of them.
+func newReplicas(t testing.TB, count int) *replicas {
 	t.Helper()
-	h := &house{TB: t, client: process.NewClient(64), site: process.Site{
+	h := &replicas{TB: t, client: process.NewClient(64), site: process.Site{
 		Binary: process.Binary(t), Database: postgres.Schema(t, postgres.URL(t)),
 		Key: filepath.Join(t.TempDir(), "postern.key"),
 	}}
 	t.Cleanup(h.client.Close)
 	h.command(password, "user", "add", user, "--password-stdin")
 	for range count {
-		h.replicas = append(h.replicas, h.serve())
+		h.servers = append(h.servers, h.serve())
 	}
-	h.proxy = newProxy(t, h.replicas)
+	h.proxy = newProxy(t, h.servers)
 	return h
 }
 
-func (h *house) serve() *process.Server {
+func (h *replicas) serve() *process.Server {
 	h.Helper()
-	s, err := h.site.Serve(context.WithoutCancel(h.Context()), fleet.ServeFlags...)
-	h.must(err)
-	h.Cleanup(func() { _ = s.Kill() })
-	return s
+	return h.site.StartToKill(h, fleet.ServeFlags...)
 }
 
-func (h *house) command(stdin string, args ...string) string {
+func (h *replicas) command(stdin string, args ...string) string {
 	h.Helper()
 	return h.site.Run(h, stdin, args...)
 }
 
-func (h *house) login(device string) process.Pair {
+func (h *replicas) login(device string) process.Pair {
 	h.Helper()
 	pair, err := h.client.Login(h.Context(), h.proxy.url, user, password, device)
 	h.must(err)
 	return pair
 }
 
-func (h *house) must(err error) {
+func (h *replicas) must(err error) {
 	h.Helper()
 	if err != nil {
 		h.Fatal(err)
@@ -91,9 +87,9 @@ var (
 )
 
 // good wants every replica to take an access token.
-func (h *house) good(when, token string) {
+func (h *replicas) good(when, token string) {
 	h.Helper()
-	for i, replica := range h.replicas {
+	for i, replica := range h.servers {
 		if err := h.client.Whoami(h.Context(), replica.URL, token); err != nil {
 			h.Errorf("%s: replica %d answers %v", when, i, err)
 		}
@@ -101,9 +97,9 @@ func (h *house) good(when, token string) {
 }
 
 // refused wants every replica to refuse an access token, and in the same way.
-func (h *house) refused(when, token string, want process.Refusal) {
+func (h *replicas) refused(when, token string, want process.Refusal) {
 	h.Helper()
-	for i, replica := range h.replicas {
+	for i, replica := range h.servers {
 		err := h.client.Whoami(h.Context(), replica.URL, token)
 		var r *process.Refusal
 		if !errors.As(err, &r) || r.Status != want.Status || r.Code != want.Code || r.SoftLogout != want.SoftLogout {
@@ -114,7 +110,7 @@ func (h *house) refused(when, token string, want process.Refusal) {
 
 // under lets something happen while a fleet works through the proxy, and wants every client to have got what it is
 // owed.
-func (h *house) under(c fleet.Config, happens func()) fleet.Tally {
+func (h *replicas) under(c fleet.Config, happens func()) fleet.Tally {
 	h.Helper()
 	c.User, c.Password, c.Seed = user, password, *seed
 	f := fleet.New(c)
@@ -138,13 +134,13 @@ func (h *house) under(c fleet.Config, happens func()) fleet.Tally {
 }
 
 // owed shows what the replicas have to say about what they did not do.
-func (h *house) owed(err error) {
+func (h *replicas) owed(err error) {
 	h.Helper()
 	if err == nil {
 		return
 	}
 	var logs strings.Builder
-	for i, replica := range h.replicas {
+	for i, replica := range h.servers {
 		log := replica.Log()
 		fmt.Fprintf(&logs, "the log of replica %d ends with\n%s", i, log[max(0, len(log)-2000):])
 	}

@@ -1,0 +1,249 @@
+package impact
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"postern/speclab/spec"
+)
+
+// methods are the keys of a path item that hold operations.
+var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+// located is an API whose parts can be found in its files.
+type located struct {
+	*document
+	forGenerator *document // see package spec, "Two forms"
+	position     func(...string) spec.Position
+}
+
+// revision is the API that a check is about: the spec or, when that is only a part of the API, the contract with the
+// spec laid over it.
+type revision struct {
+	*document
+	forGenerator     *document
+	edited, contract *located
+
+	sources   map[string]pointer // from a part that the spec has (a path, an operation, a component) to it in edited
+	leftAlone int                // operations of the contract that a part does not mention
+}
+
+func newRevision(contract, edited *located, alias func(string) string, whole bool) (*revision, error) {
+	r := &revision{edited: edited, contract: contract}
+	m := &merger{alias: alias, whole: whole, contract: object(contract.tree, "paths")}
+	if !whole {
+		m.names = newNames(edited.tree, contract.tree, alias)
+	}
+	var err error
+	if r.forGenerator, err = m.merge(contract.forGenerator.tree, edited.forGenerator.tree); err != nil {
+		return nil, err
+	}
+	r.document, err = m.merge(contract.tree, edited.tree)
+	r.sources, r.leftAlone = m.sources, m.leftAlone
+	return r, err
+}
+
+// merger lays a spec over the contract.
+type merger struct {
+	alias    func(string) string
+	whole    bool              // see Input
+	names    map[string]string // components of the spec that get other names: see rename.go
+	contract map[string]any    // the contract's paths
+
+	paths     map[string]any // of the API that is made
+	security  any            // that the spec asks for everywhere
+	sources   map[string]pointer
+	leftAlone int
+}
+
+// merge gives the contract with the spec laid over it, or the spec alone when it is the whole API.
+func (m *merger) merge(contract, edited map[string]any) (*document, error) {
+	m.sources, m.leftAlone = make(map[string]pointer), 0
+	tree, from := clone(contract), clone(edited)
+	if m.whole {
+		tree = clone(edited)
+		tree["paths"], tree["components"] = map[string]any{}, map[string]any{}
+	}
+	renameComponents(from, m.names)
+	m.paths, m.security = objectAt(tree, "paths"), from["security"]
+	m.mergePaths(object(from, "paths"))
+	m.mergeComponents(objectAt(tree, "components"), from)
+	return documentOf(tree)
+}
+
+// mergePaths puts the spec's paths over the contract's.
+func (m *merger) mergePaths(edited map[string]any) {
+	mentioned := make(map[string]bool)
+	for _, path := range slices.Sorted(maps.Keys(edited)) {
+		to := m.alias(path)
+		if !m.whole {
+			to = m.sharePath(to)
+		}
+		item, _ := edited[path].(map[string]any)
+		m.sources[pointer{"paths", to}.String()] = pointer{"paths", path}
+		for _, key := range slices.Sorted(maps.Keys(item)) {
+			switch {
+			case slices.Contains(methods, key):
+				m.mergeOperation(to, key, item)
+				mentioned[to+" "+key] = true
+			case m.whole:
+				objectAt(m.paths, to)[key] = item[key]
+			default:
+				continue
+			}
+			m.sources[pointer{"paths", to, key}.String()] = pointer{"paths", path, key}
+		}
+	}
+	for path, item := range m.paths {
+		for method := range item.(map[string]any) {
+			if slices.Contains(methods, method) && !mentioned[path+" "+method] {
+				m.leftAlone++
+			}
+		}
+	}
+}
+
+// mergeOperation puts an operation of the spec over the contract's. The operations of old specs have no names: where
+// the contract has the same path and method it is the same operation.
+func (m *merger) mergeOperation(path, method string, item map[string]any) {
+	op := clone(item[method].(map[string]any))
+	if _, named := op["operationId"]; !named {
+		if old, known := object(object(m.contract, path), method)["operationId"]; known {
+			op["operationId"] = old
+		}
+	}
+	if !m.whole { // what the spec says for all operations of a path, or of the API, goes into each
+		if shared, _ := item["parameters"].([]any); len(shared) > 0 {
+			own, _ := op["parameters"].([]any)
+			op["parameters"] = append(own, shared...)
+		}
+		if _, said := op["security"]; !said && m.security != nil {
+			op["security"] = m.security
+		}
+		id, _ := op["operationId"].(string)
+		m.removeMoved(id, path, method)
+	}
+	objectAt(m.paths, path)[method] = op
+}
+
+var templated = regexp.MustCompile(`\{[^}]*\}`)
+
+// sharePath gives the parameters of the contract's path the names that the spec has for them, where the two paths
+// differ in nothing else. It returns the path that both are then at.
+func (m *merger) sharePath(path string) string {
+	if m.paths[path] != nil {
+		return path
+	}
+	for known := range m.contract {
+		if m.paths[known] == nil || templated.ReplaceAllString(known, "{}") != templated.ReplaceAllString(path, "{}") {
+			continue
+		}
+		item := object(m.paths, known)
+		old, names := templated.FindAllString(known, -1), templated.FindAllString(path, -1)
+		for i := range old {
+			renameParameter(item, strings.Trim(old[i], "{}"), strings.Trim(names[i], "{}"))
+		}
+		delete(m.paths, known)
+		m.paths[path] = item
+	}
+	return path
+}
+
+// renameParameter gives a path parameter another name.
+func renameParameter(part any, from, to string) {
+	switch part := part.(type) {
+	case map[string]any:
+		if part["in"] == "path" && part["name"] == from {
+			part["name"] = to
+		}
+		for _, inner := range part {
+			renameParameter(inner, from, to)
+		}
+	case []any:
+		for _, inner := range part {
+			renameParameter(inner, from, to)
+		}
+	}
+}
+
+// removeMoved removes the contract's operation of that name from another place: the spec has moved it.
+func (m *merger) removeMoved(id, path, method string) {
+	for known := range m.contract {
+		item := object(m.paths, known)
+		for _, other := range methods {
+			if id != "" && (known != path || other != method) && object(item, other)["operationId"] == id {
+				delete(item, other)
+			}
+		}
+		if item != nil && len(item) == 0 {
+			delete(m.paths, known)
+		}
+	}
+}
+
+// mergeComponents puts the spec's components over the contract's.
+func (m *merger) mergeComponents(into, from map[string]any) {
+	oldRefs := make(map[string]string) // by the new ones
+	for old, renamed := range m.names {
+		oldRefs[renamed] = old
+	}
+	for ref, component := range components(from) {
+		kind, name := splitRef(ref)
+		objectAt(into, kind)[name] = component
+		source := pointer{"components", kind, name}
+		if old, renamed := oldRefs[ref]; renamed {
+			_, source[2] = splitRef(old)
+		}
+		m.sources[pointer{"components", kind, name}.String()] = source
+	}
+}
+
+// object is the object under a key, or nil.
+func object(in map[string]any, key string) map[string]any {
+	inner, _ := in[key].(map[string]any)
+	return inner
+}
+
+// objectAt is the object under a key, which is made when it is not there.
+func objectAt(in map[string]any, key string) map[string]any {
+	if object(in, key) == nil {
+		in[key] = make(map[string]any)
+	}
+	return object(in, key)
+}
+
+func clone(tree map[string]any) map[string]any {
+	raw, err := json.Marshal(tree)
+	if err != nil {
+		panic(err) // unreachable: it came from JSON
+	}
+	var copied map[string]any
+	_ = json.Unmarshal(raw, &copied)
+	return copied
+}
+
+// position finds a part in the files: in the spec's when the spec has it, otherwise in the contract's.
+func (r *revision) position(at pointer) spec.Position {
+	if len(at) >= 3 && r.sources[at[:3].String()] == nil && r.has(at[:3]) {
+		return r.contract.position(at...)
+	}
+	for n := min(len(at), 3); n > 0; n-- {
+		if source, found := r.sources[at[:n].String()]; found {
+			return r.edited.position(source.with(at[n:]...)...)
+		}
+	}
+	return r.edited.position(r.nearest(at)...)
+}
+
+// nearest is the part of the API, or the part nearest to it that encloses it and is there.
+func (r *revision) nearest(at pointer) pointer {
+	for ; len(at) > 0; at = at.parent() {
+		if _, there := r.get(at); there {
+			return at
+		}
+	}
+	return at
+}
