@@ -42,7 +42,8 @@ func benchSession(b *testing.B, d *DB, ids int) {
 	})
 }
 
-// BenchmarkBusy is checks beside a writer that commits as fast as it can, so that hardly any check finds nothing to ask.
+// BenchmarkBusy is checks beside a writer that commits as fast as it can, so that hardly any check finds nothing to
+// ask.
 func BenchmarkBusy(b *testing.B) {
 	d := open(b, Config{DSN: filepath.Join(b.TempDir(), "bench.db")})
 	fill(b, d, 1_000)

@@ -155,7 +155,8 @@ func TestWrite(t *testing.T) {
 	if s := d.session(t, "one"); s.DisplayName != "other" {
 		t.Errorf("%+v", s)
 	}
-	if err := rename(`UPDATE nothing SET display_name = 'x' WHERE id = $1`); !errors.Is(err, ErrUnavailable) || calls != 1 {
+	if err := rename(`UPDATE nothing SET display_name = 'x' WHERE id = $1`); !errors.Is(err, ErrUnavailable) ||
+		calls != 1 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 	refused := errors.New("an answer")

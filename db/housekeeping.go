@@ -22,12 +22,14 @@ const tidyBatch = 100
 // Each of them takes the oldest first, by an index.
 const (
 	tidySessions = `DELETE FROM sessions WHERE id IN
-		(SELECT id FROM sessions WHERE expires <> 0 AND expires < $1 ORDER BY expires LIMIT $2) RETURNING ` + endedColumns
+		(SELECT id FROM sessions WHERE expires <> 0 AND expires < $1 ORDER BY expires LIMIT $2)
+		RETURNING ` + endedColumns
 	tidyEvents = `DELETE FROM events WHERE (localpart, at, session_id, kind) IN
 		(SELECT localpart, at, session_id, kind FROM events WHERE at < $1 ORDER BY at LIMIT $2) RETURNING session_id`
 	tidyLoginTokens  = forgetLoginToken + ` RETURNING id`
 	tidyReservations = `DELETE FROM registration_reservations WHERE (token, session_id) IN
-		(SELECT token, session_id FROM registration_reservations WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING session_id`
+		(SELECT token, session_id FROM registration_reservations WHERE expires < $1 ORDER BY expires LIMIT $2)
+		RETURNING session_id`
 	tidyInteractions = `DELETE FROM interactions WHERE id IN
 		(SELECT id FROM interactions WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
 )

@@ -21,9 +21,10 @@ func (d *DB) Shared() bool { return d.cache == nil }
 const interactionBatch = 100
 
 const (
-	findInteraction    = `SELECT id, expires, version, sealed FROM interactions WHERE id = $1`
-	addInteraction     = `INSERT INTO interactions (id, expires, version, sealed) VALUES ($1, $2, $3, $4)`
-	saveInteraction    = `UPDATE interactions SET sealed = $3, version = version + 1 WHERE id = $1 AND version = $2 RETURNING id`
+	findInteraction = `SELECT id, expires, version, sealed FROM interactions WHERE id = $1`
+	addInteraction  = `INSERT INTO interactions (id, expires, version, sealed) VALUES ($1, $2, $3, $4)`
+	saveInteraction = `UPDATE interactions SET sealed = $3, version = version + 1 WHERE id = $1 AND version = $2
+		RETURNING id`
 	endInteraction     = `DELETE FROM interactions WHERE id = $1 RETURNING id`
 	interactionVersion = `SELECT version FROM interactions WHERE id = $1`
 

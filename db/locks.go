@@ -12,7 +12,8 @@ func (d *DB) LockUser(ctx context.Context, localpart string, when time.Time) err
 	if Millis(when) == 0 {
 		return errNoTime
 	}
-	const q = `UPDATE users SET locked = CASE WHEN locked = 0 THEN $2 ELSE locked END WHERE localpart = $1 RETURNING localpart`
+	const q = `UPDATE users SET locked = CASE WHEN locked = 0 THEN $2 ELSE locked END WHERE localpart = $1
+		RETURNING localpart`
 	return d.setLock(ctx, true, q, localpart, Millis(when))
 }
 

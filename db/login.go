@@ -79,8 +79,9 @@ const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RE
 
 // start starts the session of an account that is not locked.
 func (t *Tx) start(l Login) (Session, error) {
-	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
-			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent)
+	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable,
+			generation, key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr,
+			seen_agent)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
 			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13)
 		RETURNING ` + sessionColumns

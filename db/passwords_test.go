@@ -17,11 +17,13 @@ func TestSetPassword(t *testing.T) {
 	if u, _ := d.User(bg, "alice"); u.PasswordHash != "new" {
 		t.Errorf("hash is %q", u.PasswordHash)
 	}
-	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newer", EndOthers: true}); n != 2 || err != nil {
+	if n, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "newer", EndOthers: true}); n != 2 ||
+		err != nil {
 		t.Errorf("ending sessions: %d, %v", n, err)
 	}
 	gone(t, d, "one", "two")
-	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "nobody", Hash: "x", EndOthers: true}); !errors.Is(err, ErrNotFound) {
+	if _, err := d.ChangePassword(bg, PasswordChange{Localpart: "nobody", Hash: "x", EndOthers: true}); !errors.Is(err,
+		ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
 }

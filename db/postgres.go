@@ -158,7 +158,8 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	}
 	const q = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
 			ELSE current_setting('synchronous_commit') END, false),
-		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false), COALESCE(current_schema(), ''), version()`
+		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false),
+		COALESCE(current_schema(), ''), version()`
 	var schema, version, ignored string
 	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &schema, &version); err != nil {
 		return nil, errors.Join(err, c.Close())

@@ -46,7 +46,8 @@ const accessExpires = `CASE WHEN expires <> 0 AND (CAST($5 AS BIGINT) = 0 OR CAS
 const (
 	// advance is the whole of a good refresh: the first to find the row at the token's generation moves it on, and all
 	// others find it moved.
-	advance = `UPDATE sessions SET generation = generation + 1, minted = $3, prev_key_id = CASE WHEN imported THEN 0 ELSE key_id END, key_id = $4, access_expires = ` + accessExpires + `,
+	advance = `UPDATE sessions SET generation = generation + 1, minted = $3,
+		prev_key_id = CASE WHEN imported THEN 0 ELSE key_id END, key_id = $4, access_expires = ` + accessExpires + `,
 		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10, imported = FALSE
 		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
 			AND NOT EXISTS (SELECT 1 FROM root_keys WHERE root_keys.id = $4 AND root_keys.retired <> 0)`

@@ -68,13 +68,15 @@ const (
 	tokenValid = `SELECT token FROM registration_tokens WHERE token = $1 AND ` + tokenHasUse
 
 	reserveToken = `INSERT INTO registration_reservations (token, session_id, expires)
-		SELECT token, CAST($3 AS TEXT), CAST($4 AS BIGINT) FROM registration_tokens WHERE token = $1 AND ` + tokenHasUse + `
+		SELECT token, CAST($3 AS TEXT), CAST($4 AS BIGINT) FROM registration_tokens
+			WHERE token = $1 AND ` + tokenHasUse + `
 		ON CONFLICT (token, session_id) DO UPDATE SET expires = excluded.expires RETURNING token`
 
 	// A reservation makes up for the token's own end, never for more uses than are allowed.
 	useToken = `UPDATE registration_tokens SET used = used + 1
 		WHERE token = $1 AND (uses_allowed = 0 OR uses_allowed > used) AND (` + tokenHasUse + ` OR EXISTS (SELECT 1
-			FROM registration_reservations r WHERE r.token = $1 AND r.session_id = $3 AND r.expires > $2)) RETURNING token`
+			FROM registration_reservations r WHERE r.token = $1 AND r.session_id = $3 AND r.expires > $2))
+		RETURNING token`
 
 	releaseToken = `DELETE FROM registration_reservations WHERE token = $1 AND session_id = $2`
 	forgetToken  = `DELETE FROM registration_reservations WHERE token = $1 AND expires <= $2`

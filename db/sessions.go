@@ -104,8 +104,8 @@ func (s Session) Accepts(k int64, now time.Time) error {
 
 func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.Before(s.Expires) }
 
-const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id, minted,
-	access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
+const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id,
+	minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64

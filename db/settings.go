@@ -9,7 +9,8 @@ func (d *DB) Setting(ctx context.Context, name string) (string, error) {
 	return one(ctx, d, q, scanText, name)
 }
 
-const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2)
+	ON CONFLICT (name) DO UPDATE SET value = excluded.value`
 
 // SetSetting stores a value under a name.
 func (d *DB) SetSetting(ctx context.Context, name, value string) error {

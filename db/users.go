@@ -33,8 +33,8 @@ func (d *DB) CreateUser(ctx context.Context, u User) error {
 }
 
 func (t *Tx) createUser(u User) (made bool, err error) {
-	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT DO NOTHING RETURNING localpart`
+	const q = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING localpart`
 	made, err = t.Get(q, nil, u.Localpart, u.PasswordHash, Millis(u.Created), Millis(u.Deactivated),
 		Millis(u.Locked), u.Admin)
 	if err == nil && made {
@@ -60,7 +60,8 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 	if Millis(when) == 0 {
 		return 0, errNoTime
 	}
-	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END, erased = erased OR $3
+	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END,
+			erased = erased OR $3
 		WHERE localpart = $1 RETURNING localpart`
 	return write(ctx, d, "", func(t *Tx) (int, error) {
 		found, err := t.Get(q, nil, localpart, Millis(when), erase)

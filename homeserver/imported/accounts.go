@@ -88,14 +88,16 @@ type hereAccount struct {
 
 // findHere finds an account, or the zero value.
 func findHere(t *db.Tx, localpart string) (a hereAccount, err error) {
-	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password FROM users WHERE localpart = $1`
+	const q = `SELECT localpart, password_hash, locked, deactivated, admin, imported, own_password
+		FROM users WHERE localpart = $1`
 	_, err = t.Get(q, []any{&a.localpart, &a.hash, &a.locked, &a.deactivated, &a.admin, &a.mark, &a.ownPassword},
 		localpart)
 	return a, err
 }
 
 const (
-	insertUser    = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin) VALUES ($1, $2, $3, $4, $5, $6)`
+	insertUser = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin)
+		VALUES ($1, $2, $3, $4, $5, $6)`
 	lockImported  = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETURNING id`
 	adminImported = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
 

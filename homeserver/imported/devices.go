@@ -84,11 +84,13 @@ func sessionsByDevice(t *db.Tx, localpart string) (map[string]hereSession, error
 }
 
 const (
-	insertImported = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable, generation,
-			key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported)
+	insertImported = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable,
+			generation, key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr,
+			seen_agent, imported)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $5, $9, 0, FALSE, $10, $11,
 			(SELECT admin FROM users WHERE localpart = $2), $12, $13, $14, TRUE)`
-	addToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
+	addToken = `INSERT INTO imported_tokens (hash, session_id, refresh, expires) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING`
 )
 
 // startImported starts a session in its first generation, whose tokens another server gave.

@@ -20,7 +20,8 @@ type Waiting struct {
 
 // List lists what waits, the oldest first.
 func (q *Queue) List(ctx context.Context) ([]Waiting, error) {
-	const query = `SELECT localpart, device_id, since, due, tries, refused, error FROM outbox ORDER BY since, localpart, device_id`
+	const query = `SELECT localpart, device_id, since, due, tries, refused, error FROM outbox
+		ORDER BY since, localpart, device_id`
 	var all []Waiting
 	err := q.DB.Read(ctx, query, nil, func(scan func(...any) error) error {
 		var w Waiting
@@ -44,9 +45,11 @@ const (
 	dueNow    = `SELECT due FROM outbox WHERE due <= $1 LIMIT 1`
 	nextDue   = `SELECT COALESCE(MIN(due), 0) FROM outbox WHERE due > $1`
 	claimable = `SELECT localpart FROM outbox AS o WHERE due <= $1
-		AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.localpart = o.localpart AND h.held >= $1) ORDER BY due, since DESC LIMIT $2`
+		AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.localpart = o.localpart AND h.held >= $1)
+		ORDER BY due, since DESC LIMIT $2`
 	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
-		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5) RETURNING device_id, tries, spared`
+		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5)
+		RETURNING device_id, tries, spared`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
@@ -185,6 +188,7 @@ func (q *Queue) Resume(ctx context.Context) error {
 	if q.DB.Shared() {
 		return nil
 	}
-	const resume = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END, login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
+	const resume = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END,
+		login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
 	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(resume) })
 }

@@ -78,14 +78,16 @@ const (
 	// A row that is there already is due again, and a login that has announced it does not clear it any more. The
 	// exception is the login that has just started its session: it has told the homeserver. Not so while a sender has
 	// the row, nor when a sender had it and heard no answer: what that sent may arrive after what the login sent.
-	orRenew = ` ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, spared = FALSE, changed = TRUE,
+	orRenew = ` ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE,
+		spared = FALSE, changed = TRUE,
 		login = CASE WHEN outbox.held = 0 AND outbox.tries = 0 THEN COALESCE((SELECT id FROM sessions
 			WHERE localpart = $1 AND device_id = $2 AND id = outbox.login), '') ELSE '' END RETURNING login`
 
 	insert        = insertRow + `EXISTS (SELECT 1 FROM settings WHERE name = '` + homeserver + `')` + orRenew
 	insertAnyway  = insertRow + `TRUE` + orRenew
 	insertDevices = `INSERT INTO outbox (` + columns + `)
-		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions WHERE NOT imported ON CONFLICT DO NOTHING`
+		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions
+		WHERE NOT imported ON CONFLICT DO NOTHING`
 	remove = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2`
 
 	announce = `INSERT INTO outbox (` + columns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)

@@ -26,6 +26,8 @@ var drawing = map[string][]string{
 
 	"db/dbtest": {"db", "test/rig/postgres"}, // for tests alone
 	"test/":     {"test/", "gen", "tokens", "db"},
+	// gives tests sessions that came along from a homeserver
+	"test/rig/matrixtest": {"gen", "db", "homeserver/imported"},
 	// a reader's own program
 	"docs/lesson/start": {"speclab/mock", "speclab/spec", "tokens"},
 

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestOneWayToOpen: a command that opened the database by itself would change things of which the homeserver never hears.
+// TestOneWayToOpen: a command that opened the database by itself would change things of which the homeserver never
+// hears.
 func TestOneWayToOpen(t *testing.T) {
 	t.Parallel()
 	for _, dir := range folders(t) {
