@@ -60,7 +60,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 
 lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where its data can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on: $$unformatted"; exit 1; }
-	@go test -count=1 -run TestLines ./test/house -lines
+	@go test -count=1 -run TestLines ./test/house
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	@out=$$(go run $(GOVULNCHECK) ./... 2>&1) && echo "$$out" || { status=$$?; \

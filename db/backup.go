@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Backup writes everything as it is at one moment into a new SQLite file, To, for its owner alone, from either engine,
 // while others read and write. The file is whole or not there: it is made under another name, compared, checked and
-// synced first. ErrConflict if it exists.
+// synced first. User-interactive sessions are left out: they would be over before anybody restores it, and one may hold
+// a password. ErrConflict if it exists.
 func Backup(ctx context.Context, c CopyConfig) (copied Copied, err error) {
 	if err := unused(c.To); err != nil {
 		return Copied{}, err
@@ -56,6 +58,7 @@ func (c CopyConfig) snapshot(ctx context.Context, from, to *side) (Copied, error
 	if err := to.begin(ctx, true); err != nil {
 		return Copied{}, err
 	}
+	from.tables = slices.DeleteFunc(slices.Clone(from.tables), func(t Table) bool { return t.passing })
 	copied, _, err := c.tables(ctx, from, to)
 	if err != nil {
 		return Copied{}, err

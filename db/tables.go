@@ -14,6 +14,7 @@ type Table struct {
 	Columns string // all of them, separated by commas, the first ones its key, in whose order it is read
 	Bools   string // those that are boolean: SQLite stores numbers for them
 	where   string // which rows are content
+	passing bool   // rows live for minutes, so that a backup leaves them out
 }
 
 // tables are those of this package, in an order in which each refers only to those before it.
@@ -27,7 +28,7 @@ var tables = []Table{
 	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},
 	{Name: "used_login_tokens", Columns: "id, expires"},
-	{Name: "interactions", Columns: "id, expires, version, sealed"},
+	{Name: "interactions", Columns: "id, expires, version, sealed", passing: true},
 	{Name: "events", Columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
 	{Name: "outbox", Columns: "localpart, device_id, since, due, tries, refused, error, login, spared, changed, " +
 		"holder, held",

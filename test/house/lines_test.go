@@ -1,7 +1,6 @@
 package house
 
 import (
-	"flag"
 	"go/scanner"
 	"go/token"
 	"regexp"
@@ -13,14 +12,10 @@ import (
 // columns is how long a line may be; a tab counts as four.
 const columns = 120
 
-var lines = flag.Bool("lines", false, "list the lines that are too long, as make lint does")
-
 // TestLines lists the lines that are longer than 120 columns. Excepted are what a generator wrote, struct tags, and in
 // tests the rows of tables and what is data in strings.
 func TestLines(t *testing.T) {
-	if !*lines {
-		t.Skip("make lint")
-	}
+	t.Parallel()
 	for _, dir := range folders(t) {
 		if dir == "gen" {
 			continue
