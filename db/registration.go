@@ -46,27 +46,33 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 				return Session{}, err
 			}
 		}
-		// If the name is taken after all, by another process just now, the engine fails this transaction as a whole.
-		const q = `INSERT INTO users (localpart, password_hash, created) VALUES ($1, $2, $3)`
-		if err := t.Exec(q, r.Localpart, r.PasswordHash, Millis(r.At)); err != nil {
-			return Session{}, err
-		}
-		if err := errors.Join(t.Follow(r.Localpart, ""), t.saveInteraction(r.Interaction)); err != nil {
-			return Session{}, err
-		}
-		var s Session
-		if r.Login != nil {
-			l := *r.Login
-			l.Localpart, l.At = r.Localpart, r.At
-			if s, err = t.start(l); err != nil {
-				return Session{}, err
-			}
-		}
-		if r.Also != nil {
-			err = t.require(r.Also(t))
-		}
-		return s, err
+		return t.register(r)
 	})
+}
+
+// register writes what Register promises, once all that can be refused has been.
+func (t *Tx) register(r Registration) (Session, error) {
+	// If the name is taken after all, by another process just now, the engine fails this transaction as a whole.
+	const q = `INSERT INTO users (localpart, password_hash, created) VALUES ($1, $2, $3)`
+	if err := t.Exec(q, r.Localpart, r.PasswordHash, Millis(r.At)); err != nil {
+		return Session{}, err
+	}
+	if err := errors.Join(t.Follow(r.Localpart, ""), t.saveInteraction(r.Interaction)); err != nil {
+		return Session{}, err
+	}
+	var s Session
+	if r.Login != nil {
+		l := *r.Login
+		l.Localpart, l.At = r.Localpart, r.At
+		var err error
+		if s, err = t.start(l); err != nil {
+			return Session{}, err
+		}
+	}
+	if r.Also != nil {
+		return s, t.require(r.Also(t))
+	}
+	return s, nil
 }
 
 // An imported account may have upper case in its name; nobody else gets the same name in other letters.

@@ -1,0 +1,116 @@
+// Package db keeps Postern's accounts, sessions, root keys and audit events, and promises that nobody is ever logged
+// out by accident: not by a lost answer, not by two tabs, not by a crash, not by a full disk, not by a clock.
+//
+// It knows neither HTTP nor tokens. A session id is an opaque string, a password hash too, and no token or token hash
+// is at rest: the token pair of a generation is computed from the session's row (Session says how that moves). The one
+// exception is a session that came from another server: its first tokens are found by their hashes (imported_tokens).
+//
+// # Schema
+//
+//   - users: one row per account. A deactivated account has no sessions and keeps its name. The sessions of a locked
+//     one wait. That it is locked, or an administrator of the homeserver, its sessions say too (sessions.locked,
+//     sessions.admin), so that a check reads one row.
+//   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
+//     refreshed.
+//   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
+//     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
+//     the session does: a client that shows one later has to learn that it keeps its device.
+//   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its
+//     id is never given out again.
+//   - events: what an operator should know of, written in the transaction of what was done about it.
+//   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
+//     while a registration runs, until a time after which they count for nothing.
+//   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
+//   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
+//     has.
+//   - outbox: the accounts and devices that the homeserver has to look at again. Without a homeserver it is empty.
+//     This table and imported_tokens are made here and copied by Copy, and otherwise used only by the packages below
+//     homeserver.
+//   - settings: few named values; two of them say that the database has moved (see Copy), or what it was copied from.
+//
+// What is over goes away by Tidy; nothing else ever removes a session whose time is over.
+//
+// Times are Unix milliseconds, 0 for none; the caller brings the clock.
+//
+// # Laws
+//
+//  1. An answered write is on the disk (write-ahead log, synchronous=FULL). A write that failed changed nothing,
+//     neither in the database nor in memory. A caller that stopped waiting does not know, and asks again: refreshing
+//     twice gives the same pair.
+//  2. One goroutine writes (writer.go). Writes that queue while a transaction commits share the next one and its fsync;
+//     a write that breaks the shared transaction is run again alone, and fails alone.
+//  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before
+//     they are answered, and before each look into it the database is asked whether another process has committed (see
+//     freshness). On PostgreSQL, which several replicas may share, it reads the row.
+//  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
+//     transaction, or a second later (50 ms on PostgreSQL). In this process they are true at once.
+//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
+//     rely on.
+//  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
+//     without the other.
+//
+// # What other packages may do
+//
+// A package outside may keep tables of its own here (Extension), read with Get and Read, and write with Write, whose Tx
+// runs its statements: beside no other transaction, and committed when Write returns. It may write to the tables of
+// this package too, if it keeps the laws:
+//
+//   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row.
+//   - What changes an account or a session on a device in a way that a homeserver must learn of calls Tx.Follow, unless
+//     that knows of it already.
+//   - What has to be in one transaction with a change of this package is written by Config.Follow or Registration.Also.
+//     Both may run twice, as everything in a Tx.
+//   - It stores times with Millis and reads them with FromMillis, and stores a stranger's text with Clip.
+//   - The generation, the key and the times of a session that exists are AdvanceGeneration's alone.
+//
+// # Cannot move, and why
+//
+// What is needed only because of a homeserver is in the packages below homeserver. This is not:
+//
+//   - Config.Follow and Tx.Follow: the row of the outbox belongs into the transaction of the change (law 6).
+//   - sessions.imported and Session.Imported: the compare-and-swap of a refresh clears it, and which root key a session
+//     depends on hangs on it. users.imported and users.own_password: ChangePassword sets the latter.
+//   - sessions.admin and Session.Admin: an introspection reads one row, from the cache, and StartSession copies it from
+//     users.admin to the new session. User.Admin: accounts are made and listed with it.
+//   - users.erased: the wish is one write with the deactivation.
+//   - Tx.Admissible: a login announces its device before it starts the session, and must be refused then as it would be
+//     later.
+//   - Tables of the outbox and of imported tokens in migrations and tables.go: databases have them, and Copy has to
+//     know every table.
+//
+// # What it does not defend against
+//
+//   - Anybody who can write the file is the administrator: they can add a user or revive a session. Anybody who can
+//     only read it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
+//   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the error says so.
+//   - Restoring a backup goes back in time. A session that was not refreshed since is good. One that began since is not
+//     found, and its client forgets it; one that ended since lives again. One that was refreshed since has tokens of a
+//     generation that the row has not come to: its access tokens are refused and the device and its keys are kept, and
+//     a refresh token looks like a replay. A file replaced under a running server is not noticed at all: stop it first.
+//   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database
+//     File").
+//   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.
+//   - Wiped bytes of a retired key may live on in backups, and in the write-ahead log until it is reused.
+//
+// # Where to read
+//
+// Beside the files for one table each: a refresh goes through refresh.go, writer.go, tx.go, freshness.go and cache.go;
+// a check through sessions.go, cache.go and freshness.go. Copy and Backup (copy.go, backup.go, side.go, tables.go) are
+// in this package because they go past the writer, the cache and the laws above: an exported way to do that would be
+// open to everybody.
+//
+// # Usage
+//
+//	d, err := db.Open(ctx, db.Config{DSN: "/var/lib/postern/postern.db"})
+//	s, err := d.StartSession(ctx, db.Login{…})       // a password was verified
+//	s, epoch, err := d.Session(ctx, id)              // an access token was verified: …
+//	err = s.Accepts(generation, now)                 // … is its generation in force?
+//	d.NoteUse(s, generation, seen)                   // … it is
+//	s, err = d.AdvanceGeneration(ctx, db.Refresh{…}) // a refresh token was verified; mint from s
+//	err = d.EndSession(ctx, id)                      // logout
+//	s, err = d.Register(ctx, db.Registration{…})     // an account, with the use of an invitation and a first session
+//	copied, err := db.Backup(ctx, db.CopyConfig{…})  // of either engine, into a file
+//	copied, err = db.Copy(ctx, db.CopyConfig{…})     // to a database of either engine, and on from there
+//	done, err := d.Tidy(ctx, now, db.TidyConfig{})   // now and then
+//	err = d.LockUser(ctx, localpart, now)            // from now on Accepts and the others say ErrLocked
+package db
