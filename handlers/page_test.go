@@ -75,7 +75,7 @@ func TestLimiterUnderFlood(t *testing.T) {
 	l, now := newLimiter(Rate{Count: 1, Period: time.Hour}), matrixtest.NewClock().Now()
 	sweeps, before := 0, 0
 	for n := range maxKeys + 1000 {
-		l.take(fmt.Sprint(n), now, true)
+		l.take(fmt.Sprint(n), now)
 		if len(l.arrival) < before {
 			sweeps++
 		}

@@ -53,8 +53,8 @@ func newLimiter(rate Rate) *limiter {
 }
 
 // take counts an attempt of the key. It answers how long to wait when there have been too many, and then
-// counts nothing: a client that keeps asking is not punished further. Without count it only answers.
-func (l *limiter) take(key string, now time.Time, count bool) (wait time.Duration) {
+// counts nothing: a client that keeps asking is not punished further.
+func (l *limiter) take(key string, now time.Time) (wait time.Duration) {
 	if l.rate.Count == 0 {
 		return 0
 	}
@@ -66,7 +66,7 @@ func (l *limiter) take(key string, now time.Time, count bool) (wait time.Duratio
 		arrival = now // quiet for a period, or the clock was set back
 	}
 	next := arrival.Add(interval)
-	if over := next.Sub(now) - l.rate.Period; over > 0 || !count {
+	if over := next.Sub(now) - l.rate.Period; over > 0 {
 		return over
 	}
 	if len(l.arrival) >= maxKeys {
@@ -102,17 +102,12 @@ func newLimits(rate Rate) limits {
 
 // takeAddress counts an attempt from an address.
 func (l limits) takeAddress(addr netip.Addr, now time.Time) error {
-	return limited(l.address.take(network(addr), now, true))
-}
-
-// mayAddress says whether an address has an attempt left, and counts nothing.
-func (l limits) mayAddress(addr netip.Addr, now time.Time) error {
-	return limited(l.address.take(network(addr), now, false))
+	return limited(l.address.take(network(addr), now))
 }
 
 // takeAccount counts an attempt on an account, whether or not it exists: the answer must not tell.
 func (l limits) takeAccount(localpart string, now time.Time) error {
-	return limited(l.account.take(localpart, now, true))
+	return limited(l.account.take(localpart, now))
 }
 
 func limited(wait time.Duration) error {

@@ -80,9 +80,6 @@ func (s *Server) exchange(ctx context.Context, x exchange) (pair, error) {
 
 func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	who := CallerOf(ctx)
-	if err := s.refreshes.mayAddress(who.Addr, who.Now); err != nil {
-		return pair{}, err
-	}
 	token, session, err := s.authentic(ctx, x.token)
 	if err != nil {
 		return pair{}, s.countFailed(who, err)
@@ -99,8 +96,9 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	return s.nextPair(ctx, token, x.singleUse)
 }
 
-// countFailed counts a refresh token that was not good against its address. Good ones are counted by account alone:
-// behind one address there may be a whole school, and each device must be able to renew.
+// countFailed counts a refresh token that was not good against its address, and refuses it with 429 when there were too
+// many. Good ones are counted by account alone: behind one address there may be a whole school, and each device must be
+// able to renew, whatever somebody else there sends.
 func (s *Server) countFailed(who *Caller, err error) error {
 	if e := AsError(err); e.Status == http.StatusUnauthorized {
 		if limited := s.refreshes.takeAddress(who.Addr, who.Now); limited != nil {

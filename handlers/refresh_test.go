@@ -158,6 +158,28 @@ func TestRefreshRateLimit(t *testing.T) {
 	s.ok(s.refresh(login.Text("refresh_token")))
 }
 
+// TestRefreshBehindOneAddress: whatever somebody at an address sends, the good tokens of the others there are exchanged.
+func TestRefreshBehindOneAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.RateLimit = Rate{Count: 3, Period: time.Minute} })
+	login := s.loggedIn()
+	for range 3 {
+		s.want(s.refresh("rubbish"), 401, "M_UNKNOWN_TOKEN")
+	}
+	forged := login.Text("refresh_token")
+	forged = forged[:len(forged)-4] + "AAAA"
+	for _, bad := range []string{"rubbish", forged} {
+		s.want(s.refresh(bad), 429, "M_LIMIT_EXCEEDED")
+		s.want(s.tokenRefresh(bad), 429, "M_LIMIT_EXCEEDED")
+	}
+	pair := s.ok(s.refresh(login.Text("refresh_token")))
+	s.want(s.refresh("rubbish"), 429, "M_LIMIT_EXCEEDED")
+	s.ok(s.refresh(pair.Text("refresh_token")))
+	draft := s.ok(s.do(call{Method: "POST", Path: draftLoginPath, From: "192.0.2.99:1",
+		Body: `{"username":"bob","password":"` + password + `"}`}))
+	s.ok(s.tokenRefresh(draft.Text("refresh_token")))
+}
+
 // TestSixtyFourRacers: at today's door all get one pair, at the draft's exactly one is served.
 func TestSixtyFourRacers(t *testing.T) {
 	t.Parallel()
