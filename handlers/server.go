@@ -47,7 +47,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -114,8 +113,9 @@ type Server struct {
 
 	logins, refreshes, attempts limits
 
-	strayProxy sync.Once
-	stopTidy   func()
+	strayProxy, strangeForwarded sync.Once // what is logged once
+
+	stopTidy func()
 }
 
 // New makes a server and reads the root keys, so that a wrong master key is found out at the start.
@@ -138,7 +138,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if _, err := s.keys.asOf(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
-	s.echo = s.routes(contract, c.TrustedProxies)
+	s.echo = s.routes(contract)
 	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil
 }
@@ -152,11 +152,11 @@ func (s *Server) Close() {
 	s.hasher.close()
 }
 
-func (s *Server) routes(contract *contract, proxies []netip.Prefix) *echo.Echo {
+func (s *Server) routes(contract *contract) *echo.Echo {
 	e := echo.New()
 	e.Binder = binder{contract}
 	e.HTTPErrorHandler = s.handleError
-	e.IPExtractor = addressOf(proxies)
+	e.IPExtractor = s.addressOf()
 	e.Pre(alias, headers, bounded)
 	e.Use(s.Metrics.observe(contract), s.recovers, forms)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
@@ -172,22 +172,6 @@ func (s *Server) health(c echo.Context) error {
 		return unavailable(err)
 	}
 	return c.JSONBlob(http.StatusOK, []byte(`{"status":"ok"}`))
-}
-
-// addressOf finds the client's address. X-Forwarded-For is read from the right, past the proxies that are
-// trusted and no further: what stands left of them anybody could have written.
-func addressOf(proxies []netip.Prefix) echo.IPExtractor {
-	if len(proxies) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range proxies {
-		p = p.Masked()
-		trust = append(trust, echo.TrustIPRange(&net.IPNet{
-			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
-		}))
-	}
-	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
 // panicked makes an error of a panic's value.

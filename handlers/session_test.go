@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -154,7 +156,7 @@ func TestForwardedFor(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
 	login := s.ok(s.login(""))
 	narrow, err := tokens.Restrict(login.Text("access_token"),
-		tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.7"})
+		tokens.Caveat{Key: "addr", Operator: "in", Value: "203.0.113.7,2001:db8::7"})
 	s.must(err)
 	tests := []struct {
 		from, forwarded string
@@ -166,6 +168,16 @@ func TestForwardedFor(t *testing.T) {
 		{"198.51.100.9:1", "203.0.113.7", 403},
 		{"203.0.113.7:1", "", 200},
 		{"10.1.1.1:1", "rubbish", 403},
+		// with ports, as Azure's and IIS's proxies write them
+		{"10.1.1.1:1", "203.0.113.7:51234", 200},
+		{"10.1.1.1:1", "203.0.113.7:51234, 10.2.2.2:443", 200},
+		{"10.1.1.1:1", "203.0.113.7:51234,198.51.100.9:1", 403},
+		{"10.1.1.1:1", "[2001:db8::7]:443", 200},
+		{"10.1.1.1:1", "[2001:db8::7]", 200},
+		{"10.1.1.1:1", "2001:db8::7", 200},
+		{"10.1.1.1:1", "[2001:db8::8]:443", 403},
+		{"10.1.1.1:1", "203.0.113.7:port", 403},
+		{"198.51.100.9:1", "203.0.113.7:51234", 403},
 	}
 	for _, test := range tests {
 		a := s.do(call{Method: "GET", Path: "/_matrix/client/v3/account/whoami", Token: narrow, From: test.from,
@@ -173,6 +185,23 @@ func TestForwardedFor(t *testing.T) {
 		if a.Status != test.status {
 			t.Errorf("from %s for %q: %d, want %d", test.from, test.forwarded, a.Status, test.status)
 		}
+	}
+}
+
+// TestStrangeForwardedFor: of an entry that is no address the log says so, once.
+func TestStrangeForwardedFor(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := newSite(t, func(c *Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	for _, forwarded := range []string{"203.0.113.7:1", "unknown", "_hidden"} {
+		s.do(call{Method: "GET", Path: "/_matrix/client/v3/account/whoami", Token: "x", From: "10.1.1.1:1",
+			Header: map[string]string{"X-Forwarded-For": forwarded}})
+	}
+	if n := strings.Count(log.String(), "X-Forwarded-For"); n != 1 || !strings.Contains(log.String(), "entry=unknown") {
+		t.Errorf("%d times in\n%s", n, &log)
 	}
 }
 
