@@ -93,6 +93,9 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	if err != nil {
 		return pair{}, s.countFailed(who, refreshRefusal(err))
 	}
+	if err := s.carriable(who, token, session); err != nil {
+		return pair{}, err
+	}
 	return s.nextPair(ctx, token, x.singleUse)
 }
 
@@ -104,6 +107,23 @@ func (s *Server) countFailed(who *Caller, err error) error {
 		if limited := s.refreshes.takeAddress(who.Addr, who.Now); limited != nil {
 			return limited
 		}
+	}
+	return err
+}
+
+// carriable refuses a token with more caveats of its holder than the next pair could carry. It asks before the generation
+// changes: afterwards nobody could compute the pair, and the session would be over.
+func (s *Server) carriable(who *Caller, token tokens.Bearer, session db.Session) error {
+	carried := token.Appended(s.refreshClaims(session))
+	ring := s.keys.load()
+	key, found := ring.Newest()
+	if len(carried) == 0 || !found {
+		return nil
+	}
+	session.Generation, session.KeyID, session.AccessExpires = session.Generation+1, key.ID, who.Now.Add(s.AccessTTL)
+	_, err := s.mint(ring, session, carried)
+	if errors.Is(err, tokens.ErrMalformed) {
+		return UnknownToken("The refresh token has too many caveats to be exchanged; it stays as it is.", true).because(err)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -156,6 +157,39 @@ func TestRefreshRateLimit(t *testing.T) {
 	s.want(s.tokenRefresh(login.Text("refresh_token")), 429, "M_LIMIT_EXCEEDED")
 	s.clock.Step(time.Minute)
 	s.ok(s.refresh(login.Text("refresh_token")))
+}
+
+// TestRefreshWithManyCaveats: a token that the next pair could not carry is refused, and nothing else changes.
+func TestRefreshWithManyCaveats(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	post := tokens.Caveat{Key: "method", Operator: "in", Value: "POST"}
+	many := func(token string, n int) string {
+		token, err := tokens.Restrict(token, slices.Repeat([]tokens.Caveat{post}, n)...)
+		s.must(err)
+		return token
+	}
+	long := func(token string) string { // as long as it may be
+		for n := tokens.MaxTokenLength; ; n-- {
+			caveat := tokens.Caveat{Key: "method", Operator: "in", Value: strings.Repeat("POST,", n) + "POST"}
+			if narrow, err := tokens.Restrict(token, caveat); err == nil {
+				return narrow
+			}
+		}
+	}
+	for name, login := range map[string]answer{"current": s.loggedIn(), "draft": s.draftLogin()} {
+		token := login.Text("refresh_token")
+		for _, wide := range []string{many(token, 61), long(token)} {
+			a := s.refresh(wide)
+			if a.Status != 401 || !a.Soft() || !strings.Contains(a.Raw, "too many caveats") {
+				t.Errorf("%s: at the current API: %d %s", name, a.Status, a.Raw)
+			}
+			s.want(s.tokenRefresh(wide), 403, "M_FORBIDDEN")
+		}
+		s.ok(s.whoami(login.Text("access_token")))
+		pair := s.ok(s.refresh(many(token, 40)))
+		s.ok(s.tokenRefresh(pair.Text("refresh_token")))
+	}
 }
 
 // TestRefreshBehindOneAddress: whatever somebody at an address sends, the good tokens of the others there are exchanged.
