@@ -33,6 +33,18 @@ func Alias(path string) string {
 	return path
 }
 
+// headAsGet answers HEAD as GET; net/http leaves the body out. RFC 9110, section 9.3.2.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r // a copy, since net/http looks at the method of its own
+			get.Method = http.MethodGet
+			r = &get
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // headers lets web clients of any origin in, on errors and unknown paths too, and keeps answers out of
 // caches. A preflight is answered here and never reaches an operation.
 // Client-Server API v1.19, "Web Browser Clients".

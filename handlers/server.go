@@ -144,7 +144,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 }
 
 // Handler gives the server as a net/http handler.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return headAsGet(s.echo) }
 
 // Close stops what the server keeps running. The database stays open: it is not the server's.
 func (s *Server) Close() {

@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -322,5 +324,42 @@ func TestAccountChangesMeanwhile(t *testing.T) {
 			KeyID: 1})
 	if err == nil {
 		t.Error("a session began on a deactivated account")
+	}
+}
+
+// TestHead: HEAD is answered as GET is, without the body, wherever GET is. RFC 9110, section 9.3.2.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.PublicURL = "https://example.org" })
+	web := httptest.NewServer(s.server.Handler())
+	defer web.Close()
+	token := s.ok(s.login(`"device_id":"PHONE"`)).Text("access_token")
+	ask := func(method, path string) (*http.Response, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, web.URL+path, nil)
+		s.must(err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		a, err := web.Client().Do(r)
+		s.must(err)
+		defer a.Body.Close()
+		body, err := io.ReadAll(a.Body)
+		s.must(err)
+		return a, string(body)
+	}
+	for _, path := range []string{"/health", "/metrics", "/_matrix/client/versions", loginPath, devicesPath,
+		devicesPath + "/PHONE", devicesPath + "/NONE", "/_matrix/client/r0/account/whoami",
+		"/.well-known/matrix/client", fallbackPath("m.login.terms", "none"), "/_matrix/client/v3/logout", "/none"} {
+		get, _ := ask("GET", path)
+		head, body := ask("HEAD", path)
+		if head.StatusCode != get.StatusCode || body != "" ||
+			head.Header.Get("Content-Type") != get.Header.Get("Content-Type") ||
+			head.Header.Get("Cache-Control") != get.Header.Get("Cache-Control") {
+			t.Errorf("HEAD %s: %d %v %q, GET %d %v", path, head.StatusCode, head.Header, body, get.StatusCode, get.Header)
+		}
+	}
+	narrow, err := tokens.Restrict(token, tokens.Caveat{Key: "method", Operator: "in", Value: "GET"})
+	s.must(err)
+	token = narrow
+	if a, _ := ask("HEAD", devicesPath); a.StatusCode != 200 {
+		t.Errorf("a token for GET: %d", a.StatusCode)
 	}
 }
