@@ -123,9 +123,12 @@ func (e *postgresServer) copies(lock bool) string {
 	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + e.gate + ")"
 }
 
+// tables counts those that no extension owns: what pg_stat_statements brings makes a database nobody's.
 func (e *postgresServer) tables() string {
-	return `SELECT COUNT(*), COUNT(CASE WHEN table_name = '` + versionTable + `' THEN 1 END)
-		FROM information_schema.tables WHERE table_schema = current_schema()`
+	return `SELECT COUNT(*), COUNT(CASE WHEN relname = '` + versionTable + `' THEN 1 END) FROM pg_catalog.pg_class c
+		WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relnamespace = to_regnamespace(quote_ident(current_schema()))
+		AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+			WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
 }
 
 // postgresReaders is how many connections read: each may wait for the network, so there are more than on SQLite.

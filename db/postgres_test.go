@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"postern/test/rig/postgres"
 	"strings"
 	"testing"
 )
@@ -80,5 +81,42 @@ func TestPlaceTellsNoSecret(t *testing.T) {
 			strings.Contains(Place(dsn), "hunter2") {
 			t.Errorf("%s: %v, %s", dsn, err, Place(dsn))
 		}
+	}
+}
+
+// TestExtensionsTables: what an extension of PostgreSQL brings does not make the database another program's; a table of
+// anybody else's does.
+func TestExtensionsTables(t *testing.T) {
+	t.Parallel()
+	if !postgres.Chosen() {
+		t.Skip("only PostgreSQL has extensions: go test ./test/server/postgres runs this")
+	}
+	at := dsn(t)
+	shell, err := sql.Open("pgx", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shell.Close()
+	if _, err := shell.ExecContext(bg, `CREATE EXTENSION pg_stat_statements`); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := shell.ExecContext(bg, `DROP EXTENSION pg_stat_statements`); err != nil {
+			t.Error(err)
+		}
+	}()
+	open(t, Config{DSN: at})
+
+	other := dsn(t)
+	theirs, err := sql.Open("pgx", other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	if _, err := theirs.ExecContext(bg, `CREATE TABLE orders (id INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(bg, Config{DSN: other}); err == nil || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("a table of another program's: %v", err)
 	}
 }
