@@ -111,7 +111,7 @@ type Server struct {
 	contract     *contract
 	echo         *echo.Echo
 
-	logins, refreshes, attempts limits
+	logins, refreshes, attempts, stages limits
 
 	strayProxy, strangeForwarded sync.Once // what is logged once
 
@@ -130,6 +130,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher:       newHasher(c.Metrics.hashQueue, c.SynapsePepper),
 		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
+		stages: newLimits(c.RateLimit),
 	}
 	if s.Peer == nil {
 		s.Peer = alone{c.DB}

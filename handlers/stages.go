@@ -46,7 +46,9 @@ func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData
 	}
 }
 
-// attemptPassword is guessing at an account like a login is, and counted with logins.
+// attemptPassword may be a guess, by a thief of the token: it is counted by session, and apart from logins. So nobody who
+// guesses at logins can keep the owner from deleting a device or from changing the password. On the page of a stage there
+// is no token, and it is counted by account.
 func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) (hash string, err error) {
 	who := CallerOf(ctx)
 	if auth.Password == nil {
@@ -55,10 +57,11 @@ func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.
 	if name := named(auth); name != "" && localpart(name, s.ServerName) != strings.ToLower(i.Bound.User) {
 		return "", forbidden("The password of another user proves nothing here.")
 	}
-	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
-		return "", err
+	counted := who.Session.ID
+	if counted == "" {
+		counted = "page of " + i.Bound.User
 	}
-	if err := s.logins.takeAccount(strings.ToLower(i.Bound.User), who.Now); err != nil {
+	if err := s.stages.takeAccount(counted, who.Now); err != nil {
 		return "", err
 	}
 	account, err := s.account(ctx, string(NewUserID(i.Bound.User, s.ServerName)), *auth.Password)

@@ -191,3 +191,30 @@ func (s *site) html(a answer, status int, words string) {
 		s.Errorf("page is %d %s, want %d with %q", a.Status, a.Raw, status, words)
 	}
 }
+
+// TestGuessingAtLogins: whoever guesses at alice's logins, from anywhere and also from her own address, does not keep her
+// from throwing the thief out. Guessing at the stage with a token is counted by that session.
+func TestGuessingAtLogins(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.phoneAndLaptop()
+	s.server = s.newServer(func(c *Config) { c.RateLimit = Rate{Count: 3, Period: time.Hour} })
+	guess := call{Method: "POST", Path: loginPath, Body: loginBody("alice", "wrong", "")}
+	for range 3 {
+		s.want(s.do(guess), 403, "M_FORBIDDEN")
+	}
+	s.want(s.do(guess), 429, "M_LIMIT_EXCEEDED")
+	s.ok(s.deletePhone(token, passwordStep("alice", password, "")))
+
+	session := s.challenged(s.deletePhone(token, ""))
+	wrong := passwordStep("alice", "wrong", session)
+	for range 2 {
+		s.challenged(s.deletePhone(token, wrong))
+	}
+	s.want(s.deletePhone(token, wrong), 429, "M_LIMIT_EXCEEDED")
+	for range 3 { // and so is a page that is guessed at
+		s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form, Body: "password=wrong"})
+	}
+	s.want(s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form,
+		Body: "password=wrong"}), 429, "M_LIMIT_EXCEEDED")
+}
