@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -84,4 +86,29 @@ func TestRegistrationProblems(t *testing.T) {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}
 	}
+}
+
+// TestUserAddNames: a name is refused as a registration refuses it, and what becomes of it is said.
+func TestUserAddNames(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	csv := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(csv, []byte("user,password_hash\nLongpw,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.must("", "user", "import", csv)
+	refused := func(words, name string) {
+		if _, err := i.command("secret", "user", "add", name, "--password-stdin"); err == nil ||
+			!strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v, want %q", name, err, words)
+		}
+	}
+	refused("in other letters", "longpw")
+	refused("user id of this server", "@bob:other.org")
+	refused("the name is empty", "")
+	if out := i.must("secret", "user", "add", "BOB", "--password-stdin"); !strings.Contains(out, "BOB becomes bob") ||
+		!strings.Contains(out, "added @bob:localhost") {
+		t.Errorf("it prints\n%s", out)
+	}
+	refused("`postern user passwd bob`", "bob")
 }

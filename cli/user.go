@@ -38,8 +38,8 @@ func (*userAdd) Help() string {
 
 // Run adds the account. A server that runs has it at once.
 func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
-	name := handlers.Localpart(cmd.Name, c.ServerName)
-	if err := handlers.CheckLocalpart(name, c.ServerName); err != nil {
+	name, err := handlers.NewLocalpart(cmd.Name, c.ServerName)
+	if err != nil {
 		return fmt.Errorf("%q cannot be added to %s: %w", cmd.Name, c.ServerName, err)
 	}
 	hash, err := cmd.hash(ctx, w)
@@ -47,14 +47,25 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	return c.open(ctx, func(d *db.DB) error {
-		err := d.CreateUser(ctx, db.User{Localpart: name, PasswordHash: hash, Created: time.Now()})
-		if errors.Is(err, db.ErrConflict) {
+		if _, err := d.User(ctx, name); err == nil {
 			return fmt.Errorf("%s exists already; `postern user passwd %s` gives it a new password", name, name)
 		}
-		if err == nil {
-			fmt.Fprintf(w.stdout, "added %s\n", handlers.NewUserID(name, c.ServerName))
+		taken, err := d.Taken(ctx, name)
+		if err == nil && taken { // as a registration has it
+			err = fmt.Errorf("there is an account of that name in other letters; `postern user list` shows it: %w",
+				db.ErrConflict)
 		}
-		return err
+		if err == nil {
+			err = d.CreateUser(ctx, db.User{Localpart: name, PasswordHash: hash, Created: time.Now()})
+		}
+		if err != nil {
+			return err
+		}
+		if handlers.Spelled(cmd.Name, c.ServerName) != name {
+			fmt.Fprintf(w.stderr, "names are lower case: %s becomes %s\n", cmd.Name, name)
+		}
+		fmt.Fprintf(w.stdout, "added %s\n", handlers.NewUserID(name, c.ServerName))
+		return nil
 	})
 }
 

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -154,7 +155,8 @@ func (s *Server) checkName(ctx context.Context, name string) error {
 // strong says whether a password is long enough. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
 func (s *Server) strong(password string) error {
 	if utf8.RuneCountInString(password) < s.MinPassword {
-		return badRequest("M_WEAK_PASSWORD", "The password is too short.")
+		return badRequest("M_WEAK_PASSWORD",
+			fmt.Sprintf("The password is too short: it must have at least %d characters.", s.MinPassword))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -69,3 +70,12 @@ func CheckLocalpart(name, serverName string) error {
 
 // Localpart resolves what an operator typed the way a login does.
 func Localpart(user, serverName string) string { return localpart(user, serverName) }
+
+// NewLocalpart is what a new account is called that an operator typed, or says why it cannot be.
+func NewLocalpart(user, serverName string) (string, error) {
+	name := localpart(user, serverName)
+	if name == "" && user != "" {
+		return "", fmt.Errorf("it is not a user id of this server, which would end in :%s", serverName)
+	}
+	return name, CheckLocalpart(name, serverName)
+}
