@@ -9,9 +9,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// addressOf finds the client's address. X-Forwarded-For is read from the right, past the proxies that are trusted and no
-// further: what stands left of them anybody could have written. An entry may have a port, as some proxies write it. With
-// an entry that cannot be read everybody behind that proxy counts as the proxy, which the log says once.
+// addressOf finds the client's address. X-Forwarded-For is read from the right, past the proxies that are trusted and
+// no further: what stands left of them anybody could have written. An entry may have a port, as some proxies write it.
+// With an entry that cannot be read everybody behind that proxy counts as the proxy, which the log says once.
 func (s *Server) addressOf() echo.IPExtractor {
 	if len(s.TrustedProxies) == 0 {
 		return echo.ExtractIPDirect()
@@ -43,8 +43,8 @@ func (s *Server) withoutPorts(entries []string) string {
 			entry = withPort.Addr().WithZone("").String()
 		} else if _, err := netip.ParseAddr(strings.Trim(entry, "[]")); err != nil {
 			s.strangeForwarded.Do(func() {
-				s.Log.Warn("an entry of X-Forwarded-For is no address, so its request counts as from the proxy; let the "+
-					"proxy write the client's address", "entry", entry)
+				s.Log.Warn("an entry of X-Forwarded-For is no address, so its request counts as from the proxy; "+
+					"let the proxy write the client's address", "entry", entry)
 			})
 		}
 		all[i] = entry

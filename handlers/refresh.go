@@ -111,8 +111,8 @@ func (s *Server) countFailed(who *Caller, err error) error {
 	return err
 }
 
-// carriable refuses a token with more caveats of its holder than the next pair could carry. It asks before the generation
-// changes: afterwards nobody could compute the pair, and the session would be over.
+// carriable refuses a token with more caveats of its holder than the next pair could carry. It asks before the
+// generation changes: afterwards nobody could compute the pair, and the session would be over.
 func (s *Server) carriable(who *Caller, token tokens.Bearer, session db.Session) error {
 	carried := token.Appended(s.refreshClaims(session))
 	ring := s.keys.load()
@@ -123,7 +123,8 @@ func (s *Server) carriable(who *Caller, token tokens.Bearer, session db.Session)
 	session.Generation, session.KeyID, session.AccessExpires = session.Generation+1, key.ID, who.Now.Add(s.AccessTTL)
 	_, err := s.mint(ring, session, carried)
 	if errors.Is(err, tokens.ErrMalformed) {
-		return UnknownToken("The refresh token has too many caveats to be exchanged; it stays as it is.", true).because(err)
+		return UnknownToken("The refresh token has too many caveats to be exchanged; it stays as it is.",
+			true).because(err)
 	}
 	return err
 }

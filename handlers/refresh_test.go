@@ -192,7 +192,8 @@ func TestRefreshWithManyCaveats(t *testing.T) {
 	}
 }
 
-// TestRefreshBehindOneAddress: whatever somebody at an address sends, the good tokens of the others there are exchanged.
+// TestRefreshBehindOneAddress: whatever somebody at an address sends, the good tokens of the others there are
+// exchanged.
 func TestRefreshBehindOneAddress(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.RateLimit = Rate{Count: 3, Period: time.Minute} })

@@ -353,7 +353,8 @@ func TestHead(t *testing.T) {
 		if head.StatusCode != get.StatusCode || body != "" ||
 			head.Header.Get("Content-Type") != get.Header.Get("Content-Type") ||
 			head.Header.Get("Cache-Control") != get.Header.Get("Cache-Control") {
-			t.Errorf("HEAD %s: %d %v %q, GET %d %v", path, head.StatusCode, head.Header, body, get.StatusCode, get.Header)
+			t.Errorf("HEAD %s: %d %v %q, GET %d %v", path, head.StatusCode, head.Header, body, get.StatusCode,
+				get.Header)
 		}
 	}
 	narrow, err := tokens.Restrict(token, tokens.Caveat{Key: "method", Operator: "in", Value: "GET"})

@@ -46,9 +46,9 @@ func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData
 	}
 }
 
-// attemptPassword may be a guess, by a thief of the token: it is counted by session, and apart from logins. So nobody who
-// guesses at logins can keep the owner from deleting a device or from changing the password. On the page of a stage there
-// is no token, and it is counted by account.
+// attemptPassword may be a guess, by a thief of the token: it is counted by session, and apart from logins. So nobody
+// who guesses at logins can keep the owner from deleting a device or from changing the password. On the page of a stage
+// there is no token, and it is counted by account.
 func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) (hash string, err error) {
 	who := CallerOf(ctx)
 	if auth.Password == nil {

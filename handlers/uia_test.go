@@ -192,8 +192,8 @@ func (s *site) html(a answer, status int, words string) {
 	}
 }
 
-// TestGuessingAtLogins: whoever guesses at alice's logins, from anywhere and also from her own address, does not keep her
-// from throwing the thief out. Guessing at the stage with a token is counted by that session.
+// TestGuessingAtLogins: whoever guesses at alice's logins, from anywhere and also from her own address, does not keep
+// her from throwing the thief out. Guessing at the stage with a token is counted by that session.
 func TestGuessingAtLogins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -213,7 +213,8 @@ func TestGuessingAtLogins(t *testing.T) {
 	}
 	s.want(s.deletePhone(token, wrong), 429, "M_LIMIT_EXCEEDED")
 	for range 3 { // and so is a page that is guessed at
-		s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form, Body: "password=wrong"})
+		s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form,
+			Body: "password=wrong"})
 	}
 	s.want(s.do(call{Method: "POST", Path: fallbackPath("m.login.password", session), Header: form,
 		Body: "password=wrong"}), 429, "M_LIMIT_EXCEEDED")

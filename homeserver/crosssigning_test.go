@@ -107,7 +107,7 @@ func TestCrossSigningLimits(t *testing.T) {
 	s, b := newSiteWithBridges(t, func(c *setup) { c.RateLimit = handlers.Rate{Count: 4, Period: time.Minute} })
 	token := s.loggedIn().Text("access_token")
 	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
-	for range 3 {
+	for range 4 {
 		s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))
 	}
 	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")), 429, "M_LIMIT_EXCEEDED")
