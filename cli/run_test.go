@@ -107,6 +107,13 @@ func TestKeysWhileServing(t *testing.T) {
 		t.Errorf("after its key was retired a token answers %d %v", status, answer)
 	}
 	s.good(bob)
+	if out := i.must("", "session", "list", "alice"); !strings.Contains(out, "soft") {
+		t.Errorf("session list prints\n%s", out)
+	}
+	if out := i.must("", "session", "events"); !strings.Contains(out, "key_retired") ||
+		!strings.Contains(out, "@alice:localhost") || strings.Contains(out, "@bob:localhost") {
+		t.Errorf("session events prints\n%s", out)
+	}
 	i.refused("no root key 1 in force", "keys", "retire", "1", "--force")
 	if out := i.must("", "keys", "list"); !strings.Contains(out, "retired") || !strings.Contains(out, "mints") {
 		t.Errorf("keys list prints\n%s", out)

@@ -8,13 +8,16 @@ import (
 // Event is something that an operator, or the user, should know of.
 type Event struct {
 	At                                        time.Time
-	Kind                                      string // EventReplay
+	Kind                                      string // EventReplay or EventKeyRetired
 	Localpart, DeviceID, Session, Addr, Agent string
-	Generation                                int64 // of the token that came back
+	Generation                                int64 // of the token that came back, or that died
 }
 
-// EventReplay is the kind of an event about a replayed refresh token.
-const EventReplay = "replay"
+// The kinds of events: a refresh token was replayed, a root key was retired. Both log a session out softly.
+const (
+	EventReplay     = "replay"
+	EventKeyRetired = "key_retired"
+)
 
 func scanEvent(scan func(...any) error) (e Event, err error) {
 	var when int64

@@ -43,7 +43,8 @@ var (
 	ErrKeyInUse = errors.New("root key is in use")
 )
 
-// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead. ErrKeyInUse if
+// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead, and
+// the sessions that have no other are logged out softly. ErrKeyInUse if
 // it is the newest, or if sessions depend on it (see SessionsOnKey) and it is not forced; the look and the deed are one
 // transaction.
 func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
@@ -70,8 +71,39 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 			return false, ErrKeyInUse
 		}
 		t.AfterCommit(d.keysChanged)
+		if err := t.softenOnKey(id, when); err != nil {
+			return false, err
+		}
 		return t.Get(q, nil, id, Millis(when))
 	})
+}
+
+// softenOnKey logs out softly, with an event each, the sessions whose tokens die with a root key. A session lives on if
+// its present tokens are of another key; and if those before them are, and its client may still come with these.
+func (t *Tx) softenOnKey(id int64, when time.Time) error {
+	const (
+		dead = `state = 'live' AND key_id = $1 AND NOT imported AND NOT ((used = 0 OR used > $2) AND prev_key_id <> $1
+			AND EXISTS (SELECT 1 FROM root_keys k WHERE k.id = prev_key_id AND k.retired = 0))`
+		note = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
+			SELECT CAST($3 AS BIGINT), CAST($4 AS TEXT), localpart, device_id, id, generation, '', '' FROM sessions
+			WHERE ` + dead + ` ON CONFLICT DO NOTHING`
+	)
+	recent := Millis(when.Add(-recentUse))
+	if err := t.Exec(note, id, recent, Millis(when), EventKeyRetired); err != nil {
+		return err
+	}
+	var ids []string
+	err := t.Each(`UPDATE sessions SET state = 'soft' WHERE `+dead+` RETURNING id`, []any{id, recent},
+		func(scan func(...any) error) error {
+			var session string
+			err := scan(&session)
+			ids = append(ids, session)
+			return err
+		})
+	for _, session := range ids {
+		t.Forget(session)
+	}
+	return err
 }
 
 // keysChanged raises the epoch; on PostgreSQL that is counted from the keys themselves.

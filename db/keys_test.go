@@ -2,6 +2,7 @@ package db
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,50 @@ func TestRootKeys(t *testing.T) {
 	}
 	if err := d.RetireRootKey(bg, 1, time.Time{}, true); !errors.Is(err, errNoTime) {
 		t.Errorf("no time: %v", err)
+	}
+}
+
+// A session whose tokens die with a key is soft, with an event; one on another key, an imported one and one that is
+// over are left as they are, and so is one whose client may still hold tokens of a key in force.
+func TestRetirementIsTold(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	for id := range int64(2) {
+		if err := d.AddRootKey(bg, RootKey{ID: id + 1, Wrapped: []byte("k"), Created: t0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"dead", "moved", "unanswered"} {
+		login(t, d, name, strings.ToUpper(name))
+	}
+	for _, name := range []string{"moved", "unanswered"} { // to key 2; then the other way round
+		r := refresh(name, 1)
+		r.KeyID = 2
+		if _, err := d.AdvanceGeneration(bg, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Write(bg, func(t *Tx) error {
+		t.Forget("unanswered")
+		return t.Exec(`UPDATE sessions SET key_id = 1, prev_key_id = 2 WHERE id = 'unanswered'`)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if s := d.session(t, "dead"); s.State != Live {
+		t.Fatalf("%+v", s)
+	}
+	if err := d.RetireRootKey(bg, 1, t0.Add(time.Hour), true); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]State{"dead": Soft, "moved": Live, "unanswered": Live} {
+		if s := d.session(t, name); s.State != want {
+			t.Errorf("%s is %s, want %s", name, s.State, want)
+		}
+	}
+	want := []Event{{At: t0.Add(time.Hour), Kind: EventKeyRetired, Localpart: "alice", DeviceID: "DEAD", Session: "dead",
+		Generation: 1}}
+	if got, err := d.Events(bg, "", 10); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%v, %s", err, cmp.Diff(want, got))
 	}
 }
 
