@@ -23,7 +23,8 @@
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
 //   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
 //     has.
-//   - outbox: the accounts and devices that the homeserver has to look at again. Without a homeserver it is empty.
+//   - outbox: the accounts and devices that the homeserver has to look at again. Without a homeserver only an import
+//     writes to it.
 //     This table and imported_tokens are made here and copied by Copy, and otherwise used only by the packages below
 //     homeserver.
 //   - settings: few named values; two of them say that the database has moved (see Copy), or what it was copied from.

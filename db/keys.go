@@ -79,11 +79,13 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 }
 
 // softenOnKey logs out softly, with an event each, the sessions whose tokens die with a root key. A session lives on if
-// its present tokens are of another key; and if those before them are, and its client may still come with these.
+// its present tokens are of another key; and if those before them are, or of the server that it was imported from, and
+// its client may still come with these.
 func (t *Tx) softenOnKey(id int64, when time.Time) error {
 	const (
-		dead = `state = 'live' AND key_id = $1 AND NOT imported AND NOT ((used = 0 OR used > $2) AND prev_key_id <> $1
-			AND EXISTS (SELECT 1 FROM root_keys k WHERE k.id = prev_key_id AND k.retired = 0))`
+		dead = `state = 'live' AND key_id = $1 AND NOT imported AND NOT (generation > 1 AND (used = 0 OR used > $2)
+			AND (prev_key_id = 0 OR prev_key_id <> $1
+				AND EXISTS (SELECT 1 FROM root_keys k WHERE k.id = prev_key_id AND k.retired = 0)))`
 		note = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
 			SELECT CAST($3 AS BIGINT), CAST($4 AS TEXT), localpart, device_id, id, generation, '', '' FROM sessions
 			WHERE ` + dead + ` ON CONFLICT DO NOTHING`

@@ -69,7 +69,7 @@ func TestRetirementIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"dead", "moved", "unanswered"} {
+	for _, name := range []string{"dead", "moved", "unanswered", "imported"} {
 		login(t, d, name, strings.ToUpper(name))
 	}
 	for _, name := range []string{"moved", "unanswered"} { // to key 2; then the other way round
@@ -81,8 +81,13 @@ func TestRetirementIsTold(t *testing.T) {
 	}
 	if err := d.Write(bg, func(t *Tx) error {
 		t.Forget("unanswered")
-		return t.Exec(`UPDATE sessions SET key_id = 1, prev_key_id = 2 WHERE id = 'unanswered'`)
+		t.Forget("imported")
+		return errors.Join(t.Exec(`UPDATE sessions SET key_id = 1, prev_key_id = 2 WHERE id = 'unanswered'`),
+			t.Exec(`UPDATE sessions SET imported = TRUE WHERE id = 'imported'`))
 	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.AdvanceGeneration(bg, refresh("imported", 1)); err != nil { // whose answer is lost
 		t.Fatal(err)
 	}
 	if s := d.session(t, "dead"); s.State != Live {
@@ -91,13 +96,14 @@ func TestRetirementIsTold(t *testing.T) {
 	if err := d.RetireRootKey(bg, 1, t0.Add(time.Hour), true); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]State{"dead": Soft, "moved": Live, "unanswered": Live} {
+	for name, want := range map[string]State{"dead": Soft, "moved": Live, "unanswered": Live,
+		"imported": Live} {
 		if s := d.session(t, name); s.State != want {
 			t.Errorf("%s is %s, want %s", name, s.State, want)
 		}
 	}
-	want := []Event{{At: t0.Add(time.Hour), Kind: EventKeyRetired, Localpart: "alice", DeviceID: "DEAD", Session: "dead",
-		Generation: 1}}
+	want := []Event{{At: t0.Add(time.Hour), Kind: EventKeyRetired, Localpart: "alice", DeviceID: "DEAD",
+		Session: "dead", Generation: 1}}
 	if got, err := d.Events(bg, "", 10); err != nil || !cmp.Equal(got, want) {
 		t.Errorf("%v, %s", err, cmp.Diff(want, got))
 	}

@@ -55,7 +55,7 @@ func (t foreignToken) Check(want tokens.Type, _ tokens.Table, r tokens.Request) 
 }
 
 // Tokens finds the session of a token that came from another server with its session, for [handlers.Config.Foreign].
-// It is found by its hash, so that looking does not compare secrets. Where no token ever came nothing is looked for.
+// It is found by its hash, so that looking does not compare secrets.
 func Tokens(d *db.DB, serverName string) func(context.Context, string) (tokens.Bearer, db.Session, error) {
 	f := newFinder(d)
 	return func(ctx context.Context, text string) (tokens.Bearer, db.Session, error) {
