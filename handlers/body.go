@@ -83,6 +83,9 @@ func decode(raw []byte, op operation, into any) error {
 
 // parseJSON gives the value of a text, without members that are null: some clients send those for what they leave out.
 func parseJSON(raw []byte) (value any, err error) {
+	if object, ok := flatObject(raw); ok {
+		return object, nil
+	}
 	err = json.Unmarshal(raw, &value)
 	if object, ok := value.(map[string]any); ok {
 		maps.DeleteFunc(object, func(_ string, field any) bool { return field == nil })
