@@ -17,7 +17,7 @@ import (
 
 // public names the operations, as the generated code spells them, that pass without an access token. All
 // others are denied by default; a test compares this list with `security` in the contract. A stale token that
-// is sent to one of these is not looked at; only a login by an application service reads its own.
+// is sent to one of these is not looked at; only a login by one of Config.Flows reads its own.
 var public = map[string]bool{
 	"AuthFallback":              true,
 	"CheckUsernameAvailability": true,
