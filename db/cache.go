@@ -111,6 +111,16 @@ func (c *cache) put(id string, s *Session) {
 // caller's: it is read again when it is asked for.
 func (t *Tx) Forget(sessionID string) { t.changes = append(t.changes, change{sessionID, nil}) }
 
+// ChangeSessions runs a statement that changes sessions and returns their ids, and forgets these.
+func (t *Tx) ChangeSessions(query string, args ...any) error {
+	return t.Each(query, args, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		t.Forget(id)
+		return err
+	})
+}
+
 // put lets the cache know how a session is now.
 func (t *Tx) put(s Session) { t.changes = append(t.changes, change{s.ID, &s}) }
 

@@ -56,7 +56,8 @@
 // runs its statements: beside no other transaction, and committed when Write returns. It may write to the tables of
 // this package too, if it keeps the laws:
 //
-//   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row.
+//   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row;
+//     Tx.ChangeSessions does both.
 //   - What changes an account or a session on a device in a way that a homeserver must learn of calls Tx.Follow, unless
 //     that knows of it already.
 //   - What has to be in one transaction with a change of this package is written by Config.Follow or Registration.Also.

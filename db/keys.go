@@ -94,18 +94,7 @@ func (t *Tx) softenOnKey(id int64, when time.Time) error {
 	if err := t.Exec(note, id, recent, Millis(when), EventKeyRetired); err != nil {
 		return err
 	}
-	var ids []string
-	err := t.Each(`UPDATE sessions SET state = 'soft' WHERE `+dead+` RETURNING id`, []any{id, recent},
-		func(scan func(...any) error) error {
-			var session string
-			err := scan(&session)
-			ids = append(ids, session)
-			return err
-		})
-	for _, session := range ids {
-		t.Forget(session)
-	}
-	return err
+	return t.ChangeSessions(`UPDATE sessions SET state = 'soft' WHERE `+dead+` RETURNING id`, id, recent)
 }
 
 // keysChanged raises the epoch; on PostgreSQL that is counted from the keys themselves.

@@ -18,22 +18,12 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 		if found, err := t.Get(account, nil, localpart, admin); err != nil || !found {
 			return cmp.Or(err, db.ErrNotFound)
 		}
-		return changeSessions(t, sessions, localpart, admin)
+		return t.ChangeSessions(sessions, localpart, admin)
 	})
 }
 
 // soften takes a session's tokens and keeps its device. If there is no such session nothing happens.
 func soften(ctx context.Context, d *db.DB, sessionID string) error {
 	const query = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
-	return d.Write(ctx, func(t *db.Tx) error { return changeSessions(t, query, sessionID) })
-}
-
-// changeSessions runs a statement that changes sessions and returns their ids.
-func changeSessions(t *db.Tx, query string, args ...any) error {
-	return t.Each(query, args, func(scan func(...any) error) error {
-		var id string
-		err := scan(&id)
-		t.Forget(id)
-		return err
-	})
+	return d.Write(ctx, func(t *db.Tx) error { return t.ChangeSessions(query, sessionID) })
 }

@@ -182,13 +182,13 @@ func applyChanges(t *db.Tx, here *hereAccount, old accountMark, a Arrival, im Ba
 		here.locked = db.Millis(a.User.Locked)
 		do(map[bool]string{true: "locked", false: "unlocked"}[now.locked], takeLock, here.locked)
 		if !im.DryRun && err == nil {
-			err = changeSessions(t, lockImported, here.localpart, now.locked)
+			err = t.ChangeSessions(lockImported, here.localpart, now.locked)
 		}
 	}
 	if now.admin != old.admin && now.admin != here.admin {
 		do(map[bool]string{true: "admin", false: "no admin any more"}[now.admin], takeAdmin, now.admin)
 		if !im.DryRun && err == nil {
-			err = changeSessions(t, adminImported, here.localpart, now.admin)
+			err = t.ChangeSessions(adminImported, here.localpart, now.admin)
 		}
 	}
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
@@ -199,16 +199,6 @@ func applyChanges(t *db.Tx, here *hereAccount, old accountMark, a Arrival, im Ba
 		}
 	}
 	return changed, err
-}
-
-// changeSessions runs a statement that changes sessions, and returns their ids.
-func changeSessions(t *db.Tx, query string, args ...any) error {
-	return t.Each(query, args, func(scan func(...any) error) error {
-		var id string
-		err := scan(&id)
-		t.Forget(id)
-		return err
-	})
 }
 
 // endImported runs a statement that ends sessions of an account. If that comes with its devices, the homeserver has
