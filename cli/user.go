@@ -47,16 +47,12 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	return c.open(ctx, func(d *db.DB) error {
-		if _, err := d.User(ctx, name); err == nil {
-			return fmt.Errorf("%s exists already; `postern user passwd %s` gives it a new password", name, name)
-		}
-		taken, err := d.Taken(ctx, name)
-		if err == nil && taken { // as a registration has it
-			err = fmt.Errorf("there is an account of that name in other letters; `postern user list` shows it: %w",
-				db.ErrConflict)
-		}
-		if err == nil {
+		taken, err := d.Taken(ctx, name) // in any letters, as a registration has it
+		if err == nil && !taken {
 			err = d.CreateUser(ctx, db.User{Localpart: name, PasswordHash: hash, Created: time.Now()})
+		}
+		if taken || errors.Is(err, db.ErrConflict) {
+			return takenName(ctx, d, name)
 		}
 		if err != nil {
 			return err
@@ -67,6 +63,18 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 		fmt.Fprintf(w.stdout, "added %s\n", handlers.NewUserID(name, c.ServerName))
 		return nil
 	})
+}
+
+// takenName says which account has a name.
+func takenName(ctx context.Context, d *db.DB, name string) error {
+	_, err := d.User(ctx, name)
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return errors.New("there is an account of that name in other letters; `postern user list` shows it")
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%s exists already; `postern user passwd %s` gives it a new password", name, name)
 }
 
 type userList struct{}
