@@ -93,10 +93,11 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	if err != nil {
 		return pair{}, s.countFailed(who, refreshRefusal(err))
 	}
-	if err := s.carriable(who, token, session); err != nil {
+	carried := token.Appended(s.refreshClaims(session))
+	if err := s.carriable(who, session, carried); err != nil {
 		return pair{}, err
 	}
-	return s.nextPair(ctx, token, x.singleUse)
+	return s.nextPair(ctx, token, carried, x.singleUse)
 }
 
 // countFailed counts a refresh token that was not good against its address, and refuses it with 429 when there were too
@@ -113,8 +114,7 @@ func (s *Server) countFailed(who *Caller, err error) error {
 
 // carriable refuses a token with more caveats of its holder than the next pair could carry. It asks before the
 // generation changes: afterwards nobody could compute the pair, and the session would be over.
-func (s *Server) carriable(who *Caller, token tokens.Bearer, session db.Session) error {
-	carried := token.Appended(s.refreshClaims(session))
+func (s *Server) carriable(who *Caller, session db.Session, carried []string) error {
 	ring := s.keys.load()
 	key, found := ring.Newest()
 	if len(carried) == 0 || !found {
@@ -136,8 +136,9 @@ func refreshRefusal(err error) *Error {
 
 // nextPair claims the next generation, or learns that somebody did, and computes the pair from the row. When root keys
 // are rotated or retired in that very moment it reads them again and repeats: to a refresh token that is good nothing
-// else may be answered than a pair.
-func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, singleUse bool) (p pair, err error) {
+// else may be answered than a pair. Its tokens carry the caveats that holders have appended to this one.
+func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, carried []string, singleUse bool) (p pair,
+	err error) {
 	err = s.withTheseKeys(ctx, func(ring *ringAt, key tokens.Key) error {
 		who := CallerOf(ctx)
 		session, err := s.DB.AdvanceGeneration(ctx, db.Refresh{
@@ -147,7 +148,7 @@ func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, singleUse bo
 		if err != nil {
 			return s.spent(session, err)
 		}
-		p, err = s.mint(ring, session, token.Appended(s.refreshClaims(session)))
+		p, err = s.mint(ring, session, carried)
 		return err
 	})
 	return p, err
