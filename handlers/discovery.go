@@ -50,10 +50,11 @@ func (s *Server) wellKnown() *gen.WellKnown {
 // Client-Server API v1.19, "Capabilities negotiation".
 func (s *Server) GetCapabilities(context.Context, gen.GetCapabilitiesRequestObject) (gen.GetCapabilitiesResponseObject,
 	error) {
-	return gen.GetCapabilities200JSONResponse{Capabilities: s.capabilities()}, nil
+	return gen.GetCapabilities200JSONResponse{Capabilities: s.Capabilities()}, nil
 }
 
-func (s *Server) capabilities() gen.Capabilities {
+// Capabilities are what this server says of itself in GET /capabilities.
+func (s *Server) Capabilities() gen.Capabilities {
 	yes, no := &gen.BooleanCapability{Enabled: true}, &gen.BooleanCapability{Enabled: false}
 	c := gen.Capabilities{MChangePassword: yes, M3PidChanges: no, MGetLoginToken: no}
 	if s.LoginTokenTTL > 0 {

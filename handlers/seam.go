@@ -93,9 +93,6 @@ func (s *Server) LogInRegistered(ctx context.Context, account db.User,
 	return s.registered(ctx, account.Localpart, session)
 }
 
-// Capabilities are what this server says of itself in GET /capabilities.
-func (s *Server) Capabilities() gen.Capabilities { return s.capabilities() }
-
 // Operation finds the operation that serves a path as it came, escaped, by its name in the contract.
 func (s *Server) Operation(method, path string) (id string, secured, found bool) {
 	op, found := s.contract.find(method, path)
