@@ -130,20 +130,9 @@ func (s *site) ask(handler http.Handler, c call) answer {
 }
 
 // want fails the test unless the answer is a Matrix error with this status and code.
-func (s *site) want(a answer, status int, code string) {
-	s.Helper()
-	if a.Status != status || a.Code() != code {
-		s.Fatalf("answer is %d %s, want %d %s", a.Status, a.Raw, status, code)
-	}
-}
+func (s *site) want(a answer, status int, code string) { s.Helper(); a.Want(s, status, code) }
 
-func (s *site) ok(a answer) answer {
-	s.Helper()
-	if a.Status != http.StatusOK {
-		s.Fatalf("answer is %d %s, want 200", a.Status, a.Raw)
-	}
-	return a
-}
+func (s *site) ok(a answer) answer { s.Helper(); return a.OK(s) }
 
 // Shorthands of what most tests do.
 
@@ -158,13 +147,7 @@ func (s *site) loggedIn() answer {
 	return s.ok(s.login(`"refresh_token":true`))
 }
 
-func loginBody(user, password, extra string) string {
-	if extra != "" {
-		extra = "," + extra
-	}
-	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
-		password + `"` + extra + `}`
-}
+var loginBody = matrixtest.LoginBody
 
 func (s *site) draftLogin() answer {
 	s.Helper()

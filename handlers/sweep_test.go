@@ -192,11 +192,4 @@ func TestLimited(t *testing.T) {
 func devicePath(id string) string { return devicesPath + "/" + id }
 
 // challenged is the session of the challenge that the answer must be.
-func (s *site) challenged(a answer) string {
-	s.Helper()
-	session := a.Text("session")
-	if a.Status != http.StatusUnauthorized || session == "" || a.JSON["flows"] == nil {
-		s.Fatalf("answer is %d %s, want a challenge", a.Status, a.Raw)
-	}
-	return session
-}
+func (s *site) challenged(a answer) string { s.Helper(); return a.Challenged(s) }

@@ -140,38 +140,14 @@ func (s *site) ask(handler http.Handler, c call) answer {
 }
 
 // want fails the test unless the answer is a Matrix error with this status and code.
-func (s *site) want(a answer, status int, code string) {
-	s.Helper()
-	if a.Status != status || a.Code() != code {
-		s.Fatalf("answer is %d %s, want %d %s", a.Status, a.Raw, status, code)
-	}
-}
+func (s *site) want(a answer, status int, code string) { s.Helper(); a.Want(s, status, code) }
 
-func (s *site) ok(a answer) answer {
-	s.Helper()
-	if a.Status != http.StatusOK {
-		s.Fatalf("answer is %d %s, want 200", a.Status, a.Raw)
-	}
-	return a
-}
+func (s *site) ok(a answer) answer { s.Helper(); return a.OK(s) }
 
 // challenged is the session of a challenge for user-interactive authentication.
-func (s *site) challenged(a answer) string {
-	s.Helper()
-	session := a.Text("session")
-	if a.Status != http.StatusUnauthorized || session == "" || a.JSON["flows"] == nil {
-		s.Fatalf("answer is %d %s, want a challenge", a.Status, a.Raw)
-	}
-	return session
-}
+func (s *site) challenged(a answer) string { s.Helper(); return a.Challenged(s) }
 
-func loginBody(user, password, extra string) string {
-	if extra != "" {
-		extra = "," + extra
-	}
-	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
-		password + `"` + extra + `}`
-}
+var loginBody = matrixtest.LoginBody
 
 func passwordStep(user, password, session string) string {
 	if session != "" {

@@ -70,6 +70,42 @@ func (a Answer) Code() string { return a.Text("errcode") }
 // Soft is soft_logout.
 func (a Answer) Soft() bool { soft, _ := a.JSON["soft_logout"].(bool); return soft }
 
+// Want fails the test unless the answer is a Matrix error with this status and code.
+func (a Answer) Want(t testing.TB, status int, code string) {
+	t.Helper()
+	if a.Status != status || a.Code() != code {
+		t.Fatalf("answer is %d %s, want %d %s", a.Status, a.Raw, status, code)
+	}
+}
+
+// OK fails the test unless the answer is 200.
+func (a Answer) OK(t testing.TB) Answer {
+	t.Helper()
+	if a.Status != http.StatusOK {
+		t.Fatalf("answer is %d %s, want 200", a.Status, a.Raw)
+	}
+	return a
+}
+
+// Challenged is the session of a challenge for user-interactive authentication; the test fails if the answer is none.
+func (a Answer) Challenged(t testing.TB) (session string) {
+	t.Helper()
+	session = a.Text("session")
+	if a.Status != http.StatusUnauthorized || session == "" || a.JSON["flows"] == nil {
+		t.Fatalf("answer is %d %s, want a challenge", a.Status, a.Raw)
+	}
+	return session
+}
+
+// LoginBody is the body of a login by password, with more members if there are any.
+func LoginBody(user, password, extra string) string {
+	if extra != "" {
+		extra = "," + extra
+	}
+	return `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"` + user + `"},"password":"` +
+		password + `"` + extra + `}`
+}
+
 // Ask makes the request and holds the answer against the contract.
 func Ask(t testing.TB, handler http.Handler, c Call) Answer {
 	t.Helper()
