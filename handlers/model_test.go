@@ -184,12 +184,11 @@ func TestModel(t *testing.T) {
 				}
 				m, k := pick(rt, sessions)
 				now := s.clock.Now()
-				end := m.accessEnd[k]
-				m.accessEnd[k] = now.Add(1) // an expired token may still log out, and a locked user
-				was := locked
-				locked = false
+				// an expired token may still log out, and a locked user, and who comes after the session's end
+				accessEnd, end, was := m.accessEnd[k], m.end, locked
+				m.accessEnd[k], m.end, locked = now.Add(1), now.Add(1), false
 				verdict := m.use(k, now)
-				m.accessEnd[k], locked = end, was
+				m.accessEnd[k], m.end, locked = accessEnd, end, was
 				expectAnswer(rt, s.logout(m.held[k][0]), verdict)
 				m.gone = m.gone || verdict == good
 			},
