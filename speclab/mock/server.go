@@ -12,6 +12,8 @@
 //     is none.
 //   - A status that the edited spec adds to a real operation answers from the spec when a request asks for it, with
 //     `Prefer: code=418` or `Postern-Status: 418`. A status that the contract knows too is the real handler's to give.
+//   - An example of an operation of the edited spec answers when a request asks for it by name, with
+//     `Prefer: example=NAME`, real operation or not.
 //   - Neither has it: the real handler's own 404 or 405.
 //
 // Every answer says which of the two gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add
@@ -163,7 +165,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked, wrong := o.preference(r.Header)
-	fromSpec := o.contract == nil || asked.code != "" && !o.inContract(asked.code)
+	fromSpec := o.contract == nil || asked.example != "" || asked.code != "" && !o.inContract(asked.code)
 	if wrong == nil {
 		r, wrong = e.check(w, r, o, values, fromSpec)
 	}
