@@ -89,8 +89,10 @@ func (d *differ) content(now, was pointer, subject string) {
 	d.here.subject = subject
 	known := d.was.children(was.with("content"))
 	for media, at := range d.now.children(now.with("content")) {
-		if known[media] != nil {
-			d.schema("schema", at.with("schema"), known[media].with("schema"), "", "", narrows)
+		now, was := at.with("schema"), known[media].with("schema")
+		d.here.schema = at
+		if d.now.has(now) && d.was.has(was) { // where only one has a schema there is a check
+			d.schema("schema", now, was, "", "", narrows)
 		}
 	}
 }
