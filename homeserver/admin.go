@@ -21,9 +21,3 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 		return t.ChangeSessions(sessions, localpart, admin)
 	})
 }
-
-// soften takes a session's tokens and keeps its device. If there is no such session nothing happens.
-func soften(ctx context.Context, d *db.DB, sessionID string) error {
-	const query = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
-	return d.Write(ctx, func(t *db.Tx) error { return t.ChangeSessions(query, sessionID) })
-}

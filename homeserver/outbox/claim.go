@@ -55,7 +55,7 @@ const (
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
 	setback = `UPDATE outbox SET holder = '', held = 0, tries = tries + 1, refused = $5, error = $6,
 		due = CASE WHEN changed THEN due ELSE $4 END WHERE localpart = $1 AND device_id = $2 AND holder = $3`
-	hurry = `UPDATE outbox SET due = 0 WHERE due > 0 AND tries > 0 AND login = '' AND NOT refused`
+	hurry = `UPDATE outbox SET due = 0 WHERE due > 0 AND tries > 0 AND held = 0 AND NOT refused`
 )
 
 // Due says whether anything is to be sent now and, if not, when something will be; the zero time if nothing waits.
@@ -81,7 +81,7 @@ type Row struct {
 	DeviceID    string
 	Tries       int
 	HasSession  bool   // the account has a session on the device
-	Keep        bool   // if it has none, the device is not to be deleted: see Announce
+	Keep        bool   // if it has none, the device is not to be deleted: see ClaimLogin
 	DisplayName string // of the device
 }
 
@@ -158,6 +158,7 @@ type Outcome struct {
 // Settle clears what was told, unless it changed since it was claimed, and gives the account back.
 func (q *Queue) Settle(ctx context.Context, holder, localpart string, outcomes []Outcome) error {
 	return q.DB.Write(ctx, func(t *db.Tx) (err error) {
+		t.AfterCommit(q.wake) // to what is left of the account
 		for _, o := range outcomes {
 			if o.Err != nil {
 				why := db.Clip(o.Err.Error(), maxError)
@@ -188,7 +189,6 @@ func (q *Queue) Resume(ctx context.Context) error {
 	if q.DB.Shared() {
 		return nil
 	}
-	const resume = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END,
-		login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
+	const resume = `UPDATE outbox SET holder = '', held = 0, tries = tries + 1, due = 0 WHERE held > 0`
 	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(resume) })
 }
