@@ -99,6 +99,7 @@ const (
 		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), 0, FALSE, '',
 		CAST($5 AS BOOLEAN), FALSE, CAST($6 AS TEXT), CAST($4 AS BIGINT) WHERE ` + someHomeserver + `
 		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, changed = FALSE,
+		tries = CASE WHEN outbox.held > 0 THEN outbox.tries + 1 ELSE outbox.tries END, -- who had it was not heard of
 		holder = excluded.holder, held = excluded.held WHERE outbox.held < $3 RETURNING localpart`
 
 	busy  = `SELECT device_id FROM outbox WHERE localpart = $1 AND held >= $2 LIMIT 1`

@@ -185,6 +185,12 @@ func TestClaimLogin(t *testing.T) {
 			_, err := d.ClaimLogin(bg, aLogin("two", "A"), false, due.Add(time.Millisecond), due.Add(time.Hour))
 			return err
 		}},
+		"nobody knows what a sender said whose time is over": {untold: true, before: func(d base) error {
+			_, err := d.StartSession(bg, aLogin("zero", "A"))
+			err = errors.Join(err, d.EndSession(bg, "zero"))
+			_, err2 := d.Claim(bg, "killed", t0.Add(-time.Hour), t0.Add(-time.Minute), 9)
+			return errors.Join(err, err2)
+		}},
 		"nobody knows what came of an earlier word": {untold: true, before: func(d base) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
 			err = errors.Join(err, d.EndSession(bg, "zero"))
