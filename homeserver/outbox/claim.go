@@ -49,7 +49,7 @@ const (
 		ORDER BY due, since DESC LIMIT $2`
 	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
 		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5)
-		RETURNING device_id, tries, spared`
+		RETURNING device_id, tries, spared, reopen`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
@@ -83,6 +83,7 @@ type Row struct {
 	HasSession  bool   // the account has a session on the device
 	Keep        bool   // if it has none, the device is not to be deleted: see ClaimLogin
 	DisplayName string // of the device
+	Reopen      bool   // the account was reactivated here, and is to be there
 }
 
 // maxRows bounds what is claimed at once: nobody else writes while it is looked up, and it has to be told before the
@@ -122,7 +123,7 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
 	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var r Row
-		err := scan(&r.DeviceID, &r.Tries, &r.Keep)
+		err := scan(&r.DeviceID, &r.Tries, &r.Keep, &r.Reopen)
 		if r.DeviceID == "" {
 			a.Rows = append([]Row{r}, a.Rows...)
 			return err

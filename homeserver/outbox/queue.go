@@ -118,6 +118,18 @@ func (q *Queue) follow(t *db.Tx, localpart, deviceID string) error {
 	return err
 }
 
+// Reactivate opens a deactivated account again, here and at the homeserver; db.ErrNotFound if there is none.
+func (q *Queue) Reactivate(ctx context.Context, localpart string) error {
+	const reopen = `UPDATE outbox SET reopen = TRUE WHERE localpart = $1 AND device_id = ''`
+	return q.DB.Write(ctx, func(t *db.Tx) error {
+		found, err := t.Reactivate(localpart)
+		if err == nil && !found {
+			return db.ErrNotFound
+		}
+		return cmp.Or(err, t.Exec(reopen, localpart))
+	})
+}
+
 // Add queues a device even if there is no homeserver yet: the row waits for the first start with one.
 func Add(t *db.Tx, localpart, deviceID string) error {
 	_, err := queue(t, insertAnyway, localpart, deviceID, time.Now())

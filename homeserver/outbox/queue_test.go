@@ -135,7 +135,7 @@ func TestOutboxRowComesWithItsFact(t *testing.T) {
 	withHomeserver(t, d)
 	err := errors.Join(d.CreateUser(bg, db.User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0),
 		d.EndSession(bg, "none"),
-		d.EndDevice(bg, "alice", "none"), d.RenameDevice(bg, "alice", "none", "x"), d.Reactivate(bg, "nobody"))
+		d.EndDevice(bg, "alice", "none"), d.RenameDevice(bg, "alice", "none", "x"), d.Queue.Reactivate(bg, "nobody"))
 	if !errors.Is(err, db.ErrNotFound) || !errors.Is(err, db.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
