@@ -3,6 +3,8 @@ package homeserver
 import (
 	"cmp"
 	"context"
+	"errors"
+	"time"
 
 	"postern/db"
 )
@@ -20,4 +22,28 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 		}
 		return t.ChangeSessions(sessions, localpart, admin)
 	})
+}
+
+// SoftenGone logs a session out softly, with an event, because the homeserver does not have its device any more. It
+// says whether it did: not if the homeserver has to be told of the device still, nor if the session is over already.
+func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time) (softened bool, err error) {
+	const (
+		untold = `SELECT device_id FROM outbox WHERE localpart = $1 AND device_id = $2`
+		live   = `SELECT id FROM sessions WHERE id = $1 AND state = 'live'`
+		soften = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
+	)
+	err = d.Write(ctx, func(t *db.Tx) error {
+		softened = false
+		if waits, err := t.Get(untold, nil, session.Localpart, session.DeviceID); waits || err != nil {
+			return err
+		}
+		if is, err := t.Get(live, nil, session.ID); !is || err != nil {
+			return err
+		}
+		softened = true
+		return errors.Join(t.ChangeSessions(soften, session.ID), t.Event(db.Event{At: now, Kind: EventDeviceGone,
+			Localpart: session.Localpart, DeviceID: session.DeviceID, Session: session.ID,
+			Generation: session.Generation, Addr: session.Seen.Addr, Agent: session.Seen.Agent}))
+	})
+	return softened, err
 }

@@ -12,6 +12,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/appservice"
 	"postern/homeserver/outbox"
+	"postern/homeserver/synapse"
 )
 
 // Config is what a peer needs from outside.
@@ -32,8 +33,10 @@ type Config struct {
 	// Matrix error code of why it has, or cannot have, one; empty if the name is free.
 	Available func(ctx context.Context, localpart string) (code string, err error)
 
-	// Knows says whether the homeserver has such a user, who is not deactivated there.
-	Knows func(ctx context.Context, localpart string) (bool, error)
+	// User asks what the homeserver knows of a user, and HasDevice whether it has a device of a user, which keeps the
+	// display name that it is given. synapse.ErrNotFound if there is no such user.
+	User      func(ctx context.Context, localpart string) (synapse.User, error)
+	HasDevice func(ctx context.Context, localpart, deviceID, displayName string) (bool, error)
 
 	// AllowReset lets a user replace the cross-signing keys, for ten minutes, without proving anything to the
 	// homeserver.
@@ -58,8 +61,13 @@ const (
 	claimWait  = 10 * time.Millisecond
 )
 
-// away refuses what cannot be done without the homeserver.
+// away refuses what cannot be done without the homeserver. If that does answer, and refuses, the client hears why.
 func away(cause error) *handlers.Error {
+	var refusal *synapse.Refusal
+	if errors.As(cause, &refusal) {
+		return &handlers.Error{Status: http.StatusBadRequest, Code: refusal.Code,
+			Message: "The homeserver does not take this account or device: " + refusal.Message, Cause: cause}
+	}
 	return &handlers.Error{
 		Status: http.StatusServiceUnavailable, Code: "M_UNKNOWN", RetryAfter: 5 * time.Second,
 		Message: "The homeserver does not answer at the moment, so nobody can log in or register. Try again.",
@@ -88,14 +96,25 @@ func (p *Peer) StartSession(ctx context.Context, l db.Login, newDevice bool) (db
 	if replaced.Exists {
 		name = replaced.DisplayName
 	}
-	if err := p.Provision(ctx, l.Localpart, l.DeviceID, name); err != nil {
-		return db.Session{}, p.settle(ctx, l.ID, l.Localpart, away(err), l.DeviceID)
+	if err := p.provision(ctx, l.Localpart, l.DeviceID, name); err != nil {
+		return db.Session{}, p.settle(ctx, l.ID, l.Localpart, err, l.DeviceID)
 	}
 	session, err := p.Queue.DB.StartSession(ctx, l)
 	if err != nil {
 		return db.Session{}, p.settle(ctx, l.ID, l.Localpart, err, l.DeviceID)
 	}
 	return session, nil
+}
+
+// provision makes the homeserver know a device, if the user is not deactivated there.
+func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) error {
+	if err := p.stillOpen(ctx, localpart); err != nil {
+		return err
+	}
+	if err := p.Provision(ctx, localpart, deviceID, name); err != nil {
+		return away(err)
+	}
+	return nil
 }
 
 // claim tries to claim rows of the outbox until nobody else has them.

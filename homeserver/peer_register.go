@@ -61,7 +61,9 @@ func (p *Peer) introduce(ctx context.Context, holder, localpart string, session 
 		return p.settle(ctx, holder, localpart, nil, rows...)
 	}
 	e := away(err)
-	e.Message = "The account is made, but the homeserver does not know it yet. Try again, or log in in a moment."
+	if e.RetryAfter > 0 {
+		e.Message = "The account is made, but the homeserver does not know it yet. Try again, or log in in a moment."
+	}
 	return p.settle(ctx, holder, localpart, e, rows...)
 }
 

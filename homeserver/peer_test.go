@@ -33,7 +33,7 @@ func newBehind(t *testing.T, change ...func(*setup)) *behind {
 	b.site = newSite(t, append(change, func(c *setup) {
 		b.tells = outbox.New(outbox.Config{Queue: c.there.Queue, Synapse: b.client, Log: c.Log, Now: c.Now})
 		c.there = Config{Provision: b.tells.Provision, Available: b.tells.Available,
-			AllowReset: b.client.AllowCrossSigningReset}
+			User: b.tells.User, HasDevice: b.client.HasDevice, AllowReset: b.client.AllowCrossSigningReset}
 	})...)
 	b.must(b.queue.SetHomeserver(t.Context(), b.there.URL))
 	t.Cleanup(func() {
@@ -85,12 +85,13 @@ func (b *behind) wantCalls(want ...string) {
 	}
 }
 
-// The homeserver knows the device before the client has its token, and one call tells it.
+// The homeserver knows the device before the client has its token: it is asked whether the user is open there, and one
+// call tells it.
 func TestLoginTellsTheHomeserver(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
 	b.ok(b.login(`"device_id":"A","initial_device_display_name":"phone"`))
-	b.wantCalls("upsert_device alice A", "provision_user alice", "upsert_device alice A")
+	b.wantCalls("query_user alice", "upsert_device alice A", "provision_user alice", "upsert_device alice A")
 	b.same()
 	if d := b.there.User("alice").Devices["A"]; d.Name != "phone" {
 		t.Errorf("it has %+v", d)
@@ -98,7 +99,7 @@ func TestLoginTellsTheHomeserver(t *testing.T) {
 	b.ok(b.login(`"device_id":"B"`))
 	b.draftLogin()
 	b.same()
-	if calls := b.there.Calls(); len(calls) != 2 {
+	if calls := b.there.Calls(); len(calls) != 4 {
 		t.Errorf("two logins make the calls %q", calls)
 	}
 	if n, err := b.queue.Size(t.Context()); err != nil || n > 0 {
@@ -305,7 +306,7 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
 	b.must(b.queue.Settle(t.Context(), "sender", "alice", []outbox.Outcome{{DeviceID: "A"}}))
 	b.ok(<-done)
-	b.wantCalls("delete_device alice A", "upsert_device alice A")
+	b.wantCalls("delete_device alice A", "query_user alice", "upsert_device alice A")
 	b.same()
 	b.tell()
 	b.same()

@@ -70,7 +70,7 @@ type fakeLogin struct {
 	operation   func(method, path, token string) Operation // path is by its current name
 	exchange    func(path, token string) (instead string)
 	refuseEnded func(w http.ResponseWriter, token string) bool
-	announce    func(token string)
+	disowned    func(token string)
 }
 
 func (l *fakeLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) { postern(w, r) }
@@ -106,7 +106,7 @@ func (l *fakeLogin) RefuseEnded(w http.ResponseWriter, r *http.Request, token st
 	return l.refuseEnded != nil && l.refuseEnded(w, token)
 }
 
-func (l *fakeLogin) AnnounceDevice(r *http.Request, token string) { l.announce(token) }
+func (l *fakeLogin) Disowned(_ *http.Request, token string) { l.disowned(token) }
 
 func (l *fakeLogin) Client(r *http.Request) (addr, scheme string) { return "192.0.2.7", "https" }
 

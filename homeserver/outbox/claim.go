@@ -134,7 +134,6 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	if err != nil {
 		return err
 	}
-	const account = `SELECT deactivated <> 0, locked <> 0, erased FROM users WHERE localpart = $1`
 	a.Exists, err = t.Get(account, []any{&a.Deactivated, &a.Locked, &a.Erase}, a.Localpart)
 	if err != nil {
 		return err

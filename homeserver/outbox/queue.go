@@ -105,6 +105,7 @@ const (
 	busy  = `SELECT device_id FROM outbox WHERE localpart = $1 AND held >= $2 LIMIT 1`
 	waits = `SELECT device_id FROM outbox WHERE localpart = $1 AND device_id = $2`
 
+	account    = `SELECT deactivated <> 0, locked <> 0, erased FROM users WHERE localpart = $1`
 	deviceName = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
 )
 
@@ -223,18 +224,21 @@ func (q *Queue) Waits(ctx context.Context, localpart, deviceID string) (bool, er
 	return q.DB.Get(ctx, waits, []any{new(string)}, localpart, deviceID)
 }
 
-// Remind has the homeserver told of a device once more, unless that waits already.
-func (q *Queue) Remind(ctx context.Context, localpart, deviceID string) error {
-	if untold, err := q.Waits(ctx, localpart, deviceID); untold || err != nil {
-		return err
-	}
+// Remind has the homeserver told of an account once more.
+func (q *Queue) Remind(ctx context.Context, localpart string) error {
 	return q.DB.Write(ctx, func(t *db.Tx) error {
-		there, err := t.Get(deviceName, nil, localpart, deviceID)
+		there, err := t.Get(account, []any{new(bool), new(bool), new(bool)}, localpart)
 		if err == nil && there {
-			err = q.follow(t, localpart, deviceID)
+			err = q.follow(t, localpart, "")
 		}
 		return err
 	})
+}
+
+// Forget forgets that the homeserver was to be told of a device, unless somebody is telling it.
+func (q *Queue) Forget(ctx context.Context, localpart, deviceID string) error {
+	const forget = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND held = 0`
+	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(forget, localpart, deviceID) })
 }
 
 // wake has the sender of this process look for rows.
