@@ -68,8 +68,11 @@ func (p *Peer) disowned(ctx context.Context, session db.Session) error {
 	user, err := p.User(ctx, session.Localpart)
 	switch {
 	case errors.Is(err, synapse.ErrNotFound):
-		p.Log.Warn("the homeserver does not know a user any more; it is told again", "user", session.Localpart)
-		return p.Queue.Remind(ctx, session.Localpart)
+		reminded, err := p.Queue.Remind(ctx, session.Localpart)
+		if reminded {
+			p.Log.Warn("the homeserver does not know a user any more; it is told again", "user", session.Localpart)
+		}
+		return err
 	case err != nil:
 		return err
 	case user.Deactivated:

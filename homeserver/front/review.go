@@ -49,9 +49,9 @@ func (f reviewer) checkSession(s *stream, r *http.Request, res *http.Response) (
 	return res, nil
 }
 
-// unknownToken handles the refusal of a token that was good a moment ago. A client that gets it deletes its keys. If the
-// token is still good, the homeserver does not know the device or the user, or has cached an older answer: a request
-// that can be repeated is, and otherwise that is looked into before the client is told anything.
+// unknownToken handles the refusal of a token that was good a moment ago. A client that gets it deletes its keys. If
+// the token is still good, the homeserver does not know the device or the user, or has cached an older answer: a
+// request that can be repeated is, and otherwise that is looked into before the client is told anything.
 func (f reviewer) unknownToken(s *stream, r *http.Request, res *http.Response) (*http.Response, error) {
 	res.Body.Close()
 	plain, _, good := f.Login.Exchange(s.answer, s.client, s.path, s.token)

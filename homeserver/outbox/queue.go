@@ -224,15 +224,22 @@ func (q *Queue) Waits(ctx context.Context, localpart, deviceID string) (bool, er
 	return q.DB.Get(ctx, waits, []any{new(string)}, localpart, deviceID)
 }
 
-// Remind has the homeserver told of an account once more.
-func (q *Queue) Remind(ctx context.Context, localpart string) error {
-	return q.DB.Write(ctx, func(t *db.Tx) error {
-		there, err := t.Get(account, []any{new(bool), new(bool), new(bool)}, localpart)
-		if err == nil && there {
-			err = q.follow(t, localpart, "")
+// Remind has the homeserver told of an account once more, and says so; not if that waits already.
+func (q *Queue) Remind(ctx context.Context, localpart string) (reminded bool, err error) {
+	err = q.DB.Write(ctx, func(t *db.Tx) error {
+		reminded = false
+		if already, err := t.Get(waits, nil, localpart, ""); already || err != nil {
+			return err
 		}
-		return err
+		var unused bool
+		there, err := t.Get(account, []any{&unused, &unused, &unused}, localpart)
+		if err != nil || !there {
+			return err
+		}
+		reminded = true
+		return q.follow(t, localpart, "")
 	})
+	return reminded && err == nil, err
 }
 
 // Forget forgets that the homeserver was to be told of a device, unless somebody is telling it.
