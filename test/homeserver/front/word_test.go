@@ -103,6 +103,18 @@ func TestAdministrator(t *testing.T) {
 	}
 }
 
+// refusal waits until Synapse has refused something, and gives the list of what waits.
+func (s *pair) refusal(t *testing.T) (said string) {
+	t.Helper()
+	for range 200 {
+		if said = s.Run(t, "", "synapse", "outbox"); strings.Contains(said, "synapse cannot") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return said
+}
+
 // An administrator's request that Synapse refuses changes nothing here.
 func TestNoAdministrator(t *testing.T) {
 	t.Parallel()
@@ -132,30 +144,40 @@ func TestSynapseRestored(t *testing.T) {
 	s := newPair(t)
 	s.settled(t)
 	s.login(t, "alice", "KEPT").ok(t, "GET", syncing+"?timeout=0", nil)
-	s.hs.Stop(t)
-	backup, err := os.ReadFile(s.hs.DB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.hs.Run(t)
+	restore := s.backup(t)
 	s.Run(t, password, "user", "add", "carol", "--password-stdin")
 	lost := []*person{s.login(t, "alice", "LOST"), s.login(t, "carol", "LOST")}
 	for _, p := range lost {
 		p.ok(t, "GET", syncing+"?timeout=0", nil)
 	}
-	s.hs.Stop(t)
-	for _, more := range []string{"-wal", "-shm"} {
-		_ = os.Remove(s.hs.DB + more)
-	}
-	if err := os.WriteFile(s.hs.DB, backup, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.hs.Run(t)
+	restore()
 	for _, p := range lost {
 		p.softEnd(t)
 	}
 	for _, name := range []string{"alice", "carol"} {
 		s.login(t, name, "LOST").ok(t, "GET", syncing+"?timeout=0", nil)
+	}
+}
+
+// backup keeps Synapse's database as it is. The function puts it back.
+func (s *pair) backup(t *testing.T) (restore func()) {
+	t.Helper()
+	s.hs.Stop(t)
+	kept, err := os.ReadFile(s.hs.DB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.hs.Run(t)
+	return func() {
+		t.Helper()
+		s.hs.Stop(t)
+		for _, more := range []string{"-wal", "-shm"} {
+			_ = os.Remove(s.hs.DB + more)
+		}
+		if err := os.WriteFile(s.hs.DB, kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.hs.Run(t)
 	}
 }
 
