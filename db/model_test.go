@@ -78,7 +78,8 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 	}
 	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || Millis(s.Minted) != m.minted ||
 		Millis(s.AccessExpires) != m.accessEnd ||
-		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || s.Oldest != m.oldest || s.SingleUse != m.single || s.State != state ||
+		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || s.Oldest != m.oldest ||
+		s.SingleUse != m.single || s.State != state ||
 		s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
 	}

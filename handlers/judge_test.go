@@ -82,7 +82,8 @@ func (s *site) restrict(token, caveat string) string {
 	return narrower
 }
 
-// TestJudgeLeavesNoTrace: looking at a new token does not count as its first use, which would end the old refresh token.
+// TestJudgeLeavesNoTrace: looking at a new token does not count as its first use, which would end the old refresh
+// token.
 func TestJudgeLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

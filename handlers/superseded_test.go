@@ -37,7 +37,7 @@ func TestSupersededUntilItExpires(t *testing.T) {
 func TestSupersededEnds(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(s *site, older, newer answer){
-		"logout": func(s *site, _, newer answer) { s.ok(s.logout(newer.Text("access_token"))) },
+		"logout":                    func(s *site, _, newer answer) { s.ok(s.logout(newer.Text("access_token"))) },
 		"logout with the older one": func(s *site, older, _ answer) { s.ok(s.logout(older.Text("access_token"))) },
 		"replay": func(s *site, older, _ answer) {
 			s.clock.Step(time.Minute)
@@ -49,8 +49,9 @@ func TestSupersededEnds(t *testing.T) {
 		},
 		"password change": func(s *site, _, _ answer) {
 			other := s.ok(s.login(``))
-			s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/v3/account/password", Token: other.Text("access_token"),
-				Body: `{"new_password":"battery staple","auth":` + passwordStep("alice", password, "") + `}`}))
+			s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/v3/account/password",
+				Token: other.Text("access_token"),
+				Body:  `{"new_password":"battery staple","auth":` + passwordStep("alice", password, "") + `}`}))
 		},
 		"refresh at the 2015 draft API": func(s *site, _, newer answer) {
 			pair := s.ok(s.tokenRefresh(newer.Text("refresh_token")))
