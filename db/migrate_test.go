@@ -98,8 +98,9 @@ func TestMigrateFromFirst(t *testing.T) {
 		Refreshable: true, Generation: 7, Oldest: 7,
 		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), Used: t0, SingleUse: true, State: Live,
 		Seen: seen}
-	tablet := Session{ID: "tablet", Localpart: "alice", DeviceID: "B", Created: t0, Expires: day, Generation: 1, Oldest: 1,
-		KeyID: 1, Minted: t0, State: Soft, Seen: seen}
+	tablet := Session{ID: "tablet", Localpart: "alice", DeviceID: "B", Created: t0, Expires: day, Generation: 1,
+		Oldest: 1,
+		KeyID:  1, Minted: t0, State: Soft, Seen: seen}
 	if got, err := d.Sessions(bg, ""); err != nil || !cmp.Equal(got, []Session{phone, tablet}) {
 		t.Errorf("%v, %s", err, cmp.Diff([]Session{phone, tablet}, got))
 	}
