@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/homeserver/outbox"
 )
 
 // SetAdmin says whether an account may administer the homeserver, and has its sessions say so too: an introspection
@@ -28,13 +29,12 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 // says whether it did: not if the homeserver has to be told of the device still, nor if the session is over already.
 func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time) (softened bool, err error) {
 	const (
-		untold = `SELECT device_id FROM outbox WHERE localpart = $1 AND device_id = $2`
 		live   = `SELECT id FROM sessions WHERE id = $1 AND state = 'live'`
 		soften = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
 	)
 	err = d.Write(ctx, func(t *db.Tx) error {
 		softened = false
-		if waits, err := t.Get(untold, nil, session.Localpart, session.DeviceID); waits || err != nil {
+		if waits, err := outbox.Untold(t, session.Localpart, session.DeviceID); waits || err != nil {
 			return err
 		}
 		if is, err := t.Get(live, nil, session.ID); !is || err != nil {

@@ -212,7 +212,7 @@ func claimRow(t *db.Tx, localpart, deviceID, holder string, spared bool, now, un
 	if free || err != nil {
 		return err
 	}
-	held, err := t.Get(waits, nil, localpart, deviceID)
+	held, err := Untold(t, localpart, deviceID)
 	if err == nil && held {
 		return ErrBusy
 	}
@@ -224,11 +224,16 @@ func (q *Queue) Waits(ctx context.Context, localpart, deviceID string) (bool, er
 	return q.DB.Get(ctx, waits, []any{new(string)}, localpart, deviceID)
 }
 
+// Untold is [Queue.Waits] within a transaction.
+func Untold(t *db.Tx, localpart, deviceID string) (bool, error) {
+	return t.Get(waits, nil, localpart, deviceID)
+}
+
 // Remind has the homeserver told of an account once more, and says so; not if that waits already.
 func (q *Queue) Remind(ctx context.Context, localpart string) (reminded bool, err error) {
 	err = q.DB.Write(ctx, func(t *db.Tx) error {
 		reminded = false
-		if already, err := t.Get(waits, nil, localpart, ""); already || err != nil {
+		if already, err := Untold(t, localpart, ""); already || err != nil {
 			return err
 		}
 		var unused bool
