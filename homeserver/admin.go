@@ -41,7 +41,7 @@ func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time
 			return err
 		}
 		softened = true
-		return errors.Join(t.ChangeSessions(soften, session.ID), t.Event(db.Event{At: now, Kind: EventDeviceGone,
+		return errors.Join(t.ChangeSessions(soften, session.ID), t.Record(db.Event{At: now, Kind: EventDeviceGone,
 			Localpart: session.Localpart, DeviceID: session.DeviceID, Session: session.ID,
 			Generation: session.Generation, Addr: session.Seen.Addr, Agent: session.Seen.Agent}))
 	})
