@@ -17,16 +17,19 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err := s.strong(body.NewPassword); err != nil {
 		return nil, err
 	}
-	proof, err := s.byPassword(ctx, http.MethodPost, "account/password", body.Auth)
+	i, err := s.prove(ctx, http.MethodPost, "account/password", body.Auth)
 	if err != nil {
 		return nil, err
 	}
-	hash, err := s.hasher.hash(ctx, body.NewPassword)
+	hash, err := s.hasher.hash(ctx, body.NewPassword, sessionAt(session.ID))
+	if err == nil {
+		err = s.spend(ctx, i) // last: whoever has to wait too long for the hash has not lost the proof
+	}
 	if err != nil {
 		return nil, err
 	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{
-		Localpart: session.Localpart, OldHash: proof, Hash: hash, Keep: session.ID,
+		Localpart: session.Localpart, OldHash: i.Proof, Hash: hash, Keep: session.ID,
 		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices,
 	})
 	if err != nil {

@@ -58,33 +58,42 @@ func TestHashesFromElsewhere(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHasher(prometheus.NewGauge(prometheus.GaugeOpts{}), v.pepper)
-			h.cost = cheap
-			defer h.close()
+			h := newTestHasher(t, v.pepper)
 			if err := CheckHash(v.hash); err != nil && v.hash != "" {
 				t.Error(err)
 			}
 			for _, right := range v.right {
-				match, better, err := h.check(t.Context(), right, v.hash)
-				if err != nil || !match || !strings.HasPrefix(better, "$argon2id$") {
-					t.Fatalf("%q: %t, %q, %v", right, match, better, err)
+				got, err := h.compared(right, v.hash)
+				if err != nil || !got.match {
+					t.Fatalf("%q: %+v, %v", right, got, err)
+				}
+				if got.better == "" {
+					t.Errorf("%q: to be stored instead: %q", right, got.better)
 				}
 				for _, again := range v.right {
 					if bcryptOnly := len(again) > 70; bcryptOnly {
 						continue // what bcrypt cuts off, argon2id reads
 					}
-					if match, more, err := h.check(t.Context(), again, better); err != nil || !match || more != "" {
-						t.Errorf("%q after the rehash: %t, %q, %v", again, match, more, err)
+					if more, err := h.compared(again, got.better); err != nil || !more.match || more.better != "" {
+						t.Errorf("%q after the rehash: %+v, %v", again, more, err)
 					}
 				}
 			}
 			for _, wrong := range v.wrong {
-				if match, better, err := h.check(t.Context(), wrong, v.hash); err != nil || match || better != "" {
-					t.Errorf("%q: %t, %q, %v", wrong, match, better, err)
+				if got, err := h.compared(wrong, v.hash); err != nil || got.match || got.better != "" {
+					t.Errorf("%q: %+v, %v", wrong, got, err)
 				}
 			}
 		})
 	}
+}
+
+// newTestHasher is cheap, and gives a place to whoever asks.
+func newTestHasher(t testing.TB, pepper string) *hasher {
+	h := newHasher(newQueue(prometheus.NewGauge(prometheus.GaugeOpts{}), time.Now, defaultPatience), pepper)
+	h.cost = cheap
+	t.Cleanup(h.close)
+	return h
 }
 
 func TestCheckHash(t *testing.T) {
@@ -155,6 +164,15 @@ func TestRehashAtLogin(t *testing.T) {
 	}
 }
 
+func bcryptOf(t testing.TB, password string, cost int) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(hash)
+}
+
 // TestRehashRace: whoever logs in while another login rehashes gets in too.
 func TestRehashRace(t *testing.T) {
 	t.Parallel()
@@ -184,12 +202,12 @@ func TestRehashMeetsChange(t *testing.T) {
 	s.must(err)
 	_, err = s.db.ChangePassword(t.Context(), db.PasswordChange{Localpart: "carol", Hash: changed, EndOthers: true})
 	s.must(err)
-	_, err = s.server.rehash(t.Context(), old, password, changed)
+	_, err = s.server.rehash(t.Context(), old, password, changed, claim{})
 	var refused *Error
 	if !errors.As(err, &refused) || refused.Status != 403 {
 		t.Errorf("the old password gives %v", err)
 	}
-	if account, err := s.server.rehash(t.Context(), old, "another", "unused"); err != nil ||
+	if account, err := s.server.rehash(t.Context(), old, "another", "unused", claim{}); err != nil ||
 		account.PasswordHash != changed {
 		t.Errorf("the new password gives %+v, %v", account, err)
 	}
@@ -202,7 +220,7 @@ func TestRehashFails(t *testing.T) {
 	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.Now()}
 	s.must(s.db.CreateUser(t.Context(), old))
 	s.must(s.db.Close())
-	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…"); err != nil ||
+	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…", claim{}); err != nil ||
 		account.PasswordHash != old.PasswordHash {
 		t.Errorf("the login goes on with %+v, %v", account, err)
 	}
@@ -247,21 +265,16 @@ func TestOldNames(t *testing.T) {
 // TestRefusalsTakeAlike: once a slow hash was compared, an unknown user is refused no faster.
 func TestRefusalsTakeAlike(t *testing.T) {
 	t.Parallel()
-	slow, err := bcrypt.GenerateFromPassword([]byte(password), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := newHasher(prometheus.NewGauge(prometheus.GaugeOpts{}), "")
-	h.cost = cheap
-	defer h.close()
+	slow := bcryptOf(t, password, 10)
+	h := newTestHasher(t, "")
 	took := func(hash string) time.Duration {
 		began := time.Now()
-		if match, _, err := h.check(t.Context(), "wrong", hash); match || err != nil {
-			t.Error(match, err)
+		if v, err := h.check(t.Context(), "wrong", hash, claim{}); v.match || err != nil {
+			t.Error(v, err)
 		}
 		return time.Since(began)
 	}
-	known := took(string(slow))
+	known := took(slow)
 	seen := time.Duration(h.slowest.Load())
 	if unknown := took(""); seen == 0 || unknown < seen {
 		t.Errorf("a known user is refused in %s (%s of it compared), an unknown one in %s", known, seen, unknown)
