@@ -81,8 +81,18 @@ func (h *hasher) compare(password, hash string) (match, outdated bool, err error
 	default:
 		return false, false, errors.New("unknown kind of password hash")
 	}
-	return match, true, err
+	return match, !cutOff(password), err
 }
+
+// cutOff reports whether bcrypt has not seen all of a password. It reads 72 bytes, of which the last one that counts
+// ends the password, and where it ends it begins anew: so it takes others for this one, that are longer or have a NUL
+// in them. Which of them the owner chose nobody knows, and to store one that was mistyped would lock the owner out. A
+// pepper is not the owner's to mistype.
+func cutOff(password string) bool {
+	return len(password) >= bcryptSees || strings.ContainsRune(password, 0)
+}
+
+const bcryptSees = 72
 
 // compareBcrypt looks at the first 72 bytes, as bcrypt does, and Synapse with it: what is longer, the pepper included,
 // is cut off.

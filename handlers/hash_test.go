@@ -17,7 +17,7 @@ import (
 // pepper is what Synapse's sample configuration once proposed.
 const pepper = "EVEN_MORE_SECRET"
 
-// vectors are hashes by Python's bcrypt 4.3.0, as Synapse makes them:
+// vectors are hashes by Python's bcrypt 4.3.0 and 5.0.0, as Synapse makes them:
 //
 //	b = unicodedata.normalize("NFKC", password).encode("utf8") + pepper.encode("utf8")
 //	"synapse" + bcrypt.hashpw(b[:72], bcrypt.gensalt(4)).decode()
@@ -45,6 +45,14 @@ var vectors = []struct {
 		[]string{strings.Repeat("x", 60)}, []string{strings.Repeat("x", 61), strings.Repeat("x", 59)}},
 	{"200 bytes, of which bcrypt sees 72", "synapse$2b$04$LzqogtAYYJJG2GooGcaqzuR9vsO6UZvbtKaPcgeg/s0obce5Q57IG", pepper,
 		[]string{strings.Repeat("y", 200), strings.Repeat("y", 72)}, []string{strings.Repeat("y", 71)}},
+	{"71 bytes", "synapse$2b$04$ndqyh5wDAY4/k4D1RQodRu.sLF//LkJjbUP4x18OU7aPH4bNviNAq", "",
+		[]string{strings.Repeat("z", 71)}, []string{strings.Repeat("z", 70), strings.Repeat("z", 72)}},
+	{"71 bytes and one of a pepper", "synapse$2b$04$rmrRgn9B/lQcQK7tI2Wk2e.ShbyZ1QrQxSV2ER.PF0TP7bcP8jMnq", pepper,
+		[]string{strings.Repeat("z", 71)}, []string{strings.Repeat("z", 70), strings.Repeat("z", 72)}},
+	{"72 bytes", "synapse$2b$04$Or3iUHvvh4/qHz64Vhzz0.G5W2blnOz/WWNrms0p1MM9TOgJZzCAG", "",
+		[]string{strings.Repeat("z", 72), strings.Repeat("z", 73)}, []string{strings.Repeat("z", 71)}},
+	{"80 bytes, plain", "$2b$04$lgo5O2HOagvbntAH/JBMq.kjUr4u4Iet/2xYLqUwRixUSAW4fcr1O", "",
+		[]string{strings.Repeat("q", 80), strings.Repeat("q", 72) + "typo"}, []string{strings.Repeat("q", 71)}},
 	{"a NUL byte", "synapse$2b$04$aKwgQLt4EKVjyKiHpgbsFekBcPQhAjT5SbdzsvyGwskG3kHmkHREu", pepper,
 		[]string{"a\x00b"}, []string{"a", "a\x00c"}},
 	{"cost 12, Synapse's default", "synapse$2b$12$K.wTLwMeWr0lF8skGegnTuFDptfO0vGbeVd2ni5bGILe2czTas2ce", pepper,
@@ -67,12 +75,12 @@ func TestHashesFromElsewhere(t *testing.T) {
 				if err != nil || !got.match {
 					t.Fatalf("%q: %+v, %v", right, got, err)
 				}
-				if got.better == "" {
+				if cut := len(right) >= 72 || strings.Contains(right, "\x00"); cut != (got.better == "") {
 					t.Errorf("%q: to be stored instead: %q", right, got.better)
 				}
 				for _, again := range v.right {
-					if bcryptOnly := len(again) > 70; bcryptOnly {
-						continue // what bcrypt cuts off, argon2id reads
+					if got.better == "" {
+						continue
 					}
 					if more, err := h.compared(again, got.better); err != nil || !more.match || more.better != "" {
 						t.Errorf("%q after the rehash: %+v, %v", again, more, err)
@@ -164,6 +172,35 @@ func TestRehashAtLogin(t *testing.T) {
 	}
 }
 
+// TestLongPasswordsKeepTheirHash: bcrypt looks at 72 bytes, so what is typed beyond them is not known to be right. It
+// is good as before, as often as it comes, and does not take the place of what the owner chose.
+func TestLongPasswordsKeepTheirHash(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.SynapsePepper = pepper })
+	chosen := strings.Repeat("y", 80)
+	for name, hash := range map[string]string{
+		"synapse": "synapse$2b$04$LzqogtAYYJJG2GooGcaqzuR9vsO6UZvbtKaPcgeg/s0obce5Q57IG",
+		"plain":   bcryptOf(t, chosen[:72], bcrypt.MinCost),
+	} {
+		s.addHashed(db.User{Localpart: name}, hash)
+		access := ""
+		for _, typed := range []string{chosen[:72] + "typo", chosen, chosen[:72], chosen + "\x00"} {
+			a := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, escaped(typed), "")}))
+			access = a.Text("access_token")
+		}
+		s.want(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, chosen[:71], "")}), 403, "M_FORBIDDEN")
+		account, err := s.db.User(t.Context(), name)
+		s.must(err)
+		if account.PasswordHash != hash {
+			t.Errorf("%s: %s took the place of the hash", name, account.PasswordHash)
+		}
+		s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/v3/account/password", Token: access,
+			Body: `{"new_password":"` + chosen + `","auth":` + passwordStep(name, chosen, "") + `}`}))
+		s.want(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, chosen[:72], "")}), 403, "M_FORBIDDEN")
+		s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, chosen, "")}))
+	}
+}
+
 func bcryptOf(t testing.TB, password string, cost int) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
@@ -172,6 +209,9 @@ func bcryptOf(t testing.TB, password string, cost int) string {
 	}
 	return string(hash)
 }
+
+// escaped is a text as it stands in JSON.
+func escaped(text string) string { return strings.ReplaceAll(text, "\x00", `\u0000`) }
 
 // TestRehashRace: whoever logs in while another login rehashes gets in too.
 func TestRehashRace(t *testing.T) {
