@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/gen"
 )
 
 // soon is how long a test waits for what comes at once, before it gives up.
@@ -351,4 +352,21 @@ func (s *site) completeStage(session string) error {
 		return errors.New(a.Raw)
 	}
 	return nil
+}
+
+// TestLateRegistration: a registration that another server took its time for gets no session that nobody hears of.
+func TestLateRegistration(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	account, err := s.db.User(t.Context(), "alice")
+	s.must(err)
+	for took, want := range map[time.Duration]bool{time.Second: true, s.server.Patience: false} {
+		who := &Caller{Now: s.clock.Now()}
+		s.clock.Step(took)
+		before := s.state()
+		_, err := s.server.LogInRegistered(WithCaller(t.Context(), who), account, &gen.RegisterRequest{})
+		if begun := s.state() != before; begun != want || (err == nil) != want {
+			t.Errorf("after %s a session begins: %t, %v", took, begun, err)
+		}
+	}
 }

@@ -52,10 +52,10 @@ const (
 	// cores make about 800 hashes in ten seconds.
 	maxWaiting = 512
 
-	// putBack is how much later a guess makes the next one rank; an address may guess every two seconds for long.
-	putBack = 10 * time.Second
-
-	// maxDebt bounds how far anybody is put back.
+	// putBack is how much later a guess makes the next one rank, maxDebt the most that several add up to. For its
+	// guesses to rank with those of honest people a flood needs as many addresses, and as many names, as the server
+	// hashes passwords in that minute: some 4,800 with two cores.
+	putBack = time.Minute
 	maxDebt = 5 * time.Minute
 )
 
