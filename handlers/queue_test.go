@@ -46,9 +46,12 @@ func (l *line) take(name string, c claim) {
 }
 
 // pass gives the place to the next one, who has guessed wrong.
-func (l *line) pass(work int) {
-	l.held.done(work, false)
-	l.held.leave()
+func (l *line) pass(work int) { l.finish(work, false) }
+
+func (l *line) finish(work int, right bool) {
+	p := l.held // by the end of done it is another's
+	p.done(work, right)
+	p.leave()
 	synctest.Wait()
 }
 
@@ -121,11 +124,8 @@ func TestQueueOrder(t *testing.T) {
 		}, "late honest"},
 		"a right password is no guess": {func(l *line) {
 			l.take("right", from("192.0.2.1", "x"))
-			l.held.done(1, true)
-			l.held.leave()
-			synctest.Wait()
-			l.held.done(1, true)
-			l.held.leave()
+			l.finish(1, true)
+			l.finish(1, true)
 			l.take("nobody", claim{})
 			l.take("again", from("192.0.2.1", "x"))
 			l.take("honest", from("192.0.2.2", "z"))
@@ -282,9 +282,7 @@ func TestQueueIsBounded(t *testing.T) {
 		arrive("session", sessionAt("S"))
 		wantRefused("")
 		l.order = nil
-		l.held.done(1, false)
-		l.held.leave()
-		synctest.Wait()
+		l.pass(1)
 		if len(l.order) != maxWaiting+1 || l.order[0] != "session" || !slices.Contains(l.order[:3], "honest") {
 			t.Errorf("of %d who get a place the first are %v", len(l.order), l.order[:3])
 		}
