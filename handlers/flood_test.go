@@ -291,6 +291,24 @@ func TestKnownDevicesWaitApart(t *testing.T) {
 	giveBack()
 }
 
+// TestOwnersDoNotTakeTurns: a login on a known device does not wait until a guess at the account is answered.
+func TestOwnersDoNotTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.server.hasher.free = 2
+	token := s.phoneAndLaptop()
+	guess, err := s.server.hasher.wait(t.Context(), from("192.0.2.1", "alice"))
+	s.must(err)
+	s.ok(s.login(`"device_id":"PHONE"`))
+	s.ok(s.deletePhone(token, passwordStep("alice", password, "")))
+	conn := s.send(s.listen(0), call{Method: "POST", Path: loginPath, Body: loginBody("alice", password, "")})
+	s.untilWaiting(1)
+	guess.leave()
+	if answer, body := s.receive(conn); answer.StatusCode != 200 {
+		t.Errorf("then a stranger is answered %s %s", answer.Status, body)
+	}
+}
+
 // TestKnownDevicesAreCountedApart: whoever guesses at an account cannot keep its owner from logging in where they were
 // logged in before, and a guesser who knows such a device does not get far.
 func TestKnownDevicesAreCountedApart(t *testing.T) {

@@ -177,12 +177,12 @@ func (s *Server) passwordSession(ctx context.Context, a attempt) (db.Session, er
 	return s.startSession(ctx, account, a)
 }
 
-// turnOf is how a login waits for its turn. Where there are too many others, one on a device that the account has is
-// told from those of strangers, who may be guessing: it waits and is counted apart from them.
+// turnOf is how a login waits for its turn. Where it has to wait, or the account's limit is reached, one on a device
+// that the account has is told from those of strangers, who may be guessing: it waits and is counted apart from them.
 func (s *Server) turnOf(ctx context.Context, account db.User, a attempt, limited error) (claim, error) {
 	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
 	stranger := strangerAt(who.Addr, name)
-	if limited == nil && (a.device == "" || !s.hasher.crowded()) {
+	if limited == nil && (a.device == "" || !s.hasher.delays(stranger)) {
 		return stranger, nil
 	}
 	session, err := s.DB.Device(ctx, account.Localpart, a.device)

@@ -241,11 +241,11 @@ func (p *place) leave() {
 	q.next()
 }
 
-// crowded reports whether a claim would have to wait now.
-func (q *queue) crowded() bool {
+// delays reports whether a claim would have to wait now.
+func (q *queue) delays(c claim) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.free == 0
+	return q.free == 0 || q.taken[c.alone]
 }
 
 func earlier(a, b time.Time) time.Time {
