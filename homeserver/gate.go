@@ -40,24 +40,26 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.server.Hand
 // Exchange checks the access token of a request that the homeserver will answer, exactly as any operation that needs
 // one does, and gives the session's own plain token to send on: an introspection knows neither the method nor the path,
 // so it could not judge a restricted one. Path is as it came, escaped, without the query. A token that is not ours is
-// given back untouched: it is an application service's, or one that the homeserver refuses. When the token is not good
-// it has answered, and ok is false.
-func (g *Gate) Exchange(w http.ResponseWriter, r *http.Request, path, text string) (plain string, ours, ok bool) {
+// given back untouched: it is an application service's, or one that the homeserver refuses. Where the homeserver needs
+// no token it would refuse that one even so, so there it is refused here.
+func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) {
 	who := g.server.Caller(r)
 	claims, session, err := g.admit(r.Context(), who, text, r.Method, path)
-	if errors.Is(err, tokens.ErrMalformed) {
-		return text, false, true // neither a macaroon of ours nor a token that came from the homeserver
+	if errors.Is(err, tokens.ErrMalformed) { // neither a macaroon of ours nor a token that came from the homeserver
+		if service := g.isService(text); service || !needsNoToken(r.Method, path) {
+			return front.Pass{Token: text, Trusted: service}, nil
+		}
 	}
 	// a token that came from the homeserver goes there as it is: nobody could restrict it
-	if plain = text; err == nil && claims.KeyID != 0 {
+	plain := text
+	if err == nil && claims.KeyID != 0 {
 		plain, err = g.server.PlainToken(r.Context(), session)
 	}
 	if err != nil {
-		g.server.Refuse(w, r, err)
-		return "", true, false
+		return front.Pass{}, err
 	}
 	g.server.DB.NoteUse(session, claims.Generation, who.Seen())
-	return plain, true, true
+	return front.Pass{Token: plain, Session: session.ID, Trusted: true}, nil
 }
 
 // admit judges a token for a request whose path may have two names, the contract's first: it is good if all its caveats
@@ -78,21 +80,9 @@ func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, pa
 	return claims, session, second
 }
 
-// RefuseEnded reports whether the session of a token that was good is over by now or locked, and answers then. That a
-// token has merely expired meanwhile, or has a successor, is no reason to lose the answer to what it asked in time.
-func (g *Gate) RefuseEnded(w http.ResponseWriter, r *http.Request, text string) bool {
-	session, err := g.server.SessionOf(r.Context(), text)
-	switch {
-	case err == nil && session.State == db.Soft:
-		soft := handlers.UnknownToken("The access token is no longer good.", true)
-		soft.Cause, err = db.ErrSoft, soft
-	case err == nil && session.Locked:
-		err = db.ErrLocked
-	case err == nil || !handlers.IsStatus(err, http.StatusUnauthorized):
-		return false
-	}
+// Refuse answers a request with the error that Exchange or Ended gave for its token.
+func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, _ string, err error) {
 	g.server.Refuse(w, r, err)
-	return true
 }
 
 // AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it

@@ -9,7 +9,8 @@
 //  3. If the operation has an [Operation.Amend], that gets the request first and passes it on.
 //  4. If the operation has a Handler, that answers. Otherwise the request is streamed to the homeserver (stream.go).
 //     Its access token is checked before that and replaced by the session's own plain token ([Login.Exchange]). A token
-//     that is not Postern's passes unchanged, and so does a request without one.
+//     that is not Postern's passes unchanged, and so does a request without one. Where the homeserver needs no token,
+//     it gets none in place of one that is not good ([Operation.Open]).
 //  5. The homeserver's answer is looked at where it must be (review.go): M_UNKNOWN_TOKEN for a token that is good would
 //     make a client delete its session because two servers disagree for a moment.
 //

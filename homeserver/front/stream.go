@@ -16,8 +16,8 @@ type stream struct {
 	path, query string        // as target returns them; the query without a token that moved into the header
 	op          Operation
 	token       string // the access token that the client sent; "" if none
-	plain       string // the token that the homeserver gets in its place
-	ours        bool   // the token is Postern's, and good
+	pass        Pass   // what it is good for
+	refusal     error  // the token is not good, and the operation needs none
 	begun       time.Time
 	answer      *deadlineWriter // to the client
 	progress    progress
@@ -38,6 +38,9 @@ func (p *progress) waiting() bool { return !p.sending.Load() && !p.answering.Loa
 
 type streamKey struct{}
 
+// ours reports whether the token is Postern's, and good.
+func (s *stream) ours() bool { return s.pass.Session != "" }
+
 func streamOf(r *http.Request) *stream { return r.Context().Value(streamKey{}).(*stream) }
 
 // stream passes a request on to the homeserver, and the answer back.
@@ -47,11 +50,11 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 	s.begun = time.Now()
 	if s.token != "" && r.Method != http.MethodOptions { // a preflight request needs no token
-		var ok bool
-		if s.plain, s.ours, ok = f.Login.Exchange(w, r, s.path, s.token); !ok {
+		if s.pass, s.refusal = f.Login.Exchange(r, s.path, s.token); s.refusal != nil && !s.op.Open {
+			f.Login.Refuse(w, r, s.token, s.refusal)
 			return
 		}
-		if s.ours {
+		if s.ours() || s.refusal != nil {
 			s.query = withoutToken(s.query)
 		}
 	}
@@ -128,9 +131,12 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	h["Via"] = append(slices.Clone(h["Via"]), "1.1 "+f.id) // RFC 9110, section 7.6.3
 	delete(h, "Upgrade")
 	delete(h, "Connection")
-	if s.ours {
-		h["Authorization"] = []string{"Bearer " + s.plain}
-	} else if sent := s.client.Header["Authorization"]; sent != nil {
+	switch sent := s.client.Header["Authorization"]; {
+	case s.refusal != nil:
+		delete(h, "Authorization")
+	case s.ours():
+		h["Authorization"] = []string{"Bearer " + s.pass.Token}
+	case sent != nil:
 		// Even if Connection names it and ReverseProxy has removed it: without this header the homeserver would take a
 		// token from the query, which was not checked.
 		h["Authorization"] = sent
