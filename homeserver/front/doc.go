@@ -21,7 +21,8 @@
 //   - Nothing is buffered: what either side writes is passed on at once, and memory does not grow with the length of a
 //     body. Only the JSON answers that are looked at are read whole, up to 1 MiB.
 //   - When the client closes its connection, its request to the homeserver ends. When the server stops, requests end
-//     that only wait, such as long polls; uploads and downloads may finish.
+//     that only wait, such as long polls; uploads and downloads may finish. Those that wait also end when their session
+//     does or is locked, within a second (watch.go).
 //   - The homeserver gets the client's address from Postern alone: X-Forwarded-For of a request is replaced.
 //   - A client that neither sends nor reads for [Config.Patience] is disconnected; the request as a whole may take any
 //     time (deadline.go).

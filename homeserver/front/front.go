@@ -32,6 +32,7 @@ type Front struct {
 	graceOver context.Context // is done Grace after Stopping
 	id        string          // names this front in the Via header of its requests, so that it recognizes a loop
 	longAfter time.Duration   // an answer later than this is passed on only while its session lasts
+	watch     *watch          // ends those that wait when their session ends
 	away      atomic.Bool     // the homeserver cannot be reached, and the log says so already
 	logLoop   sync.Once
 }
@@ -39,6 +40,7 @@ type Front struct {
 // New makes a front. Close it when the server has stopped.
 func New(c Config) *Front {
 	f := &Front{Config: c, transport: newTransport(), id: "postern-" + rand.Text(), longAfter: time.Second}
+	f.watch = newWatch(c.Login.Over, time.Second, c.Log)
 	graceOver, end := context.WithCancel(context.WithoutCancel(c.Stopping))
 	context.AfterFunc(c.Stopping, func() { time.AfterFunc(c.Grace, end) })
 	f.graceOver = graceOver
@@ -49,8 +51,11 @@ func New(c Config) *Front {
 	return f
 }
 
-// Close closes the idle connections to the homeserver.
-func (f *Front) Close() { f.transport.CloseIdleConnections() }
+// Close closes the idle connections to the homeserver, and waits until nothing of the front runs.
+func (f *Front) Close() {
+	f.watch.close()
+	f.transport.CloseIdleConnections()
+}
 
 // ServeHTTP answers a request, or has it answered.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {

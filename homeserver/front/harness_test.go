@@ -72,6 +72,7 @@ type fakeLogin struct {
 	operation func(method, path, token string) Operation // path is by its current name
 	exchange  func(path, token string) (instead string)
 	ended     func(token string) error
+	over      func(sessions []string) ([]string, error)
 	announce  func(token string)
 }
 
@@ -112,6 +113,13 @@ func (l *fakeLogin) Ended(r *http.Request, token string) error {
 		return nil
 	}
 	return l.ended(token)
+}
+
+func (l *fakeLogin) Over(ctx context.Context, sessions []string) ([]string, error) {
+	if l.over == nil {
+		return nil, nil
+	}
+	return l.over(sessions)
 }
 
 func (l *fakeLogin) AnnounceDevice(r *http.Request, token string) { l.announce(token) }

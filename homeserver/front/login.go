@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 )
@@ -23,7 +24,12 @@ type Login interface {
 	// called before an answer is passed on that took long, such as a long poll's.
 	Ended(r *http.Request, token string) error
 
-	// Refuse answers a request with the error that its token got.
+	// Over returns those of the sessions of long polls that have ended or are locked. It is called every second while
+	// there are any, with all of them at once.
+	Over(ctx context.Context, sessions []string) ([]string, error)
+
+	// Refuse answers a request with the error that its token got. It may take a moment, so that a client that repeats
+	// itself is slowed down.
 	Refuse(w http.ResponseWriter, r *http.Request, token string, err error)
 
 	// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it.

@@ -31,6 +31,7 @@ type progress struct {
 	answering atomic.Bool // the answer has begun
 	stalled   atomic.Bool // the client stopped sending its body
 	broken    atomic.Bool // the body is not valid HTTP, or the connection broke
+	over      atomic.Bool // the session ended while the request waited
 }
 
 // waiting reports whether neither side sends anything.
@@ -66,6 +67,9 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 		}
 	})
 	defer stop()
+	if s.ours() {
+		defer f.watch.add(s, cancel)()
+	}
 	s.answer = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), patience: f.Patience,
 		progress: &s.progress}
 	defer s.answer.extend() // for what net/http writes at the end
