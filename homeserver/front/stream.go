@@ -74,8 +74,26 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 		progress: &s.progress}
 	defer s.answer.extend() // for what net/http writes at the end
 	r = r.WithContext(ctx)
-	r.Body = s.answer.bodyOf(r)
+	if err := f.awaitBody(r, s); err != nil {
+		f.failed(s.answer, r, err)
+		return
+	}
 	f.proxy.ServeHTTP(s.answer, r)
+}
+
+// awaitBody waits until there is something to send to the homeserver, since each request holds a connection to it. A
+// client without a good token has to send all of its body first, up to what fits a buffer, and the rest in time.
+func (f *Front) awaitBody(r *http.Request, s *stream) error {
+	switch body := s.answer.bodyOf(r); {
+	case body == nil:
+		return nil
+	case !s.pass.Trusted:
+		return body.fetchAll(f.strangerTime)
+	case r.Header["Expect"] != nil:
+		return nil // it waits for the homeserver's answer to that
+	default:
+		return body.fetch()
+	}
 }
 
 // refuseLoop refuses a request that this front has sent itself, and reports whether it did.
