@@ -81,8 +81,8 @@ func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, pa
 }
 
 // Refuse answers a request with the error that Exchange or Ended gave for its token.
-func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, _ string, err error) {
-	g.server.Refuse(w, r, err)
+func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, token string, err error) {
+	g.server.RefuseToken(w, r, token, err)
 }
 
 // AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it
