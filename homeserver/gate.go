@@ -53,7 +53,10 @@ func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) 
 	// a token that came from the homeserver goes there as it is: nobody could restrict it
 	plain := text
 	if err == nil && claims.KeyID != 0 {
-		plain, err = g.server.PlainToken(r.Context(), session)
+		plain, err = g.plainToken(r.Context(), session)
+	}
+	if err == nil && isAdminAPI(path) && !session.Admin {
+		err = refused(http.StatusForbidden, "M_FORBIDDEN", "You are not a server admin.")
 	}
 	if err != nil {
 		return front.Pass{}, err
@@ -61,6 +64,21 @@ func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) 
 	g.server.DB.NoteUse(session, claims.Generation, who.Seen())
 	return front.Pass{Token: plain, Session: session.ID, Trusted: true}, nil
 }
+
+// plainToken is the token that the homeserver gets for a session. It remembers for two minutes what a token may do, so
+// an administrator's is another one than the session's was before: it says once more that it is an access token. By
+// that a mark that is given or taken counts with the next request.
+func (g *Gate) plainToken(ctx context.Context, session db.Session) (string, error) {
+	plain, err := g.server.PlainToken(ctx, session)
+	if err != nil || !session.Admin {
+		return plain, err
+	}
+	return tokens.Restrict(plain, tokens.Caveat{Key: "type", Operator: "=", Value: string(tokens.Access)})
+}
+
+// isAdminAPI reports whether a path, as it came, is of the homeserver's admin API. The front lets it through in this
+// spelling alone. It is judged here since a token that came from the homeserver cannot be told from what it was before.
+func isAdminAPI(path string) bool { return strings.HasPrefix(path, "/_synapse/admin/") }
 
 // admit judges a token for a request whose path may have two names, the contract's first: it is good if all its caveats
 // hold for one of them. So a token for /v3/sync opens /r0/sync too, and one that its holder has restricted to

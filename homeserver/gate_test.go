@@ -112,6 +112,31 @@ func TestExchangeImported(t *testing.T) {
 	}
 }
 
+// TestExchangeAdmin: what the homeserver remembers of a token ends when the account's mark changes, and its admin API
+// is open only to those who have it.
+func TestExchangeAdmin(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	const users = "/_synapse/admin/v2/users"
+	matrixtest.Import(s, s.db, s.clock.Now(), matrixtest.ImportedPhone("PHONE", s.clock.Now()))
+	own, moved := s.ok(s.login(`"device_id":"OWN"`)).Text("access_token"), "syt_access_PHONE"
+	for _, admin := range []bool{false, true, false, true} {
+		s.must(SetAdmin(t.Context(), s.db, "alice", admin))
+		for _, token := range []string{own, moved} {
+			sent, _, ok, refusal := s.exchange("GET", users, token)
+			if ok != admin || !ok && (refusal.Status != 403 || refusal.Code() != "M_FORBIDDEN") {
+				t.Errorf("marked %v: the admin API is open: %v, %s", admin, ok, refusal.Raw)
+			}
+			if sent, _, ok, _ = s.exchange("GET", syncPath, token); !ok || (sent != token) != (admin && token == own) {
+				t.Errorf("marked %v: %s passes as %s", admin, token, sent)
+			}
+			if scope := s.active(sent).Text("scope"); strings.HasSuffix(scope, "admin:*") != admin {
+				t.Errorf("marked %v: the scope is %s", admin, scope)
+			}
+		}
+	}
+}
+
 // TestExchangeRefuses: a client behind the front hears what an operation of ours would say.
 func TestExchangeRefuses(t *testing.T) {
 	t.Parallel()
