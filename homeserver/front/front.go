@@ -32,7 +32,7 @@ type Front struct {
 	graceOver    context.Context // is done Grace after Stopping
 	id           string          // names this front in the Via header of its requests, so that it recognizes a loop
 	longAfter    time.Duration   // an answer later than this is passed on only while its session lasts
-	strangerTime time.Duration   // how long the body of a request without a good token may take
+	strangerTime time.Duration   // how long the body of a request without a good token may take; see strangerPace
 	watch        *watch          // ends those that wait when their session ends
 	away         atomic.Bool     // the homeserver cannot be reached, and the log says so already
 	logLoop      sync.Once
