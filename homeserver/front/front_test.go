@@ -146,6 +146,8 @@ func TestOpen(t *testing.T) {
 		{"/open?access_token=ours-good", "Authorization: Bearer ours-bad", "/open "},
 		{"/open", "Authorization: Bearer ours-good", "/open Bearer plain"},
 		{"/open", "Authorization: Bearer other", "/open Bearer other"},
+		{"/open?access_token=", "Authorization: Bearer ", "/open "},
+		{"/open", "Authorization: Bearer ours-good\r\nAuthorization: Bearer ours-good", "/open "},
 		{"/open/private", "Authorization: Bearer ours-bad", `{"errcode":"M_UNKNOWN_TOKEN","error":"refused here"}`},
 		{"/open/private", "Accept: */*", "/open/private "},
 		{"/closed", "Authorization: Bearer ours-bad", `{"errcode":"M_UNKNOWN_TOKEN","error":"refused here"}`},

@@ -42,6 +42,10 @@ type streamKey struct{}
 // ours reports whether the token is Postern's, and good.
 func (s *stream) ours() bool { return s.pass.Session != "" }
 
+// bare reports whether the homeserver gets no token: it needs none, and the client's is refused, or so odd that there
+// is none to check.
+func (s *stream) bare() bool { return s.refusal != nil || s.op.Open && s.token == "" }
+
 func streamOf(r *http.Request) *stream { return r.Context().Value(streamKey{}).(*stream) }
 
 // stream passes a request on to the homeserver, and the answer back.
@@ -55,9 +59,9 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 			f.Login.Refuse(w, r, s.token, s.refusal)
 			return
 		}
-		if s.ours() || s.refusal != nil {
-			s.query = withoutToken(s.query)
-		}
+	}
+	if s.ours() || s.bare() {
+		s.query = withoutToken(s.query)
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), streamKey{}, s))
 	defer cancel()
@@ -154,7 +158,7 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	delete(h, "Upgrade")
 	delete(h, "Connection")
 	switch sent := s.client.Header["Authorization"]; {
-	case s.refusal != nil:
+	case s.bare():
 		delete(h, "Authorization")
 	case s.ours():
 		h["Authorization"] = []string{"Bearer " + s.pass.Token}

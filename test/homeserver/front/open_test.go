@@ -41,6 +41,7 @@ func TestOpen(t *testing.T) {
 		"ended":   s.login(t, "alice", "GONE").access,
 		"locked":  s.login(t, "bob", "LOCKED").access,
 		"unknown": "syt_YWxpY2U_x_y",
+		"empty":   " ",
 	}
 	synapse.Call(t, "POST", s.Server.URL+"/_matrix/client/v3/logout", bad["ended"], nil)
 	s.Run(t, "", "user", "lock", "bob")
