@@ -16,7 +16,7 @@ func TestSync(t *testing.T) {
 	t.Parallel()
 	s := newPair(t)
 	bob := s.admin(t)
-	for _, name := range []string{"dave", "erin", "frank"} {
+	for _, name := range []string{"dave", "erin", "frank", "gina"} {
 		s.Run(t, password, "user", "add", name, "--password-stdin")
 	}
 	s.settled(t)
@@ -30,8 +30,10 @@ func TestSync(t *testing.T) {
 	s.login(t, "carol", "LOST")
 	out.ok(t, "POST", "/_matrix/client/v3/logout", nil)
 	s.Run(t, "", "user", "lock", "frank")
+	s.Run(t, "", "user", "deactivate", "gina")
 	s.settled(t)
 	restore()
+	s.tell(t, "provision_user", map[string]any{"localpart": "zoe"})
 	synapse.Call(t, "POST", s.hs.URL+"/_synapse/admin/v1/deactivate/@dave:home.test", bob.access, map[string]any{})
 	synapse.Call(t, "PUT", s.hs.URL+"/_synapse/admin/v2/users/@erin:home.test", bob.access,
 		map[string]any{"locked": true})
@@ -57,6 +59,8 @@ func TestSync(t *testing.T) {
 		"@dave:home.test - deactivated at Synapse alone deactivated here",
 		"@erin:home.test - locked at Synapse alone locked here",
 		"@frank:home.test - locked here alone Synapse is told",
+		"@gina:home.test - deactivated here alone Synapse is told",
+		"@zoe:home.test - only Synapse has the user left alone: postern user import",
 	}
 	for _, line := range want {
 		if !strings.Contains(shown, line) {
@@ -70,12 +74,13 @@ func TestSync(t *testing.T) {
 		t.Errorf("without --dry-run it differs:\n%s", again)
 	}
 	s.settled(t)
-	if said := sync(); strings.Count(said, "@") != 1 || !strings.Contains(said, "OUT") {
+	if said := sync(); strings.Count(said, "@") != 2 || !strings.Contains(said, "OUT") ||
+		!strings.Contains(said, "@zoe") {
 		t.Errorf("afterwards sync prints\n%s", said)
 	}
 	sync("--delete-devices")
 	s.settled(t)
-	if said := sync(); said != "both sides are the same\n" {
+	if said := sync(); strings.Count(said, "@") != 1 || !strings.Contains(said, "@zoe") {
 		t.Errorf("in the end sync prints\n%s", said)
 	}
 	kept.ok(t, "GET", syncing+"?timeout=0", nil)
