@@ -201,7 +201,7 @@ func TestVerdictsAndChanges(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		var before, after []map[string]any
-		for range 3 {
+		for range 2 {
 			before = append(before, drawSchema(t, 2))
 			after = append(after, drawEdit(t, before[len(before)-1]))
 		}
