@@ -68,6 +68,11 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if config.Master, err = c.prepareKeys(ctx, w, config.DB); err != nil {
 		return err
 	}
+	if set.homeserver != nil {
+		if err := c.lookAtSource(ctx, config.DB, log); err != nil {
+			return err
+		}
+	}
 	config.Foreign = imported.Tokens(config.DB, c.ServerName)
 	peer, stopSending, err := homeserver.Start(ctx, queue, *config, set.homeserver.options())
 	if err != nil {

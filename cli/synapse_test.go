@@ -40,12 +40,17 @@ func TestMoveByCommands(t *testing.T) {
 	synapse.Call(t, "POST", clients+"/_matrix/client/v3/logout", gone, map[string]any{})
 	again := []string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions", "--since-last"}
 	i.tells(i.must("", examine...), "1 account (dave) only at Synapse", "1 device (alice TABLET) only at Synapse",
-		"1 device (alice GONE) only at Postern")
+		"1 device (alice GONE) only at Postern", "2 changes at Synapse since the last import: sessions, passwords")
 	i.must("", again...)
 	i.tells(i.must("", examine...), "2 accounts and 4 devices are the same on both sides")
 
 	line := i.setUp(t, hs, before)
+	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "", // Synapse has not been started again
+		map[string]any{"type": "m.login.password", "user": "dave", "password": "a long password"})
+	i.tells(i.sick(examine...), "problem  Synapse gave tokens after the last import (access token ")
 	hs.Stop(t)
+	i.refused("Synapse gave tokens after the last import", append([]string{"serve"}, line...)...)
+	i.must("", again...)
 	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", synapse.ServerName)
 	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL,
 		"problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")

@@ -7,6 +7,7 @@ type Census struct {
 	Users   []string        // localparts of the accounts that can move and are not deactivated
 	All     map[string]bool // localparts of all accounts
 	Devices map[string]bool // "localpart device" of those in All
+	Source  Source
 }
 
 // Count reads which accounts and devices a Synapse has, with no tokens.
@@ -30,7 +31,11 @@ func Count(ctx context.Context, c Config) (Census, error) {
 			n.Users = append(n.Users, a.Localpart)
 		}
 	}
-	return n, s.explain(c.countDevices(ctx, s, n.Devices, n.All))
+	if err := c.countDevices(ctx, s, n.Devices, n.All); err != nil {
+		return n, s.explain(err)
+	}
+	n.Source, err = c.newest(ctx, s)
+	return n, err
 }
 
 // countDevices reads the table devices. A hidden one is no device: it stands for a user's cross-signing keys (schema

@@ -32,7 +32,7 @@ func wantCount(t *testing.T, c Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Census{All: make(map[string]bool),
+	want := Census{All: make(map[string]bool), Source: Source{From: c.place(), Access: 8, Refresh: 31},
 		Devices: map[string]bool{"alice PHONE": true, "alice IDLE": true, "_irc_dave BRIDGE": true}}
 	for _, a := range fromSynapse {
 		if a.Skip != "another server's user" {

@@ -41,7 +41,9 @@ func (c Config) readSessions(ctx context.Context) (Contents, error) {
 	if err := c.elsewhere(records); err != nil {
 		return Contents{}, err
 	}
-	err = r.read(ctx, s)
+	if err = r.read(ctx, s); err == nil {
+		r.contents.Source, err = c.newest(ctx, s)
+	}
 	return r.contents, s.explain(err)
 }
 
