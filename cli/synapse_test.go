@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/homeserver/delegation"
 	binary "postern/test/rig/process"
 	"postern/test/rig/synapse"
 )
@@ -54,7 +55,7 @@ func TestMoveByCommands(t *testing.T) {
 	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", synapse.ServerName)
 	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL,
 		"problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
-	postern := i.serve(append(line, "--appservice", bridge)...)
+	postern := i.serve(line...)
 	hs.Run(t)
 	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first,
 		nil); who["device_id"] != "PHONE" {
@@ -129,6 +130,12 @@ func (i *installation) setUp(t *testing.T, hs *synapse.Server, before string) []
 	}
 	hs.URL = "http://127.0.0.1:" + port
 	_, line, _ := strings.Cut(out, "\n  postern serve ")
+	line, unit, _ := strings.Cut(line, "\n")
+	for name, value := range map[string]string{"--session-ttl": "24h", "--registration": "open"} {
+		if !strings.Contains(line, name+" "+value+" ") || !strings.Contains(unit, name+" "+value+" ") {
+			t.Errorf("%s %s is lost in %s\n%s", name, value, line, unit)
+		}
+	}
 	return strings.Fields(line)
 }
 
@@ -260,5 +267,28 @@ func (i *installation) tells(out string, words ...string) {
 		if strings.Contains(out, secret) {
 			i.Errorf("a secret is shown:\n%s", out)
 		}
+	}
+}
+
+// TestDropIn: what setup prints for systemd has every flag, files as credentials, and words that systemd takes as they
+// are.
+func TestDropIn(t *testing.T) {
+	t.Parallel()
+	got := dropIn([]delegation.Flag{{Name: "db", Value: "/var/lib/a b/postern.db"}, {Name: "login-tokens"},
+		{Name: "homeserver-secret-file", Value: "/etc/50%/secret", File: "secret"},
+		{Name: "appservice", Value: "/etc/irc/registration.yaml", File: "registration.yaml"},
+		{Name: "appservice", Value: "/etc/mail/registration.yaml", File: "registration.yaml"},
+		{Name: "public-url", Value: "https://a.org/$x%20\"y"}})
+	const want = `  [Service]
+  LoadCredential=
+  LoadCredential=secret:/etc/50%%/secret
+  LoadCredential=registration.yaml:/etc/irc/registration.yaml
+  LoadCredential=2-registration.yaml:/etc/mail/registration.yaml
+  ExecStart=
+  ExecStart=/usr/local/bin/postern serve --db "/var/lib/a b/postern.db" --login-tokens --homeserver-secret-file %d/secret` +
+		` --appservice %d/registration.yaml --appservice %d/2-registration.yaml --public-url "https://a.org/$$x%%20\"y"
+`
+	if got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }

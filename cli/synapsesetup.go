@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +59,9 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	reportNext(w, plan)
-	fmt.Fprintf(w.stdout, "\n  %s\n", strings.Join(cmd.serveLine(c, config, plan), " "))
+	if err := cmd.reportServe(w, c, config, plan); err != nil {
+		return err
+	}
 	if c.missing() {
 		return nil
 	}
@@ -163,26 +163,4 @@ func reportNext(w world, plan *delegation.Plan) {
 			"(docs/reverse-proxy.md), or give --synapse-port %d and leave the proxy as it is.\n",
 			was.Port, plan.Clients, was.Port+2)
 	}
-}
-
-// serveLine is the command that starts Postern in front of this Synapse.
-func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, plan *delegation.Plan) []string {
-	line := []string{"postern serve --server-name " + printable(config.ServerName()), "--db " + shellWord(c.path())}
-	if plan.Clients != "127.0.0.1:8008" {
-		line = append(line, "--listen "+plan.Clients)
-	}
-	line = append(line, "--homeserver http://"+plan.Upstream,
-		"--homeserver-secret-file "+shellWord(plan.SecretFile))
-	if endpoint, err := url.Parse(cmd.Endpoint); err == nil && endpoint.Scheme == "http" && endpoint.Port() != "" {
-		if host, err := netip.ParseAddr(endpoint.Hostname()); err == nil && host.IsLoopback() {
-			line = append(line, "--internal-listen "+endpoint.Host)
-		}
-	}
-	if plan.PepperFile != "" {
-		line = append(line, "--synapse-pepper-file "+shellWord(plan.PepperFile))
-	}
-	if u, err := url.Parse(config.PublicURL()); err == nil && u.Host != "" {
-		line = append(line, "--public-url "+shellWord(u.String()))
-	}
-	return append(line, "--trusted-proxy 127.0.0.1")
 }
