@@ -18,10 +18,34 @@ import (
 // prints; and doctor's picture at each stage.
 func TestMoveByCommands(t *testing.T) {
 	t.Parallel()
+	moveByCommands(t, "")
+}
+
+// TestMoveByCommandsOfOldSynapse is the same with the oldest releases that can leave their accounts to another server,
+// where they are installed: they know scopes by their unstable names alone.
+func TestMoveByCommandsOfOldSynapse(t *testing.T) {
+	t.Parallel()
+	for _, release := range []string{"1.136.0", "1.137.0"} {
+		t.Run(release, func(t *testing.T) { t.Parallel(); moveByCommands(t, release) })
+	}
+}
+
+// TestOlderSynapse: a release that cannot is named before anything is changed.
+func TestOlderSynapse(t *testing.T) {
+	t.Parallel()
+	hs := synapse.New(t, synapse.Options{Release: "1.135.0"})
+	i := newInstallation(t)
+	const words = "Synapse is 1.135.0, and matrix_authentication_service, by which it leaves its accounts"
+	i.tells(i.sick("synapse", "doctor", hs.Config, "--listen", fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))),
+		"problem  "+words)
+	i.refused(words, "synapse", "setup", hs.Config, "--write")
+}
+
+func moveByCommands(t *testing.T, release string) {
 	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	registration := "id: irc\nurl: null\nas_token: the token of the bridge\nhs_token: another\nsender_localpart: ircbot\nnamespaces: {users: [{exclusive: true, regex: '@_irc_.*'}]}\n"
 	write(t, bridge, registration)
-	hs := synapse.New(t, synapse.Options{Extra: "app_service_config_files: ['" + bridge +
+	hs := synapse.New(t, synapse.Options{Release: release, Extra: "app_service_config_files: ['" + bridge +
 		"']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
@@ -64,7 +88,11 @@ func TestMoveByCommands(t *testing.T) {
 	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password",
 			"device_id": "LAPTOP"})
-	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret",
+	if sync := synapse.Call(t, "GET", clients+"/_matrix/client/v3/sync?timeout=0", first,
+		nil); sync["next_batch"] == nil {
+		t.Errorf("the first token at Synapse: %v", sync)
+	}
+	i.tells(i.settled(examine...), "no problem", "a real token went through both sides: Synapse knows it for @alice:", "Postern → Synapse: "+hs.URL+" takes the secret",
 		"Synapse → Postern: http://127.0.0.1:", "takes the secret",
 		"1 account (carol) only at Postern", "Postern listens", "1 application service (irc) known to both")
 	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))

@@ -10,6 +10,7 @@ import (
 
 	"postern/db"
 	"postern/homeserver/delegation"
+	"postern/homeserver/doctor"
 )
 
 type synapseSetup struct {
@@ -42,6 +43,11 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	if err := cmd.check(c.chosenName(), config); err != nil {
 		return err
 	}
+	release := doctor.ReleaseOf(ctx, config, "")
+	if release.TooOld() {
+		what, fix := release.Refusal()
+		return fmt.Errorf("%s: %s", what, fix)
+	}
 	plan, err := config.Setup(delegation.Options{Endpoint: cmd.Endpoint, SecretPath: cmd.SecretFile,
 		Port: cmd.SynapsePort, KeepListener: cmd.KeepListener, Now: time.Now()})
 	if err != nil {
@@ -57,6 +63,10 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	}
 	if err != nil {
 		return err
+	}
+	if release == "" {
+		fmt.Fprintf(w.stdout, "\nWhich release Synapse is was not found out, since it does not run: see that it is %s "+
+			"or newer.\n", doctor.Oldest)
 	}
 	reportNext(w, plan)
 	if err := cmd.reportServe(w, c, config, plan); err != nil {
