@@ -42,7 +42,8 @@ Examples:
   postern serve --dev --spec login.yaml
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 
-GET /health is for monitoring, GET /metrics for Prometheus.`
+GET /health is for monitoring, GET /metrics for Prometheus: on --metrics-listen if there is one, else
+on --listen, but not in front of a homeserver.`
 }
 
 // Run serves until the context ends.
@@ -99,6 +100,11 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
+	_, end, err := listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler(), log, timeouts)
+	if err != nil {
+		return err
+	}
+	defer end()
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
@@ -184,6 +190,27 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		return server.Close()
 	}
 	return nil
+}
+
+// listenApart answers on an address of its own, if there is one, until it is told to end. It gives where that is.
+func listenApart(flag, address string, handler http.Handler, log *slog.Logger, p patience) (at string, end func(),
+	err error) {
+	if address == "" {
+		return "--listen", func() {}, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot listen: %w; choose another with %s", err, flag)
+	}
+	server := newServer(handler, log, p)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); err != http.ErrServerClosed {
+			log.Error("nothing is answered any more at an address; start the server again", "flag", flag, "error", err)
+		}
+	}()
+	return listener.Addr().String(), func() { _ = server.Close(); <-done }, nil
 }
 
 func newServer(handler http.Handler, log *slog.Logger, p patience) *http.Server {

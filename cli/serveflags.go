@@ -23,6 +23,7 @@ type serveFlags struct {
 	homeserverFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
+	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end."`
@@ -65,6 +66,10 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))
 	}
+	if f.MetricsListen != "" {
+		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))
+	}
+	s.config.MetricsApart = f.MetricsListen != ""
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
 	}

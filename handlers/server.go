@@ -96,6 +96,8 @@ type Config struct {
 	// what Synapse's configuration had as password_config.pepper; for accounts that came from there
 	SynapsePepper string
 
+	MetricsApart bool // GET /metrics is not answered here but by [Metrics.Handler] alone
+
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
@@ -162,7 +164,9 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.Use(s.Metrics.observe(contract), s.recovers, forms)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
 	e.GET("/health", s.health)
-	e.GET("/metrics", s.Metrics.serve())
+	if !s.MetricsApart {
+		e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler()))
+	}
 	return e
 }
 
