@@ -36,6 +36,11 @@ func (x *examination) accounts(ctx context.Context) {
 		return
 	}
 	x.compare(there, here)
+	if there.ThirdParty > 0 {
+		x.warn(fmt.Sprintf("%d e-mail addresses and phone numbers stay with Synapse: nobody logs in by one, or gets a "+
+			"forgotten password by mail", there.ThirdParty), "tell your users; postern user passwd NAME, or postern "+
+			"user login-link NAME, helps who has forgotten it")
+	}
 	x.movedOn(ctx, there.Source)
 }
 

@@ -141,6 +141,17 @@ func (x *examination) settings() {
 	case x.delegated && clashes == 0:
 		x.ok("%s:%d: Synapse leaves the accounts to %s", d.File, d.Line, d.Endpoint)
 	case !x.delegated:
-		x.ok("Synapse has its accounts itself; `postern synapse setup` changes that")
+		x.rehearsal()
 	}
+}
+
+// rehearsal plans what setup would change, and changes nothing.
+func (x *examination) rehearsal() {
+	_, err := x.Synapse.Setup(delegation.Options{Endpoint: "http://127.0.0.1:8009/", Now: x.Now()})
+	if err != nil {
+		x.problem("`postern synapse setup` refuses: "+err.Error(),
+			"write the settings that it names as YAML on lines of their own, or make its change by hand")
+		return
+	}
+	x.ok("Synapse has its accounts itself; `postern synapse setup` changes that")
 }
