@@ -35,6 +35,7 @@ type serveFlags struct {
 	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
 	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, which clients get."`
 	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
+	PasswordNeeds   []string `env:"POSTERN_PASSWORD_NEEDS" placeholder:"KINDS" help:"Kinds of characters that a new password must have, of digit, symbol, uppercase, lowercase; separated by commas."`
 	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
@@ -103,6 +104,9 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	var err error
 	if config.RateLimit, err = handlers.ParseRate(f.RateLimit); err != nil {
 		p.add(fmt.Errorf("--rate-limit %w", err))
+	}
+	if config.PasswordNeeds, err = handlers.ParsePasswordNeeds(f.PasswordNeeds); err != nil {
+		p.add(fmt.Errorf("--password-needs: %w", err))
 	}
 	if f.SynapsePepper != "" {
 		if config.SynapsePepper, err = delegation.ReadPepper(f.SynapsePepper); err != nil {

@@ -263,18 +263,18 @@ func TestSetupMistakes(t *testing.T) {
 	}
 }
 
-// TestDoctorRehearsesSetup: what setup refuses doctor does not call ready, with the same words; and a configuration that
+// TestDoctorRehearsesSetup: what setup refuses doctor does not call ready, with the same words; a configuration that
 // says where it ends is ready for both.
 func TestDoctorRehearsesSetup(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
-	const listeners = `"listeners": [{"port": 1, "type": "http", "bind_addresses": ["127.0.0.1"], "x_forwarded": true, ` +
-		`"resources": [{"names": ["client"]}]}]`
+	const listeners = `"listeners": [{"port": 1, "type": "http", "bind_addresses": ["127.0.0.1"], ` +
+		`"x_forwarded": true, "resources": [{"names": ["client"]}]}]`
 	listen := fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))
 	for text, why := range map[string]string{
-		`{"server_name": "a.test", "session_lifetime": "1h", ` + listeners + "}\n": "does not stand on lines of its own",
-		`{"server_name": "a.test", ` + listeners + "}\n":                           "cannot be changed safely",
-		"server_name: a.test\n" + listeners + "\nsession_lifetime: 1h\n...\n":      "",
+		`{"server_name": "a.test", "session_lifetime": 1, ` + listeners + "}\n": "does not stand on lines of its own",
+		`{"server_name": "a.test", ` + listeners + "}\n":                        "cannot be changed safely",
+		"server_name: a.test\n" + listeners + "\nsession_lifetime: 1h\n...\n":   "",
 	} {
 		config := i.config(text)
 		if why == "" {

@@ -34,7 +34,28 @@ func (c *Config) Carried() (flags []Flag, err error) {
 	if who := was.registration(); who != "" {
 		flags = append(flags, Flag{Name: "registration", Value: who})
 	}
-	return flags, nil
+	return append(flags, was.passwordPolicy()...), nil
+}
+
+// passwordPolicy is what a new password must have; which setting says it is the same at Postern.
+func (c *Config) passwordPolicy() (flags []Flag) {
+	policy := mapping(c.value("password_config", "policy"))
+	if !truthy(policy["enabled"]) {
+		return nil
+	}
+	if n, ok := policy["minimum_length"].(int64); ok && n > 0 {
+		flags = append(flags, Flag{Name: "password-min-length", Value: strconv.FormatInt(n, 10)})
+	}
+	var needs []string
+	for _, kind := range []string{"digit", "symbol", "uppercase", "lowercase"} {
+		if truthy(policy["require_"+kind]) {
+			needs = append(needs, kind)
+		}
+	}
+	if len(needs) > 0 {
+		flags = append(flags, Flag{Name: "password-needs", Value: strings.Join(needs, ",")})
+	}
+	return flags
 }
 
 // registration is who may register, as Postern says it; empty: nobody, or those whom something proves that Postern has
