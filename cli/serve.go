@@ -155,7 +155,8 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 	} else if users, err := d.Users(ctx); err != nil {
 		return err
 	} else if len(users) == 0 {
-		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
+		log.Warn("there is no account yet; add one with: postern user add NAME --db " +
+			shellWord(c.path()))
 	}
 	h.announce(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB

@@ -60,8 +60,8 @@ func TestUnit(t *testing.T) {
 	}
 }
 
-// TestUnitIsNarrow: what systemd itself calls the unit's exposure, of 10, and what it does not count: no core holds keys,
-// and there are descriptors enough.
+// TestUnitIsNarrow: what systemd itself calls the unit's exposure, of 10, and what it does not count: no core holds
+// keys, and there are descriptors enough.
 func TestUnitIsNarrow(t *testing.T) {
 	t.Parallel()
 	const unit = "../../../docs/postern.service"
