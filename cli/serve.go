@@ -63,6 +63,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	config.DB = queue.DB
 	defer closeDatabase(config.DB, log)
+	defer cmd.warn(w, c, *config, log)()
 	if err := c.recordName(ctx, config.DB, fresh); err != nil {
 		return err
 	}
