@@ -26,13 +26,13 @@ func (cmd *serveCmd) warn(w world, c *common, config handlers.Config, log *slog.
 		return func() {}
 	}
 	if info, err := os.Stat(c.path()); err == nil && info.Mode().Perm()&0o007 != 0 {
-		log.Warn("others on this machine can read the database, and with it names, addresses and password hashes; run: " +
-			"chmod 600 " + shellWord(c.path()))
+		log.Warn("others on this machine can read the database, and with it names, addresses and password hashes; " +
+			"run: chmod 600 " + shellWord(c.path()))
 	}
 	end, alone := claim(c.path() + "-serving")
 	if !alone {
-		log.Warn("another server runs on this database; rate limits count apart in each, and a restart of one does not " +
-			"end the other; if that is not meant, stop one of them")
+		log.Warn("another server runs on this database; rate limits count apart in each, and a restart of one does " +
+			"not end the other; if that is not meant, stop one of them")
 	}
 	return end
 }
