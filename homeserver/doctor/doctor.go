@@ -77,6 +77,7 @@ func Examine(ctx context.Context, c Config) []Section {
 	x.realToken(ctx)
 	x.section("accounts")
 	x.accounts(ctx)
+	x.standing(ctx)
 	return x.sections
 }
 
