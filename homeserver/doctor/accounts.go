@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -63,7 +62,7 @@ func (x *examination) movedOn(ctx context.Context, now importer.Source) {
 
 // changes counts what another import would bring.
 func (x *examination) changes(ctx context.Context, fix string) {
-	c, err := x.source()
+	c, err := Source(x.Synapse)
 	if err != nil {
 		return // census says so
 	}
@@ -105,26 +104,9 @@ func readPopulation(ctx context.Context, d *db.DB) (population, error) {
 	return p, err
 }
 
-// source is Synapse's database, where its configuration says that it is.
-func (x *examination) source() (importer.Config, error) {
-	database, err := x.Synapse.Database()
-	if err != nil {
-		return importer.Config{}, err
-	}
-	c := importer.Config{From: database.Args["database"], Format: importer.Synapse,
-		ServerName: x.Synapse.ServerName()}
-	if database.Engine == "psycopg2" {
-		c.From = database.URL()
-	} else if !filepath.IsAbs(c.From) {
-		return c, errors.New("database.args.database " + c.From +
-			" is not a whole path, and where Synapse runs is not known")
-	}
-	return c, nil
-}
-
 // census reads Synapse's database.
 func (x *examination) census(ctx context.Context) (importer.Census, error) {
-	c, err := x.source()
+	c, err := Source(x.Synapse)
 	if err != nil {
 		return importer.Census{}, err
 	}
