@@ -306,6 +306,18 @@ type LoginTokenResponse struct {
 	LoginToken  string `json:"login_token"`
 }
 
+// PasswordPolicyResponse defines model for PasswordPolicyResponse.
+type PasswordPolicyResponse struct {
+	// MMinimumLength How many characters it must have.
+	MMinimumLength    int  `json:"m.minimum_length"`
+	MRequireDigit     bool `json:"m.require_digit"`
+	MRequireLowercase bool `json:"m.require_lowercase"`
+
+	// MRequireSymbol A character that is neither a letter from A to Z nor a digit.
+	MRequireSymbol    bool `json:"m.require_symbol"`
+	MRequireUppercase bool `json:"m.require_uppercase"`
+}
+
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
 	RefreshToken string `json:"refresh_token"`
@@ -561,6 +573,9 @@ type ServerInterface interface {
 	// LogoutAll End every session of the user and delete all devices.
 	// (POST /_matrix/client/v3/logout/all)
 	LogoutAll(ctx echo.Context) error
+	// GetPasswordPolicy Say what a new password must have.
+	// (GET /_matrix/client/v3/password_policy)
+	GetPasswordPolicy(ctx echo.Context) error
 	// Refresh Exchange a refresh token for a new pair.
 	// (POST /_matrix/client/v3/refresh)
 	Refresh(ctx echo.Context) error
@@ -831,6 +846,15 @@ func (w *ServerInterfaceWrapper) LogoutAll(ctx echo.Context) error {
 	return err
 }
 
+// GetPasswordPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPasswordPolicy(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPasswordPolicy(ctx)
+	return err
+}
+
 // Refresh converts echo context to params.
 func (w *ServerInterfaceWrapper) Refresh(ctx echo.Context) error {
 	var err error
@@ -955,6 +979,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.AuthFallback, options.OperationMiddlewares["authFallback"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.CompleteAuthFallback, options.OperationMiddlewares["completeAuthFallback"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/capabilities", wrapper.GetCapabilities, options.OperationMiddlewares["getCapabilities"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
 
@@ -2708,6 +2733,27 @@ func (response LogoutAll503JSONResponse) VisitLogoutAllResponse(w http.ResponseW
 	return err
 }
 
+type GetPasswordPolicyRequestObject struct {
+}
+
+type GetPasswordPolicyResponseObject interface {
+	VisitGetPasswordPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetPasswordPolicy200JSONResponse PasswordPolicyResponse
+
+func (response GetPasswordPolicy200JSONResponse) VisitGetPasswordPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RefreshRequestObject struct {
 	Body *RefreshJSONRequestBody
 }
@@ -3082,6 +3128,9 @@ type StrictServerInterface interface {
 	// LogoutAll End every session of the user and delete all devices.
 	// (POST /_matrix/client/v3/logout/all)
 	LogoutAll(ctx context.Context, request LogoutAllRequestObject) (LogoutAllResponseObject, error)
+	// GetPasswordPolicy Say what a new password must have.
+	// (GET /_matrix/client/v3/password_policy)
+	GetPasswordPolicy(ctx context.Context, request GetPasswordPolicyRequestObject) (GetPasswordPolicyResponseObject, error)
 	// Refresh Exchange a refresh token for a new pair.
 	// (POST /_matrix/client/v3/refresh)
 	Refresh(ctx context.Context, request RefreshRequestObject) (RefreshResponseObject, error)
@@ -3831,6 +3880,29 @@ func (sh *strictHandler) LogoutAll(ctx echo.Context) error {
 	return nil
 }
 
+// GetPasswordPolicy operation middleware
+func (sh *strictHandler) GetPasswordPolicy(ctx echo.Context) error {
+	var request GetPasswordPolicyRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPasswordPolicy(ctx.Request().Context(), request.(GetPasswordPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPasswordPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPasswordPolicyResponseObject); ok {
+		return validResponse.VisitGetPasswordPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Refresh operation middleware
 func (sh *strictHandler) Refresh(ctx echo.Context) error {
 	var request RefreshRequestObject
@@ -3978,98 +4050,101 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1pVyM5kn9FL3fe6z2MDd3VM2/gy1IF1csWBbVAde/bosaWnWGnhrSUI8kYby3/fV+ElJdT6YPC9PkJ",
-	"bCt1xB2hiMgv0UhNMyVBWhMdfok0mExJA/ThNY+v4B8zMBY/jZS0IOlfnmWpGHErlOz93SiJ35lRAlOO",
-	"//1Jwzg6jP6pV07dc7+a3qnWSkePj4+dKAYz0iLDSaLD6CYBpt1ibMSlVJYNgc1kDNpYpeIuG7zvX1ze",
-	"9P/z+vJi0MFPr49PKp/en11fn1380P9wfHX83n11dvHj8fnZif+KKd1hY6UZl2wm76SaS5aqiZDMLjKg",
-	"Bz5evLu4/OliQIud/veb84/XZz+eDg6ZTYBJPgUmTD5FBQbMgL4XI+gwpf3PyiagmZLQjR470ek0s4vn",
-	"gyHOduURFYLlmcV9xvnqb5UeijgGuXssDt73315evT47OTm98GDj1sI0s2zMRQpxh3EZs3mywB0ikq1K",
-	"HW4/Xp9e9U9Oj9/cnP14fHN64h/PuDFzpWM254ZpMUlshw1n1k09GqmZdIcFPrLinluI6cxn0oKmr+BS",
-	"f5R8ZhOlxf9C/GwwOJ7Z5FK3QuInYRM2GKdqbgaHbKo0MNwESJsTDQIAIEaYCMnmiRglzFg+AeNhRF+A",
-	"MULJIzan+UDrkYphQMdPubFL4O0yXFfN7GEOIDCGWXUHtN5UGCPkpEOQnygVE8VKxVIlJ6Dp0xJgUzW6",
-	"8zC9UPatmsn4RcgIWf3t5ccLTwcaHMEwMxslzCZ0CqWZsAUhJcBmBvQ3hjb7gU9gaaMWHmwvsdO0vkPk",
-	"/ugwMlYLOQnt5pjNYcgyPnHsdMUtnIupsPAykDg/e392g9Lo9PTEsYVSbMrlIse9OWKDK7B6sXc8tqAH",
-	"RD4Djd/0OX7Tn5oBM3zB5glIZhUbqSmwIR/ddaNOlABHIYtbrMyCH5coOlEpMAMjJWOkKTbnwuIEDVAK",
-	"aWECdB6EFyBoRy8FrmX5UxC/o3eUHZwlKo1BM11sDQlpuGCcDaZgExWjAsm4TVBrsAGPYz1gI34P3DoJ",
-	"ZhNhCn0lDFMza0TsCORGqXOuG+S3m+PeXF72z4+vfsi11FDFJFtT3AFyM5fsz6/YO/Ga9rYTUbhqf7la",
-	"vrl8RyiRymME5bkBabsVxVuMKtm6KaVyWWjU2PZTNVEzO2BWz4DOHwNqYsKRsIbdwcIwroHdQWY95oCN",
-	"UgHSsilfoAWA4pdPuJAMpbLN4XTPRcqH6cugMbc8HBJjbvmQG6haQgZiJtX8iFm98NtNuQXdZccFIdqE",
-	"WwIs2U1szhd0xoTfAxsCSDbiWguIkVy7EW7E7w23jgrthFve5PxjZixkTI1JwO6JUrcu6bQue0OQ3bsG",
-	"fQ+aHX84Y/cH3YO/dtht9BGfrehldlzXh8cfzm4jlCeZVhloK5wRKmIcMxZOJK2CLy5wVo5+7ES58RAQ",
-	"ZkRC0y4ZgN183ACXX9IHncjrYJxkyh/OQU5sEh1++/33gbFE2+uW0zARxmo6dp+eoIXXT05ffAlYzmQ3",
-	"eMmepWChy85hbBHP+C03dyj7ySb1JsYcVWo+OmaQGpijmu0gE3A25mmKCsKrvcBmkBTcZjINI07iHblw",
-	"eWgnetgrx+xp4MQ0+Dwrceuo0T+phn+HkcVFkETepmqOC9XJwh2DCMTC1AQUeTEd15ovaH7kE6Fxp5/y",
-	"CT63rJqbdk1mkES4uf3NnDdAgzuMG4YeCbsmkkT2Jb2L4kw6b2CZvAsUbHOUTuQNweBYyDfe+IXM0dpC",
-	"6yxcAn5g/Yxr7mbgcSwQNDz9UDlYjRJKyFZYqclmpTyv/D5UKgUu28mjcIQaJPL1oF02gBatdneIQzbA",
-	"Q5OT53xhmE20mk2So5xBhZwwnqY576ox0hJqSJA4Dld/IYwuQ4SjNeWkDzozpqperWLoZXfQsKIhFSgF",
-	"SWIJGgr1HpoIZKo6rQ+cvCTIAhBfYnAH5HKB4ohBls+1fTs51QyCTajztfvxDc/4UKTCRQDqc4LECeOW",
-	"GaunyUeGNl+s4GetrzHtfpeJuD9KuPQScxWJNDf92ImmXfd0v6pQnzDLBIjDhdd6T5jlcc3xV0iDJSCt",
-	"WrgG0GVM1CYKooNg9cGDqhJBW6KnGWr69QxLNtljJ3Kise8MXC89xnyW2iVpW1BQJ5Iwr6GsYmF8f/Dt",
-	"OgaqPR066EkRdHm2Q4LmJih6nfGC0iVRUzDOvhxCImTcYWJcxgiUhA4zCYrLsdITKCMDqJ3HnP4ICjIW",
-	"0RISp5UoA8UXUH7RdiqipgJbEffdLgImwmgEmYX4yM+J/odUFWuH3OeZHAoZh+XYSlC3UXixo76buq/B",
-	"EHmgnJlNyeiZUUQo6kRS7ZlZliltK6htIYS2icM0gSr3hIj0majicc0y5tmor8Jb7fbClD+cuR8P9vf3",
-	"11iZ+YxhUOFvzV27Z/oiDi4fC5OlfNGXfBo2/9A86RsA2RfZmgE2YIS8F2kq8iiPEXIE7OCvf9k/YvDA",
-	"R86bGCoKokyFnFnijrHSU25d5OfPr0qKLgNBIajgCdvhskKUh9C0CsUe0CGPoLm45mN7jjqqlaqqEjXo",
-	"FuWoCVh3FEMjYSRiF7+kECtPM67tepummL3i235ec4pWe4ZEQamJG0dBQdsq48jrdFIYNxQ0gDWMNZik",
-	"3+IUOwMPHpxtETNu2aBHY/2DgyOW5l6sC13SomTOUWDDx0Y0SJi3GOEIsTArhbBfv1pptYXHPDUNY/hY",
-	"MvQIFsxN1zR20ROeqL1yG7OR/fJIy7a4muw9t1o8MPIkmr7jCk9FjBL3lAuluYuvTKsJWsCrvZWAiZ/w",
-	"LAMJsZ8GVJa2YbwadF4jXHwIuePjeY1I90aSpeE3LtGYnkFJO0UsuAgmUnyxuFDywcNU3KOXtTqcda3G",
-	"lrllXdhqnQHvkRVi17c+2vJW6emW8qadffMAzQZk/x+FSXUmHcS9R1bfyJAb6M90Gp61ethiZOi0JJfC",
-	"UZ2Ag7AqkOZiZ50itsUL6TDiKCHuwN8X4TgTtuPyoNrqA9GvKw+zQl9tF3YpwbORwlqtq2q2RFOCe4K3",
-	"Ko+DK3nEOJMwR/0kDJvy2POPC8nn8jgUr8y4taBx6r99+tvt7cP+/t7t7cPB29vbh7+8/fyvfwoJjK+J",
-	"7goprOCp94j6y4bRsiyl+3u6nafzuafwtC4VwIPiDiBzUQwKsaDsMxsFZ58n1rxOZdbEmY+zIK3751pI",
-	"fHNeCm4qHHe+lMDU2EXEKI2CyHzLWHGTJN3N3JwvkCoJZ7n/1mEaeOyOPygJZ7BMl0+PP2/O8V9hVq02",
-	"7+EhExpMX8gNFCjq5sY9P2mvZctJWBYrcFdqbokNtWvDCFyPwYpZ6AwGR6eGLq5VGiNiCZPCsrFW09JB",
-	"F/Hm+LP1lZixHGEiZH26EE+tMhIrQuzfQ6Q8hzTtk8RYJ7B+gjR9RwNDVjwu16kTS2eNX0SEd4NDd+hY",
-	"VxdpI/EGjW5AR0tafbW2rQ5eZokQZK4chlvBso4ClpavD1+54JOlwNfzubEiTZ+Z27cEVO2UYThNhLGg",
-	"nzlC43n1WQwQmYih8FZni8K1ytmS1dSouY8cFiZnS5RwtY2ylVWxJnq7I+NhdUCjiF0c5VdSZDHOsk2N",
-	"xg28k5KIXkrnPode/AVrsRZ1FGJg0gSXc7kK+quBK0x/kvP+kkme0mUnBVOYyz1w8UYab3zY3Dr4xO3U",
-	"uZMzv7hKqa/6ZEpfIwPOt4inMS4XbDzT6FpveE3xMYv52uj/lkIwuE7dGQzlKqJTgozUZZcyXaCfI+Iu",
-	"op38hZKm6ntriQZUXZjtYrp5dKtcfn2Ut9X1+JGnIhb1CGV9//c4YoPrZDcuuAZopIcV4Yx7P6IW0ahw",
-	"3z/f397G/3Z728U//6crH/yff/lTu5fZco9SrBnacmlpBy6/y+vCdXZGOAq2vJPajM3dUEbDaKaFXVAS",
-	"UJVticVfA9cQziuqp2s79jz26ZouR87l6hZJt4RhN1+xkcTaDIFSWfK/ZqAXG6/4DxxNqUwUEtV8TEEQ",
-	"JmyXnRQqjA3RQY/54hvDTAYjMc5zACO0eqLDiOaJOpFj82VXJ8d2Jt7BwiVFCjlWocCNiy54LYn+pI+K",
-	"E2PZuWKxUtp0aLvf7h987/b8jUuj93skphM2xTU/KEOk2smpKjqM9rsH3X0Em8pA8kxEh9F39BVZlQkh",
-	"sddF52+PnL/elPbQc1aUD13iHyQ+gsNZHB3il0iczl/s1Ktrvt3ff7bU0qqvGSytoWzSj1fnpS/hNqo0",
-	"M+BSXl/tv2pbpth3r6gBIEKfTaccKSu6dsnlGljFoBEO6nxi6M5PmJG6R5L4jM/2+jUI9ngmevcHvcIM",
-	"z1TIZLgpKDIFfg+mTHlWmbumqabDziu3+0iFFPfPDXjKEEYaMXPQELNX+/u43Tr+4uIeLXJSAIx9reLn",
-	"q+VpXje6pPmdUUrgZrCFZJqVN0eVADtKhCFMZtLTzv562qmUk9Ej361/pCxdwicONniiSL7HB7796/oH",
-	"quUcj53o+022Vc0OrzPCuQujDxcl+JDQNIyA0qWXRC7+xnP/y31X4xlE1kp+qV6XrmYblcYs40L7aqkY",
-	"BbxRSuaCXsKcGAUehLGmyyqshl804w+Uv+80nbfeeYr8Nkl82JzNzIyn6cKHIJzKSEAeMul9xbz+CcHg",
-	"UnC4ddaZLAoAUqXu6HK4yZ22YjLviD9DvsCOOTToCATLkhBliNIyj2lQM/8HNQO/rCUI2vdP5eKD3ddH",
-	"XKg6i5BEyjQgmSD5DGHEZ8bpnlz2I/1JRbqhyxp1KN3frgQ69fkUy3Klw5Qc+YA8L0lnM2lzf9DjM5v0",
-	"p2B57GtE2gwetFjf5+OW+MTbGC9QTnN1+ubyh4uz/6E8gjqEfNzh1f6rPOCAhHOJ+2bfdvfpmt8LH+cm",
-	"HpU3GOg156Tm7NLi/NtYO7ml05uALV31sPD+uFRz00VThS0fks1kSrK5atq5pGGTlzkXt+DLOJP4EcrQ",
-	"/46EafMC47HuXVk9g12K1sDlRovxU4HYV4rG1Y+01ylvKqAq5ZW/bAnlbYXo8FPQH/70+bHzJeC1fvr8",
-	"+LnKve/5Hco2rwjQBXSV0nnNvb/HH3Hpcxqc4Ksyp3cBWllT+4Bzr71gq3fvQzGtkrD6DJ0nD97khQhg",
-	"qer205egu2wrfFgyR2dF3fLnHTJOI/DU2sHBzFL7gi7By+tX7+r6fKMqlj1NouXBSUmkMLab0913Pf97",
-	"r2xmsI1WuMl7VBhLNUTcOxNLHm0x97HfzY4c20ZtwAvL+kDGfAvRrmgj8YfY/6WI/RKdlU4PtWAOoC+d",
-	"phR+9z6PeQr3Va9ct+G93M8iJ5abO1PkkR45qwxFhqFtelttUC/poYsJug1rsu2oVlO0I54NFy5tzrer",
-	"KcM1wfmDqX5BTOUQXmWonPifwjjzRPGpWOUalrfJ0a4DKPU76xbJr3BQd2MCewaa+lnR7UwXZZYCedTL",
-	"pB6sz2tmW1E+s0nvCxX1PvbyXgG9OQxbsY9P5Gnu0VPEBzX0ear02Opm46tNxLJhEFN5ZyfOMtBGyaLn",
-	"gikKp4srGZ+SU6Ru3Uk1DzNiw4VoNuyg1dd27Oi4BHluKonAoKdmUFzjZdwmpVtC827llnTClUNOV27Q",
-	"UqTlOrGs6t7KQ8oV+pJ29Tg5XibSTXTsw958Pt8bKz3dm+kU5EjFrqJ7M2lVq/14Ll37Vczy3TP1zfop",
-	"70YDiF2g67a5VnJy5Du7TYAZdFWM6j6JTX8N4dg3nrRcKJ640gctPNMjGL6hroJT1w9pC827XNPepndr",
-	"9ew71LzBSvwW3Vvd++9NBfNKUfqUL1istokdf9eLqfq52gpgQ0clEA6o1FHvLBQQqNX+w6v4DbvqJPAM",
-	"3IPmaV4j5B0MT7OFx24TEDror7uRK3igIP42sVcl651Fmeq16i3Czm/29yPnzoWxAbRvj9/eF/fPWfzo",
-	"5BvS1npJd0Sx2XoaEHeZQkOYCOnS2Y6LAkifeDBREhhPNXDXRdEtF6+Wmy8gNtenHvwhJX+dUlKVVZQt",
-	"ErISzwyyT2eN/Nu9+Fst9V5U6L2Qq/9c1mCi5u0U0ILt0OVh3UnPJebWzvEsQEezSkr/jiRdqGrgV2Mf",
-	"/hxEu7V0/Fmp/AroWnI7Og8bBUV6cJvIK9sxRLvOI6k3fViZR+Ir45dSRXMTybV8zFswhMOwnRYPr7Bg",
-	"RFwYMa6fgWtkgMrDFWK7ZPg7QNPHmBlQGbawDLhOBfWFVRmbK30n5KRMKOSV+XmRI+rL/NywMnJYAWjf",
-	"vxJh0PKqhLw6h3GTEwZuFQnD17tyDSxPxMhzRE2i5u5MeMIBN3meI2/mpx65C7e5MFDkm67IJU13mOS9",
-	"nN/94ilPq9NInzGl++BlsvuuT6/655dv3p2eDDqBbuBbvTnCv+BgA1I+bOaRUmfyRv9yJsZUaRAge19I",
-	"85tLP62oiiWlsLXn6BuyI7tbrisV1q4zdW5Ubn5ZVfaGas+OR88w0EfSp4GiP9hly/VS1rXGMmwKGipp",
-	"7lO+yIvz1SSve25IG9zSVxo0v4M4wqnv2F+5MGoWIsjYO+qkGp5KID2eplUiCWGsj2P+wNomWIN70Itl",
-	"vLk2rCW+eJqGrMB1CFtb8HJs7qhnNr0mwdUJIhGhGVqvJJiIvIqMfqQCmZm0Ii1STGnn3LqfnIp0OeDx",
-	"Idk2VD9WvnkhVcaykTK26CPbZReq8SYeV/nSFAx6p9UszUKWlzRFNqhpcXVnQqMGGCtdBA9eyHX7FZd3",
-	"rKjrWM9NzsreJuHtQxGEcKQ/Qu4hRuOycCnyAKxnfuKwXCAgA5T9BjKglMsyh1UYNkoALTM2hDG9PUvG",
-	"jBpLljepJsQ//ixrMiRcT4BAO4BQrsGdkHHtPUdF423XFqBT9Ff2H13Di0Bf5c+74ut6m50XZ+ylBi3r",
-	"E23Jffy5A9Iv+i6qWqY4kneqDMTFK9dyvhhCquSE4gF5RYOnGCpj++Hj6fVN//jNm9Pr69r0LT1TfiVS",
-	"zRV1yGo+byfPknU9hHyfJoRYwC0QW6VNFPUdtVc6BENKJIQ++hZI/iUR7lUEG1VxVPo1/zIKOZrvuQi/",
-	"P3LE5e+oioNUzohLp4zymNPmJFVpiNIWmMzbquwyLNlo3dIih/P9drfw3cO3u/lMhYqvdgIp43iVDk6h",
-	"HBfahL7PGYk6DEe9CNf040Mue63VR6yUfxNa1SYSxr03LS8Ay+9HqNA1kJno+5n4ySTVzNdndLU11DTa",
-	"uQl0O+feqqB0vmC3mafYXM3X3xgX2twgDbJspEKkGM6sbIbWa5dCgaf8S3x88ikVLniTy5fx11rc5bMV",
-	"+Hv8/Pj/AQAA//8=",
+	"7F17UyM5kv8qCt9GzD2MDTM9u7Hwz9ENPcs1DX1Az1xs02vLVWlbS1mqlVQYXx/f/SJTqpdL5QeNmZmd",
+	"+Qtsq/TMxy9TmVlfOpGapUqCtKZz+KWjwaRKGqAPr3l8Bf/IwFj8FClpQdK/PE0TEXErlOz/3SiJ35lo",
+	"CjOO//1Bw7hz2PmXftl13/1q+qdaK915fHzsdmIwkRYpdtI57NxMgWk3GIu4lMqyEbBMxqCNVSruseH7",
+	"wcXlzeC/ri8vhl389Pr4pPLp/dn19dnFD4MPx1fH791XZxc/Hp+fnfivmNJdNlaacckyeSfVXLJETYRk",
+	"dpECPfDx4t3F5U8XQxrs9H/enH+8PvvxdHjI7BSY5DNgwuRdVPaAGdD3IoIuU9r/rOwUNFMSep3Hbud0",
+	"ltrF8+0h9nblDyq0l2cW5xnno79VeiTiGOTuT3H4fvD28ur12cnJ6YXfNm4tzFLLxlwkEHcZlzGbTxc4",
+	"QzxkqxJ3th+vT68GJ6fHb27Ofjy+OT3xj6fcmLnSMZtzw7SYTG2XjTLruo4ilUm3WOCRFffcQkxrPpMW",
+	"NH0Fl/qj5JmdKi3+F+Jn24PjzE4vdetO/CTslA3HiZqb4SGbKQ0MJwHS5kSDGwAQ454IyeZTEU2ZsXwC",
+	"xu8RfQHGCCWP2Jz6A60jFcOQlp9wY5e2t8dwXJXZw3yDwBhm1R3QeDNhjJCTLu38RKmYKFYqlig5AU2f",
+	"ljY2UdGd39MLZd+qTMYvQkbI6m8vP154OtDgCIaZLJoyO6VVKM2ELQhpCiwzoL8xNNkPfAJLE7XwYPtT",
+	"O0vqM0Tu7xx2jNVCTkKzOWZzGLGUTxw7XXEL52ImLLzMTpyfvT+7QWl0enri2EIpNuNykZ+9OWLDK7B6",
+	"sXc8tqCHRD5Djd8MOH4zmJkhM3zB5lOQzCoWqRmwEY/uep1uZwochSxOsdILflyi6KlKgBmIlIyRptic",
+	"C4sdNLZSSAsToPXgfgFubfRS27Usfwrid/SOsoOzqUpi0EwXU0NCGi0YZ8MZ2KmKUYGk3E5Ra7Ahj2M9",
+	"ZBG/B26dBLNTYQp9JQxTmTUidgRyo9Q51w3y281yby4vB+fHVz/kWmqkYpKtCc4AuZlL9sdX7J14TXPb",
+	"iShcNb9cLd9cvqMjkcqfCMpzA9L2Koq3aFWydVNK5bLQqLEdJGqiMjtkVmdA648BNTGdkbCG3cHCMK6B",
+	"3UFq/ckBixIB0rIZXyACQPHLJ1xIhlLZ5vt0z0XCR8nLHGOOPNwhxtzyETdQRUIGYibV/IhZvfDTTbgF",
+	"3WPHBSHaKbe0sYSb2JwvaI1Tfg9sBCBZxLUWECO59jo4ET83nDoqtBNueZPzj5mxkDI1JgG7J0rduqTT",
+	"euwN7ezeNeh70Oz4wxm7P+gd/LnLbjsf8dmKXmbHdX14/OHstoPyJNUqBW2FA6EixjZj4UTSqv3FAc7K",
+	"1o/dTg4eAsKMSGjWIwDYy9sNcfglfdDteB2Mncz4wznIiZ12Dr/9/vtAW6LtdcNpmAhjNS17QE/QwOs7",
+	"py++BJAz4QYv2dMELPTYOYwtnjN+y80dyn7CpB5izFGl5q1jBomBOarZLjIBZ2OeJKggvNoLTAZJwU0m",
+	"1RBxEu/IhctNu52HvbLNngZOTIPPs/JsHTX6J9Xo7xBZHARJ5G2i5jhQnSzcMohALMxMQJEX3XGt+YL6",
+	"Rz4RGmf6Ke/gc8uoObRrMoMkws3xN3PWADXuMm4YWiTsmkgS2Zf0Looz6ayBZfIujmCbpXQ7HggG20I+",
+	"8cYvBEdrA61DuLT5gfFTrrnrgcexwK3hyYfKwmqUUO5shZWabFbK88rvI6US4LKdPApDqEEiX7+1ywBo",
+	"0Yq7QxyywTk0OXnOF4bZqVbZZHqUM6iQE8aTJOddNUZaQg0JEtvh6C90oss7whFNOemDxoypqlerGFrZ",
+	"XQRW1KSyS0GSWNoNhXoPIQJBVaf1gZOVBGlgx5cY3G1yOUCxxCDL59q+nZxqgGAT6nztfnzDUz4SiXAe",
+	"gHqfILHDuKXH6mrylqHJFyP4XutjzHrfpSIeRFMuvcRcRSLNST92O7Oee3pQVahP6GUCxOHCa70n9PK4",
+	"ZvkrpMHSJq0auLahyydR6yh4HLRXH/xWVTxoS/SUoaZfz7CEyR67HScaBw7geukx5llil6RtQUHdjoR5",
+	"7cgqCOP7g2/XMVDt6dBCTwqny7MtEjQ3QdHrwAtKl6magXH4cgRTIeMuE+PSR6AkdJmZorgcKz2B0jOA",
+	"2nnM6Y8gJ2PhLSFxWvEykH8B5RdNpyJqKnsr4oGbRQAiRBGkFuIj3yfaH1JV0A6Zz5kcCRmH5djKrW6j",
+	"8GJGA9f1QIMh8kA5k80I9GTkEep0O1LtmSxNlbaVo20hhLaOwzSBKveEiPSZqOJxzTDm2aivwlvteGHG",
+	"H87cjwf7+/trUGbeY3ir8LfmrN0zAxEHh4+FSRO+GEg+C8M/hCcDAyAHIl3TwAZAyHuRJCL38hghI2AH",
+	"f/7T/hGDBx45a2KkyIkyEzKzxB1jpWfcOs/PH1+VFF06gkK7gits35cVojx0TKuO2G90yCJoDq752J6j",
+	"jmqlqqpEDZpF+dEE0B350EgYidj5L8nFypOUa7se0xS9V2zbz2tW0YpnSBSUmrixFBS0rTKOrE4nhXFC",
+	"QQCsYazBTActRrEDePDgsEXMuGXDPrX1Dw6PWJJbsc51SYMSnCPHhveNaJAwbwHhuGNhVgqdfv1qpRUL",
+	"j3liGmD4WDK0CBbMddcEu2gJT9ReOY0ssl8eadgWU5O951aLB0aWRNN2XGGpiGjqnnKuNHfxlWo1QQS8",
+	"2loJQPwpT1OQEPtuQKVJ24lXnc5rhIt3IXe9P6/h6d5IsjTsxiUa0xmUtFP4ggtnIvkXiwsl7zxMxD1a",
+	"WavdWddqbJkb1rmt1gF4f1ghdn3rvS1vlZ5tKW/a2Td30GxA9n8pINWZdDvuLbL6REbcwCDTSbjX6mKL",
+	"lqHVklwKe3UCBsIqR5rznXUL3xYvpEPEUULcgb8vwnYmjONyp9rqBdGvKxezQl9t53Ypt2cjhbVaV9Ww",
+	"RFOCe4K3KveDK3nEOJMwR/0kDJvx2POPc8nn8jjkr0y5taCx6799+tvt7cP+/t7t7cPB29vbhz+9/fzv",
+	"fwgJjK/x7goprOCJt4gGy8BoWZbS/T3dztP63FO4WhcK4LfiDiB1XgxysaDsMxs5Z5/H17xOZdbEmfez",
+	"IK3751pIfHNeCk4q7He+lMDU2HnEKIyCyHxLX3GTJN3N3JwvkCrpzHL7rcs08Ngtf1gSznCZLp/uf96c",
+	"478CVq2G9/CQCg1mIOQGChR1c+Oen7TXMnISlsUK3JWaG2JD7doAgetPsAILHWBwdGro4lolMR4snaSw",
+	"bKzVrDTQRbz5+dn6SMxYjnsiZL27EE+tAokVIfafIVKeQ5IMSGKsE1g/QZK8o4YhFI/DdevE0l1jFxHh",
+	"3WDTHRrW1UHaSLxBoxvQ0ZJWX61tq42XWSK0M7mv7YNKRLRon/isNxNSzLLZIPGyfJm//qLmLrYimnLN",
+	"IwuanEWzzFi6Ru0FFzfr+dkPYjERweuLaqNEzUFH3tG1qqFZzEYqCSmzYnpOCFAskfAYKAEkYcdax8hs",
+	"f2WS1B5NLqwiyjGzNG2f3NI5NfazuRWB5YRHC29Q6LSvHD+3MsE6fl9aRL35ygGfLPO/XqobK5LkmWX7",
+	"lhtVW2V4nybCWNDP7I/zkvlZ4KacipHwNkYLvLLKWQ7VQLi59xMXBkaLT3g1It0KQ67x1e8IKq52XxWe",
+	"qqP8ApLsgyzd1ETYwBYtieilENZzoKBfMGZpAR8hBia9fzmXq3Z/9eYKM5jkvL+ksxK62ibXGXORJs67",
+	"TO2NvySxbn/idurcyZpfXKXUR30ypa+RAedbeE8Zop5xphFEbHgp9TGN+dq7ni2FYHCcuukfikxFExQZ",
+	"qccuZbJAq1bEPTx2sg5LmqrPrcX3UzVYt/Pg577Mcvj1Pv1WQ/NHnohY2BV49h5bbIDTXLvgGKCRHlY4",
+	"r+59i5r/qsJ9/3p/exv/x+1tD//8n6588H/+7Q/tPoWWW7NizNCUS7sqgO/Ly+F1OCPs82wi3EqPzdlQ",
+	"/EqUaWEXFPJVZVti8dfANYSjyOrB+Y49j31wrouIdJHZRYg1nbDrr5jI1NoUN6Uy5H9noBcbj/gPbE2B",
+	"a+QA13xMLi8mbI+dFCqMjRbMqpgvvjHMpBCJcR7x2UHU0znsUD+dbsex+bJhm592Kt7BwoXACjlWIcvG",
+	"+ZK8lhwrnd+BEGPZuWKxUtp0abrf7h987+b8jUua8HMkphM2wTE/KEOk2s2pqnPY2e8d9PZx21QKkqei",
+	"c9j5jr4iVDmlQ+z30NTfI1O/P6M59B2K8o5q/IPER/twFncO8UskTucd6NZzqb7d33+2QOKqZyGYSEWx",
+	"wx+vzktbwk1UaWbABTi/2n/VNkwx736R8UGEns1mHCmrc+1SCTSwCqARbtf5xNANrzCRukeS+IzP9ge1",
+	"HezzVPTvD/oFDE9VCDLcFBSZAL8HUwa4q9RdylWDn+eVWA6kQrrlyQE8xYMjjZg5aIjZq/19nG79/OLi",
+	"1rTjpAAY+1rFz5e51bxcdikSO6OUwD1wC8k086yOKtcpKBFGMMmkp5399bRTSR6kR75b/0iZqIZPHGzw",
+	"RJFqgQ98++f1D1STdx67ne83mVY1F6DOCOfu0mS0KLcPCU1DBBQcvyRy8Tee21/uuxrP4GGt5Jfq5fhq",
+	"tlFJzFIutM+Ni1HAG6VkLuglzIlR4EEYa3qswmr4RdP/QNkaTtN59M4T5LfJ1F+SsMxkPEkW3gXhVMYU",
+	"5CGT3lbMs91wG1zAlfNcUYinT/dIlLqjUIAmd9oKZN4Rf4ZsgR1zaNAQCCah4ZHhkZZRa8Ma/B/WAH6Z",
+	"ORLE90/l4oPdZ8NcqDqLkERKNSCZIPmMIOKZcbonl/1If1KRbuixRtZR759XAp366JlludJlSkb++oWX",
+	"pLOZtLk/6PPMTgczsDz2GUFtgAcR6/u83RKfeIzxAslTV6dvLn+4OPsrRY3Ud8j7HV7tv8odDkg4lzhv",
+	"9m1vn4I6vPBxZuJReV+FVnNOag6XFuvfBu3kSKc/AVua6mHh/XEpw6qHUIUtL5JlMiHZXIV2LkTc5Ent",
+	"RczD8plJ/AjlRc+OhGnzuuqxbl1ZncEuRWvgKqsF/FR27CtF4+pH2rPSNxVQlWTaX7aE8lihc/gpaA9/",
+	"+vzY/RKwWj99fvxc5d73/A5lm1cEaAK6vPi8woKP2oi49BEsTvBVmdObAK2sqb3Dud+ente/966YVklY",
+	"fYbWkztv8rQTsJRj/elL0Fy2FT4smaO7Ikv98w4Zp+F4aq3XYbLEvqBJ8PL61Zu6/ma1esqeJhF5cFIS",
+	"CYzt5nT3Xd//3i9LV2yjFW7yiiTGUsYY98bEkkVb9H3sZ7Mjw7aRCfLCsj6QH9FCtCuKhvwu9n8pYr88",
+	"zkpdj5ozB9CWThJyv3ubxzyF+6pXrtvwXm5nkRHLzZ0pooaPHCpDkWFomh6rDesJXHQxQbdhTbaNahlk",
+	"O+LZcJra5ny7mjJcyaPfmeoXxFTuwKsMlRP/UxhnPlV8JlaZhuVtcmfXDpT6nXWL5FfYqLcxgT0DTf2s",
+	"x+2gizJLjjyqXFN31ucZ0q1Hntlp/wulcD/288oQ/TmMWk8fn8iTGjpPER9Uvump0mOrm42vhohleSim",
+	"8jpenKWgjZJFhQ1TpMkXVzI+JKcI3bqTah5mxIYJ0SzPQqOvrc/SdekQ3FTCvkHPzLC4xks5RfF5s4T6",
+	"3cos6YbzxJyu3KCATMt1YpnDv5WFlCv0Je3qz+R4mUg30bEPe/P5fG+s9Gwv0wnISMUuf38zaVXL9Hku",
+	"XftVzPLdM1VJ+ymvPQR4ukDXbXOt5OTI1/GbADNoqhjVexKb/hrcsW88aTlXPHGld1p4psdt+IZqSM5c",
+	"9astNO9yBYM2vVurXrBDzRusu9Cie6tz/62pYF4pQTDjCxarbXzH3/VjynWvFn7Y0FAJuAMqWfM7cwUE",
+	"MvN/tyr+iU11EngG7kHzJM8I8waGp9nCYrdTEDpor7uWK3igIP42sVcl6515meqVCVqEnZ/sb0fOnQtj",
+	"A8e+/fn2v7h/zuJHJ9+QttZLuiPyzdbDgLiLFBrBREgXznZcpLv6wIOJksB4ooG7mpluuHi13HwBsbk+",
+	"9OB3KfnrlJKqzJltkZAVf2aQfbpr5N/uxd9qqfeiQu+FTP3nQoNTNW+ngJbTDl0e1o30XGJubRxnATrK",
+	"KiH9O5J0oayBXw0+/DmIdmvp+LNS+RXQteR2dB4GBUV4cJvIK4tvdHYdR1Iv8bEyjsTXQVgKFc0hkivw",
+	"mRfcCLthuy0WXoFgRFyAGFe9wpWtQOXh0u5dMPwdIPQxJgNKuheWAdeJoCrAKmVzpe+EnJQBhbzSPy9i",
+	"RH2an2tWeg4rGzrwL8AYtrwYI8/OYdzkhIFTRcLw+a5cA8sDMfIYUTNVc7cmXOGQmzzOkTfjU4/chdtc",
+	"GCjiTVfEkiY7DPJeju9+8ZCn1WGkzxjSffAy0X3Xp1eD88s3705Pht1A7fet3hPiX2exASkfNuNIqQ59",
+	"o1o9E2PKNAiQvU+k+acLP62oiiWlsLXl6MvvI7tbrisZ1q4OeQ4qN7+sKiuBtUfHo2UYqBrqw0DRHuyx",
+	"5Xwp6wqhGTYDDZUw9xlf5Mn5apLnPTekDU7pKwHNb8CPcOrfz1C5MGomIsjYG+qkGp5KIH2eJFUiCZ3Y",
+	"ANv8fmqbnBrcg14sn5srulueF0+SEApcd2C5aB+kVN5lFSCsF4LZJShsKTnTFimZJVBBOggSlSZj+TF4",
+	"X5CH7HudVi8/s/HFwdpMoWNzR6Xl6W0iLsESuQ/xez0FYyLy9Dv6kTKLMmlFUsTm0pFz635y2MIFz8eH",
+	"BAop8a58QUmijGWRMrYot9xjF6rxwiqXMtSUqHqnaUDNDKCXxHAbJAO5hD2hq4T0gjbvrzgvZkVCzDox",
+	"lJsn20QKfii8N470I+QeYjQuC1ss91x7qUkclktSZICyUEMKFKtaBv8Kw6IpIKRlIxjTS+ZkzKj+ankF",
+	"bUL849eyJrTEFVMI1FEIBWncCRnXXgdW1Kd39RS6RRly/9FVCgmUH/+8K76u1yd6ccZeqmyzPkKZ7O6f",
+	"25P/oq9sq4XYI3knykBcvJkw54sRJEpOyJGSp4J4iqH8vx8+nl7fDI7fvDm9vq5131Js5lci1Vw2jKwG",
+	"Qnfz8GJXfMkXuMIdC9hTYqt4kyIxpvbmkyD0IiH00deO8u9ScW/s2Cj9pVLW/JeRAdN8HUz4NasRl7+h",
+	"9BdSORGXThnlzrrNSapSSaYNwOf1aHYJ3Rs1b1rkcD7f3hZOj/C1eN5ToeKrJVRKs6BS+iqE8WkS+j5n",
+	"JCrE3el3cEzfPuTrqNVIiZXyLwysYiJh3OsF88y5/GKJMoQDIZ2+EIzvTFKxgXqPLimJaqs7M4GuNd3L",
+	"R5TOB+w1Azybo/nEJeN8whvEj5YVaIgUwyGpzTuJ2m1a4Cn/risftUsZHx5y+foHtdqAeW/F+T1+fvz/",
+	"AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -31,22 +31,5 @@ func ReadStanding(ctx context.Context, c Config) (Standing, error) {
 		all[a.Localpart] = true
 		n.Users[a.Localpart] = Status{Deactivated: a.Deactivated, Locked: a.Locked, Movable: a.Skip == ""}
 	}
-	if err := c.countDevices(ctx, s, n.Devices, all); err != nil {
-		return n, s.explain(err)
-	}
-	return n, s.explain(c.withoutDehydrated(ctx, s, n.Devices))
-}
-
-// withoutDehydrated leaves out the devices that wait to be taken over (MSC3814; schema version 58).
-func (c Config) withoutDehydrated(ctx context.Context, s *source, devices map[string]bool) error {
-	if err := s.columns(ctx, "dehydrated_devices"); err != nil || !s.has["device_id"] {
-		return err
-	}
-	return s.each(ctx, `SELECT user_id, device_id FROM dehydrated_devices`, func(scan func(...any) error) error {
-		var user, device string
-		err := scan(&user, &device)
-		localpart, _ := c.split(user)
-		delete(devices, localpart+" "+device)
-		return err
-	})
+	return n, s.explain(c.countDevices(ctx, s, n.Devices, all))
 }
