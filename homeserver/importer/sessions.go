@@ -17,6 +17,7 @@ const (
 	skippedPuppet    = "tokens that an admin made to act as somebody else"
 	skippedNoDevice  = "tokens without a device"
 	skippedNoAccount = "devices of accounts that stay behind"
+	skippedNoText    = "devices whose id holds NUL, or bytes that are not UTF-8"
 )
 
 // readSessions is Read with the devices and tokens of the accounts that come.
@@ -68,6 +69,10 @@ func (r *sessionReader) read(ctx context.Context, s *source) error {
 	}
 	for name, devices := range r.devices {
 		for _, id := range slices.Sorted(maps.Keys(devices)) {
+			if db.Clip(id, len(id)) != id {
+				r.contents.Skipped[skippedNoText]++
+				continue
+			}
 			r.contents.Devices[name] = append(r.contents.Devices[name], *devices[id])
 		}
 	}
