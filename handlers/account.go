@@ -17,7 +17,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err := s.strong(body.NewPassword); err != nil {
 		return nil, err
 	}
-	proof, err := s.byPassword(ctx, http.MethodPost, "account/password", body.Auth)
+	i, err := s.prove(ctx, http.MethodPost, "account/password", body.Auth)
 	if err != nil {
 		return nil, err
 	}
@@ -25,8 +25,11 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
+	if err := s.spend(ctx, i); err != nil {
+		return nil, err
+	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{
-		Localpart: session.Localpart, OldHash: proof, Hash: hash, Keep: session.ID,
+		Localpart: session.Localpart, OldHash: i.Proof, Hash: hash, Keep: session.ID,
 		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices,
 	})
 	if err != nil {
@@ -39,7 +42,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 // specification calls success. Client-Server API v1.19, "Account deactivation".
 func (s *Server) DeactivateAccount(ctx context.Context,
 	request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
-	if _, err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
+	if err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
 		return nil, err
 	}
 	erase := request.Body.Erase != nil && *request.Body.Erase

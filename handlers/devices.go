@@ -58,7 +58,7 @@ func (s *Server) DeleteDevice(ctx context.Context,
 	if request.Body != nil {
 		auth = request.Body.Auth
 	}
-	if _, err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
+	if err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
 		return nil, err
 	}
 	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, []string{request.DeviceID}); err != nil {
@@ -70,7 +70,7 @@ func (s *Server) DeleteDevice(ctx context.Context,
 // DeleteDevices implements POST /delete_devices.
 func (s *Server) DeleteDevices(ctx context.Context,
 	request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
-	if _, err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
+	if err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
 		return nil, err
 	}
 	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, request.Body.Devices); err != nil {

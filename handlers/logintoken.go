@@ -32,7 +32,8 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	if s.LoginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
-	if _, err := s.byPassword(ctx, http.MethodPost, "login/get_token", request.Body.Auth); err != nil {
+	i, err := s.prove(ctx, http.MethodPost, "login/get_token", request.Body.Auth)
+	if err != nil {
 		return nil, err
 	}
 	ring, err := s.freshKeys(ctx)
@@ -46,6 +47,9 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	session := CallerOf(ctx).Session
 	token, err := MintLoginToken(s.ServerName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random,
 		s.Now().Add(s.LoginTokenTTL))
+	if err == nil {
+		err = s.spend(ctx, i)
+	}
 	if err != nil {
 		return nil, err
 	}
