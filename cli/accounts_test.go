@@ -112,3 +112,25 @@ func TestUserAddNames(t *testing.T) {
 	}
 	refused("`postern user passwd bob`", "bob")
 }
+
+// TestNamesInOtherLetters: a command finds the account that a login would find.
+func TestNamesInOtherLetters(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	csv := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(csv, []byte("user,password_hash\nSomeUser,\nThree,\nTHREE,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.must("", "user", "import", csv)
+	for _, name := range []string{"someuser", "@SOMEUSER:localhost", "SomeUser"} {
+		if out := i.must("", "user", "lock", name); !strings.HasPrefix(out, "SomeUser is locked") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	i.must("", "user", "lock", "Three")
+	i.refused("several accounts", "user", "lock", "three")
+	i.refused("no account", "user", "lock", "four")
+	i.refused("no account", "user", "lock", "@SomeUser:other.org")
+	i.refused("no account", "session", "end", "--user", "x\x00\xff")
+	i.refused("no session", "session", "end", "x\x00\xff")
+}

@@ -70,7 +70,7 @@ var answers = map[string]error{
 	"EndDevice": ErrNotFound, "EndInteraction": ErrNotFound, "EndSession": ErrNotFound, "Interaction": ErrNotFound,
 	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound,
 	"RevokeRegistrationToken": ErrNotFound, "Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,
-	"User": ErrNotFound,
+	"User": ErrNotFound, "UserNamed": ErrNotFound,
 
 	"ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,
 	"StartSession":             ErrConflict,

@@ -32,7 +32,7 @@ func TestServiceLogin(t *testing.T) {
 	for _, user := range []string{"_irc_old", "@_irc_old:example.org", "ircbot", "@bob:example.org"} {
 		in := s.ok(s.serviceLogin(user, ircToken))
 		who := s.ok(s.whoami(in.Text("access_token")))
-		if handlers.Localpart(who.Text("user_id"), host) != handlers.Localpart(user, host) ||
+		if handlers.Spelled(who.Text("user_id"), host) != handlers.Spelled(user, host) ||
 			who.Text("device_id") != "BRIDGE" {
 			t.Errorf("%s logged in as %s", user, who.Raw)
 		}
