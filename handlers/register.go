@@ -152,11 +152,18 @@ func (s *Server) checkName(ctx context.Context, name string) error {
 	return err
 }
 
-// strong says whether a password is long enough. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
+// CheckPassword says why a new password cannot be taken of which so many characters are asked, or nil.
+func CheckPassword(password string, least int) error {
+	if utf8.RuneCountInString(password) < least {
+		return fmt.Errorf("the password is too short: it must have at least %d characters", least)
+	}
+	return nil
+}
+
+// strong is [CheckPassword] for a client. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
 func (s *Server) strong(password string) error {
-	if utf8.RuneCountInString(password) < s.MinPassword {
-		return badRequest("M_WEAK_PASSWORD",
-			fmt.Sprintf("The password is too short: it must have at least %d characters.", s.MinPassword))
+	if err := CheckPassword(password, s.MinPassword); err != nil {
+		return badRequest("M_WEAK_PASSWORD", "This password cannot be taken: "+err.Error()+".")
 	}
 	return nil
 }
