@@ -410,6 +410,9 @@ type Forbidden = Error
 // InteractiveOrUnauthorized An AuthResponse or an Error, as JSON Schema can say it in one.
 type InteractiveOrUnauthorized = AuthOrError
 
+// NoMail A Matrix error.
+type NoMail = Error
+
 // NotFound A Matrix error.
 type NotFound = Error
 
@@ -515,12 +518,30 @@ type ServerInterface interface {
 	// RegistrationTokenValidity Say whether a registration token has a use left.
 	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
 	RegistrationTokenValidity(ctx echo.Context, params RegistrationTokenValidityParams) error
+	// Add3PID Refuse to add an e-mail address or a phone number to the account.
+	// (POST /_matrix/client/v3/account/3pid/add)
+	Add3PID(ctx echo.Context) error
+	// Delete3PidFromAccount Refuse to remove an e-mail address or a phone number from the account.
+	// (POST /_matrix/client/v3/account/3pid/delete)
+	Delete3PidFromAccount(ctx echo.Context) error
+	// RequestTokenTo3PIDEmail Refuse to verify an e-mail address for an account.
+	// (POST /_matrix/client/v3/account/3pid/email/requestToken)
+	RequestTokenTo3PIDEmail(ctx echo.Context) error
+	// RequestTokenTo3PIDMSISDN Refuse to verify a phone number for an account.
+	// (POST /_matrix/client/v3/account/3pid/msisdn/requestToken)
+	RequestTokenTo3PIDMSISDN(ctx echo.Context) error
 	// DeactivateAccount Deactivate the user's account and end all its sessions.
 	// (POST /_matrix/client/v3/account/deactivate)
 	DeactivateAccount(ctx echo.Context) error
 	// ChangePassword Change the user's password.
 	// (POST /_matrix/client/v3/account/password)
 	ChangePassword(ctx echo.Context) error
+	// RequestTokenToResetPasswordEmail Refuse to reset a password by e-mail.
+	// (POST /_matrix/client/v3/account/password/email/requestToken)
+	RequestTokenToResetPasswordEmail(ctx echo.Context) error
+	// RequestTokenToResetPasswordMSISDN Refuse to reset a password by text message.
+	// (POST /_matrix/client/v3/account/password/msisdn/requestToken)
+	RequestTokenToResetPasswordMSISDN(ctx echo.Context) error
 	// GetTokenOwner Say whose access token this is.
 	// (GET /_matrix/client/v3/account/whoami)
 	GetTokenOwner(ctx echo.Context) error
@@ -569,6 +590,12 @@ type ServerInterface interface {
 	// CheckUsernameAvailability Say whether a name can be registered.
 	// (GET /_matrix/client/v3/register/available)
 	CheckUsernameAvailability(ctx echo.Context, params CheckUsernameAvailabilityParams) error
+	// RequestTokenToRegisterEmail Refuse to verify an e-mail address for a registration.
+	// (POST /_matrix/client/v3/register/email/requestToken)
+	RequestTokenToRegisterEmail(ctx echo.Context) error
+	// RequestTokenToRegisterMSISDN Refuse to verify a phone number for a registration.
+	// (POST /_matrix/client/v3/register/msisdn/requestToken)
+	RequestTokenToRegisterMSISDN(ctx echo.Context) error
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
@@ -642,6 +669,42 @@ func (w *ServerInterfaceWrapper) RegistrationTokenValidity(ctx echo.Context) err
 	return err
 }
 
+// Add3PID converts echo context to params.
+func (w *ServerInterfaceWrapper) Add3PID(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Add3PID(ctx)
+	return err
+}
+
+// Delete3PidFromAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) Delete3PidFromAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Delete3PidFromAccount(ctx)
+	return err
+}
+
+// RequestTokenTo3PIDEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenTo3PIDEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenTo3PIDEmail(ctx)
+	return err
+}
+
+// RequestTokenTo3PIDMSISDN converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenTo3PIDMSISDN(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenTo3PIDMSISDN(ctx)
+	return err
+}
+
 // DeactivateAccount converts echo context to params.
 func (w *ServerInterfaceWrapper) DeactivateAccount(ctx echo.Context) error {
 	var err error
@@ -657,6 +720,24 @@ func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ChangePassword(ctx)
+	return err
+}
+
+// RequestTokenToResetPasswordEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToResetPasswordEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToResetPasswordEmail(ctx)
+	return err
+}
+
+// RequestTokenToResetPasswordMSISDN converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToResetPasswordMSISDN(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToResetPasswordMSISDN(ctx)
 	return err
 }
 
@@ -875,6 +956,24 @@ func (w *ServerInterfaceWrapper) CheckUsernameAvailability(ctx echo.Context) err
 	return err
 }
 
+// RequestTokenToRegisterEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToRegisterEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToRegisterEmail(ctx)
+	return err
+}
+
+// RequestTokenToRegisterMSISDN converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToRegisterMSISDN(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToRegisterMSISDN(ctx)
+	return err
+}
+
 // GetVersions converts echo context to params.
 func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	var err error
@@ -950,6 +1049,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/_matrix/client/v3/delete_devices", wrapper.DeleteDevices, options.OperationMiddlewares["deleteDevices"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/deactivate", wrapper.DeactivateAccount, options.OperationMiddlewares["deactivateAccount"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/password/email/requestToken", wrapper.RequestTokenToResetPasswordEmail, options.OperationMiddlewares["requestTokenToResetPasswordEmail"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/password/msisdn/requestToken", wrapper.RequestTokenToResetPasswordMSISDN, options.OperationMiddlewares["requestTokenToResetPasswordMSISDN"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/register/email/requestToken", wrapper.RequestTokenToRegisterEmail, options.OperationMiddlewares["requestTokenToRegisterEmail"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/register/msisdn/requestToken", wrapper.RequestTokenToRegisterMSISDN, options.OperationMiddlewares["requestTokenToRegisterMSISDN"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/email/requestToken", wrapper.RequestTokenTo3PIDEmail, options.OperationMiddlewares["requestTokenTo3PIDEmail"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/msisdn/requestToken", wrapper.RequestTokenTo3PIDMSISDN, options.OperationMiddlewares["requestTokenTo3PIDMSISDN"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/add", wrapper.Add3PID, options.OperationMiddlewares["add3PID"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/delete", wrapper.Delete3PidFromAccount, options.OperationMiddlewares["delete3pidFromAccount"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v1/login/get_token", wrapper.GenerateLoginToken, options.OperationMiddlewares["generateLoginToken"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.AuthFallback, options.OperationMiddlewares["authFallback"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.CompleteAuthFallback, options.OperationMiddlewares["completeAuthFallback"]...)
@@ -966,6 +1073,8 @@ type EmptyJSONResponse EmptyResponse
 type ForbiddenJSONResponse Error
 
 type InteractiveOrUnauthorizedJSONResponse AuthOrError
+
+type NoMailJSONResponse Error
 
 type NotFoundJSONResponse Error
 
@@ -1444,6 +1553,174 @@ func (response RegistrationTokenValidity503JSONResponse) VisitRegistrationTokenV
 	return err
 }
 
+type Add3PIDRequestObject struct {
+}
+
+type Add3PIDResponseObject interface {
+	VisitAdd3PIDResponse(w http.ResponseWriter) error
+}
+
+type Add3PID400JSONResponse struct{ NoMailJSONResponse }
+
+func (response Add3PID400JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response Add3PID401JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response Add3PID403JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response Add3PID503JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccountRequestObject struct {
+}
+
+type Delete3PidFromAccountResponseObject interface {
+	VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error
+}
+
+type Delete3PidFromAccount400JSONResponse struct{ NoMailJSONResponse }
+
+func (response Delete3PidFromAccount400JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccount401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response Delete3PidFromAccount401JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccount403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response Delete3PidFromAccount403JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccount503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response Delete3PidFromAccount503JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDEmailRequestObject struct {
+}
+
+type RequestTokenTo3PIDEmailResponseObject interface {
+	VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenTo3PIDEmail400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenTo3PIDEmail400JSONResponse) VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDMSISDNRequestObject struct {
+}
+
+type RequestTokenTo3PIDMSISDNResponseObject interface {
+	VisitRequestTokenTo3PIDMSISDNResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenTo3PIDMSISDN400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenTo3PIDMSISDN400JSONResponse) VisitRequestTokenTo3PIDMSISDNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeactivateAccountRequestObject struct {
 	Body *DeactivateAccountJSONRequestBody
 }
@@ -1662,6 +1939,48 @@ func (response ChangePassword503JSONResponse) VisitChangePasswordResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordEmailRequestObject struct {
+}
+
+type RequestTokenToResetPasswordEmailResponseObject interface {
+	VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToResetPasswordEmail400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToResetPasswordEmail400JSONResponse) VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordMSISDNRequestObject struct {
+}
+
+type RequestTokenToResetPasswordMSISDNResponseObject interface {
+	VisitRequestTokenToResetPasswordMSISDNResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToResetPasswordMSISDN400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToResetPasswordMSISDN400JSONResponse) VisitRequestTokenToResetPasswordMSISDNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2995,6 +3314,48 @@ func (response CheckUsernameAvailability503JSONResponse) VisitCheckUsernameAvail
 	return err
 }
 
+type RequestTokenToRegisterEmailRequestObject struct {
+}
+
+type RequestTokenToRegisterEmailResponseObject interface {
+	VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToRegisterEmail400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToRegisterEmail400JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToRegisterMSISDNRequestObject struct {
+}
+
+type RequestTokenToRegisterMSISDNResponseObject interface {
+	VisitRequestTokenToRegisterMSISDNResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToRegisterMSISDN400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToRegisterMSISDN400JSONResponse) VisitRequestTokenToRegisterMSISDNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionsRequestObject struct {
 }
 
@@ -3036,12 +3397,30 @@ type StrictServerInterface interface {
 	// RegistrationTokenValidity Say whether a registration token has a use left.
 	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
 	RegistrationTokenValidity(ctx context.Context, request RegistrationTokenValidityRequestObject) (RegistrationTokenValidityResponseObject, error)
+	// Add3PID Refuse to add an e-mail address or a phone number to the account.
+	// (POST /_matrix/client/v3/account/3pid/add)
+	Add3PID(ctx context.Context, request Add3PIDRequestObject) (Add3PIDResponseObject, error)
+	// Delete3PidFromAccount Refuse to remove an e-mail address or a phone number from the account.
+	// (POST /_matrix/client/v3/account/3pid/delete)
+	Delete3PidFromAccount(ctx context.Context, request Delete3PidFromAccountRequestObject) (Delete3PidFromAccountResponseObject, error)
+	// RequestTokenTo3PIDEmail Refuse to verify an e-mail address for an account.
+	// (POST /_matrix/client/v3/account/3pid/email/requestToken)
+	RequestTokenTo3PIDEmail(ctx context.Context, request RequestTokenTo3PIDEmailRequestObject) (RequestTokenTo3PIDEmailResponseObject, error)
+	// RequestTokenTo3PIDMSISDN Refuse to verify a phone number for an account.
+	// (POST /_matrix/client/v3/account/3pid/msisdn/requestToken)
+	RequestTokenTo3PIDMSISDN(ctx context.Context, request RequestTokenTo3PIDMSISDNRequestObject) (RequestTokenTo3PIDMSISDNResponseObject, error)
 	// DeactivateAccount Deactivate the user's account and end all its sessions.
 	// (POST /_matrix/client/v3/account/deactivate)
 	DeactivateAccount(ctx context.Context, request DeactivateAccountRequestObject) (DeactivateAccountResponseObject, error)
 	// ChangePassword Change the user's password.
 	// (POST /_matrix/client/v3/account/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// RequestTokenToResetPasswordEmail Refuse to reset a password by e-mail.
+	// (POST /_matrix/client/v3/account/password/email/requestToken)
+	RequestTokenToResetPasswordEmail(ctx context.Context, request RequestTokenToResetPasswordEmailRequestObject) (RequestTokenToResetPasswordEmailResponseObject, error)
+	// RequestTokenToResetPasswordMSISDN Refuse to reset a password by text message.
+	// (POST /_matrix/client/v3/account/password/msisdn/requestToken)
+	RequestTokenToResetPasswordMSISDN(ctx context.Context, request RequestTokenToResetPasswordMSISDNRequestObject) (RequestTokenToResetPasswordMSISDNResponseObject, error)
 	// GetTokenOwner Say whose access token this is.
 	// (GET /_matrix/client/v3/account/whoami)
 	GetTokenOwner(ctx context.Context, request GetTokenOwnerRequestObject) (GetTokenOwnerResponseObject, error)
@@ -3090,6 +3469,12 @@ type StrictServerInterface interface {
 	// CheckUsernameAvailability Say whether a name can be registered.
 	// (GET /_matrix/client/v3/register/available)
 	CheckUsernameAvailability(ctx context.Context, request CheckUsernameAvailabilityRequestObject) (CheckUsernameAvailabilityResponseObject, error)
+	// RequestTokenToRegisterEmail Refuse to verify an e-mail address for a registration.
+	// (POST /_matrix/client/v3/register/email/requestToken)
+	RequestTokenToRegisterEmail(ctx context.Context, request RequestTokenToRegisterEmailRequestObject) (RequestTokenToRegisterEmailResponseObject, error)
+	// RequestTokenToRegisterMSISDN Refuse to verify a phone number for a registration.
+	// (POST /_matrix/client/v3/register/msisdn/requestToken)
+	RequestTokenToRegisterMSISDN(ctx context.Context, request RequestTokenToRegisterMSISDNRequestObject) (RequestTokenToRegisterMSISDNResponseObject, error)
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
@@ -3322,6 +3707,98 @@ func (sh *strictHandler) RegistrationTokenValidity(ctx echo.Context, params Regi
 	return nil
 }
 
+// Add3PID operation middleware
+func (sh *strictHandler) Add3PID(ctx echo.Context) error {
+	var request Add3PIDRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Add3PID(ctx.Request().Context(), request.(Add3PIDRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Add3PID")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(Add3PIDResponseObject); ok {
+		return validResponse.VisitAdd3PIDResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Delete3PidFromAccount operation middleware
+func (sh *strictHandler) Delete3PidFromAccount(ctx echo.Context) error {
+	var request Delete3PidFromAccountRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Delete3PidFromAccount(ctx.Request().Context(), request.(Delete3PidFromAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Delete3PidFromAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(Delete3PidFromAccountResponseObject); ok {
+		return validResponse.VisitDelete3PidFromAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenTo3PIDEmail operation middleware
+func (sh *strictHandler) RequestTokenTo3PIDEmail(ctx echo.Context) error {
+	var request RequestTokenTo3PIDEmailRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenTo3PIDEmail(ctx.Request().Context(), request.(RequestTokenTo3PIDEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenTo3PIDEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenTo3PIDEmailResponseObject); ok {
+		return validResponse.VisitRequestTokenTo3PIDEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenTo3PIDMSISDN operation middleware
+func (sh *strictHandler) RequestTokenTo3PIDMSISDN(ctx echo.Context) error {
+	var request RequestTokenTo3PIDMSISDNRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenTo3PIDMSISDN(ctx.Request().Context(), request.(RequestTokenTo3PIDMSISDNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenTo3PIDMSISDN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenTo3PIDMSISDNResponseObject); ok {
+		return validResponse.VisitRequestTokenTo3PIDMSISDNResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DeactivateAccount operation middleware
 func (sh *strictHandler) DeactivateAccount(ctx echo.Context) error {
 	var request DeactivateAccountRequestObject
@@ -3408,6 +3885,52 @@ func (sh *strictHandler) ChangePassword(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
 		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenToResetPasswordEmail operation middleware
+func (sh *strictHandler) RequestTokenToResetPasswordEmail(ctx echo.Context) error {
+	var request RequestTokenToResetPasswordEmailRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToResetPasswordEmail(ctx.Request().Context(), request.(RequestTokenToResetPasswordEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToResetPasswordEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToResetPasswordEmailResponseObject); ok {
+		return validResponse.VisitRequestTokenToResetPasswordEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenToResetPasswordMSISDN operation middleware
+func (sh *strictHandler) RequestTokenToResetPasswordMSISDN(ctx echo.Context) error {
+	var request RequestTokenToResetPasswordMSISDNRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToResetPasswordMSISDN(ctx.Request().Context(), request.(RequestTokenToResetPasswordMSISDNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToResetPasswordMSISDN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToResetPasswordMSISDNResponseObject); ok {
+		return validResponse.VisitRequestTokenToResetPasswordMSISDNResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3949,6 +4472,52 @@ func (sh *strictHandler) CheckUsernameAvailability(ctx echo.Context, params Chec
 	return nil
 }
 
+// RequestTokenToRegisterEmail operation middleware
+func (sh *strictHandler) RequestTokenToRegisterEmail(ctx echo.Context) error {
+	var request RequestTokenToRegisterEmailRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToRegisterEmail(ctx.Request().Context(), request.(RequestTokenToRegisterEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToRegisterEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToRegisterEmailResponseObject); ok {
+		return validResponse.VisitRequestTokenToRegisterEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenToRegisterMSISDN operation middleware
+func (sh *strictHandler) RequestTokenToRegisterMSISDN(ctx echo.Context) error {
+	var request RequestTokenToRegisterMSISDNRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToRegisterMSISDN(ctx.Request().Context(), request.(RequestTokenToRegisterMSISDNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToRegisterMSISDN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToRegisterMSISDNResponseObject); ok {
+		return validResponse.VisitRequestTokenToRegisterMSISDNResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetVersions operation middleware
 func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	var request GetVersionsRequestObject
@@ -3977,98 +4546,104 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1pVyM5kn9FL3fe6z2MDd3VM2/gy1IF1csWBbVAde/bosaWnWGnhrSUI8kYby3/fV+ElJdT6YPC9PkJ",
-	"bCt1xB2hiMgv0UhNMyVBWhMdfok0mExJA/ThNY+v4B8zMBY/jZS0IOlfnmWpGHErlOz93SiJ35lRAlOO",
-	"//1Jwzg6jP6pV07dc7+a3qnWSkePj4+dKAYz0iLDSaLD6CYBpt1ibMSlVJYNgc1kDNpYpeIuG7zvX1ze",
-	"9P/z+vJi0MFPr49PKp/en11fn1380P9wfHX83n11dvHj8fnZif+KKd1hY6UZl2wm76SaS5aqiZDMLjKg",
-	"Bz5evLu4/OliQIud/veb84/XZz+eDg6ZTYBJPgUmTD5FBQbMgL4XI+gwpf3PyiagmZLQjR470ek0s4vn",
-	"gyHOduURFYLlmcV9xvnqb5UeijgGuXssDt73315evT47OTm98GDj1sI0s2zMRQpxh3EZs3mywB0ikq1K",
-	"HW4/Xp9e9U9Oj9/cnP14fHN64h/PuDFzpWM254ZpMUlshw1n1k09GqmZdIcFPrLinluI6cxn0oKmr+BS",
-	"f5R8ZhOlxf9C/GwwOJ7Z5FK3QuInYRM2GKdqbgaHbKo0MNwESJsTDQIAIEaYCMnmiRglzFg+AeNhRF+A",
-	"MULJIzan+UDrkYphQMdPubFL4O0yXFfN7GEOIDCGWXUHtN5UGCPkpEOQnygVE8VKxVIlJ6Dp0xJgUzW6",
-	"8zC9UPatmsn4RcgIWf3t5ccLTwcaHMEwMxslzCZ0CqWZsAUhJcBmBvQ3hjb7gU9gaaMWHmwvsdO0vkPk",
-	"/ugwMlYLOQnt5pjNYcgyPnHsdMUtnIupsPAykDg/e392g9Lo9PTEsYVSbMrlIse9OWKDK7B6sXc8tqAH",
-	"RD4Djd/0OX7Tn5oBM3zB5glIZhUbqSmwIR/ddaNOlABHIYtbrMyCH5coOlEpMAMjJWOkKTbnwuIEDVAK",
-	"aWECdB6EFyBoRy8FrmX5UxC/o3eUHZwlKo1BM11sDQlpuGCcDaZgExWjAsm4TVBrsAGPYz1gI34P3DoJ",
-	"ZhNhCn0lDFMza0TsCORGqXOuG+S3m+PeXF72z4+vfsi11FDFJFtT3AFyM5fsz6/YO/Ga9rYTUbhqf7la",
-	"vrl8RyiRymME5bkBabsVxVuMKtm6KaVyWWjU2PZTNVEzO2BWz4DOHwNqYsKRsIbdwcIwroHdQWY95oCN",
-	"UgHSsilfoAWA4pdPuJAMpbLN4XTPRcqH6cugMbc8HBJjbvmQG6haQgZiJtX8iFm98NtNuQXdZccFIdqE",
-	"WwIs2U1szhd0xoTfAxsCSDbiWguIkVy7EW7E7w23jgrthFve5PxjZixkTI1JwO6JUrcu6bQue0OQ3bsG",
-	"fQ+aHX84Y/cH3YO/dtht9BGfrehldlzXh8cfzm4jlCeZVhloK5wRKmIcMxZOJK2CLy5wVo5+7ES58RAQ",
-	"ZkRC0y4ZgN183ACXX9IHncjrYJxkyh/OQU5sEh1++/33gbFE2+uW0zARxmo6dp+eoIXXT05ffAlYzmQ3",
-	"eMmepWChy85hbBHP+C03dyj7ySb1JsYcVWo+OmaQGpijmu0gE3A25mmKCsKrvcBmkBTcZjINI07iHblw",
-	"eWgnetgrx+xp4MQ0+Dwrceuo0T+phn+HkcVFkETepmqOC9XJwh2DCMTC1AQUeTEd15ovaH7kE6Fxp5/y",
-	"CT63rJqbdk1mkES4uf3NnDdAgzuMG4YeCbsmkkT2Jb2L4kw6b2CZvAsUbHOUTuQNweBYyDfe+IXM0dpC",
-	"6yxcAn5g/Yxr7mbgcSwQNDz9UDlYjRJKyFZYqclmpTyv/D5UKgUu28mjcIQaJPL1oF02gBatdneIQzbA",
-	"Q5OT53xhmE20mk2So5xBhZwwnqY576ox0hJqSJA4Dld/IYwuQ4SjNeWkDzozpqperWLoZXfQsKIhFSgF",
-	"SWIJGgr1HpoIZKo6rQ+cvCTIAhBfYnAH5HKB4ohBls+1fTs51QyCTajztfvxDc/4UKTCRQDqc4LECeOW",
-	"GaunyUeGNl+s4GetrzHtfpeJuD9KuPQScxWJNDf92ImmXfd0v6pQnzDLBIjDhdd6T5jlcc3xV0iDJSCt",
-	"WrgG0GVM1CYKooNg9cGDqhJBW6KnGWr69QxLNtljJ3Kise8MXC89xnyW2iVpW1BQJ5Iwr6GsYmF8f/Dt",
-	"OgaqPR066EkRdHm2Q4LmJih6nfGC0iVRUzDOvhxCImTcYWJcxgiUhA4zCYrLsdITKCMDqJ3HnP4ICjIW",
-	"0RISp5UoA8UXUH7RdiqipgJbEffdLgImwmgEmYX4yM+J/odUFWuH3OeZHAoZh+XYSlC3UXixo76buq/B",
-	"EHmgnJlNyeiZUUQo6kRS7ZlZliltK6htIYS2icM0gSr3hIj0majicc0y5tmor8Jb7fbClD+cuR8P9vf3",
-	"11iZ+YxhUOFvzV27Z/oiDi4fC5OlfNGXfBo2/9A86RsA2RfZmgE2YIS8F2kq8iiPEXIE7OCvf9k/YvDA",
-	"R86bGCoKokyFnFnijrHSU25d5OfPr0qKLgNBIajgCdvhskKUh9C0CsUe0CGPoLm45mN7jjqqlaqqEjXo",
-	"FuWoCVh3FEMjYSRiF7+kECtPM67tepummL3i235ec4pWe4ZEQamJG0dBQdsq48jrdFIYNxQ0gDWMNZik",
-	"3+IUOwMPHpxtETNu2aBHY/2DgyOW5l6sC13SomTOUWDDx0Y0SJi3GOEIsTArhbBfv1pptYXHPDUNY/hY",
-	"MvQIFsxN1zR20ROeqL1yG7OR/fJIy7a4muw9t1o8MPIkmr7jCk9FjBL3lAuluYuvTKsJWsCrvZWAiZ/w",
-	"LAMJsZ8GVJa2YbwadF4jXHwIuePjeY1I90aSpeE3LtGYnkFJO0UsuAgmUnyxuFDywcNU3KOXtTqcda3G",
-	"lrllXdhqnQHvkRVi17c+2vJW6WkLCtxd2AQYN3d0B9llPyXKVO5qHJ6rLGL4wjSpZqX4apMGIWb5j8IQ",
-	"O5MOT96Pq6835Ab6M52GZ62CqBgZghFJs3AsKOBWrAq/uYhbp4iI8QJgI45y5Q78LROOM2HrLw/FrT4Q",
-	"/bryMCu03HbBmhI8G6m51RquZoE05b5nE6vy6LmSR4wzCXPUasKwKY8917lAfi7FQ1HOjFsLGqf+26e/",
-	"3d4+7O/v3d4+HLy9vX34y9vP//qnkJj5mpiwkMIKnno/qr9sTi1LYLr1pzt9Op97Ck/rEgg8KO4AMhf7",
-	"oMAMSkyzUUj3eSLU6xRtTQj66AzSun+uhcQ356XgpsLR6ksJTI1dHI2SL4jMt4wwN0nS3efN+QKpknCW",
-	"e30dpoHH7viDknAGy3T59Kj15hz/FcbYaqcAHjKhwfSF3EDt5uqklh1AOm/Z3hKWxQrcRZxbYkOd3DAd",
-	"12OwYkw6M8PRqaHrbpXGiFjCpLBsrNW0dOtFvDn+bH0lZixHmAhZny7EU6tMy4oQ+/cQKc8hTfskMdYJ",
-	"rJ8gTd/RwJDtj8t16sTSWeNNEeHd4NAduuPVRdpIvEGjG9DRklZfrW2rg5dZIgSZK4fhVrCso4Cl5evD",
-	"Vy74ZCnw9XxurEjTZ+b2LQFVO2UYThNhLOhnjut4Xn0WA0QmYii81dmicK1ytmQ1oWru442FydkSW1xt",
-	"o2xlVayJ+e7IeFgdBikiHkf5RRZZjLNsU6NxA++kJKKX0rnPoRd/wVqsRR2FGJg0weVcroL+auAK05/k",
-	"vL9kkqd0RUohGOYyFlyUksYbH2y3Dj5xO3Xu5MwvrlLqqz6Z0tfIgPMtonCMywUbzzS61htebnzMYr72",
-	"zmBLIRhcp+4MhjIc0SlBRuqyS5ku0M8RcRfRTv5CSVP1vbVEA6ouzHaR4DwmVi6/Pjbc6nr8yFMRi3pc",
-	"s77/exyxwSW0GxdcAzTSw4pwxr0fUYtoVLjvn+9vb+N/u73t4p//05UP/s+//Kndy2y5fSnWDG25tLQD",
-	"V+blJeM6OyMcBVveSW3G5m4oD2I008IuKHWoyrbE4q+BawhnI9WTvB17HvskT5dZ5zJ8i1RdwrCbr9hI",
-	"Ym2GQKks+V8z0IuNV/wHjqYEKAqkaj6mIAgTtstOChXGhuigx3zxjWEmg5EY55mDEVo90WFE80SdyLH5",
-	"squTYzsT72DhUimFHKtQ4MZFF7yWRH/Sx9KJsexcsVgp7QOm3+4ffO/2/I1Lvvd7JKYTNsU1PyhDpNrJ",
-	"qSo6jPa7B919BJvKQPJMRIfRd/QVWZUJIbHXRedvj5y/3pT20HNWlA9d4h8kPoLDWRwd4pdInM5f7NRr",
-	"cr7d33+2hNSqrxksyKEc1I9X56Uv4TaqNDPgEmVf7b9qW6bYd6+oHCBCn02nHCkrunYp6RpYxaARDup8",
-	"YuimUJiRukeS+IzP9vo1CPZ4Jnr3B73CDM9UyGS4KSgyBX4PpkyUVpm73Kkm0c4rOQFIhXRbkBvwlFeM",
-	"NGLmoCFmr/b3cbt1/MXF7VvkpAAY+1rFz1cB1LykdKn2O6OUwH1iC8k063WOKgF2lAhDmMykp5399bRT",
-	"KUKjR75b/0hZ8IRPHGzwRJGyjw98+9f1D1SLQB470febbKuaU15nhHMXRh8uSvAhoWkYASVZL4lc/I3n",
-	"/pf7rsYziKyV/FK9ZF3NNiqNWcaF9jVWMQp4o5TMBb2EOTEKPAhjTZdVWA2/aMYfKOvfaTpvvfMU+W2S",
-	"+LA5m5kZT9OFD0E4lZGAPGTS+4p51RSCwSXucOusM1mUDaRK3dGVcpM7bcVk3hF/hnyBHXNo0BEIFjMh",
-	"yhClZfbToGb+D2oGflmBELTvn8rFB7uvqrhQdRYhiZRpQDJB8hnCiM+M0z257Ef6k4p0Q5c1qle6v10J",
-	"dOqzMJblSocpOfIBeV6SzmbS5v6gx2c26U/B8thXlrQZPGixvs/HLfGJtzFeoAjn6vTN5Q8XZ/9D2Qd1",
-	"CPm4w6v9V3nAAQnnEvfNvu3uU3KAFz7OTTwqbzDQa85Jzdmlxfm3sXZyS6c3AVu66mHh/XGpUqeLpgpb",
-	"PiSbyZRkc9W0c6nGJi+OLm7Bl3Em8SOUof8dCdPmBcZj3buyega7FK2By40W46cCsa8Ujasfaa9u3lRA",
-	"VYoyf9kSytsK0eGnoD/86fNj50vAa/30+fFzlXvf8zuUbV4RoAvo6qvzSn1/jz/i0uc0OMFXZU7vArSy",
-	"pvYB5157mVfv3odiWiVh9Rk6Tx68ycsXwFKt7qcvQXfZVviwZI7OimrnzztknEbgqbXvg5ml9gVdgpfX",
-	"r97V9flGVSx7mkTLg5OSSGFsN6e773r+917ZAmEbrXCTd7YwliqPuHcmljzaYu5jv5sdObaNioIXlvWB",
-	"PPsWol3RfOIPsf9LEfslOiv9IWrBHEBfOk0p/O59HvMU7qteuW7De7mfRU4s5Xbm2adHzipDkWFom95W",
-	"G9QLgehigm7Dmmw7qlUi7Yhnw+VOm/PtaspwrXP+YKpfEFM5hFcZKif+pzDOPFF8Kla5huVtcrTrAEr9",
-	"zrpF8isc1N2YwJ6Bpn5WdDvTxaeal4E86oBSD9bnlbatKJ/ZpPeFSoEfe3mHgd4chq3Yxyfy5PjoKeKD",
-	"2gA9VXpsdbPx1SZi2WaIqbwfFGcZaKNk0anBFOXWxZWMT8kpUrfupJqHGbHhQjTbfNDqa/t8dFyCPDeV",
-	"RGDQUzMorvEybpPSLaF5t3JLOuF6I6crN2hE0nKdWNaCb+Uh5Qp9Sbt6nBwvE+kmOvZhbz6f742Vnu7N",
-	"dApypGJXB76ZtKpVjDyXrv0qZvnumbpt/ZT3sAHELtB121wrOTkqa2AMuipGdZ/Epr+GcOwbT1ouFE9c",
-	"6YMWlVKgb6gOaOq6KG2heZcr4dv0bq0KfoeaN1i/36J7q3v/valgXilln/IFi9U2sePvejHVTFcbCGzo",
-	"qATCAZXq652FAgIV3n94Fb9hV50EnoF70DzNa4S8g+FptvDYbQJCB/11N3IFDxTE3yb2qmS9syhTvcK9",
-	"Rdj5zf5+5Ny5MDaA9u3x2/vi/jmLH518Q9paL+mOKDZbTwPiLlNoCBMhXTrbcVEA6RMPJkoC46kG7nov",
-	"uuXi1XLzBcTm+tSDP6Tkr1NKqrKKskVCVuKZQfbprJF/uxd/q6Xeiwq9F3L1n8saTNS8nQJasB26PKw7",
-	"6bnE3No5ngXoaFZJ6d+RpAtVDfxq7MOfg2i3lo4/K5VfAV1LbkfnYaOgSA9uE3llO4Zo13kk9aYPK/NI",
-	"fGX8UqpobiK5RpF5C4ZwGLbT4uEVFoyICyPG9TNwjQxQebhCbJcMfwdo+hgzAyrDFpYB16mgbrIqY3Ol",
-	"74SclAmFvDI/L3JEfZmfG1ZGDisA7fsXKQxaXrCQV+cwbnLCwK0iYfh6V66B5YkYeY6oSdTcnQlPOOAm",
-	"z3PkzfzUI3fhNhcGinzTFbmk6Q6TvJfzu1885Wl1GukzpnQfvEx23/XpVf/88s2705NBJ9BDfKv3TfjX",
-	"ImxAyofNPFLqZ97oes7EmCoNAmTvC2l+c+mnFVWxpBS29hx9G3dkd8t1pcLa9bPOjcrNL6vKjlLt2fHo",
-	"GQa6T/o0UPQHu2y5Xsq6hlqGTUFDJc19yhd5cb6a5HXPDWmDW/pKg+Z3EEc49X3+KxdGzUIEGXtHnVTD",
-	"Uwmkx9O0SiQhjPVxzB9Y2wRrcA96sYw317y1xBdP05AVuA5hawtejs0dddqmlyu4OkEkIjRD65UEE5FX",
-	"kdGPVCAzk1akRYop7Zxb95NTkS4HPD4k24bqx8r3NaTKWDZSxhbdZ7vsQjXe3+MqX5qCQe+0mqVZyPKS",
-	"psgGNS2u7kxo1ABjpYvgwQu5br/i8o4VdR3ruclZ2dskvH0oghCO9EfIPcRoXBYuRR6A9cxPHJYLBGSA",
-	"st9ABpRyWeawCsNGCaBlxoYwpnduyZhRO8ryJtWE+MefZU2GhOsJEGgHEMo1uBMyrr0dqWjX7doCdIqu",
-	"zP6ja3gR6Mb8eVd8XW+z8+KMvdSgZX2iLbmPP3dA+kXfYFXLFEfyTpWBuHhRW84XQ0iVnFA8IK9o8BRD",
-	"ZWw/fDy9vukfv3lzen1dm76lZ8qvRKq5og5Zzeft5FmyroeQ79OEEAu4BWKrtImivqP2IohgSImE0Eff",
-	"Asm/WsK9wGCjKo5Kl+dfRiFH8+0Y4bdOjrj8HVVxkMoZcemUUR5z2pykKg1R2gKTeVuVXYYlG61bWuRw",
-	"vt/uFr57+HY3n6lQ8dVOIGUcr9LBKZTjQpvQ9zkjUYfhqBfhmn58yGWvtfqIlfLvT6vaRMK4t63lBWD5",
-	"/QgVugYyE30/Ez+ZpJr5+oyutoZaTTs3gW7n3LsYlM4X7DbzFJur+fob40KbG6RBlo1UiBTDmZXN0Hrt",
-	"UijwlH/1j08+pcIFb3L5Mv5ai7t8tgJ/j58f/z8AAP//",
+	"7H3pciM5cvCrIPhtxHy2KVKa7tmNlf5Y3VLPyqPLOmYcHvWSICvJwqoI1AKgKLqtd3dkAnWxUDwkUXP1",
+	"L4lkFY68M5GZ+NIaqkmqJEhrWvtfWhpMqqQB+vCBR1fwzykYi5+GSlqQ9C9P00QMuRVKdv9hlMTvzDCG",
+	"Ccf//qRh1Npv/b9uMXTX/Wq6x1or3Xp6emq3IjBDLVIcpLXfuomBaTcZG3IplWUDYFMZgTZWqajD+me9",
+	"84ub3n9cX5z32/jpw+FR6dPZyfX1yfn3vcvDq8Mz99XJ+Y+HpydH/iumdJuNlGZcsqm8l2omWaLGQjI7",
+	"T4FeuD3/4fzip/M+TXb8Xx9Pb69Pfjzu7zMbA5N8AkyYbIgSDJgB/SCG0GZK+5+VjUEzJaHTemq3jiep",
+	"nb8eDHG0K4+oECxPLK4zymb/pPRARBHI7WOxf9b7dHH14eTo6Pjcg41bC5PUshEXCURtxmXEZvEcV4hI",
+	"tipxuL29Pr7qHR0ffrw5+fHw5vjIv55yY2ZKR2zGDdNiHNs2G0ytG3o4VFPpNgt8aMUDtxDRnk+kBU1f",
+	"wYW+lXxqY6XF/0D0ajA4nNr4QjdC4idhY9YfJWpm+vtsojQwXARImxENAgAgQpgIyWaxGMbMWD4G42FE",
+	"X4AxQskDNqPxQOuhiqBP20+4sQvg7TCcV03tfgYgMIZZdQ8030QYI+S4TZAfKxURxUrFEiXHoOnTAmAT",
+	"Nbz3MD1XZ1wk2yeiw2TG54Z2oMGBSRA7TbhImMQ1wqNlEzCGoIWPObribJgIkJaZWM0ME9awqQGN9NZh",
+	"KGEGKsopTwOPOuzQsOu55KkBFnN8pSII2IzWwEtkqKZJhKJJgwGLADNqAjSu+0nDWBiLwOyf9W7+dnV8",
+	"fHly1Ds7Pjq5dQLs+vby8uIKKTwbXTIeRRoxlY/+AFqMBES5tHEYcduscFlpEI+1fJBhzOU4R579pKYy",
+	"ehMZgNv8dHF77pnYY1ExMx3GzMZEgkozYXMpEANh6htDi73kY1hYKKK8G9tJUl0hiu7WfstYLeQ4SExs",
+	"BgOW8rGThVfcwqmYCAtvA4nTk7OTG1Qlx8dHTqYpxSZczjPGNQesfwVWz3cORxZ03yFY4zc9jt/0JqbP",
+	"DJ8jniWzig3VBNiAD+87rXYrBo4aEpdYGgU/LoijWCXADAyVjFAgsBkXFgeogVJIC2Og/SC8AEE7fCtw",
+	"LSqPXHI5YYWCn7NYJRFoZEC/NCSkwZxx1p+AjVWE2j/lNkaVz/rIW3025A/APf/YWJjc2BCGqak1InIE",
+	"cqPUKdc18tvOdm8uLnqnh1ffZyZGJp4SXAGKYi7Zn9+zH8QHWttW9Niy9WU21c3FD4QSqTxGUBkbkLZT",
+	"Epb5UwVb11VMpsiMGtleosZqavvM6inQ/iNAM4pwhLL7HuaGcQ3sHlLrMQeZiJ/wOZpvqDv5mAvJUKXa",
+	"DE4PXCR8kLwNGjNt4ZAYccsH3EDZjDUQMalmB8zquV9uwi3oDjvMCdHG3BJgyehlMz6nPcb8AdgAQLIh",
+	"1xpVgpriNp8y3iXmR2vkiFte5/xDZiykTI1IwO6IwjBaMEg67CNBduca9ANodnh5wh72Ont/bbO71i2+",
+	"WzKq2GHVmDm8PLlroTxJtUpBW+E8CBHhMyPhRNIy+OIEJ8XTT+1WpnIDwoxIaNIh672TPdfH6Rf0Qbvl",
+	"DSgcZMIfT0GObdza//a77wLPEm2vms7pd03b7tEbNPHqwemLLwG3h4w+L9nTBCx02CmMLOIZv+XmHmU/",
+	"WUDePpyhSs2ejhgkBmbOClKScTbiSYIKwqu9wGKQFNxiUg1DTuIduXDx0Xbrcad4ZkcDJ6bB91mBW0eN",
+	"/k01+AcMLU6CJPIpUTOcqEoWbhtEIBYmJqDI8+G41nxO4yOfCI0r/Tkb4HPDrJldXmcGSYSbOU/MGVf0",
+	"cJtxw9CdZNdEksi+pHdRnEnnyi2Sd46CTbbSbnkrPvgsZAuv/UK+RGWiVe4JAT8wf8o1dyPwKBIIGp5c",
+	"ljZWoYQCsiVWqrNZIc9Lvw+USoDLZvLIvdgaibwctIsG0LzRaQpxyBp4qHMy+i3MxlpNx/FBxqBCjhlP",
+	"kox31QhpCTUkSHwOZ38jjC5ChKM15aQPeqKmrF6tYvdSzdpoWNEjJSgFSWIBGgr1HpoIZKo6rQ+cXFxI",
+	"AxBfYHAH5GKCfItBls+0fTM5VQyCdajzg/vxI0/5QCTChW+qY4LEAaOGEcu7yZ4MLT6fwY9anWPSeZeK",
+	"qOc8uZUkUl/0U7s16bi3e2WF+oxRxkAcLrzWe8YoTyu2v0QaLABp2cQVgC5iojJQEB0Eq0sPqlL4c4Ge",
+	"pqjpVzMs2WRP7ZYTjT1n4HrpMeLTxC5I25yC2i0JswrKShbGd3vfrmKgytuhjR7lEbNX2yRoboKi1xkv",
+	"KF1iNQHj7MsBxEJGbSZGRYxASWgzE6O4HCk9hiIygNp5xOmPoAhxHuoicVqKMlB8AeUXLackakqwFVHP",
+	"rSJgIgyHkFqIDvyY6H9IVbJ2yH2eyoGQUViOLQV1E4XnK+q5oXsaDJEHypnphIyeKYXzWu2WVDtmmqZK",
+	"2xJqGwihaeAwTaDKPSIifSWqeFoxjXk16ivxVrO9MOGPJ+7Hvd3d3RVWZjZiGFT4W33V7p2eiILTR8Kk",
+	"CZ/3JJ+EzT80T3oGQPZEuuIBGzBCzkSSiCzKY4QcAtv76192Dxg88qHzJgaKgigTIaeWuGOk9IRbF/n5",
+	"8/uCootAUAgquMNmuCwR5SE0LUOxB3TII6hPrvnInqKOaqSqskQNukUZagLWHcXQSBiJyMUvKT7Ok5Rr",
+	"u9qmyUcv+bafV+yi0Z4hUVBo4tpWUNA2yjjyOp0UxgUFDWANIw0m7jU4xc7Ag0cfY2bcsn6XnvUv9g9Y",
+	"knmxLnRJk5I5R4ENHxvRIGHWYIQjxMKsFMJ+9Vys0RYe8cTUjOFDydAjmDM3XN3YRU94rHaKZUyH9ssT",
+	"TdvgarIzbrV4ZORJ1H3HJZ6KGMbuLRdKc6eWqVZjtICXeysBEz/maQoSIj8MqDRpwng56LxCuPgQctvH",
+	"82qR7rUkS81vXKAxPYWCdvJYcB5MpPhifhrog4eJeEAva3k461qNLHPTurDVKgPeIyvErp98tOWT0pMG",
+	"FLiDzDEwbu7pALnDfoqVKR20OTyXWcTwualTzVLx1SQNQszyt9wQO5EOT96Pq8434AZ6U52ERy2DKH8y",
+	"BCOSZuFYUMCtWBZ+cxG3dh4R4znAhhzlyj34UyZ8zoStvywUt3xD9OvSzSzRcpsFawrwrKXmlmu4igVS",
+	"l/ueTazKoudKHjDOJMxQqwnDJjzyXOcC+ZkUD0U5U24taBz67z///e7ucXd35+7uce/T3d3jXz59/tc/",
+	"hcTMS2LCQgoreOL9qN6iObUogSllg05QaX/uLdyty/7woLgHSF3sgwIzKDHNWiHd14lQr1K0FSHoozNI",
+	"6/69BhJfn5eCiwpHqy8kMDVycTTKnCEy3zDCXCdJd54343OkSsJZ5vW16ZTebb9fEE5/kS6fH7Ven+Nf",
+	"YIwtdwrgMRUaTE/INdRupk4qqR2k8xbtLWFZpMAdxLkp1tTJNdNxNQZLxqQzMxydGjruVkmEiCVMCstG",
+	"Wk0Kt15E6+PPVmdixnKEiZDV4UI8tcy0LAmxfw+R8gySpEcSY5XA+gmS5Ad6MGT743TtKrG0V3hTRHg3",
+	"+OgW3fHyJE0kXqPRNehoQasv17blhxdZIgSZK4fhRrCsooCF6auPL53w2VLg5XxurEiSV+b2DQFV2WUY",
+	"Ti7/6ZXjOp5XX8UAkbEYCG91Nihcq5wtWc6Gm/l4Y25yNsQWl9soG1kVK2K+WzIelodB8ojHQXaQRRbj",
+	"NF3XaFzDOymI6K107mvoxV+xFmtQRyEGJk1wMZPLoL8cuML0xhnvh1I7GYVgfN6mi1LS88YH262DT9RM",
+	"nVvZ85urlOqsz6b0FTLgdIMoHONyzkZTja71mocbt2nEV54ZbCgEg/NUncFQhiM6JchIHXYhkzn6OSLq",
+	"INrJXyhoqrq2hmhA2YXZLBKcxcSK6VfHhhtdjx95IiJRjWtW1/+AT6xxCO2eC84BGulhSTjjwT9RiWiU",
+	"uO//P9zdRf92d9fBP/+rSx/8n3/5U7OX2XD6ks8ZWnJhaQeOzItDxlV2RjgKtriSyoj11VAexHCqhZ1T",
+	"6lCZbYnFPwDXEM5GqmboO/Y89EmeLrPOZfjmqbqEYTdevpDY2hSBUpryP6eg52vP+E98mhKgKJCq+cj6",
+	"bPgOO8pVGBuggx7x+TeGmRSGYpRlDrbQ6mntt2icVrvl2HzR1cmwnYofYO5SKYUcqVDgxkUXvJZEf9LH",
+	"0omx7EyxSCntA6bf7u5959b8jauc8GskphM2wTkvlSFSbWdU1dpv7Xb2OrsINpWC5Klo7bfe0VdkVcaE",
+	"xG4Hnb8dcv66E1pD11lRPnSJf5D4CA4nUWsfv0TidP5iu1pQ9e3u7qslpJZ9zWA1FeWg3l6dFr6EW6jS",
+	"zIBLlH2/+75pmnzd3bxygAh9OplwpKzWtUtJ18BKBo1wUOdjQyeFwgzVA5LEZ3y326tAsMtT0X3Y6+Zm",
+	"eKpCJsNNTpEJ8AcwRaK0St3hTjmJdlbKCUAqpNOCzICnvGKkETMDDRF7v7uLy63iL8pP31pOCoCxH1T0",
+	"euVb9UNKl2q/NUoJnCc2kEy92OqgFGBHiTCA8VR62tldTTulCkJ65d3qV4pqNXxjb4038pR9fOHbv65+",
+	"oVwE8tRufbfOsso55VVGOHVh9MG8AB8SmoYhUJL1gsh1dUreZnPfVXgGkbWUX8qHrMvZRiURS7nQvkAu",
+	"QgFvlJKZoJcwI0aBR2GscRVSntXwi3r8gbL+nabLqq4S5Ldx7MPmbGqmPEnmPgThVEYMcp9J7ytmJW8I",
+	"Bpe4w62zzmReNpAodU9HynXutCWTeUv8GfIFtsyhQUcgWMyEKEOUFtlP/Yr5368Y+EUFQtC+fy4X722/",
+	"quJcVVmEJFKqAckEyWcAQz41Tvdksh/pTyrSDR1Wq17p/H4l0LHPwliUK22m5NAH5HlBOutJm4e9Lp/a",
+	"uDcByyNfWdJk8KDFepY9t8An3sZ4gyKcq+OPF9+fn/w3ZR9UIeTjDu9332cBByScC1w3+7azS8kBXvg4",
+	"N/GgOMFArzkjNWeX5vvfxNrJLJ3uGGzhqoeF9+1CpU4HTRW2uEk2lQnJ5rJp51KNTVbZnp+CL+JM4kco",
+	"Qv9bEqb1A4ynqndl9RS2KVoDhxsNxk8JYi8UjctfaS5NX1dAlYoyf90SytsKrf2fg/7wz5+f2l8CXuvP",
+	"n58+l7n3jN+jbPOKAF1AVxyftVnw5/hDLn1OgxN8Zeb0LkAja2ZV293mMq/ugw/FNErC8ju0nyx4k5Uv",
+	"gKVa3Z+/BN1lW+LDgjnaS6qdP2+RcWqBp8amHWaa2Dd0Cd5ev3pX1+cblbHsaRItD05KIoGRXZ/u3nX9",
+	"7913qYi6PIrKOqFKXDyK3l2eHNXV6+46Ljx1blhXQr2CUPpF5cUVjEhhK8YjNHkZ7FDriKzLAplDaUwx",
+	"gulkABofLZ30PRuBESW2N+PQ/Y6PftJqcuiH/orRDTCqYaKcV70SqXmiyUvRCjhR15tHN4um26IOKJ66",
+	"Ucixx/j2i5D8FAYF9QiZB0BR7Rny7G1PjDCRfPa+z65Pro/Ot7nxBXS/eNdFE6FNTPObrDeUsVT+yX1E",
+	"Z5H1s7HLbL+F6GKtrOuNDe5AsVOD5bCkfdNX2/vXYnsX6Cw16alE1EFGVN8srMkCT+Y53FfOe9mE97Jg",
+	"F0USKcE+KwE4cK4x2m2Glukd5n61GpNOhykloc62w0o56JZ4Nlxzuj7fLqcM13zuK1P9ipjKIbzMUBnx",
+	"v4RxXmCnXIEBmxHg1gwW1zKt1ExtMPemy4u2/QI7pbLv7RksoY2Xe9g9Z/uzWPGJWBaVLRK5Wts+u6im",
+	"izXoe4UPdf4wPouLGvgqr+IMjZqPVc/JsyYXjSif2rj7hbpwPHWz5j7dGQwasY9vZHVprecoDerA91yd",
+	"sVFSwYujM0WHP6ayPpqcpaCNknmTJJN3OsmzIXw2bJ41fS/VLMyItehdvcMWzb6yxVbb1aZxU6rBAT0x",
+	"/TyDJuU2LiKCNO5GEcF2uNTXWUhr9ABryOQp2rBsFJwMi+AMJ4eLRLqOZfW4M5vNdkZKT3amOgE5VJFr",
+	"wbKetKoUa76WhfUiZnn3So0uf8raxwFiFyjTZaaVHB8U5acGHVSjOs9i09/CSehHT1ruFJy40p8XlKpw",
+	"v6EIycQ1MNxA8y42oWnSu5UGNFvUvMHWOQ26t7z2P5oK5qUuMhM+Z5Ha5Nj2nY/qlnv3rOmeBoJApcYn",
+	"WwsABZqrfPUlf8cBGhJ4Bh5A8yQrz/VupafZPE5jYxA6GKVxTy7hgZz4m8Remay3FlusNpdpEHZ+sX8c",
+	"OXcqjA2gfXP8dr+4f06iJyffsvOs5ZLugI5Fqxm43CXpDmAspMskP8x7D/icv7GSwHiigbu2x266aLnc",
+	"fAOxuTrr76uU/G1KSVU0MGiQkKUodpB92ivk3/bF33Kp96ZC741c/deyBmM1a6aABmyH8naqTnomMTd2",
+	"jqcBOpqWqum2JOlCBXu/GfvwlyDajaXjL5wqQYfRm9F52CjIK3OaRF7RCam17RTOar+lpSmcvinNQpVG",
+	"ZiK5Hs1Z96NwGLbd4OHlFoyIciPGtRJyPYRQebgeKK4O7R7Q9DFmCtQBRVgGXCeCGrmrlM2UvhdyXOTy",
+	"89L4PC/P8BX27rEiclgCaM9fQNVvuJgqK4xl3GSEkd2N41tNcA35zTVZeUZxiQ7usM9NVmLA66UhB+6Y",
+	"dSYM5KUeS8o4ki3WVy2WVr15tvHyCo5XrKbae5vE+uvjq97pxccfjo/67cD1HRvd0+Wvk1qDlPfrJRx0",
+	"lUjtwhEmRlTkFyB7X8P6u6v8KKmKBaWwsefob1BBdrdcl5qbuKskMqNy/cOqopljc2EaeoaBxs/Vi7nk",
+	"4rkZdyU+E9BQqjCb8HnWF0eNs5YjNWmDS3qhQfMHiCMc+yt2SgdG9RpAGXlHnVTDcwmky5Ok+ZTeJ+jg",
+	"M1+xtg7W4AH0fBFvrm96gS+eJCErcBXCVtaaHpp7uuSC7jVyJfpIRGiGVov4xiIr4KYfqTZ1Kq1I8uoO",
+	"Wjm37ienIl35VbRPtg2VbhdXJSXKWDZUxuaN3zvsXNXuPXRFp3XBoLdaSFqvIX1LU2SNclJX8i00aoCR",
+	"0nnw4I1ct99wZeWSksrV3OSs7E3SHC/zIIQj/SFyDzEal7lLkQVgPfMTh2UCARmgaPWTAiXaFpnLwrBh",
+	"DGiZsQGM6K5SGTHqBF2cpJoQ//i9rMiQcO14Ap14QrkG90JGlYsJ85syXEeedn4hgv/oek0FLkL4vC2+",
+	"rna4e3PGXuiNtjq9mtzHXzog/aaXR1aKtJC8E2Ugyi+4zfhiAImSY4oHZMWEnmKogvz72+Prm97hx4/H",
+	"19eV4Rvalf1GpJqrp5TlLO52lhvt2vf5FokIsYBbIDZKm8hLKyt3MAVDSiSEbn33QX+rk7s7aK0CytIF",
+	"C7+OGsr6xVTh27qHXP6BCihJ5Qy5dMooizk9i6RekvHshviFqrMqAupZW39R1rMb4xep0HrmzksN6Jqi",
+	"0Vkbu23Gomut8hqUb7bezgYBm/CRfjZSbteVO68VwdtSx8xQYhMtQj9k0pNudGh1Wzinfz4Up6m0VouU",
+	"8vfVlg1hYdzttlnBfXYoRo1FAumovn+cH0xSj6LqiK6Mjq72cL4hHcm6u6+Uzibs1JNT67P5Ujvj4tlr",
+	"5L4WjeuIFMPptPXzlMpJYOAtf9WizzimGiVvZ/u2SZWWwtloOf6ePj/9XwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

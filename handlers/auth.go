@@ -32,6 +32,13 @@ var public = map[string]bool{
 	"Register":                  true,
 	"RegistrationTokenValidity": true,
 	"TokenRefresh":              true,
+
+	"RequestTokenTo3PIDEmail":           true,
+	"RequestTokenTo3PIDMSISDN":          true,
+	"RequestTokenToRegisterEmail":       true,
+	"RequestTokenToRegisterMSISDN":      true,
+	"RequestTokenToResetPasswordEmail":  true,
+	"RequestTokenToResetPasswordMSISDN": true,
 }
 
 // expiredMay names the operations that an access token may still call when it has merely expired, or its account is
