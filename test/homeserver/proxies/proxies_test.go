@@ -116,7 +116,8 @@ func (s *site) day(t *testing.T) {
 	}
 }
 
-// refusesMail: what needs mail is refused by Postern, since a Synapse that leaves authentication to it has no such paths.
+// refusesMail: what needs mail is refused by Postern, since a Synapse that leaves authentication to it has no such
+// paths.
 func (s *site) refusesMail(t *testing.T) {
 	for _, path := range []string{"account/password/email/requestToken", "register/msisdn/requestToken",
 		"account/3pid/email/requestToken"} {
