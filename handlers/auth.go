@@ -56,7 +56,11 @@ type Caller struct {
 
 // Seen is what is noted of the caller with a session.
 func (c *Caller) Seen() db.Seen {
-	return db.Seen{At: c.Now, Addr: c.Addr.String(), Agent: c.Agent}
+	seen := db.Seen{At: c.Now, Agent: c.Agent}
+	if c.Addr.IsValid() {
+		seen.Addr = c.Addr.String()
+	}
+	return seen
 }
 
 type callerKey struct{}
