@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -44,7 +45,12 @@ func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject
 			return nil, err
 		}
 	}
-	return s.register(ctx, i)
+	answer, err := s.register(ctx, i)
+	if err != nil && i.version == 0 {
+		// Nobody can come back to it, so the invitation must not wait for that.
+		err = errors.Join(err, s.giveBack(context.WithoutCancel(ctx), i))
+	}
+	return answer, err
 }
 
 // continueWith takes a step towards an account. A request that is refused leaves no trace.

@@ -86,6 +86,8 @@ func (s *Server) CountLogin(ctx context.Context, localpart string) error {
 // gives the answer to that.
 func (s *Server) LogInRegistered(ctx context.Context, account db.User,
 	wanted *gen.RegisterRequest) (gen.RegisterResponseObject, error) {
+	ctx, done := context.WithTimeout(ctx, s.Patience*9/10-s.Now().Sub(CallerOf(ctx).Now)) // see inTime
+	defer done()
 	session, err := s.startSession(ctx, account, wantedAttempt(wanted))
 	if err != nil {
 		return nil, err
@@ -114,6 +116,12 @@ func (s *Server) Decode(body []byte, method, path string, into any) error {
 // Refuse answers a request with an error, as any operation does.
 func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s.refuse(s.echo.NewContext(r, w), err)
+}
+
+// RefuseToken answers a request with the error that [Server.Admit] gave for its token, later if that was refused often.
+func (s *Server) RefuseToken(w http.ResponseWriter, r *http.Request, token string, err error) {
+	s.brake(r.Context(), token, err)
+	s.Refuse(w, r, err)
 }
 
 func (s *Server) refuse(c echo.Context, err error) {
