@@ -15,7 +15,7 @@ import (
 func storable(args []any) []any {
 	copied := false
 	for i, a := range args {
-		if text, ok := a.(string); ok && !plain(text) {
+		if text, ok := a.(string); ok && !Stores(text) {
 			if !copied {
 				args, copied = slices.Clone(args), true // they are the caller's
 			}
@@ -25,8 +25,8 @@ func storable(args []any) []any {
 	return args
 }
 
-// plain reports whether every engine stores a text.
-func plain(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+// Stores reports whether every engine stores a text.
+func Stores(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
 
 // Clip is the first n bytes of a text at most, without what some engine does not store: bytes that are not UTF-8, and
 // NUL.
@@ -34,7 +34,7 @@ func Clip(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
 	}
-	if !plain(s) {
+	if !Stores(s) {
 		s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 	}
 	return s

@@ -143,6 +143,24 @@ func TestNoServices(t *testing.T) {
 	}
 }
 
+// TestStrangeServiceNames: a name that no database stores is refused before the homeserver makes a user of it.
+func TestStrangeServiceNames(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	const name = `_irc_ze\u0000d`
+	s.want(s.serviceLogin(name, ircToken), 403, "M_FORBIDDEN")
+	before := b.last()
+	s.want(s.serviceRegister(b, ircToken, name, ""), 400, "M_INVALID_PARAM")
+	if b.last() != before {
+		t.Errorf("the homeserver was asked: %s", b.last())
+	}
+	for _, token := range []string{"%00", "%ff", ircToken + "%00"} {
+		if a := s.introspect("Bearer "+sharedSecret, "token="+token); a.Status != 200 || a.JSON["active"] != false {
+			t.Errorf("%s: %d %s", token, a.Status, a.Raw)
+		}
+	}
+}
+
 // TestExclusiveNames: people cannot have a name that is an application service's.
 func TestExclusiveNames(t *testing.T) {
 	t.Parallel()

@@ -69,7 +69,7 @@ func (r *sessionReader) read(ctx context.Context, s *source) error {
 	}
 	for name, devices := range r.devices {
 		for _, id := range slices.Sorted(maps.Keys(devices)) {
-			if db.Clip(id, len(id)) != id {
+			if !db.Stores(id) {
 				r.contents.Skipped[skippedNoText]++
 				continue
 			}
