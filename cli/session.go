@@ -14,7 +14,7 @@ import (
 type sessionCmd struct {
 	List   sessionList   `cmd:"" help:"List the sessions, of all accounts or of one."`
 	End    sessionEnd    `cmd:"" help:"End sessions; the server refuses their tokens at once."`
-	Events sessionEvents `cmd:"" help:"Show what ended sessions softly: replayed refresh tokens, retired root keys."`
+	Events sessionEvents `cmd:"" help:"Show what ended sessions softly: replayed refresh tokens, retired root keys, devices that the homeserver deleted."`
 }
 
 type sessionList struct {

@@ -36,8 +36,8 @@ func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, 
 		limit)
 }
 
-// event writes what happened into the same transaction as what was done about it.
-func (t *Tx) event(e Event) error {
+// Record writes what happened into the same transaction as what was done about it.
+func (t *Tx) Record(e Event) error {
 	const q = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
 	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)

@@ -70,7 +70,7 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 		_, err := write(bg, d, "", func(tx *Tx) (struct{}, error) {
 			_, err := tx.start(Login{ID: id, Localpart: "alice", DeviceID: id, At: t0, Expires: end})
 			return struct{}{}, errors.Join(err,
-				tx.event(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),
+				tx.Record(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),
 				tx.Exec(spendLoginToken, id, Millis(end)),
 				tx.Exec(`INSERT INTO registration_reservations (token, session_id, expires) VALUES ('door', $1, $2)`,
 					id, Millis(end)))

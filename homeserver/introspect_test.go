@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/homeserver/synapse"
 	"postern/tokens"
 )
 
@@ -19,7 +20,10 @@ func newSiteBefore(t testing.TB, change ...func(*setup)) *site {
 
 // obliging is a homeserver that agrees to everything: these tests are about what it asks.
 func obliging() Config {
-	return Config{Provision: func(context.Context, string, string, string) error { return nil }}
+	return Config{
+		Provision: func(context.Context, string, string, string) error { return nil },
+		User:      func(context.Context, string) (synapse.User, error) { return synapse.User{}, nil },
+	}
 }
 
 // introspect asks as Synapse does.

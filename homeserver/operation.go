@@ -44,6 +44,9 @@ func (g *Gate) Operation(method, path, token string) front.Operation {
 	if op.Amend = g.amendments[method+" "+op.Path]; op.Amend == nil {
 		op.Amend = g.amendments[method+" "+op.Path[:strings.LastIndexByte(op.Path, '/')+1]]
 	}
+	if op.Amend == nil {
+		op.Amend = g.adminRequest(method, path)
+	}
 	switch method + " " + op.Path {
 	case "GET " + clientAPI + "v3/capabilities":
 		op.Edit = g.editCapabilities

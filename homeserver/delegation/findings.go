@@ -44,6 +44,11 @@ func (c *Config) Findings() (all []Finding) {
 		all = append(all, Finding{Warning, e.file.path, e.key.Line,
 			s.key + " means nothing once Postern has the accounts", s.why, false})
 	}
+	for e, s := range c.inForce(felt) {
+		all = append(all, Finding{Warning, e.file.path, e.key.Line,
+			s.key + ": Synapse deletes devices that were not used for so long, and their encryption keys", s.why,
+			false})
+	}
 	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.protocolFindings(), c.workerFindings())
 }
 

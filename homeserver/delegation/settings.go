@@ -77,6 +77,13 @@ var pointless = []setting{
 		why: "Postern lets people log in when the month's users are too many; Synapse then refuses what they send"},
 }
 
+// felt are the settings by which Synapse changes what is Postern's too.
+var felt = []setting{
+	{key: "delete_stale_devices_after", clashes: func(v any, _ *Config) bool { return nonZero(v) },
+		why: "none, if you want that: whose device is deleted is logged out softly (`postern session events`: " +
+			"device_gone); else take it out"},
+}
+
 func always(any, *Config) bool { return true }
 
 // on asks for a key inside that is true, as Python has it.

@@ -285,7 +285,13 @@ func TestFindings(t *testing.T) {
 		!strings.Contains(all[0].What, "force_http2") {
 		t.Errorf("%+v", all)
 	}
+	pruning := read(t, "server_name: a.org\ndelete_stale_devices_after: 1y\n")
+	if all := pruning.Findings(); len(all) != 1 || all[0].Level != Warning || all[0].Line != 2 ||
+		!strings.Contains(all[0].What, "deletes devices") {
+		t.Errorf("%+v", all)
+	}
 	quiet := read(t, `server_name: a.org
+delete_stale_devices_after: 0
 password_config: {}
 disable_registration: yes
 enable_registration: true

@@ -130,12 +130,13 @@ func (x *examination) differences(absent, closed, unknown, noDevice, noSession [
 			"Postern tells Synapse by itself, see `postern synapse outbox`; or postern user reactivate NAME")
 	}
 	if len(unknown) > 0 {
-		x.warn(some(unknown, "account")+" only at Postern", "none: Postern tells Synapse when they first log in")
+		x.warn(some(unknown, "account")+" only at Postern", "Postern tells Synapse when they log in, or when Synapse "+
+			"refuses them; "+settleFix)
 	}
 	if len(noDevice) > 0 {
 		x.warn(some(noDevice, "device")+" only at Postern: Synapse does not answer them",
 			"Postern tells Synapse by itself once it is in front, see `postern synapse outbox`; a device that is "+
-				"not listed there has to log in again")
+				"not listed there has to log in again: "+settleFix)
 	}
 	if len(noSession) > 0 {
 		x.warn(some(noSession, "device")+" only at Synapse: their users log in again, on the same device",

@@ -71,6 +71,7 @@ func Examine(ctx context.Context, c Config) []Section {
 	x.services(ctx)
 	x.section("accounts")
 	x.accounts(ctx)
+	x.standing(ctx)
 	return x.sections
 }
 
