@@ -112,3 +112,52 @@ func TestUserAddNames(t *testing.T) {
 	}
 	refused("`postern user passwd bob`", "bob")
 }
+
+// TestNamesInOtherLetters: a command finds the account that a login would find.
+func TestNamesInOtherLetters(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	csv := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(csv, []byte("user,password_hash\nSomeUser,\nThree,\nTHREE,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.must("", "user", "import", csv)
+	for _, name := range []string{"someuser", "@SOMEUSER:localhost", "SomeUser"} {
+		if out := i.must("", "user", "lock", name); !strings.HasPrefix(out, "SomeUser is locked") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	i.must("", "user", "lock", "Three")
+	i.refused("several accounts", "user", "lock", "three")
+	i.refused("no account", "user", "lock", "four")
+	i.refused("no account", "user", "lock", "@SomeUser:other.org")
+	i.refused("no account", "session", "end", "--user", "x\x00\xff")
+	i.refused("no session", "session", "end", "x\x00\xff")
+}
+
+// TestPasswordLength: a command asks of a new password what the server asks, unless it is told otherwise.
+func TestPasswordLength(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.strict = true
+	try := func(good bool, password string, args ...string) {
+		t.Helper()
+		out, err := i.command(password+"\n", append(args, "--password-stdin")...)
+		if good && err != nil || !good && (err == nil || !strings.Contains(err.Error(), "at least 8 characters")) {
+			t.Errorf("%q: %v\n%s", password, err, out)
+		}
+	}
+	try(false, "1234567", "user", "add", "alice")
+	try(false, "éééé", "user", "add", "alice") // eight bytes
+	try(true, "éééééééé", "user", "add", "alice")
+	try(false, "secret", "user", "passwd", "alice")
+	try(true, "long secret", "user", "passwd", "alice")
+	try(true, "secret", "user", "passwd", "alice", "--password-min-length", "6")
+	try(true, "secret", "user", "add", "bob", "--password-min-length", "6")
+	s := i.serve("--registration", "open")
+	_, answer := s.ask("POST", "/_matrix/client/v3/register", "", `{"username":"carol","password":"1234567"}`)
+	if answer["errcode"] != "M_WEAK_PASSWORD" ||
+		!strings.Contains(fmt.Sprint(answer["error"]), "at least 8 characters") {
+		t.Errorf("the server answers %v", answer)
+	}
+}

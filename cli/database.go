@@ -97,11 +97,15 @@ func (c *common) openQueue(ctx context.Context, onBatch func(int, time.Duration)
 	return outbox.Open(ctx, db.Config{DSN: c.DB, OnBatch: onBatch})
 }
 
-// localpart resolves what an operator typed to the account that a login would find, or would have found.
+// localpart resolves what an operator typed to the account that a login would find; else db.ErrNotFound.
 func (c *common) localpart(ctx context.Context, d *db.DB, name string) (string, error) {
 	account, err := handlers.Find(ctx, d, name, c.ServerName)
 	if errors.Is(err, db.ErrNotFound) {
-		return handlers.Localpart(name, c.ServerName), nil
+		several, taken := d.Taken(ctx, handlers.Spelled(name, c.ServerName))
+		if taken != nil || several {
+			err = cmp.Or(taken, fmt.Errorf("%q is the name of several accounts, in other letters; write the one that "+
+				"is meant as `postern user list` shows it", name))
+		}
 	}
 	return account.Localpart, err
 }

@@ -71,7 +71,7 @@ func (*keysRotate) Run(ctx context.Context, w world, c *common) error {
 
 type keysRetire struct {
 	ID    int64 `arg:"" help:"Number of the key, as 'keys list' shows it."`
-	Force bool  `help:"Retire it although sessions hold tokens made with it; they have to log in again."`
+	Force bool  `help:"Retire it although sessions hold tokens made with it; they have to log in again, and clients other than Element may lose their encryption keys."`
 }
 
 // Run retires a key. A session moves to the newest key when it is refreshed, so waiting costs nobody anything.

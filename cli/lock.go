@@ -12,6 +12,12 @@ type userLock struct {
 	Name string `arg:"" help:"Localpart, or whole user id."`
 }
 
+// Help is shown by `postern user lock --help`.
+func (*userLock) Help() string {
+	return `The account's clients are told that it is locked, and soft_logout: the devices are kept for them.
+Element keeps its encryption keys then; Cinny, nheko and iamb throw theirs away.`
+}
+
 // Run locks the account. Client-Server API v1.19, "Account locking".
 func (cmd *userLock) Run(ctx context.Context, w world, c *common) error {
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {

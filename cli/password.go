@@ -16,7 +16,9 @@ import (
 
 // passwordInput is how a command gets a password: never from a flag, where every process could read it.
 type passwordInput struct {
-	PasswordStdin bool `help:"Read the password from standard input; without it, a terminal is asked twice."`
+	PasswordStdin bool     `help:"Read the password from standard input; without it, a terminal is asked twice."`
+	PasswordNeeds []string `env:"POSTERN_PASSWORD_NEEDS" placeholder:"KINDS" help:"Kinds of characters that it must have, as for serve."`
+	PasswordMin   int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that the password must have, as for serve; a lower number allows a shorter one."`
 }
 
 // read gives the password, or says how to pass one.
@@ -33,6 +35,14 @@ func (p passwordInput) read(ctx context.Context, w world) (string, error) {
 		return "", errors.New("the password is empty; nothing was changed")
 	case !utf8.Valid(password):
 		return "", errors.New("the password is not valid UTF-8, so no client could send it; nothing was changed")
+	}
+	needs, err := handlers.ParsePasswordNeeds(p.PasswordNeeds)
+	if err != nil {
+		return "", fmt.Errorf("--password-needs %w; nothing was changed", err)
+	}
+	if err := handlers.CheckPassword(string(password), p.PasswordMin, needs); err != nil {
+		return "", fmt.Errorf("%w, or --password-min-length and --password-needs must allow it; nothing was changed",
+			err)
 	}
 	return string(password), nil
 }

@@ -3,10 +3,8 @@ package db
 import (
 	"hash/maphash"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // cache holds the newest sessions, exactly as they are in the database. Every write of this process passes through it
@@ -263,20 +261,5 @@ func (p *notes) empty() bool {
 // Clip keeps a stranger's header from growing the row, and to text that every engine stores.
 func (s Seen) Clip() Seen {
 	s.At, s.Addr, s.Agent = FromMillis(Millis(s.At)), Clip(s.Addr, 64), Clip(s.Agent, 256)
-	return s
-}
-
-// Clip is the first n bytes of a text at most, without what some engine does not store: bytes that are not UTF-8, and
-// NUL.
-func Clip(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "")
-	}
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
-	}
 	return s
 }

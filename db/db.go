@@ -18,6 +18,9 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrTokenSpent says that a login token, or a registration token, is good for nothing any more.
 	ErrTokenSpent = errors.New("token is spent")
+	// ErrText says that a text was to be stored which not every engine stores: it holds NUL, or bytes that are not
+	// UTF-8. Nothing was written.
+	ErrText = errors.New("a text holds NUL, or bytes that are not UTF-8")
 	// ErrUnavailable says that the engine failed. The message says how, and what to do next.
 	ErrUnavailable = errors.New("database unavailable")
 )

@@ -141,8 +141,8 @@ func Place(dsn string) string {
 }
 
 // unavailable wraps a failure of the engine, saying what it means and what to do next. The end of the caller's own
-// patience is not the engine's failure and passes as it is. A key that is taken is the one thing that a statement may
-// fail for with the engine in good health.
+// patience is not the engine's failure and passes as it is. With the engine in good health a statement may fail for a
+// key that is taken, or for a text that is not stored, see storable.
 func unavailable(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrUnavailable), errors.Is(err, context.Canceled),
@@ -151,6 +151,9 @@ func unavailable(err error) error {
 	}
 	if unique(err) {
 		return fmt.Errorf("%w: %w", ErrConflict, err)
+	}
+	if null(err) {
+		return fmt.Errorf("%w: %w", ErrText, err)
 	}
 	if a := advise(err); a != "" {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, a, err)
@@ -173,6 +176,12 @@ func advise(err error) string {
 func unique(err error) bool {
 	state, _ := sqlState(err)
 	return state == "23505" || sqliteUnique(err)
+}
+
+// null says that a column was given no value, which it must have.
+func null(err error) bool {
+	state, _ := sqlState(err)
+	return state == "23502" || sqliteNull(err)
 }
 
 // noTable says that a statement named a table that is not there.

@@ -46,7 +46,7 @@
 //  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
 //     transaction, or a second later (50 ms on PostgreSQL). In this process they are true at once.
 //  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
-//     rely on.
+//     rely on. A text that not every engine stores is found nowhere and stored nowhere, see ErrText.
 //  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
 //     without the other.
 //

@@ -148,7 +148,7 @@ func TestQueryPlans(t *testing.T) {
 	raw := rawOpen(t, d)
 	for _, q := range []string{
 		sessionByID, advanceReturning, remint, soften, noteUse, endSession, endDevice, endSessions, replace,
-		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser,
+		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, userNamed,
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,

@@ -184,7 +184,7 @@ func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statemen
 	return answers, c.Raw(func(raw any) error {
 		var b pgx.Batch
 		for i := range s {
-			b.Queue(s[i].query, s[i].args...).Query(func(rows pgx.Rows) (err error) {
+			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) (err error) {
 				if answers[i].found = rows.Next(); answers[i].found {
 					answers[i].session, err = scanSession(rows.Scan)
 				}

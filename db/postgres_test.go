@@ -23,7 +23,7 @@ func TestQueryPlansOnPostgres(t *testing.T) {
 	}
 	for name, q := range map[string]string{"session": sessionByID, "advance": advanceReturning, "remint": remint,
 		"soften": soften, "note": noteUse, "end": endSession,
-		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser,
+		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser, "named": userNamed,
 		"login token": findLoginToken} {
 		if _, err := c.ExecContext(bg, `PREPARE "`+name+`" AS `+q); err != nil {
 			t.Fatalf("%s: %v", name, err)

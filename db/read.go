@@ -15,7 +15,7 @@ func (d *DB) Read(ctx context.Context, query string, args []any, do func(scan fu
 	}
 	begun := false
 	read := func() error {
-		rows, err := d.reads.QueryContext(ctx, query, args...)
+		rows, err := d.reads.QueryContext(ctx, query, storable(args)...)
 		if err != nil {
 			return err
 		}
@@ -71,6 +71,7 @@ func one[T any](ctx context.Context, d *DB, query string, scanRow func(func(...a
 	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
+	args = storable(args)
 	return found(twice(func() (T, error) { return scanRow(d.reads.QueryRowContext(ctx, query, args...).Scan) }))
 }
 

@@ -188,7 +188,8 @@ func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, err 
 // load fetches a row for the cache.
 func (d *DB) load(ctx context.Context, id string) (Session, error) {
 	commits := d.cache.counted(id)
-	s, err := found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), id).Scan))
+	args := storable([]any{id})
+	s, err := found(scanSession(d.sessionByID.QueryRowContext(context.WithoutCancel(ctx), args...).Scan))
 	if err == nil {
 		d.cache.store(&s, commits)
 	}
@@ -204,8 +205,9 @@ func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err e
 	ctx, done := d.bounded(ctx)
 	defer done()
 	var movedTo string
+	args := storable([]any{id})
 	s, err = found(twice(func() (Session, error) {
-		row := d.sessionByID.QueryRowContext(ctx, id)
+		row := d.sessionByID.QueryRowContext(ctx, args...)
 		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch, &movedTo)...) })
 	}))
 	switch {

@@ -211,6 +211,12 @@ func sqliteUnique(err error) bool {
 	return errors.As(err, &e) && (e.Code() == 1555 || e.Code() == 2067)
 }
 
+// sqliteNull is SQLITE_CONSTRAINT_NOTNULL.
+func sqliteNull(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == 1299
+}
+
 // code is SQLite's primary result code; 0 if it did not say.
 func code(err error) int {
 	var e *sqlite.Error

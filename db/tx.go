@@ -176,7 +176,7 @@ func (t *Tx) Each(query string, args []any, do func(scan func(...any) error) err
 	s, err := t.prepare(query)
 	if err == nil {
 		var rows *sql.Rows
-		if rows, err = s.QueryContext(t.ctx, args...); err == nil {
+		if rows, err = s.QueryContext(t.ctx, storable(args)...); err == nil {
 			err = each(rows, do)
 		}
 	}
@@ -228,7 +228,7 @@ func (t *Tx) affected(query string, args []any) (int64, error) {
 		return 0, err
 	}
 	named := make([]driver.NamedValue, len(args))
-	for i, a := range args {
+	for i, a := range storable(args) {
 		v, err := driver.DefaultParameterConverter.ConvertValue(a)
 		if err != nil {
 			return 0, err

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,18 @@ func (t *Tx) createUser(u User) (made bool, err error) {
 // User finds an account, deactivated or not; else ErrNotFound.
 func (d *DB) User(ctx context.Context, localpart string) (User, error) {
 	return one(ctx, d, userByName, scanUser, localpart)
+}
+
+// userNamed finds the account of exactly that name or, where there is none, the only one that has it in other letters.
+const userNamed = `SELECT ` + userColumns + ` FROM users WHERE localpart = COALESCE(
+	(SELECT localpart FROM users WHERE localpart = $1),
+	(SELECT MIN(localpart) FROM users WHERE LOWER(localpart) = $2 HAVING COUNT(*) = 1))`
+
+// UserNamed finds the account that a person means who types a name: the one that is called so or, where there is none,
+// the only one whose name differs in upper and lower case alone; else ErrNotFound. Of several that differ so none is
+// guessed. What SQLite takes for the lower case of a letter beyond ASCII is the letter itself.
+func (d *DB) UserNamed(ctx context.Context, name string) (User, error) {
+	return one(ctx, d, userNamed, scanUser, name, strings.ToLower(name))
 }
 
 // Users lists all accounts by name.

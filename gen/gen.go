@@ -175,12 +175,16 @@ type DeleteDevicesRequest struct {
 
 // Device defines model for Device.
 type Device struct {
-	DeviceID    string  `json:"device_id"`
-	DisplayName *string `json:"display_name,omitempty"`
-	LastSeenIP  *string `json:"last_seen_ip,omitempty"`
+	DeviceID string `json:"device_id"`
 
-	// LastSeenTS Milliseconds since 1970; exact to about a minute.
-	LastSeenTS *int64 `json:"last_seen_ts,omitempty"`
+	// DisplayName Null for a device without a name.
+	DisplayName *string `json:"display_name"`
+
+	// LastSeenIP Null when it is not known.
+	LastSeenIP *string `json:"last_seen_ip"`
+
+	// LastSeenTS Milliseconds since 1970; exact to about a minute. Null when it is not known.
+	LastSeenTS *int64 `json:"last_seen_ts"`
 }
 
 // DevicesResponse defines model for DevicesResponse.
@@ -226,11 +230,10 @@ type Error struct {
 	SoftLogout *bool `json:"soft_logout,omitempty"`
 }
 
-// FallbackForm defines model for FallbackForm.
+// FallbackForm What the page asks for. Whose account it is, the session says.
 type FallbackForm struct {
 	Password *string `json:"password,omitempty"`
 	Token    *string `json:"token,omitempty"`
-	User     *string `json:"user,omitempty"`
 }
 
 // HomeserverInformation defines model for HomeserverInformation.
@@ -423,6 +426,9 @@ type Forbidden = Error
 // InteractiveOrUnauthorized An AuthResponse or an Error, as JSON Schema can say it in one.
 type InteractiveOrUnauthorized = AuthOrError
 
+// NoMail A Matrix error.
+type NoMail = Error
+
 // NotFound A Matrix error.
 type NotFound = Error
 
@@ -528,12 +534,30 @@ type ServerInterface interface {
 	// RegistrationTokenValidity Say whether a registration token has a use left.
 	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
 	RegistrationTokenValidity(ctx echo.Context, params RegistrationTokenValidityParams) error
+	// Add3PID Refuse to add an e-mail address or a phone number to the account.
+	// (POST /_matrix/client/v3/account/3pid/add)
+	Add3PID(ctx echo.Context) error
+	// Delete3PidFromAccount Refuse to remove an e-mail address or a phone number from the account.
+	// (POST /_matrix/client/v3/account/3pid/delete)
+	Delete3PidFromAccount(ctx echo.Context) error
+	// RequestTokenTo3PIDEmail Refuse to verify an e-mail address for an account.
+	// (POST /_matrix/client/v3/account/3pid/email/requestToken)
+	RequestTokenTo3PIDEmail(ctx echo.Context) error
+	// RequestTokenTo3PIDMSISDN Refuse to verify a phone number for an account.
+	// (POST /_matrix/client/v3/account/3pid/msisdn/requestToken)
+	RequestTokenTo3PIDMSISDN(ctx echo.Context) error
 	// DeactivateAccount Deactivate the user's account and end all its sessions.
 	// (POST /_matrix/client/v3/account/deactivate)
 	DeactivateAccount(ctx echo.Context) error
 	// ChangePassword Change the user's password.
 	// (POST /_matrix/client/v3/account/password)
 	ChangePassword(ctx echo.Context) error
+	// RequestTokenToResetPasswordEmail Refuse to reset a password by e-mail.
+	// (POST /_matrix/client/v3/account/password/email/requestToken)
+	RequestTokenToResetPasswordEmail(ctx echo.Context) error
+	// RequestTokenToResetPasswordMSISDN Refuse to reset a password by text message.
+	// (POST /_matrix/client/v3/account/password/msisdn/requestToken)
+	RequestTokenToResetPasswordMSISDN(ctx echo.Context) error
 	// GetTokenOwner Say whose access token this is.
 	// (GET /_matrix/client/v3/account/whoami)
 	GetTokenOwner(ctx echo.Context) error
@@ -585,6 +609,12 @@ type ServerInterface interface {
 	// CheckUsernameAvailability Say whether a name can be registered.
 	// (GET /_matrix/client/v3/register/available)
 	CheckUsernameAvailability(ctx echo.Context, params CheckUsernameAvailabilityParams) error
+	// RequestTokenToRegisterEmail Refuse to verify an e-mail address for a registration.
+	// (POST /_matrix/client/v3/register/email/requestToken)
+	RequestTokenToRegisterEmail(ctx echo.Context) error
+	// RequestTokenToRegisterMSISDN Refuse to verify a phone number for a registration.
+	// (POST /_matrix/client/v3/register/msisdn/requestToken)
+	RequestTokenToRegisterMSISDN(ctx echo.Context) error
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
@@ -658,6 +688,42 @@ func (w *ServerInterfaceWrapper) RegistrationTokenValidity(ctx echo.Context) err
 	return err
 }
 
+// Add3PID converts echo context to params.
+func (w *ServerInterfaceWrapper) Add3PID(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Add3PID(ctx)
+	return err
+}
+
+// Delete3PidFromAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) Delete3PidFromAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Delete3PidFromAccount(ctx)
+	return err
+}
+
+// RequestTokenTo3PIDEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenTo3PIDEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenTo3PIDEmail(ctx)
+	return err
+}
+
+// RequestTokenTo3PIDMSISDN converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenTo3PIDMSISDN(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenTo3PIDMSISDN(ctx)
+	return err
+}
+
 // DeactivateAccount converts echo context to params.
 func (w *ServerInterfaceWrapper) DeactivateAccount(ctx echo.Context) error {
 	var err error
@@ -673,6 +739,24 @@ func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ChangePassword(ctx)
+	return err
+}
+
+// RequestTokenToResetPasswordEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToResetPasswordEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToResetPasswordEmail(ctx)
+	return err
+}
+
+// RequestTokenToResetPasswordMSISDN converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToResetPasswordMSISDN(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToResetPasswordMSISDN(ctx)
 	return err
 }
 
@@ -900,6 +984,24 @@ func (w *ServerInterfaceWrapper) CheckUsernameAvailability(ctx echo.Context) err
 	return err
 }
 
+// RequestTokenToRegisterEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToRegisterEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToRegisterEmail(ctx)
+	return err
+}
+
+// RequestTokenToRegisterMSISDN converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTokenToRegisterMSISDN(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTokenToRegisterMSISDN(ctx)
+	return err
+}
+
 // GetVersions converts echo context to params.
 func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	var err error
@@ -975,6 +1077,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/_matrix/client/v3/delete_devices", wrapper.DeleteDevices, options.OperationMiddlewares["deleteDevices"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/deactivate", wrapper.DeactivateAccount, options.OperationMiddlewares["deactivateAccount"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/password/email/requestToken", wrapper.RequestTokenToResetPasswordEmail, options.OperationMiddlewares["requestTokenToResetPasswordEmail"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/password/msisdn/requestToken", wrapper.RequestTokenToResetPasswordMSISDN, options.OperationMiddlewares["requestTokenToResetPasswordMSISDN"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/register/email/requestToken", wrapper.RequestTokenToRegisterEmail, options.OperationMiddlewares["requestTokenToRegisterEmail"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/register/msisdn/requestToken", wrapper.RequestTokenToRegisterMSISDN, options.OperationMiddlewares["requestTokenToRegisterMSISDN"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/email/requestToken", wrapper.RequestTokenTo3PIDEmail, options.OperationMiddlewares["requestTokenTo3PIDEmail"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/msisdn/requestToken", wrapper.RequestTokenTo3PIDMSISDN, options.OperationMiddlewares["requestTokenTo3PIDMSISDN"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/add", wrapper.Add3PID, options.OperationMiddlewares["add3PID"]...)
+	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/delete", wrapper.Delete3PidFromAccount, options.OperationMiddlewares["delete3pidFromAccount"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v1/login/get_token", wrapper.GenerateLoginToken, options.OperationMiddlewares["generateLoginToken"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.AuthFallback, options.OperationMiddlewares["authFallback"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.CompleteAuthFallback, options.OperationMiddlewares["completeAuthFallback"]...)
@@ -992,6 +1102,8 @@ type EmptyJSONResponse EmptyResponse
 type ForbiddenJSONResponse Error
 
 type InteractiveOrUnauthorizedJSONResponse AuthOrError
+
+type NoMailJSONResponse Error
 
 type NotFoundJSONResponse Error
 
@@ -1470,6 +1582,174 @@ func (response RegistrationTokenValidity503JSONResponse) VisitRegistrationTokenV
 	return err
 }
 
+type Add3PIDRequestObject struct {
+}
+
+type Add3PIDResponseObject interface {
+	VisitAdd3PIDResponse(w http.ResponseWriter) error
+}
+
+type Add3PID400JSONResponse struct{ NoMailJSONResponse }
+
+func (response Add3PID400JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response Add3PID401JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response Add3PID403JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response Add3PID503JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccountRequestObject struct {
+}
+
+type Delete3PidFromAccountResponseObject interface {
+	VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error
+}
+
+type Delete3PidFromAccount400JSONResponse struct{ NoMailJSONResponse }
+
+func (response Delete3PidFromAccount400JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccount401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response Delete3PidFromAccount401JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccount403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response Delete3PidFromAccount403JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Delete3PidFromAccount503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response Delete3PidFromAccount503JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDEmailRequestObject struct {
+}
+
+type RequestTokenTo3PIDEmailResponseObject interface {
+	VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenTo3PIDEmail400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenTo3PIDEmail400JSONResponse) VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDMSISDNRequestObject struct {
+}
+
+type RequestTokenTo3PIDMSISDNResponseObject interface {
+	VisitRequestTokenTo3PIDMSISDNResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenTo3PIDMSISDN400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenTo3PIDMSISDN400JSONResponse) VisitRequestTokenTo3PIDMSISDNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeactivateAccountRequestObject struct {
 	Body *DeactivateAccountJSONRequestBody
 }
@@ -1688,6 +1968,48 @@ func (response ChangePassword503JSONResponse) VisitChangePasswordResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordEmailRequestObject struct {
+}
+
+type RequestTokenToResetPasswordEmailResponseObject interface {
+	VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToResetPasswordEmail400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToResetPasswordEmail400JSONResponse) VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordMSISDNRequestObject struct {
+}
+
+type RequestTokenToResetPasswordMSISDNResponseObject interface {
+	VisitRequestTokenToResetPasswordMSISDNResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToResetPasswordMSISDN400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToResetPasswordMSISDN400JSONResponse) VisitRequestTokenToResetPasswordMSISDNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3042,6 +3364,48 @@ func (response CheckUsernameAvailability503JSONResponse) VisitCheckUsernameAvail
 	return err
 }
 
+type RequestTokenToRegisterEmailRequestObject struct {
+}
+
+type RequestTokenToRegisterEmailResponseObject interface {
+	VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToRegisterEmail400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToRegisterEmail400JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToRegisterMSISDNRequestObject struct {
+}
+
+type RequestTokenToRegisterMSISDNResponseObject interface {
+	VisitRequestTokenToRegisterMSISDNResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToRegisterMSISDN400JSONResponse struct{ NoMailJSONResponse }
+
+func (response RequestTokenToRegisterMSISDN400JSONResponse) VisitRequestTokenToRegisterMSISDNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionsRequestObject struct {
 }
 
@@ -3083,12 +3447,30 @@ type StrictServerInterface interface {
 	// RegistrationTokenValidity Say whether a registration token has a use left.
 	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
 	RegistrationTokenValidity(ctx context.Context, request RegistrationTokenValidityRequestObject) (RegistrationTokenValidityResponseObject, error)
+	// Add3PID Refuse to add an e-mail address or a phone number to the account.
+	// (POST /_matrix/client/v3/account/3pid/add)
+	Add3PID(ctx context.Context, request Add3PIDRequestObject) (Add3PIDResponseObject, error)
+	// Delete3PidFromAccount Refuse to remove an e-mail address or a phone number from the account.
+	// (POST /_matrix/client/v3/account/3pid/delete)
+	Delete3PidFromAccount(ctx context.Context, request Delete3PidFromAccountRequestObject) (Delete3PidFromAccountResponseObject, error)
+	// RequestTokenTo3PIDEmail Refuse to verify an e-mail address for an account.
+	// (POST /_matrix/client/v3/account/3pid/email/requestToken)
+	RequestTokenTo3PIDEmail(ctx context.Context, request RequestTokenTo3PIDEmailRequestObject) (RequestTokenTo3PIDEmailResponseObject, error)
+	// RequestTokenTo3PIDMSISDN Refuse to verify a phone number for an account.
+	// (POST /_matrix/client/v3/account/3pid/msisdn/requestToken)
+	RequestTokenTo3PIDMSISDN(ctx context.Context, request RequestTokenTo3PIDMSISDNRequestObject) (RequestTokenTo3PIDMSISDNResponseObject, error)
 	// DeactivateAccount Deactivate the user's account and end all its sessions.
 	// (POST /_matrix/client/v3/account/deactivate)
 	DeactivateAccount(ctx context.Context, request DeactivateAccountRequestObject) (DeactivateAccountResponseObject, error)
 	// ChangePassword Change the user's password.
 	// (POST /_matrix/client/v3/account/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// RequestTokenToResetPasswordEmail Refuse to reset a password by e-mail.
+	// (POST /_matrix/client/v3/account/password/email/requestToken)
+	RequestTokenToResetPasswordEmail(ctx context.Context, request RequestTokenToResetPasswordEmailRequestObject) (RequestTokenToResetPasswordEmailResponseObject, error)
+	// RequestTokenToResetPasswordMSISDN Refuse to reset a password by text message.
+	// (POST /_matrix/client/v3/account/password/msisdn/requestToken)
+	RequestTokenToResetPasswordMSISDN(ctx context.Context, request RequestTokenToResetPasswordMSISDNRequestObject) (RequestTokenToResetPasswordMSISDNResponseObject, error)
 	// GetTokenOwner Say whose access token this is.
 	// (GET /_matrix/client/v3/account/whoami)
 	GetTokenOwner(ctx context.Context, request GetTokenOwnerRequestObject) (GetTokenOwnerResponseObject, error)
@@ -3140,6 +3522,12 @@ type StrictServerInterface interface {
 	// CheckUsernameAvailability Say whether a name can be registered.
 	// (GET /_matrix/client/v3/register/available)
 	CheckUsernameAvailability(ctx context.Context, request CheckUsernameAvailabilityRequestObject) (CheckUsernameAvailabilityResponseObject, error)
+	// RequestTokenToRegisterEmail Refuse to verify an e-mail address for a registration.
+	// (POST /_matrix/client/v3/register/email/requestToken)
+	RequestTokenToRegisterEmail(ctx context.Context, request RequestTokenToRegisterEmailRequestObject) (RequestTokenToRegisterEmailResponseObject, error)
+	// RequestTokenToRegisterMSISDN Refuse to verify a phone number for a registration.
+	// (POST /_matrix/client/v3/register/msisdn/requestToken)
+	RequestTokenToRegisterMSISDN(ctx context.Context, request RequestTokenToRegisterMSISDNRequestObject) (RequestTokenToRegisterMSISDNResponseObject, error)
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
@@ -3372,6 +3760,98 @@ func (sh *strictHandler) RegistrationTokenValidity(ctx echo.Context, params Regi
 	return nil
 }
 
+// Add3PID operation middleware
+func (sh *strictHandler) Add3PID(ctx echo.Context) error {
+	var request Add3PIDRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Add3PID(ctx.Request().Context(), request.(Add3PIDRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Add3PID")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(Add3PIDResponseObject); ok {
+		return validResponse.VisitAdd3PIDResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Delete3PidFromAccount operation middleware
+func (sh *strictHandler) Delete3PidFromAccount(ctx echo.Context) error {
+	var request Delete3PidFromAccountRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Delete3PidFromAccount(ctx.Request().Context(), request.(Delete3PidFromAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Delete3PidFromAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(Delete3PidFromAccountResponseObject); ok {
+		return validResponse.VisitDelete3PidFromAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenTo3PIDEmail operation middleware
+func (sh *strictHandler) RequestTokenTo3PIDEmail(ctx echo.Context) error {
+	var request RequestTokenTo3PIDEmailRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenTo3PIDEmail(ctx.Request().Context(), request.(RequestTokenTo3PIDEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenTo3PIDEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenTo3PIDEmailResponseObject); ok {
+		return validResponse.VisitRequestTokenTo3PIDEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenTo3PIDMSISDN operation middleware
+func (sh *strictHandler) RequestTokenTo3PIDMSISDN(ctx echo.Context) error {
+	var request RequestTokenTo3PIDMSISDNRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenTo3PIDMSISDN(ctx.Request().Context(), request.(RequestTokenTo3PIDMSISDNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenTo3PIDMSISDN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenTo3PIDMSISDNResponseObject); ok {
+		return validResponse.VisitRequestTokenTo3PIDMSISDNResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DeactivateAccount operation middleware
 func (sh *strictHandler) DeactivateAccount(ctx echo.Context) error {
 	var request DeactivateAccountRequestObject
@@ -3458,6 +3938,52 @@ func (sh *strictHandler) ChangePassword(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
 		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenToResetPasswordEmail operation middleware
+func (sh *strictHandler) RequestTokenToResetPasswordEmail(ctx echo.Context) error {
+	var request RequestTokenToResetPasswordEmailRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToResetPasswordEmail(ctx.Request().Context(), request.(RequestTokenToResetPasswordEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToResetPasswordEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToResetPasswordEmailResponseObject); ok {
+		return validResponse.VisitRequestTokenToResetPasswordEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenToResetPasswordMSISDN operation middleware
+func (sh *strictHandler) RequestTokenToResetPasswordMSISDN(ctx echo.Context) error {
+	var request RequestTokenToResetPasswordMSISDNRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToResetPasswordMSISDN(ctx.Request().Context(), request.(RequestTokenToResetPasswordMSISDNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToResetPasswordMSISDN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToResetPasswordMSISDNResponseObject); ok {
+		return validResponse.VisitRequestTokenToResetPasswordMSISDNResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4022,6 +4548,52 @@ func (sh *strictHandler) CheckUsernameAvailability(ctx echo.Context, params Chec
 	return nil
 }
 
+// RequestTokenToRegisterEmail operation middleware
+func (sh *strictHandler) RequestTokenToRegisterEmail(ctx echo.Context) error {
+	var request RequestTokenToRegisterEmailRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToRegisterEmail(ctx.Request().Context(), request.(RequestTokenToRegisterEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToRegisterEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToRegisterEmailResponseObject); ok {
+		return validResponse.VisitRequestTokenToRegisterEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestTokenToRegisterMSISDN operation middleware
+func (sh *strictHandler) RequestTokenToRegisterMSISDN(ctx echo.Context) error {
+	var request RequestTokenToRegisterMSISDNRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTokenToRegisterMSISDN(ctx.Request().Context(), request.(RequestTokenToRegisterMSISDNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTokenToRegisterMSISDN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTokenToRegisterMSISDNResponseObject); ok {
+		return validResponse.VisitRequestTokenToRegisterMSISDNResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetVersions operation middleware
 func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	var request GetVersionsRequestObject
@@ -4050,101 +4622,108 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F17UyM5kv8qCt9GzD2MDTM9u7Hwz9ENPcs1DX1Az1xs02vLVWlbS1mqlVQYXx/f/SJTqpdL5QeNmZmd",
-	"+Qtsq/TMxy9TmVlfOpGapUqCtKZz+KWjwaRKGqAPr3l8Bf/IwFj8FClpQdK/PE0TEXErlOz/3SiJ35lo",
-	"CjOO//1Bw7hz2PmXftl13/1q+qdaK915fHzsdmIwkRYpdtI57NxMgWk3GIu4lMqyEbBMxqCNVSruseH7",
-	"wcXlzeC/ri8vhl389Pr4pPLp/dn19dnFD4MPx1fH791XZxc/Hp+fnfivmNJdNlaacckyeSfVXLJETYRk",
-	"dpECPfDx4t3F5U8XQxrs9H/enH+8PvvxdHjI7BSY5DNgwuRdVPaAGdD3IoIuU9r/rOwUNFMSep3Hbud0",
-	"ltrF8+0h9nblDyq0l2cW5xnno79VeiTiGOTuT3H4fvD28ur12cnJ6YXfNm4tzFLLxlwkEHcZlzGbTxc4",
-	"QzxkqxJ3th+vT68GJ6fHb27Ofjy+OT3xj6fcmLnSMZtzw7SYTG2XjTLruo4ilUm3WOCRFffcQkxrPpMW",
-	"NH0Fl/qj5JmdKi3+F+Jn24PjzE4vdetO/CTslA3HiZqb4SGbKQ0MJwHS5kSDGwAQ454IyeZTEU2ZsXwC",
-	"xu8RfQHGCCWP2Jz6A60jFcOQlp9wY5e2t8dwXJXZw3yDwBhm1R3QeDNhjJCTLu38RKmYKFYqlig5AU2f",
-	"ljY2UdGd39MLZd+qTMYvQkbI6m8vP154OtDgCIaZLJoyO6VVKM2ELQhpCiwzoL8xNNkPfAJLE7XwYPtT",
-	"O0vqM0Tu7xx2jNVCTkKzOWZzGLGUTxw7XXEL52ImLLzMTpyfvT+7QWl0enri2EIpNuNykZ+9OWLDK7B6",
-	"sXc8tqCHRD5Djd8MOH4zmJkhM3zB5lOQzCoWqRmwEY/uep1uZwochSxOsdILflyi6KlKgBmIlIyRptic",
-	"C4sdNLZSSAsToPXgfgFubfRS27Usfwrid/SOsoOzqUpi0EwXU0NCGi0YZ8MZ2KmKUYGk3E5Ra7Ahj2M9",
-	"ZBG/B26dBLNTYQp9JQxTmTUidgRyo9Q51w3y281yby4vB+fHVz/kWmqkYpKtCc4AuZlL9sdX7J14TXPb",
-	"iShcNb9cLd9cvqMjkcqfCMpzA9L2Koq3aFWydVNK5bLQqLEdJGqiMjtkVmdA648BNTGdkbCG3cHCMK6B",
-	"3UFq/ckBixIB0rIZXyACQPHLJ1xIhlLZ5vt0z0XCR8nLHGOOPNwhxtzyETdQRUIGYibV/IhZvfDTTbgF",
-	"3WPHBSHaKbe0sYSb2JwvaI1Tfg9sBCBZxLUWECO59jo4ET83nDoqtBNueZPzj5mxkDI1JgG7J0rduqTT",
-	"euwN7ezeNeh70Oz4wxm7P+gd/LnLbjsf8dmKXmbHdX14/OHstoPyJNUqBW2FA6EixjZj4UTSqv3FAc7K",
-	"1o/dTg4eAsKMSGjWIwDYy9sNcfglfdDteB2Mncz4wznIiZ12Dr/9/vtAW6LtdcNpmAhjNS17QE/QwOs7",
-	"py++BJAz4QYv2dMELPTYOYwtnjN+y80dyn7CpB5izFGl5q1jBomBOarZLjIBZ2OeJKggvNoLTAZJwU0m",
-	"1RBxEu/IhctNu52HvbLNngZOTIPPs/JsHTX6J9Xo7xBZHARJ5G2i5jhQnSzcMohALMxMQJEX3XGt+YL6",
-	"Rz4RGmf6Ke/gc8uoObRrMoMkws3xN3PWADXuMm4YWiTsmkgS2Zf0Looz6ayBZfIujmCbpXQ7HggG20I+",
-	"8cYvBEdrA61DuLT5gfFTrrnrgcexwK3hyYfKwmqUUO5shZWabFbK88rvI6US4LKdPApDqEEiX7+1ywBo",
-	"0Yq7QxyywTk0OXnOF4bZqVbZZHqUM6iQE8aTJOddNUZaQg0JEtvh6C90oss7whFNOemDxoypqlerGFrZ",
-	"XQRW1KSyS0GSWNoNhXoPIQJBVaf1gZOVBGlgx5cY3G1yOUCxxCDL59q+nZxqgGAT6nztfnzDUz4SiXAe",
-	"gHqfILHDuKXH6mrylqHJFyP4XutjzHrfpSIeRFMuvcRcRSLNST92O7Oee3pQVahP6GUCxOHCa70n9PK4",
-	"ZvkrpMHSJq0auLahyydR6yh4HLRXH/xWVTxoS/SUoaZfz7CEyR67HScaBw7geukx5llil6RtQUHdjoR5",
-	"7cgqCOP7g2/XMVDt6dBCTwqny7MtEjQ3QdHrwAtKl6magXH4cgRTIeMuE+PSR6AkdJmZorgcKz2B0jOA",
-	"2nnM6Y8gJ2PhLSFxWvEykH8B5RdNpyJqKnsr4oGbRQAiRBGkFuIj3yfaH1JV0A6Zz5kcCRmH5djKrW6j",
-	"8GJGA9f1QIMh8kA5k80I9GTkEep0O1LtmSxNlbaVo20hhLaOwzSBKveEiPSZqOJxzTDm2aivwlvteGHG",
-	"H87cjwf7+/trUGbeY3ir8LfmrN0zAxEHh4+FSRO+GEg+C8M/hCcDAyAHIl3TwAZAyHuRJCL38hghI2AH",
-	"f/7T/hGDBx45a2KkyIkyEzKzxB1jpWfcOs/PH1+VFF06gkK7gits35cVojx0TKuO2G90yCJoDq752J6j",
-	"jmqlqqpEDZpF+dEE0B350EgYidj5L8nFypOUa7se0xS9V2zbz2tW0YpnSBSUmrixFBS0rTKOrE4nhXFC",
-	"QQCsYazBTActRrEDePDgsEXMuGXDPrX1Dw6PWJJbsc51SYMSnCPHhveNaJAwbwHhuGNhVgqdfv1qpRUL",
-	"j3liGmD4WDK0CBbMddcEu2gJT9ReOY0ssl8eadgWU5O951aLB0aWRNN2XGGpiGjqnnKuNHfxlWo1QQS8",
-	"2loJQPwpT1OQEPtuQKVJ24lXnc5rhIt3IXe9P6/h6d5IsjTsxiUa0xmUtFP4ggtnIvkXiwsl7zxMxD1a",
-	"WavdWddqbJkb1rmt1gF4f1ghdn3rvS1vlZ5tKW/a2Td30GxA9n8pINWZdDvuLbL6REbcwCDTSbjX6mKL",
-	"lqHVklwKe3UCBsIqR5rznXUL3xYvpEPEUULcgb8vwnYmjONyp9rqBdGvKxezQl9t53Ypt2cjhbVaV9Ww",
-	"RFOCe4K3KveDK3nEOJMwR/0kDJvx2POPc8nn8jjkr0y5taCx6799+tvt7cP+/t7t7cPB29vbhz+9/fzv",
-	"fwgJjK/x7goprOCJt4gGy8BoWZbS/T3dztP63FO4WhcK4LfiDiB1XgxysaDsMxs5Z5/H17xOZdbEmfez",
-	"IK3751pIfHNeCk4q7He+lMDU2HnEKIyCyHxLX3GTJN3N3JwvkCrpzHL7rcs08Ngtf1gSznCZLp/uf96c",
-	"478CVq2G9/CQCg1mIOQGChR1c+Oen7TXMnISlsUK3JWaG2JD7doAgetPsAILHWBwdGro4lolMR4snaSw",
-	"bKzVrDTQRbz5+dn6SMxYjnsiZL27EE+tAokVIfafIVKeQ5IMSGKsE1g/QZK8o4YhFI/DdevE0l1jFxHh",
-	"3WDTHRrW1UHaSLxBoxvQ0ZJWX61tq42XWSK0M7mv7YNKRLRon/isNxNSzLLZIPGyfJm//qLmLrYimnLN",
-	"IwuanEWzzFi6Ru0FFzfr+dkPYjERweuLaqNEzUFH3tG1qqFZzEYqCSmzYnpOCFAskfAYKAEkYcdax8hs",
-	"f2WS1B5NLqwiyjGzNG2f3NI5NfazuRWB5YRHC29Q6LSvHD+3MsE6fl9aRL35ygGfLPO/XqobK5LkmWX7",
-	"lhtVW2V4nybCWNDP7I/zkvlZ4KacipHwNkYLvLLKWQ7VQLi59xMXBkaLT3g1It0KQ67x1e8IKq52XxWe",
-	"qqP8ApLsgyzd1ETYwBYtieilENZzoKBfMGZpAR8hBia9fzmXq3Z/9eYKM5jkvL+ksxK62ibXGXORJs67",
-	"TO2NvySxbn/idurcyZpfXKXUR30ypa+RAedbeE8Zop5xphFEbHgp9TGN+dq7ni2FYHCcuukfikxFExQZ",
-	"qccuZbJAq1bEPTx2sg5LmqrPrcX3UzVYt/Pg577Mcvj1Pv1WQ/NHnohY2BV49h5bbIDTXLvgGKCRHlY4",
-	"r+59i5r/qsJ9/3p/exv/x+1tD//8n6588H/+7Q/tPoWWW7NizNCUS7sqgO/Ly+F1OCPs82wi3EqPzdlQ",
-	"/EqUaWEXFPJVZVti8dfANYSjyOrB+Y49j31wrouIdJHZRYg1nbDrr5jI1NoUN6Uy5H9noBcbj/gPbE2B",
-	"a+QA13xMLi8mbI+dFCqMjRbMqpgvvjHMpBCJcR7x2UHU0znsUD+dbsex+bJhm592Kt7BwoXACjlWIcvG",
-	"+ZK8lhwrnd+BEGPZuWKxUtp0abrf7h987+b8jUua8HMkphM2wTE/KEOk2s2pqnPY2e8d9PZx21QKkqei",
-	"c9j5jr4iVDmlQ+z30NTfI1O/P6M59B2K8o5q/IPER/twFncO8UskTucd6NZzqb7d33+2QOKqZyGYSEWx",
-	"wx+vzktbwk1UaWbABTi/2n/VNkwx736R8UGEns1mHCmrc+1SCTSwCqARbtf5xNANrzCRukeS+IzP9ge1",
-	"HezzVPTvD/oFDE9VCDLcFBSZAL8HUwa4q9RdylWDn+eVWA6kQrrlyQE8xYMjjZg5aIjZq/19nG79/OLi",
-	"1rTjpAAY+1rFz5e51bxcdikSO6OUwD1wC8k086yOKtcpKBFGMMmkp5399bRTSR6kR75b/0iZqIZPHGzw",
-	"RJFqgQ98++f1D1STdx67ne83mVY1F6DOCOfu0mS0KLcPCU1DBBQcvyRy8Tee21/uuxrP4GGt5Jfq5fhq",
-	"tlFJzFIutM+Ni1HAG6VkLuglzIlR4EEYa3qswmr4RdP/QNkaTtN59M4T5LfJ1F+SsMxkPEkW3gXhVMYU",
-	"5CGT3lbMs91wG1zAlfNcUYinT/dIlLqjUIAmd9oKZN4Rf4ZsgR1zaNAQCCah4ZHhkZZRa8Ma/B/WAH6Z",
-	"ORLE90/l4oPdZ8NcqDqLkERKNSCZIPmMIOKZcbonl/1If1KRbuixRtZR759XAp366JlludJlSkb++oWX",
-	"pLOZtLk/6PPMTgczsDz2GUFtgAcR6/u83RKfeIzxAslTV6dvLn+4OPsrRY3Ud8j7HV7tv8odDkg4lzhv",
-	"9m1vn4I6vPBxZuJReV+FVnNOag6XFuvfBu3kSKc/AVua6mHh/XEpw6qHUIUtL5JlMiHZXIV2LkTc5Ent",
-	"RczD8plJ/AjlRc+OhGnzuuqxbl1ZncEuRWvgKqsF/FR27CtF4+pH2rPSNxVQlWTaX7aE8lihc/gpaA9/",
-	"+vzY/RKwWj99fvxc5d73/A5lm1cEaAK6vPi8woKP2oi49BEsTvBVmdObAK2sqb3Dud+ente/966YVklY",
-	"fYbWkztv8rQTsJRj/elL0Fy2FT4smaO7Ikv98w4Zp+F4aq3XYbLEvqBJ8PL61Zu6/ma1esqeJhF5cFIS",
-	"CYzt5nT3Xd//3i9LV2yjFW7yiiTGUsYY98bEkkVb9H3sZ7Mjw7aRCfLCsj6QH9FCtCuKhvwu9n8pYr88",
-	"zkpdj5ozB9CWThJyv3ubxzyF+6pXrtvwXm5nkRHLzZ0pooaPHCpDkWFomh6rDesJXHQxQbdhTbaNahlk",
-	"O+LZcJra5ny7mjJcyaPfmeoXxFTuwKsMlRP/UxhnPlV8JlaZhuVtcmfXDpT6nXWL5FfYqLcxgT0DTf2s",
-	"x+2gizJLjjyqXFN31ucZ0q1Hntlp/wulcD/288oQ/TmMWk8fn8iTGjpPER9Uvump0mOrm42vhohleSim",
-	"8jpenKWgjZJFhQ1TpMkXVzI+JKcI3bqTah5mxIYJ0SzPQqOvrc/SdekQ3FTCvkHPzLC4xks5RfF5s4T6",
-	"3cos6YbzxJyu3KCATMt1YpnDv5WFlCv0Je3qz+R4mUg30bEPe/P5fG+s9Gwv0wnISMUuf38zaVXL9Hku",
-	"XftVzPLdM1VJ+ymvPQR4ukDXbXOt5OTI1/GbADNoqhjVexKb/hrcsW88aTlXPHGld1p4psdt+IZqSM5c",
-	"9astNO9yBYM2vVurXrBDzRusu9Cie6tz/62pYF4pQTDjCxarbXzH3/VjynWvFn7Y0FAJuAMqWfM7cwUE",
-	"MvN/tyr+iU11EngG7kHzJM8I8waGp9nCYrdTEDpor7uWK3igIP42sVcl6515meqVCVqEnZ/sb0fOnQtj",
-	"A8e+/fn2v7h/zuJHJ9+QttZLuiPyzdbDgLiLFBrBREgXznZcpLv6wIOJksB4ooG7mpluuHi13HwBsbk+",
-	"9OB3KfnrlJKqzJltkZAVf2aQfbpr5N/uxd9qqfeiQu+FTP3nQoNTNW+ngJbTDl0e1o30XGJubRxnATrK",
-	"KiH9O5J0oayBXw0+/DmIdmvp+LNS+RXQteR2dB4GBUV4cJvIK4tvdHYdR1Iv8bEyjsTXQVgKFc0hkivw",
-	"mRfcCLthuy0WXoFgRFyAGFe9wpWtQOXh0u5dMPwdIPQxJgNKuheWAdeJoCrAKmVzpe+EnJQBhbzSPy9i",
-	"RH2an2tWeg4rGzrwL8AYtrwYI8/OYdzkhIFTRcLw+a5cA8sDMfIYUTNVc7cmXOGQmzzOkTfjU4/chdtc",
-	"GCjiTVfEkiY7DPJeju9+8ZCn1WGkzxjSffAy0X3Xp1eD88s3705Pht1A7fet3hPiX2exASkfNuNIqQ59",
-	"o1o9E2PKNAiQvU+k+acLP62oiiWlsLXl6MvvI7tbrisZ1q4OeQ4qN7+sKiuBtUfHo2UYqBrqw0DRHuyx",
-	"5Xwp6wqhGTYDDZUw9xlf5Mn5apLnPTekDU7pKwHNb8CPcOrfz1C5MGomIsjYG+qkGp5KIH2eJFUiCZ3Y",
-	"ANv8fmqbnBrcg14sn5srulueF0+SEApcd2C5aB+kVN5lFSCsF4LZJShsKTnTFimZJVBBOggSlSZj+TF4",
-	"X5CH7HudVi8/s/HFwdpMoWNzR6Xl6W0iLsESuQ/xez0FYyLy9Dv6kTKLMmlFUsTm0pFz635y2MIFz8eH",
-	"BAop8a58QUmijGWRMrYot9xjF6rxwiqXMtSUqHqnaUDNDKCXxHAbJAO5hD2hq4T0gjbvrzgvZkVCzDox",
-	"lJsn20QKfii8N470I+QeYjQuC1ss91x7qUkclktSZICyUEMKFKtaBv8Kw6IpIKRlIxjTS+ZkzKj+ankF",
-	"bUL849eyJrTEFVMI1FEIBWncCRnXXgdW1Kd39RS6RRly/9FVCgmUH/+8K76u1yd6ccZeqmyzPkKZ7O6f",
-	"25P/oq9sq4XYI3knykBcvJkw54sRJEpOyJGSp4J4iqH8vx8+nl7fDI7fvDm9vq5131Js5lci1Vw2jKwG",
-	"Qnfz8GJXfMkXuMIdC9hTYqt4kyIxpvbmkyD0IiH00deO8u9ScW/s2Cj9pVLW/JeRAdN8HUz4NasRl7+h",
-	"9BdSORGXThnlzrrNSapSSaYNwOf1aHYJ3Rs1b1rkcD7f3hZOj/C1eN5ToeKrJVRKs6BS+iqE8WkS+j5n",
-	"JCrE3el3cEzfPuTrqNVIiZXyLwysYiJh3OsF88y5/GKJMoQDIZ2+EIzvTFKxgXqPLimJaqs7M4GuNd3L",
-	"R5TOB+w1Azybo/nEJeN8whvEj5YVaIgUwyGpzTuJ2m1a4Cn/risftUsZHx5y+foHtdqAeW/F+T1+fvz/",
-	"AAAA//8=",
+	"7D1pd+M2kn8FTzvvZQ9ZstOdmTf2l3W33RlvfK2PZN+0eyRILIkYkwAHAC1re/3f96EA8BBBHbblJJN8",
+	"siWROOquQlXha2cs0kxw4Fp19r92JKhMcAX44QONruAfOShtPo0F18DxX5plCRtTzQTv/10Jbr5T4xhS",
+	"av77g4RJZ7/zL/1y6L79VfWPpRSy8/T01O1EoMaSZWaQzn7nJgYi7WRkTDkXmoyA5DwCqbQQUY8Mzwbn",
+	"FzeD/7q+OB92zacPh0eVT2cn19cn598PLg+vDs/sVyfnPx6enhy5r4iQXTIRklBOcn7PxYyTREwZJ3qe",
+	"Ab5we/7D+cVP50Oc7Ph/Pp7eXp/8eDzcJzoGwmkKhCk/RAUGRIF8YGPoEiHdz0LHIIng0Os8dTvHaabn",
+	"rwdDM9qVQ1QIlifarDPys38ScsSiCPj2sTg8G3y6uPpwcnR0fO7ARrWGNNNkQlkCUZdQHpFZPDcrNEjW",
+	"IrG4vb0+vhocHR9+vDn58fDm+Mi9nlGlZkJGZEYVkWwa6y4Z5doOPR6LnNvNAh1r9kA1RLjnE65B4ldw",
+	"IW85zXUsJPtfiF4NBoe5ji9kKyR+Yjomw0kiZmq4T1IhgZhFANeeaAwAACIDE8bJLGbjmChNp6AcjPAL",
+	"UIoJfkBmOB5IORYRDHH7CVV6Abw9YuYVud73AAKliBb3gPOlTCnGp12E/FSICCmWC5IIPgWJnxYAm4jx",
+	"vYPpuTijLNk+ER0mMzpXuAMJFkwM2SmlLCHcrBEeNUlBKYSWeczSFSXjhAHXRMVipgjTiuQKpKG3HjES",
+	"ZiSigvIk0KhHDhW5nnOaKSAxNa/UBAGZ4RpohQxFnkRGNElQoA3AlEgBx7U/SZgypQ0wh2eDm79cHR9f",
+	"nhwNzo6PTm6tALu+vby8uDIU7kfnhEaRNJgqRn8AySYMokLaWIzYbda4rDKIw1oxyDimfFogT38SOY/e",
+	"RAaYbX66uD13TOywKIjKxzHRMZKgkITpQgrEgJj6RuFiL+kUFhZqUN6PdZrUV2hEd2e/o7RkfBokJjKD",
+	"Ecno1MrCK6rhlKVMw9tA4vTk7OTGqJLj4yMr04QgKeVzz7jqgAyvQMv5zuFEgxxaBEvzzYCabwapGhJF",
+	"5wbPnGhBxiIFMqLj+16n24mBGg1pllgZxXxcEEexSIAoGAseGYFAZpRpM0ADlIxrmALux8ALDGjHbwWu",
+	"ReVRSC4rrIzgpyQWSQTSMKBbmiGk0ZxQMkxBxyIy2j+jOjYqnwwNbw3JmD4AdfyjY6YKY4MpInKtWGQJ",
+	"5EaIUyob5Led7d5cXAxOD6++9yaGF0+JWYERxZSTP74nP7APuLat6LFl6/M21c3FD4gSLhxGjDJWwHWv",
+	"IiyLp0q2bqoYr8iUmOhBIqYi10OiZQ64/wiMGYU4MrL7HuaKUAnkHjLtMAdexKd0bsw3ozvplDJOjErV",
+	"Hk4PlCV0lLwNGr22sEiMqKYjqqBqxiqICBezA6Ll3C03oRpkjxwWhKhjqhGwaPSSGZ3jHmP6AGQEwMmY",
+	"SmlUgsjNNp887yLzG2vkiGra5PxDojRkRExQwO6w0jBaMEh65CNCduca5ANIcnh5Qh72ent/7pK7zq15",
+	"t2JUkcO6MXN4eXLXMfIkkyIDqZn1IFhknpkwK5KWwddMcFI+/dTteJUbEGZIQmkPrfeef25opl/QB92O",
+	"M6DMICl9PAU+1XFn/9vvvgs8i7S9ajqr3yVue4Bv4MSrB8cvvgbcHjT6nGTPEtDQI6cw0QbP5luq7o3s",
+	"RwvI2Yczo1L90xGBRMHMWkGCE0omNEmMgnBqL7AYQwp2MZmEMUXxbrhw8dFu53GnfGZHAkWmMe+TEreW",
+	"Gt2bYvR3GGsziSGRT4mYmYnqZGG3gQSiIVUBRV4MR6Wkcxzf8AmTZqWf/QBfWmb1dnmTGTgSrneeiDWu",
+	"8OEuoYoYd5JcI0ka9kW9a8QZt67cInkXKNhkK92Os+KDz4JfeOMX9CVqE61yTxD4gfkzKqkdgUYRM6Ch",
+	"yWVlYzVKKCFbYaUmm5XyvPL7SIgEKG8nj8KLbZDIy0G7aADNW52mEIesgYcmJxu/hehYinwaH3gGZXxK",
+	"aJJ43hUTQ0tGQwI3z5nZ3wijixChxpqy0sd4oqqqXrUg91zMusawwkcqUAqSxAI0hNF7xkRAU9VqfaDo",
+	"4kIWgPgCg1sglxMUWwyyvNf27eRUMwjWoc4P9sePNKMjljAbvqmPCdwMGLWMWN2NfzK0+GIGN2p9jrT3",
+	"LmPRwHpyK0mkueinbift2bcHVYX6jFGmgBzOnNZ7xihPK7a/RBosAGnZxDWALmKiNlAQHQirSweqSvhz",
+	"gZ5yo+lXMyzaZE/djhWNA2vgOukxoXmiF6RtQUHdDodZDWUVC+O7vW9XMVDt7dBGj4qI2attEiRVQdFr",
+	"jRcjXWKRgrL25QhixqMuYZMyRiA4dImKjbicCDmFMjJgtPOE4h+GEeIi1IXitBJlwPiCkV+4nIqoqcCW",
+	"RQO7ioCJMB5DpiE6cGMa/4OLirWD7nPOR4xHYTm2FNRtFF6saGCHHkhQSB5GzuQpGj05hvM63Q4XOyrP",
+	"MiF1BbUthNA2cJgmjMo9QiJ9Jap4WjGNejXqq/BWu72Q0scT++Pe7u7uCivTjxgGlfmtuWr7zoBFwekj",
+	"prKEzgecpgFGOc8t3RPqPeGZI3GKpw8luX0uDXSeJ4lZ4eOOSBmaNfPO/oQmCozYoUoPFAAfsKxlPgwr",
+	"lS47nou8ZCIdsI3OWJIwH3xSjI+B7P35T7sHBB7p2Do5I7vNlPHcOEBLlzYRMqXaxqr++L6yVh+7WrrY",
+	"IJINwtrRvEQzhahuGcU6ugk5OM3JJZ3oU6NyW5mkqiCCXl6Y0tBYxZAgylYW2XAshvtpklGpV5toxegV",
+	"V/3Lil20mmco2UrDorEVozdaRTY60Vap1NmkMoCEiQQVD1p8fGuvwqMLmROqybCPz7oXhwck8U65jcTi",
+	"pGidYpzGhXokcJi1+BQGYmHJEMJ+/Ziv1bRHou42/VykeWKHa9ruhjOmYqdcRj7WX59w2hbPmZxRLdkj",
+	"Qceo6QovcbzYOLZvWV62h7CZFFNj0C93vgIeS0yzDDhEbhgQWdKG8WoMfYVQchHxrgtPNgL3S8ROGTFv",
+	"uMELNCZzKGmnCG0XsVEMlxaHm04DJOzBOI3Lo3PXYqKJndZG4Vb5Iw5ZIXb95IJHn4RMW1Bgz2WnQKi6",
+	"x/PwHvkpFqpybmjxXGURReeqSTVLxVebNAgxy18Ku/KEWzw5t7Q+34gqGOQyCY9aBVHxZAhGKM3Coa2A",
+	"l7QsmmgDiN0iwEcLgI2pkSv34A7NzHMqbMz6yOLyDeGvSzezRMttFnsqwbOWmluu4WoGVVPuOzbRwh8G",
+	"CH5gzCWYGa3GFElpBFVLwkvxUNA2o1qDNEP/7fPf7u4ed3d37u4e9z7d3T3+6dOXf/9DSMy8JMTNONOM",
+	"Js4tHCy3Dg9tBoq1D83+7FtmtzaZxYHiHiCzoRyMMxmJqdaKUL9OwH2Voq0JQRdsMrTu3msh8fV5Kbio",
+	"cPD9ggMRExsWxEQgJPMNA+ZNkrTHkzM6N1SJOPNObBeTDuz2hyXhDBfp8vlB+PU5/gXG2HIfBx4zJkEN",
+	"GF9D7Xp1UstUQZ23aG8xTSIB1hOwU6ypkxum42oMVoxJa2ZYOlV4ei+SyCAWMck0mUiRllEKFq2PP12f",
+	"iShNDUwYrw8X4qllpmVFiP1niJRnkCQDlBirBNZPkCQ/4IMh299M160TS3eFN4WEd2Me3WJ0oTpJG4k3",
+	"aHQNOlrQ6su1bfXhRZYIQcYHHC9Fwsbz9oWnvZRxlubpIHGyfJG//iJmNsFkHFNJxxokRszSXGk8S+4F",
+	"N5f23OoHEZuy4BlO9aFEzECOXbRv2YNqno5EElJmxfKsEKikeVGSgCFhy1qHhtn+imlflODiwiqinDPP",
+	"svbFLeCpAc8mKALbCc8WBlAI21eWn1uZYBW/L2yi/vjSCZ8t818u1ZVmSfLKsn1DQNV2GYaTTd575aCk",
+	"k8yvYm7ymI2Y8zFazCstrOdQTeUsI4nOwWgJjC+3SDeyIVccWGzJVFwe9CriWwf+FBb9gzxb10VYwxct",
+	"ieitLKzXsIJ+wTZLi/ERYmDU+xczvgz6y4HL1GDqeT+Ul0ww4OaSjm0sG59X7qRIW/hE7dS5lT2/uUqp",
+	"z/psSl8hA043iLkSY/VMcmmMiDVP5m6ziK488NpQCAbnqbv+ofRc44IaRuqRC57MjVfLop5BO3qHJU3V",
+	"19YS+6k6rJvF/X0EtJx+9UlAq6P5I01YxPQSe/bBPLGGnWafC84B0tDDkuDVg3uiFr+qcN+/PtzdRf9x",
+	"d9czf/5PVj64P//2h/aYQsvRYTFnaMmlXxWw78sT8lV2Rjjm2bRwKyM2V4NJPONcMj3HvLcq2yKLfwAq",
+	"IZxKVy8vsex56DKUbVqoTU8v8swRw3a8YiGx1pkBSmXK/85Bztee8R/maczew7C5pBPtSjl65KhQYWQ0",
+	"J1pEdP6NIiqDMZv4tNeOsXo6+x0cp9PtWDZfdGw9tjP2A8xtHjDjExHybGwsyWnJiZD+5AQZS88EiYSQ",
+	"Ljz+7e7ed3bN39iyH7dGZDqmEzPnpVBIql1PVZ39zm5vr7drwCYy4DRjnf3OO/wKrcoYkdjvGVd/B139",
+	"fopr6FsrygWqzR9DfAiHk6izb740xGmjA916NeC3u7uvlk1djSwESwExgfr26rT0JexChSQKbJb3+933",
+	"bdMU6+4XZS9I6HmaUkNZnWtbTyGBVAwaZqFOpwrPhZkaiwdDEl/Mu/1BDYJ9mrH+w16/MMMzETIZbgqK",
+	"TIA+gCqz/EVmj/KqGeCzSkKLoUI8G/IGPCbFGxpRM5AQkfe7u2a5dfxFxVlrx0oBUPqDiF6v9rB5JG3r",
+	"RLZGKYHT4xaSaVYKHlSOU4xEGME05452dlfTTqX8FV95t/qVstTSvLG3xhtFvYl54ds/r36hWsH01O18",
+	"t86yqgURdUY4tYcmo3kJPkNoEsaAFQILItcW2TmbzX5X4xmDrKX8Uj1SX842IolIRpl01Z2REfBKCO4F",
+	"PYcZMgo8MqWVLe9zrGa+aMYfsGTFajpfMpgYfpvG7pCE5CqnSTJ3IQirMmLg+4Q7X9HXaxow2KwzG7nC",
+	"PFeXpZIIcY8JBE3u1BWTeUv8GfIFtsyhQUcgWIlnUGZQWqbuDWvm/7Bm4JflM0H7/rlcvLf9kqBzUWcR",
+	"lEiZBEMmhnxGMKa5srrHy35Df1ygbuiRRulV759XAh27nJtFudIlgo/d8QstSWc9afOw16e5jgcpaBq5",
+	"sqg2g8dYrGf+uQU+cTbGG1SQXR1/vPj+/OSvmGtSh5CLO7zffe8DDoZwLsy6ybe9XUwFccLHuokH5XmV",
+	"8Zo9qVm7tNj/JtaOt3T6U9Clqx4W3rcLZWY9Y6qQxU2SnCcom6umnc2TV74tQ5HzsIgzbj5CedCzJWHa",
+	"PK56qntXWuawTdEaOMpqMX4qEHuhaFz+SntfhXUFVKWi+JctoZyt0Nn/HPSHP3956n4NeK2fvzx9qXLv",
+	"Gb03ss0pAuMC2s4OvkeIy9oYU+4yWKzgqzKncwFaWdO3HOi31yj2H1woplUSVt/B/fjgja+9AY2F5p+/",
+	"Bt1lXeHDkjm6S0r1v2yRcRqBp9aOMypP9Bu6BG+vX52r605Wq1h2NGksD4pKIoGJXp/u3vXd7/13GYv6",
+	"NIqqOqFOXDSK3l2eHDXV6+46Ljy2HVlXQr2CUPpZ5cUVTFBhC0IjY/IS2MG+J75FCJpDWYwxgjwdgTSP",
+	"Vk76no3ACKsy2nFofzePfpIiPXRD/47RDTAqIRXWq16J1CKt6KVoBTNR35lHN4um26IOKJ+6EYZjj83b",
+	"L0LyUxgU2OBmHgBFveHNs7edKqYi/ux9n12fXB+db3PjC+h+8a7LDlibmOY3vrGZ0li7TF1EZ5H1/dhV",
+	"tt9CdLFRk/jGBnegUq/FcljSe+x32/uXYnuX6Kx0mKpF1IFHWJzPtPKBJ/Uc7qvmvWzCez7YhZFELKfw",
+	"BR8H1jU2dpvCZTqHeVgvJcbTYUxJaLLtuFbLvCWeDRdMr8+3yynDdk78nal+QUxlEV5lKE/8L2GcF9gp",
+	"V6BAewLcmsFi+/1VOgGO5s50edG2X2Cn1Pa9PYMltPFqA8bnbH8WC5qyZVHZMpGrs+2zi3q6WIu+F+ah",
+	"3m/GZ7FRA1fTV56hYee8+jm579DSivJcx/2v2ELmqe87U/VnMGrFvnnDVyF2nqM0sH3kc3XGRkkFL47O",
+	"lO0pifBNYCnJQCrBiw5fqmjTU2RDuGzYImv6notZmBEb0btmezicfWV/uK6tRKSqUnEFMlXDIoMmo5hA",
+	"7yKCOO5GEcFuuLDbWkhrNLBryeQpewhtFJwMi2CPk8NFIl3Hsnrcmc1mOxMh051cJsDHIrL9g9aTVrXS",
+	"3NeysF7ELO9eqUvrT773IRjsAma6zKTg04Oy2FgZB1WJ3rPY9NdwEvrRkZY9BUeudOcFlZrrbzBCktru",
+	"mxto3sUOSm16t9Y9aYuaN9j3qUX3Vtf+W1PBtNICKaVzEolNjm3fuahutfHUmu5pIAhU6dqztQBQoDPQ",
+	"777kP3GABgWeggeQNPHF2M6tdDRbxGl0DEwGozT2ySU8UBB/m9irkvXWYov1VkItws4t9rcj506Z0gG0",
+	"b47f/lf7z0n0ZOWbP89aLukO8Fi0noFLbZLuCKaM20zyw6LThMv5mwoOhCYSqO3ZbaeLlsvNNxCbq7P+",
+	"fpeSv04pKcp2FS0SshLFDrJPd4X82774Wy713lTovZGr/1rWYCxm7RTQgu1Q3k7dSfcSc2PnOA/QUV6p",
+	"ptuSpAsV7P1q7MOfg2g3lo4/c6oEHkZvRudho6CozGkTeWXfq862Uzjr3bWWpnC6FkQLVRreRLINxn2v",
+	"q3AYttvi4RUWDIsKI8Y2jrIdo4zysB1vbB3aPRjTR6kcsN8N0wSoTBjeQiAyMhPynvFpmctPK+PTojzD",
+	"Vdjbx8rIYQWgA3d72rDlVjVfGEuo8oThL3ZyrSaohOLaJV+eUd4AZXY4pMqXGNBmaciBPWadMQVFqceS",
+	"Mo5ki/VVi6VVb55tvLyC4xWrqfbeJrH++vhqcHrx8Yfjo2E3cPfMRpfMubvQ1iDl/WYJB96D07gth7AJ",
+	"FvkFyN7VsP7TVX5UVMWCUtjYc3TX/xh211RWmpvYe1C8Ubn+YVXZurO9MM14hoGu5fVb5fjiuRm1JT4p",
+	"SKhUmKV07vviiKlvOdKQNmZJLzRofgNxhGN3P1TlwKhZA8gj56ijangugfRpkrSf0rsEHfPM71hbB2vw",
+	"AHK+iDfb9L/EF02SkBW4CmFetA8y7Ky2zCCs92DbplHY0u2trUghT6Bi6RgjUUh0lp+C5wW+Ws7ptHrn",
+	"t7UPDlYW6R6qe7zaBm8zs70NDPcZ+71e/ThlvvIdf8Si3pxrlhRlMYhyqu1P1rawdWvRPhqFWPNeXpCW",
+	"CKXJWChdXPfQI+eicduprdZtSlS51QrcZvHtW9pwa9Th2lp5JquE9IY+76+4JHVJLeoqMeTdk03yQy+L",
+	"6I0l/bHhHmQ0ygtfzEeundREDvOS1DBA2SMpA8xQLlO+mSLjGIxJS0YwwRuKeUSwYXp5BK1C/OP2siK1",
+	"xPYxCrQwCiVp3DMe1a4jLe7Hsa2MusU1KO6jbdIVuP7ky7b4ut4a8M0Ze6Gp3Oq8dPS7f+5I/pteGVur",
+	"bjPknQgFUXGtteeLESSCTzGQ4qswHcVg6f33t8fXN4PDjx+Pr69rw7f0efuVSDVbiMqr6e9dn1Ru+x66",
+	"3pIGYgF/im2Ub1LUpNZuXguaXiiEbl3bRneXm70xbK3K08o9JL+M4tPmdXThO/rHlP+GKk9R5Ywpt8rI",
+	"B+ueRVIvSRW3Q/xMZW01AfWsrb8oXdyO8bOUtj1z55XOfW1em+//t01/rdFjsEX5+vX2Noh0hXMh/EiF",
+	"XVdtWVf6gpVWoyHHDhchH7z0xItPOv2OmdM9Hwpw1XrSRUK4W6qrhjBT9k5r36nAnyZiR5ZAHq9rvOcG",
+	"49jcqT6irT/EG3Csb4hn2fbGOyH9hL1mVm9zNlejqOxBwBpJw2XHPyTFcB5y8yCqdoQaeMtdsOpStbG4",
+	"y9nZrt9UrRezH63A39OXp/8PAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
 
@@ -36,6 +39,34 @@ func TestDevices(t *testing.T) {
 	s.ok(s.do(call{Method: "GET", Path: devicesPath + "/a%2Fb%25c%20d", Token: odd.Text("access_token")}))
 	s.ok(s.do(call{Method: "DELETE", Path: devicePath("LAPTOP"), Token: token, Body: `{"auth":` + byPassword + `}`}))
 	s.want(s.whoami(token), 401, "M_UNKNOWN_TOKEN") // its own
+}
+
+// TestUnknownOfDevices: what is not known of a device is null, which matrix-nio reads; a field that is left out it does
+// not, and an empty name is shown as one.
+func TestUnknownOfDevices(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.ok(s.do(call{Method: "POST", Path: loginPath, From: "@",
+		Body: loginBody("alice", password, `"device_id":"PHONE"`)})).Text("access_token")
+	idle := matrixtest.ImportedPhone("IDLE", s.clock.Now())
+	idle.DisplayName = ""
+	matrixtest.Import(s, s.db, s.clock.Now(), idle)
+	for _, path := range []string{devicePath("PHONE"), devicePath("IDLE")} {
+		a := s.ok(s.do(call{Method: "GET", Path: path, Token: token, From: "@"}))
+		want := map[string]any{"device_id": path[len(devicePath("")):], "display_name": nil, "last_seen_ip": nil,
+			"last_seen_ts": nil}
+		if path == devicePath("PHONE") {
+			want["last_seen_ts"] = float64(s.clock.Now().UnixMilli())
+		}
+		if diff := cmp.Diff(want, a.JSON); diff != "" {
+			t.Error(diff)
+		}
+	}
+	s.ok(s.do(call{Method: "PUT", Path: devicePath("PHONE"), Token: token, Body: `{"display_name":"Mine"}`}))
+	s.ok(s.do(call{Method: "PUT", Path: devicePath("PHONE"), Token: token, Body: `{"display_name":""}`}))
+	if list := s.ok(s.do(call{Method: "GET", Path: devicesPath, Token: token})); strings.Contains(list.Raw, `""`) {
+		t.Error(list.Raw)
+	}
 }
 
 func TestChangePassword(t *testing.T) {

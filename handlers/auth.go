@@ -33,6 +33,13 @@ var public = map[string]bool{
 	"Register":                  true,
 	"RegistrationTokenValidity": true,
 	"TokenRefresh":              true,
+
+	"RequestTokenTo3PIDEmail":           true,
+	"RequestTokenTo3PIDMSISDN":          true,
+	"RequestTokenToRegisterEmail":       true,
+	"RequestTokenToRegisterMSISDN":      true,
+	"RequestTokenToResetPasswordEmail":  true,
+	"RequestTokenToResetPasswordMSISDN": true,
 }
 
 // expiredMay names the operations that an access token may still call when it has merely expired, or its account is
@@ -50,7 +57,11 @@ type Caller struct {
 
 // Seen is what is noted of the caller with a session.
 func (c *Caller) Seen() db.Seen {
-	return db.Seen{At: c.Now, Addr: c.Addr.String(), Agent: c.Agent}
+	seen := db.Seen{At: c.Now, Agent: c.Agent}
+	if c.Addr.IsValid() {
+		seen.Addr = c.Addr.String()
+	}
+	return seen
 }
 
 type callerKey struct{}

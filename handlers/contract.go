@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -121,13 +122,17 @@ func last(segments []string) string {
 
 // goName is the operation's name in the generated code.
 func (o operation) goName() string {
-	words := strings.Split(o.id, "_")
-	for i, word := range words {
-		if word != "" {
-			words[i] = strings.ToUpper(word[:1]) + word[1:]
+	upper := true
+	return strings.Map(func(r rune) rune {
+		name := r
+		if upper {
+			name = unicode.ToUpper(r)
 		}
-	}
-	return strings.Join(words, "")
+		if upper = r == '_' || unicode.IsDigit(r); r == '_' {
+			return -1
+		}
+		return name
+	}, o.id)
 }
 
 // check holds a decoded JSON body against the contract and names the first thing that is wrong.

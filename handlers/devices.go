@@ -79,12 +79,15 @@ func (s *Server) DeleteDevices(ctx context.Context,
 	return gen.DeleteDevices200JSONResponse{}, nil
 }
 
-// device is a session as its user sees it. What is not known is empty and not left out: matrix-nio cannot read a list
-// in which one device lacks a field.
+// device is a session as its user sees it. What is not known is null: see the contract.
 func device(session db.Session) gen.Device {
-	seen := max(0, session.Seen.At.UnixMilli())
-	return gen.Device{DeviceID: session.DeviceID, DisplayName: &session.DisplayName, LastSeenIP: &session.Seen.Addr,
-		LastSeenTS: &seen}
+	d := gen.Device{DeviceID: session.DeviceID, DisplayName: optional(session.DisplayName),
+		LastSeenIP: optional(session.Seen.Addr)}
+	if at := session.Seen.At; !at.IsZero() {
+		ms := at.UnixMilli()
+		d.LastSeenTS = &ms
+	}
+	return d
 }
 
 func noDevice(err error) error {

@@ -162,7 +162,7 @@ func (s *Server) registered(ctx context.Context, name string, session db.Session
 	if session.ID == "" {
 		return answer, nil
 	}
-	pair, err := s.firstPair(ctx, session)
+	pair, err := s.firstPair(ctx, session, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,8 @@ func AsError(err error) *Error {
 		return e
 	case errors.Is(err, db.ErrUnavailable):
 		return unavailable(err)
+	case errors.Is(err, db.ErrText):
+		return badRequest("M_INVALID_PARAM", "A text holds NUL, or bytes that are not UTF-8.").because(err)
 	case errors.Is(err, db.ErrLocked):
 		return userLocked()
 	case errors.As(err, &large):

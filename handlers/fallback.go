@@ -98,8 +98,7 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	auth := &gen.AuthData{Type: &request.Stage, User: request.Body.User, Password: request.Body.Password,
-		Token: request.Body.Token}
+	auth := &gen.AuthData{Type: &request.Stage, Password: request.Body.Password, Token: request.Body.Token}
 	err = s.complete(ctx, i, auth)
 	var wrong *stageFailed
 	if errors.As(err, &wrong) {

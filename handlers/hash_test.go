@@ -282,7 +282,7 @@ func TestOldNames(t *testing.T) {
 	s.addUser("Alice")
 	s.addUser("Ünal=X")
 	for typed, want := range map[string]string{
-		"Alice": "@Alice:example.org", "@Alice:Example.org": "@Alice:example.org", "ALICE": "@alice:example.org",
+		"Alice": "@Alice:example.org", "@Alice:Example.org": "@Alice:example.org",
 		"alice": "@alice:example.org", "Ünal=X": "@Ünal=X:example.org", "Bob": "@bob:example.org",
 	} {
 		a := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(typed, password, "")}))
@@ -299,6 +299,63 @@ func TestOldNames(t *testing.T) {
 		Body: `{"type":"m.login.token","token":"` + token.Text("login_token") + `"}`}))
 	if a.Text("user_id") != "@Alice:example.org" {
 		t.Errorf("Alice's login token is for %s", a.Text("user_id"))
+	}
+}
+
+// TestNamesInOtherLetters: a name is typed in other letters than it has. One account that matches is meant, by whatever
+// way it is named; of several none is guessed.
+func TestNamesInOtherLetters(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, name := range []string{"SomeUser", "Three", "THREE", "tHREE", "İstanbul", "exact", "Exact"} {
+		s.addUser(name)
+	}
+	for typed, want := range map[string]string{
+		"someuser": "SomeUser", "SOMEUSER": "SomeUser", "@sOMEuSER:Example.ORG": "SomeUser", "SomeUser": "SomeUser",
+		"Three": "Three", "THREE": "THREE", "tHREE": "tHREE", "three": "", "threE": "", "İstanbul": "İstanbul",
+		"exact": "exact", "Exact": "Exact", "EXACT": "", "some_ser": "", "some%": "", "@someuser:other.org": "",
+	} {
+		body := loginBody(typed, password, "")
+		for _, c := range []call{
+			{Method: "POST", Path: loginPath, Body: body},
+			{Method: "POST", Path: loginPath, Body: `{"type":"m.login.password","user":"` + typed + `","password":"` +
+				password + `"}`},
+			{Method: "POST", Path: draftLoginPath, Body: `{"username":"` + typed + `","password":"` + password + `"}`},
+		} {
+			a := s.do(c)
+			if want == "" {
+				s.want(a, 403, "M_FORBIDDEN")
+			} else if got := s.ok(a).Text("user_id"); got != "@"+want+":example.org" {
+				t.Errorf("%s logs in as %s, want %s", c.Body, got, want)
+			}
+			s.want(s.do(c.With(strings.ReplaceAll(c.Body, password, "wrong"))), 403, "M_FORBIDDEN")
+		}
+	}
+}
+
+// TestStageInOtherLetters: so it is where somebody proves who they are, and the account that the session has is meant.
+func TestStageInOtherLetters(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, name := range []string{"SomeUser", "Three", "three"} {
+		s.addUser(name)
+	}
+	for _, c := range []struct {
+		user, typed string
+		good        bool
+	}{
+		{"SomeUser", "someuser", true}, {"SomeUser", "@SOMEUSER:example.org", true}, {"SomeUser", "SomeUser", true},
+		{"Three", "Three", true}, {"Three", "three", false}, {"Three", "THREE", false}, {"three", "three", true},
+		{"SomeUser", "nobody", false}, {"SomeUser", `some\u0000user`, false},
+	} {
+		session := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(c.user, password, "")}))
+		a := s.do(call{Method: "POST", Path: getTokenPath, Token: session.Text("access_token"),
+			Body: `{"auth":` + loginBody(c.typed, password, "") + `}`})
+		if c.good {
+			s.ok(a)
+		} else {
+			s.want(a, 403, "M_FORBIDDEN")
+		}
 	}
 }
 

@@ -139,9 +139,10 @@ func (s *Server) logIn(ctx context.Context, a attempt) (db.Session, pair, error)
 }
 
 func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p pair, err error) {
+	var carried []string
 	switch {
 	case a.token != "":
-		session, err = s.redeem(ctx, a.token, a)
+		session, carried, err = s.redeem(ctx, a)
 	case a.flow != nil:
 		session, err = s.flowSession(ctx, a)
 	default:
@@ -150,7 +151,7 @@ func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p
 	if err != nil {
 		return db.Session{}, pair{}, err
 	}
-	p, err = s.firstPair(ctx, session)
+	p, err = s.firstPair(ctx, session, carried)
 	return session, p, err
 }
 
@@ -195,13 +196,13 @@ func (s *Server) turnOf(ctx context.Context, account db.User, a attempt, limited
 	return sessionAt(session.ID), err
 }
 
-// firstPair computes the pair of a session that has just begun.
-func (s *Server) firstPair(ctx context.Context, session db.Session) (pair, error) {
+// firstPair computes the pair of a session that has just begun, with the caveats that it carries from a login token.
+func (s *Server) firstPair(ctx context.Context, session db.Session, carried []string) (pair, error) {
 	ring, err := s.freshKeys(ctx)
 	if err != nil {
 		return pair{}, err
 	}
-	p, err := s.mint(ring, session, nil)
+	p, err := s.mint(ring, session, carried)
 	if errors.Is(err, errKeyGone) {
 		return pair{}, unavailable(err) // retired by force in this very moment; the next try mints with another
 	}

@@ -68,20 +68,25 @@ func MintLoginToken(serverName string, ring *tokens.Keyring, localpart, id strin
 	})
 }
 
-// redeem starts the session that a login token stands for.
-func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db.Session, err error) {
+// redeem starts the session that a login token stands for. What holders have appended to the token is to be carried by
+// the session's own: an exchange never widens.
+func (s *Server) redeem(ctx context.Context, a attempt) (session db.Session, carried []string, err error) {
 	who := CallerOf(ctx)
 	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
-		return db.Session{}, err
+		return db.Session{}, nil, err
 	}
-	claims, err := s.loginClaims(ctx, text)
+	claims, carried, err := s.loginClaims(ctx, a)
 	if err != nil {
-		return db.Session{}, err
+		return db.Session{}, nil, err
 	}
 	name := Spelled(claims.UserID, s.ServerName)
 	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
 		login, err := s.loginAs(ctx, db.User{Localpart: name}, a, key)
 		if err != nil {
+			return err
+		}
+		begun := db.Session{ID: login.ID, Localpart: name, Refreshable: a.refreshable}
+		if err := s.carriable(who, begun, carried); err != nil {
 			return err
 		}
 		// Remembered for as long as any could live, and not as long as this one says: a holder may have shortened it.
@@ -90,26 +95,38 @@ func (s *Server) redeem(ctx context.Context, text string, a attempt) (session db
 		session, err = s.Peer.StartSession(ctx, *login, a.device == "")
 		return err
 	})
-	if errors.Is(err, db.ErrTokenSpent) || errors.Is(err, db.ErrConflict) {
-		return db.Session{}, badLoginToken().because(err)
+	if errors.Is(err, db.ErrTokenSpent) || errors.Is(err, db.ErrConflict) || errors.Is(err, tokens.ErrMalformed) {
+		return db.Session{}, nil, badLoginToken().because(err)
 	}
-	return session, err
+	return session, carried, err
 }
 
-// loginClaims checks a login token. Why one is not good is not told.
-func (s *Server) loginClaims(ctx context.Context, text string) (tokens.Claims, error) {
+// loginClaims checks a login token, and gives what holders have appended to it. Why one is not good is not told.
+func (s *Server) loginClaims(ctx context.Context, a attempt) (claims tokens.Claims, appended []string, err error) {
 	ring, err := s.freshKeys(ctx)
 	if err != nil {
-		return tokens.Claims{}, err
+		return tokens.Claims{}, nil, err
+	}
+	token, err := authenticated(a.token, s.ServerName, ring.Keyring)
+	if err != nil {
+		return tokens.Claims{}, nil, badLoginToken().because(err)
 	}
 	who := CallerOf(ctx)
-	claims, err := tokens.Verify(text, s.ServerName, ring.Keyring, tokens.Login, s.caveats, tokens.Request{
-		Now: who.Now, Method: http.MethodPost, Path: loginTokenPath, Addr: who.Addr,
+	claims, err = token.Check(tokens.Login, s.caveats, tokens.Request{
+		Now: who.Now, Method: http.MethodPost, Path: loginTokenPath, Addr: who.Addr, DeviceID: a.device,
 	})
 	if err != nil || claims.Expires.IsZero() {
-		return tokens.Claims{}, badLoginToken().because(err)
+		return tokens.Claims{}, nil, badLoginToken().because(err)
 	}
-	return claims, nil
+	return claims, token.Appended(claims), nil // it was minted with an expiry, so what holders say of time is theirs
+}
+
+func authenticated(text, serverName string, ring *tokens.Keyring) (*tokens.Authentic, error) {
+	token, err := tokens.Decode(text)
+	if err != nil {
+		return nil, err
+	}
+	return token.Authenticate(serverName, ring)
 }
 
 // loginTokenPath is what a `path` caveat of a login token is held against.

@@ -31,16 +31,13 @@ func ParsePasswordNeeds(names []string) (n PasswordNeeds, err error) {
 	return n, nil
 }
 
-// strong says whether a new password is as the policy wants it. Client-Server API v1.19, "Password management",
-// M_WEAK_PASSWORD.
-func (s *Server) strong(password string) error {
-	if utf8.RuneCountInString(password) < s.MinPassword {
-		return badRequest("M_WEAK_PASSWORD",
-			fmt.Sprintf("The password is too short: it must have at least %d characters.", s.MinPassword))
+// CheckPassword says why a new password cannot be taken of which so many characters are asked, and such kinds, or nil.
+func CheckPassword(password string, least int, n PasswordNeeds) error {
+	if utf8.RuneCountInString(password) < least {
+		return fmt.Errorf("the password is too short: it must have at least %d characters", least)
 	}
 	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
 	symbol := func(r rune) bool { return !strings.ContainsRune(upper+lower+digits, r) }
-	n := s.PasswordNeeds
 	for _, rule := range []struct {
 		needed, has bool
 		what        string
@@ -51,8 +48,16 @@ func (s *Server) strong(password string) error {
 		{n.Lowercase, strings.ContainsAny(password, lower), "a lower-case letter"},
 	} {
 		if rule.needed && !rule.has {
-			return badRequest("M_WEAK_PASSWORD", "The password is too weak: it must have "+rule.what+".")
+			return fmt.Errorf("the password is too weak: it must have %s", rule.what)
 		}
+	}
+	return nil
+}
+
+// strong is [CheckPassword] for a client. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
+func (s *Server) strong(password string) error {
+	if err := CheckPassword(password, s.MinPassword, s.PasswordNeeds); err != nil {
+		return badRequest("M_WEAK_PASSWORD", "This password cannot be taken: "+err.Error()+".")
 	}
 	return nil
 }

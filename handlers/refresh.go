@@ -95,7 +95,7 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	}
 	carried := token.Appended(s.refreshClaims(session))
 	if err := s.carriable(who, session, carried); err != nil {
-		return pair{}, err
+		return pair{}, tooManyCaveats(err)
 	}
 	return s.nextPair(ctx, token, carried, x.singleUse)
 }
@@ -112,8 +112,9 @@ func (s *Server) countFailed(who *Caller, err error) error {
 	return err
 }
 
-// carriable refuses a token with more caveats of its holder than the next pair could carry. It asks before the
-// generation changes: afterwards nobody could compute the pair, and the session would be over.
+// carriable fails with [tokens.ErrMalformed] if a holder has appended more caveats than the session's next pair could
+// carry. It is asked before the session changes: afterwards nobody could compute the pair, and the session would be
+// over.
 func (s *Server) carriable(who *Caller, session db.Session, carried []string) error {
 	ring := s.keys.load()
 	key, found := ring.Newest()
@@ -122,6 +123,11 @@ func (s *Server) carriable(who *Caller, session db.Session, carried []string) er
 	}
 	session.Generation, session.KeyID, session.AccessExpires = session.Generation+1, key.ID, who.Now.Add(s.AccessTTL)
 	_, err := s.mint(ring, session, carried)
+	return err
+}
+
+// tooManyCaveats refuses a refresh token for what [Server.carriable] says of it.
+func tooManyCaveats(err error) error {
 	if errors.Is(err, tokens.ErrMalformed) {
 		return UnknownToken("The refresh token has too many caveats to be exchanged; it stays as it is.",
 			true).because(err)

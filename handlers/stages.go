@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"postern/db"
 	"postern/gen"
@@ -54,8 +53,8 @@ func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.
 	if auth.Password == nil {
 		return "", missingParam("Missing parameter: auth.password")
 	}
-	if name := named(auth); name != "" && localpart(name, s.ServerName) != strings.ToLower(i.Bound.User) {
-		return "", forbidden("The password of another user proves nothing here.")
+	if err := s.meant(ctx, named(auth), i.Bound.User); err != nil {
+		return "", err
 	}
 	counted := who.Session.ID
 	if counted == "" {
@@ -74,6 +73,18 @@ func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.
 		return "", failed("M_FORBIDDEN", "Wrong password.")
 	}
 	return account.PasswordHash, err
+}
+
+// meant refuses a stage that names another account than the one that it is for.
+func (s *Server) meant(ctx context.Context, name, localpart string) error {
+	if name == "" {
+		return nil
+	}
+	account, err := Find(ctx, s.DB, name, s.ServerName)
+	if errors.Is(err, db.ErrNotFound) || err == nil && account.Localpart != localpart {
+		return forbidden("The password of another user proves nothing here.")
+	}
+	return err
 }
 
 // named is the user that a password stage names: none, when the client leaves it to the access token.

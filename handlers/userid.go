@@ -44,15 +44,10 @@ func Spelled(user, serverName string) string {
 // localpart is [Spelled] in lower case, which is how accounts are named since the grammar says so.
 func localpart(user, serverName string) string { return strings.ToLower(Spelled(user, serverName)) }
 
-// Find finds the account that somebody means. Upper case is accepted for lower case, but an account that moved here and
-// whose name has upper case in it comes first. Client-Server API v1.19, Appendices, "Historical User IDs".
+// Find finds the account that somebody means, see [db.DB.UserNamed]. It takes one read, whether there is such an
+// account or not. Client-Server API v1.19, Appendices, "Historical User IDs".
 func Find(ctx context.Context, d *db.DB, user, serverName string) (db.User, error) {
-	exact, lower := Spelled(user, serverName), localpart(user, serverName)
-	account, err := d.User(ctx, exact)
-	if errors.Is(err, db.ErrNotFound) && lower != exact {
-		account, err = d.User(ctx, lower)
-	}
-	return account, err
+	return d.UserNamed(ctx, Spelled(user, serverName))
 }
 
 // CheckLocalpart says why a new account cannot have the name, or nil.
@@ -67,9 +62,6 @@ func CheckLocalpart(name, serverName string) error {
 	}
 	return nil
 }
-
-// Localpart resolves what an operator typed the way a login does.
-func Localpart(user, serverName string) string { return localpart(user, serverName) }
 
 // NewLocalpart is what a new account is called that an operator typed, or says why it cannot be.
 func NewLocalpart(user, serverName string) (string, error) {

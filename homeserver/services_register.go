@@ -69,11 +69,14 @@ func ownRegistration(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	return nil
 }
 
-// unusedBy refuses a name that has an account here already, of which the homeserver may not know. Names that are not
-// the service's are the homeserver's to refuse.
+// unusedBy refuses a name that has an account here already, of which the homeserver may not know, or that can have
+// none. Names that are not the service's are the homeserver's to refuse.
 func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name string) error {
 	if !service.Owns(string(handlers.NewUserID(name, g.peer.ServerName))) {
 		return nil
+	}
+	if !db.Stores(name) {
+		return db.ErrText
 	}
 	_, err := g.peer.Queue.DB.User(ctx, name)
 	switch {

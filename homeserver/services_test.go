@@ -32,7 +32,7 @@ func TestServiceLogin(t *testing.T) {
 	for _, user := range []string{"_irc_old", "@_irc_old:example.org", "ircbot", "@bob:example.org"} {
 		in := s.ok(s.serviceLogin(user, ircToken))
 		who := s.ok(s.whoami(in.Text("access_token")))
-		if handlers.Localpart(who.Text("user_id"), host) != handlers.Localpart(user, host) ||
+		if handlers.Spelled(who.Text("user_id"), host) != handlers.Spelled(user, host) ||
 			who.Text("device_id") != "BRIDGE" {
 			t.Errorf("%s logged in as %s", user, who.Raw)
 		}
@@ -140,6 +140,24 @@ func TestNoServices(t *testing.T) {
 	s.want(s.serviceLogin("alice", ""), 400, "M_UNKNOWN")
 	if s.gate.isService("") || len(s.gate.amendments) != 3 { // those of cross-signing keys
 		t.Error("something is amended for services that are not there")
+	}
+}
+
+// TestStrangeServiceNames: a name that no database stores is refused before the homeserver makes a user of it.
+func TestStrangeServiceNames(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	const name = `_irc_ze\u0000d`
+	s.want(s.serviceLogin(name, ircToken), 403, "M_FORBIDDEN")
+	before := b.last()
+	s.want(s.serviceRegister(b, ircToken, name, ""), 400, "M_INVALID_PARAM")
+	if b.last() != before {
+		t.Errorf("the homeserver was asked: %s", b.last())
+	}
+	for _, token := range []string{"%00", "%ff", ircToken + "%00"} {
+		if a := s.introspect("Bearer "+sharedSecret, "token="+token); a.Status != 200 || a.JSON["active"] != false {
+			t.Errorf("%s: %d %s", token, a.Status, a.Raw)
+		}
 	}
 }
 

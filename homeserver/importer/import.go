@@ -46,6 +46,9 @@ func Import(ctx context.Context, d *db.DB, contents Contents, o Options) (Result
 		if m.keyID, err = mintingKey(ctx, d); err != nil {
 			return Result{}, err
 		}
+		if err := skipTaken(ctx, d, contents); err != nil {
+			return Result{}, err
+		}
 	}
 	for from := 0; from < len(contents.Accounts); from += importBatch {
 		to := min(from+importBatch, len(contents.Accounts))

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,6 +174,45 @@ func TestImportGoesOn(t *testing.T) {
 	}
 	if !slices.Equal(result.Notable, []Outcome{{"@user7:example.org", "skipped", alreadyHere}}) {
 		t.Errorf("%v", result.Notable)
+	}
+}
+
+// TestImportInOtherLetters: the names that a registration would refuse stay behind, but not what the source itself has.
+func TestImportInOtherLetters(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	for _, text := range []string{
+		"Longpw,added,\nCAROL,added,\nÜnal,added,\n",
+		"longpw,skipped," + otherLetters + "\nLONGPW,skipped," + otherLetters + "\nünal,skipped," + otherLetters +
+			"\nCAROL,skipped," + alreadyHere + "\ncarol,added,\nBob,added,\nbob,added,\n",
+		"longpw,skipped," + otherLetters + "\nBob,skipped," + alreadyHere + "\n",
+		"Longpw,skipped," + alreadyHere + "\nlongpw,added,\n",
+	} {
+		csv, want := "user,password_hash\n", map[string][2]string{}
+		for line := range strings.Lines(text) {
+			part := strings.SplitN(strings.TrimSuffix(line, "\n"), ",", 3)
+			csv += part[0] + "," + byDendrite + "\n"
+			want[part[0]] = [2]string{part[1], part[2]}
+		}
+		contents, err := Read(t.Context(), csvFile(t, csv))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := Import(t.Context(), d, contents, Options{Now: time.Now(), Progress: func(int, int) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][2]string{}
+		for _, a := range contents.Accounts {
+			got[a.Localpart] = [2]string{"added", ""}
+		}
+		for _, o := range result.Notable {
+			name, _, _ := strings.Cut(o.Name[1:], ":")
+			got[name] = [2]string{o.What, o.Why}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s\n%s", text, diff)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	skippedNoDevice  = "tokens without a device"
 	skippedNoAccount = "devices of accounts that stay behind"
 	skippedKept      = "dehydrated devices, which the homeserver keeps"
+	skippedNoText    = "devices whose id holds NUL, or bytes that are not UTF-8"
 )
 
 // readSessions is Read with the devices and tokens of the accounts that come.
@@ -71,6 +72,10 @@ func (r *sessionReader) read(ctx context.Context, s *source) error {
 	}
 	for name, devices := range r.devices {
 		for _, id := range slices.Sorted(maps.Keys(devices)) {
+			if !db.Stores(id) {
+				r.contents.Skipped[skippedNoText]++
+				continue
+			}
 			r.contents.Devices[name] = append(r.contents.Devices[name], *devices[id])
 		}
 	}

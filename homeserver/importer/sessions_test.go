@@ -90,6 +90,26 @@ func TestSessionsOfOldSynapse(t *testing.T) {
 	}
 }
 
+// TestSessionsWithStrangeIDs leaves a device behind that not every database can hold, and brings the others.
+func TestSessionsWithStrangeIDs(t *testing.T) {
+	t.Parallel()
+	got, err := Read(t.Context(), withSessions(config(file(t, "synapse.sqlite.sql", "synapse.rows.sql",
+		`CREATE TABLE access_tokens (id INTEGER PRIMARY KEY, user_id TEXT, device_id TEXT, token TEXT)`,
+		`CREATE TABLE devices (user_id TEXT, device_id TEXT, display_name TEXT)`,
+		`INSERT INTO access_tokens VALUES (1, '@alice:example.org', 'PHONE', 'old')`,
+		`INSERT INTO access_tokens VALUES (2, '@alice:example.org', CAST(x'610062' AS TEXT), 'older')`,
+		`INSERT INTO devices VALUES ('@alice:example.org', CAST(x'61ff' AS TEXT), 'her tablet')`))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := got.Devices["@alice:example.org"]; len(d) != 1 || d[0].DeviceID != "PHONE" {
+		t.Errorf("got %+v", d)
+	}
+	if diff := cmp.Diff(map[string]int{skippedNoText: 2}, got.Skipped); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSessionsOfOthers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Config{csvFile(t, "user,password_hash\n"),

@@ -154,6 +154,15 @@ func discovery(t *testing.T, p *person) {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
 	}
+	for path, code := range map[string]string{"account/password/email/requestToken": "M_UNKNOWN",
+		"register/email/requestToken": "M_UNKNOWN", "account/3pid/add": "M_FORBIDDEN",
+		"account/3pid/msisdn/requestToken": "M_THREEPID_MEDIUM_NOT_SUPPORTED"} {
+		if status, answer := synapse.Try(t, "POST", p.Server.URL+"/_matrix/client/v3/"+path, p.access,
+			map[string]any{}); status != 400 || answer["errcode"] != code {
+			t.Errorf("%s answers %d %v", path, status, answer)
+		}
+	}
+	p.ok(t, "GET", "/_matrix/client/v3/account/3pid", nil) // which Synapse has
 }
 
 // address: Synapse believes the leftmost address that it is told.

@@ -68,6 +68,7 @@ func TestProxies(t *testing.T) {
 				t.Parallel()
 				s := newSite(t, kind, split)
 				s.day(t)
+				s.refusesMail(t)
 				s.passes(t)
 				s.closed(t)
 			})
@@ -112,6 +113,17 @@ func (s *site) day(t *testing.T) {
 	if status, answer := s.ask(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "",
 		""); status != http.StatusNotFound || answer["errcode"] != "M_UNRECOGNIZED" {
 		t.Errorf("auth_metadata answers %d %v", status, answer)
+	}
+}
+
+// refusesMail: what needs mail is refused by Postern, since a Synapse that leaves authentication to it has no such
+// paths.
+func (s *site) refusesMail(t *testing.T) {
+	for _, path := range []string{"account/password/email/requestToken", "register/msisdn/requestToken",
+		"account/3pid/email/requestToken"} {
+		if status, answer := s.ask(t, "POST", "/_matrix/client/v3/"+path, "", "{}"); status != http.StatusBadRequest {
+			t.Errorf("%s answers %d %v", path, status, answer)
+		}
 	}
 }
 
