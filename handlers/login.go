@@ -196,11 +196,16 @@ func (s *Server) turnOf(ctx context.Context, account db.User, a attempt, limited
 	return sessionAt(session.ID), err
 }
 
-// firstPair computes the pair of a session that has just begun, with the caveats that it carries from a login token.
+// firstPair computes the pair of a session that has just begun, with the caveats that it carries from a login token. The
+// key that it was begun with is in memory, so nothing can fail here that would leave a session which nobody hears of.
 func (s *Server) firstPair(ctx context.Context, session db.Session, carried []string) (pair, error) {
-	ring, err := s.freshKeys(ctx)
-	if err != nil {
-		return pair{}, err
+	ring := s.keys.load()
+	if _, found := ring.Key(session.KeyID); !found {
+		fresh, err := s.freshKeys(ctx)
+		if err != nil {
+			return pair{}, err
+		}
+		ring = fresh
 	}
 	p, err := s.mint(ring, session, carried)
 	if errors.Is(err, errKeyGone) {
