@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// TestFirstPairNeedsNoDatabase: when a session has begun, its pair is computed from memory: a database that goes away in
-// that moment leaves no session which nobody hears of.
+// TestFirstPairNeedsNoDatabase: when a session has begun, its pair is computed from memory: a database that goes away
+// in that moment leaves no session which nobody hears of.
 func TestFirstPairNeedsNoDatabase(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -196,8 +196,9 @@ func (s *Server) turnOf(ctx context.Context, account db.User, a attempt, limited
 	return sessionAt(session.ID), err
 }
 
-// firstPair computes the pair of a session that has just begun, with the caveats that it carries from a login token. The
-// key that it was begun with is in memory, so nothing can fail here that would leave a session which nobody hears of.
+// firstPair computes the pair of a session that has just begun, with the caveats that it carries from a login token.
+// The key that it was begun with is in memory, so nothing can fail here that would leave a session which nobody hears
+// of.
 func (s *Server) firstPair(ctx context.Context, session db.Session, carried []string) (pair, error) {
 	ring := s.keys.load()
 	if _, found := ring.Key(session.KeyID); !found {
