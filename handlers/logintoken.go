@@ -32,7 +32,11 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	if s.LoginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
-	if _, err := s.byPassword(ctx, http.MethodPost, "login/get_token", request.Body.Auth); err != nil {
+	_, err := s.byPassword(ctx, Sensitive{
+		Method: http.MethodPost, Path: "login/get_token",
+		Deed: Deed{Words: "One more device is logged in to the account, without its password."},
+	}, request.Body.Auth)
+	if err != nil {
 		return nil, err
 	}
 	ring, err := s.freshKeys(ctx)

@@ -86,6 +86,33 @@ func TestCrossSigningCrossing(t *testing.T) {
 	s.want(s.upload(b, token, `{"keys":"second"}`, ""), 401, "M_UNKNOWN_TOKEN")
 }
 
+// TestCrossSigningProofIsBound: a page says that it is about the keys, and what was proved there replaces them by those
+// that the request began with.
+func TestCrossSigningProofIsBound(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	token := s.loggedIn().Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
+	path := "/_matrix/client/v3/auth/m.login.password/fallback/web?session=" + session
+	page := s.do(call{Method: "GET", Path: path})
+	for _, words := range []string{"cross-signing keys are replaced", "@alice:example.org", "Asked for by"} {
+		if page.Status != 200 || !strings.Contains(page.Raw, words) {
+			t.Errorf("the page does not say %q: %d %s", words, page.Status, page.Raw)
+		}
+	}
+	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	if a := s.do(call{Method: "POST", Path: path, Header: form,
+		Body: "password=" + strings.ReplaceAll(password, " ", "+")}); a.Status != 200 {
+		t.Fatalf("the page answers %d %s", a.Status, a.Raw)
+	}
+	auth := `{"session":"` + session + `"}`
+	if s.challenged(s.upload(b, token, `{"keys":"a thief's"}`, auth)) == session || b.allowed {
+		t.Error("other keys go on with what was proved")
+	}
+	s.ok(s.upload(b, token, `{"keys":"second"}`, auth))
+}
+
 // TestCrossSigningAway: while the homeserver is away nothing is lost; the client asks again.
 func TestCrossSigningAway(t *testing.T) {
 	t.Parallel()
