@@ -8,11 +8,12 @@ import (
 
 func TestAccepts(t *testing.T) {
 	t.Parallel()
-	live := Session{State: Live, Generation: 5}
-	used, single, soft, ending := live, live, live, live
+	live := Session{State: Live, Generation: 5, Oldest: 5}
+	used, single, soft, ending, expiring := live, live, live, live, live
 	used.Used = t0
 	single.SingleUse = true
 	soft.State = Soft
+	expiring.Used, expiring.Oldest = t0, 3
 	ending.Expires = t0.Add(time.Second)
 	locked := func(s Session) Session { s.Locked = true; return s }
 	tests := []struct {
@@ -30,6 +31,11 @@ func TestAccepts(t *testing.T) {
 		{"predecessor once the newest is used", used, 4, t0, ErrSuperseded},
 		{"newest of the draft's door", single, 5, t0, nil},
 		{"predecessor at the draft's door", single, 4, t0, ErrSuperseded},
+		{"superseded, with an expiry", expiring, 4, t0, nil},
+		{"superseded long ago, with an expiry", expiring, 3, t0, nil},
+		{"superseded, and older than one without an expiry", expiring, 2, t0, ErrSuperseded},
+		{"from the future, where superseded ones expire", expiring, 6, t0, ErrSuperseded},
+		{"locked, superseded, with an expiry", locked(expiring), 3, t0, ErrLocked},
 		{"soft", soft, 5, t0, ErrSoft},
 		{"before the end", ending, 5, t0, nil},
 		{"before the end, predecessor", ending, 4, t0, nil},

@@ -95,11 +95,12 @@ func TestMigrateFromFirst(t *testing.T) {
 	}
 	seen := Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}
 	phone := Session{ID: "phone", Localpart: "alice", DeviceID: "A", DisplayName: "Phone", Created: t0,
-		Refreshable: true, Generation: 7,
+		Refreshable: true, Generation: 7, Oldest: 7,
 		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), Used: t0, SingleUse: true, State: Live,
 		Seen: seen}
 	tablet := Session{ID: "tablet", Localpart: "alice", DeviceID: "B", Created: t0, Expires: day, Generation: 1,
-		KeyID: 1, Minted: t0, State: Soft, Seen: seen}
+		Oldest: 1,
+		KeyID:  1, Minted: t0, State: Soft, Seen: seen}
 	if got, err := d.Sessions(bg, ""); err != nil || !cmp.Equal(got, []Session{phone, tablet}) {
 		t.Errorf("%v, %s", err, cmp.Diff([]Session{phone, tablet}, got))
 	}
@@ -114,7 +115,7 @@ func TestMigrateFromFirst(t *testing.T) {
 		t.Errorf("setting: %q, %v", got, err)
 	}
 
-	if s, err := d.AdvanceGeneration(bg, refresh("phone", 7)); err != nil || s.Generation != 8 {
+	if s, err := d.AdvanceGeneration(bg, refresh("phone", 7)); err != nil || s.Generation != 8 || s.Oldest != 7 {
 		t.Errorf("refreshing: %+v, %v", s, err)
 	}
 	if err := d.LockUser(bg, "alice", day); err != nil {

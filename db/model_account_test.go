@@ -77,7 +77,7 @@ func (y *story) login(t *rapid.T) {
 	l := Login{ID: fmt.Sprint("session", y.made), Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
 		DisplayName: dev, At: FromMillis(y.now),
 		KeyID: 1, AccessTTL: 5 * time.Minute, Seen: y.seen()}
-	m := &model{id: l.ID, name: dev, n: 1, minted: y.now, accessEnd: y.now + 300_000}
+	m := &model{id: l.ID, name: dev, n: 1, oldest: 1, minted: y.now, accessEnd: y.now + 300_000}
 	if end != 0 {
 		m.end, l.Expires = y.now+end, FromMillis(y.now+end)
 	}

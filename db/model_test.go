@@ -19,11 +19,12 @@ import (
 type model struct {
 	id, name                        string
 	n, minted, accessEnd, end, used int64
+	oldest                          int64 // superseded access tokens are good from this generation on
 	single, soft, locked            bool
 }
 
 func (m *model) access(k, now int64) error {
-	good := k == m.n || k == m.n-1 && m.used == 0 && !m.single
+	good := k == m.n || k == m.n-1 && m.used == 0 && !m.single || k >= m.oldest && k < m.n
 	switch {
 	case m.soft:
 		return ErrSoft
@@ -53,6 +54,7 @@ func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 		return ErrLocked
 	case k == m.n && draft:
 		m.n, m.minted, m.accessEnd, m.used, m.single = m.n+1, now, end, now, true
+		m.oldest = m.n
 	case k == m.n:
 		m.n, m.minted, m.accessEnd, m.used, m.single = m.n+1, now, end, 0, false
 	case k == m.n-1 && lately && (draft || m.single):
@@ -76,7 +78,8 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 	}
 	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || Millis(s.Minted) != m.minted ||
 		Millis(s.AccessExpires) != m.accessEnd ||
-		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || s.SingleUse != m.single || s.State != state ||
+		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || s.Oldest != m.oldest ||
+		s.SingleUse != m.single || s.State != state ||
 		s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
 	}

@@ -47,6 +47,7 @@ const (
 	// advance is the whole of a good refresh: the first to find the row at the token's generation moves it on, and all
 	// others find it moved.
 	advance = `UPDATE sessions SET generation = generation + 1, minted = $3,
+		oldest = CASE WHEN $7 OR access_expires = 0 THEN generation + 1 ELSE oldest END,
 		prev_key_id = CASE WHEN imported THEN 0 ELSE key_id END, key_id = $4, access_expires = ` + accessExpires + `,
 		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10, imported = FALSE
 		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
@@ -89,6 +90,9 @@ func (t *Tx) advanceCached(s Session, r Refresh) (Session, bool, error) {
 		return Session{}, false, err
 	}
 	s.Generation++
+	if r.SingleUse || s.AccessExpires.IsZero() {
+		s.Oldest = s.Generation
+	}
 	s.KeyID, s.Minted, s.AccessExpires = r.KeyID, r.At, FromMillis(Millis(accessEnd(r.At, r.AccessTTL, s.Expires)))
 	s.Used, s.SingleUse, s.Seen, s.Imported = r.used(), r.SingleUse, r.Seen, false
 	t.put(s)

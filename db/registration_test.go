@@ -16,8 +16,8 @@ func TestRegister(t *testing.T) {
 		Login: &Login{ID: "one", DeviceID: "A", DisplayName: "Phone", KeyID: 1, AccessTTL: time.Minute,
 			Refreshable: true}})
 	want := Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "Phone", Created: t0, Refreshable: true,
-		Generation: 1,
-		KeyID:      1, Minted: t0, AccessExpires: t0.Add(time.Minute), State: Live}
+		Generation: 1, Oldest: 1,
+		KeyID: 1, Minted: t0, AccessExpires: t0.Add(time.Minute), State: Live}
 	if err != nil || !cmp.Equal(s, want) || s != d.session(t, "one") {
 		t.Errorf("%v, %s", err, cmp.Diff(want, s))
 	}

@@ -42,6 +42,10 @@ type Seen struct {
 //	│         ▼ which (RFC 9700, section 4.14), so both lose their tokens and the user keeps the device.
 //	└──────► soft ──► StartSession on the same device, or EndSession
 //
+// An access token that a newer one has followed stays good until its own expiry, as long as the session is live: two
+// processes may share a session, and some clients log out when a token dies before its time. The 2015 draft has it dead
+// at once, and one without an expiry dies when the newer one is used.
+//
 // While its account is locked a session does not move: what would have been good is refused, and good again afterwards.
 // A replay is a replay all the same.
 //
@@ -53,6 +57,7 @@ type Session struct {
 	Expires       time.Time // absolute end; zero: none
 	Refreshable   bool
 	Generation    int64 // from 1
+	Oldest        int64 // from this one on, superseded access tokens are good until they expire; each has an expiry
 	KeyID         int64 // the root key of this generation
 	Minted        time.Time
 	AccessExpires time.Time // zero: the access token never expires
@@ -85,16 +90,14 @@ var (
 )
 
 // Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or,
-// only for a good one, ErrLocked. The predecessor stays good until the new generation is first used,
-// because an answer may get lost (Client-Server API v1.19, "Refreshing access tokens"). The token's own expiry is the
-// caller's to judge.
+// only for a good one, ErrLocked. The token's own expiry is the caller's to judge.
 func (s Session) Accepts(k int64, now time.Time) error {
 	switch {
 	case s.State != Live:
 		return ErrSoft
 	case s.ended(now):
 		return ErrEnded
-	case k != s.Generation && (k != s.Generation-1 || !s.Used.IsZero() || s.SingleUse):
+	case !s.InForce(k) && (k < s.Oldest || k > s.Generation):
 		return ErrSuperseded
 	case s.Locked:
 		return ErrLocked
@@ -102,16 +105,23 @@ func (s Session) Accepts(k int64, now time.Time) error {
 	return nil
 }
 
+// InForce reports whether generation k is the newest one, or its predecessor while the newest is unused: the answer may
+// have been lost (Client-Server API v1.19, "Refreshing access tokens"). Access tokens in force may be good without an
+// expiry.
+func (s Session) InForce(k int64) bool {
+	return k == s.Generation || k == s.Generation-1 && s.Used.IsZero() && !s.SingleUse
+}
+
 func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.Before(s.Expires) }
 
-const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, key_id,
-	minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
+const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, oldest,
+	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
 	var state string
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
-		&s.KeyID,
+		&s.Oldest, &s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
 		&s.Imported)
 	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)

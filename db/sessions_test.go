@@ -14,7 +14,7 @@ func TestStartSession(t *testing.T) {
 	d := fresh(t)
 	got := login(t, d, "one", "A")
 	want := Session{ID: "one", Localpart: "alice", DeviceID: "A", DisplayName: "name of one", Created: t0,
-		Refreshable: true, Generation: 1,
+		Refreshable: true, Generation: 1, Oldest: 1,
 		KeyID: 1, Minted: t0, AccessExpires: t0.Add(5 * time.Minute), State: Live,
 		Seen: Seen{At: t0, Addr: "192.0.2.1", Agent: "test"}}
 	if !cmp.Equal(got, want) {

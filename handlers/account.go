@@ -18,7 +18,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 		return nil, err
 	}
 	endOthers := body.LogoutDevices == nil || *body.LogoutDevices
-	proof, err := s.byPassword(ctx, Sensitive{
+	i, err := s.prove(ctx, Sensitive{
 		Method: http.MethodPost, Path: "account/password",
 		Body: gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices},
 		Deed: Deed{Words: "The password of the account is replaced by another one.", EndsOthers: endOthers},
@@ -30,8 +30,11 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
+	if err := s.spend(ctx, i); err != nil {
+		return nil, err
+	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{
-		Localpart: session.Localpart, OldHash: proof, Hash: hash, Keep: session.ID,
+		Localpart: session.Localpart, OldHash: i.Proof, Hash: hash, Keep: session.ID,
 		EndOthers: endOthers,
 	})
 	if err != nil {
@@ -49,7 +52,7 @@ func (s *Server) DeactivateAccount(ctx context.Context,
 	if erase {
 		words += " What it has written is hidden from those who join a room later."
 	}
-	_, err := s.byPassword(ctx, Sensitive{
+	err := s.byPassword(ctx, Sensitive{
 		Method: http.MethodPost, Path: "account/deactivate",
 		Body: gen.DeactivateRequest{Erase: request.Body.Erase, IDServer: request.Body.IDServer},
 		Deed: Deed{Words: words, EndsAll: true},

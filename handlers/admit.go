@@ -36,11 +36,13 @@ func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenie
 	return claims, session, nil
 }
 
-// merelyExpired reports whether a token's only fault is the expiry that it was minted with. When a session's tokens
-// have none, a holder has added it as a restriction, and meant it. Nobody can restrict a foreign token.
+// merelyExpired reports whether the only fault of a token of the pair in force is the expiry that it was minted with.
+// When a session's tokens have none, a holder has added it as a restriction, and meant it. Nobody can restrict a
+// foreign token.
 func merelyExpired(err error, token tokens.Bearer, session db.Session) bool {
 	_, macaroon := token.(*tokens.Authentic)
-	return errors.Is(err, tokens.ErrExpired) && (!session.AccessExpires.IsZero() || !macaroon)
+	return errors.Is(err, tokens.ErrExpired) && session.InForce(token.Generation()) &&
+		(!session.AccessExpires.IsZero() || !macaroon)
 }
 
 // maxKept is the longest token that is remembered: one with a few caveats of its holder, and not what a holder may blow

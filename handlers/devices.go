@@ -58,7 +58,7 @@ func (s *Server) DeleteDevice(ctx context.Context,
 	if request.Body != nil {
 		auth = request.Body.Auth
 	}
-	_, err := s.byPassword(ctx, Sensitive{
+	err := s.byPassword(ctx, Sensitive{
 		Method: http.MethodDelete, Path: "devices/" + request.DeviceID, Deed: deleting(request.DeviceID),
 	}, auth)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Server) DeleteDevice(ctx context.Context,
 func (s *Server) DeleteDevices(ctx context.Context,
 	request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
 	ids := request.Body.Devices
-	_, err := s.byPassword(ctx, Sensitive{
+	err := s.byPassword(ctx, Sensitive{
 		Method: http.MethodPost, Path: "delete_devices", Body: ids, Deed: deleting(ids...),
 	}, request.Body.Auth)
 	if err != nil {

@@ -60,7 +60,7 @@ func TestImported(t *testing.T) {
 	}
 	s.ok(s.whoami("syt_access_PHONE"))
 	s.ok(s.whoami(pair.Text("access_token")))
-	refused(s.whoami("syt_access_PHONE"), true)
+	s.ok(s.whoami("syt_access_PHONE")) // until its own expiry
 	s.clock.Step(20 * time.Second)
 	if again := s.ok(s.refresh("syr_refresh_PHONE")); again.Text("access_token") != pair.Text("access_token") {
 		t.Errorf("a second tab within the leeway gets another pair: %s and %s", pair.Raw, again.Raw)
@@ -69,6 +69,7 @@ func TestImported(t *testing.T) {
 	s.ok(s.whoami(next.Text("access_token")))
 	s.clock.Step(time.Minute)
 	refused(s.refresh("syr_refresh_PHONE"), true)       // a replay,
+	refused(s.whoami("syt_access_PHONE"), true)         //
 	refused(s.whoami(next.Text("access_token")), true)  // which ends it softly
 	s.ok(s.login(`"device_id":"PHONE"`))                // and a login goes on with the device.
 	refused(s.whoami("syt_access_PHONE"), false)        // Its old tokens are gone with the old session.

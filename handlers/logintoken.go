@@ -32,7 +32,7 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	if s.LoginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
-	_, err := s.byPassword(ctx, Sensitive{
+	i, err := s.prove(ctx, Sensitive{
 		Method: http.MethodPost, Path: "login/get_token",
 		Deed: Deed{Words: "One more device is logged in to the account, without its password."},
 	}, request.Body.Auth)
@@ -50,6 +50,9 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	session := CallerOf(ctx).Session
 	token, err := MintLoginToken(s.ServerName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random,
 		s.Now().Add(s.LoginTokenTTL))
+	if err == nil {
+		err = s.spend(ctx, i)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type model struct {
 	end              time.Time         // of the session
 	used             time.Time         // when a token of this generation was first seen
 	single           bool              // the generation was claimed at the draft's door
+	oldest           int               // from this generation on, access tokens are good until they expire
 	soft, gone       bool
 	ttl, leeway      time.Duration
 	lastAccess, last string // the pair of this generation, as the server first told it
@@ -34,7 +35,7 @@ const (
 )
 
 func (m *model) use(k int, now time.Time) string {
-	fits := k == m.generation || k == m.generation-1 && m.used.IsZero() && !m.single
+	fits := m.inForce(k) || k >= m.oldest
 	switch {
 	case m.gone:
 		return dead
@@ -47,6 +48,10 @@ func (m *model) use(k int, now time.Time) string {
 		m.used = now
 	}
 	return good
+}
+
+func (m *model) inForce(k int) bool {
+	return k == m.generation || k == m.generation-1 && m.used.IsZero() && !m.single
 }
 
 // refresh says the verdict and whether the pair must be the one already given.
@@ -63,7 +68,7 @@ func (m *model) refresh(k int, now time.Time, draft bool) (verdict string, same 
 		m.generation++
 		m.single, m.used = draft, time.Time{}
 		if draft {
-			m.used = now
+			m.used, m.oldest = now, m.generation
 		}
 		return good, false
 	case recent && (draft || m.single):
@@ -186,7 +191,10 @@ func TestModel(t *testing.T) {
 				now := s.clock.Now()
 				// an expired token may still log out, and a locked user, and who comes after the session's end
 				accessEnd, end, was := m.accessEnd[k], m.end, locked
-				m.accessEnd[k], m.end, locked = now.Add(1), now.Add(1), false
+				m.end, locked = now.Add(1), false
+				if m.inForce(k) {
+					m.accessEnd[k] = now.Add(1)
+				}
 				verdict := m.use(k, now)
 				m.accessEnd[k], m.end, locked = accessEnd, end, was
 				expectAnswer(rt, s.logout(m.held[k][0]), verdict)

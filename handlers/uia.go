@@ -207,16 +207,17 @@ func (s *Server) giveBack(ctx context.Context, i *interaction) error {
 }
 
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
-// one interaction. It returns the hash that the password was held against.
-func (s *Server) byPassword(ctx context.Context, r Sensitive, auth *gen.AuthData) (proof string, err error) {
+// one interaction.
+func (s *Server) byPassword(ctx context.Context, r Sensitive, auth *gen.AuthData) error {
 	i, err := s.prove(ctx, r, auth)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return i.Proof, s.spend(ctx, i)
+	return s.spend(ctx, i)
 }
 
 // prove is the part of byPassword that may be done again: it leads to an interaction that is complete and not yet used.
+// A step that can fail belongs between prove and spend, so that its failure does not cost the user the proof.
 func (s *Server) prove(ctx context.Context, r Sensitive, auth *gen.AuthData) (*interaction, error) {
 	session := CallerOf(ctx).Session
 	body, err := bodyHash(r.Body)

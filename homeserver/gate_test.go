@@ -69,9 +69,14 @@ func TestExchange(t *testing.T) {
 	if sent, _, ok, _ := s.exchange("GET", syncPath, second); !ok || sent != second {
 		t.Errorf("%v: the successor passes as %s", ok, sent)
 	}
+	s.ok(s.whoami(second))
+	if sent, _, ok, _ := s.exchange("GET", syncPath, first); !ok || sent != second {
+		t.Errorf("%v: a superseded token that has not expired passes as %s, want %s", ok, sent, second)
+	}
+	s.clock.Step(5 * time.Minute)
 	_, _, ok, refusal := s.exchange("GET", syncPath, first)
 	if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !refusal.Soft() {
-		t.Errorf("a superseded Token: %s", refusal.Raw)
+		t.Errorf("an expired Token: %s", refusal.Raw)
 	}
 }
 

@@ -117,10 +117,12 @@ func TestInactive(t *testing.T) {
 	s.active(second.Text("access_token"))
 	s.active(token) // that the homeserver asked was no use
 	s.ok(s.whoami(second.Text("access_token")))
-	s.inactive("superseded", token)
-
 	s.clock.Step(time.Minute)
+	if a := s.active(token); a.JSON["expires_in"] != float64(240) {
+		t.Errorf("superseded, a minute after it was minted: %s", a.Raw)
+	}
 	s.want(s.refresh(pair.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+	s.inactive("soft, superseded", token)
 	s.inactive("soft", second.Text("access_token"))
 
 	third := s.loggedIn().Text("access_token")

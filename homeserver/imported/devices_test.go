@@ -22,7 +22,7 @@ func TestImportDevices(t *testing.T) {
 	d.finds(t, "refresh two", "two")
 	d.finds(t, "access three", "")
 	want := db.Session{ID: "one", Localpart: "bob", DeviceID: "A", DisplayName: "name of A", Created: t0,
-		Refreshable: true, Generation: 1, KeyID: 1,
+		Refreshable: true, Generation: 1, Oldest: 1, KeyID: 1,
 		Minted: t0, AccessExpires: t0.Add(time.Hour), State: db.Live,
 		Seen: db.Seen{At: t0, Addr: "192.0.2.7", Agent: "theirs"}, Imported: true}
 	if diff := cmp.Diff(want, d.session(t, "one")); diff != "" {

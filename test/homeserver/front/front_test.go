@@ -199,12 +199,13 @@ func ageing(t *testing.T, p *person) {
 	first.ok(t, "GET", syncing+"?timeout=0", nil) // the answer may have been lost
 	second := p.with(answer["access_token"].(string))
 	second.ok(t, "GET", syncing+"?timeout=0", nil)
-	first.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
+	first.ok(t, "GET", syncing+"?timeout=0", nil) // another process of the client may hold it still
 	hidden(t, first)
 	if status, answer := synapse.Try(t, "POST", p.Server.URL+"/_matrix/client/v3/refresh", "",
 		map[string]any{"refresh_token": p.refresh}); status != 401 || answer["soft_logout"] != true {
 		t.Errorf("a replay answers %d %v", status, answer)
 	}
+	first.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
 	second.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", true)
 }
 
