@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/homeserver/delegation"
 )
 
@@ -84,7 +85,7 @@ func (cmd *synapseSetup) check(chosenName string, config *delegation.Config) err
 	}
 	if chosenName != "" && chosenName != name {
 		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db "+
-			"and --server-name", printable(name), chosenName)
+			"and --server-name", handlers.Printable(name), chosenName)
 	}
 	endpoint := serverURL(cmd.Endpoint)
 	if endpoint == nil {
@@ -167,7 +168,8 @@ func reportNext(w world, plan *delegation.Plan) {
 
 // serveLine is the command that starts Postern in front of this Synapse.
 func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, plan *delegation.Plan) []string {
-	line := []string{"postern serve --server-name " + printable(config.ServerName()), "--db " + shellWord(c.path())}
+	line := []string{"postern serve --server-name " + handlers.Printable(config.ServerName()),
+		"--db " + shellWord(c.path())}
 	if plan.Clients != "127.0.0.1:8008" {
 		line = append(line, "--listen "+plan.Clients)
 	}

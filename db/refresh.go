@@ -153,7 +153,7 @@ func (t *Tx) carryOut(do step, s Session, r Refresh) (Session, error) {
 	case stepReplay:
 		soft, won, err := t.session(soften, s.ID, s.Generation)
 		if err == nil && won {
-			err = t.event(Event{At: r.At, Kind: EventReplay, Localpart: s.Localpart, DeviceID: s.DeviceID,
+			err = t.Record(Event{At: r.At, Kind: EventReplay, Localpart: s.Localpart, DeviceID: s.DeviceID,
 				Session: s.ID, Generation: r.Generation, Addr: r.Seen.Addr, Agent: r.Seen.Agent})
 		}
 		if err != nil {
