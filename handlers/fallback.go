@@ -39,6 +39,7 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 	err = s.complete(ctx, i, auth)
 	var wrong *stageFailed
 	if errors.As(err, &wrong) {
+		s.logFailure(who, triedOn(i), wrong.why)
 		html, err := s.page(ctx, i, asks, pageData{Stage: request.Stage, Wrong: wrong.why.Message})
 		return gen.CompleteAuthFallback403TextHTMLResponse(html), err
 	}
@@ -46,10 +47,19 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 		err = s.save(ctx, i)
 	}
 	if err != nil {
-		return nil, noInteraction(err)
+		t := triedOn(i)
+		return nil, trying(t.what, t.name, noInteraction(err))
 	}
 	html, err := s.page(ctx, i, asks, pageData{Stage: request.Stage, Done: true})
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
+}
+
+// triedOn is what is tried on a page, for the log.
+func triedOn(i *interaction) *tried {
+	if i.Bound.User != "" {
+		return &tried{what: stageWrong, name: i.Bound.User}
+	}
+	return &tried{what: registrationRefused, name: value(i.wanted().Username)}
 }
 
 // forms reads the form of a page before the generated code does, which would return whatever is wrong with one as it

@@ -90,6 +90,7 @@ func (s *Server) LogInRegistered(ctx context.Context, account db.User,
 	if err != nil {
 		return nil, err
 	}
+	s.logSuccess(ctx, "login", session)
 	return s.registered(ctx, account.Localpart, session)
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -219,6 +220,15 @@ func (s *Server) byPassword(ctx context.Context, r Sensitive, auth *gen.AuthData
 // prove is the part of byPassword that may be done again: it leads to an interaction that is complete and not yet used.
 // A step that can fail belongs between prove and spend, so that its failure does not cost the user the proof.
 func (s *Server) prove(ctx context.Context, r Sensitive, auth *gen.AuthData) (*interaction, error) {
+	i, err := s.tryProve(ctx, r, auth)
+	name := CallerOf(ctx).Session.Localpart
+	if auth != nil {
+		name = cmp.Or(named(auth), name)
+	}
+	return i, trying(stageWrong, name, err)
+}
+
+func (s *Server) tryProve(ctx context.Context, r Sensitive, auth *gen.AuthData) (*interaction, error) {
 	session := CallerOf(ctx).Session
 	body, err := bodyHash(r.Body)
 	if err != nil {
