@@ -88,7 +88,10 @@ crash: ## a part of slow: kill, starve and confuse the real server, 200 times on
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
 	go run ./test/load
 
+flood: ## how long an honest login takes while 0, 50, 200 and 400 at a time guess at passwords
+	go run ./test/load -flood 0,50,200,400
+
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash load release
+.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash load flood release

@@ -83,12 +83,13 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 // run serves with a database, its keys and its homeserver.
 func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer) error {
 	log := set.config.Log
+	timeouts := cmp.Or(w.patience, strangers)
+	set.config.Patience = timeouts.write
 	server, err := handlers.New(ctx, set.config)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	timeouts := cmp.Or(w.patience, strangers)
 	handler, err := cmd.newHandler(ctx, w, set, server, peer, timeouts)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	hash, err := s.hasher.hash(ctx, body.NewPassword)
+	hash, err := s.hasher.hash(ctx, body.NewPassword, sessionAt(session.ID))
 	if err != nil {
 		return nil, err
 	}

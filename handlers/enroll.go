@@ -46,7 +46,7 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 	if name, err = s.nameOf(ctx, wanted); err != nil {
 		return "", db.Session{}, err
 	}
-	hash, err := s.hasher.hash(ctx, *wanted.Password)
+	hash, err := s.hasher.hash(ctx, *wanted.Password, strangerAt(CallerOf(ctx).Addr, ""))
 	if err != nil {
 		return "", db.Session{}, err
 	}

@@ -74,14 +74,25 @@ func (h *hasher) compare(password, hash string) (match, outdated bool, err error
 	case strings.HasPrefix(hash, argonHash):
 		return compareArgon(password, hash, h.cost)
 	case strings.HasPrefix(hash, SynapseHash+"$"):
-		match, err = compareBcrypt(normal(password)+h.pepper, hash[len(SynapseHash):])
+		password = normal(password)
+		match, err = compareBcrypt(password+h.pepper, hash[len(SynapseHash):])
 	case bcryptForm.MatchString(hash):
 		match, err = compareBcrypt(password, hash)
 	default:
 		return false, false, errors.New("unknown kind of password hash")
 	}
-	return match, true, err
+	return match, !cutOff(password), err
 }
+
+// cutOff reports whether bcrypt has not seen all of a password. It reads 72 bytes, of which the last one that counts
+// ends the password, and where it ends it begins anew: so it takes others for this one, that are longer or have a NUL
+// in them. Which of them the owner chose nobody knows, and to store one that was mistyped would lock the owner out. A
+// pepper is not the owner's to mistype.
+func cutOff(password string) bool {
+	return len(password) >= bcryptSees || strings.ContainsRune(password, 0)
+}
+
+const bcryptSees = 72
 
 // compareBcrypt looks at the first 72 bytes, as bcrypt does, and Synapse with it: what is longer, the pepper included,
 // is cut off.
@@ -121,3 +132,19 @@ func (h *hasher) ours(hash string) bool {
 
 // work is how much a guess costs, in KiB that are written.
 func work(p *argon2id.Params) uint64 { return uint64(p.Memory) * uint64(p.Iterations) }
+
+// work is how much a comparison with a hash costs, in comparisons with new ones: bcrypt of the usual cost ten of them.
+// It is 1 for an account that does not exist.
+func (h *hasher) work(hash string) int {
+	if form := bcryptForm.FindStringSubmatch(strings.TrimPrefix(hash, SynapseHash)); form != nil {
+		if cost, err := strconv.Atoi(form[1]); err == nil && cost <= maxBcryptCost {
+			return max(1, 10<<cost>>usualBcryptCost)
+		}
+	}
+	if p, _, _, err := argon2id.DecodeHash(hash); err == nil {
+		return max(1, int(work(p)/work(h.cost)))
+	}
+	return 1
+}
+
+const usualBcryptCost = 12

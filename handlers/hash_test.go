@@ -17,7 +17,7 @@ import (
 // pepper is what Synapse's sample configuration once proposed.
 const pepper = "EVEN_MORE_SECRET"
 
-// vectors are hashes by Python's bcrypt 4.3.0, as Synapse makes them:
+// vectors are hashes by Python's bcrypt 4.3.0 and 5.0.0, as Synapse makes them:
 //
 //	b = unicodedata.normalize("NFKC", password).encode("utf8") + pepper.encode("utf8")
 //	"synapse" + bcrypt.hashpw(b[:72], bcrypt.gensalt(4)).decode()
@@ -45,6 +45,14 @@ var vectors = []struct {
 		[]string{strings.Repeat("x", 60)}, []string{strings.Repeat("x", 61), strings.Repeat("x", 59)}},
 	{"200 bytes, of which bcrypt sees 72", "synapse$2b$04$LzqogtAYYJJG2GooGcaqzuR9vsO6UZvbtKaPcgeg/s0obce5Q57IG", pepper,
 		[]string{strings.Repeat("y", 200), strings.Repeat("y", 72)}, []string{strings.Repeat("y", 71)}},
+	{"71 bytes", "synapse$2b$04$ndqyh5wDAY4/k4D1RQodRu.sLF//LkJjbUP4x18OU7aPH4bNviNAq", "",
+		[]string{strings.Repeat("z", 71)}, []string{strings.Repeat("z", 70), strings.Repeat("z", 72)}},
+	{"71 bytes and one of a pepper", "synapse$2b$04$rmrRgn9B/lQcQK7tI2Wk2e.ShbyZ1QrQxSV2ER.PF0TP7bcP8jMnq", pepper,
+		[]string{strings.Repeat("z", 71)}, []string{strings.Repeat("z", 70), strings.Repeat("z", 72)}},
+	{"72 bytes", "synapse$2b$04$Or3iUHvvh4/qHz64Vhzz0.G5W2blnOz/WWNrms0p1MM9TOgJZzCAG", "",
+		[]string{strings.Repeat("z", 72), strings.Repeat("z", 73)}, []string{strings.Repeat("z", 71)}},
+	{"80 bytes, plain", "$2b$04$lgo5O2HOagvbntAH/JBMq.kjUr4u4Iet/2xYLqUwRixUSAW4fcr1O", "",
+		[]string{strings.Repeat("q", 80), strings.Repeat("q", 72) + "typo"}, []string{strings.Repeat("q", 71)}},
 	{"a NUL byte", "synapse$2b$04$aKwgQLt4EKVjyKiHpgbsFekBcPQhAjT5SbdzsvyGwskG3kHmkHREu", pepper,
 		[]string{"a\x00b"}, []string{"a", "a\x00c"}},
 	{"cost 12, Synapse's default", "synapse$2b$12$K.wTLwMeWr0lF8skGegnTuFDptfO0vGbeVd2ni5bGILe2czTas2ce", pepper,
@@ -58,33 +66,42 @@ func TestHashesFromElsewhere(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHasher(prometheus.NewGauge(prometheus.GaugeOpts{}), v.pepper)
-			h.cost = cheap
-			defer h.close()
+			h := newTestHasher(t, v.pepper)
 			if err := CheckHash(v.hash); err != nil && v.hash != "" {
 				t.Error(err)
 			}
 			for _, right := range v.right {
-				match, better, err := h.check(t.Context(), right, v.hash)
-				if err != nil || !match || !strings.HasPrefix(better, "$argon2id$") {
-					t.Fatalf("%q: %t, %q, %v", right, match, better, err)
+				got, err := h.compared(right, v.hash)
+				if err != nil || !got.match {
+					t.Fatalf("%q: %+v, %v", right, got, err)
+				}
+				if cut := len(right) >= 72 || strings.Contains(right, "\x00"); cut != (got.better == "") {
+					t.Errorf("%q: to be stored instead: %q", right, got.better)
 				}
 				for _, again := range v.right {
-					if bcryptOnly := len(again) > 70; bcryptOnly {
-						continue // what bcrypt cuts off, argon2id reads
+					if got.better == "" {
+						continue
 					}
-					if match, more, err := h.check(t.Context(), again, better); err != nil || !match || more != "" {
-						t.Errorf("%q after the rehash: %t, %q, %v", again, match, more, err)
+					if more, err := h.compared(again, got.better); err != nil || !more.match || more.better != "" {
+						t.Errorf("%q after the rehash: %+v, %v", again, more, err)
 					}
 				}
 			}
 			for _, wrong := range v.wrong {
-				if match, better, err := h.check(t.Context(), wrong, v.hash); err != nil || match || better != "" {
-					t.Errorf("%q: %t, %q, %v", wrong, match, better, err)
+				if got, err := h.compared(wrong, v.hash); err != nil || got.match || got.better != "" {
+					t.Errorf("%q: %+v, %v", wrong, got, err)
 				}
 			}
 		})
 	}
+}
+
+// newTestHasher is cheap, and gives a place to whoever asks.
+func newTestHasher(t testing.TB, pepper string) *hasher {
+	h := newHasher(newQueue(prometheus.NewGauge(prometheus.GaugeOpts{}), time.Now, defaultPatience), pepper)
+	h.cost = cheap
+	t.Cleanup(h.close)
+	return h
 }
 
 func TestCheckHash(t *testing.T) {
@@ -155,6 +172,47 @@ func TestRehashAtLogin(t *testing.T) {
 	}
 }
 
+// TestLongPasswordsKeepTheirHash: bcrypt looks at 72 bytes, so what is typed beyond them is not known to be right. It
+// is good as before, as often as it comes, and does not take the place of what the owner chose.
+func TestLongPasswordsKeepTheirHash(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.SynapsePepper = pepper })
+	chosen := strings.Repeat("y", 80)
+	for name, hash := range map[string]string{
+		"synapse": "synapse$2b$04$LzqogtAYYJJG2GooGcaqzuR9vsO6UZvbtKaPcgeg/s0obce5Q57IG",
+		"plain":   bcryptOf(t, chosen[:72], bcrypt.MinCost),
+	} {
+		s.addHashed(db.User{Localpart: name}, hash)
+		access := ""
+		for _, typed := range []string{chosen[:72] + "typo", chosen, chosen[:72], chosen + "\x00"} {
+			a := s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, escaped(typed), "")}))
+			access = a.Text("access_token")
+		}
+		s.want(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, chosen[:71], "")}), 403, "M_FORBIDDEN")
+		account, err := s.db.User(t.Context(), name)
+		s.must(err)
+		if account.PasswordHash != hash {
+			t.Errorf("%s: %s took the place of the hash", name, account.PasswordHash)
+		}
+		s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/v3/account/password", Token: access,
+			Body: `{"new_password":"` + chosen + `","auth":` + passwordStep(name, chosen, "") + `}`}))
+		s.want(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, chosen[:72], "")}), 403, "M_FORBIDDEN")
+		s.ok(s.do(call{Method: "POST", Path: loginPath, Body: loginBody(name, chosen, "")}))
+	}
+}
+
+func bcryptOf(t testing.TB, password string, cost int) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(hash)
+}
+
+// escaped is a text as it stands in JSON.
+func escaped(text string) string { return strings.ReplaceAll(text, "\x00", `\u0000`) }
+
 // TestRehashRace: whoever logs in while another login rehashes gets in too.
 func TestRehashRace(t *testing.T) {
 	t.Parallel()
@@ -184,12 +242,12 @@ func TestRehashMeetsChange(t *testing.T) {
 	s.must(err)
 	_, err = s.db.ChangePassword(t.Context(), db.PasswordChange{Localpart: "carol", Hash: changed, EndOthers: true})
 	s.must(err)
-	_, err = s.server.rehash(t.Context(), old, password, changed)
+	_, err = s.server.rehash(t.Context(), old, password, changed, claim{})
 	var refused *Error
 	if !errors.As(err, &refused) || refused.Status != 403 {
 		t.Errorf("the old password gives %v", err)
 	}
-	if account, err := s.server.rehash(t.Context(), old, "another", "unused"); err != nil ||
+	if account, err := s.server.rehash(t.Context(), old, "another", "unused", claim{}); err != nil ||
 		account.PasswordHash != changed {
 		t.Errorf("the new password gives %+v, %v", account, err)
 	}
@@ -202,7 +260,7 @@ func TestRehashFails(t *testing.T) {
 	old := db.User{Localpart: "carol", PasswordHash: vectors[0].hash, Created: s.clock.Now()}
 	s.must(s.db.CreateUser(t.Context(), old))
 	s.must(s.db.Close())
-	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…"); err != nil ||
+	if account, err := s.server.rehash(t.Context(), old, password, "$argon2id$…", claim{}); err != nil ||
 		account.PasswordHash != old.PasswordHash {
 		t.Errorf("the login goes on with %+v, %v", account, err)
 	}
@@ -247,21 +305,16 @@ func TestOldNames(t *testing.T) {
 // TestRefusalsTakeAlike: once a slow hash was compared, an unknown user is refused no faster.
 func TestRefusalsTakeAlike(t *testing.T) {
 	t.Parallel()
-	slow, err := bcrypt.GenerateFromPassword([]byte(password), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := newHasher(prometheus.NewGauge(prometheus.GaugeOpts{}), "")
-	h.cost = cheap
-	defer h.close()
+	slow := bcryptOf(t, password, 10)
+	h := newTestHasher(t, "")
 	took := func(hash string) time.Duration {
 		began := time.Now()
-		if match, _, err := h.check(t.Context(), "wrong", hash); match || err != nil {
-			t.Error(match, err)
+		if v, err := h.check(t.Context(), "wrong", hash, claim{}); v.match || err != nil {
+			t.Error(v, err)
 		}
 		return time.Since(began)
 	}
-	known := took(string(slow))
+	known := took(slow)
 	seen := time.Duration(h.slowest.Load())
 	if unknown := took(""); seen == 0 || unknown < seen {
 		t.Errorf("a known user is refused in %s (%s of it compared), an unknown one in %s", known, seen, unknown)

@@ -162,14 +162,40 @@ func (s *Server) passwordSession(ctx context.Context, a attempt) (db.Session, er
 	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
 		return db.Session{}, err
 	}
-	if err := s.logins.takeAccount(name, who.Now); err != nil {
-		return db.Session{}, err
+	limited := s.logins.takeAccount(name, who.Now)
+	if limited != nil && a.device == "" {
+		return db.Session{}, limited
 	}
-	account, err := s.account(ctx, a.user, a.password)
+	account, err := s.account(ctx, a.user)
 	if err != nil {
 		return db.Session{}, err
 	}
+	from, err := s.turnOf(ctx, account, a, limited)
+	if err != nil {
+		return db.Session{}, err
+	}
+	if account, err = s.checkPassword(ctx, account, a.password, from); err != nil {
+		return db.Session{}, err
+	}
 	return s.startSession(ctx, account, a)
+}
+
+// turnOf is how a login waits for its turn. Where it has to wait, or the account's limit is reached, one on a device
+// that the account has is told from those of strangers, who may be guessing: it waits and is counted apart from them.
+func (s *Server) turnOf(ctx context.Context, account db.User, a attempt, limited error) (claim, error) {
+	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
+	stranger := strangerAt(who.Addr, name)
+	if limited == nil && (a.device == "" || !s.hasher.delays(stranger)) {
+		return stranger, nil
+	}
+	session, err := s.DB.Device(ctx, account.Localpart, a.device)
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return stranger, limited
+	case err == nil && limited != nil:
+		err = s.stages.takeAccount("devices of "+name, who.Now)
+	}
+	return sessionAt(session.ID), err
 }
 
 // firstPair computes the pair of a session that has just begun.
@@ -185,35 +211,44 @@ func (s *Server) firstPair(ctx context.Context, session db.Session) (pair, error
 	return p, err
 }
 
-// account finds the account whose password this is. A hash that came from elsewhere is replaced at this occasion.
-func (s *Server) account(ctx context.Context, user, password string) (db.User, error) {
+// account finds the account that somebody means. One that does not exist is empty, and no password is right for it.
+func (s *Server) account(ctx context.Context, user string) (db.User, error) {
 	account, err := Find(ctx, s.DB, user, s.ServerName)
-	if err != nil && !errors.Is(err, db.ErrNotFound) {
-		return db.User{}, err
+	if errors.Is(err, db.ErrNotFound) {
+		return db.User{}, nil
 	}
-	match, better, err := s.hasher.check(ctx, password, account.PasswordHash)
+	return account, err
+}
+
+// checkPassword refuses a password that is not the account's. A hash that came from elsewhere is replaced at this
+// occasion.
+func (s *Server) checkPassword(ctx context.Context, account db.User, password string, from claim) (db.User, error) {
+	v, err := s.hasher.check(ctx, password, account.PasswordHash, from)
 	switch {
 	case err != nil:
 		return db.User{}, err
-	case !match:
+	case !v.match:
 		return db.User{}, wrongPassword()
 	case !account.Deactivated.IsZero():
 		return db.User{}, UserDeactivated()
-	case better != "":
-		return s.rehash(ctx, account, password, better)
+	case v.better != "":
+		return s.rehash(ctx, account, password, v.better, from)
 	}
 	return account, nil
 }
 
 // rehash stores a password that was right in the form of new ones. It is never the reason for a login to fail.
-func (s *Server) rehash(ctx context.Context, account db.User, password, better string) (db.User, error) {
+func (s *Server) rehash(ctx context.Context, account db.User, password, better string, from claim) (db.User, error) {
 	err := s.DB.Rehash(ctx, account.Localpart, account.PasswordHash, better)
 	switch {
 	case err == nil:
 		account.PasswordHash = better
 	case errors.Is(err, db.ErrConflict):
 		// Another login has just done it, or the password was changed: what is stored by now decides.
-		return s.account(ctx, string(NewUserID(account.Localpart, s.ServerName)), password)
+		if account, err = s.account(ctx, string(NewUserID(account.Localpart, s.ServerName))); err != nil {
+			return db.User{}, err
+		}
+		return s.checkPassword(ctx, account, password, from)
 	default:
 		s.Log.Warn("a password could not be stored in the form of new ones; the next login tries again",
 			"user", account.Localpart, "error", err)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -97,6 +98,22 @@ func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 			// It is given net/http's own writer, which learns by that not to wait for the rest before it answers.
 			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, MaxBody)
 		}
+		return next(c)
+	}
+}
+
+// inTime ends the work on a request before its connection ends, which leaves time for the answer. What waits, waits no
+// longer, and what is not written to the database by then is not written: a session that nobody hears of must not
+// begin. A request without a body changes nothing that somebody would have to hear of.
+func (s *Server) inTime(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.ContentLength == 0 {
+			return next(c)
+		}
+		ctx, done := context.WithTimeout(r.Context(), s.Patience*9/10)
+		defer done()
+		c.SetRequest(r.WithContext(ctx))
 		return next(c)
 	}
 }

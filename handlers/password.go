@@ -3,13 +3,11 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // hashing is the cost of a password: OWASP's first recommendation for argon2id, ≈ 25 ms on a 2024 server.
@@ -18,9 +16,6 @@ var hashing = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, 
 // dummyHash stands in for the hash of an account that does not exist, so that its login takes as long. Its
 // salt and its 32 bytes are random: no password leads there. The parameters are those of [hashing].
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$P4Osa142jCG3qmUql9R8/g$AOj6RZNnxDjCT07fglvo6iNhsYFsECFny776UE5TzH8"
-
-// maxWaiting bounds the queue of logins: at two hashes at a time the last one waits about three seconds.
-const maxWaiting = 256
 
 // quiet is how long after the last hash its memory goes back to the system.
 const quiet = 2 * time.Second
@@ -36,71 +31,62 @@ func hashAt(password string, cost *argon2id.Params) (string, error) {
 	return hash, nil
 }
 
-// hasher compares passwords, a bounded number at a time: each takes 19 MiB and a core.
+// hasher makes and compares hashes, a bounded number at a time: each takes 19 MiB and a core.
 type hasher struct {
-	slots   chan struct{}
-	waiting atomic.Int64
-	gauge   prometheus.Gauge
-	tidy    *time.Timer
-	cost    *argon2id.Params // of new hashes
-	pepper  string           // Synapse's
+	*queue
+	tidy   *time.Timer
+	cost   *argon2id.Params // of new hashes
+	pepper string           // Synapse's
 	// what the slowest comparison with a hash from elsewhere took, in nanoseconds; 0: there was none
 	slowest atomic.Int64
 }
 
-func newHasher(gauge prometheus.Gauge, pepper string) *hasher {
-	h := &hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), gauge: gauge, cost: hashing, pepper: pepper}
+func newHasher(q *queue, pepper string) *hasher {
+	h := &hasher{queue: q, cost: hashing, pepper: pepper}
 	// One buffer a hash is garbage that Go would keep for later; a login server is idle most of the day.
 	h.tidy = time.AfterFunc(quiet, debug.FreeOSMemory)
 	h.tidy.Stop()
 	return h
 }
 
-// acquire waits for a slot. Whoever got one gives it back with the function it returns.
-func (h *hasher) acquire(ctx context.Context) (done func(), err error) {
-	if h.waiting.Add(1) > maxWaiting {
-		h.waiting.Add(-1)
-		return nil, limitExceeded(time.Second)
-	}
-	h.gauge.Inc()
-	leave := func() { h.waiting.Add(-1); h.gauge.Dec() }
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots; h.tidy.Reset(quiet); leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
-}
-
 // hash makes the hash of a new password.
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	done, err := h.acquire(ctx)
+func (h *hasher) hash(ctx context.Context, password string, c claim) (string, error) {
+	p, err := h.wait(ctx, c)
 	if err != nil {
 		return "", err
 	}
-	defer done()
+	defer p.leave()
+	defer h.tidy.Reset(quiet)
 	return hashAt(password, h.cost)
 }
 
-// check reports whether the password is the one behind the hash. If it is and the hash is not what new passwords get,
-// better is the same password in the form of new ones, to be stored instead. An account that does not exist has no
-// hash, and one without a password [NoPassword]: the work is done all the same, and the answer is no.
-func (h *hasher) check(ctx context.Context, password, hash string) (match bool, better string, err error) {
-	match, better, took, err := h.checkNow(ctx, password, hash)
-	if err == nil && !match {
-		err = h.even(ctx, took)
+// check reports whether the password is the one behind the hash, in its turn. A refusal takes as long as any, and no
+// other stranger's guess at the account is looked at before. See [hasher.compared] and [hasher.even].
+func (h *hasher) check(ctx context.Context, password, hash string, c claim) (v verdict, err error) {
+	p, err := h.wait(ctx, c)
+	if err != nil {
+		return verdict{}, err
 	}
-	return match, better, err
+	defer p.leave()
+	v, err = h.compared(password, hash)
+	p.done(h.work(hash), v.match)
+	if err == nil && !v.match {
+		err = h.even(ctx, v.took)
+	}
+	return v, err
 }
 
-func (h *hasher) checkNow(ctx context.Context, password, hash string) (match bool, better string, took time.Duration,
-	err error) {
-	done, err := h.acquire(ctx)
-	if err != nil {
-		return false, "", 0, err
-	}
-	defer done()
+// verdict is what came of a comparison.
+type verdict struct {
+	match  bool
+	better string // the same password in the form of new ones, to be stored instead; empty: the hash is fine
+	took   time.Duration
+}
+
+// compared reports whether the password is the one behind the hash. An account that does not exist has no hash, and one
+// without a password [NoPassword]: the work is done all the same, and the answer is no.
+func (h *hasher) compared(password, hash string) (v verdict, err error) {
+	defer h.tidy.Reset(quiet)
 	nobody := hash == "" || hash == NoPassword
 	if nobody {
 		hash = dummyHash
@@ -111,16 +97,16 @@ func (h *hasher) checkNow(ctx context.Context, password, hash string) (match boo
 	if foreign && !match {
 		_, _, _ = h.compare(password, dummyHash) // one that is cheaper than ours would say by its speed that it exists
 	}
-	took = time.Since(began)
+	v = verdict{match: match && !nobody, took: time.Since(began)}
 	if foreign {
-		h.remember(took)
+		h.remember(v.took)
 	}
-	if match && outdated && !nobody {
-		if better, err = hashAt(password, h.cost); err != nil {
-			better, err = "", nil // another login will do it; this one has the right password
+	if v.match && outdated {
+		if v.better, err = hashAt(password, h.cost); err != nil {
+			v.better, err = "", nil // another login will do it; this one has the right password
 		}
 	}
-	return match && !nobody, better, took, err
+	return v, err
 }
 
 // maxEven bounds how long a refusal is held back, should the machine have been busy when a comparison was timed.

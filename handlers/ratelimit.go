@@ -40,16 +40,50 @@ func (r Rate) String() string {
 // maxKeys bounds the memory of a limiter (10 to 25 MiB): addresses are free to an attacker.
 const maxKeys = 1 << 16
 
-// limiter is the generic cell rate algorithm: one instant a key, the theoretical arrival time at which its
-// allowance is whole again. A key that has been quiet for a period costs nothing.
+// instants have one for each key: its theoretical arrival time, at which its allowance is whole again. A key that has
+// been quiet for a while costs nothing.
+type instants map[string]time.Time
+
+// after is a key's instant, and now if that is past, or later than it can be: the clock was set back.
+func (i instants) after(key string, now time.Time, most time.Duration) time.Time {
+	if at := i[key]; at.After(now) && at.Sub(now) <= most {
+		return at
+	}
+	return now
+}
+
+func (i instants) set(key string, at, now time.Time) {
+	if len(i) >= maxKeys {
+		i.sweep(now)
+	}
+	i[key] = at
+}
+
+// sweep drops the keys whose allowance is whole and, when they are too few, any: enough at once for the next sweep to
+// be far off, since one looks at all of them while everybody waits.
+func (i instants) sweep(now time.Time) {
+	for key, at := range i {
+		if !at.After(now) {
+			delete(i, key)
+		}
+	}
+	for key := range i {
+		if len(i) <= maxKeys-maxKeys/16 {
+			return
+		}
+		delete(i, key)
+	}
+}
+
+// limiter is the generic cell rate algorithm.
 type limiter struct {
 	rate    Rate
 	mu      sync.Mutex
-	arrival map[string]time.Time
+	arrival instants
 }
 
 func newLimiter(rate Rate) *limiter {
-	return &limiter{rate: rate, arrival: make(map[string]time.Time)}
+	return &limiter{rate: rate, arrival: make(instants)}
 }
 
 // take counts an attempt of the key. It answers how long to wait when there have been too many, and then
@@ -60,36 +94,12 @@ func (l *limiter) take(key string, now time.Time) (wait time.Duration) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	interval := l.rate.Period / time.Duration(l.rate.Count)
-	arrival := l.arrival[key]
-	if arrival.Before(now) || arrival.Sub(now) > l.rate.Period {
-		arrival = now // quiet for a period, or the clock was set back
-	}
-	next := arrival.Add(interval)
+	next := l.arrival.after(key, now, l.rate.Period).Add(l.rate.Period / time.Duration(l.rate.Count))
 	if over := next.Sub(now) - l.rate.Period; over > 0 {
 		return over
 	}
-	if len(l.arrival) >= maxKeys {
-		l.sweep(now)
-	}
-	l.arrival[key] = next
+	l.arrival.set(key, next, now)
 	return 0
-}
-
-// sweep drops the keys whose allowance is whole and, when they are too few, any: enough at once for the next sweep to
-// be far off, since one looks at all of them while everybody waits.
-func (l *limiter) sweep(now time.Time) {
-	for key, arrival := range l.arrival {
-		if !arrival.After(now) {
-			delete(l.arrival, key)
-		}
-	}
-	for key := range l.arrival {
-		if len(l.arrival) <= maxKeys-maxKeys/16 {
-			return
-		}
-		delete(l.arrival, key)
-	}
 }
 
 // limits are the limiters of one kind of attempt. Logging in and refreshing are counted apart, so that a

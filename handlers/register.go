@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -55,6 +56,10 @@ func (s *Server) tryRegister(ctx context.Context,
 		}
 	}
 	answer, err = s.register(ctx, i)
+	if err != nil && i.version == 0 {
+		// Nobody can come back to it, so the invitation must not wait for that.
+		err = errors.Join(err, s.giveBack(context.WithoutCancel(ctx), i))
+	}
 	return answer, name, err
 }
 

@@ -86,6 +86,8 @@ func (s *Server) CountLogin(ctx context.Context, localpart string) error {
 // gives the answer to that.
 func (s *Server) LogInRegistered(ctx context.Context, account db.User,
 	wanted *gen.RegisterRequest) (gen.RegisterResponseObject, error) {
+	ctx, done := context.WithTimeout(ctx, s.Patience*9/10-s.Now().Sub(CallerOf(ctx).Now)) // see inTime
+	defer done()
 	session, err := s.startSession(ctx, account, wantedAttempt(wanted))
 	if err != nil {
 		return nil, err

@@ -96,9 +96,15 @@ type Config struct {
 	// what Synapse's configuration had as password_config.pepper; for accounts that came from there
 	SynapsePepper string
 
+	// Patience is how long a request may take until it is answered, since its connection ends after that: what is not
+	// done by then does not happen. 0: 30 s.
+	Patience time.Duration
+
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
+
+const defaultPatience = 30 * time.Second
 
 // Server implements the contract. Nobody changes its configuration after [New].
 type Server struct {
@@ -124,10 +130,11 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Patience = cmp.Or(c.Patience, defaultPatience)
 	s := &Server{
 		Config: c, contract: contract, caveats: tokens.Caveats(),
 		keys:         &keyring{db: c.DB, master: c.Master},
-		hasher:       newHasher(c.Metrics.hashQueue, c.SynapsePepper),
+		hasher:       newHasher(newQueue(c.Metrics.hashQueue, c.Now, c.Patience/3), c.SynapsePepper),
 		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 		stages: newLimits(c.RateLimit),
@@ -158,7 +165,7 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.Binder = binder{contract}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf()
-	e.Pre(alias, headers, bounded)
+	e.Pre(alias, headers, bounded, s.inTime)
 	e.Use(s.Metrics.observe(contract), s.recovers, forms)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
 	e.GET("/health", s.health)

@@ -64,7 +64,11 @@ func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.
 	if err := s.stages.takeAccount(counted, who.Now); err != nil {
 		return "", err
 	}
-	account, err := s.account(ctx, string(NewUserID(i.Bound.User, s.ServerName)), *auth.Password)
+	account, err := s.account(ctx, string(NewUserID(i.Bound.User, s.ServerName)))
+	if err != nil {
+		return "", err
+	}
+	account, err = s.checkPassword(ctx, account, *auth.Password, sessionAt(counted))
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
 		return "", failed("M_FORBIDDEN", "Wrong password.")

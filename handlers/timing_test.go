@@ -4,11 +4,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"golang.org/x/crypto/bcrypt"
 
 	"postern/db"
 )
@@ -172,11 +172,8 @@ func TestLoginTimeTellsNothing(t *testing.T) {
 // would tell by being quick, a dearer one by being slow.
 func TestLoginTimeOfMovers(t *testing.T) {
 	slow(t)
-	dear, err := bcrypt.GenerateFromPassword([]byte(password), 9)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for kind, hash := range map[string]string{"bcrypt": string(dear), "quick argon2id": cheapHash(t, password)} {
+	for kind, hash := range map[string]string{"bcrypt": bcryptOf(t, password, 9),
+		"quick argon2id": cheapHash(t, password)} {
 		t.Run(kind, func(t *testing.T) {
 			s := realSite(t)
 			s.addHashed(db.User{Localpart: "mover"}, hash)
@@ -188,6 +185,26 @@ func TestLoginTimeOfMovers(t *testing.T) {
 			alike(t, things)
 		})
 	}
+}
+
+// TestContentionTimeTellsNothing: nor does the last of several guesses at once tell it. They wait for each other
+// whether or not there is an account.
+func TestContentionTimeTellsNothing(t *testing.T) {
+	slow(t)
+	s := realSite(t)
+	s.addHashed(db.User{Localpart: "mover"}, bcryptOf(t, password, 9))
+	refuse, things := s.doors()["today"], make(map[string]func())
+	for _, user := range []string{"known", "unknown", "mover"} {
+		things[user] = func() {
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() { refuse(user) })
+			}
+			all.Wait()
+		}
+	}
+	refuse("mover")
+	alike(t, things)
 }
 
 // TestInteractiveTimeTellsNothing: the password stage takes the password of the user who asks, and of no other, so whom

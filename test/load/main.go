@@ -7,6 +7,10 @@
 // loop is closed: each worker sends its next request when its last is answered, as fast as the server lets it. Rate
 // limits are off.
 //
+// With -flood it measures something else: how long an honest login takes while many guess at passwords.
+//
+//	go run ./test/load -flood 0,50,200,400
+//
 // It prints a table for each engine and exits with 1 on any answer other than 200, and when the server holds more
 // memory, goroutines or descriptors after the load than before, give or take. No time is judged. For PostgreSQL it
 // needs what package postgres needs.
@@ -20,17 +24,23 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
 // load is one run of the program.
 type load struct {
-	minutes  float64
-	workers  int
-	sessions int
-	dir      string // for everything that is built or written; removed at the end
-	binary   string
+	minutes   float64
+	workers   int
+	sessions  int
+	guesses   []int  // how many wrong passwords at a time, in place of the mix
+	seconds   int    // of each
+	addresses int    // that they come from
+	moved     bool   // guess at accounts that came from Synapse
+	dir       string // for everything that is built or written; removed at the end
+	binary    string
 }
 
 var engines = map[string][]string{"sqlite": {"sqlite"}, "postgres": {"postgres"}, "both": {"sqlite", "postgres"}}
@@ -54,9 +64,14 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(l.dir)) }()
-	progress("building")
-	if l.binary, err = build(ctx, l.dir); err != nil {
-		return err
+	if l.binary == "" {
+		progress("building")
+		if l.binary, err = build(ctx, l.dir); err != nil {
+			return err
+		}
+	}
+	if len(l.guesses) > 0 {
+		return l.floods(ctx, l.guesses)
 	}
 	var failed error
 	for _, engine := range chosen {
@@ -73,6 +88,11 @@ func options(args []string) (*load, []string, error) {
 	flags.Float64Var(&l.minutes, "minutes", 5, "minutes of load on each engine")
 	flags.IntVar(&l.workers, "workers", 32, "requests at a time")
 	flags.IntVar(&l.sessions, "sessions", 256, "sessions that are checked and refreshed")
+	flags.IntVar(&l.seconds, "seconds", 20, "seconds of each flood")
+	flags.IntVar(&l.addresses, "addresses", 0, "addresses that they come from; 0: one each")
+	flags.BoolVar(&l.moved, "moved", false, "guess at accounts with Synapse's hashes, and not at names that nobody has")
+	flags.StringVar(&l.binary, "binary", "", "a Postern that is built already, such as an older one")
+	flags.Func("flood", "wrong passwords at a time: numbers, separated by commas", l.numbers)
 	engine := flags.String("engine", "both", "sqlite, postgres or both")
 	if err := flags.Parse(args); err != nil {
 		return nil, nil, err
@@ -86,6 +106,18 @@ func options(args []string) (*load, []string, error) {
 		return nil, nil, fmt.Errorf("there is no engine %q; there are sqlite, postgres and both", *engine)
 	}
 	return l, slices.Clone(chosen), nil
+}
+
+// numbers reads how many are to guess at a time.
+func (l *load) numbers(text string) error {
+	for _, word := range strings.Split(text, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is not a number", word)
+		}
+		l.guesses = append(l.guesses, n)
+	}
+	return nil
 }
 
 func progress(format string, args ...any) {
