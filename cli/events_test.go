@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,6 +67,24 @@ func TestEvents(t *testing.T) {
 	}
 	i.refused("once", "session", "events", "alice", "--user", "bob")
 	i.refused("no account", "session", "events", "--user", "carol")
+}
+
+// TestLogIsVisible: whatever type a value has, no line of the log holds what nobody sees.
+func TestLogIsVisible(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	type name string
+	newLogger(&out, slog.LevelInfo).Info("a\u202e", "text", "b\u202e\u009b", "name", name("c\u2066"), "error",
+		errors.New("d\u200f\x1b"), "list", []string{"e\u202e"}, "number", 7)
+	for _, want := range []string{`"msg":"a\\u202e"`, `"b\\u202e\\u009b"`, `"c\\u2066"`, `"d\\u200f\\x1b"`, `e\\u202e`,
+		`"number":7`, `"level":"INFO"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %q", want, &out)
+		}
+	}
+	if strings.ContainsAny(out.String(), "\u202e\u2066\u200f\u009b") {
+		t.Errorf("the log is %q", &out)
+	}
 }
 
 // TestTablesArePrintable: what a client calls its device or itself cannot control the operator's terminal, nor turn

@@ -214,11 +214,11 @@ func newLogger(to io.Writer, level slog.Level) *slog.Logger {
 // visible escapes what cannot be seen, or turns what stands behind it, in what a log line holds of a client's. For a
 // terminal package slog does so by itself.
 func visible(_ []string, a slog.Attr) slog.Attr {
-	switch v := a.Value.Any().(type) {
-	case string:
-		a.Value = slog.StringValue(handlers.Printable(v))
-	case error:
-		a.Value = slog.StringValue(handlers.Printable(v.Error()))
+	if kind := a.Value.Kind(); kind == slog.KindString || kind == slog.KindAny {
+		text := a.Value.String()
+		if shown := handlers.Printable(text); shown != text {
+			a.Value = slog.StringValue(shown)
+		}
 	}
 	return a
 }

@@ -2,11 +2,14 @@ package homeserver
 
 import (
 	"encoding/json"
-	"postern/handlers"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"postern/handlers"
+	"postern/test/rig/safe"
 )
 
 const signingKeysPath = "/_matrix/client/v3/" + signingKeysUpload
@@ -138,6 +141,20 @@ func TestCrossSigningLimits(t *testing.T) {
 		s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))
 	}
 	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")), 429, "M_LIMIT_EXCEEDED")
+}
+
+// TestCrossSigningLeavesATrace: a guess that comes through the front is a line of the log like any other.
+func TestCrossSigningLeavesATrace(t *testing.T) {
+	t.Parallel()
+	log := new(safe.Buffer)
+	s, b := newSiteWithBridges(t, func(c *setup) { c.Log = slog.New(slog.NewJSONHandler(log, nil)) })
+	token := s.loggedIn().Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))
+	want := `"msg":"password stage failed","addr":"192.0.2.1","errcode":"M_FORBIDDEN","user":"alice"`
+	if n := strings.Count(log.String(), want); n != 1 {
+		t.Errorf("%d lines have %s:\n%s", n, want, log)
+	}
 }
 
 // TestCrossSigningByService: an application service needs no proof, and its token is none of ours.
