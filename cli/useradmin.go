@@ -15,9 +15,9 @@ type userAdmin struct {
 
 // Help is shown by `postern user admin --help`.
 func (*userAdmin) Help() string {
-	return `Synapse asks Postern who may use its admin API. It remembers an answer for up to two minutes, so off
-is not in force at once. The API itself, /_synapse/admin, can be reached from outside only with serve
---expose-admin.
+	return `Synapse asks Postern who may use its admin API. On and off count with the next request that comes
+through Postern; clients that reach Synapse around it are remembered for up to two minutes. The API itself,
+/_synapse/admin, can be reached from outside only with serve --expose-admin.
 
 Examples:
   postern user admin alice on

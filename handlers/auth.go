@@ -110,6 +110,7 @@ func (s *Server) identify(c echo.Context, who *Caller, lenient bool) error {
 		Now: who.Now, Method: c.Request().Method, Path: AsSent(c.Request().URL), Addr: who.Addr,
 	})
 	if err != nil {
+		s.brake(c.Request().Context(), text, err)
 		return err
 	}
 	who.Session = session

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -73,6 +74,7 @@ func (s *site) newServer(change ...func(*Config)) *Server {
 		s.Fatal(err)
 	}
 	server.hasher.cost = cheap
+	server.pause = func(context.Context, time.Duration) {} // tests ask without a pause
 	s.Cleanup(server.Close)
 	return server
 }

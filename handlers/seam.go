@@ -119,6 +119,12 @@ func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s.refuse(s.echo.NewContext(r, w), err)
 }
 
+// RefuseToken answers a request with the error that [Server.Admit] gave for its token, later if that was refused often.
+func (s *Server) RefuseToken(w http.ResponseWriter, r *http.Request, token string, err error) {
+	s.brake(r.Context(), token, err)
+	s.Refuse(w, r, err)
+}
+
 func (s *Server) refuse(c echo.Context, err error) {
 	OpenToBrowsers(c.Response().Header())
 	s.handleError(err, c)

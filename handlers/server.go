@@ -119,6 +119,9 @@ type Server struct {
 
 	logins, refreshes, attempts, stages limits
 
+	refusals *limiter                             // of tokens that are refused again and again
+	pause    func(context.Context, time.Duration) // holds an answer back
+
 	strayProxy, strangeForwarded sync.Once // what is logged once
 
 	stopTidy func()
@@ -137,7 +140,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher:       newHasher(newQueue(c.Metrics.hashQueue, c.Now, c.Patience/3), c.SynapsePepper),
 		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
-		stages: newLimits(c.RateLimit),
+		stages: newLimits(c.RateLimit), refusals: newRefusals(), pause: pause,
 	}
 	if s.Peer == nil {
 		s.Peer = alone{c.DB}

@@ -40,25 +40,45 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.server.Hand
 // Exchange checks the access token of a request that the homeserver will answer, exactly as any operation that needs
 // one does, and gives the session's own plain token to send on: an introspection knows neither the method nor the path,
 // so it could not judge a restricted one. Path is as it came, escaped, without the query. A token that is not ours is
-// given back untouched: it is an application service's, or one that the homeserver refuses. When the token is not good
-// it has answered, and ok is false.
-func (g *Gate) Exchange(w http.ResponseWriter, r *http.Request, path, text string) (plain string, ours, ok bool) {
+// given back untouched: it is an application service's, or one that the homeserver refuses. Where the homeserver needs
+// no token it would refuse that one even so, so there it is refused here.
+func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) {
 	who := g.server.Caller(r)
 	claims, session, err := g.admit(r.Context(), who, text, r.Method, path)
-	if errors.Is(err, tokens.ErrMalformed) {
-		return text, false, true // neither a macaroon of ours nor a token that came from the homeserver
+	if errors.Is(err, tokens.ErrMalformed) { // neither a macaroon of ours nor a token that came from the homeserver
+		if service := g.isService(text); service || !needsNoToken(r.Method, path) {
+			return front.Pass{Token: text, Trusted: service}, nil
+		}
 	}
 	// a token that came from the homeserver goes there as it is: nobody could restrict it
-	if plain = text; err == nil && claims.KeyID != 0 {
-		plain, err = g.server.PlainToken(r.Context(), session)
+	plain := text
+	if err == nil && claims.KeyID != 0 {
+		plain, err = g.plainToken(r.Context(), session)
+	}
+	if err == nil && isAdminAPI(path) && !session.Admin {
+		err = refused(http.StatusForbidden, "M_FORBIDDEN", "You are not a server admin.")
 	}
 	if err != nil {
-		g.server.Refuse(w, r, err)
-		return "", true, false
+		return front.Pass{}, err
 	}
 	g.server.DB.NoteUse(session, claims.Generation, who.Seen())
-	return plain, true, true
+	return front.Pass{Token: plain, Session: session.ID, Trusted: true}, nil
 }
+
+// plainToken is the token that the homeserver gets for a session. It remembers for two minutes what a token may do, so
+// an administrator's is another one than the session's was before: it says once more that it is an access token. By
+// that a mark that is given or taken counts with the next request.
+func (g *Gate) plainToken(ctx context.Context, session db.Session) (string, error) {
+	plain, err := g.server.PlainToken(ctx, session)
+	if err != nil || !session.Admin {
+		return plain, err
+	}
+	return tokens.Restrict(plain, tokens.Caveat{Key: "type", Operator: "=", Value: string(tokens.Access)})
+}
+
+// isAdminAPI reports whether a path, as it came, is of the homeserver's admin API. The front lets it through in this
+// spelling alone. It is judged here since a token that came from the homeserver cannot be told from what it was before.
+func isAdminAPI(path string) bool { return strings.HasPrefix(path, "/_synapse/admin/") }
 
 // admit judges a token for a request whose path may have two names, the contract's first: it is good if all its caveats
 // hold for one of them. So a token for /v3/sync opens /r0/sync too, and one that its holder has restricted to
@@ -78,21 +98,9 @@ func (g *Gate) admit(ctx context.Context, who *handlers.Caller, text, method, pa
 	return claims, session, second
 }
 
-// RefuseEnded reports whether the session of a token that was good is over by now or locked, and answers then. That a
-// token has merely expired meanwhile, or has a successor, is no reason to lose the answer to what it asked in time.
-func (g *Gate) RefuseEnded(w http.ResponseWriter, r *http.Request, text string) bool {
-	session, err := g.server.SessionOf(r.Context(), text)
-	switch {
-	case err == nil && session.State == db.Soft:
-		soft := handlers.UnknownToken("The access token is no longer good.", true)
-		soft.Cause, err = db.ErrSoft, soft
-	case err == nil && session.Locked:
-		err = db.ErrLocked
-	case err == nil || !handlers.IsStatus(err, http.StatusUnauthorized):
-		return false
-	}
-	g.server.Refuse(w, r, err)
-	return true
+// Refuse answers a request with the error that Exchange or Ended gave for its token.
+func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, token string, err error) {
+	g.server.RefuseToken(w, r, token, err)
 }
 
 // AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it

@@ -18,15 +18,19 @@ import (
 func (s *site) exchange(method, path, token string) (sent string, ours, ok bool, refusal answer) {
 	s.Helper()
 	r, w := httptest.NewRequestWithContext(s.Context(), method, "/", nil), httptest.NewRecorder()
-	sent, ours, ok = s.gate.Exchange(w, r, path, token)
+	pass, err := s.gate.Exchange(r, path, token)
+	if sent, ours, ok = pass.Token, err != nil || pass.Session != "", err == nil; !ok {
+		s.gate.Refuse(w, r, token, err)
+	}
+	if pass.Trusted != (ok && ours) {
+		s.Errorf("trusted: %v", pass.Trusted)
+	}
 	refusal = answer{Status: w.Code, Header: w.Header(), Raw: w.Body.String()}
 	if !ok {
 		s.must(json.Unmarshal(w.Body.Bytes(), &refusal.JSON))
 		if w.Header().Get("Access-Control-Allow-Origin") != "*" || w.Header().Get("Cache-Control") != "no-store" {
 			s.Errorf("a web client cannot read the refusal: %v", w.Header())
 		}
-	} else if w.Body.Len() > 0 {
-		s.Errorf("it answered %s and lets the request pass", refusal.Raw)
 	}
 	return sent, ours, ok, refusal
 }
@@ -109,6 +113,31 @@ func TestExchangeImported(t *testing.T) {
 		_, ours, ok, refusal := s.exchange("GET", syncPath, token)
 		if s.want(refusal, 401, "M_UNKNOWN_TOKEN"); ok || !ours || refusal.Soft() {
 			t.Errorf("%v %v: the token of an ended session: %s", ok, ours, refusal.Raw)
+		}
+	}
+}
+
+// TestExchangeAdmin: what the homeserver remembers of a token ends when the account's mark changes, and its admin API
+// is open only to those who have it.
+func TestExchangeAdmin(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	const users = "/_synapse/admin/v2/users"
+	matrixtest.Import(s, s.db, s.clock.Now(), matrixtest.ImportedPhone("PHONE", s.clock.Now()))
+	own, moved := s.ok(s.login(`"device_id":"OWN"`)).Text("access_token"), "syt_access_PHONE"
+	for _, admin := range []bool{false, true, false, true} {
+		s.must(SetAdmin(t.Context(), s.db, "alice", admin))
+		for _, token := range []string{own, moved} {
+			sent, _, ok, refusal := s.exchange("GET", users, token)
+			if ok != admin || !ok && (refusal.Status != 403 || refusal.Code() != "M_FORBIDDEN") {
+				t.Errorf("marked %v: the admin API is open: %v, %s", admin, ok, refusal.Raw)
+			}
+			if sent, _, ok, _ = s.exchange("GET", syncPath, token); !ok || (sent != token) != (admin && token == own) {
+				t.Errorf("marked %v: %s passes as %s", admin, token, sent)
+			}
+			if scope := s.active(sent).Text("scope"); strings.HasSuffix(scope, "admin:*") != admin {
+				t.Errorf("marked %v: the scope is %s", admin, scope)
+			}
 		}
 	}
 }
@@ -210,8 +239,12 @@ func TestEnded(t *testing.T) {
 	s := newSiteBefore(t)
 	token := s.loggedIn().Text("access_token")
 	ended := func() (bool, *httptest.ResponseRecorder) {
-		w := httptest.NewRecorder()
-		return s.gate.RefuseEnded(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), token), w
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		err := s.gate.Ended(r, token)
+		if err != nil {
+			s.gate.Refuse(w, r, token, err)
+		}
+		return err != nil, w
 	}
 	s.clock.Step(time.Hour)
 	if over, w := ended(); over || w.Body.Len() > 0 {

@@ -37,7 +37,7 @@ func (g *Gate) Operation(method, path, token string) front.Operation {
 	if g.internal != nil && (path == IntrospectPath || path == DiscoveryPath) {
 		return front.Operation{Path: path, Handler: g.internal}
 	}
-	op := front.Operation{Path: g.name(path)}
+	op := front.Operation{Path: g.name(path), Open: needsNoToken(method, path)}
 	if g.answers(op.Path) && !g.passes(method, op.Path, token) {
 		op.Handler = g.server.Handler()
 	}

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -40,13 +41,15 @@ func (w *deadlineWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// bodyOf is the body of the client's request, with deadlines.
-func (w *deadlineWriter) bodyOf(r *http.Request) io.ReadCloser {
+// bodyOf gives the client's request a body with deadlines. It is nil for a request without one.
+func (w *deadlineWriter) bodyOf(r *http.Request) *deadlineBody {
 	if r.Body == nil || r.Body == http.NoBody {
-		return r.Body
+		return nil
 	}
 	w.progress.sending.Store(true)
-	return &deadlineBody{r.Body, w}
+	b := &deadlineBody{ReadCloser: r.Body, writer: w}
+	r.Body = b
+	return b
 }
 
 // deadlineBody is the body of a client's request. When it is read to its end, the client may wait as long as it likes:
@@ -54,19 +57,63 @@ func (w *deadlineWriter) bodyOf(r *http.Request) io.ReadCloser {
 type deadlineBody struct {
 	io.ReadCloser
 	writer *deadlineWriter
+	until  time.Time    // when a stranger's must have been sent; zero: any time
+	head   bytes.Buffer // its beginning, if it was read before the homeserver is asked
 }
 
-// Read waits for the client, but no longer than its patience.
+// strangerPace is how many bytes of a stranger's body earn it another second. An honest one comes faster, and one that
+// holds a connection to the homeserver has to pay for it.
+const strangerPace = 16 << 10
+
+// fetchAll reads the beginning of a stranger's body, or all of it if it is short. It may take that time, and more as
+// strangerPace says.
+func (b *deadlineBody) fetchAll(within time.Duration) error {
+	b.until = time.Now().Add(within)
+	_, err := b.head.ReadFrom(io.LimitReader(readerFunc(b.read), bufferSize))
+	return err
+}
+
+// fetch waits until the client sends something.
+func (b *deadlineBody) fetch() error {
+	first := make([]byte, 512)
+	n, err := b.read(first)
+	b.head.Write(first[:n])
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(into []byte) (int, error) { return f(into) }
+
+// Read reads for the homeserver.
 func (b *deadlineBody) Read(into []byte) (int, error) {
+	b.writer.progress.taken.Store(true) // the transport reads only when it has a connection to the homeserver
+	if b.head.Len() > 0 {
+		return b.head.Read(into)
+	}
+	return b.read(into)
+}
+
+// read waits for the client, but no longer than its patience.
+func (b *deadlineBody) read(into []byte) (int, error) {
 	progress := b.writer.progress
 	if !progress.sending.Load() {
 		// At its end or closed. A deadline that is set now would look as if the client closed the connection, or hit
 		// the next request on it.
 		return 0, io.EOF
 	}
-	_ = b.writer.control.SetReadDeadline(time.Now().Add(b.writer.patience))
+	deadline := time.Now().Add(b.writer.patience)
+	if !b.until.IsZero() && b.until.Before(deadline) {
+		deadline = b.until
+	}
+	_ = b.writer.control.SetReadDeadline(deadline)
 	n, err := b.ReadCloser.Read(into)
-	progress.taken.Store(true) // the transport reads only when it has a connection to the homeserver
+	if !b.until.IsZero() {
+		b.until = b.until.Add(time.Duration(n) * time.Second / strangerPace)
+	}
 	var network net.Error
 	switch {
 	case errors.Is(err, io.EOF):

@@ -27,18 +27,22 @@ type Config struct {
 // Front is the reverse proxy, an http.Handler.
 type Front struct {
 	Config
-	proxy     *httputil.ReverseProxy
-	transport *http.Transport
-	graceOver context.Context // is done Grace after Stopping
-	id        string          // names this front in the Via header of its requests, so that it recognizes a loop
-	longAfter time.Duration   // an answer later than this is passed on only while its session lasts
-	away      atomic.Bool     // the homeserver cannot be reached, and the log says so already
-	logLoop   sync.Once
+	proxy        *httputil.ReverseProxy
+	transport    *http.Transport
+	graceOver    context.Context // is done Grace after Stopping
+	id           string          // names this front in the Via header of its requests, so that it recognizes a loop
+	longAfter    time.Duration   // an answer later than this is passed on only while its session lasts
+	strangerTime time.Duration   // how long the body of a request without a good token may take; see strangerPace
+	watch        *watch          // ends those that wait when their session ends
+	away         atomic.Bool     // the homeserver cannot be reached, and the log says so already
+	logLoop      sync.Once
 }
 
 // New makes a front. Close it when the server has stopped.
 func New(c Config) *Front {
-	f := &Front{Config: c, transport: newTransport(), id: "postern-" + rand.Text(), longAfter: time.Second}
+	f := &Front{Config: c, transport: newTransport(), id: "postern-" + rand.Text(), longAfter: time.Second,
+		strangerTime: time.Minute}
+	f.watch = newWatch(c.Login.Over, time.Second, c.Log)
 	graceOver, end := context.WithCancel(context.WithoutCancel(c.Stopping))
 	context.AfterFunc(c.Stopping, func() { time.AfterFunc(c.Grace, end) })
 	f.graceOver = graceOver
@@ -49,8 +53,11 @@ func New(c Config) *Front {
 	return f
 }
 
-// Close closes the idle connections to the homeserver.
-func (f *Front) Close() { f.transport.CloseIdleConnections() }
+// Close closes the idle connections to the homeserver, and waits until nothing of the front runs.
+func (f *Front) Close() {
+	f.watch.close()
+	f.transport.CloseIdleConnections()
+}
 
 // ServeHTTP answers a request, or has it answered.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -126,6 +126,38 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestOpen: where no token is needed, the homeserver gets none in place of one that is refused. Where its operator
+// wants one all the same, the client hears why its own is refused.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/open/private" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		io.WriteString(w, r.URL.RequestURI()+" "+strings.Join(r.Header["Authorization"], "|"))
+	}, func(c *Config) {
+		c.Login = &fakeLogin{operation: func(method, path, token string) Operation {
+			return Operation{Open: strings.HasPrefix(path, "/open")}
+		}}
+	})
+	for _, c := range [][3]string{
+		{"/open?a=1", "Authorization: Bearer ours-bad", "/open?a=1 "},
+		{"/open?a=1&access_token=ours-bad", "", "/open?a=1 "},
+		{"/open?access_token=ours-good", "Authorization: Bearer ours-bad", "/open "},
+		{"/open", "Authorization: Bearer ours-good", "/open Bearer plain"},
+		{"/open", "Authorization: Bearer other", "/open Bearer other"},
+		{"/open?access_token=", "Authorization: Bearer ", "/open "},
+		{"/open", "Authorization: Bearer ours-good\r\nAuthorization: Bearer ours-good", "/open "},
+		{"/open/private", "Authorization: Bearer ours-bad", `{"errcode":"M_UNKNOWN_TOKEN","error":"refused here"}`},
+		{"/open/private", "Accept: */*", "/open/private "},
+		{"/closed", "Authorization: Bearer ours-bad", `{"errcode":"M_UNKNOWN_TOKEN","error":"refused here"}`},
+	} {
+		if _, body := s.get(c[0], c[1]); body != c[2] {
+			t.Errorf("%s with %q answers %s, want %s", c[0], c[1], body, c[2])
+		}
+	}
+}
+
 // TestForms: the homeserver finds no token in a form, where it was not checked.
 func TestForms(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func TestClientGoes(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			res, err := s.ask(ctx, "POST", path, body)
+			res, err := s.ask(ctx, "POST", path, body, "Authorization: Bearer ours-good")
 			if err == nil {
 				_, err = io.Copy(io.Discard, res.Body)
 				res.Body.Close()
@@ -81,7 +81,8 @@ func TestStalledClient(t *testing.T) {
 			}
 		}
 	}, func(c *Config) { c.Patience = 200 * time.Millisecond })
-	if res, body := s.raw("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"); res.StatusCode != 408 {
+	if res, body := s.raw("POST /x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ours-good\r\nContent-Length: 100\r\n" +
+		"\r\nhalf"); res.StatusCode != 408 {
 		t.Errorf("the sender hears %d %s", res.StatusCode, body)
 	}
 	<-ended
@@ -123,7 +124,7 @@ func TestStopping(t *testing.T) {
 			body = in
 		}
 		go func() {
-			res, err := s.ask(t.Context(), "POST", path, body)
+			res, err := s.ask(t.Context(), "POST", path, body, "Authorization: Bearer ours-good")
 			if err != nil {
 				answers[path] <- err.Error()
 				return

@@ -3,6 +3,7 @@ package front
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -65,12 +66,14 @@ func before(t testing.TB, homeserver string, change ...func(*Config)) *scene {
 }
 
 // fakeLogin has one operation, login, which the homeserver answers for a GET with the token "bridge". Its tokens begin
-// with "ours-": "ours-good" is good, the others are not. The functions change that; each may be nil.
+// with "ours-": "ours-good" is good and of the session "good", the others are not. "bridge" is an application
+// service's. The functions change that; each may be nil.
 type fakeLogin struct {
-	operation   func(method, path, token string) Operation // path is by its current name
-	exchange    func(path, token string) (instead string)
-	refuseEnded func(w http.ResponseWriter, token string) bool
-	announce    func(token string)
+	operation func(method, path, token string) Operation // path is by its current name
+	exchange  func(path, token string) (instead string)
+	ended     func(token string) error
+	over      func(sessions []string) ([]string, error)
+	announce  func(token string)
 }
 
 func (l *fakeLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) { postern(w, r) }
@@ -88,22 +91,35 @@ func (l *fakeLogin) Operation(method, path, token string) Operation {
 	return op
 }
 
-func (l *fakeLogin) Exchange(w http.ResponseWriter, r *http.Request, path, token string) (string, bool, bool) {
+func (l *fakeLogin) Exchange(r *http.Request, path, token string) (Pass, error) {
 	if l.exchange != nil {
 		token = l.exchange(path, token)
 	}
 	switch {
 	case !strings.HasPrefix(token, "ours-"):
-		return token, false, true
+		return Pass{Token: token, Trusted: token == "bridge"}, nil
 	case token == "ours-good":
-		return "plain", true, true
+		return Pass{Token: "plain", Session: "good", Trusted: true}, nil
 	}
-	refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "refused here")
-	return "", true, false
+	return Pass{}, errors.New("refused here")
 }
 
-func (l *fakeLogin) RefuseEnded(w http.ResponseWriter, r *http.Request, token string) bool {
-	return l.refuseEnded != nil && l.refuseEnded(w, token)
+func (l *fakeLogin) Refuse(w http.ResponseWriter, r *http.Request, token string, err error) {
+	refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", err.Error())
+}
+
+func (l *fakeLogin) Ended(r *http.Request, token string) error {
+	if l.ended == nil {
+		return nil
+	}
+	return l.ended(token)
+}
+
+func (l *fakeLogin) Over(ctx context.Context, sessions []string) ([]string, error) {
+	if l.over == nil {
+		return nil, nil
+	}
+	return l.over(sessions)
 }
 
 func (l *fakeLogin) AnnounceDevice(r *http.Request, token string) { l.announce(token) }

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 )
@@ -15,14 +16,21 @@ type Login interface {
 	// an application service's own token takes some operations to the homeserver that clients find here.
 	Operation(method, path, token string) Operation
 
-	// Exchange checks the access token of a request for a path and returns the token that the homeserver gets in its
-	// place. ours is false for a token that is not Postern's, which is returned as it is. If the token is not good,
-	// Exchange writes the refusal to w and ok is false.
-	Exchange(w http.ResponseWriter, r *http.Request, path, token string) (plain string, ours, ok bool)
+	// Exchange checks the access token of a request for a path and says what the homeserver gets in its place. The
+	// error is for Refuse.
+	Exchange(r *http.Request, path, token string) (Pass, error)
 
-	// RefuseEnded reports whether the session of a token that was good has ended since or is locked, and writes the
-	// refusal to w then. It is called before an answer is passed on that took long, such as a long poll's.
-	RefuseEnded(w http.ResponseWriter, r *http.Request, token string) bool
+	// Ended returns an error, for Refuse, if the session of a token that was good has ended since or is locked. It is
+	// called before an answer is passed on that took long, such as a long poll's.
+	Ended(r *http.Request, token string) error
+
+	// Over returns those of the sessions of long polls that have ended or are locked. It is called every second while
+	// there are any, with all of them at once.
+	Over(ctx context.Context, sessions []string) ([]string, error)
+
+	// Refuse answers a request with the error that its token got. It may take a moment, so that a client that repeats
+	// itself is slowed down.
+	Refuse(w http.ResponseWriter, r *http.Request, token string, err error)
 
 	// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it.
 	AnnounceDevice(r *http.Request, token string)
@@ -31,10 +39,18 @@ type Login interface {
 	Client(r *http.Request) (addr, scheme string)
 }
 
+// Pass is what an access token is good for.
+type Pass struct {
+	Token   string // what the homeserver gets in its place; a token that is not Postern's stays as it is
+	Session string // the session of a token that is Postern's; "" for any other
+	Trusted bool   // the token is known to be good: it is Postern's, or an application service's
+}
+
 // Operation is a method and a path of an API, whatever release of the API the client wrote in the path.
 type Operation struct {
 	Path    string       // by its current name
 	Handler http.Handler // answers it, and gets the request with Path as its path; nil: the homeserver answers
+	Open    bool         // the homeserver needs no token for it; it gets none in place of one that is refused
 
 	// Amend gets the request before Handler or the homeserver, and passes it on by calling next, with another body if
 	// it likes. It may be nil.

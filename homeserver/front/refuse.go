@@ -38,6 +38,8 @@ func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	s := streamOf(r)
 	switch {
 	case errors.Is(err, errRefused):
+	case s.progress.over.Load():
+		f.refuseOver(w, s)
 	case f.graceOver.Err() != nil:
 		tryAgain(w, "The server is restarting. Try again.")
 	case s.progress.stalled.Load():

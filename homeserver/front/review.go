@@ -22,7 +22,11 @@ func (f reviewer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	f.reachable()
-	if s.ours {
+	switch {
+	case s.refusal != nil && res.StatusCode == http.StatusUnauthorized:
+		// This homeserver's operator wants a token where others need none.
+		return nil, f.refuse(s, res, s.refusal)
+	case s.ours():
 		if res, err = f.checkSession(s, r, res); err != nil {
 			return nil, err
 		}
@@ -42,25 +46,33 @@ func (f reviewer) checkSession(s *stream, r *http.Request, res *http.Response) (
 	if err != nil {
 		return nil, err
 	}
-	if time.Since(s.begun) > f.longAfter && f.Login.RefuseEnded(s.answer, s.client, s.token) {
-		res.Body.Close()
-		return nil, errRefused
+	if time.Since(s.begun) > f.longAfter {
+		if ended := f.Login.Ended(s.client, s.token); ended != nil {
+			return nil, f.refuse(s, res, ended)
+		}
 	}
 	return res, nil
+}
+
+// refuse replaces an answer by the refusal of the client's token.
+func (f reviewer) refuse(s *stream, res *http.Response, why error) error {
+	res.Body.Close()
+	f.Login.Refuse(s.answer, s.client, s.token, why)
+	return errRefused
 }
 
 // unknownToken handles M_UNKNOWN_TOKEN for a token that was good a moment ago. A client that gets it deletes its keys.
 // If the token is still good, the homeserver does not know the device yet or has cached an older answer: a request that
 // can be repeated is, and otherwise the device is announced again and the client told to try again.
 func (f reviewer) unknownToken(s *stream, r *http.Request, res *http.Response) (*http.Response, error) {
-	res.Body.Close()
-	plain, _, good := f.Login.Exchange(s.answer, s.client, s.path, s.token)
-	if !good {
-		return nil, errRefused
+	pass, err := f.Login.Exchange(s.client, s.path, s.token)
+	if err != nil {
+		return nil, f.refuse(s, res, err)
 	}
+	res.Body.Close()
 	if r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		again := r.Clone(r.Context())
-		again.Header["Authorization"] = []string{"Bearer " + plain}
+		again.Header["Authorization"] = []string{"Bearer " + pass.Token}
 		res, err := f.transport.RoundTrip(again)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -94,10 +95,7 @@ func TestLateAnswer(t *testing.T) {
 		}
 		io.WriteString(w, "news")
 	}, func(c *Config) {
-		c.Login = &fakeLogin{refuseEnded: func(w http.ResponseWriter, token string) bool {
-			refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "logged out as "+token)
-			return true
-		}}
+		c.Login = &fakeLogin{ended: func(token string) error { return errors.New("logged out as " + token) }}
 	})
 	if s.front.longAfter != time.Second {
 		t.Errorf("an answer is long after %s", s.front.longAfter)

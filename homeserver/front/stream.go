@@ -16,8 +16,8 @@ type stream struct {
 	path, query string        // as target returns them; the query without a token that moved into the header
 	op          Operation
 	token       string // the access token that the client sent; "" if none
-	plain       string // the token that the homeserver gets in its place
-	ours        bool   // the token is Postern's, and good
+	pass        Pass   // what it is good for
+	refusal     error  // the token is not good, and the operation needs none
 	begun       time.Time
 	answer      *deadlineWriter // to the client
 	progress    progress
@@ -31,12 +31,20 @@ type progress struct {
 	answering atomic.Bool // the answer has begun
 	stalled   atomic.Bool // the client stopped sending its body
 	broken    atomic.Bool // the body is not valid HTTP, or the connection broke
+	over      atomic.Bool // the session ended while the request waited
 }
 
 // waiting reports whether neither side sends anything.
 func (p *progress) waiting() bool { return !p.sending.Load() && !p.answering.Load() }
 
 type streamKey struct{}
+
+// ours reports whether the token is Postern's, and good.
+func (s *stream) ours() bool { return s.pass.Session != "" }
+
+// bare reports whether the homeserver gets no token: it needs none, and the client's is refused, or so odd that there
+// is none to check.
+func (s *stream) bare() bool { return s.refusal != nil || s.op.Open && s.token == "" }
 
 func streamOf(r *http.Request) *stream { return r.Context().Value(streamKey{}).(*stream) }
 
@@ -47,13 +55,13 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 	s.begun = time.Now()
 	if s.token != "" && r.Method != http.MethodOptions { // a preflight request needs no token
-		var ok bool
-		if s.plain, s.ours, ok = f.Login.Exchange(w, r, s.path, s.token); !ok {
+		if s.pass, s.refusal = f.Login.Exchange(r, s.path, s.token); s.refusal != nil && !s.op.Open {
+			f.Login.Refuse(w, r, s.token, s.refusal)
 			return
 		}
-		if s.ours {
-			s.query = withoutToken(s.query)
-		}
+	}
+	if s.ours() || s.bare() {
+		s.query = withoutToken(s.query)
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), streamKey{}, s))
 	defer cancel()
@@ -63,12 +71,33 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 		}
 	})
 	defer stop()
+	if s.ours() {
+		defer f.watch.add(s, cancel)()
+	}
 	s.answer = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), patience: f.Patience,
 		progress: &s.progress}
 	defer s.answer.extend() // for what net/http writes at the end
 	r = r.WithContext(ctx)
-	r.Body = s.answer.bodyOf(r)
+	if err := f.awaitBody(r, s); err != nil {
+		f.failed(s.answer, r, err)
+		return
+	}
 	f.proxy.ServeHTTP(s.answer, r)
+}
+
+// awaitBody waits until there is something to send to the homeserver, since each request holds a connection to it. A
+// client without a good token has to send all of its body first, up to what fits a buffer, and the rest in time.
+func (f *Front) awaitBody(r *http.Request, s *stream) error {
+	switch body := s.answer.bodyOf(r); {
+	case body == nil:
+		return nil
+	case !s.pass.Trusted:
+		return body.fetchAll(f.strangerTime)
+	case r.Header["Expect"] != nil:
+		return nil // it waits for the homeserver's answer to that
+	default:
+		return body.fetch()
+	}
 }
 
 // refuseLoop refuses a request that this front has sent itself, and reports whether it did.
@@ -128,9 +157,12 @@ func (f *Front) rewrite(pr *httputil.ProxyRequest) {
 	h["Via"] = append(slices.Clone(h["Via"]), "1.1 "+f.id) // RFC 9110, section 7.6.3
 	delete(h, "Upgrade")
 	delete(h, "Connection")
-	if s.ours {
-		h["Authorization"] = []string{"Bearer " + s.plain}
-	} else if sent := s.client.Header["Authorization"]; sent != nil {
+	switch sent := s.client.Header["Authorization"]; {
+	case s.bare():
+		delete(h, "Authorization")
+	case s.ours():
+		h["Authorization"] = []string{"Bearer " + s.pass.Token}
+	case sent != nil:
 		// Even if Connection names it and ReverseProxy has removed it: without this header the homeserver would take a
 		// token from the query, which was not checked.
 		h["Authorization"] = sent

@@ -84,15 +84,18 @@ func TestNothingIsHeldBack(t *testing.T) {
 		w.Header().Set("X-Sum", "all")
 	})
 	in, out := io.Pipe()
-	res, err := s.ask(t.Context(), "PUT", "/x", in)
+	go func() { _, _ = io.WriteString(out, "one") }()
+	res, err := s.ask(t.Context(), "PUT", "/x", in, "Authorization: Bearer ours-good")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	got := make([]byte, 100)
-	for _, part := range []string{"one", "two", "three"} {
-		if _, err := io.WriteString(out, part); err != nil {
-			t.Fatal(err)
+	for i, part := range []string{"one", "two", "three"} {
+		if i > 0 {
+			if _, err := io.WriteString(out, part); err != nil {
+				t.Fatal(err)
+			}
 		}
 		n, err := res.Body.Read(got)
 		if err != nil || string(got[:n]) != part {
@@ -138,7 +141,7 @@ func TestSlow(t *testing.T) {
 			}
 			out.Close()
 		}()
-		res, err := s.ask(t.Context(), "POST", "/x", in)
+		res, err := s.ask(t.Context(), "POST", "/x", in, "Authorization: Bearer bridge")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,8 +170,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestExpectContinue: a client that sends Expect: 100-continue gets the homeserver's answer to that, and a refusal of
-// Postern before it sends any of the body.
+// TestExpectContinue: a client with a good token that sends Expect: 100-continue gets the homeserver's answer to that,
+// and any client a refusal of Postern before it sends any of the body.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
@@ -181,7 +184,7 @@ func TestExpectContinue(t *testing.T) {
 	})
 	for path, want := range map[string]string{"/taken": "200 5", "/refused": "413 too much\n"} {
 		body := &counted{Reader: strings.NewReader("12345")}
-		res, err := s.ask(t.Context(), "POST", path, body, "Expect: 100-continue")
+		res, err := s.ask(t.Context(), "POST", path, body, "Expect: 100-continue", "Authorization: Bearer ours-good")
 		if err != nil {
 			t.Fatal(err)
 		}

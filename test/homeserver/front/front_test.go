@@ -265,6 +265,18 @@ func admin(t *testing.T, alice, bob *person) {
 		t.Errorf("the homeserver has %v", list)
 	}
 	bob.refused(t, "GET", users, 403, "M_FORBIDDEN", false)
+	// The mark counts with the very next request, in all that the homeserver asks it for.
+	const whois = "/_matrix/client/v3/admin/whois/@bob:" + synapse.ServerName
+	for range 2 {
+		alice.ok(t, "GET", whois, nil)
+		alice.Run(t, "", "user", "admin", "alice", "off")
+		alice.refused(t, "GET", users, 403, "M_FORBIDDEN", false)
+		alice.refused(t, "GET", whois, 403, "M_FORBIDDEN", false)
+		alice.ok(t, "GET", syncing+"?timeout=0", nil)
+		alice.ok(t, "GET", "/_synapse/admin/v1/server_version", nil)
+		alice.Run(t, "", "user", "admin", "alice", "on")
+		alice.ok(t, "GET", users, nil)
+	}
 }
 
 // closed: no spelling leads to the calls that only Postern may make, though Synapse takes several of them.
