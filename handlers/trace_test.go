@@ -7,14 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"postern/test/rig/safe"
 )
 
 // traced is a site whose log, at the level info, is kept.
-func traced(t *testing.T, change ...func(*Config)) (*site, *safe.Buffer) {
+func traced(t *testing.T, change ...func(*Config)) (*site, *strings.Builder) {
 	t.Helper()
-	log := new(safe.Buffer)
+	log := new(strings.Builder) // package slog writes one line at a time
 	return newSite(t, append(change, func(c *Config) { c.Log = slog.New(slog.NewJSONHandler(log, nil)) })...), log
 }
 
