@@ -66,7 +66,8 @@ func (cmd *dbCopy) Run(ctx context.Context, w world, c *common) error {
 		_, err = fmt.Fprintf(w.stdout,
 			"\n%s has moved to %s and answers nothing any more. Start the server there, with the same master key, "+
 				"which was not copied:\n"+
-				"  postern serve --db %s --master-key-file %s\n", source.path(), target.path(), target.path(), key)
+				"  postern serve --db %s --master-key-file %s\n", source.path(), target.path(),
+			shellWord(target.path()), shellWord(key))
 	}
 	return err
 }

@@ -226,3 +226,19 @@ func TestCopyMistakes(t *testing.T) {
 	i.must("", "db", "copy", other, i.db, "--master-key-file", key+".away")
 	i.must("", "user", "list")
 }
+
+// TestCopyPrintsWords: the command that goes on after a copy can be pasted into a shell as it is.
+func TestCopyPrintsWords(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	i.must("", "keys", "rotate")
+	other := filepath.Join(t.TempDir(), "it's a & b.db")
+	out := i.must("", "db", "copy", i.db, other)
+	_, command, found := strings.Cut(out, "\n  postern serve ")
+	words, err := exec.Command("sh", "-c", "printf '%s\\n' "+command).Output()
+	want := "--db\n" + other + "\n--master-key-file\n" + filepath.Join(filepath.Dir(i.db), "postern.key") + "\n"
+	if !found || err != nil || string(words) != want {
+		t.Errorf("%s\nhas the words\n%s%v", out, words, err)
+	}
+}

@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"postern/handlers"
@@ -30,37 +27,13 @@ func (h *homeserverSettings) newFront(ctx context.Context, g *homeserver.Gate, l
 func (h *homeserverSettings) enter(ctx context.Context, s *handlers.Server, peer *homeserver.Peer, log *slog.Logger,
 	p patience) (publicHandler, error) {
 	g := homeserver.NewGate(s, peer, h.internal == "")
-	at, end, err := h.listen(g, log, p)
+	// which ends after the last request has, since the homeserver asks while it answers those
+	at, end, err := listenApart("--internal-listen", h.internal, g.Internal(), log, p)
 	if err != nil {
 		return publicHandler{}, err
-	}
-	if at == "" {
-		at = "--listen"
 	}
 	log.Info("standing in front of a homeserver", "homeserver", h.url.String(), "introspection", at, "admin_api",
 		h.exposeAdmin)
 	f := h.newFront(ctx, g, log, p)
 	return publicHandler{Handler: f, stop: func() { f.Close(); end() }}, nil
-}
-
-// listen answers the homeserver's questions on an address of their own, if there is one, until it is told to end: which
-// is after the last request has, since the homeserver asks while it answers those. It gives where that is.
-func (h *homeserverSettings) listen(g *homeserver.Gate, log *slog.Logger, p patience) (at string, end func(),
-	err error) {
-	if h.internal == "" {
-		return "", func() {}, nil
-	}
-	listener, err := net.Listen("tcp", h.internal)
-	if err != nil {
-		return "", nil, fmt.Errorf("cannot listen for the homeserver: %w; choose another with --internal-listen", err)
-	}
-	server := newServer(g.Internal(), log, p)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != http.ErrServerClosed {
-			log.Error("the homeserver's questions are not answered any more; start the server again", "error", err)
-		}
-	}()
-	return listener.Addr().String(), func() { _ = server.Close(); <-done }, nil
 }

@@ -28,7 +28,7 @@ func (*userImport) Help() string {
 	return `Accounts of --server-name come with their passwords, which keep working and are hashed with argon2id
 at the next login. The source is only read, and both servers may run meanwhile. Guests, application
 services' users, bots and support users are skipped, and so are accounts that are here already: a
-second run changes nothing.
+second run changes nothing about them, and counts what has changed there and is not brought.
 
 With --sessions the devices come too, and the tokens in use, as SHA-256 only: they stay good until
 the client refreshes or logs in again, when the session becomes one of Postern's own. Without it,
@@ -110,6 +110,15 @@ func (cmd *userImport) report(w world, kind importer.Kind, result importer.Resul
 		if err := countTable(w, "OUTCOME SESSIONS WHY", result.Sessions); err != nil {
 			return err
 		}
+	}
+	if result.Left > 0 && kind == importer.Synapse {
+		flags := "--since-last"
+		if !cmd.Sessions {
+			flags = "--sessions --since-last"
+		}
+		fmt.Fprintf(w.stdout, "\nNot brought: %s at Synapse since the last import. Without them people lose their "+
+			"sessions,\nor a lock or a new password does not count.\nRun the same with %s to bring them.\n",
+			plural(result.Left, "change"), flags)
 	}
 	if result.Passwordless > 0 {
 		fmt.Fprintln(w.stdout, "\nAn account without a password gets one with `postern user passwd NAME`.")

@@ -113,7 +113,8 @@ func (c *common) masterKey(w world, first bool) (tokens.MasterKey, error) {
 		return tokens.MasterKey{}, fmt.Errorf("the master key cannot be read: %w", err)
 	}
 	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
-		fmt.Fprintf(w.stderr, "warning: others on this machine can read %s; run: chmod 600 %s\n", file, file)
+		fmt.Fprintf(w.stderr, "warning: others on this machine can read %s; run: chmod 600 %s\n", file,
+			shellWord(file))
 	}
 	master, err := tokens.ParseMasterKey(string(text))
 	if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"postern/db"
 	"postern/homeserver/outbox"
 	"postern/test/rig/fakesynapse"
+	binary "postern/test/rig/process"
 )
 
 // TestOutbox: an operator sees what waits and why, on the command line, in the metrics and in the log; the command
@@ -30,7 +32,8 @@ func TestOutbox(t *testing.T) {
 	}
 	flags := []string{"--rate-limit", "off", "--log-level", "debug", "--homeserver", there.URL,
 		"--homeserver-secret-file", file}
-	s := i.serve(flags...)
+	apart := fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))
+	s := i.serve(append(flags, "--metrics-listen", apart)...)
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	access, _ := s.login("alice", "secret")
 	if d := there.Devices(); len(d) != 1 || d[0] != "alice ALICE" {
@@ -46,7 +49,7 @@ func TestOutbox(t *testing.T) {
 		strings.Contains(out, "nothing waits") {
 		t.Errorf("synapse outbox prints\n%s", out)
 	}
-	metrics := s.text("/metrics")
+	metrics := fetched(t, "http://"+apart+"/metrics")
 	if !strings.Contains(metrics, "postern_outbox_waiting 1") ||
 		!strings.Contains(metrics, `postern_outbox_sends_total{outcome="away"}`) {
 		t.Errorf("the metrics are\n%s", metrics)
@@ -89,20 +92,65 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
-// text gets a page as it is.
-func (s *server) text(path string) string {
-	s.Helper()
+// fetched is the body of an answer.
+func fetched(t testing.TB, url string) string {
+	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(s.url + path)
+	response, err := client.Get(url)
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
 	defer response.Body.Close()
 	page, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
 	return string(page)
+}
+
+// TestMetricsApart: the metrics are where they were asked for and not where clients are; in front of a homeserver they
+// are nowhere else, and the path is the homeserver's.
+func TestMetricsApart(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2_of_both_sides"
+	there := fakesynapse.New(t, secret)
+	i := newInstallation(t)
+	file := filepath.Join(filepath.Dir(i.db), "homeserver.secret")
+	write(t, file, secret)
+	before := []string{"--homeserver", there.URL, "--homeserver-secret-file", file}
+	for name, test := range map[string]struct {
+		flags        []string
+		apart, there bool
+	}{
+		"alone":                  {nil, false, true},
+		"alone, apart":           {nil, true, false},
+		"before a server":        {before, false, false},
+		"before a server, apart": {before, true, false},
+	} {
+		apart := fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))
+		if test.apart {
+			test.flags = append(slices.Clone(test.flags), "--metrics-listen", apart)
+		}
+		s := i.serve(test.flags...)
+		if got := strings.Contains(fetched(t, s.url+"/metrics"), "go_goroutines"); got != test.there {
+			t.Errorf("%s: where clients are they are answered: %t", name, got)
+		}
+		if status, answer := s.ask("GET", "/health", "", ""); status != 200 || answer["status"] != "ok" {
+			t.Errorf("%s: /health answers %d %v", name, status, answer)
+		}
+		if test.apart {
+			if page := fetched(t, "http://"+apart+"/metrics"); !strings.Contains(page, "go_goroutines") {
+				t.Errorf("%s: %s", name, page)
+			}
+			if page := fetched(t, "http://"+apart+"/health"); !strings.Contains(page, "404") {
+				t.Errorf("%s: more than metrics is answered: %s", name, page)
+			}
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	i.refused(`--metrics-listen "9009" is not an address and port`, "serve", "--metrics-listen", "9009")
 }
 
 // until waits for something that another goroutine does.

@@ -35,7 +35,8 @@ func Main(program Program) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // the first signal drains, a second one kills
-	w := world{Program: program, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	w := world{Program: program, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		environ: os.Environ()}
 	if err := run(ctx, w, os.Args[1:]); err != nil {
 		os.Exit(printError(os.Stderr, err))
 	}
@@ -73,6 +74,8 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	environ        []string             // all of it, like "NAME=value"
+	strange        []string             // what is said of variables in it that nobody reads
 	listening      func(address string) // gives a test the address of the server; may be nil
 	patience       patience             // with clients; the default when it is zero
 }
@@ -124,6 +127,7 @@ func run(ctx context.Context, w world, args []string) (err error) {
 			return err
 		}
 	}
+	w.strange = strangeVariables(parser.Model, w.environ)
 	name, _, _ := strings.Cut(command.Command(), " <")
 	command.BindTo(db.By(ctx, operator{"postern " + name}), (*context.Context)(nil))
 	return command.Run(w, &c.common)

@@ -42,7 +42,8 @@ Examples:
   postern serve --dev --spec login.yaml
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 
-GET /health is for monitoring, GET /metrics for Prometheus.`
+GET /health is for monitoring, GET /metrics for Prometheus: on --metrics-listen if there is one, else
+on --listen, but not in front of a homeserver.`
 }
 
 // Run serves until the context ends.
@@ -62,11 +63,17 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	config.DB = queue.DB
 	defer closeDatabase(config.DB, log)
+	defer cmd.warn(w, c, *config, log)()
 	if err := c.recordName(ctx, config.DB, fresh); err != nil {
 		return err
 	}
 	if config.Master, err = c.prepareKeys(ctx, w, config.DB); err != nil {
 		return err
+	}
+	if set.homeserver != nil {
+		if err := c.lookAtSource(ctx, config.DB, log); err != nil {
+			return err
+		}
 	}
 	config.Foreign = imported.Tokens(config.DB, c.ServerName)
 	peer, stopSending, err := homeserver.Start(ctx, queue, *config, set.homeserver.options())
@@ -95,6 +102,11 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
+	_, end, err := listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler(), log, timeouts)
+	if err != nil {
+		return err
+	}
+	defer end()
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
@@ -145,7 +157,8 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 	} else if users, err := d.Users(ctx); err != nil {
 		return err
 	} else if len(users) == 0 {
-		log.Warn("there is no account yet; add one with: postern user add NAME --db " + c.path())
+		log.Warn("there is no account yet; add one with: postern user add NAME --db " +
+			shellWord(c.path()))
 	}
 	h.announce(w.stdout, len(cmd.Spec) > 0, "http://"+address)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
@@ -180,6 +193,27 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		return server.Close()
 	}
 	return nil
+}
+
+// listenApart answers on an address of its own, if there is one, until it is told to end. It gives where that is.
+func listenApart(flag, address string, handler http.Handler, log *slog.Logger, p patience) (at string, end func(),
+	err error) {
+	if address == "" {
+		return "--listen", func() {}, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot listen: %w; choose another with %s", err, flag)
+	}
+	server := newServer(handler, log, p)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); err != http.ErrServerClosed {
+			log.Error("nothing is answered any more at an address; start the server again", "flag", flag, "error", err)
+		}
+	}()
+	return listener.Addr().String(), func() { _ = server.Close(); <-done }, nil
 }
 
 func newServer(handler http.Handler, log *slog.Logger, p patience) *http.Server {

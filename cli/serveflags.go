@@ -23,6 +23,7 @@ type serveFlags struct {
 	homeserverFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
+	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end."`
@@ -34,6 +35,7 @@ type serveFlags struct {
 	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
 	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, which clients get."`
 	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
+	PasswordNeeds   []string `env:"POSTERN_PASSWORD_NEEDS" placeholder:"KINDS" help:"Kinds of characters that a new password must have, of digit, symbol, uppercase, lowercase; separated by commas."`
 	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
@@ -65,6 +67,10 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))
 	}
+	if f.MetricsListen != "" {
+		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))
+	}
+	s.config.MetricsApart = f.MetricsListen != ""
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
 	}
@@ -98,6 +104,9 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	var err error
 	if config.RateLimit, err = handlers.ParseRate(f.RateLimit); err != nil {
 		p.add(fmt.Errorf("--rate-limit %w", err))
+	}
+	if config.PasswordNeeds, err = handlers.ParsePasswordNeeds(f.PasswordNeeds); err != nil {
+		p.add(fmt.Errorf("--password-needs: %w", err))
 	}
 	if f.SynapsePepper != "" {
 		if config.SynapsePepper, err = delegation.ReadPepper(f.SynapsePepper); err != nil {

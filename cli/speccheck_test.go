@@ -87,6 +87,8 @@ func TestSpecCheckExitStatus(t *testing.T) {
 		{name: "an optional field", text: apply(t, unnoticedEdits[0].edit...), status: 0, says: "The compiler does not notice"},
 		{name: "owed", text: deviceRenamed(t), status: 1, says: "owed by (*Server).attemptOf (handlers/login.go:"},
 		{name: "an operation less", text: apply(t, cutOut("paths /_matrix/client/v3/account/whoami")), status: 1, says: "Breaks clients"},
+		{name: "no other fields", text: apply(t, replaceIn("components schemas RefreshRequest", "type: object",
+			"type: object\n      additionalProperties: false")), status: 1, says: "added `additionalProperties` `false`"},
 		{name: "no YAML", text: "openapi: 3.1.0\npaths: {\n", status: 2},
 		{name: "no such flag", text: apply(t), args: []string{"--format", "xml"}, status: 2, says: "--format"},
 		{name: "no such source", text: apply(t), args: []string{"--source", "/nowhere"}, status: 2, says: "needs a go.mod that says"},

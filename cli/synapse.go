@@ -14,6 +14,7 @@ type synapseCmds struct {
 	Doctor  synapseDoctor  `cmd:"" help:"Say what in Synapse's configuration is in the way, and whether both sides work together."`
 	Setup   synapseSetup   `cmd:"" help:"Show, or make, the change to Synapse's configuration that lets Postern have the accounts."`
 	Outbox  synapseOutbox  `cmd:"" help:"List the changes that Synapse does not know yet."`
+	Sync    synapseSync    `cmd:"" help:"Settle what differs between both sides: users, locks and devices."`
 	Restore synapseRestore `cmd:"" help:"Show, or take back, what setup changed."`
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/homeserver/delegation"
 	binary "postern/test/rig/process"
 	"postern/test/rig/synapse"
 )
@@ -17,10 +18,34 @@ import (
 // prints; and doctor's picture at each stage.
 func TestMoveByCommands(t *testing.T) {
 	t.Parallel()
+	moveByCommands(t, "")
+}
+
+// TestMoveByCommandsOfOldSynapse is the same with the oldest releases that can leave their accounts to another server,
+// where they are installed: they know scopes by their unstable names alone.
+func TestMoveByCommandsOfOldSynapse(t *testing.T) {
+	t.Parallel()
+	for _, release := range []string{"1.136.0", "1.137.0"} {
+		t.Run(release, func(t *testing.T) { t.Parallel(); moveByCommands(t, release) })
+	}
+}
+
+// TestOlderSynapse: a release that cannot is named before anything is changed.
+func TestOlderSynapse(t *testing.T) {
+	t.Parallel()
+	hs := synapse.New(t, synapse.Options{Release: "1.135.0"})
+	i := newInstallation(t)
+	const words = "Synapse is 1.135.0, and matrix_authentication_service, by which it leaves its accounts"
+	i.tells(i.sick("synapse", "doctor", hs.Config, "--listen", fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))),
+		"problem  "+words)
+	i.refused(words, "synapse", "setup", hs.Config, "--write")
+}
+
+func moveByCommands(t *testing.T, release string) {
 	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	registration := "id: irc\nurl: null\nas_token: the token of the bridge\nhs_token: another\nsender_localpart: ircbot\nnamespaces: {users: [{exclusive: true, regex: '@_irc_.*'}]}\n"
 	write(t, bridge, registration)
-	hs := synapse.New(t, synapse.Options{Extra: "app_service_config_files: ['" + bridge +
+	hs := synapse.New(t, synapse.Options{Release: release, Extra: "app_service_config_files: ['" + bridge +
 		"']\nenable_registration: true\nenable_registration_without_verification: true\n# mine\nsession_lifetime: 24h\npassword_config:\n  pepper: \"the pepper of the tests\"\n"})
 	hs.Register(t, "alice", "a long password", false)
 	first := hs.Login(t, "alice", "a long password", "PHONE", false)["access_token"].(string)
@@ -40,16 +65,21 @@ func TestMoveByCommands(t *testing.T) {
 	synapse.Call(t, "POST", clients+"/_matrix/client/v3/logout", gone, map[string]any{})
 	again := []string{"user", "import", hs.DB, "--server-name", synapse.ServerName, "--sessions", "--since-last"}
 	i.tells(i.must("", examine...), "1 account (dave) only at Synapse", "1 device (alice TABLET) only at Synapse",
-		"1 device (alice GONE) only at Postern")
+		"1 device (alice GONE) only at Postern", "2 changes at Synapse since the last import: sessions, passwords")
 	i.must("", again...)
 	i.tells(i.must("", examine...), "2 accounts and 4 devices are the same on both sides")
 
 	line := i.setUp(t, hs, before)
+	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "", // Synapse has not been started again
+		map[string]any{"type": "m.login.password", "user": "dave", "password": "a long password"})
+	i.tells(i.sick(examine...), "problem  Synapse gave tokens after the last import (access token ")
 	hs.Stop(t)
+	i.refused("Synapse gave tokens after the last import", append([]string{"serve"}, line...)...)
+	i.must("", again...)
 	i.must("a long password", "user", "add", "carol", "--password-stdin", "--server-name", synapse.ServerName)
 	i.tells(i.sick(examine...), "problem  Synapse does not answer on "+hs.URL,
 		"problem  Synapse → Postern: nobody answers", "where Postern should", "1 account (carol) only at Postern")
-	postern := i.serve(append(line, "--appservice", bridge)...)
+	postern := i.serve(line...)
 	hs.Run(t)
 	if who := synapse.Call(t, "GET", clients+"/_matrix/client/v3/account/whoami", first,
 		nil); who["device_id"] != "PHONE" {
@@ -58,7 +88,11 @@ func TestMoveByCommands(t *testing.T) {
 	synapse.Call(t, "POST", clients+"/_matrix/client/v3/login", "",
 		map[string]any{"type": "m.login.password", "user": "alice", "password": "a long password",
 			"device_id": "LAPTOP"})
-	i.tells(i.settled(examine...), "no problem", "Postern → Synapse: "+hs.URL+" takes the secret",
+	if sync := synapse.Call(t, "GET", clients+"/_matrix/client/v3/sync?timeout=0", first,
+		nil); sync["next_batch"] == nil {
+		t.Errorf("the first token at Synapse: %v", sync)
+	}
+	i.tells(i.settled(examine...), "no problem", "a real token went through both sides: Synapse knows it for @alice:", "Postern → Synapse: "+hs.URL+" takes the secret",
 		"Synapse → Postern: http://127.0.0.1:", "takes the secret",
 		"1 account (carol) only at Postern", "Postern listens", "1 application service (irc) known to both")
 	write(t, bridge, strings.Replace(registration, "the token", "a new token", 1))
@@ -124,6 +158,12 @@ func (i *installation) setUp(t *testing.T, hs *synapse.Server, before string) []
 	}
 	hs.URL = "http://127.0.0.1:" + port
 	_, line, _ := strings.Cut(out, "\n  postern serve ")
+	line, unit, _ := strings.Cut(line, "\n")
+	for name, value := range map[string]string{"--session-ttl": "24h", "--registration": "open"} {
+		if !strings.Contains(line, name+" "+value+" ") || !strings.Contains(unit, name+" "+value+" ") {
+			t.Errorf("%s %s is lost in %s\n%s", name, value, line, unit)
+		}
+	}
 	return strings.Fields(line)
 }
 
@@ -223,6 +263,31 @@ func TestSetupMistakes(t *testing.T) {
 	}
 }
 
+// TestDoctorRehearsesSetup: what setup refuses doctor does not call ready, with the same words; a configuration that
+// says where it ends is ready for both.
+func TestDoctorRehearsesSetup(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	const listeners = `"listeners": [{"port": 1, "type": "http", "bind_addresses": ["127.0.0.1"], ` +
+		`"x_forwarded": true, "resources": [{"names": ["client"]}]}]`
+	listen := fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))
+	for text, why := range map[string]string{
+		`{"server_name": "a.test", "session_lifetime": 1, ` + listeners + "}\n": "does not stand on lines of its own",
+		`{"server_name": "a.test", ` + listeners + "}\n":                        "cannot be changed safely",
+		"server_name: a.test\n" + listeners + "\nsession_lifetime: 1h\n...\n":   "",
+	} {
+		config := i.config(text)
+		if why == "" {
+			i.tells(i.must("", "synapse", "doctor", config, "--listen", listen), "ready for")
+			i.must("", "synapse", "setup", config, "--write")
+			i.tells(i.must("", "synapse", "restore", config, "--write"), "byte by byte")
+			continue
+		}
+		i.tells(i.sick("synapse", "doctor", config, "--listen", listen), "setup` refuses: ", why)
+		i.refused(why, "synapse", "setup", config)
+	}
+}
+
 // config writes a homeserver.yaml of its own.
 func (i *installation) config(text string) string {
 	path := filepath.Join(i.TempDir(), "homeserver.yaml")
@@ -255,5 +320,28 @@ func (i *installation) tells(out string, words ...string) {
 		if strings.Contains(out, secret) {
 			i.Errorf("a secret is shown:\n%s", out)
 		}
+	}
+}
+
+// TestDropIn: what setup prints for systemd has every flag, files as credentials, and words that systemd takes as they
+// are.
+func TestDropIn(t *testing.T) {
+	t.Parallel()
+	got := dropIn([]delegation.Flag{{Name: "db", Value: "/var/lib/a b/postern.db"}, {Name: "login-tokens"},
+		{Name: "homeserver-secret-file", Value: "/etc/50%/secret", File: "secret"},
+		{Name: "appservice", Value: "/etc/irc/registration.yaml", File: "registration.yaml"},
+		{Name: "appservice", Value: "/etc/mail/registration.yaml", File: "registration.yaml"},
+		{Name: "public-url", Value: "https://a.org/$x%20\"y"}})
+	const want = `  [Service]
+  LoadCredential=
+  LoadCredential=secret:/etc/50%%/secret
+  LoadCredential=registration.yaml:/etc/irc/registration.yaml
+  LoadCredential=2-registration.yaml:/etc/mail/registration.yaml
+  ExecStart=
+  ExecStart=/usr/local/bin/postern serve --db "/var/lib/a b/postern.db" --login-tokens --homeserver-secret-file %d/secret` +
+		` --appservice %d/registration.yaml --appservice %d/2-registration.yaml --public-url "https://a.org/$$x%%20\"y"
+`
+	if got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"postern/db"
 	"postern/homeserver/delegation"
 	"postern/homeserver/doctor"
+	"postern/tokens"
 )
 
 type synapseDoctor struct {
@@ -39,7 +40,8 @@ func (cmd *synapseDoctor) Run(ctx context.Context, w world, c *common) error {
 	examine := func(d *db.DB) error {
 		sections := doctor.Examine(ctx, doctor.Config{
 			Synapse: config, ServerName: c.chosenName(), Listen: cmd.Listen, Homeserver: cmd.Homeserver,
-			SecretFile: cmd.SecretFile, DB: d, Database: c.path(), MovedOut: c.movedOut(ctx, d), Now: time.Now,
+			SecretFile: cmd.SecretFile, DB: d, Master: c.masterKeyIfHere(w), Database: c.path(),
+			MovedOut: c.movedOut(ctx, d), Now: time.Now,
 		})
 		return reportFindings(w.stdout, sections, config.Delegation().Enabled)
 	}
@@ -47,6 +49,15 @@ func (cmd *synapseDoctor) Run(ctx context.Context, w world, c *common) error {
 		return examine(nil)
 	}
 	return c.open(ctx, examine)
+}
+
+// masterKeyIfHere is the master key, or nil if it cannot be read.
+func (c *common) masterKeyIfHere(w world) *tokens.MasterKey {
+	master, err := c.masterKey(w, false)
+	if err != nil {
+		return nil
+	}
+	return &master
 }
 
 // reportFindings prints the findings and gives the exit status.

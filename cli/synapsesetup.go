@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/delegation"
+	"postern/homeserver/doctor"
 )
 
 type synapseSetup struct {
@@ -45,6 +44,11 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	if err := cmd.check(c.chosenName(), config); err != nil {
 		return err
 	}
+	release := doctor.ReleaseOf(ctx, config, "")
+	if release.TooOld() {
+		what, fix := release.Refusal()
+		return fmt.Errorf("%s: %s", what, fix)
+	}
 	plan, err := config.Setup(delegation.Options{Endpoint: cmd.Endpoint, SecretPath: cmd.SecretFile,
 		Port: cmd.SynapsePort, KeepListener: cmd.KeepListener, Now: time.Now()})
 	if err != nil {
@@ -61,8 +65,14 @@ func (cmd *synapseSetup) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
+	if release == "" {
+		fmt.Fprintf(w.stdout, "\nWhich release Synapse is was not found out, since it does not run: see that it is %s "+
+			"or newer.\n", doctor.Oldest)
+	}
 	reportNext(w, plan)
-	fmt.Fprintf(w.stdout, "\n  %s\n", strings.Join(cmd.serveLine(c, config, plan), " "))
+	if err := cmd.reportServe(w, c, config, plan); err != nil {
+		return err
+	}
 	if c.missing() {
 		return nil
 	}
@@ -164,27 +174,4 @@ func reportNext(w world, plan *delegation.Plan) {
 			"(docs/reverse-proxy.md), or give --synapse-port %d and leave the proxy as it is.\n",
 			was.Port, plan.Clients, was.Port+2)
 	}
-}
-
-// serveLine is the command that starts Postern in front of this Synapse.
-func (cmd *synapseSetup) serveLine(c *common, config *delegation.Config, plan *delegation.Plan) []string {
-	line := []string{"postern serve --server-name " + handlers.Printable(config.ServerName()),
-		"--db " + shellWord(c.path())}
-	if plan.Clients != "127.0.0.1:8008" {
-		line = append(line, "--listen "+plan.Clients)
-	}
-	line = append(line, "--homeserver http://"+plan.Upstream,
-		"--homeserver-secret-file "+shellWord(plan.SecretFile))
-	if endpoint, err := url.Parse(cmd.Endpoint); err == nil && endpoint.Scheme == "http" && endpoint.Port() != "" {
-		if host, err := netip.ParseAddr(endpoint.Hostname()); err == nil && host.IsLoopback() {
-			line = append(line, "--internal-listen "+endpoint.Host)
-		}
-	}
-	if plan.PepperFile != "" {
-		line = append(line, "--synapse-pepper-file "+shellWord(plan.PepperFile))
-	}
-	if u, err := url.Parse(config.PublicURL()); err == nil && u.Host != "" {
-		line = append(line, "--public-url "+shellWord(u.String()))
-	}
-	return append(line, "--trusted-proxy 127.0.0.1")
 }

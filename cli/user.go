@@ -9,6 +9,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/outbox"
 )
 
 type userCmds struct {
@@ -155,8 +156,8 @@ type userReactivate struct {
 
 // Run reactivates the account.
 func (cmd *userReactivate) Run(ctx context.Context, w world, c *common) error {
-	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		err := d.Reactivate(ctx, name)
+	return c.accountQueue(ctx, cmd.Name, func(q *outbox.Queue, name string) error {
+		err := q.Reactivate(ctx, name)
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s is active\n", name)
 		}
@@ -166,10 +167,16 @@ func (cmd *userReactivate) Run(ctx context.Context, w world, c *common) error {
 
 // account opens the database for work on one account; an error says so if there is none of that name.
 func (c *common) account(ctx context.Context, name string, do func(d *db.DB, localpart string) error) error {
-	return c.existing(ctx, func(d *db.DB) error {
-		localpart, err := c.localpart(ctx, d, name)
+	return c.accountQueue(ctx, name, func(q *outbox.Queue, localpart string) error { return do(q.DB, localpart) })
+}
+
+// accountQueue is account for a command about the outbox.
+func (c *common) accountQueue(ctx context.Context, name string,
+	do func(q *outbox.Queue, localpart string) error) error {
+	return c.existingQueue(ctx, func(q *outbox.Queue) error {
+		localpart, err := c.localpart(ctx, q.DB, name)
 		if err == nil {
-			err = do(d, localpart)
+			err = do(q, localpart)
 		}
 		if errors.Is(err, db.ErrNotFound) {
 			return fmt.Errorf("there is no account %q on %s; `postern user list` shows them", name, c.ServerName)

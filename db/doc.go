@@ -76,7 +76,7 @@
 //   - sessions.admin and Session.Admin: an introspection reads one row, from the cache, and StartSession copies it from
 //     users.admin to the new session. User.Admin: accounts are made and listed with it.
 //   - users.erased: the wish is one write with the deactivation.
-//   - Tx.Admissible: a login announces its device before it starts the session, and must be refused then as it would be
+//   - Tx.Admissible: a login claims its device before it starts the session, and must be refused then as it would be
 //     later.
 //   - Tables of the outbox and of imported tokens in migrations and tables.go: databases have them, and Copy has to
 //     know every table.

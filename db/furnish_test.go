@@ -34,16 +34,16 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 	h.Events, errs[3] = d.Events(bg, "", 1000)
 	h.Registration, errs[4] = d.RegistrationTokens(bg, t0)
 	h.ServerName, errs[5] = d.Setting(bg, "server_name")
-	const outbox = `SELECT localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held
-		FROM outbox ORDER BY localpart, device_id`
+	const outbox = `SELECT localpart, device_id, since, due, tries, refused, error, spared, changed, holder, held,
+		reopen FROM outbox ORDER BY localpart, device_id`
 	h.Outbox, errs[6] = list(bg, d, outbox, func(scan func(...any) error) (string, error) {
-		var localpart, device, why, login, holder string
+		var localpart, device, why, holder string
 		var since, due, tries, held int64
-		var refused, spared, changed bool
-		err := scan(&localpart, &device, &since, &due, &tries, &refused, &why, &login, &spared, &changed, &holder,
-			&held)
-		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", login, "|", spared,
-			changed, holder, "|", held), err
+		var refused, spared, changed, reopen bool
+		err := scan(&localpart, &device, &since, &due, &tries, &refused, &why, &spared, &changed, &holder,
+			&held, &reopen)
+		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", spared,
+			changed, holder, "|", held, reopen), err
 	})
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
@@ -112,11 +112,11 @@ func furnish(t *testing.T, d *DB) {
 			t.Exec(`UPDATE sessions SET imported = TRUE WHERE id = 'imported'`),
 			t.Exec(`INSERT INTO imported_tokens (hash, session_id, refresh, expires)
 				VALUES ($1, 'imported', FALSE, 7), ($2, 'imported', TRUE, 0)`, []byte{1, 0, 255}, []byte("other")),
-			t.Exec(`INSERT INTO outbox (localpart, device_id, since, due, tries, refused, error, login, spared, changed,
-					holder, held)
-				VALUES ('alice', 'C', 1, 2, 0, FALSE, '', 'coming', TRUE, TRUE, '', 0),
-					('alice', 'many2', 3, 4, 5, TRUE, 'refused', '', FALSE, FALSE, 'holder', 6),
-					('bob', '', 7, 8, 9, FALSE, 'away', '', FALSE, TRUE, '', 0)`))
+			t.Exec(`INSERT INTO outbox (localpart, device_id, since, due, tries, refused, error, spared, changed,
+					holder, held, reopen)
+				VALUES ('alice', 'C', 1, 2, 0, FALSE, '', TRUE, TRUE, '', 0, FALSE),
+					('alice', 'many2', 3, 4, 5, TRUE, 'refused', FALSE, FALSE, 'holder', 6, FALSE),
+					('bob', '', 7, 8, 9, FALSE, 'away', FALSE, TRUE, '', 0, TRUE)`))
 	}); err != nil {
 		t.Fatal(err)
 	}

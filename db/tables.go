@@ -30,9 +30,9 @@ var tables = []Table{
 	{Name: "used_login_tokens", Columns: "id, expires"},
 	{Name: "interactions", Columns: "id, expires, version, sealed", passing: true},
 	{Name: "events", Columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
-	{Name: "outbox", Columns: "localpart, device_id, since, due, tries, refused, error, login, spared, changed, " +
-		"holder, held",
-		Bools: "refused, changed, spared"},
+	{Name: "outbox", Columns: "localpart, device_id, since, due, tries, refused, error, spared, changed, holder, " +
+		"held, reopen",
+		Bools: "refused, changed, spared, reopen"},
 	// What a database says of itself is not true of its copy.
 	{Name: "settings", Columns: "name, value",
 		where: " WHERE name NOT IN ('" + movedTo + "', '" + copiedFrom + "', 'ping')"},

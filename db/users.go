@@ -89,15 +89,18 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 
 // Reactivate opens a deactivated account again. Its sessions do not come back.
 func (d *DB) Reactivate(ctx context.Context, localpart string) error {
+	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.Reactivate(localpart) })
+}
+
+// Reactivate is [DB.Reactivate], and says whether there is such an account.
+func (t *Tx) Reactivate(localpart string) (found bool, err error) {
 	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 RETURNING localpart`
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		found, err := t.Get(q, nil, localpart)
-		if err == nil && found {
-			err = t.Follow(localpart, "")
-		}
-		if err == nil && found {
-			err = t.Record(Event{Kind: EventReactivated, Localpart: localpart})
-		}
-		return found, err
-	})
+	found, err = t.Get(q, nil, localpart)
+	if err == nil && found {
+		err = t.Follow(localpart, "")
+	}
+	if err == nil && found {
+		err = t.Record(Event{Kind: EventReactivated, Localpart: localpart})
+	}
+	return found, err
 }

@@ -306,6 +306,18 @@ type LoginTokenResponse struct {
 	LoginToken  string `json:"login_token"`
 }
 
+// PasswordPolicyResponse defines model for PasswordPolicyResponse.
+type PasswordPolicyResponse struct {
+	// MMinimumLength How many characters it must have.
+	MMinimumLength    int  `json:"m.minimum_length"`
+	MRequireDigit     bool `json:"m.require_digit"`
+	MRequireLowercase bool `json:"m.require_lowercase"`
+
+	// MRequireSymbol A character that is neither a letter from A to Z nor a digit.
+	MRequireSymbol    bool `json:"m.require_symbol"`
+	MRequireUppercase bool `json:"m.require_uppercase"`
+}
+
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
 	RefreshToken string `json:"refresh_token"`
@@ -561,6 +573,9 @@ type ServerInterface interface {
 	// LogoutAll End every session of the user and delete all devices.
 	// (POST /_matrix/client/v3/logout/all)
 	LogoutAll(ctx echo.Context) error
+	// GetPasswordPolicy Say what a new password must have.
+	// (GET /_matrix/client/v3/password_policy)
+	GetPasswordPolicy(ctx echo.Context) error
 	// Refresh Exchange a refresh token for a new pair.
 	// (POST /_matrix/client/v3/refresh)
 	Refresh(ctx echo.Context) error
@@ -831,6 +846,15 @@ func (w *ServerInterfaceWrapper) LogoutAll(ctx echo.Context) error {
 	return err
 }
 
+// GetPasswordPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPasswordPolicy(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPasswordPolicy(ctx)
+	return err
+}
+
 // Refresh converts echo context to params.
 func (w *ServerInterfaceWrapper) Refresh(ctx echo.Context) error {
 	var err error
@@ -955,6 +979,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.AuthFallback, options.OperationMiddlewares["authFallback"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/auth/:stage/fallback/web", wrapper.CompleteAuthFallback, options.OperationMiddlewares["completeAuthFallback"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/capabilities", wrapper.GetCapabilities, options.OperationMiddlewares["getCapabilities"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
 
@@ -2708,6 +2733,27 @@ func (response LogoutAll503JSONResponse) VisitLogoutAllResponse(w http.ResponseW
 	return err
 }
 
+type GetPasswordPolicyRequestObject struct {
+}
+
+type GetPasswordPolicyResponseObject interface {
+	VisitGetPasswordPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetPasswordPolicy200JSONResponse PasswordPolicyResponse
+
+func (response GetPasswordPolicy200JSONResponse) VisitGetPasswordPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RefreshRequestObject struct {
 	Body *RefreshJSONRequestBody
 }
@@ -3082,6 +3128,9 @@ type StrictServerInterface interface {
 	// LogoutAll End every session of the user and delete all devices.
 	// (POST /_matrix/client/v3/logout/all)
 	LogoutAll(ctx context.Context, request LogoutAllRequestObject) (LogoutAllResponseObject, error)
+	// GetPasswordPolicy Say what a new password must have.
+	// (GET /_matrix/client/v3/password_policy)
+	GetPasswordPolicy(ctx context.Context, request GetPasswordPolicyRequestObject) (GetPasswordPolicyResponseObject, error)
 	// Refresh Exchange a refresh token for a new pair.
 	// (POST /_matrix/client/v3/refresh)
 	Refresh(ctx context.Context, request RefreshRequestObject) (RefreshResponseObject, error)
@@ -3831,6 +3880,29 @@ func (sh *strictHandler) LogoutAll(ctx echo.Context) error {
 	return nil
 }
 
+// GetPasswordPolicy operation middleware
+func (sh *strictHandler) GetPasswordPolicy(ctx echo.Context) error {
+	var request GetPasswordPolicyRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPasswordPolicy(ctx.Request().Context(), request.(GetPasswordPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPasswordPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPasswordPolicyResponseObject); ok {
+		return validResponse.VisitGetPasswordPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Refresh operation middleware
 func (sh *strictHandler) Refresh(ctx echo.Context) error {
 	var request RefreshRequestObject
@@ -3978,98 +4050,101 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F15VyM5kv8qernzXu9hbOiunnkD/yxVUL1sUVALVPe+LWps2Rl2akhLOZKM8dby3fdFSHk5lT4oTJ9/",
-	"gW2lzjh/ioj8Eo3UNFMSpDXR4ZdIg8mUNEAfXvP4Cv4xA2Px00hJC5L+5VmWihG3Qsne342S+J0ZJTDl",
-	"+N+fNIyjw+ifemXXPfer6Z1qrXT0+PjYiWIwIy0y7CQ6jG4SYNoNxkZcSmXZENhMxqCNVSrussH7/sXl",
-	"Tf8/ry8vBh389Pr4pPLp/dn19dnFD/0Px1fH791XZxc/Hp+fnfivmNIdNlaacclm8k6quWSpmgjJ7CID",
-	"euDjxbuLy58uBjTY6X+/Of94ffbj6eCQ2QSY5FNgwuRdVPaAGdD3YgQdprT/WdkENFMSutFjJzqdZnbx",
-	"fHuIvV35gwrt5ZnFecb56G+VHoo4Brn7Uxy877+9vHp9dnJyeuG3jVsL08yyMRcpxB3GZczmyQJniIds",
-	"VerO9uP16VX/5PT4zc3Zj8c3pyf+8YwbM1c6ZnNumBaTxHbYcGZd16ORmkm3WOAjK+65hZjWfCYtaPoK",
-	"LvVHyWc2UVr8L8TPtgfHM5tc6tad+EnYhA3GqZqbwSGbKg0MJwHS5kSDGwAQ454IyeaJGCXMWD4B4/eI",
-	"vgBjhJJHbE79gdYjFcOAlp9yY5e2t8twXDWzh/kGgTHMqjug8abCGCEnHdr5iVIxUaxULFVyApo+LW1s",
-	"qkZ3fk8vlH2rZjJ+ETJCVn97+fHC04EGRzDMzEYJswmtQmkmbEFICbCZAf2Nocl+4BNYmqiFB9tL7DSt",
-	"zxC5PzqMjNVCTkKzOWZzGLKMTxw7XXEL52IqLLzMTpyfvT+7QWl0enri2EIpNuVykZ+9OWKDK7B6sXc8",
-	"tqAHRD4Djd/0OX7Tn5oBM3zB5glIZhUbqSmwIR/ddaNOlABHIYtTrPSCH5coOlEpMAMjJWOkKTbnwmIH",
-	"ja0U0sIEaD24X4BbO3qp7VqWPwXxO3pH2cFZotIYNNPF1JCQhgvG2WAKNlExKpCM2wS1BhvwONYDNuL3",
-	"wK2TYDYRptBXwjA1s0bEjkBulDrnukF+u1nuzeVl//z46odcSw1VTLI1xRkgN3PJ/vyKvROvaW47EYWr",
-	"5per5ZvLd3QkUvkTQXluQNpuRfEWrUq2bkqpXBYaNbb9VE3UzA6Y1TOg9ceAmpjOSFjD7mBhGNfA7iCz",
-	"/uSAjVIB0rIpX6AFgOKXT7iQDKWyzffpnouUD9OXOcbc8nCHGHPLh9xA1RIyEDOp5kfM6oWfbsot6C47",
-	"LgjRJtzSxpLdxOZ8QWtM+D2wIYBkI661gBjJtRvhRPzccOqo0E645U3OP2bGQsbUmATsnih165JO67I3",
-	"tLN716DvQbPjD2fs/qB78NcOu40+4rMVvcyO6/rw+MPZbYTyJNMqA22FM0JFjG3GwomkVfuLA5yVrR87",
-	"UW48BIQZkdC0SwZgN283wOGX9EEn8joYO5nyh3OQE5tEh99+/32gLdH2uuE0TISxmpbdpydo4PWd0xdf",
-	"ApYz2Q1esmcpWOiycxhbPGf8lps7lP1kk3oTY44qNW8dM0gNzFHNdpAJOBvzNEUF4dVeYDJICm4ymYYR",
-	"J/GOXLjctBM97JVt9jRwYhp8npVn66jRP6mGf4eRxUGQRN6mao4D1cnCLYMIxMLUBBR50R3Xmi+of+QT",
-	"oXGmn/IOPreMmpt2TWaQRLi5/c2cN0CNO4wbhh4JuyaSRPYlvYviTDpvYJm8iyPYZimdyBuCwbaQT7zx",
-	"C5mjtYHWWbi0+YHxM66564HHscCt4emHysJqlFDubIWVmmxWyvPK70OlUuCynTwKR6hBIl+/tcsG0KLV",
-	"7g5xyAbn0OTkOV8YZhOtZpPkKGdQISeMp2nOu2qMtIQaEiS2w9Ff6ESXd4SjNeWkDzozpqperWLoZXfQ",
-	"sKImlV0KksTSbijUe2gikKnqtD5w8pIgC+z4EoO7TS4HKJYYZPlc27eTU80g2IQ6X7sf3/CMD0UqHAJQ",
-	"7xMkdhi39FhdTd4yNPliBN9rfYxp97tMxP1RwqWXmKtIpDnpx0407bqn+1WF+oReJkAcLrzWe0Ivj2uW",
-	"v0IaLG3SqoFrG7p8ErWOgsdBe/XBb1UFQVuipxlq+vUMSzbZYydyorHvDFwvPcZ8ltolaVtQUCeSMK8d",
-	"WcXC+P7g23UMVHs6tNCTAnR5tkWC5iYoep3xgtIlUVMwzr4cQiJk3GFiXGIESkKHmQTF5VjpCZTIAGrn",
-	"Mac/gkDGAi0hcVpBGQhfQPlF06mImsreirjvZhEwEUYjyCzER75P9D+kqlg75D7P5FDIOCzHVm51G4UX",
-	"M+q7rvsaDJEHypnZlIyeGSFCUSeSas/MskxpWznaFkJo6zhME6hyT4hIn4kqHtcMY56N+iq81W4vTPnD",
-	"mfvxYH9/f42VmfcY3ir8rTlr90xfxMHhY2GylC/6kk/D5h+aJ30DIPsiW9PABoyQ9yJNRY7yGCFHwA7+",
-	"+pf9IwYPfOS8iaEiEGUq5MwSd4yVnnLrkJ8/vyopugSCQruCK2zflxWiPHRMq47Yb3TII2gOrvnYnqOO",
-	"aqWqqkQNukX50QSsO8LQSBiJ2OGXBLHyNOParrdpit4rvu3nNatotWdIFJSauLEUFLStMo68TieFcUJB",
-	"A1jDWINJ+i1OsTPw4MHZFjHjlg161NY/ODhiae7FOuiSBiVzjoANj41okDBvMcJxx8KsFDr9+tVKqy08",
-	"5qlpGMPHkqFHsGCuu6axi57wRO2V05iN7JdHGrbF1WTvudXigZEn0fQdV3gqYpS4pxyU5i6+Mq0maAGv",
-	"9lYCJn7CswwkxL4bUFnaduJV0HmNcPEQcsfjeQ2keyPJ0vAbl2hMz6CknQILLsBEwheLCyUPHqbiHr2s",
-	"1XDWtRpb5oZ1sNU6A94fVohd33q05a3S0y3lTTv75gDNBmT/H4VJdSbdjnuPrD6RITfQn+k03Gt1sUXL",
-	"0GpJLoVRnYCDsApIc9hZp8C2eCEdRhwlxB34+yJsZ8J2XA6qrV4Q/bpyMSv01XawS7k9Gyms1bqqZks0",
-	"JbgneKtyHFzJI8aZhDnqJ2HYlMeefxwkn8vjEF6ZcWtBY9d/+/S329uH/f2929uHg7e3tw9/efv5X/8U",
-	"Ehhfg+4KKazgqfeI+suG0bIspft7up2n9bmncLUuFMBvxR1A5lAMglhQ9pmNwNnnwZrXqcyaOPM4C9K6",
-	"f66FxDfnpeCkwrjzpQSmxg4RozAKIvMtseImSbqbuTlfIFXSmeX+W4dp4LFb/qAknMEyXT4df96c47/C",
-	"rFpt3sNDJjSYvpAbKFDUzY17ftJey5aTsCxW4K7U3BAbateGEbj+BCtmoTMYHJ0aurhWaYwHSycpLBtr",
-	"NS0ddBFvfn62PhIzluOeCFnvLsRTq4zEihD79xApzyFN+yQx1gmsnyBN31HDkBWPw3XqxNJZ4xcR4d1g",
-	"0x061tVB2ki8QaMb0NGSVl+tbauNl1kitDNX7oRbt2UdBSwNX2++csAnS4Gv53NjRZo+M7dvuVG1VYb3",
-	"aSKMBf3MCI3n1WcxQGQihsJbnS0K1ypnS1ZDo+YeOSxMzhaUcLWNspVVsQa93ZHxsBrQKLCLo/xKiizG",
-	"Wbap0biBd1IS0Uvp3OfQi79gLdaijkIMTJrgci5X7f7qzRWmP8l5f8kkT+myk8AU5mIPHN5I7Y2Hza3b",
-	"n7idOney5hdXKfVRn0zpa2TA+RZ4GuNywcYzja71htcUH7OYr0X/txSCwXHqzmAoVhGdEmSkLruU6QL9",
-	"HBF38djJXyhpqj63FjSg6sJsh+nm6FY5/HqUt9X1+JGnIhZ1hLI+/3tsscF1smsXHAM00sMKOOPet6gh",
-	"GhXu++f729v4325vu/jn/3Tlg//zL39q9zJb7lGKMUNTLi3twOV3eV24zs4Io2DLM6n12JwNRTSMZlrY",
-	"BQUBVdmWWPw1cA3huKJ6uLZjz2Mfruli5FysbhF0Syfs+ismklib4aZUhvyvGejFxiP+A1tTKBNBopqP",
-	"CQRhwnbZSaHC2BAd9JgvvjHMZDAS4zwGMEKrJzqMqJ+oEzk2X3Z18tPOxDtYuKBIIccqBNw4dMFrSfQn",
-	"PSpOjGXnisVKadOh6X67f/C9m/M3Lozez5GYTtgUx/ygDJFqJ6eq6DDa7x5093HbVAaSZyI6jL6jr8iq",
-	"TOgQe110/vbI+etNaQ49Z0V56BL/IPHRPpzF0SF+icTp/MVOPbvm2/39ZwstrfqawdQaiib9eHVe+hJu",
-	"okozAy7k9dX+q7Zhinn3ihwAIvTZdMqRsqJrF1yugVUMGuF2nU8M3fkJM1L3SBKf8dlev7aDPZ6J3v1B",
-	"rzDDMxUyGW4KikyB34MpQ55V5q5pquGw88rtPlIh4f65AU8RwkgjZg4aYvZqfx+nWz+/uLhHi5wUAGNf",
-	"q/j5cnma140uaH5nlBK4GWwhmWbmzVEFYEeJMITJTHra2V9PO5V0Mnrku/WPlKlL+MTBBk8Uwff4wLd/",
-	"Xf9ANZ3jsRN9v8m0qtHhdUY4dzD6cFFuHxKahhFQuPSSyMXfeO5/ue9qPIOHtZJfqtelq9lGpTHLuNA+",
-	"WypGAW+UkrmglzAnRoEHYazpsgqr4RdN/IHi952m89Y7T5HfJomHzdnMzHiaLjwE4VRGAvKQSe8r5vlP",
-	"uA0uBIdbZ53JIgEgVeqOLoeb3GkrJvOO+DPkC+yYQ4OOQDAtCY8Mj7SMYxrUzP9BzcAvcwmC9v1Tufhg",
-	"9/kRF6rOIiSRMg1IJkg+QxjxmXG6J5f9SH9SkW7oskYeSve3K4FOfTzFslzpMCVHHpDnJelsJm3uD3p8",
-	"ZpP+FCyPfY5Im8GDFuv7vN0Sn3gb4wXSaa5O31z+cHH2PxRHUN8hjzu82n+VAw5IOJc4b/Ztd5+u+b3w",
-	"cW7iUXmDgV5zTmrOLi3Wv421k1s6vQnY0lUPC++PSzk3XTRV2PIi2UymJJurpp0LGjZ5mnNxC758ZhI/",
-	"Qgn970iYNi8wHuveldUz2KVoDVxutBg/lR37StG4+pH2POVNBVQlvfKXLaG8rRAdfgr6w58+P3a+BLzW",
-	"T58fP1e59z2/Q9nmFQG6gC5TOs+59/f4Iy59TIMTfFXm9C5AK2tqDzj32hO2evceimmVhNVnaD05eJMn",
-	"IoClrNtPX4Lusq3wYckcnRV5y593yDgN4Km1goOZpfYFXYKX16/e1fXxRtVT9jSJlgcnJZHC2G5Od9/1",
-	"/O+9spjBNlrhJq9RYSzlEHHvTCx5tEXfx342O3JsG7kBLyzrAxHzLUS7oozEH2L/lyL2y+OsVHqogTmA",
-	"vnSaEvzufR7zFO6rXrluw3u5n0VOLDd3pogjPXJWGYoMQ9P0ttqgntJDFxN0G9Zk21Etp2hHPBtOXNqc",
-	"b1dThiuC8wdT/YKYyh14laFy4n8K48wTxadilWtY3iZHuwZQ6nfWLZJfYaPuxgT2DDT1sx63M12UWQLy",
-	"qJZJHazPc2Zbj3xmk94XSup97OW1AnpzGFZOv1GTykHwlSCaDpuX2QX+AsfLQi9FNXliE1exoijfUUCF",
-	"KGWbshInl0fUR0+RVFQ76KmCaqtLlK+2RsvaREzlRaQ4y0AbJYvyDqbI0S5uf3z0TxEldifVPMzzDW+l",
-	"WRuERl9bHKTjYvG5qcQcg56aQXFjmHGblB4Q9buVB9QJJyk5tbxB9ZKWm8sygXwrZyy3HZYUuT+T42Ui",
-	"3USdP+zN5/O9sdLTvZlOQY5U7JLHNxOMtTST51LrX8Us3z1Tia6f8sI3gKcLdLM310pOjnwRuQkwg16R",
-	"Ud0nsemvAfl940nLof7ElR4f8UyP2/ANFTCcutJLWyj55fT5NhVfS53foZIPJv23qPnq3H9v2p5X8t+n",
-	"fMFitQ1M/V0vpkTratWBDX2iAPJQSdneGeoQSAv/w4H5DaMCJPAM3IPmaZ6O5H2Z3JTMwQGbgNBBaMC1",
-	"XMEDBfG3ib0qWe8M0KqnxbcIOz/Z34+cOxfGBo59+/PtfXH/nMWPTr4hba2XdEcEA9cjjrgLShrCREgX",
-	"OXdc5Fr6GIcJejE81cBdwUY3XLxabr6A2Fwf5fCHlPx1SklVJmy2SMgKdBpkn84a+bd78bda6r2o0Hsh",
-	"V/+5rMFEzdspoOW0Q/eUdSc9l5hbO8ezAB3NKtkDO5J0oQSFX419+HMQ7dbS8Wel8iugG9Dt6DxsFBSR",
-	"yG0ir6z8EO06ZKVeX2JlyIpPwl+KSs1NJFddMq/2EEZ8Oy0eXmHBiLgwYlzpBFczAZWHy/l2cfd3gKaP",
-	"MTOgjG9hGXCdCipBqzI2V/pOyEkZu8gr/fMiHNVnFLpmJXJY2dC+f/vCoOWtDHkiEOMmJwycKhJGBWbO",
-	"Yz7ycFSTqLlbE65wwE0eUsmbobBH7m5vLgwUoa0rwlbTHcaTL4eSv3h01eqI1WeMHj94mUDC69Or/vnl",
-	"m3enJ4NOoPD4Vi+p8O9S2ICUD5shq1QEvVEqnYkxJTUEyN7n7PzmIl0rqmJJKWztOfra78julutKMrcr",
-	"gp0blZvfi5VlqNoD8dEzDJSs9BGn6A922XJqlnX3ZIZNQUMlon7KF3kdADXJU6wb0gan9JUGze8ARzj1",
-	"t4uVC6NmzoOMvaNOquGpBNLjaVolktCJ9bHNH6e2yanBPejF8rm5iq/lefE0DVmB6w5sbW7Nsbmj8tz0",
-	"RgaXkohEhGZoPWlhIvKENfqRcnFm0oq0iGalmXPrfnIq0oWbx4dk21CqWvmSh1QZy0bK2KJkbZddqMZL",
-	"f1ySTVMw6J0mzjRzZl7SFNkgfcaluAmNGmCsdAEevJDr9ivOJFmRQrKem5yVvU1s3YcChHCkP0LuIUbj",
-	"snApcgDWMz9xWC4QkAHK0gYZUHRnGS4rDBslgJYZG8KYXtQlY0Y1LMubVBPiH7+WNRESrvxAoPJAKNbg",
-	"Tsi49kqlosa3q0DQKUo5+4+utkaghPPnXfF1vaLPizP2Ui2Y9TG95D7+3ID0i772qhaUjuSdKgNx8Xa3",
-	"nC+GkCo5ITwgT57wFEMZcz98PL2+6R+/eXN6fV3rvqU8y69Eqrn8EVkNHe7kAbmuXJEvCYU7FnALxFZh",
-	"E0UqSe3tEUFIiYTQR19tyb+Pwr31YKOEkUpp6F9GzkjzlRrhV1WOuPwdJYyQyhlx6ZRRjjltTlKV2itt",
-	"wGRewWWXsGSjSkyLHM7n293Cdw/f7uY9FSq+WnSkxPEqxaJCMS40CX2fMxIVM456EY7p24dc9lpVkVgp",
-	"/9K1qk0kjHtFW55rlt+PUE5tIDLRl07xnUlKz6/36NJ4qD61cxPods69wEHpfMBuM06xOZpP9TEO2twg",
-	"DLKs2UKkGI6sbELrtUuhwFP+fUE++JRyJLzJ5SsG1Krp5b0V5/f4+fH/AwAA//8=",
+	"7F17UyM5kv8qCt9GzD2MDTM9u7Hwz9ENPcs1DX1Az1xs02vLVWlbS1mqlVQYXx/f/SJTqpdL5QeNmZmd",
+	"+Qtsq/TMxy9TmVlfOpGapUqCtKZz+KWjwaRKGqAPr3l8Bf/IwFj8FClpQdK/PE0TEXErlOz/3SiJ35lo",
+	"CjOO//1Bw7hz2PmXftl13/1q+qdaK915fHzsdmIwkRYpdtI57NxMgWk3GIu4lMqyEbBMxqCNVSruseH7",
+	"wcXlzeC/ri8vhl389Pr4pPLp/dn19dnFD4MPx1fH791XZxc/Hp+fnfivmNJdNlaacckyeSfVXLJETYRk",
+	"dpECPfDx4t3F5U8XQxrs9H/enH+8PvvxdHjI7BSY5DNgwuRdVPaAGdD3IoIuU9r/rOwUNFMSep3Hbud0",
+	"ltrF8+0h9nblDyq0l2cW5xnno79VeiTiGOTuT3H4fvD28ur12cnJ6YXfNm4tzFLLxlwkEHcZlzGbTxc4",
+	"QzxkqxJ3th+vT68GJ6fHb27Ofjy+OT3xj6fcmLnSMZtzw7SYTG2XjTLruo4ilUm3WOCRFffcQkxrPpMW",
+	"NH0Fl/qj5JmdKi3+F+Jn24PjzE4vdetO/CTslA3HiZqb4SGbKQ0MJwHS5kSDGwAQ454IyeZTEU2ZsXwC",
+	"xu8RfQHGCCWP2Jz6A60jFcOQlp9wY5e2t8dwXJXZw3yDwBhm1R3QeDNhjJCTLu38RKmYKFYqlig5AU2f",
+	"ljY2UdGd39MLZd+qTMYvQkbI6m8vP154OtDgCIaZLJoyO6VVKM2ELQhpCiwzoL8xNNkPfAJLE7XwYPtT",
+	"O0vqM0Tu7xx2jNVCTkKzOWZzGLGUTxw7XXEL52ImLLzMTpyfvT+7QWl0enri2EIpNuNykZ+9OWLDK7B6",
+	"sXc8tqCHRD5Djd8MOH4zmJkhM3zB5lOQzCoWqRmwEY/uep1uZwochSxOsdILflyi6KlKgBmIlIyRptic",
+	"C4sdNLZSSAsToPXgfgFubfRS27Usfwrid/SOsoOzqUpi0EwXU0NCGi0YZ8MZ2KmKUYGk3E5Ra7Ahj2M9",
+	"ZBG/B26dBLNTYQp9JQxTmTUidgRyo9Q51w3y281yby4vB+fHVz/kWmqkYpKtCc4AuZlL9sdX7J14TXPb",
+	"iShcNb9cLd9cvqMjkcqfCMpzA9L2Koq3aFWydVNK5bLQqLEdJGqiMjtkVmdA648BNTGdkbCG3cHCMK6B",
+	"3UFq/ckBixIB0rIZXyACQPHLJ1xIhlLZ5vt0z0XCR8nLHGOOPNwhxtzyETdQRUIGYibV/IhZvfDTTbgF",
+	"3WPHBSHaKbe0sYSb2JwvaI1Tfg9sBCBZxLUWECO59jo4ET83nDoqtBNueZPzj5mxkDI1JgG7J0rduqTT",
+	"euwN7ezeNeh70Oz4wxm7P+gd/LnLbjsf8dmKXmbHdX14/OHstoPyJNUqBW2FA6EixjZj4UTSqv3FAc7K",
+	"1o/dTg4eAsKMSGjWIwDYy9sNcfglfdDteB2Mncz4wznIiZ12Dr/9/vtAW6LtdcNpmAhjNS17QE/QwOs7",
+	"py++BJAz4QYv2dMELPTYOYwtnjN+y80dyn7CpB5izFGl5q1jBomBOarZLjIBZ2OeJKggvNoLTAZJwU0m",
+	"1RBxEu/IhctNu52HvbLNngZOTIPPs/JsHTX6J9Xo7xBZHARJ5G2i5jhQnSzcMohALMxMQJEX3XGt+YL6",
+	"Rz4RGmf6Ke/gc8uoObRrMoMkws3xN3PWADXuMm4YWiTsmkgS2Zf0Looz6ayBZfIujmCbpXQ7HggG20I+",
+	"8cYvBEdrA61DuLT5gfFTrrnrgcexwK3hyYfKwmqUUO5shZWabFbK88rvI6US4LKdPApDqEEiX7+1ywBo",
+	"0Yq7QxyywTk0OXnOF4bZqVbZZHqUM6iQE8aTJOddNUZaQg0JEtvh6C90oss7whFNOemDxoypqlerGFrZ",
+	"XQRW1KSyS0GSWNoNhXoPIQJBVaf1gZOVBGlgx5cY3G1yOUCxxCDL59q+nZxqgGAT6nztfnzDUz4SiXAe",
+	"gHqfILHDuKXH6mrylqHJFyP4XutjzHrfpSIeRFMuvcRcRSLNST92O7Oee3pQVahP6GUCxOHCa70n9PK4",
+	"ZvkrpMHSJq0auLahyydR6yh4HLRXH/xWVTxoS/SUoaZfz7CEyR67HScaBw7geukx5llil6RtQUHdjoR5",
+	"7cgqCOP7g2/XMVDt6dBCTwqny7MtEjQ3QdHrwAtKl6magXH4cgRTIeMuE+PSR6AkdJmZorgcKz2B0jOA",
+	"2nnM6Y8gJ2PhLSFxWvEykH8B5RdNpyJqKnsr4oGbRQAiRBGkFuIj3yfaH1JV0A6Zz5kcCRmH5djKrW6j",
+	"8GJGA9f1QIMh8kA5k80I9GTkEep0O1LtmSxNlbaVo20hhLaOwzSBKveEiPSZqOJxzTDm2aivwlvteGHG",
+	"H87cjwf7+/trUGbeY3ir8LfmrN0zAxEHh4+FSRO+GEg+C8M/hCcDAyAHIl3TwAZAyHuRJCL38hghI2AH",
+	"f/7T/hGDBx45a2KkyIkyEzKzxB1jpWfcOs/PH1+VFF06gkK7gits35cVojx0TKuO2G90yCJoDq752J6j",
+	"jmqlqqpEDZpF+dEE0B350EgYidj5L8nFypOUa7se0xS9V2zbz2tW0YpnSBSUmrixFBS0rTKOrE4nhXFC",
+	"QQCsYazBTActRrEDePDgsEXMuGXDPrX1Dw6PWJJbsc51SYMSnCPHhveNaJAwbwHhuGNhVgqdfv1qpRUL",
+	"j3liGmD4WDK0CBbMddcEu2gJT9ReOY0ssl8eadgWU5O951aLB0aWRNN2XGGpiGjqnnKuNHfxlWo1QQS8",
+	"2loJQPwpT1OQEPtuQKVJ24lXnc5rhIt3IXe9P6/h6d5IsjTsxiUa0xmUtFP4ggtnIvkXiwsl7zxMxD1a",
+	"WavdWddqbJkb1rmt1gF4f1ghdn3rvS1vlZ5tKW/a2Td30GxA9n8pINWZdDvuLbL6REbcwCDTSbjX6mKL",
+	"lqHVklwKe3UCBsIqR5rznXUL3xYvpEPEUULcgb8vwnYmjONyp9rqBdGvKxezQl9t53Ypt2cjhbVaV9Ww",
+	"RFOCe4K3KveDK3nEOJMwR/0kDJvx2POPc8nn8jjkr0y5taCx6799+tvt7cP+/t7t7cPB29vbhz+9/fzv",
+	"fwgJjK/x7goprOCJt4gGy8BoWZbS/T3dztP63FO4WhcK4LfiDiB1XgxysaDsMxs5Z5/H17xOZdbEmfez",
+	"IK3751pIfHNeCk4q7He+lMDU2HnEKIyCyHxLX3GTJN3N3JwvkCrpzHL7rcs08Ngtf1gSznCZLp/uf96c",
+	"478CVq2G9/CQCg1mIOQGChR1c+Oen7TXMnISlsUK3JWaG2JD7doAgetPsAILHWBwdGro4lolMR4snaSw",
+	"bKzVrDTQRbz5+dn6SMxYjnsiZL27EE+tAokVIfafIVKeQ5IMSGKsE1g/QZK8o4YhFI/DdevE0l1jFxHh",
+	"3WDTHRrW1UHaSLxBoxvQ0ZJWX61tq42XWSK0M7mv7YNKRLRon/isNxNSzLLZIPGyfJm//qLmLrYimnLN",
+	"IwuanEWzzFi6Ru0FFzfr+dkPYjERweuLaqNEzUFH3tG1qqFZzEYqCSmzYnpOCFAskfAYKAEkYcdax8hs",
+	"f2WS1B5NLqwiyjGzNG2f3NI5NfazuRWB5YRHC29Q6LSvHD+3MsE6fl9aRL35ygGfLPO/XqobK5LkmWX7",
+	"lhtVW2V4nybCWNDP7I/zkvlZ4KacipHwNkYLvLLKWQ7VQLi59xMXBkaLT3g1It0KQ67x1e8IKq52XxWe",
+	"qqP8ApLsgyzd1ETYwBYtieilENZzoKBfMGZpAR8hBia9fzmXq3Z/9eYKM5jkvL+ksxK62ibXGXORJs67",
+	"TO2NvySxbn/idurcyZpfXKXUR30ypa+RAedbeE8Zop5xphFEbHgp9TGN+dq7ni2FYHCcuukfikxFExQZ",
+	"qccuZbJAq1bEPTx2sg5LmqrPrcX3UzVYt/Pg577Mcvj1Pv1WQ/NHnohY2BV49h5bbIDTXLvgGKCRHlY4",
+	"r+59i5r/qsJ9/3p/exv/x+1tD//8n6588H/+7Q/tPoWWW7NizNCUS7sqgO/Ly+F1OCPs82wi3EqPzdlQ",
+	"/EqUaWEXFPJVZVti8dfANYSjyOrB+Y49j31wrouIdJHZRYg1nbDrr5jI1NoUN6Uy5H9noBcbj/gPbE2B",
+	"a+QA13xMLi8mbI+dFCqMjRbMqpgvvjHMpBCJcR7x2UHU0znsUD+dbsex+bJhm592Kt7BwoXACjlWIcvG",
+	"+ZK8lhwrnd+BEGPZuWKxUtp0abrf7h987+b8jUua8HMkphM2wTE/KEOk2s2pqnPY2e8d9PZx21QKkqei",
+	"c9j5jr4iVDmlQ+z30NTfI1O/P6M59B2K8o5q/IPER/twFncO8UskTucd6NZzqb7d33+2QOKqZyGYSEWx",
+	"wx+vzktbwk1UaWbABTi/2n/VNkwx736R8UGEns1mHCmrc+1SCTSwCqARbtf5xNANrzCRukeS+IzP9ge1",
+	"HezzVPTvD/oFDE9VCDLcFBSZAL8HUwa4q9RdylWDn+eVWA6kQrrlyQE8xYMjjZg5aIjZq/19nG79/OLi",
+	"1rTjpAAY+1rFz5e51bxcdikSO6OUwD1wC8k086yOKtcpKBFGMMmkp5399bRTSR6kR75b/0iZqIZPHGzw",
+	"RJFqgQ98++f1D1STdx67ne83mVY1F6DOCOfu0mS0KLcPCU1DBBQcvyRy8Tee21/uuxrP4GGt5Jfq5fhq",
+	"tlFJzFIutM+Ni1HAG6VkLuglzIlR4EEYa3qswmr4RdP/QNkaTtN59M4T5LfJ1F+SsMxkPEkW3gXhVMYU",
+	"5CGT3lbMs91wG1zAlfNcUYinT/dIlLqjUIAmd9oKZN4Rf4ZsgR1zaNAQCCah4ZHhkZZRa8Ma/B/WAH6Z",
+	"ORLE90/l4oPdZ8NcqDqLkERKNSCZIPmMIOKZcbonl/1If1KRbuixRtZR759XAp366JlludJlSkb++oWX",
+	"pLOZtLk/6PPMTgczsDz2GUFtgAcR6/u83RKfeIzxAslTV6dvLn+4OPsrRY3Ud8j7HV7tv8odDkg4lzhv",
+	"9m1vn4I6vPBxZuJReV+FVnNOag6XFuvfBu3kSKc/AVua6mHh/XEpw6qHUIUtL5JlMiHZXIV2LkTc5Ent",
+	"RczD8plJ/AjlRc+OhGnzuuqxbl1ZncEuRWvgKqsF/FR27CtF4+pH2rPSNxVQlWTaX7aE8lihc/gpaA9/",
+	"+vzY/RKwWj99fvxc5d73/A5lm1cEaAK6vPi8woKP2oi49BEsTvBVmdObAK2sqb3Dud+ente/966YVklY",
+	"fYbWkztv8rQTsJRj/elL0Fy2FT4smaO7Ikv98w4Zp+F4aq3XYbLEvqBJ8PL61Zu6/ma1esqeJhF5cFIS",
+	"CYzt5nT3Xd//3i9LV2yjFW7yiiTGUsYY98bEkkVb9H3sZ7Mjw7aRCfLCsj6QH9FCtCuKhvwu9n8pYr88",
+	"zkpdj5ozB9CWThJyv3ubxzyF+6pXrtvwXm5nkRHLzZ0pooaPHCpDkWFomh6rDesJXHQxQbdhTbaNahlk",
+	"O+LZcJra5ny7mjJcyaPfmeoXxFTuwKsMlRP/UxhnPlV8JlaZhuVtcmfXDpT6nXWL5FfYqLcxgT0DTf2s",
+	"x+2gizJLjjyqXFN31ucZ0q1Hntlp/wulcD/288oQ/TmMKqffqEDmXPCVIJoum5e5JP4Cx8tCL0U1WWIT",
+	"V5+kKNZSuApRyjZlJU4uz5/oPEVSUaWopwqqrS5RvhqNlpWomMpLhnGWgjZKFsU8TJGRX9z++OifIkrs",
+	"Tqp5mOcb1kqzEgyNvrYUTNdlXnBTiTAHPTPD4sYw5RQw6C0g6ncrC6gbTklzanmDWjUtN5dluYCtjLEc",
+	"Oywpcn8mx8tEuok6f9ibz+d7Y6Vne5lOQEYqdqUCNhOMtaSi51LrX8Us3z1TQbaf8jJHgKcLdLM310pO",
+	"jnzJwAkwg1aRUb0nsemvwfP7xpOW8/oTV3r/iGd63IZvqFzlzBXa2kLJLxdLaFPxtUIJO1TywRIPLWq+",
+	"OvffmrbnlWoHM75gsdrGTf1dP6a0+mqNiQ1tooDnoZKgvzOvQ6AIwO8GzD+xV4AEnoF70DzJk8+8LZND",
+	"ydw5YKcgdNA14Fqu4IGC+NvEXpWsd+bQqhdBaBF2frK/HTl3LowNHPv259v/4v45ix+dfEPaWi/pjsgN",
+	"XI844i4oaQQTIV3k3HGRWetjHCZoxfBEA3flOd1w8Wq5+QJic32Uw+9S8tcpJVWZntsiISuu0yD7dNfI",
+	"v92Lv9VS70WF3guZ+s+FBqdq3k4BLacduqesG+m5xNzaOM4CdJRVsgd2JOlCCQq/Gnz4cxDt1tLxZ6Xy",
+	"K6Ab0O3oPAwKikjkNpFX1vno7DpkpV5NZGXIii+5sBSVmkMkV0s0r+0R9vh2Wyy8AsGIuAAxrlCGq5CB",
+	"ysNl+Lu4+ztA6GNMBpTfLywDrhNBBYdVyuZK3wk5KWMXeaV/XoSj+oxC16z0HFY2dODftTFseQdHngjE",
+	"uMkJA6eKhFFxM+cxH3k4qpmquVsTrnDITR5SyZuhsEfubm8uDBShrSvCVpMdxpMvh5K/eHTV6ojVZ4we",
+	"P3iZQMLr06vB+eWbd6cnw26gzPxWryTxb87YgJQPmyGrVPK+URifiTElNQTI3ufs/NNFulZUxZJS2Npy",
+	"9JX+kd0t15VkblfyPAeVm9+LlUXH2gPx0TIMFCj1EadoD/bYcmqWdfdkhs1AQyWifsYXeR0ANclTrBvS",
+	"Bqf0lYDmN+BHOPW3i5ULo2bOg4y9oU6q4akE0udJUiWS0IkNsM3vp7bJqcE96MXyubn6vuV58SQJocB1",
+	"B5aL9kFKlWRWAcJ6zZldgsKW6jZtQZlZUr1QR5CoNBnLj8H7gjw7wOu0eqWbjS8O1iYlHZs7qmJPLy5x",
+	"uZzIfYjf69keE5Fn+tGPlMSUSSuSIgyYjpxb95PDFi5OPz4kUEg5fuW7UBJlLIuUsUVl5x67UI13Y7ns",
+	"pKZE1TvNOGomG70khtsg78jlBgpdJaQXtHl/xSk4K3Jv1omh3DzZJijxQ+G9caQfIfcQo3FZ2GK559pL",
+	"TeKwXJIiA5Q1IVKgsNgyzlgYFk0BIS0bwZjeZydjRqVeyytoE+Ifv5Y1oSWubkOgZEMoSONOyLj25rGi",
+	"FL4r3dAtKp77j64oSaDS+edd8XW9FNKLM/ZSEZ31wdBkd//cnvwXfTtcLZofyTtRBuLiJYg5X4wgUXJC",
+	"jpQ868RTDKUa/vDx9PpmcPzmzen1da37lro2vxKp5hJvZDXmuptHMrs6T76WFu5YwJ4SW8WbFDk4tZes",
+	"BKEXCaGPvkyVf22LeznIRpk2lQrqv4xkm+abZ8JvdI24/A1l2pDKibh0yih31m1OUpWiNW0APi99s0vo",
+	"3iiv0yKH8/n2tnB6hK/F854KFV+t1lKaBZUqWyGMT5PQ9zkjUc3vTr+DY/r2IV9HrRxLrJR/N2EVEwnj",
+	"3mSYJ+nlF0uUjBwI6fQ1Z3xnkuoa1Ht0+U9Uxt2ZCXSt6d5zonQ+YK8Z4NkczedIGecT3iB+tCx2Q6QY",
+	"Dklt3knUbtMCT/nXavmoXUou8ZDLl1qolSHMeyvO7/Hz4/8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -146,17 +146,11 @@ func refusal(err error) *Error {
 	switch {
 	case errors.Is(err, tokens.ErrExpired):
 		return UnknownToken("The access token has expired.", true).because(err)
-	case errors.As(err, &caveat) && ofRequest(caveat.Caveat):
+	case errors.As(err, &caveat) && caveat.OfRequest():
 		return forbidden("The access token is restricted to other requests.").because(err)
 	default:
 		return UnknownToken("The access token is not good for this.", true).because(err)
 	}
-}
-
-// ofRequest reports whether a caveat speaks of the request and not of the token: another request may pass it.
-func ofRequest(text string) bool {
-	caveat, err := tokens.ParseCaveat(text)
-	return err == nil && (caveat.Key == "method" || caveat.Key == "path" || caveat.Key == "addr")
 }
 
 // foreign looks for a token that is no macaroon of ours among those of other servers. Forgeries of our own tokens do

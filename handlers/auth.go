@@ -25,6 +25,7 @@ var public = map[string]bool{
 	"DraftLogin":                true,
 	"GetAuthMetadata":           true,
 	"GetLoginFlows":             true,
+	"GetPasswordPolicy":         true,
 	"GetVersions":               true,
 	"GetWellknown":              true,
 	"Login":                     true,

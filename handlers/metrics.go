@@ -118,7 +118,9 @@ func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 // Register adds metrics of others. It is called before anybody reads them.
 func (m *Metrics) Register(all ...prometheus.Collector) { m.registry.MustRegister(all...) }
 
-// serve answers GET /metrics.
-func (m *Metrics) serve() echo.HandlerFunc {
-	return echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+// Handler answers GET /metrics.
+func (m *Metrics) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return mux
 }

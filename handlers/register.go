@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"postern/gen"
 )
@@ -166,15 +164,6 @@ func (s *Server) checkName(ctx context.Context, name string) error {
 		err = s.Peer.Free(ctx, name)
 	}
 	return err
-}
-
-// strong says whether a password is long enough. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
-func (s *Server) strong(password string) error {
-	if utf8.RuneCountInString(password) < s.MinPassword {
-		return badRequest("M_WEAK_PASSWORD",
-			fmt.Sprintf("The password is too short: it must have at least %d characters.", s.MinPassword))
-	}
-	return nil
 }
 
 // CheckUsernameAvailability implements GET /register/available. The same section.

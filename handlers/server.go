@@ -80,6 +80,7 @@ type Config struct {
 	Registration  Registration  // who may make an account; closed when empty
 	Terms         Terms         // what a new user must agree to
 	MinPassword   int           // how many characters a new password must have
+	PasswordNeeds PasswordNeeds // which kinds of characters
 	LoginTokenTTL time.Duration // life of a login token; 0: they are not enabled
 	PublicURL     string        // where clients find the server, for /.well-known/matrix/client; may be empty
 
@@ -95,6 +96,8 @@ type Config struct {
 
 	// what Synapse's configuration had as password_config.pepper; for accounts that came from there
 	SynapsePepper string
+
+	MetricsApart bool // GET /metrics is not answered here but by [Metrics.Handler] alone
 
 	// Patience is how long a request may take until it is answered, since its connection ends after that: what is not
 	// done by then does not happen. 0: 30 s.
@@ -172,7 +175,9 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.Use(s.Metrics.observe(contract), s.recovers, forms)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
 	e.GET("/health", s.health)
-	e.GET("/metrics", s.Metrics.serve())
+	if !s.MetricsApart {
+		e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler()))
+	}
 	return e
 }
 

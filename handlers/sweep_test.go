@@ -41,9 +41,10 @@ var samples = map[string]call{
 	"authFallback":       {Method: "GET", Path: fallbackPath("m.login.dummy", "SESSION")},
 	"completeAuthFallback": {Method: "POST", Path: fallbackPath("m.login.password", "SESSION"),
 		Body: "password=correct+horse", Header: form},
-	"getCapabilities": {Method: "GET", Path: "/_matrix/client/v3/capabilities"},
-	"getWellknown":    {Method: "GET", Path: "/.well-known/matrix/client"},
-	"getAuthMetadata": {Method: "GET", Path: "/_matrix/client/v1/auth_metadata"},
+	"getPasswordPolicy": {Method: "GET", Path: "/_matrix/client/v3/password_policy"},
+	"getCapabilities":   {Method: "GET", Path: "/_matrix/client/v3/capabilities"},
+	"getWellknown":      {Method: "GET", Path: "/.well-known/matrix/client"},
+	"getAuthMetadata":   {Method: "GET", Path: "/_matrix/client/v1/auth_metadata"},
 }
 
 const (
@@ -144,7 +145,8 @@ func TestUnavailable(t *testing.T) {
 	session := s.challenged(s.do(call{Method: "POST", Path: devicePath("PHONE"),
 		Token: login.Text("access_token")}.As("DELETE")))
 	s.must(s.db.Close())
-	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true}
+	none := map[string]bool{"getVersions": true, "getLoginFlows": true, "getWellknown": true, "getAuthMetadata": true,
+		"getPasswordPolicy": true}
 	sweep(t, func(op operation, _ call) {
 		c := sample(op.id, login)
 		c.Path = strings.ReplaceAll(c.Path, "SESSION", session)

@@ -3,8 +3,11 @@ package homeserver
 import (
 	"cmp"
 	"context"
+	"errors"
+	"time"
 
 	"postern/db"
+	"postern/homeserver/outbox"
 )
 
 // SetAdmin says whether an account may administer the homeserver, and has its sessions say so too: an introspection
@@ -29,8 +32,25 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 	})
 }
 
-// soften takes a session's tokens and keeps its device. If there is no such session nothing happens.
-func soften(ctx context.Context, d *db.DB, sessionID string) error {
-	const query = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
-	return d.Write(ctx, func(t *db.Tx) error { return t.ChangeSessions(query, sessionID) })
+// SoftenGone logs a session out softly, with an event, because the homeserver does not have its device any more. It
+// says whether it did: not if the homeserver has to be told of the device still, nor if the session is over already.
+func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time) (softened bool, err error) {
+	const (
+		live   = `SELECT id FROM sessions WHERE id = $1 AND state = 'live'`
+		soften = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
+	)
+	err = d.Write(ctx, func(t *db.Tx) error {
+		softened = false
+		if waits, err := outbox.Untold(t, session.Localpart, session.DeviceID); waits || err != nil {
+			return err
+		}
+		if is, err := t.Get(live, nil, session.ID); !is || err != nil {
+			return err
+		}
+		softened = true
+		return errors.Join(t.ChangeSessions(soften, session.ID), t.Record(db.Event{At: now, Kind: EventDeviceGone,
+			Localpart: session.Localpart, DeviceID: session.DeviceID, Session: session.ID,
+			Generation: session.Generation, Addr: session.Seen.Addr, Agent: session.Seen.Agent}))
+	})
+	return softened, err
 }

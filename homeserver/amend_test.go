@@ -15,6 +15,7 @@ import (
 
 	"postern/handlers"
 	"postern/homeserver/appservice"
+	"postern/homeserver/synapse"
 )
 
 // The tokens of the services of backdrop.
@@ -66,8 +67,13 @@ func (b *backdrop) told() Config {
 			return locked(func() error { b.devices = append(b.devices, name+" "+device); return nil })
 		},
 		Available: func(context.Context, string) (string, error) { return "", locked(func() error { return nil }) },
-		Knows: func(_ context.Context, name string) (known bool, err error) {
-			return known, locked(func() error { known = b.users[name]; return nil })
+		User: func(_ context.Context, name string) (synapse.User, error) {
+			return synapse.User{}, locked(func() error {
+				if !b.users[name] {
+					return synapse.ErrNotFound
+				}
+				return nil
+			})
 		},
 		AllowReset: func(context.Context, string) error {
 			return locked(func() error { b.allowed = true; return nil })

@@ -10,19 +10,23 @@
 //   - [Gate] (gate.go): judges the token of each request that streams to the homeserver, and takes part in the few
 //     requests that need both servers (amend.go): application services register users and delete devices
 //     (services_register.go, services.go), cross-signing keys are replaced after the password (crosssigning.go).
+//     The requests of the homeserver's admin API are watched (adminapi.go), and its refusals looked into (standing.go):
+//     what its administrators change is changed here.
 //   - [Gate.Internal] (introspect.go): answers the homeserver's own questions.
 //
 // [Start] makes the peer, and lets package outbox begin to tell the homeserver of what has changed.
 //
 // The folders below hold the rest: front streams, outbox queues what the homeserver must learn and sends it, synapse
 // makes its calls, delegation changes its configuration, appservice reads registrations, importer brings accounts
-// along.
+// along, reconcile settles what differs.
 //
 // # Laws
 //
 //   - A token never reaches the homeserver before its device does, and no login is answered that the homeserver does
 //     not know of.
 //   - A homeserver that is away costs a 503 and nobody's session.
+//   - Its word counts: who is deactivated there, and whose device is deleted there, is so here. What it was not told
+//     yet it is told first.
 //   - What is not changed in a request passes byte for byte: it may be signed.
 //
 // What it does not defend against: a homeserver that lies, and whoever holds the shared secret.

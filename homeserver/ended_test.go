@@ -41,7 +41,9 @@ func TestOver(t *testing.T) {
 	session("AGAIN")
 	_, err := other.EndDevices(t.Context(), "alice", []string{"ENDED"})
 	s.must(err)
-	s.must(soften(t.Context(), other, soft))
+	gone := db.Session{ID: soft, Localpart: "alice", DeviceID: "SOFT"}
+	_, err = SoftenGone(t.Context(), other, gone, s.clock.Now())
+	s.must(err)
 	for n := 1; n < 7; n++ { // padded or not
 		ids := append(slices.Repeat([]string{kept}, n), ended, replaced, soft, "nobody's")
 		if got := over(ids...); !slices.Equal(got, ids[n:]) {

@@ -103,18 +103,6 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, token string, err 
 	g.server.RefuseToken(w, r, token, err)
 }
 
-// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it: it
-// may have been put back to an earlier state.
-func (g *Gate) AnnounceDevice(r *http.Request, text string) {
-	session, err := g.server.SessionOf(r.Context(), text)
-	if err == nil {
-		err = g.peer.Queue.Remind(r.Context(), session.Localpart, session.DeviceID)
-	}
-	if err != nil {
-		g.server.Log.Warn("the homeserver could not be told again of a device", "error", err)
-	}
-}
-
 // Client says where a client is and by which scheme it came, as the trusted proxies tell, for a homeserver that
 // believes what it is told.
 func (g *Gate) Client(r *http.Request) (addr, scheme string) {

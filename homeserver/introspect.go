@@ -100,9 +100,10 @@ func (g *Gate) inspect(ctx context.Context, text string) (introspection, error) 
 }
 
 // scope is what a session may do, as words between spaces. A device id that is no such word is told by device_id alone,
-// which Synapse reads first. MSC2967; RFC 6749, section 3.3.
+// which Synapse reads first. MSC2967; RFC 6749, section 3.3. The API has its unstable name too: Synapse 1.136 and 1.137
+// know no other, and answer 503 without it.
 func scope(session db.Session) string {
-	scope := "urn:matrix:client:api:*"
+	scope := "urn:matrix:client:api:* urn:matrix:org.matrix.msc2967.client:api:*"
 	if !strings.ContainsFunc(session.DeviceID,
 		func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
 		scope += " urn:matrix:client:device:" + session.DeviceID

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/homeserver/synapse"
 	"postern/tokens"
 )
 
@@ -19,7 +20,10 @@ func newSiteBefore(t testing.TB, change ...func(*setup)) *site {
 
 // obliging is a homeserver that agrees to everything: these tests are about what it asks.
 func obliging() Config {
-	return Config{Provision: func(context.Context, string, string, string) error { return nil }}
+	return Config{
+		Provision: func(context.Context, string, string, string) error { return nil },
+		User:      func(context.Context, string) (synapse.User, error) { return synapse.User{}, nil },
+	}
 }
 
 // introspect asks as Synapse does.
@@ -64,7 +68,7 @@ func TestIntrospection(t *testing.T) {
 	s := newSiteBefore(t)
 	pair := s.ok(s.login(`"refresh_token":true,"device_id":"PHONE"`))
 	token := pair.Text("access_token")
-	const want = `{"active":true,"scope":"urn:matrix:client:api:* urn:matrix:client:device:PHONE","username":"alice","sub":"@alice:example.org","device_id":"PHONE","expires_in":300}`
+	const want = `{"active":true,"scope":"urn:matrix:client:api:* urn:matrix:org.matrix.msc2967.client:api:* urn:matrix:client:device:PHONE","username":"alice","sub":"@alice:example.org","device_id":"PHONE","expires_in":300}`
 	if a := s.active(token); a.Raw != want || a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the answer is %s, want %s", a.Raw, want)
 	}
@@ -80,7 +84,7 @@ func TestIntrospection(t *testing.T) {
 	s.inactive("expired", token)
 
 	legacy := s.ok(s.login(`"device_id":"an odd \"id\""`)).Text("access_token")
-	if a := s.active(legacy); a.Text("scope") != "urn:matrix:client:api:* urn:synapse:admin:*" ||
+	if a := s.active(legacy); a.Text("scope") != "urn:matrix:client:api:* urn:matrix:org.matrix.msc2967.client:api:* urn:synapse:admin:*" ||
 		a.Text("device_id") != `an odd "id"` || a.JSON["expires_in"] != nil {
 		t.Errorf("an odd device, without end: %s", a.Raw)
 	}

@@ -44,6 +44,9 @@ func (g *Gate) Operation(method, path, token string) front.Operation {
 	if op.Amend = g.amendments[method+" "+op.Path]; op.Amend == nil {
 		op.Amend = g.amendments[method+" "+op.Path[:strings.LastIndexByte(op.Path, '/')+1]]
 	}
+	if op.Amend == nil {
+		op.Amend = g.adminRequest(method, path)
+	}
 	switch method + " " + op.Path {
 	case "GET " + clientAPI + "v3/capabilities":
 		op.Edit = g.editCapabilities
@@ -83,7 +86,7 @@ var leftToHomeserver = []string{clientAPI + "versions", clientAPI + "v3/capabili
 // answers reports whether this server answers a path, and not the homeserver. The path is the contract's name.
 func (g *Gate) answers(name string) bool {
 	switch {
-	case handlers.Operational(name):
+	case name == "/health":
 		return true
 	case name == "/.well-known/matrix/client":
 		return g.server.PublicURL != ""

@@ -12,6 +12,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/appservice"
 	"postern/homeserver/outbox"
+	"postern/homeserver/synapse"
 )
 
 // Config is what a peer needs from outside.
@@ -32,8 +33,10 @@ type Config struct {
 	// Matrix error code of why it has, or cannot have, one; empty if the name is free.
 	Available func(ctx context.Context, localpart string) (code string, err error)
 
-	// Knows says whether the homeserver has such a user, who is not deactivated there.
-	Knows func(ctx context.Context, localpart string) (bool, error)
+	// User asks what the homeserver knows of a user, and HasDevice whether it has a device of a user, which keeps the
+	// display name that it is given. synapse.ErrNotFound if there is no such user.
+	User      func(ctx context.Context, localpart string) (synapse.User, error)
+	HasDevice func(ctx context.Context, localpart, deviceID, displayName string) (bool, error)
 
 	// AllowReset lets a user replace the cross-signing keys, for ten minutes, without proving anything to the
 	// homeserver.
@@ -49,18 +52,22 @@ var _ handlers.Peer = (*Peer)(nil)
 func NewPeer(c Config) *Peer { return &Peer{c} }
 
 const (
-	// unheard is how long a login may take from its announcement on. After that the outbox tells the homeserver what
-	// has become of the device.
-	unheard = 30 * time.Second
+	// claimTime is how long a login may take from its claim on. After that the outbox tells the homeserver what has
+	// become of the device.
+	claimTime = 30 * time.Second
 
-	// A login on a device of which the homeserver is just being told waits for that, this often and this long each
-	// time.
-	freeTries = 500
-	freeWait  = 10 * time.Millisecond
+	// Whoever finds a device claimed tries again, this often and after this time.
+	claimTries = 500
+	claimWait  = 10 * time.Millisecond
 )
 
-// away refuses what cannot be done without the homeserver.
+// away refuses what cannot be done without the homeserver. If that does answer, and refuses, the client hears why.
 func away(cause error) *handlers.Error {
+	var refusal *synapse.Refusal
+	if errors.As(cause, &refusal) {
+		return &handlers.Error{Status: http.StatusBadRequest, Code: refusal.Code,
+			Message: "The homeserver does not take this account or device: " + refusal.Message, Cause: cause}
+	}
 	return &handlers.Error{
 		Status: http.StatusServiceUnavailable, Code: "M_UNKNOWN", RetryAfter: 5 * time.Second,
 		Message: "The homeserver does not answer at the moment, so nobody can log in or register. Try again.",
@@ -77,72 +84,65 @@ func refused(status int, code, message string) *handlers.Error {
 // device does. If the homeserver cannot be told there is no session, a login token is not spent, and a device that was
 // made for it and may have arrived there is taken back when it can be.
 func (p *Peer) StartSession(ctx context.Context, l db.Login, newDevice bool) (db.Session, error) {
-	a, err := p.Queue.Announce(ctx, l, newDevice, l.At.Add(unheard))
+	var replaced outbox.Replaced
+	err := p.claim(ctx, func(now, until time.Time) (err error) {
+		replaced, err = p.Queue.ClaimLogin(ctx, l, newDevice, now, until)
+		return err
+	})
 	if err != nil {
 		return db.Session{}, err
 	}
 	name := l.DisplayName
-	if a.HasSession {
-		name = a.DisplayName
+	if replaced.Exists {
+		name = replaced.DisplayName
 	}
 	if err := p.provision(ctx, l.Localpart, l.DeviceID, name); err != nil {
-		return db.Session{}, p.recall(ctx, l.Localpart, l.ID, err)
+		return db.Session{}, p.settle(ctx, l.ID, l.Localpart, err, l.DeviceID)
 	}
 	session, err := p.Queue.DB.StartSession(ctx, l)
 	if err != nil {
-		return db.Session{}, p.recall(ctx, l.Localpart, l.ID, err)
+		return db.Session{}, p.settle(ctx, l.ID, l.Localpart, err, l.DeviceID)
 	}
-	return session, p.confirm(ctx, session)
+	return session, nil
 }
 
-// provision tells the homeserver, once nobody else is telling it of the same device: what was said earlier must not
-// arrive later.
+// provision makes the homeserver know a device, if the user is not deactivated there.
 func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) error {
-	for range freeTries {
-		free, err := p.Queue.Free(ctx, localpart, deviceID, p.Now())
-		if err != nil {
+	if err := p.stillOpen(ctx, localpart); err != nil {
+		return err
+	}
+	if err := p.Provision(ctx, localpart, deviceID, name); err != nil {
+		return away(err)
+	}
+	return nil
+}
+
+// claim tries to claim rows of the outbox until nobody else has them.
+func (p *Peer) claim(ctx context.Context, try func(now, until time.Time) error) error {
+	for range claimTries {
+		err := try(p.Now(), p.Now().Add(claimTime))
+		if !errors.Is(err, outbox.ErrBusy) {
 			return err
 		}
-		if free {
-			if err := p.Config.Provision(ctx, localpart, deviceID, name); err != nil {
-				return away(err)
-			}
-			return nil
-		}
 		select {
-		case <-time.After(freeWait):
+		case <-time.After(claimWait):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	return away(errors.New("the homeserver is being told of the device and does not answer"))
+	return away(outbox.ErrBusy)
 }
 
-// recall hands what was announced to the sender, who takes back what has come of it, and gives the reason back. If
-// even that fails the announcement lapses.
-func (p *Peer) recall(ctx context.Context, localpart, name string, why error) error {
-	if err := p.Queue.Recall(context.WithoutCancel(ctx), localpart, name); err != nil {
-		p.Log.Warn("a login that failed is taken back at the homeserver only in half a minute", "user", localpart,
+// settle ends a claim. After an error, which it returns, the sender takes back what has come of it. If even that fails
+// the claim ends by itself.
+func (p *Peer) settle(ctx context.Context, holder, localpart string, why error, deviceIDs ...string) error {
+	var outcomes []outbox.Outcome
+	for _, id := range deviceIDs {
+		outcomes = append(outcomes, outbox.Outcome{DeviceID: id, Err: why})
+	}
+	if err := p.Queue.Settle(context.WithoutCancel(ctx), holder, localpart, outcomes); err != nil {
+		p.Log.Warn("what the homeserver was told, or was not, is told again only in half a minute", "user", localpart,
 			"error", err)
 	}
 	return why
-}
-
-// confirm tells the homeserver again if anything has happened to the device of a new session between its announcement
-// and its begin: a logout of the session that it replaces, say, of which the homeserver may have heard last. If it
-// cannot, the session goes soft: an end of it would delete the device at the homeserver, and the keys that the client
-// has.
-func (p *Peer) confirm(ctx context.Context, session db.Session) error {
-	untold, err := p.Queue.Waits(ctx, session.Localpart, session.DeviceID)
-	if err != nil || !untold {
-		return err
-	}
-	if err := p.provision(ctx, session.Localpart, session.DeviceID, session.DisplayName); err != nil {
-		if soft := soften(context.WithoutCancel(ctx), p.Queue.DB, session.ID); soft != nil {
-			p.Log.Warn("a login that failed left a session behind", "user", session.Localpart, "device",
-				session.DeviceID, "error", soft)
-		}
-		return err
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -34,37 +35,36 @@ func (p *Peer) Free(ctx context.Context, localpart string) error {
 		"This name cannot be registered: the homeserver does not take it.")
 }
 
-// Register announces the account with the transaction that makes it, and then tells the homeserver of it.
+// Register claims the account with the transaction that makes it, and then tells the homeserver of it.
 func (p *Peer) Register(ctx context.Context, r db.Registration, write handlers.WriteAccount) (db.Session, error) {
-	name, err := handlers.NewSessionID(p.Random)
+	holder, err := handlers.NewSessionID(p.Random)
 	if err != nil {
 		return db.Session{}, err
 	}
-	p.Queue.AnnounceRegistration(&r, name, r.At.Add(unheard))
+	p.Queue.ClaimRegistration(&r, holder, r.At.Add(claimTime))
 	session, err := write(r)
 	if err != nil {
 		return session, err
 	}
-	return session, p.introduce(ctx, r.Localpart, session, name)
+	return session, p.introduce(ctx, holder, r.Localpart, session)
 }
 
-// introduce makes the homeserver know an account that was just made, and its first device, if it has one. It was
-// announced by the transaction that made it. If it cannot be told now it will be; the client is told to come again, and
-// finds it made.
-func (p *Peer) introduce(ctx context.Context, localpart string, session db.Session, name string) error {
-	devices := []string{""}
+// introduce makes the homeserver know an account that was just made, and its first device, if it has one, and settles
+// their claim. If it cannot be told now it will be; the client is told to come again, and finds it made.
+func (p *Peer) introduce(ctx context.Context, holder, localpart string, session db.Session) error {
+	rows := []string{""}
 	if session.ID != "" {
-		devices = append(devices, session.DeviceID)
+		rows = append(rows, session.DeviceID)
 	}
-	if err := p.provision(ctx, localpart, session.DeviceID, session.DisplayName); err != nil {
-		e := handlers.AsError(p.recall(ctx, localpart, name, err))
+	err := p.Provision(ctx, localpart, session.DeviceID, session.DisplayName)
+	if err == nil {
+		return p.settle(ctx, holder, localpart, nil, rows...)
+	}
+	e := away(err)
+	if e.RetryAfter > 0 {
 		e.Message = "The account is made, but the homeserver does not know it yet. Try again, or log in in a moment."
-		return e
 	}
-	if _, err := p.Queue.Announced(ctx, localpart, name, devices); err != nil {
-		p.Log.Warn("the homeserver is told of a new account twice", "user", localpart, "error", err)
-	}
-	return nil
+	return p.settle(ctx, holder, localpart, e, rows...)
 }
 
 // Registered is introduce for a registration that is finished once more, because its answer was lost or the homeserver
@@ -75,5 +75,15 @@ func (p *Peer) Registered(ctx context.Context, localpart string, session db.Sess
 	if err := errors.Join(err, err2); err != nil || !user && !device {
 		return err
 	}
-	return p.provision(ctx, localpart, session.DeviceID, session.DisplayName)
+	holder, err := handlers.NewSessionID(p.Random)
+	if err != nil {
+		return err
+	}
+	err = p.claim(ctx, func(now, until time.Time) error {
+		return p.Queue.Take(ctx, holder, localpart, session.DeviceID, now, until)
+	})
+	if err != nil {
+		return err
+	}
+	return p.introduce(ctx, holder, localpart, session)
 }

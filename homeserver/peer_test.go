@@ -1,7 +1,6 @@
 package homeserver
 
 import (
-	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/outbox"
 	"postern/homeserver/synapse"
@@ -35,7 +33,7 @@ func newBehind(t *testing.T, change ...func(*setup)) *behind {
 	b.site = newSite(t, append(change, func(c *setup) {
 		b.tells = outbox.New(outbox.Config{Queue: c.there.Queue, Synapse: b.client, Log: c.Log, Now: c.Now})
 		c.there = Config{Provision: b.tells.Provision, Available: b.tells.Available,
-			AllowReset: b.client.AllowCrossSigningReset}
+			User: b.tells.User, HasDevice: b.client.HasDevice, AllowReset: b.client.AllowCrossSigningReset}
 	})...)
 	b.must(b.queue.SetHomeserver(t.Context(), b.there.URL))
 	t.Cleanup(func() {
@@ -87,12 +85,13 @@ func (b *behind) wantCalls(want ...string) {
 	}
 }
 
-// The homeserver knows the device before the client has its token, and one call tells it.
+// The homeserver knows the device before the client has its token: it is asked whether the user is open there, and one
+// call tells it.
 func TestLoginTellsTheHomeserver(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
 	b.ok(b.login(`"device_id":"A","initial_device_display_name":"phone"`))
-	b.wantCalls("upsert_device alice A", "provision_user alice", "upsert_device alice A")
+	b.wantCalls("query_user alice", "upsert_device alice A", "provision_user alice", "upsert_device alice A")
 	b.same()
 	if d := b.there.User("alice").Devices["A"]; d.Name != "phone" {
 		t.Errorf("it has %+v", d)
@@ -100,7 +99,7 @@ func TestLoginTellsTheHomeserver(t *testing.T) {
 	b.ok(b.login(`"device_id":"B"`))
 	b.draftLogin()
 	b.same()
-	if calls := b.there.Calls(); len(calls) != 2 {
+	if calls := b.there.Calls(); len(calls) != 4 {
 		t.Errorf("two logins make the calls %q", calls)
 	}
 	if n, err := b.queue.Size(t.Context()); err != nil || n > 0 {
@@ -302,18 +301,12 @@ func TestLoginWaitsForTheSender(t *testing.T) {
 	b.there.Calls()
 	done := make(chan answer)
 	go func() { done <- b.login(`"device_id":"A"`) }()
-	for { // until it is announced
-		if now, _, err := b.queue.Due(t.Context(), b.clock.Now()); err != nil || !now {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
 	time.Sleep(50 * time.Millisecond) // more than it would need
 	b.wantCalls()
 	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
 	b.must(b.queue.Settle(t.Context(), "sender", "alice", []outbox.Outcome{{DeviceID: "A"}}))
 	b.ok(<-done)
-	b.wantCalls("delete_device alice A", "upsert_device alice A")
+	b.wantCalls("delete_device alice A", "query_user alice", "upsert_device alice A")
 	b.same()
 	b.tell()
 	b.same()
@@ -333,42 +326,6 @@ func TestLoginAfterTheSenderDied(t *testing.T) {
 	b.ok(b.login(`"device_id":"A"`))
 	b.must(b.client.DeleteDevice(t.Context(), "alice", "A"))
 	b.tell()
-	b.same()
-}
-
-// A login that cannot be told a second time is none; the device, which may be an old one, stays with its keys for the
-// next try.
-func TestLoginThatCannotBeConfirmed(t *testing.T) {
-	t.Parallel()
-	b := newBehind(t)
-	provision := b.peer.Provision
-	var calls int
-	b.peer.Provision = func(ctx context.Context, localpart, deviceID, name string) error {
-		calls++
-		if calls == 2 {
-			b.there.Be(fakesynapse.Away)
-		}
-		err := provision(ctx, localpart, deviceID, name)
-		if calls == 1 { // something happens to the device
-			_, gone := b.queue.Announce(ctx, db.Login{ID: "other", Localpart: "alice", PasswordHash: b.hash("alice"),
-				DeviceID: deviceID, At: b.clock.Now()}, false, b.clock.Now())
-			b.must(gone)
-		}
-		return err
-	}
-	b.there.Add("alice", "A")
-	made := b.there.User("alice").Devices["A"].Made
-	b.want(b.login(`"device_id":"A"`), http.StatusServiceUnavailable, "M_UNKNOWN")
-	if s, err := b.db.Sessions(t.Context(), ""); err != nil || len(s) != 1 || s[0].State != db.Soft {
-		t.Errorf("%+v, %v", s, err)
-	}
-	b.there.Be(fakesynapse.Well)
-	b.tell()
-	b.same()
-	if d := b.there.User("alice").Devices["A"]; d.Made != made {
-		t.Errorf("the device lost its keys: %+v", d)
-	}
-	b.ok(b.login(`"device_id":"A"`))
 	b.same()
 }
 

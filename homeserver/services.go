@@ -11,6 +11,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/appservice"
+	"postern/homeserver/synapse"
 )
 
 // serviceLogin is the login flow of an application service that logs in as one of its users, by its own token. It is
@@ -76,10 +77,10 @@ func (p *Peer) serviceUser(ctx context.Context, name string) (db.User, error) {
 	case err == nil || !errors.Is(err, db.ErrNotFound):
 		return account, err
 	}
-	switch known, err := p.Knows(ctx, name); {
-	case err != nil:
+	switch user, err := p.User(ctx, name); {
+	case err != nil && !errors.Is(err, synapse.ErrNotFound):
 		return db.User{}, away(err)
-	case !known:
+	case err != nil || user.Deactivated:
 		return db.User{}, refused(http.StatusForbidden, "M_FORBIDDEN",
 			"This user is not registered. POST /register comes first.")
 	}

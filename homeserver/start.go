@@ -2,7 +2,6 @@ package homeserver
 
 import (
 	"context"
-	"errors"
 
 	"postern/handlers"
 	"postern/homeserver/appservice"
@@ -43,22 +42,11 @@ func Start(ctx context.Context, q *outbox.Queue, c handlers.Config, o Options) (
 	sender.Start()
 	peer := NewPeer(Config{
 		Queue: q, ServerName: c.ServerName, Secret: o.Secret, Services: o.Services, Log: c.Log, Now: c.Now,
-		Random: c.Random, Provision: sender.Provision, Available: sender.Available, Knows: knows(client),
-		AllowReset: client.AllowCrossSigningReset,
+		Random: c.Random, Provision: sender.Provision, Available: sender.Available, User: sender.User,
+		HasDevice: client.HasDevice, AllowReset: client.AllowCrossSigningReset,
 	})
 	return peer, func() {
 		sender.Close()
 		client.Close()
 	}, nil
-}
-
-// knows asks for a user who is not deactivated.
-func knows(client *synapse.Client) func(context.Context, string) (bool, error) {
-	return func(ctx context.Context, localpart string) (bool, error) {
-		user, err := client.QueryUser(ctx, localpart)
-		if errors.Is(err, synapse.ErrNotFound) {
-			return false, nil
-		}
-		return err == nil && !user.Deactivated, err
-	}
 }

@@ -51,6 +51,14 @@ type CaveatError struct {
 // Error names the caveat, shortened: a holder may have written anything there.
 func (e *CaveatError) Error() string { return fmt.Sprintf("caveat %.64q: %v", e.Caveat, e.Reason) }
 
+// OfRequest reports whether another request may satisfy the caveat: it is about the method, the path or the client's
+// address, and is understood. With another operator, or a value that says nothing, no request ever does.
+func (e *CaveatError) OfRequest() bool {
+	caveat, err := ParseCaveat(e.Caveat)
+	return err == nil && (caveat.Key == "method" || caveat.Key == "path" || caveat.Key == "addr") &&
+		(errors.Is(e.Reason, errDiffers) || errors.Is(e.Reason, errUnknown))
+}
+
 // There is no Unwrap: a program's predicate may fail with any error, one of this package's sentinels
 // included, and that must not turn one kind of refusal into another.
 

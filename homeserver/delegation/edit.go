@@ -25,7 +25,7 @@ type edit struct {
 	gone  map[int]bool     // lines that become comments, counted from 0
 	swaps map[int][]swap   // parts of lines
 	added map[int][]string // lines that come after one
-	last  []string         // lines at the end of the file
+	last  []string         // lines at the end of the document
 
 	want map[string]any
 	why  error // the first thing that could not be done
@@ -49,10 +49,19 @@ type textLines struct {
 	lines   []string
 	ends    string // the line ending that the file uses
 	unended bool   // the last line has none
+	end     int    // the line that ends the document, "...", or how many lines there are
 }
 
 func textOf(content string) textLines {
 	t := textLines{lines: slices.Collect(strings.Lines(content)), ends: "\n"}
+	t.end = len(t.lines)
+	// YAML 1.1, section 4.3.2: nothing that belongs to the document stands so far left
+	if at := slices.IndexFunc(t.lines, func(line string) bool {
+		word, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		return word == "..."
+	}); at >= 0 {
+		t.end = at
+	}
 	if len(t.lines) == 0 {
 		return t
 	}
@@ -162,13 +171,13 @@ func (e *edit) lastLine(parent, key *yaml.Node) int {
 
 // endOf is the last line that can belong to a block mapping: the next line that begins further left is not its.
 func (e *edit) endOf(mapping *yaml.Node) int {
-	for i := mapping.Line; i < len(e.lines); i++ {
+	for i := mapping.Line; i < e.end; i++ {
 		text := strings.TrimLeft(e.lines[i], " ")
 		if t := strings.TrimSpace(text); t != "" && t[0] != '#' && len(e.lines[i])-len(text) < mapping.Column-1 {
 			return i - 1
 		}
 	}
-	return len(e.lines) - 1
+	return e.end - 1
 }
 
 // after puts a line after the one of a node.
@@ -184,6 +193,9 @@ func (e *edit) result() ([]byte, error) {
 	var out []string
 	for i, line := range e.lines {
 		body, end := cutEnding(line)
+		if i == e.end {
+			out = append(out, e.atEnd()...)
+		}
 		switch {
 		case e.gone[i]:
 			out = append(out, takenOut+line)
@@ -196,10 +208,18 @@ func (e *edit) result() ([]byte, error) {
 			out = append(out, more+putIn+end)
 		}
 	}
-	for _, line := range e.last {
-		out = append(out, line+putIn+e.ends)
+	if e.end == len(e.lines) {
+		out = append(out, e.atEnd()...)
 	}
 	return e.checked([]byte(e.join(out)))
+}
+
+// atEnd are the lines that come at the end of the document.
+func (e *edit) atEnd() (lines []string) {
+	for _, line := range e.last {
+		lines = append(lines, line+putIn+e.ends)
+	}
+	return lines
 }
 
 func (e *edit) checked(text []byte) ([]byte, error) {

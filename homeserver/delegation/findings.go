@@ -1,7 +1,9 @@
 package delegation
 
 import (
+	"crypto/subtle"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -41,8 +43,13 @@ func (c *Config) Findings() (all []Finding) {
 			"`postern synapse setup` takes it away; " + s.why, true})
 	}
 	for e, s := range c.inForce(pointless) {
+		all = append(all, Finding{Warning, e.file.path, c.lineOf(e, s),
+			s.name(understand(e.value)) + " means nothing once Postern has the accounts", s.why, false})
+	}
+	for e, s := range c.inForce(felt) {
 		all = append(all, Finding{Warning, e.file.path, e.key.Line,
-			s.key + " means nothing once Postern has the accounts", s.why, false})
+			s.key + ": Synapse deletes devices that were not used for so long, and their encryption keys", s.why,
+			false})
 	}
 	return slices.Concat(all, c.moduleFindings(), c.pepperFindings(), c.protocolFindings(), c.workerFindings())
 }
@@ -78,8 +85,10 @@ func (c *Config) moduleFindings() (all []Finding) {
 }
 
 func (c *Config) pepperFindings() []Finding {
-	if c.Pepper() == "" {
-		return nil
+	beside := filepath.Join(filepath.Dir(c.Delegation().SecretPath), pepperName)
+	if handled, err := ReadPepper(beside); c.Pepper() == "" || err == nil &&
+		subtle.ConstantTimeCompare([]byte(handled), []byte(c.Pepper())) == 1 {
+		return nil // setup has put it where Postern reads it
 	}
 	e := c.top["password_config"]
 	return []Finding{{Level: Warning, File: e.file.path, Line: e.key.Line,

@@ -22,6 +22,12 @@ type Plan struct {
 	secret, pepper string // as Synapse's configuration has them; empty: it has none
 }
 
+// How the two files are called, unless the first is named otherwise.
+const (
+	secretName = "postern-secret"
+	pepperName = "postern-pepper"
+)
+
 // Setup plans the changes that let Postern have the accounts. They are none if all is done already.
 func (c *Config) Setup(o Options) (*Plan, error) {
 	secret, err := c.secretFile(o)
@@ -36,7 +42,7 @@ func (c *Config) Setup(o Options) (*Plan, error) {
 	p := &Plan{SecretFile: secret, OwnerFile: c.ownerFile(), Listener: original.Upstream(), Port: o.Port,
 		secret: c.Delegation().Secret, pepper: c.Pepper()}
 	if p.pepper != "" {
-		p.PepperFile = filepath.Join(filepath.Dir(secret), "postern-pepper")
+		p.PepperFile = filepath.Join(filepath.Dir(secret), pepperName)
 	}
 	is := c.Upstream()
 	if p.Port == 0 && is != nil {
@@ -54,7 +60,7 @@ func (c *Config) secretFile(o Options) (string, error) {
 		path = c.Delegation().SecretPath
 	}
 	if path == "" {
-		path = filepath.Join(filepath.Dir(c.Paths()[0]), "postern-secret")
+		path = filepath.Join(filepath.Dir(c.Paths()[0]), secretName)
 	}
 	return filepath.Abs(path)
 }

@@ -75,6 +75,9 @@ func (c *Config) expand(path string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
+		if ours(e.Name()) {
+			continue
+		}
 		if info, err := os.Stat(name); err != nil || info.IsDir() || filepath.Ext(name) != ".yaml" {
 			c.Ignored = append(c.Ignored, name+": is not a file that ends in .yaml")
 			continue

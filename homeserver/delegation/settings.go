@@ -71,10 +71,30 @@ var pointless = []setting{
 		why: "Postern has no guests: who was one cannot go on"},
 	{key: "registrations_require_3pid", clashes: func(v any, _ *Config) bool { return truthy(v) },
 		why: "Postern asks for no e-mail address; --registration token asks for an invitation"},
+	{key: "registration_requires_token", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Postern asks for an invitation with --registration token (postern invite add); Synapse's do not come"},
+	{key: "ui_auth", off: "session_timeout", clashes: func(v any, _ *Config) bool {
+		return nonZero(withDefault(mapping(v), "session_timeout", int64(0)))
+	}, why: "Postern asks for the password at each operation that needs it"},
+	{key: "password_config", off: "policy", clashes: func(v any, _ *Config) bool {
+		return truthy(mapping(mapping(v)["policy"])["enabled"])
+	}, why: "Postern's are --password-min-length and --password-needs; `postern synapse setup` prints what this says"},
+	{key: "email", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "Postern sends no mail: whoever has forgotten a password asks you (postern user passwd NAME); Synapse " +
+			"goes on to send notifications"},
+	{key: "account_threepid_delegates", clashes: func(v any, _ *Config) bool { return truthy(v) },
+		why: "e-mail addresses and phone numbers can be neither added nor used to log in"},
 	{key: "account_validity", clashes: on("enabled", false),
 		why: "accounts that are no longer valid are refused by Synapse still, but renewed by nobody"},
 	{key: "limit_usage_by_mau", clashes: func(v any, _ *Config) bool { return truthy(v) },
 		why: "Postern lets people log in when the month's users are too many; Synapse then refuses what they send"},
+}
+
+// felt are the settings by which Synapse changes what is Postern's too.
+var felt = []setting{
+	{key: "delete_stale_devices_after", clashes: func(v any, _ *Config) bool { return nonZero(v) },
+		why: "none, if you want that: whose device is deleted is logged out softly (`postern session events`: " +
+			"device_gone); else take it out"},
 }
 
 func always(any, *Config) bool { return true }

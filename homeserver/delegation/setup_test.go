@@ -74,6 +74,9 @@ var writings = map[string][]string{
 	"nothing but the name":  {"server_name: a.org\n"},
 	"comments and order":    {"# first\nserver_name: a.org # mine\n\npassword_config:\n  # why\n  enabled: true # yes\n  pepper: \"x\"\n\n# last\n" + listener},
 	"no newline at the end": {"server_name: a.org\nenable_registration: true"},
+	"an end":                {"---\nserver_name: a.org\nsession_lifetime: 24h\n# mine\n...\n# nothing counts here\n"},
+	"an end without a line": {"server_name: a.org\nenable_registration: true\n..."},
+	"an end in DOS":         {"server_name: a.org\r\nsession_lifetime: 24h\r\n... # end\r\n"},
 	"the last line goes":    {"server_name: a.org\nsession_lifetime: 24h"},
 	"carriage returns":      {"server_name: a.org\r\nenable_registration: true\r\nsession_lifetime: 24h\r\npassword_config:\r\n   enabled: on\r\n"},
 	"flow style":            {"server_name: a.org\npassword_config: {pepper: x, enabled: true}\nlisteners: [{port: 8008, type: http, resources: [{names: [client]}]}]\n"},
@@ -285,7 +288,13 @@ func TestFindings(t *testing.T) {
 		!strings.Contains(all[0].What, "force_http2") {
 		t.Errorf("%+v", all)
 	}
+	pruning := read(t, "server_name: a.org\ndelete_stale_devices_after: 1y\n")
+	if all := pruning.Findings(); len(all) != 1 || all[0].Level != Warning || all[0].Line != 2 ||
+		!strings.Contains(all[0].What, "deletes devices") {
+		t.Errorf("%+v", all)
+	}
 	quiet := read(t, `server_name: a.org
+delete_stale_devices_after: 0
 password_config: {}
 disable_registration: yes
 enable_registration: true

@@ -7,10 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // kept is how the name of a copy goes on.
 const kept = ".before-postern"
+
+// ours reports whether setup has made a file, by its name.
+func ours(name string) bool {
+	return strings.Contains(name, kept) || name == secretName || name == pepperName
+}
 
 // Keep copies the file as it is, beside it, under a name that is not taken, and gives that name. A copy of these very
 // bytes is not made twice. Others may not read it, even if they may read the file: it is forgotten more easily.

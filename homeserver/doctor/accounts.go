@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -36,6 +35,51 @@ func (x *examination) accounts(ctx context.Context) {
 		return
 	}
 	x.compare(there, here)
+	if there.ThirdParty > 0 {
+		x.warn(fmt.Sprintf("%d e-mail addresses and phone numbers stay with Synapse: nobody logs in by one, or gets a "+
+			"forgotten password by mail", there.ThirdParty), "tell your users; postern user passwd NAME, or postern "+
+			"user login-link NAME, helps who has forgotten it")
+	}
+	x.movedOn(ctx, there.Source)
+}
+
+// movedOn finds what has happened at Synapse since the last import of sessions. Once Postern has the accounts Synapse
+// gives no tokens, so each that is newer was given before the switch, and its holder is unknown to Postern.
+func (x *examination) movedOn(ctx context.Context, now importer.Source) {
+	const fix = "postern user import, with --sessions --since-last"
+	last, err := importer.LastSource(ctx, x.DB)
+	switch news := now.Since(last); {
+	case err != nil:
+		x.problem(err.Error(), "see --db")
+	case last.From == "":
+	case x.delegated && news != "":
+		x.problem("Synapse gave tokens after the last import ("+news+"): whoever has one is logged out, and loses "+
+			"encryption keys", "stop Postern, "+fix+", start it; who logs in anew meanwhile is left alone")
+	case !x.delegated:
+		x.changes(ctx, fix)
+	}
+}
+
+// changes counts what another import would bring.
+func (x *examination) changes(ctx context.Context, fix string) {
+	c, err := Source(x.Synapse)
+	if err != nil {
+		return // census says so
+	}
+	c.Sessions = true
+	contents, err := importer.Read(ctx, c)
+	if err != nil {
+		x.warn("Synapse's sessions were not looked into: "+err.Error(), "run this where they can be read")
+		return
+	}
+	result, err := importer.Import(ctx, x.DB, contents, importer.Options{DryRun: true, Now: x.Now(),
+		Progress: func(int, int) {}})
+	if err != nil {
+		x.problem(err.Error(), "see --db")
+	} else if result.Left > 0 {
+		x.warn(plural(result.Left, "change")+" at Synapse since the last import: sessions, passwords, locks",
+			"when Synapse is stopped for the switch: "+fix)
+	}
 }
 
 // population is who is at Postern.
@@ -60,25 +104,19 @@ func readPopulation(ctx context.Context, d *db.DB) (population, error) {
 	return p, err
 }
 
-// census reads Synapse's database, where its configuration says that it is.
+// census reads Synapse's database.
 func (x *examination) census(ctx context.Context) (importer.Census, error) {
-	database, err := x.Synapse.Database()
+	c, err := Source(x.Synapse)
 	if err != nil {
 		return importer.Census{}, err
 	}
-	from := database.Args["database"]
-	if database.Engine == "psycopg2" {
-		from = database.URL()
-	} else if !filepath.IsAbs(from) {
-		return importer.Census{}, errors.New("database.args.database " + from +
-			" is not a whole path, and where Synapse runs is not known")
-	}
-	there, err := importer.Count(ctx,
-		importer.Config{From: from, Format: importer.Synapse, ServerName: x.Synapse.ServerName()})
-	if err == nil && database.Engine == "psycopg2" {
-		x.ok("Synapse has PostgreSQL; Postern needs none: it keeps a file of its own, or takes another database there")
-	} else if err == nil {
+	there, err := importer.Count(ctx, c)
+	switch {
+	case err != nil:
+	case filepath.IsAbs(c.From):
 		x.ok("Synapse has SQLite, and may keep it")
+	default:
+		x.ok("Synapse has PostgreSQL; Postern needs none: it keeps a file of its own, or takes another database there")
 	}
 	return there, err
 }
@@ -130,12 +168,13 @@ func (x *examination) differences(absent, closed, unknown, noDevice, noSession [
 			"Postern tells Synapse by itself, see `postern synapse outbox`; or postern user reactivate NAME")
 	}
 	if len(unknown) > 0 {
-		x.warn(some(unknown, "account")+" only at Postern", "none: Postern tells Synapse when they first log in")
+		x.warn(some(unknown, "account")+" only at Postern", "Postern tells Synapse when they log in, or when Synapse "+
+			"refuses them; "+settleFix)
 	}
 	if len(noDevice) > 0 {
 		x.warn(some(noDevice, "device")+" only at Postern: Synapse does not answer them",
 			"Postern tells Synapse by itself once it is in front, see `postern synapse outbox`; a device that is "+
-				"not listed there has to log in again")
+				"not listed there has to log in again: "+settleFix)
 	}
 	if len(noSession) > 0 {
 		x.warn(some(noSession, "device")+" only at Synapse: their users log in again, on the same device",

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// client makes the few requests: short, without a proxy of the environment, and never beyond where they were sent. Four
-// of the five go to Postern, and the one to Synapse needs its status and date, which package synapse does not return.
+// client makes the few requests: short, without a proxy of the environment, and never beyond where they were sent.
+// Those to Synapse need status, date and server, which package synapse does not return.
 var client = http.Client{
 	Timeout:       5 * time.Second,
 	Transport:     &http.Transport{DisableKeepAlives: true},
@@ -24,6 +24,7 @@ type answer struct {
 	code   string // the errcode of a Matrix error
 	body   []byte
 	date   time.Time
+	server string // the header
 }
 
 // ask sends JSON or a form, whichever the body is.
@@ -45,6 +46,7 @@ func ask(ctx context.Context, method, url, secret, body string) answer {
 	defer response.Body.Close()
 	a := answer{status: response.StatusCode}
 	a.body, _ = io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	a.server = response.Header.Get("Server")
 	a.date, _ = http.ParseTime(response.Header.Get("Date"))
 	var refusal struct{ Errcode string }
 	_ = json.Unmarshal(a.body, &refusal)

@@ -10,8 +10,9 @@
 //
 // # Laws
 //
-//   - It changes nothing: it reads Synapse's configuration and database, Postern's database, and the two secrets, and
-//     sends a few requests that have no effect (about an account and a token that do not exist).
+//   - It changes nothing: it reads Synapse's configuration and database, Postern's database, the two secrets and the
+//     master key, and sends a few requests that have no effect: about an account and a token that do not exist, and one
+//     with a token of a session that is there, made for a minute, whose use is not noted.
 //   - No finding holds a secret. It may hold text that others wrote, such as user ids; the caller makes sure that it
 //     cannot control a terminal.
 //   - A side that does not answer is a finding and not an error. Requests take five seconds at most, use no proxy of

@@ -7,6 +7,7 @@ import (
 
 	"postern/db"
 	"postern/homeserver/delegation"
+	"postern/tokens"
 )
 
 // Level is how bad a finding is.
@@ -41,9 +42,10 @@ type Config struct {
 	Homeserver string // the URL at which Postern reaches Synapse; empty: as Synapse's listener says
 	SecretFile string // of the secret that Postern is started with; empty: Synapse's secret_path
 
-	DB       *db.DB // Postern's; nil: there is none
-	Database string // its name in findings
-	MovedOut error  // why its accounts are not compared with Synapse's; nil: they are
+	DB       *db.DB            // Postern's; nil: there is none
+	Master   *tokens.MasterKey // Postern's; nil: it is not here
+	Database string            // its name in findings
+	MovedOut error             // why its accounts are not compared with Synapse's; nil: they are
 
 	Now func() time.Time
 }
@@ -54,6 +56,8 @@ type examination struct {
 	sections  []Section
 	delegated bool   // Synapse's configuration leaves the accounts to Postern
 	secret    string // that Synapse will have; empty: none can be read
+
+	synapseObeys, posternAnswers bool // with the secret
 }
 
 // Examine looks at everything, and changes nothing.
@@ -61,6 +65,7 @@ func Examine(ctx context.Context, c Config) []Section {
 	x := &examination{Config: c, delegated: c.Synapse.Delegation().Enabled}
 	x.section("settings")
 	x.names()
+	x.release(ctx)
 	x.settings()
 	x.secrets()
 	x.section("listeners")
@@ -69,8 +74,10 @@ func Examine(ctx context.Context, c Config) []Section {
 	x.synapseSide(ctx)
 	x.posternSide(ctx)
 	x.services(ctx)
+	x.realToken(ctx)
 	x.section("accounts")
 	x.accounts(ctx)
+	x.standing(ctx)
 	return x.sections
 }
 
@@ -135,6 +142,17 @@ func (x *examination) settings() {
 	case x.delegated && clashes == 0:
 		x.ok("%s:%d: Synapse leaves the accounts to %s", d.File, d.Line, d.Endpoint)
 	case !x.delegated:
-		x.ok("Synapse has its accounts itself; `postern synapse setup` changes that")
+		x.rehearsal()
 	}
+}
+
+// rehearsal plans what setup would change, and changes nothing.
+func (x *examination) rehearsal() {
+	_, err := x.Synapse.Setup(delegation.Options{Endpoint: "http://127.0.0.1:8009/", Now: x.Now()})
+	if err != nil {
+		x.problem("`postern synapse setup` refuses: "+err.Error(),
+			"write the settings that it names as YAML on lines of their own, or make its change by hand")
+		return
+	}
+	x.ok("Synapse has its accounts itself; `postern synapse setup` changes that")
 }

@@ -29,7 +29,7 @@ func (x *examination) services(ctx context.Context) {
 	switch {
 	case !x.delegated:
 		x.warn("Synapse has "+some(names, "application service")+", which Postern must know",
-			"start it with --appservice FILE for each of app_service_config_files")
+			"start it with --appservice FILE for each; `postern synapse setup` prints the command")
 	case len(unknown) > 0:
 		x.problem("Postern does not know every application service: it was started without "+some(unknown, "file"),
 			"start it with --appservice FILE for each; they cannot log in as their users, nor register them")

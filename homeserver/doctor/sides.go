@@ -9,14 +9,13 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"postern/homeserver/delegation"
 )
 
 // synapseSide asks Synapse as Postern does, for an account that there hardly is: whether there is one does not matter.
 func (x *examination) synapseSide(ctx context.Context) {
-	url := strings.TrimSuffix(x.Homeserver, "/")
-	if upstream := x.Synapse.Upstream(); url == "" && upstream != nil {
-		url = "http://" + upstream.Address()
-	}
+	url := x.homeserverURL()
 	if url == "" {
 		return // a finding about listeners says so
 	}
@@ -32,6 +31,18 @@ func (x *examination) synapseSide(ctx context.Context) {
 	x.clock(a.date)
 }
 
+// homeserverURL is where Postern finds Synapse; empty if there is no such listener.
+func (x *examination) homeserverURL() string {
+	return homeserverURL(x.Synapse, x.Homeserver)
+}
+
+func homeserverURL(c *delegation.Config, given string) string {
+	if upstream := c.Upstream(); given == "" && upstream != nil {
+		return "http://" + upstream.Address()
+	}
+	return strings.TrimSuffix(given, "/")
+}
+
 const restart = "systemctl restart matrix-synapse"
 
 // delegatedSynapse is for a Synapse whose configuration leaves the accounts to Postern.
@@ -39,6 +50,7 @@ func (x *examination) delegatedSynapse(url string, a answer) {
 	path := x.Synapse.Delegation().SecretPath
 	switch {
 	case a.obeyed():
+		x.synapseObeys = true
 		x.ok("Postern → Synapse: %s takes the secret", url)
 	case a.status == http.StatusForbidden && x.secret != "":
 		x.problem("Postern → Synapse: "+url+" runs with another secret than its configuration says", restart)
@@ -100,6 +112,7 @@ func (x *examination) posternSide(ctx context.Context) {
 	a = ask(ctx, http.MethodPost, endpoint+"/oauth2/introspect", x.secret, "token=postern-doctor")
 	switch inactive := bytes.Contains(bytes.ReplaceAll(a.body, []byte(" "), nil), []byte(`"active":false`)); {
 	case a.status == http.StatusOK && inactive:
+		x.posternAnswers = true
 		x.ok("Synapse → Postern: %s takes the secret", endpoint)
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		x.problem("Synapse → Postern: "+endpoint+" runs with another secret than Synapse's",

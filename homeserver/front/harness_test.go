@@ -73,7 +73,7 @@ type fakeLogin struct {
 	exchange  func(path, token string) (instead string)
 	ended     func(token string) error
 	over      func(sessions []string) ([]string, error)
-	announce  func(token string)
+	disowned  func(token string)
 }
 
 func (l *fakeLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) { postern(w, r) }
@@ -122,7 +122,7 @@ func (l *fakeLogin) Over(ctx context.Context, sessions []string) ([]string, erro
 	return l.over(sessions)
 }
 
-func (l *fakeLogin) AnnounceDevice(r *http.Request, token string) { l.announce(token) }
+func (l *fakeLogin) Disowned(_ *http.Request, token string) { l.disowned(token) }
 
 func (l *fakeLogin) Client(r *http.Request) (addr, scheme string) { return "192.0.2.7", "https" }
 

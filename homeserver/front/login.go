@@ -32,8 +32,9 @@ type Login interface {
 	// itself is slowed down.
 	Refuse(w http.ResponseWriter, r *http.Request, token string, err error)
 
-	// AnnounceDevice queues the device of a good token to be announced to the homeserver again, which does not know it.
-	AnnounceDevice(r *http.Request, token string)
+	// Disowned looks into why the homeserver does not know the session of a good token: what it has not been told of it
+	// is told, and what it does not have any more ends, which Ended tells then.
+	Disowned(r *http.Request, token string)
 
 	// Client returns the IP address of a client and the scheme that it used, "http" or "https".
 	Client(r *http.Request) (addr, scheme string)

@@ -61,9 +61,9 @@ func (f reviewer) refuse(s *stream, res *http.Response, why error) error {
 	return errRefused
 }
 
-// unknownToken handles M_UNKNOWN_TOKEN for a token that was good a moment ago. A client that gets it deletes its keys.
-// If the token is still good, the homeserver does not know the device yet or has cached an older answer: a request that
-// can be repeated is, and otherwise the device is announced again and the client told to try again.
+// unknownToken handles the refusal of a token that was good a moment ago. A client that gets it deletes its keys. If
+// the token is still good, the homeserver does not know the device or the user, or has cached an older answer: a
+// request that can be repeated is, and otherwise that is looked into before the client is told anything.
 func (f reviewer) unknownToken(s *stream, r *http.Request, res *http.Response) (*http.Response, error) {
 	pass, err := f.Login.Exchange(s.client, s.path, s.token)
 	if err != nil {
@@ -82,15 +82,20 @@ func (f reviewer) unknownToken(s *stream, r *http.Request, res *http.Response) (
 		}
 		res.Body.Close()
 	}
-	f.Log.Warn("the homeserver does not know a session that is good; it is told of the device again", "path", s.op.Path)
-	f.Login.AnnounceDevice(s.client, s.token)
+	f.Log.Warn("the homeserver does not know a session that is good", "path", s.op.Path)
+	f.Login.Disowned(s.client, s.token)
+	if ended := f.Login.Ended(s.client, s.token); ended != nil {
+		return nil, f.refuse(s, res, ended)
+	}
 	tryAgain(s.answer, "The homeserver does not know this session yet. Try again.")
 	return nil, errRefused
 }
 
-// isUnknownToken reports whether an answer is M_UNKNOWN_TOKEN. The answer can be read afterwards as before.
+// isUnknownToken reports whether an answer is M_UNKNOWN_TOKEN, or what Synapse says of the token of a user whom it does
+// not know: 500, "User not found". The answer can be read afterwards as before.
 func isUnknownToken(res *http.Response) (bool, error) {
-	if res.StatusCode != http.StatusUnauthorized || !isJSON(res.Header) {
+	noUser := res.StatusCode == http.StatusInternalServerError
+	if res.StatusCode != http.StatusUnauthorized && !noUser || !isJSON(res.Header) {
 		return false, nil
 	}
 	text, whole, err := peek(res)
@@ -99,8 +104,12 @@ func isUnknownToken(res *http.Response) (bool, error) {
 	}
 	var answer struct {
 		Errcode string `json:"errcode"`
+		Error   string `json:"error"`
 	}
-	return json.Unmarshal(text, &answer) == nil && answer.Errcode == "M_UNKNOWN_TOKEN", nil
+	if json.Unmarshal(text, &answer) != nil {
+		return false, nil
+	}
+	return answer.Errcode == "M_UNKNOWN_TOKEN" && !noUser || answer.Error == "User not found" && noUser, nil
 }
 
 // edit changes the JSON object that an answer holds. Any other answer stays as it is.

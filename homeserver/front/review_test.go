@@ -20,7 +20,7 @@ func unknown(w http.ResponseWriter) {
 // TestUnknownToken: no client is logged out because two servers disagree for a moment.
 func TestUnknownToken(t *testing.T) {
 	t.Parallel()
-	var asked, checked, announced atomic.Int32
+	var asked, checked, disowned atomic.Int32
 	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
 		n := asked.Add(1)
 		switch {
@@ -35,9 +35,9 @@ func TestUnknownToken(t *testing.T) {
 		}
 	}, func(c *Config) {
 		c.Login = &fakeLogin{
-			announce: func(token string) {
+			disowned: func(token string) {
 				if token == "ours-good" {
-					announced.Add(1)
+					disowned.Add(1)
 				}
 			},
 			exchange: func(path, token string) string {
@@ -76,8 +76,8 @@ func TestUnknownToken(t *testing.T) {
 			t.Errorf("%s %s with %s: %d %s after %d, want %s after %d", c.method, c.path, c.token, res.StatusCode, got,
 				asked.Load(), c.want, c.asked)
 		}
-		if (res.StatusCode == 503) != (announced.Swap(0) == 1) {
-			t.Errorf("%s: the device is not announced, or needlessly", c.path)
+		if (res.StatusCode == 503) != (disowned.Swap(0) == 1) {
+			t.Errorf("%s: it is not looked into, or needlessly", c.path)
 		}
 		if (res.StatusCode == 503) != (res.Header.Get("Retry-After") != "") {
 			t.Errorf("%s: Retry-After is %q", c.path, res.Header.Get("Retry-After"))

@@ -124,5 +124,8 @@ func parseMark(text string) (b accountMark) {
 	return b
 }
 
+// WithDevices reports whether devices came with the account that has a mark.
+func WithDevices(mark string) bool { return parseMark(mark).withDevices }
+
 // has says that a device was the same when the mark was made.
 func (b accountMark) has(d Device) bool { return slices.Contains(b.devices, d.mark()) }

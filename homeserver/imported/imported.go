@@ -10,7 +10,10 @@ package imported
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"regexp"
 
 	"postern/db"
 	"postern/tokens"
@@ -54,12 +57,34 @@ func (t foreignToken) Check(want tokens.Type, _ tokens.Table, r tokens.Request) 
 	return claims, nil
 }
 
+var (
+	// synapse/handlers/auth.py, generate_access_token and generate_refresh_token, since release 1.34
+	newTokens = regexp.MustCompile(`^sy[tr]_[A-Za-z0-9+/]*_[A-Za-z]{20}_[0-9A-Za-z]{6}$`)
+	// before, macaroons of version 1, in base64
+	oldTokens = regexp.MustCompile(`^00[0-9a-f]{2}location `)
+)
+
+// givenBySynapse reports whether a token has the form of those that Synapse gives to its users. No application service
+// has one of those.
+func givenBySynapse(text string) bool {
+	if newTokens.MatchString(text) {
+		return true
+	}
+	start, err := base64.RawURLEncoding.DecodeString(text[:min(len(text), 20)])
+	return err == nil && oldTokens.Match(start)
+}
+
 // Tokens finds the session of a token that came from another server with its session, for [handlers.Config.Foreign].
 // It is found by its hash, so that looking does not compare secrets.
 func Tokens(d *db.DB, serverName string) func(context.Context, string) (tokens.Bearer, db.Session, error) {
 	f := newFinder(d)
 	return func(ctx context.Context, text string) (tokens.Bearer, db.Session, error) {
 		token, session, err := f.find(ctx, sha256.Sum256([]byte(text)))
+		if errors.Is(err, db.ErrNotFound) && givenBySynapse(text) {
+			// It ended before this server was started, or never came. Synapse would ask about it and hear the same, but
+			// what it heard two minutes ago it remembers.
+			err = db.ErrEnded
+		}
 		if err != nil {
 			return nil, db.Session{}, err
 		}

@@ -30,13 +30,14 @@ type importing struct {
 	marks    map[string]string  // by localpart: what each account was at the last import
 	keyID    int64              // of the root key that mints for the sessions
 	did      []imported.Arrived // by account
+	left     []imported.Arrived // by account: what SinceLast would have brought
 }
 
 // Import takes the accounts over, in batches: after an error the same import goes on where it stopped. With a nil
 // database it says what would become of a new one.
 func Import(ctx context.Context, d *db.DB, contents Contents, o Options) (Result, error) {
 	m := &importing{Options: o, db: d, contents: contents, keyID: 1,
-		did: make([]imported.Arrived, len(contents.Accounts))}
+		did: make([]imported.Arrived, len(contents.Accounts)), left: make([]imported.Arrived, len(contents.Accounts))}
 	if d != nil {
 		var err error
 		if m.marks, err = imported.Marks(ctx, d); err != nil {
@@ -53,7 +54,7 @@ func Import(ctx context.Context, d *db.DB, contents Contents, o Options) (Result
 		}
 		o.Progress(to, len(contents.Accounts))
 	}
-	return m.result(), nil
+	return m.result(), m.record(ctx)
 }
 
 func (m *importing) added() (n int) {
@@ -96,6 +97,10 @@ func (m *importing) batch(ctx context.Context, from, to int) error {
 		}
 		im.Arrivals, which = append(im.Arrivals, arrival), append(which, i)
 	}
+	left, err := m.foresee(ctx, im)
+	if err != nil {
+		return err
+	}
 	did, err := m.write(ctx, im)
 	if err != nil {
 		return err
@@ -104,9 +109,34 @@ func (m *importing) batch(ctx context.Context, from, to int) error {
 		m.did[i] = did[n]
 		if !did[n].Added && !m.SinceLast {
 			m.contents.Accounts[i].Skip = alreadyHere
+			m.leave(i, left[n])
 		}
 	}
 	return nil
+}
+
+// foresee says what SinceLast would bring, of accounts that an earlier import has brought.
+func (m *importing) foresee(ctx context.Context, im imported.Batch) ([]imported.Arrived, error) {
+	if m.SinceLast || m.db == nil || len(im.Arrivals) == 0 {
+		return make([]imported.Arrived, len(im.Arrivals)), nil
+	}
+	im.Again, im.DryRun = true, true
+	return imported.Add(ctx, m.db, im)
+}
+
+// leave notes what has changed there since an earlier import and is not brought. The devices that did not come are not
+// among those that are here.
+func (m *importing) leave(i int, left imported.Arrived) {
+	mark, came := m.marks[m.contents.Accounts[i].Localpart]
+	if !came {
+		return // it was made here
+	}
+	if !imported.WithDevices(mark) { // they come now, and so does what is new about them
+		left = imported.Arrived{Changed: left.Changed}
+	} else if m.contents.Sessions {
+		m.did[i].Here, m.did[i].Own = left.Here, left.Own
+	}
+	m.left[i] = left
 }
 
 // write does the import, or foresees what it would do with a database that is not there.

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"testing"
@@ -69,6 +70,86 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestImportWithoutSinceLast: a later import counts what has changed there since the first and is not brought, changes
+// nothing of it, and foresees exactly what SinceLast brings then.
+func TestImportWithoutSinceLast(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	path := file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql",
+		"synapse-sessions.rows.sql")
+	nowHere(t, d, path, Options{})
+	change(t, path, `INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (101, '@alice:example.org', 'TABLET', 'syt_new');
+		INSERT INTO devices (user_id, device_id, display_name) VALUES ('@alice:example.org', 'TABLET', 'new');
+		UPDATE access_tokens SET token = 'syt_other' WHERE device_id = 'UNLISTED';
+		DELETE FROM access_tokens WHERE device_id = 'CHAIN';
+		DELETE FROM refresh_tokens WHERE device_id = 'CHAIN';
+		UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE name = '@admin:example.org')
+			WHERE name = '@sso:example.org';
+		UPDATE users SET locked = TRUE, admin = 1 - admin WHERE name = '@alice:example.org'`)
+	before, err := imported.Marks(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := nowHere(t, d, path, Options{})
+	after, err := imported.Marks(t.Context(), d)
+	if diff := cmp.Diff(before, after); diff != "" || err != nil {
+		t.Errorf("it changed something: %s %v", diff, err)
+	}
+	for _, want := range []Row{{notBrought, "begun there since the last import", 1}, {"unchanged", "", 3},
+		{notBrought, "refreshed or renamed there, or logged in again", 1}, {notBrought, "logged out there", 1}} {
+		if !slices.Contains(again.Sessions, want) {
+			t.Errorf("no %v in %v", want, again.Sessions)
+		}
+	}
+	if !slices.Contains(again.Notable,
+		Outcome{"@alice:example.org", notBrought, "locked, admin there since it came"}) ||
+		!slices.Contains(again.Notable, Outcome{"@sso:example.org", notBrought, "password there since it came"}) ||
+		again.Left != 6 {
+		t.Errorf("%d left: %v", again.Left, again.Notable)
+	}
+	since := nowHere(t, d, path, Options{SinceLast: true})
+	for _, want := range []Row{{"added", "", 1}, {"unchanged", "", 3},
+		{"replaced", "refreshed or renamed there, or logged in again", 1}, {"ended", "logged out there", 1}} {
+		if !slices.Contains(since.Sessions, want) {
+			t.Errorf("since the last no %v in %v", want, since.Sessions)
+		}
+	}
+	if last := nowHere(t, d, path, Options{}); last.Left != 0 {
+		t.Errorf("after it %d left: %v", last.Left, last.Notable)
+	}
+}
+
+// TestImportOfSessionsLater: who came without sessions gets them at a later import, which is no change there.
+func TestImportOfSessionsLater(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	path := file(t, "synapse.sqlite.sql", "synapse.rows.sql", "synapse-sessions.sqlite.sql",
+		"synapse-sessions.rows.sql")
+	contents, err := Read(t.Context(), config(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Now: milli(1790000000000), Progress: func(int, int) {}}
+	if _, err := Import(t.Context(), d, contents, o); err != nil {
+		t.Fatal(err)
+	}
+	with := nowHere(t, d, path, Options{})
+	if with.Left != 0 || !slices.Contains(with.Sessions, Row{"added", "", 4}) {
+		t.Errorf("%d left, %v", with.Left, with.Sessions)
+	}
+}
+
+// change runs a script on a source.
+func change(t *testing.T, path, script string) {
+	t.Helper()
+	d, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	run(t, d, script)
+}
+
 // TestImportGoesOn: more accounts than one transaction takes, and one that is here already.
 func TestImportGoesOn(t *testing.T) {
 	t.Parallel()
@@ -114,19 +195,20 @@ func TestOutcome(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		account   Account
-		did       imported.Arrived
+		did, left imported.Arrived
 		what, why string
 		notable   bool
 	}{
-		{Account{Hash: "x"}, imported.Arrived{Added: true}, "added", "", false},
-		{Account{Skip: "guest"}, imported.Arrived{}, "skipped", "guest", true},
-		{Account{Hash: "x"}, imported.Arrived{}, "unchanged", "", false},
-		{Account{Hash: "x"}, imported.Arrived{Changed: []string{"password", "locked"}}, "changed", "password, locked", true},
-		{Account{Deactivated: true}, imported.Arrived{Added: true}, "added", "deactivated", false},
-		{Account{Locked: true}, imported.Arrived{Added: true}, "added", "locked", true},
-		{Account{}, imported.Arrived{Added: true}, "added", "no password", true},
+		{Account{Hash: "x"}, imported.Arrived{Added: true}, imported.Arrived{}, "added", "", false},
+		{Account{Skip: "guest"}, imported.Arrived{}, imported.Arrived{}, "skipped", "guest", true},
+		{Account{Hash: "x"}, imported.Arrived{}, imported.Arrived{}, "unchanged", "", false},
+		{Account{Hash: "x"}, imported.Arrived{Changed: []string{"password", "locked"}}, imported.Arrived{}, "changed", "password, locked", true},
+		{Account{Deactivated: true}, imported.Arrived{Added: true}, imported.Arrived{}, "added", "deactivated", false},
+		{Account{Locked: true}, imported.Arrived{Added: true}, imported.Arrived{}, "added", "locked", true},
+		{Account{}, imported.Arrived{Added: true}, imported.Arrived{}, "added", "no password", true},
+		{Account{Skip: alreadyHere}, imported.Arrived{}, imported.Arrived{Changed: []string{"password"}}, notBrought, "password there since it came", true},
 	} {
-		if what, why, notable := outcome(test.account, test.did); what != test.what || why != test.why ||
+		if what, why, notable := outcome(test.account, test.did, test.left); what != test.what || why != test.why ||
 			notable != test.notable {
 			t.Errorf("%+v %+v: %q %q %t", test.account, test.did, what, why, notable)
 		}

@@ -25,7 +25,8 @@
 //	contents, err := importer.Read(ctx, importer.Config{From: "homeserver.db", ServerName: "example.org", …})
 //	result, err := importer.Import(ctx, db, contents, importer.Options{Now: time.Now(), …})
 //
-// Count reads only names, to be compared with who is here. MovedOut says whether Synapse has had the accounts again
+// Count reads only names, to be compared with who is here. LastSource and Source.Look tell whether Synapse has given
+// tokens since the last import. MovedOut says whether Synapse has had the accounts again
 // since the last import: then another import cannot bring the database up to date.
 package importer
 
@@ -64,6 +65,7 @@ type Contents struct {
 	Accounts []Account
 	Sessions bool                         // devices and tokens were read too
 	Devices  map[string][]imported.Device // by the name of an account that is not skipped
+	Source   Source                       // where they are, if devices and tokens were read
 	Skipped  map[string]int               // how many devices or tokens are skipped, by the reason
 }
 

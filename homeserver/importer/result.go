@@ -15,6 +15,7 @@ type Result struct {
 	Sessions []Row // empty without sessions
 
 	Passwordless int // accounts added that have no password
+	Left         int // changes over there, since an earlier import, that only Options.SinceLast brings
 }
 
 // Outcome is what became of one account.
@@ -35,13 +36,16 @@ func (m *importing) result() Result {
 	var r Result
 	accounts := make(tally)
 	for i, a := range m.contents.Accounts {
-		what, why, notable := outcome(a, m.did[i])
+		what, why, notable := outcome(a, m.did[i], m.left[i])
 		accounts.add(what, why, 1)
 		if notable {
 			r.Notable = append(r.Notable, Outcome{a.Name, what, why})
 		}
 	}
 	r.Accounts = accounts.counts()
+	for _, left := range m.left {
+		r.Left += len(left.Changed) + left.Live + left.Soft + left.Replaced + left.Ended
+	}
 	r.Passwordless = accounts[Row{What: "added", Why: noPassword}]
 	if m.contents.Sessions {
 		r.Sessions = m.sessions().counts()
@@ -49,9 +53,14 @@ func (m *importing) result() Result {
 	return r
 }
 
+// notBrought is what became of a change that an import without Options.SinceLast leaves.
+const notBrought = "not brought"
+
 // outcome says what happened to an account, and whether a person should look at it.
-func outcome(a Account, did imported.Arrived) (what, why string, notable bool) {
+func outcome(a Account, did, left imported.Arrived) (what, why string, notable bool) {
 	switch {
+	case len(left.Changed) > 0:
+		return notBrought, strings.Join(left.Changed, ", ") + " there since it came", true
 	case a.Skip != "":
 		return "skipped", a.Skip, true
 	case len(did.Changed) > 0:
@@ -79,6 +88,11 @@ func (m *importing) sessions() tally {
 		n.add("ended", "logged out there", did.Ended)
 		n.add("unchanged", "", did.Here)
 		n.add("unchanged", "begun or renewed here", did.Own)
+	}
+	for _, left := range m.left {
+		n.add(notBrought, "begun there since the last import", left.Live+left.Soft)
+		n.add(notBrought, "refreshed or renamed there, or logged in again", left.Replaced)
+		n.add(notBrought, "logged out there", left.Ended)
 	}
 	for why, number := range m.contents.Skipped {
 		n.add("skipped", why, number)

@@ -17,6 +17,7 @@ const (
 	skippedPuppet    = "tokens that an admin made to act as somebody else"
 	skippedNoDevice  = "tokens without a device"
 	skippedNoAccount = "devices of accounts that stay behind"
+	skippedKept      = "dehydrated devices, which the homeserver keeps"
 )
 
 // readSessions is Read with the devices and tokens of the accounts that come.
@@ -41,7 +42,9 @@ func (c Config) readSessions(ctx context.Context) (Contents, error) {
 	if err := c.elsewhere(records); err != nil {
 		return Contents{}, err
 	}
-	err = r.read(ctx, s)
+	if err = r.read(ctx, s); err == nil {
+		r.contents.Source, err = c.newest(ctx, s)
+	}
 	return r.contents, s.explain(err)
 }
 
@@ -178,17 +181,26 @@ func (r *sessionReader) readRefresh(ctx context.Context, s *source, used map[int
 // (milliseconds), ip, user_agent, and hidden, which is set for keys of users that are listed there as if they were
 // devices.
 func (r *sessionReader) readDevices(ctx context.Context, s *source) error {
+	noDevice, err := s.noDevice(ctx)
+	if err != nil {
+		return err
+	}
 	if err := s.columns(ctx, "devices"); err != nil || !s.has["device_id"] {
 		return err
 	}
 	q := `SELECT ` + strings.Join([]string{s.text("user_id"), s.text("device_id"), s.text("display_name"),
 		s.number("last_seen"), s.text("ip"),
-		s.text("user_agent"), s.flag("hidden")}, `, `) + ` FROM devices`
+		s.text("user_agent"), s.flag("hidden"), "CASE WHEN " + noDevice + " THEN 1 ELSE 0 END"}, `, `) + ` FROM devices`
 	return s.each(ctx, q, func(scan func(...any) error) error {
 		var user, id, name, addr, agent string
-		var seen, hidden int64
-		if err := scan(&user, &id, &name, &seen, &addr, &agent, &hidden); err != nil || hidden != 0 {
+		var seen, hidden, kept int64
+		err := scan(&user, &id, &name, &seen, &addr, &agent, &hidden, &kept)
+		switch {
+		case err != nil, hidden != 0:
 			return err
+		case kept != 0:
+			r.contents.Skipped[skippedKept]++
+			return nil
 		}
 		d := r.device(user, id)
 		if d == nil {

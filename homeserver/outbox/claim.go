@@ -49,13 +49,13 @@ const (
 		ORDER BY due, since DESC LIMIT $2`
 	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
 		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5)
-		RETURNING device_id, tries, spared`
+		RETURNING device_id, tries, spared, reopen`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
 	setback = `UPDATE outbox SET holder = '', held = 0, tries = tries + 1, refused = $5, error = $6,
 		due = CASE WHEN changed THEN due ELSE $4 END WHERE localpart = $1 AND device_id = $2 AND holder = $3`
-	hurry = `UPDATE outbox SET due = 0 WHERE due > 0 AND tries > 0 AND login = '' AND NOT refused`
+	hurry = `UPDATE outbox SET due = 0 WHERE due > 0 AND tries > 0 AND held = 0 AND NOT refused`
 )
 
 // Due says whether anything is to be sent now and, if not, when something will be; the zero time if nothing waits.
@@ -81,8 +81,9 @@ type Row struct {
 	DeviceID    string
 	Tries       int
 	HasSession  bool   // the account has a session on the device
-	Keep        bool   // if it has none, the device is not to be deleted: see Announce
+	Keep        bool   // if it has none, the device is not to be deleted: see ClaimLogin
 	DisplayName string // of the device
+	Reopen      bool   // the account was reactivated here, and is to be there
 }
 
 // maxRows bounds what is claimed at once: nobody else writes while it is looked up, and it has to be told before the
@@ -122,7 +123,7 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
 	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var r Row
-		err := scan(&r.DeviceID, &r.Tries, &r.Keep)
+		err := scan(&r.DeviceID, &r.Tries, &r.Keep, &r.Reopen)
 		if r.DeviceID == "" {
 			a.Rows = append([]Row{r}, a.Rows...)
 			return err
@@ -133,7 +134,6 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	if err != nil {
 		return err
 	}
-	const account = `SELECT deactivated <> 0, locked <> 0, erased FROM users WHERE localpart = $1`
 	a.Exists, err = t.Get(account, []any{&a.Deactivated, &a.Locked, &a.Erase}, a.Localpart)
 	if err != nil {
 		return err
@@ -158,6 +158,7 @@ type Outcome struct {
 // Settle clears what was told, unless it changed since it was claimed, and gives the account back.
 func (q *Queue) Settle(ctx context.Context, holder, localpart string, outcomes []Outcome) error {
 	return q.DB.Write(ctx, func(t *db.Tx) (err error) {
+		t.AfterCommit(q.wake) // to what is left of the account
 		for _, o := range outcomes {
 			if o.Err != nil {
 				why := db.Clip(o.Err.Error(), maxError)
@@ -188,7 +189,6 @@ func (q *Queue) Resume(ctx context.Context) error {
 	if q.DB.Shared() {
 		return nil
 	}
-	const resume = `UPDATE outbox SET holder = '', held = 0, tries = CASE WHEN held > 0 THEN tries + 1 ELSE tries END,
-		login = '', due = CASE WHEN login = '' THEN due ELSE 0 END WHERE held > 0 OR login <> ''`
+	const resume = `UPDATE outbox SET holder = '', held = 0, tries = tries + 1, due = 0 WHERE held > 0`
 	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(resume) })
 }

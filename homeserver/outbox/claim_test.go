@@ -66,8 +66,7 @@ func TestQueryPlans(t *testing.T) {
 		t.Skip("SQLite says it by INDEX and SCAN")
 	}
 	d := fresh(t)
-	for _, q := range []string{dueNow, nextDue, claimable, claim, settled, release, setback, announced, recall,
-		heldUntil, deviceName} {
+	for _, q := range []string{dueNow, nextDue, claimable, claim, settled, release, setback, busy, waits, deviceName} {
 		args := make([]any, strings.Count(q, "$")+1)
 		for i := range args {
 			args[i] = 1

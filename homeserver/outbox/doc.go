@@ -10,15 +10,16 @@
 //     A device that the client named itself is not deleted because a login on it failed: it may be older than
 //     Postern, and hold encryption keys.
 //  2. The rows of one account are sent one after another, by one sender at a time, even if replicas share the database
-//     (Claim). A claim ends by itself after a lease, in case its sender died.
+//     (Claim). A claim ends by itself after a lease, in case its sender died. A login and a registration do not wait
+//     for the sender: they claim their own rows (ClaimLogin, ClaimRegistration), and call Provision before they answer.
+//     The sender tells nothing of the account meanwhile.
 //  3. A row is deleted only when the homeserver has answered and nothing changed since the row was read. After a kill
 //     at any moment it is sent at the next start.
 //  4. No account holds up another. While the homeserver is away, the rows of each wait longer after each attempt, up to
 //     a minute, and all are due at once when it answers again. A row that it refuses waits an hour, is logged, and is
 //     listed by `postern synapse outbox`.
 //
-// A login does not wait for the sender: it calls Provision itself before it answers. Announce says how the two avoid
-// each other.
+// # Use
 //
 //	q, err := outbox.Open(ctx, db.Config{…})  // every process that writes to the database opens it so
 //	s := outbox.New(outbox.Config{Queue: q, Synapse: client, …})

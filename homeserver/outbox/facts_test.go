@@ -40,8 +40,8 @@ func TestEachFactIsTold(t *testing.T) {
 			_, err := x.db.ChangePassword(x.Context(), db.PasswordChange{Localpart: "alice", Hash: "other"})
 			return err
 		}, nil},
-		{"a lock", func(x *site) error { return x.db.LockUser(x.Context(), "alice", t0) }, []string{"provision_user alice", "query_user alice"}},
-		{"an unlock", func(x *site) error { return x.db.UnlockUser(x.Context(), "alice") }, []string{"provision_user alice", "query_user alice"}},
+		{"a lock", func(x *site) error { return x.db.LockUser(x.Context(), "alice", t0) }, []string{"provision_user alice"}},
+		{"an unlock", func(x *site) error { return x.db.UnlockUser(x.Context(), "alice") }, []string{"provision_user alice"}},
 		{"an account is closed", func(x *site) error { _, err := x.db.Deactivate(x.Context(), "alice", t0, false); return err },
 			[]string{"delete_user alice", "delete_device alice A", "delete_device alice B"}},
 		{"an account is made", func(x *site) error { return x.db.CreateUser(x.Context(), db.User{Localpart: "carol", Created: t0}) },
@@ -126,7 +126,7 @@ func TestReactivated(t *testing.T) {
 	_, err := x.db.Deactivate(t.Context(), "alice", t0, false)
 	x.must(err)
 	x.round()
-	x.must(x.db.Reactivate(t.Context(), "alice"))
+	x.must(x.queue.Reactivate(t.Context(), "alice"))
 	x.login("alice", "A")
 	x.login("bob", "B")
 	x.round()
@@ -143,4 +143,34 @@ func TestReactivated(t *testing.T) {
 		t.Error("alice is still closed there")
 	}
 	x.settled()
+}
+
+// Who is deactivated at the homeserver by its own word stays so, whatever else it is told of the account. With a name
+// that Synapse cannot be asked about it is no different.
+func TestNotReactivated(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"carol", "Ünï"} {
+		x := newSite(t)
+		x.there.Mended()
+		x.there.Add(name, "A")
+		x.user(name)
+		x.round()
+		x.there.Deactivate(name)
+		x.must(x.db.LockUser(t.Context(), name, t0))
+		x.round()
+		if u := x.there.User(name); !u.Deactivated || !u.Locked {
+			t.Errorf("the homeserver has %+v", u)
+		}
+		x.must(x.db.UnlockUser(t.Context(), name))
+		x.round()
+		if u := x.there.User(name); !u.Deactivated || u.Locked {
+			t.Errorf("the homeserver has %+v", u)
+		}
+		x.must(x.queue.Reactivate(t.Context(), name))
+		x.round()
+		if u := x.there.User(name); u.Deactivated {
+			t.Errorf("the homeserver has %+v", u)
+		}
+		x.settled()
+	}
 }

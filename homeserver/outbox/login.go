@@ -47,3 +47,10 @@ func (s *Sender) Available(ctx context.Context, localpart string) (code string, 
 	}
 	return "", err
 }
+
+// User asks the homeserver for an account. The errors are those of package synapse.
+func (s *Sender) User(ctx context.Context, localpart string) (synapse.User, error) {
+	ctx, done := context.WithTimeout(ctx, loginTimeout)
+	defer done()
+	return s.c.Synapse.QueryUser(ctx, localpart)
+}

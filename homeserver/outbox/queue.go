@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -13,9 +14,9 @@ import (
 // look at, an account or a device, and not what to say: the sender compares with what is true by then. So all rows of
 // one thing are one row, sending one twice does no harm, and no order can be wrong.
 //
-// The sender takes a row for a while (Claim) and deletes it when the homeserver was told (Settle), unless something
-// changed meanwhile. A login announces its device before it starts a session (Announce), tells the homeserver itself,
-// and the transaction that starts the session deletes the row.
+// Whoever tells the homeserver of a row has claimed it for a while, the sender (Claim) as well as a login or a
+// registration (ClaimLogin, ClaimRegistration, Take), and nobody else tells of it meanwhile. The row is deleted when
+// the homeserver was told (Settle; a login's by the transaction that starts its session), unless something changed.
 type Queue struct {
 	DB   *db.DB
 	now  func() time.Time
@@ -71,32 +72,40 @@ const (
 	setHomeserver = `INSERT INTO settings (name, value) VALUES ($1, $2)
 		ON CONFLICT (name) DO UPDATE SET value = excluded.value`
 
-	columns = `localpart, device_id, since, due, tries, refused, error, login, spared, changed, holder, held`
+	columns = `localpart, device_id, since, due, tries, refused, error, spared, changed, holder, held`
 
 	insertRow = `INSERT INTO outbox (` + columns + `)
-		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 WHERE `
-	// A row that is there already is due again, and a login that has announced it does not clear it any more. The
-	// exception is the login that has just started its session: it has told the homeserver. Not so while a sender has
-	// the row, nor when a sender had it and heard no answer: what that sent may arrive after what the login sent.
-	orRenew = ` ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE,
-		spared = FALSE, changed = TRUE,
-		login = CASE WHEN outbox.held = 0 AND outbox.tries = 0 THEN COALESCE((SELECT id FROM sessions
-			WHERE localpart = $1 AND device_id = $2 AND id = outbox.login), '') ELSE '' END RETURNING login`
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), 0, 0, FALSE, '', FALSE, TRUE, '', 0 WHERE `
+	// A row that is there already is due again. The claim of the login that has just started its session ends: what it
+	// has told is all there is, unless something changed before, or somebody was telling of the row and heard no
+	// answer: what that said may arrive after what the login said.
+	orRenew = ` ON CONFLICT (localpart, device_id) DO UPDATE SET due = 0, tries = 0, refused = FALSE, spared = FALSE,
+		changed = outbox.changed OR outbox.tries > 0 OR NOT ` + begun + `,
+		holder = CASE WHEN ` + begun + ` THEN '' ELSE outbox.holder END,
+		held = CASE WHEN ` + begun + ` THEN 0 ELSE outbox.held END RETURNING changed`
+	begun = `EXISTS (SELECT 1 FROM sessions WHERE localpart = $1 AND device_id = $2 AND id = outbox.holder)`
 
-	insert        = insertRow + `EXISTS (SELECT 1 FROM settings WHERE name = '` + homeserver + `')` + orRenew
+	someHomeserver = `EXISTS (SELECT 1 FROM settings WHERE name = '` + homeserver + `')`
+
+	insert        = insertRow + someHomeserver + orRenew
 	insertAnyway  = insertRow + `TRUE` + orRenew
 	insertDevices = `INSERT INTO outbox (` + columns + `)
-		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', '', FALSE, TRUE, '', 0 FROM sessions
+		SELECT localpart, device_id, CAST($1 AS BIGINT), 0, 0, FALSE, '', FALSE, TRUE, '', 0 FROM sessions
 		WHERE NOT imported ON CONFLICT DO NOTHING`
 	remove = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2`
 
-	announce = `INSERT INTO outbox (` + columns + `) VALUES ($1, $2, $3, $4, 0, FALSE, '', $5, $6, TRUE, '', 0)
-		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, login = excluded.login, changed = TRUE`
+	// Of a row that another holds nothing is returned, nor without a homeserver.
+	take = `INSERT INTO outbox (` + columns + `)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), 0, FALSE, '',
+		CAST($5 AS BOOLEAN), FALSE, CAST($6 AS TEXT), CAST($4 AS BIGINT) WHERE ` + someHomeserver + `
+		ON CONFLICT (localpart, device_id) DO UPDATE SET due = excluded.due, changed = FALSE,
+		tries = CASE WHEN outbox.held > 0 THEN outbox.tries + 1 ELSE outbox.tries END, -- who had it was not heard of
+		holder = excluded.holder, held = excluded.held WHERE outbox.held < $3 RETURNING localpart`
 
-	announced = remove + ` AND login = $3 AND held = 0 AND tries = 0 RETURNING device_id`
-	recall    = `UPDATE outbox SET due = 0, login = '' WHERE localpart = $1 AND login = $2 RETURNING device_id`
-	heldUntil = `SELECT held FROM outbox WHERE localpart = $1 AND device_id = $2`
+	busy  = `SELECT device_id FROM outbox WHERE localpart = $1 AND held >= $2 LIMIT 1`
+	waits = `SELECT device_id FROM outbox WHERE localpart = $1 AND device_id = $2`
 
+	account    = `SELECT deactivated <> 0, locked <> 0, erased FROM users WHERE localpart = $1`
 	deviceName = `SELECT display_name FROM sessions WHERE localpart = $1 AND device_id = $2`
 )
 
@@ -110,116 +119,138 @@ func (q *Queue) follow(t *db.Tx, localpart, deviceID string) error {
 	return err
 }
 
+// Reactivate opens a deactivated account again, here and at the homeserver; db.ErrNotFound if there is none.
+func (q *Queue) Reactivate(ctx context.Context, localpart string) error {
+	const reopen = `UPDATE outbox SET reopen = TRUE WHERE localpart = $1 AND device_id = ''`
+	return q.DB.Write(ctx, func(t *db.Tx) error {
+		found, err := t.Reactivate(localpart)
+		if err == nil && !found {
+			return db.ErrNotFound
+		}
+		return cmp.Or(err, t.Exec(reopen, localpart))
+	})
+}
+
 // Add queues a device even if there is no homeserver yet: the row waits for the first start with one.
 func Add(t *db.Tx, localpart, deviceID string) error {
 	_, err := queue(t, insertAnyway, localpart, deviceID, time.Now())
 	return err
 }
 
-// queue writes a row, and says whether one is due now. If the login that has announced the device has just started its
+// queue writes a row, and says whether one is due now. If the login that has claimed the device has just started its
 // session, there is nothing left to tell.
 func queue(t *db.Tx, query, localpart, deviceID string, now time.Time) (due bool, err error) {
-	var announcedBy string
-	queued, err := t.Get(query, []any{&announcedBy}, localpart, deviceID, db.Millis(now))
-	if err == nil && announcedBy != "" {
+	var changed bool
+	queued, err := t.Get(query, []any{&changed}, localpart, deviceID, db.Millis(now))
+	if err == nil && queued && !changed {
 		return false, t.Exec(remove, localpart, deviceID)
 	}
 	return queued, err
 }
 
-// AnnounceRegistration has the transaction of a registration say that its caller tells the homeserver of the account
-// and the device, and not the sender, until a time. The caller deletes the rows with Announced, by the same name: a
-// random text, and no session's id.
-func (q *Queue) AnnounceRegistration(r *db.Registration, name string, until time.Time) {
+// ErrBusy says that the homeserver is being told of a device by somebody else. What that says must not arrive after
+// what others say: try again in a moment.
+var ErrBusy = errors.New("the homeserver is being told of the device")
+
+// ClaimRegistration has the transaction of a registration claim the rows of the account and the device, for its caller
+// to tell the homeserver, and Settle.
+func (q *Queue) ClaimRegistration(r *db.Registration, holder string, until time.Time) {
 	localpart := r.Localpart // which is new, so all its rows are of this transaction
 	r.Also = func(t *db.Tx) error {
-		return t.Exec(`UPDATE outbox SET due = $2, login = $3 WHERE localpart = $1`, localpart, db.Millis(until), name)
+		return t.Exec(`UPDATE outbox SET due = $2, changed = FALSE, holder = $3, held = $2 WHERE localpart = $1`,
+			localpart, db.Millis(until), holder)
 	}
 }
 
-// Announcement is what stands when a login is announced. Wait for Free before you tell the homeserver: the sender may
-// be telling of the same device, and its word must not arrive after yours.
-type Announcement struct {
-	HasSession  bool   // the account has a session on the device, which the login will replace
-	DisplayName string // of that device; it keeps its name
+// Replaced is the session that a login will replace.
+type Replaced struct {
+	Exists      bool
+	DisplayName string // of the device; it keeps its name
 }
 
-// Announce notes down that a login is about to begin on a device, before the homeserver is told of that. If nothing
-// else is heard of it until due (the server was killed, say), the sender compares: without a session the device goes
+// ClaimLogin claims a device for a login that is about to start a session on it, by the session's id, until a time.
+// The caller tells the homeserver of the device, and starts the session, which ends the claim, or calls Settle. If
+// nothing else is heard of it (the server was killed, say), the sender compares: without a session the device goes
 // again, if it was made for this login. One that the client named may have been at the homeserver before Postern was,
 // with its keys, so it stays; without keys it does no harm. It refuses what StartSession would refuse, and spends
-// nothing. ErrConflict, ErrTokenSpent and ErrLocked as there.
-func (q *Queue) Announce(ctx context.Context, l db.Login, newDevice bool, due time.Time) (Announcement, error) {
-	var a Announcement
+// nothing: ErrConflict, ErrTokenSpent and ErrLocked as there. ErrBusy if somebody else has claimed the device.
+func (q *Queue) ClaimLogin(ctx context.Context, l db.Login, newDevice bool, now, until time.Time) (Replaced, error) {
+	var r Replaced
 	err := q.DB.Write(ctx, func(t *db.Tx) (err error) {
 		if err := t.Admissible(l); err != nil {
 			return err
 		}
-		a = Announcement{}
-		if a.HasSession, err = t.Get(deviceName, []any{&a.DisplayName}, l.Localpart, l.DeviceID); err != nil {
+		r = Replaced{}
+		if r.Exists, err = t.Get(deviceName, []any{&r.DisplayName}, l.Localpart, l.DeviceID); err != nil {
 			return err
 		}
-		return t.Exec(announce, l.Localpart, l.DeviceID, db.Millis(q.now()), db.Millis(due), l.ID, !newDevice)
+		return claimRow(t, l.Localpart, l.DeviceID, l.ID, !newDevice, now, until)
 	})
 	if err != nil {
-		return Announcement{}, err // the writer may still be at it
+		return Replaced{}, err // the writer may still be at it
 	}
-	return a, nil
+	return r, nil
 }
 
-// Free says whether no sender is just telling of a device.
-func (q *Queue) Free(ctx context.Context, localpart, deviceID string, now time.Time) (bool, error) {
-	var held int64
-	queued, err := q.DB.Get(ctx, heldUntil, []any{&held}, localpart, deviceID)
-	return err == nil && (!queued || held < db.Millis(now)), err
-}
-
-// Announced clears what was announced under a name, since it was told. It says whether that was all: if not, something
-// changed meanwhile, and the sender has it.
-func (q *Queue) Announced(ctx context.Context, localpart, name string, deviceIDs []string) (bool, error) {
-	var all bool
-	err := q.DB.Write(ctx, func(t *db.Tx) error {
-		all = true
-		for _, id := range deviceIDs {
-			clean, err := t.Get(announced, nil, localpart, id, name)
-			if err != nil {
-				return err
-			}
-			all = all && clean
-		}
-		return nil
-	})
-	return err == nil && all, err
-}
-
-// Recall hands what was announced under a name to the sender, since it could not be told, or what was told is not true
-// after all.
-func (q *Queue) Recall(ctx context.Context, localpart, name string) error {
+// Take claims an account and a device of it; without a device id only the account. ErrBusy if somebody else has claimed
+// anything of the account.
+func (q *Queue) Take(ctx context.Context, holder, localpart, deviceID string, now, until time.Time) error {
 	return q.DB.Write(ctx, func(t *db.Tx) error {
-		return t.Each(recall, []any{localpart, name}, func(func(...any) error) error {
-			t.AfterCommit(q.wake)
-			return nil
-		})
+		if taken, err := t.Get(busy, nil, localpart, db.Millis(now)); taken || err != nil {
+			return cmp.Or(err, ErrBusy)
+		}
+		err := claimRow(t, localpart, "", holder, false, now, until)
+		if err == nil && deviceID != "" {
+			err = claimRow(t, localpart, deviceID, holder, false, now, until)
+		}
+		return err
 	})
+}
+
+func claimRow(t *db.Tx, localpart, deviceID, holder string, spared bool, now, until time.Time) error {
+	free, err := t.Get(take, nil, localpart, deviceID, db.Millis(now), db.Millis(until), spared, holder)
+	if free || err != nil {
+		return err
+	}
+	held, err := Untold(t, localpart, deviceID)
+	if err == nil && held {
+		return ErrBusy
+	}
+	return err
 }
 
 // Waits says whether the homeserver must still be told of a device.
 func (q *Queue) Waits(ctx context.Context, localpart, deviceID string) (bool, error) {
-	return q.DB.Get(ctx, heldUntil, []any{new(int64)}, localpart, deviceID)
+	return q.DB.Get(ctx, waits, []any{new(string)}, localpart, deviceID)
 }
 
-// Remind has the homeserver told of a device once more, unless that waits already.
-func (q *Queue) Remind(ctx context.Context, localpart, deviceID string) error {
-	if untold, err := q.Waits(ctx, localpart, deviceID); untold || err != nil {
-		return err
-	}
-	return q.DB.Write(ctx, func(t *db.Tx) error {
-		there, err := t.Get(deviceName, nil, localpart, deviceID)
-		if err == nil && there {
-			err = q.follow(t, localpart, deviceID)
+// Untold is [Queue.Waits] within a transaction.
+func Untold(t *db.Tx, localpart, deviceID string) (bool, error) {
+	return t.Get(waits, nil, localpart, deviceID)
+}
+
+// Remind has the homeserver told of an account once more, and says so; not if that waits already.
+func (q *Queue) Remind(ctx context.Context, localpart string) (reminded bool, err error) {
+	err = q.DB.Write(ctx, func(t *db.Tx) error {
+		reminded = false
+		if already, err := Untold(t, localpart, ""); already || err != nil {
+			return err
 		}
-		return err
+		var unused bool
+		there, err := t.Get(account, []any{&unused, &unused, &unused}, localpart)
+		if err != nil || !there {
+			return err
+		}
+		reminded = true
+		return q.follow(t, localpart, "")
 	})
+	return reminded && err == nil, err
+}
+
+// Forget forgets that the homeserver was to be told of a device, unless somebody is telling it.
+func (q *Queue) Forget(ctx context.Context, localpart, deviceID string) error {
+	const forget = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND held = 0`
+	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(forget, localpart, deviceID) })
 }
 
 // wake has the sender of this process look for rows.

@@ -13,6 +13,9 @@ import (
 
 var bg = context.Background()
 
+// due is when a claim of t0 ends.
+var due = t0.Add(30 * time.Second)
+
 // base is an open database with its queue.
 type base struct {
 	*db.DB
@@ -132,7 +135,7 @@ func TestOutboxRowComesWithItsFact(t *testing.T) {
 	withHomeserver(t, d)
 	err := errors.Join(d.CreateUser(bg, db.User{Localpart: "alice", Created: t0}), d.LockUser(bg, "nobody", t0),
 		d.EndSession(bg, "none"),
-		d.EndDevice(bg, "alice", "none"), d.RenameDevice(bg, "alice", "none", "x"), d.Reactivate(bg, "nobody"))
+		d.EndDevice(bg, "alice", "none"), d.RenameDevice(bg, "alice", "none", "x"), d.Queue.Reactivate(bg, "nobody"))
 	if !errors.Is(err, db.ErrNotFound) || !errors.Is(err, db.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
@@ -154,13 +157,18 @@ func aLogin(id, device string) db.Login {
 	return db.Login{ID: id, Localpart: "alice", PasswordHash: "hash", DeviceID: device, At: t0, KeyID: 1}
 }
 
-// A login that was announced, and to which nothing happened, clears its row; in any other case the row stays.
-func TestAnnounce(t *testing.T) {
+// claimLogin claims a device for a login at t0.
+func (d base) claimLogin(id, device string) error {
+	_, err := d.ClaimLogin(bg, aLogin(id, device), false, t0, due)
+	return err
+}
+
+// A login that has claimed its device, and to which nothing happened, clears the row; in any other case the row stays.
+func TestClaimLogin(t *testing.T) {
 	t.Parallel()
-	due := t0.Add(30 * time.Second)
 	for name, c := range map[string]struct {
-		before, between func(d base) error // of the announcement and the begin
-		known, busy     bool
+		before, between func(d base) error // of the claim and the begin
+		known           bool
 		untold          bool
 	}{
 		"a new device": {},
@@ -173,15 +181,15 @@ func TestAnnounce(t *testing.T) {
 		"the old session ends meanwhile": {known: true, untold: true,
 			before:  func(d base) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
 			between: func(d base) error { return d.EndSession(bg, "zero") }},
-		"… and the homeserver was told of that already": {known: true, untold: true,
-			before:  func(d base) error { _, err := d.StartSession(bg, aLogin("zero", "A")); return err },
-			between: func(d base) error { return errors.Join(d.EndSession(bg, "zero"), d.clear()) }},
-		"another login on the device": {untold: true,
-			between: func(d base) error { _, err := d.Announce(bg, aLogin("two", "A"), false, due); return err }},
-		"the sender is just telling of it": {busy: true, untold: true, before: func(d base) error {
+		"another login claims the device when the time is over": {untold: true, between: func(d base) error {
+			_, err := d.ClaimLogin(bg, aLogin("two", "A"), false, due.Add(time.Millisecond), due.Add(time.Hour))
+			return err
+		}},
+		"nobody knows what a sender said whose time is over": {untold: true, before: func(d base) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
-			_, err2 := d.Claim(bg, "sender", t0, due, 9)
-			return errors.Join(err, err2, d.EndSession(bg, "zero"))
+			err = errors.Join(err, d.EndSession(bg, "zero"))
+			_, err2 := d.Claim(bg, "killed", t0.Add(-time.Hour), t0.Add(-time.Minute), 9)
+			return errors.Join(err, err2)
 		}},
 		"nobody knows what came of an earlier word": {untold: true, before: func(d base) error {
 			_, err := d.StartSession(bg, aLogin("zero", "A"))
@@ -199,20 +207,24 @@ func TestAnnounce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			a, err := d.Announce(bg, aLogin("one", "A"), false, due)
-			if err != nil || a.HasSession != c.known {
-				t.Fatalf("%+v, %v", a, err)
-			}
-			if free, err := d.Free(bg, "alice", "A", t0); err != nil || free == c.busy {
-				t.Errorf("free: %v, %v", free, err)
+			replaced, err := d.ClaimLogin(bg, aLogin("one", "A"), false, t0, due)
+			if err != nil || replaced.Exists != c.known {
+				t.Fatalf("%+v, %v", replaced, err)
 			}
 			if now, next, err := d.Due(bg, t0); err != nil || now || !next.Equal(due) {
-				t.Errorf("an announcement is due at %v (%v), %v", next, now, err)
+				t.Errorf("a claim is due at %v (%v), %v", next, now, err)
+			}
+			if err := d.claimLogin("other", "A"); !errors.Is(err, ErrBusy) {
+				t.Errorf("another claim: %v", err)
 			}
 			if c.between != nil {
 				if err := c.between(d); err != nil {
 					t.Fatal(err)
 				}
+			}
+			// nobody else tells of the device meanwhile
+			if accounts, err := d.Claim(bg, "sender", t0, due, 9); err != nil || len(accounts) > 0 {
+				t.Errorf("%+v, %v", accounts, err)
 			}
 			if _, err := d.StartSession(bg, aLogin("one", "A")); err != nil {
 				t.Fatal(err)
@@ -227,6 +239,35 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
+// A login waits for a sender that is telling of the same device, and for no other.
+func TestClaimLoginWaitsForTheSender(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	withHomeserver(t, d)
+	login(t, d, "zero", "A")
+	if err := d.EndSession(bg, "zero"); err != nil {
+		t.Fatal(err)
+	}
+	if accounts, err := d.Claim(bg, "sender", t0, due, 9); err != nil || len(accounts) != 1 {
+		t.Fatalf("%+v, %v", accounts, err)
+	}
+	for _, err := range []error{d.claimLogin("one", "A"), d.Take(bg, "two", "alice", "A", t0, due)} {
+		if !errors.Is(err, ErrBusy) {
+			t.Errorf("a second claim: %v", err)
+		}
+	}
+	d.wantWaiting(t, "alice A")
+	if err := d.claimLogin("three", "B"); err != nil {
+		t.Error(err)
+	}
+	if err := d.Settle(bg, "sender", "alice", []Outcome{{DeviceID: "A"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.claimLogin("four", "A"); err != nil {
+		t.Error(err)
+	}
+}
+
 // clear makes it as if all had been told.
 func (d base) clear() error {
 	accounts, err := d.Claim(bg, "all", t0, t0, 99)
@@ -238,97 +279,90 @@ func (d base) clear() error {
 	return err
 }
 
-// An announcement refuses what the login would be refused for, and spends nothing.
-func TestAnnounceRefuses(t *testing.T) {
+// A claim is refused what the login would be refused for, and spends nothing.
+func TestClaimLoginRefuses(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	withHomeserver(t, d)
 	day := t0.Add(24 * time.Hour)
 	l := db.Login{ID: "one", Localpart: "alice", DeviceID: "A", At: t0, KeyID: 1, LoginToken: "token",
 		LoginTokenExpires: day}
-	for range 2 {
-		if _, err := d.Announce(bg, l, false, day); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := d.ClaimLogin(bg, l, false, t0, day); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := d.StartSession(bg, l); err != nil {
 		t.Fatal(err)
 	}
 	d.wantWaiting(t)
-	_, err := d.Announce(bg, l, false, day)
+	_, err := d.ClaimLogin(bg, l, false, t0, day)
 	if !errors.Is(err, db.ErrTokenSpent) {
 		t.Errorf("spent: %v", err)
 	}
 	wrong := aLogin("two", "B")
 	wrong.PasswordHash = "other"
-	if _, err := d.Announce(bg, wrong, false, day); !errors.Is(err, db.ErrConflict) {
+	if _, err := d.ClaimLogin(bg, wrong, false, t0, day); !errors.Is(err, db.ErrConflict) {
 		t.Errorf("another password: %v", err)
 	}
 	if err := errors.Join(d.LockUser(bg, "alice", t0), d.clear()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Announce(bg, aLogin("three", "C"), false, day); !errors.Is(err, db.ErrLocked) {
+	if _, err := d.ClaimLogin(bg, aLogin("three", "C"), false, t0, day); !errors.Is(err, db.ErrLocked) {
 		t.Errorf("locked: %v", err)
 	}
 	d.wantWaiting(t)
 }
 
-// What was announced and did not come about is the sender's: at once when it is recalled, and by itself when nobody is
+// What was claimed and did not come about is the sender's: at once when it is settled so, and by itself when nobody is
 // left to do that.
-func TestAnnouncementLapses(t *testing.T) {
+func TestClaimLapses(t *testing.T) {
 	t.Parallel()
 	path := dbtest.DSN(t)
 	d := freshAt(t, path)
 	withHomeserver(t, d)
-	due := t0.Add(30 * time.Second)
-	for _, id := range []string{"one", "two"} {
-		if _, err := d.Announce(bg, aLogin(id, id), false, due); err != nil {
-			t.Fatal(err)
-		}
+	if err := errors.Join(d.claimLogin("one", "A"), d.claimLogin("two", "B")); err != nil {
+		t.Fatal(err)
 	}
-	if err := d.Recall(bg, "alice", "one"); err != nil {
+	if err := d.Settle(bg, "one", "alice", []Outcome{{DeviceID: "A", Err: errors.New("away")}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		at   time.Time
 		want []string
-	}{{t0, []string{"one"}}, {due, []string{"one", "two"}}} {
-		at, want := c.at, c.want
-		accounts, err := d.Claim(bg, "h", at, t0, 9)
-		if err != nil || len(accounts) != 1 || len(accounts[0].Rows) != len(want) {
-			t.Fatalf("at %v: %+v, %v", at, accounts, err)
-		}
-		for _, i := range accounts[0].Rows {
-			if i.HasSession || !slices.Contains(want, i.DeviceID) {
-				t.Errorf("at %v: %+v", at, i)
+	}{{t0, nil}, {due.Add(time.Millisecond), []string{"A", "B"}}} { // of one account nothing is told by two
+		accounts, err := d.Claim(bg, "sender", c.at, c.at, 9)
+		var got []string
+		for _, a := range accounts {
+			for _, row := range a.Rows {
+				if got = append(got, row.DeviceID); row.HasSession {
+					t.Errorf("at %v: %+v", c.at, row)
+				}
 			}
 		}
-		_ = d.Settle(bg, "h", "alice",
-			[]Outcome{{DeviceID: "one", Err: errors.New("x"), Due: t0},
-				{DeviceID: "two", Err: errors.New("x"), Due: due}})
+		if slices.Sort(got); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("at %v: %q, %v", c.at, got, err)
+		}
 	}
-	if _, err := d.Announce(bg, aLogin("three", "three"), false, due); err != nil {
+	if err := errors.Join(d.clear(), d.claimLogin("three", "C")); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Resume(bg); err != nil { // as the next start of the only server does
 		t.Fatal(err)
 	}
-	accounts, err := d.Claim(bg, "i", t0, due, 9)
-	third := len(accounts) == 1 && slices.ContainsFunc(accounts[0].Rows,
-		func(i Row) bool { return i.DeviceID == "three" })
+	accounts, err := d.Claim(bg, "sender", t0, due, 9)
+	third := len(accounts) == 1 && slices.ContainsFunc(accounts[0].Rows, func(r Row) bool { return r.DeviceID == "C" })
 	if err != nil || third == d.Shared() { // another server may be about to begin it
 		t.Errorf("after a start: %+v, %v", accounts, err)
 	}
 }
 
 // Whoever registers tells the homeserver at once, and clears just what nothing happened to.
-func TestRegisterIsAnnounced(t *testing.T) {
+func TestClaimRegistration(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	withHomeserver(t, d)
 	l := aLogin("first", "F")
 	r := db.Registration{Localpart: "bob", PasswordHash: "h", At: t0, Login: &l}
-	d.AnnounceRegistration(&r, "reg", t0.Add(time.Minute))
+	d.ClaimRegistration(&r, "reg", t0.Add(time.Minute))
 	if _, err := d.Register(bg, r); err != nil {
 		t.Fatal(err)
 	}
@@ -339,8 +373,8 @@ func TestRegisterIsAnnounced(t *testing.T) {
 	if err := d.RenameDevice(bg, "bob", "F", "new"); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := d.Announced(bg, "bob", "reg", []string{"", "F"}); err != nil || all {
-		t.Errorf("all: %v, %v", all, err)
+	if err := d.Settle(bg, "reg", "bob", []Outcome{{}, {DeviceID: "F"}}); err != nil {
+		t.Error(err)
 	}
 	d.wantWaiting(t, "bob F")
 }

@@ -47,7 +47,7 @@ func (s *Sender) send(ctx context.Context, account Account) []Outcome {
 		}
 		err := s.sendRow(ctx, account, row)
 		result := resultOf(err)
-		s.report(account.Localpart, row.DeviceID, result, err)
+		s.report(account.Localpart, row, result, err)
 		*o = Outcome{DeviceID: row.DeviceID, Err: err, Refused: result == refused}
 		if err != nil {
 			o.Due = s.c.Now().Add(retryAfter(result, row.Tries))
@@ -73,18 +73,24 @@ func retryAfter(result string, tries int) time.Duration {
 	return full/2 + rand.N(full/2+1)
 }
 
+// manyTries is how many tries in vain are remarkable while other rows succeed: about a minute's.
+const manyTries = 8
+
 // report counts a result, and logs what the operator must know.
-func (s *Sender) report(localpart, deviceID, result string, err error) {
+func (s *Sender) report(localpart string, row Row, result string, err error) {
 	s.c.Sent(result)
 	switch result {
 	case sent:
 		s.callSucceeded()
 	case away:
 		s.callFailed(err)
+		if row.Tries == manyTries && errors.Is(err, synapse.ErrFailed) {
+			s.c.Log.Warn("the homeserver fails at this again and again; it stands in `postern synapse outbox`",
+				"user", localpart, "device", row.DeviceID, "error", err)
+		}
 	case refused:
 		s.c.Log.Warn("the homeserver does not take this; it is tried again in an hour, and stands in `postern "+
-			"synapse outbox`",
-			"user", localpart, "device", deviceID, "error", err)
+			"synapse outbox`", "user", localpart, "device", row.DeviceID, "error", err)
 	}
 }
 
@@ -93,7 +99,7 @@ func (s *Sender) sendRow(ctx context.Context, account Account, row Row) error {
 	open := account.Exists && !account.Deactivated
 	switch {
 	case row.DeviceID == "" && open:
-		return s.provisionUser(ctx, account.Localpart, account.Locked)
+		return s.provisionUser(ctx, account.Localpart, account.Locked, row.Reopen)
 	case row.DeviceID == "" && account.Exists:
 		return ignoreNotFound(s.c.Synapse.DeleteUser(ctx, account.Localpart, account.Erase))
 	case row.DeviceID == "":
@@ -114,20 +120,21 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// provisionUser makes an account, or reactivates it, and locks or unlocks it.
-func (s *Sender) provisionUser(ctx context.Context, localpart string, locked bool) error {
+// provisionUser makes an account, and locks or unlocks it. With reopen it reactivates one that is there already:
+// without, who is deactivated there is so by the homeserver's own word.
+func (s *Sender) provisionUser(ctx context.Context, localpart string, locked, reopen bool) error {
 	made, err := s.c.Synapse.ProvisionUser(ctx, localpart, &locked)
-	if err != nil || made {
+	if err != nil || made || !reopen {
 		return err
 	}
 	u, err := s.c.Synapse.QueryUser(ctx, localpart)
-	if err != nil || !u.Deactivated {
+	if err != nil || !u.Deactivated && !u.Unsure {
 		return err
 	}
 	if err = s.c.Synapse.ReactivateUser(ctx, localpart); err == nil {
 		return nil
 	}
-	if u, asked := s.c.Synapse.QueryUser(ctx, localpart); asked == nil && u.Deactivated {
+	if u, asked := s.c.Synapse.QueryUser(ctx, localpart); asked == nil && (u.Deactivated || u.Unsure) {
 		return fmt.Errorf("%w: %w", errReactivate, err) // Synapse answers everything but this
 	}
 	return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 )
 
 // User is an account as Synapse describes it.
@@ -14,6 +16,7 @@ type User struct {
 	AvatarURL   *string `json:"avatar_url"`
 	Suspended   bool    `json:"is_suspended"`
 	Deactivated bool    `json:"is_deactivated"`
+	Unsure      bool    `json:"-"` // nothing is known of the account but that it exists
 }
 
 type account struct {
@@ -56,11 +59,27 @@ func (c *Client) ProvisionUser(ctx context.Context, localpart string, locked *bo
 	return made, err
 }
 
-// QueryUser returns an account; ErrNotFound if there is none.
+// QueryUser returns an account; ErrNotFound if there is none. Synapse takes the parameters of a query as ASCII only (as
+// of 1.163), so of a user whose name is not, all that can be found out is that there is one: see User.Unsure.
 func (c *Client) QueryUser(ctx context.Context, localpart string) (User, error) {
+	if strings.ContainsFunc(localpart, func(r rune) bool { return r > unicode.MaxASCII }) {
+		_, err := c.HasDevice(ctx, localpart, "", "")
+		return User{Unsure: err == nil}, err
+	}
 	var u User
 	err := c.get(ctx, "query_user", url.Values{"localpart": {localpart}}, &u)
 	return u, err
+}
+
+// HasDevice reports whether a user has a device; ErrNotFound if there is no such user. It gives the device the name
+// that it has: there is no call that only asks.
+func (c *Client) HasDevice(ctx context.Context, localpart, deviceID, displayName string) (bool, error) {
+	_, err := c.post(ctx, "update_device_display_name",
+		namedDevice{device{account{localpart}, deviceID}, clipped(&displayName)})
+	if errors.Is(err, errNoDevice) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // DeleteUser deactivates an account, which deletes its devices; ErrNotFound if there is none. With erase Synapse also

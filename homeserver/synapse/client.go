@@ -22,6 +22,8 @@ var (
 	ErrFailed = fmt.Errorf("%w as it should", ErrAway)
 	// ErrNotFound says that Synapse has no such user.
 	ErrNotFound = errors.New("the homeserver has no such user")
+
+	errNoDevice = errors.New("the homeserver has no such device")
 )
 
 // Refusal is Synapse's answer to a call that it will never obey.
@@ -143,6 +145,8 @@ func parseAnswer(name string, status int, text []byte, into any) error {
 	code, _ := answer["errcode"].(string)
 	message, _ := answer["error"].(string)
 	switch {
+	case status == http.StatusNotFound && code == "M_NOT_FOUND" && message == noDevice:
+		return fmt.Errorf("%s: %w", name, errNoDevice)
 	case status == http.StatusNotFound && code == "M_NOT_FOUND":
 		return fmt.Errorf("%s: %w", name, ErrNotFound)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -156,6 +160,10 @@ func parseAnswer(name string, status int, text []byte, into any) error {
 	}
 	return fmt.Errorf("%w: %s: status %d", ErrAway, name, status)
 }
+
+// noDevice is what Synapse says of a device that it does not have. Of a user whom it does not have it says "User not
+// found", with the same status and code.
+const noDevice = "Not found"
 
 // truncated bounds a text of another server to 200 bytes, or a little more for a whole character, of valid UTF-8.
 func truncated(text string) string {

@@ -14,7 +14,11 @@
 //	delete_device              204, also if there is none    404 no such user; deletes the encryption keys too
 //	is_localpart_available     200 yes, 400 no and why       considers application services and the length too
 //	query_user                 200                           404 no such user; says whether the user is deactivated
+//	update_device_display_name 200                           404 no such user, or no such device
 //	allow_cross_signing_reset  200                           404 no such user; holds for ten minutes
+//
+// The two questions, is_localpart_available and query_user, take names in ASCII only and refuse others as if something
+// were wrong with the question. The rest, whose parameters are JSON, take any name.
 //
 // # Errors
 //

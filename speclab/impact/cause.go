@@ -51,11 +51,6 @@ func (r *revision) cause(d difference, operations map[string]string) Cause {
 	return c
 }
 
-func (r *revision) has(at pointer) bool {
-	_, there := r.get(at)
-	return there
-}
-
 // inContract is the part, if the contract has it, or nil.
 func (r *revision) inContract(at pointer) pointer {
 	if _, there := r.contract.get(at); there {

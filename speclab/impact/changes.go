@@ -33,6 +33,7 @@ type Change struct {
 
 	part, was pointer // in the API that is asked for, and in the contract
 	at        []pointer
+	told      told
 }
 
 // labels are kinds of changes that neither a client nor a handler is about.
@@ -40,23 +41,40 @@ var labels = regexp.MustCompile(`^(api-tag-|api-version-)`)
 
 // changes compares the API that is asked for with the contract.
 func (r *revision) changes() ([]Change, error) {
+	now, err := flatten(r.document)
+	if err != nil {
+		return nil, err
+	}
+	was, err := flatten(r.contract.document)
+	if err != nil {
+		return nil, err
+	}
 	config := diff.NewConfig()
-	differs, sources, err := diff.GetWithOperationsSourcesMap(config, &load.SpecInfo{Spec: r.contract.api},
-		&load.SpecInfo{Spec: r.api})
+	differs, sources, err := diff.GetWithOperationsSourcesMap(config, &load.SpecInfo{Spec: was.api},
+		&load.SpecInfo{Spec: now.api})
 	if err != nil {
 		return nil, err
 	}
 	var all []Change
-	known := make(map[string]int)
 	words := checker.NewDefaultLocalizer()
 	checks := checker.NewConfig(checker.GetAllChecks())
 	for _, c := range checker.CheckBackwardCompatibilityUntilLevel(checks, differs, sources, checker.INFO) {
-		if labels.MatchString(c.GetId()) {
-			continue
+		if !labels.MatchString(c.GetId()) {
+			all = append(all, r.change(c, words, now, was))
 		}
-		one := r.change(c, words)
+	}
+	all = withUntold(all, divergences(now, was), func(d divergence) Change { return r.untold(d, now, was) })
+	all = together(all)
+	slices.SortStableFunc(all, func(a, b Change) int { return order(a.Severity) - order(b.Severity) })
+	return all, nil
+}
+
+// together makes one change of those that several operations have by a schema that they share.
+func together(changes []Change) (all []Change) {
+	known := make(map[string]int)
+	for _, one := range changes {
 		key := strings.Join([]string{one.ID, one.Text, one.part.String(), one.was.String()}, "\x01")
-		if i, found := known[key]; found { // a schema that several operations use
+		if i, found := known[key]; found {
 			all[i].Operations = append(all[i].Operations, one.Operations...)
 			all[i].at = append(all[i].at, one.at...)
 			continue
@@ -68,14 +86,13 @@ func (r *revision) changes() ([]Change, error) {
 		slices.Sort(all[i].Operations)
 		all[i].Operations = slices.Compact(all[i].Operations)
 	}
-	slices.SortStableFunc(all, func(a, b Change) int { return order(a.Severity) - order(b.Severity) })
-	return all, nil
+	return all
 }
 
 // order puts the worst first.
 func order(s Severity) int { return slices.Index([]Severity{Breaks, MayBreak, Harmless}, s) }
 
-func (r *revision) change(c checker.Change, words checker.Localizer) Change {
+func (r *revision) change(c checker.Change, words checker.Localizer, now, was *flat) Change {
 	one := Change{ID: c.GetId(), Text: c.GetUncolorizedText(words), Severity: Harmless}
 	switch c.GetLevel() {
 	case checker.ERR:
@@ -88,11 +105,10 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 		one.at = []pointer{{"paths", c.GetPath(), strings.ToLower(c.GetOperation())}}
 		one.part = one.at[0]
 	}
-	if s := c.GetBaseSource(); s != nil {
-		one.was = r.contract.parts[s.Line].whole()
-	}
-	if s := c.GetRevisionSource(); s != nil {
-		one.part = r.parts[s.Line].whole()
+	one.told = toldOf(c, now, was)
+	one.was = was.origin(one.told.was).whole()
+	if one.told.now != nil {
+		one.part = now.origin(one.told.now).whole()
 	} else if len(one.was) > 0 && !r.has(one.was) {
 		one.part = one.was
 	} else if moved := r.sameParameter(one.was); moved != nil {
@@ -101,6 +117,11 @@ func (r *revision) change(c checker.Change, words checker.Localizer) Change {
 		strings.Contains(c.GetId(), "status") {
 		one.part = one.at[0].with("responses", code)
 	}
+	return r.placed(one)
+}
+
+// placed gives a change the place of its part, or of what is there instead.
+func (r *revision) placed(one Change) Change {
 	if len(one.part) > 0 && !r.has(one.part) {
 		one.part, _ = r.replacement(one.part)
 	}

@@ -164,6 +164,11 @@ func (d *document) get(at pointer) (any, bool) {
 	return part, true
 }
 
+func (d *document) has(at pointer) bool {
+	_, there := d.get(at)
+	return there
+}
+
 // object is the part at a pointer when it is an object.
 func (d *document) object(at pointer) map[string]any {
 	part, _ := d.get(at)

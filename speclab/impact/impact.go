@@ -15,6 +15,7 @@
 //
 // # Laws
 //
+//   - Whatever makes the mock server (package mock) refuse a request, or take one, that it did not is a change.
 //   - The source tree is only read; what is generated is in a temporary folder that is removed.
 //   - What asks something of a handler and does not fail to compile (an optional field of an answer, a new status) is
 //     reported apart, as [Unnoticed].

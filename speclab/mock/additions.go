@@ -50,7 +50,7 @@ func additionsOf(edited, contract *openapi3.Operation) additions {
 			continue
 		}
 		var examples []any
-		if example, found, _ := exampleOf(media, ""); found {
+		if example, found := exampleOf(media, ""); found {
 			examples = append(examples, tidy(example))
 		}
 		all[code] = compareSchemas(media.Schema.Value, was.Schema.Value, examples, nil)

@@ -92,3 +92,75 @@ func TestAddedStatus(t *testing.T) {
 		"login has no status", "202, 302")
 	b.refused(b.ask("POST", login, "", `{}`, "Postern-Status", "202"), 400, "M_MISSING_PARAM", "type")
 }
+
+// TestNamedExample: an example of a real operation answers when it is asked for by its name, and an unknown name is
+// refused with those that there are. Requests and tokens are checked as ever.
+func TestNamedExample(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "login.yaml", contractText(t,
+		`                $ref: "#/components/schemas/LoginResponse"
+`, `                $ref: "#/components/schemas/LoginResponse"
+              examples:
+                short: {value: {user_id: "@a:b", access_token: abc, device_id: D}}
+                long: {value: {user_id: "@a:b", access_token: abc, device_id: DEVICE}}
+`,
+		`if no application service has it.
+          content:
+            application/json:
+`, `if no application service has it.
+          content:
+            application/json:
+              examples:
+                locked: {value: {errcode: M_USER_LOCKED, error: later}}
+`,
+		`                $ref: "#/components/schemas/TokenOwnerResponse"
+`, `                $ref: "#/components/schemas/TokenOwnerResponse"
+              examples:
+                robot: {value: {user_id: "@robot:example.org"}}
+`))
+	const login, whoami = "/_matrix/client/v3/login", "/_matrix/client/v3/account/whoami"
+	prefer := func(body, prefer string) answer { return b.ask("POST", login, "", body, "Prefer", prefer) }
+	if a := b.want(prefer(loginBody, "example=long"), 200, "spec"); a.JSON["device_id"] != "DEVICE" {
+		t.Errorf("the example long is %s", a.Raw)
+	}
+	if a := b.want(prefer(loginBody, `code=200, example="short"`), 200, "spec"); a.JSON["device_id"] != "D" {
+		t.Errorf("the example short is %s", a.Raw)
+	}
+	if a := b.want(prefer(loginBody, "example=locked"), 401, "spec"); a.JSON["errcode"] != "M_USER_LOCKED" {
+		t.Errorf("the example locked is %s", a.Raw)
+	}
+	b.refused(prefer(loginBody, "example=none"), 400, "M_INVALID_PARAM", `login has no example "none"`,
+		"locked, long, short", "login.yaml:")
+	b.refused(prefer(loginBody, "code=200, example=locked"), 400, "M_INVALID_PARAM", "long, short")
+	b.refused(b.ask("POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"x"}`, "Prefer", "example=none"), 400,
+		"M_INVALID_PARAM", `refresh has no example "none"; it has none with a name`)
+	b.refused(prefer(`{}`, "example=long"), 400, "M_MISSING_PARAM", "type")
+
+	t.Log("the token is checked, and what asks for nothing is real")
+	b.want(b.ask("GET", whoami, "", "", "Prefer", "example=robot"), 401, "spec")
+	token := b.login()
+	if a := b.want(b.ask("GET", whoami, token, "", "Prefer", "example=robot"), 200,
+		"spec"); a.JSON["user_id"] != "@robot:example.org" {
+		t.Errorf("the example robot is %s", a.Raw)
+	}
+	b.want(b.ask("GET", whoami, token, "", "Prefer", "respond-async"), 200, "real")
+}
+
+// TestNamedExampleOfRanges: the example of a range of statuses, or of what is not documented, has one of them.
+func TestNamedExampleOfRanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "k.yaml", `openapi: 3.1.0
+info: {title: x, version: '1'}
+paths:
+  /k:
+    get:
+      operationId: k
+      responses:
+        "204": {description: done}
+        4XX: {description: bad, content: {application/json: {examples: {bad: {value: {a: 1}}}}}}
+        default: {description: worse, content: {text/plain: {examples: {worse: {value: oh}}}}}
+`)
+	for name, status := range map[string]int{"bad": 400, "worse": 500} {
+		b.want(b.ask("GET", "/k", "", "", "Prefer", "example="+name), status, "spec")
+	}
+}

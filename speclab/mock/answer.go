@@ -21,7 +21,8 @@ type preference struct {
 }
 
 // preference reads `Prefer: code=403, example=NAME` (RFC 7240, with the names that mock servers use) and
-// `Postern-Status: 403`. A status that the operation does not document is refused with those that it does.
+// `Postern-Status: 403`. A status or an example that the operation does not document is refused with those that it
+// does.
 func (o *operation) preference(h http.Header) (preference, *refusal) {
 	var asked preference
 	for _, line := range h.Values("Prefer") {
@@ -38,14 +39,70 @@ func (o *operation) preference(h http.Header) (preference, *refusal) {
 	}
 	asked.code = cmp.Or(h.Get(statusAsk), asked.code)
 	if asked.code == "" {
-		return asked, nil
+		return o.withExample(asked)
 	}
 	if n, err := strconv.Atoi(asked.code); err != nil || n < 200 || n > 599 || response(o.edited, asked.code) == nil {
 		return asked, badRequest("M_INVALID_PARAM",
 			fmt.Sprintf("%s has no status %.20q; it has %s (%s)", o.id, asked.code, strings.Join(o.codes(), ", "),
 				o.place))
 	}
-	return asked, nil
+	return o.withExample(asked)
+}
+
+// withExample finds the status that has the example of a name: that which is asked for, or else the one that an answer
+// has when nobody asks, or else the first.
+func (o *operation) withExample(asked preference) (preference, *refusal) {
+	if asked.example == "" {
+		return asked, nil
+	}
+	usual, _ := o.status()
+	codes := append([]string{strconv.Itoa(usual)}, o.codes()...)
+	if asked.code != "" {
+		codes = []string{asked.code}
+	}
+	var known []string
+	for _, code := range codes {
+		if code[0] == '1' {
+			continue // no answer, only news of one
+		}
+		names := exampleNames(response(o.edited, code))
+		if slices.Contains(names, asked.example) {
+			asked.code = anyOf(code)
+			return asked, nil
+		}
+		known = append(known, names...)
+	}
+	slices.Sort(known)
+	return asked, badRequest("M_INVALID_PARAM", fmt.Sprintf("%s has no example %.40q; it has %s (%s)", o.id,
+		asked.example, cmp.Or(strings.Join(slices.Compact(known), ", "), "none with a name"), o.place))
+}
+
+// anyOf is a status of those that a key of responses stands for.
+func anyOf(key string) string {
+	if key == "default" {
+		return strconv.Itoa(http.StatusInternalServerError) // what is not documented is an error
+	}
+	return strings.ReplaceAll(strings.ToUpper(key), "XX", "00")
+}
+
+// exampleNames are the names of the examples that a response has.
+func exampleNames(r *openapi3.Response) []string {
+	if r == nil {
+		return nil
+	}
+	if _, media := mediaOf(r); media != nil {
+		return slices.Sorted(maps.Keys(media.Examples))
+	}
+	return nil
+}
+
+// mediaOf is what a response's body is: JSON if it may be JSON.
+func mediaOf(r *openapi3.Response) (kind string, media *openapi3.MediaType) {
+	if kind, media = jsonOf(r.Content); media == nil && len(r.Content) > 0 {
+		kind = slices.Sorted(maps.Keys(r.Content))[0]
+		media = r.Content[kind]
+	}
+	return kind, media
 }
 
 // codes are the statuses that the edited spec documents.
@@ -102,21 +159,14 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 
 // content makes the body of an answer: JSON if it may be JSON, or else an example's text.
 func content(r *openapi3.Response, example string) (kind string, body []byte, wrong *refusal) {
-	if r == nil || len(r.Content) == 0 {
+	if r == nil {
 		return "", nil, nil
 	}
-	kind, media := jsonOf(r.Content)
-	if media == nil {
-		kind = slices.Sorted(maps.Keys(r.Content))[0]
-		media = r.Content[kind]
-	}
+	kind, media := mediaOf(r)
 	if media == nil {
 		return "", nil, nil
 	}
-	value, found, wrong := exampleOf(media, example)
-	if wrong != nil {
-		return "", nil, wrong
-	}
+	value, found := exampleOf(media, example)
 	if !isJSON(kind) {
 		if strings.Contains(kind, "*") {
 			kind = "application/octet-stream"
@@ -136,24 +186,19 @@ func content(r *openapi3.Response, example string) (kind string, body []byte, wr
 }
 
 // exampleOf finds the example of a media type: the one, or that of the name, or the first by name.
-func exampleOf(media *openapi3.MediaType, name string) (value any, found bool, wrong *refusal) {
+func exampleOf(media *openapi3.MediaType, name string) (value any, found bool) {
 	names := slices.Sorted(maps.Keys(media.Examples))
 	if name != "" {
-		if !slices.Contains(names, name) {
-			return nil, false, badRequest("M_INVALID_PARAM",
-				fmt.Sprintf("There is no example %.40q; there is %s", name,
-					cmp.Or(strings.Join(names, ", "), "none with a name")))
-		}
 		names = []string{name}
 	} else if media.Example != nil {
-		return media.Example, true, nil
+		return media.Example, true
 	}
 	for _, name := range names {
 		if one := media.Examples[name]; one != nil && one.Value != nil && one.Value.Value != nil {
-			return one.Value.Value, true, nil
+			return one.Value.Value, true
 		}
 	}
-	return nil, false, nil
+	return nil, false
 }
 
 // headersOf sets the headers that a response documents.

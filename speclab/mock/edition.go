@@ -12,13 +12,15 @@ import (
 	"postern/speclab/spec"
 )
 
-// edition is the edited spec as one save left it, ready to answer. It is never changed, so a request needs no lock.
+// edition is the edited spec as one save left it, ready to answer. What answers requests is never changed and needs no
+// lock.
 type edition struct {
 	api        *spec.API // nil: there is none beside the contract
 	routes     *routes
 	operations []*operation // by path and method
 	document   string
 	since      time.Time
+	explainer  explainer
 }
 
 // operation is one that is served.

@@ -94,6 +94,8 @@ func (s *Server) reload(w *watcher, saved map[string]bool) {
 	changes := changesBetween(before, after)
 	switch {
 	case len(changes) > 0:
+	case !sameDemands(before.document, after.document):
+		changes = []string{"constraints"}
 	case before.document != after.document:
 		changes = []string{"texts and examples only"}
 	case wasBroken:

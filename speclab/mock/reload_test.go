@@ -216,3 +216,38 @@ func TestManyOperations(t *testing.T) {
 	b.says("7 operations added (sayBye0, answered from the spec; sayBye1, answered from the spec;", 1)
 	b.says("; and 3 more)", 1)
 }
+
+// TestSavedConstraints: a save that changes what is refused is never called one of texts only.
+func TestSavedConstraints(t *testing.T) {
+	t.Parallel()
+	const plain = `openapi: 3.1.0
+info: {title: k, version: "1"}
+paths:
+  /k:
+    post:
+      operationId: k
+      requestBody:
+        content:
+          application/json:
+            schema: {type: object, properties: {a: {type: string}}KEYWORD}
+      responses:
+        "204": {description: done}
+`
+	b := newBench(t, "k.yaml", strings.Replace(plain, "KEYWORD", "", 1))
+	for i, test := range []struct{ keyword, says string }{
+		{`, additionalProperties: false`, "1 field changed (k request)"},
+		{`, minProperties: 1`, "1 field changed (k request)"},
+		{`, not: {required: [a]}`, "1 field changed (k request)"},
+		{`, unevaluatedProperties: false`, "1 field changed (k request)"},
+		{``, "1 field changed (k request)"},
+		{`, allOf: [{not: {required: [a]}}]`, "constraints"},
+		{`, allOf: [{not: {required: [a]}}], description: new`, "texts and examples only"},
+	} {
+		from := len(b.out.String())
+		b.save("k.yaml", strings.Replace(plain, "KEYWORD", test.keyword, 1))
+		b.says("reloaded k.yaml", i+1)
+		if said := b.out.String()[from:]; !strings.Contains(said, test.says) {
+			t.Errorf("after %s it says %q, want %q", test.keyword, said, test.says)
+		}
+	}
+}

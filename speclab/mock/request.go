@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Bodies are bounded: for real operations as Postern bounds them itself, for the spec's with room for an upload's first
@@ -99,7 +101,9 @@ func (e *edition) check(w http.ResponseWriter, r *http.Request, o *operation, va
 	}
 	for _, p := range o.parameters {
 		if err := openapi3filter.ValidateParameter(r.Context(), input, p.Parameter); err != nil {
-			return r, e.parameterRefusal(p, err)
+			if wrong := e.parameterRefusal(p, err); wrong != nil {
+				return r, wrong
+			}
 		}
 	}
 	if o.body == nil {
@@ -108,18 +112,33 @@ func (e *edition) check(w http.ResponseWriter, r *http.Request, o *operation, va
 	return e.checkBody(w, r, o, fromSpec)
 }
 
+// parameterRefusal is nil for an error that is not about the request: kin-openapi cannot read a parameter whose schema
+// has a `not`, for one. What cannot be checked passes.
 func (e *edition) parameterRefusal(p param, err error) *refusal {
 	place := e.api.At(p.pointer...)
-	if errors.Is(err, openapi3filter.ErrInvalidRequired) {
-		return badRequest("M_MISSING_PARAM", fmt.Sprintf("Missing parameter: %s (%s)", p.Name, place))
+	bad := func(name, reason string) *refusal {
+		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", name, reason, place))
 	}
+	var wrong *jsonschema.ValidationError
 	var schema *openapi3.SchemaError
-	if errors.As(err, &schema) {
+	var unread *openapi3filter.ParseError
+	switch {
+	case errors.Is(err, openapi3filter.ErrInvalidRequired):
+		return badRequest("M_MISSING_PARAM", fmt.Sprintf("Missing parameter: %s (%s)", p.Name, place))
+	case errors.As(err, &wrong):
+		why := faultOf(wrong, "")
+		return bad(strings.Join(append([]string{p.Name}, why.field...), "."), cmp.Or(why.reason, "it is missing"))
+	case errors.As(err, &schema):
 		_, schema = innermostError(schema)
-		return badRequest("M_INVALID_PARAM",
-			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", p.Name, constraint(schema), place))
+		return bad(p.Name, constraint(schema))
+	case errors.As(err, &unread) && p.Schema != nil && p.Schema.Value != nil && len(p.Schema.Value.Type.Slice()) > 0:
+		return bad(p.Name, "it must be of type "+strings.Join(p.Schema.Value.Type.Slice(), " or "))
+	case errors.As(err, &unread):
+		return bad(p.Name, "it cannot be read")
+	case errors.Is(err, openapi3filter.ErrInvalidEmptyValue):
+		return bad(p.Name, "it is empty")
 	}
-	return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s (%s)", p.Name, place))
+	return nil
 }
 
 // checkBody reads the body, if the operation takes JSON and the request does not say that it is one of the other types
@@ -177,36 +196,46 @@ func (e *edition) checkJSON(raw []byte, b *body) *refusal {
 	if err == nil {
 		return nil
 	}
-	var schema *openapi3.SchemaError
-	if !errors.As(err, &schema) {
-		return badRequest("M_BAD_JSON", fmt.Sprintf("The body does not fit the spec (%s)", e.api.At(b.pointer...)))
-	}
-	return e.bodyRefusal(b, schema)
+	return e.bodyRefusal(b, value, err)
 }
 
 // bodyRefusal maps the JSON Schema keyword that failed to the Matrix error codes of a bad request, as package handlers
 // does. Client-Server API v1.19, "Common error codes".
-func (e *edition) bodyRefusal(b *body, outer *openapi3.SchemaError) *refusal {
-	path, err := innermostError(outer)
-	field := strings.Join(path, ".")
-	place := e.positionOf(b.pointer, b.schema, path)
-	wrongType := err.SchemaField == "type" || err.SchemaField == "nullable"
-	switch {
-	case err.SchemaField == "required" && field == "":
-		return badRequest("M_MISSING_PARAM", fmt.Sprintf("Missing parameter: %s (%s)", err.Reason, place))
-	case err.SchemaField == "required":
-		return badRequest("M_MISSING_PARAM", fmt.Sprintf("Missing parameter: %s (%s)", field, place))
-	case wrongType && field == "":
-		return badRequest("M_BAD_JSON", fmt.Sprintf("The body must be %s (%s)", typesOf(err), place))
-	case wrongType:
-		return badRequest("M_BAD_JSON",
-			fmt.Sprintf("Wrong type of parameter: %s; it must be %s (%s)", field, typesOf(err), place))
-	case field == "":
-		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of the body: %s (%s)", constraint(err), place))
-	default:
-		return badRequest("M_INVALID_PARAM",
-			fmt.Sprintf("Bad value of parameter: %s: %s (%s)", field, constraint(err), place))
+func (e *edition) bodyRefusal(b *body, value any, err error) *refusal {
+	why, found := e.explain(b, value)
+	if !found {
+		return e.unexplained(b, err)
 	}
+	field, place := strings.Join(why.field, "."), e.api.At(why.pointer...)
+	text := ""
+	switch {
+	case why.code == "M_MISSING_PARAM":
+		text = "Missing parameter: " + field
+		if why.reason != "" {
+			text += ", " + why.reason
+		}
+	case why.code == "M_BAD_JSON" && field == "":
+		text = "The body" + strings.TrimPrefix(why.reason, "it")
+	case why.code == "M_BAD_JSON":
+		text = "Wrong type of parameter: " + field + "; " + why.reason
+	case field == "":
+		text = "Bad value of the body: " + why.reason
+	default:
+		text = "Bad value of parameter: " + field + ": " + why.reason
+	}
+	return badRequest(why.code, fmt.Sprintf("%s (%s)", text, place))
+}
+
+// unexplained is a refusal by a keyword that JSON Schema does not know, such as readOnly.
+func (e *edition) unexplained(b *body, err error) *refusal {
+	place := e.api.At(b.pointer...)
+	var schema *openapi3.SchemaError
+	if !errors.As(err, &schema) {
+		return badRequest("M_BAD_JSON", fmt.Sprintf("The body does not fit the spec (%s)", place))
+	}
+	path, schema := innermostError(schema)
+	return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s: %s (%s)", strings.Join(path, "."),
+		constraint(schema), place))
 }
 
 // constraint says what the keyword that failed asks for, and nothing of the value: it may be a password.

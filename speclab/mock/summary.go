@@ -1,8 +1,10 @@
 package mock
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -132,7 +134,7 @@ func (o *operation) facts(id string) map[string]string {
 		facts[fmt.Sprintf("%s %s %s", id, p.In, p.Name)] = fmt.Sprint(p.Required) + signature(p.Schema)
 	}
 	if o.body != nil {
-		facts[id+" request"] = fmt.Sprint(o.body.required)
+		facts[id+" request"] = fmt.Sprint(o.body.required) + signature(o.body.schema)
 		describeFields(facts, id+" request ", "", o.body.schema, 0)
 	}
 	if o.edited.Responses == nil {
@@ -165,23 +167,50 @@ func describeFields(facts map[string]string, prefix, path string, ref *openapi3.
 	describeFields(facts, prefix, path+"*.", flat.AdditionalProperties.Schema, depth+1)
 }
 
+// signature is what a schema asks for beside its fields, which are described on their own.
 func signature(ref *openapi3.SchemaRef) string {
 	if ref == nil || ref.Value == nil {
 		return ""
 	}
-	s := flatten(ref.Value, 0, 0)
-	text := fmt.Sprint(s.Type.Slice(), s.Format, s.Pattern, s.Enum, s.Const, s.Nullable, s.MinLength, s.MinItems)
-	for _, limit := range []*uint64{s.MaxLength, s.MaxItems} {
-		if limit != nil {
-			text += fmt.Sprint(" ", *limit)
-		}
+	s := *flatten(ref.Value, 0, 0)
+	s.Properties, s.Required, s.Items, s.AdditionalProperties.Schema = nil, nil, nil, nil
+	s.Title, s.Description, s.Example, s.Examples, s.Default = "", "", nil, nil, nil
+	raw, err := json.Marshal(&s)
+	if err != nil {
+		return err.Error()
 	}
-	for _, limit := range []*float64{s.Min, s.Max} {
-		if limit != nil {
-			text += fmt.Sprint(" ", *limit)
+	return string(raw)
+}
+
+// sameDemands reports whether two documents differ in nothing but texts and examples.
+func sameDemands(before, after string) bool {
+	var was, is any
+	return json.Unmarshal([]byte(before), &was) == nil && json.Unmarshal([]byte(after), &is) == nil &&
+		reflect.DeepEqual(demands(was, ""), demands(is, ""))
+}
+
+// demands is a part of a document without the texts and examples. Under some keys the keys are names.
+func demands(part any, under string) any {
+	switch part := part.(type) {
+	case map[string]any:
+		kept := make(map[string]any, len(part))
+		for key, value := range part {
+			named := slices.Contains([]string{"properties", "patternProperties", "schemas", "responses", "parameters",
+				"headers"}, under)
+			if named || !slices.Contains([]string{"title", "description", "summary", "example", "examples", "default",
+				"tags", "externalDocs"}, key) && !strings.HasPrefix(key, "x-") {
+				kept[key] = demands(value, key)
+			}
 		}
+		return kept
+	case []any:
+		kept := make([]any, len(part))
+		for i, value := range part {
+			kept[i] = demands(value, "")
+		}
+		return kept
 	}
-	return text
+	return part
 }
 
 // summary describes the spec at the start: the names of operations if they are few, their counts otherwise.

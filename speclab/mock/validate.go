@@ -3,12 +3,10 @@ package mock
 import (
 	"errors"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
-
-	"postern/speclab/spec"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // checker validates values by a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
@@ -47,14 +45,19 @@ var codepoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
 // lenient compiles a pattern of a spec. Patterns are ECMAScript's, and what Go cannot read (a lookahead) must not make
 // every request wrong: such a pattern lets everything pass.
-func lenient(pattern string) (openapi3.RegexMatcher, error) {
+func lenient(pattern string) (openapi3.RegexMatcher, error) { return readPattern(pattern), nil }
+
+// readPattern is a pattern that lets everything pass when it cannot be read.
+func readPattern(pattern string) jsonschema.Regexp {
 	if compiled, err := regexp.Compile(codepoint.ReplaceAllString(pattern, `\x{$1}`)); err == nil {
-		return compiled, nil
+		return compiled
 	}
-	return anything{}, nil
+	return anything{}
 }
 
 type anything struct{}
+
+func (anything) String() string { return "" }
 
 // MatchString implements openapi3.RegexMatcher.
 func (anything) MatchString(string) bool { return true }
@@ -78,57 +81,6 @@ func innermostError(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError)
 		err = inner
 	}
 	return path, err
-}
-
-// positionOf finds the place of a field's schema in the spec: it follows the field's path down the schema as far as
-// possible.
-func (e *edition) positionOf(pointer []string, ref *openapi3.SchemaRef, path []string) spec.Position {
-	for {
-		if target, found := pointerOf(ref.Ref); found {
-			pointer = target
-		}
-		if len(path) == 0 || ref.Value == nil {
-			break
-		}
-		more, next := childSchema(ref.Value, path[0], 0)
-		if next == nil {
-			break
-		}
-		pointer, ref, path = append(pointer[:len(pointer):len(pointer)], more...), next, path[1:]
-	}
-	return e.api.At(pointer...)
-}
-
-// childSchema finds a field's schema, or an item's, and how to get there.
-func childSchema(s *openapi3.Schema, name string, depth int) ([]string, *openapi3.SchemaRef) {
-	if next := s.Properties[name]; next != nil {
-		return []string{"properties", name}, next
-	}
-	if _, err := strconv.Atoi(name); err == nil && s.Items != nil {
-		return []string{"items"}, s.Items
-	}
-	if depth < 8 { // a schema may be a part of itself
-		for keyword, list := range map[string]openapi3.SchemaRefs{"allOf": s.AllOf, "oneOf": s.OneOf,
-			"anyOf": s.AnyOf} {
-			for i, part := range list {
-				if part == nil || part.Value == nil {
-					continue
-				}
-				if more, next := childSchema(part.Value, name, depth+1); next != nil {
-					if target, found := pointerOf(part.Ref); found {
-						// The place is elsewhere, so the reference is followed from there.
-						return more, &openapi3.SchemaRef{Ref: "#/" +
-							strings.Join(append(escape(target), escape(more)...), "/"), Value: next.Value}
-					}
-					return append([]string{keyword, strconv.Itoa(i)}, more...), next
-				}
-			}
-		}
-	}
-	if s.AdditionalProperties.Schema != nil {
-		return []string{"additionalProperties"}, s.AdditionalProperties.Schema
-	}
-	return nil, nil
 }
 
 // pointerOf reads a reference that stays in the document.

@@ -60,7 +60,7 @@ func (t trial) alone(ctx context.Context) verdict {
 	case err == nil:
 		return verdict{Open: true, Why: "The signature holds and the session is live" + lasting(claims.Expires, t.now) +
 			"."}
-	case errors.As(err, &caveat) && ofRequest(caveat.Caveat):
+	case errors.As(err, &caveat) && caveat.OfRequest():
 		return verdict{Open: true, Why: "The signature holds and the session is live. The token is restricted to " +
 			"some requests; see which below."}
 	}
@@ -72,12 +72,6 @@ func lasting(expires, now time.Time) string {
 		return ", and the token does not expire"
 	}
 	return ", and the token is good until " + moment(expires, now)
-}
-
-// ofRequest reports whether a caveat is one that another request may pass.
-func ofRequest(text string) bool {
-	caveat, err := tokens.ParseCaveat(text)
-	return err == nil && (caveat.Key == "method" || caveat.Key == "path" || caveat.Key == "addr")
 }
 
 // refused says in plain words why a token does not open a request.

@@ -310,25 +310,3 @@ func away(t *testing.T, p *person) {
 	p.hs.Run(t)
 	p.ok(t, "GET", syncing+"?timeout=0", nil)
 }
-
-// A homeserver that was put back to an earlier state, say, lacks devices that have sessions: it is told of them again,
-// and nobody waits for ever.
-func TestDeviceThatSynapseLost(t *testing.T) {
-	t.Parallel()
-	s := newPair(t)
-	p := s.login(t, "alice", "LOST")
-	p.ok(t, "GET", syncing, nil)
-	s.tell(t, "delete_device", map[string]any{"localpart": "alice", "device_id": "LOST"})
-	for range 100 {
-		status, answer := p.ask(t, "GET", syncing, nil)
-		switch status {
-		case 200:
-			return
-		case 503:
-			time.Sleep(50 * time.Millisecond)
-		default:
-			t.Fatalf("sync answers %d %v", status, answer)
-		}
-	}
-	t.Error("the device is never told of again")
-}

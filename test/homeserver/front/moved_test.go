@@ -28,4 +28,11 @@ func TestMovedToken(t *testing.T) {
 			"device_id": "PHONE"})["access_token"].(string)
 	p.with(second).ok(t, "GET", syncing+"?timeout=0", nil)
 	p.refused(t, "GET", syncing+"?timeout=0", 401, "M_UNKNOWN_TOKEN", false)
+
+	// Nobody remembers it after a restart but Synapse.
+	if err := s.Server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.Start(t)
+	p.refused(t, "GET", syncing+"?timeout=0", 401, "M_UNKNOWN_TOKEN", false)
 }

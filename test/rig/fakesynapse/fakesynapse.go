@@ -161,6 +161,28 @@ func (s *Server) Add(localpart string, deviceIDs ...string) {
 	}
 }
 
+// Deactivate does what an administrator does there: the user is deactivated and has no devices any more.
+func (s *Server) Deactivate(localpart string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.provide(localpart).Deactivated = true
+	clear(s.users[localpart].Devices)
+}
+
+// Drop deletes a device there, as an administrator does.
+func (s *Server) Drop(localpart, deviceID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.provide(localpart).Devices, deviceID)
+}
+
+// Lose forgets a user, as a restored backup does that is older.
+func (s *Server) Lose(localpart string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.users, localpart)
+}
+
 // Resets lists the users who were allowed to replace their cross-signing keys.
 func (s *Server) Resets() []string {
 	s.mu.Lock()

@@ -92,6 +92,11 @@ var script = []struct{ method, path, secret, body string }{
 	{"POST", "reactivate_user", secret, `{"localpart":"alice"}`},
 	{"GET", "query_user?localpart=alice", secret, ""},
 	{"POST", "upsert_device", secret, `{"localpart":"alice","device_id":"D"}`},
+	{"GET", "query_user?localpart=%C3%9Cn%C3%AF", secret, ""},
+	{"GET", "is_localpart_available?localpart=%C3%9Cn%C3%AF", secret, ""},
+	{"POST", "update_device_display_name", secret, `{"localpart":"Ünï","device_id":"","display_name":""}`},
+	{"POST", "update_device_display_name", secret, `{"localpart":"bridged","device_id":"","display_name":""}`},
+	{"POST", "provision_user", secret, `{"localpart":"Ünï"}`},
 	{"POST", "no_such_call", secret, `{"localpart":"alice"}`},
 	{"GET", "upsert_device", secret, ""},
 	{"POST", "query_user", secret, `{}`},
@@ -135,6 +140,10 @@ func ask(t *testing.T, at, method, path, secret, body string) string {
 	}
 	var answer map[string]any
 	_ = json.Unmarshal(text, &answer)
-	return fmt.Sprint(response.StatusCode, " ", answer["errcode"], " ", answer["user_id"], " ",
+	why := answer["error"] // which tells a device that is not there from such a user
+	if answer["errcode"] != "M_NOT_FOUND" {
+		why = nil
+	}
+	return fmt.Sprint(response.StatusCode, " ", answer["errcode"], " ", why, " ", answer["user_id"], " ",
 		answer["is_deactivated"])
 }

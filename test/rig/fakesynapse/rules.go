@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode"
 )
 
 // A call is a request that passed the checks of its form.
@@ -59,6 +60,9 @@ func (s *Server) read(r *http.Request) (call, *reply) {
 		}
 		if _, given := c.body["localpart"]; !given {
 			return c, refuse(400, rule.missing, "Missing localpart")
+		}
+		if strings.ContainsFunc(c.localpart(), func(r rune) bool { return r > unicode.MaxASCII }) {
+			return c, refuse(400, "M_UNKNOWN", "Query parameter 'localpart' must be ascii")
 		}
 		return c, nil
 	}

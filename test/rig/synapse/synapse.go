@@ -29,6 +29,8 @@ const ServerName = "home.test"
 type Options struct {
 	Dir   string // the folder of all files; a temporary one if empty
 	Extra string // YAML at the end of homeserver.yaml
+
+	Release string // empty: the one that requirements.txt pins; another has to be installed by `install RELEASE`
 }
 
 // Server is one Synapse, running or not.
@@ -55,7 +57,7 @@ func New(t testing.TB, o Options) *Server {
 // Prepare configures a Synapse and does not run it.
 func Prepare(t testing.TB, o Options) *Server {
 	t.Helper()
-	python := installed(t)
+	python := installed(t, o.Release)
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
@@ -129,13 +131,16 @@ disable_existing_loggers: false
 `
 
 // installed is the Python that has Synapse.
-func installed(t testing.TB) string {
+func installed(t testing.TB, release string) string {
 	t.Helper()
 	if os.Getenv("TEST_SYNAPSE") == "off" {
 		t.Skip("TEST_SYNAPSE=off")
 	}
-	if python := program(); python != "" {
+	if python := program(release); python != "" {
 		return python
+	}
+	if release != "" {
+		t.Skip("Synapse " + release + " is not installed: test/rig/synapse/install " + release)
 	}
 	const missing = "NO SYNAPSE: install it with test/rig/synapse/install"
 	if os.Getenv("TEST_SYNAPSE") == "required" {
@@ -146,21 +151,22 @@ func installed(t testing.TB) string {
 }
 
 // Installed tells whether there is a Synapse to run.
-func Installed() bool { return program() != "" }
+func Installed() bool { return program("") != "" }
 
-// program is the Python of the release that requirements.txt pins, or empty.
-func program() string {
+// program is the Python of a release, or of the one that requirements.txt pins; empty if it is not installed.
+func program(release string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return ""
 	}
 	for line := range bytes.Lines(requirements) {
-		if version, found := bytes.CutPrefix(line, []byte("matrix-synapse==")); found {
-			python := filepath.Join(cache, "postern-test", "synapse-"+string(bytes.TrimSpace(version)), "bin", "python")
-			if _, err := os.Stat(python); err == nil {
-				return python
-			}
+		if version, found := bytes.CutPrefix(line, []byte("matrix-synapse==")); found && release == "" {
+			release = string(bytes.TrimSpace(version))
 		}
 	}
-	return ""
+	python := filepath.Join(cache, "postern-test", "synapse-"+release, "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		return ""
+	}
+	return python
 }

@@ -1,0 +1,35 @@
+package importer
+
+import "context"
+
+// Standing is what a Synapse says of its users and devices now, to be held against what is said here.
+type Standing struct {
+	Users   map[string]Status // by localpart, all of this server's
+	Devices map[string]bool   // "localpart device" of those; not the dehydrated ones, on which nobody logs in
+}
+
+// Status is what a user may do. Movable says that the account can be here.
+type Status struct{ Deactivated, Locked, Movable bool }
+
+// ReadStanding reads a Synapse's database.
+func ReadStanding(ctx context.Context, c Config) (Standing, error) {
+	n := Standing{Users: make(map[string]Status), Devices: make(map[string]bool)}
+	s, err := c.open(ctx)
+	if err != nil {
+		return n, err
+	}
+	defer s.close()
+	_, records, err := c.recordsOf(ctx, s)
+	if err != nil {
+		return n, err
+	}
+	all := make(map[string]bool)
+	for _, a := range c.accounts(records) {
+		if a.Name != "@"+a.Localpart+":"+c.ServerName {
+			continue // another server's
+		}
+		all[a.Localpart] = true
+		n.Users[a.Localpart] = Status{Deactivated: a.Deactivated, Locked: a.Locked, Movable: a.Skip == ""}
+	}
+	return n, s.explain(c.countDevices(ctx, s, n.Devices, all))
+}

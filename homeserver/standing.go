@@ -1,0 +1,99 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/homeserver/synapse"
+)
+
+// The homeserver's word counts: who is deactivated there, and whose device is deleted there (by its administrator, by
+// its own pruning, by a restored backup), is so here. It is heard when somebody logs in, when the homeserver refuses a
+// token that is good, when its admin API is used through the gate (adminapi.go), and from `postern synapse sync`. What
+// waits in the outbox is newer than its word, which is not asked for then.
+
+// EventDeviceGone is the kind of a [db.Event]: the homeserver did not know a device any more that it had been told of,
+// and the session on it was logged out softly.
+const EventDeviceGone = "device_gone"
+
+// stillOpen refuses a login to an account that is deactivated at the homeserver, and deactivates it here.
+func (p *Peer) stillOpen(ctx context.Context, localpart string) error {
+	user, err := p.User(ctx, localpart)
+	switch {
+	case errors.Is(err, synapse.ErrNotFound):
+		return nil // it is made in a moment
+	case err != nil:
+		return away(err)
+	case !user.Deactivated:
+		return nil
+	}
+	closed, err := p.close(ctx, localpart)
+	if err == nil && closed {
+		return handlers.UserDeactivated()
+	}
+	return err
+}
+
+// close deactivates an account that is deactivated at the homeserver, unless that has to be told of the account still.
+func (p *Peer) close(ctx context.Context, localpart string) (bool, error) {
+	if waits, err := p.Queue.Waits(ctx, localpart, ""); waits || err != nil {
+		return false, err
+	}
+	p.Log.Warn("an account is deactivated at the homeserver, and so it is here", "user", localpart)
+	_, err := p.Queue.DB.Deactivate(ctx, localpart, p.Now(), false)
+	return err == nil, err
+}
+
+// Disowned looks into why the homeserver does not know the device or the user of a token that is good. What it has not
+// been told of, it is told; what it does not have any more, ends here too. A device that went there is not made anew
+// behind its client's back, since its encryption keys are gone.
+func (g *Gate) Disowned(r *http.Request, text string) {
+	session, err := g.server.SessionOf(r.Context(), text)
+	if err == nil {
+		err = g.peer.disowned(r.Context(), session)
+	}
+	if err != nil {
+		g.server.Log.Warn("it could not be found out why the homeserver does not know a session", "error", err)
+	}
+}
+
+func (p *Peer) disowned(ctx context.Context, session db.Session) error {
+	waits, err := p.Queue.Waits(ctx, session.Localpart, session.DeviceID)
+	if waits || err != nil {
+		return err // it is told in a moment
+	}
+	user, err := p.User(ctx, session.Localpart)
+	switch {
+	case errors.Is(err, synapse.ErrNotFound):
+		reminded, err := p.Queue.Remind(ctx, session.Localpart)
+		if reminded {
+			p.Log.Warn("the homeserver does not know a user any more; it is told again", "user", session.Localpart)
+		}
+		return err
+	case err != nil:
+		return err
+	case user.Deactivated:
+		if closed, err := p.close(ctx, session.Localpart); closed || err != nil {
+			return err
+		}
+	}
+	known, err := p.HasDevice(ctx, session.Localpart, session.DeviceID, session.DisplayName)
+	if known || err != nil {
+		return err // what it refused was an answer that it remembers, for two minutes
+	}
+	return p.deviceGone(ctx, session)
+}
+
+// deviceGone logs a session out softly whose device the homeserver does not have any more, unless it has to be told of
+// the device still.
+func (p *Peer) deviceGone(ctx context.Context, session db.Session) error {
+	softened, err := SoftenGone(ctx, p.Queue.DB, session, p.Now())
+	if softened {
+		p.Log.Warn("the homeserver does not know a device any more; its session is logged out softly",
+			"user", session.Localpart, "device", session.DeviceID)
+	}
+	return err
+}

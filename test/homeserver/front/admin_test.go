@@ -1,0 +1,51 @@
+package front
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestAdminTools: each request of the table in docs/admin-tools.md, in its order, by an administrator and through
+// Postern, is answered as the table says.
+func TestAdminTools(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/admin-tools.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newPair(t, "--expose-admin")
+	for _, name := range []string{"dora", "emil"} {
+		s.Run(t, password, "user", "add", name, "--password-stdin")
+		s.login(t, name, "DESK")
+	}
+	s.Run(t, "", "user", "admin", "alice", "on")
+	alice := s.login(t, "alice", "DESK")
+	s.login(t, "bob", "SHED")
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, " | ")
+		request, found := strings.CutPrefix(cells[0], "| `")
+		if !found || len(cells) != 3 {
+			continue
+		}
+		rows++
+		request, sent, _ := strings.Cut(strings.TrimSuffix(request, "`"), "` `")
+		method, path, _ := strings.Cut(request, " ")
+		var body any
+		if sent != "" {
+			if err := json.Unmarshal([]byte(sent), &body); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+		want, err := strconv.Atoi(strings.Fields(cells[1])[0])
+		if status, answer := alice.ask(t, method, "/_synapse/admin/"+path, body); status != want || err != nil {
+			t.Errorf("%s %s is answered %d, the table says %s: %v", request, sent, status, cells[1], answer)
+		}
+	}
+	if rows < 30 {
+		t.Errorf("the table has %d rows", rows)
+	}
+}
