@@ -95,7 +95,7 @@ func (cmd *userImport) report(w world, kind importer.Kind, result importer.Resul
 	if len(result.Notable) > 0 {
 		var rows [][]string
 		for _, o := range result.Notable {
-			rows = append(rows, []string{printable(o.Name), o.What, o.Why})
+			rows = append(rows, []string{o.Name, o.What, o.Why})
 		}
 		if err := table(w.stdout, "ACCOUNT OUTCOME WHY", rows); err != nil {
 			return err

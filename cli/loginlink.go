@@ -49,6 +49,9 @@ func (cmd *userLoginLink) Run(ctx context.Context, w world, c *common) error {
 		if err != nil {
 			return err
 		}
+		if err := d.Record(ctx, db.Event{Kind: db.EventLoginLink, Localpart: name}); err != nil {
+			return err // what is printed is known to whoever looks at the events
+		}
 		if cmd.Client != "" {
 			query := client.Query()
 			query.Set("loginToken", token)

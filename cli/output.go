@@ -1,18 +1,25 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"postern/handlers"
 )
 
-// table writes rows under a heading, in columns.
+// table writes rows under a heading, in columns. What a cell holds cannot control the terminal, nor pass for what it is
+// not; an empty one is a dash.
 func table(out io.Writer, heading string, rows [][]string) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
 	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = cmp.Or(handlers.Printable(cell), "-")
+		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
@@ -26,19 +33,6 @@ func when(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// printable replaces control characters, so that a text of a client's cannot control the operator's terminal.
-func printable(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
 // plural writes a count with its noun.
 func plural(n int, noun string) string {
 	if n == 1 {
@@ -47,11 +41,11 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// printableLines is printable for a text of several lines.
+// printableLines is [handlers.Printable] for a text of several lines.
 func printableLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = printable(line)
+		lines[i] = handlers.Printable(line)
 	}
 	return strings.Join(lines, "\n")
 }

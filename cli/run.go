@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"postern/db"
 )
 
 // Program is what the binary knows of itself.
@@ -78,6 +80,12 @@ type world struct {
 	patience       patience             // with clients; the default when it is zero
 }
 
+// operator is the actor of what a command changes: events name the command.
+type operator struct{ command string }
+
+// Seen implements [db.Actor]. It says no time: each change is of its own.
+func (o operator) Seen() db.Seen { return db.Seen{Agent: o.command} }
+
 // errHelp ends a run that has only shown help.
 var errHelp = errors.New("help shown")
 
@@ -120,6 +128,7 @@ func run(ctx context.Context, w world, args []string) (err error) {
 		}
 	}
 	w.strange = strangeVariables(parser.Model, w.environ)
-	command.BindTo(ctx, (*context.Context)(nil))
+	name, _, _ := strings.Cut(command.Command(), " <")
+	command.BindTo(db.By(ctx, operator{"postern " + name}), (*context.Context)(nil))
 	return command.Run(w, &c.common)
 }

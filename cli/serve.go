@@ -241,7 +241,20 @@ func newLogger(to io.Writer, level slog.Level) *slog.Logger {
 	if file, ok := to.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return slog.New(slog.NewTextHandler(to, options))
 	}
+	options.ReplaceAttr = visible
 	return slog.New(slog.NewJSONHandler(to, options))
+}
+
+// visible escapes what cannot be seen, or turns what stands behind it, in what a log line holds of a client's. For a
+// terminal package slog does so by itself.
+func visible(_ []string, a slog.Attr) slog.Attr {
+	if kind := a.Value.Kind(); kind == slog.KindString || kind == slog.KindAny {
+		text := a.Value.String()
+		if shown := handlers.Printable(text); shown != text {
+			a.Value = slog.StringValue(shown)
+		}
+	}
+	return a
 }
 
 // tuneMemory trades memory that a small server has for work that it would rather not do. Little is alive at a time, so

@@ -28,7 +28,7 @@ type serveFlags struct {
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end. At the end clients other than Element may lose their encryption keys."`
 	KeepExpired     string   `default:"720h" env:"POSTERN_KEEP_EXPIRED" help:"How long a session past its --session-ttl is remembered; until then its client gets soft_logout, and its device is kept; Element keeps its encryption keys then."`
-	KeepEvents      string   `default:"8760h" env:"POSTERN_KEEP_EVENTS" help:"How long audit events are kept."`
+	KeepEvents      string   `default:"8760h" env:"POSTERN_KEEP_EVENTS" help:"How long audit events are kept; of one account at most 10,000."`
 	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
 	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins per address and per account, and as many refreshes; off switches it off."`
 	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite) or open."`

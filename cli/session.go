@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 type sessionCmd struct {
 	List   sessionList   `cmd:"" help:"List the sessions, of all accounts or of one."`
 	End    sessionEnd    `cmd:"" help:"End sessions; the server refuses their tokens at once."`
-	Events sessionEvents `cmd:"" help:"Show what ended sessions softly: replayed refresh tokens, retired root keys, devices that the homeserver deleted."`
+	Events sessionEvents `cmd:"" help:"Show the audit events: logins, logouts, changes of accounts, replays."`
 }
 
 type sessionList struct {
@@ -31,8 +32,8 @@ func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 		var rows [][]string
 		for _, s := range sessions {
 			rows = append(rows, []string{
-				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), printable(s.DeviceID), sessionState(s),
-				generation(s), when(s.Created), when(s.Seen.At), printable(s.Seen.Addr), printable(s.DisplayName)})
+				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), s.DeviceID, sessionState(s),
+				generation(s), when(s.Created), when(s.Seen.At), s.Seen.Addr, s.DisplayName})
 		}
 		return table(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME", rows)
 	})
@@ -134,22 +135,42 @@ func reported(w world, ended int, err error) error {
 
 type sessionEvents struct {
 	Name string `arg:"" optional:"" help:"Localpart, or whole user id; all accounts without it."`
+	User string `help:"The same, as a flag." placeholder:"NAME"`
 	Last int    `default:"50" help:"How many, newest first."`
+}
+
+// Help is shown by `postern session events --help`.
+func (*sessionEvents) Help() string {
+	return `Logins, new devices, logouts, password changes, locks, deactivations, replayed refresh tokens, and
+what administrators did: each with the time, and the address and client of who asked for it, or the
+command.
+
+Examples:
+  postern session events
+  postern session events --user alice --last 200`
 }
 
 // Run shows the audit events.
 func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
-	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
+	if cmd.Name != "" && cmd.User != "" {
+		return errors.New("name the account once, as an argument or with --user")
+	}
+	return c.accountOrAll(ctx, cmp.Or(cmd.User, cmd.Name), func(d *db.DB, name string) error {
 		events, err := d.Events(ctx, name, cmd.Last)
 		if err != nil {
 			return err
 		}
 		var rows [][]string
 		for _, e := range events {
-			rows = append(rows, []string{
-				when(e.At), e.Kind, string(handlers.NewUserID(e.Localpart, c.ServerName)), printable(e.DeviceID),
-				e.Session,
-				strconv.FormatInt(e.Generation, 10), printable(e.Addr), printable(e.Agent)})
+			user, generation := "", ""
+			if e.Localpart != "" {
+				user = string(handlers.NewUserID(e.Localpart, c.ServerName))
+			}
+			if e.Generation != 0 {
+				generation = strconv.FormatInt(e.Generation, 10)
+			}
+			rows = append(rows,
+				[]string{when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr, e.Agent})
 		}
 		return table(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT", rows)
 	})

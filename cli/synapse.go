@@ -48,9 +48,9 @@ func (cmd *synapseOutbox) Run(ctx context.Context, w world, c *common) error {
 		}
 		var rows [][]string
 		for _, o := range waiting {
-			rows = append(rows, []string{string(handlers.NewUserID(o.Localpart, c.ServerName)), printable(o.DeviceID),
+			rows = append(rows, []string{string(handlers.NewUserID(o.Localpart, c.ServerName)), o.DeviceID,
 				when(o.Since),
-				strconv.Itoa(o.Tries), when(o.Due), printable(o.Error)})
+				strconv.Itoa(o.Tries), when(o.Due), o.Error})
 		}
 		return table(w.stdout, "USER DEVICE SINCE TRIES NEXT LAST-ERROR", rows)
 	})

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"postern/handlers"
 	"postern/homeserver/delegation"
 )
 
@@ -23,7 +24,7 @@ func (cmd *synapseSetup) reportServe(w world, c *common, config *delegation.Conf
 	fmt.Fprintf(w.stdout, "\n  %s\n", serveLine(flags))
 	if unread != nil {
 		fmt.Fprintf(w.stdout, "\nAdd --appservice FILE for the application services whose registration was not read: "+
-			"%s\n", printable(unread.Error()))
+			"%s\n", handlers.Printable(unread.Error()))
 	}
 	fmt.Fprintf(w.stdout, "\nFor systemd with docs/postern.service: put this into "+
 		"/etc/systemd/system/postern.service.d/synapse.conf\n\n%s", dropIn(flags))
@@ -59,7 +60,7 @@ func serveLine(flags []delegation.Flag) string {
 	line := "postern serve"
 	for _, f := range flags {
 		if line += " --" + f.Name; f.Value != "" {
-			line += " " + shellWord(printable(f.Value))
+			line += " " + shellWord(handlers.Printable(f.Value))
 		}
 	}
 	return line
@@ -94,7 +95,7 @@ func dropIn(flags []delegation.Flag) string {
 }
 
 // unitEscape writes text where systemd replaces what begins with a percent sign.
-func unitEscape(text string) string { return strings.ReplaceAll(printable(text), "%", "%%") }
+func unitEscape(text string) string { return strings.ReplaceAll(handlers.Printable(text), "%", "%%") }
 
 // unitWord writes a word of ExecStart, after a prefix that systemd replaces (systemd.service, "Command lines").
 func unitWord(prefix, text string) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/homeserver/delegation"
 	"postern/homeserver/doctor"
 )
@@ -94,7 +95,7 @@ func (cmd *synapseSetup) check(chosenName string, config *delegation.Config) err
 	}
 	if chosenName != "" && chosenName != name {
 		return fmt.Errorf("the server_name of Synapse is %s and Postern's is %s; they must be the same: check --db "+
-			"and --server-name", printable(name), chosenName)
+			"and --server-name", handlers.Printable(name), chosenName)
 	}
 	endpoint := serverURL(cmd.Endpoint)
 	if endpoint == nil {

@@ -78,7 +78,7 @@ func (cmd *synapseSync) settle(ctx context.Context, w world, c *common, q *outbo
 		if d.Kind == reconcile.DeviceUnknown && cmd.DeleteDevices {
 			words[1] = "deleted there"
 		}
-		rows = append(rows, []string{string(handlers.NewUserID(d.Localpart, c.ServerName)), printable(d.DeviceID),
+		rows = append(rows, []string{string(handlers.NewUserID(d.Localpart, c.ServerName)), d.DeviceID,
 			words[0], words[1]})
 	}
 	if err := table(w.stdout, "USER DEVICE DIFFERENCE SETTLED", rows); err != nil || cmd.DryRun {

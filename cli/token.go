@@ -46,9 +46,9 @@ func (cmd *tokenInspect) Run(w world) error {
 		return err
 	}
 	fmt.Fprintf(w.stdout, "location    %s\nroot key    %d\nsession     %s\ngeneration  %d\n",
-		printable(token.Location()), token.KeyID(), printable(token.Session()), token.Generation())
+		handlers.Printable(token.Location()), token.KeyID(), handlers.Printable(token.Session()), token.Generation())
 	for _, caveat := range token.Caveats() {
-		fmt.Fprintf(w.stdout, "caveat      %s%s\n", printable(caveat), inWords(caveat))
+		fmt.Fprintf(w.stdout, "caveat      %s%s\n", handlers.Printable(caveat), inWords(caveat))
 	}
 	fmt.Fprintln(w.stdout, "(not checked; `postern token verify` does)")
 	return nil

@@ -58,7 +58,8 @@ func strangeVariables(model *kong.Application, environ []string) (all []string) 
 		if strings.HasPrefix(name, prefix) && !slices.Contains(known, name) &&
 			!fromKubernetes.MatchString(name) {
 			nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
-			all = append(all, "the environment has "+printable(name)+", which is not known and does nothing; did you "+
+			all = append(all, "the environment has "+handlers.Printable(name)+
+				", which is not known and does nothing; did you "+
 				"mean "+nearest+"?")
 		}
 	}

@@ -209,7 +209,7 @@ func TestCopyRefuses(t *testing.T) {
 	refused("is the source and the target", home, home, true)
 	refused("is the source and the target", home, home, false)
 	other := freshAt(t, Config{DSN: file(t)})
-	refused("is not empty (it has 1 rows in users)", home, other.engine.String(), false)
+	refused("is not empty (it has 1 rows in events)", home, other.engine.String(), false)
 	refused("is not empty", home, other.engine.String(), true)
 
 	// A trial that nobody has touched may be made again, by the same source only; and then for good.

@@ -17,7 +17,8 @@
 //     the session does: a client that shows one later has to learn that it keeps its device.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its
 //     id is never given out again.
-//   - events: what an operator should know of, written in the transaction of what was done about it.
+//   - events: what an operator should know of, from logins to locks and replays, written in the transaction of what it
+//     tells of, with who asked for it (see By). A refresh writes none. Tidy bounds them by age and by account.
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
 //     while a registration runs, until a time after which they count for nothing.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.

@@ -8,16 +8,85 @@ import (
 // Event is something that an operator, or the user, should know of.
 type Event struct {
 	At                                        time.Time
-	Kind                                      string // EventReplay or EventKeyRetired
-	Localpart, DeviceID, Session, Addr, Agent string
-	Generation                                int64 // of the token that came back, or that died
+	Kind                                      string // one of those below
+	Localpart, DeviceID, Session, Addr, Agent string // Addr and Agent are the actor's; see By
+	Generation                                int64  // of the token that came back, or that died; else 0
 }
 
-// The kinds of events: a refresh token was replayed, a root key was retired. Both log a session out softly.
+// The kinds of events. Each is written in the transaction of what it tells of, and none holds a token or a password. A
+// refresh writes none.
 const (
-	EventReplay     = "replay"
-	EventKeyRetired = "key_retired"
+	EventReplay     = "replay"      // a refresh token was replayed, which logs the session out softly
+	EventKeyRetired = "key_retired" // a root key was retired, which logs the session out softly
+
+	EventLogin     = "login"      // a session began
+	EventNewDevice = "new_device" // … on a device that had none
+	EventLogout    = "logout"     // a session ended, whoever ended it
+
+	EventCreated     = "created" // an account was made, not imported
+	EventPassword    = "password_changed"
+	EventDeactivated = "deactivated"
+	EventReactivated = "reactivated"
+	EventLocked      = "locked"
+	EventUnlocked    = "unlocked"
+	EventAdminOn     = "admin_on" // the account may administer the homeserver
+	EventAdminOff    = "admin_off"
+
+	EventInvited       = "invited"        // a registration token was made; no account is named
+	EventInviteRevoked = "invite_revoked" // … was revoked
+	EventLoginLink     = "login_link"     // an operator made a login token for the account
 )
+
+// maxEvents bounds how many events an account has. The oldest go first. One that logs in and out each minute reaches it
+// in two days.
+const maxEvents = 10_000
+
+// Actor is who asks for a change.
+type Actor interface {
+	// Seen is when and from where it asks.
+	Seen() Seen
+}
+
+type actorKey struct{}
+
+// By puts an actor into the context of writes. Their events say so; without one they say nothing of who it was.
+func By(ctx context.Context, who Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, who)
+}
+
+// ActorOf gives the actor that By has put into a context, or nil.
+func ActorOf(ctx context.Context) Actor {
+	who, _ := ctx.Value(actorKey{}).(Actor)
+	return who
+}
+
+// by is when and from where the present write was asked for. That is looked up for an event, not for each write.
+func (t *Tx) by() (seen Seen) {
+	if who := ActorOf(t.asked); who != nil {
+		seen = who.Seen().Clip()
+	}
+	if seen.At.IsZero() {
+		seen.At = t.db.config.now()
+	}
+	return seen
+}
+
+// Record writes an event into the same transaction as what it tells of. What it leaves out of time, address and agent
+// is the actor's.
+func (t *Tx) Record(e Event) error {
+	const q = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
+	if e.At.IsZero() || e.Addr == "" && e.Agent == "" {
+		by := t.by()
+		e.At, e.Addr, e.Agent = or(e.At, by.At), or(e.Addr, by.Addr), or(e.Agent, by.Agent)
+	}
+	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
+}
+
+// Record writes an event of something that the database does not see.
+func (d *DB) Record(ctx context.Context, e Event) error {
+	return d.Write(ctx, func(t *Tx) error { return t.Record(e) })
+}
 
 func scanEvent(scan func(...any) error) (e Event, err error) {
 	var when int64
@@ -30,15 +99,8 @@ func scanEvent(scan func(...any) error) (e Event, err error) {
 func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, error) {
 	const columns = `SELECT at, kind, localpart, device_id, session_id, generation, addr, agent FROM events`
 	if localpart == "" {
-		return list(ctx, d, columns+` ORDER BY at DESC, session_id LIMIT $1`, scanEvent, limit)
+		return list(ctx, d, columns+` ORDER BY at DESC, localpart, session_id, kind LIMIT $1`, scanEvent, limit)
 	}
-	return list(ctx, d, columns+` WHERE localpart = $1 ORDER BY at DESC, session_id LIMIT $2`, scanEvent, localpart,
-		limit)
-}
-
-// Record writes what happened into the same transaction as what was done about it.
-func (t *Tx) Record(e Event) error {
-	const q = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
-	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
+	return list(ctx, d, columns+` WHERE localpart = $1 ORDER BY at DESC, session_id, kind LIMIT $2`, scanEvent,
+		localpart, limit)
 }

@@ -50,6 +50,7 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 	}
 	// engines sort text differently
 	slices.SortFunc(h.Sessions, func(a, b Session) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(h.Events, func(a, b Event) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	slices.SortFunc(h.Users, func(a, b User) int { return strings.Compare(a.Localpart, b.Localpart) })
 	h.LoginTokens, h.KeysBefore = d.count(t, "used_login_tokens"), d.count(t, "sessions WHERE prev_key_id = 1")
 	h.Imported = d.count(t, "imported_tokens")

@@ -9,6 +9,7 @@ import (
 type TidyConfig struct {
 	KeepExpired time.Duration // sessions past their absolute end; default 30 days
 	KeepEvents  time.Duration // events; default a year
+	MaxEvents   int           // events of one account, the newest; default 10,000
 	Pause       time.Duration // between two batches; default 20 ms
 }
 
@@ -44,12 +45,13 @@ const (
 func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied, err error) {
 	c.KeepExpired = or(c.KeepExpired, 30*24*time.Hour)
 	c.KeepEvents = or(c.KeepEvents, 365*24*time.Hour)
+	c.MaxEvents = or(c.MaxEvents, maxEvents)
 	c.Pause = or(c.Pause, 20*time.Millisecond)
 	for _, chore := range []struct {
 		remove string
 		keep   time.Duration
 		count  *int
-		run    func(t *Tx, remove string, before time.Time) (int, error)
+		run    func(t *Tx, remove string, args ...any) (int, error)
 	}{
 		{tidySessions, c.KeepExpired, &done.Sessions, (*Tx).removeSessions},
 		{tidyEvents, c.KeepEvents, &done.Events, (*Tx).remove},
@@ -59,7 +61,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 	} {
 		for n := tidyBatch; n == tidyBatch; {
 			n, err = write(ctx, d, "",
-				func(t *Tx) (int, error) { return chore.run(t, chore.remove, now.Add(-chore.keep)) })
+				func(t *Tx) (int, error) { return chore.run(t, chore.remove, Millis(now.Add(-chore.keep)), tidyBatch) })
 			if err != nil {
 				return done, err
 			}
@@ -72,12 +74,39 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 			}
 		}
 	}
-	return done, nil
+	return done, d.tidyCrowded(ctx, c, &done.Events)
+}
+
+// tidyCrowded removes the oldest events of accounts that have too many. It looks for them beside the writer, by the
+// index that is the table's key.
+func (d *DB) tidyCrowded(ctx context.Context, c TidyConfig, count *int) error {
+	type crowd struct {
+		localpart string
+		over      int
+	}
+	const q = `SELECT localpart, COUNT(*) - $1 FROM events GROUP BY localpart HAVING COUNT(*) > $1`
+	const remove = `DELETE FROM events WHERE (localpart, at, session_id, kind) IN
+		(SELECT localpart, at, session_id, kind FROM events WHERE localpart = $1
+			ORDER BY at, session_id, kind LIMIT $2) RETURNING session_id`
+	all, err := list(ctx, d, q, func(scan func(...any) error) (x crowd, err error) {
+		err = scan(&x.localpart, &x.over)
+		return x, err
+	}, c.MaxEvents)
+	for _, x := range all {
+		for n := 1; err == nil && x.over > 0 && n > 0; x.over -= n {
+			n, err = write(ctx, d, "",
+				func(t *Tx) (int, error) { return t.remove(remove, x.localpart, min(tidyBatch, x.over)) })
+			if *count += n; err == nil {
+				err = pause(ctx, c.Pause)
+			}
+		}
+	}
+	return err
 }
 
 // remove runs one batch and returns how many rows went.
-func (t *Tx) remove(statement string, before time.Time) (n int, err error) {
-	err = t.Each(statement, []any{Millis(before), tidyBatch}, func(func(...any) error) error {
+func (t *Tx) remove(statement string, args ...any) (n int, err error) {
+	err = t.Each(statement, args, func(func(...any) error) error {
 		n++
 		return nil
 	})
@@ -85,8 +114,8 @@ func (t *Tx) remove(statement string, before time.Time) (n int, err error) {
 }
 
 // removeSessions is remove for sessions, of whose end others must know.
-func (t *Tx) removeSessions(statement string, before time.Time) (n int, err error) {
-	return t.endAll(statement, Millis(before), tidyBatch)
+func (t *Tx) removeSessions(statement string, args ...any) (n int, err error) {
+	return t.endAll("", statement, args...)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -63,12 +63,15 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 	}
 	invite(t, d, RegistrationToken{Token: "door"})
 	d.bulk(t, "endless", 50, time.Time{})
+	if err := d.Write(bg, func(t *Tx) error { return t.Exec(`DELETE FROM events`) }); err != nil {
+		t.Fatal(err)
+	}
 	var wantSessions, wantEvents []string
 	var wantTokens, wantReservations int
 	for i, end := range ends {
 		id := fmt.Sprint("s", i)
 		_, err := write(bg, d, "", func(tx *Tx) (struct{}, error) {
-			_, err := tx.start(Login{ID: id, Localpart: "alice", DeviceID: id, At: t0, Expires: end})
+			_, err := tx.start(Login{ID: id, Localpart: "alice", DeviceID: id, At: now, Expires: end})
 			return struct{}{}, errors.Join(err,
 				tx.Record(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),
 				tx.Exec(spendLoginToken, id, Millis(end)),
@@ -111,7 +114,9 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 	var events []string
 	got, err := d.Events(bg, "", 10_000)
 	for _, e := range got {
-		events = append(events, e.Session)
+		if e.Kind == EventReplay {
+			events = append(events, e.Session)
+		}
 	}
 	slices.Sort(events)
 	slices.Sort(wantEvents)

@@ -90,9 +90,11 @@ func (t *Tx) start(l Login) (Session, error) {
 	}
 	var old string
 	name := Clip(l.DisplayName, len(l.DisplayName))
-	if replaced, err := t.Get(replace, []any{&old, &name}, l.Localpart, l.DeviceID); err != nil {
+	replaced, err := t.Get(replace, []any{&old, &name}, l.Localpart, l.DeviceID)
+	if err != nil {
 		return Session{}, err
-	} else if replaced {
+	}
+	if replaced {
 		t.Forget(old)
 	}
 	seen := l.Seen.Clip()
@@ -101,5 +103,20 @@ func (t *Tx) start(l Login) (Session, error) {
 	if err == nil {
 		err = t.Follow(l.Localpart, l.DeviceID)
 	}
+	if err == nil {
+		err = t.recordLogin(l, !replaced)
+	}
 	return s, err
+}
+
+// recordLogin says that a session has begun, and that its device is a new one.
+func (t *Tx) recordLogin(l Login, newDevice bool) error {
+	seen := l.Seen.Clip()
+	e := Event{At: l.At, Kind: EventLogin, Localpart: l.Localpart, DeviceID: l.DeviceID, Session: l.ID,
+		Addr: seen.Addr, Agent: seen.Agent}
+	if err := t.Record(e); err != nil || !newDevice {
+		return err
+	}
+	e.Kind = EventNewDevice
+	return t.Record(e)
 }

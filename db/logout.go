@@ -17,7 +17,7 @@ func (d *DB) EndSession(ctx context.Context, id string) error {
 
 // end runs a statement that ends at most one session.
 func (t *Tx) end(query string, args ...any) (found bool, err error) {
-	ended, err := t.endAll(query, args...)
+	ended, err := t.endAll(EventLogout, query, args...)
 	return ended > 0, err
 }
 
@@ -28,11 +28,12 @@ func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
 
 // endSessions ends every session of an account but one.
 func (t *Tx) endSessions(localpart, keep string) (ended int, err error) {
-	return t.endAll(endSessions, localpart, keep)
+	return t.endAll(EventLogout, endSessions, localpart, keep)
 }
 
-// endAll runs a statement that ends sessions, and returns how many ended.
-func (t *Tx) endAll(query string, args ...any) (int, error) {
+// endAll runs a statement that ends sessions, and returns how many ended. Each leaves an event of the kind, or none
+// without one.
+func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 	var gone []Session
 	err := t.Each(query, args, func(scan func(...any) error) error {
 		var s Session
@@ -44,6 +45,9 @@ func (t *Tx) endAll(query string, args ...any) (int, error) {
 		if err == nil {
 			t.Forget(s.ID)
 			err = t.Follow(s.Localpart, s.DeviceID)
+		}
+		if err == nil && kind != "" {
+			err = t.Record(Event{Kind: kind, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID})
 		}
 	}
 	return len(gone), err

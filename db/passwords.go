@@ -16,7 +16,7 @@ const (
 	changePassword = `UPDATE users SET password_hash = $2, own_password = TRUE
 		WHERE localpart = $1 AND (CAST($3 AS TEXT) = '' OR password_hash = $3 AND deactivated = 0) RETURNING localpart`
 
-	liveSession = `SELECT id FROM sessions WHERE id = $1 AND localpart = $2 AND state = 'live' AND NOT locked`
+	liveSession = `SELECT device_id FROM sessions WHERE id = $1 AND localpart = $2 AND state = 'live' AND NOT locked`
 
 	rehash = `UPDATE users SET password_hash = $3 WHERE localpart = $1 AND password_hash = $2 RETURNING localpart`
 )
@@ -27,8 +27,9 @@ const (
 // time: the hash changed, the account was deactivated, or the session that asks has ended or is locked.
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
 	return write(ctx, d, "", func(t *Tx) (int, error) {
+		e := Event{Kind: EventPassword, Localpart: c.Localpart, Session: c.Keep}
 		if c.Keep != "" {
-			if live, err := t.Get(liveSession, nil, c.Keep, c.Localpart); err != nil || !live {
+			if live, err := t.Get(liveSession, []any{&e.DeviceID}, c.Keep, c.Localpart); err != nil || !live {
 				return 0, or(err, ErrConflict)
 			}
 		}
@@ -42,8 +43,8 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 			}
 			return 0, ErrNotFound
 		}
-		if !c.EndOthers {
-			return 0, nil
+		if err := t.Record(e); err != nil || !c.EndOthers {
+			return 0, err
 		}
 		return t.endSessions(c.Localpart, c.Keep)
 	})

@@ -60,6 +60,9 @@ func (t *Tx) register(r Registration) (Session, error) {
 	if err := errors.Join(t.Follow(r.Localpart, ""), t.saveInteraction(r.Interaction)); err != nil {
 		return Session{}, err
 	}
+	if err := t.Record(Event{At: r.At, Kind: EventCreated, Localpart: r.Localpart}); err != nil {
+		return Session{}, err
+	}
 	var s Session
 	if r.Login != nil {
 		l := *r.Login

@@ -29,7 +29,12 @@ func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) erro
 	const q = `INSERT INTO registration_tokens (token, uses_allowed, used, expires, created, revoked)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING token`
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
-		return t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, Millis(r.Expires), Millis(r.Created), Millis(r.Revoked))
+		made, err := t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, Millis(r.Expires), Millis(r.Created),
+			Millis(r.Revoked))
+		if err == nil && made {
+			err = t.Record(Event{At: r.Created, Kind: EventInvited})
+		}
+		return made, err
 	})
 }
 
@@ -53,6 +58,9 @@ func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when tim
 		found, err := t.Get(q, nil, token, Millis(when))
 		if err == nil && found {
 			err = t.Exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
+		}
+		if err == nil && found {
+			err = t.Record(Event{At: when, Kind: EventInviteRevoked})
 		}
 		return found, err
 	})

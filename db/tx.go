@@ -22,6 +22,7 @@ type Tx struct {
 	stmts     map[string]*sql.Stmt
 	rawStmts  map[string]driver.Stmt // of the driver; see affect
 	ctx       context.Context        // bounds what runs now, where a statement does not end by itself
+	asked     context.Context        // of the caller whose op runs now; it bounds nothing
 	cancel    context.CancelFunc     // nil if there is nothing to cancel
 	err       error                  // the engine's first failure
 	first     *answer                // of the first statement of the op that runs now, if a pipeline has run it
@@ -124,6 +125,7 @@ func (t *Tx) write(notes []note) {
 func (t *Tx) run(batch []*op) {
 	for _, o := range batch {
 		if o.err = o.ctx.Err(); o.err == nil && t.err == nil {
+			t.asked = o.ctx
 			o.err = o.run(t)
 		}
 	}

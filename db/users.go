@@ -41,6 +41,9 @@ func (t *Tx) createUser(u User) (made bool, err error) {
 	if err == nil && made {
 		err = t.Follow(u.Localpart, "")
 	}
+	if err == nil && made {
+		err = t.Record(Event{At: u.Created, Kind: EventCreated, Localpart: u.Localpart})
+	}
 	return made, err
 }
 
@@ -75,9 +78,10 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 	}
 	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END,
 			erased = erased OR $3
-		WHERE localpart = $1 RETURNING localpart`
+		WHERE localpart = $1 RETURNING deactivated`
 	return write(ctx, d, "", func(t *Tx) (int, error) {
-		found, err := t.Get(q, nil, localpart, Millis(when), erase)
+		var since int64
+		found, err := t.Get(q, []any{&since}, localpart, Millis(when), erase)
 		switch {
 		case err != nil:
 			return 0, err
@@ -86,6 +90,11 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 		}
 		if err := t.Follow(localpart, ""); err != nil {
 			return 0, err
+		}
+		if since == Millis(when) { // or it was deactivated before
+			if err := t.Record(Event{At: when, Kind: EventDeactivated, Localpart: localpart}); err != nil {
+				return 0, err
+			}
 		}
 		return t.endSessions(localpart, "")
 	})
@@ -102,6 +111,9 @@ func (t *Tx) Reactivate(localpart string) (found bool, err error) {
 	found, err = t.Get(q, nil, localpart)
 	if err == nil && found {
 		err = t.Follow(localpart, "")
+	}
+	if err == nil && found {
+		err = t.Record(Event{Kind: EventReactivated, Localpart: localpart})
 	}
 	return found, err
 }

@@ -17,7 +17,12 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if err := s.strong(body.NewPassword); err != nil {
 		return nil, err
 	}
-	i, err := s.prove(ctx, http.MethodPost, "account/password", body.Auth)
+	endOthers := body.LogoutDevices == nil || *body.LogoutDevices
+	i, err := s.prove(ctx, Sensitive{
+		Method: http.MethodPost, Path: "account/password",
+		Body: gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices},
+		Deed: Deed{Words: "The password of the account is replaced by another one.", EndsOthers: endOthers},
+	}, body.Auth)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +35,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{
 		Localpart: session.Localpart, OldHash: i.Proof, Hash: hash, Keep: session.ID,
-		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices,
+		EndOthers: endOthers,
 	})
 	if err != nil {
 		return nil, ended(err)
@@ -42,10 +47,19 @@ func (s *Server) ChangePassword(ctx context.Context,
 // specification calls success. Client-Server API v1.19, "Account deactivation".
 func (s *Server) DeactivateAccount(ctx context.Context,
 	request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
-	if err := s.byPassword(ctx, http.MethodPost, "account/deactivate", request.Body.Auth); err != nil {
+	erase := request.Body.Erase != nil && *request.Body.Erase
+	words := "The account is closed for good. Nobody can log in to it or have its name again."
+	if erase {
+		words += " What it has written is hidden from those who join a room later."
+	}
+	err := s.byPassword(ctx, Sensitive{
+		Method: http.MethodPost, Path: "account/deactivate",
+		Body: gen.DeactivateRequest{Erase: request.Body.Erase, IDServer: request.Body.IDServer},
+		Deed: Deed{Words: words, EndsAll: true},
+	}, request.Body.Auth)
+	if err != nil {
 		return nil, err
 	}
-	erase := request.Body.Erase != nil && *request.Body.Erase
 	if _, err := s.DB.Deactivate(ctx, CallerOf(ctx).Session.Localpart, s.Now(), erase); err != nil {
 		return nil, ended(err)
 	}

@@ -64,17 +64,12 @@ func (c *Caller) Seen() db.Seen {
 	return seen
 }
 
-type callerKey struct{}
-
 // CallerOf gives the caller that the server, or [WithCaller], has put into the context.
-func CallerOf(ctx context.Context) *Caller {
-	return ctx.Value(callerKey{}).(*Caller)
-}
+func CallerOf(ctx context.Context) *Caller { return db.ActorOf(ctx).(*Caller) }
 
-// WithCaller puts a caller into the context, for the methods of [Server] that ask for one.
-func WithCaller(ctx context.Context, who *Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, who)
-}
+// WithCaller puts a caller into the context, for the methods of [Server] that ask for one, and for the events of what
+// is done for it.
+func WithCaller(ctx context.Context, who *Caller) context.Context { return db.By(ctx, who) }
 
 // authenticate is the strict middleware in front of every operation.
 func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.StrictHandlerFunc {

@@ -58,7 +58,10 @@ func (s *Server) DeleteDevice(ctx context.Context,
 	if request.Body != nil {
 		auth = request.Body.Auth
 	}
-	if err := s.byPassword(ctx, http.MethodDelete, "devices/"+request.DeviceID, auth); err != nil {
+	err := s.byPassword(ctx, Sensitive{
+		Method: http.MethodDelete, Path: "devices/" + request.DeviceID, Deed: deleting(request.DeviceID),
+	}, auth)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, []string{request.DeviceID}); err != nil {
@@ -70,13 +73,25 @@ func (s *Server) DeleteDevice(ctx context.Context,
 // DeleteDevices implements POST /delete_devices.
 func (s *Server) DeleteDevices(ctx context.Context,
 	request gen.DeleteDevicesRequestObject) (gen.DeleteDevicesResponseObject, error) {
-	if err := s.byPassword(ctx, http.MethodPost, "delete_devices", request.Body.Auth); err != nil {
+	ids := request.Body.Devices
+	err := s.byPassword(ctx, Sensitive{
+		Method: http.MethodPost, Path: "delete_devices", Body: ids, Deed: deleting(ids...),
+	}, request.Body.Auth)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, request.Body.Devices); err != nil {
+	if _, err := s.DB.EndDevices(ctx, CallerOf(ctx).Session.Localpart, ids); err != nil {
 		return nil, err
 	}
 	return gen.DeleteDevices200JSONResponse{}, nil
+}
+
+func deleting(ids ...string) Deed {
+	words := "A device is logged out and deleted."
+	if len(ids) != 1 {
+		words = "Devices are logged out and deleted."
+	}
+	return Deed{Words: words, Ends: ids}
 }
 
 // device is a session as its user sees it. What is not known is null: see the contract.

@@ -22,6 +22,7 @@ func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResp
 		name, session, err := s.enroll(ctx, i)
 		switch {
 		case err == nil:
+			s.logSuccess(ctx, "registered", db.Session{Localpart: name, DeviceID: session.DeviceID})
 			return s.registered(ctx, name, session)
 		case errors.Is(err, db.ErrConflict):
 			err = s.conflict(ctx, i)

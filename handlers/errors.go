@@ -160,6 +160,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	s.logRefusal(c, err)
 	var more *challenge
 	if errors.As(err, &more) {
 		if err := c.JSON(http.StatusUnauthorized, more.AuthResponse); err != nil {

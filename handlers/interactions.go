@@ -35,6 +35,7 @@ type interaction struct {
 // state is what is remembered of an interaction.
 type state struct {
 	Bound     binding
+	Deed      Deed `json:",omitzero"` // of a registration it is empty
 	Flows     [][]string
 	Completed []string `json:",omitempty"`
 	// the hash of the password that was given; another one proves nothing any more
@@ -47,7 +48,15 @@ type state struct {
 // binding is what an interaction is good for, and nothing else.
 type binding struct {
 	Method, Path string
-	User         string // localpart; empty for a registration
+	User         string // localpart; empty for a registration, like the following
+	Session      string `json:",omitempty"` // the id of the login that began it
+	Body         string `json:",omitempty"` // see bodyHash; the parameters of a registration may come piece by piece
+}
+
+// by leaves out what a binding says of the request's body.
+func (b binding) by() binding {
+	b.Body = ""
+	return b
 }
 
 // made is the account that a registration has led to, and its first session, if it was to have one. Finishing again,

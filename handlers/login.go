@@ -135,7 +135,10 @@ type attempt struct {
 func (s *Server) logIn(ctx context.Context, a attempt) (db.Session, pair, error) {
 	session, p, err := s.tryLogIn(ctx, a)
 	s.Metrics.login(err)
-	return session, p, err
+	if err == nil {
+		s.logSuccess(ctx, "login", session)
+	}
+	return session, p, trying(loginFailed, a.user, err)
 }
 
 func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p pair, err error) {

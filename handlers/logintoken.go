@@ -32,7 +32,10 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	if s.LoginTokenTTL == 0 {
 		return nil, badRequest("M_UNRECOGNIZED", "Login tokens are not enabled here.")
 	}
-	i, err := s.prove(ctx, http.MethodPost, "login/get_token", request.Body.Auth)
+	i, err := s.prove(ctx, Sensitive{
+		Method: http.MethodPost, Path: "login/get_token",
+		Deed: Deed{Words: "One more device is logged in to the account, without its password."},
+	}, request.Body.Auth)
 	if err != nil {
 		return nil, err
 	}

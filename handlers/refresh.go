@@ -152,7 +152,7 @@ func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, carried []st
 			AccessTTL: s.AccessTTL, Leeway: s.RefreshLeeway, SingleUse: singleUse, Seen: who.Seen(),
 		})
 		if err != nil {
-			return s.spent(session, err)
+			return s.spent(who, session, err)
 		}
 		p, err = s.mint(ring, session, carried)
 		return err
@@ -161,13 +161,13 @@ func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, carried []st
 }
 
 // spent maps the machine's refusals. The device lives on in all of them but one.
-func (s *Server) spent(session db.Session, err error) error {
+func (s *Server) spent(who *Caller, session db.Session, err error) error {
 	switch {
 	case errors.Is(err, db.ErrNotFound):
 		return UnknownToken("The session has ended.", false).because(err)
 	case errors.Is(err, db.ErrReplay):
 		// RFC 9700, section 4.14.2: whoever is second may be the thief or the victim; both must log in again.
-		s.Log.Warn("refresh token replayed; the session is logged out softly",
+		s.Log.Warn("refresh token replayed; the session is logged out softly", "addr", who.Addr.String(),
 			"user_id", s.userID(session), "device_id", session.DeviceID, "session", session.ID)
 		return UnknownToken("The refresh token was used before.", true).because(err)
 	case errors.Is(err, db.ErrSpent), errors.Is(err, db.ErrSoft), errors.Is(err, db.ErrEnded):

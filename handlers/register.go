@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -24,31 +25,40 @@ const madeUpLength = 12
 
 // Register implements POST /register. Client-Server API v1.19, "Account registration".
 func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject) (gen.RegisterResponseObject, error) {
+	answer, name, err := s.tryRegister(ctx, request)
+	return answer, trying(registrationRefused, name, err)
+}
+
+// tryRegister gives the name that was asked for as well, by this request or by an earlier one.
+func (s *Server) tryRegister(ctx context.Context,
+	request gen.RegisterRequestObject) (answer gen.RegisterResponseObject, name string, err error) {
+	name = value(request.Body.Username)
 	if err := s.mayRegister(request.Params.Kind); err != nil {
-		return nil, err
+		return nil, name, err
 	}
 	who := CallerOf(ctx)
 	// Each request may be a guess, at an invitation or at who is here.
 	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
-		return nil, err
+		return nil, name, err
 	}
 	auth := request.Body.Auth
 	i, err := s.open(ctx, uiaRequest{binding: binding{Method: http.MethodPost, Path: "register"},
 		flows: s.registrationFlows(), auth: auth})
 	if err != nil {
-		return nil, err
+		return nil, name, err
 	}
+	name = cmp.Or(name, value(i.wanted().Username))
 	if i.Made == nil {
 		if err := s.continueWith(ctx, i, request.Body); err != nil {
-			return nil, err
+			return nil, name, err
 		}
 	}
-	answer, err := s.register(ctx, i)
+	answer, err = s.register(ctx, i)
 	if err != nil && i.version == 0 {
 		// Nobody can come back to it, so the invitation must not wait for that.
 		err = errors.Join(err, s.giveBack(context.WithoutCancel(ctx), i))
 	}
-	return answer, err
+	return answer, name, err
 }
 
 // continueWith takes a step towards an account. A request that is refused leaves no trace.

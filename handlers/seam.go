@@ -63,10 +63,10 @@ type Proof struct {
 	i      *interaction
 }
 
-// Prove asks the user of the context's [Caller] for the password, bound to a method and a path; an error may be the
-// challenge for it. It may be repeated until the proof is spent.
-func (s *Server) Prove(ctx context.Context, method, path string, auth *gen.AuthData) (Proof, error) {
-	i, err := s.prove(ctx, method, path, auth)
+// Prove asks the user of the context's [Caller] for the password; an error may be the challenge for it. It may be
+// repeated until the proof is spent.
+func (s *Server) Prove(ctx context.Context, r Sensitive, auth *gen.AuthData) (Proof, error) {
+	i, err := s.prove(ctx, r, auth)
 	return Proof{s, i}, err
 }
 
@@ -92,6 +92,7 @@ func (s *Server) LogInRegistered(ctx context.Context, account db.User,
 	if err != nil {
 		return nil, err
 	}
+	s.logSuccess(ctx, "login", session)
 	return s.registered(ctx, account.Localpart, session)
 }
 

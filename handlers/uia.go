@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -14,14 +15,18 @@ import (
 // User-interactive authentication: a request that changes an account proves more than an access token, in one or
 // several stages, before it is carried out. Client-Server API v1.19, "User-Interactive Authentication API".
 //
-// The stages that a client has completed are kept in an interaction. It is bound to the method, the path and the user
-// of the request that began it, so that a proof given for one thing is good for no other; only the body may change.
+// The stages that a client has completed are kept in an interaction. It is bound to the method, the path, the user and
+// the session of the request that began it, and to its body, so that a proof given for one thing is good for no other:
+// whoever has stolen an access token cannot have its owner prove one thing, on the page of a stage, and do another.
+// A request with another body begins anew; when it brings the password itself, that is at once the end as well.
+//
 // What a request does outside of its interaction (comparing a password, reserving an invitation) it does once; what it
 // changes in it, it may have to change again when another request was faster, see save.
 
 // uiaRequest is a request that needs an interaction: what it is bound to, the ways through, and the step it brings.
 type uiaRequest struct {
 	binding
+	deed  Deed
 	flows [][]string
 	auth  *gen.AuthData
 }
@@ -51,8 +56,9 @@ func (s *Server) challenge(i *interaction, failed *Error) *challenge {
 }
 
 // open finds the interaction that a request continues, or begins one, which is not kept yet. One that was begun for
-// another request or by another user is 403, and nothing happens. One that asks for other stages than the server asks
-// for by now, since it was restarted with other flags, counts as absent.
+// another request or by another session is 403, and nothing happens. One that was begun with another body counts as
+// absent, and so does one that asks for other stages than the server asks for by now, since it was restarted with other
+// flags.
 func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 	who := CallerOf(ctx)
 	if b.auth != nil && b.auth.Session != nil {
@@ -60,10 +66,11 @@ func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 		if err != nil {
 			return nil, err
 		}
-		if i != nil && i.Bound != b.binding {
+		if i != nil && i.Bound.by() != b.by() {
 			return nil, forbidden("This authentication session was begun for another request.")
 		}
-		if i != nil && (i.Made != nil || slices.EqualFunc(i.Flows, b.flows, slices.Equal[[]string])) {
+		if i != nil && i.Bound == b.binding &&
+			(i.Made != nil || slices.EqualFunc(i.Flows, b.flows, slices.Equal[[]string])) {
 			return i, nil
 		}
 	}
@@ -76,8 +83,8 @@ func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &interaction{id: id, expires: who.Now.Add(interactionLife), state: state{Bound: b.binding, Flows: b.flows}},
-		nil
+	return &interaction{id: id, expires: who.Now.Add(interactionLife),
+		state: state{Bound: b.binding, Deed: b.deed, Flows: b.flows}}, nil
 }
 
 // step takes what the request brings, keeps how far that leads, and returns nil when a whole flow is complete.
@@ -202,8 +209,8 @@ func (s *Server) giveBack(ctx context.Context, i *interaction) error {
 
 // byPassword lets the user's own request through once the user has given the password again, and never twice with
 // one interaction.
-func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.AuthData) error {
-	i, err := s.prove(ctx, method, path, auth)
+func (s *Server) byPassword(ctx context.Context, r Sensitive, auth *gen.AuthData) error {
+	i, err := s.prove(ctx, r, auth)
 	if err != nil {
 		return err
 	}
@@ -212,11 +219,24 @@ func (s *Server) byPassword(ctx context.Context, method, path string, auth *gen.
 
 // prove is the part of byPassword that may be done again: it leads to an interaction that is complete and not yet used.
 // A step that can fail belongs between prove and spend, so that its failure does not cost the user the proof.
-func (s *Server) prove(ctx context.Context, method, path string, auth *gen.AuthData) (*interaction, error) {
+func (s *Server) prove(ctx context.Context, r Sensitive, auth *gen.AuthData) (*interaction, error) {
+	i, err := s.tryProve(ctx, r, auth)
+	name := CallerOf(ctx).Session.Localpart
+	if auth != nil {
+		name = cmp.Or(named(auth), name)
+	}
+	return i, trying(stageWrong, name, err)
+}
+
+func (s *Server) tryProve(ctx context.Context, r Sensitive, auth *gen.AuthData) (*interaction, error) {
 	session := CallerOf(ctx).Session
+	body, err := bodyHash(r.Body)
+	if err != nil {
+		return nil, err
+	}
 	b := uiaRequest{
-		binding: binding{Method: method, Path: path, User: session.Localpart},
-		flows:   [][]string{{stagePassword}}, auth: auth,
+		binding: binding{Method: r.Method, Path: r.Path, User: session.Localpart, Session: session.ID, Body: body},
+		deed:    r.Deed, flows: [][]string{{stagePassword}}, auth: auth,
 	}
 	i, err := s.open(ctx, b)
 	if err != nil {

@@ -99,7 +99,7 @@ func TestInteractiveCrossing(t *testing.T) {
 	s.ok(s.deletePhone(token, step)) // and the right one still goes through
 }
 
-// TestInteractiveBodyMayChange: the body is the one of the last request.
+// TestInteractiveBodyMayChange: the body is that of the request which brings the password.
 func TestInteractiveBodyMayChange(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

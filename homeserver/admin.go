@@ -21,6 +21,13 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 		if found, err := t.Get(account, nil, localpart, admin); err != nil || !found {
 			return cmp.Or(err, db.ErrNotFound)
 		}
+		kind := db.EventAdminOff
+		if admin {
+			kind = db.EventAdminOn
+		}
+		if err := t.Record(db.Event{Kind: kind, Localpart: localpart}); err != nil {
+			return err
+		}
 		return t.ChangeSessions(sessions, localpart, admin)
 	})
 }

@@ -47,7 +47,7 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 		}
 		keys = withBody(ctx, r, body.without("auth"))
 	}
-	if err := g.mayReplaceKeys(ctx, auth); err != nil {
+	if err := g.mayReplaceKeys(ctx, body.without("auth"), auth); err != nil {
 		return err
 	}
 	next.ServeHTTP(w, keys)
@@ -68,8 +68,12 @@ func (g *Gate) userOf(r *http.Request) (context.Context, error) {
 
 // mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks
 // again.
-func (g *Gate) mayReplaceKeys(ctx context.Context, auth *gen.AuthData) error {
-	proof, err := g.server.Prove(ctx, http.MethodPost, signingKeysUpload, auth)
+func (g *Gate) mayReplaceKeys(ctx context.Context, keys json.RawMessage, auth *gen.AuthData) error {
+	proof, err := g.server.Prove(ctx, handlers.Sensitive{
+		Method: http.MethodPost, Path: signingKeysUpload, Body: keys,
+		Deed: handlers.Deed{Words: "The account's cross-signing keys are replaced by others: its devices count as " +
+			"unverified, and the people it talks to are warned that its identity has changed."},
+	}, auth)
 	if err != nil {
 		return err
 	}

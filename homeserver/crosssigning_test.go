@@ -2,11 +2,14 @@ package homeserver
 
 import (
 	"encoding/json"
-	"postern/handlers"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"postern/handlers"
+	"postern/test/rig/safe"
 )
 
 const signingKeysPath = "/_matrix/client/v3/" + signingKeysUpload
@@ -86,6 +89,33 @@ func TestCrossSigningCrossing(t *testing.T) {
 	s.want(s.upload(b, token, `{"keys":"second"}`, ""), 401, "M_UNKNOWN_TOKEN")
 }
 
+// TestCrossSigningProofIsBound: a page says that it is about the keys, and what was proved there replaces them by those
+// that the request began with.
+func TestCrossSigningProofIsBound(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t)
+	token := s.loggedIn().Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	session := s.challenged(s.upload(b, token, `{"keys":"second"}`, ""))
+	path := "/_matrix/client/v3/auth/m.login.password/fallback/web?session=" + session
+	page := s.do(call{Method: "GET", Path: path})
+	for _, words := range []string{"cross-signing keys are replaced", "@alice:example.org", "Asked for by"} {
+		if page.Status != 200 || !strings.Contains(page.Raw, words) {
+			t.Errorf("the page does not say %q: %d %s", words, page.Status, page.Raw)
+		}
+	}
+	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	if a := s.do(call{Method: "POST", Path: path, Header: form,
+		Body: "password=" + strings.ReplaceAll(password, " ", "+")}); a.Status != 200 {
+		t.Fatalf("the page answers %d %s", a.Status, a.Raw)
+	}
+	auth := `{"session":"` + session + `"}`
+	if s.challenged(s.upload(b, token, `{"keys":"a thief's"}`, auth)) == session || b.allowed {
+		t.Error("other keys go on with what was proved")
+	}
+	s.ok(s.upload(b, token, `{"keys":"second"}`, auth))
+}
+
 // TestCrossSigningAway: while the homeserver is away nothing is lost; the client asks again.
 func TestCrossSigningAway(t *testing.T) {
 	t.Parallel()
@@ -111,6 +141,20 @@ func TestCrossSigningLimits(t *testing.T) {
 		s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))
 	}
 	s.want(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")), 429, "M_LIMIT_EXCEEDED")
+}
+
+// TestCrossSigningLeavesATrace: a guess that comes through the front is a line of the log like any other.
+func TestCrossSigningLeavesATrace(t *testing.T) {
+	t.Parallel()
+	log := new(safe.Buffer)
+	s, b := newSiteWithBridges(t, func(c *setup) { c.Log = slog.New(slog.NewJSONHandler(log, nil)) })
+	token := s.loggedIn().Text("access_token")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	s.challenged(s.upload(b, token, `{"keys":"second"}`, passwordStep("alice", "wrong", "")))
+	want := `"msg":"password stage failed","addr":"192.0.2.1","errcode":"M_FORBIDDEN","user":"alice"`
+	if n := strings.Count(log.String(), want); n != 1 {
+		t.Errorf("%d lines have %s:\n%s", n, want, log)
+	}
 }
 
 // TestCrossSigningByService: an application service needs no proof, and its token is none of ours.

@@ -24,18 +24,23 @@ export function lab(...flags) {
     after(() => browser?.close());
     return {
         server,
-        /** Opens the page, has f work with it, and holds it to what every visit is held to. */
-        async visit({ size = "desktop", scheme = "light", prepare = async () => {} }, f) {
-            const context = await browser.newContext({ viewport: sizes[size], colorScheme: scheme, reducedMotion: "reduce" });
+        /** Opens the page, or another one at a path, has f work with it, and holds it to what every visit is held to. */
+        async visit({ size = "desktop", scheme = "light", prepare = async () => {}, path, scripts = true }, f) {
+            const context = await browser.newContext({
+                viewport: sizes[size],
+                colorScheme: scheme,
+                reducedMotion: "reduce",
+                javaScriptEnabled: scripts,
+            });
             try {
                 const page = await context.newPage();
                 const wrong = await watch(page, server);
                 await prepare(page);
-                await page.goto(`${server.url}/_postern/spec`);
-                await page.locator(".opblock").first().waitFor();
+                await page.goto(`${server.url}${path ?? "/_postern/spec"}`);
+                if (!path) await page.locator(".opblock").first().waitFor();
                 await f(page);
                 assert.deepEqual(wrong, []);
-                assert.deepEqual(await refusals(page), []);
+                if (scripts) assert.deepEqual(await refusals(page), []);
             } finally {
                 await context.close();
             }
