@@ -14,7 +14,7 @@ type TidyConfig struct {
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions int }
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients int }
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
 // longer than that.
@@ -58,6 +58,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*Tx).remove},
 		{tidyReservations, rememberLoginTokens, &done.Reservations, (*Tx).remove},
 		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
+		{tidyClients, 0, &done.Clients, (*Tx).remove},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
 			n, err = write(ctx, d, "",

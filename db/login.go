@@ -9,7 +9,7 @@ import (
 // Login is a proof verified, a password or a login token, and the session to start because of it.
 type Login struct {
 	ID, Localpart         string
-	PasswordHash          string // the hash that was verified; not looked at if there is a login token
+	PasswordHash          string // the hash that was verified; may be empty if there is a login token
 	DeviceID, DisplayName string
 	At                    time.Time
 	Expires               time.Time // absolute end; zero: none
@@ -17,6 +17,7 @@ type Login struct {
 	AccessTTL             time.Duration // 0: the access token never expires
 	Refreshable           bool
 	Seen                  Seen
+	ClientID              string // the OAuth 2.0 client that it is for; empty: another API
 
 	LoginToken        string    // the id of the login token that was verified; "": it was a password
 	LoginTokenExpires time.Time // when that ends
@@ -61,7 +62,9 @@ func (t *Tx) Admissible(l Login) error {
 	switch {
 	case err != nil:
 		return err
-	case !ok, l.LoginToken == "" && subtle.ConstantTimeCompare([]byte(hash), []byte(l.PasswordHash)) == 0:
+	case !ok,
+		(l.LoginToken == "" || l.PasswordHash != "") &&
+			subtle.ConstantTimeCompare([]byte(hash), []byte(l.PasswordHash)) == 0:
 		return ErrConflict
 	}
 	if l.LoginToken != "" {
@@ -81,9 +84,9 @@ const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RE
 func (t *Tx) start(l Login) (Session, error) {
 	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable,
 			generation, key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr,
-			seen_agent)
+			seen_agent, client_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
-			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13)
+			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13, $14)
 		RETURNING ` + sessionColumns
 	if gone, err := t.keyGone(l.KeyID); gone || err != nil {
 		return Session{}, or(err, ErrKeyGone)
@@ -99,12 +102,16 @@ func (t *Tx) start(l Login) (Session, error) {
 	}
 	seen := l.Seen.Clip()
 	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, Millis(l.At), Millis(l.Expires), l.Refreshable,
-		l.KeyID, Millis(l.At), Millis(accessEnd(l.At, l.AccessTTL, l.Expires)), Millis(seen.At), seen.Addr, seen.Agent)
+		l.KeyID, Millis(l.At), Millis(accessEnd(l.At, l.AccessTTL, l.Expires)), Millis(seen.At), seen.Addr, seen.Agent,
+		l.ClientID)
 	if err == nil {
 		err = t.Follow(l.Localpart, l.DeviceID)
 	}
 	if err == nil {
 		err = t.recordLogin(l, !replaced)
+	}
+	if err == nil && l.ClientID != "" {
+		err = t.Exec(keepClient, l.ClientID, Millis(l.At.Add(usedClientLife)))
 	}
 	return s, err
 }

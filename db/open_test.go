@@ -151,7 +151,7 @@ func TestQueryPlans(t *testing.T) {
 		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, userNamed,
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
-		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions,
+		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, keepClient,
 		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {

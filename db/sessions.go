@@ -69,7 +69,8 @@ type Session struct {
 	Admin     bool // the account may administer the homeserver
 	State     State
 	Seen      Seen
-	Imported  bool // another server gave the tokens of this generation
+	Imported  bool   // another server gave the tokens of this generation
+	ClientID  string // the OAuth 2.0 client that it was begun for; empty: it was begun by another API
 }
 
 // What a token can be refused for.
@@ -115,7 +116,8 @@ func (s Session) InForce(k int64) bool {
 func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.Before(s.Expires) }
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, oldest,
-	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported`
+	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported,
+	client_id`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
@@ -123,7 +125,7 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
 		&s.Oldest, &s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
-		&s.Imported)
+		&s.Imported, &s.ClientID)
 	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)
 	s.AccessExpires = FromMillis(accessExpires)
 	s.Used, s.Seen.At, s.State = FromMillis(used), FromMillis(seen), State(state)

@@ -64,10 +64,11 @@ func furnished(t *testing.T) *DB {
 
 // answers says what a method returns for a text that is in no row; nothing: no error.
 var answers = map[string]error{
-	"AddInteraction": ErrText, "AddRegistrationToken": ErrText, "CreateUser": ErrText, "Record": ErrText,
+	"AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText, "CreateUser": ErrText,
+	"Record":     ErrText,
 	"SetSetting": ErrText,
 
-	"AdvanceGeneration": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
+	"AdvanceGeneration": ErrNotFound, "Client": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
 	"EndDevice": ErrNotFound, "EndInteraction": ErrNotFound, "EndSession": ErrNotFound, "Interaction": ErrNotFound,
 	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound,
 	"RevokeRegistrationToken": ErrNotFound, "Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,

@@ -81,6 +81,24 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
+// AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
+type AuthMetadata struct {
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+
+	// AuthorizationResponseIssParameterSupported RFC 9207.
+	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
+	CodeChallengeMethodsSupported              []string  `json:"code_challenge_methods_supported"`
+	GrantTypesSupported                        []string  `json:"grant_types_supported"`
+	Issuer                                     string    `json:"issuer"`
+	PromptValuesSupported                      *[]string `json:"prompt_values_supported,omitempty"`
+	RegistrationEndpoint                       string    `json:"registration_endpoint"`
+	ResponseModesSupported                     []string  `json:"response_modes_supported"`
+	ResponseTypesSupported                     []string  `json:"response_types_supported"`
+	RevocationEndpoint                         string    `json:"revocation_endpoint"`
+	TokenEndpoint                              string    `json:"token_endpoint"`
+	TokenEndpointAuthMethodsSupported          *[]string `json:"token_endpoint_auth_methods_supported,omitempty"`
+}
+
 // AuthOrError An AuthResponse or an Error, as JSON Schema can say it in one.
 type AuthOrError struct {
 	Completed  *[]string               `json:"completed,omitempty"`
@@ -138,6 +156,25 @@ type ChangePasswordRequest struct {
 	Auth          *AuthData `json:"auth,omitempty"`
 	LogoutDevices *bool     `json:"logout_devices,omitempty"`
 	NewPassword   string    `json:"new_password"`
+}
+
+// ClientMetadata What a client says of itself. RFC 7591, section 2; Client-Server API v1.19, "Client registration".
+type ClientMetadata struct {
+	// ApplicationType `web` or `native`.
+	ApplicationType *string `json:"application_type,omitempty"`
+	ClientName      *string `json:"client_name,omitempty"`
+
+	// ClientURI The client's home page; all other URIs lie on its host or below.
+	ClientURI     *string   `json:"client_uri,omitempty"`
+	GrantTypes    *[]string `json:"grant_types,omitempty"`
+	LogoURI       *string   `json:"logo_uri,omitempty"`
+	PolicyURI     *string   `json:"policy_uri,omitempty"`
+	RedirectUris  *[]string `json:"redirect_uris,omitempty"`
+	ResponseTypes *[]string `json:"response_types,omitempty"`
+
+	// TokenEndpointAuthMethod `none`: clients have no secret.
+	TokenEndpointAuthMethod *string `json:"token_endpoint_auth_method,omitempty"`
+	TosURI                  *string `json:"tos_uri,omitempty"`
 }
 
 // DeactivateRequest defines model for DeactivateRequest.
@@ -309,6 +346,12 @@ type LoginTokenResponse struct {
 	LoginToken  string `json:"login_token"`
 }
 
+// OAuthError RFC 6749, section 5.2.
+type OAuthError struct {
+	Error            string  `json:"error"`
+	ErrorDescription *string `json:"error_description,omitempty"`
+}
+
 // PasswordPolicyResponse defines model for PasswordPolicyResponse.
 type PasswordPolicyResponse struct {
 	// MMinimumLength How many characters it must have.
@@ -364,6 +407,35 @@ type RegisterResponse struct {
 	UserID       string  `json:"user_id"`
 }
 
+// RegisteredClient defines model for RegisteredClient.
+type RegisteredClient struct {
+	// ApplicationType `web` or `native`.
+	ApplicationType *string `json:"application_type,omitempty"`
+
+	// ClientID Computed from the metadata.
+	ClientID   string  `json:"client_id"`
+	ClientName *string `json:"client_name,omitempty"`
+
+	// ClientURI The client's home page; all other URIs lie on its host or below.
+	ClientURI     *string   `json:"client_uri,omitempty"`
+	GrantTypes    *[]string `json:"grant_types,omitempty"`
+	LogoURI       *string   `json:"logo_uri,omitempty"`
+	PolicyURI     *string   `json:"policy_uri,omitempty"`
+	RedirectUris  *[]string `json:"redirect_uris,omitempty"`
+	ResponseTypes *[]string `json:"response_types,omitempty"`
+
+	// TokenEndpointAuthMethod `none`: clients have no secret.
+	TokenEndpointAuthMethod *string `json:"token_endpoint_auth_method,omitempty"`
+	TosURI                  *string `json:"tos_uri,omitempty"`
+}
+
+// RevocationRequest defines model for RevocationRequest.
+type RevocationRequest struct {
+	ClientID      *string `json:"client_id,omitempty"`
+	Token         string  `json:"token"`
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
 // TokenOwnerResponse defines model for TokenOwnerResponse.
 type TokenOwnerResponse struct {
 	DeviceID *string `json:"device_id,omitempty"`
@@ -384,6 +456,29 @@ type TokenRefreshResponse struct {
 
 	// RefreshToken Left out when the session may not be renewed any further.
 	RefreshToken *string `json:"refresh_token,omitempty"`
+}
+
+// TokenRequest defines model for TokenRequest.
+type TokenRequest struct {
+	ClientID     *string `json:"client_id,omitempty"`
+	Code         *string `json:"code,omitempty"`
+	CodeVerifier *string `json:"code_verifier,omitempty"`
+	GrantType    string  `json:"grant_type"`
+	RedirectURI  *string `json:"redirect_uri,omitempty"`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+}
+
+// TokenResponse defines model for TokenResponse.
+type TokenResponse struct {
+	AccessToken string `json:"access_token"`
+
+	// ExpiresIn How long the access token lives, in whole seconds.
+	ExpiresIn    *int64  `json:"expires_in,omitempty"`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+	Scope        string  `json:"scope"`
+
+	// TokenType `Bearer`.
+	TokenType string `json:"token_type"`
 }
 
 // UpdateDeviceRequest defines model for UpdateDeviceRequest.
@@ -429,8 +524,17 @@ type InteractiveOrUnauthorized = AuthOrError
 // NoMail A Matrix error.
 type NoMail = Error
 
+// NoOAuth A Matrix error.
+type NoOAuth = Error
+
 // NotFound A Matrix error.
 type NotFound = Error
+
+// OAuthLimited RFC 6749, section 5.2.
+type OAuthLimited = OAuthError
+
+// OAuthRefused RFC 6749, section 5.2.
+type OAuthRefused = OAuthError
 
 // RateLimited A Matrix error.
 type RateLimited = Error
@@ -514,18 +618,33 @@ type RefreshJSONRequestBody = RefreshRequest
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
 
+// RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
+type RegisterClientJSONRequestBody = ClientMetadata
+
+// RevokeFormdataRequestBody defines body for Revoke for application/x-www-form-urlencoded ContentType.
+type RevokeFormdataRequestBody = RevocationRequest
+
+// TokenFormdataRequestBody defines body for Token for application/x-www-form-urlencoded ContentType.
+type TokenFormdataRequestBody = TokenRequest
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetWellknown Say where the server is.
 	// (GET /.well-known/matrix/client)
 	GetWellknown(ctx echo.Context) error
+	// GetAuthorizationServerMetadata The same, where RFC 8414 has it.
+	// (GET /.well-known/oauth-authorization-server)
+	GetAuthorizationServerMetadata(ctx echo.Context) error
+	// GetOpenIDConfiguration The same, where OpenID Connect Discovery 1.0 has it; older clients refresh by nothing else.
+	// (GET /.well-known/openid-configuration)
+	GetOpenIDConfiguration(ctx echo.Context) error
 	// DraftLogin Log in by password and receive an access token and a refresh token.
 	// (POST /_matrix/client/api/v1/login)
 	DraftLogin(ctx echo.Context) error
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
-	// GetAuthMetadata Always 404, since the OAuth 2.0 API is not served; clients then use the login operations.
+	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
 	// GenerateLoginToken Make a token with which another device can log in, once.
@@ -618,6 +737,15 @@ type ServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
+	// RegisterClient Register a client. The same metadata always have the same id.
+	// (POST /oauth2/registration)
+	RegisterClient(ctx echo.Context) error
+	// Revoke End the session of a token, whichever of its tokens it is.
+	// (POST /oauth2/revoke)
+	Revoke(ctx echo.Context) error
+	// Token Redeem an authorization code, or exchange a refresh token.
+	// (POST /oauth2/token)
+	Token(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -631,6 +759,24 @@ func (w *ServerInterfaceWrapper) GetWellknown(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetWellknown(ctx)
+	return err
+}
+
+// GetAuthorizationServerMetadata converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthorizationServerMetadata(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthorizationServerMetadata(ctx)
+	return err
+}
+
+// GetOpenIDConfiguration converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpenIDConfiguration(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOpenIDConfiguration(ctx)
 	return err
 }
 
@@ -1011,6 +1157,33 @@ func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	return err
 }
 
+// RegisterClient converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterClient(ctx)
+	return err
+}
+
+// Revoke converts echo context to params.
+func (w *ServerInterfaceWrapper) Revoke(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Revoke(ctx)
+	return err
+}
+
+// Token converts echo context to params.
+func (w *ServerInterfaceWrapper) Token(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Token(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -1092,6 +1265,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
+	router.GET(options.BaseURL+"/.well-known/openid-configuration", wrapper.GetOpenIDConfiguration, options.OperationMiddlewares["getOpenIDConfiguration"]...)
+	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
+	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
+	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
+	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 
 }
 
@@ -1105,7 +1283,23 @@ type InteractiveOrUnauthorizedJSONResponse AuthOrError
 
 type NoMailJSONResponse Error
 
+type NoOAuthJSONResponse Error
+
 type NotFoundJSONResponse Error
+
+type OAuthAwayResponse struct {
+}
+
+type OAuthLimitedResponseHeaders struct {
+	RetryAfter *int
+}
+type OAuthLimitedJSONResponse struct {
+	Body OAuthError
+
+	Headers OAuthLimitedResponseHeaders
+}
+
+type OAuthRefusedJSONResponse OAuthError
 
 type PageTextHTMLResponse struct {
 	Body io.Reader
@@ -1154,6 +1348,96 @@ func (response GetWellknown200JSONResponse) VisitGetWellknownResponse(w http.Res
 type GetWellknown404JSONResponse struct{ NotFoundJSONResponse }
 
 func (response GetWellknown404JSONResponse) VisitGetWellknownResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthorizationServerMetadataRequestObject struct {
+}
+
+type GetAuthorizationServerMetadataResponseObject interface {
+	VisitGetAuthorizationServerMetadataResponse(w http.ResponseWriter) error
+}
+
+type GetAuthorizationServerMetadata200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetAuthorizationServerMetadata200JSONResponse struct {
+	Body    AuthMetadata
+	Headers GetAuthorizationServerMetadata200ResponseHeaders
+}
+
+func (response GetAuthorizationServerMetadata200JSONResponse) VisitGetAuthorizationServerMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthorizationServerMetadata404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetAuthorizationServerMetadata404JSONResponse) VisitGetAuthorizationServerMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenIDConfigurationRequestObject struct {
+}
+
+type GetOpenIDConfigurationResponseObject interface {
+	VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error
+}
+
+type GetOpenIDConfiguration200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetOpenIDConfiguration200JSONResponse struct {
+	Body    AuthMetadata
+	Headers GetOpenIDConfiguration200ResponseHeaders
+}
+
+func (response GetOpenIDConfiguration200JSONResponse) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenIDConfiguration404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetOpenIDConfiguration404JSONResponse) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -1376,7 +1660,31 @@ type GetAuthMetadataResponseObject interface {
 	VisitGetAuthMetadataResponse(w http.ResponseWriter) error
 }
 
-type GetAuthMetadata404JSONResponse Error
+type GetAuthMetadata200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetAuthMetadata200JSONResponse struct {
+	Body    AuthMetadata
+	Headers GetAuthMetadata200ResponseHeaders
+}
+
+func (response GetAuthMetadata200JSONResponse) VisitGetAuthMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthMetadata404JSONResponse struct{ NoOAuthJSONResponse }
 
 func (response GetAuthMetadata404JSONResponse) VisitGetAuthMetadataResponse(w http.ResponseWriter) error {
 
@@ -3427,18 +3735,254 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 	return err
 }
 
+type RegisterClientRequestObject struct {
+	Body *RegisterClientJSONRequestBody
+}
+
+type RegisterClientResponseObject interface {
+	VisitRegisterClientResponse(w http.ResponseWriter) error
+}
+
+type RegisterClient201JSONResponse RegisteredClient
+
+func (response RegisterClient201JSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response RegisterClient400JSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response RegisterClient404JSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient413JSONResponse OAuthError
+
+func (response RegisterClient413JSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient429JSONResponse struct{ OAuthLimitedJSONResponse }
+
+func (response RegisterClient429JSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient503Response = OAuthAwayResponse
+
+func (response RegisterClient503Response) VisitRegisterClientResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
+type RevokeRequestObject struct {
+	Body *RevokeFormdataRequestBody
+}
+
+type RevokeResponseObject interface {
+	VisitRevokeResponse(w http.ResponseWriter) error
+}
+
+type Revoke200JSONResponse struct{ EmptyJSONResponse }
+
+func (response Revoke200JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Revoke400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response Revoke400JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Revoke404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response Revoke404JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Revoke413JSONResponse OAuthError
+
+func (response Revoke413JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Revoke503Response = OAuthAwayResponse
+
+func (response Revoke503Response) VisitRevokeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
+type TokenRequestObject struct {
+	Body *TokenFormdataRequestBody
+}
+
+type TokenResponseObject interface {
+	VisitTokenResponse(w http.ResponseWriter) error
+}
+
+type Token200JSONResponse TokenResponse
+
+func (response Token200JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Token400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response Token400JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Token404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response Token404JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Token413JSONResponse OAuthError
+
+func (response Token413JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Token503Response = OAuthAwayResponse
+
+func (response Token503Response) VisitTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetWellknown Say where the server is.
 	// (GET /.well-known/matrix/client)
 	GetWellknown(ctx context.Context, request GetWellknownRequestObject) (GetWellknownResponseObject, error)
+	// GetAuthorizationServerMetadata The same, where RFC 8414 has it.
+	// (GET /.well-known/oauth-authorization-server)
+	GetAuthorizationServerMetadata(ctx context.Context, request GetAuthorizationServerMetadataRequestObject) (GetAuthorizationServerMetadataResponseObject, error)
+	// GetOpenIDConfiguration The same, where OpenID Connect Discovery 1.0 has it; older clients refresh by nothing else.
+	// (GET /.well-known/openid-configuration)
+	GetOpenIDConfiguration(ctx context.Context, request GetOpenIDConfigurationRequestObject) (GetOpenIDConfigurationResponseObject, error)
 	// DraftLogin Log in by password and receive an access token and a refresh token.
 	// (POST /_matrix/client/api/v1/login)
 	DraftLogin(ctx context.Context, request DraftLoginRequestObject) (DraftLoginResponseObject, error)
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
-	// GetAuthMetadata Always 404, since the OAuth 2.0 API is not served; clients then use the login operations.
+	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
 	// GenerateLoginToken Make a token with which another device can log in, once.
@@ -3531,6 +4075,15 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
+	// RegisterClient Register a client. The same metadata always have the same id.
+	// (POST /oauth2/registration)
+	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
+	// Revoke End the session of a token, whichever of its tokens it is.
+	// (POST /oauth2/revoke)
+	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
+	// Token Redeem an authorization code, or exchange a refresh token.
+	// (POST /oauth2/token)
+	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -3562,6 +4115,52 @@ func (sh *strictHandler) GetWellknown(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetWellknownResponseObject); ok {
 		return validResponse.VisitGetWellknownResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthorizationServerMetadata operation middleware
+func (sh *strictHandler) GetAuthorizationServerMetadata(ctx echo.Context) error {
+	var request GetAuthorizationServerMetadataRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthorizationServerMetadata(ctx.Request().Context(), request.(GetAuthorizationServerMetadataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthorizationServerMetadata")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthorizationServerMetadataResponseObject); ok {
+		return validResponse.VisitGetAuthorizationServerMetadataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOpenIDConfiguration operation middleware
+func (sh *strictHandler) GetOpenIDConfiguration(ctx echo.Context) error {
+	var request GetOpenIDConfigurationRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpenIDConfiguration(ctx.Request().Context(), request.(GetOpenIDConfigurationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpenIDConfiguration")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOpenIDConfigurationResponseObject); ok {
+		return validResponse.VisitGetOpenIDConfigurationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4617,113 +5216,246 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	return nil
 }
 
+// RegisterClient operation middleware
+func (sh *strictHandler) RegisterClient(ctx echo.Context) error {
+	var request RegisterClientRequestObject
+
+	var body RegisterClientJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterClient(ctx.Request().Context(), request.(RegisterClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterClientResponseObject); ok {
+		return validResponse.VisitRegisterClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Revoke operation middleware
+func (sh *strictHandler) Revoke(ctx echo.Context) error {
+	var request RevokeRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body RevokeFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Revoke(ctx.Request().Context(), request.(RevokeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Revoke")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeResponseObject); ok {
+		return validResponse.VisitRevokeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Token operation middleware
+func (sh *strictHandler) Token(ctx echo.Context) error {
+	var request TokenRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body TokenFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Token(ctx.Request().Context(), request.(TokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Token")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TokenResponseObject); ok {
+		return validResponse.VisitTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1pd+M2kn8FTzvvZQ9ZstOdmTf2l3W33RlvfK2PZN+0eyRILIkYkwAHAC1re/3f96EA8BBBHbblJJN8",
-	"siWROOquQlXha2cs0kxw4Fp19r92JKhMcAX44QONruAfOShtPo0F18DxX5plCRtTzQTv/10Jbr5T4xhS",
-	"av77g4RJZ7/zL/1y6L79VfWPpRSy8/T01O1EoMaSZWaQzn7nJgYi7WRkTDkXmoyA5DwCqbQQUY8Mzwbn",
-	"FzeD/7q+OB92zacPh0eVT2cn19cn598PLg+vDs/sVyfnPx6enhy5r4iQXTIRklBOcn7PxYyTREwZJ3qe",
-	"Ab5we/7D+cVP50Oc7Ph/Pp7eXp/8eDzcJzoGwmkKhCk/RAUGRIF8YGPoEiHdz0LHIIng0Os8dTvHaabn",
-	"rwdDM9qVQ1QIlifarDPys38ScsSiCPj2sTg8G3y6uPpwcnR0fO7ARrWGNNNkQlkCUZdQHpFZPDcrNEjW",
-	"IrG4vb0+vhocHR9+vDn58fDm+Mi9nlGlZkJGZEYVkWwa6y4Z5doOPR6LnNvNAh1r9kA1RLjnE65B4ldw",
-	"IW85zXUsJPtfiF4NBoe5ji9kKyR+Yjomw0kiZmq4T1IhgZhFANeeaAwAACIDE8bJLGbjmChNp6AcjPAL",
-	"UIoJfkBmOB5IORYRDHH7CVV6Abw9YuYVud73AAKliBb3gPOlTCnGp12E/FSICCmWC5IIPgWJnxYAm4jx",
-	"vYPpuTijLNk+ER0mMzpXuAMJFkwM2SmlLCHcrBEeNUlBKYSWeczSFSXjhAHXRMVipgjTiuQKpKG3HjES",
-	"ZiSigvIk0KhHDhW5nnOaKSAxNa/UBAGZ4RpohQxFnkRGNElQoA3AlEgBx7U/SZgypQ0wh2eDm79cHR9f",
-	"nhwNzo6PTm6tALu+vby8uDIU7kfnhEaRNJgqRn8AySYMokLaWIzYbda4rDKIw1oxyDimfFogT38SOY/e",
-	"RAaYbX66uD13TOywKIjKxzHRMZKgkITpQgrEgJj6RuFiL+kUFhZqUN6PdZrUV2hEd2e/o7RkfBokJjKD",
-	"Ecno1MrCK6rhlKVMw9tA4vTk7OTGqJLj4yMr04QgKeVzz7jqgAyvQMv5zuFEgxxaBEvzzYCabwapGhJF",
-	"5wbPnGhBxiIFMqLj+16n24mBGg1pllgZxXxcEEexSIAoGAseGYFAZpRpM0ADlIxrmALux8ALDGjHbwWu",
-	"ReVRSC4rrIzgpyQWSQTSMKBbmiGk0ZxQMkxBxyIy2j+jOjYqnwwNbw3JmD4AdfyjY6YKY4MpInKtWGQJ",
-	"5EaIUyob5Led7d5cXAxOD6++9yaGF0+JWYERxZSTP74nP7APuLat6LFl6/M21c3FD4gSLhxGjDJWwHWv",
-	"IiyLp0q2bqoYr8iUmOhBIqYi10OiZQ64/wiMGYU4MrL7HuaKUAnkHjLtMAdexKd0bsw3ozvplDJOjErV",
-	"Hk4PlCV0lLwNGr22sEiMqKYjqqBqxiqICBezA6Ll3C03oRpkjxwWhKhjqhGwaPSSGZ3jHmP6AGQEwMmY",
-	"SmlUgsjNNp887yLzG2vkiGra5PxDojRkRExQwO6w0jBaMEh65CNCduca5ANIcnh5Qh72ent/7pK7zq15",
-	"t2JUkcO6MXN4eXLXMfIkkyIDqZn1IFhknpkwK5KWwddMcFI+/dTteJUbEGZIQmkPrfeef25opl/QB92O",
-	"M6DMICl9PAU+1XFn/9vvvgs8i7S9ajqr3yVue4Bv4MSrB8cvvgbcHjT6nGTPEtDQI6cw0QbP5luq7o3s",
-	"RwvI2Yczo1L90xGBRMHMWkGCE0omNEmMgnBqL7AYQwp2MZmEMUXxbrhw8dFu53GnfGZHAkWmMe+TEreW",
-	"Gt2bYvR3GGsziSGRT4mYmYnqZGG3gQSiIVUBRV4MR6Wkcxzf8AmTZqWf/QBfWmb1dnmTGTgSrneeiDWu",
-	"8OEuoYoYd5JcI0ka9kW9a8QZt67cInkXKNhkK92Os+KDz4JfeOMX9CVqE61yTxD4gfkzKqkdgUYRM6Ch",
-	"yWVlYzVKKCFbYaUmm5XyvPL7SIgEKG8nj8KLbZDIy0G7aADNW52mEIesgYcmJxu/hehYinwaH3gGZXxK",
-	"aJJ43hUTQ0tGQwI3z5nZ3wijixChxpqy0sd4oqqqXrUg91zMusawwkcqUAqSxAI0hNF7xkRAU9VqfaDo",
-	"4kIWgPgCg1sglxMUWwyyvNf27eRUMwjWoc4P9sePNKMjljAbvqmPCdwMGLWMWN2NfzK0+GIGN2p9jrT3",
-	"LmPRwHpyK0mkueinbift2bcHVYX6jFGmgBzOnNZ7xihPK7a/RBosAGnZxDWALmKiNlAQHQirSweqSvhz",
-	"gZ5yo+lXMyzaZE/djhWNA2vgOukxoXmiF6RtQUHdDodZDWUVC+O7vW9XMVDt7dBGj4qI2attEiRVQdFr",
-	"jRcjXWKRgrL25QhixqMuYZMyRiA4dImKjbicCDmFMjJgtPOE4h+GEeIi1IXitBJlwPiCkV+4nIqoqcCW",
-	"RQO7ioCJMB5DpiE6cGMa/4OLirWD7nPOR4xHYTm2FNRtFF6saGCHHkhQSB5GzuQpGj05hvM63Q4XOyrP",
-	"MiF1BbUthNA2cJgmjMo9QiJ9Jap4WjGNejXqq/BWu72Q0scT++Pe7u7uCivTjxgGlfmtuWr7zoBFwekj",
-	"prKEzgecpgFGOc8t3RPqPeGZI3GKpw8luX0uDXSeJ4lZ4eOOSBmaNfPO/oQmCozYoUoPFAAfsKxlPgwr",
-	"lS47nou8ZCIdsI3OWJIwH3xSjI+B7P35T7sHBB7p2Do5I7vNlPHcOEBLlzYRMqXaxqr++L6yVh+7WrrY",
-	"IJINwtrRvEQzhahuGcU6ugk5OM3JJZ3oU6NyW5mkqiCCXl6Y0tBYxZAgylYW2XAshvtpklGpV5toxegV",
-	"V/3Lil20mmco2UrDorEVozdaRTY60Vap1NmkMoCEiQQVD1p8fGuvwqMLmROqybCPz7oXhwck8U65jcTi",
-	"pGidYpzGhXokcJi1+BQGYmHJEMJ+/Ziv1bRHou42/VykeWKHa9ruhjOmYqdcRj7WX59w2hbPmZxRLdkj",
-	"Qceo6QovcbzYOLZvWV62h7CZFFNj0C93vgIeS0yzDDhEbhgQWdKG8WoMfYVQchHxrgtPNgL3S8ROGTFv",
-	"uMELNCZzKGmnCG0XsVEMlxaHm04DJOzBOI3Lo3PXYqKJndZG4Vb5Iw5ZIXb95IJHn4RMW1Bgz2WnQKi6",
-	"x/PwHvkpFqpybmjxXGURReeqSTVLxVebNAgxy18Ku/KEWzw5t7Q+34gqGOQyCY9aBVHxZAhGKM3Coa2A",
-	"l7QsmmgDiN0iwEcLgI2pkSv34A7NzHMqbMz6yOLyDeGvSzezRMttFnsqwbOWmluu4WoGVVPuOzbRwh8G",
-	"CH5gzCWYGa3GFElpBFVLwkvxUNA2o1qDNEP/7fPf7u4ed3d37u4e9z7d3T3+6dOXf/9DSMy8JMTNONOM",
-	"Js4tHCy3Dg9tBoq1D83+7FtmtzaZxYHiHiCzoRyMMxmJqdaKUL9OwH2Voq0JQRdsMrTu3msh8fV5Kbio",
-	"cPD9ggMRExsWxEQgJPMNA+ZNkrTHkzM6N1SJOPNObBeTDuz2hyXhDBfp8vlB+PU5/gXG2HIfBx4zJkEN",
-	"GF9D7Xp1UstUQZ23aG8xTSIB1hOwU6ypkxum42oMVoxJa2ZYOlV4ei+SyCAWMck0mUiRllEKFq2PP12f",
-	"iShNDUwYrw8X4qllpmVFiP1niJRnkCQDlBirBNZPkCQ/4IMh299M160TS3eFN4WEd2Me3WJ0oTpJG4k3",
-	"aHQNOlrQ6su1bfXhRZYIQcYHHC9Fwsbz9oWnvZRxlubpIHGyfJG//iJmNsFkHFNJxxokRszSXGk8S+4F",
-	"N5f23OoHEZuy4BlO9aFEzECOXbRv2YNqno5EElJmxfKsEKikeVGSgCFhy1qHhtn+imlflODiwiqinDPP",
-	"svbFLeCpAc8mKALbCc8WBlAI21eWn1uZYBW/L2yi/vjSCZ8t818u1ZVmSfLKsn1DQNV2GYaTTd575aCk",
-	"k8yvYm7ymI2Y8zFazCstrOdQTeUsI4nOwWgJjC+3SDeyIVccWGzJVFwe9CriWwf+FBb9gzxb10VYwxct",
-	"ieitLKzXsIJ+wTZLi/ERYmDU+xczvgz6y4HL1GDqeT+Ul0ww4OaSjm0sG59X7qRIW/hE7dS5lT2/uUqp",
-	"z/psSl8hA043iLkSY/VMcmmMiDVP5m6ziK488NpQCAbnqbv+ofRc44IaRuqRC57MjVfLop5BO3qHJU3V",
-	"19YS+6k6rJvF/X0EtJx+9UlAq6P5I01YxPQSe/bBPLGGnWafC84B0tDDkuDVg3uiFr+qcN+/PtzdRf9x",
-	"d9czf/5PVj64P//2h/aYQsvRYTFnaMmlXxWw78sT8lV2Rjjm2bRwKyM2V4NJPONcMj3HvLcq2yKLfwAq",
-	"IZxKVy8vsex56DKUbVqoTU8v8swRw3a8YiGx1pkBSmXK/85Bztee8R/maczew7C5pBPtSjl65KhQYWQ0",
-	"J1pEdP6NIiqDMZv4tNeOsXo6+x0cp9PtWDZfdGw9tjP2A8xtHjDjExHybGwsyWnJiZD+5AQZS88EiYSQ",
-	"Ljz+7e7ed3bN39iyH7dGZDqmEzPnpVBIql1PVZ39zm5vr7drwCYy4DRjnf3OO/wKrcoYkdjvGVd/B139",
-	"fopr6FsrygWqzR9DfAiHk6izb740xGmjA916NeC3u7uvlk1djSwESwExgfr26rT0JexChSQKbJb3+933",
-	"bdMU6+4XZS9I6HmaUkNZnWtbTyGBVAwaZqFOpwrPhZkaiwdDEl/Mu/1BDYJ9mrH+w16/MMMzETIZbgqK",
-	"TIA+gCqz/EVmj/KqGeCzSkKLoUI8G/IGPCbFGxpRM5AQkfe7u2a5dfxFxVlrx0oBUPqDiF6v9rB5JG3r",
-	"RLZGKYHT4xaSaVYKHlSOU4xEGME05452dlfTTqX8FV95t/qVstTSvLG3xhtFvYl54ds/r36hWsH01O18",
-	"t86yqgURdUY4tYcmo3kJPkNoEsaAFQILItcW2TmbzX5X4xmDrKX8Uj1SX842IolIRpl01Z2REfBKCO4F",
-	"PYcZMgo8MqWVLe9zrGa+aMYfsGTFajpfMpgYfpvG7pCE5CqnSTJ3IQirMmLg+4Q7X9HXaxow2KwzG7nC",
-	"PFeXpZIIcY8JBE3u1BWTeUv8GfIFtsyhQUcgWIlnUGZQWqbuDWvm/7Bm4JflM0H7/rlcvLf9kqBzUWcR",
-	"lEiZBEMmhnxGMKa5srrHy35Df1ygbuiRRulV759XAh27nJtFudIlgo/d8QstSWc9afOw16e5jgcpaBq5",
-	"sqg2g8dYrGf+uQU+cTbGG1SQXR1/vPj+/OSvmGtSh5CLO7zffe8DDoZwLsy6ybe9XUwFccLHuokH5XmV",
-	"8Zo9qVm7tNj/JtaOt3T6U9Clqx4W3rcLZWY9Y6qQxU2SnCcom6umnc2TV74tQ5HzsIgzbj5CedCzJWHa",
-	"PK56qntXWuawTdEaOMpqMX4qEHuhaFz+SntfhXUFVKWi+JctoZyt0Nn/HPSHP3956n4NeK2fvzx9qXLv",
-	"Gb03ss0pAuMC2s4OvkeIy9oYU+4yWKzgqzKncwFaWdO3HOi31yj2H1woplUSVt/B/fjgja+9AY2F5p+/",
-	"Bt1lXeHDkjm6S0r1v2yRcRqBp9aOMypP9Bu6BG+vX52r605Wq1h2NGksD4pKIoGJXp/u3vXd7/13GYv6",
-	"NIqqOqFOXDSK3l2eHDXV6+46Ljy2HVlXQr2CUPpZ5cUVTFBhC0IjY/IS2MG+J75FCJpDWYwxgjwdgTSP",
-	"Vk76no3ACKsy2nFofzePfpIiPXRD/47RDTAqIRXWq16J1CKt6KVoBTNR35lHN4um26IOKJ+6EYZjj83b",
-	"L0LyUxgU2OBmHgBFveHNs7edKqYi/ux9n12fXB+db3PjC+h+8a7LDlibmOY3vrGZ0li7TF1EZ5H1/dhV",
-	"tt9CdLFRk/jGBnegUq/FcljSe+x32/uXYnuX6Kx0mKpF1IFHWJzPtPKBJ/Uc7qvmvWzCez7YhZFELKfw",
-	"BR8H1jU2dpvCZTqHeVgvJcbTYUxJaLLtuFbLvCWeDRdMr8+3yynDdk78nal+QUxlEV5lKE/8L2GcF9gp",
-	"V6BAewLcmsFi+/1VOgGO5s50edG2X2Cn1Pa9PYMltPFqA8bnbH8WC5qyZVHZMpGrs+2zi3q6WIu+F+ah",
-	"3m/GZ7FRA1fTV56hYee8+jm579DSivJcx/2v2ELmqe87U/VnMKpgv9G+1p5+V9yfLpmVxZ8ud8JpQKc7",
-	"JQZBp7Y/WtEsrjilM7q1qSHN4nzBY+c5+gk7VT5XPW2Uv/DiQFDZCZMI32+WkgykErxoJqaKjkBF4oVL",
-	"vC0StO+5mIV5vhEobHaiw9lXtqLr2qJHqirFXSBTNSySdTKKufou+IjjbhR87IZryK0xtkavvJakobJd",
-	"0UZx0LC09zg5XCTSdYy4x53ZbLYzETLdyWUCfCwi26poPcFYqwJ+LWPuRczy7pUawv7k2yyCwS5gUs1M",
-	"Cj49KOualfGFleg9i01/DYeuHx1p2QN35Ep3NFEp7/4GgzGpbfS5gZJfbNbUpuJrjZq2qOSDLaZa1Hx1",
-	"7b81bU8r3ZZSOieR2OSE+J0LIFd7XK3pCQfiTZUGQVuLNQWaEP3utv4Tx4JQ4Cl4AEkTX/ftPFhvSvqQ",
-	"kI6ByWBAyD65hAcK4m8Te1Wy3loYs961qEXYucX+duTcKVM6gPbN8dv/av85iZ6sfPNHZ8sl3QGewNaT",
-	"fanNBx7BlHGbtH5YNLVw6YVT48XQRAK17cHtdNFyufkGYnN1guHvUvLXKSVF2RmjRUJWAuZB9umukH/b",
-	"F3/Lpd6bCr03cvVfyxqMxaydAlqwHUoRqjvpXmJu7BznATrKK4V7W5J0odrAX419+HMQ7cbS8WfOysBz",
-	"783oPGwUFEVAbSKvbLHV2Xa2aL2R19JsUdftaKEgxJtItpe5b6sVjvh2Wzy8woJhUWHE2B5VtjmVUR62",
-	"uY4tebsHY/oolQO21mGaAJUJwwsPREZmQt4zPi3LBmhlfFpUgrhifvtYGTmsAHTgLmobtlzg5mtwCVWe",
-	"MPwdUpUws0+39JUg5WVTZodDqnw1A21WoRzYE90ZU1BUlSypGEm2WMq1WMX15onNy4tFXrFwa+9tcviv",
-	"j68Gpxcffzg+GnYD19xsdJ+du3ZtDVLeb1aL4JU7jYt5CJtgPWGA7F257D9dkUlFVSwohY09R3fTkGF3",
-	"TWWlj4q9csUbleufi5VdQttr4IxnGGiQXr/Aji8e0VFbTZSChEoxW0rnvgWPmPruJg1pY5b0QoPmNxBH",
-	"OHani5UDo2a5IY+co46q4bkE0qdJ0p4Q4HKBzDO/Y20drMEDyPki3uz9AiW+aJKErMBVCPOifZBhE7dl",
-	"BmG93ds2jcKWxnJt9RB5Uj1QN0aikOgsPwXPC3xhntNp9SZzax8crKwHPlT3eIsOXpxm2ygY7jP2e73Q",
-	"csp8kT3+iPXDOdcsKSpwEOVU25+sbWFL5KJ9NAqxvL68iy0RSpOxULq4WaJHzkXjYlVbGNyUqHKrxb7N",
-	"Ot+3tOHWKPm1ZflMVgnpDX3eX3H165Ky11ViyLsnm6SiXhbRG0v6Y8M9yGiUF76Yj1w7qYkc5iWpYYCy",
-	"HVMGmAxdZpczRcYxGJOWjGCClyHziGBv9vIIWoX4x+1lRWqJbZkU6JYUStK4Zzyq3XxaXMVjuyZ1ixtX",
-	"3EfbDyxw08qXbfF1vQvhmzP2Qv+61Snw6Hf/3JH8N72dtlZIZ8g7EQqi4gZtzxcjSASfYiDFF3w6isEq",
-	"/+9vj69vBocfPx5fX9eGb2kp9yuRarbmlVcz7bs+f922WHRtLA3EAv4U2yjfpCh/rV3yFjS9UAjdug6R",
-	"7to4eznZWkWulStPfhl1rs2b7wKUe2Lvy/rtFLmiyhlTbpWRD9Y9i6RekpVuh/iZKuhqAupZW39RZrod",
-	"42eponvmzitNAtu8Nt9qcJv+WqOdYYvy9evtbRDpCudC+JEKu67aHa/0BStdTUOOHS5CPnjpiXesdPod",
-	"M6d7PhTgqrW/i4RwF2JXDWGm7PXZvimCP03E5i+BPF7X488NxrGPVH1EW+qIl+1Y3xDPsu3lekL6CXvN",
-	"rN7mbK4cUtmDgDWShsvmgkiK4Tzk5kFU7Qg18Ja7y9WlamMdmbOzXWurWttnP1qBv6cvT/8fAAD//w==",
+	"7D1pc9s4ln8FpZ2q3kOW7RzT2/aXdWynx9OJnfXR2ZpORoLIJwljEuAAoGVt1v99Cw8ADxGk5ENOH/mU",
+	"mCJxPLz7wpdeJNJMcOBa9fa+9CSoTHAF+McbGp/DP3NQ2vwVCa6B439pliUsopoJvv0PJbh5pqIZpNT8",
+	"708SJr293r9sl0Nv21/V9rGUQvbu7u76vRhUJFlmBunt9S5nQKSdjESUc6HJGEjOY5BKCxEPyOj98PTs",
+	"cvjXi7PTUd/89ebgqPLX+5OLi5PTH4cfDs4P3ttHJ6c/H7w7OXKPiJB9MhGSUE5yfs3FnJNETBknepEB",
+	"fnB1+tPp2cfTEU52/D+H764uTn4+Hu0RPQPCaQqEKT9EBQZEgbxhEfSJkO5noWcgieAw6N31e8dpphdP",
+	"B0Mz2rk7qBAsT7RZZ+xnfyvkmMUx8M2f4uj98O3Z+ZuTo6PjUwc2qjWkmSYTyhKI+4TymMxnC7NCc8ha",
+	"JPZsry6Oz4dHxweHlyc/H1weH7nPM6rUXMiYzKkikk1nuk/GubZDR5HIud0s0EizG6ohxj2fcA0SH8GZ",
+	"vOI01zMh2f9C/GQwOMj17Ey2QuIj0zMymiRirkZ7JBUSiFkEcO2RxgAAIDYwYZzMZyyaEaXpFJSDET4A",
+	"pZjg+2SO44GUkYhhhNtPqNJL4B0QM6/I9Z4HEChFtLgGnC9lSjE+7SPkp0LEiLFckETwKUj8awmwiYiu",
+	"HUxPxXvKks0j0UEypwuFO5BgwcSQnFLKEsLNGuFWkxSUQmiZ1yxeURIlDLgmaibmijCtSK5AGnwbEMNh",
+	"xiIuME8CjQfkQJGLBaeZAjKj5pMaIyBzXAOtoKHIk9iwJgkKtAGYEinguPYnCVOmtAHm6P3w8i/nx8cf",
+	"To6G74+PTq4sA7u4+vDh7NxguB+dExrH0pxUMfoNSDZhEBfcxp6I3WaNyiqDuFMrBolmlE+LwzszGPss",
+	"LODq9Pz48OzH05O/FWSMk5MXgx1y8OHEn4Bhm8Xy9FuR8/hZ1mdO4e3Z1albnEMyQVQezYieIYUISZgu",
+	"mNQMEJG+U7hY3MzBnCJLb7DeUnpRruYgISZczPcJVdeETinjiIrFpAZ1+kQxHoHDXkWAxzino35EAs/N",
+	"cfJ3LGX6CZkZDtoum4UgKeULh9sSZ1BkIkVqwKU8+u6T0Tloudg6mGiQI6LoQhn05EQLEokUyJhG14Ne",
+	"vzcDagS7WVbliyY4P85EYsAQCR4bPkbmlGkzQLktI7x7ez3GNUwBl++BdA6TXD0fkCoKDFNE2snx6Kao",
+	"v5y/PSR//v7VD32zH5QArwcv9vHx969/2C0fvxy8GLzAs/5Ap7C0fMP6tmc6TerrdlBQWjI+DTJVMocx",
+	"yejUYtE51fDUSNRFcu9O3p9cGpXq+PjIMgWPU06ANZAHGZ00T4bUPBmmCjHq6yDUORjQRs8FrmUlqpDg",
+	"VmgbBYiSmUhikEYQuaUZjjVeEEpGKeiZiI0WnFE9M6ovGRkiHZGI3gB1cgRpt4KzIteKxRZBLoV4R2UD",
+	"/Taz3cuzs+G7g/MfvartxXRiVmBUEsrJn1+Rn9gbXNtG9Lmu9Xnb4vLsJzwSLtyJGKVUAdeDitJQvFXK",
+	"j6aq5RU6JSZ6mIipyPWIaJkD7j8GY07gGRkd5hoWilAJ5Boy7U7OCwuS0oUxY4wOidKFGNVSezjdUJbQ",
+	"cQLPJPet1mQPMaaajqmCqjmnvDDUcuGWm1ANckAOCkTUM6oRsGj8kTld4B5n9AbIGICTiEppVCORm23e",
+	"edpF4jcs+ohq2qT8A6I0ZERMUJJvsdJAWFLMB+QQIbt1YdQTiQrLze5g94c++dS7Mt9WjAtyUFfqDz6c",
+	"fOoZfpJJkYHUzFrSLDbvTJhlSV3wNROclG/f9Xte9QwwM0ShdIBW7MC/NzLTL8mDfs+pEmaQlN6+Az41",
+	"yuCL168D7yJur5quqgsM8QucePXg+OBLQHqi8eM4e5aAhgF5BxNtztk8NfrTfAZoCTg7yWhXxdsxgUTB",
+	"3FoDghNKJjRJjIBwYi+wGIMKdjGZhIgiezdUuPxqv3e7Vb6zJYEi0ZjvSXm2Fhvdl2L8D4i0mcSgyNtE",
+	"zM1EdbSw20AE0ZCqgCAvhqNS0gWOb+iESbPSX/wAn1tmfQ+axkFq8L8YejCmg+OnpTvD0KRRTf7z1e6r",
+	"UjV5sd9FHO5Z6seOmYrEDchFiCRqUw6Bx5lgTsVZBkH9Ve+iGjKlhhmVNAWjHqg8y4R0Arq+WbOPH17s",
+	"fF9BgbEQCVBuRjcG9TCa0SQBPoWhFZ2qPt66x9PvTSXlemiePngIplRu0bLxaiZFmunhDU3yh49fo9xO",
+	"wBegTkX8mPncKI+CioQbEa2xZmRF93llaNDrcce+RJXuAPttON5YZHh3bSfVAdGOI2tDzTUIoI29ePdX",
+	"U9ZyYg0wuxZifRj4cp9QRf56cXZKLlDiGe0A1XqjLXFr5S6zioLD3w9jnLMs+C74hTd+QZddbaJVXkDk",
+	"7YH5kTdZXhfHzICGJh8qG6sJmhKyFUndlOKlulj5vWBmbdKncBY3JNDjQbtsXy1afZMhAbzGOTQVhTld",
+	"KKJnUuTT2b6X/4xPCU0SrxqIicElo4ADN++Z2Z/pRJchQo2xZpUbDmDMzlJ714JcczHvG7sNX6lAKYgS",
+	"y54Zo1YbCwQtYWtUAEVPMmQBiC9xKgvkcoJii0GS98ZEOzrV7I11sPON/fGQZnTMEmajJPUxgZsB45YR",
+	"q7vxb4YWX8zgRq3PkQ5eZiweWofpShRpLvqu30sH9uthVV9/wChTQApnTql+wCh3K7bfwQ2WgNQ1cQ2g",
+	"yydRGyh4HAirDw5UlShjU0lch2DR5Lvr9yxrHFr72XGPCc0TvcRtK+ofh3ntyCoGzOvdF6sIqPZ1cKNI",
+	"5+2KuGMPPm5hOJuYGKsfkskg4Bzs1sDtTzU/bVD3Ls3/YdgeG81hbN1GnBo7N2xU2lUPOU3DUtb9nksW",
+	"ZuT29+8UmYkU0ErbRx5uo6dX5yeKJAysR8O8pDDgMoZEzIPrqWg495NnBm/8MptKt0hYtGj9WULMJES4",
+	"TfUYzfh+37YrsYHT5ILDaK+IL6AvhQuDVBJ0EJRaqJYdh9jLURF+fTJSBklVUMGwHgAjQw3WWFuVjGHG",
+	"eNwnbFJGdASHPlFGryUTIadQxnGMDjqh+A/DgE0RN0WloRITwmiQkdK4nLAByeKhXUVAEY4iyDTE+25M",
+	"KhHupcsAfdA5HzMeh6V1J6jb+HixoqEd2tjMyASNNM1T9BzkGBvu9XtcbDlVv8LAWthd28Cfgws1iuUR",
+	"suInwoq7FdOoJ8O+igRpJ8mU3p7YH3d3dnZWGIV+xDCozG/NVdtvhiwOTh8zlSV0UbDfOuqd5hbvCfXu",
+	"5LlDcYqpLCW6/VJ6uXieJGaFt1siZai8L3p7E5ooMEySKj1UAHzIspb5MDZT+r0xyeYxE+mABfCeJQnz",
+	"ERwbN9394fudfQK3NLKewrHdZsp4rmFAOpc2ETKl2gZ8/vyqslYfAOpcbPCQzYG1H3OH/hXCui6MdXgT",
+	"8kc0J5d0ot8ZxbKVSKpqUNBVGsY0NMkwroa8lcU2eI65IzTJqNSrDZFi9Iq/+/OKXbQaIcjZSvW5sRUj",
+	"N1pZNnqirVCpk0lN5E8kqNmwxVFurTK4dfkXhGoy2sZ33YejfZJ4z7YNZ1aC/SldEBcvkcBh3mI5G4iF",
+	"OUPo9Os5Y60GLCJ1v+nNQZwndrimhWooYyq2ymXkkf5yh9O2+IfIe6oluyVo/jf10w73Aotm9itLyzaj",
+	"L5NiaszWbhdDQPGe0SwDDrEbBkSWtJ14NRC9gim5sHLfxfga0e8OtlOGnRvOniUckzmUuFPEh4sAI8Yc",
+	"i0w5JwESdgNGL+oMcV2IiSZ2Wms7rLK63WGFyPWti8C8FTJtOQKb5DcFQtU1JlcOyMeZUJUkNHvOVRIx",
+	"ZlITazrZVxs3CBHLXwq98oTbc3LOl/p8Y6pgmMskPGoVRMWbIRghNwvHhwK+gK6QnI3C9YsoGS0AFlHD",
+	"V67BpTiZ91RYmfXmYPeG8NfOzXRIuft5WEvwrCXmuiVcTaFq8n1HJlr4iLrg+0ZdgrmRakyRlMZQ1SQ8",
+	"Fw9FPjOqNUgz9N9/+funT7c7O1ufPt3uvv306fb7t5///U8hNvOYODHjTDOaOOfHsFs7PLDpzFY/NPuz",
+	"X5nd2sxoB4prgMw6LNGbajimWivM+zRR61WCtsYEnQ/F4Lr7rgXF16elsGkc9JiccSBiYp3fmFWOaH7P",
+	"qHMTJW2Oz5wuDFbimXkjto8ZrHb7oxJxRst4+fBI9voU/whlrNvGgduMSVBDxtcQu16c1NKeUeYt61tM",
+	"k1iAtQTsFGvK5IbquPoEK8qkVTO8F0YLYY7XHCyeJNM+pbLQpNc/P12fiShNDUwYrw8Xoqku1bLCxP4r",
+	"hMpzSJIhcoxVDOsjJMlP+GJI9zfT9evI0l9hTSHiXZpXN+hdqE7ShuINHF0Dj5akere0rb68TBIhyFQS",
+	"VYO5EI0s1KAG3hKXw1+GtUFXrd8OFlqpDwB8QBdrO4jTQco4S/N0mDips7yvv4i5zSeNZlTSSINE316a",
+	"K43uzkHwGNKBW+cwZlMWjKlWX0rEHGTk/JJdL6pFOhZJSOwWy7PsqlLdQEkChtgsEzgwbOFvWO1ACS4u",
+	"LMzKOfMsa1/c0ok04NkERWA74dnCAAqd9rnlPK3kuoozLW2i/nrnhA+WTo+XP0qzJHliKXRPQNV2GYaT",
+	"rVl5YvepkyFPohjzGRszZw21KIJaWBunWsFU+jydKdTiwu/Wne+l7a4IIG5Iqe12zxWeuH2fFYGWTJ6t",
+	"a8ysYTWXSPRcuuBT6Gu/Yu2qRU3qImCIrWMnAPunDfmGLOhDkWa5hrjUYn0m6Lfg8bfgcRCnS2wKY7VP",
+	"imwVTDV0XNvp5wFgHg9n4TTRZfu3VXiidXA2512cr5uxMTWc+u2FSmEJuuVdnauNeOH7ysWTy0rKNsnw",
+	"1PzGWUTPrM7VZ32wlFkhf9/dIzJDjMUxyaVhOWvG77st1m58bk1nxRReVzMcNttK7raSD60HtO7DrEzX",
+	"cZJPoJaHLcFE8GmLK8hV21fKAJ9I6e73VCRawFuymwB/fQNUghytDpIuuUcqg/q5Q7C+ymK6Mg/jnhpv",
+	"CLGXPNKh0kuSiKnRmgbkjCcLMkoHLB4YPoNOy5KJ1dfWirSlH/V+4WgfmCunXw37VlT+mSYsZrrDeXFj",
+	"3ljDKLfvBecAaRhQR0zlxr1RUwMq7P5fbz59iv/j06eB+ef/ZOUP98+//and1d2S0VLMGVpy6e4LOHPK",
+	"xK1VRmU4FNd0Z1RGbK4GM6ijXDK9wKKDKpNBTmQpMFjHUG+hYeXBQa1aypYeFzXEeMJ2vGIhM60zLGQq",
+	"p/zvHORi7Rn/ad7G0gmM5ko60a5dxYAcFfYKGS+IFjFdfKeIyiBiE1/S2DMmbm+vh+P0+j1L5g2G4k47",
+	"Yz/BwtZ4Mj4RITeWDXE4k2gipA/oI2HpuSCxENJFbV/s7L62a/7OtjZxa0SiYzoxc34QClG177Gqt9fb",
+	"GewOdgzYRAacZqy313uJj9CFMMND3B7MIUm20AO9neIatqPCBJoC/mOQD+FwEvf2zEODnNZp3a93PHqx",
+	"s/NklbJVh3ewWwAWx16dvysdR3ahQhIFtoL31c6rtmmKdW8XvTMQ0fM0pQazehe2Vl4CqVivzEKdThWm",
+	"K/kCvd5n820NmMIYBVu1CqatkmbbIFsjDZtdUOQ+bxDWtWLHFnDbxX+nSqvUZUEoVOyuATIDqdQGRZXV",
+	"IRzFufYCRNHFUreBQxrNYOtQcC1DDt+qMmLrmMe2jDvYc6Bs37D+2du2LvWjx+1ivMkigC/k9DyjggJ4",
+	"zKHjz4CzeCsSfMKmuSxSINoO/iwDfnJ0WHv924F/rQO3p0EOBecQaXLk6ZzsDnYcEuy70LI36516a2SI",
+	"T3uGxKU8B3BlWGO22zRj2ze724V7NhMhc/ayEF4J0BtQZbMHkdlktGojgHklJdsILMxu8o5d7I2gyhY7",
+	"r3Z2zFLreBkX2YI9qzCA0m9E/HSt2JpJlfYoN4b3gfzHFuxvNk7bryQEGRwYwzTnTszsrMa8SjdA/OTl",
+	"6k/KznPmi901vijajpgPXvyw+oNqI5u7fu/1Osuq9sWo09E7m/YzXpTgM4gmIQJsFLGkndmeY55y8FlN",
+	"vJrD6qSXalJoN9mIJCYZZdI1u4sNo1JCcM+wOMyRUOCWKa1stzNHauZB0xjGziVWKfYd1BJDb9OZS/Mh",
+	"ucppkixcaMpqlzPge4S7GIJvX2fAYOsmbEQT6xFdnnUixDWmwDapU1fcORuiz5CfasMUGnRSBRsymSMz",
+	"R1oWn4xqPoZRzflUdlEJ+p4eSsW7m+8McyrqJIIcKZNg0MSgzxgimiurpnreb/DPNUcbkEYHnsHvlwMd",
+	"u6zxZb7SJ4JHLoGIlqizHre52d32Lv6iDLFLg/+msj+7Ble31pbbJfq2qVTb6tC6u2wN/czrZttT0KUH",
+	"Myxurpb6Iw2MckWW+zqSnCcoTap2q63AVr6vbpFnvIxl3PwJZXLVhth/M0Xsru460jKHTQqDQPpYC6pX",
+	"IPZIZt79SXtj3HVZaqUV3q+bpzrtprf3S9DZ98vnu/6XgEvul893n6uU+Z5eG27sRBfTM9ea1zd5dpnS",
+	"EeUua9yy6iphOqOllTR9z9jt9uZa2zfOz9zKu6vf4H68Z9p3dQCNDPCXL0FfoK7QYUkcXRzv8wYJp+FV",
+	"b+24qfJEP6MR8/wagZMMLkewesoOJ42uRInRoBKY6PXx7uW2+337ZcbibRrHVZlQRy4axy8/nBwtKwRr",
+	"wdz1jV6XQz0BU/qq/MK2ncU61Ngo6QS2sHG17/GMClw2Q69Gno5BmlcrOWsPPsAYK6Hbz9D+bl59K0V6",
+	"4Ib+dqL3OFEJqbB+gJWHWiRBPfZYwUy07dSjy2XVbVkGlG9dCkOxx+brRx3yXRgUmG2wCICi3rH8wdtO",
+	"FVMxf/C+31+cXBydbnLjS8f96F2XVxjcRzW/9DdTKI1dsajzQS2Tvh+7SvYb8Ic2+oA8s8Id6I7Rojl0",
+	"XB7xTff+teje5XFWevDXYgDAY8z6ZFp5V5l6CPVVM7jvQ3vePYe+Tyxh9kXW+9Y0Nnqb7ejvDOZRvUkV",
+	"pr5ggl+TbKNal6wN0Wy4Fdf6dNuNGfbqm29E9SsiKnvgVYLyyP8YwnmEnnIOCrRHwI0pLPbClspVLuOF",
+	"U10ete1H6Cm1fW9OYQltvHqDzkO2P58JmrIuP3KZFt3bdLSlnnzdIu+FeWnwh7FZrNfA9dEoo3545UM9",
+	"Ccj3/mw98lzPtr9gc9K7bd9SfXsO48rpNy7BsfH6ivnTt95r23DFJYY5Cehkp0Qn6NQ29i9uOSjiika2",
+	"NiWkWZxvMtJ7iHzCK1YeKp7ulZz1aEdQeYULEf7CMEoykErwogu+KnrNFlllroSsKDW85q4CpkHzDUdh",
+	"8woFnH3lHQp922iEqkpDBZCpGhWZiBnFqlPnfMRx7+V87If7NlllbI1LHloyIstGuPfyg4a5vT+Tg2Uk",
+	"XUeJu92az+dbEyHTrVwmwCMR2ya46zHGWuedp1LmHkUsL5/oJqOP/n4Q4FjxZvTnuRR8ul/2EsI+qkoM",
+	"HkSmv4Uw8aFDLZsigFTpQhOVlkrfoTMmtTfU3EPIL7cBbhPxtRbAGxTywebFLWK+uvY/mrSnlQ6nKV2Q",
+	"WHQl+zbP3TqIq92T17SEA/6mSlPOjfmaAo0/v5mtv2NfEDI8BTcgaeJ7LTkL1quS3iWkZ8Bk0CFk3+yg",
+	"gQL529heFa035sasdwptYXZusX8cPveOKR049vuf7/YX+5+T+M7yNx866+Z0+xiBracnU5vBPIYp47Yi",
+	"56BoJOcSIqfGiqGJBGrvtbPTxd188xnY5uqUyG9c8rfJJUXZja6FQ1Yc5kHy6a/gf5tnf91c71mZ3jOZ",
+	"+k+lDc7EvB0DWk47lCJUN9I9x7y3cZwH8CivVCVviNOFCp9/M/rh10Dae3PHr5yVgXHv++F5WCkoypba",
+	"WF7Z1ra36WzRevPczmxR12F0qYTFq0j2lizfyjbs8e23WHiFBsPiQomxfWFtQ1gjPGxDS1vPew1G9VEq",
+	"B2xnyTQBKhOGN3WKjMyFvGZ8WhY60Mr4tKhdcW2p7Gul57DaukiBNN+NMNeifE7cc99ggFDlEcMs1SBG",
+	"xc0si25Jdv1qJuZ2T2aHI6p8/QVt1s3s24junCko6mA6alySDRafLdedPXtic3d5yxOWmu0+z/XFF8fn",
+	"w3dnhz8dH436gfuZ95xjbbmurl+0Wa/klCQiuoZ4HVTea9a34F3RjRulCZtgBWQA7X1d7++tLKYiKpaE",
+	"wr0tR3dFtiF3TWWlI6C9K9grlevHxcrO/O1Ve8YyDFxK5GrjjD04IMstH7SNkymSgoRK+V1KF76ZpJj6",
+	"Pn0NbmOW9EiF5g/gRzh20cVKwKhZIMljZ6ijaHgogmzTJGlPCHC5QOadb6e2zqkBlrEvnZu906s8L5ok",
+	"IS1w1YF51j60Tfu6FMJ64+JNKoUtLZLb6iHypBpQN0qikGgs3wXjBb6U0Mm0ervktQMHKyuYD9Q13s+K",
+	"N/7bHjGuY8FSaeiU+bYA+CNWPOdcs6SowMEjp9r+ZHUL4AYD4j1UCrEhgH1ljiWBSpNIKF3c5jYgp2Kp",
+	"yY4vZW5yVLnR8uRmZfJz6nBrFCnbRgJMVhHpGW3e33C9bkeh7io25M2T+6Sifii8Nxb1I0M9SGiUF7aY",
+	"91w7rokU5jmpIYCyuWEGmAxdZpczRaIZGJWWjGEiJNjeBxPtrmK0ty6H6MftZUVqie0HF2gFF0rSuGY8",
+	"rtXiFpe82pZw/eKWQ/en7a4ZuN3w86bout5P+9kJe6kT8+oUeLS7v7Ynf+MW3tuz8zcnR0fHp6O9eiGd",
+	"Qe9EKIjR8qpqhmNIBJ+iI8UXfDqMwb4EP14dX1wODw4Pjy8uasO3NGj9jXA1W/PKq5n2fZ+/bqvPXUN2",
+	"A7GAPcXulW9SlL/Wrg8Pql7IhK5cr3N3Ibm99nqtItfKNYO/jjrX5p3qAcw9sXfU/nGKXFHkRJRbYeSd",
+	"dQ9CqcdkpdshvlIFXY1BPWjrj8pMt2N8lSq6B+680gG1zWrzfVQ3aa81erW2CF+/3sE9PF3hXAg/UqHX",
+	"VVt/lrZgs1/IsmGH/UNebFfB366D+qvpB+Sjv8jGX6tLvLOLTbmQYbPK4pe7rWBDhU31q/fXUsJ2n1wJ",
+	"K65kaEtY9NcYsLhIevftbpwZC7LOBteVA9hFxpLcfQKCrj3NmppKY5J1hAd+dF/pgR8dzF0n4ipTsaAh",
+	"1AHTVeYZIVJAktpO+nh5QWH8sNb2OQUp3IhrWEEEOzs/DMgJksCLnR281s23jvfXyNt0eK8gUb4gqZCA",
+	"yia+6lVLl6ofrnVwi3mmBPLm5QtfJ3b+VZD4UfgYcC5T38QLqzbgBqQPTfrYqV6qygkg44q2Tc2b3V4O",
+	"XnjEHDGODWSG2Jh/RISxt8tLhkTsERWvDV6ygZgiRkzsW5dhRpUCZR6+3nm5lAXnr6corji0dsTCXcoy",
+	"cQMDjwthVaYgBboDPheyf80eUSvbQx1YF5wBmG2oRS6FYRHOnVo6YZzvs3B7LjlTBYfB75jsziEGSNFq",
+	"rfVnN6iAnBZaXHVBskOdTN54YxKvee5t94wK5t4Nxftqrc5jIaTtZ1v1CzJMR4iLHlE+uQq79wXKmlw/",
+	"dzcYx0ag9RFt5wckXOsqx9S+HDVIIf2Eg2aRU3M21x3C9Ztbo4aqbCSPmnm4LKuZl1PLKAt89dHGJiri",
+	"0LsdXW/S2n1ufrRCnQ0vo9ZUzzBGZW+St14a/PU7RUSuFYsxdcSbGJU5LH7cfb77/wAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

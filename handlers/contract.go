@@ -25,6 +25,8 @@ type operation struct {
 	body     *openapi3.Schema // nil when it has no body
 	required bool             // whether the body must be there
 	secured  bool             // whether an access token must be sent
+	form     bool             // whether its body is a form
+	oauth    bool             // whether its errors are OAuth 2.0's and not Matrix's
 }
 
 // readContract gives the contract that the binary was made from. Reading it takes milliseconds, and it never changes.
@@ -38,7 +40,9 @@ func parseContract() (*contract, error) {
 	c := &contract{operations: make(map[route]operation), templates: make(map[string][]pathTemplate)}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
-			c.operations[routeOf(method, path)] = describe(op)
+			o := describe(op)
+			o.oauth = slices.Contains(op.Tags, "oauth") && !strings.HasPrefix(path, "/_matrix/")
+			c.operations[routeOf(method, path)] = o
 		}
 		t := pathTemplate{path: routeOf("", path).path}
 		t.segments = strings.Split(t.path, "/")
@@ -55,6 +59,7 @@ func describe(op *openapi3.Operation) operation {
 		if media := body.Content.Get("application/json"); media != nil && media.Schema != nil {
 			o.body = media.Schema.Value
 		}
+		o.form = body.Content.Get("application/x-www-form-urlencoded") != nil
 	}
 	return o
 }
@@ -85,6 +90,11 @@ func routeOf(method, path string) route {
 func (c *contract) find(method, path string) (operation, bool) {
 	op, found := c.operations[route{method, c.template(path)}]
 	return op, found
+}
+
+// oauth reports whether a path is one of the OAuth 2.0 API's.
+func (c *contract) oauth(path string) bool {
+	return c.operations[route{"GET", path}].oauth || c.operations[route{"POST", path}].oauth
 }
 
 // template is the path of the contract that a path as it came, escaped, fits; empty if there is none.

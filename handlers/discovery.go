@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"net/http"
 
 	"postern/gen"
 )
@@ -12,7 +11,6 @@ var (
 	_ = struct{}(gen.GetVersionsRequestObject{})
 	_ = struct{}(gen.GetWellknownRequestObject{})
 	_ = struct{}(gen.GetCapabilitiesRequestObject{})
-	_ = struct{}(gen.GetAuthMetadataRequestObject{})
 )
 
 // versions are the releases of the specification whose login chapter is served. r0 is there because old
@@ -61,12 +59,4 @@ func (s *Server) Capabilities() gen.Capabilities {
 		c.MGetLoginToken = yes
 	}
 	return c
-}
-
-// GetAuthMetadata implements GET /auth_metadata: the OAuth 2.0 API is not served, and a client that asks goes on with
-// the legacy one. Client-Server API v1.19, "Authentication API discovery".
-func (s *Server) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject,
-	error) {
-	return nil, &Error{Status: http.StatusNotFound, Code: "M_UNRECOGNIZED",
-		Message: "The OAuth 2.0 API is not served here."}
 }

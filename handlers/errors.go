@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -168,16 +166,25 @@ func (s *Server) handleError(err error, c echo.Context) {
 		}
 		return
 	}
+	var refused *OAuthError
+	if errors.As(err, &refused) {
+		s.logError(c, &Error{Status: refused.Status, Code: refused.Code, Message: refused.Description,
+			Cause: refused.Cause})
+		s.answerOAuth(c, refused, 0)
+		return
+	}
 	e := AsError(err)
 	s.logError(c, e)
+	if s.contract.operations[route{c.Request().Method, c.Path()}].oauth && e.Code != "M_UNRECOGNIZED" {
+		s.answerOAuth(c, inOAuth(e, c.Path()), e.RetryAfter)
+		return
+	}
 	body, err := json.Marshal(e.body())
 	if err != nil { // unreachable: strings, numbers and booleans
 		body = []byte(`{"errcode":"M_UNKNOWN"}`)
 	}
 	if e.RetryAfter > 0 {
-		// Whole seconds, rounded up, so that a client that obeys is not refused again. RFC 9110, section 10.2.3.
-		c.Response().Header().Set("Access-Control-Expose-Headers", "Retry-After") // or a web client could not read it
-		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+		sayWhenToRetry(c, e.RetryAfter)
 	}
 	if err := c.JSONBlob(e.Status, body); err != nil {
 		s.Log.Debug("the answer could not be written", "error", err)

@@ -3,8 +3,11 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -61,21 +64,40 @@ func triedOn(i *interaction) *tried {
 	return &tried{what: registrationRefused, name: value(i.wanted().Username)}
 }
 
-// forms reads the form of a page before the generated code does, which would return whatever is wrong with one as it
-// is: the client's fault would be answered, and logged, as the server's.
-func forms(next echo.HandlerFunc) echo.HandlerFunc {
+// forms reads a form before the generated code does, which would return whatever is wrong with one as it is: the
+// client's fault would be answered, and logged, as the server's. Of OAuth 2.0's forms nothing is read from the address,
+// which is logged in places, and a field stands once (RFC 6749, section 3.2).
+func (s *Server) forms(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Request().Method == http.MethodPost && c.Path() == fallbackRoute {
-			if _, err := c.FormParams(); err != nil {
-				return unreadableForm(err)
+		op := s.contract.operations[route{c.Request().Method, c.Path()}]
+		if !op.form {
+			return next(c)
+		}
+		if _, err := c.FormParams(); err != nil {
+			return unreadableForm(err)
+		}
+		if op.oauth {
+			c.Request().Form = c.Request().PostForm
+			if err := wellFormed(c.Request().Form); err != nil {
+				return err
 			}
 		}
 		return next(c)
 	}
 }
 
-// fallbackRoute is the page's path, as the router has it.
-const fallbackRoute = "/_matrix/client/v3/auth/:stage/fallback/web"
+// wellFormed refuses a form of OAuth 2.0 in which a field stands twice, or which is no text.
+func wellFormed(form url.Values) error {
+	for field, values := range form {
+		if len(values) > 1 {
+			return badRequest("M_INVALID_PARAM", fmt.Sprintf("The field %.40q stands more than once.", field))
+		}
+		if !utf8.ValidString(field) || !utf8.ValidString(values[0]) {
+			return badRequest("M_INVALID_PARAM", "The form is not valid UTF-8.")
+		}
+	}
+	return nil
+}
 
 func unreadableForm(err error) *Error {
 	var large *http.MaxBytesError

@@ -14,6 +14,9 @@ func sessionID(random []byte) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
 }
 
+// SessionIDOf makes a session's id from a secret: who knows the secret finds the session.
+func SessionIDOf(secret []byte) string { return sessionID(secret) }
+
 // NewSessionID makes a session's id, for sessions that do not begin at a login.
 func NewSessionID(random io.Reader) (string, error) {
 	return unguessable(random, sessionIDBytes)

@@ -159,26 +159,32 @@ func (s *Server) tryLogIn(ctx context.Context, a attempt) (session db.Session, p
 }
 
 func (s *Server) passwordSession(ctx context.Context, a attempt) (db.Session, error) {
-	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
-	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
-		return db.Session{}, err
-	}
-	limited := s.logins.takeAccount(name, who.Now)
-	if limited != nil && a.device == "" {
-		return db.Session{}, limited
-	}
-	account, err := s.account(ctx, a.user)
+	account, err := s.countedAccount(ctx, a)
 	if err != nil {
-		return db.Session{}, err
-	}
-	from, err := s.turnOf(ctx, account, a, limited)
-	if err != nil {
-		return db.Session{}, err
-	}
-	if account, err = s.checkPassword(ctx, account, a.password, from); err != nil {
 		return db.Session{}, err
 	}
 	return s.startSession(ctx, account, a)
+}
+
+// countedAccount counts an attempt, waits for its turn, and finds the account whose password this is.
+func (s *Server) countedAccount(ctx context.Context, a attempt) (db.User, error) {
+	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
+	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
+		return db.User{}, err
+	}
+	limited := s.logins.takeAccount(name, who.Now)
+	if limited != nil && a.device == "" {
+		return db.User{}, limited
+	}
+	account, err := s.account(ctx, a.user)
+	if err != nil {
+		return db.User{}, err
+	}
+	from, err := s.turnOf(ctx, account, a, limited)
+	if err != nil {
+		return db.User{}, err
+	}
+	return s.checkPassword(ctx, account, a.password, from)
 }
 
 // turnOf is how a login waits for its turn. Where it has to wait, or the account's limit is reached, one on a device

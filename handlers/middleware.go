@@ -12,6 +12,7 @@ import (
 var aliases = []struct{ old, today string }{
 	{"/_matrix/client/r0/", "/_matrix/client/v3/"},
 	{"/_matrix/client/unstable/org.matrix.msc2918/refresh", "/_matrix/client/v3/refresh"},
+	{"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "/_matrix/client/v1/auth_metadata"},
 }
 
 // alias lets older clients in: what they call /_matrix/client/r0/… is served as /_matrix/client/v3/…, before routing,

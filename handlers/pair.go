@@ -14,6 +14,7 @@ type pair struct {
 	access, refresh string
 	expires         time.Time // of the access token; zero: never
 	renewable       bool      // whether refreshing would prolong anything
+	session         db.Session
 }
 
 // errKeyGone says that the session's generation was minted with a root key that is retired since.
@@ -26,7 +27,7 @@ func (s *Server) mint(ring *ringAt, session db.Session, carried []string) (pair,
 	if !ok {
 		return pair{}, errKeyGone
 	}
-	p := pair{expires: session.AccessExpires}
+	p := pair{expires: session.AccessExpires, session: session}
 	// A session that has an end and whose access token lasts as long has nothing left to renew.
 	p.renewable = session.Refreshable && (session.Expires.IsZero() || session.AccessExpires.Before(session.Expires))
 	if before, ok := tokens.Before(carried); ok && (p.expires.IsZero() || before.Before(p.expires)) {

@@ -68,6 +68,7 @@ type exchange struct {
 	token     string
 	path      string
 	singleUse bool
+	client    string // the OAuth 2.0 client that presents it; empty at the other APIs
 }
 
 // exchange trades a refresh token for the pair in force. The API decides which rule applies; the database
@@ -83,6 +84,9 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	token, session, err := s.authentic(ctx, x.token)
 	if err != nil {
 		return pair{}, s.countFailed(who, err)
+	}
+	if session.ClientID != x.client {
+		return pair{}, s.countFailed(who, UnknownToken("The refresh token is not one of this API or client.", true))
 	}
 	if err := s.refreshes.takeAccount(session.Localpart, who.Now); err != nil {
 		return pair{}, err

@@ -103,7 +103,12 @@ func (s *Server) Operation(method, path string) (id string, secured, found bool)
 }
 
 // HasPath reports whether the contract has a path, by any method. It is compared as it came, escaped.
-func (s *Server) HasPath(path string) bool { return s.contract.template(path) != "" }
+func (s *Server) HasPath(path string) bool {
+	if path == AuthorizePath || s.contract.oauth(path) {
+		return s.Config.OAuth != nil
+	}
+	return s.contract.template(path) != ""
+}
 
 // Decode holds a JSON body against the contract of the operation at a path, and reads it.
 func (s *Server) Decode(body []byte, method, path string, into any) error {

@@ -90,6 +90,8 @@ type Config struct {
 	Peer  Peer   // another server that must know of users and devices; nil when this one stands alone
 	Flows []Flow // further ways to log in
 
+	OAuth func(*Server) OAuth // makes the OAuth 2.0 API; nil: it is not served
+
 	// Foreign finds the session of a token that is no macaroon of ours, like one that came along with an imported
 	// session; else db.ErrNotFound, or db.ErrEnded if the token is known and its session is over. It may be nil.
 	Foreign func(ctx context.Context, token string) (tokens.Bearer, db.Session, error)
@@ -118,6 +120,7 @@ type Server struct {
 	hasher       *hasher
 	interactions *interactions
 	contract     *contract
+	OAuth        // that of Config.OAuth, or noOAuth
 	echo         *echo.Echo
 
 	logins, refreshes, attempts, stages limits
@@ -144,6 +147,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 		stages: newLimits(c.RateLimit), refusals: newRefusals(), pause: pause,
+	}
+	if s.OAuth = (noOAuth{}); c.OAuth != nil {
+		s.OAuth = c.OAuth(s)
 	}
 	if s.Peer == nil {
 		s.Peer = alone{c.DB}
@@ -172,8 +178,13 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf()
 	e.Pre(alias, headers, bounded, s.inTime)
-	e.Use(s.Metrics.observe(contract), s.recovers, forms)
-	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
+	e.Use(s.Metrics.observe(contract), s.recovers, s.forms)
+	var router gen.EchoRouter = e
+	if s.Config.OAuth == nil {
+		router = withoutOAuth{e, contract}
+	}
+	gen.RegisterHandlers(router, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{s.authenticate}))
+	s.routePages(e)
 	e.GET("/health", s.health)
 	if !s.MetricsApart {
 		e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler()))

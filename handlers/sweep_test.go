@@ -93,6 +93,9 @@ func sweep(t *testing.T, f func(op operation, c call)) {
 		t.Fatal(err)
 	}
 	for _, op := range c.operations {
+		if op.oauth {
+			continue // package oauth has tests of its own
+		}
 		if _, there := samples[op.id]; !there {
 			t.Errorf("there is no sample of %s", op.id)
 			continue

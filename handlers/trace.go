@@ -20,6 +20,7 @@ const (
 	loginFailed         = "login failed"
 	registrationRefused = "registration refused"
 	stageWrong          = "password stage failed"
+	rateLimited         = "rate limited"
 )
 
 // tried is an error that is logged, with the name that the client gave.
@@ -60,7 +61,7 @@ func (s *Server) logRefusal(c echo.Context, err error) {
 	}
 	switch {
 	case e.Status == http.StatusTooManyRequests:
-		t = &tried{what: "rate limited", name: t.name}
+		t = &tried{what: rateLimited, name: t.name}
 	case !known || e.Status >= http.StatusInternalServerError: // which is the server's fault, and logged as that
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/gen"
 	"postern/handlers"
 	"postern/tokens"
 )
@@ -124,16 +125,24 @@ func secondsTo(end, now time.Time) *int64 {
 }
 
 // discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that
-// the front answers itself or takes them out of.
+// the front answers itself or takes them out of. Clients of the OAuth 2.0 API ask here as well, for more.
 func (g *Gate) discover(w http.ResponseWriter, r *http.Request) {
 	base := g.server.PublicURL
 	if base == "" {
 		base = "http://" + r.Host
 	}
-	reply(w, http.StatusOK, map[string]string{
-		"issuer": base + "/", "account_management_uri": base + "/",
-		"introspection_endpoint": "http://" + r.Host + IntrospectPath,
-	})
+	known := struct {
+		*gen.AuthMetadata
+		Issuer        string `json:"issuer"`
+		Account       string `json:"account_management_uri"`
+		Introspection string `json:"introspection_endpoint"`
+	}{Issuer: base + "/", Account: base + "/", Introspection: "http://" + r.Host + IntrospectPath}
+	if g.server.Config.OAuth != nil {
+		m := g.server.Metadata()
+		known.AuthMetadata = &m
+		handlers.OpenToBrowsers(w.Header()) // clients in a browser refresh by what is here
+	}
+	reply(w, http.StatusOK, known)
 }
 
 // reply writes JSON that no cache keeps.

@@ -1,0 +1,330 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"postern/db"
+	"postern/gen"
+	"postern/tokens"
+)
+
+// OAuth are the operations of the OAuth 2.0 API, see [Config.OAuth].
+type OAuth interface {
+	GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error)
+	GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
+		gen.GetOpenIDConfigurationResponseObject, error)
+	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
+		gen.GetAuthorizationServerMetadataResponseObject, error)
+	RegisterClient(context.Context, gen.RegisterClientRequestObject) (gen.RegisterClientResponseObject, error)
+	Token(context.Context, gen.TokenRequestObject) (gen.TokenResponseObject, error)
+	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
+
+	// Metadata are what the three discovery operations answer.
+	Metadata() gen.AuthMetadata
+
+	// Pages serves what a person looks at, at [AuthorizePath]. The context has the [Caller].
+	Pages() http.Handler
+}
+
+// RegistrationPath is where clients register.
+const RegistrationPath = "/oauth2/registration"
+
+// AuthorizePath is where a client sends the person's browser.
+const AuthorizePath = "/oauth2/authorize"
+
+// noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
+// operations are not routed. Client-Server API v1.19, "Authentication API discovery".
+type noOAuth struct{ OAuth }
+
+func (noOAuth) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject,
+	error) {
+	return nil, &Error{Status: http.StatusNotFound, Code: "M_UNRECOGNIZED",
+		Message: "The OAuth 2.0 API is not served here."}
+}
+
+// routePages adds the pages of the OAuth 2.0 API. They are for people, not for clients, so they are not in the
+// contract.
+func (s *Server) routePages(e *echo.Echo) {
+	if s.Config.OAuth == nil {
+		return
+	}
+	pages := s.Pages()
+	e.Match([]string{http.MethodGet, http.MethodPost}, AuthorizePath, func(c echo.Context) error {
+		r := c.Request()
+		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
+		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
+		return nil
+	})
+}
+
+// withoutOAuth routes what is served without the OAuth 2.0 API.
+type withoutOAuth struct {
+	*echo.Echo
+	contract *contract
+}
+
+// GET routes an operation.
+func (r withoutOAuth) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodGet, path}].oauth {
+		return nil
+	}
+	return r.Echo.GET(path, h, m...)
+}
+
+// POST routes an operation.
+func (r withoutOAuth) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodPost, path}].oauth {
+		return nil
+	}
+	return r.Echo.POST(path, h, m...)
+}
+
+// OAuthError is a refusal in the words of OAuth 2.0, which the operations outside of /_matrix speak. RFC 6749, section
+// 5.2. It has no Matrix errcode: clients end the session for one.
+type OAuthError struct {
+	Status            int
+	Code, Description string
+	Cause             error // logged, never sent
+}
+
+// Error implements error.
+func (e *OAuthError) Error() string { return e.Code + ": " + e.Description }
+
+// Unwrap gives the cause.
+func (e *OAuthError) Unwrap() error { return e.Cause }
+
+// inOAuth turns what went wrong in an operation of the OAuth 2.0 API into its words. What passes has no body: clients
+// take an error code of any status for the end of the session. Only where there is none yet they are limited by name.
+func inOAuth(e *Error, path string) *OAuthError {
+	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: e.Message, Cause: e.Cause}
+	registers := path == RegistrationPath
+	switch {
+	case e.Status == http.StatusTooManyRequests && registers:
+		o.Code = "temporarily_unavailable"
+	case e.Status == http.StatusBadRequest && registers:
+		o.Code = "invalid_client_metadata" // RFC 7591, section 3.2.2
+	case e.Status >= http.StatusInternalServerError, e.Status == http.StatusTooManyRequests, e.Code == "M_USER_LOCKED":
+		o.Status, o.Code = http.StatusServiceUnavailable, ""
+	}
+	return o
+}
+
+// answerOAuth writes a refusal.
+func (s *Server) answerOAuth(c echo.Context, e *OAuthError, retry time.Duration) {
+	if e.Code == "" && retry == 0 {
+		retry = time.Minute // somebody has to unlock the account
+	}
+	if retry > 0 {
+		sayWhenToRetry(c, retry)
+	}
+	answer := c.NoContent
+	if e.Code != "" {
+		answer = func(status int) error {
+			return c.JSON(status, gen.OAuthError{Error: e.Code, ErrorDescription: optional(e.Description)})
+		}
+	}
+	if err := answer(e.Status); err != nil {
+		s.Log.Debug("the answer could not be written", "error", err)
+	}
+}
+
+// Grant is a session that OAuth 2.0 starts: who has agreed to it, and for which client and device.
+type Grant struct {
+	Account  db.User // as it was when its owner agreed; another password since refuses it
+	ClientID string
+	DeviceID string
+	Name     string // of the device, if it has none yet
+
+	// ID is the session's id: whoever redeems a code twice finds the first one's session by it. Code is spent with it.
+	ID, Code string
+	CodeEnds time.Time
+}
+
+// Pair is what a client holds of a session.
+type Pair struct {
+	Access, Refresh string
+	Expires         time.Time // of the access token; zero: never
+}
+
+// CountRegistration counts a client that registers, by its address.
+func (s *Server) CountRegistration(ctx context.Context) error {
+	who := CallerOf(ctx)
+	return s.attempts.takeAddress(who.Addr, who.Now)
+}
+
+// CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login.
+func (s *Server) CheckPassword(ctx context.Context, user, password, device string) (db.User, error) {
+	account, err := s.countedAccount(ctx, attempt{user: user, password: password, device: device})
+	s.Metrics.login(err)
+	return account, s.traceOnPage(ctx, loginFailed, user, err)
+}
+
+// traceOnPage writes the line of an error that a page answers, and gives it back.
+func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
+	e := AsError(err)
+	if err == nil || e.Status >= http.StatusInternalServerError {
+		return err
+	}
+	if e.Status == http.StatusTooManyRequests {
+		what = rateLimited
+	}
+	s.logFailure(CallerOf(ctx), &tried{err, what, name}, e)
+	return err
+}
+
+// StartGranted starts the session of a grant and gives its pair. [db.ErrTokenSpent] if its code was redeemed before,
+// [db.ErrConflict] if the account is not what it was.
+func (s *Server) StartGranted(ctx context.Context, g Grant) (p Pair, session db.Session, err error) {
+	a := attempt{device: g.DeviceID, deviceName: g.Name, refreshable: true}
+	err = s.withKeys(ctx, func(ring *ringAt, key tokens.Key) error {
+		login, err := s.loginAs(ctx, g.Account, a, key)
+		if err != nil {
+			return err
+		}
+		login.ID, login.ClientID, login.LoginToken, login.LoginTokenExpires = g.ID, g.ClientID, g.Code, g.CodeEnds
+		if session, err = s.Peer.StartSession(ctx, *login, false); err != nil {
+			return err
+		}
+		p, err = s.pairOf(ring, session)
+		return err
+	})
+	if err == nil {
+		s.logSuccess(ctx, "login", session)
+	}
+	return p, session, err
+}
+
+// PairAgain computes the pair of a session that has just begun once more.
+func (s *Server) PairAgain(ctx context.Context, session db.Session) (Pair, error) {
+	p, err := s.firstPair(ctx, session, nil)
+	return Pair{p.access, p.refresh, p.expires}, err
+}
+
+func (s *Server) pairOf(ring *ringAt, session db.Session) (Pair, error) {
+	p, err := s.mint(ring, session, nil)
+	return Pair{p.access, p.refresh, p.expires}, err
+}
+
+// ErrGrantOver says that a refresh token is good for nothing any more, or was never good for this client.
+var ErrGrantOver = errors.New("the grant is over")
+
+// RefreshGranted exchanges a refresh token of a client for the pair in force, by the rules of the current API. An error
+// that wraps [ErrGrantOver] is for good; a lock passes.
+func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair, db.Session, error) {
+	p, err := s.exchange(ctx, exchange{token: token, path: TokenPath, client: client})
+	e := AsError(err)
+	over := e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden
+	if err != nil && over {
+		err = errors.Join(ErrGrantOver, err)
+	}
+	return Pair{p.access, p.refresh, p.expires}, p.session, err
+}
+
+// RevokeToken ends the session of a token, whichever of its tokens it is and in whatever generation. A token that opens
+// nothing is no error. One that a holder restricted to other requests ends nothing.
+func (s *Server) RevokeToken(ctx context.Context, text string) error {
+	who := CallerOf(ctx)
+	token, session, err := s.authentic(ctx, text)
+	if err != nil {
+		if AsError(err).Status == http.StatusUnauthorized {
+			return nil
+		}
+		return err
+	}
+	r := tokens.Request{Now: who.Now, Method: http.MethodPost, Path: RevokePath, Addr: who.Addr,
+		DeviceID: session.DeviceID}
+	_, asAccess := token.Check(tokens.Access, s.caveats, r)
+	_, asRefresh := token.Check(tokens.Refresh, s.caveats, r)
+	for _, err := range []error{asAccess, asRefresh} {
+		if err == nil || errors.Is(err, tokens.ErrExpired) {
+			if err := s.DB.EndSession(ctx, session.ID); !errors.Is(err, db.ErrNotFound) {
+				return err
+			}
+			return nil // somebody else was faster
+		}
+	}
+	return &OAuthError{Status: http.StatusBadRequest, Code: "invalid_request",
+		Description: "the token is restricted to other requests", Cause: asAccess}
+}
+
+// RevokePath is what a `path` caveat of a token that is revoked is held against.
+const RevokePath = "/oauth2/revoke"
+
+// TokenPath is what a `path` caveat of a refresh token of OAuth 2.0 is held against.
+const TokenPath = "/oauth2/token"
+
+// sayWhenToRetry gives whole seconds, rounded up, so that a client that obeys is not refused again. RFC 9110, section
+// 10.2.3.
+func sayWhenToRetry(c echo.Context, d time.Duration) {
+	c.Response().Header().Set("Access-Control-Expose-Headers", "Retry-After") // or a web client could not read it
+	c.Response().Header().Set("Retry-After", strconv.Itoa(int((d+time.Second-1)/time.Second)))
+}
+
+// NewAccount is an account that a person makes on a page.
+type NewAccount struct {
+	Name, Password string
+	Token          string // an invitation
+	AgreedToTerms  bool
+}
+
+// CreateAccount makes an account as POST /register does, with what that asks for in its stages. An invitation is not
+// reserved: it is taken with the account, so that whoever fails may try again.
+func (s *Server) CreateAccount(ctx context.Context, n NewAccount) (db.User, error) {
+	account, err := s.createAccount(ctx, n)
+	return account, s.traceOnPage(ctx, registrationRefused, n.Name, err)
+}
+
+func (s *Server) createAccount(ctx context.Context, n NewAccount) (db.User, error) {
+	i, err := s.wantedOnPage(ctx, n)
+	if err != nil {
+		return db.User{}, err
+	}
+	name, session, err := s.enroll(ctx, i)
+	switch {
+	case errors.Is(err, db.ErrConflict):
+		return db.User{}, badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
+	case errors.Is(err, db.ErrTokenSpent):
+		return db.User{}, invitationOver()
+	case err != nil:
+		return db.User{}, err
+	}
+	s.logSuccess(ctx, "registered", db.Session{Localpart: name, DeviceID: session.DeviceID})
+	return s.DB.User(ctx, name)
+}
+
+func invitationOver() *Error {
+	return badRequest("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
+}
+
+// wantedOnPage is the registration that a page asks for, if it may be.
+func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, error) {
+	if err := s.mayRegister(nil); err != nil {
+		return nil, err
+	}
+	who, yes := CallerOf(ctx), true
+	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
+		return nil, err
+	}
+	i := &interaction{state: state{Flows: s.registrationFlows(),
+		First: &gen.RegisterRequest{Username: &n.Name, Password: &n.Password, InhibitLogin: &yes}}}
+	if err := s.checkWanted(ctx, i.First); err != nil {
+		return nil, err
+	}
+	if s.Terms.URL != "" && !n.AgreedToTerms {
+		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
+	}
+	if s.Registration == RegistrationToken {
+		i.Token = n.Token
+		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
+			return nil, cmp.Or(err, error(invitationOver()))
+		}
+	}
+	return i, nil
+}

@@ -1,0 +1,114 @@
+// Package oauth is Matrix's OAuth 2.0 API: today's clients log in by a browser, refresh and log out by it.
+// Client-Server API v1.19, "OAuth 2.0 API".
+//
+// # The same session, the same machine
+//
+// A session that begins here is one row like any other, with the client's id in it, and its pair is the same pair of
+// macaroons. A refresh is the compare-and-swap of package db: everybody who races gets the same pair, a lost answer
+// costs nothing, a replay logs the session out softly.
+//
+// # What is kept
+//
+// Nothing waits. A client's id is computed from its metadata, and the row under it exists once however often it
+// registers. An authorization request stays in the browser's address until its owner agrees. The authorization code is
+// sealed, not stored: it holds who agreed to what, and only that it was redeemed is remembered. So whoever leaves at
+// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none.
+//
+// # Laws
+//
+//   - A code that is redeemed again within moments, by who redeemed it first and before its tokens were used, gives the
+//     same pair: the answer was lost. Any other second use ends the session softly and is in the events. RFC 6749,
+//     section 4.1.2, wants every second use denied; this departs from it knowingly, and PKCE bounds it.
+//   - An error says `invalid_grant` only when the session is over. What passes is 503 without a body: clients take any
+//     error that they can read for the end.
+//   - Nothing is sent to a redirect URI that the client has not registered.
+//
+// What it does not do: clients with secrets, OpenID Connect's id_token, and scopes but the one that Matrix has.
+package oauth
+
+import (
+	"context"
+	"net/url"
+
+	"postern/gen"
+	"postern/handlers"
+	"postern/oauth/protocol"
+)
+
+// API implements [handlers.OAuth] for a server.
+type API struct {
+	server *handlers.Server
+	base   string // the server's public URL, without a slash at its end
+	rules  protocol.Rules
+}
+
+var _ handlers.OAuth = (*API)(nil)
+
+// New makes the API of a server that knows its public URL; for [handlers.Config.OAuth].
+func New(server *handlers.Server) handlers.OAuth {
+	a := &API{server: server, base: server.PublicURL}
+	if u, err := url.Parse(a.base); err == nil {
+		a.rules.Loopback = u.Scheme == "http" // a workbench: the operator's flags allow that on loopback alone
+	}
+	return a
+}
+
+// issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
+func (a *API) issuer() string { return a.base + "/" }
+
+// GetAuthMetadata implements GET /auth_metadata. Client-Server API v1.19, "Server metadata discovery".
+func (a *API) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject,
+	error) {
+	return gen.GetAuthMetadata200JSONResponse{Body: a.Metadata(),
+		Headers: gen.GetAuthMetadata200ResponseHeaders{CacheControl: &metadataLife}}, nil
+}
+
+// GetOpenIDConfiguration implements GET /.well-known/openid-configuration.
+func (a *API) GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
+	gen.GetOpenIDConfigurationResponseObject, error) {
+	return gen.GetOpenIDConfiguration200JSONResponse{Body: a.Metadata(),
+		Headers: gen.GetOpenIDConfiguration200ResponseHeaders{CacheControl: &metadataLife}}, nil
+}
+
+// GetAuthorizationServerMetadata implements GET /.well-known/oauth-authorization-server. RFC 8414, section 3.
+func (a *API) GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
+	gen.GetAuthorizationServerMetadataResponseObject, error) {
+	return gen.GetAuthorizationServerMetadata200JSONResponse{Body: a.Metadata(),
+		Headers: gen.GetAuthorizationServerMetadata200ResponseHeaders{CacheControl: &metadataLife}}, nil
+}
+
+// metadataLife is how long clients may keep the metadata: a change of the operator's is seen within minutes.
+var metadataLife = "public, max-age=300"
+
+// Metadata are the server's. RFC 8414, section 2.
+func (a *API) Metadata() gen.AuthMetadata {
+	yes := true
+	prompts := []string(nil)
+	if a.server.Registration != handlers.RegistrationClosed {
+		prompts = []string{"create"}
+	}
+	return gen.AuthMetadata{
+		Issuer:                a.issuer(),
+		AuthorizationEndpoint: a.base + handlers.AuthorizePath,
+		TokenEndpoint:         a.base + handlers.TokenPath,
+		RevocationEndpoint:    a.base + handlers.RevokePath,
+		RegistrationEndpoint:  a.base + handlers.RegistrationPath,
+
+		ResponseTypesSupported:        []string{"code"},
+		ResponseModesSupported:        []string{protocol.ModeQuery, protocol.ModeFragment},
+		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh},
+		CodeChallengeMethodsSupported: []string{"S256"},
+
+		TokenEndpointAuthMethodsSupported:          &[]string{"none"},
+		PromptValuesSupported:                      optional(prompts),
+		AuthorizationResponseIssParameterSupported: &yes,
+	}
+}
+
+// optional is nil for a list without values: the field is left out.
+func optional(list []string) *[]string {
+	if list == nil {
+		return nil
+	}
+	return &list
+}

@@ -1,0 +1,177 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"time"
+
+	"postern/db"
+	"postern/gen"
+	"postern/handlers"
+	"postern/oauth/protocol"
+)
+
+// refusal is an error of package protocol on its way to the client.
+func refusal(e *protocol.Error) *handlers.OAuthError {
+	return &handlers.OAuthError{Status: http.StatusBadRequest, Code: e.Code, Description: e.Description}
+}
+
+func refused(code, description string) *handlers.OAuthError {
+	return refusal(&protocol.Error{Code: code, Description: description})
+}
+
+// over refuses a code or a refresh token for good: the client ends the session for it.
+func over(description string, cause error) *handlers.OAuthError {
+	e := refused(protocol.InvalidGrant, description)
+	e.Cause = cause
+	return e
+}
+
+// Token implements POST /oauth2/token. RFC 6749, sections 4.1.3 and 6.
+func (a *API) Token(ctx context.Context, request gen.TokenRequestObject) (gen.TokenResponseObject, error) {
+	form := request.Body
+	if form.GrantType != protocol.GrantCode && form.GrantType != protocol.GrantRefresh {
+		if form.GrantType == "" {
+			return nil, refused(protocol.InvalidRequest, "grant_type is missing; send a form")
+		}
+		return nil, refused(protocol.UnsupportedGrantType, "authorization_code and refresh_token are served")
+	}
+	if value(form.ClientID) == "" {
+		return nil, refused(protocol.InvalidRequest, "client_id is missing")
+	}
+	if form.GrantType == protocol.GrantRefresh {
+		return a.refresh(ctx, *form.ClientID, value(form.RefreshToken))
+	}
+	return a.redeem(ctx, form)
+}
+
+// refresh exchanges a refresh token for the pair in force. Client-Server API v1.19, "Refresh token grant".
+func (a *API) refresh(ctx context.Context, client, token string) (gen.TokenResponseObject, error) {
+	if token == "" {
+		return nil, refused(protocol.InvalidRequest, "refresh_token is missing")
+	}
+	pair, session, err := a.server.RefreshGranted(ctx, client, token)
+	switch {
+	case errors.Is(err, handlers.ErrGrantOver):
+		return nil, over("the refresh token is not good, or no longer, or not this client's", err)
+	case err != nil:
+		return nil, err
+	}
+	return a.answer(ctx, pair, session), nil
+}
+
+// redeem starts the session of a code. Client-Server API v1.19, "Authorization code grant".
+func (a *API) redeem(ctx context.Context, form *gen.TokenRequest) (gen.TokenResponseObject, error) {
+	c, ok := a.openCode(value(form.Code))
+	if !ok {
+		return nil, over("the code is none of this server's", nil)
+	}
+	if c.ClientID != *form.ClientID || c.RedirectURI != value(form.RedirectURI) ||
+		!c.Challenge.Fits(value(form.CodeVerifier)) {
+		return nil, a.deny(ctx, c, "client_id, redirect_uri or code_verifier is not the one that the code was made for")
+	}
+	pair, session, err := a.start(ctx, c)
+	switch {
+	case errors.Is(err, db.ErrTokenSpent):
+		return a.redeemAgain(ctx, c)
+	case errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrNotFound), errors.Is(err, db.ErrLocked):
+		return nil, over("the account is not what it was when the code was made", err)
+	case err != nil:
+		return nil, err
+	}
+	return a.answer(ctx, pair, session), nil
+}
+
+// start starts the session, once, and if the account is what it was.
+func (a *API) start(ctx context.Context, c code) (handlers.Pair, db.Session, error) {
+	account, err := a.server.DB.User(ctx, c.Localpart)
+	if err != nil {
+		return handlers.Pair{}, db.Session{}, err
+	}
+	if now := fingerprint(account); subtle.ConstantTimeCompare(now[:], c.Password[:]) == 0 {
+		return handlers.Pair{}, db.Session{}, db.ErrConflict
+	}
+	return a.server.StartGranted(ctx, handlers.Grant{
+		Account: account, ClientID: c.ClientID, DeviceID: c.DeviceID, Name: c.Name,
+		ID: c.session(), Code: c.spent(), CodeEnds: c.expires,
+	})
+}
+
+// again is how long after the first redemption of a code the same client gets the same pair: as long as it may take to
+// notice that the answer was lost.
+const again = 20 * time.Second
+
+// redeemAgain answers a code that was redeemed before, or whose time is over.
+func (a *API) redeemAgain(ctx context.Context, c code) (gen.TokenResponseObject, error) {
+	session, _, err := a.server.DB.Session(ctx, c.session())
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return nil, err
+	}
+	fresh := err == nil && session.Generation == 1 && session.Used.IsZero() && session.State == db.Live &&
+		!session.Locked && a.server.Now().Sub(session.Created) <= again
+	if !fresh {
+		return nil, a.deny(ctx, c, "the code was redeemed before, or is too old")
+	}
+	pair, err := a.server.PairAgain(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	return a.answer(ctx, pair, session), nil
+}
+
+// suspicion is how long after a code's end a second use is taken for a theft.
+const suspicion = 10 * time.Minute
+
+// deny refuses a code. If it was redeemed, one of the two who have it is a thief, and its session is logged out softly.
+// RFC 6749, section 4.1.2; RFC 9700, section 4.5.
+func (a *API) deny(ctx context.Context, c code, why string) error {
+	if a.server.Now().After(c.expires.Add(suspicion)) {
+		return over(why, nil) // an old one may lie in a browser's history
+	}
+	if err := a.soften(ctx, c.session()); err != nil {
+		return err
+	}
+	return over(why, nil)
+}
+
+// EventCodeReplay is the kind of a [db.Event]: an authorization code was redeemed twice, and the session of the first
+// redemption was logged out softly.
+const EventCodeReplay = "code_replay"
+
+// soften logs a session out softly, if there is one, and writes down why.
+func (a *API) soften(ctx context.Context, id string) error {
+	const live = `SELECT localpart, device_id, generation FROM sessions WHERE id = $1 AND state = 'live'`
+	who := handlers.CallerOf(ctx)
+	e := db.Event{At: who.Now, Kind: EventCodeReplay, Session: id, Addr: who.Addr.String(), Agent: who.Agent}
+	return a.server.DB.Write(ctx, func(t *db.Tx) error {
+		found, err := t.Get(live, []any{&e.Localpart, &e.DeviceID, &e.Generation}, id)
+		if !found || err != nil {
+			return err
+		}
+		return errors.Join(t.ChangeSessions(`UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`, id),
+			t.Record(e))
+	})
+}
+
+// answer is the pair as RFC 6749, section 5.1, has it. The scope is always there, since older clients take its absence
+// for OpenID Connect's.
+func (a *API) answer(ctx context.Context, p handlers.Pair, session db.Session) gen.Token200JSONResponse {
+	answer := gen.Token200JSONResponse{AccessToken: p.Access, TokenType: "Bearer", RefreshToken: some(p.Refresh),
+		Scope: protocol.ScopeOf(session.DeviceID)}
+	if !p.Expires.IsZero() {
+		left := int64(p.Expires.Sub(handlers.CallerOf(ctx).Now) / time.Second)
+		answer.ExpiresIn = &left
+	}
+	return answer
+}
+
+// Revoke implements POST /oauth2/revoke. Whoever holds a token may end its session, for another client's too, so that
+// what was leaked can be revoked by who finds it. Client-Server API v1.19, "Token revocation"; RFC 7009.
+func (a *API) Revoke(ctx context.Context, request gen.RevokeRequestObject) (gen.RevokeResponseObject, error) {
+	if request.Body.Token == "" {
+		return nil, refused(protocol.InvalidRequest, "token is missing; send a form")
+	}
+	return gen.Revoke200JSONResponse{}, a.server.RevokeToken(ctx, request.Body.Token)
+}

@@ -1,0 +1,181 @@
+// Package web renders the pages for people: sign in, create an account, errors. It gets what a page shows, and knows
+// neither tokens nor a database.
+//
+// # Laws
+//
+//   - A page needs no script. Everything works with a keyboard, a screen reader, on a phone and in the dark.
+//   - Nothing runs or loads that the server did not send with the page: the policy allows one stylesheet by its hash,
+//     and forms that come back here.
+//   - A page says who asks, for what, and for whom. What a client says of itself is marked as unverified.
+//   - Texts stand in texts/, one file a language; a test holds every page against every file.
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed pages texts
+var files embed.FS
+
+// Client is who asks, as it says of itself.
+type Client struct{ Name, Host, Terms, Policy string }
+
+// SignIn is the page on which a person signs in and lets a client in.
+type SignIn struct {
+	Client Client
+	Server string // the part of user ids after the colon
+	Device string // the device id that the client asks for
+	User   string // as it was typed
+	Wrong  Wrong
+	Form   string // proves that the form is ours
+	Create string // address of the page to create an account; empty: nobody can
+}
+
+// CreateAccount is the page on which a person makes an account and lets a client in.
+type CreateAccount struct {
+	Client    Client
+	Server    string
+	Device    string
+	User      string
+	Token     string // the registration token as it was typed
+	NeedToken bool
+	Terms     string // what they must agree to; empty: nothing
+	Wrong     Wrong
+	Form      string
+	SignIn    string // address of the page to sign in
+}
+
+// Failure is a page that says what went wrong, and for whoever writes the client, in which words of the protocol.
+type Failure struct {
+	Text, Detail string
+	App, Back    string // the app's host, and an address of it where it hears of the failure; empty: there is none
+}
+
+// Wrong is what was wrong with what was typed: a name of texts/, and what goes into it.
+type Wrong struct {
+	Text   string
+	Values []any
+}
+
+// Page is one of the views.
+type Page interface{ name() string }
+
+func (SignIn) name() string        { return "signin" }
+func (CreateAccount) name() string { return "create" }
+func (Failure) name() string       { return "failure" }
+
+// english is what a browser gets that asks for a language which there is no file for.
+const english = "en"
+
+// languages are those of texts/, English first.
+var languages = []string{english, "de"}
+
+var matcher = language.NewMatcher([]language.Tag{language.English, language.German})
+
+// texts are the catalogues by language.
+var texts = readTexts()
+
+func readTexts() map[string]map[string]string {
+	all := make(map[string]map[string]string)
+	for _, lang := range languages {
+		raw, err := files.ReadFile("texts/" + lang + ".json")
+		var catalogue map[string]string
+		if err == nil {
+			err = json.Unmarshal(raw, &catalogue)
+		}
+		if err != nil {
+			panic(err) // unreachable: the files are part of the program
+		}
+		all[lang] = catalogue
+	}
+	return all
+}
+
+// parsed are the pages by language.
+var parsed = parse()
+
+func parse() map[string]*template.Template {
+	all := make(map[string]*template.Template)
+	for _, lang := range languages {
+		funcs := template.FuncMap{
+			"lang":  func() string { return lang },
+			"style": func() template.CSS { return template.CSS(style) }, // a file of the program's own
+			"t":     func(key string, values ...any) string { return say(lang, key, values...) },
+			"wrong": func(w Wrong) string { return say(lang, w.Text, w.Values...) },
+		}
+		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html"))
+	}
+	return all
+}
+
+// say is a text in a language.
+func say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
+
+var style = readStyle()
+
+func readStyle() string {
+	raw, err := files.ReadFile("pages/style.css")
+	if err != nil {
+		panic(err) // unreachable: the file is part of the program
+	}
+	return string(raw)
+}
+
+// Render answers a request with a page, in the language that its browser asks for. To are the addresses, beside this
+// server, to which a form of the page may lead: browsers hold the redirect that answers it against the policy, too.
+func Render(w http.ResponseWriter, r *http.Request, status int, page Page, to ...string) error {
+	var html bytes.Buffer
+	if err := parsed[Language(r)].ExecuteTemplate(&html, page.name()+".html", page); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy(to))
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer") // the address holds what the client asks for
+	h.Set("Vary", "Accept-Language")
+	w.WriteHeader(status)
+	_, err := w.Write(html.Bytes())
+	return err
+}
+
+// Language is the one of the catalogues that fits a request best.
+func Language(r *http.Request) string {
+	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what cannot be read asks for nothing
+	_, i, _ := matcher.Match(tags...)
+	return languages[i]
+}
+
+// policy is Content Security Policy Level 3.
+func policy(to []string) string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; form-action " + strings.Join(append([]string{"'self'"}, to...), " ") +
+		"; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// pages names the files of the pages.
+func pages() []string {
+	entries, err := files.ReadDir("pages")
+	if err != nil {
+		panic(err) // unreachable
+	}
+	var names []string
+	for _, e := range entries {
+		if path.Ext(e.Name()) == ".html" {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}

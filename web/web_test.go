@@ -1,0 +1,108 @@
+package web
+
+import (
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// everyPage is one of each kind with all that it can show.
+var everyPage = map[string]Page{
+	"signin.html": SignIn{Client: Client{"App", "app.example.com", "https://app.example.com/t",
+		"https://app.example.com/p"},
+		Server: "example.org", Device: "ABC", User: "alice", Wrong: Wrong{Text: "wrongPassword"}, Form: "x",
+		Create: "/c"},
+	"create.html": CreateAccount{Client: Client{Name: "App", Host: "app.example.com"}, Server: "example.org",
+		Device: "ABC",
+		User:   "alice", Token: "t", NeedToken: true, Terms: "https://example.org/terms",
+		Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
+}
+
+// TestPages: every page says everything in every language.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, file := range pages() {
+		if file == "layout.html" {
+			continue
+		}
+		for _, lang := range languages {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Accept-Language", lang+"-XX,fr;q=0.5")
+			w := httptest.NewRecorder()
+			if err := Render(w, r, 200, everyPage[file]); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+			html := w.Body.String()
+			if !strings.Contains(html, `<html lang="`+lang+`">`) || strings.Contains(html, "%!") {
+				t.Errorf("%s in %s: %s", file, lang, html)
+			}
+			for _, label := range regexp.MustCompile(`<input id="([^"]+)"`).FindAllStringSubmatch(html, -1) {
+				if !strings.Contains(html, `<label for="`+label[1]+`">`) {
+					t.Errorf("%s: the field %s has no label", file, label[1])
+				}
+			}
+		}
+	}
+}
+
+// TestTexts: every text that a page names is in every language, none is left over, and each takes the same values.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	used := make(map[string]bool)
+	for _, file := range pages() {
+		raw, err := files.ReadFile("pages/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`\bt "(\w+)"`).FindAllStringSubmatch(string(raw), -1) {
+			used[found[1]] = true
+		}
+	}
+	code, err := os.ReadFile("../oauth/authorize.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile(`Text: "(\w+)"`).FindAllStringSubmatch(string(code), -1) {
+		used[found[1]] = true
+	}
+	verbs := regexp.MustCompile(`%[a-z]`)
+	for key, text := range texts[english] {
+		if !used[key] {
+			t.Errorf("%s is not used", key)
+		}
+		for _, lang := range languages {
+			other := texts[lang][key]
+			if other == "" || strings.Join(verbs.FindAllString(text, -1),
+				"") != strings.Join(verbs.FindAllString(other, -1), "") {
+				t.Errorf("%s in %s is %q", key, lang, other)
+			}
+		}
+	}
+	for _, lang := range languages {
+		for key := range texts[lang] {
+			if texts[english][key] == "" {
+				t.Errorf("%s of %s is not in English", key, lang)
+			}
+		}
+	}
+	for key := range used {
+		if texts[english][key] == "" {
+			t.Errorf("%s is not there", key)
+		}
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{"": "en", "de": "de", "de-AT,en;q=0.5": "de", "fr": "en", "en-GB": "en",
+		"fr,de;q=0.5": "de", "\x00;;": "en", strings.Repeat("de,", 5000): "de"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept-Language", header)
+		if got := Language(r); got != want {
+			t.Errorf("%.40q: %s", header, got)
+		}
+	}
+}
