@@ -5,11 +5,13 @@ import { test } from "node:test";
 
 import { knock, specFor } from "./editing.js";
 import { lab, logIn, operation, password, row, toBench, tryOut } from "./page.js";
+import { signing } from "./signin.js";
 
 const folder = process.argv[2];
 const spec = specFor();
 spec.save(knock());
 const { server, visit } = lab("--spec", spec.file);
+const pages = signing("--registration", "open", "--server-name", "example.org");
 
 mkdirSync(folder, { recursive: true });
 const small = { width: 1280, height: 720 };
@@ -59,3 +61,12 @@ test("a phone", () =>
         await top(page.getByRole("heading", { name: "Caveats", exact: true }));
         await shoot(page, "page-phone");
     }));
+
+test("the page to sign in, on a phone, light", async () => {
+    const element = { client_name: "Element", client_uri: "https://app.element.io", redirect_uris: ["https://app.element.io/"] };
+    const { url } = await pages.application({}, element);
+    await pages.visit({ size: "phone" }, url, async (page) => {
+        await page.setViewportSize({ width: 390, height: 720 });
+        await shoot(page, "sign-in");
+    });
+});

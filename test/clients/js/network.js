@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 
+const real = globalThis.fetch; // a test may put a network in its place
+
 /** A network that remembers what went over it and loses the answers it is told to lose. */
 export class Network {
     seen = [];
@@ -9,7 +11,7 @@ export class Network {
 
     fetch = async (url, options) => {
         const { pathname, search } = new URL(url);
-        const response = await fetch(url, options);
+        const response = await real(url, options);
         const answer = await response.clone().json();
         this.seen.push({ path: pathname, search, status: response.status, answer });
         const lost = this.losing.findIndex((end) => pathname.endsWith(end));

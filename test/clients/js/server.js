@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,10 +15,34 @@ const run = promisify(execFile);
 
 export const password = "correct horse battery staple";
 
+/** A free port of this machine. */
+async function freePort() {
+    const listener = createServer().listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const { port } = listener.address();
+    listener.close();
+    await once(listener, "close");
+    return port;
+}
+
+/** A server for a whole test file that serves the OAuth 2.0 API, whose clients must know its address before it starts. */
+export function oauthServerFor(...flags) {
+    return tended(new Server(flags), async (server) => {
+        server.listen = `127.0.0.1:${await freePort()}`;
+        server.flags.push("--oauth", "on", "--public-url", server.url);
+    });
+}
+
 /** A server for a whole test file. Its end is a check too: SIGTERM has to give exit code 0. */
 export function serverFor(...flags) {
-    const server = new Server(flags);
-    before(() => server.start());
+    return tended(new Server(flags));
+}
+
+function tended(server, prepare = async () => {}) {
+    before(async () => {
+        await prepare(server);
+        await server.start();
+    });
     after(async () => {
         try {
             assert.equal(await server.end("SIGTERM"), 0, server.log.join("\n"));

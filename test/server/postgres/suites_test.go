@@ -20,7 +20,7 @@ func TestSuites(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "go",
 		append(args, "postern/db/...", "postern/handlers", "postern/homeserver", "postern/homeserver/outbox",
-			"postern/homeserver/imported")...)
+			"postern/homeserver/imported", "postern/oauth")...)
 	cmd.Env = append(os.Environ(), "TEST_DB=postgres", "TEST_TIMING=off", "TEST_POSTGRES_URL="+postgres.URL(t))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

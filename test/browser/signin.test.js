@@ -1,0 +1,115 @@
+// The pages of the OAuth 2.0 API in Debian's Chromium: at both widths and in both schemes, with the keyboard alone, without a
+// script, and with an application on an origin of its own behind them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { password } from "../clients/js/server.js";
+import { accessible, fits, schemes, sizes } from "./page.js";
+import { signing } from "./signin.js";
+
+const { server, home, browser, application, visit } = signing("--registration", "token", "--terms-url", "https://example.org/terms");
+
+/** Redeems the code that the browser has brought to the application, and gives who it is. */
+async function arrived(page, { client_id, verifier }) {
+    await page.waitForURL(`${home()}cb?**`);
+    const answer = new URL(page.url()).searchParams;
+    assert.equal(answer.get("state"), "a b");
+    const body = new URLSearchParams({
+        grant_type: "authorization_code",
+        client_id,
+        code: answer.get("code"),
+        code_verifier: verifier,
+        redirect_uri: `${home()}cb`,
+    });
+    const pair = await (await fetch(`${server.url}/oauth2/token`, { method: "POST", body })).json();
+    const authorization = `Bearer ${pair.access_token}`;
+    return (await (await fetch(`${server.url}/_matrix/client/v3/account/whoami`, { headers: { authorization } })).json()).user_id;
+}
+
+for (const size of Object.keys(sizes)) {
+    for (const scheme of schemes) {
+        test(`${size}, ${scheme}: accessible, and no wider than the window`, async () => {
+            const { url } = await application();
+            await visit({ size, scheme, scripts: true }, url, async (page) => {
+                const check = async (when) => {
+                    await accessible(page, when);
+                    await fits(page, when);
+                };
+                await check("sign in");
+                await page.getByLabel("User name").fill("nobody");
+                await page.getByLabel("Password").fill("wrong");
+                await page.getByRole("button", { name: "Sign in" }).click();
+                await page.getByRole("alert").waitFor();
+                await check("after a wrong password");
+                await page.getByRole("link", { name: "I have no account yet" }).click();
+                await page.getByRole("button", { name: "Create account" }).waitFor();
+                await check("create account");
+                await page.goto(`${server.url}/oauth2/authorize`);
+                await check("a failure");
+            });
+        });
+    }
+}
+
+test("sign in with the keyboard alone and without a script", async () => {
+    const it = await application();
+    const user = await server.addUser();
+    await visit({}, it.url, async (page) => {
+        await page.keyboard.type(user); // the first field has the focus
+        await page.keyboard.press("Tab");
+        await page.keyboard.type(password);
+        await page.keyboard.press("Enter");
+        assert.match(await arrived(page, it), new RegExp(`^@${user}:`));
+    });
+});
+
+test("create an account with an invitation", async () => {
+    const it = await application({ prompt: "create" });
+    const [user, token] = [server.newName(), await server.invite()];
+    await visit({}, it.url, async (page) => {
+        await page.getByLabel("User name").fill(user);
+        await page.getByLabel("Password").fill(password);
+        await page.getByLabel("Registration token").fill("wrong");
+        await page.getByLabel("I agree").check();
+        await page.getByRole("button", { name: "Create account" }).click();
+        await page.getByRole("alert").filter({ hasText: "registration token" }).waitFor();
+        assert.equal(await page.getByLabel("User name").inputValue(), user);
+        await page.getByLabel("Password").fill(password);
+        await page.getByLabel("Registration token").fill(token);
+        await page.getByLabel("I agree").check();
+        await page.getByRole("button", { name: "Create account" }).click();
+        assert.match(await arrived(page, it), new RegExp(`^@${user}:`));
+    });
+});
+
+test("cancel", async () => {
+    const { url } = await application();
+    await visit({}, url, async (page) => {
+        await page.getByRole("button", { name: "Cancel" }).click();
+        await page.waitForURL(`${home()}cb?**`);
+        assert.equal(new URL(page.url()).searchParams.get("error"), "access_denied");
+    });
+});
+
+test("in German", async () => {
+    const { url } = await application();
+    await visit({ locale: "de-AT" }, url, async (page) => {
+        await page.getByRole("heading", { name: "Anmelden" }).waitFor();
+        assert.equal(await page.locator("html").getAttribute("lang"), "de");
+    });
+});
+
+test("no other page can frame it", async () => {
+    const { url } = await application();
+    const context = await browser().newContext();
+    try {
+        const page = await context.newPage();
+        await page.goto(home());
+        const refused = page.waitForEvent("console", (message) => /refused|violates/i.test(message.text()));
+        await page.evaluate((src) => document.body.append(Object.assign(document.createElement("iframe"), { src })), url);
+        await refused;
+        assert.equal(await page.frames()[1].getByLabel("Password").count(), 0);
+    } finally {
+        await context.close();
+    }
+});
