@@ -42,7 +42,7 @@ func (cmd *synapseSync) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	if !config.Delegation().Enabled {
-		return errors.New("Synapse has its accounts itself, so there is nothing to settle; `postern user import` " +
+		return errors.New("nothing is to be settled, since Synapse has its accounts itself; `postern user import` " +
 			"brings them here")
 	}
 	source, err := doctor.Source(config)

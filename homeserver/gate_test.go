@@ -128,11 +128,12 @@ func TestExchangeAdmin(t *testing.T) {
 	for _, admin := range []bool{false, true, false, true} {
 		s.must(SetAdmin(t.Context(), s.db, "alice", admin))
 		for _, token := range []string{own, moved} {
-			sent, _, ok, refusal := s.exchange("GET", users, token)
+			_, _, ok, refusal := s.exchange("GET", users, token)
 			if ok != admin || !ok && (refusal.Status != 403 || refusal.Code() != "M_FORBIDDEN") {
 				t.Errorf("marked %v: the admin API is open: %v, %s", admin, ok, refusal.Raw)
 			}
-			if sent, _, ok, _ = s.exchange("GET", syncPath, token); !ok || (sent != token) != (admin && token == own) {
+			sent, _, ok, _ := s.exchange("GET", syncPath, token)
+			if !ok || (sent != token) != (admin && token == own) {
 				t.Errorf("marked %v: %s passes as %s", admin, token, sent)
 			}
 			if scope := s.active(sent).Text("scope"); strings.HasSuffix(scope, "admin:*") != admin {

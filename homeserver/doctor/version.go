@@ -19,8 +19,8 @@ type Release string
 
 // Oldest is the first release that has matrix_authentication_service, Tried those that Postern was tried with.
 const (
-	Oldest Release = "1.136.0"
-	Tried          = "1.136.0, 1.137.0 and 1.163.2"
+	Oldest = Release("1.136.0")
+	Tried  = "1.136.0, 1.137.0 and 1.163.2"
 )
 
 // ReleaseOf finds which release a Synapse is: it asks the one that runs (Server-Server API v1.19, "Server version"), or
