@@ -152,13 +152,13 @@ func (s site) honours(good bool, tokens ...string) {
 func TestMany(t *testing.T) {
 	s := newSite(t, newHomeserver(t, *accounts))
 	n, part := *accounts, *accounts/100
-	first := s.must(nil, fmt.Sprintf("added %d OUTCOME SESSIONS WHY added %d", n, n),
+	first := s.must(nil, fmt.Sprintf("added %d - OUTCOME SESSIONS WHY added %d -", n, n),
 		fmt.Sprintf("1000 of %d accounts", n))
 	s.honours(true, "syt_dXNlcg_1", "syt_dXNlcg_2", "syt_dXNlcg_3", fmt.Sprint("syt_dXNlcg_", n))
-	nothing := s.must([]string{"--since-last"}, fmt.Sprintf("unchanged %d OUTCOME SESSIONS WHY unchanged %d", n, n))
+	nothing := s.must([]string{"--since-last"}, fmt.Sprintf("unchanged %d - OUTCOME SESSIONS WHY unchanged %d -", n, n))
 	s.from.later()
 	since := s.must([]string{"--since-last"},
-		fmt.Sprintf("added %d ended %d logged out there replaced %d", part, part, part))
+		fmt.Sprintf("added %d - ended %d logged out there replaced %d", part, part, part))
 	s.honours(true, "syt_dXNlcg_2", "another2", "renewed3", "syt_dXNlcg_4")
 	s.honours(false, "syt_dXNlcg_1", "syt_dXNlcg_3", "another1")
 	t.Logf("%d accounts, %d tokens: %v; --since-last: %v, and %v when a hundredth each was added, ended and refreshed",
@@ -184,6 +184,6 @@ func TestKilled(t *testing.T) {
 	if kills == 0 {
 		t.Error("it was never killed")
 	}
-	s.must([]string{"--since-last"}, "unchanged 3000 OUTCOME SESSIONS WHY unchanged 3000")
+	s.must([]string{"--since-last"}, "unchanged 3000 - OUTCOME SESSIONS WHY unchanged 3000 -")
 	s.honours(true, "syt_dXNlcg_1", "syt_dXNlcg_1500", "syt_dXNlcg_3000")
 }
