@@ -58,6 +58,9 @@ func (s *Server) DeleteDevice(ctx context.Context,
 	if request.Body != nil {
 		auth = request.Body.Auth
 	}
+	if !db.Stores(request.DeviceID) {
+		return nil, badRequest("M_INVALID_PARAM", "No device has such an id.")
+	}
 	err := s.byPassword(ctx, Sensitive{
 		Method: http.MethodDelete, Path: "devices/" + request.DeviceID, Deed: deleting(request.DeviceID),
 	}, auth)

@@ -57,7 +57,9 @@ func (h *hasher) hash(ctx context.Context, password string, c claim) (string, er
 	}
 	defer p.leave()
 	defer h.tidy.Reset(quiet)
-	return hashAt(password, h.cost)
+	hash, err := hashAt(password, h.cost)
+	p.done(1, true) // it was no guess
+	return hash, err
 }
 
 // check reports whether the password is the one behind the hash, in its turn. A refusal takes as long as any, and no

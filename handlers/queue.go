@@ -83,6 +83,7 @@ type place struct {
 	claim
 	queue   *queue
 	rank    time.Time
+	put     []time.Duration // how far the claim has put back each of its keys
 	arrival int
 	turn    chan bool // true when it is its turn, false when there is no room
 	working bool
@@ -124,7 +125,9 @@ func (q *queue) join(p *place) {
 	for _, key := range p.keys {
 		owes := q.debts.after(key, now, maxDebt)
 		p.rank = later(p.rank, owes)
-		q.debts.set(key, earlier(owes.Add(putBack), now.Add(maxDebt)), now)
+		next := earlier(owes.Add(putBack), now.Add(maxDebt))
+		p.put = append(p.put, next.Sub(owes))
+		q.debts.set(key, next, now)
 	}
 	q.arrived++
 	p.arrival = q.arrived
@@ -206,8 +209,8 @@ func (q *queue) abandon(p *place) {
 // forgive takes back what a claim has put back.
 func (q *queue) forgive(p *place) {
 	now := q.now()
-	for _, key := range p.keys {
-		q.debts.set(key, q.debts.after(key, now, maxDebt).Add(-putBack), now)
+	for i, key := range p.keys {
+		q.debts.set(key, q.debts.after(key, now, maxDebt).Add(-p.put[i]), now)
 	}
 }
 

@@ -88,14 +88,14 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 	if session.ClientID != x.client {
 		return pair{}, s.countFailed(who, UnknownToken("The refresh token is not one of this API or client.", true))
 	}
-	if err := s.refreshes.takeAccount(session.Localpart, who.Now); err != nil {
-		return pair{}, err
-	}
 	_, err = token.Check(tokens.Refresh, s.caveats, tokens.Request{
 		Now: who.Now, Method: http.MethodPost, Path: x.path, Addr: who.Addr, DeviceID: session.DeviceID,
 	})
 	if err != nil {
 		return pair{}, s.countFailed(who, refreshRefusal(err))
+	}
+	if err := s.refreshes.takeAccount(session.ID, who.Now); err != nil {
+		return pair{}, err
 	}
 	carried := token.Appended(s.refreshClaims(session))
 	if err := s.carriable(who, session, carried); err != nil {
@@ -105,7 +105,7 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 }
 
 // countFailed counts a refresh token that was not good against its address, and refuses it with 429 when there were too
-// many. Good ones are counted by account alone: behind one address there may be a whole school, and each device must be
+// many. Good ones are counted by session alone, so that nobody who has an old token of a device keeps the others from renewing: behind one address there may be a whole school, and each device must be
 // able to renew, whatever somebody else there sends.
 func (s *Server) countFailed(who *Caller, err error) error {
 	if e := AsError(err); e.Status == http.StatusUnauthorized {

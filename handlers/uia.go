@@ -74,8 +74,10 @@ func (s *Server) open(ctx context.Context, b uiaRequest) (*interaction, error) {
 			return i, nil
 		}
 	}
-	if b.User != "" { // a registration is counted with each of its requests
-		if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
+	// A registration is counted with each of its requests, and by address. What a session begins is counted by that, so
+	// that nobody else keeps it from deleting a device.
+	if b.User != "" {
+		if err := s.stages.takeAccount("begun by "+b.Session, who.Now); err != nil {
 			return nil, err
 		}
 	}

@@ -25,7 +25,7 @@ var open = map[string][]string{
 		"directory/room/*", "directory/list/room/*", "publicRooms", "profile/*", "profile/*/*", "password_policy",
 		"room_summary/*", "im.nheko.summary/summary/*", "im.nheko.summary/rooms/*/summary",
 		"login/sso/redirect", "login/sso/redirect/*", "login/cas/redirect", "login/cas/ticket",
-		"add_threepid/email/submit_token", "registration/*/submit_token", "account_validity/renew", "pushers/remove",
+		"add_threepid/email/submit_token", "registration/*/submit_token", "account_validity/renew",
 		"io.element.msc4388/rendezvous/*",
 	},
 	http.MethodPost: {

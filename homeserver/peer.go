@@ -44,12 +44,15 @@ type Config struct {
 }
 
 // Peer is the homeserver to a [handlers.Server]: what that does to users and devices, the homeserver learns in time.
-type Peer struct{ Config }
+type Peer struct {
+	Config
+	forgotten forgotten
+}
 
 var _ handlers.Peer = (*Peer)(nil)
 
 // NewPeer makes one.
-func NewPeer(c Config) *Peer { return &Peer{c} }
+func NewPeer(c Config) *Peer { return &Peer{Config: c} }
 
 const (
 	// claimTime is how long a login may take from its claim on. After that the outbox tells the homeserver what has

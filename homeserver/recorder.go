@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"postern/handlers"
 )
@@ -15,6 +16,9 @@ type recorder struct {
 	status int
 	body   bytes.Buffer
 }
+
+// forwardTime is how long a client may take to read an answer.
+const forwardTime = 30 * time.Second
 
 var errLong = errors.New("the homeserver's answer is longer than any to such a request")
 
@@ -50,6 +54,8 @@ func (rec *recorder) Write(text []byte) (int, error) {
 
 // forward gives the client the answer as it came.
 func (rec *recorder) forward(w http.ResponseWriter) {
+	// The homeserver may have taken longer than an answer of this server's may.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(forwardTime))
 	for name, values := range rec.header {
 		w.Header()[name] = values
 	}

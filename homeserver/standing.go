@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
+	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -21,6 +23,9 @@ const EventDeviceGone = "device_gone"
 
 // stillOpen refuses a login to an account that is deactivated at the homeserver, and deactivates it here.
 func (p *Peer) stillOpen(ctx context.Context, localpart string) error {
+	if waits, err := p.Queue.Waits(ctx, localpart, ""); waits || err != nil {
+		return err // it may not have heard yet that the account was reactivated
+	}
 	user, err := p.User(ctx, localpart)
 	switch {
 	case errors.Is(err, synapse.ErrNotFound):
@@ -67,6 +72,11 @@ func (p *Peer) disowned(ctx context.Context, session db.Session) error {
 	}
 	user, err := p.User(ctx, session.Localpart)
 	switch {
+	case errors.Is(err, synapse.ErrNotFound) && !p.forgotten.few(session.Localpart, p.Now()):
+		p.Log.Error("the homeserver does not know several users any more, so it is not told of them again and nobody is "+
+			"logged out: was it started on another database? See `postern synapse sync --dry-run`",
+			"user", session.Localpart)
+		return nil
 	case errors.Is(err, synapse.ErrNotFound):
 		reminded, err := p.Queue.Remind(ctx, session.Localpart)
 		if reminded {
@@ -96,4 +106,36 @@ func (p *Peer) deviceGone(ctx context.Context, session db.Session) error {
 			"user", session.Localpart, "device", session.DeviceID)
 	}
 	return err
+}
+
+// forgotten are the users that the homeserver was found not to know any more, lately.
+type forgotten struct {
+	mu    sync.Mutex
+	users map[string]time.Time
+}
+
+// A homeserver that has lost one user, or a few, was put back to an earlier state, and is told of them again. One that
+// knows nobody is on the wrong database: were it told, everybody's devices would be new there, and their sessions over.
+const (
+	fewForgotten    = 3
+	forgottenLately = time.Hour
+)
+
+// few notes a user, and reports whether there are few.
+func (f *forgotten) few(localpart string, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.users == nil {
+		f.users = make(map[string]time.Time)
+	}
+	for name, at := range f.users {
+		if now.Sub(at).Abs() > forgottenLately {
+			delete(f.users, name)
+		}
+	}
+	if _, known := f.users[localpart]; !known && len(f.users) > fewForgotten {
+		return false
+	}
+	f.users[localpart] = now
+	return len(f.users) <= fewForgotten
 }

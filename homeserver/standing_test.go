@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -154,5 +155,23 @@ func TestNameBeyondASCII(t *testing.T) {
 	b.tell()
 	if u := b.there.User(name); u.Deactivated || u.Locked {
 		t.Errorf("it has %+v", u)
+	}
+}
+
+// TestForgotten: a homeserver that knows hardly anybody is on the wrong database, and is told nothing.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	var f forgotten
+	now := time.Unix(1_800_000_000, 0)
+	for i := range 3 * fewForgotten {
+		if got := f.few(fmt.Sprint("user", i), now); got != (i < fewForgotten) {
+			t.Errorf("user %d: %v", i, got)
+		}
+	}
+	if f.few("user0", now) {
+		t.Error("one of those that it had forgotten first is told again, while there are many")
+	}
+	if !f.few("user0", now.Add(2*forgottenLately)) {
+		t.Error("an hour later it is still many")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"postern/db"
 	"postern/tokens"
@@ -60,8 +61,9 @@ func (t foreignToken) Check(want tokens.Type, _ tokens.Table, r tokens.Request) 
 var (
 	// synapse/handlers/auth.py, generate_access_token and generate_refresh_token, since release 1.34
 	newTokens = regexp.MustCompile(`^sy[tr]_[A-Za-z0-9+/]*_[A-Za-z]{20}_[0-9A-Za-z]{6}$`)
-	// before, macaroons of version 1, in base64
-	oldTokens = regexp.MustCompile(`^00[0-9a-f]{2}location `)
+	// before, macaroons of version 1, in base64; it gives others of that form that are for something else, such as the
+	// link in a notification's mail by which nobody is sent another
+	oldTokens = regexp.MustCompile(`^00[0-9a-f]{2}location (?s:.*)\n00[0-9a-f]{2}cid type = access\n`)
 )
 
 // givenBySynapse reports whether a token has the form of those that Synapse gives to its users. No application service
@@ -70,8 +72,8 @@ func givenBySynapse(text string) bool {
 	if newTokens.MatchString(text) {
 		return true
 	}
-	start, err := base64.RawURLEncoding.DecodeString(text[:min(len(text), 20)])
-	return err == nil && oldTokens.Match(start)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	return err == nil && oldTokens.Match(raw)
 }
 
 // Tokens finds the session of a token that came from another server with its session, for [handlers.Config.Foreign].

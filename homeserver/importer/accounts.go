@@ -28,6 +28,7 @@ type record struct {
 
 	created             time.Time
 	deactivated, locked bool
+	unapproved          bool // nobody has approved of it yet, and here it comes locked
 	admin               bool
 	skip                string // the source's own reason
 }
@@ -50,7 +51,7 @@ func (c Config) accounts(records []record) []Account {
 func (c Config) account(r record) Account {
 	a := Account{
 		Name: "@" + r.localpart + ":" + r.server, Localpart: r.localpart, Hash: r.hash, Created: r.created,
-		Deactivated: r.deactivated, Locked: r.locked, Admin: r.admin, Skip: r.skip,
+		Deactivated: r.deactivated, Locked: r.locked || r.unapproved, Admin: r.admin, Skip: r.skip,
 	}
 	switch {
 	case r.server != c.ServerName:

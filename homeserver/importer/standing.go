@@ -8,7 +8,8 @@ type Standing struct {
 	Devices map[string]bool   // "localpart device" of those; not the dehydrated ones, on which nobody logs in
 }
 
-// Status is what a user may do. Movable says that the account can be here.
+// Status is what a user may do. Movable says that the account can be here. An account of which nobody has approved is not
+// locked: Synapse does not ask for approval where another server logs people in.
 type Status struct{ Deactivated, Locked, Movable bool }
 
 // ReadStanding reads a Synapse's database.
@@ -24,12 +25,12 @@ func ReadStanding(ctx context.Context, c Config) (Standing, error) {
 		return n, err
 	}
 	all := make(map[string]bool)
-	for _, a := range c.accounts(records) {
+	for i, a := range c.accounts(records) {
 		if a.Name != "@"+a.Localpart+":"+c.ServerName {
 			continue // another server's
 		}
 		all[a.Localpart] = true
-		n.Users[a.Localpart] = Status{Deactivated: a.Deactivated, Locked: a.Locked, Movable: a.Skip == ""}
+		n.Users[a.Localpart] = Status{Deactivated: a.Deactivated, Locked: records[i].locked, Movable: a.Skip == ""}
 	}
 	return n, s.explain(c.countDevices(ctx, s, n.Devices, all))
 }

@@ -26,8 +26,8 @@ func (c Config) readSynapse(ctx context.Context, s *source) ([]record, error) {
 		var name, hash, service, userType string
 		var created, guest, deactivated, locked, approved, admin int64
 		err := scan(&name, &hash, &created, &guest, &service, &userType, &deactivated, &locked, &approved, &admin)
-		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0 || approved == 0, admin: admin != 0,
-			created: millis(1000 * created)}
+		r := record{hash: hash, deactivated: deactivated != 0, locked: locked != 0, unapproved: approved == 0,
+			admin: admin != 0, created: millis(1000 * created)}
 		if hash != "" {
 			r.hash = handlers.SynapseHash + hash
 		}

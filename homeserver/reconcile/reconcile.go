@@ -64,17 +64,17 @@ func Compare(ctx context.Context, q *outbox.Queue, source importer.Config) ([]Di
 
 func read(ctx context.Context, q *outbox.Queue) (here, error) {
 	h := here{waiting: make(map[string]bool)}
-	rows, err := q.List(ctx)
-	if err != nil {
-		return h, err
-	}
-	for _, row := range rows {
-		h.waiting[row.Localpart+" "+row.DeviceID] = true
-	}
+	var err error
 	if h.users, err = q.DB.Users(ctx); err != nil {
 		return h, err
 	}
-	h.sessions, err = q.DB.Sessions(ctx, "")
+	if h.sessions, err = q.DB.Sessions(ctx, ""); err != nil {
+		return h, err
+	}
+	rows, err := q.List(ctx) // last: every change that was seen waits then, or Synapse has heard of it
+	for _, row := range rows {
+		h.waiting[row.Localpart+" "+row.DeviceID] = true
+	}
 	return h, err
 }
 
@@ -132,7 +132,8 @@ func (h here) compareDevices(there importer.Standing) (all []Difference) {
 	}
 	for name := range there.Devices {
 		localpart, device, _ := strings.Cut(name, " ")
-		if open[localpart] && !has[name] && !h.waiting[name] {
+		// an application service makes devices for its users by itself
+		if open[localpart] && there.Users[localpart].Movable && !has[name] && !h.waiting[name] {
 			all = append(all, Difference{Kind: DeviceUnknown, Localpart: localpart, DeviceID: device})
 		}
 	}
