@@ -36,8 +36,10 @@ func TestStrangersStopNoSession(t *testing.T) {
 	s.clock.Step(time.Minute)
 	owner := s.ok(s.login(`"device_id":"OWN"`)).Text("access_token")
 	page := func(session, password string) answer {
-		return s.do(call{Method: "POST", Path: "/_matrix/client/v3/auth/m.login.password/fallback/web?session=" + session,
-			Body: "password=" + password, Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
+		return s.do(call{Method: "POST",
+			Path:   "/_matrix/client/v3/auth/m.login.password/fallback/web?session=" + session,
+			Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+			Body:   "password=" + password})
 	}
 	for range 10 {
 		page("nonsense", "x")

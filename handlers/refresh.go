@@ -105,8 +105,9 @@ func (s *Server) tryExchange(ctx context.Context, x exchange) (pair, error) {
 }
 
 // countFailed counts a refresh token that was not good against its address, and refuses it with 429 when there were too
-// many. Good ones are counted by session alone, so that nobody who has an old token of a device keeps the others from renewing: behind one address there may be a whole school, and each device must be
-// able to renew, whatever somebody else there sends.
+// many. Good ones are counted by session alone, so that nobody who has an old token of a device keeps the others from
+// renewing: behind one address there may be a whole school, and each device must be able to renew, whatever somebody
+// else there sends.
 func (s *Server) countFailed(who *Caller, err error) error {
 	if e := AsError(err); e.Status == http.StatusUnauthorized {
 		if limited := s.refreshes.takeAddress(who.Addr, who.Now); limited != nil {

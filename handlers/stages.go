@@ -46,8 +46,8 @@ func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData
 }
 
 // attemptPassword may be a guess, by a thief of the token: it is counted by session, and apart from logins. So nobody
-// who guesses at logins can keep the owner from deleting a device or from changing the password. On the page of a stage it
-// is the session that began it.
+// who guesses at logins can keep the owner from deleting a device or from changing the password. On the page of a stage
+// it is the session that began it.
 func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.AuthData) (hash string, err error) {
 	who := CallerOf(ctx)
 	if auth.Password == nil {

@@ -73,8 +73,8 @@ func (p *Peer) disowned(ctx context.Context, session db.Session) error {
 	user, err := p.User(ctx, session.Localpart)
 	switch {
 	case errors.Is(err, synapse.ErrNotFound) && !p.forgotten.few(session.Localpart, p.Now()):
-		p.Log.Error("the homeserver does not know several users any more, so it is not told of them again and nobody is "+
-			"logged out: was it started on another database? See `postern synapse sync --dry-run`",
+		p.Log.Error("the homeserver does not know several users any more, so it is not told of them again and nobody "+
+			"is logged out: was it started on another database? See `postern synapse sync --dry-run`",
 			"user", session.Localpart)
 		return nil
 	case errors.Is(err, synapse.ErrNotFound):

@@ -32,7 +32,8 @@ func TestGivenBySynapse(t *testing.T) {
 // synapseMacaroon is a token of Synapse's older form, for something.
 func synapseMacaroon(kind string) string {
 	var raw strings.Builder
-	for _, packet := range []string{"location home.test", "identifier key", "cid gen = 1", "cid user_id = @alice:home.test",
+	for _, packet := range []string{"location home.test", "identifier key", "cid gen = 1",
+		"cid user_id = @alice:home.test",
 		"cid type = " + kind, "signature " + strings.Repeat("x", 32)} {
 		fmt.Fprintf(&raw, "%04x%s\n", len(packet)+5, packet)
 	}

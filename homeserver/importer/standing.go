@@ -8,8 +8,8 @@ type Standing struct {
 	Devices map[string]bool   // "localpart device" of those; not the dehydrated ones, on which nobody logs in
 }
 
-// Status is what a user may do. Movable says that the account can be here. An account of which nobody has approved is not
-// locked: Synapse does not ask for approval where another server logs people in.
+// Status is what a user may do. Movable says that the account can be here. An account of which nobody has approved is
+// not locked: Synapse does not ask for approval where another server logs people in.
 type Status struct{ Deactivated, Locked, Movable bool }
 
 // ReadStanding reads a Synapse's database.
