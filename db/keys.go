@@ -115,16 +115,10 @@ type KeyUse struct {
 const recentUse = time.Hour
 
 // The predecessor's key counts too: while the answer with the new pair may be lost, the old refresh token is all that a
-// client has. So do earlier access tokens that are good until they expire, which is known by the life of the present
-// one and by when the next key came. A session whose tokens another server gave depends on no key: it gets the newest
-// with its first pair.
+// client has. A session whose tokens another server gave depends on no key: it gets the newest with its first pair.
 const keyUse = `SELECT COUNT(*), COUNT(CASE WHEN NOT refreshable THEN 1 END) FROM sessions
 	WHERE state = 'live' AND (expires = 0 OR expires > $2)
-		AND (key_id = $1 AND NOT imported OR (prev_key_id = $1 AND (used = 0 OR used > $3))
-			OR oldest < generation AND access_expires > $2 AND created < (` + nextKey + `)
-				AND (` + nextKey + `) + access_expires - minted > $2)`
-
-const nextKey = `SELECT MIN(k.created) FROM root_keys k WHERE k.id > $1`
+		AND (key_id = $1 AND NOT imported OR (prev_key_id = $1 AND (used = 0 OR used > $3)))`
 
 func keyUseArgs(id int64, now time.Time) []any {
 	return []any{id, Millis(now), Millis(now.Add(-recentUse))}

@@ -199,36 +199,3 @@ func (d *DB) fresher(t *testing.T) uint64 {
 	}
 	return epoch
 }
-
-// TestRetireWaitsForSupersededTokens: an access token that was minted with a key and is still good keeps the key in
-// force, however often its session has been refreshed since.
-func TestRetireWaitsForSupersededTokens(t *testing.T) {
-	t.Parallel()
-	d := fresh(t)
-	l := Login{ID: "one", Localpart: "alice", DeviceID: "A", PasswordHash: "hash", At: t0, KeyID: 1, Refreshable: true,
-		AccessTTL: day}
-	if err := d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("key"), Created: t0.Add(-time.Minute)}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.StartSession(bg, l); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.AddRootKey(bg, RootKey{ID: 2, Wrapped: []byte("key"), Created: t0.Add(time.Minute)}); err != nil {
-		t.Fatal(err)
-	}
-	for k := range int64(3) {
-		r := refresh("one", k+1)
-		r.KeyID, r.AccessTTL, r.At = 2, day, t0.Add(time.Duration(k+2)*time.Minute)
-		s, err := d.AdvanceGeneration(bg, r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.NoteUse(s, s.Generation, Seen{At: r.At})
-	}
-	if err := d.RetireRootKey(bg, 1, t0.Add(2*time.Hour), false); !errors.Is(err, ErrKeyInUse) {
-		t.Errorf("while the first access token is good: %v", err)
-	}
-	if err := d.RetireRootKey(bg, 1, t0.Add(day+2*time.Hour), false); err != nil {
-		t.Errorf("when it has expired: %v", err)
-	}
-}
