@@ -83,6 +83,18 @@ func (t *Tx) Record(e Event) error {
 	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
 }
 
+// Soften logs a session out softly, if it is live, because of an event, and writes that down. The event's account,
+// device and generation are the session's.
+func (t *Tx) Soften(e Event) (softened bool, err error) {
+	const q = `UPDATE sessions SET state = 'soft' WHERE id = $1 AND state = 'live' RETURNING ` + sessionColumns
+	s, softened, err := t.session(q, e.Session)
+	if err != nil || !softened {
+		return false, err
+	}
+	e.Localpart, e.DeviceID, e.Generation = s.Localpart, s.DeviceID, s.Generation
+	return true, t.Record(e)
+}
+
 // Record writes an event of something that the database does not see.
 func (d *DB) Record(ctx context.Context, e Event) error {
 	return d.Write(ctx, func(t *Tx) error { return t.Record(e) })

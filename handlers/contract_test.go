@@ -18,15 +18,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.steps", "60"); err != nil { // long enough for a day with several mishaps
 		panic(err)
 	}
-	code := m.Run()
-	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" &&
-		flag.Lookup("test.list").Value.String() == "" && flag.Lookup("test.fuzz").Value.String() == ""
-	if missing := matrixtest.Missing(false); whole && code == 0 && len(missing) > 0 {
-		for _, what := range missing {
-			fmt.Printf("contract: %s is documented but never exercised\n", what)
-		}
-		code = 1
-	}
+	code := matrixtest.Exercised(m.Run(), false)
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Println(err)

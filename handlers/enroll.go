@@ -22,7 +22,6 @@ func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResp
 		name, session, err := s.enroll(ctx, i)
 		switch {
 		case err == nil:
-			s.logSuccess(ctx, "registered", db.Session{Localpart: name, DeviceID: session.DeviceID})
 			return s.registered(ctx, name, session)
 		case errors.Is(err, db.ErrConflict):
 			err = s.conflict(ctx, i)
@@ -58,6 +57,9 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 		})
 		return session, err
 	})
+	if err == nil {
+		s.logSuccess(ctx, "registered", db.Session{Localpart: name, DeviceID: session.DeviceID})
+	}
 	return name, session, err
 }
 
@@ -92,7 +94,7 @@ func (s *Server) nameOf(ctx context.Context, wanted *gen.RegisterRequest) (strin
 // conflict finds out why the account could not be made. Nil means that another request was faster: the interaction has
 // changed and is looked at again.
 func (s *Server) conflict(ctx context.Context, i *interaction) error {
-	taken := badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
+	taken := nameTaken()
 	if i.version == 0 {
 		return taken
 	}
@@ -105,6 +107,8 @@ func (s *Server) conflict(ctx context.Context, i *interaction) error {
 	}
 	return nil
 }
+
+func nameTaken() *Error { return badRequest("M_USER_IN_USE", "This name was taken meanwhile.") }
 
 // withoutToken takes back a registration token that was revoked meanwhile: another one may do. Nil means that another
 // request was faster to finish.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -189,6 +190,13 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if err := c.JSONBlob(e.Status, body); err != nil {
 		s.Log.Debug("the answer could not be written", "error", err)
 	}
+}
+
+// sayWhenToRetry gives whole seconds, rounded up, so that a client that obeys is not refused again. RFC 9110, section
+// 10.2.3.
+func sayWhenToRetry(c echo.Context, d time.Duration) {
+	c.Response().Header().Set("Access-Control-Expose-Headers", "Retry-After") // or a web client could not read it
+	c.Response().Header().Set("Retry-After", strconv.Itoa(int((d+time.Second-1)/time.Second)))
 }
 
 func (s *Server) logError(c echo.Context, e *Error) {

@@ -272,18 +272,27 @@ func (s *Server) rehash(ctx context.Context, account db.User, password, better s
 func wrongPassword() *Error { return forbidden("Wrong user name or password.") }
 
 // startSession starts a session for an account whose password was right.
-func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (session db.Session, err error) {
-	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
-		login, err := s.loginAs(ctx, account, a, key)
-		if err != nil {
-			return err
-		}
-		session, err = s.Peer.StartSession(ctx, *login, a.device == "")
-		return err
-	})
+func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (db.Session, error) {
+	session, err := s.start(ctx, account, a, func(*db.Login) error { return nil })
 	if errors.Is(err, db.ErrConflict) {
 		return db.Session{}, wrongPassword().because(err) // the account changed while the password was compared
 	}
+	return session, err
+}
+
+// start starts a session. What proves the login is prepare's to add, if it is not the account's password.
+func (s *Server) start(ctx context.Context, account db.User, a attempt, prepare func(*db.Login) error) (
+	session db.Session, err error) {
+	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
+		login, err := s.loginAs(ctx, account, a, key)
+		if err == nil {
+			err = prepare(login)
+		}
+		if err == nil {
+			session, err = s.Peer.StartSession(ctx, *login, a.device == "")
+		}
+		return err
+	})
 	return session, err
 }
 

@@ -83,11 +83,7 @@ func (s *Server) redeem(ctx context.Context, a attempt) (session db.Session, car
 		return db.Session{}, nil, err
 	}
 	name := Spelled(claims.UserID, s.ServerName)
-	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
-		login, err := s.loginAs(ctx, db.User{Localpart: name}, a, key)
-		if err != nil {
-			return err
-		}
+	session, err = s.start(ctx, db.User{Localpart: name}, a, func(login *db.Login) error {
 		begun := db.Session{ID: login.ID, Localpart: name, Refreshable: a.refreshable}
 		if err := s.carriable(who, begun, carried); err != nil {
 			return err
@@ -95,8 +91,7 @@ func (s *Server) redeem(ctx context.Context, a attempt) (session db.Session, car
 		// Remembered for as long as any could live, and not as long as this one says: a holder may have shortened it.
 		login.LoginToken, login.LoginTokenExpires = claims.Session, login.At.Add(MaxLoginTokenTTL)
 		login.Issuer, _, _ = strings.Cut(claims.Session, issuerSeparator)
-		session, err = s.Peer.StartSession(ctx, *login, a.device == "")
-		return err
+		return nil
 	})
 	if errors.Is(err, db.ErrTokenSpent) || errors.Is(err, db.ErrConflict) || errors.Is(err, tokens.ErrMalformed) {
 		return db.Session{}, nil, badLoginToken().because(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -151,7 +150,10 @@ type Grant struct {
 type Pair struct {
 	Access, Refresh string
 	Expires         time.Time // of the access token; zero: never
+	Session         db.Session
 }
+
+func (p pair) exported() Pair { return Pair{p.access, p.refresh, p.expires, p.session} }
 
 // CountRegistration counts a client that registers, by its address.
 func (s *Server) CountRegistration(ctx context.Context) error {
@@ -181,35 +183,23 @@ func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) 
 
 // StartGranted starts the session of a grant and gives its pair. [db.ErrTokenSpent] if its code was redeemed before,
 // [db.ErrConflict] if the account is not what it was.
-func (s *Server) StartGranted(ctx context.Context, g Grant) (p Pair, session db.Session, err error) {
+func (s *Server) StartGranted(ctx context.Context, g Grant) (Pair, error) {
 	a := attempt{device: g.DeviceID, deviceName: g.Name, refreshable: true}
-	err = s.withKeys(ctx, func(ring *ringAt, key tokens.Key) error {
-		login, err := s.loginAs(ctx, g.Account, a, key)
-		if err != nil {
-			return err
-		}
+	session, err := s.start(ctx, g.Account, a, func(login *db.Login) error {
 		login.ID, login.ClientID, login.LoginToken, login.LoginTokenExpires = g.ID, g.ClientID, g.Code, g.CodeEnds
-		if session, err = s.Peer.StartSession(ctx, *login, false); err != nil {
-			return err
-		}
-		p, err = s.pairOf(ring, session)
-		return err
+		return nil
 	})
-	if err == nil {
-		s.logSuccess(ctx, "login", session)
+	if err != nil {
+		return Pair{}, err
 	}
-	return p, session, err
+	s.logSuccess(ctx, "login", session)
+	return s.PairAgain(ctx, session)
 }
 
 // PairAgain computes the pair of a session that has just begun once more.
 func (s *Server) PairAgain(ctx context.Context, session db.Session) (Pair, error) {
 	p, err := s.firstPair(ctx, session, nil)
-	return Pair{p.access, p.refresh, p.expires}, err
-}
-
-func (s *Server) pairOf(ring *ringAt, session db.Session) (Pair, error) {
-	p, err := s.mint(ring, session, nil)
-	return Pair{p.access, p.refresh, p.expires}, err
+	return p.exported(), err
 }
 
 // ErrGrantOver says that a refresh token is good for nothing any more, or was never good for this client.
@@ -217,14 +207,14 @@ var ErrGrantOver = errors.New("the grant is over")
 
 // RefreshGranted exchanges a refresh token of a client for the pair in force, by the rules of the current API. An error
 // that wraps [ErrGrantOver] is for good; a lock passes.
-func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair, db.Session, error) {
+func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair, error) {
 	p, err := s.exchange(ctx, exchange{token: token, path: TokenPath, client: client})
 	e := AsError(err)
 	over := e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden
 	if err != nil && over {
 		err = errors.Join(ErrGrantOver, err)
 	}
-	return Pair{p.access, p.refresh, p.expires}, p.session, err
+	return p.exported(), err
 }
 
 // RevokeToken ends the session of a token, whichever of its tokens it is and in whatever generation. A token that opens
@@ -260,13 +250,6 @@ const RevokePath = "/oauth2/revoke"
 // TokenPath is what a `path` caveat of a refresh token of OAuth 2.0 is held against.
 const TokenPath = "/oauth2/token"
 
-// sayWhenToRetry gives whole seconds, rounded up, so that a client that obeys is not refused again. RFC 9110, section
-// 10.2.3.
-func sayWhenToRetry(c echo.Context, d time.Duration) {
-	c.Response().Header().Set("Access-Control-Expose-Headers", "Retry-After") // or a web client could not read it
-	c.Response().Header().Set("Retry-After", strconv.Itoa(int((d+time.Second-1)/time.Second)))
-}
-
 // NewAccount is an account that a person makes on a page.
 type NewAccount struct {
 	Name, Password string
@@ -286,22 +269,19 @@ func (s *Server) createAccount(ctx context.Context, n NewAccount) (db.User, erro
 	if err != nil {
 		return db.User{}, err
 	}
-	name, session, err := s.enroll(ctx, i)
+	name, _, err := s.enroll(ctx, i)
 	switch {
 	case errors.Is(err, db.ErrConflict):
-		return db.User{}, badRequest("M_USER_IN_USE", "This name was taken meanwhile.")
+		return db.User{}, nameTaken()
 	case errors.Is(err, db.ErrTokenSpent):
 		return db.User{}, invitationOver()
 	case err != nil:
 		return db.User{}, err
 	}
-	s.logSuccess(ctx, "registered", db.Session{Localpart: name, DeviceID: session.DeviceID})
 	return s.DB.User(ctx, name)
 }
 
-func invitationOver() *Error {
-	return badRequest("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
-}
+func invitationOver() *Error { return badRequest("M_UNAUTHORIZED", tokenIsOver) }
 
 // wantedOnPage is the registration that a page asks for, if it may be.
 func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, error) {

@@ -92,6 +92,8 @@ func named(auth *gen.AuthData) string {
 	return value(auth.User)
 }
 
+const tokenIsOver = "This registration token is not good, or no longer."
+
 // attemptToken reserves a use of the registration token while the registration runs, so that of two people with the
 // last use one is told at once. By the same interaction it may be done twice.
 func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.AuthData) (token string, err error) {
@@ -102,7 +104,7 @@ func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.Aut
 	now := CallerOf(ctx).Now
 	err = s.DB.ReserveRegistrationToken(ctx, token, i.name(), now, i.expires)
 	if errors.Is(err, db.ErrTokenSpent) {
-		return "", failed("M_UNAUTHORIZED", "This registration token is not good, or no longer.")
+		return "", failed("M_UNAUTHORIZED", tokenIsOver)
 	}
 	if err == nil {
 		i.reserved = token

@@ -3,7 +3,6 @@ package homeserver
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"postern/db"
@@ -35,22 +34,14 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 // SoftenGone logs a session out softly, with an event, because the homeserver does not have its device any more. It
 // says whether it did: not if the homeserver has to be told of the device still, nor if the session is over already.
 func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time) (softened bool, err error) {
-	const (
-		live   = `SELECT id FROM sessions WHERE id = $1 AND state = 'live'`
-		soften = `UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`
-	)
 	err = d.Write(ctx, func(t *db.Tx) error {
 		softened = false
 		if waits, err := outbox.Untold(t, session.Localpart, session.DeviceID); waits || err != nil {
 			return err
 		}
-		if is, err := t.Get(live, nil, session.ID); !is || err != nil {
-			return err
-		}
-		softened = true
-		return errors.Join(t.ChangeSessions(soften, session.ID), t.Record(db.Event{At: now, Kind: EventDeviceGone,
-			Localpart: session.Localpart, DeviceID: session.DeviceID, Session: session.ID,
-			Generation: session.Generation, Addr: session.Seen.Addr, Agent: session.Seen.Agent}))
+		softened, err = t.Soften(db.Event{At: now, Kind: EventDeviceGone, Session: session.ID, Addr: session.Seen.Addr,
+			Agent: session.Seen.Agent})
+		return err
 	})
 	return softened, err
 }

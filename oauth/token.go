@@ -52,14 +52,14 @@ func (a *API) refresh(ctx context.Context, client, token string) (gen.TokenRespo
 	if token == "" {
 		return nil, refused(protocol.InvalidRequest, "refresh_token is missing")
 	}
-	pair, session, err := a.server.RefreshGranted(ctx, client, token)
+	pair, err := a.server.RefreshGranted(ctx, client, token)
 	switch {
 	case errors.Is(err, handlers.ErrGrantOver):
 		return nil, over("the refresh token is not good, or no longer, or not this client's", err)
 	case err != nil:
 		return nil, err
 	}
-	return a.answer(ctx, pair, session), nil
+	return a.answer(ctx, pair), nil
 }
 
 // redeem starts the session of a code. Client-Server API v1.19, "Authorization code grant".
@@ -72,7 +72,7 @@ func (a *API) redeem(ctx context.Context, form *gen.TokenRequest) (gen.TokenResp
 		!c.Challenge.Fits(value(form.CodeVerifier)) {
 		return nil, a.deny(ctx, c, "client_id, redirect_uri or code_verifier is not the one that the code was made for")
 	}
-	pair, session, err := a.start(ctx, c)
+	pair, err := a.start(ctx, c)
 	switch {
 	case errors.Is(err, db.ErrTokenSpent):
 		return a.redeemAgain(ctx, c)
@@ -81,17 +81,17 @@ func (a *API) redeem(ctx context.Context, form *gen.TokenRequest) (gen.TokenResp
 	case err != nil:
 		return nil, err
 	}
-	return a.answer(ctx, pair, session), nil
+	return a.answer(ctx, pair), nil
 }
 
 // start starts the session, once, and if the account is what it was.
-func (a *API) start(ctx context.Context, c code) (handlers.Pair, db.Session, error) {
+func (a *API) start(ctx context.Context, c code) (handlers.Pair, error) {
 	account, err := a.server.DB.User(ctx, c.Localpart)
 	if err != nil {
-		return handlers.Pair{}, db.Session{}, err
+		return handlers.Pair{}, err
 	}
 	if now := fingerprint(account); subtle.ConstantTimeCompare(now[:], c.Password[:]) == 0 {
-		return handlers.Pair{}, db.Session{}, db.ErrConflict
+		return handlers.Pair{}, db.ErrConflict
 	}
 	return a.server.StartGranted(ctx, handlers.Grant{
 		Account: account, ClientID: c.ClientID, DeviceID: c.DeviceID, Name: c.Name,
@@ -118,7 +118,7 @@ func (a *API) redeemAgain(ctx context.Context, c code) (gen.TokenResponseObject,
 	if err != nil {
 		return nil, err
 	}
-	return a.answer(ctx, pair, session), nil
+	return a.answer(ctx, pair), nil
 }
 
 // suspicion is how long after a code's end a second use is taken for a theft.
@@ -142,24 +142,19 @@ const EventCodeReplay = "code_replay"
 
 // soften logs a session out softly, if there is one, and writes down why.
 func (a *API) soften(ctx context.Context, id string) error {
-	const live = `SELECT localpart, device_id, generation FROM sessions WHERE id = $1 AND state = 'live'`
 	who := handlers.CallerOf(ctx)
-	e := db.Event{At: who.Now, Kind: EventCodeReplay, Session: id, Addr: who.Addr.String(), Agent: who.Agent}
 	return a.server.DB.Write(ctx, func(t *db.Tx) error {
-		found, err := t.Get(live, []any{&e.Localpart, &e.DeviceID, &e.Generation}, id)
-		if !found || err != nil {
-			return err
-		}
-		return errors.Join(t.ChangeSessions(`UPDATE sessions SET state = 'soft' WHERE id = $1 RETURNING id`, id),
-			t.Record(e))
+		_, err := t.Soften(db.Event{At: who.Now, Kind: EventCodeReplay, Session: id, Addr: who.Addr.String(),
+			Agent: who.Agent})
+		return err
 	})
 }
 
 // answer is the pair as RFC 6749, section 5.1, has it. The scope is always there, since older clients take its absence
 // for OpenID Connect's.
-func (a *API) answer(ctx context.Context, p handlers.Pair, session db.Session) gen.Token200JSONResponse {
+func (a *API) answer(ctx context.Context, p handlers.Pair) gen.Token200JSONResponse {
 	answer := gen.Token200JSONResponse{AccessToken: p.Access, TokenType: "Bearer", RefreshToken: some(p.Refresh),
-		Scope: protocol.ScopeOf(session.DeviceID)}
+		Scope: protocol.ScopeOf(p.Session.DeviceID)}
 	if !p.Expires.IsZero() {
 		left := int64(p.Expires.Sub(handlers.CallerOf(ctx).Now) / time.Second)
 		answer.ExpiresIn = &left

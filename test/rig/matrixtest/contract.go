@@ -2,6 +2,7 @@ package matrixtest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"sort"
@@ -36,9 +37,21 @@ func mustReadAnswers() *answers {
 // Contract is the contract that answers are held against.
 func Contract() *openapi3.T { return contract.spec }
 
-// Missing lists the operations and status codes of the contract that no answer had: those of the OAuth 2.0 API, or all
-// others.
-func Missing(oauth bool) []string { return contract.missing(oauth) }
+// Exercised is the exit code of a suite that holds answers against the contract: code, or 1 if an operation or a status
+// code that the contract documents was never seen, of the OAuth 2.0 API's or of all others. A run of selected tests
+// cannot tell.
+func Exercised(code int, oauth bool) int {
+	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz"} {
+		if code != 0 || flag.Lookup(name).Value.String() != "" {
+			return code
+		}
+	}
+	for _, what := range contract.missing(oauth) {
+		fmt.Printf("contract: %s is documented but never exercised\n", what)
+		code = 1
+	}
+	return code
+}
 
 // Check holds an answer that came by a way of its own against the contract.
 func Check(t testing.TB, method, path string, a Answer) {
