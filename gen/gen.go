@@ -88,6 +88,7 @@ type AuthMetadata struct {
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	CodeChallengeMethodsSupported              []string  `json:"code_challenge_methods_supported"`
+	DeviceAuthorizationEndpoint                *string   `json:"device_authorization_endpoint,omitempty"`
 	GrantTypesSupported                        []string  `json:"grant_types_supported"`
 	Issuer                                     string    `json:"issuer"`
 	PromptValuesSupported                      *[]string `json:"prompt_values_supported,omitempty"`
@@ -222,6 +223,33 @@ type Device struct {
 
 	// LastSeenTS Milliseconds since 1970; exact to about a minute. Null when it is not known.
 	LastSeenTS *int64 `json:"last_seen_ts"`
+}
+
+// DeviceAuthorizationRequest defines model for DeviceAuthorizationRequest.
+type DeviceAuthorizationRequest struct {
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+}
+
+// DeviceAuthorizationResponse defines model for DeviceAuthorizationResponse.
+type DeviceAuthorizationResponse struct {
+	// DeviceCode What the device polls with.
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn How long both codes live, in whole seconds.
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval How long the device waits between two polls, in whole seconds.
+	Interval int64 `json:"interval"`
+
+	// UserCode What a person types.
+	UserCode string `json:"user_code"`
+
+	// VerificationURI Where they type it.
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same page, with the code filled in.
+	VerificationURIComplete string `json:"verification_uri_complete"`
 }
 
 // DevicesResponse defines model for DevicesResponse.
@@ -463,6 +491,7 @@ type TokenRequest struct {
 	ClientID     *string `json:"client_id,omitempty"`
 	Code         *string `json:"code,omitempty"`
 	CodeVerifier *string `json:"code_verifier,omitempty"`
+	DeviceCode   *string `json:"device_code,omitempty"`
 	GrantType    string  `json:"grant_type"`
 	RedirectURI  *string `json:"redirect_uri,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
@@ -618,6 +647,9 @@ type RefreshJSONRequestBody = RefreshRequest
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
 
+// AuthorizeDeviceFormdataRequestBody defines body for AuthorizeDevice for application/x-www-form-urlencoded ContentType.
+type AuthorizeDeviceFormdataRequestBody = DeviceAuthorizationRequest
+
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
 
@@ -737,13 +769,16 @@ type ServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx echo.Context) error
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx echo.Context) error
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx echo.Context) error
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx echo.Context) error
 }
@@ -1157,6 +1192,15 @@ func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	return err
 }
 
+// AuthorizeDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthorizeDevice(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthorizeDevice(ctx)
+	return err
+}
+
 // RegisterClient converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
 	var err error
@@ -1269,6 +1313,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
+	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 
 }
@@ -3735,6 +3780,77 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 	return err
 }
 
+type AuthorizeDeviceRequestObject struct {
+	Body *AuthorizeDeviceFormdataRequestBody
+}
+
+type AuthorizeDeviceResponseObject interface {
+	VisitAuthorizeDeviceResponse(w http.ResponseWriter) error
+}
+
+type AuthorizeDevice200JSONResponse DeviceAuthorizationResponse
+
+func (response AuthorizeDevice200JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response AuthorizeDevice400JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response AuthorizeDevice404JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice413JSONResponse OAuthError
+
+func (response AuthorizeDevice413JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice503Response = OAuthAwayResponse
+
+func (response AuthorizeDevice503Response) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
 type RegisterClientRequestObject struct {
 	Body *RegisterClientJSONRequestBody
 }
@@ -4075,13 +4191,16 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx context.Context, request AuthorizeDeviceRequestObject) (AuthorizeDeviceResponseObject, error)
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
 }
@@ -5216,6 +5335,39 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	return nil
 }
 
+// AuthorizeDevice operation middleware
+func (sh *strictHandler) AuthorizeDevice(ctx echo.Context) error {
+	var request AuthorizeDeviceRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body AuthorizeDeviceFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthorizeDevice(ctx.Request().Context(), request.(AuthorizeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthorizeDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthorizeDeviceResponseObject); ok {
+		return validResponse.VisitAuthorizeDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RegisterClient operation middleware
 func (sh *strictHandler) RegisterClient(ctx echo.Context) error {
 	var request RegisterClientRequestObject
@@ -5333,129 +5485,134 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1pc9s4ln8FpZ2q3kOW7RzT2/aXdWynx9OJnfXR2ZpORoLIJwljEuAAoGVt1v99Cw8ADxGk5ENOH/mU",
-	"mCJxPLz7wpdeJNJMcOBa9fa+9CSoTHAF+McbGp/DP3NQ2vwVCa6B439pliUsopoJvv0PJbh5pqIZpNT8",
-	"708SJr293r9sl0Nv21/V9rGUQvbu7u76vRhUJFlmBunt9S5nQKSdjESUc6HJGEjOY5BKCxEPyOj98PTs",
-	"cvjXi7PTUd/89ebgqPLX+5OLi5PTH4cfDs4P3ttHJ6c/H7w7OXKPiJB9MhGSUE5yfs3FnJNETBknepEB",
-	"fnB1+tPp2cfTEU52/D+H764uTn4+Hu0RPQPCaQqEKT9EBQZEgbxhEfSJkO5noWcgieAw6N31e8dpphdP",
-	"B0Mz2rk7qBAsT7RZZ+xnfyvkmMUx8M2f4uj98O3Z+ZuTo6PjUwc2qjWkmSYTyhKI+4TymMxnC7NCc8ha",
-	"JPZsry6Oz4dHxweHlyc/H1weH7nPM6rUXMiYzKkikk1nuk/GubZDR5HIud0s0EizG6ohxj2fcA0SH8GZ",
-	"vOI01zMh2f9C/GQwOMj17Ey2QuIj0zMymiRirkZ7JBUSiFkEcO2RxgAAIDYwYZzMZyyaEaXpFJSDET4A",
-	"pZjg+2SO44GUkYhhhNtPqNJL4B0QM6/I9Z4HEChFtLgGnC9lSjE+7SPkp0LEiLFckETwKUj8awmwiYiu",
-	"HUxPxXvKks0j0UEypwuFO5BgwcSQnFLKEsLNGuFWkxSUQmiZ1yxeURIlDLgmaibmijCtSK5AGnwbEMNh",
-	"xiIuME8CjQfkQJGLBaeZAjKj5pMaIyBzXAOtoKHIk9iwJgkKtAGYEinguPYnCVOmtAHm6P3w8i/nx8cf",
-	"To6G74+PTq4sA7u4+vDh7NxguB+dExrH0pxUMfoNSDZhEBfcxp6I3WaNyiqDuFMrBolmlE+LwzszGPss",
-	"LODq9Pz48OzH05O/FWSMk5MXgx1y8OHEn4Bhm8Xy9FuR8/hZ1mdO4e3Z1albnEMyQVQezYieIYUISZgu",
-	"mNQMEJG+U7hY3MzBnCJLb7DeUnpRruYgISZczPcJVdeETinjiIrFpAZ1+kQxHoHDXkWAxzino35EAs/N",
-	"cfJ3LGX6CZkZDtoum4UgKeULh9sSZ1BkIkVqwKU8+u6T0Tloudg6mGiQI6LoQhn05EQLEokUyJhG14Ne",
-	"vzcDagS7WVbliyY4P85EYsAQCR4bPkbmlGkzQLktI7x7ez3GNUwBl++BdA6TXD0fkCoKDFNE2snx6Kao",
-	"v5y/PSR//v7VD32zH5QArwcv9vHx969/2C0fvxy8GLzAs/5Ap7C0fMP6tmc6TerrdlBQWjI+DTJVMocx",
-	"yejUYtE51fDUSNRFcu9O3p9cGpXq+PjIMgWPU06ANZAHGZ00T4bUPBmmCjHq6yDUORjQRs8FrmUlqpDg",
-	"VmgbBYiSmUhikEYQuaUZjjVeEEpGKeiZiI0WnFE9M6ovGRkiHZGI3gB1cgRpt4KzIteKxRZBLoV4R2UD",
-	"/Taz3cuzs+G7g/MfvartxXRiVmBUEsrJn1+Rn9gbXNtG9Lmu9Xnb4vLsJzwSLtyJGKVUAdeDitJQvFXK",
-	"j6aq5RU6JSZ6mIipyPWIaJkD7j8GY07gGRkd5hoWilAJ5Boy7U7OCwuS0oUxY4wOidKFGNVSezjdUJbQ",
-	"cQLPJPet1mQPMaaajqmCqjmnvDDUcuGWm1ANckAOCkTUM6oRsGj8kTld4B5n9AbIGICTiEppVCORm23e",
-	"edpF4jcs+ohq2qT8A6I0ZERMUJJvsdJAWFLMB+QQIbt1YdQTiQrLze5g94c++dS7Mt9WjAtyUFfqDz6c",
-	"fOoZfpJJkYHUzFrSLDbvTJhlSV3wNROclG/f9Xte9QwwM0ShdIBW7MC/NzLTL8mDfs+pEmaQlN6+Az41",
-	"yuCL168D7yJur5quqgsM8QucePXg+OBLQHqi8eM4e5aAhgF5BxNtztk8NfrTfAZoCTg7yWhXxdsxgUTB",
-	"3FoDghNKJjRJjIBwYi+wGIMKdjGZhIgiezdUuPxqv3e7Vb6zJYEi0ZjvSXm2Fhvdl2L8D4i0mcSgyNtE",
-	"zM1EdbSw20AE0ZCqgCAvhqNS0gWOb+iESbPSX/wAn1tmfQ+axkFq8L8YejCmg+OnpTvD0KRRTf7z1e6r",
-	"UjV5sd9FHO5Z6seOmYrEDchFiCRqUw6Bx5lgTsVZBkH9Ve+iGjKlhhmVNAWjHqg8y4R0Arq+WbOPH17s",
-	"fF9BgbEQCVBuRjcG9TCa0SQBPoWhFZ2qPt66x9PvTSXlemiePngIplRu0bLxaiZFmunhDU3yh49fo9xO",
-	"wBegTkX8mPncKI+CioQbEa2xZmRF93llaNDrcce+RJXuAPttON5YZHh3bSfVAdGOI2tDzTUIoI29ePdX",
-	"U9ZyYg0wuxZifRj4cp9QRf56cXZKLlDiGe0A1XqjLXFr5S6zioLD3w9jnLMs+C74hTd+QZddbaJVXkDk",
-	"7YH5kTdZXhfHzICGJh8qG6sJmhKyFUndlOKlulj5vWBmbdKncBY3JNDjQbtsXy1afZMhAbzGOTQVhTld",
-	"KKJnUuTT2b6X/4xPCU0SrxqIicElo4ADN++Z2Z/pRJchQo2xZpUbDmDMzlJ714JcczHvG7sNX6lAKYgS",
-	"y54Zo1YbCwQtYWtUAEVPMmQBiC9xKgvkcoJii0GS98ZEOzrV7I11sPON/fGQZnTMEmajJPUxgZsB45YR",
-	"q7vxb4YWX8zgRq3PkQ5eZiweWofpShRpLvqu30sH9uthVV9/wChTQApnTql+wCh3K7bfwQ2WgNQ1cQ2g",
-	"yydRGyh4HAirDw5UlShjU0lch2DR5Lvr9yxrHFr72XGPCc0TvcRtK+ofh3ntyCoGzOvdF6sIqPZ1cKNI",
-	"5+2KuGMPPm5hOJuYGKsfkskg4Bzs1sDtTzU/bVD3Ls3/YdgeG81hbN1GnBo7N2xU2lUPOU3DUtb9nksW",
-	"ZuT29+8UmYkU0ErbRx5uo6dX5yeKJAysR8O8pDDgMoZEzIPrqWg495NnBm/8MptKt0hYtGj9WULMJES4",
-	"TfUYzfh+37YrsYHT5ILDaK+IL6AvhQuDVBJ0EJRaqJYdh9jLURF+fTJSBklVUMGwHgAjQw3WWFuVjGHG",
-	"eNwnbFJGdASHPlFGryUTIadQxnGMDjqh+A/DgE0RN0WloRITwmiQkdK4nLAByeKhXUVAEY4iyDTE+25M",
-	"KhHupcsAfdA5HzMeh6V1J6jb+HixoqEd2tjMyASNNM1T9BzkGBvu9XtcbDlVv8LAWthd28Cfgws1iuUR",
-	"suInwoq7FdOoJ8O+igRpJ8mU3p7YH3d3dnZWGIV+xDCozG/NVdtvhiwOTh8zlSV0UbDfOuqd5hbvCfXu",
-	"5LlDcYqpLCW6/VJ6uXieJGaFt1siZai8L3p7E5ooMEySKj1UAHzIspb5MDZT+r0xyeYxE+mABfCeJQnz",
-	"ERwbN9394fudfQK3NLKewrHdZsp4rmFAOpc2ETKl2gZ8/vyqslYfAOpcbPCQzYG1H3OH/hXCui6MdXgT",
-	"8kc0J5d0ot8ZxbKVSKpqUNBVGsY0NMkwroa8lcU2eI65IzTJqNSrDZFi9Iq/+/OKXbQaIcjZSvW5sRUj",
-	"N1pZNnqirVCpk0lN5E8kqNmwxVFurTK4dfkXhGoy2sZ33YejfZJ4z7YNZ1aC/SldEBcvkcBh3mI5G4iF",
-	"OUPo9Os5Y60GLCJ1v+nNQZwndrimhWooYyq2ymXkkf5yh9O2+IfIe6oluyVo/jf10w73Aotm9itLyzaj",
-	"L5NiaszWbhdDQPGe0SwDDrEbBkSWtJ14NRC9gim5sHLfxfga0e8OtlOGnRvOniUckzmUuFPEh4sAI8Yc",
-	"i0w5JwESdgNGL+oMcV2IiSZ2Wms7rLK63WGFyPWti8C8FTJtOQKb5DcFQtU1JlcOyMeZUJUkNHvOVRIx",
-	"ZlITazrZVxs3CBHLXwq98oTbc3LOl/p8Y6pgmMskPGoVRMWbIRghNwvHhwK+gK6QnI3C9YsoGS0AFlHD",
-	"V67BpTiZ91RYmfXmYPeG8NfOzXRIuft5WEvwrCXmuiVcTaFq8n1HJlr4iLrg+0ZdgrmRakyRlMZQ1SQ8",
-	"Fw9FPjOqNUgz9N9/+funT7c7O1ufPt3uvv306fb7t5///U8hNvOYODHjTDOaOOfHsFs7PLDpzFY/NPuz",
-	"X5nd2sxoB4prgMw6LNGbajimWivM+zRR61WCtsYEnQ/F4Lr7rgXF16elsGkc9JiccSBiYp3fmFWOaH7P",
-	"qHMTJW2Oz5wuDFbimXkjto8ZrHb7oxJxRst4+fBI9voU/whlrNvGgduMSVBDxtcQu16c1NKeUeYt61tM",
-	"k1iAtQTsFGvK5IbquPoEK8qkVTO8F0YLYY7XHCyeJNM+pbLQpNc/P12fiShNDUwYrw8Xoqku1bLCxP4r",
-	"hMpzSJIhcoxVDOsjJMlP+GJI9zfT9evI0l9hTSHiXZpXN+hdqE7ShuINHF0Dj5akere0rb68TBIhyFQS",
-	"VYO5EI0s1KAG3hKXw1+GtUFXrd8OFlqpDwB8QBdrO4jTQco4S/N0mDips7yvv4i5zSeNZlTSSINE316a",
-	"K43uzkHwGNKBW+cwZlMWjKlWX0rEHGTk/JJdL6pFOhZJSOwWy7PsqlLdQEkChtgsEzgwbOFvWO1ACS4u",
-	"LMzKOfMsa1/c0ok04NkERWA74dnCAAqd9rnlPK3kuoozLW2i/nrnhA+WTo+XP0qzJHliKXRPQNV2GYaT",
-	"rVl5YvepkyFPohjzGRszZw21KIJaWBunWsFU+jydKdTiwu/Wne+l7a4IIG5Iqe12zxWeuH2fFYGWTJ6t",
-	"a8ysYTWXSPRcuuBT6Gu/Yu2qRU3qImCIrWMnAPunDfmGLOhDkWa5hrjUYn0m6Lfg8bfgcRCnS2wKY7VP",
-	"imwVTDV0XNvp5wFgHg9n4TTRZfu3VXiidXA2512cr5uxMTWc+u2FSmEJuuVdnauNeOH7ysWTy0rKNsnw",
-	"1PzGWUTPrM7VZ32wlFkhf9/dIzJDjMUxyaVhOWvG77st1m58bk1nxRReVzMcNttK7raSD60HtO7DrEzX",
-	"cZJPoJaHLcFE8GmLK8hV21fKAJ9I6e73VCRawFuymwB/fQNUghytDpIuuUcqg/q5Q7C+ymK6Mg/jnhpv",
-	"CLGXPNKh0kuSiKnRmgbkjCcLMkoHLB4YPoNOy5KJ1dfWirSlH/V+4WgfmCunXw37VlT+mSYsZrrDeXFj",
-	"3ljDKLfvBecAaRhQR0zlxr1RUwMq7P5fbz59iv/j06eB+ef/ZOUP98+//and1d2S0VLMGVpy6e4LOHPK",
-	"xK1VRmU4FNd0Z1RGbK4GM6ijXDK9wKKDKpNBTmQpMFjHUG+hYeXBQa1aypYeFzXEeMJ2vGIhM60zLGQq",
-	"p/zvHORi7Rn/ad7G0gmM5ko60a5dxYAcFfYKGS+IFjFdfKeIyiBiE1/S2DMmbm+vh+P0+j1L5g2G4k47",
-	"Yz/BwtZ4Mj4RITeWDXE4k2gipA/oI2HpuSCxENJFbV/s7L62a/7OtjZxa0SiYzoxc34QClG177Gqt9fb",
-	"GewOdgzYRAacZqy313uJj9CFMMND3B7MIUm20AO9neIatqPCBJoC/mOQD+FwEvf2zEODnNZp3a93PHqx",
-	"s/NklbJVh3ewWwAWx16dvysdR3ahQhIFtoL31c6rtmmKdW8XvTMQ0fM0pQazehe2Vl4CqVivzEKdThWm",
-	"K/kCvd5n820NmMIYBVu1CqatkmbbIFsjDZtdUOQ+bxDWtWLHFnDbxX+nSqvUZUEoVOyuATIDqdQGRZXV",
-	"IRzFufYCRNHFUreBQxrNYOtQcC1DDt+qMmLrmMe2jDvYc6Bs37D+2du2LvWjx+1ivMkigC/k9DyjggJ4",
-	"zKHjz4CzeCsSfMKmuSxSINoO/iwDfnJ0WHv924F/rQO3p0EOBecQaXLk6ZzsDnYcEuy70LI36516a2SI",
-	"T3uGxKU8B3BlWGO22zRj2ze724V7NhMhc/ayEF4J0BtQZbMHkdlktGojgHklJdsILMxu8o5d7I2gyhY7",
-	"r3Z2zFLreBkX2YI9qzCA0m9E/HSt2JpJlfYoN4b3gfzHFuxvNk7bryQEGRwYwzTnTszsrMa8SjdA/OTl",
-	"6k/KznPmi901vijajpgPXvyw+oNqI5u7fu/1Osuq9sWo09E7m/YzXpTgM4gmIQJsFLGkndmeY55y8FlN",
-	"vJrD6qSXalJoN9mIJCYZZdI1u4sNo1JCcM+wOMyRUOCWKa1stzNHauZB0xjGziVWKfYd1BJDb9OZS/Mh",
-	"ucppkixcaMpqlzPge4S7GIJvX2fAYOsmbEQT6xFdnnUixDWmwDapU1fcORuiz5CfasMUGnRSBRsymSMz",
-	"R1oWn4xqPoZRzflUdlEJ+p4eSsW7m+8McyrqJIIcKZNg0MSgzxgimiurpnreb/DPNUcbkEYHnsHvlwMd",
-	"u6zxZb7SJ4JHLoGIlqizHre52d32Lv6iDLFLg/+msj+7Ble31pbbJfq2qVTb6tC6u2wN/czrZttT0KUH",
-	"Myxurpb6Iw2MckWW+zqSnCcoTap2q63AVr6vbpFnvIxl3PwJZXLVhth/M0Xsru460jKHTQqDQPpYC6pX",
-	"IPZIZt79SXtj3HVZaqUV3q+bpzrtprf3S9DZ98vnu/6XgEvul893n6uU+Z5eG27sRBfTM9ea1zd5dpnS",
-	"EeUua9yy6iphOqOllTR9z9jt9uZa2zfOz9zKu6vf4H68Z9p3dQCNDPCXL0FfoK7QYUkcXRzv8wYJp+FV",
-	"b+24qfJEP6MR8/wagZMMLkewesoOJ42uRInRoBKY6PXx7uW2+337ZcbibRrHVZlQRy4axy8/nBwtKwRr",
-	"wdz1jV6XQz0BU/qq/MK2ncU61Ngo6QS2sHG17/GMClw2Q69Gno5BmlcrOWsPPsAYK6Hbz9D+bl59K0V6",
-	"4Ib+dqL3OFEJqbB+gJWHWiRBPfZYwUy07dSjy2XVbVkGlG9dCkOxx+brRx3yXRgUmG2wCICi3rH8wdtO",
-	"FVMxf/C+31+cXBydbnLjS8f96F2XVxjcRzW/9DdTKI1dsajzQS2Tvh+7SvYb8Ic2+oA8s8Id6I7Rojl0",
-	"XB7xTff+teje5XFWevDXYgDAY8z6ZFp5V5l6CPVVM7jvQ3vePYe+Tyxh9kXW+9Y0Nnqb7ejvDOZRvUkV",
-	"pr5ggl+TbKNal6wN0Wy4Fdf6dNuNGfbqm29E9SsiKnvgVYLyyP8YwnmEnnIOCrRHwI0pLPbClspVLuOF",
-	"U10ete1H6Cm1fW9OYQltvHqDzkO2P58JmrIuP3KZFt3bdLSlnnzdIu+FeWnwh7FZrNfA9dEoo3545UM9",
-	"Ccj3/mw98lzPtr9gc9K7bd9SfXsO48rpNy7BsfH6ivnTt95r23DFJYY5Cehkp0Qn6NQ29i9uOSjiika2",
-	"NiWkWZxvMtJ7iHzCK1YeKp7ulZz1aEdQeYULEf7CMEoykErwogu+KnrNFlllroSsKDW85q4CpkHzDUdh",
-	"8woFnH3lHQp922iEqkpDBZCpGhWZiBnFqlPnfMRx7+V87If7NlllbI1LHloyIstGuPfyg4a5vT+Tg2Uk",
-	"XUeJu92az+dbEyHTrVwmwCMR2ya46zHGWuedp1LmHkUsL5/oJqOP/n4Q4FjxZvTnuRR8ul/2EsI+qkoM",
-	"HkSmv4Uw8aFDLZsigFTpQhOVlkrfoTMmtTfU3EPIL7cBbhPxtRbAGxTywebFLWK+uvY/mrSnlQ6nKV2Q",
-	"WHQl+zbP3TqIq92T17SEA/6mSlPOjfmaAo0/v5mtv2NfEDI8BTcgaeJ7LTkL1quS3iWkZ8Bk0CFk3+yg",
-	"gQL529heFa035sasdwptYXZusX8cPveOKR049vuf7/YX+5+T+M7yNx866+Z0+xiBracnU5vBPIYp47Yi",
-	"56BoJOcSIqfGiqGJBGrvtbPTxd188xnY5uqUyG9c8rfJJUXZja6FQ1Yc5kHy6a/gf5tnf91c71mZ3jOZ",
-	"+k+lDc7EvB0DWk47lCJUN9I9x7y3cZwH8CivVCVviNOFCp9/M/rh10Dae3PHr5yVgXHv++F5WCkoypba",
-	"WF7Z1ra36WzRevPczmxR12F0qYTFq0j2lizfyjbs8e23WHiFBsPiQomxfWFtQ1gjPGxDS1vPew1G9VEq",
-	"B2xnyTQBKhOGN3WKjMyFvGZ8WhY60Mr4tKhdcW2p7Gul57DaukiBNN+NMNeifE7cc99ggFDlEcMs1SBG",
-	"xc0si25Jdv1qJuZ2T2aHI6p8/QVt1s3s24junCko6mA6alySDRafLdedPXtic3d5yxOWmu0+z/XFF8fn",
-	"w3dnhz8dH436gfuZ95xjbbmurl+0Wa/klCQiuoZ4HVTea9a34F3RjRulCZtgBWQA7X1d7++tLKYiKpaE",
-	"wr0tR3dFtiF3TWWlI6C9K9grlevHxcrO/O1Ve8YyDFxK5GrjjD04IMstH7SNkymSgoRK+V1KF76ZpJj6",
-	"Pn0NbmOW9EiF5g/gRzh20cVKwKhZIMljZ6ijaHgogmzTJGlPCHC5QOadb6e2zqkBlrEvnZu906s8L5ok",
-	"IS1w1YF51j60Tfu6FMJ64+JNKoUtLZLb6iHypBpQN0qikGgs3wXjBb6U0Mm0ervktQMHKyuYD9Q13s+K",
-	"N/7bHjGuY8FSaeiU+bYA+CNWPOdcs6SowMEjp9r+ZHUL4AYD4j1UCrEhgH1ljiWBSpNIKF3c5jYgp2Kp",
-	"yY4vZW5yVLnR8uRmZfJz6nBrFCnbRgJMVhHpGW3e33C9bkeh7io25M2T+6Sifii8Nxb1I0M9SGiUF7aY",
-	"91w7rokU5jmpIYCyuWEGmAxdZpczRaIZGJWWjGEiJNjeBxPtrmK0ty6H6MftZUVqie0HF2gFF0rSuGY8",
-	"rtXiFpe82pZw/eKWQ/en7a4ZuN3w86bout5P+9kJe6kT8+oUeLS7v7Ynf+MW3tuz8zcnR0fHp6O9eiGd",
-	"Qe9EKIjR8qpqhmNIBJ+iI8UXfDqMwb4EP14dX1wODw4Pjy8uasO3NGj9jXA1W/PKq5n2fZ+/bqvPXUN2",
-	"A7GAPcXulW9SlL/Wrg8Pql7IhK5cr3N3Ibm99nqtItfKNYO/jjrX5p3qAcw9sXfU/nGKXFHkRJRbYeSd",
-	"dQ9CqcdkpdshvlIFXY1BPWjrj8pMt2N8lSq6B+680gG1zWrzfVQ3aa81erW2CF+/3sE9PF3hXAg/UqHX",
-	"VVt/lrZgs1/IsmGH/UNebFfB366D+qvpB+Sjv8jGX6tLvLOLTbmQYbPK4pe7rWBDhU31q/fXUsJ2n1wJ",
-	"K65kaEtY9NcYsLhIevftbpwZC7LOBteVA9hFxpLcfQKCrj3NmppKY5J1hAd+dF/pgR8dzF0n4ipTsaAh",
-	"1AHTVeYZIVJAktpO+nh5QWH8sNb2OQUp3IhrWEEEOzs/DMgJksCLnR281s23jvfXyNt0eK8gUb4gqZCA",
-	"yia+6lVLl6ofrnVwi3mmBPLm5QtfJ3b+VZD4UfgYcC5T38QLqzbgBqQPTfrYqV6qygkg44q2Tc2b3V4O",
-	"XnjEHDGODWSG2Jh/RISxt8tLhkTsERWvDV6ygZgiRkzsW5dhRpUCZR6+3nm5lAXnr6corji0dsTCXcoy",
-	"cQMDjwthVaYgBboDPheyf80eUSvbQx1YF5wBmG2oRS6FYRHOnVo6YZzvs3B7LjlTBYfB75jsziEGSNFq",
-	"rfVnN6iAnBZaXHVBskOdTN54YxKvee5t94wK5t4Nxftqrc5jIaTtZ1v1CzJMR4iLHlE+uQq79wXKmlw/",
-	"dzcYx0ag9RFt5wckXOsqx9S+HDVIIf2Eg2aRU3M21x3C9Ztbo4aqbCSPmnm4LKuZl1PLKAt89dHGJiri",
-	"0LsdXW/S2n1ufrRCnQ0vo9ZUzzBGZW+St14a/PU7RUSuFYsxdcSbGJU5LH7cfb77/wAAAP//",
+	"7H1pd9s4luhfwdHrc/IWWbazVHXsL0+xnWp3JXbGS2VOV9ISJF5JaJMAGwCtaDL+73NwAXARQUqyLaeW",
+	"fEpMkdjuvuJrZyySVHDgWnUOvnYkqFRwBfjHGxpdwL8zUNr8NRZcA8f/0jSN2ZhqJvjuv5Tg5pkazyCh",
+	"5n9/kTDpHHT+124x9K79Ve2eSClk5+7urtuJQI0lS80gnYPO1QyItJORMeVcaDICkvEIpNJCRD0yfD84",
+	"O78a/P3y/GzYNX+96R+X/np/enl5evbT4EP/ov/ePjo9+6X/7vTYPSJCdslESEI5yfgNF3NOYjFlnOhF",
+	"CvjB9dnPZ+cfz4Y42cl/Hr27vjz95WR4QPQMCKcJEKb8EKUzIArkLRtDlwjpfhZ6BpIIDr3OXbdzkqR6",
+	"8XhnaEa7cIAKneWpNuuM/OxvhRyxKAK+fSgO3w/enl+8OT0+Pjlzx0a1hiTVZEJZDFGXUB6R+WxhVmiA",
+	"rEVsYXt9eXIxOD7pH12d/tK/Ojl2n6dUqbmQEZlTRSSbznSXjDJthx6PRcbtZoGONbulGiLc8ynXIPER",
+	"nMtrTjM9E5L9F0SPdgb9TM/OZeNJfGR6RoaTWMzV8IAkQgIxiwCuPdKYAwCIzJkwTuYzNp4RpekUlDsj",
+	"fABKMcEPyRzHAynHIoIhbj+mSi8db4+YeUWmD/wBgVJEixvA+RKmFOPTLp78VIgIMZYLEgs+BYl/LR1s",
+	"LMY37kzPxHvK4u0jUT+e04XCHUiwx8SQnBLKYsLNGuGLJgkohadlXrN4Rck4ZsA1UTMxV4RpRTIF0uBb",
+	"jxgOMxJRjnkSaNQjfUUuF5ymCsiMmk8qjIDMcQ20hIYiiyPDmiQo0ObAlEgAx7U/SZgypc1hDt8Prv52",
+	"cXLy4fR48P7k+PTaMrDL6w8fzi8MhvvROaFRJA2k8tFvQbIJgyjnNhYidpsVKisN4qCWDzKeUT7NgXdu",
+	"MPZJWMD12cXJ0flPZ6f/yMkYJyfPe3uk/+HUQ8CwzXx5+q3IePQk6zNQeHt+feYW55BMEJWNZ0TPkEKE",
+	"JEznTGoGiEjPFC4WN9OfU2TpNdZbSC/K1RwkRISL+SGh6obQKWUcUTGf1KBOlyjGx+CwVxHgEc7pqB+R",
+	"wHNznPwdS5h+RGaGgzbLZiFIQvnC4bbEGRSZSJGY41IefQ/J8AK0XOz0JxrkkCi6UAY9OdGCjEUCZETH",
+	"N71OtzMDagS7WVbpi/pxfpyJ2BzDWPDI8DEyp0ybAYptGeHdOegwrmEKuHx/SBcwydTTHVJJgWGKSDs5",
+	"gm6K+svF2yPyw48vX3fNflACvOo9P8THP756vV88ftF73nuOsP5Ap7C0fMP6dmc6iavrdqegtGR8GmSq",
+	"ZA4jktKpxaILquGxkaiN5N6dvj+9MirVycmxZQoep5wAqyEPMjppngyoeTJIFGLUt0GoCzBHO36q41pW",
+	"onIJboW2UYAomYk4AmkEkVua4VijBaFkmICeichowSnVM6P6kqEh0iEZ01ugTo4g7ZZwVmRascgiyJUQ",
+	"76isod92tnt1fj5417/4yavaXkzHZgVGJaGc/PCS/Mze4Nq2os+1rc/bFlfnPyNIuHAQMUqpAq57JaUh",
+	"f6uQH3VVyyt0Skz0IBZTkekh0TID3H8ExpxAGBkd5gYWilAJ5AZS7SDnhQVJ6MKYMUaHROlCjGqp/Tnd",
+	"UhbTUQxPJPet1mSBGFFNR1RB2ZxTXhhquXDLjakG2SP9HBH1jGo8WDT+yJwucI8zegtkBMDJmEppVCOR",
+	"mW3eedpF4jcs+phqWqf8PlEaUiImKMl3WGEgLCnmPXKEJ7tzadQTiQrL7X5v/3WXfOpcm29LxgXpV5X6",
+	"/ofTTx3DT1IpUpCaWUuaReadCbMsqe18zQSnxdt33Y5XPQPMDFEo6aEV2/PvDc30S/Kg23GqhBkkoV/e",
+	"AZ8aZfD5q1eBdxG3V01X1gUG+AVOvHpwfPA1ID3R+HGcPY1BQ4+8g4k2cDZPjf40nwFaAs5OMtpV/nZE",
+	"IFYwt9aA4ISSCY1jIyCc2AssxqCCXUwqYUyRvRsqXH612/myU7yzI4Ei0ZjvSQFbi43uSzH6F4y1mcSg",
+	"yNtYzM1EVbSw20AE0ZCogCDPh6NS0gWOb+iESbPSX/0AnxtmfQ+aRkFq8L8YejCmg+OnhTvD0KRRTf76",
+	"cv9loZo8P2wjDvcs8WNHTI3FLchFiCQqUw6AR6lgTsVZPoLqq95FNWBKDVIqaQJGPVBZmgrpBHR1s2Yf",
+	"r5/v/VhCgZEQMVBuRjcG9WA8o3EMfAoDKzpVdbx1wWOYomHdgw12N5WU64F5fO9JmVKZReTaq6kUSaoH",
+	"tzTO7j9+hdZbN5MDJxHRQ+ZzozzoVCTcivEaa0bmtckrCN2HIcoSHTsAdpuoorbI8O6aINVyoi0ga0LN",
+	"NUimiSF5h1ldOnNiTTa7FmK9Hvhyl1BF/n55fkYuUUYafQINAaNfcWsXLzOXXCZshjHOvRZ8F/zCa7+g",
+	"k68y0Sq/IUqDwPzIzSx3jCJmjobGH0obq4im4mRLsr0u9wsFs/R7zv6a5FXuXq7JrIcf7bJFtmj0ZoZE",
+	"9hpwqKsWc7pQRM+kyKazQ68xMD4lNI69MiEmBpeMyg7cvGdmfyKILp8INeadVYc4gDFUC31fC3LDxbxr",
+	"LD18pXRKQZRY9uUYRdzYLGg7WzMEKPqeIQ2c+BKnsodcTJBvMUjy3vxoRqeKhbIOdr6xPx7RlI5YzGxc",
+	"pTomcDNg1DBieTf+zdDi8xncqNU5kt6LlEUD62JdiSL1Rd91O0nPfj0oa/j3GGUKSOHMqeH3GOVuxfZb",
+	"uMHSIbVNXDnQZUhUBgqCA8/qgzuqUlyyrlauQ7BoJN51O5Y1Dqza5rjHhGaxXuK2JYWRw7wCspLJ82r/",
+	"+SoCqnwd3CjSebPq7tiDj3QYziYmhGkF8aQXcCe26+z2p4pnN6itFw6DQdiCG85hZB1NnBrLOGyG2lUP",
+	"OE3CUtb9nkkWZuT292eKzEQCaNcdIg+38dbri1NFYgbWB2JeUhiiGUEs5sH1lDSczeSZwRu/zLrSLWI2",
+	"XjT+LCFiEsa4TfUQzXizb5uV2AA0ueAwPMgjEuh94cIglQQdPEotVMOOQ+zlOA/YPhopg6QqqGBYn4GR",
+	"oQZrrHVLRjBjPOoSNiliQIJDlyij15KJkFMoIj9GB51Q/IdhiCePtKLSUIoiYfzISGlcTtjkZNHAriKg",
+	"CI/HkGqIDt2YVOK5F04G9FpnfMR4FJbWrUfdxMfzFQ3s0MbKRiZopGmWoK8hw2hyp9vhYsep+iUG1sDu",
+	"mgb+HFyoUSyPkRU/ElbcrZhGPRr2lSRIM0km9Mup/XF/b29vhVHoRwwflfmtvmrnfmBRcPqIqTSmi5z9",
+	"VlHvLLN4T6h3QM8dilNMfinQ7dfCL8azODYr/LIjEobK+6JzMKGxAsMkqdIDBcAHLG2YD6M5hacc03Ie",
+	"MpEOWADvWRwzH/Oxkdb91z/uHRL4QsfWtziy20wYzzT0SOvSJkImVNsQ0Q8vS2v1IaPWxQaBbADWDOZ+",
+	"2SnQiLBOdDaAXo1FCmHeXFHD8kH8J2svq4m1uB02WX9Ul0MeqYhjhXgXNv6+pEyCGrCAZfM3McfgChkJ",
+	"PSNmOqML3IJLrynF/VqAWIT9uvhfeUvjlqlKK59To3GMQM8BONFzYfdy79mN1Gk7NEpSkErY7DUVPC2b",
+	"ROK0tqBK9RFljJ7BAochTK810MA7ARoc+dTpZl1rXqL1KiIgExbHEBHGV9uZZawpH0ZgV23rq6BMCaTN",
+	"WK1WYfL6rh7HpEPOv/rkkk70O2PFNRJ42eYIRjLCbB39H4iAqMiwyOa2YGoXjVMq9Wpo5KOXwlGfV+yi",
+	"0eJHNaKwVWtbMUpao36E+GU1uKpMqujXEwlqNmiIY1kXCHxx6VGEajLcxXfdh8NDEvvAk802KOXiJHRB",
+	"XDhTAod5g5sKMTbIi0PQr6Z0NnqLUIJ0665TFDDEDld3BxkxNBU7xTKysf56h9M2OGPJe6ol+0LQ11Y3",
+	"Blt8eWw8s19ZwWkTblMpppImqt2fF+BxM5qmwCFyw4BI4yaIl/NEVmgALuvDMad6csqaDHrJs7qEYzKD",
+	"Anfy9I08/o8pAXkiqxMhRloZI6Q1An0pJprYaa2hvsrF5YAVIte3LkD6VsikRTYbVk6ousHc5x75OBOq",
+	"lCNq4VwmEUUXqo41reyriRuEiOVvuRF3yi2cnKezOt+IKhhkMl6t9ORvhs4IuVk4fBtwvLVFzG2QvJsH",
+	"sWl+YGNq+MoNuAxE854KW47e99K+Ify1dTMtUm6zcEZxPGuJuXYJV7Fe6nzfkYkWPuFF8ENjm8DcSDWm",
+	"SEIjKKvtnouHEhNSqjVIM/Q/f/3np09f9vZ2Pn36sv/206cvP779/H//EmIzD0njYJxpRmPnaRy0m2J9",
+	"W21gjTGzP/uV2a0tXHBHcQOQ2ugAhi4Mx1RrZWE8TlLJKkFbYYLOYWlw3X3XgOLr01LYDxV0T55zIGJi",
+	"I01Y9IFovmFSSB0lbQrenC4MViLMvMeoiwnmdvvDAnGGy3h5/0ST9Sn+AcpYu0OhUK7XELtenFSqElDm",
+	"LetbTJNIgDW77RRryuSa6rgagiVl0qoZ3uWphTDgNYBFSDLtM55zTXp9+OnqTERpas6E8epwIZpqUy1L",
+	"TOz/h1B5DnE8QI6ximF9hDj+GV8M6f7WIVBBlu4K1wUi3pV5dYuuvPIkTShew9E18GhJqrdL2/LLyyQR",
+	"OplSHnkwVamWJB7UwBuC4PjLoDLoqvXbwUIr9dG2DxjPaD7ipJcwzpIsGcRO6oQ8JpjuPZ5RSccaJDrS",
+	"k0xpjC30gmBIem6dg4hNWTCBofxSLOYgxy4I0PaiWiQjEYfEbr48y65KxUeUxGCIzTKBvmEL/8BiJEpw",
+	"cWFhVsyZpWnz4pYgUjvP+lEEthOeLXxAIWhfWM7TSK6rONPSJqqvt054b+n0cPmjNIvjR5ZCGx5UZZfh",
+	"c7IlZY8cq3Ay5FEUYz5jI+asoQZFUAtr45QLDIsAgzOFGuJl7brzRtruimj9lpTadvdc7ok79ClIaMlk",
+	"6brGzBpWc4FET6ULPoa+9hvWrhrUpDYChsg6dgJn/7j5FSEL+kgkaaYhKrRYn6j9PVPje6bGimhgGKt9",
+	"BvI9Y5LNRGgPwDwezMI52cv2b6PwROvgfM7bOF87Y2NqMPXbC1WqE3TLuzJ0G17G95VL3igKnZskw2Pz",
+	"G2cRPbE6V5313lJmhfx9t0FkhhiLY5JJw3LWTJZpt1jb8bkxdxzz5V1Jv2wTrY0jFNxvJZ9a71DbgV2a",
+	"rgXSj6C2r4it111F946nr5b8TSkSZXYU4L9vgEqQw9VB1CX3SWnQtlyL6zSiK5OiNtSIQ4i/5LEOVU6T",
+	"WEyNVtUj5zxekGHSY1HP8CF0ahZMrrq2RqQt/Kybhat94K6YfvXZN6LyLzRmEdMtzo1b88YaRrt9LzgH",
+	"SMOgWmIut+6NippQEgf/+/bTp+j/ffrUM//8tyz94f75P39pdoU3pJflc4aWXLgDA86eIotyldEZDtXV",
+	"3R2lEeurwXKGcSaZXmAFUJnJICeyFBgsKqp2wLHyopK3RGzngLwFAELYjpcvZKZ1inWIxZT/kYFcrD3j",
+	"v83bWMeE0V5JJ9p1m+mR49yeIaMF0SKii2eKqBTGeUoLVqKY4XGcTrdjybzGUBy0U/YzLGyJNuMTEXJz",
+	"2RCIM5kmQvqAv03XmQsSCSFdVPf53v4ru+ZntjORWyMSHdOxmfODUIiqXY9VnYPOXm+/t2eOTaTAaco6",
+	"B50X+AhdDDME4m5vDnG8gx7q3QTXsDvOTaQp4D8G+fAcTqPOgXlokNM6tbvVhmXP9/YerdC97BAPNvvA",
+	"2vbri3eFY8kuVEiiwBbgv9x72TRNvu7dvPUNInqWJNRgVufStrqw6VkeVMyeOp0qzJHy9bWdz+bbymEK",
+	"YzTsVMoJdwqabTrZCmnY7IO8EGGLZ12pVW44brv4Z6qwWl2WhELF7wYgNSeV2KCpsjqEozjXHYQoulhq",
+	"FnJExzPYORJcS7Ei0c+2IRjZLgzBliFF95X1YW+7MlVB73Poug4BfB225xklFEAwh8CfAmfRzljwCZtm",
+	"Mk+RaAL8eQr89Pio8vp3gH8rgFtokCPBOYw1OfZ0TvZ7ew4JDl3o2Zv9Tr01MsTXIEDs6g8CuDKoMNtd",
+	"mrLd2/3d3H2bipC5e5ULrxjoLaiiV4tIbbJauY/HvFQfYQQWZj95xy+2NlFFh6yXe3tmqVW8jPJswo5V",
+	"GEDpNyJ6vE6K9aRLC8qt4X0gP7IB++t9Dw9LCUMGB0YwzbgTM3urMa/UzBM/ebH6k6JxpPlif40v8q5B",
+	"5oPnr1d/UO5DddftvFpnWeW2NlU6emfTgkaL4vgMokkYA/Z5WdLObMtATzn4rCJeDbBa6aWcNNpONiKO",
+	"SEqZdL0qI8OolBDcMywOcyQU+MKUVrZZoSM186BuDGPjIasU+waIsaG36cylAZFMZTSOFy50ZbXLGfAD",
+	"wl2MwXefNMdgi5hsxBOLg13RQyzEDabI1qlTl9w9W6LPkB9ryxQadGIF+6kZkBmQFpVgw4qPYVhxThVN",
+	"kIK+qftS8f72GzudiSqJIEdKJRg0MegzgjHNlFVTPe83+Od6G/ZIrYFW74/LgU5cVvkyX+kSwccuwYgW",
+	"qLMet7nd3/UhgLwmuE2D/66yP7kGV7XWlrud+q7HVNtS7aq7bA39zOtmu1PQhQczLG6ul9qb9YxyRZbb",
+	"spKMxyhNynarbYegfFvsPA95Gcu4+ROK5Kstsf96Ctld1XWkZQbbFAaB9LIGVC+d2AOZefsnzX2t12Wp",
+	"pU6Wv22e6rSbzsGvQWffr5/vul8DLrlfP999LlPme3pjuLETXUzPXGdt36PdZVKPKXdZ5ZZVlwnTGS2N",
+	"pOlbPu8298bbvXV+5kbeXf4G9+M9077FCmhkgL9+DfoCdYkOC+Jo43ift0g4Na96Y8NclcX6CY2Yp9cI",
+	"nGRwOYRlKDucNLoSJUaDimGi18e7F7vu990XKYt2aRSVZUIVuWgUvfhwerysEKx15q7t+7oc6hGY0jfl",
+	"F7ZrNBaFR0ZJJ7CDfed9i3ZU4NIZejWyZATSvFrKabs3ACPwFbVhGNrfzatvpUj6bujvEN0AohISYf0A",
+	"K4GaJ0k9FKxgJtp16tHVsuq2LAOKt66EodgT8/WDgHwXPgrMRlgEjqJ64cC9t50opiJ+732/vzy9PD7b",
+	"5saXwP3gXRc3kGyiml/5i2WUxhZ11Pmglknfj10m+y34Q2tNeZ5Y4Q60qmnQHFrufvmue/9WdO8CnKUr",
+	"NCoxAOARZoUyrbyrTN2H+soZ3pvQnnfPoe8TS5x9EfahNY2N3mYv5HAG87DaMQ5TXzABsE6240rLui3R",
+	"bLgv3vp0244Z9uaq70T1GyIqC/AyQXnkfwjhPEBPuQAF2iPg1hQWe99S6Sam0cKpLg/a9gP0lMq+t6ew",
+	"hDZevgDrPtufzwRNWJsfuUib7mw72lJNzm6Q98K81PvT2CzWa+D6bBRRP7yxpZoE5BvxNoI807Pdr9gp",
+	"+G7X34iwO4dRCfq1O6xsvL5k/nSt99o2ZHGJYU4COtkp0Qk6tfdy5JeU5HFFI1vrEtIszjch6dxHPuEN",
+	"SfcVTxslZz3YEVTcwESEv+8vb+LlG1apvPFznlXmSszyUsQb7ipkajRfcxTWb0DB2VdegdK1jUioKjVc",
+	"AJmoYZ6JmFKsSnXORxx3I+djN9zXySpja9zR0pARWXSl3sgPGub2Hib9ZSRdR4n7sjOfz3cmQiY7mYyB",
+	"j0VkO1KvxxgrnXkeS5l7ELG8eKSLyD76632AY0Wc0Z/nUvDpYdFrCJsaK9G7F5n+HsLERw61bIoAUqUL",
+	"TZRaLj1DZ0xiL5jaQMgv9+RuEvGVftxbFPLBTuINYr689j+btKeldsMJXZBItCX71uFuHcTlVuZrWsIB",
+	"f1OpQ+7WfE2BLrzfzdY/sC8IGZ6CW5A09r2YnAXrVUnvEtIzYDLoELJvttBAjvxNbK+M1ltzY1Y7iTYw",
+	"O7fYPw+fe8eUDoB9c/jufrX/OY3uLH8LN6Nd5nSHGIGtpidTm8E8ginjtiKnnzeacwmRU2PF0FgCtddS",
+	"2umidr75BGxzdUrkdy75++SSouhW18AhSw7zIPl0V/C/7bO/dq73pEzviUz9x9IGZ2LejAEN0A6lCFWN",
+	"dM8xNzaOswAeZaWq5C1xulDh8+9GP/wWSLsxd/zGWRkY994Mz8NKQV621MTyira3nW1ni1ab67Zmi7oO",
+	"pEslLF5FslfW+Va3YY9vt8HCyzUYFuVKjO0baxvGGuFhG17aet4bMKqPUhlgu0umCVAZM7xoV6RkLuQN",
+	"49Oi0IGWxqd57YprW2VfKzyH5dZGCqT5boi5FsVz4p77BgOEKo8YZqkGMUpuZpl3U7LrVzMxt3syOxxS",
+	"5esvaL1u5tBGdOdMQV4H01LjEm+x+Gy57uzJE5vby1sesdRs/2luH788uRi8Oz/6+eR42A1cr37gHGvL",
+	"dXXdvA17KackFuMbiNZB5YN6fQte9V67EJ6wCVZABtDe1/X+0cpiSqJiSShsbDm6G+4NuWsqSx0D7VXf",
+	"XqlcPy5WdO5vrtozlmHghjBXG2fswR5ZbvmgbZxMkQQklMrvErrwzSbF1Pfxq3Ebs6QHKjR/Aj/CiYsu",
+	"lgJG9QJJHjlDHUXDfRFkl8Zxc0KAywUy73yH2jpQAyxjX4KbvWCvgBeN45AWuApgnrUPbFO/NoWw2th4",
+	"m0phQwvlpnqILC4H1I2SKCQay3fBeIEvJXQyrdpOee3AwcoK5r66wcuSp5Tx4konvOapWho6Zb4tgLsD",
+	"ikmScc3ivAIHQU61/cnqFsANBkQHqBRiQwD7yhxLApUmY6F0frVij5yJpSY7vpS5zlHlVsuT65XJT6nD",
+	"rVGkbBsJMFlGpCe0eX/H9bothbqr2JA3TzZJRf2Qe28s6o8N9SChUZ7bYt5z7bgmUpjnpIYAiuaHKWAy",
+	"dJFdzhQZz8CotGQEEyHB9j6YaHcvqr0CPUQ/bi8rUktsP7hAK7hQksYN41GlFje/cdm2hOvmV466P233",
+	"zcBVo5+3RdfVfttPTthLnZpXp8Cj3f2tPflbt/Denl+8OT0+PjkbHlQL6Qx6x0JBhJZXWTMcQSz4FB0p",
+	"vuDTYQz2Jfjp+uTyatA/Ojq5vKwM39DA9XfC1WzNKy9n2nd9/rqtPncN282JBewptlG+SV7+WrnLP6h6",
+	"IRO6dr3Q+/Z1ewf9WkWupWsIfxt1rn2/4zZaPbUXRv95ilxR5Iwpt8LIO+vuhVIPyUq3Q3yjCroKg7rX",
+	"1h+UmW7H+CZVdPfceakDapPV5vuobtNeq/VqbRC+fr29DTxd4VwIP1Ku15Vbfxa2YL1fyLJhh/1DnrsU",
+	"iUGl9WOzLoq9BX94/tfiwqEXvX3Xf8pnQQB39zIXd1n63vThlG5UDTYMDj4wYbblpuwnr2Fsvhy7NST+",
+	"TOEtyTao4cIZIJ+p9SUH9p2xRLpJCNE1tFlTt1meZC3RgR/1564NcUEFP2Fut0c1aq+JtiErfwD2gmsi",
+	"eJ4Yiz3AKRlJMVcgHd0wqZqa6TjCKPOldoL48dXr/R756G+A8pe/E+8FZlMuZNjfYBmvu+ZjSxV/OHi1",
+	"+dIq9N5/dOskv8ukKZPX3//BorwaxPeBcv4dkFX94DeN5mtpVfjRpmpVE234kzZkgYfpSlaNdpWfJLVX",
+	"UOCtH7lXgEUrSeFW3MAKItjbe90jp0gCz/f28D5Ef+eCJQMubJ2ItxwoX5BESEArDF/1NperYQkXAbnF",
+	"PJGgqN9a8m2SSn5/vDoQdaG+ux2WM8Gt5cZMqzypQC+VqwWQcUU/s/qViC96zw/NPD4nLqTDvPSoO2Qc",
+	"ey8N8E6LIRE8XpTu7zLyxqIy3si95D5gihgN69B621OqFCjz8NXei6UEUn/zS357qDXBF+6+o4kbGHiU",
+	"63lF9l6gseZTkcO3bK+2srNa33qvzYHZXnTkShgm4iIRhf/ShQ3yiMFSHEJw+CMrURcQASTo8KlcbYDI",
+	"bW+odE3OUL0UkkCD2ztIqWjfyFvvmMEr1Tu7HWPOuHdDsfPKtQGRENL2hi772Bmm9kR5vzWfqIidMAMl",
+	"gu5uBDcYx6a61RFtFxWkZBt2wjTZDK0xIf2EvXrBYH0212nF9W5cox6xuJQBrdxwiWM9x62SnRn46qON",
+	"85UkqHfhuz6/lbsT/Wi5aRheRqVBpeGUiuAtsNbjib8+U0RkWrEI07C8uV6aw+LH3ee7/wkAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

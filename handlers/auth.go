@@ -27,6 +27,7 @@ var public = map[string]bool{
 	"GetAuthorizationServerMetadata": true,
 	"GetOpenIDConfiguration":         true,
 	"RegisterClient":                 true,
+	"AuthorizeDevice":                true,
 	"Revoke":                         true,
 	"Token":                          true,
 	"GetLoginFlows":                  true,

@@ -80,7 +80,7 @@ func (v *visit) submit() {
 		v.refuse(err)
 		return
 	}
-	code, err := v.sealCode(newCode(v.request, v.client, account))
+	code, _, err := v.sealCode(fromBrowser, codeLife, newCode(v.request, v.client, account))
 	if err != nil {
 		v.away(err)
 		return
