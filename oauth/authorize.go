@@ -64,7 +64,7 @@ func (e *authorization) enter(account db.User, agreed bool) error {
 			return e.consentPage(account)
 		}
 	}
-	code, err := e.sealCode(newCode(e.request, e.client, account))
+	code, _, err := e.sealCode(fromBrowser, codeLife, newCode(e.request, e.client, account))
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ var metadataLife = "public, max-age=300"
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {
-	yes, account := true, a.base+handlers.AccountPath
+	yes, account, device := true, a.base+handlers.AccountPath, a.base+DeviceAuthorizationPath
 	prompts, actions := []string(nil), a.actions()
 	if a.server.Registration != handlers.RegistrationClosed {
 		prompts = []string{"create"}
@@ -94,9 +94,11 @@ func (a *API) Metadata() gen.AuthMetadata {
 		RevocationEndpoint:    a.base + handlers.RevokePath,
 		RegistrationEndpoint:  a.base + handlers.RegistrationPath,
 
+		DeviceAuthorizationEndpoint: &device,
+
 		ResponseTypesSupported:        []string{"code"},
 		ResponseModesSupported:        []string{protocol.ModeQuery, protocol.ModeFragment},
-		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh},
+		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh, protocol.GrantDevice},
 		CodeChallengeMethodsSupported: []string{"S256"},
 
 		TokenEndpointAuthMethodsSupported:          &[]string{"none"},

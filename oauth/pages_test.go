@@ -169,7 +169,7 @@ func TestBrowserCookie(t *testing.T) {
 	sign := func() *http.Cookie {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/account",
 			strings.NewReader(url.Values{
-			"form": {planted}, "user": {"alice"}, "password": {password}, "do": {"sign in"}}.Encode()))
+				"form": {planted}, "user": {"alice"}, "password": {password}, "do": {"sign in"}}.Encode()))
 		s.must(err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Cookie", "__Host-postern-form="+planted+"; __Host-postern-browser="+planted)
