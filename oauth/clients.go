@@ -44,7 +44,7 @@ func (a *API) RegisterClient(ctx context.Context, request gen.RegisterClientRequ
 
 // client finds a registered client; nil if there is none.
 func (a *API) client(ctx context.Context, id string) (*protocol.Client, error) {
-	text, err := a.server.DB.Client(ctx, id)
+	row, err := a.server.DB.Client(ctx, id)
 	if errors.Is(err, db.ErrNotFound) {
 		return nil, nil
 	}
@@ -52,7 +52,7 @@ func (a *API) client(ctx context.Context, id string) (*protocol.Client, error) {
 		return nil, err
 	}
 	client := new(protocol.Client)
-	return client, json.Unmarshal([]byte(text), client)
+	return client, json.Unmarshal([]byte(row.Metadata), client)
 }
 
 // value is what an optional field has, or nothing.
