@@ -67,8 +67,9 @@ func TestClientsGo(t *testing.T) {
 	later := t0.Add(clientLife + day)
 	d.keep(t, "again", later)
 	done, err := d.Tidy(bg, later, TidyConfig{})
-	if got := d.clientIDs(t); err != nil || done.Clients != 1 || !slices.Equal(got, []string{"again", "used", "zadded"}) {
-		t.Fatalf("%+v %v %q", done, err, got)
+	left := d.clientIDs(t)
+	if err != nil || done.Clients != 1 || !slices.Equal(left, []string{"again", "used", "zadded"}) {
+		t.Fatalf("%+v %v %q", done, err, left)
 	}
 	if err := d.EndSession(bg, "of used"); err != nil {
 		t.Fatal(err)

@@ -99,7 +99,8 @@ func furnish(t *testing.T, d *DB) {
 		d.AddRootKey(bg, RootKey{ID: 3, Wrapped: []byte("old"), Created: t0}),
 		d.RetireRootKey(bg, 3, day, true), d.SetSetting(bg, "server_name", "example.org"),
 		d.ReserveRegistrationToken(bg, "door", "uia", t0, day),
-		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"), d.KeepClient(bg, "app", "{}", t0), d.AddClient(bg, "bot", "{}", day),
+		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"),
+		d.KeepClient(bg, "app", "{}", t0), d.AddClient(bg, "bot", "{}", day),
 		d.LockUser(bg, "Žofie \"O'Hara\"\t\\", day))
 	if err != nil {
 		t.Fatal(err)
