@@ -54,6 +54,24 @@ func (d *DB) clientIDs(t *testing.T) (ids []string) {
 	return ids
 }
 
+// TestClientsOnce: a client that registers again and again is one row.
+func TestClientsOnce(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	rounds := 100_000
+	if testing.Short() {
+		rounds = 1000
+	}
+	last := t0.Add(time.Duration(rounds-1) * time.Second)
+	for i := range rounds {
+		d.keep(t, "app", t0.Add(time.Duration(i)*time.Second))
+	}
+	all, err := d.Clients(bg)
+	if err != nil || len(all) != 1 || all[0].Created != t0 || last.Sub(all[0].Used) >= usedAnew {
+		t.Errorf("%+v %v", all, err)
+	}
+}
+
 // TestClientsGo: a client that nobody has used for long goes, and never one that has a session or that was added.
 func TestClientsGo(t *testing.T) {
 	t.Parallel()

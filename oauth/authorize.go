@@ -36,9 +36,12 @@ func (a *API) authorize(w http.ResponseWriter, r *http.Request) {
 	request, err := protocol.ParseAuthorization(r.URL.Query(), find)
 	var nowhere *protocol.Misdirected
 	var refused *protocol.Error
+	var barred *handlers.OAuthError
 	switch v.request = request; {
 	case errors.As(err, &nowhere):
 		v.render(http.StatusBadRequest, web.Failure{Text: "misdirected", Detail: nowhere.Error()})
+	case errors.As(err, &barred):
+		v.render(http.StatusForbidden, web.Failure{Text: "notAdmitted", Detail: barred.Error()})
 	case errors.As(err, &refused):
 		// Not by itself: anybody may register a client, and would send people to a page of theirs by way of this one
 		// (RFC 9700, section 4.11.2).
@@ -80,12 +83,20 @@ func (v *visit) submit() {
 		v.refuse(err)
 		return
 	}
-	code, err := v.sealCode(newCode(v.request, v.client, account))
+	code, err := v.agreed(account)
 	if err != nil {
 		v.away(err)
 		return
 	}
 	v.leave(code, nil)
+}
+
+// agreed is the code for a request that the owner of an account agrees to. Its client stays until that is redeemed.
+func (v *visit) agreed(account db.User) (string, error) {
+	if err := v.keep(v.ctx, v.client); err != nil {
+		return "", err
+	}
+	return v.sealCode(newCode(v.request, v.client, account))
 }
 
 // createAccount makes the account. Who sends the form again, since the answer was lost or the button was clicked twice,

@@ -10,6 +10,7 @@ const (
 	InvalidScope            = "invalid_scope"
 	UnsupportedGrantType    = "unsupported_grant_type"
 	UnsupportedResponseType = "unsupported_response_type"
+	UnauthorizedClient      = "unauthorized_client"
 	AccessDenied            = "access_denied"
 	InvalidRedirectURI      = "invalid_redirect_uri"
 	InvalidClientMetadata   = "invalid_client_metadata"
