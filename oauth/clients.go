@@ -30,7 +30,7 @@ func (a *API) RegisterClient(ctx context.Context, request gen.RegisterClientRequ
 	if err := a.admitted(ctx, client); err != nil {
 		return nil, err
 	}
-	if err := a.keep(ctx, client); err != nil {
+	if err := a.keepClient(ctx, client); err != nil {
 		return nil, err
 	}
 	kind := string(client.ApplicationType)
@@ -61,8 +61,8 @@ func (a *API) admitted(ctx context.Context, client *protocol.Client) error {
 	return refusal(barred)
 }
 
-// keep keeps a client that was used.
-func (a *API) keep(ctx context.Context, client *protocol.Client) error {
+// keepClient keeps a client that was used.
+func (a *API) keepClient(ctx context.Context, client *protocol.Client) error {
 	return a.server.DB.KeepClient(ctx, client.ID(), client.Metadata(), a.server.Now())
 }
 

@@ -262,6 +262,8 @@ func TestAbandonedAuthorizations(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	client := s.register(webClient)
+	signedIn := s.browser()
+	signedIn.signIn(authorizePath(request(client)))
 	before, writes := s.rows(), s.writes.Load()
 	rounds := 5000
 	if testing.Short() {
@@ -269,16 +271,15 @@ func TestAbandonedAuthorizations(t *testing.T) {
 	}
 	b := s.browser()
 	parallel(rounds, func(i int) {
-		b := b
-		if i%2 == 0 {
-			b = s.browser() // without a cookie
-		}
+		b := []*browser{b, signedIn, s.browser()}[i%3]
 		q := request(client, "state", fmt.Sprint("state", i), "scope", protocol.ScopeOf(fmt.Sprint("DEVICE", i)))
 		for field, value := range map[string]string{"prompt": []string{"", "create", "consent", "none"}[i%4],
 			"login_hint": fmt.Sprintf("mxid:@user%d:example.org", i), "nonce": fmt.Sprint(i)} {
 			q.Set(field, value)
 		}
 		s.ok(b.open(q))
+		s.ok(b.at(handlers.SSOPath + "?redirectUrl=https://app.example.com/" + fmt.Sprint(i)))
+		s.ok(b.at(handlers.AccountPath))
 	})
 	for _, q := range []url.Values{{}, request("unknown"), request(client, "scope", "x")} {
 		s.want(b.open(q), 400, "")
