@@ -245,8 +245,8 @@ func TestAway(t *testing.T) {
 	s.ok(s.get("/_matrix/client/v1/auth_metadata", ""))
 }
 
-// TestRegistrationFlood: one address cannot register without end.
-func TestRegistrationFlood(t *testing.T) {
+// TestRegistrationLimit: one address cannot register without end.
+func TestRegistrationLimit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *handlers.Config) { c.RateLimit = rate(t, "5/1m") })
 	for range 5 {

@@ -83,7 +83,7 @@ func (a *API) exchange(ctx context.Context, c code) (gen.TokenResponseObject, er
 	case errors.Is(err, db.ErrTokenSpent):
 		return a.redeemAgain(ctx, c)
 	case errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrNotFound), errors.Is(err, db.ErrLocked):
-		return nil, over("the account is not what it was when the code was made", err)
+		return nil, over("the account or the client is not what it was when the code was made", err)
 	case err != nil:
 		return nil, err
 	}

@@ -11,6 +11,7 @@ const (
 	UnauthorizedClient      = "unauthorized_client"
 	UnsupportedGrantType    = "unsupported_grant_type"
 	UnsupportedResponseType = "unsupported_response_type"
+	UnauthorizedClient      = "unauthorized_client"
 	AccessDenied            = "access_denied"
 	AuthorizationPending    = "authorization_pending"
 	SlowDown                = "slow_down"
