@@ -68,7 +68,6 @@ func (s *Server) routePages(e *echo.Echo) {
 	pages := s.Pages()
 	show := func(c echo.Context) error {
 		r := c.Request()
-		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
 		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
 		return nil
 	}
