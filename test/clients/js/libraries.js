@@ -1,0 +1,3 @@
+// The clients of this folder for tests that stand elsewhere: a package is found from where it is imported.
+export * as oauth4webapi from "oauth4webapi";
+export * as openid from "openid-client";
