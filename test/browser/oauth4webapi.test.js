@@ -1,6 +1,10 @@
-// oauth4webapi, a strict client library of OAuth 2.0 that certified clients stand on.
-import { oauth4webapi as oauth } from "../clients/js/libraries.js";
-import { newDevice, prove, scope } from "./proof.js";
+// oauth4webapi, a strict client library of OAuth 2.0 that certified clients stand on: in Node, and in the windows of a page.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { forPages, oauth4webapi as oauth } from "../clients/js/libraries.js";
+import { arrived, newDevice, page, prove, scope, site, web } from "./proof.js";
 
 class App {
     device = newDevice();
@@ -56,4 +60,85 @@ class App {
 
 const pairOf = ({ access_token, refresh_token }) => ({ access: access_token, refresh: refresh_token });
 
-prove(App);
+const library = readFileSync(forPages);
+const stage = prove(App, { serve: (path) => (path.endsWith(".js") ? library : page) });
+const { server, browser, visit, session, signIn, whoami, over } = stage;
+
+/** How a client says who it is when it revokes: a foreign one, and nobody. */
+const strangers = {
+    foreign: (_, __, body) => body.set("client_id", "zzzzzzzzzzzzzzzzzzzzzzzzzz"),
+    missing: () => {},
+};
+for (const [name, stranger] of Object.entries(strangers)) {
+    test(`whoever finds a token may revoke it: client_id ${name}`, async () => {
+        const { app, pair } = await session();
+        await oauth.processRevocationResponse(await oauth.revocationRequest(app.server, app.client, stranger, pair.refresh));
+        await over(pair.access, undefined);
+        await assert.rejects(app.refresh(pair.refresh), app.isOver);
+    });
+}
+
+// What the page's own script does, in the page. It keeps what it has where all its windows find it.
+
+async function begin({ issuer, metadata, scope, redirect_uri }) {
+    const oauth = await import("/oauth4webapi.js");
+    const server = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), { algorithm: "oauth2" }));
+    const answer = await oauth.dynamicClientRegistrationRequest(server, metadata);
+    const client = await oauth.processDynamicClientRegistrationResponse(answer);
+    const [verifier, state] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState()];
+    localStorage.kept = JSON.stringify({ server, client, verifier, state, redirect_uri });
+    const url = new URL(server.authorization_endpoint);
+    const code_challenge = await oauth.calculatePKCECodeChallenge(verifier);
+    const request = { response_type: "code", response_mode: "fragment", client_id: client.client_id, redirect_uri, scope, state };
+    url.search = new URLSearchParams({ ...request, code_challenge, code_challenge_method: "S256" });
+    setTimeout(() => location.assign(url));
+}
+
+async function finish() {
+    const oauth = await import("/oauth4webapi.js");
+    const { server, client, verifier, state, redirect_uri } = JSON.parse(localStorage.kept);
+    const answer = oauth.validateAuthResponse(server, client, new URLSearchParams(location.hash.slice(1)), state);
+    const got = await oauth.authorizationCodeGrantRequest(server, client, oauth.None(), answer, redirect_uri, verifier);
+    localStorage.pair = JSON.stringify(await oauth.processAuthorizationCodeResponse(server, client, got));
+}
+
+async function refresh(token) {
+    const oauth = await import("/oauth4webapi.js");
+    const { server, client } = JSON.parse(localStorage.kept);
+    const answer = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), token);
+    return oauth.processRefreshTokenResponse(server, client, answer);
+}
+
+test("a page on an origin of its own: sign in; three windows refresh at once, again and again; one revokes", async () => {
+    const context = await browser().newContext({ ignoreHTTPSErrors: true, locale: "en-GB" });
+    try {
+        await visit(
+            `${site}/`,
+            async (window) => {
+                const request = { issuer: `${server.front.url}/`, metadata: web, scope: scope(newDevice()), redirect_uri: web.redirect_uris[0] };
+                await window.evaluate(begin, request);
+                await signIn(window);
+                await arrived(window);
+                await window.evaluate(finish);
+                let pair = JSON.parse(await window.evaluate(() => localStorage.pair));
+                const windows = [window, await context.newPage(), await context.newPage()];
+                for (const other of windows.slice(1)) await other.goto(`${site}/`);
+                for (let round = 0; round < 3; round++) {
+                    const pairs = await Promise.all(windows.map((each) => each.evaluate(refresh, pair.refresh_token)));
+                    assert.equal(new Set(pairs.map(({ access_token }) => access_token)).size, 1);
+                    [pair] = pairs;
+                }
+                assert.equal((await whoami(pair.access_token)).status, 200);
+                await window.evaluate(async (token) => {
+                    const oauth = await import("/oauth4webapi.js");
+                    const { server, client } = JSON.parse(localStorage.kept);
+                    await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, oauth.None(), token));
+                }, pair.access_token);
+                await over(pair.access_token, undefined);
+            },
+            context,
+        );
+    } finally {
+        await context.close();
+    }
+});

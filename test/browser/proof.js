@@ -24,7 +24,8 @@ export const native = {
 export const newDevice = () => randomBytes(8).toString("hex");
 export const scope = (device) => `urn:matrix:client:api:* urn:matrix:client:device:${device}`;
 
-const page = "<!DOCTYPE html><html lang=en><title>App</title><link rel=icon href=data:,><h1>App</h1>";
+/** The application's page. */
+export const page = "<!DOCTYPE html><html lang=en><title>App</title><link rel=icon href=data:,><h1>App</h1>";
 
 /** A server behind TLS, an application's site by its own name, and a browser that finds both; for a whole test file. */
 export function secured({ serve = () => page }, ...flags) {
@@ -81,7 +82,7 @@ export async function fill(window, fields, button) {
     await window.getByRole("button", { name: button, exact: true }).click();
 }
 
-export const signIn = (window, user) => fill(window, { "User name": user, Password: password }, "Sign in");
+const signIn = (window, user) => fill(window, { "User name": user, Password: password }, "Sign in");
 
 /** Where the browser has come back to, at the application or at another address of its own. */
 export async function arrived(window, at = callback) {
@@ -90,9 +91,9 @@ export async function arrived(window, at = callback) {
 }
 
 /** Holds a client to all that a person, a bad network and a thief do. An App registers, begins, finishes, refreshes and revokes with
- *  nothing but its library; `isOver` is what the library makes of an error. */
-export function prove(App) {
-    const stage = secured({});
+ *  nothing but its library; `isOver` is what the library makes of an error. Gives the stage, and who signs in on it. */
+export function prove(App, options = {}) {
+    const stage = secured(options);
     const { server, visit, whoami, over } = stage;
 
     async function begin({ metadata = web, redirect = callback, ...more } = {}) {
@@ -230,5 +231,5 @@ export function prove(App) {
         assert.equal((await whoami((await app.finish(at)).access)).user_id, `@${user}:localhost`);
     });
 
-    return stage;
+    return { ...stage, session, signIn: (window) => signIn(window, user) };
 }
