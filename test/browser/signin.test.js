@@ -26,11 +26,27 @@ async function arrived(page, { client_id, verifier }) {
     return (await (await fetch(`${server.url}/_matrix/client/v3/account/whoami`, { headers: { authorization } })).json()).user_id;
 }
 
+async function signIn(page, user) {
+    await page.getByLabel("User name").fill(user);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** An application whose name is as long as one may be, and has no spaces where a line could end. */
+const long = () => ({
+    client_name: `Sehr langer Name: ${"Donaudampfschifffahrtsgesellschaftskapitän".repeat(3)}`,
+    client_uri: home(),
+    redirect_uris: [`${home()}cb`],
+    tos_uri: home(),
+    policy_uri: home(),
+});
+
 for (const size of Object.keys(sizes)) {
     for (const scheme of schemes) {
         test(`${size}, ${scheme}: accessible, and no wider than the window`, async () => {
-            const { url } = await application();
-            await visit({ size, scheme, scripts: true }, url, async (page) => {
+            const it = await application({}, long());
+            const user = await server.addUser();
+            await visit({ size, scheme, scripts: true }, it.url, async (page) => {
                 const check = async (when) => {
                     await accessible(page, when);
                     await fits(page, when);
@@ -46,6 +62,27 @@ for (const size of Object.keys(sizes)) {
                 await check("create account");
                 await page.goto(`${server.url}/oauth2/authorize`);
                 await check("a failure");
+                await page.goto(it.url.replace("S256", "plain"));
+                await check("a failure that the application may hear of");
+                await page.goto(it.url);
+                await signIn(page, user);
+                await arrived(page, it);
+                await page.goto((await application({}, long())).url);
+                await page.getByRole("button", { name: "Allow" }).waitFor();
+                await check("consent");
+                await page.goto(`${server.url}/account`);
+                await check("account");
+                await page.getByRole("link", { name: "Sehr langer Name" }).click();
+                await page.getByRole("heading", { name: "Device" }).waitFor();
+                await check("a device");
+                await page.getByRole("button", { name: "Sign out" }).click();
+                await page.getByRole("status").waitFor();
+                await check("a device that is signed out");
+                await page.goto(`${server.url}/account?action=org.matrix.account_deactivate`);
+                await check("deactivate");
+                await page.goto(`${server.url}/_matrix/client/v3/login/sso/redirect?redirectUrl=${encodeURIComponent(home())}`);
+                await page.getByRole("button", { name: "Allow" }).waitFor();
+                await check("consent to a client without OAuth");
             });
         });
     }
