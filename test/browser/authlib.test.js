@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { newDevice, prove, scope } from "./proof.js";
 
@@ -44,6 +45,16 @@ class App {
 
     refresh = async (token) => pairOf(await this.do("refresh", { token }));
     revoke = (token, hint) => this.do("revoke", { token, hint });
+    ask = () => this.do("device", { scope: scope(this.device) });
+
+    async wait(asked) {
+        await setTimeout(asked.interval * 1000);
+        const { device_code } = asked;
+        return this.do("poll", { device_code }).then(pairOf, (error) => {
+            if (error.error !== "authorization_pending") throw error;
+            return this.wait(asked);
+        });
+    }
     isOver = (error) => error.error === "invalid_grant";
 }
 

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { forPages, oauth4webapi as oauth } from "../clients/js/libraries.js";
-import { arrived, newDevice, page, prove, scope, site, web } from "./proof.js";
+import { arrived, newDevice, page, prove, scope, site, television, web } from "./proof.js";
 
 class App {
     device = newDevice();
@@ -55,6 +56,28 @@ class App {
         await oauth.processRevocationResponse(await oauth.revocationRequest(this.server, this.client, oauth.None(), token, more));
     }
 
+    async ask() {
+        const { server, client } = this;
+        const answer = await oauth.deviceAuthorizationRequest(server, client, oauth.None(), { scope: scope(this.device) });
+        return oauth.processDeviceAuthorizationResponse(server, client, answer);
+    }
+
+    /** Polls, as its documentation shows, and slows down when it is told to. */
+    async wait({ device_code, interval }) {
+        const { server, client } = this;
+        const answer = await oauth.deviceCodeGrantRequest(server, client, oauth.None(), device_code);
+        try {
+            return pairOf(await oauth.processDeviceCodeResponse(server, client, answer));
+        } catch ({ error, ...more }) {
+            this.heard.push(error);
+            if (error === "slow_down") interval += 5;
+            else if (error !== "authorization_pending") throw { error, ...more };
+        }
+        await setTimeout(interval * 1000);
+        return this.wait({ device_code, interval });
+    }
+    heard = [];
+
     isOver = (error) => error.error === "invalid_grant";
 }
 
@@ -78,6 +101,27 @@ for (const [name, stranger] of Object.entries(strangers)) {
     });
 }
 
+test("who polls too fast is slowed down, and who is refused hears it", async () => {
+    const app = await App.register(server.front.url, television);
+    const asked = await app.ask();
+    const polls = [app.wait(asked)];
+    while (app.heard.length === 0) await setTimeout(10);
+    polls.push(app.wait(asked));
+    for (const poll of polls) poll.catch(() => {});
+    await visit(asked.verification_uri_complete, async (window) => {
+        await signIn(window);
+        await window.getByLabel("Code").waitFor();
+        assert.equal(await window.getByLabel("Code").inputValue(), asked.user_code);
+        await window.getByRole("button", { name: "Continue" }).click();
+        await window.getByText(asked.user_code).waitFor();
+        await window.getByRole("button", { name: "Cancel" }).click();
+        await window.waitForLoadState();
+    });
+    for (const poll of polls) await assert.rejects(poll, ({ error }) => error === "access_denied" || assert.fail(error));
+    assert.ok(app.heard.includes("authorization_pending"), `${app.heard}`);
+    assert.ok(app.heard.includes("slow_down"), `${app.heard}`);
+});
+
 // What the page's own script does, in the page. It keeps what it has where all its windows find it.
 
 async function begin({ issuer, metadata, scope, redirect_uri }) {
@@ -91,7 +135,7 @@ async function begin({ issuer, metadata, scope, redirect_uri }) {
     const code_challenge = await oauth.calculatePKCECodeChallenge(verifier);
     const request = { response_type: "code", response_mode: "fragment", client_id: client.client_id, redirect_uri, scope, state };
     url.search = new URLSearchParams({ ...request, code_challenge, code_challenge_method: "S256" });
-    setTimeout(() => location.assign(url));
+    window.setTimeout(() => location.assign(url));
 }
 
 async function finish() {

@@ -35,6 +35,8 @@ class App {
 
     refresh = async (token) => pairOf(await openid.refreshTokenGrant(this.config, token));
     revoke = (token, token_type_hint) => openid.tokenRevocation(this.config, token, { token_type_hint });
+    ask = () => openid.initiateDeviceAuthorization(this.config, { scope: scope(this.device) });
+    wait = async (asked) => pairOf(await openid.pollDeviceAuthorizationGrant(this.config, asked));
     isOver = (error) => error.error === "invalid_grant";
 }
 

@@ -21,6 +21,10 @@ export const native = {
     redirect_uris: ["http://127.0.0.1/callback", "http://localhost/callback", "com.example.app:/callback"],
 };
 
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
+/** A third one, on something that has no browser. */
+export const television = { ...native, grant_types: [...native.grant_types, deviceGrant] };
+
 export const newDevice = () => randomBytes(8).toString("hex");
 export const scope = (device) => `urn:matrix:client:api:* urn:matrix:client:device:${device}`;
 
@@ -91,7 +95,7 @@ export async function arrived(window, at = callback) {
 }
 
 /** Holds a client to all that a person, a bad network and a thief do. An App registers, begins, finishes, refreshes and revokes with
- *  nothing but its library; `isOver` is what the library makes of an error. Gives the stage, and who signs in on it. */
+ *  nothing but its library, and as a device it asks and waits; `isOver` is what the library makes of an error. Gives the stage, and who signs in on it. */
 export function prove(App, options = {}) {
     const stage = secured(options);
     const { server, visit, whoami, over } = stage;
@@ -229,6 +233,22 @@ export function prove(App, options = {}) {
         });
         assert.equal(at.protocol, "com.example.app:");
         assert.equal((await whoami((await app.finish(at)).access)).user_id, `@${user}:localhost`);
+    });
+
+    test("a device that has no browser", async () => {
+        const app = await App.register(server.front.url, television);
+        const asked = await app.ask();
+        const waiting = app.wait(asked);
+        waiting.catch(() => {}); // until it is looked at
+        await visit(asked.verification_uri, async (window) => {
+            await signIn(window, user);
+            await fill(window, { Code: asked.user_code }, "Continue");
+            await fill(window, {}, "Allow");
+            await window.getByRole("status").waitFor();
+        });
+        const pair = await waiting;
+        assert.equal((await whoami(pair.access)).device_id, app.device);
+        assert.equal((await whoami((await app.refresh(pair.refresh)).access)).status, 200);
     });
 
     return { ...stage, session, signIn: (window) => signIn(window, user) };

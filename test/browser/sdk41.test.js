@@ -1,7 +1,7 @@
 // matrix-js-sdk 41 on oidc-client-ts: the generation before, which is still in the field. It asks for `openid`, spells the scopes as
 // the proposal did, and refreshes by what the issuer's /.well-known/openid-configuration says.
 import * as sdk from "../clients/js/sdk41.js";
-import { prove } from "./proof.js";
+import { newDevice, prove } from "./proof.js";
 
 class App {
     static forgets = true; // its verifier, as soon as it has asked once for the tokens of a code
@@ -49,6 +49,18 @@ class App {
     revoke(token, hint) {
         const { metadata, clientId, redirect } = this;
         return new sdk.OidcClient({ metadata, authority: metadata.issuer, client_id: clientId, redirect_uri: redirect }).revokeToken(token, hint);
+    }
+
+    ask() {
+        const { metadata, clientId } = this;
+        this.device = newDevice();
+        return sdk.startDeviceAuthorization({ metadata, clientId, scope: sdk.generateScope(this.device) });
+    }
+
+    async wait(session) {
+        const { metadata, clientId } = this;
+        const answer = await sdk.waitForDeviceAuthorization({ session, metadata, clientId });
+        return { access: answer.access_token, refresh: answer.refresh_token };
     }
 
     isOver = (error) => error instanceof sdk.TokenRefreshLogoutError;

@@ -15,5 +15,6 @@ globalThis.window = { sessionStorage: new Store(), localStorage: new Store(), lo
 await import("matrix-js-sdk-41/lib/logger.js").then(({ logger }) => logger.setLevel("silent", false));
 const [sdk, { OidcClient }] = await Promise.all([import("matrix-js-sdk-41"), import("oidc-client-ts")]);
 export const { createClient, completeAuthorizationCodeGrant, generateOidcAuthorizationUrl } = sdk;
-export const { registerOidcClient, OidcTokenRefresher, TokenRefreshLogoutError } = sdk;
+export const { registerOidcClient, generateScope, startDeviceAuthorization, waitForDeviceAuthorization } = sdk;
+export const { OidcTokenRefresher, TokenRefreshLogoutError } = sdk;
 export { OidcClient };
