@@ -11,7 +11,6 @@ const (
 	UnauthorizedClient      = "unauthorized_client"
 	UnsupportedGrantType    = "unsupported_grant_type"
 	UnsupportedResponseType = "unsupported_response_type"
-	UnauthorizedClient      = "unauthorized_client"
 	AccessDenied            = "access_denied"
 	AuthorizationPending    = "authorization_pending"
 	SlowDown                = "slow_down"
