@@ -43,7 +43,7 @@ export function signing(...flags) {
                 code_challenge_method: "S256",
                 ...more,
             };
-            return { client_id, verifier, url: `${server.url}/oauth2/authorize?${new URLSearchParams(request)}` };
+            return { client_id, verifier, request, url: `${server.url}/oauth2/authorize?${new URLSearchParams(request)}` };
         },
 
         /** Opens a page, without scripts unless they are asked for, and holds it to its own policy. */

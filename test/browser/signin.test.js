@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { password } from "../clients/js/server.js";
 import { accessible, fits } from "./page.js";
+import { fill } from "./proof.js";
 import { signing } from "./signin.js";
 
 const { server, home, browser, application, visit } = signing("--registration", "token", "--terms-url", "https://example.org/terms");
@@ -26,10 +27,14 @@ async function arrived(page, { client_id, verifier }) {
     return (await (await fetch(`${server.url}/_matrix/client/v3/account/whoami`, { headers: { authorization } })).json()).user_id;
 }
 
-async function signIn(page, user) {
-    await page.getByLabel("User name").fill(user);
-    await page.getByLabel("Password").fill(password);
-    await page.getByRole("button", { name: "Sign in" }).click();
+const signIn = (page, user) => fill(page, { "User name": user, Password: password }, "Sign in");
+
+/** What a device without a browser is told. */
+async function television() {
+    const grant_types = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"];
+    const { request } = await application({}, { ...long(), grant_types });
+    const answer = await fetch(`${server.url}/oauth2/device_authorization`, { method: "POST", body: new URLSearchParams(request) });
+    return answer.json();
 }
 
 /** An application whose name is as long as one may be, and has no spaces where a line could end. */
@@ -79,6 +84,18 @@ for (const [size, scheme] of [["phone", "light"], ["desktop", "dark"]]) {
             await check("a device that is signed out");
             await page.goto(`${server.url}/account?action=org.matrix.account_deactivate`);
             await check("deactivate");
+            const { verification_uri, user_code } = await television();
+            await page.goto(verification_uri);
+            await check("a device's code");
+            await fill(page, { Code: "BCDF-BCDF" }, "Continue");
+            await page.getByRole("alert").waitFor();
+            await check("a wrong code");
+            await fill(page, { Code: user_code }, "Continue");
+            await page.getByRole("button", { name: "Allow" }).waitFor();
+            await check("consent to a device");
+            await fill(page, {}, "Allow");
+            await page.getByRole("status").waitFor();
+            await check("a device that is let in");
             await page.goto(`${server.url}/_matrix/client/v3/login/sso/redirect?redirectUrl=${encodeURIComponent(home())}`);
             await page.getByRole("button", { name: "Allow" }).waitFor();
             await check("consent to a client without OAuth");
@@ -95,6 +112,11 @@ test("sign in with the keyboard alone and without a script", async () => {
         await page.keyboard.type(password);
         await page.keyboard.press("Enter");
         assert.match(await arrived(page, it), new RegExp(`^@${user}:`));
+        const next = await application();
+        await page.goto(next.url);
+        await page.keyboard.press("Tab"); // to the first button
+        await page.keyboard.press("Enter");
+        assert.match(await arrived(page, next), new RegExp(`^@${user}:`));
     });
 });
 
