@@ -129,15 +129,22 @@ func fill(page string, who Consent) (url.Values, error) {
 	if agrees == nil {
 		return nil, fmt.Errorf("a page without a form: %s", page)
 	}
-	form := url.Values{agrees[1]: {html.UnescapeString(agrees[2])}}
-	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
-		form.Set(field[1], html.UnescapeString(field[2]))
-	}
+	form := Hidden(page)
+	form.Set(agrees[1], html.UnescapeString(agrees[2]))
 	if strings.Contains(page, `name="password"`) {
 		form.Set("user", who.User)
 		form.Set("password", who.Password)
 	}
 	return form, nil
+}
+
+// Hidden are the fields of a page's form that nobody types.
+func Hidden(page string) url.Values {
+	form := make(url.Values)
+	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
+		form.Set(field[1], html.UnescapeString(field[2]))
+	}
+	return form
 }
 
 func codeIn(callback string) (string, error) {
