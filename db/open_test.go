@@ -152,6 +152,7 @@ func TestQueryPlans(t *testing.T) {
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, keepClient,
+		findWaiting, takeWaiting, tidyWaiting,
 		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {
