@@ -15,7 +15,7 @@ type TidyConfig struct {
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Waiting int }
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers, Waiting int }
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
 // longer than that.
@@ -61,6 +61,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyReservations, rememberLoginTokens, &done.Reservations, (*Tx).remove},
 		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 		{tidyClients, 0, &done.Clients, (*Tx).remove},
+		{tidyBrowsers, 0, &done.Browsers, (*Tx).remove},
 		{tidyWaiting, c.KeepWaiting, &done.Waiting, (*Tx).removeWaiting},
 	} {
 		for n := tidyBatch; n == tidyBatch; {

@@ -83,11 +83,16 @@ type AuthFlow struct {
 
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
-	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
+
+	// AccountManagementURI A person's own page. Client-Server API v1.19, "Account management".
+	AccountManagementURI  *string `json:"account_management_uri,omitempty"`
+	AuthorizationEndpoint string  `json:"authorization_endpoint"`
 
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	CodeChallengeMethodsSupported              []string  `json:"code_challenge_methods_supported"`
+	DeviceAuthorizationEndpoint                *string   `json:"device_authorization_endpoint,omitempty"`
 	GrantTypesSupported                        []string  `json:"grant_types_supported"`
 	Issuer                                     string    `json:"issuer"`
 	PromptValuesSupported                      *[]string `json:"prompt_values_supported,omitempty"`
@@ -224,6 +229,33 @@ type Device struct {
 	LastSeenTS *int64 `json:"last_seen_ts"`
 }
 
+// DeviceAuthorizationRequest defines model for DeviceAuthorizationRequest.
+type DeviceAuthorizationRequest struct {
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+}
+
+// DeviceAuthorizationResponse defines model for DeviceAuthorizationResponse.
+type DeviceAuthorizationResponse struct {
+	// DeviceCode What the device polls with.
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn How long both codes live, in whole seconds.
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval How long the device waits between two polls, in whole seconds.
+	Interval int64 `json:"interval"`
+
+	// UserCode What a person types.
+	UserCode string `json:"user_code"`
+
+	// VerificationURI Where they type it.
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same page, with the code filled in.
+	VerificationURIComplete string `json:"verification_uri_complete"`
+}
+
 // DevicesResponse defines model for DevicesResponse.
 type DevicesResponse struct {
 	Devices *[]Device `json:"devices,omitempty"`
@@ -284,8 +316,14 @@ type HomeserverInformation struct {
 // LoginFlow defines model for LoginFlow.
 type LoginFlow struct {
 	// GetLoginToken With `m.login.token`, whether a session can make such tokens.
-	GetLoginToken *bool  `json:"get_login_token,omitempty"`
-	Type          string `json:"type"`
+	GetLoginToken *bool `json:"get_login_token,omitempty"`
+
+	// OauthAwarePreferred With `m.login.sso`, that a client which knows of OAuth 2.0 shall offer nothing else.
+	OauthAwarePreferred *bool `json:"oauth_aware_preferred,omitempty"`
+
+	// OrgMatrixMsc3824DelegatedOidcCompatibility The same, for clients from before it was in the specification.
+	OrgMatrixMsc3824DelegatedOidcCompatibility *bool  `json:"org.matrix.msc3824.delegated_oidc_compatibility,omitempty"`
+	Type                                       string `json:"type"`
 }
 
 // LoginFlowsResponse defines model for LoginFlowsResponse.
@@ -466,6 +504,7 @@ type TokenRequest struct {
 	ClientID     *string `json:"client_id,omitempty"`
 	Code         *string `json:"code,omitempty"`
 	CodeVerifier *string `json:"code_verifier,omitempty"`
+	DeviceCode   *string `json:"device_code,omitempty"`
 	GrantType    string  `json:"grant_type"`
 	RedirectURI  *string `json:"redirect_uri,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
@@ -571,6 +610,15 @@ type CompleteAuthFallbackParams struct {
 	Session string `form:"session" json:"session"`
 }
 
+// RedirectToSSOParams defines parameters for RedirectToSSO.
+type RedirectToSSOParams struct {
+	// RedirectURL Where the client waits for the login token. Any scheme but those that run or load something here.
+	RedirectURL string `form:"redirectUrl" json:"redirectUrl"`
+
+	// Action What the person wants, `login` or `register`; another is ignored.
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+}
+
 // RegisterParams defines parameters for Register.
 type RegisterParams struct {
 	// Kind Only `user` is served.
@@ -620,6 +668,9 @@ type RefreshJSONRequestBody = RefreshRequest
 
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
+
+// AuthorizeDeviceFormdataRequestBody defines body for AuthorizeDevice for application/x-www-form-urlencoded ContentType.
+type AuthorizeDeviceFormdataRequestBody = DeviceAuthorizationRequest
 
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
@@ -713,6 +764,9 @@ type ServerInterface interface {
 	// Login Log in and start a session on a device.
 	// (POST /_matrix/client/v3/login)
 	Login(ctx echo.Context) error
+	// RedirectToSSO Lead a browser to the page on which its owner signs in, and from there back with a login token.
+	// (GET /_matrix/client/v3/login/sso/redirect)
+	RedirectToSSO(ctx echo.Context, params RedirectToSSOParams) error
 	// Logout End the session of the access token and delete its device.
 	// (POST /_matrix/client/v3/logout)
 	Logout(ctx echo.Context) error
@@ -740,13 +794,16 @@ type ServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx echo.Context) error
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx echo.Context) error
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx echo.Context) error
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx echo.Context) error
 }
@@ -1061,6 +1118,31 @@ func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	return err
 }
 
+// RedirectToSSO converts echo context to params.
+func (w *ServerInterfaceWrapper) RedirectToSSO(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RedirectToSSOParams
+	// ------------- Required query parameter "redirectUrl" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "redirectUrl", ctx.QueryParams(), &params.RedirectURL, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter redirectUrl: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RedirectToSSO(ctx, params)
+	return err
+}
+
 // Logout converts echo context to params.
 func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	var err error
@@ -1160,6 +1242,15 @@ func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	return err
 }
 
+// AuthorizeDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthorizeDevice(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthorizeDevice(ctx)
+	return err
+}
+
 // RegisterClient converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
 	var err error
@@ -1239,6 +1330,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/versions", wrapper.GetVersions, options.OperationMiddlewares["getVersions"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/login", wrapper.GetLoginFlows, options.OperationMiddlewares["getLoginFlows"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/login/sso/redirect", wrapper.RedirectToSSO, options.OperationMiddlewares["redirectToSSO"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/refresh", wrapper.Refresh, options.OperationMiddlewares["refresh"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout/all", wrapper.LogoutAll, options.OperationMiddlewares["logout_all"]...)
@@ -1272,6 +1364,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
+	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 
 }
@@ -3240,6 +3333,58 @@ func (response Login503JSONResponse) VisitLoginResponse(w http.ResponseWriter) e
 	return err
 }
 
+type RedirectToSSORequestObject struct {
+	Params RedirectToSSOParams
+}
+
+type RedirectToSSOResponseObject interface {
+	VisitRedirectToSSOResponse(w http.ResponseWriter) error
+}
+
+type RedirectToSSO302ResponseHeaders struct {
+	Location *string
+}
+
+type RedirectToSSO302Response struct {
+	Headers RedirectToSSO302ResponseHeaders
+}
+
+func (response RedirectToSSO302Response) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type RedirectToSSO400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RedirectToSSO400JSONResponse) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedirectToSSO404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response RedirectToSSO404JSONResponse) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LogoutRequestObject struct {
 }
 
@@ -3738,6 +3883,77 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 	return err
 }
 
+type AuthorizeDeviceRequestObject struct {
+	Body *AuthorizeDeviceFormdataRequestBody
+}
+
+type AuthorizeDeviceResponseObject interface {
+	VisitAuthorizeDeviceResponse(w http.ResponseWriter) error
+}
+
+type AuthorizeDevice200JSONResponse DeviceAuthorizationResponse
+
+func (response AuthorizeDevice200JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response AuthorizeDevice400JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response AuthorizeDevice404JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice413JSONResponse OAuthError
+
+func (response AuthorizeDevice413JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice503Response = OAuthAwayResponse
+
+func (response AuthorizeDevice503Response) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
 type RegisterClientRequestObject struct {
 	Body *RegisterClientJSONRequestBody
 }
@@ -4051,6 +4267,9 @@ type StrictServerInterface interface {
 	// Login Log in and start a session on a device.
 	// (POST /_matrix/client/v3/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
+	// RedirectToSSO Lead a browser to the page on which its owner signs in, and from there back with a login token.
+	// (GET /_matrix/client/v3/login/sso/redirect)
+	RedirectToSSO(ctx context.Context, request RedirectToSSORequestObject) (RedirectToSSOResponseObject, error)
 	// Logout End the session of the access token and delete its device.
 	// (POST /_matrix/client/v3/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -4078,13 +4297,16 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx context.Context, request AuthorizeDeviceRequestObject) (AuthorizeDeviceResponseObject, error)
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
 }
@@ -4962,6 +5184,31 @@ func (sh *strictHandler) Login(ctx echo.Context) error {
 	return nil
 }
 
+// RedirectToSSO operation middleware
+func (sh *strictHandler) RedirectToSSO(ctx echo.Context, params RedirectToSSOParams) error {
+	var request RedirectToSSORequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedirectToSSO(ctx.Request().Context(), request.(RedirectToSSORequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedirectToSSO")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RedirectToSSOResponseObject); ok {
+		return validResponse.VisitRedirectToSSOResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Logout operation middleware
 func (sh *strictHandler) Logout(ctx echo.Context) error {
 	var request LogoutRequestObject
@@ -5219,6 +5466,39 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	return nil
 }
 
+// AuthorizeDevice operation middleware
+func (sh *strictHandler) AuthorizeDevice(ctx echo.Context) error {
+	var request AuthorizeDeviceRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body AuthorizeDeviceFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthorizeDevice(ctx.Request().Context(), request.(AuthorizeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthorizeDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthorizeDeviceResponseObject); ok {
+		return validResponse.VisitAuthorizeDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RegisterClient operation middleware
 func (sh *strictHandler) RegisterClient(ctx echo.Context) error {
 	var request RegisterClientRequestObject
@@ -5336,132 +5616,143 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pc9s42uBfQWmnqt93V5btHN3T9pdVbKdH077WR2dqOhkJEh9JGJMABwCtaLP+71t4APAQQR225fSR",
-	"T4lFEtdzn/jSGokkFRy4Vq2DLy0JKhVcAf7xjkZX8J8MlDZ/jQTXwPG/NE1jNqKaCb77byW4+U2NppBQ",
-	"87+/SBi3Dlr/Y7cYetc+VbsnUgrZenh4aLciUCPJUjNI66B1MwUi7WRkRDkXmgyBZDwCqbQQUYcMzvrn",
-	"Fzf9v19fnA/a5q933ePSX2e96+ve+U/9y+5V98z+1Dv/pXvaO3Y/ESHbZCwkoZxk/I6LGSexmDBO9DwF",
-	"/OD2/Ofziw/nA5zs5B9Hp7fXvV9OBgdET4FwmgBhyg9ROgOiQN6zEbSJkO6x0FOQRHDotB7arZMk1fPn",
-	"O0Mz2pUDVOgse9qsM/KzvxdyyKII+PahODjrv7+4etc7Pj45d8dGtYYk1WRMWQxRm1Aekdl0blZogKxF",
-	"bGF7e31y1T8+6R7d9H7p3pwcu89TqtRMyIjMqCKSTaa6TYaZtkOPRiLjdrNAR5rdUw1mtIurnzpn3Zur",
-	"3j86Z9dHr//6/fd2+O6Hbu/GIEn38vLq4pfu6eCAMG2Grg86o0wrknHNYgNukYKk2sA2TaW4B2U+/C83",
-	"+n/jOfe4BonLgAt5y2mmp0Ky/wvRs517N9PTC9l4+h+YnpLBOBYzNTggiZBAzCKAa4+o5tABIgMHxsls",
-	"ykZTojSdgHJwwR9AKSb4IZnheCDlSEQwwNOJqdILIO0QM6/I9IE/P1CKaHEHOF/ClGJ80kZoT4SIkEq4",
-	"ILHgE5D41wIwYzG6gwjP9FycURZvH3G78YzOFe5Agj0mhiScUBYTbtYInzVJQCk8LfOaxWVKRjEDroma",
-	"ipnBCkUyBdLgeIcYrjYUUY7tEmjUIV1FruecpgrIlJpPKsyHzHANtIT6Iosjww4lKNDmwJRIAMe1jyRM",
-	"mNLmMAdn/Zu/XZ2cXPaO+2cnx71byzSvby8vL64MVfnROaFRJA2k8tHvQbIxgyjncBYidpsVyi4N4qnF",
-	"DzKaUj7JgXdhMPZF2M7t+dXJ0cVP571/5qwDJyevOnuke9nzEDCsOl+efi8yHr3I+gwU3l/cnrvFOSQT",
-	"RGWjKdFTpBAhDVPxjHEKiEjfKVwsbqY7oyhGauy+kJiUqxlIiAgXs0NC1R2hE8o4omI+qUGdNlGMj8Bh",
-	"ryLAI5zTUT8igZcgOPkpS5h+RmaGgzbrA0KQhPK5w22JMygyliIxx6U8+h6SwRVoOd/pjjXIAVF0rgx6",
-	"cqIFGYkEyJCO7jqtdmsK1CgTZlmlL+rH+WEqYnMMI8Ejw8dQEpgBim0ZhaF10GJcwwRw+f6QrmCcqZc7",
-	"pJLSxBSRdnIE3QR1pqv3R+T7H9782Db7QQnwtvPqEH/+4e2P+8XPrzuvOq8Q1pd0AgvLN6xvd6qTuLpu",
-	"dwpKS8YnQaZKZjAkKZ1YLLqiGp4biZaR3GnvrHdj1LiTk2PLFDxOOQFWQx5kdNL80qfml36iEKO+DkJd",
-	"gTna0Usd16LilktwK7SNfkTJVMQRSCOI3NIMxxrOCSWDBPRUREbzTqmeGnWbDAyRDsiI3gN1cgRpt4Sz",
-	"ItOKRRZBboQ4pbKGftvZ7s3FRf+0e/WTV++9mI7NCoxKQjn5/g35mb3DtW1Fn1u2Pm/P3Fz8jCDhwkHE",
-	"KMIKuO6UlIb8rUJ+1FUtr9ApMdb9WExEpgdEywxw/xEYEwZhZHSYO5grQiWQO0i1g5wXFiShc2M6GR0S",
-	"pQsxqqX253RPWUyHMbyQ3LdakwViRDUdUgVlE1J5Yajl3C03phpkh3RzRNRTimaANTjJjM5xj1N6D2QI",
-	"wMmISmlUI5GZbT542kXiNyz6mGpap/wuURpSIsYoyXdYYSAsKOYdcoQnu3Nt1BOJCsv9fmf/xzb52Lo1",
-	"35aMC9KtKvXdy97HluEnqTRWimbWemeReWfMLEtadr5mgl7x9kO75VXPADNDFEo6aDl3/HsDM/2CPGi3",
-	"nCphBkno51PgE6MMvnr7NvAu4vaq6cq6QB+/wIlXD44/fAlITzR+HGdPY9DQIacw1gbO5lejP82mgJaA",
-	"s5OMdpW/HRGIFcysNSA4oWRM49gICCf2AosxqGAXk0oYUWTvhgoXX223Pu8U7+xIoEg05ntSwNZio/tS",
-	"DP8NI20mMSjyPhYzM1EVLew2EEE0JCogyPPhqJR0juMbOmHSrPRXP8CnhlnPQNMoSA3+iaEHYzo4flq4",
-	"UAxNGtXkr2/23xSqyavDZcThfkv82BFTI3EPch4iicqUfeBRKphTcRaPoPqqd4v1mVL9lEqagFEPVJam",
-	"QjoBXd2s2cePr/Z+KKHAUIgYKDejG4O6P5rSOAY+gb4Vnao63rrgabcmknLdN78+egimVGbRsvZqKkWS",
-	"6v49jbPHj1+h3KUHnx91IqKnzOdGedKpSLgXozXWjKxok1f6Br2eBvYFqnQAbDfheG2R4d01QWrJiS4B",
-	"WRNqrkEATezFu7/qspYTa4DZtRDrw8CX24Qq8vfri3NyjRLPaAeo1httiVsrd5FV5Bx+M4xxzrLgu+AX",
-	"XnuCLrvKRKu8gMjbA/Mjb7K8LoqYORoaX5Y2VhE0xcmWJHVdihfqYul5zsyapE/uoK5JoKcf7aJ9NW/0",
-	"TYYE8BpwqCsKMzpXRE+lyCbTQy//GZ8QGsdeNRBjg0tGAQdu3jOzvxBEF0+EGmPNKjccwJidhfauBbnj",
-	"YtY2dhu+UjqlIEosemaMWm0sELSErVEBFD3JkAZOfIFT2UMuJsi3GCR5b0w0o1PF3lgHO9/Zh0c0pUMW",
-	"MxuZqY4J3AwYNYxY3o1/M7T4fAY3anWOpPM6ZVHfOkxXokh90Q/tVtKxX/fL+vojRpkAUjhzSvUjRnlY",
-	"sf0l3GDhkJZNXDnQRUhUBgqCA8/q0h1VKbJZVxLXIVg0+R7aLcsa+9Z+dtxjTLNYL3DbkvrHYVYBWcmA",
-	"ebv/ahUBVb4ObhTpvFkRd+zBxy0MZxNjY/VDPO4EnIPLNXD7qOKnDerehfnfD9tjgxkMrduIU2Pnho1K",
-	"u+o+p0lYyrrnmWRhRm6ff6fIVCSAVtoh8nAbsb296ikSM7AeDfOSwoDLEGIxC66npOFsJs8M3vhl1pVu",
-	"EbPRvPGxhIhJGOE21VM0482+bVZiA9DkgsPgII8voC+FC4NUEnTwKLVQDTsOsZfjPOT7bKQMkqqggmE9",
-	"AEaGGqyxtioZwpTxqE3YuIjoCA5tooxeS8ZCTqCI4xgddEzxH4YBmzxuikpDKSaE0SAjpXE5YQOSRX27",
-	"ioAiPBpBqiE6dGNSiedeuAzQB53xIeNRWFovPeomPp6vqG+HNjYzMkEjTbMEPQcZxoZb7RYXO07VLzGw",
-	"BnbXNPCn4EKNYnmMrPiZsOJhxTTq2bCvJEGaSTKhn3v24f7e3t4Ko9CPGD4q86y+avtNn0XB6SOm0pjO",
-	"c/ZbRb3zzOI9od6dPHMoTjF9pkC3XwsvF8/i2Kzw845IGCrv89bBmMYKDJOkSvcVAO+ztGE+jM0Ufm9M",
-	"7HnKRDpgAZyxOGY+gmPjpvs//rB3SOAzHVlP4dBuM2E809AhS5c2FjKh2gZ8vn9TWqsPAC1dbBDIBmDN",
-	"YF6if4WwbhnGOrwJ+SPqk0s61qdGsWwkkrIaFHSVhjENTTKMqyFvZZENnmPuCI1TKvVqQyQfveTv/rRi",
-	"F41GCHK2Qn2ubcXIjUaWjZ5oK1SqZFIR+WMJatpvcJRbqww+u/wLQjUZ7OK77sPBIYm9Z9uGM0vB/oTO",
-	"iYuXSOAwa7CczYmFOUMI+tU8tUYDFpG6XffmIM4TO1zdQjWUMRE7xTKykf7ygNM2+IfIGdWSfSZo/gf1",
-	"UynuadznQht6SiBiRmwtjvM3MbOJaSCV4GQK1AhUo1FXs8eUzxSL2i7utn5WWimxjAyEnHQSXHonUSPz",
-	"a8epVgZiRUKE86A3eDyaXCdsNLUnYvmUzZBMpZgYk3y5+yRgVExpmgI3W8ZhQKRxEzaXg+wrGK4Lmftz",
-	"rEX2l7DUIqRec2Qt0I/MoKCLPPadB08xnponCTrpFrN7MDrf0vDdtRhrYqe1dtEqj4IDVogVvXfRpfdC",
-	"Jg0gsEmTEyBU3WGyaod8mApVSrCzcC6TvzEB6xSxlDU3cboQI/hbrjP3uIWTcyxV5xtSBf1MxuFRy0eU",
-	"vxk6I+TU4dhXwM+xLNxoI4ztPAJI8wMbUcMz78Clb5n3VFhR96bu8g3h06WbWSLBN/MeF8ezlghfLr0r",
-	"ymJdpjky0cJnCwh+aFRBmBmJzRRJaARlLclLqFBUN6VagzRD/+vXf338+Hlvb+fjx8/77z9+/PzD+0//",
-	"8y8hNvOUGDjjTDMaO8dOf7nm27Xp4Vb3NfuzX5nd2kxzdxR3AKl1xqKn2HBMtVYI+3ki8quUiAoTdP4h",
-	"g+vuuwYUX5+WwmZ/0Bt0wYGIsXXsY5Y+ovmGEfU6Str8pRmdG6xEmHkDvY3ZuXb7gwJxBot4+fgo/foU",
-	"/wRFc7n9Bp9TJkH1GV9D7JaUmiKlG2Xeoi7JNIkEWCvHTrGmTK6pxashWFKUrZrhPUxaCANeA1iEJMu1",
-	"o9xKWB9+ujoTUZqaM2G8OlyIppapzSUm9r9DqDyDOO4jx1jFsD5AHP+ML4bsGjNdu4os7RWWIiLejXl1",
-	"i56T8iRNKF7D0TXwaEGqL5e25ZcXSSJ0MqUk3GCeRy3Dtq5LNccc8Um/Muiq9dvBQiv1wY1LdB83H3HS",
-	"SRhnSZb0Yyd1QmYO5sqOplTSkQaJfsskUxpduZ0gGJKOW2c/YhMWjBeXX4rFDOTI+VyXvajmyVDEIbGb",
-	"L8+yq1LlBiUxGGKzTKBr2MI/sZKDElxcWJgVc2Zp2ry4BYjUzrN+FIHthGcLH1AI2leW8zSS6yrOtLCJ",
-	"6utLJ3y0dHq6/FGaxfEzS6END6qyy/A52XqcZ3YNOxnyLIoxn7Ihc9ZQgyKohbVxKn6N3J/rTKGG8MRy",
-	"3XkjbXdFcHRLSu1y12PuZTz0GR9oyWTpusbMGlZzgUQvpQs+h772G9auGtSkZQQMkXXsBM7+ecPZIQv6",
-	"SCRppiEqtFif5fotMP4tMB7E6QKbwljtEz4bBVMFHdd2+vkDMD/3p+EU2EX7t1F4onVwMePLON9yxsZU",
-	"f+K3FyrzJRhycDW8NpqH7ysXKy+qRJskw3PzG2cRvbA6V5310VJmhfw93SDqRIzFMc6kYTlr5iYst1iX",
-	"43Njqi6mJ7t66LDZVnC3lXxovUNbDszSdEsg+QxqedgSjAWfNLiCXCeBUonjMynd7ZYaiYbjLdhNgL++",
-	"AypBDlYHgBfcI6VB/dyhs75NI7oyx2RDjTeE2Ase6VBZKYnFxGhNHXLB4zkZJB0WdQyfQadlwcSqa2tE",
-	"2sKPulmo3QfmiulXn30jKv9CYxYxvcR5cW/eWMMot+8F5wBpGNCSmMq9e6OiBpTY/X/df/wY/a+PHzvm",
-	"n/8nS3+4f/77L82u7oZsnXzO0JILd1/AmVMkpa0yKsOhuLo7ozRifTWYHT7KJNNzLKgoMxnkRJYCgzUa",
-	"1fYgVh50K5Vgtqw6r49GCNvx8oVMtU6xSKuY8v9kIOdrz/gf8zaWhWA0V9Kxdq04OuQ4t1fIcE60iOj8",
-	"O0VUCiM29uWaLWPitg5aOE6r3bJkXmMoDtop+xnmtn6V8bEIubFsiMOZRGMhfbICEpaeCRIJIV3U9tXe",
-	"/lu75u9s2xa3RiQ6pmMz56VQiKptj1Wtg9ZeZ7+zZ45NpMBpyloHrdf4E7oQpgjE3c4M4ngHPdC7Nutg",
-	"d5SbQBPAf2wvHCZ4L2odmB8NclqndbvaQerV3t6zVQGXHd7BTghY+Ht7dVo4jvKmPQpsdfKbvTdN0+Tr",
-	"3s37giCiZ0lCDWa1rm0fAAmkZL0ye+p0ojAVyxcftj6ZbyuHKYxRsFOpztopaLbpZCukYbML8rzuLZ51",
-	"pZCz4bjt4r9ThVXqsiAUKnZ3AKk5qcQGRZXVIRzFudYJRNH5QieFIzqaws6R4FqGHL5lZcTWaA9tiXqw",
-	"n0LRmmJ92NuWNVXQ43Yx3mQRwBepep5RQgEEcwj8KXAW7YwEH7NJJvMUiCbAX6TAe8dHlde/AfxrAdxC",
-	"gxwJzmGkybGnc7Lf2XNIcOhCy96sd+qtkSE+pRtil84dwJV+hdnu0pTt3u/v5u7ZVITM2ZtceMVA70EV",
-	"jSxEahPtyk0OZqV0cyOwMLvJO3ax74Mq2ge92dszS63iZZRnQraswgBKvxPR87W2qyeMWlBuDe8DuZ0N",
-	"2F9vRHdYSggyODCEScadmNlbjXml7or4yevVnxSd/MwX+2t8kbdUMR+8+nH1B+UmPQ/t1tt1llXu+VGl",
-	"o1Ob9jOcF8dnEE3CCLAJxoJ2ZvupecrB3yri1QBrKb2UE16Xk42II5JSJl3zwMgwKiUE9wyLwwwJBT4z",
-	"pZXt5OZIzfxQN4axK4tVin13uNjQ22Tq0nxIpjIax3MXmrLa5RT4AeEuhuBb85ljsDUhNqKJtZYuhzwW",
-	"4g7Te+vUqUvunC3RZ8hPtWUKDTqpgs2mDMgMSIvCmkHFxzCoOJ+KDjFB39NjqXh/+11vzkWVRJAjpRIM",
-	"mhj0GcKIZsqqqZ73G/xzjd86pNZdqPPH5UAnLiN+ka+0ieAjl0BEC9RZj9vc7+96F39eYrlMg/+msr+4",
-	"Ble11hZbQfo2tFTbytequ2wN/czrZrsT0IUHMyxubhd6P3WMckUWe1aSjMcoTcp2q60uV75PcZ5nvIhl",
-	"3PwJRXLVlth/PUXsoeo60jKDbQqDQPpYA6qXTuyJzHz5J81Nf9dlqaU2f79tnuq0m9bBr0Fn36+fHtpf",
-	"Ai65Xz89fCpT5hm9M9zYiS6mp67tsG+a7TKlR5S7rHHLqsuE6YyWRtL0/XB3mxuH7d47P3Mj7y5/g/vx",
-	"nmnfsQI0MsBfvwR9gbpEhwVxLON4n7ZIODWvemM3UZXF+gWNmJfXCJxkcDmCZSg7nDS6EiVGg4phrNfH",
-	"u9e77vnu65RFuzSKyjKhilw0il5f9o4XFYK1ztz1xF6XQz0DU/qq/MK21MUa28go6QR2sCm371+NClw6",
-	"Ra9GlgxBmldLOWuPBmCEVd7NMLTPzavvpUi6buhvEN0AohISYf0AK4GaJ0E9FaxgJtp16tHNouq2KAOK",
-	"t26EodgT8/WTgPwQPgrMNpgHjqLajf3R204UUxF/9L7PrnvXx+fb3PgCuJ+86+JKiE1U8xt/04fS2PGL",
-	"Oh/UIun7sctkvwV/aK3HyQsr3IHOHw2aQ8NlHN9079+S7l2As3S/QCUGADzCrE+mlXeVqcdQXzmDexPa",
-	"8+459H1iCbMvsj60prHR2+xtBc5gHlQbcGHqCyb41cl2VOkAtiWaDbcZW59ul2OGvUroG1H9hojKArxM",
-	"UB75n0I4T9BTrkCB9gi4NYXFXkZTuqZmOHeqy5O2/QQ9pbLv7SksoY2Xbwd6zPZnU0ETtsyPXKRFt7Yd",
-	"bakmXzfIe2Fe6vxpbBbrNXB9NIqoH3ZeqSYB+b6mjSDP9HT3CzZefdj17eJ3ZzAsQb92wY+N15fMn7b1",
-	"XtuGKy4xzElAJzslOkEn9tKC/AaHPK5oZGtdQprF+SYjrcfIJ7w+5rHiaaPkrCc7gorraYjwl6FR39fH",
-	"NylWeR/dPKvMlZDlpYZ33FXA1Gi+5iisXw+Bs6+8H6JtG41QVWqoADJRgzwTMaVYdeqcjzjuRs7Hdrgn",
-	"lVXG1rjAoiEjsmjyu5EfNMztPUy6i0i6jhL3eWc2m+2MhUx2MhkDH4nINvhdjzFWOu88lzL3JGJ5/Uy3",
-	"NH3wd58Ax4o3oz/PpOCTw6KXEPaIVaLzKDL9PYSJjxxq2RQBpEoXmii1VPoOnTGJvX1nAyG/2OK4ScRX",
-	"2htvUcgHGzM3iPny2v9s0p6WurcmdE4isSzZtw536yAud4Ze0xIO+JtKDUe35msKNDX9Zrb+gX1ByPAU",
-	"3IOkse+15CxYr0p6l5CeApNBh5B9cwkN5MjfxPbKaL01N2a1C2oDs3OL/fPwuVOmdADsm8N394v9Ty96",
-	"sPzNh86Wc7pDjMBW05OpzWAewoRxW5HTzRvJuYTIibFiaCyB2jv77HTRcr75AmxzdUrkNy75++SSouhG",
-	"18AhSw7zIPm0V/C/7bO/5VzvRZneC5n6z6UNTsWsGQMaoB1KEaoa6Z5jbmwcZwE8ykpVyVvidKHC59+N",
-	"fvg1kHZj7viVszIw7r0ZnoeVgrxsqYnlFW1tW9vOFq02z12aLeo6jC6UsHgVyd4A5lvZhj2+7QYLL9dg",
-	"WJQrMbYvrG0Ia4SHbWhp63nvwKg+SmWA7SyZJkBlzPAWUpGSmZB3jE+KQgdaGp/mtSuuLZV9rfAcllsX",
-	"KZDmuwHmWhS/E/e7bzBAqPKIYZZqEKPkZpZ5tyS7fjUVM7sns8MBVb7+gtbrZg5tRHfGFOR1MEtqXOIt",
-	"Fp8t1p29eGLz8vKWZyw123+Zq5mvT676pxdHP58cD9qBu6cPnGNtsa6unbdZL+WUxGJ0B9E6qHxQr2/B",
-	"e7Brt2UTNsYKyADa+7reP1pZTElULAiFjS1Hd/23IXdNZakjoL0H2SuV68fFis78zVV7xjIMXLjkauOM",
-	"Pdghiy0ftI2TKZKAhFL5XULnvpmkmPg+fTVuY5b0RIXmT+BHOHHRxVLAqF4gySNnqKNoeCyC7NI4bk4I",
-	"cLlA5p1vUFsHaoBl7Atws/eVFfCicRzSAlcBzLP2vm3at0whrDYu3qZS2NAiuakeIovLAXWjJAqJxvJD",
-	"MF7gSwmdTKu2S147cLCygrmr7vDu2QllroZGu44FC6WhE+bbAuBDrHjOuGZxXoGDIKfaPrK6BXCDAdEB",
-	"KoXYEMC+MsOSQKXJSCid31TXIediocmOL2Wuc1S51fLkemXyS+pwaxQp20YCTJYR6QVt3t9xve6SQt1V",
-	"bMibJ5ukol7m3huL+iNDPUholOe2mPdcO66JFOY5qSGAorlhCpgMXWSXM0VGUzAqLRnCWEiwvQ/G2l0z",
-	"aW+UDtGP28uK1BLbDy7QCi6UpHHHeFSpxc0vsLUt4dr5DY7uT9tdM3Bz46dt0XW1n/aLE/ZCJ+bVKfBo",
-	"d39tT/7WLbz3F1fvesfHJ+eDg2ohnUHvWCiI0PIqa4ZDiAWfoCPFF3w6jMG+BD/dnlzf9LtHRyfX15Xh",
-	"ww1aN7lU7WDhgjZ0ZFhRyIuKa3dpmzH/nM0qZB6aGlTappevafu9sFdbfMvLKf9tn0hvy+DdFg3oAoYd",
-	"2yjxJa/DrdzRHtQBkRveuqbr7tZ3e7f4WtW2pbscfxsFt/WL6wMk1LMXAf95qm1R9o0ot1LRew0fhVJP",
-	"SY+3Q3ylUr4Kp3zU1p+UIm/H+CrlfI/ceakVa5P56Bu6btNwrDWNbdAC/Ho7G7jcwkkZfqRcwSz3IC2M",
-	"0nrjkkULExuZvNotH3+zMuzv/++QD/5GHX93MfFeNzbhQobtO4tf7tqELVVY4eDVZjertMH9Z9cG87sh",
-	"mjIn/X0KLMqz733fHWdPg6yywXXlALazsSS3SWTS9clZU1OpTbKO8MCPNpUe+FF35loil5mKPRpC3WG6",
-	"EkEjRPKTpLalP96ikFthrLGPT04K9+IOVhDB3t6PHdJDEni1t4f3y/ke9v6ufpuX7xUkyuckERJQ68VX",
-	"vY7ragbCRRduMS+UyV6/BeLrBPG/ChI/CR8DXm7qu4lh+Qjcg/QxUh/E1QvlQQFkXNE/qn7F3OvOK4+Y",
-	"A8axk00fbwgYEGEM/+K2IxF5RMX7ixeMMaaIEROH1neZUqWM4aPI273XC+l4/p6M/K5Fa0fM3e0wYzcw",
-	"8CgXVkUuVKBN4Ush+9dsVrWyT1XX+gLNgdnOXuRGGBbh/LqFN8g5YXP/64JXV3Do/IHJ7goigASt1kqj",
-	"eIMKyGmhwWcYJDvUyeS9NybxvunWbsuoYO7dUOCx0nM9EkLaxrplByXDvIgob1bls7ywjWCgvso1lneD",
-	"cexIWh3RtqBAwrWOCswxzFCDFNJP2KlXW9Vnc20qXOO7NYq5io72qJmH68PqCUKV1LbAVx9skKQkDr3/",
-	"0zVJrVws50fL1dnwMird/QxjVPZKe+suwqffKSIyrViEOSzexCjNYfHj4dPD/w8AAP//",
+	"7H1pd9u4luBfwdG8c9I9I8tLkqpX9pdR2U49dzl2xkulT1fSEiReSWiTABsArWgy/u9zcAFwEUFKsi2n",
+	"6lU+JaZIbHdf8bUzFkkqOHCtOodfOxJUKrgC/ONnGl3Bf2egtPlrLLgGjv+laRqzMdVM8N3/UoKbZ2o8",
+	"g4Sa//1NwqRz2Pkfu8XQu/ZXtXsqpZCdh4eHbicCNZYsNYN0Djs3MyDSTkbGlHOhyQhIxiOQSgsR9cjw",
+	"/eDi8mbwb9eXF8Ou+evn/knpr/dn19dnF78MPvSv+u/to7OL3/rnZyfuERGySyZCEspJxu+4mHMSiynj",
+	"RC9SwA9uL369uPx4McTJTv/9+Pz2+uy30+Eh0TMgnCZAmPJDlM6AKJD3bAxdIqT7WegZSCI49DoP3c5p",
+	"kurF852hGe3KASp0lmfarDPys78TcsSiCPj2oTh8P3h3efXz2cnJ6YU7Nqo1JKkmE8piiLqE8ojMZwuz",
+	"QgNkLWIL29vr06vByWn/+Obst/7N6Yn7PKVKzYWMyJwqItl0prtklGk79HgsMm43C3Ss2T3VYEa7vPql",
+	"975/c3X2773318ev//7DD3b4/sf+2Y1Bkv6HD1eXv/XPh4eEaTN0fdA5ZVqRjGsWG3CLFCTVBrZpKsU9",
+	"KPPhv7jR/xXP+YxrkLgMuJS3nGZ6JiT7vxA927n3Mz27lI2n/5HpGRlOYjFXw0OSCAnELAK49ohqDh0g",
+	"MnBgnMxnbDwjStMpKAcXfABKMcGPyBzHAynHIoIhnk5MlV4CaY+YeUWmD/35gVJEizvA+RKmFOPTLkJ7",
+	"KkSEVMIFiQWfgsS/loAZi/EdRHimF+I9ZfH2Ebcfz+lC4Q4k2GNiSMIJZTHhZo3wRZMElMLTMq9ZXKZk",
+	"HDPgmqiZmBusUCRTIA2O94jhaiMR5dgugUY90lfkesFpqoDMqPmkwnzIHNdAS6gvsjgy7FCCAm0OTIkE",
+	"cFz7k4QpU9oc5vD94OYfV6enH85OBu9PT85uLdO8vv3w4fLKUJUfnRMaRdJAKh/9HiSbMIhyDmchYrdZ",
+	"oezSIJ5a/CDjGeXTHHiXBmNfhO3cXlydHl/+cnH2HznrwMnJQW+P9D+ceQgYVp0vT78TGY9eZH0GCu8u",
+	"by/c4hySCaKy8YzoGVKIkIapeMY4A0SkVwoXi5vpzymKkRq7LyQm5WoOEiLCxfyIUHVH6JQyjqiYT2pQ",
+	"p0sU42Nw2KsI8AjndNSPSOAlCE5+zhKmn5GZ4aDN+oAQJKF84XBb4gyKTKRIzHEpj75HZHgFWi52+hMN",
+	"ckgUXSiDnpxoQcYiATKi47tep9uZATXKhFlW6Yv6cX6cidgcw1jwyPAxlARmgGJbRmHoHHYY1zAFXL4/",
+	"pCuYZOrlDqmkNDFFpJ0cQTdFnenq3TH54cc3P3XNflACvO0dHOHjH9/+tF88ft076B0grD/QKSwt37C+",
+	"3ZlO4uq63SkoLRmfBpkqmcOIpHRqseiKanhuJGojufOz92c3Ro07PT2xTMHjlBNgNeRBRifNkwE1TwaJ",
+	"Qoz6Ngh1BeZoxy91XMuKWy7BrdA2+hElMxFHII0gckszHGu0IJQME9AzERnNO6V6ZtRtMjREOiRjeg/U",
+	"yRGk3RLOikwrFlkEuRHinMoa+m1nuzeXl4Pz/tUvXr33Yjo2KzAqCeXkhzfkV/Yzrm0r+lzb+rw9c3P5",
+	"K4KECwcRowgr4LpXUhrytwr5UVe1vEKnxEQPYjEVmR4SLTPA/UdgTBiEkdFh7mChCJVA7iDVDnJeWJCE",
+	"LozpZHRIlC7EqJban9M9ZTEdxfBCct9qTRaIEdV0RBWUTUjlhaGWC7fcmGqQPdLPEVHPKJoB1uAkc7rA",
+	"Pc7oPZARACdjKqVRjURmtvngaReJ37DoE6ppnfL7RGlIiZigJN9hhYGwpJj3yDGe7M61UU8kKiz3+739",
+	"n7rkU+fWfFsyLki/qtT3P5x96hh+kkpjpWhmrXcWmXcmzLKktvM1E5wVbz90O171DDAzRKGkh5Zzz783",
+	"NNMvyYNux6kSZpCEfjkHPjXK4MHbt4F3EbdXTVfWBQb4BU68enB88DUgPdH4cZw9jUFDj5zDRBs4m6dG",
+	"f5rPAC0BZycZ7Sp/OyIQK5hba0BwQsmExrEREE7sBRZjUMEuJpUwpsjeDRUuv9rtfNkp3tmRQJFozPek",
+	"gK3FRvelGP0XjLWZxKDIu1jMzURVtLDbQATRkKiAIM+Ho1LSBY5v6IRJs9Lf/QCfG2Z9D5pGQWrwvxh6",
+	"MKaD46eFC8XQpFFN/v5m/02hmhwctRGHe5b4sSOmxuIe5CJEEs5aGSSU0ykkwPWA4iRqoLI0FdLJ2nVP",
+	"phsaMZMsxAlSkErwV4qIObfI0batvrOrinHtfmoLqpziAHiUCua0tvZXvadvwJQapFTSBIzGUzmH6h4M",
+	"aH462PuxtI6REDFQbkYfiwgG4xmNY+BTGFht4NHnaqXRYIPdTSXlemAeP3pSplRmabP2aipFkurBPY2z",
+	"x49fYV+tm8mBk4joKfO5UZ50KhLuxXiNNSM/3uQVhO7TEGWJNTkANlJFbZHh3TVBquVEW0DWhJprkEwT",
+	"j/U+wDqb4cRaoXYtxDpy8OUuoYr82/XlBblGsW9UJLRtjMrIram/zC9zMbcZxjiPYfBd8Auv/YJ+y8pE",
+	"q1yhKOAC8yM3sww/ipg5Ghp/KG2sIm2Lky2pK3VVptCZS7/n7K9JBOde+poYfvrRLhuZi0YHbUhurAGH",
+	"urY0pwtF9EyKbDo78koQ41NC49jrR2JicMlYIcDNe2b2F4Lo8olQY7FaDY8DGNu7MGG0IHdczLvGeMVX",
+	"SqcURIll95SxLYwZhu4Aa1kBRXc6pIETX+JU9pCLCfItBkneW1TN6FQxutbBzp/tj8c0pSMWMxueqo4J",
+	"3AwYNYxY3o1/M7T4fAY3anWOpPc6ZdHAeo1Xokh90Q/dTtKzXw/KRssjRpkCUjhzlsUjRnlYsf0WbrB0",
+	"SG0TVw50GRKVgYLgwLP64I6qFN5dwifnt19FsGj3PnQ7ljUOrNrmuMeEZrFe4rYlhZHDvAKykhX3dv9g",
+	"FQFVvg5uFOm82Rpx7MEHbwxnExPCtIJ40gt4SNvNEPtTxVkdNEAKH8ggbJQO5zCyvjNOjbEftqztqgec",
+	"JmEp634PmiI3ORN8pchMJIDWyBHycBu2vr06UyRmYN065iWFUacRxGIeXE9Jw9lMnhm88cusK90iZuNF",
+	"488SIiZhjNtUT9GMN/u2WYkNQJMLDsPDPMiCDiUuDFJJ0MGj1EI17DjEXk7yuPezkTJIqoIKhnWDGBlq",
+	"sMYa7GQEM8ajLmGTIqwlOHSJMnotmQg5hSKYZXTQCcV/GEat8uAxKg2lwBiGxIyUxuWETU4WDewqAorw",
+	"eAyphujIjUklnnvhN0FHfMZHjEdhad161E18PF/RwA5trGxkgkaaZgm6TzIMkHe6HS52nKpfYmAN7K5p",
+	"4M/BhRrF8gRZ8TNhxcOKadSzYV9JgjSTZEK/nNkf9/f29lYYhX7E8FGZ3+qrdu4HFgWnj5hKY7rI2W8V",
+	"9S4yi/eEep/63KE4xRyiAt1+L1x9PItjs8IvOyJhqLwvOocTGiswTJIqPVAAfMDShvkwQFU4/zG76SkT",
+	"6YAF8J7FMfNhLBs83v/px70jAl/o2LpLR3abCeOZhh5pXdpEyIRqG/X64U1prT4K1rrYIJANwJrB3C87",
+	"BRoR1onOBtCrsUghzJsralg+iP9k7WU1sRa3wybrj+pyFCcVcawQ78LG35eUSVADFrBs/iHmGC8iI6Fn",
+	"xExndIF7cBlDpVBmCxCLSGYX/yvvadwyVWnlNu1qBHoOwImeC7uXR89upE7boVHnmMUkQBU8LZsX47S2",
+	"oEr1EWWMnsEChyFMrzXQwDsBGmIT1OlmXWteovUqIiATFscQEcZX25llrCkfRmBXbeuroEwJpM1YrVZh",
+	"8vquHsekQ86/+uSSTvS5seIaCbxscwSDM2G2jv4PREBUZFhk03UwW43GKZV6NTTy0UsRts8rdtFo8aMa",
+	"Udiqta0YJa1RP0L8shpcVSZV9OuJBDUbNITmrAsEvriML0I1Ge7iu+7D4RGJfSzNJlCU0osSuiAuQiuB",
+	"w7zBTYUYG+TFIehXM2MbvUUoQbp11ykKGGKHq7uDjBiaip1iGdlYf33AaRucseQ91ZJ9IehrCxqDUtzT",
+	"eMCFNkSaQMSMjhhik5gKaxnVDKjRXj3HL/JVlc9NjRzD2CAPtpTKSoZCTnsJLr2XqLF52nN2jIFYkYLl",
+	"YnYN7sUmpsvGM3siVimwOdmpFFNJE9Xuqwzw7xlNU+BmyzgMiDRuwuZyWs8K7cYl6fhzrOUSrSl8lrzG",
+	"S/QjMyjoIs+2ydM1MIMjT0t24tFIYmNgtQYPr8VEEzttJWrY6L5zwAqxoncunv1OyKRF7zBiilB1h+nx",
+	"PfJxJlQppdfCuUz+ii5UnSJaWXMTpwsxgn/kBuoZt3ByXtzqfCOqYJDJeLVCl78ZOiPk1OFoe8Cp2Jbg",
+	"YHMaunnOAc0PbEwNz7wDlzBq3lNhq1igR4LOqYRBKmECUsLKRA6lxLBrmUruE7PZ4EZfR9dYkU5rTXsx",
+	"mRjp4Sx1iJus9GVucvCmF0EMU6ohGggWjVHNoJoVfuiwLmRJ3LtSkA2NYCIkuBx+oyIijqUwzvWY8Jq8",
+	"760d6PhrK8BbtJzNwlkFCq2l5rRrOBXrtX6WjpVo4XO4BD8ytinMjVbDFEloBGWzzUvxUK5NSrUGaYb+",
+	"z9//89OnL3t7O58+fdl/9+nTlx/fff6ffwux4qdkJjHONKOx8zQP2k3xvi3asca42Z/9yuzW1v+4o7gD",
+	"SG10CENXRqqotRKLnidPapWiVREUjjgNP3DfNaD4+vwm7IcMuqcvORhegJFGrJ1CNN8wz6mOkjardE4X",
+	"BisRZt5j2MWaCbv9YYE4w2W8fHzu1PoU/wRlvN2hVBhXa6gmJcWvKLRBvWBZ32aaRAKs28VOsabeUjMd",
+	"VkOwZExU+bQWwoDXABYhyXINMrek1oefrs5ElKbmTBzjz4cL0VSbaVFiYv87hMpziOMBcoxVDOsjxPGv",
+	"+GLI9rMOoQqydFe4rhDxbsyrW3TllidpQvEajq6BR0uaT7u0Lb+8TBKhkymVRgRT1Wp1D3V9szkJAn8Z",
+	"VAZdtX47WGilPtr6AeNZzUec9BLGWZIlg9hJnZApiBUM4xmVdKxBYiAlyZTG2FIvCIak59Y5iNiUBRNY",
+	"yi/FYg5y7IJAbS+qRTIScUjs5suz7KpUT0dJDIbYLBPoG7bwH1hfRwkuLizMijmzNG1e3BJEaudZP4rA",
+	"dsKzhQ8oBO0ry3kayXUVZ1raRPX11gkfLZ2eLn+UZnH8zFJow4Oq7DJ8TrZK8pljVU6GPItizGdsxJzF",
+	"2KAIamHtwIrvJw8wOXOxIV7arjtvpO2uyNbYklLb7p7NPbFHPgUNLZksXdeYWcOzUCDRS+mCz6Gv/YG1",
+	"qwY1qY2AIbLOr8DZP29+TciCPhZJmmmICi3W1x58z9T5nqmzIhocxmqfgf7ImHQzEdoDMI8Hs3BO/rL9",
+	"2yg80Tq4nPM2ztfO2JgaTP32Qs0XCIZlXGcFm16A7yuXvFPU7jdJhufmN84iemF1rjrro6XMCvl7vkFk",
+	"jhiLY5JJw3LWTJZqt1jb8bmxdgDrJVyXCtkmWhtHKLjfSj613qG2A7s0XQukn0FtX5FbUXcVPTqfYrXk",
+	"b0qRKbOjAP/9GagEOVwdRF9yn5QGbcu1uU0jujIpbkONOIT4Sx7rUDMAEoup0ap65JLHCzJMeizqGT6E",
+	"Ts2CyVXX1oi0hZ91s3QFH9wspl999o2o/BuNWcR0i3Pj3ryxhtFu3wvOAdIwqJaYy717o6ImlMTBv9x/",
+	"+hT9r0+feuaf/ydLf7h//vVvza7whvTCfM7Qkgt3YMDZU2TRrjI6w+HMurujNGJ9NVjOMs4k0wusACsz",
+	"GeRElgKDRWXVpk5WXlTy1ohthpF3tUAI2/Hyhcy0Tl3NrJ/y/2QgF2vP+N/mbaxjw4i4pBPtGij1yElu",
+	"z5DRgmgR0cUrVQ8FGlbZwXE63Y4l8xpDcdBO2a+wsF0HGJ+IkJvLhkCcyTQR0id82HStuSCRENJFvg/2",
+	"9t/aNb+yzbbcGpHomI7NnB+EQlTteqzqHHb2evu9PYyjpsBpyjqHndf4CF0MMwTibm8OcbyDHupdG2vd",
+	"Hecm0hTwH9vBjAl+FnUOzUODnNap3a32/TvY23u23g1lh3iwfw22a7i9Oi8cS3mrNQW2p8SbvTdN0+Tr",
+	"3s27OSGiZ0lCDWZ1rm33Fpue50HF7KnTqcIcOV8y3vlsvq0cJgbTdyrlpDsFzTadbIU0bIZGXoiyxbOu",
+	"lN83HLdd/CtVWK0uk0Sh4ncHkJqTSmzQVFkdwlGca3hDFF0s9b85puMZ7BwLrqVYkehpO2uMbGORYBec",
+	"oqHQ+rC3jcaqoC/yBiwC+NYCnmeUUADBHAJ/CpxFO2PBJ2yayTyNpAnwlynws5PjyuvfAf6tAG6hQY4F",
+	"5zDW5MTTOdnv7TkkOHKhZ2/2O/XWyJBaZksAVwYVZrtLU7Z7v7+bu29TETJ3b3LhFQO9B1W0HxKpTVYs",
+	"t6aZl+pjjMDCDDHv+MVuPapo+vZmb88stYqXUZ5N2rEKAyj9s4ieryFpPenWgnJreB/Ij23A/nr70KNS",
+	"UpXBgRFMM+7EzN5qzCv1xMVPXq/+pOi/ar7YX+OLvBGW+eDgp9UflFurPXQ7b9dZVrlTU5WOzm1a0GhR",
+	"HJ9BNAljwNZFS9qZ7YLpKQefVcSrAVYrvZSThtvJRsQRSSmTruVrZBiVEoJ7hsVhjoQCX5jSyvbfdKRm",
+	"HtSNYeylZZVi39MzNvQ2nbk0IJKpjMbxwoWurHY5A35IuIsx+Iaq5hhsEZuNeGJxuCt6iYW4wxTpOnXq",
+	"krtnS/QZ8mNtmUKDTqxgi0ADMgPSohJwWPExDCvOqaKvV9A39Vgq3t9+r7ILUSUR5EipBIMmBn1GMKaZ",
+	"smqq5/0G/1y7zh6p9YTr/fNyoFNXVbDMV7pE8LFLMKIF6qzHbe73d30IIK8Jb9Pgv6vsL67BVa215Qa+",
+	"vnk41bZUv+ouW0M/87rZ7hR04cEMi5vbpY59PaNckeVOwyTjMUqTst1q22Eo310+z9VexjJu/oQi+WpL",
+	"7L+eQvZQdR1pmcE2hUEgvawB1Usn9kRm3v5Jc6v2dVlqqTnrH5unOu2mc/h70Nn3++eH7teAS+73zw+f",
+	"y5T5nt4ZbuxEF9MzVx7grzpwmdRjyl1WuWXVZcJ0Rksjafou5rvN7R53752fuZF3l7/B/XjPtG+xAxoZ",
+	"4O9fg75AXaLDgjjaON7nLRJOzave2ANaZbF+QSPm5TUCJxlcDmEZyg4nja5EidGgYpjo9fHu9a77ffd1",
+	"yqJdGkVlmVBFLhpFrz+cnSwrBGudubvJYF0O9QxM6ZvyC9sIHZsCREZJJ7CDVyn4WwdQgUtn6NXIkhFI",
+	"82opp+3RAIzAV1SHYWh/N6++kyJxfTa/Q3QTiEpIhPUDrARqniT1VLCCmWjXqUc3y6rbsgwo3roRhmJP",
+	"zddPAvJD+CgwG2EROIrqHRqP3naimIr4o/f9/vrs+uRimxtfAveTd11c5LOJan7j72dSGlsUUueDWiZ9",
+	"P3aZ7LfgD601ZXphhTvQqqhBc2i4Qum77v1H0r0LcJZuhanEAIBHmBXKtPKuMvUY6itneG9Ce949ZwuI",
+	"1Z3KC9WPrGls9DZ7x4wzmIfVjoGY+oIJgHWyHVdaFm6JZsN9Eden23bMsBfAfSeqPxBRWYCXCcoj/1MI",
+	"5wl6yhUo0B4Bt6aw2CvESpeLjRZOdXnStp+gp1T2vT2FJbTx8p1uj9n+fCZowtr8yEXadGfb0ZZqcnaD",
+	"vBfmpd5fxmaxXgPXi6SI+mH3mmoSkG/E3AjyTM92v2Kn6Iddf8nH7hxGJejXrmWz8fqS+dO13mvbtMYl",
+	"hjkJ6GSnRCfo1F41k9+7k8cVjWytS0izON+opfMY+YSXfj1WPG2UnPVkR1BxqRgR/grLvImbb1im8sbf",
+	"eVaZKzHLSxHvuKuQqdF8zVFYv9QHZ195q0/XNmuhqtRwAWSihnkmYkqxKtU5H3HcjZyP3XBfL6uMrXHt",
+	"UENGZNGVfCM/aJjbe5j0l5F0HSXuy858Pt+ZCJnsZDIGPhaRbWazHmOsdC96LmXuScTy+pnu1vvob6wC",
+	"jhVxRn+eS8GnR0U/JmxqrUTvUWT6ZwgTHzvUsikCSJUuNFFqS/UKnTGJvTNtAyG/3JO9ScRX+rFvUcgH",
+	"O8k3iPny2v9q0p6W2k0ndEEi0ZbsW4e7dRCXW9mvaQkH/E2lDslb8zUFujB/N1v/iX1ByPAU3IOkse/F",
+	"5CxYr0p6l5CeAZNBh5B9s4UGcuRvYntltN6aG7PaSbaB2bnF/nX43DlTOgD2zeG7+9X+5yx6sPwt3Ix4",
+	"mdMdYQS2mp5MbQbzCKaM24qcft5oziVETo0VQ2MJ1N60aqeL2vnmC7DN1SmR37nkn5NLiqJbXQOHLDnM",
+	"g+TTXcH/ts/+2rneizK9FzL1n0sbnIl5MwY0QDuUIlQ10j3H3Ng4zgJ4lJWqkrfE6UKFz38a/fBbIO3G",
+	"3PEbZ2Vg3HszPA8rBXnZUhPLK9redradLVptrtuaLeo6kC6VsHgVyV5Z6Fvdhj2+3QYLL9dgWJQrMbZv",
+	"rG0Ya4SHbXhp63nvwKg+SmWA7S6ZJkBlzPDuaJGSuZB3jE+LQgdaGp/mtSuubZV9rfAcllsbKZDmuyHm",
+	"WhTPiXvuGwwQqjximKUaxCi5mWXeTcmuX83E3O7J7HBIla+/oPW6mSMb0Z0zBXkdTEuNS7zF4rPlurMX",
+	"T2xuL295xlKz/Ze5UP/69Gpwfnn86+nJ0LeIKPWxdxft1+vqunmr+lJOSSzGdxCtg8qH9fqWLrbpyq/4",
+	"d08Jm2AFZADtfV3vP1tZTElULAmFjS1HW9mH5K6pLHUMtLfXe6Vy/biYradQSuz65jmNAbF35a7AhgsZ",
+	"XpqX2ZY7zPfI0I92K+MhmYKr3SvVB3i2hKELkuttmFjiqg2GdU7kh70R19eXnRWRnvxan7wjPl5ONBFy",
+	"eTE90ucLYjtfODoQylm+MuMGkWNBI6JEAna7Zuim8Etp761aZrk9zd6bv3c7CeP+wX53dbCouL3BRs/m",
+	"lGvVdSdom+R5ITE8yjP9mSJsyoW0lnu4oYYrfF8/a/713kG44jN1oflS5dK5a5cWCrkqn4C5TpnStmKd",
+	"ocqmc6xWJSMp5qpIdq6GMZ3sNfoCmxpVglvJ7JNoJZQuG6bVYpn16p+QXt1tJM1VtiMRLQI3OrpaVgk0",
+	"Mvi+HFKntl4xAQmlctmELnxzWDH1fTdr2oFZ0hMNkL+A3+/UZQOUArz1gmYeOccaotOjGLrI9C6N4+YE",
+	"Hpe7Z975DrV1oAbYdmIJbvZC1AJeNI5DVtsqgHlVbGCbcLYZcNVG5Ns04hpanjfVL2VxOQHGGHVConPr",
+	"IRjf86W/Tgettj9fO9C3suNAX93h5fZTynhxBR9ey1ct5Z4y38bD3dnHJMm4ZnFeMYcgp9r+ZG0B4AYD",
+	"okM04rCBh31ljiW8SpOxUDq/CrdHLsRSUyzfeiCk5WyznUC9k8BL2lxrNBWwegOTZUR6QR/Vn7i+vqWw",
+	"fhUb8priJqnjH3Lt26L+2FCP1W547jvxkSbHNZHCPCc1BFA0K00BixeKahCmyHgGxgT1N0Vhr5KJdvdY",
+	"Y8qICtGP28sKA8H2bwy0bgxpxXeMRxWlNL8h37Zw7OZXRLs/bbfcwNXQn7dF19X++C9O2Eud1VeXrKCf",
+	"7FtH3rbukXl3efXz2cnJ6cXwsFr4atA7Fgoi9JSUNcMRxIJP0fHpzTaHMdhH5Jfb0+ubQf/4+PT6ujJ8",
+	"uOHyJhdJHi5dSomORysKedEhwV1UqUh+x6KQeSh5WLkGoXw15Z+FvdpieV4u0en6whfbtsJt0YAu4Ihh",
+	"GyWq5XXzxXKadEDkhrfuEoW+fd3eurdWdXzp/to/RoF83++4jWmc4cUSf6HqeJR9Y8qtVPRe/keh1FPK",
+	"WewQ36j0tsIpH7X1J5W02DG+SfntI3deap3cZD76BszbNBxrTZ4btAC/3t4GLvJwEpUfKVcwyz2DC6O0",
+	"3mho2cJEx9uBy60aVHrGNivF2JT0h4O/FzeVve7tu8Z1Pn0KuLvQv7go2F9qEa4FQR1lw6yCJ2ba29kq",
+	"jW+/WfFzYCXrZBC+Uni9vvW55r7YV2p9yYGOX0uk0eb+4jV1m+VJ1hId+FF/7vqXF1TwCxaFeFSjeAAu",
+	"1p07o/HmFSJ47rHGywMKX7alGyZVkxfaEUaZL7UTxI9vf9rvkY/+6jhXrcOJd0eX4g9hw83dD7SlUmEc",
+	"vNq1bRV67z+7mZRfgtRUAuAvDmJRXkbmG8g5RxPIqn7wh0bztbQq/GhTtaqJNvxJ5zdiu1p3o13lJ0nt",
+	"3TV4XVDunmDRSlK4F3ewggj29n7qkTMkgYO9PbxI1V/WYsmAC1tg5i0HyhckERLQHMRXvfHn4pfh6kG3",
+	"mBcSFPXrjr5NNtqfj1cHwj/Ut8XEACLcW27MtMqzkfRSnWsAGVc0Qqzfpfq6d3Bk5vHJtCEd5o1H3SHj",
+	"2LRtgJfhDIng8aJ08Z+RNxaVp0JEy34MpojRsI6s2z+lSoEyD9/uvV7KPPdXRuUJBtYEX7iL0nzMHniU",
+	"63lF2m+gI+9LkcO37Mu4siVj37rRzYHZJpbkRhgm4kIihSPVxS/y0MVSQERw+GdWoq4gAkjQ4VO5EwWR",
+	"215t67ojonopJIEG/3uQUtG+kffeMZPJuHPY2e0Yc8a9GwriV+4biYSQtql82dnPMCcwyhs1+gxnbKEb",
+	"qC12l6q4wTh2466OaNsvISVbpx/m12dojQnpJ+zVK43rs7kWTa7p6xqFzMVtLmjlhmuj68mxlbTuTkOS",
+	"DC1LUB9LcA3CK5eu+tFy0zC8jEpnW8MpFcHro63rFX99pYjItGIR5m96c700h8WPh88P/z8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -43,7 +43,8 @@ func TestApproval(t *testing.T) {
 	if wrong.Raw != unknown.Raw {
 		t.Errorf("a wrong password answers %s, an unknown account %s", wrong.Raw, unknown.Raw)
 	}
-	s.want(s.do(call{Method: "GET", Path: "/_matrix/client/v3/register/available?username=CAROL"}), 400, "M_USER_IN_USE")
+	s.want(s.do(call{Method: "GET", Path: "/_matrix/client/v3/register/available?username=CAROL"}), 400,
+		"M_USER_IN_USE")
 	s.want(s.register(registerBody("carol", dummy)), 400, "M_USER_IN_USE")
 	if n := metric(t, s, "postern_accounts_waiting"); n != 2 {
 		t.Errorf("%v wait", n)

@@ -151,8 +151,8 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 	return nil
 }
 
-// checkName refuses a name that cannot be registered. The name of a deactivated account stays taken: who has it would be
-// taken for the one who had it.
+// checkName refuses a name that cannot be registered. The name of a deactivated account stays taken: who has it would
+// be taken for the one who had it.
 func (s *Server) checkName(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
 	if err := CheckLocalpart(name, s.ServerName); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"postern/handlers"
+	"postern/oauth/protocol"
 )
 
 // FuzzAuthorize sends any request to the page: it is never the server's fault, and a browser is sent nowhere but to the
@@ -49,9 +50,13 @@ func FuzzForms(f *testing.F) {
 	f.Add(redemption(client, "AAAA").Encode())
 	f.Add("grant_type=refresh_token&client_id=" + client + "&refresh_token=" + pair.text("access_token"))
 	f.Add("token=" + pair.text("refresh_token")[:40])
+	tv := s.register(tvClient)
+	asked := s.ok(s.ask(tv))
+	f.Add("grant_type=" + protocol.GrantDevice + "&client_id=" + tv + "&device_code=" + asked.text("device_code"))
+	f.Add("client_id=" + tv + "&scope=" + url.QueryEscape(tvScope))
 	f.Add("%zz=1&grant_type=%00&token=%ff")
 	f.Fuzz(func(t *testing.T, form string) {
-		for _, path := range []string{handlers.TokenPath, handlers.RevokePath} {
+		for _, path := range []string{handlers.TokenPath, handlers.RevokePath, DeviceAuthorizationPath} {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(form))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			w := httptest.NewRecorder()

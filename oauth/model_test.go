@@ -39,7 +39,7 @@ func (m *model) redeem(now time.Time, right bool) (verdict string, same bool) {
 	case m.generation == 1 && right && m.used.IsZero() && !m.soft && !m.gone && now.Sub(m.redeemed) <= again:
 		return good, true
 	}
-	m.soft = m.soft || m.generation > 0
+	m.soft = m.soft || m.generation > 0 && !now.After(m.made.Add(codeLife+suspicion))
 	return dead, false
 }
 
@@ -143,7 +143,8 @@ func TestModel(t *testing.T) {
 					return api.client(t.Context(), id)
 				})
 				s.must(err)
-				code, err := api.sealCode(newCode(asked, &protocol.Client{Name: "App"}, account))
+				code, _, err := api.sealCode(fromBrowser, codeLife,
+					newCode(asked, &protocol.Client{Name: "App"}, account))
 				s.must(err)
 				m := &model{client: device, code: code, made: s.clock.Now(), held: make(map[int][2]string),
 					ends: make(map[int]time.Time)}
