@@ -84,7 +84,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	defer stopSending()
 	if peer != nil {
-		config.Peer, config.Flows = peer, peer.Flows()
+		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
 	}
 	return cmd.run(ctx, w, c, set, peer)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -115,7 +116,7 @@ func (e *OAuthError) Unwrap() error { return e.Cause }
 // inOAuth turns what went wrong in an operation of the OAuth 2.0 API into its words. What passes has no body: clients
 // take an error code of any status for the end of the session. Only where there is none yet they are limited by name.
 func inOAuth(e *Error, path string) *OAuthError {
-	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: e.Message, Cause: e.Cause}
+	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: inTheirAlphabet(e.Message), Cause: e.Cause}
 	registers := path == RegistrationPath
 	switch {
 	case e.Status == http.StatusTooManyRequests && registers:
@@ -126,6 +127,19 @@ func inOAuth(e *Error, path string) *OAuthError {
 		o.Status, o.Code = http.StatusServiceUnavailable, ""
 	}
 	return o
+}
+
+// inTheirAlphabet keeps what RFC 6749, section 5.2, allows in a description: %x20-21 / %x23-5B / %x5D-7E.
+func inTheirAlphabet(message string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, message)
 }
 
 // answerOAuth writes a refusal.
