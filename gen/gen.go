@@ -83,7 +83,11 @@ type AuthFlow struct {
 
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
-	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
+
+	// AccountManagementURI A person's own page. Client-Server API v1.19, "Account management".
+	AccountManagementURI  *string `json:"account_management_uri,omitempty"`
+	AuthorizationEndpoint string  `json:"authorization_endpoint"`
 
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
@@ -281,8 +285,14 @@ type HomeserverInformation struct {
 // LoginFlow defines model for LoginFlow.
 type LoginFlow struct {
 	// GetLoginToken With `m.login.token`, whether a session can make such tokens.
-	GetLoginToken *bool  `json:"get_login_token,omitempty"`
-	Type          string `json:"type"`
+	GetLoginToken *bool `json:"get_login_token,omitempty"`
+
+	// OauthAwarePreferred With `m.login.sso`, that a client which knows of OAuth 2.0 shall offer nothing else.
+	OauthAwarePreferred *bool `json:"oauth_aware_preferred,omitempty"`
+
+	// OrgMatrixMsc3824DelegatedOidcCompatibility The same, for clients from before it was in the specification.
+	OrgMatrixMsc3824DelegatedOidcCompatibility *bool  `json:"org.matrix.msc3824.delegated_oidc_compatibility,omitempty"`
+	Type                                       string `json:"type"`
 }
 
 // LoginFlowsResponse defines model for LoginFlowsResponse.
@@ -568,6 +578,15 @@ type CompleteAuthFallbackParams struct {
 	Session string `form:"session" json:"session"`
 }
 
+// RedirectToSSOParams defines parameters for RedirectToSSO.
+type RedirectToSSOParams struct {
+	// RedirectURL Where the client waits for the login token. Any scheme but those that run or load something here.
+	RedirectURL string `form:"redirectUrl" json:"redirectUrl"`
+
+	// Action What the person wants, `login` or `register`; another is ignored.
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+}
+
 // RegisterParams defines parameters for Register.
 type RegisterParams struct {
 	// Kind Only `user` is served.
@@ -710,6 +729,9 @@ type ServerInterface interface {
 	// Login Log in and start a session on a device.
 	// (POST /_matrix/client/v3/login)
 	Login(ctx echo.Context) error
+	// RedirectToSSO Lead a browser to the page on which its owner signs in, and from there back with a login token.
+	// (GET /_matrix/client/v3/login/sso/redirect)
+	RedirectToSSO(ctx echo.Context, params RedirectToSSOParams) error
 	// Logout End the session of the access token and delete its device.
 	// (POST /_matrix/client/v3/logout)
 	Logout(ctx echo.Context) error
@@ -1058,6 +1080,31 @@ func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	return err
 }
 
+// RedirectToSSO converts echo context to params.
+func (w *ServerInterfaceWrapper) RedirectToSSO(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RedirectToSSOParams
+	// ------------- Required query parameter "redirectUrl" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "redirectUrl", ctx.QueryParams(), &params.RedirectURL, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter redirectUrl: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RedirectToSSO(ctx, params)
+	return err
+}
+
 // Logout converts echo context to params.
 func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	var err error
@@ -1236,6 +1283,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/versions", wrapper.GetVersions, options.OperationMiddlewares["getVersions"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/login", wrapper.GetLoginFlows, options.OperationMiddlewares["getLoginFlows"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/login/sso/redirect", wrapper.RedirectToSSO, options.OperationMiddlewares["redirectToSSO"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/refresh", wrapper.Refresh, options.OperationMiddlewares["refresh"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout/all", wrapper.LogoutAll, options.OperationMiddlewares["logout_all"]...)
@@ -3237,6 +3285,58 @@ func (response Login503JSONResponse) VisitLoginResponse(w http.ResponseWriter) e
 	return err
 }
 
+type RedirectToSSORequestObject struct {
+	Params RedirectToSSOParams
+}
+
+type RedirectToSSOResponseObject interface {
+	VisitRedirectToSSOResponse(w http.ResponseWriter) error
+}
+
+type RedirectToSSO302ResponseHeaders struct {
+	Location *string
+}
+
+type RedirectToSSO302Response struct {
+	Headers RedirectToSSO302ResponseHeaders
+}
+
+func (response RedirectToSSO302Response) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type RedirectToSSO400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RedirectToSSO400JSONResponse) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedirectToSSO404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response RedirectToSSO404JSONResponse) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LogoutRequestObject struct {
 }
 
@@ -4048,6 +4148,9 @@ type StrictServerInterface interface {
 	// Login Log in and start a session on a device.
 	// (POST /_matrix/client/v3/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
+	// RedirectToSSO Lead a browser to the page on which its owner signs in, and from there back with a login token.
+	// (GET /_matrix/client/v3/login/sso/redirect)
+	RedirectToSSO(ctx context.Context, request RedirectToSSORequestObject) (RedirectToSSOResponseObject, error)
 	// Logout End the session of the access token and delete its device.
 	// (POST /_matrix/client/v3/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -4959,6 +5062,31 @@ func (sh *strictHandler) Login(ctx echo.Context) error {
 	return nil
 }
 
+// RedirectToSSO operation middleware
+func (sh *strictHandler) RedirectToSSO(ctx echo.Context, params RedirectToSSOParams) error {
+	var request RedirectToSSORequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedirectToSSO(ctx.Request().Context(), request.(RedirectToSSORequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedirectToSSO")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RedirectToSSOResponseObject); ok {
+		return validResponse.VisitRedirectToSSOResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Logout operation middleware
 func (sh *strictHandler) Logout(ctx echo.Context) error {
 	var request LogoutRequestObject
@@ -5333,129 +5461,136 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1pc9s4ln8FpZ2q3kOW7RzT2/aXdWynx9OJnfXR2ZpORoLIJwljEuAAoGVt1v99Cw8ADxGk5ENOH/mU",
-	"mCJxPLz7wpdeJNJMcOBa9fa+9CSoTHAF+McbGp/DP3NQ2vwVCa6B439pliUsopoJvv0PJbh5pqIZpNT8",
-	"708SJr293r9sl0Nv21/V9rGUQvbu7u76vRhUJFlmBunt9S5nQKSdjESUc6HJGEjOY5BKCxEPyOj98PTs",
-	"cvjXi7PTUd/89ebgqPLX+5OLi5PTH4cfDs4P3ttHJ6c/H7w7OXKPiJB9MhGSUE5yfs3FnJNETBknepEB",
-	"fnB1+tPp2cfTEU52/D+H764uTn4+Hu0RPQPCaQqEKT9EBQZEgbxhEfSJkO5noWcgieAw6N31e8dpphdP",
-	"B0Mz2rk7qBAsT7RZZ+xnfyvkmMUx8M2f4uj98O3Z+ZuTo6PjUwc2qjWkmSYTyhKI+4TymMxnC7NCc8ha",
-	"JPZsry6Oz4dHxweHlyc/H1weH7nPM6rUXMiYzKkikk1nuk/GubZDR5HIud0s0EizG6ohxj2fcA0SH8GZ",
-	"vOI01zMh2f9C/GQwOMj17Ey2QuIj0zMymiRirkZ7JBUSiFkEcO2RxgAAIDYwYZzMZyyaEaXpFJSDET4A",
-	"pZjg+2SO44GUkYhhhNtPqNJL4B0QM6/I9Z4HEChFtLgGnC9lSjE+7SPkp0LEiLFckETwKUj8awmwiYiu",
-	"HUxPxXvKks0j0UEypwuFO5BgwcSQnFLKEsLNGuFWkxSUQmiZ1yxeURIlDLgmaibmijCtSK5AGnwbEMNh",
-	"xiIuME8CjQfkQJGLBaeZAjKj5pMaIyBzXAOtoKHIk9iwJgkKtAGYEinguPYnCVOmtAHm6P3w8i/nx8cf",
-	"To6G74+PTq4sA7u4+vDh7NxguB+dExrH0pxUMfoNSDZhEBfcxp6I3WaNyiqDuFMrBolmlE+LwzszGPss",
-	"LODq9Pz48OzH05O/FWSMk5MXgx1y8OHEn4Bhm8Xy9FuR8/hZ1mdO4e3Z1albnEMyQVQezYieIYUISZgu",
-	"mNQMEJG+U7hY3MzBnCJLb7DeUnpRruYgISZczPcJVdeETinjiIrFpAZ1+kQxHoHDXkWAxzino35EAs/N",
-	"cfJ3LGX6CZkZDtoum4UgKeULh9sSZ1BkIkVqwKU8+u6T0Tloudg6mGiQI6LoQhn05EQLEokUyJhG14Ne",
-	"vzcDagS7WVbliyY4P85EYsAQCR4bPkbmlGkzQLktI7x7ez3GNUwBl++BdA6TXD0fkCoKDFNE2snx6Kao",
-	"v5y/PSR//v7VD32zH5QArwcv9vHx969/2C0fvxy8GLzAs/5Ap7C0fMP6tmc6TerrdlBQWjI+DTJVMocx",
-	"yejUYtE51fDUSNRFcu9O3p9cGpXq+PjIMgWPU06ANZAHGZ00T4bUPBmmCjHq6yDUORjQRs8FrmUlqpDg",
-	"VmgbBYiSmUhikEYQuaUZjjVeEEpGKeiZiI0WnFE9M6ovGRkiHZGI3gB1cgRpt4KzIteKxRZBLoV4R2UD",
-	"/Taz3cuzs+G7g/MfvartxXRiVmBUEsrJn1+Rn9gbXNtG9Lmu9Xnb4vLsJzwSLtyJGKVUAdeDitJQvFXK",
-	"j6aq5RU6JSZ6mIipyPWIaJkD7j8GY07gGRkd5hoWilAJ5Boy7U7OCwuS0oUxY4wOidKFGNVSezjdUJbQ",
-	"cQLPJPet1mQPMaaajqmCqjmnvDDUcuGWm1ANckAOCkTUM6oRsGj8kTld4B5n9AbIGICTiEppVCORm23e",
-	"edpF4jcs+ohq2qT8A6I0ZERMUJJvsdJAWFLMB+QQIbt1YdQTiQrLze5g94c++dS7Mt9WjAtyUFfqDz6c",
-	"fOoZfpJJkYHUzFrSLDbvTJhlSV3wNROclG/f9Xte9QwwM0ShdIBW7MC/NzLTL8mDfs+pEmaQlN6+Az41",
-	"yuCL168D7yJur5quqgsM8QucePXg+OBLQHqi8eM4e5aAhgF5BxNtztk8NfrTfAZoCTg7yWhXxdsxgUTB",
-	"3FoDghNKJjRJjIBwYi+wGIMKdjGZhIgiezdUuPxqv3e7Vb6zJYEi0ZjvSXm2Fhvdl2L8D4i0mcSgyNtE",
-	"zM1EdbSw20AE0ZCqgCAvhqNS0gWOb+iESbPSX/wAn1tmfQ+axkFq8L8YejCmg+OnpTvD0KRRTf7z1e6r",
-	"UjV5sd9FHO5Z6seOmYrEDchFiCRqUw6Bx5lgTsVZBkH9Ve+iGjKlhhmVNAWjHqg8y4R0Arq+WbOPH17s",
-	"fF9BgbEQCVBuRjcG9TCa0SQBPoWhFZ2qPt66x9PvTSXlemiePngIplRu0bLxaiZFmunhDU3yh49fo9xO",
-	"wBegTkX8mPncKI+CioQbEa2xZmRF93llaNDrcce+RJXuAPttON5YZHh3bSfVAdGOI2tDzTUIoI29ePdX",
-	"U9ZyYg0wuxZifRj4cp9QRf56cXZKLlDiGe0A1XqjLXFr5S6zioLD3w9jnLMs+C74hTd+QZddbaJVXkDk",
-	"7YH5kTdZXhfHzICGJh8qG6sJmhKyFUndlOKlulj5vWBmbdKncBY3JNDjQbtsXy1afZMhAbzGOTQVhTld",
-	"KKJnUuTT2b6X/4xPCU0SrxqIicElo4ADN++Z2Z/pRJchQo2xZpUbDmDMzlJ714JcczHvG7sNX6lAKYgS",
-	"y54Zo1YbCwQtYWtUAEVPMmQBiC9xKgvkcoJii0GS98ZEOzrV7I11sPON/fGQZnTMEmajJPUxgZsB45YR",
-	"q7vxb4YWX8zgRq3PkQ5eZiweWofpShRpLvqu30sH9uthVV9/wChTQApnTql+wCh3K7bfwQ2WgNQ1cQ2g",
-	"yydRGyh4HAirDw5UlShjU0lch2DR5Lvr9yxrHFr72XGPCc0TvcRtK+ofh3ntyCoGzOvdF6sIqPZ1cKNI",
-	"5+2KuGMPPm5hOJuYGKsfkskg4Bzs1sDtTzU/bVD3Ls3/YdgeG81hbN1GnBo7N2xU2lUPOU3DUtb9nksW",
-	"ZuT29+8UmYkU0ErbRx5uo6dX5yeKJAysR8O8pDDgMoZEzIPrqWg495NnBm/8MptKt0hYtGj9WULMJES4",
-	"TfUYzfh+37YrsYHT5ILDaK+IL6AvhQuDVBJ0EJRaqJYdh9jLURF+fTJSBklVUMGwHgAjQw3WWFuVjGHG",
-	"eNwnbFJGdASHPlFGryUTIadQxnGMDjqh+A/DgE0RN0WloRITwmiQkdK4nLAByeKhXUVAEY4iyDTE+25M",
-	"KhHupcsAfdA5HzMeh6V1J6jb+HixoqEd2tjMyASNNM1T9BzkGBvu9XtcbDlVv8LAWthd28Cfgws1iuUR",
-	"suInwoq7FdOoJ8O+igRpJ8mU3p7YH3d3dnZWGIV+xDCozG/NVdtvhiwOTh8zlSV0UbDfOuqd5hbvCfXu",
-	"5LlDcYqpLCW6/VJ6uXieJGaFt1siZai8L3p7E5ooMEySKj1UAHzIspb5MDZT+r0xyeYxE+mABfCeJQnz",
-	"ERwbN9394fudfQK3NLKewrHdZsp4rmFAOpc2ETKl2gZ8/vyqslYfAOpcbPCQzYG1H3OH/hXCui6MdXgT",
-	"8kc0J5d0ot8ZxbKVSKpqUNBVGsY0NMkwroa8lcU2eI65IzTJqNSrDZFi9Iq/+/OKXbQaIcjZSvW5sRUj",
-	"N1pZNnqirVCpk0lN5E8kqNmwxVFurTK4dfkXhGoy2sZ33YejfZJ4z7YNZ1aC/SldEBcvkcBh3mI5G4iF",
-	"OUPo9Os5Y60GLCJ1v+nNQZwndrimhWooYyq2ymXkkf5yh9O2+IfIe6oluyVo/jf10w73Aotm9itLyzaj",
-	"L5NiaszWbhdDQPGe0SwDDrEbBkSWtJ14NRC9gim5sHLfxfga0e8OtlOGnRvOniUckzmUuFPEh4sAI8Yc",
-	"i0w5JwESdgNGL+oMcV2IiSZ2Wms7rLK63WGFyPWti8C8FTJtOQKb5DcFQtU1JlcOyMeZUJUkNHvOVRIx",
-	"ZlITazrZVxs3CBHLXwq98oTbc3LOl/p8Y6pgmMskPGoVRMWbIRghNwvHhwK+gK6QnI3C9YsoGS0AFlHD",
-	"V67BpTiZ91RYmfXmYPeG8NfOzXRIuft5WEvwrCXmuiVcTaFq8n1HJlr4iLrg+0ZdgrmRakyRlMZQ1SQ8",
-	"Fw9FPjOqNUgz9N9/+funT7c7O1ufPt3uvv306fb7t5///U8hNvOYODHjTDOaOOfHsFs7PLDpzFY/NPuz",
-	"X5nd2sxoB4prgMw6LNGbajimWivM+zRR61WCtsYEnQ/F4Lr7rgXF16elsGkc9JiccSBiYp3fmFWOaH7P",
-	"qHMTJW2Oz5wuDFbimXkjto8ZrHb7oxJxRst4+fBI9voU/whlrNvGgduMSVBDxtcQu16c1NKeUeYt61tM",
-	"k1iAtQTsFGvK5IbquPoEK8qkVTO8F0YLYY7XHCyeJNM+pbLQpNc/P12fiShNDUwYrw8Xoqku1bLCxP4r",
-	"hMpzSJIhcoxVDOsjJMlP+GJI9zfT9evI0l9hTSHiXZpXN+hdqE7ShuINHF0Dj5akere0rb68TBIhyFQS",
-	"VYO5EI0s1KAG3hKXw1+GtUFXrd8OFlqpDwB8QBdrO4jTQco4S/N0mDips7yvv4i5zSeNZlTSSINE316a",
-	"K43uzkHwGNKBW+cwZlMWjKlWX0rEHGTk/JJdL6pFOhZJSOwWy7PsqlLdQEkChtgsEzgwbOFvWO1ACS4u",
-	"LMzKOfMsa1/c0ok04NkERWA74dnCAAqd9rnlPK3kuoozLW2i/nrnhA+WTo+XP0qzJHliKXRPQNV2GYaT",
-	"rVl5YvepkyFPohjzGRszZw21KIJaWBunWsFU+jydKdTiwu/Wne+l7a4IIG5Iqe12zxWeuH2fFYGWTJ6t",
-	"a8ysYTWXSPRcuuBT6Gu/Yu2qRU3qImCIrWMnAPunDfmGLOhDkWa5hrjUYn0m6Lfg8bfgcRCnS2wKY7VP",
-	"imwVTDV0XNvp5wFgHg9n4TTRZfu3VXiidXA2512cr5uxMTWc+u2FSmEJuuVdnauNeOH7ysWTy0rKNsnw",
-	"1PzGWUTPrM7VZ32wlFkhf9/dIzJDjMUxyaVhOWvG77st1m58bk1nxRReVzMcNttK7raSD60HtO7DrEzX",
-	"cZJPoJaHLcFE8GmLK8hV21fKAJ9I6e73VCRawFuymwB/fQNUghytDpIuuUcqg/q5Q7C+ymK6Mg/jnhpv",
-	"CLGXPNKh0kuSiKnRmgbkjCcLMkoHLB4YPoNOy5KJ1dfWirSlH/V+4WgfmCunXw37VlT+mSYsZrrDeXFj",
-	"3ljDKLfvBecAaRhQR0zlxr1RUwMq7P5fbz59iv/j06eB+ef/ZOUP98+//and1d2S0VLMGVpy6e4LOHPK",
-	"xK1VRmU4FNd0Z1RGbK4GM6ijXDK9wKKDKpNBTmQpMFjHUG+hYeXBQa1aypYeFzXEeMJ2vGIhM60zLGQq",
-	"p/zvHORi7Rn/ad7G0gmM5ko60a5dxYAcFfYKGS+IFjFdfKeIyiBiE1/S2DMmbm+vh+P0+j1L5g2G4k47",
-	"Yz/BwtZ4Mj4RITeWDXE4k2gipA/oI2HpuSCxENJFbV/s7L62a/7OtjZxa0SiYzoxc34QClG177Gqt9fb",
-	"GewOdgzYRAacZqy313uJj9CFMMND3B7MIUm20AO9neIatqPCBJoC/mOQD+FwEvf2zEODnNZp3a93PHqx",
-	"s/NklbJVh3ewWwAWx16dvysdR3ahQhIFtoL31c6rtmmKdW8XvTMQ0fM0pQazehe2Vl4CqVivzEKdThWm",
-	"K/kCvd5n820NmMIYBVu1CqatkmbbIFsjDZtdUOQ+bxDWtWLHFnDbxX+nSqvUZUEoVOyuATIDqdQGRZXV",
-	"IRzFufYCRNHFUreBQxrNYOtQcC1DDt+qMmLrmMe2jDvYc6Bs37D+2du2LvWjx+1ivMkigC/k9DyjggJ4",
-	"zKHjz4CzeCsSfMKmuSxSINoO/iwDfnJ0WHv924F/rQO3p0EOBecQaXLk6ZzsDnYcEuy70LI36516a2SI",
-	"T3uGxKU8B3BlWGO22zRj2ze724V7NhMhc/ayEF4J0BtQZbMHkdlktGojgHklJdsILMxu8o5d7I2gyhY7",
-	"r3Z2zFLreBkX2YI9qzCA0m9E/HSt2JpJlfYoN4b3gfzHFuxvNk7bryQEGRwYwzTnTszsrMa8SjdA/OTl",
-	"6k/KznPmi901vijajpgPXvyw+oNqI5u7fu/1Osuq9sWo09E7m/YzXpTgM4gmIQJsFLGkndmeY55y8FlN",
-	"vJrD6qSXalJoN9mIJCYZZdI1u4sNo1JCcM+wOMyRUOCWKa1stzNHauZB0xjGziVWKfYd1BJDb9OZS/Mh",
-	"ucppkixcaMpqlzPge4S7GIJvX2fAYOsmbEQT6xFdnnUixDWmwDapU1fcORuiz5CfasMUGnRSBRsymSMz",
-	"R1oWn4xqPoZRzflUdlEJ+p4eSsW7m+8McyrqJIIcKZNg0MSgzxgimiurpnreb/DPNUcbkEYHnsHvlwMd",
-	"u6zxZb7SJ4JHLoGIlqizHre52d32Lv6iDLFLg/+msj+7Ble31pbbJfq2qVTb6tC6u2wN/czrZttT0KUH",
-	"Myxurpb6Iw2MckWW+zqSnCcoTap2q63AVr6vbpFnvIxl3PwJZXLVhth/M0Xsru460jKHTQqDQPpYC6pX",
-	"IPZIZt79SXtj3HVZaqUV3q+bpzrtprf3S9DZ98vnu/6XgEvul893n6uU+Z5eG27sRBfTM9ea1zd5dpnS",
-	"EeUua9yy6iphOqOllTR9z9jt9uZa2zfOz9zKu6vf4H68Z9p3dQCNDPCXL0FfoK7QYUkcXRzv8wYJp+FV",
-	"b+24qfJEP6MR8/wagZMMLkewesoOJ42uRInRoBKY6PXx7uW2+337ZcbibRrHVZlQRy4axy8/nBwtKwRr",
-	"wdz1jV6XQz0BU/qq/MK2ncU61Ngo6QS2sHG17/GMClw2Q69Gno5BmlcrOWsPPsAYK6Hbz9D+bl59K0V6",
-	"4Ib+dqL3OFEJqbB+gJWHWiRBPfZYwUy07dSjy2XVbVkGlG9dCkOxx+brRx3yXRgUmG2wCICi3rH8wdtO",
-	"FVMxf/C+31+cXBydbnLjS8f96F2XVxjcRzW/9DdTKI1dsajzQS2Tvh+7SvYb8Ic2+oA8s8Id6I7Rojl0",
-	"XB7xTff+teje5XFWevDXYgDAY8z6ZFp5V5l6CPVVM7jvQ3vePYe+Tyxh9kXW+9Y0Nnqb7ejvDOZRvUkV",
-	"pr5ggl+TbKNal6wN0Wy4Fdf6dNuNGfbqm29E9SsiKnvgVYLyyP8YwnmEnnIOCrRHwI0pLPbClspVLuOF",
-	"U10ete1H6Cm1fW9OYQltvHqDzkO2P58JmrIuP3KZFt3bdLSlnnzdIu+FeWnwh7FZrNfA9dEoo3545UM9",
-	"Ccj3/mw98lzPtr9gc9K7bd9SfXsO48rpNy7BsfH6ivnTt95r23DFJYY5Cehkp0Qn6NQ29i9uOSjiika2",
-	"NiWkWZxvMtJ7iHzCK1YeKp7ulZz1aEdQeYULEf7CMEoykErwogu+KnrNFlllroSsKDW85q4CpkHzDUdh",
-	"8woFnH3lHQp922iEqkpDBZCpGhWZiBnFqlPnfMRx7+V87If7NlllbI1LHloyIstGuPfyg4a5vT+Tg2Uk",
-	"XUeJu92az+dbEyHTrVwmwCMR2ya46zHGWuedp1LmHkUsL5/oJqOP/n4Q4FjxZvTnuRR8ul/2EsI+qkoM",
-	"HkSmv4Uw8aFDLZsigFTpQhOVlkrfoTMmtTfU3EPIL7cBbhPxtRbAGxTywebFLWK+uvY/mrSnlQ6nKV2Q",
-	"WHQl+zbP3TqIq92T17SEA/6mSlPOjfmaAo0/v5mtv2NfEDI8BTcgaeJ7LTkL1quS3iWkZ8Bk0CFk3+yg",
-	"gQL529heFa035sasdwptYXZusX8cPveOKR049vuf7/YX+5+T+M7yNx866+Z0+xiBracnU5vBPIYp47Yi",
-	"56BoJOcSIqfGiqGJBGrvtbPTxd188xnY5uqUyG9c8rfJJUXZja6FQ1Yc5kHy6a/gf5tnf91c71mZ3jOZ",
-	"+k+lDc7EvB0DWk47lCJUN9I9x7y3cZwH8CivVCVviNOFCp9/M/rh10Dae3PHr5yVgXHv++F5WCkoypba",
-	"WF7Z1ra36WzRevPczmxR12F0qYTFq0j2lizfyjbs8e23WHiFBsPiQomxfWFtQ1gjPGxDS1vPew1G9VEq",
-	"B2xnyTQBKhOGN3WKjMyFvGZ8WhY60Mr4tKhdcW2p7Gul57DaukiBNN+NMNeifE7cc99ggFDlEcMs1SBG",
-	"xc0si25Jdv1qJuZ2T2aHI6p8/QVt1s3s24junCko6mA6alySDRafLdedPXtic3d5yxOWmu0+z/XFF8fn",
-	"w3dnhz8dH436gfuZ95xjbbmurl+0Wa/klCQiuoZ4HVTea9a34F3RjRulCZtgBWQA7X1d7++tLKYiKpaE",
-	"wr0tR3dFtiF3TWWlI6C9K9grlevHxcrO/O1Ve8YyDFxK5GrjjD04IMstH7SNkymSgoRK+V1KF76ZpJj6",
-	"Pn0NbmOW9EiF5g/gRzh20cVKwKhZIMljZ6ijaHgogmzTJGlPCHC5QOadb6e2zqkBlrEvnZu906s8L5ok",
-	"IS1w1YF51j60Tfu6FMJ64+JNKoUtLZLb6iHypBpQN0qikGgs3wXjBb6U0Mm0ervktQMHKyuYD9Q13s+K",
-	"N/7bHjGuY8FSaeiU+bYA+CNWPOdcs6SowMEjp9r+ZHUL4AYD4j1UCrEhgH1ljiWBSpNIKF3c5jYgp2Kp",
-	"yY4vZW5yVLnR8uRmZfJz6nBrFCnbRgJMVhHpGW3e33C9bkeh7io25M2T+6Sifii8Nxb1I0M9SGiUF7aY",
-	"91w7rokU5jmpIYCyuWEGmAxdZpczRaIZGJWWjGEiJNjeBxPtrmK0ty6H6MftZUVqie0HF2gFF0rSuGY8",
-	"rtXiFpe82pZw/eKWQ/en7a4ZuN3w86bout5P+9kJe6kT8+oUeLS7v7Ynf+MW3tuz8zcnR0fHp6O9eiGd",
-	"Qe9EKIjR8qpqhmNIBJ+iI8UXfDqMwb4EP14dX1wODw4Pjy8uasO3NGj9jXA1W/PKq5n2fZ+/bqvPXUN2",
-	"A7GAPcXulW9SlL/Wrg8Pql7IhK5cr3N3Ibm99nqtItfKNYO/jjrX5p3qAcw9sXfU/nGKXFHkRJRbYeSd",
-	"dQ9CqcdkpdshvlIFXY1BPWjrj8pMt2N8lSq6B+680gG1zWrzfVQ3aa81erW2CF+/3sE9PF3hXAg/UqHX",
-	"VVt/lrZgs1/IsmGH/UNebFfB366D+qvpB+Sjv8jGX6tLvLOLTbmQYbPK4pe7rWBDhU31q/fXUsJ2n1wJ",
-	"K65kaEtY9NcYsLhIevftbpwZC7LOBteVA9hFxpLcfQKCrj3NmppKY5J1hAd+dF/pgR8dzF0n4ipTsaAh",
-	"1AHTVeYZIVJAktpO+nh5QWH8sNb2OQUp3IhrWEEEOzs/DMgJksCLnR281s23jvfXyNt0eK8gUb4gqZCA",
-	"yia+6lVLl6ofrnVwi3mmBPLm5QtfJ3b+VZD4UfgYcC5T38QLqzbgBqQPTfrYqV6qygkg44q2Tc2b3V4O",
-	"XnjEHDGODWSG2Jh/RISxt8tLhkTsERWvDV6ygZgiRkzsW5dhRpUCZR6+3nm5lAXnr6corji0dsTCXcoy",
-	"cQMDjwthVaYgBboDPheyf80eUSvbQx1YF5wBmG2oRS6FYRHOnVo6YZzvs3B7LjlTBYfB75jsziEGSNFq",
-	"rfVnN6iAnBZaXHVBskOdTN54YxKvee5t94wK5t4Nxftqrc5jIaTtZ1v1CzJMR4iLHlE+uQq79wXKmlw/",
-	"dzcYx0ag9RFt5wckXOsqx9S+HDVIIf2Eg2aRU3M21x3C9Ztbo4aqbCSPmnm4LKuZl1PLKAt89dHGJiri",
-	"0LsdXW/S2n1ufrRCnQ0vo9ZUzzBGZW+St14a/PU7RUSuFYsxdcSbGJU5LH7cfb77/wAAAP//",
+	"7H3pdts4lvCr4Ojrc/LNjCwvSbo69p9RbKfaXY6d8VKZ05W0BIlXEtokwAZAK5qM330OLgAuIkjJi5xa",
+	"8isxRWK5uPuGr52xSFLBgWvV2f/akaBSwRXgH29pdAH/ykBp89dYcA0c/0vTNGZjqpng2/9UgptnajyD",
+	"hJr//UnCpLPf+X/bxdDb9le1fSylkJ27u7tuJwI1liw1g3T2O1czINJORsaUc6HJCEjGI5BKCxH1yPD9",
+	"4Oz8avC3y/OzYdf89bZ/VPrr/cnl5cnZj4MP/Yv+e/vo5Ozn/unJkXtEhOySiZCEcpLxGy7mnMRiyjjR",
+	"ixTwg+uzn87OP54NcbLj/z48vb48+fl4uE/0DAinCRCm/BAlGBAF8paNoUuEdD8LPQNJBIde567bOU5S",
+	"vXg6GJrRLtxBhWB5os06Iz/7OyFHLIqAb/4Uh+8H784v3p4cHR2fObBRrSFJNZlQFkPUJZRHZD5bmBWa",
+	"Q9Yitmd7fXl8MTg67h9enfzcvzo+cp+nVKm5kBGZU0Ukm850l4wybYcej0XG7WaBjjW7pRoi3PMJ1yDx",
+	"EZzLa04zPROS/Q9ETwaDfqZn57IREh+ZnpHhJBZzNdwniZBAzCKAa480BgAAkYEJ42Q+Y+MZUZpOQTkY",
+	"4QNQigl+QOY4Hkg5FhEMcfsxVXoJvD1i5hWZ3vcAAqWIFjeA8yVMKcanXYT8VIgIMZYLEgs+BYl/LQE2",
+	"FuMbB9Mz8Z6yePNI1I/ndKFwBxIsmBiSU0JZTLhZI3zRJAGlEFrmNYtXlIxjBlwTNRNzRZhWJFMgDb71",
+	"iOEwIxHlmCeBRj3SV+RywWmqgMyo+aTCCMgc10BLaCiyODKsSYICbQCmRAI4rv1JwpQpbYA5fD+4+uvF",
+	"8fGHk6PB++Ojk2vLwC6vP3w4vzAY7kfnhEaRNCeVj34Lkk0YRDm3sSdit1mhstIg7tTyQcYzyqf54Z0b",
+	"jH0WFnB9dnF8eP7j2cnfczLGycleb4f0P5z4EzBsM1+eficyHj3L+swpvDu/PnOLc0gmiMrGM6JnSCFC",
+	"EqZzJjUDRKQXCheLm+nPKbL0GustpBflag4SIsLF/IBQdUPolDKOqJhPalCnSxTjY3DYqwjwCOd01I9I",
+	"4Lk5Tn7KEqafkJnhoM2yWQiSUL5wuC1xBkUmUiQGXMqj7wEZXoCWi63+RIMcEkUXyqAnJ1qQsUiAjOj4",
+	"ptfpdmZAjWA3yyp9UQfnx5mIDRjGgkeGj5E5ZdoMUGzLCO/OfodxDVPA5XsgXcAkU88HpJICwxSRdnI8",
+	"uinqLxfvDsmff3j1pmv2gxLgdW/vAB//8PrNbvH4ZW+vt4dn/YFOYWn5hvVtz3QSV9ftoKC0ZHwaZKpk",
+	"DiOS0qnFoguq4amRqI3kTk/en1wZler4+MgyBY9TToDVkAcZnTRPBtQ8GSQKMerbINQFGNCOnwtcy0pU",
+	"LsGt0DYKECUzEUcgjSBySzMca7QglAwT0DMRGS04pXpmVF8yNEQ6JGN6C9TJEaTdEs6KTCsWWQS5EuKU",
+	"yhr6bWa7V+fng9P+xY9e1fZiOjYrMCoJ5eTPr8hP7C2ubSP6XNv6vG1xdf4THgkX7kSMUqqA615Jacjf",
+	"KuRHXdXyCp0SEz2IxVRkeki0zAD3H4ExJ/CMjA5zAwtFqARyA6l2J+eFBUnowpgxRodE6UKMaqk9nG4p",
+	"i+kohmeS+1ZrsocYUU1HVEHZnFNeGGq5cMuNqQbZI/0cEfWMagQsGn9kThe4xxm9BTIC4GRMpTSqkcjM",
+	"Nu887SLxGxZ9RDWtU36fKA0pEROU5FusMBCWFPMeOUTIbl0a9USiwnK729t90yWfOtfm25JxQfpVpb7/",
+	"4eRTx/CTVIoUpGbWkmaReWfCLEtqg6+Z4KR4+67b8apngJkhCiU9tGJ7/r2hmX5JHnQ7TpUwgyT0yynw",
+	"qVEG916/DryLuL1qurIuMMAvcOLVg+ODrwHpicaP4+xpDBp65BQm2pyzeWr0p/kM0BJwdpLRrvK3IwKx",
+	"grm1BgQnlExoHBsB4cReYDEGFexiUgljiuzdUOHyq93Ol63inS0JFInGfE+Ks7XY6L4Uo3/CWJtJDIq8",
+	"i8XcTFRFC7sNRBANiQoI8nw4KiVd4PiGTpg0K/3FD/C5Ydb3oGkUpAb/i6EHYzo4flq4MwxNGtXkL692",
+	"XxWqyd5BG3G4Z4kfO2JqLG5BLkIk4ayVQUI5nUICXA8oTqIGKktTIZ2sXRcy3dCImWQhTpCCVIK/UETM",
+	"uUWOtm31nV1VjGv3U1tQBYoD4FEqmNPa2l/1XrcBU2qQUkkTMBpPBQ7VPZijebO380NpHSMhYqDcjD4W",
+	"EQzGMxrHwKcwsNrAg+E6lZTrgXn64CGYUpmltNqrqRRJqge3NM4ePn6FGbUCPgd1IqLHzOdGeRRUJNyK",
+	"8RprRu56n1cGBr0ed+xLjMYdYCOO1xYZ3l3TSbVAtOXImlBzDQJo4pjeo1dnGpxYm9KuhVi3DL7cJVSR",
+	"v12en5FLFOJG4UFLxSiA3Bruy9wvF1r3wxjn/wu+C37htV/QC1mZaJVjE8VVYH7kTZZ9RxEzoKHxh9LG",
+	"KrKzgGxJ+agrJoUGXPo9Z2ZNAjX3f9eE6uNBu2wyLhrdrSEpsMY51HWfOV0oomdSZNPZgVdpGJ8SGsde",
+	"2xETg0vGpgBu3jOzP9OJLkOEGvvT6mscwFjShUGiBbnhYt41pii+UoJSECWWnU3GUjBGFRr31k4Cis5x",
+	"SAMQX+JUFsjFBPkWgyTv7aNmdKqYUOtg51v74yFN6YjFzAZ+qmMCNwNGDSOWd+PfDC0+n8GNWp0j6b1M",
+	"WTSwPuCVKFJf9F23k/Ts14OyCfKAUaaAFM6cnfCAUe5WbL+FGywBqW3iCkCXT6IyUPA4EFYfHKhKgdMl",
+	"fHJe+FUEi1bsXbdjWePAugQc95jQLNZL3Lak/nGYV46sZJO93t1bRUCVr4MbRTpvti0ce/ChGMPZxIQw",
+	"rSCe9AL+znajwv5UcT0HzYnCozEIm5jDOYysJ4xTY7qH7WS76gGnSVjKut+DhsVVzgRfKDITCaBtcYA8",
+	"3AaEry9OFIkZWCeNeUlhDGkEsZgH11PScO4nzwze+GXWlW4Rs/Gi8WcJEZMwxm2qx2jG9/u2WYkNnCYX",
+	"HIb7ecgE3UNcGKSSoIOg1EI17DjEXo7yiPKTkTJIqoIKhnVqGBlqsMaa32QEM8ajLmGTIkglOHSJMnot",
+	"mQg5hSI0ZXTQCcV/GMag8lAwKg2lMBcGuIyUxuWEDUgWDewqAorweAyphujAjUklwr3wgqBbPeMjxqOw",
+	"tG4FdRMfz1c0sEMbmxmZoJGmWYLOkAzD3Z1uh4stp+qXGFgDu2sa+HNwoUaxPEJW/ERYcbdiGvVk2FeS",
+	"IM0kmdAvJ/bH3Z2dnRVGoR8xDCrzW33V9psBi4LTR0ylMV3k7LeKemeZxXtCvYd87lCcYnZOgW6/FI47",
+	"nsWxWeGXLZEwVN4Xnf0JjRUYJkmVHigAPmBpw3wYbipc+Zg39JiJdMACeM/imPmglA0F7775YeeAwBc6",
+	"ts7Pkd1mwnimoUdalzYRMqHaxrD+/Kq0Vh/Tal1s8JDNgTUfc4v+FcK6Nox1eBPyR9Qnl3SiT41i2Ugk",
+	"ZTUo6P0NYxqaZBgqRN7KIpsPgOkwNE6p1KsNkXz0kgv/84pdNBohyNkK9bm2FSM3Glk2OtetUKmSSUXk",
+	"TySo2aDB92+tMvjiUkoI1WS4je+6D4cHJPbOehuhLeUvJHRBXAhIAod5g+VsIBbmDKHTr6bBNRqwiNTd",
+	"ujcHcZ7Y4eoWqqGMqdgqlpGN9dc7nLbBP0TeUy3ZF4Lmf10/bXEvsPHMfmVp2SYpplJMjdna7mIIKN4z",
+	"mqbAIXLDgEjjphMvx9ZXMCUXKe+6sGUtoN/CdopIes3Zs4RjMoMCd/KQdx4zxTBqnvznJEDMbsHoRa0e",
+	"/Esx0cROW3HdN1rd7rBC5PrOBZXeCZk0HIHNW5wCoeoG80V75ONMqFJenT3nMokYM6mONa3sq4kbhIjl",
+	"r7leecLtOTnnS3W+EVUwyGQcHrUMovzNEIyQm4VDXgFfQFuU0QYWu3ngj+YAG1PDV27AZW2Z91RYmRVo",
+	"SNA5lTBIJUxASlgZTVVKDLs2Fp2bsjYl04hZtGiLnDarkYvJxHBYp2BD3KRcCzntJcgseokav/zL3qte",
+	"BDFMqYZoIFg0Hhi5SDUr3EcBfk4TsCTuLSBMxxrBRBhF30bQmWPDKYzZxIe3g2vyJnP7oeOvrQfeognc",
+	"zwtdoNBaqkC7FlBROuuwdKxEC59IIfiBUSlhbiQ/UyShEZS1LS/pQgHvlGoN0gz9j1/+8enTl52drU+f",
+	"vuy++/Tpyw/vPv/7n0Ks+DHpAYwzzWjsHESDdg26b7PYrQ5t9me/Mru1CfEOFDcAqXXqosfZSBW1VnT/",
+	"aZIVVikjFUHhiNPwA/ddA4qvz2/C7oOgV+mcg+EFGCDAYgJE83smG9RR0qZ2zenCYCWemTf0u5i4bLc/",
+	"LBBnuIyXD09gWJ/iH6GwttuB8CVlEtSA8TVUEy9yK9nuqBcs66RMk0iAtZbsFGvqLTX1evUJlhTuKp/W",
+	"QpjjNQeLJ8m0z6TNrY31z09XZyJKUwMTx/jz4UI01aZ+l5jYf4ZQeQ5xPECOsYphfYQ4/glfDNlHZrpu",
+	"FVm6KyxORLwr8+oGPTDlSZpQvIaja+DRkubTLm3LLy+TRAgypfzkYL5ILfk4aKU0xC7xl0Fl0FXrt4OF",
+	"VuqDJB/QDd0M4qSXMM6SLBnETuos7+uvYm7TiMczKulYg0T/Z5IpjS7hXvAYkp5b5yBiUxaMO5dfisUc",
+	"5Nj5btteVItkJOKQ2M2XZ9lVqaiFkhgMsVkm0Dds4e9Y5EIJLi4szIo5szRtXtzSidTgWQdFYDvh2cIA",
+	"Cp32heU8jeS6ijMtbaL6euuED5ZOj5c/SrM4fmIpdE9AVXYZhpMtVXpiF7OTIU+iGPMZGzFnMTYoglpY",
+	"O7BcuFb4hZ252BDmaNed76XtrgiybkipbXdh5t7KA585gpZMlq5rzKzhWSiQ6Ll0wafQ137F2lWDmtRG",
+	"wBBZ51cA9k8bFg9Z0IciSTMNUaHF+gTg7wH27wH2IE4X2BTGap842iiYKui4tmPUA8A8HszCqbTL9m+j",
+	"8ETr4HzO2zhfO2NjajD12wtVQBMMXbjyZhsVxPeVi7kXBbRNkuGp+Y2ziJ5ZnavO+mAps0L+nt4jekWM",
+	"xTHJpGE5a+Y4tFus7fjcmPKLac6uVDxsthXcbSUfWg9o7YdZmq7lJJ9ALQ9bgrHg0wZXkGuyUKr+fCKl",
+	"u9tRY9EA3oLdBPjrW6AS5HB1IHnJPVIa1M8dgvV1GtGVuSr31HhDiL3kkQ5V3JJYTI3W1CPnPF6QYdJj",
+	"Uc/wGXRaFkysurZGpC38qPcL2fvgZTH9atg3ovLPNGYR0y3Oi1vzxhpGuX0vOAdIw4BaYiq37o2KGlBi",
+	"9///9tOn6D8+feqZf/5Xlv5w//zbn5pd3Q1ZP/mcoSUX7r6AM6dIbltlVIbDlXV3RmnE+mowy3ycSaYX",
+	"WJhRZjLIiSwFBms9qp1TrDzoV4rkbMV5XjqOJ2zHyxcy0zp1hWl+yv/KQC7WnvFf5m0sL8GIt6QT7bqU",
+	"9MhRbq+Q0YJoEdHFC1UP9RlW2cFxOt2OJfMaQ3GnnbKfYGFLexmfiJAby4Y4nEk0EdInPSBh6bkgkRDS",
+	"Rbb3dnZf2zW/sB1t3BqR6JiOzZwfhEJU7Xqs6ux3dnq7vR2Mk6bAaco6+52X+AhdCDM8xO3eHOJ4Cz3Q",
+	"2zaWuj3OTaAp4D8G+RAOJ1Fn3zw0yGmd1t1qo6u9nZ0nK5AuO7yDTSKwJvr64rRwHNmFCkkU2MLtVzuv",
+	"mqbJ172dt0xBRM+ShBrM6lzaFgkSSMl6ZRbqdKowpcvXZXY+m28rwMRg+ValymuroNkmyFZIw2Zg5Pnh",
+	"G4R1pca1Adx28S9UYZW6TBGFit0NQGogldigqLI6hKM411WCKLpYajJxSMcz2DoUXMuQw7esjNjy9ZGt",
+	"3g+2mii6dqx/9rabT/Xoi7wAiwC+ftfzjBIK4DGHjj8FzqKtseATNs1knibSdPDnKfCTo8PK698P/Fsd",
+	"uD0Ncig4h7EmR57OyW5vxyHBgQste7PeqbdGhtQyVwK4Mqgw222asu3b3e3cPZuKkDl7lQuvGOgtqKLH",
+	"h0htwl65/8O8lLZuBBZmgHnHLrbEUEVnpVc7O2apVbyM8ozKjlUYQOm3Inq6Dnz1xFN7lBvD+0COaAP2",
+	"1/vlHZSSpgwOjGCacSdmdlZjXqkJJH7ycvUnRcNB88XuGl/k3WbMB3tvVn9Q7l901+28XmdZ5XYoVTo6",
+	"tWk/o0UBPoNoEsaA/UGWtDPbas5TDj6riFdzWK30Uk6cbScbEUckpUy6HoeRYVRKCO4ZFoc5Egp8YUor",
+	"2+TOkZp5UDeGsWGNVYp947zY0Nt05tJ8SKYyGscLF5qy2uUM+D7hLobguxYaMNjaEhvRxJpNl4seC3GD",
+	"acJ16tQld86G6DPkp9owhQadVME+XObIzJEWBTrDio9hWHE+Fc1zgr6nh1Lx7uYbAp2JKokgR0olGDQx",
+	"6DOCMc2UVVM97zf453ri9Uit8VLv98uBjl1m/TJf6RLBxy6BiBaosx63ud3d9i7+vFSzTYP/rrI/uwZX",
+	"tdaWu2T6brlU2wraqrtsDf3M62bbU9CFBzMsbq6X2mL1jHJFltt5kozHKE3KdqutUle+nXKei72MZdz8",
+	"CUVy1YbYfz1F7K7qOtIyg00Kg0D6WAOqlyD2SGbe/klzP+R1WWqpA+Kvm6c67aaz/0vQ2ffL57vu14BL",
+	"7pfPd5/LlPme3hhu7EQX0zOX/u97e7tM6THlLmvcsuoyYTqjpZE0favg7eaeatu3zs/cyLvL3+B+vGfa",
+	"d74AjQzwl69BX6Au0WFBHG0c7/MGCafmVW9stKqyWD+jEfP8GoGTDC5HsHzKDieNrkSJ0aBimOj18e7l",
+	"tvt9+2XKom0aRWWZUEUuGkUvP5wcLSsEa8HctQtfl0M9AVP6pvzCdhvGWt3IKOkEtrBfuW/tjQpcOkOv",
+	"RpaMQJpXSzlrDz7ACKvFm8/Q/m5efSdF4prZfT/R+5yohERYP8DKQ82ToB57rGAm2nbq0dWy6rYsA4q3",
+	"roSh2GPz9aMO+S4MCsw2WARAUW1U/+BtJ4qpiD943+8vTy6Pzja58aXjfvSui5sr7qOaX/kLSZTGzmHU",
+	"+aCWSd+PXSb7DfhDa71SnlnhDnQQadAcWu4M+a57/1p07+I4S1cvVGIAwCPM+mRaeVeZegj1lTO470N7",
+	"3j1nC4TVjcoL0Q+saWz0NnuRgzOYh9VGXpj6ggl+dbIdVzqJbYhmw+3K1qfbdsywNx59J6pfEVHZAy8T",
+	"lEf+xxDOI/SUC1CgPQJuTGGx9/SUbvAZLZzq8qhtP0JPqex7cwpLaOPli5Mesv35TNCEtfmRi7Tozqaj",
+	"LdXk6wZ5L8xLvT+MzWK9Bq7XSBH1w5s+qklAvj9q45Fnerb9FRu43m37TvrbcxiVTr9295GN15fMn671",
+	"XtumNC4xzElAJzslOkGn9j6H/HKLPK5oZGtdQprF+UYsnYfIJ7xZ56Hi6V7JWY92BBU39xDh74mjroV9",
+	"fvmByvvx5lllroQsLzW84a4CpkbzNUdh/eYMnH3l1Rld24yFqlJDBZCJGuaZiCnFqlPnfMRx7+V87IZ7",
+	"W1llbI27PRoyIotmwffyg4a5vT+T/jKSrqPEfdmaz+dbEyGTrUzGwMciss1q1mOMle5ET6XMPYpYXj7R",
+	"BVYf/bUwwLHizejPcyn49KDot4S9ZpXoPYhMfwth4kOHWjZFAKnShSZKbadeoDMmsRcT3UPIL7dKbhLx",
+	"lTbJGxTywQbPDWK+vPY/mrSnpS6wCV2QSLQl+9bP3TqIyx2m17SEA/6mUuPSjfmaAs1Rv5utv2NfEDI8",
+	"Bbcgaex7LTkL1quS3iWkZ8Bk0CFk32yhgRz5m9heGa035sasdlNtYHZusX8cPnfKlA4c+/3Pd/ur/c9J",
+	"dGf5mw+dtXO6A4zAVtOTqc1gHsGUcVuR088bybmEyKmxYmgsgdrrDO10UTvffAa2uTol8juX/G1ySVF0",
+	"o2vgkCWHeZB8uiv43+bZXzvXe1am90ym/lNpgzMxb8aAhtMOpQhVjXTPMe9tHGcBPMpKVckb4nShwuff",
+	"jH74LZD23tzxG2dlYNz7fngeVgrysqUmlle0te1sOlu02jy3NVvUdRhdKmHxKpK9Scy3sg17fLsNFl6u",
+	"wbAoV2JsX1jbENYID9vQ0tbz3oBRfZTKANtZMk2AypjhBa0iJXMhbxifFoUOtDQ+zWtXXFsq+1rhOSy3",
+	"LlIgzXdDzLUonhP33DcYIFR5xDBLNYhRcjPLvFuSXb+aibndk9nhkCpff0HrdTMHNqI7ZwryOpiWGpd4",
+	"g8Vny3Vnz57Y3F7e8oSlZrvPc2v15fHF4PT88Kfjo2E3cC33vnOsLdfVdfNW9KWckliMbyBaB5X36/Ut",
+	"eEV47SJxwiZYARlAe1/X+3sriymJiiWhcG/L0d2MbshdU1nqCGiviPZK5fpxMVtPoZTY9s1zGgNi78pd",
+	"fw0XMrw0L7Mtd5DvkaEf7VrGQzIFV7tXqg/wbAlDFyTX2zCxxFUbDOucyA97JS4vzzsrIj0f80oU3/Ge",
+	"GvY4EXJ5MT3S5wtiO184OhDKWb4y4waRY0EjokQCdrtm6KbwS2nvrVpmuT3Nzqu/dDsJ4/7Bbnd1sKi4",
+	"ncFGz+aUa9V1ELRN8LyQGB7kmf5METblQlrLPdxQwxW+r581/3JnL1zx6e8qL1Uunbp2aKGQq/IJmOuU",
+	"KW0q1hmqbDrFalUykmKuimTnahjTyV6jL7CpUSW4lcw+iVZC6Q5QWi2WWa/+CenV3TbSXGU7EtEicNGa",
+	"q2WVQCOD78shdWrrFROQUCqXTejCN38VU99Xs6YdmCU90gD5A/j9jl02QCnAWy9o5pFzrCE6PYihi0xv",
+	"0zhuTuBxuXvmne+nts6pAbadWDo3e09hcV40jkNW26oD86rYwDbZbDPgqo3GN2nENbQ0b6pfyuJyAowx",
+	"6oRE59ZdML7nS3+dDlptb752oG9lx4G+usE7p6eUuZo37TqMLJVyT5lv44E/YoeCjGsW5xVzeORU25+s",
+	"LQDcYEC0j0YcNvCwr8yxhFdpMhZK5zdU9siZWGqK5VsPhLScTbYTqHcSeE6ba42mAlZvYLKMSM/oo/oN",
+	"19e3FNavYkNeU7xP6viHXPu2qD821GO1G577TnykyXFNpDDPSQ0BFM1IU8DihaIahCkynoExQf1NUNir",
+	"ZKLd9bL2JvkQ/bi9rDAQbP/GQOvGkFZ8w3hUUUrzi6ttC8dufnOr+9N2ww3c2Pp5U3Rd7X//7IS91Dl9",
+	"dckK+sm+deRt4x6Zd+cXb0+Ojo7PhvvVwleD3rFQEKGnpKwZjiAWfIqOT2+2OYzBPiI/Xh9fXg36h4fH",
+	"l5eV4RsaKv9GuJqtUeflypiurzex3SLcBQoGYgH/B7tXflherl4sp0n1QiZ07e4m6NvX7WV2axWll65O",
+	"/XXUpff9jtto9cTeu/3HKUpHkTOm3Aoj71x/EEo9porEDvGNKl4rDOpBW39UJYkd45tUvT5w56WOxU1W",
+	"m+97vEl7rdZbuUH4+vX27uGZDucu+ZFyva7cqrewBev9fZYNO/R37W2Xwd+sg168OyQ/vH6z2yMf/cVT",
+	"/qpw4p1dJe9mWC10t4tsqBARB6/2hFqlhO0+uRKWX6HSlGDsrx1hUV6k4ttTOTMWZJUNrisH0HtqSS66",
+	"v9N1TU2lNsk6wgM/uq/0wI/6c9c5vMxULGjy+3RdJa0RIjkkqb35Ai8byY0f1tjuKieFW3EDK4hgZ+dN",
+	"j5wgCezt7OA1jP6qB0sGXNjyFa8gUb4giZCAyia+6lVLFx0J1ya5xTxTwUf9spRvk+vyTZD4UfgYcC5T",
+	"33QPwxNwC9KnEvhcB71URRdAxhVt1uo3Mb7s7XnEHDKODZ8GeJHGkAhjbxeXgonIIypehb5kAzFFjJg4",
+	"sC7DlCoFyjx8vfNyKWvVXyeTByetHbFwlyj5eB/wKBdWRcpgoJvncyH7t+zptrKdW9+64AzAbAM8ciUM",
+	"i3Du1MIJ43yfudtzyZkqOPR+x2R3ARFAglZr5T4FgwrIaaHBVRckO9TJ5K03JvHq+s52x6hg7t1QvK9y",
+	"NUEkhLT9p8t+QYbpQ1He080nQ2K3zUAZort/wQ3GsXFvdUTbqQUJ17rKMRU3Qw1SSD9hr16UWJ/NdXNx",
+	"/SHXqHksLn5AzTxcRlnPo6tkgHYa4um0LA5LF9Db/mQlxuFHy9XZ8DIqTTANY1QEb5K1Xhr89YUiItOK",
+	"RZjq5U2M0hwWP+4+3/1fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
