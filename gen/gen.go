@@ -81,6 +81,11 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
+// AuthIssuer defines model for AuthIssuer.
+type AuthIssuer struct {
+	Issuer string `json:"issuer"`
+}
+
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
 	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
@@ -663,6 +668,9 @@ type ServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx echo.Context) error
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
@@ -817,6 +825,15 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TokenRefresh(ctx)
+	return err
+}
+
+// GetAuthIssuer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthIssuer(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthIssuer(ctx)
 	return err
 }
 
@@ -1313,6 +1330,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", wrapper.GetAuthIssuer, options.OperationMiddlewares["getAuthIssuer"]...)
 	router.GET(options.BaseURL+"/.well-known/openid-configuration", wrapper.GetOpenIDConfiguration, options.OperationMiddlewares["getOpenIDConfiguration"]...)
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
@@ -1697,6 +1715,41 @@ func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuerRequestObject struct {
+}
+
+type GetAuthIssuerResponseObject interface {
+	VisitGetAuthIssuerResponse(w http.ResponseWriter) error
+}
+
+type GetAuthIssuer200JSONResponse AuthIssuer
+
+func (response GetAuthIssuer200JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuer404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetAuthIssuer404JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4082,6 +4135,9 @@ type StrictServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx context.Context, request GetAuthIssuerRequestObject) (GetAuthIssuerResponseObject, error)
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
@@ -4362,6 +4418,29 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(TokenRefreshResponseObject); ok {
 		return validResponse.VisitTokenRefreshResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthIssuer operation middleware
+func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
+	var request GetAuthIssuerRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthIssuer(ctx.Request().Context(), request.(GetAuthIssuerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthIssuer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthIssuerResponseObject); ok {
+		return validResponse.VisitGetAuthIssuerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5461,136 +5540,137 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pdts4lvCr4Ojrc/LNjCwvSbo69p9RbKfaXY6d8VKZ05W0BIlXEtokwAZAK5qM330OLgAuIkjJi5xa",
-	"8isxRWK5uPuGr52xSFLBgWvV2f/akaBSwRXgH29pdAH/ykBp89dYcA0c/0vTNGZjqpng2/9UgptnajyD",
-	"hJr//UnCpLPf+X/bxdDb9le1fSylkJ27u7tuJwI1liw1g3T2O1czINJORsaUc6HJCEjGI5BKCxH1yPD9",
-	"4Oz8avC3y/OzYdf89bZ/VPrr/cnl5cnZj4MP/Yv+e/vo5Ozn/unJkXtEhOySiZCEcpLxGy7mnMRiyjjR",
-	"ixTwg+uzn87OP54NcbLj/z48vb48+fl4uE/0DAinCRCm/BAlGBAF8paNoUuEdD8LPQNJBIde567bOU5S",
-	"vXg6GJrRLtxBhWB5os06Iz/7OyFHLIqAb/4Uh+8H784v3p4cHR2fObBRrSFJNZlQFkPUJZRHZD5bmBWa",
-	"Q9Yitmd7fXl8MTg67h9enfzcvzo+cp+nVKm5kBGZU0Ukm850l4wybYcej0XG7WaBjjW7pRoi3PMJ1yDx",
-	"EZzLa04zPROS/Q9ETwaDfqZn57IREh+ZnpHhJBZzNdwniZBAzCKAa480BgAAkYEJ42Q+Y+MZUZpOQTkY",
-	"4QNQigl+QOY4Hkg5FhEMcfsxVXoJvD1i5hWZ3vcAAqWIFjeA8yVMKcanXYT8VIgIMZYLEgs+BYl/LQE2",
-	"FuMbB9Mz8Z6yePNI1I/ndKFwBxIsmBiSU0JZTLhZI3zRJAGlEFrmNYtXlIxjBlwTNRNzRZhWJFMgDb71",
-	"iOEwIxHlmCeBRj3SV+RywWmqgMyo+aTCCMgc10BLaCiyODKsSYICbQCmRAI4rv1JwpQpbYA5fD+4+uvF",
-	"8fGHk6PB++Ojk2vLwC6vP3w4vzAY7kfnhEaRNCeVj34Lkk0YRDm3sSdit1mhstIg7tTyQcYzyqf54Z0b",
-	"jH0WFnB9dnF8eP7j2cnfczLGycleb4f0P5z4EzBsM1+eficyHj3L+swpvDu/PnOLc0gmiMrGM6JnSCFC",
-	"EqZzJjUDRKQXCheLm+nPKbL0GustpBflag4SIsLF/IBQdUPolDKOqJhPalCnSxTjY3DYqwjwCOd01I9I",
-	"4Lk5Tn7KEqafkJnhoM2yWQiSUL5wuC1xBkUmUiQGXMqj7wEZXoCWi63+RIMcEkUXyqAnJ1qQsUiAjOj4",
-	"ptfpdmZAjWA3yyp9UQfnx5mIDRjGgkeGj5E5ZdoMUGzLCO/OfodxDVPA5XsgXcAkU88HpJICwxSRdnI8",
-	"uinqLxfvDsmff3j1pmv2gxLgdW/vAB//8PrNbvH4ZW+vt4dn/YFOYWn5hvVtz3QSV9ftoKC0ZHwaZKpk",
-	"DiOS0qnFoguq4amRqI3kTk/en1wZler4+MgyBY9TToDVkAcZnTRPBtQ8GSQKMerbINQFGNCOnwtcy0pU",
-	"LsGt0DYKECUzEUcgjSBySzMca7QglAwT0DMRGS04pXpmVF8yNEQ6JGN6C9TJEaTdEs6KTCsWWQS5EuKU",
-	"yhr6bWa7V+fng9P+xY9e1fZiOjYrMCoJ5eTPr8hP7C2ubSP6XNv6vG1xdf4THgkX7kSMUqqA615Jacjf",
-	"KuRHXdXyCp0SEz2IxVRkeki0zAD3H4ExJ/CMjA5zAwtFqARyA6l2J+eFBUnowpgxRodE6UKMaqk9nG4p",
-	"i+kohmeS+1ZrsocYUU1HVEHZnFNeGGq5cMuNqQbZI/0cEfWMagQsGn9kThe4xxm9BTIC4GRMpTSqkcjM",
-	"Nu887SLxGxZ9RDWtU36fKA0pEROU5FusMBCWFPMeOUTIbl0a9USiwnK729t90yWfOtfm25JxQfpVpb7/",
-	"4eRTx/CTVIoUpGbWkmaReWfCLEtqg6+Z4KR4+67b8apngJkhCiU9tGJ7/r2hmX5JHnQ7TpUwgyT0yynw",
-	"qVEG916/DryLuL1qurIuMMAvcOLVg+ODrwHpicaP4+xpDBp65BQm2pyzeWr0p/kM0BJwdpLRrvK3IwKx",
-	"grm1BgQnlExoHBsB4cReYDEGFexiUgljiuzdUOHyq93Ol63inS0JFInGfE+Ks7XY6L4Uo3/CWJtJDIq8",
-	"i8XcTFRFC7sNRBANiQoI8nw4KiVd4PiGTpg0K/3FD/C5Ydb3oGkUpAb/i6EHYzo4flq4MwxNGtXkL692",
-	"XxWqyd5BG3G4Z4kfO2JqLG5BLkIk4ayVQUI5nUICXA8oTqIGKktTIZ2sXRcy3dCImWQhTpCCVIK/UETM",
-	"uUWOtm31nV1VjGv3U1tQBYoD4FEqmNPa2l/1XrcBU2qQUkkTMBpPBQ7VPZijebO380NpHSMhYqDcjD4W",
-	"EQzGMxrHwKcwsNrAg+E6lZTrgXn64CGYUpmltNqrqRRJqge3NM4ePn6FGbUCPgd1IqLHzOdGeRRUJNyK",
-	"8RprRu56n1cGBr0ed+xLjMYdYCOO1xYZ3l3TSbVAtOXImlBzDQJo4pjeo1dnGpxYm9KuhVi3DL7cJVSR",
-	"v12en5FLFOJG4UFLxSiA3Bruy9wvF1r3wxjn/wu+C37htV/QC1mZaJVjE8VVYH7kTZZ9RxEzoKHxh9LG",
-	"KrKzgGxJ+agrJoUGXPo9Z2ZNAjX3f9eE6uNBu2wyLhrdrSEpsMY51HWfOV0oomdSZNPZgVdpGJ8SGsde",
-	"2xETg0vGpgBu3jOzP9OJLkOEGvvT6mscwFjShUGiBbnhYt41pii+UoJSECWWnU3GUjBGFRr31k4Cis5x",
-	"SAMQX+JUFsjFBPkWgyTv7aNmdKqYUOtg51v74yFN6YjFzAZ+qmMCNwNGDSOWd+PfDC0+n8GNWp0j6b1M",
-	"WTSwPuCVKFJf9F23k/Ts14OyCfKAUaaAFM6cnfCAUe5WbL+FGywBqW3iCkCXT6IyUPA4EFYfHKhKgdMl",
-	"fHJe+FUEi1bsXbdjWePAugQc95jQLNZL3Lak/nGYV46sZJO93t1bRUCVr4MbRTpvti0ce/ChGMPZxIQw",
-	"rSCe9AL+znajwv5UcT0HzYnCozEIm5jDOYysJ4xTY7qH7WS76gGnSVjKut+DhsVVzgRfKDITCaBtcYA8",
-	"3AaEry9OFIkZWCeNeUlhDGkEsZgH11PScO4nzwze+GXWlW4Rs/Gi8WcJEZMwxm2qx2jG9/u2WYkNnCYX",
-	"HIb7ecgE3UNcGKSSoIOg1EI17DjEXo7yiPKTkTJIqoIKhnVqGBlqsMaa32QEM8ajLmGTIkglOHSJMnot",
-	"mQg5hSI0ZXTQCcV/GMag8lAwKg2lMBcGuIyUxuWEDUgWDewqAorweAyphujAjUklwr3wgqBbPeMjxqOw",
-	"tG4FdRMfz1c0sEMbmxmZoJGmWYLOkAzD3Z1uh4stp+qXGFgDu2sa+HNwoUaxPEJW/ERYcbdiGvVk2FeS",
-	"IM0kmdAvJ/bH3Z2dnRVGoR8xDCrzW33V9psBi4LTR0ylMV3k7LeKemeZxXtCvYd87lCcYnZOgW6/FI47",
-	"nsWxWeGXLZEwVN4Xnf0JjRUYJkmVHigAPmBpw3wYbipc+Zg39JiJdMACeM/imPmglA0F7775YeeAwBc6",
-	"ts7Pkd1mwnimoUdalzYRMqHaxrD+/Kq0Vh/Tal1s8JDNgTUfc4v+FcK6Nox1eBPyR9Qnl3SiT41i2Ugk",
-	"ZTUo6P0NYxqaZBgqRN7KIpsPgOkwNE6p1KsNkXz0kgv/84pdNBohyNkK9bm2FSM3Glk2OtetUKmSSUXk",
-	"TySo2aDB92+tMvjiUkoI1WS4je+6D4cHJPbOehuhLeUvJHRBXAhIAod5g+VsIBbmDKHTr6bBNRqwiNTd",
-	"ujcHcZ7Y4eoWqqGMqdgqlpGN9dc7nLbBP0TeUy3ZF4Lmf10/bXEvsPHMfmVp2SYpplJMjdna7mIIKN4z",
-	"mqbAIXLDgEjjphMvx9ZXMCUXKe+6sGUtoN/CdopIes3Zs4RjMoMCd/KQdx4zxTBqnvznJEDMbsHoRa0e",
-	"/Esx0cROW3HdN1rd7rBC5PrOBZXeCZk0HIHNW5wCoeoG80V75ONMqFJenT3nMokYM6mONa3sq4kbhIjl",
-	"r7leecLtOTnnS3W+EVUwyGQcHrUMovzNEIyQm4VDXgFfQFuU0QYWu3ngj+YAG1PDV27AZW2Z91RYmRVo",
-	"SNA5lTBIJUxASlgZTVVKDLs2Fp2bsjYl04hZtGiLnDarkYvJxHBYp2BD3KRcCzntJcgseokav/zL3qte",
-	"BDFMqYZoIFg0Hhi5SDUr3EcBfk4TsCTuLSBMxxrBRBhF30bQmWPDKYzZxIe3g2vyJnP7oeOvrQfeognc",
-	"zwtdoNBaqkC7FlBROuuwdKxEC59IIfiBUSlhbiQ/UyShEZS1LS/pQgHvlGoN0gz9j1/+8enTl52drU+f",
-	"vuy++/Tpyw/vPv/7n0Ks+DHpAYwzzWjsHESDdg26b7PYrQ5t9me/Mru1CfEOFDcAqXXqosfZSBW1VnT/",
-	"aZIVVikjFUHhiNPwA/ddA4qvz2/C7oOgV+mcg+EFGCDAYgJE83smG9RR0qZ2zenCYCWemTf0u5i4bLc/",
-	"LBBnuIyXD09gWJ/iH6GwttuB8CVlEtSA8TVUEy9yK9nuqBcs66RMk0iAtZbsFGvqLTX1evUJlhTuKp/W",
-	"QpjjNQeLJ8m0z6TNrY31z09XZyJKUwMTx/jz4UI01aZ+l5jYf4ZQeQ5xPECOsYphfYQ4/glfDNlHZrpu",
-	"FVm6KyxORLwr8+oGPTDlSZpQvIaja+DRkubTLm3LLy+TRAgypfzkYL5ILfk4aKU0xC7xl0Fl0FXrt4OF",
-	"VuqDJB/QDd0M4qSXMM6SLBnETuos7+uvYm7TiMczKulYg0T/Z5IpjS7hXvAYkp5b5yBiUxaMO5dfisUc",
-	"5Nj5btteVItkJOKQ2M2XZ9lVqaiFkhgMsVkm0Dds4e9Y5EIJLi4szIo5szRtXtzSidTgWQdFYDvh2cIA",
-	"Cp32heU8jeS6ijMtbaL6euuED5ZOj5c/SrM4fmIpdE9AVXYZhpMtVXpiF7OTIU+iGPMZGzFnMTYoglpY",
-	"O7BcuFb4hZ252BDmaNed76XtrgiybkipbXdh5t7KA585gpZMlq5rzKzhWSiQ6Ll0wafQ137F2lWDmtRG",
-	"wBBZ51cA9k8bFg9Z0IciSTMNUaHF+gTg7wH27wH2IE4X2BTGap842iiYKui4tmPUA8A8HszCqbTL9m+j",
-	"8ETr4HzO2zhfO2NjajD12wtVQBMMXbjyZhsVxPeVi7kXBbRNkuGp+Y2ziJ5ZnavO+mAps0L+nt4jekWM",
-	"xTHJpGE5a+Y4tFus7fjcmPKLac6uVDxsthXcbSUfWg9o7YdZmq7lJJ9ALQ9bgrHg0wZXkGuyUKr+fCKl",
-	"u9tRY9EA3oLdBPjrW6AS5HB1IHnJPVIa1M8dgvV1GtGVuSr31HhDiL3kkQ5V3JJYTI3W1CPnPF6QYdJj",
-	"Uc/wGXRaFkysurZGpC38qPcL2fvgZTH9atg3ovLPNGYR0y3Oi1vzxhpGuX0vOAdIw4BaYiq37o2KGlBi",
-	"9///9tOn6D8+feqZf/5Xlv5w//zbn5pd3Q1ZP/mcoSUX7r6AM6dIbltlVIbDlXV3RmnE+mowy3ycSaYX",
-	"WJhRZjLIiSwFBms9qp1TrDzoV4rkbMV5XjqOJ2zHyxcy0zp1hWl+yv/KQC7WnvFf5m0sL8GIt6QT7bqU",
-	"9MhRbq+Q0YJoEdHFC1UP9RlW2cFxOt2OJfMaQ3GnnbKfYGFLexmfiJAby4Y4nEk0EdInPSBh6bkgkRDS",
-	"Rbb3dnZf2zW/sB1t3BqR6JiOzZwfhEJU7Xqs6ux3dnq7vR2Mk6bAaco6+52X+AhdCDM8xO3eHOJ4Cz3Q",
-	"2zaWuj3OTaAp4D8G+RAOJ1Fn3zw0yGmd1t1qo6u9nZ0nK5AuO7yDTSKwJvr64rRwHNmFCkkU2MLtVzuv",
-	"mqbJ172dt0xBRM+ShBrM6lzaFgkSSMl6ZRbqdKowpcvXZXY+m28rwMRg+ValymuroNkmyFZIw2Zg5Pnh",
-	"G4R1pca1Adx28S9UYZW6TBGFit0NQGogldigqLI6hKM411WCKLpYajJxSMcz2DoUXMuQw7esjNjy9ZGt",
-	"3g+2mii6dqx/9rabT/Xoi7wAiwC+ftfzjBIK4DGHjj8FzqKtseATNs1knibSdPDnKfCTo8PK698P/Fsd",
-	"uD0Ncig4h7EmR57OyW5vxyHBgQste7PeqbdGhtQyVwK4Mqgw222asu3b3e3cPZuKkDl7lQuvGOgtqKLH",
-	"h0htwl65/8O8lLZuBBZmgHnHLrbEUEVnpVc7O2apVbyM8ozKjlUYQOm3Inq6Dnz1xFN7lBvD+0COaAP2",
-	"1/vlHZSSpgwOjGCacSdmdlZjXqkJJH7ycvUnRcNB88XuGl/k3WbMB3tvVn9Q7l901+28XmdZ5XYoVTo6",
-	"tWk/o0UBPoNoEsaA/UGWtDPbas5TDj6riFdzWK30Uk6cbScbEUckpUy6HoeRYVRKCO4ZFoc5Egp8YUor",
-	"2+TOkZp5UDeGsWGNVYp947zY0Nt05tJ8SKYyGscLF5qy2uUM+D7hLobguxYaMNjaEhvRxJpNl4seC3GD",
-	"acJ16tQld86G6DPkp9owhQadVME+XObIzJEWBTrDio9hWHE+Fc1zgr6nh1Lx7uYbAp2JKokgR0olGDQx",
-	"6DOCMc2UVVM97zf453ri9Uit8VLv98uBjl1m/TJf6RLBxy6BiBaosx63ud3d9i7+vFSzTYP/rrI/uwZX",
-	"tdaWu2T6brlU2wraqrtsDf3M62bbU9CFBzMsbq6X2mL1jHJFltt5kozHKE3KdqutUle+nXKei72MZdz8",
-	"CUVy1YbYfz1F7K7qOtIyg00Kg0D6WAOqlyD2SGbe/klzP+R1WWqpA+Kvm6c67aaz/0vQ2ffL57vu14BL",
-	"7pfPd5/LlPme3hhu7EQX0zOX/u97e7tM6THlLmvcsuoyYTqjpZE0favg7eaeatu3zs/cyLvL3+B+vGfa",
-	"d74AjQzwl69BX6Au0WFBHG0c7/MGCafmVW9stKqyWD+jEfP8GoGTDC5HsHzKDieNrkSJ0aBimOj18e7l",
-	"tvt9+2XKom0aRWWZUEUuGkUvP5wcLSsEa8HctQtfl0M9AVP6pvzCdhvGWt3IKOkEtrBfuW/tjQpcOkOv",
-	"RpaMQJpXSzlrDz7ACKvFm8/Q/m5efSdF4prZfT/R+5yohERYP8DKQ82ToB57rGAm2nbq0dWy6rYsA4q3",
-	"roSh2GPz9aMO+S4MCsw2WARAUW1U/+BtJ4qpiD943+8vTy6Pzja58aXjfvSui5sr7qOaX/kLSZTGzmHU",
-	"+aCWSd+PXSb7DfhDa71SnlnhDnQQadAcWu4M+a57/1p07+I4S1cvVGIAwCPM+mRaeVeZegj1lTO470N7",
-	"3j1nC4TVjcoL0Q+saWz0NnuRgzOYh9VGXpj6ggl+dbIdVzqJbYhmw+3K1qfbdsywNx59J6pfEVHZAy8T",
-	"lEf+xxDOI/SUC1CgPQJuTGGx9/SUbvAZLZzq8qhtP0JPqex7cwpLaOPli5Mesv35TNCEtfmRi7Tozqaj",
-	"LdXk6wZ5L8xLvT+MzWK9Bq7XSBH1w5s+qklAvj9q45Fnerb9FRu43m37TvrbcxiVTr9295GN15fMn671",
-	"XtumNC4xzElAJzslOkGn9j6H/HKLPK5oZGtdQprF+UYsnYfIJ7xZ56Hi6V7JWY92BBU39xDh74mjroV9",
-	"fvmByvvx5lllroQsLzW84a4CpkbzNUdh/eYMnH3l1Rld24yFqlJDBZCJGuaZiCnFqlPnfMRx7+V87IZ7",
-	"W1llbI27PRoyIotmwffyg4a5vT+T/jKSrqPEfdmaz+dbEyGTrUzGwMciss1q1mOMle5ET6XMPYpYXj7R",
-	"BVYf/bUwwLHizejPcyn49KDot4S9ZpXoPYhMfwth4kOHWjZFAKnShSZKbadeoDMmsRcT3UPIL7dKbhLx",
-	"lTbJGxTywQbPDWK+vPY/mrSnpS6wCV2QSLQl+9bP3TqIyx2m17SEA/6mUuPSjfmaAs1Rv5utv2NfEDI8",
-	"Bbcgaex7LTkL1quS3iWkZ8Bk0CFk32yhgRz5m9heGa035sasdlNtYHZusX8cPnfKlA4c+/3Pd/ur/c9J",
-	"dGf5mw+dtXO6A4zAVtOTqc1gHsGUcVuR088bybmEyKmxYmgsgdrrDO10UTvffAa2uTol8juX/G1ySVF0",
-	"o2vgkCWHeZB8uiv43+bZXzvXe1am90ym/lNpgzMxb8aAhtMOpQhVjXTPMe9tHGcBPMpKVckb4nShwuff",
-	"jH74LZD23tzxG2dlYNz7fngeVgrysqUmlle0te1sOlu02jy3NVvUdRhdKmHxKpK9Scy3sg17fLsNFl6u",
-	"wbAoV2JsX1jbENYID9vQ0tbz3oBRfZTKANtZMk2AypjhBa0iJXMhbxifFoUOtDQ+zWtXXFsq+1rhOSy3",
-	"LlIgzXdDzLUonhP33DcYIFR5xDBLNYhRcjPLvFuSXb+aibndk9nhkCpff0HrdTMHNqI7ZwryOpiWGpd4",
-	"g8Vny3Vnz57Y3F7e8oSlZrvPc2v15fHF4PT88Kfjo2E3cC33vnOsLdfVdfNW9KWckliMbyBaB5X36/Ut",
-	"eEV47SJxwiZYARlAe1/X+3sriymJiiWhcG/L0d2MbshdU1nqCGiviPZK5fpxMVtPoZTY9s1zGgNi78pd",
-	"fw0XMrw0L7Mtd5DvkaEf7VrGQzIFV7tXqg/wbAlDFyTX2zCxxFUbDOucyA97JS4vzzsrIj0f80oU3/Ge",
-	"GvY4EXJ5MT3S5wtiO184OhDKWb4y4waRY0EjokQCdrtm6KbwS2nvrVpmuT3Nzqu/dDsJ4/7Bbnd1sKi4",
-	"ncFGz+aUa9V1ELRN8LyQGB7kmf5METblQlrLPdxQwxW+r581/3JnL1zx6e8qL1Uunbp2aKGQq/IJmOuU",
-	"KW0q1hmqbDrFalUykmKuimTnahjTyV6jL7CpUSW4lcw+iVZC6Q5QWi2WWa/+CenV3TbSXGU7EtEicNGa",
-	"q2WVQCOD78shdWrrFROQUCqXTejCN38VU99Xs6YdmCU90gD5A/j9jl02QCnAWy9o5pFzrCE6PYihi0xv",
-	"0zhuTuBxuXvmne+nts6pAbadWDo3e09hcV40jkNW26oD86rYwDbZbDPgqo3GN2nENbQ0b6pfyuJyAowx",
-	"6oRE59ZdML7nS3+dDlptb752oG9lx4G+usE7p6eUuZo37TqMLJVyT5lv44E/YoeCjGsW5xVzeORU25+s",
-	"LQDcYEC0j0YcNvCwr8yxhFdpMhZK5zdU9siZWGqK5VsPhLScTbYTqHcSeE6ba42mAlZvYLKMSM/oo/oN",
-	"19e3FNavYkNeU7xP6viHXPu2qD821GO1G577TnykyXFNpDDPSQ0BFM1IU8DihaIahCkynoExQf1NUNir",
-	"ZKLd9bL2JvkQ/bi9rDAQbP/GQOvGkFZ8w3hUUUrzi6ttC8dufnOr+9N2ww3c2Pp5U3Rd7X//7IS91Dl9",
-	"dckK+sm+deRt4x6Zd+cXb0+Ojo7PhvvVwleD3rFQEKGnpKwZjiAWfIqOT2+2OYzBPiI/Xh9fXg36h4fH",
-	"l5eV4RsaKv9GuJqtUeflypiurzex3SLcBQoGYgH/B7tXflherl4sp0n1QiZ07e4m6NvX7WV2axWll65O",
-	"/XXUpff9jtto9cTeu/3HKUpHkTOm3Aoj71x/EEo9porEDvGNKl4rDOpBW39UJYkd45tUvT5w56WOxU1W",
-	"m+97vEl7rdZbuUH4+vX27uGZDucu+ZFyva7cqrewBev9fZYNO/R37W2Xwd+sg168OyQ/vH6z2yMf/cVT",
-	"/qpw4p1dJe9mWC10t4tsqBARB6/2hFqlhO0+uRKWX6HSlGDsrx1hUV6k4ttTOTMWZJUNrisH0HtqSS66",
-	"v9N1TU2lNsk6wgM/uq/0wI/6c9c5vMxULGjy+3RdJa0RIjkkqb35Ai8byY0f1tjuKieFW3EDK4hgZ+dN",
-	"j5wgCezt7OA1jP6qB0sGXNjyFa8gUb4giZCAyia+6lVLFx0J1ya5xTxTwUf9spRvk+vyTZD4UfgYcC5T",
-	"33QPwxNwC9KnEvhcB71URRdAxhVt1uo3Mb7s7XnEHDKODZ8GeJHGkAhjbxeXgonIIypehb5kAzFFjJg4",
-	"sC7DlCoFyjx8vfNyKWvVXyeTByetHbFwlyj5eB/wKBdWRcpgoJvncyH7t+zptrKdW9+64AzAbAM8ciUM",
-	"i3Du1MIJ43yfudtzyZkqOPR+x2R3ARFAglZr5T4FgwrIaaHBVRckO9TJ5K03JvHq+s52x6hg7t1QvK9y",
-	"NUEkhLT9p8t+QYbpQ1He080nQ2K3zUAZort/wQ3GsXFvdUTbqQUJ17rKMRU3Qw1SSD9hr16UWJ/NdXNx",
-	"/SHXqHksLn5AzTxcRlnPo6tkgHYa4um0LA5LF9Db/mQlxuFHy9XZ8DIqTTANY1QEb5K1Xhr89YUiItOK",
-	"RZjq5U2M0hwWP+4+3/1fAAAA//8=",
+	"7H1pd9s4luhfwdHrc/IWWbKdpKpjf3mO7VS7y7EzXipzupKWIPFKQpsE2ABoRZPxf5+DC4CLCFLyIqeW",
+	"fEpMkVgu7r7ha2csklRw4Fp19r52JKhUcAX4x1saXcC/M1Da/DUWXAPH/9I0jdmYaiZ4/19KcPNMjWeQ",
+	"UPO/v0iYdPY6/6tfDN23v6r+sZRCdu7u7rqdCNRYstQM0tnrXM2ASDsZGVPOhSYjIBmPQCotRNQjw/eD",
+	"s/Orwd8vz8+GXfPX24Oj0l/vTy4vT85+Gnw4uDh4bx+dnP1ycHpy5B4RIbtkIiShnGT8hos5J7GYMk70",
+	"IgX84Prs57Pzj2dDnOz4Pw9Pry9Pfjke7hE9A8JpAoQpP0QJBkSBvGVj6BIh3c9Cz0ASwaHXuet2jpNU",
+	"L54Ohma0C3dQIVieaLPOyM/+TsgRiyLgmz/F4fvBu/OLtydHR8dnDmxUa0hSTSaUxRB1CeURmc8WZoXm",
+	"kLWI7dleXx5fDI6ODw6vTn45uDo+cp+nVKm5kBGZU0Ukm850l4wybYcej0XG7WaBjjW7pRoi3PMJ1yDx",
+	"EZzLa04zPROS/RdETwaDg0zPzmUjJD4yPSPDSSzmarhHEiGBmEUA1x5pDAAAIgMTxsl8xsYzojSdgnIw",
+	"wgegFBN8n8xxPJByLCIY4vZjqvQSeHvEzCsyvecBBEoRLW4A50uYUoxPuwj5qRARYiwXJBZ8ChL/WgJs",
+	"LMY3DqZn4j1l8eaR6CCe04XCHUiwYGJITgllMeFmjfBFkwSUQmiZ1yxeUTKOGXBN1EzMFWFakUyBNPjW",
+	"I4bDjESUY54EGvXIgSKXC05TBWRGzScVRkDmuAZaQkORxZFhTRIUaAMwJRLAce1PEqZMaQPM4fvB1d8u",
+	"jo8/nBwN3h8fnVxbBnZ5/eHD+YXBcD86JzSKpDmpfPRbkGzCIMq5jT0Ru80KlZUGcaeWDzKeUT7ND+/c",
+	"YOyzsIDrs4vjw/Ofzk7+kZMxTk52e9vk4MOJPwHDNvPl6Xci49GzrM+cwrvz6zO3OIdkgqhsPCN6hhQi",
+	"JGE6Z1IzQER6oXCxuJmDOUWWXmO9hfSiXM1BQkS4mO8Tqm4InVLGERXzSQ3qdIlifAwOexUBHuGcjvoR",
+	"CTw3x8lPWcL0EzIzHLRZNgtBEsoXDrclzqDIRIrEgEt59N0nwwvQcrF1MNEgh0TRhTLoyYkWZCwSICM6",
+	"vul1up0ZUCPYzbJKX9TB+XEmYgOGseCR4WNkTpk2AxTbMsK7s9dhXMMUcPkeSBcwydTzAamkwDBFpJ0c",
+	"j26K+svFu0Pyw4+v3nTNflACvO7t7uPjH1+/2Skev+zt9nbxrD/QKSwt37C+/kwncXXdDgpKS8anQaZK",
+	"5jAiKZ1aLLqgGp4aidpI7vTk/cmVUamOj48sU/A45QRYDXmQ0UnzZEDNk0GiEKO+DUJdgAHt+LnAtaxE",
+	"5RLcCm2jAFEyE3EE0ggitzTDsUYLQskwAT0TkdGCU6pnRvUlQ0OkQzKmt0CdHEHaLeGsyLRikUWQKyFO",
+	"qayh32a2e3V+Pjg9uPjJq9peTMdmBUYloZz88Ir8zN7i2jaiz7Wtz9sWV+c/45Fw4U7EKKUKuO6VlIb8",
+	"rUJ+1FUtr9ApMdGDWExFpodEywxw/xEYcwLPyOgwN7BQhEogN5Bqd3JeWJCELowZY3RIlC7EqJbaw+mW",
+	"spiOYngmuW+1JnuIEdV0RBWUzTnlhaGWC7fcmGqQPXKQI6KeUY2AReOPzOkC9zijt0BGAJyMqZRGNRKZ",
+	"2eadp10kfsOij6imdco/IEpDSsQEJfkWKwyEJcW8Rw4RsluXRj2RqLDc7vR23nTJp861+bZkXJCDqlJ/",
+	"8OHkU8fwk1SKFKRm1pJmkXlnwixLaoOvmeCkePuu2/GqZ4CZIQolPbRie/69oZl+SR50O06VMIMk9Msp",
+	"8KlRBndfvw68i7i9arqyLjDAL3Di1YPjg68B6YnGj+PsaQwaeuQUJtqcs3lq9Kf5DNAScHaS0a7ytyMC",
+	"sYK5tQYEJ5RMaBwbAeHEXmAxBhXsYlIJY4rs3VDh8qvdzpet4p0tCRSJxnxPirO12Oi+FKN/wVibSQyK",
+	"vIvF3ExURQu7DUQQDYkKCPJ8OColXeD4hk6YNCv91Q/wuWHWE6Uyu8EldMyfL+sN1eHde03DvwdNoyCx",
+	"+V8MuRnLxLHrwltiSN5oPn99tfOq0Hx299tozz1L/NgRU2NxC3IRojhnDA0SyukUEuB6QHESNVBZmgrp",
+	"RPm6gO+GRswkCzGaFKQS/IUiYs4t7rVt68CZbcW4dj+1BVWgOAAepYI5pbD9Ve/UGzClBimVNAGjUFXg",
+	"UN2DOZo3u9s/ltYxEiIGys3oYxHBYDyjcQx8CgOrbDwYrlNJuR6Ypw8eohGfESuSVA9uaZw9fPwKr2sF",
+	"fA7qRESPmc+N8iioSLgV4zXWjMz7Pq8MDHo97tjDjKYRx2uLDO+u6aRaINpyZE2ouQYBNHFM7zCsMw1O",
+	"rMlq10Ks1wdf7hKqyN8vz8/IJeoIRp9CQ8jol9z6BZa5Xy4T74cxzr0YfBf8wmu/oJOzMtEqvylKw8D8",
+	"yJss+44iZkBD4w+ljVVEcwHZkm5T13sKBbv0e87MmuR17l6vyc7Hg3bZIl00enNDUmCNc6irVnO6UETP",
+	"pMims32vMTE+JTSOvTIlJgaXjMkC3LxnZn+mE12GCDXmrVUHOYAx1At7Rwtyw8W8ayxdfKUEpSBKLPuy",
+	"jCFibDb0HVgzDCj63iENQHyJU1kgFxPkWwySvDe/mtGpYqGtg51v7Y+HNKUjFjMbV6qOCdwMGDWMWN6N",
+	"fzO0+HwGN2p1jqT3MmXRwLqYV6JIfdF33U7Ss18PyhbOA0aZAlI4c2bIA0a5W7H9Fm6wBKS2iSsAXT6J",
+	"ykDB40BYfXCgKsVll/DJOflXESwayXfdjmWNA+txcNxjQrNYL3HbkvrHYV45spLJ93pndxUBVb4ObhTp",
+	"vNm2cOzBR3oMZxMTwrSCeNILuFPbjQr7U8WzHTQnCofJIGzBDucwso42TjW7hbAZblc94DQJS1n3e9Cw",
+	"uMqZ4AtFZiIBtC32kYfbePP1xYkiMQPrAzIvKQxRjSAW8+B6ShrO/eSZwRu/zLrSLWI2XjT+LCFiEsa4",
+	"TfUYzfh+3zYrsYHT5ILDcC+PyKD3iQuDVBJ0EJRaqIYdh9jLUR6wfjJSBklVUMGwPhMjQw3WWPObjGDG",
+	"eNQlbFLEwASHLlFGryUTIadQRL6MDjqh+A/DEFceaUaloRRFw/iZkdK4nLAByaKBXUVAER6PIdUQ7bsx",
+	"qUS4F04W9NpnfMR4FJbWraBu4uP5igZ2aGMzIxM00jRL0NeSYTS90+1wseVU/RIDa3KhNAz8ObhQo1ge",
+	"ISt+Iqy4WzGNejLsK0mQZpJM6JcT++PO9vb2CqPQjxgGlfmtvmr7zYBFwekjptKYLnL2W0W9s8ziPaHe",
+	"AT93KE4x+adAt18LvyDP4tis8MuWSBgq74vO3oTGCgyTpEoPFAAfsLRhPoxmFZECTEt6zEQ6YAG8Z3HM",
+	"fMzLRpp33vy4vU/gCx1b3+rIbjNhPNPQI61LmwiZUG1DZD+8Kq3Vh8xaFxs8ZHNgzcfcon+FsK4NYx3e",
+	"hPwR9cklnehTo1g2EklZDQo6l8OYhiYZRiKRt7LIphtgtg2NUyr1akMkH70UIfi8YheNRghytkJ9rm3F",
+	"yI1Glo2+eytUqmRSEfkTCWo2aAgtWKsMvriMFUI1GfbxXffhcJ/EPhZgA8Cl9IiELoiLMEngMG+wnA3E",
+	"wpwhdPrVLLtGAxaRulv35iDOEztc3UI1lDEVW8UysrH+eofTNviHyHuqJftC0Pyv66ct7gU2ntmvLC3b",
+	"HMhUiqkxW9tdDAHFe0bTFDhEbhgQadx04uXQ/Qqm5ALxXRcVreULtLCdIlBfc/Ys4ZjMoMCdPKKeh2Qx",
+	"SpvnFjoJELNbMHpRqwf/Ukw0sdNWXPeNVrc7rBC5vnMxq3dCJg1HYNMip0CousF01B75OBOqlLZnz7lM",
+	"IsZMqmNNK/tq4gYhYvlbrleecHtOzvlSnW9EFQwyGa+OPOVvhmCE3CwcUQv4AtqCmDZu2c3jijQH2Jga",
+	"vnIDLinMvKfCyqxAQ4LOqYRBKmECUsLKYK1SYti1oe7clLUZn0bMokVbpMxZjVxMJobDOgUb4iblWshp",
+	"L0Fm0UvU+OVfd1/1IohhSjVEA8Gi8cDIRapZ4T4K8HOagCVxbwFhttcIJsIo+jZAzxwbTmHMJj56HlyT",
+	"N5nbDx1/bT3wFk3gfl7oAoXWUgXatYCK0lmHpWMlWvg8DcH3jUoJcyP5mSIJjaCsbXlJF4qnp1RrkGbo",
+	"f/76z0+fvmxvb3369GXn3adPX3589/n//iXEih+TfcA404zGzkE0aNegD2ySvNWhzf7sV2a3Nt/egeIG",
+	"ILVOXfQ4G6mi1koeeJpciFXKSEVQOOI0/MB914Di6/ObsPsg6FU652B4AQYIsFYB0fyeuQx1lLSZY3O6",
+	"MFiJZ+YN/S7mRdvtDwvEGS7j5cPzI9an+EcorO12IHxJmQQ1YHwN1cSL3EoyPeoFyzop0yQSYK0lO8Wa",
+	"ektNvV59giWFu8qntRDmeM3B4kky7RN1c2tj/fPT1ZmI0tTAxDH+fLgQTbWp3yUm9v9DqDyHOB4gx1jF",
+	"sD5CHP+ML4bsIzNdt4os3RUWJyLelXl1gx6Y8iRNKF7D0TXwaEnzaZe25ZeXSSIEmVL6czBfpJbbHLRS",
+	"GmKX+MugMuiq9dvBQiv1QZIP6IZuBnHSSxhnSZYMYid1lvf1NzG3WcrjGZV0rEGi/zPJlEaXcC94DEnP",
+	"rXMQsSkLxp3LL8ViDnLsfLdtL6pFMhJxSOzmy7PsqlQzQ0kMhtgsEzgwbOEfWENDCS4uLMyKObM0bV7c",
+	"0onU4FkHRWA74dnCAAqd9oXlPI3kuoozLW2i+nrrhA+WTo+XP0qzOH5iKXRPQFV2GYaTrYR6YhezkyFP",
+	"ohjzGRsxZzE2KIJaWDuwXBdX+IWdudgQ5mjXne+l7a4Ism5IqW13Yebeyn2fOYKWTJaua8ys4VkokOi5",
+	"dMGn0Nd+w9pVg5rURsAQWedXAPZPGxYPWdCHIkkzDVGhxfoE4O8B9u8B9iBOF9gUxmqfONoomCrouLZj",
+	"1APAPB7Mwqm0y/Zvo/BE6+B8zts4XztjY2ow9dsLFVgTDF246mkbFcT3lYu5F/W5TZLhqfmNs4ieWZ2r",
+	"zvpgKbNC/p7eI3pFjMUxyaRhOWvmOLRbrO343Jjyi2nOrhI9bLYV3G0lH1oPaO2HWZqu5SSfQC0PW4Kx",
+	"4NMGV5Dr4VAqLn0ipbvbUWPRAN6C3QT461ugEuRwdSB5yT1SGtTPHYL1dRrRlbkq99R4Q4i95JEOFfSS",
+	"WEyN1tQj5zxekGHSY1HP8Bl0WhZMrLq2RqQt/Kj3C9n74GUx/WrYN6LyLzRmEdMtzotb88YaRrl9LzgH",
+	"SMOAWmIqt+6NihpQYvf/+/bTp+j/ffrUM//8tyz94f75P39pdnU3ZP3kc4aWXLj7As6cIrltlVEZDlfW",
+	"3RmlEeurwSzzcSaZXmBhRpnJICeyFBis9ag2ZrHy4KBSJGcL2vPKdDxhO16+kJnWqStM81P+RwZysfaM",
+	"/zZvY3kJRrwlnWjXBKVHjnJ7hYwWRIuILl6oeqjPsMoOjtPpdiyZ1xiKO+2U/QwLWznM+ESE3Fg2xOFM",
+	"oomQPukBCUvPBYmEkC6yvbu989qu+YVtmOPWiETHdGzm/CAUomrXY1Vnr7Pd2+ltY5w0BU5T1tnrvMRH",
+	"6EKY4SH2e3OI4y30QPdtLLU/zk2gKeA/BvkQDidRZ888NMhpndbdah+t3e3tJ6u/Lju8gz0osOT6+uK0",
+	"cBzZhQpJFNi68Ffbr5qmydfdzzuyIKJnSUINZnUubQcGCaRkvTILdTpVmNLl6zI7n823FWBisHyrUuW1",
+	"VdBsE2QrpGEzMPL88A3CulLj2gBuu/gXqrBKXaaIQsXuBiA1kEpsUFRZHcJRnGtaQRRdLPWwOKTjGWwd",
+	"Cq5lyOFbVkZsdfzINgcIdrIomoKsf/a2WVD16Iu8AIsAvn7X84wSCuAxh44/Bc6irbHgEzbNZJ4m0nTw",
+	"5ynwk6PDyuvfD/xbHbg9DXIoOIexJkeezslOb9shwb4LLXuz3qm3RobUMlcCuDKoMNs+TVn/dqefu2dT",
+	"ETJnr3LhFQO9BVW0EBGpTdgrt5eYl9LWjcDCDDDv2MWOG6po3PRqe9sstYqXUZ5R2bEKAyj9VkRP1+Cv",
+	"nnhqj3JjeB/IEW3A/no7vv1S0pTBgRFMM+7EzPZqzCv1mMRPXq7+pOhnaL7YWeOLvJmN+WD3zeoPyu2R",
+	"7rqd1+ssq9xtpUpHpzbtZ7QowGcQTcIYsP3IknZmO9l5ysFnFfFqDquVXsqJs+1kI+KIpJRJ10IxMoxK",
+	"CcE9w+IwR0KBL0xpZXvoOVIzD+rGMPbDsUqx78sXG3qbzlyaD8lURuN44UJTVrucAd8j3MUQfFNEAwZb",
+	"W2Ijmliz6XLRYyFuME24Tp265M7ZEH2G/FQbptCgkyrY5sscmTnSokBnWPExDCvOp6I3T9D39FAq3tl8",
+	"v6EzUSUR5EipBIMmBn1GMKaZsmqq5/0G/1zLvR6p9XXq/XE50LHLrF/mK10i+NglENECddbjNhlX2szV",
+	"r2ac7r754XUfff9FW442xf7E937YqFrnZmkQa3alhSZn+AsCpRxvslEe31zrEXqVtaGE5Z6B1jg2e1sE",
+	"U29tVZzBdR9eKWJhqxWq251+5bNVZ/Pdynp2pbtqYC/3TfX9k6m2Rc9VD+d6GIDqdH8KunA6hzWE66VG",
+	"aT2jD5PlBq8k4zEqAGVXg20soHyD7Tx9fhnLuPkTiny4DUnselbfXdXbp2UGm5TfgYy/BlQvQeyR8rf9",
+	"k+YO2etKwVJPzN+2GHQKaWfv16B/9tfPd92vAS/qr5/vPpcp8z29MQLUaRtMz1zFhu/27pLbx5S7RH8r",
+	"XcuE6ezMRtL0zaP7zV32+rcuNNDIu8vf4H58MME3KwGNDPDXr0H3rS7RYUEcbRzv8wYJpxYIaWy9q7JY",
+	"P6Pd+fxKnJMMLq2zfMoOJ416S4lRemOY6PXx7mXf/d5/mbKoT6OoLBOqyEWj6OWHk6NlhWAtmLsG8uty",
+	"qCdgSt+UX9j+01heHRm7isAWdrD3zd5R505n6IjKkhFI82opzfDBBxhhgX/zGdrfzavvpEhc/8HvJ3qf",
+	"E5WQCOu6WXmoed7aY48VzER9px5dLatuyzKgeOtKGIo9Nl8/6pDvwqDABJFFABTVqwsevO1EMRXxB+/7",
+	"/eXJ5dHZJje+dNyP3nVxl8l9VPMrf0WN0tjsjTq34TLp+7HLZL8BF3atvc0zK9yBpi8NmkPLLTLfde/f",
+	"iu5dHGfpMo5K2AZ4hIm6TCvv3VQPob5y0v19aM97VG1Nt7pRee+AfWsaG73NXu3hDOZhtfcaZithTmad",
+	"bMeV5m8botlwh7n16bYdM+wdWN+J6jdEVPbAywTlkf8xhPMIPeUCFGiPgBtTWOzNTaU7nUYLp7o8atuP",
+	"0FMq+96cwhLaePkqrYdsfz4TNGFtfuQik72z6QBZNV++Qd4L81LvT2OzuGCDWgrU4t0v1bwt39K28cgz",
+	"Pet/xZ67d31/t0J/DqPS6dduw7IpFiXzp2u917aPkMvlcxLQyU6JTtCpveEjv+4kDwUb2VqXkGZxvndO",
+	"5yHyCe9aeqh4ulc+3aMdQcVdTkT4mwOpu3Ugvw5D5S2U80RAV/WXV4fecFe0VKP5mqOwfpcKzr7yMpWu",
+	"7Z9DVakHBshEDfPk0ZRiobBzPuK493I+dsPtyKwytsZtLw1JrEV/53v5QcPc3p/JwTKSrqPEfdmaz+db",
+	"EyGTrUzGwMcisv2F1mOMlYZST6XMPYpYXj7RlWYf/UVBwLFI0ejPcyn4dL9okYXtgZXoPYhMfw+R/UOH",
+	"WjarA6nShSZKncJeoDMmsVdV3UPIL3e3bhLxlc7WGxTywZ7cDWK+vPY/m7Snpca9CV2QSLTlZ9fP3TqI",
+	"y03B17SEA/6mUq/ZjfmaAv1sv5utf2BfEDI8BbcgaezbYzkL1quS3iWkZ8Bk0CFk32yhgRz5m9heGa03",
+	"5sasNsBtYHZusX8ePnfKlA4c+/3Pt//V/uckurP8zYfO2jndPkZgqxnl1Cadj2DKuC2iOsh7/7kc1qmx",
+	"YmgsgdoLLu10UTvffAa2uTqL9TuX/H1ySVE0EGzgkCWHeZB8uiv43+bZXzvXe1am90ym/lNpgzMxb8aA",
+	"htMOpQhVjXTPMe9tHGcBPMpKheQb4nShWvXfjX74LZD23tzxG2dlYNz7fngeVgrySrMmlld0Iu5sOlu0",
+	"2u+4NVvUNYVdqjryKpK9/M13Hw57fLsNFl6uwbAoV2JsK1/bw9cID9uD1JZg34BRfZTKADuQMk2Aypjh",
+	"lb0iJXMhbxifFrUptDQ+zcuNXCcx+1rhOSx3m1IgzXdDzLUonhP33PeEIFR5xDBLNYhRcjPLvMGVXb+a",
+	"ibndk9nhkCpfMkPrpU77NqI7Zwry0qWWsqR4g/WCy6WCz57Y3F6R9ITVgTvPc4/55fHF4PT88Ofjo2E3",
+	"cFH7nnOsLZdCdvPbA0o5JbEY30C0Dirv1UuS8NL42tXyhE2waDWA9r4U+49WyVQSFUtC4d6Wo7sr35C7",
+	"prLUxNFeGu6VyvXjYraeQinR9/2OGgNi78qNmg0XMrw0r4wuN/3vkaEf7VrGQzIFV25Zqg/wbAlDFyTX",
+	"2zCxxFUbDOucyA97JS4vzzsrIj0f80oUf0kBNezRl0aVixXIAV8Q26zE0YFQzvKVGTeIHAsaESUSsNs1",
+	"QzeFX0p7b9Uyyx2Ftl/9tdtJGPcPdrqrg0XFhRo2ejanXKuug6DtW+iFxHA/z/RnirApF9Ja7uEeKK5X",
+	"wfpZ8y+3d8NFuv72+lLl0qnrYBcKuSqfgLlOmdKmYp2hyqZTLDAmIynmqkh2roYxnew1+gKbGlWCW8ns",
+	"k2gllK5tpdVimfXqn5Be3QUxzYXRIxEtAnfjufJjCTQy+L4cUqe2xDQBCaUK54QufL9eMfWtUGvagVnS",
+	"Iw2QP4Hf79hlA5QCvPUadB45xxqi04MYush0n8ZxcwKPy90z73w/tXVODbBTyNK52asli/OicRyy2lYd",
+	"mFfFBrYvapsBV+0Nv0kjrqELfVP9UhaXE2CMUSckOrfugvE9X63tdNBqR/q1A30rm0QcqBu8JnxKmat5",
+	"064pzFL1/ZT5ziv4IzaVyLhmcV4xh0dOtf3J2gLADQZEe2jEYc8V+8ocS3iVJmOhdH6paI+ciaU+Zr5b",
+	"REjL2WQHiHrzh+e0udboA2H1BibLiPSMPqrfcUuEll4Iq9iQ1xTvkzr+Ide+LeqPDfVY7YbnvhMfaXJc",
+	"EynMc1JDAEX/2BSweKGoBmGKjGdgTFDfQQDby0y0uxHYXv4foh+3lxUGgm25Gei2GdKKbxiPKkppfte4",
+	"7brZzS/bdX/aBsaBS3Y/b4quq1cWPDthLzW7X12ygn6ybx1527hH5t35xduTo6Pjs+FetfDVoHcsFETo",
+	"KSlrhiOIBZ+i49ObbQ5jsPXLT9fHl1eDg8PD48vLyvANPbB/J1zN1qjzcmVM19eb2G4R7s4LA7GA/4Pd",
+	"Kz8sL1cvltOkeiETunbXSRzY1+39g2sVpZduu/1t1KUf+B230eqJvSr9z1OUjiJnTLkVRt65/iCUekwV",
+	"iR3iG1W8VhjUg7b+qEoSO8Y3qXp94M5LTaabrDbfqnqT9lqtHXaD8PXr7d3DMx3OXfIj5XpdubtyYQvW",
+	"+/ssG3bo79rtl8HfrINevDskP75+s9MjH/1dYf52d+KdXSXvZlgtdBfCbKgQEQev9oRapYTtPLkSlt96",
+	"05Rg7G+KYVFepJK3CrNmLMgqG1xXDqD31JJcdH+n65qaSm2SdYQHfnRf6YEfHcxds/cyU7Ggya9AdpW0",
+	"RojkkKT2shK8HyY3flhju6ucFG7FDawggu3tNz1ygiSwu72NN2f62zksGXBhy1e8gkT5giRCAiqb+KpX",
+	"LV10JFyb5BbzTAUf9fttvk2uyzdB4kfhY8C5TH2fRAxPwC1In0rgcx30UhVdABlXtFmrX575srfrEXPI",
+	"ODZ8GuDdJ0MijL1d3OMmIo+oeHv9kg3EFDFiYt+6DFOqFCjz8PX2y6WsVX8DUB6ctHbEwt175eN9wKNc",
+	"WBUpg4EGrM+F7N+yp9vKdm4H1gVnAGYb4JErYViEc6cWThjn+8zdnkvOVMGh9wcmuwuIABK0WivNMA0q",
+	"IKeFBlddkOxQJ5O33pjMZNzZ6/Q7RgVz74bifZXbJCIhpG0ZXvYLMkwfivKebj4ZEhukBsoQ3ZUZbjCO",
+	"vZarI9pOLUi41lWOqbgZapBC+gl79aLE+myum4vrD7lGzWNxVwdq5uEyynoeXSUDtNMQT6dlcejdjq79",
+	"c+XKTD9ars6Gl1FpgmkYoyJ4+a/10uCvLxQRmVYswlQvb2KU5rD4cff57n8CAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

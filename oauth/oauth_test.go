@@ -57,6 +57,11 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s differs: %s", path, a.body)
 		}
 	}
+	issuer := "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"
+	if a := s.ok(s.get(issuer, "")); a.body != `{"issuer":"`+s.URL+"/\"}\n" ||
+		s.ok(s.get(strings.TrimPrefix(a.text("issuer"), s.URL)+".well-known/openid-configuration", "")).body != first {
+		t.Errorf("%s is %s, which leads nowhere", issuer, a.body)
+	}
 	var m map[string]any
 	s.must(json.Unmarshal([]byte(first), &m))
 	for _, field := range []string{"authorization_endpoint", "token_endpoint", "revocation_endpoint",

@@ -24,6 +24,10 @@ func TestOAuth(t *testing.T) {
 		both["token_endpoint"] != metadata["token_endpoint"] {
 		t.Errorf("what Synapse and older clients read is %v", both)
 	}
+	issuer := s.read(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
+	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
+		t.Errorf("the issuer is %v", issuer)
+	}
 	pair := s.redeem(t, s.register(t), "alice")
 	alice := &person{pair: s, access: pair["access_token"].(string), refresh: pair["refresh_token"].(string)}
 	alice.ok(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{"preset": "private_chat"})
