@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"postern/oauth/protocol"
 )
 
 // servesOAuth reports whether the OAuth 2.0 API is served. An error says why not, and what to do.
@@ -40,6 +42,31 @@ func oauthProblem(public string) error {
 			"127.0.0.1 and localhost", public)
 	}
 	return nil
+}
+
+// oauthRules are what the flags say of clients.
+func (f *serveFlags) oauthRules(p *flagErrors) protocol.Rules {
+	rules := protocol.Rules{Admission: protocol.Admission(f.OAuthClients)}
+	switch rules.Admission {
+	case protocol.AdmitOpen, protocol.AdmitStatic:
+		if len(f.OAuthKnownHost) > 0 {
+			p.add(fmt.Errorf("--oauth-known-host is for --oauth-clients known, and not for %s", f.OAuthClients))
+		}
+	case protocol.AdmitKnown:
+		if len(f.OAuthKnownHost) == 0 {
+			p.add(errors.New("--oauth-clients known needs a host, such as --oauth-known-host element.io"))
+		}
+	default:
+		p.add(fmt.Errorf("--oauth-clients %q is none of open, known, static", f.OAuthClients))
+	}
+	for _, text := range f.OAuthKnownHost {
+		host, good := protocol.HostName(text)
+		if !good {
+			p.add(fmt.Errorf("--oauth-known-host %q is not a host; write it like element.io", text))
+		}
+		rules.Hosts = append(rules.Hosts, host)
+	}
+	return rules
 }
 
 // onWorkbench reports whether this is a server on a newcomer's own machine, so that its public address is where it

@@ -41,6 +41,8 @@ type serveFlags struct {
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
 	OAuth           string   `name:"oauth" env:"POSTERN_OAUTH" placeholder:"on|off" help:"Serve the OAuth 2.0 API, by which Element X and other clients of today sign in, beside the others; by default on where there is a --public-url."`
+	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
+	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
@@ -101,8 +103,9 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	if config.LoginTokenTTL > handlers.MaxLoginTokenTTL {
 		p.add(fmt.Errorf("--login-token-ttl %q is more than %s", f.LoginTokenTTL, handlers.MaxLoginTokenTTL))
 	}
-	if serves, err := f.servesOAuth(); serves && err == nil {
-		config.OAuth = oauth.New
+	rules := f.oauthRules(p)
+	if serves, _ := f.servesOAuth(); serves {
+		config.OAuth = oauth.With(rules)
 	}
 	if !f.LoginTokens {
 		config.LoginTokenTTL = 0

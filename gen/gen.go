@@ -97,6 +97,7 @@ type AuthMetadata struct {
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	CodeChallengeMethodsSupported              []string  `json:"code_challenge_methods_supported"`
+	DeviceAuthorizationEndpoint                *string   `json:"device_authorization_endpoint,omitempty"`
 	GrantTypesSupported                        []string  `json:"grant_types_supported"`
 	Issuer                                     string    `json:"issuer"`
 	PromptValuesSupported                      *[]string `json:"prompt_values_supported,omitempty"`
@@ -231,6 +232,33 @@ type Device struct {
 
 	// LastSeenTS Milliseconds since 1970; exact to about a minute. Null when it is not known.
 	LastSeenTS *int64 `json:"last_seen_ts"`
+}
+
+// DeviceAuthorizationRequest defines model for DeviceAuthorizationRequest.
+type DeviceAuthorizationRequest struct {
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+}
+
+// DeviceAuthorizationResponse defines model for DeviceAuthorizationResponse.
+type DeviceAuthorizationResponse struct {
+	// DeviceCode What the device polls with.
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn How long both codes live, in whole seconds.
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval How long the device waits between two polls, in whole seconds.
+	Interval int64 `json:"interval"`
+
+	// UserCode What a person types.
+	UserCode string `json:"user_code"`
+
+	// VerificationURI Where they type it.
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same page, with the code filled in.
+	VerificationURIComplete string `json:"verification_uri_complete"`
 }
 
 // DevicesResponse defines model for DevicesResponse.
@@ -478,6 +506,7 @@ type TokenRequest struct {
 	ClientID     *string `json:"client_id,omitempty"`
 	Code         *string `json:"code,omitempty"`
 	CodeVerifier *string `json:"code_verifier,omitempty"`
+	DeviceCode   *string `json:"device_code,omitempty"`
 	GrantType    string  `json:"grant_type"`
 	RedirectURI  *string `json:"redirect_uri,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
@@ -642,6 +671,9 @@ type RefreshJSONRequestBody = RefreshRequest
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
 
+// AuthorizeDeviceFormdataRequestBody defines body for AuthorizeDevice for application/x-www-form-urlencoded ContentType.
+type AuthorizeDeviceFormdataRequestBody = DeviceAuthorizationRequest
+
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
 
@@ -767,13 +799,16 @@ type ServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx echo.Context) error
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx echo.Context) error
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx echo.Context) error
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx echo.Context) error
 }
@@ -1221,6 +1256,15 @@ func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	return err
 }
 
+// AuthorizeDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthorizeDevice(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthorizeDevice(ctx)
+	return err
+}
+
 // RegisterClient converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
 	var err error
@@ -1335,6 +1379,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
+	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 
 }
@@ -3888,6 +3933,77 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 	return err
 }
 
+type AuthorizeDeviceRequestObject struct {
+	Body *AuthorizeDeviceFormdataRequestBody
+}
+
+type AuthorizeDeviceResponseObject interface {
+	VisitAuthorizeDeviceResponse(w http.ResponseWriter) error
+}
+
+type AuthorizeDevice200JSONResponse DeviceAuthorizationResponse
+
+func (response AuthorizeDevice200JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response AuthorizeDevice400JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response AuthorizeDevice404JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice413JSONResponse OAuthError
+
+func (response AuthorizeDevice413JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice503Response = OAuthAwayResponse
+
+func (response AuthorizeDevice503Response) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
 type RegisterClientRequestObject struct {
 	Body *RegisterClientJSONRequestBody
 }
@@ -4234,13 +4350,16 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx context.Context, request AuthorizeDeviceRequestObject) (AuthorizeDeviceResponseObject, error)
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
 }
@@ -5423,6 +5542,39 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	return nil
 }
 
+// AuthorizeDevice operation middleware
+func (sh *strictHandler) AuthorizeDevice(ctx echo.Context) error {
+	var request AuthorizeDeviceRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body AuthorizeDeviceFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthorizeDevice(ctx.Request().Context(), request.(AuthorizeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthorizeDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthorizeDeviceResponseObject); ok {
+		return validResponse.VisitAuthorizeDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RegisterClient operation middleware
 func (sh *strictHandler) RegisterClient(ctx echo.Context) error {
 	var request RegisterClientRequestObject
@@ -5540,137 +5692,142 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pd9s4luhfwdHrc/IWWbKdpKpjf3mO7VS7y7EzXipzupKWIPFKQpsE2ABoRZPxf5+DC4CLCFLyIqeW",
-	"fEpMkVgu7r7ha2csklRw4Fp19r52JKhUcAX4x1saXcC/M1Da/DUWXAPH/9I0jdmYaiZ4/19KcPNMjWeQ",
-	"UPO/v0iYdPY6/6tfDN23v6r+sZRCdu7u7rqdCNRYstQM0tnrXM2ASDsZGVPOhSYjIBmPQCotRNQjw/eD",
-	"s/Orwd8vz8+GXfPX24Oj0l/vTy4vT85+Gnw4uDh4bx+dnP1ycHpy5B4RIbtkIiShnGT8hos5J7GYMk70",
-	"IgX84Prs57Pzj2dDnOz4Pw9Pry9Pfjke7hE9A8JpAoQpP0QJBkSBvGVj6BIh3c9Cz0ASwaHXuet2jpNU",
-	"L54Ohma0C3dQIVieaLPOyM/+TsgRiyLgmz/F4fvBu/OLtydHR8dnDmxUa0hSTSaUxRB1CeURmc8WZoXm",
-	"kLWI7dleXx5fDI6ODw6vTn45uDo+cp+nVKm5kBGZU0Ukm850l4wybYcej0XG7WaBjjW7pRoi3PMJ1yDx",
-	"EZzLa04zPROS/RdETwaDg0zPzmUjJD4yPSPDSSzmarhHEiGBmEUA1x5pDAAAIgMTxsl8xsYzojSdgnIw",
-	"wgegFBN8n8xxPJByLCIY4vZjqvQSeHvEzCsyvecBBEoRLW4A50uYUoxPuwj5qRARYiwXJBZ8ChL/WgJs",
-	"LMY3DqZn4j1l8eaR6CCe04XCHUiwYGJITgllMeFmjfBFkwSUQmiZ1yxeUTKOGXBN1EzMFWFakUyBNPjW",
-	"I4bDjESUY54EGvXIgSKXC05TBWRGzScVRkDmuAZaQkORxZFhTRIUaAMwJRLAce1PEqZMaQPM4fvB1d8u",
-	"jo8/nBwN3h8fnVxbBnZ5/eHD+YXBcD86JzSKpDmpfPRbkGzCIMq5jT0Ru80KlZUGcaeWDzKeUT7ND+/c",
-	"YOyzsIDrs4vjw/Ofzk7+kZMxTk52e9vk4MOJPwHDNvPl6Xci49GzrM+cwrvz6zO3OIdkgqhsPCN6hhQi",
-	"JGE6Z1IzQER6oXCxuJmDOUWWXmO9hfSiXM1BQkS4mO8Tqm4InVLGERXzSQ3qdIlifAwOexUBHuGcjvoR",
-	"CTw3x8lPWcL0EzIzHLRZNgtBEsoXDrclzqDIRIrEgEt59N0nwwvQcrF1MNEgh0TRhTLoyYkWZCwSICM6",
-	"vul1up0ZUCPYzbJKX9TB+XEmYgOGseCR4WNkTpk2AxTbMsK7s9dhXMMUcPkeSBcwydTzAamkwDBFpJ0c",
-	"j26K+svFu0Pyw4+v3nTNflACvO7t7uPjH1+/2Skev+zt9nbxrD/QKSwt37C+/kwncXXdDgpKS8anQaZK",
-	"5jAiKZ1aLLqgGp4aidpI7vTk/cmVUamOj48sU/A45QRYDXmQ0UnzZEDNk0GiEKO+DUJdgAHt+LnAtaxE",
-	"5RLcCm2jAFEyE3EE0ggitzTDsUYLQskwAT0TkdGCU6pnRvUlQ0OkQzKmt0CdHEHaLeGsyLRikUWQKyFO",
-	"qayh32a2e3V+Pjg9uPjJq9peTMdmBUYloZz88Ir8zN7i2jaiz7Wtz9sWV+c/45Fw4U7EKKUKuO6VlIb8",
-	"rUJ+1FUtr9ApMdGDWExFpodEywxw/xEYcwLPyOgwN7BQhEogN5Bqd3JeWJCELowZY3RIlC7EqJbaw+mW",
-	"spiOYngmuW+1JnuIEdV0RBWUzTnlhaGWC7fcmGqQPXKQI6KeUY2AReOPzOkC9zijt0BGAJyMqZRGNRKZ",
-	"2eadp10kfsOij6imdco/IEpDSsQEJfkWKwyEJcW8Rw4RsluXRj2RqLDc7vR23nTJp861+bZkXJCDqlJ/",
-	"8OHkU8fwk1SKFKRm1pJmkXlnwixLaoOvmeCkePuu2/GqZ4CZIQolPbRie/69oZl+SR50O06VMIMk9Msp",
-	"8KlRBndfvw68i7i9arqyLjDAL3Di1YPjg68B6YnGj+PsaQwaeuQUJtqcs3lq9Kf5DNAScHaS0a7ytyMC",
-	"sYK5tQYEJ5RMaBwbAeHEXmAxBhXsYlIJY4rs3VDh8qvdzpet4p0tCRSJxnxPirO12Oi+FKN/wVibSQyK",
-	"vIvF3ExURQu7DUQQDYkKCPJ8OColXeD4hk6YNCv91Q/wuWHWE6Uyu8EldMyfL+sN1eHde03DvwdNoyCx",
-	"+V8MuRnLxLHrwltiSN5oPn99tfOq0Hx299tozz1L/NgRU2NxC3IRojhnDA0SyukUEuB6QHESNVBZmgrp",
-	"RPm6gO+GRswkCzGaFKQS/IUiYs4t7rVt68CZbcW4dj+1BVWgOAAepYI5pbD9Ve/UGzClBimVNAGjUFXg",
-	"UN2DOZo3u9s/ltYxEiIGys3oYxHBYDyjcQx8CgOrbDwYrlNJuR6Ypw8eohGfESuSVA9uaZw9fPwKr2sF",
-	"fA7qRESPmc+N8iioSLgV4zXWjMz7Pq8MDHo97tjDjKYRx2uLDO+u6aRaINpyZE2ouQYBNHFM7zCsMw1O",
-	"rMlq10Ks1wdf7hKqyN8vz8/IJeoIRp9CQ8jol9z6BZa5Xy4T74cxzr0YfBf8wmu/oJOzMtEqvylKw8D8",
-	"yJss+44iZkBD4w+ljVVEcwHZkm5T13sKBbv0e87MmuR17l6vyc7Hg3bZIl00enNDUmCNc6irVnO6UETP",
-	"pMims32vMTE+JTSOvTIlJgaXjMkC3LxnZn+mE12GCDXmrVUHOYAx1At7Rwtyw8W8ayxdfKUEpSBKLPuy",
-	"jCFibDb0HVgzDCj63iENQHyJU1kgFxPkWwySvDe/mtGpYqGtg51v7Y+HNKUjFjMbV6qOCdwMGDWMWN6N",
-	"fzO0+HwGN2p1jqT3MmXRwLqYV6JIfdF33U7Ss18PyhbOA0aZAlI4c2bIA0a5W7H9Fm6wBKS2iSsAXT6J",
-	"ykDB40BYfXCgKsVll/DJOflXESwayXfdjmWNA+txcNxjQrNYL3HbkvrHYV45spLJ93pndxUBVb4ObhTp",
-	"vNm2cOzBR3oMZxMTwrSCeNILuFPbjQr7U8WzHTQnCofJIGzBDucwso42TjW7hbAZblc94DQJS1n3e9Cw",
-	"uMqZ4AtFZiIBtC32kYfbePP1xYkiMQPrAzIvKQxRjSAW8+B6ShrO/eSZwRu/zLrSLWI2XjT+LCFiEsa4",
-	"TfUYzfh+3zYrsYHT5ILDcC+PyKD3iQuDVBJ0EJRaqIYdh9jLUR6wfjJSBklVUMGwPhMjQw3WWPObjGDG",
-	"eNQlbFLEwASHLlFGryUTIadQRL6MDjqh+A/DEFceaUaloRRFw/iZkdK4nLAByaKBXUVAER6PIdUQ7bsx",
-	"qUS4F04W9NpnfMR4FJbWraBu4uP5igZ2aGMzIxM00jRL0NeSYTS90+1wseVU/RIDa3KhNAz8ObhQo1ge",
-	"ISt+Iqy4WzGNejLsK0mQZpJM6JcT++PO9vb2CqPQjxgGlfmtvmr7zYBFwekjptKYLnL2W0W9s8ziPaHe",
-	"AT93KE4x+adAt18LvyDP4tis8MuWSBgq74vO3oTGCgyTpEoPFAAfsLRhPoxmFZECTEt6zEQ6YAG8Z3HM",
-	"fMzLRpp33vy4vU/gCx1b3+rIbjNhPNPQI61LmwiZUG1DZD+8Kq3Vh8xaFxs8ZHNgzcfcon+FsK4NYx3e",
-	"hPwR9cklnehTo1g2EklZDQo6l8OYhiYZRiKRt7LIphtgtg2NUyr1akMkH70UIfi8YheNRghytkJ9rm3F",
-	"yI1Glo2+eytUqmRSEfkTCWo2aAgtWKsMvriMFUI1GfbxXffhcJ/EPhZgA8Cl9IiELoiLMEngMG+wnA3E",
-	"wpwhdPrVLLtGAxaRulv35iDOEztc3UI1lDEVW8UysrH+eofTNviHyHuqJftC0Pyv66ct7gU2ntmvLC3b",
-	"HMhUiqkxW9tdDAHFe0bTFDhEbhgQadx04uXQ/Qqm5ALxXRcVreULtLCdIlBfc/Ys4ZjMoMCdPKKeh2Qx",
-	"SpvnFjoJELNbMHpRqwf/Ukw0sdNWXPeNVrc7rBC5vnMxq3dCJg1HYNMip0CousF01B75OBOqlLZnz7lM",
-	"IsZMqmNNK/tq4gYhYvlbrleecHtOzvlSnW9EFQwyGa+OPOVvhmCE3CwcUQv4AtqCmDZu2c3jijQH2Jga",
-	"vnIDLinMvKfCyqxAQ4LOqYRBKmECUsLKYK1SYti1oe7clLUZn0bMokVbpMxZjVxMJobDOgUb4iblWshp",
-	"L0Fm0UvU+OVfd1/1IohhSjVEA8Gi8cDIRapZ4T4K8HOagCVxbwFhttcIJsIo+jZAzxwbTmHMJj56HlyT",
-	"N5nbDx1/bT3wFk3gfl7oAoXWUgXatYCK0lmHpWMlWvg8DcH3jUoJcyP5mSIJjaCsbXlJF4qnp1RrkGbo",
-	"f/76z0+fvmxvb3369GXn3adPX3589/n//iXEih+TfcA404zGzkE0aNegD2ySvNWhzf7sV2a3Nt/egeIG",
-	"ILVOXfQ4G6mi1koeeJpciFXKSEVQOOI0/MB914Di6/ObsPsg6FU652B4AQYIsFYB0fyeuQx1lLSZY3O6",
-	"MFiJZ+YN/S7mRdvtDwvEGS7j5cPzI9an+EcorO12IHxJmQQ1YHwN1cSL3EoyPeoFyzop0yQSYK0lO8Wa",
-	"ektNvV59giWFu8qntRDmeM3B4kky7RN1c2tj/fPT1ZmI0tTAxDH+fLgQTbWp3yUm9v9DqDyHOB4gx1jF",
-	"sD5CHP+ML4bsIzNdt4os3RUWJyLelXl1gx6Y8iRNKF7D0TXwaEnzaZe25ZeXSSIEmVL6czBfpJbbHLRS",
-	"GmKX+MugMuiq9dvBQiv1QZIP6IZuBnHSSxhnSZYMYid1lvf1NzG3WcrjGZV0rEGi/zPJlEaXcC94DEnP",
-	"rXMQsSkLxp3LL8ViDnLsfLdtL6pFMhJxSOzmy7PsqlQzQ0kMhtgsEzgwbOEfWENDCS4uLMyKObM0bV7c",
-	"0onU4FkHRWA74dnCAAqd9oXlPI3kuoozLW2i+nrrhA+WTo+XP0qzOH5iKXRPQFV2GYaTrYR6YhezkyFP",
-	"ohjzGRsxZzE2KIJaWDuwXBdX+IWdudgQ5mjXne+l7a4Ism5IqW13Yebeyn2fOYKWTJaua8ys4VkokOi5",
-	"dMGn0Nd+w9pVg5rURsAQWedXAPZPGxYPWdCHIkkzDVGhxfoE4O8B9u8B9iBOF9gUxmqfONoomCrouLZj",
-	"1APAPB7Mwqm0y/Zvo/BE6+B8zts4XztjY2ow9dsLFVgTDF246mkbFcT3lYu5F/W5TZLhqfmNs4ieWZ2r",
-	"zvpgKbNC/p7eI3pFjMUxyaRhOWvmOLRbrO343Jjyi2nOrhI9bLYV3G0lH1oPaO2HWZqu5SSfQC0PW4Kx",
-	"4NMGV5Dr4VAqLn0ipbvbUWPRAN6C3QT461ugEuRwdSB5yT1SGtTPHYL1dRrRlbkq99R4Q4i95JEOFfSS",
-	"WEyN1tQj5zxekGHSY1HP8Bl0WhZMrLq2RqQt/Kj3C9n74GUx/WrYN6LyLzRmEdMtzotb88YaRrl9LzgH",
-	"SMOAWmIqt+6NihpQYvf/+/bTp+j/ffrUM//8tyz94f75P39pdnU3ZP3kc4aWXLj7As6cIrltlVEZDlfW",
-	"3RmlEeurwSzzcSaZXmBhRpnJICeyFBis9ag2ZrHy4KBSJGcL2vPKdDxhO16+kJnWqStM81P+RwZysfaM",
-	"/zZvY3kJRrwlnWjXBKVHjnJ7hYwWRIuILl6oeqjPsMoOjtPpdiyZ1xiKO+2U/QwLWznM+ESE3Fg2xOFM",
-	"oomQPukBCUvPBYmEkC6yvbu989qu+YVtmOPWiETHdGzm/CAUomrXY1Vnr7Pd2+ltY5w0BU5T1tnrvMRH",
-	"6EKY4SH2e3OI4y30QPdtLLU/zk2gKeA/BvkQDidRZ888NMhpndbdah+t3e3tJ6u/Lju8gz0osOT6+uK0",
-	"cBzZhQpJFNi68Ffbr5qmydfdzzuyIKJnSUINZnUubQcGCaRkvTILdTpVmNLl6zI7n823FWBisHyrUuW1",
-	"VdBsE2QrpGEzMPL88A3CulLj2gBuu/gXqrBKXaaIQsXuBiA1kEpsUFRZHcJRnGtaQRRdLPWwOKTjGWwd",
-	"Cq5lyOFbVkZsdfzINgcIdrIomoKsf/a2WVD16Iu8AIsAvn7X84wSCuAxh44/Bc6irbHgEzbNZJ4m0nTw",
-	"5ynwk6PDyuvfD/xbHbg9DXIoOIexJkeezslOb9shwb4LLXuz3qm3RobUMlcCuDKoMNs+TVn/dqefu2dT",
-	"ETJnr3LhFQO9BVW0EBGpTdgrt5eYl9LWjcDCDDDv2MWOG6po3PRqe9sstYqXUZ5R2bEKAyj9VkRP1+Cv",
-	"nnhqj3JjeB/IEW3A/no7vv1S0pTBgRFMM+7EzPZqzCv1mMRPXq7+pOhnaL7YWeOLvJmN+WD3zeoPyu2R",
-	"7rqd1+ssq9xtpUpHpzbtZ7QowGcQTcIYsP3IknZmO9l5ysFnFfFqDquVXsqJs+1kI+KIpJRJ10IxMoxK",
-	"CcE9w+IwR0KBL0xpZXvoOVIzD+rGMPbDsUqx78sXG3qbzlyaD8lURuN44UJTVrucAd8j3MUQfFNEAwZb",
-	"W2Ijmliz6XLRYyFuME24Tp265M7ZEH2G/FQbptCgkyrY5sscmTnSokBnWPExDCvOp6I3T9D39FAq3tl8",
-	"v6EzUSUR5EipBIMmBn1GMKaZsmqq5/0G/1zLvR6p9XXq/XE50LHLrF/mK10i+NglENECddbjNhlX2szV",
-	"r2ac7r754XUfff9FW442xf7E937YqFrnZmkQa3alhSZn+AsCpRxvslEe31zrEXqVtaGE5Z6B1jg2e1sE",
-	"U29tVZzBdR9eKWJhqxWq251+5bNVZ/Pdynp2pbtqYC/3TfX9k6m2Rc9VD+d6GIDqdH8KunA6hzWE66VG",
-	"aT2jD5PlBq8k4zEqAGVXg20soHyD7Tx9fhnLuPkTiny4DUnselbfXdXbp2UGm5TfgYy/BlQvQeyR8rf9",
-	"k+YO2etKwVJPzN+2GHQKaWfv16B/9tfPd92vAS/qr5/vPpcp8z29MQLUaRtMz1zFhu/27pLbx5S7RH8r",
-	"XcuE6ezMRtL0zaP7zV32+rcuNNDIu8vf4H58MME3KwGNDPDXr0H3rS7RYUEcbRzv8wYJpxYIaWy9q7JY",
-	"P6Pd+fxKnJMMLq2zfMoOJ416S4lRemOY6PXx7mXf/d5/mbKoT6OoLBOqyEWj6OWHk6NlhWAtmLsG8uty",
-	"qCdgSt+UX9j+01heHRm7isAWdrD3zd5R505n6IjKkhFI82opzfDBBxhhgX/zGdrfzavvpEhc/8HvJ3qf",
-	"E5WQCOu6WXmoed7aY48VzER9px5dLatuyzKgeOtKGIo9Nl8/6pDvwqDABJFFABTVqwsevO1EMRXxB+/7",
-	"/eXJ5dHZJje+dNyP3nVxl8l9VPMrf0WN0tjsjTq34TLp+7HLZL8BF3atvc0zK9yBpi8NmkPLLTLfde/f",
-	"iu5dHGfpMo5K2AZ4hIm6TCvv3VQPob5y0v19aM97VG1Nt7pRee+AfWsaG73NXu3hDOZhtfcaZithTmad",
-	"bMeV5m8botlwh7n16bYdM+wdWN+J6jdEVPbAywTlkf8xhPMIPeUCFGiPgBtTWOzNTaU7nUYLp7o8atuP",
-	"0FMq+96cwhLaePkqrYdsfz4TNGFtfuQik72z6QBZNV++Qd4L81LvT2OzuGCDWgrU4t0v1bwt39K28cgz",
-	"Pet/xZ67d31/t0J/DqPS6dduw7IpFiXzp2u917aPkMvlcxLQyU6JTtCpveEjv+4kDwUb2VqXkGZxvndO",
-	"5yHyCe9aeqh4ulc+3aMdQcVdTkT4mwOpu3Ugvw5D5S2U80RAV/WXV4fecFe0VKP5mqOwfpcKzr7yMpWu",
-	"7Z9DVakHBshEDfPk0ZRiobBzPuK493I+dsPtyKwytsZtLw1JrEV/53v5QcPc3p/JwTKSrqPEfdmaz+db",
-	"EyGTrUzGwMcisv2F1mOMlYZST6XMPYpYXj7RlWYf/UVBwLFI0ejPcyn4dL9okYXtgZXoPYhMfw+R/UOH",
-	"WjarA6nShSZKncJeoDMmsVdV3UPIL3e3bhLxlc7WGxTywZ7cDWK+vPY/m7Snpca9CV2QSLTlZ9fP3TqI",
-	"y03B17SEA/6mUq/ZjfmaAv1sv5utf2BfEDI8BbcgaezbYzkL1quS3iWkZ8Bk0CFk32yhgRz5m9heGa03",
-	"5sasNsBtYHZusX8ePnfKlA4c+/3Pt//V/uckurP8zYfO2jndPkZgqxnl1Cadj2DKuC2iOsh7/7kc1qmx",
-	"YmgsgdoLLu10UTvffAa2uTqL9TuX/H1ySVE0EGzgkCWHeZB8uiv43+bZXzvXe1am90ym/lNpgzMxb8aA",
-	"htMOpQhVjXTPMe9tHGcBPMpKheQb4nShWvXfjX74LZD23tzxG2dlYNz7fngeVgrySrMmlld0Iu5sOlu0",
-	"2u+4NVvUNYVdqjryKpK9/M13Hw57fLsNFl6uwbAoV2JsK1/bw9cID9uD1JZg34BRfZTKADuQMk2Aypjh",
-	"lb0iJXMhbxifFrUptDQ+zcuNXCcx+1rhOSx3m1IgzXdDzLUonhP33PeEIFR5xDBLNYhRcjPLvMGVXb+a",
-	"ibndk9nhkCpfMkPrpU77NqI7Zwry0qWWsqR4g/WCy6WCz57Y3F6R9ITVgTvPc4/55fHF4PT88Ofjo2E3",
-	"cFH7nnOsLZdCdvPbA0o5JbEY30C0Dirv1UuS8NL42tXyhE2waDWA9r4U+49WyVQSFUtC4d6Wo7sr35C7",
-	"prLUxNFeGu6VyvXjYraeQinR9/2OGgNi78qNmg0XMrw0r4wuN/3vkaEf7VrGQzIFV25Zqg/wbAlDFyTX",
-	"2zCxxFUbDOucyA97JS4vzzsrIj0f80oUf0kBNezRl0aVixXIAV8Q26zE0YFQzvKVGTeIHAsaESUSsNs1",
-	"QzeFX0p7b9Uyyx2Ftl/9tdtJGPcPdrqrg0XFhRo2ejanXKuug6DtW+iFxHA/z/RnirApF9Ja7uEeKK5X",
-	"wfpZ8y+3d8NFuv72+lLl0qnrYBcKuSqfgLlOmdKmYp2hyqZTLDAmIynmqkh2roYxnew1+gKbGlWCW8ns",
-	"k2gllK5tpdVimfXqn5Be3QUxzYXRIxEtAnfjufJjCTQy+L4cUqe2xDQBCaUK54QufL9eMfWtUGvagVnS",
-	"Iw2QP4Hf79hlA5QCvPUadB45xxqi04MYush0n8ZxcwKPy90z73w/tXVODbBTyNK52asli/OicRyy2lYd",
-	"mFfFBrYvapsBV+0Nv0kjrqELfVP9UhaXE2CMUSckOrfugvE9X63tdNBqR/q1A30rm0QcqBu8JnxKmat5",
-	"064pzFL1/ZT5ziv4IzaVyLhmcV4xh0dOtf3J2gLADQZEe2jEYc8V+8ocS3iVJmOhdH6paI+ciaU+Zr5b",
-	"REjL2WQHiHrzh+e0udboA2H1BibLiPSMPqrfcUuEll4Iq9iQ1xTvkzr+Ide+LeqPDfVY7YbnvhMfaXJc",
-	"EynMc1JDAEX/2BSweKGoBmGKjGdgTFDfQQDby0y0uxHYXv4foh+3lxUGgm25Gei2GdKKbxiPKkppfte4",
-	"7brZzS/bdX/aBsaBS3Y/b4quq1cWPDthLzW7X12ygn6ybx1527hH5t35xduTo6Pjs+FetfDVoHcsFETo",
-	"KSlrhiOIBZ+i49ObbQ5jsPXLT9fHl1eDg8PD48vLyvANPbB/J1zN1qjzcmVM19eb2G4R7s4LA7GA/4Pd",
-	"Kz8sL1cvltOkeiETunbXSRzY1+39g2sVpZduu/1t1KUf+B230eqJvSr9z1OUjiJnTLkVRt65/iCUekwV",
-	"iR3iG1W8VhjUg7b+qEoSO8Y3qXp94M5LTaabrDbfqnqT9lqtHXaD8PXr7d3DMx3OXfIj5XpdubtyYQvW",
-	"+/ssG3bo79rtl8HfrINevDskP75+s9MjH/1dYf52d+KdXSXvZlgtdBfCbKgQEQev9oRapYTtPLkSlt96",
-	"05Rg7G+KYVFepJK3CrNmLMgqG1xXDqD31JJcdH+n65qaSm2SdYQHfnRf6YEfHcxds/cyU7Ggya9AdpW0",
-	"RojkkKT2shK8HyY3flhju6ucFG7FDawggu3tNz1ygiSwu72NN2f62zksGXBhy1e8gkT5giRCAiqb+KpX",
-	"LV10JFyb5BbzTAUf9fttvk2uyzdB4kfhY8C5TH2fRAxPwC1In0rgcx30UhVdABlXtFmrX575srfrEXPI",
-	"ODZ8GuDdJ0MijL1d3OMmIo+oeHv9kg3EFDFiYt+6DFOqFCjz8PX2y6WsVX8DUB6ctHbEwt175eN9wKNc",
-	"WBUpg4EGrM+F7N+yp9vKdm4H1gVnAGYb4JErYViEc6cWThjn+8zdnkvOVMGh9wcmuwuIABK0WivNMA0q",
-	"IKeFBlddkOxQJ5O33pjMZNzZ6/Q7RgVz74bifZXbJCIhpG0ZXvYLMkwfivKebj4ZEhukBsoQ3ZUZbjCO",
-	"vZarI9pOLUi41lWOqbgZapBC+gl79aLE+myum4vrD7lGzWNxVwdq5uEyynoeXSUDtNMQT6dlcejdjq79",
-	"c+XKTD9ars6Gl1FpgmkYoyJ4+a/10uCvLxQRmVYswlQvb2KU5rD4cff57n8CAAD//w==",
+	"7H1pd9u4luBfwdG8czKLLC9Jql7sL+PETj13OXbGy8ucrqQlSLyS0CYBPgCyosn4v/fBBUCCIkjJi5xa",
+	"8ikxRWK7+4pvnZHIcsGBa9XZ/9aRoHLBFeAfb2lyAf+agdLmr5HgGjj+l+Z5ykZUM8G3/1MJbp6p0RQy",
+	"av73Nwnjzn7nv22XQ2/bX9X2sZRCdu7u7rqdBNRIstwM0tnvXE2BSDsZGVHOhSZDIDOegFRaiKRHBh/6",
+	"Z+dX/X+7PD8bdM1fbw+Pgr8+nFxenpz90v94eHH4wT46Ofvn4enJkXtEhOySsZCEcjLjN1zMOUnFhHGi",
+	"FzngB9dnv56dfzob4GTH//fd6fXlyT+PB/tET4FwmgFhyg8RnAFRIG/ZCLpESPez0FOQRHDode66neMs",
+	"14unO0Mz2oUDVOwsT7RZZ+Jnfy/kkCUJ8M1DcfCh//784u3J0dHxmTs2qjVkuSZjylJIuoTyhMynC7NC",
+	"A2QtUgvb68vji/7R8eG7q5N/Hl4dH7nPc6rUXMiEzKkikk2mukuGM22HHo3EjNvNAh1pdks1JLjnE65B",
+	"4iM4l9eczvRUSPb/IHmyMzic6em5bDyJT0xPyWCcirka7JNMSCBmEcC1RxpzAACJORPGyXzKRlOiNJ2A",
+	"cmeED0ApJvgBmeN4IOVIJDDA7adU6aXj7REzr5jpfX9AoBTR4gZwvowpxfikiyc/ESJBjOWCpIJPQOJf",
+	"SwebitGNO9Mz8YGydPNIdJjO6ULhDiTYY2JIThllKeFmjfBVkwyUwtMyr1m8omSUMuCaqKmYK8K0IjMF",
+	"0uBbjxgOMxRJgXkSaNIjh4pcLjjNFZApNZ9UGAGZ4xpogIZiliaGNUlQoM2BKZEBjmt/kjBhSpvDHHzo",
+	"X/3j4vj448lR/8Px0cm1ZWCX1x8/nl8YDPejc0KTRBpIFaPfgmRjBknBbSxE7DYrVBYM4qBWDDKaUj4p",
+	"gHduMPZZWMD12cXxu/Nfzk7+vSBjnJzs9XbI4ccTDwHDNovl6fdixpNnWZ+Bwvvz6zO3OIdkgqjZaEr0",
+	"FClESMJ0waSmgIj0QuFicTOHc4osvcZ6S+lFuZqDhIRwMT8gVN0QOqGMIyoWkxrU6RLF+Agc9ioCPME5",
+	"HfUjEnhujpOfsozpJ2RmOGizbBaCZJQvHG5LnEGRsRSZOS7l0feADC5Ay8XW4ViDHBBFF8qgJydakJHI",
+	"gAzp6KbX6XamQI1gN8sKvqgf56epSM0xjARPDB8jc8q0GaDclhHenf0O4xomgMv3h3QB45l6vkMKFBim",
+	"iLSTI+gmqL9cvH9Hfvr51Zuu2Q9KgNe9vQN8/PPrN7vl45e9vd4ewvojncDS8g3r257qLK2u252C0pLx",
+	"SZSpkjkMSU4nFosuqIanRqI2kjs9+XByZVSq4+MjyxQ8TjkBVkMeZHTSPOlT86SfKcSo74NQF2COdvRc",
+	"x7WsRBUS3AptowBRMhVpAtIIIrc0w7GGC0LJIAM9FYnRgnOqp0b1JQNDpAMyordAnRxB2g1wVsy0YolF",
+	"kCshTqmsod9mtnt1ft4/Pbz4xavaXkynZgVGJaGc/PSK/Mre4to2os+1rc/bFlfnvyJIuHAQMUqpAq57",
+	"gdJQvFXKj7qq5RU6Jca6n4qJmOkB0XIGuP8EjDmBMDI6zA0sFKESyA3k2kHOCwuS0YUxY4wOidKFGNVS",
+	"+3O6pSylwxSeSe5brckCMaGaDqmC0JxTXhhquXDLTakG2SOHBSLqKdV4sGj8kTld4B6n9BbIEICTEZXS",
+	"qEZiZrZ552kXid+w6COqaZ3yD4nSkBMxRkm+xUoDYUkx75F3eLJbl0Y9kaiw3O72dt90yefOtfk2MC7I",
+	"YVWpP/x48rlj+EkuRQ5SM2tJs8S8M2aWJbWdr5ngpHz7rtvxqmeEmSEKZT20Ynv+vYGZfkkedDtOlTCD",
+	"ZPTrKfCJUQb3Xr+OvIu4vWq6UBfo4xc48erB8cG3iPRE48dx9jwFDT1yCmNt4GyeGv1pPgW0BJydZLSr",
+	"4u2EQKpgbq0BwQklY5qmRkA4sRdZjEEFu5hcwogiezdUuPxqt/N1q3xnSwJFojHfkxK2Fhvdl2L4nzDS",
+	"ZhKDIu9TMTcTVdHCbgMRREOmIoK8GI5KSRc4vqETJs1Kf/MDfGmY9USpmd3gEjoWz5f1hurw7r2m4T+A",
+	"pkmU2PwvhtyMZeLYdektMSRvNJ+/v9p9VWo+ewdttOeeZX7shKmRuAW5iFGcM4b6GeV0Ahlw3ac4ieqr",
+	"WZ4L6UT5ugffjY04kyzGaHKQSvAXiog5t7jXtq1DZ7aV49r91BZUOcU+8CQXzCmF7a96p16fKdXPqaQZ",
+	"GIWqcg7VPRjQvNnb+TlYx1CIFCg3o49EAv3RlKYp8An0rbLx4HO1wq5/j91NJOW6bx4/eNJGCkA8ynLd",
+	"v6Xp7OHjV7hj62YK4GQiecx8bpRHnYqEWzFaY83I7u/zCkL3cYgSZ02NVFFbZHx3TZBqOdEWkDWh5hok",
+	"08RjvYuxzmY4sUauXQuxfiJ8uUuoIv92eX5GLlGrMBoYmk5GI+XWk7DMLwspej+McQ7J6LvgF177Bd2i",
+	"lYlWeVpRfkbmR25mGX6SMHM0NP0YbKwizMuTDbShuqZUquTB7wX7a5LwhUO+Jm0ff7TLNuyi0f8bkxtr",
+	"wKGujM3pQhE9lWI2mR54HYvxCaFp6tUvMTa4ZIwc4OY9M/szQXT5RKgxiK0CyQGMaV9aSFqQGy7mXWMb",
+	"4yvBKUVRYtn7ZUwXY+Wht8EabkDRWw955MSXOJU95HKCYotRkvcGWzM6VWy6dbDzrf3xHc3pkKXMRqKq",
+	"YwI3AyYNI4a78W/GFl/M4EatzpH1XuYs6Vun9EoUqS/6rtvJevbrfmgTPWCUCSCFM2e4PGCUuxXbb+EG",
+	"S4fUNnHlQJchURkoCg48q4/uqIJI7hI+ubDAKoJFs/qu27GssW/VNsc9xnSW6iVuGyiMHOYVkAVG4uvd",
+	"vVUEVPk6ulGk82ZrxLEHHxsynE2MCdMK0nEv4oBtN0PsTxVfeNQAKV0s/bjNO5jD0LrmONXsFuKGu111",
+	"n9MsLmXd71FT5Kpggi8UmYoM0Bo5QB5uI9TXFyeKpAys18i8pDCoNYRUzKPrCTSc+8kzgzd+mXWlW6Rs",
+	"tGj8WULCJIxwm+oxmvH9vm1WYiPQ5ILDYL+I4aC/iguDVBJ09Ci1UA07jrGXoyLE/WSkDJKqqIJhvSxG",
+	"hhqssQY7GcKU8aRL2LiMmgkOXaKMXkvGQk6gjJUZHXRM8R+GQbEiNo1KQxB3w4ibkdK4nLjJyZK+XUVE",
+	"ER6NINeQHLgxqcRzL90y6Oef8SHjSVxatx51Ex8vVtS3QxsrG5mgkaazDL0zM4y/d7odLracqh8wsCan",
+	"S8PAX6ILNYrlEbLiJ8KKuxXTqCfDvkCCNJNkRr+e2B93d3Z2VhiFfsT4UZnf6qt27geWRKdPmMpTuijY",
+	"bxX1zmYW7wn1Lvu5Q3GK6UIluv1WehL5LE3NCr9uiYyh8r7o7I9pqsAwSap0XwHwPssb5sP4VxlbwESm",
+	"x0ykIxbAB5amzEfJbGx6983POwcEvtKR9cYO7TYzxmcaeqR1aWMhM6ptUO2nV8FafZCtdbFRIBuANYP5",
+	"MHQKNCKsE50NoFcjkcNqH2k5iP9k7WU1sRa3wybrj+owSJSLNFWId3Hj72vOJKg+i1g2/xBzDEeRodBT",
+	"YqYzusAtuISkIFLaAsQyUNrF/8pbmrZMFax8To3GMQQ9B+BEz4Xdy4NnN1Kn7dCoc8xivp+KnpZNu3Fa",
+	"W1Sl+oQyRk9hgcMQptcaqO+dAA2hD+p0s641L9F6FQmQMUtTSAjjq+3MEGvCw4jsqm19FZQJQNqM1WoV",
+	"Jq/v6nFMOub8q08u6VifGiuukcBDmyMa+4mzdfR/IAKiIsMSmw2EyXA0zanUq6FRjB4E8L6s2EWjxY9q",
+	"RGmr1rZilLRG/Qjxy2pwVZlU0a/HEtS03xD5sy4Q+OoSygjVZLCN77oPBwck9aE6m58RZC9ldEFcAFgC",
+	"h3mDmwoxNsqLY9CvJsE2eotQgnTrrlMUMMQOV3cHGTE0EVvlMmYj/e0Op21wxpIPVEv2laCvrW4Mtvjy",
+	"2Ghqv7KC06Yo51JMJM1Uuz8vwuOmNM+BQ+KGAZGnTRAPM2tWaAAuT8Yxp3o6z5oMesmzuoRjcgYl7hQJ",
+	"L0XGBCZRFKm/ToQYaWWMkNYA26UYa2KnrUTWGl1cDlgxcn3vQsrvhcxaZLNh5YSqG8wW75FPU6GCrFoL",
+	"55BEFF2oOta0sq8mbhAjln8URtwJt3Byns7qfEOqoD+T6Wqlp3gzdkbIzeIB74jjrS3HwKYVdIuwPy0O",
+	"bEQNX7kBl7Np3lNxy1Gg1U7nVEI/lzAGKWFlLoVSYtC1mSiF38gmZBudFt1HZUarNX/FeGw4rLNmIW2y",
+	"ZIWc9DJkFr1MjV7+fe9VL4EUJlRD0hcsGaEoppqVvtq4vmBJ3LsbMBlzCGNhrGqbP8McG85hVMj6+Jq8",
+	"f6od6PhrK8BbNIH7hXxKFFpLFWjXAioWXv0sHSvRwqdRCX5g7DeYG8nPFMloAqFp4yVdLN0lp1qDNEP/",
+	"x2//8fnz152drc+fv+6+//z568/vv/zPv8VY8WOSgxhnmtHUeWP77ebqoa1hsQar2Z/9yuzWlsO4o7gB",
+	"yG0EBcM7RqqotXJ7niZVaZUyUhEUjjgNP3DfNaD4+vwm7quLunDPORhegNE4LCVCNL9nqlEdJW1i55wu",
+	"DFYizLxXrYtlC3b7gxJxBst4+fD0pfUp/hEKa7vTpTRA1lBNvMit1LqgXrCskzJNEgHWNWGnWFNvqanX",
+	"qyEYKNxVPq2FMOA1gEVIMu3z6AtrY3346epMRGlqzsQx/mK4GE21qd8BE/vfMVSeQ5r2kWOsYlifIE1/",
+	"xRdj9pF1mlSQpbvCvYOId2Ve3aC7M5ykCcVrOLoGHi1pPu3SNnx5mSRiJxNUJ0TTuWqlB1ErpSFRAH/p",
+	"VwZdtX47WGylPiL5EWM+zUec9TLGWTbL+qmTOjGvEhYRjKZU0pEGicGGbKY0xl96UTBkPbfOfsImLJrk",
+	"Eb6UijnIkQuUtL2oFtlQpDGxWyzPsqugpI2SFAyxWSZwaNjCv2OJGyW4uLgwK+ec5Xnz4pYgUjvP+lFE",
+	"thOfLX5AMWhfWM7TSK6rONPSJqqvt074YOn0ePmjNEvTJ5ZC9zyoyi7j52QLFZ84nuNkyJMoxnzKhsxZ",
+	"jA2KoBbWDgzLVssgjDMXG2KK7brzvbTdFRkNG1Jq212YhbfywKdpoSUzy9c1ZtbwLJRI9Fy64FPoa79j",
+	"7apBTWojYEis8yty9k+bgxKzoN+JLJ9pSEot1ufn/8hm+ZHNsiJiGsdqn6X9wLhtMxHaAzCP+9N43vqy",
+	"/dsoPNE6OJ/zNs7XztiY6k/89mL9DwiGLlxzAxuCx/eVS3Apy+ebJMNT8xtnET2zOled9cFSZoX8Pb1H",
+	"9IoYi2M8k4blrJlQ1G6xtuNzY3491hS4RhGyTbQ2jlByv5V8ar1DbQd2MF0LpJ9AbV+Rf1B3FT0452C1",
+	"5G9KIwnZUYT/vgUqQQ5WB5qX3CfBoG35KNd5Qlcmjt1TI44h/pLHOlaPT1IxMVpVj5zzdEEGWY8lPcOH",
+	"0KlZMrnq2hqRtvSz3i+k74Ob5fSrz74Rlf9JU5Yw3eLcuDVvrGG02/eic4A0DKol5nLr3qioCYE4+O+3",
+	"nz8n/+vz55755//L4A/3z//4W7MrvCEFr5gztuTSHRhx9pSZpquMzng4s+7uCEasrwZLPkYzyfQCq6RC",
+	"JoOcyFJgtPCq2lfJyotKbhex/SiKxhIIYTtesZCp1rmrK/VT/p8ZyMXaM/7LvI21XhgRl3SsXQ+jHjkq",
+	"7BkyXBAtErp4oeqhQMMqOzhOp9uxZF5jKA7aOfsVFrbwn/GxiLm5bAjEmUxjIX1ShE1pmguSCCFd5Htv",
+	"Z/e1XfML2+/KrRGJjunUzPlRKETVrseqzn5np7fb28E4ag6c5qyz33mJj9DFMEUgbvfmkKZb6KHetrHW",
+	"7VFhIk0A/zHIh+dwknT2zUODnNap3a22wdvb2Xmy9gmhQzzaQgY7JlxfnJaOJbtQIYkC29bh1c6rpmmK",
+	"dW8XDZUQ0WdZRg1mdS5tAxWbwuZBxeyp04nCPDJfVt35Yr6tHCYG07cqJZdbJc02nWyFNGyGRlGsscGz",
+	"rpSoNxy3XfwLVVqtLpNEoeJ3A5Cbk8ps0FRZHcJRnOs5QxRdLLWgeUdHU9h6J7iWYkUypG1uMbS9PaKN",
+	"aMqePuvD3vb6qoK+zBuwCODL7z3PCFAAwRwDfw6cJVsjwcdsMpNFGkkT4M9z4CdH7yqv/wD49wK4hQZ5",
+	"JziHkSZHns7Jbm/HIcGBCz17s9+pt0aG1DJbIrjSrzDbbZqz7dvd7cJ9m4uYuXtVCK8U6C2osgOQyG1C",
+	"X9gdZh7UkBiBhRli3vGLDXNU2Xft1c6OWWoVL5Mi47JjFQZQ+q1Inq4/Zz0x1YJyY3gfySFtwP56N82D",
+	"IKnK4MAQJjPuxMzOaswLWsTiJy9Xf1K2IzVf7K7xRdGLynyw92b1B2F3s7tu5/U6ywqbJVXp6NSmBQ0X",
+	"5fEZRJMwAuwetKSd2UaUnnLwWUW8GmC10kuYWNtONiJNSE6ZdB1QE8OolBDcMywOcyQU+MqUVrYFpiM1",
+	"86BuDGM7K6sU+7aaqaG3ydSlAZGZmtE0XbjQldUup8D3CXcxBt/T1ByDLfSyEU8soHaFIakQN5hGXKdO",
+	"Hbh7NkSfMT/Whik06sSKdukzIDMgLavlBhUfw6DinCpba0V9Uw+l4t3Ntws7E1USQY6USzBoYtBnCCM6",
+	"U1ZN9bzf4J/rmNkjtbZsvT8vBzp2mffLfKVLBB+5BCNaos563GbGlTZzbVczUvfe/PR6G2MDZY+cNsX+",
+	"xDdi2aha52ZpEGt2paUmZ/gLHkoYj7JRIN8b7xF6lbWhhOWekc5WNrtbRFNzbYmqwXUffiljZasVqtvd",
+	"7cpnq2Dzw8p6dqW7amAvtz327c+pth0Iqh7O9TAA1entCejS6RzXEK6X+hz2jD5MlvszkxlPUQEIXQ22",
+	"y4fy/fGL9PplLOPmTyjz5TYksetZf3dVb5+WM9ik/I5kBDagenBij5S/7Z80N7hfVwoGLW1/32LQKaSd",
+	"/d+i/tnfvtx1v0W8qL99ufsSUuYHemMEqNM2mJ66ig5/WYNLfh9R7goBrHQNCdPZmY2k6Xu/bzc3ydy+",
+	"daGBRt4dfoP78cEE3zkINDLA375F3bc6oMOSONo43pcNEk4tENLYOVvNUv2MdufzK3FOMri0zxDKDieN",
+	"ekuJUXpTGOv18e7ltvt9+2XOkm2aJKFMqCIXTZKXH0+OlhWCtc7c3f+wLod6Aqb0XfmFbR+PvQ4SY1cR",
+	"2MILKPxdDahz51N0RM2yIUjzapCG+GAAJuALxeMwtL+bV99Lkbn2oT8geh+ISsiEdd2sBGqR1/ZYsIKZ",
+	"aNupR1fLqtuyDCjfuhKGYo/N148C8l38KDCBZBE5iurNIw/edqaYSviD9/3h8uTy6GyTG18C96N3XV5F",
+	"dB/V/MrfMKU0dl6kzm24TPp+7JDsN+DCrvWaemaFO9KBqUFzaLkE6ofu/XvRvUtwBnfpVMI2wBNM5GVa",
+	"ee+megj1hUn596E971G1Nd/qRhW9BQ6saWz0NnszjzOYB9VGiJithDmbdbIdVToxbohm4+0e16fbdsyw",
+	"V9j9IKrfEVFZgIcE5ZH/MYTzCD3lAhRoj4AbU1jsxWvBlWzDhVNdHrXtR+gplX1vTmGJbTy8Ce8h259P",
+	"Bc1Ymx+5zHTvbDpAVs2nb5D3wrzU+8vYLC7YoJYCtXh1UzVvy/eXbgT5TE+3v2ED7LttfzXK9hyGAfRr",
+	"l9nZFIvA/Ola77XtM+Ry+ZwEdLJTohN0Yi/oKW4rKkLBRrbWJaRZnO+t03mIfMKr0h4qnu6VT/doR1B5",
+	"FRsR/uLPojed78Omin7mRSKgqwosqkdvuCtqqtF8zVFYvwoJZ195F1LX9tehKuiRATJTgyJ5NKdYSOyc",
+	"jzjuvZyP3Xi7MquMrXFZU0MSa9ls/V5+0Di39zA5XEbSdZS4r1vz+XxrLGS2NZMp8JFIbP+h9RhjpeHU",
+	"UylzjyKWl090I+Enf88XcCxiNPrzXAo+OShbaGGvbiV6DyLTP0Jk/51DLZvVgVTpQhNBJ7EX6IzJ7E1z",
+	"9xDyy63mm0R8pc38BoV8tEF+g5gP1/5Xk/Y06KKd0QVJRFt+dh3u1kEcduhf0xKO+JuCxs8b8zVFmkv/",
+	"MFv/xL4gZHgKbkHS1LfPchasVyW9S0hPgcmoQ8i+2UIDBfI3sb0QrTfmxqw2yG1gdm6xfx0+d8qUjoD9",
+	"/vDd/mb/c5LcWf4W77G8zOkOMAJbzSinNul8CBPGbRHVYdEb0OWwTowVQ1MJ1N5Pa6dL2vnmM7DN1Vms",
+	"P7jkH5NLirLBYAOHDBzmUfLpruB/m2d/7VzvWZneM5n6T6UNTsW8GQMaoB1LEaoa6Z5j3ts4nkXwaBYU",
+	"km+I08Vq1f8w+uH3QNp7c8fvnJWBce/74XlcKSgqzZpYXtmpuLPpbNFqP+TWbFHXNHap6sirSPYmRt+d",
+	"OO7x7TZYeIUGw5JCibGtfm2PXyM8bI9SW4J9A0b1UWoG2KGUaQJUpgxv3BY5mQt5w/ikrE2hwfi0KDdy",
+	"ncbsa6XnMOxGpUCa7waYa1E+J+657wlBqPKIYZZqECNwM8uiAZZdv5qKud2T2eGAKl8yQ+ulTgc2ojtn",
+	"CorSpZaypHSD9YLLpYLPntjcXpH0hNWBz1BXNPjQv748vuifnr/79fho4Lt6BFcPDPadY225FLJb3C4Q",
+	"5JSkYnQDyTqovF8vSepiZ7UP/euzX8/OP525p4SNsWg1gva+FPvPVskUiIoloXBvy9EWYyK5ayqDJo/2",
+	"zn+vVK4fF7P1FEqJbd/vqDEg9j5s5Gy4kOGlRWV0eClAjwz8aNcyHZAJuHLLoD7AsyUMXZBCb8PEEldt",
+	"MKhzIj/slbi8PO+siPQUtxUVlxjgnUu+NCosViCHfEFssxJHB0I5y1fOuEHkVNCEKJGB3a4Zuin8Euy9",
+	"VcsMOwrtvPp7t5Mx7h/sdlcHi8oLN2z0bE65Vl13gravoRcSg4Mi058pwiZcSGu5x3uguF4F62fNv9zZ",
+	"ixfp5i40H1QunboOd7GQq/IJmOuUKW0q1hmrbDrFAmMylGKuymTnahjTyV6jL7CJUSW4lcw+iVZCcIcy",
+	"rRbLrFf/hPTqLpBpLoweimQRuajSlR9LoInB9+WQOrUlphlICCqcM7rw/XzFxLdKrWkHZkmPNED+An6/",
+	"Y5cNEAR46zXoPHGONUSnBzF0MdPbNE2bE3hc7p555wfU1oEaYKeQJbjZe15LeNE0jVltqwDmVbG+7Zva",
+	"ZsBVe8dv0ohr6FLfVL80S8MEGGPUCYnOrbtofM9XazsdtNqxfu1A38omEYfqBu/sn1DGy5sF8bbBavX9",
+	"hPnOK+4qQibJjGuWFhVzCHKq7U/WFgBuMCDZRyMOe67YV+ZYwqs0GQmlixt+e+RMLPUx890iYlrOJjtA",
+	"1Js/PKfNtUYfCKs3MBki0jP6qP7ALRFaeiGsYkNeU7xP6vjHQvu2qD8y1GO1G174TnykyXFNpDDPSQ0B",
+	"lP1lc8DihbIahCkymoIxQX0HAWwvM9buem5MGVEx+nF7WWEg2JabkW6bMa34hvGkopQWF//brpvd4uZr",
+	"96dtcBy58frLpui6eqXBsxP2UjP81SUr6Cf73pG3jXtk3p9fvD05Ojo+G+xXC18NeqdCQYKeklAzHEIq",
+	"+AQdn95scxiDrV9+uT6+vOofvnt3fHlZGb6hR/YfhKvZGnUeVsZ0fb2J7Rbh7sQwJxbxf7B75YcV5erl",
+	"cppUL2RC1+66iUP7ur2fcK2i9OA23N9HXfqh33EbrZ7gFRx/oaJ0FDkjyq0w8s71B6HUY6pI7BDfqeK1",
+	"wqAetPVHVZLYMb5L1esDdx40mW6y2nyr6k3aa7V22A3C16+3dw/PdDx3yY9U6HVhd+XSFqz391k27NDf",
+	"tedSmvqVllLNuii2b/1p7+/lnW4ve7uuxZ/PWgJur9QPrlT213/ESzBQNbhnMP+RCe52tkqL4O9WcxxZ",
+	"yTqJey8UXtZvXZ2FC/SFWl9yoL/VEmlyfzftmrrN8iRriQ786HDuOr2XVPAL1mJ4VKN4AC7EXPiA8Y4a",
+	"InjhKMZrFkoXsqUbJlWT89cRRsiX2gni59dvdnvkk79kzxXJcOK9wIHbP24vuZuUNlShi4NXm6WtQu/d",
+	"J7dOiuuimjLv/RVLLCmqt4oeeta/A7KqH/yu0XwtrQo/uq9a1UQb/qSLu8NdibnRroqTpPaWH7xYqfAK",
+	"sGQlKdyKG1hBBDs7b3rkBElgb2cHr5z119pYMuDC1nV5y4HyBcmEBLTC8FVvc7mwYbxozy3mmQRF/WKo",
+	"75ME9sfj1ZGoC/UNRDFuB7eWGzOtiiQgvVReGkHGFf0H67fOvuztHZh5fA5rTId55VF3wDj2SuvjtUED",
+	"Ini6CK5INPLGovJEiGTZfcAUMRrWgfW251QpUObh652XSwnf/nKtIq5vTfCFu1LOh8qBJ4WeV2bbRnoX",
+	"Pxc5fM92iCs7IR5a77U5MNs7klwJw0RcJKL0X7qwQRExWIpDCA5/ZiXqAhKADB0+lT6yiNz2EmDXlBDV",
+	"SyEJNLi9o5SK9o289Y6ZmUw7+53tjjFn3Lux2HnlZpZECGnb74c+doapeEnRH9EnFmOz4UhJr7t+xg3G",
+	"sW95dUTb9Qgp2YadMK19htaYkH7CXr3Atz6b64zkeq2uUT9c3nuDVm68JLmek1rJpu405KbQUIJ6F75r",
+	"pV65ntaPVpiG8WVUGsoaTqkIXrRtPZ746wtFxEwrlmDapDfXgzksftx9ufuvAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

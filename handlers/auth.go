@@ -29,6 +29,7 @@ var public = map[string]bool{
 	"GetAuthIssuer":                  true,
 	"RedirectToSSO":                  true,
 	"RegisterClient":                 true,
+	"AuthorizeDevice":                true,
 	"Revoke":                         true,
 	"Token":                          true,
 	"GetLoginFlows":                  true,

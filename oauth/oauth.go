@@ -44,13 +44,18 @@ type API struct {
 
 var _ handlers.OAuth = (*API)(nil)
 
-// New makes the API of a server that knows its public URL; for [handlers.Config.OAuth].
-func New(server *handlers.Server) handlers.OAuth {
-	a := &API{server: server, base: server.PublicURL}
-	if u, err := url.Parse(a.base); err == nil {
-		a.rules.Loopback = u.Scheme == "http" // a workbench: the operator's flags allow that on loopback alone
+// New makes the API of a server that knows its public URL; for [handlers.Config.OAuth]. It admits every client.
+func New(server *handlers.Server) handlers.OAuth { return With(protocol.Rules{})(server) }
+
+// With is New for a server with rules of its own.
+func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
+	return func(server *handlers.Server) handlers.OAuth {
+		a := &API{server: server, base: server.PublicURL, rules: rules}
+		if u, err := url.Parse(a.base); err == nil && u.Scheme == "http" {
+			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
+		}
+		return a
 	}
-	return a
 }
 
 // issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
@@ -89,7 +94,7 @@ var metadataLife = "public, max-age=300"
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {
-	yes, account := true, a.base+handlers.AccountPath
+	yes, account, device := true, a.base+handlers.AccountPath, a.base+DeviceAuthorizationPath
 	prompts, actions := []string(nil), a.actions()
 	if a.server.Registration != handlers.RegistrationClosed {
 		prompts = []string{"create"}
@@ -101,9 +106,11 @@ func (a *API) Metadata() gen.AuthMetadata {
 		RevocationEndpoint:    a.base + handlers.RevokePath,
 		RegistrationEndpoint:  a.base + handlers.RegistrationPath,
 
+		DeviceAuthorizationEndpoint: &device,
+
 		ResponseTypesSupported:        []string{"code"},
 		ResponseModesSupported:        []string{protocol.ModeQuery, protocol.ModeFragment},
-		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh},
+		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh, protocol.GrantDevice},
 		CodeChallengeMethodsSupported: []string{"S256"},
 
 		TokenEndpointAuthMethodsSupported:          &[]string{"none"},
