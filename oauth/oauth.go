@@ -9,10 +9,17 @@
 //
 // # What is kept
 //
-// Nothing waits. A client's id is computed from its metadata, and the row under it exists once however often it
+// Little waits. A client's id is computed from its metadata, and the row under it exists once however often it
 // registers. An authorization request stays in the browser's address until its owner agrees. The authorization code is
 // sealed, not stored: it holds who agreed to what, and only that it was redeemed is remembered. So whoever leaves at
-// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none.
+// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none. A
+// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row.
+//
+// # The pages
+//
+// A visit is one request of a browser, and an errand is what it came for: to let a client in (authorize.go), to connect
+// a device (connect.go), to get a login token (sso.go), to look at the account (account.go). The visit knows how people
+// sign in, make an account and sign out; the errand knows who asks, and what comes next.
 //
 // # Laws
 //
