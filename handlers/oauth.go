@@ -18,6 +18,7 @@ import (
 // OAuth are the operations of the OAuth 2.0 API, see [Config.OAuth].
 type OAuth interface {
 	GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error)
+	GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject, error)
 	GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
 		gen.GetOpenIDConfigurationResponseObject, error)
 	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
