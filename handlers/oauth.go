@@ -23,6 +23,7 @@ type OAuth interface {
 	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
 		gen.GetAuthorizationServerMetadataResponseObject, error)
 	RegisterClient(context.Context, gen.RegisterClientRequestObject) (gen.RegisterClientResponseObject, error)
+	AuthorizeDevice(context.Context, gen.AuthorizeDeviceRequestObject) (gen.AuthorizeDeviceResponseObject, error)
 	Token(context.Context, gen.TokenRequestObject) (gen.TokenResponseObject, error)
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
 	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
@@ -196,6 +197,17 @@ func (p pair) exported() Pair { return Pair{p.access, p.refresh, p.expires, p.se
 func (s *Server) CountRegistration(ctx context.Context) error {
 	who := CallerOf(ctx)
 	return s.attempts.takeAddress(who.Addr, who.Now)
+}
+
+// CountGuess counts somebody who shows a code that is short enough to be guessed: by their address and, if it is known,
+// by their account.
+func (s *Server) CountGuess(ctx context.Context, localpart string) error {
+	who := CallerOf(ctx)
+	err := s.attempts.takeAddress(who.Addr, who.Now)
+	if err == nil && localpart != "" {
+		err = s.attempts.takeAccount(localpart, who.Now)
+	}
+	return s.traceOnPage(ctx, rateLimited, localpart, err)
 }
 
 // CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login.

@@ -12,9 +12,6 @@ import (
 	"postern/handlers"
 )
 
-// otherClient is another client of another host.
-var otherClient = strings.ReplaceAll(webClient, "app.example.com", "other.example.net")
-
 const (
 	otherCallback = "https://other.example.net/cb"
 	otherVerifier = "another-verifier-of-forty-three-characters-x"

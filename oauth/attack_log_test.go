@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/handlers"
+	"postern/test/rig/process"
 	"postern/test/rig/safe"
 )
 
@@ -27,7 +28,7 @@ func TestNoCodeInLogs(t *testing.T) {
 	sso := handlers.SSOPath + "?redirectUrl=https://old.example.com/"
 	login := s.sentTo(b.press(sso, b.at(sso), "do", "allow")).Get("loginToken")
 	secrets := []string{code, login, password, "mistyped-secret", verifier, otherVerifier, "state-is-nobody-elses",
-		anyHidden.FindStringSubmatch(page.body)[2]}
+		process.Hidden(page.body).Get("form")}
 	at, err := url.Parse(s.URL)
 	s.must(err)
 	for _, cookie := range b.client.Jar.Cookies(at) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"postern/handlers"
+	"postern/oauth/protocol"
 )
 
 // FuzzAuthorize sends any request to the page: it is never the server's fault, and a browser is sent nowhere but to the
@@ -54,14 +55,19 @@ func FuzzForms(f *testing.F) {
 	f.Add("token=" + pair.text("refresh_token")[:40])
 	f.Add("token=x&token_type_hint=refresh_token&client_id=" + client)
 	f.Add("token=x&token=y&client_secret=z")
+	tv := s.register(tvClient)
+	asked := s.ok(s.ask(tv))
+	f.Add("grant_type=" + protocol.GrantDevice + "&client_id=" + tv + "&device_code=" + asked.text("device_code"))
+	f.Add("client_id=" + tv + "&scope=" + url.QueryEscape(tvScope))
 	f.Add("%zz=1&grant_type=%00&token=%ff")
 	f.Fuzz(func(t *testing.T, form string) {
-		for _, path := range []string{handlers.TokenPath, handlers.RevokePath} {
+		for _, path := range []string{handlers.TokenPath, handlers.RevokePath, DeviceAuthorizationPath} {
 			w := s.raw(t, path, "application/x-www-form-urlencoded", form)
-			if w.Code == http.StatusOK && path == handlers.RevokePath && w.Body.String() == "{}\n" {
+			if w.Code == http.StatusOK && path != handlers.TokenPath {
 				continue
 			}
-			inItsWords(t, form, w, "invalid_request", "invalid_grant", "unsupported_grant_type")
+			inItsWords(t, form, w, "invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_client",
+				"unauthorized_client", "invalid_scope", "authorization_pending", "slow_down", "expired_token")
 		}
 	})
 }

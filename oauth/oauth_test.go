@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +59,7 @@ func TestMetadata(t *testing.T) {
 	var m map[string]any
 	s.must(json.Unmarshal([]byte(first), &m))
 	for _, field := range []string{"authorization_endpoint", "token_endpoint", "revocation_endpoint",
-		"registration_endpoint"} {
+		"registration_endpoint", "device_authorization_endpoint"} {
 		if !strings.HasPrefix(m[field].(string), s.URL+"/oauth2/") {
 			t.Errorf("%s is %v", field, m[field])
 		}
@@ -71,7 +70,8 @@ func TestMetadata(t *testing.T) {
 func TestOff(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *handlers.Config) { c.OAuth = nil })
-	for _, path := range []string{"/oauth2/registration", "/oauth2/token", "/oauth2/revoke", "/oauth2/authorize"} {
+	for _, path := range []string{"/oauth2/registration", "/oauth2/token", "/oauth2/revoke", "/oauth2/authorize",
+		"/oauth2/device_authorization"} {
 		s.want(s.post(path, "application/json", "{"), 404, "M_UNRECOGNIZED")
 	}
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration",
@@ -244,8 +244,8 @@ func TestAway(t *testing.T) {
 	s.ok(s.get("/_matrix/client/v1/auth_metadata", ""))
 }
 
-// TestRegistrationFlood: one address cannot register without end.
-func TestRegistrationFlood(t *testing.T) {
+// TestRegistrationLimit: one address cannot register without end.
+func TestRegistrationLimit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *handlers.Config) { c.RateLimit = rate(t, "5/1m") })
 	for range 5 {
@@ -289,11 +289,7 @@ func TestFailedRegistrationKeepsTheInvitation(t *testing.T) {
 		Created: s.clock.Now()}))
 	b, q := s.browser(), request(s.register(webClient), "prompt", "create")
 	page := b.open(q)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+handlers.AuthorizePath+"?"+q.Encode(),
-		strings.NewReader(url.Values{"form": {hidden.FindStringSubmatch(page.body)[1]}, "user": {"carol"},
-			"password": {password}, "token": {"invited"}, "do": {"create"}}.Encode()))
-	s.must(err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r := b.filled(authorizePath(q), page, "user", "carol", "password", password, "token", "invited", "do", "create")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond) // the person leaves
 	defer cancel()
 	if res, err := b.client.Do(r.WithContext(ctx)); err == nil {

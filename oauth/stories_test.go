@@ -123,7 +123,7 @@ func (s *site) codeFor(client, device string) string {
 	s.must(err)
 	user, err := s.db.User(s.Context(), "alice")
 	s.must(err)
-	code, err := api.sealCode(newCode(asked, &protocol.Client{Name: "App"}, user))
+	code, _, err := api.sealCode(fromBrowser, codeLife, newCode(asked, &protocol.Client{Name: "App"}, user))
 	s.must(err)
 	return code
 }
