@@ -5,13 +5,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+
+	"postern/test/rig/process"
 )
 
 // TestOAuthFlags: it is on where there is a public URL, and what would make clients trust an address that others can
@@ -142,7 +141,11 @@ func TestDevCommands(t *testing.T) {
 			t.Fatalf("there is no address to open:\n%s", seen)
 		}
 	}
-	code := s.signIn(strings.TrimSpace(line), "alice", password[1])
+	client := process.NewClient(1)
+	defer client.Close()
+	code, err := client.LetIn(t.Context(), strings.TrimSpace(line), "http://127.0.0.1/",
+		process.Consent{User: "alice", Password: password[1]})
+	s.need(err)
 	_, err = io.WriteString(in, redeem+strings.Replace(after, "code=CODE", "code="+code, 1))
 	s.need(errors.Join(err, in.Close()))
 	rest, err := io.ReadAll(out)
@@ -161,32 +164,6 @@ func (s *server) need(err error) {
 	if err != nil {
 		s.Fatal(err)
 	}
-}
-
-// signIn does what a person does at an address that a client has sent their browser to, and gives the code.
-func (s *server) signIn(link, user, password string) string {
-	s.Helper()
-	jar, err := cookiejar.New(nil)
-	s.need(err)
-	browser := &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	page, err := browser.Get(link)
-	s.need(err)
-	html, err := io.ReadAll(page.Body)
-	s.need(errors.Join(err, page.Body.Close()))
-	form := regexp.MustCompile(`name="form" value="([^"]+)"`).FindSubmatch(html)
-	if form == nil {
-		s.Fatalf("%s shows\n%s", link, html)
-	}
-	answer, err := browser.PostForm(link, url.Values{"form": {string(form[1])}, "user": {user},
-		"password": {password}, "do": {"sign in"}})
-	s.need(err)
-	s.need(answer.Body.Close())
-	to, err := url.Parse(answer.Header.Get("Location"))
-	if err != nil || to.Query().Get("code") == "" {
-		s.Fatalf("the browser is sent to %v with %s", to, answer.Status)
-	}
-	return to.Query().Get("code")
 }
 
 // TestAdmissionFlags: which clients are admitted is said in full, or not at all.

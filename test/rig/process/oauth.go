@@ -51,25 +51,30 @@ func (c *Client) RegisterOAuth(ctx context.Context, url string) (id string, err 
 // Consent is who lets which client in on what device.
 type Consent struct{ Client, Device, User, Password string }
 
-// Authorize lets a client in, as the account's owner does in a browser that has no cookies yet, and gives the
-// authorization code.
+// Authorize lets a client in and gives the authorization code.
 func (c *Client) Authorize(ctx context.Context, base string, who Consent) (code string, err error) {
+	ask := url.Values{"response_type": {"code"}, "client_id": {who.Client}, "state": {"s"},
+		"redirect_uri": {oauthCallback}, "code_challenge": {oauthChallenge}, "code_challenge_method": {"S256"},
+		"scope": {"urn:matrix:client:api:* urn:matrix:client:device:" + who.Device}}
+	return c.LetIn(ctx, base+AuthorizePath+"?"+ask.Encode(), oauthCallback, who)
+}
+
+// LetIn opens an address that a client has sent its user to, does there what the account's owner does in a browser that
+// has no cookies yet, and gives the authorization code that arrives at the client's redirect URI.
+func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (code string, err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return "", err
 	}
 	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	at := base + AuthorizePath + "?" + url.Values{"response_type": {"code"}, "client_id": {who.Client}, "state": {"s"},
-		"redirect_uri": {oauthCallback}, "code_challenge": {oauthChallenge}, "code_challenge_method": {"S256"},
-		"scope": {"urn:matrix:client:api:* urn:matrix:client:device:" + who.Device}}.Encode()
 	var form url.Values
 	for range 6 { // pages: sign in, consent, and the redirects between them
 		next, page, err := visit(ctx, browser, at, form)
 		switch {
 		case err != nil:
 			return "", err
-		case strings.HasPrefix(next, oauthCallback):
+		case strings.HasPrefix(next, callback):
 			return codeIn(next)
 		case next != "":
 			at, form = next, nil
