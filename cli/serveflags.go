@@ -32,7 +32,7 @@ type serveFlags struct {
 	KeepEvents      string   `default:"8760h" env:"POSTERN_KEEP_EVENTS" help:"How long audit events are kept; of one account at most 10,000."`
 	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
 	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins per address and per account, and as many refreshes; off switches it off."`
-	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite) or open."`
+	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite), approval (see postern user approve) or open."`
 	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
 	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, which clients get."`
 	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
@@ -128,9 +128,10 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 // accountProblems are those of the flags about accounts.
 func (f *serveFlags) accountProblems() (p flagErrors) {
 	switch handlers.Registration(f.Registration) {
-	case handlers.RegistrationClosed, handlers.RegistrationToken, handlers.RegistrationOpen:
+	case handlers.RegistrationClosed, handlers.RegistrationToken, handlers.RegistrationApproval,
+		handlers.RegistrationOpen:
 	default:
-		p.add(fmt.Errorf("--registration %q is none of closed, token, open", f.Registration))
+		p.add(fmt.Errorf("--registration %q is none of closed, token, approval, open", f.Registration))
 	}
 	p.add(webURL("--terms-url", f.TermsURL), webURL("--public-url", f.PublicURL))
 	if _, err := f.servesOAuth(); f.OAuth != "" {

@@ -69,7 +69,6 @@ func (s *Server) routePages(e *echo.Echo) {
 	pages := s.Pages()
 	show := func(c echo.Context) error {
 		r := c.Request()
-		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
 		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
 		return nil
 	}
@@ -312,6 +311,9 @@ type NewAccount struct {
 // reserved: it is taken with the account, so that whoever fails may try again.
 func (s *Server) CreateAccount(ctx context.Context, n NewAccount) (db.User, error) {
 	account, err := s.createAccount(ctx, n)
+	if err != nil && AsError(err).Code == AwaitingApproval {
+		return account, err // which is what was asked for
+	}
 	return account, s.traceOnPage(ctx, registrationRefused, n.Name, err)
 }
 
@@ -351,7 +353,7 @@ func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, 
 	if s.Terms.URL != "" && !n.AgreedToTerms {
 		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
 	}
-	if s.Registration == RegistrationToken {
+	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
 		i.Token = n.Token
 		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
 			return nil, cmp.Or(err, error(invitationOver()))

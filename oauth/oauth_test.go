@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -295,11 +294,7 @@ func TestFailedRegistrationKeepsTheInvitation(t *testing.T) {
 		Created: s.clock.Now()}))
 	b, q := s.browser(), request(s.register(webClient), "prompt", "create")
 	page := b.open(q)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+handlers.AuthorizePath+"?"+q.Encode(),
-		strings.NewReader(url.Values{"form": {hidden.FindStringSubmatch(page.body)[1]}, "user": {"carol"},
-			"password": {password}, "token": {"invited"}, "do": {"create"}}.Encode()))
-	s.must(err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r := b.filled(authorizePath(q), page, "user", "carol", "password", password, "token", "invited", "do", "create")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond) // the person leaves
 	defer cancel()
 	if res, err := b.client.Do(r.WithContext(ctx)); err == nil {
