@@ -14,7 +14,7 @@ type TidyConfig struct {
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients int }
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers int }
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
 // longer than that.
@@ -59,6 +59,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyReservations, rememberLoginTokens, &done.Reservations, (*Tx).remove},
 		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 		{tidyClients, 0, &done.Clients, (*Tx).remove},
+		{tidyBrowsers, 0, &done.Browsers, (*Tx).remove},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
 			n, err = write(ctx, d, "",

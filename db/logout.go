@@ -26,8 +26,11 @@ func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
 	return write(ctx, d, "", func(t *Tx) (int, error) { return t.endSessions(localpart, "") })
 }
 
-// endSessions ends every session of an account but one.
+// endSessions ends every session of an account but one, and signs its browsers out.
 func (t *Tx) endSessions(localpart, keep string) (ended int, err error) {
+	if err := t.Exec(endBrowsers, localpart); err != nil {
+		return 0, err
+	}
 	return t.endAll(EventLogout, endSessions, localpart, keep)
 }
 

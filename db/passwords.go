@@ -21,10 +21,11 @@ const (
 	rehash = `UPDATE users SET password_hash = $3 WHERE localpart = $1 AND password_hash = $2 RETURNING localpart`
 )
 
-// ChangePassword stores a new hash and, if asked, ends the account's other sessions in the same transaction
-// (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended. ErrNotFound if there
-// is no such account; ErrConflict if things are not what they were when the old password was verified, which took its
-// time: the hash changed, the account was deactivated, or the session that asks has ended or is locked.
+// ChangePassword stores a new hash, signs the account's browsers out and, if asked, ends its other sessions, all in one
+// transaction (Client-Server API v1.19, "POST /account/password", logout_devices). It returns how many ended.
+// ErrNotFound if there is no such account; ErrConflict if things are not what they were when the old password was
+// verified, which took its time: the hash changed, the account was deactivated, or the session that asks has ended or
+// is locked.
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
 	return write(ctx, d, "", func(t *Tx) (int, error) {
 		e := Event{Kind: EventPassword, Localpart: c.Localpart, Session: c.Keep}
@@ -43,7 +44,7 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 			}
 			return 0, ErrNotFound
 		}
-		if err := t.Record(e); err != nil || !c.EndOthers {
+		if err := or(t.Exec(endBrowsers, c.Localpart), t.Record(e)); err != nil || !c.EndOthers {
 			return 0, err
 		}
 		return t.endSessions(c.Localpart, c.Keep)

@@ -25,6 +25,7 @@ var tables = []Table{
 	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
 		Bools: "refreshable, single_use, locked, admin, imported"},
 	{Name: "oauth_clients", Columns: "id, metadata, keep"},
+	{Name: "browsers", Columns: browserColumns},
 	{Name: "imported_tokens", Columns: "hash, session_id, refresh, expires", Bools: "refresh"},
 	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},

@@ -68,13 +68,13 @@ var answers = map[string]error{
 	"Record":     ErrText,
 	"SetSetting": ErrText,
 
-	"AdvanceGeneration": ErrNotFound, "Client": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
+	"AdvanceGeneration": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
 	"EndDevice": ErrNotFound, "EndInteraction": ErrNotFound, "EndSession": ErrNotFound, "Interaction": ErrNotFound,
 	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound,
 	"RevokeRegistrationToken": ErrNotFound, "Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,
 	"User": ErrNotFound, "UserNamed": ErrNotFound,
 
-	"ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,
+	"AddBrowser": ErrConflict, "ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,
 	"StartSession":             ErrConflict,
 	"ReserveRegistrationToken": ErrTokenSpent,
 }

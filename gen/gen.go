@@ -83,7 +83,11 @@ type AuthFlow struct {
 
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
-	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
+
+	// AccountManagementURI A person's own page. Client-Server API v1.19, "Account management".
+	AccountManagementURI  *string `json:"account_management_uri,omitempty"`
+	AuthorizationEndpoint string  `json:"authorization_endpoint"`
 
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
@@ -309,8 +313,14 @@ type HomeserverInformation struct {
 // LoginFlow defines model for LoginFlow.
 type LoginFlow struct {
 	// GetLoginToken With `m.login.token`, whether a session can make such tokens.
-	GetLoginToken *bool  `json:"get_login_token,omitempty"`
-	Type          string `json:"type"`
+	GetLoginToken *bool `json:"get_login_token,omitempty"`
+
+	// OauthAwarePreferred With `m.login.sso`, that a client which knows of OAuth 2.0 shall offer nothing else.
+	OauthAwarePreferred *bool `json:"oauth_aware_preferred,omitempty"`
+
+	// OrgMatrixMsc3824DelegatedOidcCompatibility The same, for clients from before it was in the specification.
+	OrgMatrixMsc3824DelegatedOidcCompatibility *bool  `json:"org.matrix.msc3824.delegated_oidc_compatibility,omitempty"`
+	Type                                       string `json:"type"`
 }
 
 // LoginFlowsResponse defines model for LoginFlowsResponse.
@@ -597,6 +607,15 @@ type CompleteAuthFallbackParams struct {
 	Session string `form:"session" json:"session"`
 }
 
+// RedirectToSSOParams defines parameters for RedirectToSSO.
+type RedirectToSSOParams struct {
+	// RedirectURL Where the client waits for the login token. Any scheme but those that run or load something here.
+	RedirectURL string `form:"redirectUrl" json:"redirectUrl"`
+
+	// Action What the person wants, `login` or `register`; another is ignored.
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+}
+
 // RegisterParams defines parameters for Register.
 type RegisterParams struct {
 	// Kind Only `user` is served.
@@ -742,6 +761,9 @@ type ServerInterface interface {
 	// Login Log in and start a session on a device.
 	// (POST /_matrix/client/v3/login)
 	Login(ctx echo.Context) error
+	// RedirectToSSO Lead a browser to the page on which its owner signs in, and from there back with a login token.
+	// (GET /_matrix/client/v3/login/sso/redirect)
+	RedirectToSSO(ctx echo.Context, params RedirectToSSOParams) error
 	// Logout End the session of the access token and delete its device.
 	// (POST /_matrix/client/v3/logout)
 	Logout(ctx echo.Context) error
@@ -1093,6 +1115,31 @@ func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	return err
 }
 
+// RedirectToSSO converts echo context to params.
+func (w *ServerInterfaceWrapper) RedirectToSSO(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RedirectToSSOParams
+	// ------------- Required query parameter "redirectUrl" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "redirectUrl", ctx.QueryParams(), &params.RedirectURL, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter redirectUrl: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RedirectToSSO(ctx, params)
+	return err
+}
+
 // Logout converts echo context to params.
 func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	var err error
@@ -1280,6 +1327,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/versions", wrapper.GetVersions, options.OperationMiddlewares["getVersions"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v3/login", wrapper.GetLoginFlows, options.OperationMiddlewares["getLoginFlows"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/login/sso/redirect", wrapper.RedirectToSSO, options.OperationMiddlewares["redirectToSSO"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/refresh", wrapper.Refresh, options.OperationMiddlewares["refresh"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/logout/all", wrapper.LogoutAll, options.OperationMiddlewares["logout_all"]...)
@@ -3282,6 +3330,58 @@ func (response Login503JSONResponse) VisitLoginResponse(w http.ResponseWriter) e
 	return err
 }
 
+type RedirectToSSORequestObject struct {
+	Params RedirectToSSOParams
+}
+
+type RedirectToSSOResponseObject interface {
+	VisitRedirectToSSOResponse(w http.ResponseWriter) error
+}
+
+type RedirectToSSO302ResponseHeaders struct {
+	Location *string
+}
+
+type RedirectToSSO302Response struct {
+	Headers RedirectToSSO302ResponseHeaders
+}
+
+func (response RedirectToSSO302Response) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type RedirectToSSO400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RedirectToSSO400JSONResponse) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedirectToSSO404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response RedirectToSSO404JSONResponse) VisitRedirectToSSOResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LogoutRequestObject struct {
 }
 
@@ -4164,6 +4264,9 @@ type StrictServerInterface interface {
 	// Login Log in and start a session on a device.
 	// (POST /_matrix/client/v3/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
+	// RedirectToSSO Lead a browser to the page on which its owner signs in, and from there back with a login token.
+	// (GET /_matrix/client/v3/login/sso/redirect)
+	RedirectToSSO(ctx context.Context, request RedirectToSSORequestObject) (RedirectToSSOResponseObject, error)
 	// Logout End the session of the access token and delete its device.
 	// (POST /_matrix/client/v3/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -5078,6 +5181,31 @@ func (sh *strictHandler) Login(ctx echo.Context) error {
 	return nil
 }
 
+// RedirectToSSO operation middleware
+func (sh *strictHandler) RedirectToSSO(ctx echo.Context, params RedirectToSSOParams) error {
+	var request RedirectToSSORequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedirectToSSO(ctx.Request().Context(), request.(RedirectToSSORequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedirectToSSO")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RedirectToSSOResponseObject); ok {
+		return validResponse.VisitRedirectToSSOResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Logout operation middleware
 func (sh *strictHandler) Logout(ctx echo.Context) error {
 	var request LogoutRequestObject
@@ -5485,134 +5613,141 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pd9s4luhfwdHrc/IWWbazVHXsL0+xnWp3JXbGS2VOV9ISJF5JaJMAGwCtaDL+73NwAXARQUqyLaeW",
-	"fEpMkdjuvuJrZyySVHDgWnUOvnYkqFRwBfjHGxpdwL8zUNr8NRZcA8f/0jSN2ZhqJvjuv5Tg5pkazyCh",
-	"5n9/kTDpHHT+124x9K79Ve2eSClk5+7urtuJQI0lS80gnYPO1QyItJORMeVcaDICkvEIpNJCRD0yfD84",
-	"O78a/P3y/GzYNX+96R+X/np/enl5evbT4EP/ov/ePjo9+6X/7vTYPSJCdslESEI5yfgNF3NOYjFlnOhF",
-	"CvjB9dnPZ+cfz4Y42cl/Hr27vjz95WR4QPQMCKcJEKb8EKUzIArkLRtDlwjpfhZ6BpIIDr3OXbdzkqR6",
-	"8XhnaEa7cIAKneWpNuuM/OxvhRyxKAK+fSgO3w/enl+8OT0+Pjlzx0a1hiTVZEJZDFGXUB6R+WxhVmiA",
-	"rEVsYXt9eXIxOD7pH12d/tK/Ojl2n6dUqbmQEZlTRSSbznSXjDJthx6PRcbtZoGONbulGiLc8ynXIPER",
-	"nMtrTjM9E5L9F0SPdgb9TM/OZeNJfGR6RoaTWMzV8IAkQgIxiwCuPdKYAwCIzJkwTuYzNp4RpekUlDsj",
-	"fABKMcEPyRzHAynHIoIhbj+mSi8db4+YeUWmD/wBgVJEixvA+RKmFOPTLp78VIgIMZYLEgs+BYl/LR1s",
-	"LMY37kzPxHvK4u0jUT+e04XCHUiwx8SQnBLKYsLNGuGLJgkohadlXrN4Rck4ZsA1UTMxV4RpRTIF0uBb",
-	"jxgOMxJRjnkSaNQjfUUuF5ymCsiMmk8qjIDMcQ20hIYiiyPDmiQo0ObAlEgAx7U/SZgypc1hDt8Prv52",
-	"cXLy4fR48P7k+PTaMrDL6w8fzi8MhvvROaFRJA2k8tFvQbIJgyjnNhYidpsVKisN4qCWDzKeUT7NgXdu",
-	"MPZJWMD12cXJ0flPZ6f/yMkYJyfPe3uk/+HUQ8CwzXx5+q3IePQk6zNQeHt+feYW55BMEJWNZ0TPkEKE",
-	"JEznTGoGiEjPFC4WN9OfU2TpNdZbSC/K1RwkRISL+SGh6obQKWUcUTGf1KBOlyjGx+CwVxHgEc7pqB+R",
-	"wHNznPwdS5h+RGaGgzbLZiFIQvnC4bbEGRSZSJGY41IefQ/J8AK0XOz0JxrkkCi6UAY9OdGCjEUCZETH",
-	"N71OtzMDagS7WVbpi/pxfpyJ2BzDWPDI8DEyp0ybAYptGeHdOegwrmEKuHx/SBcwydTTHVJJgWGKSDs5",
-	"gm6K+svF2yPyw48vX3fNflACvOo9P8THP756vV88ftF73nuOsP5Ap7C0fMP6dmc6iavrdqegtGR8GmSq",
-	"ZA4jktKpxaILquGxkaiN5N6dvj+9MirVycmxZQoep5wAqyEPMjppngyoeTJIFGLUt0GoCzBHO36q41pW",
-	"onIJboW2UYAomYk4AmkEkVua4VijBaFkmICeichowSnVM6P6kqEh0iEZ01ugTo4g7ZZwVmRascgiyJUQ",
-	"76isod92tnt1fj5417/4yavaXkzHZgVGJaGc/PCS/Mze4Nq2os+1rc/bFlfnPyNIuHAQMUqpAq57JaUh",
-	"f6uQH3VVyyt0Skz0IBZTkekh0TID3H8ExpxAGBkd5gYWilAJ5AZS7SDnhQVJ6MKYMUaHROlCjGqp/Tnd",
-	"UhbTUQxPJPet1mSBGFFNR1RB2ZxTXhhquXDLjakG2SP9HBH1jGo8WDT+yJwucI8zegtkBMDJmEppVCOR",
-	"mW3eedpF4jcs+phqWqf8PlEaUiImKMl3WGEgLCnmPXKEJ7tzadQTiQrL7X5v/3WXfOpcm29LxgXpV5X6",
-	"/ofTTx3DT1IpUpCaWUuaReadCbMsqe18zQSnxdt33Y5XPQPMDFEo6aEV2/PvDc30S/Kg23GqhBkkoV/e",
-	"AZ8aZfD5q1eBdxG3V01X1gUG+AVOvHpwfPA1ID3R+HGcPY1BQ4+8g4k2cDZPjf40nwFaAs5OMtpV/nZE",
-	"IFYwt9aA4ISSCY1jIyCc2AssxqCCXUwqYUyRvRsqXH612/myU7yzI4Ei0ZjvSQFbi43uSzH6F4y1mcSg",
-	"yNtYzM1EVbSw20AE0ZCogCDPh6NS0gWOb+iESbPSX/0AnxtmfQ+aRkFq8L8YejCmg+OnhTvD0KRRTf76",
-	"cv9loZo8P2wjDvcs8WNHTI3FLchFiCQqUw6AR6lgTsVZPoLqq95FNWBKDVIqaQJGPVBZmgrpBHR1s2Yf",
-	"r5/v/VhCgZEQMVBuRjcG9WA8o3EMfAoDKzpVdbx1wWOYomHdgw12N5WU64F5fO9JmVKZReTaq6kUSaoH",
-	"tzTO7j9+hdZbN5MDJxHRQ+ZzozzoVCTcivEaa0bmtckrCN2HIcoSHTsAdpuoorbI8O6aINVyoi0ga0LN",
-	"NUimiSF5h1ldOnNiTTa7FmK9Hvhyl1BF/n55fkYuUUYafQINAaNfcWsXLzOXXCZshjHOvRZ8F/zCa7+g",
-	"k68y0Sq/IUqDwPzIzSx3jCJmjobGH0obq4im4mRLsr0u9wsFs/R7zv6a5FXuXq7JrIcf7bJFtmj0ZoZE",
-	"9hpwqKsWc7pQRM+kyKazQ68xMD4lNI69MiEmBpeMyg7cvGdmfyKILp8INeadVYc4gDFUC31fC3LDxbxr",
-	"LD18pXRKQZRY9uUYRdzYLGg7WzMEKPqeIQ2c+BKnsodcTJBvMUjy3vxoRqeKhbIOdr6xPx7RlI5YzGxc",
-	"pTomcDNg1DBieTf+zdDi8xncqNU5kt6LlEUD62JdiSL1Rd91O0nPfj0oa/j3GGUKSOHMqeH3GOVuxfZb",
-	"uMHSIbVNXDnQZUhUBgqCA8/qgzuqUlyyrlauQ7BoJN51O5Y1Dqza5rjHhGaxXuK2JYWRw7wCspLJ82r/",
-	"+SoCqnwd3CjSebPq7tiDj3QYziYmhGkF8aQXcCe26+z2p4pnN6itFw6DQdiCG85hZB1NnBrLOGyG2lUP",
-	"OE3CUtb9nkkWZuT292eKzEQCaNcdIg+38dbri1NFYgbWB2JeUhiiGUEs5sH1lDSczeSZwRu/zLrSLWI2",
-	"XjT+LCFiEsa4TfUQzXizb5uV2AA0ueAwPMgjEuh94cIglQQdPEotVMOOQ+zlOA/YPhopg6QqqGBYn4GR",
-	"oQZrrHVLRjBjPOoSNiliQIJDlyij15KJkFMoIj9GB51Q/IdhiCePtKLSUIoiYfzISGlcTtjkZNHAriKg",
-	"CI/HkGqIDt2YVOK5F04G9FpnfMR4FJbWrUfdxMfzFQ3s0MbKRiZopGmWoK8hw2hyp9vhYsep+iUG1sDu",
-	"mgb+HFyoUSyPkRU/ElbcrZhGPRr2lSRIM0km9Mup/XF/b29vhVHoRwwflfmtvmrnfmBRcPqIqTSmi5z9",
-	"VlHvLLN4T6h3QM8dilNMfinQ7dfCL8azODYr/LIjEobK+6JzMKGxAsMkqdIDBcAHLG2YD6M5hacc03Ie",
-	"MpEOWADvWRwzH/Oxkdb91z/uHRL4QsfWtziy20wYzzT0SOvSJkImVNsQ0Q8vS2v1IaPWxQaBbADWDOZ+",
-	"2SnQiLBOdDaAXo1FCmHeXFHD8kH8J2svq4m1uB02WX9Ul0MeqYhjhXgXNv6+pEyCGrCAZfM3McfgChkJ",
-	"PSNmOqML3IJLrynF/VqAWIT9uvhfeUvjlqlKK59To3GMQM8BONFzYfdy79mN1Gk7NEpSkErY7DUVPC2b",
-	"ROK0tqBK9RFljJ7BAochTK810MA7ARoc+dTpZl1rXqL1KiIgExbHEBHGV9uZZawpH0ZgV23rq6BMCaTN",
-	"WK1WYfL6rh7HpEPOv/rkkk70O2PFNRJ42eYIRjLCbB39H4iAqMiwyOa2YGoXjVMq9Wpo5KOXwlGfV+yi",
-	"0eJHNaKwVWtbMUpao36E+GU1uKpMqujXEwlqNmiIY1kXCHxx6VGEajLcxXfdh8NDEvvAk802KOXiJHRB",
-	"XDhTAod5g5sKMTbIi0PQr6Z0NnqLUIJ0665TFDDEDld3BxkxNBU7xTKysf56h9M2OGPJe6ol+0LQ11Y3",
-	"Blt8eWw8s19ZwWkTblMpppImqt2fF+BxM5qmwCFyw4BI4yaIl/NEVmgALuvDMad6csqaDHrJs7qEYzKD",
-	"Anfy9I08/o8pAXkiqxMhRloZI6Q1An0pJprYaa2hvsrF5YAVIte3LkD6VsikRTYbVk6ousHc5x75OBOq",
-	"lCNq4VwmEUUXqo41reyriRuEiOVvuRF3yi2cnKezOt+IKhhkMl6t9ORvhs4IuVk4fBtwvLVFzG2QvJsH",
-	"sWl+YGNq+MoNuAxE854KW47e99K+Ify1dTMtUm6zcEZxPGuJuXYJV7Fe6nzfkYkWPuFF8ENjm8DcSDWm",
-	"SEIjKKvtnouHEhNSqjVIM/Q/f/3np09f9vZ2Pn36sv/206cvP779/H//EmIzD0njYJxpRmPnaRy0m2J9",
-	"W21gjTGzP/uV2a0tXHBHcQOQ2ugAhi4Mx1RrZWE8TlLJKkFbYYLOYWlw3X3XgOLr01LYDxV0T55zIGJi",
-	"I01Y9IFovmFSSB0lbQrenC4MViLMvMeoiwnmdvvDAnGGy3h5/0ST9Sn+AcpYu0OhUK7XELtenFSqElDm",
-	"LetbTJNIgDW77RRryuSa6rgagiVl0qoZ3uWphTDgNYBFSDLtM55zTXp9+OnqTERpas6E8epwIZpqUy1L",
-	"TOz/h1B5DnE8QI6ximF9hDj+GV8M6f7WIVBBlu4K1wUi3pV5dYuuvPIkTShew9E18GhJqrdL2/LLyyQR",
-	"OplSHnkwVamWJB7UwBuC4PjLoDLoqvXbwUIr9dG2DxjPaD7ipJcwzpIsGcRO6oQ8JpjuPZ5RSccaJDrS",
-	"k0xpjC30gmBIem6dg4hNWTCBofxSLOYgxy4I0PaiWiQjEYfEbr48y65KxUeUxGCIzTKBvmEL/8BiJEpw",
-	"cWFhVsyZpWnz4pYgUjvP+lEEthOeLXxAIWhfWM7TSK6rONPSJqqvt054b+n0cPmjNIvjR5ZCGx5UZZfh",
-	"c7IlZY8cq3Ay5FEUYz5jI+asoQZFUAtr45QLDIsAgzOFGuJl7brzRtruimj9lpTadvdc7ok79ClIaMlk",
-	"6brGzBpWc4FET6ULPoa+9hvWrhrUpDYChsg6dgJn/7j5FSEL+kgkaaYhKrRYn6j9PVPje6bGimhgGKt9",
-	"BvI9Y5LNRGgPwDwezMI52cv2b6PwROvgfM7bOF87Y2NqMPXbC1WqE3TLuzJ0G17G95VL3igKnZskw2Pz",
-	"G2cRPbE6V5313lJmhfx9t0FkhhiLY5JJw3LWTJZpt1jb8bkxdxzz5V1Jv2wTrY0jFNxvJZ9a71DbgV2a",
-	"rgXSj6C2r4it111F946nr5b8TSkSZXYU4L9vgEqQw9VB1CX3SWnQtlyL6zSiK5OiNtSIQ4i/5LEOVU6T",
-	"WEyNVtUj5zxekGHSY1HP8CF0ahZMrrq2RqQt/Kybhat94K6YfvXZN6LyLzRmEdMtzo1b88YaRrt9LzgH",
-	"SMOgWmIut+6NippQEgf/+/bTp+j/ffrUM//8tyz94f75P39pdoU3pJflc4aWXLgDA86eIotyldEZDtXV",
-	"3R2lEeurwXKGcSaZXmAFUJnJICeyFBgsKqp2wLHyopK3RGzngLwFAELYjpcvZKZ1inWIxZT/kYFcrD3j",
-	"v83bWMeE0V5JJ9p1m+mR49yeIaMF0SKii2eKqBTGeUoLVqKY4XGcTrdjybzGUBy0U/YzLGyJNuMTEXJz",
-	"2RCIM5kmQvqAv03XmQsSCSFdVPf53v4ru+ZntjORWyMSHdOxmfODUIiqXY9VnYPOXm+/t2eOTaTAaco6",
-	"B50X+AhdDDME4m5vDnG8gx7q3QTXsDvOTaQp4D8G+fAcTqPOgXlokNM6tbvVhmXP9/YerdC97BAPNvvA",
-	"2vbri3eFY8kuVEiiwBbgv9x72TRNvu7dvPUNInqWJNRgVufStrqw6VkeVMyeOp0qzJHy9bWdz+bbymEK",
-	"YzTsVMoJdwqabTrZCmnY7IO8EGGLZ12pVW44brv4Z6qwWl2WhELF7wYgNSeV2KCpsjqEozjXHYQoulhq",
-	"FnJExzPYORJcS7Ei0c+2IRjZLgzBliFF95X1YW+7MlVB73Poug4BfB225xklFEAwh8CfAmfRzljwCZtm",
-	"Mk+RaAL8eQr89Pio8vp3gH8rgFtokCPBOYw1OfZ0TvZ7ew4JDl3o2Zv9Tr01MsTXIEDs6g8CuDKoMNtd",
-	"mrLd2/3d3H2bipC5e5ULrxjoLaiiV4tIbbJauY/HvFQfYQQWZj95xy+2NlFFh6yXe3tmqVW8jPJswo5V",
-	"GEDpNyJ6vE6K9aRLC8qt4X0gP7IB++t9Dw9LCUMGB0YwzbgTM3urMa/UzBM/ebH6k6JxpPlif40v8q5B",
-	"5oPnr1d/UO5DddftvFpnWeW2NlU6emfTgkaL4vgMokkYA/Z5WdLObMtATzn4rCJeDbBa6aWcNNpONiKO",
-	"SEqZdL0qI8OolBDcMywOcyQU+MKUVrZZoSM186BuDGPjIasU+waIsaG36cylAZFMZTSOFy50ZbXLGfAD",
-	"wl2MwXefNMdgi5hsxBOLg13RQyzEDabI1qlTl9w9W6LPkB9ryxQadGIF+6kZkBmQFpVgw4qPYVhxThVN",
-	"kIK+qftS8f72GzudiSqJIEdKJRg0MegzgjHNlFVTPe83+Od6G/ZIrYFW74/LgU5cVvkyX+kSwccuwYgW",
-	"qLMet7nd3/UhgLwmuE2D/66yP7kGV7XWlrud+q7HVNtS7aq7bA39zOtmu1PQhQczLG6ul9qb9YxyRZbb",
-	"spKMxyhNynarbYegfFvsPA95Gcu4+ROK5Kstsf96Ctld1XWkZQbbFAaB9LIGVC+d2AOZefsnzX2t12Wp",
-	"pU6Wv22e6rSbzsGvQWffr5/vul8DLrlfP999LlPme3pjuLETXUzPXGdt36PdZVKPKXdZ5ZZVlwnTGS2N",
-	"pOlbPu8298bbvXV+5kbeXf4G9+M9077FCmhkgL9+DfoCdYkOC+Jo43ift0g4Na96Y8NclcX6CY2Yp9cI",
-	"nGRwOYRlKDucNLoSJUaDimGi18e7F7vu990XKYt2aRSVZUIVuWgUvfhwerysEKx15q7t+7oc6hGY0jfl",
-	"F7ZrNBaFR0ZJJ7CDfed9i3ZU4NIZejWyZATSvFrKabs3ACPwFbVhGNrfzatvpUj6bujvEN0AohISYf0A",
-	"K4GaJ0k9FKxgJtp16tHVsuq2LAOKt66EodgT8/WDgHwXPgrMRlgEjqJ64cC9t50opiJ+732/vzy9PD7b",
-	"5saXwP3gXRc3kGyiml/5i2WUxhZ11Pmglknfj10m+y34Q2tNeZ5Y4Q60qmnQHFrufvmue/9WdO8CnKUr",
-	"NCoxAOARZoUyrbyrTN2H+soZ3pvQnnfPoe8TS5x9EfahNY2N3mYv5HAG87DaMQ5TXzABsE6240rLui3R",
-	"bLgv3vp0244Z9uaq70T1GyIqC/AyQXnkfwjhPEBPuQAF2iPg1hQWe99S6Sam0cKpLg/a9gP0lMq+t6ew",
-	"hDZevgDrPtufzwRNWJsfuUib7mw72lJNzm6Q98K81PvT2CzWa+D6bBRRP7yxpZoE5BvxNoI807Pdr9gp",
-	"+G7X34iwO4dRCfq1O6xsvL5k/nSt99o2ZHGJYU4COtkp0Qk6tfdy5JeU5HFFI1vrEtIszjch6dxHPuEN",
-	"SfcVTxslZz3YEVTcwESEv+8vb+LlG1apvPFznlXmSszyUsQb7ipkajRfcxTWb0DB2VdegdK1jUioKjVc",
-	"AJmoYZ6JmFKsSnXORxx3I+djN9zXySpja9zR0pARWXSl3sgPGub2Hib9ZSRdR4n7sjOfz3cmQiY7mYyB",
-	"j0VkO1KvxxgrnXkeS5l7ELG8eKSLyD76632AY0Wc0Z/nUvDpYdFrCJsaK9G7F5n+HsLERw61bIoAUqUL",
-	"TZRaLj1DZ0xiL5jaQMgv9+RuEvGVftxbFPLBTuINYr689j+btKeldsMJXZBItCX71uFuHcTlVuZrWsIB",
-	"f1OpQ+7WfE2BLrzfzdY/sC8IGZ6CW5A09r2YnAXrVUnvEtIzYDLoELJvttBAjvxNbK+M1ltzY1Y7iTYw",
-	"O7fYPw+fe8eUDoB9c/jufrX/OY3uLH8LN6Nd5nSHGIGtpidTm8E8ginjtiKnnzeacwmRU2PF0FgCtddS",
-	"2umidr75BGxzdUrkdy75++SSouhW18AhSw7zIPl0V/C/7bO/dq73pEzviUz9x9IGZ2LejAEN0A6lCFWN",
-	"dM8xNzaOswAeZaWq5C1xulDh8+9GP/wWSLsxd/zGWRkY994Mz8NKQV621MTyira3nW1ni1ab67Zmi7oO",
-	"pEslLF5FslfW+Va3YY9vt8HCyzUYFuVKjO0baxvGGuFhG17aet4bMKqPUhlgu0umCVAZM7xoV6RkLuQN",
-	"49Oi0IGWxqd57YprW2VfKzyH5dZGCqT5boi5FsVz4p77BgOEKo8YZqkGMUpuZpl3U7LrVzMxt3syOxxS",
-	"5esvaL1u5tBGdOdMQV4H01LjEm+x+Gy57uzJE5vby1sesdRs/2luH788uRi8Oz/6+eR42A1cr37gHGvL",
-	"dXXdvA17KackFuMbiNZB5YN6fQte9V67EJ6wCVZABtDe1/X+0cpiSqJiSShsbDm6G+4NuWsqSx0D7VXf",
-	"XqlcPy5WdO5vrtozlmHghjBXG2fswR5ZbvmgbZxMkQQklMrvErrwzSbF1Pfxq3Ebs6QHKjR/Aj/CiYsu",
-	"lgJG9QJJHjlDHUXDfRFkl8Zxc0KAywUy73yH2jpQAyxjX4KbvWCvgBeN45AWuApgnrUPbFO/NoWw2th4",
-	"m0phQwvlpnqILC4H1I2SKCQay3fBeIEvJXQyrdpOee3AwcoK5r66wcuSp5Tx4konvOapWho6Zb4tgLsD",
-	"ikmScc3ivAIHQU61/cnqFsANBkQHqBRiQwD7yhxLApUmY6F0frVij5yJpSY7vpS5zlHlVsuT65XJT6nD",
-	"rVGkbBsJMFlGpCe0eX/H9bothbqr2JA3TzZJRf2Qe28s6o8N9SChUZ7bYt5z7bgmUpjnpIYAiuaHKWAy",
-	"dJFdzhQZz8CotGQEEyHB9j6YaHcvqr0CPUQ/bi8rUktsP7hAK7hQksYN41GlFje/cdm2hOvmV466P233",
-	"zcBVo5+3RdfVfttPTthLnZpXp8Cj3f2tPflbt/Denl+8OT0+PjkbHlQL6Qx6x0JBhJZXWTMcQSz4FB0p",
-	"vuDTYQz2Jfjp+uTyatA/Ojq5vKwM39DA9XfC1WzNKy9n2nd9/rqtPncN282JBewptlG+SV7+WrnLP6h6",
-	"IRO6dr3Q+/Z1ewf9WkWupWsIfxt1rn2/4zZaPbUXRv95ilxR5Iwpt8LIO+vuhVIPyUq3Q3yjCroKg7rX",
-	"1h+UmW7H+CZVdPfceakDapPV5vuobtNeq/VqbRC+fr29DTxd4VwIP1Ku15Vbfxa2YL1fyLJhh/1DnrsU",
-	"iUGl9WOzLoq9BX94/tfiwqEXvX3Xf8pnQQB39zIXd1n63vThlG5UDTYMDj4wYbblpuwnr2Fsvhy7NST+",
-	"TOEtyTao4cIZIJ+p9SUH9p2xRLpJCNE1tFlTt1meZC3RgR/1564NcUEFP2Fut0c1aq+JtiErfwD2gmsi",
-	"eJ4Yiz3AKRlJMVcgHd0wqZqa6TjCKPOldoL48dXr/R756G+A8pe/E+8FZlMuZNjfYBmvu+ZjSxV/OHi1",
-	"+dIq9N5/dOskv8ukKZPX3//BorwaxPeBcv4dkFX94DeN5mtpVfjRpmpVE234kzZkgYfpSlaNdpWfJLVX",
-	"UOCtH7lXgEUrSeFW3MAKItjbe90jp0gCz/f28D5Ef+eCJQMubJ2ItxwoX5BESEArDF/1NperYQkXAbnF",
-	"PJGgqN9a8m2SSn5/vDoQdaG+ux2WM8Gt5cZMqzypQC+VqwWQcUU/s/qViC96zw/NPD4nLqTDvPSoO2Qc",
-	"ey8N8E6LIRE8XpTu7zLyxqIy3si95D5gihgN69B621OqFCjz8NXei6UEUn/zS357qDXBF+6+o4kbGHiU",
-	"63lF9l6gseZTkcO3bK+2srNa33qvzYHZXnTkShgm4iIRhf/ShQ3yiMFSHEJw+CMrURcQASTo8KlcbYDI",
-	"bW+odE3OUL0UkkCD2ztIqWjfyFvvmMEr1Tu7HWPOuHdDsfPKtQGRENL2hi772Bmm9kR5vzWfqIidMAMl",
-	"gu5uBDcYx6a61RFtFxWkZBt2wjTZDK0xIf2EvXrBYH0212nF9W5cox6xuJQBrdxwiWM9x62SnRn46qON",
-	"85UkqHfhuz6/lbsT/Wi5aRheRqVBpeGUiuAtsNbjib8+U0RkWrEI07C8uV6aw+LH3ee7/wkAAP//",
+	"7H15c9s49uBXQWmnKnvI8pGku2P/s47t9HjasbM+OlvTyUiQ+CRhTAIcALSizfq7/woPAA8RpCTbcvrI",
+	"X4kpEte7T3ztjESSCg5cq87+144ElQquAP94S6NL+E8GSpu/RoJr4PhfmqYxG1HNBN/+txLcPFOjKSTU",
+	"/O9vEsad/c5/2y6G3ra/qu0TKYXs3N/fdzsRqJFkqRmks9+5ngKRdjIyopwLTYZAMh6BVFqIqEcG7/vn",
+	"F9f9f1xdnA+65q+3h8elv96fXl2dnv/c/3B4efjePjo9//Xw7PTYPSJCdslYSEI5yfgtFzNOYjFhnOh5",
+	"CvjBzfkv5xcfzwc42cn/PTq7uTr99WSwT/QUCKcJEKb8EKUzIArkHRtBlwjpfhZ6CpIIDr3OfbdzkqR6",
+	"/nRnaEa7dIAKneWpNuuM/OzvhByyKAK+eSgO3vffXVy+PT0+Pjl3x0a1hiTVZExZDFGXUB6R2XRuVmiA",
+	"rEVsYXtzdXLZPz45PLo+/fXw+uTYfZ5SpWZCRmRGFZFsMtVdMsy0HXo0Ehm3mwU60uyOaohwz6dcg8RH",
+	"cCFvOM30VEj2/yB6sjM4zPT0QjaexEemp2QwjsVMDfZJIiQQswjg2iONOQCAyJwJ42Q2ZaMpUZpOQLkz",
+	"wgegFBP8gMxwPJByJCIY4PZjqvTC8faImVdket8fEChFtLgFnC9hSjE+6eLJT4SIEGO5ILHgE5D418LB",
+	"xmJ06870XLynLN48Eh3GMzpXuAMJ9pgYklNCWUy4WSN80SQBpfC0zGsWrygZxQy4JmoqZoowrUimQBp8",
+	"6xHDYYYiyjFPAo165FCRqzmnqQIypeaTCiMgM1wDLaGhyOLIsCYJCrQ5MCUSwHHtTxImTGlzmIP3/eu/",
+	"X56cfDg97r8/OT69sQzs6ubDh4tLg+F+dE5oFEkDqXz0O5BszCDKuY2FiN1mhcpKgzio5YOMppRPcuBd",
+	"GIx9FhZwc355cnTx8/npP3MyxsnJXm+HHH449RAwbDNfnn4nMh49y/oMFN5d3Jy7xTkkE0RloynRU6QQ",
+	"IQnTOZOaAiLSC4WLxc0cziiy9BrrLaQX5WoGEiLCxeyAUHVL6IQyjqiYT2pQp0sU4yNw2KsI8AjndNSP",
+	"SOC5OU5+xhKmn5CZ4aDNslkIklA+d7gtcQZFxlIk5riUR98DMrgELedbh2MNckAUnSuDnpxoQUYiATKk",
+	"o9tep9uZAjWC3Syr9EX9OD9ORWyOYSR4ZPgYmVGmzQDFtozw7ux3GNcwAVy+P6RLGGfq+Q6ppMAwRaSd",
+	"HEE3Qf3l8t0R+eHHV2+6Zj8oAV739g7w8Y+v3+wWj1/29np7COsPdAILyzesb3uqk7i6bncKSkvGJ0Gm",
+	"SmYwJCmdWCy6pBqeGonaSO7s9P3ptVGpTk6OLVPwOOUEWA15kNFJ86RPzZN+ohCjvg1CXYI52tFzHdei",
+	"EpVLcCu0jQJEyVTEEUgjiNzSDMcazgklgwT0VERGC06pnhrVlwwMkQ7IiN4BdXIEabeEsyLTikUWQa6F",
+	"OKOyhn6b2e71xUX/7PDyZ69qezEdmxUYlYRy8sMr8gt7i2vbiD7Xtj5vW1xf/IIg4cJBxCilCrjulZSG",
+	"/K1CftRVLa/QKTHW/VhMRKYHRMsMcP8RGHMCYWR0mFuYK0IlkFtItYOcFxYkoXNjxhgdEqULMaql9ud0",
+	"R1lMhzE8k9y3WpMFYkQ1HVIFZXNOeWGo5dwtN6YaZI8c5oiop1TjwaLxR2Z0jnuc0jsgQwBORlRKoxqJ",
+	"zGzz3tMuEr9h0cdU0zrlHxKlISVijJJ8ixUGwoJi3iNHeLJbV0Y9kaiw3O32dt90yafOjfm2ZFyQw6pS",
+	"f/jh9FPH8JNUihSkZtaSZpF5Z8wsS2o7XzPBafH2fbfjVc8AM0MUSnpoxfb8ewMz/YI86HacKmEGSeiX",
+	"M+ATowzuvX4deBdxe9l0ZV2gj1/gxMsHxwdfA9ITjR/H2dMYNPTIGYy1gbN5avSn2RTQEnB2ktGu8rcj",
+	"ArGCmbUGBCeUjGkcGwHhxF5gMQYV7GJSCSOK7N1Q4eKr3c6XreKdLQkUicZ8TwrYWmx0X4rhv2GkzSQG",
+	"Rd7FYmYmqqKF3QYiiIZEBQR5PhyVks5xfEMnTJqV/uYH+Nww63vQNApSg//F0IMxHRw/LdwZhiaNavLT",
+	"q91XhWqyd9BGHO5Z4seOmBqJO5DzEEk4a6WfUE4nkADXfYqTqL7K0lRIJ2tXPZluaMRMshAnSEEqwV8o",
+	"ImbcIkfbtg6dXVWMa/dTW1DlFPvAo1Qwp7W1v+q9bn2mVD+lkiZgNJ7KOVT3YEDzZm/nx9I6hkLEQLkZ",
+	"fSQi6I+mNI6BT6BvtYEHn6uVRv01djeRlOu+efzgSZlSmaXN2qupFEmq+3c0zh4+foV9tW4mB04iosfM",
+	"50Z51KlIuBOjFdaM/HidVxC6j0OUBdbkANhIFbVFhnfXBKmWE20BWRNqrkAyTTzW+wDrbIYTa4XatRDr",
+	"yMGXu4Qq8o+ri3NyhWLfqEho2xiVkVtTf5Ff5mJuPYxxHsPgu+AXXvsF/ZaViZa5QlHABeZHbmYZfhQx",
+	"czQ0/lDaWEXaFidbUlfqqkyhM5d+z9lfkwjOPeY1Mfz4o100MueNDtqQ3FgBDnVtaUbniuipFNlkeuCV",
+	"IMYnhMax14/E2OCSsUKAm/fM7M8E0cUTocZitRoeBzC2d2HCaEFuuZh1jfGKr5ROKYgSi+4pY1sYMwzd",
+	"AdayAorudEgDJ77AqewhFxPkWwySvLeomtGpYnStgp1v7Y9HNKVDFjMbKqqOCdwMGDWMWN6NfzO0+HwG",
+	"N2p1jqT3MmVR33qNl6JIfdH33U7Ss1/3y0bLA0aZAFI4c5bFA0a5X7L9Fm6wcEhtE1cOdBESlYGC4MCz",
+	"+uCOqhRqXcAn57dfRrBo9953O5Y19q3a5rjHmGaxXuC2JYWRw6wCspIV93p3bxkBVb4ObhTpvNkacezB",
+	"B28MZxNjwrSCeNwLeEjbzRD7U8VZHTRACh9IP2yUDmYwtL4zTo2xH7as7ar7nCZhKet+D5oi1zkTfKHI",
+	"VCSA1sgB8nAbQr65PFUkZmDdOuYlhVGnIcRiFlxPScNZT54ZvPHLrCvdImajeePPEiImYYTbVI/RjNf7",
+	"tlmJDUCTCw6D/TzIgg4lLgxSSdDBo9RCNew4xF6O8xj0k5EySKqCCoZ1gxgZarDGGuxkCFPGoy5h4yKs",
+	"JTh0iTJ6LRkLOYEimGV00DHFfxhGrfLgMSoNpcAYhsSMlMblhE1OFvXtKgKK8GgEqYbowI1JJZ574TdB",
+	"R3zGh4xHYWndetRNfDxfUd8ObaxsZIJGmmYJuk8yDJB3uh0utpyqX2JgDeyuaeDPwYUaxfIYWfETYcX9",
+	"kmnUk2FfSYI0k2RCv5zaH3d3dnaWGIV+xPBRmd/qq3buBxYFp4+YSmM6z9lvFfXOM4v3hHqf+syhOMV8",
+	"ngLdfitcfTyLY7PCL1siYai8zzv7YxorMEySKt1XALzP0ob5MEBVOP8x0+gxE+mABfCexTHzYSwbPN59",
+	"8+POAYEvdGTdpUO7zYTxTEOPtC5tLGRCtY16/fCqtFYfBWtdbBDIBmDNYD4sOwUaEdaJzgbQq5FIIcyb",
+	"K2pYPoj/ZOVlNbEWt8Mm64/qchQnFXGsEO/Cxt+XlElQfRawbP4uZhgvIkOhp8RMZ3SBO3AZQ6VQZgsQ",
+	"i0hmF/8r72jcMlVp5TNqNI4h6BkAJ3om7F4ePLuROm2HRp1jFhPyVPC0bF6M09qCKtVHlDF6CnMchjC9",
+	"0kB97wRoiE1Qp5t1rXmJ1quIgIxZHENEGF9uZ5axpnwYgV21ra+CMiWQNmO1WobJq7t6HJMOOf/qk0s6",
+	"1mfGimsk8LLNEQzOhNk6+j8QAVGRYZFN18FsNRqnVOrl0MhHL0XYPi/ZRaPFj2pEYavWtmKUtEb9CPHL",
+	"anBVmVTRr8cS1LTfEJqzLhD44jK+CNVksI3vug8HByT2sTSbQFFKL0ronLgIrQQOswY3FWJskBeHoF/N",
+	"Um30FqEE6dZdpyhgiB2u7g4yYmgitoplZCP99R6nbXDGkvdUS/aFoK+tbgy2+PLYaGq/soLT5hCnUkwk",
+	"TVS7Py/A46Y0TYFD5IYBkcZNEC+nvizRAFwii2NO9XybFRn0gmd1AcdkBgXu5BkpeUoDZjnkublOhBhp",
+	"ZYyQ1gDblRhrYqetRNYaXVwOWCFyfedivu+ETFpks2HlhKpbTOfukY9ToUpprxbOZRJRdK7qWNPKvpq4",
+	"QYhY/p4bcafcwsl5OqvzDamCfibj5UpP/mbojJCbhSPSAcdbWxKAjft387g8zQ9sRA1fuQWXVGneU2HL",
+	"UaDVTmdUQj+VMAYpYWmyg1Ji0LWpIrnfyGZMG50W3UdFyqk1f8V4bDiss2YhbrJkhZz0EmQWvUSNXv60",
+	"96oXQQwTqiHqCxaNUBRTzQpfbVhfsCTu3Q2YLTmEsTBWtU1wYY4NpzDKZX14Td4/1Q50/LUV4C2awHoh",
+	"nwKFVlIF2rWAioVXP0vHSrTweU6CHxj7DWZG8jNFEhpB2bTxki6Uj5JSrUGaof/1278+ffqys7P16dOX",
+	"3XefPn358d3n//m3ECt+TPYO40wzGjtvbL/dXD20RSbWYDX7s1+Z3dp6FXcUtwCpjaBgeMdIFbVS8s3T",
+	"5BItU0YqgsIRp+EH7rsGFF+d34R9dUEX7gUHwwswGoe1Pojma+YC1VHSZl7O6NxgJcLMe9W6WFdgtz8o",
+	"EGewiJcPzy9aneIfobC2O10KA2QF1cSL3EoxCuoFizop0yQSYF0TdooV9Zaaer0cgiWFu8qntRAGvAaw",
+	"CEmmfaJ7bm2sDj9dnYkoTc2ZOMafDxeiqTb1u8TE/ncIlWcQx33kGMsY1keI41/wxZB9ZJ0mFWTpLnHv",
+	"IOJdm1c36O4sT9KE4jUcXQGPFjSfdmlbfnmRJEInUyofCKZz1WoDglZKQ6IA/tKvDLps/Xaw0Ep9RPID",
+	"xnyajzjpJYyzJEv6sZM6Ia8SZvmPplTSkQaJwYYkUxrjL70gGJKeW2c/YhMWTPIovxSLGciRC5S0vajm",
+	"yVDEIbGbL8+yq1LNGSUxGGKzTODQsIV/Yg0aJbi4sDAr5szStHlxCxCpnWf9KALbCc8WPqAQtC8t52kk",
+	"12WcaWET1ddbJ3ywdHq8/FGaxfETS6E1D6qyy/A52UrCJ47nOBnyJIoxn7IhcxZjgyKohbUDy3WlRRDG",
+	"mYsNMcV23XktbXdJRsOGlNp2F2burTzwaVpoyWTpqsbMCp6FAomeSxd8Cn3td6xdNahJbQQMkXV+Bc7+",
+	"aXNQQhb0kUjSTENUaLE+P/97Nsv3bJYlEdMwVvss7QfGbZuJ0B6AedyfhvPWF+3fRuGJ1sHFjLdxvnbG",
+	"xlR/4rcXalBAMHThug/YEDy+r1yCS1Hf3iQZnprfOIvomdW56qwPljJL5O/ZGtErYiyOcSYNy1kxoajd",
+	"Ym3H58b8eqwpcJ0cZJtobRyh4H5L+dRqh9oO7NJ0LZB+ArV9Sf5B3VX04JyD5ZK/KY2kzI4C/PctUAly",
+	"sDzQvOA+KQ3alo9yk0Z0aeLYmhpxCPEXPNahgnkSi4nRqnrkgsdzMkh6LOoZPoROzYLJVdfWiLSFn3W9",
+	"kL4PbhbTLz/7RlT+lcYsYrrFuXFn3ljBaLfvBecAaRhUS8zlzr1RURNK4uC/3336FP2vT5965p//L0t/",
+	"uH/+x9+aXeENKXj5nKElF+7AgLOnyDRdZnSGw5l1d0dpxPpqsORjlEmm51glVWYyyIksBQYLr6qNj6y8",
+	"qOR2EdswIu/8gBC24+ULmWqdurpSP+X/yUDOV57xP+ZtrPXCiLikY+2aDPXIcW7PkOGcaBHR+QtVDwUa",
+	"VtnBcTrdjiXzGkNx0E7ZLzC3lfmMj0XIzWVDIM5kGgvpkyJsStNMkEgI6SLfezu7r+2aX9iGVG6NSHRM",
+	"x2bOD0IhqnY9VnX2Ozu93d4OxlFT4DRlnf3OS3yELoYpAnG7N4M43kIP9baNtW6PchNpAviPQT48h9Oo",
+	"s28eGuS0Tu1utU/d3s7Ok/U3KDvEgz1esKXBzeVZ4ViyCxWSKLB9F17tvGqaJl/3dt7xCBE9SxJqMKtz",
+	"ZTuc2BQ2DypmT51OFOaR+bLqzmfzbeUwMZi+VSm53CpotulkK6RhMzTyYo0NnnWlRL3huO3iX6jCanWZ",
+	"JAoVv1uA1JxUYoOmyuoQjuJcUxii6HyhR8wRHU1h60hwLcWSZEjbfWJom28EO8UUTXdWh71txlUFfZE3",
+	"YBHAl997nlFCAQRzCPwpcBZtjQQfs0km8zSSJsBfpMBPj48qr38H+LcCuIUGORKcw0iTY0/nZLe345Dg",
+	"wIWevdnv1FsjQ2qZLQFc6VeY7TZN2fbd7nbuvk1FyNy9zoVXDPQOVNGiR6Q2oa/cvmVWqiExAgszxLzj",
+	"FzvaqKIx2qudHbPUKl5GecZlxyoMoPRbET1dA816YqoF5cbwPpBD2oD99XaXB6WkKoMDQ5hk3ImZneWY",
+	"V+rhip+8XP5J0S/UfLG7whd5syjzwd6b5R+U24/ddzuvV1lWuZtRlY7ObFrQcF4cn0E0CSPA9j4L2pnt",
+	"FOkpB59VxKsBViu9lBNr28lGxBFJKZOuRWlkGJUSgnuGxWGGhAJfmNLK9qh0pGYe1I1h7DdllWLf9zI2",
+	"9DaZujQgkqmMxvHcha6sdjkFvk+4izH4pqPmGGyhl414YgG1KwyJhbjFNOI6deqSu2dD9BnyY22YQoNO",
+	"rGAbPQMyA9KiWm5Q8TEMKs6povdV0Df1UCre3Xw/r3NRJRHkSKkEgyYGfYYwopmyaqrn/Qb/XEvLHqn1",
+	"Tev9eTnQicu8X+QrXSL4yCUY0QJ1VuM2d7vbPgSQ1023afDfVfZn1+Cq1tpik1vf7JpqW85edZetoJ95",
+	"3Wx7ArrwYIbFzc1CV7ueUa7IYjdekvEYpUnZbrUtI5Tvhp7nai9iGTd/QpF8tSH2X08hu6+6jrTMYJPC",
+	"IJBe1oDqpRN7JDNv/6S5nfmqLLXUwPT3zVOddtPZ/y3o7Pvt8333a8Al99vn+89lynxPbw03dqKL6akr",
+	"D/Ct+V0m9Yhyl1VuWXWZMJ3R0kiavtP3dnNLxO0752du5N3lb3A/3jPt29CARgb429egL1CX6LAgjjaO",
+	"93mDhFPzqjf2SVZZrJ/RiHl+jcBJBpdDWIayw0mjK1FiNKgYxnp1vHu57X7ffpmyaJtGUVkmVJGLRtHL",
+	"D6fHiwrBSmfuuv2vyqGegCl9U35hm4Vj4XxklHQCW3jdgO/MjwpcOkWvRpYMQZpXSzltDwZgBL7qOAxD",
+	"+7t59Z0UietF+R2i60BUQiKsH2ApUPMkqceCFcxE2049ul5U3RZlQPHWtTAUe2K+fhSQ78NHgdkI88BR",
+	"VO+ZePC2E8VUxB+87/dXp1fH55vc+AK4H73r4uKZdVTza3+fkNLYxo86H9Qi6fuxy2S/AX9orXHRMyvc",
+	"gXY+DZpDy5U/33Xv34vuXYCzdHNKJQYAPMKsUKaVd5Wph1BfOcN7Hdrz7jlbQKxuVV6ofmBNY6O32XtY",
+	"nME8qHbVw9QXTACsk+2o0tZvQzQb7h24Ot22Y4a9sOw7Uf2OiMoCvExQHvkfQziP0FMuQYH2CLgxhcVe",
+	"s1W6gGs4d6rLo7b9CD2lsu/NKSyhjZfvPXvI9mdTQRPW5kcu0qY7m462VJOzG+S9MC/1/jI2i/UauF4k",
+	"RdQPL+qpJgH5ZsWNIM/0dPsrdlO+3/YXYWzPYFiCfu3qMhuvL5k/Xeu9tk1rXGKYk4BOdkp0gk7sdSz5",
+	"3TR5XNHI1rqENIvzjVo6D5FPeDHWQ8XTWslZj3YEFRdvEeGvecwbnfmmXipvjp1nlbkSs7wU8Za7Cpka",
+	"zdcchfWLb3D2pTffdG2zFqpKDRdAJmqQZyKmFKtSnfMRx13L+dgN976yytgKV/M0ZEQWnbvX8oOGub2H",
+	"yeEikq6ixH3Zms1mW2Mhk61MxsBHIrLNbFZjjJXuRU+lzD2KWF4+0f1zH/2tTsCxIs7ozzMp+OSg6MeE",
+	"jZ+V6D2ITP8IYeIjh1o2RQCp0oUmSm2pXqAzJrH3iq0h5Bf7ljeJ+ErP8g0K+WC39QYxX177X03a01JL",
+	"5oTOSSTakn3rcLcO4nK79xUt4YC/qdRFeGO+pkCn4u9m65/YF4QMT8EdSBr7XkzOgvWqpHcJ6SkwGXQI",
+	"2TdbaCBH/ia2V0brjbkxq91WG5idW+xfh8+dMaUDYF8fvttf7X9Oo3vL38INexc53QFGYKvpydRmMA9h",
+	"writyDnMG825hMiJsWJoLIHa20jtdFE733wGtrk8JfI7l/xjcklRdKtr4JAlh3mQfLpL+N/m2V8713tW",
+	"pvdMpv5TaYNTMWvGgAZoh1KEqka655hrG8dZAI+yUlXyhjhdqPD5D6MffgukXZs7fuOsDIx7r4fnYaUg",
+	"L1tqYnlF29vOprNFq811W7NFXQfShRIWryLZa/18q9uwx7fbYOHlGgyLciXG9o21DWON8LANL2097y0Y",
+	"1UepDLDdJdMEqIwZ3q8sUjIT8pbxSVHoQEvj07x2xbWtsq8VnsNyayMF0nw3wFyL4jlxz32DAUKVRwyz",
+	"VIMYJTezzLsp2fWrqZjZPZkdDqjy9Re0XjdzYCO6M6Ygr4NpqXGJN1h8tlh39uyJze3lLU9Yarb7PJfO",
+	"X51c9s8ujn45OR50A7fq7zvH2mJdXTdvVV/KKYnF6BaiVVB5v17fgjf8F9fgu6eEjbECMoD2vq73z1YW",
+	"UxIVC0JhbcvRVvYhuWsqSx0D7Q3vXqlcPS5m6ymUEtu+eU5jQOxduSuw4UKGl+ZltuUO8z0y8KPdyHhA",
+	"JuBq90r1AZ4tYeiC5HobJpa4aoNBnRP5Ya/F1dVFZ0mkJ7/6Ju+Ijxf4jIVcXEyPHPI5sZ0vHB0I5Sxf",
+	"mXGDyLGgEVEiAbtdM3RT+KW091Yts9yeZufVT91Owrh/sNtdHiwqbm+w0bMZ5Vp13QnaJnleSAwO8kx/",
+	"pgibcCGt5R5uqOEK31fPmn+5sxeu+ExdaL5UuXTm2qWFQq7KJ2CuUqa0qVhnqLLpDKtVyVCKmSqSnath",
+	"TCd7jb7AJkaV4FYy+yRaCaULeWm1WGa1+iekV3cbSXOV7VBE88Cth66WVQKNDL4vhtSprVdMQEKpXDah",
+	"c98cVkx8382admCW9EgD5C/g9ztx2QClAG+9oJlHzrGG6PQghi4yvU3juDmBx+XumXe+Q20VqAG2nViA",
+	"m700tIAXjeOQ1bYMYF4V69smnG0GXLUR+SaNuIaW5031S1lcToAxRp2Q6Ny6D8b3fOmv00Gr7c9XDvQt",
+	"7ThwqG7xAvgJZby4pg6vrquWck+Yb+Ph7rVjkmRcszivmEOQU21/srYAcIMB0T4acdjAw74ywxJepclI",
+	"KJ1fF9sj52KhKZZvPRDScjbZTqDeSeA5ba4VmgpYvYHJMiI9o4/qD1xf31JYv4wNeU1xndTxD7n2bVF/",
+	"ZKjHajc89534SJPjmkhhnpMaAiialaaAxQtFNQhTZDQFY4L6m6KwV8lYu7ueMWVEhejH7WWJgWD7NwZa",
+	"N4a04lvGo4pSmt8ib1s4dvNrlN2ftltu4Prkz5ui62p//Gcn7IXO6stLVtBP9q0jbxv3yLy7uHx7enx8",
+	"cj7Yrxa+GvSOhYIIPSVlzXAIseATdHx6s81hDPYR+fnm5Oq6f3h0dHJ1VRm+oeHyH4Sr2Rp1Xq6M6fp6",
+	"E9stwl2wYE4s4P9ga+WH5eXqxXKaVC9kQjfu7oJD+7q97G6lovTS1aq/j7r0Q7/jNlo9tZfg/3WK0lHk",
+	"jCi3wsg71x+EUo+pIrFDfKOK1wqDetDWH1VJYsf4JlWvD9x5qWNxk9Xm+x5v0l6r9VZuEL5+vb01PNPh",
+	"3CU/Uq7XlVv1FrZgvb/PomGH/q49l9LUr7RqbdZFsRfoD3s/FReEveztun5xPmsJuLtrvrif198lES7B",
+	"QNVgzWD+IxPcW27/f/aa4+YL/1tTWF4ovPndujpzF+gLtbrkQH+rJdJofTftirrN4iQriQ786HDm2oYX",
+	"VPAz1mJ4VKP26nsbYs59wHjhCRE8dxRjz/7ChWzphknV5Px1hFHmS+0E8ePrN7s98tHf2OaKZDjxXuCS",
+	"2z9sL7lreTZUoYuDV5ulLUPv3Se3TvK7h5oy7/19PSzKq7d83zbn3wFZ1Q9+12i+klaFH62rVjXRhj/p",
+	"/CJqV2JutKv8JKm9MgZv6cm9AixaSgp34haWEMHOzpseOUUS2NvZwftL/R0plgy4sHVd3nKgfE4SIQGt",
+	"MHzV21wubBgu2nOLeSZBUb9l6Nskgf3xeHUg6kJ9N0qM28Gd5cZMqzwJSC+UlwaQcUn/wfoVpi97ewdm",
+	"Hp/DGtJhXnnUHTCOvdL6eAfNgAgez0v37Rl5Y1F5IkS06D5gihgN68B621OqFCjz8PXOy4WEb39TUx7X",
+	"tyb43N1P5kPlwKNczyuybQONcJ+LHL5lO8SlnRAPrffaHJjtHUmuhWEiLhJR+C9d2CCPGCzEIQSHP7MS",
+	"dQkRQIIOn8pVJIjc9kZZ15QQ1UshCTS4vYOUivaNvPOOmUzGnf3OdseYM+7dUOy8cs1HJIS0vdzLPnaG",
+	"qXhR3h/RJxZj59pASa+7y8QNxrEJdnVE2/UIKdmGnTCtPUNrTEg/Ya9e4FufzXVGcr1WV6gfLi5RQSs3",
+	"XJJcz0mtZFN3GnJTaFmCehe+68tduevUj5abhuFlVBrKGk6pCN7abD2e+OsLRUSmFYswbdKb66U5LH7c",
+	"f77/rwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +27,8 @@ type operation struct {
 	required bool             // whether the body must be there
 	secured  bool             // whether an access token must be sent
 	form     bool             // whether its body is a form
-	oauth    bool             // whether its errors are OAuth 2.0's and not Matrix's
+	oauth    bool             // whether it is of the OAuth 2.0 API, and not served without that
+	rfc6749  bool             // whether its errors are OAuth 2.0's and not Matrix's
 }
 
 // readContract gives the contract that the binary was made from. Reading it takes milliseconds, and it never changes.
@@ -41,7 +43,9 @@ func parseContract() (*contract, error) {
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			o := describe(op)
-			o.oauth = slices.Contains(op.Tags, "oauth") && !strings.HasPrefix(path, "/_matrix/")
+			// Clients ask for the metadata to find out whether there is an OAuth 2.0 API.
+			o.oauth = slices.Contains(op.Tags, "oauth") && o.id != "getAuthMetadata"
+			o.rfc6749 = o.oauth && !strings.HasPrefix(path, "/_matrix/")
 			c.operations[routeOf(method, path)] = o
 		}
 		t := pathTemplate{path: routeOf("", path).path}
@@ -92,9 +96,15 @@ func (c *contract) find(method, path string) (operation, bool) {
 	return op, found
 }
 
-// oauth reports whether a path is one of the OAuth 2.0 API's.
+// oauth reports whether a path is one of the OAuth 2.0 API's. It is compared as it came, escaped.
 func (c *contract) oauth(path string) bool {
-	return c.operations[route{"GET", path}].oauth || c.operations[route{"POST", path}].oauth
+	template := c.template(path)
+	for _, method := range [...]string{http.MethodGet, http.MethodPost} {
+		if c.operations[route{method, template}].oauth {
+			return true
+		}
+	}
+	return false
 }
 
 // template is the path of the contract that a path as it came, escaped, fits; empty if there is none.

@@ -176,7 +176,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	e := AsError(err)
 	s.logError(c, e)
-	if s.contract.operations[route{c.Request().Method, c.Path()}].oauth && e.Code != "M_UNRECOGNIZED" {
+	if s.contract.operations[route{c.Request().Method, c.Path()}].rfc6749 && e.Code != "M_UNRECOGNIZED" {
 		s.answerOAuth(c, inOAuth(e, c.Path()), e.RetryAfter)
 		return
 	}

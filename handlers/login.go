@@ -28,10 +28,15 @@ const deviceIDLength = 10
 // GetLoginFlows implements GET /login. Client-Server API v1.19, "Login".
 func (s *Server) GetLoginFlows(context.Context, gen.GetLoginFlowsRequestObject) (gen.GetLoginFlowsResponseObject,
 	error) {
-	flows := []gen.LoginFlow{{Type: passwordLogin}}
+	flows, yes := []gen.LoginFlow{{Type: passwordLogin}}, true
+	if s.Config.OAuth != nil {
+		flows = append(flows, gen.LoginFlow{Type: ssoLogin, OauthAwarePreferred: &yes,
+			OrgMatrixMsc3824DelegatedOidcCompatibility: &yes})
+	}
 	if s.LoginTokenTTL > 0 {
-		yes := true
 		flows = append(flows, gen.LoginFlow{Type: tokenLogin, GetLoginToken: &yes})
+	} else if s.takesLoginTokens() {
+		flows = append(flows, gen.LoginFlow{Type: tokenLogin})
 	}
 	for _, flow := range s.Flows {
 		flows = append(flows, gen.LoginFlow{Type: flow.Type})
@@ -63,7 +68,7 @@ func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error
 		refreshable: body.RefreshToken != nil && *body.RefreshToken,
 	}
 	switch {
-	case body.Type == tokenLogin && s.LoginTokenTTL > 0:
+	case body.Type == tokenLogin && s.takesLoginTokens():
 		if a.token = value(body.Token); a.token == "" {
 			return a, missingParam("Missing parameter: token")
 		}

@@ -39,17 +39,8 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	ring, err := s.freshKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	random, err := s.randomID(loginTokenBytes)
-	if err != nil {
-		return nil, err
-	}
 	session := CallerOf(ctx).Session
-	token, err := MintLoginToken(s.ServerName, ring.Keyring, session.Localpart, session.ID+issuerSeparator+random,
-		s.Now().Add(s.LoginTokenTTL))
+	token, err := s.loginToken(ctx, session.Localpart, session.ID, s.LoginTokenTTL)
 	if err == nil {
 		err = s.spend(ctx, i)
 	}
@@ -58,6 +49,22 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	}
 	return gen.GenerateLoginToken200JSONResponse{LoginToken: token, ExpiresInMs: s.LoginTokenTTL.Milliseconds()}, nil
 }
+
+// loginToken makes a login token of a session, or of none.
+func (s *Server) loginToken(ctx context.Context, localpart, issuer string, life time.Duration) (string, error) {
+	ring, err := s.freshKeys(ctx)
+	if err != nil {
+		return "", err
+	}
+	random, err := s.randomID(loginTokenBytes)
+	if err != nil {
+		return "", err
+	}
+	return MintLoginToken(s.ServerName, ring.Keyring, localpart, issuer+issuerSeparator+random, s.Now().Add(life))
+}
+
+// takesLoginTokens reports whether they start sessions: those of other sessions, or of the page to sign in.
+func (s *Server) takesLoginTokens() bool { return s.LoginTokenTTL > 0 || s.Config.OAuth != nil }
 
 // MintLoginToken makes a login token under an id that is used once. The command line makes them with ids that begin
 // with the separator: no session issued them.

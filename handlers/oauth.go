@@ -25,19 +25,28 @@ type OAuth interface {
 	AuthorizeDevice(context.Context, gen.AuthorizeDeviceRequestObject) (gen.AuthorizeDeviceResponseObject, error)
 	Token(context.Context, gen.TokenRequestObject) (gen.TokenResponseObject, error)
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
+	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
 
 	// Metadata are what the three discovery operations answer.
 	Metadata() gen.AuthMetadata
 
-	// Pages serves what a person looks at, at [AuthorizePath]. The context has the [Caller].
+	// Pages serves what a person looks at, at [PagePaths]. The context has the [Caller].
 	Pages() http.Handler
 }
 
 // RegistrationPath is where clients register.
 const RegistrationPath = "/oauth2/registration"
 
-// AuthorizePath is where a client sends the person's browser.
-const AuthorizePath = "/oauth2/authorize"
+// The pages.
+const (
+	AuthorizePath = "/oauth2/authorize" // where a client sends the person's browser
+	DevicePath    = "/oauth2/device"    // where a person types the code that a device shows
+	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
+	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
+)
+
+// PagePaths are all of them.
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".
@@ -56,12 +65,15 @@ func (s *Server) routePages(e *echo.Echo) {
 		return
 	}
 	pages := s.Pages()
-	e.Match([]string{http.MethodGet, http.MethodPost}, AuthorizePath, func(c echo.Context) error {
+	show := func(c echo.Context) error {
 		r := c.Request()
 		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
 		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
 		return nil
-	})
+	}
+	for _, path := range PagePaths {
+		e.Match([]string{http.MethodGet, http.MethodPost}, path, show)
+	}
 }
 
 // withoutOAuth routes what is served without the OAuth 2.0 API.
@@ -133,6 +145,18 @@ func (s *Server) answerOAuth(c echo.Context, e *OAuthError, retry time.Duration)
 	if err := answer(e.Status); err != nil {
 		s.Log.Debug("the answer could not be written", "error", err)
 	}
+}
+
+// ssoLogin is the login flow of clients that send their user to a page and get a login token. Client-Server API v1.19,
+// "Client login via SSO".
+const ssoLogin = "m.login.sso"
+
+// ssoTokenLife is how long a client may take to log in with it: its browser hands it over in a moment.
+const ssoTokenLife = 2 * time.Minute
+
+// SSOToken makes the login token that a client gets when the owner of an account has signed in on the page.
+func (s *Server) SSOToken(ctx context.Context, account db.User) (string, error) {
+	return s.loginToken(ctx, account.Localpart, "", ssoTokenLife)
 }
 
 // Grant is a session that OAuth 2.0 starts: who has agreed to it, and for which client and device.

@@ -104,7 +104,7 @@ func (s *Server) Operation(method, path string) (id string, secured, found bool)
 
 // HasPath reports whether the contract has a path, by any method. It is compared as it came, escaped.
 func (s *Server) HasPath(path string) bool {
-	if path == AuthorizePath || s.contract.oauth(path) {
+	if slices.Contains(PagePaths, path) || s.contract.oauth(path) {
 		return s.Config.OAuth != nil
 	}
 	return s.contract.template(path) != ""

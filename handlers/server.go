@@ -92,6 +92,10 @@ type Config struct {
 
 	OAuth func(*Server) OAuth // makes the OAuth 2.0 API; nil: it is not served
 
+	// AllowKeyReset lets an account replace its cross-signing keys once, without a proof to the homeserver; nil: there
+	// is no homeserver that asks for one.
+	AllowKeyReset func(ctx context.Context, localpart string) error
+
 	// Foreign finds the session of a token that is no macaroon of ours, like one that came along with an imported
 	// session; else db.ErrNotFound, or db.ErrEnded if the token is known and its session is over. It may be nil.
 	Foreign func(ctx context.Context, token string) (tokens.Bearer, db.Session, error)

@@ -22,9 +22,6 @@ const (
 	// DeviceAuthorizationPath is where a device asks.
 	DeviceAuthorizationPath = "/oauth2/device_authorization"
 
-	// devicePage is where its owner types the code.
-	devicePage = "/oauth2/device"
-
 	// deviceLife is how long somebody may take to get to a browser, sign in and type.
 	deviceLife = 15 * time.Minute
 
@@ -85,7 +82,7 @@ func (a *API) AuthorizeDevice(ctx context.Context, request gen.AuthorizeDeviceRe
 	if err := a.addDevice(ctx, c); err != nil {
 		return nil, err
 	}
-	page := a.base + devicePage
+	page := a.base + handlers.DevicePath
 	return gen.AuthorizeDevice200JSONResponse{
 		DeviceCode: text, UserCode: user.String(), VerificationURI: page,
 		VerificationURIComplete: page + "?" + url.Values{"code": {user.String()}}.Encode(),

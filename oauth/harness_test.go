@@ -187,6 +187,8 @@ func (b *browser) open(q url.Values) answer {
 	return b.send(r, b.client)
 }
 
+var anyHidden = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="([^"]*)">`)
+
 var hidden = regexp.MustCompile(`name="form" value="([^"]+)"`)
 
 // submit fills the page's form in.

@@ -82,8 +82,8 @@ var metadataLife = "public, max-age=300"
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {
-	yes, device := true, a.base+DeviceAuthorizationPath
-	prompts := []string(nil)
+	yes, account, device := true, a.base+handlers.AccountPath, a.base+DeviceAuthorizationPath
+	prompts, actions := []string(nil), a.actions()
 	if a.server.Registration != handlers.RegistrationClosed {
 		prompts = []string{"create"}
 	}
@@ -104,6 +104,8 @@ func (a *API) Metadata() gen.AuthMetadata {
 		TokenEndpointAuthMethodsSupported:          &[]string{"none"},
 		PromptValuesSupported:                      optional(prompts),
 		AuthorizationResponseIssParameterSupported: &yes,
+		AccountManagementURI:                       &account,
+		AccountManagementActionsSupported:          &actions,
 	}
 }
 

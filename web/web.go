@@ -1,5 +1,5 @@
-// Package web renders the pages for people: sign in, create an account, errors. It gets what a page shows, and knows
-// neither tokens nor a database.
+// Package web renders the pages for people: sign in, create an account, let a client in, the account, errors. It gets
+// what a page shows, and knows neither tokens nor a database.
 //
 // # Laws
 //
@@ -21,46 +21,13 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/text/language"
 )
 
 //go:embed pages texts
 var files embed.FS
-
-// Client is who asks, as it says of itself.
-type Client struct{ Name, Host, Terms, Policy string }
-
-// SignIn is the page on which a person signs in and lets a client in.
-type SignIn struct {
-	Client Client
-	Server string // the part of user ids after the colon
-	Device string // the device id that the client asks for
-	User   string // as it was typed
-	Wrong  Wrong
-	Form   string // proves that the form is ours
-	Create string // address of the page to create an account; empty: nobody can
-}
-
-// CreateAccount is the page on which a person makes an account and lets a client in.
-type CreateAccount struct {
-	Client    Client
-	Server    string
-	Device    string
-	User      string
-	Token     string // the registration token as it was typed
-	NeedToken bool
-	Terms     string // what they must agree to; empty: nothing
-	Wrong     Wrong
-	Form      string
-	SignIn    string // address of the page to sign in
-}
-
-// Failure is a page that says what went wrong, and for whoever writes the client, in which words of the protocol.
-type Failure struct {
-	Text, Detail string
-	App, Back    string // the app's host, and an address of it where it hears of the failure; empty: there is none
-}
 
 // Wrong is what was wrong with what was typed: a name of texts/, and what goes into it.
 type Wrong struct {
@@ -70,10 +37,6 @@ type Wrong struct {
 
 // Page is one of the views.
 type Page interface{ name() string }
-
-func (SignIn) name() string        { return "signin" }
-func (CreateAccount) name() string { return "create" }
-func (Failure) name() string       { return "failure" }
 
 // english is what a browser gets that asks for a language which there is no file for.
 const english = "en"
@@ -112,6 +75,7 @@ func parse() map[string]*template.Template {
 			"lang":  func() string { return lang },
 			"style": func() template.CSS { return template.CSS(style) }, // a file of the program's own
 			"t":     func(key string, values ...any) string { return say(lang, key, values...) },
+			"day":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 			"wrong": func(w Wrong) string { return say(lang, w.Text, w.Values...) },
 		}
 		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html"))

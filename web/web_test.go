@@ -3,21 +3,36 @@ package web
 import (
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+)
+
+var (
+	everyAsk = Ask{Client: Client{"App", "app.example.com", "https://app.example.com/t", "https://app.example.com/p"},
+		Device: "ABC", Code: "BCDF-GHJK", From: "192.0.2.1"}
+	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
+		Used: time.Unix(1, 0),
+		Ended: true, View: "/v"}
+	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
 // everyPage is one of each kind with all that it can show.
 var everyPage = map[string]Page{
-	"signin.html": SignIn{Client: Client{"App", "app.example.com", "https://app.example.com/t",
-		"https://app.example.com/p"},
-		Server: "example.org", Device: "ABC", User: "alice", Wrong: Wrong{Text: "wrongPassword"}, Form: "x",
-		Create: "/c"},
-	"create.html": CreateAccount{Client: Client{Name: "App", Host: "app.example.com"}, Server: "example.org",
-		Device: "ABC",
-		User:   "alice", Token: "t", NeedToken: true, Terms: "https://example.org/terms",
-		Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
+		Form: "x", Create: "/c"},
+	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", NeedToken: true,
+		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+	"consent.html": Consent{Ask: everyAsk, UserID: "@alice:example.org", Account: "alice", Form: "x"},
+	"code.html": EnterCode{UserID: "@alice:example.org", Code: "BCDF", Wrong: Wrong{Text: "wrongProof"},
+		Form: "x"},
+	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
+		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d", Form: "x"},
+	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
+	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"done.html":    Done{Text: "deviceEnded", Then: "backToAccount", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
 
@@ -61,12 +76,18 @@ func TestTexts(t *testing.T) {
 			used[found[1]] = true
 		}
 	}
-	code, err := os.ReadFile("../oauth/authorize.go")
-	if err != nil {
-		t.Fatal(err)
+	sources, err := filepath.Glob("../oauth/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatal(sources, err)
 	}
-	for _, found := range regexp.MustCompile(`Text: "(\w+)"`).FindAllStringSubmatch(string(code), -1) {
-		used[found[1]] = true
+	for _, file := range sources {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`(?:Text|Then): "(\w+)"`).FindAllStringSubmatch(string(code), -1) {
+			used[found[1]] = true
+		}
 	}
 	verbs := regexp.MustCompile(`%[a-z]`)
 	for key, text := range texts[english] {

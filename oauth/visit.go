@@ -1,0 +1,268 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/oauth/protocol"
+	"postern/web"
+)
+
+// Pages serves what a person looks at.
+func (a *API) Pages() http.Handler {
+	mux := http.NewServeMux()
+	for path, come := range map[string]func(*visit) (errand, error){
+		handlers.AuthorizePath: (*visit).forClient,
+		handlers.SSOPath:       (*visit).forToken,
+		handlers.AccountPath:   (*visit).forAccount,
+	} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
+			v.serve(come)
+		})
+	}
+	return mux
+}
+
+// errand is what a person's browser has come for.
+type errand interface {
+	// ask is who asks for what. Of a page of the account's own nobody does.
+	ask() web.Ask
+
+	// enter goes on with somebody who is signed in. Agreed says that they have just said so on a page that named who
+	// asks: they signed in there, or pressed Allow.
+	enter(account db.User, agreed bool) error
+
+	// cancelled goes on with somebody who does not agree.
+	cancelled() error
+
+	// to are the addresses beside this server to which a form of the page may lead.
+	to() []string
+}
+
+// visit is one request of a person's browser.
+type visit struct {
+	*API
+	w       http.ResponseWriter
+	r       *http.Request
+	ctx     context.Context
+	path    string
+	errand  errand
+	did     string     // which button of a form of ours was pressed
+	create  bool       // they come to make an account
+	hint    string     // who may sign in, as the client thinks
+	account *db.User   // who is signed in; nil: nobody
+	browser db.Browser // in which
+}
+
+// serve answers the request. An errand is nil if its page is shown already.
+func (v *visit) serve(come func(*visit) (errand, error)) {
+	var err error
+	if v.errand, err = come(v); err == nil && v.errand != nil {
+		if err = v.recognise(); err == nil {
+			err = v.answer()
+		}
+	}
+	if err != nil {
+		v.away(err)
+	}
+}
+
+func (v *visit) answer() error {
+	switch {
+	case v.r.Method == http.MethodPost:
+		return v.submit()
+	case v.create:
+		return v.createPage(web.Wrong{})
+	case v.account != nil:
+		return v.errand.enter(*v.account, false)
+	default:
+		return v.signInPage(web.Wrong{})
+	}
+}
+
+// submit takes what a form sent.
+func (v *visit) submit() error {
+	if err := v.r.ParseForm(); err != nil || !v.formIsOurs() {
+		return v.show(web.Wrong{Text: "again"})
+	}
+	switch v.did = v.typed("do"); v.did {
+	case "cancel":
+		return v.errand.cancelled()
+	case "sign out":
+		return v.signOut()
+	case "create":
+		return v.signedIn(v.createAccount())
+	case "sign in":
+		return v.signedIn(v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), v.errand.ask().Device))
+	}
+	if v.account == nil {
+		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
+	}
+	// Somebody else may have signed in meanwhile, beside the page that is sent here.
+	same := v.typed("account") == v.account.Localpart
+	return v.errand.enter(*v.account, v.did == "allow" && same)
+}
+
+// signedIn goes on with who has just shown a password, or made an account.
+func (v *visit) signedIn(account db.User, err error) error {
+	if err == nil && !account.Locked.IsZero() {
+		err = db.ErrLocked
+	}
+	if err == nil {
+		err = v.keep(account)
+	}
+	if err != nil {
+		return v.refuse(err)
+	}
+	v.account = &account
+	if v.errand.ask().Client.Name == "" {
+		return v.again() // nobody asks: by its address, so that the page can be loaded again
+	}
+	return v.errand.enter(account, true)
+}
+
+// createAccount makes the account. Who sends the form again, since the answer was lost or the button was clicked twice,
+// signs in to it.
+func (v *visit) createAccount() (db.User, error) {
+	account, err := v.server.CreateAccount(v.ctx, handlers.NewAccount{
+		Name: v.typed("user"), Password: v.typed("password"), Token: v.typed("token"),
+		AgreedToTerms: v.typed("agree") != "",
+	})
+	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
+		return account, err
+	}
+	if mine, wrong := v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"),
+		v.errand.ask().Device); wrong == nil {
+		return mine, nil
+	}
+	return db.User{}, err
+}
+
+// typed is a field of the form.
+func (v *visit) typed(field string) string { return v.r.PostForm.Get(field) }
+
+// refuse shows the form again and says what was wrong; nothing that was typed is lost but the password.
+func (v *visit) refuse(err error) error {
+	e := handlers.AsError(err)
+	switch {
+	case e.Status >= http.StatusInternalServerError:
+		return err
+	case e.Code == "M_LIMIT_EXCEEDED":
+		return v.show(tooMany(e))
+	case e.Code == "M_USER_LOCKED":
+		return v.show(web.Wrong{Text: "locked"})
+	case e.Code == "M_USER_DEACTIVATED":
+		return v.show(web.Wrong{Text: "deactivated"})
+	case v.did == "create":
+		return v.show(web.Wrong{Text: "refused", Values: []any{e.Message}})
+	}
+	return v.show(web.Wrong{Text: "wrongPassword"})
+}
+
+func tooMany(e *handlers.Error) web.Wrong {
+	return web.Wrong{Text: "slowDown", Values: []any{int(e.RetryAfter.Seconds()) + 1}}
+}
+
+// show gives the form that was sent.
+func (v *visit) show(wrong web.Wrong) error {
+	switch do := v.typed("do"); {
+	case do == "create":
+		return v.createPage(wrong)
+	case do != "sign in" && v.account != nil:
+		return v.errand.enter(*v.account, false)
+	}
+	return v.signInPage(wrong)
+}
+
+func (v *visit) signInPage(wrong web.Wrong) error {
+	page := web.SignIn{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong, User: v.typed("user"),
+		Form: v.formProof()}
+	if page.User == "" {
+		page.User = strings.TrimPrefix(v.hint, "mxid:")
+	}
+	if v.server.Registration != handlers.RegistrationClosed {
+		page.Create = v.with("create")
+	}
+	return v.render(status(wrong), page)
+}
+
+func (v *visit) createPage(wrong web.Wrong) error {
+	return v.render(status(wrong), web.CreateAccount{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong,
+		User: v.typed("user"), Token: v.typed("token"),
+		NeedToken: v.server.Registration == handlers.RegistrationToken, Terms: v.server.Terms.URL,
+		Form: v.formProof(), SignIn: v.with("")})
+}
+
+func (v *visit) consentPage(account db.User) error {
+	return v.render(http.StatusOK, web.Consent{Ask: v.errand.ask(), UserID: v.userID(account),
+		Account: account.Localpart, Form: v.formProof()})
+}
+
+func (v *visit) userID(account db.User) string {
+	return string(handlers.NewUserID(account.Localpart, v.server.ServerName))
+}
+
+// status is 403 for a form that comes back, so that a log can tell.
+func status(wrong web.Wrong) int {
+	if wrong.Text != "" {
+		return http.StatusForbidden
+	}
+	return http.StatusOK
+}
+
+// asks is a client as a person sees it.
+func asks(c *protocol.Client) web.Client {
+	return web.Client{Name: c.DisplayName(), Host: c.Host(), Terms: c.TermsURI, Policy: c.PolicyURI}
+}
+
+// with is this page's address with another prompt.
+func (v *visit) with(prompt string) string {
+	q := v.r.URL.Query()
+	if q.Del("prompt"); prompt != "" {
+		q.Set("prompt", prompt)
+	}
+	return v.path + "?" + q.Encode()
+}
+
+// again sends the browser to this page's own address.
+func (v *visit) again() error { return v.leave(v.path + "?" + v.r.URL.RawQuery) }
+
+// leave sends the browser elsewhere.
+func (v *visit) leave(to string) error {
+	h := v.w.Header()
+	h.Set("Location", to)
+	h.Set("Referrer-Policy", "no-referrer")
+	v.w.WriteHeader(http.StatusSeeOther) // so that the browser does not send the password on
+	return nil
+}
+
+func (v *visit) away(err error) {
+	if v.ctx.Err() == nil {
+		v.server.Log.Error("a page could not be answered", "route", v.path, "error", err)
+	}
+	v.w.Header().Set("Retry-After", "5")
+	_ = v.render(http.StatusServiceUnavailable, web.Failure{Text: "away"})
+}
+
+// render answers with a page. That the browser does not want it any more is no error of the server's.
+func (v *visit) render(status int, page web.Page) error {
+	var to []string
+	if v.errand != nil {
+		to = v.errand.to()
+	}
+	if err := web.Render(v.w, v.r, status, page, to...); err != nil {
+		v.server.Log.Debug("a page could not be written", "error", err)
+	}
+	return nil
+}
+
+// scheme is how a policy names where a redirect URI leads. Its host would be too narrow: browsers hold what that
+// redirects to against the policy as well, and know no IPv6 address there.
+func scheme(uri string) string {
+	name, _, _ := strings.Cut(uri, ":")
+	return strings.ToLower(name) + ":"
+}

@@ -1,0 +1,125 @@
+package web
+
+import "time"
+
+// Client is who asks, as it says of itself.
+type Client struct{ Name, Host, Terms, Policy string }
+
+// Ask is what somebody is asked to agree to. Without a client nobody asks: it is a page of the account's own.
+type Ask struct {
+	Client Client
+	Device string // the device id that the client asks for
+	Code   string // that a device shows, which has to be the same
+	From   string // the address that a device asks from
+	Signs  bool   // the client only hears who has signed in, and then asks by itself
+}
+
+// SignIn is the page on which a person signs in, and lets a client in if one asks.
+type SignIn struct {
+	Ask    Ask
+	Server string // the part of user ids after the colon
+	User   string // as it was typed
+	Wrong  Wrong
+	Form   string // proves that the form is ours
+	Create string // address of the page to create an account; empty: nobody can
+}
+
+// CreateAccount is the page on which a person makes an account, and lets a client in if one asks.
+type CreateAccount struct {
+	Ask       Ask
+	Server    string
+	User      string
+	Token     string // the registration token as it was typed
+	NeedToken bool
+	Terms     string // what they must agree to; empty: nothing
+	Wrong     Wrong
+	Form      string
+	SignIn    string // address of the page to sign in
+}
+
+// Consent is the page on which a person who is signed in lets a client in.
+type Consent struct {
+	Ask     Ask
+	UserID  string
+	Account string // whom the page speaks of: somebody else may sign in meanwhile
+	Wrong   Wrong
+	Form    string
+}
+
+// EnterCode is the page on which a person types the code that a device shows.
+type EnterCode struct {
+	UserID string
+	Code   string // as it was typed, or as the device's link has it
+	Wrong  Wrong
+	Form   string
+}
+
+// Account is the page of an account itself.
+type Account struct {
+	UserID   string
+	Since    time.Time
+	Devices  []Device
+	Browsers []Browser
+	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
+	Close    string // address of the page that deactivates the account
+	Form     string
+}
+
+// Device is a session as its owner sees it.
+type Device struct {
+	ID, Name, App, From, Agent string
+	Used                       time.Time
+	Ended                      bool   // it has to log in again
+	View                       string // address of its page
+}
+
+// Browser is one that is signed in.
+type Browser struct {
+	From, Agent string
+	Since       time.Time
+	This        bool
+}
+
+// DeviceDetails is the page of one device, on which it can be signed out.
+type DeviceDetails struct {
+	UserID string
+	Device Device
+	Deed   Deed
+}
+
+// Confirm is the page on which a person says that they mean it.
+type Confirm struct {
+	UserID string
+	What   string // the name of a text: reset or deactivate
+	Deed   Deed
+}
+
+// Deed is what a form does that cannot be taken back.
+type Deed struct {
+	Prove bool // the password has to be typed again
+	Wrong Wrong
+	Form  string
+	Back  string // the address that Cancel leads to
+}
+
+// Done is a page that says that something is done.
+type Done struct {
+	Text, Then string // names of texts: what is done, and what comes next
+	Back       string // address of the account; empty: there is nothing to go back to
+}
+
+// Failure is a page that says what went wrong, and for whoever writes the client, in which words of the protocol.
+type Failure struct {
+	Text, Detail string
+	App, Back    string // the app's host, and an address of it where it hears of the failure; empty: there is none
+}
+
+func (SignIn) name() string        { return "signin" }
+func (CreateAccount) name() string { return "create" }
+func (Consent) name() string       { return "consent" }
+func (EnterCode) name() string     { return "code" }
+func (Account) name() string       { return "account" }
+func (DeviceDetails) name() string { return "device" }
+func (Confirm) name() string       { return "confirm" }
+func (Done) name() string          { return "done" }
+func (Failure) name() string       { return "failure" }
