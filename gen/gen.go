@@ -182,6 +182,22 @@ type ClientMetadata struct {
 	TosURI                  *string `json:"tos_uri,omitempty"`
 }
 
+// CreateRendezvousSession defines model for CreateRendezvousSession.
+type CreateRendezvousSession struct {
+	// Data The first message, at most 4096 bytes.
+	Data string `json:"data"`
+}
+
+// CreatedRendezvousSession defines model for CreatedRendezvousSession.
+type CreatedRendezvousSession struct {
+	// ExpiresInMs How long the mailbox will be there, in milliseconds.
+	ExpiresInMs int64  `json:"expires_in_ms"`
+	ID          string `json:"id"`
+
+	// SequenceToken Which message it is.
+	SequenceToken string `json:"sequence_token"`
+}
+
 // DeactivateRequest defines model for DeactivateRequest.
 type DeactivateRequest struct {
 	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
@@ -467,6 +483,27 @@ type RegisteredClient struct {
 	TosURI                  *string `json:"tos_uri,omitempty"`
 }
 
+// Rendezvous defines model for Rendezvous.
+type Rendezvous struct {
+	URL string `json:"url"`
+}
+
+// RendezvousAvailability defines model for RendezvousAvailability.
+type RendezvousAvailability struct {
+	CreateAvailable bool `json:"create_available"`
+}
+
+// RendezvousSession defines model for RendezvousSession.
+type RendezvousSession struct {
+	Data string `json:"data"`
+
+	// ExpiresInMs How long the mailbox will be there, in milliseconds.
+	ExpiresInMs int64 `json:"expires_in_ms"`
+
+	// SequenceToken Which message it is.
+	SequenceToken string `json:"sequence_token"`
+}
+
 // RevocationRequest defines model for RevocationRequest.
 type RevocationRequest struct {
 	ClientID      *string `json:"client_id,omitempty"`
@@ -525,6 +562,21 @@ type UpdateDeviceRequest struct {
 	DisplayName *string `json:"display_name,omitempty"`
 }
 
+// UpdateRendezvousSession defines model for UpdateRendezvousSession.
+type UpdateRendezvousSession struct {
+	// Data The new message, at most 4096 bytes.
+	Data string `json:"data"`
+
+	// SequenceToken Which message the device has seen; the new one takes its place.
+	SequenceToken string `json:"sequence_token"`
+}
+
+// UpdatedRendezvousSession defines model for UpdatedRendezvousSession.
+type UpdatedRendezvousSession struct {
+	// SequenceToken Which message it is.
+	SequenceToken string `json:"sequence_token"`
+}
+
 // UserIdentifier Who logs in. Only `m.id.user` is served.
 type UserIdentifier struct {
 	Type string `json:"type"`
@@ -540,7 +592,9 @@ type ValidityResponse struct {
 
 // VersionsResponse defines model for VersionsResponse.
 type VersionsResponse struct {
-	Versions []string `json:"versions"`
+	// UnstableFeatures What is served of drafts.
+	UnstableFeatures *map[string]bool `json:"unstable_features,omitempty"`
+	Versions         []string         `json:"versions"`
 }
 
 // WellKnown defines model for WellKnown.
@@ -566,6 +620,9 @@ type NoMail = Error
 // NoOAuth A Matrix error.
 type NoOAuth = Error
 
+// NoRendezvous A Matrix error.
+type NoRendezvous = Error
+
 // NotFound A Matrix error.
 type NotFound = Error
 
@@ -578,6 +635,9 @@ type OAuthRefused = OAuthError
 // RateLimited A Matrix error.
 type RateLimited = Error
 
+// RendezvousTooLarge A Matrix error.
+type RendezvousTooLarge = Error
+
 // Restricted A Matrix error.
 type Restricted = Error
 
@@ -589,6 +649,33 @@ type Unauthorized = Error
 
 // Unavailable A Matrix error.
 type Unavailable = Error
+
+// GetRendezvousSessionParams defines parameters for GetRendezvousSession.
+type GetRendezvousSessionParams struct {
+	// SecFetchMode What a browser wants it for. It is refused to those that would show it as a page.
+	SecFetchMode *string `json:"Sec-Fetch-Mode,omitempty"`
+}
+
+// CreateRendezvousTextBody defines parameters for CreateRendezvous.
+type CreateRendezvousTextBody = string
+
+// ReceiveRendezvousParams defines parameters for ReceiveRendezvous.
+type ReceiveRendezvousParams struct {
+	// SecFetchMode What a browser wants it for. It is refused to those that would show it as a page.
+	SecFetchMode *string `json:"Sec-Fetch-Mode,omitempty"`
+
+	// IfNoneMatch The message that the device has seen.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// SendRendezvousTextBody defines parameters for SendRendezvous.
+type SendRendezvousTextBody = string
+
+// SendRendezvousParams defines parameters for SendRendezvous.
+type SendRendezvousParams struct {
+	// IfMatch The message that the device has seen; the new one takes its place.
+	IfMatch string `json:"If-Match"`
+}
 
 // RegistrationTokenValidityParams defines parameters for RegistrationTokenValidity.
 type RegistrationTokenValidityParams struct {
@@ -635,6 +722,21 @@ type DraftLoginJSONRequestBody = DraftLoginRequest
 
 // TokenRefreshJSONRequestBody defines body for TokenRefresh for application/json ContentType.
 type TokenRefreshJSONRequestBody = TokenRefreshRequest
+
+// CreateRendezvousSessionJSONRequestBody defines body for CreateRendezvousSession for application/json ContentType.
+type CreateRendezvousSessionJSONRequestBody = CreateRendezvousSession
+
+// UpdateRendezvousSessionJSONRequestBody defines body for UpdateRendezvousSession for application/json ContentType.
+type UpdateRendezvousSessionJSONRequestBody = UpdateRendezvousSession
+
+// UpdateRendezvousSessionOnceJSONRequestBody defines body for UpdateRendezvousSessionOnce for application/json ContentType.
+type UpdateRendezvousSessionOnceJSONRequestBody = UpdateRendezvousSession
+
+// CreateRendezvousTextRequestBody defines body for CreateRendezvous for text/plain ContentType.
+type CreateRendezvousTextRequestBody = CreateRendezvousTextBody
+
+// SendRendezvousTextRequestBody defines body for SendRendezvous for text/plain ContentType.
+type SendRendezvousTextRequestBody = SendRendezvousTextBody
 
 // GenerateLoginTokenJSONRequestBody defines body for GenerateLoginToken for application/json ContentType.
 type GenerateLoginTokenJSONRequestBody = LoginTokenRequest
@@ -695,6 +797,36 @@ type ServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// DiscoverRendezvousSessions Say that such mailboxes may be opened (MSC4388, of 2025).
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	DiscoverRendezvousSessions(ctx echo.Context) error
+	// CreateRendezvousSession Open a mailbox.
+	// (POST /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	CreateRendezvousSession(ctx echo.Context) error
+	// DeleteRendezvousSession Close the mailbox.
+	// (DELETE /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	DeleteRendezvousSession(ctx echo.Context, rendezvousID string) error
+	// GetRendezvousSession Read the message.
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	GetRendezvousSession(ctx echo.Context, rendezvousID string, params GetRendezvousSessionParams) error
+	// UpdateRendezvousSession Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	UpdateRendezvousSession(ctx echo.Context, rendezvousID string) error
+	// UpdateRendezvousSessionOnce The same, as newer clients send it.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId}/{txnId})
+	UpdateRendezvousSessionOnce(ctx echo.Context, rendezvousID string, txnID string) error
+	// CreateRendezvous Open a mailbox in which two devices that link each other leave messages (MSC4108, of 2024).
+	// (POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous)
+	CreateRendezvous(ctx echo.Context) error
+	// CloseRendezvous Close the mailbox.
+	// (DELETE /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	CloseRendezvous(ctx echo.Context, rendezvousID string) error
+	// ReceiveRendezvous Read the message.
+	// (GET /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	ReceiveRendezvous(ctx echo.Context, rendezvousID string, params ReceiveRendezvousParams) error
+	// SendRendezvous Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	SendRendezvous(ctx echo.Context, rendezvousID string, params SendRendezvousParams) error
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
@@ -852,6 +984,230 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TokenRefresh(ctx)
+	return err
+}
+
+// DiscoverRendezvousSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) DiscoverRendezvousSessions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiscoverRendezvousSessions(ctx)
+	return err
+}
+
+// CreateRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateRendezvousSession(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateRendezvousSession(ctx)
+	return err
+}
+
+// DeleteRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteRendezvousSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteRendezvousSession(ctx, rendezvousID)
+	return err
+}
+
+// GetRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRendezvousSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRendezvousSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Sec-Fetch-Mode" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Sec-Fetch-Mode")]; found {
+		var SecFetchMode string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Sec-Fetch-Mode, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Sec-Fetch-Mode", valueList[0], &SecFetchMode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Sec-Fetch-Mode: %s", err))
+		}
+
+		params.SecFetchMode = &SecFetchMode
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRendezvousSession(ctx, rendezvousID, params)
+	return err
+}
+
+// UpdateRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRendezvousSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRendezvousSession(ctx, rendezvousID)
+	return err
+}
+
+// UpdateRendezvousSessionOnce converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRendezvousSessionOnce(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// ------------- Path parameter "txnId" -------------
+	var txnID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "txnId", ctx.Param("txnId"), &txnID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter txnId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRendezvousSessionOnce(ctx, rendezvousID, txnID)
+	return err
+}
+
+// CreateRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateRendezvous(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateRendezvous(ctx)
+	return err
+}
+
+// CloseRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseRendezvous(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseRendezvous(ctx, rendezvousID)
+	return err
+}
+
+// ReceiveRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) ReceiveRendezvous(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveRendezvousParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Sec-Fetch-Mode" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Sec-Fetch-Mode")]; found {
+		var SecFetchMode string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Sec-Fetch-Mode, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Sec-Fetch-Mode", valueList[0], &SecFetchMode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Sec-Fetch-Mode: %s", err))
+		}
+
+		params.SecFetchMode = &SecFetchMode
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReceiveRendezvous(ctx, rendezvousID, params)
+	return err
+}
+
+// SendRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) SendRendezvous(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendRendezvousParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendRendezvous(ctx, rendezvousID, params)
 	return err
 }
 
@@ -1363,6 +1719,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
 	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
+	router.POST(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous", wrapper.CreateRendezvous, options.OperationMiddlewares["createRendezvous"]...)
+	router.DELETE(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/:rendezvousId", wrapper.CloseRendezvous, options.OperationMiddlewares["closeRendezvous"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/:rendezvousId", wrapper.ReceiveRendezvous, options.OperationMiddlewares["receiveRendezvous"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/:rendezvousId", wrapper.SendRendezvous, options.OperationMiddlewares["sendRendezvous"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous", wrapper.DiscoverRendezvousSessions, options.OperationMiddlewares["discoverRendezvousSessions"]...)
+	router.POST(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous", wrapper.CreateRendezvousSession, options.OperationMiddlewares["createRendezvousSession"]...)
+	router.DELETE(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId", wrapper.DeleteRendezvousSession, options.OperationMiddlewares["deleteRendezvousSession"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId", wrapper.GetRendezvousSession, options.OperationMiddlewares["getRendezvousSession"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId", wrapper.UpdateRendezvousSession, options.OperationMiddlewares["updateRendezvousSession"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId/:txnId", wrapper.UpdateRendezvousSessionOnce, options.OperationMiddlewares["updateRendezvousSessionOnce"]...)
 
 }
 
@@ -1377,6 +1743,8 @@ type InteractiveOrUnauthorizedJSONResponse AuthOrError
 type NoMailJSONResponse Error
 
 type NoOAuthJSONResponse Error
+
+type NoRendezvousJSONResponse Error
 
 type NotFoundJSONResponse Error
 
@@ -1408,6 +1776,8 @@ type RateLimitedJSONResponse struct {
 
 	Headers RateLimitedResponseHeaders
 }
+
+type RendezvousTooLargeJSONResponse Error
 
 type RestrictedJSONResponse Error
 
@@ -1735,6 +2105,858 @@ func (response TokenRefresh429JSONResponse) VisitTokenRefreshResponse(w http.Res
 type TokenRefresh503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiscoverRendezvousSessionsRequestObject struct {
+}
+
+type DiscoverRendezvousSessionsResponseObject interface {
+	VisitDiscoverRendezvousSessionsResponse(w http.ResponseWriter) error
+}
+
+type DiscoverRendezvousSessions200JSONResponse RendezvousAvailability
+
+func (response DiscoverRendezvousSessions200JSONResponse) VisitDiscoverRendezvousSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiscoverRendezvousSessions404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response DiscoverRendezvousSessions404JSONResponse) VisitDiscoverRendezvousSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSessionRequestObject struct {
+	Body *CreateRendezvousSessionJSONRequestBody
+}
+
+type CreateRendezvousSessionResponseObject interface {
+	VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateRendezvousSession200JSONResponse CreatedRendezvousSession
+
+func (response CreateRendezvousSession200JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateRendezvousSession400JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response CreateRendezvousSession404JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response CreateRendezvousSession413JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateRendezvousSession429JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateRendezvousSession503JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRendezvousSessionRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+}
+
+type DeleteRendezvousSessionResponseObject interface {
+	VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type DeleteRendezvousSession200JSONResponse struct{ EmptyJSONResponse }
+
+func (response DeleteRendezvousSession200JSONResponse) VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response DeleteRendezvousSession404JSONResponse) VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteRendezvousSession503JSONResponse) VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSessionRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Params       GetRendezvousSessionParams
+}
+
+type GetRendezvousSessionResponseObject interface {
+	VisitGetRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type GetRendezvousSession200JSONResponse RendezvousSession
+
+func (response GetRendezvousSession200JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSession403JSONResponse Error
+
+func (response GetRendezvousSession403JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response GetRendezvousSession404JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetRendezvousSession503JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Body         *UpdateRendezvousSessionJSONRequestBody
+}
+
+type UpdateRendezvousSessionResponseObject interface {
+	VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateRendezvousSession200JSONResponse UpdatedRendezvousSession
+
+func (response UpdateRendezvousSession200JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateRendezvousSession400JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response UpdateRendezvousSession404JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession409JSONResponse Error
+
+func (response UpdateRendezvousSession409JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response UpdateRendezvousSession413JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateRendezvousSession429JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateRendezvousSession503JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnceRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	TxnID        string `json:"txnId"`
+	Body         *UpdateRendezvousSessionOnceJSONRequestBody
+}
+
+type UpdateRendezvousSessionOnceResponseObject interface {
+	VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error
+}
+
+type UpdateRendezvousSessionOnce200JSONResponse UpdatedRendezvousSession
+
+func (response UpdateRendezvousSessionOnce200JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateRendezvousSessionOnce400JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response UpdateRendezvousSessionOnce404JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce409JSONResponse Error
+
+func (response UpdateRendezvousSessionOnce409JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response UpdateRendezvousSessionOnce413JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateRendezvousSessionOnce429JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateRendezvousSessionOnce503JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousRequestObject struct {
+	Body *CreateRendezvousTextRequestBody
+}
+
+type CreateRendezvousResponseObject interface {
+	VisitCreateRendezvousResponse(w http.ResponseWriter) error
+}
+
+type CreateRendezvous201ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type CreateRendezvous201JSONResponse struct {
+	Body    Rendezvous
+	Headers CreateRendezvous201ResponseHeaders
+}
+
+func (response CreateRendezvous201JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response CreateRendezvous404JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response CreateRendezvous413JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateRendezvous429JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateRendezvous503JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseRendezvousRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+}
+
+type CloseRendezvousResponseObject interface {
+	VisitCloseRendezvousResponse(w http.ResponseWriter) error
+}
+
+type CloseRendezvous204Response struct {
+}
+
+func (response CloseRendezvous204Response) VisitCloseRendezvousResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response CloseRendezvous404JSONResponse) VisitCloseRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CloseRendezvous503JSONResponse) VisitCloseRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveRendezvousRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Params       ReceiveRendezvousParams
+}
+
+type ReceiveRendezvousResponseObject interface {
+	VisitReceiveRendezvousResponse(w http.ResponseWriter) error
+}
+
+type ReceiveRendezvous200ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type ReceiveRendezvous200TextResponse struct {
+	Body    string
+	Headers ReceiveRendezvous200ResponseHeaders
+}
+
+func (response ReceiveRendezvous200TextResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type ReceiveRendezvous304ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type ReceiveRendezvous304Response struct {
+	Headers ReceiveRendezvous304ResponseHeaders
+}
+
+func (response ReceiveRendezvous304Response) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ReceiveRendezvous403JSONResponse Error
+
+func (response ReceiveRendezvous403JSONResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response ReceiveRendezvous404JSONResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ReceiveRendezvous503JSONResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvousRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Params       SendRendezvousParams
+	Body         *SendRendezvousTextRequestBody
+}
+
+type SendRendezvousResponseObject interface {
+	VisitSendRendezvousResponse(w http.ResponseWriter) error
+}
+
+type SendRendezvous202ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type SendRendezvous202Response struct {
+	Headers SendRendezvous202ResponseHeaders
+}
+
+func (response SendRendezvous202Response) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(202)
+	return nil
+}
+
+type SendRendezvous400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response SendRendezvous400JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response SendRendezvous404JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous412ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type SendRendezvous412JSONResponse struct {
+	Body    Error
+	Headers SendRendezvous412ResponseHeaders
+}
+
+func (response SendRendezvous412JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response SendRendezvous413JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response SendRendezvous429JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response SendRendezvous503JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4198,6 +5420,36 @@ type StrictServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// DiscoverRendezvousSessions Say that such mailboxes may be opened (MSC4388, of 2025).
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	DiscoverRendezvousSessions(ctx context.Context, request DiscoverRendezvousSessionsRequestObject) (DiscoverRendezvousSessionsResponseObject, error)
+	// CreateRendezvousSession Open a mailbox.
+	// (POST /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	CreateRendezvousSession(ctx context.Context, request CreateRendezvousSessionRequestObject) (CreateRendezvousSessionResponseObject, error)
+	// DeleteRendezvousSession Close the mailbox.
+	// (DELETE /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	DeleteRendezvousSession(ctx context.Context, request DeleteRendezvousSessionRequestObject) (DeleteRendezvousSessionResponseObject, error)
+	// GetRendezvousSession Read the message.
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	GetRendezvousSession(ctx context.Context, request GetRendezvousSessionRequestObject) (GetRendezvousSessionResponseObject, error)
+	// UpdateRendezvousSession Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	UpdateRendezvousSession(ctx context.Context, request UpdateRendezvousSessionRequestObject) (UpdateRendezvousSessionResponseObject, error)
+	// UpdateRendezvousSessionOnce The same, as newer clients send it.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId}/{txnId})
+	UpdateRendezvousSessionOnce(ctx context.Context, request UpdateRendezvousSessionOnceRequestObject) (UpdateRendezvousSessionOnceResponseObject, error)
+	// CreateRendezvous Open a mailbox in which two devices that link each other leave messages (MSC4108, of 2024).
+	// (POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous)
+	CreateRendezvous(ctx context.Context, request CreateRendezvousRequestObject) (CreateRendezvousResponseObject, error)
+	// CloseRendezvous Close the mailbox.
+	// (DELETE /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	CloseRendezvous(ctx context.Context, request CloseRendezvousRequestObject) (CloseRendezvousResponseObject, error)
+	// ReceiveRendezvous Read the message.
+	// (GET /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	ReceiveRendezvous(ctx context.Context, request ReceiveRendezvousRequestObject) (ReceiveRendezvousResponseObject, error)
+	// SendRendezvous Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	SendRendezvous(ctx context.Context, request SendRendezvousRequestObject) (SendRendezvousResponseObject, error)
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
@@ -4481,6 +5733,337 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(TokenRefreshResponseObject); ok {
 		return validResponse.VisitTokenRefreshResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DiscoverRendezvousSessions operation middleware
+func (sh *strictHandler) DiscoverRendezvousSessions(ctx echo.Context) error {
+	var request DiscoverRendezvousSessionsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiscoverRendezvousSessions(ctx.Request().Context(), request.(DiscoverRendezvousSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiscoverRendezvousSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiscoverRendezvousSessionsResponseObject); ok {
+		return validResponse.VisitDiscoverRendezvousSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateRendezvousSession operation middleware
+func (sh *strictHandler) CreateRendezvousSession(ctx echo.Context) error {
+	var request CreateRendezvousSessionRequestObject
+
+	var body CreateRendezvousSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRendezvousSession(ctx.Request().Context(), request.(CreateRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateRendezvousSessionResponseObject); ok {
+		return validResponse.VisitCreateRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteRendezvousSession operation middleware
+func (sh *strictHandler) DeleteRendezvousSession(ctx echo.Context, rendezvousID string) error {
+	var request DeleteRendezvousSessionRequestObject
+
+	request.RendezvousID = rendezvousID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRendezvousSession(ctx.Request().Context(), request.(DeleteRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteRendezvousSessionResponseObject); ok {
+		return validResponse.VisitDeleteRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRendezvousSession operation middleware
+func (sh *strictHandler) GetRendezvousSession(ctx echo.Context, rendezvousID string, params GetRendezvousSessionParams) error {
+	var request GetRendezvousSessionRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRendezvousSession(ctx.Request().Context(), request.(GetRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRendezvousSessionResponseObject); ok {
+		return validResponse.VisitGetRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRendezvousSession operation middleware
+func (sh *strictHandler) UpdateRendezvousSession(ctx echo.Context, rendezvousID string) error {
+	var request UpdateRendezvousSessionRequestObject
+
+	request.RendezvousID = rendezvousID
+
+	var body UpdateRendezvousSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRendezvousSession(ctx.Request().Context(), request.(UpdateRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRendezvousSessionResponseObject); ok {
+		return validResponse.VisitUpdateRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRendezvousSessionOnce operation middleware
+func (sh *strictHandler) UpdateRendezvousSessionOnce(ctx echo.Context, rendezvousID string, txnID string) error {
+	var request UpdateRendezvousSessionOnceRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.TxnID = txnID
+
+	var body UpdateRendezvousSessionOnceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRendezvousSessionOnce(ctx.Request().Context(), request.(UpdateRendezvousSessionOnceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRendezvousSessionOnce")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRendezvousSessionOnceResponseObject); ok {
+		return validResponse.VisitUpdateRendezvousSessionOnceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateRendezvous operation middleware
+func (sh *strictHandler) CreateRendezvous(ctx echo.Context) error {
+	var request CreateRendezvousRequestObject
+
+	data, err := io.ReadAll(ctx.Request().Body)
+	if err != nil {
+		return err
+	}
+	body := CreateRendezvousTextRequestBody(data)
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRendezvous(ctx.Request().Context(), request.(CreateRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateRendezvousResponseObject); ok {
+		return validResponse.VisitCreateRendezvousResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseRendezvous operation middleware
+func (sh *strictHandler) CloseRendezvous(ctx echo.Context, rendezvousID string) error {
+	var request CloseRendezvousRequestObject
+
+	request.RendezvousID = rendezvousID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseRendezvous(ctx.Request().Context(), request.(CloseRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseRendezvousResponseObject); ok {
+		return validResponse.VisitCloseRendezvousResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReceiveRendezvous operation middleware
+func (sh *strictHandler) ReceiveRendezvous(ctx echo.Context, rendezvousID string, params ReceiveRendezvousParams) error {
+	var request ReceiveRendezvousRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveRendezvous(ctx.Request().Context(), request.(ReceiveRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReceiveRendezvousResponseObject); ok {
+		return validResponse.VisitReceiveRendezvousResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendRendezvous operation middleware
+func (sh *strictHandler) SendRendezvous(ctx echo.Context, rendezvousID string, params SendRendezvousParams) error {
+	var request SendRendezvousRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.Params = params
+
+	data, err := io.ReadAll(ctx.Request().Body)
+	if err != nil {
+		return err
+	}
+	body := SendRendezvousTextRequestBody(data)
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendRendezvous(ctx.Request().Context(), request.(SendRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendRendezvousResponseObject); ok {
+		return validResponse.VisitSendRendezvousResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5613,141 +7196,160 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9s49uBXQWmnKnvI8pGku2P/s47t9HjasbM+OlvTyUiQ+CRhTAIcALSizfq7/woPAA8RpCTbcvrI",
-	"X4kpEte7T3ztjESSCg5cq87+144ElQquAP94S6NL+E8GSpu/RoJr4PhfmqYxG1HNBN/+txLcPFOjKSTU",
-	"/O9vEsad/c5/2y6G3ra/qu0TKYXs3N/fdzsRqJFkqRmks9+5ngKRdjIyopwLTYZAMh6BVFqIqEcG7/vn",
-	"F9f9f1xdnA+65q+3h8elv96fXl2dnv/c/3B4efjePjo9//Xw7PTYPSJCdslYSEI5yfgtFzNOYjFhnOh5",
-	"CvjBzfkv5xcfzwc42cn/PTq7uTr99WSwT/QUCKcJEKb8EKUzIArkHRtBlwjpfhZ6CpIIDr3OfbdzkqR6",
-	"/nRnaEa7dIAKneWpNuuM/OzvhByyKAK+eSgO3vffXVy+PT0+Pjl3x0a1hiTVZExZDFGXUB6R2XRuVmiA",
-	"rEVsYXtzdXLZPz45PLo+/fXw+uTYfZ5SpWZCRmRGFZFsMtVdMsy0HXo0Ehm3mwU60uyOaohwz6dcg8RH",
-	"cCFvOM30VEj2/yB6sjM4zPT0QjaexEemp2QwjsVMDfZJIiQQswjg2iONOQCAyJwJ42Q2ZaMpUZpOQLkz",
-	"wgegFBP8gMxwPJByJCIY4PZjqvTC8faImVdket8fEChFtLgFnC9hSjE+6eLJT4SIEGO5ILHgE5D418LB",
-	"xmJ06870XLynLN48Eh3GMzpXuAMJ9pgYklNCWUy4WSN80SQBpfC0zGsWrygZxQy4JmoqZoowrUimQBp8",
-	"6xHDYYYiyjFPAo165FCRqzmnqQIypeaTCiMgM1wDLaGhyOLIsCYJCrQ5MCUSwHHtTxImTGlzmIP3/eu/",
-	"X56cfDg97r8/OT69sQzs6ubDh4tLg+F+dE5oFEkDqXz0O5BszCDKuY2FiN1mhcpKgzio5YOMppRPcuBd",
-	"GIx9FhZwc355cnTx8/npP3MyxsnJXm+HHH449RAwbDNfnn4nMh49y/oMFN5d3Jy7xTkkE0RloynRU6QQ",
-	"IQnTOZOaAiLSC4WLxc0cziiy9BrrLaQX5WoGEiLCxeyAUHVL6IQyjqiYT2pQp0sU4yNw2KsI8AjndNSP",
-	"SOC5OU5+xhKmn5CZ4aDNslkIklA+d7gtcQZFxlIk5riUR98DMrgELedbh2MNckAUnSuDnpxoQUYiATKk",
-	"o9tep9uZAjWC3Syr9EX9OD9ORWyOYSR4ZPgYmVGmzQDFtozw7ux3GNcwAVy+P6RLGGfq+Q6ppMAwRaSd",
-	"HEE3Qf3l8t0R+eHHV2+6Zj8oAV739g7w8Y+v3+wWj1/29np7COsPdAILyzesb3uqk7i6bncKSkvGJ0Gm",
-	"SmYwJCmdWCy6pBqeGonaSO7s9P3ptVGpTk6OLVPwOOUEWA15kNFJ86RPzZN+ohCjvg1CXYI52tFzHdei",
-	"EpVLcCu0jQJEyVTEEUgjiNzSDMcazgklgwT0VERGC06pnhrVlwwMkQ7IiN4BdXIEabeEsyLTikUWQa6F",
-	"OKOyhn6b2e71xUX/7PDyZ69qezEdmxUYlYRy8sMr8gt7i2vbiD7Xtj5vW1xf/IIg4cJBxCilCrjulZSG",
-	"/K1CftRVLa/QKTHW/VhMRKYHRMsMcP8RGHMCYWR0mFuYK0IlkFtItYOcFxYkoXNjxhgdEqULMaql9ud0",
-	"R1lMhzE8k9y3WpMFYkQ1HVIFZXNOeWGo5dwtN6YaZI8c5oiop1TjwaLxR2Z0jnuc0jsgQwBORlRKoxqJ",
-	"zGzz3tMuEr9h0cdU0zrlHxKlISVijJJ8ixUGwoJi3iNHeLJbV0Y9kaiw3O32dt90yafOjfm2ZFyQw6pS",
-	"f/jh9FPH8JNUihSkZtaSZpF5Z8wsS2o7XzPBafH2fbfjVc8AM0MUSnpoxfb8ewMz/YI86HacKmEGSeiX",
-	"M+ATowzuvX4deBdxe9l0ZV2gj1/gxMsHxwdfA9ITjR/H2dMYNPTIGYy1gbN5avSn2RTQEnB2ktGu8rcj",
-	"ArGCmbUGBCeUjGkcGwHhxF5gMQYV7GJSCSOK7N1Q4eKr3c6XreKdLQkUicZ8TwrYWmx0X4rhv2GkzSQG",
-	"Rd7FYmYmqqKF3QYiiIZEBQR5PhyVks5xfEMnTJqV/uYH+Nww63vQNApSg//F0IMxHRw/LdwZhiaNavLT",
-	"q91XhWqyd9BGHO5Z4seOmBqJO5DzEEk4a6WfUE4nkADXfYqTqL7K0lRIJ2tXPZluaMRMshAnSEEqwV8o",
-	"ImbcIkfbtg6dXVWMa/dTW1DlFPvAo1Qwp7W1v+q9bn2mVD+lkiZgNJ7KOVT3YEDzZm/nx9I6hkLEQLkZ",
-	"fSQi6I+mNI6BT6BvtYEHn6uVRv01djeRlOu+efzgSZlSmaXN2qupFEmq+3c0zh4+foV9tW4mB04iosfM",
-	"50Z51KlIuBOjFdaM/HidVxC6j0OUBdbkANhIFbVFhnfXBKmWE20BWRNqrkAyTTzW+wDrbIYTa4XatRDr",
-	"yMGXu4Qq8o+ri3NyhWLfqEho2xiVkVtTf5Ff5mJuPYxxHsPgu+AXXvsF/ZaViZa5QlHABeZHbmYZfhQx",
-	"czQ0/lDaWEXaFidbUlfqqkyhM5d+z9lfkwjOPeY1Mfz4o100MueNDtqQ3FgBDnVtaUbniuipFNlkeuCV",
-	"IMYnhMax14/E2OCSsUKAm/fM7M8E0cUTocZitRoeBzC2d2HCaEFuuZh1jfGKr5ROKYgSi+4pY1sYMwzd",
-	"AdayAorudEgDJ77AqewhFxPkWwySvLeomtGpYnStgp1v7Y9HNKVDFjMbKqqOCdwMGDWMWN6NfzO0+HwG",
-	"N2p1jqT3MmVR33qNl6JIfdH33U7Ss1/3y0bLA0aZAFI4c5bFA0a5X7L9Fm6wcEhtE1cOdBESlYGC4MCz",
-	"+uCOqhRqXcAn57dfRrBo9953O5Y19q3a5rjHmGaxXuC2JYWRw6wCspIV93p3bxkBVb4ObhTpvNkacezB",
-	"B28MZxNjwrSCeNwLeEjbzRD7U8VZHTRACh9IP2yUDmYwtL4zTo2xH7as7ar7nCZhKet+D5oi1zkTfKHI",
-	"VCSA1sgB8nAbQr65PFUkZmDdOuYlhVGnIcRiFlxPScNZT54ZvPHLrCvdImajeePPEiImYYTbVI/RjNf7",
-	"tlmJDUCTCw6D/TzIgg4lLgxSSdDBo9RCNew4xF6O8xj0k5EySKqCCoZ1gxgZarDGGuxkCFPGoy5h4yKs",
-	"JTh0iTJ6LRkLOYEimGV00DHFfxhGrfLgMSoNpcAYhsSMlMblhE1OFvXtKgKK8GgEqYbowI1JJZ574TdB",
-	"R3zGh4xHYWndetRNfDxfUd8ObaxsZIJGmmYJuk8yDJB3uh0utpyqX2JgDeyuaeDPwYUaxfIYWfETYcX9",
-	"kmnUk2FfSYI0k2RCv5zaH3d3dnaWGIV+xPBRmd/qq3buBxYFp4+YSmM6z9lvFfXOM4v3hHqf+syhOMV8",
-	"ngLdfitcfTyLY7PCL1siYai8zzv7YxorMEySKt1XALzP0ob5MEBVOP8x0+gxE+mABfCexTHzYSwbPN59",
-	"8+POAYEvdGTdpUO7zYTxTEOPtC5tLGRCtY16/fCqtFYfBWtdbBDIBmDNYD4sOwUaEdaJzgbQq5FIIcyb",
-	"K2pYPoj/ZOVlNbEWt8Mm64/qchQnFXGsEO/Cxt+XlElQfRawbP4uZhgvIkOhp8RMZ3SBO3AZQ6VQZgsQ",
-	"i0hmF/8r72jcMlVp5TNqNI4h6BkAJ3om7F4ePLuROm2HRp1jFhPyVPC0bF6M09qCKtVHlDF6CnMchjC9",
-	"0kB97wRoiE1Qp5t1rXmJ1quIgIxZHENEGF9uZ5axpnwYgV21ra+CMiWQNmO1WobJq7t6HJMOOf/qk0s6",
-	"1mfGimsk8LLNEQzOhNk6+j8QAVGRYZFN18FsNRqnVOrl0MhHL0XYPi/ZRaPFj2pEYavWtmKUtEb9CPHL",
-	"anBVmVTRr8cS1LTfEJqzLhD44jK+CNVksI3vug8HByT2sTSbQFFKL0ronLgIrQQOswY3FWJskBeHoF/N",
-	"Um30FqEE6dZdpyhgiB2u7g4yYmgitoplZCP99R6nbXDGkvdUS/aFoK+tbgy2+PLYaGq/soLT5hCnUkwk",
-	"TVS7Py/A46Y0TYFD5IYBkcZNEC+nvizRAFwii2NO9XybFRn0gmd1AcdkBgXu5BkpeUoDZjnkublOhBhp",
-	"ZYyQ1gDblRhrYqetRNYaXVwOWCFyfedivu+ETFpks2HlhKpbTOfukY9ToUpprxbOZRJRdK7qWNPKvpq4",
-	"QYhY/p4bcafcwsl5OqvzDamCfibj5UpP/mbojJCbhSPSAcdbWxKAjft387g8zQ9sRA1fuQWXVGneU2HL",
-	"UaDVTmdUQj+VMAYpYWmyg1Ji0LWpIrnfyGZMG50W3UdFyqk1f8V4bDiss2YhbrJkhZz0EmQWvUSNXv60",
-	"96oXQQwTqiHqCxaNUBRTzQpfbVhfsCTu3Q2YLTmEsTBWtU1wYY4NpzDKZX14Td4/1Q50/LUV4C2awHoh",
-	"nwKFVlIF2rWAioVXP0vHSrTweU6CHxj7DWZG8jNFEhpB2bTxki6Uj5JSrUGaof/1278+ffqys7P16dOX",
-	"3XefPn358d3n//m3ECt+TPYO40wzGjtvbL/dXD20RSbWYDX7s1+Z3dp6FXcUtwCpjaBgeMdIFbVS8s3T",
-	"5BItU0YqgsIRp+EH7rsGFF+d34R9dUEX7gUHwwswGoe1Pojma+YC1VHSZl7O6NxgJcLMe9W6WFdgtz8o",
-	"EGewiJcPzy9aneIfobC2O10KA2QF1cSL3EoxCuoFizop0yQSYF0TdooV9Zaaer0cgiWFu8qntRAGvAaw",
-	"CEmmfaJ7bm2sDj9dnYkoTc2ZOMafDxeiqTb1u8TE/ncIlWcQx33kGMsY1keI41/wxZB9ZJ0mFWTpLnHv",
-	"IOJdm1c36O4sT9KE4jUcXQGPFjSfdmlbfnmRJEInUyofCKZz1WoDglZKQ6IA/tKvDLps/Xaw0Ep9RPID",
-	"xnyajzjpJYyzJEv6sZM6Ia8SZvmPplTSkQaJwYYkUxrjL70gGJKeW2c/YhMWTPIovxSLGciRC5S0vajm",
-	"yVDEIbGbL8+yq1LNGSUxGGKzTODQsIV/Yg0aJbi4sDAr5szStHlxCxCpnWf9KALbCc8WPqAQtC8t52kk",
-	"12WcaWET1ddbJ3ywdHq8/FGaxfETS6E1D6qyy/A52UrCJ47nOBnyJIoxn7IhcxZjgyKohbUDy3WlRRDG",
-	"mYsNMcV23XktbXdJRsOGlNp2F2burTzwaVpoyWTpqsbMCp6FAomeSxd8Cn3td6xdNahJbQQMkXV+Bc7+",
-	"aXNQQhb0kUjSTENUaLE+P/97Nsv3bJYlEdMwVvss7QfGbZuJ0B6AedyfhvPWF+3fRuGJ1sHFjLdxvnbG",
-	"xlR/4rcXalBAMHThug/YEDy+r1yCS1Hf3iQZnprfOIvomdW56qwPljJL5O/ZGtErYiyOcSYNy1kxoajd",
-	"Ym3H58b8eqwpcJ0cZJtobRyh4H5L+dRqh9oO7NJ0LZB+ArV9Sf5B3VX04JyD5ZK/KY2kzI4C/PctUAly",
-	"sDzQvOA+KQ3alo9yk0Z0aeLYmhpxCPEXPNahgnkSi4nRqnrkgsdzMkh6LOoZPoROzYLJVdfWiLSFn3W9",
-	"kL4PbhbTLz/7RlT+lcYsYrrFuXFn3ljBaLfvBecAaRhUS8zlzr1RURNK4uC/3336FP2vT5965p//L0t/",
-	"uH/+x9+aXeENKXj5nKElF+7AgLOnyDRdZnSGw5l1d0dpxPpqsORjlEmm51glVWYyyIksBQYLr6qNj6y8",
-	"qOR2EdswIu/8gBC24+ULmWqdurpSP+X/yUDOV57xP+ZtrPXCiLikY+2aDPXIcW7PkOGcaBHR+QtVDwUa",
-	"VtnBcTrdjiXzGkNx0E7ZLzC3lfmMj0XIzWVDIM5kGgvpkyJsStNMkEgI6SLfezu7r+2aX9iGVG6NSHRM",
-	"x2bOD0IhqnY9VnX2Ozu93d4OxlFT4DRlnf3OS3yELoYpAnG7N4M43kIP9baNtW6PchNpAviPQT48h9Oo",
-	"s28eGuS0Tu1utU/d3s7Ok/U3KDvEgz1esKXBzeVZ4ViyCxWSKLB9F17tvGqaJl/3dt7xCBE9SxJqMKtz",
-	"ZTuc2BQ2DypmT51OFOaR+bLqzmfzbeUwMZi+VSm53CpotulkK6RhMzTyYo0NnnWlRL3huO3iX6jCanWZ",
-	"JAoVv1uA1JxUYoOmyuoQjuJcUxii6HyhR8wRHU1h60hwLcWSZEjbfWJom28EO8UUTXdWh71txlUFfZE3",
-	"YBHAl997nlFCAQRzCPwpcBZtjQQfs0km8zSSJsBfpMBPj48qr38H+LcCuIUGORKcw0iTY0/nZLe345Dg",
-	"wIWevdnv1FsjQ2qZLQFc6VeY7TZN2fbd7nbuvk1FyNy9zoVXDPQOVNGiR6Q2oa/cvmVWqiExAgszxLzj",
-	"FzvaqKIx2qudHbPUKl5GecZlxyoMoPRbET1dA816YqoF5cbwPpBD2oD99XaXB6WkKoMDQ5hk3ImZneWY",
-	"V+rhip+8XP5J0S/UfLG7whd5syjzwd6b5R+U24/ddzuvV1lWuZtRlY7ObFrQcF4cn0E0CSPA9j4L2pnt",
-	"FOkpB59VxKsBViu9lBNr28lGxBFJKZOuRWlkGJUSgnuGxWGGhAJfmNLK9qh0pGYe1I1h7DdllWLf9zI2",
-	"9DaZujQgkqmMxvHcha6sdjkFvk+4izH4pqPmGGyhl414YgG1KwyJhbjFNOI6deqSu2dD9BnyY22YQoNO",
-	"rGAbPQMyA9KiWm5Q8TEMKs6povdV0Df1UCre3Xw/r3NRJRHkSKkEgyYGfYYwopmyaqrn/Qb/XEvLHqn1",
-	"Tev9eTnQicu8X+QrXSL4yCUY0QJ1VuM2d7vbPgSQ1023afDfVfZn1+Cq1tpik1vf7JpqW85edZetoJ95",
-	"3Wx7ArrwYIbFzc1CV7ueUa7IYjdekvEYpUnZbrUtI5Tvhp7nai9iGTd/QpF8tSH2X08hu6+6jrTMYJPC",
-	"IJBe1oDqpRN7JDNv/6S5nfmqLLXUwPT3zVOddtPZ/y3o7Pvt8333a8Al99vn+89lynxPbw03dqKL6akr",
-	"D/Ct+V0m9Yhyl1VuWXWZMJ3R0kiavtP3dnNLxO0752du5N3lb3A/3jPt29CARgb429egL1CX6LAgjjaO",
-	"93mDhFPzqjf2SVZZrJ/RiHl+jcBJBpdDWIayw0mjK1FiNKgYxnp1vHu57X7ffpmyaJtGUVkmVJGLRtHL",
-	"D6fHiwrBSmfuuv2vyqGegCl9U35hm4Vj4XxklHQCW3jdgO/MjwpcOkWvRpYMQZpXSzltDwZgBL7qOAxD",
-	"+7t59Z0UietF+R2i60BUQiKsH2ApUPMkqceCFcxE2049ul5U3RZlQPHWtTAUe2K+fhSQ78NHgdkI88BR",
-	"VO+ZePC2E8VUxB+87/dXp1fH55vc+AK4H73r4uKZdVTza3+fkNLYxo86H9Qi6fuxy2S/AX9orXHRMyvc",
-	"gXY+DZpDy5U/33Xv34vuXYCzdHNKJQYAPMKsUKaVd5Wph1BfOcN7Hdrz7jlbQKxuVV6ofmBNY6O32XtY",
-	"nME8qHbVw9QXTACsk+2o0tZvQzQb7h24Ot22Y4a9sOw7Uf2OiMoCvExQHvkfQziP0FMuQYH2CLgxhcVe",
-	"s1W6gGs4d6rLo7b9CD2lsu/NKSyhjZfvPXvI9mdTQRPW5kcu0qY7m462VJOzG+S9MC/1/jI2i/UauF4k",
-	"RdQPL+qpJgH5ZsWNIM/0dPsrdlO+3/YXYWzPYFiCfu3qMhuvL5k/Xeu9tk1rXGKYk4BOdkp0gk7sdSz5",
-	"3TR5XNHI1rqENIvzjVo6D5FPeDHWQ8XTWslZj3YEFRdvEeGvecwbnfmmXipvjp1nlbkSs7wU8Za7Cpka",
-	"zdcchfWLb3D2pTffdG2zFqpKDRdAJmqQZyKmFKtSnfMRx13L+dgN976yytgKV/M0ZEQWnbvX8oOGub2H",
-	"yeEikq6ixH3Zms1mW2Mhk61MxsBHIrLNbFZjjJXuRU+lzD2KWF4+0f1zH/2tTsCxIs7ozzMp+OSg6MeE",
-	"jZ+V6D2ITP8IYeIjh1o2RQCp0oUmSm2pXqAzJrH3iq0h5Bf7ljeJ+ErP8g0K+WC39QYxX177X03a01JL",
-	"5oTOSSTakn3rcLcO4nK79xUt4YC/qdRFeGO+pkCn4u9m65/YF4QMT8EdSBr7XkzOgvWqpHcJ6SkwGXQI",
-	"2TdbaCBH/ia2V0brjbkxq91WG5idW+xfh8+dMaUDYF8fvttf7X9Oo3vL38INexc53QFGYKvpydRmMA9h",
-	"writyDnMG825hMiJsWJoLIHa20jtdFE733wGtrk8JfI7l/xjcklRdKtr4JAlh3mQfLpL+N/m2V8713tW",
-	"pvdMpv5TaYNTMWvGgAZoh1KEqka655hrG8dZAI+yUlXyhjhdqPD5D6MffgukXZs7fuOsDIx7r4fnYaUg",
-	"L1tqYnlF29vOprNFq811W7NFXQfShRIWryLZa/18q9uwx7fbYOHlGgyLciXG9o21DWON8LANL2097y0Y",
-	"1UepDLDdJdMEqIwZ3q8sUjIT8pbxSVHoQEvj07x2xbWtsq8VnsNyayMF0nw3wFyL4jlxz32DAUKVRwyz",
-	"VIMYJTezzLsp2fWrqZjZPZkdDqjy9Re0XjdzYCO6M6Ygr4NpqXGJN1h8tlh39uyJze3lLU9Yarb7PJfO",
-	"X51c9s8ujn45OR50A7fq7zvH2mJdXTdvVV/KKYnF6BaiVVB5v17fgjf8F9fgu6eEjbECMoD2vq73z1YW",
-	"UxIVC0JhbcvRVvYhuWsqSx0D7Q3vXqlcPS5m6ymUEtu+eU5jQOxduSuw4UKGl+ZltuUO8z0y8KPdyHhA",
-	"JuBq90r1AZ4tYeiC5HobJpa4aoNBnRP5Ya/F1dVFZ0mkJ7/6Ju+Ijxf4jIVcXEyPHPI5sZ0vHB0I5Sxf",
-	"mXGDyLGgEVEiAbtdM3RT+KW091Yts9yeZufVT91Owrh/sNtdHiwqbm+w0bMZ5Vp13QnaJnleSAwO8kx/",
-	"pgibcCGt5R5uqOEK31fPmn+5sxeu+ExdaL5UuXTm2qWFQq7KJ2CuUqa0qVhnqLLpDKtVyVCKmSqSnath",
-	"TCd7jb7AJkaV4FYy+yRaCaULeWm1WGa1+iekV3cbSXOV7VBE88Cth66WVQKNDL4vhtSprVdMQEKpXDah",
-	"c98cVkx8382admCW9EgD5C/g9ztx2QClAG+9oJlHzrGG6PQghi4yvU3juDmBx+XumXe+Q20VqAG2nViA",
-	"m700tIAXjeOQ1bYMYF4V69smnG0GXLUR+SaNuIaW5031S1lcToAxRp2Q6Ny6D8b3fOmv00Gr7c9XDvQt",
-	"7ThwqG7xAvgJZby4pg6vrquWck+Yb+Ph7rVjkmRcszivmEOQU21/srYAcIMB0T4acdjAw74ywxJepclI",
-	"KJ1fF9sj52KhKZZvPRDScjbZTqDeSeA5ba4VmgpYvYHJMiI9o4/qD1xf31JYv4wNeU1xndTxD7n2bVF/",
-	"ZKjHajc89534SJPjmkhhnpMaAiialaaAxQtFNQhTZDQFY4L6m6KwV8lYu7ueMWVEhejH7WWJgWD7NwZa",
-	"N4a04lvGo4pSmt8ib1s4dvNrlN2ftltu4Prkz5ui62p//Gcn7IXO6stLVtBP9q0jbxv3yLy7uHx7enx8",
-	"cj7Yrxa+GvSOhYIIPSVlzXAIseATdHx6s81hDPYR+fnm5Oq6f3h0dHJ1VRm+oeHyH4Sr2Rp1Xq6M6fp6",
-	"E9stwl2wYE4s4P9ga+WH5eXqxXKaVC9kQjfu7oJD+7q97G6lovTS1aq/j7r0Q7/jNlo9tZfg/3WK0lHk",
-	"jCi3wsg71x+EUo+pIrFDfKOK1wqDetDWH1VJYsf4JlWvD9x5qWNxk9Xm+x5v0l6r9VZuEL5+vb01PNPh",
-	"3CU/Uq7XlVv1FrZgvb/PomGH/q49l9LUr7RqbdZFsRfoD3s/FReEveztun5xPmsJuLtrvrif198lES7B",
-	"QNVgzWD+IxPcW27/f/aa4+YL/1tTWF4ovPndujpzF+gLtbrkQH+rJdJofTftirrN4iQriQ786HDm2oYX",
-	"VPAz1mJ4VKP26nsbYs59wHjhCRE8dxRjz/7ChWzphknV5Px1hFHmS+0E8ePrN7s98tHf2OaKZDjxXuCS",
-	"2z9sL7lreTZUoYuDV5ulLUPv3Se3TvK7h5oy7/19PSzKq7d83zbn3wFZ1Q9+12i+klaFH62rVjXRhj/p",
-	"/CJqV2JutKv8JKm9MgZv6cm9AixaSgp34haWEMHOzpseOUUS2NvZwftL/R0plgy4sHVd3nKgfE4SIQGt",
-	"MHzV21wubBgu2nOLeSZBUb9l6Nskgf3xeHUg6kJ9N0qM28Gd5cZMqzwJSC+UlwaQcUn/wfoVpi97ewdm",
-	"Hp/DGtJhXnnUHTCOvdL6eAfNgAgez0v37Rl5Y1F5IkS06D5gihgN68B621OqFCjz8PXOy4WEb39TUx7X",
-	"tyb43N1P5kPlwKNczyuybQONcJ+LHL5lO8SlnRAPrffaHJjtHUmuhWEiLhJR+C9d2CCPGCzEIQSHP7MS",
-	"dQkRQIIOn8pVJIjc9kZZ15QQ1UshCTS4vYOUivaNvPOOmUzGnf3OdseYM+7dUOy8cs1HJIS0vdzLPnaG",
-	"qXhR3h/RJxZj59pASa+7y8QNxrEJdnVE2/UIKdmGnTCtPUNrTEg/Ya9e4FufzXVGcr1WV6gfLi5RQSs3",
-	"XJJcz0mtZFN3GnJTaFmCehe+68tduevUj5abhuFlVBrKGk6pCN7abD2e+OsLRUSmFYswbdKb66U5LH7c",
-	"f77/rwAAAP//",
+	"7H1pd9u4luBfwdG8c9JvRpaXJFUV+8u4bKeeu7xkvLzM6UpagsgrCW0SYAOgFb0a//c5uAC4SCAl2ZZT",
+	"qcqnxBSJ9e7r751IpJngwLXq7P/ekaAywRXgHz/T+Ar+OwelzV+R4Bo4/pdmWcIiqpng2/+lBDfPVDSB",
+	"lJr//U3CqLPf+R/b5dDb9le1fSKlkJ2Hh4duJwYVSZaZQTr7nZsJEGknIxHlXGgyBJLzGKTSQsQ9Mjjv",
+	"X1ze9P/9+vJi0DV//Xx4XPnr/PT6+vTil/6Hw6vDc/vo9OKfh2enx+4REbJLRkISyknO77iYcpKIMeNE",
+	"zzLAD24vfr24/HgxwMlO/u/R2e316T9PBvtET4BwmgJhyg9ROQOiQN6zCLpESPez0BOQRHDodR66nZM0",
+	"07PnO0Mz2pW7qNBZnmqzztjP/l7IIYtj4Ju/xcF5//3l1c+nx8cnF+7YqNaQZpqMKEsg7hLKYzKdzMwK",
+	"zSVrkdi7vb0+ueofnxwe3Zz+8/Dm5Nh9nlGlpkLGZEoVkWw80V0yzLUdOopEzu1mgUaa3VMNMe75lGuQ",
+	"+Agu5S2nuZ4Iyf4F8bOdwWGuJ5ey8SQ+Mj0hg1EipmqwT1IhgZhFANceaMwBAMTmTBgn0wmLJkRpOgbl",
+	"zggfgFJM8AMyxfFAykjEMMDtJ1TpuePtETOvyPW+PyBQimhxBzhfypRifNzFkx8LESPEckESwccg8a+5",
+	"g01EdOfO9EKcU5ZsHogOkymdKdyBBHtMDNEppSwh3KwRvmiSglJ4WuY1C1eURAkDromaiKkiTCuSK5AG",
+	"3nrEUJihiAvIk0DjHjlU5HrGaaaATKj5pEYIyBTXQCtgKPIkNqRJggJtDkyJFHBc+5OEMVPaHObgvH/z",
+	"j6uTkw+nx/3zk+PTW0vArm8/fLi8MhDuR+eExrE0N1WMfg+SjRjEBbWxN2K3WcOyyiDu1opBognl4+Ly",
+	"Lg3EvggJuL24Ojm6/OXi9D8KNMbJyV5vhxx+OPU3YMhmsbwr4DH8617k6kXWaG7i/eXthVugAzRBVB5N",
+	"ENCG4ksdOyyVeszW9HuR8/jrb0tPEPmFJEwX9HcCiCOvFC4WN3M4pcitFrhKyZgpV1OQEBMupgeEqjtC",
+	"x5RxxLJiUoMVXaIYj8AhpiLAY5zTETaEb8+ocPIzljL9jHQaB20WO4QgKeUzh7YSZ1BkJEVqjkt5zDwg",
+	"gyvQcrZ1ONIgB0TRmTKYx4kWJBIpkCGN7nqdbmcC1MgsZlmVLxaP8+NEJOYYIsFjQ6LJlDJtBii3ZeSS",
+	"zn6HcQ1jwOX7Q7qCUa5e7pAqshlTRNrJ8erGKJpdvT8iP/z45l3X7AeZ29ve3gE+/vHtu93y8eveXm8P",
+	"7/oDHcPc8g1V357oNKmv252C0pLxcZBfkCkMSUbHFoquqIbnBqI2lDs7PT+9MdLiycmxJQoephxvXgAe",
+	"pOHSPOlT86SfKoSorwNQJeG9EeKMyoV72cyx3Vxe9s8Or37x4rVj5yhzmEUYSYRy8mbn3Q9kONNg6dMV",
+	"GDiIXupu54XZQpKywpMRRCmZiCQGaQQCtzRDXoczQskgBT0RsdFGMqonRgUhA0NRBiSi90AdP0dCU0Ew",
+	"kWvFYgvNX/VOvLhUvZAf3pBf2c+4to3I1W3r8zrezeWveCVcuBsxyoECrnsV4a14q2R2iyKvF6yVGOl+",
+	"IsYi1wOiZQ64/xiMWod3ZGTJO5gpQiWQO8i0uznP2UhKZ0adNLI8skJiRHztz+mesoQOE3gh+ctKr/YS",
+	"Y6rpkCqoqtXKc24tZ265CdVGxjksAFFPqMaDRSWcTOkM9zih90CGAJxEVEojoorcbPPBExqkVIafHFNN",
+	"F8nUIVEaMiJGKHZssVJRm1OQeuQIT3br2shSEqWr+93e7rsu+dS5Nd9WlDxyWFeuDj+cfuoY4pdJkYHU",
+	"zFo0WGzeGTFLP9vO10xwWr790O14FSBAeRGE0h5aE3r+vYGZfo55dTtO7jGDpPTLGfCxEcr33r4NvIuw",
+	"vWy6quDSxy9w4uWD44PfA6welVDHhrIENPTIGYy0uWfz1Ah70wmgRub0VSMKFm/HBBIFU6uVCU4oGdEk",
+	"MdzM8ejAYgwo2MVkEiKK5N1g4fyr3c6XrfKdLQkUkcZ8T8q7tdDovhTD/4JIm0kMiLxPxNRMVAcLuw0E",
+	"EA2pCkgdxXBUSjrD8Q2eMGlW+psf4HPDrOegaRzEBv+LwQejwjl6WpqVDE4aOeqnN7tvSjlq76ANOdyz",
+	"1I8dMxWJe5CzEEo4rbGfUk7HkALXfYqTqL7Ks0xIx2tXPZluaMRcshAlyEAqwV8pIqbcAkfbtg6dfluO",
+	"a/ezsKDaKfaBx5lgTsRsf9VbP/tMqX5GJU3BiGe1c6jvwVzNu72dHyvrGAqRAOVm9EjE0I8mNEmAj6Fv",
+	"pYFHn6vlRv01djeWlOu+efzoSZlSucXNhVczKdJM9+9pkj9+/Br5at1McTmpiJ8ynxvlSaci4V5EK6wZ",
+	"6fE6r+DtPg1Q5kiTu8BGrFhYZHh3TTfVcqItV9YEmiugTBON9bbYRTLDiVWZ7VqINajhy11CFfn368sL",
+	"co1s34hIqIgZkZFbu8Q8vSzY3HoQ4yy3wXfBL3zhF7Qf1yZaZpJGBheYH6mZJfhxzMzR0ORDZWM1blue",
+	"bEVcWRRlSpm58ntB/ppYcOG5WGDDTz/aeY141mgoD/GNFe5hUVqa0pkieiJFPp4ceCGI8TGhSeLlIzEy",
+	"sGS0EODmPTP7C93o/IlQo7FaCY8DxKqqwmhB7riYdo3yiq9UTikIEvO2NKNbGDUMbRdWswKKbg3IAic+",
+	"R6nsIZcTFFsMorzXqJrBqaZ0rQKdP9sfj2hGhyxh1mVXHxO4GTBuGLG6G/9maPHFDG7U+hxp73XG4r61",
+	"3i8FkcVFP3Q7ac9+3a8qLY8YZQyI4cxpFo8Y5WHJ9luowdwhtU1cO9D5m6gNFLwOPKsP7qgqLu85eHL+",
+	"k2UIi3rvQ7djSWPfim2Oeoxonug5alsRGDlMa1dW0eLe7u4tQ6Da18GNIp43ayOOPHgnmqFsYkSYVpCM",
+	"egFzbrsaYn+qWdaDCkhpA+mHldLBFIbWdsapUfbDmrVddZ/TNMxl3e9BVeSmIIKvFJmIFFAbOUAabl35",
+	"t1eniiQMrFnHvKTQ+zeEREyD66lIOOvxMwM3fpmLQrdIWDRr/FlCzCREuE31FMl4vW+bhdjAbXLBYbBf",
+	"eITQoMSFASoJOniUWqiGHQfJiwSqoTRrX5cMqw55YSQwsDBiUhUe5i6hmqTmvqvG6GXIiIN/blxevML6",
+	"4EvGJKg+4/00IH38Q0zRimnN59ZlSaYsSQwb1tb+wjhJWZIw5xYwyx4JmVJt3QA/vCn3UXgFuh0WhwU+",
+	"Qxl5BP0mwxSGLBSGfE3YCufE4s7CyN25rYeO8biI+Hg2gg2SqqAYaY1d5pgNbbBmGTKECeNxl7BR6WkV",
+	"HLpEGe2FjIQcQ+lfNZrGiOI/DB2pRagGioYVXy16aY0shssJGxZY3LerCKg7UQSZhvjAjUklYldpHUPf",
+	"UM6HjMfh22k96iZuXayob4fuS1DI6ozMlKdoJMsxHKXT7XCx5RS6ytU2wkd44DBMGPXhGBnuM0HFw5Jp",
+	"1LNBX0VOaCa8Kf1yan/c3dnZWaL6+xHDR2V+C9BEa2RqoAAxU1lCZwWTrYPeRW7hnlDvOZk6EKcYPVeC",
+	"22+lQZfnSWJW+GVLpAxVtFlnf0QTBYYVUqX7CoD3WdYwH/pMSxcPxvU9ZSIdoLTnFRLq4hl23/24c0Dg",
+	"C42sUXxot5kynmvokdalNVDg3woS3LrY4CWbC2u+5sOq6acRYJ2A1ET8I5FBmAPXhO1iEP/JystqIi1u",
+	"h006PtVVX10mkkQh3IVV/IKvtPDTodATYqYzEt89uPi8ind9VTbKNch7mixh3R5XqJErh6CnAJzoqbB7",
+	"efTshuu0HRp15ncMf1XB07JRaE42DwrOH5HH6AnMcBjC9EoD9b2pp8EDRZ0E3rVGBLRRiNjIZUkCMWF8",
+	"BfmrAjXVwwjsqm19NZCpXGkzVKtlkLy6Qc8R6ZCJd3FySUf6zOjqjQhe1SyDLrgwWUcrFwIgCjIsthFk",
+	"GBtKk4xKvfw2itErftTPS3bRaNdBMaIUQhe2YoS0RvkI4ctKcHWeVNOiRhLUpEnOtYYu+OLiK416MNjG",
+	"d92HgwOSeI+pjempRLyldEacH14Ch2mDMRIhNkiLQ7dfjwlvtAkiB+kuGsiRwRA73KLRz7Chsdgql5FH",
+	"+vcHnLbB5E7OqZbsC0GL6qLK32KxNRoEfmUZp43Yz6QYS5qqdqttgMZNaJYBh9gNAyJLmm68Go21RAJw",
+	"sVWOOC2GgK1IoOfs53MwJnMoYaeIOyoCVzCWpYiEdyzEcCujhLS6Ua/FSBM7bc1/2mjIdJcVQtf3zrP/",
+	"Xsi0hTcbUk6ousPkiR75OBGqEmRu77mKIorO1CLUtJKvJmoQQpZ/FErcKbf3FFS/h1RBP5fJcqGneDN0",
+	"RkjNwnEHAfNqW6iHje7oFtEXtDiwiBq6cgcuzte8p8Kao0DbDJ1SCf1MwgikhKUhLUqJQdcGBBXWQZuf",
+	"YGRaNBKWUdBW/RWjkaGwTpuFpEmTFXLcS5FY9FIVvf5p700vhgTGVEPcFyyOkBVTzUqLfFhesCjujUoY",
+	"wDuEkZBoiJgatduR4QyigteH1+StkO2Xjr+2XniLJLCeY68EoZVEgXYpoKbhLZ6lIyVa+Gg2wQ+M/gZT",
+	"w/mZIimNoaraeE4XijrKqNYgzdD/+dt/fvr0ZWdn69OnL7vvP3368uP7z//zbyFS/JQYLcaZZjRxNvd+",
+	"u7p6aFO6rMJq9me/Mru12WHuKO4AMusnQyee4SpqpRCr54kYWyaM1BiFQ05DD9x3DSC+Or0JW2SDhvpL",
+	"DoYWoM8VM+sQzNeM+FoESRtfO6UzA5V4Z96q1sUsHrv9QQk4g3m4fHwU2eoY/wSBtd3ossQMXBdNPMut",
+	"pX6hXDAvkzJNYgHWNGGnWFFuWRCvl99gReCu02kthLlec7F4k0z73ItC21j9/nR9JqI0NWfiCH8xXAin",
+	"2sTvChH73yFQnkKS9JFiLCNYHyFJfsUXQ/qRNZrUgKW7xLyDgHdjXt2gubM6SROIL8DoCnA0J/m0c9vq",
+	"y6u4ByoZLcGgvYV0laCW0hAOgr/0a4MuW78dLLRS73f+gJ695iNOeynjLM3TfuK4TsiqhIkn0YRKGmmQ",
+	"6GxIc6XRy9YLXkPac+vsx2zMgqE81ZcSMQUZOUdJ24tqlg5FEmK7xfIsuapkeFKSgEE2SwQODVn4D8z4",
+	"pAQXF2Zm5Zx5ljUvbu5GFs5z8SgC2wnPFj6g0G1fWcrTiK7LKNPcJuqvt074aO70dP6jNEuSZ+ZCax5U",
+	"bZfhc7J5u8/sz3E85FkEYz5hQ+Y0xgZBUAurB1azuEsnjFMXG3yK7bLzWtLukriVDQm17SbMwlp54IPx",
+	"UJPJs1WVmRUsCyUQvZQs+Bzy2h9YumoQk9oQGGJr/Aqc/fNGGoU06CORZrmGuJRifRbG95il7zFLSzym",
+	"YaiulkWow/NKtskms2Q5sAulbYh4jTBcqb8smLa2o/lP2udfGp+1rkSyucCojURA4TYfFQN1VSRqPNKp",
+	"30yhLXaYx/1JOHVl3jjSKFmh6ng55W1ssZ3rMdUf++2FasUQ9Gu5QjA2PgPfVy76qazH0SQ2PDczcury",
+	"C8v69VkfLYIsEc7O1nBtEqOOjnJpsG7FaLN2c0Y7PDem2GBakSuqI9vkrsYRSta4lImtdqjtl12ZruWm",
+	"n0GnW0I+F+2Ijw5IWS4WNsUYVclRgDn/DFSCHCyntHO2tcqgbcFKt1lMl0YVrqkuPTTO86S4ZQ7TNaOW",
+	"1+VpFW/zBIsuAD+w5fFgaiNZ6R3Y0ltZQiNYfikLfK8xctoe0CqR0xvh03ODBldY90iFarSQRIyN1tQj",
+	"lzyZkUHaY3HPsBJ0WpR8qr6hRrpT+lHWC9nxwQvl9MsPoJEa/ZMmLGa6xXh5b95YQXS07wXnAGnuusWn",
+	"mnOljbjZHwHVuYSW3LiQ5TIQu1BcCBEjEks60iqYEnfv1lZTQCqyxL/df/oU/69Pn3rmn/8nK3+4f/7+",
+	"t2YnW0NwbzFn6LBKR0PAjFzGsC8zZ4UDJRYNqZURF1eDJCbKJdMzzLKtcihkY5Z8BxN36wUMrbBRixol",
+	"tjpSUeYI79SOVyxkonXm6hL4Kf9PDnK28oz/bd7GXGGkfgYOXLHAHjkuLCVkOCNaxHT2Si0GGRg+28Fx",
+	"Ot2O5REL3MjddsZ+hZmt7ML4SIQM6Na56owxIyF9uJUNlpwKEgshXUzN3s7uW7vmV7awpFsjAjLTRqHr",
+	"fBAKQbWA5M5+Z6e329vBCI0MOM1YZ7/zGh+h8XKCl7jdm0KSbKHva9tGcWxHhfFlDPiPAT48h9O4s28e",
+	"GuC07rJuvd7s3s7Os9XHqbraggXNsCTO7dVZabK2CxWSKLB1e97svGmaplj3dlHeDwE9T1NqIKtzbct5",
+	"2eBYf1WOy9CxQr3Pl+XofDbf1g4Tw3S2ain7WyXONp1sDTVs7FeR7LfBs66VOGk4brv4V6q0h7kYNYVa",
+	"wx1AZk4qteEYygqgDuNcBTSi6GyuINoRjSawdSS4lmJJmLWtXjS0xZuCZdHKCnOr370tqlm/+jIiyQKA",
+	"L9/iaUYFBPCaQ9efAWfxViT4iI1zWQSoNV38ZQb89Pio9vr3C/9aF25vgxwJziHS5NjjOdnt7TggOHBB",
+	"Ld6g6HQjw0MWYuYCsNKvEdttmrHt+93twjGUiZCt5KZgXgnQe1BliTeRWRGpWv5rWslOMwwLY0+9Swkr",
+	"oqmyCuibnR2z1DpcxkUsd8cKDKD0zyJ+vkLYiyHv9io3BveB6PQG6F8sW31QCdc0MDCEcc4dm9lZDnmV",
+	"Wuz4yevln5R1v80Xuyt8URQbNB/svVv+QbXW5kO383aVZVWr4dXx6MwGHA5n5fEZQJMQAZaHm5PObMVn",
+	"jzn4rMZezWW14ks1ZL8dbUQSk4wy6UqNx4ZQKSG4J1he+YUvTGlla007VDMPFi0pqDpbodjXr04Mvo0n",
+	"LsCQ5CqnSTJzTnErXU6A7xPuvJe+eLg5BptC6jUWXqScJULcYYLCInbqiq1wQ/gZMoJuGEODFtBgzVhz",
+	"ZeZKyzzcQc1ANahZNsvaiUHD5mOxeHfz9SAvRB1FkCJlEgyYGPAZQkRzZcVUT/sN/Ln6zT2yUHez9+el",
+	"QCcup2eernSJ4JELXaQl6KxGbbxdYpuJHiRYuK6XqujN659+2pY1915QvPNqwoLZS21SxGtwD4bZHYpa",
+	"WDaI8hlCTedpEpXRnpCeVcuxg/ISncCkHvJv59dH5hS7RIzI3s7e27+H5KVuQdfr5xo1lInYDC1sKkrx",
+	"ULemaJnDJuljY/GJYBsR5SM6HkXcVrr9in97VRoRKFj9daiFkfMJ9eC5oqy+GjXY/r38/2n8YKUSnzA7",
+	"Rx/weRiOF6Gofa+2Uc1jb++Jx3mUCMeHWk6026gDh06gqOFpxmjIgh5KMcUmIdQoYkzbHLXTWql7LYie",
+	"2NVR32BDTcTUvE4V9gex1dLQzmf11dLQdw3R1nvQ0WTr3GYgN2uin1+EpLcg/U1Zir3K51+00nrlTsqT",
+	"rtaIrxz5V4LVK6ME6OpZBRlPHfwQODKKocYONKpY3plnBEsAJcsDiJA3OBE3w9WaXJYvzNUaHYONzbEw",
+	"CuhlWdvOuxdApNPL/snZyfnJxU3fCUf9o8uLo9urK/Po49XpzQkmkLJogscgjPwvUjBS/sKL+0UjM494",
+	"RjHA11OgfDphiTvDb4ptnwFFa0Jtaz1yI4zqjClItiI+ZoNb1R3tXKg5JUI57doGWW6S62//rr9wx/03",
+	"SEq6C3V1hHbWBZuXFYkxZ8oqRZXeAN7WYDv/eOZXXxRuYJOE7ZJH8J24fSdu34nbvC+CKsJhWvExOOq2",
+	"LsWqZ+i/2d2Zt1qEzaYfJ8JVB2C6aKOFCjwmemKLQ8k0lgwiFbhFG8uI3YOrpaUWTZfzmnsr/mNXqSyh",
+	"bA4E5+yBK1V4XAHvdzcgrgf7Sxa+ZR/gbJ3LFV/ZyQ0drxD6NBGJDeFr4RCdExsvGCwAhbkzwJcPckaV",
+	"NioQdjZsGKoq5iO/hdHzOe/+PMaGsmUohnvYulKWLSeM39my25a8obOv7JaJRrPdncJo9ubvz0oQ1jBc",
+	"REbfn8PiGi69CTYhZIrgl3HvWzRUOGdWbdvfnJWi+3uz1aCMp5kLE22c+HS0dSE4bJ1THU2eaB1povZL",
+	"mwje1HX5vyYZfd2Mcr78Sdvt/lV5z3cL2bdkITNi8OrkdxXKtjQAvonseYq31qb+MKLuXgutkPBXJggv",
+	"5SzbexHC80jV+S97/d+NoUs0ifvdbZ9tXTQiaQtp/h7D/OIhrfXw9fkW9zbobGrYIfaHqWcurQYBGKy6",
+	"PQZd5miFDUm3c21ie+TNzs5CL36S8wTD66qB/LYHk3L5EmVZzHko4+ZPKOtcbcigvFit64VNyYFKXg2g",
+	"XjmxJ0a3tX9SaeF7KWv9pFeNMat0BP9jB5m5cE+UMQPZT799Nmr1Yo7Sb5+N0Fdi5jm9A0J9LB/TE2cH",
+	"8iTcyaYR5a6Ap41dqyKmi+JuRE3pKqlsN/cY3r53KX+NtLv6De7HJwl2wlL/XHKUruDhGqLxhhBnIcGx",
+	"AW1sb5IXjOp+eYHBcQZXrq16yw4mJ6h75goKeWk1uHu97X7ffp2xeJvGcZUn1IGLxvHrD6fH8wLBSmd+",
+	"Ic4pS1amUM9AlL4qvbhC4yD2KIljQjmBrZSypPDIYERrNsE0jzwdGiFPVMuHPfoCS7Nv+A7t7+bV91Kk",
+	"rrnz9xtd50YlpMImRiy91KIe1VOvFcxE2048upkX3eZ5QPnWjTAYe2K+ftIlP4SPAmt7zAJHMbL9fp+6",
+	"7VQxFfNH7/v8+vT6+GKTG5+77ifvOi6afq0jmmMRClcdbqbQFsYDmWHF2FW030CC2EKPuBcWuAOd0xok",
+	"h6IbAiYYuY/i77L3H0r2Lq+zqHn4StWSIoHHWICPYbyFTdN4DPZVi2mug3s+X8n2alB3qugJYo3UqCMo",
+	"XKZTmAf1NrVYhQTLaQXiLmp9cjeVKBFsxrs63q4c4P4dqf4YSGUvvIpQHvifgjhPkFOuQIH2ALgxgUWa",
+	"WdBJ51JdhzMnujxp20+QU2r73pzAEtq4hi865ChcdfvTiaApa7Mjl0UIO5tOP62XOmzg98K81PvL6CzW",
+	"auDaPpVp0HrC1FxVFN/9v/HKcz3Z/l1pOoaH7ZHrP7U9hWHl9heckraAQUX96Vrrte0P5irl1KKoqEQj",
+	"6BhiLHWIhXOqIRCGty5ySLM43xPrUQlYH6ij4hvzIfpqNU82BB2SKQxtay/hg9GKnpK+f6IilOBdlc5z",
+	"V827qPp+x10x4gWcX+KaP3QjixEyjqowRMxFANcOi7s2j5SqSm8bkKkaNESt47hPi6GvCmPLF9hUIkrV",
+	"sndWj3sIJ7y6OzmcB9JVhLgvW9PpdGskZLqVywR4JGLrN12NMNYaxT2XMPckZHkdCp6Y6DRZM3AM4/Om",
+	"1MjUWHzcyM9TKfj4oGx9p4wurETvUWj6LeTNHznQsjUTECuda6LSAfAVGmNSTBpZh8lHNLPp52XXvCCL",
+	"P6q+t8kc6so8y9h8de1/NW5PK93vUzojsWirfrZ479ZA3K80zV1REw7YmyoN2zdmawo0hf+utv6JbUFI",
+	"8BTcg6SJb3vnNFgvSnqTkJ4Ak0GDkH2zBQcK4G8ie1Ww3pgZs97YuoHYucX+dejcGVM6cO3r3+/27/Y/",
+	"CxkT7ZTuoJKSWXb5wZJuQxgzbkuUHhY9PV3W5thoMTSRQOOZNTib6eJ2uvkCZHN5jajvVPLbpJKibAza",
+	"QCErBvMg+nSX0L/Nk792qveiRO+FVP3nkgYnYtoMAQ23vTwxwFPMZ8wu3yilC7UR+Gbkw68BtGtTx68c",
+	"lYF+7/XgPCwUFHVcm0he2WG8s+lo0Xof89ZoUdfseS6+3ItI2Ken6Coetvh2GzS8QoJhcSHE2Bbdtje3",
+	"YR62t7AtcH4HRvRRKrdJkUwToDJhIInSIiNTIe8YH5eVH2llfFok8rgOgfa10nJY7SKnQJrvBhhrUT4n",
+	"7rnv9UCo8oBhlmoAo2JmlkXjOrt+NfFZ82aHA6p8QUq6WEj0wHp0p0xBURi0pehnssFqvPOFeF88sLm9",
+	"3ucz1t7dfZG0m9vrk6v+2eXRryfHA9+tQ4kR9v8UuR7sO8PafKHhLhnmutYAFGEiuoN4FVDeXyz42cWO",
+	"iOf924tfLy4/XrinhI2wJHQA7H2h8z9bndAKq5hjCmtrjrbUMaK7prLSnJUIXtCjdfxiNp9CKbHtW1E1",
+	"OsTeVxuwGypkaGlRd1yMynyPHhn40W5lMiBjcMWMK/kBniyh64IUchsGlrhsg8EiJfLD3ojr68vlOfA+",
+	"E8U5j6bUkMeRkPOL6ZFDPiO2FYjDgyIhXubcAHIiaEyUSMFu1+cqhtwvlb23SpnVZk87b37qdlLG/YPd",
+	"7nJn0cfCTG69Z5jk33UnaPuReiYxOCgi/ZkibMyFtJp7uMOI6wSwetT861Ba542z4M9lLp255oMhl2tR",
+	"8uVr5kuGMpvOsPpMkT/tgp3rbkzHe428wMZGlOCWM/sgWglkSKM7S5RpPVlmtfwnxFdhNZHmsuNDEc+6",
+	"hs7aORlKEV1f3FsCjQ28z7vUqS3gnIKESv3wlM58H24x9i2OF6QDs6QnKiB/AbvfiYsGqDh4Fyu889gZ",
+	"1hCcHkXQRa63aZI0B/C42D3zzvdbW+XWAPtwzN0beqgq90WTJKS1LbswL4r1bb/jNgXOR1l9sG9uUDKu",
+	"z7Q0fylPqgEwRqkTEo1bD0H/nq+F7mTQNMfi8fewnqNvaQuGQ2X0NZeJbJtcuTJnc7Xtx8z3NcEfsWVD",
+	"zjVLiow5vHKq7U9WFwBuICDeRyXOJjdr79THDOdIKK28fNQjF2KuS5jvxRCScjbZX2GxtcJL6lwrdFmw",
+	"cgOTVUB6QRvVN9xwoKXTwDIy5CXFdULHPxTStwX9yGCPlW54YTvxniZHNRHDPCU1CFC2/s2wyHwlG4Qp",
+	"Ek3AqKBkCCMhwTZvKWoKYMiICuGP28sSBcG20gx00QxJxXeMxzWhNIYRzRPd2bfdNLsd4HnqOzx3uh3b",
+	"e/pzd71qLE/BLLvrr4bYfvqVU1bQTva1PW8vWoGplvhalKRDS0lVMhxCIvgYDZ9ebXMQg41Vfrk9ub7p",
+	"Hx4dnVxf14ZvaF/+jVA1m6POq5kxXZ9vYqtFMD5hQ4YNaAL2D7ZWfFiRrl4up0n0QiJkyJ8hBbXGJisl",
+	"pefuyz9MXvqh33Ebrp4aes7/QknpyHIiyi0z8sb1R4HUU7JI7BBfKeO1RqAetfUnZZLYMb5K1usjd15p",
+	"4dyktfkW1JvU1xbaXDcwX7/e3hqW6XDskh+pkOuqvYtLXXCxvs+8Yof2rj0X0tSv9a5tlkWxOeoPez91",
+	"iQK0VpLXvV3XQM9HLQEnmUgSq9hZ8Rh4nAnGdTgFA0WDNZ35Twxwt7PVGvB+tZzjwEpWCdx7pYjZtDV1",
+	"FibQV2p1zoH2Vouk8fpm2hVlm/lJVmId+NHh1PVRL7HgF8zF8KBG8QCci7mwARuGrojghaG4i66bwoRs",
+	"8YZJ1WT8dYhRpUvtCPHj23e7PeJb0PskGU68Fbhi9g/rS7Ys2aYydHHwerG0lyyL7hm622RT5D3++kqh",
+	"T5/7UqR2zc6+A7IuH/yhwXwlqQo/WlesasINf9IGLfAwXYo5TSsnSRMM7JjQeyitAixeigr34g6WIMHO",
+	"zjtf4XpvZ4doIYyMx0tnCBc2r8trDpTPSCokoBaGr3qdy7kNw0l7bjEvxCiu4N65zb5uENi3R6sDXhfq",
+	"23Oi3w7uLTU2pNsHAem59NIAMC6pP2hg8Ycf37yrSih7B2YeH8MakmHeeNAdMI610vpjSbkeEMGTWQHH",
+	"lt9YUB4LEc+bD5giRsI6sNb2jCoFyjx8u/N6LuC7SxTjEZR+fauCz1wTAO8qBx4Xcl4ZbRvoDPxS6PA1",
+	"yyEurYR4aK3X5sBs7UhyIwwRWVoTdc4PITj8mYWoK4gBUjT4VKVOC9yokvmihCheCkmgwewdxFTUb+S9",
+	"N8zkMunsd7Y7Rp1x74Z853s7u29tD+5XisRCSNvcvmpjZxiKFxf1EX1gMbbyDaT0ipjOysE4dgWvj2ir",
+	"HiEmW7cThrXnqI0J6SfsLSb4Ls7mKiO5Wqsr5A8XMR9Wyw2nJC/GpNaiqTsNsSm0ykG9Cd81KqdVSuJH",
+	"K1TD8DJqBWUNpVQEpBTSWjzx11eKiFwrFmPYpFfXK3NY+Hj4/PD/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

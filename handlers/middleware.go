@@ -50,7 +50,7 @@ func headAsGet(next http.Handler) http.Handler {
 // headers lets web clients of any origin in, on errors and unknown paths too, and keeps answers out of
 // caches. A preflight is answered here and never reaches an operation.
 // Client-Server API v1.19, "Web Browser Clients".
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
@@ -59,6 +59,9 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // no web page has any business there
 		}
 		OpenToBrowsers(h)
+		if s.Config.OAuth != nil && strings.HasPrefix(c.Request().URL.Path, RendezvousPath) {
+			h["Access-Control-Allow-Headers"], h["Access-Control-Expose-Headers"] = mailboxHeaders, mailboxExposed
+		}
 		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
@@ -88,6 +91,8 @@ var (
 	anyOrigin      = []string{"*"}
 	allMethods     = []string{"GET, POST, PUT, DELETE, OPTIONS"}
 	requestHeaders = []string{"X-Requested-With, Content-Type, Authorization"}
+	mailboxHeaders = []string{"X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match"}
+	mailboxExposed = []string{"ETag, Expires, Last-Modified, Retry-After"}
 	noStore        = []string{"no-store"}
 	noSniff        = []string{"nosniff"}
 )

@@ -27,6 +27,8 @@ type OAuth interface {
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
 	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
 
+	Rendezvous
+
 	// Metadata are what the three discovery operations answer.
 	Metadata() gen.AuthMetadata
 
@@ -34,8 +36,32 @@ type OAuth interface {
 	Pages() http.Handler
 }
 
+// Rendezvous are the operations by which two devices link each other, as two drafts have them.
+type Rendezvous interface {
+	CreateRendezvous(context.Context, gen.CreateRendezvousRequestObject) (gen.CreateRendezvousResponseObject, error)
+	ReceiveRendezvous(context.Context, gen.ReceiveRendezvousRequestObject) (gen.ReceiveRendezvousResponseObject, error)
+	SendRendezvous(context.Context, gen.SendRendezvousRequestObject) (gen.SendRendezvousResponseObject, error)
+	CloseRendezvous(context.Context, gen.CloseRendezvousRequestObject) (gen.CloseRendezvousResponseObject, error)
+
+	DiscoverRendezvousSessions(context.Context, gen.DiscoverRendezvousSessionsRequestObject) (
+		gen.DiscoverRendezvousSessionsResponseObject, error)
+	CreateRendezvousSession(context.Context, gen.CreateRendezvousSessionRequestObject) (
+		gen.CreateRendezvousSessionResponseObject, error)
+	GetRendezvousSession(context.Context, gen.GetRendezvousSessionRequestObject) (
+		gen.GetRendezvousSessionResponseObject, error)
+	UpdateRendezvousSession(context.Context, gen.UpdateRendezvousSessionRequestObject) (
+		gen.UpdateRendezvousSessionResponseObject, error)
+	UpdateRendezvousSessionOnce(context.Context, gen.UpdateRendezvousSessionOnceRequestObject) (
+		gen.UpdateRendezvousSessionOnceResponseObject, error)
+	DeleteRendezvousSession(context.Context, gen.DeleteRendezvousSessionRequestObject) (
+		gen.DeleteRendezvousSessionResponseObject, error)
+}
+
 // RegistrationPath is where clients register.
 const RegistrationPath = "/oauth2/registration"
+
+// RendezvousPath is where the mailboxes of MSC4108 are, which speak in HTTP headers.
+const RendezvousPath = "/_matrix/client/unstable/org.matrix.msc4108/rendezvous"
 
 // The pages.
 const (
@@ -96,6 +122,22 @@ func (r withoutOAuth) POST(path string, h echo.HandlerFunc, m ...echo.Middleware
 		return nil
 	}
 	return r.Echo.POST(path, h, m...)
+}
+
+// PUT routes an operation.
+func (r withoutOAuth) PUT(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodPut, path}].oauth {
+		return nil
+	}
+	return r.Echo.PUT(path, h, m...)
+}
+
+// DELETE routes an operation.
+func (r withoutOAuth) DELETE(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodDelete, path}].oauth {
+		return nil
+	}
+	return r.Echo.DELETE(path, h, m...)
 }
 
 // OAuthError is a refusal in the words of OAuth 2.0, which the operations outside of /_matrix speak. RFC 6749, section

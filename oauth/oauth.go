@@ -33,6 +33,7 @@ import (
 	"postern/gen"
 	"postern/handlers"
 	"postern/oauth/protocol"
+	"postern/oauth/rendezvous"
 )
 
 // API implements [handlers.OAuth] for a server.
@@ -40,13 +41,14 @@ type API struct {
 	server *handlers.Server
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
+	*rendezvous.Mailboxes
 }
 
 var _ handlers.OAuth = (*API)(nil)
 
 // New makes the API of a server that knows its public URL; for [handlers.Config.OAuth].
 func New(server *handlers.Server) handlers.OAuth {
-	a := &API{server: server, base: server.PublicURL}
+	a := &API{server: server, base: server.PublicURL, Mailboxes: rendezvous.New(server, server.PublicURL)}
 	if u, err := url.Parse(a.base); err == nil {
 		a.rules.Loopback = u.Scheme == "http" // a workbench: the operator's flags allow that on loopback alone
 	}
