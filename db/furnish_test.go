@@ -22,18 +22,21 @@ type holdings struct {
 	Imported     int
 	Made         [3]int // sessions that began here, accounts whose password was set here, accounts made here
 	Reservations int
+	Waiting      []WaitingUser
 	Outbox       []string
+	Clients      []Client
 }
 
 func (d *DB) holdings(t *testing.T) (h holdings) {
 	t.Helper()
-	var errs [7]error
+	var errs [8]error
 	h.Users, errs[0] = d.Users(bg)
 	h.Sessions, errs[1] = d.Sessions(bg, "")
 	h.Keys, errs[2] = d.RootKeys(bg)
 	h.Events, errs[3] = d.Events(bg, "", 1000)
 	h.Registration, errs[4] = d.RegistrationTokens(bg, t0)
 	h.ServerName, errs[5] = d.Setting(bg, "server_name")
+	h.Clients, errs[7] = d.Clients(bg)
 	const outbox = `SELECT localpart, device_id, since, due, tries, refused, error, spared, changed, holder, held,
 		reopen FROM outbox ORDER BY localpart, device_id`
 	h.Outbox, errs[6] = list(bg, d, outbox, func(scan func(...any) error) (string, error) {
@@ -45,6 +48,7 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", spared,
 			changed, holder, "|", held, reopen), err
 	})
+	h.Waiting, errs[7] = d.WaitingUsers(bg)
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +90,7 @@ func furnish(t *testing.T, d *DB) {
 	}
 	login(t, d, "one", "A")
 	invite(t, d, RegistrationToken{Token: "door", UsesAllowed: 7, Used: 2, Expires: day})
+	ask(t, d, "Ž", "192.0.2.1")
 	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent",
 		LoginTokenExpires: day, KeyID: 1})
 	_, err2 := d.AdvanceGeneration(bg, refresh("one", 1))
@@ -97,7 +102,9 @@ func furnish(t *testing.T, d *DB) {
 		d.AddRootKey(bg, RootKey{ID: 3, Wrapped: []byte("old"), Created: t0}),
 		d.RetireRootKey(bg, 3, day, true), d.SetSetting(bg, "server_name", "example.org"),
 		d.ReserveRegistrationToken(bg, "door", "uia", t0, day),
-		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"), d.LockUser(bg, "Žofie \"O'Hara\"\t\\", day))
+		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"),
+		d.KeepClient(bg, "app", "{}", t0), d.AddClient(bg, "bot", "{}", day),
+		d.LockUser(bg, "Žofie \"O'Hara\"\t\\", day))
 	if err != nil {
 		t.Fatal(err)
 	}

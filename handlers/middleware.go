@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -52,17 +53,17 @@ func headAsGet(next http.Handler) http.Handler {
 // Client-Server API v1.19, "Web Browser Clients".
 func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
+		h, path := c.Response().Header(), c.Request().URL.Path
 		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
 		h["X-Content-Type-Options"] = noSniff
-		if Operational(c.Request().URL.Path) {
+		if Operational(path) || s.Config.OAuth != nil && slices.Contains(PagePaths, path) {
 			return next(c) // no web page has any business there
 		}
 		OpenToBrowsers(h)
-		if s.Config.OAuth != nil && strings.HasPrefix(c.Request().URL.Path, RendezvousPath) {
+		if s.Config.OAuth != nil && strings.HasPrefix(path, RendezvousPath) {
 			h["Access-Control-Allow-Headers"], h["Access-Control-Expose-Headers"] = mailboxHeaders, mailboxExposed
 		}
-		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
+		if strings.HasSuffix(path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
 			h.Set("Referrer-Policy", "no-referrer") // the address holds the session

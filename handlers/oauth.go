@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -36,32 +37,8 @@ type OAuth interface {
 	Pages() http.Handler
 }
 
-// Rendezvous are the operations by which two devices link each other, as two drafts have them.
-type Rendezvous interface {
-	CreateRendezvous(context.Context, gen.CreateRendezvousRequestObject) (gen.CreateRendezvousResponseObject, error)
-	ReceiveRendezvous(context.Context, gen.ReceiveRendezvousRequestObject) (gen.ReceiveRendezvousResponseObject, error)
-	SendRendezvous(context.Context, gen.SendRendezvousRequestObject) (gen.SendRendezvousResponseObject, error)
-	CloseRendezvous(context.Context, gen.CloseRendezvousRequestObject) (gen.CloseRendezvousResponseObject, error)
-
-	DiscoverRendezvousSessions(context.Context, gen.DiscoverRendezvousSessionsRequestObject) (
-		gen.DiscoverRendezvousSessionsResponseObject, error)
-	CreateRendezvousSession(context.Context, gen.CreateRendezvousSessionRequestObject) (
-		gen.CreateRendezvousSessionResponseObject, error)
-	GetRendezvousSession(context.Context, gen.GetRendezvousSessionRequestObject) (
-		gen.GetRendezvousSessionResponseObject, error)
-	UpdateRendezvousSession(context.Context, gen.UpdateRendezvousSessionRequestObject) (
-		gen.UpdateRendezvousSessionResponseObject, error)
-	UpdateRendezvousSessionOnce(context.Context, gen.UpdateRendezvousSessionOnceRequestObject) (
-		gen.UpdateRendezvousSessionOnceResponseObject, error)
-	DeleteRendezvousSession(context.Context, gen.DeleteRendezvousSessionRequestObject) (
-		gen.DeleteRendezvousSessionResponseObject, error)
-}
-
 // RegistrationPath is where clients register.
 const RegistrationPath = "/oauth2/registration"
-
-// RendezvousPath is where the mailboxes of MSC4108 are, which speak in HTTP headers.
-const RendezvousPath = "/_matrix/client/unstable/org.matrix.msc4108/rendezvous"
 
 // The pages.
 const (
@@ -93,7 +70,6 @@ func (s *Server) routePages(e *echo.Echo) {
 	pages := s.Pages()
 	show := func(c echo.Context) error {
 		r := c.Request()
-		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
 		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
 		return nil
 	}
@@ -157,7 +133,7 @@ func (e *OAuthError) Unwrap() error { return e.Cause }
 // inOAuth turns what went wrong in an operation of the OAuth 2.0 API into its words. What passes has no body: clients
 // take an error code of any status for the end of the session. Only where there is none yet they are limited by name.
 func inOAuth(e *Error, path string) *OAuthError {
-	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: e.Message, Cause: e.Cause}
+	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: inTheirAlphabet(e.Message), Cause: e.Cause}
 	registers := path == RegistrationPath
 	switch {
 	case e.Status == http.StatusTooManyRequests && registers:
@@ -168,6 +144,19 @@ func inOAuth(e *Error, path string) *OAuthError {
 		o.Status, o.Code = http.StatusServiceUnavailable, ""
 	}
 	return o
+}
+
+// inTheirAlphabet keeps what RFC 6749, section 5.2, allows in a description: %x20-21 / %x23-5B / %x5D-7E.
+func inTheirAlphabet(message string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, message)
 }
 
 // answerOAuth writes a refusal.
@@ -339,6 +328,9 @@ type NewAccount struct {
 // reserved: it is taken with the account, so that whoever fails may try again.
 func (s *Server) CreateAccount(ctx context.Context, n NewAccount) (db.User, error) {
 	account, err := s.createAccount(ctx, n)
+	if err != nil && AsError(err).Code == AwaitingApproval {
+		return account, err // which is what was asked for
+	}
 	return account, s.traceOnPage(ctx, registrationRefused, n.Name, err)
 }
 
@@ -378,7 +370,7 @@ func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, 
 	if s.Terms.URL != "" && !n.AgreedToTerms {
 		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
 	}
-	if s.Registration == RegistrationToken {
+	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
 		i.Token = n.Token
 		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
 			return nil, cmp.Or(err, error(invitationOver()))

@@ -162,6 +162,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if _, err := s.keys.asOf(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
+	c.Metrics.Register(countWaiting(c.DB))
 	s.echo = s.routes(contract)
 	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil

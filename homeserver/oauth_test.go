@@ -2,24 +2,14 @@ package homeserver
 
 import (
 	"encoding/json"
-	"net/http"
 	"testing"
-
-	"postern/handlers"
 )
-
-// oauthRoutes is an OAuth 2.0 API of which nothing is called: its paths are this server's.
-type oauthRoutes struct{ handlers.OAuth }
-
-func (oauthRoutes) Pages() http.Handler { return http.NotFoundHandler() }
-
-func routed(*handlers.Server) handlers.OAuth { return oauthRoutes{} }
 
 // TestRendezvous: the mailboxes of devices that link each other are this server's, if it has the OAuth 2.0 API, and
 // else the homeserver's.
 func TestRendezvous(t *testing.T) {
 	t.Parallel()
-	with, without := newSiteBefore(t, func(c *setup) { c.OAuth = routed }), newSiteBefore(t)
+	with, without := newSiteBefore(t, withOAuth), newSiteBefore(t)
 	for _, path := range []string{
 		"/_matrix/client/unstable/org.matrix.msc4108/rendezvous",
 		"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/X",
@@ -40,7 +30,7 @@ func TestVersions(t *testing.T) {
 	if newSiteBefore(t).gate.editVersions() != nil {
 		t.Error("the versions become others without the OAuth 2.0 API")
 	}
-	edit := newSiteBefore(t, func(c *setup) { c.OAuth = routed }).gate.editVersions()
+	edit := newSiteBefore(t, withOAuth).gate.editVersions()
 	var object map[string]json.RawMessage
 	const there = `{"unstable_features":{"org.matrix.msc4108":false,"x":true},"versions":["v1.1"]}`
 	if err := json.Unmarshal([]byte(there), &object); err != nil {

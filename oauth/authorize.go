@@ -31,9 +31,12 @@ func (v *visit) forClient() (errand, error) {
 	e.request = request
 	var nowhere *protocol.Misdirected
 	var refused *protocol.Error
+	var barred *handlers.OAuthError
 	switch {
 	case errors.As(err, &nowhere):
 		return nil, v.render(http.StatusBadRequest, web.Failure{Text: "misdirected", Detail: nowhere.Error()})
+	case errors.As(err, &barred):
+		return nil, v.render(http.StatusForbidden, web.Failure{Text: "notAdmitted", Detail: barred.Error()})
 	case errors.As(err, &refused):
 		// Not by itself: anybody may register a client, and would send people to a page of theirs by way of this one
 		// (RFC 9700, section 4.11.2).
@@ -55,14 +58,14 @@ func (e *authorization) to() []string { return []string{scheme(e.request.Redirec
 
 // enter sends the client a code, once the account's owner agrees.
 func (e *authorization) enter(account db.User, agreed bool) error {
-	if !agreed {
-		known, err := e.agreedBefore(account)
-		if err != nil {
+	if agreed {
+		if err := e.keepClient(e.ctx, e.client); err != nil { // until the code is redeemed
 			return err
 		}
-		if !known {
-			return e.consentPage(account)
-		}
+	} else if known, err := e.agreedBefore(account); err != nil {
+		return err
+	} else if !known {
+		return e.consentPage(account)
 	}
 	code, _, err := e.sealCode(fromBrowser, codeLife, newCode(e.request, e.client, account))
 	if err != nil {
@@ -72,8 +75,12 @@ func (e *authorization) enter(account db.User, agreed bool) error {
 }
 
 // agreedBefore reports whether the account has let this client in on this device, so that nobody need be asked again:
-// its session there says so. A client that wants them asked gets that.
+// its session there says so. A client that wants them asked gets that. A native client is asked about each time, since
+// any app of the device can claim its address (RFC 8252, section 8.6).
 func (e *authorization) agreedBefore(account db.User) (bool, error) {
+	if !strings.HasPrefix(e.request.RedirectURI, "https:") {
+		return false, nil
+	}
 	if e.r.Method == http.MethodPost || slices.Contains(strings.Fields(e.r.URL.Query().Get("prompt")), "consent") {
 		return false, nil
 	}

@@ -316,3 +316,31 @@ func TestDeviceAsksWrongly(t *testing.T) {
 	s.want(s.form(DeviceAuthorizationPath, url.Values{"scope": {strings.Repeat("x", handlers.MaxBody)}}), 413,
 		"invalid_request")
 }
+
+// TestDevicePage: a person types the code that the device shows, sees who asks, and lets it in or refuses it.
+func TestDevicePage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	d, b := s.tv(), s.browser()
+	link := handlers.DevicePath + "?code=" + d.user
+	s.says(b.at(link), 200, "User name")
+	s.says(b.signIn(link), 303)
+	page := s.says(b.at(link), 200, `value="`+d.user+`"`, "Continue", "@alice:example.org")
+	s.want(d.poll(), 400, "authorization_pending")
+	page = s.says(b.press(link, page, "code", strings.ToLower(strings.ReplaceAll(d.user, "-", " ")), "do", "continue"),
+		200,
+		"TV", "tv.example.com", "TVTVTVTVTV", d.user, "127.0.0.1", "Allow")
+	s.says(b.press(link, answer{}, "code", d.user, "account", "alice", "do", "allow"), 200, "Continue") // forged
+	s.says(b.press(link, page, "do", "allow"), 200, "connected")
+	s.says(b.press(link, page, "do", "allow"), 200, "connected") // pressed twice
+	s.says(b.press(link, page, "do", "cancel"), 403, "No device waits")
+	s.clock.Step(pollEvery)
+	s.ok(s.whoami(s.ok(d.poll()).text("access_token")))
+
+	d = s.tv()
+	page = b.at(handlers.DevicePath)
+	s.says(b.press(link, page, "code", "BCDF-GHJK", "do", "continue"), 403, "No device waits", "BCDF-GHJK")
+	page = s.says(b.press(link, page, "code", d.user, "do", "continue"), 200, "Allow")
+	s.says(b.press(link, page, "do", "cancel"), 200, "refused")
+	s.want(d.poll(), 400, "access_denied")
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -248,8 +247,8 @@ func TestAway(t *testing.T) {
 	s.ok(s.get("/_matrix/client/v1/auth_metadata", ""))
 }
 
-// TestRegistrationFlood: one address cannot register without end.
-func TestRegistrationFlood(t *testing.T) {
+// TestRegistrationLimit: one address cannot register without end.
+func TestRegistrationLimit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *handlers.Config) { c.RateLimit = rate(t, "5/1m") })
 	for range 5 {
@@ -293,11 +292,7 @@ func TestFailedRegistrationKeepsTheInvitation(t *testing.T) {
 		Created: s.clock.Now()}))
 	b, q := s.browser(), request(s.register(webClient), "prompt", "create")
 	page := b.open(q)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+handlers.AuthorizePath+"?"+q.Encode(),
-		strings.NewReader(url.Values{"form": {hidden.FindStringSubmatch(page.body)[1]}, "user": {"carol"},
-			"password": {password}, "token": {"invited"}, "do": {"create"}}.Encode()))
-	s.must(err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r := b.filled(authorizePath(q), page, "user", "carol", "password", password, "token", "invited", "do", "create")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond) // the person leaves
 	defer cancel()
 	if res, err := b.client.Do(r.WithContext(ctx)); err == nil {

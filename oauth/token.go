@@ -80,10 +80,8 @@ func (a *API) redeem(ctx context.Context, form *gen.TokenRequest) (gen.TokenResp
 func (a *API) exchange(ctx context.Context, c code) (gen.TokenResponseObject, error) {
 	pair, err := a.start(ctx, c)
 	switch {
-	case errors.Is(err, db.ErrTokenSpent):
+	case errors.Is(err, db.ErrTokenSpent), errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrNotFound):
 		return a.redeemAgain(ctx, c)
-	case errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrNotFound), errors.Is(err, db.ErrLocked):
-		return nil, over("the account is not what it was when the code was made", err)
 	case err != nil:
 		return nil, err
 	}
@@ -109,16 +107,20 @@ func (a *API) start(ctx context.Context, c code) (handlers.Pair, error) {
 // notice that the answer was lost.
 const again = 20 * time.Second
 
-// redeemAgain answers a code that was redeemed before, or whose time is over.
+// redeemAgain answers a code that was redeemed before, whose time is over, or whose account is not what it was when the
+// code was made. A lock passes, so it refuses nothing for good.
 func (a *API) redeemAgain(ctx context.Context, c code) (gen.TokenResponseObject, error) {
 	session, _, err := a.server.DB.Session(ctx, c.session())
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return nil, err
 	}
 	fresh := err == nil && session.Generation == 1 && session.Used.IsZero() && session.State == db.Live &&
-		!session.Locked && a.server.Now().Sub(session.Created) <= again
-	if !fresh {
-		return nil, a.deny(ctx, c, "the code was redeemed before, or is too old")
+		a.server.Now().Sub(session.Created) <= again
+	switch {
+	case !fresh:
+		return nil, a.deny(ctx, c, "the code was redeemed before, is too old, or its account has changed since")
+	case session.Locked:
+		return nil, db.ErrLocked
 	}
 	pair, err := a.server.PairAgain(ctx, session)
 	if err != nil {

@@ -43,33 +43,33 @@ const (
 	maxName      = 120 // characters
 )
 
-// Rules are those that a server chooses itself.
-type Rules struct {
-	// Loopback accepts a client_uri and web redirect URIs by http on the loopback interface: a client under
-	// development, for a server under development.
-	Loopback bool
-}
-
 // idBytes makes an id of 26 letters and digits, 130 bits: nobody finds two clients with one id.
 const idBytes = 16
 
 // ID is the client's id, computed from its metadata: registering again gives the same one.
 func (c *Client) ID() string {
+	digest := sha256.Sum256([]byte(c.Metadata()))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:idBytes]))
+}
+
+// Metadata is the client as it is kept.
+func (c *Client) Metadata() string {
 	text, err := json.Marshal(c)
 	if err != nil { // unreachable: strings
 		panic(err)
 	}
-	digest := sha256.Sum256(text)
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:idBytes]))
+	return string(text)
 }
 
 // Host is the host of client_uri: what a person is shown of who asks. Nobody has verified it.
-func (c *Client) Host() string {
+func (c *Client) Host() string { return c.home().Host }
+
+func (c *Client) home() *url.URL {
 	u, err := url.Parse(c.URI)
 	if err != nil { // unreachable: it was checked at registration
-		return ""
+		return new(url.URL)
 	}
-	return u.Host
+	return u
 }
 
 // DisplayName is how a device is named on which nobody has named it yet.
@@ -111,7 +111,7 @@ func Register(m Client, rules Rules) (*Client, *Error) {
 	if err := m.checkRedirects(home); err != nil {
 		return nil, err
 	}
-	if text, _ := json.Marshal(m); len(text) > maxMetadata { // strings: it never fails
+	if len(m.Metadata()) > maxMetadata {
 		return nil, refuse(InvalidClientMetadata, "the metadata", "", "they have at most 4096 bytes together")
 	}
 	return &m, nil
