@@ -34,7 +34,6 @@
 package oauth
 
 import (
-	"context"
 	"net/url"
 
 	"postern/gen"
@@ -69,13 +68,6 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 
 // issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
 func (a *API) issuer() string { return a.base + "/" }
-
-// GetAuthIssuer implements GET /auth_issuer for clients that know MSC2965 in an earlier form: they look for the
-// metadata below the issuer.
-func (a *API) GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject,
-	error) {
-	return gen.GetAuthIssuer200JSONResponse{Issuer: a.issuer()}, nil
-}
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {
