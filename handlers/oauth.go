@@ -220,14 +220,9 @@ func (s *Server) CheckPassword(ctx context.Context, user, password, device strin
 
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
-	e := AsError(err)
-	if err == nil || e.Status >= http.StatusInternalServerError {
-		return err
+	if err != nil {
+		s.logFailure(CallerOf(ctx), &tried{err, what, name}, AsError(err))
 	}
-	if e.Status == http.StatusTooManyRequests {
-		what = rateLimited
-	}
-	s.logFailure(CallerOf(ctx), &tried{err, what, name}, e)
 	return err
 }
 

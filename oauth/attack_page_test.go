@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"postern/handlers"
+	"postern/test/rig/process"
 )
 
 // everyPage opens every kind of page and error page, and every redirect between them.
@@ -116,7 +117,7 @@ func TestForgedConsent(t *testing.T) {
 	owner, thief := s.browser(), s.browser()
 	owner.signIn(page)
 	mine := owner.at(page)
-	theirs := anyHidden.FindStringSubmatch(thief.at(page).body)[2]
+	theirs := process.Hidden(thief.at(page).body).Get("form")
 	post := func(path, contentType, body string, cookies bool) answer {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))
 		s.must(err)
@@ -128,7 +129,7 @@ func TestForgedConsent(t *testing.T) {
 		return s.send(r, s.browser().client)
 	}
 	const form = "application/x-www-form-urlencoded"
-	proof := anyHidden.FindStringSubmatch(mine.body)[2]
+	proof := process.Hidden(mine.body).Get("form")
 	for name, a := range map[string]answer{
 		"no proof":                post(page, form, "do=allow&account=alice", true),
 		"an empty one":            post(page, form, "do=allow&account=alice&form=", true),

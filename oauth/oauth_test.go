@@ -80,7 +80,8 @@ func TestOff(t *testing.T) {
 		s.want(s.post(path, "application/json", "{"), 404, "M_UNRECOGNIZED")
 	}
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration",
-		"/.well-known/oauth-authorization-server", "/_matrix/client/v3/login/sso/redirect", "/oauth2/authorize",
+		"/.well-known/oauth-authorization-server", "/_matrix/client/v3/login/sso/redirect",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", "/oauth2/authorize",
 		"/oauth2/sso", "/oauth2/device", "/account"} {
 		s.want(s.get(path, ""), 404, "M_UNRECOGNIZED")
 	}
