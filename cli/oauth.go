@@ -64,8 +64,8 @@ func (f *serveFlags) keepsSessions(ctx context.Context, config handlers.Config) 
 	case sessions == 0:
 		return nil
 	case f.OAuth == "off":
-		config.Log.Warn("the OAuth 2.0 API is off, and clients that have signed in by it cannot refresh: each is logged "+
-			"out when its access token expires", "sessions", sessions)
+		config.Log.Warn("the OAuth 2.0 API is off, and clients that have signed in by it cannot refresh: each is "+
+			"logged out when its access token expires", "sessions", sessions)
 		return nil
 	case why != nil:
 		return fmt.Errorf("%w; or, if the %s that began by it may be logged out, --oauth off", why,
