@@ -123,3 +123,41 @@ func TestSpecRevocation(t *testing.T) {
 		}
 	}
 }
+
+// TestSpecAccountActions: every action that the metadata name leads to a page about it, and one that is not known to the
+// account. "Account management URL actions".
+func TestSpecAccountActions(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	client := s.register(webClient)
+	s.ok(s.redeem(client, s.codeFor(client, "ABCDEFGHIJ")))
+	metadata := s.ok(s.get("/_matrix/client/v1/auth_metadata", "")).json
+	page := strings.TrimPrefix(metadata["account_management_uri"].(string), s.URL)
+	b := s.browser()
+	s.says(b.at(page+"?action=org.matrix.device_view&device_id=ABCDEFGHIJ"), 200, "Sign in")
+	b.signIn(page)
+	for _, action := range metadata["account_management_actions_supported"].([]any) {
+		shown := s.says(b.at(page+"?device_id=ABCDEFGHIJ&action="+action.(string)), 200, "@alice:example.org")
+		switch what := strings.TrimPrefix(action.(string), "org.matrix."); what {
+		case "device_view", "device_delete", "session_view", "session_end":
+			s.says(shown, 200, "ABCDEFGHIJ", `value="end"`)
+			s.says(b.at(page+"?action="+action.(string)), 404, "no such device")
+		case "account_deactivate":
+			s.says(shown, 200, `value="deactivate"`)
+		default:
+			s.says(shown, 200, "Devices", "device_id=ABCDEFGHIJ")
+		}
+	}
+	s.says(b.at(page+"?action=com.example.unheard_of"), 200, "Devices")
+	s.says(b.at(page), 200, "Devices")
+}
+
+// TestSpecDiscoveryIsFree: no limit is declared for the metadata, and clients read them before each refresh.
+func TestSpecDiscoveryIsFree(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *handlers.Config) { c.RateLimit = rate(t, "2/1h") })
+	for range 100 {
+		s.ok(s.get("/_matrix/client/v1/auth_metadata", ""))
+		s.ok(s.get("/.well-known/openid-configuration", ""))
+	}
+}
