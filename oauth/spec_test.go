@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -159,5 +160,25 @@ func TestSpecDiscoveryIsFree(t *testing.T) {
 	for range 100 {
 		s.ok(s.get("/_matrix/client/v1/auth_metadata", ""))
 		s.ok(s.get("/.well-known/openid-configuration", ""))
+	}
+}
+
+// TestSpecTerms: "Client metadata": the client's terms and policy are shown wherever a person decides on it.
+func TestSpecTerms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const terms, policy = "https://app.example.com/terms?a=1&b=2", "https://app.example.com/privacy"
+	client := s.register(strings.Replace(webClient, `"client_name"`,
+		`"tos_uri":"`+terms+`","policy_uri":"`+policy+`","client_name"`, 1))
+	b, page := s.browser(), authorizePath(request(client))
+	pages := map[string]answer{"sign in": b.at(page), "create": b.at(page + "&prompt=create")}
+	b.signIn(page)
+	pages["consent"] = b.at(page)
+	for name, a := range pages {
+		for _, link := range []string{terms, policy} {
+			if !strings.Contains(a.body, `<a href="`+html.EscapeString(link)+`" rel="noopener noreferrer">`) {
+				t.Errorf("%s does not lead to %s: %s", name, link, a.body)
+			}
+		}
 	}
 }
