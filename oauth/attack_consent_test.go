@@ -108,7 +108,8 @@ func TestSSOImpostor(t *testing.T) {
 	}
 	for _, to := range []string{"https://еlement.io/", "https://app.\u202egro.live/", "https://%D0%B5lement.io/",
 		"https://app.element.io%E2%80%AE/", "https://app.element.io,evil.example/",
-		"https://app.element.io;x.evil.example/", "https://app。element.io/", "https://app.element.io /", "https://app.element.io%20.evil.example/",
+		"https://app.element.io;x.evil.example/", "https://app。element.io/", "https://app.element.io /",
+		"https://app.element.io%20.evil.example/",
 		"https://evil.example:80\u00a0/", "http://evil.example:99999/"} {
 		if a := open(to); a.status != 400 || strings.Contains(a.body, "Sign in") {
 			t.Errorf("%q: %d %s", to, a.status, a.body)

@@ -21,6 +21,10 @@ func TestOAuth(t *testing.T) {
 	if both["introspection_endpoint"] == nil || both["token_endpoint"] != metadata["token_endpoint"] {
 		t.Errorf("what Synapse and older clients read is %v", both)
 	}
+	issuer := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
+	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
+		t.Errorf("the issuer is %v", issuer)
+	}
 	app := process.NewClient(1)
 	defer app.Close()
 	client, err := app.RegisterOAuth(t.Context(), s.Server.URL)
