@@ -77,8 +77,6 @@ func (e *connection) find(account *db.User) (web.Wrong, error) {
 	return web.Wrong{}, nil
 }
 
-func (e *connection) client1(id string) (*protocol.Client, error) { return e.visit.client(e.ctx, id) }
-
 func (e *connection) orCodePage(account db.User, wrong web.Wrong, err error) error {
 	if err != nil {
 		return err
