@@ -81,6 +81,11 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
+// AuthIssuer defines model for AuthIssuer.
+type AuthIssuer struct {
+	Issuer string `json:"issuer"`
+}
+
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
 	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
@@ -92,6 +97,7 @@ type AuthMetadata struct {
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	CodeChallengeMethodsSupported              []string  `json:"code_challenge_methods_supported"`
+	DeviceAuthorizationEndpoint                *string   `json:"device_authorization_endpoint,omitempty"`
 	GrantTypesSupported                        []string  `json:"grant_types_supported"`
 	Issuer                                     string    `json:"issuer"`
 	PromptValuesSupported                      *[]string `json:"prompt_values_supported,omitempty"`
@@ -228,6 +234,33 @@ type Device struct {
 	LastSeenTS *int64 `json:"last_seen_ts"`
 }
 
+// DeviceAuthorizationRequest defines model for DeviceAuthorizationRequest.
+type DeviceAuthorizationRequest struct {
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+}
+
+// DeviceAuthorizationResponse defines model for DeviceAuthorizationResponse.
+type DeviceAuthorizationResponse struct {
+	// DeviceCode What the device polls with.
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn How long both codes live, in whole seconds.
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval How long the device waits between two polls, in whole seconds.
+	Interval int64 `json:"interval"`
+
+	// UserCode What a person types.
+	UserCode string `json:"user_code"`
+
+	// VerificationURI Where they type it.
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same page, with the code filled in.
+	VerificationURIComplete string `json:"verification_uri_complete"`
+}
+
 // DevicesResponse defines model for DevicesResponse.
 type DevicesResponse struct {
 	Devices *[]Device `json:"devices,omitempty"`
@@ -258,6 +291,9 @@ type EmptyResponse = struct{}
 
 // Error A Matrix error.
 type Error struct {
+	// ApprovalNoticeMedium How the person hears that the account was approved, with `ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL` (MSC3866). `org.matrix.msc3866.none`: not from this server.
+	ApprovalNoticeMedium *string `json:"approval_notice_medium,omitempty"`
+
 	// Errcode Which error it is, for programs.
 	Errcode string `json:"errcode"`
 
@@ -473,6 +509,7 @@ type TokenRequest struct {
 	ClientID     *string `json:"client_id,omitempty"`
 	Code         *string `json:"code,omitempty"`
 	CodeVerifier *string `json:"code_verifier,omitempty"`
+	DeviceCode   *string `json:"device_code,omitempty"`
 	GrantType    string  `json:"grant_type"`
 	RedirectURI  *string `json:"redirect_uri,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
@@ -637,6 +674,9 @@ type RefreshJSONRequestBody = RefreshRequest
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
 
+// AuthorizeDeviceFormdataRequestBody defines body for AuthorizeDevice for application/x-www-form-urlencoded ContentType.
+type AuthorizeDeviceFormdataRequestBody = DeviceAuthorizationRequest
+
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
 
@@ -663,6 +703,9 @@ type ServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx echo.Context) error
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
@@ -759,13 +802,16 @@ type ServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx echo.Context) error
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx echo.Context) error
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx echo.Context) error
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx echo.Context) error
 }
@@ -817,6 +863,15 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TokenRefresh(ctx)
+	return err
+}
+
+// GetAuthIssuer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthIssuer(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthIssuer(ctx)
 	return err
 }
 
@@ -1204,6 +1259,15 @@ func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	return err
 }
 
+// AuthorizeDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthorizeDevice(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthorizeDevice(ctx)
+	return err
+}
+
 // RegisterClient converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
 	var err error
@@ -1313,10 +1377,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", wrapper.GetAuthIssuer, options.OperationMiddlewares["getAuthIssuer"]...)
 	router.GET(options.BaseURL+"/.well-known/openid-configuration", wrapper.GetOpenIDConfiguration, options.OperationMiddlewares["getOpenIDConfiguration"]...)
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
+	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 
 }
@@ -1697,6 +1763,41 @@ func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuerRequestObject struct {
+}
+
+type GetAuthIssuerResponseObject interface {
+	VisitGetAuthIssuerResponse(w http.ResponseWriter) error
+}
+
+type GetAuthIssuer200JSONResponse AuthIssuer
+
+func (response GetAuthIssuer200JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuer404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetAuthIssuer404JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3835,6 +3936,77 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 	return err
 }
 
+type AuthorizeDeviceRequestObject struct {
+	Body *AuthorizeDeviceFormdataRequestBody
+}
+
+type AuthorizeDeviceResponseObject interface {
+	VisitAuthorizeDeviceResponse(w http.ResponseWriter) error
+}
+
+type AuthorizeDevice200JSONResponse DeviceAuthorizationResponse
+
+func (response AuthorizeDevice200JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response AuthorizeDevice400JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response AuthorizeDevice404JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice413JSONResponse OAuthError
+
+func (response AuthorizeDevice413JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice503Response = OAuthAwayResponse
+
+func (response AuthorizeDevice503Response) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
 type RegisterClientRequestObject struct {
 	Body *RegisterClientJSONRequestBody
 }
@@ -4082,6 +4254,9 @@ type StrictServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx context.Context, request GetAuthIssuerRequestObject) (GetAuthIssuerResponseObject, error)
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
@@ -4178,13 +4353,16 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx context.Context, request AuthorizeDeviceRequestObject) (AuthorizeDeviceResponseObject, error)
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
 }
@@ -4362,6 +4540,29 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(TokenRefreshResponseObject); ok {
 		return validResponse.VisitTokenRefreshResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthIssuer operation middleware
+func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
+	var request GetAuthIssuerRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthIssuer(ctx.Request().Context(), request.(GetAuthIssuerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthIssuer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthIssuerResponseObject); ok {
+		return validResponse.VisitGetAuthIssuerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5344,6 +5545,39 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	return nil
 }
 
+// AuthorizeDevice operation middleware
+func (sh *strictHandler) AuthorizeDevice(ctx echo.Context) error {
+	var request AuthorizeDeviceRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body AuthorizeDeviceFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthorizeDevice(ctx.Request().Context(), request.(AuthorizeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthorizeDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthorizeDeviceResponseObject); ok {
+		return validResponse.VisitAuthorizeDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RegisterClient operation middleware
 func (sh *strictHandler) RegisterClient(ctx echo.Context) error {
 	var request RegisterClientRequestObject
@@ -5461,136 +5695,145 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pdts4lvCr4Ojrc/LNjCwvSbo69p9RbKfaXY6d8VKZ05W0BIlXEtokwAZAK5qM330OLgAuIkjJi5xa",
-	"8isxRWK5uPuGr52xSFLBgWvV2f/akaBSwRXgH29pdAH/ykBp89dYcA0c/0vTNGZjqpng2/9UgptnajyD",
-	"hJr//UnCpLPf+X/bxdDb9le1fSylkJ27u7tuJwI1liw1g3T2O1czINJORsaUc6HJCEjGI5BKCxH1yPD9",
-	"4Oz8avC3y/OzYdf89bZ/VPrr/cnl5cnZj4MP/Yv+e/vo5Ozn/unJkXtEhOySiZCEcpLxGy7mnMRiyjjR",
-	"ixTwg+uzn87OP54NcbLj/z48vb48+fl4uE/0DAinCRCm/BAlGBAF8paNoUuEdD8LPQNJBIde567bOU5S",
-	"vXg6GJrRLtxBhWB5os06Iz/7OyFHLIqAb/4Uh+8H784v3p4cHR2fObBRrSFJNZlQFkPUJZRHZD5bmBWa",
-	"Q9Yitmd7fXl8MTg67h9enfzcvzo+cp+nVKm5kBGZU0Ukm850l4wybYcej0XG7WaBjjW7pRoi3PMJ1yDx",
-	"EZzLa04zPROS/Q9ETwaDfqZn57IREh+ZnpHhJBZzNdwniZBAzCKAa480BgAAkYEJ42Q+Y+MZUZpOQTkY",
-	"4QNQigl+QOY4Hkg5FhEMcfsxVXoJvD1i5hWZ3vcAAqWIFjeA8yVMKcanXYT8VIgIMZYLEgs+BYl/LQE2",
-	"FuMbB9Mz8Z6yePNI1I/ndKFwBxIsmBiSU0JZTLhZI3zRJAGlEFrmNYtXlIxjBlwTNRNzRZhWJFMgDb71",
-	"iOEwIxHlmCeBRj3SV+RywWmqgMyo+aTCCMgc10BLaCiyODKsSYICbQCmRAI4rv1JwpQpbYA5fD+4+uvF",
-	"8fGHk6PB++Ojk2vLwC6vP3w4vzAY7kfnhEaRNCeVj34Lkk0YRDm3sSdit1mhstIg7tTyQcYzyqf54Z0b",
-	"jH0WFnB9dnF8eP7j2cnfczLGycleb4f0P5z4EzBsM1+eficyHj3L+swpvDu/PnOLc0gmiMrGM6JnSCFC",
-	"EqZzJjUDRKQXCheLm+nPKbL0GustpBflag4SIsLF/IBQdUPolDKOqJhPalCnSxTjY3DYqwjwCOd01I9I",
-	"4Lk5Tn7KEqafkJnhoM2yWQiSUL5wuC1xBkUmUiQGXMqj7wEZXoCWi63+RIMcEkUXyqAnJ1qQsUiAjOj4",
-	"ptfpdmZAjWA3yyp9UQfnx5mIDRjGgkeGj5E5ZdoMUGzLCO/OfodxDVPA5XsgXcAkU88HpJICwxSRdnI8",
-	"uinqLxfvDsmff3j1pmv2gxLgdW/vAB//8PrNbvH4ZW+vt4dn/YFOYWn5hvVtz3QSV9ftoKC0ZHwaZKpk",
-	"DiOS0qnFoguq4amRqI3kTk/en1wZler4+MgyBY9TToDVkAcZnTRPBtQ8GSQKMerbINQFGNCOnwtcy0pU",
-	"LsGt0DYKECUzEUcgjSBySzMca7QglAwT0DMRGS04pXpmVF8yNEQ6JGN6C9TJEaTdEs6KTCsWWQS5EuKU",
-	"yhr6bWa7V+fng9P+xY9e1fZiOjYrMCoJ5eTPr8hP7C2ubSP6XNv6vG1xdf4THgkX7kSMUqqA615Jacjf",
-	"KuRHXdXyCp0SEz2IxVRkeki0zAD3H4ExJ/CMjA5zAwtFqARyA6l2J+eFBUnowpgxRodE6UKMaqk9nG4p",
-	"i+kohmeS+1ZrsocYUU1HVEHZnFNeGGq5cMuNqQbZI/0cEfWMagQsGn9kThe4xxm9BTIC4GRMpTSqkcjM",
-	"Nu887SLxGxZ9RDWtU36fKA0pEROU5FusMBCWFPMeOUTIbl0a9USiwnK729t90yWfOtfm25JxQfpVpb7/",
-	"4eRTx/CTVIoUpGbWkmaReWfCLEtqg6+Z4KR4+67b8apngJkhCiU9tGJ7/r2hmX5JHnQ7TpUwgyT0yynw",
-	"qVEG916/DryLuL1qurIuMMAvcOLVg+ODrwHpicaP4+xpDBp65BQm2pyzeWr0p/kM0BJwdpLRrvK3IwKx",
-	"grm1BgQnlExoHBsB4cReYDEGFexiUgljiuzdUOHyq93Ol63inS0JFInGfE+Ks7XY6L4Uo3/CWJtJDIq8",
-	"i8XcTFRFC7sNRBANiQoI8nw4KiVd4PiGTpg0K/3FD/C5Ydb3oGkUpAb/i6EHYzo4flq4MwxNGtXkL692",
-	"XxWqyd5BG3G4Z4kfO2JqLG5BLkIk4ayVQUI5nUICXA8oTqIGKktTIZ2sXRcy3dCImWQhTpCCVIK/UETM",
-	"uUWOtm31nV1VjGv3U1tQBYoD4FEqmNPa2l/1XrcBU2qQUkkTMBpPBQ7VPZijebO380NpHSMhYqDcjD4W",
-	"EQzGMxrHwKcwsNrAg+E6lZTrgXn64CGYUpmltNqrqRRJqge3NM4ePn6FGbUCPgd1IqLHzOdGeRRUJNyK",
-	"8RprRu56n1cGBr0ed+xLjMYdYCOO1xYZ3l3TSbVAtOXImlBzDQJo4pjeo1dnGpxYm9KuhVi3DL7cJVSR",
-	"v12en5FLFOJG4UFLxSiA3Bruy9wvF1r3wxjn/wu+C37htV/QC1mZaJVjE8VVYH7kTZZ9RxEzoKHxh9LG",
-	"KrKzgGxJ+agrJoUGXPo9Z2ZNAjX3f9eE6uNBu2wyLhrdrSEpsMY51HWfOV0oomdSZNPZgVdpGJ8SGsde",
-	"2xETg0vGpgBu3jOzP9OJLkOEGvvT6mscwFjShUGiBbnhYt41pii+UoJSECWWnU3GUjBGFRr31k4Cis5x",
-	"SAMQX+JUFsjFBPkWgyTv7aNmdKqYUOtg51v74yFN6YjFzAZ+qmMCNwNGDSOWd+PfDC0+n8GNWp0j6b1M",
-	"WTSwPuCVKFJf9F23k/Ts14OyCfKAUaaAFM6cnfCAUe5WbL+FGywBqW3iCkCXT6IyUPA4EFYfHKhKgdMl",
-	"fHJe+FUEi1bsXbdjWePAugQc95jQLNZL3Lak/nGYV46sZJO93t1bRUCVr4MbRTpvti0ce/ChGMPZxIQw",
-	"rSCe9AL+znajwv5UcT0HzYnCozEIm5jDOYysJ4xTY7qH7WS76gGnSVjKut+DhsVVzgRfKDITCaBtcYA8",
-	"3AaEry9OFIkZWCeNeUlhDGkEsZgH11PScO4nzwze+GXWlW4Rs/Gi8WcJEZMwxm2qx2jG9/u2WYkNnCYX",
-	"HIb7ecgE3UNcGKSSoIOg1EI17DjEXo7yiPKTkTJIqoIKhnVqGBlqsMaa32QEM8ajLmGTIkglOHSJMnot",
-	"mQg5hSI0ZXTQCcV/GMag8lAwKg2lMBcGuIyUxuWEDUgWDewqAorweAyphujAjUklwr3wgqBbPeMjxqOw",
-	"tG4FdRMfz1c0sEMbmxmZoJGmWYLOkAzD3Z1uh4stp+qXGFgDu2sa+HNwoUaxPEJW/ERYcbdiGvVk2FeS",
-	"IM0kmdAvJ/bH3Z2dnRVGoR8xDCrzW33V9psBi4LTR0ylMV3k7LeKemeZxXtCvYd87lCcYnZOgW6/FI47",
-	"nsWxWeGXLZEwVN4Xnf0JjRUYJkmVHigAPmBpw3wYbipc+Zg39JiJdMACeM/imPmglA0F7775YeeAwBc6",
-	"ts7Pkd1mwnimoUdalzYRMqHaxrD+/Kq0Vh/Tal1s8JDNgTUfc4v+FcK6Nox1eBPyR9Qnl3SiT41i2Ugk",
-	"ZTUo6P0NYxqaZBgqRN7KIpsPgOkwNE6p1KsNkXz0kgv/84pdNBohyNkK9bm2FSM3Glk2OtetUKmSSUXk",
-	"TySo2aDB92+tMvjiUkoI1WS4je+6D4cHJPbOehuhLeUvJHRBXAhIAod5g+VsIBbmDKHTr6bBNRqwiNTd",
-	"ujcHcZ7Y4eoWqqGMqdgqlpGN9dc7nLbBP0TeUy3ZF4Lmf10/bXEvsPHMfmVp2SYpplJMjdna7mIIKN4z",
-	"mqbAIXLDgEjjphMvx9ZXMCUXKe+6sGUtoN/CdopIes3Zs4RjMoMCd/KQdx4zxTBqnvznJEDMbsHoRa0e",
-	"/Esx0cROW3HdN1rd7rBC5PrOBZXeCZk0HIHNW5wCoeoG80V75ONMqFJenT3nMokYM6mONa3sq4kbhIjl",
-	"r7leecLtOTnnS3W+EVUwyGQcHrUMovzNEIyQm4VDXgFfQFuU0QYWu3ngj+YAG1PDV27AZW2Z91RYmRVo",
-	"SNA5lTBIJUxASlgZTVVKDLs2Fp2bsjYl04hZtGiLnDarkYvJxHBYp2BD3KRcCzntJcgseokav/zL3qte",
-	"BDFMqYZoIFg0Hhi5SDUr3EcBfk4TsCTuLSBMxxrBRBhF30bQmWPDKYzZxIe3g2vyJnP7oeOvrQfeognc",
-	"zwtdoNBaqkC7FlBROuuwdKxEC59IIfiBUSlhbiQ/UyShEZS1LS/pQgHvlGoN0gz9j1/+8enTl52drU+f",
-	"vuy++/Tpyw/vPv/7n0Ks+DHpAYwzzWjsHESDdg26b7PYrQ5t9me/Mru1CfEOFDcAqXXqosfZSBW1VnT/",
-	"aZIVVikjFUHhiNPwA/ddA4qvz2/C7oOgV+mcg+EFGCDAYgJE83smG9RR0qZ2zenCYCWemTf0u5i4bLc/",
-	"LBBnuIyXD09gWJ/iH6GwttuB8CVlEtSA8TVUEy9yK9nuqBcs66RMk0iAtZbsFGvqLTX1evUJlhTuKp/W",
-	"QpjjNQeLJ8m0z6TNrY31z09XZyJKUwMTx/jz4UI01aZ+l5jYf4ZQeQ5xPECOsYphfYQ4/glfDNlHZrpu",
-	"FVm6KyxORLwr8+oGPTDlSZpQvIaja+DRkubTLm3LLy+TRAgypfzkYL5ILfk4aKU0xC7xl0Fl0FXrt4OF",
-	"VuqDJB/QDd0M4qSXMM6SLBnETuos7+uvYm7TiMczKulYg0T/Z5IpjS7hXvAYkp5b5yBiUxaMO5dfisUc",
-	"5Nj5btteVItkJOKQ2M2XZ9lVqaiFkhgMsVkm0Dds4e9Y5EIJLi4szIo5szRtXtzSidTgWQdFYDvh2cIA",
-	"Cp32heU8jeS6ijMtbaL6euuED5ZOj5c/SrM4fmIpdE9AVXYZhpMtVXpiF7OTIU+iGPMZGzFnMTYoglpY",
-	"O7BcuFb4hZ252BDmaNed76XtrgiybkipbXdh5t7KA585gpZMlq5rzKzhWSiQ6Ll0wafQ137F2lWDmtRG",
-	"wBBZ51cA9k8bFg9Z0IciSTMNUaHF+gTg7wH27wH2IE4X2BTGap842iiYKui4tmPUA8A8HszCqbTL9m+j",
-	"8ETr4HzO2zhfO2NjajD12wtVQBMMXbjyZhsVxPeVi7kXBbRNkuGp+Y2ziJ5ZnavO+mAps0L+nt4jekWM",
-	"xTHJpGE5a+Y4tFus7fjcmPKLac6uVDxsthXcbSUfWg9o7YdZmq7lJJ9ALQ9bgrHg0wZXkGuyUKr+fCKl",
-	"u9tRY9EA3oLdBPjrW6AS5HB1IHnJPVIa1M8dgvV1GtGVuSr31HhDiL3kkQ5V3JJYTI3W1CPnPF6QYdJj",
-	"Uc/wGXRaFkysurZGpC38qPcL2fvgZTH9atg3ovLPNGYR0y3Oi1vzxhpGuX0vOAdIw4BaYiq37o2KGlBi",
-	"9///9tOn6D8+feqZf/5Xlv5w//zbn5pd3Q1ZP/mcoSUX7r6AM6dIbltlVIbDlXV3RmnE+mowy3ycSaYX",
-	"WJhRZjLIiSwFBms9qp1TrDzoV4rkbMV5XjqOJ2zHyxcy0zp1hWl+yv/KQC7WnvFf5m0sL8GIt6QT7bqU",
-	"9MhRbq+Q0YJoEdHFC1UP9RlW2cFxOt2OJfMaQ3GnnbKfYGFLexmfiJAby4Y4nEk0EdInPSBh6bkgkRDS",
-	"Rbb3dnZf2zW/sB1t3BqR6JiOzZwfhEJU7Xqs6ux3dnq7vR2Mk6bAaco6+52X+AhdCDM8xO3eHOJ4Cz3Q",
-	"2zaWuj3OTaAp4D8G+RAOJ1Fn3zw0yGmd1t1qo6u9nZ0nK5AuO7yDTSKwJvr64rRwHNmFCkkU2MLtVzuv",
-	"mqbJ172dt0xBRM+ShBrM6lzaFgkSSMl6ZRbqdKowpcvXZXY+m28rwMRg+ValymuroNkmyFZIw2Zg5Pnh",
-	"G4R1pca1Adx28S9UYZW6TBGFit0NQGogldigqLI6hKM411WCKLpYajJxSMcz2DoUXMuQw7esjNjy9ZGt",
-	"3g+2mii6dqx/9rabT/Xoi7wAiwC+ftfzjBIK4DGHjj8FzqKtseATNs1knibSdPDnKfCTo8PK698P/Fsd",
-	"uD0Ncig4h7EmR57OyW5vxyHBgQste7PeqbdGhtQyVwK4Mqgw222asu3b3e3cPZuKkDl7lQuvGOgtqKLH",
-	"h0htwl65/8O8lLZuBBZmgHnHLrbEUEVnpVc7O2apVbyM8ozKjlUYQOm3Inq6Dnz1xFN7lBvD+0COaAP2",
-	"1/vlHZSSpgwOjGCacSdmdlZjXqkJJH7ycvUnRcNB88XuGl/k3WbMB3tvVn9Q7l901+28XmdZ5XYoVTo6",
-	"tWk/o0UBPoNoEsaA/UGWtDPbas5TDj6riFdzWK30Uk6cbScbEUckpUy6HoeRYVRKCO4ZFoc5Egp8YUor",
-	"2+TOkZp5UDeGsWGNVYp947zY0Nt05tJ8SKYyGscLF5qy2uUM+D7hLobguxYaMNjaEhvRxJpNl4seC3GD",
-	"acJ16tQld86G6DPkp9owhQadVME+XObIzJEWBTrDio9hWHE+Fc1zgr6nh1Lx7uYbAp2JKokgR0olGDQx",
-	"6DOCMc2UVVM97zf453ri9Uit8VLv98uBjl1m/TJf6RLBxy6BiBaosx63ud3d9i7+vFSzTYP/rrI/uwZX",
-	"tdaWu2T6brlU2wraqrtsDf3M62bbU9CFBzMsbq6X2mL1jHJFltt5kozHKE3KdqutUle+nXKei72MZdz8",
-	"CUVy1YbYfz1F7K7qOtIyg00Kg0D6WAOqlyD2SGbe/klzP+R1WWqpA+Kvm6c67aaz/0vQ2ffL57vu14BL",
-	"7pfPd5/LlPme3hhu7EQX0zOX/u97e7tM6THlLmvcsuoyYTqjpZE0favg7eaeatu3zs/cyLvL3+B+vGfa",
-	"d74AjQzwl69BX6Au0WFBHG0c7/MGCafmVW9stKqyWD+jEfP8GoGTDC5HsHzKDieNrkSJ0aBimOj18e7l",
-	"tvt9+2XKom0aRWWZUEUuGkUvP5wcLSsEa8HctQtfl0M9AVP6pvzCdhvGWt3IKOkEtrBfuW/tjQpcOkOv",
-	"RpaMQJpXSzlrDz7ACKvFm8/Q/m5efSdF4prZfT/R+5yohERYP8DKQ82ToB57rGAm2nbq0dWy6rYsA4q3",
-	"roSh2GPz9aMO+S4MCsw2WARAUW1U/+BtJ4qpiD943+8vTy6Pzja58aXjfvSui5sr7qOaX/kLSZTGzmHU",
-	"+aCWSd+PXSb7DfhDa71SnlnhDnQQadAcWu4M+a57/1p07+I4S1cvVGIAwCPM+mRaeVeZegj1lTO470N7",
-	"3j1nC4TVjcoL0Q+saWz0NnuRgzOYh9VGXpj6ggl+dbIdVzqJbYhmw+3K1qfbdsywNx59J6pfEVHZAy8T",
-	"lEf+xxDOI/SUC1CgPQJuTGGx9/SUbvAZLZzq8qhtP0JPqex7cwpLaOPli5Mesv35TNCEtfmRi7Tozqaj",
-	"LdXk6wZ5L8xLvT+MzWK9Bq7XSBH1w5s+qklAvj9q45Fnerb9FRu43m37TvrbcxiVTr9295GN15fMn671",
-	"XtumNC4xzElAJzslOkGn9j6H/HKLPK5oZGtdQprF+UYsnYfIJ7xZ56Hi6V7JWY92BBU39xDh74mjroV9",
-	"fvmByvvx5lllroQsLzW84a4CpkbzNUdh/eYMnH3l1Rld24yFqlJDBZCJGuaZiCnFqlPnfMRx7+V87IZ7",
-	"W1llbI27PRoyIotmwffyg4a5vT+T/jKSrqPEfdmaz+dbEyGTrUzGwMciss1q1mOMle5ET6XMPYpYXj7R",
-	"BVYf/bUwwLHizejPcyn49KDot4S9ZpXoPYhMfwth4kOHWjZFAKnShSZKbadeoDMmsRcT3UPIL7dKbhLx",
-	"lTbJGxTywQbPDWK+vPY/mrSnpS6wCV2QSLQl+9bP3TqIyx2m17SEA/6mUuPSjfmaAs1Rv5utv2NfEDI8",
-	"Bbcgaex7LTkL1quS3iWkZ8Bk0CFk32yhgRz5m9heGa035sasdlNtYHZusX8cPnfKlA4c+/3Pd/ur/c9J",
-	"dGf5mw+dtXO6A4zAVtOTqc1gHsGUcVuR088bybmEyKmxYmgsgdrrDO10UTvffAa2uTol8juX/G1ySVF0",
-	"o2vgkCWHeZB8uiv43+bZXzvXe1am90ym/lNpgzMxb8aAhtMOpQhVjXTPMe9tHGcBPMpKVckb4nShwuff",
-	"jH74LZD23tzxG2dlYNz7fngeVgrysqUmlle0te1sOlu02jy3NVvUdRhdKmHxKpK9Scy3sg17fLsNFl6u",
-	"wbAoV2JsX1jbENYID9vQ0tbz3oBRfZTKANtZMk2AypjhBa0iJXMhbxifFoUOtDQ+zWtXXFsq+1rhOSy3",
-	"LlIgzXdDzLUonhP33DcYIFR5xDBLNYhRcjPLvFuSXb+aibndk9nhkCpff0HrdTMHNqI7ZwryOpiWGpd4",
-	"g8Vny3Vnz57Y3F7e8oSlZrvPc2v15fHF4PT88Kfjo2E3cC33vnOsLdfVdfNW9KWckliMbyBaB5X36/Ut",
-	"eEV47SJxwiZYARlAe1/X+3sriymJiiWhcG/L0d2MbshdU1nqCGiviPZK5fpxMVtPoZTY9s1zGgNi78pd",
-	"fw0XMrw0L7Mtd5DvkaEf7VrGQzIFV7tXqg/wbAlDFyTX2zCxxFUbDOucyA97JS4vzzsrIj0f80oU3/Ge",
-	"GvY4EXJ5MT3S5wtiO184OhDKWb4y4waRY0EjokQCdrtm6KbwS2nvrVpmuT3Nzqu/dDsJ4/7Bbnd1sKi4",
-	"ncFGz+aUa9V1ELRN8LyQGB7kmf5METblQlrLPdxQwxW+r581/3JnL1zx6e8qL1Uunbp2aKGQq/IJmOuU",
-	"KW0q1hmqbDrFalUykmKuimTnahjTyV6jL7CpUSW4lcw+iVZC6Q5QWi2WWa/+CenV3TbSXGU7EtEicNGa",
-	"q2WVQCOD78shdWrrFROQUCqXTejCN38VU99Xs6YdmCU90gD5A/j9jl02QCnAWy9o5pFzrCE6PYihi0xv",
-	"0zhuTuBxuXvmne+nts6pAbadWDo3e09hcV40jkNW26oD86rYwDbZbDPgqo3GN2nENbQ0b6pfyuJyAowx",
-	"6oRE59ZdML7nS3+dDlptb752oG9lx4G+usE7p6eUuZo37TqMLJVyT5lv44E/YoeCjGsW5xVzeORU25+s",
-	"LQDcYEC0j0YcNvCwr8yxhFdpMhZK5zdU9siZWGqK5VsPhLScTbYTqHcSeE6ba42mAlZvYLKMSM/oo/oN",
-	"19e3FNavYkNeU7xP6viHXPu2qD821GO1G577TnykyXFNpDDPSQ0BFM1IU8DihaIahCkynoExQf1NUNir",
-	"ZKLd9bL2JvkQ/bi9rDAQbP/GQOvGkFZ8w3hUUUrzi6ttC8dufnOr+9N2ww3c2Pp5U3Rd7X//7IS91Dl9",
-	"dckK+sm+deRt4x6Zd+cXb0+Ojo7PhvvVwleD3rFQEKGnpKwZjiAWfIqOT2+2OYzBPiI/Xh9fXg36h4fH",
-	"l5eV4RsaKv9GuJqtUeflypiurzex3SLcBQoGYgH/B7tXflherl4sp0n1QiZ07e4m6NvX7WV2axWll65O",
-	"/XXUpff9jtto9cTeu/3HKUpHkTOm3Aoj71x/EEo9porEDvGNKl4rDOpBW39UJYkd45tUvT5w56WOxU1W",
-	"m+97vEl7rdZbuUH4+vX27uGZDucu+ZFyva7cqrewBev9fZYNO/R37W2Xwd+sg168OyQ/vH6z2yMf/cVT",
-	"/qpw4p1dJe9mWC10t4tsqBARB6/2hFqlhO0+uRKWX6HSlGDsrx1hUV6k4ttTOTMWZJUNrisH0HtqSS66",
-	"v9N1TU2lNsk6wgM/uq/0wI/6c9c5vMxULGjy+3RdJa0RIjkkqb35Ai8byY0f1tjuKieFW3EDK4hgZ+dN",
-	"j5wgCezt7OA1jP6qB0sGXNjyFa8gUb4giZCAyia+6lVLFx0J1ya5xTxTwUf9spRvk+vyTZD4UfgYcC5T",
-	"33QPwxNwC9KnEvhcB71URRdAxhVt1uo3Mb7s7XnEHDKODZ8GeJHGkAhjbxeXgonIIypehb5kAzFFjJg4",
-	"sC7DlCoFyjx8vfNyKWvVXyeTByetHbFwlyj5eB/wKBdWRcpgoJvncyH7t+zptrKdW9+64AzAbAM8ciUM",
-	"i3Du1MIJ43yfudtzyZkqOPR+x2R3ARFAglZr5T4FgwrIaaHBVRckO9TJ5K03JvHq+s52x6hg7t1QvK9y",
-	"NUEkhLT9p8t+QYbpQ1He080nQ2K3zUAZort/wQ3GsXFvdUTbqQUJ17rKMRU3Qw1SSD9hr16UWJ/NdXNx",
-	"/SHXqHksLn5AzTxcRlnPo6tkgHYa4um0LA5LF9Db/mQlxuFHy9XZ8DIqTTANY1QEb5K1Xhr89YUiItOK",
-	"RZjq5U2M0hwWP+4+3/1fAAAA//8=",
+	"7H1pd9u4luBfwdG8c9I9I8tLkqoX+8uoYqeeu7xkvFT6dCUtQeKVhDYJsAHQiqbG/30OLgAuIkhJtuVU",
+	"vcqnxBSJ7e4rfu+MRZIKDlyrzuHvHQkqFVwB/vETja7gvzNQ2vw1FlwDx//SNI3ZmGom+O5/KcHNMzWe",
+	"QULN//4mYdI57PyP3WLoXfur2j2RUsjOw8NDtxOBGkuWmkE6h52bGRBpJyNjyrnQZAQk4xFIpYWIemR4",
+	"Pri4vBn82/XlxbBr/vqpf1z66/z0+vr04ufBx/5V/9w+Or34tX92euweESG7ZCIkoZxk/I6LOSexmDJO",
+	"9CIF/OD24peLy08XQ5zs5N/fn91en/56MjwkegaE0wQIU36I0hkQBfKejaFLhHQ/Cz0DSQSHXueh2zlJ",
+	"Ur14vjM0o105QIXO8lSbdUZ+9g9CjlgUAd8+FIfngw+XVz+dHh+fXLhjo1pDkmoyoSyGqEsoj8h8tjAr",
+	"NEDWIrawvb0+uRocn/Tf35z+2r85OXafp1SpuZARmVNFJJvOdJeMMm2HHo9Fxu1mgY41u6cazGiXVz/3",
+	"zvs3V6f/3ju/fv/67z/8YIfvf+qf3hgk6X/8eHX5a/9seEiYNkPXB51TphXJuGaxAbdIQVJtYJumUtyD",
+	"Mh/+ixv9X/GcT7kGicuAS3nLaaZnQrL/C9GznXs/07NL2Xj6n5iekeEkFnM1PCSJkEDMIoBrj6jm0AEi",
+	"AwfGyXzGxjOiNJ2CcnDBB6AUE/yIzHE8kHIsIhji6cRU6SWQ9oiZV2T60J8fKEW0uAOcL2FKMT7tIrSn",
+	"QkRIJVyQWPApSPxrCZixGN9BhGd6Ic4pi7ePuP14ThcKdyDBHhNDEk4oiwk3a4SvmiSgFJ6Wec3iMiXj",
+	"mAHXRM3E3GCFIpkCaXC8RwxXG4kox3YJNOqRviLXC05TBWRGzScV5kPmuAZaQn2RxZFhhxIUaHNgSiSA",
+	"49qfJEyZ0uYwh+eDm39cnZx8PD0enJ8cn95apnl9+/Hj5ZWhKj86JzSKpIFUPvo9SDZhEOUczkLEbrNC",
+	"2aVBPLX4QcYzyqc58C4Nxr4I27m9uDp5f/nzxel/5KwDJycHvT3S/3jqIWBYdb48/UFkPHqR9RkofLi8",
+	"vXCLc0gmiMrGM6JnSCFCGqbiGeMMEJFeKVwsbqY/pyhGauy+kJiUqzlIiAgX8yNC1R2hU8o4omI+qUGd",
+	"LlGMj8FhryLAI5zTUT8igZcgOPkZS5h+RmaGgzbrA0KQhPKFw22JMygykSIxx6U8+h6R4RVoudjpTzTI",
+	"IVF0oQx6cqIFGYsEyIiO73qdbmcG1CgTZlmlL+rH+WkmYnMMY8Ejw8dQEpgBim0ZhaFz2GFcwxRw+f6Q",
+	"rmCSqZc7pJLSxBSRdnIE3RR1pqsP78kPP7551zX7QQnwtndwhI9/fPtuv3j8unfQO0BYf6RTWFq+YX27",
+	"M53E1XW7U1BaMj4NMlUyhxFJ6dRi0RXV8NxI1EZyZ6fnpzdGjTs5ObZMweOUE2A15EFGJ82TATVPBolC",
+	"jPo2CHUF5mjHL3Vcy4pbLsGt0Db6ESUzEUcgjSBySzMca7QglAwT0DMRGc07pXpm1G0yNEQ6JGN6D9TJ",
+	"EaTdEs6KTCsWWQS5EeKMyhr6bWe7N5eXg7P+1c9evfdiOjYrMCoJ5eSHN+QX9hOubSv6XNv6vD1zc/kL",
+	"goQLBxGjCCvguldSGvK3CvlRV7W8QqfERA9iMRWZHhItM8D9R2BMGISR0WHuYKEIlUDuINUOcl5YkIQu",
+	"jOlkdEiULsSoltqf0z1lMR3F8EJy32pNFogR1XREFZRNSOWFoZYLt9yYapA90s8RUc8omgHW4CRzusA9",
+	"zug9kBEAJ2MqpVGNRGa2+eBpF4nfsOhjqmmd8vtEaUiJmKAk32GFgbCkmPfIezzZnWujnkhUWO73e/vv",
+	"uuRz59Z8WzIuSL+q1Pc/nn7uGH6SSmOlaGatdxaZdybMsqS28zUTnBZvP3Q7XvUMMDNEoaSHlnPPvzc0",
+	"0y/Jg27HqRJmkIR+PQM+Ncrgwdu3gXcRt1dNV9YFBvgFTrx6cHzwe0B6ovHjOHsag4YeOYOJNnA2T43+",
+	"NJ8BWgLOTjLaVf52RCBWMLfWgOCEkgmNYyMgnNgLLMaggl1MKmFMkb0bKlx+tdv5ulO8syOBItGY70kB",
+	"W4uN7ksx+i8YazOJQZEPsZibiapoYbeBCKIhUQFBng9HpaQLHN/QCZNmpb/5Ab40zHqqVGY3uISO+fNl",
+	"vaE6vHuvafhz0DQKEpv/xZCbsUwcuy48NIbkjebz9zf7bwrN5+Cojfbcs8SPHTE1FvcgFyGKc8bQIKGc",
+	"TiEBrgcUJ1EDlaWpkE6Ur3vw3dCImWQhRpOCVIK/UkTMucW9tm31ndlWjGv3U1tQ5RQHwKNUMKcUtr/q",
+	"HYkDptQgpZImYBSqyjlU92BA8+5g78fSOkZCxEC5GX0sIhiMZzSOgU9hYJWNR5+rFXaDDXY3lZTrgXn8",
+	"6EkbKQDxKEn14J7G2ePHr3DH1s3kwElE9JT53ChPOhUJ92K8xpqR3W/yCkL3aYgSZk2NVFFbZHh3TZBq",
+	"OdEWkDWh5hok08RjvYuxzmY4sUauXQuxfiJ8uUuoIv92fXlBrlGrMBoYmk5GI+XWk7DML3MpuhnGOIdk",
+	"8F3wC6/9gm7RykSrPK0oPwPzIzezDD+KmDkaGn8sbawizIuTLWlDdU2pUMlLv+fsr0nC50GAmrR9+tEu",
+	"27CLRv9vSG6sAYe6MjanC0X0TIpsOjvyOhbjU0Lj2KtfYmJwyRg5wM17ZvYXgujyiVBjEFsFkgMY076w",
+	"kLQgd1zMu8Y2xldKpxREiWXvlzFdjJWH3gZruAFFbz2kgRNf4lT2kIsJ8i0GSd4bbM3oVLHp1sHOn+yP",
+	"72lKRyxmNvpVHRO4GTBqGLG8G/9maPH5DG7U6hxJ73XKooF1Sq9EkfqiH7qdpGe/HpRtokeMMgWkcOYM",
+	"l0eM8rBi+y3cYOmQ2iauHOgyJCoDBcGBZ/XRHVUperyETy4ssIpg0ax+6HYsaxxYtc1xjwnNYr3EbUsK",
+	"I4d5BWQlI/Ht/sEqAqp8Hdwo0nmzNeLYg48NGc4mJoRpBfGkF3DAtpsh9qeKLzxogBQulkHY5h3OYWRd",
+	"c5xqdg9hw92uesBpEpay7vegKXKTM8FXisxEAmiNHCEPt1Hx26tTRWIG1mtkXlIY1BpBLObB9ZQ0nM3k",
+	"mcEbv8y60i1iNl40/iwhYhLGuE31FM14s2+bldgANLngMDzMYzjor+LCIJUEHTxKLVTDjkPs5TgPqz8b",
+	"KYOkKqhgWC+LkaEGa6zBTkYwYzzqEjYpomaCQ5coo9eSiZBTKGJlRgedUPyHYVAsj02j0lCKu2HEzUhp",
+	"XE7Y5GTRwK4ioAiPx5BqiI7cmFTiuRduGfTzZ3zEeBSW1q1H3cTH8xUN7NDGykYmaKRplqB3JsP4e6fb",
+	"4WLHqfolBtbkdGkY+EtwoUaxPEZW/ExY8bBiGvVs2FeSIM0kmdCvp/bH/b29vRVGoR8xfFTmt/qqnfuB",
+	"RcHpI6bSmC5y9ltFvYvM4j2h3mU/dyhOMUWpQLffCk8iz+LYrPDrjkgYKu+LzuGExgoMk6RKDxQAH7C0",
+	"YT6MfxWxBUyeespEOmABnLM4Zj5KZmPT++9+3Dsi8JWOrTd2ZLeZMJ5p6JHWpU2ETKi2QbUf3pTW6oNs",
+	"rYsNAtkArBnM/bJToBFhnehsAL0aixRW+0iLQfwnay+ribW4HTZZf1SXg0SpiGOFeBc2/r6mTIIasIBl",
+	"8w8xx3AUGQk9I2Y6owvcg0tIKkVKW4BYBEq7+F95T+OWqUort1ldI9BzAE70XNi9PHp2I3XaDo06xyzm",
+	"GKrgadm0G6e1BVWqTyhj9AwWOAxheq2BBt4J0BD6oE4361rzEq1XEQGZsDiGiDC+2s4sY035MAK7altf",
+	"BWVKIG3GarUKk9d39TgmHXL+1SeXdKLPjBXXSOBlmyMY+wmzdfR/IAKiIsMimw2EyXA0TqnUq6GRj14K",
+	"4H1ZsYtGix/ViMJWrW3FKGmN+hHil9XgqjKpol9PJKjZoCHyZ10g8NUllBGqyXAX33UfDo9I7EN1Nj+j",
+	"lL2U0AVxAWAJHOYNbirE2CAvDkG/mnjb6C1CCdKtu05RwBA7XN0dZMTQVOwUy8jG+vcHnLbBGUvOqZbs",
+	"K0FfW9AYlOKexgMutCHSBCJmdMQQm8RMW8uoZkCN9uo5fpEOq3zqa+QYxgZptqVMWTIUctpLcOm9RI3N",
+	"056zYwzEigwvF7NrcC82MV02ntkTsUqBTflOpZhKmqh2X2WAf89omgI3W8ZhQKRxEzaXs4ZWaDcuB8if",
+	"Yy1VaU3hs+Q1XqIfmUFBF3kyT54NggkiedazE49GEhsDqzV4eC0mmthpK1HDRvedA1aIFX1w4fIPQiYt",
+	"eocRU4SqO8y+75FPM6FKGcMWzmXyV3Sh6hTRypqbOF2IEfwjN1BPuYWT8+JW5xtRBYNMxqsVuvzN0Bkh",
+	"pw4H8wNOxbb8CZsy0c1TGmh+YGNqeOYduHxU854KW8UCPRJ0TiUMUgkTkBJW5okoJYZdy1Ryn5hNNjf6",
+	"OrrGimxda9qLycRID2epQ9xkpS9zk4M3vQhimFIN0UCwaIxqBtWs8EOHdSFL4t6VgmxoBBMhwZUIGBUR",
+	"cSyFca7HhNfkfW/tQMdfWwHeouVsFs4qUGgtNaddw6lYr/WzdKxEC58iJviRsU1hbrQapkhCIyibbV6K",
+	"h1J5Uqo1SDP0f/72n58/f93b2/n8+ev+h8+fv/744cv//FuIFT8l8YlxphmNnad50G6K921NkDXGzf7s",
+	"V2a3trzIHcUdQGqjQxi6MlJFrZW39DxpWKsUrYqgcMRp+IH7rgHF1+c3YT9k0D19ycHwAow0YmkWovmG",
+	"aVR1lLRJq3O6MFiJMPMewy6WZNjtDwvEGS7j5eNTs9an+Cco4+0OpcK4WkM1KSl+RR0P6gXL+jbTJBJg",
+	"3S52ijX1lprpsBqCJWOiyqe1EAa8BrAISZZrkLkltT78dHUmojQ1Z+IYfz5ciKbaTIsSE/vfIVSeQxwP",
+	"kGOsYlifII5/wRdDtp91CFWQpbvCdYWId2Ne3aIrtzxJE4rXcHQNPFrSfNqlbfnlZZIInUyp8iKYqlYr",
+	"q6jrm81JEPjLoDLoqvXbwUIr9dHWjxjPaj7ipJcwzpIsGcRO6oRMQSyQGM+opGMNEgMpSaY0xpZ6QTAk",
+	"PbfOQcSmLJjAUn4pFnOQYxcEantRLZKRiENiN1+eZVelcj1KYjDEZplA37CF/8DyPUpwcWFhVsyZpWnz",
+	"4pYgUjvP+lEEthOeLXxAIWhfWc7TSK6rONPSJqqvt074aOn0dPmjNIvjZ5ZCGx5UZZfhc7JFmM8cq3Iy",
+	"5FkUYz5jI+YsxgZFUAtrB1Z8P3mAyZmLDfHSdt15I213RbbGlpTadvds7ok98iloaMlk6brGzBqehQKJ",
+	"XkoXfA597Q+sXTWoSW0EDJF1fgXO/nnza0IW9HuRpJmGqNBife3B90yd75k6K6LBYaz2GeiPjEk3E6E9",
+	"APN4MAvn5C/bv43CE62Dyzlv43ztjI2pwdRvL9TbgWBYxjVusOkF+L5yyTtFa4AmyfDc/MZZRC+szlVn",
+	"fbSUWSF/zzaIzBFjcUwyaVjOmslS7RZrOz431g5gvYRrgiHbRGvjCAX3W8mn1jvUdmCXpmuB9DOo7Sty",
+	"K+quokfnU6yW/E0pMmV2FOC/PwGVIIerg+hL7pPSoG25NrdpRFcmxW2oEYcQf8ljHeo1QGIxNVpVj1zy",
+	"eEGGSY9FPcOH0KlZMLnq2hqRtvCzbpau4IObxfSrz74RlX+lMYuYbnFu3Js31jDa7XvBOUAaBtUSc7l3",
+	"b1TUhJI4+Jf7z5+j//X5c8/88/9k6Q/3z7/+rdkV3pBemM8ZWnLhDgw4e4os2lVGZzicWXd3lEasrwbL",
+	"WcaZZHqBFWBlJoOcyFJgsKis2jPKyotK3hqxvTbyphkIYTtevpCZ1qmrmfVT/p8M5GLtGf/bvI11bBgR",
+	"l3SiXX+mHjnO7RkyWhAtIrp4peqhQMMqOzhOp9uxZF5jKA7aKfsFFrapAeMTEXJz2RCIM5kmQvqED5uu",
+	"NRckEkK6yPfB3v5bu+ZXtpeXWyMSHdOxmfOjUIiqXY9VncPOXm+/t4dx1BQ4TVnnsPMaH6GLYYZA3O3N",
+	"IY530EO9a2Otu+PcRJoC/mMbpDHBT6POoXlokNM6tbvVtoIHe3vP1hqi7BAPtsfBbhC3V2eFYynv5KbA",
+	"tqx4s/emaZp83bt5syhE9CxJqMGszrVtDmPT8zyomD11OlWYI+dLxjtfzLeVw8Rg+k6lnHSnoNmmk62Q",
+	"hs3QyAtRtnjWlfL7huO2i3+lCqvVZZIoVPzuAFJzUokNmiqrQziKc/10iKKLpfY67+l4BjvvBddSrEj0",
+	"tI07RrZvSbDJTtGvaH3Y2z5mVdAXeQMWAXxrAc8zSiiAYA6BPwXOop2x4BM2zWSeRtIE+MsU+Onx+8rr",
+	"3wH+rQBuoUHeC85hrMmxp3Oy39tzSHDkQs/e7HfqrZEhtcyWAK4MKsx2l6Zs935/N3ffpiJk7t7kwisG",
+	"eg+q6G4kUpusWO58My/VxxiBhRli3vGLzYBU0VPuzd6eWWoVL6M8m7RjFQZQ+icRPV+/03rSrQXl1vA+",
+	"kB/bgP317qRHpaQqgwMjmGbciZm91ZhXarmLn7xe/UnR3tV8sb/GF3mfLfPBwbvVH5Q7tz10O2/XWVa5",
+	"EVSVjs5sWtBoURyfQTQJY8DOSEvamW2y6SkHn1XEqwFWK72Uk4bbyUbEEUkpk66jbGQYlRKCe4bFYY6E",
+	"Al+Z0sq293SkZh7UjWFs1WWVYt8yNDb0Np25NCCSqYzG8cKFrqx2OQN+SLiLMfh+reYYbBGbjXhicbgr",
+	"eomFuMMU6Tp16pK7Z0v0GfJjbZlCg06sYAdCAzID0qIScFjxMQwrzqmibVjQN/VYKt7ffiu0C1ElEeRI",
+	"qQSDJgZ9RjCmmbJqquf9Bv9cN9AeqbWc6/3zcqATV1WwzFe6RPCxSzCiBeqsx20yrrSZa7eakXrw7oe3",
+	"uxgbKPr/tCn2p77JzFbVOjdLg1izKy00OcNf8FDK8SgbBfJ9/56gV1kbSljuGejaZbO7RTA115bfYnGC",
+	"C78UsbLVCtX9/m7ls1Ww+W5lvbjSXTWwl1s6+3byVNvuClUP53oYgOr07hR04XQOawi3Sz0ce0YfJsu9",
+	"p0nGY1QAyq4G28FE+fsG8vT6ZSzj5k8o8uW2JLHrWX8PVW+flhlsU34HMgIbUL10Yk+Uv+2fNDfvX1cK",
+	"ltr1/rHFoFNIO4e/Bf2zv3156P4e8KL+9uXhS5kyz+mdEaBO22B65io6/OUXLvl9TLkrBLDStUyYzs5s",
+	"JE3f1363uQHo7r0LDTTy7vI3uB8fTPBdkUAjA/zt96D7VpfosCCONo73ZYuEUwuENHYFV1msX9DufHkl",
+	"zkkGl/ZZhrLDSaPeUmKU3hgmen28e73rft99nbJol0ZRWSZUkYtG0euPp8fLCsFaZ+7utliXQz0DU/qm",
+	"/MK2xsc+DpGxqwjs4OUa/h4K1LnTGTqismQE0rxaSkN8NAAj8EXwYRja382rH6RIXGvU7xDdBKISEmFd",
+	"NyuBmue1PRWsYCbaderRzbLqtiwDirduhKHYE/P1k4D8ED4KTCBZBI6ieqvKo7edKKYi/uh9n1+fXh9f",
+	"bHPjS+B+8q6Lq502Uc1v/I1dSmNXSerchsuk78cuk/0WXNi1PlovrHAHuks1aA4Nl2p9173/SLp3Ac7S",
+	"PUGVsA3wCBN5mVbeu6keQ33lpPxNaM97VG3Nt7pTeW+BI2saG73N3jrkDOZhtckjZithzmadbMeVLpNb",
+	"otlwK8v16bYdM+yVgN+J6g9EVBbgZYLyyP8UwnmCnnIFCrRHwK0pLPZSudJ1c6OFU12etO0n6CmVfW9P",
+	"YQltvHzL32O2P58JmrA2P3KR6d7ZdoCsmk/fIO+Fean3l7FZXLBBLQVqseFQNW/L985uBHmmZ7u/Y3Pv",
+	"h11/7cvuHEYl6Ncu6rMpFiXzp2u917bPkMvlcxLQyU6JTtCpvXwov4kpDwUb2VqXkGZxvrdO5zHyCa+B",
+	"e6x42iif7smOoOKaOSL8paZ53z3fY07lvdrzREBXFZhXj95xV9RUo/mao7B+zRPOvvKep67tr0NVqUcG",
+	"yEQN8+TRlGIhsXM+4rgbOR+74VZsVhlb4yKqhiTWopH8Rn7QMLf3MOkvI+k6StzXnfl8vjMRMtnJZAx8",
+	"LCLbf2g9xlhpOPVcytyTiOX1M922+MnfYQYcixiN/jyXgk+PihZa2Idcid6jyPTPENl/71DLZnUgVbrQ",
+	"RKmT2Ct0xiT2Fr0NhPxyG/0mEV9pob9FIR9s/t8g5str/6tJe1rqEJ7QBYlEW352He7WQVy+fWBNSzjg",
+	"byo1td6arynQOPu72fpP7AtChqfgHiSNffssZ8F6VdK7hPQMmAw6hOybLTSQI38T2yuj9dbcmNXmvw3M",
+	"zi32r8PnzpjSAbBvDt/d3+1/TqMHy9/C/aOXOd0RRmCrGeXUJp2PYMq4LaLq570BXQ7r1FgxNJZA7d27",
+	"drqonW++ANtcncX6nUv+ObmkKBoMNnDIksM8SD7dFfxv++yvneu9KNN7IVP/ubTBmZg3Y0ADtEMpQlUj",
+	"3XPMjY3jLIBHWamQfEucLlSr/qfRD78F0m7MHb9xVgbGvTfD87BSkFeaNbG8olNxZ9vZotV+yK3Zoq5p",
+	"7FLVkVeR7C2Tvjtx2OPbbbDwcg2GRbkSY1v92h6/RnjYHqW2BPsOjOqjVAbYoZRpAlTGDG8TFymZC3nH",
+	"+LSoTaGl8WlebuQ6jdnXCs9huRuVAmm+G2KuRfGcuOe+JwShyiOGWapBjJKbWeYNsOz61UzM7Z7MDodU",
+	"+ZIZWi91OrIR3TlTkJcutZQlxVusF1wuFXzxxOb2iqRnrA58gbqi4bm90+Hs8v0vJ8dD39WjdPXA8NA5",
+	"1pZLIbv57QKlnJJYjO8gWgeVD+slSV3srHY+uL345eLy04V7StgEi1YDaO9Lsf/ZKplKomJJKGxsOdpi",
+	"TCR3TWWpySMRPOdHm8TFbD2FUmLX9ztqDIh9KDdyNlzI8NK8Mrp8KUCPDP1otzIekim4cstSfYBnSxi6",
+	"ILnehoklrtpgWOdEftgbcX192VkR6clvYsovMcD7pHxpVLlYgfT5gthmJY4OhHKWr8y4QeRY0IgokYDd",
+	"rhm6KfxS2nurllnuKLT35u/dTsK4f7DfXR0sKi7csNGzOeVadd0J2r6GXkgMj/JMf6YIm3IhreUe7oHi",
+	"ehWsnzX/eu8gXKSbutB8qXLpzHW4C4VclU/AXKdMaVuxzlBl0xkWGJORFHNVJDtXw5hO9hp9gU2NKsGt",
+	"ZPZJtBJK90PTarHMevVPSK/uApnmwuiRiBaBSzhd+bEEGhl8Xw6pU1timoCEUoVzQhe+n6+Y+lapNe3A",
+	"LOmJBshfwO934rIBSgHeeg06j5xjDdHpUQxdZHqXxnFzAo/L3TPvfIfaOlAD7BSyBDd7h20BLxrHIatt",
+	"FcC8KjawfVPbDLhq7/htGnENXeqb6peyuJwAY4w6IdG59RCM7/lqbaeDVjvWrx3oW9kkoq+MvUbolDJe",
+	"3JqINylWq++nzHdecdcsMkkyrlmcV8whyKm2P1lbALjBgOgQjTjsuWJfmWMJr9JkLJTOby/ukQux1MfM",
+	"d4sIaTnb7ABRb/7wkjbXGn0grN7AZBmRXtBH9SduidDSC2EVG/Ka4iap4x9z7dui/thQj9VueO478ZEm",
+	"xzWRwjwnNQRQ9JdNAYsXimoQpsh4BsYE9R0EsL3MRLurxzFlRIXox+1lhYFgW24Gum2GtOI7xqOKUhrB",
+	"hOJ93rbrZje/1dv9aRscB27z/rItuq5eafDihL3UDH91yQr6yb515G3rHpkPl1c/nR4fn1wMD6uFrwa9",
+	"Y6EgQk9JWTMcQSz4FB2f3mxzGIOtX36+Pbm+GfTfvz+5vq4MH+6Rvcndn4dL94ii49GKQl50SHB3iyqS",
+	"X4spZB5KHlZurijfJvpnYa+2WJ6XS3S6vvDFtq1wWzSgCzhi2EaJanndfLGcJh0QueGtu/eib1+3FyWu",
+	"VR1funL4j1Eg3/c7bmMap3gXyF+oOh5l35hyKxW9l/9RKPWUchY7xDcqva1wykdt/UklLXaMb1J++8id",
+	"l7pdN5mPvmf2Ng3HWl/uBi3Ar7e3gYs8nETlR8oVzHKb58IorTcaWrYw0fF24HKrBpXeVs1KMfaR/eHg",
+	"78Xlcq97+67XoE+fAk5SEceqdLezv4ckXAuCOsqGWQVPzLS3s1V6FX+z4ufAStbJIHyliNm09bnmvthX",
+	"an3JgY5fS6TR5v7iNXWb5UnWEh34UX/uWs4XVPAzFoV4VKN4AC7WnTuj8bIcInjuscb7HgpftqUbJlWT",
+	"F9oRRpkvtRPEj2/f7ffIJ3/bn6vW4cS7o0vxh7Dh5q502lKpMA5e7dq2Cr33n91Myu+taioB8Hc9sSgv",
+	"I8ub+VlHE8iqfvCHRvO1tCr8aFO1qok2/Ennl5i7WnejXeUnSe11Q3jDU+6eYNFKUrgXd7CCCPb23vXI",
+	"KZLAwd4e3n3r79exZMCFLTDzlgPlC5IICWgO4qve+HPxy3D1oFvMCwmK+g1V3yYb7c/HqwPhH+o7mWIA",
+	"Ee4tN2Za5dlIeqnONYCMKxoh1q+/fd07ODLz+GTakA7zxqPukHFs2jbA+4uGRPB4Ubqr0cgbi8pTIaJl",
+	"PwZTxGhYR9btn1KlQJmHb/deL2We+1u+8gQDa4Iv3N12PmYPPMr1vCLtN9BE+aXI4Vv2ZVzZkrFv3ejm",
+	"wGwTS3IjDBNxIZHCkeriF3noYikgIjj8MytRVxABJOjwqTS0ReS2txG77oioXgpJoMH/HqRUtG/kvXfM",
+	"ZDLuHHZ2O8acce+GgviVK2IiIaS9B6Ds7GeYExjljRp9hjN2PQ7UFrt7cNxgHBuoV0e07ZeQkq3TD/Pr",
+	"M7TGhPQT9uqVxvXZXIsm1/R1jULm4gIetHLDtdH15NhKWnenIUmGliWojyW4nu6Ve3L9aLlpGF5GpbOt",
+	"4ZSK4I3f1vWKv75SRGRasQjzN725XprD4sfDl4f/HwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,11 +18,13 @@ import (
 // OAuth are the operations of the OAuth 2.0 API, see [Config.OAuth].
 type OAuth interface {
 	GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error)
+	GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject, error)
 	GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
 		gen.GetOpenIDConfigurationResponseObject, error)
 	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
 		gen.GetAuthorizationServerMetadataResponseObject, error)
 	RegisterClient(context.Context, gen.RegisterClientRequestObject) (gen.RegisterClientResponseObject, error)
+	AuthorizeDevice(context.Context, gen.AuthorizeDeviceRequestObject) (gen.AuthorizeDeviceResponseObject, error)
 	Token(context.Context, gen.TokenRequestObject) (gen.TokenResponseObject, error)
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
 	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
@@ -66,7 +69,6 @@ func (s *Server) routePages(e *echo.Echo) {
 	pages := s.Pages()
 	show := func(c echo.Context) error {
 		r := c.Request()
-		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
 		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
 		return nil
 	}
@@ -114,7 +116,7 @@ func (e *OAuthError) Unwrap() error { return e.Cause }
 // inOAuth turns what went wrong in an operation of the OAuth 2.0 API into its words. What passes has no body: clients
 // take an error code of any status for the end of the session. Only where there is none yet they are limited by name.
 func inOAuth(e *Error, path string) *OAuthError {
-	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: e.Message, Cause: e.Cause}
+	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: inTheirAlphabet(e.Message), Cause: e.Cause}
 	registers := path == RegistrationPath
 	switch {
 	case e.Status == http.StatusTooManyRequests && registers:
@@ -125,6 +127,19 @@ func inOAuth(e *Error, path string) *OAuthError {
 		o.Status, o.Code = http.StatusServiceUnavailable, ""
 	}
 	return o
+}
+
+// inTheirAlphabet keeps what RFC 6749, section 5.2, allows in a description: %x20-21 / %x23-5B / %x5D-7E.
+func inTheirAlphabet(message string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, message)
 }
 
 // answerOAuth writes a refusal.
@@ -185,6 +200,17 @@ func (s *Server) CountRegistration(ctx context.Context) error {
 	return s.attempts.takeAddress(who.Addr, who.Now)
 }
 
+// CountGuess counts somebody who shows a code that is short enough to be guessed: by their address and, if it is known,
+// by their account.
+func (s *Server) CountGuess(ctx context.Context, localpart string) error {
+	who := CallerOf(ctx)
+	err := s.attempts.takeAddress(who.Addr, who.Now)
+	if err == nil && localpart != "" {
+		err = s.attempts.takeAccount(localpart, who.Now)
+	}
+	return s.traceOnPage(ctx, rateLimited, localpart, err)
+}
+
 // CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login.
 func (s *Server) CheckPassword(ctx context.Context, user, password, device string) (db.User, error) {
 	account, err := s.countedAccount(ctx, attempt{user: user, password: password, device: device})
@@ -194,14 +220,9 @@ func (s *Server) CheckPassword(ctx context.Context, user, password, device strin
 
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
-	e := AsError(err)
-	if err == nil || e.Status >= http.StatusInternalServerError {
-		return err
+	if err != nil {
+		s.logFailure(CallerOf(ctx), &tried{err, what, name}, AsError(err))
 	}
-	if e.Status == http.StatusTooManyRequests {
-		what = rateLimited
-	}
-	s.logFailure(CallerOf(ctx), &tried{err, what, name}, e)
 	return err
 }
 
@@ -285,6 +306,9 @@ type NewAccount struct {
 // reserved: it is taken with the account, so that whoever fails may try again.
 func (s *Server) CreateAccount(ctx context.Context, n NewAccount) (db.User, error) {
 	account, err := s.createAccount(ctx, n)
+	if err != nil && AsError(err).Code == AwaitingApproval {
+		return account, err // which is what was asked for
+	}
 	return account, s.traceOnPage(ctx, registrationRefused, n.Name, err)
 }
 
@@ -324,7 +348,7 @@ func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, 
 	if s.Terms.URL != "" && !n.AgreedToTerms {
 		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
 	}
-	if s.Registration == RegistrationToken {
+	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
 		i.Token = n.Token
 		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
 			return nil, cmp.Or(err, error(invitationOver()))

@@ -16,8 +16,8 @@ const signingKeysUpload = "keys/device_signing/upload"
 // is proved here. Client-Server API v1.19, "POST /keys/device_signing/upload".
 //
 // First keys, and those that are there already, need no proof, which only the homeserver can tell. So a request that
-// brings none is tried as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's,
-// which would send the user to a web page.
+// brings none is tried as it is; when the homeserver refuses it, our own challenge takes the place of the homeserver's.
+// A client of the OAuth 2.0 API sends its user to the account page, see [Gate.askOnPage]; others ask for the password.
 func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next http.Handler) error {
 	if g.isService(handlers.AccessToken(r)) {
 		next.ServeHTTP(w, r)
@@ -36,13 +36,18 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 		return err
 	}
 	keys := withBody(ctx, r, body.without("auth"))
-	if auth == nil || auth.Type == nil {
+	onPage := g.server.Config.OAuth != nil && handlers.CallerOf(ctx).Session.ClientID != ""
+	if onPage || auth == nil || auth.Type == nil {
 		first, err := ask(next, keys)
 		if err != nil {
 			return err
 		}
 		if !first.wantsProof() {
 			first.forward(w)
+			return nil
+		}
+		if onPage {
+			g.askOnPage(w)
 			return nil
 		}
 		keys = withBody(ctx, r, body.without("auth"))
@@ -77,11 +82,34 @@ func (g *Gate) mayReplaceKeys(ctx context.Context, keys json.RawMessage, auth *g
 	if err != nil {
 		return err
 	}
-	if err := g.peer.AllowReset(ctx, handlers.CallerOf(ctx).Session.Localpart); err != nil {
-		return away(err)
+	if err := g.peer.AllowKeyReset(ctx, handlers.CallerOf(ctx).Session.Localpart); err != nil {
+		return err
 	}
 	return proof.Spend(ctx)
 }
+
+// askOnPage challenges a client of the OAuth 2.0 API, which has no password to ask for: its user agrees on the account
+// page, and it sends the same request again. The homeserver remembers that the user agreed, and there is nothing to
+// remember here, so every such session has one name. Client-Server API v1.19, "OAuth authentication"; the second flow
+// has the name from before, MSC4312.
+//
+// The homeserver's own challenge says the same, but with the address that it read when it started.
+func (g *Gate) askOnPage(w http.ResponseWriter) {
+	page := map[string]string{"url": g.server.PublicURL + accountPath + "?action=" + stageReset}
+	handlers.OpenToBrowsers(w.Header())
+	reply(w, http.StatusUnauthorized, gen.AuthResponse{
+		Session: "account-page",
+		Flows:   []gen.AuthFlow{{Stages: []string{stageOAuth}}, {Stages: []string{stageReset}}},
+		Params:  map[string]any{stageOAuth: page, stageReset: page},
+	})
+}
+
+const (
+	stageOAuth = "m.oauth"
+	stageReset = "org.matrix.cross_signing_reset" // and the action of the page
+
+	accountPath = "/account"
+)
 
 // authOf is the step of user-interactive authentication that a body brings, or nil.
 func authOf(body object) (*gen.AuthData, error) {

@@ -57,6 +57,47 @@ func TestCrossSigningReset(t *testing.T) {
 	s.ok(s.upload(b, token, `{"keys":"third"}`, passwordStep("alice", password, "")))
 }
 
+// TestCrossSigningOnPage: a client of the OAuth 2.0 API sends its user to the account page, whatever proof it brings.
+// When the user has agreed there, the same request passes, once.
+func TestCrossSigningOnPage(t *testing.T) {
+	t.Parallel()
+	s, b := newSiteWithBridges(t, withOAuth)
+	token := s.granted("PHONE")
+	s.ok(s.upload(b, token, `{"keys":"first"}`, ""))
+	s.ok(s.upload(b, token, `{"keys":"first"}`, `{"session":"any"}`))
+	const page = `{"url":"https://example.org/account?action=org.matrix.cross_signing_reset"}`
+	const want = `"flows":[{"stages":["m.oauth"]},{"stages":["org.matrix.cross_signing_reset"]}],` +
+		`"params":{"m.oauth":` + page + `,"org.matrix.cross_signing_reset":` + page + `},"session":"account-page"}`
+	for _, auth := range []string{"", `{"session":"account-page"}`, passwordStep("alice", password, "")} {
+		a := s.upload(b, token, `{"keys":"second"}`, auth)
+		if a.Status != 401 || strings.TrimSpace(a.Raw) != "{"+want || b.allowed || a.Header.Get("From") != "" ||
+			a.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("with %s the challenge is %d %s", auth, a.Status, a.Raw)
+		}
+	}
+	s.must(s.server.AllowKeyReset(t.Context(), "alice"))
+	s.ok(s.upload(b, token, `{"keys":"second"}`, `{"session":"account-page"}`))
+	if want := strings.Replace(sentOn, "%", `{"keys":"second"}`, 1); b.last() != want {
+		t.Errorf("the homeserver got %s, want %s", b.last(), want)
+	}
+	s.challenged(s.upload(b, token, `{"keys":"third"}`, `{"session":"account-page"}`))
+
+	// A session of another API still shows the password, and one whose API is not served any more has no page to go to.
+	legacy := s.loggedIn().Text("access_token")
+	without := newSiteFor(s, func(c *setup) { c.there = b.told() })
+	for _, a := range []answer{s.upload(b, legacy, `{"keys":"third"}`, ""),
+		without.upload(b, token, `{"keys":"third"}`, "")} {
+		if s.challenged(a); !strings.Contains(a.Raw, `"flows":[{"stages":["m.login.password"]}]`) {
+			t.Errorf("the challenge is %s", a.Raw)
+		}
+	}
+	b.set(func() { b.away = errTestAway })
+	s.want(s.upload(b, token, `{"keys":"third"}`, ""), 502, "M_UNKNOWN")
+	if err := s.server.AllowKeyReset(t.Context(), "alice"); !handlers.IsStatus(err, 503) {
+		t.Errorf("while the homeserver is away: %v", err)
+	}
+}
+
 // TestCrossSigningCrossing: a proof is for this operation and this user, and a token must be good.
 func TestCrossSigningCrossing(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/imported"
 	"postern/homeserver/outbox"
+	"postern/oauth"
 	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
@@ -106,11 +107,34 @@ func (s *site) newServer(change ...func(*setup)) {
 	c.there.Queue, c.there.ServerName, c.there.Secret, c.there.Log = s.queue, host, sharedSecret, c.Log
 	c.there.Now, c.there.Random = c.Now, c.Random
 	s.peer = NewPeer(c.there)
-	c.Peer, c.Flows = s.peer, s.peer.Flows()
+	c.Peer, c.Flows, c.AllowKeyReset = s.peer, s.peer.Flows(), s.peer.AllowKeyReset
 	server, err := handlers.New(s.Context(), c.Config)
 	s.must(err)
 	s.Cleanup(server.Close)
 	s.server, s.gate = server, NewGate(server, s.peer, false)
+}
+
+// newSiteFor is another server on the database of a site.
+func newSiteFor(s *site, change ...func(*setup)) *site {
+	s.Helper()
+	other := *s
+	other.newServer(change...)
+	return &other
+}
+
+// withOAuth serves the OAuth 2.0 API too.
+func withOAuth(c *setup) { c.OAuth, c.PublicURL = oauth.New, "https://example.org" }
+
+// granted begins a session of alice's by the OAuth 2.0 API and gives its access token.
+func (s *site) granted(device string) string {
+	s.Helper()
+	account, err := s.db.User(s.Context(), "alice")
+	s.must(err)
+	pair, err := s.server.StartGranted(handlers.WithCaller(s.Context(), &handlers.Caller{Now: s.clock.Now()}),
+		handlers.Grant{Account: account, ClientID: "a client", DeviceID: device, Name: "App",
+			ID: "the session of " + device, Code: "code", CodeEnds: s.clock.Now().Add(time.Minute)})
+	s.must(err)
+	return pair.Access
 }
 
 func (s *site) addRootKey(id int64) {

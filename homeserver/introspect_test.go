@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"postern/homeserver/synapse"
 	"postern/tokens"
 )
@@ -179,6 +181,22 @@ func TestDiscoveryForHomeserver(t *testing.T) {
 			got["account_management_uri"] != want {
 			t.Errorf("the answer is %d %s: %v", w.Code, w.Body, err)
 		}
+	}
+}
+
+// TestDiscoveryWithOAuth: what the homeserver reads is the clients' own metadata, and says where tokens are inspected.
+func TestDiscoveryWithOAuth(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t, withOAuth)
+	w := httptest.NewRecorder()
+	s.gate.Internal().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", DiscoveryPath, nil))
+	var got, own map[string]any
+	s.must(json.Unmarshal(w.Body.Bytes(), &got))
+	s.must(json.Unmarshal([]byte(s.do(call{Method: "GET", Path: "/_matrix/client/v1/auth_metadata"}).Raw), &own))
+	own["introspection_endpoint"] = "http://example.com/oauth2/introspect"
+	own["account_management_uri"] = "https://example.org/account"
+	if diff := cmp.Diff(own, got); diff != "" {
+		t.Errorf("the homeserver reads (-clients, +it):\n%s", diff)
 	}
 }
 

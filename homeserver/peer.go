@@ -120,6 +120,15 @@ func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) 
 	return nil
 }
 
+// AllowKeyReset lets a user replace the cross-signing keys without proving anything to the homeserver, since that was
+// done here. It is [handlers.Config.AllowKeyReset].
+func (p *Peer) AllowKeyReset(ctx context.Context, localpart string) error {
+	if err := p.AllowReset(ctx, localpart); err != nil {
+		return away(err)
+	}
+	return nil
+}
+
 // claim tries to claim rows of the outbox until nobody else has them.
 func (p *Peer) claim(ctx context.Context, try func(now, until time.Time) error) error {
 	for range claimTries {

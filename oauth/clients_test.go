@@ -159,8 +159,8 @@ func TestClientRemoved(t *testing.T) {
 	s.ok(s.redeem(client, code)) // nothing was spent
 }
 
-// from registers from an address.
-func (s *site) from(addr, metadata string) answer {
+// registerFrom registers from an address.
+func (s *site) registerFrom(addr, metadata string) answer {
 	s.Helper()
 	r, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.URL+"/oauth2/registration",
 		strings.NewReader(metadata))
@@ -205,7 +205,7 @@ func TestRegistrationFlood(t *testing.T) {
 		s.clock.Step(time.Second)
 		parallel(to-from, func(i int) {
 			i += from
-			s.want(s.from(fmt.Sprintf("198.51.%d.%d", i/250, i%250),
+			s.want(s.registerFrom(fmt.Sprintf("198.51.%d.%d", i/250, i%250),
 				strings.Replace(webClient, `"App"`, fmt.Sprintf(`"App %d"`, i), 1)), 201, "")
 		})
 	}
@@ -222,9 +222,9 @@ func TestRegistrationFlood(t *testing.T) {
 	s.ok(s.redeem(client, s.sentTo(b.submit(q, page, "user", "alice", "password", password, "do", "sign in")).Get(
 		"code")))
 	for range 60 {
-		s.from("203.0.113.1", webClient)
+		s.registerFrom("203.0.113.1", webClient)
 	}
-	s.want(s.from("203.0.113.1", webClient), 429, "temporarily_unavailable")
+	s.want(s.registerFrom("203.0.113.1", webClient), 429, "temporarily_unavailable")
 	if n := s.rows()["oauth_clients"]; n < most || n > most+100+3 {
 		t.Errorf("there are %d clients", n)
 	}

@@ -9,10 +9,17 @@
 //
 // # What is kept
 //
-// Nothing waits. A client's id is computed from its metadata, and the row under it exists once however often it
+// Little waits. A client's id is computed from its metadata, and the row under it exists once however often it
 // registers. An authorization request stays in the browser's address until its owner agrees. The authorization code is
 // sealed, not stored: it holds who agreed to what, and only that it was redeemed is remembered. So whoever leaves at
-// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none.
+// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none. A
+// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row.
+//
+// # The pages
+//
+// A visit is one request of a browser, and an errand is what it came for: to let a client in (authorize.go), to connect
+// a device (connect.go), to get a login token (sso.go), to look at the account (account.go). The visit knows how people
+// sign in, make an account and sign out; the errand knows who asks, and what comes next.
 //
 // # Laws
 //
@@ -27,7 +34,6 @@
 package oauth
 
 import (
-	"context"
 	"net/url"
 
 	"postern/gen"
@@ -40,6 +46,7 @@ type API struct {
 	server *handlers.Server
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
+	found  discovery
 }
 
 var _ handlers.OAuth = (*API)(nil)
@@ -54,6 +61,7 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 		if u, err := url.Parse(a.base); err == nil && u.Scheme == "http" {
 			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
 		}
+		a.found = a.discovery()
 		return a
 	}
 }
@@ -61,33 +69,9 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 // issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
 func (a *API) issuer() string { return a.base + "/" }
 
-// GetAuthMetadata implements GET /auth_metadata. Client-Server API v1.19, "Server metadata discovery".
-func (a *API) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject,
-	error) {
-	return gen.GetAuthMetadata200JSONResponse{Body: a.Metadata(),
-		Headers: gen.GetAuthMetadata200ResponseHeaders{CacheControl: &metadataLife}}, nil
-}
-
-// GetOpenIDConfiguration implements GET /.well-known/openid-configuration.
-func (a *API) GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
-	gen.GetOpenIDConfigurationResponseObject, error) {
-	return gen.GetOpenIDConfiguration200JSONResponse{Body: a.Metadata(),
-		Headers: gen.GetOpenIDConfiguration200ResponseHeaders{CacheControl: &metadataLife}}, nil
-}
-
-// GetAuthorizationServerMetadata implements GET /.well-known/oauth-authorization-server. RFC 8414, section 3.
-func (a *API) GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
-	gen.GetAuthorizationServerMetadataResponseObject, error) {
-	return gen.GetAuthorizationServerMetadata200JSONResponse{Body: a.Metadata(),
-		Headers: gen.GetAuthorizationServerMetadata200ResponseHeaders{CacheControl: &metadataLife}}, nil
-}
-
-// metadataLife is how long clients may keep the metadata: a change of the operator's is seen within minutes.
-var metadataLife = "public, max-age=300"
-
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {
-	yes, account := true, a.base+handlers.AccountPath
+	yes, account, device := true, a.base+handlers.AccountPath, a.base+DeviceAuthorizationPath
 	prompts, actions := []string(nil), a.actions()
 	if a.server.Registration != handlers.RegistrationClosed {
 		prompts = []string{"create"}
@@ -99,9 +83,11 @@ func (a *API) Metadata() gen.AuthMetadata {
 		RevocationEndpoint:    a.base + handlers.RevokePath,
 		RegistrationEndpoint:  a.base + handlers.RegistrationPath,
 
+		DeviceAuthorizationEndpoint: &device,
+
 		ResponseTypesSupported:        []string{"code"},
 		ResponseModesSupported:        []string{protocol.ModeQuery, protocol.ModeFragment},
-		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh},
+		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh, protocol.GrantDevice},
 		CodeChallengeMethodsSupported: []string{"S256"},
 
 		TokenEndpointAuthMethodsSupported:          &[]string{"none"},

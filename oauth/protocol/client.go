@@ -27,7 +27,7 @@ type Client struct {
 	AuthMethod      string          `json:"token_endpoint_auth_method"`
 }
 
-// The grants that are served, and that of devices, which is not yet.
+// The grants that are served.
 const (
 	GrantCode    = "authorization_code"
 	GrantRefresh = "refresh_token"
@@ -100,6 +100,9 @@ func Register(m Client, rules Rules) (*Client, *Error) {
 	if err := m.checkGrants(); err != nil {
 		return nil, err
 	}
+	if !m.May(GrantCode) {
+		m.RedirectURIs, m.ResponseTypes = nil, nil // which belong to that grant alone
+	}
 	if err := m.checkPages(home); err != nil {
 		return nil, err
 	}
@@ -150,16 +153,19 @@ func (c *Client) checkGrants() *Error {
 		c.ResponseTypes = []string{"code"}
 	}
 	asked := strings.Join(c.GrantTypes, " ")
-	c.GrantTypes = known(c.GrantTypes, GrantCode, GrantRefresh)
+	c.GrantTypes = known(c.GrantTypes, GrantCode, GrantRefresh, GrantDevice)
 	c.ResponseTypes = known(c.ResponseTypes, "code")
 	switch {
-	case !slices.Contains(c.GrantTypes, GrantCode):
-		return refuse(InvalidClientMetadata, "grant_types", asked, GrantCode+" is needed")
-	case len(c.ResponseTypes) == 0:
+	case !c.May(GrantCode) && !c.May(GrantDevice):
+		return refuse(InvalidClientMetadata, "grant_types", asked, GrantCode+" or "+GrantDevice+" is needed")
+	case len(c.ResponseTypes) == 0 && c.May(GrantCode):
 		return refuse(InvalidClientMetadata, "response_types", "", "code is needed with "+GrantCode)
 	}
 	return nil
 }
+
+// May reports whether the client has registered for a grant.
+func (c *Client) May(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
 // known keeps the values that are among these, each once, in order.
 func known(values []string, these ...string) []string {
@@ -192,7 +198,7 @@ func (c *Client) checkPages(home *url.URL) *Error {
 }
 
 func (c *Client) checkRedirects(home *url.URL) *Error {
-	if len(c.RedirectURIs) == 0 && slices.Contains(c.GrantTypes, GrantCode) {
+	if len(c.RedirectURIs) == 0 && c.May(GrantCode) {
 		return refuse(InvalidRedirectURI, "redirect_uris", "", "one at least is needed with "+GrantCode)
 	}
 	if len(c.RedirectURIs) > maxRedirects {

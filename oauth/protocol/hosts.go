@@ -11,9 +11,10 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// plainHost reports whether everybody reads the host alike: it is shown to people, and stands in a policy. Browsers take
-// a host whose last label is a number for an IPv4 address, in more spellings than one (URL Standard, "host parsing").
-func plainHost(u *url.URL) bool {
+// PlainHost reports whether everybody reads an address's host alike: it is shown to people, and stands in a policy.
+// Browsers take a host whose last label is a number for an IPv4 address, in more spellings than one (URL Standard,
+// "host parsing").
+func PlainHost(u *url.URL) bool {
 	host := u.Hostname()
 	strange := strings.Trim(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 	port, err := strconv.ParseUint(cmp.Or(u.Port(), "1"), 10, 16)

@@ -46,7 +46,7 @@ func parse(text string) (*url.URL, string) {
 	if err != nil || u.Scheme == "" || strings.ContainsFunc(text, strange) {
 		return nil, ruleParse
 	}
-	if !plainHost(u) {
+	if !PlainHost(u) {
 		return nil, ruleName
 	}
 	return u, ""
