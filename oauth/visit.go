@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -67,7 +68,11 @@ func (v *visit) serve(come func(*visit) (errand, error)) {
 			err = v.answer()
 		}
 	}
-	if err != nil {
+	var barred *handlers.OAuthError
+	switch {
+	case errors.As(err, &barred):
+		_ = v.render(http.StatusForbidden, web.Failure{Text: "notAdmitted", Detail: barred.Error()})
+	case err != nil:
 		v.away(err)
 	}
 }
