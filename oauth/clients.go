@@ -66,8 +66,8 @@ func (a *API) keepClient(ctx context.Context, client *protocol.Client) error {
 	return a.server.DB.KeepClient(ctx, client.ID(), client.Metadata(), a.server.Now())
 }
 
-// client finds a client that somebody may let in; nil if there is none. A [*handlers.OAuthError] if the operator does not
-// want it.
+// client finds a client that somebody may let in; nil if there is none. A [*handlers.OAuthError] if the operator does
+// not want it.
 func (a *API) client(ctx context.Context, id string) (*protocol.Client, error) {
 	client, added, err := a.registered(ctx, id)
 	if client == nil || err != nil {
