@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -45,10 +44,11 @@ const (
 	DevicePath    = "/oauth2/device"    // where a person types the code that a device shows
 	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
+	RegisterPath  = "/register"         // where an invitation's link leads
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".
@@ -342,17 +342,24 @@ func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, 
 	}
 	i := &interaction{state: state{Flows: s.registrationFlows(),
 		First: &gen.RegisterRequest{Username: &n.Name, Password: &n.Password, InhibitLogin: &yes}}}
+	good := true
+	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
+		i.Token = n.Token
+		var err error
+		if good, err = s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil {
+			return nil, err
+		}
+	}
+	// After the invitation, which may have made the account a moment ago: whoever presses the button twice hears that
+	// the name is taken, which it is by themselves.
 	if err := s.checkWanted(ctx, i.First); err != nil {
 		return nil, err
 	}
+	if !good {
+		return nil, invitationOver()
+	}
 	if s.Terms.URL != "" && !n.AgreedToTerms {
 		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
-	}
-	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
-		i.Token = n.Token
-		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
-			return nil, cmp.Or(err, error(invitationOver()))
-		}
 	}
 	return i, nil
 }
