@@ -139,7 +139,7 @@ func (g *Gate) discover(w http.ResponseWriter, r *http.Request) {
 	}{Issuer: base + "/", Account: base + "/", Introspection: "http://" + r.Host + IntrospectPath}
 	if g.server.Config.OAuth != nil {
 		m := g.server.Metadata()
-		known.AuthMetadata, known.Account = &m, g.server.PublicURL+accountPath
+		known.AuthMetadata, known.Account = &m, g.server.PublicURL+handlers.AccountPath
 		handlers.OpenToBrowsers(w.Header()) // clients in a browser refresh by what is here
 	}
 	reply(w, http.StatusOK, known)

@@ -194,7 +194,6 @@ func TestDiscoveryWithOAuth(t *testing.T) {
 	s.must(json.Unmarshal(w.Body.Bytes(), &got))
 	s.must(json.Unmarshal([]byte(s.do(call{Method: "GET", Path: "/_matrix/client/v1/auth_metadata"}).Raw), &own))
 	own["introspection_endpoint"] = "http://example.com/oauth2/introspect"
-	own["account_management_uri"] = "https://example.org/account"
 	if diff := cmp.Diff(own, got); diff != "" {
 		t.Errorf("the homeserver reads (-clients, +it):\n%s", diff)
 	}
