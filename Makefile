@@ -82,7 +82,7 @@ page-assets: ## fetch Swagger UI for the page again, by npm
 bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the same run
 	go run ./test/bench
 
-crash: ## a part of slow: kill, starve and confuse the real server, 200 times on SQLite and 50 on PostgreSQL; replicas
+crash: ## a part of slow: kill, starve and confuse the real server, 400 times on SQLite and 100 on PostgreSQL; replicas
 	TEST_ROUNDS=gate go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash ./test/server/replicas
 
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks

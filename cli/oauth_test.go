@@ -31,3 +31,41 @@ func TestOAuthFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestAdmissionFlags: which clients are admitted is said in full, or not at all.
+func TestAdmissionFlags(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		clients string
+		hosts   []string
+		says    string
+	}{
+		{"open", nil, ""},
+		{"static", nil, ""},
+		{"known", []string{"element.io", "Chat.example.org", "localhost", "xn--bcher-kva.example"}, ""},
+		{"known", nil, "needs a host"},
+		{"closed", nil, "none of open, known, static"},
+		{"open", []string{"element.io"}, "is for --oauth-clients known"},
+		{"static", []string{"element.io"}, "is for --oauth-clients known"},
+		{"known", []string{"https://element.io"}, "is not a host"},
+		{"known", []string{"element.io/"}, "is not a host"},
+		{"known", []string{"element.io:443"}, "is not a host"},
+		{"known", []string{"*.element.io"}, "is not a host"},
+		{"known", []string{".element.io"}, "is not a host"},
+		{"known", []string{"element.io."}, "is not a host"},
+		{"known", []string{"bücher.example"}, "is not a host"},
+		{"known", []string{""}, "is not a host"},
+		{"known", []string{"a@element.io"}, "is not a host"},
+	} {
+		var problems flagErrors
+		f := serveFlags{OAuthClients: tt.clients, OAuthKnownHost: tt.hosts}
+		rules := f.oauthRules(&problems)
+		if (len(problems) == 0) != (tt.says == "") ||
+			len(problems) > 0 && !strings.Contains(problems[0].Error(), tt.says) {
+			t.Errorf("%+v: %v", tt, problems)
+		}
+		if string(rules.Admission) != tt.clients || len(rules.Hosts) != len(tt.hosts) {
+			t.Errorf("%+v: %+v", tt, rules)
+		}
+	}
+}

@@ -39,6 +39,8 @@ Examples:
   postern serve --server-name example.org --db /var/lib/postern/postern.db
   POSTERN_SERVER_NAME=example.org postern serve --trusted-proxy 127.0.0.1
   POSTERN_DB=postgres://postern@db.example.org/postern postern serve --server-name example.org
+  postern serve --server-name example.org --oauth on --public-url https://example.org \
+    --oauth-clients known --oauth-known-host element.io --oauth-known-host chat.example.org
   postern serve --dev --spec login.yaml
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 

@@ -14,6 +14,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/delegation"
 	"postern/oauth"
+	"postern/oauth/protocol"
 	"postern/speclab/spec"
 )
 
@@ -41,6 +42,8 @@ type serveFlags struct {
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
 	OAuth           string   `name:"oauth" default:"off" env:"POSTERN_OAUTH" help:"Serve the OAuth 2.0 API beside the others: on or off. It needs --public-url."`
+	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
+	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
@@ -100,8 +103,8 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	if config.LoginTokenTTL > handlers.MaxLoginTokenTTL {
 		p.add(fmt.Errorf("--login-token-ttl %q is more than %s", f.LoginTokenTTL, handlers.MaxLoginTokenTTL))
 	}
-	if f.OAuth == "on" {
-		config.OAuth = oauth.New
+	if rules := f.oauthRules(p); f.OAuth == "on" {
+		config.OAuth = oauth.With(rules)
 	}
 	if !f.LoginTokens {
 		config.LoginTokenTTL = 0
@@ -181,6 +184,31 @@ func (p *flagErrors) networks(flag string, texts []string) (all []netip.Prefix) 
 		all = append(all, network)
 	}
 	return all
+}
+
+// oauthRules are what the flags say of clients.
+func (f *serveFlags) oauthRules(p *flagErrors) protocol.Rules {
+	rules := protocol.Rules{Admission: protocol.Admission(f.OAuthClients)}
+	switch rules.Admission {
+	case protocol.AdmitOpen, protocol.AdmitStatic:
+		if len(f.OAuthKnownHost) > 0 {
+			p.add(fmt.Errorf("--oauth-known-host is for --oauth-clients known, and not for %s", f.OAuthClients))
+		}
+	case protocol.AdmitKnown:
+		if len(f.OAuthKnownHost) == 0 {
+			p.add(errors.New("--oauth-clients known needs a host, such as --oauth-known-host element.io"))
+		}
+	default:
+		p.add(fmt.Errorf("--oauth-clients %q is none of open, known, static", f.OAuthClients))
+	}
+	for _, text := range f.OAuthKnownHost {
+		host, good := protocol.HostName(text)
+		if !good {
+			p.add(fmt.Errorf("--oauth-known-host %q is not a host; write it like element.io", text))
+		}
+		rules.Hosts = append(rules.Hosts, host)
+	}
+	return rules
 }
 
 // oauthProblem is what keeps the OAuth 2.0 API from being served: its clients must know it by an address that nobody

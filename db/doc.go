@@ -24,6 +24,8 @@
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
 //   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
 //     has.
+//   - oauth_clients: one row per client of OAuth 2.0, under the id that was computed from what it says of itself. One
+//     that has a session, or that an operator has added, stays; of the others, those that were used last.
 //   - outbox: the accounts and devices that the homeserver has to look at again. Without a homeserver only an import
 //     writes to it.
 //     This table and imported_tokens are made here and copied by Copy, and otherwise used only by the packages below

@@ -23,17 +23,19 @@ type holdings struct {
 	Made         [3]int // sessions that began here, accounts whose password was set here, accounts made here
 	Reservations int
 	Outbox       []string
+	Clients      []Client
 }
 
 func (d *DB) holdings(t *testing.T) (h holdings) {
 	t.Helper()
-	var errs [7]error
+	var errs [8]error
 	h.Users, errs[0] = d.Users(bg)
 	h.Sessions, errs[1] = d.Sessions(bg, "")
 	h.Keys, errs[2] = d.RootKeys(bg)
 	h.Events, errs[3] = d.Events(bg, "", 1000)
 	h.Registration, errs[4] = d.RegistrationTokens(bg, t0)
 	h.ServerName, errs[5] = d.Setting(bg, "server_name")
+	h.Clients, errs[7] = d.Clients(bg)
 	const outbox = `SELECT localpart, device_id, since, due, tries, refused, error, spared, changed, holder, held,
 		reopen FROM outbox ORDER BY localpart, device_id`
 	h.Outbox, errs[6] = list(bg, d, outbox, func(scan func(...any) error) (string, error) {
@@ -97,7 +99,9 @@ func furnish(t *testing.T, d *DB) {
 		d.AddRootKey(bg, RootKey{ID: 3, Wrapped: []byte("old"), Created: t0}),
 		d.RetireRootKey(bg, 3, day, true), d.SetSetting(bg, "server_name", "example.org"),
 		d.ReserveRegistrationToken(bg, "door", "uia", t0, day),
-		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"), d.LockUser(bg, "Žofie \"O'Hara\"\t\\", day))
+		d.LockUser(bg, "alice", day), d.UnlockUser(bg, "alice"),
+		d.KeepClient(bg, "app", "{}", t0), d.AddClient(bg, "bot", "{}", day),
+		d.LockUser(bg, "Žofie \"O'Hara\"\t\\", day))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Interaction is a user-interactive session (Client-Server API v1.19, "User-Interactive Authentication API") that every
-// replica goes on with. What it holds is sealed by the caller: it may be a password.
+// Interaction is what waits for somebody to go on with it, at any replica: a user-interactive session (Client-Server
+// API v1.19, "User-Interactive Authentication API"), or what other packages keep for minutes. What it holds is sealed
+// by the caller: it may be a password.
 type Interaction struct {
-	ID      string
+	Kind    string // of which all live equally long; empty: a user-interactive session
+	ID      string // no other has it, of any kind
 	Expires time.Time
 	Version int64 // rises with each save
 	Sealed  []byte
@@ -21,32 +23,32 @@ func (d *DB) Shared() bool { return d.cache == nil }
 const interactionBatch = 100
 
 const (
-	findInteraction = `SELECT id, expires, version, sealed FROM interactions WHERE id = $1`
-	addInteraction  = `INSERT INTO interactions (id, expires, version, sealed) VALUES ($1, $2, $3, $4)`
+	findInteraction = `SELECT id, expires, version, sealed, kind FROM interactions WHERE id = $1`
+	addInteraction  = `INSERT INTO interactions (id, expires, version, sealed, kind) VALUES ($1, $2, $3, $4, $5)`
 	saveInteraction = `UPDATE interactions SET sealed = $3, version = version + 1 WHERE id = $1 AND version = $2
 		RETURNING id`
 	endInteraction     = `DELETE FROM interactions WHERE id = $1 RETURNING id`
 	interactionVersion = `SELECT version FROM interactions WHERE id = $1`
 
 	forgetInteractions = `DELETE FROM interactions WHERE id IN
-		(SELECT id FROM interactions WHERE expires > $1 AND expires <= $2 ORDER BY expires LIMIT $3)`
+		(SELECT id FROM interactions WHERE kind = $4 AND expires > $1 AND expires <= $2 ORDER BY expires LIMIT $3)`
 
-	// All live equally long, so the oldest are those that end first.
+	// All of a kind live equally long, so the oldest are those that end first.
 	crowdOutInteractions = `DELETE FROM interactions WHERE id IN
-		(SELECT id FROM interactions WHERE expires > 0 ORDER BY expires DESC LIMIT $1 OFFSET $2)`
+		(SELECT id FROM interactions WHERE kind = $3 AND expires > 0 ORDER BY expires DESC LIMIT $1 OFFSET $2)`
 )
 
 // Interaction finds one by its id, also one whose time is over; ErrNotFound if there is none.
 func (d *DB) Interaction(ctx context.Context, id string) (Interaction, error) {
 	return one(ctx, d, findInteraction, func(scan func(...any) error) (i Interaction, err error) {
 		var expires int64
-		err = scan(&i.ID, &expires, &i.Version, &i.Sealed)
+		err = scan(&i.ID, &expires, &i.Version, &i.Sealed, &i.Kind)
 		i.Expires = FromMillis(expires)
 		return i, err
 	}, id)
 }
 
-// AddInteraction adds one, whose id is new. Some of those whose time is over go, and those that, by this clock, have
+// AddInteraction adds one, whose id is new. Of its kind some go whose time is over, and those that, by this clock, have
 // not begun yet; and of more than most the oldest.
 func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, most int) error {
 	if Millis(i.Expires) == 0 {
@@ -55,14 +57,14 @@ func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, m
 	return d.Write(ctx, func(t *Tx) error {
 		life := i.Expires.Sub(now)
 		for _, over := range [][2]int64{{0, Millis(now)}, {Millis(i.Expires.Add(life)), maxTime}} {
-			if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch); err != nil {
+			if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch, i.Kind); err != nil {
 				return err
 			}
 		}
-		if err := t.Exec(crowdOutInteractions, interactionBatch, most-1); err != nil {
+		if err := t.Exec(crowdOutInteractions, interactionBatch, most-1, i.Kind); err != nil {
 			return err
 		}
-		return t.Exec(addInteraction, i.ID, Millis(i.Expires), i.Version, i.Sealed)
+		return t.Exec(addInteraction, i.ID, Millis(i.Expires), i.Version, i.Sealed, i.Kind)
 	})
 }
 

@@ -131,7 +131,7 @@ func TestRacersFinishOneRegistration(t *testing.T) {
 	}
 }
 
-// There are never more than most, the oldest go first, and those go that are over or begin later than now.
+// There are never more than most of a kind, the oldest go first, and those go that are over or begin later than now.
 func TestInteractionsAreBounded(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
@@ -146,10 +146,14 @@ func TestInteractionsAreBounded(t *testing.T) {
 	}
 	want := func(ids ...string) {
 		t.Helper()
-		got, err := list(bg, d, `SELECT id FROM interactions ORDER BY expires`, scanText)
+		got, err := list(bg, d, `SELECT id FROM interactions WHERE kind = '' ORDER BY expires`, scanText)
 		if err != nil || !cmp.Equal(got, ids) {
 			t.Errorf("%v, %s", err, cmp.Diff(ids, got))
 		}
+	}
+	other := Interaction{Kind: "other", ID: "other", Expires: t0.Add(time.Minute), Version: 1, Sealed: []byte("x")}
+	if err := d.AddInteraction(bg, other, t0, 1); err != nil {
+		t.Fatal(err)
 	}
 	for n := range 8 {
 		add(fmt.Sprint(n), t0.Add(time.Duration(n)*time.Minute))
@@ -161,4 +165,11 @@ func TestInteractionsAreBounded(t *testing.T) {
 	want("tomorrow")
 	add("back", t0)
 	want("back")
+	if got, err := d.Interaction(bg, "other"); err != nil || !cmp.Equal(got, other) {
+		t.Errorf("one of another kind: %v, %s", err, cmp.Diff(other, got))
+	}
+	if err := d.AddInteraction(bg, Interaction{Kind: "other", ID: "back", Expires: t0.Add(time.Minute),
+		Version: 1, Sealed: []byte("x")}, t0, 1); !errors.Is(err, ErrConflict) {
+		t.Errorf("an id that one of another kind has: %v", err)
+	}
 }

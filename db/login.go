@@ -29,9 +29,9 @@ type Login struct {
 // devices" and "POST /login", initial_device_display_name).
 //
 // ErrConflict if the account is not what it was when the password was verified, which took its time: the hash changed,
-// or it was deactivated. ErrTokenSpent if the login token was redeemed before, is over, or its issuer has logged out.
-// ErrLocked if all that is well and the account is locked; then the token is not spent. ErrKeyGone if the root key was
-// retired meanwhile.
+// or it was deactivated; or if the OAuth 2.0 client is gone. ErrTokenSpent if the login token was redeemed before, is
+// over, or its issuer has logged out. ErrLocked if all that is well and the account is locked; then the token is not
+// spent. ErrKeyGone if the root key was retired meanwhile.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		if err := t.admit(l); err != nil {
@@ -66,6 +66,11 @@ func (t *Tx) Admissible(l Login) error {
 		(l.LoginToken == "" || l.PasswordHash != "") &&
 			subtle.ConstantTimeCompare([]byte(hash), []byte(l.PasswordHash)) == 0:
 		return ErrConflict
+	}
+	if l.ClientID != "" {
+		if found, err := t.Get(`SELECT id FROM oauth_clients WHERE id = $1`, nil, l.ClientID); err != nil || !found {
+			return or(err, ErrConflict)
+		}
 	}
 	if l.LoginToken != "" {
 		if err := t.checkLoginToken(l); err != nil {
@@ -111,7 +116,7 @@ func (t *Tx) start(l Login) (Session, error) {
 		err = t.recordLogin(l, !replaced)
 	}
 	if err == nil && l.ClientID != "" {
-		err = t.Exec(keepClient, l.ClientID, Millis(l.At.Add(usedClientLife)))
+		err = t.useClient(l.ClientID, l.At)
 	}
 	return s, err
 }

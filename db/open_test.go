@@ -151,7 +151,8 @@ func TestQueryPlans(t *testing.T) {
 		sessionOnDevice, renameDevice, lockSessions, changePassword, rehash, findUser, userNamed,
 		findLoginToken, forgetLoginToken,
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
-		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, keepClient,
+		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, findClient,
+		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
 		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {

@@ -92,6 +92,7 @@ type AuthMetadata struct {
 	// AuthorizationResponseIssParameterSupported RFC 9207.
 	AuthorizationResponseIssParameterSupported *bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	CodeChallengeMethodsSupported              []string  `json:"code_challenge_methods_supported"`
+	DeviceAuthorizationEndpoint                *string   `json:"device_authorization_endpoint,omitempty"`
 	GrantTypesSupported                        []string  `json:"grant_types_supported"`
 	Issuer                                     string    `json:"issuer"`
 	PromptValuesSupported                      *[]string `json:"prompt_values_supported,omitempty"`
@@ -226,6 +227,33 @@ type Device struct {
 
 	// LastSeenTS Milliseconds since 1970; exact to about a minute. Null when it is not known.
 	LastSeenTS *int64 `json:"last_seen_ts"`
+}
+
+// DeviceAuthorizationRequest defines model for DeviceAuthorizationRequest.
+type DeviceAuthorizationRequest struct {
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+}
+
+// DeviceAuthorizationResponse defines model for DeviceAuthorizationResponse.
+type DeviceAuthorizationResponse struct {
+	// DeviceCode What the device polls with.
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn How long both codes live, in whole seconds.
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval How long the device waits between two polls, in whole seconds.
+	Interval int64 `json:"interval"`
+
+	// UserCode What a person types.
+	UserCode string `json:"user_code"`
+
+	// VerificationURI Where they type it.
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same page, with the code filled in.
+	VerificationURIComplete string `json:"verification_uri_complete"`
 }
 
 // DevicesResponse defines model for DevicesResponse.
@@ -473,6 +501,7 @@ type TokenRequest struct {
 	ClientID     *string `json:"client_id,omitempty"`
 	Code         *string `json:"code,omitempty"`
 	CodeVerifier *string `json:"code_verifier,omitempty"`
+	DeviceCode   *string `json:"device_code,omitempty"`
 	GrantType    string  `json:"grant_type"`
 	RedirectURI  *string `json:"redirect_uri,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
@@ -637,6 +666,9 @@ type RefreshJSONRequestBody = RefreshRequest
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
 
+// AuthorizeDeviceFormdataRequestBody defines body for AuthorizeDevice for application/x-www-form-urlencoded ContentType.
+type AuthorizeDeviceFormdataRequestBody = DeviceAuthorizationRequest
+
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
 
@@ -759,13 +791,16 @@ type ServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx echo.Context) error
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx echo.Context) error
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx echo.Context) error
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx echo.Context) error
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx echo.Context) error
 }
@@ -1204,6 +1239,15 @@ func (w *ServerInterfaceWrapper) GetVersions(ctx echo.Context) error {
 	return err
 }
 
+// AuthorizeDevice converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthorizeDevice(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthorizeDevice(ctx)
+	return err
+}
+
 // RegisterClient converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
 	var err error
@@ -1317,6 +1361,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
+	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 
 }
@@ -3835,6 +3880,77 @@ func (response GetVersions200JSONResponse) VisitGetVersionsResponse(w http.Respo
 	return err
 }
 
+type AuthorizeDeviceRequestObject struct {
+	Body *AuthorizeDeviceFormdataRequestBody
+}
+
+type AuthorizeDeviceResponseObject interface {
+	VisitAuthorizeDeviceResponse(w http.ResponseWriter) error
+}
+
+type AuthorizeDevice200JSONResponse DeviceAuthorizationResponse
+
+func (response AuthorizeDevice200JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice400JSONResponse struct{ OAuthRefusedJSONResponse }
+
+func (response AuthorizeDevice400JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response AuthorizeDevice404JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice413JSONResponse OAuthError
+
+func (response AuthorizeDevice413JSONResponse) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeDevice503Response = OAuthAwayResponse
+
+func (response AuthorizeDevice503Response) VisitAuthorizeDeviceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(503)
+	return nil
+}
+
 type RegisterClientRequestObject struct {
 	Body *RegisterClientJSONRequestBody
 }
@@ -4178,13 +4294,16 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the specification that are served.
 	// (GET /_matrix/client/versions)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (GetVersionsResponseObject, error)
+	// AuthorizeDevice Give a device a code that its owner types on the page, in a browser of theirs.
+	// (POST /oauth2/device_authorization)
+	AuthorizeDevice(ctx context.Context, request AuthorizeDeviceRequestObject) (AuthorizeDeviceResponseObject, error)
 	// RegisterClient Register a client. The same metadata always have the same id.
 	// (POST /oauth2/registration)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
 	// Revoke End the session of a token, whichever of its tokens it is.
 	// (POST /oauth2/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
-	// Token Redeem an authorization code, or exchange a refresh token.
+	// Token Redeem an authorization code or a device code, or exchange a refresh token.
 	// (POST /oauth2/token)
 	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
 }
@@ -5344,6 +5463,39 @@ func (sh *strictHandler) GetVersions(ctx echo.Context) error {
 	return nil
 }
 
+// AuthorizeDevice operation middleware
+func (sh *strictHandler) AuthorizeDevice(ctx echo.Context) error {
+	var request AuthorizeDeviceRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body AuthorizeDeviceFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthorizeDevice(ctx.Request().Context(), request.(AuthorizeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthorizeDevice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthorizeDeviceResponseObject); ok {
+		return validResponse.VisitAuthorizeDeviceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RegisterClient operation middleware
 func (sh *strictHandler) RegisterClient(ctx echo.Context) error {
 	var request RegisterClientRequestObject
@@ -5461,136 +5613,141 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pdts4lvCr4Ojrc/LNjCwvSbo69p9RbKfaXY6d8VKZ05W0BIlXEtokwAZAK5qM330OLgAuIkjJi5xa",
-	"8isxRWK5uPuGr52xSFLBgWvV2f/akaBSwRXgH29pdAH/ykBp89dYcA0c/0vTNGZjqpng2/9UgptnajyD",
-	"hJr//UnCpLPf+X/bxdDb9le1fSylkJ27u7tuJwI1liw1g3T2O1czINJORsaUc6HJCEjGI5BKCxH1yPD9",
-	"4Oz8avC3y/OzYdf89bZ/VPrr/cnl5cnZj4MP/Yv+e/vo5Ozn/unJkXtEhOySiZCEcpLxGy7mnMRiyjjR",
-	"ixTwg+uzn87OP54NcbLj/z48vb48+fl4uE/0DAinCRCm/BAlGBAF8paNoUuEdD8LPQNJBIde567bOU5S",
-	"vXg6GJrRLtxBhWB5os06Iz/7OyFHLIqAb/4Uh+8H784v3p4cHR2fObBRrSFJNZlQFkPUJZRHZD5bmBWa",
-	"Q9Yitmd7fXl8MTg67h9enfzcvzo+cp+nVKm5kBGZU0Ukm850l4wybYcej0XG7WaBjjW7pRoi3PMJ1yDx",
-	"EZzLa04zPROS/Q9ETwaDfqZn57IREh+ZnpHhJBZzNdwniZBAzCKAa480BgAAkYEJ42Q+Y+MZUZpOQTkY",
-	"4QNQigl+QOY4Hkg5FhEMcfsxVXoJvD1i5hWZ3vcAAqWIFjeA8yVMKcanXYT8VIgIMZYLEgs+BYl/LQE2",
-	"FuMbB9Mz8Z6yePNI1I/ndKFwBxIsmBiSU0JZTLhZI3zRJAGlEFrmNYtXlIxjBlwTNRNzRZhWJFMgDb71",
-	"iOEwIxHlmCeBRj3SV+RywWmqgMyo+aTCCMgc10BLaCiyODKsSYICbQCmRAI4rv1JwpQpbYA5fD+4+uvF",
-	"8fGHk6PB++Ojk2vLwC6vP3w4vzAY7kfnhEaRNCeVj34Lkk0YRDm3sSdit1mhstIg7tTyQcYzyqf54Z0b",
-	"jH0WFnB9dnF8eP7j2cnfczLGycleb4f0P5z4EzBsM1+eficyHj3L+swpvDu/PnOLc0gmiMrGM6JnSCFC",
-	"EqZzJjUDRKQXCheLm+nPKbL0GustpBflag4SIsLF/IBQdUPolDKOqJhPalCnSxTjY3DYqwjwCOd01I9I",
-	"4Lk5Tn7KEqafkJnhoM2yWQiSUL5wuC1xBkUmUiQGXMqj7wEZXoCWi63+RIMcEkUXyqAnJ1qQsUiAjOj4",
-	"ptfpdmZAjWA3yyp9UQfnx5mIDRjGgkeGj5E5ZdoMUGzLCO/OfodxDVPA5XsgXcAkU88HpJICwxSRdnI8",
-	"uinqLxfvDsmff3j1pmv2gxLgdW/vAB//8PrNbvH4ZW+vt4dn/YFOYWn5hvVtz3QSV9ftoKC0ZHwaZKpk",
-	"DiOS0qnFoguq4amRqI3kTk/en1wZler4+MgyBY9TToDVkAcZnTRPBtQ8GSQKMerbINQFGNCOnwtcy0pU",
-	"LsGt0DYKECUzEUcgjSBySzMca7QglAwT0DMRGS04pXpmVF8yNEQ6JGN6C9TJEaTdEs6KTCsWWQS5EuKU",
-	"yhr6bWa7V+fng9P+xY9e1fZiOjYrMCoJ5eTPr8hP7C2ubSP6XNv6vG1xdf4THgkX7kSMUqqA615Jacjf",
-	"KuRHXdXyCp0SEz2IxVRkeki0zAD3H4ExJ/CMjA5zAwtFqARyA6l2J+eFBUnowpgxRodE6UKMaqk9nG4p",
-	"i+kohmeS+1ZrsocYUU1HVEHZnFNeGGq5cMuNqQbZI/0cEfWMagQsGn9kThe4xxm9BTIC4GRMpTSqkcjM",
-	"Nu887SLxGxZ9RDWtU36fKA0pEROU5FusMBCWFPMeOUTIbl0a9USiwnK729t90yWfOtfm25JxQfpVpb7/",
-	"4eRTx/CTVIoUpGbWkmaReWfCLEtqg6+Z4KR4+67b8apngJkhCiU9tGJ7/r2hmX5JHnQ7TpUwgyT0yynw",
-	"qVEG916/DryLuL1qurIuMMAvcOLVg+ODrwHpicaP4+xpDBp65BQm2pyzeWr0p/kM0BJwdpLRrvK3IwKx",
-	"grm1BgQnlExoHBsB4cReYDEGFexiUgljiuzdUOHyq93Ol63inS0JFInGfE+Ks7XY6L4Uo3/CWJtJDIq8",
-	"i8XcTFRFC7sNRBANiQoI8nw4KiVd4PiGTpg0K/3FD/C5Ydb3oGkUpAb/i6EHYzo4flq4MwxNGtXkL692",
-	"XxWqyd5BG3G4Z4kfO2JqLG5BLkIk4ayVQUI5nUICXA8oTqIGKktTIZ2sXRcy3dCImWQhTpCCVIK/UETM",
-	"uUWOtm31nV1VjGv3U1tQBYoD4FEqmNPa2l/1XrcBU2qQUkkTMBpPBQ7VPZijebO380NpHSMhYqDcjD4W",
-	"EQzGMxrHwKcwsNrAg+E6lZTrgXn64CGYUpmltNqrqRRJqge3NM4ePn6FGbUCPgd1IqLHzOdGeRRUJNyK",
-	"8RprRu56n1cGBr0ed+xLjMYdYCOO1xYZ3l3TSbVAtOXImlBzDQJo4pjeo1dnGpxYm9KuhVi3DL7cJVSR",
-	"v12en5FLFOJG4UFLxSiA3Bruy9wvF1r3wxjn/wu+C37htV/QC1mZaJVjE8VVYH7kTZZ9RxEzoKHxh9LG",
-	"KrKzgGxJ+agrJoUGXPo9Z2ZNAjX3f9eE6uNBu2wyLhrdrSEpsMY51HWfOV0oomdSZNPZgVdpGJ8SGsde",
-	"2xETg0vGpgBu3jOzP9OJLkOEGvvT6mscwFjShUGiBbnhYt41pii+UoJSECWWnU3GUjBGFRr31k4Cis5x",
-	"SAMQX+JUFsjFBPkWgyTv7aNmdKqYUOtg51v74yFN6YjFzAZ+qmMCNwNGDSOWd+PfDC0+n8GNWp0j6b1M",
-	"WTSwPuCVKFJf9F23k/Ts14OyCfKAUaaAFM6cnfCAUe5WbL+FGywBqW3iCkCXT6IyUPA4EFYfHKhKgdMl",
-	"fHJe+FUEi1bsXbdjWePAugQc95jQLNZL3Lak/nGYV46sZJO93t1bRUCVr4MbRTpvti0ce/ChGMPZxIQw",
-	"rSCe9AL+znajwv5UcT0HzYnCozEIm5jDOYysJ4xTY7qH7WS76gGnSVjKut+DhsVVzgRfKDITCaBtcYA8",
-	"3AaEry9OFIkZWCeNeUlhDGkEsZgH11PScO4nzwze+GXWlW4Rs/Gi8WcJEZMwxm2qx2jG9/u2WYkNnCYX",
-	"HIb7ecgE3UNcGKSSoIOg1EI17DjEXo7yiPKTkTJIqoIKhnVqGBlqsMaa32QEM8ajLmGTIkglOHSJMnot",
-	"mQg5hSI0ZXTQCcV/GMag8lAwKg2lMBcGuIyUxuWEDUgWDewqAorweAyphujAjUklwr3wgqBbPeMjxqOw",
-	"tG4FdRMfz1c0sEMbmxmZoJGmWYLOkAzD3Z1uh4stp+qXGFgDu2sa+HNwoUaxPEJW/ERYcbdiGvVk2FeS",
-	"IM0kmdAvJ/bH3Z2dnRVGoR8xDCrzW33V9psBi4LTR0ylMV3k7LeKemeZxXtCvYd87lCcYnZOgW6/FI47",
-	"nsWxWeGXLZEwVN4Xnf0JjRUYJkmVHigAPmBpw3wYbipc+Zg39JiJdMACeM/imPmglA0F7775YeeAwBc6",
-	"ts7Pkd1mwnimoUdalzYRMqHaxrD+/Kq0Vh/Tal1s8JDNgTUfc4v+FcK6Nox1eBPyR9Qnl3SiT41i2Ugk",
-	"ZTUo6P0NYxqaZBgqRN7KIpsPgOkwNE6p1KsNkXz0kgv/84pdNBohyNkK9bm2FSM3Glk2OtetUKmSSUXk",
-	"TySo2aDB92+tMvjiUkoI1WS4je+6D4cHJPbOehuhLeUvJHRBXAhIAod5g+VsIBbmDKHTr6bBNRqwiNTd",
-	"ujcHcZ7Y4eoWqqGMqdgqlpGN9dc7nLbBP0TeUy3ZF4Lmf10/bXEvsPHMfmVp2SYpplJMjdna7mIIKN4z",
-	"mqbAIXLDgEjjphMvx9ZXMCUXKe+6sGUtoN/CdopIes3Zs4RjMoMCd/KQdx4zxTBqnvznJEDMbsHoRa0e",
-	"/Esx0cROW3HdN1rd7rBC5PrOBZXeCZk0HIHNW5wCoeoG80V75ONMqFJenT3nMokYM6mONa3sq4kbhIjl",
-	"r7leecLtOTnnS3W+EVUwyGQcHrUMovzNEIyQm4VDXgFfQFuU0QYWu3ngj+YAG1PDV27AZW2Z91RYmRVo",
-	"SNA5lTBIJUxASlgZTVVKDLs2Fp2bsjYl04hZtGiLnDarkYvJxHBYp2BD3KRcCzntJcgseokav/zL3qte",
-	"BDFMqYZoIFg0Hhi5SDUr3EcBfk4TsCTuLSBMxxrBRBhF30bQmWPDKYzZxIe3g2vyJnP7oeOvrQfeognc",
-	"zwtdoNBaqkC7FlBROuuwdKxEC59IIfiBUSlhbiQ/UyShEZS1LS/pQgHvlGoN0gz9j1/+8enTl52drU+f",
-	"vuy++/Tpyw/vPv/7n0Ks+DHpAYwzzWjsHESDdg26b7PYrQ5t9me/Mru1CfEOFDcAqXXqosfZSBW1VnT/",
-	"aZIVVikjFUHhiNPwA/ddA4qvz2/C7oOgV+mcg+EFGCDAYgJE83smG9RR0qZ2zenCYCWemTf0u5i4bLc/",
-	"LBBnuIyXD09gWJ/iH6GwttuB8CVlEtSA8TVUEy9yK9nuqBcs66RMk0iAtZbsFGvqLTX1evUJlhTuKp/W",
-	"QpjjNQeLJ8m0z6TNrY31z09XZyJKUwMTx/jz4UI01aZ+l5jYf4ZQeQ5xPECOsYphfYQ4/glfDNlHZrpu",
-	"FVm6KyxORLwr8+oGPTDlSZpQvIaja+DRkubTLm3LLy+TRAgypfzkYL5ILfk4aKU0xC7xl0Fl0FXrt4OF",
-	"VuqDJB/QDd0M4qSXMM6SLBnETuos7+uvYm7TiMczKulYg0T/Z5IpjS7hXvAYkp5b5yBiUxaMO5dfisUc",
-	"5Nj5btteVItkJOKQ2M2XZ9lVqaiFkhgMsVkm0Dds4e9Y5EIJLi4szIo5szRtXtzSidTgWQdFYDvh2cIA",
-	"Cp32heU8jeS6ijMtbaL6euuED5ZOj5c/SrM4fmIpdE9AVXYZhpMtVXpiF7OTIU+iGPMZGzFnMTYoglpY",
-	"O7BcuFb4hZ252BDmaNed76XtrgiybkipbXdh5t7KA585gpZMlq5rzKzhWSiQ6Ll0wafQ137F2lWDmtRG",
-	"wBBZ51cA9k8bFg9Z0IciSTMNUaHF+gTg7wH27wH2IE4X2BTGap842iiYKui4tmPUA8A8HszCqbTL9m+j",
-	"8ETr4HzO2zhfO2NjajD12wtVQBMMXbjyZhsVxPeVi7kXBbRNkuGp+Y2ziJ5ZnavO+mAps0L+nt4jekWM",
-	"xTHJpGE5a+Y4tFus7fjcmPKLac6uVDxsthXcbSUfWg9o7YdZmq7lJJ9ALQ9bgrHg0wZXkGuyUKr+fCKl",
-	"u9tRY9EA3oLdBPjrW6AS5HB1IHnJPVIa1M8dgvV1GtGVuSr31HhDiL3kkQ5V3JJYTI3W1CPnPF6QYdJj",
-	"Uc/wGXRaFkysurZGpC38qPcL2fvgZTH9atg3ovLPNGYR0y3Oi1vzxhpGuX0vOAdIw4BaYiq37o2KGlBi",
-	"9///9tOn6D8+feqZf/5Xlv5w//zbn5pd3Q1ZP/mcoSUX7r6AM6dIbltlVIbDlXV3RmnE+mowy3ycSaYX",
-	"WJhRZjLIiSwFBms9qp1TrDzoV4rkbMV5XjqOJ2zHyxcy0zp1hWl+yv/KQC7WnvFf5m0sL8GIt6QT7bqU",
-	"9MhRbq+Q0YJoEdHFC1UP9RlW2cFxOt2OJfMaQ3GnnbKfYGFLexmfiJAby4Y4nEk0EdInPSBh6bkgkRDS",
-	"Rbb3dnZf2zW/sB1t3BqR6JiOzZwfhEJU7Xqs6ux3dnq7vR2Mk6bAaco6+52X+AhdCDM8xO3eHOJ4Cz3Q",
-	"2zaWuj3OTaAp4D8G+RAOJ1Fn3zw0yGmd1t1qo6u9nZ0nK5AuO7yDTSKwJvr64rRwHNmFCkkU2MLtVzuv",
-	"mqbJ172dt0xBRM+ShBrM6lzaFgkSSMl6ZRbqdKowpcvXZXY+m28rwMRg+ValymuroNkmyFZIw2Zg5Pnh",
-	"G4R1pca1Adx28S9UYZW6TBGFit0NQGogldigqLI6hKM411WCKLpYajJxSMcz2DoUXMuQw7esjNjy9ZGt",
-	"3g+2mii6dqx/9rabT/Xoi7wAiwC+ftfzjBIK4DGHjj8FzqKtseATNs1knibSdPDnKfCTo8PK698P/Fsd",
-	"uD0Ncig4h7EmR57OyW5vxyHBgQste7PeqbdGhtQyVwK4Mqgw222asu3b3e3cPZuKkDl7lQuvGOgtqKLH",
-	"h0htwl65/8O8lLZuBBZmgHnHLrbEUEVnpVc7O2apVbyM8ozKjlUYQOm3Inq6Dnz1xFN7lBvD+0COaAP2",
-	"1/vlHZSSpgwOjGCacSdmdlZjXqkJJH7ycvUnRcNB88XuGl/k3WbMB3tvVn9Q7l901+28XmdZ5XYoVTo6",
-	"tWk/o0UBPoNoEsaA/UGWtDPbas5TDj6riFdzWK30Uk6cbScbEUckpUy6HoeRYVRKCO4ZFoc5Egp8YUor",
-	"2+TOkZp5UDeGsWGNVYp947zY0Nt05tJ8SKYyGscLF5qy2uUM+D7hLobguxYaMNjaEhvRxJpNl4seC3GD",
-	"acJ16tQld86G6DPkp9owhQadVME+XObIzJEWBTrDio9hWHE+Fc1zgr6nh1Lx7uYbAp2JKokgR0olGDQx",
-	"6DOCMc2UVVM97zf453ri9Uit8VLv98uBjl1m/TJf6RLBxy6BiBaosx63ud3d9i7+vFSzTYP/rrI/uwZX",
-	"tdaWu2T6brlU2wraqrtsDf3M62bbU9CFBzMsbq6X2mL1jHJFltt5kozHKE3KdqutUle+nXKei72MZdz8",
-	"CUVy1YbYfz1F7K7qOtIyg00Kg0D6WAOqlyD2SGbe/klzP+R1WWqpA+Kvm6c67aaz/0vQ2ffL57vu14BL",
-	"7pfPd5/LlPme3hhu7EQX0zOX/u97e7tM6THlLmvcsuoyYTqjpZE0favg7eaeatu3zs/cyLvL3+B+vGfa",
-	"d74AjQzwl69BX6Au0WFBHG0c7/MGCafmVW9stKqyWD+jEfP8GoGTDC5HsHzKDieNrkSJ0aBimOj18e7l",
-	"tvt9+2XKom0aRWWZUEUuGkUvP5wcLSsEa8HctQtfl0M9AVP6pvzCdhvGWt3IKOkEtrBfuW/tjQpcOkOv",
-	"RpaMQJpXSzlrDz7ACKvFm8/Q/m5efSdF4prZfT/R+5yohERYP8DKQ82ToB57rGAm2nbq0dWy6rYsA4q3",
-	"roSh2GPz9aMO+S4MCsw2WARAUW1U/+BtJ4qpiD943+8vTy6Pzja58aXjfvSui5sr7qOaX/kLSZTGzmHU",
-	"+aCWSd+PXSb7DfhDa71SnlnhDnQQadAcWu4M+a57/1p07+I4S1cvVGIAwCPM+mRaeVeZegj1lTO470N7",
-	"3j1nC4TVjcoL0Q+saWz0NnuRgzOYh9VGXpj6ggl+dbIdVzqJbYhmw+3K1qfbdsywNx59J6pfEVHZAy8T",
-	"lEf+xxDOI/SUC1CgPQJuTGGx9/SUbvAZLZzq8qhtP0JPqex7cwpLaOPli5Mesv35TNCEtfmRi7Tozqaj",
-	"LdXk6wZ5L8xLvT+MzWK9Bq7XSBH1w5s+qklAvj9q45Fnerb9FRu43m37TvrbcxiVTr9295GN15fMn671",
-	"XtumNC4xzElAJzslOkGn9j6H/HKLPK5oZGtdQprF+UYsnYfIJ7xZ56Hi6V7JWY92BBU39xDh74mjroV9",
-	"fvmByvvx5lllroQsLzW84a4CpkbzNUdh/eYMnH3l1Rld24yFqlJDBZCJGuaZiCnFqlPnfMRx7+V87IZ7",
-	"W1llbI27PRoyIotmwffyg4a5vT+T/jKSrqPEfdmaz+dbEyGTrUzGwMciss1q1mOMle5ET6XMPYpYXj7R",
-	"BVYf/bUwwLHizejPcyn49KDot4S9ZpXoPYhMfwth4kOHWjZFAKnShSZKbadeoDMmsRcT3UPIL7dKbhLx",
-	"lTbJGxTywQbPDWK+vPY/mrSnpS6wCV2QSLQl+9bP3TqIyx2m17SEA/6mUuPSjfmaAs1Rv5utv2NfEDI8",
-	"Bbcgaex7LTkL1quS3iWkZ8Bk0CFk32yhgRz5m9heGa035sasdlNtYHZusX8cPnfKlA4c+/3Pd/ur/c9J",
-	"dGf5mw+dtXO6A4zAVtOTqc1gHsGUcVuR088bybmEyKmxYmgsgdrrDO10UTvffAa2uTol8juX/G1ySVF0",
-	"o2vgkCWHeZB8uiv43+bZXzvXe1am90ym/lNpgzMxb8aAhtMOpQhVjXTPMe9tHGcBPMpKVckb4nShwuff",
-	"jH74LZD23tzxG2dlYNz7fngeVgrysqUmlle0te1sOlu02jy3NVvUdRhdKmHxKpK9Scy3sg17fLsNFl6u",
-	"wbAoV2JsX1jbENYID9vQ0tbz3oBRfZTKANtZMk2AypjhBa0iJXMhbxifFoUOtDQ+zWtXXFsq+1rhOSy3",
-	"LlIgzXdDzLUonhP33DcYIFR5xDBLNYhRcjPLvFuSXb+aibndk9nhkCpff0HrdTMHNqI7ZwryOpiWGpd4",
-	"g8Vny3Vnz57Y3F7e8oSlZrvPc2v15fHF4PT88Kfjo2E3cC33vnOsLdfVdfNW9KWckliMbyBaB5X36/Ut",
-	"eEV47SJxwiZYARlAe1/X+3sriymJiiWhcG/L0d2MbshdU1nqCGiviPZK5fpxMVtPoZTY9s1zGgNi78pd",
-	"fw0XMrw0L7Mtd5DvkaEf7VrGQzIFV7tXqg/wbAlDFyTX2zCxxFUbDOucyA97JS4vzzsrIj0f80oU3/Ge",
-	"GvY4EXJ5MT3S5wtiO184OhDKWb4y4waRY0EjokQCdrtm6KbwS2nvrVpmuT3Nzqu/dDsJ4/7Bbnd1sKi4",
-	"ncFGz+aUa9V1ELRN8LyQGB7kmf5METblQlrLPdxQwxW+r581/3JnL1zx6e8qL1Uunbp2aKGQq/IJmOuU",
-	"KW0q1hmqbDrFalUykmKuimTnahjTyV6jL7CpUSW4lcw+iVZC6Q5QWi2WWa/+CenV3TbSXGU7EtEicNGa",
-	"q2WVQCOD78shdWrrFROQUCqXTejCN38VU99Xs6YdmCU90gD5A/j9jl02QCnAWy9o5pFzrCE6PYihi0xv",
-	"0zhuTuBxuXvmne+nts6pAbadWDo3e09hcV40jkNW26oD86rYwDbZbDPgqo3GN2nENbQ0b6pfyuJyAowx",
-	"6oRE59ZdML7nS3+dDlptb752oG9lx4G+usE7p6eUuZo37TqMLJVyT5lv44E/YoeCjGsW5xVzeORU25+s",
-	"LQDcYEC0j0YcNvCwr8yxhFdpMhZK5zdU9siZWGqK5VsPhLScTbYTqHcSeE6ba42mAlZvYLKMSM/oo/oN",
-	"19e3FNavYkNeU7xP6viHXPu2qD821GO1G577TnykyXFNpDDPSQ0BFM1IU8DihaIahCkynoExQf1NUNir",
-	"ZKLd9bL2JvkQ/bi9rDAQbP/GQOvGkFZ8w3hUUUrzi6ttC8dufnOr+9N2ww3c2Pp5U3Rd7X//7IS91Dl9",
-	"dckK+sm+deRt4x6Zd+cXb0+Ojo7PhvvVwleD3rFQEKGnpKwZjiAWfIqOT2+2OYzBPiI/Xh9fXg36h4fH",
-	"l5eV4RsaKv9GuJqtUeflypiurzex3SLcBQoGYgH/B7tXflherl4sp0n1QiZ07e4m6NvX7WV2axWll65O",
-	"/XXUpff9jtto9cTeu/3HKUpHkTOm3Aoj71x/EEo9porEDvGNKl4rDOpBW39UJYkd45tUvT5w56WOxU1W",
-	"m+97vEl7rdZbuUH4+vX27uGZDucu+ZFyva7cqrewBev9fZYNO/R37W2Xwd+sg168OyQ/vH6z2yMf/cVT",
-	"/qpw4p1dJe9mWC10t4tsqBARB6/2hFqlhO0+uRKWX6HSlGDsrx1hUV6k4ttTOTMWZJUNrisH0HtqSS66",
-	"v9N1TU2lNsk6wgM/uq/0wI/6c9c5vMxULGjy+3RdJa0RIjkkqb35Ai8byY0f1tjuKieFW3EDK4hgZ+dN",
-	"j5wgCezt7OA1jP6qB0sGXNjyFa8gUb4giZCAyia+6lVLFx0J1ya5xTxTwUf9spRvk+vyTZD4UfgYcC5T",
-	"33QPwxNwC9KnEvhcB71URRdAxhVt1uo3Mb7s7XnEHDKODZ8GeJHGkAhjbxeXgonIIypehb5kAzFFjJg4",
-	"sC7DlCoFyjx8vfNyKWvVXyeTByetHbFwlyj5eB/wKBdWRcpgoJvncyH7t+zptrKdW9+64AzAbAM8ciUM",
-	"i3Du1MIJ43yfudtzyZkqOPR+x2R3ARFAglZr5T4FgwrIaaHBVRckO9TJ5K03JvHq+s52x6hg7t1QvK9y",
-	"NUEkhLT9p8t+QYbpQ1He080nQ2K3zUAZort/wQ3GsXFvdUTbqQUJ17rKMRU3Qw1SSD9hr16UWJ/NdXNx",
-	"/SHXqHksLn5AzTxcRlnPo6tkgHYa4um0LA5LF9Db/mQlxuFHy9XZ8DIqTTANY1QEb5K1Xhr89YUiItOK",
-	"RZjq5U2M0hwWP+4+3/1fAAAA//8=",
+	"7H15c9s49uBXQWmnKnvI8pGku2P/s47t9HjasbM+OlvTyUiQ+CRhTAIcALSizfq7/woPAA8RpCTbcvrI",
+	"X4kpEte7T3ztjESSCg5cq87+144ElQquAP94S6NL+E8GSpu/RoJr4PhfmqYxG1HNBN/+txLcPFOjKSTU",
+	"/O9vEsad/c5/2y6G3ra/qu0TKYXs3N/fdzsRqJFkqRmks9+5ngKRdjIyopwLTYZAMh6BVFqIqEcG7/vn",
+	"F9f9f1xdnA+65q+3h8elv96fXl2dnv/c/3B4efjePjo9//Xw7PTYPSJCdslYSEI5yfgtFzNOYjFhnOh5",
+	"CvjBzfkv5xcfzwc42cn/PTq7uTr99WSwT/QUCKcJEKb8EKUzIArkHRtBlwjpfhZ6CpIIDr3OfbdzkqR6",
+	"/nRnaEa7dIAKneWpNuuM/OzvhByyKAK+eSgO3vffXVy+PT0+Pjl3x0a1hiTVZExZDFGXUB6R2XRuVmiA",
+	"rEVsYXtzdXLZPz45PLo+/fXw+uTYfZ5SpWZCRmRGFZFsMtVdMsy0HXo0Ehm3mwU60uyOaohwz6dcg8RH",
+	"cCFvOM30VEj2/yB6sjM4zPT0QjaexEemp2QwjsVMDfZJIiQQswjg2iONOQCAyJwJ42Q2ZaMpUZpOQLkz",
+	"wgegFBP8gMxwPJByJCIY4PZjqvTC8faImVdket8fEChFtLgFnC9hSjE+6eLJT4SIEGO5ILHgE5D418LB",
+	"xmJ06870XLynLN48Eh3GMzpXuAMJ9pgYklNCWUy4WSN80SQBpfC0zGsWrygZxQy4JmoqZoowrUimQBp8",
+	"6xHDYYYiyjFPAo165FCRqzmnqQIypeaTCiMgM1wDLaGhyOLIsCYJCrQ5MCUSwHHtTxImTGlzmIP3/eu/",
+	"X56cfDg97r8/OT69sQzs6ubDh4tLg+F+dE5oFEkDqXz0O5BszCDKuY2FiN1mhcpKgzio5YOMppRPcuBd",
+	"GIx9FhZwc355cnTx8/npP3MyxsnJXm+HHH449RAwbDNfnn4nMh49y/oMFN5d3Jy7xTkkE0RloynRU6QQ",
+	"IQnTOZOaAiLSC4WLxc0cziiy9BrrLaQX5WoGEiLCxeyAUHVL6IQyjqiYT2pQp0sU4yNw2KsI8AjndNSP",
+	"SOC5OU5+xhKmn5CZ4aDNslkIklA+d7gtcQZFxlIk5riUR98DMrgELedbh2MNckAUnSuDnpxoQUYiATKk",
+	"o9tep9uZAjWC3Syr9EX9OD9ORWyOYSR4ZPgYmVGmzQDFtozw7ux3GNcwAVy+P6RLGGfq+Q6ppMAwRaSd",
+	"HEE3Qf3l8t0R+eHHV2+6Zj8oAV739g7w8Y+v3+wWj1/29np7COsPdAILyzesb3uqk7i6bncKSkvGJ0Gm",
+	"SmYwJCmdWCy6pBqeGonaSO7s9P3ptVGpTk6OLVPwOOUEWA15kNFJ86RPzZN+ohCjvg1CXYI52tFzHdei",
+	"EpVLcCu0jQJEyVTEEUgjiNzSDMcazgklgwT0VERGC06pnhrVlwwMkQ7IiN4BdXIEabeEsyLTikUWQa6F",
+	"OKOyhn6b2e71xUX/7PDyZ69qezEdmxUYlYRy8sMr8gt7i2vbiD7Xtj5vW1xf/IIg4cJBxCilCrjulZSG",
+	"/K1CftRVLa/QKTHW/VhMRKYHRMsMcP8RGHMCYWR0mFuYK0IlkFtItYOcFxYkoXNjxhgdEqULMaql9ud0",
+	"R1lMhzE8k9y3WpMFYkQ1HVIFZXNOeWGo5dwtN6YaZI8c5oiop1TjwaLxR2Z0jnuc0jsgQwBORlRKoxqJ",
+	"zGzz3tMuEr9h0cdU0zrlHxKlISVijJJ8ixUGwoJi3iNHeLJbV0Y9kaiw3O32dt90yafOjfm2ZFyQw6pS",
+	"f/jh9FPH8JNUihSkZtaSZpF5Z8wsS2o7XzPBafH2fbfjVc8AM0MUSnpoxfb8ewMz/YI86HacKmEGSeiX",
+	"M+ATowzuvX4deBdxe9l0ZV2gj1/gxMsHxwdfA9ITjR/H2dMYNPTIGYy1gbN5avSn2RTQEnB2ktGu8rcj",
+	"ArGCmbUGBCeUjGkcGwHhxF5gMQYV7GJSCSOK7N1Q4eKr3c6XreKdLQkUicZ8TwrYWmx0X4rhv2GkzSQG",
+	"Rd7FYmYmqqKF3QYiiIZEBQR5PhyVks5xfEMnTJqV/uYH+Nww63vQNApSg//F0IMxHRw/LdwZhiaNavLT",
+	"q91XhWqyd9BGHO5Z4seOmBqJO5DzEEk4a6WfUE4nkADXfYqTqL7K0lRIJ2tXPZluaMRMshAnSEEqwV8o",
+	"ImbcIkfbtg6dXVWMa/dTW1DlFPvAo1Qwp7W1v+q9bn2mVD+lkiZgNJ7KOVT3YEDzZm/nx9I6hkLEQLkZ",
+	"fSQi6I+mNI6BT6BvtYEHn6uVRv01djeRlOu+efzgSZlSmaXN2qupFEmq+3c0zh4+foV9tW4mB04iosfM",
+	"50Z51KlIuBOjFdaM/HidVxC6j0OUBdbkANhIFbVFhnfXBKmWE20BWRNqrkAyTTzW+wDrbIYTa4XatRDr",
+	"yMGXu4Qq8o+ri3NyhWLfqEho2xiVkVtTf5Ff5mJuPYxxHsPgu+AXXvsF/ZaViZa5QlHABeZHbmYZfhQx",
+	"czQ0/lDaWEXaFidbUlfqqkyhM5d+z9lfkwjOPeY1Mfz4o100MueNDtqQ3FgBDnVtaUbniuipFNlkeuCV",
+	"IMYnhMax14/E2OCSsUKAm/fM7M8E0cUTocZitRoeBzC2d2HCaEFuuZh1jfGKr5ROKYgSi+4pY1sYMwzd",
+	"AdayAorudEgDJ77AqewhFxPkWwySvLeomtGpYnStgp1v7Y9HNKVDFjMbKqqOCdwMGDWMWN6NfzO0+HwG",
+	"N2p1jqT3MmVR33qNl6JIfdH33U7Ss1/3y0bLA0aZAFI4c5bFA0a5X7L9Fm6wcEhtE1cOdBESlYGC4MCz",
+	"+uCOqhRqXcAn57dfRrBo9953O5Y19q3a5rjHmGaxXuC2JYWRw6wCspIV93p3bxkBVb4ObhTpvNkacezB",
+	"B28MZxNjwrSCeNwLeEjbzRD7U8VZHTRACh9IP2yUDmYwtL4zTo2xH7as7ar7nCZhKet+D5oi1zkTfKHI",
+	"VCSA1sgB8nAbQr65PFUkZmDdOuYlhVGnIcRiFlxPScNZT54ZvPHLrCvdImajeePPEiImYYTbVI/RjNf7",
+	"tlmJDUCTCw6D/TzIgg4lLgxSSdDBo9RCNew4xF6O8xj0k5EySKqCCoZ1gxgZarDGGuxkCFPGoy5h4yKs",
+	"JTh0iTJ6LRkLOYEimGV00DHFfxhGrfLgMSoNpcAYhsSMlMblhE1OFvXtKgKK8GgEqYbowI1JJZ574TdB",
+	"R3zGh4xHYWndetRNfDxfUd8ObaxsZIJGmmYJuk8yDJB3uh0utpyqX2JgDeyuaeDPwYUaxfIYWfETYcX9",
+	"kmnUk2FfSYI0k2RCv5zaH3d3dnaWGIV+xPBRmd/qq3buBxYFp4+YSmM6z9lvFfXOM4v3hHqf+syhOMV8",
+	"ngLdfitcfTyLY7PCL1siYai8zzv7YxorMEySKt1XALzP0ob5MEBVOP8x0+gxE+mABfCexTHzYSwbPN59",
+	"8+POAYEvdGTdpUO7zYTxTEOPtC5tLGRCtY16/fCqtFYfBWtdbBDIBmDNYD4sOwUaEdaJzgbQq5FIIcyb",
+	"K2pYPoj/ZOVlNbEWt8Mm64/qchQnFXGsEO/Cxt+XlElQfRawbP4uZhgvIkOhp8RMZ3SBO3AZQ6VQZgsQ",
+	"i0hmF/8r72jcMlVp5TNqNI4h6BkAJ3om7F4ePLuROm2HRp1jFhPyVPC0bF6M09qCKtVHlDF6CnMchjC9",
+	"0kB97wRoiE1Qp5t1rXmJ1quIgIxZHENEGF9uZ5axpnwYgV21ra+CMiWQNmO1WobJq7t6HJMOOf/qk0s6",
+	"1mfGimsk8LLNEQzOhNk6+j8QAVGRYZFN18FsNRqnVOrl0MhHL0XYPi/ZRaPFj2pEYavWtmKUtEb9CPHL",
+	"anBVmVTRr8cS1LTfEJqzLhD44jK+CNVksI3vug8HByT2sTSbQFFKL0ronLgIrQQOswY3FWJskBeHoF/N",
+	"Um30FqEE6dZdpyhgiB2u7g4yYmgitoplZCP99R6nbXDGkvdUS/aFoK+tbgy2+PLYaGq/soLT5hCnUkwk",
+	"TVS7Py/A46Y0TYFD5IYBkcZNEC+nvizRAFwii2NO9XybFRn0gmd1AcdkBgXu5BkpeUoDZjnkublOhBhp",
+	"ZYyQ1gDblRhrYqetRNYaXVwOWCFyfedivu+ETFpks2HlhKpbTOfukY9ToUpprxbOZRJRdK7qWNPKvpq4",
+	"QYhY/p4bcafcwsl5OqvzDamCfibj5UpP/mbojJCbhSPSAcdbWxKAjft387g8zQ9sRA1fuQWXVGneU2HL",
+	"UaDVTmdUQj+VMAYpYWmyg1Ji0LWpIrnfyGZMG50W3UdFyqk1f8V4bDiss2YhbrJkhZz0EmQWvUSNXv60",
+	"96oXQQwTqiHqCxaNUBRTzQpfbVhfsCTu3Q2YLTmEsTBWtU1wYY4NpzDKZX14Td4/1Q50/LUV4C2awHoh",
+	"nwKFVlIF2rWAioVXP0vHSrTweU6CHxj7DWZG8jNFEhpB2bTxki6Uj5JSrUGaof/1278+ffqys7P16dOX",
+	"3XefPn358d3n//m3ECt+TPYO40wzGjtvbL/dXD20RSbWYDX7s1+Z3dp6FXcUtwCpjaBgeMdIFbVS8s3T",
+	"5BItU0YqgsIRp+EH7rsGFF+d34R9dUEX7gUHwwswGoe1Pojma+YC1VHSZl7O6NxgJcLMe9W6WFdgtz8o",
+	"EGewiJcPzy9aneIfobC2O10KA2QF1cSL3EoxCuoFizop0yQSYF0TdooV9Zaaer0cgiWFu8qntRAGvAaw",
+	"CEmmfaJ7bm2sDj9dnYkoTc2ZOMafDxeiqTb1u8TE/ncIlWcQx33kGMsY1keI41/wxZB9ZJ0mFWTpLnHv",
+	"IOJdm1c36O4sT9KE4jUcXQGPFjSfdmlbfnmRJEInUyofCKZz1WoDglZKQ6IA/tKvDLps/Xaw0Ep9RPID",
+	"xnyajzjpJYyzJEv6sZM6Ia8SZvmPplTSkQaJwYYkUxrjL70gGJKeW2c/YhMWTPIovxSLGciRC5S0vajm",
+	"yVDEIbGbL8+yq1LNGSUxGGKzTODQsIV/Yg0aJbi4sDAr5szStHlxCxCpnWf9KALbCc8WPqAQtC8t52kk",
+	"12WcaWET1ddbJ3ywdHq8/FGaxfETS6E1D6qyy/A52UrCJ47nOBnyJIoxn7IhcxZjgyKohbUDy3WlRRDG",
+	"mYsNMcV23XktbXdJRsOGlNp2F2burTzwaVpoyWTpqsbMCp6FAomeSxd8Cn3td6xdNahJbQQMkXV+Bc7+",
+	"aXNQQhb0kUjSTENUaLE+P/97Nsv3bJYlEdMwVvss7QfGbZuJ0B6AedyfhvPWF+3fRuGJ1sHFjLdxvnbG",
+	"xlR/4rcXalBAMHThug/YEDy+r1yCS1Hf3iQZnprfOIvomdW56qwPljJL5O/ZGtErYiyOcSYNy1kxoajd",
+	"Ym3H58b8eqwpcJ0cZJtobRyh4H5L+dRqh9oO7NJ0LZB+ArV9Sf5B3VX04JyD5ZK/KY2kzI4C/PctUAly",
+	"sDzQvOA+KQ3alo9yk0Z0aeLYmhpxCPEXPNahgnkSi4nRqnrkgsdzMkh6LOoZPoROzYLJVdfWiLSFn3W9",
+	"kL4PbhbTLz/7RlT+lcYsYrrFuXFn3ljBaLfvBecAaRhUS8zlzr1RURNK4uC/3336FP2vT5965p//L0t/",
+	"uH/+x9+aXeENKXj5nKElF+7AgLOnyDRdZnSGw5l1d0dpxPpqsORjlEmm51glVWYyyIksBQYLr6qNj6y8",
+	"qOR2EdswIu/8gBC24+ULmWqdurpSP+X/yUDOV57xP+ZtrPXCiLikY+2aDPXIcW7PkOGcaBHR+QtVDwUa",
+	"VtnBcTrdjiXzGkNx0E7ZLzC3lfmMj0XIzWVDIM5kGgvpkyJsStNMkEgI6SLfezu7r+2aX9iGVG6NSHRM",
+	"x2bOD0IhqnY9VnX2Ozu93d4OxlFT4DRlnf3OS3yELoYpAnG7N4M43kIP9baNtW6PchNpAviPQT48h9Oo",
+	"s28eGuS0Tu1utU/d3s7Ok/U3KDvEgz1esKXBzeVZ4ViyCxWSKLB9F17tvGqaJl/3dt7xCBE9SxJqMKtz",
+	"ZTuc2BQ2DypmT51OFOaR+bLqzmfzbeUwMZi+VSm53CpotulkK6RhMzTyYo0NnnWlRL3huO3iX6jCanWZ",
+	"JAoVv1uA1JxUYoOmyuoQjuJcUxii6HyhR8wRHU1h60hwLcWSZEjbfWJom28EO8UUTXdWh71txlUFfZE3",
+	"YBHAl997nlFCAQRzCPwpcBZtjQQfs0km8zSSJsBfpMBPj48qr38H+LcCuIUGORKcw0iTY0/nZLe345Dg",
+	"wIWevdnv1FsjQ2qZLQFc6VeY7TZN2fbd7nbuvk1FyNy9zoVXDPQOVNGiR6Q2oa/cvmVWqiExAgszxLzj",
+	"FzvaqKIx2qudHbPUKl5GecZlxyoMoPRbET1dA816YqoF5cbwPpBD2oD99XaXB6WkKoMDQ5hk3ImZneWY",
+	"V+rhip+8XP5J0S/UfLG7whd5syjzwd6b5R+U24/ddzuvV1lWuZtRlY7ObFrQcF4cn0E0CSPA9j4L2pnt",
+	"FOkpB59VxKsBViu9lBNr28lGxBFJKZOuRWlkGJUSgnuGxWGGhAJfmNLK9qh0pGYe1I1h7DdllWLf9zI2",
+	"9DaZujQgkqmMxvHcha6sdjkFvk+4izH4pqPmGGyhl414YgG1KwyJhbjFNOI6deqSu2dD9BnyY22YQoNO",
+	"rGAbPQMyA9KiWm5Q8TEMKs6povdV0Df1UCre3Xw/r3NRJRHkSKkEgyYGfYYwopmyaqrn/Qb/XEvLHqn1",
+	"Tev9eTnQicu8X+QrXSL4yCUY0QJ1VuM2d7vbPgSQ1023afDfVfZn1+Cq1tpik1vf7JpqW85edZetoJ95",
+	"3Wx7ArrwYIbFzc1CV7ueUa7IYjdekvEYpUnZbrUtI5Tvhp7nai9iGTd/QpF8tSH2X08hu6+6jrTMYJPC",
+	"IJBe1oDqpRN7JDNv/6S5nfmqLLXUwPT3zVOddtPZ/y3o7Pvt8333a8Al99vn+89lynxPbw03dqKL6akr",
+	"D/Ct+V0m9Yhyl1VuWXWZMJ3R0kiavtP3dnNLxO0752du5N3lb3A/3jPt29CARgb429egL1CX6LAgjjaO",
+	"93mDhFPzqjf2SVZZrJ/RiHl+jcBJBpdDWIayw0mjK1FiNKgYxnp1vHu57X7ffpmyaJtGUVkmVJGLRtHL",
+	"D6fHiwrBSmfuuv2vyqGegCl9U35hm4Vj4XxklHQCW3jdgO/MjwpcOkWvRpYMQZpXSzltDwZgBL7qOAxD",
+	"+7t59Z0UietF+R2i60BUQiKsH2ApUPMkqceCFcxE2049ul5U3RZlQPHWtTAUe2K+fhSQ78NHgdkI88BR",
+	"VO+ZePC2E8VUxB+87/dXp1fH55vc+AK4H73r4uKZdVTza3+fkNLYxo86H9Qi6fuxy2S/AX9orXHRMyvc",
+	"gXY+DZpDy5U/33Xv34vuXYCzdHNKJQYAPMKsUKaVd5Wph1BfOcN7Hdrz7jlbQKxuVV6ofmBNY6O32XtY",
+	"nME8qHbVw9QXTACsk+2o0tZvQzQb7h24Ot22Y4a9sOw7Uf2OiMoCvExQHvkfQziP0FMuQYH2CLgxhcVe",
+	"s1W6gGs4d6rLo7b9CD2lsu/NKSyhjZfvPXvI9mdTQRPW5kcu0qY7m462VJOzG+S9MC/1/jI2i/UauF4k",
+	"RdQPL+qpJgH5ZsWNIM/0dPsrdlO+3/YXYWzPYFiCfu3qMhuvL5k/Xeu9tk1rXGKYk4BOdkp0gk7sdSz5",
+	"3TR5XNHI1rqENIvzjVo6D5FPeDHWQ8XTWslZj3YEFRdvEeGvecwbnfmmXipvjp1nlbkSs7wU8Za7Cpka",
+	"zdcchfWLb3D2pTffdG2zFqpKDRdAJmqQZyKmFKtSnfMRx13L+dgN976yytgKV/M0ZEQWnbvX8oOGub2H",
+	"yeEikq6ixH3Zms1mW2Mhk61MxsBHIrLNbFZjjJXuRU+lzD2KWF4+0f1zH/2tTsCxIs7ozzMp+OSg6MeE",
+	"jZ+V6D2ITP8IYeIjh1o2RQCp0oUmSm2pXqAzJrH3iq0h5Bf7ljeJ+ErP8g0K+WC39QYxX177X03a01JL",
+	"5oTOSSTakn3rcLcO4nK79xUt4YC/qdRFeGO+pkCn4u9m65/YF4QMT8EdSBr7XkzOgvWqpHcJ6SkwGXQI",
+	"2TdbaCBH/ia2V0brjbkxq91WG5idW+xfh8+dMaUDYF8fvttf7X9Oo3vL38INexc53QFGYKvpydRmMA9h",
+	"writyDnMG825hMiJsWJoLIHa20jtdFE733wGtrk8JfI7l/xjcklRdKtr4JAlh3mQfLpL+N/m2V8713tW",
+	"pvdMpv5TaYNTMWvGgAZoh1KEqka655hrG8dZAI+yUlXyhjhdqPD5D6MffgukXZs7fuOsDIx7r4fnYaUg",
+	"L1tqYnlF29vOprNFq811W7NFXQfShRIWryLZa/18q9uwx7fbYOHlGgyLciXG9o21DWON8LANL2097y0Y",
+	"1UepDLDdJdMEqIwZ3q8sUjIT8pbxSVHoQEvj07x2xbWtsq8VnsNyayMF0nw3wFyL4jlxz32DAUKVRwyz",
+	"VIMYJTezzLsp2fWrqZjZPZkdDqjy9Re0XjdzYCO6M6Ygr4NpqXGJN1h8tlh39uyJze3lLU9Yarb7PJfO",
+	"X51c9s8ujn45OR50A7fq7zvH2mJdXTdvVV/KKYnF6BaiVVB5v17fgjf8F9fgu6eEjbECMoD2vq73z1YW",
+	"UxIVC0JhbcvRVvYhuWsqSx0D7Q3vXqlcPS5m6ymUEtu+eU5jQOxduSuw4UKGl+ZltuUO8z0y8KPdyHhA",
+	"JuBq90r1AZ4tYeiC5HobJpa4aoNBnRP5Ya/F1dVFZ0mkJ7/6Ju+Ijxf4jIVcXEyPHPI5sZ0vHB0I5Sxf",
+	"mXGDyLGgEVEiAbtdM3RT+KW091Yts9yeZufVT91Owrh/sNtdHiwqbm+w0bMZ5Vp13QnaJnleSAwO8kx/",
+	"pgibcCGt5R5uqOEK31fPmn+5sxeu+ExdaL5UuXTm2qWFQq7KJ2CuUqa0qVhnqLLpDKtVyVCKmSqSnath",
+	"TCd7jb7AJkaV4FYy+yRaCaULeWm1WGa1+iekV3cbSXOV7VBE88Cth66WVQKNDL4vhtSprVdMQEKpXDah",
+	"c98cVkx8382admCW9EgD5C/g9ztx2QClAG+9oJlHzrGG6PQghi4yvU3juDmBx+XumXe+Q20VqAG2nViA",
+	"m700tIAXjeOQ1bYMYF4V69smnG0GXLUR+SaNuIaW5031S1lcToAxRp2Q6Ny6D8b3fOmv00Gr7c9XDvQt",
+	"7ThwqG7xAvgJZby4pg6vrquWck+Yb+Ph7rVjkmRcszivmEOQU21/srYAcIMB0T4acdjAw74ywxJepclI",
+	"KJ1fF9sj52KhKZZvPRDScjbZTqDeSeA5ba4VmgpYvYHJMiI9o4/qD1xf31JYv4wNeU1xndTxD7n2bVF/",
+	"ZKjHajc89534SJPjmkhhnpMaAiialaaAxQtFNQhTZDQFY4L6m6KwV8lYu7ueMWVEhejH7WWJgWD7NwZa",
+	"N4a04lvGo4pSmt8ib1s4dvNrlN2ftltu4Prkz5ui62p//Gcn7IXO6stLVtBP9q0jbxv3yLy7uHx7enx8",
+	"cj7Yrxa+GvSOhYIIPSVlzXAIseATdHx6s81hDPYR+fnm5Oq6f3h0dHJ1VRm+oeHyH4Sr2Rp1Xq6M6fp6",
+	"E9stwl2wYE4s4P9ga+WH5eXqxXKaVC9kQjfu7oJD+7q97G6lovTS1aq/j7r0Q7/jNlo9tZfg/3WK0lHk",
+	"jCi3wsg71x+EUo+pIrFDfKOK1wqDetDWH1VJYsf4JlWvD9x5qWNxk9Xm+x5v0l6r9VZuEL5+vb01PNPh",
+	"3CU/Uq7XlVv1FrZgvb/PomGH/q49l9LUr7RqbdZFsRfoD3s/FReEveztun5xPmsJuLtrvrif198lES7B",
+	"QNVgzWD+IxPcW27/f/aa4+YL/1tTWF4ovPndujpzF+gLtbrkQH+rJdJofTftirrN4iQriQ786HDm2oYX",
+	"VPAz1mJ4VKP26nsbYs59wHjhCRE8dxRjz/7ChWzphknV5Px1hFHmS+0E8ePrN7s98tHf2OaKZDjxXuCS",
+	"2z9sL7lreTZUoYuDV5ulLUPv3Se3TvK7h5oy7/19PSzKq7d83zbn3wFZ1Q9+12i+klaFH62rVjXRhj/p",
+	"/CJqV2JutKv8JKm9MgZv6cm9AixaSgp34haWEMHOzpseOUUS2NvZwftL/R0plgy4sHVd3nKgfE4SIQGt",
+	"MHzV21wubBgu2nOLeSZBUb9l6Nskgf3xeHUg6kJ9N0qM28Gd5cZMqzwJSC+UlwaQcUn/wfoVpi97ewdm",
+	"Hp/DGtJhXnnUHTCOvdL6eAfNgAgez0v37Rl5Y1F5IkS06D5gihgN68B621OqFCjz8PXOy4WEb39TUx7X",
+	"tyb43N1P5kPlwKNczyuybQONcJ+LHL5lO8SlnRAPrffaHJjtHUmuhWEiLhJR+C9d2CCPGCzEIQSHP7MS",
+	"dQkRQIIOn8pVJIjc9kZZ15QQ1UshCTS4vYOUivaNvPOOmUzGnf3OdseYM+7dUOy8cs1HJIS0vdzLPnaG",
+	"qXhR3h/RJxZj59pASa+7y8QNxrEJdnVE2/UIKdmGnTCtPUNrTEg/Ya9e4FufzXVGcr1WV6gfLi5RQSs3",
+	"XJJcz0mtZFN3GnJTaFmCehe+68tduevUj5abhuFlVBrKGk6pCN7abD2e+OsLRUSmFYswbdKb66U5LH7c",
+	"f77/rwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

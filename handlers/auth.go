@@ -28,6 +28,7 @@ var public = map[string]bool{
 	"GetOpenIDConfiguration":         true,
 	"RedirectToSSO":                  true,
 	"RegisterClient":                 true,
+	"AuthorizeDevice":                true,
 	"Revoke":                         true,
 	"Token":                          true,
 	"GetLoginFlows":                  true,

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,8 +86,8 @@ func result(err error) string {
 	}
 }
 
-// observe is the middleware that counts, and answers errors so that it knows the code. What the contract does
-// not know is counted as "unrecognized": a stranger must not make labels.
+// observe is the middleware that counts, and answers errors so that it knows the code. A page is
+// counted by its path, and what the contract does not know as "unrecognized": a stranger must not make labels.
 func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 	served := make(map[route]prometheus.Counter) // the common case, found without spelling labels
 	for r, op := range c.operations {
@@ -108,6 +109,8 @@ func (m *Metrics) observe(c *contract) echo.MiddlewareFunc {
 			label := "unrecognized"
 			if op, known := c.operations[at]; known {
 				label = op.id
+			} else if slices.Contains(PagePaths, at.path) {
+				label = at.path
 			}
 			m.requests.WithLabelValues(label, strconv.Itoa(status)).Inc()
 			return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,7 @@ type OAuth interface {
 	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
 		gen.GetAuthorizationServerMetadataResponseObject, error)
 	RegisterClient(context.Context, gen.RegisterClientRequestObject) (gen.RegisterClientResponseObject, error)
+	AuthorizeDevice(context.Context, gen.AuthorizeDeviceRequestObject) (gen.AuthorizeDeviceResponseObject, error)
 	Token(context.Context, gen.TokenRequestObject) (gen.TokenResponseObject, error)
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
 	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
@@ -114,7 +116,7 @@ func (e *OAuthError) Unwrap() error { return e.Cause }
 // inOAuth turns what went wrong in an operation of the OAuth 2.0 API into its words. What passes has no body: clients
 // take an error code of any status for the end of the session. Only where there is none yet they are limited by name.
 func inOAuth(e *Error, path string) *OAuthError {
-	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: e.Message, Cause: e.Cause}
+	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: inTheirAlphabet(e.Message), Cause: e.Cause}
 	registers := path == RegistrationPath
 	switch {
 	case e.Status == http.StatusTooManyRequests && registers:
@@ -125,6 +127,19 @@ func inOAuth(e *Error, path string) *OAuthError {
 		o.Status, o.Code = http.StatusServiceUnavailable, ""
 	}
 	return o
+}
+
+// inTheirAlphabet keeps what RFC 6749, section 5.2, allows in a description: %x20-21 / %x23-5B / %x5D-7E.
+func inTheirAlphabet(message string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, message)
 }
 
 // answerOAuth writes a refusal.
@@ -183,6 +198,17 @@ func (p pair) exported() Pair { return Pair{p.access, p.refresh, p.expires, p.se
 func (s *Server) CountRegistration(ctx context.Context) error {
 	who := CallerOf(ctx)
 	return s.attempts.takeAddress(who.Addr, who.Now)
+}
+
+// CountGuess counts somebody who shows a code that is short enough to be guessed: by their address and, if it is known,
+// by their account.
+func (s *Server) CountGuess(ctx context.Context, localpart string) error {
+	who := CallerOf(ctx)
+	err := s.attempts.takeAddress(who.Addr, who.Now)
+	if err == nil && localpart != "" {
+		err = s.attempts.takeAccount(localpart, who.Now)
+	}
+	return s.traceOnPage(ctx, rateLimited, localpart, err)
 }
 
 // CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login.

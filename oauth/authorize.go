@@ -31,9 +31,12 @@ func (v *visit) forClient() (errand, error) {
 	e.request = request
 	var nowhere *protocol.Misdirected
 	var refused *protocol.Error
+	var barred *handlers.OAuthError
 	switch {
 	case errors.As(err, &nowhere):
 		return nil, v.render(http.StatusBadRequest, web.Failure{Text: "misdirected", Detail: nowhere.Error()})
+	case errors.As(err, &barred):
+		return nil, v.render(http.StatusForbidden, web.Failure{Text: "notAdmitted", Detail: barred.Error()})
 	case errors.As(err, &refused):
 		// Not by itself: anybody may register a client, and would send people to a page of theirs by way of this one
 		// (RFC 9700, section 4.11.2).
@@ -55,16 +58,16 @@ func (e *authorization) to() []string { return []string{scheme(e.request.Redirec
 
 // enter sends the client a code, once the account's owner agrees.
 func (e *authorization) enter(account db.User, agreed bool) error {
-	if !agreed {
-		known, err := e.agreedBefore(account)
-		if err != nil {
+	if agreed {
+		if err := e.keepClient(e.ctx, e.client); err != nil { // until the code is redeemed
 			return err
 		}
-		if !known {
-			return e.consentPage(account)
-		}
+	} else if known, err := e.agreedBefore(account); err != nil {
+		return err
+	} else if !known {
+		return e.consentPage(account)
 	}
-	code, err := e.sealCode(newCode(e.request, e.client, account))
+	code, _, err := e.sealCode(fromBrowser, codeLife, newCode(e.request, e.client, account))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"postern/db"
 	"postern/gen"
+	"postern/handlers"
 	"postern/oauth/protocol"
 )
 
@@ -26,11 +27,10 @@ func (a *API) RegisterClient(ctx context.Context, request gen.RegisterClientRequ
 	if refused != nil {
 		return nil, refusal(refused)
 	}
-	text, err := json.Marshal(client)
-	if err != nil {
-		return nil, err // unreachable: strings
+	if err := a.admitted(ctx, client); err != nil {
+		return nil, err
 	}
-	if err := a.server.DB.KeepClient(ctx, client.ID(), string(text), a.server.Now()); err != nil {
+	if err := a.keepClient(ctx, client); err != nil {
 		return nil, err
 	}
 	kind := string(client.ApplicationType)
@@ -42,9 +42,33 @@ func (a *API) RegisterClient(ctx context.Context, request gen.RegisterClientRequ
 	}, nil
 }
 
-// client finds a registered client; nil if there is none.
+// admitted refuses to register a client that the operator does not want.
+func (a *API) admitted(ctx context.Context, client *protocol.Client) error {
+	barred := a.rules.Admits(client, false)
+	if barred == nil {
+		return nil
+	}
+	row, err := a.server.DB.Client(ctx, client.ID())
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return err
+	}
+	if row.Added {
+		return nil
+	}
+	a.server.Log.Info("client refused", "addr", handlers.CallerOf(ctx).Addr.String(), "why", barred.Description,
+		"metadata", client.Metadata())
+	barred.Code = protocol.InvalidClientMetadata // RFC 7591, section 3.2.2, knows no other
+	return refusal(barred)
+}
+
+// keepClient keeps a client that was used.
+func (a *API) keepClient(ctx context.Context, client *protocol.Client) error {
+	return a.server.DB.KeepClient(ctx, client.ID(), client.Metadata(), a.server.Now())
+}
+
+// client finds a registered client; nil if there is none. A [*handlers.OAuthError] if the operator does not want it.
 func (a *API) client(ctx context.Context, id string) (*protocol.Client, error) {
-	text, err := a.server.DB.Client(ctx, id)
+	row, err := a.server.DB.Client(ctx, id)
 	if errors.Is(err, db.ErrNotFound) {
 		return nil, nil
 	}
@@ -52,7 +76,13 @@ func (a *API) client(ctx context.Context, id string) (*protocol.Client, error) {
 		return nil, err
 	}
 	client := new(protocol.Client)
-	return client, json.Unmarshal([]byte(text), client)
+	if err := json.Unmarshal([]byte(row.Metadata), client); err != nil {
+		return nil, err
+	}
+	if barred := a.rules.Admits(client, row.Added); barred != nil {
+		return nil, refusal(barred)
+	}
+	return client, nil
 }
 
 // value is what an optional field has, or nothing.

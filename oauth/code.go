@@ -13,19 +13,20 @@ import (
 	"postern/oauth/protocol"
 )
 
-// code is an authorization code: what its owner has agreed to. It travels sealed under the master key, so nobody can
-// read or change it, and it is nowhere stored.
+// code is what a client redeems: an authorization code, which says what its owner has agreed to, or a device code. It
+// travels sealed under the master key, so nobody can read or change it, and it is nowhere stored.
 type code struct {
 	id      [codeIDBytes]byte
 	expires time.Time
 
 	ClientID    string
-	RedirectURI string
-	Challenge   protocol.Challenge
-	Localpart   string
-	Password    [sha256.Size]byte // a hash of the stored hash: another password since then refuses the code
+	RedirectURI string             `json:",omitempty"`
+	Challenge   protocol.Challenge `json:",omitempty"`
+	Localpart   string             `json:",omitempty"`
+	Password    [sha256.Size]byte  `json:",omitzero"` // a hash of the stored hash: another password since refuses the code
 	DeviceID    string
-	Name        string // of the device
+	Name        string            // of the device
+	UserCode    protocol.UserCode `json:",omitempty"` // of a device code: whom it waits for
 }
 
 const (
@@ -36,49 +37,57 @@ const (
 	codeLife = 2 * time.Minute
 )
 
+// What a code is sealed as, which keeps it apart from codes of the other kind and from all else that is sealed.
+const (
+	fromBrowser = "oauth code "
+	forDevice   = "oauth device code "
+)
+
 // newCode is the code for a request that the owner of an account agrees to.
 func newCode(request *protocol.Authorization, client *protocol.Client, account db.User) code {
 	return code{ClientID: request.ClientID, RedirectURI: request.RedirectURI, Challenge: request.Challenge,
-		Localpart: account.Localpart, Password: fingerprint(account), DeviceID: request.Scope.DeviceID,
-		Name: client.DisplayName()}
+		DeviceID: request.Scope.DeviceID, Name: client.DisplayName()}.agreed(account)
 }
 
 func fingerprint(account db.User) [sha256.Size]byte {
 	return sha256.Sum256([]byte(account.PasswordHash))
 }
 
-// sealCode gives the text of a code: its id, its end, and the rest sealed.
-func (a *API) sealCode(c code) (string, error) {
-	plain, err := json.Marshal(c)
-	if err != nil {
-		return "", err // unreachable: strings and numbers
-	}
-	if _, err := io.ReadFull(a.server.Random, c.id[:]); err != nil {
-		return "", err
-	}
-	c.expires = a.server.Now().Add(codeLife)
-	sealed, err := a.server.Master.Seal(a.server.Random, sealName(c.id), c.expires, plain)
-	if err != nil {
-		return "", err
-	}
-	text := binary.BigEndian.AppendUint64(c.id[:], uint64(c.expires.UnixMilli()))
-	return base64.RawURLEncoding.EncodeToString(append(text, sealed...)), nil
+// agreed is the code with the agreement of an account's owner.
+func (c code) agreed(account db.User) code {
+	c.Localpart, c.Password = account.Localpart, fingerprint(account)
+	return c
 }
 
-// openCode reads a code; ok is false if it is none of this server's.
-func (a *API) openCode(text string) (c code, ok bool) {
+// sealCode gives the text of a new code: its id, its end, and the rest sealed; and the code with its id and its end.
+func (a *API) sealCode(kind string, life time.Duration, c code) (string, code, error) {
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return "", c, err // unreachable: strings and numbers
+	}
+	if _, err := io.ReadFull(a.server.Random, c.id[:]); err != nil {
+		return "", c, err
+	}
+	c.expires = db.FromMillis(db.Millis(a.server.Now().Add(life)))
+	sealed, err := a.server.Master.Seal(a.server.Random, kind+string(c.id[:]), c.expires, plain)
+	if err != nil {
+		return "", c, err
+	}
+	text := binary.BigEndian.AppendUint64(c.id[:], uint64(c.expires.UnixMilli()))
+	return base64.RawURLEncoding.EncodeToString(append(text, sealed...)), c, nil
+}
+
+// openCode reads a code; ok is false if it is none of this server's, or of another kind.
+func (a *API) openCode(kind, text string) (c code, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) < codeIDBytes+8 {
 		return code{}, false
 	}
 	copy(c.id[:], raw)
 	c.expires = time.UnixMilli(int64(binary.BigEndian.Uint64(raw[codeIDBytes:])))
-	plain, err := a.server.Master.Open(sealName(c.id), c.expires, raw[codeIDBytes+8:])
+	plain, err := a.server.Master.Open(kind+string(c.id[:]), c.expires, raw[codeIDBytes+8:])
 	return c, err == nil && json.Unmarshal(plain, &c) == nil
 }
-
-// sealName is what the text is sealed under, which keeps it apart from all else that is sealed.
-func sealName(id [codeIDBytes]byte) string { return "oauth code " + string(id[:]) }
 
 // spent is the name under which it is remembered that the code was redeemed.
 func (c code) spent() string { return "oauth code " + handlers.SessionIDOf(c.id[:]) }

@@ -106,7 +106,6 @@ func TestCodesThatAreNoGood(t *testing.T) {
 func TestAccountChanged(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(s *site){
-		"locked": func(s *site) { s.must(s.db.LockUser(s.Context(), "alice", s.clock.Now())) },
 		"deactivated": func(s *site) {
 			_, err := s.db.Deactivate(s.Context(), "alice", s.clock.Now(), false)
 			s.must(err)
@@ -126,6 +125,30 @@ func TestAccountChanged(t *testing.T) {
 			s.want(s.redeem(client, code), 400, "invalid_grant")
 		})
 	}
+}
+
+// TestLockPasses: a lock is no reason to give up: neither a code that was not redeemed yet is lost by it, nor one whose
+// answer was lost.
+func TestLockPasses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	client := s.register(webClient)
+	code := s.code(client)
+	locked := func() {
+		t.Helper()
+		s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
+		if a := s.redeem(client, code); a.status != 503 || a.body != "" || a.header.Get("Retry-After") == "" {
+			t.Errorf("%d %q %v", a.status, a.body, a.header)
+		}
+		s.must(s.db.UnlockUser(t.Context(), "alice"))
+	}
+	locked()
+	first := s.ok(s.redeem(client, code))
+	locked()
+	if second := s.ok(s.redeem(client, code)); second.body != first.body {
+		t.Errorf("after the lock the pair is %s, not %s", second.body, first.body)
+	}
+	s.ok(s.whoami(first.text("access_token")))
 }
 
 // TestOldCode: long after its time a code says nothing of a theft: it may lie in a browser's history.

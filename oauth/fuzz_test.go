@@ -1,12 +1,16 @@
 package oauth
 
 import (
+	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"postern/handlers"
+	"postern/oauth/protocol"
 )
 
 // FuzzAuthorize sends any request to the page: it is never the server's fault, and a browser is sent nowhere but to the
@@ -49,15 +53,78 @@ func FuzzForms(f *testing.F) {
 	f.Add(redemption(client, "AAAA").Encode())
 	f.Add("grant_type=refresh_token&client_id=" + client + "&refresh_token=" + pair.text("access_token"))
 	f.Add("token=" + pair.text("refresh_token")[:40])
+	f.Add("token=x&token_type_hint=refresh_token&client_id=" + client)
+	f.Add("token=x&token=y&client_secret=z")
+	tv := s.register(tvClient)
+	asked := s.ok(s.ask(tv))
+	f.Add("grant_type=" + protocol.GrantDevice + "&client_id=" + tv + "&device_code=" + asked.text("device_code"))
+	f.Add("client_id=" + tv + "&scope=" + url.QueryEscape(tvScope))
 	f.Add("%zz=1&grant_type=%00&token=%ff")
 	f.Fuzz(func(t *testing.T, form string) {
-		for _, path := range []string{handlers.TokenPath, handlers.RevokePath} {
-			r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(form))
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			w := httptest.NewRecorder()
-			if s.server.Handler().ServeHTTP(w, r); w.Code >= 500 || strings.Contains(w.Body.String(), "errcode") {
-				t.Errorf("%s %q: %d %s", path, form, w.Code, w.Body)
+		for _, path := range []string{handlers.TokenPath, handlers.RevokePath, DeviceAuthorizationPath} {
+			w := s.raw(t, path, "application/x-www-form-urlencoded", form)
+			if w.Code == http.StatusOK && path != handlers.TokenPath {
+				continue
 			}
+			inItsWords(t, form, w, "invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_client",
+				"unauthorized_client", "invalid_scope", "authorization_pending", "slow_down", "expired_token")
 		}
 	})
+}
+
+// FuzzRegistration sends any metadata to the registration: what is accepted is a client that can be found and that is
+// the same one when its registration is sent back, and what is refused is told in OAuth's words.
+func FuzzRegistration(f *testing.F) {
+	s := newSite(f)
+	api := s.server.OAuth.(*API)
+	f.Add(webClient)
+	f.Add(strings.ReplaceAll(webClient, "App", `\u202eApp\u0000<script>`))
+	f.Add(strings.Replace(webClient, `"client_uri"`, `"client_uri":"https://evil.org","client_uri"`, 1))
+	f.Add(`{"client_uri":"https://app.example.com","application_type":"native","grant_types":["authorization_code",
+		"urn:ietf:params:oauth:grant-type:device_code"],"redirect_uris":["http://127.0.0.1/","com.example.app:/"],
+		"client_name#de":"x","contacts":[1],"jwks":{},"token_endpoint_auth_method":"client_secret_basic"}`)
+	f.Add(`{"redirect_uris":"x","grant_types":null,"client_uri":1e999}`)
+	f.Add("[]")
+	f.Add("{\xff}")
+	f.Fuzz(func(t *testing.T, body string) {
+		w := s.raw(t, handlers.RegistrationPath, "application/json", body)
+		if w.Code != http.StatusCreated {
+			inItsWords(t, body, w, "invalid_request", "invalid_client_metadata", "invalid_redirect_uri")
+			return
+		}
+		var told struct {
+			ID string `json:"client_id"`
+		}
+		again := s.raw(t, handlers.RegistrationPath, "application/json", w.Body.String())
+		if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil || again.Body.String() != w.Body.String() {
+			t.Errorf("%q: %v: %s is another client: %s", body, err, w.Body, again.Body)
+		}
+		if client, err := api.client(t.Context(), told.ID); err != nil || client == nil || client.ID() != told.ID {
+			t.Errorf("%q: the client is %+v, %v", body, client, err)
+		}
+	})
+}
+
+func (s *site) raw(t *testing.T, path, contentType, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	s.server.Handler().ServeHTTP(w, r)
+	return w
+}
+
+// inItsWords wants a refusal as RFC 6749, section 5.2, and RFC 7591, section 3.2.2, have it: one of these codes, a
+// description in their alphabet, and nothing else that a client could take for more.
+func inItsWords(t *testing.T, sent string, w *httptest.ResponseRecorder, codes ...string) {
+	t.Helper()
+	var said map[string]string
+	err := json.Unmarshal(w.Body.Bytes(), &said)
+	code, description := said["error"], said["error_description"]
+	delete(said, "error")
+	delete(said, "error_description")
+	odd := strings.ContainsFunc(description, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
+	if err != nil || w.Code != 400 && w.Code != 413 || !slices.Contains(codes, code) || len(said) > 0 || odd {
+		t.Errorf("%q: %d %s", sent, w.Code, w.Body)
+	}
 }

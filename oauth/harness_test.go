@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,11 +38,17 @@ type site struct {
 	server *handlers.Server
 	clock  *matrixtest.Clock
 	URL    string
+	writes atomic.Int64 // transactions
 }
 
 func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	t.Helper()
-	s := &site{TB: t, db: dbtest.New(t), clock: matrixtest.NewClock()}
+	s := &site{TB: t, clock: matrixtest.NewClock()}
+	var err error
+	s.db, err = db.Open(t.Context(), db.Config{DSN: dbtest.DSN(t),
+		OnBatch: func(int, time.Duration) { s.writes.Add(1) }})
+	s.must(err)
+	t.Cleanup(func() { s.must(s.db.Close()) })
 	listener := httptest.NewUnstartedServer(nil)
 	s.URL = "http://" + listener.Listener.Addr().String()
 	var master tokens.MasterKey

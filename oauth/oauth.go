@@ -9,10 +9,17 @@
 //
 // # What is kept
 //
-// Nothing waits. A client's id is computed from its metadata, and the row under it exists once however often it
+// Little waits. A client's id is computed from its metadata, and the row under it exists once however often it
 // registers. An authorization request stays in the browser's address until its owner agrees. The authorization code is
 // sealed, not stored: it holds who agreed to what, and only that it was redeemed is remembered. So whoever leaves at
-// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none.
+// any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none. A
+// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row.
+//
+// # The pages
+//
+// A visit is one request of a browser, and an errand is what it came for: to let a client in (authorize.go), to connect
+// a device (connect.go), to get a login token (sso.go), to look at the account (account.go). The visit knows how people
+// sign in, make an account and sign out; the errand knows who asks, and what comes next.
 //
 // # Laws
 //
@@ -44,13 +51,18 @@ type API struct {
 
 var _ handlers.OAuth = (*API)(nil)
 
-// New makes the API of a server that knows its public URL; for [handlers.Config.OAuth].
-func New(server *handlers.Server) handlers.OAuth {
-	a := &API{server: server, base: server.PublicURL}
-	if u, err := url.Parse(a.base); err == nil {
-		a.rules.Loopback = u.Scheme == "http" // a workbench: the operator's flags allow that on loopback alone
+// New makes the API of a server that knows its public URL; for [handlers.Config.OAuth]. It admits every client.
+func New(server *handlers.Server) handlers.OAuth { return With(protocol.Rules{})(server) }
+
+// With is New for a server with rules of its own.
+func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
+	return func(server *handlers.Server) handlers.OAuth {
+		a := &API{server: server, base: server.PublicURL, rules: rules}
+		if u, err := url.Parse(a.base); err == nil && u.Scheme == "http" {
+			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
+		}
+		return a
 	}
-	return a
 }
 
 // issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
@@ -82,7 +94,7 @@ var metadataLife = "public, max-age=300"
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {
-	yes, account := true, a.base+handlers.AccountPath
+	yes, account, device := true, a.base+handlers.AccountPath, a.base+DeviceAuthorizationPath
 	prompts, actions := []string(nil), a.actions()
 	if a.server.Registration != handlers.RegistrationClosed {
 		prompts = []string{"create"}
@@ -94,9 +106,11 @@ func (a *API) Metadata() gen.AuthMetadata {
 		RevocationEndpoint:    a.base + handlers.RevokePath,
 		RegistrationEndpoint:  a.base + handlers.RegistrationPath,
 
+		DeviceAuthorizationEndpoint: &device,
+
 		ResponseTypesSupported:        []string{"code"},
 		ResponseModesSupported:        []string{protocol.ModeQuery, protocol.ModeFragment},
-		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh},
+		GrantTypesSupported:           []string{protocol.GrantCode, protocol.GrantRefresh, protocol.GrantDevice},
 		CodeChallengeMethodsSupported: []string{"S256"},
 
 		TokenEndpointAuthMethodsSupported:          &[]string{"none"},

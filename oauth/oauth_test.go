@@ -60,7 +60,7 @@ func TestMetadata(t *testing.T) {
 	var m map[string]any
 	s.must(json.Unmarshal([]byte(first), &m))
 	for _, field := range []string{"authorization_endpoint", "token_endpoint", "revocation_endpoint",
-		"registration_endpoint"} {
+		"registration_endpoint", "device_authorization_endpoint"} {
 		if !strings.HasPrefix(m[field].(string), s.URL+"/oauth2/") {
 			t.Errorf("%s is %v", field, m[field])
 		}
@@ -71,7 +71,8 @@ func TestMetadata(t *testing.T) {
 func TestOff(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *handlers.Config) { c.OAuth = nil })
-	for _, path := range []string{"/oauth2/registration", "/oauth2/token", "/oauth2/revoke", "/oauth2/authorize"} {
+	for _, path := range []string{"/oauth2/registration", "/oauth2/token", "/oauth2/revoke", "/oauth2/authorize",
+		"/oauth2/device_authorization"} {
 		s.want(s.post(path, "application/json", "{"), 404, "M_UNRECOGNIZED")
 	}
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration",
@@ -244,8 +245,8 @@ func TestAway(t *testing.T) {
 	s.ok(s.get("/_matrix/client/v1/auth_metadata", ""))
 }
 
-// TestRegistrationFlood: one address cannot register without end.
-func TestRegistrationFlood(t *testing.T) {
+// TestRegistrationLimit: one address cannot register without end.
+func TestRegistrationLimit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *handlers.Config) { c.RateLimit = rate(t, "5/1m") })
 	for range 5 {

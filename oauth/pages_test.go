@@ -169,7 +169,7 @@ func TestBrowserCookie(t *testing.T) {
 	sign := func() *http.Cookie {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/account",
 			strings.NewReader(url.Values{
-			"form": {planted}, "user": {"alice"}, "password": {password}, "do": {"sign in"}}.Encode()))
+				"form": {planted}, "user": {"alice"}, "password": {password}, "do": {"sign in"}}.Encode()))
 		s.must(err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Cookie", "__Host-postern-form="+planted+"; __Host-postern-browser="+planted)
@@ -343,5 +343,30 @@ func TestResetOnPage(t *testing.T) {
 	alone.says(b.at(view), 404)
 	if !has(s) || has(alone) {
 		t.Error("the metadata do not say whether it is offered")
+	}
+}
+
+// TestPagesAreCounted: by their paths, and nothing that a stranger makes up is.
+func TestPagesAreCounted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	s.ok(b.open(request(s.register(webClient))))
+	s.want(b.open(request("unknown")), 400, "")
+	s.ok(b.at(handlers.AccountPath))
+	b.at("/oauth2/elsewhere")
+	metrics := s.get("/metrics", "").body
+	for _, line := range []string{
+		`postern_requests_total{code="200",operation="/oauth2/authorize"} 1`,
+		`postern_requests_total{code="400",operation="/oauth2/authorize"} 1`,
+		`postern_requests_total{code="200",operation="/account"} 1`,
+		`postern_requests_total{code="404",operation="unrecognized"} 1`,
+	} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("%s is missing", line)
+		}
+	}
+	if strings.Contains(metrics, "elsewhere") {
+		t.Error("a stranger has made a label")
 	}
 }

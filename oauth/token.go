@@ -29,30 +29,31 @@ func over(description string, cause error) *handlers.OAuthError {
 	return e
 }
 
-// Token implements POST /oauth2/token. RFC 6749, sections 4.1.3 and 6.
+// Token implements POST /oauth2/token. RFC 6749, sections 4.1.3 and 6; RFC 8628, section 3.4.
 func (a *API) Token(ctx context.Context, request gen.TokenRequestObject) (gen.TokenResponseObject, error) {
 	form := request.Body
-	if form.GrantType != protocol.GrantCode && form.GrantType != protocol.GrantRefresh {
-		if form.GrantType == "" {
-			return nil, refused(protocol.InvalidRequest, "grant_type is missing; send a form")
-		}
-		return nil, refused(protocol.UnsupportedGrantType, "authorization_code and refresh_token are served")
-	}
-	if value(form.ClientID) == "" {
+	grant, served := map[string]func(context.Context, *gen.TokenRequest) (gen.TokenResponseObject, error){
+		protocol.GrantCode: a.redeem, protocol.GrantRefresh: a.refresh, protocol.GrantDevice: a.poll,
+	}[form.GrantType]
+	switch {
+	case form.GrantType == "":
+		return nil, refused(protocol.InvalidRequest, "grant_type is missing; send a form")
+	case !served:
+		return nil, refused(protocol.UnsupportedGrantType,
+			"authorization_code, refresh_token and "+protocol.GrantDevice+" are served")
+	case value(form.ClientID) == "":
 		return nil, refused(protocol.InvalidRequest, "client_id is missing")
 	}
-	if form.GrantType == protocol.GrantRefresh {
-		return a.refresh(ctx, *form.ClientID, value(form.RefreshToken))
-	}
-	return a.redeem(ctx, form)
+	return grant(ctx, form)
 }
 
 // refresh exchanges a refresh token for the pair in force. Client-Server API v1.19, "Refresh token grant".
-func (a *API) refresh(ctx context.Context, client, token string) (gen.TokenResponseObject, error) {
+func (a *API) refresh(ctx context.Context, form *gen.TokenRequest) (gen.TokenResponseObject, error) {
+	token := value(form.RefreshToken)
 	if token == "" {
 		return nil, refused(protocol.InvalidRequest, "refresh_token is missing")
 	}
-	pair, err := a.server.RefreshGranted(ctx, client, token)
+	pair, err := a.server.RefreshGranted(ctx, *form.ClientID, token)
 	switch {
 	case errors.Is(err, handlers.ErrGrantOver):
 		return nil, over("the refresh token is not good, or no longer, or not this client's", err)
@@ -64,7 +65,7 @@ func (a *API) refresh(ctx context.Context, client, token string) (gen.TokenRespo
 
 // redeem starts the session of a code. Client-Server API v1.19, "Authorization code grant".
 func (a *API) redeem(ctx context.Context, form *gen.TokenRequest) (gen.TokenResponseObject, error) {
-	c, ok := a.openCode(value(form.Code))
+	c, ok := a.openCode(fromBrowser, value(form.Code))
 	if !ok {
 		return nil, over("the code is none of this server's", nil)
 	}
@@ -72,12 +73,15 @@ func (a *API) redeem(ctx context.Context, form *gen.TokenRequest) (gen.TokenResp
 		!c.Challenge.Fits(value(form.CodeVerifier)) {
 		return nil, a.deny(ctx, c, "client_id, redirect_uri or code_verifier is not the one that the code was made for")
 	}
+	return a.exchange(ctx, c)
+}
+
+// exchange gives the pair of the session that somebody has agreed to.
+func (a *API) exchange(ctx context.Context, c code) (gen.TokenResponseObject, error) {
 	pair, err := a.start(ctx, c)
 	switch {
-	case errors.Is(err, db.ErrTokenSpent):
+	case errors.Is(err, db.ErrTokenSpent), errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrNotFound):
 		return a.redeemAgain(ctx, c)
-	case errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrNotFound), errors.Is(err, db.ErrLocked):
-		return nil, over("the account is not what it was when the code was made", err)
 	case err != nil:
 		return nil, err
 	}
@@ -103,16 +107,20 @@ func (a *API) start(ctx context.Context, c code) (handlers.Pair, error) {
 // notice that the answer was lost.
 const again = 20 * time.Second
 
-// redeemAgain answers a code that was redeemed before, or whose time is over.
+// redeemAgain answers a code that was redeemed before, whose time is over, or whose account is not what it was when the
+// code was made. A lock passes, so it refuses nothing for good.
 func (a *API) redeemAgain(ctx context.Context, c code) (gen.TokenResponseObject, error) {
 	session, _, err := a.server.DB.Session(ctx, c.session())
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return nil, err
 	}
 	fresh := err == nil && session.Generation == 1 && session.Used.IsZero() && session.State == db.Live &&
-		!session.Locked && a.server.Now().Sub(session.Created) <= again
-	if !fresh {
-		return nil, a.deny(ctx, c, "the code was redeemed before, or is too old")
+		a.server.Now().Sub(session.Created) <= again
+	switch {
+	case !fresh:
+		return nil, a.deny(ctx, c, "the code was redeemed before, is too old, or its account has changed since")
+	case session.Locked:
+		return nil, db.ErrLocked
 	}
 	pair, err := a.server.PairAgain(ctx, session)
 	if err != nil {
@@ -136,8 +144,8 @@ func (a *API) deny(ctx context.Context, c code, why string) error {
 	return over(why, nil)
 }
 
-// EventCodeReplay is the kind of a [db.Event]: an authorization code was redeemed twice, and the session of the first
-// redemption was logged out softly.
+// EventCodeReplay is the kind of a [db.Event]: an authorization code, or a device code, was redeemed twice, and the
+// session of the first redemption was logged out softly.
 const EventCodeReplay = "code_replay"
 
 // soften logs a session out softly, if there is one, and writes down why.

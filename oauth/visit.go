@@ -16,6 +16,7 @@ func (a *API) Pages() http.Handler {
 	mux := http.NewServeMux()
 	for path, come := range map[string]func(*visit) (errand, error){
 		handlers.AuthorizePath: (*visit).forClient,
+		handlers.DevicePath:    (*visit).forDevice,
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
 	} {

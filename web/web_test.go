@@ -32,7 +32,7 @@ var everyPage = map[string]Page{
 		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d", Form: "x"},
 	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
 	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
-	"done.html":    Done{Text: "deviceEnded", Then: "backToAccount", Back: "/a"},
+	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
 

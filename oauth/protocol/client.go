@@ -29,7 +29,7 @@ type Client struct {
 	AuthMethod      string          `json:"token_endpoint_auth_method"`
 }
 
-// The grants that are served, and that of devices, which is not yet.
+// The grants that are served.
 const (
 	GrantCode    = "authorization_code"
 	GrantRefresh = "refresh_token"
@@ -43,33 +43,33 @@ const (
 	maxName      = 120 // characters
 )
 
-// Rules are those that a server chooses itself.
-type Rules struct {
-	// Loopback accepts a client_uri and web redirect URIs by http on the loopback interface: a client under
-	// development, for a server under development.
-	Loopback bool
-}
-
 // idBytes makes an id of 26 letters and digits, 130 bits: nobody finds two clients with one id.
 const idBytes = 16
 
 // ID is the client's id, computed from its metadata: registering again gives the same one.
 func (c *Client) ID() string {
+	digest := sha256.Sum256([]byte(c.Metadata()))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:idBytes]))
+}
+
+// Metadata is the client as it is kept.
+func (c *Client) Metadata() string {
 	text, err := json.Marshal(c)
 	if err != nil { // unreachable: strings
 		panic(err)
 	}
-	digest := sha256.Sum256(text)
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:idBytes]))
+	return string(text)
 }
 
 // Host is the host of client_uri: what a person is shown of who asks. Nobody has verified it.
-func (c *Client) Host() string {
+func (c *Client) Host() string { return c.home().Host }
+
+func (c *Client) home() *url.URL {
 	u, err := url.Parse(c.URI)
 	if err != nil { // unreachable: it was checked at registration
-		return ""
+		return new(url.URL)
 	}
-	return u.Host
+	return u
 }
 
 // DisplayName is how a device is named on which nobody has named it yet.
@@ -102,13 +102,16 @@ func Register(m Client, rules Rules) (*Client, *Error) {
 	if err := m.checkGrants(); err != nil {
 		return nil, err
 	}
+	if !m.May(GrantCode) {
+		m.RedirectURIs, m.ResponseTypes = nil, nil // which belong to that grant alone
+	}
 	if err := m.checkPages(home); err != nil {
 		return nil, err
 	}
 	if err := m.checkRedirects(home); err != nil {
 		return nil, err
 	}
-	if text, _ := json.Marshal(m); len(text) > maxMetadata { // strings: it never fails
+	if len(m.Metadata()) > maxMetadata {
 		return nil, refuse(InvalidClientMetadata, "the metadata", "", "they have at most 4096 bytes together")
 	}
 	return &m, nil
@@ -151,16 +154,19 @@ func (c *Client) checkGrants() *Error {
 		c.ResponseTypes = []string{"code"}
 	}
 	asked := strings.Join(c.GrantTypes, " ")
-	c.GrantTypes = known(c.GrantTypes, GrantCode, GrantRefresh)
+	c.GrantTypes = known(c.GrantTypes, GrantCode, GrantRefresh, GrantDevice)
 	c.ResponseTypes = known(c.ResponseTypes, "code")
 	switch {
-	case !slices.Contains(c.GrantTypes, GrantCode):
-		return refuse(InvalidClientMetadata, "grant_types", asked, GrantCode+" is needed")
-	case len(c.ResponseTypes) == 0:
+	case !c.May(GrantCode) && !c.May(GrantDevice):
+		return refuse(InvalidClientMetadata, "grant_types", asked, GrantCode+" or "+GrantDevice+" is needed")
+	case len(c.ResponseTypes) == 0 && c.May(GrantCode):
 		return refuse(InvalidClientMetadata, "response_types", "", "code is needed with "+GrantCode)
 	}
 	return nil
 }
+
+// May reports whether the client has registered for a grant.
+func (c *Client) May(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
 // known keeps the values that are among these, each once, in order.
 func known(values []string, these ...string) []string {
@@ -193,7 +199,7 @@ func (c *Client) checkPages(home *url.URL) *Error {
 }
 
 func (c *Client) checkRedirects(home *url.URL) *Error {
-	if len(c.RedirectURIs) == 0 && slices.Contains(c.GrantTypes, GrantCode) {
+	if len(c.RedirectURIs) == 0 && c.May(GrantCode) {
 		return refuse(InvalidRedirectURI, "redirect_uris", "", "one at least is needed with "+GrantCode)
 	}
 	if len(c.RedirectURIs) > maxRedirects {

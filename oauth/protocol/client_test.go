@@ -48,7 +48,7 @@ func TestRegister(t *testing.T) {
 		TermsURI:  "https://element.io/acceptable-use-policy-terms",
 		PolicyURI: "https://element.io/privacy", ApplicationType: Native,
 		RedirectURIs:  []string{"io.element.android:/"},
-		GrantTypes:    []string{GrantCode, GrantRefresh},
+		GrantTypes:    []string{GrantCode, GrantRefresh, GrantDevice},
 		ResponseTypes: []string{"code"}, AuthMethod: "none"}
 	if diff := cmp.Diff(want, registered(t, elementX)); diff != "" {
 		t.Error(diff)
@@ -102,6 +102,24 @@ func TestClientID(t *testing.T) {
 	}
 }
 
+// TestRegisterDevice: a client of the device grant alone needs no redirect URI, and is given none.
+func TestRegisterDevice(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"client_uri":"https://tv.example.org","grant_types":["urn:ietf:params:oauth:grant-type:device_code"]}`,
+		`{"client_uri":"https://tv.example.org","grant_types":["urn:ietf:params:oauth:grant-type:device_code"],
+			"response_types":[],"redirect_uris":["https://evil.example.com/"]}`,
+	} {
+		c := registered(t, text)
+		if !c.May(GrantDevice) || c.May(GrantCode) || c.RedirectURIs != nil || c.ResponseTypes != nil {
+			t.Errorf("%+v", c)
+		}
+		if again, err := Register(*c, Rules{}); err != nil || again.ID() != c.ID() {
+			t.Errorf("registering again: %+v, %v", again, err)
+		}
+	}
+}
+
 func TestRegisterRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, code, says string }{
@@ -120,8 +138,6 @@ func TestRegisterRefuses(t *testing.T) {
 			InvalidClientMetadata, "application_type"},
 		{"no grant that is served", `{"client_uri":"https://example.org","grant_types":["implicit"]}`,
 			InvalidClientMetadata, "grant_types"},
-		{"a device alone", `{"client_uri":"https://example.org",
-			"grant_types":["urn:ietf:params:oauth:grant-type:device_code"]}`, InvalidClientMetadata, "grant_types"},
 		{"too much", `{"client_uri":"https://example.org","redirect_uris":["https://example.org/` +
 			strings.Repeat("x", 2000) + `","https://example.org/` + strings.Repeat("y", 2000) + `"]}`,
 			InvalidClientMetadata, "the metadata"},

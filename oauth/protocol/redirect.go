@@ -57,7 +57,20 @@ func parse(text string) (*url.URL, string) {
 func plainHost(u *url.URL) bool {
 	host := strings.Trim(u.Hostname(), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 	port, err := strconv.ParseUint(cmp.Or(u.Port(), "1"), 10, 16)
-	return (host == "" || u.Hostname() == "::1") && !strings.HasSuffix(u.Hostname(), ".") && err == nil && port > 0
+	dots := "." + u.Hostname() + "."
+	if u.Host == "" {
+		dots = ""
+	}
+	return (host == "" || u.Hostname() == "::1") && !strings.Contains(dots, "..") && err == nil && port > 0
+}
+
+// HostName reads the host of an operator's list of clients: no port, no wildcard, punycode for other letters.
+func HostName(text string) (host string, ok bool) {
+	u, rule := parse("https://" + text)
+	if rule != "" || text == "" || u.Host != text || u.Port() != "" || strings.HasSuffix(text, ":") {
+		return "", false
+	}
+	return strings.ToLower(u.Hostname()), true
 }
 
 // loopback are the hosts of RFC 8252, section 7.3, and localhost, which the specification allows too.

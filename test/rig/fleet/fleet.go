@@ -8,7 +8,10 @@
 //   - A second tab that still has the predecessor gets the same bytes.
 //   - By the 2015 draft a refresh token is accepted once, and the old pair is dead then. Its client is refused, and
 //     has to log in again, only if the answer to its last refresh was lost; such losses are counted.
-//   - What cannot be done is refused by 503 with a Matrix error, and not by anything else.
+//   - An authorization code gives one session with one pair, the same however often it is redeemed within moments,
+//     and whether or not the answer came. Only one that has waited for longer may be refused, and a new one is good.
+//   - What cannot be done is refused by 503 with a Matrix error (without a body by the OAuth 2.0 API), and not by
+//     anything else.
 //
 // The clients of a member of the fleet are as honest as real ones: they go on with what they last received.
 package fleet
@@ -18,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,12 +30,14 @@ import (
 
 // ServeFlags are for a server that a fleet holds to the law. The leeway is long so that a token that comes twice is
 // judged alike however slow the machine is.
-var ServeFlags = []string{"--rate-limit", "off", "--refresh-leeway", "10m", "--access-ttl", "1h"}
+var ServeFlags = []string{"--rate-limit", "off", "--refresh-leeway", "10m", "--access-ttl", "1h",
+	"--oauth", "on", "--public-url", "http://localhost:8008"}
 
 // Config is what a fleet is made of.
 type Config struct {
 	User, Password string
 	Current, Draft int    // how many clients use the current API, and how many the 2015 draft's
+	OAuth          int    // how many the OAuth 2.0 API
 	Seed           uint64 // of what they do; told with every failure
 
 	// Doubtful says that a 503 may hide that the work was done, since the server lost its database while it waited for
@@ -52,6 +58,11 @@ type Tally struct {
 	Refreshes   int // answered, by both APIs
 	Checks      int // access tokens that were good
 	Tabs        int // predecessors that got the same pair
+	Codes       int // authorization codes that the pages gave
+	Leaves      int // owners who did not get one, since a page did not come
+	Redeemed    int // codes that gave a pair after the answer to their first redemption was lost
+	Recodes     int // codes that gave the same pair again
+	Late        int // codes that were refused after they had waited for too long
 	Reused      int // tokens that were refused by the draft's API because they were used
 	Dead        int // checks that an ended session's tokens are refused
 	Lost        int // answers to a refresh that did not arrive
@@ -74,12 +85,12 @@ type Fleet struct {
 
 // New makes a fleet. Nobody is logged in yet; the first thing each client does is that.
 func New(c Config) *Fleet {
-	f := &Fleet{config: c, client: process.NewClient(c.Current + c.Draft), accepted: make(map[string]bool)}
-	for i := range c.Current + c.Draft {
-		f.members = append(f.members, &member{
-			fleet: f, draft: i >= c.Current, name: fmt.Sprintf("CLIENT%02d", i),
-			random: rand.New(rand.NewPCG(c.Seed, uint64(i))),
-		})
+	apis := slices.Concat(slices.Repeat([]api{current}, c.Current), slices.Repeat([]api{draft}, c.Draft),
+		slices.Repeat([]api{oauth}, c.OAuth))
+	f := &Fleet{config: c, client: process.NewClient(len(apis)), accepted: make(map[string]bool)}
+	for i, api := range apis {
+		f.members = append(f.members, &member{fleet: f, api: api, name: fmt.Sprintf("CLIENT%02d", i),
+			random: rand.New(rand.NewPCG(c.Seed, uint64(i)))})
 	}
 	return f
 }

@@ -15,8 +15,8 @@ import (
 // member is one client, and what it knows. Only its own goroutine touches it.
 type member struct {
 	fleet  *Fleet
-	draft  bool
-	name   string // its device id, in the current API
+	api    api
+	name   string // its device id, but in the draft's API
 	random *rand.Rand
 
 	pair       process.Pair // the last that it received; empty when it is not logged in
@@ -28,20 +28,30 @@ type member struct {
 	lost    bool  // the answer to a refresh of pair was lost
 	leaving bool  // the answer to a logout was lost
 	row     int64 // generation in the database, as far as Rows told since then; 0: unknown
+
+	grant grant // of the OAuth 2.0 API
 }
 
+// api is the API that a client uses.
+type api string
+
+const (
+	current api = "current"
+	draft   api = "draft"
+	oauth   api = "OAuth 2.0"
+)
+
 func (m *member) String() string {
-	api := "current"
-	if m.draft {
-		api = "draft"
-	}
-	return fmt.Sprintf("%s (%s, session %s, generation %d, lost %t)", m.name, api, m.session, m.generation, m.lost)
+	return fmt.Sprintf("%s (%s, session %s, generation %d, lost %t)", m.name, m.api, m.session, m.generation, m.lost)
 }
 
 // act does one thing, chosen by chance.
 func (m *member) act(ctx context.Context, url string) error {
 	if m.pair.Refresh == "" || m.leaving {
 		return m.login(ctx, url)
+	}
+	if m.api == oauth && m.random.IntN(6) == 0 {
+		return m.comeAgain(ctx, url)
 	}
 	switch n := m.random.IntN(1000); {
 	case n < 250:
@@ -99,12 +109,15 @@ func (m *member) goOn(ctx context.Context, err error) bool {
 	return true
 }
 
-// login begins a session: in the current API on the client's own device, in the draft's on a new one.
+// login begins a session: in the draft's API on a new device, in the others on the client's own.
 func (m *member) login(ctx context.Context, url string) error {
 	f, pair, err := m.fleet, process.Pair{}, error(nil)
-	if m.draft {
+	switch m.api {
+	case draft:
 		pair, err = f.client.DraftLogin(ctx, url, f.config.User, f.config.Password)
-	} else {
+	case oauth:
+		pair, err = m.authorize(ctx, url)
+	default:
 		pair, err = f.client.Login(ctx, url, f.config.User, f.config.Password, m.name)
 	}
 	if err != nil {
@@ -124,11 +137,8 @@ func (m *member) login(ctx context.Context, url string) error {
 
 // refresh exchanges the refresh token for the next generation.
 func (m *member) refresh(ctx context.Context, url string) error {
-	f, exchange := m.fleet, m.fleet.client.Refresh
-	if m.draft {
-		exchange = f.client.TokenRefresh
-	}
-	pair, err := exchange(ctx, url, m.pair.Refresh)
+	f := m.fleet
+	pair, err := m.exchange(ctx, url, m.pair.Refresh)
 	if err != nil {
 		return m.refreshFailed(ctx, url, err)
 	}
@@ -136,7 +146,7 @@ func (m *member) refresh(ctx context.Context, url string) error {
 	if err != nil || token.Session() != m.session || token.Generation() != m.generation+1 {
 		return fmt.Errorf("refresh answers %s: %w", pair.Raw, err)
 	}
-	if m.draft {
+	if m.api == draft {
 		if m.row == m.generation+1 {
 			return errors.New("the draft's API accepted a token that was spent in the database")
 		}
@@ -150,6 +160,17 @@ func (m *member) refresh(ctx context.Context, url string) error {
 	return nil
 }
 
+func (m *member) exchange(ctx context.Context, url, token string) (process.Pair, error) {
+	m.grant.used()
+	switch m.api {
+	case draft:
+		return m.fleet.client.TokenRefresh(ctx, url, token)
+	case oauth:
+		return m.fleet.client.RefreshOAuth(ctx, url, m.grant.client, token)
+	}
+	return m.fleet.client.Refresh(ctx, url, token)
+}
+
 func (m *member) refreshFailed(ctx context.Context, url string, err error) error {
 	f := m.fleet
 	var refusal *process.Refusal
@@ -159,7 +180,7 @@ func (m *member) refreshFailed(ctx context.Context, url string, err error) error
 		f.count(&f.tally.Lost)
 	case errors.As(err, &refusal) && refusal.Unavailable() && f.config.Doubtful:
 		m.lost, m.row = true, 0
-	case errors.As(err, &refusal) && m.draft && m.lost && refusal.Status == 403 && m.row != m.generation:
+	case errors.As(err, &refusal) && m.api == draft && m.lost && refusal.Status == 403 && m.row != m.generation:
 		// The draft: a refresh token is good once, and who lost the answer logs in again.
 		f.count(&f.tally.Spent)
 		return m.login(ctx, url)
@@ -170,9 +191,10 @@ func (m *member) refreshFailed(ctx context.Context, url string, err error) error
 // check presents the access token.
 func (m *member) check(ctx context.Context, url string) error {
 	f := m.fleet
+	m.grant.used()
 	err := f.client.Whoami(ctx, url, m.pair.Access)
 	var refusal *process.Refusal
-	if errors.As(err, &refusal) && m.draft && m.lost && refusal.Status == 401 && m.row != m.generation {
+	if errors.As(err, &refusal) && m.api == draft && m.lost && refusal.Status == 401 && m.row != m.generation {
 		return nil // its successor is in force, and in the draft's API the old pair is dead at once
 	}
 	if err == nil {
@@ -183,11 +205,11 @@ func (m *member) check(ctx context.Context, url string) error {
 
 // again presents the predecessor: the same pair in the current API, a refusal in the draft's.
 func (m *member) again(ctx context.Context, url string) error {
-	if m.draft {
+	if m.api == draft {
 		return m.reuse(ctx, url)
 	}
 	f := m.fleet
-	pair, err := f.client.Refresh(ctx, url, m.previous.Refresh)
+	pair, err := m.exchange(ctx, url, m.previous.Refresh)
 	if err != nil {
 		return during("a second tab", err)
 	}
@@ -214,13 +236,22 @@ func (m *member) reuse(ctx context.Context, url string) error {
 
 func (m *member) logout(ctx context.Context, url string) error {
 	f := m.fleet
-	if err := f.client.Logout(ctx, url, m.pair.Access); err != nil {
+	if err := m.end(ctx, url); err != nil {
 		m.leaving = true
 		return during("logout", err)
 	}
 	m.ended, m.pair = m.pair.Access, process.Pair{}
 	f.count(&f.tally.Logouts)
 	return nil
+}
+
+func (m *member) end(ctx context.Context, url string) error {
+	m.grant.used()
+	if m.api == oauth {
+		token := []string{m.pair.Access, m.pair.Refresh}[m.random.IntN(2)]
+		return m.fleet.client.Revoke(ctx, url, m.grant.client, token)
+	}
+	return m.fleet.client.Logout(ctx, url, m.pair.Access)
 }
 
 // checkEnded wants a session that was logged out to stay so.

@@ -35,6 +35,7 @@ type Refusal struct {
 	Code       string `json:"errcode"` // empty when the answer is no Matrix error
 	Message    string `json:"error"`
 	SoftLogout bool   `json:"soft_logout"`
+	Passes     bool   `json:"-"` // the OAuth 2.0 API says, as it does, that it passes
 }
 
 // Error tells all of it.
@@ -42,9 +43,9 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%d %s (soft logout: %t): %s", r.Status, r.Code, r.SoftLogout, r.Message)
 }
 
-// Unavailable reports whether the server said, as Matrix says it, that it could not do its work for now.
+// Unavailable reports whether the server said, as the API does which was asked, that it could not do its work for now.
 func (r *Refusal) Unavailable() bool {
-	return r.Status == http.StatusServiceUnavailable && r.Code != ""
+	return r.Status == http.StatusServiceUnavailable && (r.Code != "" || r.Passes)
 }
 
 // Pair is what a login or a refresh answers.

@@ -11,24 +11,38 @@ import (
 )
 
 // crew is who uses the server while it is killed.
-var crew = fleet.Config{Current: 24, Draft: 8}
+var crew = fleet.Config{Current: 24, Draft: 8, OAuth: 8}
 
 // TestKillSQLite kills the server by SIGKILL at random moments under load, again and again, and lets every client go on
 // with what it last received.
 func TestKillSQLite(t *testing.T) {
-	kill(t, onSQLite(t, t.TempDir()), *rounds)
+	kill(t, onSQLite(t, t.TempDir()), crew, *rounds)
 }
 
 // TestKillPostgres is the same on PostgreSQL.
 func TestKillPostgres(t *testing.T) {
-	kill(t, onPostgres(t), *postgresRounds)
+	kill(t, onPostgres(t), crew, *postgresRounds)
 }
 
-func kill(t *testing.T, h *harness, rounds int) {
+// browsers are people who sign in and let clients in, again and again.
+var browsers = fleet.Config{OAuth: 16}
+
+// TestKillCodesSQLite kills the server between consent, code, redemption and answer: afterwards there is a session with
+// one pair or none, and every client goes on.
+func TestKillCodesSQLite(t *testing.T) {
+	kill(t, onSQLite(t, t.TempDir()), browsers, *rounds)
+}
+
+// TestKillCodesPostgres is the same on PostgreSQL.
+func TestKillCodesPostgres(t *testing.T) {
+	kill(t, onPostgres(t), browsers, *postgresRounds)
+}
+
+func kill(t *testing.T, h *harness, c fleet.Config, rounds int) {
 	if testing.Short() {
 		rounds = min(rounds, 3)
 	}
-	f, random := h.crew(crew), rand.New(rand.NewPCG(*seed, 1<<32))
+	f, random := h.crew(c), rand.New(rand.NewPCG(*seed, 1<<32))
 	server := h.serve()
 	h.settle(server) // logs everybody in
 	for round := range rounds {
@@ -92,7 +106,7 @@ func TestKillFirstStart(t *testing.T) {
 		h := onSQLite(t, t.TempDir())
 		h.site.Key = "" // where Postern puts it by itself
 		h.killStart(time.Duration(random.IntN(60_000)) * time.Microsecond)
-		f := h.crew(fleet.Config{Current: 1, Draft: 1})
+		f := h.crew(fleet.Config{Current: 1, Draft: 1, OAuth: 1})
 		server := h.serve()
 		h.settle(server)
 		h.stop(server)
@@ -100,7 +114,7 @@ func TestKillFirstStart(t *testing.T) {
 			len(drafts) < 2 {
 			t.Errorf("after a start there are %v, %v", drafts, err)
 		}
-		if n := f.Tally(); n.Logins != 2 {
+		if n := f.Tally(); n.Logins != 3 {
 			t.Errorf("%+v", n)
 		}
 	}

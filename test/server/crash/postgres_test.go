@@ -9,7 +9,7 @@ import (
 )
 
 // doubtful is who uses a server whose database dies: when it does so during a commit, nobody knows what became of it.
-var doubtful = fleet.Config{Current: crew.Current, Draft: crew.Draft, Doubtful: true}
+var doubtful = fleet.Config{Current: crew.Current, Draft: crew.Draft, OAuth: crew.OAuth, Doubtful: true}
 
 // misfortune lets something happen to the database while the fleet works, and then wants every client to go on.
 // Meanwhile somebody must have been told that the database is away.

@@ -10,7 +10,7 @@ import (
 )
 
 // crew is who uses the replicas.
-var crew = fleet.Config{Current: 24, Draft: 8}
+var crew = fleet.Config{Current: 24, Draft: 8, OAuth: 8}
 
 // TestRotation makes a new root key and retires the old one while the replicas work. Each of them knows a key before it
 // meets a token that was made with it; no request fails.
