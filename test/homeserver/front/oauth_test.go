@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestOAuth: a client of today signs in by the pages, before a real Synapse, and everything else goes to that with the
@@ -16,15 +18,39 @@ func TestOAuth(t *testing.T) {
 	t.Parallel()
 	const public = "http://127.0.0.1:8448" // what the metadata say; the test goes to the real address
 	s := newPair(t, "--oauth", "on", "--public-url", public)
-	metadata := s.read(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", nil)
+	metadata := s.read(t, "GET", "/_matrix/client/v1/auth_metadata", nil)
 	if metadata["issuer"] != public+"/" || metadata["token_endpoint"] != public+"/oauth2/token" {
 		t.Fatalf("the metadata are %v", metadata)
+	}
+	// By the versions that Synapse says a client takes the unstable path.
+	for _, path := range []string{"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
+		"/.well-known/oauth-authorization-server"} {
+		if diff := cmp.Diff(metadata, s.read(t, "GET", path, nil)); diff != "" {
+			t.Errorf("%s (-/v1/auth_metadata, +it):\n%s", path, diff)
+		}
+	}
+	if says := s.read(t, "GET", "/_matrix/client/versions", nil)["unstable_features"]; says == nil {
+		t.Error("the versions are not Synapse's")
+	}
+	for _, path := range []string{"/account", "/oauth2/device", "/oauth2/authorize"} {
+		if page := s.fetch(t, "GET", path, "", "", ""); page.Header.Get("Content-Security-Policy") == "" ||
+			page.Header.Get("Server") != "" {
+			t.Errorf("%s is not Postern's page: %d %v", path, page.StatusCode, page.Header)
+		}
 	}
 	if both := s.read(t, "GET", "/.well-known/openid-configuration", nil); both["introspection_endpoint"] == nil ||
 		both["token_endpoint"] != metadata["token_endpoint"] {
 		t.Errorf("what Synapse and older clients read is %v", both)
 	}
-	pair := s.redeem(t, s.register(t), "alice")
+	code := s.code(t, s.register(t), "alice")
+	s.hs.Stop(t)
+	away := s.fetch(t, "POST", tokenPath, formType, code.Encode(), "")
+	if text, _ := io.ReadAll(away.Body); away.StatusCode != 503 || len(text) > 0 ||
+		away.Header.Get("Retry-After") == "" {
+		t.Errorf("while Synapse is away the code gives %d %s %v", away.StatusCode, text, away.Header)
+	}
+	s.hs.Run(t)
+	pair := s.read(t, "POST", tokenPath, code) // nothing was lost
 	alice := &person{pair: s, access: pair["access_token"].(string), refresh: pair["refresh_token"].(string)}
 	alice.ok(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{"preset": "private_chat"})
 	keys := alice.ok(t, "POST", "/_matrix/client/v3/keys/upload", map[string]any{})
@@ -38,6 +64,9 @@ func TestOAuth(t *testing.T) {
 const (
 	redirect = "https://app.example.com/cb"
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+	tokenPath = "/oauth2/token"
+	formType  = "application/x-www-form-urlencoded"
 )
 
 // register registers a client and gives its id.
@@ -48,8 +77,8 @@ func (s *pair) register(t *testing.T) string {
 	return decoded(t, answer)["client_id"].(string)
 }
 
-// redeem signs somebody in by the page and gives what the client gets for the code.
-func (s *pair) redeem(t *testing.T, client, user string) map[string]any {
+// code signs somebody in by the page and gives the form by which the client redeems its code.
+func (s *pair) code(t *testing.T, client, user string) url.Values {
 	t.Helper()
 	page := "/oauth2/authorize?" + url.Values{"response_type": {"code"}, "client_id": {client},
 		"redirect_uri":          {redirect},
@@ -64,14 +93,13 @@ func (s *pair) redeem(t *testing.T, client, user string) map[string]any {
 		t.Fatalf("the page is %s", html)
 	}
 	sent := url.Values{"form": {string(form[1])}, "user": {user}, "password": {password}, "do": {"sign in"}}
-	answer := s.fetch(t, "POST", page, "application/x-www-form-urlencoded", sent.Encode(),
-		shown.Header.Get("Set-Cookie"))
+	answer := s.fetch(t, "POST", page, formType, sent.Encode(), shown.Header.Get("Set-Cookie"))
 	to, err := url.Parse(answer.Header.Get("Location"))
 	if err != nil || to.Query().Get("code") == "" {
 		t.Fatalf("the browser is sent to %v with %d", to, answer.StatusCode)
 	}
-	return s.read(t, "POST", "/oauth2/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {client},
-		"code": {to.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}})
+	return url.Values{"grant_type": {"authorization_code"}, "client_id": {client},
+		"code": {to.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}}
 }
 
 // read sends a form, or nothing, and reads the JSON of a 200.
@@ -79,7 +107,7 @@ func (s *pair) read(t *testing.T, method, path string, form url.Values) map[stri
 	t.Helper()
 	kind := ""
 	if form != nil {
-		kind = "application/x-www-form-urlencoded"
+		kind = formType
 	}
 	answer := s.fetch(t, method, path, kind, form.Encode(), "")
 	if answer.StatusCode != http.StatusOK {
