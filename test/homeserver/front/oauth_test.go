@@ -24,7 +24,7 @@ func TestOAuth(t *testing.T) {
 	}
 	// By the versions that Synapse says a client takes the unstable path.
 	for _, path := range []string{"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
-		"/.well-known/oauth-authorization-server"} {
+		"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		if diff := cmp.Diff(metadata, s.read(t, "GET", path, nil)); diff != "" {
 			t.Errorf("%s (-/v1/auth_metadata, +it):\n%s", path, diff)
 		}
@@ -33,14 +33,18 @@ func TestOAuth(t *testing.T) {
 		t.Error("the versions are not Synapse's")
 	}
 	for _, path := range []string{"/account", "/oauth2/device", "/oauth2/authorize"} {
-		if page := s.fetch(t, "GET", path, "", "", ""); page.Header.Get("Content-Security-Policy") == "" ||
-			page.Header.Get("Server") != "" {
-			t.Errorf("%s is not Postern's page: %d %v", path, page.StatusCode, page.Header)
+		page := s.fetch(t, "GET", path, "", "", "")
+		if h := page.Header; h.Get("Content-Security-Policy") == "" || h.Get("Server") != "" ||
+			h.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s is not Postern's page: %d %v", path, page.StatusCode, h)
 		}
 	}
-	if both := s.read(t, "GET", "/.well-known/openid-configuration", nil); both["introspection_endpoint"] == nil ||
-		both["token_endpoint"] != metadata["token_endpoint"] {
-		t.Errorf("what Synapse and older clients read is %v", both)
+	for _, path := range []string{tokenPath, "/oauth2/revoke", "/oauth2/registration", "/oauth2/device_authorization",
+		"/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration"} {
+		if h := s.fetch(t, "OPTIONS", path, "", "", "").Header; h.Get("Access-Control-Allow-Origin") != "*" ||
+			h.Get("Server") != "" {
+			t.Errorf("a client in a browser may not use %s: %v", path, h)
+		}
 	}
 	code := s.code(t, s.register(t), "alice")
 	s.hs.Stop(t)
