@@ -101,6 +101,9 @@ func (c *common) openQueue(ctx context.Context, onBatch func(int, time.Duration)
 func (c *common) localpart(ctx context.Context, d *db.DB, name string) (string, error) {
 	account, err := handlers.Find(ctx, d, name, c.ServerName)
 	if errors.Is(err, db.ErrNotFound) {
+		if u, waiting := c.waiting(ctx, d, name); waiting == nil {
+			return "", waits(u.Localpart)
+		}
 		several, taken := d.Taken(ctx, handlers.Spelled(name, c.ServerName))
 		if taken != nil || several {
 			err = cmp.Or(taken, fmt.Errorf("%q is the name of several accounts, in other letters; write the one that "+

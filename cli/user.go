@@ -15,6 +15,8 @@ import (
 type userCmds struct {
 	Add        userAdd        `cmd:"" help:"Add an account."`
 	List       userList       `cmd:"" help:"List the accounts."`
+	Approve    userApprove    `cmd:"" help:"Approve accounts that wait (serve --registration approval)."`
+	Reject     userReject     `cmd:"" help:"Reject accounts that wait; their names are free again."`
 	Passwd     userPasswd     `cmd:"" help:"Give an account a new password; its sessions end."`
 	Deactivate userDeactivate `cmd:"" help:"Deactivate an account; its sessions end and nobody can log in."`
 	Reactivate userReactivate `cmd:"" help:"Let a deactivated account log in again, with the password it had."`
@@ -68,6 +70,9 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 
 // takenName says which account has a name.
 func takenName(ctx context.Context, d *db.DB, name string) error {
+	if _, err := d.WaitingUser(ctx, name); err == nil {
+		return waits(name)
+	}
 	_, err := d.User(ctx, name)
 	switch {
 	case errors.Is(err, db.ErrNotFound):
@@ -78,11 +83,27 @@ func takenName(ctx context.Context, d *db.DB, name string) error {
 	return fmt.Errorf("%s exists already; `postern user passwd %s` gives it a new password", name, name)
 }
 
-type userList struct{}
+type userList struct {
+	Waiting bool `help:"Only the accounts that wait for approval, and where they were asked for."`
+}
+
+// Help is shown by `postern user list --help`.
+func (*userList) Help() string {
+	return `Examples:
+  postern user list
+  postern user list --waiting`
+}
 
 // Run lists the accounts with the number of their sessions.
-func (*userList) Run(ctx context.Context, w world, c *common) error {
+func (cmd *userList) Run(ctx context.Context, w world, c *common) error {
 	return c.existing(ctx, func(d *db.DB) error {
+		waiting, err := d.WaitingUsers(ctx)
+		if err != nil {
+			return err
+		}
+		if cmd.Waiting {
+			return c.listWaiting(w, waiting)
+		}
 		users, err := d.Users(ctx)
 		if err != nil {
 			return err
@@ -107,6 +128,10 @@ func (*userList) Run(ctx context.Context, w world, c *common) error {
 			rows = append(rows, []string{
 				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created),
 				strconv.Itoa(count[u.Localpart]), yes(u.Admin)})
+		}
+		for _, u := range waiting {
+			rows = append(rows, []string{
+				string(handlers.NewUserID(u.Localpart, c.ServerName)), "waiting", when(u.Since), "0", yes(false)})
 		}
 		return table(w.stdout, "USER STATE CREATED SESSIONS ADMIN", rows)
 	})

@@ -21,6 +21,8 @@
 //     tells of, with who asked for it (see By). A refresh writes none. Tidy bounds them by age and by account.
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
 //     while a registration runs, until a time after which they count for nothing.
+//   - waiting_users: accounts that were asked for and that an operator has not decided about. They are no accounts yet,
+//     so whatever looks for one finds none, and the homeserver hears nothing; Register and Taken keep their names.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
 //   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
 //     has.

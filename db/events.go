@@ -23,7 +23,10 @@ const (
 	EventNewDevice = "new_device" // … on a device that had none
 	EventLogout    = "logout"     // a session ended, whoever ended it
 
-	EventCreated     = "created" // an account was made, not imported
+	EventCreated = "created" // an account was made, not imported
+	EventWaiting = "waiting" // an account was asked for, and waits for an operator
+	// … was rejected, by an operator or, without an agent, since nobody has approved it in time
+	EventRejected    = "rejected"
 	EventPassword    = "password_changed"
 	EventDeactivated = "deactivated"
 	EventReactivated = "reactivated"

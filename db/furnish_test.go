@@ -22,6 +22,7 @@ type holdings struct {
 	Imported     int
 	Made         [3]int // sessions that began here, accounts whose password was set here, accounts made here
 	Reservations int
+	Waiting      []WaitingUser
 	Outbox       []string
 	Clients      []Client
 }
@@ -47,6 +48,7 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", spared,
 			changed, holder, "|", held, reopen), err
 	})
+	h.Waiting, errs[7] = d.WaitingUsers(bg)
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +90,7 @@ func furnish(t *testing.T, d *DB) {
 	}
 	login(t, d, "one", "A")
 	invite(t, d, RegistrationToken{Token: "door", UsesAllowed: 7, Used: 2, Expires: day})
+	ask(t, d, "Ž", "192.0.2.1")
 	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent",
 		LoginTokenExpires: day, KeyID: 1})
 	_, err2 := d.AdvanceGeneration(bg, refresh("one", 1))

@@ -9,12 +9,13 @@ import (
 type TidyConfig struct {
 	KeepExpired time.Duration // sessions past their absolute end; default 30 days
 	KeepEvents  time.Duration // events; default a year
+	KeepWaiting time.Duration // accounts that wait for an operator; default 30 days
 	MaxEvents   int           // events of one account, the newest; default 10,000
 	Pause       time.Duration // between two batches; default 20 ms
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers int }
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers, Waiting int }
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
 // longer than that.
@@ -45,6 +46,7 @@ const (
 func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied, err error) {
 	c.KeepExpired = or(c.KeepExpired, 30*24*time.Hour)
 	c.KeepEvents = or(c.KeepEvents, 365*24*time.Hour)
+	c.KeepWaiting = or(c.KeepWaiting, 30*24*time.Hour)
 	c.MaxEvents = or(c.MaxEvents, maxEvents)
 	c.Pause = or(c.Pause, 20*time.Millisecond)
 	for _, chore := range []struct {
@@ -60,6 +62,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 		{tidyClients, 0, &done.Clients, (*Tx).remove},
 		{tidyBrowsers, 0, &done.Browsers, (*Tx).remove},
+		{tidyWaiting, c.KeepWaiting, &done.Waiting, (*Tx).removeWaiting},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
 			n, err = write(ctx, d, "",

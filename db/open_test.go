@@ -153,6 +153,7 @@ func TestQueryPlans(t *testing.T) {
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, findClient,
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
+		findWaiting, takeWaiting, tidyWaiting,
 		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {

@@ -14,6 +14,10 @@ type Registration struct {
 	Reservation             string // the user-interactive session that has a use of it reserved; "": none
 	// what finishes it, as SaveInteraction takes it; nil: nothing that is kept here
 	Interaction *Interaction
+	// Waits has the account wait until an operator approves it. Nothing else of it is made: no session, and no use of a
+	// token; Also is not called. Network is where it was asked for from.
+	Waits   bool
+	Network string
 	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 	Login *Login
 	// Also is called in the transaction when all that is made, see Config.Follow; nil: nothing
@@ -24,7 +28,7 @@ type Registration struct {
 // all of it or nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked
 // for. ErrConflict if the name is taken, even by a deactivated account, or the interaction was saved by somebody else;
 // ErrTokenSpent if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was
-// retired meanwhile.
+// retired meanwhile; ErrFull if the account is to wait and too many do.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it
@@ -35,6 +39,12 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		taken, err := t.taken(r.Localpart)
 		if err != nil || taken {
 			return Session{}, or(err, ErrConflict)
+		}
+		if r.Waits {
+			if err := t.crowded(r.Network); err != nil {
+				return Session{}, err
+			}
+			return Session{}, t.wait(r)
 		}
 		if r.Login != nil {
 			if gone, err := t.keyGone(r.Login.KeyID); err != nil || gone {
@@ -79,10 +89,11 @@ func (t *Tx) register(r Registration) (Session, error) {
 }
 
 // An imported account may have upper case in its name; nobody else gets the same name in other letters.
-const findUser = `SELECT localpart FROM users WHERE LOWER(localpart) = LOWER($1) LIMIT 1`
+const findUser = `SELECT localpart FROM users WHERE LOWER(localpart) = LOWER($1)
+	UNION ALL SELECT localpart FROM waiting_users WHERE localpart = LOWER($1) LIMIT 1`
 
-// Taken says whether there is, or was, an account of that name: a deactivated one keeps its name for ever, so that
-// nobody is taken for somebody else.
+// Taken says whether there is, or was, an account of that name, or one of it waits: a deactivated one keeps its name
+// for ever, so that nobody is taken for somebody else.
 func (d *DB) Taken(ctx context.Context, localpart string) (bool, error) {
 	return d.Get(ctx, findUser, []any{new(string)}, localpart)
 }

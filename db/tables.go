@@ -29,6 +29,7 @@ var tables = []Table{
 	{Name: "imported_tokens", Columns: "hash, session_id, refresh, expires", Bools: "refresh"},
 	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},
+	{Name: "waiting_users", Columns: waitingColumns},
 	{Name: "used_login_tokens", Columns: "id, expires"},
 	{Name: "interactions", Columns: "id, expires, version, sealed, kind", passing: true},
 	{Name: "events", Columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},

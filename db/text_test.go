@@ -68,6 +68,7 @@ var answers = map[string]error{
 	"Record":     ErrText,
 	"SetSetting": ErrText,
 
+	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,
 	"AdvanceGeneration": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
 	"EndDevice": ErrNotFound, "EndInteraction": ErrNotFound, "EndSession": ErrNotFound, "Interaction": ErrNotFound,
 	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound,

@@ -12,6 +12,7 @@ type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
 	Admin                        bool // of the homeserver
+	Waits                        bool // it is a WaitingUser, which no method here gives as a User
 }
 
 // errNoTime guards the times whose zero would mean the opposite.

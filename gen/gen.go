@@ -81,6 +81,11 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
+// AuthIssuer defines model for AuthIssuer.
+type AuthIssuer struct {
+	Issuer string `json:"issuer"`
+}
+
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
 	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
@@ -286,6 +291,9 @@ type EmptyResponse = struct{}
 
 // Error A Matrix error.
 type Error struct {
+	// ApprovalNoticeMedium How the person hears that the account was approved, with `ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL` (MSC3866). `org.matrix.msc3866.none`: not from this server.
+	ApprovalNoticeMedium *string `json:"approval_notice_medium,omitempty"`
+
 	// Errcode Which error it is, for programs.
 	Errcode string `json:"errcode"`
 
@@ -695,6 +703,9 @@ type ServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx echo.Context) error
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
@@ -852,6 +863,15 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TokenRefresh(ctx)
+	return err
+}
+
+// GetAuthIssuer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthIssuer(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthIssuer(ctx)
 	return err
 }
 
@@ -1357,6 +1377,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", wrapper.GetAuthIssuer, options.OperationMiddlewares["getAuthIssuer"]...)
 	router.GET(options.BaseURL+"/.well-known/openid-configuration", wrapper.GetOpenIDConfiguration, options.OperationMiddlewares["getOpenIDConfiguration"]...)
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
@@ -1742,6 +1763,41 @@ func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuerRequestObject struct {
+}
+
+type GetAuthIssuerResponseObject interface {
+	VisitGetAuthIssuerResponse(w http.ResponseWriter) error
+}
+
+type GetAuthIssuer200JSONResponse AuthIssuer
+
+func (response GetAuthIssuer200JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuer404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetAuthIssuer404JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4198,6 +4254,9 @@ type StrictServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx context.Context, request GetAuthIssuerRequestObject) (GetAuthIssuerResponseObject, error)
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
@@ -4481,6 +4540,29 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(TokenRefreshResponseObject); ok {
 		return validResponse.VisitTokenRefreshResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthIssuer operation middleware
+func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
+	var request GetAuthIssuerRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthIssuer(ctx.Request().Context(), request.(GetAuthIssuerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthIssuer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthIssuerResponseObject); ok {
+		return validResponse.VisitGetAuthIssuerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5613,141 +5695,145 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9s49uBXQWmnKnvI8pGku2P/s47t9HjasbM+OlvTyUiQ+CRhTAIcALSizfq7/woPAA8RpCTbcvrI",
-	"X4kpEte7T3ztjESSCg5cq87+144ElQquAP94S6NL+E8GSpu/RoJr4PhfmqYxG1HNBN/+txLcPFOjKSTU",
-	"/O9vEsad/c5/2y6G3ra/qu0TKYXs3N/fdzsRqJFkqRmks9+5ngKRdjIyopwLTYZAMh6BVFqIqEcG7/vn",
-	"F9f9f1xdnA+65q+3h8elv96fXl2dnv/c/3B4efjePjo9//Xw7PTYPSJCdslYSEI5yfgtFzNOYjFhnOh5",
-	"CvjBzfkv5xcfzwc42cn/PTq7uTr99WSwT/QUCKcJEKb8EKUzIArkHRtBlwjpfhZ6CpIIDr3OfbdzkqR6",
-	"/nRnaEa7dIAKneWpNuuM/OzvhByyKAK+eSgO3vffXVy+PT0+Pjl3x0a1hiTVZExZDFGXUB6R2XRuVmiA",
-	"rEVsYXtzdXLZPz45PLo+/fXw+uTYfZ5SpWZCRmRGFZFsMtVdMsy0HXo0Ehm3mwU60uyOaohwz6dcg8RH",
-	"cCFvOM30VEj2/yB6sjM4zPT0QjaexEemp2QwjsVMDfZJIiQQswjg2iONOQCAyJwJ42Q2ZaMpUZpOQLkz",
-	"wgegFBP8gMxwPJByJCIY4PZjqvTC8faImVdket8fEChFtLgFnC9hSjE+6eLJT4SIEGO5ILHgE5D418LB",
-	"xmJ06870XLynLN48Eh3GMzpXuAMJ9pgYklNCWUy4WSN80SQBpfC0zGsWrygZxQy4JmoqZoowrUimQBp8",
-	"6xHDYYYiyjFPAo165FCRqzmnqQIypeaTCiMgM1wDLaGhyOLIsCYJCrQ5MCUSwHHtTxImTGlzmIP3/eu/",
-	"X56cfDg97r8/OT69sQzs6ubDh4tLg+F+dE5oFEkDqXz0O5BszCDKuY2FiN1mhcpKgzio5YOMppRPcuBd",
-	"GIx9FhZwc355cnTx8/npP3MyxsnJXm+HHH449RAwbDNfnn4nMh49y/oMFN5d3Jy7xTkkE0RloynRU6QQ",
-	"IQnTOZOaAiLSC4WLxc0cziiy9BrrLaQX5WoGEiLCxeyAUHVL6IQyjqiYT2pQp0sU4yNw2KsI8AjndNSP",
-	"SOC5OU5+xhKmn5CZ4aDNslkIklA+d7gtcQZFxlIk5riUR98DMrgELedbh2MNckAUnSuDnpxoQUYiATKk",
-	"o9tep9uZAjWC3Syr9EX9OD9ORWyOYSR4ZPgYmVGmzQDFtozw7ux3GNcwAVy+P6RLGGfq+Q6ppMAwRaSd",
-	"HEE3Qf3l8t0R+eHHV2+6Zj8oAV739g7w8Y+v3+wWj1/29np7COsPdAILyzesb3uqk7i6bncKSkvGJ0Gm",
-	"SmYwJCmdWCy6pBqeGonaSO7s9P3ptVGpTk6OLVPwOOUEWA15kNFJ86RPzZN+ohCjvg1CXYI52tFzHdei",
-	"EpVLcCu0jQJEyVTEEUgjiNzSDMcazgklgwT0VERGC06pnhrVlwwMkQ7IiN4BdXIEabeEsyLTikUWQa6F",
-	"OKOyhn6b2e71xUX/7PDyZ69qezEdmxUYlYRy8sMr8gt7i2vbiD7Xtj5vW1xf/IIg4cJBxCilCrjulZSG",
-	"/K1CftRVLa/QKTHW/VhMRKYHRMsMcP8RGHMCYWR0mFuYK0IlkFtItYOcFxYkoXNjxhgdEqULMaql9ud0",
-	"R1lMhzE8k9y3WpMFYkQ1HVIFZXNOeWGo5dwtN6YaZI8c5oiop1TjwaLxR2Z0jnuc0jsgQwBORlRKoxqJ",
-	"zGzz3tMuEr9h0cdU0zrlHxKlISVijJJ8ixUGwoJi3iNHeLJbV0Y9kaiw3O32dt90yafOjfm2ZFyQw6pS",
-	"f/jh9FPH8JNUihSkZtaSZpF5Z8wsS2o7XzPBafH2fbfjVc8AM0MUSnpoxfb8ewMz/YI86HacKmEGSeiX",
-	"M+ATowzuvX4deBdxe9l0ZV2gj1/gxMsHxwdfA9ITjR/H2dMYNPTIGYy1gbN5avSn2RTQEnB2ktGu8rcj",
-	"ArGCmbUGBCeUjGkcGwHhxF5gMQYV7GJSCSOK7N1Q4eKr3c6XreKdLQkUicZ8TwrYWmx0X4rhv2GkzSQG",
-	"Rd7FYmYmqqKF3QYiiIZEBQR5PhyVks5xfEMnTJqV/uYH+Nww63vQNApSg//F0IMxHRw/LdwZhiaNavLT",
-	"q91XhWqyd9BGHO5Z4seOmBqJO5DzEEk4a6WfUE4nkADXfYqTqL7K0lRIJ2tXPZluaMRMshAnSEEqwV8o",
-	"ImbcIkfbtg6dXVWMa/dTW1DlFPvAo1Qwp7W1v+q9bn2mVD+lkiZgNJ7KOVT3YEDzZm/nx9I6hkLEQLkZ",
-	"fSQi6I+mNI6BT6BvtYEHn6uVRv01djeRlOu+efzgSZlSmaXN2qupFEmq+3c0zh4+foV9tW4mB04iosfM",
-	"50Z51KlIuBOjFdaM/HidVxC6j0OUBdbkANhIFbVFhnfXBKmWE20BWRNqrkAyTTzW+wDrbIYTa4XatRDr",
-	"yMGXu4Qq8o+ri3NyhWLfqEho2xiVkVtTf5Ff5mJuPYxxHsPgu+AXXvsF/ZaViZa5QlHABeZHbmYZfhQx",
-	"czQ0/lDaWEXaFidbUlfqqkyhM5d+z9lfkwjOPeY1Mfz4o100MueNDtqQ3FgBDnVtaUbniuipFNlkeuCV",
-	"IMYnhMax14/E2OCSsUKAm/fM7M8E0cUTocZitRoeBzC2d2HCaEFuuZh1jfGKr5ROKYgSi+4pY1sYMwzd",
-	"AdayAorudEgDJ77AqewhFxPkWwySvLeomtGpYnStgp1v7Y9HNKVDFjMbKqqOCdwMGDWMWN6NfzO0+HwG",
-	"N2p1jqT3MmVR33qNl6JIfdH33U7Ss1/3y0bLA0aZAFI4c5bFA0a5X7L9Fm6wcEhtE1cOdBESlYGC4MCz",
-	"+uCOqhRqXcAn57dfRrBo9953O5Y19q3a5rjHmGaxXuC2JYWRw6wCspIV93p3bxkBVb4ObhTpvNkacezB",
-	"B28MZxNjwrSCeNwLeEjbzRD7U8VZHTRACh9IP2yUDmYwtL4zTo2xH7as7ar7nCZhKet+D5oi1zkTfKHI",
-	"VCSA1sgB8nAbQr65PFUkZmDdOuYlhVGnIcRiFlxPScNZT54ZvPHLrCvdImajeePPEiImYYTbVI/RjNf7",
-	"tlmJDUCTCw6D/TzIgg4lLgxSSdDBo9RCNew4xF6O8xj0k5EySKqCCoZ1gxgZarDGGuxkCFPGoy5h4yKs",
-	"JTh0iTJ6LRkLOYEimGV00DHFfxhGrfLgMSoNpcAYhsSMlMblhE1OFvXtKgKK8GgEqYbowI1JJZ574TdB",
-	"R3zGh4xHYWndetRNfDxfUd8ObaxsZIJGmmYJuk8yDJB3uh0utpyqX2JgDeyuaeDPwYUaxfIYWfETYcX9",
-	"kmnUk2FfSYI0k2RCv5zaH3d3dnaWGIV+xPBRmd/qq3buBxYFp4+YSmM6z9lvFfXOM4v3hHqf+syhOMV8",
-	"ngLdfitcfTyLY7PCL1siYai8zzv7YxorMEySKt1XALzP0ob5MEBVOP8x0+gxE+mABfCexTHzYSwbPN59",
-	"8+POAYEvdGTdpUO7zYTxTEOPtC5tLGRCtY16/fCqtFYfBWtdbBDIBmDNYD4sOwUaEdaJzgbQq5FIIcyb",
-	"K2pYPoj/ZOVlNbEWt8Mm64/qchQnFXGsEO/Cxt+XlElQfRawbP4uZhgvIkOhp8RMZ3SBO3AZQ6VQZgsQ",
-	"i0hmF/8r72jcMlVp5TNqNI4h6BkAJ3om7F4ePLuROm2HRp1jFhPyVPC0bF6M09qCKtVHlDF6CnMchjC9",
-	"0kB97wRoiE1Qp5t1rXmJ1quIgIxZHENEGF9uZ5axpnwYgV21ra+CMiWQNmO1WobJq7t6HJMOOf/qk0s6",
-	"1mfGimsk8LLNEQzOhNk6+j8QAVGRYZFN18FsNRqnVOrl0MhHL0XYPi/ZRaPFj2pEYavWtmKUtEb9CPHL",
-	"anBVmVTRr8cS1LTfEJqzLhD44jK+CNVksI3vug8HByT2sTSbQFFKL0ronLgIrQQOswY3FWJskBeHoF/N",
-	"Um30FqEE6dZdpyhgiB2u7g4yYmgitoplZCP99R6nbXDGkvdUS/aFoK+tbgy2+PLYaGq/soLT5hCnUkwk",
-	"TVS7Py/A46Y0TYFD5IYBkcZNEC+nvizRAFwii2NO9XybFRn0gmd1AcdkBgXu5BkpeUoDZjnkublOhBhp",
-	"ZYyQ1gDblRhrYqetRNYaXVwOWCFyfedivu+ETFpks2HlhKpbTOfukY9ToUpprxbOZRJRdK7qWNPKvpq4",
-	"QYhY/p4bcafcwsl5OqvzDamCfibj5UpP/mbojJCbhSPSAcdbWxKAjft387g8zQ9sRA1fuQWXVGneU2HL",
-	"UaDVTmdUQj+VMAYpYWmyg1Ji0LWpIrnfyGZMG50W3UdFyqk1f8V4bDiss2YhbrJkhZz0EmQWvUSNXv60",
-	"96oXQQwTqiHqCxaNUBRTzQpfbVhfsCTu3Q2YLTmEsTBWtU1wYY4NpzDKZX14Td4/1Q50/LUV4C2awHoh",
-	"nwKFVlIF2rWAioVXP0vHSrTweU6CHxj7DWZG8jNFEhpB2bTxki6Uj5JSrUGaof/1278+ffqys7P16dOX",
-	"3XefPn358d3n//m3ECt+TPYO40wzGjtvbL/dXD20RSbWYDX7s1+Z3dp6FXcUtwCpjaBgeMdIFbVS8s3T",
-	"5BItU0YqgsIRp+EH7rsGFF+d34R9dUEX7gUHwwswGoe1Pojma+YC1VHSZl7O6NxgJcLMe9W6WFdgtz8o",
-	"EGewiJcPzy9aneIfobC2O10KA2QF1cSL3EoxCuoFizop0yQSYF0TdooV9Zaaer0cgiWFu8qntRAGvAaw",
-	"CEmmfaJ7bm2sDj9dnYkoTc2ZOMafDxeiqTb1u8TE/ncIlWcQx33kGMsY1keI41/wxZB9ZJ0mFWTpLnHv",
-	"IOJdm1c36O4sT9KE4jUcXQGPFjSfdmlbfnmRJEInUyofCKZz1WoDglZKQ6IA/tKvDLps/Xaw0Ep9RPID",
-	"xnyajzjpJYyzJEv6sZM6Ia8SZvmPplTSkQaJwYYkUxrjL70gGJKeW2c/YhMWTPIovxSLGciRC5S0vajm",
-	"yVDEIbGbL8+yq1LNGSUxGGKzTODQsIV/Yg0aJbi4sDAr5szStHlxCxCpnWf9KALbCc8WPqAQtC8t52kk",
-	"12WcaWET1ddbJ3ywdHq8/FGaxfETS6E1D6qyy/A52UrCJ47nOBnyJIoxn7IhcxZjgyKohbUDy3WlRRDG",
-	"mYsNMcV23XktbXdJRsOGlNp2F2burTzwaVpoyWTpqsbMCp6FAomeSxd8Cn3td6xdNahJbQQMkXV+Bc7+",
-	"aXNQQhb0kUjSTENUaLE+P/97Nsv3bJYlEdMwVvss7QfGbZuJ0B6AedyfhvPWF+3fRuGJ1sHFjLdxvnbG",
-	"xlR/4rcXalBAMHThug/YEDy+r1yCS1Hf3iQZnprfOIvomdW56qwPljJL5O/ZGtErYiyOcSYNy1kxoajd",
-	"Ym3H58b8eqwpcJ0cZJtobRyh4H5L+dRqh9oO7NJ0LZB+ArV9Sf5B3VX04JyD5ZK/KY2kzI4C/PctUAly",
-	"sDzQvOA+KQ3alo9yk0Z0aeLYmhpxCPEXPNahgnkSi4nRqnrkgsdzMkh6LOoZPoROzYLJVdfWiLSFn3W9",
-	"kL4PbhbTLz/7RlT+lcYsYrrFuXFn3ljBaLfvBecAaRhUS8zlzr1RURNK4uC/3336FP2vT5965p//L0t/",
-	"uH/+x9+aXeENKXj5nKElF+7AgLOnyDRdZnSGw5l1d0dpxPpqsORjlEmm51glVWYyyIksBQYLr6qNj6y8",
-	"qOR2EdswIu/8gBC24+ULmWqdurpSP+X/yUDOV57xP+ZtrPXCiLikY+2aDPXIcW7PkOGcaBHR+QtVDwUa",
-	"VtnBcTrdjiXzGkNx0E7ZLzC3lfmMj0XIzWVDIM5kGgvpkyJsStNMkEgI6SLfezu7r+2aX9iGVG6NSHRM",
-	"x2bOD0IhqnY9VnX2Ozu93d4OxlFT4DRlnf3OS3yELoYpAnG7N4M43kIP9baNtW6PchNpAviPQT48h9Oo",
-	"s28eGuS0Tu1utU/d3s7Ok/U3KDvEgz1esKXBzeVZ4ViyCxWSKLB9F17tvGqaJl/3dt7xCBE9SxJqMKtz",
-	"ZTuc2BQ2DypmT51OFOaR+bLqzmfzbeUwMZi+VSm53CpotulkK6RhMzTyYo0NnnWlRL3huO3iX6jCanWZ",
-	"JAoVv1uA1JxUYoOmyuoQjuJcUxii6HyhR8wRHU1h60hwLcWSZEjbfWJom28EO8UUTXdWh71txlUFfZE3",
-	"YBHAl997nlFCAQRzCPwpcBZtjQQfs0km8zSSJsBfpMBPj48qr38H+LcCuIUGORKcw0iTY0/nZLe345Dg",
-	"wIWevdnv1FsjQ2qZLQFc6VeY7TZN2fbd7nbuvk1FyNy9zoVXDPQOVNGiR6Q2oa/cvmVWqiExAgszxLzj",
-	"FzvaqKIx2qudHbPUKl5GecZlxyoMoPRbET1dA816YqoF5cbwPpBD2oD99XaXB6WkKoMDQ5hk3ImZneWY",
-	"V+rhip+8XP5J0S/UfLG7whd5syjzwd6b5R+U24/ddzuvV1lWuZtRlY7ObFrQcF4cn0E0CSPA9j4L2pnt",
-	"FOkpB59VxKsBViu9lBNr28lGxBFJKZOuRWlkGJUSgnuGxWGGhAJfmNLK9qh0pGYe1I1h7DdllWLf9zI2",
-	"9DaZujQgkqmMxvHcha6sdjkFvk+4izH4pqPmGGyhl414YgG1KwyJhbjFNOI6deqSu2dD9BnyY22YQoNO",
-	"rGAbPQMyA9KiWm5Q8TEMKs6povdV0Df1UCre3Xw/r3NRJRHkSKkEgyYGfYYwopmyaqrn/Qb/XEvLHqn1",
-	"Tev9eTnQicu8X+QrXSL4yCUY0QJ1VuM2d7vbPgSQ1023afDfVfZn1+Cq1tpik1vf7JpqW85edZetoJ95",
-	"3Wx7ArrwYIbFzc1CV7ueUa7IYjdekvEYpUnZbrUtI5Tvhp7nai9iGTd/QpF8tSH2X08hu6+6jrTMYJPC",
-	"IJBe1oDqpRN7JDNv/6S5nfmqLLXUwPT3zVOddtPZ/y3o7Pvt8333a8Al99vn+89lynxPbw03dqKL6akr",
-	"D/Ct+V0m9Yhyl1VuWXWZMJ3R0kiavtP3dnNLxO0752du5N3lb3A/3jPt29CARgb429egL1CX6LAgjjaO",
-	"93mDhFPzqjf2SVZZrJ/RiHl+jcBJBpdDWIayw0mjK1FiNKgYxnp1vHu57X7ffpmyaJtGUVkmVJGLRtHL",
-	"D6fHiwrBSmfuuv2vyqGegCl9U35hm4Vj4XxklHQCW3jdgO/MjwpcOkWvRpYMQZpXSzltDwZgBL7qOAxD",
-	"+7t59Z0UietF+R2i60BUQiKsH2ApUPMkqceCFcxE2049ul5U3RZlQPHWtTAUe2K+fhSQ78NHgdkI88BR",
-	"VO+ZePC2E8VUxB+87/dXp1fH55vc+AK4H73r4uKZdVTza3+fkNLYxo86H9Qi6fuxy2S/AX9orXHRMyvc",
-	"gXY+DZpDy5U/33Xv34vuXYCzdHNKJQYAPMKsUKaVd5Wph1BfOcN7Hdrz7jlbQKxuVV6ofmBNY6O32XtY",
-	"nME8qHbVw9QXTACsk+2o0tZvQzQb7h24Ot22Y4a9sOw7Uf2OiMoCvExQHvkfQziP0FMuQYH2CLgxhcVe",
-	"s1W6gGs4d6rLo7b9CD2lsu/NKSyhjZfvPXvI9mdTQRPW5kcu0qY7m462VJOzG+S9MC/1/jI2i/UauF4k",
-	"RdQPL+qpJgH5ZsWNIM/0dPsrdlO+3/YXYWzPYFiCfu3qMhuvL5k/Xeu9tk1rXGKYk4BOdkp0gk7sdSz5",
-	"3TR5XNHI1rqENIvzjVo6D5FPeDHWQ8XTWslZj3YEFRdvEeGvecwbnfmmXipvjp1nlbkSs7wU8Za7Cpka",
-	"zdcchfWLb3D2pTffdG2zFqpKDRdAJmqQZyKmFKtSnfMRx13L+dgN976yytgKV/M0ZEQWnbvX8oOGub2H",
-	"yeEikq6ixH3Zms1mW2Mhk61MxsBHIrLNbFZjjJXuRU+lzD2KWF4+0f1zH/2tTsCxIs7ozzMp+OSg6MeE",
-	"jZ+V6D2ITP8IYeIjh1o2RQCp0oUmSm2pXqAzJrH3iq0h5Bf7ljeJ+ErP8g0K+WC39QYxX177X03a01JL",
-	"5oTOSSTakn3rcLcO4nK79xUt4YC/qdRFeGO+pkCn4u9m65/YF4QMT8EdSBr7XkzOgvWqpHcJ6SkwGXQI",
-	"2TdbaCBH/ia2V0brjbkxq91WG5idW+xfh8+dMaUDYF8fvttf7X9Oo3vL38INexc53QFGYKvpydRmMA9h",
-	"writyDnMG825hMiJsWJoLIHa20jtdFE733wGtrk8JfI7l/xjcklRdKtr4JAlh3mQfLpL+N/m2V8713tW",
-	"pvdMpv5TaYNTMWvGgAZoh1KEqka655hrG8dZAI+yUlXyhjhdqPD5D6MffgukXZs7fuOsDIx7r4fnYaUg",
-	"L1tqYnlF29vOprNFq811W7NFXQfShRIWryLZa/18q9uwx7fbYOHlGgyLciXG9o21DWON8LANL2097y0Y",
-	"1UepDLDdJdMEqIwZ3q8sUjIT8pbxSVHoQEvj07x2xbWtsq8VnsNyayMF0nw3wFyL4jlxz32DAUKVRwyz",
-	"VIMYJTezzLsp2fWrqZjZPZkdDqjy9Re0XjdzYCO6M6Ygr4NpqXGJN1h8tlh39uyJze3lLU9Yarb7PJfO",
-	"X51c9s8ujn45OR50A7fq7zvH2mJdXTdvVV/KKYnF6BaiVVB5v17fgjf8F9fgu6eEjbECMoD2vq73z1YW",
-	"UxIVC0JhbcvRVvYhuWsqSx0D7Q3vXqlcPS5m6ymUEtu+eU5jQOxduSuw4UKGl+ZltuUO8z0y8KPdyHhA",
-	"JuBq90r1AZ4tYeiC5HobJpa4aoNBnRP5Ya/F1dVFZ0mkJ7/6Ju+Ijxf4jIVcXEyPHPI5sZ0vHB0I5Sxf",
-	"mXGDyLGgEVEiAbtdM3RT+KW091Yts9yeZufVT91Owrh/sNtdHiwqbm+w0bMZ5Vp13QnaJnleSAwO8kx/",
-	"pgibcCGt5R5uqOEK31fPmn+5sxeu+ExdaL5UuXTm2qWFQq7KJ2CuUqa0qVhnqLLpDKtVyVCKmSqSnath",
-	"TCd7jb7AJkaV4FYy+yRaCaULeWm1WGa1+iekV3cbSXOV7VBE88Cth66WVQKNDL4vhtSprVdMQEKpXDah",
-	"c98cVkx8382admCW9EgD5C/g9ztx2QClAG+9oJlHzrGG6PQghi4yvU3juDmBx+XumXe+Q20VqAG2nViA",
-	"m700tIAXjeOQ1bYMYF4V69smnG0GXLUR+SaNuIaW5031S1lcToAxRp2Q6Ny6D8b3fOmv00Gr7c9XDvQt",
-	"7ThwqG7xAvgJZby4pg6vrquWck+Yb+Ph7rVjkmRcszivmEOQU21/srYAcIMB0T4acdjAw74ywxJepclI",
-	"KJ1fF9sj52KhKZZvPRDScjbZTqDeSeA5ba4VmgpYvYHJMiI9o4/qD1xf31JYv4wNeU1xndTxD7n2bVF/",
-	"ZKjHajc89534SJPjmkhhnpMaAiialaaAxQtFNQhTZDQFY4L6m6KwV8lYu7ueMWVEhejH7WWJgWD7NwZa",
-	"N4a04lvGo4pSmt8ib1s4dvNrlN2ftltu4Prkz5ui62p//Gcn7IXO6stLVtBP9q0jbxv3yLy7uHx7enx8",
-	"cj7Yrxa+GvSOhYIIPSVlzXAIseATdHx6s81hDPYR+fnm5Oq6f3h0dHJ1VRm+oeHyH4Sr2Rp1Xq6M6fp6",
-	"E9stwl2wYE4s4P9ga+WH5eXqxXKaVC9kQjfu7oJD+7q97G6lovTS1aq/j7r0Q7/jNlo9tZfg/3WK0lHk",
-	"jCi3wsg71x+EUo+pIrFDfKOK1wqDetDWH1VJYsf4JlWvD9x5qWNxk9Xm+x5v0l6r9VZuEL5+vb01PNPh",
-	"3CU/Uq7XlVv1FrZgvb/PomGH/q49l9LUr7RqbdZFsRfoD3s/FReEveztun5xPmsJuLtrvrif198lES7B",
-	"QNVgzWD+IxPcW27/f/aa4+YL/1tTWF4ovPndujpzF+gLtbrkQH+rJdJofTftirrN4iQriQ786HDm2oYX",
-	"VPAz1mJ4VKP26nsbYs59wHjhCRE8dxRjz/7ChWzphknV5Px1hFHmS+0E8ePrN7s98tHf2OaKZDjxXuCS",
-	"2z9sL7lreTZUoYuDV5ulLUPv3Se3TvK7h5oy7/19PSzKq7d83zbn3wFZ1Q9+12i+klaFH62rVjXRhj/p",
-	"/CJqV2JutKv8JKm9MgZv6cm9AixaSgp34haWEMHOzpseOUUS2NvZwftL/R0plgy4sHVd3nKgfE4SIQGt",
-	"MHzV21wubBgu2nOLeSZBUb9l6Nskgf3xeHUg6kJ9N0qM28Gd5cZMqzwJSC+UlwaQcUn/wfoVpi97ewdm",
-	"Hp/DGtJhXnnUHTCOvdL6eAfNgAgez0v37Rl5Y1F5IkS06D5gihgN68B621OqFCjz8PXOy4WEb39TUx7X",
-	"tyb43N1P5kPlwKNczyuybQONcJ+LHL5lO8SlnRAPrffaHJjtHUmuhWEiLhJR+C9d2CCPGCzEIQSHP7MS",
-	"dQkRQIIOn8pVJIjc9kZZ15QQ1UshCTS4vYOUivaNvPOOmUzGnf3OdseYM+7dUOy8cs1HJIS0vdzLPnaG",
-	"qXhR3h/RJxZj59pASa+7y8QNxrEJdnVE2/UIKdmGnTCtPUNrTEg/Ya9e4FufzXVGcr1WV6gfLi5RQSs3",
-	"XJJcz0mtZFN3GnJTaFmCehe+68tduevUj5abhuFlVBrKGk6pCN7abD2e+OsLRUSmFYswbdKb66U5LH7c",
-	"f77/rwAAAP//",
+	"7H1pd9u4luBfwdG8c9I9I8tLkqoX+8uoYqeeu7xkvFT6dCUtQeKVhDYJsAHQiqbG/30OLgAuIkhJtuVU",
+	"vcqnxBSJ7e4rfu+MRZIKDlyrzuHvHQkqFVwB/vETja7gvzNQ2vw1FlwDx//SNI3ZmGom+O5/KcHNMzWe",
+	"QULN//4mYdI57PyP3WLoXfur2j2RUsjOw8NDtxOBGkuWmkE6h52bGRBpJyNjyrnQZAQk4xFIpYWIemR4",
+	"Pri4vBn82/XlxbBr/vqpf1z66/z0+vr04ufBx/5V/9w+Or34tX92euweESG7ZCIkoZxk/I6LOSexmDJO",
+	"9CIF/OD24peLy08XQ5zs5N/fn91en/56MjwkegaE0wQIU36I0hkQBfKejaFLhHQ/Cz0DSQSHXueh2zlJ",
+	"Ur14vjM0o105QIXO8lSbdUZ+9g9CjlgUAd8+FIfngw+XVz+dHh+fXLhjo1pDkmoyoSyGqEsoj8h8tjAr",
+	"NEDWIrawvb0+uRocn/Tf35z+2r85OXafp1SpuZARmVNFJJvOdJeMMm2HHo9Fxu1mgY41u6cazGiXVz/3",
+	"zvs3V6f/3ju/fv/67z/8YIfvf+qf3hgk6X/8eHX5a/9seEiYNkPXB51TphXJuGaxAbdIQVJtYJumUtyD",
+	"Mh/+ixv9X/GcT7kGicuAS3nLaaZnQrL/C9GznXs/07NL2Xj6n5iekeEkFnM1PCSJkEDMIoBrj6jm0AEi",
+	"AwfGyXzGxjOiNJ2CcnDBB6AUE/yIzHE8kHIsIhji6cRU6SWQ9oiZV2T60J8fKEW0uAOcL2FKMT7tIrSn",
+	"QkRIJVyQWPApSPxrCZixGN9BhGd6Ic4pi7ePuP14ThcKdyDBHhNDEk4oiwk3a4SvmiSgFJ6Wec3iMiXj",
+	"mAHXRM3E3GCFIpkCaXC8RwxXG4kox3YJNOqRviLXC05TBWRGzScV5kPmuAZaQn2RxZFhhxIUaHNgSiSA",
+	"49qfJEyZ0uYwh+eDm39cnZx8PD0enJ8cn95apnl9+/Hj5ZWhKj86JzSKpIFUPvo9SDZhEOUczkLEbrNC",
+	"2aVBPLX4QcYzyqc58C4Nxr4I27m9uDp5f/nzxel/5KwDJycHvT3S/3jqIWBYdb48/UFkPHqR9RkofLi8",
+	"vXCLc0gmiMrGM6JnSCFCGqbiGeMMEJFeKVwsbqY/pyhGauy+kJiUqzlIiAgX8yNC1R2hU8o4omI+qUGd",
+	"LlGMj8FhryLAI5zTUT8igZcgOPkZS5h+RmaGgzbrA0KQhPKFw22JMygykSIxx6U8+h6R4RVoudjpTzTI",
+	"IVF0oQx6cqIFGYsEyIiO73qdbmcG1CgTZlmlL+rH+WkmYnMMY8Ejw8dQEpgBim0ZhaFz2GFcwxRw+f6Q",
+	"rmCSqZc7pJLSxBSRdnIE3RR1pqsP78kPP7551zX7QQnwtndwhI9/fPtuv3j8unfQO0BYf6RTWFq+YX27",
+	"M53E1XW7U1BaMj4NMlUyhxFJ6dRi0RXV8NxI1EZyZ6fnpzdGjTs5ObZMweOUE2A15EFGJ82TATVPBolC",
+	"jPo2CHUF5mjHL3Vcy4pbLsGt0Db6ESUzEUcgjSBySzMca7QglAwT0DMRGc07pXpm1G0yNEQ6JGN6D9TJ",
+	"EaTdEs6KTCsWWQS5EeKMyhr6bWe7N5eXg7P+1c9evfdiOjYrMCoJ5eSHN+QX9hOubSv6XNv6vD1zc/kL",
+	"goQLBxGjCCvguldSGvK3CvlRV7W8QqfERA9iMRWZHhItM8D9R2BMGISR0WHuYKEIlUDuINUOcl5YkIQu",
+	"jOlkdEiULsSoltqf0z1lMR3F8EJy32pNFogR1XREFZRNSOWFoZYLt9yYapA90s8RUc8omgHW4CRzusA9",
+	"zug9kBEAJ2MqpVGNRGa2+eBpF4nfsOhjqmmd8vtEaUiJmKAk32GFgbCkmPfIezzZnWujnkhUWO73e/vv",
+	"uuRz59Z8WzIuSL+q1Pc/nn7uGH6SSmOlaGatdxaZdybMsqS28zUTnBZvP3Q7XvUMMDNEoaSHlnPPvzc0",
+	"0y/Jg27HqRJmkIR+PQM+Ncrgwdu3gXcRt1dNV9YFBvgFTrx6cHzwe0B6ovHjOHsag4YeOYOJNnA2T43+",
+	"NJ8BWgLOTjLaVf52RCBWMLfWgOCEkgmNYyMgnNgLLMaggl1MKmFMkb0bKlx+tdv5ulO8syOBItGY70kB",
+	"W4uN7ksx+i8YazOJQZEPsZibiapoYbeBCKIhUQFBng9HpaQLHN/QCZNmpb/5Ab40zHqqVGY3uISO+fNl",
+	"vaE6vHuvafhz0DQKEpv/xZCbsUwcuy48NIbkjebz9zf7bwrN5+Cojfbcs8SPHTE1FvcgFyGKc8bQIKGc",
+	"TiEBrgcUJ1EDlaWpkE6Ur3vw3dCImWQhRpOCVIK/UkTMucW9tm31ndlWjGv3U1tQ5RQHwKNUMKcUtr/q",
+	"HYkDptQgpZImYBSqyjlU92BA8+5g78fSOkZCxEC5GX0sIhiMZzSOgU9hYJWNR5+rFXaDDXY3lZTrgXn8",
+	"6EkbKQDxKEn14J7G2ePHr3DH1s3kwElE9JT53ChPOhUJ92K8xpqR3W/yCkL3aYgSZk2NVFFbZHh3TZBq",
+	"OdEWkDWh5hok08RjvYuxzmY4sUauXQuxfiJ8uUuoIv92fXlBrlGrMBoYmk5GI+XWk7DML3MpuhnGOIdk",
+	"8F3wC6/9gm7RykSrPK0oPwPzIzezDD+KmDkaGn8sbawizIuTLWlDdU2pUMlLv+fsr0nC50GAmrR9+tEu",
+	"27CLRv9vSG6sAYe6MjanC0X0TIpsOjvyOhbjU0Lj2KtfYmJwyRg5wM17ZvYXgujyiVBjEFsFkgMY076w",
+	"kLQgd1zMu8Y2xldKpxREiWXvlzFdjJWH3gZruAFFbz2kgRNf4lT2kIsJ8i0GSd4bbM3oVLHp1sHOn+yP",
+	"72lKRyxmNvpVHRO4GTBqGLG8G/9maPH5DG7U6hxJ73XKooF1Sq9EkfqiH7qdpGe/HpRtokeMMgWkcOYM",
+	"l0eM8rBi+y3cYOmQ2iauHOgyJCoDBcGBZ/XRHVUperyETy4ssIpg0ax+6HYsaxxYtc1xjwnNYr3EbUsK",
+	"I4d5BWQlI/Ht/sEqAqp8Hdwo0nmzNeLYg48NGc4mJoRpBfGkF3DAtpsh9qeKLzxogBQulkHY5h3OYWRd",
+	"c5xqdg9hw92uesBpEpay7vegKXKTM8FXisxEAmiNHCEPt1Hx26tTRWIG1mtkXlIY1BpBLObB9ZQ0nM3k",
+	"mcEbv8y60i1iNl40/iwhYhLGuE31FM14s2+bldgANLngMDzMYzjor+LCIJUEHTxKLVTDjkPs5TgPqz8b",
+	"KYOkKqhgWC+LkaEGa6zBTkYwYzzqEjYpomaCQ5coo9eSiZBTKGJlRgedUPyHYVAsj02j0lCKu2HEzUhp",
+	"XE7Y5GTRwK4ioAiPx5BqiI7cmFTiuRduGfTzZ3zEeBSW1q1H3cTH8xUN7NDGykYmaKRplqB3JsP4e6fb",
+	"4WLHqfolBtbkdGkY+EtwoUaxPEZW/ExY8bBiGvVs2FeSIM0kmdCvp/bH/b29vRVGoR8xfFTmt/qqnfuB",
+	"RcHpI6bSmC5y9ltFvYvM4j2h3mU/dyhOMUWpQLffCk8iz+LYrPDrjkgYKu+LzuGExgoMk6RKDxQAH7C0",
+	"YT6MfxWxBUyeespEOmABnLM4Zj5KZmPT++9+3Dsi8JWOrTd2ZLeZMJ5p6JHWpU2ETKi2QbUf3pTW6oNs",
+	"rYsNAtkArBnM/bJToBFhnehsAL0aixRW+0iLQfwnay+ribW4HTZZf1SXg0SpiGOFeBc2/r6mTIIasIBl",
+	"8w8xx3AUGQk9I2Y6owvcg0tIKkVKW4BYBEq7+F95T+OWqUort1ldI9BzAE70XNi9PHp2I3XaDo06xyzm",
+	"GKrgadm0G6e1BVWqTyhj9AwWOAxheq2BBt4J0BD6oE4361rzEq1XEQGZsDiGiDC+2s4sY035MAK7altf",
+	"BWVKIG3GarUKk9d39TgmHXL+1SeXdKLPjBXXSOBlmyMY+wmzdfR/IAKiIsMimw2EyXA0TqnUq6GRj14K",
+	"4H1ZsYtGix/ViMJWrW3FKGmN+hHil9XgqjKpol9PJKjZoCHyZ10g8NUllBGqyXAX33UfDo9I7EN1Nj+j",
+	"lL2U0AVxAWAJHOYNbirE2CAvDkG/mnjb6C1CCdKtu05RwBA7XN0dZMTQVOwUy8jG+vcHnLbBGUvOqZbs",
+	"K0FfW9AYlOKexgMutCHSBCJmdMQQm8RMW8uoZkCN9uo5fpEOq3zqa+QYxgZptqVMWTIUctpLcOm9RI3N",
+	"056zYwzEigwvF7NrcC82MV02ntkTsUqBTflOpZhKmqh2X2WAf89omgI3W8ZhQKRxEzaXs4ZWaDcuB8if",
+	"Yy1VaU3hs+Q1XqIfmUFBF3kyT54NggkiedazE49GEhsDqzV4eC0mmthpK1HDRvedA1aIFX1w4fIPQiYt",
+	"eocRU4SqO8y+75FPM6FKGcMWzmXyV3Sh6hTRypqbOF2IEfwjN1BPuYWT8+JW5xtRBYNMxqsVuvzN0Bkh",
+	"pw4H8wNOxbb8CZsy0c1TGmh+YGNqeOYduHxU854KW8UCPRJ0TiUMUgkTkBJW5okoJYZdy1Ryn5hNNjf6",
+	"OrrGimxda9qLycRID2epQ9xkpS9zk4M3vQhimFIN0UCwaIxqBtWs8EOHdSFL4t6VgmxoBBMhwZUIGBUR",
+	"cSyFca7HhNfkfW/tQMdfWwHeouVsFs4qUGgtNaddw6lYr/WzdKxEC58iJviRsU1hbrQapkhCIyibbV6K",
+	"h1J5Uqo1SDP0f/72n58/f93b2/n8+ev+h8+fv/744cv//FuIFT8l8YlxphmNnad50G6K921NkDXGzf7s",
+	"V2a3trzIHcUdQGqjQxi6MlJFrZW39DxpWKsUrYqgcMRp+IH7rgHF1+c3YT9k0D19ycHwAow0YmkWovmG",
+	"aVR1lLRJq3O6MFiJMPMewy6WZNjtDwvEGS7j5eNTs9an+Cco4+0OpcK4WkM1KSl+RR0P6gXL+jbTJBJg",
+	"3S52ijX1lprpsBqCJWOiyqe1EAa8BrAISZZrkLkltT78dHUmojQ1Z+IYfz5ciKbaTIsSE/vfIVSeQxwP",
+	"kGOsYlifII5/wRdDtp91CFWQpbvCdYWId2Ne3aIrtzxJE4rXcHQNPFrSfNqlbfnlZZIInUyp8iKYqlYr",
+	"q6jrm81JEPjLoDLoqvXbwUIr9dHWjxjPaj7ipJcwzpIsGcRO6oRMQSyQGM+opGMNEgMpSaY0xpZ6QTAk",
+	"PbfOQcSmLJjAUn4pFnOQYxcEantRLZKRiENiN1+eZVelcj1KYjDEZplA37CF/8DyPUpwcWFhVsyZpWnz",
+	"4pYgUjvP+lEEthOeLXxAIWhfWc7TSK6rONPSJqqvt074aOn0dPmjNIvjZ5ZCGx5UZZfhc7JFmM8cq3Iy",
+	"5FkUYz5jI+YsxgZFUAtrB1Z8P3mAyZmLDfHSdt15I213RbbGlpTadvds7ok98iloaMlk6brGzBqehQKJ",
+	"XkoXfA597Q+sXTWoSW0EDJF1fgXO/nnza0IW9HuRpJmGqNBife3B90yd75k6K6LBYaz2GeiPjEk3E6E9",
+	"APN4MAvn5C/bv43CE62Dyzlv43ztjI2pwdRvL9TbgWBYxjVusOkF+L5yyTtFa4AmyfDc/MZZRC+szlVn",
+	"fbSUWSF/zzaIzBFjcUwyaVjOmslS7RZrOz431g5gvYRrgiHbRGvjCAX3W8mn1jvUdmCXpmuB9DOo7Sty",
+	"K+quokfnU6yW/E0pMmV2FOC/PwGVIIerg+hL7pPSoG25NrdpRFcmxW2oEYcQf8ljHeo1QGIxNVpVj1zy",
+	"eEGGSY9FPcOH0KlZMLnq2hqRtvCzbpau4IObxfSrz74RlX+lMYuYbnFu3Js31jDa7XvBOUAaBtUSc7l3",
+	"b1TUhJI4+Jf7z5+j//X5c8/88/9k6Q/3z7/+rdkV3pBemM8ZWnLhDgw4e4os2lVGZzicWXd3lEasrwbL",
+	"WcaZZHqBFWBlJoOcyFJgsKis2jPKyotK3hqxvTbyphkIYTtevpCZ1qmrmfVT/p8M5GLtGf/bvI11bBgR",
+	"l3SiXX+mHjnO7RkyWhAtIrp4peqhQMMqOzhOp9uxZF5jKA7aKfsFFrapAeMTEXJz2RCIM5kmQvqED5uu",
+	"NRckEkK6yPfB3v5bu+ZXtpeXWyMSHdOxmfOjUIiqXY9VncPOXm+/t4dx1BQ4TVnnsPMaH6GLYYZA3O3N",
+	"IY530EO9a2Otu+PcRJoC/mMbpDHBT6POoXlokNM6tbvVtoIHe3vP1hqi7BAPtsfBbhC3V2eFYynv5KbA",
+	"tqx4s/emaZp83bt5syhE9CxJqMGszrVtDmPT8zyomD11OlWYI+dLxjtfzLeVw8Rg+k6lnHSnoNmmk62Q",
+	"hs3QyAtRtnjWlfL7huO2i3+lCqvVZZIoVPzuAFJzUokNmiqrQziKc/10iKKLpfY67+l4BjvvBddSrEj0",
+	"tI07RrZvSbDJTtGvaH3Y2z5mVdAXeQMWAXxrAc8zSiiAYA6BPwXOop2x4BM2zWSeRtIE+MsU+Onx+8rr",
+	"3wH+rQBuoUHeC85hrMmxp3Oy39tzSHDkQs/e7HfqrZEhtcyWAK4MKsx2l6Zs935/N3ffpiJk7t7kwisG",
+	"eg+q6G4kUpusWO58My/VxxiBhRli3vGLzYBU0VPuzd6eWWoVL6M8m7RjFQZQ+icRPV+/03rSrQXl1vA+",
+	"kB/bgP317qRHpaQqgwMjmGbciZm91ZhXarmLn7xe/UnR3tV8sb/GF3mfLfPBwbvVH5Q7tz10O2/XWVa5",
+	"EVSVjs5sWtBoURyfQTQJY8DOSEvamW2y6SkHn1XEqwFWK72Uk4bbyUbEEUkpk66jbGQYlRKCe4bFYY6E",
+	"Al+Z0sq293SkZh7UjWFs1WWVYt8yNDb0Np25NCCSqYzG8cKFrqx2OQN+SLiLMfh+reYYbBGbjXhicbgr",
+	"eomFuMMU6Tp16pK7Z0v0GfJjbZlCg06sYAdCAzID0qIScFjxMQwrzqmibVjQN/VYKt7ffiu0C1ElEeRI",
+	"qQSDJgZ9RjCmmbJqquf9Bv9cN9AeqbWc6/3zcqATV1WwzFe6RPCxSzCiBeqsx20yrrSZa7eakXrw7oe3",
+	"uxgbKPr/tCn2p77JzFbVOjdLg1izKy00OcNf8FDK8SgbBfJ9/56gV1kbSljuGejaZbO7RTA115bfYnGC",
+	"C78UsbLVCtX9/m7ls1Ww+W5lvbjSXTWwl1s6+3byVNvuClUP53oYgOr07hR04XQOawi3Sz0ce0YfJsu9",
+	"p0nGY1QAyq4G28FE+fsG8vT6ZSzj5k8o8uW2JLHrWX8PVW+flhlsU34HMgIbUL10Yk+Uv+2fNDfvX1cK",
+	"ltr1/rHFoFNIO4e/Bf2zv3156P4e8KL+9uXhS5kyz+mdEaBO22B65io6/OUXLvl9TLkrBLDStUyYzs5s",
+	"JE3f1363uQHo7r0LDTTy7vI3uB8fTPBdkUAjA/zt96D7VpfosCCONo73ZYuEUwuENHYFV1msX9DufHkl",
+	"zkkGl/ZZhrLDSaPeUmKU3hgmen28e73rft99nbJol0ZRWSZUkYtG0euPp8fLCsFaZ+7utliXQz0DU/qm",
+	"/MK2xsc+DpGxqwjs4OUa/h4K1LnTGTqismQE0rxaSkN8NAAj8EXwYRja382rH6RIXGvU7xDdBKISEmFd",
+	"NyuBmue1PRWsYCbaderRzbLqtiwDirduhKHYE/P1k4D8ED4KTCBZBI6ieqvKo7edKKYi/uh9n1+fXh9f",
+	"bHPjS+B+8q6Lq502Uc1v/I1dSmNXSerchsuk78cuk/0WXNi1PlovrHAHuks1aA4Nl2p9173/SLp3Ac7S",
+	"PUGVsA3wCBN5mVbeu6keQ33lpPxNaM97VG3Nt7pTeW+BI2saG73N3jrkDOZhtckjZithzmadbMeVLpNb",
+	"otlwK8v16bYdM+yVgN+J6g9EVBbgZYLyyP8UwnmCnnIFCrRHwK0pLPZSudJ1c6OFU12etO0n6CmVfW9P",
+	"YQltvHzL32O2P58JmrA2P3KR6d7ZdoCsmk/fIO+Fean3l7FZXLBBLQVqseFQNW/L985uBHmmZ7u/Y3Pv",
+	"h11/7cvuHEYl6Ncu6rMpFiXzp2u917bPkMvlcxLQyU6JTtCpvXwov4kpDwUb2VqXkGZxvrdO5zHyCa+B",
+	"e6x42iif7smOoOKaOSL8paZ53z3fY07lvdrzREBXFZhXj95xV9RUo/mao7B+zRPOvvKep67tr0NVqUcG",
+	"yEQN8+TRlGIhsXM+4rgbOR+74VZsVhlb4yKqhiTWopH8Rn7QMLf3MOkvI+k6StzXnfl8vjMRMtnJZAx8",
+	"LCLbf2g9xlhpOPVcytyTiOX1M922+MnfYQYcixiN/jyXgk+PihZa2Idcid6jyPTPENl/71DLZnUgVbrQ",
+	"RKmT2Ct0xiT2Fr0NhPxyG/0mEV9pob9FIR9s/t8g5str/6tJe1rqEJ7QBYlEW352He7WQVy+fWBNSzjg",
+	"byo1td6arynQOPu72fpP7AtChqfgHiSNffssZ8F6VdK7hPQMmAw6hOybLTSQI38T2yuj9dbcmNXmvw3M",
+	"zi32r8PnzpjSAbBvDt/d3+1/TqMHy9/C/aOXOd0RRmCrGeXUJp2PYMq4LaLq570BXQ7r1FgxNJZA7d27",
+	"drqonW++ANtcncX6nUv+ObmkKBoMNnDIksM8SD7dFfxv++yvneu9KNN7IVP/ubTBmZg3Y0ADtEMpQlUj",
+	"3XPMjY3jLIBHWamQfEucLlSr/qfRD78F0m7MHb9xVgbGvTfD87BSkFeaNbG8olNxZ9vZotV+yK3Zoq5p",
+	"7FLVkVeR7C2Tvjtx2OPbbbDwcg2GRbkSY1v92h6/RnjYHqW2BPsOjOqjVAbYoZRpAlTGDG8TFymZC3nH",
+	"+LSoTaGl8WlebuQ6jdnXCs9huRuVAmm+G2KuRfGcuOe+JwShyiOGWapBjJKbWeYNsOz61UzM7Z7MDodU",
+	"+ZIZWi91OrIR3TlTkJcutZQlxVusF1wuFXzxxOb2iqRnrA58gbqi4bm90+Hs8v0vJ8dD39WjdPXA8NA5",
+	"1pZLIbv57QKlnJJYjO8gWgeVD+slSV3srHY+uL345eLy04V7StgEi1YDaO9Lsf/ZKplKomJJKGxsOdpi",
+	"TCR3TWWpySMRPOdHm8TFbD2FUmLX9ztqDIh9KDdyNlzI8NK8Mrp8KUCPDP1otzIekim4cstSfYBnSxi6",
+	"ILnehoklrtpgWOdEftgbcX192VkR6clvYsovMcD7pHxpVLlYgfT5gthmJY4OhHKWr8y4QeRY0IgokYDd",
+	"rhm6KfxS2nurllnuKLT35u/dTsK4f7DfXR0sKi7csNGzOeVadd0J2r6GXkgMj/JMf6YIm3IhreUe7oHi",
+	"ehWsnzX/eu8gXKSbutB8qXLpzHW4C4VclU/AXKdMaVuxzlBl0xkWGJORFHNVJDtXw5hO9hp9gU2NKsGt",
+	"ZPZJtBJK90PTarHMevVPSK/uApnmwuiRiBaBSzhd+bEEGhl8Xw6pU1timoCEUoVzQhe+n6+Y+lapNe3A",
+	"LOmJBshfwO934rIBSgHeeg06j5xjDdHpUQxdZHqXxnFzAo/L3TPvfIfaOlAD7BSyBDd7h20BLxrHIatt",
+	"FcC8KjawfVPbDLhq7/htGnENXeqb6peyuJwAY4w6IdG59RCM7/lqbaeDVjvWrx3oW9kkoq+MvUbolDJe",
+	"3JqINylWq++nzHdecdcsMkkyrlmcV8whyKm2P1lbALjBgOgQjTjsuWJfmWMJr9JkLJTOby/ukQux1MfM",
+	"d4sIaTnb7ABRb/7wkjbXGn0grN7AZBmRXtBH9SduidDSC2EVG/Ka4iap4x9z7dui/thQj9VueO478ZEm",
+	"xzWRwjwnNQRQ9JdNAYsXimoQpsh4BsYE9R0EsL3MRLurxzFlRIXox+1lhYFgW24Gum2GtOI7xqOKUhrB",
+	"hOJ93rbrZje/1dv9aRscB27z/rItuq5eafDihL3UDH91yQr6yb515G3rHpkPl1c/nR4fn1wMD6uFrwa9",
+	"Y6EgQk9JWTMcQSz4FB2f3mxzGIOtX36+Pbm+GfTfvz+5vq4MH+6Rvcndn4dL94ii49GKQl50SHB3iyqS",
+	"X4spZB5KHlZurijfJvpnYa+2WJ6XS3S6vvDFtq1wWzSgCzhi2EaJanndfLGcJh0QueGtu/eib1+3FyWu",
+	"VR1funL4j1Eg3/c7bmMap3gXyF+oOh5l35hyKxW9l/9RKPWUchY7xDcqva1wykdt/UklLXaMb1J++8id",
+	"l7pdN5mPvmf2Ng3HWl/uBi3Ar7e3gYs8nETlR8oVzHKb58IorTcaWrYw0fF24HKrBpXeVs1KMfaR/eHg",
+	"78Xlcq97+67XoE+fAk5SEceqdLezv4ckXAuCOsqGWQVPzLS3s1V6FX+z4ufAStbJIHyliNm09bnmvthX",
+	"an3JgY5fS6TR5v7iNXWb5UnWEh34UX/uWs4XVPAzFoV4VKN4AC7WnTuj8bIcInjuscb7HgpftqUbJlWT",
+	"F9oRRpkvtRPEj2/f7ffIJ3/bn6vW4cS7o0vxh7Dh5q502lKpMA5e7dq2Cr33n91Myu+taioB8Hc9sSgv",
+	"I8ub+VlHE8iqfvCHRvO1tCr8aFO1qok2/Ennl5i7WnejXeUnSe11Q3jDU+6eYNFKUrgXd7CCCPb23vXI",
+	"KZLAwd4e3n3r79exZMCFLTDzlgPlC5IICWgO4qve+HPxy3D1oFvMCwmK+g1V3yYb7c/HqwPhH+o7mWIA",
+	"Ee4tN2Za5dlIeqnONYCMKxoh1q+/fd07ODLz+GTakA7zxqPukHFs2jbA+4uGRPB4Ubqr0cgbi8pTIaJl",
+	"PwZTxGhYR9btn1KlQJmHb/deL2We+1u+8gQDa4Iv3N12PmYPPMr1vCLtN9BE+aXI4Vv2ZVzZkrFv3ejm",
+	"wGwTS3IjDBNxIZHCkeriF3noYikgIjj8MytRVxABJOjwqTS0ReS2txG77oioXgpJoMH/HqRUtG/kvXfM",
+	"ZDLuHHZ2O8acce+GgviVK2IiIaS9B6Ds7GeYExjljRp9hjN2PQ7UFrt7cNxgHBuoV0e07ZeQkq3TD/Pr",
+	"M7TGhPQT9uqVxvXZXIsm1/R1jULm4gIetHLDtdH15NhKWnenIUmGliWojyW4nu6Ve3L9aLlpGF5GpbOt",
+	"4ZSK4I3f1vWKv75SRGRasQjzN725XprD4sfDl4f/HwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

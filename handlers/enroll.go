@@ -36,7 +36,7 @@ func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResp
 }
 
 // enroll makes the account, counts the invitation, starts the session and says so in the interaction, all in one
-// transaction.
+// transaction. One that has to be approved is written down, and the error says so.
 func (s *Server) enroll(ctx context.Context, i *interaction) (name string, session db.Session, err error) {
 	wanted := i.wanted()
 	if wanted.Password == nil {
@@ -50,6 +50,9 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 		return "", db.Session{}, err
 	}
 	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.Now(), Token: i.Token, Reservation: i.name()}
+	if s.waits(i) {
+		return name, db.Session{}, s.ask(ctx, i, r)
+	}
 	session, err = s.Peer.Register(ctx, r, func(r db.Registration) (session db.Session, err error) {
 		err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
 			session, err = s.enrollWith(ctx, i, r, key)
@@ -131,6 +134,9 @@ func (s *Server) withoutToken(ctx context.Context, i *interaction) error {
 // registerAgain answers a registration that is finished already. The pair of its session is computed once more, as long
 // as nobody has used it: who has may refresh, and who has logged out does not come in again this way.
 func (s *Server) registerAgain(ctx context.Context, m *made) (gen.RegisterResponseObject, error) {
+	if m.Waits {
+		return nil, s.askedAgain(ctx, m.Localpart)
+	}
 	if m.Session == "" {
 		if err := s.Peer.Registered(ctx, m.Localpart, db.Session{}); err != nil {
 			return nil, err

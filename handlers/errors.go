@@ -147,6 +147,9 @@ func (e *Error) body() gen.Error {
 	if e.SoftLogout {
 		b.SoftLogout = &e.SoftLogout
 	}
+	if e.Code == AwaitingApproval {
+		b.ApprovalNoticeMedium = optional(nobodyTells)
+	}
 	if e.RetryAfter > 0 {
 		ms := e.RetryAfter.Milliseconds()
 		b.RetryAfterMs = &ms

@@ -61,7 +61,10 @@ func (b binding) by() binding {
 
 // made is the account that a registration has led to, and its first session, if it was to have one. Finishing again,
 // because the answer was lost, leads to the same.
-type made struct{ Localpart, Session string }
+type made struct {
+	Localpart, Session string
+	Waits              bool `json:",omitempty"` // for an operator's approval
+}
 
 // name is what the database knows it by. Who knows the id may go on with it, so the id itself is not written down.
 func (i *interaction) name() string { return interactionName(i.id) }

@@ -229,11 +229,12 @@ func (s *Server) firstPair(ctx context.Context, session db.Session, carried []st
 	return p, err
 }
 
-// account finds the account that somebody means. One that does not exist is empty, and no password is right for it.
+// account finds the account that somebody means, or one of that name that waits. One that does not exist is empty, and
+// no password is right for it.
 func (s *Server) account(ctx context.Context, user string) (db.User, error) {
 	account, err := Find(ctx, s.DB, user, s.ServerName)
 	if errors.Is(err, db.ErrNotFound) {
-		return db.User{}, nil
+		return s.waitingAccount(ctx, localpart(user, s.ServerName))
 	}
 	return account, err
 }
@@ -249,6 +250,8 @@ func (s *Server) checkPassword(ctx context.Context, account db.User, password st
 		return db.User{}, wrongPassword()
 	case !account.Deactivated.IsZero():
 		return db.User{}, UserDeactivated()
+	case account.Waits:
+		return db.User{}, awaitingApproval()
 	case v.better != "":
 		return s.rehash(ctx, account, password, v.better, from)
 	}

@@ -15,9 +15,10 @@ type Registration string
 
 // The ways of registration. Closed is the default: an open server fills up with strangers.
 const (
-	RegistrationClosed Registration = "closed"
-	RegistrationToken  Registration = "token"
-	RegistrationOpen   Registration = "open"
+	RegistrationClosed   Registration = "closed"
+	RegistrationToken    Registration = "token"
+	RegistrationApproval Registration = "approval"
+	RegistrationOpen     Registration = "open"
 )
 
 // madeUpLength is how many letters the localpart has that is made up when the client names none.
@@ -26,6 +27,9 @@ const madeUpLength = 12
 // Register implements POST /register. Client-Server API v1.19, "Account registration".
 func (s *Server) Register(ctx context.Context, request gen.RegisterRequestObject) (gen.RegisterResponseObject, error) {
 	answer, name, err := s.tryRegister(ctx, request)
+	if err != nil && AsError(err).Code == AwaitingApproval {
+		return nil, err // which is what was asked for
+	}
 	return answer, trying(registrationRefused, name, err)
 }
 
@@ -96,19 +100,20 @@ func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 	return nil
 }
 
-// registrationFlows are the ways through: an invitation, or nothing but a click; and the terms, if there are any.
+// registrationFlows are the ways through: an invitation, or nothing but a click; and the terms, if there are any. With
+// approval there are both, and clients take the first one that they know.
 func (s *Server) registrationFlows() [][]string {
-	var stages []string
-	if s.Registration == RegistrationToken {
-		stages = append(stages, stageToken)
-	}
+	invited, anybody := []string{stageToken}, []string{stageDummy}
 	if s.Terms.URL != "" {
-		stages = append(stages, stageTerms)
+		invited, anybody = append(invited, stageTerms), []string{stageTerms}
 	}
-	if len(stages) == 0 {
-		stages = append(stages, stageDummy)
+	switch s.Registration {
+	case RegistrationToken:
+		return [][]string{invited}
+	case RegistrationApproval:
+		return [][]string{anybody, invited}
 	}
-	return [][]string{stages}
+	return [][]string{anybody}
 }
 
 // merge lays a request over the earlier ones of its interaction: what is left out is as it was.
@@ -146,8 +151,8 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 	return nil
 }
 
-// checkName refuses a name can be registered. The name of a deactivated account stays taken: who has it would be
-// taken for the one who had it.
+// checkName refuses a name that cannot be registered. The name of a deactivated account stays taken: who has it would
+// be taken for the one who had it.
 func (s *Server) checkName(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
 	if err := CheckLocalpart(name, s.ServerName); err != nil {

@@ -162,6 +162,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if _, err := s.keys.asOf(ctx, c.DB.Epoch()); err != nil {
 		return nil, err
 	}
+	c.Metrics.Register(countWaiting(c.DB))
 	s.echo = s.routes(contract)
 	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil
@@ -181,7 +182,7 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.Binder = binder{contract}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf()
-	e.Pre(alias, headers, bounded, s.inTime)
+	e.Pre(alias, s.headers, bounded, s.inTime)
 	e.Use(s.Metrics.observe(contract), s.recovers, s.forms)
 	var router gen.EchoRouter = e
 	if s.Config.OAuth == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"postern/db"
 	"postern/gen"
@@ -69,8 +70,8 @@ func ownRegistration(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	return nil
 }
 
-// unusedBy refuses a name that has an account here already, of which the homeserver may not know, or that can have
-// none. Names that are not the service's are the homeserver's to refuse.
+// unusedBy refuses a name that has an account here already, or one that waits, of which the homeserver may not know, or
+// that can have none. Names that are not the service's are the homeserver's to refuse.
 func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name string) error {
 	if !service.Owns(string(handlers.NewUserID(name, g.peer.ServerName))) {
 		return nil
@@ -79,6 +80,9 @@ func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name s
 		return db.ErrText
 	}
 	_, err := g.peer.Queue.DB.User(ctx, name)
+	if errors.Is(err, db.ErrNotFound) {
+		_, err = g.peer.Queue.DB.WaitingUser(ctx, strings.ToLower(name))
+	}
 	switch {
 	case err == nil:
 		return refused(http.StatusBadRequest, "M_USER_IN_USE", "This name is taken.")

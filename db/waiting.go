@@ -1,0 +1,137 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+// WaitingUser is an account that somebody has asked for, and that an operator approves or rejects. It is none yet: no
+// other method of this package finds it, but Taken knows its name.
+type WaitingUser struct {
+	Localpart, PasswordHash string
+	Since                   time.Time
+	Network                 string // that it was asked for from
+}
+
+// Strangers make the rows, so there are at most so many: of all, and of one network. When an operator decides there is
+// room again.
+const (
+	maxWaiting          = 1000
+	maxWaitingOfNetwork = 50
+)
+
+const (
+	waitingColumns = `localpart, password_hash, since, network`
+
+	findWaiting  = `SELECT ` + waitingColumns + ` FROM waiting_users WHERE localpart = $1`
+	countWaiting = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN network = $1 THEN 1 ELSE 0 END), 0) FROM waiting_users`
+	takeWaiting  = `DELETE FROM waiting_users WHERE localpart = $1 RETURNING ` + waitingColumns
+	tidyWaiting  = `DELETE FROM waiting_users WHERE localpart IN
+		(SELECT localpart FROM waiting_users WHERE since < $1 ORDER BY since LIMIT $2) RETURNING localpart`
+)
+
+func scanWaiting(scan func(...any) error) (u WaitingUser, err error) {
+	var since int64
+	err = scan(&u.Localpart, &u.PasswordHash, &since, &u.Network)
+	u.Since = FromMillis(since)
+	return u, err
+}
+
+// WaitingUser finds one by its name; else ErrNotFound.
+func (d *DB) WaitingUser(ctx context.Context, localpart string) (WaitingUser, error) {
+	return one(ctx, d, findWaiting, scanWaiting, localpart)
+}
+
+// WaitingUsers lists them, who has waited longest first.
+func (d *DB) WaitingUsers(ctx context.Context) ([]WaitingUser, error) {
+	return list(ctx, d, `SELECT `+waitingColumns+` FROM waiting_users ORDER BY since, localpart`, scanWaiting)
+}
+
+// CountWaiting counts them.
+func (d *DB) CountWaiting(ctx context.Context) (n int, err error) {
+	_, err = d.Get(ctx, `SELECT COUNT(*) FROM waiting_users`, []any{&n})
+	return n, err
+}
+
+// crowded says ErrFull if no more accounts may wait.
+func (t *Tx) crowded(network string) error {
+	var all, ofNetwork int
+	_, err := t.Get(countWaiting, []any{&all, &ofNetwork}, network)
+	if err == nil && (all >= maxWaiting || ofNetwork >= maxWaitingOfNetwork) {
+		err = ErrFull
+	}
+	return err
+}
+
+// wait writes an account that waits, once all that can be refused has been.
+func (t *Tx) wait(r Registration) error {
+	const q = `INSERT INTO waiting_users (` + waitingColumns + `) VALUES ($1, $2, $3, $4)`
+	if err := t.Exec(q, r.Localpart, r.PasswordHash, Millis(r.At), r.Network); err != nil {
+		return err
+	}
+	if err := t.saveInteraction(r.Interaction); err != nil {
+		return err
+	}
+	return t.Record(Event{At: r.At, Kind: EventWaiting, Localpart: r.Localpart})
+}
+
+// ApproveUser makes an account of one that waits, with its password. ErrNotFound if none waits, ErrConflict if there is
+// an account of that name by now.
+func (d *DB) ApproveUser(ctx context.Context, localpart string, when time.Time) error {
+	return d.Write(ctx, func(t *Tx) error {
+		var was bool
+		u, err := t.waiting(findWaiting, localpart)
+		if err == nil {
+			was, err = t.Get(userByName, nil, localpart)
+		}
+		if err != nil || was {
+			return or(err, ErrConflict)
+		}
+		if _, err := t.waiting(takeWaiting, localpart); err != nil {
+			return err
+		}
+		_, err = t.createUser(User{Localpart: u.Localpart, PasswordHash: u.PasswordHash, Created: when})
+		return err
+	})
+}
+
+// RejectUser removes an account that waits; its name is free again. ErrNotFound if none waits.
+func (d *DB) RejectUser(ctx context.Context, localpart string) error {
+	return d.Write(ctx, func(t *Tx) error {
+		if _, err := t.waiting(takeWaiting, localpart); err != nil {
+			return err
+		}
+		return t.Record(Event{Kind: EventRejected, Localpart: localpart})
+	})
+}
+
+// waiting is the one row of a statement; else ErrNotFound.
+func (t *Tx) waiting(query, localpart string) (u WaitingUser, err error) {
+	found := false
+	err = t.Each(query, []any{localpart}, func(scan func(...any) error) error {
+		found = true
+		u, err = scanWaiting(scan)
+		return err
+	})
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return u, err
+}
+
+// removeWaiting is remove for accounts that nobody has decided about.
+func (t *Tx) removeWaiting(statement string, args ...any) (int, error) {
+	var names []string
+	err := t.Each(statement, args, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		names = append(names, name)
+		return err
+	})
+	for _, name := range names {
+		if err == nil {
+			err = t.Record(Event{Kind: EventRejected, Localpart: name})
+		}
+	}
+	return len(names), err
+}
