@@ -31,7 +31,7 @@ const commands = {
             await page.getByLabel("User name").fill(name);
             await page.getByLabel("Password").fill(password);
             await page.getByRole("button", { name: "Sign in" }).click();
-        }
+        } else await page.getByRole("button", { name: "Allow" }).click();
         await page.waitForURL((to) => to.href.startsWith(back));
         return { to: page.url() };
     },

@@ -83,7 +83,8 @@ func newBrowser(t *testing.T) *person {
 	return start(t, "the browser", dir, binary, "people.js")
 }
 
-// signIn lets somebody's application send them to the page. Without a password they are signed in there already.
+// signIn lets somebody's application send them to the page. Without a password they are signed in there already, and
+// agree.
 func (s *signedIn) signIn(t *testing.T, one *person, password string) values {
 	t.Helper()
 	begun := one.do(t, "authorize", values{"base": s.line.URL, "user": one.name, "redirect": s.app})
