@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -29,6 +28,8 @@ type OAuth interface {
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
 	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
 
+	Rendezvous
+
 	// Metadata are what the three discovery operations answer.
 	Metadata() gen.AuthMetadata
 
@@ -45,10 +46,11 @@ const (
 	DevicePath    = "/oauth2/device"    // where a person types the code that a device shows
 	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
+	RegisterPath  = "/register"         // where an invitation's link leads
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".
@@ -97,6 +99,22 @@ func (r withoutOAuth) POST(path string, h echo.HandlerFunc, m ...echo.Middleware
 		return nil
 	}
 	return r.Echo.POST(path, h, m...)
+}
+
+// PUT routes an operation.
+func (r withoutOAuth) PUT(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodPut, path}].oauth {
+		return nil
+	}
+	return r.Echo.PUT(path, h, m...)
+}
+
+// DELETE routes an operation.
+func (r withoutOAuth) DELETE(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodDelete, path}].oauth {
+		return nil
+	}
+	return r.Echo.DELETE(path, h, m...)
 }
 
 // OAuthError is a refusal in the words of OAuth 2.0, which the operations outside of /_matrix speak. RFC 6749, section
@@ -254,12 +272,14 @@ var ErrGrantOver = errors.New("the grant is over")
 // that wraps [ErrGrantOver] is for good; a lock passes.
 func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair, error) {
 	p, err := s.exchange(ctx, exchange{token: token, path: TokenPath, client: client})
+	if err == nil {
+		return p.exported(), nil
+	}
 	e := AsError(err)
-	over := e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden
-	if err != nil && over {
+	if e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden {
 		err = errors.Join(ErrGrantOver, err)
 	}
-	return p.exported(), err
+	return Pair{}, err
 }
 
 // RevokeToken ends the session of a token, whichever of its tokens it is and in whatever generation. A token that opens
@@ -342,17 +362,24 @@ func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, 
 	}
 	i := &interaction{state: state{Flows: s.registrationFlows(),
 		First: &gen.RegisterRequest{Username: &n.Name, Password: &n.Password, InhibitLogin: &yes}}}
+	good := true
+	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
+		i.Token = n.Token
+		var err error
+		if good, err = s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil {
+			return nil, err
+		}
+	}
+	// After the invitation, which may have made the account a moment ago: whoever presses the button twice hears that
+	// the name is taken, which it is by themselves.
 	if err := s.checkWanted(ctx, i.First); err != nil {
 		return nil, err
 	}
+	if !good {
+		return nil, invitationOver()
+	}
 	if s.Terms.URL != "" && !n.AgreedToTerms {
 		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
-	}
-	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
-		i.Token = n.Token
-		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
-			return nil, cmp.Or(err, error(invitationOver()))
-		}
 	}
 	return i, nil
 }

@@ -98,8 +98,8 @@ func TestStaleBrowser(t *testing.T) {
 	}
 }
 
-// TestSSOImpostor: clients without OAuth do not register where they wait, so people have to see where they are sent:
-// not a name that looks like another one, and not the host of an address that only an app of that name reads.
+// TestSSOImpostor: clients without OAuth do not register where they wait, so people have to see where they are sent: no
+// name that looks like another one, and not the host of an address that only an app of that scheme reads.
 func TestSSOImpostor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

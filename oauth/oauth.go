@@ -34,12 +34,12 @@
 package oauth
 
 import (
-	"context"
 	"net/url"
 
 	"postern/gen"
 	"postern/handlers"
 	"postern/oauth/protocol"
+	"postern/oauth/rendezvous"
 )
 
 // API implements [handlers.OAuth] for a server.
@@ -48,6 +48,8 @@ type API struct {
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
 	found  discovery
+
+	*rendezvous.Mailboxes
 }
 
 var _ handlers.OAuth = (*API)(nil)
@@ -58,7 +60,8 @@ func New(server *handlers.Server) handlers.OAuth { return With(protocol.Rules{})
 // With is New for a server with rules of its own.
 func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 	return func(server *handlers.Server) handlers.OAuth {
-		a := &API{server: server, base: server.PublicURL, rules: rules}
+		a := &API{server: server, base: server.PublicURL, rules: rules,
+			Mailboxes: rendezvous.New(server, server.PublicURL)}
 		if u, err := url.Parse(a.base); err == nil && u.Scheme == "http" {
 			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
 		}
@@ -69,13 +72,6 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 
 // issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
 func (a *API) issuer() string { return a.base + "/" }
-
-// GetAuthIssuer implements GET /auth_issuer for clients that know MSC2965 in an earlier form: they look for the
-// metadata below the issuer.
-func (a *API) GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject,
-	error) {
-	return gen.GetAuthIssuer200JSONResponse{Issuer: a.issuer()}, nil
-}
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {

@@ -176,9 +176,8 @@ func (s *site) leadsBack(t *testing.T) {
 		if page != publicURL+"/oauth2/sso?redirectUrl="+url.QueryEscape(to) {
 			t.Errorf("the page for %s is %s", to, page)
 		}
-		code, err := process.NewClientBy(s.client.Transport).LetIn(t.Context(),
-			s.url+strings.TrimPrefix(page, publicURL),
-			to, process.Consent{User: "alice", Password: delegated.Password})
+		browser, at := process.NewClientBy(s.client.Transport), s.url+strings.TrimPrefix(page, publicURL)
+		code, err := browser.LetIn(t.Context(), at, to, process.Consent{User: "alice", Password: delegated.Password})
 		if code != "" || err == nil || !strings.Contains(err.Error(), to+"?loginToken=") {
 			t.Errorf("the browser is not sent to %s: %v", to, err)
 		}
