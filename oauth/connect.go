@@ -42,6 +42,9 @@ func (e *connection) enter(account db.User, agreed bool) error {
 	if !agreed {
 		return e.consentPage(account)
 	}
+	if err := e.keepClient(e.ctx, e.asker); err != nil { // until the device has its tokens
+		return err
+	}
 	err := e.decideDevice(e.ctx, e.device, &account)
 	return e.decided(account, err, web.Done{Text: "deviceLetIn", Then: "backToDevice"})
 }
