@@ -81,6 +81,11 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
+// AuthIssuer defines model for AuthIssuer.
+type AuthIssuer struct {
+	Issuer string `json:"issuer"`
+}
+
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
 	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
@@ -698,6 +703,9 @@ type ServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx echo.Context) error
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
@@ -855,6 +863,15 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TokenRefresh(ctx)
+	return err
+}
+
+// GetAuthIssuer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthIssuer(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthIssuer(ctx)
 	return err
 }
 
@@ -1360,6 +1377,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", wrapper.GetAuthIssuer, options.OperationMiddlewares["getAuthIssuer"]...)
 	router.GET(options.BaseURL+"/.well-known/openid-configuration", wrapper.GetOpenIDConfiguration, options.OperationMiddlewares["getOpenIDConfiguration"]...)
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
@@ -1745,6 +1763,41 @@ func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuerRequestObject struct {
+}
+
+type GetAuthIssuerResponseObject interface {
+	VisitGetAuthIssuerResponse(w http.ResponseWriter) error
+}
+
+type GetAuthIssuer200JSONResponse AuthIssuer
+
+func (response GetAuthIssuer200JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuer404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetAuthIssuer404JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4201,6 +4254,9 @@ type StrictServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx context.Context, request GetAuthIssuerRequestObject) (GetAuthIssuerResponseObject, error)
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
@@ -4484,6 +4540,29 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(TokenRefreshResponseObject); ok {
 		return validResponse.VisitTokenRefreshResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthIssuer operation middleware
+func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
+	var request GetAuthIssuerRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthIssuer(ctx.Request().Context(), request.(GetAuthIssuerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthIssuer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthIssuerResponseObject); ok {
+		return validResponse.VisitGetAuthIssuerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5616,143 +5695,145 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pd9u4luBfwdG8c9I9I8tLkqpX9pdR2U49dzl2xkulT1fSEiReSWiTABsArWgy/u9zcAFwEUFKsi2n",
-	"6lU+JaZIbHdf8bUzFkkqOHCtOodfOxJUKrgC/ONnGl3Bf2egtPlrLLgGjv+laRqzMdVM8N3/UoKbZ2o8",
-	"g4Sa//1NwqRz2Pkfu8XQu/ZXtXsqpZCdh4eHbicCNZYsNYN0Djs3MyDSTkbGlHOhyQhIxiOQSgsR9cjw",
-	"/eDi8mbwb9eXF8Ou+evn/knpr/dn19dnF78MPvSv+u/to7OL3/rnZyfuERGySyZCEspJxu+4mHMSiynj",
-	"RC9SwA9uL369uPx4McTJTv/9+Pz2+uy30+Eh0TMgnCZAmPJDlM6AKJD3bAxdIqT7WegZSCI49DoP3c5p",
-	"kurF852hGe3KASp0lmfarDPys78TcsSiCPj2oTh8P3h3efXz2cnJ6YU7Nqo1JKkmE8piiLqE8ojMZwuz",
-	"QgNkLWIL29vr06vByWn/+Obst/7N6Yn7PKVKzYWMyJwqItl0prtklGk79HgsMm43C3Ss2T3VYEa7vPql",
-	"975/c3X2773318ev//7DD3b4/sf+2Y1Bkv6HD1eXv/XPh4eEaTN0fdA5ZVqRjGsWG3CLFCTVBrZpKsU9",
-	"KPPhv7jR/xXP+YxrkLgMuJS3nGZ6JiT7vxA927n3Mz27lI2n/5HpGRlOYjFXw0OSCAnELAK49ohqDh0g",
-	"MnBgnMxnbDwjStMpKAcXfABKMcGPyBzHAynHIoIhnk5MlV4CaY+YeUWmD/35gVJEizvA+RKmFOPTLkJ7",
-	"KkSEVMIFiQWfgsS/loAZi/EdRHimF+I9ZfH2Ebcfz+lC4Q4k2GNiSMIJZTHhZo3wRZMElMLTMq9ZXKZk",
-	"HDPgmqiZmBusUCRTIA2O94jhaiMR5dgugUY90lfkesFpqoDMqPmkwnzIHNdAS6gvsjgy7FCCAm0OTIkE",
-	"cFz7k4QpU9oc5vD94OYfV6enH85OBu9PT85uLdO8vv3w4fLKUJUfnRMaRdJAKh/9HiSbMIhyDmchYrdZ",
-	"oezSIJ5a/CDjGeXTHHiXBmNfhO3cXlydHl/+cnH2HznrwMnJQW+P9D+ceQgYVp0vT78TGY9eZH0GCu8u",
-	"by/c4hySCaKy8YzoGVKIkIapeMY4A0SkVwoXi5vpzymKkRq7LyQm5WoOEiLCxfyIUHVH6JQyjqiYT2pQ",
-	"p0sU42Nw2KsI8AjndNSPSOAlCE5+zhKmn5GZ4aDN+oAQJKF84XBb4gyKTKRIzHEpj75HZHgFWi52+hMN",
-	"ckgUXSiDnpxoQcYiATKi47tep9uZATXKhFlW6Yv6cX6cidgcw1jwyPAxlARmgGJbRmHoHHYY1zAFXL4/",
-	"pCuYZOrlDqmkNDFFpJ0cQTdFnenq3TH54cc3P3XNflACvO0dHOHjH9/+tF88ft076B0grD/QKSwt37C+",
-	"3ZlO4uq63SkoLRmfBpkqmcOIpHRqseiKanhuJGojufOz92c3Ro07PT2xTMHjlBNgNeRBRifNkwE1TwaJ",
-	"Qoz6Ngh1BeZoxy91XMuKWy7BrdA2+hElMxFHII0gckszHGu0IJQME9AzERnNO6V6ZtRtMjREOiRjeg/U",
-	"yRGk3RLOikwrFlkEuRHinMoa+m1nuzeXl4Pz/tUvXr33Yjo2KzAqCeXkhzfkV/Yzrm0r+lzb+rw9c3P5",
-	"K4KECwcRowgr4LpXUhrytwr5UVe1vEKnxEQPYjEVmR4SLTPA/UdgTBiEkdFh7mChCJVA7iDVDnJeWJCE",
-	"LozpZHRIlC7EqJban9M9ZTEdxfBCct9qTRaIEdV0RBWUTUjlhaGWC7fcmGqQPdLPEVHPKJoB1uAkc7rA",
-	"Pc7oPZARACdjKqVRjURmtvngaReJ37DoE6ppnfL7RGlIiZigJN9hhYGwpJj3yDGe7M61UU8kKiz3+739",
-	"n7rkU+fWfFsyLki/qtT3P5x96hh+kkpjpWhmrXcWmXcmzLKktvM1E5wVbz90O171DDAzRKGkh5Zzz783",
-	"NNMvyYNux6kSZpCEfjkHPjXK4MHbt4F3EbdXTVfWBQb4BU68enB88DUgPdH4cZw9jUFDj5zDRBs4m6dG",
-	"f5rPAC0BZycZ7Sp/OyIQK5hba0BwQsmExrEREE7sBRZjUMEuJpUwpsjeDRUuv9rtfNkp3tmRQJFozPek",
-	"gK3FRvelGP0XjLWZxKDIu1jMzURVtLDbQATRkKiAIM+Ho1LSBY5v6IRJs9Lf/QCfG2Z9D5pGQWrwvxh6",
-	"MKaD46eFC8XQpFFN/v5m/02hmhwctRGHe5b4sSOmxuIe5CJEEs5aGSSU0ykkwPWA4iRqoLI0FdLJ2nVP",
-	"phsaMZMsxAlSkErwV4qIObfI0batvrOrinHtfmoLqpziAHiUCua0tvZXvadvwJQapFTSBIzGUzmH6h4M",
-	"aH462PuxtI6REDFQbkYfiwgG4xmNY+BTGFht4NHnaqXRYIPdTSXlemAeP3pSplRmabP2aipFkurBPY2z",
-	"x49fYV+tm8mBk4joKfO5UZ50KhLuxXiNNSM/3uQVhO7TEGWJNTkANlJFbZHh3TVBquVEW0DWhJprkEwT",
-	"j/U+wDqb4cRaoXYtxDpy8OUuoYr82/XlBblGsW9UJLRtjMrIram/zC9zMbcZxjiPYfBd8Auv/YJ+y8pE",
-	"q1yhKOAC8yM3sww/ipg5Ghp/KG2sIm2Lky2pK3VVptCZS7/n7K9JBOde+poYfvrRLhuZi0YHbUhurAGH",
-	"urY0pwtF9EyKbDo78koQ41NC49jrR2JicMlYIcDNe2b2F4Lo8olQY7FaDY8DGNu7MGG0IHdczLvGeMVX",
-	"SqcURIll95SxLYwZhu4Aa1kBRXc6pIETX+JU9pCLCfItBkneW1TN6FQxutbBzp/tj8c0pSMWMxueqo4J",
-	"3AwYNYxY3o1/M7T4fAY3anWOpPc6ZdHAeo1Xokh90Q/dTtKzXw/KRssjRpkCUjhzlsUjRnlYsf0WbrB0",
-	"SG0TVw50GRKVgYLgwLP64I6qFN5dwifnt19FsGj3PnQ7ljUOrNrmuMeEZrFe4rYlhZHDvAKykhX3dv9g",
-	"FQFVvg5uFOm82Rpx7MEHbwxnExPCtIJ40gt4SNvNEPtTxVkdNEAKH8ggbJQO5zCyvjNOjbEftqztqgec",
-	"JmEp634PmiI3ORN8pchMJIDWyBHycBu2vr06UyRmYN065iWFUacRxGIeXE9Jw9lMnhm88cusK90iZuNF",
-	"488SIiZhjNtUT9GMN/u2WYkNQJMLDsPDPMiCDiUuDFJJ0MGj1EI17DjEXk7yuPezkTJIqoIKhnWDGBlq",
-	"sMYa7GQEM8ajLmGTIqwlOHSJMnotmQg5hSKYZXTQCcV/GEat8uAxKg2lwBiGxIyUxuWETU4WDewqAorw",
-	"eAyphujIjUklnnvhN0FHfMZHjEdhad161E18PF/RwA5trGxkgkaaZgm6TzIMkHe6HS52nKpfYmAN7K5p",
-	"4M/BhRrF8gRZ8TNhxcOKadSzYV9JgjSTZEK/nNkf9/f29lYYhX7E8FGZ3+qrdu4HFgWnj5hKY7rI2W8V",
-	"9S4yi/eEep/63KE4xRyiAt1+L1x9PItjs8IvOyJhqLwvOocTGiswTJIqPVAAfMDShvkwQFU4/zG76SkT",
-	"6YAF8J7FMfNhLBs83v/px70jAl/o2LpLR3abCeOZhh5pXdpEyIRqG/X64U1prT4K1rrYIJANwJrB3C87",
-	"BRoR1onOBtCrsUghzJsralg+iP9k7WU1sRa3wybrj+pyFCcVcawQ78LG35eUSVADFrBs/iHmGC8iI6Fn",
-	"xExndIF7cBlDpVBmCxCLSGYX/yvvadwyVWnlNu1qBHoOwImeC7uXR89upE7boVHnmMUkQBU8LZsX47S2",
-	"oEr1EWWMnsEChyFMrzXQwDsBGmIT1OlmXWteovUqIiATFscQEcZX25llrCkfRmBXbeuroEwJpM1YrVZh",
-	"8vquHsekQ86/+uSSTvS5seIaCbxscwSDM2G2jv4PREBUZFhk03UwW43GKZV6NTTy0UsRts8rdtFo8aMa",
-	"Udiqta0YJa1RP0L8shpcVSZV9OuJBDUbNITmrAsEvriML0I1Ge7iu+7D4RGJfSzNJlCU0osSuiAuQiuB",
-	"w7zBTYUYG+TFIehXM2MbvUUoQbp11ykKGGKHq7uDjBiaip1iGdlYf33AaRucseQ91ZJ9IehrCxqDUtzT",
-	"eMCFNkSaQMSMjhhik5gKaxnVDKjRXj3HL/JVlc9NjRzD2CAPtpTKSoZCTnsJLr2XqLF52nN2jIFYkYLl",
-	"YnYN7sUmpsvGM3siVimwOdmpFFNJE9Xuqwzw7xlNU+BmyzgMiDRuwuZyWs8K7cYl6fhzrOUSrSl8lrzG",
-	"S/QjMyjoIs+2ydM1MIMjT0t24tFIYmNgtQYPr8VEEzttJWrY6L5zwAqxoncunv1OyKRF7zBiilB1h+nx",
-	"PfJxJlQppdfCuUz+ii5UnSJaWXMTpwsxgn/kBuoZt3ByXtzqfCOqYJDJeLVCl78ZOiPk1OFoe8Cp2Jbg",
-	"YHMaunnOAc0PbEwNz7wDlzBq3lNhq1igR4LOqYRBKmECUsLKRA6lxLBrmUruE7PZ4EZfR9dYkU5rTXsx",
-	"mRjp4Sx1iJus9GVucvCmF0EMU6ohGggWjVHNoJoVfuiwLmRJ3LtSkA2NYCIkuBx+oyIijqUwzvWY8Jq8",
-	"760d6PhrK8BbtJzNwlkFCq2l5rRrOBXrtX6WjpVo4XO4BD8ytinMjVbDFEloBGWzzUvxUK5NSrUGaYb+",
-	"z9//89OnL3t7O58+fdl/9+nTlx/fff6ffwux4qdkJjHONKOx8zQP2k3xvi3asca42Z/9yuzW1v+4o7gD",
-	"SG10CENXRqqotRKLnidPapWiVREUjjgNP3DfNaD4+vwm7IcMuqcvORhegJFGrJ1CNN8wz6mOkjardE4X",
-	"BisRZt5j2MWaCbv9YYE4w2W8fHzu1PoU/wRlvN2hVBhXa6gmJcWvKLRBvWBZ32aaRAKs28VOsabeUjMd",
-	"VkOwZExU+bQWwoDXABYhyXINMrek1oefrs5ElKbmTBzjz4cL0VSbaVFiYv87hMpziOMBcoxVDOsjxPGv",
-	"+GLI9rMOoQqydFe4rhDxbsyrW3TllidpQvEajq6BR0uaT7u0Lb+8TBKhkymVRgRT1Wp1D3V9szkJAn8Z",
-	"VAZdtX47WGilPtr6AeNZzUec9BLGWZIlg9hJnZApiBUM4xmVdKxBYiAlyZTG2FIvCIak59Y5iNiUBRNY",
-	"yi/FYg5y7IJAbS+qRTIScUjs5suz7KpUT0dJDIbYLBPoG7bwH1hfRwkuLizMijmzNG1e3BJEaudZP4rA",
-	"dsKzhQ8oBO0ry3kayXUVZ1raRPX11gkfLZ2eLn+UZnH8zFJow4Oq7DJ8TrZK8pljVU6GPItizGdsxJzF",
-	"2KAIamHtwIrvJw8wOXOxIV7arjtvpO2uyNbYklLb7p7NPbFHPgUNLZksXdeYWcOzUCDRS+mCz6Gv/YG1",
-	"qwY1qY2AIbLOr8DZP29+TciCPhZJmmmICi3W1x58z9T5nqmzIhocxmqfgf7ImHQzEdoDMI8Hs3BO/rL9",
-	"2yg80Tq4nPM2ztfO2JgaTP32Qs0XCIZlXGcFm16A7yuXvFPU7jdJhufmN84iemF1rjrro6XMCvl7vkFk",
-	"jhiLY5JJw3LWTJZqt1jb8bmxdgDrJVyXCtkmWhtHKLjfSj613qG2A7s0XQukn0FtX5FbUXcVPTqfYrXk",
-	"b0qRKbOjAP/9GagEOVwdRF9yn5QGbcu1uU0jujIpbkONOIT4Sx7rUDMAEoup0ap65JLHCzJMeizqGT6E",
-	"Ts2CyVXX1oi0hZ91s3QFH9wspl999o2o/BuNWcR0i3Pj3ryxhtFu3wvOAdIwqJaYy717o6ImlMTBv9x/",
-	"+hT9r0+feuaf/ydLf7h//vVvza7whvTCfM7Qkgt3YMDZU2TRrjI6w+HMurujNGJ9NVjOMs4k0wusACsz",
-	"GeRElgKDRWXVpk5WXlTy1ohthpF3tUAI2/Hyhcy0Tl3NrJ/y/2QgF2vP+N/mbaxjw4i4pBPtGij1yElu",
-	"z5DRgmgR0cUrVQ8FGlbZwXE63Y4l8xpDcdBO2a+wsF0HGJ+IkJvLhkCcyTQR0id82HStuSCRENJFvg/2",
-	"9t/aNb+yzbbcGpHomI7NnB+EQlTteqzqHHb2evu9PYyjpsBpyjqHndf4CF0MMwTibm8OcbyDHupdG2vd",
-	"Hecm0hTwH9vBjAl+FnUOzUODnNap3a32/TvY23u23g1lh3iwfw22a7i9Oi8cS3mrNQW2p8SbvTdN0+Tr",
-	"3s27OSGiZ0lCDWZ1rm33Fpue50HF7KnTqcIcOV8y3vlsvq0cJgbTdyrlpDsFzTadbIU0bIZGXoiyxbOu",
-	"lN83HLdd/CtVWK0uk0Sh4ncHkJqTSmzQVFkdwlGca3hDFF0s9b85puMZ7BwLrqVYkehpO2uMbGORYBec",
-	"oqHQ+rC3jcaqoC/yBiwC+NYCnmeUUADBHAJ/CpxFO2PBJ2yayTyNpAnwlynws5PjyuvfAf6tAG6hQY4F",
-	"5zDW5MTTOdnv7TkkOHKhZ2/2O/XWyJBaZksAVwYVZrtLU7Z7v7+bu29TETJ3b3LhFQO9B1W0HxKpTVYs",
-	"t6aZl+pjjMDCDDHv+MVuPapo+vZmb88stYqXUZ5N2rEKAyj9s4ieryFpPenWgnJreB/Ij23A/nr70KNS",
-	"UpXBgRFMM+7EzN5qzCv1xMVPXq/+pOi/ar7YX+OLvBGW+eDgp9UflFurPXQ7b9dZVrlTU5WOzm1a0GhR",
-	"HJ9BNAljwNZFS9qZ7YLpKQefVcSrAVYrvZSThtvJRsQRSSmTruVrZBiVEoJ7hsVhjoQCX5jSyvbfdKRm",
-	"HtSNYeylZZVi39MzNvQ2nbk0IJKpjMbxwoWurHY5A35IuIsx+Iaq5hhsEZuNeGJxuCt6iYW4wxTpOnXq",
-	"krtnS/QZ8mNtmUKDTqxgi0ADMgPSohJwWPExDCvOqaKvV9A39Vgq3t9+r7ILUSUR5EipBIMmBn1GMKaZ",
-	"smqq5/0G/1y7zh6p9YTr/fNyoFNXVbDMV7pE8LFLMKIF6qzHbe73d30IIK8Jb9Pgv6vsL67BVa215Qa+",
-	"vnk41bZUv+ouW0M/87rZ7hR04cEMi5vbpY59PaNckeVOwyTjMUqTst1q22Eo310+z9VexjJu/oQi+WpL",
-	"7L+eQvZQdR1pmcE2hUEgvawB1Usn9kRm3v5Jc6v2dVlqqTnrH5unOu2mc/h70Nn3++eH7teAS+73zw+f",
-	"y5T5nt4ZbuxEF9MzVx7grzpwmdRjyl1WuWXVZcJ0Rksjafou5rvN7R53752fuZF3l7/B/XjPtG+xAxoZ",
-	"4O9fg75AXaLDgjjaON7nLRJOzave2ANaZbF+QSPm5TUCJxlcDmEZyg4nja5EidGgYpjo9fHu9a77ffd1",
-	"yqJdGkVlmVBFLhpFrz+cnSwrBGudubvJYF0O9QxM6ZvyC9sIHZsCREZJJ7CDVyn4WwdQgUtn6NXIkhFI",
-	"82opp+3RAIzAV1SHYWh/N6++kyJxfTa/Q3QTiEpIhPUDrARqniT1VLCCmWjXqUc3y6rbsgwo3roRhmJP",
-	"zddPAvJD+CgwG2EROIrqHRqP3naimIr4o/f9/vrs+uRimxtfAveTd11c5LOJan7j72dSGlsUUueDWiZ9",
-	"P3aZ7LfgD601ZXphhTvQqqhBc2i4Qum77v1H0r0LcJZuhanEAIBHmBXKtPKuMvUY6itneG9Ce949ZwuI",
-	"1Z3KC9WPrGls9DZ7x4wzmIfVjoGY+oIJgHWyHVdaFm6JZsN9Eden23bMsBfAfSeqPxBRWYCXCcoj/1MI",
-	"5wl6yhUo0B4Bt6aw2CvESpeLjRZOdXnStp+gp1T2vT2FJbTx8p1uj9n+fCZowtr8yEXadGfb0ZZqcnaD",
-	"vBfmpd5fxmaxXgPXi6SI+mH3mmoSkG/E3AjyTM92v2Kn6Iddf8nH7hxGJejXrmWz8fqS+dO13mvbtMYl",
-	"hjkJ6GSnRCfo1F41k9+7k8cVjWytS0izON+opfMY+YSXfj1WPG2UnPVkR1BxqRgR/grLvImbb1im8sbf",
-	"eVaZKzHLSxHvuKuQqdF8zVFYv9QHZ195q0/XNmuhqtRwAWSihnkmYkqxKtU5H3HcjZyP3XBfL6uMrXHt",
-	"UENGZNGVfCM/aJjbe5j0l5F0HSXuy858Pt+ZCJnsZDIGPhaRbWazHmOsdC96LmXuScTy+pnu1vvob6wC",
-	"jhVxRn+eS8GnR0U/JmxqrUTvUWT6ZwgTHzvUsikCSJUuNFFqS/UKnTGJvTNtAyG/3JO9ScRX+rFvUcgH",
-	"O8k3iPny2v9q0p6W2k0ndEEi0ZbsW4e7dRCXW9mvaQkH/E2lDslb8zUFujB/N1v/iX1ByPAU3IOkse/F",
-	"5CxYr0p6l5CeAZNBh5B9s4UGcuRvYntltN6aG7PaSbaB2bnF/nX43DlTOgD2zeG7+9X+5yx6sPwt3Ix4",
-	"mdMdYQS2mp5MbQbzCKaM24qcft5oziVETo0VQ2MJ1N60aqeL2vnmC7DN1SmR37nkn5NLiqJbXQOHLDnM",
-	"g+TTXcH/ts/+2rneizK9FzL1n0sbnIl5MwY0QDuUIlQ10j3H3Ng4zgJ4lJWqkrfE6UKFz38a/fBbIO3G",
-	"3PEbZ2Vg3HszPA8rBXnZUhPLK9redradLVptrtuaLeo6kC6VsHgVyV5Z6Fvdhj2+3QYLL9dgWJQrMbZv",
-	"rG0Ya4SHbXhp63nvwKg+SmWA7S6ZJkBlzPDuaJGSuZB3jE+LQgdaGp/mtSuubZV9rfAcllsbKZDmuyHm",
-	"WhTPiXvuGwwQqjximKUaxCi5mWXeTcmuX83E3O7J7HBIla+/oPW6mSMb0Z0zBXkdTEuNS7zF4rPlurMX",
-	"T2xuL295xlKz/Ze5UP/69Gpwfnn86+nJ0LeIKPWxdxft1+vqunmr+lJOSSzGdxCtg8qH9fqWLrbpyq/4",
-	"d08Jm2AFZADtfV3vP1tZTElULAmFjS1HW9mH5K6pLHUMtLfXe6Vy/biYradQSuz65jmNAbF35a7AhgsZ",
-	"XpqX2ZY7zPfI0I92K+MhmYKr3SvVB3i2hKELkuttmFjiqg2GdU7kh70R19eXnRWRnvxan7wjPl5ONBFy",
-	"eTE90ucLYjtfODoQylm+MuMGkWNBI6JEAna7Zuim8Etp761aZrk9zd6bv3c7CeP+wX53dbCouL3BRs/m",
-	"lGvVdSdom+R5ITE8yjP9mSJsyoW0lnu4oYYrfF8/a/713kG44jN1oflS5dK5a5cWCrkqn4C5TpnStmKd",
-	"ocqmc6xWJSMp5qpIdq6GMZ3sNfoCmxpVglvJ7JNoJZQuG6bVYpn16p+QXt1tJM1VtiMRLQI3OrpaVgk0",
-	"Mvi+HFKntl4xAQmlctmELnxzWDH1fTdr2oFZ0hMNkL+A3+/UZQOUArz1gmYeOccaotOjGLrI9C6N4+YE",
-	"Hpe7Z975DrV1oAbYdmIJbvZC1AJeNI5DVtsqgHlVbGCbcLYZcNVG5Ns04hpanjfVL2VxOQHGGHVConPr",
-	"IRjf86W/Tgettj9fO9C3suNAX93h5fZTynhxBR9ey1ct5Z4y38bD3dnHJMm4ZnFeMYcgp9r+ZG0B4AYD",
-	"okM04rCBh31ljiW8SpOxUDq/CrdHLsRSUyzfeiCk5WyznUC9k8BL2lxrNBWwegOTZUR6QR/Vn7i+vqWw",
-	"fhUb8priJqnjH3Lt26L+2FCP1W547jvxkSbHNZHCPCc1BFA0K00BixeKahCmyHgGxgT1N0Vhr5KJdvdY",
-	"Y8qICtGP28sKA8H2bwy0bgxpxXeMRxWlNL8h37Zw7OZXRLs/bbfcwNXQn7dF19X++C9O2Eud1VeXrKCf",
-	"7FtH3rbukXl3efXz2cnJ6cXwsFr4atA7Fgoi9JSUNcMRxIJP0fHpzTaHMdhH5Jfb0+ubQf/4+PT6ujJ8",
-	"uOHyJhdJHi5dSomORysKedEhwV1UqUh+x6KQeSh5WLkGoXw15Z+FvdpieV4u0en6whfbtsJt0YAu4Ihh",
-	"GyWq5XXzxXKadEDkhrfuEoW+fd3eurdWdXzp/to/RoF83++4jWmc4cUSf6HqeJR9Y8qtVPRe/keh1FPK",
-	"WewQ36j0tsIpH7X1J5W02DG+SfntI3deap3cZD76BszbNBxrTZ4btAC/3t4GLvJwEpUfKVcwyz2DC6O0",
-	"3mho2cJEx9uBy60aVHrGNivF2JT0h4O/FzeVve7tu8Z1Pn0KuLvQv7go2F9qEa4FQR1lw6yCJ2ba29kq",
-	"jW+/WfFzYCXrZBC+Uni9vvW55r7YV2p9yYGOX0uk0eb+4jV1m+VJ1hId+FF/7vqXF1TwCxaFeFSjeAAu",
-	"1p07o/HmFSJ47rHGywMKX7alGyZVkxfaEUaZL7UTxI9vf9rvkY/+6jhXrcOJd0eX4g9hw83dD7SlUmEc",
-	"vNq1bRV67z+7mZRfgtRUAuAvDmJRXkbmG8g5RxPIqn7wh0bztbQq/GhTtaqJNvxJ5zdiu1p3o13lJ0nt",
-	"3TV4XVDunmDRSlK4F3ewggj29n7qkTMkgYO9PbxI1V/WYsmAC1tg5i0HyhckERLQHMRXvfHn4pfh6kG3",
-	"mBcSFPXrjr5NNtqfj1cHwj/Ut8XEACLcW27MtMqzkfRSnWsAGVc0Qqzfpfq6d3Bk5vHJtCEd5o1H3SHj",
-	"2LRtgJfhDIng8aJ08Z+RNxaVp0JEy34MpojRsI6s2z+lSoEyD9/uvV7KPPdXRuUJBtYEX7iL0nzMHniU",
-	"63lF2m+gI+9LkcO37Mu4siVj37rRzYHZJpbkRhgm4kIihSPVxS/y0MVSQERw+GdWoq4gAkjQ4VO5EwWR",
-	"215t67ojonopJIEG/3uQUtG+kffeMZPJuHPY2e0Yc8a9GwriV+4biYSQtql82dnPMCcwyhs1+gxnbKEb",
-	"qC12l6q4wTh2466OaNsvISVbpx/m12dojQnpJ+zVK43rs7kWTa7p6xqFzMVtLmjlhmuj68mxlbTuTkOS",
-	"DC1LUB9LcA3CK5eu+tFy0zC8jEpnW8MpFcHro63rFX99pYjItGIR5m96c700h8WPh88P/z8AAP//",
+	"7H1pd9u4luBfwdG8c9I9I8tLkqoX+8uoYqeeu7xkvFT6dCUtQeKVhDYJsAHQiqbG/30OLgAuIkhJtuVU",
+	"vcqnxBSJ7e4rfu+MRZIKDlyrzuHvHQkqFVwB/vETja7gvzNQ2vw1FlwDx//SNI3ZmGom+O5/KcHNMzWe",
+	"QULN//4mYdI57PyP3WLoXfur2j2RUsjOw8NDtxOBGkuWmkE6h52bGRBpJyNjyrnQZAQk4xFIpYWIemR4",
+	"Pri4vBn82/XlxbBr/vqpf1z66/z0+vr04ufBx/5V/9w+Or34tX92euweESG7ZCIkoZxk/I6LOSexmDJO",
+	"9CIF/OD24peLy08XQ5zs5N/fn91en/56MjwkegaE0wQIU36I0hkQBfKejaFLhHQ/Cz0DSQSHXueh2zlJ",
+	"Ur14vjM0o105QIXO8lSbdUZ+9g9CjlgUAd8+FIfngw+XVz+dHh+fXLhjo1pDkmoyoSyGqEsoj8h8tjAr",
+	"NEDWIrawvb0+uRocn/Tf35z+2r85OXafp1SpuZARmVNFJJvOdJeMMm2HHo9Fxu1mgY41u6cazGiXVz/3",
+	"zvs3V6f/3ju/fv/67z/8YIfvf+qf3hgk6X/8eHX5a/9seEiYNkPXB51TphXJuGaxAbdIQVJtYJumUtyD",
+	"Mh/+ixv9X/GcT7kGicuAS3nLaaZnQrL/C9GznXs/07NL2Xj6n5iekeEkFnM1PCSJkEDMIoBrj6jm0AEi",
+	"AwfGyXzGxjOiNJ2CcnDBB6AUE/yIzHE8kHIsIhji6cRU6SWQ9oiZV2T60J8fKEW0uAOcL2FKMT7tIrSn",
+	"QkRIJVyQWPApSPxrCZixGN9BhGd6Ic4pi7ePuP14ThcKdyDBHhNDEk4oiwk3a4SvmiSgFJ6Wec3iMiXj",
+	"mAHXRM3E3GCFIpkCaXC8RwxXG4kox3YJNOqRviLXC05TBWRGzScV5kPmuAZaQn2RxZFhhxIUaHNgSiSA",
+	"49qfJEyZ0uYwh+eDm39cnZx8PD0enJ8cn95apnl9+/Hj5ZWhKj86JzSKpIFUPvo9SDZhEOUczkLEbrNC",
+	"2aVBPLX4QcYzyqc58C4Nxr4I27m9uDp5f/nzxel/5KwDJycHvT3S/3jqIWBYdb48/UFkPHqR9RkofLi8",
+	"vXCLc0gmiMrGM6JnSCFCGqbiGeMMEJFeKVwsbqY/pyhGauy+kJiUqzlIiAgX8yNC1R2hU8o4omI+qUGd",
+	"LlGMj8FhryLAI5zTUT8igZcgOPkZS5h+RmaGgzbrA0KQhPKFw22JMygykSIxx6U8+h6R4RVoudjpTzTI",
+	"IVF0oQx6cqIFGYsEyIiO73qdbmcG1CgTZlmlL+rH+WkmYnMMY8Ejw8dQEpgBim0ZhaFz2GFcwxRw+f6Q",
+	"rmCSqZc7pJLSxBSRdnIE3RR1pqsP78kPP7551zX7QQnwtndwhI9/fPtuv3j8unfQO0BYf6RTWFq+YX27",
+	"M53E1XW7U1BaMj4NMlUyhxFJ6dRi0RXV8NxI1EZyZ6fnpzdGjTs5ObZMweOUE2A15EFGJ82TATVPBolC",
+	"jPo2CHUF5mjHL3Vcy4pbLsGt0Db6ESUzEUcgjSBySzMca7QglAwT0DMRGc07pXpm1G0yNEQ6JGN6D9TJ",
+	"EaTdEs6KTCsWWQS5EeKMyhr6bWe7N5eXg7P+1c9evfdiOjYrMCoJ5eSHN+QX9hOubSv6XNv6vD1zc/kL",
+	"goQLBxGjCCvguldSGvK3CvlRV7W8QqfERA9iMRWZHhItM8D9R2BMGISR0WHuYKEIlUDuINUOcl5YkIQu",
+	"jOlkdEiULsSoltqf0z1lMR3F8EJy32pNFogR1XREFZRNSOWFoZYLt9yYapA90s8RUc8omgHW4CRzusA9",
+	"zug9kBEAJ2MqpVGNRGa2+eBpF4nfsOhjqmmd8vtEaUiJmKAk32GFgbCkmPfIezzZnWujnkhUWO73e/vv",
+	"uuRz59Z8WzIuSL+q1Pc/nn7uGH6SSmOlaGatdxaZdybMsqS28zUTnBZvP3Q7XvUMMDNEoaSHlnPPvzc0",
+	"0y/Jg27HqRJmkIR+PQM+Ncrgwdu3gXcRt1dNV9YFBvgFTrx6cHzwe0B6ovHjOHsag4YeOYOJNnA2T43+",
+	"NJ8BWgLOTjLaVf52RCBWMLfWgOCEkgmNYyMgnNgLLMaggl1MKmFMkb0bKlx+tdv5ulO8syOBItGY70kB",
+	"W4uN7ksx+i8YazOJQZEPsZibiapoYbeBCKIhUQFBng9HpaQLHN/QCZNmpb/5Ab40zHqqVGY3uISO+fNl",
+	"vaE6vHuvafhz0DQKEpv/xZCbsUwcuy48NIbkjebz9zf7bwrN5+Cojfbcs8SPHTE1FvcgFyGKc8bQIKGc",
+	"TiEBrgcUJ1EDlaWpkE6Ur3vw3dCImWQhRpOCVIK/UkTMucW9tm31ndlWjGv3U1tQ5RQHwKNUMKcUtr/q",
+	"HYkDptQgpZImYBSqyjlU92BA8+5g78fSOkZCxEC5GX0sIhiMZzSOgU9hYJWNR5+rFXaDDXY3lZTrgXn8",
+	"6EkbKQDxKEn14J7G2ePHr3DH1s3kwElE9JT53ChPOhUJ92K8xpqR3W/yCkL3aYgSZk2NVFFbZHh3TZBq",
+	"OdEWkDWh5hok08RjvYuxzmY4sUauXQuxfiJ8uUuoIv92fXlBrlGrMBoYmk5GI+XWk7DML3MpuhnGOIdk",
+	"8F3wC6/9gm7RykSrPK0oPwPzIzezDD+KmDkaGn8sbawizIuTLWlDdU2pUMlLv+fsr0nC50GAmrR9+tEu",
+	"27CLRv9vSG6sAYe6MjanC0X0TIpsOjvyOhbjU0Lj2KtfYmJwyRg5wM17ZvYXgujyiVBjEFsFkgMY076w",
+	"kLQgd1zMu8Y2xldKpxREiWXvlzFdjJWH3gZruAFFbz2kgRNf4lT2kIsJ8i0GSd4bbM3oVLHp1sHOn+yP",
+	"72lKRyxmNvpVHRO4GTBqGLG8G/9maPH5DG7U6hxJ73XKooF1Sq9EkfqiH7qdpGe/HpRtokeMMgWkcOYM",
+	"l0eM8rBi+y3cYOmQ2iauHOgyJCoDBcGBZ/XRHVUperyETy4ssIpg0ax+6HYsaxxYtc1xjwnNYr3EbUsK",
+	"I4d5BWQlI/Ht/sEqAqp8Hdwo0nmzNeLYg48NGc4mJoRpBfGkF3DAtpsh9qeKLzxogBQulkHY5h3OYWRd",
+	"c5xqdg9hw92uesBpEpay7vegKXKTM8FXisxEAmiNHCEPt1Hx26tTRWIG1mtkXlIY1BpBLObB9ZQ0nM3k",
+	"mcEbv8y60i1iNl40/iwhYhLGuE31FM14s2+bldgANLngMDzMYzjor+LCIJUEHTxKLVTDjkPs5TgPqz8b",
+	"KYOkKqhgWC+LkaEGa6zBTkYwYzzqEjYpomaCQ5coo9eSiZBTKGJlRgedUPyHYVAsj02j0lCKu2HEzUhp",
+	"XE7Y5GTRwK4ioAiPx5BqiI7cmFTiuRduGfTzZ3zEeBSW1q1H3cTH8xUN7NDGykYmaKRplqB3JsP4e6fb",
+	"4WLHqfolBtbkdGkY+EtwoUaxPEZW/ExY8bBiGvVs2FeSIM0kmdCvp/bH/b29vRVGoR8xfFTmt/qqnfuB",
+	"RcHpI6bSmC5y9ltFvYvM4j2h3mU/dyhOMUWpQLffCk8iz+LYrPDrjkgYKu+LzuGExgoMk6RKDxQAH7C0",
+	"YT6MfxWxBUyeespEOmABnLM4Zj5KZmPT++9+3Dsi8JWOrTd2ZLeZMJ5p6JHWpU2ETKi2QbUf3pTW6oNs",
+	"rYsNAtkArBnM/bJToBFhnehsAL0aixRW+0iLQfwnay+ribW4HTZZf1SXg0SpiGOFeBc2/r6mTIIasIBl",
+	"8w8xx3AUGQk9I2Y6owvcg0tIKkVKW4BYBEq7+F95T+OWqUort1ldI9BzAE70XNi9PHp2I3XaDo06xyzm",
+	"GKrgadm0G6e1BVWqTyhj9AwWOAxheq2BBt4J0BD6oE4361rzEq1XEQGZsDiGiDC+2s4sY035MAK7altf",
+	"BWVKIG3GarUKk9d39TgmHXL+1SeXdKLPjBXXSOBlmyMY+wmzdfR/IAKiIsMimw2EyXA0TqnUq6GRj14K",
+	"4H1ZsYtGix/ViMJWrW3FKGmN+hHil9XgqjKpol9PJKjZoCHyZ10g8NUllBGqyXAX33UfDo9I7EN1Nj+j",
+	"lL2U0AVxAWAJHOYNbirE2CAvDkG/mnjb6C1CCdKtu05RwBA7XN0dZMTQVOwUy8jG+vcHnLbBGUvOqZbs",
+	"K0FfW9AYlOKexgMutCHSBCJmdMQQm8RMW8uoZkCN9uo5fpEOq3zqa+QYxgZptqVMWTIUctpLcOm9RI3N",
+	"056zYwzEigwvF7NrcC82MV02ntkTsUqBTflOpZhKmqh2X2WAf89omgI3W8ZhQKRxEzaXs4ZWaDcuB8if",
+	"Yy1VaU3hs+Q1XqIfmUFBF3kyT54NggkiedazE49GEhsDqzV4eC0mmthpK1HDRvedA1aIFX1w4fIPQiYt",
+	"eocRU4SqO8y+75FPM6FKGcMWzmXyV3Sh6hTRypqbOF2IEfwjN1BPuYWT8+JW5xtRBYNMxqsVuvzN0Bkh",
+	"pw4H8wNOxbb8CZsy0c1TGmh+YGNqeOYduHxU854KW8UCPRJ0TiUMUgkTkBJW5okoJYZdy1Ryn5hNNjf6",
+	"OrrGimxda9qLycRID2epQ9xkpS9zk4M3vQhimFIN0UCwaIxqBtWs8EOHdSFL4t6VgmxoBBMhwZUIGBUR",
+	"cSyFca7HhNfkfW/tQMdfWwHeouVsFs4qUGgtNaddw6lYr/WzdKxEC58iJviRsU1hbrQapkhCIyibbV6K",
+	"h1J5Uqo1SDP0f/72n58/f93b2/n8+ev+h8+fv/744cv//FuIFT8l8YlxphmNnad50G6K921NkDXGzf7s",
+	"V2a3trzIHcUdQGqjQxi6MlJFrZW39DxpWKsUrYqgcMRp+IH7rgHF1+c3YT9k0D19ycHwAow0YmkWovmG",
+	"aVR1lLRJq3O6MFiJMPMewy6WZNjtDwvEGS7j5eNTs9an+Cco4+0OpcK4WkM1KSl+RR0P6gXL+jbTJBJg",
+	"3S52ijX1lprpsBqCJWOiyqe1EAa8BrAISZZrkLkltT78dHUmojQ1Z+IYfz5ciKbaTIsSE/vfIVSeQxwP",
+	"kGOsYlifII5/wRdDtp91CFWQpbvCdYWId2Ne3aIrtzxJE4rXcHQNPFrSfNqlbfnlZZIInUyp8iKYqlYr",
+	"q6jrm81JEPjLoDLoqvXbwUIr9dHWjxjPaj7ipJcwzpIsGcRO6oRMQSyQGM+opGMNEgMpSaY0xpZ6QTAk",
+	"PbfOQcSmLJjAUn4pFnOQYxcEantRLZKRiENiN1+eZVelcj1KYjDEZplA37CF/8DyPUpwcWFhVsyZpWnz",
+	"4pYgUjvP+lEEthOeLXxAIWhfWc7TSK6rONPSJqqvt074aOn0dPmjNIvjZ5ZCGx5UZZfhc7JFmM8cq3Iy",
+	"5FkUYz5jI+YsxgZFUAtrB1Z8P3mAyZmLDfHSdt15I213RbbGlpTadvds7ok98iloaMlk6brGzBqehQKJ",
+	"XkoXfA597Q+sXTWoSW0EDJF1fgXO/nnza0IW9HuRpJmGqNBife3B90yd75k6K6LBYaz2GeiPjEk3E6E9",
+	"APN4MAvn5C/bv43CE62Dyzlv43ztjI2pwdRvL9TbgWBYxjVusOkF+L5yyTtFa4AmyfDc/MZZRC+szlVn",
+	"fbSUWSF/zzaIzBFjcUwyaVjOmslS7RZrOz431g5gvYRrgiHbRGvjCAX3W8mn1jvUdmCXpmuB9DOo7Sty",
+	"K+quokfnU6yW/E0pMmV2FOC/PwGVIIerg+hL7pPSoG25NrdpRFcmxW2oEYcQf8ljHeo1QGIxNVpVj1zy",
+	"eEGGSY9FPcOH0KlZMLnq2hqRtvCzbpau4IObxfSrz74RlX+lMYuYbnFu3Js31jDa7XvBOUAaBtUSc7l3",
+	"b1TUhJI4+Jf7z5+j//X5c8/88/9k6Q/3z7/+rdkV3pBemM8ZWnLhDgw4e4os2lVGZzicWXd3lEasrwbL",
+	"WcaZZHqBFWBlJoOcyFJgsKis2jPKyotK3hqxvTbyphkIYTtevpCZ1qmrmfVT/p8M5GLtGf/bvI11bBgR",
+	"l3SiXX+mHjnO7RkyWhAtIrp4peqhQMMqOzhOp9uxZF5jKA7aKfsFFrapAeMTEXJz2RCIM5kmQvqED5uu",
+	"NRckEkK6yPfB3v5bu+ZXtpeXWyMSHdOxmfOjUIiqXY9VncPOXm+/t4dx1BQ4TVnnsPMaH6GLYYZA3O3N",
+	"IY530EO9a2Otu+PcRJoC/mMbpDHBT6POoXlokNM6tbvVtoIHe3vP1hqi7BAPtsfBbhC3V2eFYynv5KbA",
+	"tqx4s/emaZp83bt5syhE9CxJqMGszrVtDmPT8zyomD11OlWYI+dLxjtfzLeVw8Rg+k6lnHSnoNmmk62Q",
+	"hs3QyAtRtnjWlfL7huO2i3+lCqvVZZIoVPzuAFJzUokNmiqrQziKc/10iKKLpfY67+l4BjvvBddSrEj0",
+	"tI07RrZvSbDJTtGvaH3Y2z5mVdAXeQMWAXxrAc8zSiiAYA6BPwXOop2x4BM2zWSeRtIE+MsU+Onx+8rr",
+	"3wH+rQBuoUHeC85hrMmxp3Oy39tzSHDkQs/e7HfqrZEhtcyWAK4MKsx2l6Zs935/N3ffpiJk7t7kwisG",
+	"eg+q6G4kUpusWO58My/VxxiBhRli3vGLzYBU0VPuzd6eWWoVL6M8m7RjFQZQ+icRPV+/03rSrQXl1vA+",
+	"kB/bgP317qRHpaQqgwMjmGbciZm91ZhXarmLn7xe/UnR3tV8sb/GF3mfLfPBwbvVH5Q7tz10O2/XWVa5",
+	"EVSVjs5sWtBoURyfQTQJY8DOSEvamW2y6SkHn1XEqwFWK72Uk4bbyUbEEUkpk66jbGQYlRKCe4bFYY6E",
+	"Al+Z0sq293SkZh7UjWFs1WWVYt8yNDb0Np25NCCSqYzG8cKFrqx2OQN+SLiLMfh+reYYbBGbjXhicbgr",
+	"eomFuMMU6Tp16pK7Z0v0GfJjbZlCg06sYAdCAzID0qIScFjxMQwrzqmibVjQN/VYKt7ffiu0C1ElEeRI",
+	"qQSDJgZ9RjCmmbJqquf9Bv9cN9AeqbWc6/3zcqATV1WwzFe6RPCxSzCiBeqsx20yrrSZa7eakXrw7oe3",
+	"uxgbKPr/tCn2p77JzFbVOjdLg1izKy00OcNf8FDK8SgbBfJ9/56gV1kbSljuGejaZbO7RTA115bfYnGC",
+	"C78UsbLVCtX9/m7ls1Ww+W5lvbjSXTWwl1s6+3byVNvuClUP53oYgOr07hR04XQOawi3Sz0ce0YfJsu9",
+	"p0nGY1QAyq4G28FE+fsG8vT6ZSzj5k8o8uW2JLHrWX8PVW+flhlsU34HMgIbUL10Yk+Uv+2fNDfvX1cK",
+	"ltr1/rHFoFNIO4e/Bf2zv3156P4e8KL+9uXhS5kyz+mdEaBO22B65io6/OUXLvl9TLkrBLDStUyYzs5s",
+	"JE3f1363uQHo7r0LDTTy7vI3uB8fTPBdkUAjA/zt96D7VpfosCCONo73ZYuEUwuENHYFV1msX9DufHkl",
+	"zkkGl/ZZhrLDSaPeUmKU3hgmen28e73rft99nbJol0ZRWSZUkYtG0euPp8fLCsFaZ+7utliXQz0DU/qm",
+	"/MK2xsc+DpGxqwjs4OUa/h4K1LnTGTqismQE0rxaSkN8NAAj8EXwYRja382rH6RIXGvU7xDdBKISEmFd",
+	"NyuBmue1PRWsYCbaderRzbLqtiwDirduhKHYE/P1k4D8ED4KTCBZBI6ieqvKo7edKKYi/uh9n1+fXh9f",
+	"bHPjS+B+8q6Lq502Uc1v/I1dSmNXSerchsuk78cuk/0WXNi1PlovrHAHuks1aA4Nl2p9173/SLp3Ac7S",
+	"PUGVsA3wCBN5mVbeu6keQ33lpPxNaM97VG3Nt7pTeW+BI2saG73N3jrkDOZhtckjZithzmadbMeVLpNb",
+	"otlwK8v16bYdM+yVgN+J6g9EVBbgZYLyyP8UwnmCnnIFCrRHwK0pLPZSudJ1c6OFU12etO0n6CmVfW9P",
+	"YQltvHzL32O2P58JmrA2P3KR6d7ZdoCsmk/fIO+Fean3l7FZXLBBLQVqseFQNW/L985uBHmmZ7u/Y3Pv",
+	"h11/7cvuHEYl6Ncu6rMpFiXzp2u917bPkMvlcxLQyU6JTtCpvXwov4kpDwUb2VqXkGZxvrdO5zHyCa+B",
+	"e6x42iif7smOoOKaOSL8paZ53z3fY07lvdrzREBXFZhXj95xV9RUo/mao7B+zRPOvvKep67tr0NVqUcG",
+	"yEQN8+TRlGIhsXM+4rgbOR+74VZsVhlb4yKqhiTWopH8Rn7QMLf3MOkvI+k6StzXnfl8vjMRMtnJZAx8",
+	"LCLbf2g9xlhpOPVcytyTiOX1M922+MnfYQYcixiN/jyXgk+PihZa2Idcid6jyPTPENl/71DLZnUgVbrQ",
+	"RKmT2Ct0xiT2Fr0NhPxyG/0mEV9pob9FIR9s/t8g5str/6tJe1rqEJ7QBYlEW352He7WQVy+fWBNSzjg",
+	"byo1td6arynQOPu72fpP7AtChqfgHiSNffssZ8F6VdK7hPQMmAw6hOybLTSQI38T2yuj9dbcmNXmvw3M",
+	"zi32r8PnzpjSAbBvDt/d3+1/TqMHy9/C/aOXOd0RRmCrGeXUJp2PYMq4LaLq570BXQ7r1FgxNJZA7d27",
+	"drqonW++ANtcncX6nUv+ObmkKBoMNnDIksM8SD7dFfxv++yvneu9KNN7IVP/ubTBmZg3Y0ADtEMpQlUj",
+	"3XPMjY3jLIBHWamQfEucLlSr/qfRD78F0m7MHb9xVgbGvTfD87BSkFeaNbG8olNxZ9vZotV+yK3Zoq5p",
+	"7FLVkVeR7C2Tvjtx2OPbbbDwcg2GRbkSY1v92h6/RnjYHqW2BPsOjOqjVAbYoZRpAlTGDG8TFymZC3nH",
+	"+LSoTaGl8WlebuQ6jdnXCs9huRuVAmm+G2KuRfGcuOe+JwShyiOGWapBjJKbWeYNsOz61UzM7Z7MDodU",
+	"+ZIZWi91OrIR3TlTkJcutZQlxVusF1wuFXzxxOb2iqRnrA58gbqi4bm90+Hs8v0vJ8dD39WjdPXA8NA5",
+	"1pZLIbv57QKlnJJYjO8gWgeVD+slSV3srHY+uL345eLy04V7StgEi1YDaO9Lsf/ZKplKomJJKGxsOdpi",
+	"TCR3TWWpySMRPOdHm8TFbD2FUmLX9ztqDIh9KDdyNlzI8NK8Mrp8KUCPDP1otzIekim4cstSfYBnSxi6",
+	"ILnehoklrtpgWOdEftgbcX192VkR6clvYsovMcD7pHxpVLlYgfT5gthmJY4OhHKWr8y4QeRY0IgokYDd",
+	"rhm6KfxS2nurllnuKLT35u/dTsK4f7DfXR0sKi7csNGzOeVadd0J2r6GXkgMj/JMf6YIm3IhreUe7oHi",
+	"ehWsnzX/eu8gXKSbutB8qXLpzHW4C4VclU/AXKdMaVuxzlBl0xkWGJORFHNVJDtXw5hO9hp9gU2NKsGt",
+	"ZPZJtBJK90PTarHMevVPSK/uApnmwuiRiBaBSzhd+bEEGhl8Xw6pU1timoCEUoVzQhe+n6+Y+lapNe3A",
+	"LOmJBshfwO934rIBSgHeeg06j5xjDdHpUQxdZHqXxnFzAo/L3TPvfIfaOlAD7BSyBDd7h20BLxrHIatt",
+	"FcC8KjawfVPbDLhq7/htGnENXeqb6peyuJwAY4w6IdG59RCM7/lqbaeDVjvWrx3oW9kkoq+MvUbolDJe",
+	"3JqINylWq++nzHdecdcsMkkyrlmcV8whyKm2P1lbALjBgOgQjTjsuWJfmWMJr9JkLJTOby/ukQux1MfM",
+	"d4sIaTnb7ABRb/7wkjbXGn0grN7AZBmRXtBH9SduidDSC2EVG/Ka4iap4x9z7dui/thQj9VueO478ZEm",
+	"xzWRwjwnNQRQ9JdNAYsXimoQpsh4BsYE9R0EsL3MRLurxzFlRIXox+1lhYFgW24Gum2GtOI7xqOKUhrB",
+	"hOJ93rbrZje/1dv9aRscB27z/rItuq5eafDihL3UDH91yQr6yb515G3rHpkPl1c/nR4fn1wMD6uFrwa9",
+	"Y6EgQk9JWTMcQSz4FB2f3mxzGIOtX36+Pbm+GfTfvz+5vq4MH+6Rvcndn4dL94ii49GKQl50SHB3iyqS",
+	"X4spZB5KHlZurijfJvpnYa+2WJ6XS3S6vvDFtq1wWzSgCzhi2EaJanndfLGcJh0QueGtu/eib1+3FyWu",
+	"VR1funL4j1Eg3/c7bmMap3gXyF+oOh5l35hyKxW9l/9RKPWUchY7xDcqva1wykdt/UklLXaMb1J++8id",
+	"l7pdN5mPvmf2Ng3HWl/uBi3Ar7e3gYs8nETlR8oVzHKb58IorTcaWrYw0fF24HKrBpXeVs1KMfaR/eHg",
+	"78Xlcq97+67XoE+fAk5SEceqdLezv4ckXAuCOsqGWQVPzLS3s1V6FX+z4ufAStbJIHyliNm09bnmvthX",
+	"an3JgY5fS6TR5v7iNXWb5UnWEh34UX/uWs4XVPAzFoV4VKN4AC7WnTuj8bIcInjuscb7HgpftqUbJlWT",
+	"F9oRRpkvtRPEj2/f7ffIJ3/bn6vW4cS7o0vxh7Dh5q502lKpMA5e7dq2Cr33n91Myu+taioB8Hc9sSgv",
+	"I8ub+VlHE8iqfvCHRvO1tCr8aFO1qok2/Ennl5i7WnejXeUnSe11Q3jDU+6eYNFKUrgXd7CCCPb23vXI",
+	"KZLAwd4e3n3r79exZMCFLTDzlgPlC5IICWgO4qve+HPxy3D1oFvMCwmK+g1V3yYb7c/HqwPhH+o7mWIA",
+	"Ee4tN2Za5dlIeqnONYCMKxoh1q+/fd07ODLz+GTakA7zxqPukHFs2jbA+4uGRPB4Ubqr0cgbi8pTIaJl",
+	"PwZTxGhYR9btn1KlQJmHb/deL2We+1u+8gQDa4Iv3N12PmYPPMr1vCLtN9BE+aXI4Vv2ZVzZkrFv3ejm",
+	"wGwTS3IjDBNxIZHCkeriF3noYikgIjj8MytRVxABJOjwqTS0ReS2txG77oioXgpJoMH/HqRUtG/kvXfM",
+	"ZDLuHHZ2O8acce+GgviVK2IiIaS9B6Ds7GeYExjljRp9hjN2PQ7UFrt7cNxgHBuoV0e07ZeQkq3TD/Pr",
+	"M7TGhPQT9uqVxvXZXIsm1/R1jULm4gIetHLDtdH15NhKWnenIUmGliWojyW4nu6Ve3L9aLlpGF5GpbOt",
+	"4ZSK4I3f1vWKv75SRGRasQjzN725XprD4sfDl4f/HwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -50,16 +51,16 @@ func headAsGet(next http.Handler) http.Handler {
 // headers lets web clients of any origin in, on errors and unknown paths too, and keeps answers out of
 // caches. A preflight is answered here and never reaches an operation.
 // Client-Server API v1.19, "Web Browser Clients".
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
+		h, path := c.Response().Header(), c.Request().URL.Path
 		h["Cache-Control"] = noStore // RFC 6749, section 5.1: on anything with a token
 		h["X-Content-Type-Options"] = noSniff
-		if Operational(c.Request().URL.Path) {
+		if Operational(path) || s.Config.OAuth != nil && slices.Contains(PagePaths, path) {
 			return next(c) // no web page has any business there
 		}
 		OpenToBrowsers(h)
-		if strings.HasSuffix(c.Request().URL.Path, "/fallback/web") {
+		if strings.HasSuffix(path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
 			h.Set("Referrer-Policy", "no-referrer") // the address holds the session

@@ -17,6 +17,7 @@ import (
 // OAuth are the operations of the OAuth 2.0 API, see [Config.OAuth].
 type OAuth interface {
 	GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error)
+	GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject, error)
 	GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
 		gen.GetOpenIDConfigurationResponseObject, error)
 	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
@@ -68,7 +69,6 @@ func (s *Server) routePages(e *echo.Echo) {
 	pages := s.Pages()
 	show := func(c echo.Context) error {
 		r := c.Request()
-		c.Response().Header().Del("Access-Control-Allow-Origin") // no other page has any business with them
 		pages.ServeHTTP(c.Response(), r.WithContext(WithCaller(r.Context(), s.callerFrom(c))))
 		return nil
 	}
@@ -220,14 +220,9 @@ func (s *Server) CheckPassword(ctx context.Context, user, password, device strin
 
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
-	e := AsError(err)
-	if err == nil || e.Status >= http.StatusInternalServerError {
-		return err
+	if err != nil {
+		s.logFailure(CallerOf(ctx), &tried{err, what, name}, AsError(err))
 	}
-	if e.Status == http.StatusTooManyRequests {
-		what = rateLimited
-	}
-	s.logFailure(CallerOf(ctx), &tried{err, what, name}, e)
 	return err
 }
 

@@ -182,7 +182,7 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.Binder = binder{contract}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf()
-	e.Pre(alias, headers, bounded, s.inTime)
+	e.Pre(alias, s.headers, bounded, s.inTime)
 	e.Use(s.Metrics.observe(contract), s.recovers, s.forms)
 	var router gen.EchoRouter = e
 	if s.Config.OAuth == nil {

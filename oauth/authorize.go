@@ -75,8 +75,12 @@ func (e *authorization) enter(account db.User, agreed bool) error {
 }
 
 // agreedBefore reports whether the account has let this client in on this device, so that nobody need be asked again:
-// its session there says so. A client that wants them asked gets that.
+// its session there says so. A client that wants them asked gets that. A native client is asked about each time, since
+// any app of the device can claim its address (RFC 8252, section 8.6).
 func (e *authorization) agreedBefore(account db.User) (bool, error) {
+	if !strings.HasPrefix(e.request.RedirectURI, "https:") {
+		return false, nil
+	}
 	if e.r.Method == http.MethodPost || slices.Contains(strings.Fields(e.r.URL.Query().Get("prompt")), "consent") {
 		return false, nil
 	}

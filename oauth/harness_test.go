@@ -11,7 +11,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"postern/db/dbtest"
 	"postern/handlers"
 	"postern/test/rig/matrixtest"
+	"postern/test/rig/process"
 	"postern/tokens"
 )
 
@@ -187,32 +187,42 @@ func (s *site) browser() *browser {
 	}}}
 }
 
-func (b *browser) open(q url.Values) answer {
+// at opens a page.
+func (b *browser) at(path string) answer {
 	b.Helper()
-	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.URL+handlers.AuthorizePath+"?"+q.Encode(), nil)
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.URL+path, nil)
 	b.must(err)
 	return b.send(r, b.client)
 }
 
-var anyHidden = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="([^"]*)">`)
-
-var hidden = regexp.MustCompile(`name="form" value="([^"]+)"`)
-
-// submit fills the page's form in.
-func (b *browser) submit(q url.Values, page answer, fields ...string) answer {
+// press fills a page's form in, and sends it.
+func (b *browser) press(path string, page answer, fields ...string) answer {
 	b.Helper()
-	form := url.Values{}
-	if found := hidden.FindStringSubmatch(page.body); found != nil {
-		form.Set("form", found[1])
-	}
+	return b.send(b.filled(path, page, fields...), b.client)
+}
+
+// filled is the request that sends a page's form, with the hidden fields that it has and those that are typed.
+func (b *browser) filled(path string, page answer, fields ...string) *http.Request {
+	b.Helper()
+	form := process.Hidden(page.body)
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, b.URL+handlers.AuthorizePath+"?"+q.Encode(),
-		strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, b.URL+path, strings.NewReader(form.Encode()))
 	b.must(err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return b.send(r, b.client)
+	return r
+}
+
+func authorizePath(q url.Values) string { return handlers.AuthorizePath + "?" + q.Encode() }
+
+// open is at for an authorization request.
+func (b *browser) open(q url.Values) answer { b.Helper(); return b.at(authorizePath(q)) }
+
+// submit is press for an authorization request.
+func (b *browser) submit(q url.Values, page answer, fields ...string) answer {
+	b.Helper()
+	return b.press(authorizePath(q), page, fields...)
 }
 
 // sentTo is the query that the client gets with the browser.

@@ -34,7 +34,6 @@
 package oauth
 
 import (
-	"context"
 	"net/url"
 
 	"postern/gen"
@@ -47,6 +46,7 @@ type API struct {
 	server *handlers.Server
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
+	found  discovery
 }
 
 var _ handlers.OAuth = (*API)(nil)
@@ -61,36 +61,13 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 		if u, err := url.Parse(a.base); err == nil && u.Scheme == "http" {
 			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
 		}
+		a.found = a.discovery()
 		return a
 	}
 }
 
 // issuer names this server to clients. It ends in a slash, since some of them look for the metadata below it.
 func (a *API) issuer() string { return a.base + "/" }
-
-// GetAuthMetadata implements GET /auth_metadata. Client-Server API v1.19, "Server metadata discovery".
-func (a *API) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject,
-	error) {
-	return gen.GetAuthMetadata200JSONResponse{Body: a.Metadata(),
-		Headers: gen.GetAuthMetadata200ResponseHeaders{CacheControl: &metadataLife}}, nil
-}
-
-// GetOpenIDConfiguration implements GET /.well-known/openid-configuration.
-func (a *API) GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
-	gen.GetOpenIDConfigurationResponseObject, error) {
-	return gen.GetOpenIDConfiguration200JSONResponse{Body: a.Metadata(),
-		Headers: gen.GetOpenIDConfiguration200ResponseHeaders{CacheControl: &metadataLife}}, nil
-}
-
-// GetAuthorizationServerMetadata implements GET /.well-known/oauth-authorization-server. RFC 8414, section 3.
-func (a *API) GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
-	gen.GetAuthorizationServerMetadataResponseObject, error) {
-	return gen.GetAuthorizationServerMetadata200JSONResponse{Body: a.Metadata(),
-		Headers: gen.GetAuthorizationServerMetadata200ResponseHeaders{CacheControl: &metadataLife}}, nil
-}
-
-// metadataLife is how long clients may keep the metadata: a change of the operator's is seen within minutes.
-var metadataLife = "public, max-age=300"
 
 // Metadata are the server's. RFC 8414, section 2.
 func (a *API) Metadata() gen.AuthMetadata {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +56,11 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s differs: %s", path, a.body)
 		}
 	}
+	issuer := "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"
+	if a := s.ok(s.get(issuer, "")); a.body != `{"issuer":"`+s.URL+"/\"}\n" ||
+		s.ok(s.get(strings.TrimPrefix(a.text("issuer"), s.URL)+".well-known/openid-configuration", "")).body != first {
+		t.Errorf("%s is %s, which leads nowhere", issuer, a.body)
+	}
 	var m map[string]any
 	s.must(json.Unmarshal([]byte(first), &m))
 	for _, field := range []string{"authorization_endpoint", "token_endpoint", "revocation_endpoint",
@@ -76,7 +80,8 @@ func TestOff(t *testing.T) {
 		s.want(s.post(path, "application/json", "{"), 404, "M_UNRECOGNIZED")
 	}
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration",
-		"/.well-known/oauth-authorization-server", "/_matrix/client/v3/login/sso/redirect", "/oauth2/authorize",
+		"/.well-known/oauth-authorization-server", "/_matrix/client/v3/login/sso/redirect",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", "/oauth2/authorize",
 		"/oauth2/sso", "/oauth2/device", "/account"} {
 		s.want(s.get(path, ""), 404, "M_UNRECOGNIZED")
 	}
@@ -290,11 +295,7 @@ func TestFailedRegistrationKeepsTheInvitation(t *testing.T) {
 		Created: s.clock.Now()}))
 	b, q := s.browser(), request(s.register(webClient), "prompt", "create")
 	page := b.open(q)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+handlers.AuthorizePath+"?"+q.Encode(),
-		strings.NewReader(url.Values{"form": {hidden.FindStringSubmatch(page.body)[1]}, "user": {"carol"},
-			"password": {password}, "token": {"invited"}, "do": {"create"}}.Encode()))
-	s.must(err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r := b.filled(authorizePath(q), page, "user", "carol", "password", password, "token", "invited", "do", "create")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond) // the person leaves
 	defer cancel()
 	if res, err := b.client.Do(r.WithContext(ctx)); err == nil {

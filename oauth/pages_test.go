@@ -12,30 +12,6 @@ import (
 	"postern/handlers"
 )
 
-// at opens a page.
-func (b *browser) at(path string) answer {
-	b.Helper()
-	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.URL+path, nil)
-	b.must(err)
-	return b.send(r, b.client)
-}
-
-// press fills a page's form in, wherever it is, with the hidden fields that it has.
-func (b *browser) press(path string, page answer, fields ...string) answer {
-	b.Helper()
-	form := url.Values{}
-	for _, found := range anyHidden.FindAllStringSubmatch(page.body, -1) {
-		form.Set(found[1], found[2])
-	}
-	for i := 0; i < len(fields); i += 2 {
-		form.Set(fields[i], fields[i+1])
-	}
-	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, b.URL+path, strings.NewReader(form.Encode()))
-	b.must(err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return b.send(r, b.client)
-}
-
 func (b *browser) signIn(path string, who ...string) answer {
 	b.Helper()
 	user, secret := "alice", password
@@ -44,8 +20,6 @@ func (b *browser) signIn(path string, who ...string) answer {
 	}
 	return b.press(path, b.at(path), "user", user, "password", secret, "do", "sign in")
 }
-
-func authorizePath(q url.Values) string { return handlers.AuthorizePath + "?" + q.Encode() }
 
 func (s *site) says(a answer, status int, words ...string) answer {
 	s.Helper()

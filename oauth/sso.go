@@ -10,6 +10,7 @@ import (
 	"postern/db"
 	"postern/gen"
 	"postern/handlers"
+	"postern/oauth/protocol"
 	"postern/web"
 )
 
@@ -41,7 +42,7 @@ func returnAddress(text string) (*url.URL, bool) {
 		return nil, false
 	}
 	web := u.Scheme == "http" || u.Scheme == "https"
-	return u, !web || u.Host != "" && u.Opaque == ""
+	return u, !web || u.Host != "" && u.Opaque == "" && protocol.PlainHost(u)
 }
 
 // unsafe reports what browsers drop from an address, or read as something else than it looks.
@@ -67,8 +68,8 @@ func (v *visit) forToken() (errand, error) {
 
 func (e *tokenLogin) ask() web.Ask {
 	name := e.back.Host
-	if name == "" {
-		name = e.back.Scheme + ":"
+	if e.back.Scheme != "http" && e.back.Scheme != "https" {
+		name = e.back.Scheme + ":" // an app of one's own, which may name any host
 	}
 	return web.Ask{Client: web.Client{Name: name, Host: e.back.Scheme}, Signs: true}
 }

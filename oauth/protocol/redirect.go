@@ -47,14 +47,14 @@ func parse(text string) (*url.URL, string) {
 	if err != nil || u.Scheme == "" || strings.ContainsFunc(text, strange) {
 		return nil, ruleParse
 	}
-	if !plainHost(u) {
+	if !PlainHost(u) {
 		return nil, ruleName
 	}
 	return u, ""
 }
 
-// plainHost reports whether everybody reads the host alike: it is shown to people, and stands in a policy.
-func plainHost(u *url.URL) bool {
+// PlainHost reports whether everybody reads an address's host alike: it is shown to people, and stands in a policy.
+func PlainHost(u *url.URL) bool {
 	host := strings.Trim(u.Hostname(), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 	port, err := strconv.ParseUint(cmp.Or(u.Port(), "1"), 10, 16)
 	dots := "." + u.Hostname() + "."

@@ -30,7 +30,7 @@ type result struct {
 	cpu         time.Duration // that the server used for one request; 0: nothing told
 }
 
-// run puts the load on a server for a time and fails at the first answer that is not 200.
+// run puts the load on a server for a time and fails at the first answer that is not 200 or 201.
 func (l load) run(ctx context.Context, p *process, d time.Duration) (result, error) {
 	clients := make([]*client, l.clients)
 	for i := range clients {
@@ -118,7 +118,7 @@ func (c *client) ask(request []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	good, first := bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")),
+	good, first := bytes.HasPrefix(status, []byte("HTTP/1.1 20")),
 		string(bytes.TrimSpace(status[:min(len(status), 40)]))
 	length, chunked := -1, false
 	for {

@@ -131,8 +131,8 @@ func besideAlone(what, beside string, got []series, throughput, time string) []r
 func (b *bench) introspections(ctx context.Context, h *home) (rows []row, err error) {
 	body := url.Values{"token": {h.token}}.Encode()
 	ask := load{clients: checkers, request: func(out []byte, _, _ int) []byte {
-		return fmt.Appendf(out, "POST %s%sAuthorization: Bearer %s\r\nContent-Type: "+
-			"application/x-www-form-urlencoded\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		return fmt.Appendf(out, "POST %s%sAuthorization: Bearer %s\r\nContent-Type: "+asForm+
+			"\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			introspectPath, head, h.secret, len(body), body)
 	}}
 	internal := &process{pid: h.postern.pid, address: h.internal}
@@ -143,7 +143,7 @@ func (b *bench) introspections(ctx context.Context, h *home) (rows []row, err er
 	if !bytes.Contains(answer, []byte(`"active":true`)) {
 		return nil, fmt.Errorf("introspection: %s", answer)
 	}
-	plain, err := launch(ctx, b.binary("bench"), "bare", "{}", "{}", string(answer))
+	plain, err := b.bare(ctx, map[string]json.RawMessage{"Introspect": answer})
 	if err != nil {
 		return nil, err
 	}

@@ -22,12 +22,12 @@ func (b *bench) memory(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.serve(ctx)
+	p, err := s.serve(ctx, oauthOn...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { stopAll(&err, p) }()
-	plain, err := launch(ctx, b.binary("bench"), "bare", "{}", "{}")
+	plain, err := b.bare(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func (b *bench) memory(ctx context.Context) (rows []row, err error) {
 	}
 	progress("  idle %s, peak %s, later %s", memoryOf(idle), mib(later.Peak), memoryOf(later))
 	return []row{
-		{fmt.Sprintf("memory, idle, %s after the start", settle), memoryOf(idle), "bare Echo: " + memoryOf(bare), "",
-			"≤ 12 MiB private"},
+		{fmt.Sprintf("memory, idle, OAuth 2.0 on, %s after the start", settle), memoryOf(idle),
+			"bare Echo: " + memoryOf(bare), "", "≤ 12 MiB private"},
 		{fmt.Sprintf("… most of it while %d clients log in for %s", crowd, storm), mib(later.Peak) + " resident",
 			"logins: " + rate(r.perSecond), "", "≤ 100 MiB"},
 		{fmt.Sprintf("… %s later", recovery), memoryOf(later), "", "", "≤ 60 MiB private"},

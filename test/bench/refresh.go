@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"postern/tokens"
 )
@@ -84,42 +83,13 @@ func (b *bench) kept(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	load := refreshes(renew)
-	load.limit = 1
-	before, err := s.sizeAfter(ctx, load)
-	if err != nil {
-		return nil, err
-	}
 	load.limit = manyRefresh / refreshers
-	after, err := s.sizeAfter(ctx, load)
+	before, after, err := s.kept(ctx, load)
 	if err != nil {
 		return nil, err
 	}
 	n := load.limit * refreshers
 	return []row{{fmt.Sprintf("kept of %d refreshes of %d sessions", n, refreshers),
-		fmt.Sprintf("%d bytes before, %d after", before, after), "",
-		fmt.Sprintf("%.3g bytes each", float64(after-before)/float64(n)), "0"}}, nil
-}
-
-// sizeAfter gives the size of the database, its log included, after a server took the load and stopped.
-func (s *site) sizeAfter(ctx context.Context, l load) (size int64, err error) {
-	p, err := s.serve(ctx)
-	if err != nil {
-		return 0, err
-	}
-	_, err = l.run(ctx, p, s.bench.seconds)
-	stopAll(&err, p)
-	if err != nil {
-		return 0, err
-	}
-	for _, suffix := range []string{"", "-wal"} {
-		info, err := os.Stat(s.database() + suffix)
-		switch {
-		case os.IsNotExist(err):
-		case err != nil:
-			return 0, err
-		default:
-			size += info.Size()
-		}
-	}
-	return size, nil
+		fmt.Sprintf("%d bytes before, %d after", before.bytes, after.bytes), "",
+		fmt.Sprintf("%.3g bytes each", float64(after.bytes-before.bytes)/float64(n)), "0"}}, nil
 }

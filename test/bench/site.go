@@ -60,10 +60,10 @@ func (s *site) addAlice(ctx context.Context, serverName string) error {
 
 func (s *site) database() string { return filepath.Join(s.folder, "postern.db") }
 
-// serve starts Postern on the site.
-func (s *site) serve(ctx context.Context) (*process, error) {
-	return launch(ctx, s.bench.binary("postern"), "serve", "--db", s.database(), "--server-name", serverName,
-		"--listen", "127.0.0.1:0", "--rate-limit", "off", "--access-ttl", accessTTL.String())
+// serve starts Postern on the site, with more flags if there are any.
+func (s *site) serve(ctx context.Context, more ...string) (*process, error) {
+	return launch(ctx, s.bench.binary("postern"), append([]string{"serve", "--db", s.database(), "--server-name",
+		serverName, "--listen", "127.0.0.1:0", "--rate-limit", "off", "--access-ttl", accessTTL.String()}, more...)...)
 }
 
 // fill puts rows into the tables in one transaction, and takes the root key out.

@@ -30,7 +30,7 @@ func (b *bench) start(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 		fresh = append(fresh, took)
-		if took, err = firstAnswer(launch(ctx, b.binary("bench"), "bare", "{}", "{}")); err != nil {
+		if took, err = firstAnswer(b.bare(ctx, nil)); err != nil {
 			return nil, err
 		}
 		bare = append(bare, took)
@@ -57,8 +57,7 @@ func firstAnswer(p *process, err error) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	ask := func(out []byte, _, _ int) []byte { return append(out, "GET "+versionsPath+head+"\r\n"...) }
-	_, err = once(p, load{request: ask})
+	_, err = once(p, gets(1, versionsPath))
 	took := time.Since(p.server.Began)
 	return float64(took), errors.Join(err, p.stop())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -67,7 +68,8 @@ func (b *bench) both(ctx context.Context, s *site) (postern, plain *process, err
 	if err != nil {
 		return postern, nil, err
 	}
-	if plain, err = launch(ctx, b.binary("bench"), "bare", string(who), string(pair)); err != nil {
+	plain, err = b.bare(ctx, map[string]json.RawMessage{"Whoami": who, "Refresh": pair})
+	if err != nil {
 		return postern, nil, err
 	}
 	same, err := once(plain, whoamis(1, access, inTurn(1, 1)))

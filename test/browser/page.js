@@ -11,15 +11,19 @@ export const sizes = { phone: { width: 390, height: 844 }, desktop: { width: 128
 export const schemes = ["light", "dark"];
 export { password };
 
+/** Debian's Chromium. */
+export const launch = (...args) =>
+    chromium.launch({
+        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+        args: process.getuid() === 0 ? ["--no-sandbox", ...args] : args, // as root it has none to offer
+    });
+
 /** A server with --dev, and more flags if there are any, and a browser for a whole test file. */
 export function lab(...flags) {
     const server = serverFor("--dev", ...flags);
     let browser;
     before(async () => {
-        browser = await chromium.launch({
-            executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-            args: process.getuid() === 0 ? ["--no-sandbox"] : [], // as root it has none to offer
-        });
+        browser = await launch();
     });
     after(() => browser?.close());
     return {

@@ -4,10 +4,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before } from "node:test";
-import { chromium } from "playwright-core";
 
 import { oauthServerFor } from "../clients/js/server.js";
-import { sizes } from "./page.js";
+import { launch, sizes } from "./page.js";
 
 /** A server, an application on an origin of its own and a browser for a whole test file. */
 export function signing(...flags) {
@@ -16,10 +15,7 @@ export function signing(...flags) {
     before(async () => {
         app = createServer((request, answer) => answer.setHeader("content-type", "text/plain").end("the application"));
         await once(app.listen(0, "127.0.0.1"), "listening");
-        browser = await chromium.launch({
-            executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-            args: process.getuid() === 0 ? ["--no-sandbox"] : [], // as root it has none to offer
-        });
+        browser = await launch();
     });
     after(async () => {
         await browser?.close();
@@ -47,7 +43,7 @@ export function signing(...flags) {
                 code_challenge_method: "S256",
                 ...more,
             };
-            return { client_id, verifier, url: `${server.url}/oauth2/authorize?${new URLSearchParams(request)}` };
+            return { client_id, verifier, request, url: `${server.url}/oauth2/authorize?${new URLSearchParams(request)}` };
         },
 
         /** Opens a page, without scripts unless they are asked for, and holds it to its own policy. */

@@ -10,6 +10,8 @@ import { createInterface } from "node:readline";
 import { after, before } from "node:test";
 import { promisify } from "node:util";
 
+import { Front } from "./front.js";
+
 const binary = process.env.POSTERN_BIN;
 const run = promisify(execFile);
 
@@ -30,6 +32,15 @@ export function oauthServerFor(...flags) {
     return tended(new Server(flags), async (server) => {
         server.listen = `127.0.0.1:${await freePort()}`;
         server.flags.push("--oauth", "on", "--public-url", server.url);
+    });
+}
+
+/** The same behind TLS: `front` is what clients and browsers find. */
+export function secureServerFor(...flags) {
+    const front = new Front();
+    return tended(Object.assign(new Server(flags), { front }), async (server) => {
+        await front.open(() => server.url);
+        server.flags.push("--oauth", "on", "--public-url", front.url);
     });
 }
 
@@ -98,6 +109,7 @@ class Server {
     }
 
     remove() {
+        this.front?.close();
         this.process?.kill("SIGKILL"); // nothing, when it has ended
         rmSync(this.folder, { recursive: true });
     }

@@ -1,13 +1,9 @@
 package front
 
 import (
-	"encoding/json"
-	"io"
-	"net/http"
-	"net/url"
-	"regexp"
-	"strings"
 	"testing"
+
+	"postern/test/rig/process"
 )
 
 // TestOAuth: a client of today signs in by the pages, before a real Synapse, and everything else goes to that with the
@@ -16,104 +12,41 @@ func TestOAuth(t *testing.T) {
 	t.Parallel()
 	const public = "http://127.0.0.1:8448" // what the metadata say; the test goes to the real address
 	s := newPair(t, "--oauth", "on", "--public-url", public)
-	metadata := s.read(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", nil)
+	nobody := &person{pair: s}
+	metadata := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", nil)
 	if metadata["issuer"] != public+"/" || metadata["token_endpoint"] != public+"/oauth2/token" {
 		t.Fatalf("the metadata are %v", metadata)
 	}
-	if both := s.read(t, "GET", "/.well-known/openid-configuration", nil); both["introspection_endpoint"] == nil ||
-		both["token_endpoint"] != metadata["token_endpoint"] {
+	both := nobody.ok(t, "GET", "/.well-known/openid-configuration", nil)
+	if both["introspection_endpoint"] == nil || both["token_endpoint"] != metadata["token_endpoint"] {
 		t.Errorf("what Synapse and older clients read is %v", both)
 	}
-	pair := s.redeem(t, s.register(t), "alice")
-	alice := &person{pair: s, access: pair["access_token"].(string), refresh: pair["refresh_token"].(string)}
+	issuer := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
+	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
+		t.Errorf("the issuer is %v", issuer)
+	}
+	app := process.NewClient(1)
+	defer app.Close()
+	client, err := app.RegisterOAuth(t.Context(), s.Server.URL)
+	must(t, err)
+	code, err := app.Authorize(t.Context(), s.Server.URL, process.Consent{Client: client, Device: "OAUTHPHONE",
+		User: "alice", Password: password})
+	must(t, err)
+	tokens, err := app.Redeem(t.Context(), s.Server.URL, client, code)
+	must(t, err)
+	alice := &person{s, tokens.Access, tokens.Refresh}
 	alice.ok(t, "POST", "/_matrix/client/v3/createRoom", map[string]any{"preset": "private_chat"})
 	keys := alice.ok(t, "POST", "/_matrix/client/v3/keys/upload", map[string]any{})
 	if keys["one_time_key_counts"] == nil {
 		t.Errorf("Synapse does not know the device: %v", keys)
 	}
-	s.read(t, "POST", "/oauth2/revoke", url.Values{"token": {alice.refresh}})
+	must(t, app.Revoke(t.Context(), s.Server.URL, client, alice.refresh))
 	alice.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", false)
 }
 
-const (
-	redirect = "https://app.example.com/cb"
-	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-)
-
-// register registers a client and gives its id.
-func (s *pair) register(t *testing.T) string {
+func must(t *testing.T, err error) {
 	t.Helper()
-	answer := s.fetch(t, "POST", "/oauth2/registration", "application/json",
-		`{"client_uri":"https://app.example.com","redirect_uris":["`+redirect+`"]}`, "")
-	return decoded(t, answer)["client_id"].(string)
-}
-
-// redeem signs somebody in by the page and gives what the client gets for the code.
-func (s *pair) redeem(t *testing.T, client, user string) map[string]any {
-	t.Helper()
-	page := "/oauth2/authorize?" + url.Values{"response_type": {"code"}, "client_id": {client},
-		"redirect_uri":          {redirect},
-		"scope":                 {"urn:matrix:org.matrix.msc2967.client:api:* urn:matrix:org.matrix.msc2967.client:device:OAUTHPHONE"},
-		"state":                 {"s"},
-		"code_challenge":        {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
-		"code_challenge_method": {"S256"}}.Encode()
-	shown := s.fetch(t, "GET", page, "", "", "")
-	html, _ := io.ReadAll(shown.Body)
-	form := regexp.MustCompile(`name="form" value="([^"]+)"`).FindSubmatch(html)
-	if form == nil {
-		t.Fatalf("the page is %s", html)
-	}
-	sent := url.Values{"form": {string(form[1])}, "user": {user}, "password": {password}, "do": {"sign in"}}
-	answer := s.fetch(t, "POST", page, "application/x-www-form-urlencoded", sent.Encode(),
-		shown.Header.Get("Set-Cookie"))
-	to, err := url.Parse(answer.Header.Get("Location"))
-	if err != nil || to.Query().Get("code") == "" {
-		t.Fatalf("the browser is sent to %v with %d", to, answer.StatusCode)
-	}
-	return s.read(t, "POST", "/oauth2/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {client},
-		"code": {to.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}})
-}
-
-// read sends a form, or nothing, and reads the JSON of a 200.
-func (s *pair) read(t *testing.T, method, path string, form url.Values) map[string]any {
-	t.Helper()
-	kind := ""
-	if form != nil {
-		kind = "application/x-www-form-urlencoded"
-	}
-	answer := s.fetch(t, method, path, kind, form.Encode(), "")
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(answer.Body)
-		t.Fatalf("%s %s: %d %s", method, path, answer.StatusCode, text)
-	}
-	return decoded(t, answer)
-}
-
-func decoded(t *testing.T, answer *http.Response) (body map[string]any) {
-	t.Helper()
-	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
-// fetch makes a request as a browser or a client does, and follows no redirect.
-func (s *pair) fetch(t *testing.T, method, path, kind, body, cookie string) *http.Response {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.Server.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kind != "" {
-		r.Header.Set("Content-Type", kind)
-	}
-	if cookie, _, found := strings.Cut(cookie, ";"); found {
-		r.Header.Set("Cookie", cookie)
-	}
-	res, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { res.Body.Close() })
-	return res
 }

@@ -24,8 +24,9 @@ const (
 
 // What the clients of the OAuth 2.0 API use: one client, and the verifier and challenge of RFC 7636, appendix B.
 const (
-	oauthClient = `{"client_uri":"https://app.example.com","redirect_uris":["` + oauthCallback + `"],
+	OAuthClient = `{"client_uri":"https://app.example.com","redirect_uris":["` + oauthCallback + `"],
 		"grant_types":["authorization_code","refresh_token"]}`
+
 	oauthCallback  = "https://app.example.com/cb"
 	oauthVerifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 	oauthChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -33,7 +34,7 @@ const (
 
 // RegisterOAuth registers the client and gives its id. It is the same one each time.
 func (c *Client) RegisterOAuth(ctx context.Context, url string) (id string, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+RegistrationPath, strings.NewReader(oauthClient))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+RegistrationPath, strings.NewReader(OAuthClient))
 	if err != nil {
 		return "", err
 	}
@@ -51,25 +52,34 @@ func (c *Client) RegisterOAuth(ctx context.Context, url string) (id string, err 
 // Consent is who lets which client in on what device.
 type Consent struct{ Client, Device, User, Password string }
 
-// Authorize lets a client in, as the account's owner does in a browser that has no cookies yet, and gives the
-// authorization code.
+// Path is where the client sends the browser.
+func (who Consent) Path() string {
+	return AuthorizePath + "?" + url.Values{"response_type": {"code"}, "client_id": {who.Client}, "state": {"s"},
+		"redirect_uri": {oauthCallback}, "code_challenge": {oauthChallenge}, "code_challenge_method": {"S256"},
+		"scope": {"urn:matrix:client:api:* urn:matrix:client:device:" + who.Device}}.Encode()
+}
+
+// Authorize lets a client in and gives the authorization code.
 func (c *Client) Authorize(ctx context.Context, base string, who Consent) (code string, err error) {
+	return c.LetIn(ctx, base+who.Path(), oauthCallback, who)
+}
+
+// LetIn opens an address that a client has sent its user to, does there what the account's owner does in a browser that
+// has no cookies yet, and gives the authorization code that arrives at the client's redirect URI.
+func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (code string, err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return "", err
 	}
 	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	at := base + AuthorizePath + "?" + url.Values{"response_type": {"code"}, "client_id": {who.Client}, "state": {"s"},
-		"redirect_uri": {oauthCallback}, "code_challenge": {oauthChallenge}, "code_challenge_method": {"S256"},
-		"scope": {"urn:matrix:client:api:* urn:matrix:client:device:" + who.Device}}.Encode()
 	var form url.Values
 	for range 6 { // pages: sign in, consent, and the redirects between them
 		next, page, err := visit(ctx, browser, at, form)
 		switch {
 		case err != nil:
 			return "", err
-		case strings.HasPrefix(next, oauthCallback):
+		case strings.HasPrefix(next, callback):
 			return codeIn(next)
 		case next != "":
 			at, form = next, nil
@@ -124,15 +134,22 @@ func fill(page string, who Consent) (url.Values, error) {
 	if agrees == nil {
 		return nil, fmt.Errorf("a page without a form: %s", page)
 	}
-	form := url.Values{agrees[1]: {html.UnescapeString(agrees[2])}}
-	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
-		form.Set(field[1], html.UnescapeString(field[2]))
-	}
+	form := Hidden(page)
+	form.Set(agrees[1], html.UnescapeString(agrees[2]))
 	if strings.Contains(page, `name="password"`) {
 		form.Set("user", who.User)
 		form.Set("password", who.Password)
 	}
 	return form, nil
+}
+
+// Hidden are the fields of a page's form that nobody types.
+func Hidden(page string) url.Values {
+	form := make(url.Values)
+	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
+		form.Set(field[1], html.UnescapeString(field[2]))
+	}
+	return form
 }
 
 func codeIn(callback string) (string, error) {

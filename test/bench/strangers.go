@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	rig "postern/test/rig/process"
+)
+
+// registrations is how often one client registers: it does each time that somebody logs in.
+const registrations = 100_000
+
+// strangers measures what those leave in the database who need no account: clients that register, and authorizations
+// that are begun and left.
+func (b *bench) strangers(ctx context.Context) (rows []row, err error) {
+	s, err := b.site(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.registered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	register := load{clients: refreshers, limit: registrations / refreshers,
+		request: func(out []byte, _, _ int) []byte { return post(out, rig.RegistrationPath, inJSON, rig.OAuthClient) }}
+	authorize := gets(checkers, rig.Consent{Client: id, Device: "BENCHABANDONED"}.Path())
+	authorize.limit = b.abandoned / checkers
+	for _, m := range []struct {
+		what string
+		load load
+	}{{"registrations of one client", register}, {"authorizations that nobody ends", authorize}} {
+		progress("  %d %s", m.load.limit*m.load.clients, m.what)
+		before, after, err := s.kept(ctx, m.load, oauthOn...)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{fmt.Sprintf("kept of %d %s", m.load.limit*m.load.clients, m.what),
+			fmt.Sprintf("%d bytes before, %d after", before.bytes, after.bytes), "",
+			fmt.Sprintf("%d rows more", after.rows-before.rows), "0"})
+	}
+	return rows, nil
+}
+
+// registered registers the client and gives its id.
+func (s *site) registered(ctx context.Context) (id string, err error) {
+	p, err := s.serve(ctx, oauthOn...)
+	if err != nil {
+		return "", err
+	}
+	defer func() { stopAll(&err, p) }()
+	a, err := newApp(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	a.Close()
+	return a.id, nil
+}
