@@ -1,6 +1,8 @@
 package front
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	"postern/test/rig/process"
@@ -20,6 +22,13 @@ func TestOAuth(t *testing.T) {
 	both := nobody.ok(t, "GET", "/.well-known/openid-configuration", nil)
 	if both["introspection_endpoint"] == nil || both["token_endpoint"] != metadata["token_endpoint"] {
 		t.Errorf("what Synapse and older clients read is %v", both)
+	}
+	if stable := nobody.ok(t, "GET", "/_matrix/client/v1/auth_metadata", nil); !reflect.DeepEqual(stable, metadata) {
+		t.Errorf("by their stable name the metadata are %v", stable)
+	}
+	list, _ := nobody.ok(t, "GET", "/_matrix/client/versions", nil)["versions"].([]any)
+	if slices.Contains(list, any("v1.19")) || !slices.Contains(list, any("v1.11")) {
+		t.Errorf("the versions are not Synapse's: %v", list)
 	}
 	issuer := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
 	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
