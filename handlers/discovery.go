@@ -26,7 +26,16 @@ var versions = []string{
 
 // GetVersions implements GET /versions. Client-Server API v1.19, "API versions".
 func (s *Server) GetVersions(context.Context, gen.GetVersionsRequestObject) (gen.GetVersionsResponseObject, error) {
-	return gen.GetVersions200JSONResponse{Versions: versions}, nil
+	return gen.GetVersions200JSONResponse{Versions: versions, UnstableFeatures: s.UnstableFeatures()}, nil
+}
+
+// UnstableFeatures are the drafts that GET /versions says are served; nil if there are none. Web clients look for the
+// rendezvous of MSC4108 there, and nowhere else.
+func (s *Server) UnstableFeatures() *map[string]bool {
+	if s.Config.OAuth == nil {
+		return nil
+	}
+	return &map[string]bool{"org.matrix.msc4108": true, "io.element.msc4388": true}
 }
 
 // GetWellknown implements GET /.well-known/matrix/client, when the operator said where the server is.
