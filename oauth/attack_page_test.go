@@ -30,6 +30,8 @@ func everyPage(s *site) map[string]answer {
 		"sso misdirected": stranger.at(handlers.SSOPath + "?redirectUrl=javascript:x"),
 		"sso consent":     owner.at(handlers.SSOPath + "?redirectUrl=https://old.example.com/"),
 		"account":         owner.at("/account"),
+		"invited":         stranger.at(handlers.RegisterPath + "?token=x"),
+		"welcome":         owner.at(handlers.RegisterPath + "?made"),
 		"user code":       owner.at(handlers.DevicePath),
 		"wrong user code": owner.press(handlers.DevicePath, owner.at(handlers.DevicePath), "code", "x", "do", "continue"),
 		"connect sign in": stranger.at(handlers.DevicePath + "?code=BCDF-GHJK"),
