@@ -39,6 +39,33 @@ func TestInvites(t *testing.T) {
 	i.refused("no registration token", "invite", "revoke", "never")
 }
 
+// TestInviteLinks: with the public URL an operator gets links that lead to a page of the server.
+func TestInviteLinks(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	const public = "http://127.0.0.1"
+	s := i.serve("--registration", "token", "--oauth", "on", "--public-url", public)
+	out := strings.Fields(i.must("", "invite", "add", "--token", "a~b.c", "--public-url", public+"/"))
+	if len(out) != 2 || out[0] != "a~b.c" || out[1] != public+"/register?token=a~b.c" {
+		t.Fatalf("invite add prints %q", out)
+	}
+	status, page := s.read("GET", strings.TrimPrefix(out[1], public), "", "")
+	if status != 200 || !strings.Contains(page, `value="a~b.c"`) {
+		t.Errorf("the link is %d %s", status, page)
+	}
+	if list := i.must("", "invite", "list", "--public-url", public); !strings.Contains(list, out[1]) {
+		t.Errorf("invite list prints\n%s", list)
+	}
+	i.must("", "invite", "revoke", "a~b.c")
+	if list := i.must("", "invite", "list", "--public-url", public); strings.Contains(list, out[1]) {
+		t.Errorf("a revoked one has a link:\n%s", list)
+	}
+	i.refused("--public-url", "invite", "add", "--public-url", "here")
+	if out := strings.Fields(i.must("", "invite", "add")); len(out) != 1 {
+		t.Errorf("without the URL it prints %q", out)
+	}
+}
+
 func TestLockAndLoginLink(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)

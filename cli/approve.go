@@ -30,8 +30,8 @@ func (cmd *userApprove) Run(ctx context.Context, w world, c *common) error {
 	return c.decide(ctx, cmd.Names, func(d *db.DB, name string) error {
 		err := d.ApproveUser(ctx, name, time.Now())
 		if errors.Is(err, db.ErrConflict) {
-			return fmt.Errorf("there is an account %s by now, which stays as it is; `postern user reject %s` removes the "+
-				"one that waits", name, name)
+			return fmt.Errorf("there is an account %s by now, which stays as it is; `postern user reject %s` removes "+
+				"the one that waits", name, name)
 		}
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s is approved and can log in\n", handlers.NewUserID(name, c.ServerName))

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +21,7 @@ const (
 )
 
 // greetDev makes sure that alice can log in and prints what to paste.
-func greetDev(ctx context.Context, out io.Writer, d *db.DB, url string) error {
+func greetDev(ctx context.Context, out io.Writer, d *db.DB, url string, withOAuth bool) error {
 	password, err := devPassword(ctx, d)
 	if err != nil {
 		return err
@@ -29,7 +31,13 @@ func greetDev(ctx context.Context, out io.Writer, d *db.DB, url string) error {
 			"below.\n", devUser)
 		password = "PASSWORD"
 	}
-	_, err = fmt.Fprintf(out, devCommands, devUser, password, url)
+	fmt.Fprintf(out, devCommands, devUser, password, url)
+	if withOAuth {
+		verifier := rand.Text() + rand.Text() // 43 characters at least; RFC 7636, section 4.1
+		challenge := sha256.Sum256([]byte(verifier))
+		fmt.Fprintf(out, oauthCommands, url, base64.RawURLEncoding.EncodeToString(challenge[:]), verifier)
+	}
+	_, err = fmt.Fprintf(out, devPage, url)
 	return err
 }
 
@@ -76,7 +84,32 @@ Ask who it is, refresh (ask twice: the answer is the same), and log out:
 The same at the API of the 2015 draft, where a refresh token is used once:
 
   curl -s %[3]s/_matrix/client/api/v1/login -d '{"username":"%[1]s","password":"%[2]s"}'
+`
 
-The API in the browser, with a try-it for each operation and the macaroon bench: %[3]s/_postern/spec
+// oauthCommands need the function of the commands above, and a browser.
+const oauthCommands = `
+By a browser, as Element X does it (the OAuth 2.0 API): register a client, open the address that is printed, sign in.
+
+  CLIENT=$(curl -s %[1]s/oauth2/registration -H 'Content-Type: application/json' -d '{"client_name":"My shell",
+    "client_uri":"https://example.org","application_type":"native","redirect_uris":["http://127.0.0.1/"]}' |
+    field client_id)
+  SCOPE=urn:matrix:client:api:*+urn:matrix:client:device:MYSHELL0001
+  PKCE="code_challenge=%[2]s&code_challenge_method=S256"
+  ASK="response_type=code&client_id=$CLIENT&redirect_uri=http://127.0.0.1/&state=1&scope=$SCOPE&$PKCE"
+  echo "%[1]s/oauth2/authorize?$ASK"
+
+The browser ends at an address that has a code in it. Put that in place of CODE, within two minutes:
+
+  PAIR=$(curl -s %[1]s/oauth2/token -d grant_type=authorization_code -d code=CODE -d client_id=$CLIENT \
+    -d redirect_uri=http://127.0.0.1/ -d code_verifier=%[3]s); echo "$PAIR"
+  curl -s %[1]s/_matrix/client/v3/account/whoami -H "Authorization: Bearer $(echo "$PAIR" | field access_token)"
+
+Where all of that is, as clients find it:
+
+  curl -s %[1]s/_matrix/client/v1/auth_metadata
+`
+
+const devPage = `
+The API in the browser, with a try-it for each operation and the macaroon bench: %s/_postern/spec
 
 `

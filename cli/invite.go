@@ -5,11 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 )
 
 type inviteCmds struct {
@@ -25,14 +28,33 @@ type inviteAdd struct {
 	Uses    int64         `default:"1" help:"How many accounts may be made with it; 0: any number."`
 	Expires time.Duration `default:"168h" help:"How long it is good; 0: for ever."`
 	Token   string        `placeholder:"TEXT" help:"The token itself; a random one without it."`
+	inviteLink
+}
+
+// inviteLink is where people can make an account with a token.
+type inviteLink struct {
+	PublicURL string `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where the server is found, as serve has it: prints links as well. They need serve --oauth on."`
+}
+
+func (l inviteLink) problem() error { return webURL("--public-url", l.PublicURL) }
+
+// to is empty if the server's address is not known.
+func (l inviteLink) to(token string) string {
+	if l.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(l.PublicURL, "/") + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
 }
 
 // Help is shown by `postern invite add --help`.
 func (*inviteAdd) Help() string {
-	return `The server has to run with --registration token.
+	return `The server has to run with --registration token, or with approval, where whoever is invited does
+not wait. With a public URL a link follows the token: it leads to the page on which an account is made,
+if the server runs with --oauth on.
 
 Examples:
   postern invite add
+  postern invite add --public-url https://matrix.example.org
   postern invite add --uses 20 --expires 72h --token open-day`
 }
 
@@ -47,6 +69,8 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 		return errors.New("a registration token has 1 to 64 of A-Z a-z 0-9 . _ ~ -")
 	case cmd.Uses < 0 || cmd.Expires < 0:
 		return errors.New("--uses and --expires cannot be below 0")
+	case cmd.problem() != nil:
+		return cmd.problem()
 	}
 	r := db.RegistrationToken{Token: token, UsesAllowed: cmd.Uses, Created: time.Now()}
 	if cmd.Expires > 0 {
@@ -59,28 +83,53 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 		}
 		if err == nil {
 			fmt.Fprintln(w.stdout, token)
+			if link := cmd.to(token); link != "" {
+				fmt.Fprintln(w.stdout, link)
+			}
 		}
 		return err
 	})
 }
 
-type inviteList struct{}
+type inviteList struct{ inviteLink }
 
-// Run lists the tokens.
-func (*inviteList) Run(ctx context.Context, w world, c *common) error {
+// Help is shown by `postern invite list --help`.
+func (*inviteList) Help() string {
+	return `Examples:
+  postern invite list
+  postern invite list --public-url https://matrix.example.org`
+}
+
+// Run lists the tokens, and with a public URL the links of those that are good.
+func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
+	if err := cmd.problem(); err != nil {
+		return err
+	}
 	return c.existing(ctx, func(d *db.DB) error {
 		now := time.Now()
 		tokens, err := d.RegistrationTokens(ctx, now)
 		if err != nil {
 			return err
 		}
+		heading := "TOKEN STATE ALLOWED USED RESERVED EXPIRES CREATED"
+		if cmd.PublicURL != "" {
+			heading += " LINK"
+		}
 		var rows [][]string
 		for _, t := range tokens {
-			rows = append(rows, []string{
+			row := []string{
 				t.Token, inviteState(t, now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
-				strconv.FormatInt(t.Reserved, 10), when(t.Expires), when(t.Created)})
+				strconv.FormatInt(t.Reserved, 10), when(t.Expires), when(t.Created)}
+			if cmd.PublicURL != "" {
+				link := ""
+				if inviteState(t, now) == "good" {
+					link = cmd.to(t.Token)
+				}
+				row = append(row, link)
+			}
+			rows = append(rows, row)
 		}
-		return table(w.stdout, "TOKEN STATE ALLOWED USED RESERVED EXPIRES CREATED", rows)
+		return table(w.stdout, heading, rows)
 	})
 }
 

@@ -155,6 +155,17 @@ func (i *installation) serve(args ...string) *server {
 // ask makes a request and gives the status and the fields of the answer.
 func (s *server) ask(method, path, token, body string) (int, map[string]any) {
 	s.Helper()
+	status, raw := s.read(method, path, token, body)
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(raw), &fields); err != nil {
+		s.Fatalf("%s %s answers %q", method, path, raw)
+	}
+	return status, fields
+}
+
+// read makes a request and gives whatever answers it.
+func (s *server) read(method, path, token, body string) (status int, text string) {
+	s.Helper()
 	r, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.Fatal(err)
@@ -172,11 +183,7 @@ func (s *server) ask(method, path, token, body string) (int, map[string]any) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		s.Fatalf("%s %s answers %q", method, path, raw)
-	}
-	return answer.StatusCode, fields
+	return answer.StatusCode, string(raw)
 }
 
 func (s *server) login(user, password string) (access, refresh string) {

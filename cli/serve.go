@@ -39,7 +39,7 @@ Examples:
   postern serve --server-name example.org --db /var/lib/postern/postern.db
   POSTERN_SERVER_NAME=example.org postern serve --trusted-proxy 127.0.0.1
   POSTERN_DB=postgres://postern@db.example.org/postern postern serve --server-name example.org
-  postern serve --server-name example.org --oauth on --public-url https://example.org \
+  postern serve --server-name example.org --public-url https://example.org \
     --oauth-clients known --oauth-known-host element.io --oauth-known-host chat.example.org
   postern serve --dev --spec login.yaml
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
@@ -94,6 +94,14 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 	log := set.config.Log
 	timeouts := cmp.Or(w.patience, strangers)
 	set.config.Patience = timeouts.write
+	listener, err := net.Listen("tcp", cmd.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
+	}
+	defer listener.Close()
+	if set.workbench {
+		set.config.PublicURL = localURL(listener.Addr())
+	}
 	server, err := handlers.New(ctx, set.config)
 	if err != nil {
 		return err
@@ -109,15 +117,11 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer end()
-	listener, err := net.Listen("tcp", cmd.Listen)
-	if err != nil {
-		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
-	}
-	if err := cmd.announce(ctx, w, c, set.config, handler, listener.Addr().String()); err != nil {
+	if err := cmd.announce(ctx, w, c, set.config, handler, listener.Addr()); err != nil {
 		if ctx.Err() != nil {
 			err = nil // it was stopped before it had begun
 		}
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	return serve(ctx, listener, handler, log, timeouts)
 }
@@ -149,11 +153,11 @@ func (c *common) recordName(ctx context.Context, d *db.DB, fresh bool) error {
 
 // announce logs and prints where the server is and how to get an account.
 func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config handlers.Config, h publicHandler,
-	address string) error {
-	log, d := config.Log, config.DB
-	log.Info("listening", "address", address, "server_name", c.ServerName, "db", c.path(), "version", w.Version)
+	at net.Addr) error {
+	log, d, url := config.Log, config.DB, localURL(at)
+	log.Info("listening", "address", at.String(), "server_name", c.ServerName, "db", c.path(), "version", w.Version)
 	if cmd.Dev {
-		if err := greetDev(ctx, w.stdout, d, "http://"+address); err != nil {
+		if err := greetDev(ctx, w.stdout, d, url, config.OAuth != nil); err != nil {
 			return err
 		}
 	} else if users, err := d.Users(ctx); err != nil {
@@ -162,10 +166,10 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " +
 			shellWord(c.path()))
 	}
-	h.announce(w.stdout, len(cmd.Spec) > 0, "http://"+address)
+	h.announce(w.stdout, len(cmd.Spec) > 0, url)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
 	if w.listening != nil {
-		w.listening(address)
+		w.listening(at.String())
 	}
 	return nil
 }

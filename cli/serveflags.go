@@ -14,7 +14,6 @@ import (
 	"postern/handlers"
 	"postern/homeserver/delegation"
 	"postern/oauth"
-	"postern/oauth/protocol"
 	"postern/speclab/spec"
 )
 
@@ -41,7 +40,7 @@ type serveFlags struct {
 	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
-	OAuth           string   `name:"oauth" default:"off" env:"POSTERN_OAUTH" help:"Serve the OAuth 2.0 API beside the others: on or off. It needs --public-url."`
+	OAuth           string   `name:"oauth" env:"POSTERN_OAUTH" placeholder:"on|off" help:"Serve the OAuth 2.0 API, by which Element X and other clients of today sign in, beside the others; by default on where there is a --public-url."`
 	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
@@ -56,6 +55,7 @@ type settings struct {
 	homeserver *homeserverSettings // nil: Postern stands alone
 	spec       spec.Files
 	level      slog.Level
+	workbench  bool // clients find the server where it listens
 }
 
 // settings understands the flags, or reports everything that is wrong with them.
@@ -75,7 +75,7 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	if f.MetricsListen != "" {
 		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))
 	}
-	s.config.MetricsApart = f.MetricsListen != ""
+	s.config.MetricsApart, s.workbench = f.MetricsListen != "", f.onWorkbench()
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
 	}
@@ -103,7 +103,8 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	if config.LoginTokenTTL > handlers.MaxLoginTokenTTL {
 		p.add(fmt.Errorf("--login-token-ttl %q is more than %s", f.LoginTokenTTL, handlers.MaxLoginTokenTTL))
 	}
-	if rules := f.oauthRules(p); f.OAuth == "on" {
+	rules := f.oauthRules(p)
+	if serves, _ := f.servesOAuth(); serves {
 		config.OAuth = oauth.With(rules)
 	}
 	if !f.LoginTokens {
@@ -133,7 +134,9 @@ func (f *serveFlags) accountProblems() (p flagErrors) {
 		p.add(fmt.Errorf("--registration %q is none of closed, token, approval, open", f.Registration))
 	}
 	p.add(webURL("--terms-url", f.TermsURL), webURL("--public-url", f.PublicURL))
-	p.add(oauthProblem(f.OAuth, f.PublicURL))
+	if _, err := f.servesOAuth(); f.OAuth != "" {
+		p.add(err) // else it is a warning
+	}
 	if f.PasswordMin < 1 || f.PasswordMin > 512 {
 		p.add(fmt.Errorf("--password-min-length \"%d\" is not between 1 and 512", f.PasswordMin))
 	}
@@ -185,52 +188,4 @@ func (p *flagErrors) networks(flag string, texts []string) (all []netip.Prefix) 
 		all = append(all, network)
 	}
 	return all
-}
-
-// oauthRules are what the flags say of clients.
-func (f *serveFlags) oauthRules(p *flagErrors) protocol.Rules {
-	rules := protocol.Rules{Admission: protocol.Admission(f.OAuthClients)}
-	switch rules.Admission {
-	case protocol.AdmitOpen, protocol.AdmitStatic:
-		if len(f.OAuthKnownHost) > 0 {
-			p.add(fmt.Errorf("--oauth-known-host is for --oauth-clients known, and not for %s", f.OAuthClients))
-		}
-	case protocol.AdmitKnown:
-		if len(f.OAuthKnownHost) == 0 {
-			p.add(errors.New("--oauth-clients known needs a host, such as --oauth-known-host element.io"))
-		}
-	default:
-		p.add(fmt.Errorf("--oauth-clients %q is none of open, known, static", f.OAuthClients))
-	}
-	for _, text := range f.OAuthKnownHost {
-		host, good := protocol.HostName(text)
-		if !good {
-			p.add(fmt.Errorf("--oauth-known-host %q is not a host; write it like element.io", text))
-		}
-		rules.Hosts = append(rules.Hosts, host)
-	}
-	return rules
-}
-
-// oauthProblem is what keeps the OAuth 2.0 API from being served: its clients must know it by an address that nobody
-// can read or change on the way, and its paths are fixed.
-func oauthProblem(oauth, public string) error {
-	u, err := url.Parse(public)
-	switch {
-	case oauth == "off":
-		return nil
-	case oauth != "on":
-		return fmt.Errorf("--oauth %q is neither on nor off", oauth)
-	case public == "":
-		return errors.New("--oauth on needs --public-url, the https address by which clients reach the server")
-	case err != nil:
-		return nil // --public-url itself is refused
-	case strings.TrimSuffix(public, "/") != u.Scheme+"://"+strings.ToLower(u.Host):
-		return fmt.Errorf("--oauth on needs a --public-url without a path, in lower case, and not %q", public)
-	case u.Scheme == "http" && !slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname()):
-		return fmt.Errorf("--oauth on needs an https address in --public-url and not %q; http is for 127.0.0.1 and "+
-			"localhost",
-			public)
-	}
-	return nil
 }

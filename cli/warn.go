@@ -22,6 +22,9 @@ func (cmd *serveCmd) warn(w world, c *common, config handlers.Config, log *slog.
 		log.Warn("whoever reaches this server can make accounts, by program too; --registration token asks for an " +
 			"invitation, --terms-url for a click")
 	}
+	if _, err := cmd.servesOAuth(); err != nil {
+		log.Warn(err.Error() + "; until then it is not served; --oauth off ends this warning")
+	}
 	if c.onServer() {
 		return func() {}
 	}

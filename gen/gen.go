@@ -81,6 +81,11 @@ type AuthFlow struct {
 	Stages []string `json:"stages"`
 }
 
+// AuthIssuer defines model for AuthIssuer.
+type AuthIssuer struct {
+	Issuer string `json:"issuer"`
+}
+
 // AuthMetadata Metadata of an authorization server. RFC 8414, section 2; Client-Server API v1.19, "Server metadata discovery".
 type AuthMetadata struct {
 	AccountManagementActionsSupported *[]string `json:"account_management_actions_supported,omitempty"`
@@ -818,6 +823,9 @@ type ServerInterface interface {
 	// UpdateRendezvousSessionOnce The same, as newer clients send it.
 	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId}/{txnId})
 	UpdateRendezvousSessionOnce(ctx echo.Context, rendezvousID string, txnID string) error
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx echo.Context) error
 	// CreateRendezvous Open a mailbox in which two devices that link each other leave messages (MSC4108, of 2024).
 	// (POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous)
 	CreateRendezvous(ctx echo.Context) error
@@ -1097,6 +1105,15 @@ func (w *ServerInterfaceWrapper) UpdateRendezvousSessionOnce(ctx echo.Context) e
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateRendezvousSessionOnce(ctx, rendezvousID, txnID)
+	return err
+}
+
+// GetAuthIssuer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthIssuer(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthIssuer(ctx)
 	return err
 }
 
@@ -1716,6 +1733,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_matrix/client/v3/password_policy", wrapper.GetPasswordPolicy, options.OperationMiddlewares["getPasswordPolicy"]...)
 	router.GET(options.BaseURL+"/.well-known/matrix/client", wrapper.GetWellknown, options.OperationMiddlewares["getWellknown"]...)
 	router.GET(options.BaseURL+"/_matrix/client/v1/auth_metadata", wrapper.GetAuthMetadata, options.OperationMiddlewares["getAuthMetadata"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", wrapper.GetAuthIssuer, options.OperationMiddlewares["getAuthIssuer"]...)
 	router.GET(options.BaseURL+"/.well-known/openid-configuration", wrapper.GetOpenIDConfiguration, options.OperationMiddlewares["getOpenIDConfiguration"]...)
 	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
 	router.POST(options.BaseURL+"/oauth2/registration", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
@@ -2581,6 +2599,41 @@ func (response UpdateRendezvousSessionOnce503JSONResponse) VisitUpdateRendezvous
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuerRequestObject struct {
+}
+
+type GetAuthIssuerResponseObject interface {
+	VisitGetAuthIssuerResponse(w http.ResponseWriter) error
+}
+
+type GetAuthIssuer200JSONResponse AuthIssuer
+
+func (response GetAuthIssuer200JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthIssuer404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response GetAuthIssuer404JSONResponse) VisitGetAuthIssuerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5441,6 +5494,9 @@ type StrictServerInterface interface {
 	// UpdateRendezvousSessionOnce The same, as newer clients send it.
 	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId}/{txnId})
 	UpdateRendezvousSessionOnce(ctx context.Context, request UpdateRendezvousSessionOnceRequestObject) (UpdateRendezvousSessionOnceResponseObject, error)
+	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
+	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
+	GetAuthIssuer(ctx context.Context, request GetAuthIssuerRequestObject) (GetAuthIssuerResponseObject, error)
 	// CreateRendezvous Open a mailbox in which two devices that link each other leave messages (MSC4108, of 2024).
 	// (POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous)
 	CreateRendezvous(ctx context.Context, request CreateRendezvousRequestObject) (CreateRendezvousResponseObject, error)
@@ -5953,6 +6009,29 @@ func (sh *strictHandler) UpdateRendezvousSessionOnce(ctx echo.Context, rendezvou
 		return err
 	} else if validResponse, ok := response.(UpdateRendezvousSessionOnceResponseObject); ok {
 		return validResponse.VisitUpdateRendezvousSessionOnceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthIssuer operation middleware
+func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
+	var request GetAuthIssuerRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthIssuer(ctx.Request().Context(), request.(GetAuthIssuerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthIssuer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthIssuerResponseObject); ok {
+		return validResponse.VisitGetAuthIssuerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7199,164 +7278,165 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pdxs3tuBfweH0Oe7MUNTiJbH0ZRhJTutF20hy3KdjPxKsuiTxVAXUA0DR7Iz++zu4AGohUUVSEuU4",
-	"9idbxSqsd1//aEUizQQHrlVr/4+WBJUJrgD/+JnGV/DfE1Da/BUJroHjf2mWJSyimgm+/V9KcPNMRWNI",
-	"qfnf3yQMW/ut/7VdDL1tf1Xbx1IK2bq/v2+3YlCRZJkZpLXfuhkDkXYyElHOhSYDIBMeg1RaiLhD+me9",
-	"84ub3n9cX5z32+avn7tHpb/OTq6vT85/6V12r7pn9tHJ+W/d05Mj94gI2SZDIQnlZMJvuZhykogR40TP",
-	"MsAP3p//en7x4byPkx3/8/D0/fXJb8f9faLHQDhNgTDlhyidAVEg71gEbSKk+1noMUgiOHRa9+3WcZrp",
-	"2dOdoRntyl1U6CxPtFln7Gd/J+SAxTHwzd9i/6z37uLq55Ojo+Nzd2xUa0gzTYaUJRC3CeUxmY5nZoXm",
-	"krVI7N2+vz6+6h0ddw9vTn7r3hwfuc8zqtRUyJhMqSKSjca6TQYTbYeOIjHhdrNAI83uqAYz2sXVL52z",
-	"7s3VyT87Z9eHL39688YO3/3QPbkxQNK9vLy6+K172t8nTJuhFwedUqYVmXDNEnPdIgNJtbnbLJPiDpT5",
-	"8O9u9B/wnE+4BonLgAv5ntOJHgvJ/g3xk517d6LHF7L29D8wPSb9YSKmqr9PUiGBmEUA1x5QzaEDxOYe",
-	"GCfTMYvGRGk6AuXuBR+AUkzwAzLF8UDKSMTQx9NJqNJzV9ohZl4x0fv+/EAposUt4HwpU4rxURtveyRE",
-	"jFjCBUkEH4HEv+YuMxHRLcR4pufijLJk84DbTaZ0pnAHEuwxMUThlLKEcLNG+KxJCkrhaZnXLCxTEiUM",
-	"uCZqLKYGKhSZKJAGxjvEULWBiHNol0DjDukqcj3jNFNAxtR8UiE+ZIproCXQF5MkNuRQggJtDkyJFHBc",
-	"+5OEEVPaHGb/rHfzj6vj48uTo97Z8dHJe0s0r99fXl5cGazyo3NC41iam8pHvwPJhgzinMLZG7HbrGB2",
-	"aRCPLX6QaEz5KL+8CwOxz0J23p9fHR9e/HJ+8q+cdODkZK+zQ7qXJ/4GDKnOl3cFPIZ/34mJepY1mpt4",
-	"d/H+3C3QAZogahKNEdAG4nMVOyxlfMjW9Dsx4fGX35YeI/ILaeilp/ljQBx5oXCxuJnulCKHXOBkhTBA",
-	"uZqChJhwMT0gVN0SOqKMI5blkxqsaBPFeAQOMRUBHuOcjrAhfHvmiJOfspTpJ6TTOGi9qCMESSmfObSV",
-	"OIMiQylSc1zKY+YB6V+BlrOt7lCD7BNFZ8pgHidakEikQAY0uu202q0xUCMnmWWVvlg8zg9jkZhjiASP",
-	"DYlGJmcGKLZlZKHWfotxDSPA5ftDuoLhRD3fIZXkQaaItJPj1Y1QHLx6d0je/PjqbdvsB5nb687eAT7+",
-	"8fXb3eLxy85eZw/v+pKOYG75hqpvj3WaVNftTkFpyfgoyC/IFAYkoyMLRVdUw1MDURPKnZ6cndwYCfX4",
-	"+MgSBQ9TjjcvAA/ScGme9Kh50ksVQtSXAaiC8N4IcUrlwr1s5thuLi56p92rX7xI79g5yhxmEUYSoZy8",
-	"2nn7hgxmGix9ugIDB9Fz3e28AJ1LUlZ4MnIqJWORxCCNQOCWZsjrYEYo6aegxyI2GlBG9dioPaRvKEqf",
-	"RPQOqOPnSGhKCCYmWrHYQvMXvRMvLpUv5M0r8iv7Gde2Ebm6aX1er7y5+BWvhAt3I0YhUcB1pyS85W8V",
-	"zG5R5PWCtRJD3UvESEx0n2g5Adx/DEaVxDsysuQtzBShEsgtZNrdnOdsJKUzo8IaWR5ZITEivvbndEdZ",
-	"QgcJPJP8ZaVXe4kx1XRAFZRVeeU5t5Yzt9yEaiPjdHNA1GOK6phV/MmUznCPY3oHZADASUSlNCKqmJht",
-	"3ntCg5TK8JMjqukimeoSpSEjYohixxYrFLU5BalDDvFkt66NLCVRurrb7ey+bZOPrffm25KSR7pV5ap7",
-	"efKxZYhfJo22qJm1orDYvDNkln42na+Z4KR4+77d8ipAgPIiCKUdtGB0/Ht9M/0c82q3nNxjBknp51Pg",
-	"IyOU771+HXgXYXvZdGXBpYdf4MTLB8cHfwRYPSqhjg1lCWjokFMYanPP5qkR9qZjQI3M6atGFMzfjgkk",
-	"CqZWKxOcUDKkSWK4mePRgcUYULCLySREFMm7wcL5V9utz1vFO1sSKCKN+Z4Ud2uh0X0pBv8FkTaTGBB5",
-	"l4ipmagKFnYbCCAaUhWQOvLhqJR0huMbPGHSrPR3P8CnmlnPQNM4iA3+F4MPRoVz9LQwZRmcNHLUT692",
-	"XxVy1N5BE3K4Z6kfO2YqEncgZyGUcFpjL6WcjiAFrnsUJ1E9NckyIR2vXfVk2qERJ5KFKEEGUgn+QhEx",
-	"5RY4mrbVdfptMa7dz8KCKqfYAx5ngjkRs/lVb3HtMaV6GZU0BSOeVc6hugdzNW/3dn4srWMgRAKUm9Ej",
-	"EUMvGtMkAT6CnpUGHnyulhv11tjdSFKue+bxgydlSk0sbi68mkmRZrp3R5PJw8evkK/GzeSXk4r4MfO5",
-	"UR51KhLuRLTCmpEer/MK3u7jAGWONLkLrMWKhUWGd1d3Uw0n2nBldaC5AsrU0Vhvi10kM5xYldmuhViD",
-	"Gr7cJlSR/7i+OCfXyPaNiISKmBEZubVLzNPLnM2tBzHOcht8F/zCF35B+3FlomUmaWRwgfmRmlmCH8fM",
-	"HA1NLksbq3Db4mRL4sqiKFPIzKXfc/JXx4Jzb8kCG3780c5rxLNaQ3mIb6xwD4vS0pTOFNFjKSaj8YEX",
-	"ghgfEZokXj4SQwNLRgsBbt4zsz/Tjc6fCDUaq5XwOECsyiqMFuSWi2nbKK/4SumUgiAxb0szuoVRw9B2",
-	"YTUroOjWgCxw4nOUyh5yMUG+xSDKe42qHpwqStcq0Pmz/fGQZnTAEmbdhNUxgZsB45oRy7vxb4YWn8/g",
-	"Rq3OkXZeZizuWev9UhBZXPR9u5V27Ne9stLygFFGgBjOnGbxgFHul2y/gRrMHVLTxJUDnb+JykDB68Cz",
-	"unRHVXKzz8GT858sQ1jUe+/bLUsae1Zsc9RjSCeJnqO2JYGRw7RyZSUt7vXu3jIEqnwd3Cjieb024siD",
-	"d6IZyiaGhGkFybATMOc2qyH2p4plPaiAFDaQXlgp7U9hYG1nnBplP6xZ21X3OE3DXNb9HlRFbnIi+EKR",
-	"sUgBtZEDpOE2fOD91YkiCQNr1jEvKfT+DSAR0+B6ShLOevzMwI1f5qLQLRIWzWp/lhAzCRFuUz1GMl7v",
-	"23ohNnCbXHDo7+ceITQocWGASoIOHqUWqmbHQfIigWoozNrXBcOqQl4YCQwsDJlUuYe5TagmqbnvsjF6",
-	"GTLi4J9qlxevsD74nDEJqsd4Lw1IH/8QU7RiWvO5dVmSKUsSw4a1tb8wTlKWJMy5Bcyyh0KmVFs3wJtX",
-	"xT5yr0C7xeKwwGcoI4+gV2eYwpCF3JCvCVvhnFjcWhi5Pbf10DEe5VEmT0awQVIVFCOtscscs6EN1ixD",
-	"BjBmPG4TNiw8rYJDmyijvZChkCMo/KtG0xhS/IehIzUP1UDRsOSrRS+tkcVwOWHDAot7dhUBdSeKINMQ",
-	"H7gxqUTsKqxj6Bua8AHjcfh2Go+6jlvnK+rZoXsSFLI6IzNNUjSSTTAcpdVucbHlFLrS1dbCR3jgMEwY",
-	"9eEIGe4TQcX9kmnUk0FfSU6oJ7wp/Xxif9zd2dlZovr7EcNHZX4L0ERrZKqhADFTWUJnOZOtgt75xMI9",
-	"od5zMnUgTjFirwC33wuDLp8kiVnh5y2RMlTRZq39IU0UGFZIle4pAN5jWc186DMtXDwYS/iYiXSA0p6V",
-	"SKiLZ9h9++POAYHPNLJG8YHdZsr4REOHNC6thgL/npPgxsUGL9lcWP01d8umn1qAdQJSHfGPRAZhDlwR",
-	"tvNB/CcrL6uOtLgd1un4VJd9dZlIEoVwF1bxc77SwE8HQo+Jmc5IfHfg4vNK3vVV2SjXIO9osoR1e1zB",
-	"IMcB6CkAJ3oq7F4ePLvhOk2HRp35HUNuVfC0bBSak82DgvMH5DF6DDMchjC90kA9b+qp8UBRJ4G3rREB",
-	"bRQiNnJZkkBMGF9B/ipBTfkwArtqWl8FZEpXWg/Vahkkr27Qc0Q6ZOJdnFzSoT41unotgpc1y6ALLkzW",
-	"0cqFAIiCDIttBBnGhtIko1Ivv4189JIf9dOSXdTadVCMKITQha0YIa1WPkL4shJclSdVtKihBDWuk3Ot",
-	"oQs+u/hKox70t/Fd92H/gCTeY2pjekoRbymdEeeHl8BhWmOMRIgN0uLQ7Vfj0GttgshB2osGcmQwxA63",
-	"aPQzbGgktoplTCL9xz1OW2NyJ2dUS/aZoEU1qPJLcUeTHhfaIGkKMTMyYohMYuC5JVRjoEZ69RS/iA5X",
-	"PhI8dgRjjajzUuA46Qs56qS49E6qIvO047RVc2NFVKDzzNYYkeuIrtGO8ESsUGAzIDIpRpKmqtkiHaDf",
-	"Y5plwM2WcRgQWVIHzeVIsyXSjYsb8+e4EN62IvOZ8w3M4Y+cQIEXeUxVHpSDcTp5EoBjj4YTGwWr0UV8",
-	"LYaa2GkrvuFaI627rBApeueiFt4JmTbIHYZNEapuMRmlQz6MhSoF0Nt7LqO/ojO1iBGNpLmO0oUIwT9y",
-	"BfWE23sKmhYGVEFvIpPlAl3+ZuiMkFKHYyoCpuOmMBYbudLOI0tofmARNTTzFlwMs3lPhbVigXYnOqUS",
-	"epmEIUgJS8N1lBL9tiUqueXT5l4YeR0NoEWEt1XtxXBouIfT1CGp09Lnqcneq04MCYyohrgnWByhmEE1",
-	"K7wNYVnIorg3mCEZGsBQSHAZM0ZERBjLIMrlmPCavIW1+dLx18YLb5By1nNaFiC0kpjTLOFUtNfFs3Sk",
-	"RAsfqSf4gdFNYWqkGqZISmMoq22ei4ciqjKqNUgz9H/+/p8fP37e2dn6+PHz7ruPHz//+O7T//5biBQ/",
-	"Jv6McaYZTZw/odesindtipxVxs3+7Fdmtzbbzh3FLUBmfYDooDRcRa0UPvY00XDLBK0Ko3DIaeiB+64G",
-	"xFenN2Frc9AJccHB0AL0J2OmIoL5mtFsiyBpY4endGagEu/MWwzbmKFkt98vAKc/D5cPj5BbHeMfIYw3",
-	"G5SWmLiroklJ8CvS2lAumJe3mSaxAGt2sVOsKLcsqA7Lb7CkTFTptBbCXK+5WLxJlkuQuSa1+v3p6kxE",
-	"aWrOxBH+fLgQTjWpFiUi9n9DoDyFJOkhxVhGsD5AkvyKL4Z0P2sQqgBLe4npCgHvxry6QVNueZI6EF+A",
-	"0RXgaE7yaea25ZdXcX2UsnWCAYkLqTiL8mZ9qAv+0qsMumz9drDQSr1P/RK9lvVHnHZSxlk6SXuJ4zoh",
-	"VRCTaqIxlTTSINGRkk6URg9iJ3gNacetsxezEQuGKZVfSsQUZOScQE0vqlk6EEmI7ebLs+SqlL1KSQIG",
-	"2SwR6Bqy8C/MZqUEFxdmZsWckyyrX9zcjSyc5+JRBLYTni18QKHbvrKUpxZdl1GmuU1UX2+c8MHc6fH8",
-	"R2mWJE/MhdY8qMouw+dkc5Kf2FfleMiTCMZ8zAbMaYw1gqAWVg+s2H5yB5NTF2v8pc2y81rS7pKYnA0J",
-	"tc3m2dwSe+ADDVGTmWSrKjMrWBYKIHouWfAp5LU/sXRVIyY1ITDE1vgVOPunjaIKadCHIs0mGuJCivUZ",
-	"Jt/jsb7HYy3xBoehulzyoQrPK9km68ySxcAuTLgmmjfCUKzeskDhyo7mP2mef2ns2boSyeaCvjYS3YXb",
-	"fFB811WehPLAgIV6Cm2xwzzujcNpOfPGkVrJClXHiylvYovNXI+p3shvL1QHh6DPzhW5sbEn+L5ykV1F",
-	"rZE6seGpmZFTl59Z1q/O+mARZIlwdrqG25YYdXQ4kQbrVoykazZnNMNzbfoQpky5gkGySe6qHaFgjUuZ",
-	"2GqH2nzZpekabvoJdLol5HPRjvjgYJvlYmFd/FSZHAWY889AJcj+cko7Z1srDdoUiPU+i+nSiMk11aX7",
-	"2nkeFZPNYbpmRPa6PK3kbR5jQQngB7bcIExtlC69BVtWLEtoBMsvZYHv1UaF2wNaJSp8I3x6btDgCqse",
-	"qVD9GZKIkdGaOuSCJzPSTzss7hhWgk6Lgk9VN1RLdwo/ynrhSD54oZh++QHUUqPfaMJiphuMl3fmjRVE",
-	"R/tecA6Q5q4bfKoTrrQRN3tDoHoioSHvL2S5DMQu5BdCxJDEkg61Cqb73bm1VRSQkizx97uPH+P/8/Fj",
-	"x/zz/2XpD/fPD3+rd7LVBC7nc4YOq3A0BMzIRXz+MnNWOFBi0ZBaGnFxNUhioolkeoYZxGUOhWzMku9g",
-	"UnK1OKMVNioRscRWfspLOOGd2vHyhYy1zlzNBT/l/5uAnK0843+btzEPGqmfgQNXCLFDjnJLCRnMiBYx",
-	"nb1Qi0EGhs+2cJxWu2V5xAI3credsV9hZqvWMD4UIQO6da46Y8xQSB9KZgNBp4LEQkgXU7O3s/varvmF",
-	"LZrp1oiAzLRR6FqXQiGo5pDc2m/tdHY7OxihkQGnGWvtt17iIzRejvEStztTSJIt9H1t2yiO7Sg3vowA",
-	"/7GVSJngJ3Fr3zw0wGndZe1q/d69nZ0nq/1TdrUFi7VhuZ/3V6eFyTovmarA1iR6tfOqbpp83dt56UIE",
-	"9EmaUgNZrWtbqswG/vqrclyGjhTqfb7kSOuT+bZymBims1UpR7BV4GzdyVZQw8Z+5YmMGzzrSvmWmuO2",
-	"i3+hCnuYi1FTqDXcAmTmpFIbjqGsAOowzlV3I4rO5oq9HdJoDFuHgmsploSQ28pMA1uYKljyraiet/rd",
-	"24Kh1asvIpIsAPjSNJ5mlEAArzl0/RlwFm9Fgg/ZaCLzALW6i7/IgJ8cHVZe/37hX+rC7W2QQ8E5RJoc",
-	"eTwnu50dBwQHLqjFGxSdbmR4yELMXABWehViu00ztn23u507hjIRspXc5MwrAXoHqihfJzIrIpVLm01L",
-	"mXeGYWHsqXcpYbU3VVQ4fbWzY5Zahcs4j1NvWYEBlP5ZxE9XWHwxnN9e5cbgPhB5XwP9i2XAD0rhmgYG",
-	"BjCacMdmdpZDXqm2PX7ycvknRR1188XuCl/khRTNB3tvl39QriN63269XmVZ5Up/VTw6tQGHg1lxfAbQ",
-	"JESApe/mpDNbzdpjDj6rsFdzWY34Uk5HaEYbkcQko0y60u2xIVRKCO4Jlld+4TNTWtk62g7VzINFSwqq",
-	"zlYo9rW5E4Nvo7ELMCQTNaFJMnNOcStdjoHvE+68l74wujkGmx7rNRaep9MlQtxi8sUiduqSrXBD+Bky",
-	"gm4YQ4MW0GA9XHNl5kqLHON+xUDVr1g2i7qQQcPmQ7F4d/O1Ls9FFUWQImUSDJgY8BlARCfKiqme9hv4",
-	"c7WpO2Shpmjnr0uBjl2+0jxdaRPBIxe6SAvQWY3aeLvENhMdSLAoXydV0auXP/20LSvuvaB459WEBbOX",
-	"2qSIV+MeDLM7FLWwJBLlM4Sa1uMkKqM9IT0rl5oH5SU6gUk9mJVkTrFNxJDs7ey9/iEkL7Vzul4916im",
-	"BMZmaGFdwY37qjVFywlskj7WFtYItmVRPqLjQcRtpdsv+bdXpRGBYtxfhloYOZ9QD54ryuqrUYPtP4r/",
-	"n8T3VirxycBz9AGfh+F4EYqa92ob/zz09h55nIeJcHyo4UTbtTpw6ATy+qRmjJoM74EUU2yAQo0ixrTN",
-	"UTuplPHXguixXR31zUPUWEzN61Rh7xNbCQ7tfFZfLQx91xBtvQMdjbfObHZ1vSb66VlIegPS3xRl5st8",
-	"/lmryJfupDjpcv370pF/IVi9MkqALp9VkPFUwQ+BI6MYauxAo4zlrXlGsARQskkAESY1TsTNcLU6l+Uz",
-	"c7Vax2BtszGMAnpe1rbz9hkQ6eSid3x6fHZ8ftNzwlHv8OL88P3VlXn04erk5hgTSFk0xmMQRv4XKRgp",
-	"f+HF/bwxnEc8oxjg6ylQPh2zxJ3hV8W2T4GiNaGytQ65EUZ1xhQkW+0fs8Gt6o52LtScEqGcdm2DLDfJ",
-	"9bf/0J+54/4bJCXthZpBQjvrgs3LisSIM2WVolLfA29rsF2NPPOrLgo3sEnCdsEj+E7cvhO378Rt3hdB",
-	"FeEwLfkYHHVbl2JVM/Rf7e7MWy3CZtMPY+GqAzCdtwhDBR4TPbF9o2QayyGREtyijWXI7sDVCVOLpst5",
-	"zb0R/7FjVpZQNgeCc/bAlapXroD3uxsQ14O9M3Pfsg9wts7lkq/s+IaOVgh9GovEhvA1cIjWsY0XDBa3",
-	"wtwZ4MsHOaVKGxUIuzbWDFUW85HfwvDpnHd/HWND0Q4Vwz1szSzLlhPGb21JcUve0NlXdAJFo9nuTm40",
-	"e/XDkxKENQwXkdH357C4gkuvgg0WmSL4Zdz5Gg0VzplV2fZXZ6Vo/1FvNSjiaebCRGsnPhlunQsOW2dU",
-	"R+NHWkfqqP3SBok3VV3+2ySjL+tRzpc/abrdb5X3fLeQfU0WMiMGr05+V6FsSwPg68iep3hrbepPI+ru",
-	"NdAKCd8yQXguZ9nesxCeB6rO3+z1fzeGLtEk7na3fbZ13mSlKaT5ewzzs4e0VsPX59v326CzqWGH2Pum",
-	"mrm0GgRgsOr2CHSRoxU2JL2fa4HbIa92dmwP46vjw4tfzk/+dXzUJxOeYHhdOZDf9pdSLl+iKIs5D2Xc",
-	"/AlFnasNGZQXq3U9syk5UMmrBtRLJ/bI6LbmT0rtiS9kpVf2qjFmpW7nf+4gMxfuiTJmIPvp909GrV7M",
-	"Ufr9kxH6Csw8o7dAqI/lY3rs7ECehDvZNKLcFfC0sWtlxHRR3LWoKV0lle36/snbdy7lr5Z2l7/B/fgk",
-	"wVZY6p9LjtIlPFxDNN4Q4iwkONagje278oxR3c8vMDjO4Mq1lW/ZweQYdc+JglxeWg3uXm6737dfZize",
-	"pnFc5glV4KJx/PLy5GheIFjpzM/FGWXJyhTqCYjSF6UXV2gcxP4rcUwoJ7CVUpbkHhmMaM3GmOYxSQdG",
-	"yBPl8mEPvsDC7Bu+Q/u7efWdFKlrXP39Rte5UQmpsIkRSy81r0f12GsFM9G2E49u5kW3eR5QvHUjDMYe",
-	"m68fdcn34aPA2h6zwFEMbS/jx247VUzF/MH7Prs+uT463+TG56770buO84Zm64jmWITCVYebKbSF8UBm",
-	"WD52Ge03kCC20P/umQXuQFe4Gskh74aACUbuo/i77P2nkr2L68xrHr5QlaRI4DEW4GMYb2HTNB6CfeVi",
-	"muvgns9Xsr0a1K3Ke4JYIzXqCAqX6RTmfrUFL1YhwXJagbiLSg/gTSVKBBsNr463Kwe4f0eqPwdS2Qsv",
-	"I5QH/scgziPklCtQoD0AbkxgkWYWdNK5VNfBzIkuj9r2I+SUyr43J7CENq7hsw45Clfd/nQsaMqa7MhF",
-	"EcLWptNPq6UOa/i9MC91vhmdxVoNXNunIg0aG4VVq6I4DlZ/5RM93v5DaTqC++2h6z+1PYVB6fYXnJK2",
-	"gEFJ/Wlb67XtD+Yq5VSiqKhEI+gIYix1iIVzyiEQhrcuckizON8T60EJWJfUUfGN+RB9tZpHG4K6ZAoD",
-	"29pL+GC0vF+m7w2pCCV4V4Xz3FXzzqu+33JXjHgB55e45rtuZDFExlEWhoi5CODaYXHb5pFSVeptAzJV",
-	"/ZqodRz3cTH0ZWFs+QLrSkSpSvbO6nEP4YRXdyfdeSBdRYj7vDWdTreGQqZbE5kAj0Rs/aarEcZKo7in",
-	"EuYehSwvQ8ETY50mawaOYXzelBqZGouPG/l5KgUfHRSt75TRhZXoPAhNv4a8+UMHWrZmAmKlc02UOgC+",
-	"QGNMikkj6zD5iGY2/bzomhdk8Yfl9zaZQ12aZxmbL6/9W+P2tNTZP6UzEoum6meL924NxL1SQ+AVNeGA",
-	"vanUjH5jtqZAw/vvautf2BaEBE/BHUia+LZ3ToP1oqQ3CekxMBk0CNk3G3AgB/46slcG642ZMatNu2uI",
-	"nVvst0PnTpnSgWtf/363/7D/WciYaKZ0B6WUzKLLD5Z0G8CIcVuitJv39HRZmyOjxdBEAo1n1uBspoub",
-	"6eYzkM3lNaK+U8mvk0qKojFoDYUsGcyD6NNeQv82T/6aqd6zEr1nUvWfShoci2k9BNTc9vLEAE8xnzC7",
-	"fKOULtRG4KuRD78E0K5NHb9wVAb6vdeD87BQkNdxrSN5RYfx1qajRat9zBujRV2z57n4ci8iYZ+evKt4",
-	"2OLbrtHwcgmGxbkQY1t0297chnnY3sK2wPktGNFHqYlNimSaAJUJA0mUFhmZCnnL+Kio/EhL49M8kcd1",
-	"CLSvFZbDchc5BdJ818dYi+I5cc99rwdClQcMs1QDGCUzs8wb19n1q7HPmjc77FPlC1LSxUKiB9ajO2UK",
-	"8sKgDUU/kw1W450vxPvsgc3N9T6fsPbu7rOk3by/Pr7qnV4c/np81PfdOpQYYv9PMdH9fWdYmy803CaD",
-	"ia40AEWYiG4hXgWU9xcLfraxI+JZ7/35r+cXH87dU8KGWBI6APa+0PlfrU5oiVXMMYW1NUdb6hjRXVNZ",
-	"as5KBM/p0Tp+MZtPoZTY9q2oah1i78oN2A0VMrQ0rzsuhkW+R4f0/WjvZdInI3DFjEv5AZ4soeuC5HIb",
-	"Bpa4bIP+IiXyw96I6+uL5TnwPhPFOY+m1JDHoZDzi+mQLp8R2wrE4UGeEC8n3AByImhMlEjBbtfnKobc",
-	"L6W9N0qZ5WZPO69+ardSxv2D3fZyZ9GH3ExuvWeY5N92J2j7kXom0T/II/2ZImzEhbSae7jDiOsEsHrU",
-	"/MtQWueNs+DPZS6duuaDIZdrXvLlS+ZLhjKbTrH6TJ4/7YKdq25Mx3uNvMBGRpTgljP7IFoJZECjW0uU",
-	"aTVZZrX8J8RXYTWR+rLjAxHP2obO2jkZShFtX9xbAo0NvM+71Kkt4JyChFL98JTOfB9uMfItjhekA7Ok",
-	"Ryog34Dd79hFA5QcvIsV3nnsDGsITg8i6GKit2mS1AfwuNg98873W1vl1gD7cMzdG3qoSvdFkySktS27",
-	"MC+K9Wy/4yYFzkdZXdo3NygZV2damr80ScoBMEapExKNW/dB/56vhe5k0HSCxePvYD1H39IWDF1l9DWX",
-	"iWybXLkyZ3O17UfM9zXBH7Flw4RrluQZc3jlVNufrC4A3EBAvI9KnE1u1t6pjxnOkVBaefmoQ87FXJcw",
-	"34shJOVssr/CYmuF59S5VuiyYOUGJsuA9Iw2qq+44UBDp4FlZMhLiuuEjl/m0rcF/chgj5VueG478Z4m",
-	"RzURwzwlNQhQtP7NsMh8KRuEKRKNwaigZABDIcE2b8lrCmDIiArhj9vLEgXBttIMdNEMScW3jMcVoTSG",
-	"IZ0kurVvu2m2W8Anqe/w3Gq3bO/pT+31qrE8BrPsrr8YYvvpV05ZQTvZl/a8PWsFpkria16SDi0lZclw",
-	"AIngIzR8erXNQQw2Vvnl/fH1Ta97eHh8fV0ZPty+nPQvrn7pnHVvrk7+2Tm7Pnz505s31k7U/dA9uTk5",
-	"/6XXvby8uvite+rMQ/6OrMLsWCEvKiTQLJPiDusVORuTkLkruc/4mA0YWpyMHvp3N+UPna+FvNpkeV5O",
-	"0Wn7xBdbtsJt0VxdwBDD1gpUy/Pmi+XUyYBIDQ0dNjSp0mFlpez4ifvyT5Mg3/U7biIaJ4ax8G8oOx55",
-	"X0S55Yreyv8gkHpMOosd4gul3lYo5YO2/qiUFjvGF0m/feDOS72k69RH3wt7k4rjQr/tGinAr7ezhok8",
-	"HETlR8oFzHIT5UIpXSw0NK9houFtz8VW9SpNdOuFYuzS+mbvpzZRgGZT8rKz6zr5+fAp4CQTSWI1TCun",
-	"A48zwbgO54KgjLJmVMEjI+3tbJVOwF8s+TmwklUiCF8oYjZtba65LfaFWp1zoOHXImm8vr14RdlmfpKV",
-	"WAd+1J26hu4FFvyCSSEe1CgegPN158Zow9AVETy3WLfRh5Tbsi3eMKnqrNAOMcp0qRkhfnz9drdDfC98",
-	"n63DiTdHl/wPYcXN1kfbVKowDl6t2vac9dk9Q3ebrEsBwF9fKAwu4L4mql2zMzSBrMoHf2owX0mqwo/W",
-	"FavqcMOftEELPEyX607T0knSBCNMxvQOCvMEi5eiwp24hSVIsLPz1pfa3tvZIVoII+PxwivDhU0w85oD",
-	"5TOSCgmoDuKrXvlz/stw9qBbzDMxiiu4c/67LxuN9vXR6oD7h/o+oehAhDtLjQ3p9tFIei7PNQCMSwoh",
-	"Glh88+Ort2UJZe/AzOODaUMyzCsPun3GsWhbbyQp130ieDLL4djyGwvKIyHieTsGU8RIWAfW7J9RpUCZ",
-	"h693Xs5FnreJYjyCIsDAquAz143A++yBx7mcV4T9BloUPxc6fMm6jEtLMnatGd0cmC1iSW6EISJLi7PO",
-	"OUQEh7+yEHUFMUCKBp+y1GmBG1UyXx0RxUshCdTY34OYivqNvPOGmYlMWvut7ZZRZ9y7ISf+3s7ua9sM",
-	"/IUisRDSdtkvG/sZxgTGeaFGH+GMPYUDucUiprNiMI7tyasj2vJLiMnW6Ifx9RPUxoT0E3YWM40XZ3Ml",
-	"mlzR1xUSmfPgE6vlhnOjF4NjK2HdrZogGVrmoN6X4Dqm0zIl8aPlqmF4GZXKtoZSKgJSCmlNr/jrC0XE",
-	"RCsWY/ymV9dLc1j4uP90/z8BAAD//w==",
+	"7L15dxq5tij+VbT4nbVy+vcwHuKkO/Y/j7adPtz29Dx0zjqdXBDUBnRdJdWVhAk3z9/9LW1JNYCqANs4",
+	"nZP8lbio0rS39jx8aQxEkgoOXKvGwZeGBJUKrgD/+JVGV/DfE1Da/DUQXAPH/9I0jdmAaib49n8pwc0z",
+	"NRhDQs3//iZh2Dho/H/b+dDb9le1fSKlkI2Hh4dmIwI1kCw1gzQOGjdjINJORgaUc6FJH8iERyCVFiJq",
+	"kd5Z9/zipvsf1xfnvab569f2ceGvs871def8t+5l+6p9Zh91zv9on3aO3SMiZJMMhSSUkwm/42LKSSxG",
+	"jBM9SwE/uD3//fziw3kPJzv559Hp7XXnj5PeAdFjIJwmQJjyQxTOgCiQ92wATSKk+1noMUgiOLQaD83G",
+	"SZLq2fOdoRntygEqdJYdbdYZ+dnfC9lnUQR881DsnXXfX1z92jk+Pjl3x0a1hiTVZEhZDFGTUB6R6Xhm",
+	"VmiArEVsYXt7fXLVPT5pH910/mjfnBy7z1Oq1FTIiEypIpKNxrpJ+hNthx4MxITbzQIdaHZPNZjRLq5+",
+	"a521b646/2ydXR+9/uXtWzt8+0O7c2OQpH15eXXxR/u0d0CYNkMvDjqlTCsy4ZrFBtwiBUm1gW2aSnEP",
+	"ynz4dzf6T3jOHa5B4jLgQt5yOtFjIdn/QPRs596e6PGFrDz9D0yPSW8Yi6nqHZBESCBmEcC1R1Rz6ACR",
+	"gQPjZDpmgzFRmo5AObjgA1CKCX5IpjgeSDkQEfTwdGKq9BxIW8TMKyb6wJ8fKEW0uAOcL2FKMT5qIrRH",
+	"QkR4S7ggseAjkPjXHDBjMbiDCM/0XJxRFm8ecdvxlM4U7kCCPSaGVzihLCbcrBE+a5KAUnha5jWLy5QM",
+	"YgZcEzUWU4MVikwUSIPjLWKoWl9EGbZLoFGLtBW5nnGaKiBjaj4pER8yxTXQAuqLSRwZcihBgTYHpkQC",
+	"OK79ScKIKW0Os3fWvfnH1cnJZee4e3Zy3Lm1RPP69vLy4srcKj86JzSKpIFUNvo9SDZkEGUUzkLEbrN0",
+	"swuD+NviBxmMKR9lwLswGPsiZOf2/Ork6OK3886/MtKBk5O91g5pX3Y8BAypzpZ3BTyC/7kXE/UiazSQ",
+	"eH9xe+4W6BBNEDUZjBHR+uJz+XZYyviYren3YsKjr78tPcbLL6Shl57mjwHvyCuFi8XNtKcUOeQCJ8uF",
+	"AcrVFCREhIvpIaHqjtARZRxvWTapuRVNohgfgLuYigCPcE5H2BC/PXPEyU9ZwvQz0mkctFrUEYIklM/c",
+	"tZU4gyJDKRJzXMrfzEPSuwItZ1vtoQbZI4rOlLl5nGhBBiIB0qeDu1aj2RgDNXKSWVbhi8Xj/DAWsTmG",
+	"geCRIdHI5MwA+baMLNQ4aDCuYQS4fH9IVzCcqJc7pII8yBSRdnIE3QjFwav3R+Ttz/vvmmY/yNzetPYO",
+	"8fHPb97t5o9ft/ZaewjrSzqCueUbqr491klcXrc7BaUl46MgvyBT6JOUjiwWXVENz41EdVfutHPWuTES",
+	"6snJsSUKHqccb15AHqTh0jzpUvOkmyjEqK+DUDnhvRHilMoFuGzm2G4uLrqn7avfvEjv2DnKHGYRRhKh",
+	"nOzvvHtL+jMNlj5dgcGDwUvBdl6AziQpKzwZOZWSsYgjkEYgcEsz5LU/I5T0EtBjERkNKKV6bNQe0jMU",
+	"pUcG9B6o4+dIaAoXTEy0YpHF5q8KEy8uFQHydp/8zn7FtW1Erq5bn9crby5+R5Bw4SBiFBIFXLcKwlv2",
+	"Vs7sFkVeL1grMdTdWIzERPeIlhPA/UdgVEmEkZEl72CmCJVA7iDVDnKes5GEzowKa2R5ZIXEiPjan9M9",
+	"ZTHtx/BC8peVXi0QI6ppnyooqvLKc24tZ265MdVGxmlniKjHFNUxq/iTKZ3hHsf0HkgfgJMBldKIqGJi",
+	"tvngCQ1SKsNPjqmmi2SqTZSGlIghih1bLFfU5hSkFjnCk926NrKUROnqfre1+65JPjZuzbcFJY+0y8pV",
+	"+7LzsWGIXyqNtqiZtaKwyLwzZJZ+1p2vmaCTv/3QbHgVIEB5EYWSFlowWv69npl+jnk1G07uMYMk9PMp",
+	"8JERyvfevAm8i7i9bLqi4NLFL3Di5YPjgy8BVo9KqGNDaQwaWuQUhtrA2Tw1wt50DKiROX3ViILZ2xGB",
+	"WMHUamWCE0qGNI4NN3M8OrAYgwp2MamEAUXybm7h/KvNxuet/J0tCRQvjfme5LC12Oi+FP3/goE2kxgU",
+	"eR+LqZmojBZ2G4ggGhIVkDqy4aiUdIbjm3vCpFnpn36ATxWzdpSa2A3OoWP2fF7IKQ/v3qsa/gw0jYKX",
+	"zf9irpvREB25zi1l5sobMe2X/d39XEzbO6y7e+5Z4seOmBqIe5Cz0I1zSmk3oZyOIAGuuxQnUV01SVMh",
+	"HStf9eCboREnkoUITQpSCf5KETHlFvfqttV26nM+rt3PwoJKp9gFHqWCOQm2/lVv0O0ypboplTQBI/2V",
+	"zqG8BwOad3s7PxfW0RciBsrN6AMRQXcwpnEMfARdK2w8+lwts+uusbuRpFx3zeNHT1p5AxCPklR372k8",
+	"efz4JepYu5kMOImInjKfG+VJpyLhXgxWWDOS+3VeQeg+DVHCpKnyViwsMry7KkjVnGgNyKpQc4UrU0Vj",
+	"val3kcxwYjVyuxZi7XX4cpNQRf7j+uKcXKNUYSQw1POMRMqt2WOeXmZcdD2McYbh4LvgF77wC5qnSxMt",
+	"s3gj/wzMj9TMEvwoYuZoaHxZ2FiJmecnW5CGFiWlXCQv/J6RvyoOnzljFrjt0492XuGeVdrhQ3xjBTgs",
+	"CmNTOlNEj6WYjMaHXsZifERoHHvxSwwNLhklB7h5z8z+QhCdPxFqFGIrQHKASBU1JC3IHRfTptGN8ZXC",
+	"KQVRYt5UZ1QXo+WhacQqbkDRawJp4MTnKJU95HyCbIvBK+8Vtmp0Kul0q2Dnr/bHI5rSPouZ9UKWxwRu",
+	"BowqRizuxr8ZWnw2gxu1PEfSep2yqGudA0tRZHHRD81G0rJfd4s60SNGGQHecOYUl0eM8rBk+zXUYO6Q",
+	"6iYuHeg8JEoDBcGBZ3XpjqrgxZ/DJ+eeWXZhUa1+aDYsaexasc1RjyGdxHqO2hYERg7TEsgKSuKb3b1l",
+	"F6j0dXCjeM+rtRFHHryPzlA2MSRMK4iHrYC1uF4NsT+VDPdBBSQ3sXTDOm9vCn1rmuNUs3sIK+521V1O",
+	"kzCXdb8HVZGbjAi+UmQsEkBt5BBpuI1OuL3qKBIzsFYj85JC52IfYjENrqcg4azHzwze+GUuCt0iZoNZ",
+	"5c8SIiZhgNtUT5GM1/u2WogNQJMLDr2DzOGE9iouDFJJ0MGj1EJV7DhIXiRQDbnV/DpnWGXMC18CgwtD",
+	"JlXmwG4Sqkli4F20dS+7jDj4p8rlRSusDz6nTILqMt5NAtLHP8QUjaTWOm89omTK4tiwYW3NO4yThMUx",
+	"c14Hs+yhkAnV1svwdj/fR+Z0aDZYFBb4DGXkA+hW2b0wIiLzE2jCVjgnFjUWRm7ObT10jMdZEMuzEWyQ",
+	"VAXFSGtLM8dsaIM1y5A+jBmPmoQNc0eu4NAkymgvZCjkCHL3rdE0hhT/YeinzSJBUDQsuILRCWxkMVxO",
+	"2LDAoq5dRUDdGQwg1RAdujGpxNuVG9/Q9TThfcajMHRqj7qKW2cr6tqhuxIUsjojM00StMFNMNql0Wxw",
+	"seUUugJoK/EjPHAYJ4z6cIwM95mw4mHJNOrZsK8gJ1QT3oR+7tgfd3d2dpao/n7E8FGZ3wI00RqZKihA",
+	"xFQa01nGZMuodz6xeE+od8xMHYpTDAjM0e3P3F7MJ3FsVvh5SyQMVbRZ42BIYwWGFVKluwqAd1laMR+6",
+	"ZHMPEoYqPmUiHaC0ZwUS6sIldt/9vHNI4DMdWJt7324zYXyioUVql1ZBgf/MSHDtYoNANgCrBnO7aPqp",
+	"RFgnIFUR/4FIYbklPB/Ef7LysqpIi9thlY5PddEVmIo4Voh3YRU/4ys1/LQv9JiY6YzEdw8u/K/gvF+V",
+	"jXIN8p7GS1i3vysYQ9kHPQXgRE+F3cujZzdcp+7QqDO/Y0SvCp6WDXJzsnlQcP6APEaPYYbDEKZXGqjr",
+	"TT0VDi7qJPCmNSKgjUJERi6LY4gI4yvIXwWsKR5GYFd16yuhTAGk1VitlmHy6gY9R6RDJt7FySUd6lOj",
+	"q1de8KJmGfTwhck6WrkQAVGQYZENUMPQUxqnVOrl0MhGL7hpPy3ZRaVdB8WIXAhd2IoR0irlI8QvK8GV",
+	"eVJJixpKUOMqOdcauuCzC9806kFvG991H/YOSewdsjZkqBBQl9AZcW5+CRymFcZIxNggLQ5BvxzmXmkT",
+	"RA7SXDSQI4MhdrhFo59hQyOxlS9jMtBfHnDaCpM7OaNass8ELapBlV+Kexp3udDmkiYQMSMjhsgkxrVb",
+	"QjUGaqRXT/Hz4HPlA80jRzDWCGovxKWTnpCjVoJLbyVqYJ62nLZqIJYHHTrPbIURuYroGu0IT8QKBTbB",
+	"IpViJGmi6i3SAfo9pmkK3GwZhwGRxlXYXAxkWyLduLA0f44L0XMrMp8538Dc/ZETyO9FFrKVxfxgGFCW",
+	"Y+DYo+HERsGqdRFfi6EmdtqSb7jSSOuAFSJF711QxHshkxq5w7ApQtUd5rq0yIexUIX4fAvn4vVXdKYW",
+	"b0Qtaa6idCFC8I9MQe1wC6egaaFPFXQnMl4u0GVvhs4IKXU4ZCNgOq6LkrGBMc0scIVmBzaghmbegQuR",
+	"Nu+psFYs0O5Ep1RCN5UwBClhaTSQUqLXtEQls3za1A4jr6MBNA8gt6q9GA4N93CaOsRVWvo8Ndnbb0UQ",
+	"w4hqiLqCRQMUM6hmubchLAvZK+4NZkiG+jAUElxCjhEREcdSGGRyTHhN3sJaD3T8tRbgNVLOek7LHIVW",
+	"EnPqJZyS9rp4lo6UaOEDAQU/NLopTI1UwxRJaARFtc1z8VDAVkq1BmmG/s8///Pjx887O1sfP37eff/x",
+	"4+ef33/6//8WIsVPCW9jnGlGY+dP6Nar4m2bgWeVcbM/+5XZrU3mc0dxB5BaHyA6KA1XUStFpz1PsN0y",
+	"QavEKNzlNPTAfVeB4qvTm7C1OeiEuOBgaAH6kzEREtF8zWC5RZS0oclTOjNYiTDzFsMmJkDZ7fdyxOnN",
+	"4+XjA/BWv/FPEMbrDUpLTNxl0aQg+OVZcygXzMvbTJNIgDW72ClWlFsWVIflECwoE2U6rYUw4DWARUiy",
+	"TILMNKnV4afLMxGlqTkTR/iz4UJ3qk61KBCx/x1C5SnEcRcpxjKC9QHi+Hd8MaT7WYNQCVmaS0xXiHg3",
+	"5tUNmnKLk1Sh+AKOroBHc5JPPbctvryK66OQDBQMSFzI9FmUN6tDXfCXbmnQZeu3g4VW6n3ql+i1rD7i",
+	"pJUwzpJJ0o0d1wmpgpizMxhTSQcaJDpSkonS6EFsBcGQtNw6uxEbsWCYUvGlWExBDpwTqO5FNUv6Ig6x",
+	"3Wx5llwVkmMpicFcNksE2oYs/AuTZSnBxYWZWT7nJE2rFzcHkYXzXDyKwHbCs4UPKATtK0t5Kq/rMso0",
+	"t4ny67UTPpo7PZ3/KM3i+Jm50JoHVdpl+JxsyvMz+6ocD3kWwZiPWZ85jbFCENTC6oEl20/mYHLqYoW/",
+	"tF52XkvaXRKTsyGhtt48m1liD32gIWoyk3RVZWYFy0KORC8lCz6HvPYXlq4qxKS6CwyRNX4Fzv55o6hC",
+	"GvSRSNKJhiiXYn2GyY94rB/xWEu8wWGsLlaUKOPzSrbJKrNkPrALE66I5h1gKFZ3WaBwaUfzn9TPvzT2",
+	"bF2JZHNBXxuJ7sJtPiq+6ypLQnlkwEI1hba3wzzujsNpOfPGkUrJClXHiymvY4v1XI+p7shvL1Rmh6DP",
+	"ztXQsbEn+L5ykV15KZMqseG5mZFTl19Y1i/P+mgRZIlwdrqG25YYdXQ4kebWrRhJV2/OqMfnyvQhTJly",
+	"9YhkndxVOULOGpcysdUOtR7YhelqIP0MOt0S8rloR3x0sM1ysbAqfqpIjgLM+VegEmRvOaWds60VBq0L",
+	"xLpNI7o0YnJNdemhcp4nxWRzmK4Zkb0uTyt4m8dYrwL4oa1mCFMbpUvvwFYtS2M6gOVAWeB7lVHh9oBW",
+	"iQrfCJ+eGzS4wrJHKlTehsRiZLSmFrng8Yz0khaLWoaVoNMi51PlDVXSndyPsl44kg9eyKdffgCV1OgP",
+	"GrOI6Rrj5b15YwXR0b4XnAOkgXWNT3XClTbiZncIVE8k1OT9hSyXgdiFDCBEDEkk6VCrYLrfvVtbSQEp",
+	"yBJ/v//4MfpfHz+2zD//Vxb+cP/89LdqJ1tF4HI2Z+iwckdDwIycx+cvM2eFAyUWDamFERdXgyRmMJFM",
+	"zzCDuMihkI1Z8h1MSi7XfrTCRikiltjCUlmFKISpHS9byFjr1NVc8FP+nwnI2coz/rd5G/OgkfoZPHB1",
+	"FlvkOLOUkP6MaBHR2Su1GGRg+GwDx2k0G5ZHLHAjB+2U/Q4zWxSH8aEIGdCtc9UZY4ZC+lAyGwg6FSQS",
+	"QrqYmr2d3Td2za9sTU63RkRkpo1C17gUClE1w+TGQWOntdvawQiNFDhNWeOg8RofofFyjEDcbk0hjrfQ",
+	"97Vtozi2B5nxZQT4jy10ygTvRI0D89Agp3WXNcvlgfd2dp6ttFDR1RasBYfVhG6vTnOTdVaRVYEtebS/",
+	"s181Tbbu7awyIiL6JEmowazGta2EZgN/Pagcl6EjhXqfLznS+GS+LR0mhulslcoRbOV3tupkS1fDxn5l",
+	"iYwbPOtS+ZaK47aLf6Vye5iLUVOoNdwBpOakEhuOoawA6m6cKx5HFJ3N1ZI7ooMxbB0JrqVYEkJuCz/1",
+	"bd2rYEW5vDjf6rC39UjLoM8jkiwC+NI0nmYUUADBHAJ/CpxFWwPBh2w0kVmAWhXgL1LgneOj0us/AP61",
+	"AG6hQY4E5zDQ5Njfc7Lb2nFIcOiCWrxB0elGhocsxMwFcKVbIrbbNGXb97vbmWMoFSFbyU3GvGKg96Dy",
+	"6ngitSJSsXLatJB5ZxgWxp56lxIWk1N5AdX9nR2z1DJeRlmcesMKDKD0ryJ6vrrli+H8FpQbw/tA5H0F",
+	"9i9WGT8shGsaHOjDaMIdm9lZjnmF0vn4yevln+Rl2s0Xuyt8kdVpNB/svVv+QbFM6UOz8WaVZRULCZbv",
+	"0akNOOzP8uMziCZhAFhZb046s8Wy/c3BZyX2aoBVe1+K6Qj110bEEUkpk64yfGQIlRKCe4LllV/4zJRW",
+	"tky3u2rmwaIlBVVnKxT70t+xuW+jsQswJBM1oXE8c05xK12OgR8Q7ryXvu66OQabHus1Fp6l08VC3GHy",
+	"xeLt1AVb4YbuZ8gIuuEbGrSABsvtGpAZkOY5xr2SgapXsmzmZSeDhs3H3uLdzZfSPBflK4IUKZVg0MSg",
+	"Tx8GdKKsmOppv8E/V/q6RRZKlrb+fSnQictXmqcrTSL4wIUu0hx1VqM23i6xzUQLYizK10rUYP/1L79s",
+	"y5J7LyjeeTVhweylNiniVbgHw+wORS0siUT5DLGm8TSJymhPSM+KlexBeYlOYFIPZiWZU2wSMSR7O3tv",
+	"fgrJS82MrpfPdVBRAmMztLCq4MZD2Zqi5QQ2SR8rC2sEu74oH9HxKOK2EvQL/u1VaUSg1vfXoRZGzifU",
+	"o+eKsvpq1GD7S/7/TvRgpRKfDDxHH/B5GI8Xsah+r7av0GOh98TjPIqF40M1J9qs1IFDJ5DVJzVjVGR4",
+	"96WYYn8VahQxpm2OWqfUJUALosd2ddT3JlFjMTWvU4WtVWwlOLTzWX01N/Rdw2DrPejBeOvMZldXa6Kf",
+	"XoSk11z6m7yKfZHPv2iR+gJM8pMultcvHPlXwtUrowTo4lkFGU8Z/RA5Uoqhxg41ire8Mc8IliBKOglc",
+	"hEmFE3EzXK3KZfnCXK3SMVjZywyjgF6Wte28e4GL1LnonpyenJ2c33SdcNQ9ujg/ur26Mo8+XHVuTjCB",
+	"lA3GeAzCyP8iASPlL7x4kPWd8xfPKAb4egKUT8csdmf4TbHtU6BoTShtrUVuhFGdMQXJNhPAbHCruqOd",
+	"CzWnWCinXdsgy01y/e0v+jN33H+DpKS5UDNIaGddsHlZAzHiTFmlqNBWwdsabNMkz/zKi8INbJKwXfAB",
+	"/CBuP4jbD+I274uginCYFnwMjrqtS7HKGfp7796+2cZY6bzqfZ07suNLq2/UGeVmqZBn7Upz/1MsxB2a",
+	"corx+TYq3ne7eaLtYjoWlnEEelXYahciWKrAliPEYi0uHD3PHXg0yPZ3d+YNTWFL94excAUdmM6axqHN",
+	"BXNzsaGnZBorWJECqcGzHLJ7cKXd1KK1ed7YUkuysYdaGlM2hwVzJtyVCo6uQKp3N6BhBbupZuEAPibd",
+	"xgMU3JsnN3S0QrTaWMQ26rKGqTdObIhnsB4ZpjsBXz7IKVXaaK3Yx7NiqKJmhiISDJ/P3/rvYx/KG+Ri",
+	"hI4tc2YlqZjxO1sF3nIk9M/mvWHRzrm7k9k59396VoKwhq1pEAs1f4tLd2k/2HKTKYJfRq1v0bbk/I+l",
+	"bX9zhqXml2pDTx4CNRfZWzlxZ7h1LjhsnVE9GD/RoFVF7Ze2zLwpm1++TzL6uvrK+Yo1ddD9XnnPD6Pm",
+	"t2TUNJrL6uR3Fcq2NGehiux5irfWpv4you5eDa2Q8D0ThJfyb+69COF5pLXjuwX/D/v1Ek3ifne7ZJFY",
+	"Zvb5EXb+4lHI5YyDvB5n+7KDJic03xh2iO2Kyslmq2EAxhdvj0DnaXVhQ9LtXFPkFtnf2bFdra9Oji5+",
+	"O+/86+S4RyY8xojIYu6FbQmmXIpLXsl0Hsu4+RPy0mQb8gEsFlh7Yet/oPhaBaoXTuyJAYn1nxQaVl/I",
+	"Uvf0VcMCC/3v/9pxgS5CF2XMQMLan5+MWr2YVvbnJyP05TfzjN4BoT78kumxswN5Eu5k0wHlruaqDTcs",
+	"XkwXeF95NaUrfrNd3VF7+95laVbS7uI3uB+f19kIS/1z+Wy6cA/XEI03dHEWclIrro1tlfOCgfgvLzA4",
+	"zuAq7BWh7HByjLrnREEmL62Gd6+33e/br1MWbdMoKvKEMnLRKHp92TmeFwhWOvNzcUZZvDKFegai9FXp",
+	"xRUaB7FlThQRyglsJZTFmUcGg5DTMWbmTJK+EfJEseLbowGYm33DMLS/m1ffS5G4XuM/ILoORCUkwuay",
+	"LAVqVkLsqWAFM9G2E49u5kW3eR6Qv3UjzI09MV8/CcgP4aPAciyzwFEMbfvpp247UUxF/NH7PrvuXB+f",
+	"b3Ljc+B+8q6jrAfdOqI51g1xBf1mCm1hPJDMl41dvPYbyOlbaFn4wgJ3oJFfheSQNbDAnDD3UfRD9v5L",
+	"yd45OLMyla9UKY8VeIQ1ExmGyNjMmsfcvmL903Xunk8xs+011J3K2rhYIzXqCAqX6RTmXrlrMhaOwQpo",
+	"gbiLUtvmTeW2BHtDr35vV85J+HGp/hqXygK8eKE88j/l4jxBTrkCBdoj4MYEFmlmQSedy07uz5zo8qRt",
+	"P0FOKe17cwJLaOMaPuuQo3DV7U/Hgiaszo6c141sbDpjuFydsoLfC/NS67vRWVwco5rLXMfebuVCNo6D",
+	"VYN8osfbX5SmI3jYHrqWYdtT6Begv+CUtDUnCupP01qvbUs3V9yoFEVFJRpBRxBhdUqsdVQMgTC8dZFD",
+	"msX5NmaPypm7pI6Kb8yH6AsMPdkQ1CZT6NtubMIHo2UtTn07T0UoQVjlznNXgD0r1H/HXf3ohTu/xDXf",
+	"diOLITKOojCEEa/AtbvFTZv6S1WhHRHIRPUqEg1w3KelPRSFseULrKrqpUoJV6vHPYRzlB1M2vNIuooQ",
+	"93lrOp1uDYVMtiYyBj4QkfWbrkYYS739nkuYe9JleR0KnhjrJF4zcAzj86bUyNRYL97Iz1Mp+Ogw71ao",
+	"jC6sROtR1/RbKHVw5FDLlrnAW+lcE4Wmja/QGJNgns86TH5AU1sxIG90GGTxR8X3Npn2XphnGZsvrv17",
+	"4/YO9Fg0NKEzEom6gnWLcLcG4m6hh/OKmnDA3mRGct2iN2ZrKszxQ239DmxBSPAU3IOkse9U6DRYL0p6",
+	"k5AeA5NBg5B9s+YOZMhfRfaKaL0xM2a5z3oFsXOL/X7o3ClTOgD29eG7/cX+ZyFjop7SHRayaPPGTFiF",
+	"rw8jxm1V2XbWhtUl2o6MFkNjCTSaWYOzmS6qp5svQDaXl/X6QSW/TSop8l6uFRSyYDAPXp/mEvq3efJX",
+	"T/VelOi9kKr/XNLgWEyrMaAC2ssTAzzFfMaCABuldKHOD9+MfPg1kHZt6viVozLQ770enoeFgqz0bhXJ",
+	"y5vCNzYdLVpuPV8bLer6c8/Fl3sRCVsrZY3gwxbfZoWGl0kwLMqEGNtV3bZTN8zDtoO2NenvwIg+Sk1s",
+	"UiTTBKiMGUiitEjJVMg7xkd5sU5aGJ9miTyuqaN9LbccFhv/KZDmux7GWuTPiXvu23MQqjximKUaxCiY",
+	"mWXWa9CuX4191rzZYY8qX0OULtZ+PbQe3SlTkNVyranTGm+wgPJ87eQXD2yuL9H6jOWSd18k7eb2+uSq",
+	"e3px9PvJcc83WFFiiC1bxUT3Dpxhbb42dJP0J7rUsxVxYnAH0SqofLBYo7WJTSzPurfnv59ffDh3Twkb",
+	"YhXvANr72vT/bqVdC6xijimsrTna6tR43TWVhX66RPCMHq3jF7P5FEqJbd89rNIh9r7YM99QIUNLs1Lx",
+	"Ypjne7RIz492K+MeGYGrP13ID/BkCV0XJJPbMLDEZRv0FimRH/ZGXF9fLM+B95koznk0pYY8+qorxWQF",
+	"0uYzYru3uHuQJcTLCTeIHAsaESUSsNv1uYoh90th77VSZrE/187+L81Gwrh/sNtc7iz6kJnJrfcMk/yb",
+	"7gRtC1nPJHqHWaQ/U4SNuJBWcw83hXHNG1aPmn8dSuu8cRb8ucylU9cvMuRyzUq+fM18yVBm0ylWn8ny",
+	"p12wc9mN6XivkRfYyIgS3HJmH0QrgfTp4M4SZVpOllkt/wnvq7CaSHWl+L6IZk1DZ+2cDKWIpq/HLoFG",
+	"Bt/nXerU1txOQEKh5HtCZ751uhj5rtQL0oFZ0hMVkO/A7nfiogEKDt7Fovw8coY1RKdHEXQx0ds0jqsD",
+	"eFzsnnnnB9RWgRpg65Q5uKGHqgAvGschrW0ZwLwo1rUtqusUOB9ldWnf3KBkXJ5paf7SJC4GwBilTkg0",
+	"bj0E/Xu+fL2TQZMJ1vu/h/UcfUu7ZrSV0ddcJrLtS+Yq0821Ixgx34oGf8QuGxOuWZxlzCHIqbY/WV0A",
+	"uMGA6ACVOJvcrL1THzOcB0Jp5eWjFjkXc43dfPuMkJSzyZYYi90wXlLnWqExhpUbmCwi0gvaqL7hHhE1",
+	"zSGWkSEvKa4TOn6ZSd8W9Qfm9ljphme2E+9pclQTb5inpOYC5N2aU+wLUMgGYYoMxmBUUF+cEPvtZDUF",
+	"MGREhe6P28sSBcF2Pw00Pg1JxXeMRyWhNIIhncS6cWAboDYbwCeJb8rdaDZsu/BPzfWqsTzlZtldf7WL",
+	"7adfOWUF7WRf2/P2ohWYSomvWUk6tJQUJcM+xIKP0PDp1TaHMdgL57fbk+ubbvvo6OT6ujR8uOM86V1c",
+	"/dY6a99cdf7ZOrs+ev3L27fWTtT+0O7cdM5/67YvL68u/mifOvOQh5FVmB0r5HmFBJqmUtxjvSJnYxIy",
+	"cyX3GB+zPkOLk9FD/+6m/Kn1rZBXmyzPiyk6TZ/4YstWuC0a0AUMMWytQLUsbz5fTpUMiNTQ0GFDk0pN",
+	"cVbKjp+4L/8yCfJtv+M6otExjIV/R9nxyPsGlFuu6K38j0Kpp6Sz2CG+UuptiVI+autPSmmxY3yV9NtH",
+	"7rzQ/rtKffTtyzepOC60SK+QAvx6W2uYyMNBVH6kTMAs9r3OldLFQkPzGiYa3vZcbFW3VDa7WijGxrpv",
+	"935pEgVoNiWvW7uu+aIPnwJOUhHHVsO0cjrwKBWM63AuCMooa0YVPDHS3s5Wat781ZKfAytZJYLwlSJm",
+	"09bmmtliX6nVOQcafu0ljda3F68o28xPshLrwI/aU9eDP78Fv2FSiEc1igfgfN2ZMdowdEUEzyzWTfQh",
+	"ZbZse2+YVFVWaHcxinSp/kL8/Obdbot8cC53n63DiTdHF/wPYcXN1kfbVKowDl6u2vaS9dk9Q3ebrEoB",
+	"wF9fKQwu4FG5T4A1NIEsywd/aTRfSarCj9YVq6ruhj9pcy3wMF2uO00KJ0ljjDAZ03vIzRMsWnoV7sUd",
+	"LLkEOzvvfKntvZ0dooUwMh7PvTJc2AQzrzlQPiOJkIDqIL7qlT/nvwxnD7rFvBCjuIJ757/7utFo3x6t",
+	"Drh/qG/tig5EuLfU2JBuH42k5/JcA8i4pBCiwcW3P++/K0ooe4dmHh9MG5Jh9j3q9hjHom3dkaRc94jg",
+	"8SzDY8tvLCqPhIjm7RhMESNhHVqzf0qVAmUevtl5PRd53iSK8QHkAQZWBZ+5bgTeZw88yuS8POw30FX6",
+	"pa7D16zLuLQkY9ua0c2B2SKW5EYYIrK0OOucQ0Rw+HcWoq4gAkjQ4FPqlYPIjSqZr46I4qWQBCrs78Gb",
+	"ivqNvPeGmYmMGweN7YZRZ9y7ISf+3s7uG9u//ZUikRCyRdpzxn6GMYFRVqjRRzhjG+hAbrGI6CwfjGNH",
+	"+fKItvwS3mRr9MP4+glqY0L6CVuLmcaLs7kSTa7o6wqJzFnwidVyw7nRi8GxpbDuRkWQDC1yUO9LcE3u",
+	"aZGS+NEy1TC8jFJlW0MpFQEphbSmV/z1lSJiohWLMH7Tq+uFOSx+PHx6+H8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

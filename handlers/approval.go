@@ -25,7 +25,8 @@ const nobodyTells = "org.matrix.msc3866.none"
 // awaitingApproval is answered to who has just asked for the account, or has shown its password.
 func awaitingApproval() *Error {
 	return &Error{Status: http.StatusForbidden, Code: AwaitingApproval,
-		Message: "This account waits until whoever runs the server approves it. Then log in with its name and password."}
+		Message: "This account waits until whoever runs the server approves it. " +
+			"Then log in with its name and password."}
 }
 
 // tooManyWait is answered to one more than may wait.

@@ -26,6 +26,7 @@ var public = map[string]bool{
 	"GetAuthMetadata":                true,
 	"GetAuthorizationServerMetadata": true,
 	"GetOpenIDConfiguration":         true,
+	"GetAuthIssuer":                  true,
 	"RedirectToSSO":                  true,
 	"RegisterClient":                 true,
 	"AuthorizeDevice":                true,

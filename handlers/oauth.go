@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 // OAuth are the operations of the OAuth 2.0 API, see [Config.OAuth].
 type OAuth interface {
 	GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject) (gen.GetAuthMetadataResponseObject, error)
+	GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject, error)
 	GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
 		gen.GetOpenIDConfigurationResponseObject, error)
 	GetAuthorizationServerMetadata(context.Context, gen.GetAuthorizationServerMetadataRequestObject) (
@@ -46,10 +46,11 @@ const (
 	DevicePath    = "/oauth2/device"    // where a person types the code that a device shows
 	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
+	RegisterPath  = "/register"         // where an invitation's link leads
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".
@@ -237,14 +238,9 @@ func (s *Server) CheckPassword(ctx context.Context, user, password, device strin
 
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
-	e := AsError(err)
-	if err == nil || e.Status >= http.StatusInternalServerError {
-		return err
+	if err != nil {
+		s.logFailure(CallerOf(ctx), &tried{err, what, name}, AsError(err))
 	}
-	if e.Status == http.StatusTooManyRequests {
-		what = rateLimited
-	}
-	s.logFailure(CallerOf(ctx), &tried{err, what, name}, e)
 	return err
 }
 
@@ -364,17 +360,24 @@ func (s *Server) wantedOnPage(ctx context.Context, n NewAccount) (*interaction, 
 	}
 	i := &interaction{state: state{Flows: s.registrationFlows(),
 		First: &gen.RegisterRequest{Username: &n.Name, Password: &n.Password, InhibitLogin: &yes}}}
+	good := true
+	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
+		i.Token = n.Token
+		var err error
+		if good, err = s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil {
+			return nil, err
+		}
+	}
+	// After the invitation, which may have made the account a moment ago: whoever presses the button twice hears that
+	// the name is taken, which it is by themselves.
 	if err := s.checkWanted(ctx, i.First); err != nil {
 		return nil, err
 	}
+	if !good {
+		return nil, invitationOver()
+	}
 	if s.Terms.URL != "" && !n.AgreedToTerms {
 		return nil, badRequest("M_MISSING_PARAM", "You have to agree to the terms.")
-	}
-	if s.Registration == RegistrationToken || s.Registration == RegistrationApproval && n.Token != "" {
-		i.Token = n.Token
-		if good, err := s.DB.RegistrationTokenValid(ctx, n.Token, who.Now); err != nil || !good {
-			return nil, cmp.Or(err, error(invitationOver()))
-		}
 	}
 	return i, nil
 }

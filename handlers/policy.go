@@ -31,10 +31,27 @@ func ParsePasswordNeeds(names []string) (n PasswordNeeds, err error) {
 	return n, nil
 }
 
-// CheckPassword says why a new password cannot be taken of which so many characters are asked, and such kinds, or nil.
+// WeakPassword is why a new password cannot be taken.
+type WeakPassword struct {
+	Least int    // it has fewer characters; 0: it has enough
+	Lacks string // digit, symbol, uppercase or lowercase: it has none of the kind; empty: it has one of each
+}
+
+// Error implements error.
+func (w *WeakPassword) Error() string {
+	if w.Least > 0 {
+		return fmt.Sprintf("the password is too short: it must have at least %d characters", w.Least)
+	}
+	return "the password is too weak: it must have " + map[string]string{"digit": "a digit",
+		"symbol":    "a character that is no digit and no letter from A to Z",
+		"uppercase": "an upper-case letter", "lowercase": "a lower-case letter"}[w.Lacks]
+}
+
+// CheckPassword says why a new password cannot be taken of which so many characters are asked, and such kinds, as a
+// [WeakPassword], or nil.
 func CheckPassword(password string, least int, n PasswordNeeds) error {
 	if utf8.RuneCountInString(password) < least {
-		return fmt.Errorf("the password is too short: it must have at least %d characters", least)
+		return &WeakPassword{Least: least}
 	}
 	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
 	symbol := func(r rune) bool { return !strings.ContainsRune(upper+lower+digits, r) }
@@ -42,13 +59,13 @@ func CheckPassword(password string, least int, n PasswordNeeds) error {
 		needed, has bool
 		what        string
 	}{
-		{n.Digit, strings.ContainsAny(password, digits), "a digit"},
-		{n.Symbol, strings.ContainsFunc(password, symbol), "a character that is no digit and no letter from A to Z"},
-		{n.Uppercase, strings.ContainsAny(password, upper), "an upper-case letter"},
-		{n.Lowercase, strings.ContainsAny(password, lower), "a lower-case letter"},
+		{n.Digit, strings.ContainsAny(password, digits), "digit"},
+		{n.Symbol, strings.ContainsFunc(password, symbol), "symbol"},
+		{n.Uppercase, strings.ContainsAny(password, upper), "uppercase"},
+		{n.Lowercase, strings.ContainsAny(password, lower), "lowercase"},
 	} {
 		if rule.needed && !rule.has {
-			return fmt.Errorf("the password is too weak: it must have %s", rule.what)
+			return &WeakPassword{Lacks: rule.what}
 		}
 	}
 	return nil
@@ -57,7 +74,7 @@ func CheckPassword(password string, least int, n PasswordNeeds) error {
 // strong is [CheckPassword] for a client. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
 func (s *Server) strong(password string) error {
 	if err := CheckPassword(password, s.MinPassword, s.PasswordNeeds); err != nil {
-		return badRequest("M_WEAK_PASSWORD", "This password cannot be taken: "+err.Error()+".")
+		return badRequest("M_WEAK_PASSWORD", "This password cannot be taken: "+err.Error()+".").because(err)
 	}
 	return nil
 }

@@ -188,14 +188,19 @@ func (s *Server) CheckUsernameAvailability(ctx context.Context,
 // Client-Server API v1.19, "Token-authenticated registration".
 func (s *Server) RegistrationTokenValidity(ctx context.Context,
 	request gen.RegistrationTokenValidityRequestObject) (gen.RegistrationTokenValidityResponseObject, error) {
-	if err := s.asksAboutRegistration(ctx); err != nil {
-		return nil, err
-	}
-	valid, err := s.DB.RegistrationTokenValid(ctx, request.Params.Token, CallerOf(ctx).Now)
+	valid, err := s.InvitationGood(ctx, request.Params.Token)
 	if err != nil {
 		return nil, err
 	}
 	return gen.RegistrationTokenValidity200JSONResponse{Valid: valid}, nil
+}
+
+// InvitationGood reports whether somebody could begin to register with an invitation now.
+func (s *Server) InvitationGood(ctx context.Context, token string) (bool, error) {
+	if err := s.asksAboutRegistration(ctx); err != nil {
+		return false, err
+	}
+	return s.DB.RegistrationTokenValid(ctx, token, CallerOf(ctx).Now)
 }
 
 // asksAboutRegistration counts a question that could be guessing, at names or at invitations.

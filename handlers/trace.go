@@ -47,8 +47,7 @@ const maxLoggedName = 100
 // wrong, but the first of several, is none.
 func (s *Server) logRefusal(c echo.Context, err error) {
 	t := new(tried)
-	known := errors.As(err, &t)
-	if known {
+	if errors.As(err, &t) {
 		err = t.error // the 2015 draft's endpoints answer less than that
 	}
 	e := AsError(err)
@@ -59,12 +58,6 @@ func (s *Server) logRefusal(c echo.Context, err error) {
 		}
 		e = &Error{Status: http.StatusUnauthorized, Code: *more.Errcode, Message: value(more.AuthResponse.Error)}
 	}
-	switch {
-	case e.Status == http.StatusTooManyRequests:
-		t = &tried{what: rateLimited, name: t.name}
-	case !known || e.Status >= http.StatusInternalServerError: // which is the server's fault, and logged as that
-		return
-	}
 	who, ok := db.ActorOf(c.Request().Context()).(*Caller)
 	if !ok {
 		who = s.callerFrom(c)
@@ -72,8 +65,16 @@ func (s *Server) logRefusal(c echo.Context, err error) {
 	s.logFailure(who, t, e)
 }
 
+// logFailure writes the line of what a client tried, or that it is limited, which it may be whatever it tried.
 func (s *Server) logFailure(who *Caller, t *tried, e *Error) {
-	s.Log.Info(t.what, "addr", who.Addr.String(), "errcode", e.Code,
+	what := t.what
+	switch {
+	case e.Status == http.StatusTooManyRequests:
+		what = rateLimited
+	case what == "" || e.Status >= http.StatusInternalServerError: // which is the server's fault, and logged as that
+		return
+	}
+	s.Log.Info(what, "addr", who.Addr.String(), "errcode", e.Code,
 		"user", Printable(db.Clip(t.name, maxLoggedName)), "why", e.Message)
 }
 

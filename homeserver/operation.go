@@ -22,7 +22,7 @@ const tokenValidity = "register/m.login.registration_token/validity"
 // earlier are names that an operation had before it was in the specification, below a release.
 var earlier = map[string]string{
 	"org.matrix.msc2965/auth_metadata": "auth_metadata",
-	"org.matrix.msc2965/auth_issuer":   "auth_metadata", // its predecessor, which is not served either
+	"org.matrix.msc2965/auth_issuer":   "auth_metadata", // its predecessor, of which the metadata have all that it had
 	"auth_issuer":                      "auth_metadata",
 	"org.matrix.msc2918/refresh":       "refresh",
 

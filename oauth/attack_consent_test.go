@@ -42,8 +42,8 @@ func TestSilentConsent(t *testing.T) {
 	s.says(alice.at(page), 200, "Allow") // the device is another client's now
 }
 
-// TestNativeImpostor: any app on a phone can claim the scheme or the port of another one, and people in one's rooms know
-// device ids. So a native client is asked about each time, even on its own device. RFC 8252, section 8.6.
+// TestNativeImpostor: any app on a phone can claim the scheme or the port of another one, and people in one's rooms
+// know device ids. So a native client is asked about each time, even on its own device. RFC 8252, section 8.6.
 func TestNativeImpostor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -98,8 +98,8 @@ func TestStaleBrowser(t *testing.T) {
 	}
 }
 
-// TestSSOImpostor: clients without OAuth do not register where they wait, so people have to see where they are sent: not
-// a name that looks like another one, and not the host of an address that only an app of that name reads.
+// TestSSOImpostor: clients without OAuth do not register where they wait, so people have to see where they are sent: no
+// name that looks like another one, and not the host of an address that only an app of that scheme reads.
 func TestSSOImpostor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -108,7 +108,8 @@ func TestSSOImpostor(t *testing.T) {
 	}
 	for _, to := range []string{"https://еlement.io/", "https://app.\u202egro.live/", "https://%D0%B5lement.io/",
 		"https://app.element.io%E2%80%AE/", "https://app.element.io,evil.example/",
-		"https://app.element.io;x.evil.example/", "https://app。element.io/", "https://app.element.io /", "https://app.element.io%20.evil.example/",
+		"https://app.element.io;x.evil.example/", "https://app。element.io/", "https://app.element.io /",
+		"https://app.element.io%20.evil.example/",
 		"https://evil.example:80\u00a0/", "http://evil.example:99999/"} {
 		if a := open(to); a.status != 400 || strings.Contains(a.body, "Sign in") {
 			t.Errorf("%q: %d %s", to, a.status, a.body)

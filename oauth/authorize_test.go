@@ -235,7 +235,7 @@ func TestCreateAccount(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, password, token, agree, says string }{
 		{"alice", "another password", "invited", "yes", "This name is taken."},
-		{"Not A Name", password, "invited", "yes", "This name cannot be registered"},
+		{"Not A Name", password, "invited", "yes", "This name cannot be used."},
 		{"carol", "short", "invited", "yes", "it must have at least 8 characters"},
 		{"carol", password, "wrong", "yes", "This registration token is not good"},
 		{"carol", password, "invited", "", "You have to agree to the terms."},
@@ -271,7 +271,7 @@ func TestRegistrationClosed(t *testing.T) {
 		t.Errorf("the page is %s", page.body)
 	}
 	back := b.submit(q, page, "user", "carol", "password", password, "do", "create")
-	if back.status != 403 || !strings.Contains(back.body, "Registration is closed.") {
+	if back.status != 403 || !strings.Contains(back.body, "No accounts can be made here") {
 		t.Errorf("%d %s", back.status, back.body)
 	}
 	if page := b.open(request(q.Get("client_id"), "prompt", "create")); !strings.Contains(page.body, "Sign in") {

@@ -42,6 +42,13 @@ func (a *API) GetAuthMetadata(context.Context, gen.GetAuthMetadataRequestObject)
 	return a.found.auth()
 }
 
+// GetAuthIssuer implements GET /auth_issuer for clients that know MSC2965 in an earlier form: they look for the
+// metadata below the issuer.
+func (a *API) GetAuthIssuer(context.Context, gen.GetAuthIssuerRequestObject) (gen.GetAuthIssuerResponseObject,
+	error) {
+	return gen.GetAuthIssuer200JSONResponse{Issuer: a.issuer()}, nil
+}
+
 // GetOpenIDConfiguration implements GET /.well-known/openid-configuration.
 func (a *API) GetOpenIDConfiguration(context.Context, gen.GetOpenIDConfigurationRequestObject) (
 	gen.GetOpenIDConfigurationResponseObject, error) {

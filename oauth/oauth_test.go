@@ -56,6 +56,11 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s differs: %s", path, a.body)
 		}
 	}
+	issuer := "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer"
+	if a := s.ok(s.get(issuer, "")); a.body != `{"issuer":"`+s.URL+"/\"}\n" ||
+		s.ok(s.get(strings.TrimPrefix(a.text("issuer"), s.URL)+".well-known/openid-configuration", "")).body != first {
+		t.Errorf("%s is %s, which leads nowhere", issuer, a.body)
+	}
 	var m map[string]any
 	s.must(json.Unmarshal([]byte(first), &m))
 	for _, field := range []string{"authorization_endpoint", "token_endpoint", "revocation_endpoint",
@@ -75,7 +80,8 @@ func TestOff(t *testing.T) {
 		s.want(s.post(path, "application/json", "{"), 404, "M_UNRECOGNIZED")
 	}
 	for _, path := range []string{"/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration",
-		"/.well-known/oauth-authorization-server", "/_matrix/client/v3/login/sso/redirect", "/oauth2/authorize",
+		"/.well-known/oauth-authorization-server", "/_matrix/client/v3/login/sso/redirect",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", "/oauth2/authorize",
 		"/oauth2/sso", "/oauth2/device", "/account"} {
 		s.want(s.get(path, ""), 404, "M_UNRECOGNIZED")
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -19,6 +20,7 @@ func (a *API) Pages() http.Handler {
 		handlers.DevicePath:    (*visit).forDevice,
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
+		handlers.RegisterPath:  (*visit).forInvited,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
@@ -54,6 +56,8 @@ type visit struct {
 	errand  errand
 	did     string     // which button of a form of ours was pressed
 	create  bool       // they come to make an account
+	token   string     // the invitation that they come with
+	onward  string     // where they go once they are signed in, if nobody asks; empty: to this page
 	hint    string     // who may sign in, as the client thinks
 	account *db.User   // who is signed in; nil: nobody
 	browser db.Browser // in which
@@ -121,26 +125,10 @@ func (v *visit) signedIn(account db.User, err error) error {
 	}
 	v.account = &account
 	if v.errand.ask().Client.Name == "" {
-		return v.again() // nobody asks: by its address, so that the page can be loaded again
+		// Nobody asks. By an address, so that the page can be loaded again.
+		return v.leave(cmp.Or(v.onward, v.address()))
 	}
 	return v.errand.enter(account, true)
-}
-
-// createAccount makes the account. Who sends the form again, since the answer was lost or the button was clicked twice,
-// signs in to it.
-func (v *visit) createAccount() (db.User, error) {
-	account, err := v.server.CreateAccount(v.ctx, handlers.NewAccount{
-		Name: v.typed("user"), Password: v.typed("password"), Token: v.typed("token"),
-		AgreedToTerms: v.typed("agree") != "",
-	})
-	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
-		return account, err
-	}
-	if mine, wrong := v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"),
-		v.errand.ask().Device); wrong == nil {
-		return mine, nil
-	}
-	return db.User{}, err
 }
 
 // typed is a field of the form.
@@ -158,8 +146,10 @@ func (v *visit) refuse(err error) error {
 		return v.show(web.Wrong{Text: "locked"})
 	case e.Code == "M_USER_DEACTIVATED":
 		return v.show(web.Wrong{Text: "deactivated"})
+	case e.Code == handlers.AwaitingApproval:
+		return v.waitsPage()
 	case v.did == "create":
-		return v.show(web.Wrong{Text: "refused", Values: []any{e.Message}})
+		return v.show(notMade(e))
 	}
 	return v.show(web.Wrong{Text: "wrongPassword"})
 }
@@ -189,13 +179,6 @@ func (v *visit) signInPage(wrong web.Wrong) error {
 		page.Create = v.with("create")
 	}
 	return v.render(status(wrong), page)
-}
-
-func (v *visit) createPage(wrong web.Wrong) error {
-	return v.render(status(wrong), web.CreateAccount{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong,
-		User: v.typed("user"), Token: v.typed("token"),
-		NeedToken: v.server.Registration == handlers.RegistrationToken, Terms: v.server.Terms.URL,
-		Form: v.formProof(), SignIn: v.with("")})
 }
 
 func (v *visit) consentPage(account db.User) error {
@@ -230,7 +213,9 @@ func (v *visit) with(prompt string) string {
 }
 
 // again sends the browser to this page's own address.
-func (v *visit) again() error { return v.leave(v.path + "?" + v.r.URL.RawQuery) }
+func (v *visit) again() error { return v.leave(v.address()) }
+
+func (v *visit) address() string { return v.path + "?" + v.r.URL.RawQuery }
 
 // leave sends the browser elsewhere.
 func (v *visit) leave(to string) error {

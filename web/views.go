@@ -31,10 +31,25 @@ type CreateAccount struct {
 	User      string
 	Token     string // the registration token as it was typed
 	NeedToken bool
+	Waits     bool   // an account that is made without a token waits for approval
 	Terms     string // what they must agree to; empty: nothing
 	Wrong     Wrong
 	Form      string
 	SignIn    string // address of the page to sign in
+}
+
+// Waits is the page that says that an account waits for approval.
+type Waits struct {
+	Ask            Ask
+	Server, UserID string
+	Form           string
+}
+
+// Welcome is the page that says what to do with an account that was just made, for somebody who has not come from a
+// client.
+type Welcome struct {
+	UserID, Server string
+	Account        string // address of its page
 }
 
 // Consent is the page on which a person who is signed in lets a client in.
@@ -116,6 +131,8 @@ type Failure struct {
 
 func (SignIn) name() string        { return "signin" }
 func (CreateAccount) name() string { return "create" }
+func (Waits) name() string         { return "waits" }
+func (Welcome) name() string       { return "welcome" }
 func (Consent) name() string       { return "consent" }
 func (EnterCode) name() string     { return "code" }
 func (Account) name() string       { return "account" }

@@ -14,7 +14,7 @@ var (
 	everyAsk = Ask{Client: Client{"App", "app.example.com", "https://app.example.com/t", "https://app.example.com/p"},
 		Device: "ABC", Code: "BCDF-GHJK", From: "192.0.2.1"}
 	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
-		Used: time.Unix(1, 0),
+		Used:  time.Unix(1, 0),
 		Ended: true, View: "/v"}
 	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
@@ -23,8 +23,10 @@ var (
 var everyPage = map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
 		Form: "x", Create: "/c"},
-	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", NeedToken: true,
+	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
 		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+	"waits.html":   Waits{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Form: "x"},
+	"welcome.html": Welcome{UserID: "@alice:example.org", Server: "example.org", Account: "/account"},
 	"consent.html": Consent{Ask: everyAsk, UserID: "@alice:example.org", Account: "alice", Form: "x"},
 	"code.html": EnterCode{UserID: "@alice:example.org", Code: "BCDF", Wrong: Wrong{Text: "wrongProof"},
 		Form: "x"},

@@ -10,6 +10,7 @@ import { serverFor } from "./server.js";
 
 const publicURL = "https://matrix.example.org";
 const server = serverFor("--public-url", publicURL);
+const older = serverFor("--public-url", publicURL, "--oauth", "off");
 
 // The proxy in front, which has the certificates.
 AutoDiscovery.setFetchFn((url, options) => fetch(String(url).replace(/^https:\/\/[^/]+/, server.url), options));
@@ -42,8 +43,14 @@ test("capabilities", async () => {
     await refused(new Tab(server).client.getCapabilities(), 401, "M_MISSING_TOKEN");
 });
 
-test("there is no OAuth: an application goes on with the password", async () => {
+test("where there is a public URL an application finds both APIs", async () => {
     const { client } = new Tab(server);
+    assert.equal((await client.getAuthMetadata()).issuer, `${publicURL}/`);
+    assert.ok((await client.loginFlows()).flows.some(({ type }) => type === "m.login.password"));
+});
+
+test("--oauth off: an application goes on with the password", async () => {
+    const { client } = new Tab(older);
     await refused(client.getAuthMetadata(), 404, "M_UNRECOGNIZED");
     assert.ok((await client.loginFlows()).flows.some(({ type }) => type === "m.login.password"));
 });

@@ -21,6 +21,20 @@ func TestOAuth(t *testing.T) {
 	if both["introspection_endpoint"] == nil || both["token_endpoint"] != metadata["token_endpoint"] {
 		t.Errorf("what Synapse and older clients read is %v", both)
 	}
+	issuer := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
+	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
+		t.Errorf("the issuer is %v", issuer)
+	}
+	// Synapse has a rendezvous of its own, behind experimental settings, and says that it is off.
+	features, _ := nobody.ok(t, "GET", "/_matrix/client/versions", nil)["unstable_features"].(map[string]any)
+	if features["org.matrix.msc4108"] != true || features["io.element.msc4388"] != true || len(features) < 10 {
+		t.Errorf("the drafts are %v", features)
+	}
+	const mailboxes = "/_matrix/client/unstable/io.element.msc4388/rendezvous"
+	mailbox := nobody.ok(t, "POST", mailboxes, map[string]any{"data": "hello"})
+	if read := nobody.ok(t, "GET", mailboxes+"/"+mailbox["id"].(string), nil); read["data"] != "hello" {
+		t.Errorf("the mailbox holds %v", read)
+	}
 	app := process.NewClient(1)
 	defer app.Close()
 	client, err := app.RegisterOAuth(t.Context(), s.Server.URL)

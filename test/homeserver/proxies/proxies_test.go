@@ -10,11 +10,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"postern/handlers"
+	"postern/test/rig/delegated"
 	"postern/test/rig/process"
 )
 
@@ -35,25 +39,38 @@ func TestPageShowsTheFiles(t *testing.T) {
 // TestSplitKnowsEveryOperation: what Postern implements is sent to Postern, by both files alike.
 func TestSplitKnowsEveryOperation(t *testing.T) {
 	t.Parallel()
-	route := regexp.MustCompile(`\^/_matrix/client/\(api.*\$\)`)
-	pattern := route.FindString(read(t, "../../../docs/proxy/nginx-split.conf"))
-	if other := route.FindString(read(t, "../../../docs/proxy/Caddyfile-split")); pattern == "" || pattern != other {
-		t.Fatalf("nginx has\n%s\nand Caddy\n%s", pattern, other)
+	nginx, caddy := read(t, "../../../docs/proxy/nginx-split.conf"), read(t, "../../../docs/proxy/Caddyfile-split")
+	var ours []*regexp.Regexp
+	for _, text := range []string{`\^/_matrix/client/\(api.*\$\)`, `\^/\(oauth2/.*\$`} {
+		route := regexp.MustCompile(text)
+		pattern := strings.TrimSuffix(route.FindString(nginx), "\"")
+		if other := route.FindString(caddy); pattern == "" || pattern != other {
+			t.Fatalf("nginx has\n%s\nand Caddy\n%s", pattern, other)
+		}
+		ours = append(ours, regexp.MustCompile(pattern))
 	}
-	logins := regexp.MustCompile(pattern)
-	paths := regexp.MustCompile(`(?m)^  (/_matrix/\S*):$`).FindAllStringSubmatch(read(t, "../../../api/login.yaml"), -1)
-	if len(paths) < 15 {
+	// which both servers have a part in
+	ours = append(ours, regexp.MustCompile(`^/(\.well-known/matrix/client|_matrix/client/versions)$`))
+	sent := func(path string) bool {
+		return slices.ContainsFunc(ours, func(r *regexp.Regexp) bool { return r.MatchString(path) })
+	}
+	paths := regexp.MustCompile(`(?m)^  (/\S*):$`).FindAllStringSubmatch(read(t, "../../../api/login.yaml"), -1)
+	if len(paths) < 30 {
 		t.Fatalf("the contract has %d paths", len(paths))
 	}
+	all := handlers.PagePaths
 	for _, path := range paths {
-		// which Synapse knows better
-		if ours := path[1] != "/_matrix/client/versions"; logins.MatchString(path[1]) != ours {
-			t.Errorf("%s is sent to Postern: %t", path[1], !ours)
+		all = append(all, path[1])
+	}
+	for _, path := range all {
+		if !sent(path) {
+			t.Errorf("%s is not sent to Postern", path)
 		}
 	}
 	for _, path := range []string{"/_matrix/client/v3/sync", "/_matrix/client/v3/loginx",
-		"/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pid"} {
-		if logins.MatchString(path) {
+		"/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pid",
+		"/.well-known/matrix/server", "/accounts", "/registered", "/oauth2"} {
+		if sent(path) {
 			t.Errorf("%s is sent to Postern", path)
 		}
 	}
@@ -68,6 +85,8 @@ func TestProxies(t *testing.T) {
 				t.Parallel()
 				s := newSite(t, kind, split)
 				s.day(t)
+				s.signsIn(t)
+				s.leadsBack(t)
 				s.refusesMail(t)
 				s.passes(t)
 				s.closed(t)
@@ -110,9 +129,69 @@ func (s *site) day(t *testing.T) {
 			t.Errorf("%s: after the logout whoami answers %d %v", release, status, answer)
 		}
 	}
-	if status, answer := s.ask(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", "",
-		""); status != http.StatusNotFound || answer["errcode"] != "M_UNRECOGNIZED" {
-		t.Errorf("auth_metadata answers %d %v", status, answer)
+}
+
+// signsIn is the day of a client of the OAuth 2.0 API: metadata, registration, the pages with their cookie, code,
+// refresh and revocation.
+func (s *site) signsIn(t *testing.T) {
+	for path, field := range map[string]string{
+		"/_matrix/client/v1/auth_metadata": "issuer", "/.well-known/openid-configuration": "token_endpoint",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata": "issuer",
+		"/_matrix/client/unstable/org.matrix.msc2965/auth_issuer":   "issuer",
+		"/.well-known/oauth-authorization-server":                   "issuer",
+	} {
+		if status, answer := s.ask(t, "GET", path, "", ""); status != http.StatusOK ||
+			!strings.HasPrefix(fmt.Sprint(answer[field]), publicURL+"/") {
+			t.Errorf("%s answers %d %v", path, status, answer)
+		}
+	}
+	client := process.NewClientBy(s.client.Transport)
+	id, err := client.RegisterOAuth(t.Context(), s.url)
+	must(t, err)
+	code, err := client.Authorize(t.Context(), s.url, process.Consent{Client: id, Device: "BROWSER001", User: "alice",
+		Password: delegated.Password})
+	must(t, err)
+	pair, err := client.Redeem(t.Context(), s.url, id, code)
+	must(t, err)
+	pair, err = client.RefreshOAuth(t.Context(), s.url, id, pair.Refresh)
+	must(t, err)
+	if status, who := s.ask(t, "GET", "/_matrix/client/v3/devices/BROWSER001", pair.Access,
+		""); status != http.StatusOK || who["last_seen_ip"] != clientAddress {
+		t.Errorf("the device is %d %v, and the client came from %s", status, who, clientAddress)
+	}
+	must(t, client.Revoke(t.Context(), s.url, id, pair.Access))
+	if status, answer := s.ask(t, "GET", "/_matrix/client/v3/account/whoami", pair.Access,
+		""); status != http.StatusUnauthorized {
+		t.Errorf("after the revocation whoami answers %d %v", status, answer)
+	}
+}
+
+// leadsBack: what Postern says to a browser arrives as it was said, also where it leads to an address that the proxy
+// might take for Postern's own.
+func (s *site) leadsBack(t *testing.T) {
+	for _, to := range []string{"http://" + s.postern + "/done", "http://127.0.0.1:8008/",
+		"https://example.org/_synapse"} {
+		ask := "/_matrix/client/v3/login/sso/redirect?redirectUrl=" + url.QueryEscape(to)
+		page := s.fetch(t, s.url+ask).Header.Get("Location")
+		if page != publicURL+"/oauth2/sso?redirectUrl="+url.QueryEscape(to) {
+			t.Errorf("the page for %s is %s", to, page)
+		}
+		browser, at := process.NewClientBy(s.client.Transport), s.url+strings.TrimPrefix(page, publicURL)
+		code, err := browser.LetIn(t.Context(), at, to, process.Consent{User: "alice", Password: delegated.Password})
+		if code != "" || err == nil || !strings.Contains(err.Error(), to+"?loginToken=") {
+			t.Errorf("the browser is not sent to %s: %v", to, err)
+		}
+	}
+	page, direct := s.fetch(t, s.url+"/account"), s.fetch(t, "http://"+s.postern+"/account")
+	for _, name := range []string{"Content-Security-Policy", "Referrer-Policy", "X-Frame-Options", "Cache-Control",
+		"Content-Type"} {
+		if page.Header.Get(name) != direct.Header.Get(name) || page.StatusCode != direct.StatusCode {
+			t.Errorf("%s is %q, and Postern said %q", name, page.Header.Get(name), direct.Header.Get(name))
+		}
+	}
+	cookie, _, _ := strings.Cut(page.Header.Get("Set-Cookie"), "=")
+	if own, _, _ := strings.Cut(direct.Header.Get("Set-Cookie"), "="); cookie != own || cookie == "" {
+		t.Errorf("the cookie is %q, and Postern's %q", cookie, own)
 	}
 }
 
@@ -145,8 +224,8 @@ func (s *site) passes(t *testing.T) {
 		}
 	}
 	if status, seen := s.ask(t, "GET", "/.well-known/matrix/client", "", ""); status != http.StatusOK ||
-		seen["uri"] == nil || seen["org.matrix.msc2965.authentication"] != nil {
-		t.Errorf("clients are led to an OAuth server: %d %v", status, seen)
+		len(seen) != 1 || seen["m.homeserver"] == nil {
+		t.Errorf("clients are led to an OAuth server, or nowhere: %d %v", status, seen)
 	}
 	large := strings.Repeat("x", 3<<20)
 	if status, seen := s.ask(t, "POST", "/_matrix/media/v3/upload?filename=a", "", large); status != http.StatusOK ||
@@ -163,7 +242,8 @@ func (s *site) closed(t *testing.T) {
 		"/_matrix/../_synapse/mas/query_user?localpart=alice", "/_matrix/%2e%2e/_synapse/mas/query_user",
 		"/_synapse/mas/query_user/../../../_matrix/client/versions",
 		"/_synapse/admin/v2/users/../../../../_matrix/client/versions", "/./_synapse/mas/query_user",
-		"/%5fsynapse/admin/v2/users", "/metrics", "/health",
+		"/%5fsynapse/admin/v2/users", "/metrics", "/health", "/account/../_synapse/admin/v2/users",
+		"/oauth2/..%2f_synapse/mas/query_user", "/register/../_synapse/mas/query_user",
 	} {
 		if status, answer := s.ask(t, "GET", path, secret, ""); status == http.StatusOK {
 			t.Errorf("%s is open: %v", path, answer)
@@ -194,6 +274,24 @@ func (s *site) ask(t *testing.T, method, path, token, body string) (int, map[str
 	answer := make(map[string]any)
 	_ = json.NewDecoder(response.Body).Decode(&answer) // a proxy's own words are no JSON
 	return response.StatusCode, answer
+}
+
+// fetch gives the head of an answer.
+func (s *site) fetch(t *testing.T, at string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at, http.NoBody)
+	must(t, err)
+	response, err := s.client.Do(request)
+	must(t, err)
+	must(t, response.Body.Close())
+	return response
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func read(t testing.TB, path string) string {

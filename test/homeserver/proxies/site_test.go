@@ -30,11 +30,13 @@ import (
 const (
 	secret        = delegated.Secret
 	clientAddress = "127.0.0.7" // which is not the proxy's
+	publicURL     = "https://example.org"
 )
 
 // site is a proxy, Postern and a homeserver.
 type site struct {
 	url      string
+	postern  string // its address, which no client knows
 	client   *http.Client
 	upstream *upstream
 	output   *safe.Buffer // what the proxy wrote
@@ -86,8 +88,9 @@ func newSite(t *testing.T, kind string, split bool) *site {
 	program := find(t, kind)
 	s := &site{upstream: newUpstream(t), output: &safe.Buffer{}}
 	postern := delegated.New(t, s.upstream.URL, "example.org", "alice")
-	postern.Start(t, "--trusted-proxy", "127.0.0.1")
-	s.start(t, program, kind, split, postern.Server.Address)
+	postern.Start(t, "--trusted-proxy", "127.0.0.1", "--public-url", publicURL)
+	s.postern = postern.Server.Address
+	s.start(t, program, kind, split)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // of a certificate that was made a moment ago
 		DialContext:     (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientAddress)}}).DialContext,
@@ -116,9 +119,11 @@ func find(t *testing.T, kind string) string {
 }
 
 // start runs a proxy with the page's file.
-func (s *site) start(t *testing.T, program, kind string, split bool, postern string) {
+func (s *site) start(t *testing.T, program, kind string, split bool) {
 	t.Helper()
 	folder, port := t.TempDir(), strconv.Itoa(process.FreePort(t))
+	certificate(t, folder)
+	s.url = "https://127.0.0.1:" + port
 	name := map[string]string{"nginx": "nginx%s.conf", "caddy": "Caddyfile%s"}[kind]
 	ending := ""
 	if split {
@@ -126,18 +131,17 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 	}
 	text := read(t, "../../../docs/proxy/"+fmt.Sprintf(name, ending))
 	homeserver := strings.TrimPrefix(s.upstream.URL, "http://")
-	text = strings.NewReplacer("127.0.0.1:8008", postern, "127.0.0.1:8010", homeserver).Replace(text)
+	text = strings.NewReplacer("127.0.0.1:8008", s.postern, "127.0.0.1:8010", homeserver).Replace(text)
 	var args []string
 	config := filepath.Join(folder, "config")
 	if kind == "nginx" {
-		s.url = "https://127.0.0.1:" + port
 		text = nginx(t, text, folder, port)
 		args = []string{"-p", folder, "-c", config, "-e", "stderr", "-g",
 			"daemon off; master_process off; pid " + folder + "/pid;"}
 	} else {
-		s.url = "http://127.0.0.1:" + port
-		text = "{\n\tadmin off\n}\n" + strings.Replace(text, "example.org, example.org:8448", "http://127.0.0.1:"+port,
-			1)
+		text = strings.Replace(text, "example.org, example.org:8448 {", s.url+" {\n\ttls "+folder+"/fullchain.pem "+
+			folder+"/privkey.pem\n", 1)
+		text = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + text
 		args = []string{"run", "--adapter", "caddyfile", "--config", config}
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -167,7 +171,6 @@ func (s *site) start(t *testing.T, program, kind string, split bool, postern str
 // nginx puts the page's server into a whole configuration, as Debian's /etc/nginx/nginx.conf does.
 func nginx(t *testing.T, text, folder, port string) string {
 	t.Helper()
-	certificate(t, folder)
 	text = strings.NewReplacer("listen 443 ssl", "listen 127.0.0.1:"+port+" ssl", "listen 8448 ssl",
 		fmt.Sprintf("listen 127.0.0.1:%d ssl", process.FreePort(t)),
 		"/etc/letsencrypt/live/example.org/", folder+"/", "server_name example.org", "server_name _").Replace(text)

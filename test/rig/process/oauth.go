@@ -59,22 +59,27 @@ func (who Consent) Path() string {
 		"scope": {"urn:matrix:client:api:* urn:matrix:client:device:" + who.Device}}.Encode()
 }
 
-// Authorize lets a client in, as the account's owner does in a browser that has no cookies yet, and gives the
-// authorization code.
+// Authorize lets a client in and gives the authorization code.
 func (c *Client) Authorize(ctx context.Context, base string, who Consent) (code string, err error) {
+	return c.LetIn(ctx, base+who.Path(), oauthCallback, who)
+}
+
+// LetIn opens an address that a client has sent its user to, does there what the account's owner does in a browser that
+// has no cookies yet, and gives the authorization code that arrives at the client's redirect URI.
+func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (code string, err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return "", err
 	}
 	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	at, form := base+who.Path(), url.Values(nil)
+	var form url.Values
 	for range 6 { // pages: sign in, consent, and the redirects between them
 		next, page, err := visit(ctx, browser, at, form)
 		switch {
 		case err != nil:
 			return "", err
-		case strings.HasPrefix(next, oauthCallback):
+		case strings.HasPrefix(next, callback):
 			return codeIn(next)
 		case next != "":
 			at, form = next, nil

@@ -1,0 +1,129 @@
+package oauth
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strings"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/web"
+)
+
+// createPage is the page on which a person makes an account.
+func (v *visit) createPage(wrong web.Wrong) error {
+	return v.render(status(wrong), web.CreateAccount{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong,
+		User: v.typed("user"), Token: cmp.Or(v.typed("token"), v.token),
+		NeedToken: v.server.Registration == handlers.RegistrationToken,
+		Waits:     v.server.Registration == handlers.RegistrationApproval, Terms: v.server.Terms.URL,
+		Form: v.formProof(), SignIn: v.toSignIn()})
+}
+
+// toSignIn is where somebody goes who has an account.
+func (v *visit) toSignIn() string {
+	if v.path == handlers.RegisterPath {
+		return handlers.AccountPath
+	}
+	return v.with("")
+}
+
+// createAccount makes the account. Who sends the form again, since the answer was lost or the button was clicked twice,
+// signs in to it, or hears that it waits.
+func (v *visit) createAccount() (db.User, error) {
+	account, err := v.server.CreateAccount(v.ctx, handlers.NewAccount{
+		Name: v.typed("user"), Password: v.typed("password"), Token: v.typed("token"),
+		AgreedToTerms: v.typed("agree") != "",
+	})
+	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
+		return account, err
+	}
+	mine, wrong := v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), v.errand.ask().Device)
+	if wrong == nil || handlers.AsError(wrong).Code == handlers.AwaitingApproval {
+		return mine, wrong
+	}
+	return db.User{}, err
+}
+
+// waitsPage says that the account waits for an operator, and what comes next.
+func (v *visit) waitsPage() error {
+	name := handlers.Spelled(v.typed("user"), v.server.ServerName)
+	return v.render(http.StatusForbidden, web.Waits{Ask: v.errand.ask(), Server: v.server.ServerName,
+		UserID: v.userID(db.User{Localpart: strings.ToLower(name)}), Form: v.formProof()})
+}
+
+// notMade is why an account could not be made, in the person's own language.
+func notMade(e *handlers.Error) web.Wrong {
+	var weak *handlers.WeakPassword
+	switch {
+	case errors.As(e, &weak):
+		return tooWeak(weak)
+	case errors.Is(e, db.ErrFull):
+		return web.Wrong{Text: "tooManyWait"}
+	}
+	switch e.Code {
+	case "M_USER_IN_USE":
+		return web.Wrong{Text: "nameTaken"}
+	case "M_EXCLUSIVE":
+		return web.Wrong{Text: "nameReserved"}
+	case "M_INVALID_USERNAME":
+		return web.Wrong{Text: "nameInvalid"}
+	case "M_UNAUTHORIZED":
+		return web.Wrong{Text: "tokenOver"}
+	case "M_MISSING_PARAM":
+		return web.Wrong{Text: "agreeFirst"}
+	case "M_FORBIDDEN":
+		return web.Wrong{Text: "closed"}
+	}
+	return web.Wrong{Text: "refused", Values: []any{e.Message}} // by the homeserver, in its own words
+}
+
+func tooWeak(weak *handlers.WeakPassword) web.Wrong {
+	switch {
+	case weak.Least > 0:
+		return web.Wrong{Text: "passwordShort", Values: []any{weak.Least}}
+	case weak.Lacks == "digit":
+		return web.Wrong{Text: "passwordDigit"}
+	case weak.Lacks == "symbol":
+		return web.Wrong{Text: "passwordSymbol"}
+	case weak.Lacks == "uppercase":
+		return web.Wrong{Text: "passwordUpper"}
+	}
+	return web.Wrong{Text: "passwordLower"}
+}
+
+// invited is the errand of somebody whom an invitation's link has led here: nobody asks, and the account is all they
+// want.
+type invited struct{ *visit }
+
+// forInvited looks at the invitation before anybody types: one that is over is of no use.
+func (v *visit) forInvited() (errand, error) {
+	v.onward = handlers.RegisterPath + "?made"
+	v.token = v.r.URL.Query().Get("token")
+	v.create = !v.r.URL.Query().Has("made")
+	e := invited{v}
+	if v.server.Registration == handlers.RegistrationClosed {
+		return nil, v.render(http.StatusForbidden, web.Failure{Text: "closed"})
+	}
+	if v.r.Method == http.MethodPost || v.token == "" || v.server.Registration == handlers.RegistrationOpen {
+		return e, nil
+	}
+	good, err := v.server.InvitationGood(v.ctx, v.token)
+	if problem := handlers.AsError(err); err != nil && problem.Code == "M_LIMIT_EXCEEDED" {
+		return nil, v.render(http.StatusForbidden, web.Failure{Text: "loadLater"})
+	}
+	if err == nil && !good {
+		return nil, v.render(http.StatusGone, web.Failure{Text: "invitationOver"})
+	}
+	return e, err
+}
+
+func (invited) ask() web.Ask       { return web.Ask{} }
+func (invited) to() []string       { return nil }
+func (e invited) cancelled() error { return e.again() }
+
+// enter says what to do with the account.
+func (e invited) enter(account db.User, _ bool) error {
+	return e.render(http.StatusOK, web.Welcome{UserID: e.userID(account), Server: e.server.ServerName,
+		Account: handlers.AccountPath})
+}
