@@ -9,7 +9,7 @@ type contractEdit struct {
 	handlers map[string]string // … and the handlers of that
 	edit     []change
 	want     []debt
-	exercise bool     // Go sees nothing wrong; the tests of handlers, which exercise the contract, do
+	exercise string   // Go sees nothing wrong; the tests of this package, which exercise the contract, do
 	short    bool     // tried under -short too
 	found    []string // the errors, as `file: message`
 
@@ -187,8 +187,51 @@ var contractEdits = []*contractEdit{
 		edit: []change{addTo("paths /_matrix/client/v3/logout post responses",
 			"        \"202\":\n          description: It will be done.\n")},
 		want:     []debt{{"contract", "logout 202 is documented but never exercised"}},
-		exercise: true,
+		exercise: "./handlers",
 		line:     `"202":`, handler: []string{"(*Server).Logout"},
+	},
+
+	// The OAuth 2.0 API.
+	{
+		name: "rename an operation of OAuth 2.0, revoke",
+		edit: []change{replaceIn("paths /oauth2/revoke post", "operationId: revoke", "operationId: end_token")},
+		want: []debt{
+			{"handlers/server.go", "*Server does not implement gen.StrictServerInterface (missing method EndToken)"},
+			{"handlers/oauth.go", "undefined: gen.RevokeRequestObject"},
+		},
+		line: `operationId: end_token`, handler: []string{"(*API).Revoke"},
+	}, {
+		name: "rename a form field, TokenRequest.code_verifier",
+		edit: []change{replaceIn("components schemas TokenRequest", "code_verifier", "verifier")},
+		want: []debt{{"oauth/token.go",
+			"CodeVerifier undefined (type *gen.TokenRequest has no field or method CodeVerifier)"}},
+		short: true,
+		line:  `verifier:`, handler: []string{"(*API).redeem"},
+	}, {
+		name: "remove a response field, TokenResponse.scope",
+		edit: []change{replaceIn("components schemas TokenResponse", "required: [access_token, token_type, scope]",
+			"required: [access_token, token_type]"), cutOut("components schemas TokenResponse properties scope")},
+		want: []debt{{"oauth/token.go", "unknown field Scope in struct literal of type gen.Token200JSONResponse"}},
+		line: `properties:`, handler: []string{"(*API).answer"},
+	}, {
+		name: "change the status of a success, registerClient",
+		edit: []change{replaceIn("paths /oauth2/registration post responses", `"201"`, `"200"`)},
+		want: []debt{{"oauth/clients.go", "undefined: gen.RegisterClient201JSONResponse"}},
+		line: `"200":`, handler: []string{"(*API).RegisterClient"},
+	}, {
+		name: "rename a header of an answer, Cache-Control of the metadata",
+		edit: []change{replaceIn("paths /_matrix/client/v1/auth_metadata get", "Cache-Control:", "Expires:")},
+		want: []debt{{"oauth/oauth.go",
+			"unknown field CacheControl in struct literal of type gen.GetAuthMetadata200ResponseHeaders"}},
+		line: `"200":`, handler: []string{"(*API).GetAuthMetadata", "(*API).GetAuthorizationServerMetadata",
+			"(*API).GetOpenIDConfiguration"},
+	}, {
+		name: "document one more status, 202 of revoke",
+		edit: []change{addTo("paths /oauth2/revoke post responses",
+			"        \"202\":\n          description: It will be done.\n")},
+		want:     []debt{{"contract", "revoke 202 is documented but never exercised"}},
+		exercise: "./oauth",
+		line:     `"202":`, handler: []string{"(*API).Revoke"},
 	},
 }
 

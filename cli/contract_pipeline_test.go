@@ -103,13 +103,13 @@ func (p *pipeline) try(t *testing.T, e *contractEdit) []string {
 	t.Helper()
 	code := p.generate(t, slices.Concat(e.before, e.edit))
 	errs := p.build(t, code, e.handlers)
-	if !e.exercise {
+	if e.exercise == "" {
 		return errs
 	}
 	if len(errs) > 0 {
 		t.Fatalf("Go was not expected to notice:\n%s", strings.Join(errs, "\n"))
 	}
-	return p.exercise(t, code)
+	return p.exercise(t, code, e.exercise)
 }
 
 // generate makes Go of the contract with some changes, and gives the file's name. The configuration's `output`
@@ -137,22 +137,23 @@ func (p *pipeline) generate(t *testing.T, changes []change) string {
 
 // compileError is a line of the compiler: position and message. A file that is only in the overlay is
 // reported where it really is.
-var compileError = regexp.MustCompile(`(?m)^(?:\S*/)?(handlers/\w+\.go):\d+:\d+: (.+)$`)
+var compileError = regexp.MustCompile(`(?m)^(?:\S*/)?((?:handlers|oauth|homeserver)/\w+\.go):\d+:\d+: (.+)$`)
 
-// build compiles the handlers with other generated code and gives the errors, without the positions.
+// build compiles what implements the contract with other generated code and gives the errors, without the positions.
 func (p *pipeline) build(t *testing.T, code string, handlers map[string]string) []string {
 	t.Helper()
-	out, err := command(t, "", "go", "build", "-overlay", overlay(t, code, handlers), "./handlers")
+	out, err := command(t, "", "go", "build", "-overlay", overlay(t, code, handlers), "./handlers",
+		"./oauth", "./homeserver")
 	return distinct(t, compileError, out, err)
 }
 
-// exercised is a line of the tests of handlers, about a part of the contract that none of them touches.
+// exercised is a line of the tests of a package, about a part of the contract that none of them touches.
 var exercised = regexp.MustCompile(`(?m)^(contract): (.+)$`)
 
-// exercise runs the tests of handlers with other generated code, which holds the contract too.
-func (p *pipeline) exercise(t *testing.T, code string) []string {
+// exercise runs the tests of a package with other generated code, which holds the contract too.
+func (p *pipeline) exercise(t *testing.T, code, tests string) []string {
 	t.Helper()
-	out, err := command(t, "", "go", "test", "-overlay", overlay(t, code, nil), "./handlers")
+	out, err := command(t, "", "go", "test", "-overlay", overlay(t, code, nil), tests)
 	return distinct(t, exercised, out, err)
 }
 

@@ -104,8 +104,8 @@ func (e *contractEdit) row() string {
 	for _, want := range e.want {
 		cells = append(cells, "`"+want.in(e.found)+"`")
 	}
-	if e.exercise {
-		cells[0] = "It compiles; `go test ./handlers` says " + cells[0]
+	if e.exercise != "" {
+		cells[0] = "It compiles; `go test " + e.exercise + "` says " + cells[0]
 	}
 	if len(e.found) > len(e.want) {
 		cells = append(cells, "…")

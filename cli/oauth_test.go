@@ -83,6 +83,35 @@ func TestOAuthByDefault(t *testing.T) {
 	newInstallation(t).refused("without a path", "serve", "--oauth", "on", "--public-url", "https://a.example/matrix")
 }
 
+// TestForgottenOAuth: a server that would log people out, since a flag of it is gone or wrong, does not start.
+func TestForgottenOAuth(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	s := i.serve("--public-url", "https://example.org")
+	app := process.NewClient(1)
+	defer app.Close()
+	client, err := app.RegisterOAuth(t.Context(), s.url)
+	s.need(err)
+	code, err := app.Authorize(t.Context(), s.url, process.Consent{Client: client, Device: "PHONE00001", User: "alice",
+		Password: "secret"})
+	s.need(err)
+	pair, err := app.Redeem(t.Context(), s.url, client, code)
+	s.need(err)
+	s.need(s.stop())
+	i.refused("1 session began by the OAuth 2.0 API and would be logged out", "serve", "--listen", "127.0.0.1:0")
+	i.refused("without a path, in lower case, and not \"https://example.org/x\"; or, if the 1 session that began by it "+
+		"may be logged out, --oauth off", "serve", "--public-url", "https://example.org/x")
+	s = i.serve("--oauth", "off")
+	if s.good(pair.Access); !strings.Contains(s.logs.String(), `"sessions":1`) {
+		t.Errorf("the log is\n%s", s.logs)
+	}
+	s.need(s.stop())
+	s = i.serve("--public-url", "https://example.org")
+	_, err = app.RefreshOAuth(t.Context(), s.url, client, pair.Refresh)
+	s.need(err)
+}
+
 // TestOAuthInDev: a newcomer's server says where it is, if that is on this machine.
 func TestOAuthInDev(t *testing.T) {
 	t.Parallel()

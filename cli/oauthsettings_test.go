@@ -64,9 +64,12 @@ func (s *server) tells(oauth bool, registration string) (told announced) {
 	text, _ := json.Marshal(answer) // it was JSON
 	s.need(json.Unmarshal(text, &told))
 
-	status, metadata := s.ask("GET", metadataPath(told.Versions), "", "")
-	if status == 200 != oauth {
-		s.Fatalf("the metadata are %d %v", status, metadata)
+	var metadata map[string]any
+	for _, path := range []string{"v1/auth_metadata", "unstable/org.matrix.msc2965/auth_metadata"} {
+		var status int // the second is for clients that find no v1.15
+		if status, metadata = s.ask("GET", "/_matrix/client/"+path, "", ""); status == 200 != oauth {
+			s.Fatalf("%s are %d %v", path, status, metadata)
+		}
 	}
 	_, answer = s.ask("GET", "/_matrix/client/v3/login", "", "")
 	flows, _ := json.Marshal(answer)
@@ -87,14 +90,6 @@ func (s *server) tells(oauth bool, registration string) (told announced) {
 		s.agrees(metadata, registration)
 	}
 	return told
-}
-
-// metadataPath is where clients look for the metadata by what they find in /versions.
-func metadataPath(versions []string) string {
-	if slices.Contains(versions, "v1.15") {
-		return "/_matrix/client/v1/auth_metadata"
-	}
-	return "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata"
 }
 
 // agrees holds the metadata against what the server does.

@@ -55,8 +55,8 @@ func programOf(module string) Program {
 	}
 	for _, line := range regexp.MustCompile(`(?m)^//go:embed (.+)$`).FindAllStringSubmatch(string(main), -1) {
 		for pattern := range strings.FieldsSeq(line[1]) {
-			if pattern == "db/migrations" {
-				pattern += "/*"
+			if !strings.Contains(pattern, "*") && filepath.Ext(pattern) == "" && pattern != "go.mod" {
+				pattern += "/*" // a folder
 			}
 			names, err := fs.Glob(dir, pattern)
 			if err != nil {

@@ -30,9 +30,10 @@ type specCheck struct {
 // Help is shown by 'postern spec check --help'.
 func (*specCheck) Help() string {
 	return `The first half compares the spec with the built-in contract and reports for each change whether it
-breaks clients. The second half generates Go from the spec and compiles the handlers against it, in a
-temporary folder; it needs the go command. Each compile error is reported as owed by a handler, at the
-line of the spec that caused it. A method that is missing is printed ready to be pasted.
+breaks clients. The second half generates Go from the spec and compiles what implements it (handlers, and
+oauth and homeserver beside them) in a temporary folder; it needs the go command. Each compile error is
+reported as owed by a handler, at the line of the spec that caused it. What is beside the handlers is
+compiled when they owe nothing. A method that is missing is printed ready to be pasted.
 
 A spec with another title than the contract's is a part of the API: it is laid over the contract, and
 what it does not mention stays.

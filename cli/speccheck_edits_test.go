@@ -44,6 +44,19 @@ var unnoticedEdits = []*contractEdit{
 		name: "rename a path, whoami",
 		edit: []change{replaceIn("paths", "/_matrix/client/v3/account/whoami:", "/_matrix/client/v3/whoami:")},
 		line: "/_matrix/client/v3/whoami:", handler: []string{"(*Server).GetTokenOwner"},
+	}, {
+		name: "rename a path of OAuth 2.0, token",
+		edit: []change{replaceIn("paths", "/oauth2/token:", "/oauth2/tokens:")},
+		line: "/oauth2/tokens:", handler: []string{"(*API).Token"},
+	}, {
+		name: "remove a status of OAuth 2.0, 503 of token",
+		edit: []change{cutOut("paths /oauth2/token post responses \"503\"")},
+		line: "responses:", handler: []string{"(*API).Token"},
+	}, {
+		name: "add an optional form field, RevocationRequest.reason",
+		edit: []change{addTo("components schemas RevocationRequest properties",
+			"        reason:\n          type: string\n")},
+		line: "reason:", handler: []string{"(*API).Revoke"},
 	},
 }
 
@@ -114,7 +127,7 @@ func TestSpecCheckEdits(t *testing.T) {
 			t.Parallel()
 			report, edited := checkOf(t, e)
 			e.blamed(t, report, edited)
-			if e.exercise || slices.Contains(unnoticedEdits, e) {
+			if e.exercise != "" || slices.Contains(unnoticedEdits, e) {
 				if len(report.Tasks) > 0 {
 					t.Errorf("the compiler was not expected to notice: %+v", report.Tasks)
 				}

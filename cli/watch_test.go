@@ -23,8 +23,8 @@ type watched struct {
 func watch(t *testing.T) *watched {
 	t.Helper()
 	w := &watched{TB: t, dir: t.TempDir(), lines: make(chan string, 1000)}
-	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver",
-		"test/rig/postgres", "test/rig/standin", "test/rig/matrixtest"} {
+	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver", "oauth",
+		"web", "test/rig/postgres", "test/rig/standin", "test/rig/matrixtest"} {
 		info, err := os.Stat(part)
 		if err != nil {
 			t.Fatal(err)
@@ -138,6 +138,12 @@ func TestSpecWatch(t *testing.T) {
 	w.save(apply(t, unnoticedEdits[0].edit...))
 	said := w.until("tests: ok")
 	if !strings.Contains(said, "asked of (*Server).GetTokenOwner (handlers/whoami.go:") {
+		t.Errorf("it says %s", said)
+	}
+
+	w.save(apply(t, replaceIn("components schemas TokenRequest", "code_verifier", "verifier")))
+	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said,
+		"owed by (*API).redeem (oauth/token.go:") {
 		t.Errorf("it says %s", said)
 	}
 

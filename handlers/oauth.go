@@ -272,12 +272,14 @@ var ErrGrantOver = errors.New("the grant is over")
 // that wraps [ErrGrantOver] is for good; a lock passes.
 func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair, error) {
 	p, err := s.exchange(ctx, exchange{token: token, path: TokenPath, client: client})
+	if err == nil {
+		return p.exported(), nil
+	}
 	e := AsError(err)
-	over := e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden
-	if err != nil && over {
+	if e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden {
 		err = errors.Join(ErrGrantOver, err)
 	}
-	return p.exported(), err
+	return Pair{}, err
 }
 
 // RevokeToken ends the session of a token, whichever of its tokens it is and in whatever generation. A token that opens

@@ -107,7 +107,7 @@ func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
 	if s.ClientID == "" {
 		return d, nil
 	}
-	client, err := e.client(e.ctx, s.ClientID)
+	client, _, err := e.registered(e.ctx, s.ClientID)
 	if err == nil && client != nil && client.DisplayName() != d.Name {
 		d.App = client.DisplayName()
 	}

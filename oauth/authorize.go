@@ -31,12 +31,9 @@ func (v *visit) forClient() (errand, error) {
 	e.request = request
 	var nowhere *protocol.Misdirected
 	var refused *protocol.Error
-	var barred *handlers.OAuthError
 	switch {
 	case errors.As(err, &nowhere):
 		return nil, v.render(http.StatusBadRequest, web.Failure{Text: "misdirected", Detail: nowhere.Error()})
-	case errors.As(err, &barred):
-		return nil, v.render(http.StatusForbidden, web.Failure{Text: "notAdmitted", Detail: barred.Error()})
 	case errors.As(err, &refused):
 		// Not by itself: anybody may register a client, and would send people to a page of theirs by way of this one
 		// (RFC 9700, section 4.11.2).

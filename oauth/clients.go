@@ -66,23 +66,29 @@ func (a *API) keepClient(ctx context.Context, client *protocol.Client) error {
 	return a.server.DB.KeepClient(ctx, client.ID(), client.Metadata(), a.server.Now())
 }
 
-// client finds a registered client; nil if there is none. A [*handlers.OAuthError] if the operator does not want it.
+// client finds a client that somebody may let in; nil if there is none. A [*handlers.OAuthError] if the operator does
+// not want it.
 func (a *API) client(ctx context.Context, id string) (*protocol.Client, error) {
-	row, err := a.server.DB.Client(ctx, id)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	client, added, err := a.registered(ctx, id)
+	if client == nil || err != nil {
 		return nil, err
 	}
-	client := new(protocol.Client)
-	if err := json.Unmarshal([]byte(row.Metadata), client); err != nil {
-		return nil, err
-	}
-	if barred := a.rules.Admits(client, row.Added); barred != nil {
+	if barred := a.rules.Admits(client, added); barred != nil {
 		return nil, refusal(barred)
 	}
 	return client, nil
+}
+
+// registered finds a client, whether or not anybody may let it in still; nil if there is none.
+func (a *API) registered(ctx context.Context, id string) (client *protocol.Client, added bool, err error) {
+	row, err := a.server.DB.Client(ctx, id)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(row.Metadata), &client)
+	}
+	return client, row.Added, err
 }
 
 // value is what an optional field has, or nothing.

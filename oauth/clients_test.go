@@ -89,7 +89,7 @@ func TestAdmission(t *testing.T) {
 func TestAdmissionNarrowed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	api := s.server.OAuth.(*API)
+	api := s.api()
 	client := s.register(webClient)
 	b, q := s.browser(), request(client)
 	page := b.open(q)
@@ -313,4 +313,23 @@ func (s *site) rows() map[string]int {
 		s.Fatalf("the tables are %v", counts)
 	}
 	return counts
+}
+
+// TestAdmissionNarrowedForDevices: a device that waits is not let in any more, and the account page goes on to name the
+// clients of the sessions that there are.
+func TestAdmissionNarrowedForDevices(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	client := s.register(webClient)
+	s.ok(s.redeem(client, s.code(client)))
+	s.must(s.db.RenameDevice(t.Context(), "alice", "ABCDEFGHIJ", "Kitchen"))
+	d, b := s.tv(), s.browser()
+	b.signIn(handlers.AccountPath)
+	page := b.at(handlers.DevicePath)
+	s.api().rules.Admission = protocol.AdmitStatic // as after a restart
+	s.says(b.press(handlers.DevicePath, page, "code", d.user, "do", "continue"), 403, "does not admit this app")
+	s.says(b.press(handlers.DevicePath, page, "code", d.user, "do", "allow"), 403, "does not admit this app")
+	s.want(d.poll(), 400, "authorization_pending")
+	s.want(s.ask(d.client), 400, "unauthorized_client")
+	s.says(b.at(handlers.AccountPath), 200, "Kitchen", "App")
 }

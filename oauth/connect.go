@@ -42,6 +42,9 @@ func (e *connection) enter(account db.User, agreed bool) error {
 	if !agreed {
 		return e.consentPage(account)
 	}
+	if err := e.keepClient(e.ctx, e.asker); err != nil { // until the device has its tokens
+		return err
+	}
 	err := e.decideDevice(e.ctx, e.device, &account)
 	return e.decided(account, err, web.Done{Text: "deviceLetIn", Then: "backToDevice"})
 }
@@ -76,8 +79,6 @@ func (e *connection) find(account *db.User) (web.Wrong, error) {
 	e.device, e.asker = device, client
 	return web.Wrong{}, nil
 }
-
-func (e *connection) client1(id string) (*protocol.Client, error) { return e.visit.client(e.ctx, id) }
 
 func (e *connection) orCodePage(account db.User, wrong web.Wrong, err error) error {
 	if err != nil {

@@ -3,6 +3,7 @@ package oauth
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -71,7 +72,11 @@ func (v *visit) serve(come func(*visit) (errand, error)) {
 			err = v.answer()
 		}
 	}
-	if err != nil {
+	var barred *handlers.OAuthError
+	switch {
+	case errors.As(err, &barred):
+		_ = v.render(http.StatusForbidden, web.Failure{Text: "notAdmitted", Detail: barred.Error()})
+	case err != nil:
 		v.away(err)
 	}
 }

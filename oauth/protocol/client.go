@@ -10,8 +10,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/net/publicsuffix"
 )
 
 // Client is a client's metadata as they are registered: normalised, so that equal ones are equal byte by byte. The JSON
@@ -135,11 +133,12 @@ func (c *Client) checkHome(rules Rules) (*url.URL, *Error) {
 	if rules.Loopback && (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u) {
 		return u, nil
 	}
-	suffix, _ := publicsuffix.PublicSuffix(strings.ToLower(u.Hostname()))
 	switch {
 	case u.Scheme != "https" || u.Host == "":
 		return bad(ruleHTTPS)
-	case suffix == strings.ToLower(u.Hostname()):
+	case onThisMachine(u.Hostname()):
+		return bad("its host is the machine of whoever opens it; use a domain of your own")
+	case site(u.Hostname()) == "":
 		return bad("its host belongs to everybody below it, or to nobody; use a domain of your own")
 	}
 	return u, nil

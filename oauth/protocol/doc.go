@@ -7,6 +7,7 @@
 //   - [Register] reads a client's metadata, holds them against the rules of RFC 7591 and of the Client-Server API,
 //     "Client registration", and normalises them. A client's id is computed from the result, so registering again gives
 //     the same id and costs nothing ([Client.ID]).
+//   - [Rules.Admits] says whether the operator wants a client.
 //   - [Client.Redirects] says whether a redirect URI is one that the client registered.
 //   - [ParseScope] reads the scope of a request: the whole client-server API for one device.
 //   - [ParseAuthorization] reads an authorization request; [Authorization.Answer] is where the browser goes afterwards.

@@ -1,10 +1,8 @@
 package protocol
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -32,6 +30,7 @@ const (
 	ruleHTTPS    = "it must be an https URI"
 	ruleUserinfo = "a user name or password in a URI is not allowed"
 	ruleHost     = "its host must be that of client_uri or a subdomain of it"
+	ruleSite     = "between it and client_uri is a domain below which everybody may have a host"
 	rulePort     = "a loopback redirect URI is registered without a port; any port is accepted later"
 	ruleScheme   = "its scheme must begin with the host of client_uri in reverse order, as com.example for example.com"
 	ruleSlashes  = "a private-use scheme is followed by one slash or none, as com.example:/callback"
@@ -51,37 +50,6 @@ func parse(text string) (*url.URL, string) {
 		return nil, ruleName
 	}
 	return u, ""
-}
-
-// PlainHost reports whether everybody reads an address's host alike: it is shown to people, and stands in a policy.
-func PlainHost(u *url.URL) bool {
-	host := strings.Trim(u.Hostname(), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
-	port, err := strconv.ParseUint(cmp.Or(u.Port(), "1"), 10, 16)
-	dots := "." + u.Hostname() + "."
-	if u.Host == "" {
-		dots = ""
-	}
-	return (host == "" || u.Hostname() == "::1") && !strings.Contains(dots, "..") && err == nil && port > 0
-}
-
-// HostName reads the host of an operator's list of clients: no port, no wildcard, punycode for other letters.
-func HostName(text string) (host string, ok bool) {
-	u, rule := parse("https://" + text)
-	if rule != "" || text == "" || u.Host != text || u.Port() != "" || strings.HasSuffix(text, ":") {
-		return "", false
-	}
-	return strings.ToLower(u.Hostname()), true
-}
-
-// loopback are the hosts of RFC 8252, section 7.3, and localhost, which the specification allows too.
-var loopback = []string{"localhost", "127.0.0.1", "[::1]"}
-
-func isLoopback(u *url.URL) bool {
-	host := u.Host
-	if port := u.Port(); port != "" {
-		host = strings.TrimSuffix(host, ":"+port)
-	}
-	return slices.Contains(loopback, host)
 }
 
 // redirectRule gives the rule that a redirect URI breaks, or nothing.
@@ -113,6 +81,8 @@ func hostedRule(u, home *url.URL) string {
 		return ruleUserinfo
 	case !within(u.Hostname(), home.Hostname()):
 		return ruleHost
+	case site(u.Hostname()) != site(home.Hostname()):
+		return ruleSite
 	}
 	return ""
 }
@@ -141,12 +111,6 @@ func privateRule(text string, u, home *url.URL) string {
 		return ruleSlashes
 	}
 	return ""
-}
-
-// within reports whether a host is another one or a subdomain of it. IP addresses have none.
-func within(host, of string) bool {
-	host, of = strings.ToLower(host), strings.ToLower(of)
-	return host == of || strings.HasSuffix(host, "."+of) && strings.Trim(of, "0123456789.") != ""
 }
 
 // Redirects reports whether the browser may be sent to a redirect URI: it is one of the client's, byte by byte. That of

@@ -73,8 +73,10 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 		return nil, err
 	}
 	// -mod is said because GOFLAGS may say -mod=mod, which writes go.mod; -e lifts the limit of ten errors.
-	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e",
-		"./"+handlersFolder)
+	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e")
+	for _, folder := range implementingIn(module) {
+		cmd.Args = append(cmd.Args, "./"+folder)
+	}
 	cmd.Dir = module
 	stopsGently(cmd)
 	// so that what an interrupted go command leaves is removed too

@@ -1,5 +1,5 @@
 // Package impact says what a changed spec means: for clients that were written for the contract, and for the server
-// that implements it.
+// that implements it: package handlers, and oauth and homeserver beside it, all called the handlers here.
 //
 // [Check] compares a spec with the contract (oasdiff judges each difference), generates Go from it as `go generate`
 // does, compiles the handlers against that without touching the source tree, and leads each compile error back to the

@@ -7,14 +7,15 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// implementation is the source of the handlers.
+// implementation is the source of the handlers, and of the packages beside them that implement operations.
 type implementation struct {
 	fset    *token.FileSet
 	files   map[string]*ast.File // by path from the module's folder: handlers/login.go
-	methods map[string]Handler   // of Server, by name
+	methods map[string]Handler   // of the types that implement operations, by name
 	server  Handler              // the type itself, which must get the methods that are missing
 }
 
@@ -33,28 +34,30 @@ func (h Handler) String() string { return fmt.Sprintf("%s (%s:%d)", h.Name, h.Fi
 // handlersFolder is where a module of Postern keeps the handlers.
 const handlersFolder = "handlers"
 
+// implementing are the folders of the packages that use the generated code, each after those that it imports. The
+// compiler looks into a package only when those are good.
+var implementing = []string{handlersFolder, "oauth", "homeserver"}
+
+// implementers are the types whose methods are operations.
+var implementers = []string{"Server", "API"}
+
+// implementingIn are those of the folders that a module has.
+func implementingIn(module string) (folders []string) {
+	for _, folder := range implementing {
+		if info, err := os.Stat(filepath.Join(module, folder)); err == nil && info.IsDir() {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
 // readImplementation reads the handlers of a module.
 func readImplementation(module string) (*implementation, error) {
 	m := &implementation{fset: token.NewFileSet(), files: make(map[string]*ast.File), methods: make(map[string]Handler)}
-	names, err := filepath.Glob(filepath.Join(module, handlersFolder, "*.go"))
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
+	for _, folder := range implementingIn(module) {
+		if err := m.read(module, folder); err != nil {
 			return nil, err
 		}
-		path := handlersFolder + "/" + filepath.Base(name)
-		file, err := parser.ParseFile(m.fset, path, text, parser.SkipObjectResolution)
-		if err != nil {
-			return nil, fmt.Errorf("the handlers: %w", err)
-		}
-		m.files[path] = file
-		m.index(path, file)
 	}
 	if m.server.File == "" {
 		return nil, fmt.Errorf("%s has no type Server; name Postern's source with --source",
@@ -63,11 +66,37 @@ func readImplementation(module string) (*implementation, error) {
 	return m, nil
 }
 
+// read reads the files of a folder.
+func (m *implementation) read(module, folder string) error {
+	names, err := filepath.Glob(filepath.Join(module, folder, "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		path := folder + "/" + filepath.Base(name)
+		file, err := parser.ParseFile(m.fset, path, text, parser.SkipObjectResolution)
+		if err != nil {
+			return fmt.Errorf("the handlers: %w", err)
+		}
+		m.files[path] = file
+		m.index(path, file)
+	}
+	return nil
+}
+
 func (m *implementation) index(path string, file *ast.File) {
 	for _, decl := range file.Decls {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
-			if receiver(decl) == "Server" && decl.Recv != nil {
+			_, known := m.methods[decl.Name.Name]
+			if decl.Recv != nil && slices.Contains(implementers, receiver(decl)) && !known {
 				m.methods[decl.Name.Name] = m.function(path, decl)
 			}
 		case *ast.GenDecl:

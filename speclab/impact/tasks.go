@@ -129,7 +129,7 @@ func (l *taskList) unexplained(e CompileError, nodes []ast.Node) Cause {
 		}
 	}
 	for _, n := range nodes {
-		if f, is := n.(*ast.FuncDecl); is && receiver(f) == "Server" {
+		if f, is := n.(*ast.FuncDecl); is && slices.Contains(implementers, receiver(f)) {
 			at = m.method(f.Name.Name)
 		}
 	}
@@ -141,7 +141,9 @@ func (l *taskList) unexplained(e CompileError, nodes []ast.Node) Cause {
 // operation whose types it names.
 func (l *taskList) handlerOfError(e CompileError, nodes []ast.Node, d *difference) Handler {
 	if h, ok := l.handlers.functionAt(e.File, nodes); ok {
-		h.Operation = l.operations[strings.TrimPrefix(h.Name, "(*Server).")]
+		if method := h.Name[strings.LastIndex(h.Name, ".")+1:]; l.handlers.methods[method].Name == h.Name {
+			h.Operation = l.operations[method]
+		}
 		return h
 	}
 	names := genType.FindAllStringSubmatch(e.Message, -1)

@@ -12,6 +12,7 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +33,12 @@ type typechecker struct {
 	imported types.Importer
 }
 
-const genPackage, handlersPackage = "postern/gen", "postern/handlers"
+const modulePackage, genPackage = "postern/", "postern/gen"
+
+// typechecked are the folders of the packages that use the generated code and those between them, each after those that
+// it imports: what the compiler has made of them is of the old code.
+var typechecked = []string{handlersFolder, "oauth", "homeserver/appservice", "homeserver/front", "homeserver/synapse",
+	"homeserver/outbox", "homeserver"}
 
 // errors are those of the handlers of a module with other generated code.
 func (t *typechecker) errors(ctx context.Context, module, code string, env []string) ([]CompileError, error) {
@@ -49,7 +55,7 @@ func (t *typechecker) errors(ctx context.Context, module, code string, env []str
 	if err != nil {
 		return nil, err
 	}
-	files, err := t.parse(module)
+	packages, err := t.parse(module)
 	var syntax *CompileError
 	if errors.As(err, &syntax) {
 		return []CompileError{*syntax}, nil
@@ -58,23 +64,28 @@ func (t *typechecker) errors(ctx context.Context, module, code string, env []str
 		return nil, err
 	}
 	if t.imported == nil || t.stamp != stamp {
-		if t.imported, err = t.importer(ctx, module, env, append(files, gen)); err != nil {
+		files := append(slices.Concat(slices.Collect(maps.Values(packages))...), gen)
+		if t.imported, err = t.importer(ctx, module, env, files); err != nil {
 			return nil, err
 		}
 		t.stamp = stamp
 	}
 	var found []CompileError
-	made := t.check(genPackage, []*ast.File{gen}, t.imported, &found)
-	if len(found) == 0 {
-		t.check(handlersPackage, files, importerWith{t.imported, made}, &found)
+	made := importerWith{t.imported, make(map[string]*types.Package)}
+	made.packages[genPackage] = t.check(genPackage, []*ast.File{gen}, t.imported, &found)
+	for _, folder := range typechecked {
+		if files := packages[folder]; len(found) == 0 && len(files) > 0 {
+			made.packages[modulePackage+folder] = t.check(modulePackage+folder, files, made, &found)
+		}
 	}
 	return found, ctx.Err()
 }
 
-// importStamp changes when something changes that the handlers import from this module.
+// importStamp changes when something changes that they import from this module.
 func importStamp(module string) (string, error) {
 	var stamp strings.Builder
-	for _, pattern := range []string{"go.mod", "go.sum", "tokens/*.go", "db/*.go", "db/migrations/*"} {
+	for _, pattern := range []string{"go.mod", "go.sum", "tokens/*.go", "db/*.go", "db/migrations/*",
+		"oauth/protocol/*.go", "web/*.go"} {
 		files, err := filepath.Glob(filepath.Join(module, filepath.FromSlash(pattern)))
 		if err != nil {
 			return "", err
@@ -90,9 +101,21 @@ func importStamp(module string) (string, error) {
 	return stamp.String(), nil
 }
 
-// parse reads the handlers.
-func (t *typechecker) parse(module string) (files []*ast.File, err error) {
-	dir := filepath.Join(module, handlersFolder)
+// parse reads the packages, by folder.
+func (t *typechecker) parse(module string) (map[string][]*ast.File, error) {
+	packages := make(map[string][]*ast.File)
+	for _, folder := range typechecked {
+		files, err := t.parseFolder(module, folder)
+		if err != nil {
+			return nil, err
+		}
+		packages[folder] = files
+	}
+	return packages, nil
+}
+
+func (t *typechecker) parseFolder(module, folder string) (files []*ast.File, err error) {
+	dir := filepath.Join(module, filepath.FromSlash(folder))
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -106,7 +129,7 @@ func (t *typechecker) parse(module string) (files []*ast.File, err error) {
 		if err != nil {
 			return nil, err
 		}
-		path := handlersFolder + "/" + filepath.Base(name)
+		path := folder + "/" + filepath.Base(name)
 		file, err := parser.ParseFile(t.fset, path, text, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, &CompileError{File: path, Line: 1, Column: 1, Message: err.Error()}
@@ -134,16 +157,16 @@ func (t *typechecker) check(path string, files []*ast.File, from types.Importer,
 	return made
 }
 
-// importerWith is an importer that has one package itself.
+// importerWith is an importer that has some packages itself.
 type importerWith struct {
 	types.Importer
-	made *types.Package
+	packages map[string]*types.Package
 }
 
 // Import gives the package, or asks the other importer.
 func (w importerWith) Import(path string) (*types.Package, error) {
-	if path == w.made.Path() {
-		return w.made, nil
+	if made := w.packages[path]; made != nil {
+		return made, nil
 	}
 	return w.Importer.Import(path)
 }
@@ -181,12 +204,13 @@ func (t *typechecker) importer(ctx context.Context, module string, env []string,
 	}), nil
 }
 
-// importsOf are all packages that files import, but for the generated one.
+// importsOf are all packages that files import, but for those that are made here.
 func importsOf(files []*ast.File) (paths []string) {
 	for _, file := range files {
 		for _, spec := range file.Imports {
 			path, err := strconv.Unquote(spec.Path.Value)
-			if err == nil && path != genPackage && !slices.Contains(paths, path) {
+			made := path == genPackage || slices.Contains(typechecked, strings.TrimPrefix(path, modulePackage))
+			if err == nil && !made && !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
 		}

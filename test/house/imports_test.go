@@ -180,8 +180,8 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// TestEmbeddedSource: the binary has all the code that package handlers is made of, and no test. `postern spec check`
-// compiles it.
+// TestEmbeddedSource: the binary has all the code that what implements the contract is made of, and no test. `postern
+// spec check` compiles it.
 func TestEmbeddedSource(t *testing.T) {
 	t.Parallel()
 	toModule()
@@ -201,7 +201,11 @@ func TestEmbeddedSource(t *testing.T) {
 			}
 		}
 	}
-	for _, dir := range needed(t, "handlers", nil) {
+	var dirs []string
+	for _, dir := range []string{"handlers", "oauth", "homeserver"} {
+		dirs = needed(t, dir, dirs)
+	}
+	for _, dir := range dirs {
 		want = append(want, slices.DeleteFunc(sources(t, dir), isTest)...)
 	}
 	for _, file := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(embedded, want)))) {
