@@ -165,17 +165,20 @@ func TestDevCommands(t *testing.T) {
 	_, err = io.WriteString(in, before)
 	s.need(err)
 	out, seen, line := bufio.NewReader(pipe), "", ""
-	for ; !strings.HasPrefix(line, s.url+"/oauth2/authorize?"); seen += line {
+	link := regexp.MustCompile(`"verification_uri_complete":"([^"]+)"`)
+	for ; !link.MatchString(line); seen += line {
 		if line, err = out.ReadString('\n'); err != nil {
 			t.Fatalf("there is no address to open:\n%s", seen)
 		}
 	}
-	client := process.NewClient(1)
-	defer client.Close()
-	code, err := client.LetIn(t.Context(), strings.TrimSpace(line), "http://127.0.0.1/",
+	browser := process.NewClient(1)
+	defer browser.Close()
+	_, err = browser.LetIn(t.Context(), link.FindStringSubmatch(line)[1], "nowhere:",
 		process.Consent{User: "alice", Password: password[1]})
-	s.need(err)
-	_, err = io.WriteString(in, redeem+strings.Replace(after, "code=CODE", "code="+code, 1))
+	if err == nil || !strings.Contains(err.Error(), "The device is connected") {
+		t.Fatalf("the pages end with %v", err)
+	}
+	_, err = io.WriteString(in, redeem+after)
 	s.need(errors.Join(err, in.Close()))
 	rest, err := io.ReadAll(out)
 	s.need(err)

@@ -134,8 +134,8 @@ func visit(ctx context.Context, browser *http.Client, at string, form url.Values
 }
 
 var (
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)"`)
-	button      = regexp.MustCompile(`<button name="([^"]+)" value="([^"]+)"`) // the first one agrees
+	filledField = regexp.MustCompile(`<input [^>]*name="([^"]+)" value="([^"]*)"`) // what a browser sends back
+	button      = regexp.MustCompile(`<button name="([^"]+)" value="([^"]+)"`)     // the first one agrees
 )
 
 // fill fills a page's form in.
@@ -156,7 +156,7 @@ func fill(page string, who Consent) (url.Values, error) {
 // Hidden are the fields of a page's form that nobody types.
 func Hidden(page string) url.Values {
 	form := make(url.Values)
-	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
+	for _, field := range filledField.FindAllStringSubmatch(page, -1) {
 		form.Set(field[1], html.UnescapeString(field[2]))
 	}
 	return form
