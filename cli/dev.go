@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -33,9 +31,7 @@ func greetDev(ctx context.Context, out io.Writer, d *db.DB, url string, withOAut
 	}
 	fmt.Fprintf(out, devCommands, devUser, password, url)
 	if withOAuth {
-		verifier := rand.Text() + rand.Text() // 43 characters at least; RFC 7636, section 4.1
-		challenge := sha256.Sum256([]byte(verifier))
-		fmt.Fprintf(out, oauthCommands, url, base64.RawURLEncoding.EncodeToString(challenge[:]), verifier)
+		fmt.Fprintf(out, oauthCommands, url, devUser)
 	}
 	_, err = fmt.Fprintf(out, devPage, url)
 	return err
@@ -88,25 +84,20 @@ The same at the API of the 2015 draft, where a refresh token is used once:
 
 // oauthCommands need the function of the commands above, and a browser.
 const oauthCommands = `
-By a browser, as Element X does it (the OAuth 2.0 API): register a client, open the address that is printed, sign in.
-
-  CLIENT=$(curl -s %[1]s/oauth2/registration -H 'Content-Type: application/json' -d '{"client_name":"My shell",
-    "client_uri":"https://example.org","application_type":"native","redirect_uris":["http://127.0.0.1/"]}' |
-    field client_id)
-  SCOPE=urn:matrix:client:api:*+urn:matrix:client:device:MYSHELL0001
-  PKCE="code_challenge=%[2]s&code_challenge_method=S256"
-  ASK="response_type=code&client_id=$CLIENT&redirect_uri=http://127.0.0.1/&state=1&scope=$SCOPE&$PKCE"
-  echo "%[1]s/oauth2/authorize?$ASK"
-
-The browser ends at an address that has a code in it. Put that in place of CODE, within two minutes:
-
-  PAIR=$(curl -s %[1]s/oauth2/token -d grant_type=authorization_code -d code=CODE -d client_id=$CLIENT \
-    -d redirect_uri=http://127.0.0.1/ -d code_verifier=%[3]s); echo "$PAIR"
-  curl -s %[1]s/_matrix/client/v3/account/whoami -H "Authorization: Bearer $(echo "$PAIR" | field access_token)"
-
-Where all of that is, as clients find it:
+By a browser, as Element X does it (the OAuth 2.0 API): find out where everything is, register a client, ask for a code.
 
   curl -s %[1]s/_matrix/client/v1/auth_metadata
+  GRANT=urn:ietf:params:oauth:grant-type:device_code
+  CLIENT=$(curl -s %[1]s/oauth2/registration -H 'Content-Type: application/json' -d '{"client_name":"My shell",
+    "client_uri":"https://example.org","grant_types":["'$GRANT'","refresh_token"]}' | field client_id)
+  CODE=$(curl -s %[1]s/oauth2/device_authorization -d client_id=$CLIENT \
+    -d 'scope=urn:matrix:client:api:* urn:matrix:client:device:MYSHELL0001'); echo "$CODE"
+
+Open its verification_uri_complete in a browser, sign in as %[2]s with the password above, and allow it. Then:
+
+  PAIR=$(curl -s %[1]s/oauth2/token -d grant_type=$GRANT -d client_id=$CLIENT \
+    -d device_code=$(echo "$CODE" | field device_code)); echo "$PAIR"
+  curl -s %[1]s/_matrix/client/v3/account/whoami -H "Authorization: Bearer $(echo "$PAIR" | field access_token)"
 `
 
 const devPage = `

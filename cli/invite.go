@@ -33,7 +33,7 @@ type inviteAdd struct {
 
 // inviteLink is where people can make an account with a token.
 type inviteLink struct {
-	PublicURL string `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where the server is found, as serve has it: prints links as well. They need serve --oauth on."`
+	PublicURL string `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where the server is found, as serve has it: prints links as well, to a page that is served with the OAuth 2.0 API."`
 }
 
 func (l inviteLink) problem() error { return webURL("--public-url", l.PublicURL) }
@@ -49,8 +49,8 @@ func (l inviteLink) to(token string) string {
 // Help is shown by `postern invite add --help`.
 func (*inviteAdd) Help() string {
 	return `The server has to run with --registration token, or with approval, where whoever is invited does
-not wait. With a public URL a link follows the token: it leads to the page on which an account is made,
-if the server runs with --oauth on.
+not wait. With a public URL a link follows the token: it leads to the page on which an account is made.
+That page is part of the OAuth 2.0 API, which serve has with a --public-url unless it is switched off.
 
 Examples:
   postern invite add

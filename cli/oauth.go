@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"strings"
 
+	"postern/handlers"
 	"postern/oauth/protocol"
 )
 
@@ -42,6 +44,35 @@ func oauthProblem(public string) error {
 			"127.0.0.1 and localhost", public)
 	}
 	return nil
+}
+
+// keepsSessions holds that a server does not log people out by a flag that was forgotten: a client of the OAuth 2.0 API
+// can refresh nowhere else. With --oauth off that is meant, and is logged.
+func (f *serveFlags) keepsSessions(ctx context.Context, config handlers.Config) error {
+	if config.OAuth != nil {
+		return nil
+	}
+	clients, err := config.DB.Clients(ctx)
+	if err != nil {
+		return err
+	}
+	sessions := 0
+	for _, client := range clients {
+		sessions += client.Sessions
+	}
+	switch _, why := f.servesOAuth(); {
+	case sessions == 0:
+		return nil
+	case f.OAuth == "off":
+		config.Log.Warn("the OAuth 2.0 API is off, and clients that have signed in by it cannot refresh: each is "+
+			"logged out when its access token expires", "sessions", sessions)
+		return nil
+	case why != nil:
+		return fmt.Errorf("%w; or, if the %s that began by it may be logged out, --oauth off", why,
+			plural(sessions, "session"))
+	}
+	return fmt.Errorf("%s began by the OAuth 2.0 API and would be logged out without it; set --public-url as it was, "+
+		"or, if that is meant, --oauth off", plural(sessions, "session"))
 }
 
 // oauthRules are what the flags say of clients.

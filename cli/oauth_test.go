@@ -83,6 +83,35 @@ func TestOAuthByDefault(t *testing.T) {
 	newInstallation(t).refused("without a path", "serve", "--oauth", "on", "--public-url", "https://a.example/matrix")
 }
 
+// TestForgottenOAuth: a server that would log people out, since a flag of it is gone or wrong, does not start.
+func TestForgottenOAuth(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	s := i.serve("--public-url", "https://example.org")
+	app := process.NewClient(1)
+	defer app.Close()
+	client, err := app.RegisterOAuth(t.Context(), s.url)
+	s.need(err)
+	code, err := app.Authorize(t.Context(), s.url, process.Consent{Client: client, Device: "PHONE00001", User: "alice",
+		Password: "secret"})
+	s.need(err)
+	pair, err := app.Redeem(t.Context(), s.url, client, code)
+	s.need(err)
+	s.need(s.stop())
+	i.refused("1 session began by the OAuth 2.0 API and would be logged out", "serve", "--listen", "127.0.0.1:0")
+	i.refused("without a path, in lower case, and not \"https://example.org/x\"; or, if the 1 session that began by it "+
+		"may be logged out, --oauth off", "serve", "--public-url", "https://example.org/x")
+	s = i.serve("--oauth", "off")
+	if s.good(pair.Access); !strings.Contains(s.logs.String(), `"sessions":1`) {
+		t.Errorf("the log is\n%s", s.logs)
+	}
+	s.need(s.stop())
+	s = i.serve("--public-url", "https://example.org")
+	_, err = app.RefreshOAuth(t.Context(), s.url, client, pair.Refresh)
+	s.need(err)
+}
+
 // TestOAuthInDev: a newcomer's server says where it is, if that is on this machine.
 func TestOAuthInDev(t *testing.T) {
 	t.Parallel()
@@ -136,17 +165,20 @@ func TestDevCommands(t *testing.T) {
 	_, err = io.WriteString(in, before)
 	s.need(err)
 	out, seen, line := bufio.NewReader(pipe), "", ""
-	for ; !strings.HasPrefix(line, s.url+"/oauth2/authorize?"); seen += line {
+	link := regexp.MustCompile(`"verification_uri_complete":"([^"]+)"`)
+	for ; !link.MatchString(line); seen += line {
 		if line, err = out.ReadString('\n'); err != nil {
 			t.Fatalf("there is no address to open:\n%s", seen)
 		}
 	}
-	client := process.NewClient(1)
-	defer client.Close()
-	code, err := client.LetIn(t.Context(), strings.TrimSpace(line), "http://127.0.0.1/",
+	browser := process.NewClient(1)
+	defer browser.Close()
+	_, err = browser.LetIn(t.Context(), link.FindStringSubmatch(line)[1], "nowhere:",
 		process.Consent{User: "alice", Password: password[1]})
-	s.need(err)
-	_, err = io.WriteString(in, redeem+strings.Replace(after, "code=CODE", "code="+code, 1))
+	if err == nil || !strings.Contains(err.Error(), "The device is connected") {
+		t.Fatalf("the pages end with %v", err)
+	}
+	_, err = io.WriteString(in, redeem+after)
 	s.need(errors.Join(err, in.Close()))
 	rest, err := io.ReadAll(out)
 	s.need(err)

@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"postern/gen"
+	"postern/handlers"
 )
 
 // TestVersionsAgree: in every setting, what GET /versions, GET /login and the metadata say is there is there, and what
@@ -64,9 +68,12 @@ func (s *server) tells(oauth bool, registration string) (told announced) {
 	text, _ := json.Marshal(answer) // it was JSON
 	s.need(json.Unmarshal(text, &told))
 
-	status, metadata := s.ask("GET", metadataPath(told.Versions), "", "")
-	if status == 200 != oauth {
-		s.Fatalf("the metadata are %d %v", status, metadata)
+	var metadata map[string]any
+	for _, path := range []string{"v1/auth_metadata", "unstable/org.matrix.msc2965/auth_metadata"} {
+		var status int // the second is for clients that find no v1.15
+		if status, metadata = s.ask("GET", "/_matrix/client/"+path, "", ""); status == 200 != oauth {
+			s.Fatalf("%s are %d %v", path, status, metadata)
+		}
 	}
 	_, answer = s.ask("GET", "/_matrix/client/v3/login", "", "")
 	flows, _ := json.Marshal(answer)
@@ -87,14 +94,6 @@ func (s *server) tells(oauth bool, registration string) (told announced) {
 		s.agrees(metadata, registration)
 	}
 	return told
-}
-
-// metadataPath is where clients look for the metadata by what they find in /versions.
-func metadataPath(versions []string) string {
-	if slices.Contains(versions, "v1.15") {
-		return "/_matrix/client/v1/auth_metadata"
-	}
-	return "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata"
 }
 
 // agrees holds the metadata against what the server does.
@@ -146,5 +145,42 @@ func (s *server) serves(request string, want bool) {
 	answer := s.raw(method, path)
 	if is := !strings.Contains(answer, "M_UNRECOGNIZED"); is != want {
 		s.Errorf("%s is served: %t\n%s", request, is, answer)
+	}
+}
+
+// TestElementPage: the page names every endpoint of the OAuth 2.0 API and every page, and only flags and commands that
+// there are.
+func TestElementPage(t *testing.T) {
+	t.Parallel()
+	page := text(t, "docs/element.md")
+	spec, err := gen.GetSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := slices.Clone(handlers.PagePaths)
+	for path, item := range spec.Paths.Map() {
+		for _, operation := range item.Operations() {
+			if slices.Contains(operation.Tags, "oauth") {
+				before, _, _ := strings.Cut(path, "/{")
+				paths = append(paths, before)
+			}
+		}
+	}
+	for _, path := range paths {
+		unstable := strings.TrimPrefix(path, "/_matrix/client/")
+		if path != handlers.SSOPath && !strings.Contains(page, path) && !strings.Contains(page, "`"+unstable) {
+			t.Errorf("the page does not name %s", path)
+		}
+	}
+	i := newInstallation(t)
+	serve := i.must("", "serve", "--help")
+	for _, flag := range regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(page, -1) {
+		if !strings.Contains(serve, flag) && flag != "--waiting" {
+			t.Errorf("there is no %s", flag)
+		}
+	}
+	commands := regexp.MustCompile("`(postern )?(user|invite|client|synapse) ([a-z]+)")
+	for _, command := range commands.FindAllStringSubmatch(page, -1) {
+		i.must("", command[2], command[3], "--help")
 	}
 }

@@ -69,6 +69,9 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if err := c.recordName(ctx, config.DB, fresh); err != nil {
 		return err
 	}
+	if err := cmd.keepsSessions(ctx, *config); err != nil {
+		return err
+	}
 	if config.Master, err = c.prepareKeys(ctx, w, config.DB); err != nil {
 		return err
 	}

@@ -187,6 +187,22 @@ type ClientMetadata struct {
 	TosURI                  *string `json:"tos_uri,omitempty"`
 }
 
+// CreateRendezvousSession defines model for CreateRendezvousSession.
+type CreateRendezvousSession struct {
+	// Data The first message, at most 4096 bytes.
+	Data string `json:"data"`
+}
+
+// CreatedRendezvousSession defines model for CreatedRendezvousSession.
+type CreatedRendezvousSession struct {
+	// ExpiresInMs How long the mailbox will be there, in milliseconds.
+	ExpiresInMs int64  `json:"expires_in_ms"`
+	ID          string `json:"id"`
+
+	// SequenceToken Which message it is.
+	SequenceToken string `json:"sequence_token"`
+}
+
 // DeactivateRequest defines model for DeactivateRequest.
 type DeactivateRequest struct {
 	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
@@ -475,6 +491,27 @@ type RegisteredClient struct {
 	TosURI                  *string `json:"tos_uri,omitempty"`
 }
 
+// Rendezvous defines model for Rendezvous.
+type Rendezvous struct {
+	URL string `json:"url"`
+}
+
+// RendezvousAvailability defines model for RendezvousAvailability.
+type RendezvousAvailability struct {
+	CreateAvailable bool `json:"create_available"`
+}
+
+// RendezvousSession defines model for RendezvousSession.
+type RendezvousSession struct {
+	Data string `json:"data"`
+
+	// ExpiresInMs How long the mailbox will be there, in milliseconds.
+	ExpiresInMs int64 `json:"expires_in_ms"`
+
+	// SequenceToken Which message it is.
+	SequenceToken string `json:"sequence_token"`
+}
+
 // RevocationRequest defines model for RevocationRequest.
 type RevocationRequest struct {
 	ClientID      *string `json:"client_id,omitempty"`
@@ -533,6 +570,21 @@ type UpdateDeviceRequest struct {
 	DisplayName *string `json:"display_name,omitempty"`
 }
 
+// UpdateRendezvousSession defines model for UpdateRendezvousSession.
+type UpdateRendezvousSession struct {
+	// Data The new message, at most 4096 bytes.
+	Data string `json:"data"`
+
+	// SequenceToken Which message the device has seen; the new one takes its place.
+	SequenceToken string `json:"sequence_token"`
+}
+
+// UpdatedRendezvousSession defines model for UpdatedRendezvousSession.
+type UpdatedRendezvousSession struct {
+	// SequenceToken Which message it is.
+	SequenceToken string `json:"sequence_token"`
+}
+
 // UserIdentifier Who logs in. Only `m.id.user` is served.
 type UserIdentifier struct {
 	Type string `json:"type"`
@@ -548,7 +600,9 @@ type ValidityResponse struct {
 
 // VersionsResponse defines model for VersionsResponse.
 type VersionsResponse struct {
-	Versions []string `json:"versions"`
+	// UnstableFeatures What is served of drafts.
+	UnstableFeatures *map[string]bool `json:"unstable_features,omitempty"`
+	Versions         []string         `json:"versions"`
 }
 
 // WellKnown defines model for WellKnown.
@@ -574,6 +628,9 @@ type NoMail = Error
 // NoOAuth A Matrix error.
 type NoOAuth = Error
 
+// NoRendezvous A Matrix error.
+type NoRendezvous = Error
+
 // NotFound A Matrix error.
 type NotFound = Error
 
@@ -586,6 +643,9 @@ type OAuthRefused = OAuthError
 // RateLimited A Matrix error.
 type RateLimited = Error
 
+// RendezvousTooLarge A Matrix error.
+type RendezvousTooLarge = Error
+
 // Restricted A Matrix error.
 type Restricted = Error
 
@@ -597,6 +657,33 @@ type Unauthorized = Error
 
 // Unavailable A Matrix error.
 type Unavailable = Error
+
+// GetRendezvousSessionParams defines parameters for GetRendezvousSession.
+type GetRendezvousSessionParams struct {
+	// SecFetchMode What a browser wants it for. It is refused to those that would show it as a page.
+	SecFetchMode *string `json:"Sec-Fetch-Mode,omitempty"`
+}
+
+// CreateRendezvousTextBody defines parameters for CreateRendezvous.
+type CreateRendezvousTextBody = string
+
+// ReceiveRendezvousParams defines parameters for ReceiveRendezvous.
+type ReceiveRendezvousParams struct {
+	// SecFetchMode What a browser wants it for. It is refused to those that would show it as a page.
+	SecFetchMode *string `json:"Sec-Fetch-Mode,omitempty"`
+
+	// IfNoneMatch The message that the device has seen.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// SendRendezvousTextBody defines parameters for SendRendezvous.
+type SendRendezvousTextBody = string
+
+// SendRendezvousParams defines parameters for SendRendezvous.
+type SendRendezvousParams struct {
+	// IfMatch The message that the device has seen; the new one takes its place.
+	IfMatch string `json:"If-Match"`
+}
 
 // RegistrationTokenValidityParams defines parameters for RegistrationTokenValidity.
 type RegistrationTokenValidityParams struct {
@@ -643,6 +730,21 @@ type DraftLoginJSONRequestBody = DraftLoginRequest
 
 // TokenRefreshJSONRequestBody defines body for TokenRefresh for application/json ContentType.
 type TokenRefreshJSONRequestBody = TokenRefreshRequest
+
+// CreateRendezvousSessionJSONRequestBody defines body for CreateRendezvousSession for application/json ContentType.
+type CreateRendezvousSessionJSONRequestBody = CreateRendezvousSession
+
+// UpdateRendezvousSessionJSONRequestBody defines body for UpdateRendezvousSession for application/json ContentType.
+type UpdateRendezvousSessionJSONRequestBody = UpdateRendezvousSession
+
+// UpdateRendezvousSessionOnceJSONRequestBody defines body for UpdateRendezvousSessionOnce for application/json ContentType.
+type UpdateRendezvousSessionOnceJSONRequestBody = UpdateRendezvousSession
+
+// CreateRendezvousTextRequestBody defines body for CreateRendezvous for text/plain ContentType.
+type CreateRendezvousTextRequestBody = CreateRendezvousTextBody
+
+// SendRendezvousTextRequestBody defines body for SendRendezvous for text/plain ContentType.
+type SendRendezvousTextRequestBody = SendRendezvousTextBody
 
 // GenerateLoginTokenJSONRequestBody defines body for GenerateLoginToken for application/json ContentType.
 type GenerateLoginTokenJSONRequestBody = LoginTokenRequest
@@ -703,9 +805,39 @@ type ServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx echo.Context) error
+	// DiscoverRendezvousSessions Say that such mailboxes may be opened (MSC4388, of 2025).
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	DiscoverRendezvousSessions(ctx echo.Context) error
+	// CreateRendezvousSession Open a mailbox.
+	// (POST /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	CreateRendezvousSession(ctx echo.Context) error
+	// DeleteRendezvousSession Close the mailbox.
+	// (DELETE /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	DeleteRendezvousSession(ctx echo.Context, rendezvousID string) error
+	// GetRendezvousSession Read the message.
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	GetRendezvousSession(ctx echo.Context, rendezvousID string, params GetRendezvousSessionParams) error
+	// UpdateRendezvousSession Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	UpdateRendezvousSession(ctx echo.Context, rendezvousID string) error
+	// UpdateRendezvousSessionOnce The same, as newer clients send it.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId}/{txnId})
+	UpdateRendezvousSessionOnce(ctx echo.Context, rendezvousID string, txnID string) error
 	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
 	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
 	GetAuthIssuer(ctx echo.Context) error
+	// CreateRendezvous Open a mailbox in which two devices that link each other leave messages (MSC4108, of 2024).
+	// (POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous)
+	CreateRendezvous(ctx echo.Context) error
+	// CloseRendezvous Close the mailbox.
+	// (DELETE /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	CloseRendezvous(ctx echo.Context, rendezvousID string) error
+	// ReceiveRendezvous Read the message.
+	// (GET /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	ReceiveRendezvous(ctx echo.Context, rendezvousID string, params ReceiveRendezvousParams) error
+	// SendRendezvous Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	SendRendezvous(ctx echo.Context, rendezvousID string, params SendRendezvousParams) error
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx echo.Context) error
@@ -866,12 +998,236 @@ func (w *ServerInterfaceWrapper) TokenRefresh(ctx echo.Context) error {
 	return err
 }
 
+// DiscoverRendezvousSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) DiscoverRendezvousSessions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiscoverRendezvousSessions(ctx)
+	return err
+}
+
+// CreateRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateRendezvousSession(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateRendezvousSession(ctx)
+	return err
+}
+
+// DeleteRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteRendezvousSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteRendezvousSession(ctx, rendezvousID)
+	return err
+}
+
+// GetRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRendezvousSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRendezvousSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Sec-Fetch-Mode" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Sec-Fetch-Mode")]; found {
+		var SecFetchMode string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Sec-Fetch-Mode, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Sec-Fetch-Mode", valueList[0], &SecFetchMode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Sec-Fetch-Mode: %s", err))
+		}
+
+		params.SecFetchMode = &SecFetchMode
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRendezvousSession(ctx, rendezvousID, params)
+	return err
+}
+
+// UpdateRendezvousSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRendezvousSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRendezvousSession(ctx, rendezvousID)
+	return err
+}
+
+// UpdateRendezvousSessionOnce converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRendezvousSessionOnce(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// ------------- Path parameter "txnId" -------------
+	var txnID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "txnId", ctx.Param("txnId"), &txnID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter txnId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRendezvousSessionOnce(ctx, rendezvousID, txnID)
+	return err
+}
+
 // GetAuthIssuer converts echo context to params.
 func (w *ServerInterfaceWrapper) GetAuthIssuer(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetAuthIssuer(ctx)
+	return err
+}
+
+// CreateRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateRendezvous(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateRendezvous(ctx)
+	return err
+}
+
+// CloseRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseRendezvous(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseRendezvous(ctx, rendezvousID)
+	return err
+}
+
+// ReceiveRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) ReceiveRendezvous(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveRendezvousParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Sec-Fetch-Mode" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Sec-Fetch-Mode")]; found {
+		var SecFetchMode string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Sec-Fetch-Mode, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Sec-Fetch-Mode", valueList[0], &SecFetchMode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Sec-Fetch-Mode: %s", err))
+		}
+
+		params.SecFetchMode = &SecFetchMode
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReceiveRendezvous(ctx, rendezvousID, params)
+	return err
+}
+
+// SendRendezvous converts echo context to params.
+func (w *ServerInterfaceWrapper) SendRendezvous(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rendezvousId" -------------
+	var rendezvousID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rendezvousId", ctx.Param("rendezvousId"), &rendezvousID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rendezvousId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendRendezvousParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendRendezvous(ctx, rendezvousID, params)
 	return err
 }
 
@@ -1384,6 +1740,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/oauth2/token", wrapper.Token, options.OperationMiddlewares["token"]...)
 	router.POST(options.BaseURL+"/oauth2/device_authorization", wrapper.AuthorizeDevice, options.OperationMiddlewares["authorizeDevice"]...)
 	router.POST(options.BaseURL+"/oauth2/revoke", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
+	router.POST(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous", wrapper.CreateRendezvous, options.OperationMiddlewares["createRendezvous"]...)
+	router.DELETE(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/:rendezvousId", wrapper.CloseRendezvous, options.OperationMiddlewares["closeRendezvous"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/:rendezvousId", wrapper.ReceiveRendezvous, options.OperationMiddlewares["receiveRendezvous"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/unstable/org.matrix.msc4108/rendezvous/:rendezvousId", wrapper.SendRendezvous, options.OperationMiddlewares["sendRendezvous"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous", wrapper.DiscoverRendezvousSessions, options.OperationMiddlewares["discoverRendezvousSessions"]...)
+	router.POST(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous", wrapper.CreateRendezvousSession, options.OperationMiddlewares["createRendezvousSession"]...)
+	router.DELETE(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId", wrapper.DeleteRendezvousSession, options.OperationMiddlewares["deleteRendezvousSession"]...)
+	router.GET(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId", wrapper.GetRendezvousSession, options.OperationMiddlewares["getRendezvousSession"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId", wrapper.UpdateRendezvousSession, options.OperationMiddlewares["updateRendezvousSession"]...)
+	router.PUT(options.BaseURL+"/_matrix/client/unstable/io.element.msc4388/rendezvous/:rendezvousId/:txnId", wrapper.UpdateRendezvousSessionOnce, options.OperationMiddlewares["updateRendezvousSessionOnce"]...)
 
 }
 
@@ -1398,6 +1764,8 @@ type InteractiveOrUnauthorizedJSONResponse AuthOrError
 type NoMailJSONResponse Error
 
 type NoOAuthJSONResponse Error
+
+type NoRendezvousJSONResponse Error
 
 type NotFoundJSONResponse Error
 
@@ -1429,6 +1797,8 @@ type RateLimitedJSONResponse struct {
 
 	Headers RateLimitedResponseHeaders
 }
+
+type RendezvousTooLargeJSONResponse Error
 
 type RestrictedJSONResponse Error
 
@@ -1767,6 +2137,472 @@ func (response TokenRefresh503JSONResponse) VisitTokenRefreshResponse(w http.Res
 	return err
 }
 
+type DiscoverRendezvousSessionsRequestObject struct {
+}
+
+type DiscoverRendezvousSessionsResponseObject interface {
+	VisitDiscoverRendezvousSessionsResponse(w http.ResponseWriter) error
+}
+
+type DiscoverRendezvousSessions200JSONResponse RendezvousAvailability
+
+func (response DiscoverRendezvousSessions200JSONResponse) VisitDiscoverRendezvousSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiscoverRendezvousSessions404JSONResponse struct{ NoOAuthJSONResponse }
+
+func (response DiscoverRendezvousSessions404JSONResponse) VisitDiscoverRendezvousSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSessionRequestObject struct {
+	Body *CreateRendezvousSessionJSONRequestBody
+}
+
+type CreateRendezvousSessionResponseObject interface {
+	VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateRendezvousSession200JSONResponse CreatedRendezvousSession
+
+func (response CreateRendezvousSession200JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateRendezvousSession400JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response CreateRendezvousSession404JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response CreateRendezvousSession413JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateRendezvousSession429JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateRendezvousSession503JSONResponse) VisitCreateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRendezvousSessionRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+}
+
+type DeleteRendezvousSessionResponseObject interface {
+	VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type DeleteRendezvousSession200JSONResponse struct{ EmptyJSONResponse }
+
+func (response DeleteRendezvousSession200JSONResponse) VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response DeleteRendezvousSession404JSONResponse) VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteRendezvousSession503JSONResponse) VisitDeleteRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSessionRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Params       GetRendezvousSessionParams
+}
+
+type GetRendezvousSessionResponseObject interface {
+	VisitGetRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type GetRendezvousSession200JSONResponse RendezvousSession
+
+func (response GetRendezvousSession200JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSession403JSONResponse Error
+
+func (response GetRendezvousSession403JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response GetRendezvousSession404JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetRendezvousSession503JSONResponse) VisitGetRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Body         *UpdateRendezvousSessionJSONRequestBody
+}
+
+type UpdateRendezvousSessionResponseObject interface {
+	VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateRendezvousSession200JSONResponse UpdatedRendezvousSession
+
+func (response UpdateRendezvousSession200JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateRendezvousSession400JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response UpdateRendezvousSession404JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession409JSONResponse Error
+
+func (response UpdateRendezvousSession409JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response UpdateRendezvousSession413JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateRendezvousSession429JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateRendezvousSession503JSONResponse) VisitUpdateRendezvousSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnceRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	TxnID        string `json:"txnId"`
+	Body         *UpdateRendezvousSessionOnceJSONRequestBody
+}
+
+type UpdateRendezvousSessionOnceResponseObject interface {
+	VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error
+}
+
+type UpdateRendezvousSessionOnce200JSONResponse UpdatedRendezvousSession
+
+func (response UpdateRendezvousSessionOnce200JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateRendezvousSessionOnce400JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response UpdateRendezvousSessionOnce404JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce409JSONResponse Error
+
+func (response UpdateRendezvousSessionOnce409JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response UpdateRendezvousSessionOnce413JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateRendezvousSessionOnce429JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRendezvousSessionOnce503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateRendezvousSessionOnce503JSONResponse) VisitUpdateRendezvousSessionOnceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetAuthIssuerRequestObject struct {
 }
 
@@ -1798,6 +2634,392 @@ func (response GetAuthIssuer404JSONResponse) VisitGetAuthIssuerResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvousRequestObject struct {
+	Body *CreateRendezvousTextRequestBody
+}
+
+type CreateRendezvousResponseObject interface {
+	VisitCreateRendezvousResponse(w http.ResponseWriter) error
+}
+
+type CreateRendezvous201ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type CreateRendezvous201JSONResponse struct {
+	Body    Rendezvous
+	Headers CreateRendezvous201ResponseHeaders
+}
+
+func (response CreateRendezvous201JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response CreateRendezvous404JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response CreateRendezvous413JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateRendezvous429JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateRendezvous503JSONResponse) VisitCreateRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseRendezvousRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+}
+
+type CloseRendezvousResponseObject interface {
+	VisitCloseRendezvousResponse(w http.ResponseWriter) error
+}
+
+type CloseRendezvous204Response struct {
+}
+
+func (response CloseRendezvous204Response) VisitCloseRendezvousResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response CloseRendezvous404JSONResponse) VisitCloseRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CloseRendezvous503JSONResponse) VisitCloseRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveRendezvousRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Params       ReceiveRendezvousParams
+}
+
+type ReceiveRendezvousResponseObject interface {
+	VisitReceiveRendezvousResponse(w http.ResponseWriter) error
+}
+
+type ReceiveRendezvous200ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type ReceiveRendezvous200TextResponse struct {
+	Body    string
+	Headers ReceiveRendezvous200ResponseHeaders
+}
+
+func (response ReceiveRendezvous200TextResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type ReceiveRendezvous304ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type ReceiveRendezvous304Response struct {
+	Headers ReceiveRendezvous304ResponseHeaders
+}
+
+func (response ReceiveRendezvous304Response) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ReceiveRendezvous403JSONResponse Error
+
+func (response ReceiveRendezvous403JSONResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response ReceiveRendezvous404JSONResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ReceiveRendezvous503JSONResponse) VisitReceiveRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvousRequestObject struct {
+	RendezvousID string `json:"rendezvousId"`
+	Params       SendRendezvousParams
+	Body         *SendRendezvousTextRequestBody
+}
+
+type SendRendezvousResponseObject interface {
+	VisitSendRendezvousResponse(w http.ResponseWriter) error
+}
+
+type SendRendezvous202ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type SendRendezvous202Response struct {
+	Headers SendRendezvous202ResponseHeaders
+}
+
+func (response SendRendezvous202Response) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(202)
+	return nil
+}
+
+type SendRendezvous400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response SendRendezvous400JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous404JSONResponse struct{ NoRendezvousJSONResponse }
+
+func (response SendRendezvous404JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous412ResponseHeaders struct {
+	ETag         *string
+	Expires      *string
+	LastModified *string
+}
+
+type SendRendezvous412JSONResponse struct {
+	Body    Error
+	Headers SendRendezvous412ResponseHeaders
+}
+
+func (response SendRendezvous412JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Expires != nil {
+		w.Header().Set("Expires", fmt.Sprint(*response.Headers.Expires))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous413JSONResponse struct{ RendezvousTooLargeJSONResponse }
+
+func (response SendRendezvous413JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response SendRendezvous429JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendRendezvous503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response SendRendezvous503JSONResponse) VisitSendRendezvousResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4254,9 +5476,39 @@ type StrictServerInterface interface {
 	// TokenRefresh Exchange a refresh token, once, for a new pair.
 	// (POST /_matrix/client/api/v1/tokenrefresh)
 	TokenRefresh(ctx context.Context, request TokenRefreshRequestObject) (TokenRefreshResponseObject, error)
+	// DiscoverRendezvousSessions Say that such mailboxes may be opened (MSC4388, of 2025).
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	DiscoverRendezvousSessions(ctx context.Context, request DiscoverRendezvousSessionsRequestObject) (DiscoverRendezvousSessionsResponseObject, error)
+	// CreateRendezvousSession Open a mailbox.
+	// (POST /_matrix/client/unstable/io.element.msc4388/rendezvous)
+	CreateRendezvousSession(ctx context.Context, request CreateRendezvousSessionRequestObject) (CreateRendezvousSessionResponseObject, error)
+	// DeleteRendezvousSession Close the mailbox.
+	// (DELETE /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	DeleteRendezvousSession(ctx context.Context, request DeleteRendezvousSessionRequestObject) (DeleteRendezvousSessionResponseObject, error)
+	// GetRendezvousSession Read the message.
+	// (GET /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	GetRendezvousSession(ctx context.Context, request GetRendezvousSessionRequestObject) (GetRendezvousSessionResponseObject, error)
+	// UpdateRendezvousSession Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId})
+	UpdateRendezvousSession(ctx context.Context, request UpdateRendezvousSessionRequestObject) (UpdateRendezvousSessionResponseObject, error)
+	// UpdateRendezvousSessionOnce The same, as newer clients send it.
+	// (PUT /_matrix/client/unstable/io.element.msc4388/rendezvous/{rendezvousId}/{txnId})
+	UpdateRendezvousSessionOnce(ctx context.Context, request UpdateRendezvousSessionOnceRequestObject) (UpdateRendezvousSessionOnceResponseObject, error)
 	// GetAuthIssuer Say who the authorization server is, to clients from before there was auth_metadata.
 	// (GET /_matrix/client/unstable/org.matrix.msc2965/auth_issuer)
 	GetAuthIssuer(ctx context.Context, request GetAuthIssuerRequestObject) (GetAuthIssuerResponseObject, error)
+	// CreateRendezvous Open a mailbox in which two devices that link each other leave messages (MSC4108, of 2024).
+	// (POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous)
+	CreateRendezvous(ctx context.Context, request CreateRendezvousRequestObject) (CreateRendezvousResponseObject, error)
+	// CloseRendezvous Close the mailbox.
+	// (DELETE /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	CloseRendezvous(ctx context.Context, request CloseRendezvousRequestObject) (CloseRendezvousResponseObject, error)
+	// ReceiveRendezvous Read the message.
+	// (GET /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	ReceiveRendezvous(ctx context.Context, request ReceiveRendezvousRequestObject) (ReceiveRendezvousResponseObject, error)
+	// SendRendezvous Leave another message. To send it again after the answer was lost is no other.
+	// (PUT /_matrix/client/unstable/org.matrix.msc4108/rendezvous/{rendezvousId})
+	SendRendezvous(ctx context.Context, request SendRendezvousRequestObject) (SendRendezvousResponseObject, error)
 	// GetAuthMetadata Say where the OAuth 2.0 API is, and what of it is served.
 	// (GET /_matrix/client/v1/auth_metadata)
 	GetAuthMetadata(ctx context.Context, request GetAuthMetadataRequestObject) (GetAuthMetadataResponseObject, error)
@@ -4546,6 +5798,223 @@ func (sh *strictHandler) TokenRefresh(ctx echo.Context) error {
 	return nil
 }
 
+// DiscoverRendezvousSessions operation middleware
+func (sh *strictHandler) DiscoverRendezvousSessions(ctx echo.Context) error {
+	var request DiscoverRendezvousSessionsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiscoverRendezvousSessions(ctx.Request().Context(), request.(DiscoverRendezvousSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiscoverRendezvousSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiscoverRendezvousSessionsResponseObject); ok {
+		return validResponse.VisitDiscoverRendezvousSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateRendezvousSession operation middleware
+func (sh *strictHandler) CreateRendezvousSession(ctx echo.Context) error {
+	var request CreateRendezvousSessionRequestObject
+
+	var body CreateRendezvousSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRendezvousSession(ctx.Request().Context(), request.(CreateRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateRendezvousSessionResponseObject); ok {
+		return validResponse.VisitCreateRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteRendezvousSession operation middleware
+func (sh *strictHandler) DeleteRendezvousSession(ctx echo.Context, rendezvousID string) error {
+	var request DeleteRendezvousSessionRequestObject
+
+	request.RendezvousID = rendezvousID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRendezvousSession(ctx.Request().Context(), request.(DeleteRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteRendezvousSessionResponseObject); ok {
+		return validResponse.VisitDeleteRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRendezvousSession operation middleware
+func (sh *strictHandler) GetRendezvousSession(ctx echo.Context, rendezvousID string, params GetRendezvousSessionParams) error {
+	var request GetRendezvousSessionRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRendezvousSession(ctx.Request().Context(), request.(GetRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRendezvousSessionResponseObject); ok {
+		return validResponse.VisitGetRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRendezvousSession operation middleware
+func (sh *strictHandler) UpdateRendezvousSession(ctx echo.Context, rendezvousID string) error {
+	var request UpdateRendezvousSessionRequestObject
+
+	request.RendezvousID = rendezvousID
+
+	var body UpdateRendezvousSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRendezvousSession(ctx.Request().Context(), request.(UpdateRendezvousSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRendezvousSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRendezvousSessionResponseObject); ok {
+		return validResponse.VisitUpdateRendezvousSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRendezvousSessionOnce operation middleware
+func (sh *strictHandler) UpdateRendezvousSessionOnce(ctx echo.Context, rendezvousID string, txnID string) error {
+	var request UpdateRendezvousSessionOnceRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.TxnID = txnID
+
+	var body UpdateRendezvousSessionOnceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRendezvousSessionOnce(ctx.Request().Context(), request.(UpdateRendezvousSessionOnceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRendezvousSessionOnce")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRendezvousSessionOnceResponseObject); ok {
+		return validResponse.VisitUpdateRendezvousSessionOnceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetAuthIssuer operation middleware
 func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
 	var request GetAuthIssuerRequestObject
@@ -4563,6 +6032,120 @@ func (sh *strictHandler) GetAuthIssuer(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetAuthIssuerResponseObject); ok {
 		return validResponse.VisitGetAuthIssuerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateRendezvous operation middleware
+func (sh *strictHandler) CreateRendezvous(ctx echo.Context) error {
+	var request CreateRendezvousRequestObject
+
+	data, err := io.ReadAll(ctx.Request().Body)
+	if err != nil {
+		return err
+	}
+	body := CreateRendezvousTextRequestBody(data)
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRendezvous(ctx.Request().Context(), request.(CreateRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateRendezvousResponseObject); ok {
+		return validResponse.VisitCreateRendezvousResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseRendezvous operation middleware
+func (sh *strictHandler) CloseRendezvous(ctx echo.Context, rendezvousID string) error {
+	var request CloseRendezvousRequestObject
+
+	request.RendezvousID = rendezvousID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseRendezvous(ctx.Request().Context(), request.(CloseRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseRendezvousResponseObject); ok {
+		return validResponse.VisitCloseRendezvousResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReceiveRendezvous operation middleware
+func (sh *strictHandler) ReceiveRendezvous(ctx echo.Context, rendezvousID string, params ReceiveRendezvousParams) error {
+	var request ReceiveRendezvousRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveRendezvous(ctx.Request().Context(), request.(ReceiveRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReceiveRendezvousResponseObject); ok {
+		return validResponse.VisitReceiveRendezvousResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendRendezvous operation middleware
+func (sh *strictHandler) SendRendezvous(ctx echo.Context, rendezvousID string, params SendRendezvousParams) error {
+	var request SendRendezvousRequestObject
+
+	request.RendezvousID = rendezvousID
+	request.Params = params
+
+	data, err := io.ReadAll(ctx.Request().Body)
+	if err != nil {
+		return err
+	}
+	body := SendRendezvousTextRequestBody(data)
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendRendezvous(ctx.Request().Context(), request.(SendRendezvousRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendRendezvous")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendRendezvousResponseObject); ok {
+		return validResponse.VisitSendRendezvousResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5695,145 +7278,165 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pd9u4luBfwdG8c9I9I8tLkqoX+8uoYqeeu7xkvFT6dCUtQeKVhDYJsAHQiqbG/30OLgAuIkhJtuVU",
-	"vcqnxBSJ7e4rfu+MRZIKDlyrzuHvHQkqFVwB/vETja7gvzNQ2vw1FlwDx//SNI3ZmGom+O5/KcHNMzWe",
-	"QULN//4mYdI57PyP3WLoXfur2j2RUsjOw8NDtxOBGkuWmkE6h52bGRBpJyNjyrnQZAQk4xFIpYWIemR4",
-	"Pri4vBn82/XlxbBr/vqpf1z66/z0+vr04ufBx/5V/9w+Or34tX92euweESG7ZCIkoZxk/I6LOSexmDJO",
-	"9CIF/OD24peLy08XQ5zs5N/fn91en/56MjwkegaE0wQIU36I0hkQBfKejaFLhHQ/Cz0DSQSHXueh2zlJ",
-	"Ur14vjM0o105QIXO8lSbdUZ+9g9CjlgUAd8+FIfngw+XVz+dHh+fXLhjo1pDkmoyoSyGqEsoj8h8tjAr",
-	"NEDWIrawvb0+uRocn/Tf35z+2r85OXafp1SpuZARmVNFJJvOdJeMMm2HHo9Fxu1mgY41u6cazGiXVz/3",
-	"zvs3V6f/3ju/fv/67z/8YIfvf+qf3hgk6X/8eHX5a/9seEiYNkPXB51TphXJuGaxAbdIQVJtYJumUtyD",
-	"Mh/+ixv9X/GcT7kGicuAS3nLaaZnQrL/C9GznXs/07NL2Xj6n5iekeEkFnM1PCSJkEDMIoBrj6jm0AEi",
-	"AwfGyXzGxjOiNJ2CcnDBB6AUE/yIzHE8kHIsIhji6cRU6SWQ9oiZV2T60J8fKEW0uAOcL2FKMT7tIrSn",
-	"QkRIJVyQWPApSPxrCZixGN9BhGd6Ic4pi7ePuP14ThcKdyDBHhNDEk4oiwk3a4SvmiSgFJ6Wec3iMiXj",
-	"mAHXRM3E3GCFIpkCaXC8RwxXG4kox3YJNOqRviLXC05TBWRGzScV5kPmuAZaQn2RxZFhhxIUaHNgSiSA",
-	"49qfJEyZ0uYwh+eDm39cnZx8PD0enJ8cn95apnl9+/Hj5ZWhKj86JzSKpIFUPvo9SDZhEOUczkLEbrNC",
-	"2aVBPLX4QcYzyqc58C4Nxr4I27m9uDp5f/nzxel/5KwDJycHvT3S/3jqIWBYdb48/UFkPHqR9RkofLi8",
-	"vXCLc0gmiMrGM6JnSCFCGqbiGeMMEJFeKVwsbqY/pyhGauy+kJiUqzlIiAgX8yNC1R2hU8o4omI+qUGd",
-	"LlGMj8FhryLAI5zTUT8igZcgOPkZS5h+RmaGgzbrA0KQhPKFw22JMygykSIxx6U8+h6R4RVoudjpTzTI",
-	"IVF0oQx6cqIFGYsEyIiO73qdbmcG1CgTZlmlL+rH+WkmYnMMY8Ejw8dQEpgBim0ZhaFz2GFcwxRw+f6Q",
-	"rmCSqZc7pJLSxBSRdnIE3RR1pqsP78kPP7551zX7QQnwtndwhI9/fPtuv3j8unfQO0BYf6RTWFq+YX27",
-	"M53E1XW7U1BaMj4NMlUyhxFJ6dRi0RXV8NxI1EZyZ6fnpzdGjTs5ObZMweOUE2A15EFGJ82TATVPBolC",
-	"jPo2CHUF5mjHL3Vcy4pbLsGt0Db6ESUzEUcgjSBySzMca7QglAwT0DMRGc07pXpm1G0yNEQ6JGN6D9TJ",
-	"EaTdEs6KTCsWWQS5EeKMyhr6bWe7N5eXg7P+1c9evfdiOjYrMCoJ5eSHN+QX9hOubSv6XNv6vD1zc/kL",
-	"goQLBxGjCCvguldSGvK3CvlRV7W8QqfERA9iMRWZHhItM8D9R2BMGISR0WHuYKEIlUDuINUOcl5YkIQu",
-	"jOlkdEiULsSoltqf0z1lMR3F8EJy32pNFogR1XREFZRNSOWFoZYLt9yYapA90s8RUc8omgHW4CRzusA9",
-	"zug9kBEAJ2MqpVGNRGa2+eBpF4nfsOhjqmmd8vtEaUiJmKAk32GFgbCkmPfIezzZnWujnkhUWO73e/vv",
-	"uuRz59Z8WzIuSL+q1Pc/nn7uGH6SSmOlaGatdxaZdybMsqS28zUTnBZvP3Q7XvUMMDNEoaSHlnPPvzc0",
-	"0y/Jg27HqRJmkIR+PQM+Ncrgwdu3gXcRt1dNV9YFBvgFTrx6cHzwe0B6ovHjOHsag4YeOYOJNnA2T43+",
-	"NJ8BWgLOTjLaVf52RCBWMLfWgOCEkgmNYyMgnNgLLMaggl1MKmFMkb0bKlx+tdv5ulO8syOBItGY70kB",
-	"W4uN7ksx+i8YazOJQZEPsZibiapoYbeBCKIhUQFBng9HpaQLHN/QCZNmpb/5Ab40zHqqVGY3uISO+fNl",
-	"vaE6vHuvafhz0DQKEpv/xZCbsUwcuy48NIbkjebz9zf7bwrN5+Cojfbcs8SPHTE1FvcgFyGKc8bQIKGc",
-	"TiEBrgcUJ1EDlaWpkE6Ur3vw3dCImWQhRpOCVIK/UkTMucW9tm31ndlWjGv3U1tQ5RQHwKNUMKcUtr/q",
-	"HYkDptQgpZImYBSqyjlU92BA8+5g78fSOkZCxEC5GX0sIhiMZzSOgU9hYJWNR5+rFXaDDXY3lZTrgXn8",
-	"6EkbKQDxKEn14J7G2ePHr3DH1s3kwElE9JT53ChPOhUJ92K8xpqR3W/yCkL3aYgSZk2NVFFbZHh3TZBq",
-	"OdEWkDWh5hok08RjvYuxzmY4sUauXQuxfiJ8uUuoIv92fXlBrlGrMBoYmk5GI+XWk7DML3MpuhnGOIdk",
-	"8F3wC6/9gm7RykSrPK0oPwPzIzezDD+KmDkaGn8sbawizIuTLWlDdU2pUMlLv+fsr0nC50GAmrR9+tEu",
-	"27CLRv9vSG6sAYe6MjanC0X0TIpsOjvyOhbjU0Lj2KtfYmJwyRg5wM17ZvYXgujyiVBjEFsFkgMY076w",
-	"kLQgd1zMu8Y2xldKpxREiWXvlzFdjJWH3gZruAFFbz2kgRNf4lT2kIsJ8i0GSd4bbM3oVLHp1sHOn+yP",
-	"72lKRyxmNvpVHRO4GTBqGLG8G/9maPH5DG7U6hxJ73XKooF1Sq9EkfqiH7qdpGe/HpRtokeMMgWkcOYM",
-	"l0eM8rBi+y3cYOmQ2iauHOgyJCoDBcGBZ/XRHVUperyETy4ssIpg0ax+6HYsaxxYtc1xjwnNYr3EbUsK",
-	"I4d5BWQlI/Ht/sEqAqp8Hdwo0nmzNeLYg48NGc4mJoRpBfGkF3DAtpsh9qeKLzxogBQulkHY5h3OYWRd",
-	"c5xqdg9hw92uesBpEpay7vegKXKTM8FXisxEAmiNHCEPt1Hx26tTRWIG1mtkXlIY1BpBLObB9ZQ0nM3k",
-	"mcEbv8y60i1iNl40/iwhYhLGuE31FM14s2+bldgANLngMDzMYzjor+LCIJUEHTxKLVTDjkPs5TgPqz8b",
-	"KYOkKqhgWC+LkaEGa6zBTkYwYzzqEjYpomaCQ5coo9eSiZBTKGJlRgedUPyHYVAsj02j0lCKu2HEzUhp",
-	"XE7Y5GTRwK4ioAiPx5BqiI7cmFTiuRduGfTzZ3zEeBSW1q1H3cTH8xUN7NDGykYmaKRplqB3JsP4e6fb",
-	"4WLHqfolBtbkdGkY+EtwoUaxPEZW/ExY8bBiGvVs2FeSIM0kmdCvp/bH/b29vRVGoR8xfFTmt/qqnfuB",
-	"RcHpI6bSmC5y9ltFvYvM4j2h3mU/dyhOMUWpQLffCk8iz+LYrPDrjkgYKu+LzuGExgoMk6RKDxQAH7C0",
-	"YT6MfxWxBUyeespEOmABnLM4Zj5KZmPT++9+3Dsi8JWOrTd2ZLeZMJ5p6JHWpU2ETKi2QbUf3pTW6oNs",
-	"rYsNAtkArBnM/bJToBFhnehsAL0aixRW+0iLQfwnay+ribW4HTZZf1SXg0SpiGOFeBc2/r6mTIIasIBl",
-	"8w8xx3AUGQk9I2Y6owvcg0tIKkVKW4BYBEq7+F95T+OWqUort1ldI9BzAE70XNi9PHp2I3XaDo06xyzm",
-	"GKrgadm0G6e1BVWqTyhj9AwWOAxheq2BBt4J0BD6oE4361rzEq1XEQGZsDiGiDC+2s4sY035MAK7altf",
-	"BWVKIG3GarUKk9d39TgmHXL+1SeXdKLPjBXXSOBlmyMY+wmzdfR/IAKiIsMimw2EyXA0TqnUq6GRj14K",
-	"4H1ZsYtGix/ViMJWrW3FKGmN+hHil9XgqjKpol9PJKjZoCHyZ10g8NUllBGqyXAX33UfDo9I7EN1Nj+j",
-	"lL2U0AVxAWAJHOYNbirE2CAvDkG/mnjb6C1CCdKtu05RwBA7XN0dZMTQVOwUy8jG+vcHnLbBGUvOqZbs",
-	"K0FfW9AYlOKexgMutCHSBCJmdMQQm8RMW8uoZkCN9uo5fpEOq3zqa+QYxgZptqVMWTIUctpLcOm9RI3N",
-	"056zYwzEigwvF7NrcC82MV02ntkTsUqBTflOpZhKmqh2X2WAf89omgI3W8ZhQKRxEzaXs4ZWaDcuB8if",
-	"Yy1VaU3hs+Q1XqIfmUFBF3kyT54NggkiedazE49GEhsDqzV4eC0mmthpK1HDRvedA1aIFX1w4fIPQiYt",
-	"eocRU4SqO8y+75FPM6FKGcMWzmXyV3Sh6hTRypqbOF2IEfwjN1BPuYWT8+JW5xtRBYNMxqsVuvzN0Bkh",
-	"pw4H8wNOxbb8CZsy0c1TGmh+YGNqeOYduHxU854KW8UCPRJ0TiUMUgkTkBJW5okoJYZdy1Ryn5hNNjf6",
-	"OrrGimxda9qLycRID2epQ9xkpS9zk4M3vQhimFIN0UCwaIxqBtWs8EOHdSFL4t6VgmxoBBMhwZUIGBUR",
-	"cSyFca7HhNfkfW/tQMdfWwHeouVsFs4qUGgtNaddw6lYr/WzdKxEC58iJviRsU1hbrQapkhCIyibbV6K",
-	"h1J5Uqo1SDP0f/72n58/f93b2/n8+ev+h8+fv/744cv//FuIFT8l8YlxphmNnad50G6K921NkDXGzf7s",
-	"V2a3trzIHcUdQGqjQxi6MlJFrZW39DxpWKsUrYqgcMRp+IH7rgHF1+c3YT9k0D19ycHwAow0YmkWovmG",
-	"aVR1lLRJq3O6MFiJMPMewy6WZNjtDwvEGS7j5eNTs9an+Cco4+0OpcK4WkM1KSl+RR0P6gXL+jbTJBJg",
-	"3S52ijX1lprpsBqCJWOiyqe1EAa8BrAISZZrkLkltT78dHUmojQ1Z+IYfz5ciKbaTIsSE/vfIVSeQxwP",
-	"kGOsYlifII5/wRdDtp91CFWQpbvCdYWId2Ne3aIrtzxJE4rXcHQNPFrSfNqlbfnlZZIInUyp8iKYqlYr",
-	"q6jrm81JEPjLoDLoqvXbwUIr9dHWjxjPaj7ipJcwzpIsGcRO6oRMQSyQGM+opGMNEgMpSaY0xpZ6QTAk",
-	"PbfOQcSmLJjAUn4pFnOQYxcEantRLZKRiENiN1+eZVelcj1KYjDEZplA37CF/8DyPUpwcWFhVsyZpWnz",
-	"4pYgUjvP+lEEthOeLXxAIWhfWc7TSK6rONPSJqqvt074aOn0dPmjNIvjZ5ZCGx5UZZfhc7JFmM8cq3Iy",
-	"5FkUYz5jI+YsxgZFUAtrB1Z8P3mAyZmLDfHSdt15I213RbbGlpTadvds7ok98iloaMlk6brGzBqehQKJ",
-	"XkoXfA597Q+sXTWoSW0EDJF1fgXO/nnza0IW9HuRpJmGqNBife3B90yd75k6K6LBYaz2GeiPjEk3E6E9",
-	"APN4MAvn5C/bv43CE62Dyzlv43ztjI2pwdRvL9TbgWBYxjVusOkF+L5yyTtFa4AmyfDc/MZZRC+szlVn",
-	"fbSUWSF/zzaIzBFjcUwyaVjOmslS7RZrOz431g5gvYRrgiHbRGvjCAX3W8mn1jvUdmCXpmuB9DOo7Sty",
-	"K+quokfnU6yW/E0pMmV2FOC/PwGVIIerg+hL7pPSoG25NrdpRFcmxW2oEYcQf8ljHeo1QGIxNVpVj1zy",
-	"eEGGSY9FPcOH0KlZMLnq2hqRtvCzbpau4IObxfSrz74RlX+lMYuYbnFu3Js31jDa7XvBOUAaBtUSc7l3",
-	"b1TUhJI4+Jf7z5+j//X5c8/88/9k6Q/3z7/+rdkV3pBemM8ZWnLhDgw4e4os2lVGZzicWXd3lEasrwbL",
-	"WcaZZHqBFWBlJoOcyFJgsKis2jPKyotK3hqxvTbyphkIYTtevpCZ1qmrmfVT/p8M5GLtGf/bvI11bBgR",
-	"l3SiXX+mHjnO7RkyWhAtIrp4peqhQMMqOzhOp9uxZF5jKA7aKfsFFrapAeMTEXJz2RCIM5kmQvqED5uu",
-	"NRckEkK6yPfB3v5bu+ZXtpeXWyMSHdOxmfOjUIiqXY9VncPOXm+/t4dx1BQ4TVnnsPMaH6GLYYZA3O3N",
-	"IY530EO9a2Otu+PcRJoC/mMbpDHBT6POoXlokNM6tbvVtoIHe3vP1hqi7BAPtsfBbhC3V2eFYynv5KbA",
-	"tqx4s/emaZp83bt5syhE9CxJqMGszrVtDmPT8zyomD11OlWYI+dLxjtfzLeVw8Rg+k6lnHSnoNmmk62Q",
-	"hs3QyAtRtnjWlfL7huO2i3+lCqvVZZIoVPzuAFJzUokNmiqrQziKc/10iKKLpfY67+l4BjvvBddSrEj0",
-	"tI07RrZvSbDJTtGvaH3Y2z5mVdAXeQMWAXxrAc8zSiiAYA6BPwXOop2x4BM2zWSeRtIE+MsU+Onx+8rr",
-	"3wH+rQBuoUHeC85hrMmxp3Oy39tzSHDkQs/e7HfqrZEhtcyWAK4MKsx2l6Zs935/N3ffpiJk7t7kwisG",
-	"eg+q6G4kUpusWO58My/VxxiBhRli3vGLzYBU0VPuzd6eWWoVL6M8m7RjFQZQ+icRPV+/03rSrQXl1vA+",
-	"kB/bgP317qRHpaQqgwMjmGbciZm91ZhXarmLn7xe/UnR3tV8sb/GF3mfLfPBwbvVH5Q7tz10O2/XWVa5",
-	"EVSVjs5sWtBoURyfQTQJY8DOSEvamW2y6SkHn1XEqwFWK72Uk4bbyUbEEUkpk66jbGQYlRKCe4bFYY6E",
-	"Al+Z0sq293SkZh7UjWFs1WWVYt8yNDb0Np25NCCSqYzG8cKFrqx2OQN+SLiLMfh+reYYbBGbjXhicbgr",
-	"eomFuMMU6Tp16pK7Z0v0GfJjbZlCg06sYAdCAzID0qIScFjxMQwrzqmibVjQN/VYKt7ffiu0C1ElEeRI",
-	"qQSDJgZ9RjCmmbJqquf9Bv9cN9AeqbWc6/3zcqATV1WwzFe6RPCxSzCiBeqsx20yrrSZa7eakXrw7oe3",
-	"uxgbKPr/tCn2p77JzFbVOjdLg1izKy00OcNf8FDK8SgbBfJ9/56gV1kbSljuGejaZbO7RTA115bfYnGC",
-	"C78UsbLVCtX9/m7ls1Ww+W5lvbjSXTWwl1s6+3byVNvuClUP53oYgOr07hR04XQOawi3Sz0ce0YfJsu9",
-	"p0nGY1QAyq4G28FE+fsG8vT6ZSzj5k8o8uW2JLHrWX8PVW+flhlsU34HMgIbUL10Yk+Uv+2fNDfvX1cK",
-	"ltr1/rHFoFNIO4e/Bf2zv3156P4e8KL+9uXhS5kyz+mdEaBO22B65io6/OUXLvl9TLkrBLDStUyYzs5s",
-	"JE3f1363uQHo7r0LDTTy7vI3uB8fTPBdkUAjA/zt96D7VpfosCCONo73ZYuEUwuENHYFV1msX9DufHkl",
-	"zkkGl/ZZhrLDSaPeUmKU3hgmen28e73rft99nbJol0ZRWSZUkYtG0euPp8fLCsFaZ+7utliXQz0DU/qm",
-	"/MK2xsc+DpGxqwjs4OUa/h4K1LnTGTqismQE0rxaSkN8NAAj8EXwYRja382rH6RIXGvU7xDdBKISEmFd",
-	"NyuBmue1PRWsYCbaderRzbLqtiwDirduhKHYE/P1k4D8ED4KTCBZBI6ieqvKo7edKKYi/uh9n1+fXh9f",
-	"bHPjS+B+8q6Lq502Uc1v/I1dSmNXSerchsuk78cuk/0WXNi1PlovrHAHuks1aA4Nl2p9173/SLp3Ac7S",
-	"PUGVsA3wCBN5mVbeu6keQ33lpPxNaM97VG3Nt7pTeW+BI2saG73N3jrkDOZhtckjZithzmadbMeVLpNb",
-	"otlwK8v16bYdM+yVgN+J6g9EVBbgZYLyyP8UwnmCnnIFCrRHwK0pLPZSudJ1c6OFU12etO0n6CmVfW9P",
-	"YQltvHzL32O2P58JmrA2P3KR6d7ZdoCsmk/fIO+Fean3l7FZXLBBLQVqseFQNW/L985uBHmmZ7u/Y3Pv",
-	"h11/7cvuHEYl6Ncu6rMpFiXzp2u917bPkMvlcxLQyU6JTtCpvXwov4kpDwUb2VqXkGZxvrdO5zHyCa+B",
-	"e6x42iif7smOoOKaOSL8paZ53z3fY07lvdrzREBXFZhXj95xV9RUo/mao7B+zRPOvvKep67tr0NVqUcG",
-	"yEQN8+TRlGIhsXM+4rgbOR+74VZsVhlb4yKqhiTWopH8Rn7QMLf3MOkvI+k6StzXnfl8vjMRMtnJZAx8",
-	"LCLbf2g9xlhpOPVcytyTiOX1M922+MnfYQYcixiN/jyXgk+PihZa2Idcid6jyPTPENl/71DLZnUgVbrQ",
-	"RKmT2Ct0xiT2Fr0NhPxyG/0mEV9pob9FIR9s/t8g5str/6tJe1rqEJ7QBYlEW352He7WQVy+fWBNSzjg",
-	"byo1td6arynQOPu72fpP7AtChqfgHiSNffssZ8F6VdK7hPQMmAw6hOybLTSQI38T2yuj9dbcmNXmvw3M",
-	"zi32r8PnzpjSAbBvDt/d3+1/TqMHy9/C/aOXOd0RRmCrGeXUJp2PYMq4LaLq570BXQ7r1FgxNJZA7d27",
-	"drqonW++ANtcncX6nUv+ObmkKBoMNnDIksM8SD7dFfxv++yvneu9KNN7IVP/ubTBmZg3Y0ADtEMpQlUj",
-	"3XPMjY3jLIBHWamQfEucLlSr/qfRD78F0m7MHb9xVgbGvTfD87BSkFeaNbG8olNxZ9vZotV+yK3Zoq5p",
-	"7FLVkVeR7C2Tvjtx2OPbbbDwcg2GRbkSY1v92h6/RnjYHqW2BPsOjOqjVAbYoZRpAlTGDG8TFymZC3nH",
-	"+LSoTaGl8WlebuQ6jdnXCs9huRuVAmm+G2KuRfGcuOe+JwShyiOGWapBjJKbWeYNsOz61UzM7Z7MDodU",
-	"+ZIZWi91OrIR3TlTkJcutZQlxVusF1wuFXzxxOb2iqRnrA58gbqi4bm90+Hs8v0vJ8dD39WjdPXA8NA5",
-	"1pZLIbv57QKlnJJYjO8gWgeVD+slSV3srHY+uL345eLy04V7StgEi1YDaO9Lsf/ZKplKomJJKGxsOdpi",
-	"TCR3TWWpySMRPOdHm8TFbD2FUmLX9ztqDIh9KDdyNlzI8NK8Mrp8KUCPDP1otzIekim4cstSfYBnSxi6",
-	"ILnehoklrtpgWOdEftgbcX192VkR6clvYsovMcD7pHxpVLlYgfT5gthmJY4OhHKWr8y4QeRY0IgokYDd",
-	"rhm6KfxS2nurllnuKLT35u/dTsK4f7DfXR0sKi7csNGzOeVadd0J2r6GXkgMj/JMf6YIm3IhreUe7oHi",
-	"ehWsnzX/eu8gXKSbutB8qXLpzHW4C4VclU/AXKdMaVuxzlBl0xkWGJORFHNVJDtXw5hO9hp9gU2NKsGt",
-	"ZPZJtBJK90PTarHMevVPSK/uApnmwuiRiBaBSzhd+bEEGhl8Xw6pU1timoCEUoVzQhe+n6+Y+lapNe3A",
-	"LOmJBshfwO934rIBSgHeeg06j5xjDdHpUQxdZHqXxnFzAo/L3TPvfIfaOlAD7BSyBDd7h20BLxrHIatt",
-	"FcC8KjawfVPbDLhq7/htGnENXeqb6peyuJwAY4w6IdG59RCM7/lqbaeDVjvWrx3oW9kkoq+MvUbolDJe",
-	"3JqINylWq++nzHdecdcsMkkyrlmcV8whyKm2P1lbALjBgOgQjTjsuWJfmWMJr9JkLJTOby/ukQux1MfM",
-	"d4sIaTnb7ABRb/7wkjbXGn0grN7AZBmRXtBH9SduidDSC2EVG/Ka4iap4x9z7dui/thQj9VueO478ZEm",
-	"xzWRwjwnNQRQ9JdNAYsXimoQpsh4BsYE9R0EsL3MRLurxzFlRIXox+1lhYFgW24Gum2GtOI7xqOKUhrB",
-	"hOJ93rbrZje/1dv9aRscB27z/rItuq5eafDihL3UDH91yQr6yb515G3rHpkPl1c/nR4fn1wMD6uFrwa9",
-	"Y6EgQk9JWTMcQSz4FB2f3mxzGIOtX36+Pbm+GfTfvz+5vq4MH+6Rvcndn4dL94ii49GKQl50SHB3iyqS",
-	"X4spZB5KHlZurijfJvpnYa+2WJ6XS3S6vvDFtq1wWzSgCzhi2EaJanndfLGcJh0QueGtu/eib1+3FyWu",
-	"VR1funL4j1Eg3/c7bmMap3gXyF+oOh5l35hyKxW9l/9RKPWUchY7xDcqva1wykdt/UklLXaMb1J++8id",
-	"l7pdN5mPvmf2Ng3HWl/uBi3Ar7e3gYs8nETlR8oVzHKb58IorTcaWrYw0fF24HKrBpXeVs1KMfaR/eHg",
-	"78Xlcq97+67XoE+fAk5SEceqdLezv4ckXAuCOsqGWQVPzLS3s1V6FX+z4ufAStbJIHyliNm09bnmvthX",
-	"an3JgY5fS6TR5v7iNXWb5UnWEh34UX/uWs4XVPAzFoV4VKN4AC7WnTuj8bIcInjuscb7HgpftqUbJlWT",
-	"F9oRRpkvtRPEj2/f7ffIJ3/bn6vW4cS7o0vxh7Dh5q502lKpMA5e7dq2Cr33n91Myu+taioB8Hc9sSgv",
-	"I8ub+VlHE8iqfvCHRvO1tCr8aFO1qok2/Ennl5i7WnejXeUnSe11Q3jDU+6eYNFKUrgXd7CCCPb23vXI",
-	"KZLAwd4e3n3r79exZMCFLTDzlgPlC5IICWgO4qve+HPxy3D1oFvMCwmK+g1V3yYb7c/HqwPhH+o7mWIA",
-	"Ee4tN2Za5dlIeqnONYCMKxoh1q+/fd07ODLz+GTakA7zxqPukHFs2jbA+4uGRPB4Ubqr0cgbi8pTIaJl",
-	"PwZTxGhYR9btn1KlQJmHb/deL2We+1u+8gQDa4Iv3N12PmYPPMr1vCLtN9BE+aXI4Vv2ZVzZkrFv3ejm",
-	"wGwTS3IjDBNxIZHCkeriF3noYikgIjj8MytRVxABJOjwqTS0ReS2txG77oioXgpJoMH/HqRUtG/kvXfM",
-	"ZDLuHHZ2O8acce+GgviVK2IiIaS9B6Ds7GeYExjljRp9hjN2PQ7UFrt7cNxgHBuoV0e07ZeQkq3TD/Pr",
-	"M7TGhPQT9uqVxvXZXIsm1/R1jULm4gIetHLDtdH15NhKWnenIUmGliWojyW4nu6Ve3L9aLlpGF5GpbOt",
-	"4ZSK4I3f1vWKv75SRGRasQjzN725XprD4sfDl4f/HwAA//8=",
+	"7L15dxq5tij+VbT4nbVy+vcwHuKkO/Y/j7adPtz29Dx0zjqdXBDUBnRdJdWVhAk3z9/9LW1JNYCqANs4",
+	"nZP8lbio0rS39jx8aQxEkgoOXKvGwZeGBJUKrgD/+JVGV/DfE1Da/DUQXAPH/9I0jdmAaib49n8pwc0z",
+	"NRhDQs3//iZh2Dho/H/b+dDb9le1fSKlkI2Hh4dmIwI1kCw1gzQOGjdjINJORgaUc6FJH8iERyCVFiJq",
+	"kd5Z9/zipvsf1xfnvab569f2ceGvs871def8t+5l+6p9Zh91zv9on3aO3SMiZJMMhSSUkwm/42LKSSxG",
+	"jBM9SwE/uD3//fziw3kPJzv559Hp7XXnj5PeAdFjIJwmQJjyQxTOgCiQ92wATSKk+1noMUgiOLQaD83G",
+	"SZLq2fOdoRntygEqdJYdbdYZ+dnfC9lnUQR881DsnXXfX1z92jk+Pjl3x0a1hiTVZEhZDFGTUB6R6Xhm",
+	"VmiArEVsYXt7fXLVPT5pH910/mjfnBy7z1Oq1FTIiEypIpKNxrpJ+hNthx4MxITbzQIdaHZPNZjRLq5+",
+	"a521b646/2ydXR+9/uXtWzt8+0O7c2OQpH15eXXxR/u0d0CYNkMvDjqlTCsy4ZrFBtwiBUm1gW2aSnEP",
+	"ynz4dzf6T3jOHa5B4jLgQt5yOtFjIdn/QPRs596e6PGFrDz9D0yPSW8Yi6nqHZBESCBmEcC1R1Rz6ACR",
+	"gQPjZDpmgzFRmo5AObjgA1CKCX5IpjgeSDkQEfTwdGKq9BxIW8TMKyb6wJ8fKEW0uAOcL2FKMT5qIrRH",
+	"QkR4S7ggseAjkPjXHDBjMbiDCM/0XJxRFm8ecdvxlM4U7kCCPSaGVzihLCbcrBE+a5KAUnha5jWLy5QM",
+	"YgZcEzUWU4MVikwUSIPjLWKoWl9EGbZLoFGLtBW5nnGaKiBjaj4pER8yxTXQAuqLSRwZcihBgTYHpkQC",
+	"OK79ScKIKW0Os3fWvfnH1cnJZee4e3Zy3Lm1RPP69vLy4srcKj86JzSKpIFUNvo9SDZkEGUUzkLEbrN0",
+	"swuD+NviBxmMKR9lwLswGPsiZOf2/Ork6OK3886/MtKBk5O91g5pX3Y8BAypzpZ3BTyC/7kXE/UiazSQ",
+	"eH9xe+4W6BBNEDUZjBHR+uJz+XZYyviYren3YsKjr78tPcbLL6Shl57mjwHvyCuFi8XNtKcUOeQCJ8uF",
+	"AcrVFCREhIvpIaHqjtARZRxvWTapuRVNohgfgLuYigCPcE5H2BC/PXPEyU9ZwvQz0mkctFrUEYIklM/c",
+	"tZU4gyJDKRJzXMrfzEPSuwItZ1vtoQbZI4rOlLl5nGhBBiIB0qeDu1aj2RgDNXKSWVbhi8Xj/DAWsTmG",
+	"geCRIdHI5MwA+baMLNQ4aDCuYQS4fH9IVzCcqJc7pII8yBSRdnIE3QjFwav3R+Ttz/vvmmY/yNzetPYO",
+	"8fHPb97t5o9ft/ZaewjrSzqCueUbqr491klcXrc7BaUl46MgvyBT6JOUjiwWXVENz41EdVfutHPWuTES",
+	"6snJsSUKHqccb15AHqTh0jzpUvOkmyjEqK+DUDnhvRHilMoFuGzm2G4uLrqn7avfvEjv2DnKHGYRRhKh",
+	"nOzvvHtL+jMNlj5dgcGDwUvBdl6AziQpKzwZOZWSsYgjkEYgcEsz5LU/I5T0EtBjERkNKKV6bNQe0jMU",
+	"pUcG9B6o4+dIaAoXTEy0YpHF5q8KEy8uFQHydp/8zn7FtW1Erq5bn9crby5+R5Bw4SBiFBIFXLcKwlv2",
+	"Vs7sFkVeL1grMdTdWIzERPeIlhPA/UdgVEmEkZEl72CmCJVA7iDVDnKes5GEzowKa2R5ZIXEiPjan9M9",
+	"ZTHtx/BC8peVXi0QI6ppnyooqvLKc24tZ265MdVGxmlniKjHFNUxq/iTKZ3hHsf0HkgfgJMBldKIqGJi",
+	"tvngCQ1SKsNPjqmmi2SqTZSGlIghih1bLFfU5hSkFjnCk926NrKUROnqfre1+65JPjZuzbcFJY+0y8pV",
+	"+7LzsWGIXyqNtqiZtaKwyLwzZJZ+1p2vmaCTv/3QbHgVIEB5EYWSFlowWv69npl+jnk1G07uMYMk9PMp",
+	"8JERyvfevAm8i7i9bLqi4NLFL3Di5YPjgy8BVo9KqGNDaQwaWuQUhtrA2Tw1wt50DKiROX3ViILZ2xGB",
+	"WMHUamWCE0qGNI4NN3M8OrAYgwp2MamEAUXybm7h/KvNxuet/J0tCRQvjfme5LC12Oi+FP3/goE2kxgU",
+	"eR+LqZmojBZ2G4ggGhIVkDqy4aiUdIbjm3vCpFnpn36ATxWzdpSa2A3OoWP2fF7IKQ/v3qsa/gw0jYKX",
+	"zf9irpvREB25zi1l5sobMe2X/d39XEzbO6y7e+5Z4seOmBqIe5Cz0I1zSmk3oZyOIAGuuxQnUV01SVMh",
+	"HStf9eCboREnkoUITQpSCf5KETHlFvfqttV26nM+rt3PwoJKp9gFHqWCOQm2/lVv0O0ypboplTQBI/2V",
+	"zqG8BwOad3s7PxfW0RciBsrN6AMRQXcwpnEMfARdK2w8+lwts+uusbuRpFx3zeNHT1p5AxCPklR372k8",
+	"efz4JepYu5kMOImInjKfG+VJpyLhXgxWWDOS+3VeQeg+DVHCpKnyViwsMry7KkjVnGgNyKpQc4UrU0Vj",
+	"val3kcxwYjVyuxZi7XX4cpNQRf7j+uKcXKNUYSQw1POMRMqt2WOeXmZcdD2McYbh4LvgF77wC5qnSxMt",
+	"s3gj/wzMj9TMEvwoYuZoaHxZ2FiJmecnW5CGFiWlXCQv/J6RvyoOnzljFrjt0492XuGeVdrhQ3xjBTgs",
+	"CmNTOlNEj6WYjMaHXsZifERoHHvxSwwNLhklB7h5z8z+QhCdPxFqFGIrQHKASBU1JC3IHRfTptGN8ZXC",
+	"KQVRYt5UZ1QXo+WhacQqbkDRawJp4MTnKJU95HyCbIvBK+8Vtmp0Kul0q2Dnr/bHI5rSPouZ9UKWxwRu",
+	"BowqRizuxr8ZWnw2gxu1PEfSep2yqGudA0tRZHHRD81G0rJfd4s60SNGGQHecOYUl0eM8rBk+zXUYO6Q",
+	"6iYuHeg8JEoDBcGBZ3XpjqrgxZ/DJ+eeWXZhUa1+aDYsaexasc1RjyGdxHqO2hYERg7TEsgKSuKb3b1l",
+	"F6j0dXCjeM+rtRFHHryPzlA2MSRMK4iHrYC1uF4NsT+VDPdBBSQ3sXTDOm9vCn1rmuNUs3sIK+521V1O",
+	"kzCXdb8HVZGbjAi+UmQsEkBt5BBpuI1OuL3qKBIzsFYj85JC52IfYjENrqcg4azHzwze+GUuCt0iZoNZ",
+	"5c8SIiZhgNtUT5GM1/u2WogNQJMLDr2DzOGE9iouDFJJ0MGj1EJV7DhIXiRQDbnV/DpnWGXMC18CgwtD",
+	"JlXmwG4Sqkli4F20dS+7jDj4p8rlRSusDz6nTILqMt5NAtLHP8QUjaTWOm89omTK4tiwYW3NO4yThMUx",
+	"c14Hs+yhkAnV1svwdj/fR+Z0aDZYFBb4DGXkA+hW2b0wIiLzE2jCVjgnFjUWRm7ObT10jMdZEMuzEWyQ",
+	"VAXFSGtLM8dsaIM1y5A+jBmPmoQNc0eu4NAkymgvZCjkCHL3rdE0hhT/YeinzSJBUDQsuILRCWxkMVxO",
+	"2LDAoq5dRUDdGQwg1RAdujGpxNuVG9/Q9TThfcajMHRqj7qKW2cr6tqhuxIUsjojM00StMFNMNql0Wxw",
+	"seUUugJoK/EjPHAYJ4z6cIwM95mw4mHJNOrZsK8gJ1QT3oR+7tgfd3d2dpao/n7E8FGZ3wI00RqZKihA",
+	"xFQa01nGZMuodz6xeE+od8xMHYpTDAjM0e3P3F7MJ3FsVvh5SyQMVbRZ42BIYwWGFVKluwqAd1laMR+6",
+	"ZHMPEoYqPmUiHaC0ZwUS6sIldt/9vHNI4DMdWJt7324zYXyioUVql1ZBgf/MSHDtYoNANgCrBnO7aPqp",
+	"RFgnIFUR/4FIYbklPB/Ef7LysqpIi9thlY5PddEVmIo4Voh3YRU/4ys1/LQv9JiY6YzEdw8u/K/gvF+V",
+	"jXIN8p7GS1i3vysYQ9kHPQXgRE+F3cujZzdcp+7QqDO/Y0SvCp6WDXJzsnlQcP6APEaPYYbDEKZXGqjr",
+	"TT0VDi7qJPCmNSKgjUJERi6LY4gI4yvIXwWsKR5GYFd16yuhTAGk1VitlmHy6gY9R6RDJt7FySUd6lOj",
+	"q1de8KJmGfTwhck6WrkQAVGQYZENUMPQUxqnVOrl0MhGL7hpPy3ZRaVdB8WIXAhd2IoR0irlI8QvK8GV",
+	"eVJJixpKUOMqOdcauuCzC9806kFvG991H/YOSewdsjZkqBBQl9AZcW5+CRymFcZIxNggLQ5BvxzmXmkT",
+	"RA7SXDSQI4MhdrhFo59hQyOxlS9jMtBfHnDaCpM7OaNass8ELapBlV+Kexp3udDmkiYQMSMjhsgkxrVb",
+	"QjUGaqRXT/Hz4HPlA80jRzDWCGovxKWTnpCjVoJLbyVqYJ62nLZqIJYHHTrPbIURuYroGu0IT8QKBTbB",
+	"IpViJGmi6i3SAfo9pmkK3GwZhwGRxlXYXAxkWyLduLA0f44L0XMrMp8538Dc/ZETyO9FFrKVxfxgGFCW",
+	"Y+DYo+HERsGqdRFfi6EmdtqSb7jSSOuAFSJF711QxHshkxq5w7ApQtUd5rq0yIexUIX4fAvn4vVXdKYW",
+	"b0Qtaa6idCFC8I9MQe1wC6egaaFPFXQnMl4u0GVvhs4IKXU4ZCNgOq6LkrGBMc0scIVmBzaghmbegQuR",
+	"Nu+psFYs0O5Ep1RCN5UwBClhaTSQUqLXtEQls3za1A4jr6MBNA8gt6q9GA4N93CaOsRVWvo8Ndnbb0UQ",
+	"w4hqiLqCRQMUM6hmubchLAvZK+4NZkiG+jAUElxCjhEREcdSGGRyTHhN3sJaD3T8tRbgNVLOek7LHIVW",
+	"EnPqJZyS9rp4lo6UaOEDAQU/NLopTI1UwxRJaARFtc1z8VDAVkq1BmmG/s8///Pjx887O1sfP37eff/x",
+	"4+ef33/6//8WIsVPCW9jnGlGY+dP6Nar4m2bgWeVcbM/+5XZrU3mc0dxB5BaHyA6KA1XUStFpz1PsN0y",
+	"QavEKNzlNPTAfVeB4qvTm7C1OeiEuOBgaAH6kzEREtF8zWC5RZS0oclTOjNYiTDzFsMmJkDZ7fdyxOnN",
+	"4+XjA/BWv/FPEMbrDUpLTNxl0aQg+OVZcygXzMvbTJNIgDW72ClWlFsWVIflECwoE2U6rYUw4DWARUiy",
+	"TILMNKnV4afLMxGlqTkTR/iz4UJ3qk61KBCx/x1C5SnEcRcpxjKC9QHi+Hd8MaT7WYNQCVmaS0xXiHg3",
+	"5tUNmnKLk1Sh+AKOroBHc5JPPbctvryK66OQDBQMSFzI9FmUN6tDXfCXbmnQZeu3g4VW6n3ql+i1rD7i",
+	"pJUwzpJJ0o0d1wmpgpizMxhTSQcaJDpSkonS6EFsBcGQtNw6uxEbsWCYUvGlWExBDpwTqO5FNUv6Ig6x",
+	"3Wx5llwVkmMpicFcNksE2oYs/AuTZSnBxYWZWT7nJE2rFzcHkYXzXDyKwHbCs4UPKATtK0t5Kq/rMso0",
+	"t4ny67UTPpo7PZ3/KM3i+Jm50JoHVdpl+JxsyvMz+6ocD3kWwZiPWZ85jbFCENTC6oEl20/mYHLqYoW/",
+	"tF52XkvaXRKTsyGhtt48m1liD32gIWoyk3RVZWYFy0KORC8lCz6HvPYXlq4qxKS6CwyRNX4Fzv55o6hC",
+	"GvSRSNKJhiiXYn2GyY94rB/xWEu8wWGsLlaUKOPzSrbJKrNkPrALE66I5h1gKFZ3WaBwaUfzn9TPvzT2",
+	"bF2JZHNBXxuJ7sJtPiq+6ypLQnlkwEI1hba3wzzujsNpOfPGkUrJClXHiymvY4v1XI+p7shvL1Rmh6DP",
+	"ztXQsbEn+L5ykV15KZMqseG5mZFTl19Y1i/P+mgRZIlwdrqG25YYdXQ4kebWrRhJV2/OqMfnyvQhTJly",
+	"9YhkndxVOULOGpcysdUOtR7YhelqIP0MOt0S8rloR3x0sM1ysbAqfqpIjgLM+VegEmRvOaWds60VBq0L",
+	"xLpNI7o0YnJNdemhcp4nxWRzmK4Zkb0uTyt4m8dYrwL4oa1mCFMbpUvvwFYtS2M6gOVAWeB7lVHh9oBW",
+	"iQrfCJ+eGzS4wrJHKlTehsRiZLSmFrng8Yz0khaLWoaVoNMi51PlDVXSndyPsl44kg9eyKdffgCV1OgP",
+	"GrOI6Rrj5b15YwXR0b4XnAOkgXWNT3XClTbiZncIVE8k1OT9hSyXgdiFDCBEDEkk6VCrYLrfvVtbSQEp",
+	"yBJ/v//4MfpfHz+2zD//Vxb+cP/89LdqJ1tF4HI2Z+iwckdDwIycx+cvM2eFAyUWDamFERdXgyRmMJFM",
+	"zzCDuMihkI1Z8h1MSi7XfrTCRikiltjCUlmFKISpHS9byFjr1NVc8FP+nwnI2coz/rd5G/OgkfoZPHB1",
+	"FlvkOLOUkP6MaBHR2Su1GGRg+GwDx2k0G5ZHLHAjB+2U/Q4zWxSH8aEIGdCtc9UZY4ZC+lAyGwg6FSQS",
+	"QrqYmr2d3Td2za9sTU63RkRkpo1C17gUClE1w+TGQWOntdvawQiNFDhNWeOg8RofofFyjEDcbk0hjrfQ",
+	"97Vtozi2B5nxZQT4jy10ygTvRI0D89Agp3WXNcvlgfd2dp6ttFDR1RasBYfVhG6vTnOTdVaRVYEtebS/",
+	"s181Tbbu7awyIiL6JEmowazGta2EZgN/Pagcl6EjhXqfLznS+GS+LR0mhulslcoRbOV3tupkS1fDxn5l",
+	"iYwbPOtS+ZaK47aLf6Vye5iLUVOoNdwBpOakEhuOoawA6m6cKx5HFJ3N1ZI7ooMxbB0JrqVYEkJuCz/1",
+	"bd2rYEW5vDjf6rC39UjLoM8jkiwC+NI0nmYUUADBHAJ/CpxFWwPBh2w0kVmAWhXgL1LgneOj0us/AP61",
+	"AG6hQY4E5zDQ5Njfc7Lb2nFIcOiCWrxB0elGhocsxMwFcKVbIrbbNGXb97vbmWMoFSFbyU3GvGKg96Dy",
+	"6ngitSJSsXLatJB5ZxgWxp56lxIWk1N5AdX9nR2z1DJeRlmcesMKDKD0ryJ6vrrli+H8FpQbw/tA5H0F",
+	"9i9WGT8shGsaHOjDaMIdm9lZjnmF0vn4yevln+Rl2s0Xuyt8kdVpNB/svVv+QbFM6UOz8WaVZRULCZbv",
+	"0akNOOzP8uMziCZhAFhZb046s8Wy/c3BZyX2aoBVe1+K6Qj110bEEUkpk64yfGQIlRKCe4LllV/4zJRW",
+	"tky3u2rmwaIlBVVnKxT70t+xuW+jsQswJBM1oXE8c05xK12OgR8Q7ryXvu66OQabHus1Fp6l08VC3GHy",
+	"xeLt1AVb4YbuZ8gIuuEbGrSABsvtGpAZkOY5xr2SgapXsmzmZSeDhs3H3uLdzZfSPBflK4IUKZVg0MSg",
+	"Tx8GdKKsmOppv8E/V/q6RRZKlrb+fSnQictXmqcrTSL4wIUu0hx1VqM23i6xzUQLYizK10rUYP/1L79s",
+	"y5J7LyjeeTVhweylNiniVbgHw+wORS0siUT5DLGm8TSJymhPSM+KlexBeYlOYFIPZiWZU2wSMSR7O3tv",
+	"fgrJS82MrpfPdVBRAmMztLCq4MZD2Zqi5QQ2SR8rC2sEu74oH9HxKOK2EvQL/u1VaUSg1vfXoRZGzifU",
+	"o+eKsvpq1GD7S/7/TvRgpRKfDDxHH/B5GI8Xsah+r7av0GOh98TjPIqF40M1J9qs1IFDJ5DVJzVjVGR4",
+	"96WYYn8VahQxpm2OWqfUJUALosd2ddT3JlFjMTWvU4WtVWwlOLTzWX01N/Rdw2DrPejBeOvMZldXa6Kf",
+	"XoSk11z6m7yKfZHPv2iR+gJM8pMultcvHPlXwtUrowTo4lkFGU8Z/RA5Uoqhxg41ire8Mc8IliBKOglc",
+	"hEmFE3EzXK3KZfnCXK3SMVjZywyjgF6Wte28e4GL1LnonpyenJ2c33SdcNQ9ujg/ur26Mo8+XHVuTjCB",
+	"lA3GeAzCyP8iASPlL7x4kPWd8xfPKAb4egKUT8csdmf4TbHtU6BoTShtrUVuhFGdMQXJNhPAbHCruqOd",
+	"CzWnWCinXdsgy01y/e0v+jN33H+DpKS5UDNIaGddsHlZAzHiTFmlqNBWwdsabNMkz/zKi8INbJKwXfAB",
+	"/CBuP4jbD+I274uginCYFnwMjrqtS7HKGfp7796+2cZY6bzqfZ07suNLq2/UGeVmqZBn7Upz/1MsxB2a",
+	"corx+TYq3ne7eaLtYjoWlnEEelXYahciWKrAliPEYi0uHD3PHXg0yPZ3d+YNTWFL94excAUdmM6axqHN",
+	"BXNzsaGnZBorWJECqcGzHLJ7cKXd1KK1ed7YUkuysYdaGlM2hwVzJtyVCo6uQKp3N6BhBbupZuEAPibd",
+	"xgMU3JsnN3S0QrTaWMQ26rKGqTdObIhnsB4ZpjsBXz7IKVXaaK3Yx7NiqKJmhiISDJ/P3/rvYx/KG+Ri",
+	"hI4tc2YlqZjxO1sF3nIk9M/mvWHRzrm7k9k59396VoKwhq1pEAs1f4tLd2k/2HKTKYJfRq1v0bbk/I+l",
+	"bX9zhqXml2pDTx4CNRfZWzlxZ7h1LjhsnVE9GD/RoFVF7Ze2zLwpm1++TzL6uvrK+Yo1ddD9XnnPD6Pm",
+	"t2TUNJrL6uR3Fcq2NGehiux5irfWpv4you5eDa2Q8D0ThJfyb+69COF5pLXjuwX/D/v1Ek3ifne7ZJFY",
+	"Zvb5EXb+4lHI5YyDvB5n+7KDJic03xh2iO2Kyslmq2EAxhdvj0DnaXVhQ9LtXFPkFtnf2bFdra9Oji5+",
+	"O+/86+S4RyY8xojIYu6FbQmmXIpLXsl0Hsu4+RPy0mQb8gEsFlh7Yet/oPhaBaoXTuyJAYn1nxQaVl/I",
+	"Uvf0VcMCC/3v/9pxgS5CF2XMQMLan5+MWr2YVvbnJyP05TfzjN4BoT78kumxswN5Eu5k0wHlruaqDTcs",
+	"XkwXeF95NaUrfrNd3VF7+95laVbS7uI3uB+f19kIS/1z+Wy6cA/XEI03dHEWclIrro1tlfOCgfgvLzA4",
+	"zuAq7BWh7HByjLrnREEmL62Gd6+33e/br1MWbdMoKvKEMnLRKHp92TmeFwhWOvNzcUZZvDKFegai9FXp",
+	"xRUaB7FlThQRyglsJZTFmUcGg5DTMWbmTJK+EfJEseLbowGYm33DMLS/m1ffS5G4XuM/ILoORCUkwuay",
+	"LAVqVkLsqWAFM9G2E49u5kW3eR6Qv3UjzI09MV8/CcgP4aPAciyzwFEMbfvpp247UUxF/NH7PrvuXB+f",
+	"b3Ljc+B+8q6jrAfdOqI51g1xBf1mCm1hPJDMl41dvPYbyOlbaFn4wgJ3oJFfheSQNbDAnDD3UfRD9v5L",
+	"yd45OLMyla9UKY8VeIQ1ExmGyNjMmsfcvmL903Xunk8xs+011J3K2rhYIzXqCAqX6RTmXrlrMhaOwQpo",
+	"gbiLUtvmTeW2BHtDr35vV85J+HGp/hqXygK8eKE88j/l4jxBTrkCBdoj4MYEFmlmQSedy07uz5zo8qRt",
+	"P0FOKe17cwJLaOMaPuuQo3DV7U/Hgiaszo6c141sbDpjuFydsoLfC/NS67vRWVwco5rLXMfebuVCNo6D",
+	"VYN8osfbX5SmI3jYHrqWYdtT6Begv+CUtDUnCupP01qvbUs3V9yoFEVFJRpBRxBhdUqsdVQMgTC8dZFD",
+	"msX5NmaPypm7pI6Kb8yH6AsMPdkQ1CZT6NtubMIHo2UtTn07T0UoQVjlznNXgD0r1H/HXf3ohTu/xDXf",
+	"diOLITKOojCEEa/AtbvFTZv6S1WhHRHIRPUqEg1w3KelPRSFseULrKrqpUoJV6vHPYRzlB1M2vNIuooQ",
+	"93lrOp1uDYVMtiYyBj4QkfWbrkYYS739nkuYe9JleR0KnhjrJF4zcAzj86bUyNRYL97Iz1Mp+Ogw71ao",
+	"jC6sROtR1/RbKHVw5FDLlrnAW+lcE4Wmja/QGJNgns86TH5AU1sxIG90GGTxR8X3Npn2XphnGZsvrv17",
+	"4/YO9Fg0NKEzEom6gnWLcLcG4m6hh/OKmnDA3mRGct2iN2ZrKszxQ239DmxBSPAU3IOkse9U6DRYL0p6",
+	"k5AeA5NBg5B9s+YOZMhfRfaKaL0xM2a5z3oFsXOL/X7o3ClTOgD29eG7/cX+ZyFjop7SHRayaPPGTFiF",
+	"rw8jxm1V2XbWhtUl2o6MFkNjCTSaWYOzmS6qp5svQDaXl/X6QSW/TSop8l6uFRSyYDAPXp/mEvq3efJX",
+	"T/VelOi9kKr/XNLgWEyrMaAC2ssTAzzFfMaCABuldKHOD9+MfPg1kHZt6viVozLQ770enoeFgqz0bhXJ",
+	"y5vCNzYdLVpuPV8bLer6c8/Fl3sRCVsrZY3gwxbfZoWGl0kwLMqEGNtV3bZTN8zDtoO2NenvwIg+Sk1s",
+	"UiTTBKiMGUiitEjJVMg7xkd5sU5aGJ9miTyuqaN9LbccFhv/KZDmux7GWuTPiXvu23MQqjximKUaxCiY",
+	"mWXWa9CuX4191rzZYY8qX0OULtZ+PbQe3SlTkNVyranTGm+wgPJ87eQXD2yuL9H6jOWSd18k7eb2+uSq",
+	"e3px9PvJcc83WFFiiC1bxUT3Dpxhbb42dJP0J7rUsxVxYnAH0SqofLBYo7WJTSzPurfnv59ffDh3Twkb",
+	"YhXvANr72vT/bqVdC6xijimsrTna6tR43TWVhX66RPCMHq3jF7P5FEqJbd89rNIh9r7YM99QIUNLs1Lx",
+	"Ypjne7RIz492K+MeGYGrP13ID/BkCV0XJJPbMLDEZRv0FimRH/ZGXF9fLM+B95koznk0pYY8+qorxWQF",
+	"0uYzYru3uHuQJcTLCTeIHAsaESUSsNv1uYoh90th77VSZrE/187+L81Gwrh/sNtc7iz6kJnJrfcMk/yb",
+	"7gRtC1nPJHqHWaQ/U4SNuJBWcw83hXHNG1aPmn8dSuu8cRb8ucylU9cvMuRyzUq+fM18yVBm0ylWn8ny",
+	"p12wc9mN6XivkRfYyIgS3HJmH0QrgfTp4M4SZVpOllkt/wnvq7CaSHWl+L6IZk1DZ+2cDKWIpq/HLoFG",
+	"Bt/nXerU1txOQEKh5HtCZ751uhj5rtQL0oFZ0hMVkO/A7nfiogEKDt7Fovw8coY1RKdHEXQx0ds0jqsD",
+	"eFzsnnnnB9RWgRpg65Q5uKGHqgAvGschrW0ZwLwo1rUtqusUOB9ldWnf3KBkXJ5paf7SJC4GwBilTkg0",
+	"bj0E/Xu+fL2TQZMJ1vu/h/UcfUu7ZrSV0ddcJrLtS+Yq0821Ixgx34oGf8QuGxOuWZxlzCHIqbY/WV0A",
+	"uMGA6ACVOJvcrL1THzOcB0Jp5eWjFjkXc43dfPuMkJSzyZYYi90wXlLnWqExhpUbmCwi0gvaqL7hHhE1",
+	"zSGWkSEvKa4TOn6ZSd8W9Qfm9ljphme2E+9pclQTb5inpOYC5N2aU+wLUMgGYYoMxmBUUF+cEPvtZDUF",
+	"MGREhe6P28sSBcF2Pw00Pg1JxXeMRyWhNIIhncS6cWAboDYbwCeJb8rdaDZsu/BPzfWqsTzlZtldf7WL",
+	"7adfOWUF7WRf2/P2ohWYSomvWUk6tJQUJcM+xIKP0PDp1TaHMdgL57fbk+ubbvvo6OT6ujR8uOM86V1c",
+	"/dY6a99cdf7ZOrs+ev3L27fWTtT+0O7cdM5/67YvL68u/mifOvOQh5FVmB0r5HmFBJqmUtxjvSJnYxIy",
+	"cyX3GB+zPkOLk9FD/+6m/Kn1rZBXmyzPiyk6TZ/4YstWuC0a0AUMMWytQLUsbz5fTpUMiNTQ0GFDk0pN",
+	"cVbKjp+4L/8yCfJtv+M6otExjIV/R9nxyPsGlFuu6K38j0Kpp6Sz2CG+UuptiVI+autPSmmxY3yV9NtH",
+	"7rzQ/rtKffTtyzepOC60SK+QAvx6W2uYyMNBVH6kTMAs9r3OldLFQkPzGiYa3vZcbFW3VDa7WijGxrpv",
+	"935pEgVoNiWvW7uu+aIPnwJOUhHHVsO0cjrwKBWM63AuCMooa0YVPDHS3s5Wat781ZKfAytZJYLwlSJm",
+	"09bmmtliX6nVOQcafu0ljda3F68o28xPshLrwI/aU9eDP78Fv2FSiEc1igfgfN2ZMdowdEUEzyzWTfQh",
+	"ZbZse2+YVFVWaHcxinSp/kL8/Obdbot8cC53n63DiTdHF/wPYcXN1kfbVKowDl6u2vaS9dk9Q3ebrEoB",
+	"wF9fKQwu4FG5T4A1NIEsywd/aTRfSarCj9YVq6ruhj9pcy3wMF2uO00KJ0ljjDAZ03vIzRMsWnoV7sUd",
+	"LLkEOzvvfKntvZ0dooUwMh7PvTJc2AQzrzlQPiOJkIDqIL7qlT/nvwxnD7rFvBCjuIJ757/7utFo3x6t",
+	"Drh/qG/tig5EuLfU2JBuH42k5/JcA8i4pBCiwcW3P++/K0ooe4dmHh9MG5Jh9j3q9hjHom3dkaRc94jg",
+	"8SzDY8tvLCqPhIjm7RhMESNhHVqzf0qVAmUevtl5PRd53iSK8QHkAQZWBZ+5bgTeZw88yuS8POw30FX6",
+	"pa7D16zLuLQkY9ua0c2B2SKW5EYYIrK0OOucQ0Rw+HcWoq4gAkjQ4FPqlYPIjSqZr46I4qWQBCrs78Gb",
+	"ivqNvPeGmYmMGweN7YZRZ9y7ISf+3s7uG9u//ZUikRCyRdpzxn6GMYFRVqjRRzhjG+hAbrGI6CwfjGNH",
+	"+fKItvwS3mRr9MP4+glqY0L6CVuLmcaLs7kSTa7o6wqJzFnwidVyw7nRi8GxpbDuRkWQDC1yUO9LcE3u",
+	"aZGS+NEy1TC8jFJlW0MpFQEphbSmV/z1lSJiohWLMH7Tq+uFOSx+PHx6+H8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

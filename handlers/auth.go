@@ -48,6 +48,17 @@ var public = map[string]bool{
 	"RequestTokenToRegisterMSISDN":      true,
 	"RequestTokenToResetPasswordEmail":  true,
 	"RequestTokenToResetPasswordMSISDN": true,
+
+	"CreateRendezvous":            true,
+	"ReceiveRendezvous":           true,
+	"SendRendezvous":              true,
+	"CloseRendezvous":             true,
+	"DiscoverRendezvousSessions":  true,
+	"CreateRendezvousSession":     true,
+	"GetRendezvousSession":        true,
+	"UpdateRendezvousSession":     true,
+	"UpdateRendezvousSessionOnce": true,
+	"DeleteRendezvousSession":     true,
 }
 
 // expiredMay names the operations that an access token may still call when it has merely expired, or its account is

@@ -99,7 +99,7 @@ func (c *contract) find(method, path string) (operation, bool) {
 // oauth reports whether a path is one of the OAuth 2.0 API's. It is compared as it came, escaped.
 func (c *contract) oauth(path string) bool {
 	template := c.template(path)
-	for _, method := range [...]string{http.MethodGet, http.MethodPost} {
+	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if c.operations[route{method, template}].oauth {
 			return true
 		}

@@ -60,6 +60,9 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // no web page has any business there
 		}
 		OpenToBrowsers(h)
+		if s.Config.OAuth != nil && strings.HasPrefix(path, RendezvousPath) {
+			h["Access-Control-Allow-Headers"], h["Access-Control-Expose-Headers"] = mailboxHeaders, mailboxExposed
+		}
 		if strings.HasSuffix(path, "/fallback/web") {
 			h.Set("X-Frame-Options", "DENY") // nobody shall be made to agree to what they do not see
 			h.Set("Content-Security-Policy", pagePolicy)
@@ -89,6 +92,8 @@ var (
 	anyOrigin      = []string{"*"}
 	allMethods     = []string{"GET, POST, PUT, DELETE, OPTIONS"}
 	requestHeaders = []string{"X-Requested-With, Content-Type, Authorization"}
+	mailboxHeaders = []string{"X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match"}
+	mailboxExposed = []string{"ETag, Expires, Last-Modified, Retry-After"}
 	noStore        = []string{"no-store"}
 	noSniff        = []string{"nosniff"}
 )

@@ -28,6 +28,8 @@ type OAuth interface {
 	Revoke(context.Context, gen.RevokeRequestObject) (gen.RevokeResponseObject, error)
 	RedirectToSSO(context.Context, gen.RedirectToSSORequestObject) (gen.RedirectToSSOResponseObject, error)
 
+	Rendezvous
+
 	// Metadata are what the three discovery operations answer.
 	Metadata() gen.AuthMetadata
 
@@ -97,6 +99,22 @@ func (r withoutOAuth) POST(path string, h echo.HandlerFunc, m ...echo.Middleware
 		return nil
 	}
 	return r.Echo.POST(path, h, m...)
+}
+
+// PUT routes an operation.
+func (r withoutOAuth) PUT(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodPut, path}].oauth {
+		return nil
+	}
+	return r.Echo.PUT(path, h, m...)
+}
+
+// DELETE routes an operation.
+func (r withoutOAuth) DELETE(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{http.MethodDelete, path}].oauth {
+		return nil
+	}
+	return r.Echo.DELETE(path, h, m...)
 }
 
 // OAuthError is a refusal in the words of OAuth 2.0, which the operations outside of /_matrix speak. RFC 6749, section
@@ -254,12 +272,14 @@ var ErrGrantOver = errors.New("the grant is over")
 // that wraps [ErrGrantOver] is for good; a lock passes.
 func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair, error) {
 	p, err := s.exchange(ctx, exchange{token: token, path: TokenPath, client: client})
+	if err == nil {
+		return p.exported(), nil
+	}
 	e := AsError(err)
-	over := e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden
-	if err != nil && over {
+	if e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden {
 		err = errors.Join(ErrGrantOver, err)
 	}
-	return p.exported(), err
+	return Pair{}, err
 }
 
 // RevokeToken ends the session of a token, whichever of its tokens it is and in whatever generation. A token that opens

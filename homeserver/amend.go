@@ -74,17 +74,32 @@ func withBody(ctx context.Context, r *http.Request, body []byte) *http.Request {
 // editCapabilities overwrites the fields that this server is responsible for in the homeserver's answer to GET
 // /capabilities. Client-Server API v1.19, "Capabilities negotiation".
 func (g *Gate) editCapabilities(object map[string]json.RawMessage) {
+	merge(object, "capabilities", g.server.Capabilities())
+}
+
+// merge overwrites what an object's field, an object too, has under the names that this server has.
+func merge(object map[string]json.RawMessage, field string, own any) {
 	all := make(map[string]json.RawMessage)
-	if json.Unmarshal(object["capabilities"], &all) != nil || all == nil {
+	if json.Unmarshal(object[field], &all) != nil || all == nil {
 		all = make(map[string]json.RawMessage)
 	}
-	own, err := json.Marshal(g.server.Capabilities())
-	if err != nil || json.Unmarshal(own, &all) != nil { // unreachable
+	text, err := json.Marshal(own)
+	if err != nil || json.Unmarshal(text, &all) != nil { // unreachable
 		return
 	}
 	if text, err := json.Marshal(all); err == nil {
-		object["capabilities"] = text
+		object[field] = text
 	}
+}
+
+// editVersions adds to the homeserver's answer to GET /versions the drafts that this server serves; nil if there are
+// none. Client-Server API v1.19, "API versions".
+func (g *Gate) editVersions() func(map[string]json.RawMessage) {
+	own := g.server.UnstableFeatures()
+	if own == nil {
+		return nil
+	}
+	return func(object map[string]json.RawMessage) { merge(object, "unstable_features", own) }
 }
 
 // editWellKnown takes out of the homeserver's /.well-known/matrix/client what it says of an OAuth server, which would

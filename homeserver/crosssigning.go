@@ -95,7 +95,7 @@ func (g *Gate) mayReplaceKeys(ctx context.Context, keys json.RawMessage, auth *g
 //
 // The homeserver's own challenge says the same, but with the address that it read when it started.
 func (g *Gate) askOnPage(w http.ResponseWriter) {
-	page := map[string]string{"url": g.server.PublicURL + accountPath + "?action=" + stageReset}
+	page := map[string]string{"url": g.server.PublicURL + handlers.AccountPath + "?action=" + stageReset}
 	handlers.OpenToBrowsers(w.Header())
 	reply(w, http.StatusUnauthorized, gen.AuthResponse{
 		Session: "account-page",
@@ -107,8 +107,6 @@ func (g *Gate) askOnPage(w http.ResponseWriter) {
 const (
 	stageOAuth = "m.oauth"
 	stageReset = "org.matrix.cross_signing_reset" // and the action of the page
-
-	accountPath = "/account"
 )
 
 // authOf is the step of user-interactive authentication that a body brings, or nil.

@@ -130,8 +130,10 @@ func (s *site) granted(device string) string {
 	s.Helper()
 	account, err := s.db.User(s.Context(), "alice")
 	s.must(err)
+	client := s.do(call{Method: "POST", Path: handlers.RegistrationPath,
+		Body: `{"client_uri":"https://app.example.com","redirect_uris":["https://app.example.com/"]}`}).Text("client_id")
 	pair, err := s.server.StartGranted(handlers.WithCaller(s.Context(), &handlers.Caller{Now: s.clock.Now()}),
-		handlers.Grant{Account: account, ClientID: "a client", DeviceID: device, Name: "App",
+		handlers.Grant{Account: account, ClientID: client, DeviceID: device, Name: "App",
 			ID: "the session of " + device, Code: "code", CodeEnds: s.clock.Now().Add(time.Minute)})
 	s.must(err)
 	return pair.Access

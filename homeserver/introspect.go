@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/gen"
 	"postern/handlers"
 	"postern/tokens"
 )
@@ -33,7 +32,11 @@ const maxQuestion = 32 << 10
 func (g *Gate) Internal() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+IntrospectPath, g.introspect)
-	mux.HandleFunc("GET "+DiscoveryPath, g.discover)
+	if g.server.Config.OAuth != nil {
+		mux.Handle(DiscoveryPath, g.server.Handler()) // clients' metadata say the same and more
+	} else {
+		mux.HandleFunc("GET "+DiscoveryPath, g.discover)
+	}
 	return mux
 }
 
@@ -125,24 +128,16 @@ func secondsTo(end, now time.Time) *int64 {
 }
 
 // discover tells the homeserver the two things that it insists on knowing. It shows them to clients too, in places that
-// the front answers itself or takes them out of. Clients of the OAuth 2.0 API ask here as well, for more.
+// the front answers itself or takes them out of.
 func (g *Gate) discover(w http.ResponseWriter, r *http.Request) {
 	base := g.server.PublicURL
 	if base == "" {
 		base = "http://" + r.Host
 	}
-	known := struct {
-		*gen.AuthMetadata
-		Issuer        string `json:"issuer"`
-		Account       string `json:"account_management_uri"`
-		Introspection string `json:"introspection_endpoint"`
-	}{Issuer: base + "/", Account: base + "/", Introspection: "http://" + r.Host + IntrospectPath}
-	if g.server.Config.OAuth != nil {
-		m := g.server.Metadata()
-		known.AuthMetadata, known.Account = &m, g.server.PublicURL+accountPath
-		handlers.OpenToBrowsers(w.Header()) // clients in a browser refresh by what is here
-	}
-	reply(w, http.StatusOK, known)
+	reply(w, http.StatusOK, map[string]string{
+		"issuer": base + "/", "account_management_uri": base + "/",
+		"introspection_endpoint": "http://" + r.Host + IntrospectPath,
+	})
 }
 
 // reply writes JSON that no cache keeps.

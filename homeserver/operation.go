@@ -48,6 +48,8 @@ func (g *Gate) Operation(method, path, token string) front.Operation {
 		op.Amend = g.adminRequest(method, path)
 	}
 	switch method + " " + op.Path {
+	case "GET " + clientAPI + "versions":
+		op.Edit = g.editVersions()
 	case "GET " + clientAPI + "v3/capabilities":
 		op.Edit = g.editCapabilities
 	case "GET /.well-known/matrix/client":

@@ -34,6 +34,10 @@ func TestNoCodeInLogs(t *testing.T) {
 	for _, cookie := range b.client.Jar.Cookies(at) {
 		secrets = append(secrets, cookie.Value)
 	}
+	const invitation = "invitation-of-nobody-else"
+	b.press(handlers.RegisterPath, b.at(handlers.RegisterPath+"?token="+invitation), "user", "alice", "password",
+		"mistyped-secret", "token", invitation, "do", "create")
+	secrets = append(secrets, invitation)
 	s.redeem(client, code, "code_verifier", otherVerifier)
 	pair := s.ok(s.redeem(client, code))
 	secrets = append(secrets, pair.text("access_token"), pair.text("refresh_token"))

@@ -30,11 +30,21 @@ func everyPage(s *site) map[string]answer {
 		"sso misdirected": stranger.at(handlers.SSOPath + "?redirectUrl=javascript:x"),
 		"sso consent":     owner.at(handlers.SSOPath + "?redirectUrl=https://old.example.com/"),
 		"account":         owner.at("/account"),
+		"invited":         stranger.at(handlers.RegisterPath + "?token=x"),
+		"welcome":         owner.at(handlers.RegisterPath + "?made"),
+		"user code":       owner.at(handlers.DevicePath),
+		"wrong user code": owner.press(handlers.DevicePath, owner.at(handlers.DevicePath), "code", "x", "do", "continue"),
+		"connect sign in": stranger.at(handlers.DevicePath + "?code=BCDF-GHJK"),
 		"device":          owner.at("/account?action=org.matrix.device_view&device_id=NONE"),
 		"deactivate":      owner.at("/account?action=org.matrix.account_deactivate"),
 		"reset":           owner.at("/account?action=org.matrix.cross_signing_reset"),
 		"account signed":  stranger.signIn("/account"),
 	}
+	waits := &tv{site: s, client: s.register(tvClient)}
+	waits.user = s.ok(s.ask(waits.client)).text("user_code")
+	pages["connect"] = owner.press(handlers.DevicePath, owner.at(handlers.DevicePath), "code", waits.user, "do",
+		"continue")
+	pages["connected"] = owner.press(handlers.DevicePath, pages["connect"], "do", "allow")
 	s.must(s.db.Close())
 	pages["away"] = stranger.at(page)
 	return pages

@@ -248,17 +248,20 @@ func TestOneInvitationTwoBrowsers(t *testing.T) {
 		token := map[bool]string{false: "two", true: "one"}[same]
 		s.invite(token, 1)
 		link := handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
-		var answers [4]answer
+		var browsers [4]*browser
+		var pages, answers [4]answer
+		for i := range browsers {
+			browsers[i] = s.browser()
+			pages[i] = browsers[i].at(link)
+		}
 		var wg sync.WaitGroup
-		for i := range answers {
+		for i, b := range browsers {
 			name := token
 			if !same {
 				name += string(rune('a' + i))
 			}
-			b := s.browser()
-			page := b.at(link)
 			wg.Go(func() {
-				answers[i] = b.press(link, page, "user", name, "password", password, "token", token, "do", "create")
+				answers[i] = b.press(link, pages[i], "user", name, "password", password, "token", token, "do", "create")
 			})
 		}
 		wg.Wait()

@@ -45,6 +45,58 @@ func FuzzAuthorize(f *testing.F) {
 	})
 }
 
+// FuzzPages opens the other pages in a signed-in browser, and sends any form there that has the browser's proof: it is
+// never the server's fault, and leads to the page itself or to the address at which a client said that it waits.
+func FuzzPages(f *testing.F) {
+	s := newSite(f)
+	b := s.browser()
+	b.signIn(handlers.AccountPath)
+	at, err := url.Parse(s.URL)
+	s.must(err)
+	proof := ""
+	for _, cookie := range b.client.Jar.Cookies(at) {
+		if cookie.Name == formCookie {
+			proof = cookie.Value
+		}
+	}
+	f.Add(handlers.SSOPath, "redirectUrl=https://old.example.com/a?b#c", "do=allow&account=alice")
+	f.Add(handlers.SSOPath, "redirectUrl=https://old.example.com\\@evil.example&prompt=create", "do=cancel")
+	f.Add(handlers.SSOPath, "redirectUrl=element://connect", "do=allow&account=alice&account=bob")
+	f.Add(handlers.DevicePath, "code=BCDF-GHJK", "do=continue&code=bcdfghjk")
+	f.Add(handlers.AccountPath, "action=org.matrix.device_delete&device_id=%00", "do=end&password=x")
+	f.Add(handlers.AccountPath, "//evil.example", "do=sign+in&user=alice&password=x")
+	f.Fuzz(func(t *testing.T, path, query, form string) {
+		if !slices.Contains(handlers.PagePaths, path) || strings.Contains(form, "sign+out") ||
+			strings.Contains(form, "deactivate") || len(form) > 4096 {
+			return
+		}
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("form="+proof+"&"+form))
+			r.URL.RawQuery = query
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			for _, cookie := range b.client.Jar.Cookies(at) {
+				r.AddCookie(cookie)
+			}
+			w := httptest.NewRecorder()
+			s.server.Handler().ServeHTTP(w, r)
+			to := w.Header().Get("Location")
+			if w.Code >= 500 || to != "" && !strings.HasPrefix(to, path) && !waitsAt(r, to) {
+				t.Errorf("%s %s %q %q: %d to %q", method, path, query, form, w.Code, to)
+			}
+		}
+	})
+}
+
+// waitsAt reports whether an address is the one at which a client of a login by SSO waits: read by net/url, and without
+// anything that a browser would read in another way.
+func waitsAt(r *http.Request, to string) bool {
+	asked, err := url.Parse(r.URL.Query().Get("redirectUrl"))
+	leads, wrong := url.Parse(to)
+	return err == nil && wrong == nil && leads.Scheme == asked.Scheme && leads.Host == asked.Host &&
+		leads.User == nil && leads.Opaque == asked.Opaque && !strings.ContainsAny(to, "\\\t\r\n") &&
+		!slices.Contains(forbiddenSchemes, leads.Scheme) && r.URL.Path == handlers.SSOPath
+}
+
 // FuzzForms sends any form to the endpoints of clients.
 func FuzzForms(f *testing.F) {
 	s := newSite(f)
@@ -54,6 +106,10 @@ func FuzzForms(f *testing.F) {
 	f.Add("grant_type=refresh_token&client_id=" + client + "&refresh_token=" + pair.text("access_token"))
 	f.Add("token=" + pair.text("refresh_token")[:40])
 	f.Add("token=x&token_type_hint=refresh_token&client_id=" + client)
+	device := s.register(tvClient)
+	f.Add(url.Values{"client_id": {device}, "scope": {tvScope}}.Encode())
+	f.Add(url.Values{"client_id": {device}, "grant_type": {protocol.GrantDevice},
+		"device_code": {s.ok(s.ask(device)).text("device_code")}}.Encode())
 	f.Add("token=x&token=y&client_secret=z")
 	tv := s.register(tvClient)
 	asked := s.ok(s.ask(tv))

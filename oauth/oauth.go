@@ -39,6 +39,7 @@ import (
 	"postern/gen"
 	"postern/handlers"
 	"postern/oauth/protocol"
+	"postern/oauth/rendezvous"
 )
 
 // API implements [handlers.OAuth] for a server.
@@ -47,6 +48,8 @@ type API struct {
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
 	found  discovery
+
+	*rendezvous.Mailboxes
 }
 
 var _ handlers.OAuth = (*API)(nil)
@@ -57,7 +60,8 @@ func New(server *handlers.Server) handlers.OAuth { return With(protocol.Rules{})
 // With is New for a server with rules of its own.
 func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 	return func(server *handlers.Server) handlers.OAuth {
-		a := &API{server: server, base: server.PublicURL, rules: rules}
+		a := &API{server: server, base: server.PublicURL, rules: rules,
+			Mailboxes: rendezvous.New(server, server.PublicURL)}
 		if u, err := url.Parse(a.base); err == nil && u.Scheme == "http" {
 			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
 		}

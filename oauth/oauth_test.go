@@ -228,12 +228,15 @@ func TestAway(t *testing.T) {
 	page := b.open(q)
 	code := s.code(client)
 	pair := s.ok(s.redeem(client, s.code(client)))
+	waits := s.tv()
 	s.must(s.db.Close())
 	for name, a := range map[string]answer{
 		"registration": s.post("/oauth2/registration", "application/json", webClient),
 		"redemption":   s.redeem(client, code),
 		"refresh":      s.refresh(client, pair.text("refresh_token")),
 		"revocation":   s.revoke(pair.text("access_token"), client),
+		"a device":     s.ask(waits.client),
+		"its poll":     waits.poll(),
 	} {
 		if a.status != 503 || a.body != "" || a.header.Get("Retry-After") == "" {
 			t.Errorf("%s: %d %q %v", name, a.status, a.body, a.header)

@@ -29,12 +29,15 @@ func over(description string, cause error) *handlers.OAuthError {
 	return e
 }
 
+// grants are how each kind of grant is exchanged for a pair.
+var grants = map[string]func(*API, context.Context, *gen.TokenRequest) (gen.TokenResponseObject, error){
+	protocol.GrantCode: (*API).redeem, protocol.GrantRefresh: (*API).refresh, protocol.GrantDevice: (*API).poll,
+}
+
 // Token implements POST /oauth2/token. RFC 6749, sections 4.1.3 and 6; RFC 8628, section 3.4.
 func (a *API) Token(ctx context.Context, request gen.TokenRequestObject) (gen.TokenResponseObject, error) {
 	form := request.Body
-	grant, served := map[string]func(context.Context, *gen.TokenRequest) (gen.TokenResponseObject, error){
-		protocol.GrantCode: a.redeem, protocol.GrantRefresh: a.refresh, protocol.GrantDevice: a.poll,
-	}[form.GrantType]
+	grant, served := grants[form.GrantType]
 	switch {
 	case form.GrantType == "":
 		return nil, refused(protocol.InvalidRequest, "grant_type is missing; send a form")
@@ -44,7 +47,7 @@ func (a *API) Token(ctx context.Context, request gen.TokenRequestObject) (gen.To
 	case value(form.ClientID) == "":
 		return nil, refused(protocol.InvalidRequest, "client_id is missing")
 	}
-	return grant(ctx, form)
+	return grant(a, ctx, form)
 }
 
 // refresh exchanges a refresh token for the pair in force. Client-Server API v1.19, "Refresh token grant".

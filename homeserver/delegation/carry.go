@@ -70,9 +70,18 @@ func (c *Config) registration() string {
 		return "token"
 	case open && c.has("enable_registration_without_verification") && !c.has("registrations_require_3pid") &&
 		!c.has("enable_registration_captcha"):
+		if c.approves() {
+			return "approval"
+		}
 		return "open"
 	}
 	return ""
+}
+
+// approves reports whether a new account waits for an administrator (MSC3866, synapse/config/experimental.py).
+func (c *Config) approves() bool {
+	msc := mapping(c.value("experimental_features", "msc3866"))
+	return truthy(msc["enabled"]) && truthy(msc["require_approval_for_new_accounts"])
 }
 
 var lifetime = regexp.MustCompile(`^([0-9]+)([smhdwy]?)$`)

@@ -25,6 +25,10 @@ func TestCarried(t *testing.T) {
 		{on, ""},
 		{on + "registration_requires_token: true\n", "registration token"},
 		{on + "enable_registration_without_verification: true\n", "registration open"},
+		{on + "enable_registration_without_verification: true\nexperimental_features:\n  msc3866:\n    enabled: true\n" +
+			"    require_approval_for_new_accounts: true\n", "registration approval"},
+		{on + "enable_registration_without_verification: true\nexperimental_features:\n  msc3866: {enabled: true}\n",
+			"registration open"},
 		{on + "enable_registration_without_verification: true\nregistrations_require_3pid: [email]\n", ""},
 		{on + "disable_registration: true\nenable_registration_without_verification: true\n", ""},
 		{"registration_requires_token: true\n", ""},

@@ -217,3 +217,38 @@ func TestRedirectsExactly(t *testing.T) {
 		}
 	}
 }
+
+// TestSpecRedirectURIs: the examples of the specification, for the client at https://example.com/. Client-Server API
+// v1.19, "Redirect URI validation".
+func TestSpecRedirectURIs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind ApplicationType
+		uri  string
+		good bool
+	}{
+		{Web, "https://example.com/callback", true},
+		{Web, "https://app.example.com/callback", true},
+		{Web, "https://example.com:5173/?query=value", true},
+		{Web, "https://example.com/callback#fragment", false},
+		{Web, "http://example.com/callback", false},
+		{Web, "http://localhost/", false},
+		{Native, "com.example.app:/callback", true},
+		{Native, "com.example:/", true},
+		{Native, "com.example:callback", true},
+		{Native, "http://localhost/callback", true},
+		{Native, "http://127.0.0.1/callback", true},
+		{Native, "http://[::1]/callback", true},
+		{Native, "https://example.com/callback", true}, // a claimed one
+		{Native, "example:/callback", false},
+		{Native, "com.example.app://callback", false},
+		{Native, "https://localhost/callback", false},
+		{Native, "http://localhost:1234/callback", false},
+	} {
+		c, err := Register(Client{URI: "https://example.com/", ApplicationType: tt.kind,
+			RedirectURIs: []string{tt.uri}}, Rules{})
+		if tt.good != (err == nil) || tt.good && !c.Redirects(tt.uri) {
+			t.Errorf("%s %s: %v", tt.kind, tt.uri, err)
+		}
+	}
+}

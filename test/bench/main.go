@@ -124,9 +124,9 @@ func options(args []string) (*bench, []string, error) {
 	}
 	b.seconds = time.Duration(*seconds * float64(time.Second))
 	if flags.NArg() > 0 || b.rounds < 1 || b.seconds <= 0 || b.sessions < setSize ||
-		b.abandoned < checkers {
+		b.abandoned < refreshers {
 		return nil, nil, fmt.Errorf("need at least one round, some seconds, %d sessions, %d abandoned authorizations, "+
-			"and no further arguments", setSize, checkers)
+			"and no further arguments", setSize, refreshers)
 	}
 	if *only == "" {
 		return b, nil, nil

@@ -23,12 +23,19 @@ func (b *bench) strangers(ctx context.Context) (rows []row, err error) {
 	}
 	register := load{clients: refreshers, limit: registrations / refreshers,
 		request: func(out []byte, _, _ int) []byte { return post(out, rig.RegistrationPath, inJSON, rig.OAuthClient) }}
-	authorize := gets(checkers, rig.Consent{Client: id, Device: "BENCHABANDONED"}.Path())
+	asks := rig.Consent{Client: id, Device: "BENCHABANDONED"}
+	authorize, form := gets(checkers, asks.Path()), asks.DeviceForm().Encode()
+	device := load{clients: refreshers, limit: b.abandoned / refreshers,
+		request: func(out []byte, _, _ int) []byte { return post(out, rig.DevicePath, asForm, form) }}
 	authorize.limit = b.abandoned / checkers
 	for _, m := range []struct {
-		what string
-		load load
-	}{{"registrations of one client", register}, {"authorizations that nobody ends", authorize}} {
+		what, goal string
+		load       load
+	}{
+		{"registrations of one client", "0", register},
+		{"authorizations that nobody ends", "0", authorize},
+		{"devices that nobody lets in", "at most 2000 rows", device},
+	} {
 		progress("  %d %s", m.load.limit*m.load.clients, m.what)
 		before, after, err := s.kept(ctx, m.load, oauthOn...)
 		if err != nil {
@@ -36,7 +43,7 @@ func (b *bench) strangers(ctx context.Context) (rows []row, err error) {
 		}
 		rows = append(rows, row{fmt.Sprintf("kept of %d %s", m.load.limit*m.load.clients, m.what),
 			fmt.Sprintf("%d bytes before, %d after", before.bytes, after.bytes), "",
-			fmt.Sprintf("%d rows more", after.rows-before.rows), "0"})
+			fmt.Sprintf("%d rows more", after.rows-before.rows), m.goal})
 	}
 	return rows, nil
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { password } from "../clients/js/server.js";
-import { accessible, fits } from "./page.js";
+import { accessible, fits, tabTo } from "./page.js";
 import { fill } from "./proof.js";
 import { signing } from "./signin.js";
 
@@ -107,14 +107,15 @@ test("sign in with the keyboard alone and without a script", async () => {
     const it = await application();
     const user = await server.addUser();
     await visit({}, it.url, async (page) => {
-        await page.keyboard.type(user); // the first field has the focus
+        await page.locator("#user:focus").waitFor(); // the browser gives it with the first frame
+        await page.keyboard.type(user);
         await page.keyboard.press("Tab");
         await page.keyboard.type(password);
         await page.keyboard.press("Enter");
         assert.match(await arrived(page, it), new RegExp(`^@${user}:`));
         const next = await application();
         await page.goto(next.url);
-        await page.keyboard.press("Tab"); // to the first button
+        await tabTo(page, page.getByRole("button", { name: "Allow" }));
         await page.keyboard.press("Enter");
         assert.match(await arrived(page, next), new RegExp(`^@${user}:`));
     });

@@ -35,11 +35,12 @@ namespaces:
 // pair is a Synapse behind a Postern, with a bridge whose user _irc_old was there before.
 type pair struct {
 	testing.TB
-	hs  *synapse.Server
-	url string // Postern's
+	hs      *synapse.Server
+	postern *delegated.Postern
+	url     string // Postern's
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t *testing.T, flags ...string) *pair {
 	t.Helper()
 	bridge := filepath.Join(t.TempDir(), "irc.yaml")
 	if err := os.WriteFile(bridge, fmt.Appendf(nil, registration, bridgeToken), 0o600); err != nil {
@@ -53,18 +54,19 @@ func newPair(t *testing.T) *pair {
 	internal := fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))
 	hs.Delegate(t, "http://"+internal+"/", delegated.Secret)
 	postern := delegated.New(t, hs.URL, synapse.ServerName, "alice")
-	postern.Start(t, "--internal-listen", internal, "--appservice", bridge, "--registration", "open")
+	postern.Start(t, append([]string{"--internal-listen", internal, "--appservice", bridge, "--registration", "open"},
+		flags...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("Synapse:\n%s", hs.Log(t))
 		}
 	})
 	hs.Run(t)
-	return &pair{TB: t, hs: hs, url: postern.Server.URL}
+	return &pair{TB: t, hs: hs, postern: postern, url: postern.Server.URL}
 }
 
 // in is the pair in a part of the test.
-func (p *pair) in(t *testing.T) *pair { return &pair{TB: t, hs: p.hs, url: p.url} }
+func (p *pair) in(t *testing.T) *pair { return &pair{TB: t, hs: p.hs, postern: p.postern, url: p.url} }
 
 // ok makes a request that has to succeed.
 func (p *pair) ok(method, path, token string, body any) map[string]any {

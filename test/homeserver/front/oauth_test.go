@@ -1,7 +1,12 @@
 package front
 
 import (
+	"errors"
+	"net/http"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"postern/test/rig/process"
 )
@@ -13,18 +18,26 @@ func TestOAuth(t *testing.T) {
 	const public = "http://127.0.0.1:8448" // what the metadata say; the test goes to the real address
 	s := newPair(t, "--oauth", "on", "--public-url", public)
 	nobody := &person{pair: s}
-	metadata := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", nil)
+	metadata := nobody.ok(t, "GET", "/_matrix/client/v1/auth_metadata", nil)
 	if metadata["issuer"] != public+"/" || metadata["token_endpoint"] != public+"/oauth2/token" {
 		t.Fatalf("the metadata are %v", metadata)
 	}
-	both := nobody.ok(t, "GET", "/.well-known/openid-configuration", nil)
-	if both["introspection_endpoint"] == nil || both["token_endpoint"] != metadata["token_endpoint"] {
-		t.Errorf("what Synapse and older clients read is %v", both)
+	// By the versions that Synapse says a client takes the unstable path.
+	for _, path := range []string{"/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
+		"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+		if diff := cmp.Diff(metadata, nobody.ok(t, "GET", path, nil)); diff != "" {
+			t.Errorf("%s (-/v1/auth_metadata, +it):\n%s", path, diff)
+		}
+	}
+	list, _ := nobody.ok(t, "GET", "/_matrix/client/versions", nil)["versions"].([]any)
+	if slices.Contains(list, any("v1.19")) || !slices.Contains(list, any("v1.11")) {
+		t.Errorf("the versions are not Synapse's: %v", list)
 	}
 	issuer := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
 	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
 		t.Errorf("the issuer is %v", issuer)
 	}
+	s.ownsPages(t)
 	app := process.NewClient(1)
 	defer app.Close()
 	client, err := app.RegisterOAuth(t.Context(), s.Server.URL)
@@ -32,6 +45,12 @@ func TestOAuth(t *testing.T) {
 	code, err := app.Authorize(t.Context(), s.Server.URL, process.Consent{Client: client, Device: "OAUTHPHONE",
 		User: "alice", Password: password})
 	must(t, err)
+	s.hs.Stop(t)
+	var refused *process.Refusal
+	if _, err := app.Redeem(t.Context(), s.Server.URL, client, code); !errors.As(err, &refused) || !refused.Passes {
+		t.Errorf("while Synapse is away the code gives %v", err)
+	}
+	s.hs.Run(t)
 	tokens, err := app.Redeem(t.Context(), s.Server.URL, client, code)
 	must(t, err)
 	alice := &person{s, tokens.Access, tokens.Refresh}
@@ -42,6 +61,31 @@ func TestOAuth(t *testing.T) {
 	}
 	must(t, app.Revoke(t.Context(), s.Server.URL, client, alice.refresh))
 	alice.refused(t, "GET", syncing, 401, "M_UNKNOWN_TOKEN", false)
+}
+
+// ownsPages holds that what the OAuth 2.0 API has besides its metadata is Postern's, and not Synapse's.
+func (s *pair) ownsPages(t *testing.T) {
+	t.Helper()
+	ask := func(method, path string) http.Header {
+		r, err := http.NewRequestWithContext(t.Context(), method, s.Server.URL+path, nil)
+		must(t, err)
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err)
+		must(t, answer.Body.Close())
+		return answer.Header
+	}
+	for _, path := range []string{"/account", "/oauth2/device", "/oauth2/authorize"} {
+		if h := ask("GET", path); h.Get("Content-Security-Policy") == "" || h.Get("Server") != "" ||
+			h.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s is not Postern's page: %v", path, h)
+		}
+	}
+	for _, path := range []string{"/oauth2/token", "/oauth2/revoke", "/oauth2/registration",
+		"/oauth2/device_authorization", "/_matrix/client/v1/auth_metadata", "/.well-known/openid-configuration"} {
+		if h := ask("OPTIONS", path); h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Server") != "" {
+			t.Errorf("a client in a browser may not use %s: %v", path, h)
+		}
+	}
 }
 
 func must(t *testing.T, err error) {

@@ -91,16 +91,22 @@ func gather(t *testing.T, m *machine) *friends {
 		p.do(t, "login", values{"base": m.public, "user": p.name, "password": password})
 		f.first[p.name], _ = m.hs.Login(t, p.name, password, "FIRST", false)["access_token"].(string)
 	}
+	f.meet(t)
+	bridge(t, m.public, "_irc_old")
+	f.bob.do(t, "reset", nil) // his first keys, for which nobody asks a password
+	f.goOn(t, "before the move")
+	return f
+}
+
+// meet makes the rooms in which they talk.
+func (f *friends) meet(t *testing.T) {
+	t.Helper()
 	f.room = f.alice.do(t, "room", values{"invite": []string{"@bob:" + synapse.ServerName}})["room_id"].(string)
 	f.bob.do(t, "join", values{"room": f.room})
 	for _, p := range []*person{f.alice, f.bob} {
 		p.do(t, "knows", values{"room": f.room, "members": 2})
 	}
 	f.carols = f.carol.do(t, "room", nil)["room_id"].(string)
-	bridge(t, m, "_irc_old")
-	f.bob.do(t, "reset", nil) // his first keys, for which nobody asks a password
-	f.goOn(t, "before the move")
-	return f
 }
 
 // goOn holds that everybody goes on, with no login.
@@ -122,7 +128,7 @@ func (f *friends) moved(t *testing.T, m *machine) {
 			t.Errorf("%s's first token: %v", name, who)
 		}
 	}
-	bridge(t, m, "_irc_new")
+	bridge(t, m.public, "_irc_new")
 	keys := f.alice.do(t, "keys", nil)
 	if keys["own"] != keys["server"] {
 		t.Errorf("alice's keys: %v", keys)
@@ -183,22 +189,22 @@ func (f *friends) reset(t *testing.T) {
 }
 
 // bridge makes, or has, a user of the bridge, speaks as it with the bridge's own token, and logs in as it.
-func bridge(t *testing.T, m *machine, user string) {
+func bridge(t *testing.T, public, user string) {
 	t.Helper()
 	const v3 = "/_matrix/client/v3/"
-	synapse.Try(t, "POST", m.public+v3+"register", bridgeToken,
+	synapse.Try(t, "POST", public+v3+"register", bridgeToken,
 		values{"type": "m.login.application_service", "username": user, "inhibit_login": true})
 	as := "?user_id=" + url.QueryEscape("@"+user+":"+synapse.ServerName)
-	room, _ := synapse.Call(t, "POST", m.public+v3+"createRoom"+as, bridgeToken, values{})["room_id"].(string)
-	synapse.Call(t, "PUT", m.public+v3+"rooms/"+url.PathEscape(room)+"/send/m.room.message/1"+as, bridgeToken,
+	room, _ := synapse.Call(t, "POST", public+v3+"createRoom"+as, bridgeToken, values{})["room_id"].(string)
+	synapse.Call(t, "PUT", public+v3+"rooms/"+url.PathEscape(room)+"/send/m.room.message/1"+as, bridgeToken,
 		values{"msgtype": "m.text", "body": "from elsewhere"})
-	session := synapse.Call(t, "POST", m.public+v3+"login", bridgeToken,
+	session := synapse.Call(t, "POST", public+v3+"login", bridgeToken,
 		values{"type": "m.login.application_service", "identifier": values{"type": "m.id.user", "user": user}})
 	token, _ := session["access_token"].(string)
-	if who := synapse.Call(t, "GET", m.public+whoami, token, nil); who["user_id"] != "@"+user+":"+synapse.ServerName {
+	if who := synapse.Call(t, "GET", public+whoami, token, nil); who["user_id"] != "@"+user+":"+synapse.ServerName {
 		t.Errorf("the bridge's user is %v", who)
 	}
-	synapse.Call(t, "GET", m.public+v3+"sync?timeout=0", token, nil)
+	synapse.Call(t, "GET", public+v3+"sync?timeout=0", token, nil)
 }
 
 // back is all that must hold when Synapse does its own authentication again.
@@ -217,7 +223,7 @@ func (f *friends) back(t *testing.T, m *machine) {
 	f.bob.do(t, "again", nil)
 	f.carol.do(t, "again", values{"password": password})
 	talk(t, f.alice, f.bob, f.room, "at plain Synapse again")
-	bridge(t, m, "_irc_new")
+	bridge(t, m.public, "_irc_new")
 }
 
 func (m *machine) must(t *testing.T, err error) {

@@ -100,8 +100,11 @@ func (a *answers) check(method, path string, answer Answer) error {
 			return fmt.Errorf("the header %s, which the contract declares, is missing", name)
 		}
 	}
-	if response.Value.Content.Get("text/html") != nil {
-		if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") {
+	for _, kind := range []string{"text/html", "text/plain"} {
+		if response.Value.Content[kind] == nil {
+			continue
+		}
+		if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, kind) {
 			return fmt.Errorf("Content-Type is %q", got)
 		}
 		return nil
@@ -126,7 +129,7 @@ func (a *answers) check(method, path string, answer Answer) error {
 func undeclared(schema *openapi3.Schema, value any) error {
 	switch value := value.(type) {
 	case map[string]any:
-		if schema.AdditionalProperties.Has != nil && *schema.AdditionalProperties.Has {
+		if more := schema.AdditionalProperties; more.Schema != nil || more.Has != nil && *more.Has {
 			return nil
 		}
 		for field, inner := range value {

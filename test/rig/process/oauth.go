@@ -20,12 +20,13 @@ const (
 	AuthorizePath    = "/oauth2/authorize"
 	TokenPath        = "/oauth2/token"
 	RevokePath       = "/oauth2/revoke"
+	DevicePath       = "/oauth2/device_authorization"
 )
 
 // What the clients of the OAuth 2.0 API use: one client, and the verifier and challenge of RFC 7636, appendix B.
 const (
 	OAuthClient = `{"client_uri":"https://app.example.com","redirect_uris":["` + oauthCallback + `"],
-		"grant_types":["authorization_code","refresh_token"]}`
+		"grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code"]}`
 
 	oauthCallback  = "https://app.example.com/cb"
 	oauthVerifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -56,7 +57,16 @@ type Consent struct{ Client, Device, User, Password string }
 func (who Consent) Path() string {
 	return AuthorizePath + "?" + url.Values{"response_type": {"code"}, "client_id": {who.Client}, "state": {"s"},
 		"redirect_uri": {oauthCallback}, "code_challenge": {oauthChallenge}, "code_challenge_method": {"S256"},
-		"scope": {"urn:matrix:client:api:* urn:matrix:client:device:" + who.Device}}.Encode()
+		"scope": {who.scope()}}.Encode()
+}
+
+// DeviceForm is how a device asks that cannot show pages.
+func (who Consent) DeviceForm() url.Values {
+	return url.Values{"client_id": {who.Client}, "scope": {who.scope()}}
+}
+
+func (who Consent) scope() string {
+	return "urn:matrix:client:api:* urn:matrix:client:device:" + who.Device
 }
 
 // Authorize lets a client in and gives the authorization code.
@@ -124,8 +134,8 @@ func visit(ctx context.Context, browser *http.Client, at string, form url.Values
 }
 
 var (
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)"`)
-	button      = regexp.MustCompile(`<button name="([^"]+)" value="([^"]+)"`) // the first one agrees
+	filledField = regexp.MustCompile(`<input [^>]*name="([^"]+)" value="([^"]*)"`) // what a browser sends back
+	button      = regexp.MustCompile(`<button name="([^"]+)" value="([^"]+)"`)     // the first one agrees
 )
 
 // fill fills a page's form in.
@@ -146,7 +156,7 @@ func fill(page string, who Consent) (url.Values, error) {
 // Hidden are the fields of a page's form that nobody types.
 func Hidden(page string) url.Values {
 	form := make(url.Values)
-	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
+	for _, field := range filledField.FindAllStringSubmatch(page, -1) {
 		form.Set(field[1], html.UnescapeString(field[2]))
 	}
 	return form

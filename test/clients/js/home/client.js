@@ -1,20 +1,20 @@
-// One person with an encrypting client, as a process of its own: matrix-js-sdk with its Rust crypto. A line of JSON on standard input is a
-// command, a line on standard output its answer. The client lives through all that happens to the servers behind its address. Its keys are in
-// a store that outlives a soft logout, as in a browser.
+// One person with an encrypting client, as a process of its own: matrix-js-sdk with its Rust crypto. The client lives through all that
+// happens to the servers behind its address. Its keys are in a store that outlives a soft logout, as in a browser.
 import "fake-indexeddb/auto";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClientEvent, HttpApiEvent, MatrixEventEvent, RoomEvent, createClient } from "matrix-js-sdk";
+import { ClientEvent, HttpApiEvent, InteractiveAuth, MatrixEventEvent, OAuth2, RoomEvent, createClient } from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 
 import { silent } from "../network.js";
+import { obey } from "./obey.js";
 
 logger.setLevel("silent", false);
-for (const level of ["log", "info", "debug", "trace", "warn"]) console[level] = () => {}; // standard output is for answers
 
 const patience = 60_000;
 
 let base, user, password, client, session;
+let oauth, redirect; // of a session that was begun by the OAuth 2.0 API
+let stages, replaced; // of cross-signing keys that are being replaced
 const loggedOut = []; // what the client was told of the end of its session
 const read = new Map(); // room id → texts that could be decrypted
 const states = [];
@@ -28,6 +28,26 @@ const commands = {
         session = await request("POST", "login", {
             type: "m.login.password", identifier: identifier(), password, refresh_token: true,
         });
+        await open();
+        return { user_id: session.user_id, device_id: session.device_id };
+    },
+
+    /** Registers the application, and gives where it sends its user to sign in: on a new device, or on the one that there is. */
+    async authorize({ base: at, user: name, redirect: home }) {
+        client?.stopClient(); // its page is left
+        [base, user, redirect] = [at, name, home];
+        const found = await createClient({ baseUrl: base, logger: silent }).getAuthMetadata();
+        const app = { client_name: "An encrypting app", client_uri: home, application_type: "web", redirect_uris: [home] };
+        const clientId = await OAuth2.registerClient(found, app, silent);
+        oauth = new OAuth2(found, { clientId, deviceId: session?.device_id }, silent);
+        return { url: await oauth.generateAuthorizationCodeGrantUrl("state", redirect) };
+    },
+
+    /** Gets its session for the code in the address that the user came back to, and begins to sync. */
+    async redeem({ to }) {
+        const code = new URLSearchParams(new URL(to).hash.slice(1)).get("code");
+        session = await oauth.completeAuthorizationCodeGrant(code, redirect);
+        Object.assign(session, await request("GET", "account/whoami", undefined, session.access_token));
         await open();
         return { user_id: session.user_id, device_id: session.device_id };
     },
@@ -121,8 +141,9 @@ const commands = {
     async keys() {
         const own = await client.getCrypto().getOwnDeviceKeys();
         const { device_keys } = await request("POST", "keys/query", { device_keys: { [session.user_id]: [session.device_id] } }, session.access_token);
-        const theirs = device_keys[session.user_id]?.[session.device_id]?.keys?.[`ed25519:${session.device_id}`];
-        return { own: own.ed25519, server: theirs ?? "" };
+        const theirs = device_keys[session.user_id]?.[session.device_id];
+        const name = theirs?.unsigned?.device_display_name ?? "";
+        return { own: own.ed25519, server: theirs?.keys?.[`ed25519:${session.device_id}`] ?? "", name };
     },
 
     /** Makes new cross-signing keys, as who has lost the old ones does, and proves it with the password. */
@@ -140,6 +161,36 @@ const commands = {
             },
         });
         return { asked };
+    },
+
+    /** Begins to make new cross-signing keys, and gives the stage that the server asks for and where its user has to go. */
+    async replace() {
+        return new Promise((resolve, reject) => {
+            replaced = client.getCrypto().bootstrapCrossSigning({
+                setupNewCrossSigning: true,
+                authUploadDeviceSigningKeys: (doRequest) => {
+                    stages = new InteractiveAuth({
+                        matrixClient: client, doRequest,
+                        stateUpdated: (stage) => resolve({ stage, ...stages.getStageParams(stage) }),
+                    });
+                    return stages.attemptAuth();
+                },
+            });
+            replaced.catch(reject);
+        });
+    },
+
+    /** Goes on with that once the user has been there. */
+    async replaced() {
+        stages.poll();
+        await replaced;
+        return {};
+    },
+
+    /** The devices of somebody whose keys the server has. */
+    async devices({ of }) {
+        const { device_keys } = await request("POST", "keys/query", { device_keys: { [of]: [] } }, session.access_token);
+        return { devices: Object.keys(device_keys[of] ?? {}) };
     },
 
     async signing() {
@@ -170,6 +221,7 @@ const commands = {
 async function open() {
     client = createClient({
         baseUrl: base, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token, logger: silent,
+        ...(oauth && { refreshToken: session.refresh_token, oauthClientId: oauth.context.clientId, onTokenRefresh: keep }),
     });
     client.on(HttpApiEvent.SessionLoggedOut, (error) => loggedOut.push(error.data ?? String(error)));
     client.on(ClientEvent.Sync, (state) => states.push(state));
@@ -180,7 +232,12 @@ async function open() {
     await until("a first sync", () => client.isInitialSyncComplete());
 }
 
-/** Exchanges a refresh token: this sdk leaves that to the application. */
+/** Keeps the pair that the sdk has got by itself, which it does at the OAuth 2.0 API. */
+function keep({ accessToken, refreshToken }) {
+    Object.assign(session, { access_token: accessToken, refresh_token: refreshToken });
+}
+
+/** Exchanges a refresh token of the legacy API: this sdk leaves that to the application. */
 async function renew(refreshToken) {
     adopt(await request("POST", "refresh", { refresh_token: refreshToken }));
 }
@@ -234,14 +291,4 @@ async function until(what, holds, nudge) {
     throw new Error(`${what} did not come; the sync is ${client.getSyncState()}, was ${states.slice(-5)}; logged out: ${JSON.stringify(loggedOut)}`);
 }
 
-const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
-process.on("unhandledRejection", (error) => process.stderr.write(`${error?.stack ?? error}\n`));
-for await (const line of createInterface({ input: process.stdin })) {
-    const { do: name, ...rest } = JSON.parse(line);
-    try {
-        answer(await commands[name](rest));
-    } catch (error) {
-        answer({ failed: `${name}: ${error.message}`, status: error.httpStatus ?? 0 });
-    }
-}
-process.exit(0);
+await obey(commands);
