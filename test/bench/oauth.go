@@ -22,11 +22,16 @@ type app struct {
 	devices int // on which alice has signed in
 }
 
-func newApp(ctx context.Context, p *process) (*app, error) {
-	a := &app{Client: rig.NewClient(1), url: "http://" + p.address}
-	var err error
-	a.id, err = a.RegisterOAuth(ctx, a.url)
-	return a, err
+// app starts Postern with the OAuth 2.0 API on the site, and registers a client.
+func (s *site) app(ctx context.Context) (p *process, a *app, err error) {
+	if p, err = s.serve(ctx, oauthOn...); err != nil {
+		return nil, nil, err
+	}
+	a = &app{Client: rig.NewClient(1), url: "http://" + p.address}
+	if a.id, err = a.RegisterOAuth(ctx, a.url); err != nil {
+		stopAll(&err, p)
+	}
+	return p, a, err
 }
 
 // code has alice sign in on the pages, for a new device, and gives the code.
@@ -56,15 +61,11 @@ func (b *bench) oauth(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.serve(ctx, oauthOn...)
+	p, a, err := s.app(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { stopAll(&err, p) }()
-	a, err := newApp(ctx, p)
-	if err != nil {
-		return nil, err
-	}
 	defer a.Close()
 	var access, renew []string
 	for range refreshers {
@@ -142,15 +143,11 @@ func (b *bench) redeem(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.serve(ctx, oauthOn...)
+	p, a, err := s.app(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { stopAll(&err, p) }()
-	a, err := newApp(ctx, p)
-	if err != nil {
-		return nil, err
-	}
 	defer a.Close()
 	var redeemed, refreshed figures
 	for round := range b.rounds {

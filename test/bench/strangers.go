@@ -50,15 +50,11 @@ func (b *bench) strangers(ctx context.Context) (rows []row, err error) {
 
 // registered registers the client and gives its id.
 func (s *site) registered(ctx context.Context) (id string, err error) {
-	p, err := s.serve(ctx, oauthOn...)
-	if err != nil {
-		return "", err
-	}
-	defer func() { stopAll(&err, p) }()
-	a, err := newApp(ctx, p)
+	p, a, err := s.app(ctx)
 	if err != nil {
 		return "", err
 	}
 	a.Close()
-	return a.id, nil
+	stopAll(&err, p)
+	return a.id, err
 }

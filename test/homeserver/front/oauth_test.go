@@ -38,6 +38,7 @@ func TestOAuth(t *testing.T) {
 		t.Errorf("the issuer is %v", issuer)
 	}
 	s.ownsPages(t)
+	s.ownsMailboxes(t)
 	app := process.NewClient(1)
 	defer app.Close()
 	client, err := app.RegisterOAuth(t.Context(), s.Server.URL)
@@ -92,5 +93,21 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// ownsMailboxes: devices that link each other meet here. Synapse has a rendezvous of its own, behind experimental
+// settings, and says that it is off.
+func (s *pair) ownsMailboxes(t *testing.T) {
+	t.Helper()
+	nobody := &person{pair: s}
+	features, _ := nobody.ok(t, "GET", "/_matrix/client/versions", nil)["unstable_features"].(map[string]any)
+	if features["org.matrix.msc4108"] != true || features["io.element.msc4388"] != true || len(features) < 10 {
+		t.Errorf("the drafts are %v", features)
+	}
+	const mailboxes = "/_matrix/client/unstable/io.element.msc4388/rendezvous"
+	mailbox := nobody.ok(t, "POST", mailboxes, map[string]any{"data": "hello"})
+	if read := nobody.ok(t, "GET", mailboxes+"/"+mailbox["id"].(string), nil); read["data"] != "hello" {
+		t.Errorf("the mailbox holds %v", read)
 	}
 }
