@@ -29,9 +29,14 @@ func TestOAuth(t *testing.T) {
 			t.Errorf("%s (-/v1/auth_metadata, +it):\n%s", path, diff)
 		}
 	}
-	list, _ := nobody.ok(t, "GET", "/_matrix/client/versions", nil)["versions"].([]any)
-	if slices.Contains(list, any("v1.19")) || !slices.Contains(list, any("v1.11")) {
-		t.Errorf("the versions are not Synapse's: %v", list)
+	versions := nobody.ok(t, "GET", "/_matrix/client/versions", nil)
+	list, _ := versions["versions"].([]any)
+	drafts, _ := versions["unstable_features"].(map[string]any)
+	if slices.Contains(list, any("v1.19")) || !slices.Contains(list, any("v1.11")) || len(drafts) < 20 {
+		t.Errorf("the versions are not Synapse's: %v", versions)
+	}
+	if drafts["org.matrix.msc4108"] != true { // of which Synapse says false
+		t.Errorf("nobody learns of the rendezvous: %v", drafts)
 	}
 	issuer := nobody.ok(t, "GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", nil)
 	if issuer["issuer"] != public+"/" || len(issuer) != 1 {
