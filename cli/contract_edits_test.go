@@ -221,10 +221,9 @@ var contractEdits = []*contractEdit{
 	}, {
 		name: "rename a header of an answer, Cache-Control of the metadata",
 		edit: []change{replaceIn("paths /_matrix/client/v1/auth_metadata get", "Cache-Control:", "Expires:")},
-		want: []debt{{"oauth/oauth.go",
+		want: []debt{{"oauth/discovery.go",
 			"unknown field CacheControl in struct literal of type gen.GetAuthMetadata200ResponseHeaders"}},
-		line: `"200":`, handler: []string{"(*API).GetAuthMetadata", "(*API).GetAuthorizationServerMetadata",
-			"(*API).GetOpenIDConfiguration"},
+		line: `"200":`, handler: []string{"(*API).discovery"},
 	}, {
 		name: "document one more status, 202 of revoke",
 		edit: []change{addTo("paths /oauth2/revoke post responses",

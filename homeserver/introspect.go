@@ -134,10 +134,11 @@ func (g *Gate) discover(w http.ResponseWriter, r *http.Request) {
 	if base == "" {
 		base = "http://" + r.Host
 	}
-	reply(w, http.StatusOK, map[string]string{
-		"issuer": base + "/", "account_management_uri": base + "/",
-		"introspection_endpoint": "http://" + r.Host + IntrospectPath,
-	})
+	reply(w, http.StatusOK, struct { // in the order that it always had
+		Issuer        string `json:"issuer"`
+		Account       string `json:"account_management_uri"`
+		Introspection string `json:"introspection_endpoint"`
+	}{base + "/", base + "/", "http://" + r.Host + IntrospectPath})
 }
 
 // reply writes JSON that no cache keeps.

@@ -125,8 +125,8 @@ func TestSpecRevocation(t *testing.T) {
 	}
 }
 
-// TestSpecAccountActions: every action that the metadata name leads to a page about it, and one that is not known to
-// the account. "Account management URL actions".
+// TestSpecAccountActions: every action that the metadata name leads to a page about it, and one that is not known leads
+// to the account. "Account management URL actions".
 func TestSpecAccountActions(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
