@@ -36,10 +36,10 @@ slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx, Caddy and 
 	$(if $(RACE),go test -count=1 -run TestLarge ./homeserver/front) # two gibibytes: minutes under the race detector
 	go test -count=1 -timeout 10m -run Grow ./db -long
 
-generate: ## make gen/ from api/login.yaml
+generate: ## make gen/ from api/
 	go generate ./...
 
-GENERATED := gen/gen.go docs/lesson/start/api.go
+GENERATED := gen/gen.go gen/introspection/introspection.go docs/lesson/start/api.go
 
 generate-check: ## fail when what is generated does not fit its contract
 	@kept=$$(mktemp -d); tar cf $$kept/before.tar $(GENERATED); before=$$(cat $(GENERATED) | cksum); \

@@ -13,6 +13,7 @@ import (
 )
 
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config oapi-config.yaml api/login.yaml
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config gen/introspection/oapi-config.yaml api/introspection.yaml
 
 // version is set by `make release`.
 var version = "dev"
@@ -20,7 +21,7 @@ var version = "dev"
 // source is what `postern spec check` compiles where this source is not at hand. The patterns leave the tests out; a
 // test holds that they leave out nothing else.
 //
-//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go tokens/*[^t].go tokens/*[^s]t.go db/migrations
+//go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go gen/*/*.go tokens/*[^t].go tokens/*[^s]t.go db/migrations
 //go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go
 //go:embed oauth/*[^t].go oauth/*[^s]t.go oauth/protocol/*[^t].go oauth/protocol/*[^s]t.go
 //go:embed oauth/rendezvous/*[^t].go

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/gen/introspection"
 	"postern/handlers"
 	"postern/tokens"
 )
 
-// What the homeserver asks is not in api/login.yaml: it is no part of the client-server API, no client's code is made
-// from it, and where it is answered is the operator's choice. RFC 7662 and OpenID Connect Discovery 1.0 say what it
-// looks like, and Synapse's api/auth/mas.py what is read of it.
+// What the homeserver asks has a contract of its own, api/introspection.yaml, since it is no part of the client-server
+// API. Its types are generated. It is routed by hand: where it is answered is the operator's choice. Synapse's
+// api/auth/mas.py says what is read of it.
 
 // Paths of what the homeserver asks.
 const (
@@ -40,41 +41,31 @@ func (g *Gate) Internal() http.Handler {
 	return mux
 }
 
-// introspection is an answer. Synapse takes only whole numbers for expires_in, and no number at all for a token that
-// does not expire.
-type introspection struct {
-	Active    bool   `json:"active"`
-	Scope     string `json:"scope,omitempty"`
-	Username  string `json:"username,omitempty"`
-	Subject   string `json:"sub,omitempty"`
-	DeviceID  string `json:"device_id,omitempty"`
-	ExpiresIn *int64 `json:"expires_in,omitempty"`
-}
-
 // introspect tells the homeserver whom an access token belongs to. RFC 7662, section 2. Whatever is wrong with the
 // token, the answer is 200 and inactive; whatever is wrong here, it is not: Synapse answers 503 then, and nobody
 // forgets a session.
 func (g *Gate) introspect(w http.ResponseWriter, r *http.Request) {
 	if !g.fromHomeserver(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		reply(w, http.StatusUnauthorized,
-			map[string]string{"error": "invalid_client",
-				"error_description": "the secret is not the one in --homeserver-secret-file"})
+		refuse(w, http.StatusUnauthorized, "invalid_client", "the secret is not the one in --homeserver-secret-file")
 		return
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
 	form, wrong := url.ParseQuery(string(raw))
 	if err != nil || wrong != nil || !form.Has("token") {
-		reply(w, http.StatusBadRequest,
-			map[string]string{"error": "invalid_request", "error_description": "send a form with the field token"})
+		refuse(w, http.StatusBadRequest, "invalid_request", "send a form with the field token")
 		return
 	}
-	found, err := g.inspect(r.Context(), form.Get("token"))
+	found, err := g.inspect(r.Context(), introspection.Question{Token: form.Get("token")})
 	if err != nil {
 		g.server.Refuse(w, r, err)
 		return
 	}
 	reply(w, http.StatusOK, found)
+}
+
+func refuse(w http.ResponseWriter, status int, code, description string) {
+	reply(w, status, introspection.Refusal{Error: code, ErrorDescription: &description})
 }
 
 // fromHomeserver reports whether it is the homeserver that asks.
@@ -87,19 +78,19 @@ func (g *Gate) fromHomeserver(r *http.Request) bool {
 // inspect judges a token of which nothing is known but its text. A caveat about the request (method, path, addr) does
 // not hold then, so a restricted token is inactive: only who sees the request can judge it. That it was seen is not
 // noted: it is the homeserver who shows it.
-func (g *Gate) inspect(ctx context.Context, text string) (introspection, error) {
+func (g *Gate) inspect(ctx context.Context, q introspection.Question) (introspection.Answer, error) {
 	now := g.server.Now()
-	claims, session, err := g.server.Admit(ctx, text, tokens.Request{Now: now})
+	claims, session, err := g.server.Admit(ctx, q.Token, tokens.Request{Now: now})
 	switch {
 	case handlers.IsStatus(err, http.StatusUnauthorized), handlers.IsStatus(err, http.StatusForbidden):
-		return introspection{}, nil
+		return introspection.Answer{}, nil
 	case err != nil:
-		return introspection{}, err
+		return introspection.Answer{}, err
 	}
-	return introspection{
-		Active: true, Scope: scope(session), Username: session.Localpart,
-		Subject:  string(handlers.NewUserID(session.Localpart, g.server.ServerName)),
-		DeviceID: session.DeviceID, ExpiresIn: secondsTo(claims.Expires, now),
+	user, scope := string(handlers.NewUserID(session.Localpart, g.server.ServerName)), scope(session)
+	return introspection.Answer{
+		Active: true, Scope: &scope, Username: &session.Localpart, Sub: &user, DeviceID: &session.DeviceID,
+		ExpiresIn: secondsTo(claims.Expires, now),
 	}, nil
 }
 

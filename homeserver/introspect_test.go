@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
 	"postern/homeserver/synapse"
@@ -210,6 +213,51 @@ func BenchmarkIntrospection(b *testing.B) {
 		w := httptest.NewRecorder()
 		if handler.ServeHTTP(w, r); w.Code != 200 {
 			b.Fatal(w.Body)
+		}
+	}
+}
+
+// TestIntrospectionContract holds what is answered against api/introspection.yaml: an edit of it that the generated
+// types do not show is found here.
+func TestIntrospectionContract(t *testing.T) {
+	t.Parallel()
+	spec, err := openapi3.NewLoader().LoadFromFile("../api/introspection.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := spec.Paths.Find(IntrospectPath)
+	if path == nil || path.Post == nil || spec.Paths.Len() != 1 {
+		t.Fatalf("the contract has not just POST %s", IntrospectPath)
+	}
+	op := path.Post
+	form := op.RequestBody.Value.Content.Get("application/x-www-form-urlencoded")
+	if form == nil || !slices.Equal(form.Schema.Value.Required, []string{"token"}) {
+		t.Error("the contract asks for something else than a form with a token")
+	}
+	s := newSiteBefore(t)
+	token := s.ok(s.login(`"device_id":"PHONE"`)).Text("access_token")
+	seen := map[int]bool{503: true} // TestIntrospectionWithoutDatabase
+	for _, a := range []answer{s.active(token), s.asks("x"), s.introspect("Bearer wrong", "token=x"),
+		s.introspect("Bearer "+sharedSecret, "")} {
+		response := op.Responses.Status(a.Status)
+		if response == nil {
+			t.Errorf("the contract has no %d", a.Status)
+			continue
+		}
+		schema := response.Value.Content.Get("application/json").Schema.Value
+		for field := range a.JSON {
+			if schema.Properties[field] == nil {
+				t.Errorf("%d: the contract has no %s", a.Status, field)
+			}
+		}
+		if err := schema.VisitJSON(a.JSON); err != nil {
+			t.Errorf("%d %s: %v", a.Status, a.Raw, err)
+		}
+		seen[a.Status] = true
+	}
+	for status := range op.Responses.Map() {
+		if n, err := strconv.Atoi(status); err != nil || !seen[n] {
+			t.Errorf("the contract has %s, which was not seen", status)
 		}
 	}
 }

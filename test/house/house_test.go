@@ -91,3 +91,6 @@ func own(imported string) (dir string, ours bool) {
 	}
 	return strings.CutPrefix(imported, module+"/")
 }
+
+// fromContract reports whether a generator writes what is in a folder.
+func fromContract(dir string) bool { return dir == "gen" || strings.HasPrefix(dir, "gen/") }

@@ -17,12 +17,13 @@ import (
 var drawing = map[string][]string{
 	".":           {"cli"},
 	"cli":         {"homeserver/", "oauth/", "speclab/", "handlers", "gen", "tokens", "db"},
-	"homeserver/": {"homeserver/", "handlers", "gen", "tokens", "db"},
+	"homeserver/": {"homeserver/", "handlers", "gen", "gen/", "tokens", "db"},
 	"oauth/":      {"oauth/", "web", "handlers", "gen", "tokens", "db"},
 	"web":         {},
 	"speclab/":    {"speclab/", "handlers", "gen", "tokens", "db"},
 	"handlers":    {"gen", "tokens", "db"},
 	"gen":         {},
+	"gen/":        {},
 	"tokens":      {},
 	"db":          {},
 
