@@ -19,7 +19,21 @@ func (d *DB) Device(ctx context.Context, localpart, deviceID string) (Session, e
 	}
 }
 
+// DeviceLives reports whether an account has a session on the device on which one began that has ended. The event of
+// its login says which device that was.
+func (d *DB) DeviceLives(ctx context.Context, localpart, sessionID string) (bool, error) {
+	_, err := one(ctx, d, deviceOfEnded, scanText, localpart, sessionID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 const (
+	deviceOfEnded = `SELECT sessions.id FROM events JOIN sessions
+			ON sessions.localpart = events.localpart AND sessions.device_id = events.device_id
+		WHERE events.localpart = $1 AND events.session_id = $2 AND events.kind = '` + EventLogin + `' LIMIT 1`
+
 	sessionOnDevice = `SELECT id FROM sessions WHERE localpart = $1 AND device_id = $2`
 	renameDevice    = `UPDATE sessions SET display_name = $3 WHERE localpart = $1 AND device_id = $2 RETURNING ` +
 		sessionColumns

@@ -111,7 +111,7 @@ func (s *Server) authentic(ctx context.Context, text string) (tokens.Bearer, db.
 		session, epoch, err := s.DB.Session(ctx, authentic.Session())
 		switch {
 		case errors.Is(err, db.ErrNotFound):
-			return nil, db.Session{}, UnknownToken("The session has ended.", false)
+			return nil, db.Session{}, s.over(ctx, authentic)
 		case err != nil:
 			return nil, db.Session{}, err
 		case epoch == ring.epoch:
@@ -122,6 +122,16 @@ func (s *Server) authentic(ctx context.Context, text string) (tokens.Bearer, db.
 		}
 	}
 	return nil, db.Session{}, errKeysUnsettled
+}
+
+// over refuses the token of a session that is not there. If somebody has logged in on its device since, that lives, and
+// so do the keys that its processes share: the client must not drop them. Client-Server API v1.19, "Soft logout".
+func (s *Server) over(ctx context.Context, token *tokens.Authentic) error {
+	lives, err := s.DB.DeviceLives(ctx, Spelled(token.UserID(), s.ServerName), token.Session())
+	if err != nil {
+		return err
+	}
+	return UnknownToken("The session has ended.", lives)
 }
 
 // retired reports whether a token that cannot be checked any more claims a session that is still there: its root key

@@ -21,6 +21,8 @@ type model struct {
 	single           bool              // the generation was claimed at the draft's door
 	oldest           int               // from this generation on, access tokens are good until they expire
 	soft, gone       bool
+	device           string
+	on               map[string]*model // the newest session of each device
 	ttl, leeway      time.Duration
 	lastAccess, last string // the pair of this generation, as the server first told it
 	locked           *bool  // the account's lock, which all its sessions share
@@ -38,7 +40,7 @@ func (m *model) use(k int, now time.Time) string {
 	fits := m.inForce(k) || k >= m.oldest
 	switch {
 	case m.gone:
-		return dead
+		return m.over()
 	case m.soft, !now.Before(m.end), !fits, !now.Before(m.accessEnd[k]):
 		return kept
 	case *m.locked:
@@ -50,6 +52,14 @@ func (m *model) use(k int, now time.Time) string {
 	return good
 }
 
+// over is the verdict on a token of a session that has ended: soft, if its device lives.
+func (m *model) over() string {
+	if heir := m.on[m.device]; heir != nil && !heir.gone {
+		return kept
+	}
+	return dead
+}
+
 func (m *model) inForce(k int) bool {
 	return k == m.generation || k == m.generation-1 && m.used.IsZero() && !m.single
 }
@@ -59,7 +69,7 @@ func (m *model) refresh(k int, now time.Time, draft bool) (verdict string, same 
 	recent := k == m.generation-1 && (m.used.IsZero() || now.Sub(m.used) <= m.leeway)
 	switch {
 	case m.gone:
-		return dead, false
+		return m.over(), false
 	case m.soft, !now.Before(m.end):
 		return kept, false
 	case *m.locked && (k == m.generation || recent && !draft && !m.single):
@@ -159,7 +169,7 @@ func TestModel(t *testing.T) {
 				}
 				now := s.clock.Now()
 				m := &model{generation: 1, held: make(map[int][2]string), accessEnd: make(map[int]time.Time),
-					end: now.Add(sessionTTL), ttl: ttl, leeway: leeway, locked: &locked}
+					end: now.Add(sessionTTL), device: device, on: on, ttl: ttl, leeway: leeway, locked: &locked}
 				m.learn(a.Text("access_token"), a.Text("refresh_token"), now)
 				on[device] = m
 				sessions = append(sessions, m)

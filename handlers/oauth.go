@@ -275,6 +275,10 @@ func (s *Server) RefreshGranted(ctx context.Context, client, token string) (Pair
 	if err == nil {
 		return p.exported(), nil
 	}
+	var caveat *tokens.CaveatError
+	if errors.As(err, &caveat) && caveat.OfRequest() || errors.Is(err, errTooManyCaveats) {
+		return Pair{}, restricted(err) // it is good elsewhere
+	}
 	e := AsError(err)
 	if e.Status == http.StatusUnauthorized && e.Code != "M_USER_LOCKED" || e.Status == http.StatusForbidden {
 		err = errors.Join(ErrGrantOver, err)
@@ -305,8 +309,13 @@ func (s *Server) RevokeToken(ctx context.Context, text string) error {
 			return nil // somebody else was faster
 		}
 	}
+	return restricted(asAccess)
+}
+
+// restricted refuses a token that its holder has restricted, and that lives.
+func restricted(cause error) *OAuthError {
 	return &OAuthError{Status: http.StatusBadRequest, Code: "invalid_request",
-		Description: "the token is restricted to other requests", Cause: asAccess}
+		Description: "the token is restricted to other requests", Cause: cause}
 }
 
 // RevokePath is what a `path` caveat of a token that is revoked is held against.

@@ -131,11 +131,13 @@ func (s *Server) carriable(who *Caller, session db.Session, carried []string) er
 	return err
 }
 
+var errTooManyCaveats = errors.New("too many caveats for the next pair")
+
 // tooManyCaveats refuses a refresh token for what [Server.carriable] says of it.
 func tooManyCaveats(err error) error {
 	if errors.Is(err, tokens.ErrMalformed) {
 		return UnknownToken("The refresh token has too many caveats to be exchanged; it stays as it is.",
-			true).because(err)
+			true).because(errors.Join(errTooManyCaveats, err))
 	}
 	return err
 }

@@ -8,6 +8,7 @@ type session struct {
 	generation int
 	used       time.Time
 	soft, gone bool
+	heir       *session          // which has taken its place on the device
 	held       map[int][2]string // what the client holds of each generation: access token, refresh token
 	ends       map[int]time.Time // of the access tokens
 }
@@ -49,6 +50,11 @@ func (a *account) begin(device, client string) *session {
 		old.gone = true
 	}
 	s := &session{client: client, generation: 1, held: make(map[int][2]string), ends: make(map[int]time.Time)}
+	for _, older := range a.sessions {
+		if older == a.on[device] || older.heir != nil && older.heir == a.on[device] {
+			older.heir = s
+		}
+	}
 	a.on[device] = s
 	a.sessions = append(a.sessions, s)
 	return s
@@ -82,7 +88,7 @@ func (a *account) refresh(s *session, k int, now time.Time) (verdict string, sam
 	recent := k == s.generation-1 && (s.used.IsZero() || now.Sub(s.used) <= leeway)
 	switch {
 	case s.gone:
-		return gone, false
+		return s.over(), false
 	case s.soft:
 		return softly, false
 	case a.locked && (k == s.generation || recent):
@@ -112,7 +118,7 @@ func inOAuth(verdict string) string {
 func (a *account) use(s *session, k int, now time.Time) string {
 	switch {
 	case s.gone:
-		return gone
+		return s.over()
 	case s.soft, !now.Before(s.ends[k]):
 		return softly
 	case a.locked:
@@ -122,6 +128,14 @@ func (a *account) use(s *session, k int, now time.Time) string {
 		s.used = now
 	}
 	return good
+}
+
+// over is the verdict on a token of a session that has ended: soft, if its device lives.
+func (s *session) over() string {
+	if s.heir != nil && !s.heir.gone {
+		return softly
+	}
+	return gone
 }
 
 // endAll ends every session.

@@ -10,6 +10,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/tokens"
 )
 
 // TestLogin is the whole way: a client registers, a person signs in, the client refreshes and logs out.
@@ -129,7 +130,9 @@ func TestKnownDevice(t *testing.T) {
 	client := s.register(webClient)
 	old := s.ok(s.redeem(client, s.code(client)))
 	s.ok(s.redeem(client, s.code(client)))
-	s.want(s.whoami(old.text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	if a := s.want(s.whoami(old.text("access_token")), 401, "M_UNKNOWN_TOKEN"); a.json["soft_logout"] != true {
+		t.Errorf("the device lives, and its other process is to drop its keys: %s", a.body)
+	}
 	sessions, err := s.db.Sessions(t.Context(), "alice")
 	if err != nil || len(sessions) != 1 || sessions[0].DisplayName != "App" || sessions[0].ClientID != client {
 		t.Errorf("the sessions are %+v, %v", sessions, err)
@@ -305,4 +308,17 @@ func TestFailedRegistrationKeepsTheInvitation(t *testing.T) {
 		res.Body.Close()
 	}
 	s.sentTo(b.submit(q, page, "user", "carol", "password", password, "token", "invited", "do", "create"))
+}
+
+// TestRestrictedRefresh: a refresh token that its holder has restricted to other requests ends nothing.
+func TestRestrictedRefresh(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	client := s.register(webClient)
+	pair := s.ok(s.redeem(client, s.code(client)))
+	narrow, err := tokens.Restrict(pair.text("refresh_token"),
+		tokens.Caveat{Key: "addr", Operator: "in", Value: "192.0.2.0/24"})
+	s.must(err)
+	s.want(s.refresh(client, narrow), 400, "invalid_request")
+	s.ok(s.refresh(client, pair.text("refresh_token")))
 }

@@ -180,7 +180,7 @@ func (y *story) refreshesElsewhere(rt *rapid.T) {
 	s, k := y.token(rt)
 	token, legacy := s.held[k][1], softly
 	if s.gone {
-		legacy = gone
+		legacy = s.over()
 	}
 	for _, client := range append(y.clients, "nobody") {
 		if client != s.client {

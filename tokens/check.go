@@ -25,6 +25,15 @@ type Authentic struct {
 	caveats []string
 }
 
+// UserID is whom the minter made the token for.
+func (a *Authentic) UserID() string {
+	if len(a.caveats) < expiryPlace {
+		return ""
+	}
+	caveat, _ := ParseCaveat(a.caveats[1]) // of one that is no caveat the value is empty
+	return caveat.Value
+}
+
 // expiryPlace is the index of the caveat that says when a token expires, if [Mint] wrote one.
 const expiryPlace = 3
 
