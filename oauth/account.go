@@ -144,11 +144,12 @@ func (e accountPages) device(account db.User) error {
 		return err
 	}
 	return e.render(status(wrong), web.DeviceDetails{UserID: e.userID(account), Device: device,
-		Deed: e.deed(wrong, !e.proven())})
+		Deed: e.deed(account, wrong, !e.proven())})
 }
 
-func (e accountPages) deed(wrong web.Wrong, prove bool) web.Deed {
-	return web.Deed{Prove: prove, Wrong: wrong, Form: e.formProof(), Back: handlers.AccountPath}
+func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
+	return web.Deed{Account: account.Localpart, Prove: prove, Wrong: wrong, Form: e.formProof(),
+		Back: handlers.AccountPath}
 }
 
 // proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none.
@@ -182,7 +183,8 @@ func (e accountPages) confirmed(account db.User, what string, prove bool, do fun
 			return do(account)
 		}
 	}
-	return e.render(status(wrong), web.Confirm{UserID: e.userID(account), What: what, Deed: e.deed(wrong, prove)})
+	return e.render(status(wrong),
+		web.Confirm{UserID: e.userID(account), What: what, Deed: e.deed(account, wrong, prove)})
 }
 
 func (e accountPages) deactivate(account db.User) error {

@@ -98,6 +98,6 @@ func (e *connection) decided(account db.User, err error, page web.Done) error {
 }
 
 func (e *connection) codePage(account db.User, code string, wrong web.Wrong) error {
-	return e.render(status(wrong), web.EnterCode{UserID: e.userID(account), Code: code, Wrong: wrong,
-		Form: e.formProof()})
+	return e.render(status(wrong), web.EnterCode{UserID: e.userID(account), Account: account.Localpart, Code: code,
+		Wrong: wrong, Form: e.formProof()})
 }

@@ -100,7 +100,7 @@ type invited struct{ *visit }
 func (v *visit) forInvited() (errand, error) {
 	v.onward = handlers.RegisterPath + "?made"
 	v.token = v.r.URL.Query().Get("token")
-	v.create = !v.r.URL.Query().Has("made")
+	v.create = !v.r.URL.Query().Has("made") || v.r.URL.Query().Get("prompt") == "create"
 	e := invited{v}
 	if v.server.Registration == handlers.RegistrationClosed {
 		return nil, v.render(http.StatusForbidden, web.Failure{Text: "closed"})

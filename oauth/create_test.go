@@ -76,20 +76,20 @@ func TestRefusalsInGerman(t *testing.T) {
 	for _, tt := range []struct{ name, password, token, agree, says string }{
 		{"alice", strong, "good", "yes", "Dieser Name ist vergeben."},
 		{"ALICE", strong, "good", "yes", "Dieser Name ist vergeben."},
-		{"", strong, "good", "yes", "Dieser Name geht nicht."},
-		{"a b", strong, "good", "yes", "Dieser Name geht nicht."},
-		{strings.Repeat("x", 250), strong, "good", "yes", "Dieser Name geht nicht."},
-		{"a\x00", strong, "good", "yes", "Dieser Name geht nicht."},
+		{"", strong, "good", "yes", "Dieser Name ist nicht möglich."},
+		{"a b", strong, "good", "yes", "Dieser Name ist nicht möglich."},
+		{strings.Repeat("x", 250), strong, "good", "yes", "Dieser Name ist nicht möglich."},
+		{"a\x00", strong, "good", "yes", "Dieser Name ist nicht möglich."},
 		{"carol", "", "good", "yes", "mindestens 8 Zeichen"},
 		{"carol", "Short 1", "good", "yes", "mindestens 8 Zeichen"},
 		{"carol", "Correct horse", "good", "yes", "eine Ziffer"},
-		{"carol", "Correct1horse", "good", "yes", "weder Ziffer noch Buchstabe"},
+		{"carol", "Correct1horse", "good", "yes", "weder Ziffer noch Buchstabe von A bis Z"},
 		{"carol", "correct horse 1", "good", "yes", "einen Großbuchstaben"},
 		{"carol", "CORRECT HORSE 1", "good", "yes", "einen Kleinbuchstaben"},
 		{"carol", strong, "bad", "yes", "Dieses Registrierungstoken gilt nicht"},
 		{"carol", strong, "", "yes", "Dieses Registrierungstoken gilt nicht"},
 		{"carol", strong, "a\x00", "yes", "Dieses Registrierungstoken gilt nicht"},
-		{"carol", strong, "good", "", "den Nutzungsbedingungen zustimmen"},
+		{"carol", strong, "good", "", "die Nutzungsbedingungen akzeptieren"},
 	} {
 		b := s.browser().German()
 		page := s.says(b.submit(q, b.open(q), "user", tt.name, "password", tt.password, "token", tt.token, "agree",
@@ -145,7 +145,7 @@ func TestCreateWithApproval(t *testing.T) {
 	}
 	german := s.browser().German()
 	s.says(german.submit(q, german.open(q), create...), 403, "Ihr Konto wartet auf Freigabe",
-		"Wer example.org betreibt")
+		"Die Betreiber von example.org")
 	signIn := []string{"user", "carol", "password", password, "do", "sign in"}
 	s.says(b.submit(request(client), page, signIn...), 403, "Your account waits for approval")
 	s.says(b.submit(request(client), page, "user", "carol", "password", "wrong", "do", "sign in"), 403,

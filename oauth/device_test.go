@@ -197,7 +197,7 @@ func TestLostPoll(t *testing.T) {
 func TestDeviceCodeTwice(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]func(d *tv) answer{
-		"too late":       func(d *tv) answer { d.clock.Step(21 * time.Second); return d.poll() },
+		"too late":       func(d *tv) answer { d.clock.Step(againDevice + 1); return d.poll() },
 		"after its time": func(d *tv) answer { d.clock.Step(deviceLife); return d.poll() },
 		"another client": func(d *tv) answer { other := *d; other.client = "other"; return other.poll() },
 	} {

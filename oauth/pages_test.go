@@ -344,3 +344,40 @@ func TestPagesAreCounted(t *testing.T) {
 		t.Error("a stranger has made a label")
 	}
 }
+
+// TestResetOfAnother: what a page said of one account happens to no other that has signed in since.
+func TestResetOfAnother(t *testing.T) {
+	t.Parallel()
+	var allowed []string
+	s := newSite(t, func(c *handlers.Config) {
+		c.AllowKeyReset = func(_ context.Context, localpart string) error {
+			allowed = append(allowed, localpart)
+			return nil
+		}
+	})
+	s.account("bob")
+	b, view := s.browser(), "/account?action=org.matrix.cross_signing_reset"
+	b.signIn(view)
+	page := b.at(view)
+	b.press("/account", b.at("/account"), "do", "sign out")
+	b.signIn(view, "bob", password)
+	s.says(b.press(view, page, "do", "reset"), 200, "@bob:example.org")
+	if len(allowed) != 0 {
+		t.Errorf("allowed: %v", allowed)
+	}
+}
+
+// TestLoginHint: a client that wants somebody else than who is signed in does not get them by one click.
+func TestLoginHint(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	client, b := s.register(webClient), s.browser()
+	b.signIn(authorizePath(request(client)))
+	for hint, button := range map[string]string{"mxid:@bob:example.org": "Sign in", "@bob:example.org": "Sign in",
+		"mxid:@alice:example.org": "Allow", "mxid:@alice:elsewhere.org": "Allow", "": "Allow"} {
+		page := s.says(b.at(authorizePath(request(client, "login_hint", hint))), 200, ">"+button+"</button>")
+		if button == "Sign in" && !strings.Contains(page.body, "bob") {
+			t.Errorf("%q: the name is not filled in", hint)
+		}
+	}
+}

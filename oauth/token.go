@@ -106,6 +106,9 @@ func (a *API) start(ctx context.Context, c code) (handlers.Pair, error) {
 	})
 }
 
+// againDevice is the same for a device, which may wait so long before it asks again (RFC 8628, section 3.5).
+const againDevice = 2 * maxPollEvery
+
 // again is how long after the first redemption of a code the same client gets the same pair: as long as it may take to
 // notice that the answer was lost.
 const again = 20 * time.Second
@@ -118,7 +121,7 @@ func (a *API) redeemAgain(ctx context.Context, c code) (gen.TokenResponseObject,
 		return nil, err
 	}
 	fresh := err == nil && session.Generation == 1 && session.Used.IsZero() && session.State == db.Live &&
-		a.server.Now().Sub(session.Created) <= again
+		a.server.Now().Sub(session.Created) <= c.again()
 	switch {
 	case !fresh:
 		return nil, a.deny(ctx, c, "the code was redeemed before, is too old, or its account has changed since")
@@ -130,6 +133,14 @@ func (a *API) redeemAgain(ctx context.Context, c code) (gen.TokenResponseObject,
 		return nil, err
 	}
 	return a.answer(ctx, pair), nil
+}
+
+// again is how long the code's pair is given again.
+func (c code) again() time.Duration {
+	if c.UserCode != "" {
+		return againDevice
+	}
+	return again
 }
 
 // suspicion is how long after a code's end a second use is taken for a theft.

@@ -87,12 +87,21 @@ func (v *visit) answer() error {
 		return v.submit()
 	case v.create:
 		return v.createPage(web.Wrong{})
-	case v.account != nil:
+	case v.account != nil && !v.hintsAnother():
 		return v.errand.enter(*v.account, false)
 	default:
 		return v.signInPage(web.Wrong{})
 	}
 }
+
+// hintsAnother reports whether the client wants somebody else than who is signed in: it may have a device of theirs.
+func (v *visit) hintsAnother() bool {
+	wanted := handlers.Spelled(v.wanted(), v.server.ServerName)
+	return wanted != "" && !strings.EqualFold(wanted, v.account.Localpart)
+}
+
+// wanted is who may sign in, as the client thinks.
+func (v *visit) wanted() string { return strings.TrimPrefix(v.hint, "mxid:") }
 
 // submit takes what a form sent.
 func (v *visit) submit() error {
@@ -112,9 +121,10 @@ func (v *visit) submit() error {
 	if v.account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
 	}
-	// Somebody else may have signed in meanwhile, beside the page that is sent here.
-	same := v.typed("account") == v.account.Localpart
-	return v.errand.enter(*v.account, v.did == "allow" && same)
+	if v.typed("account") != v.account.Localpart {
+		v.did = "" // somebody else has signed in, beside the page that is sent here: they have not seen it
+	}
+	return v.errand.enter(*v.account, v.did == "allow")
 }
 
 // signedIn goes on with who has just shown a password, or made an account.
@@ -178,7 +188,7 @@ func (v *visit) signInPage(wrong web.Wrong) error {
 	page := web.SignIn{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong, User: v.typed("user"),
 		Form: v.formProof()}
 	if page.User == "" {
-		page.User = strings.TrimPrefix(v.hint, "mxid:")
+		page.User = v.wanted()
 	}
 	if v.server.Registration != handlers.RegistrationClosed {
 		page.Create = v.with("create")

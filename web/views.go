@@ -63,10 +63,11 @@ type Consent struct {
 
 // EnterCode is the page on which a person types the code that a device shows.
 type EnterCode struct {
-	UserID string
-	Code   string // as it was typed, or as the device's link has it
-	Wrong  Wrong
-	Form   string
+	UserID  string
+	Account string // whom the page speaks of
+	Code    string // as it was typed, or as the device's link has it
+	Wrong   Wrong
+	Form    string
 }
 
 // Account is the page of an account itself.
@@ -111,10 +112,11 @@ type Confirm struct {
 
 // Deed is what a form does that cannot be taken back.
 type Deed struct {
-	Prove bool // the password has to be typed again
-	Wrong Wrong
-	Form  string
-	Back  string // the address that Cancel leads to
+	Account string // whom the page speaks of: somebody else may sign in meanwhile
+	Prove   bool   // the password has to be typed again
+	Wrong   Wrong
+	Form    string
+	Back    string // the address that Cancel leads to
 }
 
 // Done is a page that says that something is done.

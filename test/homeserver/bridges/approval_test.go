@@ -32,7 +32,7 @@ func TestApprovalBeforeSynapse(t *testing.T) {
 		{"_irc_carol", 403, "Dieser Name ist reserviert."},
 		{"_irc_old", 403, "Dieser Name ist reserviert."},
 		{"alice", 403, "Dieser Name ist vergeben."},
-		{"12345", 403, "Dieser Name geht nicht."}, // by Synapse
+		{"12345", 403, "Dieser Name ist nicht möglich."}, // by Synapse
 		{"carol", 403, "Ihr Konto wartet auf Freigabe"},
 		{"carol", 403, "Ihr Konto wartet auf Freigabe"}, // pressed twice
 	} {
