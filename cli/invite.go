@@ -50,7 +50,7 @@ func (l inviteLink) to(token string) string {
 func (*inviteAdd) Help() string {
 	return `The server has to run with --registration token, or with approval, where whoever is invited does
 not wait. With a public URL a link follows the token: it leads to the page on which an account is made.
-That page is part of the OAuth 2.0 API, which serve has with a --public-url unless it is switched off.
+That page is part of the OAuth 2.0 API, which serve has with a --public-url, but not with --oauth off.
 
 Examples:
   postern invite add

@@ -39,7 +39,7 @@ type serveFlags struct {
 	PasswordNeeds   []string `env:"POSTERN_PASSWORD_NEEDS" placeholder:"KINDS" help:"Kinds of characters that a new password must have, of digit, symbol, uppercase, lowercase; separated by commas."`
 	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
-	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server; as /.well-known/matrix/client and a login answer."`
+	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server, as /.well-known/matrix/client and a login answer. With it the OAuth 2.0 API is served."`
 	OAuth           string   `name:"oauth" env:"POSTERN_OAUTH" placeholder:"on|off" help:"Serve the OAuth 2.0 API, by which Element X and other clients of today sign in, beside the others; by default on where there is a --public-url."`
 	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
