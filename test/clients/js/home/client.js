@@ -140,7 +140,7 @@ const commands = {
     /** What the device's keys are to the server, and to itself. */
     async keys() {
         const own = await client.getCrypto().getOwnDeviceKeys();
-        const { device_keys } = await request("POST", "keys/query", { device_keys: { [session.user_id]: [session.device_id] } }, session.access_token);
+        const { device_keys } = await client.downloadKeysForUsers([session.user_id]); // by the sdk, which refreshes
         const theirs = device_keys[session.user_id]?.[session.device_id];
         const name = theirs?.unsigned?.device_display_name ?? "";
         return { own: own.ed25519, server: theirs?.keys?.[`ed25519:${session.device_id}`] ?? "", name };
@@ -189,12 +189,12 @@ const commands = {
 
     /** The devices of somebody whose keys the server has. */
     async devices({ of }) {
-        const { device_keys } = await request("POST", "keys/query", { device_keys: { [of]: [] } }, session.access_token);
+        const { device_keys } = await client.downloadKeysForUsers([of]);
         return { devices: Object.keys(device_keys[of] ?? {}) };
     },
 
     async signing() {
-        const { master_keys } = await request("POST", "keys/query", { device_keys: { [session.user_id]: [] } }, session.access_token);
+        const { master_keys } = await client.downloadKeysForUsers([session.user_id]);
         return { master: Object.keys(master_keys?.[session.user_id]?.keys ?? {})[0] ?? "" };
     },
 
