@@ -16,10 +16,41 @@ import (
 // continue them. Each row is sealed: it may hold a password that somebody wants to register with, which must not be
 // readable in the database or in a backup of it.
 type interactions struct {
-	db     *db.DB
+	db *db.DB
+	Sealer
+}
+
+// Sealer seals what waits in the database, under its row's id and end.
+type Sealer struct {
 	master tokens.MasterKey
 	random io.Reader
 	log    *slog.Logger
+}
+
+// Sealer is the server's.
+func (s *Server) Sealer() Sealer { return s.interactions.Sealer }
+
+// Seal puts a state into a row.
+func (x Sealer) Seal(row *db.Interaction, state any) error {
+	plain, err := json.Marshal(state)
+	if err != nil {
+		return err // unreachable: strings, numbers, booleans and times
+	}
+	row.Sealed, err = x.master.Seal(x.random, row.ID, row.Expires, plain)
+	return err
+}
+
+// Unseal reads a row's state. A row that cannot be opened counts as absent, which the log has; what names it there.
+func (x Sealer) Unseal(row db.Interaction, state any, what string) bool {
+	plain, err := x.master.Open(row.ID, row.Expires, row.Sealed)
+	if err == nil {
+		err = json.Unmarshal(plain, state)
+	}
+	if err != nil {
+		x.log.Warn(what+" cannot be opened and counts as absent; do all servers on this database "+
+			"have the same master key and release?", "error", err)
+	}
+	return err == nil
 }
 
 // get finds an interaction that is open at the time, or gives nil. One that cannot be unsealed counts as absent: the
@@ -36,13 +67,7 @@ func (x *interactions) get(ctx context.Context, id string, now time.Time) (*inte
 		return nil, nil
 	}
 	i := &interaction{id: id, expires: row.Expires, version: row.Version}
-	plain, err := x.master.Open(row.ID, row.Expires, row.Sealed)
-	if err == nil {
-		err = json.Unmarshal(plain, &i.state)
-	}
-	if err != nil {
-		x.log.Warn("a user-interactive session cannot be opened and counts as absent; do all servers on this database "+
-			"have the same master key and release?", "error", err)
+	if !x.Unseal(row, &i.state, "a user-interactive session") {
 		return nil, nil
 	}
 	return i, nil
@@ -51,12 +76,7 @@ func (x *interactions) get(ctx context.Context, id string, now time.Time) (*inte
 // seal is the row of an interaction with that state.
 func (x *interactions) seal(i *interaction, s state) (db.Interaction, error) {
 	row := db.Interaction{ID: i.name(), Expires: i.expires, Version: i.version}
-	plain, err := json.Marshal(s)
-	if err != nil {
-		return row, err // unreachable: strings and booleans
-	}
-	row.Sealed, err = x.master.Seal(x.random, row.ID, row.Expires, plain)
-	return row, err
+	return row, x.Seal(&row, s)
 }
 
 // add keeps a new interaction, and removes those whose time is over and, when there are too many, the oldest. A

@@ -85,36 +85,31 @@ type withoutOAuth struct {
 	contract *contract
 }
 
-// GET routes an operation.
-func (r withoutOAuth) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
-	if r.contract.operations[route{http.MethodGet, path}].oauth {
+func (r withoutOAuth) add(method, path string, h echo.HandlerFunc, m []echo.MiddlewareFunc) *echo.Route {
+	if r.contract.operations[route{method, path}].oauth {
 		return nil
 	}
-	return r.Echo.GET(path, h, m...)
+	return r.Add(method, path, h, m...)
+}
+
+// GET routes an operation.
+func (r withoutOAuth) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return r.add(http.MethodGet, path, h, m)
 }
 
 // POST routes an operation.
 func (r withoutOAuth) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
-	if r.contract.operations[route{http.MethodPost, path}].oauth {
-		return nil
-	}
-	return r.Echo.POST(path, h, m...)
+	return r.add(http.MethodPost, path, h, m)
 }
 
 // PUT routes an operation.
 func (r withoutOAuth) PUT(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
-	if r.contract.operations[route{http.MethodPut, path}].oauth {
-		return nil
-	}
-	return r.Echo.PUT(path, h, m...)
+	return r.add(http.MethodPut, path, h, m)
 }
 
 // DELETE routes an operation.
 func (r withoutOAuth) DELETE(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
-	if r.contract.operations[route{http.MethodDelete, path}].oauth {
-		return nil
-	}
-	return r.Echo.DELETE(path, h, m...)
+	return r.add(http.MethodDelete, path, h, m)
 }
 
 // OAuthError is a refusal in the words of OAuth 2.0, which the operations outside of /_matrix speak. RFC 6749, section

@@ -148,7 +148,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		Config: c, contract: contract, caveats: tokens.Caveats(),
 		keys:         &keyring{db: c.DB, master: c.Master},
 		hasher:       newHasher(newQueue(c.Metrics.hashQueue, c.Now, c.Patience/3), c.SynapsePepper),
-		interactions: &interactions{db: c.DB, master: c.Master, random: c.Random, log: c.Log},
+		interactions: &interactions{c.DB, Sealer{c.Master, c.Random, c.Log}},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 		stages: newLimits(c.RateLimit), refusals: newRefusals(), pause: pause,
 	}

@@ -79,7 +79,7 @@ func (e accountPages) overview(account db.User) error {
 	if err != nil {
 		return err
 	}
-	page := web.Account{UserID: e.userID(account), Since: account.Created, Form: e.formProof(),
+	page := web.Account{UserID: e.userID(account), Form: e.formProof(),
 		Close: action(actionDeactivate, "")}
 	if e.server.AllowKeyReset != nil {
 		page.Reset = action(actionReset, "")

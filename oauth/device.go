@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"time"
@@ -120,7 +119,7 @@ func (a *API) addDevice(ctx context.Context, c code) error {
 	seen := who.Seen()
 	d := deviceRequest{row: db.Interaction{Kind: deviceKind, ID: deviceRow(c.UserCode), Expires: c.expires, Version: 1},
 		ID: c.id, Code: c, Since: who.Now, Addr: seen.Addr, Agent: seen.Agent, Every: pollEvery}
-	if err := a.sealDevice(&d); err != nil {
+	if err := a.server.Sealer().Seal(&d.row, d); err != nil {
 		return err
 	}
 	return a.server.DB.AddInteraction(ctx, d.row, c.expires.Add(-deviceLife), maxDevices)
@@ -131,15 +130,6 @@ func (a *API) addDevice(ctx context.Context, c code) error {
 func deviceRow(user protocol.UserCode) string {
 	sum := sha256.Sum256([]byte("oauth device " + string(user)))
 	return deviceKind + ":" + base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func (a *API) sealDevice(d *deviceRequest) error {
-	plain, err := json.Marshal(d)
-	if err != nil {
-		return err // unreachable: strings, numbers and times
-	}
-	d.row.Sealed, err = a.server.Master.Seal(a.server.Random, d.row.ID, d.row.Expires, plain)
-	return err
 }
 
 // device finds the device that waits, or waited, with a code; errNoDevice if there is none.
@@ -155,13 +145,7 @@ func (a *API) device(ctx context.Context, user protocol.UserCode) (*deviceReques
 	case !a.server.Now().Before(d.row.Expires):
 		return nil, errNoDevice
 	}
-	plain, err := a.server.Master.Open(d.row.ID, d.row.Expires, d.row.Sealed)
-	if err == nil {
-		err = json.Unmarshal(plain, d)
-	}
-	if err != nil {
-		a.server.Log.Warn("a device that waits cannot be opened and counts as absent; do all servers on this database "+
-			"have the same master key and release?", "error", err)
+	if !a.server.Sealer().Unseal(d.row, d, "a device that waits") {
 		return nil, errNoDevice
 	}
 	return d, nil
@@ -169,7 +153,7 @@ func (a *API) device(ctx context.Context, user protocol.UserCode) (*deviceReques
 
 // saveDevice keeps the present state of a device; [db.ErrConflict] if another request has done so since it was read.
 func (a *API) saveDevice(ctx context.Context, d *deviceRequest) error {
-	if err := a.sealDevice(d); err != nil {
+	if err := a.server.Sealer().Seal(&d.row, d); err != nil {
 		return err
 	}
 	return a.server.DB.SaveInteraction(ctx, d.row)

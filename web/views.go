@@ -57,7 +57,6 @@ type Consent struct {
 	Ask     Ask
 	UserID  string
 	Account string // whom the page speaks of: somebody else may sign in meanwhile
-	Wrong   Wrong
 	Form    string
 }
 
@@ -73,7 +72,6 @@ type EnterCode struct {
 // Account is the page of an account itself.
 type Account struct {
 	UserID   string
-	Since    time.Time
 	Devices  []Device
 	Browsers []Browser
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver

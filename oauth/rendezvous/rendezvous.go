@@ -25,7 +25,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -115,14 +114,7 @@ func rowOf(id string) string {
 	return kind + ":" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (x *Mailboxes) seal(m *mailbox) error {
-	plain, err := json.Marshal(m)
-	if err != nil {
-		return err // unreachable: bytes and a time
-	}
-	m.row.Sealed, err = x.server.Master.Seal(x.server.Random, m.row.ID, m.row.Expires, plain)
-	return err
-}
+func (x *Mailboxes) seal(m *mailbox) error { return x.server.Sealer().Seal(&m.row, m) }
 
 // open finds a mailbox.
 func (x *Mailboxes) open(ctx context.Context, id string) (*mailbox, error) {
@@ -135,13 +127,7 @@ func (x *Mailboxes) open(ctx context.Context, id string) (*mailbox, error) {
 	case err != nil:
 		return nil, err
 	}
-	plain, err := x.server.Master.Open(m.row.ID, m.row.Expires, m.row.Sealed)
-	if err == nil {
-		err = json.Unmarshal(plain, m)
-	}
-	if err != nil {
-		x.server.Log.Warn("a mailbox of devices that link each other cannot be opened and counts as absent; do all "+
-			"servers on this database have the same master key and release?", "error", err)
+	if !x.server.Sealer().Unseal(m.row, m, "a mailbox of devices that link each other") {
 		return nil, notFound()
 	}
 	return m, nil
