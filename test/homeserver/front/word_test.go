@@ -142,7 +142,6 @@ func TestNoAdministrator(t *testing.T) {
 func TestSynapseRestored(t *testing.T) {
 	t.Parallel()
 	s := newPair(t)
-	s.settled(t)
 	s.login(t, "alice", "KEPT").ok(t, "GET", syncing+"?timeout=0", nil)
 	restore := s.backup(t)
 	s.Run(t, password, "user", "add", "carol", "--password-stdin")
