@@ -1,10 +1,8 @@
 package oauth
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"postern/db"
@@ -37,6 +35,33 @@ func (a *API) actions() []string {
 	return list
 }
 
+// Actions of our own: the parts of the account page, each with an address that its forms lead to.
+const (
+	actionPassword = "password"
+	actionPasskeys = "passkeys"
+	actionCodes    = "codes"    // one-time codes
+	actionRecovery = "recovery" // recovery codes
+	actionTokens   = "tokens"   // tokens for bots
+	actionEvents   = "events"
+	actionOthers   = "others" // sign out all others
+)
+
+// accountActions show the page of an action, or do what its form says.
+var accountActions = map[string]func(accountPages, db.User) error{
+	actionDevice:     accountPages.device,
+	actionEndDevice:  accountPages.device,
+	actionSession:    accountPages.device,
+	actionEndSession: accountPages.device,
+	actionDeactivate: accountPages.deactivate,
+	actionReset:      accountPages.reset,
+}
+
+// accountParts fill the parts of the account page.
+var accountParts = []func(accountPages, db.User, *web.Account) error{
+	accountPages.devices,
+	accountPages.browsers,
+}
+
 // accountPages is the errand of somebody who looks at their own account.
 type accountPages struct{ *visit }
 
@@ -48,15 +73,8 @@ func (e accountPages) cancelled() error { return e.leave(handlers.AccountPath) }
 
 // enter shows the page of an action, or does what its form says. An action that is not known leads to the account.
 func (e accountPages) enter(account db.User, _ bool) error {
-	switch action := e.r.URL.Query().Get("action"); {
-	case slices.Contains([]string{actionDevice, actionEndDevice, actionSession, actionEndSession}, action):
-		return e.device(account)
-	case action == actionDeactivate:
-		return e.confirmed(account, "deactivate", true, e.deactivate)
-	case action == actionReset && e.server.AllowKeyReset != nil:
-		return e.confirmed(account, "reset", !e.proven(), e.reset)
-	case action == actionReset:
-		return e.render(http.StatusNotFound, web.Failure{Text: "notOffered"})
+	if do, known := accountActions[e.r.URL.Query().Get("action")]; known {
+		return do(e, account)
 	}
 	return e.overview(account)
 }
@@ -71,80 +89,17 @@ func action(name, device string) string {
 }
 
 func (e accountPages) overview(account db.User) error {
-	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
-	if err != nil {
-		return err
-	}
-	browsers, err := e.server.DB.Browsers(e.ctx, account.Localpart)
-	if err != nil {
-		return err
-	}
-	page := web.Account{UserID: e.userID(account), Form: e.formProof(),
+	page := web.Account{UserID: e.userID(account), Account: account.Localpart, Form: e.formProof(),
 		Close: action(actionDeactivate, "")}
 	if e.server.AllowKeyReset != nil {
 		page.Reset = action(actionReset, "")
 	}
-	for _, s := range sessions {
-		device, err := e.deviceOf(s)
-		if err != nil {
+	for _, fill := range accountParts {
+		if err := fill(e, account, &page); err != nil {
 			return err
-		}
-		page.Devices = append(page.Devices, device)
-	}
-	for _, b := range browsers {
-		if e.server.Now().Before(b.Expires) {
-			page.Browsers = append(page.Browsers, web.Browser{From: b.Since.Addr, Agent: b.Since.Agent,
-				Since: b.Since.At, This: b.ID == e.browser.ID})
 		}
 	}
 	return e.render(http.StatusOK, page)
-}
-
-// deviceOf is a session as its owner sees it.
-func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
-	d := web.Device{ID: s.DeviceID, Name: s.DisplayName, From: s.Seen.Addr, Agent: s.Seen.Agent, Used: s.Seen.At,
-		Ended: s.State != db.Live, View: action(actionDevice, s.DeviceID)}
-	if s.ClientID == "" {
-		return d, nil
-	}
-	client, _, err := e.registered(e.ctx, s.ClientID)
-	if err == nil && client != nil && client.DisplayName() != d.Name {
-		d.App = client.DisplayName()
-	}
-	return d, err
-}
-
-// device shows one, and signs it out.
-func (e accountPages) device(account db.User) error {
-	id := e.r.URL.Query().Get("device_id")
-	session, err := e.server.DB.Device(e.ctx, account.Localpart, id)
-	if errors.Is(err, db.ErrNotFound) {
-		return e.render(http.StatusNotFound, web.Done{Text: "noDevice", Then: "noDeviceThen",
-			Back: handlers.AccountPath})
-	}
-	if err != nil {
-		return err
-	}
-	wrong := web.Wrong{}
-	if e.did == "end" {
-		if wrong, err = e.proof(account, !e.proven()); err != nil {
-			return err
-		}
-		if wrong.Text == "" {
-			err := e.server.DB.EndSession(e.ctx, session.ID)
-			if err != nil && !errors.Is(err, db.ErrNotFound) {
-				return err
-			}
-			return e.render(http.StatusOK, web.Done{Text: "deviceEnded", Then: "backToAccount",
-				Back: handlers.AccountPath})
-		}
-	}
-	device, err := e.deviceOf(session)
-	if err != nil {
-		return err
-	}
-	return e.render(status(wrong), web.DeviceDetails{UserID: e.userID(account), Device: device,
-		Deed: e.deed(account, wrong, !e.proven())})
 }
 
 func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
@@ -187,7 +142,12 @@ func (e accountPages) confirmed(account db.User, what string, prove bool, do fun
 		web.Confirm{UserID: e.userID(account), What: what, Deed: e.deed(account, wrong, prove)})
 }
 
+// deactivate closes the account. The password has to be typed for that in any case.
 func (e accountPages) deactivate(account db.User) error {
+	return e.confirmed(account, "deactivate", true, e.deactivated)
+}
+
+func (e accountPages) deactivated(account db.User) error {
 	if _, err := e.server.DB.Deactivate(e.ctx, account.Localpart, e.server.Now(), false); err != nil {
 		return err
 	}
@@ -195,7 +155,15 @@ func (e accountPages) deactivate(account db.User) error {
 	return e.render(http.StatusOK, web.Done{Text: "deactivatedNow", Then: "closePage"})
 }
 
+// reset lets an app of the account replace its cryptographic identity.
 func (e accountPages) reset(account db.User) error {
+	if e.server.AllowKeyReset == nil {
+		return e.render(http.StatusNotFound, web.Failure{Text: "notOffered"})
+	}
+	return e.confirmed(account, "reset", !e.proven(), e.resetAllowed)
+}
+
+func (e accountPages) resetAllowed(account db.User) error {
 	if err := e.server.AllowKeyReset(e.ctx, account.Localpart); err != nil {
 		return err
 	}

@@ -1,7 +1,5 @@
 package web
 
-import "time"
-
 // Client is who asks, as it says of itself.
 type Client struct{ Name, Host, Terms, Policy string }
 
@@ -69,54 +67,6 @@ type EnterCode struct {
 	Form    string
 }
 
-// Account is the page of an account itself.
-type Account struct {
-	UserID   string
-	Devices  []Device
-	Browsers []Browser
-	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
-	Close    string // address of the page that deactivates the account
-	Form     string
-}
-
-// Device is a session as its owner sees it.
-type Device struct {
-	ID, Name, App, From, Agent string
-	Used                       time.Time
-	Ended                      bool   // it has to log in again
-	View                       string // address of its page
-}
-
-// Browser is one that is signed in.
-type Browser struct {
-	From, Agent string
-	Since       time.Time
-	This        bool
-}
-
-// DeviceDetails is the page of one device, on which it can be signed out.
-type DeviceDetails struct {
-	UserID string
-	Device Device
-	Deed   Deed
-}
-
-// Confirm is the page on which a person says that they mean it.
-type Confirm struct {
-	UserID string
-	What   string // the name of a text: reset or deactivate
-	Deed   Deed
-}
-
-// Deed is what a form does that cannot be taken back.
-type Deed struct {
-	Account string // whom the page speaks of: somebody else may sign in meanwhile
-	Prove   bool   // the password has to be typed again
-	Wrong   Wrong
-	Form    string
-	Back    string // the address that Cancel leads to
-}
-
 // Done is a page that says that something is done.
 type Done struct {
 	Text, Then string // names of texts: what is done, and what comes next
@@ -135,8 +85,5 @@ func (Waits) name() string         { return "waits" }
 func (Welcome) name() string       { return "welcome" }
 func (Consent) name() string       { return "consent" }
 func (EnterCode) name() string     { return "code" }
-func (Account) name() string       { return "account" }
-func (DeviceDetails) name() string { return "device" }
-func (Confirm) name() string       { return "confirm" }
 func (Done) name() string          { return "done" }
 func (Failure) name() string       { return "failure" }

@@ -78,7 +78,7 @@ func parse() map[string]*template.Template {
 			"day":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 			"wrong": func(w Wrong) string { return say(lang, w.Text, w.Values...) },
 		}
-		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html"))
+		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -69,8 +70,15 @@ func TestPages(t *testing.T) {
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	used := make(map[string]bool)
+	templates, err := fs.Glob(files, "pages/parts/*.html")
+	if err != nil || len(templates) == 0 {
+		t.Fatal(templates, err)
+	}
 	for _, file := range pages() {
-		raw, err := files.ReadFile("pages/" + file)
+		templates = append(templates, "pages/"+file)
+	}
+	for _, file := range templates {
+		raw, err := files.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
