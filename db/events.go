@@ -86,6 +86,19 @@ func (t *Tx) Record(e Event) error {
 	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
 }
 
+// Change runs a statement that changes an event's account ($1) unless that is so already, and records the event if it
+// has. It says whether there is such an account.
+func (t *Tx) Change(e Event, query string, args ...any) (found bool, err error) {
+	changed, err := t.Get(query, nil, append([]any{e.Localpart}, args...)...)
+	switch {
+	case err != nil:
+		return false, err
+	case changed:
+		return true, t.Record(e)
+	}
+	return t.Get(userByName, nil, e.Localpart)
+}
+
 // Soften logs a session out softly, if it is live, because of an event, and writes that down. The event's account,
 // device and generation are the session's.
 func (t *Tx) Soften(e Event) (softened bool, err error) {
