@@ -123,9 +123,11 @@ func scanEvent(scan func(...any) error) (e Event, err error) {
 	return e, err
 }
 
+const eventColumns = `at, kind, localpart, device_id, session_id, generation, addr, agent`
+
 // Events lists the newest events first, at most limit of them; of one account, or of all if localpart is empty.
 func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, error) {
-	const columns = `SELECT at, kind, localpart, device_id, session_id, generation, addr, agent FROM events`
+	const columns = `SELECT ` + eventColumns + ` FROM events`
 	if localpart == "" {
 		return list(ctx, d, columns+` ORDER BY at DESC, localpart, session_id, kind LIMIT $1`, scanEvent, limit)
 	}

@@ -84,7 +84,7 @@ func (v *visit) keep(account db.User) error {
 		return err
 	}
 	if v.browser.ID != "" {
-		if err := v.server.DB.EndBrowser(v.ctx, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err := v.server.DB.EndBrowser(v.ctx, v.browser.Localpart, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (v *visit) keep(account db.User) error {
 // signOut ends the browser's row, and shows the page again.
 func (v *visit) signOut() error {
 	if v.account != nil {
-		if err := v.server.DB.EndBrowser(v.ctx, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err := v.server.DB.EndBrowser(v.ctx, v.browser.Localpart, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
 	}
