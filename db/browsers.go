@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,9 @@ type Browser struct {
 	Expires   time.Time
 	LetIn     []string // the sessions that began in it, for clients that are web pages; see NoteLetIn
 }
+
+// Began reports whether a session began in the browser, for a client that is a page of it.
+func (b Browser) Began(session string) bool { return slices.Contains(b.LetIn, session) }
 
 // maxBrowsers bounds the browsers of one account: the oldest of more is signed out.
 const maxBrowsers = 50
