@@ -19,7 +19,7 @@ type Browser struct {
 }
 
 // Began reports whether a session began in the browser, for a client that is a page of it.
-func (b Browser) Began(session string) bool { return slices.Contains(b.LetIn, session) }
+func (b Browser) Began(id string) bool { return slices.Contains(b.LetIn, id) }
 
 // maxBrowsers bounds the browsers of one account: the oldest of more is signed out.
 const maxBrowsers = 50
@@ -29,8 +29,9 @@ const (
 
 	// The account has to be what it was when its owner showed the password, which took its time.
 	addBrowser = `INSERT INTO browsers (` + browserColumns + `)
-		SELECT $1, localpart, $3, $4, $5, $6, $7, $9 FROM users
-		WHERE localpart = $2 AND password_hash = $8 AND deactivated = 0 RETURNING id`
+		SELECT $1, localpart, $3, $4, $5, $6, $7, $10 FROM users
+		WHERE localpart = $2 AND password_hash = $8 AND deactivated = 0 AND ($9 OR NOT ` + secondFactor + `)
+		RETURNING id`
 
 	crowdOutBrowsers = `DELETE FROM browsers WHERE id IN
 		(SELECT id FROM browsers WHERE localpart = $1 ORDER BY created DESC, id LIMIT 100 OFFSET $2)`
@@ -56,13 +57,13 @@ func scanBrowser(scan func(...any) error) (b Browser, err error) {
 	return b, err
 }
 
-// AddBrowser signs a browser in to an account; ErrConflict if that is not what it was when its hash was verified. It
-// ends with the account's next password.
-func (d *DB) AddBrowser(ctx context.Context, b Browser, hash string) error {
+// AddBrowser signs a browser in to an account; ErrConflict if that is not what it was when its hash was verified, or
+// has a second factor that was not shown. It ends with the account's next password.
+func (d *DB) AddBrowser(ctx context.Context, b Browser, hash string, secondFactor bool) error {
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
 		since := b.Since.Clip()
 		made, err := t.Get(addBrowser, nil, b.ID, b.Localpart, Millis(since.At), Millis(b.Proved), Millis(b.Expires),
-			since.Addr, since.Agent, hash, strings.Join(b.LetIn, " "))
+			since.Addr, since.Agent, hash, secondFactor, strings.Join(b.LetIn, " "))
 		if err == nil && made {
 			err = t.Exec(crowdOutBrowsers, b.Localpart, maxBrowsers)
 		}

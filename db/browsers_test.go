@@ -23,7 +23,7 @@ func TestBrowsers(t *testing.T) {
 	add := func(i int) error {
 		at := start.Add(time.Duration(i) * time.Second)
 		return d.AddBrowser(bg, Browser{ID: fmt.Sprint(i), Localpart: "alice", Since: Seen{At: at, Addr: "192.0.2.1",
-			Agent: "x"}, Proved: at, Expires: at.Add(time.Hour)}, alice.PasswordHash)
+			Agent: "x"}, Proved: at, Expires: at.Add(time.Hour)}, alice.PasswordHash, false)
 	}
 	for i := range maxBrowsers + 3 {
 		if err := add(i); err != nil {
@@ -70,13 +70,14 @@ func TestLetIn(t *testing.T) {
 	d := fresh(t)
 	b := Browser{ID: "b", Localpart: "alice", Since: Seen{At: t0}, Proved: t0, Expires: t0.Add(time.Hour),
 		LetIn: []string{"from", "before"}}
-	if err := d.AddBrowser(bg, b, "hash"); err != nil {
+	if err := d.AddBrowser(bg, b, "hash", false); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(d.NoteLetIn(bg, "b", "one"), d.NoteLetIn(bg, "b", "two")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.Browser(bg, "b"); err != nil || !slices.Equal(got.LetIn, []string{"two", "one", "from", "before"}) {
+	want := []string{"two", "one", "from", "before"}
+	if got, err := d.Browser(bg, "b"); err != nil || !slices.Equal(got.LetIn, want) {
 		t.Errorf("%v %v", got.LetIn, err)
 	}
 	for i := range 100 {
@@ -110,7 +111,7 @@ func TestEndOthers(t *testing.T) {
 	}
 	for _, b := range []Browser{{ID: "this", Localpart: "alice"}, {ID: "other", Localpart: "alice"},
 		{ID: "another", Localpart: "alice"}, {ID: "bob's", Localpart: "bob"}} {
-		if err := d.AddBrowser(bg, b, "hash"); err != nil {
+		if err := d.AddBrowser(bg, b, "hash", false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,6 +13,8 @@ type Account struct {
 	New      NewDevices
 	Events   []Event
 	Past     string // address of the page of all events
+	Codes    CodesPart
+	Recovery RecoveryPart
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
 	Close    string // address of the page that deactivates the account
 	Form     string

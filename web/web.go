@@ -78,7 +78,10 @@ func parse() map[string]*template.Template {
 			"when":  func(m Moment) string { return when(lang, m) },
 			"text":  func(key string) string { return say(lang, key) },
 			"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-			"wrong": func(w Wrong) string { return say(lang, w.Text, w.Values...) },
+			"day":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+			// Apps for one-time codes have an address of a scheme that the templates do not know.
+			"otpauth": func(address string) template.URL { return template.URL(address) },
+			"wrong":   func(w Wrong) string { return say(lang, w.Text, w.Values...) },
 		}
 		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
 	}
