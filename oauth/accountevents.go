@@ -38,10 +38,11 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventInvited, Text: "eventInvited"},
 	{Kind: db.EventInviteRevoked, Text: "eventInviteRevoked"},
 	{Kind: db.EventLoginLink, Text: "eventLoginLink"},
-	{Kind: "factor_added", Text: "eventFactorAdded"},
-	{Kind: "factor_removed", Text: "eventFactorRemoved"},
-	{Kind: "factors_cleared", Text: "eventFactorsCleared"},
-	{Kind: "recovery_used", Text: "eventRecoveryUsed"},
+	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
+	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
+	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
+	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
+	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
 	{Kind: "token_issued", Text: "eventTokenIssued"},
 }
 

@@ -107,10 +107,10 @@ func (a agent) among(name string) web.Agent {
 		return word != "" && strings.Contains(strings.ToLower(name), strings.ToLower(word))
 	}
 	rest := a.Agent
+	if has(rest.System) {
+		rest.System = ""
+	}
 	if a.library || has(rest.Name) {
-		if has(rest.System) {
-			rest.System = ""
-		}
 		rest.Name = ""
 	}
 	return rest
