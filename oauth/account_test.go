@@ -221,8 +221,8 @@ func TestSignOutBrowser(t *testing.T) {
 	s.says(b.at("/account"), 200, "@alice:example.org")
 }
 
-// TestForeign: what is another account's is as unknown as what is not there, and whatever form is sent for it, forged or
-// not, changes nothing.
+// TestForeign: what is another account's is as unknown as what is not there, and whatever form is sent for it, forged
+// or not, changes nothing.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -237,7 +237,8 @@ func TestForeign(t *testing.T) {
 	page := b.ownAccount()
 	nothing := s.says(b.at(viewOf("NONE")), 404)
 	for _, view := range []string{viewOf("HIS"), action(actionEndDevice, "HIS"), action(actionEndSession, "HIS"),
-		hisBrowser, action(actionDevice, "\x00\xff"), "/account?action=browser&browser=%00", "/account?action=browser"} {
+		hisBrowser, action(actionDevice, "\x00\xff"), "/account?action=browser&browser=%00",
+		"/account?action=browser"} {
 		got := s.says(b.at(view), 404)
 		if view == viewOf("HIS") && got.body != nothing.body {
 			t.Errorf("another's device is told from none: %s", got.body)

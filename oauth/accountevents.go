@@ -92,7 +92,7 @@ func (e accountPages) eventOf(event db.Event, devices map[string]web.Device) web
 	}
 	// The command line has no address; whoever has one may say anything.
 	if shows.ByOperator = event.Addr == "" && event.Agent != ""; !shows.ByOperator {
-		shows.Agent = readAgent(event.Agent).Agent
+		shows.Agent = beside(readAgent(event.Agent), shows.Device)
 	}
 	for _, known := range eventTexts {
 		if known.Kind == event.Kind {

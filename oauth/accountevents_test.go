@@ -64,7 +64,7 @@ func TestNewDeviceAtEveryAPI(t *testing.T) {
 	}
 }
 
-// TestNotices: of many new devices none is lost, whose is gone is said, and nobody is asked in the browser in which they
+// TestNotices: of many new devices none is lost, whose is gone is said, and nobody is asked in a browser in which they
 // have just let a page in.
 func TestNotices(t *testing.T) {
 	t.Parallel()

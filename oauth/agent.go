@@ -134,6 +134,18 @@ func (a agent) device(client string) string {
 	return name
 }
 
+// beside is what an agent says that the device which it is named with does not say already.
+func beside(a agent, d web.Device) web.Agent {
+	says := strings.ToLower(d.Name)
+	if d.Name == "" {
+		says = strings.ToLower(d.Agent.Name + " " + d.Agent.System)
+	}
+	if strings.Contains(says, strings.ToLower(a.Name)) && strings.Contains(says, strings.ToLower(a.System)) {
+		return web.Agent{}
+	}
+	return a.Agent
+}
+
 // named gives a device without a name one, and leaves out beside the name what that says already.
 func named(d web.Device, a agent) web.Device {
 	switch {
