@@ -14,7 +14,7 @@ import (
 func (s *Server) ChangePassword(ctx context.Context,
 	request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	body, session := request.Body, CallerOf(ctx).Session
-	if err := s.strong(body.NewPassword); err != nil {
+	if err := s.strong(body.NewPassword, session.Localpart); err != nil {
 		return nil, err
 	}
 	endOthers := body.LogoutDevices == nil || *body.LogoutDevices
