@@ -17,7 +17,9 @@ var (
 	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
 		Used:  time.Unix(1, 0),
 		Ended: true, View: "/v"}
-	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyPassword = PasswordPart{Has: true, Rules: everyRules, Wrong: Wrong{Text: "wrongCurrent"}, EndOthers: true}
+	everyRules    = PasswordRules{Least: 8, Digit: true, Symbol: true, Upper: true, Lower: true, Hard: true}
+	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
 // everyPage is one of each kind with all that it can show.
@@ -31,19 +33,22 @@ var everyPage = map[string]Page{
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
 	"prove.html":    Prove{UserID: "@alice:example.org", Text: "setUpCodes", Do: "set up", Deed: everyDeed},
 	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
-		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Rules: everyRules, Form: "x",
+		SignIn: "/s"},
 	"waits.html":   Waits{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Form: "x"},
 	"welcome.html": Welcome{UserID: "@alice:example.org", Server: "example.org", Account: "/account"},
 	"consent.html": Consent{Ask: everyAsk, UserID: "@alice:example.org", Account: "alice", Form: "x"},
 	"code.html": EnterCode{UserID: "@alice:example.org", Code: "BCDF", Wrong: Wrong{Text: "wrongProof"},
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
-		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d",
+		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Password: everyPassword,
+		Reset: "/r", Close: "/d",
 		Codes: CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
-	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
-	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
-	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
-	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
+	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
+	"device.html":      DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
+	"confirm.html":     Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"done.html":        Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
+	"failure.html":     Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
 
 // TestPages: every page says everything in every language.
