@@ -58,6 +58,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionBrowser:    accountPages.oneBrowser,
 	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
+	actionPassword:   accountPages.password,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 }
@@ -67,6 +68,7 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.notices,
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.passwordPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
 	accountPages.events,
