@@ -24,7 +24,8 @@ const (
 	// The account has to be what it was when its owner showed the password, which took its time.
 	addBrowser = `INSERT INTO browsers (` + browserColumns + `)
 		SELECT $1, localpart, $3, $4, $5, $6, $7 FROM users
-		WHERE localpart = $2 AND password_hash = $8 AND deactivated = 0 RETURNING id`
+		WHERE localpart = $2 AND password_hash = $8 AND deactivated = 0 AND ($9 OR NOT ` + secondFactor + `)
+		RETURNING id`
 
 	crowdOutBrowsers = `DELETE FROM browsers WHERE id IN
 		(SELECT id FROM browsers WHERE localpart = $1 ORDER BY created DESC, id LIMIT 100 OFFSET $2)`
@@ -44,13 +45,13 @@ func scanBrowser(scan func(...any) error) (b Browser, err error) {
 	return b, err
 }
 
-// AddBrowser signs a browser in to an account; ErrConflict if that is not what it was when its hash was verified. It
-// ends with the account's next password.
-func (d *DB) AddBrowser(ctx context.Context, b Browser, hash string) error {
+// AddBrowser signs a browser in to an account; ErrConflict if that is not what it was when its hash was verified, or
+// has a second factor that was not shown. It ends with the account's next password.
+func (d *DB) AddBrowser(ctx context.Context, b Browser, hash string, secondFactor bool) error {
 	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
 		since := b.Since.Clip()
 		made, err := t.Get(addBrowser, nil, b.ID, b.Localpart, Millis(since.At), Millis(b.Proved), Millis(b.Expires),
-			since.Addr, since.Agent, hash)
+			since.Addr, since.Agent, hash, secondFactor)
 		if err == nil && made {
 			err = t.Exec(crowdOutBrowsers, b.Localpart, maxBrowsers)
 		}

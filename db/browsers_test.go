@@ -21,7 +21,7 @@ func TestBrowsers(t *testing.T) {
 	add := func(i int) error {
 		at := start.Add(time.Duration(i) * time.Second)
 		return d.AddBrowser(bg, Browser{ID: fmt.Sprint(i), Localpart: "alice", Since: Seen{At: at, Addr: "192.0.2.1",
-			Agent: "x"}, Proved: at, Expires: at.Add(time.Hour)}, alice.PasswordHash)
+			Agent: "x"}, Proved: at, Expires: at.Add(time.Hour)}, alice.PasswordHash, false)
 	}
 	for i := range maxBrowsers + 3 {
 		if err := add(i); err != nil {

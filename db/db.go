@@ -18,6 +18,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrTokenSpent says that a login token, or a registration token, is good for nothing any more.
 	ErrTokenSpent = errors.New("token is spent")
+	// ErrSecondFactor says that the account has a second factor, which was not shown.
+	ErrSecondFactor = errors.New("the account has a second factor")
 	// ErrFull says that as many accounts wait for an operator as may.
 	ErrFull = errors.New("too many accounts wait")
 	// ErrText says that a text was to be stored which not every engine stores: it holds NUL, or bytes that are not

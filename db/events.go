@@ -35,6 +35,12 @@ const (
 	EventAdminOn     = "admin_on" // the account may administer the homeserver
 	EventAdminOff    = "admin_off"
 
+	EventFactorAdded    = "factor_added" // a second factor of the account
+	EventFactorRemoved  = "factor_removed"
+	EventFactorsCleared = "factors_cleared" // … all of them, by an operator
+	EventRecoveryMade   = "recovery_made"   // recovery codes were made, in place of those that there were
+	EventRecoveryUsed   = "recovery_used"   // … one was used
+
 	EventInvited       = "invited"        // a registration token was made; no account is named
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account

@@ -19,6 +19,8 @@ type Login struct {
 	Seen                  Seen
 	ClientID              string // the OAuth 2.0 client that it is for; empty: another API
 
+	SecondFactor bool // the password does not stand alone: a second factor was shown, or somebody else vouches
+
 	LoginToken        string    // the id of the login token that was verified; "": it was a password
 	LoginTokenExpires time.Time // when that ends
 	Issuer            string    // the id of the session that asked for it; "": an operator did
@@ -29,7 +31,8 @@ type Login struct {
 // devices" and "POST /login", initial_device_display_name).
 //
 // ErrConflict if the account is not what it was when the password was verified, which took its time: the hash changed,
-// or it was deactivated; or if the OAuth 2.0 client is gone. ErrTokenSpent if the login token was redeemed before, is
+// or it was deactivated; or if the OAuth 2.0 client is gone. ErrSecondFactor if it has a second factor and the password
+// stands alone. ErrTokenSpent if the login token was redeemed before, is
 // over, or its issuer has logged out. ErrLocked if all that is well and the account is locked; then the token is not
 // spent. ErrKeyGone if the root key was retired meanwhile.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
@@ -55,10 +58,11 @@ func (t *Tx) Admissible(l Login) error {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return errNoTime
 	}
-	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
+	const q = `SELECT password_hash, locked, ` + secondFactor + ` FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string
 	var locked int64
-	ok, err := t.Get(q, []any{&hash, &locked}, l.Localpart)
+	var factor bool
+	ok, err := t.Get(q, []any{&hash, &locked, &factor}, l.Localpart)
 	switch {
 	case err != nil:
 		return err
@@ -66,6 +70,8 @@ func (t *Tx) Admissible(l Login) error {
 		(l.LoginToken == "" || l.PasswordHash != "") &&
 			subtle.ConstantTimeCompare([]byte(hash), []byte(l.PasswordHash)) == 0:
 		return ErrConflict
+	case factor && !l.SecondFactor && l.LoginToken == "":
+		return ErrSecondFactor
 	}
 	if l.ClientID != "" {
 		if found, err := t.Get(`SELECT id FROM oauth_clients WHERE id = $1`, nil, l.ClientID); err != nil || !found {

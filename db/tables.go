@@ -26,6 +26,7 @@ var tables = []Table{
 		Bools: "refreshable, single_use, locked, admin, imported"},
 	{Name: "oauth_clients", Columns: "id, metadata, created, keep, added", Bools: "added"},
 	{Name: "browsers", Columns: browserColumns},
+	{Name: "factors", Columns: factorColumns},
 	{Name: "imported_tokens", Columns: "hash, session_id, refresh, expires", Bools: "refresh"},
 	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},

@@ -78,6 +78,9 @@ var answers = map[string]error{
 	"AddBrowser": ErrConflict, "ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,
 	"StartSession":             ErrConflict,
 	"ReserveRegistrationToken": ErrTokenSpent,
+	"AddFactor":                ErrConflict, "GuessCode": ErrConflict, "TakeCode": ErrConflict,
+	"Factor": ErrNotFound, "RemoveFactor": ErrNotFound, "RenameFactor": ErrNotFound, "ReplaceRecovery": ErrNotFound,
+	"UseRecovery": ErrNotFound,
 }
 
 // argumentsOf fills every text that a method takes, in structures too; how many there are is 0 for a method that takes

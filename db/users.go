@@ -12,19 +12,20 @@ type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
 	Admin                        bool // of the homeserver
+	SecondFactor                 bool // it has one, so its password alone lets nobody in; see Factor
 	Waits                        bool // it is a WaitingUser, which no method here gives as a User
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked, admin`
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin, ` + secondFactor
 
 const userByName = `SELECT ` + userColumns + ` FROM users WHERE localpart = $1`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.SecondFactor)
 	u.Created, u.Deactivated, u.Locked = FromMillis(created), FromMillis(deactivated), FromMillis(locked)
 	return u, err
 }
@@ -70,9 +71,9 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 	return list(ctx, d, `SELECT `+userColumns+` FROM users ORDER BY localpart`, scanUser)
 }
 
-// Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated
-// stays so since the first time. With erase its owner wants to be forgotten, as far as the homeserver can, which may
-// come later (Client-Server API v1.19, "POST /account/deactivate", erase).
+// Deactivate closes an account for good, ends all its sessions and removes its factors, in one transaction. An account
+// that is deactivated stays so since the first time. With erase its owner wants to be forgotten, as far as the
+// homeserver can, which may come later (Client-Server API v1.19, "POST /account/deactivate", erase).
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
 	if Millis(when) == 0 {
 		return 0, errNoTime
@@ -96,6 +97,9 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 			if err := t.Record(Event{At: when, Kind: EventDeactivated, Localpart: localpart}); err != nil {
 				return 0, err
 			}
+		}
+		if _, err := t.clearFactors(localpart); err != nil {
+			return 0, err
 		}
 		return t.endSessions(localpart, "")
 	})

@@ -240,7 +240,8 @@ func (s *Server) account(ctx context.Context, user string) (db.User, error) {
 }
 
 // checkPassword refuses a password that is not the account's. A hash that came from elsewhere is replaced at this
-// occasion.
+// occasion. If the password is right and the account has a second factor, it gives the account and
+// [db.ErrSecondFactor].
 func (s *Server) checkPassword(ctx context.Context, account db.User, password string, from claim) (db.User, error) {
 	v, err := s.hasher.check(ctx, password, account.PasswordHash, from)
 	switch {
@@ -254,6 +255,8 @@ func (s *Server) checkPassword(ctx context.Context, account db.User, password st
 		return db.User{}, awaitingApproval()
 	case v.better != "":
 		return s.rehash(ctx, account, password, v.better, from)
+	case account.SecondFactor:
+		return account, db.ErrSecondFactor
 	}
 	return account, nil
 }
@@ -273,6 +276,9 @@ func (s *Server) rehash(ctx context.Context, account db.User, password, better s
 	default:
 		s.Log.Warn("a password could not be stored in the form of new ones; the next login tries again",
 			"user", account.Localpart, "error", err)
+	}
+	if account.SecondFactor {
+		return account, db.ErrSecondFactor
 	}
 	return account, nil
 }

@@ -224,9 +224,13 @@ func (s *Server) CountGuess(ctx context.Context, localpart string) error {
 	return s.traceOnPage(ctx, rateLimited, localpart, err)
 }
 
-// CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login.
+// CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login. If
+// the account has a second factor, it gives the account and [db.ErrSecondFactor].
 func (s *Server) CheckPassword(ctx context.Context, user, password, device string) (db.User, error) {
 	account, err := s.countedAccount(ctx, attempt{user: user, password: password, device: device})
+	if errors.Is(err, db.ErrSecondFactor) {
+		return account, err // which is half a login, and no failure
+	}
 	s.Metrics.login(err)
 	return account, s.traceOnPage(ctx, loginFailed, user, err)
 }

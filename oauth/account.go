@@ -54,12 +54,16 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionEndSession: accountPages.device,
 	actionDeactivate: accountPages.deactivate,
 	actionReset:      accountPages.reset,
+	actionCodes:      accountPages.codes,
+	actionRecovery:   accountPages.recovery,
 }
 
 // accountParts fill the parts of the account page.
 var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.codesPart,
+	accountPages.recoveryPart,
 }
 
 // accountPages is the errand of somebody who looks at their own account.
@@ -103,13 +107,14 @@ func (e accountPages) overview(account db.User) error {
 }
 
 func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
-	return web.Deed{Account: account.Localpart, Prove: prove, Wrong: wrong, Form: e.formProof(),
-		Back: handlers.AccountPath}
+	return web.Deed{Account: account.Localpart, Prove: prove && !account.SecondFactor, Wrong: wrong,
+		Form: e.formProof(), Back: handlers.AccountPath}
 }
 
-// proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none.
+// proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none. The
+// owner of an account with a second factor has signed in again instead; see mustSignIn.
 func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
-	if !needed {
+	if !needed || account.SecondFactor {
 		return web.Wrong{}, nil
 	}
 	_, err := e.server.CheckPassword(e.ctx, e.userID(account), e.typed("password"), "")
@@ -126,8 +131,31 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	return web.Wrong{Text: "wrongProof"}, nil
 }
 
+// sure reports whether the owner of the account has shown lately that it is theirs. If not, it has asked for that, by a
+// page that sends the same form with the proof.
+func (e accountPages) sure(account db.User, ask web.Prove) (bool, error) {
+	switch {
+	case e.mustSignIn(account):
+		return false, e.signInAgain(account)
+	case e.proven():
+		return true, nil
+	}
+	wrong := web.Wrong{}
+	if e.r.PostForm.Has("password") {
+		var err error
+		if wrong, err = e.proof(account, true); err != nil || wrong.Text == "" {
+			return err == nil, err
+		}
+	}
+	ask.UserID, ask.Deed = e.userID(account), e.deed(account, wrong, true)
+	return false, e.render(status(wrong), ask)
+}
+
 // confirmed asks whether they mean it, and then does it.
 func (e accountPages) confirmed(account db.User, what string, prove bool, do func(db.User) error) error {
+	if e.mustSignIn(account) {
+		return e.signInAgain(account)
+	}
 	wrong := web.Wrong{}
 	if e.did == what {
 		var err error

@@ -67,6 +67,9 @@ func (e accountPages) device(account db.User) error {
 	}
 	wrong := web.Wrong{}
 	if e.did == "end" {
+		if e.mustSignIn(account) {
+			return e.signInAgain(account)
+		}
 		if wrong, err = e.proof(account, !e.proven()); err != nil {
 			return err
 		}

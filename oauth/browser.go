@@ -77,7 +77,8 @@ func (v *visit) recognise() error {
 	return nil
 }
 
-// keep signs the browser in. Its cookie is a new one each time: one that somebody else has put there is worth nothing.
+// keep signs the browser in, to an account whose second factor, if it is said to have one, was shown. Its cookie is a
+// new one each time: one that somebody else has put there is worth nothing.
 func (v *visit) keep(account db.User) error {
 	secret, err := v.randomText()
 	if err != nil {
@@ -91,7 +92,7 @@ func (v *visit) keep(account db.User) error {
 	who := handlers.CallerOf(v.ctx)
 	v.browser = db.Browser{ID: browserID(secret), Localpart: account.Localpart, Since: who.Seen(), Proved: who.Now,
 		Expires: who.Now.Add(browserLife)}
-	if err := v.server.DB.AddBrowser(v.ctx, v.browser, account.PasswordHash); err != nil {
+	if err := v.server.DB.AddBrowser(v.ctx, v.browser, account.PasswordHash, account.SecondFactor); err != nil {
 		return err
 	}
 	v.setCookie(browserCookie, secret, browserLife)

@@ -114,9 +114,12 @@ func (v *visit) submit() error {
 	case "sign out":
 		return v.signOut()
 	case "create":
-		return v.signedIn(v.createAccount())
+		return v.passwordShown(v.createAccount())
+	case "second":
+		return v.second()
 	case "sign in":
-		return v.signedIn(v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), v.errand.ask().Device))
+		device := v.errand.ask().Device
+		return v.passwordShown(v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), device))
 	}
 	if v.account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
@@ -127,13 +130,25 @@ func (v *visit) submit() error {
 	return v.errand.enter(*v.account, v.did == "allow")
 }
 
-// signedIn goes on with who has just shown a password, or made an account.
+// passwordShown goes on with who has just shown a password, or made an account.
+func (v *visit) passwordShown(account db.User, err error) error {
+	if errors.Is(err, db.ErrSecondFactor) {
+		return v.secondPage(account, web.Wrong{})
+	}
+	account.SecondFactor = false // one that was added meanwhile was not shown
+	return v.signedIn(account, err)
+}
+
+// signedIn goes on with who has just shown all that the account asks for.
 func (v *visit) signedIn(account db.User, err error) error {
 	if err == nil && !account.Locked.IsZero() {
 		err = db.ErrLocked
 	}
 	if err == nil {
 		err = v.keep(account)
+	}
+	if errors.Is(err, db.ErrConflict) { // the account was changed while its password was compared
+		return v.signInPage(web.Wrong{Text: "signInAgain"})
 	}
 	if err != nil {
 		return v.refuse(err)

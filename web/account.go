@@ -10,6 +10,8 @@ type Account struct {
 	Account  string // whom the page speaks of: somebody else may sign in meanwhile
 	Devices  []Device
 	Browsers []Browser
+	Codes    CodesPart
+	Recovery RecoveryPart
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
 	Close    string // address of the page that deactivates the account
 	Form     string

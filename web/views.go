@@ -20,6 +20,17 @@ type SignIn struct {
 	Wrong  Wrong
 	Form   string // proves that the form is ours
 	Create string // address of the page to create an account; empty: nobody can
+	Again  bool   // they are signed in, and have to show that it is them before something that cannot be taken back
+}
+
+// SecondFactor is the page of the second step of signing in, after the password.
+type SecondFactor struct {
+	Ask             Ask
+	Server, UserID  string
+	Half            string // proves the first step
+	Codes, Recovery bool   // the account has one-time codes; recovery codes
+	Wrong           Wrong
+	Form            string
 }
 
 // CreateAccount is the page on which a person makes an account, and lets a client in if one asks.
@@ -80,6 +91,7 @@ type Failure struct {
 }
 
 func (SignIn) name() string        { return "signin" }
+func (SecondFactor) name() string  { return "second" }
 func (CreateAccount) name() string { return "create" }
 func (Waits) name() string         { return "waits" }
 func (Welcome) name() string       { return "welcome" }

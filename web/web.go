@@ -76,7 +76,9 @@ func parse() map[string]*template.Template {
 			"style": func() template.CSS { return template.CSS(style) }, // a file of the program's own
 			"t":     func(key string, values ...any) string { return say(lang, key, values...) },
 			"day":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
-			"wrong": func(w Wrong) string { return say(lang, w.Text, w.Values...) },
+			// Apps for one-time codes have an address of a scheme that the templates do not know.
+			"otpauth": func(address string) template.URL { return template.URL(address) },
+			"wrong":   func(w Wrong) string { return say(lang, w.Text, w.Values...) },
 		}
 		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
 	}
