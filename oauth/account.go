@@ -54,6 +54,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionEndSession: accountPages.device,
 	actionDeactivate: accountPages.deactivate,
 	actionReset:      accountPages.reset,
+	actionPasskeys:   accountPages.passkeys,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 }
@@ -62,6 +63,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
 }

@@ -10,6 +10,7 @@ type Account struct {
 	Account  string // whom the page speaks of: somebody else may sign in meanwhile
 	Devices  []Device
 	Browsers []Browser
+	Passkeys PasskeysPart
 	Codes    CodesPart
 	Recovery RecoveryPart
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver

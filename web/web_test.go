@@ -17,15 +17,20 @@ var (
 	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
 		Used:  time.Unix(1, 0),
 		Ended: true, View: "/v"}
-	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
+	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: time.Unix(1, 0), Used: time.Unix(2, 0), View: "/v"}
+	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
 // everyPage is one of each kind with all that it can show.
 var everyPage = map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
-		Form: "x", Create: "/c"},
+		Form: "x", Create: "/c", Passkey: everyCeremony},
 	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
-		Recovery: true, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
+		Wrong: Wrong{Text: "passkeyLate"}, Back: "/a"},
+	"passkey.html": PasskeyDetails{UserID: "@alice:example.org", Passkey: everyPasskey, Deed: everyDeed},
 	"setup.html": SetUpCodes{UserID: "@alice:example.org", QR: QR{9, "M4 4h1v1h-1z"}, URL: "otpauth://totp/x", Secret: "x",
 		Sealed: "x", Action: "/a", Deed: everyDeed},
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
@@ -39,7 +44,8 @@ var everyPage = map[string]Page{
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
 		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d",
-		Codes: CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
+		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey}, Add: everyCeremony},
+		Codes:    CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
 	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
 	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},

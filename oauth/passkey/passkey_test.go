@@ -5,16 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/descope/virtualwebauthn"
 	"github.com/google/go-cmp/cmp"
 
 	"postern/oauth/passkey"
+	"postern/test/rig/authenticator"
 )
 
 var (
 	challenge = []byte("a challenge of 24 bytes.")
 	alice     = passkey.Owner{Handle: []byte("the handle of alice"), Name: "@alice:example.org"}
-	here      = virtualwebauthn.RelyingParty{ID: "example.org", Origin: "https://example.org"}
 )
 
 func party(t *testing.T) *passkey.Party {
@@ -26,43 +25,37 @@ func party(t *testing.T) *passkey.Party {
 	return p
 }
 
-// device is an authenticator that has verified who holds it, and a passkey on it.
-func device() (*virtualwebauthn.Authenticator, *virtualwebauthn.Credential) {
-	a := virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: alice.Handle})
-	c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
-	return &a, &c
-}
+// device is an authenticator with a passkey.
+func device() *authenticator.Passkey { return authenticator.New("example.org", "https://example.org") }
 
-func made(t *testing.T, p *passkey.Party, a *virtualwebauthn.Authenticator,
-	c *virtualwebauthn.Credential) passkey.Key {
+func made(t *testing.T, p *passkey.Party, a *authenticator.Passkey) passkey.Key {
 	t.Helper()
 	options, err := p.Creation(alice, challenge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := virtualwebauthn.ParseAttestationOptions(options)
+	answer, err := a.Make(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := p.Created(alice, challenge, virtualwebauthn.CreateAttestationResponse(here, *a, *c, *asked))
+	key, err := p.Created(alice, challenge, answer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key
 }
 
-func shown(t *testing.T, p *passkey.Party, owner *passkey.Owner, a *virtualwebauthn.Authenticator,
-	c *virtualwebauthn.Credential) passkey.Answer {
+func shown(t *testing.T, p *passkey.Party, owner *passkey.Owner, a *authenticator.Passkey) passkey.Answer {
 	t.Helper()
 	options, err := p.Request(owner, challenge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := virtualwebauthn.ParseAssertionOptions(options)
+	text, err := a.Show(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := passkey.Read(virtualwebauthn.CreateAssertionResponse(here, *a, *c, *asked))
+	answer, err := passkey.Read(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +81,9 @@ func TestAddresses(t *testing.T) {
 func TestKept(t *testing.T) {
 	t.Parallel()
 	p := party(t)
-	a, c := device()
-	a.Options.BackupEligible = true
-	key := made(t, p, a, c)
+	a := device()
+	a.Syncs = true
+	key := made(t, p, a)
 	owner := alice
 	owner.Keys = []passkey.Key{key}
 	for _, alone := range []bool{true, false} {
@@ -98,10 +91,9 @@ func TestKept(t *testing.T) {
 		if alone {
 			asked = nil
 		}
-		c.Counter++
-		a.Options.BackupState = !a.Options.BackupState
-		got, err := p.Shown(owner, alone, challenge, shown(t, p, asked, a, c))
-		key.Count, key.Synced = c.Counter, a.Options.BackupState
+		a.Synced = !a.Synced
+		got, err := p.Shown(owner, alone, challenge, shown(t, p, asked, a))
+		key.Count, key.Synced = a.Count, a.Synced
 		if diff := cmp.Diff(key, got); err != nil || diff != "" {
 			t.Errorf("alone %v: %v %s", alone, err, diff)
 		}
@@ -118,12 +110,12 @@ func TestCounter(t *testing.T) {
 		was, is uint32
 		good    bool
 	}{{0, 0, true}, {0, 1, true}, {1, 2, true}, {1, 1, false}, {2, 1, false}, {1, 0, false}, {1<<32 - 1, 0, false}} {
-		a, c := device()
-		c.Counter = test.was
+		a := device()
+		a.Count, a.Stands = test.was, true
 		owner := alice
-		owner.Keys = []passkey.Key{made(t, p, a, c)}
-		c.Counter = test.is
-		if _, err := p.Shown(owner, true, challenge, shown(t, p, nil, a, c)); test.good != (err == nil) ||
+		owner.Keys = []passkey.Key{made(t, p, a)}
+		a.Count = test.is
+		if _, err := p.Shown(owner, true, challenge, shown(t, p, nil, a)); test.good != (err == nil) ||
 			err != nil && !errors.Is(err, passkey.ErrCopied) {
 			t.Errorf("from %d to %d: %v", test.was, test.is, err)
 		}
