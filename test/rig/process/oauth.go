@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,6 +101,33 @@ func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (c
 		}
 	}
 	return "", fmt.Errorf("the pages lead nowhere, but to %s", at)
+}
+
+// SignIn signs the owner of an account in on a page of theirs, and gives the cookies of the browser.
+func (c *Client) SignIn(ctx context.Context, at string, who Consent) (cookies []*http.Cookie, err error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	_, page, err := visit(ctx, browser, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	form, err := fill(page, who)
+	if err != nil {
+		return nil, err
+	}
+	next, page, err := visit(ctx, browser, at, form)
+	if err == nil && next == "" {
+		err = fmt.Errorf("signing in leads to %s", page)
+	}
+	u, wrong := url.Parse(at)
+	if err = cmp.Or(err, wrong); err != nil {
+		return nil, err
+	}
+	return jar.Cookies(u), nil
 }
 
 // visit opens a page, or sends its form, and gives where it leads, or what it shows.
