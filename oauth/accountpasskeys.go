@@ -137,7 +137,7 @@ func (e accountPages) addPasskey(account db.User) error {
 // keepNew keeps a new passkey.
 func (e accountPages) keepNew(account db.User, c code, key passkey.Key) error {
 	now := e.server.Now()
-	sealed, err := e.sealKey(key)
+	sealed, err := e.sealKey(key, account.Localpart)
 	if err == nil {
 		err = e.server.DB.Spend(e.ctx, c.spent(), now, c.expires)
 	}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/test/rig/authenticator"
+	"postern/test/rig/safe"
 )
 
 // in reports whether somebody is signed in.
@@ -210,6 +212,12 @@ func TestPasskeyOfClosedAccount(t *testing.T) {
 				_, err := s.db.Deactivate(s.Context(), "alice", s.clock.Now(), false)
 				s.must(err)
 			},
+			"of another account's row": func(s *site, was db.Factor) {
+				s.account("bob")
+				s.must(s.db.Write(s.Context(), func(tx *db.Tx) error {
+					return tx.Exec(`UPDATE factors SET localpart = 'bob' WHERE id = $1`, was.ID)
+				}))
+			},
 			"passkeys cleared": func(s *site, _ db.Factor) {
 				_, err := s.db.ClearFactors(s.Context(), "alice")
 				s.must(err)
@@ -252,6 +260,33 @@ func TestCopiedPasskey(t *testing.T) {
 	s.must(err)
 	if !slices.ContainsFunc(events, func(e db.Event) bool { return e.Kind == db.EventPasskeyCopied && e.Addr != "" }) {
 		t.Errorf("the events are %+v", events)
+	}
+}
+
+// TestPasskeyTraces: a passkey that is not good leaves a line of the log with whose it was and from where, and nothing
+// that a browser sends makes two lines of it. What was sealed, and the answer, are not in it.
+func TestPasskeyTraces(t *testing.T) {
+	t.Parallel()
+	var log safe.Buffer
+	s := keySite(t, func(c *handlers.Config) {
+		c.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	w := s.stranger(true)
+	w.k.Origin = "https://evil.example\n{\"msg\":\"login failed\"}\u202e" + strings.Repeat("x", 5000)
+	answer := s.shown(w.page, w.k)
+	w.b.press("/account", w.page, "do", "passkey", "answer", answer)
+	lines := 0
+	for line := range strings.Lines(log.String()) {
+		if strings.HasPrefix(line, `{"msg"`) || len(line) > 1000 {
+			t.Errorf("a line is %s", line)
+		}
+		if strings.Contains(line, `"msg":"login failed"`) && strings.Contains(line, `"addr":"127.0.0.1"`) &&
+			strings.Contains(line, `"user":"alice"`) {
+			lines++
+		}
+	}
+	if lines != 1 || strings.Contains(log.String(), s.hidden(w.page, "state")) {
+		t.Errorf("%d lines: %s", lines, log.String())
 	}
 }
 

@@ -61,9 +61,11 @@ func (v *visit) askSecond(account db.User, factors []db.Factor, form string) (we
 	if err != nil || v.party == nil || len(owner.Keys) == 0 {
 		return web.Ceremony{}, err
 	}
-	return v.ceremony(showSecond, form, code{}.agreed(account), func(challenge []byte) (string, error) {
+	c, err := v.ceremony(showSecond, form, code{}.agreed(account), func(challenge []byte) (string, error) {
 		return v.party.Request(&owner, challenge)
 	})
+	c.Main = true
+	return c, err
 }
 
 // owner is an account as authenticators know it, with those of the factors that are passkeys.
@@ -76,30 +78,38 @@ func (v *visit) owner(account db.User, factors []db.Factor) (passkey.Owner, erro
 	handle, err := hex.DecodeString(mark)
 	owner := passkey.Owner{Handle: handle, Name: v.userID(account)}
 	for _, f := range factors {
-		if err != nil || f.Kind != db.FactorPasskey {
+		if f.Kind != db.FactorPasskey {
 			continue
 		}
-		var key passkey.Key
-		key, err = v.unsealKey(f)
-		owner.Keys = append(owner.Keys, key)
+		if key, ok := v.unsealKey(f); ok {
+			owner.Keys = append(owner.Keys, key)
+		}
 	}
 	return owner, err
 }
 
-func (v *visit) sealKey(key passkey.Key) ([]byte, error) {
+// keyID is what an account's passkey is sealed under: in the row of another account it does not open.
+func keyID(id, localpart string) string { return factorID(id) + " of " + localpart }
+
+func (v *visit) sealKey(key passkey.Key, localpart string) ([]byte, error) {
 	plain, err := json.Marshal(key)
 	if err != nil {
 		return nil, err // unreachable: strings, numbers and booleans
 	}
-	return v.server.Master.Seal(v.server.Random, factorID(key.Text()), time.Time{}, plain)
+	return v.server.Master.Seal(v.server.Random, keyID(key.Text(), localpart), time.Time{}, plain)
 }
 
-func (v *visit) unsealKey(f db.Factor) (key passkey.Key, err error) {
-	plain, err := v.server.Master.Open(factorID(f.ID), time.Time{}, f.Sealed)
+// unsealKey reads a passkey. One that cannot be opened counts as absent: its owner has another way in, or an operator.
+func (v *visit) unsealKey(f db.Factor) (key passkey.Key, ok bool) {
+	plain, err := v.server.Master.Open(keyID(f.ID, f.Localpart), time.Time{}, f.Sealed)
 	if err == nil {
 		err = json.Unmarshal(plain, &key)
 	}
-	return key, err
+	if err != nil {
+		v.server.Log.Warn("a passkey cannot be opened and counts as absent; is the master key the one that it was "+
+			"added with?", "user", f.Localpart, "error", err)
+	}
+	return key, err == nil
 }
 
 // showPasskey takes the passkey that somebody shows, alone or after the password.
@@ -194,7 +204,7 @@ func (v *visit) judgePasskey(c code, half *db.User) (db.User, error) {
 
 // keepShown keeps a passkey as it is after it was shown, and spends what it has answered.
 func (v *visit) keepShown(c code, f db.Factor, key passkey.Key) error {
-	sealed, err := v.sealKey(key)
+	sealed, err := v.sealKey(key, f.Localpart)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ type Ceremony struct {
 	Options string // what the browser is asked for, as JSON
 	State   string // proves to the server what it has asked for
 	To      string // address that the form leads to; empty: the page's own
+	Main    bool   // it is what the page is about
 	Account string // whom the page speaks of; empty: nobody is signed in
 	Form    string
 }
