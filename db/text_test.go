@@ -66,6 +66,7 @@ func furnished(t *testing.T) *DB {
 var answers = map[string]error{
 	"AddClient": ErrText, "AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText, "CreateUser": ErrText,
 	"Record":     ErrText,
+	"Spend":      ErrText, "TakePasskey": ErrText,
 	"SetSetting": ErrText,
 
 	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,

@@ -235,6 +235,13 @@ func (s *Server) CheckPassword(ctx context.Context, user, password, device strin
 	return account, s.traceOnPage(ctx, loginFailed, user, err)
 }
 
+// NoteLogin counts a login that a page has judged without this server's [Server.CheckPassword], and writes the line of
+// one that failed. It gives the error back.
+func (s *Server) NoteLogin(ctx context.Context, user string, err error) error {
+	s.Metrics.login(err)
+	return s.traceOnPage(ctx, loginFailed, user, err)
+}
+
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
 	if err != nil {

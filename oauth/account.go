@@ -59,6 +59,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
 	actionPassword:   accountPages.password,
+	actionPasskeys:   accountPages.passkeys,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 }
@@ -69,6 +70,7 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.devices,
 	accountPages.browsers,
 	accountPages.passwordPart,
+	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
 	accountPages.events,

@@ -14,6 +14,7 @@ type Account struct {
 	Events   []Event
 	Past     string // address of the page of all events
 	Password PasswordPart
+	Passkeys PasskeysPart
 	Codes    CodesPart
 	Recovery RecoveryPart
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver

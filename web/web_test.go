@@ -23,15 +23,20 @@ var (
 	everyEvent    = Event{Text: "eventLogin", At: everyMoment, Device: everyDevice, Agent: everyAgent, From: everyPlace}
 	everyPassword = PasswordPart{Has: true, Rules: everyRules, Wrong: Wrong{Text: "wrongCurrent"}, EndOthers: true}
 	everyRules    = PasswordRules{Least: 8, Digit: true, Symbol: true, Upper: true, Lower: true, Hard: true}
+	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
+	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: time.Unix(1, 0), Used: time.Unix(2, 0), View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
 // everyPage is one of each kind with all that it can show.
 var everyPage = map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
-		Form: "x", Create: "/c"},
+		Form: "x", Create: "/c", Passkey: everyCeremony},
 	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
-		Recovery: true, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
+		Wrong: Wrong{Text: "passkeyLate"}, Back: "/a"},
+	"passkey.html": PasskeyDetails{UserID: "@alice:example.org", Passkey: everyPasskey, Deed: everyDeed},
 	"setup.html": SetUpCodes{UserID: "@alice:example.org", QR: QR{9, "M4 4h1v1h-1z"}, URL: "otpauth://totp/x", Secret: "x",
 		Sealed: "x", Action: "/a", Deed: everyDeed},
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
@@ -46,8 +51,10 @@ var everyPage = map[string]Page{
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
-			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e", Password: everyPassword,
-		Reset: "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
+			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
+		Password: everyPassword,
+		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey}, Add: everyCeremony},
+		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
 		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
 	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
 	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
