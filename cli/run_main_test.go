@@ -46,24 +46,24 @@ func programOf(module string) Program {
 		panic(err)
 	}
 	source := make(fstest.MapFS)
-	add := func(name string) {
-		text, err := fs.ReadFile(dir, name)
-		if err != nil {
-			panic(err)
+	add := func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			var text []byte
+			text, err = fs.ReadFile(dir, name)
+			source[name] = &fstest.MapFile{Data: text}
 		}
-		source[name] = &fstest.MapFile{Data: text}
+		return err
 	}
 	for _, line := range regexp.MustCompile(`(?m)^//go:embed (.+)$`).FindAllStringSubmatch(string(main), -1) {
 		for pattern := range strings.FieldsSeq(line[1]) {
-			if !strings.Contains(pattern, "*") && filepath.Ext(pattern) == "" && pattern != "go.mod" {
-				pattern += "/*" // a folder
-			}
 			names, err := fs.Glob(dir, pattern)
 			if err != nil {
 				panic(err)
 			}
 			for _, name := range names {
-				add(name)
+				if err := fs.WalkDir(dir, name, add); err != nil { // a folder is embedded with those in it
+					panic(err)
+				}
 			}
 		}
 	}
