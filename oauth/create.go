@@ -39,7 +39,8 @@ func (v *visit) createAccount() (db.User, error) {
 		return account, err
 	}
 	mine, wrong := v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), v.errand.ask().Device)
-	if wrong == nil || handlers.AsError(wrong).Code == handlers.AwaitingApproval {
+	lacks := errors.Is(wrong, db.ErrSecondFactor) && !mine.SecondFactor
+	if wrong == nil || lacks || handlers.AsError(wrong).Code == handlers.AwaitingApproval {
 		return mine, wrong
 	}
 	return db.User{}, err

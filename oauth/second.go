@@ -11,7 +11,8 @@ import (
 )
 
 // An account with a second factor is signed in to in two steps. Between them nothing is kept: the page of the second
-// step carries a half, which is sealed like a code and says whose password was shown. A new password is its end.
+// step carries a half, which is sealed like a code and says whose password was shown. It is good in the browser that
+// has shown it, and a new password is its end.
 
 const (
 	half     = "oauth half "
@@ -20,7 +21,7 @@ const (
 
 // secondPage asks for the second factor of an account whose password was just shown.
 func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
-	text, _, err := v.sealCode(half, halfLife, code{}.agreed(account))
+	text, _, err := v.sealCode(half+v.formProof(), halfLife, code{}.agreed(account))
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
 
 // halfway is the account whose password was shown in the first step; nil if that was too long ago.
 func (v *visit) halfway() (*db.User, error) {
-	c, ok := v.openCode(half, v.typed("half"))
+	c, ok := v.openCode(half+v.typed("form"), v.typed("half"))
 	if !ok || !v.server.Now().Before(c.expires) {
 		return nil, nil
 	}

@@ -22,6 +22,7 @@ func (a *API) Pages() http.Handler {
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
 		handlers.RegisterPath:  (*visit).forInvited,
+		handlers.StagePath:     (*visit).forStage,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
@@ -88,7 +89,7 @@ func (v *visit) answer() error {
 	case v.create:
 		return v.createPage(web.Wrong{})
 	case v.account != nil && !v.hintsAnother():
-		return v.errand.enter(*v.account, false)
+		return v.enter(*v.account, false)
 	default:
 		return v.signInPage(web.Wrong{})
 	}
@@ -127,13 +128,16 @@ func (v *visit) submit() error {
 	if v.typed("account") != v.account.Localpart {
 		v.did = "" // somebody else has signed in, beside the page that is sent here: they have not seen it
 	}
-	return v.errand.enter(*v.account, v.did == "allow")
+	return v.enter(*v.account, v.did == "allow")
 }
 
 // passwordShown goes on with who has just shown a password, or made an account.
 func (v *visit) passwordShown(account db.User, err error) error {
 	if errors.Is(err, db.ErrSecondFactor) {
-		return v.secondPage(account, web.Wrong{})
+		if account.SecondFactor {
+			return v.secondPage(account, web.Wrong{})
+		}
+		err = nil // it has to have one: see enter
 	}
 	account.SecondFactor = false // one that was added meanwhile was not shown
 	return v.signedIn(account, err)
@@ -158,7 +162,17 @@ func (v *visit) signedIn(account db.User, err error) error {
 		// Nobody asks. By an address, so that the page can be loaded again.
 		return v.leave(cmp.Or(v.onward, v.address()))
 	}
-	return v.errand.enter(account, true)
+	return v.enter(account, true)
+}
+
+// enter goes on with what they have come for. An account that has to have a second factor, and has none, is let in only
+// as far as that is set up.
+func (v *visit) enter(account db.User, agreed bool) error {
+	own, is := v.errand.(accountPages)
+	if v.server.SecondFactor.Lacks(account) && !(is && own.setsUp()) {
+		return accountPages{v}.setUpFirst(account)
+	}
+	return v.errand.enter(account, agreed)
 }
 
 // typed is a field of the form.
@@ -194,7 +208,7 @@ func (v *visit) show(wrong web.Wrong) error {
 	case do == "create":
 		return v.createPage(wrong)
 	case do != "sign in" && v.account != nil:
-		return v.errand.enter(*v.account, false)
+		return v.enter(*v.account, false)
 	}
 	return v.signInPage(wrong)
 }

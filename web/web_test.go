@@ -40,8 +40,11 @@ var everyPage = map[string]Page{
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
 		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d",
 		Codes: CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
-	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
-	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"device.html":     DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
+	"confirm.html":    Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x"}},
+	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
+		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -93,9 +96,13 @@ func TestTexts(t *testing.T) {
 			used[found[1]] = true
 		}
 	}
-	sources, err := filepath.Glob("../oauth/*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatal(sources, err)
+	var sources []string
+	for _, wing := range []string{"oauth", "handlers", "homeserver"} {
+		found, err := filepath.Glob("../" + wing + "/*.go")
+		if err != nil || len(found) == 0 {
+			t.Fatal(found, err)
+		}
+		sources = append(sources, found...)
 	}
 	for _, file := range sources {
 		code, err := os.ReadFile(file)
