@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/imported"
 	"postern/test/rig/matrixtest"
+	"postern/test/rig/safe"
 )
 
 // The second factor under attack: by who knows the password, by who has an access token, by who has an open browser,
@@ -269,6 +271,34 @@ func TestSecondPageTellsNothing(t *testing.T) {
 	}
 	if pages["alice"] != pages["bob"] || pages["alice"] != pages["nobody"] {
 		t.Errorf("the pages differ: %s", pages)
+	}
+}
+
+// TestSecondStepLeavesATrace: a wrong code is a failed login in the log, which fail2ban reads, and in the metrics; a
+// right password before it is none.
+func TestSecondStepLeavesATrace(t *testing.T) {
+	t.Parallel()
+	var log safe.Buffer
+	s := newSecured(t, func(c *handlers.Config) { c.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+	b := s.site.browser()
+	half := b.halfway(handlers.AccountPath)
+	if got := log.String(); strings.Contains(got, "failed") {
+		t.Errorf("the first step is logged as %s", got)
+	}
+	b.press(handlers.AccountPath, half, "code", "000000", "do", "second")
+	line := `"msg":"login failed","addr":"127.0.0.1","errcode":"M_FORBIDDEN","user":"alice","why":"Wrong second factor."`
+	if strings.Count(log.String(), line) != 1 || strings.Contains(log.String(), "000000") {
+		t.Errorf("the log says %s", log.String())
+	}
+	s.sentTo(b.press(handlers.AccountPath, half, "code", s.app.code(), "do", "second"))
+	if strings.Count(log.String(), "failed") != 1 {
+		t.Errorf("a right code is logged as %s", log.String())
+	}
+	metrics := s.get("/metrics", "").body
+	for _, want := range []string{`postern_logins_total{result="refused"} 1`, `postern_logins_total{result="ok"} 5`} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
 	}
 }
 

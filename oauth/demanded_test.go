@@ -89,8 +89,8 @@ func TestSetUpFirst(t *testing.T) {
 	path := authorizePath(request(client))
 	b.signIn(path)
 	waits := s.tv()
-	for _, at := range append([]string{path, "/account?action=" + actionCodes, "/account?action=org.matrix.devices_list",
-		"/account?action=" + actionRecovery}, handlers.AccountPath, handlers.DevicePath) {
+	for _, at := range []string{path, "/account?action=" + actionCodes, "/account?action=org.matrix.devices_list",
+		"/account?action=" + actionRecovery, handlers.AccountPath, handlers.DevicePath} {
 		page := s.says(b.at(at), 200, "Set up a second factor")
 		if strings.Contains(page.body, "Signed-in browsers") {
 			t.Errorf("%s shows the account: %s", at, page.body)

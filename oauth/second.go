@@ -62,6 +62,9 @@ func (v *visit) second() error {
 		return v.signInPage(web.Wrong{Text: "signInAgain"})
 	}
 	wrong, err := v.takeCode(*account, v.typed("code"))
+	if err == nil && wrong.Text != "slowDown" { // which was logged
+		v.server.NoteSecondStep(v.ctx, account.Localpart, wrong.Text == "")
+	}
 	switch {
 	case err != nil:
 		return err
