@@ -236,16 +236,6 @@ func (s *Server) CheckPassword(ctx context.Context, user, password, device strin
 	return account, s.traceOnPage(ctx, loginFailed, user, err)
 }
 
-// NoteSecondStep counts and logs what came of the second step of a sign-in, after the password.
-func (s *Server) NoteSecondStep(ctx context.Context, localpart string, right bool) {
-	var err error
-	if !right {
-		err = forbidden("Wrong second factor.")
-	}
-	s.Metrics.login(err)
-	_ = s.traceOnPage(ctx, loginFailed, localpart, err)
-}
-
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
 	if err != nil {

@@ -55,6 +55,16 @@ func (s *Server) wayIn(account db.User) string {
 		"."
 }
 
+// NoteSecondStep counts and logs what came of the second step of a sign-in, after the password.
+func (s *Server) NoteSecondStep(ctx context.Context, localpart string, right bool) {
+	var err error
+	if !right {
+		err = forbidden("Wrong second factor.")
+	}
+	s.Metrics.login(err)
+	_ = s.traceOnPage(ctx, loginFailed, localpart, err)
+}
+
 // stageSSO is the stage that an account with a second factor has in place of its password: its user signs in on a page,
 // and agrees there. Client-Server API v1.19, "Single Sign-On".
 const stageSSO = ssoLogin
