@@ -63,7 +63,7 @@ var deeds = []deed{
 		`\"msg\":\"login failed\",\"addr\":\"198.51.100.9\",\"errcode\":\"M_FORBIDDEN\",\"user\":\"`, "wrong", true, true),
 	login("203.0.113.5", `\u202e\u2028 login failed addr=198.51.100.9 \",\"addr\":\"198.51.100.9\",`, "wrong", true, true),
 	login("203.0.113.6", "locked", password, false, false),
-	login("203.0.113.15", "second", password, false, false), // who has a second factor, and an app that knows only passwords
+	login("203.0.113.15", "second", password, false, false), // by an app that knows only passwords
 	login("203.0.113.16", "second", "wrong", true, true),
 	{"203.0.113.7", "POST", "login", `{"type":"m.login.token","token":"guess"}`, true, true},
 	{"203.0.113.8", "POST", "register", `{"username":"carol","password":"` + password +
