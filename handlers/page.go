@@ -161,16 +161,11 @@ func (s *Server) ends(ctx context.Context, i *interaction, asks db.Session) (end
 // maxShownName is how much is shown of a name that may have been chosen to hide what stands below it.
 const maxShownName = 80
 
-// ShownName is a device's name as it is shown to somebody who is to agree to something.
-func ShownName(of db.Session) string {
+func shownDevice(of db.Session) pageDevice {
 	name := []rune(Printable(of.DisplayName))
 	if len(name) > maxShownName {
 		name = append(name[:maxShownName], '…')
 	}
-	return string(name)
-}
-
-func shownDevice(of db.Session) pageDevice {
 	seen := "not seen yet"
 	if of.ID == "" {
 		seen = "there is no such device now"
@@ -178,5 +173,5 @@ func shownDevice(of db.Session) pageDevice {
 		seen = "last seen " + of.Seen.At.UTC().Format(time.DateTime) + " UTC, from " +
 			cmp.Or(Printable(of.Seen.Addr), "an unknown address")
 	}
-	return pageDevice{ID: Printable(of.DeviceID), Name: ShownName(of), Seen: seen}
+	return pageDevice{ID: Printable(of.DeviceID), Name: string(name), Seen: seen}
 }

@@ -69,15 +69,24 @@ func (e *agreement) enter(account db.User, _ bool) error {
 
 func (e *agreement) agreePage(account db.User) error {
 	page := web.Agree{UserID: e.userID(account), Account: account.Localpart, What: e.stage.Deed.Text,
-		Asks: shown(e.stage.Asks), Form: e.formProof()}
+		Form: e.formProof()}
+	var err error
+	if page.Asks, err = e.device(e.stage.Asks); err != nil {
+		return err
+	}
 	for _, of := range e.stage.Ends {
-		page.Ends = append(page.Ends, shown(of))
+		device, err := e.device(of)
+		if err != nil {
+			return err
+		}
+		page.Ends = append(page.Ends, device)
 	}
 	return e.render(http.StatusOK, page)
 }
 
-// shown is a device whose names a thief may have chosen.
-func shown(s db.Session) web.Device {
-	return web.Device{ID: handlers.Printable(s.DeviceID), Name: handlers.ShownName(s),
-		From: handlers.Printable(s.Seen.Addr), Used: s.Seen.At, Gone: s.ID == ""}
+func (e *agreement) device(of db.Session) (web.Device, error) {
+	if of.ID == "" {
+		return web.Device{ID: shown(of.DeviceID), Gone: true}, nil
+	}
+	return accountPages{e.visit}.deviceOf(of)
 }

@@ -14,10 +14,14 @@ import (
 var (
 	everyAsk = Ask{Client: Client{"App", "app.example.com", "https://app.example.com/t", "https://app.example.com/p"},
 		Device: "ABC", Code: "BCDF-GHJK", From: "192.0.2.1"}
-	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
-		Used:  time.Unix(1, 0),
-		Ended: true, View: "/v"}
-	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyMoment = Moment{time.Unix(1, 0), time.Unix(2, 0)}
+	everyAgent  = Agent{"Firefox", "Windows"}
+	everyPlace  = Place{"192.0.2.1", true}
+	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: everyPlace, Agent: everyAgent, Used: everyMoment,
+		This: true, Ended: true, View: "/v"}
+	everyBrowser = Browser{Agent: everyAgent, From: everyPlace, Since: everyMoment, This: true, View: "/v"}
+	everyEvent   = Event{Text: "eventLogin", At: everyMoment, Device: everyDevice, Agent: everyAgent, From: everyPlace}
+	everyDeed    = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
 // everyPage is one of each kind with all that it can show.
@@ -37,10 +41,17 @@ var everyPage = map[string]Page{
 	"consent.html": Consent{Ask: everyAsk, UserID: "@alice:example.org", Account: "alice", Form: "x"},
 	"code.html": EnterCode{UserID: "@alice:example.org", Code: "BCDF", Wrong: Wrong{Text: "wrongProof"},
 		Form: "x"},
-	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
-		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d",
-		Codes: CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
-	"device.html":     DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
+	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
+		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
+			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
+		Reset: "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
+		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
+	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
+		WrongName: Wrong{"nameTooLong", []any{100}}, Deed: everyDeed},
+	"browser.html": BrowserDetails{UserID: "@alice:example.org", Browser: everyBrowser, Deed: everyDeed},
+	"others.html":  Others{UserID: "@alice:example.org", Devices: 1, Browsers: 2, Tokens: 3, Deed: everyDeed},
+	"history.html": History{UserID: "@alice:example.org", Events: []Event{everyEvent, {Kind: "odd", ByOperator: true},
+		{Text: "eventLogout", Device: Device{Name: "Gone"}}}, Newer: "/n", Older: "/o", Back: "/b"},
 	"confirm.html":    Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
 	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x"}},
 	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
@@ -104,12 +115,14 @@ func TestTexts(t *testing.T) {
 		}
 		sources = append(sources, found...)
 	}
+	sources = append(sources, "web.go")
 	for _, file := range sources {
 		code, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, found := range regexp.MustCompile(`(?:Text|Then): "(\w+)"`).FindAllStringSubmatch(string(code), -1) {
+		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|say\(lang, )"(\w+)"`)
+		for _, found := range named.FindAllStringSubmatch(string(code), -1) {
 			used[found[1]] = true
 		}
 	}
