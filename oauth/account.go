@@ -58,6 +58,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionBrowser:    accountPages.oneBrowser,
 	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
+	actionPassword:   accountPages.password,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 }
@@ -67,6 +68,7 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.notices,
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.passwordPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
 	accountPages.events,
@@ -126,7 +128,7 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	if !needed || account.SecondFactor {
 		return web.Wrong{}, nil
 	}
-	_, err := e.server.CheckPassword(e.ctx, e.userID(account), e.typed("password"), "")
+	_, err := e.checkPassword(e.userID(account), e.typed("password"), "")
 	if err == nil {
 		return web.Wrong{}, e.server.DB.NoteProof(e.ctx, e.browser.ID, e.server.Now())
 	}

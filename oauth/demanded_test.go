@@ -80,6 +80,20 @@ func TestSetUpOnTheWay(t *testing.T) {
 	}
 }
 
+// TestSetUpLater: who signed in a while ago shows the password once more for the set-up.
+func TestSetUpLater(t *testing.T) {
+	t.Parallel()
+	s := demanding(t, handlers.SecondFactorRequired)
+	b := s.browser()
+	b.signIn(handlers.AccountPath)
+	s.clock.Step(proofLife)
+	ask := s.says(b.press(codesPath, b.at(handlers.AccountPath), "do", "set up"), 200, `name="password"`)
+	s.says(b.press(codesPath, ask, "do", "set up", "password", "wrong"), 403, `name="password"`)
+	if shown := b.press(codesPath, ask, "do", "set up", "password", password); !secretShown.MatchString(shown.body) {
+		t.Errorf("the password is not enough: %d %s", shown.status, shown.body)
+	}
+}
+
 // TestSetUpFirst: nothing of the account is shown or done, and no app is let in, before the second factor is set up.
 func TestSetUpFirst(t *testing.T) {
 	t.Parallel()

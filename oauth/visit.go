@@ -120,7 +120,7 @@ func (v *visit) submit() error {
 		return v.second()
 	case "sign in":
 		device := v.errand.ask().Device
-		return v.passwordShown(v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), device))
+		return v.passwordShown(v.checkPassword(v.typed("user"), v.typed("password"), device))
 	}
 	if v.account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
@@ -131,13 +131,20 @@ func (v *visit) submit() error {
 	return v.enter(*v.account, v.did == "allow")
 }
 
+// checkPassword is [handlers.Server.CheckPassword] for the pages, on which somebody goes on who has to have a second
+// factor and has none. See enter.
+func (v *visit) checkPassword(user, password, device string) (db.User, error) {
+	account, err := v.server.CheckPassword(v.ctx, user, password, device)
+	if errors.Is(err, db.ErrSecondFactor) && !account.SecondFactor {
+		err = nil
+	}
+	return account, err
+}
+
 // passwordShown goes on with who has just shown a password, or made an account.
 func (v *visit) passwordShown(account db.User, err error) error {
 	if errors.Is(err, db.ErrSecondFactor) {
-		if account.SecondFactor {
-			return v.secondPage(account, web.Wrong{})
-		}
-		err = nil // it has to have one: see enter
+		return v.secondPage(account, web.Wrong{})
 	}
 	account.SecondFactor = false // one that was added meanwhile was not shown
 	return v.signedIn(account, err)

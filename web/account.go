@@ -13,6 +13,7 @@ type Account struct {
 	New      NewDevices
 	Events   []Event
 	Past     string // address of the page of all events
+	Password PasswordPart
 	Codes    CodesPart
 	Recovery RecoveryPart
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver

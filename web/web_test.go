@@ -19,9 +19,11 @@ var (
 	everyPlace  = Place{"192.0.2.1", true}
 	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: everyPlace, Agent: everyAgent, Used: everyMoment,
 		This: true, Ended: true, View: "/v"}
-	everyBrowser = Browser{Agent: everyAgent, From: everyPlace, Since: everyMoment, This: true, View: "/v"}
-	everyEvent   = Event{Text: "eventLogin", At: everyMoment, Device: everyDevice, Agent: everyAgent, From: everyPlace}
-	everyDeed    = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyBrowser  = Browser{Agent: everyAgent, From: everyPlace, Since: everyMoment, This: true, View: "/v"}
+	everyEvent    = Event{Text: "eventLogin", At: everyMoment, Device: everyDevice, Agent: everyAgent, From: everyPlace}
+	everyPassword = PasswordPart{Has: true, Rules: everyRules, Wrong: Wrong{Text: "wrongCurrent"}, EndOthers: true}
+	everyRules    = PasswordRules{Least: 8, Digit: true, Symbol: true, Upper: true, Lower: true, Hard: true}
+	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
 // everyPage is one of each kind with all that it can show.
@@ -35,7 +37,8 @@ var everyPage = map[string]Page{
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
 	"prove.html":    Prove{UserID: "@alice:example.org", Text: "setUpCodes", Do: "set up", Deed: everyDeed},
 	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
-		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Rules: everyRules, Form: "x",
+		SignIn: "/s"},
 	"waits.html":   Waits{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Form: "x"},
 	"welcome.html": Welcome{UserID: "@alice:example.org", Server: "example.org", Account: "/account"},
 	"consent.html": Consent{Ask: everyAsk, UserID: "@alice:example.org", Account: "alice", Form: "x"},
@@ -43,9 +46,10 @@ var everyPage = map[string]Page{
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
-			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
+			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e", Password: everyPassword,
 		Reset: "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
 		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
+	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
 	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
 		WrongName: Wrong{"nameTooLong", []any{100}}, Deed: everyDeed},
 	"browser.html": BrowserDetails{UserID: "@alice:example.org", Browser: everyBrowser, Deed: everyDeed},
