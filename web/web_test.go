@@ -63,7 +63,10 @@ var everyPage = map[string]Page{
 	"others.html":  Others{UserID: "@alice:example.org", Devices: 1, Browsers: 2, Tokens: 3, Deed: everyDeed},
 	"history.html": History{UserID: "@alice:example.org", Events: []Event{everyEvent, {Kind: "odd", ByOperator: true},
 		{Text: "eventLogout", Device: Device{Name: "Gone"}}}, Newer: "/n", Older: "/o", Back: "/b"},
-	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"confirm.html":    Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x"}},
+	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
+		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -115,9 +118,13 @@ func TestTexts(t *testing.T) {
 			used[found[1]] = true
 		}
 	}
-	sources, err := filepath.Glob("../oauth/*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatal(sources, err)
+	var sources []string
+	for _, wing := range []string{"oauth", "handlers", "homeserver"} {
+		found, err := filepath.Glob("../" + wing + "/*.go")
+		if err != nil || len(found) == 0 {
+			t.Fatal(found, err)
+		}
+		sources = append(sources, found...)
 	}
 	sources = append(sources, "web.go")
 	for _, file := range sources {
