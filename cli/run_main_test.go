@@ -55,15 +55,20 @@ func programOf(module string) Program {
 	}
 	for _, line := range regexp.MustCompile(`(?m)^//go:embed (.+)$`).FindAllStringSubmatch(string(main), -1) {
 		for pattern := range strings.FieldsSeq(line[1]) {
-			if !strings.Contains(pattern, "*") && filepath.Ext(pattern) == "" && pattern != "go.mod" {
-				pattern += "/*" // a folder
-			}
 			names, err := fs.Glob(dir, pattern)
 			if err != nil {
 				panic(err)
 			}
-			for _, name := range names {
-				add(name)
+			for _, name := range names { // of a folder, all that it holds
+				err := fs.WalkDir(dir, name, func(path string, entry fs.DirEntry, err error) error {
+					if err == nil && !entry.IsDir() {
+						add(path)
+					}
+					return err
+				})
+				if err != nil {
+					panic(err)
+				}
 			}
 		}
 	}
