@@ -56,6 +56,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionReset:      accountPages.reset,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
+	actionTokens:     accountPages.bots,
 }
 
 // accountParts fill the parts of the account page.
@@ -64,6 +65,7 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.browsers,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
+	accountPages.botList,
 }
 
 // accountPages is the errand of somebody who looks at their own account.

@@ -16,6 +16,9 @@ func (e accountPages) devices(account db.User, page *web.Account) error {
 		return err
 	}
 	for _, s := range sessions {
+		if s.Bot {
+			continue // see botList
+		}
 		device, err := e.deviceOf(s)
 		if err != nil {
 			return err

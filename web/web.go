@@ -74,19 +74,20 @@ func parse() map[string]*template.Template {
 		funcs := template.FuncMap{
 			"lang":  func() string { return lang },
 			"style": func() template.CSS { return template.CSS(style) }, // a file of the program's own
-			"t":     func(key string, values ...any) string { return say(lang, key, values...) },
+			"t":     func(key string, values ...any) string { return Say(lang, key, values...) },
+			"date":  func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 			"day":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 			// Apps for one-time codes have an address of a scheme that the templates do not know.
 			"otpauth": func(address string) template.URL { return template.URL(address) },
-			"wrong":   func(w Wrong) string { return say(lang, w.Text, w.Values...) },
+			"wrong":   func(w Wrong) string { return Say(lang, w.Text, w.Values...) },
 		}
 		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
 	}
 	return all
 }
 
-// say is a text in a language.
-func say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
+// Say is a text in a language.
+func Say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
 
 var style = readStyle()
 

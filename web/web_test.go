@@ -17,6 +17,8 @@ var (
 	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
 		Used:  time.Unix(1, 0),
 		Ended: true, View: "/v"}
+	everyBot = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
+		Used: time.Unix(1, 0), Ends: time.Unix(1, 0), View: "/v"}
 	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 )
 
@@ -39,7 +41,13 @@ var everyPage = map[string]Page{
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
 		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d",
-		Codes: CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
+		Codes: CodesPart{Action: "/a", Has: true}, Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
+		Bots: []Bot{everyBot, {Name: "Bell", Kind: "botRoom", Room: "!r:x", View: "/v"}}},
+	"bot.html": BotDetails{UserID: "@alice:example.org", Bot: everyBot, Deed: everyDeed},
+	"newbot.html": NewBot{UserID: "@alice:example.org", Name: "Bell", May: "own", Latest: time.Unix(1, 0),
+		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
+			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
+	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
 	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
 	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
