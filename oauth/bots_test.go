@@ -387,3 +387,27 @@ func TestKindOf(t *testing.T) {
 		}
 	}
 }
+
+// TestBotsWithSecondFactor: a token needs no second factor to be used, and its owner shows one to make or end it: the
+// password alone, or an open browser, is not enough.
+func TestBotsWithSecondFactor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	b.setUp(b.ownAccount())
+	token, early := b.issue(), b.at(botsPage)
+	s.want(s.post("/_matrix/client/v3/login", "application/json", `{"type":"m.login.password","identifier":{
+		"type":"m.id.user","user":"alice"},"password":"`+password+`"}`), 403, "M_FORBIDDEN")
+	device := s.ok(s.whoami(token)).text("device_id")
+	s.clock.Step(proofLife)
+	page := botsPage + "&device_id=" + device
+	s.says(b.at(botsPage), 200, "Sign in again")
+	s.says(b.press(botsPage, early, wanted("password", password)...), 403, "second tab", `value="Bell"`)
+	s.says(b.press(page, early, "do", "end", "password", password), 200, "Sign in again")
+	s.ok(s.whoami(token))
+	sessions, err := s.db.Sessions(s.Context(), "alice")
+	s.must(err)
+	if len(sessions) != 1 {
+		t.Errorf("there are %d tokens", len(sessions))
+	}
+}
