@@ -38,6 +38,7 @@ const (
 	EventFactorAdded    = "factor_added" // a second factor of the account
 	EventFactorRemoved  = "factor_removed"
 	EventFactorsCleared = "factors_cleared" // … all of them, by an operator
+	EventPasskeyCopied  = "passkey_copied"  // … a passkey's signature counter went back: it was refused
 	EventRecoveryMade   = "recovery_made"   // recovery codes were made, in place of those that there were
 	EventRecoveryUsed   = "recovery_used"   // … one was used
 

@@ -58,6 +58,8 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionBrowser:    accountPages.oneBrowser,
 	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
+	actionPassword:   accountPages.password,
+	actionPasskeys:   accountPages.passkeys,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 }
@@ -67,6 +69,8 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.notices,
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.passwordPart,
+	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
 	accountPages.events,
@@ -99,6 +103,9 @@ func action(name, device string) string {
 }
 
 func (e accountPages) overview(account db.User) error {
+	if e.server.SecondFactor.Lacks(account) {
+		return e.setUpFirst(account)
+	}
 	page := web.Account{UserID: e.userID(account), Account: account.Localpart, Form: e.formProof(),
 		Close: action(actionDeactivate, "")}
 	if e.server.AllowKeyReset != nil {
@@ -114,7 +121,7 @@ func (e accountPages) overview(account db.User) error {
 
 func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
 	return web.Deed{Account: account.Localpart, Prove: prove && !account.SecondFactor, Wrong: wrong,
-		Form: e.formProof(), Back: handlers.AccountPath}
+		Form: e.formProof(), Back: e.next()}
 }
 
 // proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none. The
@@ -123,7 +130,7 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	if !needed || account.SecondFactor {
 		return web.Wrong{}, nil
 	}
-	_, err := e.server.CheckPassword(e.ctx, e.userID(account), e.typed("password"), "")
+	_, err := e.checkPassword(e.userID(account), e.typed("password"), "")
 	if err == nil {
 		return web.Wrong{}, e.server.DB.NoteProof(e.ctx, e.browser.ID, e.server.Now())
 	}
