@@ -9,7 +9,9 @@
 //
 //   - users: one row per account. A deactivated account has no sessions and keeps its name. The sessions of a locked
 //     one wait. That it is locked, or an administrator of the homeserver, its sessions say too (sessions.locked,
-//     sessions.admin), so that a check reads one row.
+//     sessions.admin), so that a check reads one row. It says up to when its owner knows of new devices (noticed).
+//   - browsers: those in which the owner of an account has signed in on the pages, with the ids of the sessions that
+//     began in each (let_in); at most fifty of an account.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
 //     refreshed.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
