@@ -46,18 +46,13 @@ func programOf(module string) Program {
 		panic(err)
 	}
 	source := make(fstest.MapFS)
-	add := func(name string) {
-		err := fs.WalkDir(dir, name, func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			text, err := fs.ReadFile(dir, name)
+	add := func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			var text []byte
+			text, err = fs.ReadFile(dir, name)
 			source[name] = &fstest.MapFile{Data: text}
-			return err
-		})
-		if err != nil {
-			panic(err)
 		}
+		return err
 	}
 	for _, line := range regexp.MustCompile(`(?m)^//go:embed (.+)$`).FindAllStringSubmatch(string(main), -1) {
 		for pattern := range strings.FieldsSeq(line[1]) {
@@ -66,7 +61,9 @@ func programOf(module string) Program {
 				panic(err)
 			}
 			for _, name := range names {
-				add(name)
+				if err := fs.WalkDir(dir, name, add); err != nil { // a folder is embedded with those in it
+					panic(err)
+				}
 			}
 		}
 	}

@@ -19,7 +19,8 @@
 //
 // A visit is one request of a browser, and an errand is what it came for: to let a client in (authorize.go), to connect
 // a device (connect.go), to get a login token (sso.go), to look at the account (account.go). The visit knows how people
-// sign in, make an account and sign out; the errand knows who asks, and what comes next.
+// sign in, by a password (visit.go), a second factor (second.go) or a passkey (passkeys.go), make an account and sign
+// out; the errand knows who asks, and what comes next.
 //
 // # Laws
 //
@@ -38,6 +39,7 @@ import (
 
 	"postern/gen"
 	"postern/handlers"
+	"postern/oauth/passkey"
 	"postern/oauth/protocol"
 	"postern/oauth/rendezvous"
 )
@@ -48,6 +50,7 @@ type API struct {
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
 	found  discovery
+	party  *passkey.Party // nil: browsers make no passkeys for the server's address
 
 	*rendezvous.Mailboxes
 }
@@ -66,6 +69,7 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
 		}
 		a.found = a.discovery()
+		a.party, _ = passkey.New(a.base, server.ServerName) // without a domain there are none, which the pages say
 		return a
 	}
 }

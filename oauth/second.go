@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"postern/db"
@@ -11,7 +10,8 @@ import (
 )
 
 // An account with a second factor is signed in to in two steps. Between them nothing is kept: the page of the second
-// step carries a half, which is sealed like a code and says whose password was shown. A new password is its end.
+// step carries a half, which is sealed like a code and says whose password was shown. It is good in the browser that
+// has shown it, and a new password is its end.
 
 const (
 	half     = "oauth half "
@@ -20,7 +20,7 @@ const (
 
 // secondPage asks for the second factor of an account whose password was just shown.
 func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
-	text, _, err := v.sealCode(half, halfLife, code{}.agreed(account))
+	text, _, err := v.sealCode(half+v.formProof(), halfLife, code{}.agreed(account))
 	if err != nil {
 		return err
 	}
@@ -34,12 +34,20 @@ func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
 		page.Codes = page.Codes || f.Kind == db.FactorCodes
 		page.Recovery = page.Recovery || f.Kind == db.FactorRecovery
 	}
+	if page.Passkey, err = v.askSecond(account, factors, page.Form); err != nil {
+		return err
+	}
 	return v.render(status(wrong), page)
 }
 
 // halfway is the account whose password was shown in the first step; nil if that was too long ago.
 func (v *visit) halfway() (*db.User, error) {
-	c, ok := v.openCode(half, v.typed("half"))
+	c, ok := v.openCode(half+v.typed("form"), v.typed("half"))
+	return v.halfOf(c, ok)
+}
+
+// halfOf is the account of something that was sealed once its password was shown.
+func (v *visit) halfOf(c code, ok bool) (*db.User, error) {
 	if !ok || !v.server.Now().Before(c.expires) {
 		return nil, nil
 	}
@@ -61,6 +69,9 @@ func (v *visit) second() error {
 		return v.signInPage(web.Wrong{Text: "signInAgain"})
 	}
 	wrong, err := v.takeCode(*account, v.typed("code"))
+	if err == nil && wrong.Text != "slowDown" { // which was logged
+		v.server.NoteSecondStep(v.ctx, account.Localpart, wrong.Text == "")
+	}
 	switch {
 	case err != nil:
 		return err
@@ -97,6 +108,5 @@ func (v *visit) mustSignIn(account db.User) bool { return account.SecondFactor &
 
 // signInAgain asks who is signed in to do so again, at the same address.
 func (v *visit) signInAgain(account db.User) error {
-	return v.render(http.StatusOK, web.SignIn{Server: v.server.ServerName, User: v.userID(account), Again: true,
-		Form: v.formProof()})
+	return v.renderSignIn(web.SignIn{Server: v.server.ServerName, User: v.userID(account), Again: true})
 }
