@@ -81,3 +81,80 @@ test("one-time codes with the keyboard alone and without a script", async () => 
         await page.getByRole("button", { name: "Remove one-time codes" }).waitFor();
     });
 });
+
+/** Logs a device in by the legacy API, and gives its access token. */
+async function device(user, name) {
+    const identifier = { type: "m.id.user", user };
+    const body = JSON.stringify({ type: "m.login.password", identifier, password, initial_device_display_name: name });
+    const answer = await fetch(`${server.url}/_matrix/client/v3/login`, { method: "POST", body, headers: { "content-type": "application/json" } });
+    return (await answer.json()).access_token;
+}
+
+const lives = async (token) =>
+    (await fetch(`${server.url}/_matrix/client/v3/account/whoami`, { headers: { authorization: `Bearer ${token}` } })).status === 200;
+
+for (const [size, scheme] of [["phone", "light"], ["desktop", "dark"]]) {
+    test(`${size}, ${scheme}: devices, events and the password, accessible, and no wider than the window`, async () => {
+        const user = await server.addUser();
+        const [phone, tablet] = [await device(user, "Phone"), await device(user, "Tablet")];
+        await visit({ size, scheme, scripts: true }, account(), async (page) => {
+            const check = async (when) => {
+                await accessible(page, when);
+                await fits(page, when);
+            };
+            const heading = (name) => page.getByRole("heading", { name, exact: true }).waitFor();
+            await signIn(page, user);
+            for (const name of ["Devices", "Password", "Passkeys", "One-time codes", "Recovery codes", "Tokens for bots", "Events"])
+                await heading(name);
+            await check("account with new devices");
+            await page.getByRole("link", { name: "Phone", exact: true }).first().click();
+            await heading("Device");
+            await check("a device");
+            await page.getByLabel("Name", { exact: true }).fill("Old phone");
+            await page.getByRole("button", { name: "Save" }).click();
+            await page.getByRole("status").waitFor();
+            await check("a device with another name");
+            await page.getByRole("button", { name: "Sign out this device" }).click();
+            await page.getByRole("status").waitFor();
+            assert.deepEqual([await lives(phone), await lives(tablet)], [false, true]);
+            await check("a device that is signed out");
+            await page.goto(account());
+            await page.getByRole("link", { name: "All events" }).click();
+            await page.locator(".events li").nth(3).waitFor();
+            await check("events");
+            await page.goto(account());
+            await page.getByLabel("Current password").fill("wrong");
+            await page.getByLabel("New password").fill("pelican trombone marzipan");
+            await page.getByRole("button", { name: "Save", exact: true }).click();
+            await page.getByRole("alert").waitFor();
+            await check("a wrong current password");
+            await page.getByLabel("Current password").fill(password);
+            await page.getByLabel("New password").fill("password1");
+            await page.getByRole("button", { name: "Save", exact: true }).click();
+            await page.getByRole("alert").filter({ hasText: "guess" }).waitFor();
+            await check("a password that is easy to guess");
+            assert.ok(await page.getByLabel("Sign out all other devices").isChecked());
+            await page.getByLabel("Current password").fill(password);
+            await page.getByLabel("New password").fill("pelican trombone marzipan");
+            await page.getByRole("button", { name: "Save", exact: true }).click();
+            await page.getByRole("status").waitFor();
+            assert.ok(!(await lives(tablet)));
+            await check("a new password");
+        });
+    });
+}
+
+test("sign out all others with the keyboard alone and without a script", async () => {
+    const user = await server.addUser();
+    const tokens = [await device(user, "Phone"), await device(user, "Tablet")];
+    await visit({}, account(), async (page) => {
+        await signIn(page, user);
+        await tabTo(page, page.getByRole("button", { name: "Sign out all others" }));
+        await page.keyboard.press("Enter");
+        await page.getByRole("heading", { name: "Sign out all others" }).waitFor();
+        await tabTo(page, page.getByRole("button", { name: "Sign out all others" }));
+        await page.keyboard.press("Enter");
+        await page.getByRole("status").waitFor();
+        for (const token of tokens) assert.ok(!(await lives(token)));
+    });
+});
