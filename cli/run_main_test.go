@@ -46,24 +46,24 @@ func programOf(module string) Program {
 		panic(err)
 	}
 	source := make(fstest.MapFS)
-	add := func(name string) {
-		text, err := fs.ReadFile(dir, name)
-		if err != nil {
-			panic(err)
+	add := func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			var text []byte
+			text, err = fs.ReadFile(dir, name)
+			source[name] = &fstest.MapFile{Data: text}
 		}
-		source[name] = &fstest.MapFile{Data: text}
+		return err
 	}
 	for _, line := range regexp.MustCompile(`(?m)^//go:embed (.+)$`).FindAllStringSubmatch(string(main), -1) {
 		for pattern := range strings.FieldsSeq(line[1]) {
-			if !strings.Contains(pattern, "*") && filepath.Ext(pattern) == "" && pattern != "go.mod" {
-				pattern += "/*" // a folder
-			}
 			names, err := fs.Glob(dir, pattern)
 			if err != nil {
 				panic(err)
 			}
 			for _, name := range names {
-				add(name)
+				if err := fs.WalkDir(dir, name, add); err != nil { // a folder is embedded with those in it
+					panic(err)
+				}
 			}
 		}
 	}
@@ -75,7 +75,7 @@ type installation struct {
 	testing.TB
 	db       string
 	patience patience // of servers, with their clients
-	strict   bool     // passwords must be as long as they must be elsewhere
+	strict   bool     // passwords must be as good as they must be elsewhere
 }
 
 func newInstallation(t testing.TB) *installation {
@@ -89,7 +89,8 @@ func (i *installation) command(stdin string, args ...string) (string, error) {
 		getenv: func(string) string { return "" }}
 	args = append(args, "--db", i.db)
 	if len(args) > 1 && args[0] == "user" && (args[1] == "add" || args[1] == "passwd") && !i.strict {
-		args = append(args, "--password-min-length", "1") // those of most tests are short
+		// Those of most tests are short and easy to guess.
+		args = append(args, "--password-min-length", "1", "--password-strength", "0")
 	}
 	err := run(i.Context(), w, args)
 	return out.String(), err

@@ -14,6 +14,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/delegation"
 	"postern/oauth"
+	"postern/passwords"
 	"postern/speclab/spec"
 )
 
@@ -22,6 +23,7 @@ import (
 type serveFlags struct {
 	specFlags
 	homeserverFlags
+	passwordFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
@@ -35,8 +37,6 @@ type serveFlags struct {
 	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite), approval (see postern user approve) or open."`
 	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
 	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, which clients get."`
-	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
-	PasswordNeeds   []string `env:"POSTERN_PASSWORD_NEEDS" placeholder:"KINDS" help:"Kinds of characters that a new password must have, of digit, symbol, uppercase, lowercase; separated by commas."`
 	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server, as /.well-known/matrix/client and a login answer. With it the OAuth 2.0 API is served."`
@@ -53,6 +53,7 @@ type serveFlags struct {
 type settings struct {
 	config     handlers.Config     // without what only a started server has
 	homeserver *homeserverSettings // nil: Postern stands alone
+	leaked     *passwords.Leaked   // nil: there is no list
 	spec       spec.Files
 	level      slog.Level
 	workbench  bool // clients find the server where it listens
@@ -63,6 +64,9 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	problems := flagErrors(c.problems())
 	problems.add(address("--listen", f.Listen, "127.0.0.1:8008"))
 	s := settings{config: f.handlersConfig(c, &problems)}
+	var err error
+	s.config.Passwords, s.leaked, err = f.rules()
+	problems.add(err)
 	problems.add(f.accountProblems()...)
 	spec, wrong := f.specFlags.settings()
 	s.spec = spec
@@ -96,7 +100,6 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 		LoginTokenTTL:  p.duration("--login-token-ttl", f.LoginTokenTTL, time.Second),
 		Registration:   handlers.Registration(f.Registration),
 		Terms:          handlers.Terms{URL: f.TermsURL, Version: f.TermsVersion},
-		MinPassword:    f.PasswordMin,
 		PublicURL:      strings.TrimSuffix(f.PublicURL, "/"),
 		TrustedProxies: p.networks("--trusted-proxy", f.TrustedProxy),
 	}
@@ -113,9 +116,6 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	var err error
 	if config.RateLimit, err = handlers.ParseRate(f.RateLimit); err != nil {
 		p.add(fmt.Errorf("--rate-limit %w", err))
-	}
-	if config.PasswordNeeds, err = handlers.ParsePasswordNeeds(f.PasswordNeeds); err != nil {
-		p.add(fmt.Errorf("--password-needs: %w", err))
 	}
 	if f.SynapsePepper != "" {
 		if config.SynapsePepper, err = delegation.ReadPepper(f.SynapsePepper); err != nil {
@@ -136,9 +136,6 @@ func (f *serveFlags) accountProblems() (p flagErrors) {
 	p.add(webURL("--terms-url", f.TermsURL), webURL("--public-url", f.PublicURL))
 	if _, err := f.servesOAuth(); f.OAuth != "" {
 		p.add(err) // else it is a warning
-	}
-	if f.PasswordMin < 1 || f.PasswordMin > 512 {
-		p.add(fmt.Errorf("--password-min-length \"%d\" is not between 1 and 512", f.PasswordMin))
 	}
 	return p
 }

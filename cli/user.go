@@ -45,7 +45,7 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return fmt.Errorf("%q cannot be added to %s: %w", cmd.Name, c.ServerName, err)
 	}
-	hash, err := cmd.hash(ctx, w)
+	hash, err := cmd.hash(ctx, w, handlers.NewUserID(name, c.ServerName))
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ type userPasswd struct {
 
 // Run sets the password. Sessions end by default, since a new password often means that the old one leaked.
 func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
-	hash, err := cmd.hash(ctx, w)
+	hash, err := cmd.hash(ctx, w, handlers.NewUserID(handlers.Spelled(cmd.Name, c.ServerName), c.ServerName))
 	if err != nil {
 		return err
 	}

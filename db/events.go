@@ -93,6 +93,19 @@ func (t *Tx) Record(e Event) error {
 	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
 }
 
+// Change runs a statement that changes an event's account ($1) unless that is so already, and records the event if it
+// has. It says whether there is such an account.
+func (t *Tx) Change(e Event, query string, args ...any) (found bool, err error) {
+	changed, err := t.Get(query, nil, append([]any{e.Localpart}, args...)...)
+	switch {
+	case err != nil:
+		return false, err
+	case changed:
+		return true, t.Record(e)
+	}
+	return t.Get(userByName, nil, e.Localpart)
+}
+
 // Soften logs a session out softly, if it is live, because of an event, and writes that down. The event's account,
 // device and generation are the session's.
 func (t *Tx) Soften(e Event) (softened bool, err error) {
@@ -117,9 +130,11 @@ func scanEvent(scan func(...any) error) (e Event, err error) {
 	return e, err
 }
 
+const eventColumns = `at, kind, localpart, device_id, session_id, generation, addr, agent`
+
 // Events lists the newest events first, at most limit of them; of one account, or of all if localpart is empty.
 func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, error) {
-	const columns = `SELECT at, kind, localpart, device_id, session_id, generation, addr, agent FROM events`
+	const columns = `SELECT ` + eventColumns + ` FROM events`
 	if localpart == "" {
 		return list(ctx, d, columns+` ORDER BY at DESC, localpart, session_id, kind LIMIT $1`, scanEvent, limit)
 	}

@@ -103,7 +103,7 @@ func (t *Tx) start(l Login) (Session, error) {
 		return Session{}, or(err, ErrKeyGone)
 	}
 	var old string
-	name := Clip(l.DisplayName, len(l.DisplayName))
+	name := DeviceName(l.DisplayName)
 	replaced, err := t.Get(replace, []any{&old, &name}, l.Localpart, l.DeviceID)
 	if err != nil {
 		return Session{}, err

@@ -273,7 +273,12 @@ func TestDatabaseDoesNotGrow(t *testing.T) {
 	case testing.Short():
 		n = 3_000
 	}
-	place := dsn(t)
+	var place string
+	if postgres.Chosen() {
+		place = postgres.Database(t, postgres.URL(t))
+	} else {
+		place = dsn(t)
+	}
 	d := freshAt(t, Config{DSN: place})
 	d.hasten(t)
 	login(t, d, "one", "A")

@@ -78,25 +78,17 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 	if Millis(when) == 0 {
 		return 0, errNoTime
 	}
-	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END,
-			erased = erased OR $3
-		WHERE localpart = $1 RETURNING deactivated`
+	const (
+		q          = `UPDATE users SET deactivated = $2 WHERE localpart = $1 AND deactivated = 0 RETURNING localpart`
+		alsoErased = `UPDATE users SET erased = erased OR $2 WHERE localpart = $1`
+	)
 	return write(ctx, d, "", func(t *Tx) (int, error) {
-		var since int64
-		found, err := t.Get(q, []any{&since}, localpart, Millis(when), erase)
-		switch {
-		case err != nil:
-			return 0, err
-		case !found:
-			return 0, ErrNotFound
+		e := Event{At: when, Kind: EventDeactivated, Localpart: localpart}
+		if found, err := t.Change(e, q, Millis(when)); err != nil || !found {
+			return 0, or(err, ErrNotFound)
 		}
-		if err := t.Follow(localpart, ""); err != nil {
+		if err := or(t.Exec(alsoErased, localpart, erase), t.Follow(localpart, "")); err != nil {
 			return 0, err
-		}
-		if since == Millis(when) { // or it was deactivated before
-			if err := t.Record(Event{At: when, Kind: EventDeactivated, Localpart: localpart}); err != nil {
-				return 0, err
-			}
 		}
 		if _, err := t.clearFactors(localpart); err != nil {
 			return 0, err
@@ -112,13 +104,11 @@ func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 
 // Reactivate is [DB.Reactivate], and says whether there is such an account.
 func (t *Tx) Reactivate(localpart string) (found bool, err error) {
-	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 RETURNING localpart`
-	found, err = t.Get(q, nil, localpart)
+	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 AND deactivated <> 0
+		RETURNING localpart`
+	found, err = t.Change(Event{Kind: EventReactivated, Localpart: localpart}, q)
 	if err == nil && found {
 		err = t.Follow(localpart, "")
-	}
-	if err == nil && found {
-		err = t.Record(Event{Kind: EventReactivated, Localpart: localpart})
 	}
 	return found, err
 }

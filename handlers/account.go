@@ -14,7 +14,7 @@ import (
 func (s *Server) ChangePassword(ctx context.Context,
 	request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	body, session := request.Body, CallerOf(ctx).Session
-	if err := s.strong(body.NewPassword); err != nil {
+	if err := s.strong(body.NewPassword, session.Localpart); err != nil {
 		return nil, err
 	}
 	endOthers := body.LogoutDevices == nil || *body.LogoutDevices
@@ -41,6 +41,32 @@ func (s *Server) ChangePassword(ctx context.Context,
 		return nil, ended(err)
 	}
 	return gen.ChangePassword200JSONResponse{}, nil
+}
+
+// NewPassword is a password that the owner of an account chooses on a page, where no session asks.
+type NewPassword struct {
+	Current, New string
+	EndSessions  bool
+}
+
+// ReplacePassword gives an account a new password, and gives the account as it is then. Its browsers are signed out.
+// The current password is counted as a login. An account with a second factor has shown that already.
+func (s *Server) ReplacePassword(ctx context.Context, account db.User, n NewPassword) (db.User, error) {
+	if err := s.strong(n.New, account.Localpart); err != nil {
+		return db.User{}, err // before anything is counted: they try again
+	}
+	account, err := s.CheckPassword(ctx, string(NewUserID(account.Localpart, s.ServerName)), n.Current, "")
+	if err != nil && !errors.Is(err, db.ErrSecondFactor) {
+		return db.User{}, err
+	}
+	hash, err := s.hasher.hash(ctx, n.New, strangerAt(CallerOf(ctx).Addr, account.Localpart))
+	if err != nil {
+		return db.User{}, err
+	}
+	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.PasswordHash,
+		Hash: hash, EndOthers: n.EndSessions})
+	account.PasswordHash = hash
+	return account, err
 }
 
 // DeactivateAccount implements POST /account/deactivate. There are no third-party identifiers to unbind, which the

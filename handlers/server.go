@@ -79,8 +79,7 @@ type Config struct {
 
 	Registration  Registration  // who may make an account; closed when empty
 	Terms         Terms         // what a new user must agree to
-	MinPassword   int           // how many characters a new password must have
-	PasswordNeeds PasswordNeeds // which kinds of characters
+	Passwords     PasswordRules // what a new password must be
 	LoginTokenTTL time.Duration // life of a login token; 0: they are not enabled
 	PublicURL     string        // where clients find the server, for /.well-known/matrix/client; may be empty
 

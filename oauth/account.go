@@ -43,7 +43,8 @@ const (
 	actionRecovery = "recovery" // recovery codes
 	actionTokens   = "tokens"   // tokens for bots
 	actionEvents   = "events"
-	actionOthers   = "others" // sign out all others
+	actionOthers   = "others"  // sign out all others
+	actionBrowser  = "browser" // a browser that is signed in
 )
 
 // accountActions show the page of an action, or do what its form says.
@@ -53,7 +54,11 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionSession:    accountPages.device,
 	actionEndSession: accountPages.device,
 	actionDeactivate: accountPages.deactivate,
+	actionOthers:     accountPages.others,
+	actionBrowser:    accountPages.oneBrowser,
+	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
+	actionPassword:   accountPages.password,
 	actionPasskeys:   accountPages.passkeys,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
@@ -61,11 +66,14 @@ var accountActions = map[string]func(accountPages, db.User) error{
 
 // accountParts fill the parts of the account page.
 var accountParts = []func(accountPages, db.User, *web.Account) error{
+	accountPages.notices,
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.passwordPart,
 	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
+	accountPages.events,
 }
 
 // accountPages is the errand of somebody who looks at their own account.
@@ -133,6 +141,22 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	return web.Wrong{Text: "wrongProof"}, nil
 }
 
+// act does what a button of the page is for, if that was pressed and the proof is there. It says whether it has
+// answered or, if the page is to be shown again, what is wrong with the proof.
+func (e accountPages) act(account db.User, what string, prove bool, do func(db.User) error) (answered bool,
+	wrong web.Wrong, err error) {
+	switch {
+	case e.did != what:
+		return false, web.Wrong{}, nil
+	case prove && e.mustSignIn(account):
+		return true, web.Wrong{}, e.signInAgain(account)
+	}
+	if wrong, err = e.proof(account, prove); err != nil || wrong.Text != "" {
+		return false, wrong, err
+	}
+	return true, web.Wrong{}, do(account)
+}
+
 // sure reports whether the owner of the account has shown lately that it is theirs. If not, it has asked for that, by a
 // page that sends the same form with the proof.
 func (e accountPages) sure(account db.User, ask web.Prove) (bool, error) {
@@ -158,15 +182,9 @@ func (e accountPages) confirmed(account db.User, what string, prove bool, do fun
 	if e.mustSignIn(account) {
 		return e.signInAgain(account)
 	}
-	wrong := web.Wrong{}
-	if e.did == what {
-		var err error
-		if wrong, err = e.proof(account, prove); err != nil {
-			return err
-		}
-		if wrong.Text == "" {
-			return do(account)
-		}
+	answered, wrong, err := e.act(account, what, prove, do)
+	if answered || err != nil {
+		return err
 	}
 	return e.render(status(wrong),
 		web.Confirm{UserID: e.userID(account), What: what, Deed: e.deed(account, wrong, prove)})

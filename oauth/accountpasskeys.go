@@ -1,11 +1,10 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode"
 
 	"postern/db"
 	"postern/handlers"
@@ -23,7 +22,7 @@ func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
 	count := 0
 	for _, f := range factors {
 		if f.Kind == db.FactorPasskey {
-			part.List = append(part.List, passkeyOf(f))
+			part.List = append(part.List, e.passkeyOf(f))
 		}
 		if f.Kind != db.FactorRecovery {
 			count++
@@ -37,9 +36,10 @@ func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
 	return err
 }
 
-func passkeyOf(f db.Factor) web.Passkey {
+func (e accountPages) passkeyOf(f db.Factor) web.Passkey {
 	q := url.Values{"action": {actionPasskeys}, "id": {f.ID}}
-	return web.Passkey{Name: f.Name, Added: f.Created, Used: f.Used, View: handlers.AccountPath + "?" + q.Encode()}
+	return web.Passkey{Name: f.Name, Added: e.moment(f.Created), Used: e.moment(f.Used),
+		View: handlers.AccountPath + "?" + q.Encode()}
 }
 
 // askNew asks for a new passkey of an account. An authenticator that has one of the account's makes no second.
@@ -86,19 +86,13 @@ func (e accountPages) passkeys(account db.User) error {
 }
 
 func (e accountPages) passkeyPage(account db.User, f db.Factor) error {
-	return e.render(http.StatusOK, web.PasskeyDetails{UserID: e.userID(account), Passkey: passkeyOf(f),
+	return e.render(http.StatusOK, web.PasskeyDetails{UserID: e.userID(account), Passkey: e.passkeyOf(f),
 		Deed: e.deed(account, web.Wrong{}, false)})
 }
 
 // renamePasskey gives a passkey the name that was typed. Without one it keeps its own.
 func (e accountPages) renamePasskey(f db.Factor) error {
-	name := strings.TrimSpace(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, e.typed("name")))
-	if name != "" {
+	if name := plain(e.typed("name")); name != "" {
 		err := e.server.DB.RenameFactor(e.ctx, f.Localpart, f.ID, name)
 		if err != nil && !errors.Is(err, db.ErrNotFound) { // removed meanwhile
 			return err
@@ -168,31 +162,13 @@ func (e accountPages) addPasskeyPage(account db.User, wrong web.Wrong) error {
 		Back: handlers.AccountPath})
 }
 
-// nameOfPlace is a name for a passkey that was made by a browser, until its owner gives it another one.
-func nameOfPlace(agent string) string {
-	first := func(of [][2]string) string {
-		for _, known := range of {
-			if strings.Contains(agent, known[0]) {
-				return known[1]
-			}
-		}
-		return ""
+// nameOfPlace is a name for a passkey that was made by a browser, until its owner gives it another one. It is in no
+// language.
+func nameOfPlace(header string) string {
+	a := readAgent(header)
+	name := a.Name
+	if name != "" && a.System != "" {
+		name += ", "
 	}
-	browser, system := first(browsers), first(systems)
-	switch {
-	case browser != "" && system != "":
-		return browser + ", " + system
-	case browser+system != "":
-		return browser + system
-	}
-	return "Passkey"
+	return cmp.Or(name+a.System, "Passkey")
 }
-
-// What browsers and systems are called in the User-Agent header, and by people. Many name others as well, so the first
-// that fits counts.
-var (
-	browsers = [][2]string{{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser", "Samsung Internet"},
-		{"Firefox", "Firefox"}, {"FxiOS", "Firefox"}, {"Chrom", "Chrome"}, {"CriOS", "Chrome"}, {"Safari", "Safari"}}
-	systems = [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"},
-		{"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"}}
-)

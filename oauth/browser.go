@@ -85,13 +85,17 @@ func (v *visit) keep(account db.User) error {
 		return err
 	}
 	if v.browser.ID != "" {
-		if err := v.server.DB.EndBrowser(v.ctx, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err := v.endBrowser(); err != nil {
 			return err
 		}
 	}
 	who := handlers.CallerOf(v.ctx)
+	var letIn []string
+	if v.browser.Localpart == account.Localpart {
+		letIn = v.browser.LetIn
+	}
 	v.browser = db.Browser{ID: browserID(secret), Localpart: account.Localpart, Since: who.Seen(), Proved: who.Now,
-		Expires: who.Now.Add(browserLife)}
+		Expires: who.Now.Add(browserLife), LetIn: letIn}
 	if err := v.server.DB.AddBrowser(v.ctx, v.browser, account.PasswordHash, account.SecondFactor); err != nil {
 		return err
 	}
@@ -99,10 +103,19 @@ func (v *visit) keep(account db.User) error {
 	return nil
 }
 
+// endBrowser ends the row of the browser.
+func (v *visit) endBrowser() error {
+	err := v.server.DB.EndBrowser(v.ctx, v.browser.Localpart, v.browser.ID)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil // it has ended meanwhile
+	}
+	return err
+}
+
 // signOut ends the browser's row, and shows the page again.
 func (v *visit) signOut() error {
 	if v.account != nil {
-		if err := v.server.DB.EndBrowser(v.ctx, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err := v.endBrowser(); err != nil {
 			return err
 		}
 	}

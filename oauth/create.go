@@ -17,7 +17,7 @@ func (v *visit) createPage(wrong web.Wrong) error {
 		User: v.typed("user"), Token: cmp.Or(v.typed("token"), v.token),
 		NeedToken: v.server.Registration == handlers.RegistrationToken,
 		Waits:     v.server.Registration == handlers.RegistrationApproval, Terms: v.server.Terms.URL,
-		Form: v.formProof(), SignIn: v.toSignIn()})
+		Rules: passwordRules(v.server.Passwords), Form: v.formProof(), SignIn: v.toSignIn()})
 }
 
 // toSignIn is where somebody goes who has an account.
@@ -82,6 +82,10 @@ func tooWeak(weak *handlers.WeakPassword) web.Wrong {
 	switch {
 	case weak.Least > 0:
 		return web.Wrong{Text: "passwordShort", Values: []any{weak.Least}}
+	case weak.Easy:
+		return web.Wrong{Text: "passwordEasy"}
+	case weak.Leaked:
+		return web.Wrong{Text: "passwordLeaked"}
 	case weak.Lacks == "digit":
 		return web.Wrong{Text: "passwordDigit"}
 	case weak.Lacks == "symbol":

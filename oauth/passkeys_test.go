@@ -99,7 +99,7 @@ func TestPasskeyAlone(t *testing.T) {
 	k := s.withKey("alice")
 	b := s.browser()
 	s.says(b.show("/account", b.at("/account"), k), http.StatusSeeOther)
-	s.says(b.at("/account"), 200, "@alice:example.org", "last used on")
+	s.says(b.at("/account"), 200, "@alice:example.org", "last used <time")
 	client := s.register(webClient)
 	q := request(client)
 	other := s.browser()

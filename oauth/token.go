@@ -100,8 +100,9 @@ func (a *API) start(ctx context.Context, c code) (handlers.Pair, error) {
 		return handlers.Pair{}, db.ErrConflict
 	}
 	return a.server.StartGranted(ctx, handlers.Grant{
-		Account: account, ClientID: c.ClientID, DeviceID: c.DeviceID, Name: c.Name,
-		ID: c.session(), Code: c.spent(), CodeEnds: c.expires,
+		Account: account, ClientID: c.ClientID, DeviceID: c.DeviceID,
+		Name: deviceName(c.Name, handlers.CallerOf(ctx).Agent),
+		ID:   c.session(), Code: c.spent(), CodeEnds: c.expires,
 	})
 }
 

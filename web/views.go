@@ -45,6 +45,7 @@ type CreateAccount struct {
 	NeedToken bool
 	Waits     bool   // an account that is made without a token waits for approval
 	Terms     string // what they must agree to; empty: nothing
+	Rules     PasswordRules
 	Wrong     Wrong
 	Form      string
 	SignIn    string // address of the page to sign in

@@ -203,8 +203,13 @@ func codeIn(callback string) (string, error) {
 
 // Redeem exchanges an authorization code for a pair.
 func (c *Client) Redeem(ctx context.Context, base, client, code string) (Pair, error) {
-	return c.oauthPair(ctx, base, url.Values{"grant_type": {"authorization_code"}, "client_id": {client},
-		"code": {code}, "redirect_uri": {oauthCallback}, "code_verifier": {oauthVerifier}})
+	return c.oauthPair(ctx, base, Redemption(client, code))
+}
+
+// Redemption is the form with which a client redeems an authorization code.
+func Redemption(client, code string) url.Values {
+	return url.Values{"grant_type": {"authorization_code"}, "client_id": {client}, "code": {code},
+		"redirect_uri": {oauthCallback}, "code_verifier": {oauthVerifier}}
 }
 
 // RefreshOAuth refreshes by the OAuth 2.0 API.

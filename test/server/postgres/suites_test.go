@@ -2,8 +2,10 @@
 package postgres
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"postern/test/rig/postgres"
@@ -16,7 +18,7 @@ func TestSuites(t *testing.T) {
 	}
 	args := []string{"test", "-count=1", "-shuffle=on", "-timeout=15m"}
 	if raceEnabled {
-		args = append(args, "-race")
+		args = append(args, strings.Fields(cmp.Or(os.Getenv("TEST_RACE"), "-race"))...) // as make says it
 	}
 	cmd := exec.CommandContext(t.Context(), "go",
 		append(args, "postern/db/...", "postern/handlers", "postern/homeserver", "postern/homeserver/outbox",
