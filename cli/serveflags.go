@@ -43,6 +43,7 @@ type serveFlags struct {
 	OAuth           string   `name:"oauth" env:"POSTERN_OAUTH" placeholder:"on|off" help:"Serve the OAuth 2.0 API, by which Element X and other clients of today sign in, beside the others; by default on where there is a --public-url."`
 	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
+	SecondFactor    string   `default:"optional" env:"POSTERN_SECOND_FACTOR" placeholder:"WHOM" help:"Which accounts have to have a second factor: none (optional), those of administrators (admins) or all (required); needs the OAuth 2.0 API, for its pages."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
@@ -100,6 +101,7 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 		LoginTokenTTL:  p.duration("--login-token-ttl", f.LoginTokenTTL, time.Second),
 		Registration:   handlers.Registration(f.Registration),
 		Terms:          handlers.Terms{URL: f.TermsURL, Version: f.TermsVersion},
+		SecondFactor:   handlers.SecondFactorPolicy(f.SecondFactor),
 		PublicURL:      strings.TrimSuffix(f.PublicURL, "/"),
 		TrustedProxies: p.networks("--trusted-proxy", f.TrustedProxy),
 	}
@@ -137,7 +139,24 @@ func (f *serveFlags) accountProblems() (p flagErrors) {
 	if _, err := f.servesOAuth(); f.OAuth != "" {
 		p.add(err) // else it is a warning
 	}
+	p.add(f.secondFactorProblem())
 	return p
+}
+
+// secondFactorProblem is that nobody could set one up: that needs a page.
+func (f *serveFlags) secondFactorProblem() error {
+	switch serves, _ := f.servesOAuth(); handlers.SecondFactorPolicy(f.SecondFactor) {
+	case handlers.SecondFactorOptional, "":
+	case handlers.SecondFactorAdmins, handlers.SecondFactorRequired:
+		if !serves {
+			return fmt.Errorf("--second-factor %s needs the OAuth 2.0 API, on whose pages people set one up: set "+
+				"--public-url to the https address by which clients reach the server, and leave out --oauth off",
+				f.SecondFactor)
+		}
+	default:
+		return fmt.Errorf("--second-factor %q is none of optional, admins, required", f.SecondFactor)
+	}
+	return nil
 }
 
 // flagErrors collects what is wrong with flags.

@@ -161,13 +161,13 @@ func (d *DB) RemoveFactor(ctx context.Context, localpart, id string) error {
 	})
 }
 
-// ClearFactors removes all factors of an account, and says how many second factors there were. It is an operator's way
-// to let somebody in who has lost them.
+// ClearFactors removes all factors of an account, signs its browsers out, and says how many second factors there were.
+// It is an operator's way to let somebody in who has lost them; one may have been a thief's, who is signed in.
 func (d *DB) ClearFactors(ctx context.Context, localpart string) (cleared int, err error) {
 	return write(ctx, d, "", func(t *Tx) (int, error) {
 		cleared, err := t.clearFactors(localpart)
 		if err == nil && cleared > 0 {
-			err = t.Record(Event{Kind: EventFactorsCleared, Localpart: localpart})
+			err = or(t.Exec(endBrowsers, localpart), t.Record(Event{Kind: EventFactorsCleared, Localpart: localpart}))
 		}
 		return cleared, err
 	})

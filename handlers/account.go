@@ -21,7 +21,8 @@ func (s *Server) ChangePassword(ctx context.Context,
 	i, err := s.prove(ctx, Sensitive{
 		Method: http.MethodPost, Path: "account/password",
 		Body: gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices},
-		Deed: Deed{Words: "The password of the account is replaced by another one.", EndsOthers: endOthers},
+		Deed: Deed{Text: "deedPassword", Words: "The password of the account is replaced by another one.",
+			EndsOthers: endOthers},
 	}, body.Auth)
 	if err != nil {
 		return nil, err
@@ -74,14 +75,16 @@ func (s *Server) ReplacePassword(ctx context.Context, account db.User, n NewPass
 func (s *Server) DeactivateAccount(ctx context.Context,
 	request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
 	erase := request.Body.Erase != nil && *request.Body.Erase
-	words := "The account is closed for good. Nobody can log in to it or have its name again."
+	deed := Deed{Text: "deedDeactivate",
+		Words: "The account is closed for good. Nobody can log in to it or have its name again.", EndsAll: true}
 	if erase {
-		words += " What it has written is hidden from those who join a room later."
+		deed = Deed{Text: "deedErase",
+			Words: deed.Words + " What it has written is hidden from those who join a room later.", EndsAll: true}
 	}
 	err := s.byPassword(ctx, Sensitive{
 		Method: http.MethodPost, Path: "account/deactivate",
 		Body: gen.DeactivateRequest{Erase: request.Body.Erase, IDServer: request.Body.IDServer},
-		Deed: Deed{Words: words, EndsAll: true},
+		Deed: deed,
 	}, request.Body.Auth)
 	if err != nil {
 		return nil, err

@@ -65,12 +65,6 @@ func forbidden(message string) *Error {
 	return &Error{Status: http.StatusForbidden, Code: "M_FORBIDDEN", Message: message}
 }
 
-// secondFactorNeeded refuses a password that was right and stands alone.
-func secondFactorNeeded(cause error) *Error {
-	return forbidden("This account has a second factor, so its password alone is not enough. Sign in by the browser.").
-		because(cause)
-}
-
 func limitExceeded(wait time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Code: "M_LIMIT_EXCEEDED",
@@ -111,8 +105,6 @@ func AsError(err error) *Error {
 		return badRequest("M_INVALID_PARAM", "A text holds NUL, or bytes that are not UTF-8.").because(err)
 	case errors.Is(err, db.ErrLocked):
 		return userLocked()
-	case errors.Is(err, db.ErrSecondFactor):
-		return secondFactorNeeded(err)
 	case errors.As(err, &large):
 		return tooLarge()
 	case errors.As(err, &status) && status.Code == http.StatusBadRequest:

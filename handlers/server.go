@@ -108,6 +108,8 @@ type Config struct {
 	// done by then does not happen. 0: 30 s.
 	Patience time.Duration
 
+	SecondFactor SecondFactorPolicy // which accounts have to have a second factor
+
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }

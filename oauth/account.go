@@ -103,6 +103,9 @@ func action(name, device string) string {
 }
 
 func (e accountPages) overview(account db.User) error {
+	if e.server.SecondFactor.Lacks(account) {
+		return e.setUpFirst(account)
+	}
 	page := web.Account{UserID: e.userID(account), Account: account.Localpart, Form: e.formProof(),
 		Close: action(actionDeactivate, "")}
 	if e.server.AllowKeyReset != nil {
@@ -118,7 +121,7 @@ func (e accountPages) overview(account db.User) error {
 
 func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
 	return web.Deed{Account: account.Localpart, Prove: prove && !account.SecondFactor, Wrong: wrong,
-		Form: e.formProof(), Back: handlers.AccountPath}
+		Form: e.formProof(), Back: e.next()}
 }
 
 // proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none. The
@@ -127,7 +130,7 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	if !needed || account.SecondFactor {
 		return web.Wrong{}, nil
 	}
-	_, err := e.server.CheckPassword(e.ctx, e.userID(account), e.typed("password"), "")
+	_, err := e.checkPassword(e.userID(account), e.typed("password"), "")
 	if err == nil {
 		return web.Wrong{}, e.server.DB.NoteProof(e.ctx, e.browser.ID, e.server.Now())
 	}

@@ -93,7 +93,7 @@ func (e accountPages) oneTime(account db.User) (f db.Factor, has bool, err error
 // codesPart fills the part of the account page about one-time codes.
 func (e accountPages) codesPart(account db.User, page *web.Account) error {
 	f, has, err := e.oneTime(account)
-	page.Codes = web.CodesPart{Action: action(actionCodes, ""), Has: has, Since: f.Created, Used: f.Used}
+	page.Codes = web.CodesPart{Action: part(actionCodes, e.next()), Has: has, Since: f.Created, Used: f.Used}
 	return err
 }
 
@@ -150,7 +150,7 @@ func (e accountPages) setUpPage(account db.User, secret, sealed string, wrong we
 		return err
 	}
 	return e.render(status(wrong), web.SetUpCodes{UserID: e.userID(account), QR: picture, URL: address, Secret: secret,
-		Sealed: sealed, Action: action(actionCodes, ""), Deed: e.deed(account, wrong, false)})
+		Sealed: sealed, Action: part(actionCodes, e.next()), Deed: e.deed(account, wrong, false)})
 }
 
 // keyAddress is how an app is told of a secret, by the key URI format that all of them know. A colon ends the issuer

@@ -18,21 +18,21 @@ func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
 	if err != nil {
 		return err
 	}
-	part := web.PasskeysPart{Action: action(actionPasskeys, ""), Offered: e.party != nil}
+	shown := web.PasskeysPart{Action: part(actionPasskeys, e.next()), Offered: e.party != nil}
 	count := 0
 	for _, f := range factors {
 		if f.Kind == db.FactorPasskey {
-			part.List = append(part.List, e.passkeyOf(f))
+			shown.List = append(shown.List, e.passkeyOf(f))
 		}
 		if f.Kind != db.FactorRecovery {
 			count++
 		}
 	}
-	part.Full = count >= db.MaxFactors
-	if e.proven() && part.Offered && !part.Full {
-		part.Add, err = e.askNew(account, factors, page.Form)
+	shown.Full = count >= db.MaxFactors
+	if e.proven() && shown.Offered && !shown.Full {
+		shown.Add, err = e.askNew(account, factors, page.Form)
 	}
-	page.Passkeys = part
+	page.Passkeys = shown
 	return err
 }
 
@@ -51,7 +51,7 @@ func (e accountPages) askNew(account db.User, factors []db.Factor, form string) 
 	c, err := e.ceremony(makeKey, form, code{}.agreed(account), func(challenge []byte) (string, error) {
 		return e.party.Creation(owner, challenge)
 	})
-	c.Account, c.To = account.Localpart, action(actionPasskeys, "")
+	c.Account, c.To = account.Localpart, part(actionPasskeys, e.next())
 	return c, err
 }
 
@@ -138,7 +138,7 @@ func (e accountPages) keepNew(account db.User, c code, key passkey.Key) error {
 	if err == nil {
 		err = e.addFactor(account, db.Factor{ID: key.Text(), Localpart: account.Localpart, Kind: db.FactorPasskey,
 			Name: nameOfPlace(e.r.UserAgent()), Sealed: sealed, Created: now},
-			web.Done{Text: "passkeyAdded", Then: "backToAccount", Back: handlers.AccountPath})
+			web.Done{Text: "passkeyAdded", Then: "backToAccount"})
 	}
 	switch {
 	case errors.Is(err, db.ErrTokenSpent):
@@ -159,16 +159,14 @@ func (e accountPages) addPasskeyPage(account db.User, wrong web.Wrong) error {
 		return err
 	}
 	return e.render(status(wrong), web.AddPasskey{UserID: e.userID(account), Ceremony: c, Wrong: wrong,
-		Back: handlers.AccountPath})
+		Back: e.next()})
 }
 
-// nameOfPlace is a name for a passkey that was made by a browser, until its owner gives it another one. It is in no
-// language.
+// nameOfPlace is a name for a passkey that was made by a browser, until its owner gives it another one.
 func nameOfPlace(header string) string {
 	a := readAgent(header)
-	name := a.Name
-	if name != "" && a.System != "" {
-		name += ", "
+	if a.Name != "" && a.System != "" {
+		return a.Name + ", " + a.System
 	}
-	return cmp.Or(name+a.System, "Passkey")
+	return cmp.Or(a.Name, a.System, "Passkey")
 }

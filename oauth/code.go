@@ -24,7 +24,7 @@ type code struct {
 	RedirectURI string             `json:",omitempty"`
 	Challenge   protocol.Challenge `json:",omitempty"`
 	Localpart   string             `json:",omitempty"`
-	Password    [sha256.Size]byte  `json:",omitzero"` // a hash of the stored hash: another password since refuses the code
+	Password    [sha256.Size]byte  `json:",omitzero"` // see fingerprint: another one since refuses the code
 	DeviceID    string
 	Name        string            // of the device
 	UserCode    protocol.UserCode `json:",omitempty"` // of a device code: whom it waits for
@@ -56,8 +56,13 @@ func (c code) of(account db.User) bool {
 	return subtle.ConstantTimeCompare(now[:], c.Password[:]) == 1
 }
 
+// fingerprint is another one with another password, and with the first second factor or without the last.
 func fingerprint(account db.User) [sha256.Size]byte {
-	return sha256.Sum256([]byte(account.PasswordHash))
+	text := account.PasswordHash
+	if account.SecondFactor {
+		text += " and a second factor"
+	}
+	return sha256.Sum256([]byte(text))
 }
 
 // agreed is the code with the agreement of an account's owner.

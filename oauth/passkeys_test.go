@@ -259,3 +259,17 @@ func TestScriptPolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestPasskeyFirst: where a second factor is asked for a passkey is one, and leads on to what its owner has come for.
+func TestPasskeyFirst(t *testing.T) {
+	t.Parallel()
+	s := keySite(t, func(c *handlers.Config) { c.SecondFactor = handlers.SecondFactorRequired })
+	b, path := s.browser(), authorizePath(request(s.register(webClient)))
+	page := s.says(b.signIn(path), 200, "Set up a second factor", "Add a passkey")
+	to := html.UnescapeString(regexp.MustCompile(`action="([^"]*)" data-passkey`).FindStringSubmatch(page.body)[1])
+	added := s.says(b.press(to, page, "do", "add passkey", "answer", s.made(page, s.newKey())), 200, "Recovery codes")
+	if !strings.Contains(added.body, `href="`+html.EscapeString(path)) {
+		t.Errorf("it leads on to another page: %s", added.body)
+	}
+	s.says(b.at(path), 200, "Allow")
+}

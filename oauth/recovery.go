@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"postern/db"
-	"postern/handlers"
 	"postern/web"
 )
 
@@ -82,6 +81,7 @@ func (e accountPages) addFactor(account db.User, f db.Factor, done web.Done) err
 		return err
 	}
 	if account.SecondFactor {
+		done.Back = e.next()
 		return e.render(http.StatusOK, done)
 	}
 	return e.showRecovery(account, show, done)
@@ -90,7 +90,7 @@ func (e accountPages) addFactor(account db.User, f db.Factor, done web.Done) err
 // showRecovery shows new codes, which nobody ever sees again.
 func (e accountPages) showRecovery(account db.User, codes []string, done web.Done) error {
 	return e.render(http.StatusOK, web.RecoveryCodes{UserID: e.userID(account), Done: done.Text, Codes: codes,
-		Back: handlers.AccountPath})
+		Back: e.next()})
 }
 
 // recoveryPart fills the part of the account page that says how many recovery codes are left.

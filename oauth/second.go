@@ -10,7 +10,8 @@ import (
 )
 
 // An account with a second factor is signed in to in two steps. Between them nothing is kept: the page of the second
-// step carries a half, which is sealed like a code and says whose password was shown. A new password is its end.
+// step carries a half, which is sealed like a code and says whose password was shown. It is good in the browser that
+// has shown it, and a new password is its end.
 
 const (
 	half     = "oauth half "
@@ -19,7 +20,7 @@ const (
 
 // secondPage asks for the second factor of an account whose password was just shown.
 func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
-	text, _, err := v.sealCode(half, halfLife, code{}.agreed(account))
+	text, _, err := v.sealCode(half+v.formProof(), halfLife, code{}.agreed(account))
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
 
 // halfway is the account whose password was shown in the first step; nil if that was too long ago.
 func (v *visit) halfway() (*db.User, error) {
-	c, ok := v.openCode(half, v.typed("half"))
+	c, ok := v.openCode(half+v.typed("form"), v.typed("half"))
 	return v.halfOf(c, ok)
 }
 
@@ -68,6 +69,9 @@ func (v *visit) second() error {
 		return v.signInPage(web.Wrong{Text: "signInAgain"})
 	}
 	wrong, err := v.takeCode(*account, v.typed("code"))
+	if err == nil && wrong.Text != "slowDown" { // which was logged
+		v.server.NoteSecondStep(v.ctx, account.Localpart, wrong.Text == "")
+	}
 	switch {
 	case err != nil:
 		return err

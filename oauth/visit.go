@@ -22,6 +22,7 @@ func (a *API) Pages() http.Handler {
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
 		handlers.RegisterPath:  (*visit).forInvited,
+		handlers.StagePath:     (*visit).forStage,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
@@ -88,7 +89,7 @@ func (v *visit) answer() error {
 	case v.create:
 		return v.createPage(web.Wrong{})
 	case v.account != nil && !v.hintsAnother():
-		return v.errand.enter(*v.account, false)
+		return v.enter(*v.account, false)
 	default:
 		return v.signInPage(web.Wrong{})
 	}
@@ -121,7 +122,7 @@ func (v *visit) submit() error {
 		return v.showPasskey()
 	case "sign in":
 		device := v.errand.ask().Device
-		return v.passwordShown(v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), device))
+		return v.passwordShown(v.checkPassword(v.typed("user"), v.typed("password"), device))
 	}
 	if v.account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
@@ -129,7 +130,17 @@ func (v *visit) submit() error {
 	if v.typed("account") != v.account.Localpart {
 		v.did = "" // somebody else has signed in, beside the page that is sent here: they have not seen it
 	}
-	return v.errand.enter(*v.account, v.did == "allow")
+	return v.enter(*v.account, v.did == "allow")
+}
+
+// checkPassword is [handlers.Server.CheckPassword] for the pages, on which somebody goes on who has to have a second
+// factor and has none. See enter.
+func (v *visit) checkPassword(user, password, device string) (db.User, error) {
+	account, err := v.server.CheckPassword(v.ctx, user, password, device)
+	if errors.Is(err, db.ErrSecondFactor) && !account.SecondFactor {
+		err = nil
+	}
+	return account, err
 }
 
 // passwordShown goes on with who has just shown a password, or made an account.
@@ -160,7 +171,17 @@ func (v *visit) signedIn(account db.User, err error) error {
 		// Nobody asks. By an address, so that the page can be loaded again.
 		return v.leave(cmp.Or(v.onward, v.address()))
 	}
-	return v.errand.enter(account, true)
+	return v.enter(account, true)
+}
+
+// enter goes on with what they have come for. An account that has to have a second factor, and has none, is let in only
+// as far as that is set up.
+func (v *visit) enter(account db.User, agreed bool) error {
+	own, is := v.errand.(accountPages)
+	if v.server.SecondFactor.Lacks(account) && !(is && own.setsUp()) {
+		return accountPages{v}.setUpFirst(account)
+	}
+	return v.errand.enter(account, agreed)
 }
 
 // typed is a field of the form.
@@ -196,7 +217,7 @@ func (v *visit) show(wrong web.Wrong) error {
 	case do == "create":
 		return v.createPage(wrong)
 	case do != "sign in" && v.account != nil:
-		return v.errand.enter(*v.account, false)
+		return v.enter(*v.account, false)
 	}
 	return v.signInPage(wrong)
 }

@@ -43,6 +43,7 @@ type Device struct {
 	Used     Moment
 	This     bool   // it is a page in the browser that looks at it
 	Ended    bool   // it has to log in again
+	Gone     bool   // there is none of this id now
 	View     string // address of its page
 }
 
@@ -119,6 +120,16 @@ type Confirm struct {
 	Deed   Deed
 }
 
+// Agree is the page on which a person agrees to what one of their apps is about to do.
+type Agree struct {
+	UserID  string
+	Account string // whom the page speaks of: somebody else may sign in meanwhile
+	What    string // the name of a text
+	Ends    []Device
+	Asks    Device
+	Form    string
+}
+
 // Deed is what a form does that cannot be taken back.
 type Deed struct {
 	Account string // whom the page speaks of: somebody else may sign in meanwhile
@@ -129,6 +140,7 @@ type Deed struct {
 }
 
 func (Account) name() string        { return "account" }
+func (Agree) name() string          { return "agree" }
 func (DeviceDetails) name() string  { return "device" }
 func (BrowserDetails) name() string { return "browser" }
 func (Others) name() string         { return "others" }

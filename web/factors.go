@@ -47,6 +47,10 @@ type Prove struct {
 	Deed     Deed
 }
 
+// SetUpFirst is the page for somebody who has to set up a second factor before they go on.
+type SetUpFirst struct{ Account Account } // its parts about second factors
+
+func (SetUpFirst) name() string    { return "setupfirst" }
 func (SetUpCodes) name() string    { return "setup" }
 func (RecoveryCodes) name() string { return "recovery" }
 func (Prove) name() string         { return "prove" }

@@ -55,4 +55,5 @@ func (c Ceremony) scripted() bool { return c.Options != "" }
 func (p SignIn) scripted() bool       { return p.Passkey.scripted() }
 func (p SecondFactor) scripted() bool { return p.Passkey.scripted() }
 func (p AddPasskey) scripted() bool   { return p.Ceremony.scripted() }
+func (p SetUpFirst) scripted() bool   { return p.Account.scripted() }
 func (p Account) scripted() bool      { return p.Passkeys.Offered }

@@ -51,10 +51,10 @@ var everyPage = map[string]Page{
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
-			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e", Password: everyPassword,
-		Reset: "/r", Close: "/d",
+			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
+		Password: everyPassword,
 		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey, {}}, Add: everyCeremony},
-		Codes:    CodesPart{Action: "/a", Has: true},
+		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
 		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
 	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
 	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
@@ -64,6 +64,10 @@ var everyPage = map[string]Page{
 	"history.html": History{UserID: "@alice:example.org", Events: []Event{everyEvent, {Kind: "odd", ByOperator: true},
 		{Text: "eventLogout", Device: Device{Name: "Gone"}}}, Newer: "/n", Older: "/o", Back: "/b"},
 	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x",
+		Passkeys: PasskeysPart{Offered: true, Add: everyCeremony}}},
+	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
+		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -115,9 +119,13 @@ func TestTexts(t *testing.T) {
 			used[found[1]] = true
 		}
 	}
-	sources, err := filepath.Glob("../oauth/*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatal(sources, err)
+	var sources []string
+	for _, wing := range []string{"oauth", "handlers", "homeserver"} {
+		found, err := filepath.Glob("../" + wing + "/*.go")
+		if err != nil || len(found) == 0 {
+			t.Fatal(found, err)
+		}
+		sources = append(sources, found...)
 	}
 	sources = append(sources, "web.go")
 	for _, file := range sources {
