@@ -21,6 +21,9 @@ func (e accountPages) devices(account db.User, page *web.Account) error {
 	}
 	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
 	for _, s := range sessions {
+		if s.Bot {
+			continue // see botList
+		}
 		device, err := e.deviceOf(s)
 		if err != nil {
 			return err
