@@ -43,7 +43,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
 	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
 	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
-	{Kind: "token_issued", Text: "eventTokenIssued"},
+	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
 }
 
 // events fills the part of the account page that lists what has happened lately.
