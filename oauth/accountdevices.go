@@ -40,6 +40,9 @@ func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
 		Used: e.moment(s.Seen.At), This: e.browser.Began(s.ID),
 		Ended: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires),
 		View:  action(actionDevice, s.DeviceID)}
+	if s.Bot {
+		d.View = action(actionTokens, s.DeviceID)
+	}
 	if s.ClientID != "" {
 		client, _, err := e.registered(e.ctx, s.ClientID)
 		if err != nil {

@@ -43,6 +43,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
 	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
 	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
+	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
 	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
 }
 
