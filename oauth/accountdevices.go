@@ -87,7 +87,10 @@ func (e accountPages) device(account db.User) error {
 	if err != nil {
 		return err
 	}
-	if e.did == "rename" {
+	switch {
+	case session.Bot:
+		return e.leave(action(actionTokens, id))
+	case e.did == "rename":
 		return e.rename(account, session)
 	}
 	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error { return e.endDevice(session) })

@@ -27,7 +27,7 @@ var (
 	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: everyMoment, Used: everyMoment, View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
-		Used: time.Unix(1, 0), Ends: time.Unix(1, 0), View: "/v"}
+		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
 )
 
 // everyPage is one of each kind with all that it can show.
