@@ -13,7 +13,9 @@
 //   - browsers: those in which the owner of an account has signed in on the pages, with the ids of the sessions that
 //     began in each (let_in); at most fifty of an account.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
-//     refreshed.
+//     refreshed. A token for a bot is one as well (bot), with the caveats that it was made with (restrictions): nothing
+//     is enforced by them, the token says them itself. It has a device of its own, which neither replaces another's nor
+//     is replaced.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
 //     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
 //     the session does: a client that shows one later has to learn that it keeps its device.

@@ -23,6 +23,8 @@ const (
 	EventNewDevice = "new_device" // … on a device that had none
 	EventLogout    = "logout"     // a session ended, whoever ended it
 
+	EventTokenIssued = "token_issued" // a token for a bot was made, which is a session
+
 	EventCreated = "created" // an account was made, not imported
 	EventWaiting = "waiting" // an account was asked for, and waits for an operator
 	// … was rejected, by an operator or, without an agent, since nobody has approved it in time

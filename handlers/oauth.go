@@ -205,7 +205,7 @@ func (s *Server) StartGranted(ctx context.Context, g Grant) (Pair, error) {
 
 // PairAgain computes the pair of a session that has just begun once more.
 func (s *Server) PairAgain(ctx context.Context, session db.Session) (Pair, error) {
-	p, err := s.firstPair(ctx, session, nil)
+	p, err := s.firstPair(ctx, session, restrictions(session))
 	return p.exported(), err
 }
 

@@ -62,6 +62,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionPasskeys:   accountPages.passkeys,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
+	actionTokens:     accountPages.bots,
 }
 
 // accountParts fill the parts of the account page.
@@ -73,6 +74,7 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
+	accountPages.botList,
 	accountPages.events,
 }
 

@@ -79,8 +79,16 @@ func (e accountPages) others(account db.User) error {
 	if err != nil {
 		return err
 	}
-	return e.render(status(wrong), web.Others{UserID: e.userID(account), Devices: len(sessions),
-		Browsers: len(browsers) - 1, Deed: e.deed(account, wrong, !e.proven())})
+	page := web.Others{UserID: e.userID(account), Browsers: len(browsers) - 1,
+		Deed: e.deed(account, wrong, !e.proven())}
+	for _, s := range sessions {
+		if s.Bot {
+			page.Tokens++
+		} else {
+			page.Devices++
+		}
+	}
+	return e.render(status(wrong), page)
 }
 
 func (e accountPages) endOthers(account db.User) error {

@@ -17,6 +17,8 @@ type Account struct {
 	Passkeys PasskeysPart
 	Codes    CodesPart
 	Recovery RecoveryPart
+	Bots     []Bot
+	NewBot   string // address of the page that makes a token for a bot
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
 	Close    string // address of the page that deactivates the account
 	Form     string

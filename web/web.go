@@ -76,22 +76,23 @@ func parse() map[string]*template.Template {
 			"lang":   func() string { return lang },
 			"style":  func() template.CSS { return template.CSS(style) }, // a file of the program's own
 			"script": func() template.JS { return template.JS(script) },  // likewise
-			"t":      func(key string, values ...any) string { return say(lang, key, values...) },
+			"t":      func(key string, values ...any) string { return Say(lang, key, values...) },
 			"when":   func(m Moment) string { return when(lang, m) },
-			"text":   func(key string) string { return say(lang, key) },
+			"text":   func(key string) string { return Say(lang, key) },
 			"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+			"date":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 			"day":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 			// Apps for one-time codes have an address of a scheme that the templates do not know.
 			"otpauth": func(address string) template.URL { return template.URL(address) },
-			"wrong":   func(w Wrong) string { return say(lang, w.Text, w.Values...) },
+			"wrong":   func(w Wrong) string { return Say(lang, w.Text, w.Values...) },
 		}
 		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
 	}
 	return all
 }
 
-// say is a text in a language.
-func say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
+// Say is a text in a language.
+func Say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
 
 // when is a moment in words, the more exact the nearer it is. The reader's time zone is not known, so it names its own.
 func when(lang string, m Moment) string {
@@ -99,11 +100,11 @@ func when(lang string, m Moment) string {
 	midnight := func(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 	switch days := int(midnight(now).Sub(midnight(at)) / (24 * time.Hour)); {
 	case days == 0:
-		return say(lang, "today", at.Format("15:04 UTC"))
+		return Say(lang, "today", at.Format("15:04 UTC"))
 	case days == 1:
-		return say(lang, "yesterday", at.Format("15:04 UTC"))
+		return Say(lang, "yesterday", at.Format("15:04 UTC"))
 	case days > 1 && days < 7:
-		return say(lang, "daysAgo", days)
+		return Say(lang, "daysAgo", days)
 	}
 	return at.Format(time.DateOnly)
 }

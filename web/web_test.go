@@ -26,6 +26,8 @@ var (
 	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
 	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: time.Unix(1, 0), Used: time.Unix(2, 0), View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
+		Used: time.Unix(1, 0), Ends: time.Unix(1, 0), View: "/v"}
 )
 
 // everyPage is one of each kind with all that it can show.
@@ -55,7 +57,8 @@ var everyPage = map[string]Page{
 		Password: everyPassword,
 		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey}, Add: everyCeremony},
 		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
-		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
+		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
+		Bots: []Bot{everyBot, {Name: "Bell", Kind: "botRoom", Room: "!r:x", View: "/v"}}},
 	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
 	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
 		WrongName: Wrong{"nameTooLong", []any{100}}, Deed: everyDeed},
@@ -67,6 +70,11 @@ var everyPage = map[string]Page{
 	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x"}},
 	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
 		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
+	"bot.html": BotDetails{UserID: "@alice:example.org", Bot: everyBot, Deed: everyDeed},
+	"newbot.html": NewBot{UserID: "@alice:example.org", Name: "Bell", May: "own", Latest: time.Unix(1, 0),
+		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
+			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
+	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -132,7 +140,7 @@ func TestTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|say\(lang, )"(\w+)"`)
+		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|Say\(lang, )"(\w+)"`)
 		for _, found := range named.FindAllStringSubmatch(string(code), -1) {
 			used[found[1]] = true
 		}
