@@ -23,6 +23,8 @@ const (
 	EventNewDevice = "new_device" // … on a device that had none
 	EventLogout    = "logout"     // a session ended, whoever ended it
 
+	EventTokenIssued = "token_issued" // a token for a bot was made, which is a session
+
 	EventCreated = "created" // an account was made, not imported
 	EventWaiting = "waiting" // an account was asked for, and waits for an operator
 	// … was rejected, by an operator or, without an agent, since nobody has approved it in time
@@ -38,6 +40,7 @@ const (
 	EventFactorAdded    = "factor_added" // a second factor of the account
 	EventFactorRemoved  = "factor_removed"
 	EventFactorsCleared = "factors_cleared" // … all of them, by an operator
+	EventPasskeyCopied  = "passkey_copied"  // … a passkey's signature counter went back: it was refused
 	EventRecoveryMade   = "recovery_made"   // recovery codes were made, in place of those that there were
 	EventRecoveryUsed   = "recovery_used"   // … one was used
 

@@ -23,7 +23,7 @@ var tables = []Table{
 		"own_password, noticed", Bools: "admin, erased, own_password"},
 	{Name: "root_keys", Columns: "id, wrapped, created, retired"},
 	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
-		Bools: "refreshable, single_use, locked, admin, imported"},
+		Bools: "refreshable, single_use, locked, admin, imported, bot"},
 	{Name: "oauth_clients", Columns: "id, metadata, created, keep, added", Bools: "added"},
 	{Name: "browsers", Columns: browserColumns},
 	{Name: "factors", Columns: factorColumns},

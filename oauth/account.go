@@ -59,8 +59,10 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
 	actionPassword:   accountPages.password,
+	actionPasskeys:   accountPages.passkeys,
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
+	actionTokens:     accountPages.bots,
 }
 
 // accountParts fill the parts of the account page.
@@ -69,8 +71,10 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.devices,
 	accountPages.browsers,
 	accountPages.passwordPart,
+	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
+	accountPages.botList,
 	accountPages.events,
 }
 

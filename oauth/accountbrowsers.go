@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"postern/db"
 	"postern/handlers"
@@ -79,8 +80,9 @@ func (e accountPages) others(account db.User) error {
 	if err != nil {
 		return err
 	}
-	return e.render(status(wrong), web.Others{UserID: e.userID(account), Devices: len(sessions),
-		Browsers: len(browsers) - 1, Deed: e.deed(account, wrong, !e.proven())})
+	devices := slices.DeleteFunc(slices.Clone(sessions), func(s db.Session) bool { return s.Bot })
+	return e.render(status(wrong), web.Others{UserID: e.userID(account), Devices: len(devices),
+		Browsers: len(browsers) - 1, Tokens: len(sessions) - len(devices), Deed: e.deed(account, wrong, !e.proven())})
 }
 
 func (e accountPages) endOthers(account db.User) error {

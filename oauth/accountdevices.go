@@ -21,6 +21,9 @@ func (e accountPages) devices(account db.User, page *web.Account) error {
 	}
 	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
 	for _, s := range sessions {
+		if s.Bot {
+			continue // see botList
+		}
 		device, err := e.deviceOf(s)
 		if err != nil {
 			return err
@@ -37,6 +40,9 @@ func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
 		Used: e.moment(s.Seen.At), This: e.browser.Began(s.ID),
 		Ended: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires),
 		View:  action(actionDevice, s.DeviceID)}
+	if s.Bot {
+		d.View = action(actionTokens, s.DeviceID)
+	}
 	if s.ClientID != "" {
 		client, _, err := e.registered(e.ctx, s.ClientID)
 		if err != nil {
@@ -81,7 +87,10 @@ func (e accountPages) device(account db.User) error {
 	if err != nil {
 		return err
 	}
-	if e.did == "rename" {
+	switch {
+	case session.Bot:
+		return e.leave(action(actionTokens, id))
+	case e.did == "rename":
 		return e.rename(account, session)
 	}
 	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error { return e.endDevice(session) })

@@ -41,9 +41,11 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
 	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
+	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
 	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
 	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
-	{Kind: "token_issued", Text: "eventTokenIssued"},
+	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
+	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
 }
 
 // events fills the part of the account page that lists what has happened lately.

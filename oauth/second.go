@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"postern/db"
@@ -35,12 +34,20 @@ func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
 		page.Codes = page.Codes || f.Kind == db.FactorCodes
 		page.Recovery = page.Recovery || f.Kind == db.FactorRecovery
 	}
+	if page.Passkey, err = v.askSecond(account, factors, page.Form); err != nil {
+		return err
+	}
 	return v.render(status(wrong), page)
 }
 
 // halfway is the account whose password was shown in the first step; nil if that was too long ago.
 func (v *visit) halfway() (*db.User, error) {
 	c, ok := v.openCode(half+v.typed("form"), v.typed("half"))
+	return v.halfOf(c, ok)
+}
+
+// halfOf is the account of something that was sealed once its password was shown.
+func (v *visit) halfOf(c code, ok bool) (*db.User, error) {
 	if !ok || !v.server.Now().Before(c.expires) {
 		return nil, nil
 	}
@@ -101,6 +108,5 @@ func (v *visit) mustSignIn(account db.User) bool { return account.SecondFactor &
 
 // signInAgain asks who is signed in to do so again, at the same address.
 func (v *visit) signInAgain(account db.User) error {
-	return v.render(http.StatusOK, web.SignIn{Server: v.server.ServerName, User: v.userID(account), Again: true,
-		Form: v.formProof()})
+	return v.renderSignIn(web.SignIn{Server: v.server.ServerName, User: v.userID(account), Again: true})
 }

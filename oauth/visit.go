@@ -118,6 +118,8 @@ func (v *visit) submit() error {
 		return v.passwordShown(v.createAccount())
 	case "second":
 		return v.second()
+	case "passkey":
+		return v.showPasskey()
 	case "sign in":
 		device := v.errand.ask().Device
 		return v.passwordShown(v.checkPassword(v.typed("user"), v.typed("password"), device))
@@ -221,15 +223,23 @@ func (v *visit) show(wrong web.Wrong) error {
 }
 
 func (v *visit) signInPage(wrong web.Wrong) error {
-	page := web.SignIn{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong, User: v.typed("user"),
-		Form: v.formProof()}
+	page := web.SignIn{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong, User: v.typed("user")}
 	if page.User == "" {
 		page.User = v.wanted()
 	}
 	if v.server.Registration != handlers.RegistrationClosed {
 		page.Create = v.with("create")
 	}
-	return v.render(status(wrong), page)
+	return v.renderSignIn(page)
+}
+
+// renderSignIn answers with a page to sign in, by a password or a passkey.
+func (v *visit) renderSignIn(page web.SignIn) (err error) {
+	page.Form = v.formProof()
+	if page.Passkey, err = v.askAlone(page.Form); err != nil {
+		return err
+	}
+	return v.render(status(page.Wrong), page)
 }
 
 func (v *visit) consentPage(account db.User) error {

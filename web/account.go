@@ -14,8 +14,11 @@ type Account struct {
 	Events   []Event
 	Past     string // address of the page of all events
 	Password PasswordPart
+	Passkeys PasskeysPart
 	Codes    CodesPart
 	Recovery RecoveryPart
+	Bots     []Bot
+	NewBot   string // address of the page that makes a token for a bot
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
 	Close    string // address of the page that deactivates the account
 	Form     string

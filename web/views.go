@@ -20,15 +20,18 @@ type SignIn struct {
 	Wrong  Wrong
 	Form   string // proves that the form is ours
 	Create string // address of the page to create an account; empty: nobody can
-	Again  bool   // they are signed in, and have to show that it is them before something that cannot be taken back
+	// Passkey asks for a passkey in place of name and password; empty: there can be none.
+	Passkey Ceremony
+	Again   bool // they are signed in, and have to show that it is them before something that cannot be taken back
 }
 
 // SecondFactor is the page of the second step of signing in, after the password.
 type SecondFactor struct {
 	Ask             Ask
 	Server, UserID  string
-	Half            string // proves the first step
-	Codes, Recovery bool   // the account has one-time codes; recovery codes
+	Half            string   // proves the first step
+	Codes, Recovery bool     // the account has one-time codes; recovery codes
+	Passkey         Ceremony // asks for one of the account's; empty: it has none
 	Wrong           Wrong
 	Form            string
 }

@@ -23,15 +23,22 @@ var (
 	everyEvent    = Event{Text: "eventLogin", At: everyMoment, Device: everyDevice, Agent: everyAgent, From: everyPlace}
 	everyPassword = PasswordPart{Has: true, Rules: everyRules, Wrong: Wrong{Text: "wrongCurrent"}, EndOthers: true}
 	everyRules    = PasswordRules{Least: 8, Digit: true, Symbol: true, Upper: true, Lower: true, Hard: true}
+	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
+	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: everyMoment, Used: everyMoment, View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
+		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
 )
 
 // everyPage is one of each kind with all that it can show.
 var everyPage = map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
-		Form: "x", Create: "/c"},
+		Form: "x", Create: "/c", Passkey: everyCeremony},
 	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
-		Recovery: true, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
+		Wrong: Wrong{Text: "passkeyLate"}, Back: "/a"},
+	"passkey.html": PasskeyDetails{UserID: "@alice:example.org", Passkey: everyPasskey, Deed: everyDeed},
 	"setup.html": SetUpCodes{UserID: "@alice:example.org", QR: QR{9, "M4 4h1v1h-1z"}, URL: "otpauth://totp/x", Secret: "x",
 		Sealed: "x", Action: "/a", Deed: everyDeed},
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
@@ -46,9 +53,12 @@ var everyPage = map[string]Page{
 		Form: "x"},
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
-			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e", Password: everyPassword,
-		Reset: "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
-		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x"},
+			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
+		Password: everyPassword,
+		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey, {}}, Add: everyCeremony},
+		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
+		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
+		Bots: []Bot{everyBot, {Name: "Bell", Kind: "botRoom", Room: "!r:x", View: "/v"}}},
 	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
 	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
 		WrongName: Wrong{"nameTooLong", []any{100}}, Deed: everyDeed},
@@ -56,10 +66,16 @@ var everyPage = map[string]Page{
 	"others.html":  Others{UserID: "@alice:example.org", Devices: 1, Browsers: 2, Tokens: 3, Deed: everyDeed},
 	"history.html": History{UserID: "@alice:example.org", Events: []Event{everyEvent, {Kind: "odd", ByOperator: true},
 		{Text: "eventLogout", Device: Device{Name: "Gone"}}}, Newer: "/n", Older: "/o", Back: "/b"},
-	"confirm.html":    Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
-	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x"}},
+	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x",
+		Passkeys: PasskeysPart{Offered: true, Add: everyCeremony}}},
 	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
 		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
+	"bot.html": BotDetails{UserID: "@alice:example.org", Bot: everyBot, Deed: everyDeed},
+	"newbot.html": NewBot{UserID: "@alice:example.org", Name: "Bell", May: "own", Latest: time.Unix(1, 0),
+		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
+			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
+	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -125,7 +141,7 @@ func TestTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|say\(lang, )"(\w+)"`)
+		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|Say\(lang, )"(\w+)"`)
 		for _, found := range named.FindAllStringSubmatch(string(code), -1) {
 			used[found[1]] = true
 		}

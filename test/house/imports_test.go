@@ -43,6 +43,7 @@ var drawing = map[string][]string{
 	"homeserver/imported":   {"db", "tokens", "homeserver/outbox"},
 	"homeserver/outbox":     {"db", "homeserver/synapse"},
 	"homeserver/synapse":    {},
+	"oauth/passkey":         {},
 	"oauth/protocol":        {},
 	"speclab/spec":          {},
 	"speclab/impact":        {"speclab/spec"},
@@ -67,6 +68,7 @@ var forbidden = map[string][]string{
 	"homeserver/appservice": {"database/sql", "gopkg.in/macaroon", "net/http"},
 	// reads other homeservers' databases
 	"homeserver/importer": {"net/http", "gopkg.in/macaroon", "github.com/labstack/"},
+	"oauth/passkey":       {"net/http", "database/sql", "crypto/rand", "os"},
 	"oauth/protocol":      {"net/http", "database/sql", "crypto/rand", "os"},
 	"speclab/":            {"database/sql"},
 	"speclab/spec":        {"database/sql", "gopkg.in/macaroon", "net/http"},
