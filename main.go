@@ -1,9 +1,9 @@
 // Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
 //
-// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db; gen is
-// made from the contract by `go generate`. Wings stand beside this core: homeserver, which is what there is because a
-// homeserver stands behind; oauth, the OAuth 2.0 API, with web, pages for people; and speclab, which is for people who
-// change the contract.
+// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db, how new
+// passwords are judged in passwords; gen is made from the contract by `go generate`. Wings stand beside this core:
+// homeserver, which is what there is because a homeserver stands behind; oauth, the OAuth 2.0 API, with web, pages for
+// people; and speclab, which is for people who change the contract.
 package main
 
 import (
@@ -22,9 +22,9 @@ var version = "dev"
 // test holds that they leave out nothing else.
 //
 //go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go gen/*/*.go tokens/*[^t].go tokens/*[^s]t.go db/migrations
-//go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go
+//go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go passwords/*[^t].go passwords/words.txt
 //go:embed oauth/*[^t].go oauth/*[^s]t.go oauth/protocol/*[^t].go oauth/protocol/*[^s]t.go
-//go:embed oauth/rendezvous/*[^t].go
+//go:embed oauth/passkey/*[^t].go oauth/rendezvous/*[^t].go
 //go:embed web/*[^t].go web/*[^s]t.go web/pages web/texts
 //go:embed homeserver/*[^t].go homeserver/*[^s]t.go homeserver/appservice/*[^t].go
 //go:embed homeserver/front/*[^t].go homeserver/front/*[^s]t.go homeserver/outbox/*[^t].go

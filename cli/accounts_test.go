@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -169,7 +170,7 @@ func TestPasswordLength(t *testing.T) {
 	i.strict = true
 	try := func(good bool, password string, args ...string) {
 		t.Helper()
-		out, err := i.command(password+"\n", append(args, "--password-stdin")...)
+		out, err := i.command(password+"\n", append(args, "--password-stdin", "--password-strength", "0")...)
 		if good && err != nil || !good && (err == nil || !strings.Contains(err.Error(), "at least 8 characters")) {
 			t.Errorf("%q: %v\n%s", password, err, out)
 		}
@@ -187,4 +188,55 @@ func TestPasswordLength(t *testing.T) {
 		!strings.Contains(fmt.Sprint(answer["error"]), "at least 8 characters") {
 		t.Errorf("the server answers %v", answer)
 	}
+}
+
+// TestPasswordStrength: a command refuses a password that is easy to guess, for whoever knows the account too, or that
+// has leaked, as the server does, and says what to do. A list that cannot be used is refused at the start.
+func TestPasswordStrength(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.strict = true
+	list := filepath.Join(t.TempDir(), "pwnedpasswords.txt")
+	// the SHA-1 of "a whale in leaked water", and one before it and one after it
+	const leaked = "0000000000000000000000000000000000000000:1\r\nLEAKED:7\r\n" +
+		"FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF:1\r\n"
+	sum := fmt.Sprintf("%X", sha1.Sum([]byte("a whale in leaked water")))
+	if err := os.WriteFile(list, []byte(strings.Replace(leaked, "LEAKED", sum, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func(says, password string, args ...string) {
+		t.Helper()
+		out, err := i.command(password+"\n", append(args, "--password-stdin")...)
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%q: %v\n%s\nwant %q", password, err, out, says)
+		}
+	}
+	add := []string{"user", "add", "wintermute", "--server-name", "neuromancer.example"}
+	try("use a few uncommon words", "password1", add...)
+	try("easy to guess", "Wintermute1984", add...)
+	try("not between 0 and 4", "a whale in deep water", append(add, "--password-strength", "5")...)
+	try("in a list of leaked passwords", "a whale in leaked water", append(add, "--leaked-passwords", list)...)
+	try("haveibeenpwned-downloader", "a whale in deep water", append(add, "--leaked-passwords", list+"x")...)
+	try("", "a whale in deep water", append(add, "--leaked-passwords", list)...)
+	passwd := []string{"user", "passwd", "wintermute", "--server-name", "neuromancer.example"}
+	try("easy to guess", "neuromancer12", passwd...)
+	try("", "neuromancer12", append(passwd, "--password-strength", "0")...)
+	s := i.serve("--registration", "open", "--server-name", "neuromancer.example", "--leaked-passwords", list)
+	for password, says := range map[string]string{"a whale in leaked water": "in a list of leaked passwords",
+		"carolcarol": "easy to guess"} {
+		_, answer := s.ask("POST", "/_matrix/client/v3/register", "", `{"username":"carol","password":"`+password+`"}`)
+		if answer["errcode"] != "M_WEAK_PASSWORD" || !strings.Contains(fmt.Sprint(answer["error"]), says) {
+			t.Errorf("the server answers %v", answer)
+		}
+	}
+	if err := os.WriteFile(list, []byte("no list any more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, answer := s.ask("POST", "/_matrix/client/v3/register", "",
+		`{"username":"carol","password":"a whale in leaked water"}`)
+	if status != 401 || !strings.Contains(s.logs.String(), "not looked up among the leaked ones") {
+		t.Errorf("with a list that is spoilt the server answers %v, and logs %s", answer, s.logs)
+	}
+	i.refused(`--password-strength "-1"`, "serve", "--password-strength=-1", "--leaked-passwords", list+"x")
+	i.refused("--leaked-passwords: ", "serve", "--password-strength=-1", "--leaked-passwords", list+"x")
 }

@@ -21,7 +21,7 @@ type cli struct {
 	Invite  inviteCmds  `cmd:"" help:"Registration tokens: add, list, revoke."`
 	Session sessionCmd  `cmd:"" help:"Sessions: list, end, events."`
 	Client  clientCmds  `cmd:"" help:"Clients of the OAuth 2.0 API: add, list, remove."`
-	Token   tokenCmds   `cmd:"" help:"Tokens: inspect, verify, restrict."`
+	Token   tokenCmds   `cmd:"" help:"Tokens: issue, inspect, verify, restrict."`
 	Keys    keysCmd     `cmd:"" help:"Root keys: list, rotate, retire."`
 	Backup  backupCmd   `cmd:"" help:"Write everything into a new file while the server runs."`
 	Move    dbCmds      `cmd:"" name:"db" help:"The database: copy."`

@@ -108,7 +108,7 @@ func (cmd *keysRetire) inUse(ctx context.Context, d *db.DB) error {
 	}
 	advice := "wait until they have been refreshed"
 	if use.Lasting > 0 {
-		advice += fmt.Sprintf(" (%s cannot refresh, and have to end)", strconv.Itoa(use.Lasting))
+		advice += fmt.Sprintf(" (%d cannot refresh, as tokens for bots never do, and have to end)", use.Lasting)
 	}
 	return fmt.Errorf("%s would have to log in again; %s, or add --force", plural(use.Sessions, "session"), advice)
 }

@@ -41,6 +41,7 @@ Examples:
   POSTERN_DB=postgres://postern@db.example.org/postern postern serve --server-name example.org
   postern serve --server-name example.org --public-url https://example.org \
     --oauth-clients known --oauth-known-host element.io --oauth-known-host chat.example.org
+  postern serve --server-name example.org --registration open --leaked-passwords pwnedpasswords.txt
   postern serve --dev --spec login.yaml
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 
@@ -97,6 +98,10 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 	log := set.config.Log
 	timeouts := cmp.Or(w.patience, strangers)
 	set.config.Patience = timeouts.write
+	set.config.Passwords.Leaked = lookUp(set.leaked, func(err error) { // the list is open until the program ends
+		log.Warn("a password was not looked up among the leaked ones; put the file of --leaked-passwords in order, "+
+			"and start again", "error", err)
+	})
 	listener, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)

@@ -14,6 +14,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver/delegation"
 	"postern/oauth"
+	"postern/passwords"
 	"postern/speclab/spec"
 )
 
@@ -22,6 +23,7 @@ import (
 type serveFlags struct {
 	specFlags
 	homeserverFlags
+	passwordFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
@@ -35,14 +37,13 @@ type serveFlags struct {
 	Registration    string   `default:"closed" env:"POSTERN_REGISTRATION" help:"Who may make an account: closed, token (see postern invite), approval (see postern user approve) or open."`
 	TermsURL        string   `name:"terms-url" env:"POSTERN_TERMS_URL" placeholder:"URL" help:"Terms that a new user must agree to."`
 	TermsVersion    string   `default:"1" env:"POSTERN_TERMS_VERSION" help:"Their version, which clients get."`
-	PasswordMin     int      `name:"password-min-length" default:"8" env:"POSTERN_PASSWORD_MIN_LENGTH" help:"Characters that a new password must have."`
-	PasswordNeeds   []string `env:"POSTERN_PASSWORD_NEEDS" placeholder:"KINDS" help:"Kinds of characters that a new password must have, of digit, symbol, uppercase, lowercase; separated by commas."`
 	LoginTokens     bool     `env:"POSTERN_LOGIN_TOKENS" help:"Let sessions, and postern user login-link, make tokens that log another device in, once."`
 	LoginTokenTTL   string   `name:"login-token-ttl" default:"2m" env:"POSTERN_LOGIN_TOKEN_TTL" help:"Life of such a token."`
 	PublicURL       string   `name:"public-url" env:"POSTERN_PUBLIC_URL" placeholder:"URL" help:"Where clients find the server, as /.well-known/matrix/client and a login answer. With it the OAuth 2.0 API is served."`
 	OAuth           string   `name:"oauth" env:"POSTERN_OAUTH" placeholder:"on|off" help:"Serve the OAuth 2.0 API, by which Element X and other clients of today sign in, beside the others; by default on where there is a --public-url."`
 	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
+	SecondFactor    string   `default:"optional" env:"POSTERN_SECOND_FACTOR" placeholder:"WHOM" help:"Which accounts have to have a second factor: none (optional), those of administrators (admins) or all (required); needs the OAuth 2.0 API, for its pages."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
@@ -53,6 +54,7 @@ type serveFlags struct {
 type settings struct {
 	config     handlers.Config     // without what only a started server has
 	homeserver *homeserverSettings // nil: Postern stands alone
+	leaked     *passwords.Leaked   // nil: there is no list
 	spec       spec.Files
 	level      slog.Level
 	workbench  bool // clients find the server where it listens
@@ -63,6 +65,9 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	problems := flagErrors(c.problems())
 	problems.add(address("--listen", f.Listen, "127.0.0.1:8008"))
 	s := settings{config: f.handlersConfig(c, &problems)}
+	var err error
+	s.config.Passwords, s.leaked, err = f.rules()
+	problems.add(err)
 	problems.add(f.accountProblems()...)
 	spec, wrong := f.specFlags.settings()
 	s.spec = spec
@@ -96,7 +101,7 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 		LoginTokenTTL:  p.duration("--login-token-ttl", f.LoginTokenTTL, time.Second),
 		Registration:   handlers.Registration(f.Registration),
 		Terms:          handlers.Terms{URL: f.TermsURL, Version: f.TermsVersion},
-		MinPassword:    f.PasswordMin,
+		SecondFactor:   handlers.SecondFactorPolicy(f.SecondFactor),
 		PublicURL:      strings.TrimSuffix(f.PublicURL, "/"),
 		TrustedProxies: p.networks("--trusted-proxy", f.TrustedProxy),
 	}
@@ -113,9 +118,6 @@ func (f *serveFlags) handlersConfig(c *common, p *flagErrors) handlers.Config {
 	var err error
 	if config.RateLimit, err = handlers.ParseRate(f.RateLimit); err != nil {
 		p.add(fmt.Errorf("--rate-limit %w", err))
-	}
-	if config.PasswordNeeds, err = handlers.ParsePasswordNeeds(f.PasswordNeeds); err != nil {
-		p.add(fmt.Errorf("--password-needs: %w", err))
 	}
 	if f.SynapsePepper != "" {
 		if config.SynapsePepper, err = delegation.ReadPepper(f.SynapsePepper); err != nil {
@@ -137,10 +139,24 @@ func (f *serveFlags) accountProblems() (p flagErrors) {
 	if _, err := f.servesOAuth(); f.OAuth != "" {
 		p.add(err) // else it is a warning
 	}
-	if f.PasswordMin < 1 || f.PasswordMin > 512 {
-		p.add(fmt.Errorf("--password-min-length \"%d\" is not between 1 and 512", f.PasswordMin))
-	}
+	p.add(f.secondFactorProblem())
 	return p
+}
+
+// secondFactorProblem is that nobody could set one up: that needs a page.
+func (f *serveFlags) secondFactorProblem() error {
+	switch serves, _ := f.servesOAuth(); handlers.SecondFactorPolicy(f.SecondFactor) {
+	case handlers.SecondFactorOptional, "":
+	case handlers.SecondFactorAdmins, handlers.SecondFactorRequired:
+		if !serves {
+			return fmt.Errorf("--second-factor %s needs the OAuth 2.0 API, on whose pages people set one up: set "+
+				"--public-url to the https address by which clients reach the server, and leave out --oauth off",
+				f.SecondFactor)
+		}
+	default:
+		return fmt.Errorf("--second-factor %q is none of optional, admins, required", f.SecondFactor)
+	}
+	return nil
 }
 
 // flagErrors collects what is wrong with flags.

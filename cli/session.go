@@ -39,10 +39,14 @@ func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-// generation is which tokens a session has: those that another server gave have no number here.
+// generation is which tokens a session has: those that another server gave have no number here, and a bot has one token
+// for ever.
 func generation(s db.Session) string {
-	if s.Imported {
+	switch {
+	case s.Imported:
 		return "imported"
+	case s.Bot:
+		return "token"
 	}
 	return strconv.FormatInt(s.Generation, 10)
 }

@@ -15,6 +15,7 @@ import (
 )
 
 type tokenCmds struct {
+	Issue    tokenIssue    `cmd:"" help:"Make a token for a bot, which opens what its caveats say, and print it once."`
 	Inspect  tokenInspect  `cmd:"" help:"Show what a token says, without checking it."`
 	Verify   tokenVerify   `cmd:"" help:"Check a token: signature, session and caveats."`
 	Restrict tokenRestrict `cmd:"" help:"Append caveats to a token and print the narrower one; needs no key."`

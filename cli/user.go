@@ -23,6 +23,7 @@ type userCmds struct {
 	Lock       userLock       `cmd:"" help:"Lock an account: its sessions and devices stay, but nothing works until it is unlocked."`
 	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
 	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the homeserver."`
+	Factors    userFactors    `cmd:"" help:"List an account's second factors, or clear them for somebody who has lost them."`
 	Import     userImport     `cmd:"" help:"Bring accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
 }
@@ -45,7 +46,7 @@ func (cmd *userAdd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return fmt.Errorf("%q cannot be added to %s: %w", cmd.Name, c.ServerName, err)
 	}
-	hash, err := cmd.hash(ctx, w)
+	hash, err := cmd.hash(ctx, w, handlers.NewUserID(name, c.ServerName))
 	if err != nil {
 		return err
 	}
@@ -127,13 +128,14 @@ func (cmd *userList) Run(ctx context.Context, w world, c *common) error {
 			}
 			rows = append(rows, []string{
 				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created),
-				strconv.Itoa(count[u.Localpart]), yes(u.Admin)})
+				strconv.Itoa(count[u.Localpart]), yes(u.Admin), yes(u.SecondFactor)})
 		}
 		for _, u := range waiting {
 			rows = append(rows, []string{
-				string(handlers.NewUserID(u.Localpart, c.ServerName)), "waiting", when(u.Since), "0", yes(false)})
+				string(handlers.NewUserID(u.Localpart, c.ServerName)), "waiting", when(u.Since), "0",
+				yes(false), yes(false)})
 		}
-		return table(w.stdout, "USER STATE CREATED SESSIONS ADMIN", rows)
+		return table(w.stdout, "USER STATE CREATED SESSIONS ADMIN SECOND-FACTOR", rows)
 	})
 }
 
@@ -145,7 +147,7 @@ type userPasswd struct {
 
 // Run sets the password. Sessions end by default, since a new password often means that the old one leaked.
 func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
-	hash, err := cmd.hash(ctx, w)
+	hash, err := cmd.hash(ctx, w, handlers.NewUserID(handlers.Spelled(cmd.Name, c.ServerName), c.ServerName))
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,12 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrTokenSpent says that a login token, or a registration token, is good for nothing any more.
 	ErrTokenSpent = errors.New("token is spent")
-	// ErrFull says that as many accounts wait for an operator as may.
-	ErrFull = errors.New("too many accounts wait")
+	// ErrSecondFactor says that the account has a second factor, which was not shown.
+	ErrSecondFactor = errors.New("the account has a second factor")
+	// ErrFull says that there are as many as there may be, of accounts that wait or of tokens for bots.
+	ErrFull = errors.New("there are too many")
+	// ErrDeviceTaken says that a device has a session which this one may not replace.
+	ErrDeviceTaken = errors.New("the device has another session")
 	// ErrText says that a text was to be stored which not every engine stores: it holds NUL, or bytes that are not
 	// UTF-8. Nothing was written.
 	ErrText = errors.New("a text holds NUL, or bytes that are not UTF-8")

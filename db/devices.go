@@ -40,11 +40,24 @@ const (
 	endDevice = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RETURNING ` + endedColumns
 )
 
+// MaxDeviceName is how many characters the name of a device has at most: so many are known to have one at a homeserver
+// (MAX_DEVICE_DISPLAY_NAME_LEN in Synapse), and a device is called the same there.
+const MaxDeviceName = 100
+
+// DeviceName is a device's name as it is kept.
+func DeviceName(name string) string {
+	name = Clip(name, len(name))
+	if runes := []rune(name); len(runes) > MaxDeviceName {
+		name = string(runes[:MaxDeviceName])
+	}
+	return name
+}
+
 // RenameDevice gives a device another display name (Client-Server API v1.19, "PUT /devices/{deviceId}"); ErrNotFound if
 // the account has no such device.
 func (d *DB) RenameDevice(ctx context.Context, localpart, deviceID, name string) error {
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		_, found, err := t.session(renameDevice, localpart, deviceID, Clip(name, len(name)))
+		_, found, err := t.session(renameDevice, localpart, deviceID, DeviceName(name))
 		if err == nil && found {
 			err = t.Follow(localpart, deviceID)
 		}

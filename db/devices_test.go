@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -87,5 +88,22 @@ func TestEndDevices(t *testing.T) {
 	d.session(t, "bobs")
 	if n, err := d.EndDevices(bg, "alice", nil); n != 0 || err != nil {
 		t.Errorf("none: %d, %v", n, err)
+	}
+}
+
+// TestDeviceName: a name is no longer than a homeserver takes, whoever gives it, and is what every engine stores.
+func TestDeviceName(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	long := strings.Repeat("é", MaxDeviceName)
+	l := loginOf("one", "A")
+	l.DisplayName = long + "!"
+	if s, err := d.StartSession(bg, l); err != nil || s.DisplayName != long {
+		t.Errorf("%q %v", s.DisplayName, err)
+	}
+	for name, want := range map[string]string{long + long: long, "a\x00b\xff": "ab", "": ""} {
+		if err := d.RenameDevice(bg, "alice", "A", name); err != nil || d.session(t, "one").DisplayName != want {
+			t.Errorf("%q: %q %v", name, d.session(t, "one").DisplayName, err)
+		}
 	}
 }

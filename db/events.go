@@ -23,6 +23,8 @@ const (
 	EventNewDevice = "new_device" // … on a device that had none
 	EventLogout    = "logout"     // a session ended, whoever ended it
 
+	EventTokenIssued = "token_issued" // a token for a bot was made, which is a session
+
 	EventCreated = "created" // an account was made, not imported
 	EventWaiting = "waiting" // an account was asked for, and waits for an operator
 	// … was rejected, by an operator or, without an agent, since nobody has approved it in time
@@ -34,6 +36,13 @@ const (
 	EventUnlocked    = "unlocked"
 	EventAdminOn     = "admin_on" // the account may administer the homeserver
 	EventAdminOff    = "admin_off"
+
+	EventFactorAdded    = "factor_added" // a second factor of the account
+	EventFactorRemoved  = "factor_removed"
+	EventFactorsCleared = "factors_cleared" // … all of them, by an operator
+	EventPasskeyCopied  = "passkey_copied"  // … a passkey's signature counter went back: it was refused
+	EventRecoveryMade   = "recovery_made"   // recovery codes were made, in place of those that there were
+	EventRecoveryUsed   = "recovery_used"   // … one was used
 
 	EventInvited       = "invited"        // a registration token was made; no account is named
 	EventInviteRevoked = "invite_revoked" // … was revoked
@@ -86,6 +95,19 @@ func (t *Tx) Record(e Event) error {
 	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
 }
 
+// Change runs a statement that changes an event's account ($1) unless that is so already, and records the event if it
+// has. It says whether there is such an account.
+func (t *Tx) Change(e Event, query string, args ...any) (found bool, err error) {
+	changed, err := t.Get(query, nil, append([]any{e.Localpart}, args...)...)
+	switch {
+	case err != nil:
+		return false, err
+	case changed:
+		return true, t.Record(e)
+	}
+	return t.Get(userByName, nil, e.Localpart)
+}
+
 // Soften logs a session out softly, if it is live, because of an event, and writes that down. The event's account,
 // device and generation are the session's.
 func (t *Tx) Soften(e Event) (softened bool, err error) {
@@ -110,9 +132,11 @@ func scanEvent(scan func(...any) error) (e Event, err error) {
 	return e, err
 }
 
+const eventColumns = `at, kind, localpart, device_id, session_id, generation, addr, agent`
+
 // Events lists the newest events first, at most limit of them; of one account, or of all if localpart is empty.
 func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, error) {
-	const columns = `SELECT at, kind, localpart, device_id, session_id, generation, addr, agent FROM events`
+	const columns = `SELECT ` + eventColumns + ` FROM events`
 	if localpart == "" {
 		return list(ctx, d, columns+` ORDER BY at DESC, localpart, session_id, kind LIMIT $1`, scanEvent, limit)
 	}

@@ -70,12 +70,20 @@ func TestEventsOfFacts(t *testing.T) {
 		{"a lock", nil, func(d *DB) error { return d.LockUser(ctx, "alice", now) }, nil, "locked  "},
 		{"a second lock", func(d *DB) error { return d.LockUser(bg, "alice", t0) },
 			func(d *DB) error { return d.LockUser(ctx, "alice", now) }, nil, ""},
-		{"an unlock", nil, func(d *DB) error { return d.UnlockUser(ctx, "alice") }, nil, "unlocked  "},
+		{"the same lock again", func(d *DB) error { return d.LockUser(bg, "alice", now) },
+			func(d *DB) error { return d.LockUser(ctx, "alice", now) }, nil, ""},
+		{"an unlock", func(d *DB) error { return d.LockUser(bg, "alice", t0) },
+			func(d *DB) error { return d.UnlockUser(ctx, "alice") }, nil, "unlocked  "},
+		{"an unlock of what is open", nil, func(d *DB) error { return d.UnlockUser(ctx, "alice") }, nil, ""},
 		{"a deactivation", nil, func(d *DB) error { return ignoring(d.Deactivate(ctx, "alice", now, false)) }, nil,
 			"deactivated  ,logout A one"},
 		{"a second deactivation", func(d *DB) error { return ignoring(d.Deactivate(bg, "alice", t0, false)) },
 			func(d *DB) error { return ignoring(d.Deactivate(ctx, "alice", now, false)) }, nil, ""},
-		{"a reactivation", nil, func(d *DB) error { return d.Reactivate(ctx, "alice") }, nil, "reactivated  "},
+		{"the same deactivation again", func(d *DB) error { return ignoring(d.Deactivate(bg, "alice", now, false)) },
+			func(d *DB) error { return ignoring(d.Deactivate(ctx, "alice", now, true)) }, nil, ""},
+		{"a reactivation", func(d *DB) error { return ignoring(d.Deactivate(bg, "alice", t0, false)) },
+			func(d *DB) error { return d.Reactivate(ctx, "alice") }, nil, "reactivated  "},
+		{"a reactivation of what is open", nil, func(d *DB) error { return d.Reactivate(ctx, "alice") }, nil, ""},
 		{"an account", nil, func(d *DB) error { return d.CreateUser(ctx, User{Localpart: "bob", Created: now}) }, nil,
 			"created  "},
 		{"an account there is", nil,
@@ -92,6 +100,12 @@ func TestEventsOfFacts(t *testing.T) {
 		{"an invitation revoked",
 			func(d *DB) error { return d.AddRegistrationToken(bg, RegistrationToken{Token: "s"}) },
 			func(d *DB) error { return d.RevokeRegistrationToken(ctx, "s", now) }, nil, "invite_revoked  "},
+		{"an invitation revoked twice", func(d *DB) error {
+			return errors.Join(d.AddRegistrationToken(bg, RegistrationToken{Token: "s"}),
+				d.RevokeRegistrationToken(bg, "s", now))
+		}, func(d *DB) error { return d.RevokeRegistrationToken(ctx, "s", now) }, nil, ""},
+		{"a name that a device has", nil,
+			func(d *DB) error { return d.RenameDevice(ctx, "alice", "A", "name of one") }, nil, ""},
 		{"a refresh", nil, func(d *DB) error { return ignoring(d.AdvanceGeneration(ctx, refresh("one", 1))) }, nil, ""},
 	} {
 		d := fresh(t)
@@ -146,7 +160,7 @@ func TestEventsWithoutActor(t *testing.T) {
 	d := fresh(t)
 	login(t, d, "one", "A")
 	began := time.Now().Truncate(time.Millisecond)
-	if err := d.UnlockUser(bg, "alice"); err != nil {
+	if err := errors.Join(d.LockUser(bg, "alice", t0), d.UnlockUser(bg, "alice")); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.events(t, "alice", EventUnlocked); len(got) != 1 || got[0].At.Before(began) || got[0].Agent != "" {

@@ -89,6 +89,9 @@ func furnish(t *testing.T, d *DB) {
 		t.Fatal(err)
 	}
 	login(t, d, "one", "A")
+	if _, err := bot(d, "bell", "BELL"); err != nil {
+		t.Fatal(err)
+	}
 	invite(t, d, RegistrationToken{Token: "door", UsesAllowed: 7, Used: 2, Expires: day})
 	ask(t, d, "Ž", "192.0.2.1")
 	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent",

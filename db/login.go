@@ -18,6 +18,10 @@ type Login struct {
 	Refreshable           bool
 	Seen                  Seen
 	ClientID              string // the OAuth 2.0 client that it is for; empty: another API
+	Bot                   bool   // it is a token for a bot, see Session
+	Restrictions          string // of such a token
+
+	SecondFactor bool // the password does not stand alone: a second factor was shown, or somebody else vouches
 
 	LoginToken        string    // the id of the login token that was verified; "": it was a password
 	LoginTokenExpires time.Time // when that ends
@@ -29,9 +33,10 @@ type Login struct {
 // devices" and "POST /login", initial_device_display_name).
 //
 // ErrConflict if the account is not what it was when the password was verified, which took its time: the hash changed,
-// or it was deactivated; or if the OAuth 2.0 client is gone. ErrTokenSpent if the login token was redeemed before, is
+// or it was deactivated; or if the OAuth 2.0 client is gone. ErrSecondFactor if it has a second factor and the password
+// stands alone. ErrTokenSpent if the login token was redeemed before, is
 // over, or its issuer has logged out. ErrLocked if all that is well and the account is locked; then the token is not
-// spent. ErrKeyGone if the root key was retired meanwhile.
+// spent. ErrKeyGone if the root key was retired meanwhile. ErrDeviceTaken and ErrFull as Admissible says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
 	return write(ctx, d, "", func(t *Tx) (Session, error) {
 		if err := t.admit(l); err != nil {
@@ -49,16 +54,23 @@ func (t *Tx) admit(l Login) error {
 	return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
 }
 
+// maxBots bounds the tokens for bots of one account.
+const maxBots = 100
+
 // Admissible returns what StartSession would refuse a login for, with the same errors, and spends nothing. The lock
 // comes last: only somebody who has proved who they are learns of it.
+//
+// ErrDeviceTaken if a login would end a bot's token, or a bot's token a session: whoever uses that would not know why.
+// ErrFull if the account has as many tokens for bots as it may.
 func (t *Tx) Admissible(l Login) error {
 	if l.LoginToken != "" && l.LoginTokenExpires.IsZero() {
 		return errNoTime
 	}
-	const q = `SELECT password_hash, locked FROM users WHERE localpart = $1 AND deactivated = 0`
+	const q = `SELECT password_hash, locked, ` + secondFactor + ` FROM users WHERE localpart = $1 AND deactivated = 0`
 	var hash string
 	var locked int64
-	ok, err := t.Get(q, []any{&hash, &locked}, l.Localpart)
+	var factor bool
+	ok, err := t.Get(q, []any{&hash, &locked, &factor}, l.Localpart)
 	switch {
 	case err != nil:
 		return err
@@ -66,6 +78,8 @@ func (t *Tx) Admissible(l Login) error {
 		(l.LoginToken == "" || l.PasswordHash != "") &&
 			subtle.ConstantTimeCompare([]byte(hash), []byte(l.PasswordHash)) == 0:
 		return ErrConflict
+	case factor && !l.SecondFactor && l.LoginToken == "":
+		return ErrSecondFactor
 	}
 	if l.ClientID != "" {
 		if found, err := t.Get(`SELECT id FROM oauth_clients WHERE id = $1`, nil, l.ClientID); err != nil || !found {
@@ -80,6 +94,24 @@ func (t *Tx) Admissible(l Login) error {
 	if locked != 0 {
 		return ErrLocked
 	}
+	return t.freeDevice(l)
+}
+
+// freeDevice says whether the device may have the session.
+func (t *Tx) freeDevice(l Login) error {
+	const taken = `SELECT id FROM sessions WHERE localpart = $1 AND device_id = $2
+		AND ($4 OR bot AND state = 'live' AND (expires = 0 OR expires > $3))`
+	if found, err := t.Get(taken, nil, l.Localpart, l.DeviceID, Millis(l.At), l.Bot); err != nil || found {
+		return or(err, ErrDeviceTaken)
+	}
+	if !l.Bot {
+		return nil
+	}
+	const count = `SELECT COUNT(*) FROM sessions WHERE localpart = $1 AND bot`
+	var bots int
+	if _, err := t.Get(count, []any{&bots}, l.Localpart); err != nil || bots >= maxBots {
+		return or(err, ErrFull)
+	}
 	return nil
 }
 
@@ -89,15 +121,15 @@ const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RE
 func (t *Tx) start(l Login) (Session, error) {
 	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable,
 			generation, key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr,
-			seen_agent, client_id)
+			seen_agent, client_id, bot, restrictions)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
-			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13, $14)
+			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13, $14, $15, $16)
 		RETURNING ` + sessionColumns
 	if gone, err := t.keyGone(l.KeyID); gone || err != nil {
 		return Session{}, or(err, ErrKeyGone)
 	}
 	var old string
-	name := Clip(l.DisplayName, len(l.DisplayName))
+	name := DeviceName(l.DisplayName)
 	replaced, err := t.Get(replace, []any{&old, &name}, l.Localpart, l.DeviceID)
 	if err != nil {
 		return Session{}, err
@@ -108,7 +140,7 @@ func (t *Tx) start(l Login) (Session, error) {
 	seen := l.Seen.Clip()
 	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, Millis(l.At), Millis(l.Expires), l.Refreshable,
 		l.KeyID, Millis(l.At), Millis(accessEnd(l.At, l.AccessTTL, l.Expires)), Millis(seen.At), seen.Addr, seen.Agent,
-		l.ClientID)
+		l.ClientID, l.Bot, l.Restrictions)
 	if err == nil {
 		err = t.Follow(l.Localpart, l.DeviceID)
 	}
@@ -126,7 +158,10 @@ func (t *Tx) recordLogin(l Login, newDevice bool) error {
 	seen := l.Seen.Clip()
 	e := Event{At: l.At, Kind: EventLogin, Localpart: l.Localpart, DeviceID: l.DeviceID, Session: l.ID,
 		Addr: seen.Addr, Agent: seen.Agent}
-	if err := t.Record(e); err != nil || !newDevice {
+	if l.Bot {
+		e.Kind = EventTokenIssued
+	}
+	if err := t.Record(e); err != nil || !newDevice || l.Bot {
 		return err
 	}
 	e.Kind = EventNewDevice

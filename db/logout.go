@@ -26,6 +26,19 @@ func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
 	return write(ctx, d, "", func(t *Tx) (int, error) { return t.endSessions(localpart, "") })
 }
 
+// Ended is how much has ended.
+type Ended struct{ Sessions, Browsers int }
+
+// EndOthers logs an account out everywhere but in one browser of it.
+func (d *DB) EndOthers(ctx context.Context, localpart, browser string) (Ended, error) {
+	return write(ctx, d, "", func(t *Tx) (n Ended, err error) {
+		if n.Browsers, err = t.remove(endOtherBrowsers, localpart, browser); err == nil {
+			n.Sessions, err = t.endAll(EventLogout, endSessions, localpart, "")
+		}
+		return n, err
+	})
+}
+
 // endSessions ends every session of an account but one, and signs its browsers out.
 func (t *Tx) endSessions(localpart, keep string) (ended int, err error) {
 	if err := t.Exec(endBrowsers, localpart); err != nil {

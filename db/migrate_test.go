@@ -111,6 +111,9 @@ func TestMigrateFromFirst(t *testing.T) {
 	if got, err := d.Events(bg, "alice", 10); err != nil || len(got) != 1 || got[0].Session != "tablet" {
 		t.Errorf("events: %v, %v", got, err)
 	}
+	if got, err := d.NewDevices(bg, "alice", 10); err != nil || len(got) != 0 {
+		t.Errorf("notices of what was before the update: %v, %v", got, err)
+	}
 	if got, err := d.Setting(bg, "server_name"); got != "example.org" || err != nil {
 		t.Errorf("setting: %q, %v", got, err)
 	}

@@ -52,17 +52,18 @@ func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when tim
 	if Millis(when) == 0 {
 		return errNoTime
 	}
-	const q = `UPDATE registration_tokens SET revoked = CASE WHEN revoked = 0 THEN $2 ELSE revoked END
-		WHERE token = $1 RETURNING token`
+	const (
+		there = `SELECT token FROM registration_tokens WHERE token = $1`
+		q     = `UPDATE registration_tokens SET revoked = $2 WHERE token = $1 AND revoked = 0 RETURNING token`
+	)
 	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
-		found, err := t.Get(q, nil, token, Millis(when))
-		if err == nil && found {
-			err = t.Exec(`DELETE FROM registration_reservations WHERE token = $1`, token)
+		revoked, err := t.Get(q, nil, token, Millis(when))
+		if err != nil || !revoked {
+			found, err := t.Get(there, nil, token)
+			return found, err
 		}
-		if err == nil && found {
-			err = t.Record(Event{At: when, Kind: EventInviteRevoked})
-		}
-		return found, err
+		return true, or(t.Exec(`DELETE FROM registration_reservations WHERE token = $1`, token),
+			t.Record(Event{At: when, Kind: EventInviteRevoked}))
 	})
 }
 

@@ -71,6 +71,9 @@ type Session struct {
 	Seen      Seen
 	Imported  bool   // another server gave the tokens of this generation
 	ClientID  string // the OAuth 2.0 client that it was begun for; empty: it was begun by another API
+
+	Bot          bool   // it is a token for a bot, which is never refreshed
+	Restrictions string // the caveats that the bot's token was made with, one a line
 }
 
 // What a token can be refused for.
@@ -117,7 +120,7 @@ func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, oldest,
 	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported,
-	client_id`
+	client_id, bot, restrictions`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen int64
@@ -125,7 +128,7 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
 		&s.Oldest, &s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
-		&s.Imported, &s.ClientID)
+		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions)
 	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)
 	s.AccessExpires = FromMillis(accessExpires)
 	s.Used, s.Seen.At, s.State = FromMillis(used), FromMillis(seen), State(state)

@@ -20,12 +20,13 @@ type Table struct {
 // tables are those of this package, in an order in which each refers only to those before it.
 var tables = []Table{
 	{Name: "users", Columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, " +
-		"own_password", Bools: "admin, erased, own_password"},
+		"own_password, noticed", Bools: "admin, erased, own_password"},
 	{Name: "root_keys", Columns: "id, wrapped, created, retired"},
 	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
-		Bools: "refreshable, single_use, locked, admin, imported"},
+		Bools: "refreshable, single_use, locked, admin, imported, bot"},
 	{Name: "oauth_clients", Columns: "id, metadata, created, keep, added", Bools: "added"},
 	{Name: "browsers", Columns: browserColumns},
+	{Name: "factors", Columns: factorColumns},
 	{Name: "imported_tokens", Columns: "hash, session_id, refresh, expires", Bools: "refresh"},
 	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},

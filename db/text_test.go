@@ -65,7 +65,8 @@ func furnished(t *testing.T) *DB {
 // answers says what a method returns for a text that is in no row; nothing: no error.
 var answers = map[string]error{
 	"AddClient": ErrText, "AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText, "CreateUser": ErrText,
-	"Record":     ErrText,
+	"Record": ErrText,
+	"Spend":  ErrText, "TakePasskey": ErrText,
 	"SetSetting": ErrText,
 
 	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,
@@ -78,6 +79,9 @@ var answers = map[string]error{
 	"AddBrowser": ErrConflict, "ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,
 	"StartSession":             ErrConflict,
 	"ReserveRegistrationToken": ErrTokenSpent,
+	"AddFactor":                ErrConflict, "GuessCode": ErrConflict, "TakeCode": ErrConflict,
+	"Factor": ErrNotFound, "RemoveFactor": ErrNotFound, "RenameFactor": ErrNotFound, "ReplaceRecovery": ErrNotFound,
+	"UseRecovery": ErrNotFound,
 }
 
 // argumentsOf fills every text that a method takes, in structures too; how many there are is 0 for a method that takes

@@ -12,19 +12,20 @@ type User struct {
 	Localpart, PasswordHash      string
 	Created, Deactivated, Locked time.Time
 	Admin                        bool // of the homeserver
+	SecondFactor                 bool // it has one, so its password alone lets nobody in; see Factor
 	Waits                        bool // it is a WaitingUser, which no method here gives as a User
 }
 
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked, admin`
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin, ` + secondFactor
 
 const userByName = `SELECT ` + userColumns + ` FROM users WHERE localpart = $1`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.SecondFactor)
 	u.Created, u.Deactivated, u.Locked = FromMillis(created), FromMillis(deactivated), FromMillis(locked)
 	return u, err
 }
@@ -70,32 +71,27 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 	return list(ctx, d, `SELECT `+userColumns+` FROM users ORDER BY localpart`, scanUser)
 }
 
-// Deactivate closes an account for good and ends all its sessions, in one transaction. An account that is deactivated
-// stays so since the first time. With erase its owner wants to be forgotten, as far as the homeserver can, which may
-// come later (Client-Server API v1.19, "POST /account/deactivate", erase).
+// Deactivate closes an account for good, ends all its sessions and removes its factors, in one transaction. An account
+// that is deactivated stays so since the first time. With erase its owner wants to be forgotten, as far as the
+// homeserver can, which may come later (Client-Server API v1.19, "POST /account/deactivate", erase).
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
 	if Millis(when) == 0 {
 		return 0, errNoTime
 	}
-	const q = `UPDATE users SET deactivated = CASE WHEN deactivated = 0 THEN $2 ELSE deactivated END,
-			erased = erased OR $3
-		WHERE localpart = $1 RETURNING deactivated`
+	const (
+		q          = `UPDATE users SET deactivated = $2 WHERE localpart = $1 AND deactivated = 0 RETURNING localpart`
+		alsoErased = `UPDATE users SET erased = erased OR $2 WHERE localpart = $1`
+	)
 	return write(ctx, d, "", func(t *Tx) (int, error) {
-		var since int64
-		found, err := t.Get(q, []any{&since}, localpart, Millis(when), erase)
-		switch {
-		case err != nil:
-			return 0, err
-		case !found:
-			return 0, ErrNotFound
+		e := Event{At: when, Kind: EventDeactivated, Localpart: localpart}
+		if found, err := t.Change(e, q, Millis(when)); err != nil || !found {
+			return 0, or(err, ErrNotFound)
 		}
-		if err := t.Follow(localpart, ""); err != nil {
+		if err := or(t.Exec(alsoErased, localpart, erase), t.Follow(localpart, "")); err != nil {
 			return 0, err
 		}
-		if since == Millis(when) { // or it was deactivated before
-			if err := t.Record(Event{At: when, Kind: EventDeactivated, Localpart: localpart}); err != nil {
-				return 0, err
-			}
+		if _, err := t.clearFactors(localpart); err != nil {
+			return 0, err
 		}
 		return t.endSessions(localpart, "")
 	})
@@ -108,13 +104,11 @@ func (d *DB) Reactivate(ctx context.Context, localpart string) error {
 
 // Reactivate is [DB.Reactivate], and says whether there is such an account.
 func (t *Tx) Reactivate(localpart string) (found bool, err error) {
-	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 RETURNING localpart`
-	found, err = t.Get(q, nil, localpart)
+	const q = `UPDATE users SET deactivated = 0, erased = FALSE WHERE localpart = $1 AND deactivated <> 0
+		RETURNING localpart`
+	found, err = t.Change(Event{Kind: EventReactivated, Localpart: localpart}, q)
 	if err == nil && found {
 		err = t.Follow(localpart, "")
-	}
-	if err == nil && found {
-		err = t.Record(Event{Kind: EventReactivated, Localpart: localpart})
 	}
 	return found, err
 }

@@ -14,14 +14,15 @@ import (
 func (s *Server) ChangePassword(ctx context.Context,
 	request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	body, session := request.Body, CallerOf(ctx).Session
-	if err := s.strong(body.NewPassword); err != nil {
+	if err := s.strong(body.NewPassword, session.Localpart); err != nil {
 		return nil, err
 	}
 	endOthers := body.LogoutDevices == nil || *body.LogoutDevices
 	i, err := s.prove(ctx, Sensitive{
 		Method: http.MethodPost, Path: "account/password",
 		Body: gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices},
-		Deed: Deed{Words: "The password of the account is replaced by another one.", EndsOthers: endOthers},
+		Deed: Deed{Text: "deedPassword", Words: "The password of the account is replaced by another one.",
+			EndsOthers: endOthers},
 	}, body.Auth)
 	if err != nil {
 		return nil, err
@@ -43,19 +44,47 @@ func (s *Server) ChangePassword(ctx context.Context,
 	return gen.ChangePassword200JSONResponse{}, nil
 }
 
+// NewPassword is a password that the owner of an account chooses on a page, where no session asks.
+type NewPassword struct {
+	Current, New string
+	EndSessions  bool
+}
+
+// ReplacePassword gives an account a new password, and gives the account as it is then. Its browsers are signed out.
+// The current password is counted as a login. An account with a second factor has shown that already.
+func (s *Server) ReplacePassword(ctx context.Context, account db.User, n NewPassword) (db.User, error) {
+	if err := s.strong(n.New, account.Localpart); err != nil {
+		return db.User{}, err // before anything is counted: they try again
+	}
+	account, err := s.CheckPassword(ctx, string(NewUserID(account.Localpart, s.ServerName)), n.Current, "")
+	if err != nil && !errors.Is(err, db.ErrSecondFactor) {
+		return db.User{}, err
+	}
+	hash, err := s.hasher.hash(ctx, n.New, strangerAt(CallerOf(ctx).Addr, account.Localpart))
+	if err != nil {
+		return db.User{}, err
+	}
+	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.PasswordHash,
+		Hash: hash, EndOthers: n.EndSessions})
+	account.PasswordHash = hash
+	return account, err
+}
+
 // DeactivateAccount implements POST /account/deactivate. There are no third-party identifiers to unbind, which the
 // specification calls success. Client-Server API v1.19, "Account deactivation".
 func (s *Server) DeactivateAccount(ctx context.Context,
 	request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
 	erase := request.Body.Erase != nil && *request.Body.Erase
-	words := "The account is closed for good. Nobody can log in to it or have its name again."
+	deed := Deed{Text: "deedDeactivate",
+		Words: "The account is closed for good. Nobody can log in to it or have its name again.", EndsAll: true}
 	if erase {
-		words += " What it has written is hidden from those who join a room later."
+		deed = Deed{Text: "deedErase",
+			Words: deed.Words + " What it has written is hidden from those who join a room later.", EndsAll: true}
 	}
 	err := s.byPassword(ctx, Sensitive{
 		Method: http.MethodPost, Path: "account/deactivate",
 		Body: gen.DeactivateRequest{Erase: request.Body.Erase, IDServer: request.Body.IDServer},
-		Deed: Deed{Words: words, EndsAll: true},
+		Deed: deed,
 	}, request.Body.Auth)
 	if err != nil {
 		return nil, err

@@ -90,11 +90,10 @@ func (s *Server) DeleteDevices(ctx context.Context,
 }
 
 func deleting(ids ...string) Deed {
-	words := "A device is logged out and deleted."
 	if len(ids) != 1 {
-		words = "Devices are logged out and deleted."
+		return Deed{Text: "deedDevices", Words: "Devices are logged out and deleted.", Ends: ids}
 	}
-	return Deed{Words: words, Ends: ids}
+	return Deed{Text: "deedDevice", Words: "A device is logged out and deleted.", Ends: ids}
 }
 
 // device is a session as its user sees it. What is not known is null: see the contract.

@@ -105,6 +105,9 @@ func AsError(err error) *Error {
 		return badRequest("M_INVALID_PARAM", "A text holds NUL, or bytes that are not UTF-8.").because(err)
 	case errors.Is(err, db.ErrLocked):
 		return userLocked()
+	case errors.Is(err, db.ErrDeviceTaken):
+		return badRequest("M_INVALID_PARAM", "This device belongs to a token for a bot. End the token first, or log "+
+			"in without a device id.").because(err)
 	case errors.As(err, &large):
 		return tooLarge()
 	case errors.As(err, &status) && status.Code == http.StatusBadRequest:

@@ -22,7 +22,13 @@ func (s *Server) AuthFallback(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	html, err := s.page(ctx, i, asks, pageData{Stage: request.Stage, Done: slices.Contains(i.Completed, request.Stage)})
+	done := slices.Contains(i.Completed, request.Stage)
+	if request.Stage == stageSSO && !done {
+		// Without a host: the client waits for a message from the one that it knows.
+		to := StagePath + "?" + url.Values{"session": {request.Params.Session}}.Encode()
+		return gen.AuthFallback302Response{Headers: gen.AuthFallback302ResponseHeaders{Location: &to}}, nil
+	}
+	html, err := s.page(ctx, i, asks, pageData{Stage: request.Stage, Done: done})
 	return gen.AuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
 }
 
@@ -36,6 +42,9 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 	i, asks, err := s.fallback(ctx, request.Stage, request.Params.Session)
 	if err != nil {
 		return nil, err
+	}
+	if request.Stage == stageSSO {
+		return nil, badRequest("M_UNRECOGNIZED", "This stage has a page of its own.")
 	}
 	auth := &gen.AuthData{Type: &request.Stage, Password: request.Body.Password, Token: request.Body.Token}
 	err = s.complete(ctx, i, auth)

@@ -63,7 +63,7 @@ func (s *site) newServer(change ...func(*Config)) *Server {
 		DB: s.db, ServerName: host, Master: s.master, Metrics: NewMetrics(), Log: slog.New(slog.DiscardHandler),
 		Now: s.clock.Now, Random: rand.Reader,
 		AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second,
-		Registration: RegistrationOpen, MinPassword: 8, LoginTokenTTL: 2 * time.Minute,
+		Registration: RegistrationOpen, Passwords: PasswordRules{Length: 8}, LoginTokenTTL: 2 * time.Minute,
 		Foreign: imported.Tokens(s.db, host),
 	}
 	for _, f := range change {

@@ -31,6 +31,13 @@ func unguessable(random io.Reader, bytes int) (string, error) {
 	return sessionID(b), nil
 }
 
+// NewDeviceID makes a device's id.
+func NewDeviceID(random io.Reader) (string, error) {
+	b := make([]byte, deviceIDLength)
+	_, err := io.ReadFull(random, b)
+	return deviceID(b), err
+}
+
 // deviceID spells random bytes as capital letters. The slight bias of the modulus does no harm: a device id
 // is a name, not a secret.
 func deviceID(random []byte) string {

@@ -240,7 +240,7 @@ func (s *Server) account(ctx context.Context, user string) (db.User, error) {
 }
 
 // checkPassword refuses a password that is not the account's. A hash that came from elsewhere is replaced at this
-// occasion.
+// occasion. If the password is right and is not enough, it gives the account and [Server.passwordAlone].
 func (s *Server) checkPassword(ctx context.Context, account db.User, password string, from claim) (db.User, error) {
 	v, err := s.hasher.check(ctx, password, account.PasswordHash, from)
 	switch {
@@ -255,7 +255,7 @@ func (s *Server) checkPassword(ctx context.Context, account db.User, password st
 	case v.better != "":
 		return s.rehash(ctx, account, password, v.better, from)
 	}
-	return account, nil
+	return account, s.passwordAlone(account)
 }
 
 // rehash stores a password that was right in the form of new ones. It is never the reason for a login to fail.
@@ -274,7 +274,7 @@ func (s *Server) rehash(ctx context.Context, account db.User, password, better s
 		s.Log.Warn("a password could not be stored in the form of new ones; the next login tries again",
 			"user", account.Localpart, "error", err)
 	}
-	return account, nil
+	return account, s.passwordAlone(account)
 }
 
 func wrongPassword() *Error { return forbidden("Wrong user name or password.") }
@@ -282,8 +282,12 @@ func wrongPassword() *Error { return forbidden("Wrong user name or password.") }
 // startSession starts a session for an account whose password was right.
 func (s *Server) startSession(ctx context.Context, account db.User, a attempt) (db.Session, error) {
 	session, err := s.start(ctx, account, a, func(*db.Login) error { return nil })
-	if errors.Is(err, db.ErrConflict) {
+	switch {
+	case errors.Is(err, db.ErrConflict):
 		return db.Session{}, wrongPassword().because(err) // the account changed while the password was compared
+	case errors.Is(err, db.ErrSecondFactor): // added while the password was compared
+		account.SecondFactor = true
+		err = s.passwordAlone(account)
 	}
 	return session, err
 }

@@ -34,7 +34,7 @@ func (s *Server) GenerateLoginToken(ctx context.Context,
 	}
 	i, err := s.prove(ctx, Sensitive{
 		Method: http.MethodPost, Path: "login/get_token",
-		Deed: Deed{Words: "One more device is logged in to the account, without its password."},
+		Deed: Deed{Text: "deedLogin", Words: "One more device is logged in to the account, without its password."},
 	}, request.Body.Auth)
 	if err != nil {
 		return nil, err

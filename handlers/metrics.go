@@ -76,6 +76,9 @@ func result(err error) string {
 	if err == nil {
 		return "ok"
 	}
+	if errors.Is(err, db.ErrSecondFactor) {
+		return "second_factor" // the password was right
+	}
 	switch AsError(err).Status {
 	case http.StatusTooManyRequests:
 		return "limited"

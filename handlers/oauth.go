@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -47,10 +46,11 @@ const (
 	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
 	RegisterPath  = "/register"         // where an invitation's link leads
+	StagePath     = "/oauth2/stage"     // where the page of [stageSSO] leads
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath, StagePath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".
@@ -112,68 +112,6 @@ func (r withoutOAuth) DELETE(path string, h echo.HandlerFunc, m ...echo.Middlewa
 	return r.add(http.MethodDelete, path, h, m)
 }
 
-// OAuthError is a refusal in the words of OAuth 2.0, which the operations outside of /_matrix speak. RFC 6749, section
-// 5.2. It has no Matrix errcode: clients end the session for one.
-type OAuthError struct {
-	Status            int
-	Code, Description string
-	Cause             error // logged, never sent
-}
-
-// Error implements error.
-func (e *OAuthError) Error() string { return e.Code + ": " + e.Description }
-
-// Unwrap gives the cause.
-func (e *OAuthError) Unwrap() error { return e.Cause }
-
-// inOAuth turns what went wrong in an operation of the OAuth 2.0 API into its words. What passes has no body: clients
-// take an error code of any status for the end of the session. Only where there is none yet they are limited by name.
-func inOAuth(e *Error, path string) *OAuthError {
-	o := &OAuthError{Status: e.Status, Code: "invalid_request", Description: inTheirAlphabet(e.Message), Cause: e.Cause}
-	registers := path == RegistrationPath
-	switch {
-	case e.Status == http.StatusTooManyRequests && registers:
-		o.Code = "temporarily_unavailable"
-	case e.Status == http.StatusBadRequest && registers:
-		o.Code = "invalid_client_metadata" // RFC 7591, section 3.2.2
-	case e.Status >= http.StatusInternalServerError, e.Status == http.StatusTooManyRequests, e.Code == "M_USER_LOCKED":
-		o.Status, o.Code = http.StatusServiceUnavailable, ""
-	}
-	return o
-}
-
-// inTheirAlphabet keeps what RFC 6749, section 5.2, allows in a description: %x20-21 / %x23-5B / %x5D-7E.
-func inTheirAlphabet(message string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '"' || r == '\\':
-			return '\''
-		case r < ' ' || r > '~':
-			return '?'
-		}
-		return r
-	}, message)
-}
-
-// answerOAuth writes a refusal.
-func (s *Server) answerOAuth(c echo.Context, e *OAuthError, retry time.Duration) {
-	if e.Code == "" && retry == 0 {
-		retry = time.Minute // somebody has to unlock the account
-	}
-	if retry > 0 {
-		sayWhenToRetry(c, retry)
-	}
-	answer := c.NoContent
-	if e.Code != "" {
-		answer = func(status int) error {
-			return c.JSON(status, gen.OAuthError{Error: e.Code, ErrorDescription: optional(e.Description)})
-		}
-	}
-	if err := answer(e.Status); err != nil {
-		s.Log.Debug("the answer could not be written", "error", err)
-	}
-}
-
 // ssoLogin is the login flow of clients that send their user to a page and get a login token. Client-Server API v1.19,
 // "Client login via SSO".
 const ssoLogin = "m.login.sso"
@@ -224,11 +162,22 @@ func (s *Server) CountGuess(ctx context.Context, localpart string) error {
 	return s.traceOnPage(ctx, rateLimited, localpart, err)
 }
 
-// CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login.
+// CheckPassword finds the account whose password this is, for a login on a device. It counts the attempt as a login. If
+// the account has a second factor, it gives the account and [db.ErrSecondFactor].
 func (s *Server) CheckPassword(ctx context.Context, user, password, device string) (db.User, error) {
 	account, err := s.countedAccount(ctx, attempt{user: user, password: password, device: device})
+	if errors.Is(err, db.ErrSecondFactor) {
+		return account, err // which is half a login, and no failure
+	}
 	s.Metrics.login(err)
 	return account, s.traceOnPage(ctx, loginFailed, user, err)
+}
+
+// NoteLogin counts a login that a page has judged without this server's [Server.CheckPassword], and writes the line of
+// one that failed. It gives the error back.
+func (s *Server) NoteLogin(ctx context.Context, user string, err error) error {
+	s.Metrics.login(err)
+	return s.traceOnPage(ctx, loginFailed, user, err)
 }
 
 // traceOnPage writes the line of an error that a page answers, and gives it back.
@@ -256,7 +205,7 @@ func (s *Server) StartGranted(ctx context.Context, g Grant) (Pair, error) {
 
 // PairAgain computes the pair of a session that has just begun once more.
 func (s *Server) PairAgain(ctx context.Context, session db.Session) (Pair, error) {
-	p, err := s.firstPair(ctx, session, nil)
+	p, err := s.firstPair(ctx, session, restrictions(session))
 	return p.exported(), err
 }
 

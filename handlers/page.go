@@ -87,7 +87,7 @@ func inline(text string) string {
 
 var pageTitles = map[string]string{
 	stagePassword: "Confirm with your password", stageToken: "Registration token", stageTerms: "Terms of service",
-	stageDummy: "Continue",
+	stageDummy: "Continue", stageSSO: "Confirm by signing in",
 }
 
 // pageData is what a page shows. All of it comes from somebody else, but for the words.
@@ -126,27 +126,36 @@ func (s *Server) registering(i *interaction, d *pageData) {
 	}
 }
 
-// agreeing tells of what the user is asked to agree to. Devices are shown as they are now. Which they are was fixed
-// when the interaction began, unless it is all that there are.
+// agreeing tells of what the user is asked to agree to.
 func (s *Server) agreeing(ctx context.Context, i *interaction, asks db.Session, d *pageData) error {
 	d.Account, d.Deed = Printable(string(NewUserID(i.Bound.User, s.ServerName))), i.Deed.Words
 	shown := shownDevice(asks)
 	d.Asks = &shown
+	ends, err := s.ends(ctx, i, asks)
+	for _, of := range ends {
+		d.Ends = append(d.Ends, shownDevice(of))
+	}
+	return err
+}
+
+// ends are the devices that an interaction is about to log out, as they are now. Which they are was fixed when it
+// began, unless it is all that there are. One that is not there is a session without an id.
+func (s *Server) ends(ctx context.Context, i *interaction, asks db.Session) (ends []db.Session, err error) {
 	sessions, err := s.DB.Sessions(ctx, i.Bound.User)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range i.Deed.Ends {
 		if !slices.ContainsFunc(sessions, func(of db.Session) bool { return of.DeviceID == id }) {
-			d.Ends = append(d.Ends, pageDevice{ID: Printable(id), Seen: "there is no such device now"})
+			ends = append(ends, db.Session{DeviceID: id})
 		}
 	}
 	for _, of := range sessions {
 		if i.Deed.ends(of.DeviceID, asks.DeviceID) {
-			d.Ends = append(d.Ends, shownDevice(of))
+			ends = append(ends, of)
 		}
 	}
-	return nil
+	return ends, nil
 }
 
 // maxShownName is how much is shown of a name that may have been chosen to hide what stands below it.
@@ -158,7 +167,9 @@ func shownDevice(of db.Session) pageDevice {
 		name = append(name[:maxShownName], '…')
 	}
 	seen := "not seen yet"
-	if !of.Seen.At.IsZero() {
+	if of.ID == "" {
+		seen = "there is no such device now"
+	} else if !of.Seen.At.IsZero() {
 		seen = "last seen " + of.Seen.At.UTC().Format(time.DateTime) + " UTC, from " +
 			cmp.Or(Printable(of.Seen.Addr), "an unknown address")
 	}

@@ -73,7 +73,10 @@ func (s *Server) flowSession(ctx context.Context, a attempt) (db.Session, error)
 	if err != nil {
 		return db.Session{}, err
 	}
-	session, err := s.startSession(ctx, account, a)
+	session, err := s.start(ctx, account, a, func(login *db.Login) error {
+		login.SecondFactor = true // no password was shown: the operator's configuration vouches
+		return nil
+	})
 	if errors.Is(err, db.ErrConflict) {
 		return db.Session{}, forbidden("This account was changed meanwhile.").because(err)
 	}

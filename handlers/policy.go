@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"postern/gen"
+	"postern/passwords"
 )
 
 // PasswordNeeds are kinds of characters, in ASCII, of which a new password must have one each (MSC2000).
@@ -31,28 +32,58 @@ func ParsePasswordNeeds(names []string) (n PasswordNeeds, err error) {
 	return n, nil
 }
 
-// WeakPassword is why a new password cannot be taken.
+// PasswordRules are what a password must be that somebody chooses. One that an account has is never held against them.
+type PasswordRules struct {
+	Length   int                        // how many characters it must have
+	Needs    PasswordNeeds              // which kinds of characters
+	Strength int                        // how hard it must be to guess, from 0 (off) to 4; see [passwords.Score]
+	Leaked   func(password string) bool // reports whether it has leaked somewhere; nil: nobody knows
+}
+
+// WeakPassword is why a new password cannot be taken. One of the fields is set.
 type WeakPassword struct {
-	Least int    // it has fewer characters; 0: it has enough
-	Lacks string // digit, symbol, uppercase or lowercase: it has none of the kind; empty: it has one of each
+	Least  int    // it has fewer characters
+	Lacks  string // digit, symbol, uppercase or lowercase: it has none of the kind
+	Easy   bool   // it is easy to guess
+	Leaked bool   // it is in a list of leaked ones
 }
 
 // Error implements error.
 func (w *WeakPassword) Error() string {
-	if w.Least > 0 {
+	switch {
+	case w.Least > 0:
 		return fmt.Sprintf("the password is too short: it must have at least %d characters", w.Least)
+	case w.Easy:
+		return "the password is easy to guess: use a few uncommon words, or let a password manager make one"
+	case w.Leaked:
+		return "this password is in a list of leaked passwords, which attackers try first: choose another one"
 	}
 	return "the password is too weak: it must have " + map[string]string{"digit": "a digit",
 		"symbol":    "a character that is no digit and no letter from A to Z",
 		"uppercase": "an upper-case letter", "lowercase": "a lower-case letter"}[w.Lacks]
 }
 
-// CheckPassword says why a new password cannot be taken of which so many characters are asked, and such kinds, as a
-// [WeakPassword], or nil.
-func CheckPassword(password string, least int, n PasswordNeeds) error {
-	if utf8.RuneCountInString(password) < least {
-		return &WeakPassword{Least: least}
+// Check says why a new password cannot be taken, as a [WeakPassword], or nil. The user id is that of the account, whose
+// parts are easy to guess.
+func (r PasswordRules) Check(password string, user UserID) error {
+	if utf8.RuneCountInString(password) < r.Length {
+		return &WeakPassword{Least: r.Length}
 	}
+	if kind := r.Needs.missing(password); kind != "" {
+		return &WeakPassword{Lacks: kind}
+	}
+	// An account is stored with the normal form, so who guesses that has guessed it.
+	if r.Strength > 0 && passwords.Score(normal(password), string(user)) < r.Strength {
+		return &WeakPassword{Easy: true}
+	}
+	if r.Leaked != nil && (r.Leaked(password) || r.Leaked(normal(password))) {
+		return &WeakPassword{Leaked: true}
+	}
+	return nil
+}
+
+// missing is a kind of character that a password lacks; empty: none.
+func (n PasswordNeeds) missing(password string) string {
 	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
 	symbol := func(r rune) bool { return !strings.ContainsRune(upper+lower+digits, r) }
 	for _, rule := range []struct {
@@ -65,15 +96,15 @@ func CheckPassword(password string, least int, n PasswordNeeds) error {
 		{n.Lowercase, strings.ContainsAny(password, lower), "lowercase"},
 	} {
 		if rule.needed && !rule.has {
-			return &WeakPassword{Lacks: rule.what}
+			return rule.what
 		}
 	}
-	return nil
+	return ""
 }
 
-// strong is [CheckPassword] for a client. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
-func (s *Server) strong(password string) error {
-	if err := CheckPassword(password, s.MinPassword, s.PasswordNeeds); err != nil {
+// strong is [PasswordRules.Check] for a client. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
+func (s *Server) strong(password, localpart string) error {
+	if err := s.Passwords.Check(password, NewUserID(localpart, s.ServerName)); err != nil {
 		return badRequest("M_WEAK_PASSWORD", "This password cannot be taken: "+err.Error()+".").because(err)
 	}
 	return nil
@@ -85,9 +116,9 @@ var _ = struct{}(gen.GetPasswordPolicyRequestObject{}) // see logout.go
 // the password is refused.
 func (s *Server) GetPasswordPolicy(context.Context, gen.GetPasswordPolicyRequestObject) (
 	gen.GetPasswordPolicyResponseObject, error) {
-	n := s.PasswordNeeds
+	n := s.Passwords.Needs
 	return gen.GetPasswordPolicy200JSONResponse{
-		MMinimumLength: s.MinPassword, MRequireDigit: n.Digit, MRequireSymbol: n.Symbol,
+		MMinimumLength: s.Passwords.Length, MRequireDigit: n.Digit, MRequireSymbol: n.Symbol,
 		MRequireUppercase: n.Uppercase, MRequireLowercase: n.Lowercase,
 	}, nil
 }

@@ -17,7 +17,8 @@ type Sensitive struct {
 
 // Deed is what a request does, for the user to agree to.
 type Deed struct {
-	Words string   // whole sentences
+	Text  string   `json:",omitempty"` // names the words in the catalogues of package web
+	Words string   // whole sentences, in English
 	Ends  []string `json:",omitempty"` // the ids of the devices that it logs out
 	// it logs out all devices, or all but the one that asks
 	EndsAll, EndsOthers bool `json:",omitempty"`

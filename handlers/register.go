@@ -140,13 +140,17 @@ func or[T any](a, b *T) *T {
 
 // checkWanted refuses a name or a password that cannot be before anybody goes through the stages for it.
 func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) error {
+	if s.SecondFactor == SecondFactorRequired && (wanted.InhibitLogin == nil || !*wanted.InhibitLogin) {
+		return forbidden("Accounts here have to have a second factor. Make one at " + s.PublicURL + RegisterPath +
+			", or with inhibit_login.")
+	}
 	if wanted.Username != nil {
 		if err := s.checkName(ctx, *wanted.Username); err != nil {
 			return err
 		}
 	}
 	if wanted.Password != nil {
-		return s.strong(*wanted.Password)
+		return s.strong(*wanted.Password, strings.ToLower(value(wanted.Username)))
 	}
 	return nil
 }

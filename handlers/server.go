@@ -79,8 +79,7 @@ type Config struct {
 
 	Registration  Registration  // who may make an account; closed when empty
 	Terms         Terms         // what a new user must agree to
-	MinPassword   int           // how many characters a new password must have
-	PasswordNeeds PasswordNeeds // which kinds of characters
+	Passwords     PasswordRules // what a new password must be
 	LoginTokenTTL time.Duration // life of a login token; 0: they are not enabled
 	PublicURL     string        // where clients find the server, for /.well-known/matrix/client; may be empty
 
@@ -108,6 +107,8 @@ type Config struct {
 	// Patience is how long a request may take until it is answered, since its connection ends after that: what is not
 	// done by then does not happen. 0: 30 s.
 	Patience time.Duration
+
+	SecondFactor SecondFactorPolicy // which accounts have to have a second factor
 
 	RateLimit      Rate           // of logins and, counted apart, of refreshes, per address and per account
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed

@@ -30,6 +30,9 @@ func failed(code, message string) *stageFailed {
 // attempt tries one stage, and returns what its success means to the interaction. Only one of the interaction's own
 // flows may be tried: a dummy completes nothing where a password is asked for.
 func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData) (prove func(*state), err error) {
+	if err := s.unprovable(ctx, i, *auth.Type); err != nil {
+		return nil, err
+	}
 	if !i.has(*auth.Type) {
 		return nil, badRequest("M_UNRECOGNIZED", "This stage is not one of the flows.")
 	}
@@ -66,7 +69,10 @@ func (s *Server) attemptPassword(ctx context.Context, i *interaction, auth *gen.
 	}
 	account, err = s.checkPassword(ctx, account, *auth.Password, sessionAt(counted))
 	var refused *Error
-	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
+	switch {
+	case errors.As(err, &refused) && errors.Is(err, db.ErrSecondFactor):
+		return "", &stageFailed{refused} // since the interaction began
+	case refused != nil && refused.Status == http.StatusForbidden:
 		return "", failed("M_FORBIDDEN", "Wrong password.")
 	}
 	return account.PasswordHash, err

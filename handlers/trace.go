@@ -21,6 +21,7 @@ const (
 	registrationRefused = "registration refused"
 	stageWrong          = "password stage failed"
 	rateLimited         = "rate limited"
+	halfWay             = "second factor needed" // the password was right
 )
 
 // tried is an error that is logged, with the name that the client gave.
@@ -53,10 +54,9 @@ func (s *Server) logRefusal(c echo.Context, err error) {
 	e := AsError(err)
 	var more *challenge
 	if errors.As(err, &more) {
-		if more.Errcode == nil {
+		if e = more.why; e == nil {
 			return
 		}
-		e = &Error{Status: http.StatusUnauthorized, Code: *more.Errcode, Message: value(more.AuthResponse.Error)}
 	}
 	who, ok := db.ActorOf(c.Request().Context()).(*Caller)
 	if !ok {
@@ -71,6 +71,8 @@ func (s *Server) logFailure(who *Caller, t *tried, e *Error) {
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		what = rateLimited
+	case errors.Is(e, db.ErrSecondFactor):
+		what = halfWay
 	case what == "" || e.Status >= http.StatusInternalServerError: // which is the server's fault, and logged as that
 		return
 	}

@@ -34,6 +34,7 @@ type uiaRequest struct {
 // challenge is the 401 that asks for more. Its errcode says why the last step failed, if it did.
 type challenge struct {
 	gen.AuthResponse
+	why *Error // the last step failed; nil: it did not
 }
 
 // Error implements error: a challenge is returned like one and becomes HTTP where they do.
@@ -41,7 +42,7 @@ func (c *challenge) Error() string { return "user-interactive authentication is 
 
 // challenge tells the client where it stands.
 func (s *Server) challenge(i *interaction, failed *Error) *challenge {
-	c := &challenge{gen.AuthResponse{Session: i.id, Params: s.params(i.Flows)}}
+	c := &challenge{gen.AuthResponse{Session: i.id, Params: s.params(i.Flows)}, failed}
 	for _, stages := range i.Flows {
 		c.Flows = append(c.Flows, gen.AuthFlow{Stages: stages})
 	}
@@ -236,9 +237,17 @@ func (s *Server) tryProve(ctx context.Context, r Sensitive, auth *gen.AuthData) 
 	if err != nil {
 		return nil, err
 	}
+	account, err := s.DB.User(ctx, session.Localpart)
+	if err != nil {
+		return nil, err
+	}
+	flows, err := s.proofOf(account)
+	if err != nil {
+		return nil, err
+	}
 	b := uiaRequest{
 		binding: binding{Method: r.Method, Path: r.Path, User: session.Localpart, Session: session.ID, Body: body},
-		deed:    r.Deed, flows: [][]string{{stagePassword}}, auth: auth,
+		deed:    r.Deed, flows: flows, auth: auth,
 	}
 	i, err := s.open(ctx, b)
 	if err != nil {
@@ -279,8 +288,12 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 	if err != nil {
 		return err
 	}
+	why := "The password was changed meanwhile."
 	if subtle.ConstantTimeCompare([]byte(account.PasswordHash), []byte(i.Proof)) == 1 {
-		return nil
+		if i.has(stageSSO) || s.passwordAlone(account) == nil {
+			return nil
+		}
+		why = "The account has a second factor since."
 	}
 	i.change(func(now *state) bool {
 		now.Completed, now.Proof = nil, ""
@@ -289,5 +302,5 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 	if err := s.save(ctx, i); err != nil {
 		return err
 	}
-	return s.challenge(i, failed("M_FORBIDDEN", "The password was changed meanwhile.").why)
+	return s.challenge(i, failed("M_FORBIDDEN", why).why)
 }

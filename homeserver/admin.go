@@ -13,19 +13,16 @@ import (
 // reads only those. db.ErrNotFound if there is no such account.
 func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error {
 	const (
-		account  = `UPDATE users SET admin = $2 WHERE localpart = $1 RETURNING localpart`
+		account  = `UPDATE users SET admin = $2 WHERE localpart = $1 AND admin <> $2 RETURNING localpart`
 		sessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
 	)
 	return d.Write(ctx, func(t *db.Tx) error {
-		if found, err := t.Get(account, nil, localpart, admin); err != nil || !found {
-			return cmp.Or(err, db.ErrNotFound)
-		}
-		kind := db.EventAdminOff
+		e := db.Event{Kind: db.EventAdminOff, Localpart: localpart}
 		if admin {
-			kind = db.EventAdminOn
+			e.Kind = db.EventAdminOn
 		}
-		if err := t.Record(db.Event{Kind: kind, Localpart: localpart}); err != nil {
-			return err
+		if found, err := t.Change(e, account, admin); err != nil || !found {
+			return cmp.Or(err, db.ErrNotFound)
 		}
 		return t.ChangeSessions(sessions, localpart, admin)
 	})

@@ -49,4 +49,13 @@ func TestSetAdmin(t *testing.T) {
 	if err := SetAdmin(t.Context(), d, "nobody", true); !errors.Is(err, db.ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
+	counted := make(map[string]int)
+	all, err := d.Events(t.Context(), "alice", 100)
+	x.must(err)
+	for _, e := range all {
+		counted[e.Kind]++
+	}
+	if counted[db.EventAdminOn] != 3 || counted[db.EventAdminOff] != 3 {
+		t.Errorf("events of what was so already: %v", counted)
+	}
 }

@@ -76,8 +76,9 @@ func (g *Gate) userOf(r *http.Request) (context.Context, error) {
 func (g *Gate) mayReplaceKeys(ctx context.Context, keys json.RawMessage, auth *gen.AuthData) error {
 	proof, err := g.server.Prove(ctx, handlers.Sensitive{
 		Method: http.MethodPost, Path: signingKeysUpload, Body: keys,
-		Deed: handlers.Deed{Words: "The account's cross-signing keys are replaced by others: its devices count as " +
-			"unverified, and the people it talks to are warned that its identity has changed."},
+		Deed: handlers.Deed{Text: "deedKeys", Words: "The account's cross-signing keys are replaced by " +
+			"others: its devices count as unverified, and the people it talks to are warned that its identity has " +
+			"changed."},
 	}, auth)
 	if err != nil {
 		return err

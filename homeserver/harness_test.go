@@ -98,7 +98,8 @@ func (s *site) newServer(change ...func(*setup)) {
 		DB: s.db, ServerName: host, Master: s.master, Metrics: handlers.NewMetrics(),
 		Log: slog.New(slog.DiscardHandler), Now: s.clock.Now, Random: rand.Reader,
 		AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second, Registration: handlers.RegistrationOpen,
-		MinPassword: 8, LoginTokenTTL: 2 * time.Minute, Foreign: imported.Tokens(s.db, host),
+		Passwords: handlers.PasswordRules{Length: 8}, LoginTokenTTL: 2 * time.Minute,
+		Foreign: imported.Tokens(s.db, host),
 	}}
 	c.there.Queue = s.queue
 	for _, f := range change {

@@ -95,7 +95,7 @@ func (p *Peer) StartSession(ctx context.Context, l db.Login, newDevice bool) (db
 	if err != nil {
 		return db.Session{}, err
 	}
-	name := l.DisplayName
+	name := db.DeviceName(l.DisplayName)
 	if replaced.Exists {
 		name = replaced.DisplayName
 	}

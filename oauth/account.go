@@ -43,7 +43,8 @@ const (
 	actionRecovery = "recovery" // recovery codes
 	actionTokens   = "tokens"   // tokens for bots
 	actionEvents   = "events"
-	actionOthers   = "others" // sign out all others
+	actionOthers   = "others"  // sign out all others
+	actionBrowser  = "browser" // a browser that is signed in
 )
 
 // accountActions show the page of an action, or do what its form says.
@@ -53,13 +54,28 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionSession:    accountPages.device,
 	actionEndSession: accountPages.device,
 	actionDeactivate: accountPages.deactivate,
+	actionOthers:     accountPages.others,
+	actionBrowser:    accountPages.oneBrowser,
+	actionEvents:     accountPages.history,
 	actionReset:      accountPages.reset,
+	actionPassword:   accountPages.password,
+	actionPasskeys:   accountPages.passkeys,
+	actionCodes:      accountPages.codes,
+	actionRecovery:   accountPages.recovery,
+	actionTokens:     accountPages.bots,
 }
 
 // accountParts fill the parts of the account page.
 var accountParts = []func(accountPages, db.User, *web.Account) error{
+	accountPages.notices,
 	accountPages.devices,
 	accountPages.browsers,
+	accountPages.passwordPart,
+	accountPages.passkeysPart,
+	accountPages.codesPart,
+	accountPages.recoveryPart,
+	accountPages.botList,
+	accountPages.events,
 }
 
 // accountPages is the errand of somebody who looks at their own account.
@@ -89,6 +105,9 @@ func action(name, device string) string {
 }
 
 func (e accountPages) overview(account db.User) error {
+	if e.server.SecondFactor.Lacks(account) {
+		return e.setUpFirst(account)
+	}
 	page := web.Account{UserID: e.userID(account), Account: account.Localpart, Form: e.formProof(),
 		Close: action(actionDeactivate, "")}
 	if e.server.AllowKeyReset != nil {
@@ -103,16 +122,17 @@ func (e accountPages) overview(account db.User) error {
 }
 
 func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
-	return web.Deed{Account: account.Localpart, Prove: prove, Wrong: wrong, Form: e.formProof(),
-		Back: handlers.AccountPath}
+	return web.Deed{Account: account.Localpart, Prove: prove && !account.SecondFactor, Wrong: wrong,
+		Form: e.formProof(), Back: e.next()}
 }
 
-// proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none.
+// proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none. The
+// owner of an account with a second factor has signed in again instead; see mustSignIn.
 func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
-	if !needed {
+	if !needed || account.SecondFactor {
 		return web.Wrong{}, nil
 	}
-	_, err := e.server.CheckPassword(e.ctx, e.userID(account), e.typed("password"), "")
+	_, err := e.checkPassword(e.userID(account), e.typed("password"), "")
 	if err == nil {
 		return web.Wrong{}, e.server.DB.NoteProof(e.ctx, e.browser.ID, e.server.Now())
 	}
@@ -126,17 +146,50 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	return web.Wrong{Text: "wrongProof"}, nil
 }
 
+// act does what a button of the page is for, if that was pressed and the proof is there. It says whether it has
+// answered or, if the page is to be shown again, what is wrong with the proof.
+func (e accountPages) act(account db.User, what string, prove bool, do func(db.User) error) (answered bool,
+	wrong web.Wrong, err error) {
+	switch {
+	case e.did != what:
+		return false, web.Wrong{}, nil
+	case prove && e.mustSignIn(account):
+		return true, web.Wrong{}, e.signInAgain(account)
+	}
+	if wrong, err = e.proof(account, prove); err != nil || wrong.Text != "" {
+		return false, wrong, err
+	}
+	return true, web.Wrong{}, do(account)
+}
+
+// sure reports whether the owner of the account has shown lately that it is theirs. If not, it has asked for that, by a
+// page that sends the same form with the proof.
+func (e accountPages) sure(account db.User, ask web.Prove) (bool, error) {
+	switch {
+	case e.mustSignIn(account):
+		return false, e.signInAgain(account)
+	case e.proven():
+		return true, nil
+	}
+	wrong := web.Wrong{}
+	if e.r.PostForm.Has("password") {
+		var err error
+		if wrong, err = e.proof(account, true); err != nil || wrong.Text == "" {
+			return err == nil, err
+		}
+	}
+	ask.UserID, ask.Deed = e.userID(account), e.deed(account, wrong, true)
+	return false, e.render(status(wrong), ask)
+}
+
 // confirmed asks whether they mean it, and then does it.
 func (e accountPages) confirmed(account db.User, what string, prove bool, do func(db.User) error) error {
-	wrong := web.Wrong{}
-	if e.did == what {
-		var err error
-		if wrong, err = e.proof(account, prove); err != nil {
-			return err
-		}
-		if wrong.Text == "" {
-			return do(account)
-		}
+	if e.mustSignIn(account) {
+		return e.signInAgain(account)
+	}
+	answered, wrong, err := e.act(account, what, prove, do)
+	if answered || err != nil {
+		return err
 	}
 	return e.render(status(wrong),
 		web.Confirm{UserID: e.userID(account), What: what, Deed: e.deed(account, wrong, prove)})

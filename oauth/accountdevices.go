@@ -3,19 +3,27 @@ package oauth
 import (
 	"errors"
 	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+	"unicode/utf8"
 
 	"postern/db"
 	"postern/handlers"
 	"postern/web"
 )
 
-// devices fills the part of the account page that lists the sessions, of whichever API.
+// devices fills the part of the account page that lists the sessions, of whichever API, the one used last first.
 func (e accountPages) devices(account db.User, page *web.Account) error {
 	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
 	for _, s := range sessions {
+		if s.Bot {
+			continue // see botList
+		}
 		device, err := e.deviceOf(s)
 		if err != nil {
 			return err
@@ -25,64 +33,114 @@ func (e accountPages) devices(account db.User, page *web.Account) error {
 	return nil
 }
 
-// browsers fills the part of the account page that lists where its owner has signed in on the pages.
-func (e accountPages) browsers(account db.User, page *web.Account) error {
-	browsers, err := e.server.DB.Browsers(e.ctx, account.Localpart)
-	if err != nil {
-		return err
+// deviceOf is a session as its owner sees it. That it is in this browser is said of clients that are pages, and were
+// let in here: of all others nothing tells it surely.
+func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
+	d := web.Device{ID: shown(s.DeviceID), Name: shown(s.DisplayName), From: e.place(s.Seen.Addr),
+		Used: e.moment(s.Seen.At), This: e.browser.Began(s.ID),
+		Ended: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires),
+		View:  action(actionDevice, s.DeviceID)}
+	if s.Bot {
+		d.View = action(actionTokens, s.DeviceID)
 	}
-	for _, b := range browsers {
-		if e.server.Now().Before(b.Expires) {
-			page.Browsers = append(page.Browsers, web.Browser{From: b.Since.Addr, Agent: b.Since.Agent,
-				Since: b.Since.At, This: b.ID == e.browser.ID})
+	if s.ClientID != "" {
+		client, _, err := e.registered(e.ctx, s.ClientID)
+		if err != nil {
+			return d, err
+		}
+		if client != nil {
+			d.App = shown(client.DisplayName())
 		}
 	}
-	return nil
+	return named(d, readAgent(s.Seen.Agent)), nil
 }
 
-// deviceOf is a session as its owner sees it.
-func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
-	d := web.Device{ID: s.DeviceID, Name: s.DisplayName, From: s.Seen.Addr, Agent: s.Seen.Agent, Used: s.Seen.At,
-		Ended: s.State != db.Live, View: action(actionDevice, s.DeviceID)}
-	if s.ClientID == "" {
-		return d, nil
-	}
-	client, _, err := e.registered(e.ctx, s.ClientID)
-	if err == nil && client != nil && client.DisplayName() != d.Name {
-		d.App = client.DisplayName()
-	}
-	return d, err
+// place is an address as it looks from this browser.
+func (e accountPages) place(addr string) web.Place {
+	return web.Place{Addr: addr, Near: near(addr, handlers.CallerOf(e.ctx).Addr)}
 }
 
-// device shows one, and signs it out.
+// near reports whether an address is in the network of another one: it is the same, or has the same 64 bits in front,
+// which is one network of IPv6.
+func near(addr string, from netip.Addr) bool {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || !from.IsValid() {
+		return false
+	}
+	a, from = a.Unmap().WithZone(""), from.Unmap().WithZone("")
+	if a.Is6() && from.Is6() {
+		network, err := from.Prefix(64)
+		return err == nil && network.Contains(a)
+	}
+	return a == from
+}
+
+func (e accountPages) moment(at time.Time) web.Moment { return web.Moment{At: at, Now: e.server.Now()} }
+
+// device shows one, renames it, and signs it out.
 func (e accountPages) device(account db.User) error {
 	id := e.r.URL.Query().Get("device_id")
 	session, err := e.server.DB.Device(e.ctx, account.Localpart, id)
 	if errors.Is(err, db.ErrNotFound) {
-		return e.render(http.StatusNotFound, web.Done{Text: "noDevice", Then: "noDeviceThen",
-			Back: handlers.AccountPath})
+		return e.gone("noDevice")
 	}
 	if err != nil {
 		return err
 	}
-	wrong := web.Wrong{}
-	if e.did == "end" {
-		if wrong, err = e.proof(account, !e.proven()); err != nil {
-			return err
-		}
-		if wrong.Text == "" {
-			err := e.server.DB.EndSession(e.ctx, session.ID)
-			if err != nil && !errors.Is(err, db.ErrNotFound) {
-				return err
-			}
-			return e.render(http.StatusOK, web.Done{Text: "deviceEnded", Then: "backToAccount",
-				Back: handlers.AccountPath})
-		}
+	if session.Bot {
+		return e.leave(action(actionTokens, session.DeviceID))
 	}
-	device, err := e.deviceOf(session)
+	if e.did == "rename" {
+		return e.rename(account, session)
+	}
+	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error { return e.endDevice(session) })
+	if answered || err != nil {
+		return err
+	}
+	return e.devicePage(account, session, web.DeviceDetails{Called: session.DisplayName,
+		Saved: e.r.URL.Query().Has("saved"), Deed: e.deed(account, wrong, !e.proven())})
+}
+
+// gone says that what a page was to show is not there, or is somebody else's.
+func (e accountPages) gone(text string) error {
+	return e.render(http.StatusNotFound, web.Done{Text: text, Then: "noDeviceThen", Back: handlers.AccountPath})
+}
+
+func (e accountPages) devicePage(account db.User, session db.Session, page web.DeviceDetails) error {
+	var err error
+	if page.Device, err = e.deviceOf(session); err != nil {
+		return err
+	}
+	page.UserID, page.Called = e.userID(account), plain(page.Called)
+	wrong := page.Deed.Wrong
+	if page.WrongName.Text != "" {
+		wrong = page.WrongName
+	}
+	return e.render(status(wrong), page)
+}
+
+// rename gives a device another name. What nobody sees is left out of it. The homeserver hears of it.
+func (e accountPages) rename(account db.User, session db.Session) error {
+	name := plain(e.typed("name"))
+	if utf8.RuneCountInString(name) > db.MaxDeviceName {
+		return e.devicePage(account, session, web.DeviceDetails{Called: name,
+			WrongName: web.Wrong{Text: "nameTooLong", Values: []any{db.MaxDeviceName}},
+			Deed:      e.deed(account, web.Wrong{}, !e.proven())})
+	}
+	err := e.server.DB.RenameDevice(e.ctx, account.Localpart, session.DeviceID, name)
+	if errors.Is(err, db.ErrNotFound) {
+		return e.gone("noDevice")
+	}
 	if err != nil {
 		return err
 	}
-	return e.render(status(wrong), web.DeviceDetails{UserID: e.userID(account), Device: device,
-		Deed: e.deed(account, wrong, !e.proven())})
+	return e.leave(action(actionDevice, session.DeviceID) + "&saved")
+}
+
+func (e accountPages) endDevice(session db.Session) error {
+	err := e.server.DB.EndSession(e.ctx, session.ID)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return err
+	}
+	return e.render(http.StatusOK, web.Done{Text: "deviceEnded", Then: "backToAccount", Back: handlers.AccountPath})
 }

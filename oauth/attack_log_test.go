@@ -27,7 +27,9 @@ func TestNoCodeInLogs(t *testing.T) {
 	code := s.sentTo(b.submit(q, page, "user", "alice", "password", password, "do", "sign in")).Get("code")
 	sso := handlers.SSOPath + "?redirectUrl=https://old.example.com/"
 	login := s.sentTo(b.press(sso, b.at(sso), "do", "allow")).Get("loginToken")
-	secrets := []string{code, login, password, "mistyped-secret", verifier, otherVerifier, "state-is-nobody-elses",
+	bot := b.issue("may", "read")
+	s.ok(s.whoami(bot))
+	secrets := []string{bot, code, login, password, "mistyped-secret", verifier, otherVerifier, "state-is-nobody-elses",
 		process.Hidden(page.body).Get("form")}
 	at, err := url.Parse(s.URL)
 	s.must(err)

@@ -39,6 +39,12 @@ func everyPage(s *site) map[string]answer {
 		"deactivate":      owner.at("/account?action=org.matrix.account_deactivate"),
 		"reset":           owner.at("/account?action=org.matrix.cross_signing_reset"),
 		"account signed":  stranger.signIn("/account"),
+		"new bot":         owner.at(botsPage),
+		"no bot":          owner.at(botsPage + "&device_id=NONE"),
+		"wrong bot":       owner.press(botsPage, owner.at(botsPage), wanted("name", "")...),
+		"bot preview":     owner.press(botsPage, owner.at(botsPage), wanted("do", "preview")...),
+		"bot made":        owner.press(botsPage, owner.at(botsPage), wanted("device", "BELLBELLBE")...),
+		"bot":             owner.at(botsPage + "&device_id=BELLBELLBE"),
 	}
 	waits := &tv{site: s, client: s.register(tvClient)}
 	waits.user = s.ok(s.ask(waits.client)).text("user_code")

@@ -64,7 +64,10 @@ func (e *authorization) enter(account db.User, agreed bool) error {
 	} else if !known {
 		return e.consentPage(account)
 	}
-	code, _, err := e.sealCode(fromBrowser, codeLife, newCode(e.request, e.client, account))
+	code, sealed, err := e.sealCode(fromBrowser, codeLife, newCode(e.request, e.client, account))
+	if err == nil && e.ofAPage() {
+		err = e.server.DB.NoteLetIn(e.ctx, e.browser.ID, sealed.session())
+	}
 	if err != nil {
 		return err
 	}
@@ -75,7 +78,7 @@ func (e *authorization) enter(account db.User, agreed bool) error {
 // its session there says so. A client that wants them asked gets that. A native client is asked about each time, since
 // any app of the device can claim its address (RFC 8252, section 8.6).
 func (e *authorization) agreedBefore(account db.User) (bool, error) {
-	if !strings.HasPrefix(e.request.RedirectURI, "https:") {
+	if !e.ofAPage() {
 		return false, nil
 	}
 	if e.r.Method == http.MethodPost || slices.Contains(strings.Fields(e.r.URL.Query().Get("prompt")), "consent") {
@@ -87,6 +90,9 @@ func (e *authorization) agreedBefore(account db.User) (bool, error) {
 	}
 	return err == nil && session.ClientID == e.request.ClientID, err
 }
+
+// ofAPage reports whether the client is a page, which is in this very browser.
+func (e *authorization) ofAPage() bool { return strings.HasPrefix(e.request.RedirectURI, "https:") }
 
 func (e *authorization) cancelled() error {
 	return e.leave(e.request.Answer(e.issuer(), "",

@@ -77,31 +77,45 @@ func (v *visit) recognise() error {
 	return nil
 }
 
-// keep signs the browser in. Its cookie is a new one each time: one that somebody else has put there is worth nothing.
+// keep signs the browser in, to an account whose second factor, if it is said to have one, was shown. Its cookie is a
+// new one each time: one that somebody else has put there is worth nothing.
 func (v *visit) keep(account db.User) error {
 	secret, err := v.randomText()
 	if err != nil {
 		return err
 	}
 	if v.browser.ID != "" {
-		if err := v.server.DB.EndBrowser(v.ctx, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err := v.endBrowser(); err != nil {
 			return err
 		}
 	}
 	who := handlers.CallerOf(v.ctx)
+	var letIn []string
+	if v.browser.Localpart == account.Localpart {
+		letIn = v.browser.LetIn
+	}
 	v.browser = db.Browser{ID: browserID(secret), Localpart: account.Localpart, Since: who.Seen(), Proved: who.Now,
-		Expires: who.Now.Add(browserLife)}
-	if err := v.server.DB.AddBrowser(v.ctx, v.browser, account.PasswordHash); err != nil {
+		Expires: who.Now.Add(browserLife), LetIn: letIn}
+	if err := v.server.DB.AddBrowser(v.ctx, v.browser, account.PasswordHash, account.SecondFactor); err != nil {
 		return err
 	}
 	v.setCookie(browserCookie, secret, browserLife)
 	return nil
 }
 
+// endBrowser ends the row of the browser.
+func (v *visit) endBrowser() error {
+	err := v.server.DB.EndBrowser(v.ctx, v.browser.Localpart, v.browser.ID)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil // it has ended meanwhile
+	}
+	return err
+}
+
 // signOut ends the browser's row, and shows the page again.
 func (v *visit) signOut() error {
 	if v.account != nil {
-		if err := v.server.DB.EndBrowser(v.ctx, v.browser.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err := v.endBrowser(); err != nil {
 			return err
 		}
 	}

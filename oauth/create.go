@@ -17,7 +17,7 @@ func (v *visit) createPage(wrong web.Wrong) error {
 		User: v.typed("user"), Token: cmp.Or(v.typed("token"), v.token),
 		NeedToken: v.server.Registration == handlers.RegistrationToken,
 		Waits:     v.server.Registration == handlers.RegistrationApproval, Terms: v.server.Terms.URL,
-		Form: v.formProof(), SignIn: v.toSignIn()})
+		Rules: passwordRules(v.server.Passwords), Form: v.formProof(), SignIn: v.toSignIn()})
 }
 
 // toSignIn is where somebody goes who has an account.
@@ -38,7 +38,7 @@ func (v *visit) createAccount() (db.User, error) {
 	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
 		return account, err
 	}
-	mine, wrong := v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), v.errand.ask().Device)
+	mine, wrong := v.checkPassword(v.typed("user"), v.typed("password"), v.errand.ask().Device)
 	if wrong == nil || handlers.AsError(wrong).Code == handlers.AwaitingApproval {
 		return mine, wrong
 	}
@@ -82,6 +82,10 @@ func tooWeak(weak *handlers.WeakPassword) web.Wrong {
 	switch {
 	case weak.Least > 0:
 		return web.Wrong{Text: "passwordShort", Values: []any{weak.Least}}
+	case weak.Easy:
+		return web.Wrong{Text: "passwordEasy"}
+	case weak.Leaked:
+		return web.Wrong{Text: "passwordLeaked"}
 	case weak.Lacks == "digit":
 		return web.Wrong{Text: "passwordDigit"}
 	case weak.Lacks == "symbol":

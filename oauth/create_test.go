@@ -69,7 +69,7 @@ func TestPromptCreate(t *testing.T) {
 func TestRefusalsInGerman(t *testing.T) {
 	t.Parallel()
 	needs := handlers.PasswordNeeds{Digit: true, Symbol: true, Uppercase: true, Lowercase: true}
-	s := newSite(t, registering("token"), withTerms, func(c *handlers.Config) { c.PasswordNeeds = needs })
+	s := newSite(t, registering("token"), withTerms, func(c *handlers.Config) { c.Passwords.Needs = needs })
 	s.invite("good", 5)
 	q := request(s.register(webClient), "prompt", "create")
 	const strong = "Correct horse 1"

@@ -68,7 +68,8 @@ func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	config := handlers.Config{
 		DB: s.db, ServerName: host, Master: master, Metrics: handlers.NewMetrics(), Log: slog.New(slog.DiscardHandler),
 		Now: s.clock.Now, Random: rand.Reader, AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second,
-		Registration: handlers.RegistrationOpen, MinPassword: 8, PublicURL: s.URL, OAuth: New,
+		Registration: handlers.RegistrationOpen, Passwords: handlers.PasswordRules{Length: 8},
+		PublicURL: s.URL, OAuth: New,
 	}
 	for _, f := range change {
 		f(&config)

@@ -13,13 +13,15 @@
 // registers. An authorization request stays in the browser's address until its owner agrees. The authorization code is
 // sealed, not stored: it holds who agreed to what, and only that it was redeemed is remembered. So whoever leaves at
 // any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none. A
-// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row.
+// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row, which
+// names the sessions that began in it for clients that are pages.
 //
 // # The pages
 //
 // A visit is one request of a browser, and an errand is what it came for: to let a client in (authorize.go), to connect
 // a device (connect.go), to get a login token (sso.go), to look at the account (account.go). The visit knows how people
-// sign in, make an account and sign out; the errand knows who asks, and what comes next.
+// sign in, by a password (visit.go), a second factor (second.go) or a passkey (passkeys.go), make an account and sign
+// out; the errand knows who asks, and what comes next.
 //
 // # Laws
 //
@@ -38,6 +40,7 @@ import (
 
 	"postern/gen"
 	"postern/handlers"
+	"postern/oauth/passkey"
 	"postern/oauth/protocol"
 	"postern/oauth/rendezvous"
 )
@@ -48,6 +51,7 @@ type API struct {
 	base   string // the server's public URL, without a slash at its end
 	rules  protocol.Rules
 	found  discovery
+	party  *passkey.Party // nil: browsers make no passkeys for the server's address
 
 	*rendezvous.Mailboxes
 }
@@ -66,6 +70,7 @@ func With(rules protocol.Rules) func(*handlers.Server) handlers.OAuth {
 			a.rules.Loopback = true // a workbench: the operator's flags allow that on loopback alone
 		}
 		a.found = a.discovery()
+		a.party, _ = passkey.New(a.base, server.ServerName) // without a domain there are none, which the pages say
 		return a
 	}
 }

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"time"
@@ -97,12 +96,13 @@ func (a *API) start(ctx context.Context, c code) (handlers.Pair, error) {
 	if err != nil {
 		return handlers.Pair{}, err
 	}
-	if now := fingerprint(account); subtle.ConstantTimeCompare(now[:], c.Password[:]) == 0 {
+	if !c.of(account) {
 		return handlers.Pair{}, db.ErrConflict
 	}
 	return a.server.StartGranted(ctx, handlers.Grant{
-		Account: account, ClientID: c.ClientID, DeviceID: c.DeviceID, Name: c.Name,
-		ID: c.session(), Code: c.spent(), CodeEnds: c.expires,
+		Account: account, ClientID: c.ClientID, DeviceID: c.DeviceID,
+		Name: deviceName(c.Name, handlers.CallerOf(ctx).Agent),
+		ID:   c.session(), Code: c.spent(), CodeEnds: c.expires,
 	})
 }
 

@@ -22,6 +22,7 @@ func (a *API) Pages() http.Handler {
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
 		handlers.RegisterPath:  (*visit).forInvited,
+		handlers.StagePath:     (*visit).forStage,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
@@ -88,7 +89,7 @@ func (v *visit) answer() error {
 	case v.create:
 		return v.createPage(web.Wrong{})
 	case v.account != nil && !v.hintsAnother():
-		return v.errand.enter(*v.account, false)
+		return v.enter(*v.account, false)
 	default:
 		return v.signInPage(web.Wrong{})
 	}
@@ -114,9 +115,14 @@ func (v *visit) submit() error {
 	case "sign out":
 		return v.signOut()
 	case "create":
-		return v.signedIn(v.createAccount())
+		return v.passwordShown(v.createAccount())
+	case "second":
+		return v.second()
+	case "passkey":
+		return v.showPasskey()
 	case "sign in":
-		return v.signedIn(v.server.CheckPassword(v.ctx, v.typed("user"), v.typed("password"), v.errand.ask().Device))
+		device := v.errand.ask().Device
+		return v.passwordShown(v.checkPassword(v.typed("user"), v.typed("password"), device))
 	}
 	if v.account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
@@ -124,16 +130,38 @@ func (v *visit) submit() error {
 	if v.typed("account") != v.account.Localpart {
 		v.did = "" // somebody else has signed in, beside the page that is sent here: they have not seen it
 	}
-	return v.errand.enter(*v.account, v.did == "allow")
+	return v.enter(*v.account, v.did == "allow")
 }
 
-// signedIn goes on with who has just shown a password, or made an account.
+// checkPassword is [handlers.Server.CheckPassword] for the pages, on which somebody goes on who has to have a second
+// factor and has none. See enter.
+func (v *visit) checkPassword(user, password, device string) (db.User, error) {
+	account, err := v.server.CheckPassword(v.ctx, user, password, device)
+	if errors.Is(err, db.ErrSecondFactor) && !account.SecondFactor {
+		err = nil
+	}
+	return account, err
+}
+
+// passwordShown goes on with who has just shown a password, or made an account.
+func (v *visit) passwordShown(account db.User, err error) error {
+	if errors.Is(err, db.ErrSecondFactor) {
+		return v.secondPage(account, web.Wrong{})
+	}
+	account.SecondFactor = false // one that was added meanwhile was not shown
+	return v.signedIn(account, err)
+}
+
+// signedIn goes on with who has just shown all that the account asks for.
 func (v *visit) signedIn(account db.User, err error) error {
 	if err == nil && !account.Locked.IsZero() {
 		err = db.ErrLocked
 	}
 	if err == nil {
 		err = v.keep(account)
+	}
+	if errors.Is(err, db.ErrConflict) { // the account was changed while its password was compared
+		return v.signInPage(web.Wrong{Text: "signInAgain"})
 	}
 	if err != nil {
 		return v.refuse(err)
@@ -143,7 +171,17 @@ func (v *visit) signedIn(account db.User, err error) error {
 		// Nobody asks. By an address, so that the page can be loaded again.
 		return v.leave(cmp.Or(v.onward, v.address()))
 	}
-	return v.errand.enter(account, true)
+	return v.enter(account, true)
+}
+
+// enter goes on with what they have come for. An account that has to have a second factor, and has none, is let in only
+// as far as that is set up.
+func (v *visit) enter(account db.User, agreed bool) error {
+	own, is := v.errand.(accountPages)
+	if v.server.SecondFactor.Lacks(account) && !(is && own.setsUp()) {
+		return accountPages{v}.setUpFirst(account)
+	}
+	return v.errand.enter(account, agreed)
 }
 
 // typed is a field of the form.
@@ -179,21 +217,29 @@ func (v *visit) show(wrong web.Wrong) error {
 	case do == "create":
 		return v.createPage(wrong)
 	case do != "sign in" && v.account != nil:
-		return v.errand.enter(*v.account, false)
+		return v.enter(*v.account, false)
 	}
 	return v.signInPage(wrong)
 }
 
 func (v *visit) signInPage(wrong web.Wrong) error {
-	page := web.SignIn{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong, User: v.typed("user"),
-		Form: v.formProof()}
+	page := web.SignIn{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong, User: v.typed("user")}
 	if page.User == "" {
 		page.User = v.wanted()
 	}
 	if v.server.Registration != handlers.RegistrationClosed {
 		page.Create = v.with("create")
 	}
-	return v.render(status(wrong), page)
+	return v.renderSignIn(page)
+}
+
+// renderSignIn answers with a page to sign in, by a password or a passkey.
+func (v *visit) renderSignIn(page web.SignIn) (err error) {
+	page.Form = v.formProof()
+	if page.Passkey, err = v.askAlone(page.Form); err != nil {
+		return err
+	}
+	return v.render(status(page.Wrong), page)
 }
 
 func (v *visit) consentPage(account db.User) error {

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -80,7 +81,7 @@ type Table map[string]Predicate
 // Caveats returns a new table of Postern's own caveats, for a program to extend:
 //
 //	method in GET,HEAD            the request's method is listed
-//	path under /_matrix/media     the path is that one or lies below it
+//	path under /_matrix/media     the path is that one or lies below it; a segment * is any one
 //	addr in 192.0.2.0/24,::1      the client's address is listed, or in a network that is
 //	device_id = ABC               the session's device is that one
 func Caveats() Table {
@@ -90,6 +91,31 @@ func Caveats() Table {
 		"addr":      addrIn,
 		"device_id": deviceIs,
 	}
+}
+
+// Sound returns nil if some request may satisfy a caveat that is appended to a token, else why none
+// can: nobody knows its key, its key has no such operator, its value is malformed. Of gen, user_id and
+// type none is sound. They are the minter's to say, and appending them changes nothing or ends the
+// token.
+func (t Table) Sound(c Caveat) error {
+	var err error
+	switch c.Key {
+	case genKey, userIDKey, typeKey:
+		return errMinters
+	case timeKey:
+		judge := checker{request: Request{Now: time.UnixMilli(0)}}
+		err = judge.time(expiryPlace+1, c)
+	default:
+		holds := t[c.Key]
+		if holds == nil {
+			return errKey
+		}
+		err = holds(c.Operator, c.Value, Request{})
+	}
+	if errors.Is(err, errDiffers) || errors.Is(err, errUnknown) {
+		return nil
+	}
+	return err
 }
 
 // Before returns the earliest time among "time <" caveats, and whether there is one. It passes over

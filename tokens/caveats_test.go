@@ -132,6 +132,20 @@ func TestPath(t *testing.T) {
 		{"under", "/x/y", "/x/y/%zz", false},
 		{"under", "/x/%", "/x/%", false},
 
+		// A * is any one segment, and none that some server might take for none, or for two.
+		{"under", "/x/*/send", "/x/!a:b/send/z", true},
+		{"under", "/x/*/send", "/x/*/send", true},
+		{"under", "/x/*/send", "/x/!a:b/state", false},
+		{"under", "/x/*/send", "/x/send", false},
+		{"under", "/x/*/send", "/x/a/b/send", false},
+		{"under", "/x/*/send", "/x//send", false},
+		{"under", "/x/*/send", "/x/a%2Fstate/send", false},
+		{"under", "/x/*/send", "/x/a%2F..%2Fb/send", false},
+		{"under", "/x/*/send", "/x/../send", false},
+		{"under", "/x/*", "/x", false},
+		{"under", "/x/*", "/x/", false},
+		{"under", "/x/a*", "/x/ab", false},
+
 		// Empty segments are segments: whether a server drops them is its own affair.
 		{"under", "/x/y", "/x//y", false},
 		{"under", "/x/y", "//x/y", false},
@@ -167,6 +181,28 @@ func TestPathForServersThatDoNotClean(t *testing.T) {
 	r := tokens.Request{Path: "/_matrix/client/v3/sendToDevice/../devices"}
 	if tokens.Caveats()["path"]("under", "/_matrix/client/v3/devices", r) == nil {
 		t.Error("holds")
+	}
+}
+
+// TestSound: what no request can ever satisfy is told apart from what some can.
+func TestSound(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"method in GET,PUT": true, "method in ": false, "method in GET,": false, "method = GET": false,
+		"path under /x/*/y": true, "path under x": false, "path under /x/../y": false, "path under /%": false,
+		"path in /x": false, "addr in 192.0.2.0/24,::1": true, "addr in 192.0.2": false, "addr = ::1": false,
+		"device_id = A": true, "device_id in A": false,
+		"time < 5": true, "time > 5": true, "time == 5": true, "time < soon": false, "time < 05": false,
+		"time <= 5": false,
+		"gen = 1":   false, "user_id = @alice:example.org": false, "type = access": false, "room = x": false,
+	} {
+		caveat, err := tokens.ParseCaveat(text)
+		if err == nil {
+			err = tokens.Caveats().Sound(caveat)
+		}
+		if (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

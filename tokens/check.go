@@ -115,6 +115,7 @@ var (
 	errValue    = errors.New("malformed value")
 	errDiffers  = errors.New("does not hold")
 	errUnknown  = errors.New("the request does not say")
+	errMinters  = errors.New("is the server's to say")
 )
 
 // checker is one run of Check.

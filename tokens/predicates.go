@@ -26,7 +26,8 @@ func methodIn(operator, value string, r Request) error {
 }
 
 // pathUnder evaluates "path under /a/b": the request's path is /a/b or lies below it. Whole segments
-// are compared, decoded, so that /a/bc is not below /a/b and an encoded slash ends no segment.
+// are compared, decoded, so that /a/bc is not below /a/b and an encoded slash ends no segment. A
+// segment * stands for any one.
 func pathUnder(operator, value string, r Request) error {
 	if operator != "under" {
 		return errOperator
@@ -42,10 +43,16 @@ func pathUnder(operator, value string, r Request) error {
 		return errUnknown
 	}
 	path, ok := segments(r.Path)
-	if !ok || len(path) < len(root) || !slices.Equal(path[:len(root)], root) {
+	if !ok || len(path) < len(root) || !slices.EqualFunc(path[:len(root)], root, fits) {
 		return errDiffers
 	}
 	return nil
+}
+
+// fits reports whether a segment is the one that a caveat has there. A * stands for none that is empty,
+// nor for one with an encoded slash: a server that decodes before it splits would find two.
+func fits(segment, wanted string) bool {
+	return segment == wanted || wanted == "*" && segment != "" && !strings.Contains(segment, "/")
 }
 
 // segments splits a path that begins with a slash and decodes each segment on its own. There is at least

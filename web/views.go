@@ -20,6 +20,20 @@ type SignIn struct {
 	Wrong  Wrong
 	Form   string // proves that the form is ours
 	Create string // address of the page to create an account; empty: nobody can
+	// Passkey asks for a passkey in place of name and password; empty: there can be none.
+	Passkey Ceremony
+	Again   bool // they are signed in, and have to show that it is them before something that cannot be taken back
+}
+
+// SecondFactor is the page of the second step of signing in, after the password.
+type SecondFactor struct {
+	Ask             Ask
+	Server, UserID  string
+	Half            string   // proves the first step
+	Codes, Recovery bool     // the account has one-time codes; recovery codes
+	Passkey         Ceremony // asks for one of the account's; empty: it has none
+	Wrong           Wrong
+	Form            string
 }
 
 // CreateAccount is the page on which a person makes an account, and lets a client in if one asks.
@@ -31,6 +45,7 @@ type CreateAccount struct {
 	NeedToken bool
 	Waits     bool   // an account that is made without a token waits for approval
 	Terms     string // what they must agree to; empty: nothing
+	Rules     PasswordRules
 	Wrong     Wrong
 	Form      string
 	SignIn    string // address of the page to sign in
@@ -80,6 +95,7 @@ type Failure struct {
 }
 
 func (SignIn) name() string        { return "signin" }
+func (SecondFactor) name() string  { return "second" }
 func (CreateAccount) name() string { return "create" }
 func (Waits) name() string         { return "waits" }
 func (Welcome) name() string       { return "welcome" }

@@ -3,9 +3,10 @@
 //
 // # Laws
 //
-//   - A page needs no script. Everything works with a keyboard, a screen reader, on a phone and in the dark.
+//   - A page needs no script, but to ask for a passkey. Everything works with a keyboard, a screen reader, on a phone
+//     and in the dark.
 //   - Nothing runs or loads that the server did not send with the page: the policy allows one stylesheet by its hash,
-//     and forms that come back here.
+//     where a passkey is asked for one script by its hash, and forms that come back here.
 //   - A page says who asks, for what, and for whom. What a client says of itself is marked as unverified.
 //   - Texts stand in texts/, one file a language; a test holds every page against every file.
 package web
@@ -72,24 +73,46 @@ func parse() map[string]*template.Template {
 	all := make(map[string]*template.Template)
 	for _, lang := range languages {
 		funcs := template.FuncMap{
-			"lang":  func() string { return lang },
-			"style": func() template.CSS { return template.CSS(style) }, // a file of the program's own
-			"t":     func(key string, values ...any) string { return say(lang, key, values...) },
-			"day":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
-			"wrong": func(w Wrong) string { return say(lang, w.Text, w.Values...) },
+			"lang":   func() string { return lang },
+			"style":  func() template.CSS { return template.CSS(style) }, // a file of the program's own
+			"script": func() template.JS { return template.JS(script) },  // likewise
+			"t":      func(key string, values ...any) string { return Say(lang, key, values...) },
+			"when":   func(m Moment) string { return when(lang, m) },
+			"text":   func(key string) string { return Say(lang, key) },
+			"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+			"date":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
+			"day":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+			// Apps for one-time codes have an address of a scheme that the templates do not know.
+			"otpauth": func(address string) template.URL { return template.URL(address) },
+			"wrong":   func(w Wrong) string { return Say(lang, w.Text, w.Values...) },
 		}
 		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
 	}
 	return all
 }
 
-// say is a text in a language.
-func say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
+// Say is a text in a language.
+func Say(lang, key string, values ...any) string { return fmt.Sprintf(texts[lang][key], values...) }
 
-var style = readStyle()
+// when is a moment in words, the more exact the nearer it is. The reader's time zone is not known, so it names its own.
+func when(lang string, m Moment) string {
+	at, now := m.At.UTC(), m.Now.UTC()
+	midnight := func(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
+	switch days := int(midnight(now).Sub(midnight(at)) / (24 * time.Hour)); {
+	case days == 0:
+		return Say(lang, "today", at.Format("15:04 UTC"))
+	case days == 1:
+		return Say(lang, "yesterday", at.Format("15:04 UTC"))
+	case days > 1 && days < 7:
+		return Say(lang, "daysAgo", days)
+	}
+	return at.Format(time.DateOnly)
+}
 
-func readStyle() string {
-	raw, err := files.ReadFile("pages/style.css")
+var style, script = read("style.css"), read("passkeys.js")
+
+func read(file string) string {
+	raw, err := files.ReadFile("pages/" + file)
 	if err != nil {
 		panic(err) // unreachable: the file is part of the program
 	}
@@ -105,7 +128,7 @@ func Render(w http.ResponseWriter, r *http.Request, status int, page Page, to ..
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy(to))
+	h.Set("Content-Security-Policy", policy(page, to))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer") // the address holds what the client asks for
 	h.Set("Vary", "Accept-Language")
@@ -122,11 +145,19 @@ func Language(r *http.Request) string {
 }
 
 // policy is Content Security Policy Level 3.
-func policy(to []string) string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action " + strings.Join(append([]string{"'self'"}, to...), " ") +
-		"; frame-ancestors 'none'; base-uri 'none'"
+func policy(page Page, to []string) string {
+	scripts := ""
+	if s, can := page.(scripted); can && s.scripted() {
+		scripts = "; script-src " + hash(script)
+	}
+	return "default-src 'none'; style-src " + hash(style) + scripts + "; form-action " +
+		strings.Join(append([]string{"'self'"}, to...), " ") + "; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// hash names what a policy allows.
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // pages names the files of the pages.

@@ -14,27 +14,68 @@ import (
 var (
 	everyAsk = Ask{Client: Client{"App", "app.example.com", "https://app.example.com/t", "https://app.example.com/p"},
 		Device: "ABC", Code: "BCDF-GHJK", From: "192.0.2.1"}
-	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: "192.0.2.1", Agent: "Agent/1",
-		Used:  time.Unix(1, 0),
-		Ended: true, View: "/v"}
-	everyDeed = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyMoment = Moment{time.Unix(1, 0), time.Unix(2, 0)}
+	everyAgent  = Agent{"Firefox", "Windows"}
+	everyPlace  = Place{"192.0.2.1", true}
+	everyDevice = Device{ID: "ABC", Name: "Phone", App: "App", From: everyPlace, Agent: everyAgent, Used: everyMoment,
+		This: true, Ended: true, View: "/v"}
+	everyBrowser  = Browser{Agent: everyAgent, From: everyPlace, Since: everyMoment, This: true, View: "/v"}
+	everyEvent    = Event{Text: "eventLogin", At: everyMoment, Device: everyDevice, Agent: everyAgent, From: everyPlace}
+	everyPassword = PasswordPart{Has: true, Rules: everyRules, Wrong: Wrong{Text: "wrongCurrent"}, EndOthers: true}
+	everyRules    = PasswordRules{Least: 8, Digit: true, Symbol: true, Upper: true, Lower: true, Hard: true}
+	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
+	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: everyMoment, Used: everyMoment, View: "/v"}
+	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
+	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
+		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
 )
 
 // everyPage is one of each kind with all that it can show.
 var everyPage = map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
-		Form: "x", Create: "/c"},
+		Form: "x", Create: "/c", Passkey: everyCeremony},
+	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
+		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
+	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
+		Wrong: Wrong{Text: "passkeyLate"}, Back: "/a"},
+	"passkey.html": PasskeyDetails{UserID: "@alice:example.org", Passkey: everyPasskey, Deed: everyDeed},
+	"setup.html": SetUpCodes{UserID: "@alice:example.org", QR: QR{9, "M4 4h1v1h-1z"}, URL: "otpauth://totp/x", Secret: "x",
+		Sealed: "x", Action: "/a", Deed: everyDeed},
+	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
+	"prove.html":    Prove{UserID: "@alice:example.org", Text: "setUpCodes", Do: "set up", Deed: everyDeed},
 	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
-		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Form: "x", SignIn: "/s"},
+		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Rules: everyRules, Form: "x",
+		SignIn: "/s"},
 	"waits.html":   Waits{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Form: "x"},
 	"welcome.html": Welcome{UserID: "@alice:example.org", Server: "example.org", Account: "/account"},
 	"consent.html": Consent{Ask: everyAsk, UserID: "@alice:example.org", Account: "alice", Form: "x"},
 	"code.html": EnterCode{UserID: "@alice:example.org", Code: "BCDF", Wrong: Wrong{Text: "wrongProof"},
 		Form: "x"},
-	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice},
-		Browsers: []Browser{{From: "192.0.2.1", Agent: "Agent/1", This: true}}, Reset: "/r", Close: "/d", Form: "x"},
-	"device.html":  DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Deed: everyDeed},
+	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
+		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
+			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
+		Password: everyPassword,
+		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey, {}}, Add: everyCeremony},
+		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
+		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
+		Bots: []Bot{everyBot, {Name: "Bell", Kind: "botRoom", Room: "!r:x", View: "/v"}}},
+	"newpassword.html": Password{UserID: "@alice:example.org", Password: everyPassword, Form: "x", Back: "/b"},
+	"device.html": DeviceDetails{UserID: "@alice:example.org", Device: everyDevice, Called: "Phone", Saved: true,
+		WrongName: Wrong{"nameTooLong", []any{100}}, Deed: everyDeed},
+	"browser.html": BrowserDetails{UserID: "@alice:example.org", Browser: everyBrowser, Deed: everyDeed},
+	"others.html":  Others{UserID: "@alice:example.org", Devices: 1, Browsers: 2, Tokens: 3, Deed: everyDeed},
+	"history.html": History{UserID: "@alice:example.org", Events: []Event{everyEvent, {Kind: "odd", ByOperator: true},
+		{Text: "eventLogout", Device: Device{Name: "Gone"}}}, Newer: "/n", Older: "/o", Back: "/b"},
 	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x",
+		Passkeys: PasskeysPart{Offered: true, Add: everyCeremony}}},
+	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
+		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
+	"bot.html": BotDetails{UserID: "@alice:example.org", Bot: everyBot, Deed: everyDeed},
+	"newbot.html": NewBot{UserID: "@alice:example.org", Name: "Bell", May: "own", Latest: time.Unix(1, 0),
+		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
+			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
+	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -86,16 +127,22 @@ func TestTexts(t *testing.T) {
 			used[found[1]] = true
 		}
 	}
-	sources, err := filepath.Glob("../oauth/*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatal(sources, err)
+	var sources []string
+	for _, wing := range []string{"oauth", "handlers", "homeserver"} {
+		found, err := filepath.Glob("../" + wing + "/*.go")
+		if err != nil || len(found) == 0 {
+			t.Fatal(found, err)
+		}
+		sources = append(sources, found...)
 	}
+	sources = append(sources, "web.go")
 	for _, file := range sources {
 		code, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, found := range regexp.MustCompile(`(?:Text|Then): "(\w+)"`).FindAllStringSubmatch(string(code), -1) {
+		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|Say\(lang, )"(\w+)"`)
+		for _, found := range named.FindAllStringSubmatch(string(code), -1) {
 			used[found[1]] = true
 		}
 	}

@@ -99,7 +99,7 @@ func startImported(t *db.Tx, here hereAccount, d Device, im Batch) error {
 	if d.Live {
 		state = db.Live
 	}
-	err := t.Exec(insertImported, d.Session, here.localpart, d.DeviceID, db.Clip(d.DisplayName, len(d.DisplayName)),
+	err := t.Exec(insertImported, d.Session, here.localpart, d.DeviceID, db.DeviceName(d.DisplayName),
 		db.Millis(im.At), db.Millis(d.Expires), d.Refreshable,
 		im.KeyID, db.Millis(d.AccessExpires), string(state), here.locked != 0,
 		db.Millis(seen.At), seen.Addr, seen.Agent)

@@ -91,7 +91,8 @@ func realServer(t testing.TB) *handlers.Server {
 	s, err := handlers.New(t.Context(), handlers.Config{
 		DB: d, ServerName: "example.org", Master: master, Metrics: handlers.NewMetrics(),
 		Log: slog.New(slog.DiscardHandler),
-		Now: time.Now, Random: rand.Reader, AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second, MinPassword: 8,
+		Now: time.Now, Random: rand.Reader, AccessTTL: 5 * time.Minute, RefreshLeeway: 30 * time.Second,
+		Passwords: handlers.PasswordRules{Length: 8},
 	})
 	fatal(t, err)
 	t.Cleanup(s.Close)

@@ -41,6 +41,7 @@ var measurements = []struct {
 	{"latency", (*bench).latency},
 	{"oauth", (*bench).oauth},
 	{"redeem", (*bench).redeem},
+	{"pages", (*bench).pages},
 	{"strangers", (*bench).strangers},
 	{"login", (*bench).login},
 	{"memory", (*bench).memory},

@@ -11,21 +11,22 @@ import (
 // drawing says which folders of this module a folder may import. A name that ends in a slash stands for the folder and
 // for all below it, and where several fit a folder the longest counts. Imports run one way:
 //
-//	main → cli → wings (homeserver/…, oauth/…, speclab/…) → core (handlers → gen, tokens, db)
+//	main → cli → wings (homeserver/…, oauth/…, speclab/…) → core (handlers → gen, tokens, db, passwords)
 //
 // The core imports no wing, no wing imports another, and only main imports cli.
 var drawing = map[string][]string{
 	".":           {"cli"},
-	"cli":         {"homeserver/", "oauth/", "speclab/", "handlers", "gen", "tokens", "db"},
+	"cli":         {"homeserver/", "oauth/", "speclab/", "handlers", "gen", "tokens", "db", "passwords"},
 	"homeserver/": {"homeserver/", "handlers", "gen", "gen/", "tokens", "db"},
 	"oauth/":      {"oauth/", "web", "handlers", "gen", "tokens", "db"},
 	"web":         {},
 	"speclab/":    {"speclab/", "handlers", "gen", "tokens", "db"},
-	"handlers":    {"gen", "tokens", "db"},
+	"handlers":    {"gen", "tokens", "db", "passwords"},
 	"gen":         {},
 	"gen/":        {},
 	"tokens":      {},
 	"db":          {},
+	"passwords":   {},
 
 	"db/dbtest": {"db", "test/rig/postgres"}, // for tests alone
 	"test/":     {"test/", "gen", "tokens", "db"},
@@ -42,6 +43,7 @@ var drawing = map[string][]string{
 	"homeserver/imported":   {"db", "tokens", "homeserver/outbox"},
 	"homeserver/outbox":     {"db", "homeserver/synapse"},
 	"homeserver/synapse":    {},
+	"oauth/passkey":         {},
 	"oauth/protocol":        {},
 	"speclab/spec":          {},
 	"speclab/impact":        {"speclab/spec"},
@@ -55,6 +57,7 @@ var forbidden = map[string][]string{
 	"handlers":              {"database/sql", "modernc.org/", "github.com/jackc/", "github.com/pressly/", "os"},
 	"tokens":                {"net/http", "database/sql", "os", "math/rand", "crypto/rand"},
 	"db":                    {"net/http", "gopkg.in/macaroon", "github.com/labstack/"},
+	"passwords":             {"net/http", "database/sql", "crypto/rand"},
 	"homeserver/":           {"database/sql", "gopkg.in/macaroon"},
 	"homeserver":            {"database/sql", "gopkg.in/macaroon", "os"},
 	"homeserver/imported":   {"database/sql", "gopkg.in/macaroon", "os", "net/http"},
@@ -65,6 +68,7 @@ var forbidden = map[string][]string{
 	"homeserver/appservice": {"database/sql", "gopkg.in/macaroon", "net/http"},
 	// reads other homeservers' databases
 	"homeserver/importer": {"net/http", "gopkg.in/macaroon", "github.com/labstack/"},
+	"oauth/passkey":       {"net/http", "database/sql", "crypto/rand", "os"},
 	"oauth/protocol":      {"net/http", "database/sql", "crypto/rand", "os"},
 	"speclab/":            {"database/sql"},
 	"speclab/spec":        {"database/sql", "gopkg.in/macaroon", "net/http"},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/test/rig/console"
 	"postern/test/rig/process"
 )
 
@@ -33,7 +34,7 @@ func TestLesson(t *testing.T) {
 		}
 		t.Skipf("the lesson needs %s, which is not on this machine", program)
 	}
-	steps := read(t, "../../"+text)
+	steps := console.Read(t, "../../"+text)
 	if len(steps) < 30 {
 		t.Fatalf("%s has %d commands; are its blocks still marked as console?", text, len(steps))
 	}
@@ -43,33 +44,9 @@ func TestLesson(t *testing.T) {
 	shell := open(ctx, t, copied(t, port), port)
 	for _, s := range steps {
 		printed := shell.do(t, s)
-		if !s.fits(printed) {
-			t.Fatalf("%s:%d: $ %s\nshould print\n%s\nand printed\n%s", text, s.line, s.command, s.want, printed)
-		}
-	}
-}
-
-// TestFits: the comparison must be able to fail.
-func TestFits(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		want, printed string
-		fits          bool
-	}{
-		{"", "", true},
-		{"", "an error\n", false},
-		{"one\n", "one\n", true},
-		{"one\n", "one\ntwo\n", false},
-		{"one…\n", "one two\n", true},
-		{"one…\n", "one\ntwo\n", false},
-		{"…\ntwo\n", "zero\none\ntwo\n", true},
-		{"…\ntwo\n", "two\n", true},
-		{"…\ntwo\n…\n", "two\nthree\n", true},
-		{"…\ntwo\n", "one\n", false},
-		{"a.c\n", "abc\n", false},
-	} {
-		if got := (step{want: c.want}).fits(c.printed); got != c.fits {
-			t.Errorf("%q fits %q: %v", c.printed, c.want, got)
+		if !s.Fits(printed) {
+			t.Fatalf("%s:%d: $ %s\nshould print\n%s\nand printed\n%s", text, s.Line, s.Command, s.Want,
+				printed)
 		}
 	}
 }

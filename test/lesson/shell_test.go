@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postern/test/rig/console"
 )
 
 // shell is one bash for the whole lesson, as a reader has one terminal.
@@ -56,23 +58,23 @@ func (s *shell) Write(p []byte) (int, error) {
 }
 
 // do types a command and gives what it prints, with the lesson's port in it.
-func (s *shell) do(t *testing.T, of step) string {
+func (s *shell) do(t *testing.T, of console.Step) string {
 	t.Helper()
 	s.done++
 	mark := fmt.Sprintf("[done %d]\n", s.done)
-	if of.lasting() {
+	if lasting(of) {
 		mark = ""
 	}
-	command := strings.ReplaceAll(of.command, theirs, s.port)
+	command := strings.ReplaceAll(of.Command, theirs, s.port)
 	if _, err := fmt.Fprintf(s.in, "%s\nprintf '%s'\n", command, strings.ReplaceAll(mark, "\n", `\n`)); err != nil {
-		t.Fatalf("typing %q: %v", of.command, err)
+		t.Fatalf("typing %q: %v", of.Command, err)
 	}
 	for end := time.Now().Add(patient); ; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		printed := strings.ReplaceAll(s.printed.String(), "\r\n", "\n") // as header lines end, which no terminal shows
 		before, ended := strings.CutSuffix(printed, mark)
 		before = strings.ReplaceAll(before, s.port, theirs)
-		if late := time.Now().After(end); mark != "" && ended || mark == "" && of.fits(before) || late {
+		if late := time.Now().After(end); mark != "" && ended || mark == "" && of.Fits(before) || late {
 			s.printed.Reset()
 			s.mu.Unlock()
 			return before
@@ -112,4 +114,10 @@ func copied(t *testing.T, port string) string {
 		}
 	}
 	return dir
+}
+
+// lasting says that the command goes on, or that another that does will print more because of it: there is no end to
+// wait for.
+func lasting(s console.Step) bool {
+	return strings.HasSuffix(s.Command, "&") || strings.Contains(s.Want, "reloaded")
 }

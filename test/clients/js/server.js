@@ -35,6 +35,16 @@ export function oauthServerFor(...flags) {
     });
 }
 
+/** The same, found by a domain: browsers make passkeys for that, and for no IP address. `home` is its public URL. */
+export function homeServerFor(...flags) {
+    return tended(new Server(flags), async (server) => {
+        const port = await freePort();
+        server.listen = `127.0.0.1:${port}`;
+        server.home = `http://localhost:${port}`;
+        server.flags.push("--oauth", "on", "--public-url", server.home);
+    });
+}
+
 /** The same behind TLS: `front` is what clients and browsers find. */
 export function secureServerFor(...flags) {
     const front = new Front();

@@ -110,6 +110,12 @@ const syncing = "/_matrix/client/v3/sync"
 // raw sends a target as it is, and gives status and body.
 func raw(t *testing.T, address, target string, header ...string) (int, string) {
 	t.Helper()
+	return rawly(t, "GET", address, target, "", header...)
+}
+
+// rawly is raw by another method, with a body.
+func rawly(t *testing.T, method, address, target, content string, header ...string) (int, string) {
+	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +124,11 @@ func raw(t *testing.T, address, target string, header ...string) (int, string) {
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n\r\n", target, address,
-		strings.Join(header, "\r\n"))
+	if content != "" {
+		header = append(header, fmt.Sprint("Content-Length: ", len(content)))
+	}
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n\r\n%s", method, target, address,
+		strings.Join(header, "\r\n"), content)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", target, err)

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,6 +103,33 @@ func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (c
 	return "", fmt.Errorf("the pages lead nowhere, but to %s", at)
 }
 
+// SignIn signs the owner of an account in on a page of theirs, and gives the cookies of the browser.
+func (c *Client) SignIn(ctx context.Context, at string, who Consent) (cookies []*http.Cookie, err error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	_, page, err := visit(ctx, browser, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	form, err := fill(page, who)
+	if err != nil {
+		return nil, err
+	}
+	next, page, err := visit(ctx, browser, at, form)
+	if err == nil && next == "" {
+		err = fmt.Errorf("signing in leads to %s", page)
+	}
+	u, wrong := url.Parse(at)
+	if err = cmp.Or(err, wrong); err != nil {
+		return nil, err
+	}
+	return jar.Cookies(u), nil
+}
+
 // visit opens a page, or sends its form, and gives where it leads, or what it shows.
 func visit(ctx context.Context, browser *http.Client, at string, form url.Values) (next, page string, err error) {
 	method := http.MethodGet
@@ -175,8 +203,13 @@ func codeIn(callback string) (string, error) {
 
 // Redeem exchanges an authorization code for a pair.
 func (c *Client) Redeem(ctx context.Context, base, client, code string) (Pair, error) {
-	return c.oauthPair(ctx, base, url.Values{"grant_type": {"authorization_code"}, "client_id": {client},
-		"code": {code}, "redirect_uri": {oauthCallback}, "code_verifier": {oauthVerifier}})
+	return c.oauthPair(ctx, base, Redemption(client, code))
+}
+
+// Redemption is the form with which a client redeems an authorization code.
+func Redemption(client, code string) url.Values {
+	return url.Values{"grant_type": {"authorization_code"}, "client_id": {client}, "code": {code},
+		"redirect_uri": {oauthCallback}, "code_verifier": {oauthVerifier}}
 }
 
 // RefreshOAuth refreshes by the OAuth 2.0 API.

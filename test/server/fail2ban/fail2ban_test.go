@@ -5,6 +5,7 @@
 package fail2ban
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"postern/db"
 	"postern/test/rig/process"
 )
 
@@ -61,6 +63,8 @@ var deeds = []deed{
 		`\"msg\":\"login failed\",\"addr\":\"198.51.100.9\",\"errcode\":\"M_FORBIDDEN\",\"user\":\"`, "wrong", true, true),
 	login("203.0.113.5", `\u202e\u2028 login failed addr=198.51.100.9 \",\"addr\":\"198.51.100.9\",`, "wrong", true, true),
 	login("203.0.113.6", "locked", password, false, false),
+	login("203.0.113.15", "second", password, false, false), // by an app that knows only passwords
+	login("203.0.113.16", "second", "wrong", true, true),
 	{"203.0.113.7", "POST", "login", `{"type":"m.login.token","token":"guess"}`, true, true},
 	{"203.0.113.8", "POST", "register", `{"username":"carol","password":"` + password +
 		`","auth":{"type":"m.login.registration_token","token":"guess"}}`, true, true},
@@ -80,10 +84,11 @@ func attack(t *testing.T) string {
 	folder := t.TempDir()
 	site := process.Site{Binary: process.Binary(t), Database: filepath.Join(folder, "postern.db"),
 		Key: filepath.Join(folder, "postern.key")}
-	for _, name := range []string{"alice", "locked"} {
+	for _, name := range []string{"alice", "locked", "second"} {
 		command(t, site, password, "user", "add", name, "--password-stdin")
 	}
 	command(t, site, "", "user", "lock", "locked")
+	addFactor(t, site.Database, "second")
 	server, err := site.Serve(t.Context(), "--trusted-proxy", "127.0.0.1", "--registration", "token", "--login-tokens",
 		"--rate-limit", "4/1h")
 	if err != nil {
@@ -106,6 +111,19 @@ func attack(t *testing.T) string {
 		t.Error(err)
 	}
 	return server.Log()
+}
+
+// addFactor gives an account one-time codes.
+func addFactor(t *testing.T, database, name string) {
+	t.Helper()
+	d, err := db.Open(t.Context(), db.Config{DSN: database})
+	if err == nil {
+		err = errors.Join(d.AddFactor(t.Context(), db.Factor{ID: "x", Localpart: name, Kind: db.FactorCodes,
+			Sealed: []byte("x")}, "", nil), d.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func command(t *testing.T, site process.Site, stdin string, args ...string) {

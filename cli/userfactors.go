@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"postern/db"
+	"postern/handlers"
+)
+
+type userFactors struct {
+	Name string `arg:"" help:"Localpart, or whole user id."`
+	Do   string `arg:"" enum:"list,clear" help:"list or clear."`
+}
+
+// Help is shown by `postern user factors --help`.
+func (*userFactors) Help() string {
+	return `Clear is for somebody who has lost their phone and their recovery codes: it removes their passkeys, one-time
+codes and recovery codes, so that the password alone lets them in again, and signs them out in all browsers.
+Their devices stay logged in. Make sure first that it is them who asks: the thief of a password would ask so,
+too. It counts at once, and the event factors_cleared tells of it.
+
+Examples:
+  postern user factors alice list
+  postern user factors alice clear`
+}
+
+// Run lists the factors of an account, or removes them.
+func (cmd *userFactors) Run(ctx context.Context, w world, c *common) error {
+	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
+		if _, err := d.User(ctx, name); err != nil {
+			return err
+		}
+		factors, err := d.Factors(ctx, name)
+		if err != nil {
+			return err
+		}
+		if cmd.Do == "list" {
+			return table(w.stdout, "KIND NAME ADDED LAST-USED", factorRows(factors))
+		}
+		cleared, err := d.ClearFactors(ctx, name)
+		if err != nil {
+			return err
+		}
+		user := handlers.NewUserID(name, c.ServerName)
+		if cleared == 0 {
+			fmt.Fprintf(w.stdout, "%s has no second factor\n", user)
+			return nil
+		}
+		fmt.Fprintf(w.stdout, "removed from %s: %s, and the recovery codes; the password alone lets them in again\n",
+			user, plural(cleared, "second factor"))
+		return nil
+	})
+}
+
+// factorRows are factors for people. The recovery codes share a row.
+func factorRows(factors []db.Factor) (rows [][]string) {
+	left := 0
+	for _, f := range factors {
+		switch f.Kind {
+		case db.FactorRecovery:
+			left++
+		case db.FactorCodes:
+			rows = append(rows, []string{"one-time codes", f.Name, when(f.Created), when(f.Used)})
+		default:
+			rows = append(rows, []string{f.Kind, f.Name, when(f.Created), when(f.Used)})
+		}
+	}
+	if left > 0 {
+		rows = append(rows, []string{"recovery codes", fmt.Sprintf("%d left", left), "", ""})
+	}
+	return rows
+}

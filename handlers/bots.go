@@ -1,0 +1,51 @@
+package handlers
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"postern/db"
+	"postern/tokens"
+)
+
+// Bot is a token for a bot that somebody wants: a session of its own, with an access token that is never refreshed and
+// that carries restrictions.
+type Bot struct {
+	Account  db.User   // as it was when its owner agreed; another password since refuses it
+	Name     string    // of the device
+	DeviceID string    // empty: one is made up
+	Expires  time.Time // zero: it is good until it is ended
+	Caveats  []tokens.Caveat
+}
+
+// IssueToken makes a token for a bot of the context's [Caller]. It is the access token of the pair, which has no other,
+// and is kept nowhere. An error that wraps [tokens.ErrMalformed] says that a token cannot hold so many caveats; see
+// [db.DB.StartSession] for the others.
+func (s *Server) IssueToken(ctx context.Context, b Bot) (Pair, error) {
+	var lines []string
+	for _, caveat := range b.Caveats {
+		lines = append(lines, caveat.String())
+	}
+	session, err := s.start(ctx, b.Account, attempt{device: b.DeviceID, deviceName: b.Name},
+		func(login *db.Login) error {
+			login.Bot, login.Restrictions = true, strings.Join(lines, "\n")
+			login.Expires, login.AccessTTL = b.Expires, 0
+			login.SecondFactor = b.Account.SecondFactor // which its owner has shown to get here
+			login.Seen = db.Seen{}                      // the bot was not here yet
+			return s.carriable(CallerOf(ctx), db.Session{ID: login.ID, Localpart: login.Localpart}, lines)
+		})
+	if err != nil {
+		return Pair{}, err
+	}
+	s.logSuccess(ctx, "token issued", session)
+	return s.PairAgain(ctx, session)
+}
+
+// restrictions are the caveats that a session's tokens were made with.
+func restrictions(session db.Session) []string {
+	if session.Restrictions == "" {
+		return nil
+	}
+	return strings.Split(session.Restrictions, "\n")
+}

@@ -1,0 +1,161 @@
+package oauth
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/web"
+)
+
+const (
+	recentEvents  = 10 // on the account page
+	pageOfEvents  = 50
+	noticesAtOnce = 5 // of new devices; those after them are shown once these are dismissed
+)
+
+// eventTexts say what has happened, by the kind of event. One that is not here is shown by its kind.
+var eventTexts = []struct{ Kind, Text string }{
+	{Kind: db.EventLogin, Text: "eventLogin"},
+	{Kind: db.EventNewDevice, Text: "eventNewDevice"},
+	{Kind: db.EventLogout, Text: "eventLogout"},
+	{Kind: db.EventReplay, Text: "eventReplay"},
+	{Kind: db.EventKeyRetired, Text: "eventKeyRetired"},
+	{Kind: EventCodeReplay, Text: "eventCodeReplay"},
+	{Kind: "device_gone", Text: "eventDeviceGone"}, // of a homeserver
+	{Kind: db.EventCreated, Text: "eventCreated"},
+	{Kind: db.EventWaiting, Text: "eventWaiting"},
+	{Kind: db.EventRejected, Text: "eventRejected"},
+	{Kind: db.EventPassword, Text: "eventPassword"},
+	{Kind: db.EventDeactivated, Text: "eventDeactivated"},
+	{Kind: db.EventReactivated, Text: "eventReactivated"},
+	{Kind: db.EventLocked, Text: "eventLocked"},
+	{Kind: db.EventUnlocked, Text: "eventUnlocked"},
+	{Kind: db.EventAdminOn, Text: "eventAdminOn"},
+	{Kind: db.EventAdminOff, Text: "eventAdminOff"},
+	{Kind: db.EventInvited, Text: "eventInvited"},
+	{Kind: db.EventInviteRevoked, Text: "eventInviteRevoked"},
+	{Kind: db.EventLoginLink, Text: "eventLoginLink"},
+	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
+	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
+	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
+	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
+	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
+	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
+	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
+	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
+}
+
+// events fills the part of the account page that lists what has happened lately.
+func (e accountPages) events(account db.User, page *web.Account) (err error) {
+	page.Past = action(actionEvents, "")
+	page.Events, _, err = e.happened(account, 0, recentEvents)
+	return err
+}
+
+// happened lists events, the newest first, and whether there are more.
+func (e accountPages) happened(account db.User, skip, limit int) (all []web.Event, more bool, err error) {
+	events, err := e.server.DB.History(e.ctx, account.Localpart, skip, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	devices, err := e.devicesByID(account)
+	if more = len(events) > limit; more {
+		events = events[:limit]
+	}
+	for _, event := range events {
+		all = append(all, e.eventOf(event, devices))
+	}
+	return all, more, err
+}
+
+// devicesByID are an account's devices.
+func (e accountPages) devicesByID(account db.User) (map[string]web.Device, error) {
+	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
+	if err != nil {
+		return nil, err
+	}
+	devices := make(map[string]web.Device, len(sessions))
+	for _, s := range sessions {
+		if devices[s.DeviceID], err = e.deviceOf(s); err != nil {
+			return nil, err
+		}
+	}
+	return devices, nil
+}
+
+// eventOf is an event as the account's owner sees it.
+func (e accountPages) eventOf(event db.Event, devices map[string]web.Device) web.Event {
+	shows := web.Event{At: e.moment(event.At), From: e.place(event.Addr), Device: devices[event.DeviceID]}
+	if shows.Device.ID == "" { // it has gone, or there was none
+		shows.Device.Name = shown(event.DeviceID)
+	}
+	// The command line has no address; whoever has one may say anything.
+	if shows.ByOperator = event.Addr == "" && event.Agent != ""; !shows.ByOperator {
+		shows.Agent = beside(readAgent(event.Agent), shows.Device)
+	}
+	for _, known := range eventTexts {
+		if known.Kind == event.Kind {
+			shows.Text = known.Text
+			return shows
+		}
+	}
+	shows.Kind = shown(event.Kind)
+	return shows
+}
+
+// history is the page of all events, and takes the answer to the notice of new devices.
+func (e accountPages) history(account db.User) error {
+	if e.did == "dismiss" {
+		until, _ := strconv.ParseInt(e.typed("until"), 10, 64) // dismisses nothing if it is no number
+		if err := e.server.DB.DismissNewDevices(e.ctx, account.Localpart, db.FromMillis(until)); err != nil {
+			return err
+		}
+		return e.leave(handlers.AccountPath)
+	}
+	skip, _ := strconv.Atoi(e.r.URL.Query().Get("skip")) // it begins with the newest if it is no number
+	skip = max(skip, 0)
+	events, more, err := e.happened(account, skip, pageOfEvents)
+	if err != nil {
+		return err
+	}
+	page := web.History{UserID: e.userID(account), Events: events, Back: handlers.AccountPath}
+	if skip > 0 {
+		page.Newer = pageFrom(max(0, skip-pageOfEvents))
+	}
+	if more {
+		page.Older = pageFrom(skip + pageOfEvents)
+	}
+	return e.render(http.StatusOK, page)
+}
+
+func pageFrom(skip int) string { return action(actionEvents, "") + "&skip=" + strconv.Itoa(skip) }
+
+// notices fills the part of the account page that asks for new devices. A client that is a page of this browser was let
+// in here a moment ago, so nobody is asked here.
+func (e accountPages) notices(account db.User, page *web.Account) error {
+	events, err := e.server.DB.NewDevices(e.ctx, account.Localpart, noticesAtOnce+1+len(e.browser.LetIn))
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	devices, err := e.devicesByID(account)
+	if err != nil {
+		return err
+	}
+	events = slices.DeleteFunc(events, func(n db.Event) bool { return e.browser.Began(n.Session) })
+	if page.New.More = len(events) > noticesAtOnce; page.New.More {
+		events = events[:noticesAtOnce]
+	}
+	for _, event := range events {
+		d, there := devices[event.DeviceID]
+		if !there {
+			d.Name = shown(event.DeviceID)
+		}
+		d.From = e.place(event.Addr)
+		page.New.All = append(page.New.All, web.NewDevice{Device: d, At: e.moment(event.At), Gone: !there})
+		page.New.Until = strconv.FormatInt(event.At.UnixMilli(), 10)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package oauth
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/oauth/passkey"
+	"postern/web"
+)
+
+// passkeysPart fills the part of the account page about passkeys.
+func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
+	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
+	if err != nil {
+		return err
+	}
+	shown := web.PasskeysPart{Action: part(actionPasskeys, e.next()), Offered: e.party != nil}
+	count := 0
+	for _, f := range factors {
+		if f.Kind == db.FactorPasskey {
+			shown.List = append(shown.List, e.passkeyOf(f))
+		}
+		if f.Kind != db.FactorRecovery {
+			count++
+		}
+	}
+	shown.Full = count >= db.MaxFactors
+	if e.proven() && shown.Offered && !shown.Full {
+		shown.Add, err = e.askNew(account, factors, page.Form)
+	}
+	page.Passkeys = shown
+	return err
+}
+
+func (e accountPages) passkeyOf(f db.Factor) web.Passkey {
+	q := url.Values{"action": {actionPasskeys}, "id": {f.ID}}
+	return web.Passkey{Name: f.Name, Added: e.moment(f.Created), Used: e.moment(f.Used),
+		View: handlers.AccountPath + "?" + q.Encode()}
+}
+
+// askNew asks for a new passkey of an account. An authenticator that has one of the account's makes no second.
+func (e accountPages) askNew(account db.User, factors []db.Factor, form string) (web.Ceremony, error) {
+	owner, err := e.owner(account, factors)
+	if err != nil {
+		return web.Ceremony{}, err
+	}
+	c, err := e.ceremony(makeKey, form, code{}.agreed(account), func(challenge []byte) (string, error) {
+		return e.party.Creation(owner, challenge)
+	})
+	c.Account, c.To = account.Localpart, part(actionPasskeys, e.next())
+	return c, err
+}
+
+// passkeys adds a passkey, or shows one, and renames or removes it.
+func (e accountPages) passkeys(account db.User) error {
+	if e.did == "add passkey" && e.party != nil {
+		return e.addPasskey(account)
+	}
+	id := e.r.URL.Query().Get("id")
+	if id == "" {
+		return e.overview(account)
+	}
+	f, err := e.server.DB.Factor(e.ctx, id)
+	switch {
+	case errors.Is(err, db.ErrNotFound),
+		err == nil && (f.Localpart != account.Localpart || f.Kind != db.FactorPasskey):
+		return e.render(http.StatusNotFound, web.Done{Text: "noPasskey", Then: "noPasskeyThen",
+			Back: handlers.AccountPath})
+	case err != nil:
+		return err
+	}
+	switch e.did {
+	case "rename passkey":
+		return e.renamePasskey(f)
+	case "remove passkey":
+		if sure, err := e.sure(account, web.Prove{Text: "removePasskey", Do: e.did}); !sure {
+			return err
+		}
+		return e.removeFactor(account, f.ID, web.Done{Text: "passkeyRemoved", Then: "passkeyRemovedThen"})
+	}
+	return e.passkeyPage(account, f)
+}
+
+func (e accountPages) passkeyPage(account db.User, f db.Factor) error {
+	return e.render(http.StatusOK, web.PasskeyDetails{UserID: e.userID(account), Passkey: e.passkeyOf(f),
+		Deed: e.deed(account, web.Wrong{}, false)})
+}
+
+// renamePasskey gives a passkey the name that was typed. Without one it keeps its own.
+func (e accountPages) renamePasskey(f db.Factor) error {
+	if name := plain(e.typed("name")); name != "" {
+		err := e.server.DB.RenameFactor(e.ctx, f.Localpart, f.ID, name)
+		if err != nil && !errors.Is(err, db.ErrNotFound) { // removed meanwhile
+			return err
+		}
+	}
+	return e.leave(handlers.AccountPath)
+}
+
+// addPasskey asks for a new passkey, or keeps the one that the browser has made.
+func (e accountPages) addPasskey(account db.User) error {
+	if sure, err := e.sure(account, web.Prove{Text: "addPasskey", Do: e.did}); !sure {
+		return err
+	}
+	if e.typed("answer") == "" {
+		return e.addPasskeyPage(account, web.Wrong{})
+	}
+	c, ok := e.asked(makeKey)
+	if !ok || c.Localpart != account.Localpart || !c.of(account) {
+		return e.addPasskeyPage(account, web.Wrong{Text: "passkeyLate"})
+	}
+	owner, err := e.owner(account, nil)
+	if err != nil {
+		return err
+	}
+	key, err := e.party.Created(owner, c.id[:], e.typed("answer"))
+	if errors.Is(err, passkey.ErrNotGood) {
+		e.server.Log.Info("a passkey was not added", "user", account.Localpart,
+			"why", db.Clip(handlers.Printable(err.Error()), maxWhy))
+		return e.addPasskeyPage(account, web.Wrong{Text: "passkeyFailed"})
+	} else if err != nil {
+		return err
+	}
+	return e.keepNew(account, c, key)
+}
+
+// keepNew keeps a new passkey.
+func (e accountPages) keepNew(account db.User, c code, key passkey.Key) error {
+	now := e.server.Now()
+	sealed, err := e.sealKey(key, account.Localpart)
+	if err == nil {
+		err = e.server.DB.Spend(e.ctx, c.spent(), now, c.expires)
+	}
+	if err == nil {
+		err = e.addFactor(account, db.Factor{ID: key.Text(), Localpart: account.Localpart, Kind: db.FactorPasskey,
+			Name: nameOfPlace(e.r.UserAgent()), Sealed: sealed, Created: now},
+			web.Done{Text: "passkeyAdded", Then: "backToAccount"})
+	}
+	switch {
+	case errors.Is(err, db.ErrTokenSpent):
+		return e.addPasskeyPage(account, web.Wrong{Text: "passkeyLate"})
+	case errors.Is(err, db.ErrConflict):
+		return e.addPasskeyPage(account, web.Wrong{Text: "passkeyThere"})
+	}
+	return err
+}
+
+func (e accountPages) addPasskeyPage(account db.User, wrong web.Wrong) error {
+	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
+	if err != nil {
+		return err
+	}
+	c, err := e.askNew(account, factors, e.formProof())
+	if err != nil {
+		return err
+	}
+	return e.render(status(wrong), web.AddPasskey{UserID: e.userID(account), Ceremony: c, Wrong: wrong,
+		Back: e.next()})
+}
+
+// nameOfPlace is a name for a passkey that was made by a browser, until its owner gives it another one.
+func nameOfPlace(header string) string {
+	a := readAgent(header)
+	if a.Name != "" && a.System != "" {
+		return a.Name + ", " + a.System
+	}
+	return cmp.Or(a.Name, a.System, "Passkey")
+}

@@ -1,0 +1,83 @@
+// One-time codes and recovery codes in Debian's Chromium: at both widths, in both schemes and both languages, with the keyboard alone and
+// without a script.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { test } from "node:test";
+
+import { password } from "../clients/js/server.js";
+import { accessible, fits, tabTo } from "./page.js";
+import { fill } from "./proof.js";
+import { signing } from "./signin.js";
+
+const { server, visit } = signing();
+const account = () => `${server.url}/account`;
+const signIn = (page, user) => fill(page, { "User name": user, Password: password }, "Sign in");
+
+/** What an app for one-time codes shows for a secret: RFC 6238. */
+function codeOf(secret, at = Date.now()) {
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, "0")).join("");
+    const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+    const step = Buffer.alloc(8);
+    step.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
+    const hash = createHmac("sha1", key).update(step).digest();
+    return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+for (const [size, scheme, locale] of [["phone", "dark", "de-DE"], ["desktop", "light", "en-GB"]]) {
+    test(`${size}, ${scheme}, ${locale}: one-time codes, accessible, and no wider than the window`, async () => {
+        const user = await server.addUser();
+        const say = (english, german) => (locale === "de-DE" ? german : english);
+        const button = (page, english, german) => page.getByRole("button", { name: say(english, german), exact: true });
+        await visit({ size, scheme, locale, scripts: true }, account(), async (page) => {
+            const check = async (when) => {
+                await accessible(page, when);
+                await fits(page, when);
+            };
+            await fill(page, { [say("User name", "Benutzername")]: user, [say("Password", "Passwort")]: password }, say("Sign in", "Anmelden"));
+            await page.getByRole("heading", { name: say("One-time codes", "Einmalcodes"), exact: true }).waitFor();
+            await check("account");
+            await button(page, "Set up one-time codes", "Einmalcodes einrichten").click();
+            const secret = await page.locator("main code").first().innerText();
+            await check("the picture for the app");
+            const field = page.getByLabel(say("One-time code", "Einmalcode"), { exact: true });
+            await field.fill("000000");
+            await button(page, "Save", "Speichern").click();
+            await page.getByRole("alert").waitFor();
+            await check("a wrong first code");
+            await field.fill(codeOf(secret));
+            await button(page, "Save", "Speichern").click();
+            const codes = await page.locator("main li code").allInnerTexts();
+            assert.equal(codes.length, 10);
+            await check("recovery codes");
+            await page.getByRole("link", { name: say("I have kept the codes", "Ich habe die Codes aufbewahrt") }).click();
+            await check("account with codes");
+            await button(page, "Sign out", "Abmelden").click();
+            await fill(page, { [say("User name", "Benutzername")]: user, [say("Password", "Passwort")]: password }, say("Sign in", "Anmelden"));
+            await check("the second step");
+            await field.fill("000000");
+            await button(page, "Sign in", "Anmelden").click();
+            await page.getByRole("alert").waitFor();
+            await check("a wrong code");
+            await field.fill(codes[0]);
+            await button(page, "Sign in", "Anmelden").click();
+            await page.getByText(say("9 recovery codes are left", "9 Wiederherstellungscodes sind übrig")).waitFor();
+        });
+    });
+}
+
+test("one-time codes with the keyboard alone and without a script", async () => {
+    const user = await server.addUser();
+    await visit({}, account(), async (page) => {
+        await signIn(page, user);
+        await tabTo(page, page.getByRole("button", { name: "Set up one-time codes" }));
+        await page.keyboard.press("Enter");
+        const secret = await page.locator("main code").first().innerText();
+        await page.locator("#code:focus").waitFor();
+        await page.keyboard.type(codeOf(secret));
+        await page.keyboard.press("Enter");
+        await tabTo(page, page.getByRole("link", { name: "I have kept the codes" }));
+        await page.keyboard.press("Enter");
+        await page.getByRole("button", { name: "Remove one-time codes" }).waitFor();
+    });
+});
