@@ -36,8 +36,8 @@ func (e accountPages) botList(account db.User, page *web.Account) error {
 func (e accountPages) botOf(s db.Session) web.Bot {
 	caveats := strings.FieldsFunc(s.Restrictions, func(r rune) bool { return r == '\n' })
 	may, room, from := kindOf(caveats)
-	b := web.Bot{Device: s.DeviceID, Name: s.DisplayName, Kind: botKinds[may].Text, Room: room, From: from,
-		Used: s.Seen.At, Ends: s.Expires, View: action(actionTokens, s.DeviceID),
+	b := web.Bot{Device: s.DeviceID, Name: shown(s.DisplayName), Kind: botKinds[may].Text, Room: room, From: from,
+		Used: e.moment(s.Seen.At), Place: e.place(s.Seen.Addr), Ends: s.Expires, View: action(actionTokens, s.DeviceID),
 		Over: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires)}
 	if may == mayOwn {
 		b.From, b.Caveats = "", caveats

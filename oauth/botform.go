@@ -36,14 +36,11 @@ func isDeviceID(id string) bool {
 	return len(id) == len("ABCDEFGHIJ") && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// maxBotName is how many characters a name may have, as at Synapse.
-const maxBotName = 100
-
 // wantedBot reads what was typed, and says what is wrong with it.
 func (e accountPages) wantedBot(account db.User, n web.NewBot) (b handlers.Bot, wrong web.Wrong) {
 	b = handlers.Bot{Account: account, Name: n.Name, DeviceID: n.Device}
-	if n.Name == "" || utf8.RuneCountInString(n.Name) > maxBotName || handlers.Printable(n.Name) != n.Name {
-		return b, web.Wrong{Text: "botName", Values: []any{maxBotName}}
+	if n.Name == "" || utf8.RuneCountInString(n.Name) > db.MaxDeviceName || handlers.Printable(n.Name) != n.Name {
+		return b, web.Wrong{Text: "botName", Values: []any{db.MaxDeviceName}}
 	}
 	if !isDeviceID(n.Device) {
 		return b, web.Wrong{Text: "again"}

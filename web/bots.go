@@ -9,7 +9,9 @@ type Bot struct {
 	Room         string   // the only one that it may send to; empty: any
 	From         string   // the only addresses that it may be used from; empty: any
 	Caveats      []string // as they were written, if Kind does not say it
-	Used, Ends   time.Time
+	Used         Moment   // zero: not yet
+	Place        Place    // where it was used last
+	Ends         time.Time
 	Over         bool   // it opens nothing any more
 	View         string // address of its page, which its form leads to
 }

@@ -84,6 +84,6 @@ test("a token with the keyboard alone and without a script", async () => {
         assert.equal(await status(token, "POST", "/_matrix/client/v3/logout"), 403);
         await tabTo(page, page.getByRole("link", { name: "I have copied it" }));
         await page.keyboard.press("Enter");
-        await page.getByRole("link", { name: "Door bell" }).waitFor();
+        await page.locator(".cards").getByText("Door bell").waitFor();
     });
 });
