@@ -264,7 +264,8 @@ type pages struct{ noOAuth }
 
 func (pages) Pages() http.Handler { return http.NotFoundHandler() }
 
-// TestStageSSO: where there are pages, what asks for a proof leads to one. The app goes on once its user has agreed there.
+// TestStageSSO: where there are pages, what asks for a proof leads to one. The app goes on once its user has agreed
+// there.
 func TestStageSSO(t *testing.T) {
 	t.Parallel()
 	for _, g := range guardedOperations {
