@@ -27,7 +27,8 @@ func passwordLogins(password string) map[string]call {
 	return map[string]call{
 		"current": {Method: "POST", Path: loginPath, Body: loginBody("alice", password, "")},
 		"device":  {Method: "POST", Path: loginPath, Body: loginBody("alice", password, `"device_id":"PHONE"`)},
-		"r0":      {Method: "POST", Path: "/_matrix/client/r0/login", Body: loginBody("@alice:example.org", password, "")},
+		"r0": {Method: "POST", Path: "/_matrix/client/r0/login",
+			Body: loginBody("@alice:example.org", password, "")},
 		"old": {Method: "POST", Path: loginPath,
 			Body: `{"type":"m.login.password","user":"ALICE","password":"` + password + `"}`},
 		"draft": {Method: "POST", Path: draftLoginPath, Body: `{"username":"alice","password":"` + password + `"}`},
