@@ -22,7 +22,7 @@ var version = "dev"
 // test holds that they leave out nothing else.
 //
 //go:embed api/login.yaml oapi-config.yaml go.mod go.sum gen/*.go gen/*/*.go tokens/*[^t].go tokens/*[^s]t.go db/migrations
-//go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go passwords/*[^t].go passwords/words.txt
+//go:embed db/*[^t].go db/*[^s]t.go handlers/*[^t].go handlers/*[^s]t.go passwords/*[^t].go passwords/words.txt.gz
 //go:embed oauth/*[^t].go oauth/*[^s]t.go oauth/protocol/*[^t].go oauth/protocol/*[^s]t.go
 //go:embed oauth/passkey/*[^t].go oauth/rendezvous/*[^t].go
 //go:embed web/*[^t].go web/*[^s]t.go web/pages web/texts

@@ -5,7 +5,8 @@
 // dates, and estimates how many guesses somebody needs who tries such things first. The estimate is that of
 // github.com/trustelem/zxcvbn/scoring, a faithful port. What a password consists of is found here, because that port
 // builds tables of all words when a program starts, any of this one's commands: 15 ms, and 6.4 MiB for as long as it
-// runs. Here the words are read from the program's own file while a password is judged, and nothing stays in memory.
+// runs. Here the words are unpacked from the program's own file while a password is judged, and nothing
+// stays in memory.
 //
 // Where it differs from zxcvbn on purpose, it takes a password for easier to guess:
 //

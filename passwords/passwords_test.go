@@ -1,7 +1,10 @@
 package passwords
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"slices"
@@ -13,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var update = flag.Bool("update", false, "write words.txt anew")
+var update = flag.Bool("update", false, "write words.txt.gz anew")
 
 func TestMain(m *testing.M) {
 	scoring.ReferenceYear = 2026 // when testdata/zxcvbn.json was made
@@ -129,11 +132,14 @@ func TestWords(t *testing.T) {
 		text.WriteString(strings.Join(line, " ") + "\n")
 	}
 	if *update {
-		if err := os.WriteFile("words.txt", []byte(text.String()), 0o644); err != nil {
+		var file bytes.Buffer
+		packing, _ := gzip.NewWriterLevel(&file, gzip.BestCompression) // there is such a level
+		_, err := packing.Write([]byte(text.String()))
+		if err = errors.Join(err, packing.Close(), os.WriteFile("words.txt.gz", file.Bytes(), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-	} else if text.String() != ranked {
-		t.Error("words.txt is not made from the lists; go test ./passwords -run TestWords -update writes it")
+	} else if text.String() != rankedWords() {
+		t.Error("words.txt.gz is not made from the lists; go test ./passwords -run TestWords -update writes it")
 	}
 }
 

@@ -1,7 +1,9 @@
 package passwords
 
 import (
+	"compress/gzip"
 	_ "embed"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -10,10 +12,24 @@ import (
 )
 
 // ranked are the words of zxcvbn's lists: common passwords, English words of Wikipedia and of films, names of people in
-// the United States. Line n holds those of rank n, the n most common of their list.
+// the United States. Line n holds those of rank n, the n most common of their list. They are packed until somebody
+// chooses a password, which is seldom.
 //
-//go:embed words.txt
-var ranked string
+//go:embed words.txt.gz
+var packed string
+
+// rankedWords unpacks the words.
+func rankedWords() string {
+	var words strings.Builder
+	file, err := gzip.NewReader(strings.NewReader(packed))
+	if err == nil {
+		_, err = io.Copy(&words, file)
+	}
+	if err != nil {
+		panic(err) // unreachable: the file is part of the program
+	}
+	return words.String()
+}
 
 // letters are what people write instead of a letter, and the letters that it may stand for.
 var letters = [256]string{'4': "a", '@': "a", '8': "b", '(': "c", '{': "c", '[': "c", '<': "c", '3': "e", '6': "g",
@@ -33,6 +49,7 @@ func wordsIn(text string, own []string) []*match.Match {
 	for i, word := range ownWords(own) {
 		look(word, i+1)
 	}
+	ranked := rankedWords()
 	for rank, i, begin := 1, 0, 0; i < len(ranked); i++ { // a quarter of the time of package strings' iterators
 		c := ranked[i]
 		if c > ' ' {
