@@ -53,7 +53,8 @@ func TestBotsOnPage(t *testing.T) {
 	s.says(b.at("/account"), 200, ">Tokens for bots</h2>", ">Create a token</button>")
 	token := b.issue("may", "own", "caveats", "method in GET\r\n\r\npath under /_matrix/client/v3/account", "until",
 		s.clock.Now().AddDate(0, 0, 1).Format(time.DateOnly))
-	list := s.says(b.at("/account"), 200, ">Bell</bdi></a>", "method in GET", "not used yet", "ends on", ">End this token<")
+	list := s.says(b.at("/account"), 200, ">Bell</bdi></a>", "method in GET", "not used yet", "ends on",
+		">End this token<")
 	if strings.Contains(list.body, token[:40]) {
 		t.Error("the token is shown again")
 	}
