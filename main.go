@@ -1,9 +1,9 @@
 // Postern is a small login server for Matrix whose HTTP contract is an OpenAPI file, api/login.yaml.
 //
-// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db; gen is
-// made from the contract by `go generate`. Wings stand beside this core: homeserver, which is what there is because a
-// homeserver stands behind; oauth, the OAuth 2.0 API, with web, pages for people; and speclab, which is for people who
-// change the contract.
+// The command line is in cli, what the server does in handlers, what a token is in tokens, what is kept in db, how new
+// passwords are judged in passwords; gen is made from the contract by `go generate`. Wings stand beside this core:
+// homeserver, which is what there is because a homeserver stands behind; oauth, the OAuth 2.0 API, with web, pages for
+// people; and speclab, which is for people who change the contract.
 package main
 
 import (

@@ -150,11 +150,15 @@ func (p *pipeline) build(t *testing.T, code string, handlers map[string]string) 
 // exercised is a line of the tests of a package, about a part of the contract that none of them touches.
 var exercised = regexp.MustCompile(`(?m)^(contract): (.+)$`)
 
-// exercise runs the tests of a package with other generated code, which holds the contract too.
+// exercise runs the tests of a package with other generated code, which holds the contract too. Whether anything
+// touches a part of it shows with few rounds as well, and by the tests alone.
 func (p *pipeline) exercise(t *testing.T, code, tests string) []string {
 	t.Helper()
-	out, err := command(t, "", "go", "test", "-overlay", overlay(t, code, nil), tests)
-	return distinct(t, exercised, out, err)
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-short", "-vet=off", "-overlay", overlay(t, code, nil),
+		tests, "-rapid.checks=1")
+	cmd.Env = append(os.Environ(), "TEST_ROUNDS=")
+	out, err := cmd.CombinedOutput()
+	return distinct(t, exercised, string(out), err)
 }
 
 // overlay writes a file for -overlay: which files of the tree are replaced, by what.

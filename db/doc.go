@@ -9,7 +9,9 @@
 //
 //   - users: one row per account. A deactivated account has no sessions and keeps its name. The sessions of a locked
 //     one wait. That it is locked, or an administrator of the homeserver, its sessions say too (sessions.locked,
-//     sessions.admin), so that a check reads one row.
+//     sessions.admin), so that a check reads one row. It says up to when its owner knows of new devices (noticed).
+//   - browsers: those in which the owner of an account has signed in on the pages, with the ids of the sessions that
+//     began in each (let_in); at most fifty of an account.
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
 //     refreshed. A token for a bot is one as well (bot), with the caveats that it was made with (restrictions): nothing
 //     is enforced by them, the token says them itself. It has a device of its own, which neither replaces another's nor

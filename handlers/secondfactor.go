@@ -61,8 +61,7 @@ func (s *Server) NoteSecondStep(ctx context.Context, localpart string, right boo
 	if !right {
 		err = forbidden("Wrong second factor.")
 	}
-	s.Metrics.login(err)
-	_ = s.traceOnPage(ctx, loginFailed, localpart, err)
+	_ = s.NoteLogin(ctx, localpart, err)
 }
 
 // stageSSO is the stage that an account with a second factor has in place of its password: its user signs in on a page,

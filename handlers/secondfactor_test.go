@@ -27,7 +27,8 @@ func passwordLogins(password string) map[string]call {
 	return map[string]call{
 		"current": {Method: "POST", Path: loginPath, Body: loginBody("alice", password, "")},
 		"device":  {Method: "POST", Path: loginPath, Body: loginBody("alice", password, `"device_id":"PHONE"`)},
-		"r0":      {Method: "POST", Path: "/_matrix/client/r0/login", Body: loginBody("@alice:example.org", password, "")},
+		"r0": {Method: "POST", Path: "/_matrix/client/r0/login",
+			Body: loginBody("@alice:example.org", password, "")},
 		"old": {Method: "POST", Path: loginPath,
 			Body: `{"type":"m.login.password","user":"ALICE","password":"` + password + `"}`},
 		"draft": {Method: "POST", Path: draftLoginPath, Body: `{"username":"alice","password":"` + password + `"}`},
@@ -257,4 +258,45 @@ func TestFactorThief(t *testing.T) {
 			t.Errorf("%s: the factors are %v, %v", op.id, after, err)
 		}
 	})
+}
+
+// pages is a server with pages that nobody looks at: package oauth has those, and tests them.
+type pages struct{ noOAuth }
+
+func (pages) Pages() http.Handler { return http.NotFoundHandler() }
+
+// TestStageSSO: where there are pages, what asks for a proof leads to one. The app goes on once its user has agreed
+// there.
+func TestStageSSO(t *testing.T) {
+	t.Parallel()
+	for _, g := range guardedOperations {
+		s := newSite(t, func(c *Config) {
+			c.OAuth, c.PublicURL = func(*Server) OAuth { return pages{} }, "https://example.org"
+		})
+		laptop, tablet := s.threeDevices()
+		s.addFactor("alice")
+		alone := s.do(g.with(laptop, withAuth(g.body, passwordStep("alice", password, ""))))
+		session := s.challenged(alone)
+		if alone.Code() != "M_FORBIDDEN" || !strings.Contains(alone.Text("error"), "https://example.org/account") ||
+			!strings.Contains(alone.Raw, `"flows":[{"stages":["m.login.sso"]}]`) {
+			t.Errorf("%s %s: the password alone answers %s", g.method, g.path, alone.Raw)
+		}
+		led := s.do(call{Method: "GET", Path: fallbackPath("m.login.sso", session)})
+		if led.Status != 302 || led.Header.Get("Location") != StagePath+"?session="+session {
+			t.Errorf("the stage leads to %d %v", led.Status, led.Header)
+		}
+		s.want(s.do(call{Method: "POST", Path: fallbackPath("m.login.sso", session), Header: form, Body: "password=x"}),
+			400, "M_UNRECOGNIZED")
+		ctx := WithCaller(t.Context(), &Caller{Now: s.clock.Now()})
+		stage, err := s.server.StageOnPage(ctx, session)
+		s.must(err)
+		account, err := s.db.User(t.Context(), stage.Localpart)
+		s.must(err)
+		s.must(stage.Complete(ctx, account))
+		s.must(stage.Complete(ctx, account)) // the button was pressed twice
+		s.html(s.do(call{Method: "GET", Path: fallbackPath("m.login.sso", session)}), 200, "That is done")
+		auth := `{"session":"` + session + `"}`
+		s.want(s.do(g.with(tablet, withAuth(g.body, auth))), 403, "M_FORBIDDEN")
+		s.ok(s.do(g.with(laptop, withAuth(g.body, auth))))
+	}
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"errors"
 	"html"
 	"net/http"
 	"regexp"
@@ -172,6 +173,9 @@ func TestSignOutOthers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	one, two := s.login(onPhone, "ONE", ""), s.login(onWindows, "TWO", "")
+	bot, err := s.db.StartSession(t.Context(), db.Login{ID: "bot", Localpart: "alice", KeyID: 1, Bot: true,
+		PasswordHash: s.alice().PasswordHash, DeviceID: "BOT", DisplayName: "Backup", At: s.clock.Now()})
+	s.must(err)
 	s.account("bob")
 	his := s.loginOf("bob", onPhone, "HIS", "")
 	b, other, foreign := s.browser(), s.browser(), s.browser()
@@ -180,7 +184,7 @@ func TestSignOutOthers(t *testing.T) {
 	foreign.signIn("/account", "bob", password)
 	view := action(actionOthers, "")
 	page := s.says(b.at(view), 200, "Sign out all others", "<dt>Devices</dt><dd>2</dd>",
-		"<dt>Other browsers</dt><dd>1</dd>", "<dt>Tokens for bots</dt><dd>0</dd>")
+		"<dt>Other browsers</dt><dd>1</dd>", "<dt>Tokens for bots</dt><dd>1</dd>")
 	s.lacks(page, `type="password"`)
 	s.clock.Step(proofLife)
 	s.says(b.at(view), 200, `type="password"`)
@@ -190,6 +194,9 @@ func TestSignOutOthers(t *testing.T) {
 	s.says(b.press(view, page, "do", "others", "password", password), 200, "All others are signed out")
 	for _, token := range []string{one, two} {
 		s.want(s.whoami(token), 401, "M_UNKNOWN_TOKEN")
+	}
+	if _, _, err := s.db.Session(t.Context(), bot.ID); !errors.Is(err, db.ErrNotFound) {
+		t.Errorf("the bot's token lives: %v", err)
 	}
 	s.says(b.at("/account"), 200, "@alice:example.org", "No device is logged in.")
 	s.says(other.at("/account"), 200, "User name")

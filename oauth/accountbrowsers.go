@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"postern/db"
 	"postern/handlers"
@@ -80,9 +79,16 @@ func (e accountPages) others(account db.User) error {
 	if err != nil {
 		return err
 	}
-	devices := slices.DeleteFunc(slices.Clone(sessions), func(s db.Session) bool { return s.Bot })
-	return e.render(status(wrong), web.Others{UserID: e.userID(account), Devices: len(devices),
-		Browsers: len(browsers) - 1, Tokens: len(sessions) - len(devices), Deed: e.deed(account, wrong, !e.proven())})
+	page := web.Others{UserID: e.userID(account), Browsers: len(browsers) - 1,
+		Deed: e.deed(account, wrong, !e.proven())}
+	for _, s := range sessions {
+		if s.Bot {
+			page.Tokens++
+		} else {
+			page.Devices++
+		}
+	}
+	return e.render(status(wrong), page)
 }
 
 func (e accountPages) endOthers(account db.User) error {

@@ -87,10 +87,10 @@ func (e accountPages) device(account db.User) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case session.Bot:
-		return e.leave(action(actionTokens, id))
-	case e.did == "rename":
+	if session.Bot {
+		return e.leave(action(actionTokens, session.DeviceID))
+	}
+	if e.did == "rename" {
 		return e.rename(account, session)
 	}
 	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error { return e.endDevice(session) })

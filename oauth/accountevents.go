@@ -41,6 +41,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
 	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
+	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
 	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
 	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
 	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode"
 
 	"postern/db"
 	"postern/handlers"
@@ -20,27 +18,28 @@ func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
 	if err != nil {
 		return err
 	}
-	part := web.PasskeysPart{Action: action(actionPasskeys, ""), Offered: e.party != nil}
+	shown := web.PasskeysPart{Action: part(actionPasskeys, e.next()), Offered: e.party != nil}
 	count := 0
 	for _, f := range factors {
 		if f.Kind == db.FactorPasskey {
-			part.List = append(part.List, passkeyOf(f))
+			shown.List = append(shown.List, e.passkeyOf(f))
 		}
 		if f.Kind != db.FactorRecovery {
 			count++
 		}
 	}
-	part.Full = count >= db.MaxFactors
-	if e.proven() && part.Offered && !part.Full {
-		part.Add, err = e.askNew(account, factors, page.Form)
+	shown.Full = count >= db.MaxFactors
+	if e.proven() && shown.Offered && !shown.Full {
+		shown.Add, err = e.askNew(account, factors, page.Form)
 	}
-	page.Passkeys = part
+	page.Passkeys = shown
 	return err
 }
 
-func passkeyOf(f db.Factor) web.Passkey {
+func (e accountPages) passkeyOf(f db.Factor) web.Passkey {
 	q := url.Values{"action": {actionPasskeys}, "id": {f.ID}}
-	return web.Passkey{Name: f.Name, Added: f.Created, Used: f.Used, View: handlers.AccountPath + "?" + q.Encode()}
+	return web.Passkey{Name: f.Name, Added: e.moment(f.Created), Used: e.moment(f.Used),
+		View: handlers.AccountPath + "?" + q.Encode()}
 }
 
 // askNew asks for a new passkey of an account. An authenticator that has one of the account's makes no second.
@@ -52,7 +51,7 @@ func (e accountPages) askNew(account db.User, factors []db.Factor, form string) 
 	c, err := e.ceremony(makeKey, form, code{}.agreed(account), func(challenge []byte) (string, error) {
 		return e.party.Creation(owner, challenge)
 	})
-	c.Account, c.To = account.Localpart, action(actionPasskeys, "")
+	c.Account, c.To = account.Localpart, part(actionPasskeys, e.next())
 	return c, err
 }
 
@@ -87,19 +86,13 @@ func (e accountPages) passkeys(account db.User) error {
 }
 
 func (e accountPages) passkeyPage(account db.User, f db.Factor) error {
-	return e.render(http.StatusOK, web.PasskeyDetails{UserID: e.userID(account), Passkey: passkeyOf(f),
+	return e.render(http.StatusOK, web.PasskeyDetails{UserID: e.userID(account), Passkey: e.passkeyOf(f),
 		Deed: e.deed(account, web.Wrong{}, false)})
 }
 
 // renamePasskey gives a passkey the name that was typed. Without one it keeps its own.
 func (e accountPages) renamePasskey(f db.Factor) error {
-	name := strings.TrimSpace(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, e.typed("name")))
-	if name != "" {
+	if name := plain(e.typed("name")); name != "" {
 		err := e.server.DB.RenameFactor(e.ctx, f.Localpart, f.ID, name)
 		if err != nil && !errors.Is(err, db.ErrNotFound) { // removed meanwhile
 			return err
@@ -145,7 +138,7 @@ func (e accountPages) keepNew(account db.User, c code, key passkey.Key) error {
 	if err == nil {
 		err = e.addFactor(account, db.Factor{ID: key.Text(), Localpart: account.Localpart, Kind: db.FactorPasskey,
 			Name: nameOfPlace(e.r.UserAgent()), Sealed: sealed, Created: now},
-			web.Done{Text: "passkeyAdded", Then: "backToAccount", Back: handlers.AccountPath})
+			web.Done{Text: "passkeyAdded", Then: "backToAccount"})
 	}
 	switch {
 	case errors.Is(err, db.ErrTokenSpent):
@@ -166,7 +159,7 @@ func (e accountPages) addPasskeyPage(account db.User, wrong web.Wrong) error {
 		return err
 	}
 	return e.render(status(wrong), web.AddPasskey{UserID: e.userID(account), Ceremony: c, Wrong: wrong,
-		Back: handlers.AccountPath})
+		Back: e.next()})
 }
 
 // nameOfPlace is a name for a passkey that was made by a browser, until its owner gives it another one.

@@ -59,7 +59,7 @@ func TestPasswordOnPage(t *testing.T) {
 			b, other := s.browser(), s.browser()
 			other.ownAccount()
 			page := s.says(b.ownAccount(), 200, "<h2>Password</h2>", "Current password", "New password",
-				`value="yes" checked`, "Sign out all other devices", ">Save</button>", "At least 8 characters.",
+				`"end-bots" checked`, "Sign out all other devices", ">Save</button>", "At least 8 characters.",
 				`autocomplete="current-password"`, `autocomplete="new-password"`)
 			before := b.browserCookie()
 			box := map[bool][]string{true: {"others", "yes"}}[ticked]
@@ -133,7 +133,7 @@ func TestPasswordNotChanged(t *testing.T) {
 			"Dieses Passwort steht in einer Liste gestohlener Passwörter"},
 	} {
 		got := s.says(b.save(page, tt.current, tt.wanted, "others", "yes"), 403, "<h1>Password</h1>", tt.english,
-			`value="yes" checked`, "New password")
+			`"end-bots" checked`, "New password")
 		if strings.Contains(got.body, newPassword) || strings.Contains(got.body, password) {
 			t.Errorf("%+v: a password is on the page: %s", tt, got.body)
 		}

@@ -25,14 +25,17 @@ func (e accountPages) setsUp() bool {
 func (e accountPages) setUpFirst(account db.User) error {
 	page := web.SetUpFirst{Account: web.Account{UserID: e.userID(account), Account: account.Localpart,
 		Form: e.formProof()}}
-	if err := e.codesPart(account, &page.Account); err != nil {
-		return err
+	for _, fill := range []func(db.User, *web.Account) error{e.passkeysPart, e.codesPart} {
+		if err := fill(account, &page.Account); err != nil {
+			return err
+		}
 	}
 	to := e.next()
 	if !e.setsUp() {
 		to = e.address()
 	}
-	page.Account.Codes.Action = part(actionCodes, to)
+	page.Account.Codes.Action, page.Account.Passkeys.Action = part(actionCodes, to), part(actionPasskeys, to)
+	page.Account.Passkeys.Add.To = page.Account.Passkeys.Action
 	return e.render(http.StatusOK, page)
 }
 

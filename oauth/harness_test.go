@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,6 +42,9 @@ type site struct {
 	writes atomic.Int64 // transactions
 }
 
+// passwordHash is alice's at every site, made once.
+var passwordHash = sync.OnceValues(func() (string, error) { return handlers.HashPassword(password) })
+
 func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	t.Helper()
 	s := &site{TB: t, clock: matrixtest.NewClock()}
@@ -58,7 +62,7 @@ func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	wrapped, err := master.Wrap(rand.Reader, key)
 	s.must(err)
 	s.must(s.db.AddRootKey(t.Context(), db.RootKey{ID: 1, Wrapped: wrapped, Created: s.clock.Now()}))
-	hash, err := handlers.HashPassword(password)
+	hash, err := passwordHash()
 	s.must(err)
 	s.must(s.db.CreateUser(t.Context(), db.User{Localpart: "alice", PasswordHash: hash, Created: s.clock.Now()}))
 	config := handlers.Config{

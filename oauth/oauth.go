@@ -13,7 +13,8 @@
 // registers. An authorization request stays in the browser's address until its owner agrees. The authorization code is
 // sealed, not stored: it holds who agreed to what, and only that it was redeemed is remembered. So whoever leaves at
 // any point leaves nothing behind, and a server that is killed at any point has a session with one pair, or none. A
-// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row.
+// device that shows a code is one sealed row until its owner decides; a browser that is signed in is one row, which
+// names the sessions that began in it for clients that are pages.
 //
 // # The pages
 //

@@ -99,7 +99,7 @@ func TestPasskeyAlone(t *testing.T) {
 	k := s.withKey("alice")
 	b := s.browser()
 	s.says(b.show("/account", b.at("/account"), k), http.StatusSeeOther)
-	s.says(b.at("/account"), 200, "@alice:example.org", "last used on")
+	s.says(b.at("/account"), 200, "@alice:example.org", "last used <time")
 	client := s.register(webClient)
 	q := request(client)
 	other := s.browser()
@@ -233,4 +233,43 @@ func TestMostPasskeys(t *testing.T) {
 	}
 	s.says(b.at("/account"), 200, "You have as many as you can have")
 	s.says(b.press(passkeysPath, page, "do", "add passkey", "answer", s.made(page, more)), 403, "too many")
+}
+
+// TestScriptPolicy: the policy of a page that asks for a passkey allows its one script by a hash, and no other page has
+// a script or may have one.
+func TestScriptPolicy(t *testing.T) {
+	t.Parallel()
+	s := keySite(t)
+	k := s.withKey("alice")
+	b, page := s.browser(), authorizePath(request(s.register(webClient)))
+	pages := map[string]answer{"sign in": b.at(page), "second": b.signIn(page)}
+	b.show("/account", b.at("/account"), k)
+	for name, path := range map[string]string{"consent": page, "overview": "/account", "code": handlers.DevicePath,
+		"passkey": passkeysPath + "&id=" + s.only("alice").ID} {
+		pages[name] = b.at(path)
+	}
+	for name, a := range pages {
+		policy, want := a.header.Get("Content-Security-Policy"), 0
+		if asksForKey.MatchString(a.body) {
+			want = 1
+		}
+		if strings.Count(policy, "script-src 'sha256-") != want || strings.Count(policy, "script-src") != want ||
+			strings.Count(a.body, "<script>") != want || strings.Contains(policy, "connect-src") {
+			t.Errorf("%s: %s %s", name, policy, a.body)
+		}
+	}
+}
+
+// TestPasskeyFirst: where a second factor is asked for a passkey is one, and leads on to what its owner has come for.
+func TestPasskeyFirst(t *testing.T) {
+	t.Parallel()
+	s := keySite(t, func(c *handlers.Config) { c.SecondFactor = handlers.SecondFactorRequired })
+	b, path := s.browser(), authorizePath(request(s.register(webClient)))
+	page := s.says(b.signIn(path), 200, "Set up a second factor", "Add a passkey")
+	to := html.UnescapeString(regexp.MustCompile(`action="([^"]*)" data-passkey`).FindStringSubmatch(page.body)[1])
+	added := s.says(b.press(to, page, "do", "add passkey", "answer", s.made(page, s.newKey())), 200, "Recovery codes")
+	if !strings.Contains(html.UnescapeString(added.body), `href="`+path+`"`) {
+		t.Errorf("it leads on to another page: %s", added.body)
+	}
+	s.says(b.at(path), 200, "Allow")
 }

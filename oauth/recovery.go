@@ -81,6 +81,7 @@ func (e accountPages) addFactor(account db.User, f db.Factor, done web.Done) err
 		return err
 	}
 	if account.SecondFactor {
+		done.Back = e.next()
 		return e.render(http.StatusOK, done)
 	}
 	return e.showRecovery(account, show, done)

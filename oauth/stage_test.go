@@ -140,7 +140,8 @@ func TestStageOnPage(t *testing.T) {
 		}
 		s.challenged(g.with(s.site, s.laptop, passwordStep+"}"), "m.login.sso")
 		early := g.with(s.site, s.laptop, `{"type":"m.login.sso","session":"`+session+`"}`)
-		if s.challenged(early, "m.login.sso") != session || early.text("errcode") != "M_FORBIDDEN" {
+		if s.challenged(early, "m.login.sso") != session || early.text("errcode") != "M_FORBIDDEN" ||
+			!strings.Contains(early.text("error"), "page of this stage") {
 			t.Errorf("%s: before the page it answers %s", g.path, early.body)
 		}
 

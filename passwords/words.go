@@ -23,11 +23,15 @@ var letters = [256]string{'4': "a", '@': "a", '8': "b", '(': "c", '{': "c", '[':
 // all words once and holds each against the places where its first letter may stand.
 func wordsIn(text string, own []string) []*match.Match {
 	lower := lowered(text)
-	ways := []*reading{newReading(text, lower, false), newReading(text, lower, true)}
-	for i, word := range ownWords(own) {
-		for _, r := range ways {
-			r.look(word, i+1)
+	forwards, backwards := newReading(text, lower, false), newReading(text, lower, true)
+	look := func(word string, rank int) {
+		if len(forwards.starts[word[0]]) > 0 { // else there is none backwards either
+			forwards.look(word, rank)
+			backwards.look(word, rank)
 		}
+	}
+	for i, word := range ownWords(own) {
+		look(word, i+1)
 	}
 	for rank, i, begin := 1, 0, 0; i < len(ranked); i++ { // a quarter of the time of package strings' iterators
 		c := ranked[i]
@@ -35,14 +39,13 @@ func wordsIn(text string, own []string) []*match.Match {
 			continue
 		}
 		if word := ranked[begin:i]; word != "" {
-			ways[0].look(word, rank)
-			ways[1].look(word, rank)
+			look(word, rank)
 		}
 		if begin = i + 1; c == '\n' {
 			rank++
 		}
 	}
-	return append(ways[0].found, ways[1].found...)
+	return append(forwards.found, backwards.found...)
 }
 
 // ownWords are the words that belong to the account, and their parts: of @alice:matrix.example.org alice and

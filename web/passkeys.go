@@ -1,7 +1,5 @@
 package web
 
-import "time"
-
 // A passkey is the one thing here that needs a script: browsers have no other way to ask for it. The script is a part
 // of the page, as the stylesheet is, and stands only on pages that ask for one.
 
@@ -27,8 +25,8 @@ type PasskeysPart struct {
 // Passkey is one as its owner sees it.
 type Passkey struct {
 	Name        string
-	Added, Used time.Time // zero: never
-	View        string    // address of its page
+	Added, Used Moment // zero: never
+	View        string // address of its page
 }
 
 // AddPasskey is the page on which a passkey is made.
@@ -57,4 +55,5 @@ func (c Ceremony) scripted() bool { return c.Options != "" }
 func (p SignIn) scripted() bool       { return p.Passkey.scripted() }
 func (p SecondFactor) scripted() bool { return p.Passkey.scripted() }
 func (p AddPasskey) scripted() bool   { return p.Ceremony.scripted() }
+func (p SetUpFirst) scripted() bool   { return p.Account.scripted() }
 func (p Account) scripted() bool      { return p.Passkeys.Offered }

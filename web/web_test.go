@@ -24,7 +24,7 @@ var (
 	everyPassword = PasswordPart{Has: true, Rules: everyRules, Wrong: Wrong{Text: "wrongCurrent"}, EndOthers: true}
 	everyRules    = PasswordRules{Least: 8, Digit: true, Symbol: true, Upper: true, Lower: true, Hard: true}
 	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
-	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: time.Unix(1, 0), Used: time.Unix(2, 0), View: "/v"}
+	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: everyMoment, Used: everyMoment, View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
 	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
 		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
@@ -55,7 +55,7 @@ var everyPage = map[string]Page{
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
 			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
 		Password: everyPassword,
-		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey}, Add: everyCeremony},
+		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey, {}}, Add: everyCeremony},
 		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
 		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
 		Bots: []Bot{everyBot, {Name: "Bell", Kind: "botRoom", Room: "!r:x", View: "/v"}}},
@@ -66,8 +66,9 @@ var everyPage = map[string]Page{
 	"others.html":  Others{UserID: "@alice:example.org", Devices: 1, Browsers: 2, Tokens: 3, Deed: everyDeed},
 	"history.html": History{UserID: "@alice:example.org", Events: []Event{everyEvent, {Kind: "odd", ByOperator: true},
 		{Text: "eventLogout", Device: Device{Name: "Gone"}}}, Newer: "/n", Older: "/o", Back: "/b"},
-	"confirm.html":    Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
-	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x"}},
+	"confirm.html": Confirm{UserID: "@alice:example.org", What: "reset", Deed: everyDeed},
+	"setupfirst.html": SetUpFirst{Account{UserID: "@alice:example.org", Form: "x",
+		Passkeys: PasskeysPart{Offered: true, Add: everyCeremony}}},
 	"agree.html": Agree{UserID: "@alice:example.org", Account: "alice", What: "deedPassword",
 		Ends: []Device{everyDevice, {ID: "NONE", Gone: true}}, Asks: everyDevice, Form: "x"},
 	"bot.html": BotDetails{UserID: "@alice:example.org", Bot: everyBot, Deed: everyDeed},

@@ -4,14 +4,19 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { knock, specFor } from "./editing.js";
+import { fill } from "./proof.js";
 import { lab, logIn, operation, password, row, toBench, tryOut } from "./page.js";
 import { signing } from "./signin.js";
+import { homeServerFor } from "../clients/js/server.js";
 
 const folder = process.argv[2];
 const spec = specFor();
 spec.save(knock());
 const { server, visit } = lab("--spec", spec.file);
 const pages = signing("--registration", "open", "--server-name", "example.org");
+
+// Found by a domain name, so that there are passkeys.
+const home = homeServerFor("--server-name", "example.org");
 
 mkdirSync(folder, { recursive: true });
 const small = { width: 1280, height: 720 };
@@ -68,5 +73,60 @@ test("the page to sign in, on a phone, light", async () => {
     await pages.visit({ size: "phone" }, url, async (page) => {
         await page.setViewportSize({ width: 390, height: 720 });
         await shoot(page, "sign-in");
+    });
+});
+
+// The account page: each of its pages once, in English, on a screen that shows them whole.
+const agents = {
+    Phone: "Element X/1.6.8 (iPhone 15 Pro; iOS 17.5.1; Scale/3.00)",
+    Laptop: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0",
+};
+
+async function withDevices() {
+    const user = await home.addUser();
+    for (const [name, agent] of Object.entries(agents)) {
+        const body = JSON.stringify({ type: "m.login.password", user, password, device_id: name.toUpperCase() });
+        const headers = { "content-type": "application/json", "user-agent": agent };
+        await fetch(`${home.url}/_matrix/client/v3/login`, { method: "POST", headers, body });
+    }
+    return user;
+}
+
+const whole = (page, name) => page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled", fullPage: true });
+
+for (const [name, view] of [
+    ["account", { size: "desktop", scripts: true }],
+    ["account-phone", { size: "phone", scheme: "dark", scripts: true }],
+])
+    test(`the ${name} page, whole`, async () => {
+        const user = await withDevices();
+        await pages.visit(view, `${home.home}/account`, async (page) => {
+            await fill(page, { "User name": user, Password: password }, "Sign in");
+            await page.getByRole("heading", { name: "Devices" }).waitFor();
+            await whole(page, name);
+        });
+    });
+
+test("the pages behind the account page", async () => {
+    const user = await withDevices();
+    const account = `${home.home}/account`;
+    await pages.visit({}, account, async (page) => {
+        await page.setViewportSize({ width: 800, height: 600 });
+        await fill(page, { "User name": user, Password: password }, "Sign in");
+        await page.goto(`${account}?action=org.matrix.device_view&device_id=PHONE`);
+        await whole(page, "account-device");
+        await page.goto(`${account}?action=events`);
+        await whole(page, "account-events");
+        await page.goto(`${account}?action=tokens`);
+        await page.getByLabel("Name", { exact: true }).fill("Doorbell");
+        await page.getByLabel("May only send to one room").check();
+        await page.getByLabel("Room id").fill("!kitchen:example.org");
+        await page.getByRole("button", { name: "Preview" }).click();
+        await page.getByRole("heading", { name: "What the token opens" }).waitFor();
+        await whole(page, "account-token");
+        await page.goto(account);
+        await page.getByRole("button", { name: "Set up one-time codes" }).click();
+        await page.getByLabel("One-time code").waitFor();
+        await whole(page, "account-codes");
     });
 });

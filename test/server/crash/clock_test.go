@@ -71,11 +71,13 @@ func inProcess(t *testing.T, d *db.DB, now func() time.Time) string {
 	hash, err := argon2id.CreateHash(password, cheap)
 	must(err)
 	must(d.CreateUser(t.Context(), db.User{Localpart: user, PasswordHash: hash, Created: now()}))
-	// Both are longer than any jump, so that what was used before one may come again after it, and gets the same.
+	// The leeway and the lifetime are longer than any jump, so that what was used before one may come again after it,
+	// and gets the same. To log in, all wait their turn at one account, and that is long on a busy machine.
 	server, err := handlers.New(t.Context(), handlers.Config{
 		DB: d, ServerName: "example.org", Master: master, Metrics: handlers.NewMetrics(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Now: now, Random: rand.Reader, AccessTTL: 12 * time.Hour, RefreshLeeway: 2 * time.Hour,
+		Patience: 10 * time.Minute,
 	})
 	must(err)
 	t.Cleanup(server.Close)

@@ -1,5 +1,5 @@
-// The account page in Debian's Chromium: at both widths, in both schemes and both languages, with the keyboard alone and without a
-// script.
+// One-time codes and recovery codes in Debian's Chromium: at both widths, in both schemes and both languages, with the keyboard alone and
+// without a script.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
