@@ -156,7 +156,7 @@ func TestMetricsApart(t *testing.T) {
 // until waits for something that another goroutine does.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for range 300 {
+	for range 1200 {
 		if is() {
 			return
 		}

@@ -171,7 +171,7 @@ func (i *installation) setUp(t *testing.T, hs *synapse.Server, before string) []
 func (i *installation) settled(args ...string) (out string) {
 	i.Helper()
 	var err error
-	for range 100 {
+	for range 1200 {
 		if out, err = i.command("", args...); err == nil {
 			return out
 		}

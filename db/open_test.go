@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 func TestOpenAgain(t *testing.T) {
@@ -189,12 +188,8 @@ func TestQueryPlans(t *testing.T) {
 func TestPing(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	began := time.Now()
 	if err := d.Ping(bg); err != nil {
 		t.Error(err)
-	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 

@@ -222,7 +222,7 @@ func TestDeadlock(t *testing.T) {
 	for i, id := range []string{"a", "b"} {
 		wg.Go(func() { _, errs[i] = one.AdvanceGeneration(bg, refresh(id, 1)) })
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(one.writer.ops) < 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); len(one.writer.ops) < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	<-one.writeLock

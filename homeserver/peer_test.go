@@ -50,7 +50,7 @@ func (b *behind) tell() {
 		Now: b.clock.Now})
 	sender.Start()
 	defer sender.Close()
-	for range 1000 {
+	for range 12_000 {
 		n, err := b.queue.Size(b.Context())
 		b.must(err)
 		if n == 0 {

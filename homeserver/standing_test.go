@@ -140,7 +140,7 @@ func TestNameBeyondASCII(t *testing.T) {
 	b.must(b.queue.Reactivate(t.Context(), name))
 	sender := outbox.New(outbox.Config{Queue: b.queue, Synapse: b.client, Log: b.server.Log, Now: b.clock.Now})
 	sender.Start()
-	for range 1000 {
+	for range 12_000 {
 		if w, err := b.queue.List(t.Context()); err != nil || len(w) == 1 && w[0].Refused {
 			break
 		}

@@ -265,12 +265,8 @@ func TestAbandonedAuthorizations(t *testing.T) {
 	signedIn := s.browser()
 	signedIn.signIn(authorizePath(request(client)))
 	before, writes := s.rows(), s.writes.Load()
-	rounds := 5000
-	if testing.Short() {
-		rounds = 500
-	}
 	b := s.browser()
-	parallel(rounds, func(i int) {
+	parallel(500, func(i int) {
 		b := []*browser{b, signedIn, s.browser()}[i%3]
 		q := request(client, "state", fmt.Sprint("state", i), "scope", protocol.ScopeOf(fmt.Sprint("DEVICE", i)))
 		for field, value := range map[string]string{"prompt": []string{"", "create", "consent", "none"}[i%4],

@@ -40,7 +40,7 @@ func TestImportedAccounts(t *testing.T) {
 	}
 	settle := func() {
 		t.Helper()
-		for range 1000 {
+		for range 12_000 {
 			n, err := q.Size(t.Context())
 			must(err)
 			if n == 0 {

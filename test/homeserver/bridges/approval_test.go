@@ -49,7 +49,7 @@ func TestApprovalBeforeSynapse(t *testing.T) {
 	}
 	p.postern.Run(t, "", "user", "approve", "carol")
 	for tries := 0; !p.knows("carol"); tries++ {
-		if tries > 500 {
+		if tries > 3000 {
 			t.Fatal("Synapse is not told of carol")
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -225,7 +225,7 @@ func expiry(t *testing.T, s *pair) {
 			"identifier": map[string]any{"type": "m.id.user", "user": "alice"}, "password": password,
 			"device_id": "OLD"})
 	p := &person{s, answer["access_token"].(string), ""}
-	for range 100 {
+	for range 1200 {
 		if status, _ := p.ask(t, "GET", syncing+"?timeout=0", nil); status != http.StatusOK {
 			break
 		}

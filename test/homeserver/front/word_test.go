@@ -32,7 +32,7 @@ func (s *pair) refusedLogin(t *testing.T, name string, status int, code string) 
 func (s *pair) settled(t *testing.T) {
 	t.Helper()
 	var said string
-	for range 200 {
+	for range 1200 {
 		if said = s.Run(t, "", "synapse", "outbox"); strings.Contains(said, "nothing waits") {
 			return
 		}
@@ -106,7 +106,7 @@ func TestAdministrator(t *testing.T) {
 // refusal waits until Synapse has refused something, and gives the list of what waits.
 func (s *pair) refusal(t *testing.T) (said string) {
 	t.Helper()
-	for range 200 {
+	for range 1200 {
 		if said = s.Run(t, "", "synapse", "outbox"); strings.Contains(said, "synapse cannot") {
 			break
 		}
@@ -183,7 +183,7 @@ func (s *pair) backup(t *testing.T) (restore func()) {
 // softEnd asks until the session is logged out softly; before, it may be told to try again.
 func (p *person) softEnd(t *testing.T) {
 	t.Helper()
-	for range 200 {
+	for range 1200 {
 		status, answer := p.ask(t, "GET", syncing+"?timeout=0", nil)
 		if status == 503 {
 			time.Sleep(50 * time.Millisecond)

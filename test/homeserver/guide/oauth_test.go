@@ -115,7 +115,7 @@ func (s *signedIn) named(t *testing.T) {
 func (s *signedIn) losesAnAnswer(t *testing.T) {
 	t.Helper()
 	both := s.line.lose()
-	for range 100 {
+	for range 600 {
 		select {
 		case pairs := <-both:
 			if pairs[0].Refresh != pairs[1].Refresh || pairs[1].Refresh == "" || pairs[1].Access == "" {
@@ -179,7 +179,7 @@ func (s *signedIn) signsOut(t *testing.T) {
 		t.Errorf("after he has signed out bob is %v", after)
 	}
 	there := true
-	for i := 0; there && i < 100; i++ { // Synapse is told in a moment
+	for i := 0; there && i < 600; i++ { // Synapse is told in a moment
 		has := s.alice.do(t, "devices", values{"of": bob})
 		if there = slices.Contains(has["devices"].([]any), device); there {
 			time.Sleep(100 * time.Millisecond)

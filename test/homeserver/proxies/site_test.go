@@ -158,7 +158,7 @@ func (s *site) start(t *testing.T, program, kind string, split bool) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for range 400 {
+	for range 2400 {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			_ = c.Close()
 			return

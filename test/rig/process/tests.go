@@ -2,9 +2,11 @@ package process
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -58,13 +60,19 @@ func Before(t testing.TB, homeserver, secret string) []string {
 	return []string{"--homeserver", homeserver, "--homeserver-secret-file", file}
 }
 
-// FreePort is a port of loopback that nobody has just now.
+// FreePort is a port of loopback that nobody has just now. It is none of those that the system gives to whoever asks
+// for any, from 32768 on with Linux, since one of those may be another test's a moment later.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal(err)
+	return 0
 }

@@ -186,7 +186,7 @@ func (h *harness) quiet() {
 	admin := h.rawDatabase()
 	defer admin.Close()
 	const others = `SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
-	for range 1000 {
+	for range 12_000 {
 		var n int
 		h.must(admin.QueryRowContext(h.Context(), others).Scan(&n))
 		if n == 0 {

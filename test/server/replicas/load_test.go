@@ -30,7 +30,7 @@ func TestRotation(t *testing.T) {
 // retire retires a key as soon as no session needs it any more, which takes a refresh of each.
 func (h *replicas) retire(key string) {
 	h.Helper()
-	for range 100 {
+	for range 600 {
 		out, err := h.site.Command(h.Context(), "", "keys", "retire", key)
 		if err == nil {
 			return
