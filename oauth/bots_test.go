@@ -58,7 +58,7 @@ func TestBotsOnPage(t *testing.T) {
 	if strings.Contains(list.body, token[:40]) {
 		t.Error("the token is shown again")
 	}
-	s.says(list, 200, "No device is logged in.")
+	s.says(list, 200, "No device is logged in.", "Sign out all others")
 	s.ok(s.whoami(token))
 	s.want(s.opened(http.MethodPost, "/_matrix/client/v3/logout", token), 403, "M_FORBIDDEN")
 	s.says(b.at("/account"), 200, "last used <time")

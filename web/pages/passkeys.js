@@ -18,6 +18,9 @@ function ask(options) {
   return navigator.credentials.get({ publicKey });
 }
 
+// What went wrong, as the form's own texts are named: in a name that contains "uri" a template would take them for addresses.
+const why = { NotAllowedError: "cancelled", InvalidStateError: "here", SecurityError: "elsewhere" };
+
 function told({ id, type, response }) {
   const answer = { id, rawId: id, type, response: {} };
   for (const field of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
@@ -42,7 +45,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       form.elements.answer.value = told(await ask(JSON.parse(form.dataset.passkey)));
       answered = true;
     } catch (error) {
-      wrong.textContent = wrong.dataset[error.name.toLowerCase()] ?? wrong.dataset.other;
+      wrong.textContent = wrong.dataset[why[error.name] ?? "other"];
       wrong.hidden = false;
     }
     button.disabled = false;

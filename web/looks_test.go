@@ -1,0 +1,52 @@
+package web
+
+import (
+	"html"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// in renders a page in a language.
+func in(t *testing.T, lang string, page Page) string {
+	t.Helper()
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept-Language", lang)
+	w := httptest.NewRecorder()
+	if err := Render(w, r, 200, page); err != nil {
+		t.Fatal(err)
+	}
+	return w.Body.String()
+}
+
+// TestScriptTexts: what the script says when the browser gives no passkey stands on the page as it is to be read. The
+// script finds each text by the name of an attribute.
+func TestScriptTexts(t *testing.T) {
+	t.Parallel()
+	attribute := regexp.MustCompile(` data-(\w+)="([^"]*)"`)
+	for _, lang := range languages {
+		found := make(map[string]string)
+		for _, a := range attribute.FindAllStringSubmatch(in(t, lang, everyPage["addpasskey.html"]), -1) {
+			found[a[1]] = html.UnescapeString(a[2])
+		}
+		for name, key := range map[string]string{"cancelled": "passkeyCancelled", "here": "passkeyHere",
+			"elsewhere": "passkeyElsewhere", "other": "passkeyFailed"} {
+			if found[name] != Say(lang, key) || !strings.Contains(script, `"`+name+`"`) {
+				t.Errorf("%s in %s is %q", name, lang, found[name])
+			}
+		}
+	}
+}
+
+// TestNoAddresses: no text is taken for an address, in which a space is written %20.
+func TestNoAddresses(t *testing.T) {
+	t.Parallel()
+	for file, page := range everyPage {
+		for _, lang := range languages {
+			if strings.Contains(in(t, lang, page), "%20") {
+				t.Errorf("%s in %s has an address with a text in it", file, lang)
+			}
+		}
+	}
+}
