@@ -62,8 +62,8 @@ var programs = []struct {
 }{
 	{"mtxclient ", "nheko", false},
 	{"nio", "matrix-nio", true},
-	{"Python/", "Python (matrix-nio)", true}, // "Python/3.11 aiohttp/3.8.4": it uses that, and does not say so
-	{"Dart/", "Dart (FluffyChat)", true},     // "Dart/3.5 (dart:io)": it says no more
+	{"Python/", "Python", true}, // "Python/3.11 aiohttp/3.8.4", such as matrix-nio
+	{"Dart/", "Dart", true},     // "Dart/3.5 (dart:io)", such as FluffyChat
 	{"Element dbg/", "Element", false},
 	{"Go-http-client/", "Go", true},
 	{"node", "Node.js", true},

@@ -61,7 +61,7 @@ func TestDeviceNames(t *testing.T) {
 		{"nheko on laptop", "", "mtxclient v0.9.2", "nheko on laptop |  |  | "},
 		{"matrix-nio", "", "Python/3.11 aiohttp/3.8.4", "matrix-nio |  |  | "},
 		{"", "", firefox, " |  | Firefox | Windows"},
-		{"", "", dart, " |  | Dart (FluffyChat) | "},
+		{"", "", dart, " |  | Dart | "},
 		{"", "", "", "ABC |  |  | "},
 		{"", "App", "", "App |  |  | "},
 	} {
