@@ -182,6 +182,15 @@ func (e accountPages) sure(account db.User, ask web.Prove) (bool, error) {
 	return false, e.render(status(wrong), ask)
 }
 
+// meant is sure, once a page has said what is about to happen and they have sent its form.
+func (e accountPages) meant(account db.User, ask web.Prove) (bool, error) {
+	if e.mustSignIn(account) || e.r.PostForm.Has("meant") {
+		return e.sure(account, ask)
+	}
+	ask.UserID, ask.Deed = e.userID(account), e.deed(account, web.Wrong{}, !e.proven())
+	return false, e.render(http.StatusOK, ask)
+}
+
 // confirmed asks whether they mean it, and then does it.
 func (e accountPages) confirmed(account db.User, what string, prove bool, do func(db.User) error) error {
 	if e.mustSignIn(account) {

@@ -87,6 +87,11 @@ func TestDeviceList(t *testing.T) {
 	page := s.says(b.at("/account"), 200, ">Devices</h2>", "Sign out all others")
 	s.order(page, "App in Firefox on Windows", "this browser", "last used", ">today ", "your network", "matrix-nio",
 		">3 days ago</time>", "Element X on iOS", ">3 days ago</time>", ">Signed-in browsers</h2>", "this browser")
+	s.order(page, `id="device0"`, "App in Firefox", `aria-describedby="device0">Sign out this device</button>`,
+		`id="device1"`, "matrix-nio", `aria-describedby="device1">Sign out this device</button>`)
+	if to := b.press(viewOf("PHONE"), page, "do", "view").header.Get("Location"); to != viewOf("PHONE") {
+		t.Errorf("the button leads to %q", to)
+	}
 	if n := strings.Count(page.body, "this browser"); n != 2 {
 		t.Errorf("%d are this browser: %s", n, page.body)
 	}
@@ -198,7 +203,7 @@ func TestSignOutOthers(t *testing.T) {
 	if _, _, err := s.db.Session(t.Context(), bot.ID); !errors.Is(err, db.ErrNotFound) {
 		t.Errorf("the bot's token lives: %v", err)
 	}
-	s.says(b.at("/account"), 200, "@alice:example.org", "No device is logged in.")
+	s.says(b.at("/account"), 200, "@alice:example.org", "No device is signed in.", "Sign out all others")
 	s.says(other.at("/account"), 200, "User name")
 	s.ok(s.whoami(his))
 	s.says(foreign.at("/account"), 200, "@bob:example.org")

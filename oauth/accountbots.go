@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -37,8 +38,11 @@ func (e accountPages) botOf(s db.Session) web.Bot {
 	caveats := strings.FieldsFunc(s.Restrictions, func(r rune) bool { return r == '\n' })
 	may, room, from := kindOf(caveats)
 	b := web.Bot{Device: s.DeviceID, Name: shown(s.DisplayName), Kind: botKinds[may].Text, Room: room, From: from,
-		Used: e.moment(s.Seen.At), Place: e.place(s.Seen.Addr), Ends: s.Expires, View: action(actionTokens, s.DeviceID),
+		Used: e.moment(s.Seen.At), Place: e.place(s.Seen.Addr), View: action(actionTokens, s.DeviceID),
 		Over: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires)}
+	if !s.Expires.IsZero() {
+		b.Ends = s.Expires.Add(-time.Millisecond) // the day that was chosen, and not the one that begins then
+	}
 	if may == mayOwn {
 		b.From, b.Caveats = "", caveats
 	}

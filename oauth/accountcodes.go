@@ -93,7 +93,8 @@ func (e accountPages) oneTime(account db.User) (f db.Factor, has bool, err error
 // codesPart fills the part of the account page about one-time codes.
 func (e accountPages) codesPart(account db.User, page *web.Account) error {
 	f, has, err := e.oneTime(account)
-	page.Codes = web.CodesPart{Action: part(actionCodes, e.next()), Has: has, Since: f.Created, Used: f.Used}
+	page.Codes = web.CodesPart{Action: part(actionCodes, e.next()), Has: has, Added: e.moment(f.Created),
+		Used: e.moment(f.Used)}
 	return err
 }
 
@@ -111,7 +112,7 @@ func (e accountPages) codes(account db.User) error {
 	case e.did == "confirm" && !has:
 		return e.confirmCodes(account)
 	case e.did == "remove" && has:
-		if sure, err := e.sure(account, web.Prove{Text: "removeCodes", Do: e.did}); !sure {
+		if sure, err := e.meant(account, web.Prove{Text: "removeCodes", Means: "removeCodesMean", Do: e.did}); !sure {
 			return err
 		}
 		return e.removeFactor(account, f.ID, web.Done{Text: "codesRemoved", Then: "backToAccount"})

@@ -90,7 +90,10 @@ func (e accountPages) device(account db.User) error {
 	if session.Bot {
 		return e.leave(action(actionTokens, session.DeviceID))
 	}
-	if e.did == "rename" {
+	switch e.did {
+	case "view": // a button of the overview
+		return e.leave(action(actionDevice, session.DeviceID))
+	case "rename":
 		return e.rename(account, session)
 	}
 	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error { return e.endDevice(session) })

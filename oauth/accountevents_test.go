@@ -160,6 +160,8 @@ func TestEvents(t *testing.T) {
 	if !strings.Contains(seen, "The account was made") {
 		t.Error("the oldest is missing")
 	}
+	s.lacks(s.says(b.at(action(actionEvents, "")+"&skip=5000"), 200, "There are no older events.",
+		`href="?action=events"`, ">Newer</a>"), "Nothing has happened yet.", `rel="next"`)
 	for _, odd := range []string{"-1", "x", "99999999", "9223372036854775807"} {
 		s.says(b.at(action(actionEvents, "")+"&skip="+odd), 200)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"unicode/utf8"
 
 	"postern/db"
 	"postern/handlers"
@@ -75,30 +76,36 @@ func (e accountPages) passkeys(account db.User) error {
 	}
 	switch e.did {
 	case "rename passkey":
-		return e.renamePasskey(f)
+		return e.renamePasskey(account, f)
 	case "remove passkey":
 		if sure, err := e.sure(account, web.Prove{Text: "removePasskey", Do: e.did}); !sure {
 			return err
 		}
 		return e.removeFactor(account, f.ID, web.Done{Text: "passkeyRemoved", Then: "passkeyRemovedThen"})
 	}
-	return e.passkeyPage(account, f)
+	return e.passkeyPage(account, f, f.Name, web.Wrong{})
 }
 
-func (e accountPages) passkeyPage(account db.User, f db.Factor) error {
-	return e.render(http.StatusOK, web.PasskeyDetails{UserID: e.userID(account), Passkey: e.passkeyOf(f),
+func (e accountPages) passkeyPage(account db.User, f db.Factor, called string, wrong web.Wrong) error {
+	return e.render(status(wrong), web.PasskeyDetails{UserID: e.userID(account), Passkey: e.passkeyOf(f),
+		Called: called, WrongName: wrong, Saved: e.r.URL.Query().Has("saved") && wrong.Text == "",
 		Deed: e.deed(account, web.Wrong{}, false)})
 }
 
-// renamePasskey gives a passkey the name that was typed. Without one it keeps its own.
-func (e accountPages) renamePasskey(f db.Factor) error {
-	if name := plain(e.typed("name")); name != "" {
-		err := e.server.DB.RenameFactor(e.ctx, f.Localpart, f.ID, name)
-		if err != nil && !errors.Is(err, db.ErrNotFound) { // removed meanwhile
-			return err
-		}
+// renamePasskey gives a passkey the name that was typed.
+func (e accountPages) renamePasskey(account db.User, f db.Factor) error {
+	name := plain(e.typed("name"))
+	switch {
+	case name == "":
+		return e.passkeyPage(account, f, f.Name, web.Wrong{Text: "passkeyName"})
+	case utf8.RuneCountInString(name) > db.MaxDeviceName:
+		return e.passkeyPage(account, f, name, web.Wrong{Text: "nameTooLong", Values: []any{db.MaxDeviceName}})
 	}
-	return e.leave(handlers.AccountPath)
+	err := e.server.DB.RenameFactor(e.ctx, f.Localpart, f.ID, name)
+	if err != nil && !errors.Is(err, db.ErrNotFound) { // removed meanwhile, which the page says
+		return err
+	}
+	return e.leave(e.passkeyOf(f).View + "&saved")
 }
 
 // addPasskey asks for a new passkey, or keeps the one that the browser has made.

@@ -53,12 +53,12 @@ func TestBotsOnPage(t *testing.T) {
 	s.says(b.at("/account"), 200, ">Tokens for bots</h2>", ">Create a token</button>")
 	token := b.issue("may", "own", "caveats", "method in GET\r\n\r\npath under /_matrix/client/v3/account", "until",
 		s.clock.Now().AddDate(0, 0, 1).Format(time.DateOnly))
-	list := s.says(b.at("/account"), 200, ">Bell</bdi></a>", "method in GET", "not used yet", "ends on",
-		">End this token<")
+	list := s.says(b.at("/account"), 200, ">Bell</bdi></a>", "method in GET", "not used yet",
+		"ends on "+s.clock.Now().AddDate(0, 0, 1).Format(time.DateOnly)+"<", ">End this token<")
 	if strings.Contains(list.body, token[:40]) {
 		t.Error("the token is shown again")
 	}
-	s.says(list, 200, "No device is logged in.", "Sign out all others")
+	s.says(list, 200, "No device is signed in.", "Sign out all others")
 	s.ok(s.whoami(token))
 	s.want(s.opened(http.MethodPost, "/_matrix/client/v3/logout", token), 403, "M_FORBIDDEN")
 	s.says(b.at("/account"), 200, "last used <time")

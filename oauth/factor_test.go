@@ -30,13 +30,13 @@ type app struct {
 
 // code is what it shows now.
 func (a app) code() string {
-	code, err := totp.GenerateCode(a.secret, a.clock.Now())
+	code, err := totp.GenerateCode(strings.ReplaceAll(a.secret, " ", ""), a.clock.Now())
 	a.must(err)
 	return code
 }
 
 var (
-	secretShown = regexp.MustCompile(`<code>([A-Z2-7]{32})</code>`)
+	secretShown = regexp.MustCompile(`<code class="secret">((?:[A-Z2-7]{4} ?){8})</code>`)
 	codesShown  = regexp.MustCompile(`<code>([0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4})</code>`)
 )
 
@@ -118,7 +118,7 @@ func TestOneTimeCodes(t *testing.T) {
 	if used := third.press(path, third.halfway(path), "code", codes[0], "do", "second"); used.status != 403 {
 		t.Errorf("a recovery code twice: %d", used.status)
 	}
-	if !strings.Contains(again.at(path).body, "9 recovery codes are left") {
+	if !strings.Contains(again.at(path).body, "Recovery codes left: 9.") {
 		t.Error("the page does not say how many are left")
 	}
 }
@@ -173,6 +173,8 @@ func TestRecoveryReplaced(t *testing.T) {
 	b := s.browser()
 	_, old := b.setUp(b.ownAccount())
 	page := b.press(handlers.AccountPath+"?action="+actionRecovery, b.at(handlers.AccountPath), "do", "recovery")
+	s.lacks(s.says(page, 200, "The ones that you have written down"), `type="password"`)
+	page = b.press(handlers.AccountPath+"?action="+actionRecovery, page, "meant", "yes", "do", "recovery")
 	fresh := codesShown.FindStringSubmatch(page.body)
 	if fresh == nil {
 		t.Fatalf("no new codes: %s", page.body)
@@ -182,7 +184,11 @@ func TestRecoveryReplaced(t *testing.T) {
 		t.Errorf("a code that was replaced: %d", used.status)
 	}
 	other.sentTo(other.press(path, other.halfway(path), "code", fresh[1], "do", "second"))
-	gone := b.press(codesPath, b.at(path), "do", "remove")
+	ask := s.says(b.press(codesPath, b.at(path), "do", "remove"), 200, "last second factor")
+	if left, err := s.db.Factors(t.Context(), "alice"); err != nil || len(left) == 0 {
+		t.Errorf("one press has removed them: %v, %v", left, err)
+	}
+	gone := b.press(codesPath, ask, "meant", "yes", "do", "remove")
 	if gone.status != http.StatusOK || !strings.Contains(gone.body, "removed") {
 		t.Errorf("codes are removed: %d %s", gone.status, gone.body)
 	}
@@ -226,7 +232,7 @@ func TestStaleProof(t *testing.T) {
 	half := b.press(codesPath, b.press(codesPath, b.at(handlers.AccountPath), "do", "remove"),
 		"user", "alice", "password", password, "do", "sign in")
 	b.sentTo(b.press(codesPath, half, "code", a.code(), "do", "second"))
-	gone := b.press(codesPath, b.at(handlers.AccountPath), "do", "remove")
+	gone := b.press(codesPath, b.at(handlers.AccountPath), "meant", "yes", "do", "remove")
 	if !strings.Contains(gone.body, "removed") {
 		t.Errorf("after signing in again: %s", gone.body)
 	}

@@ -163,8 +163,10 @@ func TestPasskeyPage(t *testing.T) {
 	path := passkeysPath + "&id=" + s.only("alice").ID
 	page := s.says(b.at(path), 200, "Name", "Save")
 	s.says(b.press(path, page, "do", "rename passkey", "name", " My\u202e <b>key</b>\n "), http.StatusSeeOther)
+	s.says(b.at(path+"&saved"), 200, `role="status"`, "Saved.", `value="My &lt;b&gt;key&lt;/b&gt;"`)
 	s.says(b.at("/account"), 200, "My &lt;b&gt;key&lt;/b&gt;")
-	s.says(b.press(path, page, "do", "rename passkey", "name", " "), http.StatusSeeOther)
+	s.says(b.press(path, page, "do", "rename passkey", "name", " "), 403, "needs a name", `role="alert"`)
+	s.says(b.press(path, page, "do", "rename passkey", "name", strings.Repeat("é", 101)), 403, "too long")
 	if name := s.only("alice").Name; name != "My <b>key</b>" {
 		t.Errorf("the name is %q", name)
 	}

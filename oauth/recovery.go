@@ -110,7 +110,7 @@ func (e accountPages) recovery(account db.User) error {
 	if e.did != "recovery" || !account.SecondFactor {
 		return e.overview(account)
 	}
-	if sure, err := e.sure(account, web.Prove{Text: "newRecovery", Do: e.did}); !sure {
+	if sure, err := e.meant(account, web.Prove{Text: "newRecovery", Means: "newRecoveryMeans", Do: e.did}); !sure {
 		return err
 	}
 	show, keep, err := e.newRecoveryCodes(account)

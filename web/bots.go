@@ -5,15 +5,15 @@ import "time"
 // Bot is a token for a bot as its owner sees it.
 type Bot struct {
 	Device, Name string
-	Kind         string   // the name of a text: what it opens, as the form has it
-	Room         string   // the only one that it may send to; empty: any
-	From         string   // the only addresses that it may be used from; empty: any
-	Caveats      []string // as they were written, if Kind does not say it
-	Used         Moment   // zero: not yet
-	Place        Place    // where it was used last
-	Ends         time.Time
-	Over         bool   // it opens nothing any more
-	View         string // address of its page, which its form leads to
+	Kind         string    // the name of a text: what it opens, as the form has it
+	Room         string    // the only one that it may send to; empty: any
+	From         string    // the only addresses that it may be used from; empty: any
+	Caveats      []string  // as they were written, if Kind does not say it
+	Used         Moment    // zero: not yet
+	Place        Place     // where it was used last
+	Ends         time.Time // on this day; zero: never
+	Over         bool      // it opens nothing any more
+	View         string    // address of its page, which its form leads to
 }
 
 // BotDetails is the page of one token, on which it can be ended.

@@ -3,7 +3,6 @@ package web
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/boombuler/barcode/qr"
 )
@@ -12,7 +11,7 @@ import (
 type CodesPart struct {
 	Action      string // where its forms lead
 	Has         bool
-	Since, Used time.Time // when they were set up, and last used; zero: never
+	Added, Used Moment // zero: never
 }
 
 // RecoveryPart is the part of the account page about recovery codes.
@@ -44,6 +43,7 @@ type RecoveryCodes struct {
 type Prove struct {
 	UserID   string
 	Text, Do string // the name of a text: what is to be done; and the button that does it
+	Means    string // the name of a text that says what that does; empty: a page before has said it
 	Deed     Deed
 }
 

@@ -50,3 +50,28 @@ func TestNoAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestFocus: at most one element of a page asks for the focus. Where the page has something to say above its form, it
+// is that: nobody is taken past it.
+func TestFocus(t *testing.T) {
+	t.Parallel()
+	pages := map[string]Page{"a device": DeviceDetails{Deed: Deed{Prove: true}},
+		"a preview":        NewBot{Name: "Bell", Preview: &Preview{}, Deed: Deed{Prove: true}},
+		"a mistake":        NewBot{Name: "Bell", Deed: Deed{Prove: true, Wrong: Wrong{Text: "botUntil"}}},
+		"a nameless token": NewBot{Deed: Deed{Prove: true, Wrong: Wrong{Text: "botUntil"}}},
+		"a new token":      NewBot{Deed: Deed{Prove: true}}}
+	for file, page := range everyPage {
+		pages[file] = page
+	}
+	focused := regexp.MustCompile(`<[^>]*\bautofocus\b[^>]*>`)
+	wants := map[string]string{"a device": "", "a preview": `id="preview"`, "a mistake": `role="alert"`,
+		"a nameless token": `role="alert"`, "a new token": `id="name"`}
+	for name, page := range pages {
+		found := focused.FindAllString(in(t, english, page), -1)
+		want, known := wants[name]
+		if len(found) > 1 || known && (len(found) == 1) != (want != "") ||
+			known && want != "" && !strings.Contains(found[0], want) {
+			t.Errorf("%s: %q has the focus", name, found)
+		}
+	}
+}

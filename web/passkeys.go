@@ -39,9 +39,12 @@ type AddPasskey struct {
 
 // PasskeyDetails is the page of one passkey, on which it can be renamed and removed.
 type PasskeyDetails struct {
-	UserID  string
-	Passkey Passkey
-	Deed    Deed
+	UserID    string
+	Passkey   Passkey
+	Called    string // its name, or what was typed
+	WrongName Wrong
+	Saved     bool
+	Deed      Deed
 }
 
 func (AddPasskey) name() string     { return "addpasskey" }

@@ -21,6 +21,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ func parse() map[string]*template.Template {
 			"text":   func(key string) string { return Say(lang, key) },
 			"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 			"date":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
-			"day":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+			"fours":  fours,
 			// Apps for one-time codes have an address of a scheme that the templates do not know.
 			"otpauth": func(address string) template.URL { return template.URL(address) },
 			"wrong":   func(w Wrong) string { return Say(lang, w.Text, w.Values...) },
@@ -108,6 +109,11 @@ func when(lang string, m Moment) string {
 	}
 	return at.Format(time.DateOnly)
 }
+
+// fours writes a text in groups of four, as people copy it.
+func fours(text string) string { return strings.TrimSpace(groups.ReplaceAllString(text, "$0 ")) }
+
+var groups = regexp.MustCompile(".{4}")
 
 var style, script = read("style.css"), read("passkeys.js")
 

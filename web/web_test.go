@@ -38,11 +38,13 @@ var everyPage = map[string]Page{
 		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
 	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
 		Wrong: Wrong{Text: "passkeyLate"}, Back: "/a"},
-	"passkey.html": PasskeyDetails{UserID: "@alice:example.org", Passkey: everyPasskey, Deed: everyDeed},
+	"passkey.html": PasskeyDetails{UserID: "@alice:example.org", Passkey: everyPasskey, Saved: true,
+		WrongName: Wrong{Text: "passkeyName"}, Deed: everyDeed},
 	"setup.html": SetUpCodes{UserID: "@alice:example.org", QR: QR{9, "M4 4h1v1h-1z"}, URL: "otpauth://totp/x", Secret: "x",
 		Sealed: "x", Action: "/a", Deed: everyDeed},
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
-	"prove.html":    Prove{UserID: "@alice:example.org", Text: "setUpCodes", Do: "set up", Deed: everyDeed},
+	"prove.html": Prove{UserID: "@alice:example.org", Text: "removeCodes", Means: "removeCodesMean",
+		Do: "remove", Deed: everyDeed},
 	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
 		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Rules: everyRules, Form: "x",
 		SignIn: "/s"},
@@ -141,7 +143,7 @@ func TestTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		named := regexp.MustCompile(`(?:(?:Text|Then): |gone\(|Say\(lang, )"(\w+)"`)
+		named := regexp.MustCompile(`(?:(?:Text|Then|Means): |gone\(|Say\(lang, )"(\w+)"`)
 		for _, found := range named.FindAllStringSubmatch(string(code), -1) {
 			used[found[1]] = true
 		}

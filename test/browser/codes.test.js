@@ -16,7 +16,7 @@ const signIn = (page, user) => fill(page, { "User name": user, Password: passwor
 /** What an app for one-time codes shows for a secret: RFC 6238. */
 function codeOf(secret, at = Date.now()) {
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, "0")).join("");
+    const bits = [...secret.replaceAll(" ", "")].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, "0")).join("");
     const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
     const step = Buffer.alloc(8);
     step.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
@@ -61,7 +61,7 @@ for (const [size, scheme, locale] of [["phone", "dark", "de-DE"], ["desktop", "l
             await check("a wrong code");
             await field.fill(codes[0]);
             await button(page, "Sign in", "Anmelden").click();
-            await page.getByText(say("9 recovery codes are left", "9 Wiederherstellungscodes sind übrig")).waitFor();
+            await page.getByText(say("Recovery codes left: 9.", "Übrige Wiederherstellungscodes: 9.")).waitFor();
         });
     });
 }

@@ -99,6 +99,8 @@ for (const [name, home] of Object.entries(sites)) {
             await page.getByRole("link", { name: "Chrome, Linux" }).click();
             await page.getByLabel("Name", { exact: true }).fill("My computer");
             await button(page, "Save").click();
+            await page.getByText("Saved.").waitFor();
+            await page.goto(`${home()}/account`);
             await page.getByRole("link", { name: "My computer" }).click();
             await button(page, "Remove this passkey").click();
             await page.getByText("The passkey is removed").waitFor();

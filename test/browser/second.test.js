@@ -40,7 +40,7 @@ async function secured() {
 
 /** What an app for one-time codes shows for a secret: RFC 6238. */
 function codeOf(secret) {
-    const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"));
+    const bits = [...secret.replaceAll(" ", "")].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"));
     const step = Buffer.alloc(8);
     step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
     const key = Buffer.from(bits.join("").match(/.{8}/g).map((byte) => parseInt(byte, 2)));
