@@ -75,3 +75,30 @@ func TestFocus(t *testing.T) {
 		}
 	}
 }
+
+// TestWaysOut: the second step has a way back whoever asks, what cannot be undone looks so, and the page says when no
+// codes are left.
+func TestWaysOut(t *testing.T) {
+	t.Parallel()
+	const els, cancel = `<a href="">Sign in as somebody else</a>`, `value="cancel"`
+	left := func(codes int) Page {
+		return Account{Recovery: RecoveryPart{Offered: true, Left: codes}}
+	}
+	for _, tt := range []struct {
+		page       Page
+		has, lacks string
+	}{
+		{SecondFactor{Ask: everyAsk}, cancel, els},
+		{SecondFactor{}, els, cancel},
+		{Confirm{What: "deactivate"}, `class="danger"`, ">Continue<"},
+		{Confirm{What: "reset"}, ">Continue<", `class="danger"`},
+		{left(0), "You have no recovery codes left.", "Recovery codes left:"},
+		{left(1), "Recovery codes left: 1.", "You have no recovery codes left."},
+		{SetUpCodes{Secret: "ABCDEFGHIJ"}, ">ABCD EFGH IJ<", "ABCDEF"},
+	} {
+		_, html, _ := strings.Cut(in(t, english, tt.page), "<body>")
+		if !strings.Contains(html, tt.has) || strings.Contains(html, tt.lacks) {
+			t.Errorf("%T has %t %q, or %q: %s", tt.page, strings.Contains(html, tt.has), tt.has, tt.lacks, html)
+		}
+	}
+}

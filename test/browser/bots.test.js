@@ -44,7 +44,7 @@ for (const [size, scheme, locale] of [["phone", "dark", "de-DE"], ["desktop", "l
             await page.getByLabel(say("What I write myself", "Was ich selbst schreibe")).check();
             await field(page, "Restrictions, one a line", "Einschränkungen, eine je Zeile").fill("method in GET\nroom = x");
             await press(page, "Preview", "Vorschau");
-            await page.getByRole("alert").waitFor();
+            await page.locator("[role=alert]:focus").waitFor();
             await check("a line that is no restriction");
             await page.getByLabel(say("May only send to one room", "Darf nur in einen Raum senden")).check();
             await field(page, "Room id", "Raum-ID").fill(`!${"r".repeat(40)}:example.org`);
@@ -76,6 +76,7 @@ test("a token with the keyboard alone and without a script", async () => {
         await tabTo(page, page.getByLabel("May only read"));
         await tabTo(page, page.getByRole("button", { name: "Preview" }));
         await page.keyboard.press("Enter");
+        await page.locator("#preview:focus").waitFor();
         await page.getByText("Read new messages").waitFor();
         await tabTo(page, page.getByRole("button", { name: "Create a token", exact: true }));
         await page.keyboard.press("Enter");

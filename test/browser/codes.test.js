@@ -52,9 +52,14 @@ for (const [size, scheme, locale] of [["phone", "dark", "de-DE"], ["desktop", "l
             await check("recovery codes");
             await page.getByRole("link", { name: say("I have kept the codes", "Ich habe die Codes aufbewahrt") }).click();
             await check("account with codes");
+            await button(page, "Make new recovery codes", "Neue Wiederherstellungscodes erstellen").click();
+            await check("what new recovery codes do");
+            await page.getByRole("link", { name: say("Cancel", "Abbrechen") }).click();
             await button(page, "Sign out", "Abmelden").click();
             await fill(page, { [say("User name", "Benutzername")]: user, [say("Password", "Passwort")]: password }, say("Sign in", "Anmelden"));
             await check("the second step");
+            await page.getByRole("link", { name: say("Sign in as somebody else", "Mit einem anderen Konto anmelden") }).click();
+            await fill(page, { [say("User name", "Benutzername")]: user, [say("Password", "Passwort")]: password }, say("Sign in", "Anmelden"));
             await field.fill("000000");
             await button(page, "Sign in", "Anmelden").click();
             await page.getByRole("alert").waitFor();
@@ -78,6 +83,11 @@ test("one-time codes with the keyboard alone and without a script", async () => 
         await page.keyboard.press("Enter");
         await tabTo(page, page.getByRole("link", { name: "I have kept the codes" }));
         await page.keyboard.press("Enter");
-        await page.getByRole("button", { name: "Remove one-time codes" }).waitFor();
+        for (const asks of ["Each works once in place", "your recovery codes go too"]) {
+            await page.getByText(asks).waitFor();
+            await tabTo(page, page.getByRole("button", { name: "Remove one-time codes" }));
+            await page.keyboard.press("Enter");
+        }
+        await page.getByRole("heading", { name: "One-time codes are removed" }).waitFor();
     });
 });

@@ -44,7 +44,9 @@ for (const [size, scheme, locale] of [["phone", "dark", "de-DE"], ["phone", "lig
             await button(page, "That was me", "Das war ich").click();
             await page.getByRole("heading", { name: say("Devices", "Geräte") }).waitFor();
             assert.equal(await button(page, "That was me", "Das war ich").count(), 0);
-            await page.getByRole("link", { name: "Donaudampf" }).click();
+            await page.getByRole("listitem").filter({ hasText: "Donaudampf" }).getByRole("button").first().click();
+            await page.getByRole("heading", { name: say("Device", "Gerät"), exact: true }).waitFor();
+            assert.ok(await page.getByText("Donaudampf").first().isVisible());
             await check("a device");
             await page.getByLabel("Name", { exact: true }).fill("x".repeat(101));
             await button(page, "Save", "Speichern").click();
