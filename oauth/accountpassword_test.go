@@ -59,7 +59,7 @@ func TestPasswordOnPage(t *testing.T) {
 			b, other := s.browser(), s.browser()
 			other.ownAccount()
 			page := s.says(b.ownAccount(), 200, "<h2>Password</h2>", "Current password", "New password",
-				`"end-bots" checked`, "Sign out all other devices", ">Save</button>", "At least 8 characters.",
+				`"end-bots" checked`, "Sign out all devices", ">Save</button>", "At least 8 characters.",
 				`autocomplete="current-password"`, `autocomplete="new-password"`)
 			before := b.browserCookie()
 			box := map[bool][]string{true: {"others", "yes"}}[ticked]
