@@ -10,7 +10,7 @@ const (
 
 	letIn = `SELECT let_in FROM browsers WHERE id = $1 AND localpart = $2`
 
-	endedColumns = `id, localpart, device_id`
+	endedColumns = `id, localpart, device_id, bot`
 )
 
 // EndSession logs one session out; ErrNotFound if there is none.
@@ -60,12 +60,12 @@ func (t *Tx) endAllBut(localpart, keep string) (ended int, err error) {
 }
 
 // endAll runs a statement that ends sessions, and returns how many ended. Each leaves an event of the kind, or none
-// without one.
+// without one; of a bot's token that is not taken for a device's.
 func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 	var gone []Session
 	err := t.Each(query, args, func(scan func(...any) error) error {
 		var s Session
-		err := scan(&s.ID, &s.Localpart, &s.DeviceID)
+		err := scan(&s.ID, &s.Localpart, &s.DeviceID, &s.Bot)
 		gone = append(gone, s)
 		return err
 	})
@@ -74,8 +74,12 @@ func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 			t.Forget(s.ID)
 			err = t.Follow(s.Localpart, s.DeviceID)
 		}
+		of := kind
+		if s.Bot && kind == EventLogout {
+			of = EventTokenEnded
+		}
 		if err == nil && kind != "" {
-			err = t.Record(Event{Kind: kind, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID})
+			err = t.Record(Event{Kind: of, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID})
 		}
 	}
 	return len(gone), err

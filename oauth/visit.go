@@ -160,7 +160,7 @@ func (v *visit) signedIn(account db.User, err error) error {
 		err = db.ErrLocked
 	}
 	if err == nil {
-		err = v.keep(account)
+		err = v.keep(account, false)
 	}
 	if errors.Is(err, db.ErrConflict) { // the account was changed while its password was compared
 		return v.signInPage(web.Wrong{Text: "signInAgain"})
