@@ -92,7 +92,7 @@ func (cmd *tokenVerify) Run(ctx context.Context, w world, c *common) error {
 		return fmt.Errorf("--addr %q is not an address", cmd.Addr)
 	}
 	return c.existing(ctx, func(d *db.DB) error {
-		request := tokens.Request{Now: time.Now(), Method: cmd.Method, Path: cmd.Path, Addr: addr}
+		request := tokens.Request{Now: time.Now(), Method: cmd.Method, Path: handlers.Alias(cmd.Path), Addr: addr}
 		claims, err := cmd.verify(ctx, w, c, d, text, request)
 		if err != nil {
 			return fmt.Errorf("the token is refused: %w", err)

@@ -48,8 +48,9 @@ func (cmd *tokenIssue) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return err
 	}
-	if cmd.Name != handlers.Printable(cmd.Name) || cmd.Name == "" || len(cmd.Name) > 255 {
-		return fmt.Errorf("--name %q is empty, too long, or has characters that nobody sees", cmd.Name)
+	if !handlers.GoodBotName(cmd.Name) {
+		return fmt.Errorf("--name %q is empty, has more than %d characters, or some that nobody sees", cmd.Name,
+			db.MaxDeviceName)
 	}
 	return c.accountQueue(ctx, cmd.Account, func(q *outbox.Queue, name string) error {
 		pair, err := c.issue(ctx, w, q.DB, name, handlers.Bot{Name: cmd.Name, DeviceID: cmd.DeviceID, Expires: expires,

@@ -145,6 +145,17 @@ type userPasswd struct {
 	KeepSessions bool   `help:"Leave the sessions of the account as they are."`
 }
 
+// Help is shown by `postern user passwd --help`.
+func (*userPasswd) Help() string {
+	return `Second factors stay. If the account was stolen, look at them, since a thief may have added one:
+  postern user factors alice list
+  postern user factors alice clear
+
+Examples:
+  postern user passwd alice
+  pass show matrix/alice | postern user passwd alice --password-stdin`
+}
+
 // Run sets the password. Sessions end by default, since a new password often means that the old one leaked.
 func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
 	hash, err := cmd.hash(ctx, w, handlers.NewUserID(handlers.Spelled(cmd.Name, c.ServerName), c.ServerName))
@@ -156,9 +167,19 @@ func (cmd *userPasswd) Run(ctx context.Context, w world, c *common) error {
 			db.PasswordChange{Localpart: name, Hash: hash, EndOthers: !cmd.KeepSessions})
 		if err == nil {
 			fmt.Fprintf(w.stdout, "%s has a new password; %s ended\n", name, plural(ended, "session"))
+			err = hintFactors(ctx, w, d, name)
 		}
 		return err
 	})
+}
+
+// hintFactors says that an account has second factors, which a new password does not remove.
+func hintFactors(ctx context.Context, w world, d *db.DB, name string) error {
+	u, err := d.User(ctx, name)
+	if err == nil && u.SecondFactor {
+		fmt.Fprintf(w.stdout, "its second factors stay; look at them with: postern user factors %s list\n", name)
+	}
+	return err
 }
 
 type userDeactivate struct {

@@ -8,7 +8,8 @@ import (
 )
 
 // Wrong one-time codes: the first few cost nothing, since people mistype; then each makes its owner wait, longer and
-// longer. RFC 4226, section 7.3. Whoever has the password has some thirty guesses a day then, of a million codes.
+// longer. RFC 4226, section 7.3. Whoever has the password has some thirty guesses a day then, each of which may hit one
+// of the three codes that are taken at the time: they are right on one day in ten thousand.
 const freeGuesses = 4
 
 var guessWaits = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute,

@@ -173,6 +173,16 @@ func (d *DB) ClearFactors(ctx context.Context, localpart string) (cleared int, e
 	})
 }
 
+// SignOut takes away what the owner of an account signs in with on the pages, beside the password, and signs the
+// browsers out.
+func (t *Tx) SignOut(localpart string) error {
+	_, err := t.clearFactors(localpart)
+	return or(err, t.EndBrowsers(localpart))
+}
+
+// EndBrowsers signs an account's browsers out.
+func (t *Tx) EndBrowsers(localpart string) error { return t.Exec(endBrowsers, localpart) }
+
 func (t *Tx) clearFactors(localpart string) (cleared int, err error) {
 	err = t.Each(clearFactors, []any{localpart}, func(scan func(...any) error) error {
 		var kind string

@@ -107,9 +107,10 @@ func (t *Tx) freeDevice(l Login) error {
 	if !l.Bot {
 		return nil
 	}
-	const count = `SELECT COUNT(*) FROM sessions WHERE localpart = $1 AND bot`
+	const count = `SELECT COUNT(*) FROM sessions WHERE localpart = $1 AND bot AND state = 'live'
+		AND (expires = 0 OR expires > $2)`
 	var bots int
-	if _, err := t.Get(count, []any{&bots}, l.Localpart); err != nil || bots >= maxBots {
+	if _, err := t.Get(count, []any{&bots}, l.Localpart, Millis(l.At)); err != nil || bots >= maxBots {
 		return or(err, ErrFull)
 	}
 	return nil

@@ -46,17 +46,18 @@ func (s *Server) ChangePassword(ctx context.Context,
 
 // NewPassword is a password that the owner of an account chooses on a page, where no session asks.
 type NewPassword struct {
+	Browser      string // in which they are signed in
 	Current, New string
 	EndSessions  bool
 }
 
 // ReplacePassword gives an account a new password, and gives the account as it is then. Its browsers are signed out.
-// The current password is counted as a login. An account with a second factor has shown that already.
+// The current password is counted as [Server.CheckProof] does. An account with a second factor has shown that already.
 func (s *Server) ReplacePassword(ctx context.Context, account db.User, n NewPassword) (db.User, error) {
 	if err := s.strong(n.New, account.Localpart); err != nil {
 		return db.User{}, err // before anything is counted: they try again
 	}
-	account, err := s.CheckPassword(ctx, string(NewUserID(account.Localpart, s.ServerName)), n.Current, "")
+	account, err := s.CheckProof(ctx, account, n.Current, n.Browser)
 	if err != nil && !errors.Is(err, db.ErrSecondFactor) {
 		return db.User{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"postern/db"
 	"postern/tokens"
@@ -19,18 +20,43 @@ type Bot struct {
 	Caveats  []tokens.Caveat
 }
 
+// lines are the caveats as they are kept.
+func (b Bot) lines() (lines []string) {
+	for _, caveat := range b.Caveats {
+		lines = append(lines, caveat.String())
+	}
+	return lines
+}
+
+// ends is when the token is over: at its own end, or at the one that a caveat names.
+func (b Bot) ends() time.Time {
+	if before, found := tokens.Before(b.lines()); found && (b.Expires.IsZero() || before.Before(b.Expires)) {
+		return before
+	}
+	return b.Expires
+}
+
+// IsOf reports whether a session is that of the token which is wanted.
+func (b Bot) IsOf(session db.Session) bool {
+	return session.Bot && session.DisplayName == b.Name && session.Restrictions == strings.Join(b.lines(), "\n") &&
+		db.Millis(session.Expires) == db.Millis(b.ends())
+}
+
+// GoodBotName reports whether a token for a bot can have a name: it is not empty, not too long for a device's, and
+// everybody sees all of it.
+func GoodBotName(name string) bool {
+	return name != "" && Printable(name) == name && utf8.RuneCountInString(name) <= db.MaxDeviceName
+}
+
 // IssueToken makes a token for a bot of the context's [Caller]. It is the access token of the pair, which has no other,
 // and is kept nowhere. An error that wraps [tokens.ErrMalformed] says that a token cannot hold so many caveats; see
 // [db.DB.StartSession] for the others.
 func (s *Server) IssueToken(ctx context.Context, b Bot) (Pair, error) {
-	var lines []string
-	for _, caveat := range b.Caveats {
-		lines = append(lines, caveat.String())
-	}
+	lines := b.lines()
 	session, err := s.start(ctx, b.Account, attempt{device: b.DeviceID, deviceName: b.Name},
 		func(login *db.Login) error {
 			login.Bot, login.Restrictions = true, strings.Join(lines, "\n")
-			login.Expires, login.AccessTTL = b.Expires, 0
+			login.Expires, login.AccessTTL = b.ends(), 0
 			login.SecondFactor = b.Account.SecondFactor // which its owner has shown to get here
 			login.Seen = db.Seen{}                      // the bot was not here yet
 			return s.carriable(CallerOf(ctx), db.Session{ID: login.ID, Localpart: login.Localpart}, lines)

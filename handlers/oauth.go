@@ -180,6 +180,21 @@ func (s *Server) NoteLogin(ctx context.Context, user string, err error) error {
 	return s.traceOnPage(ctx, loginFailed, user, err)
 }
 
+// CheckProof is [Server.CheckPassword] for somebody who shows the password of an account again in a browser in which
+// they are signed in to it. It is counted by that browser, so that nobody who guesses at logins keeps the owner from
+// what asks for it.
+func (s *Server) CheckProof(ctx context.Context, account db.User, password, browser string) (db.User, error) {
+	by := "browser " + browser
+	err := s.stages.takeAccount(by, CallerOf(ctx).Now)
+	if err == nil {
+		account, err = s.checkPassword(ctx, account, password, sessionAt(by))
+	}
+	if errors.Is(err, db.ErrSecondFactor) {
+		return account, err
+	}
+	return account, s.traceOnPage(ctx, stageWrong, account.Localpart, err)
+}
+
 // traceOnPage writes the line of an error that a page answers, and gives it back.
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
 	if err != nil {

@@ -123,6 +123,7 @@ type Server struct {
 	keys         *keyring
 	caveats      tokens.Table
 	hasher       *hasher
+	judging      sync.Mutex // of new passwords
 	interactions *interactions
 	contract     *contract
 	OAuth        // that of Config.OAuth, or noOAuth

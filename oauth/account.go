@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -122,18 +123,21 @@ func (e accountPages) overview(account db.User) error {
 }
 
 func (e accountPages) deed(account db.User, wrong web.Wrong, prove bool) web.Deed {
-	return web.Deed{Account: account.Localpart, Prove: prove && !account.SecondFactor, Wrong: wrong,
+	return web.Deed{Account: account.Localpart, Prove: prove && !e.mustSignIn(account), Wrong: wrong,
 		Form: e.formProof(), Back: e.next()}
 }
 
-// proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none. The
-// owner of an account with a second factor has signed in again instead; see mustSignIn.
+// proof says what is wrong with the password, if one has to be shown. Whoever has stolen an open browser has none. It
+// does not stand for the second factor of an account that has one; see mustSignIn.
 func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
-	if !needed || account.SecondFactor {
+	if !needed {
 		return web.Wrong{}, nil
 	}
-	_, err := e.checkPassword(e.userID(account), e.typed("password"), "")
-	if err == nil {
+	_, err := e.server.CheckProof(e.ctx, account, e.typed("password"), e.browser.ID)
+	switch {
+	case errors.Is(err, db.ErrSecondFactor) && account.SecondFactor:
+		return web.Wrong{}, nil
+	case err == nil, errors.Is(err, db.ErrSecondFactor): // one that it has to have, and has not yet
 		return web.Wrong{}, e.server.DB.NoteProof(e.ctx, e.browser.ID, e.server.Now())
 	}
 	problem := handlers.AsError(err)

@@ -136,7 +136,7 @@ func (e accountPages) issueAgain(account db.User, typed web.NewBot, wanted handl
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return err
 	}
-	if err != nil || !session.Bot || session.DisplayName != wanted.Name || !session.Seen.At.IsZero() ||
+	if err != nil || !wanted.IsOf(session) || !session.Seen.At.IsZero() ||
 		e.server.Now().Sub(session.Created) > again {
 		typed.Device = ""
 		return e.newBot(account, typed, web.Wrong{Text: "botAgain"})
@@ -150,20 +150,22 @@ func (e accountPages) issueAgain(account db.User, typed web.NewBot, wanted handl
 
 func (e accountPages) botMade(account db.User, b handlers.Bot, token string) error {
 	return e.render(http.StatusOK, web.BotMade{UserID: e.userID(account), Name: b.Name, Token: token,
-		Curl: e.curl(b, token), Back: handlers.AccountPath})
+		Curl: e.curl(b), Back: handlers.AccountPath})
 }
 
-// curl is a command that the token opens, if it opens any of those that people understand.
-func (e accountPages) curl(b handlers.Bot, token string) string {
+// curl are commands that the token opens, if it opens any of those that people understand. The token is pasted, so that
+// neither the shell's history nor the list of processes has it.
+func (e accountPages) curl(b handlers.Bot) string {
+	const curl = "read -rs TOKEN\ncurl -H \"Authorization: Bearer $TOKEN\""
 	command := ""
 	for _, x := range Opens(b.Caveats) {
 		at := " '" + e.base + strings.ReplaceAll(x.Path, "'", "%27") + "'"
 		switch {
 		case !x.Open:
 		case x.Method == http.MethodGet:
-			return "curl -H 'Authorization: Bearer " + token + "'" + at
+			return curl + at
 		case x.Text == "maySendThere":
-			command = "curl -X PUT -H 'Authorization: Bearer " + token + "' -d '{\"msgtype\":\"m.text\"," +
+			command = curl + " -X PUT -d '{\"msgtype\":\"m.text\"," +
 				"\"body\":\"Hello\"}'" + strings.TrimSuffix(at, "1'") + "'$(date +%s)"
 		}
 	}

@@ -59,7 +59,8 @@ func (v *visit) takeOneTime(f db.Factor, typed string) (web.Wrong, error) {
 	now := v.server.Now()
 	switch err := v.server.DB.GuessCode(v.ctx, f.ID, now); {
 	case errors.Is(err, db.ErrConflict):
-		return web.Wrong{Text: "codesBlocked"}, nil
+		minutes := int((f.Blocked.Sub(now) + time.Minute - 1) / time.Minute)
+		return web.Wrong{Text: "codesBlocked", Values: []any{max(minutes, 1)}}, nil
 	case err != nil:
 		return web.Wrong{}, err
 	}
@@ -80,8 +81,8 @@ func (v *visit) takeOneTime(f db.Factor, typed string) (web.Wrong, error) {
 }
 
 // oneTime finds the account's app; false if it has none.
-func (e accountPages) oneTime(account db.User) (f db.Factor, has bool, err error) {
-	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
+func (v *visit) oneTime(account db.User) (f db.Factor, has bool, err error) {
+	factors, err := v.server.DB.Factors(v.ctx, account.Localpart)
 	for _, f := range factors {
 		if f.Kind == db.FactorCodes {
 			return f, true, err
@@ -107,9 +108,11 @@ func (e accountPages) codes(account db.User) error {
 		if sure, err := e.sure(account, web.Prove{Text: "setUpCodes", Do: e.did}); !sure {
 			return err
 		}
-		return e.newCodes(account)
+		return e.newCodes(account, web.Wrong{})
 	case e.did == "confirm" && !has:
 		return e.confirmCodes(account)
+	case e.did == "confirm":
+		return e.codesThere()
 	case e.did == "remove" && has:
 		if sure, err := e.sure(account, web.Prove{Text: "removeCodes", Do: e.did}); !sure {
 			return err
@@ -129,8 +132,13 @@ func (e accountPages) removeFactor(account db.User, id string, done web.Done) er
 	return e.render(http.StatusOK, done)
 }
 
+// codesThere answers a form that was sent twice: its first answer, with the recovery codes, may be lost.
+func (e accountPages) codesThere() error {
+	return e.render(http.StatusOK, web.Done{Text: "codesThere", Then: "codesThereThen", Back: handlers.AccountPath})
+}
+
 // newCodes shows a new secret.
-func (e accountPages) newCodes(account db.User) error {
+func (e accountPages) newCodes(account db.User, wrong web.Wrong) error {
 	var random [secretBytes]byte
 	if _, err := io.ReadFull(e.server.Random, random[:]); err != nil {
 		return err
@@ -140,7 +148,7 @@ func (e accountPages) newCodes(account db.User) error {
 	if err != nil {
 		return err
 	}
-	return e.setUpPage(account, secret, sealed, web.Wrong{})
+	return e.setUpPage(account, secret, sealed, wrong)
 }
 
 func (e accountPages) setUpPage(account db.User, secret, sealed string, wrong web.Wrong) error {
@@ -167,7 +175,10 @@ func (e accountPages) confirmCodes(account db.User) error {
 	var s newSecret
 	_, expires, ok := e.open(setUp, e.typed("secret"), &s)
 	if !ok || s.Localpart != account.Localpart || s.Browser != e.browser.ID || !e.server.Now().Before(expires) {
-		return e.overview(account)
+		if sure, err := e.sure(account, web.Prove{Text: "setUpCodes", Do: "set up"}); !sure {
+			return err
+		}
+		return e.newCodes(account, web.Wrong{Text: "setUpLate"})
 	}
 	step, found := stepOf(s.Secret, e.typed("code"), e.server.Now())
 	if !found {
@@ -183,8 +194,15 @@ func (e accountPages) confirmCodes(account db.User) error {
 	}
 	err = e.addFactor(account, db.Factor{ID: id, Localpart: account.Localpart, Kind: db.FactorCodes, Sealed: sealed,
 		Created: e.server.Now(), Step: step}, web.Done{Text: "codesAdded", Then: "backToAccount"})
-	if errors.Is(err, db.ErrConflict) {
-		return e.overview(account) // the form was sent twice, or there are too many
+	if !errors.Is(err, db.ErrConflict) {
+		return err
 	}
-	return err
+	switch _, has, err := e.oneTime(account); {
+	case err != nil:
+		return err
+	case has: // sent twice at once
+		return e.codesThere()
+	}
+	return e.render(http.StatusForbidden, web.Done{Text: "passkeysFull", Then: "backToAccount",
+		Back: handlers.AccountPath})
 }

@@ -34,8 +34,8 @@ func (e accountPages) password(account db.User) error {
 	}
 	wrong := web.Wrong{}
 	if e.did == "save" {
-		changed, err := e.server.ReplacePassword(e.ctx, account, handlers.NewPassword{Current: e.typed("current"),
-			New: e.typed("new"), EndSessions: e.typed("others") != ""})
+		changed, err := e.server.ReplacePassword(e.ctx, account, handlers.NewPassword{Browser: e.browser.ID,
+			Current: e.typed("current"), New: e.typed("new"), EndSessions: e.typed("others") != ""})
 		if err == nil {
 			return e.passwordChanged(changed)
 		}

@@ -149,7 +149,8 @@ func TestPasswordNotChanged(t *testing.T) {
 	}
 }
 
-// TestPasswordGuesses: the current password is a guess like any, and counted as a login.
+// TestPasswordGuesses: the current password is a guess like any. It is counted by the browser, so that who guesses
+// there keeps nobody from logging in, and who guesses at logins keeps nobody from changing the password.
 func TestPasswordGuesses(t *testing.T) {
 	t.Parallel()
 	rate, err := handlers.ParseRate("5/1m")
@@ -159,12 +160,19 @@ func TestPasswordGuesses(t *testing.T) {
 	s := newSite(t, func(c *handlers.Config) { c.RateLimit = rate })
 	b := s.browser()
 	page := b.ownAccount()
-	for range 4 {
+	for range 5 {
 		s.says(b.save(page, "wrong", newPassword), 403, "The current password is wrong.")
 	}
 	s.says(b.save(page, password, "short"), 403, "at least 8 characters") // costs none
 	s.says(b.save(page, password, newPassword), 403, "There were too many attempts")
-	s.want(s.device("OLD", password), 429, "M_LIMIT_EXCEEDED")
+	s.want(s.device("OLD", password), 200, "")
+	other := s.browser()
+	page = other.ownAccount()
+	for range 6 {
+		s.device("OLD", "wrong")
+	}
+	s.want(s.device("NEW", password), 429, "M_LIMIT_EXCEEDED")
+	s.says(other.save(page, password, newPassword), 200, "Your password is changed")
 }
 
 // TestPasswordForged: a form that is not of this browser, or that speaks of another account, changes nothing.

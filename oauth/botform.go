@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"postern/db"
 	"postern/handlers"
@@ -39,7 +38,7 @@ func isDeviceID(id string) bool {
 // wantedBot reads what was typed, and says what is wrong with it.
 func (e accountPages) wantedBot(account db.User, n web.NewBot) (b handlers.Bot, wrong web.Wrong) {
 	b = handlers.Bot{Account: account, Name: n.Name, DeviceID: n.Device}
-	if n.Name == "" || utf8.RuneCountInString(n.Name) > db.MaxDeviceName || handlers.Printable(n.Name) != n.Name {
+	if !handlers.GoodBotName(n.Name) {
 		return b, web.Wrong{Text: "botName", Values: []any{db.MaxDeviceName}}
 	}
 	if !isDeviceID(n.Device) {

@@ -121,9 +121,16 @@ func TestOpens(t *testing.T) {
 	t.Parallel()
 	everything := "mayWhoami maySync mayHistory mayDownload maySendThere maySendElsewhere mayUpload mayRedact mayState " +
 		"mayInvite mayJoin mayProfile maySignOut"
-	for may, want := range map[string]string{mayAll: everything, mayRead: "mayWhoami maySync mayHistory mayDownload",
-		mayRoom: "maySendThere", maySend: "maySendThere maySendElsewhere"} {
-		caveats, err := ParseCaveats(readyMade(may, "!r:example.org"), time.Now())
+	read := "mayWhoami maySync mayHistory mayDownload"
+	lines := map[string][]string{"r0": {"path under /_matrix/client/r0"}} // a homeserver knows the paths so, too
+	for _, may := range []string{mayAll, mayRead, mayRoom, maySend} {
+		lines[may] = readyMade(may, "!r:example.org")
+	}
+	for may, want := range map[string]string{mayAll: everything, mayRead: read,
+		// a redaction can be sent as an event
+		mayRoom: "maySendThere mayRedact", maySend: "maySendThere maySendElsewhere mayRedact",
+		"r0": strings.NewReplacer(" mayDownload", "", " mayUpload", "").Replace(everything)} {
+		caveats, err := ParseCaveats(lines[may], time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +216,10 @@ func TestBotTwice(t *testing.T) {
 	if second := shownToken.FindString(send().body); first == "" || first != second {
 		t.Errorf("%s and %s", first, second)
 	}
-	s.says(send("name", "Another"), 403, "was created before")
+	for _, change := range [][]string{{"name", "Another"}, {"may", "read"}, {"may", "room", "room", "!r:example.org"},
+		{"from", "192.0.2.1"}, {"until", s.clock.Now().AddDate(0, 0, 9).Format(time.DateOnly)}} {
+		s.says(send(change...), 403, "was created before") // not the wider one
+	}
 	s.clock.Step(again + time.Second)
 	s.says(send(), 403, "was created before")
 	form = b.at(botsPage)

@@ -38,7 +38,7 @@ func (v *visit) createAccount() (db.User, error) {
 	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
 		return account, err
 	}
-	mine, wrong := v.checkPassword(v.typed("user"), v.typed("password"), v.errand.ask().Device)
+	mine, wrong := v.checkPassword(v.typed("user"), v.typed("password"))
 	if wrong == nil || handlers.AsError(wrong).Code == handlers.AwaitingApproval {
 		return mine, wrong
 	}

@@ -213,7 +213,7 @@ func TestStaleProof(t *testing.T) {
 	if !secretShown.MatchString(shown.body) {
 		t.Fatalf("the password was not enough: %s", shown.body)
 	}
-	a, codes := b.setUp(b.at(handlers.AccountPath))
+	a, _ := b.setUp(b.at(handlers.AccountPath))
 	s.clock.Step(proofLife)
 	for _, action := range []string{actionCodes, actionRecovery} {
 		path := handlers.AccountPath + "?action=" + action
@@ -230,7 +230,6 @@ func TestStaleProof(t *testing.T) {
 	if !strings.Contains(gone.body, "removed") {
 		t.Errorf("after signing in again: %s", gone.body)
 	}
-	_ = codes
 }
 
 // TestForeignSecret: a page of the set-up is good for its account, its browser and a quarter of an hour.

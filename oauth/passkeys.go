@@ -151,11 +151,7 @@ func (v *visit) passkeyShown(account db.User, err error, again func(web.Wrong) e
 // takePasskey finds the account whose passkey is shown, and takes the passkey. Half is the one whose password was
 // shown; nil: nobody's. It counts as a login.
 func (v *visit) takePasskey(c code, half *db.User) (db.User, error) {
-	name := ""
-	if half != nil {
-		name = half.Localpart
-	}
-	if err := v.server.CountGuess(v.ctx, name); err != nil {
+	if err := v.server.CountGuess(v.ctx, ""); err != nil { // nobody guesses a passkey
 		return db.User{}, err
 	}
 	account, err := v.judgePasskey(c, half)

@@ -34,7 +34,7 @@ const (
 func readyMade(may, room string) []string {
 	switch may {
 	case mayRead:
-		// Not the homeserver's admin API, which lies elsewhere: an administrator's bot reads as anybody's does.
+		// Not Synapse's own admin API, which lies elsewhere.
 		return []string{"method in GET,HEAD", "path under /_matrix"}
 	case mayRoom:
 		return []string{"method in PUT", "path under " + roomsPath + "/" + room + "/send"}
@@ -71,7 +71,7 @@ var (
 	errLongCaveat  = fmt.Errorf("it has more than %d bytes", maxCaveatBytes)
 	errOwnDevice   = errors.New("the token has a device of its own")
 	errOver        = errors.New("that time is over")
-	errNoMethod    = errors.New("methods are written in capitals, such as GET")
+	errNoMethod    = errors.New("methods are written in capitals, with nothing but commas between them")
 )
 
 // ParseCaveats reads what somebody has written to restrict a token for a bot. It refuses what the token could never be
@@ -112,7 +112,7 @@ func parseCaveat(line string, now time.Time) (tokens.Caveat, error) {
 		return caveat, errOwnDevice
 	case ends && !before.After(now):
 		return caveat, errOver
-	case caveat.Key == "method" && caveat.Value != strings.ToUpper(caveat.Value):
+	case caveat.Key == "method" && strings.Trim(caveat.Value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ,") != "":
 		return caveat, errNoMethod
 	}
 	return caveat, nil
@@ -123,6 +123,7 @@ type Example struct {
 	Text         string // the name of a text that says what it does
 	Method, Path string
 	Open         bool
+	also         string // another path that does the same
 }
 
 // Words say what it does, in English.
@@ -140,7 +141,8 @@ func examples(room string) []Example {
 		{Text: "maySendElsewhere", Method: http.MethodPut,
 			Path: roomsPath + "/" + otherRoom + "/send/m.room.message/1"},
 		{Text: "mayUpload", Method: http.MethodPost, Path: "/_matrix/media/v3/upload"},
-		{Text: "mayRedact", Method: http.MethodPut, Path: in + "/redact/$event/1"},
+		{Text: "mayRedact", Method: http.MethodPut, Path: in + "/redact/$event/1",
+			also: in + "/send/m.room.redaction/1"},
 		{Text: "mayState", Method: http.MethodPut, Path: in + "/state/m.room.name"},
 		{Text: "mayInvite", Method: http.MethodPost, Path: in + "/invite"},
 		{Text: "mayJoin", Method: http.MethodPost, Path: clientPath + "/join/" + otherRoom},
@@ -159,13 +161,29 @@ const (
 func Opens(caveats []tokens.Caveat) []Example {
 	all := examples(roomOf(caveats))
 	for i, x := range all {
-		request := tokens.Request{Method: x.Method, Path: x.Path}
-		all[i].Open = !slices.ContainsFunc(caveats, func(c tokens.Caveat) bool {
+		switch {
+		case opens(caveats, x.Method, x.Path):
+			all[i].Open = true
+		case x.also != "" && opens(caveats, x.Method, x.also):
+			all[i].Open, all[i].Path = true, x.also
+		}
+	}
+	return all
+}
+
+// releases are what may stand in a path in place of the contract's v3, before a homeserver. A token that is restricted
+// to one of them opens that.
+var releases = []string{"/v3/", "/r0/", "/v1/", "/unstable/", "/api/v1/"}
+
+// opens reports whether caveats hold for a request, by one of its path's names.
+func opens(caveats []tokens.Caveat, method, path string) bool {
+	return slices.ContainsFunc(releases, func(release string) bool {
+		request := tokens.Request{Method: method, Path: strings.Replace(path, "/v3/", release, 1)}
+		return !slices.ContainsFunc(caveats, func(c tokens.Caveat) bool {
 			judge := tokens.Caveats()[c.Key]
 			return (c.Key == "method" || c.Key == "path") && judge(c.Operator, c.Value, request) != nil
 		})
-	}
-	return all
+	})
 }
 
 // roomOf is the room that the caveats name, as a path has it; or one that stands for any.

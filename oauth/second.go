@@ -24,6 +24,11 @@ func (v *visit) secondPage(account db.User, wrong web.Wrong) error {
 	if err != nil {
 		return err
 	}
+	return v.secondAgain(account, text, wrong)
+}
+
+// secondAgain shows the page with a half. After a wrong code it is the old one: its time does not begin anew.
+func (v *visit) secondAgain(account db.User, text string, wrong web.Wrong) error {
 	factors, err := v.server.DB.Factors(v.ctx, account.Localpart)
 	if err != nil {
 		return err
@@ -68,6 +73,9 @@ func (v *visit) second() error {
 	if account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"})
 	}
+	if !account.Locked.IsZero() { // before a code is spent
+		return v.refuse(db.ErrLocked)
+	}
 	wrong, err := v.takeCode(*account, v.typed("code"))
 	if err == nil && wrong.Text != "slowDown" { // which was logged
 		v.server.NoteSecondStep(v.ctx, account.Localpart, wrong.Text == "")
@@ -76,7 +84,7 @@ func (v *visit) second() error {
 	case err != nil:
 		return err
 	case wrong.Text != "":
-		return v.secondPage(*account, wrong)
+		return v.secondAgain(*account, v.typed("half"), wrong)
 	}
 	return v.signedIn(*account, nil)
 }
@@ -84,7 +92,9 @@ func (v *visit) second() error {
 // takeCode spends a one-time code or a recovery code of an account, or says what is wrong with it. It counts as a
 // guess.
 func (v *visit) takeCode(account db.User, typed string) (web.Wrong, error) {
-	err := v.server.CountGuess(v.ctx, account.Localpart)
+	// By address alone: who knows the password must not use up what the owner needs for another way in. One-time codes
+	// are bounded for each account in the database, and recovery codes are too long to be guessed.
+	err := v.server.CountGuess(v.ctx, "")
 	if e := handlers.AsError(err); err != nil && e.Code == "M_LIMIT_EXCEEDED" {
 		return tooMany(e), nil
 	} else if err != nil {
@@ -93,13 +103,11 @@ func (v *visit) takeCode(account db.User, typed string) (web.Wrong, error) {
 	if plain, ok := recoveryCode(typed); ok {
 		return v.takeRecovery(account, plain)
 	}
-	factors, err := v.server.DB.Factors(v.ctx, account.Localpart)
-	for _, f := range factors {
-		if f.Kind == db.FactorCodes {
-			return v.takeOneTime(f, typed)
-		}
+	f, has, err := v.oneTime(account)
+	if err != nil || !has {
+		return web.Wrong{Text: "wrongSecond"}, err
 	}
-	return web.Wrong{Text: "wrongSecond"}, err
+	return v.takeOneTime(f, typed)
 }
 
 // mustSignIn reports whether the owner of an account has to sign in again before they do something that cannot be taken

@@ -44,7 +44,10 @@ func (e *agreement) back() error {
 		url.Values{"session": {e.r.URL.Query().Get("session")}}.Encode())
 }
 
-func (e *agreement) ask() web.Ask { return web.Ask{} }
+// ask names no client, since nobody asks to be let in. The device that asks is one that the account has, so strangers
+// who guess at its password do not keep its owner from signing in here.
+func (e *agreement) ask() web.Ask { return web.Ask{Device: e.stage.Asks.DeviceID} }
+
 func (e *agreement) to() []string { return nil }
 
 func (e *agreement) cancelled() error {

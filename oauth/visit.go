@@ -122,8 +122,7 @@ func (v *visit) submit() error {
 	case "passkey":
 		return v.showPasskey()
 	case "sign in":
-		device := v.errand.ask().Device
-		return v.passwordShown(v.checkPassword(v.typed("user"), v.typed("password"), device))
+		return v.passwordShown(v.checkPassword(v.typed("user"), v.typed("password")))
 	}
 	if v.account == nil {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
@@ -136,9 +135,13 @@ func (v *visit) submit() error {
 }
 
 // checkPassword is [handlers.Server.CheckPassword] for the pages, on which somebody goes on who has to have a second
-// factor and has none. See enter.
-func (v *visit) checkPassword(user, password, device string) (db.User, error) {
-	account, err := v.server.CheckPassword(v.ctx, user, password, device)
+// factor and has none. See enter. Who is signed in and signs in again is counted apart from strangers.
+func (v *visit) checkPassword(user, password string) (account db.User, err error) {
+	if v.account != nil && handlers.Spelled(user, v.server.ServerName) == v.account.Localpart {
+		account, err = v.server.CheckProof(v.ctx, *v.account, password, v.browser.ID)
+	} else {
+		account, err = v.server.CheckPassword(v.ctx, user, password, v.errand.ask().Device)
+	}
 	if errors.Is(err, db.ErrSecondFactor) && !account.SecondFactor {
 		err = nil
 	}

@@ -30,16 +30,19 @@ const howToGet = "download it with: haveibeenpwned-downloader pwnedpasswords --s
 // OpenLeaked opens a list and looks at some of its lines: the first, the last, and lines between them. An error says
 // what to do.
 func OpenLeaked(path string) (*Leaked, error) {
-	file, err := os.Open(path)
+	info, err := os.Stat(path) // before it is opened: a named pipe would wait for somebody who writes
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file", path)
+	}
+	var file *os.File
+	if err == nil {
+		file, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; %s", err, howToGet)
 	}
 	l := &Leaked{file: file}
-	info, err := file.Stat()
 	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
-		err = errors.New("it is no file")
 	case info.Size() == 0:
 		err = errors.New("it is empty")
 	default:

@@ -177,6 +177,9 @@ func applyChanges(t *db.Tx, here *hereAccount, old accountMark, a Arrival, im Ba
 	}
 	if differ(now.password, old.password) && !here.ownPassword {
 		do("password", takeHash, a.User.PasswordHash)
+		if !im.DryRun && err == nil {
+			err = t.EndBrowsers(here.localpart)
+		}
 	}
 	if now.locked != old.locked && now.locked != (here.locked != 0) {
 		here.locked = db.Millis(a.User.Locked)
@@ -194,6 +197,9 @@ func applyChanges(t *db.Tx, here *hereAccount, old accountMark, a Arrival, im Ba
 	if now.deactivated != old.deactivated && now.deactivated != (here.deactivated != 0) {
 		here.deactivated = db.Millis(a.User.Deactivated)
 		do(map[bool]string{true: "deactivated", false: "reactivated"}[now.deactivated], takeActive, here.deactivated)
+		if now.deactivated && !im.DryRun && err == nil {
+			err = t.SignOut(here.localpart)
+		}
 		if now.deactivated && !im.DryRun && err == nil {
 			err = endImported(t, a, `DELETE FROM sessions WHERE localpart = $1 RETURNING id, device_id`, here.localpart)
 		}

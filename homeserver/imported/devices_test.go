@@ -133,9 +133,20 @@ func TestImportFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	did(t, d.arrive(t, true, changed, gadget("a", "A")), Arrived{Here: 1})
+	passkey := db.Factor{ID: "key", Localpart: "bob", Kind: db.FactorPasskey, Sealed: []byte("x"), Created: t0}
+	browser := db.Browser{ID: "b", Localpart: "bob", Expires: t0.Add(time.Hour)}
+	err := errors.Join(d.AddFactor(bg, passkey, "", nil), d.AddBrowser(bg, browser, "new", true))
+	if err != nil {
+		t.Fatal(err)
+	}
 	changed.Locked, changed.Deactivated = time.Time{}, t0
 	did(t, d.arrive(t, true, changed), Arrived{Changed: []string{"deactivated"}})
 	d.finds(t, "access a", "")
+	factors, err1 := d.Factors(bg, "bob")
+	browsers, err2 := d.Browsers(bg, "bob")
+	if len(factors) > 0 || len(browsers) > 0 || errors.Join(err1, err2) != nil {
+		t.Errorf("a closed account has %v and %v, %v %v", factors, browsers, err1, err2)
+	}
 	changed.Deactivated = time.Time{}
 	did(t, d.arrive(t, true, changed, gadget("a2", "A")), Arrived{Live: 1, Changed: []string{"reactivated"}})
 	did(t, d.arrive(t, true, db.User{Localpart: "carol", PasswordHash: "new"}), Arrived{})
