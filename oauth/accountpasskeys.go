@@ -101,9 +101,9 @@ func (e accountPages) renamePasskey(f db.Factor) error {
 	return e.leave(handlers.AccountPath)
 }
 
-// addPasskey asks for a new passkey, or keeps the one that the browser has made. What it was asked for was given in this
-// browser to the account's owner, who had just shown that they are: they need not show it again while that lasts. The
-// passkey was made by then, and would be lost.
+// addPasskey asks for a new passkey, or keeps the one that the browser has made. What it was asked for was given in
+// this browser to the account's owner, who had just shown that they are: they need not show it again while that lasts.
+// The passkey was made by then, and would be lost.
 func (e accountPages) addPasskey(account db.User) error {
 	if e.typed("answer") == "" {
 		return e.addPasskeyPage(account, web.Wrong{})
