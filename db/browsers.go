@@ -16,6 +16,7 @@ type Browser struct {
 	Proved    time.Time // when somebody last showed in it that the account is theirs
 	Expires   time.Time
 	LetIn     []string // the sessions that began in it, for clients that are web pages; see NoteLetIn
+	Again     bool     // it was signed in all along and gets another id, which is no event
 }
 
 // Began reports whether a session began in the browser, for a client that is a page of it.
@@ -66,6 +67,10 @@ func (d *DB) AddBrowser(ctx context.Context, b Browser, hash string, secondFacto
 			since.Addr, since.Agent, hash, secondFactor, strings.Join(b.LetIn, " "))
 		if err == nil && made {
 			err = t.Exec(crowdOutBrowsers, b.Localpart, maxBrowsers)
+		}
+		if err == nil && made && !b.Again {
+			err = t.Record(Event{At: since.At, Kind: EventBrowser, Localpart: b.Localpart, Session: b.ID,
+				Addr: since.Addr, Agent: since.Agent})
 		}
 		return made, err
 	})

@@ -91,7 +91,7 @@ func TestLetIn(t *testing.T) {
 	}
 }
 
-// TestEndOthers: all but one browser ends at once, and nobody else's does.
+// TestEndOthers: all but one browser, and what began in that, ends at once, and nobody else's does.
 func TestEndOthers(t *testing.T) {
 	t.Parallel()
 	var followed []string
@@ -104,22 +104,26 @@ func TestEndOthers(t *testing.T) {
 	}
 	login(t, d, "one", "A")
 	login(t, d, "two", "B")
+	for _, id := range []string{"inxit", "in_it", "also", "in"} { // two began in it, and two have a name like theirs
+		login(t, d, id, id)
+	}
 	his := loginOf("his", "C")
 	his.Localpart = "bob"
 	if _, err := d.StartSession(bg, his); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range []Browser{{ID: "this", Localpart: "alice"}, {ID: "other", Localpart: "alice"},
+	for _, b := range []Browser{{ID: "this", Localpart: "alice", LetIn: []string{"also", "in_it"}},
+		{ID: "other", Localpart: "alice"},
 		{ID: "another", Localpart: "alice"}, {ID: "bob's", Localpart: "bob"}} {
 		if err := d.AddBrowser(bg, b, "hash", false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	followed = nil
-	if n, err := d.EndOthers(bg, "alice", "this"); err != nil || n != (Ended{Sessions: 2, Browsers: 2}) {
+	if n, err := d.EndOthers(bg, "alice", "this"); err != nil || n != (Ended{Sessions: 4, Browsers: 2}) {
 		t.Errorf("%+v %v", n, err)
 	}
-	if slices.Sort(followed); !slices.Equal(followed, []string{"alice A", "alice B"}) {
+	if slices.Sort(followed); !slices.Equal(followed, []string{"alice A", "alice B", "alice in", "alice inxit"}) {
 		t.Errorf("the homeserver hears of %q", followed)
 	}
 	if all, err := d.Browsers(bg, "alice"); err != nil || len(all) != 1 || all[0].ID != "this" {
@@ -128,11 +132,13 @@ func TestEndOthers(t *testing.T) {
 	if _, err := d.Browser(bg, "bob's"); err != nil {
 		t.Errorf("bob's browser: %v", err)
 	}
-	d.session(t, "his")
+	for _, id := range []string{"his", "also", "in_it"} {
+		d.session(t, id)
+	}
 	if n, err := d.EndOthers(bg, "alice", "this"); err != nil || n != (Ended{}) {
 		t.Errorf("again: %+v %v", n, err)
 	}
-	if got := d.events(t, "alice", EventLogout); len(got) != 2 {
+	if got := d.events(t, "alice", EventLogout); len(got) != 4 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -24,6 +24,9 @@ const (
 	EventLogout    = "logout"     // a session ended, whoever ended it
 
 	EventTokenIssued = "token_issued" // a token for a bot was made, which is a session
+	EventTokenEnded  = "token_ended"  // … was ended, whoever ended it
+
+	EventBrowser = "browser_signed_in" // on the server's pages; its session is the browser's id
 
 	EventCreated = "created" // an account was made, not imported
 	EventWaiting = "waiting" // an account was asked for, and waits for an operator

@@ -60,6 +60,21 @@ func TestEventsOfFacts(t *testing.T) {
 			nil, "logout A one,logout B two"},
 		{"a device deleted", also("two", "B"),
 			func(d *DB) error { return ignoring(d.EndDevices(ctx, "alice", []string{"B", "C"})) }, nil, "logout B two"},
+		{"a bot's token", bell, func(d *DB) error { return d.EndSession(ctx, "bell") }, nil, "token_ended B bell"},
+		{"a bot's device", bell, func(d *DB) error { return d.EndDevice(ctx, "alice", "B") }, nil, "token_ended B bell"},
+		{"all, with a bot's", bell, func(d *DB) error { return ignoring(d.EndSessions(ctx, "alice")) }, nil,
+			"logout A one,token_ended B bell"},
+		{"all others, with a bot's", bell, func(d *DB) error { return ignoring(d.EndOthers(ctx, "alice", "")) }, nil,
+			"logout A one,token_ended B bell"},
+		{"a browser", nil, func(d *DB) error {
+			return d.AddBrowser(ctx, Browser{ID: "b", Localpart: "alice", Since: Seen(who)}, "hash", false)
+		}, nil, "browser_signed_in  b"},
+		{"a browser with another password", nil, func(d *DB) error {
+			return d.AddBrowser(ctx, Browser{ID: "b", Localpart: "alice", Since: Seen(who)}, "another", false)
+		}, ErrConflict, ""},
+		{"another id of a browser", nil, func(d *DB) error {
+			return d.AddBrowser(ctx, Browser{ID: "b", Localpart: "alice", Since: Seen(who), Again: true}, "hash", false)
+		}, nil, ""},
 		{"a password change", also("two", "B"), func(d *DB) error {
 			return ignoring(d.ChangePassword(ctx, PasswordChange{Localpart: "alice", OldHash: "hash", Hash: "new",
 				Keep: "one", EndOthers: true}))
@@ -151,6 +166,11 @@ func also(id, device string) func(d *DB) error {
 		_, err := d.StartSession(bg, loginOf(id, device))
 		return err
 	}
+}
+
+func bell(d *DB) error {
+	_, err := bot(d, "bell", "B")
+	return err
 }
 
 // A write that nobody has put an actor to is recorded at its time, and what an actor says of itself is clipped to what

@@ -4,10 +4,13 @@ import "context"
 
 const (
 	endSession = `DELETE FROM sessions WHERE id = $1 RETURNING ` + endedColumns
-	// No session's id is empty, so an empty $2 keeps none.
-	endSessions = `DELETE FROM sessions WHERE localpart = $1 AND id <> $2 RETURNING ` + endedColumns
+	// $2 has the ids that are kept, each between spaces.
+	endSessions = `DELETE FROM sessions WHERE localpart = $1
+		AND REPLACE(CAST($2 AS TEXT), ' ' || id || ' ', '') = CAST($2 AS TEXT) RETURNING ` + endedColumns
 
-	endedColumns = `id, localpart, device_id`
+	letIn = `SELECT let_in FROM browsers WHERE id = $1 AND localpart = $2`
+
+	endedColumns = `id, localpart, device_id, bot`
 )
 
 // EndSession logs one session out; ErrNotFound if there is none.
@@ -29,11 +32,15 @@ func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
 // Ended is how much has ended.
 type Ended struct{ Sessions, Browsers int }
 
-// EndOthers logs an account out everywhere but in one browser of it.
+// EndOthers logs an account out everywhere but in one browser of it. What began in that goes on.
 func (d *DB) EndOthers(ctx context.Context, localpart, browser string) (Ended, error) {
 	return write(ctx, d, "", func(t *Tx) (n Ended, err error) {
+		began := ""
+		if _, err := t.Get(letIn, []any{&began}, browser, localpart); err != nil {
+			return n, err
+		}
 		if n.Browsers, err = t.remove(endOtherBrowsers, localpart, browser); err == nil {
-			n.Sessions, err = t.endAll(EventLogout, endSessions, localpart, "")
+			n.Sessions, err = t.endAllBut(localpart, began)
 		}
 		return n, err
 	})
@@ -44,16 +51,21 @@ func (t *Tx) endSessions(localpart, keep string) (ended int, err error) {
 	if err := t.Exec(endBrowsers, localpart); err != nil {
 		return 0, err
 	}
-	return t.endAll(EventLogout, endSessions, localpart, keep)
+	return t.endAllBut(localpart, keep)
+}
+
+// endAllBut ends every session of an account but some, whose ids are separated by spaces.
+func (t *Tx) endAllBut(localpart, keep string) (ended int, err error) {
+	return t.endAll(EventLogout, endSessions, localpart, " "+keep+" ")
 }
 
 // endAll runs a statement that ends sessions, and returns how many ended. Each leaves an event of the kind, or none
-// without one.
+// without one; of a bot's token that is not taken for a device's.
 func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 	var gone []Session
 	err := t.Each(query, args, func(scan func(...any) error) error {
 		var s Session
-		err := scan(&s.ID, &s.Localpart, &s.DeviceID)
+		err := scan(&s.ID, &s.Localpart, &s.DeviceID, &s.Bot)
 		gone = append(gone, s)
 		return err
 	})
@@ -62,8 +74,12 @@ func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 			t.Forget(s.ID)
 			err = t.Follow(s.Localpart, s.DeviceID)
 		}
+		of := kind
+		if s.Bot && kind == EventLogout {
+			of = EventTokenEnded
+		}
 		if err == nil && kind != "" {
-			err = t.Record(Event{Kind: kind, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID})
+			err = t.Record(Event{Kind: of, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID})
 		}
 	}
 	return len(gone), err

@@ -173,7 +173,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// TestSignOutOthers: all but this browser ends, with a proof that is not stale, and the page says before how much.
+// TestSignOutOthers: all but this browser, and the devices that are said to be in it, ends, with a proof that is not
+// stale, and the page says before how much.
 func TestSignOutOthers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -187,8 +188,14 @@ func TestSignOutOthers(t *testing.T) {
 	b.ownAccount()
 	other.ownAccount()
 	foreign.signIn("/account", "bob", password)
+	client := s.register(webClient)
+	in := func(b *browser, device string) string {
+		q := request(client, "scope", "urn:matrix:client:api:* urn:matrix:client:device:"+device)
+		return s.ok(s.redeem(client, s.sentTo(b.submit(q, b.open(q), "do", "allow")).Get("code"))).text("refresh_token")
+	}
+	here, there := in(b, "INTHISONE1"), in(other, "INANOTHER1")
 	view := action(actionOthers, "")
-	page := s.says(b.at(view), 200, "Sign out all others", "<dt>Devices</dt><dd>2</dd>",
+	page := s.says(b.at(view), 200, "Sign out all others", "<dt>Devices</dt><dd>3</dd>",
 		"<dt>Other browsers</dt><dd>1</dd>", "<dt>Tokens for bots</dt><dd>1</dd>")
 	s.lacks(page, `type="password"`)
 	s.clock.Step(proofLife)
@@ -203,7 +210,10 @@ func TestSignOutOthers(t *testing.T) {
 	if _, _, err := s.db.Session(t.Context(), bot.ID); !errors.Is(err, db.ErrNotFound) {
 		t.Errorf("the bot's token lives: %v", err)
 	}
-	s.says(b.at("/account"), 200, "@alice:example.org", "No device is signed in.", "Sign out all others")
+	s.ok(s.refresh(client, here))
+	s.want(s.refresh(client, there), 400, "invalid_grant")
+	s.order(s.says(b.at("/account"), 200, "@alice:example.org", "INTHISONE1", "Sign out all others"), "App", "this browser", "</ul>")
+	s.says(b.at(view), 200, "<dt>Devices</dt><dd>0</dd>")
 	s.says(other.at("/account"), 200, "User name")
 	s.ok(s.whoami(his))
 	s.says(foreign.at("/account"), 200, "@bob:example.org")

@@ -65,7 +65,7 @@ func (e accountPages) endOther(b db.Browser) error {
 	return e.render(http.StatusOK, web.Done{Text: "browserEnded", Then: "backToAccount", Back: handlers.AccountPath})
 }
 
-// others says what ends, and then ends everything but this browser.
+// others says what ends, and then ends everything but this browser, with the devices that are said to be in it.
 func (e accountPages) others(account db.User) error {
 	answered, wrong, err := e.act(account, "others", !e.proven(), e.endOthers)
 	if answered || err != nil {
@@ -82,9 +82,11 @@ func (e accountPages) others(account db.User) error {
 	page := web.Others{UserID: e.userID(account), Browsers: len(browsers) - 1,
 		Deed: e.deed(account, wrong, !e.proven())}
 	for _, s := range sessions {
-		if s.Bot {
+		switch {
+		case e.browser.Began(s.ID): // it goes on
+		case s.Bot:
 			page.Tokens++
-		} else {
+		default:
 			page.Devices++
 		}
 	}

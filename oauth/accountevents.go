@@ -41,11 +41,12 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
 	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
-	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
 	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
 	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
 	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
 	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
+	{Kind: db.EventTokenEnded, Text: "eventTokenEnded"},
+	{Kind: db.EventBrowser, Text: "eventBrowser"},
 }
 
 // events fills the part of the account page that lists what has happened lately.
@@ -134,7 +135,8 @@ func (e accountPages) history(account db.User) error {
 func pageFrom(skip int) string { return action(actionEvents, "") + "&skip=" + strconv.Itoa(skip) }
 
 // notices fills the part of the account page that asks for new devices. A client that is a page of this browser was let
-// in here a moment ago, so nobody is asked here.
+// in here a moment ago, so nobody is asked here. Nor is anybody asked for a browser that has signed in to the pages: it
+// is among those that are listed, and in the events.
 func (e accountPages) notices(account db.User, page *web.Account) error {
 	events, err := e.server.DB.NewDevices(e.ctx, account.Localpart, noticesAtOnce+1+len(e.browser.LetIn))
 	if err != nil || len(events) == 0 {

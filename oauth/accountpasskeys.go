@@ -108,11 +108,10 @@ func (e accountPages) renamePasskey(account db.User, f db.Factor) error {
 	return e.leave(e.passkeyOf(f).View + "&saved")
 }
 
-// addPasskey asks for a new passkey, or keeps the one that the browser has made.
+// addPasskey asks for a new passkey, or keeps the one that the browser has made. What it was asked for was given in
+// this browser to the account's owner, who had just shown that they are: they need not show it again while that lasts.
+// The passkey was made by then, and would be lost.
 func (e accountPages) addPasskey(account db.User) error {
-	if sure, err := e.sure(account, web.Prove{Text: "addPasskey", Do: e.did}); !sure {
-		return err
-	}
 	if e.typed("answer") == "" {
 		return e.addPasskeyPage(account, web.Wrong{})
 	}
@@ -156,7 +155,11 @@ func (e accountPages) keepNew(account db.User, c code, key passkey.Key) error {
 	return err
 }
 
+// addPasskeyPage asks for a new passkey, whoever has shown that the account is theirs.
 func (e accountPages) addPasskeyPage(account db.User, wrong web.Wrong) error {
+	if sure, err := e.sure(account, web.Prove{Text: "addPasskey", Do: e.did}); !sure {
+		return err
+	}
 	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
 	if err != nil {
 		return err

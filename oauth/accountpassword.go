@@ -51,7 +51,7 @@ func (e accountPages) password(account db.User) error {
 // of a second factor, and stays signed out if the account has got its first one meanwhile.
 func (e accountPages) passwordChanged(account db.User) error {
 	proved := e.browser.Proved
-	if err := e.keep(account); err != nil && !errors.Is(err, db.ErrConflict) {
+	if err := e.keep(account, true); err != nil && !errors.Is(err, db.ErrConflict) {
 		return err
 	}
 	if account.SecondFactor {

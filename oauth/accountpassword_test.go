@@ -59,7 +59,7 @@ func TestPasswordOnPage(t *testing.T) {
 			b, other := s.browser(), s.browser()
 			other.ownAccount()
 			page := s.says(b.ownAccount(), 200, "<h2>Password</h2>", "Current password", "New password",
-				`"end-bots" checked`, "Sign out all other devices", ">Save</button>", "At least 8 characters.",
+				`"end-bots" checked`, "Sign out all devices", ">Save</button>", "At least 8 characters.",
 				`autocomplete="current-password"`, `autocomplete="new-password"`)
 			before := b.browserCookie()
 			box := map[bool][]string{true: {"others", "yes"}}[ticked]
@@ -184,12 +184,12 @@ func TestPasswordForged(t *testing.T) {
 	s.must(s.db.CreateUser(t.Context(), db.User{Localpart: "bob", PasswordHash: hash, Created: s.clock.Now()}))
 	b, other := s.browser(), s.browser()
 	page, foreign := b.ownAccount(), other.ownAccount()
-	s.says(b.save(foreign, password, newPassword), 200, "<h1>Password</h1>")
-	s.says(b.save(answer{}, password, newPassword), 200, "<h1>Password</h1>")
-	s.says(b.save(page, password, newPassword, "account", "bob"), 200, "<h1>Password</h1>", "@alice:"+host)
+	s.says(b.save(foreign, password, newPassword), 403, "<h1>Password</h1>")
+	s.says(b.save(answer{}, password, newPassword), 403, "<h1>Password</h1>")
+	s.says(b.save(page, password, newPassword, "account", "bob"), 403, "<h1>Password</h1>", "@alice:"+host)
 	b.press(handlers.AccountPath, page, "do", "sign out")
 	s.sentTo(b.signIn(handlers.AccountPath, "bob", password))
-	s.says(b.save(page, password, newPassword), 200, "<h1>Password</h1>", "@bob:"+host) // of alice, left open
+	s.says(b.save(page, password, newPassword), 403, "<h1>Password</h1>", "@bob:"+host) // of alice, left open
 	s.opens(password, true)
 	if !other.signedInAt(handlers.AccountPath) {
 		t.Error("a browser is signed out")

@@ -78,8 +78,9 @@ func (v *visit) recognise() error {
 }
 
 // keep signs the browser in, to an account whose second factor, if it is said to have one, was shown. Its cookie is a
-// new one each time: one that somebody else has put there is worth nothing.
-func (v *visit) keep(account db.User) error {
+// new one each time: one that somebody else has put there is worth nothing. Again says that nobody has just signed in:
+// the browser was, and gets another cookie.
+func (v *visit) keep(account db.User, again bool) error {
 	secret, err := v.randomText()
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func (v *visit) keep(account db.User) error {
 		letIn = v.browser.LetIn
 	}
 	v.browser = db.Browser{ID: browserID(secret), Localpart: account.Localpart, Since: who.Seen(), Proved: who.Now,
-		Expires: who.Now.Add(browserLife), LetIn: letIn}
+		Expires: who.Now.Add(browserLife), LetIn: letIn, Again: again}
 	if err := v.server.DB.AddBrowser(v.ctx, v.browser, account.PasswordHash, account.SecondFactor); err != nil {
 		return err
 	}

@@ -330,7 +330,7 @@ func TestDevicePage(t *testing.T) {
 	page = s.says(b.press(link, page, "code", strings.ToLower(strings.ReplaceAll(d.user, "-", " ")), "do", "continue"),
 		200,
 		"TV", "tv.example.com", "TVTVTVTVTV", d.user, "127.0.0.1", "Allow")
-	s.says(b.press(link, answer{}, "code", d.user, "account", "alice", "do", "allow"), 200, "Continue") // forged
+	s.says(b.press(link, answer{}, "code", d.user, "account", "alice", "do", "allow"), 403, "Continue") // forged
 	s.says(b.press(link, page, "do", "allow"), 200, "connected")
 	s.says(b.press(link, page, "do", "allow"), 200, "connected") // pressed twice
 	s.says(b.press(link, page, "do", "cancel"), 403, "No device waits")

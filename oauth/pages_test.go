@@ -72,7 +72,8 @@ func TestConsentOfAnother(t *testing.T) {
 	asked := b.at(page)
 	s.says(b.press(page, asked, "do", "sign out"), 303)
 	b.signIn(page, "bob", password)
-	s.says(b.press(page, asked, "do", "allow"), 200, "@bob:example.org", "Allow")
+	s.says(b.press(page, asked, "do", "allow"), 403,
+		"You are signed in as @bob:example.org now.", "Allow")
 }
 
 // TestForgedAllow: a form that brings no proof, or that of another browser, lets nobody in.
@@ -82,9 +83,9 @@ func TestForgedAllow(t *testing.T) {
 	b, page := s.browser(), authorizePath(request(s.register(webClient)))
 	b.signIn(page)
 	for _, proof := range []string{"", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
-		s.says(b.press(page, answer{}, "form", proof, "account", "alice", "do", "allow"), 200, "Allow")
+		s.says(b.press(page, answer{}, "form", proof, "account", "alice", "do", "allow"), 403, notSent, "Allow")
 		s.says(b.press("/account?action=org.matrix.account_deactivate", answer{}, "form", proof, "do", "deactivate",
-			"password", password), 200)
+			"password", password), 403, notSent)
 	}
 	s.says(b.at("/account"), 200, "@alice:example.org")
 }
@@ -361,7 +362,7 @@ func TestResetOfAnother(t *testing.T) {
 	page := b.at(view)
 	b.press("/account", b.at("/account"), "do", "sign out")
 	b.signIn(view, "bob", password)
-	s.says(b.press(view, page, "do", "reset"), 200, "@bob:example.org")
+	s.says(b.press(view, page, "do", "reset"), 403, "@bob:example.org")
 	if len(allowed) != 0 {
 		t.Errorf("allowed: %v", allowed)
 	}

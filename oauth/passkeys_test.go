@@ -207,6 +207,37 @@ func TestStalePasskey(t *testing.T) {
 	}
 }
 
+// TestPasskeyOutlivesProof: a passkey that the browser has made is not lost since the proof has become too old since.
+// But nobody is asked for a new one then, and what was asked in one browser is of no use in another.
+func TestPasskeyOutlivesProof(t *testing.T) {
+	t.Parallel()
+	s := keySite(t)
+	b, k := s.browser(), s.newKey()
+	b.signIn("/account")
+	s.clock.Step(4 * time.Minute)
+	page := b.at("/account")
+	s.clock.Step(4 * time.Minute)
+	other := s.browser()
+	other.signIn("/account")
+	elsewhere, good := s.hidden(other.at("/account"), "state"), s.made(page, k)
+	if elsewhere == "" {
+		t.Fatal("the other page asks for nothing")
+	}
+	for name, a := range map[string]answer{
+		"a bad one":       b.press(passkeysPath, page, "do", "add passkey", "answer", s.shown(page, k)),
+		"another browser": b.press(passkeysPath, page, "do", "add passkey", "answer", good, "state", elsewhere),
+		"none":            b.press(passkeysPath, page, "do", "add passkey"),
+	} {
+		if a.status != 200 || asksForKey.MatchString(a.body) || !strings.Contains(a.body, `name="password"`) {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	s.says(b.press(passkeysPath, page, "do", "add passkey", "answer", good), 200, "The passkey is added")
+	if s.only("alice").Kind != db.FactorPasskey {
+		t.Error("it is not there")
+	}
+}
+
 // TestNoDomain: where browsers make no passkeys the page says so, and no page asks for one.
 func TestNoDomain(t *testing.T) {
 	t.Parallel()

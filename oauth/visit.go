@@ -63,6 +63,7 @@ type visit struct {
 	hint    string     // who may sign in, as the client thinks
 	account *db.User   // who is signed in; nil: nobody
 	browser db.Browser // in which
+	why     web.Wrong  // why the form that was sent did nothing, whatever page comes
 }
 
 // serve answers the request. An errand is nil if its page is shown already.
@@ -127,7 +128,8 @@ func (v *visit) submit() error {
 		return v.signInPage(web.Wrong{Text: "signInAgain"}) // the time of the browser was over, or it was signed out
 	}
 	if v.typed("account") != v.account.Localpart {
-		v.did = "" // somebody else has signed in, beside the page that is sent here: they have not seen it
+		// Somebody else has signed in, beside the page that is sent here: they have not seen it.
+		v.did, v.why = "", web.Wrong{Text: "otherAccount", Values: []any{v.userID(*v.account)}}
 	}
 	return v.enter(*v.account, v.did == "allow")
 }
@@ -161,7 +163,7 @@ func (v *visit) signedIn(account db.User, err error) error {
 		err = db.ErrLocked
 	}
 	if err == nil {
-		err = v.keep(account)
+		err = v.keep(account, false)
 	}
 	if errors.Is(err, db.ErrConflict) { // the account was changed while its password was compared
 		return v.signInPage(web.Wrong{Text: "signInAgain"})
@@ -220,6 +222,7 @@ func (v *visit) show(wrong web.Wrong) error {
 	case do == "create":
 		return v.createPage(wrong)
 	case do != "sign in" && v.account != nil:
+		v.why = wrong
 		return v.enter(*v.account, false)
 	}
 	return v.signInPage(wrong)
@@ -304,7 +307,10 @@ func (v *visit) render(status int, page web.Page) error {
 	if v.errand != nil {
 		to = v.errand.to()
 	}
-	if err := web.Render(v.w, v.r, status, page, to...); err != nil {
+	if v.why.Text != "" && status == http.StatusOK {
+		status = http.StatusForbidden
+	}
+	if err := web.Render(v.w, v.r, status, page, v.why, to...); err != nil {
 		v.server.Log.Debug("a page could not be written", "error", err)
 	}
 	return nil

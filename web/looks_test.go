@@ -14,7 +14,7 @@ func in(t *testing.T, lang string, page Page) string {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Accept-Language", lang)
 	w := httptest.NewRecorder()
-	if err := Render(w, r, 200, page); err != nil {
+	if err := Render(w, r, 200, page, Wrong{}); err != nil {
 		t.Fatal(err)
 	}
 	return w.Body.String()

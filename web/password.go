@@ -6,7 +6,7 @@ type PasswordPart struct {
 	Has       bool   // the account has a password
 	Rules     PasswordRules
 	Wrong     Wrong
-	EndOthers bool // the box to sign out all other devices is ticked
+	EndOthers bool // the box to sign out all devices is ticked
 }
 
 // PasswordRules are what a new password must be, as far as it can be told before it is typed.

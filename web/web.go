@@ -125,13 +125,20 @@ func read(file string) string {
 	return string(raw)
 }
 
-// Render answers a request with a page, in the language that its browser asks for. To are the addresses, beside this
-// server, to which a form of the page may lead: browsers hold the redirect that answers it against the policy, too.
-func Render(w http.ResponseWriter, r *http.Request, status int, page Page, to ...string) error {
-	var html bytes.Buffer
-	if err := parsed[Language(r)].ExecuteTemplate(&html, page.name()+".html", page); err != nil {
+// Render answers a request with a page, in the language that its browser asks for. Why is why they see that page, and
+// not what they have sent a form for: it stands under the page's title. To are the addresses, beside this server, to
+// which a form of the page may lead: browsers hold the redirect that answers it against the policy, too.
+func Render(w http.ResponseWriter, r *http.Request, status int, page Page, why Wrong, to ...string) error {
+	var html, alert bytes.Buffer
+	pages := parsed[Language(r)]
+	err := pages.ExecuteTemplate(&html, page.name()+".html", page)
+	if err == nil {
+		err = pages.ExecuteTemplate(&alert, "wrong", why)
+	}
+	if err != nil {
 		return err
 	}
+	body := bytes.Replace(html.Bytes(), []byte(titleEnd), []byte(titleEnd+alert.String()), 1)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy(page, to))
@@ -139,9 +146,12 @@ func Render(w http.ResponseWriter, r *http.Request, status int, page Page, to ..
 	h.Set("Referrer-Policy", "no-referrer") // the address holds what the client asks for
 	h.Set("Vary", "Accept-Language")
 	w.WriteHeader(status)
-	_, err := w.Write(html.Bytes())
+	_, err = w.Write(body)
 	return err
 }
+
+// titleEnd ends the title of every page, in the layout's head.
+const titleEnd = "</h1>\n"
 
 // Language is the one of the catalogues that fits a request best.
 func Language(r *http.Request) string {

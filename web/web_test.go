@@ -93,10 +93,13 @@ func TestPages(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.Header.Set("Accept-Language", lang+"-XX,fr;q=0.5")
 			w := httptest.NewRecorder()
-			if err := Render(w, r, 200, everyPage[file]); err != nil {
+			if err := Render(w, r, 200, everyPage[file], Wrong{Text: "again"}); err != nil {
 				t.Errorf("%s: %v", file, err)
 			}
 			html := w.Body.String()
+			if !strings.Contains(html, "</h1>\n<p class=\"wrong\" role=\"alert\">"+Say(lang, "again")) {
+				t.Errorf("%s in %s does not say first why it comes: %s", file, lang, html)
+			}
 			if !strings.Contains(html, `<html lang="`+lang+`">`) || strings.Contains(html, "%!") {
 				t.Errorf("%s in %s: %s", file, lang, html)
 			}

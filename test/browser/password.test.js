@@ -14,12 +14,12 @@ const another = "a whale in deep water";
 const texts = {
     "en-GB": {
         user: "User name", secret: "Password", signIn: "Sign in", heading: "Password", current: "Current password", wanted: "New password",
-        box: "Sign out all other devices", save: "Save", easy: "easy to guess", wrong: "The current password is wrong.",
+        box: "Sign out all devices", save: "Save", easy: "easy to guess", wrong: "The current password is wrong.",
         done: "Your password is changed", back: "Your account",
     },
     "de-DE": {
         user: "Benutzername", secret: "Passwort", signIn: "Anmelden", heading: "Passwort", current: "Aktuelles Passwort",
-        wanted: "Neues Passwort", box: "Alle anderen Geräte abmelden", save: "Speichern", easy: "leicht zu erraten",
+        wanted: "Neues Passwort", box: "Alle Geräte abmelden", save: "Speichern", easy: "leicht zu erraten",
         wrong: "Das aktuelle Passwort ist falsch.", done: "Ihr Passwort ist geändert", back: "Ihr Konto",
     },
 };
