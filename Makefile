@@ -7,9 +7,9 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
 # The race detector needs a C compiler; the tests do not. It watches our code and all that our code is in the same memory
-# with. SQLite, the C library below it and the hashes of passwords work in memory of their own, behind locks that it
-# sees: to watch them takes more than half of the tests' time.
-UNWATCHED := modernc.org/sqlite/lib modernc.org/libc/... golang.org/x/crypto/...
+# with. SQLite, the C library below it, the hashes of passwords and how hard they are to guess work in memory of their
+# own, behind locks that it sees: to watch them takes more than half of the tests' time.
+UNWATCHED := modernc.org/sqlite/lib modernc.org/libc/... golang.org/x/crypto/... compress/flate postern/passwords
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race $(UNWATCHED:%=-gcflags=%=-race=false))
 export TEST_RACE := $(RACE)
 # By default a program that it watches sleeps a second when it ends.

@@ -24,7 +24,7 @@ func watch(t *testing.T) *watched {
 	t.Helper()
 	w := &watched{TB: t, dir: t.TempDir(), lines: make(chan string, 1000)}
 	for _, part := range []string{"go.mod", "go.sum", "api", "gen", "tokens", "db", "handlers", "homeserver", "oauth",
-		"web", "test/rig/postgres", "test/rig/standin", "test/rig/matrixtest"} {
+		"passwords", "web", "test/rig/postgres", "test/rig/standin", "test/rig/matrixtest"} {
 		info, err := os.Stat(part)
 		if err != nil {
 			t.Fatal(err)

@@ -212,7 +212,8 @@ func TestSignOutOthers(t *testing.T) {
 	}
 	s.ok(s.refresh(client, here))
 	s.want(s.refresh(client, there), 400, "invalid_grant")
-	s.order(s.says(b.at("/account"), 200, "@alice:example.org", "INTHISONE1", "Sign out all others"), "App", "this browser", "</ul>")
+	left := s.says(b.at("/account"), 200, "@alice:example.org", "INTHISONE1", "Sign out all others")
+	s.order(left, "App", "this browser", "</ul>")
 	s.says(b.at(view), 200, "<dt>Devices</dt><dd>0</dd>")
 	s.says(other.at("/account"), 200, "User name")
 	s.ok(s.whoami(his))

@@ -30,6 +30,17 @@ func (h *harness) misfortune(server *process.Server, happens func()) {
 	}
 }
 
+// toldAway waits until somebody more has been told that the database is away. The server tries for a while before it
+// says so, and a busy machine takes its time.
+func (h *harness) toldAway(before int) {
+	for range 300 {
+		if h.fleet.Tally().Unavailable > before {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // TestPostgresKilled kills PostgreSQL under load by SIGKILL and starts it again after a while.
 func TestPostgresKilled(t *testing.T) {
 	h := onPostgres(t)
@@ -38,8 +49,9 @@ func TestPostgresKilled(t *testing.T) {
 	h.settle(server)
 	for range 3 {
 		h.misfortune(server, func() {
+			before := h.fleet.Tally().Unavailable
 			h.cluster.Kill(t)
-			time.Sleep(300 * time.Millisecond)
+			h.toldAway(before)
 			h.cluster.Run(t)
 			time.Sleep(300 * time.Millisecond)
 		})
@@ -89,14 +101,10 @@ func TestPostgresReadOnly(t *testing.T) {
 		}
 	}
 	h.misfortune(server, func() {
+		before := h.fleet.Tally().Unavailable
 		do(`SET default_transaction_read_only = off`, `ALTER SYSTEM SET default_transaction_read_only = on`,
 			`SELECT pg_reload_conf()`)
-		for range 300 { // until somebody noticed; the server tries for a while before it says so
-			time.Sleep(100 * time.Millisecond)
-			if h.fleet.Tally().Unavailable > 0 {
-				break
-			}
-		}
+		h.toldAway(before)
 		do(`ALTER SYSTEM RESET default_transaction_read_only`, `SELECT pg_reload_conf()`)
 		time.Sleep(300 * time.Millisecond)
 	})
