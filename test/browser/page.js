@@ -11,6 +11,10 @@ export const sizes = { phone: { width: 390, height: 844 }, desktop: { width: 128
 export const schemes = ["light", "dark"];
 export { password };
 
+/** What Chromium says that is no fault: of a form that came back, or a failure; and that a test has given the focus before the browser
+ *  did, which it does with the first frame. */
+export const harmless = /status of 40[03]|Autofocus processing was blocked/;
+
 /** Debian's Chromium. */
 export const launch = (...args) =>
     chromium.launch({

@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 
 import { homeServerFor, password, secureServerFor } from "../clients/js/server.js";
-import { accessible, fits, launch, sizes, tabTo } from "./page.js";
+import { accessible, fits, harmless, launch, sizes, tabTo } from "./page.js";
 import { arrived, callback, fill, newDevice, page as app, scope, web } from "./proof.js";
 
 const local = homeServerFor();
@@ -28,7 +28,7 @@ async function person({ device = {}, size = "desktop", scheme = "light", locale 
         const page = await context.newPage();
         const wrong = [];
         page.on("console", (message) => {
-            if (!/status of 40[03]/.test(message.text())) wrong.push(message.text()); // a form that came back
+            if (!harmless.test(message.text())) wrong.push(message.text());
         });
         page.on("pageerror", (error) => wrong.push(String(error)));
         const authenticator = scripts && device ? await authenticatorOf(page, device) : undefined;
