@@ -105,7 +105,7 @@ func dial(address string, d time.Duration) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{Conn: conn, answers: bufio.NewReader(conn), out: make([]byte, 0, 4<<10), in: make([]byte, 16<<10)}
+	c := &client{Conn: conn, answers: bufio.NewReader(conn), out: make([]byte, 0, 4<<10), in: make([]byte, 64<<10)}
 	return c, conn.SetDeadline(time.Now().Add(d + time.Minute))
 }
 
