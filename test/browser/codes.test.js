@@ -1,28 +1,17 @@
 // One-time codes and recovery codes in Debian's Chromium: at both widths, in both schemes and both languages, with the keyboard alone and
 // without a script.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { test } from "node:test";
 
 import { password } from "../clients/js/server.js";
 import { accessible, fits, tabTo } from "./page.js";
 import { fill } from "./proof.js";
 import { signing } from "./signin.js";
+import { codeOf } from "./totp.js";
 
 const { server, visit } = signing();
 const account = () => `${server.url}/account`;
 const signIn = (page, user) => fill(page, { "User name": user, Password: password }, "Sign in");
-
-/** What an app for one-time codes shows for a secret: RFC 6238. */
-function codeOf(secret, at = Date.now()) {
-    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    const bits = [...secret.replaceAll(" ", "")].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, "0")).join("");
-    const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-    const step = Buffer.alloc(8);
-    step.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
-    const hash = createHmac("sha1", key).update(step).digest();
-    return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
 
 for (const [size, scheme, locale] of [["phone", "dark", "de-DE"], ["desktop", "light", "en-GB"]]) {
     test(`${size}, ${scheme}, ${locale}: one-time codes, accessible, and no wider than the window`, async () => {

@@ -8,6 +8,7 @@ import { fill } from "./proof.js";
 import { lab, logIn, operation, password, row, toBench, tryOut } from "./page.js";
 import { signing } from "./signin.js";
 import { homeServerFor } from "../clients/js/server.js";
+import { codeOf } from "./totp.js";
 
 const folder = process.argv[2];
 const spec = specFor();
@@ -128,5 +129,46 @@ test("the pages behind the account page", async () => {
         await page.getByRole("button", { name: "Set up one-time codes" }).click();
         await page.getByLabel("One-time code").waitFor();
         await whole(page, "account-codes");
+        await fill(page, { "One-time code": codeOf(await page.locator("main code").first().innerText()) }, "Save");
+        await page.getByRole("link", { name: "I have kept the codes" }).waitFor();
+        await whole(page, "account-recovery");
+        for (const [action, name] of [
+            ["others", "account-others"],
+            ["org.matrix.account_deactivate", "account-deactivate"],
+        ]) {
+            await page.goto(`${account}?action=${action}`);
+            await whole(page, name);
+        }
+        await page.goto(account);
+        await page.getByRole("button", { name: "Sign out", exact: true }).click();
+        await fill(page, { "User name": user, Password: password }, "Sign in");
+        await page.getByLabel("One-time code").waitFor();
+        await whole(page, "sign-in-second");
+    });
+});
+
+test("a passkey, and a token that was created", async () => {
+    const user = await withDevices();
+    const account = `${home.home}/account`;
+    await pages.visit({ scripts: true }, account, async (page) => {
+        await page.setViewportSize({ width: 800, height: 600 });
+        const cdp = await page.context().newCDPSession(page);
+        await cdp.send("WebAuthn.enable");
+        const authenticator = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true };
+        const options = { ...authenticator, isUserVerified: true, automaticPresenceSimulation: true };
+        await cdp.send("WebAuthn.addVirtualAuthenticator", { options });
+        await fill(page, { "User name": user, Password: password }, "Sign in");
+        await page.goto(`${account}?action=tokens`);
+        await page.getByLabel("Name", { exact: true }).fill("Backup");
+        await page.getByLabel("May only read").check();
+        await page.getByRole("button", { name: "Create a token" }).click();
+        await page.locator("#token").waitFor();
+        await whole(page, "account-token-created");
+        await page.goto(account);
+        await page.getByRole("button", { name: "Add a passkey" }).click();
+        await page.getByRole("link", { name: "I have kept the codes" }).click();
+        await page.getByRole("link", { name: /Chrome/ }).first().click();
+        await page.getByLabel("Name", { exact: true }).waitFor();
+        await whole(page, "account-passkey");
     });
 });

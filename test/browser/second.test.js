@@ -1,7 +1,6 @@
 // What asks an account with a second factor for a proof, as Element Web has it: matrix-js-sdk finds the stage m.login.sso, the
 // application opens its page in a window of its own, and hears from it when it is done.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { test } from "node:test";
 
 import { createClient, InteractiveAuth } from "../clients/js/sdk43.js";
@@ -9,6 +8,7 @@ import { password } from "../clients/js/server.js";
 import { accessible, fits, schemes, sizes, tabTo } from "./page.js";
 import { fill } from "./proof.js";
 import { signing } from "./signin.js";
+import { codeOf } from "./totp.js";
 
 const { server, home, browser, visit } = signing();
 const account = () => `${server.url}/account`;
@@ -36,16 +36,6 @@ async function secured() {
         codes = await page.locator("main li code").allInnerTexts();
     });
     return { user, client, codes };
-}
-
-/** What an app for one-time codes shows for a secret: RFC 6238. */
-function codeOf(secret) {
-    const bits = [...secret.replaceAll(" ", "")].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"));
-    const step = Buffer.alloc(8);
-    step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-    const key = Buffer.from(bits.join("").match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-    const hash = createHmac("sha1", key).update(step).digest();
-    return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
 /** Begins to delete a device, and gives the address of the stage's page as the sdk has it, and how it ends. */
