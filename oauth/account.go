@@ -67,7 +67,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 }
 
 // accountParts fill the parts of the account page.
-var accountParts = []func(accountPages, db.User, *web.Account) error{
+var accountParts = []func(accountPages, owned, *web.Account) error{
 	accountPages.notices,
 	accountPages.devices,
 	accountPages.browsers,
@@ -77,6 +77,26 @@ var accountParts = []func(accountPages, db.User, *web.Account) error{
 	accountPages.recoveryPart,
 	accountPages.botList,
 	accountPages.events,
+}
+
+// owned is what an account has, read once for all the parts that show of it.
+type owned struct {
+	account  db.User
+	sessions []db.Session
+	devices  map[string]web.Device // of the sessions, by id
+	factors  []db.Factor
+}
+
+func (e accountPages) owned(account db.User) (o owned, err error) {
+	o.account = account
+	if o.sessions, err = e.server.DB.Sessions(e.ctx, account.Localpart); err != nil {
+		return o, err
+	}
+	if o.devices, err = e.devicesOf(o.sessions); err != nil {
+		return o, err
+	}
+	o.factors, err = e.server.DB.Factors(e.ctx, account.Localpart)
+	return o, err
 }
 
 // accountPages is the errand of somebody who looks at their own account.
@@ -114,8 +134,12 @@ func (e accountPages) overview(account db.User) error {
 	if e.server.AllowKeyReset != nil {
 		page.Reset = action(actionReset, "")
 	}
+	has, err := e.owned(account)
+	if err != nil {
+		return err
+	}
 	for _, fill := range accountParts {
-		if err := fill(e, account, &page); err != nil {
+		if err := fill(e, has, &page); err != nil {
 			return err
 		}
 	}
@@ -140,6 +164,12 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	case err == nil, errors.Is(err, db.ErrSecondFactor): // one that it has to have, and has not yet
 		return web.Wrong{}, e.server.DB.NoteProof(e.ctx, e.browser.ID, e.server.Now())
 	}
+	return wrongOr(err, web.Wrong{Text: "wrongProof"})
+}
+
+// wrongOr is what to say of a refusal: that there were too many attempts, or else what is wrong. What is no refusal
+// stays an error.
+func wrongOr(err error, wrong web.Wrong) (web.Wrong, error) {
 	problem := handlers.AsError(err)
 	switch {
 	case problem.Status >= http.StatusInternalServerError:
@@ -147,7 +177,7 @@ func (e accountPages) proof(account db.User, needed bool) (web.Wrong, error) {
 	case problem.Code == "M_LIMIT_EXCEEDED":
 		return tooMany(problem), nil
 	}
-	return web.Wrong{Text: "wrongProof"}, nil
+	return wrong, nil
 }
 
 // act does what a button of the page is for, if that was pressed and the proof is there. It says whether it has

@@ -22,15 +22,14 @@ var botKinds = map[string]web.Request{
 }
 
 // botList fills the part of the account page that lists the tokens for bots.
-func (e accountPages) botList(account db.User, page *web.Account) error {
+func (e accountPages) botList(has owned, page *web.Account) error {
 	page.NewBot = action(actionTokens, "")
-	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
-	for _, s := range sessions {
+	for _, s := range has.sessions {
 		if s.Bot {
 			page.Bots = append(page.Bots, e.botOf(s))
 		}
 	}
-	return err
+	return nil
 }
 
 // botOf is a token for a bot as its owner sees it.
@@ -39,7 +38,7 @@ func (e accountPages) botOf(s db.Session) web.Bot {
 	may, room, from := kindOf(caveats)
 	b := web.Bot{Device: s.DeviceID, Name: shown(s.DisplayName), Kind: botKinds[may].Text, Room: room, From: from,
 		Used: e.moment(s.Seen.At), Place: e.place(s.Seen.Addr), View: action(actionTokens, s.DeviceID),
-		Over: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires)}
+		Over: e.over(s)}
 	if !s.Expires.IsZero() {
 		b.Ends = s.Expires.Add(-time.Millisecond) // the day that was chosen, and not the one that begins then
 	}
@@ -192,8 +191,5 @@ func (e accountPages) bot(account db.User, id string) error {
 	if sure, err := e.sure(account, web.Prove{Text: "endBot", Do: "end"}); !sure {
 		return err
 	}
-	if err := e.server.DB.EndSession(e.ctx, session.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
-		return err
-	}
-	return e.render(http.StatusOK, web.Done{Text: "botEnded", Then: "backToAccount", Back: handlers.AccountPath})
+	return e.endSession(session, web.Done{Text: "botEnded", Then: "backToAccount"})
 }

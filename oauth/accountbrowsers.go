@@ -11,8 +11,8 @@ import (
 )
 
 // browsers fills the part of the account page that lists where its owner has signed in on the pages.
-func (e accountPages) browsers(account db.User, page *web.Account) error {
-	browsers, err := e.liveBrowsers(account)
+func (e accountPages) browsers(has owned, page *web.Account) error {
+	browsers, err := e.liveBrowsers(has.account)
 	for _, b := range browsers {
 		page.Browsers = append(page.Browsers, e.browserOf(b))
 	}

@@ -83,20 +83,25 @@ func (v *visit) takeOneTime(f db.Factor, typed string) (web.Wrong, error) {
 // oneTime finds the account's app; false if it has none.
 func (v *visit) oneTime(account db.User) (f db.Factor, has bool, err error) {
 	factors, err := v.server.DB.Factors(v.ctx, account.Localpart)
+	f, has = oneTimeOf(factors)
+	return f, has, err
+}
+
+func oneTimeOf(factors []db.Factor) (f db.Factor, has bool) {
 	for _, f := range factors {
 		if f.Kind == db.FactorCodes {
-			return f, true, err
+			return f, true
 		}
 	}
-	return db.Factor{}, false, err
+	return db.Factor{}, false
 }
 
 // codesPart fills the part of the account page about one-time codes.
-func (e accountPages) codesPart(account db.User, page *web.Account) error {
-	f, has, err := e.oneTime(account)
-	page.Codes = web.CodesPart{Action: part(actionCodes, e.next()), Has: has, Added: e.moment(f.Created),
+func (e accountPages) codesPart(has owned, page *web.Account) error {
+	f, set := oneTimeOf(has.factors)
+	page.Codes = web.CodesPart{Action: part(actionCodes, e.next()), Has: set, Added: e.moment(f.Created),
 		Used: e.moment(f.Used)}
-	return err
+	return nil
 }
 
 // codes sets one-time codes up, or removes them.

@@ -14,23 +14,32 @@ import (
 )
 
 // devices fills the part of the account page that lists the sessions, of whichever API, the one used last first.
-func (e accountPages) devices(account db.User, page *web.Account) error {
-	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
-	if err != nil {
-		return err
-	}
+func (e accountPages) devices(has owned, page *web.Account) error {
+	sessions := slices.Clone(has.sessions)
 	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
 	for _, s := range sessions {
-		if s.Bot {
-			continue // see botList
+		if !s.Bot { // see botList
+			page.Devices = append(page.Devices, has.devices[s.DeviceID])
 		}
-		device, err := e.deviceOf(s)
-		if err != nil {
-			return err
-		}
-		page.Devices = append(page.Devices, device)
 	}
 	return nil
+}
+
+// devicesOf are sessions as their owner sees them, by their device's id.
+func (e accountPages) devicesOf(sessions []db.Session) (map[string]web.Device, error) {
+	devices := make(map[string]web.Device, len(sessions))
+	for _, s := range sessions {
+		var err error
+		if devices[s.DeviceID], err = e.deviceOf(s); err != nil {
+			return nil, err
+		}
+	}
+	return devices, nil
+}
+
+// over reports whether a session is good for nothing any more until somebody logs in again.
+func (e accountPages) over(s db.Session) bool {
+	return s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires)
 }
 
 // deviceOf is a session as its owner sees it. That it is in this browser is said of clients that are pages, and were
@@ -38,8 +47,7 @@ func (e accountPages) devices(account db.User, page *web.Account) error {
 func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
 	d := web.Device{ID: shown(s.DeviceID), Name: shown(s.DisplayName), From: e.place(s.Seen.Addr),
 		Used: e.moment(s.Seen.At), This: e.browser.Began(s.ID),
-		Ended: s.State != db.Live || !s.Expires.IsZero() && !e.server.Now().Before(s.Expires),
-		View:  action(actionDevice, s.DeviceID)}
+		Ended: e.over(s), View: action(actionDevice, s.DeviceID)}
 	if s.Bot {
 		d.View = action(actionTokens, s.DeviceID)
 	}
@@ -96,7 +104,9 @@ func (e accountPages) device(account db.User) error {
 	case "rename":
 		return e.rename(account, session)
 	}
-	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error { return e.endDevice(session) })
+	answered, wrong, err := e.act(account, "end", !e.proven(), func(db.User) error {
+		return e.endSession(session, web.Done{Text: "deviceEnded", Then: "backToAccount"})
+	})
 	if answered || err != nil {
 		return err
 	}
@@ -140,10 +150,12 @@ func (e accountPages) rename(account db.User, session db.Session) error {
 	return e.leave(action(actionDevice, session.DeviceID) + "&saved")
 }
 
-func (e accountPages) endDevice(session db.Session) error {
+// endSession ends a device's session, or a bot's, and says so.
+func (e accountPages) endSession(session db.Session, done web.Done) error {
 	err := e.server.DB.EndSession(e.ctx, session.ID)
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return err
 	}
-	return e.render(http.StatusOK, web.Done{Text: "deviceEnded", Then: "backToAccount", Back: handlers.AccountPath})
+	done.Back = handlers.AccountPath
+	return e.render(http.StatusOK, done)
 }

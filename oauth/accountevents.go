@@ -50,41 +50,26 @@ var eventTexts = []struct{ Kind, Text string }{
 }
 
 // events fills the part of the account page that lists what has happened lately.
-func (e accountPages) events(account db.User, page *web.Account) (err error) {
+func (e accountPages) events(has owned, page *web.Account) (err error) {
 	page.Past = action(actionEvents, "")
-	page.Events, _, err = e.happened(account, 0, recentEvents)
+	page.Events, _, err = e.happened(has.account, has.devices, 0, recentEvents)
 	return err
 }
 
 // happened lists events, the newest first, and whether there are more.
-func (e accountPages) happened(account db.User, skip, limit int) (all []web.Event, more bool, err error) {
+func (e accountPages) happened(account db.User, devices map[string]web.Device, skip, limit int) (all []web.Event,
+	more bool, err error) {
 	events, err := e.server.DB.History(e.ctx, account.Localpart, skip, limit+1)
 	if err != nil {
 		return nil, false, err
 	}
-	devices, err := e.devicesByID(account)
 	if more = len(events) > limit; more {
 		events = events[:limit]
 	}
 	for _, event := range events {
 		all = append(all, e.eventOf(event, devices))
 	}
-	return all, more, err
-}
-
-// devicesByID are an account's devices.
-func (e accountPages) devicesByID(account db.User) (map[string]web.Device, error) {
-	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
-	if err != nil {
-		return nil, err
-	}
-	devices := make(map[string]web.Device, len(sessions))
-	for _, s := range sessions {
-		if devices[s.DeviceID], err = e.deviceOf(s); err != nil {
-			return nil, err
-		}
-	}
-	return devices, nil
+	return all, more, nil
 }
 
 // eventOf is an event as the account's owner sees it.
@@ -118,7 +103,15 @@ func (e accountPages) history(account db.User) error {
 	}
 	skip, _ := strconv.Atoi(e.r.URL.Query().Get("skip")) // it begins with the newest if it is no number
 	skip = max(skip, 0)
-	events, more, err := e.happened(account, skip, pageOfEvents)
+	sessions, err := e.server.DB.Sessions(e.ctx, account.Localpart)
+	if err != nil {
+		return err
+	}
+	devices, err := e.devicesOf(sessions)
+	if err != nil {
+		return err
+	}
+	events, more, err := e.happened(account, devices, skip, pageOfEvents)
 	if err != nil {
 		return err
 	}
@@ -137,13 +130,9 @@ func pageFrom(skip int) string { return action(actionEvents, "") + "&skip=" + st
 // notices fills the part of the account page that asks for new devices. A client that is a page of this browser was let
 // in here a moment ago, so nobody is asked here. Nor is anybody asked for a browser that has signed in to the pages: it
 // is among those that are listed, and in the events.
-func (e accountPages) notices(account db.User, page *web.Account) error {
-	events, err := e.server.DB.NewDevices(e.ctx, account.Localpart, noticesAtOnce+1+len(e.browser.LetIn))
+func (e accountPages) notices(has owned, page *web.Account) error {
+	events, err := e.server.DB.NewDevices(e.ctx, has.account.Localpart, noticesAtOnce+1+len(e.browser.LetIn))
 	if err != nil || len(events) == 0 {
-		return err
-	}
-	devices, err := e.devicesByID(account)
-	if err != nil {
 		return err
 	}
 	events = slices.DeleteFunc(events, func(n db.Event) bool { return e.browser.Began(n.Session) })
@@ -151,7 +140,7 @@ func (e accountPages) notices(account db.User, page *web.Account) error {
 		events = events[:noticesAtOnce]
 	}
 	for _, event := range events {
-		d, there := devices[event.DeviceID]
+		d, there := has.devices[event.DeviceID]
 		if !there {
 			d.Name = shown(event.DeviceID)
 		}

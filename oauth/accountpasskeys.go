@@ -14,14 +14,10 @@ import (
 )
 
 // passkeysPart fills the part of the account page about passkeys.
-func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
-	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
-	if err != nil {
-		return err
-	}
+func (e accountPages) passkeysPart(has owned, page *web.Account) (err error) {
 	shown := web.PasskeysPart{Action: part(actionPasskeys, e.next()), Offered: e.party != nil}
 	count := 0
-	for _, f := range factors {
+	for _, f := range has.factors {
 		if f.Kind == db.FactorPasskey {
 			shown.List = append(shown.List, e.passkeyOf(f))
 		}
@@ -31,7 +27,7 @@ func (e accountPages) passkeysPart(account db.User, page *web.Account) error {
 	}
 	shown.Full = count >= db.MaxFactors
 	if e.proven() && shown.Offered && !shown.Full {
-		shown.Add, err = e.askNew(account, factors, page.Form)
+		shown.Add, err = e.askNew(has.account, has.factors, page.Form)
 	}
 	page.Passkeys = shown
 	return err

@@ -10,8 +10,8 @@ import (
 )
 
 // passwordPart fills the part of the account page that changes the password.
-func (e accountPages) passwordPart(account db.User, page *web.Account) error {
-	page.Password = e.passwordForm(account, web.Wrong{})
+func (e accountPages) passwordPart(has owned, page *web.Account) error {
+	page.Password = e.passwordForm(has.account, web.Wrong{})
 	return nil
 }
 
@@ -69,17 +69,13 @@ func (e accountPages) passwordChanged(account db.User) error {
 // notChanged is why a password could not be changed, in the person's own language; empty: for a reason that is not
 // theirs.
 func notChanged(err error) web.Wrong {
-	problem := handlers.AsError(err)
 	var weak *handlers.WeakPassword
 	switch {
 	case errors.As(err, &weak):
 		return tooWeak(weak)
 	case errors.Is(err, db.ErrConflict):
 		return web.Wrong{Text: "passwordElsewhere"}
-	case problem.Code == "M_LIMIT_EXCEEDED":
-		return tooMany(problem)
-	case problem.Status >= http.StatusInternalServerError:
-		return web.Wrong{}
 	}
-	return web.Wrong{Text: "wrongCurrent"}
+	wrong, _ := wrongOr(err, web.Wrong{Text: "wrongCurrent"})
+	return wrong
 }

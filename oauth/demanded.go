@@ -25,8 +25,13 @@ func (e accountPages) setsUp() bool {
 func (e accountPages) setUpFirst(account db.User) error {
 	page := web.SetUpFirst{Account: web.Account{UserID: e.userID(account), Account: account.Localpart,
 		Form: e.formProof()}}
-	for _, fill := range []func(db.User, *web.Account) error{e.passkeysPart, e.codesPart} {
-		if err := fill(account, &page.Account); err != nil {
+	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
+	if err != nil {
+		return err
+	}
+	has := owned{account: account, factors: factors}
+	for _, fill := range []func(owned, *web.Account) error{e.passkeysPart, e.codesPart} {
+		if err := fill(has, &page.Account); err != nil {
 			return err
 		}
 	}

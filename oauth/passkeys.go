@@ -132,7 +132,6 @@ func (v *visit) showPasskey() error {
 
 // passkeyShown goes on with somebody who has shown a passkey, or shows the page again and says what was wrong.
 func (v *visit) passkeyShown(account db.User, err error, again func(web.Wrong) error) error {
-	problem := handlers.AsError(err)
 	switch {
 	case err == nil && !account.Deactivated.IsZero():
 		return again(web.Wrong{Text: "deactivated"})
@@ -140,12 +139,12 @@ func (v *visit) passkeyShown(account db.User, err error, again func(web.Wrong) e
 		return v.signedIn(account, nil)
 	case errors.Is(err, db.ErrTokenSpent), errors.Is(err, db.ErrConflict):
 		return again(web.Wrong{Text: "passkeyLate"})
-	case problem.Status >= http.StatusInternalServerError:
-		return err
-	case problem.Code == "M_LIMIT_EXCEEDED":
-		return again(tooMany(problem))
 	}
-	return again(web.Wrong{Text: "passkeyWrong"})
+	wrong, err := wrongOr(err, web.Wrong{Text: "passkeyWrong"})
+	if err != nil {
+		return err
+	}
+	return again(wrong)
 }
 
 // takePasskey finds the account whose passkey is shown, and takes the passkey. Half is the one whose password was

@@ -94,15 +94,14 @@ func (e accountPages) showRecovery(account db.User, codes []string, done web.Don
 }
 
 // recoveryPart fills the part of the account page that says how many recovery codes are left.
-func (e accountPages) recoveryPart(account db.User, page *web.Account) error {
-	page.Recovery = web.RecoveryPart{Action: action(actionRecovery, ""), Offered: account.SecondFactor}
-	factors, err := e.server.DB.Factors(e.ctx, account.Localpart)
-	for _, f := range factors {
+func (e accountPages) recoveryPart(has owned, page *web.Account) error {
+	page.Recovery = web.RecoveryPart{Action: action(actionRecovery, ""), Offered: has.account.SecondFactor}
+	for _, f := range has.factors {
 		if f.Kind == db.FactorRecovery {
 			page.Recovery.Left++
 		}
 	}
-	return err
+	return nil
 }
 
 // recovery makes new codes, and those that there were are good for nothing any more.
