@@ -53,15 +53,21 @@ func TestGuessesInSecondStep(t *testing.T) {
 	owner.sentTo(owner.press(path, mine, "code", codes[0], "do", "second"))
 }
 
+// betweenSteps is somebody who has shown alice's password, and not yet one of her codes.
+func betweenSteps(t *testing.T) (s *site, late *browser, page answer, codes []string) {
+	t.Helper()
+	s = newSite(t)
+	b := s.browser()
+	_, codes = b.setUp(b.ownAccount())
+	late = s.browser()
+	return s, late, late.halfway(handlers.AccountPath), codes
+}
+
 // TestLockedSpendsNothing: a code that is shown while the account is locked is good afterwards.
 func TestLockedSpendsNothing(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	_, codes := b.setUp(b.ownAccount())
+	s, late, page, codes := betweenSteps(t)
 	const path = handlers.AccountPath
-	late := s.browser()
-	page := late.halfway(path)
 	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	s.says(late.press(path, page, "code", codes[0], "do", "second"), http.StatusForbidden, "This account is locked")
 	s.must(s.db.UnlockUser(t.Context(), "alice"))
@@ -71,12 +77,8 @@ func TestLockedSpendsNothing(t *testing.T) {
 // TestHalfEnds: wrong codes do not make the first step last longer.
 func TestHalfEnds(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	_, codes := b.setUp(b.ownAccount())
+	s, late, page, codes := betweenSteps(t)
 	const path = handlers.AccountPath
-	late := s.browser()
-	page := late.halfway(path)
 	for range 2 {
 		s.clock.Step(halfLife / 2)
 		page = late.press(path, page, "code", "0000-0000-0000", "do", "second")

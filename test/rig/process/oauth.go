@@ -78,12 +78,10 @@ func (c *Client) Authorize(ctx context.Context, base string, who Consent) (code 
 // LetIn opens an address that a client has sent its user to, does there what the account's owner does in a browser that
 // has no cookies yet, and gives the authorization code that arrives at the client's redirect URI.
 func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (code string, err error) {
-	jar, err := cookiejar.New(nil)
+	browser, err := c.browser()
 	if err != nil {
 		return "", err
 	}
-	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var form url.Values
 	for range 6 { // pages: sign in, consent, and the redirects between them
 		next, page, err := visit(ctx, browser, at, form)
@@ -105,12 +103,10 @@ func (c *Client) LetIn(ctx context.Context, at, callback string, who Consent) (c
 
 // SignIn signs the owner of an account in on a page of theirs, and gives the cookies of the browser.
 func (c *Client) SignIn(ctx context.Context, at string, who Consent) (cookies []*http.Cookie, err error) {
-	jar, err := cookiejar.New(nil)
+	browser, err := c.browser()
 	if err != nil {
 		return nil, err
 	}
-	browser := &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	_, page, err := visit(ctx, browser, at, nil)
 	if err != nil {
 		return nil, err
@@ -127,7 +123,14 @@ func (c *Client) SignIn(ctx context.Context, at string, who Consent) (cookies []
 	if err = cmp.Or(err, wrong); err != nil {
 		return nil, err
 	}
-	return jar.Cookies(u), nil
+	return browser.Jar.Cookies(u), nil
+}
+
+// browser keeps cookies, has none yet, and shows where it is led instead of going there.
+func (c *Client) browser() (*http.Client, error) {
+	jar, err := cookiejar.New(nil)
+	return &http.Client{Transport: c.http.Transport, Timeout: c.http.Timeout, Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, err
 }
 
 // visit opens a page, or sends its form, and gives where it leads, or what it shows.
