@@ -19,7 +19,7 @@ func TestPosternRestored(t *testing.T) {
 	t.Parallel()
 	s, listen := newFixed(t, "alice", "carol", "dave", "frank")
 	s.Run(t, "", "user", "lock", "frank")
-	kept, out := s.login(t, "alice", "KEPT"), s.login(t, "alice", "OUT")
+	kept, out, asked := s.login(t, "alice", "KEPT"), s.login(t, "alice", "OUT"), s.login(t, "alice", "ASKED")
 	s.login(t, "dave", "D")
 	kept.publish(t, "KEPT")
 	s.settled(t)
@@ -28,6 +28,7 @@ func TestPosternRestored(t *testing.T) {
 
 	for range 3 {
 		kept.refreshes(t)
+		asked.refreshes(t)
 	}
 	kept.ok(t, "GET", syncing+"?timeout=0", nil)
 	lost, zoe := s.login(t, "alice", "LOST"), s.began(t, "zoe", "Z")
@@ -40,7 +41,10 @@ func TestPosternRestored(t *testing.T) {
 	there := kept.published(t)
 	s.goBack(t, file, listen...)
 
-	kept.ok(t, "GET", syncing+"?timeout=0", nil) // with a token that is newer than its row
+	// With tokens that are newer than their rows: through the front, and of Synapse, which asks about it.
+	kept.ok(t, "GET", syncing+"?timeout=0", nil)
+	synapse.Call(t, "GET", s.hs.URL+syncing+"?timeout=0", asked.access, nil)
+	s.taken(t, "zoe")
 	for _, p := range []*person{lost, zoe} {
 		p.refused(t, "GET", syncing+"?timeout=0", 401, "M_UNKNOWN_TOKEN", true)
 	}
@@ -89,7 +93,7 @@ func newFixed(t *testing.T, accounts ...string) (s *pair, flags []string) {
 	t.Helper()
 	hs := synapse.Prepare(t, synapse.Options{})
 	s = &pair{delegated.New(t, hs.URL, synapse.ServerName), hs}
-	flags = []string{"--listen", fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))}
+	flags = []string{"--registration", "open", "--listen", fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))}
 	s.StartToKill(t, flags...)
 	hs.Delegate(t, s.Server.URL, secret)
 	hs.Run(t)
@@ -104,6 +108,16 @@ func (s *pair) began(t *testing.T, name, device string) *person {
 	t.Helper()
 	s.Run(t, password, "user", "add", name, "--password-stdin")
 	return s.login(t, name, device)
+}
+
+// taken fails unless a stranger is refused the name, whose account only Synapse knows.
+func (s *pair) taken(t *testing.T, name string) {
+	t.Helper()
+	status, answer := synapse.Try(t, "POST", s.Server.URL+"/_matrix/client/v3/register", "",
+		map[string]any{"username": name, "password": password})
+	if status != 400 || answer["errcode"] != "M_USER_IN_USE" {
+		t.Errorf("%s is registered by a stranger: %d %v", name, status, answer)
+	}
 }
 
 // syncs gives what `postern synapse sync` prints, each line's columns one space apart.

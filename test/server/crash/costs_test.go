@@ -358,3 +358,23 @@ func refusedAs(err error, code string) error {
 	}
 	return fmt.Errorf("not refused as %s: %w", code, err)
 }
+
+// TestAppRegisteredSince: an app whose registration is lost is told that its grant is over, as any other whose session
+// is, and has the same id when it registers again.
+func TestAppRegisteredSince(t *testing.T) {
+	h := onSQLite(t, t.TempDir())
+	h.command(password, "user", "add", "alice", "--password-stdin")
+	server, file := h.serve(), filepath.Join(t.TempDir(), "backup.db")
+	h.command("", "backup", file)
+	v := h.visits(server)
+	o := v.login(byOAuth, "alice", password, "APP").refreshed(1)
+	h.must(server.Kill())
+	h.putBack(file)
+	v.url = h.serve().URL
+	o.over("its registration is lost as well", true)
+	id, err := v.client.RegisterOAuth(t.Context(), v.url)
+	if err != nil || id != v.oauth {
+		t.Fatalf("the app was %s and is %s (%v)", v.oauth, id, err)
+	}
+	v.login(byOAuth, "alice", password, "APP").good()
+}
