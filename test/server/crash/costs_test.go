@@ -193,8 +193,8 @@ func TestAppRegisteredSince(t *testing.T) {
 	v.login(byOAuth, "alice", password, "APP").good()
 }
 
-// TestEverythingLost: there is no backup, and the server begins anew with the master key that was kept. Nobody goes on,
-// and nobody is told to throw encryption keys away.
+// TestEverythingLost: there is no backup, and the server begins anew, with another master key. Nobody goes on, and
+// nobody is told to throw encryption keys away.
 func TestEverythingLost(t *testing.T) {
 	h := onSQLite(t, t.TempDir())
 	h.command(password, "user", "add", "alice", "--password-stdin")
@@ -203,8 +203,8 @@ func TestEverythingLost(t *testing.T) {
 	lost := v.each("LOST")
 	h.must(server.Kill())
 	time.Sleep(time.Second) // a key has the number of its second
-	for _, more := range []string{"", "-wal", "-shm"} {
-		h.must(os.Remove(h.site.Database + more))
+	for _, file := range []string{h.site.Key, h.site.Database, h.site.Database + "-wal", h.site.Database + "-shm"} {
+		h.must(os.Remove(file))
 	}
 	h.command(password, "user", "add", "alice", "--password-stdin")
 	v.url = h.serve().URL
