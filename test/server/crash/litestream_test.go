@@ -39,7 +39,7 @@ func TestLitestream(t *testing.T) {
 		h.must(server.Kill())
 		copier.Kill(t)
 		h.owed(server, <-done)
-		h.types(backups, "### Restore Litestream's copy", "/var/lib/postern", filepath.Dir(h.site.Database),
+		h.types("### Restore Litestream's copy", "/var/lib/postern", filepath.Dir(h.site.Database),
 			"/etc/litestream.yml", copier.Config, "litestream restore", copier.Program+" restore")
 		if mode := h.mode(h.site.Database); mode != 0o600 {
 			t.Errorf("anybody may read the restored file: %v", mode)

@@ -21,26 +21,29 @@ var restless = fleet.Config{Current: 14, Draft: 4, OAuth: 6, Restless: true}
 
 var restores = fleet.Rounds(2, 5)
 
-// backups is the document whose steps the tests type.
-const backups = "../../../docs/backup.md"
-
-// types types the first block of shell below a heading of a document, with other paths, as root would. Services are the
-// test's own to start and stop.
-func (h *harness) types(document, heading string, replace ...string) {
+// types types what docs/backup.md says below a heading, with other paths, as root would. Services are the test's own to
+// start and stop.
+func (h *harness) types(heading string, replace ...string) {
 	h.Helper()
-	text, err := os.ReadFile(document)
+	script := "systemctl() { :; }\n" + strings.NewReplacer(replace...).Replace(h.shell(heading))
+	out, err := exec.CommandContext(h.Context(), "sh", "-euxc", script).CombinedOutput()
+	if err != nil {
+		h.Fatalf("%s: %v\n%s", heading, err, out)
+	}
+}
+
+// shell is the first block of shell below a heading of the document.
+func (h *harness) shell(heading string) string {
+	h.Helper()
+	text, err := os.ReadFile("../../../docs/backup.md")
 	h.must(err)
 	_, rest, found := strings.Cut(string(text), "\n"+heading+"\n")
 	_, rest, shell := strings.Cut(rest, "```sh\n")
 	block, _, ends := strings.Cut(rest, "```\n")
 	if !found || !shell || !ends {
-		h.Fatalf("%s has no shell below %q", document, heading)
+		h.Fatalf("there is no shell below %q", heading)
 	}
-	script := "systemctl() { :; }\n" + strings.NewReplacer(replace...).Replace(block)
-	out, err := exec.CommandContext(h.Context(), "sh", "-euxc", script).CombinedOutput()
-	if err != nil {
-		h.Fatalf("%s, %s: %v\n%s", document, heading, err, out)
-	}
+	return block
 }
 
 // restored starts a server on the database as it is now, and holds it to what it owes clients that are ahead of it.
@@ -97,10 +100,26 @@ func TestBackupRestored(t *testing.T) {
 	h.goesBack(h.putBack)
 }
 
+const stepsOfBackup = "### Restore a backup"
+
+// TestReadmeRestores: the README has the same steps.
+func TestReadmeRestores(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{TB: t}
+	for line := range strings.Lines(h.shell(stepsOfBackup)) {
+		if !strings.HasPrefix(line, "systemctl ") && !strings.Contains(string(readme), "\n    "+line) {
+			t.Errorf("the README has no line %q", line)
+		}
+	}
+}
+
 // putBack restores a backup by the document's steps.
 func (h *harness) putBack(file string) {
 	h.Helper()
-	h.types(backups, "### Restore a backup", "/var/lib/postern", filepath.Dir(h.site.Database),
+	h.types(stepsOfBackup, "/var/lib/postern", filepath.Dir(h.site.Database),
 		"/backup/postern-2026-11-30.db", file)
 }
 
