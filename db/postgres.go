@@ -61,11 +61,20 @@ func newPostgres(dsn string) (engine, error) {
 // moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved.
 func (e *postgresServer) isolate(level string) {
 	e.level = level
-	begin, unlessMoved := "BEGIN ISOLATION LEVEL "+level+"; SELECT ",
+	begin, unlessMoved := "BEGIN ISOLATION LEVEL "+level+"; SELECT "+local+idle+"'10s', true), ",
 		"; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
 	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + unlessMoved,
 		begin + "pg_advisory_xact_lock(" + e.gate + ")" + unlessMoved}
 }
+
+// local is what every write transaction sets for itself: behind a pooler the session is not ours, and what is set
+// there would be set for others. An answered write is on the disk (the first law), whatever the default is; a
+// server that is told to wait for more, such as remote_apply, does. Nobody waits for a lock for ever.
+const local = `set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+	ELSE current_setting('synchronous_commit') END, true), set_config('lock_timeout', '5s', true), `
+
+// idle begins the setting that ends a transaction whose process is frozen: it would keep the gate shut.
+const idle = `set_config('idle_in_transaction_session_timeout', `
 
 // gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
 func gateOf(schema string) string {
@@ -116,11 +125,11 @@ func (e *postgresServer) begin(alone bool) string {
 // copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is
 // read, and the default isolation shows what is committed by then.
 func (e *postgresServer) copies(lock bool) string {
-	const patient = "; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+	const patient = "; SELECT " + local + idle + "'10min', true)"
 	if !lock {
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + patient
 	}
-	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + e.gate + ")"
+	return "BEGIN ISOLATION LEVEL " + e.level + patient + ", pg_advisory_xact_lock(" + e.gate + ")"
 }
 
 // tables counts those that no extension owns: what pg_stat_statements brings makes a database nobody's.
@@ -134,41 +143,28 @@ func (e *postgresServer) tables() string {
 // postgresReaders is how many connections read: each may wait for the network, so there are more than on SQLite.
 const postgresReaders = 8
 
+// pool trusts readers to read: what they run is run on SQLite too, where they cannot write, and a pooler's session is
+// not ours to forbid it.
 func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
-	var options []stdlib.OptionOpenDB
-	if r == roleReader || r == roleGuest {
-		// Not as a parameter of the connection: target_session_attrs=read-write would refuse every server for it.
-		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
-			return err
-		}))
-	}
 	if r == roleReader {
 		n = postgresReaders
 	}
-	d := stdlib.OpenDB(*e.config.Copy(), options...)
+	d := stdlib.OpenDB(*e.config.Copy())
 	d.SetMaxOpenConns(n)
 	d.SetMaxIdleConns(n)
 	return d, nil
 }
 
-// connect makes the write connection keep the first law, whatever the server's settings: an answered write is on its
-// disk. A process that is frozen in the midst of a transaction must not keep the gate shut.
+// connect learns, the first time, what the transactions have to say.
 func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
 	c, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || e.gate != "" {
+		return c, err
 	}
-	const q = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-			ELSE current_setting('synchronous_commit') END, false),
-		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false),
-		COALESCE(current_schema(), ''), version()`
-	var schema, version, ignored string
-	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &schema, &version); err != nil {
+	var schema, version string
+	const q = `SELECT COALESCE(current_schema(), ''), version()`
+	if err := c.QueryRowContext(ctx, q).Scan(&schema, &version); err != nil {
 		return nil, errors.Join(err, c.Close())
-	}
-	if e.gate != "" {
-		return c, nil // it was there before
 	}
 	e.gate = gateOf(schema)
 	e.isolate("READ COMMITTED")
