@@ -237,7 +237,7 @@ func blanks(t *testing.T) func(*rapid.T) string {
 		t.Fatal(err)
 	}
 	if postgres.Chosen() {
-		raw, err := sql.Open("pgx", at)
+		raw, err := sql.Open("pgx", postgres.Direct(t, at))
 		if err != nil {
 			t.Fatal(err)
 		}

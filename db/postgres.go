@@ -35,6 +35,7 @@ import (
 // circle; when one that found its row moved goes back to it they can, and then one of them is run again.
 type postgresServer struct {
 	config *pgx.ConnConfig
+	set    bool // the DSN says how statements are run
 	name   string
 	begins [2]string // together, alone
 	level  string    // of isolation
@@ -54,7 +55,7 @@ func newPostgres(dsn string) (engine, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "postern"
 	}
-	return &postgresServer{config: c, name: withoutSecrets(dsn)}, nil
+	return &postgresServer{config: c, set: saysMode(dsn), name: withoutSecrets(dsn)}, nil
 }
 
 // isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has
@@ -149,7 +150,13 @@ func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
 	if r == roleReader {
 		n = postgresReaders
 	}
-	d := stdlib.OpenDB(*e.config.Copy())
+	config := *e.config.Copy()
+	var options []stdlib.OptionOpenDB
+	if r == roleGuest && !e.set {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+		options = append(options, stdlib.OptionAfterConnect(e.recognise))
+	}
+	d := sql.OpenDB(connector{stdlib.GetConnector(config, options...)})
 	d.SetMaxOpenConns(n)
 	d.SetMaxIdleConns(n)
 	return d, nil
@@ -187,13 +194,13 @@ func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statemen
 				return err
 			})
 		}
-		return raw.(*stdlib.Conn).Conn().SendBatch(ctx, &b).Close()
+		return raw.(postgresConn).Conn.Conn().SendBatch(ctx, &b).Close()
 	})
 }
 
 func (e *postgresServer) alive(c *sql.Conn) bool {
 	err := c.Raw(func(raw any) error {
-		if raw.(*stdlib.Conn).Conn().IsClosed() {
+		if raw.(postgresConn).Conn.Conn().IsClosed() {
 			return driver.ErrBadConn
 		}
 		return nil
@@ -230,13 +237,19 @@ func lost(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-const adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
-	"is lost, and it goes on by itself"
+const (
+	adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
+		"is lost, and it goes on by itself"
+	advicePooled = "a pooler before it mixes up prepared statements: leave " + modeInDSN + " out of the DSN"
+)
 
-// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A).
+// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A), the longest beginning first.
 func postgresAdvice(state string) string {
-	for prefix, advice := range map[string]string{
+	all := map[string]string{
 		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
+		"08P01": "a pooler refuses: see its log; if it does not reach PostgreSQL it goes on when it does; a " +
+			"search_path in the DSN is not for a pooler, say it once with ALTER ROLE … SET search_path",
+		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
 			"pg_hba.conf",
 		"3D":    "there is no such database: make it with createdb",
@@ -246,8 +259,9 @@ func postgresAdvice(state string) string {
 		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
 		"53300": "it has too many connections: raise max_connections; a replica takes ten",
 		"55P03": "another process keeps it locked: look for a long transaction in pg_stat_activity",
-	} {
-		if strings.HasPrefix(state, prefix) {
+	}
+	for n := len(state); n > 0; n-- {
+		if advice := all[state[:n]]; advice != "" {
 			return advice
 		}
 	}
