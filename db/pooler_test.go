@@ -257,3 +257,52 @@ func TestModes(t *testing.T) {
 		}
 	})
 }
+
+// TestConnections: a replica never has more than it was given, whatever is asked of it at once, and has them all then.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	first, _, shell := onPostgres(t)
+	login(t, first, "a", "A")
+	if postgres.Pooled() {
+		t.Skip("the pooler has the connections")
+	}
+	for all, want := range map[int]int{0: 9, 2: 2, 5: 5} {
+		name := fmt.Sprint("postern-connections-", all)
+		d := open(t, Config{DSN: first.dsn(name), Connections: all})
+		var wg sync.WaitGroup
+		stop := make(chan struct{})
+		for range 32 {
+			wg.Go(func() { work(t, d, stop) })
+		}
+		most := 0
+		for sample := 0; sample < 50 || most < want && sample < 4000; sample++ {
+			var n int
+			const q = `SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = $1`
+			if err := shell.QueryRowContext(bg, q, name).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, n)
+			time.Sleep(5 * time.Millisecond)
+		}
+		close(stop)
+		wg.Wait()
+		if most != want {
+			t.Errorf("of %d it has %d, want %d", all, most, want)
+		}
+	}
+}
+
+// work checks a session, and writes, until it is stopped.
+func work(t *testing.T, d *DB, stop chan struct{}) {
+	for {
+		_, _, err := d.Session(bg, "a")
+		if err := errors.Join(err, d.SetSetting(bg, "any", "value")); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
+}

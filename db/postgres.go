@@ -141,15 +141,14 @@ func (e *postgresServer) tables() string {
 			WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
 }
 
-// postgresReaders is how many connections read: each may wait for the network, so there are more than on SQLite.
-const postgresReaders = 8
+// postgresConnections is how many there are: each may wait for the network, so there are more than on SQLite.
+const postgresConnections = 9
+
+func (e *postgresServer) readers(all int) int { return max(1, or(all, postgresConnections)-1) }
 
 // pool trusts readers to read: what they run is run on SQLite too, where they cannot write, and a pooler's session is
 // not ours to forbid it.
 func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
-	if r == roleReader {
-		n = postgresReaders
-	}
 	config := *e.config.Copy()
 	var options []stdlib.OptionOpenDB
 	if r == roleGuest && !e.set {
@@ -257,7 +256,7 @@ func postgresAdvice(state string) string {
 		"25006": "it only reads: name the primary, or several hosts with target_session_attrs=read-write",
 		"42501": "this user may not do that: make it the owner of the database, or of a schema of its own",
 		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
-		"53300": "it has too many connections: raise max_connections; a replica takes ten",
+		"53300": "it has too many connections: raise max_connections, or lower --db-connections of each replica",
 		"55P03": "another process keeps it locked: look for a long transaction in pg_stat_activity",
 	}
 	for n := len(state); n > 0; n-- {
