@@ -75,6 +75,7 @@ default_pool_size = %d
 max_client_conn = 900
 server_idle_timeout = 5
 server_login_retry = 1
+query_wait_timeout = 10
 server_round_robin = 1
 `, at.Query().Get("host"), or(at.Query().Get("port"), "5432"), user, dir, mode, sessions)
 	file := filepath.Join(dir, "pgbouncer.ini")
