@@ -91,13 +91,13 @@ func TestSynchronousCommit(t *testing.T) {
 }
 
 // behind gives an empty database behind a PgBouncer of its own, with at most so many sessions.
-func behind(t *testing.T, mode string, sessions int) string {
+func behind(t *testing.T, mode string, sessions int, more ...string) string {
 	t.Helper()
 	if !postgres.Chosen() {
 		t.Skip("only PostgreSQL has poolers: go test ./test/server/postgres runs this")
 	}
 	server := postgres.URL(t)
-	return postgres.ByRole(t, server, pgbouncer.Start(t, server, mode, sessions))
+	return postgres.ByRole(t, server, pgbouncer.Start(t, server, mode, sessions, more...))
 }
 
 // exercise has two replicas do what they do all day, at once: everybody gets the same pair, and nothing is lost.
@@ -250,12 +250,20 @@ func TestModes(t *testing.T) {
 			t.Errorf("it says %v", err)
 		}
 	})
-	t.Run("search_path behind a pooler", func(t *testing.T) {
-		_, err := Open(bg, Config{DSN: behind(t, pgbouncer.Transaction, 3) + "&search_path=public"})
-		if err == nil || !strings.Contains(err.Error(), "ALTER ROLE") {
-			t.Errorf("it says %v", err)
+}
+
+// A pooler refuses a search_path, or leaves it out without a word, which would show an empty database.
+func TestSearchPathBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	for _, more := range []string{"", "ignore_startup_parameters = search_path"} {
+		at := behind(t, pgbouncer.Transaction, 3, more)
+		for _, mode := range []string{"", "&" + modeInDSN + "=exec"} {
+			_, err := Open(bg, Config{DSN: at + mode + "&search_path=public"})
+			if err == nil || !strings.Contains(err.Error(), "ALTER ROLE") {
+				t.Errorf("%s%s: it says %v", more, mode, err)
+			}
 		}
-	})
+	}
 }
 
 // TestConnections: a replica never has more than it was given, whatever is asked of it at once, and has them all then.

@@ -151,9 +151,11 @@ func (e *postgresServer) readers(all int) int { return max(1, or(all, postgresCo
 func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
 	config := *e.config.Copy()
 	var options []stdlib.OptionOpenDB
-	if r == roleGuest && !e.set {
-		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if r == roleGuest {
 		options = append(options, stdlib.OptionAfterConnect(e.recognise))
+		if !e.set {
+			config.DefaultQueryExecMode = pgx.QueryExecModeExec
+		}
 	}
 	d := sql.OpenDB(connector{stdlib.GetConnector(config, options...)})
 	d.SetMaxOpenConns(n)
@@ -246,8 +248,8 @@ const (
 func postgresAdvice(state string) string {
 	all := map[string]string{
 		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
-		"08P01": "a pooler refuses: see its log; if it does not reach PostgreSQL it goes on when it does; a " +
-			"search_path in the DSN is not for a pooler, say it once with ALTER ROLE … SET search_path",
+		"08P01": "a pooler refuses, see its log: PostgreSQL is away, or the pool too small, or the DSN has a " +
+			"search_path, which a pooler does not take: say it once with ALTER ROLE … SET search_path",
 		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
 			"pg_hba.conf",
