@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +37,9 @@ import (
 type postgresServer struct {
 	config *pgx.ConnConfig
 	name   string
-	begins [2]string // together, alone
-	level  string    // of isolation
-	gate   string    // the number of the advisory lock
+	schema string
+	level  string // of isolation
+	gate   string // the number of the advisory lock
 }
 
 func newPostgres(dsn string) (engine, error) {
@@ -57,20 +58,51 @@ func newPostgres(dsn string) (engine, error) {
 	return &postgresServer{config: c, name: withoutSecrets(dsn)}, nil
 }
 
-// isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has
-// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved.
-func (e *postgresServer) isolate(level string) {
-	e.level = level
-	begin, unlessMoved := "BEGIN ISOLATION LEVEL "+level+"; SELECT ",
-		"; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + unlessMoved,
-		begin + "pg_advisory_xact_lock(" + e.gate + ")" + unlessMoved}
+// local is what every write transaction asks for, and only for itself: behind a pooler the session is not ours, and
+// what is set there would be set for others. An answered write is on the server's disk (the first law), whatever is the
+// default; a server that is told to wait for more, such as remote_apply, does. Nobody waits for a lock for ever.
+const local = `set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+	ELSE current_setting('synchronous_commit') END, true), set_config('lock_timeout', '5s', true), `
+
+// idle begins the setting that ends a transaction whose process is frozen: it would keep others from writing.
+const idle = `set_config('idle_in_transaction_session_timeout', `
+
+// opens says how a transaction begins that takes some advisory locks. With these held it looks whether the database has
+// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved. From then on it waits only
+// for rows, and never for long: whoever has them may wait for one of ours.
+func (e *postgresServer) opens(locks string) []string {
+	return []string{"BEGIN ISOLATION LEVEL " + e.level, "SELECT " + local + idle + "'1s', true), " + locks,
+		"SELECT set_config('lock_timeout', '300ms', true), 1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo +
+			"'"}
 }
 
-// gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
-func gateOf(schema string) string {
+const shared = "pg_advisory_xact_lock_shared"
+
+func (e *postgresServer) begin(batch []*op) string {
+	if slices.ContainsFunc(batch, func(o *op) bool { return o.scope.everything() }) || len(batch) == 0 {
+		return strings.Join(e.opens("pg_advisory_xact_lock("+e.gate+")"), "; ")
+	}
+	var locks []string
+	for _, o := range batch {
+		for _, name := range o.locks {
+			locks = append(locks, ", pg_advisory_xact_lock("+e.number(name)+")")
+		}
+	}
+	slices.Sort(locks) // all take them in one order
+	return strings.Join(e.opens(shared+"("+e.gate+")"+strings.Join(slices.Compact(locks), "")), "; ")
+}
+
+func (e *postgresServer) together() (begin []statement) {
+	for _, s := range e.opens(shared + "(" + e.gate + ")") {
+		begin = append(begin, statement{query: s})
+	}
+	return begin
+}
+
+// number is that of an advisory lock. These belong to the whole database, which may have other tenants.
+func (e *postgresServer) number(name string) string {
 	h := fnv.New64a()
-	h.Write([]byte("postern\x00" + schema)) // never fails
+	h.Write([]byte("postern\x00" + e.schema + name)) // never fails
 	return strconv.FormatInt(int64(h.Sum64()), 10)
 }
 
@@ -106,21 +138,14 @@ func (e *postgresServer) patience() time.Duration          { return 15 * time.Se
 func (e *postgresServer) maintain(*Tx, maintenance) error  { return nil }
 func (e *postgresServer) watch(context.Context, *DB) error { return nil }
 
-func (e *postgresServer) begin(alone bool) string {
-	if alone {
-		return e.begins[1]
-	}
-	return e.begins[0]
-}
-
 // copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is
 // read, and the default isolation shows what is committed by then.
 func (e *postgresServer) copies(lock bool) string {
-	const patient = "; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+	const patient = "; SELECT " + local + idle + "'10min', true)"
 	if !lock {
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + patient
 	}
-	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + e.gate + ")"
+	return "BEGIN ISOLATION LEVEL " + e.level + patient + ", pg_advisory_xact_lock(" + e.gate + ")"
 }
 
 // tables counts those that no extension owns: what pg_stat_statements brings makes a database nobody's.
@@ -152,43 +177,35 @@ func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
 	return d, nil
 }
 
-// connect makes the write connection keep the first law, whatever the server's settings: an answered write is on its
-// disk. A process that is frozen in the midst of a transaction must not keep the gate shut.
+// connect learns, the first time, what the transactions have to say.
 func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
 	c, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || e.gate != "" {
+		return c, err
 	}
-	const q = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-			ELSE current_setting('synchronous_commit') END, false),
-		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false),
-		COALESCE(current_schema(), ''), version()`
-	var schema, version, ignored string
-	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &schema, &version); err != nil {
+	var version string
+	const q = `SELECT COALESCE(current_schema(), ''), version()`
+	if err := c.QueryRowContext(ctx, q).Scan(&e.schema, &version); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if e.gate != "" {
-		return c, nil // it was there before
-	}
-	e.gate = gateOf(schema)
-	e.isolate("READ COMMITTED")
+	e.gate, e.level = e.number(""), "READ COMMITTED"
 	if strings.Contains(version, "CockroachDB") {
 		// there an advisory lock is accepted and does nothing, and serializability does its work
-		e.isolate("SERIALIZABLE")
+		e.level = "SERIALIZABLE"
 	}
 	return c, nil
 }
 
-func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error) {
-	answers := make([]answer, len(s))
-	return answers, c.Raw(func(raw any) error {
+func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement,
+	do func(i int, scan func(...any) error) error) error {
+	return c.Raw(func(raw any) error {
 		var b pgx.Batch
 		for i := range s {
-			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) (err error) {
-				if answers[i].found = rows.Next(); answers[i].found {
-					answers[i].session, err = scanSession(rows.Scan)
+			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) error {
+				if !rows.Next() {
+					return nil
 				}
-				return err
+				return do(i, rows.Scan)
 			})
 		}
 		return raw.(*stdlib.Conn).Conn().SendBatch(ctx, &b).Close()
