@@ -36,6 +36,7 @@ import (
 // circle; when one that found its row moved goes back to it they can, and then one of them is run again.
 type postgresServer struct {
 	config *pgx.ConnConfig
+	set    bool // the DSN says how statements are run
 	name   string
 	schema string
 	level  string // of isolation
@@ -55,12 +56,12 @@ func newPostgres(dsn string) (engine, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "postern"
 	}
-	return &postgresServer{config: c, name: withoutSecrets(dsn)}, nil
+	return &postgresServer{config: c, set: saysMode(dsn), name: withoutSecrets(dsn)}, nil
 }
 
-// local is what every write transaction asks for, and only for itself: behind a pooler the session is not ours, and
-// what is set there would be set for others. An answered write is on the server's disk (the first law), whatever is the
-// default; a server that is told to wait for more, such as remote_apply, does. Nobody waits for a lock for ever.
+// local is what every write transaction sets for itself: behind a pooler the session is not ours, and what is set
+// there would be set for others. An answered write is on the disk (the first law), whatever the default is; a
+// server that is told to wait for more, such as remote_apply, does. Nobody waits for a lock for ever.
 const local = `set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
 	ELSE current_setting('synchronous_commit') END, true), set_config('lock_timeout', '5s', true), `
 
@@ -159,19 +160,19 @@ func (e *postgresServer) tables() string {
 // postgresReaders is how many connections read: each may wait for the network, so there are more than on SQLite.
 const postgresReaders = 8
 
+// pool trusts readers to read: what they run is run on SQLite too, where they cannot write, and a pooler's session is
+// not ours to forbid it.
 func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
-	var options []stdlib.OptionOpenDB
-	if r == roleReader || r == roleGuest {
-		// Not as a parameter of the connection: target_session_attrs=read-write would refuse every server for it.
-		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
-			return err
-		}))
-	}
 	if r == roleReader {
 		n = postgresReaders
 	}
-	d := stdlib.OpenDB(*e.config.Copy(), options...)
+	config := *e.config.Copy()
+	var options []stdlib.OptionOpenDB
+	if r == roleGuest && !e.set {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+		options = append(options, stdlib.OptionAfterConnect(e.recognise))
+	}
+	d := sql.OpenDB(connector{stdlib.GetConnector(config, options...)})
 	d.SetMaxOpenConns(n)
 	d.SetMaxIdleConns(n)
 	return d, nil
@@ -208,13 +209,13 @@ func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statemen
 				return do(i, rows.Scan)
 			})
 		}
-		return raw.(*stdlib.Conn).Conn().SendBatch(ctx, &b).Close()
+		return raw.(postgresConn).Conn.Conn().SendBatch(ctx, &b).Close()
 	})
 }
 
 func (e *postgresServer) alive(c *sql.Conn) bool {
 	err := c.Raw(func(raw any) error {
-		if raw.(*stdlib.Conn).Conn().IsClosed() {
+		if raw.(postgresConn).Conn.Conn().IsClosed() {
 			return driver.ErrBadConn
 		}
 		return nil
@@ -251,13 +252,19 @@ func lost(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-const adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
-	"is lost, and it goes on by itself"
+const (
+	adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
+		"is lost, and it goes on by itself"
+	advicePooled = "a pooler before it mixes up prepared statements: leave " + modeInDSN + " out of the DSN"
+)
 
-// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A).
+// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A), the longest beginning first.
 func postgresAdvice(state string) string {
-	for prefix, advice := range map[string]string{
+	all := map[string]string{
 		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
+		"08P01": "a pooler refuses: see its log; if it does not reach PostgreSQL it goes on when it does; a " +
+			"search_path in the DSN is not for a pooler, say it once with ALTER ROLE … SET search_path",
+		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
 			"pg_hba.conf",
 		"3D":    "there is no such database: make it with createdb",
@@ -267,8 +274,9 @@ func postgresAdvice(state string) string {
 		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
 		"53300": "it has too many connections: raise max_connections; a replica takes ten",
 		"55P03": "another process keeps it locked: look for a long transaction in pg_stat_activity",
-	} {
-		if strings.HasPrefix(state, prefix) {
+	}
+	for n := len(state); n > 0; n-- {
+		if advice := all[state[:n]]; advice != "" {
 			return advice
 		}
 	}

@@ -47,7 +47,7 @@ func start(t testing.TB, durable bool) *Cluster {
 			t.Error(err)
 		}
 	})
-	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir),
+	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: Owner(t, dir),
 		durable: durable}
 	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"),
 		"-D", c.data(), "-U", "postern", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
