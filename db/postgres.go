@@ -27,13 +27,17 @@ import (
 // of several replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
 //
 //   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the
-//     second one finds the row moved, as it would on SQLite. Transactions of nothing but these share the gate.
-//   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts
-//     sessions) takes the gate alone, and then nobody else writes at all: what it saw holds until it commits.
+//     second one finds the row moved, as it would on SQLite.
+//   - Whatever looks at one row and writes another (a login looks at the account's lock) has for itself what it looks
+//     at, see scope: what it saw holds until it commits. Few concern everybody; these are alone.
 //
-// The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
-// however that ends. Refreshes go through their rows in one order, so two replicas hardly ever wait for each other in a
-// circle; when one that found its row moved goes back to it they can, and then one of them is run again.
+// What is had so is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
+// however that ends. Every transaction has the gate, shared, or exclusive if it is alone; then its own locks in one
+// order. Refreshes go through their rows in one order as well. Whoever still waits for another one in a circle gives
+// way after 0.3 s and is run again.
+//
+// A process may freeze at any moment, and what it holds then nobody else gets. So what can goes there whole, with its
+// beginning and its end (journey), and the rest is undone by the server when it has not heard of it for a second.
 type postgresServer struct {
 	config *pgx.ConnConfig
 	set    bool // the DSN says how statements are run
