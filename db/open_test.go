@@ -173,7 +173,7 @@ func TestQueryPlans(t *testing.T) {
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, findClient,
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
 		findWaiting, takeWaiting, tidyWaiting,
-		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
+		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {
 		args := make([]any, strings.Count(q, "$")+1)
