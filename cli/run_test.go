@@ -170,7 +170,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s",
 		"--session-ttl", "x",
 		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many",
-		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
+		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name", "--db-connections", "1")
 	if err == nil {
 		t.Fatal("it serves")
 	}
@@ -180,6 +180,9 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}
+	}
+	if !strings.Contains(err.Error(), "--db-connections 1 is less than 2") {
+		t.Errorf("--db-connections is not named in:\n%v", err)
 	}
 	if _, err := os.Stat(i.db); err == nil {
 		t.Error("a server that did not start made a database")

@@ -13,9 +13,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// This file, sqlite.go and postgres.go are the only ones that know which engine runs: the DSN, the connections, how a
-// write transaction begins, how a commit of somebody else is noticed, and what the error codes mean. The SQL is one
-// text.
+// This file, sqlite.go, postgres.go and pooler.go are the only ones that know which engine runs: the DSN, the
+// connections, how a write transaction begins, how a commit of somebody else is noticed, and what the error codes mean.
+// The SQL is one text.
 
 // engine is what a database has of its own.
 type engine interface {
@@ -25,6 +25,8 @@ type engine interface {
 	prepare() error
 	// pool opens at most n connections in a role. They stay open until Close.
 	pool(r role, n int) (*sql.DB, error)
+	// readers is how many connections read, of so many in all; of 0 the engine decides.
+	readers(all int) int
 	// migrations is goose's name for it.
 	migrations() goose.Dialect
 	// tables counts all tables, and those that are ours.

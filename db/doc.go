@@ -56,8 +56,9 @@
 //     freshness). On PostgreSQL, which several replicas may share, it reads the row.
 //  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
 //     transaction, or a second later (50 ms on PostgreSQL). In this process they are true at once.
-//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
-//     rely on. A text that not every engine stores is found nowhere and stored nowhere, see ErrText.
+//  5. One SQL text. Only dialect.go, sqlite.go, postgres.go and pooler.go know the engine; see postgresServer for what
+//     replicas rely on. Nothing is kept in a session of PostgreSQL, which may be a pooler's. A text that not every
+//     engine stores is found nowhere and stored nowhere, see ErrText.
 //  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
 //     without the other.
 //

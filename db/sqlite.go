@@ -56,6 +56,7 @@ func (e *sqliteFile) String() string            { return e.path }
 func (e *sqliteFile) migrations() goose.Dialect { return goose.DialectSQLite3 }
 func (e *sqliteFile) flushEvery() time.Duration { return time.Second }
 func (e *sqliteFile) patience() time.Duration   { return 0 }
+func (e *sqliteFile) readers(int) int           { return 2 }
 func (e *sqliteFile) alive(*sql.Conn) bool      { return true }
 
 // A write transaction takes its lock at once: upgrading a read lock later can fail, and no waiting cures that (SQLite,

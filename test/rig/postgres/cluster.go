@@ -100,7 +100,7 @@ func (c *Cluster) launch(t testing.TB) {
 		sync = "fsync=on"
 	}
 	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", sync, "-c",
-		"listen_addresses=", "-c", "max_connections=400") // each test has a database, or a schema, and ten connections
+		"listen_addresses=", "-c", "max_connections=400") // each test has a database, or a schema, and its connections
 	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, log, log
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)

@@ -60,8 +60,7 @@ func Programs(t testing.TB) string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
 }
 
-// Owner is whom the server runs as, since it refuses to be root, and becomes the owner of a folder; nil: who runs the
-// test.
+// Owner is whom a server runs as that refuses to be root; a folder of that name is theirs.
 func Owner(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Getuid() != 0 {

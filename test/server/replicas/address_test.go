@@ -20,7 +20,7 @@ func TestOldAnswers(t *testing.T) {
 	primary := postgres.Start(t)
 	standby := primary.Standby(t)
 	address := postgres.NewAddress(t, primary)
-	h := newReplicasOn(t, 2, address.URL)
+	h := newReplicasAt(t, 2, address.URL)
 	primary.Synchronous(t)
 	out, kept := h.login("OUT"), h.login("KEPT")
 	standby.Pause(t)

@@ -21,7 +21,7 @@ func newPair(t testing.TB) (pair, *replicas) {
 	}
 	primary := postgres.Start(t)
 	p := pair{primary, primary.Standby(t)}
-	return p, newReplicasOn(t, 3, postgres.Whichever(p.primary, p.standby))
+	return p, newReplicasAt(t, 3, postgres.Whichever(p.primary, p.standby))
 }
 
 // failoverCrew is who uses them: the primary may be gone while it commits, and replicas are asked again.
