@@ -61,6 +61,7 @@ type DB struct {
 	engine      engine
 	closers     []func() error // the last opened is closed first
 	reads       *sql.DB
+	reader      *reader // nil: each question costs too little to share
 	sessionByID *sql.Stmt
 	writeLock   chan struct{} // full while somebody uses the write connection
 	writer      *writer
@@ -115,14 +116,13 @@ func (d *DB) open(ctx context.Context) error {
 	if d.reads, err = d.pool(roleReader, 2); err != nil {
 		return err
 	}
-	query := sessionByID
-	if d.cache == nil {
-		query = sessionAndEpoch
+	if p, ok := d.engine.(pipeliner); ok {
+		d.reader = &reader{DB: d, pipeliner: p}
 	}
 	if err := d.ready(ctx); err != nil {
 		return err
 	}
-	if d.sessionByID, err = d.reads.PrepareContext(ctx, query); err != nil {
+	if d.sessionByID, err = d.reads.PrepareContext(ctx, sessionByID); err != nil {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
@@ -155,13 +155,8 @@ func (d *DB) Epoch() uint64 { return d.epoch.Load() }
 
 // Fresh is Epoch after asking whether another process has written.
 func (d *DB) Fresh(ctx context.Context) (uint64, error) {
-	if d.cache == nil {
-		return d.keyEpoch(ctx)
-	}
-	if err := d.ready(ctx); err != nil {
-		return 0, err
-	}
-	return d.Epoch(), nil
+	err := d.ready(ctx)
+	return d.Epoch(), err
 }
 
 // Ping says whether the database can be read and written. After a failed write it tries one, so that it is the first to

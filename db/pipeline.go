@@ -8,17 +8,18 @@ import (
 // pipeliner is an engine on another machine, for which several statements go out together: each would be a round trip.
 // It has no cache.
 type pipeliner interface {
-	// pipeline runs statements in their order, in one round trip.
-	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
+	// pipeline runs statements in their order, in one round trip, and calls do with the place and the first row of each
+	// that gives one.
+	pipeline(ctx context.Context, c *sql.Conn, s []statement, do func(i int, scan func(...any) error) error) error
 }
 
-// statement gives at most one session.
+// statement is one whose first row is of interest.
 type statement struct {
 	query string
 	args  []any
 }
 
-// answer is what a statement gave.
+// answer is what a statement about a session gave.
 type answer struct {
 	session Session
 	found   bool
@@ -51,7 +52,12 @@ func (t *Tx) pipelined(e pipeliner, batch []*op, notes []note) {
 		last = o.session
 	}
 	add(notes)
-	answers, err := e.pipeline(t.ctx, t.conn, all)
+	answers := make([]answer, len(all))
+	err := e.pipeline(t.ctx, t.conn, all, func(i int, scan func(...any) error) (err error) {
+		answers[i].found = true
+		answers[i].session, err = scanSession(scan)
+		return err
+	})
 	if t.err = t.failed(err); err != nil {
 		return
 	}

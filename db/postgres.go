@@ -179,16 +179,16 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	return c, nil
 }
 
-func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error) {
-	answers := make([]answer, len(s))
-	return answers, c.Raw(func(raw any) error {
+func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement,
+	do func(i int, scan func(...any) error) error) error {
+	return c.Raw(func(raw any) error {
 		var b pgx.Batch
 		for i := range s {
-			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) (err error) {
-				if answers[i].found = rows.Next(); answers[i].found {
-					answers[i].session, err = scanSession(rows.Scan)
+			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) error {
+				if !rows.Next() {
+					return nil
 				}
-				return err
+				return do(i, rows.Scan)
 			})
 		}
 		return raw.(*stdlib.Conn).Conn().SendBatch(ctx, &b).Close()

@@ -153,9 +153,7 @@ const (
 	sessionByID = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
 
 	// Keys are added and retired, never removed, so this number rises with each change.
-	keyEpoch        = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
-	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMove +
-		`), '') FROM sessions WHERE id = $1`
+	keyEpoch = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
 )
 
 // Session finds a session as it is now, whoever wrote it last, and whatever was noted of it; else ErrNotFound. With it
@@ -180,8 +178,8 @@ func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 
 // find looks into the cache, or into the database.
 func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, err error) {
-	if d.cache == nil {
-		return d.row(ctx, id)
+	if d.reader != nil {
+		return asked(ctx, d.reader, statement{sessionByID, []any{id}}, scanSession)
 	}
 	s, ok := d.cache.get(id)
 	if !ok {
@@ -199,40 +197,6 @@ func (d *DB) load(ctx context.Context, id string) (Session, error) {
 		d.cache.store(&s, commits)
 	}
 	return s, err
-}
-
-// row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here
-// may well be there.
-func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err error) {
-	if err := ctx.Err(); err != nil {
-		return Session{}, 0, err
-	}
-	ctx, done := d.bounded(ctx)
-	defer done()
-	var movedTo string
-	args := storable([]any{id})
-	s, err = found(twice(func() (Session, error) {
-		row := d.sessionByID.QueryRowContext(ctx, args...)
-		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch, &movedTo)...) })
-	}))
-	switch {
-	case movedTo != "":
-		return Session{}, 0, movedError{movedTo}
-	case errors.Is(err, ErrNotFound):
-		if err := d.ready(ctx); err != nil {
-			return Session{}, 0, err
-		}
-	}
-	return s, d.raise(epoch), err
-}
-
-// keyEpoch asks for the epoch alone.
-func (d *DB) keyEpoch(ctx context.Context) (uint64, error) {
-	epoch, err := one(ctx, d, keyEpoch, func(scan func(...any) error) (n uint64, err error) {
-		err = scan(&n)
-		return n, err
-	})
-	return d.raise(epoch), err
 }
 
 // raise notes an epoch that was read, and returns it.
