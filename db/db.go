@@ -117,7 +117,7 @@ func (d *DB) open(ctx context.Context) error {
 		return err
 	}
 	if p, ok := d.engine.(pipeliner); ok {
-		d.reader = &reader{DB: d, pipeliner: p}
+		d.reader = &reader{DB: d, pipeliner: p, patience: d.engine.patience()}
 	}
 	if err := d.ready(ctx); err != nil {
 		return err
