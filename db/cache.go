@@ -18,8 +18,8 @@ import (
 type cache struct {
 	mu       sync.RWMutex
 	size     int
-	sessions map[string]*Session // never changed once stored
-	commits  [256]uint64         // by slot of the rows that they changed; a commit of somebody else counts in all
+	sessions map[string]*packed // never changed once stored
+	commits  [256]uint64        // by slot of the rows that they changed; a commit of somebody else counts in all
 	seed     maphash.Seed
 }
 
@@ -30,7 +30,7 @@ type change struct {
 }
 
 func newCache(size int) *cache {
-	return &cache{size: size, sessions: make(map[string]*Session), seed: maphash.MakeSeed()}
+	return &cache{size: size, sessions: make(map[string]*packed), seed: maphash.MakeSeed()}
 }
 
 func (c *cache) get(id string) (Session, bool) {
@@ -38,11 +38,12 @@ func (c *cache) get(id string) (Session, bool) {
 		return Session{}, false
 	}
 	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if s := c.sessions[id]; s != nil {
-		return *s, true
+	p := c.sessions[id]
+	c.mu.RUnlock()
+	if p == nil {
+		return Session{}, false
 	}
-	return Session{}, false
+	return p.session(), true
 }
 
 // slot is where commits that change a row are counted. Some rows share it, which only means that one is not stored.
@@ -57,10 +58,11 @@ func (c *cache) counted(id string) uint64 {
 
 // store takes in a row that was fetched after so many commits, if there was none since.
 func (c *cache) store(s *Session, commits uint64) {
+	p := pack(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if *c.slot(s.ID) == commits {
-		c.put(s.ID, s)
+		c.put(p)
 	}
 }
 
@@ -76,7 +78,7 @@ func (c *cache) apply(changes []change) {
 		if ch.session == nil {
 			delete(c.sessions, ch.id)
 		} else {
-			c.put(ch.id, ch.session)
+			c.put(pack(ch.session))
 		}
 	}
 }
@@ -95,14 +97,15 @@ func (c *cache) flush() {
 }
 
 // put evicts any other session when the cache is full. Which one hardly matters: a miss costs one indexed read.
-func (c *cache) put(id string, s *Session) {
+func (c *cache) put(p *packed) {
+	id := p.id() // of the same bytes
 	if _, there := c.sessions[id]; !there && len(c.sessions) >= c.size {
 		for victim := range c.sessions {
 			delete(c.sessions, victim)
 			break
 		}
 	}
-	c.sessions[id] = s
+	c.sessions[id] = p
 }
 
 // Forget lets the cache know that this transaction has changed a session, or ended it, with a statement of the
@@ -234,7 +237,7 @@ func (p *notes) take(ops []*op, spare int) []note {
 }
 
 const noteUse = `UPDATE sessions SET used = CASE WHEN used = 0 AND generation = $2 THEN $3 ELSE used END,
-	seen_at = $4, seen_addr = $5, seen_agent = $6 WHERE id = $1 RETURNING ` + sessionColumns
+	seen_at = $4, seen_addr = $5, seen_agent = $6 WHERE id = $1`
 
 func (n note) statement() statement {
 	args := []any{n.session, n.generation, Millis(n.used), Millis(n.seen.At), n.seen.Addr, n.seen.Agent}
