@@ -98,7 +98,7 @@ func TestKeysWhileServing(t *testing.T) {
 	i.must("", "keys", "rotate")
 	s.good(alice)
 	bob, _ := s.login("bob", "secret")
-	if out := i.must("", "token", "inspect", bob); !strings.Contains(out, "root key    2") {
+	if out := i.must("", "token", "inspect", bob); strings.Contains(out, "root key    1\n") {
 		t.Errorf("after the rotation:\n%s", out)
 	}
 	i.refused("1 session would have to log in again", "keys", "retire", "1")
@@ -170,7 +170,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s",
 		"--session-ttl", "x",
 		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many",
-		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
+		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name", "--db-connections", "1")
 	if err == nil {
 		t.Fatal("it serves")
 	}
@@ -180,6 +180,9 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}
+	}
+	if !strings.Contains(err.Error(), "--db-connections 1 is less than 2") {
+		t.Errorf("--db-connections is not named in:\n%v", err)
 	}
 	if _, err := os.Stat(i.db); err == nil {
 		t.Error("a server that did not start made a database")

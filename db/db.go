@@ -39,6 +39,8 @@ type Config struct {
 	MaxBatch int
 	// called after each transaction, by the writer, which waits for it; may be nil
 	OnBatch func(size int, took time.Duration)
+	// of PostgreSQL, while it is open: one writes and the others read; at least 2, default 9. A file has its own number
+	Connections int
 	// Follow is called inside each transaction that changes an account, or a session on a device, in a way that a
 	// homeserver must learn of. What it writes is committed with the change or not at all. The device id is empty when
 	// the account itself has changed. By then the change is made: Follow sees it, and the session on the device if
@@ -113,11 +115,12 @@ func (d *DB) open(ctx context.Context) error {
 	if err := d.engine.watch(ctx, d); err != nil {
 		return err
 	}
-	if d.reads, err = d.pool(roleReader, 2); err != nil {
+	if d.reads, err = d.pool(roleReader, d.engine.readers(d.config.Connections)); err != nil {
 		return err
 	}
 	if p, ok := d.engine.(pipeliner); ok {
 		d.reader = &reader{DB: d, pipeliner: p, patience: d.engine.patience()}
+		return d.ready(ctx)
 	}
 	if err := d.ready(ctx); err != nil {
 		return err
@@ -148,13 +151,18 @@ func (d *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that
-// derived something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last call of
-// Session.
+// Epoch is another number when root keys have changed and, on SQLite, when another process has written anything. A
+// caller that derived something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last
+// call of Session.
 func (d *DB) Epoch() uint64 { return d.epoch.Load() }
 
 // Fresh is Epoch after asking whether another process has written.
 func (d *DB) Fresh(ctx context.Context) (uint64, error) {
+	if d.reader != nil {
+		var q question
+		err := d.reader.ask(ctx, &q)
+		return q.epoch, err
+	}
 	err := d.ready(ctx)
 	return d.Epoch(), err
 }

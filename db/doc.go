@@ -16,6 +16,8 @@
 //     refreshed. A token for a bot is one as well (bot), with the caveats that it was made with (restrictions): nothing
 //     is enforced by them, the token says them itself. It has a device of its own, which neither replaces another's nor
 //     is replaced.
+//   - ended_sessions: a mark of 8 bytes per session that has ended, until it would be as old as Tidy keeps sessions. A
+//     session that is not here and has no mark may have been lost, see MayBeLost.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
 //     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
 //     the session does: a client that shows one later has to learn that it keeps its device.
@@ -47,24 +49,50 @@
 //  1. An answered write is on the disk (write-ahead log, synchronous=FULL). A write that failed changed nothing,
 //     neither in the database nor in memory. A caller that stopped waiting does not know, and asks again: refreshing
 //     twice gives the same pair.
-//  2. One goroutine writes (writer.go). Writes that queue while a transaction commits share the next one and its fsync;
-//     a write that breaks the shared transaction is run again alone, and fails alone.
+//  2. One goroutine writes (writer.go). Writes that queue while a transaction commits share the next one and its fsync
+//     (on PostgreSQL those of a kind, see below); a write that breaks the shared transaction is run again alone, and
+//     fails alone.
 //  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before
 //     they are answered, and before each look into it the database is asked whether another process has committed (see
 //     freshness). On PostgreSQL, which several replicas may share, it reads the row; reads that are asked for at a time
 //     share a round trip, and none joins one that is on its way already (reader.go).
 //  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
-//     transaction, or a second later (50 ms on PostgreSQL). In this process they are true at once.
-//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
-//     rely on. A text that not every engine stores is found nowhere and stored nowhere, see ErrText.
+//     transaction, or a second later (on PostgreSQL with the next refreshes, or 50 ms later). In this process they are
+//     true at once.
+//  5. One SQL text. Only dialect.go, sqlite.go, postgres.go and pooler.go know the engine; see postgresServer for what
+//     replicas rely on. Nothing is kept in a session of PostgreSQL, which may be a pooler's. A text that not every
+//     engine stores is found nowhere and stored nowhere, see ErrText.
 //  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
 //     without the other.
+//
+// # What a write has for itself
+//
+// On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side, and each write says
+// what nobody else may change until it has committed (scope):
+//
+//   - The row that it changes, and what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
+//     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,
+//     AddRegistrationToken.
+//   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer of
+//     a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
+//     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors and passkeys, browsers, devices,
+//     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether there
+//     is an account or not. So has what the homeserver is told of the account (package outbox).
+//   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
+//     RevokeRegistrationToken, and Register beside the account.
+//   - What is counted: accounts that wait, beside the account; interactions of one kind.
+//   - Everything: AddRootKey and the end of RetireRootKey, since any session may be minted with the key; AddClient,
+//     RemoveClient and the crowding out of clients, since anybody may be logging in for one; Tidy, whose rows are
+//     anybody's; SetSetting; Copy for as long as it copies. And what other packages Write: imports, SetHomeserver, the
+//     second use of an authorization code. All of them are rare, and last milliseconds but for Copy and a batch of an
+//     import.
 //
 // # What other packages may do
 //
 // A package outside may keep tables of its own here (Extension), read with Get and Read, and write with Write, whose Tx
-// runs its statements: beside no other transaction, and committed when Write returns. It may write to the tables of
-// this package too, if it keeps the laws:
+// runs its statements: beside no other transaction, and committed when Write returns. WriteFor does so beside others, if
+// all that it looks at and changes is one account's. It may write to the tables of this package too, if it keeps the
+// laws:
 //
 //   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row;
 //     Tx.ChangeSessions does both.
@@ -95,10 +123,10 @@
 //   - Anybody who can write the file is the administrator: they can add a user or revive a session. Anybody who can
 //     only read it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the error says so.
-//   - Restoring a backup goes back in time. A session that was not refreshed since is good. One that began since is not
-//     found, and its client forgets it; one that ended since lives again. One that was refreshed since has tokens of a
-//     generation that the row has not come to: its access tokens are refused and the device and its keys are kept, and
-//     a refresh token looks like a replay. A file replaced under a running server is not noticed at all: stop it first.
+//   - Restoring a backup goes back in time, and so does a failover to a standby that has lost commits. A session that
+//     was refreshed since goes on: its row catches up with the first newer token (Ahead). One that began since is not
+//     found; its client logs in again and keeps the device (MayBeLost). One that ended since lives again, and a lock or
+//     another password is undone. A file replaced under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database
 //     File").
 //   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.

@@ -19,6 +19,8 @@ const (
 	EventReplay     = "replay"      // a refresh token was replayed, which logs the session out softly
 	EventKeyRetired = "key_retired" // a root key was retired, which logs the session out softly
 
+	EventCaughtUp = "caught_up" // a token was newer than its session: the database had lost commits
+
 	EventLogin     = "login"      // a session began
 	EventNewDevice = "new_device" // … on a device that had none
 	EventLogout    = "logout"     // a session ended, whoever ended it
@@ -125,7 +127,7 @@ func (t *Tx) Soften(e Event) (softened bool, err error) {
 
 // Record writes an event of something that the database does not see.
 func (d *DB) Record(ctx context.Context, e Event) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Record(e) })
+	return d.WriteFor(ctx, e.Localpart, func(t *Tx) error { return t.Record(e) })
 }
 
 func scanEvent(scan func(...any) error) (e Event, err error) {

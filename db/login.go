@@ -38,7 +38,7 @@ type Login struct {
 // over, or its issuer has logged out. ErrLocked if all that is well and the account is locked; then the token is not
 // spent. ErrKeyGone if the root key was retired meanwhile. ErrDeviceTaken and ErrFull as Admissible says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
-	return write(ctx, d, "", func(t *Tx) (Session, error) {
+	return write(ctx, d, account(l.Localpart), func(t *Tx) (Session, error) {
 		if err := t.admit(l); err != nil {
 			return Session{}, err
 		}
@@ -136,7 +136,9 @@ func (t *Tx) start(l Login) (Session, error) {
 		return Session{}, err
 	}
 	if replaced {
-		t.Forget(old)
+		if err := t.MarkEnded(old); err != nil {
+			return Session{}, err
+		}
 	}
 	seen := l.Seen.Clip()
 	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, Millis(l.At), Millis(l.Expires), l.Refreshable,

@@ -77,7 +77,8 @@ func one[T any](ctx context.Context, d *DB, query string, scanRow func(func(...a
 }
 
 // Get runs a query outside the writer that gives at most one row, and scans that if there is one. Like the other reads
-// of one row it does not watch the context: that would cost more than the read. ErrUnavailable if the engine fails.
+// of one row it does not watch the context: that would cost more than the read. On PostgreSQL checks share its round
+// trip, so it must find its row by an index; Read is for what takes longer. ErrUnavailable if the engine fails.
 func (d *DB) Get(ctx context.Context, query string, dest []any, args ...any) (found bool, err error) {
 	scanRow := func(scan func(...any) error) (none struct{}, err error) { return none, scan(dest...) }
 	_, err = one(ctx, d, query, scanRow, args...)

@@ -125,9 +125,11 @@ func (r *reader) serve(batch []*question) {
 		}
 		return
 	}
-	_, err = found(epoch, err)
+	if _, err = found(epoch, err); err == nil {
+		r.epoch.Store(epoch)
+	}
 	for _, q := range batch {
-		q.epoch, q.err = r.raise(epoch), err
+		q.epoch, q.err = epoch, err
 	}
 }
 

@@ -56,15 +56,16 @@ func (e *sqliteFile) String() string            { return e.path }
 func (e *sqliteFile) migrations() goose.Dialect { return goose.DialectSQLite3 }
 func (e *sqliteFile) flushEvery() time.Duration { return time.Second }
 func (e *sqliteFile) patience() time.Duration   { return 0 }
+func (e *sqliteFile) readers(int) int           { return 2 }
 func (e *sqliteFile) alive(*sql.Conn) bool      { return true }
 
 // A write transaction takes its lock at once: upgrading a read lock later can fail, and no waiting cures that (SQLite,
 // "Transactions", section 2.2). With it every one of them is alone.
-func (e *sqliteFile) begin(bool) string { return "BEGIN IMMEDIATE" }
+func (e *sqliteFile) begin([]*op) string { return "BEGIN IMMEDIATE" }
 
 func (e *sqliteFile) copies(lock bool) string {
 	if lock {
-		return e.begin(true)
+		return e.begin(nil)
 	}
 	return "BEGIN"
 }

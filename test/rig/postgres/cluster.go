@@ -47,7 +47,7 @@ func start(t testing.TB, durable bool) *Cluster {
 			t.Error(err)
 		}
 	})
-	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir),
+	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: Owner(t, dir),
 		durable: durable}
 	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"),
 		"-D", c.data(), "-U", "postern", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
@@ -95,7 +95,7 @@ func (c *Cluster) launch(t testing.TB) {
 		sync = "fsync=on"
 	}
 	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", sync, "-c",
-		"listen_addresses=", "-c", "max_connections=400") // each test has a database, or a schema, and ten connections
+		"listen_addresses=", "-c", "max_connections=400") // each test has a database, or a schema, and its connections
 	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, log, log
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)

@@ -48,8 +48,8 @@ func programs() string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
 }
 
-// owner is whom the server runs as: it refuses to be root.
-func owner(t testing.TB, dir string) *syscall.SysProcAttr {
+// Owner is whom a server runs as that refuses to be root; a folder of that name is theirs.
+func Owner(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return nil

@@ -43,8 +43,13 @@ type replicas struct {
 // newReplicas starts replicas on an empty database with the account alice, and the proxy in front of them.
 func newReplicas(t testing.TB, count int) *replicas {
 	t.Helper()
+	return newReplicasAt(t, count, postgres.Schema(t, postgres.URL(t)))
+}
+
+func newReplicasAt(t testing.TB, count int, database string) *replicas {
+	t.Helper()
 	h := &replicas{TB: t, client: process.NewClient(64), site: process.Site{
-		Binary: process.Binary(t), Database: postgres.Schema(t, postgres.URL(t)),
+		Binary: process.Binary(t), Database: database,
 		Key: filepath.Join(t.TempDir(), "postern.key"),
 	}}
 	t.Cleanup(h.client.Close)
