@@ -126,7 +126,7 @@ func (h *home) download(p *process, file string) error {
 	}
 	defer response.Body.Close()
 	if n, err := io.Copy(io.Discard, response.Body); err != nil || n != downSize {
-		return fmt.Errorf("%s, %d bytes: %w", response.Status, n, err)
+		return fmt.Errorf("%s, %d bytes: %v", response.Status, n, err)
 	}
 	return nil
 }
