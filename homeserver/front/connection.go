@@ -80,17 +80,18 @@ func (c *connection) roundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-var heads = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var outgoing = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// ask writes a request and reads the head of its answer, and of those before it that are only informational.
+// ask writes a request, in one piece, and reads the head of its answer, and of those before it that are only
+// informational.
 func (c *connection) ask(r *http.Request) (*http.Response, error) {
-	head := heads.Get().(*bytes.Buffer)
-	defer heads.Put(head)
-	head.Reset()
-	if err := r.Write(head); err != nil {
+	whole := outgoing.Get().(*bytes.Buffer)
+	defer outgoing.Put(whole)
+	whole.Reset()
+	if err := r.Write(whole); err != nil {
 		return nil, err
 	}
-	if _, err := c.Write(head.Bytes()); err != nil {
+	if _, err := c.Write(whole.Bytes()); err != nil {
 		return nil, err
 	}
 	for range maxInforms {

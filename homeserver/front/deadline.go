@@ -100,9 +100,9 @@ func (b *deadlineBody) fetchAll(within time.Duration) error {
 	return err
 }
 
-// fetch waits until the client sends something.
+// fetch waits until the client sends something. That may be all, as of most messages.
 func (b *deadlineBody) fetch() error {
-	first := make([]byte, 512)
+	first := make([]byte, 4<<10)
 	n, err := b.read(first)
 	b.head.Write(first[:n])
 	if errors.Is(err, io.EOF) {

@@ -71,6 +71,9 @@ func TestConnectionsAreKept(t *testing.T) {
 		"/cached":  "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n",
 	}
 	behind := script(t, func(conn net.Conn, r *http.Request, _ int) bool {
+		if body, err := io.ReadAll(r.Body); err != nil || (string(body) == "{}") != (r.Method == "PUT") {
+			t.Errorf("%s %s arrives with %q: %v", r.Method, r.URL, body, err)
+		}
 		io.WriteString(conn, answers[r.URL.Path])
 		return true
 	})
@@ -82,6 +85,12 @@ func TestConnectionsAreKept(t *testing.T) {
 				(body == "{}") != strings.Contains(answer, "{}") {
 				t.Errorf("%s: %d %q", path, res.StatusCode, body)
 			}
+		}
+	}
+	for _, body := range []string{"Content-Length: 2\r\n\r\n{}",
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"} {
+		if res, _ := s.raw("PUT /length HTTP/1.1\r\nHost: x\r\n" + body); res.StatusCode != 200 {
+			t.Errorf("a message: %d", res.StatusCode)
 		}
 	}
 	if n := behind.connections(); n != 1 {
@@ -126,6 +135,38 @@ func TestConnectionsEnd(t *testing.T) {
 	}
 }
 
+// TestNotTwice: what may have changed something at the homeserver is not sent again.
+func TestNotTwice(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	asked := make(map[string]int)
+	behind := script(t, func(conn net.Conn, r *http.Request, n int) bool {
+		mu.Lock()
+		asked[r.Method]++
+		mu.Unlock()
+		_, _ = io.Copy(io.Discard, r.Body)
+		if n > 1 {
+			return false
+		}
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		return true
+	})
+	s := before(t, behind.url)
+	for _, c := range []struct {
+		method, rest  string
+		status, times int
+	}{{"POST", "Content-Length: 2\r\n\r\n{}", 502, 1}, {"DELETE", "\r\n", 502, 1}, {"GET", "\r\n", 200, 2}} {
+		s.front.pool.close()
+		s.raw("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+		res, body := s.raw(c.method + " /x HTTP/1.1\r\nHost: x\r\n" + c.rest)
+		mu.Lock()
+		if res.StatusCode != c.status || asked[c.method] != c.times {
+			t.Errorf("%s: %d %s, sent %d times", c.method, res.StatusCode, body, asked[c.method])
+		}
+		mu.Unlock()
+	}
+}
+
 // TestUnasked: what a homeserver sends unasked is nobody's answer.
 func TestUnasked(t *testing.T) {
 	t.Parallel()
@@ -155,35 +196,26 @@ func TestUnasked(t *testing.T) {
 	}
 }
 
+// oddly answers as a homeserver may, and as none should.
+func oddly(conn net.Conn, r *http.Request, _ int) bool {
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+	answer, again := map[string][2]string{
+		"/hints":    {"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok},
+		"/upgrade":  {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" + ok},
+		"/nonsense": {"SSH-2.0\r\n\r\n"},
+		"/endless":  {"HTTP/1.1 200 OK\r\n", "X: " + strings.Repeat("x", 1000) + "\r\n"},
+		"/hinting":  {"", "HTTP/1.1 103 Early Hints\r\n\r\n"},
+	}[r.URL.Path], true
+	for _, err := io.WriteString(conn, answer[0]); answer[1] != "" && again; _, err = io.WriteString(conn, answer[1]) {
+		again = err == nil
+	}
+	return again
+}
+
 // TestHeads: informational answers pass, and a head that makes no sense or has no end is none.
 func TestHeads(t *testing.T) {
 	t.Parallel()
-	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-	behind := script(t, func(conn net.Conn, r *http.Request, _ int) bool {
-		switch r.URL.Path {
-		case "/hints":
-			io.WriteString(conn, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"+ok)
-		case "/upgrade":
-			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"+ok)
-		case "/nonsense":
-			io.WriteString(conn, "SSH-2.0\r\n\r\n")
-		case "/endless":
-			io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
-			for line := "X: " + strings.Repeat("x", 1000) + "\r\n"; ; {
-				if _, err := io.WriteString(conn, line); err != nil {
-					return false
-				}
-			}
-		case "/hinting":
-			for {
-				if _, err := io.WriteString(conn, "HTTP/1.1 103 Early Hints\r\n\r\n"); err != nil {
-					return false
-				}
-			}
-		}
-		return true
-	})
-	s := before(t, behind.url)
+	s := before(t, script(t, oddly).url)
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
