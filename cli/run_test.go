@@ -98,7 +98,7 @@ func TestKeysWhileServing(t *testing.T) {
 	i.must("", "keys", "rotate")
 	s.good(alice)
 	bob, _ := s.login("bob", "secret")
-	if out := i.must("", "token", "inspect", bob); !strings.Contains(out, "root key    2") {
+	if out := i.must("", "token", "inspect", bob); strings.Contains(out, "root key    1\n") {
 		t.Errorf("after the rotation:\n%s", out)
 	}
 	i.refused("1 session would have to log in again", "keys", "retire", "1")

@@ -148,9 +148,9 @@ func (d *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// Epoch rises when root keys have changed and, on SQLite, when another process has written anything. A caller that
-// derived something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last call of
-// Session.
+// Epoch is another number when root keys have changed and, on SQLite, when another process has written anything. A
+// caller that derived something from them, such as unwrapped root keys, reloads it then. It is as fresh as the last
+// call of Session.
 func (d *DB) Epoch() uint64 { return d.epoch.Load() }
 
 // Fresh is Epoch after asking whether another process has written.

@@ -26,7 +26,7 @@ func TestAccepts(t *testing.T) {
 		{"newest", live, 5, t0, nil},
 		{"predecessor while the newest is unused", live, 4, t0, nil},
 		{"older", live, 3, t0, ErrSuperseded},
-		{"from the future: a backup was restored", live, 6, t0, ErrSuperseded},
+		{"newer than the row: a backup was restored", live, 6, t0, nil},
 		{"newest, used", used, 5, t0, nil},
 		{"predecessor once the newest is used", used, 4, t0, ErrSuperseded},
 		{"newest of the draft's door", single, 5, t0, nil},
@@ -34,7 +34,7 @@ func TestAccepts(t *testing.T) {
 		{"superseded, with an expiry", expiring, 4, t0, nil},
 		{"superseded long ago, with an expiry", expiring, 3, t0, nil},
 		{"superseded, and older than one without an expiry", expiring, 2, t0, ErrSuperseded},
-		{"from the future, where superseded ones expire", expiring, 6, t0, ErrSuperseded},
+		{"newer than the row, where superseded ones expire", expiring, 9, t0, nil},
 		{"locked, superseded, with an expiry", locked(expiring), 3, t0, ErrLocked},
 		{"soft", soft, 5, t0, ErrSoft},
 		{"before the end", ending, 5, t0, nil},
@@ -46,7 +46,7 @@ func TestAccepts(t *testing.T) {
 		{"locked, predecessor once the newest is used", locked(used), 4, t0, ErrSuperseded},
 		{"locked, predecessor at the draft's door", locked(single), 4, t0, ErrSuperseded},
 		{"locked, older", locked(live), 3, t0, ErrSuperseded},
-		{"locked, from the future", locked(live), 6, t0, ErrSuperseded},
+		{"locked, newer than the row", locked(live), 6, t0, ErrLocked},
 		{"locked, soft", locked(soft), 5, t0, ErrSoft},
 		{"locked, ended", locked(ending), 5, t0.Add(time.Second), ErrEnded},
 	}
@@ -65,6 +65,7 @@ func TestDecide(t *testing.T) {
 	unused := Session{State: Live, Generation: 5, AccessExpires: t0.Add(5 * time.Minute)}
 	with := func(s Session, change func(*Session)) Session { change(&s); return s }
 	used := with(unused, func(s *Session) { s.Used = t0 })
+	caught := with(used, func(s *Session) { s.Used, s.CaughtUp = t0.Add(-time.Hour), t0 })
 	claimed := with(used, func(s *Session) { s.SingleUse = true })
 	tests := []struct {
 		name  string
@@ -86,7 +87,10 @@ func TestDecide(t *testing.T) {
 		{"second tab, clock stepped back", used, today, 4, -9 * time.Hour, stepSame},
 		{"predecessor after the leeway", used, today, 4, 31 * time.Second, stepReplay},
 		{"older, newest unused", unused, today, 3, 0, stepReplay},
-		{"from the future", unused, today, 6, 0, stepReplay},
+		{"newer than the row", unused, today, 6, 0, stepBehind},
+		{"older, the row has just caught up", caught, today, 2, 30 * time.Second, stepSame},
+		{"older, the row caught up a while ago", caught, today, 2, 31 * time.Second, stepReplay},
+		{"draft: older, the row has just caught up", caught, draft, 2, time.Second, stepSpent},
 		{"generation 0", with(unused, func(s *Session) { s.Generation = 1 }), today, 0, 0, stepSame}, // never minted
 		{"predecessor of a claimed one, soon", claimed, today, 4, time.Second, stepSpent},
 		{"predecessor of a claimed one, clock stepped back", claimed, today, 4, -time.Hour, stepSpent},
@@ -97,6 +101,7 @@ func TestDecide(t *testing.T) {
 		{"draft: predecessor, newest just used", used, draft, 4, 30 * time.Second, stepSpent},
 		{"draft: predecessor, clock stepped back", claimed, draft, 4, -time.Hour, stepSpent},
 		{"draft: predecessor, late", claimed, draft, 4, 31 * time.Second, stepReplay},
+		{"draft: newer than the row", claimed, draft, 9, 0, stepBehind},
 		{"draft: older", claimed, draft, 3, 0, stepReplay},
 
 		{"soft", with(unused, func(s *Session) { s.State = Soft }), today, 3, 0, stepSoft},
@@ -116,7 +121,7 @@ func TestDecide(t *testing.T) {
 	for _, tt := range tests {
 		t.Run("locked: "+tt.name, func(t *testing.T) {
 			want := tt.want
-			if want == stepAdvance || want == stepSame || want == stepRemint {
+			if want <= stepBehind {
 				want = stepLocked
 			}
 			r := Refresh{Generation: tt.k, At: t0.Add(tt.after), Leeway: 30 * time.Second, SingleUse: tt.door}

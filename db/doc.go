@@ -16,6 +16,8 @@
 //     refreshed. A token for a bot is one as well (bot), with the caveats that it was made with (restrictions): nothing
 //     is enforced by them, the token says them itself. It has a device of its own, which neither replaces another's nor
 //     is replaced.
+//   - ended_sessions: a mark of 8 bytes per session that has ended, until it would be as old as Tidy keeps sessions. A
+//     session that is not here and has no mark may have been lost, see MayBeLost.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
 //     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
 //     the session does: a client that shows one later has to learn that it keeps its device.
@@ -94,10 +96,10 @@
 //   - Anybody who can write the file is the administrator: they can add a user or revive a session. Anybody who can
 //     only read it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the error says so.
-//   - Restoring a backup goes back in time. A session that was not refreshed since is good. One that began since is not
-//     found, and its client forgets it; one that ended since lives again. One that was refreshed since has tokens of a
-//     generation that the row has not come to: its access tokens are refused and the device and its keys are kept, and
-//     a refresh token looks like a replay. A file replaced under a running server is not noticed at all: stop it first.
+//   - Restoring a backup goes back in time, and so does a failover to a standby that has lost commits. A session that
+//     was refreshed since goes on: its row catches up with the first newer token (Ahead). One that began since is not
+//     found; its client logs in again and keeps the device (MayBeLost). One that ended since lives again, and a lock or
+//     another password is undone. A file replaced under a running server is not noticed at all: stop it first.
 //   - A network file system, and any disk that says "synced" when it is not (SQLite, "How To Corrupt An SQLite Database
 //     File").
 //   - Two servers on one file are exact in their answers, except for the facts of law 4, which the other one sees late.

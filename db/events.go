@@ -19,6 +19,8 @@ const (
 	EventReplay     = "replay"      // a refresh token was replayed, which logs the session out softly
 	EventKeyRetired = "key_retired" // a root key was retired, which logs the session out softly
 
+	EventCaughtUp = "caught_up" // a token was newer than its session: the database had lost commits
+
 	EventLogin     = "login"      // a session began
 	EventNewDevice = "new_device" // … on a device that had none
 	EventLogout    = "logout"     // a session ended, whoever ended it

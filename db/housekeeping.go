@@ -7,7 +7,7 @@ import (
 
 // TidyConfig says what is old. Zero values mean the defaults.
 type TidyConfig struct {
-	KeepExpired time.Duration // sessions past their absolute end; default 30 days
+	KeepExpired time.Duration // sessions past their absolute end, and marks of ended ones; default 30 days
 	KeepEvents  time.Duration // events; default a year
 	KeepWaiting time.Duration // accounts that wait for an operator; default 30 days
 	MaxEvents   int           // events of one account, the newest; default 10,000
@@ -15,7 +15,7 @@ type TidyConfig struct {
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers, Waiting int }
+type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers, Waiting, Marks int }
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
 // longer than that.
@@ -44,7 +44,7 @@ const (
 // reservations stay for a day: a clock that steps back must not revive them. What it counts is gone, even if it returns
 // an error as well.
 func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied, err error) {
-	c.KeepExpired = or(c.KeepExpired, 30*24*time.Hour)
+	c.KeepExpired = or(c.KeepExpired, keepExpired)
 	c.KeepEvents = or(c.KeepEvents, 365*24*time.Hour)
 	c.KeepWaiting = or(c.KeepWaiting, 30*24*time.Hour)
 	c.MaxEvents = or(c.MaxEvents, maxEvents)
@@ -56,6 +56,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		run    func(t *Tx, remove string, args ...any) (int, error)
 	}{
 		{tidySessions, c.KeepExpired, &done.Sessions, (*Tx).removeSessions},
+		{tidyMarks, c.KeepExpired, &done.Marks, (*Tx).remove},
 		{tidyEvents, c.KeepEvents, &done.Events, (*Tx).remove},
 		{tidyLoginTokens, rememberLoginTokens, &done.LoginTokens, (*Tx).remove},
 		{tidyReservations, rememberLoginTokens, &done.Reservations, (*Tx).remove},

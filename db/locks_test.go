@@ -60,10 +60,11 @@ func TestReplayWhileLocked(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	login(t, d, "one", "A")
+	d.advance(t, "one", 3)
 	if err := d.LockUser(bg, "alice", t0); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := d.AdvanceGeneration(bg, refresh("one", 7)); !errors.Is(err, ErrReplay) || s.State != Soft ||
+	if s, err := d.AdvanceGeneration(bg, refresh("one", 1)); !errors.Is(err, ErrReplay) || s.State != Soft ||
 		!s.Locked {
 		t.Errorf("got %+v, %v", s, err)
 	}

@@ -136,7 +136,9 @@ func (t *Tx) start(l Login) (Session, error) {
 		return Session{}, err
 	}
 	if replaced {
-		t.Forget(old)
+		if err := t.MarkEnded(old); err != nil {
+			return Session{}, err
+		}
 	}
 	seen := l.Seen.Clip()
 	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, Millis(l.At), Millis(l.Expires), l.Refreshable,

@@ -71,7 +71,9 @@ func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 	})
 	for _, s := range gone {
 		if err == nil {
-			t.Forget(s.ID)
+			err = t.MarkEnded(s.ID)
+		}
+		if err == nil {
 			err = t.Follow(s.Localpart, s.DeviceID)
 		}
 		of := kind

@@ -131,6 +131,16 @@ func (d *DB) session(tb testing.TB, id string) Session {
 	return s
 }
 
+// advance refreshes a session as many times.
+func (d *DB) advance(tb testing.TB, id string, times int64) {
+	tb.Helper()
+	for k := range times {
+		if _, err := d.AdvanceGeneration(bg, refresh(id, k+1)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
 // hasten is for tests that write much and are not about power cuts.
 func (d *DB) hasten(tb testing.TB) {
 	tb.Helper()

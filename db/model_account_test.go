@@ -1,6 +1,7 @@
 package db
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -18,13 +19,13 @@ func (y *story) account() map[string]func(*rapid.T) {
 			if (err == nil) != (y.sessions[dev] != nil) {
 				t.Fatalf("logout: %v", err)
 			}
-			delete(y.sessions, dev)
+			y.end(dev)
 		},
 		"delete devices": func(t *rapid.T) {
 			devs := rapid.SliceOfN(rapid.SampledFrom([]string{"A", "B", "C", "X"}), 0, 4).Draw(t, "devices")
 			before := len(y.sessions)
 			for _, dev := range devs {
-				delete(y.sessions, dev)
+				y.end(dev)
 			}
 			if n, err := y.by(t).EndDevices(bg, "alice", devs); err != nil || n != before-len(y.sessions) {
 				t.Fatalf("%v: %d ended, %v", devs, n, err)
@@ -61,7 +62,9 @@ func (y *story) account() map[string]func(*rapid.T) {
 			if err != nil || n != len(y.sessions) {
 				t.Fatalf("%d of %d ended, %v", n, len(y.sessions), err)
 			}
-			clear(y.sessions)
+			for dev := range y.sessions {
+				y.end(dev)
+			}
 			if err := y.other.Reactivate(bg, "alice"); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +77,9 @@ func (y *story) account() map[string]func(*rapid.T) {
 func (y *story) login(t *rapid.T) {
 	dev, end := device.Draw(t, "device"), rapid.SampledFrom([]int64{0, 0, 600_000}).Draw(t, "end")
 	y.made++
-	l := Login{ID: fmt.Sprint("session", y.made), Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
+	secret := binary.BigEndian.AppendUint32(nil, uint32(2*y.made)) // a mark holds 31 bits
+	l := Login{ID: SessionID(FromMillis(y.now), append(secret, make([]byte, SessionSecret)...)),
+		Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
 		DisplayName: dev, At: FromMillis(y.now),
 		KeyID: 1, AccessTTL: 5 * time.Minute, Seen: y.seen()}
 	m := &model{id: l.ID, name: dev, n: 1, oldest: 1, minted: y.now, accessEnd: y.now + 300_000}
@@ -118,6 +123,8 @@ func (y *story) login(t *rapid.T) {
 	if old := y.sessions[dev]; old != nil {
 		m.name = old.name
 	}
+	y.end(dev)
+	y.born[m.id] = y.now
 	m.agrees(t, "login", s)
 	y.sessions[dev] = m
 }
@@ -156,7 +163,7 @@ func (y *story) password(t *rapid.T) {
 	if c.EndOthers {
 		for dev := range y.sessions {
 			if dev != keep {
-				delete(y.sessions, dev)
+				y.end(dev)
 			}
 		}
 	}

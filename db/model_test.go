@@ -18,14 +18,14 @@ import (
 
 // model is what the design says about one session, written down a second time and without a database.
 type model struct {
-	id, name                        string
-	n, minted, accessEnd, end, used int64
-	oldest                          int64 // superseded access tokens are good from this generation on
-	single, soft, locked            bool
+	id, name                                string
+	n, minted, accessEnd, end, used, caught int64
+	oldest                                  int64 // superseded access tokens are good from this generation on
+	single, soft, locked                    bool
 }
 
 func (m *model) access(k, now int64) error {
-	good := k == m.n || k == m.n-1 && m.used == 0 && !m.single || k >= m.oldest && k < m.n
+	good := k >= m.n || k == m.n-1 && m.used == 0 && !m.single || k >= m.oldest && k < m.n
 	switch {
 	case m.soft:
 		return ErrSoft
@@ -40,8 +40,13 @@ func (m *model) access(k, now int64) error {
 }
 
 func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
-	lately := m.used == 0 || now-m.used <= leeway
-	again := k == m.n-1 && !draft && !m.single && (m.used == 0 || leeway > 0 && lately)
+	if m.behind(k, now) {
+		m.catchUp(k, now, now+ttl)
+	}
+	caught := m.caught != 0 && leeway > 0 && now-m.caught <= leeway
+	lately := m.used == 0 || now-m.used <= leeway || caught
+	older := k == m.n-1 || caught && k < m.n
+	again := older && !draft && !m.single && (m.used == 0 || leeway > 0 && lately)
 	end := now + ttl
 	if m.end != 0 {
 		end = min(end, m.end)
@@ -51,14 +56,14 @@ func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 		return ErrSoft
 	case m.end != 0 && now >= m.end:
 		return ErrEnded
-	case m.locked && (k == m.n || again):
+	case m.locked && (k >= m.n || again):
 		return ErrLocked
 	case k == m.n && draft:
 		m.n, m.minted, m.accessEnd, m.used, m.single = m.n+1, now, end, now, true
 		m.oldest = m.n
 	case k == m.n:
 		m.n, m.minted, m.accessEnd, m.used, m.single = m.n+1, now, end, 0, false
-	case k == m.n-1 && lately && (draft || m.single):
+	case older && lately && (draft || m.single):
 		return ErrSpent
 	case again:
 		if now >= m.accessEnd {
@@ -71,6 +76,21 @@ func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 	return nil
 }
 
+func (m *model) behind(k, now int64) bool {
+	return k > m.n && !m.soft && !m.locked && (m.end == 0 || now < m.end)
+}
+
+// catchUp is what a token does that is newer than the row.
+func (m *model) catchUp(k, now, accessEnd int64) {
+	if m.end != 0 {
+		accessEnd = min(accessEnd, m.end)
+	}
+	if m.single {
+		m.oldest = k
+	}
+	m.n, m.minted, m.accessEnd, m.used, m.caught = k, now, accessEnd, now, now
+}
+
 // agrees compares a row, as it was answered or found, with the model.
 func (m *model) agrees(t *rapid.T, what string, s Session) {
 	state := Live
@@ -79,7 +99,8 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 	}
 	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || Millis(s.Minted) != m.minted ||
 		Millis(s.AccessExpires) != m.accessEnd ||
-		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || s.Oldest != m.oldest ||
+		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || Millis(s.CaughtUp) != m.caught ||
+		s.Oldest != m.oldest ||
 		s.SingleUse != m.single || s.State != state ||
 		s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
@@ -88,14 +109,24 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 
 // story is a database with another process at it, and what the model says is in it: one account, alice, on few devices.
 type story struct {
-	c            Config
-	d, other     *DB
-	sessions     map[string]*model // by device
-	hash         string
-	locked       bool
-	spent        map[string]bool // login tokens
-	events, made int             // sessions, and hashes, made so far
-	now          int64
+	c        Config
+	d, other *DB
+	now      int64
+	made     int // sessions, and hashes, made so far
+	born     map[string]int64
+	facts
+	back   moment
+	before *facts // what was true at that moment
+}
+
+// facts are what the database knows, and forgets when it goes back.
+type facts struct {
+	sessions map[string]*model // by device
+	hash     string
+	locked   bool
+	spent    map[string]bool // login tokens
+	ended    map[string]bool // ids of sessions
+	events   int             // replays
 }
 
 var device = rapid.SampledFrom([]string{"A", "B", "C"})
@@ -113,21 +144,31 @@ func (y *story) seen() Seen { return Seen{At: FromMillis(y.now), Addr: "192.0.2.
 // token is one that the client, or a thief, may have.
 func (y *story) token(t *rapid.T, dev string) (id string, k int64) {
 	if m := y.sessions[dev]; m != nil {
-		return m.id, m.n + rapid.SampledFrom([]int64{0, 0, 0, -1, -1, -2, -3, 1}).Draw(t, "k")
+		return m.id, m.n + rapid.SampledFrom([]int64{0, 0, 0, -1, -1, -2, -3, 1, 4}).Draw(t, "k")
 	}
 	return "none of " + dev, 1
 }
 
+// end ends the session on a device.
+func (y *story) end(dev string) {
+	if m := y.sessions[dev]; m != nil {
+		y.ended[m.id] = true
+		delete(y.sessions, dev)
+	}
+}
+
 // Any story of logins, refreshes at both doors, lost answers, tabs, replays, logouts, ends, locks, new passwords,
-// clocks that jump, other processes that write, and restarts: every answer is the one that the model gives.
+// clocks that jump, other processes that write, restarts,
+// and a database that goes back to an earlier moment: every answer is the one that the model gives.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	next := blanks(t)
+	next, back := blanks(t), moments(t)
 	rapid.Check(t, func(t *rapid.T) {
 		c := Config{DSN: next(t), cacheSize: rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "cache"),
 			flushEvery: rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour}).Draw(t, "flush")}
-		y := &story{c: c, d: mustOpen(t, c), other: mustOpen(t, c), sessions: make(map[string]*model), hash: "hash",
-			spent: make(map[string]bool), now: Millis(t0)}
+		y := &story{c: c, d: mustOpen(t, c), other: mustOpen(t, c), now: Millis(t0), born: make(map[string]int64),
+			facts: facts{sessions: make(map[string]*model), hash: "hash", spent: make(map[string]bool),
+				ended: make(map[string]bool)}, back: back}
 		defer func() { y.d.Close(); y.other.Close() }()
 		actions := map[string]func(*rapid.T){
 			"time": func(t *rapid.T) {
@@ -135,6 +176,7 @@ func TestModel(t *testing.T) {
 					"step")
 			},
 			"refresh": y.refresh, "use": y.use, "restart": y.restart, "": y.check,
+			"remember": y.remember, "go back": y.goBack,
 		}
 		maps.Copy(actions, y.account())
 		t.Repeat(actions)
@@ -173,6 +215,15 @@ func (y *story) use(t *rapid.T) {
 	id, k := y.token(t, dev)
 	s, _, err := y.d.Session(bg, id)
 	m := y.sessions[dev]
+	if m != nil && m.behind(k, y.now) {
+		expires := y.now + rapid.SampledFrom([]int64{1, 300_000, -60_000}).Draw(t, "expires")
+		m.catchUp(k, y.now, expires)
+		if !s.Behind(k, FromMillis(y.now)) {
+			t.Fatalf("%+v is not behind %d", s, k)
+		}
+		s, err = y.d.CatchUp(bg, Ahead{Session: id, Generation: k, KeyID: 1, AccessExpires: FromMillis(expires),
+			At: FromMillis(y.now)})
+	}
 	if m == nil {
 		if !errors.Is(err, ErrNotFound) {
 			t.Fatalf("use of no session: %v", err)
@@ -216,6 +267,12 @@ func (y *story) check(t *rapid.T) {
 			t.Fatalf("the session is %+v, the device's %+v, %v", s, again, err)
 		}
 	}
+	for id, born := range y.born {
+		want := !y.ended[id] && y.now-born/1000*1000 < 600_000
+		if lost, err := y.d.MayBeLost(bg, id, FromMillis(y.now), 10*time.Minute); err != nil || lost != want {
+			t.Fatalf("%s may be lost: %v, %v; ended: %v", id, lost, err, y.ended[id])
+		}
+	}
 	if all, err := y.d.Sessions(bg, ""); err != nil || len(all) != len(y.sessions) {
 		t.Fatalf("%d sessions, want %d: %v", len(all), len(y.sessions), err)
 	}
@@ -244,6 +301,7 @@ func blanks(t *testing.T) func(*rapid.T) string {
 		t.Cleanup(func() { raw.Close() })
 		return func(t *rapid.T) string {
 			const q = `DELETE FROM sessions; DELETE FROM events; DELETE FROM used_login_tokens;
+				DELETE FROM ended_sessions;
 				UPDATE users SET password_hash = 'hash', deactivated = 0, locked = 0`
 			if _, err := raw.ExecContext(bg, q); err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ type Refresh struct {
 	Session    string
 	Generation int64
 	At         time.Time
+	TokenKeyID int64         // the root key that it was minted with
 	KeyID      int64         // the root key that a new generation is minted with
 	AccessTTL  time.Duration // of a new access token; 0: it never expires
 	Leeway     time.Duration // how long the predecessor of a used generation still yields the same pair; 0: not at all
@@ -137,6 +138,10 @@ func (t *Tx) carryOut(do step, s Session, r Refresh) (Session, error) {
 	switch do {
 	case stepSame:
 		return s, nil
+	case stepBehind:
+		if _, err := t.catchUp(r.ahead()); err != nil {
+			return Session{}, err
+		}
 	case stepRemint:
 		again, won, err := t.session(remint, s.ID, s.Generation, Millis(r.At), r.KeyID, r.accessEnd(), Millis(s.Minted))
 		if won || err != nil {
@@ -173,18 +178,19 @@ const (
 	stepAdvance step = iota // n becomes n+1
 	stepSame                // the pair n is computed again: no write
 	stepRemint              // n stays, minted anew: its access token or its root key is gone
+	stepBehind              // the row catches up; then n becomes n+1
 	stepSpent               // refused; nothing ends
 	stepReplay              // refused; the session is soft-logged-out
 	stepSoft                // refused; it was soft-logged-out before
 	stepEnded               // refused; past its absolute end
-	stepLocked              // refused for now: one of the first three, were the account not locked
+	stepLocked              // refused for now: one of the first four, were the account not locked
 )
 
 // decide is the whole law of refreshing, see Session. keyGone says that generation n's root key was retired: nobody can
 // mint or hold a token of it.
 func (s Session) decide(r Refresh, keyGone bool) step {
 	do := s.decideUnlocked(r, keyGone)
-	if s.Locked && do <= stepRemint {
+	if s.Locked && do <= stepBehind {
 		return stepLocked
 	}
 	return do
@@ -199,12 +205,14 @@ func (s Session) decideUnlocked(r Refresh, keyGone bool) step {
 		return stepEnded
 	case r.Generation == s.Generation:
 		return stepAdvance
-	case r.Generation != s.Generation-1:
+	case r.Generation > s.Generation:
+		return stepBehind
+	case r.Generation != s.Generation-1 && !r.amidCatchingUp(s):
 		return stepReplay
 	}
 
 	// The predecessor came back: an answer was lost, two tabs share a session, or a thief has it.
-	recent := s.Used.IsZero() || r.At.Sub(s.Used) <= r.Leeway
+	recent := s.Used.IsZero() || r.At.Sub(s.Used) <= r.Leeway || r.amidCatchingUp(s)
 	switch {
 	case r.SingleUse || s.SingleUse:
 		if recent {
@@ -217,6 +225,12 @@ func (s Session) decideUnlocked(r Refresh, keyGone bool) step {
 		return stepRemint
 	}
 	return stepSame
+}
+
+// amidCatchingUp reports whether the row has just caught up with a token. Several come back then who share a session,
+// with tokens of different generations, and what the row knew of those is lost.
+func (r Refresh) amidCatchingUp(s Session) bool {
+	return !s.CaughtUp.IsZero() && r.Leeway > 0 && r.At.Sub(s.CaughtUp) <= r.Leeway
 }
 
 // accessEnd is when an access token minted now for a session that ends at end expires; zero: never.

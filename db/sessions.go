@@ -46,6 +46,11 @@ type Seen struct {
 // processes may share a session, and some clients log out when a token dies before its time. The 2015 draft has it dead
 // at once, and one without an expiry dies when the newer one is used.
 //
+// A token that is newer than the row (k > n) is no replay: the database has lost commits, and the row catches up with
+// it (CatchUp). Older tokens get the same pair then for as long as the leeway is: who has used what was lost too.
+// Generations that were lost are given again with the same numbers: two refresh tokens of one generation and root key
+// are the same bytes, so whoever holds the older pair goes on.
+//
 // While its account is locked a session does not move: what would have been good is refused, and good again afterwards.
 // A replay is a replay all the same.
 //
@@ -72,6 +77,8 @@ type Session struct {
 	Imported  bool   // another server gave the tokens of this generation
 	ClientID  string // the OAuth 2.0 client that it was begun for; empty: it was begun by another API
 
+	CaughtUp time.Time // when a token was newer than the row; zero: never
+
 	Bot          bool   // it is a token for a bot, which is never refreshed
 	Restrictions string // the caveats that the bot's token was made with, one a line
 }
@@ -94,14 +101,15 @@ var (
 )
 
 // Accepts judges an access token of generation k: nil if it is good at now, else ErrSoft, ErrEnded, ErrSuperseded or,
-// only for a good one, ErrLocked. The token's own expiry is the caller's to judge.
+// only for a good one, ErrLocked. One that is newer than the row is good, see Ahead. The token's own expiry is the
+// caller's to judge.
 func (s Session) Accepts(k int64, now time.Time) error {
 	switch {
 	case s.State != Live:
 		return ErrSoft
 	case s.ended(now):
 		return ErrEnded
-	case !s.InForce(k) && (k < s.Oldest || k > s.Generation):
+	case !s.InForce(k) && k < s.Oldest:
 		return ErrSuperseded
 	case s.Locked:
 		return ErrLocked
@@ -120,18 +128,18 @@ func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, oldest,
 	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported,
-	client_id, bot, restrictions`
+	client_id, bot, restrictions, caught_up`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
-	var created, expires, minted, accessExpires, used, seen int64
+	var created, expires, minted, accessExpires, used, seen, caughtUp int64
 	var state string
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
 		&s.Oldest, &s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
-		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions)
+		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions, &caughtUp)
 	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)
 	s.AccessExpires = FromMillis(accessExpires)
-	s.Used, s.Seen.At, s.State = FromMillis(used), FromMillis(seen), State(state)
+	s.Used, s.Seen.At, s.CaughtUp, s.State = FromMillis(used), FromMillis(seen), FromMillis(caughtUp), State(state)
 	return s, err
 }
 
@@ -152,8 +160,9 @@ func (t *Tx) session(query string, args ...any) (s Session, found bool, err erro
 const (
 	sessionByID = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
 
-	// Keys are added and retired, never removed, so this number rises with each change.
-	keyEpoch        = `SELECT COUNT(*) + COUNT(CASE WHEN retired <> 0 THEN 1 END) FROM root_keys`
+	// Keys are added and retired, never removed; but a database may forget that. So this is another number with each
+	// change, and also when one was forgotten and another took its place.
+	keyEpoch        = `SELECT COUNT(*) + CAST(COALESCE(SUM(created + retired), 0) AS BIGINT) FROM root_keys`
 	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMove +
 		`), '') FROM sessions WHERE id = $1`
 )
@@ -223,7 +232,10 @@ func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err e
 			return Session{}, 0, err
 		}
 	}
-	return s, d.raise(epoch), err
+	if err == nil {
+		d.epoch.Store(epoch)
+	}
+	return s, epoch, err
 }
 
 // keyEpoch asks for the epoch alone.
@@ -232,17 +244,10 @@ func (d *DB) keyEpoch(ctx context.Context) (uint64, error) {
 		err = scan(&n)
 		return n, err
 	})
-	return d.raise(epoch), err
-}
-
-// raise notes an epoch that was read, and returns it.
-func (d *DB) raise(epoch uint64) uint64 {
-	for {
-		last := d.epoch.Load()
-		if last >= epoch || d.epoch.CompareAndSwap(last, epoch) {
-			return epoch
-		}
+	if err == nil {
+		d.epoch.Store(epoch)
 	}
+	return epoch, err
 }
 
 // Sessions lists sessions by account and age; of one account, or all if localpart is empty.

@@ -72,7 +72,8 @@ func TestStartSessionRevivesSoftDevice(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	login(t, d, "old", "A")
-	if s, err := d.AdvanceGeneration(bg, refresh("old", 7)); !errors.Is(err, ErrReplay) || s.State != Soft {
+	d.advance(t, "old", 3)
+	if s, err := d.AdvanceGeneration(bg, refresh("old", 1)); !errors.Is(err, ErrReplay) || s.State != Soft {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	if s := login(t, d, "new", "A"); s.State != Live || s.DisplayName != "name of old" {

@@ -105,7 +105,11 @@ func (s *side) count(ctx context.Context, t Table) (n int, err error) {
 // each reads a table in the order of its key, which is the order in which it is quickest to write. The row is only good
 // during the call.
 func (s *side) each(ctx context.Context, t Table, do func(row []any) error) error {
-	rows, err := s.conn.QueryContext(ctx, t.selects(t.Columns)+" ORDER BY 1, 2")
+	order := " ORDER BY 1, 2"
+	if t.width() == 1 {
+		order = " ORDER BY 1"
+	}
+	rows, err := s.conn.QueryContext(ctx, t.selects(t.Columns)+order)
 	if err != nil {
 		return s.failed(err)
 	}

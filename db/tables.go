@@ -24,6 +24,7 @@ var tables = []Table{
 	{Name: "root_keys", Columns: "id, wrapped, created, retired"},
 	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
 		Bools: "refreshable, single_use, locked, admin, imported, bot"},
+	{Name: "ended_sessions", Columns: "mark"},
 	{Name: "oauth_clients", Columns: "id, metadata, created, keep, added", Bools: "added"},
 	{Name: "browsers", Columns: browserColumns},
 	{Name: "factors", Columns: factorColumns},

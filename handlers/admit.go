@@ -55,7 +55,7 @@ func (s *Server) checked(ctx context.Context, text string) (tokens.Bearer, db.Se
 	if ring := s.keys.load(); ring != nil {
 		if token := ring.verified.find(id); token != nil {
 			session, epoch, err := s.DB.Session(ctx, token.Session())
-			if err == nil && epoch == ring.epoch {
+			if err == nil && epoch == ring.epoch && token.Generation() <= session.Generation {
 				return token, session, nil
 			}
 		}
@@ -76,10 +76,8 @@ func (s *Server) checked(ctx context.Context, text string) (tokens.Bearer, db.Se
 // ringTries is far more than changes of keys can follow each other, or writes of a shell.
 const ringTries = 100
 
-// errKeysUnsettled says that the database tells of other root keys each time, or of older ones than it told before: it
-// was put back to an earlier state under a server that runs.
-var errKeysUnsettled = fmt.Errorf("%w: its root keys are older than they were: start the server again",
-	db.ErrUnavailable)
+// errKeysUnsettled says that the database tells of other root keys each time.
+var errKeysUnsettled = fmt.Errorf("%w: its root keys change each time they are read", db.ErrUnavailable)
 
 // authentic proves the token's signature, or that another server gave it, and finds its session. It goes round again
 // when the root keys changed in between: a retired key must not open anything, a new one must not be unknown.
@@ -102,51 +100,40 @@ func (s *Server) authentic(ctx context.Context, text string) (tokens.Bearer, db.
 			}
 		}
 		if err != nil {
-			soft, failed := s.retired(ctx, ring, token)
-			if failed != nil {
-				return nil, db.Session{}, failed
-			}
-			return nil, db.Session{}, UnknownToken("Unrecognised access token.", soft).because(err)
+			return nil, db.Session{}, s.unproved(ctx, token, err)
 		}
 		session, epoch, err := s.DB.Session(ctx, authentic.Session())
+		if err == nil && epoch == ring.epoch {
+			session, err = s.caughtUp(ctx, authentic, session)
+		}
 		switch {
 		case errors.Is(err, db.ErrNotFound):
 			return nil, db.Session{}, s.over(ctx, authentic)
-		case err != nil:
-			return nil, db.Session{}, err
-		case epoch == ring.epoch:
+		case errors.Is(err, db.ErrKeyGone): // retired a moment ago
+			epoch, err = s.DB.Fresh(ctx)
+		case epoch == ring.epoch && err == nil:
 			return authentic, session, nil
 		}
-		if ring, err = s.keys.asOf(ctx, epoch); err != nil {
+		if err == nil {
+			ring, err = s.keys.asOf(ctx, epoch)
+		}
+		if err != nil {
 			return nil, db.Session{}, err
 		}
 	}
 	return nil, db.Session{}, errKeysUnsettled
 }
 
-// over refuses the token of a session that is not there. If somebody has logged in on its device since, that lives, and
-// so do the keys that its processes share: the client must not drop them. Client-Server API v1.19, "Soft logout".
-func (s *Server) over(ctx context.Context, token *tokens.Authentic) error {
-	lives, err := s.DB.DeviceLives(ctx, Spelled(token.UserID(), s.ServerName), token.Session())
-	if err != nil {
-		return err
+// unproved refuses a token whose signature cannot be checked or does not hold.
+func (s *Server) unproved(ctx context.Context, token *tokens.Token, why error) error {
+	soft := false
+	if errors.Is(why, tokens.ErrUnknownKey) {
+		var err error
+		if soft, err = s.claimed(ctx, token); err != nil {
+			return err
+		}
 	}
-	return UnknownToken("The session has ended.", lives)
-}
-
-// retired reports whether a token that cannot be checked any more claims a session that is still there: its root key
-// was retired, so the client must log in again but keeps its device. Nobody can guess a session's id, and the answer
-// says nothing else.
-func (s *Server) retired(ctx context.Context, ring *ringAt, token *tokens.Token) (bool, error) {
-	newest, _ := ring.Newest()
-	if _, known := ring.Key(token.KeyID()); known || token.KeyID() >= newest.ID || token.Location() != s.ServerName {
-		return false, nil
-	}
-	_, _, err := s.DB.Session(ctx, token.Session())
-	if errors.Is(err, db.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err // a database that is away must not make a client forget its session
+	return UnknownToken("Unrecognised access token.", soft).because(why)
 }
 
 // refusal maps a caveat that does not hold to an answer. A token that a holder restricted to other requests is

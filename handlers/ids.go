@@ -5,22 +5,14 @@ import (
 	"io"
 )
 
-// sessionIDBytes makes session ids of 128 random bits: they are looked up by the token's own word, and nobody
-// may guess another's.
-const sessionIDBytes = 16
-
-// sessionID spells random bytes so that an operator can type them after a command: nothing that looks like a flag.
-func sessionID(random []byte) string {
+// SpellID spells random bytes, or a secret that leads to what has the id, so that an operator can type them after a
+// command: nothing in it looks like a flag.
+func SpellID(random []byte) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
 }
 
-// SessionIDOf makes a session's id from a secret: who knows the secret finds the session.
-func SessionIDOf(secret []byte) string { return sessionID(secret) }
-
-// NewSessionID makes a session's id, for sessions that do not begin at a login.
-func NewSessionID(random io.Reader) (string, error) {
-	return unguessable(random, sessionIDBytes)
-}
+// NewID makes an id that nobody can guess, of 128 random bits.
+func NewID(random io.Reader) (string, error) { return unguessable(random, 16) }
 
 // unguessable spells as many random bytes.
 func unguessable(random io.Reader, bytes int) (string, error) {
@@ -28,7 +20,7 @@ func unguessable(random io.Reader, bytes int) (string, error) {
 	if _, err := io.ReadFull(random, b); err != nil {
 		return "", err
 	}
-	return sessionID(b), nil
+	return SpellID(b), nil
 }
 
 // NewDeviceID makes a device's id.

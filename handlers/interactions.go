@@ -71,7 +71,7 @@ func (i *interaction) name() string { return interactionName(i.id) }
 
 func interactionName(id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return sessionID(sum[:])
+	return SpellID(sum[:])
 }
 
 // openAt says whether one that expires then is open. One that begins later than now was begun by a clock that was set

@@ -66,23 +66,22 @@ func (v *verified) add(id [sha256.Size]byte, token *tokens.Authentic) {
 // load gives the ring in memory, which a check then proves fresh by the session's epoch.
 func (k *keyring) load() *ringAt { return k.current.Load() }
 
-// asOf gives the ring of an epoch or a later one, and reads it when the one in memory is older.
+// asOf gives the ring of an epoch, and reads it when the one in memory is of another.
 func (k *keyring) asOf(ctx context.Context, epoch uint64) (*ringAt, error) {
-	if ring := k.current.Load(); ring != nil && ring.epoch >= epoch {
+	if ring := k.current.Load(); ring != nil && ring.epoch == epoch {
 		return ring, nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ring := k.current.Load(); ring != nil && ring.epoch >= epoch {
+	if ring := k.current.Load(); ring != nil && ring.epoch == epoch {
 		return ring, nil
 	}
-	// The epoch is read first: keys that change meanwhile make it rise, and the next request reads again.
-	at := k.db.Epoch()
+	// The epoch was read first: keys that change meanwhile make another one, and the next request reads again.
 	ring, err := ReadKeyring(ctx, k.db, k.master)
 	if err != nil {
 		return nil, err
 	}
-	fresh := &ringAt{Keyring: ring, epoch: at}
+	fresh := &ringAt{Keyring: ring, epoch: epoch}
 	k.current.Store(fresh)
 	return fresh, nil
 }

@@ -328,13 +328,13 @@ func (s *Server) loginAs(ctx context.Context, account db.User, a attempt, key to
 
 // name gives a login its session id and, when the client named none, its device id.
 func (s *Server) name(login *db.Login) error {
-	random := make([]byte, sessionIDBytes+deviceIDLength)
+	random := make([]byte, db.SessionSecret+deviceIDLength)
 	if _, err := io.ReadFull(s.Random, random); err != nil {
 		return err
 	}
-	login.ID = sessionID(random[:sessionIDBytes])
+	login.ID = db.SessionID(login.At, random)
 	if login.DeviceID == "" {
-		login.DeviceID = deviceID(random[sessionIDBytes:])
+		login.DeviceID = deviceID(random[db.SessionSecret:])
 	}
 	return nil
 }

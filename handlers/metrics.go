@@ -23,6 +23,7 @@ type Metrics struct {
 	logins    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
 	replays   prometheus.Counter
+	caughtUp  prometheus.Counter
 	tidied    *prometheus.CounterVec
 	hashQueue prometheus.Gauge
 	batches   prometheus.Histogram
@@ -41,6 +42,8 @@ func NewMetrics() *Metrics {
 		refreshes: counter("refreshes_total", "Refreshes at both APIs by result.", "result"),
 		replays: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "postern_replays_total", Help: "Refresh tokens replayed; each logged a session out softly."}),
+		caughtUp: prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_caught_up_total",
+			Help: "Sessions that caught up with a token newer than the database, which had lost commits."}),
 		tidied: counter("tidied_total", "Rows that housekeeping has removed, by kind.", "kind"),
 		hashQueue: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "postern_hash_queue", Help: "Passwords being hashed or waiting for it."}),
@@ -51,7 +54,8 @@ func NewMetrics() *Metrics {
 			Name: "postern_write_batch_seconds", Help: "Time from the start of a write transaction to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}),
 	}
-	m.registry.MustRegister(m.requests, m.logins, m.refreshes, m.replays, m.tidied, m.hashQueue, m.batches, m.commits,
+	m.registry.MustRegister(m.requests, m.logins, m.refreshes, m.replays, m.caughtUp, m.tidied, m.hashQueue, m.batches,
+		m.commits,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -46,5 +46,5 @@ func bodyHash(body any) (string, error) {
 		return "", err // unreachable: it was read from JSON
 	}
 	sum := sha256.Sum256(text)
-	return sessionID(sum[:]), nil
+	return SpellID(sum[:]), nil
 }

@@ -155,11 +155,11 @@ func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, carried []st
 	err = s.withTheseKeys(ctx, func(ring *ringAt, key tokens.Key) error {
 		who := CallerOf(ctx)
 		session, err := s.DB.AdvanceGeneration(ctx, db.Refresh{
-			Session: token.Session(), Generation: token.Generation(), At: who.Now, KeyID: key.ID,
-			AccessTTL: s.AccessTTL, Leeway: s.RefreshLeeway, SingleUse: singleUse, Seen: who.Seen(),
+			Session: token.Session(), Generation: token.Generation(), TokenKeyID: keyOf(token), At: who.Now,
+			KeyID: key.ID, AccessTTL: s.AccessTTL, Leeway: s.RefreshLeeway, SingleUse: singleUse, Seen: who.Seen(),
 		})
 		if err != nil {
-			return s.spent(who, session, err)
+			return s.spent(ctx, token, session, err)
 		}
 		p, err = s.mint(ring, session, carried)
 		return err
@@ -167,9 +167,21 @@ func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, carried []st
 	return p, err
 }
 
+// keyOf is the root key that a token was minted with; 0 for none of ours.
+func keyOf(token tokens.Bearer) int64 {
+	if macaroon, ours := token.(*tokens.Authentic); ours {
+		return macaroon.KeyID()
+	}
+	return 0
+}
+
 // spent maps the machine's refusals. The device lives on in all of them but one.
-func (s *Server) spent(who *Caller, session db.Session, err error) error {
+func (s *Server) spent(ctx context.Context, token tokens.Bearer, session db.Session, err error) error {
+	who := CallerOf(ctx)
+	macaroon, ours := token.(*tokens.Authentic)
 	switch {
+	case errors.Is(err, db.ErrNotFound) && ours:
+		return s.over(ctx, macaroon)
 	case errors.Is(err, db.ErrNotFound):
 		return UnknownToken("The session has ended.", false).because(err)
 	case errors.Is(err, db.ErrReplay):

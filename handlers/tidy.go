@@ -60,13 +60,13 @@ func (s *Server) tidy(ctx context.Context) {
 	total := 0
 	for kind, n := range map[string]int{"session": gone.Sessions, "event": gone.Events, "login_token": gone.LoginTokens,
 		"reservation": gone.Reservations, "interaction": gone.Interactions,
-		"client": gone.Clients, "browser": gone.Browsers, "waiting_account": gone.Waiting} {
+		"client": gone.Clients, "browser": gone.Browsers, "waiting_account": gone.Waiting, "mark": gone.Marks} {
 		s.Metrics.tidied.WithLabelValues(kind).Add(float64(n))
 		total += n
 	}
 	if total > 0 {
 		s.Log.Info("tidied up", "sessions", gone.Sessions, "events", gone.Events, "login_tokens", gone.LoginTokens,
 			"reservations", gone.Reservations, "interactions", gone.Interactions, "clients", gone.Clients,
-			"browsers", gone.Browsers, "waiting_accounts", gone.Waiting)
+			"browsers", gone.Browsers, "waiting_accounts", gone.Waiting, "marks", gone.Marks)
 	}
 }

@@ -37,7 +37,7 @@ func (p *Peer) Free(ctx context.Context, localpart string) error {
 
 // Register claims the account with the transaction that makes it, and then tells the homeserver of it.
 func (p *Peer) Register(ctx context.Context, r db.Registration, write handlers.WriteAccount) (db.Session, error) {
-	holder, err := handlers.NewSessionID(p.Random)
+	holder, err := handlers.NewID(p.Random)
 	if err != nil {
 		return db.Session{}, err
 	}
@@ -75,7 +75,7 @@ func (p *Peer) Registered(ctx context.Context, localpart string, session db.Sess
 	if err := errors.Join(err, err2); err != nil || !user && !device {
 		return err
 	}
-	holder, err := handlers.NewSessionID(p.Random)
+	holder, err := handlers.NewID(p.Random)
 	if err != nil {
 		return err
 	}

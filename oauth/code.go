@@ -116,10 +116,11 @@ func (a *API) open(kind, text string, into any) (id [codeIDBytes]byte, expires t
 }
 
 // spent is the name under which it is remembered that the code was redeemed.
-func (c code) spent() string { return "oauth code " + handlers.SessionIDOf(c.id[:]) }
+func (c code) spent() string { return "oauth code " + handlers.SpellID(c.id[:]) }
 
-// session is the id of the session that the code starts: whoever redeems it again is led to it.
+// session is the id of the session that the code starts: whoever redeems it again is led to it. It is taken to be born
+// at the code's end, the latest moment that is known when somebody does.
 func (c code) session() string {
 	sum := sha256.Sum256(append([]byte("oauth session "), c.id[:]...))
-	return handlers.SessionIDOf(sum[:codeIDBytes])
+	return db.SessionID(c.expires, sum[:])
 }

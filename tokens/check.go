@@ -25,13 +25,18 @@ type Authentic struct {
 	caveats []string
 }
 
-// UserID is whom the minter made the token for.
-func (a *Authentic) UserID() string {
+// Minted returns what the minter wrote, unchecked and whether it holds or not. Of a token that was minted without
+// expiry a holder's first "time <" is taken for one, see [Authentic.Check].
+func (a *Authentic) Minted() Claims {
+	c := Claims{KeyID: a.keyID, Session: a.session, Generation: a.generation}
 	if len(a.caveats) < expiryPlace {
-		return ""
+		return c
 	}
-	caveat, _ := ParseCaveat(a.caveats[1]) // of one that is no caveat the value is empty
-	return caveat.Value
+	user, _ := ParseCaveat(a.caveats[1]) // of what is no caveat the value is empty
+	kind, _ := ParseCaveat(a.caveats[2])
+	c.UserID, c.Type = user.Value, Type(kind.Value)
+	c.Expires, _ = Before(a.caveats[expiryPlace:min(expiryPlace+1, len(a.caveats))])
+	return c
 }
 
 // expiryPlace is the index of the caveat that says when a token expires, if [Mint] wrote one.

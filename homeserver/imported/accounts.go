@@ -210,17 +210,20 @@ func applyChanges(t *db.Tx, here *hereAccount, old accountMark, a Arrival, im Ba
 // endImported runs a statement that ends sessions of an account. If that comes with its devices, the homeserver has
 // ended them itself.
 func endImported(t *db.Tx, a Arrival, query string, args ...any) error {
-	var devices []string
+	type gone struct{ id, device string }
+	var all []gone
 	err := t.Each(query, args, func(scan func(...any) error) error {
-		var id, device string
-		err := scan(&id, &device)
-		t.Forget(id)
-		devices = append(devices, device)
+		var g gone
+		err := scan(&g.id, &g.device)
+		all = append(all, g)
 		return err
 	})
-	for _, device := range devices {
+	for _, g := range all {
+		if err == nil {
+			err = t.MarkEnded(g.id)
+		}
 		if err == nil && !a.WithDevices {
-			err = t.Follow(a.User.Localpart, device)
+			err = t.Follow(a.User.Localpart, g.device)
 		}
 	}
 	return err

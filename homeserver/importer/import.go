@@ -170,7 +170,9 @@ func (m *importing) write(ctx context.Context, im imported.Batch) ([]imported.Ar
 func (m *importing) arrival(a Account) imported.Arrival {
 	arrival := imported.Arrival{User: a.user(m.Now), WithDevices: m.contents.Sessions}
 	for _, d := range m.contents.Devices[a.Name] {
-		d.Session = rand.Text()
+		var secret [db.SessionSecret]byte
+		_, _ = rand.Read(secret[:]) // never fails
+		d.Session = db.SessionID(m.Now, secret[:])
 		classify(&d, m.Now)
 		arrival.Devices = append(arrival.Devices, d)
 	}
