@@ -27,6 +27,7 @@ type serveFlags struct {
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
+	DBConnections   int      `name:"db-connections" default:"9" env:"POSTERN_DB_CONNECTIONS" placeholder:"NUMBER" help:"Connections that this replica takes of a PostgreSQL: one writes, the others read. A SQLite file needs no such choice."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end. At the end clients other than Element may lose their encryption keys."`
@@ -45,6 +46,9 @@ type serveFlags struct {
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SecondFactor    string   `default:"optional" env:"POSTERN_SECOND_FACTOR" placeholder:"WHOM" help:"Which accounts have to have a second factor: none (optional), those of administrators (admins) or all (required); needs the OAuth 2.0 API, for its pages."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
+	Linger          string   `default:"0" env:"POSTERN_LINGER" help:"How long up- and downloads go on once the server is told to stop, without that anybody waits for it; 0: the stop waits for them, up to 10s. For a service manager that ends only the process it has started, such as systemd with KillMode=process."`
+	Worker          bool     `hidden:"" help:"This is the process that serves, and another waits for it: see --linger."`
+	Successor       bool     `hidden:"" help:"This worker takes over from another."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
 	Dev             bool     `env:"POSTERN_DEV" help:"Make the user alice with a random password and print commands to paste."`
@@ -57,6 +61,7 @@ type settings struct {
 	leaked     *passwords.Leaked   // nil: there is no list
 	spec       spec.Files
 	level      slog.Level
+	ending     ending
 	workbench  bool // clients find the server where it listens
 }
 
@@ -77,9 +82,14 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))
 	}
+	if f.DBConnections < 2 {
+		problems.add(fmt.Errorf("--db-connections %d is less than 2; one connection writes, the others read",
+			f.DBConnections))
+	}
 	if f.MetricsListen != "" {
 		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))
 	}
+	s.ending.linger = problems.duration("--linger", f.Linger, 0)
 	s.config.MetricsApart, s.workbench = f.MetricsListen != "", f.onWorkbench()
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))
