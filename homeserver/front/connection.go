@@ -23,6 +23,7 @@ type connection struct {
 	pool      *pool
 	in        *bufio.Reader
 	left      int             // how many bytes more are read, since the head of an answer is not endless
+	used      bool            // it is not new
 	answered  bool            // something came since the request was sent
 	client    *deadlineWriter // whose request it is
 	idleSince time.Time
@@ -60,7 +61,7 @@ func (c *connection) read(into []byte) (int, error) {
 // roundTrip sends a request and reads the head of its answer. When the request's context ends, or after an error, the
 // connection is closed.
 func (c *connection) roundTrip(r *http.Request) (*http.Response, error) {
-	c.client, c.answered, c.left = streamOf(r).answer, false, maxHeadIn
+	c.client, c.used, c.answered, c.left = streamOf(r).answer, true, false, maxHeadIn
 	stop := context.AfterFunc(r.Context(), func() { c.Close() })
 	res, err := c.ask(r)
 	if err != nil {

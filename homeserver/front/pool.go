@@ -19,9 +19,19 @@ type pool struct {
 	dialer  *net.Dialer
 	keep    time.Duration // how long an idle connection is kept
 
-	mu    sync.Mutex
-	idle  []*connection // the one that was used last is the last
-	sweep *time.Timer   // closes those that are idle for too long; nil while none is idle
+	mu      sync.Mutex
+	idle    []*connection // the one that was used last is the last
+	sweep   *time.Timer   // closes those that are idle for too long; nil while none is idle
+	waiting []chan dialed // requests for which no connection was idle
+	dials   sync.WaitGroup
+	open    context.Context // is done when the pool is closed for good
+	shut    context.CancelFunc
+}
+
+// dialed is a connection for a request that waits, or why there is none.
+type dialed struct {
+	*connection
+	err error
 }
 
 // newPool returns nil where [http.Transport] has to send all requests: by TLS, or on a system that lacks quiet.
@@ -33,7 +43,9 @@ func newPool(homeserver *url.URL, dialer *net.Dialer) *pool {
 	if port == "" {
 		port = "80"
 	}
-	return &pool{address: net.JoinHostPort(homeserver.Hostname(), port), dialer: dialer, keep: maxIdleTime}
+	p := &pool{address: net.JoinHostPort(homeserver.Hostname(), port), dialer: dialer, keep: maxIdleTime}
+	p.open, p.shut = context.WithCancel(context.Background())
+	return p
 }
 
 // takes reports whether the pool can send a request.
@@ -44,23 +56,71 @@ func (p *pool) takes(r *http.Request) bool {
 // RoundTrip sends a request. The homeserver may close an idle connection just when it is used; then a request that
 // changes nothing is sent again.
 func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
-	if c := p.take(); c != nil {
+	twice := r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodOptions)
+	for {
+		c := p.take()
+		if c == nil {
+			var err error
+			if c, err = p.dial(r.Context()); err != nil {
+				return nil, err
+			}
+		}
+		used := c.used
 		res, err := c.roundTrip(r)
-		if err == nil || c.answered || r.Context().Err() != nil || r.Body != nil ||
-			r.Method != http.MethodGet && r.Method != http.MethodOptions {
+		if err == nil || !used || !twice || c.answered || r.Context().Err() != nil {
 			return res, err
 		}
-		p.close() // if the homeserver has closed one, it has most likely closed all
+		p.closeIdle() // if the homeserver has closed one, it has most likely closed all
 	}
-	c, err := p.dial(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	return c.roundTrip(r)
 }
 
+// dial waits for a new connection, or for one that another request has done with before that: a homeserver that is busy
+// may take seconds to accept one. What is dialed goes to the request that has waited longest, and there is always a
+// dial for each.
 func (p *pool) dial(ctx context.Context) (*connection, error) {
-	c, err := p.dialer.DialContext(ctx, "tcp", p.address)
+	mine := make(chan dialed, 1)
+	p.mu.Lock()
+	p.waiting = append(p.waiting, mine)
+	p.dials.Go(func() {
+		if c, err := p.newConnection(); err != nil {
+			p.give(dialed{nil, err})
+		} else {
+			p.put(c)
+		}
+	})
+	p.mu.Unlock()
+	select {
+	case d := <-mine:
+		return d.connection, d.err
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	p.waiting = slices.DeleteFunc(p.waiting, func(other chan dialed) bool { return other == mine })
+	p.mu.Unlock()
+	select {
+	case d := <-mine: // in the same moment
+		if d.err == nil {
+			p.put(d.connection)
+		}
+	default:
+	}
+	return nil, ctx.Err()
+}
+
+// give gives the request that has waited longest what it waits for, and reports whether there is one.
+func (p *pool) give(d dialed) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		return false
+	}
+	p.waiting[0] <- d
+	p.waiting = slices.Delete(p.waiting, 0, 1)
+	return true
+}
+
+func (p *pool) newConnection() (*connection, error) {
+	c, err := p.dialer.DialContext(p.open, "tcp", p.address)
 	if err != nil {
 		return nil, err
 	}
@@ -83,15 +143,18 @@ func (p *pool) take() *connection {
 	return nil
 }
 
-// put keeps a connection for another request.
+// put gives a connection to a request that waits, or keeps it for another.
 func (p *pool) put(c *connection) {
+	if p.give(dialed{c, nil}) {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == maxIdle {
+	if len(p.idle) == maxIdle || p.open.Err() != nil {
 		c.Close()
 		return
 	}
-	c.idleSince = time.Now()
+	c.used, c.idleSince = true, time.Now()
 	p.idle = append(p.idle, c)
 	if p.sweep == nil {
 		p.sweep = time.AfterFunc(p.keep, p.closeOld)
@@ -114,11 +177,8 @@ func (p *pool) closeOld() {
 	}
 }
 
-// close closes all connections that are idle.
-func (p *pool) close() {
-	if p == nil {
-		return
-	}
+// closeIdle closes all connections that are idle.
+func (p *pool) closeIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sweep != nil {
@@ -128,4 +188,14 @@ func (p *pool) close() {
 		c.Close()
 	}
 	p.idle, p.sweep = nil, nil
+}
+
+// close ends the pool when no request needs it any more.
+func (p *pool) close() {
+	if p == nil {
+		return
+	}
+	p.shut()
+	p.dials.Wait()
+	p.closeIdle()
 }

@@ -2,12 +2,14 @@ package front
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -156,7 +158,7 @@ func TestNotTwice(t *testing.T) {
 		method, rest  string
 		status, times int
 	}{{"POST", "Content-Length: 2\r\n\r\n{}", 502, 1}, {"DELETE", "\r\n", 502, 1}, {"GET", "\r\n", 200, 2}} {
-		s.front.pool.close()
+		s.front.pool.closeIdle()
 		s.raw("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 		res, body := s.raw(c.method + " /x HTTP/1.1\r\nHost: x\r\n" + c.rest)
 		mu.Lock()
@@ -247,6 +249,61 @@ func (s *scene) lastOf(path string) int {
 	}
 	res.Body.Close()
 	return res.StatusCode
+}
+
+// TestFreed: a request that waits for a new connection takes one that another has done with.
+func TestFreed(t *testing.T) {
+	t.Parallel()
+	began, goOn := make(chan string, 2), make(chan bool)
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		began <- r.URL.Path
+		<-goOn
+	})
+	if s.front.pool == nil {
+		t.Skip("http.Transport sends everything here")
+	}
+	answers := make(chan int, 3)
+	ask := func(ctx context.Context) {
+		res, err := s.ask(ctx, "GET", "/x", nil)
+		if err != nil {
+			answers <- 0
+			return
+		}
+		res.Body.Close()
+		answers <- res.StatusCode
+	}
+	go ask(t.Context())
+	<-began
+	busy := make(chan bool)
+	t.Cleanup(func() { close(busy) })
+	s.front.pool.dialer = &net.Dialer{Control: func(string, string, syscall.RawConn) error { <-busy; return nil }}
+	leaving, leave := context.WithCancel(t.Context())
+	go ask(leaving) // who leaves takes none
+	for s.front.pool.waiters() < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	go ask(t.Context())
+	for s.front.pool.waiters() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if leave(); <-answers != 0 {
+		t.Error("who left is answered")
+	}
+	for s.front.pool.waiters() > 1 {
+		time.Sleep(time.Millisecond)
+	}
+	close(goOn)
+	for range 2 {
+		if got := <-answers; got != 200 {
+			t.Errorf("the answer is %d", got)
+		}
+	}
+}
+
+func (p *pool) waiters() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
 }
 
 // TestInOnePiece: a small answer that the homeserver sends in one piece arrives in one.
