@@ -228,6 +228,10 @@ func TestModes(t *testing.T) {
 	if mode != pgx.QueryExecModeCacheStatement && !postgres.Pooled() {
 		t.Error("statements are planned each time, though there is no pooler")
 	}
+	t.Run("prepared in sessions of a pooler", func(t *testing.T) {
+		at := behind(t, pgbouncer.Session, 40) + "&" + modeInDSN + "=cache_statement"
+		exercise(t, freshAt(t, Config{DSN: at}), open(t, Config{DSN: at}))
+	})
 	t.Run("prepared behind a pooler", func(t *testing.T) {
 		at := behind(t, pgbouncer.Transaction, 3)
 		freshAt(t, Config{DSN: at})
