@@ -31,7 +31,7 @@ type serveFlags struct {
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end. At the end clients other than Element may lose their encryption keys."`
-	KeepExpired     string   `default:"720h" env:"POSTERN_KEEP_EXPIRED" help:"How long a session past its --session-ttl is remembered; until then its client gets soft_logout, and its device is kept; Element keeps its encryption keys then."`
+	KeepExpired     string   `default:"720h" env:"POSTERN_KEEP_EXPIRED" help:"How long a session past its --session-ttl is remembered; until then its client gets soft_logout, and its device is kept; Element keeps its encryption keys then. Also how long after its start an ended session leaves a mark, which tells it from one that the database has lost."`
 	KeepEvents      string   `default:"8760h" env:"POSTERN_KEEP_EVENTS" help:"How long audit events are kept; of one account at most 10,000."`
 	RefreshLeeway   string   `default:"30s" env:"POSTERN_REFRESH_LEEWAY" help:"How long a refresh token whose successor was used still gets the same pair; 0 switches it off."`
 	RateLimit       string   `default:"30/1m" env:"POSTERN_RATE_LIMIT" help:"Logins per address and per account, and as many refreshes; off switches it off."`
