@@ -304,10 +304,10 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// work checks a session, and writes, until it is stopped.
+// work reads what takes a while, and writes, until it is stopped.
 func work(t *testing.T, d *DB, stop chan struct{}) {
 	for {
-		_, _, err := d.Session(bg, "a")
+		err := d.Read(bg, `SELECT 1 FROM pg_sleep(0.05)`, nil, func(func(...any) error) error { return nil })
 		if err := errors.Join(err, d.SetSetting(bg, "any", "value")); err != nil {
 			t.Error(err)
 		}
