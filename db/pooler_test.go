@@ -228,6 +228,10 @@ func TestModes(t *testing.T) {
 	if mode != pgx.QueryExecModeCacheStatement && !postgres.Pooled() {
 		t.Error("statements are planned each time, though there is no pooler")
 	}
+	t.Run("prepared in sessions of a pooler", func(t *testing.T) {
+		at := behind(t, pgbouncer.Session, 40) + "&" + modeInDSN + "=cache_statement"
+		exercise(t, freshAt(t, Config{DSN: at}), open(t, Config{DSN: at}))
+	})
 	t.Run("prepared behind a pooler", func(t *testing.T) {
 		at := behind(t, pgbouncer.Transaction, 3)
 		freshAt(t, Config{DSN: at})
@@ -300,10 +304,10 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// work checks a session, and writes, until it is stopped.
+// work reads what takes a while, and writes, until it is stopped.
 func work(t *testing.T, d *DB, stop chan struct{}) {
 	for {
-		_, _, err := d.Session(bg, "a")
+		err := d.Read(bg, `SELECT 1 FROM pg_sleep(0.05)`, nil, func(func(...any) error) error { return nil })
 		if err := errors.Join(err, d.SetSetting(bg, "any", "value")); err != nil {
 			t.Error(err)
 		}
