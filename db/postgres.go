@@ -31,7 +31,7 @@ import (
 //   - Whatever looks at one row and writes another (a login looks at the account's lock) has for itself what it looks
 //     at, see scope: what it saw holds until it commits. Few concern everybody; these are alone.
 //
-// What is had so is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
+// What is had so is a transaction-level advisory lock: in memory, first come first served, gone with its transaction
 // however that ends. Every transaction has the gate, shared, or exclusive if it is alone; then its own locks in one
 // order. Refreshes go through their rows in one order as well. Whoever still waits for another one in a circle gives
 // way after 0.3 s and is run again.
