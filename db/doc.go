@@ -22,7 +22,7 @@
 //     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
 //     the session does: a client that shows one later has to learn that it keeps its device.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its
-//     id is never given out again.
+//     id is never given out again. One that is to be retired is closed first: nobody mints with it any more.
 //   - events: what an operator should know of, from logins to locks and replays, written in the transaction of what it
 //     tells of, with who asked for it (see By). A refresh writes none. Tidy bounds them by age and by account.
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
