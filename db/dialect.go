@@ -25,6 +25,8 @@ type engine interface {
 	prepare() error
 	// pool opens at most n connections in a role. They stay open until Close.
 	pool(r role, n int) (*sql.DB, error)
+	// readers is how many connections read, of so many in all; of 0 the engine decides.
+	readers(all int) int
 	// migrations is goose's name for it.
 	migrations() goose.Dialect
 	// tables counts all tables, and those that are ours.

@@ -66,8 +66,8 @@
 //
 // # What a write has for itself
 //
-// On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side; each write says
-// what nobody else may change until it has committed (scope):
+// On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side, and each write
+// says what nobody else may change until it has committed (scope):
 //
 //   - The row that it changes; what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
 //     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,

@@ -7,8 +7,8 @@ import (
 )
 
 // A session that has ended leaves a mark, until it would be as old as sessions are kept for. Of a session that has no
-// row and is younger the mark says why: it has ended, or the database has lost it. Then its client must not be told that
-// it has ended, or it drops the encryption keys of a device that lives on at the homeserver.
+// row and is younger the mark says why: it has ended, or the database has lost it. Then its client must not be told
+// that it has ended, or it drops the encryption keys of a device that lives on at the homeserver.
 
 // keepExpired is TidyConfig.KeepExpired unless it is said.
 const keepExpired = 30 * 24 * time.Hour

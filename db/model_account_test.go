@@ -78,7 +78,8 @@ func (y *story) login(t *rapid.T) {
 	dev, end := device.Draw(t, "device"), rapid.SampledFrom([]int64{0, 0, 600_000}).Draw(t, "end")
 	y.made++
 	secret := binary.BigEndian.AppendUint32(nil, uint32(2*y.made)) // a mark holds 31 bits
-	l := Login{ID: SessionID(FromMillis(y.now), append(secret, make([]byte, SessionSecret)...)), Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
+	l := Login{ID: SessionID(FromMillis(y.now), append(secret, make([]byte, SessionSecret)...)),
+		Localpart: "alice", PasswordHash: y.hash, DeviceID: dev,
 		DisplayName: dev, At: FromMillis(y.now),
 		KeyID: 1, AccessTTL: 5 * time.Minute, Seen: y.seen()}
 	m := &model{id: l.ID, name: dev, n: 1, oldest: 1, minted: y.now, accessEnd: y.now + 300_000}

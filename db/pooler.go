@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"net/url"
 
 	"github.com/jackc/pgx/v5"
@@ -28,13 +29,24 @@ func saysMode(dsn string) bool {
 
 // recognise finds out, by the first connection, whether there is a pooler. PostgreSQL says when a connection begins
 // which process serves it (BackendKeyData); a pooler, which cannot know yet, says something else.
+//
+// Some poolers take a search_path from the DSN and leave it out. Then the database would look empty, and would be
+// filled anew: everybody would be logged out.
 func (e *postgresServer) recognise(ctx context.Context, c *pgx.Conn) error {
+	const q = `SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('search_path')`
 	var process uint32
-	err := c.QueryRow(ctx, `SELECT pg_catalog.pg_backend_pid()`).Scan(&process)
-	if err == nil && process != c.PgConn().PID() {
+	var path string
+	if err := c.QueryRow(ctx, q).Scan(&process, &path); err != nil {
+		return err
+	}
+	if process != c.PgConn().PID() && !e.set {
 		e.config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
-	return err
+	if want := e.config.RuntimeParams["search_path"]; want != "" && want != path {
+		return errors.New("database: a pooler leaves out the search_path of the DSN: say it once with " +
+			"ALTER ROLE … SET search_path, and not in the DSN")
+	}
+	return nil
 }
 
 // connector makes connections that leave preparing statements to pgx, which does it when a statement is run, unless

@@ -91,13 +91,13 @@ func TestSynchronousCommit(t *testing.T) {
 }
 
 // behind gives an empty database behind a PgBouncer of its own, with at most so many sessions.
-func behind(t *testing.T, mode string, sessions int) string {
+func behind(t *testing.T, mode string, sessions int, more ...string) string {
 	t.Helper()
 	if !postgres.Chosen() {
 		t.Skip("only PostgreSQL has poolers: go test ./test/server/postgres runs this")
 	}
 	server := postgres.URL(t)
-	return postgres.ByRole(t, server, pgbouncer.Start(t, server, mode, sessions))
+	return postgres.ByRole(t, server, pgbouncer.Start(t, server, mode, sessions, more...))
 }
 
 // exercise has two replicas do what they do all day, at once: everybody gets the same pair, and nothing is lost.
@@ -250,10 +250,67 @@ func TestModes(t *testing.T) {
 			t.Errorf("it says %v", err)
 		}
 	})
-	t.Run("search_path behind a pooler", func(t *testing.T) {
-		_, err := Open(bg, Config{DSN: behind(t, pgbouncer.Transaction, 3) + "&search_path=public"})
-		if err == nil || !strings.Contains(err.Error(), "ALTER ROLE") {
-			t.Errorf("it says %v", err)
+}
+
+// A pooler refuses a search_path, or leaves it out without a word, which would show an empty database.
+func TestSearchPathBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	for _, more := range []string{"", "ignore_startup_parameters = search_path"} {
+		at := behind(t, pgbouncer.Transaction, 3, more)
+		for _, mode := range []string{"", "&" + modeInDSN + "=exec"} {
+			_, err := Open(bg, Config{DSN: at + mode + "&search_path=public"})
+			if err == nil || !strings.Contains(err.Error(), "ALTER ROLE") {
+				t.Errorf("%s%s: it says %v", more, mode, err)
+			}
 		}
-	})
+	}
+}
+
+// TestConnections: a replica never has more than it was given, whatever is asked of it at once, and has them all then.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	first, _, shell := onPostgres(t)
+	login(t, first, "a", "A")
+	if postgres.Pooled() {
+		t.Skip("the pooler has the connections")
+	}
+	for all, want := range map[int]int{0: 9, 2: 2, 5: 5} {
+		name := fmt.Sprint("postern-connections-", all)
+		d := open(t, Config{DSN: first.dsn(name), Connections: all})
+		var wg sync.WaitGroup
+		stop := make(chan struct{})
+		for range 32 {
+			wg.Go(func() { work(t, d, stop) })
+		}
+		most := 0
+		for sample := 0; sample < 50 || most < want && sample < 4000; sample++ {
+			var n int
+			const q = `SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = $1`
+			if err := shell.QueryRowContext(bg, q, name).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, n)
+			time.Sleep(5 * time.Millisecond)
+		}
+		close(stop)
+		wg.Wait()
+		if most != want {
+			t.Errorf("of %d it has %d, want %d", all, most, want)
+		}
+	}
+}
+
+// work checks a session, and writes, until it is stopped.
+func work(t *testing.T, d *DB, stop chan struct{}) {
+	for {
+		_, _, err := d.Session(bg, "a")
+		if err := errors.Join(err, d.SetSetting(bg, "any", "value")); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
 }

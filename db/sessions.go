@@ -46,10 +46,10 @@ type Seen struct {
 // processes may share a session, and some clients log out when a token dies before its time. The 2015 draft has it dead
 // at once, and one without an expiry dies when the newer one is used.
 //
-// A token that is newer than the row (k > n) is no replay: the database has lost commits, and the row catches up with it
-// (CatchUp). Older tokens get the same pair then for as long as the leeway is: who has used what was lost too.
-// Generations that were lost are given again with the same numbers: two refresh tokens of one generation and
-// root key are the same bytes, so whoever holds the older pair goes on.
+// A token that is newer than the row (k > n) is no replay: the database has lost commits, and the row catches up with
+// it (CatchUp). Older tokens get the same pair then for as long as the leeway is: who has used what was lost too.
+// Generations that were lost are given again with the same numbers: two refresh tokens of one generation and root key
+// are the same bytes, so whoever holds the older pair goes on.
 //
 // While its account is locked a session does not move: what would have been good is refused, and good again afterwards.
 // A replay is a replay all the same.

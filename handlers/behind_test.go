@@ -6,25 +6,9 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/db/dbtest"
 	"postern/tokens"
 )
-
-// forgets has the database lose every commit on the sessions since they began.
-func (s *site) forgets() {
-	s.Helper()
-	s.must(s.db.Write(s.Context(), func(t *db.Tx) error {
-		return t.ChangeSessions(`UPDATE sessions SET generation = 1, minted = created, used = 0, oldest = 1, key_id = 1,
-			access_expires = created + 300000, single_use = FALSE, caught_up = 0, state = 'live' RETURNING id`)
-	}))
-}
-
-// loses has the database lose the sessions, as if they had never begun.
-func (s *site) loses() {
-	s.Helper()
-	s.must(s.db.Write(s.Context(), func(t *db.Tx) error {
-		return t.ChangeSessions(`DELETE FROM sessions RETURNING id`)
-	}))
-}
 
 // TestBehind: whatever a client shows first after its session went back from generation 4 to 1, and at which API, it is
 // good for what it was good for, and the client goes on.
@@ -69,14 +53,15 @@ func TestBehind(t *testing.T) {
 				pairs[i+1] = s.ok(s.refresh(pairs[i].Text("refresh_token")))
 			}
 			s.clock.Step(time.Second)
-			s.forgets()
+			dbtest.Forget(s, s.db)
 			show(s, pairs)
 			if name == "the newest at the 2015 draft" {
 				return
 			}
 			s.clock.Step(time.Second)
 			s.ok(s.whoami(s.ok(s.refresh(pairs[3].Text("refresh_token"))).Text("access_token")))
-			if page := s.do(call{Method: "GET", Path: "/metrics"}); !strings.Contains(page.Raw, "postern_caught_up_total ") ||
+			page := s.do(call{Method: "GET", Path: "/metrics"})
+			if !strings.Contains(page.Raw, "postern_caught_up_total ") ||
 				strings.Contains(page.Raw, "postern_caught_up_total 0") {
 				t.Errorf("metrics: %s", page.Raw)
 			}
@@ -89,7 +74,7 @@ func TestBehindKnowsBetter(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.ok(s.refresh(s.loggedIn().Text("refresh_token")))
-	s.forgets()
+	dbtest.Forget(s, s.db)
 	s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
 	s.want(s.whoami(p.Text("access_token")), 401, "M_USER_LOCKED")
 	s.want(s.refresh(p.Text("refresh_token")), 401, "M_USER_LOCKED")
@@ -117,7 +102,7 @@ func TestLostSession(t *testing.T) {
 		end  func(s *site, p answer)
 		soft bool
 	}{
-		"lost":       {func(s *site, _ answer) { s.loses() }, true},
+		"lost":       {func(s *site, _ answer) { dbtest.Lose(s, s.db) }, true},
 		"logged out": {func(s *site, p answer) { s.ok(s.logout(p.Text("access_token"))) }, false},
 		"another password": {func(s *site, _ answer) {
 			u, err := s.db.User(s.Context(), "alice")
@@ -129,14 +114,14 @@ func TestLostSession(t *testing.T) {
 		"replaced, and that one logged out": {func(s *site, _ answer) {
 			s.ok(s.logout(s.ok(s.login(`"device_id":"PHONE"`)).Text("access_token")))
 		}, false},
-		"lost long ago": {func(s *site, _ answer) { s.loses(); s.clock.Step(31 * 24 * time.Hour) }, false},
+		"lost long ago": {func(s *site, _ answer) { dbtest.Lose(s, s.db); s.clock.Step(31 * 24 * time.Hour) }, false},
 		"logged out, and tidied up": {func(s *site, p answer) {
 			s.ok(s.logout(p.Text("access_token")))
 			s.clock.Step(31 * 24 * time.Hour)
 			s.server.tidy(s.Context())
 		}, false},
 		"lost with the key that it was begun with": {func(s *site, _ answer) {
-			s.loses()
+			dbtest.Lose(s, s.db)
 			s.must(s.db.Write(s.Context(), func(t *db.Tx) error { return t.Exec(`DELETE FROM root_keys`) }))
 			s.addRootKey(2)
 			s.server = s.newServer()
@@ -167,7 +152,7 @@ func TestKeysGoBack(t *testing.T) {
 	after := s.ok(s.refresh(before.Text("refresh_token")))
 	s.ok(s.whoami(after.Text("access_token")))
 	s.must(s.db.Write(t.Context(), func(t *db.Tx) error { return t.Exec(`DELETE FROM root_keys WHERE id = 20`) }))
-	s.forgets()
+	dbtest.Forget(s, s.db)
 	if s.db.Epoch() != 0 { // SQLite notices the commits of others alone; this one stands for them
 		s.must(s.db.AddRootKey(t.Context(), db.RootKey{ID: 19, Created: s.clock.Now(), Retired: s.clock.Now()}))
 	}

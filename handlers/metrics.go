@@ -54,7 +54,8 @@ func NewMetrics() *Metrics {
 			Name: "postern_write_batch_seconds", Help: "Time from the start of a write transaction to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}),
 	}
-	m.registry.MustRegister(m.requests, m.logins, m.refreshes, m.replays, m.caughtUp, m.tidied, m.hashQueue, m.batches, m.commits,
+	m.registry.MustRegister(m.requests, m.logins, m.refreshes, m.replays, m.caughtUp, m.tidied, m.hashQueue, m.batches,
+		m.commits,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

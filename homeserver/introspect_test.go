@@ -14,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
+	"postern/db/dbtest"
 	"postern/homeserver/synapse"
 	"postern/tokens"
 )
@@ -259,5 +260,23 @@ func TestIntrospectionContract(t *testing.T) {
 		if n, err := strconv.Atoi(status); err != nil || !seen[n] {
 			t.Errorf("the contract has %s, which was not seen", status)
 		}
+	}
+}
+
+// TestIntrospectBehind: a token that is newer than its session opens it for the homeserver, and the session catches up.
+func TestIntrospectBehind(t *testing.T) {
+	t.Parallel()
+	s := newSiteBefore(t)
+	pair := s.ok(s.do(call{Method: "POST", Path: "/_matrix/client/v3/refresh",
+		Body: `{"refresh_token":"` + s.loggedIn().Text("refresh_token") + `"}`}))
+	dbtest.Forget(t, s.db)
+	s.active(pair.Text("access_token"))
+	if session, err := s.server.SessionOf(t.Context(), pair.Text("access_token")); err != nil ||
+		session.Generation != 2 || session.CaughtUp.IsZero() {
+		t.Errorf("%+v, %v", session, err)
+	}
+	dbtest.Lose(t, s.db)
+	if a := s.asks(pair.Text("access_token")); a.JSON["active"] != false {
+		t.Errorf("a session that is not there: %s", a.Raw)
 	}
 }

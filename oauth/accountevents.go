@@ -23,6 +23,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventLogout, Text: "eventLogout"},
 	{Kind: db.EventReplay, Text: "eventReplay"},
 	{Kind: db.EventKeyRetired, Text: "eventKeyRetired"},
+	{Kind: db.EventCaughtUp, Text: "eventCaughtUp"},
 	{Kind: EventCodeReplay, Text: "eventCodeReplay"},
 	{Kind: "device_gone", Text: "eventDeviceGone"}, // of a homeserver
 	{Kind: db.EventCreated, Text: "eventCreated"},

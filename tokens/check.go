@@ -25,8 +25,8 @@ type Authentic struct {
 	caveats []string
 }
 
-// Minted returns what the minter wrote, unchecked and whether it holds or not. Of a token that was minted without expiry
-// a holder's first "time <" is taken for one, see [Authentic.Check].
+// Minted returns what the minter wrote, unchecked and whether it holds or not. Of a token that was minted without
+// expiry a holder's first "time <" is taken for one, see [Authentic.Check].
 func (a *Authentic) Minted() Claims {
 	c := Claims{KeyID: a.keyID, Session: a.session, Generation: a.generation}
 	if len(a.caveats) < expiryPlace {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,9 +44,9 @@ func wanted(t testing.TB) {
 	t.Skip(missing)
 }
 
-// Start puts one in front of the server at an address, with so many sessions at most for each user of a database. It
-// lets everybody in whom the server knows.
-func Start(t testing.TB, server, mode string, sessions int) string {
+// Start puts one in front of the server at an address, with so many sessions at most for each user of a database, and
+// with more lines of configuration. It lets everybody in whom the server knows.
+func Start(t testing.TB, server, mode string, sessions int, more ...string) string {
 	t.Helper()
 	wanted(t)
 	at, err := url.Parse(server)
@@ -75,8 +76,10 @@ default_pool_size = %d
 max_client_conn = 900
 server_idle_timeout = 5
 server_login_retry = 1
+query_wait_timeout = 10
 server_round_robin = 1
-`, at.Query().Get("host"), or(at.Query().Get("port"), "5432"), user, dir, mode, sessions)
+%s
+`, at.Query().Get("host"), or(at.Query().Get("port"), "5432"), user, dir, mode, sessions, strings.Join(more, "\n"))
 	file := filepath.Join(dir, "pgbouncer.ini")
 	users := fmt.Sprintf("%q \"\"\n", user)
 	for name, text := range map[string]string{file: configuration, filepath.Join(dir, "users"): users} {
