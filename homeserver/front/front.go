@@ -59,6 +59,9 @@ func (f *Front) Close() {
 	f.transport.CloseIdleConnections()
 }
 
+// Moving counts the requests on their way to the homeserver or back on which a side sends, such as up- and downloads.
+func (f *Front) Moving() int { return f.watch.moving() }
+
 // ServeHTTP answers a request, or has it answered.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, query, ok := target(r)
