@@ -5,24 +5,65 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"postern/handlers"
 )
 
-// table writes rows under a heading, in columns. What a cell holds cannot control the terminal, nor pass for what it is
-// not; an empty one is a dash.
+// table writes rows under a heading, in columns.
 func table(out io.Writer, heading string, rows [][]string) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
+	t := newListing(out, heading)
 	for _, row := range rows {
+		t.rows = append(t.rows, row)
+	}
+	return t.flush()
+}
+
+// listing is a table of any length: it is written as it comes, some rows at a time, and a column gets wider when its
+// cells do. What a cell holds cannot control the terminal, nor pass for what it is not; an empty one is a dash.
+type listing struct {
+	out    io.Writer
+	widths []int
+	rows   [][]string // that wait
+}
+
+// listingRows is how many rows wait for each other.
+const listingRows = 500
+
+func newListing(out io.Writer, heading string) *listing {
+	names := strings.Split(heading, " ")
+	return &listing{out: out, widths: make([]int, len(names)), rows: [][]string{names}}
+}
+
+// add adds a row, of one line.
+func (l *listing) add(cells ...string) error {
+	l.rows = append(l.rows, cells)
+	if len(l.rows) < listingRows {
+		return nil
+	}
+	return l.flush()
+}
+
+// flush writes the rows that wait.
+func (l *listing) flush() error {
+	for _, row := range l.rows {
 		for i, cell := range row {
 			row[i] = cmp.Or(handlers.Printable(cell), "-")
+			l.widths[i] = max(l.widths[i], utf8.RuneCountInString(row[i]))
 		}
-		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	return t.Flush()
+	var text strings.Builder
+	for _, row := range l.rows {
+		last := len(row) - 1
+		for i, cell := range row[:last] {
+			fmt.Fprintf(&text, "%-*s  ", l.widths[i], cell)
+		}
+		text.WriteString(row[last] + "\n")
+	}
+	l.rows = l.rows[:0]
+	_, err := io.WriteString(l.out, text.String())
+	return err
 }
 
 // when writes an instant for people, and a dash for none.

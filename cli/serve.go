@@ -185,9 +185,9 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 		if err := greetDev(ctx, w.stdout, d, url, config.OAuth != nil); err != nil {
 			return err
 		}
-	} else if users, err := d.Users(ctx); err != nil {
+	} else if some, err := d.HasUsers(ctx); err != nil {
 		return err
-	} else if len(users) == 0 {
+	} else if !some {
 		log.Warn("there is no account yet; add one with: postern user add NAME --db " +
 			shellWord(c.path()))
 	}

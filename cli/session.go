@@ -25,17 +25,19 @@ type sessionList struct {
 // Run lists sessions. No token is shown: none is kept.
 func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
+		t := newListing(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME")
+		show := func(s db.Session) error {
+			return t.add(s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), s.DeviceID, sessionState(s),
+				generation(s), when(s.Created), when(s.Seen.At), s.Seen.Addr, s.DisplayName)
+		}
+		if name == "" {
+			return cmp.Or(d.EachSession(ctx, show), t.flush())
+		}
 		sessions, err := d.Sessions(ctx, name)
-		if err != nil {
-			return err
-		}
-		var rows [][]string
 		for _, s := range sessions {
-			rows = append(rows, []string{
-				s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), s.DeviceID, sessionState(s),
-				generation(s), when(s.Created), when(s.Seen.At), s.Seen.Addr, s.DisplayName})
+			err = cmp.Or(err, show(s))
 		}
-		return table(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME", rows)
+		return cmp.Or(err, t.flush())
 	})
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,20 +106,8 @@ func (cmd *userList) Run(ctx context.Context, w world, c *common) error {
 		if cmd.Waiting {
 			return c.listWaiting(w, waiting)
 		}
-		users, err := d.Users(ctx)
-		if err != nil {
-			return err
-		}
-		sessions, err := d.Sessions(ctx, "")
-		if err != nil {
-			return err
-		}
-		count := make(map[string]int)
-		for _, s := range sessions {
-			count[s.Localpart]++
-		}
-		var rows [][]string
-		for _, u := range users {
+		t := newListing(w.stdout, "USER STATE CREATED SESSIONS ADMIN SECOND-FACTOR")
+		err = d.EachUser(ctx, func(u db.User, sessions int) error {
 			state := "active"
 			switch {
 			case !u.Deactivated.IsZero():
@@ -126,16 +115,14 @@ func (cmd *userList) Run(ctx context.Context, w world, c *common) error {
 			case !u.Locked.IsZero():
 				state = "locked"
 			}
-			rows = append(rows, []string{
-				string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created),
-				strconv.Itoa(count[u.Localpart]), yes(u.Admin), yes(u.SecondFactor)})
-		}
+			return t.add(string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created),
+				strconv.Itoa(sessions), yes(u.Admin), yes(u.SecondFactor))
+		})
 		for _, u := range waiting {
-			rows = append(rows, []string{
-				string(handlers.NewUserID(u.Localpart, c.ServerName)), "waiting", when(u.Since), "0",
-				yes(false), yes(false)})
+			name := string(handlers.NewUserID(u.Localpart, c.ServerName))
+			err = cmp.Or(err, t.add(name, "waiting", when(u.Since), "0", yes(false), yes(false)))
 		}
-		return table(w.stdout, "USER STATE CREATED SESSIONS ADMIN SECOND-FACTOR", rows)
+		return cmp.Or(err, t.flush())
 	})
 }
 

@@ -42,6 +42,10 @@ func (t *Tx) catchUp(a Ahead) (Session, error) {
 	for {
 		s, won, err := t.session(catchUp, a.Session, a.Generation, Millis(a.At), a.KeyID, Millis(a.AccessExpires))
 		if won && err == nil {
+			// a session depends on it again
+			err = t.Exec(`UPDATE root_keys SET closed = 0 WHERE id = $1 AND retired = 0 AND closed <> 0`, a.KeyID)
+		}
+		if won && err == nil {
 			err = t.Record(Event{Kind: EventCaughtUp, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID,
 				Generation: a.Generation})
 		}

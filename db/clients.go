@@ -96,7 +96,8 @@ func (d *DB) KeepClient(ctx context.Context, id, metadata string, now time.Time)
 		return err
 	}
 	var all int
-	if _, err := d.Get(ctx, countClients, []any{&all}); err != nil || all < mostClients+tidyBatch {
+	count := func(scan func(...any) error) error { return scan(&all) }
+	if err := d.Read(ctx, countClients, nil, count); err != nil || all < mostClients+tidyBatch {
 		return err
 	}
 	// To find those that may go takes milliseconds, and nobody may log in for one of them meanwhile. So it waits until

@@ -22,7 +22,7 @@
 //     They are tokens of the session's first generation, so refreshing has no rule for them. The rows stay as long as
 //     the session does: a client that shows one later has to learn that it keeps its device.
 //   - root_keys: wrapped by a key that is not in here. Of a retired key the row stays, without its bytes, so that its
-//     id is never given out again.
+//     id is never given out again. One that is to be retired is closed first: nobody mints with it any more.
 //   - events: what an operator should know of, from logins to locks and replays, written in the transaction of what it
 //     tells of, with who asked for it (see By). A refresh writes none. Tidy bounds them by age and by account.
 //   - registration_tokens: invitations, and how often each was used. registration_reservations: uses that are set aside
@@ -70,7 +70,7 @@
 // On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side, and each write
 // says what nobody else may change until it has committed (scope):
 //
-//   - The row that it changes, and what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
+//   - The row that it changes; what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
 //     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,
 //     AddRegistrationToken.
 //   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer

@@ -43,58 +43,117 @@ var (
 	ErrKeyInUse = errors.New("root key is in use")
 )
 
-// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead, and
-// the sessions that have no other are logged out softly. ErrKeyInUse if
-// it is the newest, or if sessions depend on it (see SessionsOnKey) and it is not forced; the look and the deed are one
-// transaction.
+// RetireRootKey wipes a key and keeps its id from being used again. Every token minted with it is dead, and the
+// sessions that have no other are logged out softly. ErrKeyInUse if it is the newest, or if sessions depend on it (see
+// SessionsOnKey) and it is not forced.
+//
+// To look through all sessions takes long, and meanwhile others write. So the key is closed first, after which no
+// session can come to depend on it. One that catches up with a token of it opens it again.
 func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
 	if Millis(when) == 0 {
 		return errNoTime
 	}
-	const newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
+	if !force { // a look that costs nobody anything, before it is closed
+		if use, err := d.SessionsOnKey(ctx, id, when); err != nil || use.Sessions > 0 {
+			return or(err, ErrKeyInUse)
+		}
+	}
+	if err := d.closeRootKey(ctx, id, when, force); err != nil {
+		return err
+	}
+	if force {
+		if err := d.softenOnKey(ctx, id, when); err != nil {
+			return err
+		}
+	} else if use, err := d.SessionsOnKey(ctx, id, when); err != nil || use.Sessions > 0 {
+		return or(err, ErrKeyInUse)
+	}
+	return d.wipeRootKey(ctx, id, when, force)
+}
+
+// closeRootKey has nobody mint with a key any more, unless there is no other one to mint with.
+func (d *DB) closeRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
+	const (
+		newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
+		q     = `UPDATE root_keys SET closed = $2 WHERE id = $1`
+	)
+	return d.must(ctx, everything, ErrNotFound, func(t *Tx) (bool, error) {
+		there, err := t.Get(`SELECT id FROM root_keys WHERE id = $1`, nil, id)
+		if err != nil || !there {
+			return false, err
+		}
+		another, err := t.Get(newer, nil, id)
+		switch {
+		case err != nil:
+			return false, err
+		case another:
+			return true, t.Exec(q, id, Millis(when))
+		case !force:
+			return false, ErrKeyInUse
+		}
+		return true, nil
+	})
+}
+
+// wipeRootKey ends it. If a session may depend on it after all it looks through all of them.
+func (d *DB) wipeRootKey(ctx context.Context, id int64, when time.Time, force bool) error {
 	const q = `UPDATE root_keys SET wrapped = NULL, retired = CASE WHEN retired = 0 THEN $2 ELSE retired END
 		WHERE id = $1 RETURNING id`
 	return d.must(ctx, everything, ErrNotFound, func(t *Tx) (bool, error) {
-		another, err := t.Get(newer, nil, id)
+		closed, err := t.keyClosed(id)
+		for from := ""; err == nil && !closed; closed = from == "" {
+			if !force {
+				return false, ErrKeyInUse
+			}
+			from, err = t.softenPage(id, when, from)
+		}
 		if err != nil {
 			return false, err
 		}
-		var use KeyUse
-		if _, err := t.Get(keyUse, []any{&use.Sessions, &use.Lasting}, keyUseArgs(id, when)...); err != nil {
-			return false, err
-		}
-		there, err := t.Get(`SELECT id FROM root_keys WHERE id = $1`, nil, id)
-		switch {
-		case err != nil, !there:
-			return false, err
-		case !force && (!another || use.Sessions > 0):
-			return false, ErrKeyInUse
-		}
 		t.AfterCommit(d.keysChanged)
-		if err := t.softenOnKey(id, when); err != nil {
-			return false, err
-		}
 		return t.Get(q, nil, id, Millis(when))
 	})
 }
 
-// softenOnKey logs out softly, with an event each, the sessions whose tokens die with a root key. A session lives on if
-// its present tokens are of another key; and if those before them are, or of the server that it was imported from, and
-// its client may still come with these.
-func (t *Tx) softenOnKey(id int64, when time.Time) error {
-	const (
-		dead = `state = 'live' AND key_id = $1 AND NOT imported AND NOT (generation > 1 AND (used = 0 OR used > $2)
-			AND (prev_key_id = 0 OR prev_key_id <> $1
-				AND EXISTS (SELECT 1 FROM root_keys k WHERE k.id = prev_key_id AND k.retired = 0)))`
-		note = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
-			SELECT CAST($3 AS BIGINT), CAST($4 AS TEXT), localpart, device_id, id, generation, '', '' FROM sessions
-			WHERE ` + dead + ` ON CONFLICT DO NOTHING`
-	)
-	recent := Millis(when.Add(-recentUse))
-	if err := t.Exec(note, id, recent, Millis(when), EventKeyRetired); err != nil {
-		return err
+// softenOnKey goes through the sessions beside the others who write, a page at a time.
+func (d *DB) softenOnKey(ctx context.Context, id int64, when time.Time) (err error) {
+	for from, more := "", true; err == nil && more; more = from != "" {
+		from, err = write(ctx, d, scope{}.with("key", "soften"),
+			func(t *Tx) (string, error) { return t.softenPage(id, when, from) })
 	}
-	return t.ChangeSessions(`UPDATE sessions SET state = 'soft' WHERE `+dead+` RETURNING id`, id, recent)
+	return err
+}
+
+// softenPage logs out softly, with an event each, the sessions of one page whose tokens die with a root key. It returns
+// where the next page begins; empty: it was the last. A session lives on if its present tokens are of another key; and
+// if those before them are, or of the server that it was imported from, and its client may still come with these.
+func (t *Tx) softenPage(id int64, when time.Time, from string) (next string, err error) {
+	const (
+		end    = `SELECT id FROM sessions WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2`
+		soften = `UPDATE sessions SET state = 'soft' WHERE id > $3 AND (id <= $4 OR CAST($4 AS TEXT) = '')
+			AND state = 'live' AND key_id = $1 AND NOT imported AND NOT (generation > 1 AND (used = 0 OR used > $2)
+			AND (prev_key_id = 0 OR prev_key_id <> $1
+				AND EXISTS (SELECT 1 FROM root_keys k WHERE k.id = prev_key_id AND k.retired = 0)))
+			RETURNING ` + sessionColumns
+		note = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
+			VALUES ($1, $2, $3, $4, $5, $6, '', '') ON CONFLICT DO NOTHING`
+	)
+	if _, err := t.Get(end, []any{&next}, from, eachPage-1); err != nil {
+		return "", err
+	}
+	var all []Session
+	err = t.Each(soften, []any{id, Millis(when.Add(-recentUse)), from, next}, func(scan func(...any) error) error {
+		s, err := scanSession(scan)
+		t.put(s)
+		all = append(all, s)
+		return err
+	})
+	for _, s := range all {
+		if err == nil {
+			err = t.Exec(note, Millis(when), EventKeyRetired, s.Localpart, s.DeviceID, s.ID, s.Generation)
+		}
+	}
+	return next, err
 }
 
 // keysChanged raises the epoch; on PostgreSQL that is counted from the keys themselves.
@@ -130,6 +189,11 @@ func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (use Ke
 		return scan(&use.Sessions, &use.Lasting)
 	})
 	return use, err
+}
+
+// keyClosed says whether nobody mints with a key any more.
+func (t *Tx) keyClosed(id int64) (bool, error) {
+	return t.Get(`SELECT id FROM root_keys WHERE id = $1 AND retired + closed <> 0`, nil, id)
 }
 
 // keyGone says whether a key was retired. A key that was never stored here is the caller's own affair.

@@ -126,7 +126,7 @@ func (t *Tx) start(l Login) (Session, error) {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
 			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13, $14, $15, $16)
 		RETURNING ` + sessionColumns
-	if gone, err := t.keyGone(l.KeyID); gone || err != nil {
+	if gone, err := t.keyClosed(l.KeyID); gone || err != nil {
 		return Session{}, or(err, ErrKeyGone)
 	}
 	var old string

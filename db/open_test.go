@@ -174,7 +174,7 @@ func TestQueryPlans(t *testing.T) {
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
 		findWaiting, takeWaiting, tidyWaiting,
 		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
-		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
+		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`, sessionsAfter, usersAfter,
 	} {
 		args := make([]any, strings.Count(q, "$")+1)
 		for i := range args {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // pipeliner is an engine on another machine, for which several statements go out together: each would be a round trip.
@@ -128,7 +129,8 @@ func (o *op) found(s Session) {
 
 // astray is undone for a transaction that was sent as a whole. Only what the server says is known.
 func (t *Tx) astray(got stage, err error) (stage, error) {
-	_, known := sqlState(err)
+	state, known := sqlState(err)
+	known = known && !strings.HasPrefix(state, "08") // which a pooler says of a server that it has lost
 	t.undone(got, err)
 	switch {
 	case known && got == beginning && !lost(err):

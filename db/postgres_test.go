@@ -24,7 +24,7 @@ func TestQueryPlansOnPostgres(t *testing.T) {
 	for name, q := range map[string]string{"session": sessionByID, "advance": advanceReturning, "remint": remint,
 		"soften": soften, "note": noteUse, "end": endSession,
 		"device": endDevice, "all": endSessions, "on device": sessionOnDevice, "user": findUser, "named": userNamed,
-		"login token": findLoginToken} {
+		"login token": findLoginToken, "each session": sessionsAfter, "each user": usersAfter} {
 		if _, err := c.ExecContext(bg, `PREPARE "`+name+`" AS `+q); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -63,7 +63,8 @@ const (
 		prev_key_id = CASE WHEN imported THEN 0 ELSE key_id END, key_id = $4, access_expires = ` + accessExpires + `,
 		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10, imported = FALSE
 		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
-			AND NOT EXISTS (SELECT 1 FROM root_keys WHERE root_keys.id = $4 AND root_keys.retired <> 0)`
+			AND NOT EXISTS (SELECT 1 FROM root_keys WHERE root_keys.id = $4
+				AND root_keys.retired + root_keys.closed <> 0)`
 	advanceReturning = advance + ` RETURNING ` + sessionColumns
 
 	remint = `UPDATE sessions SET minted = $3, key_id = $4, access_expires = ` + accessExpires + `
@@ -117,7 +118,7 @@ func (t *Tx) refresh(r Refresh) (Session, error) {
 	if won || err != nil {
 		return s, err
 	}
-	if gone, err := t.keyGone(r.KeyID); gone || err != nil {
+	if gone, err := t.keyClosed(r.KeyID); gone || err != nil {
 		return Session{}, or(err, ErrKeyGone)
 	}
 	s, there, err := t.session(sessionByID, r.Session)

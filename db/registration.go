@@ -54,7 +54,7 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 			return Session{}, t.wait(r)
 		}
 		if r.Login != nil {
-			if gone, err := t.keyGone(r.Login.KeyID); err != nil || gone {
+			if gone, err := t.keyClosed(r.Login.KeyID); err != nil || gone {
 				return Session{}, or(err, ErrKeyGone)
 			}
 		}

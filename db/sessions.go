@@ -208,20 +208,28 @@ func (d *DB) load(ctx context.Context, id string) (Session, error) {
 	return s, err
 }
 
-// Sessions lists sessions by account and age; of one account, or all if localpart is empty.
-func (d *DB) Sessions(ctx context.Context, localpart string) ([]Session, error) {
-	const q = `SELECT ` + sessionColumns + ` FROM sessions`
-	var all []Session
-	var err error
+// Sessions lists the sessions of an account by age. With an empty name it is EachSession for whoever needs all sessions
+// at once.
+func (d *DB) Sessions(ctx context.Context, localpart string) (all []Session, err error) {
 	if localpart == "" {
-		all, err = list(ctx, d, q+` ORDER BY localpart, created, id`, scanSession)
-	} else {
-		all, err = list(ctx, d, q+` WHERE localpart = $1 ORDER BY created, id`, scanSession, localpart)
+		err = d.EachSession(ctx, func(s Session) error {
+			all = append(all, s)
+			return nil
+		})
+		return all, err
 	}
+	all, err = list(ctx, d, `SELECT `+sessionColumns+` FROM sessions WHERE localpart = $1 ORDER BY created, id`,
+		scanSession, localpart)
 	for i, s := range all {
-		if n, ok := d.notes.get(s.ID); ok {
-			all[i] = n.over(s)
-		}
+		all[i] = d.noted(s)
 	}
 	return all, err
+}
+
+// noted is a session with what was noted of it.
+func (d *DB) noted(s Session) Session {
+	if n, ok := d.notes.get(s.ID); ok {
+		return n.over(s)
+	}
+	return s
 }

@@ -21,7 +21,7 @@ type Table struct {
 var tables = []Table{
 	{Name: "users", Columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, " +
 		"own_password, noticed", Bools: "admin, erased, own_password"},
-	{Name: "root_keys", Columns: "id, wrapped, created, retired"},
+	{Name: "root_keys", Columns: "id, wrapped, created, retired, closed"},
 	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
 		Bools: "refreshable, single_use, locked, admin, imported, bot"},
 	{Name: "ended_sessions", Columns: "mark"},

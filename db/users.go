@@ -66,9 +66,18 @@ func (d *DB) UserNamed(ctx context.Context, name string) (User, error) {
 	return one(ctx, d, userNamed, scanUser, name, strings.ToLower(name))
 }
 
-// Users lists all accounts by name.
-func (d *DB) Users(ctx context.Context) ([]User, error) {
-	return list(ctx, d, `SELECT `+userColumns+` FROM users ORDER BY localpart`, scanUser)
+// Users is EachUser for whoever needs all accounts at once.
+func (d *DB) Users(ctx context.Context) (all []User, err error) {
+	err = d.EachUser(ctx, func(u User, _ int) error {
+		all = append(all, u)
+		return nil
+	})
+	return all, err
+}
+
+// HasUsers says whether there is any account.
+func (d *DB) HasUsers(ctx context.Context) (bool, error) {
+	return d.Get(ctx, `SELECT localpart FROM users LIMIT 1`, []any{new(string)})
 }
 
 // Deactivate closes an account for good, ends all its sessions and removes its factors, in one transaction. An account

@@ -90,18 +90,17 @@ type population struct {
 
 func readPopulation(ctx context.Context, d *db.DB) (population, error) {
 	p := population{make(map[string]bool), make(map[string]bool)}
-	users, err := d.Users(ctx)
+	err := d.EachUser(ctx, func(u db.User, _ int) error {
+		p.deactivated[u.Localpart] = !u.Deactivated.IsZero()
+		return nil
+	})
 	if err != nil {
 		return p, err
 	}
-	sessions, err := d.Sessions(ctx, "")
-	for _, u := range users {
-		p.deactivated[u.Localpart] = !u.Deactivated.IsZero()
-	}
-	for _, s := range sessions {
+	return p, d.EachSession(ctx, func(s db.Session) error {
 		p.devices[s.Localpart+" "+s.DeviceID] = true
-	}
-	return p, err
+		return nil
+	})
 }
 
 // census reads Synapse's database.

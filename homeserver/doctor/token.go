@@ -47,12 +47,12 @@ func (x *examination) realToken(ctx context.Context) {
 
 // someSession is the live session that was used last; the zero value if there is none.
 func (x *examination) someSession(ctx context.Context) (newest db.Session, err error) {
-	sessions, err := x.DB.Sessions(ctx, "")
-	for _, s := range sessions {
+	err = x.DB.EachSession(ctx, func(s db.Session) error {
 		if s.Accepts(s.Generation, x.Now()) == nil && (newest.ID == "" || s.Seen.At.After(newest.Seen.At)) {
 			newest = s
 		}
-	}
+		return nil
+	})
 	return newest, err
 }
 

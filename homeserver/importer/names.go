@@ -17,20 +17,19 @@ func skipTaken(ctx context.Context, d *db.DB, contents Contents) error {
 	if contents.Sessions {
 		return nil
 	}
-	users, err := d.Users(ctx)
-	if err != nil {
-		return err
-	}
 	listed := make(map[string]bool)
 	for _, a := range contents.Accounts {
 		listed[a.Localpart] = listed[a.Localpart] || a.Skip == ""
 	}
 	here, others := make(map[string]bool), make(map[string]bool)
-	for _, u := range users {
+	if err := d.EachUser(ctx, func(u db.User, _ int) error {
 		here[u.Localpart] = true
 		if !listed[u.Localpart] {
 			others[strings.ToLower(u.Localpart)] = true
 		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	for i, a := range contents.Accounts {
 		if a.Skip == "" && !here[a.Localpart] && others[strings.ToLower(a.Localpart)] {
