@@ -67,17 +67,17 @@
 //
 // # What a write has for itself
 //
-// On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side, and each write says
-// what nobody else may change until it has committed (scope):
+// On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side, and each write
+// says what nobody else may change until it has committed (scope):
 //
 //   - The row that it changes, and what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
 //     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,
 //     AddRegistrationToken.
-//   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer of
-//     a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
+//   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
+//     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
 //     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors and passkeys, browsers, devices,
-//     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether there
-//     is an account or not. So has what the homeserver is told of the account (package outbox).
+//     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether
+//     there is an account or not. So has what the homeserver is told of the account (package outbox).
 //   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
 //     RevokeRegistrationToken, and Register beside the account.
 //   - What is counted: accounts that wait, beside the account; interactions of one kind.
@@ -90,8 +90,8 @@
 // # What other packages may do
 //
 // A package outside may keep tables of its own here (Extension), read with Get and Read, and write with Write, whose Tx
-// runs its statements: beside no other transaction, and committed when Write returns. WriteFor does so beside others, if
-// all that it looks at and changes is one account's. It may write to the tables of this package too, if it keeps the
+// runs its statements: beside no other transaction, and committed when Write returns. WriteFor does so beside others,
+// if all that it looks at and changes is one account's. It may write to the tables of this package too, if it keeps the
 // laws:
 //
 //   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row;

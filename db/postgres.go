@@ -31,10 +31,10 @@ import (
 //   - Whatever looks at one row and writes another (a login looks at the account's lock) has for itself what it looks
 //     at, see scope: what it saw holds until it commits. Few concern everybody; these are alone.
 //
-// What is had so is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
-// however that ends. Every transaction has the gate, shared, or exclusive if it is alone; then its own locks in one
-// order. Refreshes go through their rows in one order as well. Whoever still waits for another one in a circle gives
-// way after 0.3 s and is run again.
+// What is had so is a transaction-level advisory lock: in memory, first come first served, and gone with its
+// transaction however that ends. Every transaction has the gate, shared, or exclusive if it is alone; then its own
+// locks in one order. Refreshes go through their rows in one order as well. Whoever still waits for another one in a
+// circle gives way after 0.3 s and is run again.
 //
 // A process may freeze at any moment, and what it holds then nobody else gets. So what can goes there whole, with its
 // beginning and its end (journey), and the rest is undone by the server when it has not heard of it for a second.
@@ -57,6 +57,10 @@ func newPostgres(dsn string) (engine, error) {
 	dialer := &net.Dialer{Timeout: 5 * time.Second,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext
+	if c.ValidateConnect == nil {
+		// Behind one address a primary may become a standby, and what that answers may be old.
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "postern"
 	}
@@ -228,13 +232,18 @@ func (e *postgresServer) alive(c *sql.Conn) bool {
 	return err == nil
 }
 
-// sqlState is the code of an error that the server reported.
+const onlyReads = "25006" // read_only_sql_transaction
+
+// sqlState is the code of an error that the server reported, or with which it would refuse to write.
 func sqlState(err error) (string, bool) {
 	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return "", false
+	switch {
+	case errors.As(err, &e):
+		return e.Code, true
+	case errors.Is(err, pgconn.ErrStandbyConnection), errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return onlyReads, true
 	}
-	return e.Code, true
+	return "", false
 }
 
 // refusedAsMoved says that a transaction could not begin because the database has moved.
@@ -248,7 +257,7 @@ func refusedAsMoved(err error) bool {
 func lost(err error) bool {
 	if state, ok := sqlState(err); ok {
 		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || state == "25P03" ||
-			state == "25006" || state == "53300"
+			state == onlyReads || state == "53300"
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
@@ -272,9 +281,10 @@ func postgresAdvice(state string) string {
 		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
 			"pg_hba.conf",
-		"3D":    "there is no such database: make it with createdb",
-		"3F":    "there is no such schema: make it, or leave search_path out",
-		"25006": "it only reads: name the primary, or several hosts with target_session_attrs=read-write",
+		"3D": "there is no such database: make it with createdb",
+		"3F": "there is no such schema: make it, or leave search_path out",
+		onlyReads: "it only reads, as a standby does until it is promoted, and then it goes on by itself: name the " +
+			"primary, or several hosts with target_session_attrs=read-write",
 		"42501": "this user may not do that: make it the owner of the database, or of a schema of its own",
 		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
 		"53300": "it has too many connections: raise max_connections, or lower --db-connections of each replica",

@@ -38,6 +38,7 @@ type replicas struct {
 	servers []*process.Server
 	proxy   *proxy
 	client  *process.Client
+	fleet   *fleet.Fleet // what works since under was called last
 }
 
 // newReplicas starts replicas on an empty database with the account alice, and the proxy in front of them.
@@ -119,6 +120,7 @@ func (h *replicas) under(c fleet.Config, happens func()) fleet.Tally {
 	h.Helper()
 	c.User, c.Password, c.Seed = user, password, *seed
 	f := fleet.New(c)
+	h.fleet = f
 	defer f.Close()
 	defer func() {
 		if h.Failed() {
