@@ -60,7 +60,7 @@ func (b *bench) byCount(ctx context.Context, what, goal string, loads func(i int
 	counts ...int) (rows []row, err error) {
 	sides := make([]side, 0, 1+len(counts))
 	for i, n := range counts {
-		sides = append(sides, side{fmt.Sprint(n, " replicas"), together(all[:n]), loads(i)})
+		sides = append(sides, side{count(n), together(all[:n]), loads(i)})
 	}
 	if bare != nil {
 		sides = append(sides, side{"bare", bare, loads(0)})
@@ -74,11 +74,18 @@ func (b *bench) byCount(ctx context.Context, what, goal string, loads func(i int
 		than, beside = got[0], "1 replica: "
 	}
 	for i, n := range counts {
-		rows = append(rows, row{fmt.Sprintf("PostgreSQL, %d replicas: %s", n, what), got[i].rates(),
+		rows = append(rows, row{fmt.Sprintf("PostgreSQL, %s: %s", count(n), what), got[i].rates(),
 			beside + than.rates(), got[i].of(perSecond).over(than.of(perSecond)).spread(ratio) + " of it", ""})
 	}
 	rows[len(rows)-1].goal = goal
 	return rows, nil
+}
+
+func count(replicas int) string {
+	if replicas == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprint(replicas, " replicas")
 }
 
 func (b *bench) checkedBy(ctx context.Context, s *site, all []*process, bare *process) ([]row, error) {
@@ -98,9 +105,16 @@ func (b *bench) refreshedBy(ctx context.Context, s *site, all []*process, bare *
 	if err != nil {
 		return nil, err
 	}
-	loads := func(i int) load { // each has sessions of its own, and those that are checked have none of them
-		renew := renew[setSize/2+i*refreshers:]
-		return refreshes(renew[:refreshers])
+	loads := func(i int) load { // each has sessions of its own, spread over the table; none of them is checked
+		var own []string
+		for j := range refreshers {
+			own = append(own, renew[setSize/2+i+j*7])
+		}
+		return refreshes(own)
+	}
+	placedBefore, before, err := s.inPlace(ctx)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := b.byCount(ctx, fmt.Sprintf("refresh, %d clients, durable", refreshers), "", loads, all, bare, 1, 2,
 		mostReplicas)
@@ -108,6 +122,7 @@ func (b *bench) refreshedBy(ctx context.Context, s *site, all []*process, bare *
 		return nil, err
 	}
 	inPlace, updates, err := s.inPlace(ctx)
+	inPlace, updates = inPlace-placedBefore, updates-before
 	return append(rows, row{"… rows that PostgreSQL updated in place (HOT)", fmt.Sprintf("%d updates", updates), "",
 		fmt.Sprintf("%.1f %%", 100*float64(inPlace)/float64(updates)), "≥ 99 %"}), err
 }
