@@ -28,13 +28,13 @@ build: ## build the binary ./postern, static
 
 test: ## the tests that need only Go, with few rounds: 3 minutes
 	@# go test prints in this order: first packages that take seconds, so that something is seen
-	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off go test $(RACE) -short -shuffle=on -timeout 10m \
+	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off TEST_LITESTREAM=off TEST_SYSTEMD=off go test $(RACE) -short -shuffle=on -timeout 10m \
 	  ./tokens ./homeserver/... ./speclab/... ./test/... ./...
 
 # They measure how long a refusal takes, so they run alone and without the race detector.
 TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 
-slow: ## every test, with all rounds, and PostgreSQL, Synapse, PgBouncer, nginx, Caddy and fail2ban if they are installed
+slow: ## every test, with all rounds, and PostgreSQL, Synapse, PgBouncer, nginx, Caddy, fail2ban and Litestream if they are there
 	go test -count=1 -run '$(TIMING)' ./handlers
 	@# first the packages that take minutes, so that both cores have work to the end
 	TEST_ROUNDS=gate TEST_TIMING=off go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 \

@@ -7,14 +7,26 @@ import (
 	"syscall"
 )
 
-// claim locks a file, which it makes, until it is ended or the process is, and reports whether nobody else has. The
-// database itself cannot be locked so: SQLite loses its own locks when the process closes the file. Where no file can
-// be made nobody is found.
-func claim(path string) (end func(), alone bool) {
+// claim says whether a server is the only one on a file, and has others find this one until it is ended or the process
+// is.
+type claim struct {
+	alone bool
+	file  *os.File // which is locked, or will be as soon as the other server is gone; nil: it cannot be made
+}
+
+// newClaim locks a file, which it makes. The database itself cannot be locked so: SQLite loses its own locks when the
+// process closes the file. Where no file can be made nobody is found.
+func newClaim(path string) claim {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return func() {}, true
+		return claim{alone: true}
 	}
-	alone = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != syscall.EWOULDBLOCK
-	return func() { _ = f.Close() }, alone
+	lock := int(f.Fd())
+	if syscall.Flock(lock, syscall.LOCK_EX|syscall.LOCK_NB) != syscall.EWOULDBLOCK {
+		return claim{alone: true, file: f}
+	}
+	go func() { _ = syscall.Flock(lock, syscall.LOCK_EX) }()
+	return claim{file: f}
 }
+
+func (c claim) end() { _ = c.file.Close() } // of none, too

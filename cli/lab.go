@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"postern/handlers"
+	"postern/homeserver/front"
 	"postern/speclab/mock"
 	"postern/speclab/page"
 	"postern/speclab/spec"
@@ -35,8 +36,9 @@ func (f *specFlags) settings() (spec.Files, []error) {
 // publicHandler answers the requests on --listen: it is the server alone, or what is in front of it.
 type publicHandler struct {
 	http.Handler
-	mock *mock.Server // nil without --spec and --dev
-	stop func()       // stops a reverse proxy for a homeserver; may be nil
+	mock  *mock.Server // nil without --spec and --dev
+	front *front.Front // nil without a homeserver
+	stop  func()       // ends the answers to the homeserver's questions
 }
 
 // newSpecLab puts the mock server and the page before the server while --spec or --dev is on. Without both the server
@@ -93,7 +95,16 @@ func (h publicHandler) close() {
 	if h.mock != nil {
 		h.mock.Close()
 	}
-	if h.stop != nil {
+	if h.front != nil {
+		h.front.Close()
 		h.stop()
 	}
+}
+
+// moving counts the requests whose bytes move, up- and downloads.
+func (h publicHandler) moving() int {
+	if h.front == nil {
+		return 0
+	}
+	return h.front.Moving()
 }

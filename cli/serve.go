@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -21,9 +20,6 @@ import (
 	"postern/homeserver"
 	"postern/homeserver/imported"
 )
-
-// drain is how long running requests may take once the server is to stop.
-const drain = 10 * time.Second
 
 type serveCmd struct {
 	serveFlags
@@ -55,8 +51,20 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	tuneMemory(w.getenv)
 	log := newLogger(w.stderr, set.level)
+	if set.ending.linger > 0 && !cmd.Worker {
+		return supervise(ctx, w, log)
+	}
+	if cmd.Worker {
+		var stop context.CancelCauseFunc
+		ctx, stop = w.supervised(ctx)
+		defer stop(nil)
+	}
+	tuneMemory(w.getenv)
+	if set.ending.sockets, err = cmd.newSockets(w.getenv); err != nil {
+		return err
+	}
+	set.ending.sockets.log, set.ending.sockets.patience = log, cmp.Or(w.patience, strangers)
 	config := &set.config
 	config.Log, config.Now, config.Random, config.Metrics = log, time.Now, rand.Reader, handlers.NewMetrics()
 	fresh := c.missing()
@@ -66,7 +74,9 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	config.DB = queue.DB
 	defer closeDatabase(config.DB, log)
-	defer cmd.warn(w, c, *config, log)()
+	cmd.warn(w, c, *config, log)
+	only := cmd.claim(c, log)
+	defer only.end()
 	if err := c.recordName(ctx, config.DB, fresh); err != nil {
 		return err
 	}
@@ -82,11 +92,19 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		}
 	}
 	config.Foreign = imported.Tokens(config.DB, c.ServerName)
-	peer, stopSending, err := homeserver.Start(ctx, queue, *config, set.homeserver.options())
+	options := set.homeserver.options()
+	options.Only = only.alone
+	peer, stopSending, err := homeserver.Start(ctx, queue, *config, options)
 	if err != nil {
 		return err
 	}
 	defer stopSending()
+	set.ending.aside = w.aside
+	set.ending.settle = func() {
+		stopSending()
+		closeDatabase(config.DB, log)
+		only.end()
+	}
 	if peer != nil {
 		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
 	}
@@ -95,16 +113,15 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 
 // run serves with a database, its keys and its homeserver.
 func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer) error {
-	log := set.config.Log
-	timeouts := cmp.Or(w.patience, strangers)
-	set.config.Patience = timeouts.write
+	log, sockets := set.config.Log, set.ending.sockets
+	set.config.Patience = sockets.patience.write
 	set.config.Passwords.Leaked = lookUp(set.leaked, func(err error) { // the list is open until the program ends
 		log.Warn("a password was not looked up among the leaked ones; put the file of --leaked-passwords in order, "+
 			"and start again", "error", err)
 	})
-	listener, err := net.Listen("tcp", cmd.Listen)
+	listener, err := sockets.listen("--listen", cmd.Listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen: %w; choose another with --listen", err)
+		return err
 	}
 	defer listener.Close()
 	if set.workbench {
@@ -115,12 +132,12 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer server.Close()
-	handler, err := cmd.newHandler(ctx, w, set, server, peer, timeouts)
+	handler, err := cmd.newHandler(ctx, w, set, server, peer)
 	if err != nil {
 		return err
 	}
 	defer handler.close()
-	_, end, err := listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler(), log, timeouts)
+	_, end, err := sockets.listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler())
 	if err != nil {
 		return err
 	}
@@ -131,15 +148,15 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		}
 		return err
 	}
-	return serve(ctx, listener, handler, log, timeouts)
+	return set.ending.serve(ctx, listener, handler, handler.moving)
 }
 
 // newHandler makes what clients reach first: the reverse proxy if there is a homeserver, else the spec lab if one is
 // asked for, else the server alone.
 func (cmd *serveCmd) newHandler(ctx context.Context, w world, set settings, s *handlers.Server,
-	peer *homeserver.Peer, p patience) (publicHandler, error) {
+	peer *homeserver.Peer) (publicHandler, error) {
 	if set.homeserver != nil {
-		return set.homeserver.enter(ctx, s, peer, set.config.Log, p)
+		return set.homeserver.enter(ctx, s, peer, set.ending)
 	}
 	return cmd.newSpecLab(ctx, w, set.spec, s)
 }
@@ -176,6 +193,9 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 	}
 	h.announce(w.stdout, len(cmd.Spec) > 0, url)
 	debug.FreeOSMemory() // what only the start needed: 3 of 8 MiB
+	if cmd.Worker {
+		w.ready()
+	}
 	if w.listening != nil {
 		w.listening(at.String())
 	}
@@ -188,59 +208,6 @@ type patience struct{ header, read, write, idle time.Duration }
 // strangers may hold a connection no longer than an honest phone on a bad line needs.
 var strangers = patience{header: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second,
 	idle: 2 * time.Minute}
-
-// serve answers until the context ends, and then lets running requests end.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p patience) error {
-	server := newServer(handler, log, p)
-	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(listener) }()
-	select {
-	case err := <-stopped:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping; running requests may end", "within", drain.String())
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	if err := server.Shutdown(deadline); err != nil {
-		log.Warn("requests were cut off", "error", err)
-		return server.Close()
-	}
-	return nil
-}
-
-// listenApart answers on an address of its own, if there is one, until it is told to end. It gives where that is.
-func listenApart(flag, address string, handler http.Handler, log *slog.Logger, p patience) (at string, end func(),
-	err error) {
-	if address == "" {
-		return "--listen", func() {}, nil
-	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return "", nil, fmt.Errorf("cannot listen: %w; choose another with %s", err, flag)
-	}
-	server := newServer(handler, log, p)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != http.ErrServerClosed {
-			log.Error("nothing is answered any more at an address; start the server again", "flag", flag, "error", err)
-		}
-	}()
-	return listener.Addr().String(), func() { _ = server.Close(); <-done }, nil
-}
-
-func newServer(handler http.Handler, log *slog.Logger, p patience) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: p.header,
-		ReadTimeout:       p.read,
-		WriteTimeout:      p.write,
-		IdleTimeout:       p.idle,
-		MaxHeaderBytes:    32 << 10, // a token takes at most 8 KiB of it
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-}
 
 // closeDatabase logs an error, for which no caller is left.
 func closeDatabase(d *db.DB, log *slog.Logger) {

@@ -46,6 +46,9 @@ type serveFlags struct {
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SecondFactor    string   `default:"optional" env:"POSTERN_SECOND_FACTOR" placeholder:"WHOM" help:"Which accounts have to have a second factor: none (optional), those of administrators (admins) or all (required); needs the OAuth 2.0 API, for its pages."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
+	Linger          string   `default:"0" env:"POSTERN_LINGER" help:"How long up- and downloads go on once the server is told to stop, without that anybody waits for it; 0: the stop waits for them, up to 10s. For a service manager that ends only the process it has started, such as systemd with KillMode=process."`
+	Worker          bool     `hidden:"" help:"This is the process that serves, and another waits for it: see --linger."`
+	Successor       bool     `hidden:"" help:"This worker takes over from another."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`
 	LogLevel        string   `default:"info" env:"POSTERN_LOG_LEVEL" help:"debug, info, warn or error."`
 	Dev             bool     `env:"POSTERN_DEV" help:"Make the user alice with a random password and print commands to paste."`
@@ -58,6 +61,7 @@ type settings struct {
 	leaked     *passwords.Leaked   // nil: there is no list
 	spec       spec.Files
 	level      slog.Level
+	ending     ending
 	workbench  bool // clients find the server where it listens
 }
 
@@ -85,6 +89,7 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	if f.MetricsListen != "" {
 		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))
 	}
+	s.ending.linger = problems.duration("--linger", f.Linger, 0)
 	s.config.MetricsApart, s.workbench = f.MetricsListen != "", f.onWorkbench()
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))

@@ -12,9 +12,8 @@ import (
 	"postern/handlers"
 )
 
-// warn logs what an operator has hardly meant. It gives what ends it: as long as this server runs, another one on the
-// same file finds it.
-func (cmd *serveCmd) warn(w world, c *common, config handlers.Config, log *slog.Logger) (end func()) {
+// warn logs what an operator has hardly meant.
+func (cmd *serveCmd) warn(w world, c *common, config handlers.Config, log *slog.Logger) {
 	for _, name := range w.strange {
 		log.Warn(name)
 	}
@@ -25,19 +24,23 @@ func (cmd *serveCmd) warn(w world, c *common, config handlers.Config, log *slog.
 	if _, err := cmd.servesOAuth(); err != nil {
 		log.Warn(err.Error() + "; until then it is not served; --oauth off ends this warning")
 	}
-	if c.onServer() {
-		return func() {}
-	}
-	if info, err := os.Stat(c.path()); err == nil && info.Mode().Perm()&0o007 != 0 {
+	if info, err := os.Stat(c.path()); err == nil && !c.onServer() && info.Mode().Perm()&0o007 != 0 {
 		log.Warn("others on this machine can read the database, and with it names, addresses and password hashes; " +
 			"run: chmod 600 " + shellWord(c.path()))
 	}
-	end, alone := claim(c.path() + "-serving")
-	if !alone {
+}
+
+// claim finds whether another server runs on the same file, and has others find this one until it ends.
+func (cmd *serveCmd) claim(c *common, log *slog.Logger) claim {
+	if c.onServer() {
+		return claim{}
+	}
+	only := newClaim(c.path() + "-serving")
+	if !only.alone && !cmd.Successor {
 		log.Warn("another server runs on this database; rate limits count apart in each, and a restart of one does " +
 			"not end the other; if that is not meant, stop one of them")
 	}
-	return end
+	return only
 }
 
 // prefix begins the names of the variables that are flags.

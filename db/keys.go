@@ -30,7 +30,7 @@ func (d *DB) RootKeys(ctx context.Context) ([]RootKey, error) {
 func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
 	const q = `INSERT INTO root_keys (id, wrapped, created, retired) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING RETURNING id`
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, everything, ErrConflict, func(t *Tx) (bool, error) {
 		t.AfterCommit(d.keysChanged)
 		return t.Get(q, nil, k.ID, k.Wrapped, Millis(k.Created), Millis(k.Retired))
 	})
@@ -54,7 +54,7 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 	const newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
 	const q = `UPDATE root_keys SET wrapped = NULL, retired = CASE WHEN retired = 0 THEN $2 ELSE retired END
 		WHERE id = $1 RETURNING id`
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, everything, ErrNotFound, func(t *Tx) (bool, error) {
 		another, err := t.Get(newer, nil, id)
 		if err != nil {
 			return false, err
@@ -124,13 +124,12 @@ func keyUseArgs(id int64, now time.Time) []any {
 	return []any{id, Millis(now), Millis(now.Add(-recentUse))}
 }
 
-// SessionsOnKey counts the sessions that depend on a key.
-func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (KeyUse, error) {
-	scan := func(scan func(...any) error) (use KeyUse, err error) {
-		err = scan(&use.Sessions, &use.Lasting)
-		return use, err
-	}
-	return one(ctx, d, keyUse, scan, keyUseArgs(id, now)...)
+// SessionsOnKey counts the sessions that depend on a key. It looks at all of them, so no check shall wait for it.
+func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (use KeyUse, err error) {
+	err = d.Read(ctx, keyUse, keyUseArgs(id, now), func(scan func(...any) error) error {
+		return scan(&use.Sessions, &use.Lasting)
+	})
+	return use, err
 }
 
 // keyGone says whether a key was retired. A key that was never stored here is the caller's own affair.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,20 +27,24 @@ import (
 // of several replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
 //
 //   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the
-//     second one finds the row moved, as it would on SQLite. Transactions of nothing but these share the gate.
-//   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts
-//     sessions) takes the gate alone, and then nobody else writes at all: what it saw holds until it commits.
+//     second one finds the row moved, as it would on SQLite.
+//   - Whatever looks at one row and writes another (a login looks at the account's lock) has for itself what it looks
+//     at, see scope: what it saw holds until it commits. Few concern everybody; these are alone.
 //
-// The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
-// however that ends. Refreshes go through their rows in one order, so two replicas hardly ever wait for each other in a
-// circle; when one that found its row moved goes back to it they can, and then one of them is run again.
+// What is had so is a transaction-level advisory lock: in memory, first come first served, and gone with its
+// transaction however that ends. Every transaction has the gate, shared, or exclusive if it is alone; then its own
+// locks in one order. Refreshes go through their rows in one order as well. Whoever still waits for another one in a
+// circle gives way after 0.3 s and is run again.
+//
+// A process may freeze at any moment, and what it holds then nobody else gets. So what can goes there whole, with its
+// beginning and its end (journey), and the rest is undone by the server when it has not heard of it for a second.
 type postgresServer struct {
 	config *pgx.ConnConfig
 	set    bool // the DSN says how statements are run
 	name   string
-	begins [2]string // together, alone
-	level  string    // of isolation
-	gate   string    // the number of the advisory lock
+	schema string
+	level  string // of isolation
+	gate   string // the number of the advisory lock
 }
 
 func newPostgres(dsn string) (engine, error) {
@@ -62,29 +67,51 @@ func newPostgres(dsn string) (engine, error) {
 	return &postgresServer{config: c, set: saysMode(dsn), name: withoutSecrets(dsn)}, nil
 }
 
-// isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has
-// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved.
-func (e *postgresServer) isolate(level string) {
-	e.level = level
-	begin, unlessMoved := "BEGIN ISOLATION LEVEL "+level+"; SELECT "+local+idle+"'10s', true), ",
-		"; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + unlessMoved,
-		begin + "pg_advisory_xact_lock(" + e.gate + ")" + unlessMoved}
-}
-
 // local is what every write transaction sets for itself: behind a pooler the session is not ours, and what is set
 // there would be set for others. An answered write is on the disk (the first law), whatever the default is; a
 // server that is told to wait for more, such as remote_apply, does. Nobody waits for a lock for ever.
 const local = `set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
 	ELSE current_setting('synchronous_commit') END, true), set_config('lock_timeout', '5s', true), `
 
-// idle begins the setting that ends a transaction whose process is frozen: it would keep the gate shut.
+// idle begins the setting that ends a transaction whose process is frozen: it would keep others from writing.
 const idle = `set_config('idle_in_transaction_session_timeout', `
 
-// gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
-func gateOf(schema string) string {
+// opens says how a transaction begins that takes some advisory locks. With these held it looks whether the database has
+// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved. From then on it waits only
+// for rows, and never for long: whoever has them may wait for one of ours.
+func (e *postgresServer) opens(locks string) []string {
+	return []string{"BEGIN ISOLATION LEVEL " + e.level, "SELECT " + local + idle + "'1s', true), " + locks,
+		"SELECT set_config('lock_timeout', '300ms', true), 1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo +
+			"'"}
+}
+
+const shared = "pg_advisory_xact_lock_shared"
+
+func (e *postgresServer) begin(batch []*op) string {
+	if slices.ContainsFunc(batch, func(o *op) bool { return o.scope.everything() }) || len(batch) == 0 {
+		return strings.Join(e.opens("pg_advisory_xact_lock("+e.gate+")"), "; ")
+	}
+	var locks []string
+	for _, o := range batch {
+		for _, name := range o.locks {
+			locks = append(locks, ", pg_advisory_xact_lock("+e.number(name)+")")
+		}
+	}
+	slices.Sort(locks) // all take them in one order
+	return strings.Join(e.opens(shared+"("+e.gate+")"+strings.Join(slices.Compact(locks), "")), "; ")
+}
+
+func (e *postgresServer) together() (begin []statement) {
+	for _, s := range e.opens(shared + "(" + e.gate + ")") {
+		begin = append(begin, statement{query: s})
+	}
+	return begin
+}
+
+// number is that of an advisory lock. These belong to the whole database, which may have other tenants.
+func (e *postgresServer) number(name string) string {
 	h := fnv.New64a()
-	h.Write([]byte("postern\x00" + schema)) // never fails
+	h.Write([]byte("postern\x00" + e.schema + name)) // never fails
 	return strconv.FormatInt(int64(h.Sum64()), 10)
 }
 
@@ -119,13 +146,6 @@ func (e *postgresServer) flushEvery() time.Duration        { return 50 * time.Mi
 func (e *postgresServer) patience() time.Duration          { return 15 * time.Second }
 func (e *postgresServer) maintain(*Tx, maintenance) error  { return nil }
 func (e *postgresServer) watch(context.Context, *DB) error { return nil }
-
-func (e *postgresServer) begin(alone bool) string {
-	if alone {
-		return e.begins[1]
-	}
-	return e.begins[0]
-}
 
 // copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is
 // read, and the default isolation shows what is committed by then.
@@ -173,30 +193,29 @@ func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, 
 	if err != nil || e.gate != "" {
 		return c, err
 	}
-	var schema, version string
+	var version string
 	const q = `SELECT COALESCE(current_schema(), ''), version()`
-	if err := c.QueryRowContext(ctx, q).Scan(&schema, &version); err != nil {
+	if err := c.QueryRowContext(ctx, q).Scan(&e.schema, &version); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	e.gate = gateOf(schema)
-	e.isolate("READ COMMITTED")
+	e.gate, e.level = e.number(""), "READ COMMITTED"
 	if strings.Contains(version, "CockroachDB") {
 		// there an advisory lock is accepted and does nothing, and serializability does its work
-		e.isolate("SERIALIZABLE")
+		e.level = "SERIALIZABLE"
 	}
 	return c, nil
 }
 
-func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error) {
-	answers := make([]answer, len(s))
-	return answers, c.Raw(func(raw any) error {
+func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement,
+	do func(i int, scan func(...any) error) error) error {
+	return c.Raw(func(raw any) error {
 		var b pgx.Batch
 		for i := range s {
-			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) (err error) {
-				if answers[i].found = rows.Next(); answers[i].found {
-					answers[i].session, err = scanSession(rows.Scan)
+			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) error {
+				if !rows.Next() {
+					return nil
 				}
-				return err
+				return do(i, rows.Scan)
 			})
 		}
 		return raw.(postgresConn).Conn.Conn().SendBatch(ctx, &b).Close()

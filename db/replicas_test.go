@@ -247,9 +247,8 @@ func TestSerializationFailures(t *testing.T) {
 	t.Parallel()
 	one, two, _ := onPostgres(t)
 	for _, d := range []*DB{one, two} {
-		begin := "BEGIN ISOLATION LEVEL SERIALIZABLE"
 		d.writeLock <- struct{}{}
-		d.engine.(*postgresServer).begins = [2]string{begin, begin}
+		d.engine.(*postgresServer).level = "SERIALIZABLE"
 		<-d.writeLock
 	}
 	login(t, one, "a", "A")

@@ -41,7 +41,7 @@ const (
 var sqliteRoles = map[role][]string{
 	roleWriter: {"busy_timeout(10)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
 		"wal_autocheckpoint(0)", "cache_size(-2048)"},
-	roleReader: {"busy_timeout(5000)", "query_only(1)", "cache_size(-1024)"},
+	roleReader: {"busy_timeout(5000)", "query_only(1)", "cache_size(-4096)"},
 	roleAsker:  {"busy_timeout(5000)", "query_only(1)", "cache_size(-64)"},
 	roleGuest:  {"busy_timeout(5000)", "query_only(1)"},
 }
@@ -61,11 +61,11 @@ func (e *sqliteFile) alive(*sql.Conn) bool      { return true }
 
 // A write transaction takes its lock at once: upgrading a read lock later can fail, and no waiting cures that (SQLite,
 // "Transactions", section 2.2). With it every one of them is alone.
-func (e *sqliteFile) begin(bool) string { return "BEGIN IMMEDIATE" }
+func (e *sqliteFile) begin([]*op) string { return "BEGIN IMMEDIATE" }
 
 func (e *sqliteFile) copies(lock bool) string {
 	if lock {
-		return e.begin(true)
+		return e.begin(nil)
 	}
 	return "BEGIN"
 }
@@ -80,8 +80,10 @@ func (s *side) sound(ctx context.Context) error {
 	return s.failed(s.conn.QueryRowContext(ctx, "PRAGMA journal_mode = DELETE").Scan(&mode))
 }
 
+// Litestream's tables are nobody's: it makes them in whatever file it copies.
 func (e *sqliteFile) tables() string {
-	return `SELECT COUNT(*), COUNT(CASE WHEN name = '` + versionTable + `' THEN 1 END) FROM sqlite_master`
+	return `SELECT COUNT(*), COUNT(CASE WHEN name = '` + versionTable + `' THEN 1 END) FROM sqlite_master
+		WHERE name NOT LIKE '\_litestream\_%' ESCAPE '\'`
 }
 
 func (e *sqliteFile) prepare() (err error) {

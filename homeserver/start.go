@@ -14,6 +14,7 @@ type Options struct {
 	URL      string // without a path; empty: none
 	Secret   string // what both servers show each other
 	Services *appservice.Services
+	Only     bool // no other server runs on the same SQLite file
 }
 
 // Start makes the peer of the server that c configures, on the database of q, and begins to tell the homeserver what
@@ -38,7 +39,8 @@ func Start(ctx context.Context, q *outbox.Queue, c handlers.Config, o Options) (
 	collectors, sent := outbox.Metrics(q)
 	c.Metrics.Register(collectors...)
 	client := synapse.New(synapse.Config{URL: o.URL, Secret: o.Secret})
-	sender := outbox.New(outbox.Config{Queue: q, Synapse: client, Log: c.Log, Now: c.Now, Sent: sent})
+	sender := outbox.New(outbox.Config{Queue: q, Synapse: client, Log: c.Log, Now: c.Now, Sent: sent,
+		Only: o.Only})
 	sender.Start()
 	peer := NewPeer(Config{
 		Queue: q, ServerName: c.ServerName, Secret: o.Secret, Services: o.Services, Log: c.Log, Now: c.Now,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,7 +29,8 @@ func TestClientGoes(t *testing.T) {
 		<-r.Context().Done()
 		ended <- r.URL.Path
 	})
-	for _, path := range []string{"/waits", "/reads", "/sends"} {
+	for _, request := range []string{"GET /waits", "POST /waits", "GET /reads", "POST /reads", "POST /sends"} {
+		method, path, _ := strings.Cut(request, " ")
 		ctx, leave := context.WithCancel(t.Context())
 		var body io.Reader
 		if path == "/sends" {
@@ -42,7 +44,7 @@ func TestClientGoes(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			res, err := s.ask(ctx, "POST", path, body, "Authorization: Bearer ours-good")
+			res, err := s.ask(ctx, method, path, body, "Authorization: Bearer ours-good")
 			if err == nil {
 				_, err = io.Copy(io.Discard, res.Body)
 				res.Body.Close()
@@ -120,11 +122,12 @@ func TestStopping(t *testing.T) {
 	for _, path := range []string{"/sync", "/download", "/upload"} {
 		answers[path] = make(chan string, 1)
 		var body io.Reader
+		method := "GET"
 		if path == "/upload" {
-			body = in
+			body, method = in, "PUT"
 		}
 		go func() {
-			res, err := s.ask(t.Context(), "POST", path, body, "Authorization: Bearer ours-good")
+			res, err := s.ask(t.Context(), method, path, body, "Authorization: Bearer ours-good")
 			if err != nil {
 				answers[path] <- err.Error()
 				return
@@ -153,6 +156,50 @@ func TestStopping(t *testing.T) {
 	for _, path := range []string{"/download", "/upload"} {
 		if got := <-answers[path]; got != "200 a part and the rest <nil>" {
 			t.Errorf("%s ends with %q", path, got)
+		}
+	}
+}
+
+// TestNoNews: a sync that waits is ended as soon as the server stops, as if its time were over, so that its client asks
+// again at once. Other requests that wait have the time of grace.
+func TestNoNews(t *testing.T) {
+	t.Parallel()
+	began := make(chan struct{}, 8)
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		began <- struct{}{}
+		<-r.Context().Done()
+	}, func(c *Config) { c.Grace = time.Second })
+	ended := map[string]chan string{}
+	for _, path := range []string{"/_matrix/client/v3/sync?since=s%2F1&timeout=30000",
+		"/_matrix/client/v3/sync?timeout=30000", "/_matrix/client/v3/sync?since=s1",
+		"/_matrix/client/v3/rooms/sync?since=1&timeout=1", "/_matrix/client/v3/events?since=1&timeout=1"} {
+		ended[path] = make(chan string, 1)
+		go func() {
+			res, err := s.ask(t.Context(), "GET", path, nil, "Authorization: Bearer ours-good")
+			if err != nil {
+				ended[path] <- err.Error()
+				return
+			}
+			text, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			ended[path] <- fmt.Sprint(res.StatusCode, " ", string(text))
+		}()
+		<-began
+	}
+	s.stop()
+	const poll = "/_matrix/client/v3/sync?since=s%2F1&timeout=30000"
+	if got := <-ended[poll]; got != `200 {"next_batch":"s/1"}` {
+		t.Errorf("it hears %q", got)
+	}
+	if s.front.graceOver.Err() != nil {
+		t.Error("it waited for the time of grace")
+	}
+	for path, got := range ended {
+		if path == poll {
+			continue
+		}
+		if text := <-got; !strings.HasPrefix(text, "503 ") {
+			t.Errorf("%s hears %q", path, text)
 		}
 	}
 }

@@ -9,15 +9,20 @@ import (
 
 // refuse answers with a Matrix error that pages of any origin may read. Client-Server API v1.19, "Web Browser Clients".
 func refuse(w http.ResponseWriter, status int, code, message string) {
+	answer(w, status, map[string]string{"errcode": code, "error": message})
+}
+
+// answer writes a JSON object that pages of any origin may read.
+func answer(w http.ResponseWriter, status int, object map[string]string) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
-	body, err := json.Marshal(map[string]string{"errcode": code, "error": message})
+	body, err := json.Marshal(object)
 	if err != nil { // unreachable: strings
-		body = []byte(`{"errcode":"M_UNKNOWN"}`)
+		body = []byte(`{}`)
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // if it fails the client is gone
@@ -40,6 +45,8 @@ func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errRefused):
 	case s.progress.over.Load():
 		f.refuseOver(w, s)
+	case f.Stopping.Err() != nil && s.since() != "":
+		noNews(w, s.since())
 	case f.graceOver.Err() != nil:
 		tryAgain(w, "The server is restarting. Try again.")
 	case s.progress.stalled.Load():

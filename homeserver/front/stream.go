@@ -65,15 +65,17 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), streamKey{}, s))
 	defer cancel()
-	stop := context.AfterFunc(f.graceOver, func() {
+	until := f.graceOver
+	if s.since() != "" {
+		until = f.Stopping
+	}
+	stop := context.AfterFunc(until, func() {
 		if s.progress.waiting() {
 			cancel() // what moves may finish within the time that the server gives itself
 		}
 	})
 	defer stop()
-	if s.ours() {
-		defer f.watch.add(s, cancel)()
-	}
+	defer f.watch.add(s, cancel)()
 	s.answer = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), patience: f.Patience,
 		progress: &s.progress}
 	defer s.answer.extend() // for what net/http writes at the end

@@ -17,7 +17,7 @@ type watch struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	waiting map[*stream]context.CancelFunc
+	streams map[*stream]context.CancelFunc
 	armed   bool // a round is due or under way
 	rounds  sync.WaitGroup
 	closed  context.Context
@@ -25,7 +25,7 @@ type watch struct {
 }
 
 func newWatch(over func(context.Context, []string) ([]string, error), every time.Duration, log *slog.Logger) *watch {
-	w := &watch{over: over, every: every, log: log, waiting: make(map[*stream]context.CancelFunc)}
+	w := &watch{over: over, every: every, log: log, streams: make(map[*stream]context.CancelFunc)}
 	w.closed, w.end = context.WithCancel(context.Background())
 	return w
 }
@@ -34,7 +34,7 @@ func newWatch(over func(context.Context, []string) ([]string, error), every time
 func (w *watch) add(s *stream, cancel context.CancelFunc) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waiting[s] = cancel
+	w.streams[s] = cancel
 	if !w.armed && w.closed.Err() == nil {
 		w.armed = true
 		w.rounds.Go(w.run)
@@ -42,7 +42,7 @@ func (w *watch) add(s *stream, cancel context.CancelFunc) (done func()) {
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.waiting, s)
+		delete(w.streams, s)
 	}
 }
 
@@ -68,7 +68,7 @@ func (w *watch) run() {
 func (w *watch) idle() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.armed = len(w.waiting) > 0
+	w.armed = len(w.streams) > 0
 	return !w.armed
 }
 
@@ -76,15 +76,27 @@ func (w *watch) idle() bool {
 func (w *watch) sessions() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	seen := make(map[string]bool, len(w.waiting))
-	all := make([]string, 0, len(w.waiting))
-	for s := range w.waiting {
-		if id := s.pass.Session; s.progress.waiting() && !seen[id] {
+	seen := make(map[string]bool, len(w.streams))
+	all := make([]string, 0, len(w.streams))
+	for s := range w.streams {
+		if id := s.pass.Session; s.ours() && s.progress.waiting() && !seen[id] {
 			seen[id] = true
 			all = append(all, id)
 		}
 	}
 	return all
+}
+
+// moving counts the streams on which a side sends.
+func (w *watch) moving() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for s := range w.streams {
+		if !s.progress.waiting() {
+			n++
+		}
+	}
+	return n
 }
 
 // round ends the streams of sessions that are over. If that cannot be found out, the answer is refused when it comes.
@@ -100,7 +112,7 @@ func (w *watch) round(sessions []string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for s, cancel := range w.waiting {
+	for s, cancel := range w.streams {
 		if ended[s.pass.Session] && s.progress.waiting() {
 			s.progress.over.Store(true)
 			cancel()

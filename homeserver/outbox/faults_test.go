@@ -267,6 +267,27 @@ func TestDeadSender(t *testing.T) {
 	x.settled()
 }
 
+// A sender that starts beside another one takes nothing out of its hands: that is told once.
+func TestStartsBesideAnother(t *testing.T) {
+	t.Parallel()
+	x := newSite(t)
+	x.user("a")
+	accounts, err := x.queue.Claim(t.Context(), "the other", x.clock(), x.clock().Add(lease), 9)
+	if x.must(err); len(accounts) != 1 {
+		t.Fatalf("%v is claimed", accounts)
+	}
+	x.sender.c.Only = false
+	x.sender.Start()
+	x.user("b")
+	x.until("b")
+	if calls := x.there.Calls(); slices.ContainsFunc(calls, func(c string) bool {
+		return strings.Contains(c, "a") &&
+			!strings.Contains(c, "b")
+	}) {
+		t.Errorf("what another holds was told: %q", calls)
+	}
+}
+
 // A started sender sends what this process writes and what others write, and stops when it is closed.
 func TestRuns(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func newSite(t testing.TB) *site {
 
 func (x *site) newSender(q *Queue) *Sender {
 	s := New(Config{Queue: q, Synapse: x.newClient(500 * time.Millisecond), Log: slog.New(slog.DiscardHandler),
-		Now: x.clock, Sent: x.count})
+		Now: x.clock, Sent: x.count, Only: true})
 	x.Cleanup(s.Close)
 	return s
 }

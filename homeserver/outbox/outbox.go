@@ -24,6 +24,7 @@ type Config struct {
 	Synapse *synapse.Client
 	Log     *slog.Logger
 	Now     func() time.Time
+	Only    bool                // no other server runs on the same SQLite file, so what is claimed was a dead one's
 	Sent    func(result string) // counts the rows sent, by result: "sent", "away" or "refused"; may be nil
 }
 
@@ -54,7 +55,9 @@ func New(c Config) *Sender {
 // Start begins to send, until Close.
 func (s *Sender) Start() {
 	s.running.Go(func() {
-		s.logError(s.c.Queue.Resume(s.loop))
+		if s.c.Only {
+			s.logError(s.c.Queue.Resume(s.loop))
+		}
 		for s.loop.Err() == nil {
 			next, err := s.sendDue(s.loop)
 			s.logError(err)

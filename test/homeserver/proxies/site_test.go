@@ -91,14 +91,19 @@ func newSite(t *testing.T, kind string, split bool) *site {
 	postern.Start(t, "--trusted-proxy", "127.0.0.1", "--public-url", publicURL)
 	s.postern = postern.Server.Address
 	s.start(t, program, kind, split)
+	s.client = &http.Client{Transport: newTransport(t), Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return s
+}
+
+// newTransport is a client's way to a proxy.
+func newTransport(t *testing.T) *http.Transport {
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // of a certificate that was made a moment ago
 		DialContext:     (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientAddress)}}).DialContext,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	s.client = &http.Client{Transport: transport, Timeout: 30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return s
+	return transport
 }
 
 // find is where Debian has it.
@@ -121,17 +126,23 @@ func find(t *testing.T, kind string) string {
 // start runs a proxy with the page's file.
 func (s *site) start(t *testing.T, program, kind string, split bool) {
 	t.Helper()
-	folder, port := t.TempDir(), strconv.Itoa(process.FreePort(t))
-	certificate(t, folder)
-	s.url = "https://127.0.0.1:" + port
-	name := map[string]string{"nginx": "nginx%s.conf", "caddy": "Caddyfile%s"}[kind]
 	ending := ""
 	if split {
 		ending = "-split"
 	}
-	text := read(t, "../../../docs/proxy/"+fmt.Sprintf(name, ending))
 	homeserver := strings.TrimPrefix(s.upstream.URL, "http://")
-	text = strings.NewReplacer("127.0.0.1:8008", s.postern, "127.0.0.1:8010", homeserver).Replace(text)
+	s.url = launch(t, program, kind, ending, s.output, "127.0.0.1:8008", s.postern, "127.0.0.1:8010", homeserver)
+}
+
+// launch runs a proxy with one of the page's files, in which some words are replaced, and gives its URL.
+func launch(t *testing.T, program, kind, ending string, output *safe.Buffer, replace ...string) (url string) {
+	t.Helper()
+	folder, port := t.TempDir(), strconv.Itoa(process.FreePort(t))
+	certificate(t, folder)
+	url = "https://127.0.0.1:" + port
+	name := map[string]string{"nginx": "nginx%s.conf", "caddy": "Caddyfile%s"}[kind]
+	text := read(t, "../../../docs/proxy/"+fmt.Sprintf(name, ending))
+	text = strings.NewReplacer(replace...).Replace(text)
 	var args []string
 	config := filepath.Join(folder, "config")
 	if kind == "nginx" {
@@ -139,7 +150,7 @@ func (s *site) start(t *testing.T, program, kind string, split bool) {
 		args = []string{"-p", folder, "-c", config, "-e", "stderr", "-g",
 			"daemon off; master_process off; pid " + folder + "/pid;"}
 	} else {
-		text = strings.Replace(text, "example.org, example.org:8448 {", s.url+" {\n\ttls "+folder+"/fullchain.pem "+
+		text = strings.Replace(text, "example.org, example.org:8448 {", url+" {\n\ttls "+folder+"/fullchain.pem "+
 			folder+"/privkey.pem\n", 1)
 		text = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + text
 		args = []string{"run", "--adapter", "caddyfile", "--config", config}
@@ -148,7 +159,7 @@ func (s *site) start(t *testing.T, program, kind string, split bool) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
-	cmd.Stdout, cmd.Stderr = s.output, s.output
+	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -161,11 +172,12 @@ func (s *site) start(t *testing.T, program, kind string, split bool) {
 	for range 2400 {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			_ = c.Close()
-			return
+			return url
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	t.Fatalf("%s does not come up:\n%s", kind, s.output)
+	t.Fatalf("%s does not come up:\n%s", kind, output)
+	return ""
 }
 
 // nginx puts the page's server into a whole configuration, as Debian's /etc/nginx/nginx.conf does.

@@ -49,6 +49,9 @@ type Config struct {
 
 	// NoLogout leaves out logouts, and the logins after them.
 	NoLogout bool
+
+	// Restless says that clients log out ten times as often as they would.
+	Restless bool
 }
 
 // Tally counts what happened.
@@ -67,6 +70,8 @@ type Tally struct {
 	Dead        int // checks that an ended session's tokens are refused
 	Lost        int // answers to a refresh that did not arrive
 	Spent       int // clients of the draft that had to log in again because of one
+	Behind      int // clients that went on although the database had gone back behind their generation
+	Forgotten   int // clients that were logged out softly because it had gone back behind their login
 	Unavailable int // 503
 	Broken      int // connections that failed
 	Soft        int // soft logouts of sessions that the database had lost

@@ -30,6 +30,7 @@ type member struct {
 	lost    bool  // the answer to a refresh of pair was lost
 	leaving bool  // the answer to a logout was lost
 	row     int64 // generation in the database, as far as Rows told since then; 0: unknown
+	there   bool  // the session has a row, as far as Restored was told
 
 	grant grant // of the OAuth 2.0 API
 
@@ -73,10 +74,21 @@ func (m *member) choose(ctx context.Context, url string) error {
 		return m.again(ctx, url)
 	case n < 340 && m.ended != "":
 		return m.checkEnded(ctx, url)
-	case n < 343 && !m.fleet.config.NoLogout && !m.lost:
+	case n < 340+m.fleet.config.logouts() && !m.lost:
 		return m.logout(ctx, url)
 	}
 	return m.refresh(ctx, url)
+}
+
+// logouts is how many of a thousand actions are logouts.
+func (c Config) logouts() int {
+	switch {
+	case c.NoLogout:
+		return 0
+	case c.Restless:
+		return 30
+	}
+	return 3
 }
 
 // settle presents what was used before, refreshes, and checks.

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+func supervise(context.Context, world, *slog.Logger) error {
+	return errors.New("--linger needs a Unix; leave it out")
+}
