@@ -28,13 +28,13 @@ build: ## build the binary ./postern, static
 
 test: ## the tests that need only Go, with few rounds: 3 minutes
 	@# go test prints in this order: first packages that take seconds, so that something is seen
-	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_SYSTEMD=off TEST_FAIL2BAN=off go test $(RACE) -short -shuffle=on -timeout 10m \
+	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_SYSTEMD=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off TEST_LITESTREAM=off go test $(RACE) -short -shuffle=on -timeout 10m \
 	  ./tokens ./homeserver/... ./speclab/... ./test/... ./...
 
 # They measure how long a refusal takes, so they run alone and without the race detector.
 TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 
-slow: ## every test, with all rounds, and PostgreSQL, Synapse, nginx, Caddy and fail2ban if they are installed
+slow: ## every test, with all rounds, and PostgreSQL, Synapse, PgBouncer, nginx, Caddy, fail2ban and Litestream if they are there
 	go test -count=1 -run '$(TIMING)' ./handlers
 	@# first the packages that take minutes, so that both cores have work to the end
 	TEST_ROUNDS=gate TEST_TIMING=off go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 \
@@ -89,6 +89,14 @@ bench: ## the figures of BENCHMARKS.md, as ratios to a bare Echo handler in the 
 crash: ## a part of slow: kill, starve and confuse the real server, 400 times on SQLite and 100 on PostgreSQL; replicas
 	TEST_ROUNDS=gate go test $(RACE) -count=1 -timeout 20m -v ./test/server/crash ./test/server/replicas
 
+ha: ## Patroni, etcd, HAProxy and nginx: the leader is taken away in four ways, twice; ten minutes
+	go run ./test/ha
+
+postgres-versions: ## the suites of db, handlers and others on PostgreSQL 16, 17 and 18, which npm brings; 10 minutes
+	for version in 16 17 18; do \
+	  bin=$$(test/rig/postgres/install $$version) && $$bin/postgres --version && \
+	  TEST_POSTGRES_BIN=$$bin TEST_POSTGRES=required go test -count=1 -timeout 20m -v ./test/server/postgres || exit 1; done
+
 load: ## five minutes of checks, refreshes and logins on each engine: percentiles, errors, leaks
 	go run ./test/load
 
@@ -98,4 +106,4 @@ flood: ## how long an honest login takes while 0, 50, 200 and 400 at a time gues
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash load flood release
+.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash ha postgres-versions load flood release

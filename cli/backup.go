@@ -25,11 +25,11 @@ Examples:
   postern backup /backup/postern-$(date +%F).db --db /var/lib/postern/postern.db
   POSTERN_DB=postgres://postern@db.example.org/postern postern backup postern-backup.db
 
-To restore it, stop the server and:
-  rm -f postern.db-wal postern.db-shm && cp FILE postern.db
+To restore it, stop the server and, for a file or for an empty PostgreSQL:
+  mv postern.db* "$(mktemp -d -p . before.XXXXXX)" && cp FILE postern.db
   postern db copy FILE postgres://postern@db.example.org/postern --keep-source
-Restoring goes back in time: a session that was refreshed since the backup is soft-logged-out, and one
-that began since is unknown.`
+A session that was refreshed since the backup goes on, and one that began since is logged out softly.
+Logouts, locks and new passwords since are undone: docs/backup.md.`
 }
 
 // Run makes the backup and says what is in it.

@@ -91,7 +91,7 @@ func (c *common) checkMasterKey(ctx context.Context, w world, other string) (fil
 		c.MasterKeyFile = other // it may lie where the database comes from, or where it goes
 	}
 	file = c.masterKeyFile()
-	q, err := c.openQueue(ctx, nil)
+	q, err := c.openQueue(ctx, db.Config{})
 	if err != nil {
 		return file, err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -43,7 +42,7 @@ const servedAs = "server_name"
 // resolveName finds the server name when none was given, and refuses another one than the database's.
 func (c *common) resolveName(ctx context.Context) error {
 	if !c.missing() {
-		q, err := c.openQueue(ctx, nil)
+		q, err := c.openQueue(ctx, db.Config{})
 		if err != nil {
 			return err
 		}
@@ -84,17 +83,17 @@ func (c *common) withQueue(ctx context.Context, do func(*outbox.Queue) error) er
 	if err := errors.Join(c.problems()...); err != nil {
 		return err
 	}
-	q, err := c.openQueue(ctx, nil)
+	q, err := c.openQueue(ctx, db.Config{})
 	if err != nil {
 		return err
 	}
 	return errors.Join(do(q), q.DB.Close())
 }
 
-// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one. For
-// onBatch see [db.Config].
-func (c *common) openQueue(ctx context.Context, onBatch func(int, time.Duration)) (*outbox.Queue, error) {
-	return outbox.Open(ctx, db.Config{DSN: c.DB, OnBatch: onBatch})
+// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one.
+func (c *common) openQueue(ctx context.Context, config db.Config) (*outbox.Queue, error) {
+	config.DSN = c.DB
+	return outbox.Open(ctx, config)
 }
 
 // localpart resolves what an operator typed to the account that a login would find; else db.ErrNotFound.

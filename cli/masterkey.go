@@ -59,13 +59,13 @@ func (c *common) checkOpens(master tokens.MasterKey, keys []db.RootKey) error {
 	return nil
 }
 
-// addKey makes a root key. The number of the first one is 1. That of a later one is the Unix second in which it was
-// made: a number never comes back, not even if the database has forgotten that it was given (a failover, a restored
-// backup). Clients may still have tokens of that key.
+// addKey makes a root key. Its number is the Unix second in which it was made: a number never comes back, not even if
+// the database has forgotten that it was given (a failover, a restored backup, a new database). Clients may still have
+// tokens of that key.
 func addKey(ctx context.Context, d *db.DB, master tokens.MasterKey, keys []db.RootKey) (int64, error) {
-	id := int64(1)
+	id := time.Now().Unix()
 	for _, k := range keys {
-		id = max(id, k.ID+1, time.Now().Unix())
+		id = max(id, k.ID+1)
 	}
 	key, err := tokens.NewKey(id, rand.Reader)
 	if err != nil {

@@ -105,6 +105,18 @@ func (i *installation) must(stdin string, args ...string) string {
 	return out
 }
 
+// newestKey is the number of the root key that mints.
+func (i *installation) newestKey() string {
+	i.Helper()
+	for line := range strings.Lines(i.must("", "keys", "list")) {
+		if words := strings.Fields(line); words[1] == "mints" {
+			return words[0]
+		}
+	}
+	i.Fatal("no root key mints")
+	return ""
+}
+
 // refused runs a command that must fail, and says so in these words.
 func (i *installation) refused(words string, args ...string) {
 	i.Helper()

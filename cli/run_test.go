@@ -94,15 +94,16 @@ func TestKeysWhileServing(t *testing.T) {
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	i.must("secret", "user", "add", "bob", "--password-stdin")
 	alice, _ := s.login("alice", "secret")
-	i.refused("run `postern keys rotate` first", "keys", "retire", "1")
+	first := i.newestKey()
+	i.refused("run `postern keys rotate` first", "keys", "retire", first)
 	i.must("", "keys", "rotate")
 	s.good(alice)
 	bob, _ := s.login("bob", "secret")
-	if out := i.must("", "token", "inspect", bob); strings.Contains(out, "root key    1\n") {
+	if out := i.must("", "token", "inspect", bob); !strings.Contains(out, "root key    "+i.newestKey()) {
 		t.Errorf("after the rotation:\n%s", out)
 	}
-	i.refused("1 session would have to log in again", "keys", "retire", "1")
-	i.must("", "keys", "retire", "1", "--force")
+	i.refused("1 session would have to log in again", "keys", "retire", first)
+	i.must("", "keys", "retire", first, "--force")
 	if status, answer := s.whoami(alice); status != 401 || answer["soft_logout"] != true {
 		t.Errorf("after its key was retired a token answers %d %v", status, answer)
 	}
@@ -115,7 +116,7 @@ func TestKeysWhileServing(t *testing.T) {
 			t.Errorf("session events %s prints\n%s", name, out)
 		}
 	}
-	i.refused("no root key 1 in force", "keys", "retire", "1", "--force")
+	i.refused("no root key "+first+" in force", "keys", "retire", first, "--force")
 	if out := i.must("", "keys", "list"); !strings.Contains(out, "retired") || !strings.Contains(out, "mints") {
 		t.Errorf("keys list prints\n%s", out)
 	}
@@ -170,7 +171,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := i.command("", "serve", "--listen", "nowhere", "--access-ttl", "soon", "--access-ttl-legacy=-1s",
 		"--session-ttl", "x",
 		"--refresh-leeway", "y", "--keep-expired", "1s", "--keep-events", "z", "--rate-limit", "many",
-		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name")
+		"--trusted-proxy", "proxy", "--log-level", "loud", "--server-name", "no name", "--db-connections", "1")
 	if err == nil {
 		t.Fatal("it serves")
 	}
@@ -180,6 +181,9 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), flag+" \"") {
 			t.Errorf("%s is not named in:\n%v", flag, err)
 		}
+	}
+	if !strings.Contains(err.Error(), "--db-connections 1 is less than 2") {
+		t.Errorf("--db-connections is not named in:\n%v", err)
 	}
 	if _, err := os.Stat(i.db); err == nil {
 		t.Error("a server that did not start made a database")
@@ -293,14 +297,15 @@ func TestRetirementAndLostAnswer(t *testing.T) {
 	ask := func() (int, map[string]any) {
 		return s.ask("POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"`+refresh+`"}`)
 	}
+	first := i.newestKey()
 	i.must("", "keys", "rotate")
 	ask() // the answer is lost
-	i.refused("would have to log in again", "keys", "retire", "1")
+	i.refused("would have to log in again", "keys", "retire", first)
 	status, pair := ask()
 	if status != 200 {
 		t.Fatalf("after a rotation the lost answer is %d %v", status, pair)
 	}
-	i.must("", "keys", "retire", "1", "--force")
+	i.must("", "keys", "retire", first, "--force")
 	if status, answer := ask(); status != 401 || answer["soft_logout"] != true {
 		t.Errorf("by force it is %d %v", status, answer)
 	}

@@ -68,7 +68,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	config := &set.config
 	config.Log, config.Now, config.Random, config.Metrics = log, time.Now, rand.Reader, handlers.NewMetrics()
 	fresh := c.missing()
-	queue, err := c.openQueue(ctx, config.Metrics.Batch)
+	queue, err := c.openQueue(ctx, db.Config{OnBatch: config.Metrics.Batch, Connections: cmd.DBConnections})
 	if err != nil {
 		return err
 	}

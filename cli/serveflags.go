@@ -27,6 +27,7 @@ type serveFlags struct {
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
+	DBConnections   int      `name:"db-connections" default:"9" env:"POSTERN_DB_CONNECTIONS" placeholder:"NUMBER" help:"Connections that this replica takes of a PostgreSQL: one writes, the others read. A SQLite file needs no such choice."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end. At the end clients other than Element may lose their encryption keys."`
@@ -80,6 +81,10 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	problems.add(wrong...)
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))
+	}
+	if f.DBConnections < 2 {
+		problems.add(fmt.Errorf("--db-connections %d is less than 2; one connection writes, the others read",
+			f.DBConnections))
 	}
 	if f.MetricsListen != "" {
 		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))

@@ -48,8 +48,9 @@ func TestTokenIssue(t *testing.T) {
 		strings.Contains(events, token[:40]) {
 		t.Errorf("session events prints\n%s", events)
 	}
+	first := i.newestKey()
 	i.must("", "keys", "rotate")
-	i.refused("as tokens for bots never do", "keys", "retire", "1")
+	i.refused("as tokens for bots never do", "keys", "retire", first)
 	_, who := s.ask("GET", "/_matrix/client/v3/account/whoami", token, "")
 	device, _ := who["device_id"].(string)
 	i.refused("does not replace", "token", "issue", "alice", "--device-id", device)

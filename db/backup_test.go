@@ -73,7 +73,7 @@ func TestBackupWhileServing(t *testing.T) {
 				return
 			default:
 			}
-			_, err := write(bg, d, "", func(t *Tx) (struct{}, error) {
+			_, err := write(bg, d, everything, func(t *Tx) (struct{}, error) {
 				return struct{}{}, t.Exec(`UPDATE sessions SET generation = generation + 1 WHERE id IN ('0first', 'zlast')`)
 			})
 			if err != nil {

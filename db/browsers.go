@@ -61,7 +61,7 @@ func scanBrowser(scan func(...any) error) (b Browser, err error) {
 // AddBrowser signs a browser in to an account; ErrConflict if that is not what it was when its hash was verified, or
 // has a second factor that was not shown. It ends with the account's next password.
 func (d *DB) AddBrowser(ctx context.Context, b Browser, hash string, secondFactor bool) error {
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(b.Localpart), ErrConflict, func(t *Tx) (bool, error) {
 		since := b.Since.Clip()
 		made, err := t.Get(addBrowser, nil, b.ID, b.Localpart, Millis(since.At), Millis(b.Proved), Millis(b.Expires),
 			since.Addr, since.Agent, hash, secondFactor, strings.Join(b.LetIn, " "))
@@ -89,16 +89,17 @@ func (d *DB) Browsers(ctx context.Context, localpart string) ([]Browser, error) 
 
 // EndBrowser signs one of an account's out; ErrNotFound if it is not signed in to it.
 func (d *DB) EndBrowser(ctx context.Context, localpart, id string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.Get(endBrowser, nil, id, localpart) })
+	return d.must(ctx, account(localpart), ErrNotFound,
+		func(t *Tx) (bool, error) { return t.Get(endBrowser, nil, id, localpart) })
 }
 
 // NoteProof notes that the account's owner has shown the password in a browser again.
 func (d *DB) NoteProof(ctx context.Context, id string, when time.Time) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Exec(noteProof, id, Millis(when)) })
+	return d.exec(ctx, onRow(id), noteProof, id, Millis(when))
 }
 
 // NoteLetIn notes that a session begins in a browser: a client that is a page of it was let in there. It need not have
 // begun yet.
 func (d *DB) NoteLetIn(ctx context.Context, id, session string) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Exec(noteLetIn, id, session) })
+	return d.exec(ctx, onRow(id), noteLetIn, id, session)
 }

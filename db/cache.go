@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -207,7 +208,8 @@ func (n note) over(s Session) Session {
 	return s
 }
 
-// take copies the notes of the given sessions, and up to spare others. They stay until they are written.
+// take copies the notes of the given sessions, and up to spare others, in the order of their rows. They stay until
+// they are written.
 func (p *notes) take(ops []*op, spare int) []note {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -216,8 +218,8 @@ func (p *notes) take(ops []*op, spare int) []note {
 	}
 	taken := make(map[string]note, min(len(p.bySession), len(ops)+spare))
 	for _, o := range ops {
-		if n, ok := p.bySession[o.session]; ok {
-			taken[o.session] = n
+		if n, ok := p.bySession[o.row]; ok {
+			taken[o.row] = n
 		}
 	}
 	for id, n := range p.bySession {
@@ -230,6 +232,7 @@ func (p *notes) take(ops []*op, spare int) []note {
 	for _, n := range taken {
 		all = append(all, n)
 	}
+	slices.SortFunc(all, func(a, b note) int { return cmp.Compare(a.session, b.session) })
 	return all
 }
 

@@ -25,7 +25,7 @@ func (s Session) Behind(k int64, now time.Time) bool {
 // the row as it is then. A session that is not live, has ended, or whose account is locked stays as it is: what the
 // database still knows counts. ErrNotFound if there is none, ErrKeyGone if the token's root key was retired.
 func (d *DB) CatchUp(ctx context.Context, a Ahead) (Session, error) {
-	return write(ctx, d, a.Session, func(t *Tx) (Session, error) { return t.catchUp(a) })
+	return write(ctx, d, onRow(a.Session), func(t *Tx) (Session, error) { return t.catchUp(a) })
 }
 
 // catchUp is the whole of catching up. What the row cannot know of the generations between is supposed to be as it was

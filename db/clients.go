@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -38,7 +39,6 @@ const (
 
 	addClient = `INSERT INTO oauth_clients (id, metadata, created, keep, added) VALUES ($1, $2, $3, $4, FALSE)
 		ON CONFLICT DO NOTHING RETURNING id`
-	useClient  = `UPDATE oauth_clients SET keep = CASE WHEN keep < $2 THEN $2 ELSE keep END WHERE id = $1`
 	markClient = `UPDATE oauth_clients SET added = TRUE WHERE id = $1 AND NOT added RETURNING id`
 
 	clientSessions = `SELECT (SELECT COUNT(*) FROM sessions WHERE client_id = oauth_clients.id AND client_id <> '')
@@ -58,6 +58,10 @@ const (
 		(SELECT id FROM oauth_clients WHERE keep > 0 AND id <> $1 AND ` + mayGo + `
 			ORDER BY keep DESC LIMIT $2 OFFSET $3)`
 )
+
+// useClient writes at most once a minute: logins for one client wait for each other at its row.
+var useClient = fmt.Sprintf(`UPDATE oauth_clients SET keep = $2 WHERE id = $1 AND keep + %d <= $2`,
+	usedAnew.Milliseconds())
 
 func scanClient(scan func(...any) error) (c Client, err error) {
 	var created, keep int64
@@ -83,16 +87,26 @@ func (d *DB) KeepClient(ctx context.Context, id, metadata string, now time.Time)
 	if age := now.Sub(known.Used); err == nil && age >= 0 && age < usedAnew {
 		return nil
 	}
-	return d.Write(ctx, func(t *Tx) error {
+	fresh, err := write(ctx, d, onRow(id), func(t *Tx) (bool, error) {
 		return t.keepClient(Client{ID: id, Metadata: metadata, Created: now})
 	})
+	if err != nil || !fresh {
+		return err
+	}
+	var all int
+	if _, err := d.Get(ctx, countClients, []any{&all}); err != nil || all < mostClients+tidyBatch {
+		return err
+	}
+	// To find those that may go takes milliseconds, and nobody may log in for one of them meanwhile. So it waits until
+	// there is a batch of them.
+	return d.exec(ctx, everything, crowdOutClients, id, 2*tidyBatch, mostClients-1)
 }
 
 // AddClient adds a client that stays until it is removed; ErrConflict if an operator has done so before. One that has
 // registered by itself becomes such a client.
 func (d *DB) AddClient(ctx context.Context, id, metadata string, now time.Time) error {
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
-		if err := t.keepClient(Client{ID: id, Metadata: metadata, Created: now}); err != nil {
+	return d.must(ctx, everything, ErrConflict, func(t *Tx) (bool, error) {
+		if _, err := t.keepClient(Client{ID: id, Metadata: metadata, Created: now}); err != nil {
 			return false, err
 		}
 		return t.Get(markClient, nil, id)
@@ -100,25 +114,12 @@ func (d *DB) AddClient(ctx context.Context, id, metadata string, now time.Time) 
 }
 
 // keepClient adds a client, or keeps the one that there is for longer.
-func (t *Tx) keepClient(c Client) error {
-	fresh, err := t.Get(addClient, nil, c.ID, c.Metadata, Millis(c.Created), Millis(c.Created.Add(clientLife)))
-	switch {
-	case err != nil:
-		return err
-	case !fresh:
-		return t.useClient(c.ID, c.Created)
+func (t *Tx) keepClient(c Client) (fresh bool, err error) {
+	fresh, err = t.Get(addClient, nil, c.ID, c.Metadata, Millis(c.Created), Millis(c.Created.Add(clientLife)))
+	if err == nil && !fresh {
+		err = t.useClient(c.ID, c.Created)
 	}
-	return t.crowdOutClients(c.ID)
-}
-
-// crowdOutClients removes some clients if there are too many, but not the one that has just come. To find those takes
-// milliseconds, so it waits until there is a batch of them.
-func (t *Tx) crowdOutClients(but string) error {
-	var all int
-	if _, err := t.Get(countClients, []any{&all}); err != nil || all < mostClients+tidyBatch {
-		return err
-	}
-	return t.Exec(crowdOutClients, but, 2*tidyBatch, mostClients-1)
+	return fresh, err
 }
 
 // useClient keeps a client for longer.
@@ -129,7 +130,7 @@ func (t *Tx) useClient(id string, at time.Time) error {
 // RemoveClient removes a client, and ends its sessions if that is asked for. ErrConflict if it is not, and there are
 // some; ErrNotFound if there is no such client.
 func (d *DB) RemoveClient(ctx context.Context, id string, endSessions bool) (ended int, err error) {
-	return write(ctx, d, "", func(t *Tx) (ended int, err error) {
+	return write(ctx, d, everything, func(t *Tx) (ended int, err error) {
 		var sessions int
 		found, err := t.Get(clientSessions, []any{&sessions}, id)
 		switch {

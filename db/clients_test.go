@@ -112,20 +112,12 @@ func TestClientsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.keep(t, "waiting", t0.Add(time.Minute))
-	if err := d.Write(bg, func(tx *Tx) error {
-		for i := range mostClients + 5*tidyBatch/2 {
-			if err := tx.keepClient(Client{ID: fmt.Sprint("flood", i), Created: t0.Add(2 * time.Minute)}); err != nil {
-				return err
-			}
-			if i == mostClients/2 {
-				if err := tx.useClient("waiting", t0.Add(3*time.Minute)); err != nil {
-					return err
-				}
-			}
+	d.hasten(t)
+	for i := range mostClients + 5*tidyBatch/2 {
+		d.keep(t, fmt.Sprint("flood", i), t0.Add(2*time.Minute))
+		if i == mostClients/2 {
+			d.keep(t, "waiting", t0.Add(3*time.Minute))
 		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
 	}
 	bounded := func() {
 		t.Helper()

@@ -32,7 +32,8 @@ var guessCode = func() string {
 // GuessCode counts somebody who shows a one-time code, before it is looked at; ErrConflict if the factor is blocked
 // after too many wrong ones, or gone.
 func (d *DB) GuessCode(ctx context.Context, id string, now time.Time) error {
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) { return t.Get(guessCode, nil, id, Millis(now)) })
+	return d.must(ctx, onRow(id), ErrConflict,
+		func(t *Tx) (bool, error) { return t.Get(guessCode, nil, id, Millis(now)) })
 }
 
 // TakeCode notes that the one-time code of a time step was right: it and those before it are good for nothing any more,
@@ -40,5 +41,6 @@ func (d *DB) GuessCode(ctx context.Context, id string, now time.Time) error {
 func (d *DB) TakeCode(ctx context.Context, id string, step int64, now time.Time) error {
 	const take = `UPDATE factors SET step = $2, used = $3, failures = 0, blocked = 0 WHERE id = $1 AND step < $2
 		RETURNING id`
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) { return t.Get(take, nil, id, step, Millis(now)) })
+	return d.must(ctx, onRow(id), ErrConflict,
+		func(t *Tx) (bool, error) { return t.Get(take, nil, id, step, Millis(now)) })
 }

@@ -39,6 +39,8 @@ type Config struct {
 	MaxBatch int
 	// called after each transaction, by the writer, which waits for it; may be nil
 	OnBatch func(size int, took time.Duration)
+	// of PostgreSQL, while it is open: one writes and the others read; at least 2, default 9. A file has its own number
+	Connections int
 	// Follow is called inside each transaction that changes an account, or a session on a device, in a way that a
 	// homeserver must learn of. What it writes is committed with the change or not at all. The device id is empty when
 	// the account itself has changed. By then the change is made: Follow sees it, and the session on the device if
@@ -112,7 +114,7 @@ func (d *DB) open(ctx context.Context) error {
 	if err := d.engine.watch(ctx, d); err != nil {
 		return err
 	}
-	if d.reads, err = d.pool(roleReader, 2); err != nil {
+	if d.reads, err = d.pool(roleReader, d.engine.readers(d.config.Connections)); err != nil {
 		return err
 	}
 	query := sessionByID

@@ -56,7 +56,7 @@ func DeviceName(name string) string {
 // RenameDevice gives a device another display name (Client-Server API v1.19, "PUT /devices/{deviceId}"); ErrNotFound if
 // the account has no such device.
 func (d *DB) RenameDevice(ctx context.Context, localpart, deviceID, name string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) {
 		_, found, err := t.session(renameDevice, localpart, deviceID, DeviceName(name))
 		if err == nil && found {
 			err = t.Follow(localpart, deviceID)
@@ -67,13 +67,14 @@ func (d *DB) RenameDevice(ctx context.Context, localpart, deviceID, name string)
 
 // EndDevice logs one device out; ErrNotFound if it has no session.
 func (d *DB) EndDevice(ctx context.Context, localpart, deviceID string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.end(endDevice, localpart, deviceID) })
+	return d.must(ctx, account(localpart), ErrNotFound,
+		func(t *Tx) (bool, error) { return t.end(endDevice, localpart, deviceID) })
 }
 
 // EndDevices logs several devices out, in one transaction, and returns how many there were: those that do not exist are
 // gone already (Client-Server API v1.19, "POST /delete_devices").
 func (d *DB) EndDevices(ctx context.Context, localpart string, deviceIDs []string) (int, error) {
-	return write(ctx, d, "", func(t *Tx) (ended int, err error) {
+	return write(ctx, d, account(localpart), func(t *Tx) (ended int, err error) {
 		for _, id := range deviceIDs {
 			found, err := t.end(endDevice, localpart, id)
 			if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// This file, sqlite.go and postgres.go are the only ones that know which engine runs: the DSN, the connections, how a
-// write transaction begins, how a commit of somebody else is noticed, and what the error codes mean. The SQL is one
-// text.
+// This file, sqlite.go, postgres.go and pooler.go are the only ones that know which engine runs: the DSN, the
+// connections, how a write transaction begins, how a commit of somebody else is noticed, and what the error codes mean.
+// The SQL is one text.
 
 // engine is what a database has of its own.
 type engine interface {
@@ -25,6 +25,8 @@ type engine interface {
 	prepare() error
 	// pool opens at most n connections in a role. They stay open until Close.
 	pool(r role, n int) (*sql.DB, error)
+	// readers is how many connections read, of so many in all; of 0 the engine decides.
+	readers(all int) int
 	// migrations is goose's name for it.
 	migrations() goose.Dialect
 	// tables counts all tables, and those that are ours.
@@ -33,8 +35,9 @@ type engine interface {
 	connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error)
 	// alive says whether the write connection can still be used.
 	alive(c *sql.Conn) bool
-	// begin opens a write transaction; one that is alone runs beside no other one, of any process.
-	begin(alone bool) string
+	// begin opens a write transaction that has for itself what the scopes of a batch name. Without a batch that is
+	// everything: it runs beside no other one, of any process.
+	begin(batch []*op) string
 	// copies opens a transaction that reads everything as it is at one moment or, with the lock, keeps everybody else
 	// from writing.
 	copies(lock bool) string
@@ -196,11 +199,20 @@ func again(err error) bool {
 	return state == "40001" || state == "40P01" // serialization_failure, deadlock_detected
 }
 
-// contended says that somebody else holds the lock.
-func contended(err error) bool {
+// held says that another transaction has kept for too long what this one waited for, a row or an advisory lock.
+func held(err error) bool {
 	state, _ := sqlState(err)
-	return busy(err) || state == "55P03" // lock_not_available
+	return state == "55P03" // lock_not_available
 }
+
+// timedOut says that the server has ended a transaction, since it did not hear of us for too long.
+func timedOut(err error) bool {
+	state, _ := sqlState(err)
+	return state == "25P03" // idle_in_transaction_session_timeout
+}
+
+// contended says that somebody else holds the lock.
+func contended(err error) bool { return busy(err) || held(err) }
 
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.
 func passing(err error) bool { return busy(err) || lost(err) }

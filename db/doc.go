@@ -49,23 +49,49 @@
 //  1. An answered write is on the disk (write-ahead log, synchronous=FULL). A write that failed changed nothing,
 //     neither in the database nor in memory. A caller that stopped waiting does not know, and asks again: refreshing
 //     twice gives the same pair.
-//  2. One goroutine writes (writer.go). Writes that queue while a transaction commits share the next one and its fsync;
-//     a write that breaks the shared transaction is run again alone, and fails alone.
+//  2. One goroutine writes (writer.go). Writes that queue while a transaction commits share the next one and its fsync
+//     (on PostgreSQL those of a kind, see below); a write that breaks the shared transaction is run again alone, and
+//     fails alone.
 //  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before
 //     they are answered, and before each look into it the database is asked whether another process has committed (see
 //     freshness). On PostgreSQL, which several replicas may share, it reads the row.
 //  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
-//     transaction, or a second later (50 ms on PostgreSQL). In this process they are true at once.
-//  5. One SQL text. Only dialect.go, sqlite.go and postgres.go know the engine; see postgresServer for what replicas
-//     rely on. A text that not every engine stores is found nowhere and stored nowhere, see ErrText.
+//     transaction, or a second later (on PostgreSQL with the next refreshes, or 50 ms later). In this process they are
+//     true at once.
+//  5. One SQL text. Only dialect.go, sqlite.go, postgres.go and pooler.go know the engine; see postgresServer for what
+//     replicas rely on. Nothing is kept in a session of PostgreSQL, which may be a pooler's. A text that not every
+//     engine stores is found nowhere and stored nowhere, see ErrText.
 //  6. What a homeserver must learn is written down in the transaction that changes it (Config.Follow): never one
 //     without the other.
+//
+// # What a write has for itself
+//
+// On SQLite a write transaction runs beside no other one. On PostgreSQL replicas write side by side, and each write
+// says what nobody else may change until it has committed (scope):
+//
+//   - The row that it changes, and what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
+//     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,
+//     AddRegistrationToken.
+//   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
+//     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
+//     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors and passkeys, browsers, devices,
+//     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether
+//     there is an account or not. So has what the homeserver is told of the account (package outbox).
+//   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
+//     RevokeRegistrationToken, and Register beside the account.
+//   - What is counted: accounts that wait, beside the account; interactions of one kind.
+//   - Everything: AddRootKey and the end of RetireRootKey, since any session may be minted with the key; AddClient,
+//     RemoveClient and the crowding out of clients, since anybody may be logging in for one; Tidy, whose rows are
+//     anybody's; SetSetting; Copy for as long as it copies. And what other packages Write: imports, SetHomeserver, the
+//     second use of an authorization code. All of them are rare, and last milliseconds but for Copy and a batch of an
+//     import.
 //
 // # What other packages may do
 //
 // A package outside may keep tables of its own here (Extension), read with Get and Read, and write with Write, whose Tx
-// runs its statements: beside no other transaction, and committed when Write returns. It may write to the tables of
-// this package too, if it keeps the laws:
+// runs its statements: beside no other transaction, and committed when Write returns. WriteFor does so beside others,
+// if all that it looks at and changes is one account's. It may write to the tables of this package too, if it keeps the
+// laws:
 //
 //   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row;
 //     Tx.ChangeSessions does both.

@@ -127,7 +127,7 @@ func (t *Tx) Soften(e Event) (softened bool, err error) {
 
 // Record writes an event of something that the database does not see.
 func (d *DB) Record(ctx context.Context, e Event) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Record(e) })
+	return d.WriteFor(ctx, e.Localpart, func(t *Tx) error { return t.Record(e) })
 }
 
 func scanEvent(scan func(...any) error) (e Event, err error) {

@@ -75,7 +75,7 @@ func (d *DB) Factor(ctx context.Context, id string) (Factor, error) {
 // signed in by the password alone until then: all but the one in which that was done, by its id, are signed out. Its
 // sessions go on. ErrConflict if the id is taken, there are too many, or the account is deactivated.
 func (d *DB) AddFactor(ctx context.Context, f Factor, browser string, recovery []Factor) error {
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(f.Localpart), ErrConflict, func(t *Tx) (bool, error) {
 		had, err := t.Get(hasFactor, nil, f.Localpart)
 		if err != nil {
 			return false, err
@@ -106,7 +106,7 @@ const maxFactorName = 200
 // ReplaceRecovery replaces the recovery codes of an account; ErrNotFound if it has no second factor that they could
 // stand in for.
 func (d *DB) ReplaceRecovery(ctx context.Context, localpart string, codes []Factor) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) {
 		has, err := t.Get(hasFactor, nil, localpart)
 		if err != nil || !has {
 			return false, err
@@ -129,7 +129,7 @@ func (t *Tx) addRecovery(localpart string, codes []Factor) error {
 // UseRecovery spends a recovery code; ErrNotFound if it is not there, or no longer.
 func (d *DB) UseRecovery(ctx context.Context, localpart, id string) error {
 	const use = `DELETE FROM factors WHERE localpart = $1 AND id = $2 AND kind = '` + FactorRecovery + `' RETURNING id`
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) {
 		used, err := t.Get(use, nil, localpart, id)
 		if err == nil && used {
 			err = t.Record(Event{Kind: EventRecoveryUsed, Localpart: localpart})
@@ -140,7 +140,7 @@ func (d *DB) UseRecovery(ctx context.Context, localpart, id string) error {
 
 // RenameFactor gives a factor of an account another name; ErrNotFound if it has no such.
 func (d *DB) RenameFactor(ctx context.Context, localpart, id, name string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) {
 		return t.Get(renameFactor, nil, localpart, id, Clip(name, maxFactorName))
 	})
 }
@@ -148,7 +148,7 @@ func (d *DB) RenameFactor(ctx context.Context, localpart, id, name string) error
 // RemoveFactor removes a factor of an account, and with the last second factor the recovery codes; ErrNotFound if it
 // has no such.
 func (d *DB) RemoveFactor(ctx context.Context, localpart, id string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) {
 		removed, err := t.Get(removeFactor, nil, localpart, id)
 		if err != nil || !removed {
 			return false, err
@@ -164,7 +164,7 @@ func (d *DB) RemoveFactor(ctx context.Context, localpart, id string) error {
 // ClearFactors removes all factors of an account, signs its browsers out, and says how many second factors there were.
 // It is an operator's way to let somebody in who has lost them; one may have been a thief's, who is signed in.
 func (d *DB) ClearFactors(ctx context.Context, localpart string) (cleared int, err error) {
-	return write(ctx, d, "", func(t *Tx) (int, error) {
+	return write(ctx, d, account(localpart), func(t *Tx) (int, error) {
 		cleared, err := t.clearFactors(localpart)
 		if err == nil && cleared > 0 {
 			err = or(t.Exec(endBrowsers, localpart), t.Record(Event{Kind: EventFactorsCleared, Localpart: localpart}))

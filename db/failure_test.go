@@ -62,7 +62,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 	for i := range results {
 		wg.Go(func() {
 			if i == 7 {
-				_, results[i] = write(bg, d, "", func(t *Tx) (int, error) {
+				_, results[i] = write(bg, d, everything, func(t *Tx) (int, error) {
 					if err := t.Exec(`DELETE FROM sessions`); err != nil {
 						return 0, err
 					}
@@ -175,7 +175,7 @@ func stall(d *DB) (release func()) {
 	entered, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
-		_, _ = write(bg, d, "", func(*Tx) (int, error) {
+		_, _ = write(bg, d, everything, func(*Tx) (int, error) {
 			close(entered)
 			<-leave
 			return 0, nil

@@ -45,5 +45,5 @@ func (d *DB) NewDevices(ctx context.Context, localpart string, limit int) ([]Eve
 
 // DismissNewDevices notes that the owner of an account knows of the new devices up to a time.
 func (d *DB) DismissNewDevices(ctx context.Context, localpart string, until time.Time) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Exec(dismiss, localpart, Millis(until)) })
+	return d.exec(ctx, account(localpart), dismiss, localpart, Millis(until))
 }

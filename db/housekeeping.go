@@ -66,7 +66,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyWaiting, c.KeepWaiting, &done.Waiting, (*Tx).removeWaiting},
 	} {
 		for n := tidyBatch; n == tidyBatch; {
-			n, err = write(ctx, d, "",
+			n, err = write(ctx, d, everything,
 				func(t *Tx) (int, error) { return chore.run(t, chore.remove, Millis(now.Add(-chore.keep)), tidyBatch) })
 			if err != nil {
 				return done, err
@@ -100,7 +100,7 @@ func (d *DB) tidyCrowded(ctx context.Context, c TidyConfig, count *int) error {
 	}, c.MaxEvents)
 	for _, x := range all {
 		for n := 1; err == nil && x.over > 0 && n > 0; x.over -= n {
-			n, err = write(ctx, d, "",
+			n, err = write(ctx, d, everything,
 				func(t *Tx) (int, error) { return t.remove(remove, x.localpart, min(tidyBatch, x.over)) })
 			if *count += n; err == nil {
 				err = pause(ctx, c.Pause)

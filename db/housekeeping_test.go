@@ -29,7 +29,7 @@ func (d *DB) count(tb testing.TB, from string) (n int) {
 func (d *DB) bulk(tb testing.TB, name string, n int, expires time.Time) {
 	tb.Helper()
 	for i := 0; i < n; i += 1000 {
-		_, err := write(bg, d, "", func(t *Tx) (struct{}, error) {
+		_, err := write(bg, d, everything, func(t *Tx) (struct{}, error) {
 			for j := i; j < min(i+1000, n); j++ {
 				l := Login{ID: fmt.Sprint(name, j), Localpart: "alice", DeviceID: fmt.Sprint(name, j), At: t0,
 					Expires: expires, Refreshable: true}
@@ -70,7 +70,7 @@ func TestTidyTouchesNothingThatLives(t *testing.T) {
 	var wantTokens, wantReservations int
 	for i, end := range ends {
 		id := fmt.Sprint("s", i)
-		_, err := write(bg, d, "", func(tx *Tx) (struct{}, error) {
+		_, err := write(bg, d, everything, func(tx *Tx) (struct{}, error) {
 			_, err := tx.start(Login{ID: id, Localpart: "alice", DeviceID: id, At: now, Expires: end})
 			return struct{}{}, errors.Join(err,
 				tx.Record(Event{At: end, Kind: EventReplay, Localpart: "alice", Session: id}),

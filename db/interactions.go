@@ -27,8 +27,9 @@ const (
 	addInteraction  = `INSERT INTO interactions (id, expires, version, sealed, kind) VALUES ($1, $2, $3, $4, $5)`
 	saveInteraction = `UPDATE interactions SET sealed = $3, version = version + 1 WHERE id = $1 AND version = $2
 		RETURNING id`
-	endInteraction     = `DELETE FROM interactions WHERE id = $1 RETURNING id`
-	interactionVersion = `SELECT version FROM interactions WHERE id = $1`
+	endInteraction = `DELETE FROM interactions WHERE id = $1 RETURNING id`
+	// It changes nothing, and nobody else changes the row until the transaction ends.
+	holdInteraction = `UPDATE interactions SET version = version WHERE id = $1 AND version = $2 RETURNING id`
 
 	forgetInteractions = `DELETE FROM interactions WHERE id IN
 		(SELECT id FROM interactions WHERE kind = $4 AND expires > $1 AND expires <= $2 ORDER BY expires LIMIT $3)`
@@ -54,7 +55,7 @@ func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, m
 	if Millis(i.Expires) == 0 {
 		return errNoTime
 	}
-	return d.Write(ctx, func(t *Tx) error {
+	return d.in(ctx, scope{}.with("interactions", i.Kind), func(t *Tx) error {
 		life := i.Expires.Sub(now)
 		for _, over := range [][2]int64{{0, Millis(now)}, {Millis(i.Expires.Add(life)), maxTime}} {
 			if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch, i.Kind); err != nil {
@@ -74,31 +75,31 @@ const maxTime = 1<<63 - 1
 // SaveInteraction replaces what one holds, if its version is still the one given. ErrConflict if it is not, or it has
 // ended.
 func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
-	return d.mustIn(ctx, i.ID, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, onRow(i.ID), ErrConflict, func(t *Tx) (bool, error) {
 		return t.Get(saveInteraction, nil, i.ID, i.Version, i.Sealed)
 	})
 }
 
 // EndInteraction ends one. Of several calls one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
-	return d.mustIn(ctx, id, ErrNotFound,
+	return d.must(ctx, onRow(id), ErrNotFound,
 		func(t *Tx) (bool, error) { return t.Get(endInteraction, nil, id) })
 }
 
-// checkInteraction says ErrConflict if an interaction was saved by somebody else meanwhile, or has ended.
+// checkInteraction says ErrConflict if an interaction was saved by somebody else meanwhile, or has ended; else it stays
+// as it is.
 func (t *Tx) checkInteraction(i *Interaction) error {
 	if i == nil {
 		return nil
 	}
-	var version int64
-	found, err := t.Get(interactionVersion, []any{&version}, i.ID)
-	if err == nil && (!found || version != i.Version) {
+	found, err := t.Get(holdInteraction, nil, i.ID, i.Version)
+	if err == nil && !found {
 		err = ErrConflict
 	}
 	return err
 }
 
-// saveInteraction replaces what an interaction holds, in a transaction that has checked it and runs beside no other.
+// saveInteraction replaces what an interaction holds, in a transaction that has checked it.
 func (t *Tx) saveInteraction(i *Interaction) error {
 	if i == nil {
 		return nil

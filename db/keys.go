@@ -30,7 +30,7 @@ func (d *DB) RootKeys(ctx context.Context) ([]RootKey, error) {
 func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
 	const q = `INSERT INTO root_keys (id, wrapped, created, retired) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING RETURNING id`
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, everything, ErrConflict, func(t *Tx) (bool, error) {
 		t.AfterCommit(d.keysChanged)
 		return t.Get(q, nil, k.ID, k.Wrapped, Millis(k.Created), Millis(k.Retired))
 	})
@@ -54,7 +54,7 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 	const newer = `SELECT id FROM root_keys WHERE id > $1 AND retired = 0 LIMIT 1`
 	const q = `UPDATE root_keys SET wrapped = NULL, retired = CASE WHEN retired = 0 THEN $2 ELSE retired END
 		WHERE id = $1 RETURNING id`
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, everything, ErrNotFound, func(t *Tx) (bool, error) {
 		another, err := t.Get(newer, nil, id)
 		if err != nil {
 			return false, err

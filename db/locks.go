@@ -26,7 +26,7 @@ const lockSessions = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETUR
 
 // setLock changes the account and, in the same transaction, what its sessions say about it.
 func (d *DB) setLock(ctx context.Context, e Event, query string, args ...any) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(e.Localpart), ErrNotFound, func(t *Tx) (bool, error) {
 		found, err := t.Change(e, query, args...)
 		if err != nil || !found {
 			return found, err

@@ -38,7 +38,7 @@ type Login struct {
 // over, or its issuer has logged out. ErrLocked if all that is well and the account is locked; then the token is not
 // spent. ErrKeyGone if the root key was retired meanwhile. ErrDeviceTaken and ErrFull as Admissible says.
 func (d *DB) StartSession(ctx context.Context, l Login) (Session, error) {
-	return write(ctx, d, "", func(t *Tx) (Session, error) {
+	return write(ctx, d, account(l.Localpart), func(t *Tx) (Session, error) {
 		if err := t.admit(l); err != nil {
 			return Session{}, err
 		}

@@ -15,7 +15,7 @@ const (
 
 // EndSession logs one session out; ErrNotFound if there is none.
 func (d *DB) EndSession(ctx context.Context, id string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.end(endSession, id) })
+	return d.must(ctx, onRow(id), ErrNotFound, func(t *Tx) (bool, error) { return t.end(endSession, id) })
 }
 
 // end runs a statement that ends at most one session.
@@ -26,7 +26,7 @@ func (t *Tx) end(query string, args ...any) (found bool, err error) {
 
 // EndSessions logs an account out everywhere, and returns how many sessions ended.
 func (d *DB) EndSessions(ctx context.Context, localpart string) (int, error) {
-	return write(ctx, d, "", func(t *Tx) (int, error) { return t.endSessions(localpart, "") })
+	return write(ctx, d, account(localpart), func(t *Tx) (int, error) { return t.endSessions(localpart, "") })
 }
 
 // Ended is how much has ended.
@@ -34,7 +34,7 @@ type Ended struct{ Sessions, Browsers int }
 
 // EndOthers logs an account out everywhere but in one browser of it. What began in that goes on.
 func (d *DB) EndOthers(ctx context.Context, localpart, browser string) (Ended, error) {
-	return write(ctx, d, "", func(t *Tx) (n Ended, err error) {
+	return write(ctx, d, account(localpart), func(t *Tx) (n Ended, err error) {
 		began := ""
 		if _, err := t.Get(letIn, []any{&began}, browser, localpart); err != nil {
 			return n, err

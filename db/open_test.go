@@ -100,6 +100,26 @@ func TestOpenRefusesAStrangersFile(t *testing.T) {
 	}
 }
 
+// Litestream has two tables in each file that it copies, and may have made them before we made ours.
+func TestOpenTakesLitestreamsFile(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	path := file(t)
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(bg, `CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER);
+		CREATE TABLE _litestream_lock (id INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, Config{DSN: path})
+	if err := d.SetSetting(bg, "any", "write"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOpenAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	onSQLite(t)
@@ -153,7 +173,7 @@ func TestQueryPlans(t *testing.T) {
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, findClient,
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
 		findWaiting, takeWaiting, tidyWaiting,
-		findInteraction, saveInteraction, endInteraction, interactionVersion, forgetInteractions, crowdOutInteractions,
+		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`,
 	} {
 		args := make([]any, strings.Count(q, "$")+1)

@@ -27,7 +27,7 @@ const (
 // verified, which took its time: the hash changed, the account was deactivated, or the session that asks has ended or
 // is locked.
 func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, err error) {
-	return write(ctx, d, "", func(t *Tx) (int, error) {
+	return write(ctx, d, account(c.Localpart), func(t *Tx) (int, error) {
 		e := Event{Kind: EventPassword, Localpart: c.Localpart, Session: c.Keep}
 		if c.Keep != "" {
 			if live, err := t.Get(liveSession, []any{&e.DeviceID}, c.Keep, c.Localpart); err != nil || !live {
@@ -54,7 +54,7 @@ func (d *DB) ChangePassword(ctx context.Context, c PasswordChange) (ended int, e
 // Rehash stores the same password hashed in another way, and ends nothing; ErrConflict if oldHash is not the account's
 // any more. It does not look at the account's state: StartSession does.
 func (d *DB) Rehash(ctx context.Context, localpart, oldHash, newHash string) error {
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, account(localpart), ErrConflict, func(t *Tx) (bool, error) {
 		return t.Get(rehash, nil, localpart, oldHash, newHash)
 	})
 }

@@ -1,67 +1,140 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 )
 
 // pipeliner is an engine on another machine, for which several statements go out together: each would be a round trip.
 // It has no cache.
 type pipeliner interface {
-	// pipeline runs statements in their order, in one round trip.
-	pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error)
+	// pipeline runs statements in their order, in one round trip, and calls do with the place and the first row of each
+	// that gives one.
+	pipeline(ctx context.Context, c *sql.Conn, s []statement, do func(i int, scan func(...any) error) error) error
+	// together begins a transaction beside others, statement by statement; the last of them gives a row.
+	together() []statement
 }
 
-// statement gives at most one session.
+// statement is one whose first row is of interest.
 type statement struct {
 	query string
 	args  []any
 }
 
-// answer is what a statement gave.
-type answer struct {
-	session Session
-	found   bool
+// serveApart gives each kind of ops a transaction of its own, so that none waits for more than it needs: those that one
+// journey may serve, which leave nothing open whatever becomes of this process; those that have something for
+// themselves; and those that must be alone.
+func (w *writer) serveApart(e pipeliner, batch []*op) {
+	byRow := func(a, b *op) int { return cmp.Compare(a.row, b.row) }
+	slices.SortStableFunc(batch, byRow)
+	var first, apart, alone []*op
+	for _, o := range batch {
+		switch {
+		case o.first != nil && (len(first) == 0 || first[len(first)-1].row != o.row):
+			first = append(first, o)
+		case o.scope.everything():
+			alone = append(alone, o)
+		default:
+			apart = append(apart, o) // a later one on a row must find what that has come to
+		}
+	}
+	if len(first) > 0 || len(batch) == 0 {
+		w.transact(first, func() (stage, error) { return w.journey(e, first, batch) })
+		for _, o := range slices.Backward(first) { // in front of those that came later
+			if o.left {
+				o.left = false
+				apart = append([]*op{o}, apart...)
+			}
+		}
+		slices.SortStableFunc(apart, byRow)
+	}
+	for _, ops := range [][]*op{apart, alone} {
+		if len(ops) > 0 {
+			w.transact(ops, func() (stage, error) { return w.commit(ops, 0) })
+		}
+	}
 }
 
-// pipelined is runByRow in one round trip: notes and the first statements of all ops, which are nearly always their
-// only ones, go out together. Then each op runs, and finds the answer of its first statement in t.first. Of several ops
-// on one session only the first one's statement goes out: a later one must find what that has come to.
-func (t *Tx) pipelined(e pipeliner, batch []*op, notes []note) {
-	var all []statement
-	add := func(notes []note) {
-		for _, n := range notes {
-			all = append(all, n.statement())
-		}
+// journey commits, in one round trip, the first statements of ops, which are nearly always their only ones, with the
+// notes on the rows of a batch. It goes through the rows in one order, each with its note first, so that two replicas
+// do not wait for each other in a circle. An op whose first statement finds nothing is left.
+//
+// What was sent happens or does not, whatever becomes of this process. If the connection is lost, nobody knows; then it
+// is sent again, which does no harm.
+func (w *writer) journey(e pipeliner, ops, batch []*op) (stage, error) {
+	t := w.tx
+	t.reset()
+	if err := w.begin(func() error { return nil }); err != nil {
+		return beginning, err
 	}
-	place := make([]int, len(batch)) // where in all the first statement of each op is; -1: it is not
-	last := ""
-	for i, o := range batch {
-		n := notesUpTo(notes, o.session)
-		add(notes[:n])
-		notes = notes[n:]
-		place[i] = -1
-		if o.err = o.ctx.Err(); o.err != nil {
-			continue
-		}
-		if o.first != nil && o.session != last {
-			place[i] = len(all)
-			all = append(all, o.first())
-		}
-		last = o.session
+	notes := w.db.notes.take(batch, batchSize)
+	legs := legsOf(ops, notes)
+	all := e.together()
+	begun := len(all) // so many statements only begin the transaction
+	for _, s := range legs {
+		all = append(all, s.statement)
 	}
-	add(notes)
-	answers, err := e.pipeline(t.ctx, t.conn, all)
-	if t.err = t.failed(err); err != nil {
-		return
-	}
-	for i, o := range batch {
-		if o.err == nil {
-			if place[i] >= 0 {
-				t.first = &answers[place[i]]
+	got := beginning
+	err := t.failed(e.pipeline(t.ctx, t.conn, append(all, statement{query: "COMMIT"}),
+		func(i int, scan func(...any) error) error {
+			if got = running; i < begun || legs[i-begun].op == nil {
+				return nil
 			}
-			t.run(batch[i : i+1])
-			t.first = nil
+			session, err := scanSession(scan)
+			legs[i-begun].op.found(session)
+			return err
+		}))
+	if err != nil {
+		for _, o := range ops {
+			o.left = false
+		}
+		return t.astray(got, err)
+	}
+	w.db.notes.written(notes)
+	return ending, nil
+}
+
+// leg is a statement of a journey, about one row; the op is nil if it is a note.
+type leg struct {
+	row string
+	statement
+	op *op
+}
+
+// legsOf gives the legs in their order. One whose caller does not wait any more has none.
+func legsOf(ops []*op, notes []note) []leg {
+	legs := make([]leg, 0, len(ops)+len(notes))
+	for _, n := range notes {
+		legs = append(legs, leg{n.session, n.statement(), nil})
+	}
+	for _, o := range ops {
+		o.err = o.ctx.Err()
+		if o.left = o.err == nil; o.left {
+			legs = append(legs, leg{o.row, o.first(), o})
 		}
 	}
+	slices.SortStableFunc(legs, func(a, b leg) int { return cmp.Compare(a.row, b.row) })
+	return legs
+}
+
+// found says that a first statement has done what its op is for.
+func (o *op) found(s Session) {
+	o.left = false
+	o.taken(s)
+}
+
+// astray is undone for a transaction that was sent as a whole. Only what the server says is known.
+func (t *Tx) astray(got stage, err error) (stage, error) {
+	_, known := sqlState(err)
+	t.undone(got, err)
+	switch {
+	case known && got == beginning && !lost(err):
+		return beginning, t.movedBy(err)
+	case !known:
+		err = fmt.Errorf("%w: %w", err, errDoubt)
+	}
+	return running, err
 }

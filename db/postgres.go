@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,19 +27,24 @@ import (
 // of several replicas run side by side, each statement seeing what is committed when it begins (READ COMMITTED), so:
 //
 //   - A refresh, and a note, is one compare-and-swap on one row. Two of them on one row wait for each other and the
-//     second one finds the row moved, as it would on SQLite. Transactions of nothing but these share the gate.
-//   - Whatever looks at one row and writes another (a login looks at the account's lock; retiring a key counts
-//     sessions) takes the gate alone, and then nobody else writes at all: what it saw holds until it commits.
+//     second one finds the row moved, as it would on SQLite.
+//   - Whatever looks at one row and writes another (a login looks at the account's lock) has for itself what it looks
+//     at, see scope: what it saw holds until it commits. Few concern everybody; these are alone.
 //
-// The gate is a transaction-level advisory lock: in memory, first come first served, and gone with its transaction
-// however that ends. Refreshes go through their rows in one order, so two replicas hardly ever wait for each other in a
-// circle; when one that found its row moved goes back to it they can, and then one of them is run again.
+// What is had so is a transaction-level advisory lock: in memory, first come first served, and gone with its
+// transaction however that ends. Every transaction has the gate, shared, or exclusive if it is alone; then its own
+// locks in one order. Refreshes go through their rows in one order as well. Whoever still waits for another one in a
+// circle gives way after 0.3 s and is run again.
+//
+// A process may freeze at any moment, and what it holds then nobody else gets. So what can goes there whole, with its
+// beginning and its end (journey), and the rest is undone by the server when it has not heard of it for a second.
 type postgresServer struct {
 	config *pgx.ConnConfig
+	set    bool // the DSN says how statements are run
 	name   string
-	begins [2]string // together, alone
-	level  string    // of isolation
-	gate   string    // the number of the advisory lock
+	schema string
+	level  string // of isolation
+	gate   string // the number of the advisory lock
 }
 
 func newPostgres(dsn string) (engine, error) {
@@ -51,26 +57,61 @@ func newPostgres(dsn string) (engine, error) {
 	dialer := &net.Dialer{Timeout: 5 * time.Second,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext
+	if c.ValidateConnect == nil {
+		// Behind one address a primary may become a standby, and what that answers may be old.
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "postern"
 	}
-	return &postgresServer{config: c, name: withoutSecrets(dsn)}, nil
+	return &postgresServer{config: c, set: saysMode(dsn), name: withoutSecrets(dsn)}, nil
 }
 
-// isolate says how transactions begin. With the gate held each looks, in the same round trip, whether the database has
-// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved.
-func (e *postgresServer) isolate(level string) {
-	e.level = level
-	begin, unlessMoved := "BEGIN ISOLATION LEVEL "+level+"; SELECT ",
-		"; SELECT 1 / (1 - COUNT(*)) FROM settings WHERE name = '"+movedTo+"'"
-	e.begins = [2]string{begin + "pg_advisory_xact_lock_shared(" + e.gate + ")" + unlessMoved,
-		begin + "pg_advisory_xact_lock(" + e.gate + ")" + unlessMoved}
+// local is what every write transaction sets for itself: behind a pooler the session is not ours, and what is set
+// there would be set for others. An answered write is on the disk (the first law), whatever the default is; a
+// server that is told to wait for more, such as remote_apply, does. Nobody waits for a lock for ever.
+const local = `set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+	ELSE current_setting('synchronous_commit') END, true), set_config('lock_timeout', '5s', true), `
+
+// idle begins the setting that ends a transaction whose process is frozen: it would keep others from writing.
+const idle = `set_config('idle_in_transaction_session_timeout', `
+
+// opens says how a transaction begins that takes some advisory locks. With these held it looks whether the database has
+// moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved. From then on it waits only
+// for rows, and never for long: whoever has them may wait for one of ours.
+func (e *postgresServer) opens(locks string) []string {
+	return []string{"BEGIN ISOLATION LEVEL " + e.level, "SELECT " + local + idle + "'1s', true), " + locks,
+		"SELECT set_config('lock_timeout', '300ms', true), 1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo +
+			"'"}
 }
 
-// gateOf is the number of a schema's gate: advisory locks belong to the whole database, which may have other tenants.
-func gateOf(schema string) string {
+const shared = "pg_advisory_xact_lock_shared"
+
+func (e *postgresServer) begin(batch []*op) string {
+	if slices.ContainsFunc(batch, func(o *op) bool { return o.scope.everything() }) || len(batch) == 0 {
+		return strings.Join(e.opens("pg_advisory_xact_lock("+e.gate+")"), "; ")
+	}
+	var locks []string
+	for _, o := range batch {
+		for _, name := range o.locks {
+			locks = append(locks, ", pg_advisory_xact_lock("+e.number(name)+")")
+		}
+	}
+	slices.Sort(locks) // all take them in one order
+	return strings.Join(e.opens(shared+"("+e.gate+")"+strings.Join(slices.Compact(locks), "")), "; ")
+}
+
+func (e *postgresServer) together() (begin []statement) {
+	for _, s := range e.opens(shared + "(" + e.gate + ")") {
+		begin = append(begin, statement{query: s})
+	}
+	return begin
+}
+
+// number is that of an advisory lock. These belong to the whole database, which may have other tenants.
+func (e *postgresServer) number(name string) string {
 	h := fnv.New64a()
-	h.Write([]byte("postern\x00" + schema)) // never fails
+	h.Write([]byte("postern\x00" + e.schema + name)) // never fails
 	return strconv.FormatInt(int64(h.Sum64()), 10)
 }
 
@@ -106,21 +147,14 @@ func (e *postgresServer) patience() time.Duration          { return 15 * time.Se
 func (e *postgresServer) maintain(*Tx, maintenance) error  { return nil }
 func (e *postgresServer) watch(context.Context, *DB) error { return nil }
 
-func (e *postgresServer) begin(alone bool) string {
-	if alone {
-		return e.begins[1]
-	}
-	return e.begins[0]
-}
-
 // copies waits for the disks of two databases, so it may idle longer than others. The lock is taken before anything is
 // read, and the default isolation shows what is committed by then.
 func (e *postgresServer) copies(lock bool) string {
-	const patient = "; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+	const patient = "; SELECT " + local + idle + "'10min', true)"
 	if !lock {
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + patient
 	}
-	return "BEGIN ISOLATION LEVEL " + e.level + patient + "; SELECT pg_advisory_xact_lock(" + e.gate + ")"
+	return "BEGIN ISOLATION LEVEL " + e.level + patient + ", pg_advisory_xact_lock(" + e.gate + ")"
 }
 
 // tables counts those that no extension owns: what pg_stat_statements brings makes a database nobody's.
@@ -131,73 +165,66 @@ func (e *postgresServer) tables() string {
 			WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
 }
 
-// postgresReaders is how many connections read: each may wait for the network, so there are more than on SQLite.
-const postgresReaders = 8
+// postgresConnections is how many there are: each may wait for the network, so there are more than on SQLite.
+const postgresConnections = 9
 
+func (e *postgresServer) readers(all int) int { return max(1, or(all, postgresConnections)-1) }
+
+// pool trusts readers to read: what they run is run on SQLite too, where they cannot write, and a pooler's session is
+// not ours to forbid it.
 func (e *postgresServer) pool(r role, n int) (*sql.DB, error) {
+	config := *e.config.Copy()
 	var options []stdlib.OptionOpenDB
-	if r == roleReader || r == roleGuest {
-		// Not as a parameter of the connection: target_session_attrs=read-write would refuse every server for it.
-		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
-			return err
-		}))
+	if r == roleGuest {
+		options = append(options, stdlib.OptionAfterConnect(e.recognise))
+		if !e.set {
+			config.DefaultQueryExecMode = pgx.QueryExecModeExec
+		}
 	}
-	if r == roleReader {
-		n = postgresReaders
-	}
-	d := stdlib.OpenDB(*e.config.Copy(), options...)
+	d := sql.OpenDB(connector{stdlib.GetConnector(config, options...)})
 	d.SetMaxOpenConns(n)
 	d.SetMaxIdleConns(n)
 	return d, nil
 }
 
-// connect makes the write connection keep the first law, whatever the server's settings: an answered write is on its
-// disk. A process that is frozen in the midst of a transaction must not keep the gate shut.
+// connect learns, the first time, what the transactions have to say.
 func (e *postgresServer) connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
 	c, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || e.gate != "" {
+		return c, err
 	}
-	const q = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-			ELSE current_setting('synchronous_commit') END, false),
-		set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '5s', false),
-		COALESCE(current_schema(), ''), version()`
-	var schema, version, ignored string
-	if err := c.QueryRowContext(ctx, q).Scan(&ignored, &ignored, &ignored, &schema, &version); err != nil {
+	var version string
+	const q = `SELECT COALESCE(current_schema(), ''), version()`
+	if err := c.QueryRowContext(ctx, q).Scan(&e.schema, &version); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if e.gate != "" {
-		return c, nil // it was there before
-	}
-	e.gate = gateOf(schema)
-	e.isolate("READ COMMITTED")
+	e.gate, e.level = e.number(""), "READ COMMITTED"
 	if strings.Contains(version, "CockroachDB") {
 		// there an advisory lock is accepted and does nothing, and serializability does its work
-		e.isolate("SERIALIZABLE")
+		e.level = "SERIALIZABLE"
 	}
 	return c, nil
 }
 
-func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement) ([]answer, error) {
-	answers := make([]answer, len(s))
-	return answers, c.Raw(func(raw any) error {
+func (e *postgresServer) pipeline(ctx context.Context, c *sql.Conn, s []statement,
+	do func(i int, scan func(...any) error) error) error {
+	return c.Raw(func(raw any) error {
 		var b pgx.Batch
 		for i := range s {
-			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) (err error) {
-				if answers[i].found = rows.Next(); answers[i].found {
-					answers[i].session, err = scanSession(rows.Scan)
+			b.Queue(s[i].query, storable(s[i].args)...).Query(func(rows pgx.Rows) error {
+				if !rows.Next() {
+					return nil
 				}
-				return err
+				return do(i, rows.Scan)
 			})
 		}
-		return raw.(*stdlib.Conn).Conn().SendBatch(ctx, &b).Close()
+		return raw.(postgresConn).Conn.Conn().SendBatch(ctx, &b).Close()
 	})
 }
 
 func (e *postgresServer) alive(c *sql.Conn) bool {
 	err := c.Raw(func(raw any) error {
-		if raw.(*stdlib.Conn).Conn().IsClosed() {
+		if raw.(postgresConn).Conn.Conn().IsClosed() {
 			return driver.ErrBadConn
 		}
 		return nil
@@ -205,13 +232,18 @@ func (e *postgresServer) alive(c *sql.Conn) bool {
 	return err == nil
 }
 
-// sqlState is the code of an error that the server reported.
+const onlyReads = "25006" // read_only_sql_transaction
+
+// sqlState is the code of an error that the server reported, or with which it would refuse to write.
 func sqlState(err error) (string, bool) {
 	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return "", false
+	switch {
+	case errors.As(err, &e):
+		return e.Code, true
+	case errors.Is(err, pgconn.ErrStandbyConnection), errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return onlyReads, true
 	}
-	return e.Code, true
+	return "", false
 }
 
 // refusedAsMoved says that a transaction could not begin because the database has moved.
@@ -225,7 +257,7 @@ func refusedAsMoved(err error) bool {
 func lost(err error) bool {
 	if state, ok := sqlState(err); ok {
 		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || state == "25P03" ||
-			state == "25006" || state == "53300"
+			state == onlyReads || state == "53300"
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
@@ -234,24 +266,32 @@ func lost(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-const adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
-	"is lost, and it goes on by itself"
+const (
+	adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
+		"is lost, and it goes on by itself"
+	advicePooled = "a pooler before it mixes up prepared statements: leave " + modeInDSN + " out of the DSN"
+)
 
-// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A).
+// postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A), the longest beginning first.
 func postgresAdvice(state string) string {
-	for prefix, advice := range map[string]string{
+	all := map[string]string{
 		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
+		"08P01": "a pooler refuses, see its log: PostgreSQL is away, or the pool too small, or the DSN has a " +
+			"search_path, which a pooler does not take: say it once with ALTER ROLE … SET search_path",
+		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
 			"pg_hba.conf",
-		"3D":    "there is no such database: make it with createdb",
-		"3F":    "there is no such schema: make it, or leave search_path out",
-		"25006": "it only reads: name the primary, or several hosts with target_session_attrs=read-write",
+		"3D": "there is no such database: make it with createdb",
+		"3F": "there is no such schema: make it, or leave search_path out",
+		onlyReads: "it only reads, as a standby does until it is promoted, and then it goes on by itself: name the " +
+			"primary, or several hosts with target_session_attrs=read-write",
 		"42501": "this user may not do that: make it the owner of the database, or of a schema of its own",
 		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
-		"53300": "it has too many connections: raise max_connections; a replica takes ten",
+		"53300": "it has too many connections: raise max_connections, or lower --db-connections of each replica",
 		"55P03": "another process keeps it locked: look for a long transaction in pg_stat_activity",
-	} {
-		if strings.HasPrefix(state, prefix) {
+	}
+	for n := len(state); n > 0; n-- {
+		if advice := all[state[:n]]; advice != "" {
 			return advice
 		}
 	}

@@ -92,7 +92,7 @@ func TestExtensionsTables(t *testing.T) {
 		t.Skip("only PostgreSQL has extensions: go test ./test/server/postgres runs this")
 	}
 	at := dsn(t)
-	shell, err := sql.Open("pgx", at)
+	shell, err := sql.Open("pgx", postgres.Direct(t, at))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestExtensionsTables(t *testing.T) {
 	open(t, Config{DSN: at})
 
 	other := dsn(t)
-	theirs, err := sql.Open("pgx", other)
+	theirs, err := sql.Open("pgx", postgres.Direct(t, other))
 	if err != nil {
 		t.Fatal(err)
 	}

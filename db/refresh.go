@@ -28,15 +28,26 @@ func (d *DB) AdvanceGeneration(ctx context.Context, r Refresh) (Session, error) 
 		r.Seen.At = r.At
 	}
 	r.Seen = r.Seen.Clip()
-	first := func() statement { return statement{advanceReturning, r.arguments()} }
-	return writeFirst(ctx, d, r.Session, first, func(t *Tx) (Session, error) {
-		if s, ok := t.cached(r.Session); ok && d.cache != nil && s.Generation == r.Generation {
-			if s, won, err := t.advanceCached(s, r); won || err != nil {
-				return s, err
-			}
+	var result Session
+	o := &op{ctx: ctx, scope: scope{row: r.Session}, taken: func(s Session) { result = s }}
+	if !r.SingleUse { // which is refused when it is sent twice
+		o.first = func() statement { return statement{advanceReturning, r.arguments()} }
+	}
+	o.run = func(t *Tx) (err error) {
+		result, err = t.advance(r)
+		return err
+	}
+	return await(d.writer, &result, o)
+}
+
+// advance is AdvanceGeneration. If memory has the row only whether it moves has to be asked.
+func (t *Tx) advance(r Refresh) (Session, error) {
+	if s, ok := t.cached(r.Session); ok && t.db.cache != nil && s.Generation == r.Generation {
+		if s, won, err := t.advanceCached(s, r); won || err != nil {
+			return s, err
 		}
-		return t.refresh(r) // which finds out the rest, or reads the row that memory does not have
-	})
+	}
+	return t.refresh(r) // which finds out the rest, or reads the row that memory does not have
 }
 
 // The access token must not outlive the session. $5 = 0 stands for "never" and is cast because an engine that infers
@@ -100,19 +111,9 @@ func (t *Tx) advanceCached(s Session, r Refresh) (Session, bool, error) {
 	return s, true, nil
 }
 
-// advanceRow runs advance, or takes its answer from a pipeline. Where there are pipelines there is no cache.
-func (t *Tx) advanceRow(r Refresh) (Session, bool, error) {
-	if t.first == nil {
-		return t.session(advanceReturning, r.arguments()...)
-	}
-	a := *t.first
-	t.first = nil
-	return a.session, a.found, t.err
-}
-
 // refresh moves the row on, or finds out why it may not be moved and what to answer instead.
 func (t *Tx) refresh(r Refresh) (Session, error) {
-	s, won, err := t.advanceRow(r)
+	s, won, err := t.session(advanceReturning, r.arguments()...)
 	if won || err != nil {
 		return s, err
 	}

@@ -138,7 +138,7 @@ func TestAdvanceGenerationAfterItsOwnTransaction(t *testing.T) {
 		}
 		return s, err
 	}
-	s, err := write(bg, d, "one", renamed)
+	s, err := write(bg, d, onRow("one"), renamed)
 	if err != nil || s.DisplayName != "new name" || s.Generation != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}

@@ -30,7 +30,14 @@ type Registration struct {
 // ErrTokenSpent if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was
 // retired meanwhile; ErrFull if the account is to wait and too many do.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
-	return write(ctx, d, "", func(t *Tx) (Session, error) {
+	s := account(r.Localpart)
+	if r.Token != "" {
+		s = s.with("invitation", r.Token)
+	}
+	if r.Waits {
+		s = s.with("waiting", "")
+	}
+	return write(ctx, d, s, func(t *Tx) (Session, error) {
 		// Nothing is written before all that can be refused has been: what an operation wrote stands, whatever it
 		// answers.
 		if err := t.checkInteraction(r.Interaction); err != nil {

@@ -28,7 +28,7 @@ func scanRegistrationToken(scan func(...any) error) (r RegistrationToken, err er
 func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) error {
 	const q = `INSERT INTO registration_tokens (token, uses_allowed, used, expires, created, revoked)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING token`
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) {
+	return d.must(ctx, onRow(r.Token), ErrConflict, func(t *Tx) (bool, error) {
 		made, err := t.Get(q, nil, r.Token, r.UsesAllowed, r.Used, Millis(r.Expires), Millis(r.Created),
 			Millis(r.Revoked))
 		if err == nil && made {
@@ -56,7 +56,7 @@ func (d *DB) RevokeRegistrationToken(ctx context.Context, token string, when tim
 		there = `SELECT token FROM registration_tokens WHERE token = $1`
 		q     = `UPDATE registration_tokens SET revoked = $2 WHERE token = $1 AND revoked = 0 RETURNING token`
 	)
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) {
+	return d.must(ctx, invitation(token), ErrNotFound, func(t *Tx) (bool, error) {
 		revoked, err := t.Get(q, nil, token, Millis(when))
 		if err != nil || !revoked {
 			found, err := t.Get(there, nil, token)
@@ -102,7 +102,7 @@ func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID stri
 	if Millis(until) == 0 {
 		return errNoTime
 	}
-	return d.must(ctx, ErrTokenSpent, func(t *Tx) (bool, error) {
+	return d.must(ctx, invitation(token), ErrTokenSpent, func(t *Tx) (bool, error) {
 		if err := t.Exec(forgetToken, token, Millis(now)); err != nil {
 			return false, err
 		}
@@ -112,7 +112,7 @@ func (d *DB) ReserveRegistrationToken(ctx context.Context, token, sessionID stri
 
 // ReleaseRegistrationToken gives back what a session has set aside, if anything.
 func (d *DB) ReleaseRegistrationToken(ctx context.Context, token, sessionID string) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Exec(releaseToken, token, sessionID) })
+	return d.exec(ctx, invitation(token), releaseToken, token, sessionID)
 }
 
 // useRegistrationToken turns a reservation, or a use that is free, into a use.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"postern/test/rig/postgres"
 )
@@ -59,15 +60,53 @@ func clients(b *testing.B, n int, refresh func(string, int64) error, d *DB) {
 	for i := range n {
 		login(b, d, fmt.Sprint("s", i), fmt.Sprint("D", i))
 	}
+	b.ResetTimer()
+	crowd(b, n, func(i int, k int64) error { return refresh(fmt.Sprint("s", i), k) })
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refreshes/s")
+}
+
+// BenchmarkLogins lets 64 clients log in again and again, each to an account of its own, at one replica or at three.
+// No password is hashed: it is the database that is measured.
+func BenchmarkLogins(b *testing.B) {
+	if !postgres.Chosen() {
+		b.Skip("TEST_DB=postgres")
+	}
+	for _, count := range []int{1, 3} {
+		b.Run(fmt.Sprint(count), func(b *testing.B) {
+			at := dsn(b)
+			var replicas []*DB
+			for range count {
+				replicas = append(replicas, open(b, Config{DSN: at}))
+			}
+			for i := range 64 {
+				u := User{Localpart: fmt.Sprint("user", i), PasswordHash: "hash", Created: t0}
+				if err := replicas[0].CreateUser(bg, u); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ResetTimer()
+			crowd(b, 64, func(i int, k int64) error {
+				user := fmt.Sprint("user", i)
+				_, err := replicas[i%count].StartSession(bg, Login{ID: fmt.Sprint(user, "-", k), Localpart: user,
+					PasswordHash: "hash", DeviceID: "D", At: t0.Add(time.Duration(k) * time.Second), KeyID: 1})
+				return err
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "logins/s")
+		})
+	}
+}
+
+// crowd lets n clients do something b.N times in all; k counts what each has done.
+func crowd(b *testing.B, n int, do func(i int, k int64) error) {
+	b.Helper()
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	done := make(chan error, n)
-	b.ResetTimer()
 	for i := range n {
 		go func() {
 			var err error
 			for k := int64(1); err == nil && left.Add(-1) >= 0; k++ {
-				err = refresh(fmt.Sprint("s", i), k)
+				err = do(i, k)
 			}
 			done <- err
 		}()
@@ -77,5 +116,4 @@ func clients(b *testing.B, n int, refresh func(string, int64) error, d *DB) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refreshes/s")
 }

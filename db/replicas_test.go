@@ -21,7 +21,7 @@ func onPostgres(t *testing.T) (one, two *DB, shell *sql.DB) {
 	at := dsn(t)
 	one = freshAt(t, Config{DSN: at})
 	two = open(t, Config{DSN: at})
-	shell, err := sql.Open("pgx", at)
+	shell, err := sql.Open("pgx", postgres.Direct(t, at))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,8 @@ func TestLostConnections(t *testing.T) {
 	login(t, first, "a", "A")
 	const mine = "postern-lost" // other tests have the same server
 	one := open(t, Config{DSN: first.dsn(mine)})
-	const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '` + mine + `'`
+	const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE application_name = '` + mine + `' AND usename = current_user`
 	for k := int64(1); k < 20; k++ {
 		one.session(t, "a")
 		if _, err := shell.ExecContext(bg, kill); err != nil {
@@ -181,8 +182,7 @@ func (d *DB) dsn(name string) string { return d.address() + "&application_name="
 
 func (d *DB) address() string { return d.engine.(*postgresServer).config.ConnString() }
 
-// Who names several servers wants the one that writes, and readers that promise not to write must not be turned away
-// for it.
+// Who names several servers wants the one that writes.
 func TestReadWriteServersOnly(t *testing.T) {
 	t.Parallel()
 	one, _, _ := onPostgres(t)
@@ -191,9 +191,6 @@ func TestReadWriteServersOnly(t *testing.T) {
 	two.session(t, "a")
 	if s, err := two.AdvanceGeneration(bg, refresh("a", 1)); err != nil || s.Generation != 2 {
 		t.Errorf("%+v, %v", s, err)
-	}
-	if _, err := two.reads.ExecContext(bg, `DELETE FROM sessions`); err == nil {
-		t.Error("a reader may write")
 	}
 }
 
@@ -250,9 +247,8 @@ func TestSerializationFailures(t *testing.T) {
 	t.Parallel()
 	one, two, _ := onPostgres(t)
 	for _, d := range []*DB{one, two} {
-		begin := "BEGIN ISOLATION LEVEL SERIALIZABLE"
 		d.writeLock <- struct{}{}
-		d.engine.(*postgresServer).begins = [2]string{begin, begin}
+		d.engine.(*postgresServer).level = "SERIALIZABLE"
 		<-d.writeLock
 	}
 	login(t, one, "a", "A")

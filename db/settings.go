@@ -14,5 +14,5 @@ const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2)
 
 // SetSetting stores a value under a name.
 func (d *DB) SetSetting(ctx context.Context, name, value string) error {
-	return d.Write(ctx, func(t *Tx) error { return t.Exec(setSetting, name, value) })
+	return d.exec(ctx, everything, setSetting, name, value)
 }

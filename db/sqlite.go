@@ -56,15 +56,16 @@ func (e *sqliteFile) String() string            { return e.path }
 func (e *sqliteFile) migrations() goose.Dialect { return goose.DialectSQLite3 }
 func (e *sqliteFile) flushEvery() time.Duration { return time.Second }
 func (e *sqliteFile) patience() time.Duration   { return 0 }
+func (e *sqliteFile) readers(int) int           { return 2 }
 func (e *sqliteFile) alive(*sql.Conn) bool      { return true }
 
 // A write transaction takes its lock at once: upgrading a read lock later can fail, and no waiting cures that (SQLite,
 // "Transactions", section 2.2). With it every one of them is alone.
-func (e *sqliteFile) begin(bool) string { return "BEGIN IMMEDIATE" }
+func (e *sqliteFile) begin([]*op) string { return "BEGIN IMMEDIATE" }
 
 func (e *sqliteFile) copies(lock bool) string {
 	if lock {
-		return e.begin(true)
+		return e.begin(nil)
 	}
 	return "BEGIN"
 }
@@ -79,8 +80,10 @@ func (s *side) sound(ctx context.Context) error {
 	return s.failed(s.conn.QueryRowContext(ctx, "PRAGMA journal_mode = DELETE").Scan(&mode))
 }
 
+// Litestream's tables are nobody's: it makes them in whatever file it copies.
 func (e *sqliteFile) tables() string {
-	return `SELECT COUNT(*), COUNT(CASE WHEN name = '` + versionTable + `' THEN 1 END) FROM sqlite_master`
+	return `SELECT COUNT(*), COUNT(CASE WHEN name = '` + versionTable + `' THEN 1 END) FROM sqlite_master
+		WHERE name NOT LIKE '\_litestream\_%' ESCAPE '\'`
 }
 
 func (e *sqliteFile) prepare() (err error) {

@@ -1,12 +1,11 @@
 package db
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -25,7 +24,6 @@ type Tx struct {
 	asked     context.Context        // of the caller whose op runs now; it bounds nothing
 	cancel    context.CancelFunc     // nil if there is nothing to cancel
 	err       error                  // the engine's first failure
-	first     *answer                // of the first statement of the op that runs now, if a pipeline has run it
 	changes   []change               // of sessions, for the cache
 	committed []func()
 }
@@ -50,8 +48,7 @@ func (t *Tx) reset() {
 func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	t := w.tx
 	t.reset()
-	alone := slices.ContainsFunc(batch, func(o *op) bool { return o.session == "" })
-	if err := w.begin(t.db.engine.begin(alone)); err != nil {
+	if err := w.begin(func() error { return t.control(t.db.engine.begin(batch)) }); err != nil {
 		return beginning, t.movedBy(err)
 	}
 	if err := w.db.fresh.arrive(); err != nil {
@@ -59,22 +56,14 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 		return beginning, err
 	}
 	notes := w.db.notes.take(batch, spare)
-	if alone {
-		t.write(notes)
-		t.run(batch)
-	} else {
-		t.runByRow(batch, notes)
-	}
+	t.write(notes)
+	t.run(batch)
 	got, err := running, t.err
 	if err == nil {
 		got, err = ending, t.control("COMMIT")
 	}
 	if err != nil {
-		_ = t.control("ROLLBACK") // the engine may have done so itself; then this one fails, which is fine
-		if lost(err) {
-			t.abandon()
-		}
-		return got, err
+		return t.undone(got, err), err
 	}
 	w.db.cache.apply(t.changes)
 	for _, do := range t.committed {
@@ -85,32 +74,17 @@ func (w *writer) commit(batch []*op, spare int) (stage, error) {
 	return ending, nil
 }
 
-// runByRow goes through the rows in one order, each with its note first, so that two replicas do not wait for each
-// other in a circle.
-func (t *Tx) runByRow(batch []*op, notes []note) {
-	slices.SortStableFunc(batch, func(a, b *op) int { return cmp.Compare(a.session, b.session) })
-	slices.SortFunc(notes, func(a, b note) int { return cmp.Compare(a.session, b.session) })
-	if e, ok := t.db.engine.(pipeliner); ok && len(batch)+len(notes) > 1 {
-		t.pipelined(e, batch, notes)
-		return
+// undone gives up what did not commit. A server that did not hear of us for too long has not committed either: it says
+// so, or closes the connection before the commit is sent. Then it is as if a statement had failed.
+func (t *Tx) undone(got stage, err error) stage {
+	_ = t.control("ROLLBACK") // the engine may have done so itself; then this one fails, which is fine
+	if lost(err) {
+		t.abandon()
 	}
-	for i := range batch {
-		n := notesUpTo(notes, batch[i].session)
-		t.write(notes[:n])
-		notes = notes[n:]
-		t.run(batch[i : i+1])
+	if got == ending && (timedOut(err) || errors.Is(err, driver.ErrBadConn)) {
+		return running
 	}
-	t.write(notes)
-}
-
-// notesUpTo counts the notes, which are in order, up to those of a session.
-func notesUpTo(notes []note, session string) int {
-	n, _ := slices.BinarySearchFunc(notes, session,
-		func(n note, session string) int { return cmp.Compare(n.session, session) })
-	for n < len(notes) && notes[n].session == session {
-		n++
-	}
-	return n
+	return got
 }
 
 // write writes notes; nothing happens to one whose session is gone. t keeps the error.
@@ -133,7 +107,7 @@ func (t *Tx) run(batch []*op) {
 
 // begin takes the engine's write lock, waiting for other processes, and for a server that is just being started again.
 // While it waits it gives ours back, so that checks go on. A server that has been away for longer is not waited for.
-func (w *writer) begin(statement string) error {
+func (w *writer) begin(open func() error) error {
 	deadline := time.Now().Add(w.db.config.wait)
 	patient := *w.outcome.Load() == nil
 	for {
@@ -142,7 +116,7 @@ func (w *writer) begin(statement string) error {
 			return err
 		}
 		if err == nil {
-			if err = w.tx.control(statement); err == nil {
+			if err = open(); err == nil {
 				return nil
 			}
 			_ = w.tx.control("ROLLBACK") // it may have begun, and then not have got the lock

@@ -32,7 +32,7 @@ func scanUser(scan func(...any) error) (u User, err error) {
 
 // CreateUser adds an account; ErrConflict if its localpart is taken, even by a deactivated one.
 func (d *DB) CreateUser(ctx context.Context, u User) error {
-	return d.must(ctx, ErrConflict, func(t *Tx) (bool, error) { return t.createUser(u) })
+	return d.must(ctx, account(u.Localpart), ErrConflict, func(t *Tx) (bool, error) { return t.createUser(u) })
 }
 
 func (t *Tx) createUser(u User) (made bool, err error) {
@@ -82,7 +82,7 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 		q          = `UPDATE users SET deactivated = $2 WHERE localpart = $1 AND deactivated = 0 RETURNING localpart`
 		alsoErased = `UPDATE users SET erased = erased OR $2 WHERE localpart = $1`
 	)
-	return write(ctx, d, "", func(t *Tx) (int, error) {
+	return write(ctx, d, account(localpart), func(t *Tx) (int, error) {
 		e := Event{At: when, Kind: EventDeactivated, Localpart: localpart}
 		if found, err := t.Change(e, q, Millis(when)); err != nil || !found {
 			return 0, or(err, ErrNotFound)
@@ -99,7 +99,7 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 
 // Reactivate opens a deactivated account again. Its sessions do not come back.
 func (d *DB) Reactivate(ctx context.Context, localpart string) error {
-	return d.must(ctx, ErrNotFound, func(t *Tx) (bool, error) { return t.Reactivate(localpart) })
+	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) { return t.Reactivate(localpart) })
 }
 
 // Reactivate is [DB.Reactivate], and says whether there is such an account.

@@ -78,7 +78,7 @@ func (t *Tx) wait(r Registration) error {
 // ApproveUser makes an account of one that waits, with its password. ErrNotFound if none waits, ErrConflict if there is
 // an account of that name by now.
 func (d *DB) ApproveUser(ctx context.Context, localpart string, when time.Time) error {
-	return d.Write(ctx, func(t *Tx) error {
+	return d.WriteFor(ctx, localpart, func(t *Tx) error {
 		var was bool
 		u, err := t.waiting(findWaiting, localpart)
 		if err == nil {
@@ -97,7 +97,7 @@ func (d *DB) ApproveUser(ctx context.Context, localpart string, when time.Time) 
 
 // RejectUser removes an account that waits; its name is free again. ErrNotFound if none waits.
 func (d *DB) RejectUser(ctx context.Context, localpart string) error {
-	return d.Write(ctx, func(t *Tx) error {
+	return d.WriteFor(ctx, localpart, func(t *Tx) error {
 		if _, err := t.waiting(takeWaiting, localpart); err != nil {
 			return err
 		}

@@ -20,12 +20,15 @@ var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 // with an error after writing means what it wrote. Failures of the engine are kept by the Tx.
 type op struct {
 	ctx context.Context
-	// the one row that it changes, after the notes on it; empty: it must run beside no other transaction
-	session string
-	first   func() statement // what run begins with, if a pipeline may run that before; see Tx.pipelined
-	run     func(*Tx) error
-	err     error
-	done    chan struct{}
+	scope
+	// What a pipeline may run instead of run: if it finds a session it has done all, and taken gets that; else it has
+	// done nothing. Running it twice does what running it once does. Nil: there is none.
+	first func() statement
+	taken func(Session)
+	run   func(*Tx) error
+	err   error
+	left  bool // its first statement has found nothing
+	done  chan struct{}
 }
 
 // writer owns the write connection. All ops that queued while the last transaction was committing share the next one,
@@ -47,40 +50,53 @@ func newWriter(d *DB, t *Tx) *writer {
 	return w
 }
 
-// Write runs one write beside no other one and waits until it is on the disk. What run wrote stands, whatever it
-// returns; only a failure of the engine, ErrUnavailable, undoes it. It may be run twice, of which the first time is
-// undone. A caller that stops waiting does not know whether it happened.
+// Write runs one write beside no other one, of any replica, and waits until it is on the disk. What run wrote stands,
+// whatever it returns; only a failure of the engine, ErrUnavailable, undoes it. It may be run twice, of which the first
+// time is undone. A caller that stops waiting does not know whether it happened.
 func (d *DB) Write(ctx context.Context, run func(*Tx) error) error {
-	_, err := write(ctx, d, "", func(t *Tx) (struct{}, error) { return struct{}{}, run(t) })
+	return d.in(ctx, everything, run)
+}
+
+// WriteFor is Write for what concerns one account: others may run beside it, but none that concerns the same account.
+func (d *DB) WriteFor(ctx context.Context, localpart string, run func(*Tx) error) error {
+	return d.in(ctx, account(localpart), run)
+}
+
+// in is Write in a scope.
+func (d *DB) in(ctx context.Context, s scope, run func(*Tx) error) error {
+	_, err := write(ctx, d, s, func(t *Tx) (struct{}, error) { return struct{}{}, run(t) })
 	return err
 }
 
-// write is Write with a result, for a write that may run beside others if it changes only one row: that of a session.
-func write[T any](ctx context.Context, d *DB, session string, run func(*Tx) (T, error)) (T, error) {
-	return writeFirst(ctx, d, session, nil, run)
+// exec is a write of one statement.
+func (d *DB) exec(ctx context.Context, s scope, query string, args ...any) error {
+	return d.in(ctx, s, func(t *Tx) error { return t.Exec(query, args...) })
 }
 
-// writeFirst is write for an op that begins with a statement which a pipeline may run before.
-func writeFirst[T any](ctx context.Context, d *DB, session string, first func() statement,
-	run func(*Tx) (T, error)) (T, error) {
-	var result, none T
-	w := d.writer
-	o := &op{ctx: ctx, session: session, first: first, done: make(chan struct{})}
-	o.run = func(t *Tx) (err error) {
+// write is Write with a result and a scope.
+func write[T any](ctx context.Context, d *DB, s scope, run func(*Tx) (T, error)) (T, error) {
+	var result T
+	return await(d.writer, &result, &op{ctx: ctx, scope: s, run: func(t *Tx) (err error) {
 		result, err = run(t)
 		return err
-	}
+	}})
+}
+
+// await has an op written, and gives its result once it is there.
+func await[T any](w *writer, result *T, o *op) (T, error) {
+	var none T
+	o.done = make(chan struct{})
 	select {
 	case w.ops <- o:
 	case <-w.quit:
 		return none, errClosed
-	case <-ctx.Done():
-		return none, ctx.Err()
+	case <-o.ctx.Done():
+		return none, o.ctx.Err()
 	}
 	select {
 	case <-o.done:
-	case <-ctx.Done():
-		return none, ctx.Err()
+	case <-o.ctx.Done():
+		return none, o.ctx.Err()
 	case <-w.stopped:
 		select {
 		case <-o.done:
@@ -91,17 +107,12 @@ func writeFirst[T any](ctx context.Context, d *DB, session string, first func() 
 	if errors.Is(o.err, ErrUnavailable) {
 		return none, o.err // what it computed before the engine failed is not true
 	}
-	return result, o.err
+	return *result, o.err
 }
 
 // must runs a write that has to find something, and returns otherwise if it did not.
-func (d *DB) must(ctx context.Context, otherwise error, run func(*Tx) (bool, error)) error {
-	return d.mustIn(ctx, "", otherwise, run)
-}
-
-// mustIn is must for a write that changes one row, and may run beside others; see op.session.
-func (d *DB) mustIn(ctx context.Context, row string, otherwise error, run func(*Tx) (bool, error)) error {
-	_, err := write(ctx, d, row, func(t *Tx) (none struct{}, err error) {
+func (d *DB) must(ctx context.Context, s scope, otherwise error, run func(*Tx) (bool, error)) error {
+	_, err := write(ctx, d, s, func(t *Tx) (none struct{}, err error) {
 		found, err := run(t)
 		if err == nil && !found {
 			err = otherwise
@@ -191,6 +202,9 @@ const (
 	ending                 // the commit did
 )
 
+// errDoubt says that nobody knows whether a transaction was committed.
+var errDoubt = errors.New("whether it was done is not known: look, and ask again")
+
 // serve commits a batch and answers it.
 func (w *writer) serve(batch []*op) {
 	if len(batch) == 0 && w.db.notes.empty() {
@@ -198,21 +212,10 @@ func (w *writer) serve(batch []*op) {
 	}
 	began := time.Now()
 	w.db.writeLock <- struct{}{}
-	got, err := w.persist(batch, batchSize)
-	switch {
-	case err == nil:
-	case got == beginning, got == running && lost(err):
-		fail(batch, err)
-	case got == ending && lost(err):
-		err = fmt.Errorf("%w: whether it was done is not known: look, and ask again", err)
-		fail(batch, err)
-	default:
-		_ = w.db.engine.maintain(w.tx, afterFailure)
-		err = w.alone(batch, err)
-	}
-	w.outcome.Store(&err)
-	for _, o := range batch {
-		close(o.done)
+	if e, ok := w.db.engine.(pipeliner); ok {
+		w.serveApart(e, batch)
+	} else {
+		w.transact(batch, func() (stage, error) { return w.commit(batch, batchSize) })
 	}
 	_ = w.db.engine.maintain(w.tx, afterBatch)
 	<-w.db.writeLock
@@ -221,12 +224,35 @@ func (w *writer) serve(batch []*op) {
 	}
 }
 
+// transact commits ops in one transaction, and answers those that are not left.
+func (w *writer) transact(batch []*op, commit func() (stage, error)) {
+	got, err := w.persist(commit)
+	switch {
+	case err == nil:
+	case got == beginning, got == running && lost(err):
+		fail(batch, err)
+	case got == ending && lost(err):
+		err = fmt.Errorf("%w: %w", err, errDoubt)
+		fail(batch, err)
+	default:
+		_ = w.db.engine.maintain(w.tx, afterFailure)
+		err = w.alone(batch, err)
+	}
+	w.outcome.Store(&err)
+	for _, o := range batch {
+		if !o.left {
+			close(o.done)
+		}
+	}
+}
+
 // alone gives each op of a failed batch a transaction of its own, so that only the guilty one fails. When an op alone
 // cannot begin or commit, the others are not made to wait for the same. It returns the last transaction's failure.
 func (w *writer) alone(batch []*op, err error) error {
 	for i := range batch {
 		var got stage
-		if got, err = w.persist(batch[i:i+1], 0); err == nil {
+		got, err = w.persist(func() (stage, error) { return w.commit(batch[i:i+1], 0) })
+		if err == nil {
 			continue
 		}
 		if got != running {
@@ -248,14 +274,20 @@ func fail(batch []*op, err error) {
 // before it was to be committed. The waits between them add up to 0.1 s.
 const tries = 8
 
-// persist commits a batch, again and again while that may help.
-func (w *writer) persist(batch []*op, spare int) (got stage, err error) {
+// persist commits, again and again while that may help. A row that another replica holds is waited for briefly each
+// time, and whoever waits for one of ours gets it in between: so two that wait for each other go on.
+func (w *writer) persist(commit func() (stage, error)) (got stage, err error) {
+	doubt := false
 	for try := range tries {
-		got, err = w.commit(batch, spare)
-		if err == nil || w.tx.ctx.Err() != nil || !again(err) && !(got == running && lost(err)) {
+		got, err = commit()
+		doubt = doubt || errors.Is(err, errDoubt)
+		if err == nil || w.tx.ctx.Err() != nil || !again(err) && (got != running || !lost(err) && !held(err)) {
 			break
 		}
 		time.Sleep(time.Millisecond << min(try, 4))
+	}
+	if doubt && err != nil && !errors.Is(err, errDoubt) {
+		err = fmt.Errorf("%w: %w", err, errDoubt)
 	}
 	return got, err
 }

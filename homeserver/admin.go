@@ -16,7 +16,7 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 		account  = `UPDATE users SET admin = $2 WHERE localpart = $1 AND admin <> $2 RETURNING localpart`
 		sessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
 	)
-	return d.Write(ctx, func(t *db.Tx) error {
+	return d.WriteFor(ctx, localpart, func(t *db.Tx) error {
 		e := db.Event{Kind: db.EventAdminOff, Localpart: localpart}
 		if admin {
 			e.Kind = db.EventAdminOn
@@ -31,7 +31,7 @@ func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error
 // SoftenGone logs a session out softly, with an event, because the homeserver does not have its device any more. It
 // says whether it did: not if the homeserver has to be told of the device still, nor if the session is over already.
 func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time) (softened bool, err error) {
-	err = d.Write(ctx, func(t *db.Tx) error {
+	err = d.WriteFor(ctx, session.Localpart, func(t *db.Tx) error {
 		softened = false
 		if waits, err := outbox.Untold(t, session.Localpart, session.DeviceID); waits || err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"postern/test/rig/pgbouncer"
 	"postern/test/rig/postgres"
 )
 
@@ -61,6 +62,22 @@ func TestPostgres(t *testing.T) {
 	if _, err := s.tx.ExecContext(t.Context(), `DELETE FROM users`); err == nil ||
 		!strings.Contains(err.Error(), "read-only transaction") {
 		t.Errorf("writing the source: %v", err)
+	}
+}
+
+// TestPgBouncer reads through a pooler, again and again: nothing of the last time may be in the way.
+func TestPgBouncer(t *testing.T) {
+	t.Parallel()
+	server := postgres.URL(t)
+	at := postgres.ByRole(t, server, pgbouncer.Start(t, server, pgbouncer.Transaction, 1))
+	d, err := sql.Open("pgx", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	run(t, d, "synapse.postgres.sql", "synapse.rows.sql")
+	for range 3 {
+		want(t, config(at), Synapse, fromSynapse)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // database/sql's "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -42,13 +43,14 @@ func openPostgres(ctx context.Context, from string, timeout time.Duration) (*sou
 	s := &source{name: "the PostgreSQL database", isolation: sql.LevelRepeatableRead,
 		names: `SELECT attname::text FROM pg_catalog.pg_attribute
 			WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`}
-	if _, err := pgconn.ParseConfig(from); err != nil { // its text leaves the password out
+	config, err := pgx.ParseConfig(from)
+	if err != nil { // its text leaves the password out
 		return nil, fmt.Errorf("the PostgreSQL URL cannot be read: %w; write it like postgres://user@host/synapse", err)
 	}
-	var err error
-	if s.db, err = sql.Open("pgx", from); err != nil {
-		return nil, s.explain(err)
+	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec // a prepared statement would stay in a pooler's session
 	}
+	s.db = stdlib.OpenDB(*config)
 	connecting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := s.db.PingContext(connecting); err != nil {

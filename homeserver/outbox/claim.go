@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"postern/db"
@@ -93,32 +94,42 @@ const maxRows = 100
 // Claim takes what is due of some accounts for a holder, until a time at which the claim ends by itself. An account of
 // which another holder has something is left out, so that nothing of one account is sent by two at once.
 func (q *Queue) Claim(ctx context.Context, holder string, now, until time.Time, accounts int) ([]Account, error) {
-	var all []Account
-	err := q.DB.Write(ctx, func(t *db.Tx) error {
-		all = nil
-		err := t.Each(claimable, []any{db.Millis(now), maxRows}, func(scan func(...any) error) error {
-			var a Account
-			err := scan(&a.Localpart)
-			if len(all) < accounts && !slices.ContainsFunc(all,
-				func(o Account) bool { return o.Localpart == a.Localpart }) {
-				all = append(all, a)
-			}
-			return err
-		})
-		for i := range all {
-			if err == nil {
-				err = all[i].claim(t, holder, now, until)
-			}
+	var due []string
+	err := q.DB.Read(ctx, claimable, []any{db.Millis(now), maxRows}, func(scan func(...any) error) error {
+		var localpart string
+		err := scan(&localpart)
+		if len(due) < accounts && !slices.Contains(due, localpart) {
+			due = append(due, localpart)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err // the writer may still be at it
+	claimed, errs := make([]Account, len(due)), make([]error, len(due))
+	var together sync.WaitGroup // so that they share a transaction
+	for i, localpart := range due {
+		together.Go(func() { claimed[i], errs[i] = q.claim(ctx, localpart, holder, now, until) })
 	}
-	return all, nil
+	together.Wait()
+	claimed = slices.DeleteFunc(claimed, func(a Account) bool { return len(a.Rows) == 0 })
+	return claimed, errors.Join(append(errs, err)...)
 }
 
-// claim takes what is due of one account, and reads what is true of it.
+// claim takes what is due of one account.
+func (q *Queue) claim(ctx context.Context, localpart, holder string, now, until time.Time) (Account, error) {
+	var a Account
+	err := q.DB.WriteFor(ctx, localpart, func(t *db.Tx) error {
+		a = Account{Localpart: localpart}
+		if taken, err := t.Get(busy, nil, localpart, db.Millis(now)); taken || err != nil {
+			return err // since it was found
+		}
+		return a.claim(t, holder, now, until)
+	})
+	if err != nil {
+		return Account{}, err // the writer may still be at it
+	}
+	return a, nil
+}
+
+// claim takes what is due of the account, and reads what is true of it.
 func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
 	err := t.Each(claim, args, func(scan func(...any) error) error {
@@ -157,7 +168,7 @@ type Outcome struct {
 
 // Settle clears what was told, unless it changed since it was claimed, and gives the account back.
 func (q *Queue) Settle(ctx context.Context, holder, localpart string, outcomes []Outcome) error {
-	return q.DB.Write(ctx, func(t *db.Tx) (err error) {
+	return q.DB.WriteFor(ctx, localpart, func(t *db.Tx) (err error) {
 		t.AfterCommit(q.wake) // to what is left of the account
 		for _, o := range outcomes {
 			if o.Err != nil {

@@ -122,7 +122,7 @@ func (q *Queue) follow(t *db.Tx, localpart, deviceID string) error {
 // Reactivate opens a deactivated account again, here and at the homeserver; db.ErrNotFound if there is none.
 func (q *Queue) Reactivate(ctx context.Context, localpart string) error {
 	const reopen = `UPDATE outbox SET reopen = TRUE WHERE localpart = $1 AND device_id = ''`
-	return q.DB.Write(ctx, func(t *db.Tx) error {
+	return q.DB.WriteFor(ctx, localpart, func(t *db.Tx) error {
 		found, err := t.Reactivate(localpart)
 		if err == nil && !found {
 			return db.ErrNotFound
@@ -176,7 +176,7 @@ type Replaced struct {
 // nothing: ErrConflict, ErrTokenSpent and ErrLocked as there. ErrBusy if somebody else has claimed the device.
 func (q *Queue) ClaimLogin(ctx context.Context, l db.Login, newDevice bool, now, until time.Time) (Replaced, error) {
 	var r Replaced
-	err := q.DB.Write(ctx, func(t *db.Tx) (err error) {
+	err := q.DB.WriteFor(ctx, l.Localpart, func(t *db.Tx) (err error) {
 		if err := t.Admissible(l); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (q *Queue) ClaimLogin(ctx context.Context, l db.Login, newDevice bool, now,
 // Take claims an account and a device of it; without a device id only the account. ErrBusy if somebody else has claimed
 // anything of the account.
 func (q *Queue) Take(ctx context.Context, holder, localpart, deviceID string, now, until time.Time) error {
-	return q.DB.Write(ctx, func(t *db.Tx) error {
+	return q.DB.WriteFor(ctx, localpart, func(t *db.Tx) error {
 		if taken, err := t.Get(busy, nil, localpart, db.Millis(now)); taken || err != nil {
 			return cmp.Or(err, ErrBusy)
 		}
@@ -231,7 +231,7 @@ func Untold(t *db.Tx, localpart, deviceID string) (bool, error) {
 
 // Remind has the homeserver told of an account once more, and says so; not if that waits already.
 func (q *Queue) Remind(ctx context.Context, localpart string) (reminded bool, err error) {
-	err = q.DB.Write(ctx, func(t *db.Tx) error {
+	err = q.DB.WriteFor(ctx, localpart, func(t *db.Tx) error {
 		reminded = false
 		if already, err := Untold(t, localpart, ""); already || err != nil {
 			return err
@@ -250,7 +250,7 @@ func (q *Queue) Remind(ctx context.Context, localpart string) (reminded bool, er
 // Forget forgets that the homeserver was to be told of a device, unless somebody is telling it.
 func (q *Queue) Forget(ctx context.Context, localpart, deviceID string) error {
 	const forget = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND held = 0`
-	return q.DB.Write(ctx, func(t *db.Tx) error { return t.Exec(forget, localpart, deviceID) })
+	return q.DB.WriteFor(ctx, localpart, func(t *db.Tx) error { return t.Exec(forget, localpart, deviceID) })
 }
 
 // wake has the sender of this process look for rows.

@@ -49,6 +49,9 @@ type Config struct {
 
 	// NoLogout leaves out logouts, and the logins after them.
 	NoLogout bool
+
+	// Restless says that clients log out ten times as often as they would.
+	Restless bool
 }
 
 // Tally counts what happened.
@@ -67,8 +70,14 @@ type Tally struct {
 	Dead        int // checks that an ended session's tokens are refused
 	Lost        int // answers to a refresh that did not arrive
 	Spent       int // clients of the draft that had to log in again because of one
+	Behind      int // clients that went on although the database had gone back behind their generation
+	Forgotten   int // clients that were logged out softly because it had gone back behind their login
 	Unavailable int // 503
 	Broken      int // connections that failed
+	Soft        int // soft logouts of sessions that the database had lost
+
+	Gap    time.Duration // the longest time in which Run saw no refresh answered
+	Waited time.Duration // the longest that one client had to wait for that, from one refresh to its next
 }
 
 // Fleet is the clients.
@@ -81,6 +90,8 @@ type Fleet struct {
 	tally    Tally
 	problems []error
 	accepted map[string]bool // refresh tokens that the draft's API has accepted
+	answered time.Time       // the last refresh of anybody; zero: they do not Run
+	loss     loss
 }
 
 // New makes a fleet. Nobody is logged in yet; the first thing each client does is that.
@@ -123,6 +134,28 @@ func (f *Fleet) count(what *int) {
 	*what++
 }
 
+// refreshed counts a refresh that was answered, and for how long none was.
+func (f *Fleet) refreshed(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tally.Refreshes++
+	if now := time.Now(); !f.answered.IsZero() {
+		f.tally.Gap = max(f.tally.Gap, now.Sub(f.answered))
+		f.tally.Waited = max(f.tally.Waited, now.Sub(m.answered))
+		f.answered, m.answered = now, now
+	}
+}
+
+// watch begins to measure gaps; given the zero time it ends that.
+func (f *Fleet) watch(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answered = now
+	for _, m := range f.members {
+		m.answered = now
+	}
+}
+
 func (f *Fleet) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -143,6 +176,8 @@ func (f *Fleet) accept(token string) error {
 // Run lets every client go on until the channel is closed, it met something that it is not owed, or (unless the fleet
 // is patient) its connection failed. Requests that run when the channel is closed are not cut short.
 func (f *Fleet) Run(ctx context.Context, url string, stop <-chan struct{}) error {
+	f.watch(time.Now())
+	defer f.watch(time.Time{})
 	f.each(func(m *member) {
 		for {
 			select {

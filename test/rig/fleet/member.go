@@ -12,7 +12,7 @@ import (
 	"postern/tokens"
 )
 
-// member is one client, and what it knows. Only its own goroutine touches it.
+// member is one client, and what it knows. Only its own goroutine touches it, but for answered.
 type member struct {
 	fleet  *Fleet
 	api    api
@@ -25,11 +25,16 @@ type member struct {
 	previous   process.Pair // the one before, of the same session; may be empty
 	ended      string       // access token of a session that a logout has ended; may be empty
 
+	began, moved, left time.Time // when session did, when generation did, and when ended was
+
 	lost    bool  // the answer to a refresh of pair was lost
 	leaving bool  // the answer to a logout was lost
 	row     int64 // generation in the database, as far as Rows told since then; 0: unknown
+	there   bool  // the session has a row, as far as Restored was told
 
 	grant grant // of the OAuth 2.0 API
+
+	answered time.Time // its last refresh; guarded by fleet.mu
 }
 
 // api is the API that a client uses.
@@ -45,8 +50,17 @@ func (m *member) String() string {
 	return fmt.Sprintf("%s (%s, session %s, generation %d, lost %t)", m.name, m.api, m.session, m.generation, m.lost)
 }
 
-// act does one thing, chosen by chance.
+// act does one thing, and is content to log in again where the database has lost its session.
 func (m *member) act(ctx context.Context, url string) error {
+	err := m.choose(ctx, url)
+	if err != nil && m.forgotten(ctx, url, err) {
+		return nil
+	}
+	return err
+}
+
+// choose does one thing, chosen by chance.
+func (m *member) choose(ctx context.Context, url string) error {
 	if m.pair.Refresh == "" || m.leaving {
 		return m.login(ctx, url)
 	}
@@ -60,14 +74,30 @@ func (m *member) act(ctx context.Context, url string) error {
 		return m.again(ctx, url)
 	case n < 340 && m.ended != "":
 		return m.checkEnded(ctx, url)
-	case n < 343 && !m.fleet.config.NoLogout && !m.lost:
+	case n < 340+m.fleet.config.logouts() && !m.lost:
 		return m.logout(ctx, url)
 	}
 	return m.refresh(ctx, url)
 }
 
+// logouts is how many of a thousand actions are logouts.
+func (c Config) logouts() int {
+	switch {
+	case c.NoLogout:
+		return 0
+	case c.Restless:
+		return 30
+	}
+	return 3
+}
+
 // settle presents what was used before, refreshes, and checks.
 func (m *member) settle(ctx context.Context, url string) error {
+	if m.pair.Refresh != "" && m.fleet.lost().took(m.began) {
+		if err := m.check(ctx, url); err != nil && !m.forgotten(ctx, url, err) {
+			return err
+		}
+	}
 	if m.pair.Refresh != "" && m.previous.Refresh != "" && !m.lost && !m.leaving {
 		if err := m.again(ctx, url); err != nil {
 			return err
@@ -131,6 +161,7 @@ func (m *member) login(ctx context.Context, url string) error {
 	}
 	m.pair, m.previous, m.session, m.generation = pair, process.Pair{}, token.Session(), 1
 	m.lost, m.leaving, m.row = false, false, 0
+	m.began, m.moved = time.Now(), time.Now()
 	f.count(&f.tally.Logins)
 	return nil
 }
@@ -155,8 +186,8 @@ func (m *member) refresh(ctx context.Context, url string) error {
 		}
 	}
 	m.previous, m.pair, m.generation = m.pair, pair, m.generation+1
-	m.lost, m.row = false, 0
-	f.count(&f.tally.Refreshes)
+	m.lost, m.row, m.moved = false, 0, time.Now()
+	f.refreshed(m)
 	return nil
 }
 
@@ -213,6 +244,9 @@ func (m *member) again(ctx context.Context, url string) error {
 	if err != nil {
 		return during("a second tab", err)
 	}
+	if f.lost().behind(m.moved) && m.isTwin(pair) {
+		return nil // it was refreshed once more
+	}
 	if pair.Access != m.pair.Access || pair.Refresh != m.pair.Refresh {
 		return fmt.Errorf("a second tab gets another pair: %s, not %s", pair.Raw, bytes.TrimSpace(m.pair.Raw))
 	}
@@ -224,11 +258,16 @@ func (m *member) again(ctx context.Context, url string) error {
 func (m *member) reuse(ctx context.Context, url string) error {
 	f := m.fleet
 	_, err := f.client.TokenRefresh(ctx, url, m.previous.Refresh)
-	if err := refused(err, 403, "M_FORBIDDEN"); err != nil {
-		return during("a token that was used", err)
+	err = during("a token that was used", refused(err, 403, "M_FORBIDDEN"))
+	if err == nil {
+		err = during("an access token whose successor is in force",
+			refused(f.client.Whoami(ctx, url, m.previous.Access), 401, "M_UNKNOWN_TOKEN"))
 	}
-	if err := refused(f.client.Whoami(ctx, url, m.previous.Access), 401, "M_UNKNOWN_TOKEN"); err != nil {
-		return during("an access token whose successor is in force", err)
+	if errors.Is(err, errAccepted) && f.lost().behind(m.moved) {
+		return nil // the database has forgotten that it was used
+	}
+	if err != nil {
+		return err
 	}
 	f.count(&f.tally.Reused)
 	return nil
@@ -240,7 +279,7 @@ func (m *member) logout(ctx context.Context, url string) error {
 		m.leaving = true
 		return during("logout", err)
 	}
-	m.ended, m.pair = m.pair.Access, process.Pair{}
+	m.ended, m.pair, m.left = m.pair.Access, process.Pair{}, time.Now()
 	f.count(&f.tally.Logouts)
 	return nil
 }
@@ -257,18 +296,23 @@ func (m *member) end(ctx context.Context, url string) error {
 // checkEnded wants a session that was logged out to stay so.
 func (m *member) checkEnded(ctx context.Context, url string) error {
 	err := refused(m.fleet.client.Whoami(ctx, url, m.ended), 401, "M_UNKNOWN_TOKEN")
+	if errors.Is(err, errAccepted) && m.fleet.lost().took(m.left) {
+		return nil // the database has forgotten the logout
+	}
 	if err == nil {
 		m.fleet.count(&m.fleet.tally.Dead)
 	}
 	return during("a session that was logged out", err)
 }
 
+var errAccepted = errors.New("is accepted")
+
 // refused is nil if a request was refused in these words; otherwise what was the matter.
 func refused(err error, status int, code string) error {
 	var refusal *process.Refusal
 	switch {
 	case err == nil:
-		return errors.New("is accepted")
+		return errAccepted
 	case errors.As(err, &refusal) && refusal.Status == status && refusal.Code == code:
 		return nil
 	}

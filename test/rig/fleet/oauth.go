@@ -26,8 +26,8 @@ const (
 )
 
 // mayBeOver reports whether the code may be refused.
-func (g *grant) mayBeOver() bool {
-	return time.Since(g.made) > codeLife || !g.sent.IsZero() && time.Since(g.sent) > moments
+func (g *grant) mayBeOver(l loss) bool {
+	return l.behind(g.made) || time.Since(g.made) > codeLife || !g.sent.IsZero() && time.Since(g.sent) > moments
 }
 
 // used forgets a code of which the tokens are used.
@@ -75,7 +75,7 @@ func (m *member) authorize(ctx context.Context, url string) (p process.Pair, err
 	switch {
 	case err == nil && again:
 		f.count(&f.tally.Redeemed)
-	case process.GrantOver(err) && g.mayBeOver():
+	case process.GrantOver(err) && g.mayBeOver(f.lost()):
 		f.count(&f.tally.Late)
 		*g = grant{client: g.client}
 		return m.authorize(ctx, url)
@@ -96,10 +96,12 @@ func (m *member) comeAgain(ctx context.Context, url string) error {
 	}
 	pair, err := f.client.Redeem(ctx, url, g.client, g.code)
 	switch {
-	case process.GrantOver(err) && g.mayBeOver():
+	case process.GrantOver(err) && g.mayBeOver(f.lost()):
 		return m.login(ctx, url) // a second use: the session is over
 	case err != nil:
 		return during("a code that comes again", err)
+	case f.lost().took(m.began):
+		return nil // it was redeemed once more
 	case pair.Access != m.pair.Access || pair.Refresh != m.pair.Refresh:
 		return fmt.Errorf("a code that comes again gives %s, not %s", pair.Raw, bytes.TrimSpace(m.pair.Raw))
 	}

@@ -30,14 +30,17 @@ func Start(t testing.TB) *Cluster {
 
 func start(t testing.TB, durable bool) *Cluster {
 	t.Helper()
-	bin := programs()
-	if bin == "" {
-		const missing = "NO POSTGRESQL: set TEST_POSTGRES_URL, or install the server: apt-get install postgresql"
-		if os.Getenv("TEST_POSTGRES") == "required" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
+	c := newCluster(t, durable)
+	c.program(t, "initdb", "-D", c.data(), "-U", "postern", "--auth=trust", "--encoding=UTF8",
+		"--locale=C", "--no-sync")
+	t.Cleanup(func() { c.end(t, os.Interrupt) }) // "fast shutdown": sessions are ended
+	c.Run(t)
+	return c
+}
+
+// newCluster makes the folder of a cluster, which is still empty.
+func newCluster(t testing.TB, durable bool) *Cluster {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "postern-pg-")
 	if err != nil {
 		t.Fatal(err)
@@ -47,31 +50,33 @@ func start(t testing.TB, durable bool) *Cluster {
 			t.Error(err)
 		}
 	})
-	c := &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: bin, dir: dir, as: owner(t, dir),
-		durable: durable}
-	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"),
-		"-D", c.data(), "-U", "postern", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = c.as, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	t.Cleanup(func() { c.end(t, os.Interrupt) }) // "fast shutdown": sessions are ended
-	c.Run(t)
-	return c
+	return &Cluster{URL: "postgres:///postgres?user=postern&host=" + dir, bin: Programs(t), dir: dir,
+		as: Owner(t, dir), durable: durable}
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
+
+// program runs one of the server's programs to its end.
+func (c *Cluster) program(t testing.TB, name string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(c.bin, name), args...)
+	cmd.SysProcAttr, cmd.Dir = c.as, c.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
 
 // Run starts the server again and waits until it answers. What a killed one leaves behind may take a moment to go, and
 // until then a new one refuses to start; so it is tried again.
 func (c *Cluster) Run(t testing.TB) {
 	t.Helper()
+	d := c.open(t)
+	defer d.Close()
 	for range 300 {
 		if c.ended == nil {
 			c.launch(t)
 		}
-		if exec.CommandContext(t.Context(), filepath.Join(c.bin, "pg_isready"), "-h", c.dir, "-U", "postern", "-d",
-			"postgres").Run() == nil {
+		if d.PingContext(t.Context()) == nil {
 			return
 		}
 		select {
@@ -95,7 +100,7 @@ func (c *Cluster) launch(t testing.TB) {
 		sync = "fsync=on"
 	}
 	c.server = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", sync, "-c",
-		"listen_addresses=", "-c", "max_connections=400") // each test has a database, or a schema, and ten connections
+		"listen_addresses=", "-c", "max_connections=400") // each test has a database, or a schema, and its connections
 	c.server.SysProcAttr, c.server.Dir, c.server.Stderr, c.server.Stdout = c.as, c.dir, log, log
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)
@@ -106,6 +111,12 @@ func (c *Cluster) launch(t testing.TB) {
 		close(ended)
 	}()
 	c.ended = ended
+}
+
+// Stop ends the server as an operator does who switches over: its standbys have got everything before it ends.
+func (c *Cluster) Stop(t testing.TB) {
+	t.Helper()
+	c.end(t, os.Interrupt)
 }
 
 // Kill ends the server by SIGKILL, in the middle of whatever it does.

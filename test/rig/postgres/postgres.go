@@ -35,11 +35,23 @@ func wanted(t testing.TB) {
 	}
 }
 
-// programs is the folder of the newest server that is installed; empty if there is none.
-func programs() string {
+// Programs is the folder of the server's programs: TEST_POSTGRES_BIN, or the newest that Debian's packages have
+// installed. Without one it skips the test, loudly.
+func Programs(t testing.TB) string {
+	t.Helper()
+	if bin := os.Getenv("TEST_POSTGRES_BIN"); bin != "" {
+		return bin
+	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 {
-		return ""
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) == 0 {
+		const missing = "NO POSTGRESQL: set TEST_POSTGRES_URL, or install the server: apt-get install postgresql"
+		if os.Getenv("TEST_POSTGRES") == "required" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
 	}
 	version := func(path string) int {
 		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
@@ -48,8 +60,8 @@ func programs() string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
 }
 
-// owner is whom the server runs as: it refuses to be root.
-func owner(t testing.TB, dir string) *syscall.SysProcAttr {
+// Owner is whom a server runs as that refuses to be root; a folder of that name is theirs.
+func Owner(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"postern/test/rig/fleet"
+	"postern/test/rig/pgbouncer"
 	"postern/test/rig/process"
 )
 
@@ -42,8 +43,16 @@ func (h *harness) toldAway(before int) {
 }
 
 // TestPostgresKilled kills PostgreSQL under load by SIGKILL and starts it again after a while.
-func TestPostgresKilled(t *testing.T) {
+func TestPostgresKilled(t *testing.T) { killed(t, onPostgres(t)) }
+
+// TestPostgresKilledBehindPgBouncer is the same where the server is not told so, but waits for PgBouncer.
+func TestPostgresKilledBehindPgBouncer(t *testing.T) {
 	h := onPostgres(t)
+	h.site.Database = pgbouncer.Start(t, h.cluster.URL, pgbouncer.Transaction, 10)
+	killed(t, h)
+}
+
+func killed(t *testing.T, h *harness) {
 	h.crew(doubtful)
 	server := h.serve()
 	h.settle(server)

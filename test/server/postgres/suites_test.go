@@ -1,4 +1,5 @@
-// Package postgres runs the suites that prove the sessions and the server on SQLite once more on PostgreSQL.
+// Package postgres runs the suites that prove the sessions and the server on SQLite once more on PostgreSQL, and
+// some of them behind PgBouncer.
 package postgres
 
 import (
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"postern/test/rig/pgbouncer"
 	"postern/test/rig/postgres"
 )
 
@@ -16,14 +18,29 @@ func TestSuites(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the suites of several packages")
 	}
-	args := []string{"test", "-count=1", "-shuffle=on", "-timeout=15m"}
+	var args []string
 	if raceEnabled {
-		args = append(args, strings.Fields(cmp.Or(os.Getenv("TEST_RACE"), "-race"))...) // as make says it
+		args = strings.Fields(cmp.Or(os.Getenv("TEST_RACE"), "-race")) // as make says it
 	}
-	cmd := exec.CommandContext(t.Context(), "go",
-		append(args, "postern/db/...", "postern/handlers", "postern/homeserver", "postern/homeserver/outbox",
-			"postern/homeserver/imported", "postern/oauth")...)
-	cmd.Env = append(os.Environ(), "TEST_DB=postgres", "TEST_TIMING=off", "TEST_POSTGRES_URL="+postgres.URL(t))
+	run(t, postgres.URL(t), "", append(args, "postern/db/...", "postern/handlers", "postern/homeserver",
+		"postern/homeserver/outbox", "postern/homeserver/imported", "postern/oauth")...)
+}
+
+// TestSuitesBehindPgBouncer runs them with few rounds, where each transaction may have another session.
+func TestSuitesBehindPgBouncer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the suites of several packages")
+	}
+	server := postgres.URL(t)
+	run(t, server, pgbouncer.Start(t, server, pgbouncer.Transaction, 4), "-short", "postern/db", "postern/handlers")
+}
+
+func run(t *testing.T, server, pooler string, args ...string) {
+	t.Helper()
+	args = append([]string{"test", "-count=1", "-shuffle=on", "-timeout=15m"}, args...)
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Env = append(os.Environ(), "TEST_DB=postgres", "TEST_TIMING=off", "TEST_POSTGRES_URL="+server,
+		"TEST_POSTGRES_POOLER="+pooler)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

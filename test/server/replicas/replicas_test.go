@@ -38,13 +38,19 @@ type replicas struct {
 	servers []*process.Server
 	proxy   *proxy
 	client  *process.Client
+	fleet   *fleet.Fleet // what works since under was called last
 }
 
 // newReplicas starts replicas on an empty database with the account alice, and the proxy in front of them.
 func newReplicas(t testing.TB, count int) *replicas {
 	t.Helper()
+	return newReplicasAt(t, count, postgres.Schema(t, postgres.URL(t)))
+}
+
+func newReplicasAt(t testing.TB, count int, database string) *replicas {
+	t.Helper()
 	h := &replicas{TB: t, client: process.NewClient(64), site: process.Site{
-		Binary: process.Binary(t), Database: postgres.Schema(t, postgres.URL(t)),
+		Binary: process.Binary(t), Database: database,
 		Key: filepath.Join(t.TempDir(), "postern.key"),
 	}}
 	t.Cleanup(h.client.Close)
@@ -114,6 +120,7 @@ func (h *replicas) under(c fleet.Config, happens func()) fleet.Tally {
 	h.Helper()
 	c.User, c.Password, c.Seed = user, password, *seed
 	f := fleet.New(c)
+	h.fleet = f
 	defer f.Close()
 	defer func() {
 		if h.Failed() {
