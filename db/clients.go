@@ -14,7 +14,7 @@ type Client struct {
 	Created  time.Time // zero: before that was kept
 	Used     time.Time // when it last registered, or somebody let it in
 	Added    bool      // by an operator: it stays until an operator removes it
-	Sessions int
+	Sessions int       // that were begun for it; counted by Clients alone
 }
 
 const (
@@ -31,11 +31,13 @@ const (
 )
 
 const (
-	clientColumns = `id, metadata, created, keep, added,
-		(SELECT COUNT(*) FROM sessions WHERE client_id = oauth_clients.id AND client_id <> '')`
+	clientColumns = `id, metadata, created, keep, added`
 
-	findClient  = `SELECT ` + clientColumns + ` FROM oauth_clients WHERE id = $1`
-	listClients = `SELECT ` + clientColumns + ` FROM oauth_clients ORDER BY created, id`
+	// Every authorization looks for its client, which may have millions of sessions: they are not counted.
+	findClient  = `SELECT ` + clientColumns + `, 0 FROM oauth_clients WHERE id = $1`
+	listClients = `SELECT ` + clientColumns + `,
+		(SELECT COUNT(*) FROM sessions WHERE client_id = oauth_clients.id AND client_id <> '')
+		FROM oauth_clients ORDER BY created, id`
 
 	addClient = `INSERT INTO oauth_clients (id, metadata, created, keep, added) VALUES ($1, $2, $3, $4, FALSE)
 		ON CONFLICT DO NOTHING RETURNING id`

@@ -63,6 +63,7 @@ type DB struct {
 	engine      engine
 	closers     []func() error // the last opened is closed first
 	reads       *sql.DB
+	reader      *reader // nil: each question costs too little to share
 	sessionByID *sql.Stmt
 	writeLock   chan struct{} // full while somebody uses the write connection
 	writer      *writer
@@ -117,14 +118,14 @@ func (d *DB) open(ctx context.Context) error {
 	if d.reads, err = d.pool(roleReader, d.engine.readers(d.config.Connections)); err != nil {
 		return err
 	}
-	query := sessionByID
-	if d.cache == nil {
-		query = sessionAndEpoch
+	if p, ok := d.engine.(pipeliner); ok {
+		d.reader = &reader{DB: d, pipeliner: p, patience: d.engine.patience()}
+		return d.ready(ctx)
 	}
 	if err := d.ready(ctx); err != nil {
 		return err
 	}
-	if d.sessionByID, err = d.reads.PrepareContext(ctx, query); err != nil {
+	if d.sessionByID, err = d.reads.PrepareContext(ctx, sessionByID); err != nil {
 		return unavailable(err)
 	}
 	d.closers = append(d.closers, d.sessionByID.Close)
@@ -157,13 +158,13 @@ func (d *DB) Epoch() uint64 { return d.epoch.Load() }
 
 // Fresh is Epoch after asking whether another process has written.
 func (d *DB) Fresh(ctx context.Context) (uint64, error) {
-	if d.cache == nil {
-		return d.keyEpoch(ctx)
+	if d.reader != nil {
+		var q question
+		err := d.reader.ask(ctx, &q)
+		return q.epoch, err
 	}
-	if err := d.ready(ctx); err != nil {
-		return 0, err
-	}
-	return d.Epoch(), nil
+	err := d.ready(ctx)
+	return d.Epoch(), err
 }
 
 // Ping says whether the database can be read and written. After a failed write it tries one, so that it is the first to

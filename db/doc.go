@@ -54,7 +54,8 @@
 //     fails alone.
 //  3. On SQLite, Session answers from memory, and is exact all the same: our own commits pass through the cache before
 //     they are answered, and before each look into it the database is asked whether another process has committed (see
-//     freshness). On PostgreSQL, which several replicas may share, it reads the row.
+//     freshness). On PostgreSQL, which several replicas may share, it reads the row; reads that are asked for at a time
+//     share a round trip, and none joins one that is on its way already (reader.go).
 //  4. Facts whose loss harms nobody (first use of a generation, last seen) are notes: they are written in the next
 //     transaction, or a second later (on PostgreSQL with the next refreshes, or 50 ms later). In this process they are
 //     true at once.
@@ -134,9 +135,9 @@
 // # Where to read
 //
 // Beside the files for one table each: a refresh goes through refresh.go, writer.go, tx.go, freshness.go and cache.go;
-// a check through sessions.go, cache.go and freshness.go. Copy and Backup (copy.go, backup.go, side.go, tables.go) are
-// in this package because they go past the writer, the cache and the laws above: an exported way to do that would be
-// open to everybody.
+// a check through sessions.go, and through cache.go and freshness.go or, on PostgreSQL, reader.go. Copy and Backup
+// (copy.go, backup.go, side.go, tables.go) are in this package because they go past the writer, the cache and the laws
+// above: an exported way to do that would be open to everybody.
 //
 // # Usage
 //

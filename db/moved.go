@@ -29,13 +29,10 @@ func (e movedError) Unwrap() error { return ErrUnavailable }
 // ready makes sure that what is read next is the newest there is: that nobody has written, or moved the database away,
 // unnoticed.
 func (d *DB) ready(ctx context.Context) error {
-	if d.cache != nil {
+	if d.reader == nil {
 		return d.fresh.check(ctx)
 	}
-	ctx, cancel := d.bounded(ctx)
-	defer cancel()
-	_, err := twice(func() (struct{}, error) { return struct{}{}, moved(d.reads.QueryRowContext(ctx, findMove)) })
-	return err
+	return d.reader.ask(ctx, &question{})
 }
 
 // moved is a movedError if the row says so.

@@ -191,7 +191,7 @@ func TestQueryPlans(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(detail, "SCAN") {
+			if strings.Contains(detail, "SCAN") || q == findClient && strings.Contains(detail, "sessions") {
 				t.Errorf("%s: %s", q, detail)
 			}
 			if strings.Contains(detail, " INDEX ") {

@@ -162,9 +162,7 @@ const (
 
 	// Keys are added and retired, never removed; but a database may forget that. So this is another number with each
 	// change, and also when one was forgotten and another took its place.
-	keyEpoch        = `SELECT COUNT(*) + CAST(COALESCE(SUM(created + retired), 0) AS BIGINT) FROM root_keys`
-	sessionAndEpoch = `SELECT ` + sessionColumns + `, (` + keyEpoch + `), COALESCE((` + findMove +
-		`), '') FROM sessions WHERE id = $1`
+	keyEpoch = `SELECT COUNT(*) + CAST(COALESCE(SUM(created + retired), 0) AS BIGINT) FROM root_keys`
 )
 
 // Session finds a session as it is now, whoever wrote it last, and whatever was noted of it; else ErrNotFound. With it
@@ -189,8 +187,8 @@ func (d *DB) Session(ctx context.Context, id string) (Session, uint64, error) {
 
 // find looks into the cache, or into the database.
 func (d *DB) find(ctx context.Context, id string) (s Session, epoch uint64, err error) {
-	if d.cache == nil {
-		return d.row(ctx, id)
+	if d.reader != nil {
+		return asked(ctx, d.reader, statement{sessionByID, []any{id}}, scanSession)
 	}
 	s, ok := d.cache.get(id)
 	if !ok {
@@ -208,46 +206,6 @@ func (d *DB) load(ctx context.Context, id string) (Session, error) {
 		d.cache.store(&s, commits)
 	}
 	return s, err
-}
-
-// row reads a session, the epoch that it was read in, and whether the database has moved: a session that is not here
-// may well be there.
-func (d *DB) row(ctx context.Context, id string) (s Session, epoch uint64, err error) {
-	if err := ctx.Err(); err != nil {
-		return Session{}, 0, err
-	}
-	ctx, done := d.bounded(ctx)
-	defer done()
-	var movedTo string
-	args := storable([]any{id})
-	s, err = found(twice(func() (Session, error) {
-		row := d.sessionByID.QueryRowContext(ctx, args...)
-		return scanSession(func(dest ...any) error { return row.Scan(append(dest, &epoch, &movedTo)...) })
-	}))
-	switch {
-	case movedTo != "":
-		return Session{}, 0, movedError{movedTo}
-	case errors.Is(err, ErrNotFound):
-		if err := d.ready(ctx); err != nil {
-			return Session{}, 0, err
-		}
-	}
-	if err == nil {
-		d.epoch.Store(epoch)
-	}
-	return s, epoch, err
-}
-
-// keyEpoch asks for the epoch alone.
-func (d *DB) keyEpoch(ctx context.Context) (uint64, error) {
-	epoch, err := one(ctx, d, keyEpoch, func(scan func(...any) error) (n uint64, err error) {
-		err = scan(&n)
-		return n, err
-	})
-	if err == nil {
-		d.epoch.Store(epoch)
-	}
-	return epoch, err
 }
 
 // Sessions lists sessions by account and age; of one account, or all if localpart is empty.

@@ -41,7 +41,7 @@ const (
 var sqliteRoles = map[role][]string{
 	roleWriter: {"busy_timeout(10)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
 		"wal_autocheckpoint(0)", "cache_size(-2048)"},
-	roleReader: {"busy_timeout(5000)", "query_only(1)", "cache_size(-1024)"},
+	roleReader: {"busy_timeout(5000)", "query_only(1)", "cache_size(-4096)"},
 	roleAsker:  {"busy_timeout(5000)", "query_only(1)", "cache_size(-64)"},
 	roleGuest:  {"busy_timeout(5000)", "query_only(1)"},
 }

@@ -87,11 +87,17 @@ func (t *Tx) undone(got stage, err error) stage {
 	return got
 }
 
-// write writes notes; nothing happens to one whose session is gone. t keeps the error.
+// write writes notes; nothing happens to one whose session is gone. What a row has come to follows from the one in
+// memory; read back, 24 columns cost as much as writing it. t keeps the error.
 func (t *Tx) write(notes []note) {
 	for _, n := range notes {
-		s := n.statement()
-		_, _, _ = t.session(s.query, s.args...)
+		note := n.statement()
+		changed, _ := t.affect(note.query, note.args...)
+		if s, ok := t.cached(n.session); ok && changed > 0 {
+			t.put(n.over(s))
+		} else {
+			t.Forget(n.session)
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ func MadeSince(ctx context.Context, d *db.DB) (m Made, err error) {
 	const query = `SELECT (SELECT COUNT(*) FROM sessions WHERE state = 'live' AND NOT imported),
 		(SELECT COUNT(*) FROM users WHERE imported <> '' AND own_password AND deactivated = 0),
 		(SELECT COUNT(*) FROM users WHERE imported = '' AND deactivated = 0)`
-	_, err = d.Get(ctx, query, []any{&m.Sessions, &m.Passwords, &m.Users})
+	err = d.Read(ctx, query, nil, func(scan func(...any) error) error {
+		return scan(&m.Sessions, &m.Passwords, &m.Users)
+	})
 	return m, err
 }

@@ -38,7 +38,7 @@ func (q *Queue) List(ctx context.Context) ([]Waiting, error) {
 // Size counts what waits.
 func (q *Queue) Size(ctx context.Context) (int, error) {
 	var n int
-	_, err := q.DB.Get(ctx, `SELECT COUNT(*) FROM outbox`, []any{&n})
+	err := q.DB.Read(ctx, `SELECT COUNT(*) FROM outbox`, nil, func(scan func(...any) error) error { return scan(&n) })
 	return n, err
 }
 

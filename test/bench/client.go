@@ -34,7 +34,7 @@ type result struct {
 func (l load) run(ctx context.Context, p *process, d time.Duration) (result, error) {
 	clients := make([]*client, l.clients)
 	for i := range clients {
-		c, err := dial(p.address, d)
+		c, err := dial(p.replica(i).address, d)
 		if err != nil {
 			return result{}, err
 		}

@@ -49,6 +49,7 @@ var measurements = []struct {
 	{"scale", (*bench).scale},
 	{"kept", (*bench).kept},
 	{"postgres", (*bench).postgres},
+	{"replicas", (*bench).replicas},
 	{"tokens", (*bench).tokens},
 	{"home", (*bench).home},
 }

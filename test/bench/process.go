@@ -23,6 +23,22 @@ type process struct {
 	server  *rig.Server // nil if somebody else ends it
 	pid     int
 	address string
+	beside  []*process // replicas that take their share of the clients
+}
+
+// together is replicas as one process, to put a load on.
+func together(replicas []*process) *process {
+	p := *replicas[0]
+	p.beside = replicas[1:]
+	return &p
+}
+
+// replica is the one that a client talks to.
+func (p *process) replica(client int) *process {
+	if i := client % (1 + len(p.beside)); i > 0 {
+		return p.beside[i-1]
+	}
+	return p
 }
 
 // launch starts a server and waits until it says in its log where it listens.
@@ -46,5 +62,11 @@ func (p *process) stop() error {
 // usage is what the process holds. Linux alone tells.
 func (p *process) usage() (rig.Usage, error) { return rig.UsageOf(p.pid) }
 
-// cpu is the processor time that the process has used; 0 where nothing tells.
-func (p *process) cpu() time.Duration { return rig.CPUOf(p.pid) }
+// cpu is the processor time that the process, and those beside it, have used; 0 where nothing tells.
+func (p *process) cpu() time.Duration {
+	used := rig.CPUOf(p.pid)
+	for _, other := range p.beside {
+		used += other.cpu()
+	}
+	return used
+}

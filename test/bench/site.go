@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -31,17 +32,23 @@ const (
 type site struct {
 	bench   *bench
 	folder  string
+	url     string // of its PostgreSQL; empty: it has a file
 	key     tokens.Key
 	expires time.Time // of the access tokens
 }
 
 // site makes a database as a user would, with the real binary, and then writes sessions straight into its tables.
 func (b *bench) site(ctx context.Context, sessions int) (*site, error) {
+	return b.siteAt(ctx, "", sessions)
+}
+
+// siteAt is site on a PostgreSQL.
+func (b *bench) siteAt(ctx context.Context, url string, sessions int) (*site, error) {
 	folder, err := os.MkdirTemp(b.dir, "site-")
 	if err != nil {
 		return nil, err
 	}
-	s := &site{bench: b, folder: folder, expires: time.Now().Add(accessTTL).Truncate(time.Millisecond)}
+	s := &site{bench: b, folder: folder, url: url, expires: time.Now().Add(accessTTL).Truncate(time.Millisecond)}
 	if err := s.addAlice(ctx, serverName); err != nil {
 		return nil, err
 	}
@@ -58,17 +65,28 @@ func (s *site) addAlice(ctx context.Context, serverName string) error {
 	return err
 }
 
-func (s *site) database() string { return filepath.Join(s.folder, "postern.db") }
+func (s *site) database() string { return cmp.Or(s.url, filepath.Join(s.folder, "postern.db")) }
+
+func (s *site) masterKey() string { return filepath.Join(s.folder, "postern.key") }
+
+// open opens the database beside the server.
+func (s *site) open() (*sql.DB, error) {
+	if s.url != "" {
+		return sql.Open("pgx", s.url)
+	}
+	return sql.Open("sqlite", "file:"+s.database()+"?_pragma=synchronous(OFF)&_pragma=cache_size(-400000)")
+}
 
 // serve starts Postern on the site, with more flags if there are any.
 func (s *site) serve(ctx context.Context, more ...string) (*process, error) {
-	return launch(ctx, s.bench.binary("postern"), append([]string{"serve", "--db", s.database(), "--server-name",
-		serverName, "--listen", "127.0.0.1:0", "--rate-limit", "off", "--access-ttl", accessTTL.String()}, more...)...)
+	return launch(ctx, s.bench.binary("postern"), append([]string{"serve", "--db", s.database(),
+		"--master-key-file", s.masterKey(), "--server-name", serverName,
+		"--listen", "127.0.0.1:0", "--rate-limit", "off", "--access-ttl", accessTTL.String()}, more...)...)
 }
 
 // fill puts rows into the tables in one transaction, and takes the root key out.
 func (s *site) fill(ctx context.Context, sessions int) (err error) {
-	d, err := sql.Open("sqlite", "file:"+s.database()+"?_pragma=synchronous(OFF)&_pragma=cache_size(-400000)")
+	d, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -112,7 +130,7 @@ func (s *site) fill(ctx context.Context, sessions int) (err error) {
 }
 
 func (s *site) unwrap(ctx context.Context, d *sql.DB) error {
-	text, err := os.ReadFile(filepath.Join(s.folder, "postern.key"))
+	text, err := os.ReadFile(s.masterKey())
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (m *member) restored(ctx context.Context, url string) error {
 		return m.login(ctx, url)
 	}
 	if !m.there {
-		return m.forgotten(ctx, url)
+		return m.unknown(ctx, url)
 	}
 	if err := m.first(ctx, url); err != nil {
 		return err
@@ -71,8 +71,8 @@ func (m *member) first(ctx context.Context, url string) error {
 	return nil
 }
 
-// forgotten wants a session that the database does not know to be over softly, and begins another one.
-func (m *member) forgotten(ctx context.Context, url string) error {
+// unknown wants a session that the database does not know to be over softly, and begins another one.
+func (m *member) unknown(ctx context.Context, url string) error {
 	f := m.fleet
 	access, refresh := m.pair.Access, m.pair.Refresh
 	if err := softly(f.client.Whoami(ctx, url, access)); err != nil {
