@@ -50,7 +50,7 @@ func parseContract() (*contract, error) {
 		}
 		t := pathTemplate{path: routeOf("", path).path}
 		t.segments = strings.Split(t.path, "/")
-		c.templates[last(t.segments)] = append(c.templates[last(t.segments)], t)
+		c.templates[last(t.path)] = append(c.templates[last(t.path)], t)
 	}
 	return c, nil
 }
@@ -96,9 +96,8 @@ func (c *contract) find(method, path string) (operation, bool) {
 	return op, found
 }
 
-// oauth reports whether a path is one of the OAuth 2.0 API's. It is compared as it came, escaped.
-func (c *contract) oauth(path string) bool {
-	template := c.template(path)
+// oauth reports whether a template is one of the OAuth 2.0 API's.
+func (c *contract) oauth(template string) bool {
 	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if c.operations[route{method, template}].oauth {
 			return true
@@ -109,10 +108,9 @@ func (c *contract) oauth(path string) bool {
 
 // template is the path of the contract that a path as it came, escaped, fits; empty if there is none.
 func (c *contract) template(path string) string {
-	segments := strings.Split(path, "/")
-	for _, key := range [...]string{last(segments), ":"} {
+	for _, key := range [...]string{last(path), ":"} {
 		for _, t := range c.templates[key] {
-			if t.fits(segments) {
+			if t.fits(path) {
 				return t.path
 			}
 		}
@@ -126,15 +124,20 @@ type pathTemplate struct {
 	segments []string
 }
 
-func (t pathTemplate) fits(segments []string) bool {
-	return slices.EqualFunc(t.segments, segments, func(want, is string) bool {
-		return want == is || strings.HasPrefix(want, ":") && is != ""
-	})
+func (t pathTemplate) fits(path string) bool {
+	for i, want := range t.segments {
+		is, rest, more := strings.Cut(path, "/")
+		if want != is && (is == "" || !strings.HasPrefix(want, ":")) || more == (i == len(t.segments)-1) {
+			return false
+		}
+		path = rest
+	}
+	return true
 }
 
 // last is the last segment of a path, or ":" for a parameter.
-func last(segments []string) string {
-	if s := segments[len(segments)-1]; !strings.HasPrefix(s, ":") {
+func last(path string) string {
+	if s := path[strings.LastIndexByte(path, '/')+1:]; !strings.HasPrefix(s, ":") {
 		return s
 	}
 	return ":"

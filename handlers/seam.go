@@ -104,10 +104,11 @@ func (s *Server) Operation(method, path string) (id string, secured, found bool)
 
 // HasPath reports whether the contract has a path, by any method. It is compared as it came, escaped.
 func (s *Server) HasPath(path string) bool {
-	if slices.Contains(PagePaths, path) || s.contract.oauth(path) {
+	template := s.contract.template(path)
+	if slices.Contains(PagePaths, path) || template != "" && s.contract.oauth(template) {
 		return s.Config.OAuth != nil
 	}
-	return s.contract.template(path) != ""
+	return template != ""
 }
 
 // Decode holds a JSON body against the contract of the operation at a path, and reads it.

@@ -52,8 +52,10 @@ func needsNoToken(method, sent string) bool {
 		}
 	}
 	for _, pattern := range open[method] {
-		if fits, _ := path.Match(pattern, sent); fits {
-			return true
+		if prefix, _, _ := strings.Cut(pattern, "*"); strings.HasPrefix(sent, prefix) { // path.Match is slow
+			if fits, _ := path.Match(pattern, sent); fits {
+				return true
+			}
 		}
 	}
 	return false

@@ -17,6 +17,7 @@ type deadlineWriter struct {
 	control  *http.ResponseController
 	patience time.Duration
 	progress *progress
+	held     bool // a part of the answer may wait in net/http's buffers
 }
 
 // Unwrap is for [http.ResponseController].
@@ -31,6 +32,7 @@ func (w *deadlineWriter) WriteHeader(status int) {
 	w.extend()
 	if status >= http.StatusOK {
 		w.progress.answering.Store(true)
+		w.held = true
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -38,7 +40,32 @@ func (w *deadlineWriter) WriteHeader(status int) {
 // Write writes a part of the answer.
 func (w *deadlineWriter) Write(b []byte) (int, error) {
 	w.extend()
+	w.held = true
 	return w.ResponseWriter.Write(b)
+}
+
+// flush sends the client what is held back. It is called before each wait for more of the answer, and not after each
+// write: a small answer, which comes in one piece, goes in one piece.
+func (w *deadlineWriter) flush() {
+	if w.held {
+		w.held = false
+		_ = w.control.Flush() // if it fails the client is gone, which the next write tells
+	}
+}
+
+// FlushError does nothing: [httputil.ReverseProxy] would flush after each write of some answers.
+func (w *deadlineWriter) FlushError() error { return nil }
+
+// flushing is the body of an answer by http.Transport.
+type flushing struct {
+	io.ReadCloser
+	client *deadlineWriter
+}
+
+// Read reads a part of the answer. What is held back is sent first, since this may take any time.
+func (b *flushing) Read(into []byte) (int, error) {
+	b.client.flush()
+	return b.ReadCloser.Read(into)
 }
 
 // bodyOf gives the client's request a body with deadlines. It is nil for a request without one.
@@ -73,9 +100,9 @@ func (b *deadlineBody) fetchAll(within time.Duration) error {
 	return err
 }
 
-// fetch waits until the client sends something.
+// fetch waits until the client sends something. That may be all, as of most messages.
 func (b *deadlineBody) fetch() error {
-	first := make([]byte, 512)
+	first := make([]byte, 4<<10)
 	n, err := b.read(first)
 	b.head.Write(first[:n])
 	if errors.Is(err, io.EOF) {

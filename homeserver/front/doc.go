@@ -24,6 +24,8 @@
 //   - The homeserver is asked when there is something to send: a request with a body holds no connection to it before
 //     its body begins and, without a good token, before those 32 KiB have come or the body is whole. The body of such a
 //     request has to come within a minute, and a second more for each 16 KiB.
+//   - A request that changes nothing is sent again if the homeserver has just closed the connection; no other is. What
+//     the homeserver sends unasked is nobody's answer (pool.go).
 //   - When the client closes its connection, its request to the homeserver ends. When the server stops, requests end
 //     that only wait; uploads and downloads may finish. A /sync that waits ends at once, without news (poll.go). Those
 //     that wait also end when their session does or is locked, within a second (watch.go).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -28,6 +29,7 @@ type Config struct {
 type Front struct {
 	Config
 	proxy        *httputil.ReverseProxy
+	pool         *pool // nil: transport sends all requests
 	transport    *http.Transport
 	graceOver    context.Context // is done Grace after Stopping
 	id           string          // names this front in the Via header of its requests, so that it recognizes a loop
@@ -40,14 +42,15 @@ type Front struct {
 
 // New makes a front. Close it when the server has stopped.
 func New(c Config) *Front {
-	f := &Front{Config: c, transport: newTransport(), id: "postern-" + rand.Text(), longAfter: time.Second,
-		strangerTime: time.Minute}
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	f := &Front{Config: c, pool: newPool(c.Homeserver, dialer), transport: newTransport(dialer),
+		id: "postern-" + rand.Text(), longAfter: time.Second, strangerTime: time.Minute}
 	f.watch = newWatch(c.Login.Over, time.Second, c.Log)
 	graceOver, end := context.WithCancel(context.WithoutCancel(c.Stopping))
 	context.AfterFunc(c.Stopping, func() { time.AfterFunc(c.Grace, end) })
 	f.graceOver = graceOver
 	f.proxy = &httputil.ReverseProxy{
-		Rewrite: f.rewrite, Transport: reviewer{f}, FlushInterval: -1, ErrorHandler: f.failed, BufferPool: &buffers{},
+		Rewrite: f.rewrite, Transport: reviewer{f}, ErrorHandler: f.failed, BufferPool: &buffers{},
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	return f
@@ -56,6 +59,7 @@ func New(c Config) *Front {
 // Close closes the idle connections to the homeserver, and waits until nothing of the front runs.
 func (f *Front) Close() {
 	f.watch.close()
+	f.pool.close()
 	f.transport.CloseIdleConnections()
 }
 

@@ -29,7 +29,8 @@ func TestClientGoes(t *testing.T) {
 		<-r.Context().Done()
 		ended <- r.URL.Path
 	})
-	for _, path := range []string{"/waits", "/reads", "/sends"} {
+	for _, request := range []string{"GET /waits", "POST /waits", "GET /reads", "POST /reads", "POST /sends"} {
+		method, path, _ := strings.Cut(request, " ")
 		ctx, leave := context.WithCancel(t.Context())
 		var body io.Reader
 		if path == "/sends" {
@@ -43,7 +44,7 @@ func TestClientGoes(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			res, err := s.ask(ctx, "POST", path, body, "Authorization: Bearer ours-good")
+			res, err := s.ask(ctx, method, path, body, "Authorization: Bearer ours-good")
 			if err == nil {
 				_, err = io.Copy(io.Discard, res.Body)
 				res.Body.Close()
@@ -121,11 +122,12 @@ func TestStopping(t *testing.T) {
 	for _, path := range []string{"/sync", "/download", "/upload"} {
 		answers[path] = make(chan string, 1)
 		var body io.Reader
+		method := "GET"
 		if path == "/upload" {
-			body = in
+			body, method = in, "PUT"
 		}
 		go func() {
-			res, err := s.ask(t.Context(), "POST", path, body, "Authorization: Bearer ours-good")
+			res, err := s.ask(t.Context(), method, path, body, "Authorization: Bearer ours-good")
 			if err != nil {
 				answers[path] <- err.Error()
 				return

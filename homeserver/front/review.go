@@ -17,11 +17,12 @@ type reviewer struct{ *Front }
 // RoundTrip sends a request to the homeserver.
 func (f reviewer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s := streamOf(r)
-	res, err := f.transport.RoundTrip(r)
+	res, err := f.send(r)
 	if err != nil {
 		return nil, err
 	}
 	f.reachable()
+	res.ContentLength = max(res.ContentLength, 0) // or ReverseProxy would flush, in a goroutine, what is flushed here
 	switch {
 	case s.refusal != nil && res.StatusCode == http.StatusUnauthorized:
 		// This homeserver's operator wants a token where others need none.
@@ -73,7 +74,7 @@ func (f reviewer) unknownToken(s *stream, r *http.Request, res *http.Response) (
 	if r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		again := r.Clone(r.Context())
 		again.Header["Authorization"] = []string{"Bearer " + pass.Token}
-		res, err := f.transport.RoundTrip(again)
+		res, err := f.send(again)
 		if err != nil {
 			return nil, err
 		}

@@ -52,13 +52,14 @@ func TestSessionEnds(t *testing.T) {
 	for path, session := range map[string]string{"/waits": "alice", "/other": "bob", "/download": "alice",
 		"/upload": "alice"} {
 		var body io.Reader
+		method := "GET"
 		if path == "/upload" {
-			body = in
+			body, method = in, "PUT"
 		}
 		answer := make(chan string, 1)
 		answers[path] = answer
 		go func() {
-			res, err := s.ask(t.Context(), "POST", path, body, "Authorization: Bearer "+session)
+			res, err := s.ask(t.Context(), method, path, body, "Authorization: Bearer "+session)
 			if err != nil {
 				answer <- err.Error()
 				return
