@@ -28,7 +28,11 @@ build: ## build the binary ./postern, static
 
 test: ## the tests that need only Go, with few rounds: 3 minutes
 	@# go test prints in this order: first packages that take seconds, so that something is seen
+<<<<<<< HEAD
+	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_SYSTEMD=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off TEST_LITESTREAM=off go test $(RACE) -short -shuffle=on -timeout 10m \
+=======
 	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off TEST_LITESTREAM=off TEST_SYSTEMD=off go test $(RACE) -short -shuffle=on -timeout 10m \
+>>>>>>> main
 	  ./tokens ./homeserver/... ./speclab/... ./test/... ./...
 
 # They measure how long a refusal takes, so they run alone and without the race detector.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,7 @@ type ending struct {
 func (e ending) serve(ctx context.Context, listener net.Listener, handler http.Handler, moving func() int) error {
 	requests := &counter{Handler: handler}
 	server := e.sockets.newServer(requests)
+	server.ConnState = requests.watch
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -45,25 +47,23 @@ func (e ending) serve(ctx context.Context, listener net.Listener, handler http.H
 	}
 	log := e.sockets.log
 	log.Info("stopping; requests that only wait are ended")
-	if e.sockets.leaving.Store(true); errors.Is(context.Cause(ctx), errSucceeded) {
+	e.sockets.leaving.Store(true)
+	_ = listener.Close() // Shutdown would drop requests of connections that were accepted just now
+	if errors.Is(context.Cause(ctx), errSucceeded) {
 		e.sockets.leave()
 		time.Sleep(farewell)
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.within())
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- server.Shutdown(deadline) }()
-	err, left := e.drain(ended, requests, moving)
-	if left {
+	if e.drain(requests, moving) {
 		log.Info("draining", "requests", requests.running.Load(), "up_to", e.within().String())
 		if e.linger > 0 {
 			e.sockets.leave()
 			e.settle()
 			e.aside()
 		}
-		err = <-ended
 	}
-	if err != nil {
+	if err := server.Shutdown(deadline); err != nil {
 		log.Warn("requests were cut off", "requests", requests.running.Load(), "error", err)
 		return server.Close()
 	}
@@ -74,28 +74,47 @@ func (e ending) serve(ctx context.Context, listener net.Listener, handler http.H
 func (e ending) within() time.Duration { return max(e.linger, drain) }
 
 // drain waits for the requests, but not for those whose bytes move: left reports whether there are any.
-func (e ending) drain(ended <-chan error, requests *counter, moving func() int) (err error, left bool) {
-	late := time.After(drain)
+func (e ending) drain(requests *counter, moving func() int) (left bool) {
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return err, false
-		case <-late:
-			return nil, true
-		case <-look.C:
-			if n := moving(); n > 0 && requests.running.Load() == int64(n) {
-				return nil, true
-			}
+	for began := time.Now(); time.Since(began) < drain; <-look.C {
+		busy := requests.connections.Load()
+		if time.Since(began) > grace/4 { // who has said nothing until now may say it to the next server
+			busy = requests.running.Load()
+		}
+		if n := int64(moving()); busy == n {
+			return n > 0
 		}
 	}
+	return true
 }
 
-// counter counts the requests that run.
+// counter counts the requests that run, and the connections on which one runs or is about to: a client has connected
+// and its request is not read yet.
 type counter struct {
 	http.Handler
-	running atomic.Int64
+	running, connections atomic.Int64
+
+	idle sync.Map // of connections, those that wait for another request
+}
+
+// watch is [http.Server.ConnState].
+func (c *counter) watch(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		c.connections.Add(1)
+	case http.StateActive:
+		if _, was := c.idle.LoadAndDelete(conn); was {
+			c.connections.Add(1)
+		}
+	case http.StateIdle:
+		c.idle.Store(conn, true)
+		c.connections.Add(-1)
+	case http.StateClosed, http.StateHijacked:
+		if _, was := c.idle.LoadAndDelete(conn); !was {
+			c.connections.Add(-1)
+		}
+	}
 }
 
 // ServeHTTP has the request answered.

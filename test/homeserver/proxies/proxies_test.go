@@ -28,8 +28,8 @@ func TestMain(m *testing.M) { process.Main(m) }
 func TestPageShowsTheFiles(t *testing.T) {
 	t.Parallel()
 	page := read(t, "../../../docs/reverse-proxy.md")
-	for _, name := range []string{"nginx.conf", "nginx-split.conf", "nginx-replicas.conf",
-		"Caddyfile", "Caddyfile-split", "Caddyfile-replicas"} {
+	for _, name := range []string{"nginx.conf", "nginx-split.conf", "Caddyfile", "Caddyfile-split",
+		"nginx-replicas.conf", "Caddyfile-replicas"} {
 		if !strings.Contains(page, "](proxy/"+name+"):\n\n```") ||
 			!strings.Contains(page, "\n"+read(t, "../../../docs/proxy/"+name)+"```\n") {
 			t.Errorf("docs/reverse-proxy.md does not show docs/proxy/%s as it is", name)

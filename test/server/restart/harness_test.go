@@ -51,7 +51,7 @@ func newSite(t *testing.T) *site {
 	s.url = fmt.Sprintf("http://127.0.0.1:%d", process.FreePort(t))
 	s.internal = fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))
 	s.flags = append(process.Before(t, s.upstream.URL, delegated.Secret), "--internal-listen", s.internal,
-		"--rate-limit", "off", "--server-name", name, "--linger", "1m", "--listen", strings.TrimPrefix(s.url, "http://"))
+		"--rate-limit", "off", "--log-level", "debug", "--server-name", name, "--linger", "1m", "--listen", strings.TrimPrefix(s.url, "http://"))
 	s.Run(t, delegated.Password, "user", "add", "alice", "--password-stdin", "--server-name", name)
 	t.Cleanup(func() {
 		if t.Failed() {

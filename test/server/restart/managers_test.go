@@ -41,31 +41,17 @@ func bySystemd(verb string) func(*testing.T, *site) func() {
 }
 
 // byHand opens the sockets as systemd does, and starts the next server when the process of the one before has ended.
+// Between both nobody may use the database: a backup could be put back then.
 func byHand(t *testing.T, s *site) func() {
-	var files []*os.File
-	for _, at := range []string{strings.TrimPrefix(s.url, "http://"), s.internal} {
-		listener, err := net.Listen("tcp", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		file, err := listener.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { file.Close() })
-		files = append(files, file)
-	}
 	log, err := os.OpenFile(filepath.Join(s.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
+	sockets := s.listen(t)
 	start := func() *exec.Cmd {
-		cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", s.Binary, "serve",
-			"--db", s.Database}, s.flags...)...)
-		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=listen:internal-listen")
-		cmd.ExtraFiles, cmd.Stderr = files, log
+		cmd := s.given(sockets, "listen:internal-listen", s.flags...)
+		cmd.Stderr = log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -85,6 +71,56 @@ func byHand(t *testing.T, s *site) func() {
 	t.Cleanup(func() { s.upstream.finish(); stop(serving) })
 	return func() {
 		stop(serving)
+		if open := users(s.Database); len(open) > 0 {
+			t.Errorf("%q use the database still", open)
+		}
 		serving = start()
 	}
+}
+
+// listen opens the site's two addresses.
+func (s *site) listen(t *testing.T) (files []*os.File) {
+	t.Helper()
+	for _, at := range []string{strings.TrimPrefix(s.url, "http://"), s.internal} {
+		listener, err := net.Listen("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		file, err := listener.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		files = append(files, file)
+	}
+	return files
+}
+
+// given is a server that gets sockets of these names.
+func (s *site) given(sockets []*os.File, names string, flags ...string) *exec.Cmd {
+	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", s.Binary, "serve",
+		"--db", s.Database}, flags...)...)
+	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES="+names)
+	cmd.ExtraFiles = sockets
+	return cmd
+}
+
+// users are the descriptors of a file that Postern's processes have. One that was deleted does not count: it is no part
+// of the database any more.
+func users(path string) (all []string) {
+	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, process := range processes {
+		if command, _ := os.ReadFile(process); !strings.Contains(string(command), path) {
+			continue
+		}
+		descriptors, _ := filepath.Glob(filepath.Dir(process) + "/fd/*")
+		for _, descriptor := range descriptors {
+			to, _ := os.Readlink(descriptor)
+			if strings.HasPrefix(to, path) && !strings.HasSuffix(to, "-shm (deleted)") {
+				all = append(all, descriptor+" "+to)
+			}
+		}
+	}
+	return all
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +75,22 @@ func TestReplaceFails(t *testing.T) {
 	}
 	asking()
 	s.check(t)
+}
+
+// TestWrongSockets: what cannot be told apart is refused, with what is to be done.
+func TestWrongSockets(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	sockets := s.listen(t)
+	for _, c := range []struct{ names, want string }{
+		{"listen:postern.socket", "two sockets in place of --listen"},
+		{"listen:metrics-listen", "set --metrics-listen too"},
+	} {
+		cmd := s.given(sockets, c.names, append(s.flags, "--linger=0")...)
+		killer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+		out, err := cmd.CombinedOutput()
+		if killer.Stop(); err == nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("with %s: %v\n%s", c.names, err, out)
+		}
+	}
 }
