@@ -26,13 +26,12 @@ run: ## run the server with the account alice, and print commands to paste
 build: ## build the binary ./postern, static
 	CGO_ENABLED=0 go build -o postern .
 
+# What has to be installed.
+WITHOUT := $(foreach x,POSTGRES PGBOUNCER LITESTREAM SYNAPSE PROXIES SYSTEMD FAIL2BAN,TEST_$(x)=off)
+
 test: ## the tests that need only Go, with few rounds: 3 minutes
 	@# go test prints in this order: first packages that take seconds, so that something is seen
-<<<<<<< HEAD
-	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_SYSTEMD=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off TEST_LITESTREAM=off go test $(RACE) -short -shuffle=on -timeout 10m \
-=======
-	TEST_POSTGRES=off TEST_SYNAPSE=off TEST_PROXIES=off TEST_FAIL2BAN=off TEST_PGBOUNCER=off TEST_LITESTREAM=off TEST_SYSTEMD=off go test $(RACE) -short -shuffle=on -timeout 10m \
->>>>>>> main
+	$(WITHOUT) go test $(RACE) -short -shuffle=on -timeout 10m \
 	  ./tokens ./homeserver/... ./speclab/... ./test/... ./...
 
 # They measure how long a refusal takes, so they run alone and without the race detector.
@@ -69,6 +68,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where its data can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on: $$unformatted"; exit 1; }
 	@go test -count=1 -run TestLines ./test/house
+	@! git grep -nE '^(<<<<<<<|>>>>>>>) ' || { echo "a merge is not finished"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	@out=$$(go run $(GOVULNCHECK) ./... 2>&1) && echo "$$out" || { status=$$?; \

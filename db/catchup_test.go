@@ -115,6 +115,33 @@ func TestCatchUpKeys(t *testing.T) {
 	}
 }
 
+// Nothing is minted with a key that the database has forgotten: nobody could check it.
+func TestForgottenKey(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	if err := d.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("k"), Created: t0}); err != nil {
+		t.Fatal(err)
+	}
+	login(t, d, "one", "A")
+	r := refresh("one", 1)
+	r.KeyID = 2
+	if _, err := d.AdvanceGeneration(bg, r); !errors.Is(err, ErrKeyGone) {
+		t.Errorf("a refresh: %v", err)
+	}
+	l := Login{ID: "two", Localpart: "alice", PasswordHash: "hash", DeviceID: "B", At: t0, KeyID: 2}
+	if _, err := d.StartSession(bg, l); !errors.Is(err, ErrKeyGone) {
+		t.Errorf("a login: %v", err)
+	}
+	a := ahead("one", 3)
+	a.KeyID = 2
+	if _, err := d.CatchUp(bg, a); !errors.Is(err, ErrKeyGone) {
+		t.Errorf("catching up: %v", err)
+	}
+	if s, err := d.AdvanceGeneration(bg, refresh("one", 1)); err != nil || s.Generation != 2 {
+		t.Errorf("with the key that is there: %+v, %v", s, err)
+	}
+}
+
 // A mark takes 64 bytes at most, with its index.
 func TestMarksAreSmall(t *testing.T) {
 	t.Parallel()

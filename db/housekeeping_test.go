@@ -32,7 +32,7 @@ func (d *DB) bulk(tb testing.TB, name string, n int, expires time.Time) {
 		_, err := write(bg, d, everything, func(t *Tx) (struct{}, error) {
 			for j := i; j < min(i+1000, n); j++ {
 				l := Login{ID: fmt.Sprint(name, j), Localpart: "alice", DeviceID: fmt.Sprint(name, j), At: t0,
-					Expires: expires, Refreshable: true}
+					Expires: expires, KeyID: 1, Refreshable: true}
 				if _, err := t.start(l); err != nil {
 					return struct{}{}, err
 				}

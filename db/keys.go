@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -191,12 +192,21 @@ func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (use Ke
 	return use, err
 }
 
-// keyClosed says whether nobody mints with a key any more.
-func (t *Tx) keyClosed(id int64) (bool, error) {
-	return t.Get(`SELECT id FROM root_keys WHERE id = $1 AND retired + closed <> 0`, nil, id)
-}
+// What may be done with the root key $4: 0 for a stored one that is in force. One that the database does not have it has
+// forgotten, unless it has none at all: then keys are the caller's own affair.
+const (
+	keyMints = `COALESCE((SELECT retired + closed FROM root_keys WHERE root_keys.id = $4),
+		(SELECT MAX(root_keys.id) FROM root_keys), 0) = 0`
+	keyOpens = `COALESCE((SELECT retired FROM root_keys WHERE root_keys.id = $4),
+		(SELECT MAX(root_keys.id) FROM root_keys), 0) = 0`
+)
 
-// keyGone says whether a key was retired. A key that was never stored here is the caller's own affair.
-func (t *Tx) keyGone(id int64) (bool, error) {
-	return t.Get(`SELECT id FROM root_keys WHERE id = $1 AND retired <> 0`, nil, id)
+// keyClosed says whether nobody mints with a key any more.
+func (t *Tx) keyClosed(id int64) (bool, error) { return t.isNot(keyMints, id) }
+
+// keyGone says whether a key was retired, or forgotten.
+func (t *Tx) keyGone(id int64) (bool, error) { return t.isNot(keyOpens, id) }
+
+func (t *Tx) isNot(condition string, key int64) (bool, error) {
+	return t.Get(`SELECT 1 WHERE NOT (`+strings.ReplaceAll(condition, "$4", "$1")+`)`, nil, key)
 }

@@ -40,13 +40,17 @@ func TestPipelined(t *testing.T) {
 		{bg, "s0", 1, nil, 2}, {bg, "s0", 1, nil, 2}, {bg, "s1", 1, nil, 2}, {bg, "s2", 1, nil, 2}, {bg, "s3", 1, ErrReplay, 2},
 		{bg, "nobody", 1, ErrNotFound, 0}, {left, "s4", 1, context.Canceled, 0}, {bg, "s4", 7, nil, 8},
 	}
-	d.writeLock <- struct{}{}
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = d.SetSetting(bg, "any", "value") })
-	for len(d.writer.ops) > 0 {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(50 * time.Millisecond)
+	var once sync.Once
+	taken, release := make(chan struct{}), make(chan struct{})
+	wg.Go(func() { // the writer is busy with this, so that the calls wait for each other
+		_ = d.Write(bg, func(*Tx) error {
+			once.Do(func() { close(taken) }) // it may run again
+			<-release
+			return nil
+		})
+	})
+	<-taken
 	got, errs := make([]Session, len(calls)), make([]error, len(calls))
 	for i, c := range calls {
 		wg.Go(func() { got[i], errs[i] = d.AdvanceGeneration(c.ctx, refresh(c.id, c.k)) })
@@ -55,7 +59,7 @@ func TestPipelined(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	leave()
-	<-d.writeLock
+	close(release)
 	wg.Wait()
 	for i, c := range calls {
 		if !errors.Is(errs[i], c.err) || (errs[i] == nil) != (c.err == nil) || got[i].Generation != c.generation {
