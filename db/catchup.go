@@ -34,8 +34,8 @@ const catchUp = `UPDATE sessions SET generation = $2, minted = $3, used = $3, ca
 	oldest = CASE WHEN single_use OR access_expires = 0 THEN $2 ELSE oldest END,
 	prev_key_id = CASE WHEN generation < $2 - 1 THEN CAST($4 AS BIGINT) WHEN imported THEN 0 ELSE key_id END,
 	key_id = $4, access_expires = ` + accessExpires + `
-	WHERE id = $1 AND generation < $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked AND ` + keyOpens +
-	` RETURNING ` + sessionColumns
+	WHERE id = $1 AND generation < $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
+		AND ` + keyOpens + ` RETURNING ` + sessionColumns
 
 func (t *Tx) catchUp(a Ahead) (Session, error) {
 	for {

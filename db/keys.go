@@ -192,8 +192,8 @@ func (d *DB) SessionsOnKey(ctx context.Context, id int64, now time.Time) (use Ke
 	return use, err
 }
 
-// What may be done with the root key $4: 0 for a stored one that is in force. One that the database does not have it has
-// forgotten, unless it has none at all: then keys are the caller's own affair.
+// What may be done with the root key $4: 0 for a stored one that is in force. One that the database does not have it
+// has forgotten, unless it has none at all: then keys are the caller's own affair.
 const (
 	keyMints = `COALESCE((SELECT retired + closed FROM root_keys WHERE root_keys.id = $4),
 		(SELECT MAX(root_keys.id) FROM root_keys), 0) = 0`

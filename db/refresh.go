@@ -62,7 +62,8 @@ const (
 		oldest = CASE WHEN $7 OR access_expires = 0 THEN generation + 1 ELSE oldest END,
 		prev_key_id = CASE WHEN imported THEN 0 ELSE key_id END, key_id = $4, access_expires = ` + accessExpires + `,
 		used = $6, single_use = $7, seen_at = $8, seen_addr = $9, seen_agent = $10, imported = FALSE
-		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked AND ` + keyMints
+		WHERE id = $1 AND generation = $2 AND state = 'live' AND (expires = 0 OR expires > $3) AND NOT locked
+			AND ` + keyMints
 	advanceReturning = advance + ` RETURNING ` + sessionColumns
 
 	remint = `UPDATE sessions SET minted = $3, key_id = $4, access_expires = ` + accessExpires + `
