@@ -40,8 +40,12 @@ func TestClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, err := d.RootKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := d.StartSession(t.Context(), db.Login{ID: "one", Localpart: "alice", PasswordHash: account.PasswordHash,
-		DeviceID: "A", At: time.Now(), KeyID: 1, ClientID: id}); err != nil {
+		DeviceID: "A", At: time.Now(), KeyID: keys[0].ID, ClientID: id}); err != nil {
 		t.Fatal(err)
 	}
 	i.refused(id+" has 1 session, and was not removed; --end-sessions", "client", "remove", id)
