@@ -14,33 +14,57 @@ func ahead(id string, k int64) Ahead {
 	return Ahead{Session: id, Generation: k, KeyID: 1, AccessExpires: t0.Add(5 * time.Minute), At: t0.Add(time.Minute)}
 }
 
-// 64 who show tokens of two generations, both newer than the row, agree on the newer one, whatever they show and at
-// which endpoint, and nobody is refused.
+// 64 who show tokens of two generations, both newer than the row, at two processes, at different times and with
+// different root keys, agree on the newer one, whatever they show and at which endpoint, and nobody is refused. What a
+// pair is computed from is the same for all who get the same generation.
 func TestCatchUpRace(t *testing.T) {
 	t.Parallel()
-	d := fresh(t)
-	d.hasten(t)
+	c := Config{DSN: dsn(t)}
+	at := []*DB{freshAt(t, c), open(t, c)}
+	for i, d := range at {
+		d.hasten(t)
+		if err := d.AddRootKey(bg, RootKey{ID: int64(i + 1), Wrapped: []byte("k"), Created: t0}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for round := range repeat(20, 4) {
 		id := fmt.Sprint("s", round)
-		login(t, d, id, id)
+		login(t, at[0], id, id)
 		var wg sync.WaitGroup
-		for i := range 64 {
+		var got [64]Session
+		for i := range got {
 			wg.Go(func() {
-				k := int64(7 + i%2)
-				s, err := d.CatchUp(bg, ahead(id, k))
-				if i%4 > 1 {
-					s, err = d.AdvanceGeneration(bg, refresh(id, k))
+				k, now, key := int64(7+i%2), t0.Add(time.Minute+time.Duration(i)*time.Millisecond), int64(1+i/8%2)
+				var err error
+				if i/2%2 == 0 {
+					got[i], err = at[i/4%2].CatchUp(bg, Ahead{Session: id, Generation: k, KeyID: key,
+						AccessExpires: now.Add(4 * time.Minute), At: now})
+				} else {
+					r := refresh(id, k)
+					r.At, r.TokenKeyID, r.KeyID = now, key, 3-key
+					got[i], err = at[i/4%2].AdvanceGeneration(bg, r)
 				}
-				if err != nil || s.Generation < k || s.Generation > 9 || s.State != Live {
+				if s := got[i]; err != nil || s.Generation < k || s.Generation > 9 || s.State != Live {
 					t.Errorf("%d shows %d: %d, %s, %v", i, k, s.Generation, s.State, err)
 				}
 			})
 		}
 		wg.Wait()
-		if s := d.session(t, id); s.Generation != 9 || !s.Used.IsZero() {
+		same := make(map[int64]Session)
+		for i, s := range append(got[:], at[0].session(t, id), at[1].session(t, id)) {
+			first, there := same[s.Generation]
+			if !there {
+				first, same[s.Generation] = s, s
+			}
+			if s.KeyID != first.KeyID || !s.Minted.Equal(first.Minted) || !s.AccessExpires.Equal(first.AccessExpires) {
+				t.Errorf("round %d: two pairs of generation %d: %d has got %+v, and another one %+v", round,
+					s.Generation, i, s, first)
+			}
+		}
+		if s := at[0].session(t, id); s.Generation != 9 || !s.Used.IsZero() {
 			t.Errorf("round %d: %+v", round, s)
 		}
-		if all := d.events(t, "alice", EventCaughtUp); len(all) == 0 || all[0].Session != id {
+		if all := at[0].events(t, "alice", EventCaughtUp); len(all) == 0 || all[0].Session != id {
 			t.Errorf("events: %+v", all)
 		}
 	}
