@@ -32,11 +32,12 @@ func TestCatchUpRace(t *testing.T) {
 		login(t, at[0], id, id)
 		var wg sync.WaitGroup
 		var got [64]Session
+		newest := int64(8 + round%2) // in every other round nobody refreshes with the newest token
 		for i := range got {
 			wg.Go(func() {
 				k, now, key := int64(7+i%2), t0.Add(time.Minute+time.Duration(i)*time.Millisecond), int64(1+i/8%2)
 				var err error
-				if i/2%2 == 0 {
+				if i/2%2 == 0 || k > newest-1 {
 					got[i], err = at[i/4%2].CatchUp(bg, Ahead{Session: id, Generation: k, KeyID: key,
 						AccessExpires: now.Add(4 * time.Minute), At: now})
 				} else {
@@ -44,7 +45,7 @@ func TestCatchUpRace(t *testing.T) {
 					r.At, r.TokenKeyID, r.KeyID = now, key, 3-key
 					got[i], err = at[i/4%2].AdvanceGeneration(bg, r)
 				}
-				if s := got[i]; err != nil || s.Generation < k || s.Generation > 9 || s.State != Live {
+				if s := got[i]; err != nil || s.Generation < k || s.Generation > newest || s.State != Live {
 					t.Errorf("%d shows %d: %d, %s, %v", i, k, s.Generation, s.State, err)
 				}
 			})
@@ -61,7 +62,7 @@ func TestCatchUpRace(t *testing.T) {
 					s.Generation, i, s, first)
 			}
 		}
-		if s := at[0].session(t, id); s.Generation != 9 || !s.Used.IsZero() {
+		if s := at[0].session(t, id); s.Generation != newest || newest == 9 && !s.Used.IsZero() {
 			t.Errorf("round %d: %+v", round, s)
 		}
 		if all := at[0].events(t, "alice", EventCaughtUp); len(all) == 0 || all[0].Session != id {

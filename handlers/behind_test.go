@@ -84,10 +84,24 @@ func TestBehindKnowsBetter(t *testing.T) {
 	if a := s.whoami(p.Text("access_token")); a.Soft() || a.Code() != "M_UNKNOWN_TOKEN" {
 		t.Errorf("after a logout: %s", a.Raw)
 	}
+
+	p = s.ok(s.refresh(s.loggedIn().Text("refresh_token")))
+	dbtest.Forget(s, s.db)
+	token, err := tokens.Decode(p.Text("access_token"))
+	s.must(err)
+	s.must(s.db.Write(t.Context(), func(t *db.Tx) error {
+		_, err := t.Soften(db.Event{Kind: db.EventReplay, Session: token.Session()})
+		return err
+	}))
+	for _, a := range []answer{s.whoami(p.Text("access_token")), s.refresh(p.Text("refresh_token"))} {
+		if s.want(a, 401, "M_UNKNOWN_TOKEN"); !a.Soft() {
+			t.Errorf("after a soft logout: %s", a.Raw)
+		}
+	}
 }
 
 // TestLostSession: the client of a session that has no row keeps its keys unless it is known to have ended, or is older
-// than such things are kept for.
+// than such things are kept for, and whether its tokens are newer than the row was.
 func TestLostSession(t *testing.T) {
 	t.Parallel()
 	softly := func(s *site, p answer, want bool) {
@@ -136,8 +150,11 @@ func TestLostSession(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			p := s.ok(s.login(`"refresh_token":true,"device_id":"PHONE"`))
+			newer := s.ok(s.refresh(p.Text("refresh_token")))
+			dbtest.Forget(s, s.db)
 			test.end(s, p)
 			softly(s, p, test.soft)
+			softly(s, newer, test.soft)
 		})
 	}
 }
