@@ -38,6 +38,7 @@ type site struct {
 	upstream              *upstream
 	client                *process.Client
 	pair                  process.Pair
+	logins                int // each on a device of its own
 }
 
 func newSite(t *testing.T) *site {
@@ -84,11 +85,22 @@ func (s *site) login(t *testing.T) {
 	if s.pair, err = s.client.Login(t.Context(), s.url, "alice", delegated.Password, "PHONE"); err != nil {
 		t.Fatal(err)
 	}
+	s.logins++
 }
 
-// check is that the session goes on, nothing was logged as an error, and the homeserver was told of the device once.
+// check is that the session goes on, nothing was logged as an error, and the homeserver got no call twice and knows each
+// device.
 func (s *site) check(t *testing.T) {
 	t.Helper()
+	calls := make(map[string]int)
+	for _, call := range s.upstream.mas.Calls() {
+		if calls[call]++; calls[call] > 1 && !strings.HasPrefix(call, "query_") {
+			t.Errorf("the homeserver got %q twice", call)
+		}
+	}
+	if there := s.upstream.mas.Devices(); len(there) != s.logins || len(calls) < s.logins {
+		t.Errorf("after %d logins the homeserver has %q, by the calls %v", s.logins, there, calls)
+	}
 	if _, err := s.client.Refresh(t.Context(), s.url, s.pair.Refresh); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -142,8 +154,8 @@ func (s *site) begin(method, path string) chan answer {
 	return done
 }
 
-// ask asks every 10 ms, over a connection that is kept and over new ones in turn, and refreshes now and then. What ends
-// it gives the number of answers and the longest wait for one, and fails the test unless all were good.
+// ask asks every 10 ms, over a connection that is kept and over new ones in turn, and refreshes and logs in now and then.
+// What ends it gives the number of answers and the longest wait for one, and fails the test unless all were good.
 func (s *site) ask(t *testing.T) (end func() (times int, longest time.Duration)) {
 	t.Helper()
 	stop, done := make(chan struct{}), make(chan struct{})
@@ -161,6 +173,11 @@ func (s *site) ask(t *testing.T) (end func() (times int, longest time.Duration))
 			began := time.Now()
 			var err error
 			switch {
+			case times%20 == 10:
+				if _, err = fresh.Login(context.Background(), s.url, "alice", delegated.Password,
+					fmt.Sprint("TABLET", times)); err == nil {
+					s.logins++
+				}
 			case times%20 == 0:
 				var pair process.Pair
 				if pair, err = fresh.Refresh(context.Background(), s.url, s.pair.Refresh); err == nil {
@@ -198,6 +215,7 @@ type upstream struct {
 
 func newUpstream(t *testing.T) *upstream {
 	u := &upstream{mas: fakesynapse.New(t, delegated.Secret), finished: make(chan struct{})}
+	u.mas.Add("alice") // otherwise her first device is refused, and comes again
 	u.finish = sync.OnceFunc(func() { close(u.finished) })
 	u.Server = httptest.NewServer(u)
 	t.Cleanup(func() { u.finish(); u.Server.CloseClientConnections(); u.Server.Close() })

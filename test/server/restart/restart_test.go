@@ -37,8 +37,8 @@ func TestRestart(t *testing.T) {
 			took := time.Since(told)
 			if got := <-poll; got.err != nil || got.status != http.StatusOK || got.body != `{"next_batch":"s1"}` {
 				t.Errorf("the long poll ends with %+v", got)
-			} else {
-				t.Logf("the long poll ends after %s", got.at.Sub(told).Round(time.Millisecond))
+			} else if ended := got.at.Sub(told); ended > outage {
+				t.Errorf("the long poll ends after %s", ended)
 			}
 			time.Sleep(farewell) // which the one that was replaced takes
 			s.upstream.finish()
@@ -50,12 +50,42 @@ func TestRestart(t *testing.T) {
 			times, gap := asking()
 			t.Logf("%s took %s; a client that asked %d times, every 10 ms, had to wait %s at most", name,
 				took.Round(time.Millisecond), times, gap.Round(time.Millisecond))
+			if gap > outage {
+				t.Errorf("a client had to wait %s", gap)
+			}
 			s.check(t)
 		})
 	}
 }
 
 const farewell = 1500 * time.Millisecond
+
+// outage is far more than a client waits, and far less than the eleven seconds that a restart with a slow download was
+// an outage for. The long poll asks for thirty.
+const outage = 5 * time.Second
+
+// TestRestartWaiting: a /sync is ended before another request that waits for the homeserver, which gets a moment.
+func TestRestartWaiting(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	again := byHand(t, s)
+	s.login(t)
+	poll, other := s.begin("GET", waiting), s.begin("GET", "/publicRooms")
+	s.upstream.begun(t, 2)
+	again()
+	news, late := <-poll, <-other
+	if news.err != nil || news.status != http.StatusOK {
+		t.Errorf("the long poll ends with %+v", news)
+	}
+	if late.err != nil || late.status != http.StatusServiceUnavailable {
+		t.Errorf("the other ends with %+v", late)
+	}
+	// The moment is a second. If both were ended by it, they would end together.
+	if earlier := late.at.Sub(news.at); earlier < 250*time.Millisecond {
+		t.Errorf("the long poll ends %s before the other", earlier)
+	}
+	s.check(t)
+}
 
 // TestReplaceFails: a server that does not come up takes over from none.
 func TestReplaceFails(t *testing.T) {
