@@ -14,7 +14,8 @@ import (
 
 // TestPosternRestored puts Postern's database back to an earlier moment. What Synapse has of that time since is kept:
 // who had refreshed goes on, who had logged in does so again, on the same devices with the same encryption keys. What
-// is undone here and not there, sync shows first, and then settles by Synapse's word.
+// is undone here and not there, sync shows first, and then settles by Synapse's word. A device whose client does not
+// come back is deleted when the operator says so, and no other is.
 func TestPosternRestored(t *testing.T) {
 	t.Parallel()
 	s, listen := newFixed(t, "alice", "carol", "dave", "frank")
@@ -33,6 +34,8 @@ func TestPosternRestored(t *testing.T) {
 	kept.ok(t, "GET", syncing+"?timeout=0", nil)
 	lost, zoe := s.login(t, "alice", "LOST"), s.began(t, "zoe", "Z")
 	lost.publish(t, "LOST")
+	gone := s.login(t, "alice", "GONE") // and never comes back
+	gone.publish(t, "GONE")
 	out.ok(t, "POST", "/_matrix/client/v3/logout", map[string]any{})
 	s.Run(t, "", "user", "lock", "carol")
 	s.Run(t, "", "user", "unlock", "frank")
@@ -45,13 +48,14 @@ func TestPosternRestored(t *testing.T) {
 	kept.ok(t, "GET", syncing+"?timeout=0", nil)
 	synapse.Call(t, "GET", s.hs.URL+syncing+"?timeout=0", asked.access, nil)
 	s.taken(t, "zoe")
-	for _, p := range []*person{lost, zoe} {
+	for _, p := range []*person{lost, gone, zoe} {
 		p.refused(t, "GET", syncing+"?timeout=0", 401, "M_UNKNOWN_TOKEN", true)
 	}
 	s.settled(t)
 	shown := s.syncs(t, "--dry-run")
 	want := []string{
 		"@alice:home.test LOST no session on the device left alone",
+		"@alice:home.test GONE no session on the device left alone",
 		"@alice:home.test OUT Synapse does not have the device logged out softly",
 		"@carol:home.test - locked at Synapse alone locked here",
 		"@dave:home.test - deactivated at Synapse alone deactivated here",
@@ -80,6 +84,12 @@ func TestPosternRestored(t *testing.T) {
 	s.settled(t)
 	if now := kept.published(t); now != there {
 		t.Errorf("encryption keys were\n%s\nand are\n%s", there, now)
+	}
+	s.syncs(t, "--delete-devices")
+	s.settled(t)
+	if now := kept.published(t); strings.Contains(now, "GONE") || !strings.Contains(now, "LOST") ||
+		!strings.Contains(now, "KEPT") {
+		t.Errorf("after --delete-devices there are the encryption keys\n%s", now)
 	}
 	if said := s.syncs(t); said != "both sides are the same" {
 		t.Errorf("in the end sync prints\n%s", said)
