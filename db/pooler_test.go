@@ -236,7 +236,8 @@ func TestModes(t *testing.T) {
 		at := behind(t, pgbouncer.Transaction, 3)
 		freshAt(t, Config{DSN: at})
 		d := open(t, Config{DSN: at + "&" + modeInDSN + "=cache_statement"})
-		said := make(chan error, 8) // so many at once that they have several sessions
+		swaps(t, at) // or the one that reads would have the same session again and again
+		said := make(chan error, 8)
 		for range cap(said) {
 			go func() {
 				var err error
@@ -254,6 +255,25 @@ func TestModes(t *testing.T) {
 			t.Errorf("it says %v", err)
 		}
 	})
+}
+
+// swaps uses the sessions of a pooler, so that who else does has now this one and now that one.
+func swaps(t *testing.T, at string) {
+	t.Helper()
+	raw, err := sql.Open("pgx", at+"&"+modeInDSN+"=simple_protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(bg)
+	var wg sync.WaitGroup
+	t.Cleanup(func() { stop(); wg.Wait(); raw.Close() })
+	for range 4 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = raw.ExecContext(ctx, "SELECT pg_sleep(0.001)")
+			}
+		})
+	}
 }
 
 // A pooler refuses a search_path, or leaves it out without a word, which would show an empty database.
