@@ -37,6 +37,18 @@ func supervise(ctx context.Context, w world, log *slog.Logger) error {
 	return err
 }
 
+// refuseReload says, until it is ended, that this server has no supervisor who could start the next one.
+func refuseReload(log *slog.Logger) (end func()) {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGUSR1)
+	go func() {
+		for range reload {
+			log.Warn("a reload needs --linger, such as POSTERN_LINGER=1m; this server goes on as it is")
+		}
+	}()
+	return func() { signal.Stop(reload); close(reload) }
+}
+
 // worker is the process that serves. It and its supervisor have a connection, which is the worker's standard input. The
 // worker writes a byte when it listens and closes its end when another server may start; it stops when it reads a byte,
 // which says that its successor listens already, or the end, which comes also if the supervisor dies.
