@@ -63,7 +63,7 @@ func newWorker(w world, busy *sync.WaitGroup, more ...string) (*worker, error) {
 	}
 	cmd := exec.Command(program, append(append(os.Args[1:], "--worker"), more...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, w.stdout, w.stderr
-	cmd.Env = append(w.environ, "LISTEN_PID=")            // the sockets of systemd keep their numbers
+	cmd.Env = w.environ                                   // the sockets of systemd keep their numbers
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this process
 	err = cmd.Start()
 	theirs.Close()

@@ -125,3 +125,16 @@ func workers(database string) (all []int) {
 	}
 	return all
 }
+
+// TestSocketsOfAnother: sockets that are meant for another process are not taken, with --linger either.
+func TestSocketsOfAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	cmd := exec.Command(s.Binary, append([]string{"serve", "--db", s.Database}, s.flags...)...)
+	cmd.Env = append(os.Environ(), "LISTEN_PID=1", "LISTEN_FDS=2", "LISTEN_FDNAMES=listen:internal-listen")
+	cmd.ExtraFiles = s.listen(t) // at the addresses of the flags, which cannot be opened again
+	ended := s.background(t, cmd)
+	if err := within(t, ended); err == nil || !strings.Contains(s.log(), "cannot listen") {
+		t.Errorf("the server ends with %v", err)
+	}
+}
