@@ -28,8 +28,12 @@ type sockets struct {
 // The worker of --linger has them from its parent, whose number LISTEN_PID is.
 func (f *serveFlags) newSockets(getenv func(string) string) (*sockets, error) {
 	s := &sockets{given: make(map[string]net.Listener)}
+	receiver := os.Getpid()
+	if f.Worker {
+		receiver = os.Getppid()
+	}
 	number, err := strconv.Atoi(getenv("LISTEN_FDS"))
-	if err != nil || !f.Worker && getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+	if err != nil || getenv("LISTEN_PID") != strconv.Itoa(receiver) {
 		return s, nil
 	}
 	names := strings.Split(getenv("LISTEN_FDNAMES"), ":")
