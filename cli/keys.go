@@ -60,7 +60,7 @@ func (*keysRotate) Run(ctx context.Context, w world, c *common) error {
 		if err != nil {
 			return err
 		}
-		id, err := addKey(ctx, d, master, keys)
+		id, err := addKey(ctx, d.AddRootKey, master, keys)
 		if err == nil {
 			fmt.Fprintf(w.stdout, "root key %d mints from now on; retire the older ones when `postern keys list` "+
 				"shows no sessions on them\n", id)

@@ -38,7 +38,7 @@ func (c *common) prepareKeys(ctx context.Context, w world, d *db.DB) (tokens.Mas
 	if newestKey(keys) != 0 {
 		return master, c.checkOpens(master, keys)
 	}
-	_, err = addKey(ctx, d, master, keys)
+	_, err = addKey(ctx, d.AddFirstRootKey, master, keys)
 	if errors.Is(err, db.ErrConflict) {
 		err = nil // another process started first
 	}
@@ -62,7 +62,8 @@ func (c *common) checkOpens(master tokens.MasterKey, keys []db.RootKey) error {
 // addKey makes a root key. Its number is the Unix second in which it was made: a number never comes back, not even if
 // the database has forgotten that it was given (a failover, a restored backup, a new database). Clients may still have
 // tokens of that key.
-func addKey(ctx context.Context, d *db.DB, master tokens.MasterKey, keys []db.RootKey) (int64, error) {
+func addKey(ctx context.Context, add func(context.Context, db.RootKey) error, master tokens.MasterKey,
+	keys []db.RootKey) (int64, error) {
 	id := time.Now().Unix()
 	for _, k := range keys {
 		id = max(id, k.ID+1)
@@ -75,7 +76,7 @@ func addKey(ctx context.Context, d *db.DB, master tokens.MasterKey, keys []db.Ro
 	if err != nil {
 		return 0, err
 	}
-	return id, d.AddRootKey(ctx, db.RootKey{ID: id, Wrapped: wrapped, Created: time.Now()})
+	return id, add(ctx, db.RootKey{ID: id, Wrapped: wrapped, Created: time.Now()})
 }
 
 // masterKeyFile is where the master key lies. It does not begin with the database's whole name, so that a

@@ -14,9 +14,7 @@ import (
 // table writes rows under a heading, in columns.
 func table(out io.Writer, heading string, rows [][]string) error {
 	t := newListing(out, heading)
-	for _, row := range rows {
-		t.rows = append(t.rows, row)
-	}
+	t.rows = append(t.rows, rows...)
 	return t.flush()
 }
 

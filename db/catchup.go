@@ -29,8 +29,10 @@ func (d *DB) CatchUp(ctx context.Context, a Ahead) (Session, error) {
 }
 
 // catchUp is the whole of catching up. What the row cannot know of the generations between is supposed to be as it was
-// before them: whether the 2015 draft's endpoint was used, and that nobody has changed the root key.
-const catchUp = `UPDATE sessions SET generation = $2, minted = $3, used = $3, caught_up = $3, imported = FALSE,
+// before them: whether the 2015 draft's endpoint was used, and that nobody has changed the root key. Several tokens
+// that come within a minute belong to one loss.
+const catchUp = `UPDATE sessions SET generation = $2, minted = $3, used = $3, imported = FALSE, caught_up = $3,
+	caught_from = CASE WHEN caught_up > CAST($3 AS BIGINT) - 60000 THEN caught_from ELSE generation END,
 	oldest = CASE WHEN single_use OR access_expires = 0 THEN $2 ELSE oldest END,
 	prev_key_id = CASE WHEN generation < $2 - 1 THEN CAST($4 AS BIGINT) WHEN imported THEN 0 ELSE key_id END,
 	key_id = $4, access_expires = ` + accessExpires + `
@@ -42,7 +44,7 @@ func (t *Tx) catchUp(a Ahead) (Session, error) {
 		s, won, err := t.session(catchUp, a.Session, a.Generation, Millis(a.At), a.KeyID, Millis(a.AccessExpires))
 		if won && err == nil {
 			// a session depends on it again
-			err = t.Exec(`UPDATE root_keys SET closed = 0 WHERE id = $1 AND retired = 0 AND closed <> 0`, a.KeyID)
+			err = t.Exec(openRootKey, a.KeyID)
 		}
 		if won && err == nil {
 			err = t.Record(Event{Kind: EventCaughtUp, Localpart: s.Localpart, DeviceID: s.DeviceID, Session: s.ID,

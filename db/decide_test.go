@@ -65,7 +65,7 @@ func TestDecide(t *testing.T) {
 	unused := Session{State: Live, Generation: 5, AccessExpires: t0.Add(5 * time.Minute)}
 	with := func(s Session, change func(*Session)) Session { change(&s); return s }
 	used := with(unused, func(s *Session) { s.Used = t0 })
-	caught := with(used, func(s *Session) { s.Used, s.CaughtUp = t0.Add(-time.Hour), t0 })
+	caught := with(used, func(s *Session) { s.Used, s.CaughtUp, s.CaughtFrom = t0.Add(-time.Hour), t0, 2 })
 	claimed := with(used, func(s *Session) { s.SingleUse = true })
 	tests := []struct {
 		name  string
@@ -90,6 +90,8 @@ func TestDecide(t *testing.T) {
 		{"newer than the row", unused, today, 6, 0, stepBehind},
 		{"older, the row has just caught up", caught, today, 2, 30 * time.Second, stepSame},
 		{"older, the row caught up a while ago", caught, today, 2, 31 * time.Second, stepReplay},
+		{"older than what was lost, the row has just caught up", caught, today, 1, time.Second, stepReplay},
+		{"older, the row caught up later by a clock ahead", caught, today, 2, -time.Second, stepReplay},
 		{"draft: older, the row has just caught up", caught, draft, 2, time.Second, stepSpent},
 		{"generation 0", with(unused, func(s *Session) { s.Generation = 1 }), today, 0, 0, stepSame}, // never minted
 		{"predecessor of a claimed one, soon", claimed, today, 4, time.Second, stepSpent},

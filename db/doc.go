@@ -94,14 +94,14 @@
 // if all that it looks at and changes is one account's. It may write to the tables of this package too, if it keeps the
 // laws:
 //
-//   - What changes or ends a session calls Tx.Forget with its id, or the cache goes on with the old row;
-//     Tx.ChangeSessions does both.
+//   - What ends a session calls Tx.MarkEnded with its id, or it counts as lost. What changes one calls Tx.Forget, or
+//     the cache goes on with the old row; Tx.ChangeSessions runs a statement and forgets what that has changed.
 //   - What changes an account or a session on a device in a way that a homeserver must learn of calls Tx.Follow, unless
 //     that knows of it already.
 //   - What has to be in one transaction with a change of this package is written by Config.Follow or Registration.Also.
 //     Both may run twice, as everything in a Tx.
 //   - It stores times with Millis and reads them with FromMillis, and stores a stranger's text with Clip.
-//   - The generation, the key and the times of a session that exists are AdvanceGeneration's alone.
+//   - The generation, the key and the times of a session that exists are AdvanceGeneration's and CatchUp's alone.
 //
 // # Cannot move, and why
 //

@@ -28,10 +28,24 @@ func (d *DB) RootKeys(ctx context.Context) ([]RootKey, error) {
 }
 
 // AddRootKey adds a key; ErrConflict if its id is or was in use.
-func (d *DB) AddRootKey(ctx context.Context, k RootKey) error {
-	const q = `INSERT INTO root_keys (id, wrapped, created, retired) VALUES ($1, $2, $3, $4)
-		ON CONFLICT DO NOTHING RETURNING id`
+func (d *DB) AddRootKey(ctx context.Context, k RootKey) error { return d.addRootKey(ctx, k, false) }
+
+// AddFirstRootKey adds a key if no other one is in force; else ErrConflict. Two servers may start at the same time,
+// each with a master key of its own, and neither could open the other's.
+func (d *DB) AddFirstRootKey(ctx context.Context, k RootKey) error { return d.addRootKey(ctx, k, true) }
+
+func (d *DB) addRootKey(ctx context.Context, k RootKey, first bool) error {
+	const (
+		another = `SELECT id FROM root_keys WHERE retired = 0 LIMIT 1`
+		q       = `INSERT INTO root_keys (id, wrapped, created, retired) VALUES ($1, $2, $3, $4)
+			ON CONFLICT DO NOTHING RETURNING id`
+	)
 	return d.must(ctx, everything, ErrConflict, func(t *Tx) (bool, error) {
+		if first {
+			if found, err := t.Get(another, nil); found || err != nil {
+				return false, err
+			}
+		}
 		t.AfterCommit(d.keysChanged)
 		return t.Get(q, nil, k.ID, k.Wrapped, Millis(k.Created), Millis(k.Retired))
 	})
@@ -67,10 +81,12 @@ func (d *DB) RetireRootKey(ctx context.Context, id int64, when time.Time, force 
 			return err
 		}
 	} else if use, err := d.SessionsOnKey(ctx, id, when); err != nil || use.Sessions > 0 {
-		return or(err, ErrKeyInUse)
+		return errors.Join(or(err, ErrKeyInUse), d.exec(ctx, everything, openRootKey, id))
 	}
 	return d.wipeRootKey(ctx, id, when, force)
 }
+
+const openRootKey = `UPDATE root_keys SET closed = 0 WHERE id = $1 AND retired = 0 AND closed <> 0`
 
 // closeRootKey has nobody mint with a key any more, unless there is no other one to mint with.
 func (d *DB) closeRootKey(ctx context.Context, id int64, when time.Time, force bool) error {

@@ -59,6 +59,27 @@ func TestRootKeys(t *testing.T) {
 	}
 }
 
+// The first key is made once, whoever comes second and whatever id it has.
+func TestFirstRootKey(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	first := RootKey{ID: 5, Wrapped: []byte("a"), Created: t0}
+	second := RootKey{ID: 6, Wrapped: []byte("b"), Created: t0}
+	if err := errors.Join(d.AddFirstRootKey(bg, first), d.AddRootKey(bg, second),
+		d.RetireRootKey(bg, 5, t0, true)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.AddFirstRootKey(bg, RootKey{ID: 7, Wrapped: []byte("c")}); !errors.Is(err, ErrConflict) {
+		t.Errorf("another first key: %v", err)
+	}
+	if err := d.RetireRootKey(bg, 6, t0, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.AddFirstRootKey(bg, RootKey{ID: 7, Wrapped: []byte("c")}); err != nil {
+		t.Errorf("when all are retired: %v", err)
+	}
+}
+
 // A session whose tokens die with a key is soft, with an event; one on another key, an imported one and one that is
 // over are left as they are, and so is one whose client may still hold tokens of a key in force.
 func TestRetirementIsTold(t *testing.T) {

@@ -18,10 +18,10 @@ import (
 
 // model is what the design says about one session, written down a second time and without a database.
 type model struct {
-	id, name                                string
-	n, minted, accessEnd, end, used, caught int64
-	oldest                                  int64 // superseded access tokens are good from this generation on
-	single, soft, locked                    bool
+	id, name                                      string
+	n, minted, accessEnd, end, used, caught, from int64
+	oldest                                        int64 // superseded access tokens are good from this generation on
+	single, soft, locked                          bool
 }
 
 func (m *model) access(k, now int64) error {
@@ -43,7 +43,7 @@ func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 	if m.behind(k, now) {
 		m.catchUp(k, now, now+ttl)
 	}
-	caught := m.caught != 0 && leeway > 0 && now-m.caught <= leeway
+	caught := m.caught != 0 && leeway > 0 && now >= m.caught && now-m.caught <= leeway && k >= m.from
 	lately := m.used == 0 || now-m.used <= leeway || caught
 	older := k == m.n-1 || caught && k < m.n
 	again := older && !draft && !m.single && (m.used == 0 || leeway > 0 && lately)
@@ -88,6 +88,9 @@ func (m *model) catchUp(k, now, accessEnd int64) {
 	if m.single {
 		m.oldest = k
 	}
+	if m.caught <= now-60_000 {
+		m.from = m.n
+	}
 	m.n, m.minted, m.accessEnd, m.used, m.caught = k, now, accessEnd, now, now
 }
 
@@ -98,11 +101,9 @@ func (m *model) agrees(t *rapid.T, what string, s Session) {
 		state = Soft
 	}
 	if s.ID != m.id || s.DisplayName != m.name || s.Generation != m.n || Millis(s.Minted) != m.minted ||
-		Millis(s.AccessExpires) != m.accessEnd ||
-		Millis(s.Expires) != m.end || Millis(s.Used) != m.used || Millis(s.CaughtUp) != m.caught ||
-		s.Oldest != m.oldest ||
-		s.SingleUse != m.single || s.State != state ||
-		s.Locked != m.locked {
+		Millis(s.AccessExpires) != m.accessEnd || Millis(s.Expires) != m.end || Millis(s.Used) != m.used ||
+		Millis(s.CaughtUp) != m.caught || s.CaughtFrom != m.from || s.Oldest != m.oldest ||
+		s.SingleUse != m.single || s.State != state || s.Locked != m.locked {
 		t.Fatalf("%s: the database says %+v, the model %+v", what, s, *m)
 	}
 }

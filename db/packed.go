@@ -8,7 +8,7 @@ type packed struct {
 	texts string    // all of them, one after the other
 	ends  [8]uint32 // of each
 	times [7]int64  // in milliseconds
-	ints  [3]int64
+	ints  [4]int64
 	flags [7]bool
 }
 
@@ -19,7 +19,7 @@ func pack(s *Session) *packed {
 		texts: strings.Join(texts[:], ""),
 		times: [...]int64{Millis(s.Created), Millis(s.Expires), Millis(s.Minted), Millis(s.AccessExpires),
 			Millis(s.Used), Millis(s.CaughtUp), Millis(s.Seen.At)},
-		ints:  [...]int64{s.Generation, s.Oldest, s.KeyID},
+		ints:  [...]int64{s.Generation, s.Oldest, s.KeyID, s.CaughtFrom},
 		flags: [...]bool{s.State == Live, s.Refreshable, s.SingleUse, s.Locked, s.Admin, s.Imported, s.Bot},
 	}
 	end := 0
@@ -39,7 +39,7 @@ func (p *packed) session() Session {
 		Created: FromMillis(p.times[0]), Expires: FromMillis(p.times[1]), Minted: FromMillis(p.times[2]),
 		AccessExpires: FromMillis(p.times[3]), Used: FromMillis(p.times[4]),
 		CaughtUp:   FromMillis(p.times[5]),
-		Generation: p.ints[0], Oldest: p.ints[1], KeyID: p.ints[2],
+		Generation: p.ints[0], Oldest: p.ints[1], KeyID: p.ints[2], CaughtFrom: p.ints[3],
 		State: Soft, Refreshable: p.flags[1], SingleUse: p.flags[2], Locked: p.flags[3], Admin: p.flags[4],
 		Seen:     Seen{At: FromMillis(p.times[6]), Addr: text(4), Agent: text(5)},
 		Imported: p.flags[5], ClientID: text(6), Bot: p.flags[6], Restrictions: text(7)}

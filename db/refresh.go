@@ -228,10 +228,12 @@ func (s Session) decideUnlocked(r Refresh, keyGone bool) step {
 	return stepSame
 }
 
-// amidCatchingUp reports whether the row has just caught up with a token. Several come back then who share a session,
-// with tokens of different generations, and what the row knew of those is lost.
+// amidCatchingUp reports whether the row has just caught up with a token, and this one is of a generation that was
+// lost. Processes that share a session come back then with tokens of different generations, and which of those were
+// used is lost. Here a clock that steps back only costs this leniency.
 func (r Refresh) amidCatchingUp(s Session) bool {
-	return !s.CaughtUp.IsZero() && r.Leeway > 0 && r.At.Sub(s.CaughtUp) <= r.Leeway
+	since := r.At.Sub(s.CaughtUp)
+	return !s.CaughtUp.IsZero() && r.Leeway > 0 && since >= 0 && since <= r.Leeway && r.Generation >= s.CaughtFrom
 }
 
 // accessEnd is when an access token minted now for a session that ends at end expires; zero: never.

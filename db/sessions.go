@@ -47,9 +47,9 @@ type Seen struct {
 // at once, and one without an expiry dies when the newer one is used.
 //
 // A token that is newer than the row (k > n) is no replay: the database has lost commits, and the row catches up with
-// it (CatchUp). Older tokens get the same pair then for as long as the leeway is: who has used what was lost too.
-// Generations that were lost are given again with the same numbers: two refresh tokens of one generation and root key
-// are the same bytes, so whoever holds the older pair goes on.
+// it (CatchUp). Tokens of generations that were lost get the same pair then for as long as the leeway is: which of them
+// were used was lost too. Generations that were lost are given again with the same numbers: two refresh tokens of one
+// generation and root key are the same bytes, so whoever holds the older pair goes on.
 //
 // While its account is locked a session does not move: what would have been good is refused, and good again afterwards.
 // A replay is a replay all the same.
@@ -77,7 +77,8 @@ type Session struct {
 	Imported  bool   // another server gave the tokens of this generation
 	ClientID  string // the OAuth 2.0 client that it was begun for; empty: it was begun by another API
 
-	CaughtUp time.Time // when a token was newer than the row; zero: never
+	CaughtUp   time.Time // when a token was newer than the row; zero: never
+	CaughtFrom int64     // the generation of the row then: what happened to later ones was lost
 
 	Bot          bool   // it is a token for a bot, which is never refreshed
 	Restrictions string // the caveats that the bot's token was made with, one a line
@@ -117,18 +118,19 @@ func (s Session) Accepts(k int64, now time.Time) error {
 	return nil
 }
 
-// InForce reports whether generation k is the newest one, or its predecessor while the newest is unused: the answer may
-// have been lost (Client-Server API v1.19, "Refreshing access tokens"). Access tokens in force may be good without an
-// expiry.
+// InForce reports whether generation k is the newest one, or newer than the row, or the newest one's predecessor while
+// the newest is unused: the answer may have been lost (Client-Server API v1.19, "Refreshing access tokens"). Access
+// tokens in force may be good without an expiry.
 func (s Session) InForce(k int64) bool {
-	return k == s.Generation || k == s.Generation-1 && s.Used.IsZero() && !s.SingleUse
+	return k >= s.Generation || k == s.Generation-1 && s.Used.IsZero() && !s.SingleUse
 }
 
 func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.Before(s.Expires) }
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, oldest,
 	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported,
-	client_id, bot, restrictions, caught_up`
+	client_id, bot, restrictions, caught_up,
+	caught_from`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen, caughtUp int64
@@ -136,7 +138,7 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
 		&s.Oldest, &s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
-		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions, &caughtUp)
+		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions, &caughtUp, &s.CaughtFrom)
 	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)
 	s.AccessExpires = FromMillis(accessExpires)
 	s.Used, s.Seen.At, s.CaughtUp, s.State = FromMillis(used), FromMillis(seen), FromMillis(caughtUp), State(state)

@@ -39,7 +39,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 		EndOthers: endOthers,
 	})
 	if err != nil {
-		return nil, ended(err)
+		return nil, s.ended(ctx, err)
 	}
 	return gen.ChangePassword200JSONResponse{}, nil
 }
@@ -91,16 +91,16 @@ func (s *Server) DeactivateAccount(ctx context.Context,
 		return nil, err
 	}
 	if _, err := s.DB.Deactivate(ctx, CallerOf(ctx).Session.Localpart, s.Now(), erase); err != nil {
-		return nil, ended(err)
+		return nil, s.ended(ctx, err)
 	}
 	return gen.DeactivateAccount200JSONResponse{IDServerUnbindResult: gen.Success}, nil
 }
 
 // ended maps an account that went away between the check of its token and the write.
-func ended(err error) error {
+func (s *Server) ended(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, db.ErrNotFound):
-		return UnknownToken("The session has ended.", false).because(err)
+		return s.gone(ctx, CallerOf(ctx).Session)
 	case errors.Is(err, db.ErrConflict):
 		return forbidden("The account has changed meanwhile; nothing was done.").because(err)
 	}

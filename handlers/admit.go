@@ -13,7 +13,7 @@ import (
 // The way of an access token, from its text to the session that it opens: [Server.admit] asks [Server.checked], which
 // is [Server.authentic] for tokens that come again and again.
 
-// admit judges a token for a request, and changes nothing.
+// admit judges a token for a request, and changes nothing; but a session that is behind a good token catches up.
 func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenient bool,
 	r tokens.Request) (tokens.Claims, db.Session, error) {
 	token, session, err := s.checked(ctx, text)
@@ -33,7 +33,8 @@ func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenie
 	if locked != nil && !lenient {
 		return tokens.Claims{}, session, userLocked() // last, so that only the holder of a good token learns it
 	}
-	return claims, session, nil
+	session, err = s.caughtUp(ctx, token, session, r.Now)
+	return claims, session, err
 }
 
 // merelyExpired reports whether the only fault of a token of the pair in force is the expiry that it was minted with.
@@ -55,7 +56,7 @@ func (s *Server) checked(ctx context.Context, text string) (tokens.Bearer, db.Se
 	if ring := s.keys.load(); ring != nil {
 		if token := ring.verified.find(id); token != nil {
 			session, epoch, err := s.DB.Session(ctx, token.Session())
-			if err == nil && epoch == ring.epoch && token.Generation() <= session.Generation {
+			if err == nil && epoch == ring.epoch {
 				return token, session, nil
 			}
 		}
@@ -103,21 +104,15 @@ func (s *Server) authentic(ctx context.Context, text string) (tokens.Bearer, db.
 			return nil, db.Session{}, s.unproved(ctx, token, err)
 		}
 		session, epoch, err := s.DB.Session(ctx, authentic.Session())
-		if err == nil && epoch == ring.epoch {
-			session, err = s.caughtUp(ctx, authentic, session)
-		}
 		switch {
 		case errors.Is(err, db.ErrNotFound):
-			return nil, db.Session{}, s.over(ctx, authentic)
-		case errors.Is(err, db.ErrKeyGone): // retired a moment ago
-			epoch, err = s.DB.Fresh(ctx)
-		case epoch == ring.epoch && err == nil:
+			return nil, db.Session{}, s.over(ctx, authentic.Minted())
+		case err != nil:
+			return nil, db.Session{}, err
+		case epoch == ring.epoch:
 			return authentic, session, nil
 		}
-		if err == nil {
-			ring, err = s.keys.asOf(ctx, epoch)
-		}
-		if err != nil {
+		if ring, err = s.keys.asOf(ctx, epoch); err != nil {
 			return nil, db.Session{}, err
 		}
 	}
@@ -133,7 +128,7 @@ func (s *Server) unproved(ctx context.Context, token *tokens.Token, why error) e
 			return err
 		}
 	}
-	return UnknownToken("Unrecognised access token.", soft).because(why)
+	return UnknownToken("Unrecognised token.", soft).because(why)
 }
 
 // refusal maps a caveat that does not hold to an answer. A token that a holder restricted to other requests is
@@ -153,7 +148,7 @@ func refusal(err error) *Error {
 // foreign looks for a token that is no macaroon of ours among those of other servers. Forgeries of our own tokens do
 // not come here.
 func (s *Server) foreign(ctx context.Context, text string, why error) (tokens.Bearer, db.Session, error) {
-	refused := UnknownToken("Unrecognised access token.", false).because(why)
+	refused := UnknownToken("Unrecognised token.", false).because(why)
 	if s.Foreign == nil || text == "" || len(text) > tokens.MaxTokenLength {
 		return nil, db.Session{}, refused
 	}

@@ -98,13 +98,13 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 		if operation == "Login" && len(s.Flows) > 0 {
 			who.Token = AccessToken(c.Request())
 		}
+		r := c.Request()
+		c.SetRequest(r.WithContext(WithCaller(r.Context(), who)))
 		if !open {
 			if err := s.identify(c, who, lenient); err != nil {
 				return nil, err
 			}
 		}
-		r := c.Request()
-		c.SetRequest(r.WithContext(WithCaller(r.Context(), who)))
 		return next(c, request)
 	}
 }

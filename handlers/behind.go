@@ -12,38 +12,54 @@ import (
 // What a token proves that the database does not know: a failover, or a restored backup, has lost commits. Nobody is
 // told that a session has ended unless it is known to have.
 
-// caughtUp gives a session as it is, or has it catch up with a token that is newer.
-func (s *Server) caughtUp(ctx context.Context, token *tokens.Authentic, session db.Session) (db.Session, error) {
-	now := s.Now()
-	if !session.Behind(token.Generation(), now) {
+// caughtUp gives the session of a good token as it is, or has it catch up with one that is newer. A token that is not
+// good changes nothing, whatever it proves: whoever has only such a one must not choose when others count as lost.
+func (s *Server) caughtUp(ctx context.Context, token tokens.Bearer, session db.Session, now time.Time) (db.Session,
+	error) {
+	macaroon, ours := token.(*tokens.Authentic)
+	if !ours || !session.Behind(token.Generation(), now) {
 		return session, nil
 	}
-	minted := token.Minted()
-	expires := minted.Expires
-	if minted.Type != tokens.Access { // which says when the session ends
-		expires = time.Time{}
-		if s.AccessTTL > 0 {
-			expires = now.Add(s.AccessTTL)
-		}
+	minted := macaroon.Minted()
+	if minted.Type != tokens.Access {
+		return session, nil // another one says when an access token expires
 	}
 	ahead, err := s.DB.CatchUp(ctx, db.Ahead{Session: session.ID, Generation: minted.Generation, KeyID: minted.KeyID,
-		AccessExpires: expires, At: now})
-	if err != nil {
-		return db.Session{}, err
+		AccessExpires: minted.Expires, At: now})
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return session, s.over(ctx, minted)
+	case errors.Is(err, db.ErrKeyGone): // retired a moment ago
+		return session, UnknownToken("The access token is no longer good.", true).because(err)
+	case err != nil:
+		return session, err
 	}
-	s.Metrics.caughtUp.Inc()
-	s.Log.Warn("the database has lost commits: a session caught up with its token", "user_id", s.userID(ahead),
-		"device_id", ahead.DeviceID, "session", ahead.ID, "generation", session.Generation, "token", minted.Generation)
+	s.noteCaughtUp(ahead, minted.Generation, now)
 	return ahead, nil
 }
 
-// over refuses the token of a session that is not there.
-func (s *Server) over(ctx context.Context, token *tokens.Authentic) error {
-	soft, err := s.softOver(ctx, token.Minted())
+// noteCaughtUp counts and logs that a session has caught up with a token just now, if it has.
+func (s *Server) noteCaughtUp(session db.Session, generation int64, now time.Time) {
+	if db.Millis(session.CaughtUp) != db.Millis(now) {
+		return
+	}
+	s.Metrics.caughtUp.Inc()
+	s.Log.Warn("the database has lost commits: a session caught up with its token", "user_id", s.userID(session),
+		"device_id", session.DeviceID, "session", session.ID, "generation", session.CaughtFrom, "token", generation)
+}
+
+// over refuses the token of a session that is not there; of the claims it needs the session's id and the user's.
+func (s *Server) over(ctx context.Context, c tokens.Claims) error {
+	soft, err := s.softOver(ctx, c)
 	if err != nil {
 		return err
 	}
 	return UnknownToken("The session has ended.", soft)
+}
+
+// gone refuses to go on with a session that was there a moment ago.
+func (s *Server) gone(ctx context.Context, session db.Session) error {
+	return s.over(ctx, tokens.Claims{UserID: string(s.userID(session)), Session: session.ID})
 }
 
 // softOver reports whether a client whose session is not there must keep its keys. If somebody has logged in on its

@@ -186,3 +186,57 @@ func TestKeysGoBack(t *testing.T) {
 		t.Errorf("a token of a forgotten key: %s", a.Raw)
 	}
 }
+
+// TestBehindByDeadToken: a token that is good for nothing has no session catch up, so it makes no old one good.
+func TestBehindByDeadToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	pairs := []answer{s.loggedIn()}
+	for i := range 6 {
+		s.clock.Step(time.Minute)
+		pairs = append(pairs, s.ok(s.refresh(pairs[i].Text("refresh_token"))))
+	}
+	dbtest.Forget(t, s.db)
+	narrow, err := tokens.Restrict(pairs[6].Text("access_token"), tokens.Caveat{Key: "path", Operator: "under",
+		Value: "/nowhere"})
+	s.must(err)
+	s.want(s.whoami(narrow), 403, "M_FORBIDDEN")
+	s.clock.Step(time.Hour)
+	s.want(s.whoami(pairs[6].Text("access_token")), 401, "M_UNKNOWN_TOKEN")
+	if session, err := s.server.SessionOf(t.Context(), narrow); err != nil || !session.CaughtUp.IsZero() {
+		t.Errorf("%+v, %v", session, err)
+	}
+	s.ok(s.refresh(pairs[3].Text("refresh_token"))) // which nobody knows to be old,
+	s.ok(s.refresh(pairs[6].Text("refresh_token"))) // until the newest comes
+	s.clock.Step(time.Minute)
+	s.want(s.refresh(pairs[3].Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
+}
+
+// TestLostAmidARequest: what is noticed in the midst of a request is judged as at its beginning.
+func TestLostAmidARequest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	session, err := s.server.SessionOf(t.Context(), s.loggedIn().Text("access_token"))
+	s.must(err)
+	dbtest.Lose(t, s.db)
+	ctx := WithCaller(t.Context(), &Caller{Session: session, Now: s.clock.Now()})
+	for _, err := range []error{s.server.stillProven(ctx, nil, session), s.server.ended(ctx, db.ErrNotFound)} {
+		if e := AsError(err); e.Status != 401 || !e.SoftLogout {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// TestRingOfItsEpoch: keys that were read are never taken for those of another epoch.
+func TestRingOfItsEpoch(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	before, err := s.db.Fresh(t.Context())
+	s.must(err)
+	s.addRootKey(2)
+	ring, err := s.server.keys.asOf(t.Context(), before+1000)
+	s.must(err)
+	if now, err := s.db.Fresh(t.Context()); err != nil || ring.epoch != now || now == before {
+		t.Errorf("the ring is of %d, the database at %d: %v", ring.epoch, now, err)
+	}
+}

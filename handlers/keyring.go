@@ -76,14 +76,25 @@ func (k *keyring) asOf(ctx context.Context, epoch uint64) (*ringAt, error) {
 	if ring := k.current.Load(); ring != nil && ring.epoch == epoch {
 		return ring, nil
 	}
-	// The epoch was read first: keys that change meanwhile make another one, and the next request reads again.
-	ring, err := ReadKeyring(ctx, k.db, k.master)
-	if err != nil {
-		return nil, err
+	// The epoch is read before the keys and after them: a ring of other keys than its epoch's would never be read
+	// again.
+	for range ringTries {
+		ring, err := ReadKeyring(ctx, k.db, k.master)
+		if err != nil {
+			return nil, err
+		}
+		now, err := k.db.Fresh(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if now == epoch {
+			fresh := &ringAt{Keyring: ring, epoch: epoch}
+			k.current.Store(fresh)
+			return fresh, nil
+		}
+		epoch = now
 	}
-	fresh := &ringAt{Keyring: ring, epoch: epoch}
-	k.current.Store(fresh)
-	return fresh, nil
+	return nil, errKeysUnsettled
 }
 
 // ReadKeyring reads the root keys that are in force and unwraps them with the master key.

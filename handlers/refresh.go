@@ -161,6 +161,7 @@ func (s *Server) nextPair(ctx context.Context, token tokens.Bearer, carried []st
 		if err != nil {
 			return s.spent(ctx, token, session, err)
 		}
+		s.noteCaughtUp(session, token.Generation(), who.Now)
 		p, err = s.mint(ring, session, carried)
 		return err
 	})
@@ -178,12 +179,13 @@ func keyOf(token tokens.Bearer) int64 {
 // spent maps the machine's refusals. The device lives on in all of them but one.
 func (s *Server) spent(ctx context.Context, token tokens.Bearer, session db.Session, err error) error {
 	who := CallerOf(ctx)
-	macaroon, ours := token.(*tokens.Authentic)
 	switch {
-	case errors.Is(err, db.ErrNotFound) && ours:
-		return s.over(ctx, macaroon)
 	case errors.Is(err, db.ErrNotFound):
-		return UnknownToken("The session has ended.", false).because(err)
+		claims := tokens.Claims{Session: token.Session()}
+		if macaroon, ours := token.(*tokens.Authentic); ours {
+			claims = macaroon.Minted()
+		}
+		return s.over(ctx, claims)
 	case errors.Is(err, db.ErrReplay):
 		// RFC 9700, section 4.14.2: whoever is second may be the thief or the victim; both must log in again.
 		s.Log.Warn("refresh token replayed; the session is logged out softly", "addr", who.Addr.String(),

@@ -28,7 +28,8 @@ func (s *Server) FromProxy(r *http.Request) bool {
 		func(p netip.Prefix) bool { return p.Masked().Contains(peer.Addr().Unmap().WithZone("")) })
 }
 
-// Admit judges an access token for a request and changes nothing. An error wraps what package tokens said, if it was
+// Admit judges an access token for a request and changes nothing, except that a session that is behind a good token
+// catches up with it. An error wraps what package tokens said, if it was
 // the token's fault; a token that is neither a macaroon of ours nor on the list of foreign ones is
 // [tokens.ErrMalformed].
 func (s *Server) Admit(ctx context.Context, token string, r tokens.Request) (tokens.Claims, db.Session, error) {

@@ -275,13 +275,14 @@ func (s *Server) spend(ctx context.Context, i *interaction) error {
 // its page may be a quarter of an hour old. The session may have ended meanwhile, and the password may be another one.
 func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Session) error {
 	now, _, err := s.DB.Session(ctx, session.ID)
-	if errors.Is(err, db.ErrNotFound) || err == nil && now.State != db.Live {
-		return UnknownToken("The session has ended.", err == nil)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return s.gone(ctx, session)
+	case err != nil:
 		return err
-	}
-	if now.Locked {
+	case now.State != db.Live:
+		return UnknownToken("The session has ended.", true)
+	case now.Locked:
 		return userLocked()
 	}
 	account, err := s.DB.User(ctx, session.Localpart)

@@ -8,3 +8,6 @@ CREATE TABLE ended_sessions (
 
 -- When a token was newer than the session, so that the database must have lost commits.
 ALTER TABLE sessions ADD COLUMN caught_up BIGINT NOT NULL DEFAULT 0;
+
+-- The generation that it had come to by then: what happened to later ones was lost.
+ALTER TABLE sessions ADD COLUMN caught_from BIGINT NOT NULL DEFAULT 0;

@@ -56,7 +56,7 @@ func TestPosternRestored(t *testing.T) {
 	want := []string{
 		"@alice:home.test LOST no session on the device left alone",
 		"@alice:home.test GONE no session on the device left alone",
-		"@alice:home.test OUT Synapse does not have the device logged out softly",
+		"@alice:home.test OUT Synapse does not have the device soft-logged-out",
 		"@carol:home.test - locked at Synapse alone locked here",
 		"@dave:home.test - deactivated at Synapse alone deactivated here",
 		"@frank:home.test - locked here alone Synapse is told",
