@@ -43,7 +43,7 @@ func (m *model) refresh(k, now, ttl, leeway int64, draft bool) error {
 	if m.behind(k, now) {
 		m.catchUp(k, now, now+ttl)
 	}
-	caught := m.caught != 0 && leeway > 0 && now >= m.caught && now-m.caught <= leeway && k >= m.from
+	caught := m.caught != 0 && leeway > 0 && now-m.caught <= leeway && m.caught-now <= leeway && k >= m.from
 	lately := m.used == 0 || now-m.used <= leeway || caught
 	older := k == m.n-1 || caught && k < m.n
 	again := older && !draft && !m.single && (m.used == 0 || leeway > 0 && lately)

@@ -230,10 +230,11 @@ func (s Session) decideUnlocked(r Refresh, keyGone bool) step {
 
 // amidCatchingUp reports whether the row has just caught up with a token, and this one is of a generation that was
 // lost. Processes that share a session come back then with tokens of different generations, and which of those were
-// used is lost. Here a clock that steps back only costs this leniency.
+// used is lost. They come in any order, and to replicas whose clocks differ; a clock that steps back by more than the
+// leeway only costs this leniency.
 func (r Refresh) amidCatchingUp(s Session) bool {
 	since := r.At.Sub(s.CaughtUp)
-	return !s.CaughtUp.IsZero() && r.Leeway > 0 && since >= 0 && since <= r.Leeway && r.Generation >= s.CaughtFrom
+	return !s.CaughtUp.IsZero() && r.Leeway > 0 && since.Abs() <= r.Leeway && r.Generation >= s.CaughtFrom
 }
 
 // accessEnd is when an access token minted now for a session that ends at end expires; zero: never.
