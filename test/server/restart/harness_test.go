@@ -88,8 +88,8 @@ func (s *site) login(t *testing.T) {
 	s.logins++
 }
 
-// check is that the session goes on, nothing was logged as an error, and the homeserver got no call twice and knows each
-// device.
+// check is that the session goes on, nothing was logged as an error, and the homeserver got no call twice and knows
+// each device.
 func (s *site) check(t *testing.T) {
 	t.Helper()
 	calls := make(map[string]int)
@@ -154,8 +154,8 @@ func (s *site) begin(method, path string) chan answer {
 	return done
 }
 
-// ask asks every 10 ms, over a connection that is kept and over new ones in turn, and refreshes and logs in now and then.
-// What ends it gives the number of answers and the longest wait for one, and fails the test unless all were good.
+// ask asks every 10 ms, over a connection that is kept and over new ones in turn, and refreshes and logs in now and
+// then. What ends it gives the number of answers and the longest wait for one, and fails the test unless all were good.
 func (s *site) ask(t *testing.T) (end func() (times int, longest time.Duration)) {
 	t.Helper()
 	stop, done := make(chan struct{}), make(chan struct{})
