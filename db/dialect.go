@@ -215,7 +215,7 @@ func timedOut(err error) bool {
 func contended(err error) bool { return busy(err) || held(err) }
 
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.
-func passing(err error) bool { return busy(err) || lost(err) }
+func passing(err error) bool { return contended(err) || lost(err) }
 
 // Millis is a time as it is stored: Unix milliseconds, 0 for the zero time.
 func Millis(t time.Time) int64 {

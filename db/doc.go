@@ -72,7 +72,7 @@
 //
 //   - The row that it changes; what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
 //     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,
-//     AddRegistrationToken.
+//     AddRegistrationToken, Ping.
 //   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
 //     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
 //     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors and passkeys, browsers, devices,

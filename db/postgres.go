@@ -76,20 +76,23 @@ const local = `set_config('synchronous_commit', CASE current_setting('synchronou
 // idle begins the setting that ends a transaction whose process is frozen: it would keep others from writing.
 const idle = `set_config('idle_in_transaction_session_timeout', `
 
+// brief is for a wait that others would share: for rows, since whoever has them may wait for one of ours, and for the
+// whole gate, behind which all queue. Who does not get it lets them pass, and asks again.
+const brief = `set_config('lock_timeout', '300ms', true), `
+
 // opens says how a transaction begins that takes some advisory locks. With these held it looks whether the database has
 // moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved. From then on it waits only
-// for rows, and never for long: whoever has them may wait for one of ours.
+// for rows.
 func (e *postgresServer) opens(locks string) []string {
 	return []string{"BEGIN ISOLATION LEVEL " + e.level, "SELECT " + local + idle + "'1s', true), " + locks,
-		"SELECT set_config('lock_timeout', '300ms', true), 1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo +
-			"'"}
+		"SELECT " + brief + "1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo + "'"}
 }
 
 const shared = "pg_advisory_xact_lock_shared"
 
 func (e *postgresServer) begin(batch []*op) string {
 	if slices.ContainsFunc(batch, func(o *op) bool { return o.scope.everything() }) || len(batch) == 0 {
-		return strings.Join(e.opens("pg_advisory_xact_lock("+e.gate+")"), "; ")
+		return strings.Join(e.opens(brief+"pg_advisory_xact_lock("+e.gate+")"), "; ")
 	}
 	var locks []string
 	for _, o := range batch {
