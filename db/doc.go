@@ -123,6 +123,8 @@
 //   - Anybody who can write the file is the administrator: they can add a user or revive a session. Anybody who can
 //     only read it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the error says so.
+//   - A replica that is frozen while a part of what it sends is on its way: on PostgreSQL before 17 the rows of that
+//     part are kept until its connection is gone.
 //   - Restoring a backup goes back in time, and so does a failover to a standby that has lost commits. A session that
 //     was refreshed since goes on: its row catches up with the first newer token (Ahead). One that began since is not
 //     found; its client logs in again and keeps the device (MayBeLost). One that ended since lives again, and a lock or

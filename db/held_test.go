@@ -3,10 +3,15 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // A row that somebody else keeps delays those who want other rows by a moment, however many wait for it.
@@ -98,6 +103,80 @@ func TestPingBesideOthers(t *testing.T) {
 	}
 	if *one.writer.outcome.Load() != nil {
 		t.Error("it has tried no write")
+	}
+}
+
+// A transaction of which a part arrives, and then nothing, ends all the same where the server can see to it.
+func TestArrivesInPart(t *testing.T) {
+	t.Parallel()
+	one, two, shell := onPostgres(t)
+	var version int
+	const asks = `SELECT current_setting('server_version_num')::int`
+	if err := shell.QueryRowContext(bg, asks).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if version < 170000 {
+		t.Skip("only PostgreSQL 17 and newer end such a transaction: make postgres-versions")
+	}
+	login(t, one, "a", "A")
+	frozen, err := shell.Conn(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Close()
+	var p *pgconn.Pipeline
+	err = frozen.Raw(func(raw any) error {
+		p = raw.(*stdlib.Conn).Conn().PgConn().StartPipeline(bg)
+		for _, s := range one.engine.(pipeliner).together() {
+			p.SendQueryParams(s.query, nil, nil, nil, nil)
+		}
+		p.SendQueryParams(`UPDATE sessions SET used = used WHERE id = 'a'`, nil, nil, nil, nil)
+		return p.Flush()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := false
+	for deadline := time.Now().Add(40 * time.Second); ; waited = true {
+		if _, err = two.AdvanceGeneration(bg, refresh("a", 1)); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil || !waited {
+		t.Errorf("its row was kept: %v; for good: %v", waited, err)
+	}
+	_ = frozen.Raw(func(any) error { return errors.Join(p.Close(), driver.ErrBadConn) })
+}
+
+// So many refreshes at once are several journeys, each of which a socket takes in whole.
+func TestJourneysAreShort(t *testing.T) {
+	t.Parallel()
+	one, _, shell := onPostgres(t)
+	const all = 2*journeySize + 1
+	for i := range all {
+		login(t, one, fmt.Sprint("s", i), fmt.Sprint("D", i))
+	}
+	one.writeLock <- struct{}{}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = one.SetSetting(bg, "any", "value") })
+	time.Sleep(50 * time.Millisecond) // the writer has it, and waits for its turn
+	for i := range all {
+		wg.Go(func() {
+			if _, err := one.AdvanceGeneration(bg, refresh(fmt.Sprint("s", i), 1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for len(one.writer.ops) < all {
+		time.Sleep(time.Millisecond)
+	}
+	<-one.writeLock
+	wg.Wait()
+	const q = `SELECT MAX(n), COUNT(*) FROM (SELECT COUNT(*) AS n FROM sessions GROUP BY xmin::text) AS journeys`
+	var longest, journeys int
+	if err := shell.QueryRowContext(bg, q).Scan(&longest, &journeys); err != nil || longest != journeySize ||
+		journeys != 3 {
+		t.Errorf("%d journeys, the longest of %d: %v", journeys, longest, err)
 	}
 }
 

@@ -25,6 +25,10 @@ type statement struct {
 	args  []any
 }
 
+// journeySize bounds a journey, so that a socket takes it in whole: of one that has arrived in part what it has changed
+// is kept until its process goes on, or the server ends it (see ends).
+const journeySize = 64
+
 // serveApart gives each kind of ops a transaction of its own, so that none waits for more than it needs: those that one
 // journey may serve, which leave nothing open whatever becomes of this process; those that have something for
 // themselves; and those that must be alone.
@@ -42,16 +46,17 @@ func (w *writer) serveApart(e pipeliner, batch []*op) {
 			apart = append(apart, o) // a later one on a row must find what that has come to
 		}
 	}
-	if len(first) > 0 || len(batch) == 0 {
-		w.transact(first, func() (stage, error) { return w.journey(e, first, batch) })
-		for _, o := range slices.Backward(first) { // in front of those that came later
-			if o.left {
-				o.left = false
-				apart = append([]*op{o}, apart...)
-			}
-		}
-		slices.SortStableFunc(apart, byRow)
+	for i := 0; i < len(first) || i == 0 && len(batch) == 0; i += journeySize {
+		ops := first[i:min(i+journeySize, len(first))]
+		w.transact(ops, func() (stage, error) { return w.journey(e, ops) })
 	}
+	for _, o := range slices.Backward(first) { // in front of those that came later
+		if o.left {
+			o.left = false
+			apart = append([]*op{o}, apart...)
+		}
+	}
+	slices.SortStableFunc(apart, byRow)
 	for _, ops := range [][]*op{apart, alone} {
 		if len(ops) > 0 {
 			w.transact(ops, func() (stage, error) { return w.commit(ops, 0) })
@@ -60,18 +65,19 @@ func (w *writer) serveApart(e pipeliner, batch []*op) {
 }
 
 // journey commits, in one round trip, the first statements of ops, which are nearly always their only ones, with the
-// notes on the rows of a batch. It goes through the rows in one order, each with its note first, so that two replicas
-// do not wait for each other in a circle. An op whose first statement finds nothing is left.
+// notes on their rows, and others for which there is room. It goes through the rows in one order, each with its note
+// first, so that two replicas do not wait for each other in a circle. An op whose first statement finds nothing is
+// left.
 //
 // What was sent happens or does not, whatever becomes of this process. If the connection is lost, nobody knows; then it
 // is sent again, which does no harm.
-func (w *writer) journey(e pipeliner, ops, batch []*op) (stage, error) {
+func (w *writer) journey(e pipeliner, ops []*op) (stage, error) {
 	t := w.tx
 	t.reset()
 	if err := w.begin(func() error { return nil }); err != nil {
 		return beginning, err
 	}
-	notes := w.db.notes.take(batch, batchSize)
+	notes := w.db.notes.take(ops, journeySize-len(ops))
 	legs := legsOf(ops, notes)
 	all := e.together()
 	begun := len(all) // so many statements only begin the transaction
