@@ -180,6 +180,50 @@ func TestJourneysAreShort(t *testing.T) {
 	}
 }
 
+// What ends while a journey is on its way may have done it, unless the server says that it has not.
+func TestJourneyInDoubt(t *testing.T) {
+	t.Parallel()
+	first, _, shell := onPostgres(t)
+	login(t, first, "a", "A")
+	const mine = "postern-doubt"
+	one := open(t, Config{DSN: first.dsn(mine)})
+	other := keeping(t, shell, `SELECT id FROM sessions WHERE id = 'a' FOR UPDATE`)
+	kill := func() {
+		const waits = `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE application_name = '` + mine + `' AND wait_event_type = 'Lock'`
+		for n := 0; n == 0; {
+			if err := shell.QueryRowContext(bg, waits).Scan(&n); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}
+	one.writeLock <- struct{}{}
+	defer func() { <-one.writeLock }()
+	journey := func() (stage, error) {
+		r := refresh("a", 1)
+		o := &op{ctx: bg, scope: onRow("a"), taken: func(Session) {},
+			first: func() statement { return statement{advanceReturning, r.arguments()} }}
+		return one.writer.journey(one.engine.(pipeliner), []*op{o})
+	}
+	if got, err := journey(); got != running || !held(err) || errors.Is(err, errDoubt) {
+		t.Errorf("while its row is held: %d, %v", got, err)
+	}
+	go kill()
+	if got, err := journey(); got != running || !lost(err) || !errors.Is(err, errDoubt) {
+		t.Errorf("when it is ended: %d, %v", got, err)
+	}
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.SetSetting(bg, movedTo, "elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := journey(); got != beginning || !errors.As(err, new(movedError)) {
+		t.Errorf("when the database has moved: %d, %v", got, err)
+	}
+}
+
 // keeping is a transaction that has run a statement.
 func keeping(t *testing.T, shell *sql.DB, query string) *sql.Tx {
 	t.Helper()

@@ -87,12 +87,13 @@ func (w *writer) journey(e pipeliner, ops []*op) (stage, error) {
 	got := beginning
 	err := t.failed(e.pipeline(t.ctx, t.conn, append(all, statement{query: "COMMIT"}),
 		func(i int, scan func(...any) error) error {
-			if got = running; i < begun || legs[i-begun].op == nil {
+			if i < begun-1 {
 				return nil
 			}
-			session, err := scanSession(scan)
-			legs[i-begun].op.found(session)
-			return err
+			if got = running; i < begun { // the last of these has been answered
+				return nil
+			}
+			return legs[i-begun].found(scan)
 		}))
 	if err != nil {
 		for _, o := range ops {
@@ -127,16 +128,22 @@ func legsOf(ops []*op, notes []note) []leg {
 	return legs
 }
 
-// found says that a first statement has done what its op is for.
-func (o *op) found(s Session) {
-	o.left = false
-	o.taken(s)
+// found says that a first statement has done what its op is for. A note is for nobody.
+func (l leg) found(scan func(...any) error) error {
+	if l.op == nil {
+		return nil
+	}
+	s, err := scanSession(scan)
+	l.op.left = false
+	l.op.taken(s)
+	return err
 }
 
 // astray is undone for a transaction that was sent as a whole. Only what the server says is known.
 func (t *Tx) astray(got stage, err error) (stage, error) {
 	state, known := sqlState(err)
-	known = known && !strings.HasPrefix(state, "08") // which a pooler says of a server that it has lost
+	// The first a pooler says of a server that it has lost, the second a server that is stopped, of whatever it did.
+	known = known && !strings.HasPrefix(state, "08") && !strings.HasPrefix(state, "57P")
 	t.undone(got, err)
 	switch {
 	case known && got == beginning && !lost(err):
