@@ -237,3 +237,40 @@ func keeping(t *testing.T, shell *sql.DB, query string) *sql.Tx {
 	}
 	return tx
 }
+
+// Whoever freezes in the midst of a write about many sessions has left the server no long answer, which it would wait
+// for him to take: what he has changed is free a second later.
+func TestFrozenBeforeAnAnswer(t *testing.T) {
+	t.Parallel()
+	one, two, shell := onPostgres(t)
+	one.bulk(t, "s", 2000, time.Time{})
+	if _, err := shell.ExecContext(bg, `UPDATE sessions SET display_name = repeat('x', 8000)`); err != nil {
+		t.Fatal(err)
+	}
+	frozen, err := shell.Conn(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Close()
+	if _, err := frozen.ExecContext(bg, one.engine.begin([]*op{{scope: account("alice")}})); err != nil {
+		t.Fatal(err)
+	}
+	err = frozen.Raw(func(raw any) error {
+		p := raw.(*stdlib.Conn).Conn().PgConn().StartPipeline(bg)
+		p.SendQueryParams(lockSessions, [][]byte{[]byte("alice"), []byte("true")}, nil, nil, nil)
+		return p.Sync() // and nothing is read
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // until it has the rows
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if _, err = two.AdvanceGeneration(bg, refresh("s7", 1)); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("a row that it has changed: %v", err)
+	}
+	_ = frozen.Raw(func(any) error { return driver.ErrBadConn })
+}
