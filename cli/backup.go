@@ -28,7 +28,7 @@ Examples:
 To restore it, stop the server and, for a file or for an empty PostgreSQL:
   mv postern.db* "$(mktemp -d -p . before.XXXXXX)" && cp FILE postern.db
   postern db copy FILE postgres://postern@db.example.org/postern --keep-source
-A session that was refreshed since the backup goes on, and one that began since is logged out softly.
+A session that was refreshed since the backup goes on, and one that began since is soft-logged-out.
 Logouts, locks and new passwords since are undone: docs/backup.md.`
 }
 

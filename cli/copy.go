@@ -27,8 +27,8 @@ and command on it answers 503 from the next request on, and never 401, so no cli
 Then start the server on TO, with the same master key. FROM keeps everything it had, for the way back:
 it may be the TO of another copy, and is used again after it.
 
-A copy that was interrupted may be run again. With --keep-source nothing waits and nothing is marked;
-but a session that is refreshed on one of the two is soft-logged-out on the other.
+A copy that was interrupted may be run again. With --keep-source nothing waits and nothing is marked:
+from then on logins and logouts on one of the two are unknown to the other.
 
 A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL.
 
@@ -60,8 +60,8 @@ func (cmd *dbCopy) Run(ctx context.Context, w world, c *common) error {
 	}
 	if cmd.KeepSource {
 		_, err = fmt.Fprintf(w.stdout,
-			"\n%s holds all that %s held a moment ago, and both live on, apart: serve one of them, or clients are "+
-				"logged out softly.\n", target.path(), source.path())
+			"\n%s holds all that %s held a moment ago, and both live on, apart: logins and logouts on one are unknown "+
+				"to the other.\n", target.path(), source.path())
 	} else {
 		_, err = fmt.Fprintf(w.stdout,
 			"\n%s has moved to %s and answers nothing any more. Start the server there, with the same master key, "+

@@ -59,6 +59,8 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		var stop context.CancelCauseFunc
 		ctx, stop = w.supervised(ctx)
 		defer stop(nil)
+	} else {
+		defer refuseReload(log)()
 	}
 	tuneMemory(w.getenv)
 	if set.ending.sockets, err = cmd.newSockets(w.getenv); err != nil {

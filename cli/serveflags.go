@@ -27,7 +27,7 @@ type serveFlags struct {
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
-	DBConnections   int      `name:"db-connections" default:"9" env:"POSTERN_DB_CONNECTIONS" placeholder:"NUMBER" help:"Connections that this replica takes of a PostgreSQL: one writes, the others read. A SQLite file needs no such choice."`
+	DBConnections   int      `name:"db-connections" default:"9" env:"POSTERN_DB_CONNECTIONS" placeholder:"NUMBER" help:"Connections that this replica takes of a PostgreSQL, 9 by default: one writes, the others read. A SQLite file needs no such choice."`
 	AccessTTL       string   `name:"access-ttl" default:"5m" env:"POSTERN_ACCESS_TTL" help:"Life of an access token when the client can refresh."`
 	AccessTTLLegacy string   `name:"access-ttl-legacy" default:"0" env:"POSTERN_ACCESS_TTL_LEGACY" help:"Life of an access token when the client cannot refresh; 0: until logout."`
 	SessionTTL      string   `name:"session-ttl" default:"0" env:"POSTERN_SESSION_TTL" help:"Absolute life of a session; 0: no end. At the end clients other than Element may lose their encryption keys."`
@@ -46,7 +46,7 @@ type serveFlags struct {
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SecondFactor    string   `default:"optional" env:"POSTERN_SECOND_FACTOR" placeholder:"WHOM" help:"Which accounts have to have a second factor: none (optional), those of administrators (admins) or all (required); needs the OAuth 2.0 API, for its pages."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
-	Linger          string   `default:"0" env:"POSTERN_LINGER" help:"How long up- and downloads go on once the server is told to stop, without that anybody waits for it; 0: the stop waits for them, up to 10s. For a service manager that ends only the process it has started, such as systemd with KillMode=process."`
+	Linger          string   `default:"0" env:"POSTERN_LINGER" help:"How long up- and downloads go on once the server is stopped, while nobody waits for them; 0: the stop waits for them, up to 10s. With it SIGUSR1 (systemctl reload) starts the next server beside this one. For a service manager that ends only the process it has started, such as systemd with KillMode=process."`
 	Worker          bool     `hidden:"" help:"This is the process that serves, and another waits for it: see --linger."`
 	Successor       bool     `hidden:"" help:"This worker takes over from another."`
 	TrustedProxy    []string `env:"POSTERN_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxy whose X-Forwarded-For is believed: an address or a network; may be repeated."`

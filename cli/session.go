@@ -147,9 +147,9 @@ type sessionEvents struct {
 
 // Help is shown by `postern session events --help`.
 func (*sessionEvents) Help() string {
-	return `Logins, new devices, logouts, password changes, locks, deactivations, replayed refresh tokens, and
-what administrators did: each with the time, and the address and client of who asked for it, or the
-command.
+	return `Logins, new devices, logouts, password changes, locks, deactivations, replayed refresh tokens,
+sessions that were behind their tokens (caught_up), and what administrators did: each with the time,
+and the address and client that asked for it, or the command. What nobody asked for has neither.
 
 Examples:
   postern session events

@@ -28,8 +28,12 @@ type sockets struct {
 // The worker of --linger has them from its parent, whose number LISTEN_PID is.
 func (f *serveFlags) newSockets(getenv func(string) string) (*sockets, error) {
 	s := &sockets{given: make(map[string]net.Listener)}
+	receiver := os.Getpid()
+	if f.Worker {
+		receiver = os.Getppid()
+	}
 	number, err := strconv.Atoi(getenv("LISTEN_FDS"))
-	if err != nil || !f.Worker && getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+	if err != nil || getenv("LISTEN_PID") != strconv.Itoa(receiver) {
 		return s, nil
 	}
 	names := strings.Split(getenv("LISTEN_FDNAMES"), ":")
@@ -43,10 +47,10 @@ func (f *serveFlags) newSockets(getenv func(string) string) (*sockets, error) {
 		}
 	}
 	if f.InternalListen == "" && s.given["--internal-listen"] != nil {
-		return nil, errors.New("systemd has opened a socket of the name internal-listen; set --internal-listen too")
+		return nil, errors.New("the server was started with a socket named internal-listen; set --internal-listen too")
 	}
 	if f.MetricsListen == "" && s.given["--metrics-listen"] != nil {
-		return nil, errors.New("systemd has opened a socket of the name metrics-listen; set --metrics-listen too")
+		return nil, errors.New("the server was started with a socket named metrics-listen; set --metrics-listen too")
 	}
 	return s, nil
 }
@@ -57,21 +61,25 @@ func (s *sockets) inherit(number int, flag string) error {
 	defer file.Close() // the listener has its own
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return fmt.Errorf("descriptor %d of systemd is no listening socket: %w; look at ListenStream of the socket "+
-			"unit", number, err)
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // the rest names the flag as if it was a file
+		}
+		return fmt.Errorf("descriptor %d, which the server was started with, is no listening socket: %w; look at "+
+			"ListenStream of the socket unit, or at what else sets LISTEN_FDS", number, err)
 	}
 	if s.given[flag] != nil {
-		return fmt.Errorf("systemd has opened two sockets in place of %s; one of them needs FileDescriptorName="+
-			"internal-listen, or metrics-listen, in its unit", flag)
+		return fmt.Errorf("the server was started with two sockets in place of %s; one of them needs "+
+			"FileDescriptorName=internal-listen, or metrics-listen, in its unit", flag)
 	}
 	s.given[flag] = listener
 	return nil
 }
 
-// listen opens the address of a flag, unless systemd has.
+// listen opens the address of a flag, unless it was open before the server started.
 func (s *sockets) listen(flag, address string) (listener net.Listener, err error) {
 	if listener = s.given[flag]; listener != nil {
-		s.log.Info("systemd has opened the socket", "flag", flag, "address", listener.Addr().String())
+		s.log.Info("this socket was open already", "flag", flag, "address", listener.Addr().String())
 	} else if listener, err = net.Listen("tcp", address); err != nil {
 		return nil, fmt.Errorf("cannot listen: %w; choose another with %s", err, flag)
 	}

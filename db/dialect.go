@@ -167,7 +167,7 @@ func unavailable(err error) error {
 // advise is what a failure means and what to do next; empty if nothing more is known than what the engine says.
 func advise(err error) string {
 	if state, ok := sqlState(err); ok {
-		return postgresAdvice(state)
+		return or(poolerAdvice(err), postgresAdvice(state))
 	}
 	if lost(err) {
 		return adviceGone

@@ -44,10 +44,11 @@ func TestOpenMakesItForItsOwner(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	for dsn, says := range map[string]string{
-		"":                           "no DSN",
-		":memory:":                   "must be a file",
-		"postgres://u@h:port/d":      "write it like postgres://",
-		"postgres://127.0.0.1:1/d":   "PostgreSQL does not answer",
+		"":                         "no DSN",
+		":memory:":                 "must be a file",
+		"postgres://u@h:port/d":    "write it like postgres://",
+		"postgres://127.0.0.1:1/d": "PostgreSQL does not answer",
+		"postgres://127.0.0.1:1/d?default_query_exec_mode=bogus": "it is one of cache_statement, cache_describe",
 		"mysql://h/d":                `unknown kind "mysql"`,
 		"file:/tmp/x.db?mode=memory": "no parameters",
 		"sqlite:":                    "must be a file",

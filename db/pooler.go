@@ -5,8 +5,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net/url"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -43,10 +45,32 @@ func (e *postgresServer) recognise(ctx context.Context, c *pgx.Conn) error {
 		e.config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	if want := e.config.RuntimeParams["search_path"]; want != "" && want != path {
-		return errors.New("database: a pooler leaves out the search_path of the DSN: say it once with " +
+		return errors.New("database: a pooler leaves out the search_path of the DSN: set it once with " +
 			"ALTER ROLE … SET search_path, and not in the DSN")
 	}
 	return nil
+}
+
+// poolerAdvice is what to do when a pooler refuses: all that PgBouncer refuses has one SQLSTATE, and its words say what
+// it is.
+func poolerAdvice(err error) string {
+	var refusal *pgconn.PgError
+	if !errors.As(err, &refusal) || refusal.Code != "08P01" {
+		return ""
+	}
+	for words, advice := range map[string]string{
+		"query_wait_timeout": "the pool was too small, or PostgreSQL away, for longer than the pooler's " +
+			"query_wait_timeout: raise its default_pool_size, or look at PostgreSQL",
+		"search_path": "a pooler takes no search_path: leave it out of the DSN, and set it once with " +
+			"ALTER ROLE … SET search_path",
+		"server_login_retry": "the pooler does not reach PostgreSQL: check that it runs, and see the pooler's log",
+		"max_client_conn":    "the pooler has too many clients: raise its max_client_conn",
+	} {
+		if strings.Contains(refusal.Message, words) {
+			return advice
+		}
+	}
+	return ""
 }
 
 // connector makes connections that leave preparing statements to pgx, which does it when a statement is run, unless

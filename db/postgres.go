@@ -49,6 +49,10 @@ type postgresServer struct {
 
 func newPostgres(dsn string) (engine, error) {
 	c, err := pgx.ParseConfig(dsn)
+	if err != nil && strings.Contains(err.Error(), "invalid "+modeInDSN) {
+		return nil, fmt.Errorf("database: %w: it is one of cache_statement, cache_describe, describe_exec, exec, "+
+			"simple_protocol", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("database: %w: write it like postgres://user@host/database; a password is best kept "+
 			"in POSTERN_DB or a passfile", err)
@@ -276,8 +280,10 @@ func lost(err error) bool {
 }
 
 const (
-	adviceGone = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
-		"is lost, and it goes on by itself"
+	// adviceAgain is true of both that print it, a server and a command.
+	adviceAgain = "; a server that runs goes on by itself, a command has to be run again"
+	adviceGone  = "PostgreSQL does not answer: check that it runs and that --db names it; nothing that was answered " +
+		"is lost" + adviceAgain
 	advicePooled = "a pooler before it mixes up prepared statements: leave " + modeInDSN + " out of the DSN"
 )
 
@@ -285,17 +291,16 @@ const (
 func postgresAdvice(state string) string {
 	all := map[string]string{
 		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone, "25P04": adviceGone,
-		"08P01": "a pooler refuses, see its log: PostgreSQL is away, or the pool too small, or the DSN has a " +
-			"search_path, which a pooler does not take: say it once with ALTER ROLE … SET search_path",
+		"08P01": "a pooler refuses: see its log",
 		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +
 			"pg_hba.conf",
 		"3D": "there is no such database: make it with createdb",
 		"3F": "there is no such schema: make it, or leave search_path out",
-		onlyReads: "it only reads, as a standby does until it is promoted, and then it goes on by itself: name the " +
-			"primary, or several hosts with target_session_attrs=read-write",
+		onlyReads: "it only reads, as a standby does until it is promoted: name the primary, or several hosts with " +
+			"target_session_attrs=read-write" + adviceAgain,
 		"42501": "this user may not do that: make it the owner of the database, or of a schema of its own",
-		"53100": "its disk is full: free some space; nothing was lost, and it goes on by itself",
+		"53100": "its disk is full: free some space; nothing was lost" + adviceAgain,
 		"53300": "it has too many connections: raise max_connections, or lower --db-connections of each replica",
 		"55P03": "another process keeps it locked: look for a long transaction in pg_stat_activity",
 	}

@@ -177,6 +177,9 @@ func keyOf(user string) (n int64) {
 func TestMeetings(t *testing.T) {
 	t.Parallel()
 	one, two, _ := onPostgres(t)
+	if err := one.AddRootKey(bg, RootKey{ID: 1, Wrapped: []byte("k"), Created: t0}); err != nil {
+		t.Fatal(err)
+	}
 	for name, m := range meetings {
 		t.Run(name, func(t *testing.T) {
 			for round := range repeat(20, 5) {

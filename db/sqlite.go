@@ -201,7 +201,7 @@ var sqliteAdvice = map[int]string{
 	8:  "it is read-only: check the permissions of the file and its directory, and how the disk is mounted",
 	10: "the disk fails to read or write: check the disk, then the file with PRAGMA integrity_check",
 	11: "the file is corrupt: stop, keep a copy, and restore a backup",
-	13: "the disk is full: free some space; nothing was lost, and it goes on by itself",
+	13: "the disk is full: free some space; nothing was lost" + adviceAgain,
 	14: "the file cannot be opened: check that it and its directory exist and are ours",
 	26: "the file is not a database: check the path, or restore a backup",
 }

@@ -128,7 +128,7 @@ func (s *Server) unproved(ctx context.Context, token *tokens.Token, why error) e
 			return err
 		}
 	}
-	return UnknownToken("Unrecognised access token.", soft).because(why)
+	return UnknownToken("Unrecognised token.", soft).because(why)
 }
 
 // refusal maps a caveat that does not hold to an answer. A token that a holder restricted to other requests is
@@ -148,7 +148,7 @@ func refusal(err error) *Error {
 // foreign looks for a token that is no macaroon of ours among those of other servers. Forgeries of our own tokens do
 // not come here.
 func (s *Server) foreign(ctx context.Context, text string, why error) (tokens.Bearer, db.Session, error) {
-	refused := UnknownToken("Unrecognised access token.", false).because(why)
+	refused := UnknownToken("Unrecognised token.", false).because(why)
 	if s.Foreign == nil || text == "" || len(text) > tokens.MaxTokenLength {
 		return nil, db.Session{}, refused
 	}

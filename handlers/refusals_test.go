@@ -97,7 +97,7 @@ func TestRefusalsElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	held := s.pauses()
-	refused := UnknownToken("Unrecognised access token.", false)
+	refused := UnknownToken("Unrecognised token.", false)
 	for range 20 {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		s.server.RefuseToken(w, r, "dead", refused)

@@ -152,7 +152,7 @@ func (a *API) deny(ctx context.Context, c code, why string) error {
 	if a.server.Now().After(c.expires.Add(suspicion)) {
 		return over(why, nil) // an old one may lie in a browser's history
 	}
-	if err := a.soften(ctx, c.session()); err != nil {
+	if err := a.soften(ctx, c); err != nil {
 		return err
 	}
 	return over(why, nil)
@@ -162,11 +162,19 @@ func (a *API) deny(ctx context.Context, c code, why string) error {
 // session of the first redemption was logged out softly.
 const EventCodeReplay = "code_replay"
 
-// soften logs a session out softly, if there is one, and writes down why.
-func (a *API) soften(ctx context.Context, id string) error {
+// soften logs the session of a code out softly, if there is one, and writes down why. Whoever has a code can ask for it
+// again and again, so nothing is written unless there is something to end.
+func (a *API) soften(ctx context.Context, c code) error {
+	session, _, err := a.server.DB.Session(ctx, c.session())
+	if errors.Is(err, db.ErrNotFound) || err == nil && session.State != db.Live {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	who := handlers.CallerOf(ctx)
-	return a.server.DB.Write(ctx, func(t *db.Tx) error {
-		_, err := t.Soften(db.Event{At: who.Now, Kind: EventCodeReplay, Session: id, Addr: who.Addr.String(),
+	return a.server.DB.WriteFor(ctx, session.Localpart, func(t *db.Tx) error {
+		_, err := t.Soften(db.Event{At: who.Now, Kind: EventCodeReplay, Session: session.ID, Addr: who.Addr.String(),
 			Agent: who.Agent})
 		return err
 	})

@@ -172,6 +172,7 @@ func TestNoNews(t *testing.T) {
 	ended := map[string]chan string{}
 	for _, path := range []string{"/_matrix/client/v3/sync?since=s%2F1&timeout=30000",
 		"/_matrix/client/v3/sync?timeout=30000", "/_matrix/client/v3/sync?since=s1",
+		"/_matrix/client/v3/sync?since=s1&timeout=0", "/_matrix/client/v3/sync?since=s1&timeout=30000&full_state=true",
 		"/_matrix/client/v3/rooms/sync?since=1&timeout=1", "/_matrix/client/v3/events?since=1&timeout=1"} {
 		ended[path] = make(chan string, 1)
 		go func() {

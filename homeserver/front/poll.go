@@ -3,17 +3,21 @@ package front
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
-// since is the token after which a client waits for news; "" if the request is no such long poll. Client-Server API
-// v1.19, "Syncing".
+// since is the token after which a client waits for news; "" if the request is no such long poll, but asks for state or
+// for what there is now. Client-Server API v1.19, "Syncing".
 func (s *stream) since() string {
 	if s.client.Method != http.MethodGet || s.op.Path != "/_matrix/client/v3/sync" {
 		return ""
 	}
 	query, err := url.ParseQuery(strings.TrimPrefix(s.query, "?"))
-	if err != nil || !query.Has("timeout") {
+	if err != nil || query.Get("full_state") == "true" {
+		return ""
+	}
+	if timeout, err := strconv.Atoi(query.Get("timeout")); err != nil || timeout <= 0 {
 		return ""
 	}
 	return query.Get("since")

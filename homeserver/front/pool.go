@@ -143,8 +143,13 @@ func (p *pool) take() *connection {
 	return nil
 }
 
-// put gives a connection to a request that waits, or keeps it for another.
+// put gives a connection to a request that waits, or keeps it for another. For one on which something came unasked see
+// take; a request that waits has its own dial.
 func (p *pool) put(c *connection) {
+	if c.used && !quiet(c.raw) {
+		c.Close()
+		return
+	}
 	if p.give(dialed{c, nil}) {
 		return
 	}

@@ -198,6 +198,55 @@ func TestUnasked(t *testing.T) {
 	}
 }
 
+// TestUnaskedForWaiter: a request that waits for a connection does not get what came behind another's answer either. A
+// large answer is read past the buffer, so that the rest is not in it.
+func TestUnaskedForWaiter(t *testing.T) {
+	t.Parallel()
+	began, goOn := make(chan bool), make(chan bool)
+	large := "HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + strings.Repeat("x", 20000)
+	behind := script(t, func(conn net.Conn, r *http.Request, _ int) bool {
+		if r.URL.Path == "/large" {
+			began <- true
+			<-goOn
+			io.WriteString(conn, large+"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+		} else {
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		}
+		return true
+	})
+	s := before(t, behind.url)
+	if s.front.pool == nil {
+		t.Skip("http.Transport sends everything here")
+	}
+	bodies := map[string]chan string{"/large": make(chan string, 1), "/x": make(chan string, 1)}
+	ask := func(path string) {
+		res, err := s.ask(t.Context(), "GET", path, nil)
+		if err != nil {
+			bodies[path] <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		text, _ := io.ReadAll(res.Body)
+		bodies[path] <- string(text)
+	}
+	go ask("/large")
+	<-began
+	busy := make(chan bool)
+	s.front.pool.dialer = &net.Dialer{Control: func(string, string, syscall.RawConn) error { <-busy; return nil }}
+	go ask("/x")
+	for s.front.pool.waiters() < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	close(goOn)
+	if got := <-bodies["/large"]; len(got) != 20000 {
+		t.Errorf("the large answer is %.99q", got)
+	}
+	close(busy)
+	if got := <-bodies["/x"]; got != "{}" {
+		t.Errorf("who waited hears %q", got)
+	}
+}
+
 // oddly answers as a homeserver may, and as none should.
 func oddly(conn net.Conn, r *http.Request, _ int) bool {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

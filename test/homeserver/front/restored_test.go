@@ -52,7 +52,7 @@ func TestPosternRestored(t *testing.T) {
 	shown := s.syncs(t, "--dry-run")
 	want := []string{
 		"@alice:home.test LOST no session on the device left alone",
-		"@alice:home.test OUT Synapse does not have the device logged out softly",
+		"@alice:home.test OUT Synapse does not have the device soft-logged-out",
 		"@carol:home.test - locked at Synapse alone locked here",
 		"@dave:home.test - deactivated at Synapse alone deactivated here",
 		"@frank:home.test - locked here alone Synapse is told",

@@ -52,10 +52,10 @@ func TestSync(t *testing.T) {
 	}
 	shown := strings.Join(strings.Fields(sync("--dry-run")), " ")
 	want := []string{
-		"@alice:home.test LOST Synapse does not have the device logged out softly",
+		"@alice:home.test LOST Synapse does not have the device soft-logged-out",
 		"@alice:home.test OUT no session on the device left alone",
 		"@carol:home.test - Synapse does not know the user Synapse is told",
-		"@carol:home.test LOST Synapse does not have the device logged out softly",
+		"@carol:home.test LOST Synapse does not have the device soft-logged-out",
 		"@dave:home.test - deactivated at Synapse alone deactivated here",
 		"@erin:home.test - locked at Synapse alone locked here",
 		"@frank:home.test - locked here alone Synapse is told",

@@ -25,8 +25,9 @@ func TestPgBouncer(t *testing.T) {
 			h := newReplicasAt(t, 2, at)
 			tenant := newTenant(t, at)
 			n := h.under(fleet.Config{Current: 12, Draft: 4, OAuth: 4}, func() {
+				first := h.minting()
 				h.command("", "keys", "rotate")
-				h.retire("1")
+				h.retire(first)
 				h.command("another password of bob's", "user", "add", "bob", "--password-stdin")
 				h.command("yet another password of bob's", "user", "passwd", "bob", "--password-stdin")
 				h.command("", "backup", filepath.Join(t.TempDir(), "backup.db"))

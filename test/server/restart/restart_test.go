@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,15 +78,43 @@ func TestReplaceFails(t *testing.T) {
 	s.check(t)
 }
 
+// TestReloadWithoutLinger: a server that nothing can take over from says so, and goes on.
+func TestReloadWithoutLinger(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	server := s.Start(t, append(s.flags, "--linger=0")...)
+	s.login(t)
+	if err := syscall.Kill(server.PID(), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	for range 1200 {
+		if strings.Contains(server.Log(), "a reload needs --linger") {
+			s.check(t)
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("it does not say so:\n%s", server.Log())
+}
+
 // TestWrongSockets: what cannot be told apart is refused, with what is to be done.
 func TestWrongSockets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	sockets := s.listen(t)
+	plain, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
 	for _, c := range []struct{ names, want string }{
 		{"listen:postern.socket", "two sockets in place of --listen"},
 		{"listen:metrics-listen", "set --metrics-listen too"},
+		{"listen:internal-listen", "is no listening socket: getsockopt"},
 	} {
+		if strings.HasSuffix(c.names, ":internal-listen") {
+			sockets = append(sockets[:1:1], plain)
+		}
 		cmd := s.given(sockets, c.names, append(s.flags, "--linger=0")...)
 		killer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 		out, err := cmd.CombinedOutput()
