@@ -113,9 +113,13 @@ func (c *cache) put(p *packed) {
 // caller's: it is read again when it is asked for.
 func (t *Tx) Forget(sessionID string) { t.changes = append(t.changes, change{sessionID, nil}) }
 
-// ChangeSessions runs a statement that changes sessions and returns their ids, and forgets these.
+// ChangeSessions runs a statement that changes sessions, and forgets these. It says nothing of them where nothing is
+// remembered: a server waits for whoever does not take a long answer, with the rows that it has changed.
 func (t *Tx) ChangeSessions(query string, args ...any) error {
-	return t.Each(query, args, func(scan func(...any) error) error {
+	if t.db.cache == nil {
+		return t.Exec(query, args...)
+	}
+	return t.Each(query+" RETURNING id", args, func(scan func(...any) error) error {
 		var id string
 		err := scan(&id)
 		t.Forget(id)

@@ -182,7 +182,7 @@ func (d *DB) Ping(ctx context.Context) error {
 	if *d.writer.outcome.Load() == nil {
 		return nil
 	}
-	return d.SetSetting(ctx, "ping", "")
+	return d.exec(ctx, onRow("ping"), setSetting, "ping", "") // beside others: of several replicas, each is asked often
 }
 
 // Close answers the calls that wait, writes what was noted, and closes the database. The error says what could not be

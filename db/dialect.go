@@ -205,17 +205,18 @@ func held(err error) bool {
 	return state == "55P03" // lock_not_available
 }
 
-// timedOut says that the server has ended a transaction, since it did not hear of us for too long.
+// timedOut says that the server has ended a transaction, since it did not hear of us for too long, or the whole took
+// too long.
 func timedOut(err error) bool {
 	state, _ := sqlState(err)
-	return state == "25P03" // idle_in_transaction_session_timeout
+	return state == "25P03" || state == "25P04" // idle_in_transaction_session_timeout, transaction_timeout
 }
 
 // contended says that somebody else holds the lock.
 func contended(err error) bool { return busy(err) || held(err) }
 
 // passing says that waiting may help: another process holds the lock, or the server is just being started again.
-func passing(err error) bool { return busy(err) || lost(err) }
+func passing(err error) bool { return contended(err) || lost(err) }
 
 // Millis is a time as it is stored: Unix milliseconds, 0 for the zero time.
 func Millis(t time.Time) int64 {

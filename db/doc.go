@@ -72,7 +72,7 @@
 //
 //   - The row that it changes; what it decides by stands in that row or cannot change: AdvanceGeneration, CatchUp,
 //     EndSession, GuessCode, TakeCode, Spend, SaveInteraction, EndInteraction, NoteProof, NoteLetIn, KeepClient,
-//     AddRegistrationToken.
+//     AddRegistrationToken, Ping.
 //   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
 //     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
 //     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors and passkeys, browsers, devices,
@@ -123,6 +123,8 @@
 //   - Anybody who can write the file is the administrator: they can add a user or revive a session. Anybody who can
 //     only read it learns names, devices, addresses, password hashes and invitations, but cannot mint a token.
 //   - A PostgreSQL that is lost in the midst of a commit: whether that happened is not known, and the error says so.
+//   - A replica that is frozen while a part of what it sends is on its way: on PostgreSQL before 17 the rows of that
+//     part are kept until its connection is gone.
 //   - Restoring a backup goes back in time, and so does a failover to a standby that has lost commits. A session that
 //     was refreshed since goes on: its row catches up with the first newer token (Ahead). One that began since is not
 //     found; its client logs in again and keeps the device (MayBeLost). One that ended since lives again, and a lock or

@@ -151,7 +151,7 @@ func (t *Tx) softenPage(id int64, when time.Time, from string) (next string, err
 			AND state = 'live' AND key_id = $1 AND NOT imported AND NOT (generation > 1 AND (used = 0 OR used > $2)
 			AND (prev_key_id = 0 OR prev_key_id <> $1
 				AND EXISTS (SELECT 1 FROM root_keys k WHERE k.id = prev_key_id AND k.retired = 0)))
-			RETURNING ` + sessionColumns
+			RETURNING id, localpart, device_id, generation`
 		note = `INSERT INTO events (at, kind, localpart, device_id, session_id, generation, addr, agent)
 			VALUES ($1, $2, $3, $4, $5, $6, '', '') ON CONFLICT DO NOTHING`
 	)
@@ -160,8 +160,9 @@ func (t *Tx) softenPage(id int64, when time.Time, from string) (next string, err
 	}
 	var all []Session
 	err = t.Each(soften, []any{id, Millis(when.Add(-recentUse)), from, next}, func(scan func(...any) error) error {
-		s, err := scanSession(scan)
-		t.put(s)
+		var s Session
+		err := scan(&s.ID, &s.Localpart, &s.DeviceID, &s.Generation)
+		t.Forget(s.ID)
 		all = append(all, s)
 		return err
 	})

@@ -22,7 +22,7 @@ func (d *DB) UnlockUser(ctx context.Context, localpart string) error {
 	return d.setLock(ctx, Event{Kind: EventUnlocked, Localpart: localpart}, q)
 }
 
-const lockSessions = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETURNING ` + sessionColumns
+const lockSessions = `UPDATE sessions SET locked = $2 WHERE localpart = $1`
 
 // setLock changes the account and, in the same transaction, what its sessions say about it.
 func (d *DB) setLock(ctx context.Context, e Event, query string, args ...any) error {
@@ -34,6 +34,6 @@ func (d *DB) setLock(ctx context.Context, e Event, query string, args ...any) er
 		if err := t.Follow(e.Localpart, ""); err != nil {
 			return true, err
 		}
-		return true, t.onSessions(lockSessions, e.Localpart, e.Kind == EventLocked)
+		return true, t.ChangeSessions(lockSessions, e.Localpart, e.Kind == EventLocked)
 	})
 }

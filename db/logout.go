@@ -86,12 +86,3 @@ func (t *Tx) endAll(kind, query string, args ...any) (int, error) {
 	}
 	return len(gone), err
 }
-
-// onSessions has all sessions of an account say something that is true of the account.
-func (t *Tx) onSessions(query, localpart string, value bool) error {
-	return t.Each(query, []any{localpart, value}, func(scan func(...any) error) error {
-		s, err := scanSession(scan)
-		t.put(s)
-		return err
-	})
-}

@@ -25,6 +25,10 @@ type statement struct {
 	args  []any
 }
 
+// journeySize bounds a journey, so that a socket takes it in whole: of one that has arrived in part what it has changed
+// is kept until its process goes on, or the server ends it (see ends).
+const journeySize = 64
+
 // serveApart gives each kind of ops a transaction of its own, so that none waits for more than it needs: those that one
 // journey may serve, which leave nothing open whatever becomes of this process; those that have something for
 // themselves; and those that must be alone.
@@ -42,16 +46,17 @@ func (w *writer) serveApart(e pipeliner, batch []*op) {
 			apart = append(apart, o) // a later one on a row must find what that has come to
 		}
 	}
-	if len(first) > 0 || len(batch) == 0 {
-		w.transact(first, func() (stage, error) { return w.journey(e, first, batch) })
-		for _, o := range slices.Backward(first) { // in front of those that came later
-			if o.left {
-				o.left = false
-				apart = append([]*op{o}, apart...)
-			}
-		}
-		slices.SortStableFunc(apart, byRow)
+	for i := 0; i < len(first) || i == 0 && len(batch) == 0; i += journeySize {
+		ops := first[i:min(i+journeySize, len(first))]
+		w.transact(ops, func() (stage, error) { return w.journey(e, ops) })
 	}
+	for _, o := range slices.Backward(first) { // in front of those that came later
+		if o.left {
+			o.left = false
+			apart = append([]*op{o}, apart...)
+		}
+	}
+	slices.SortStableFunc(apart, byRow)
 	for _, ops := range [][]*op{apart, alone} {
 		if len(ops) > 0 {
 			w.transact(ops, func() (stage, error) { return w.commit(ops, 0) })
@@ -60,18 +65,19 @@ func (w *writer) serveApart(e pipeliner, batch []*op) {
 }
 
 // journey commits, in one round trip, the first statements of ops, which are nearly always their only ones, with the
-// notes on the rows of a batch. It goes through the rows in one order, each with its note first, so that two replicas
-// do not wait for each other in a circle. An op whose first statement finds nothing is left.
+// notes on their rows, and others for which there is room. It goes through the rows in one order, each with its note
+// first, so that two replicas do not wait for each other in a circle. An op whose first statement finds nothing is
+// left.
 //
 // What was sent happens or does not, whatever becomes of this process. If the connection is lost, nobody knows; then it
 // is sent again, which does no harm.
-func (w *writer) journey(e pipeliner, ops, batch []*op) (stage, error) {
+func (w *writer) journey(e pipeliner, ops []*op) (stage, error) {
 	t := w.tx
 	t.reset()
 	if err := w.begin(func() error { return nil }); err != nil {
 		return beginning, err
 	}
-	notes := w.db.notes.take(batch, batchSize)
+	notes := w.db.notes.take(ops, journeySize-len(ops))
 	legs := legsOf(ops, notes)
 	all := e.together()
 	begun := len(all) // so many statements only begin the transaction
@@ -81,12 +87,13 @@ func (w *writer) journey(e pipeliner, ops, batch []*op) (stage, error) {
 	got := beginning
 	err := t.failed(e.pipeline(t.ctx, t.conn, append(all, statement{query: "COMMIT"}),
 		func(i int, scan func(...any) error) error {
-			if got = running; i < begun || legs[i-begun].op == nil {
+			if i < begun-1 {
 				return nil
 			}
-			session, err := scanSession(scan)
-			legs[i-begun].op.found(session)
-			return err
+			if got = running; i < begun { // the last of these has been answered
+				return nil
+			}
+			return legs[i-begun].found(scan)
 		}))
 	if err != nil {
 		for _, o := range ops {
@@ -121,16 +128,22 @@ func legsOf(ops []*op, notes []note) []leg {
 	return legs
 }
 
-// found says that a first statement has done what its op is for.
-func (o *op) found(s Session) {
-	o.left = false
-	o.taken(s)
+// found says that a first statement has done what its op is for. A note is for nobody.
+func (l leg) found(scan func(...any) error) error {
+	if l.op == nil {
+		return nil
+	}
+	s, err := scanSession(scan)
+	l.op.left = false
+	l.op.taken(s)
+	return err
 }
 
 // astray is undone for a transaction that was sent as a whole. Only what the server says is known.
 func (t *Tx) astray(got stage, err error) (stage, error) {
 	state, known := sqlState(err)
-	known = known && !strings.HasPrefix(state, "08") // which a pooler says of a server that it has lost
+	// The first a pooler says of a server that it has lost, the second a server that is stopped, of whatever it did.
+	known = known && !strings.HasPrefix(state, "08") && !strings.HasPrefix(state, "57P")
 	t.undone(got, err)
 	switch {
 	case known && got == beginning && !lost(err):

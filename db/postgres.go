@@ -80,20 +80,29 @@ const local = `set_config('synchronous_commit', CASE current_setting('synchronou
 // idle begins the setting that ends a transaction whose process is frozen: it would keep others from writing.
 const idle = `set_config('idle_in_transaction_session_timeout', `
 
+// ends has a server that can do so, PostgreSQL 17 and newer, end a transaction that takes longer than the patience of
+// its process, so this process is frozen. If only a part of it has arrived the server waits for the rest, which is not
+// idling.
+const ends = `CASE WHEN CAST(current_setting('server_version_num') AS INTEGER) >= 170000
+	THEN set_config('transaction_timeout', '15s', true) END, `
+
+// brief is for a wait that others would share: for rows, since whoever has them may wait for one of ours, and for the
+// whole gate, behind which all queue. Who does not get it lets them pass, and asks again.
+const brief = `set_config('lock_timeout', '300ms', true), `
+
 // opens says how a transaction begins that takes some advisory locks. With these held it looks whether the database has
 // moved. A statement cannot say so, but it can fail: it divides by zero, see refusedAsMoved. From then on it waits only
-// for rows, and never for long: whoever has them may wait for one of ours.
+// for rows.
 func (e *postgresServer) opens(locks string) []string {
-	return []string{"BEGIN ISOLATION LEVEL " + e.level, "SELECT " + local + idle + "'1s', true), " + locks,
-		"SELECT set_config('lock_timeout', '300ms', true), 1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo +
-			"'"}
+	return []string{"BEGIN ISOLATION LEVEL " + e.level, "SELECT " + local + ends + idle + "'1s', true), " + locks,
+		"SELECT " + brief + "1 / (1 - COUNT(*)) FROM settings WHERE name = '" + movedTo + "'"}
 }
 
 const shared = "pg_advisory_xact_lock_shared"
 
 func (e *postgresServer) begin(batch []*op) string {
 	if slices.ContainsFunc(batch, func(o *op) bool { return o.scope.everything() }) || len(batch) == 0 {
-		return strings.Join(e.opens("pg_advisory_xact_lock("+e.gate+")"), "; ")
+		return strings.Join(e.opens(brief+"pg_advisory_xact_lock("+e.gate+")"), "; ")
 	}
 	var locks []string
 	for _, o := range batch {
@@ -158,7 +167,7 @@ func (e *postgresServer) copies(lock bool) string {
 	if !lock {
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + patient
 	}
-	return "BEGIN ISOLATION LEVEL " + e.level + patient + ", pg_advisory_xact_lock(" + e.gate + ")"
+	return "BEGIN ISOLATION LEVEL " + e.level + patient + ", " + brief + "pg_advisory_xact_lock(" + e.gate + ")"
 }
 
 // tables counts those that no extension owns: what pg_stat_statements brings makes a database nobody's.
@@ -260,7 +269,7 @@ func refusedAsMoved(err error) bool {
 // reads is a standby: the next connection may find its successor.
 func lost(err error) bool {
 	if state, ok := sqlState(err); ok {
-		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || state == "25P03" ||
+		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || timedOut(err) ||
 			state == onlyReads || state == "53300"
 	}
 	var connect *pgconn.ConnectError
@@ -281,7 +290,7 @@ const (
 // postgresAdvice goes by SQLSTATE (PostgreSQL, Appendix A), the longest beginning first.
 func postgresAdvice(state string) string {
 	all := map[string]string{
-		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone,
+		"08": adviceGone, "57P": adviceGone, "25P03": adviceGone, "25P04": adviceGone,
 		"08P01": "a pooler refuses: see its log",
 		"26000": advicePooled, "42P05": advicePooled,
 		"28": "it refuses this user: check the name and the password in the DSN, POSTERN_DB or the passfile, and " +

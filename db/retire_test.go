@@ -29,7 +29,7 @@ func TestRetireAmidRefreshes(t *testing.T) {
 	const idle, pages = 4 * eachPage, 4
 	d.bulk(t, "idle", idle, time.Time{})
 	if err := d.Write(bg, func(t *Tx) error {
-		return t.ChangeSessions(`UPDATE sessions SET key_id = 1, used = 1 RETURNING id`)
+		return t.ChangeSessions(`UPDATE sessions SET key_id = 1, used = 1`)
 	}); err != nil {
 		t.Fatal(err)
 	}

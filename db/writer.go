@@ -41,6 +41,7 @@ type writer struct {
 	stopped chan struct{}         // closed when the goroutine is gone
 	outcome atomic.Pointer[error] // of the last transaction
 	final   error                 // of the last flush; read after stopped
+	kept    *op                   // that did not get its row, of those that are served
 }
 
 func newWriter(d *DB, t *Tx) *writer {
@@ -211,6 +212,7 @@ func (w *writer) serve(batch []*op) {
 		return
 	}
 	began := time.Now()
+	w.kept = nil
 	w.db.writeLock <- struct{}{}
 	if e, ok := w.db.engine.(pipeliner); ok {
 		w.serveApart(e, batch)
@@ -247,9 +249,14 @@ func (w *writer) transact(batch []*op, commit func() (stage, error)) {
 }
 
 // alone gives each op of a failed batch a transaction of its own, so that only the guilty one fails. When an op alone
-// cannot begin or commit, the others are not made to wait for the same. It returns the last transaction's failure.
+// cannot begin or commit, the others are not made to wait for the same; nor do two wait for one row that is kept. It
+// returns the last transaction's failure.
 func (w *writer) alone(batch []*op, err error) error {
-	for i := range batch {
+	for i, o := range batch {
+		if k := w.kept; k != nil && o.row == k.row && o.row != "" {
+			o.err = k.err
+			continue
+		}
 		var got stage
 		got, err = w.persist(func() (stage, error) { return w.commit(batch[i:i+1], 0) })
 		if err == nil {
@@ -260,6 +267,9 @@ func (w *writer) alone(batch []*op, err error) error {
 			return err
 		}
 		fail(batch[i:i+1], err)
+		if held(err) {
+			w.kept = o
+		}
 	}
 	return err
 }
@@ -274,14 +284,15 @@ func fail(batch []*op, err error) {
 // before it was to be committed. The waits between them add up to 0.1 s.
 const tries = 8
 
-// persist commits, again and again while that may help. A row that another replica holds is waited for briefly each
-// time, and whoever waits for one of ours gets it in between: so two that wait for each other go on.
+// persist commits, again and again while that may help. A row that another replica holds is waited for briefly, and not
+// again: all who write here would wait with it. Each op is run once more by itself, when whoever waited for a row of
+// ours has got that: so two that wait for each other go on.
 func (w *writer) persist(commit func() (stage, error)) (got stage, err error) {
 	doubt := false
 	for try := range tries {
 		got, err = commit()
 		doubt = doubt || errors.Is(err, errDoubt)
-		if err == nil || w.tx.ctx.Err() != nil || !again(err) && (got != running || !lost(err) && !held(err)) {
+		if err == nil || w.tx.ctx.Err() != nil || !again(err) && (got != running || !lost(err)) {
 			break
 		}
 		time.Sleep(time.Millisecond << min(try, 4))

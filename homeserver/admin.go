@@ -14,7 +14,7 @@ import (
 func SetAdmin(ctx context.Context, d *db.DB, localpart string, admin bool) error {
 	const (
 		account  = `UPDATE users SET admin = $2 WHERE localpart = $1 AND admin <> $2 RETURNING localpart`
-		sessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
+		sessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1`
 	)
 	return d.WriteFor(ctx, localpart, func(t *db.Tx) error {
 		e := db.Event{Kind: db.EventAdminOff, Localpart: localpart}

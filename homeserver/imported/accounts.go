@@ -98,8 +98,8 @@ func findHere(t *db.Tx, localpart string) (a hereAccount, err error) {
 const (
 	insertUser = `INSERT INTO users (localpart, password_hash, created, deactivated, locked, admin)
 		VALUES ($1, $2, $3, $4, $5, $6)`
-	lockImported  = `UPDATE sessions SET locked = $2 WHERE localpart = $1 RETURNING id`
-	adminImported = `UPDATE sessions SET admin = $2 WHERE localpart = $1 RETURNING id`
+	lockImported  = `UPDATE sessions SET locked = $2 WHERE localpart = $1`
+	adminImported = `UPDATE sessions SET admin = $2 WHERE localpart = $1`
 
 	markUser   = `UPDATE users SET imported = $2, own_password = $3 WHERE localpart = $1`
 	takeHash   = `UPDATE users SET password_hash = $2 WHERE localpart = $1`
