@@ -91,7 +91,8 @@ func TestDecide(t *testing.T) {
 		{"older, the row has just caught up", caught, today, 2, 30 * time.Second, stepSame},
 		{"older, the row caught up a while ago", caught, today, 2, 31 * time.Second, stepReplay},
 		{"older than what was lost, the row has just caught up", caught, today, 1, time.Second, stepReplay},
-		{"older, the row caught up later by a clock ahead", caught, today, 2, -time.Second, stepReplay},
+		{"older, the row caught up by a clock a little ahead", caught, today, 2, -time.Second, stepSame},
+		{"older, the row caught up by a clock far ahead", caught, today, 2, -time.Hour, stepReplay},
 		{"draft: older, the row has just caught up", caught, draft, 2, time.Second, stepSpent},
 		{"generation 0", with(unused, func(s *Session) { s.Generation = 1 }), today, 0, 0, stepSame}, // never minted
 		{"predecessor of a claimed one, soon", claimed, today, 4, time.Second, stepSpent},
