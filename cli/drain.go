@@ -58,6 +58,8 @@ func (e ending) serve(ctx context.Context, listener net.Listener, handler http.H
 	if e.drain(requests, moving) {
 		log.Info("draining", "requests", requests.running.Load(), "up_to", e.within().String())
 		if e.linger > 0 {
+			server.SetKeepAlivesEnabled(false) // which closes those that wait for a request
+			requests.turnAway(moving)
 			e.sockets.leave()
 			e.settle()
 			e.aside()
@@ -73,6 +75,10 @@ func (e ending) serve(ctx context.Context, listener net.Listener, handler http.H
 // within is how long requests may go on whose bytes move.
 func (e ending) within() time.Duration { return max(e.linger, drain) }
 
+// lastAnswer is how long a server waits at least for what comes on connections that it has: each answer says that its
+// connection ends, so a client that asks often asks the next server.
+const lastAnswer = 30 * time.Millisecond
+
 // drain waits for the requests, but not for those whose bytes move: left reports whether there are any.
 func (e ending) drain(requests *counter, moving func() int) (left bool) {
 	look := time.NewTicker(5 * time.Millisecond)
@@ -82,7 +88,7 @@ func (e ending) drain(requests *counter, moving func() int) (left bool) {
 		if time.Since(began) > grace/4 { // who has said nothing until now may say it to the next server
 			busy = requests.running.Load()
 		}
-		if n := int64(moving()); busy == n {
+		if n := int64(moving()); busy == n && time.Since(began) >= lastAnswer {
 			return n > 0
 		}
 	}
@@ -94,6 +100,7 @@ func (e ending) drain(requests *counter, moving func() int) (left bool) {
 type counter struct {
 	http.Handler
 	running, connections atomic.Int64
+	away                 atomic.Bool // what comes now finds nothing to answer it
 
 	idle sync.Map // of connections, those that wait for another request
 }
@@ -121,5 +128,16 @@ func (c *counter) watch(conn net.Conn, state http.ConnState) {
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.running.Add(1)
 	defer c.running.Add(-1)
+	if c.away.Load() {
+		panic(http.ErrAbortHandler) // as if it had come when its connection was closed already: it is sent again
+	}
 	c.Handler.ServeHTTP(w, r)
+}
+
+// turnAway answers nothing from now on but what runs, and waits for that, except for requests whose bytes move.
+func (c *counter) turnAway(moving func() int) {
+	c.away.Store(true)
+	for began := time.Now(); c.running.Load() > int64(moving()) && time.Since(began) < grace; {
+		time.Sleep(time.Millisecond)
+	}
 }
