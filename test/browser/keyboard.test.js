@@ -23,13 +23,8 @@ for (const size of Object.keys(sizes)) {
             await page.keyboard.press("Enter");
             const execute = whoami.getByRole("button", { name: "Execute" });
             await execute.waitFor();
-            // Swagger UI may draw the button anew just then, and the key goes to the one that was: a person presses again.
-            for (let left = 2; ; left--) {
-                await tabTo(page, execute);
-                await page.keyboard.press("Enter");
-                const came = whoami.locator(".live-responses-table").waitFor({ timeout: left ? 10_000 : 30_000 });
-                if (await came.then(() => true, () => !left)) break;
-            }
+            await tabTo(page, execute);
+            await page.keyboard.press("Enter");
             assert.equal(await statusOf(whoami), "200");
 
             if (size === "phone") { // back to the top, where the two parts are chosen
