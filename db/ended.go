@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -49,9 +48,6 @@ func (d *DB) MayBeLost(ctx context.Context, id string, now time.Time, keep time.
 		return false, nil
 	}
 	n, _ := mark(id)
-	_, err := one(ctx, d, findMark, func(scan func(...any) error) (n int64, err error) { return n, scan(&n) }, n)
-	if errors.Is(err, ErrNotFound) {
-		return true, nil
-	}
-	return false, err
+	marked, err := d.Get(ctx, findMark, []any{&n}, n)
+	return err == nil && !marked, err
 }

@@ -17,11 +17,13 @@ const idBytes = 4 + SessionSecret
 
 var spelling = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// SessionID makes the id of a session that is born at a time, from SessionSecret bytes at least. An operator can type
-// it after a command: nothing in it looks like a flag.
+// Spell spells the bytes of an id so that an operator can type them after a command: nothing in it looks like a flag.
+func Spell(id []byte) string { return spelling.EncodeToString(id) }
+
+// SessionID makes the id of a session that is born at a time, from SessionSecret bytes at least.
 func SessionID(born time.Time, secret []byte) string {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, idBytes), uint32(born.Unix()))
-	return spelling.EncodeToString(append(b, secret[:SessionSecret]...))
+	return Spell(append(b, secret[:SessionSecret]...))
 }
 
 // parts of a session's id: when it was born, in Unix seconds, and the beginning of its secret.

@@ -1,15 +1,10 @@
 package handlers
 
 import (
-	"encoding/base32"
 	"io"
-)
 
-// SpellID spells random bytes, or a secret that leads to what has the id, so that an operator can type them after a
-// command: nothing in it looks like a flag.
-func SpellID(random []byte) string {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
-}
+	"postern/db"
+)
 
 // NewID makes an id that nobody can guess, of 128 random bits.
 func NewID(random io.Reader) (string, error) { return unguessable(random, 16) }
@@ -20,7 +15,7 @@ func unguessable(random io.Reader, bytes int) (string, error) {
 	if _, err := io.ReadFull(random, b); err != nil {
 		return "", err
 	}
-	return SpellID(b), nil
+	return db.Spell(b), nil
 }
 
 // NewDeviceID makes a device's id.

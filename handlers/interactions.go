@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"postern/db"
 	"postern/gen"
 )
 
@@ -71,7 +72,7 @@ func (i *interaction) name() string { return interactionName(i.id) }
 
 func interactionName(id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return SpellID(sum[:])
+	return db.Spell(sum[:])
 }
 
 // openAt says whether one that expires then is open. One that begins later than now was begun by a clock that was set

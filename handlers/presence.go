@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"postern/db"
 	"slices"
 )
 
@@ -46,5 +47,5 @@ func bodyHash(body any) (string, error) {
 		return "", err // unreachable: it was read from JSON
 	}
 	sum := sha256.Sum256(text)
-	return SpellID(sum[:]), nil
+	return db.Spell(sum[:]), nil
 }

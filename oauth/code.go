@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/handlers"
 	"postern/oauth/protocol"
 )
 
@@ -116,7 +115,7 @@ func (a *API) open(kind, text string, into any) (id [codeIDBytes]byte, expires t
 }
 
 // spent is the name under which it is remembered that the code was redeemed.
-func (c code) spent() string { return "oauth code " + handlers.SpellID(c.id[:]) }
+func (c code) spent() string { return "oauth code " + db.Spell(c.id[:]) }
 
 // session is the id of the session that the code starts: whoever redeems it again is led to it. It is taken to be born
 // at the code's end, the latest moment that is known when somebody does.
