@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"postern/test/rig/process"
 	"postern/test/rig/safe"
 
 	"go.uber.org/goleak"
@@ -108,13 +109,11 @@ func (i *installation) must(stdin string, args ...string) string {
 // newestKey is the number of the root key that mints.
 func (i *installation) newestKey() string {
 	i.Helper()
-	for line := range strings.Lines(i.must("", "keys", "list")) {
-		if words := strings.Fields(line); words[1] == "mints" {
-			return words[0]
-		}
+	key := process.MintingKey(i.must("", "keys", "list"))
+	if key == "" {
+		i.Fatal("no root key mints")
 	}
-	i.Fatal("no root key mints")
-	return ""
+	return key
 }
 
 // refused runs a command that must fail, and says so in these words.

@@ -122,14 +122,7 @@ func TestJourneyLost(t *testing.T) {
 	const mine = "postern-journey"
 	one := open(t, Config{DSN: first.dsn(mine)})
 	// It is held on its way, and then its server process ends without a word.
-	held, err := shell.BeginTx(bg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Rollback()
-	if _, err := held.ExecContext(bg, `SELECT id FROM sessions WHERE id = 'a' FOR UPDATE`); err != nil {
-		t.Fatal(err)
-	}
+	held := keeping(t, shell, `SELECT id FROM sessions WHERE id = 'a' FOR UPDATE`)
 	done := make(chan error, 1)
 	go func() {
 		s, err := one.AdvanceGeneration(context.Background(), refresh("a", 1))
@@ -191,14 +184,7 @@ func TestRowHeld(t *testing.T) {
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
 	login(t, one, "b", "B")
-	held, err := shell.BeginTx(bg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Rollback()
-	if _, err := held.ExecContext(bg, `SELECT id FROM sessions WHERE id = 'a' FOR UPDATE`); err != nil {
-		t.Fatal(err)
-	}
+	keeping(t, shell, `SELECT id FROM sessions WHERE id = 'a' FOR UPDATE`)
 	if _, err := one.AdvanceGeneration(bg, refresh("a", 1)); !errors.Is(err, ErrUnavailable) ||
 		!strings.Contains(err.Error(), "pg_stat_activity") {
 		t.Errorf("while its row is held: %v", err)

@@ -200,14 +200,7 @@ func TestDeadlock(t *testing.T) {
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
 	login(t, one, "b", "B")
-	other, err := shell.BeginTx(bg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// so that the engine finds us guilty
-	if _, err := other.ExecContext(bg, `SET LOCAL deadlock_timeout = '60s'`); err != nil {
-		t.Fatal(err)
-	}
+	other := keeping(t, shell, `SET LOCAL deadlock_timeout = '60s'`) // so that the engine finds us guilty
 	if _, err := other.ExecContext(bg, `UPDATE sessions SET display_name = 'x' WHERE id = 'b'`); err != nil {
 		t.Fatal(err)
 	}
@@ -277,15 +270,8 @@ func TestGateHeld(t *testing.T) {
 	t.Parallel()
 	one, _, shell := onPostgres(t)
 	login(t, one, "a", "A")
-	other, err := shell.BeginTx(bg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := other.ExecContext(bg,
-		`SELECT pg_advisory_xact_lock(`+one.engine.(*postgresServer).gate+`)`); err != nil {
-		t.Fatal(err)
-	}
-	_, err = one.AdvanceGeneration(bg, refresh("a", 1))
+	other := keeping(t, shell, `SELECT pg_advisory_xact_lock(`+one.engine.(*postgresServer).gate+`)`)
+	_, err := one.AdvanceGeneration(bg, refresh("a", 1))
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "pg_stat_activity") {
 		t.Errorf("while it is held: %v", err)
 	}

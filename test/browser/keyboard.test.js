@@ -27,7 +27,8 @@ for (const size of Object.keys(sizes)) {
             // Swagger UI does nothing while it still resolves the operation that was opened just now.
             const answer = whoami.locator(".live-responses-table").last();
             for (let left = 5; left > 0 && !(await answer.isVisible()); left--) {
-                assert(await execute.evaluate((element) => element === document.activeElement), "the focus is lost with the key");
+                const focused = await execute.evaluate((element) => element === document.activeElement);
+                assert(focused, "the focus is lost with the key");
                 await page.keyboard.press("Enter");
                 await answer.waitFor({ timeout: 3000 }).catch(() => {}); // statusOf says it if none of them was heard
             }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,16 @@ func (s Site) Run(t testing.TB, stdin string, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// MintingKey is the number of the root key that mints, in what `postern keys list` prints; empty: none does.
+func MintingKey(list string) string {
+	for line := range strings.Lines(list) {
+		if words := strings.Fields(line); words[1] == "mints" {
+			return words[0]
+		}
+	}
+	return ""
 }
 
 // Start is Serve for a test. The server is stopped when the test ends, and has to be content then; of a test that

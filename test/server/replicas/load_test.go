@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"postern/test/rig/fleet"
+	"postern/test/rig/process"
 )
 
 // crew is who uses the replicas.
@@ -30,13 +31,11 @@ func TestRotation(t *testing.T) {
 // minting is the number of the root key that mints.
 func (h *replicas) minting() string {
 	h.Helper()
-	for line := range strings.Lines(h.command("", "keys", "list")) {
-		if words := strings.Fields(line); words[1] == "mints" {
-			return words[0]
-		}
+	key := process.MintingKey(h.command("", "keys", "list"))
+	if key == "" {
+		h.Fatal("no root key mints")
 	}
-	h.Fatal("no root key mints")
-	return ""
+	return key
 }
 
 // retire retires a key as soon as no session needs it any more, which takes a refresh of each.
