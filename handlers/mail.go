@@ -36,8 +36,8 @@ const (
 	MailNotice   = "notice"
 )
 
-// MailLinks are the values that hold a secret: a mail with one is only sent if a server has sealed it.
-const MailLinks = "link"
+// MailLink is the value that holds a secret: a mail with it is only sent if a server has sealed it.
+const MailLink = "link"
 
 // mailLife is how long a mail without a link is tried.
 const mailLife = 3 * 24 * time.Hour

@@ -23,7 +23,7 @@ func TestSendMail(t *testing.T) {
 	link := "https://example.org/reset?secret"
 	until := s.clock.Now().Add(time.Hour)
 	mail := Mail{Kind: MailReset, To: "alice@example.org", Localpart: "alice", Language: "de", Until: until,
-		Values: map[string]string{MailLinks: link}}
+		Values: map[string]string{MailLink: link}}
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -44,7 +44,7 @@ func TestSendMail(t *testing.T) {
 	}
 	var values map[string]string
 	row := db.Interaction{ID: v.ID, Expires: v.Expires, Sealed: v.Sealed}
-	if !s.server.Sealer().Unseal(row, &values, "a mail") || values[MailLinks] != link {
+	if !s.server.Sealer().Unseal(row, &values, "a mail") || values[MailLink] != link {
 		t.Errorf("it says %v", values)
 	}
 	mail.To = "bob@example.org"
