@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	batch        = 10               // deliveries that are claimed at once
-	lease        = 5 * time.Minute  // after which a claim ends by itself
-	sendTimeout  = time.Minute      // for one delivery; no new one begins when less than that is left of the lease
-	pollInterval = 10 * time.Second // how often the sender looks for what other processes have queued
-	closeTimeout = 5 * time.Second  // for the delivery in progress when the sender is closed
-	awayPause    = time.Second      // between two batches while a server cannot be reached
-	settleTime   = 5 * time.Second  // to write down what became of a delivery
+	batch        = 10              // deliveries that are claimed at once
+	lease        = 5 * time.Minute // after which a claim ends by itself
+	sendTimeout  = time.Minute     // for one delivery; no new one begins when less than that is left of the lease
+	pollInterval = 2 * time.Second // how often the sender looks for what other processes have queued
+	closeTimeout = 5 * time.Second // for the delivery in progress when the sender is closed
+	awayPause    = time.Second     // between two batches while a server cannot be reached
+	settleTime   = 5 * time.Second // to write down what became of a delivery
 
 	firstRetry = time.Minute // after the first failure; each later one doubles it
 	maxRetry   = 4 * time.Hour
