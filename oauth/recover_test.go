@@ -97,7 +97,8 @@ func TestForgottenPassword(t *testing.T) {
 			s.says(b.forget(typed), 200, "Look into your mail", "30 minutes")
 			mail := s.mail()
 			if mail.Kind != handlers.MailReset || mail.Target != "mailto:"+aliceMail || mail.Localpart != "alice" ||
-				!mail.Expires.Equal(s.clock.Now().Add(30*time.Minute)) || strings.Contains(string(mail.Sealed), "link") {
+				!mail.Expires.Equal(s.clock.Now().Add(30*time.Minute)) ||
+				strings.Contains(string(mail.Sealed), "link") {
 				t.Errorf("the mail is %+v", mail)
 			}
 			other := s.browser()
@@ -205,7 +206,8 @@ func TestOperatorsLink(t *testing.T) {
 		t.Errorf("for a locked account: %v", err)
 	}
 	account.Locked, account.Deactivated = time.Time{}, s.clock.Now()
-	if _, err := s.server.ResetLink(t.Context(), account, time.Hour); handlers.AsError(err).Code != "M_USER_DEACTIVATED" {
+	if _, err := s.server.ResetLink(t.Context(), account,
+		time.Hour); handlers.AsError(err).Code != "M_USER_DEACTIVATED" {
 		t.Errorf("for a deactivated account: %v", err)
 	}
 }
