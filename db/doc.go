@@ -15,7 +15,8 @@
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
 //     refreshed. A token for a bot is one as well (bot), with the caveats that it was made with (restrictions): nothing
 //     is enforced by them, the token says them itself. It has a device of its own, which neither replaces another's nor
-//     is replaced.
+//     is replaced. What its token opens is its scope: the Client-Server API or, of a bot's that an operator has made
+//     for it, the admin API.
 //   - ended_sessions: a mark of 8 bytes per session that has ended, until it would be as old as Tidy keeps sessions. A
 //     session that is not here and has no mark may have been lost, see MayBeLost.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
