@@ -79,9 +79,9 @@
 //     AddRegistrationToken, Ping.
 //   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
 //     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
-//     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors, addresses, browsers, devices,
-//     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether
-//     there is an account or not. So has what the homeserver is told of the account (package outbox).
+//     ChangePassword, Rehash, LockUser, UnlockUser, SetAdmin, Deactivate, Reactivate, factors, addresses, browsers,
+//     devices, EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case,
+//     whether there is an account or not. So has what the homeserver is told of the account (package outbox).
 //   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
 //     RevokeRegistrationToken, and Register beside the account.
 //   - What is counted: accounts that wait, beside the account; interactions of one kind; deliveries that a sender
