@@ -77,17 +77,22 @@ func SessionState(of db.Session, now time.Time) gen.SessionState {
 }
 
 // Factors shows what an account has beside its password. Of recovery codes it says how many are left.
-func (Shapes) Factors(factors []db.Factor) gen.Factors {
+func (s Shapes) Factors(factors []db.Factor) gen.Factors {
 	shown := gen.Factors{Factors: []gen.Factor{}}
 	for _, f := range factors {
 		if f.Kind == db.FactorRecovery {
 			shown.RecoveryCodes++
 			continue
 		}
-		shown.Factors = append(shown.Factors, gen.Factor{ID: f.ID, Kind: gen.FactorKind(f.Kind), Name: f.Name,
-			CreatedTS: db.Millis(f.Created), LastUsedTS: ms(f.Used)})
+		shown.Factors = append(shown.Factors, s.Factor(f))
 	}
 	return shown
+}
+
+// Factor shows one that is no recovery code.
+func (Shapes) Factor(f db.Factor) gen.Factor {
+	return gen.Factor{ID: f.ID, Kind: gen.FactorKind(f.Kind), Name: f.Name, CreatedTS: db.Millis(f.Created),
+		LastUsedTS: ms(f.Used)}
 }
 
 // Invitation shows an invitation.
