@@ -10,6 +10,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/amend"
 )
 
 // Synapse's admin API changes users and devices that are this server's as well. The requests pass on their way to it,
@@ -18,7 +19,7 @@ import (
 const adminAPI = "/_synapse/admin/"
 
 // effect is what a request of the admin API, with this body, changes once the homeserver has obeyed it.
-type effect func(ctx context.Context, body object) error
+type effect func(ctx context.Context, body amend.Object) error
 
 // adminRequest is the amendment of a request of the admin API that changes a user or a device; nil for any other.
 func (g *Gate) adminRequest(method, path string) Amendment {
@@ -59,17 +60,19 @@ func (p *Peer) effectOf(method string, path []string) effect {
 	user := func(i int) string { return handlers.Spelled(path[i], p.ServerName) }
 	switch {
 	case is(http.MethodDelete, "v2", "users", "", "devices", ""):
-		return func(ctx context.Context, _ object) error { return p.devicesDeleted(ctx, user(2), path[4]) }
+		return func(ctx context.Context, _ amend.Object) error { return p.devicesDeleted(ctx, user(2), path[4]) }
 	case is(http.MethodPost, "v2", "users", "", "delete_devices"):
-		return func(ctx context.Context, body object) error {
+		return func(ctx context.Context, body amend.Object) error {
 			var devices []string
-			_ = json.Unmarshal(body.get("devices"), &devices) // the homeserver has obeyed, so it is such a list
+			_ = json.Unmarshal(body.Get("devices"), &devices) // the homeserver has obeyed, so it is such a list
 			return p.devicesDeleted(ctx, user(2), devices...)
 		}
 	case is(http.MethodPost, "v1", "deactivate", ""):
-		return func(ctx context.Context, _ object) error { return p.accountChanged(ctx, user(2), "deactivated", true) }
+		return func(ctx context.Context, _ amend.Object) error {
+			return p.accountChanged(ctx, user(2), "deactivated", true)
+		}
 	case is(http.MethodPut, "v2", "users", ""):
-		return func(ctx context.Context, body object) error { return p.accountPut(ctx, user(2), body) }
+		return func(ctx context.Context, body amend.Object) error { return p.accountPut(ctx, user(2), body) }
 	}
 	return nil
 }
@@ -81,17 +84,17 @@ func carryOut(w http.ResponseWriter, r *http.Request, next http.Handler, do effe
 	if err != nil {
 		return err
 	}
-	body, _ := parseObject(raw) // the homeserver refuses what is none
-	rec, err := ask(next, withBody(r.Context(), r, raw))
+	body, _ := amend.ParseObject(raw) // the homeserver refuses what is none
+	rec, err := amend.Ask(next, amend.WithBody(r.Context(), r, raw))
 	if err != nil {
 		return err
 	}
-	if rec.status/100 == 2 {
+	if rec.Status/100 == 2 {
 		if err := do(context.WithoutCancel(r.Context()), body); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
 	}
-	rec.forward(w)
+	rec.Forward(w)
 	return nil
 }
 
@@ -116,10 +119,10 @@ func (p *Peer) devicesDeleted(ctx context.Context, localpart string, deviceIDs .
 }
 
 // accountPut does what `PUT /v2/users` has done to an account.
-func (p *Peer) accountPut(ctx context.Context, localpart string, body object) error {
+func (p *Peer) accountPut(ctx context.Context, localpart string, body amend.Object) error {
 	for _, field := range []string{"deactivated", "locked"} {
 		var value *bool
-		if json.Unmarshal(body.get(field), &value) != nil || value == nil {
+		if json.Unmarshal(body.Get(field), &value) != nil || value == nil {
 			continue // it is not there
 		}
 		if err := p.accountChanged(ctx, localpart, field, *value); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"postern/gen"
 	"postern/handlers"
+	"postern/homeserver/amend"
 )
 
 // signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
@@ -27,7 +28,7 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(w, r)
+	body, err := amend.BodyOf(w, r)
 	if err != nil {
 		return err
 	}
@@ -35,24 +36,24 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 	if err != nil {
 		return err
 	}
-	keys := withBody(ctx, r, body.without("auth"))
+	keys := amend.WithBody(ctx, r, body.Without([]string{"auth"}))
 	onPage := g.server.Config.OAuth != nil && handlers.CallerOf(ctx).Session.ClientID != ""
 	if onPage || auth == nil || auth.Type == nil {
-		first, err := ask(next, keys)
+		first, err := amend.Ask(next, keys)
 		if err != nil {
 			return err
 		}
-		if !first.wantsProof() {
-			first.forward(w)
+		if !wantsProof(first) {
+			first.Forward(w)
 			return nil
 		}
 		if onPage {
 			g.askOnPage(w)
 			return nil
 		}
-		keys = withBody(ctx, r, body.without("auth"))
+		keys = amend.WithBody(ctx, r, body.Without([]string{"auth"}))
 	}
-	if err := g.mayReplaceKeys(ctx, body.without("auth"), auth); err != nil {
+	if err := g.mayReplaceKeys(ctx, body.Without([]string{"auth"}), auth); err != nil {
 		return err
 	}
 	next.ServeHTTP(w, keys)
@@ -64,7 +65,7 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 func (g *Gate) userOf(r *http.Request) (context.Context, error) {
 	who, text := g.server.Caller(r), handlers.AccessToken(r)
 	if text == "" {
-		return nil, refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
+		return nil, amend.Refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
 	}
 	_, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
 	who.Session = session
@@ -111,8 +112,8 @@ const (
 )
 
 // authOf is the step of user-interactive authentication that a body brings, or nil.
-func authOf(body object) (*gen.AuthData, error) {
-	text := body.get("auth")
+func authOf(body amend.Object) (*gen.AuthData, error) {
+	text := body.Get("auth")
 	if text == nil {
 		return nil, nil
 	}
@@ -125,10 +126,10 @@ func authOf(body object) (*gen.AuthData, error) {
 }
 
 // wantsProof recognizes the homeserver's own challenge.
-func (rec *recorder) wantsProof() bool {
+func wantsProof(rec *amend.Answer) bool {
 	var challenge struct {
 		Errcode string            `json:"errcode"`
 		Flows   []json.RawMessage `json:"flows"`
 	}
-	return rec.status == http.StatusUnauthorized && rec.read(&challenge) == nil && len(challenge.Flows) > 0
+	return rec.Status == http.StatusUnauthorized && rec.Read(&challenge) == nil && len(challenge.Flows) > 0
 }

@@ -8,6 +8,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/amend"
 	"postern/homeserver/front"
 	"postern/tokens"
 )
@@ -56,7 +57,7 @@ func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) 
 		plain, err = g.plainToken(r.Context(), session)
 	}
 	if err == nil && isAdminAPI(path) && !session.Admin {
-		err = refused(http.StatusForbidden, "M_FORBIDDEN", "You are not a server admin.")
+		err = amend.Refused(http.StatusForbidden, "M_FORBIDDEN", "You are not a server admin.")
 	}
 	if err != nil {
 		return front.Pass{}, err

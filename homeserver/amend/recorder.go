@@ -1,4 +1,4 @@
-package homeserver
+package amend
 
 import (
 	"bytes"
@@ -10,10 +10,10 @@ import (
 	"postern/handlers"
 )
 
-// recorder keeps an answer of the homeserver, to be looked at before the client has it.
-type recorder struct {
+// Answer keeps an answer of the homeserver, to be looked at before the client has it.
+type Answer struct {
+	Status int
 	header http.Header
-	status int
 	body   bytes.Buffer
 }
 
@@ -22,29 +22,29 @@ const forwardTime = 30 * time.Second
 
 var errLong = errors.New("the homeserver's answer is longer than any to such a request")
 
-// ask sends a request on and keeps the answer. It is asked for as plain text, since it is to be read here.
-func ask(next http.Handler, r *http.Request) (*recorder, error) {
+// Ask sends a request on and keeps the answer. It is asked for as plain text, since it is to be read here.
+func Ask(next http.Handler, r *http.Request) (*Answer, error) {
 	r.Header.Del("Accept-Encoding")
-	rec := &recorder{header: make(http.Header)}
+	rec := &Answer{header: make(http.Header)}
 	next.ServeHTTP(rec, r)
 	if rec.body.Len() > handlers.MaxBody {
-		return nil, away(errLong)
+		return nil, Away(errLong)
 	}
 	return rec, nil
 }
 
 // Header implements http.ResponseWriter.
-func (rec *recorder) Header() http.Header { return rec.header }
+func (rec *Answer) Header() http.Header { return rec.header }
 
 // WriteHeader implements http.ResponseWriter.
-func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 && status >= http.StatusOK {
-		rec.status = status
+func (rec *Answer) WriteHeader(status int) {
+	if rec.Status == 0 && status >= http.StatusOK {
+		rec.Status = status
 	}
 }
 
 // Write implements http.ResponseWriter.
-func (rec *recorder) Write(text []byte) (int, error) {
+func (rec *Answer) Write(text []byte) (int, error) {
 	rec.WriteHeader(http.StatusOK)
 	if rec.body.Len() > handlers.MaxBody {
 		return 0, errLong
@@ -52,16 +52,16 @@ func (rec *recorder) Write(text []byte) (int, error) {
 	return rec.body.Write(text)
 }
 
-// forward gives the client the answer as it came.
-func (rec *recorder) forward(w http.ResponseWriter) {
+// Forward gives the client the answer as it came.
+func (rec *Answer) Forward(w http.ResponseWriter) {
 	// The homeserver may have taken longer than an answer of this server's may.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(forwardTime))
 	for name, values := range rec.header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(max(rec.status, http.StatusOK))
+	w.WriteHeader(max(rec.Status, http.StatusOK))
 	_, _ = w.Write(rec.body.Bytes()) // if it fails the client is gone
 }
 
-// read decodes the answer, if it is JSON.
-func (rec *recorder) read(into any) error { return json.Unmarshal(rec.body.Bytes(), into) }
+// Read decodes the answer, if it is JSON.
+func (rec *Answer) Read(into any) error { return json.Unmarshal(rec.body.Bytes(), into) }
