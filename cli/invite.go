@@ -139,7 +139,7 @@ func inviteState(t db.RegistrationToken, now time.Time) string {
 		return "revoked"
 	case !t.Expires.IsZero() && !now.Before(t.Expires):
 		return "expired"
-	case t.UsesAllowed > 0 && t.Used >= t.UsesAllowed:
+	case t.UsesAllowed != 0 && t.Used >= t.UsesAllowed:
 		return "used-up"
 	}
 	return "good"
@@ -149,7 +149,7 @@ func allowed(uses int64) string {
 	if uses == 0 {
 		return "any"
 	}
-	return strconv.FormatInt(uses, 10)
+	return strconv.FormatInt(max(uses, 0), 10)
 }
 
 type inviteRevoke struct {

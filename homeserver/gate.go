@@ -8,7 +8,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
-	"postern/homeserver/amend"
+	"postern/homeserver/adminapi"
 	"postern/homeserver/front"
 	"postern/tokens"
 )
@@ -18,7 +18,8 @@ import (
 type Gate struct {
 	server     *handlers.Server
 	peer       *Peer
-	internal   http.Handler         // answers the homeserver's questions; nil if they come to another address
+	internal   http.Handler // answers the homeserver's questions; nil if they come to another address
+	admin      *adminapi.API
 	amendments map[string]Amendment // by method and path; a path that ends in a slash is for one segment below
 }
 
@@ -29,6 +30,10 @@ var _ front.Login = (*Gate)(nil)
 func NewGate(server *handlers.Server, peer *Peer, answersHomeserver bool) *Gate {
 	g := &Gate{server: server, peer: peer}
 	g.amendments = g.newAmendments()
+	g.admin = adminapi.New(adminapi.Config{
+		Server: server, Queue: peer.Queue, Enter: g.userOf, Provision: peer.Provision, User: peer.User,
+		Adopt: peer.withoutPassword, DeviceGone: peer.deviceGone, MarkAdmin: MarkAdmin, Secret: peer.RegistrationSecret,
+	})
 	if answersHomeserver {
 		g.internal = g.Internal()
 	}
@@ -57,7 +62,7 @@ func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) 
 		plain, err = g.plainToken(r.Context(), session)
 	}
 	if err == nil && isAdminAPI(path) && !session.Admin {
-		err = amend.Refused(http.StatusForbidden, "M_FORBIDDEN", "You are not a server admin.")
+		err = adminapi.NotAdmin()
 	}
 	if err != nil {
 		return front.Pass{}, err
@@ -79,7 +84,7 @@ func (g *Gate) plainToken(ctx context.Context, session db.Session) (string, erro
 
 // isAdminAPI reports whether a path, as it came, is of the homeserver's admin API. The front lets it through in this
 // spelling alone. It is judged here since a token that came from the homeserver cannot be told from what it was before.
-func isAdminAPI(path string) bool { return strings.HasPrefix(path, "/_synapse/admin/") }
+func isAdminAPI(path string) bool { return strings.HasPrefix(path, adminapi.Prefix) }
 
 // admit judges a token for a request whose path may have two names, the contract's first: it is good if all its caveats
 // hold for one of them. So a token for /v3/sync opens /r0/sync too, and one that its holder has restricted to

@@ -17,13 +17,16 @@ import (
 
 // Config is what a peer needs from outside.
 type Config struct {
-	Queue      *outbox.Queue        // of the server's database
-	ServerName string               // the part of user ids after the colon
-	Secret     string               // what both servers show each other
-	Services   *appservice.Services // the homeserver's application services; nil: none
-	Log        *slog.Logger
-	Now        func() time.Time
-	Random     io.Reader
+	Queue      *outbox.Queue // of the server's database
+	ServerName string        // the part of user ids after the colon
+	Secret     string        // what both servers show each other
+
+	RegistrationSecret string // by which the admin API makes accounts; empty: it makes none so
+
+	Services *appservice.Services // the homeserver's application services; nil: none
+	Log      *slog.Logger
+	Now      func() time.Time
+	Random   io.Reader
 
 	// Provision makes the homeserver know a user and a device before a login is answered; without a device id, only the
 	// user. An empty display name leaves the name as it is. When it fails the login is refused.

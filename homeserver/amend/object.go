@@ -71,6 +71,11 @@ func (o Object) Get(name string) (value json.RawMessage) {
 	return value
 }
 
+// Has reports whether the object has a member of a name, even if that is null.
+func (o Object) Has(name string) bool {
+	return slices.ContainsFunc(o.members, func(m member) bool { return m.name == name })
+}
+
 // Without gives the text of the object without the members of some names, and with others at its end.
 func (o Object) Without(names []string, more ...string) []byte {
 	var texts [][]byte
