@@ -128,9 +128,6 @@ func through(f func(a *API, r request) error) func(*API, Call) front.Operation {
 				if err == nil {
 					err = f(a, admitted)
 				}
-				if err == nil {
-					a.log(admitted)
-				}
 				return asSynapse(err)
 			})
 		}}

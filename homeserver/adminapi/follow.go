@@ -21,6 +21,7 @@ func (a *API) followed(r request, body amend.Object, do func(ctx context.Context
 		if err := do(context.WithoutCancel(r.Context())); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
+		a.log(r)
 	}
 	answer.Forward(r.w)
 	return nil

@@ -46,7 +46,7 @@ var errNonce = errors.New("the nonce is not good")
 // nonceEnds checks a nonce, and says when it is over.
 func (a *API) nonceEnds(nonce string) (time.Time, error) {
 	text, err := hex.DecodeString(nonce)
-	if err != nil || len(text) != nonceBytes || hex.EncodeToString(text) != nonce {
+	if err != nil || len(text) != nonceBytes {
 		return time.Time{}, errNonce
 	}
 	made, proof := text[:8+nonceRandom], text[8+nonceRandom:]

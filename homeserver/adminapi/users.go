@@ -36,15 +36,16 @@ func (a *API) putUser(r request) error {
 	if err != nil {
 		return err
 	}
-	if answer.Status/100 == 2 && !made {
-		if err := a.carryOut(context.WithoutCancel(r.Context()), p); err != nil {
-			return err
-		}
-	}
 	if answer.Status/100 != 2 {
 		answer.Forward(r.w)
 		return nil
 	}
+	if !made {
+		if err := a.carryOut(context.WithoutCancel(r.Context()), p); err != nil {
+			return err
+		}
+	}
+	a.log(r)
 	return a.tell(r, answer, made)
 }
 

@@ -3,9 +3,12 @@ package front
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"postern/test/rig/synapse"
 )
 
 // TestAdminTools: each request of the table in docs/admin-tools.md, in its order, by an administrator and through
@@ -16,7 +19,7 @@ func TestAdminTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newPair(t, "--expose-admin")
+	s := newPair(t, "--expose-admin", "--registration-shared-secret-file", registrationSecret(t))
 	for _, name := range []string{"dora", "emil"} {
 		s.Run(t, password, "user", "add", name, "--password-stdin")
 		s.login(t, name, "DESK")
@@ -28,7 +31,7 @@ func TestAdminTools(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, " | ")
 		request, found := strings.CutPrefix(cells[0], "| `")
-		if !found || len(cells) != 3 {
+		if !found || len(cells) != 4 {
 			continue
 		}
 		rows++
@@ -45,7 +48,17 @@ func TestAdminTools(t *testing.T) {
 			t.Errorf("%s %s is answered %d, the table says %s: %v", request, sent, status, cells[1], answer)
 		}
 	}
-	if rows < 30 {
+	if rows < 40 {
 		t.Errorf("the table has %d rows", rows)
 	}
+}
+
+// registrationSecret is a file with the secret that the Synapse of the tests has.
+func registrationSecret(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "registration.secret")
+	if err := os.WriteFile(file, []byte(synapse.RegistrationSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

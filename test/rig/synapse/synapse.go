@@ -25,6 +25,9 @@ import (
 // ServerName is the name of every Synapse here.
 const ServerName = "home.test"
 
+// RegistrationSecret is the registration_shared_secret of every Synapse here.
+const RegistrationSecret = "the secret of the tests"
+
 // Options say what is not as usual.
 type Options struct {
 	Dir   string // the folder of all files; a temporary one if empty
