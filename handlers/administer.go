@@ -76,8 +76,13 @@ func (s *Server) writeMade(ctx context.Context, a MadeAccount, r db.Registration
 	return session, err
 }
 
-// CheckNewName says why no account can be made of a name, or nil.
-func (s *Server) CheckNewName(ctx context.Context, name string) error { return s.checkName(ctx, name) }
+// CheckNewName says why no account can be made that is called exactly so, or nil.
+func (s *Server) CheckNewName(ctx context.Context, name string) error {
+	if err := CheckLocalpart(name, s.ServerName); err != nil {
+		return unfitName(err)
+	}
+	return s.checkName(ctx, name)
+}
 
 // CheckNewPassword says why an account cannot have a new password, or nil.
 func (s *Server) CheckNewPassword(password, localpart string) error { return s.strong(password, localpart) }

@@ -96,8 +96,11 @@ func (a *API) pass(r request, p put) (answer *amend.Answer, made bool, err error
 	if err != nil || answer.Status != http.StatusForbidden {
 		return answer, false, err
 	}
-	if _, err := a.User(r.Context(), p.localpart); !errors.Is(err, synapse.ErrNotFound) {
-		return answer, false, err // it is refused for another reason
+	switch _, err := a.User(r.Context(), p.localpart); {
+	case err == nil:
+		return answer, false, nil // it is refused for another reason
+	case !errors.Is(err, synapse.ErrNotFound):
+		return nil, false, amend.Away(err)
 	}
 	_, known, err := a.account(r.Context(), p.localpart)
 	switch {
