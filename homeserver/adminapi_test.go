@@ -508,8 +508,8 @@ func TestAdminInvites(t *testing.T) {
 	}
 	s.want(ask("POST", "/new", `{"token":"day"}`), 400, "M_INVALID_PARAM")
 	for _, body := range []string{`{"token":""}`, `{"token":"a b"}`, `{"token":7}`,
-		`{"token":"` + strings.Repeat("x", 65) + `"}`, `{"length":0}`, `{"length":65}`, `{"length":1.5}`, `{"uses_allowed":-1}`, `{"uses_allowed":true}`,
-		`{"expiry_time":1}`, `{"expiry_time":"x"}`} {
+		`{"token":"` + strings.Repeat("x", 65) + `"}`, `{"length":0}`, `{"length":65}`, `{"length":1.5}`,
+		`{"uses_allowed":-1}`, `{"uses_allowed":true}`, `{"expiry_time":1}`, `{"expiry_time":"x"}`} {
 		s.want(ask("POST", "/new", body), 400, "M_INVALID_PARAM")
 	}
 	s.ok(ask("PUT", "/day", `{"uses_allowed":0}`))

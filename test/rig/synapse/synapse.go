@@ -49,6 +49,9 @@ type Server struct {
 	ended  chan struct{} // closed when the process has ended; nil while none runs
 }
 
+// Program is where a program is that is installed with Synapse.
+func (s *Server) Program(name string) string { return filepath.Join(filepath.Dir(s.python), name) }
+
 // New configures a Synapse with its own authentication, and runs it until the test ends.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
