@@ -125,6 +125,25 @@ func TestSharedSecretGuesses(t *testing.T) {
 		macOf("", n, "eve", "a long password", "notadmin"))), 400, "M_UNKNOWN")
 }
 
+// TestSharedSecretAndFactors: an account that has to have a second factor is made, and gets no session, having none.
+func TestSharedSecretAndFactors(t *testing.T) {
+	t.Parallel()
+	s, h, _ := newSiteWithWard(t, withOAuth)
+	s.server.SecondFactor = handlers.SecondFactorAdmins
+	for name, mark := range map[string]string{"root": "admin", "dora": "notadmin"} {
+		n := s.ok(s.admin(h, "", "GET", "v1/register", "")).Text("nonce")
+		a := s.ok(s.admin(h, "", "POST", "v1/register", fmt.Sprintf(
+			`{"nonce":%q,"username":%q,"password":"a long password","admin":%v,"mac":%q,"refresh_token":true}`, n, name,
+			mark == "admin", macOf(adminSecret, n, name, "a long password", mark))))
+		if session := a.Text("access_token") != ""; session == (mark == "admin") {
+			t.Errorf("%s: %s", mark, a.Raw)
+		}
+		if refreshable := a.Text("refresh_token") != ""; refreshable == (mark == "admin") {
+			t.Errorf("%s: %s", mark, a.Raw)
+		}
+	}
+}
+
 // TestAdminInvites: what the tools make, change and delete are this server's invitations.
 func TestAdminInvites(t *testing.T) {
 	t.Parallel()
