@@ -46,6 +46,9 @@ type Config struct {
 	// the account itself has changed. By then the change is made: Follow sees it, and the session on the device if
 	// there is one. If it fails the change does not happen. May be nil.
 	Follow func(t *Tx, localpart, deviceID string) error
+	// OnEvent is called inside each transaction that records an event, with all that is known of it. What it writes is
+	// committed with the event or not at all. May be nil.
+	OnEvent func(t *Tx, e Event) error
 	// Extensions are what other packages keep in the same database.
 	Extensions []Extension
 

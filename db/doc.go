@@ -30,6 +30,9 @@
 //   - waiting_users: accounts that were asked for and that an operator has not decided about. They are no accounts yet,
 //     so whatever looks for one finds none, and the homeserver hears nothing; Register and Taken keep their names.
 //   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
+//   - emails: the mail addresses that owners of accounts have shown to be theirs; each is one account's.
+//   - deliveries: mails and webhooks that wait to be sent, and those that were sent lately: one of the same id is not
+//     sent again. What one says is sealed where it must not be read.
 //   - interactions: user-interactive sessions that are open. What one holds is sealed, and its id is none that a client
 //     has.
 //   - oauth_clients: one row per client of OAuth 2.0, under the id that was computed from what it says of itself. One
@@ -75,12 +78,13 @@
 //     AddRegistrationToken, Ping.
 //   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
 //     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
-//     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors and passkeys, browsers, devices,
+//     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors, addresses, browsers, devices,
 //     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether
 //     there is an account or not. So has what the homeserver is told of the account (package outbox).
 //   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
 //     RevokeRegistrationToken, and Register beside the account.
-//   - What is counted: accounts that wait, beside the account; interactions of one kind.
+//   - What is counted: accounts that wait, beside the account; interactions of one kind; deliveries that a sender
+//     claims.
 //   - Everything: AddRootKey and the end of RetireRootKey, since any session may be minted with the key; AddClient,
 //     RemoveClient and the crowding out of clients, since anybody may be logging in for one; Tidy, whose rows are
 //     anybody's; SetSetting; Copy for as long as it copies. And what other packages Write: imports, SetHomeserver, the

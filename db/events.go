@@ -49,6 +49,9 @@ const (
 	EventRecoveryMade   = "recovery_made"   // recovery codes were made, in place of those that there were
 	EventRecoveryUsed   = "recovery_used"   // … one was used
 
+	EventEmailAdded   = "email_added" // a mail address of the account
+	EventEmailRemoved = "email_removed"
+
 	EventInvited       = "invited"        // a registration token was made; no account is named
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account
@@ -97,7 +100,11 @@ func (t *Tx) Record(e Event) error {
 		by := t.by()
 		e.At, e.Addr, e.Agent = or(e.At, by.At), or(e.Addr, by.Addr), or(e.Agent, by.Agent)
 	}
-	return t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
+	err := t.Exec(q, Millis(e.At), e.Kind, e.Localpart, e.DeviceID, e.Session, e.Generation, e.Addr, e.Agent)
+	if err == nil && t.db.config.OnEvent != nil {
+		err = t.require(t.db.config.OnEvent(t, e))
+	}
+	return err
 }
 
 // Change runs a statement that changes an event's account ($1) unless that is so already, and records the event if it

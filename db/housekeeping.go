@@ -15,7 +15,9 @@ type TidyConfig struct {
 }
 
 // Tidied is how much went.
-type Tidied struct{ Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers, Waiting, Marks int }
+type Tidied struct {
+	Sessions, Events, LoginTokens, Reservations, Interactions, Clients, Browsers, Waiting, Marks, Deliveries int
+}
 
 // tidyBatch bounds how many rows go in one transaction: at 100 it lasts some milliseconds, and a refresh waits no
 // longer than that.
@@ -63,6 +65,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 		{tidyClients, 0, &done.Clients, (*Tx).remove},
 		{tidyBrowsers, 0, &done.Browsers, (*Tx).remove},
+		{tidyDeliveries, 0, &done.Deliveries, (*Tx).remove},
 		{tidyWaiting, c.KeepWaiting, &done.Waiting, (*Tx).removeWaiting},
 	} {
 		for n := tidyBatch; n == tidyBatch; {

@@ -28,11 +28,13 @@ var tables = []Table{
 	{Name: "oauth_clients", Columns: "id, metadata, created, keep, added", Bools: "added"},
 	{Name: "browsers", Columns: browserColumns},
 	{Name: "factors", Columns: factorColumns},
+	{Name: "emails", Columns: emailColumns},
 	{Name: "imported_tokens", Columns: "hash, session_id, refresh, expires", Bools: "refresh"},
 	{Name: "registration_tokens", Columns: "token, uses_allowed, used, expires, created, revoked"},
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},
 	{Name: "waiting_users", Columns: waitingColumns},
 	{Name: "used_login_tokens", Columns: "id, expires"},
+	{Name: "deliveries", Columns: deliveryColumns + ", holder, held"},
 	{Name: "interactions", Columns: "id, expires, version, sealed, kind", passing: true},
 	{Name: "events", Columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
 	{Name: "outbox", Columns: "localpart, device_id, since, due, tries, refused, error, spared, changed, holder, " +

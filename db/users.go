@@ -80,9 +80,10 @@ func (d *DB) HasUsers(ctx context.Context) (bool, error) {
 	return d.Get(ctx, `SELECT localpart FROM users LIMIT 1`, []any{new(string)})
 }
 
-// Deactivate closes an account for good, ends all its sessions and removes its factors, in one transaction. An account
-// that is deactivated stays so since the first time. With erase its owner wants to be forgotten, as far as the
-// homeserver can, which may come later (Client-Server API v1.19, "POST /account/deactivate", erase).
+// Deactivate closes an account for good, ends all its sessions and removes its factors and addresses, in one
+// transaction. An account that is deactivated stays so since the first time. With erase its owner wants to be
+// forgotten, as far as the homeserver can, which may come later (Client-Server API v1.19, "POST /account/deactivate",
+// erase).
 func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, erase bool) (ended int, err error) {
 	if Millis(when) == 0 {
 		return 0, errNoTime
@@ -100,6 +101,9 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 			return 0, err
 		}
 		if _, err := t.clearFactors(localpart); err != nil {
+			return 0, err
+		}
+		if err := t.Exec(removeEmails, localpart); err != nil {
 			return 0, err
 		}
 		return t.endSessions(localpart, "")

@@ -44,6 +44,8 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
 	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
 	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
+	{Kind: db.EventEmailAdded, Text: "eventEmailAdded"},
+	{Kind: db.EventEmailRemoved, Text: "eventEmailRemoved"},
 	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
 	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
 	{Kind: db.EventTokenEnded, Text: "eventTokenEnded"},

@@ -1,0 +1,116 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+// Delivery is something that is sent to a person, and that waits for it: a mail, or a webhook. It is written in the
+// transaction of what it tells of, so that it is sent if and only if that has happened. A sender claims it, sends it
+// and says so. One that is killed in between sends it once more: no delivery is lost, and one may come twice.
+type Delivery struct {
+	ID        string    // no other has it; a second one with the same id is not sent, for as long as the first is kept
+	Kind      string    // what it says
+	Target    string    // the URL that it goes to: mailto:, https:
+	Localpart string    // whom it tells of; may be empty
+	Language  string    // of who reads it; empty: not known
+	Sealed    []byte    // what it says besides; sealed by the caller, if it must not be readable here
+	Created   time.Time // when it was written
+	Expires   time.Time // from then on it is not sent, and forgotten
+	Due       time.Time // the next try; zero: it was sent, or given up
+	Tries     int
+	Error     string // of the last try
+}
+
+const (
+	deliveryColumns = `id, kind, target, localpart, language, sealed, created, expires, due, tries, error`
+
+	addDelivery = `INSERT INTO deliveries (` + deliveryColumns + `, holder, held)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', 0) ON CONFLICT DO NOTHING RETURNING id`
+	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2`
+	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 ORDER BY created, id LIMIT $1`
+	nextDelivery    = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
+		WHERE due > 0`
+	claimDeliveries = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
+		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1 AND expires > $1
+			ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
+	// Only by who has claimed it: whose time was over may have been overtaken by another one.
+	settleDelivery = `UPDATE deliveries SET due = $3, error = $4, holder = '', held = 0,
+		sealed = CASE WHEN CAST($3 AS BIGINT) > 0 THEN sealed ELSE $5 END WHERE id = $1 AND holder = $2 RETURNING id`
+	tidyDeliveries = `DELETE FROM deliveries WHERE id IN
+		(SELECT id FROM deliveries WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
+)
+
+func scanDelivery(scan func(...any) error) (v Delivery, err error) {
+	var created, expires, due int64
+	err = scan(&v.ID, &v.Kind, &v.Target, &v.Localpart, &v.Language, &v.Sealed, &created, &expires, &due, &v.Tries,
+		&v.Error)
+	v.Created, v.Expires, v.Due = FromMillis(created), FromMillis(expires), FromMillis(due)
+	return v, err
+}
+
+// Deliver writes a delivery that is due at once. ErrConflict if there is one of that id.
+func (d *DB) Deliver(ctx context.Context, v Delivery) error {
+	return d.must(ctx, onRow(v.ID), ErrConflict, func(t *Tx) (bool, error) { return t.Deliver(v) })
+}
+
+// Deliver is [DB.Deliver] within a transaction, and says whether the delivery was written.
+func (t *Tx) Deliver(v Delivery) (bool, error) {
+	if Millis(v.Created) == 0 || Millis(v.Expires) == 0 {
+		return false, t.require(errNoTime)
+	}
+	if v.Sealed == nil {
+		v.Sealed = []byte{}
+	}
+	return t.Get(addDelivery, nil, v.ID, v.Kind, v.Target, v.Localpart, v.Language, v.Sealed, Millis(v.Created),
+		Millis(v.Expires), Millis(or(v.Due, v.Created)))
+}
+
+// ClaimDeliveries gives up to most deliveries that are due to a sender, who has them until then. Nobody else gets them
+// before.
+func (d *DB) ClaimDeliveries(ctx context.Context, holder string, now, until time.Time, most int) ([]Delivery, error) {
+	return write(ctx, d, scope{}.with("deliveries", ""), func(t *Tx) (all []Delivery, err error) {
+		err = t.Each(claimDeliveries, []any{Millis(now), holder, Millis(until), most},
+			func(scan func(...any) error) error {
+				v, err := scanDelivery(scan)
+				all = append(all, v)
+				return err
+			})
+		return all, err
+	})
+}
+
+// SettleDelivery says what became of a delivery that a sender has claimed: it was sent, or given up (a zero time), or
+// is due again then, because of an error. ErrConflict if the sender does not have it any more.
+func (d *DB) SettleDelivery(ctx context.Context, id, holder string, again time.Time, failure string) error {
+	return d.must(ctx, onRow(id), ErrConflict, func(t *Tx) (bool, error) {
+		return t.Get(settleDelivery, nil, id, holder, Millis(again), Clip(failure, maxDeliveryError), []byte{})
+	})
+}
+
+// maxDeliveryError bounds what is kept of an error, in bytes.
+const maxDeliveryError = 500
+
+// Deliveries lists those that wait, the oldest first, at most so many.
+func (d *DB) Deliveries(ctx context.Context, most int) ([]Delivery, error) {
+	return list(ctx, d, waitDeliveries, scanDelivery, most)
+}
+
+// NextDelivery is when the next one is due that nobody has claimed, or whose claim ends; zero: none waits.
+func (d *DB) NextDelivery(ctx context.Context) (time.Time, error) {
+	var at int64
+	_, err := d.Get(ctx, nextDelivery, []any{&at})
+	return FromMillis(at), err
+}
+
+// CountDeliveries counts those to a target that were written after a time and are kept still.
+func (d *DB) CountDeliveries(ctx context.Context, target string, after time.Time) (n int, err error) {
+	_, err = d.Get(ctx, countDeliveries, []any{&n}, target, Millis(after))
+	return n, err
+}
+
+// CountDeliveries is [DB.CountDeliveries] within a transaction.
+func (t *Tx) CountDeliveries(target string, after time.Time) (n int, err error) {
+	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after))
+	return n, err
+}

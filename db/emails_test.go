@@ -1,0 +1,190 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+func mailed(t *testing.T, d *DB, localpart, address string) error {
+	t.Helper()
+	return d.AddEmail(bg, Email{Address: address, Localpart: localpart, Validated: t0, Added: t0, Language: "de"})
+}
+
+// TestEmails: an address is one account's, whoever races for it; a deactivated account has none.
+func TestEmails(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	if err := d.CreateUser(bg, User{Localpart: "bob", PasswordHash: "hash", Created: t0}); err != nil {
+		t.Fatal(err)
+	}
+	var wins sync.Map
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			name := []string{"alice", "bob"}[i%2]
+			if mailed(t, d, name, "a@example.org") == nil {
+				wins.Store(name, true)
+			}
+		})
+	}
+	all.Wait()
+	e, err := d.Email(bg, "a@example.org")
+	if err != nil || e.Language != "de" || !e.Added.Equal(t0) {
+		t.Fatalf("the address is %+v, %v", e, err)
+	}
+	for _, name := range []string{"alice", "bob"} {
+		if _, won := wins.Load(name); won != (name == e.Localpart) {
+			t.Errorf("%s was told %v, and the address is %s's", name, won, e.Localpart)
+		}
+	}
+	if err := d.RemoveEmail(bg, e.Localpart, "b@example.org"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an address that it does not have: %v", err)
+	}
+	for i := 1; i < MaxEmails; i++ {
+		if err := mailed(t, d, e.Localpart, fmt.Sprintf("%d@example.org", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mailed(t, d, e.Localpart, "more@example.org"); !errors.Is(err, ErrConflict) {
+		t.Errorf("one too many: %v", err)
+	}
+	if err := mailed(t, d, e.Localpart, "a@example.org"); err != nil {
+		t.Errorf("one that it has: %v", err)
+	}
+	if err := d.RemoveEmail(bg, e.Localpart, "a@example.org"); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Deactivate(bg, e.Localpart, t0, false); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := d.Emails(bg, e.Localpart); err != nil || len(left) > 0 {
+		t.Errorf("a deactivated account has %v, %v", left, err)
+	}
+	if err := mailed(t, d, e.Localpart, "a@example.org"); !errors.Is(err, ErrConflict) {
+		t.Errorf("a deactivated account's new one: %v", err)
+	}
+}
+
+func delivery(id string) Delivery {
+	return Delivery{ID: id, Kind: "test", Target: "mailto:a@example.org", Sealed: []byte("secret"), Created: t0,
+		Expires: t0.Add(time.Hour)}
+}
+
+// TestDeliveries: each is one sender's at a time, is sent once, and leaves nothing to be read.
+func TestDeliveries(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	for _, id := range []string{"1", "2", "3"} {
+		if err := d.Deliver(bg, delivery(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Deliver(bg, delivery("1")); !errors.Is(err, ErrConflict) {
+		t.Errorf("one of the same id: %v", err)
+	}
+	claim := func(holder string, now time.Time) []Delivery {
+		t.Helper()
+		all, err := d.ClaimDeliveries(bg, holder, now, now.Add(time.Minute), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	mine, theirs := claim("me", t0), claim("them", t0)
+	if len(mine) != 2 || len(theirs) != 1 || len(claim("late", t0)) > 0 {
+		t.Fatalf("claimed are %v and %v", mine, theirs)
+	}
+	if mine[0].Tries != 1 || string(mine[0].Sealed) != "secret" {
+		t.Errorf("the first is %+v", mine[0])
+	}
+	if err := d.SettleDelivery(bg, mine[0].ID, "them", time.Time{}, ""); !errors.Is(err, ErrConflict) {
+		t.Errorf("settled by somebody else: %v", err)
+	}
+	if err := d.SettleDelivery(bg, mine[0].ID, "me", time.Time{}, ""); err != nil {
+		t.Error(err)
+	}
+	later := t0.Add(2 * time.Minute)
+	if err := d.SettleDelivery(bg, mine[1].ID, "me", later, "refused"); err != nil {
+		t.Error(err)
+	}
+	if next, err := d.NextDelivery(bg); err != nil || !next.Equal(t0.Add(time.Minute)) {
+		t.Errorf("the next is due at %v, %v: the third one's claim ends sooner", next, err)
+	}
+	if again := claim("them", later); len(again) != 2 || again[0].Tries != 2 {
+		t.Errorf("then there are %+v", again)
+	}
+	if n, err := d.CountDeliveries(bg, "mailto:a@example.org", t0.Add(-1)); err != nil || n != 3 {
+		t.Errorf("%d are counted, %v", n, err)
+	}
+	if left := claim("them", t0.Add(time.Hour)); len(left) > 0 {
+		t.Errorf("too late, and sent all the same: %v", left)
+	}
+	if done, err := d.Tidy(bg, t0.Add(2*time.Hour), TidyConfig{}); err != nil || done.Deliveries != 3 {
+		t.Errorf("tidied are %+v, %v", done, err)
+	}
+}
+
+// TestClaimsRace: senders that race get each delivery once.
+func TestClaimsRace(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	for i := range 40 {
+		if err := d.Deliver(bg, delivery(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got sync.Map
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for {
+				some, err := d.ClaimDeliveries(bg, fmt.Sprint(i), t0, t0.Add(time.Minute), 3)
+				if err != nil || len(some) == 0 {
+					return
+				}
+				for _, v := range some {
+					if _, twice := got.LoadOrStore(v.ID, true); twice {
+						t.Errorf("%s was claimed twice", v.ID)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range 40 {
+		if _, there := got.Load(fmt.Sprint(i)); !there {
+			t.Errorf("%d was not claimed", i)
+		}
+	}
+}
+
+// TestOnEvent: what hangs on an event is committed with it, or neither is.
+func TestOnEvent(t *testing.T) {
+	t.Parallel()
+	refuse := errors.New("refuse")
+	var fail bool
+	d := freshAt(t, Config{DSN: dsn(t), OnEvent: func(t *Tx, e Event) error {
+		if fail {
+			return refuse
+		}
+		_, err := t.Deliver(delivery(e.Kind + " " + e.Localpart))
+		return err
+	}})
+	if err := d.LockUser(bg, "alice", t0); err != nil {
+		t.Fatal(err)
+	}
+	if waiting, err := d.Deliveries(bg, 9); err != nil || len(waiting) == 0 ||
+		waiting[len(waiting)-1].ID != EventLocked+" alice" {
+		t.Errorf("there wait %+v, %v", waiting, err)
+	}
+	fail = true
+	if err := d.UnlockUser(bg, "alice"); !errors.Is(err, refuse) {
+		t.Errorf("unlocked: %v", err)
+	}
+	if u, err := d.User(bg, "alice"); err != nil || u.Locked.IsZero() {
+		t.Errorf("the account is %+v, %v", u, err)
+	}
+}
