@@ -25,14 +25,18 @@ func (a *API) listUsers(Call) front.Operation {
 // correctTime is how long an answer waits for the database.
 const correctTime = 5 * time.Second
 
-// correct overwrites the mark of a user.
+// correct overwrites the mark of a user, and adds the mail addresses that Synapse was not told of yet.
 func (a *API) correct(user map[string]json.RawMessage) {
 	ctx, done := context.WithTimeout(context.Background(), correctTime)
 	defer done()
 	var name string
 	_ = json.Unmarshal(user["name"], &name)
-	account, _, err := a.account(ctx, handlers.Spelled(name, a.Server.ServerName))
+	name = handlers.Spelled(name, a.Server.ServerName)
+	account, _, err := a.account(ctx, name)
 	a.overwrite(user, account.Admin, err)
+	if err = a.addEmails(ctx, user, name); err != nil {
+		delete(user, "threepids")
+	}
 }
 
 // overwrite writes the mark. If it is not known, the field is left out: tools leave it alone then.

@@ -20,5 +20,5 @@
 //     Whatever is asked for beside that is done when the request is repeated: a request that got no answer may be.
 //   - A password never reaches Synapse.
 //
-// What it does not do: import hashes, keep third-party identifiers, or renew accounts.
+// What it does not do: import hashes, keep phone numbers, or renew accounts.
 package adminapi

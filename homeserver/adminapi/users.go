@@ -16,8 +16,9 @@ import (
 type put struct {
 	localpart             string
 	body                  amend.Object
-	password              string // empty: it stays
-	admin                 *bool  // nil: it stays
+	password              string    // empty: it stays
+	emails                *[]string // nil: they stay
+	admin                 *bool     // nil: it stays
 	deactivated, locked   *bool
 	logoutDevices, exists bool
 }
@@ -29,6 +30,9 @@ type put struct {
 // Synapse told; then it has the request once more, for the name, the picture and whatever else is asked for.
 func (a *API) putUser(r request) error {
 	p, err := a.readPut(r)
+	if err == nil && p.emails != nil {
+		err = a.free(r.Context(), p.localpart, *p.emails)
+	}
 	if err != nil {
 		return err
 	}
@@ -76,6 +80,9 @@ func (a *API) readPut(r request) (p put, err error) {
 	}
 	_, err = read(p.body, "logout_devices", &p.logoutDevices,
 		invalid("'logout_devices' parameter is not of type boolean"))
+	if err == nil {
+		p.emails, err = readEmails(p.body)
+	}
 	if err == nil && p.password != "" {
 		err = a.Server.CheckNewPassword(p.password, p.localpart)
 	}
@@ -130,7 +137,22 @@ func (a *API) provision(ctx context.Context, localpart string) error {
 
 // make makes the account.
 func (a *API) make(ctx context.Context, p put) error {
-	_, err := a.Server.MakeAccount(ctx, a.made(p.localpart, p.password, p.admin != nil && *p.admin))
+	account := a.made(p.localpart, p.password, p.admin != nil && *p.admin)
+	if mark := account.Also; p.emails != nil {
+		account.Also = func(t *db.Tx) error {
+			for _, address := range *p.emails {
+				// One that somebody else has since it was found free stays theirs.
+				if _, err := t.AddEmail(bound(p.localpart, address, a.Server.Now())); err != nil {
+					return err
+				}
+			}
+			if mark == nil {
+				return nil
+			}
+			return mark(t)
+		}
+	}
+	_, err := a.Server.MakeAccount(ctx, account)
 	return err
 }
 
@@ -145,29 +167,26 @@ func (a *API) made(localpart, password string, admin bool) handlers.MadeAccount 
 
 // carryOut does this server's part for a user that was there.
 func (a *API) carryOut(ctx context.Context, p put) error {
-	_, known, err := a.account(ctx, p.localpart)
-	if err != nil {
-		return err
-	}
-	if !known {
+	account, known, err := a.account(ctx, p.localpart)
+	if err == nil && !known {
 		if p.password == "" && (p.admin == nil || !*p.admin) {
 			return nil // a user of Synapse's alone, such as an application service's
 		}
-		if _, err := a.Adopt(ctx, p.localpart); err != nil {
-			return err
-		}
+		account, err = a.Adopt(ctx, p.localpart)
 	}
-	if p.admin != nil {
-		if err := a.mark(ctx, p.localpart, *p.admin); err != nil {
-			return err
-		}
+	if err == nil && p.emails != nil && account.Deactivated.IsZero() {
+		err = a.bind(ctx, p.localpart, *p.emails)
 	}
-	if p.password != "" {
-		if err := a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices); err != nil {
-			return err
-		}
+	if err == nil && p.admin != nil {
+		err = a.mark(ctx, p.localpart, *p.admin)
 	}
-	return a.changed(ctx, p.localpart, p.deactivated, p.locked)
+	if err == nil && p.password != "" {
+		err = a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices)
+	}
+	if err == nil {
+		err = a.changed(ctx, p.localpart, p.deactivated, p.locked)
+	}
+	return err
 }
 
 // mark says whether an account is an administrator's.
