@@ -98,7 +98,8 @@ func (h *ward) answer(r *http.Request, raw []byte) (int, string) {
 	case !h.users[name]:
 		return 404, `{"errcode":"M_NOT_FOUND","error":"User not found"}`
 	}
-	return 200, `{"name":"@` + name + `:example.org","admin":false,"threepids":[{"medium":"email","address":"old@example.org"}]}`
+	return 200, `{"name":"@` + name + `:example.org","admin":false,
+		"threepids":[{"medium":"email","address":"old@example.org"}]}`
 }
 
 // asked is how many requests came.
@@ -170,6 +171,17 @@ func TestAdminAPIIsForAdministrators(t *testing.T) {
 		t.Errorf("bob: %+v, %v", u, err)
 	}
 	s.ok(s.whoami(bob.Text("access_token")))
+}
+
+// TestAdminAPINotesUse: a token that was shown to the admin API alone counts as used: the one before it is over then.
+func TestAdminAPINotesUse(t *testing.T) {
+	t.Parallel()
+	s, h, _ := newSiteWithWard(t, func(c *setup) { c.RefreshLeeway = 0 })
+	first := s.ok(s.login(`"device_id":"PHONE","refresh_token":true`))
+	second := s.ok(s.refresh(first.Text("refresh_token")))
+	s.ok(s.refresh(first.Text("refresh_token"))) // its answer may have been lost
+	s.ok(s.admin(h, second.Text("access_token"), "GET", "v1/registration_tokens", ""))
+	s.want(s.refresh(first.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
 }
 
 // TestAdminAPIFollowsTheMark: an administrator who is one no more, or is locked, is refused with the next request.

@@ -8,6 +8,7 @@ import (
 	"postern/gen"
 	"postern/handlers"
 	"postern/homeserver/amend"
+	"postern/tokens"
 )
 
 // signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
@@ -24,7 +25,7 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 		next.ServeHTTP(w, r)
 		return nil
 	}
-	ctx, err := g.userOf(r)
+	ctx, _, err := g.userOf(r)
 	if err != nil {
 		return err
 	}
@@ -62,14 +63,14 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 
 // userOf checks the access token like [Gate.Exchange] will, and puts whose it is into the context. Its use is noted
 // there.
-func (g *Gate) userOf(r *http.Request) (context.Context, error) {
+func (g *Gate) userOf(r *http.Request) (context.Context, tokens.Claims, error) {
 	who, text := g.server.Caller(r), handlers.AccessToken(r)
 	if text == "" {
-		return nil, amend.Refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
+		return nil, tokens.Claims{}, amend.Refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
 	}
-	_, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
+	claims, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
 	who.Session = session
-	return handlers.WithCaller(r.Context(), who), err
+	return handlers.WithCaller(r.Context(), who), claims, err
 }
 
 // mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks

@@ -31,7 +31,7 @@ func NewGate(server *handlers.Server, peer *Peer, answersHomeserver bool) *Gate 
 	g := &Gate{server: server, peer: peer}
 	g.amendments = g.newAmendments()
 	g.admin = adminapi.New(adminapi.Config{
-		Server: server, Queue: peer.Queue, Enter: g.userOf, Provision: peer.Provision, User: peer.User,
+		Server: server, Queue: peer.Queue, Enter: g.enter, Provision: peer.Provision, User: peer.User,
 		Adopt: peer.withoutPassword, DeviceGone: peer.deviceGone, MarkAdmin: MarkAdmin, Secret: peer.RegistrationSecret,
 	})
 	if answersHomeserver {
@@ -69,6 +69,16 @@ func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) 
 	}
 	g.server.DB.NoteUse(session, claims.Generation, who.Seen())
 	return front.Pass{Token: plain, Session: session.ID, Trusted: true}, nil
+}
+
+// enter checks the access token of a request that this server answers in the homeserver's place, and notes its use.
+func (g *Gate) enter(r *http.Request) (context.Context, error) {
+	ctx, claims, err := g.userOf(r)
+	if err == nil {
+		who := handlers.CallerOf(ctx)
+		g.server.DB.NoteUse(who.Session, claims.Generation, who.Seen())
+	}
+	return ctx, err
 }
 
 // plainToken is the token that the homeserver gets for a session. It remembers for two minutes what a token may do, so

@@ -18,7 +18,8 @@ import (
 // expect, through Postern and by a real Synapse; and so is what docs/admin-tools.md lists.
 func TestAdminTools(t *testing.T) {
 	t.Parallel()
-	s := newPair(t, "--expose-admin", "--registration-shared-secret-file", registrationSecret(t))
+	s := newPairWith(t, "background_updates: {sleep_enabled: false}\n", "--expose-admin",
+		"--registration-shared-secret-file", registrationSecret(t)) // see updated
 	s.Run(t, "", "user", "admin", "alice", "on")
 	t.Run("register_new_matrix_user", func(t *testing.T) { registerTool(t, s) })
 	t.Run("Synapse Admin", func(t *testing.T) { synapseAdmin(t, s) })
