@@ -14,13 +14,13 @@ import (
 
 // put is what a request to make or change a user says that is this server's to do.
 type put struct {
-	localpart             string
-	body                  amend.Object
-	password              string    // empty: it stays
-	emails                *[]string // nil: they stay
-	admin                 *bool     // nil: it stays
-	deactivated, locked   *bool
-	logoutDevices, exists bool
+	localpart           string
+	body                amend.Object
+	password            string    // empty: it stays
+	emails              *[]string // nil: they stay
+	admin               *bool     // nil: it stays
+	deactivated, locked *bool
+	logoutDevices       bool
 }
 
 // putUser is PUT v2/users/ID: it makes a user, or changes one. Synapse, "Create or modify account".
@@ -202,6 +202,7 @@ func (a *API) tell(r request, answer *amend.Answer, made bool) error {
 		return nil
 	}
 	a.correct(user)
+	amend.Late(r.w)
 	if made {
 		handlers.OpenToBrowsers(r.w.Header())
 		r.w.Header().Set("Content-Type", "application/json")

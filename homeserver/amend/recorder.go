@@ -54,13 +54,17 @@ func (rec *Answer) Write(text []byte) (int, error) {
 
 // Forward gives the client the answer as it came.
 func (rec *Answer) Forward(w http.ResponseWriter) {
-	// The homeserver may have taken longer than an answer of this server's may.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(forwardTime))
+	Late(w)
 	for name, values := range rec.header {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(max(rec.Status, http.StatusOK))
 	_, _ = w.Write(rec.body.Bytes()) // if it fails the client is gone
+}
+
+// Late gives a client time to read an answer for which the homeserver may have taken longer than this server may.
+func Late(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(forwardTime))
 }
 
 // Read decodes the answer, if it is JSON.
