@@ -5,14 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
+	"postern/admin"
 	"postern/db"
-	"postern/handlers"
 )
 
 type inviteCmds struct {
@@ -43,7 +41,7 @@ func (l inviteLink) to(token string) string {
 	if l.PublicURL == "" {
 		return ""
 	}
-	return strings.TrimSuffix(l.PublicURL, "/") + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
+	return admin.Link(l.PublicURL, token)
 }
 
 // Help is shown by `postern invite add --help`.
@@ -91,12 +89,16 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-type inviteList struct{ inviteLink }
+type inviteList struct {
+	listFlags
+	inviteLink
+}
 
 // Help is shown by `postern invite list --help`.
 func (*inviteList) Help() string {
 	return `Examples:
   postern invite list
+  postern invite list --format json
   postern invite list --public-url https://matrix.example.org`
 }
 
@@ -115,34 +117,25 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 		if cmd.PublicURL != "" {
 			heading += " LINK"
 		}
-		var rows [][]string
+		l, shapes := cmd.listing(w.stdout, heading), c.shapes()
+		shapes.PublicURL = cmd.PublicURL
 		for _, t := range tokens {
 			row := []string{
-				t.Token, inviteState(t, now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
+				t.Token, t.State(now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
 				strconv.FormatInt(t.Reserved, 10), when(t.Expires), when(t.Created)}
 			if cmd.PublicURL != "" {
 				link := ""
-				if inviteState(t, now) == "good" {
+				if t.State(now) == "good" {
 					link = cmd.to(t.Token)
 				}
 				row = append(row, link)
 			}
-			rows = append(rows, row)
+			if err := l.add(shapes.Invitation(t), row...); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, heading, rows)
+		return l.end()
 	})
-}
-
-func inviteState(t db.RegistrationToken, now time.Time) string {
-	switch {
-	case !t.Revoked.IsZero():
-		return "revoked"
-	case !t.Expires.IsZero() && !now.Before(t.Expires):
-		return "expired"
-	case t.UsesAllowed != 0 && t.Used >= t.UsesAllowed:
-		return "used-up"
-	}
-	return "good"
 }
 
 func allowed(uses int64) string {

@@ -19,6 +19,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver"
 	"postern/homeserver/imported"
+	"postern/homeserver/outbox"
 )
 
 type serveCmd struct {
@@ -110,11 +111,12 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	if peer != nil {
 		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
 	}
-	return cmd.run(ctx, w, c, set, peer)
+	return cmd.run(ctx, w, c, set, peer, queue)
 }
 
 // run serves with a database, its keys and its homeserver.
-func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer) error {
+func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer,
+	queue *outbox.Queue) error {
 	log, sockets := set.config.Log, set.ending.sockets
 	set.config.Patience = sockets.patience.write
 	set.config.Passwords.Leaked = lookUp(set.leaked, func(err error) { // the list is open until the program ends
@@ -139,6 +141,9 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
+	if handler.Handler, err = cmd.withAdminAPI(handler, server, queue); err != nil {
+		return err
+	}
 	_, end, err := sockets.listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler())
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"postern/db"
-	"postern/homeserver"
 )
 
 type userAdmin struct {
@@ -27,7 +26,7 @@ Examples:
 // Run marks the account, or takes the mark away.
 func (cmd *userAdmin) Run(ctx context.Context, w world, c *common) error {
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		if err := homeserver.SetAdmin(ctx, d, name, cmd.Mark == "on"); err != nil {
+		if err := d.SetAdmin(ctx, name, cmd.Mark == "on"); err != nil {
 			return err
 		}
 		if cmd.Mark == "on" {

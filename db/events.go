@@ -148,10 +148,5 @@ const eventColumns = `at, kind, localpart, device_id, session_id, generation, ad
 
 // Events lists the newest events first, at most limit of them; of one account, or of all if localpart is empty.
 func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, error) {
-	const columns = `SELECT ` + eventColumns + ` FROM events`
-	if localpart == "" {
-		return list(ctx, d, columns+` ORDER BY at DESC, localpart, session_id, kind LIMIT $1`, scanEvent, limit)
-	}
-	return list(ctx, d, columns+` WHERE localpart = $1 ORDER BY at DESC, session_id, kind LIMIT $2`, scanEvent,
-		localpart, limit)
+	return d.EventPage(ctx, EventFilter{Localpart: localpart}, Event{}, limit)
 }

@@ -29,10 +29,7 @@ func (s *Server) MakeAccount(ctx context.Context, a MadeAccount) (gen.RegisterRe
 	hash := NoPassword
 	if a.Password != "" {
 		var err error
-		if err = s.CheckNewPassword(a.Password, a.Localpart); err == nil {
-			hash, err = s.hasher.hash(ctx, a.Password, strangerAt(CallerOf(ctx).Addr, ""))
-		}
-		if err != nil {
+		if hash, err = s.NewHash(ctx, a.Localpart, a.Password); err != nil {
 			return nil, err
 		}
 	}
@@ -81,23 +78,22 @@ func (s *Server) CheckNewName(ctx context.Context, name string) error {
 	if err := CheckLocalpart(name, s.ServerName); err != nil {
 		return unfitName(err)
 	}
-	return s.checkName(ctx, name)
+	return s.CheckName(ctx, name)
 }
 
 // CheckNewPassword says why an account cannot have a new password, or nil.
-func (s *Server) CheckNewPassword(password, localpart string) error { return s.strong(password, localpart) }
+func (s *Server) CheckNewPassword(password, localpart string) error {
+	return s.strong(password, localpart)
+}
 
 // SetPassword gives an account a password that an administrator has chosen. If its sessions end, the one that asks does
 // not. db.ErrNotFound if there is no such account.
 func (s *Server) SetPassword(ctx context.Context, localpart, password string, endSessions bool) error {
-	if err := s.CheckNewPassword(password, localpart); err != nil {
-		return err
-	}
-	by := CallerOf(ctx).Session
-	hash, err := s.hasher.hash(ctx, password, sessionAt(by.ID))
+	hash, err := s.NewHash(ctx, localpart, password)
 	if err != nil {
 		return err
 	}
+	by := CallerOf(ctx).Session
 	change := db.PasswordChange{Localpart: localpart, Hash: hash, EndOthers: endSessions}
 	if by.Localpart == localpart {
 		change.Keep = by.ID

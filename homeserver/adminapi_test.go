@@ -32,7 +32,7 @@ func newSiteWithWard(t *testing.T, change ...func(*setup)) (*site, *ward, string
 	t.Helper()
 	h := &ward{users: map[string]bool{"alice": true, "bob": true}}
 	s := newSite(t, append([]func(*setup){func(c *setup) { c.there = h.told() }}, change...)...)
-	s.must(SetAdmin(t.Context(), s.db, "alice", true))
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
 	return s, h, s.ok(s.login(`"device_id":"DESK"`)).Text("access_token")
 }
 
@@ -194,10 +194,10 @@ func TestAdminAPIFollowsTheMark(t *testing.T) {
 	s.want(list(), 401, "M_USER_LOCKED")
 	s.must(s.db.UnlockUser(t.Context(), "alice"))
 	s.ok(list())
-	s.must(SetAdmin(t.Context(), s.db, "alice", false))
+	s.must(s.db.SetAdmin(t.Context(), "alice", false))
 	s.want(list(), 403, "M_FORBIDDEN")
 	only := s.restricted(alice, "path under /_synapse/admin/v1/registration_tokens")
-	s.must(SetAdmin(t.Context(), s.db, "alice", true))
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
 	s.ok(s.admin(h, only, "POST", "v1/registration_tokens/new", `{}`))
 	s.want(s.admin(h, only, "POST", "v1/reset_password/@bob:example.org", `{"new_password":"a long password"}`), 403,
 		"M_FORBIDDEN")

@@ -32,7 +32,7 @@ func NewGate(server *handlers.Server, peer *Peer, answersHomeserver bool) *Gate 
 	g.amendments = g.newAmendments()
 	g.admin = adminapi.New(adminapi.Config{
 		Server: server, Queue: peer.Queue, Enter: g.enter, Provision: peer.Provision, User: peer.User,
-		Adopt: peer.withoutPassword, DeviceGone: peer.deviceGone, MarkAdmin: MarkAdmin, Secret: peer.RegistrationSecret,
+		Adopt: peer.withoutPassword, DeviceGone: peer.deviceGone, Secret: peer.RegistrationSecret,
 	})
 	if answersHomeserver {
 		g.internal = g.Internal()

@@ -32,9 +32,6 @@ type Config struct {
 	// DeviceGone logs out softly whose device the homeserver does not have any more.
 	DeviceGone func(ctx context.Context, session db.Session) error
 
-	// MarkAdmin says whether an account may administer the homeserver. db.ErrNotFound if there is none.
-	MarkAdmin func(t *db.Tx, localpart string, admin bool) error
-
 	// Secret is the one by which accounts are made at v1/register; empty: nobody makes any there.
 	Secret string
 }

@@ -43,7 +43,7 @@ func (a *API) setAdmin(r request) (any, error) {
 	case !*admin && name == r.who.Session.Localpart:
 		return nil, demotesSelf()
 	}
-	err = a.mark(r.Context(), name, *admin)
+	err = a.Queue.DB.SetAdmin(r.Context(), name, *admin)
 	if errors.Is(err, db.ErrNotFound) {
 		err = notFound("User not found")
 	}

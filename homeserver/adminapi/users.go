@@ -160,7 +160,10 @@ func (a *API) make(ctx context.Context, p put) error {
 func (a *API) made(localpart, password string, admin bool) handlers.MadeAccount {
 	account := handlers.MadeAccount{Localpart: localpart, Password: password, Admin: admin}
 	if admin {
-		account.Also = func(t *db.Tx) error { return a.MarkAdmin(t, localpart, true) }
+		account.Also = func(t *db.Tx) error {
+			_, err := t.SetAdmin(localpart, true)
+			return err
+		}
 	}
 	return account
 }
@@ -178,7 +181,7 @@ func (a *API) carryOut(ctx context.Context, p put) error {
 		err = a.bind(ctx, p.localpart, *p.emails)
 	}
 	if err == nil && p.admin != nil {
-		err = a.mark(ctx, p.localpart, *p.admin)
+		err = a.Queue.DB.SetAdmin(ctx, p.localpart, *p.admin)
 	}
 	if err == nil && p.password != "" {
 		err = a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices)
@@ -187,11 +190,6 @@ func (a *API) carryOut(ctx context.Context, p put) error {
 		err = a.changed(ctx, p.localpart, p.deactivated, p.locked)
 	}
 	return err
-}
-
-// mark says whether an account is an administrator's.
-func (a *API) mark(ctx context.Context, localpart string, admin bool) error {
-	return a.Queue.DB.WriteFor(ctx, localpart, func(t *db.Tx) error { return a.MarkAdmin(t, localpart, admin) })
 }
 
 // tell answers with the user as Synapse describes it, and its mark.
