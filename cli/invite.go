@@ -146,7 +146,7 @@ func allowed(uses int64) string {
 	if uses == 0 {
 		return "any"
 	}
-	return strconv.FormatInt(uses, 10)
+	return strconv.FormatInt(max(uses, 0), 10)
 }
 
 type inviteRevoke struct {

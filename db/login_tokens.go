@@ -1,6 +1,9 @@
 package db
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A login token (Client-Server API v1.19, "Token-based login") is computed like the others. What this file remembers is
 // which of them are spent.
@@ -38,6 +41,15 @@ func (t *Tx) checkLoginToken(l Login) error {
 	if err == nil && used {
 		err = ErrTokenSpent
 	}
+	return err
+}
+
+// SpendOnce spends what is good once and computed like a login token, by an id; ErrTokenSpent if it was spent before.
+// Expires says from when on its maker refuses it anyway.
+func (d *DB) SpendOnce(ctx context.Context, id string, now, expires time.Time) error {
+	_, err := write(ctx, d, onRow(id), func(t *Tx) (none struct{}, err error) {
+		return none, t.Spend(id, now, expires)
+	})
 	return err
 }
 
