@@ -55,6 +55,10 @@ const (
 	EventInvited       = "invited"        // a registration token was made; no account is named
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account
+
+	// What concerns no account, told at most once an hour by each server.
+	EventFlood  = "flood"          // strangers were refused again and again, by the rate limit
+	EventOutbox = "outbox_failing" // the homeserver is not told of something, for too long, or refuses it
 )
 
 // maxEvents bounds how many events an account has. The oldest go first. One that logs in and out each minute reaches it

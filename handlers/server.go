@@ -132,6 +132,7 @@ type Server struct {
 	logins, refreshes, attempts, stages limits
 
 	refusals *limiter                             // of tokens that are refused again and again
+	flood    flood                                // of attempts beyond the rate limit
 	pause    func(context.Context, time.Duration) // holds an answer back
 
 	strayProxy, strangeForwarded sync.Once // what is logged once
@@ -152,7 +153,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher:       newHasher(newQueue(c.Metrics.hashQueue, c.Now, c.Patience/3), c.SynapsePepper),
 		interactions: &interactions{c.DB, Sealer{c.Master, c.Random, c.Log}},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
-		stages: newLimits(c.RateLimit), refusals: newRefusals(), pause: pause,
+		stages: newLimits(c.RateLimit), refusals: newRefusals(), flood: newFlood(), pause: pause,
 	}
 	if s.OAuth = (noOAuth{}); c.OAuth != nil {
 		s.OAuth = c.OAuth(s)
