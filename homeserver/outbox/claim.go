@@ -50,7 +50,7 @@ const (
 		ORDER BY due, since DESC LIMIT $2`
 	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
 		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5)
-		RETURNING device_id, tries, spared, reopen`
+		RETURNING device_id, since, tries, spared, reopen`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
@@ -80,6 +80,7 @@ type Account struct {
 // Row is one row: the account itself, which comes first, or a device of it.
 type Row struct {
 	DeviceID    string
+	Since       time.Time // when it was written
 	Tries       int
 	HasSession  bool   // the account has a session on the device
 	Keep        bool   // if it has none, the device is not to be deleted: see ClaimLogin
@@ -134,7 +135,9 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
 	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var r Row
-		err := scan(&r.DeviceID, &r.Tries, &r.Keep, &r.Reopen)
+		var since int64
+		err := scan(&r.DeviceID, &since, &r.Tries, &r.Keep, &r.Reopen)
+		r.Since = db.FromMillis(since)
 		if r.DeviceID == "" {
 			a.Rows = append([]Row{r}, a.Rows...)
 			return err
