@@ -41,6 +41,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventLoginLink, Text: "eventLoginLink"},
 	{Kind: db.EventFlood, Text: "eventFlood"},
 	{Kind: db.EventOutbox, Text: "eventOutbox"},
+	{Kind: db.EventMail, Text: "eventMail"},
 	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
 	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
