@@ -13,6 +13,7 @@ import (
 
 	"postern/handlers"
 	"postern/homeserver/delegation"
+	"postern/notify"
 	"postern/oauth"
 	"postern/passwords"
 	"postern/speclab/spec"
@@ -24,6 +25,7 @@ type serveFlags struct {
 	specFlags
 	homeserverFlags
 	passwordFlags
+	notifyFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
@@ -59,6 +61,8 @@ type settings struct {
 	config     handlers.Config     // without what only a started server has
 	homeserver *homeserverSettings // nil: Postern stands alone
 	leaked     *passwords.Leaked   // nil: there is no list
+	targets    []notify.Target     // where operators are told
+	webhook    notify.Webhook
 	spec       spec.Files
 	level      slog.Level
 	ending     ending
@@ -78,6 +82,8 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	s.spec = spec
 	problems.add(wrong...)
 	s.homeserver, wrong = f.homeserverFlags.settings(c.ServerName)
+	problems.add(wrong...)
+	s.targets, s.webhook, wrong = f.notifyFlags.settings()
 	problems.add(wrong...)
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))

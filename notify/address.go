@@ -7,10 +7,10 @@ import (
 )
 
 // internal are networks that nobody on the internet is in. IANA, "IPv4 Special-Purpose Address Registry" and "IPv6
-// Special-Purpose Address Registry". Of IPv6 only global unicast is public (RFC 4291, section 2.4), so what lies outside
-// of that needs no line.
-var internal = networks("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+// Special-Purpose Address Registry". Of IPv6 only global unicast is public (RFC 4291, section 2.4), so what lies
+// outside of that needs no line.
+var internal = networks("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.0.0/24",
+	"192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
 	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 
 // never are networks that no receiver is in, however internal it may be: those that name no machine, and those in which

@@ -32,15 +32,16 @@ import (
 
 // kinds are the events that are told, by what a person reads of them.
 var kinds = map[string]string{
-	db.EventReplay:        "A refresh token was used that had been replaced already. The session was logged out.",
-	"code_replay":         "An authorization code was redeemed a second time. The session was logged out.", // of package oauth
+	db.EventReplay: "A refresh token was used that had been replaced already. The session was logged out.",
+	// of package oauth
+	"code_replay":         "An authorization code was redeemed a second time. The session was logged out.",
 	db.EventPasskeyCopied: "A passkey was refused whose signature counter had gone back, as that of a copy does.",
 	db.EventCaughtUp:      "A token was newer than the database, which must have lost what was written last.",
 	db.EventAdminOn:       "An account was made an administrator.",
 	db.EventWaiting:       "An account was asked for, and waits for approval.",
-	db.EventFlood:         "Attempts to sign in are refused by the rate limit, more than 300 a minute.",
-	db.EventOutbox:        "The homeserver is not told of a change: that waits for more than 10 minutes, or is refused.",
-	db.EventMail:          "A mail cannot be sent: it waits for more than 10 minutes, or is refused.",
+	db.EventFlood:         "Attempts are refused by the rate limit, more than 300 a minute.",
+	db.EventOutbox:        "The homeserver is not told of a change: it waits for 10 minutes, or is refused.",
+	db.EventMail:          "A mail cannot be sent: it waits for 10 minutes, or is refused.",
 }
 
 // commands show more of a kind; of one that has none, `postern session events`.

@@ -94,7 +94,8 @@ func TestNotice(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	replay := func(who, from string) {
-		d.record(db.Event{Kind: db.EventReplay, Localpart: who, DeviceID: "PHONE", Session: who + d.now.String(), Addr: from})
+		d.record(db.Event{Kind: db.EventReplay, Localpart: who, DeviceID: "PHONE", Session: who + d.now.String(),
+			Addr: from})
 	}
 	d.now = t0.Add(10 * time.Minute)
 	replay("alice", "192.0.2.1")
@@ -253,8 +254,8 @@ func TestTargets(t *testing.T) {
 func TestNobodyIsCalled(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	for n, name := range []string{"channel", "room", "all`<!channel>`", "x|y<http://example.com|here>", "a\u202eb\n@here",
-		"](https://example.com)"} {
+	for n, name := range []string{"channel", "room", "all`<!channel>`", "x|y<http://example.com|here>",
+		"a\u202eb\n@here", "](https://example.com)"} {
 		d.now = t0.Add(time.Duration(n) * time.Hour)
 		d.record(db.Event{Kind: db.EventAdminOn, Localpart: name, DeviceID: "`<!channel>"})
 		sent := d.send()
@@ -305,7 +306,8 @@ func TestParseTarget(t *testing.T) {
 		case strings.Contains(fmt.Sprint(err), "SECRET"), strings.Contains(target.String(), "SECRET"):
 			t.Errorf("it is shown: %v, %v", target, err)
 		}
-		if _, err := notify.ParseTarget(text, true); (want == "" || want == "internal" || want == "not encrypted") != (err == nil) {
+		inside := want == "" || want == "internal" || want == "not encrypted"
+		if _, err := notify.ParseTarget(text, true); inside != (err == nil) {
 			t.Errorf("%q with --notify-internal: %v", text, err)
 		}
 	}
