@@ -94,7 +94,7 @@ func (c *common) withQueue(ctx context.Context, do func(*outbox.Queue) error) er
 // openQueue is how every command opens the database: what it changes is queued for the homeserver, and what operators
 // are told of for them, if there are any.
 func (c *common) openQueue(ctx context.Context, config db.Config) (*outbox.Queue, error) {
-	config.DSN, config.OnEvent = c.DB, notify.OnEvent
+	config.DSN, config.OnEvent = c.DB, notify.OnEvent(func() {})
 	return outbox.Open(ctx, config)
 }
 

@@ -19,6 +19,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver"
 	"postern/homeserver/imported"
+	"postern/notify"
 )
 
 type serveCmd struct {
@@ -80,6 +81,9 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	only := cmd.claim(c, log)
 	defer only.end()
 	if err := c.recordName(ctx, config.DB, fresh); err != nil {
+		return err
+	}
+	if err := notify.Keep(ctx, config.DB, set.targets); err != nil {
 		return err
 	}
 	if err := cmd.keepsSessions(ctx, *config); err != nil {

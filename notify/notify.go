@@ -67,16 +67,25 @@ type told struct {
 	Since, Until, But int64
 }
 
-// OnEvent writes what operators are told of an event. It is (or is called by) [db.Config.OnEvent].
-func OnEvent(t *db.Tx, e db.Event) error {
-	if kinds[e.Kind] == "" {
-		return nil
+// OnEvent makes the hook of a database (db.Config.OnEvent), which writes what operators are told of an event. It calls
+// wake when that is committed.
+func OnEvent(wake func()) func(t *db.Tx, e db.Event) error {
+	return func(t *db.Tx, e db.Event) error {
+		if kinds[e.Kind] == "" {
+			return nil
+		}
+		var targets string
+		_, err := t.Get(`SELECT value FROM settings WHERE name = $1`, []any{&targets}, setting)
+		if err != nil || targets == "" {
+			return err
+		}
+		t.AfterCommit(wake)
+		return queueAll(t, e, targets)
 	}
-	var targets string
-	found, err := t.Get(`SELECT value FROM settings WHERE name = $1`, []any{&targets}, setting)
-	if err != nil || !found {
-		return err
-	}
+}
+
+// queueAll has an event told at each target.
+func queueAll(t *db.Tx, e db.Event, targets string) error {
 	for target := range strings.Lines(targets) {
 		if err := queue(t, e, strings.TrimSpace(target)); err != nil {
 			return err

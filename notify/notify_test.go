@@ -49,7 +49,7 @@ func newDesk(t testing.TB) *desk {
 // open opens the database as each process does.
 func (d *desk) open() *db.DB {
 	d.Helper()
-	opened, err := db.Open(d.Context(), db.Config{DSN: d.dsn, OnEvent: notify.OnEvent})
+	opened, err := db.Open(d.Context(), db.Config{DSN: d.dsn, OnEvent: notify.OnEvent(func() {})})
 	d.must(err)
 	d.Cleanup(func() { d.must(opened.Close()) })
 	return opened
