@@ -64,20 +64,18 @@ func (n *Notices) Send(ctx context.Context, v db.Delivery) error {
 	return n.post(ctx, n.Targets[at], v.ID, notice)
 }
 
-// Mail is what a delivery to a mail address says. ErrNoTarget as for Send.
-func (n *Notices) Mail(ctx context.Context, v db.Delivery) (subject, text string, err error) {
+// Mail is what a delivery to a mail address says: what it is about, and a text. ErrNoTarget as for Send.
+func (n *Notices) Mail(ctx context.Context, v db.Delivery) (what, text string, err error) {
 	if !slices.ContainsFunc(n.Targets, func(t Target) bool { return t.URL == nil && t.String() == v.Target }) {
 		return "", "", ErrNoTarget
 	}
 	notice, err := n.read(ctx, v)
-	subject, text = notice.mail()
-	return subject, text, err
+	what, text = notice.mail()
+	return what, text, err
 }
 
-// mail is a notice as a mail. Its first line is the text.
-func (n Notice) mail() (subject, text string) {
-	return fmt.Sprintf("%s: %s", n.ServerName, n.Type), n.Text + "\n"
-}
+// mail is a notice as a mail, of several lines.
+func (n Notice) mail() (what, text string) { return n.Type, strings.Join(n.lines(), "\n") }
 
 // Test posts a notice that says that it is a test to a webhook.
 func (n *Notices) Test(ctx context.Context, t Target) error {
@@ -85,12 +83,13 @@ func (n *Notices) Test(ctx context.Context, t Target) error {
 }
 
 // TestMail is such a notice as a mail.
-func (n *Notices) TestMail() (subject, text string) { return n.test().mail() }
+func (n *Notices) TestMail() (what, text string) { return n.test().mail() }
 
 func (n *Notices) test() Notice {
 	now := n.Now().UTC()
-	return Notice{Type: "test", Timestamp: now, ServerName: n.ServerName, Count: 1, Since: now,
-		Text: n.ServerName + ": This is a test of --notify. Nothing has happened.", Events: []Event{}}
+	test := Notice{Type: "test", Timestamp: now, ServerName: n.ServerName, Count: 1, Since: now, Events: []Event{}}
+	test.Text = test.text()
+	return test
 }
 
 func (n *Notices) post(ctx context.Context, t Target, id string, notice Notice) error {
@@ -138,20 +137,25 @@ func (n *Notices) read(ctx context.Context, v db.Delivery) (Notice, error) {
 }
 
 // text is a notice for a person.
-func (n Notice) text() string {
+func (n Notice) text() string { return n.ServerName + ": " + strings.Join(n.lines(), " ") }
+
+// lines are what a notice says to a person.
+func (n Notice) lines() []string {
+	if n.Type == "test" {
+		return []string{"This is a test of --notify.", "Nothing has happened."}
+	}
 	var accounts, addresses []string
 	for _, e := range n.Events {
 		localpart, _, _ := strings.Cut(strings.TrimPrefix(e.UserID, "@"), ":")
 		accounts, addresses = also(accounts, localpart), also(addresses, e.Address)
 	}
-	text := n.ServerName + ": " + kinds[n.Type]
+	when := n.Timestamp.Format("2006-01-02 15:04:05 UTC") + "."
 	if n.Count > 1 {
-		text += fmt.Sprintf(" %d times since %s.", n.Count, n.Since.Format("2006-01-02 15:04 UTC"))
-	} else {
-		text += " " + n.Timestamp.Format("2006-01-02 15:04:05 UTC") + "."
+		when = fmt.Sprintf("%d times since %s.", n.Count, n.Since.Format("2006-01-02 15:04 UTC"))
 	}
-	return text + listed("Account", accounts) + listed("Address", addresses) + " See: `" +
-		cmp.Or(commands[n.Type], "postern session events") + "`"
+	all := append([]string{kinds[n.Type], when}, listed("Account", accounts)...)
+	all = append(all, listed("Address", addresses)...)
+	return append(all, "See: `"+cmp.Or(commands[n.Type], "postern session events")+"`")
 }
 
 // also adds a text to others, unless it is empty or one of them.
@@ -162,20 +166,20 @@ func also(all []string, text string) []string {
 	return append(all, text)
 }
 
-// listed names some of what a notice is about.
-func listed(noun string, all []string) string {
+// listed names some of what a notice is about, if there is any.
+func listed(noun string, all []string) []string {
 	if len(all) == 0 {
-		return ""
+		return nil
 	}
 	shown := make([]string, 0, maxNamed)
 	for _, text := range all[:min(len(all), maxNamed)] {
 		shown = append(shown, code(text))
 	}
-	rest := ""
+	rest := "."
 	if len(all) > maxNamed {
-		rest = " and more"
+		rest = " and more."
 	}
-	return fmt.Sprintf(" %s: %s%s.", noun, strings.Join(shown, ", "), rest)
+	return []string{noun + ": " + strings.Join(shown, ", ") + rest}
 }
 
 // code writes what others have chosen as code in Markdown, without what ends that. A chat takes nothing there for a

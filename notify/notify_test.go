@@ -38,6 +38,7 @@ func newDesk(t testing.TB) *desk {
 	t.Helper()
 	d := &desk{TB: t, dsn: dbtest.DSN(t), there: started(t, fine), now: t0}
 	d.db = d.open()
+	d.must(notify.Keep(t.Context(), d.db, nil)) // as a server that tells nobody
 	target, err := notify.ParseTarget(d.there.URL+"/hook/SECRET", true)
 	d.must(err)
 	d.notices = notify.Notices{DB: d.db, ServerName: "example.org", Targets: []notify.Target{target},
@@ -230,10 +231,10 @@ func TestTargets(t *testing.T) {
 			t.Errorf("of an address that is no target: %v", err)
 		}
 		d.notices.Targets = []notify.Target{second}
-		subject, text, err := d.notices.Mail(t.Context(), v)
-		if err != nil || subject != "example.org: admin_on" || !strings.HasPrefix(text,
-			"example.org: An account was made an administrator. 2027-01-15 08:00:00 UTC. Account: `alice`.") {
-			t.Errorf("%q %q %v", subject, text, err)
+		what, text, err := d.notices.Mail(t.Context(), v)
+		if err != nil || what != "admin_on" || text != "An account was made an administrator.\n"+
+			"2027-01-15 08:00:00 UTC.\nAccount: `alice`.\nSee: `postern session events`" {
+			t.Errorf("%q %q %v", what, text, err)
 		}
 	}
 	for _, v := range due {

@@ -62,8 +62,11 @@ func Keep(ctx context.Context, d *db.DB, targets []Target) error {
 	}
 	all := strings.Join(names, "\n")
 	before, err := d.Setting(ctx, setting)
-	if err != nil && !errors.Is(err, db.ErrNotFound) || before == all {
+	switch {
+	case err != nil && !errors.Is(err, db.ErrNotFound):
 		return err
+	case before == all: // as it is where there never was any
+		return nil
 	}
 	return d.SetSetting(ctx, setting, all)
 }
