@@ -234,7 +234,7 @@ func (v *visit) signInPage(wrong web.Wrong) error {
 		page.User = v.wanted()
 	}
 	if v.server.Registration != handlers.RegistrationClosed {
-		page.Create = v.with("create")
+		page.Create = v.toCreate()
 	}
 	return v.renderSignIn(page)
 }
