@@ -21,6 +21,7 @@ func (a *API) Pages() http.Handler {
 		handlers.DevicePath:    (*visit).forDevice,
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
+		handlers.DeskPath:      (*visit).forDesk,
 		handlers.RegisterPath:  (*visit).forInvited,
 		handlers.StagePath:     (*visit).forStage,
 	} {
