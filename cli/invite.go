@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"postern/db"
@@ -37,8 +38,11 @@ func (l inviteLink) to(token string) string {
 	if l.PublicURL == "" {
 		return ""
 	}
-	return handlers.InvitationLink(l.PublicURL, token)
+	return handlers.InvitationLink(l.public(), token)
 }
+
+// public is the server's address, without a slash at its end.
+func (l inviteLink) public() string { return strings.TrimSuffix(l.PublicURL, "/") }
 
 // Help is shown by `postern invite add --help`.
 func (*inviteAdd) Help() string {

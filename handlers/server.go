@@ -21,6 +21,7 @@
 //   - [Config.Peer]: another server that must know of users and devices before a client is answered.
 //   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
 //   - [Config.Flows]: further ways to log in.
+//   - [Config.MailWaits]: whoever sends the mails that are queued here ([Server.SendMail]).
 //   - seam.go: what others need to judge tokens and answer errors as this server does.
 //
 // Two things of Synapse cannot stand elsewhere. Its password hashes are one of the kinds that an account may have
@@ -88,6 +89,9 @@ type Config struct {
 
 	Peer  Peer   // another server that must know of users and devices; nil when this one stands alone
 	Flows []Flow // further ways to log in
+
+	// MailWaits is called when a mail was queued, so that it is sent at once; nil: this server sends no mail.
+	MailWaits func()
 
 	OAuth func(*Server) OAuth // makes the OAuth 2.0 API; nil: it is not served
 
