@@ -113,6 +113,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	if peer != nil {
 		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
+		config.Outbox, config.Reopen = peer.Outbox, queue.Reactivate
 	}
 	return cmd.run(ctx, w, c, set, peer)
 }

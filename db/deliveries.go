@@ -16,7 +16,7 @@ type Delivery struct {
 	Language  string    // of who reads it; empty: not known
 	Sealed    []byte    // what it says besides; sealed by the caller, if it must not be readable here
 	Created   time.Time // when it was written
-	Expires   time.Time // from then on it is not sent, and forgotten
+	Expires   time.Time // from then on it is not sent; whoever claims it then gives it up
 	Due       time.Time // the next try; zero: it was sent, or given up
 	Tries     int
 	Error     string // of the last try
@@ -27,12 +27,12 @@ const (
 
 	addDelivery = `INSERT INTO deliveries (` + deliveryColumns + `, holder, held)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', 0) ON CONFLICT DO NOTHING RETURNING id`
-	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2`
+	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2 AND kind = $3`
 	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 ORDER BY created, id LIMIT $1`
 	nextDelivery    = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
 		WHERE due > 0`
 	claimDeliveries = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
-		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1 AND expires > $1
+		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1
 			ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
 	// Only by who has claimed it: whose time was over may have been overtaken by another one.
 	settleDelivery = `UPDATE deliveries SET due = $3, error = $4, holder = '', held = 0,
@@ -64,6 +64,39 @@ func (t *Tx) Deliver(v Delivery) (bool, error) {
 	}
 	return t.Get(addDelivery, nil, v.ID, v.Kind, v.Target, v.Localpart, v.Language, v.Sealed, Millis(v.Created),
 		Millis(v.Expires), Millis(or(v.Due, v.Created)))
+}
+
+// Limit is how many deliveries of one kind may go to one target in a time.
+type Limit struct {
+	Count int
+	In    time.Duration // at most keepDeliveries
+}
+
+// keepDeliveries is how long a delivery is remembered after it has expired: of the same id none is sent again, and it
+// counts against a Limit.
+const keepDeliveries = 24 * time.Hour
+
+// DeliverAtMost is Deliver unless so many of the kind were written for the target already, by whatever replica: then it
+// says ErrFull.
+func (d *DB) DeliverAtMost(ctx context.Context, v Delivery, limits ...Limit) error {
+	return d.must(ctx, onRow(v.ID).with("deliveries to", v.Target), ErrConflict, func(t *Tx) (bool, error) {
+		return t.DeliverAtMost(v, limits...)
+	})
+}
+
+// DeliverAtMost is [DB.DeliverAtMost] within a transaction. It is exact if that is the only one that counts what goes
+// to the target.
+func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
+	for _, l := range limits {
+		n, err := t.CountDeliveries(v.Target, v.Kind, v.Created.Add(-l.In))
+		if err == nil && n >= l.Count {
+			err = ErrFull
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return t.Deliver(v)
 }
 
 // ClaimDeliveries gives up to most deliveries that are due to a sender, who has them until then. Nobody else gets them
@@ -103,14 +136,8 @@ func (d *DB) NextDelivery(ctx context.Context) (time.Time, error) {
 	return FromMillis(at), err
 }
 
-// CountDeliveries counts those to a target that were written after a time and are kept still.
-func (d *DB) CountDeliveries(ctx context.Context, target string, after time.Time) (n int, err error) {
-	_, err = d.Get(ctx, countDeliveries, []any{&n}, target, Millis(after))
-	return n, err
-}
-
-// CountDeliveries is [DB.CountDeliveries] within a transaction.
-func (t *Tx) CountDeliveries(target string, after time.Time) (n int, err error) {
-	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after))
+// CountDeliveries counts those of a kind to a target that were written after a time and are kept still.
+func (t *Tx) CountDeliveries(target, kind string, after time.Time) (n int, err error) {
+	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after), kind)
 	return n, err
 }

@@ -38,12 +38,37 @@ func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) erro
 	})
 }
 
+const countedTokens = `SELECT token, uses_allowed, used, (SELECT COUNT(*) FROM registration_reservations r
+	WHERE r.token = registration_tokens.token AND r.expires > $1), expires, created, revoked FROM registration_tokens`
+
 // RegistrationTokens lists all invitations by age, also those that are spent, expired or revoked.
 func (d *DB) RegistrationTokens(ctx context.Context, now time.Time) ([]RegistrationToken, error) {
-	const q = `SELECT token, uses_allowed, used, (SELECT COUNT(*) FROM registration_reservations r
-			WHERE r.token = registration_tokens.token AND r.expires > $1), expires, created, revoked
-		FROM registration_tokens ORDER BY created, token`
-	return list(ctx, d, q, scanRegistrationToken, Millis(now))
+	return d.RegistrationTokenPage(ctx, now, RegistrationToken{}, everyRow)
+}
+
+// RegistrationTokenPage lists at most limit of them, after one. Operators make them, so there are few.
+func (d *DB) RegistrationTokenPage(ctx context.Context, now time.Time, after RegistrationToken,
+	limit int) ([]RegistrationToken, error) {
+	const q = countedTokens + ` WHERE (created, token) > ($2, $3) ORDER BY created, token LIMIT $4`
+	return list(ctx, d, q, scanRegistrationToken, Millis(now), Millis(after.Created), after.Token, limit)
+}
+
+// RegistrationToken finds an invitation; else ErrNotFound.
+func (d *DB) RegistrationToken(ctx context.Context, token string, now time.Time) (RegistrationToken, error) {
+	return one(ctx, d, countedTokens+` WHERE token = $2`, scanRegistrationToken, Millis(now), token)
+}
+
+// State says whether somebody may register with an invitation: it is good, or else revoked, expired or used-up.
+func (r RegistrationToken) State(now time.Time) string {
+	switch {
+	case !r.Revoked.IsZero():
+		return "revoked"
+	case !r.Expires.IsZero() && !now.Before(r.Expires):
+		return "expired"
+	case r.UsesAllowed > 0 && r.Used >= r.UsesAllowed:
+		return "used-up"
+	}
+	return "good"
 }
 
 // RevokeRegistrationToken ends an invitation at once, for registrations under way as well. One that is revoked stays so

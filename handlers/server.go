@@ -21,6 +21,7 @@
 //   - [Config.Peer]: another server that must know of users and devices before a client is answered.
 //   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
 //   - [Config.Flows]: further ways to log in.
+//   - [Config.MailWaits]: whoever sends the mails that are queued here ([Server.SendMail]).
 //   - seam.go: what others need to judge tokens and answer errors as this server does.
 //
 // Two things of Synapse cannot stand elsewhere. Its password hashes are one of the kinds that an account may have
@@ -89,11 +90,21 @@ type Config struct {
 	Peer  Peer   // another server that must know of users and devices; nil when this one stands alone
 	Flows []Flow // further ways to log in
 
+	// MailWaits is called when a mail was queued, so that it is sent at once; nil: this server sends no mail.
+	MailWaits func()
+
 	OAuth func(*Server) OAuth // makes the OAuth 2.0 API; nil: it is not served
 
 	// AllowKeyReset lets an account replace its cross-signing keys once, without a proof to the homeserver; nil: there
 	// is no homeserver that asks for one.
 	AllowKeyReset func(ctx context.Context, localpart string) error
+
+	// Outbox lists some of what the homeserver has to be told still, the oldest first, and counts all of it; nil: there
+	// is no homeserver.
+	Outbox func(ctx context.Context, limit int) (some []Untold, total int, err error)
+
+	// Reopen is [Server.Reactivate] where a homeserver has to do it as well; nil: there is none.
+	Reopen func(ctx context.Context, localpart string) error
 
 	// Foreign finds the session of a token that is no macaroon of ours, like one that came along with an imported
 	// session; else db.ErrNotFound, or db.ErrEnded if the token is known and its session is over. It may be nil.
@@ -166,6 +177,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	c.Metrics.Register(countWaiting(c.DB))
+	c.Metrics.sample(c.Now())
 	s.echo = s.routes(contract)
 	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,7 +27,19 @@ var (
 	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
 	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: everyMoment, Used: everyMoment, View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
-	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
+	everyDesk     = Desk{UserID: "@alice:example.org", Account: "alice", Form: "x", Said: "deskLocked",
+		Parts: []DeskPart{{"deskPeople", "/p", true, 3}, {"deskQueues", "/q", false, 0}},
+		Wrong: Wrong{Text: "deskChoose"}}
+	everyLine = PersonLine{UserID: "@bob:example.org", View: "/v", State: "deskActive", Admin: true, SecondFactor: true,
+		Created: everyMoment, Sessions: 2}
+	everyPager  = Pager{"/f", "/n"}
+	everyChoice = []Choice{{Text: "deskAnyState", Chosen: true}, {Value: "x", Text: "deskIsLocked"}}
+	everySeen   = []DeskEvent{{Event: everyEvent, UserID: "@bob:example.org", View: "/v"},
+		{Event: Event{Kind: "odd"}, By: "desk: alice"}}
+	everyPlot  = Plot{"deskLogins", []Bar{{"2026-01-01", 0}, {"2026-01-02", 7}}}
+	everyGuest = Invitation{Token: "t", Link: "https://example.org/register?token=t", State: "deskGood", Good: true,
+		Allowed: 2, Used: 1, Reserved: 1, Made: everyMoment, Expires: time.Unix(9, 0)}
+	everyBot = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
 		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
 )
 
@@ -78,6 +91,27 @@ var everyPage = map[string]Page{
 		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
 			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
 	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
+	"numbers.html": Numbers{Desk: everyDesk, Totals: []Total{{"deskAccounts", 3, "/p"}, {"deskAllSessions", 4, ""}},
+		Daily: []Plot{everyPlot}, Hourly: []Plot{everyPlot, {Text: "deskRefreshes"}}, Since: everyMoment},
+	"people.html": People{Desk: everyDesk, Query: "bo", States: everyChoice, Lines: []PersonLine{everyLine, {State: "deskIsLocked"}},
+		Pager: everyPager, Add: "/a"},
+	"newperson.html": NewPerson{Desk: everyDesk, Name: "bob", Links: true, ByURL: true, Rules: everyRules, Back: "/b"},
+	"person.html": Person{Desk: everyDesk, Person: everyLine, Locked: true,
+		Devices: []PersonDevice{{everyDevice, true, "/e"}, {}}, Browsers: []Browser{everyBrowser, {}},
+		Factors: []Factor{{"passkey", "Chrome", everyMoment, everyMoment}}, Recovery: 3,
+		Emails: []string{"bob@example.org", "b@example.org"}, Events: everySeen, Past: "/e", Link: true, Action: "/a"},
+	"personlink.html": PersonLink{Desk: everyDesk, Whom: "@bob:example.org", Link: "https://example.org/r", Back: "/b",
+		Until: time.Unix(9, 0)},
+	"signups.html": SignUps{Desk: everyDesk, List: []SignUp{{"bob", "@bob:example.org", "192.0.2.1", everyMoment}},
+		More: 7},
+	"invitations.html": Invitations{Desk: everyDesk, Made: &everyGuest, Token: "n", Uses: "1", Days: "7",
+		List: []Invitation{everyGuest, {Token: "u", State: "deskIsRevoked"}}, Pager: everyPager},
+	"deskevents.html": DeskEvents{Desk: everyDesk, Name: "bob", From: "2026-01-01", Until: "2026-01-02",
+		Kinds: everyChoice, List: everySeen, Pager: everyPager},
+	"queues.html": Queues{Desk: everyDesk, Queues: []Queue{{"deskOutbox", "deskOutboxMeans",
+		[]Queued{{Whom: "@bob:example.org", Device: "ABC", Since: everyMoment, Tries: 3, Next: time.Unix(9, 0),
+			Error: "away"}, {Text: "deskMail", Whom: "b@example.org", Refused: true}, {}}, 2},
+		{Text: "deskMails", Means: "deskMailsMean"}}},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
@@ -86,6 +120,7 @@ var everyPage = map[string]Page{
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, file := range pages() {
+		file = path.Base(file)
 		if file == "layout.html" {
 			continue
 		}
@@ -116,12 +151,13 @@ func TestPages(t *testing.T) {
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	used := make(map[string]bool)
-	templates, err := fs.Glob(files, "pages/parts/*.html")
-	if err != nil || len(templates) == 0 {
-		t.Fatal(templates, err)
-	}
-	for _, file := range pages() {
-		templates = append(templates, "pages/"+file)
+	templates := pages()
+	for _, folder := range []string{"pages/parts", "pages/desk/parts"} {
+		parts, err := fs.Glob(files, folder+"/*.html")
+		if err != nil || len(parts) == 0 {
+			t.Fatal(parts, err)
+		}
+		templates = append(templates, parts...)
 	}
 	for _, file := range templates {
 		raw, err := files.ReadFile(file)

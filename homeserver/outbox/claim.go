@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -20,11 +21,14 @@ type Waiting struct {
 }
 
 // List lists what waits, the oldest first.
-func (q *Queue) List(ctx context.Context) ([]Waiting, error) {
+func (q *Queue) List(ctx context.Context) ([]Waiting, error) { return q.Some(ctx, math.MaxInt32) }
+
+// Some lists at most limit of what waits, the oldest first.
+func (q *Queue) Some(ctx context.Context, limit int) ([]Waiting, error) {
 	const query = `SELECT localpart, device_id, since, due, tries, refused, error FROM outbox
-		ORDER BY since, localpart, device_id`
+		ORDER BY since, localpart, device_id LIMIT $1`
 	var all []Waiting
-	err := q.DB.Read(ctx, query, nil, func(scan func(...any) error) error {
+	err := q.DB.Read(ctx, query, []any{limit}, func(scan func(...any) error) error {
 		var w Waiting
 		var since, due int64
 		err := scan(&w.Localpart, &w.DeviceID, &since, &due, &w.Tries, &w.Refused, &w.Error)
