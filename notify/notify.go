@@ -41,14 +41,14 @@ var kinds = map[string]string{
 	db.EventWaiting:       "An account was asked for, and waits for approval.",
 	db.EventFlood:         "Attempts are refused by the rate limit, more than 300 a minute.",
 	db.EventOutbox:        "The homeserver is not told of a change: it waits for 10 minutes, or is refused.",
-	db.EventMail:          "A mail cannot be sent: it waits for 10 minutes, or is refused.",
+	db.EventMail:          "Mail cannot be sent: some waits for 10 minutes already.",
 }
 
 // commands show more of a kind; of one that has none, `postern session events`.
 var commands = map[string]string{
 	db.EventWaiting: "postern user list --waiting",
 	db.EventOutbox:  "postern synapse outbox",
-	db.EventMail:    "postern mail queue",
+	db.EventMail:    "postern mail list",
 }
 
 // keptFor is how long a notice is tried, and how long its id is taken.
@@ -58,7 +58,7 @@ const keptFor = 24 * time.Hour
 const setting = "notify"
 
 // Kind is that of all deliveries of this package.
-const Kind = "notice"
+const Kind = "notice" // as handlers.MailNotice is
 
 // told are the events that a notice tells of: those of a kind, from Since and before Until, but for those at But, of
 // which the notice before has told; in milliseconds.
@@ -87,6 +87,9 @@ func OnEvent(wake func()) func(t *db.Tx, e db.Event) error {
 // queueAll has an event told at each target.
 func queueAll(t *db.Tx, e db.Event, targets string) error {
 	for target := range strings.Lines(targets) {
+		if e.Kind == db.EventMail && strings.HasPrefix(target, "mailto:") {
+			continue // it would come when there is nothing to tell any more
+		}
 		if err := queue(t, e, strings.TrimSpace(target)); err != nil {
 			return err
 		}
