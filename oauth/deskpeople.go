@@ -96,10 +96,14 @@ func (e desk) newPerson() error {
 	if e.did != "add" {
 		return e.newPersonPage(web.Wrong{})
 	}
-	if e.typed("password") == "" {
-		return e.newPersonPage(tooWeak(&handlers.WeakPassword{Least: e.server.Passwords.Length}))
+	secret, byLink := e.typed("password"), e.typed("by") == "link"
+	switch {
+	case byLink:
+		secret = ""
+	case secret == "":
+		return e.newPersonPage(tooWeak(&handlers.WeakPassword{Least: max(1, e.server.Passwords.Length)}))
 	}
-	account, err := e.server.NewUser(e.ctx, e.typed("name"), e.typed("password"))
+	account, err := e.server.NewUser(e.ctx, e.typed("name"), secret)
 	if err == nil {
 		err = e.server.DB.CreateUser(e.by(), account)
 	}
@@ -111,6 +115,8 @@ func (e desk) newPerson() error {
 		return err
 	case err != nil:
 		return e.newPersonPage(notMade(problem))
+	case byLink:
+		return e.linkPage(account)
 	}
 	return e.leave(deskAt(deskPerson, "name", account.Localpart, "done", justAdded.do))
 }
@@ -122,5 +128,5 @@ func (e desk) newPersonPage(wrong web.Wrong) error {
 	}
 	frame.Wrong = wrong
 	return e.render(status(wrong), web.NewPerson{Desk: frame, Name: e.typed("name"),
-		Rules: passwordRules(e.server.Passwords), Back: deskAt(deskPeople)})
+		ByURL: e.typed("by") != "password", Rules: passwordRules(e.server.Passwords), Back: deskAt(deskPeople)})
 }
