@@ -112,7 +112,7 @@ func TestDeskAdd(t *testing.T) {
 	events, err := s.db.EventPage(t.Context(), db.EventFilter{Localpart: "bob", Kinds: []string{db.EventCreated}},
 		db.Event{}, 2)
 	s.must(err)
-	if made := events[0]; len(events) != 1 || made.Agent != "desk: alice" || made.Addr != "" {
+	if made := events[0]; len(events) != 1 || made.Agent != "desk: alice, from 127.0.0.1" || made.Addr != "" {
 		t.Errorf("the event is %+v", made)
 	}
 }
@@ -162,7 +162,7 @@ func TestDeskDeeds(t *testing.T) {
 		events, err := s.db.Events(t.Context(), "bob", 5)
 		s.must(err)
 		at := slices.IndexFunc(events, func(e db.Event) bool { return e.Kind == tt.event })
-		if !tt.holds() || at < 0 || events[at].Agent != "desk: alice" || events[at].Addr != "" {
+		if !tt.holds() || at < 0 || events[at].Agent != "desk: alice, from 127.0.0.1" || events[at].Addr != "" {
 			t.Errorf("%s: %t %+v", tt.do, tt.holds(), events)
 		}
 	}
@@ -171,7 +171,7 @@ func TestDeskDeeds(t *testing.T) {
 	s.sentTo(own.signIn("/account", "bob", password))
 	history := s.says(own.at(action(actionEvents, "")), 200, "by whoever runs the server", "The account was locked")
 	s.lacks(history, "desk: ")
-	s.says(b.at(at), 200, "desk: alice")
+	s.says(b.at(at), 200, "desk: alice, from 127.0.0.1")
 }
 
 var madeLink = regexp.MustCompile(`<textarea id="token"[^>]*>([^<]+)</textarea>`)
@@ -208,7 +208,7 @@ func TestDeskLinks(t *testing.T) {
 	}
 	s.lacks(b.at(personAt("bob")), link)
 	events, err := s.db.EventPage(t.Context(), db.EventFilter{Kinds: []string{db.EventResetLink}}, db.Event{}, 5)
-	if err != nil || len(events) != 1 || events[0].Localpart != "bob" || events[0].Agent != "desk: alice" {
+	if err != nil || len(events) != 1 || events[0].Localpart != "bob" || events[0].Agent != "desk: alice, from 127.0.0.1" {
 		t.Errorf("the events are %+v, %v", events, err)
 	}
 	added := s.linked(b.press(deskAt(deskNew), b.at(deskAt(deskNew)), "do", "add", "name", "carol", "by", "link",
