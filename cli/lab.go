@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"postern/handlers"
@@ -63,21 +62,7 @@ func (cmd *serveCmd) newSpecLab(ctx context.Context, w world, files spec.Files, 
 		return publicHandler{}, fmt.Errorf("the spec cannot be served:\n%w", err)
 	}
 	p := page.Handler(page.Config{Document: m.Document, Judge: s.Judge, Now: time.Now})
-	return publicHandler{Handler: withPage(p, m), mock: m}, nil
-}
-
-// pagePath begins the paths of the page in the browser. No path of Matrix begins so.
-const pagePath = "/_postern/"
-
-// withPage gives the page the paths below its own, and all others to the mock server.
-func withPage(page, rest http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, pagePath) {
-			page.ServeHTTP(w, r)
-			return
-		}
-		rest.ServeHTTP(w, r)
-	})
+	return publicHandler{Handler: below(ownPath, p, m), mock: m}, nil
 }
 
 // announce prints what the mock server serves and where the page is.
@@ -88,7 +73,7 @@ func (h publicHandler) announce(out io.Writer, withSpec bool, url string) {
 	if withSpec {
 		fmt.Fprint(out, h.mock.Summary())
 	}
-	fmt.Fprintf(out, "spec: look at it at %s%sspec\n", url, pagePath)
+	fmt.Fprintf(out, "spec: look at it at %s%sspec\n", url, ownPath)
 }
 
 func (h publicHandler) close() {

@@ -19,6 +19,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver"
 	"postern/homeserver/imported"
+	"postern/homeserver/outbox"
 	"postern/notify"
 )
 
@@ -115,11 +116,12 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
 		config.Outbox, config.Reopen = peer.Outbox, queue.Reactivate
 	}
-	return cmd.run(ctx, w, c, set, peer)
+	return cmd.run(ctx, w, c, set, peer, queue)
 }
 
 // run serves with a database, its keys and its homeserver.
-func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer) error {
+func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer,
+	queue *outbox.Queue) error {
 	log, sockets := set.config.Log, set.ending.sockets
 	set.config.Patience = sockets.patience.write
 	set.config.Passwords.Leaked = lookUp(set.leaked, func(err error) { // the list is open until the program ends
@@ -144,6 +146,9 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
+	if handler.Handler, err = cmd.withAdminAPI(handler, server, queue); err != nil {
+		return err
+	}
 	_, end, err := sockets.listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler())
 	if err != nil {
 		return err

@@ -103,8 +103,17 @@ type CountedUser struct {
 	Sessions int
 }
 
-const usersAfter = `SELECT ` + userColumns + `, (SELECT COUNT(*) FROM sessions
-	WHERE sessions.localpart = users.localpart) FROM users WHERE localpart > $1`
+const (
+	countedUsers = `SELECT ` + userColumns + `, (SELECT COUNT(*) FROM sessions
+		WHERE sessions.localpart = users.localpart) FROM users`
+	usersAfter  = countedUsers + ` WHERE localpart > $1`
+	countedUser = countedUsers + ` WHERE localpart = $1`
+)
+
+// CountedUser finds an account with the number of its sessions; else ErrNotFound.
+func (d *DB) CountedUser(ctx context.Context, localpart string) (CountedUser, error) {
+	return one(ctx, d, countedUser, scanCounted, localpart)
+}
 
 // usersIn are the conditions that give a list of accounts of one state. Those that are rare have an index.
 var usersIn = map[UserState]string{

@@ -175,7 +175,7 @@ func TestQueryPlans(t *testing.T) {
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
 		findWaiting, takeWaiting, tidyWaiting,
 		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
-		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`, sessionsAfter, sessionsOfAfter,
+		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`, sessionsAfter, sessionsOfAfter, countedUser,
 		waitingAfter, eventDays,
 	}, pageTexts()...) {
 		args := make([]any, strings.Count(q, "$")+1)

@@ -67,6 +67,9 @@ func (t *Tx) createUser(u User) (made bool, err error) {
 	if err == nil && made {
 		err = t.Record(Event{At: u.Created, Kind: EventCreated, Localpart: u.Localpart})
 	}
+	if err == nil && made && u.Admin {
+		err = t.Record(Event{At: u.Created, Kind: EventAdminOn, Localpart: u.Localpart})
+	}
 	return made, err
 }
 

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"postern/db"
 )
 
 // What operators do, in the ways that they have: the pages and the command line.
@@ -19,24 +17,6 @@ type Untold struct {
 	Tries               int
 	Refused             bool   // the homeserver answered that it does not take it
 	Error               string // of the last try
-}
-
-// NewUser is an account that an operator may create, with a password or, if that is empty, without one. It is refused
-// as a registration would be.
-func (s *Server) NewUser(ctx context.Context, name, password string) (db.User, error) {
-	name = strings.ToLower(Spelled(name, s.ServerName))
-	if err := s.checkName(ctx, name); err != nil {
-		return db.User{}, err
-	}
-	u := db.User{Localpart: name, PasswordHash: NoPassword, Created: s.Now()}
-	if password == "" {
-		return u, nil
-	}
-	err := s.strong(password, name)
-	if err == nil {
-		u.PasswordHash, err = s.hasher.hash(ctx, password, strangerAt(CallerOf(ctx).Addr, name))
-	}
-	return u, err
 }
 
 // Reactivate opens a deactivated account again, here and at the homeserver if there is one.

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -94,14 +95,16 @@ func deskAt(action string, more ...string) string {
 }
 
 // operator is the actor of what is done at the desk. As a command's it has no address: whose account it is reads in its
-// events that whoever runs the server did it.
-type operator struct{ localpart string }
+// events that whoever runs the server did it, and not from where.
+type operator struct{ agent string }
 
 // Seen implements [db.Actor].
-func (o operator) Seen() db.Seen { return db.Seen{Agent: "desk: " + o.localpart} }
+func (o operator) Seen() db.Seen { return db.Seen{Agent: o.agent} }
 
 // by is the context of what the operator changes.
-func (e desk) by() context.Context { return db.By(e.ctx, operator{e.who.Localpart}) }
+func (e desk) by() context.Context {
+	return db.By(e.ctx, operator{fmt.Sprintf("desk: %s, from %s", e.who.Localpart, handlers.CallerOf(e.ctx).Addr)})
+}
 
 // done is something that was done, and what is said of it on the page that the browser is sent on to.
 type done struct{ do, Then string }

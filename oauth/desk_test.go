@@ -3,6 +3,7 @@ package oauth
 import (
 	"fmt"
 	"html"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,16 +102,17 @@ func TestDeskAdd(t *testing.T) {
 		{"@bob:elsewhere.org", password, "This name cannot be used."},
 		{"bob", "short", "at least 8 characters"}, {"bob", "", "at least 8 characters"},
 	} {
-		s.says(b.press(at, page, "do", "add", "name", tt.name, "password", tt.password), 403, tt.says)
+		s.says(b.press(at, page, "do", "add", "name", tt.name, "by", "password", "password",
+			tt.password), 403, tt.says)
 	}
-	added := b.press(at, page, "do", "add", "name", "@Bob:example.org", "password", password)
+	added := b.press(at, page, "do", "add", "name", "@Bob:example.org", "by", "password", "password", password)
 	b.done(added, "The account is added.", "@bob:example.org", "active")
-	s.says(b.press(at, page, "do", "add", "name", "bob", "password", password), 403, "This name is taken.")
+	s.says(b.press(at, page, "do", "add", "name", "bob", "by", "link"), 403, "This name is taken.")
 	s.loginOf("bob", onPhone, "PHONE", "")
 	events, err := s.db.EventPage(t.Context(), db.EventFilter{Localpart: "bob", Kinds: []string{db.EventCreated}},
 		db.Event{}, 2)
 	s.must(err)
-	if made := events[0]; len(events) != 1 || made.Agent != "desk: alice" || made.Addr != "" {
+	if made := events[0]; len(events) != 1 || made.Agent != "desk: alice, from 127.0.0.1" || made.Addr != "" {
 		t.Errorf("the event is %+v", made)
 	}
 }
@@ -160,7 +162,7 @@ func TestDeskDeeds(t *testing.T) {
 		events, err := s.db.Events(t.Context(), "bob", 5)
 		s.must(err)
 		at := slices.IndexFunc(events, func(e db.Event) bool { return e.Kind == tt.event })
-		if !tt.holds() || at < 0 || events[at].Agent != "desk: alice" || events[at].Addr != "" {
+		if !tt.holds() || at < 0 || events[at].Agent != "desk: alice, from 127.0.0.1" || events[at].Addr != "" {
 			t.Errorf("%s: %t %+v", tt.do, tt.holds(), events)
 		}
 	}
@@ -169,7 +171,54 @@ func TestDeskDeeds(t *testing.T) {
 	s.sentTo(own.signIn("/account", "bob", password))
 	history := s.says(own.at(action(actionEvents, "")), 200, "by whoever runs the server", "The account was locked")
 	s.lacks(history, "desk: ")
-	s.says(b.at(at), 200, "desk: alice")
+	s.says(b.at(at), 200, "desk: alice, from 127.0.0.1")
+}
+
+var madeLink = regexp.MustCompile(`<textarea id="token"[^>]*>([^<]+)</textarea>`)
+
+// linked is the text of the link that a page shows.
+func (s *site) linked(a answer, words ...string) string {
+	s.Helper()
+	found := madeLink.FindStringSubmatch(s.says(a, 200, words...).body)
+	if found == nil {
+		s.Fatalf("the page shows no link: %s", a.body)
+	}
+	to, err := url.Parse(html.UnescapeString(found[1]))
+	if err != nil || !strings.HasPrefix(to.String(), s.URL+handlers.RecoverPath+"?") {
+		s.Fatalf("the link is %s, %v", to, err)
+	}
+	return to.Query().Get(handlers.LinkParam)
+}
+
+// TestDeskLinks: a link is shown once with which an account's owner chooses a password, for an account that is there or
+// with one that is added. There is none for an account that nobody can sign in to.
+func TestDeskLinks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.operate()
+	s.account("bob")
+	page := s.says(b.at(personAt("bob")), 200, `value="link"`)
+	s.clock.Step(proofLife)
+	ask := s.says(b.press(personAt("bob"), page, "do", "link"), 200, "chooses a new password", `type="password"`)
+	s.lacks(s.says(b.press(personAt("bob"), ask, "do", "link", "password", "wrong"), 403), handlers.RecoverPath+"?")
+	link := s.linked(b.press(personAt("bob"), ask, "do", "link", "password", password), "@bob:example.org",
+		s.clock.Now().Add(handlers.OperatorLinkLife).UTC().Format(time.RFC3339))
+	if whom, err := s.server.ResetAccount(t.Context(), link); err != nil || whom.Localpart != "bob" {
+		t.Errorf("the link is of %+v, %v", whom, err)
+	}
+	s.lacks(b.at(personAt("bob")), link)
+	events, err := s.db.EventPage(t.Context(), db.EventFilter{Kinds: []string{db.EventResetLink}}, db.Event{}, 5)
+	if err != nil || len(events) != 1 || events[0].Localpart != "bob" || events[0].Agent != "desk: alice, from 127.0.0.1" {
+		t.Errorf("the events are %+v, %v", events, err)
+	}
+	added := s.linked(b.press(deskAt(deskNew), b.at(deskAt(deskNew)), "do", "add", "name", "carol", "by", "link",
+		"password", "ignored"), "@carol:example.org")
+	if whom, err := s.server.ResetAccount(t.Context(), added); err != nil || whom.PasswordHash != handlers.NoPassword {
+		t.Errorf("the link is of %+v, %v", whom, err)
+	}
+	s.must(s.db.LockUser(t.Context(), "bob", s.clock.Now()))
+	s.lacks(b.at(personAt("bob")), `value="link"`)
+	s.says(b.press(personAt("bob"), page, "do", "link", "meant", "yes"), 403, "nobody can sign in to it")
 }
 
 // TestDeskSessions: an account's devices, bots and browsers are listed, one is signed out, and all.

@@ -78,7 +78,7 @@ func TestDeskSignUps(t *testing.T) {
 		decided := slices.IndexFunc(events, func(e db.Event) bool {
 			return e.Kind == db.EventCreated || e.Kind == db.EventRejected
 		})
-		if decided < 0 || events[decided].Agent != "desk: alice" {
+		if decided < 0 || events[decided].Agent != "desk: alice, from 127.0.0.1" {
 			t.Errorf("the events of %s are %+v", name, events)
 		}
 	}
@@ -132,7 +132,7 @@ func TestDeskInvitations(t *testing.T) {
 	s.must(err)
 	for _, kind := range []string{db.EventInvited, db.EventInviteRevoked} {
 		i := slices.IndexFunc(events, func(e db.Event) bool { return e.Kind == kind })
-		if i < 0 || events[i].Agent != "desk: alice" {
+		if i < 0 || events[i].Agent != "desk: alice, from 127.0.0.1" {
 			t.Errorf("%s: %+v", kind, events)
 		}
 	}

@@ -95,7 +95,7 @@ func (e desk) deskEvent(event db.Event, devices map[string]web.Device) web.DeskE
 		shows.UserID, shows.View = e.user(event.Localpart), deskAt(deskPerson, "name", event.Localpart)
 	}
 	if shows.ByOperator {
-		shows.By = shown(event.Agent)
+		shows.By = plain(event.Agent)
 	}
 	return shows
 }

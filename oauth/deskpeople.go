@@ -96,13 +96,14 @@ func (e desk) newPerson() error {
 	if e.did != "add" {
 		return e.newPersonPage(web.Wrong{})
 	}
-	if e.typed("password") == "" {
-		return e.newPersonPage(tooWeak(&handlers.WeakPassword{Least: e.server.Passwords.Length}))
+	secret, byLink := e.typed("password"), e.typed("by") == "link"
+	switch {
+	case byLink:
+		secret = ""
+	case secret == "":
+		return e.newPersonPage(tooWeak(&handlers.WeakPassword{Least: max(1, e.server.Passwords.Length)}))
 	}
-	account, err := e.server.NewUser(e.ctx, e.typed("name"), e.typed("password"))
-	if err == nil {
-		err = e.server.DB.CreateUser(e.by(), account)
-	}
+	account, err := e.create(e.typed("name"), secret)
 	problem := handlers.AsError(err)
 	switch {
 	case errors.Is(err, db.ErrConflict):
@@ -111,8 +112,25 @@ func (e desk) newPerson() error {
 		return err
 	case err != nil:
 		return e.newPersonPage(notMade(problem))
+	case byLink:
+		return e.linkPage(account)
 	}
 	return e.leave(deskAt(deskPerson, "name", account.Localpart, "done", justAdded.do))
+}
+
+// create adds an account of a name that could be registered. Without a password nobody signs in to it by one.
+func (e desk) create(name, secret string) (account db.User, err error) {
+	name = strings.ToLower(handlers.Spelled(name, e.server.ServerName))
+	if err := e.server.CheckName(e.ctx, name); err != nil {
+		return account, err
+	}
+	account = db.User{Localpart: name, PasswordHash: handlers.NoPassword, Created: e.server.Now()}
+	if secret != "" {
+		if account.PasswordHash, err = e.server.NewHash(e.ctx, name, secret); err != nil {
+			return account, err
+		}
+	}
+	return account, e.server.DB.CreateUser(e.by(), account)
 }
 
 func (e desk) newPersonPage(wrong web.Wrong) error {
@@ -122,5 +140,5 @@ func (e desk) newPersonPage(wrong web.Wrong) error {
 	}
 	frame.Wrong = wrong
 	return e.render(status(wrong), web.NewPerson{Desk: frame, Name: e.typed("name"),
-		Rules: passwordRules(e.server.Passwords), Back: deskAt(deskPeople)})
+		ByURL: e.typed("by") != "password", Rules: passwordRules(e.server.Passwords), Back: deskAt(deskPeople)})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/web"
 )
 
@@ -56,28 +57,61 @@ func (e desk) person() error {
 			return e.doTo(whom, deed)
 		}
 	}
+	if e.did == linkDeed.Do {
+		return e.link(whom)
+	}
 	return e.personPage(whom, web.Wrong{})
 }
 
-// doTo does something to an account, once whoever asks for it has shown that it is them, and said that they mean it.
-// Nobody does anything to their own account here: they could shut themselves out.
+// doTo does something to an account, and goes on to the page that says so.
 func (e desk) doTo(whom db.User, deed personDeed) error {
-	if whom.Localpart == e.who.Localpart {
-		return e.personPage(whom, web.Wrong{Text: "deskOwn"})
-	}
-	ask := deed.Ask
-	ask.Whom = e.user(whom.Localpart)
-	confirm := e.meant
-	if ask.Means == "" {
-		confirm = e.sure
-	}
-	if sure, err := confirm(e.who, ask); !sure {
+	if sure, err := e.sureOf(whom, deed.Ask); !sure {
 		return err
 	}
 	if err := deed.do(e, whom); err != nil && !errors.Is(err, db.ErrNotFound) { // it is gone already
 		return err
 	}
 	return e.leave(deskAt(deskPerson, "name", whom.Localpart, "done", deed.Ask.Do))
+}
+
+// sureOf reports whether whoever asks for something has shown that it is them, and said that they mean it. Nobody does
+// anything to their own account here: they could shut themselves out.
+func (e desk) sureOf(whom db.User, ask web.Prove) (bool, error) {
+	if whom.Localpart == e.who.Localpart {
+		return false, e.personPage(whom, web.Wrong{Text: "deskOwn"})
+	}
+	ask.Whom = e.user(whom.Localpart)
+	if ask.Means == "" {
+		return e.sure(e.who, ask)
+	}
+	return e.meant(e.who, ask)
+}
+
+// linkDeed makes a link with which an account's owner chooses a password.
+var linkDeed = web.Prove{Do: "link", Text: "deskLink", Means: "deskLinkAsks"}
+
+func (e desk) link(whom db.User) error {
+	if !whom.Locked.IsZero() || !whom.Deactivated.IsZero() {
+		return e.personPage(whom, web.Wrong{Text: "deskNoLink"})
+	}
+	if sure, err := e.sureOf(whom, linkDeed); !sure {
+		return err
+	}
+	return e.linkPage(whom)
+}
+
+// linkPage makes the link and shows it, this once.
+func (e desk) linkPage(whom db.User) error {
+	frame, err := e.frame(deskPeople)
+	if err != nil {
+		return err
+	}
+	link, err := e.server.ResetLink(e.by(), whom, handlers.OperatorLinkLife)
+	if err != nil {
+		return err
+	}
+	return e.render(http.StatusOK, web.PersonLink{Desk: frame, Whom: e.user(whom.Localpart), Link: link,
+		Until: e.server.Now().Add(handlers.OperatorLinkLife), Back: deskAt(deskPerson, "name", whom.Localpart)})
 }
 
 func (e desk) lock(whom db.User) error {
@@ -130,8 +164,8 @@ func (e desk) personPage(whom db.User, wrong web.Wrong) error {
 	}
 	frame.Wrong = wrong
 	page := web.Person{Desk: frame, Own: whom.Localpart == e.who.Localpart, Closed: !whom.Deactivated.IsZero(),
-		Locked: !whom.Locked.IsZero(), Reopens: true, Action: deskAt(deskPerson, "name", whom.Localpart),
-		Past: deskAt(deskEvents, "name", whom.Localpart)}
+		Locked: !whom.Locked.IsZero(), Link: whom.Deactivated.IsZero() && whom.Locked.IsZero(),
+		Action: deskAt(deskPerson, "name", whom.Localpart), Past: deskAt(deskEvents, "name", whom.Localpart)}
 	has, err := e.owned(whom)
 	if err != nil {
 		return err

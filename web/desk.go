@@ -54,8 +54,7 @@ type People struct {
 type NewPerson struct {
 	Desk
 	Name  string // as it was typed
-	Links bool   // a link can be made by which the person chooses the password
-	ByURL bool   // … which was chosen
+	ByURL bool   // they choose the password themselves, by a link
 	Rules PasswordRules
 	Back  string
 }

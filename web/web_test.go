@@ -95,7 +95,7 @@ var everyPage = map[string]Page{
 		Daily: []Plot{everyPlot}, Hourly: []Plot{everyPlot, {Text: "deskRefreshes"}}, Since: everyMoment},
 	"people.html": People{Desk: everyDesk, Query: "bo", States: everyChoice, Lines: []PersonLine{everyLine, {State: "deskIsLocked"}},
 		Pager: everyPager, Add: "/a"},
-	"newperson.html": NewPerson{Desk: everyDesk, Name: "bob", Links: true, ByURL: true, Rules: everyRules, Back: "/b"},
+	"newperson.html": NewPerson{Desk: everyDesk, Name: "bob", ByURL: true, Rules: everyRules, Back: "/b"},
 	"person.html": Person{Desk: everyDesk, Person: everyLine, Locked: true,
 		Devices: []PersonDevice{{everyDevice, true, "/e"}, {}}, Browsers: []Browser{everyBrowser, {}},
 		Factors: []Factor{{"passkey", "Chrome", everyMoment, everyMoment}}, Recovery: 3,
