@@ -202,7 +202,7 @@ func TestDeskLinks(t *testing.T) {
 	ask := s.says(b.press(personAt("bob"), page, "do", "link"), 200, "chooses a new password", `type="password"`)
 	s.lacks(s.says(b.press(personAt("bob"), ask, "do", "link", "password", "wrong"), 403), handlers.RecoverPath+"?")
 	link := s.linked(b.press(personAt("bob"), ask, "do", "link", "password", password), "@bob:example.org",
-		s.clock.Now().Add(handlers.OperatorLinkLife).UTC().Format(time.RFC3339))
+		s.clock.Now().Add(handlers.OperatorLinkLife).UTC().Format("2006-01-02 15:04 UTC"))
 	if whom, err := s.server.ResetAccount(t.Context(), link); err != nil || whom.Localpart != "bob" {
 		t.Errorf("the link is of %+v, %v", whom, err)
 	}
@@ -328,7 +328,7 @@ func TestDeskQueues(t *testing.T) {
 		s.must(s.db.SettleDelivery(t.Context(), d.ID, "me", now.Add(time.Hour), "Post "+d.Target+": <away>"))
 	}
 	page := s.says(b.at(deskAt(deskQueues)), 200, "bob@example.org", "hooks.example.org", "&lt;away&gt;", "tries: 1",
-		"next try "+now.Add(time.Hour).UTC().Format(time.RFC3339))
+		"next try "+now.Add(time.Hour).UTC().Format("2006-01-02 15:04 UTC"))
 	s.lacks(page, "SECRET", "secret?", "sealed")
 	s.says(b.at(handlers.DeskPath), 200, ">Mail that waits</a></dt><dd>3</dd>")
 }

@@ -225,7 +225,9 @@ func (e desk) personEmails(has owned, page *web.Person) error {
 func (e desk) personEvents(has owned, page *web.Person) error {
 	events, err := e.server.DB.History(e.ctx, has.account.Localpart, 0, recentEvents)
 	for _, event := range events {
-		page.Events = append(page.Events, e.deskEvent(event, has.devices))
+		shows := e.deskEvent(event, has.devices)
+		shows.View = "" // it is this page
+		page.Events = append(page.Events, shows)
 	}
 	return err
 }

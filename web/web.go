@@ -90,6 +90,7 @@ func parse(style string, patterns ...string) map[string]*template.Template {
 			"when":   func(m Moment) string { return when(lang, m) },
 			"text":   func(key string) string { return Say(lang, key) },
 			"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+			"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 			"date":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 			"fours":  fours,
 			// Apps for one-time codes have an address of a scheme that the templates do not know.
