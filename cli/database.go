@@ -10,7 +10,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/outbox"
-	"postern/notify"
+	"postern/mail"
 )
 
 // existing opens a database that must be there: a mistyped path must not make an empty one and call it a list.
@@ -91,10 +91,13 @@ func (c *common) withQueue(ctx context.Context, do func(*outbox.Queue) error) er
 	return errors.Join(do(q), q.DB.Close())
 }
 
-// openQueue is how every command opens the database: what it changes is queued for the homeserver, and what operators
-// are told of for them, if there are any.
+// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one, and
+// for the mail of those who must know of it.
 func (c *common) openQueue(ctx context.Context, config db.Config) (*outbox.Queue, error) {
-	config.DSN, config.OnEvent = c.DB, notify.OnEvent(func() {})
+	config.DSN = c.DB
+	if config.OnEvent == nil {
+		config.OnEvent = onEvent(mail.NewNotices())
+	}
 	return outbox.Open(ctx, config)
 }
 

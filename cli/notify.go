@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/mail"
 	"postern/notify"
 )
 
@@ -21,10 +24,13 @@ type notifyFlags struct {
 }
 
 // settings understands the flags, or tells everything that is wrong with them. What may be a secret is not repeated.
-func (f *notifyFlags) settings() (targets []notify.Target, hook notify.Webhook, problems flagErrors) {
+func (f *notifyFlags) settings(mails bool) (targets []notify.Target, hook notify.Webhook, problems flagErrors) {
 	hook.Internal = f.NotifyInternal
 	add := func(where, text string) {
 		target, err := notify.ParseTarget(text, f.NotifyInternal)
+		if err == nil && target.Mail != "" && !mails {
+			err = errors.New("a mail address needs --smtp-url, the server by which mail is sent")
+		}
 		if err != nil {
 			problems.add(fmt.Errorf("%s: %w", where, err))
 			return
@@ -63,6 +69,7 @@ type notifyCmds struct {
 
 type notifyTest struct {
 	notifyFlags
+	mailFlags
 }
 
 // Help is shown by `postern notify test --help`.
@@ -73,13 +80,15 @@ queue, and says what the receiver answers. A URL is shown by its host and a dige
 Examples:
   postern notify test --notify https://hooks.example.org/services/T0000
   postern notify test --notify-file /etc/postern/notify --notify-secret-file /etc/postern/notify.secret
-  postern notify test --notify http://127.0.0.1:9000/hook --notify-internal`
+  postern notify test --notify http://127.0.0.1:9000/hook --notify-internal
+  postern notify test --notify mailto:ops@example.org --smtp-url smtp://mail.example.org:587`
 }
 
 // Run sends to each target.
 func (cmd *notifyTest) Run(ctx context.Context, w world, c *common) error {
-	targets, hook, problems := cmd.settings()
-	if len(targets) == 0 {
+	targets, hook, problems := cmd.notifyFlags.settings(cmd.SMTPURL != "")
+	mails, wrong := cmd.mailFlags.settings(c.ServerName, w.getenv)
+	if problems.add(wrong...); len(targets) == 0 && len(problems) == 0 {
 		problems.add(errors.New("there is no target; name one with --notify or --notify-file"))
 	}
 	if len(problems) > 0 {
@@ -89,7 +98,11 @@ func (cmd *notifyTest) Run(ctx context.Context, w world, c *common) error {
 		n := notify.Notices{DB: d, ServerName: c.ServerName, Now: time.Now, Targets: targets, Webhook: hook}
 		var failed flagErrors
 		for _, target := range targets {
-			if err := n.Test(ctx, target); err != nil {
+			send := n.Test
+			if target.Mail != "" {
+				send = func(ctx context.Context, t notify.Target) error { return testMail(ctx, *mails, n, t) }
+			}
+			if err := send(ctx, target); err != nil {
 				failed.add(fmt.Errorf("%s: %w", target, err))
 				continue
 			}
@@ -97,4 +110,21 @@ func (cmd *notifyTest) Run(ctx context.Context, w world, c *common) error {
 		}
 		return errors.Join(failed...)
 	})
+}
+
+// testMail sends a notice that is a test to a mail address.
+func testMail(ctx context.Context, s mail.Settings, n notify.Notices, t notify.Target) error {
+	what, text := n.TestMail()
+	v, now := db.Delivery{ID: "notify/test/" + rand.Text(), Kind: notify.Kind, Target: t.String()}, n.Now()
+	v.Created, v.Expires = now, now.Add(time.Hour)
+	if err := setNotice(&v, what, text); err != nil {
+		return err
+	}
+	return mail.Try(ctx, s, n.ServerName, v, func(string) {})
+}
+
+// setNotice has a delivery say what a mail to an operator does.
+func setNotice(v *db.Delivery, what, text string) (err error) {
+	v.Sealed, err = json.Marshal(map[string]string{"what": what, "text": text})
+	return err
 }

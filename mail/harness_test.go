@@ -18,6 +18,7 @@ import (
 	"postern/db"
 	"postern/db/dbtest"
 	"postern/handlers"
+	"postern/test/rig/postgres"
 	"postern/test/rig/smtp"
 )
 
@@ -92,6 +93,14 @@ func (p *post) step(d time.Duration) {
 func (p *post) config() Config {
 	return Config{DB: p.db, Transports: map[string]Transport{"mailto": p.smtp}, Log: slog.New(slog.DiscardHandler),
 		Now: p.clock, Sent: func(result string) { p.sent = append(p.sent, result) }}
+}
+
+// onSQLite skips a test that is about SMTP alone where the database is the other one.
+func onSQLite(t *testing.T) {
+	t.Helper()
+	if postgres.Chosen() {
+		t.Skip("this is about SMTP")
+	}
 }
 
 // round sends what is due, and rests.

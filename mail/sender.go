@@ -22,7 +22,7 @@ const (
 	sendTimeout  = time.Minute      // for one delivery; no new one begins when less than that is left of the lease
 	tooLong      = 10 * time.Minute // that a mail waits for a server that is away before it is an event
 	tellAgain    = time.Hour        // how often it is one, however long that lasts
-	pollInterval = 10 * time.Second // how often the sender looks for what other processes have queued
+	pollInterval = 2 * time.Second  // how often the sender looks for what other processes have queued
 	closeTimeout = 5 * time.Second  // for the delivery in progress when the sender is closed
 	awayPause    = time.Second      // between two batches while a server cannot be reached
 	settleTime   = 5 * time.Second  // to write down what became of a delivery

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,17 +83,18 @@ func (x *SMTP) Send(ctx context.Context, v db.Delivery) error {
 		return err
 	}
 	if x.session != nil {
-		err = x.try(ctx, letter)
-		var failed *gomail.SendError
-		if !errors.As(err, &failed) || failed.Reason != gomail.ErrConnCheck {
+		if err = x.try(ctx, letter); !errors.Is(err, errStale) {
 			return err
-		} // the server has closed the old session meanwhile
+		}
 	}
 	if err = x.begin(ctx); err != nil {
 		return &Away{fmt.Errorf("%s: %w", net.JoinHostPort(x.settings.Host, x.settings.Port), err)}
 	}
 	return x.try(ctx, letter)
 }
+
+// errStale says that the session cannot be used any more. Nothing was sent.
+var errStale = errors.New("the server has ended the session")
 
 // begin begins a session.
 func (x *SMTP) begin(ctx context.Context) (err error) {
@@ -116,18 +118,28 @@ func (x *SMTP) try(ctx context.Context, letter *gomail.Msg) error {
 		return &Away{err} // unreachable
 	}
 	code := failed.ErrorCode()
+	err = errors.New(briefly(err.Error()))
 	if code == 0 || code == closing {
 		x.drop()
 	}
 	switch {
 	case letter.IsDelivered():
 		return nil // what has failed after that is of the next mail
-	case code == closing, failed.Reason == gomail.ErrConnCheck, failed.Reason == gomail.ErrSMTPMailFrom:
+	case failed.Reason == gomail.ErrConnCheck:
+		return &Away{fmt.Errorf("%w: %w", errStale, err)}
+	case code == closing, failed.Reason == gomail.ErrSMTPMailFrom:
 		return &Away{err} // it is about us, not about the recipient
 	case code >= 500:
 		return &Refused{err}
 	}
 	return err
+}
+
+// briefly leaves out which mail an error is about: that stands beside it.
+func briefly(words string) string {
+	words, _, _ = strings.Cut(words, ", affected recipient")
+	words, _, _ = strings.Cut(words, ", affected message")
+	return words
 }
 
 // closing is the reply of a server that is about to close the connection. RFC 5321, section 3.8.

@@ -14,6 +14,7 @@ import (
 // where one is asked for; else nothing is said, and the mail waits.
 func TestSecured(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	for _, test := range []struct {
 		name        string
 		server      smtp.Config
@@ -75,6 +76,7 @@ func TestSecured(t *testing.T) {
 // good is given up. None comes twice, but where the server has taken it without saying so.
 func TestUnwilling(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	for mode, want := range map[string]struct {
 		result string
 		error  string
