@@ -208,7 +208,8 @@ func TestDeskLinks(t *testing.T) {
 	}
 	s.lacks(b.at(personAt("bob")), link)
 	events, err := s.db.EventPage(t.Context(), db.EventFilter{Kinds: []string{db.EventResetLink}}, db.Event{}, 5)
-	if err != nil || len(events) != 1 || events[0].Localpart != "bob" || events[0].Agent != "desk: alice, from 127.0.0.1" {
+	if err != nil || len(events) != 1 || events[0].Localpart != "bob" ||
+		events[0].Agent != "desk: alice, from 127.0.0.1" {
 		t.Errorf("the events are %+v, %v", events, err)
 	}
 	added := s.linked(b.press(deskAt(deskNew), b.at(deskAt(deskNew)), "do", "add", "name", "carol", "by", "link",
