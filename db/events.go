@@ -55,7 +55,7 @@ const (
 	EventInvited       = "invited"        // a registration token was made; no account is named
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account
-	EventResetLink     = "reset_link"     // … a link to choose a password, or it was mailed to its owner
+	EventResetLink     = "reset_link"     // … a link with which its owner chooses a password
 
 	// What concerns no account, told at most once an hour by each server.
 	EventFlood  = "flood"          // strangers were refused again and again, by the rate limit

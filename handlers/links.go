@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"postern/db"
@@ -55,17 +54,22 @@ func OpenText(master tokens.MasterKey, kind, text string, into any) (id [SealedI
 	return id, expires, err == nil && json.Unmarshal(plain, into) == nil
 }
 
-const resetLink = "link to choose a password " // what it is sealed as
+// What links are sealed as.
+const (
+	resetLink   = "link to choose a password "
+	addressLink = "link to show a mail address "
+)
 
 // LinkParam is the parameter of a page's address that has a link's sealed text.
 const LinkParam = "link"
 
-// How long a link to choose a password is good: one that was asked for on the page is used at once, one that an
-// operator makes is handed over first.
+// How long links are good. One to choose a password that was asked for on the page is used at once, one that an
+// operator makes is handed over first. One that shows an address opens nothing by itself: see [Server.BindAddress].
 const (
 	MailedLinkLife   = 30 * time.Minute
 	OperatorLinkLife = 24 * time.Hour
 	MaxLinkLife      = 7 * 24 * time.Hour
+	AddressLinkLife  = 24 * time.Hour
 )
 
 // link is what a link holds.
@@ -89,7 +93,7 @@ func stateOf(account db.User) []byte {
 func (c Config) linkTo(page, kind string, account db.User, address string, expires time.Time) (string, error) {
 	text, _, err := SealText(c.Master, c.Random, kind, expires,
 		link{Localpart: account.Localpart, State: stateOf(account), Address: address})
-	return c.PublicURL + page + "?" + url.Values{LinkParam: {text}}.Encode(), err
+	return c.PublicURL + page + LinkParam + "=" + text, err
 }
 
 // MakeResetLink makes a link with which whoever has it gives an account a new password, once, for an operator; an event
@@ -104,7 +108,7 @@ func MakeResetLink(ctx context.Context, c Config, account db.User, expires time.
 	case !account.Locked.IsZero():
 		return "", db.ErrLocked
 	}
-	made, err := c.linkTo(RecoverPath, resetLink, account, "", expires)
+	made, err := c.linkTo(RecoverPath+"?", resetLink, account, "", expires)
 	if err != nil {
 		return "", err
 	}

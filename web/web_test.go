@@ -27,26 +27,16 @@ var (
 	everyCeremony = Ceremony{Options: `{"challenge":"x"}`, State: "x", To: "/t", Account: "alice", Form: "x"}
 	everyPasskey  = Passkey{Name: "Chrome, Linux", Added: everyMoment, Used: everyMoment, View: "/v"}
 	everyDeed     = Deed{Prove: true, Wrong: Wrong{Text: "wrongProof"}, Form: "x", Back: "/b"}
-	everyDesk     = Desk{UserID: "@alice:example.org", Account: "alice", Form: "x", Said: "deskLocked",
-		Parts: []DeskPart{{"deskPeople", "/p", true, 3}, {"deskQueues", "/q", false, 0}},
-		Wrong: Wrong{Text: "deskChoose"}}
-	everyLine = PersonLine{UserID: "@bob:example.org", View: "/v", State: "deskActive", Admin: true, SecondFactor: true,
-		Created: everyMoment, Sessions: 2}
-	everyPager  = Pager{"/f", "/n"}
-	everyChoice = []Choice{{Text: "deskAnyState", Chosen: true}, {Value: "x", Text: "deskIsLocked"}}
-	everySeen   = []DeskEvent{{Event: everyEvent, UserID: "@bob:example.org", View: "/v"},
-		{Event: Event{Kind: "odd"}, By: "desk: alice"}}
-	everyPlot  = Plot{"deskLogins", []Bar{{"2026-01-01", 0}, {"2026-01-02", 7}}}
-	everyGuest = Invitation{Token: "t", Link: "https://example.org/register?token=t", State: "deskGood", Good: true,
-		Allowed: 2, Used: 1, Reserved: 1, Made: everyMoment, Expires: time.Unix(9, 0)}
-	everyBot = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
+	everyBot      = Bot{Device: "BELL", Name: "Bell", Kind: "botOwn", From: "::1", Caveats: []string{"method in GET"},
 		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
 )
 
+var everyEmail = Email{Address: "a@example.org", Added: everyMoment, View: "/v"}
+
 // everyPage is one of each kind with all that it can show.
-var everyPage = map[string]Page{
+var everyPage = joined(everyDeskPage, map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
-		Form: "x", Create: "/c", Passkey: everyCeremony},
+		Form: "x", Create: "/c", Recover: "/recover", Passkey: everyCeremony},
 	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
 		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
 	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
@@ -58,7 +48,7 @@ var everyPage = map[string]Page{
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
 	"prove.html": Prove{UserID: "@alice:example.org", Text: "removeCodes", Means: "removeCodesMean",
 		Do: "remove", Deed: everyDeed},
-	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
+	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true, Mail: true,
 		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Rules: everyRules, Form: "x",
 		SignIn: "/s"},
 	"waits.html":   Waits{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Form: "x"},
@@ -69,7 +59,7 @@ var everyPage = map[string]Page{
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
 			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
-		Password: everyPassword,
+		Password: everyPassword, Emails: EmailsPart{Add: "/a", List: []Email{everyEmail}},
 		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey, {}}, Add: everyCeremony},
 		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
 		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
@@ -90,31 +80,19 @@ var everyPage = map[string]Page{
 	"newbot.html": NewBot{UserID: "@alice:example.org", Name: "Bell", May: "own", Latest: time.Unix(1, 0),
 		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
 			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
-	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
-	"numbers.html": Numbers{Desk: everyDesk, Totals: []Total{{"deskAccounts", 3, "/p"}, {"deskAllSessions", 4, ""}},
-		Daily: []Plot{everyPlot}, Hourly: []Plot{everyPlot, {Text: "deskRefreshes"}}, Since: everyMoment},
-	"people.html": People{Desk: everyDesk, Query: "bo", States: everyChoice, Lines: []PersonLine{everyLine, {State: "deskIsLocked"}},
-		Pager: everyPager, Add: "/a"},
-	"newperson.html": NewPerson{Desk: everyDesk, Name: "bob", ByURL: true, Rules: everyRules, Back: "/b"},
-	"person.html": Person{Desk: everyDesk, Person: everyLine, Locked: true,
-		Devices: []PersonDevice{{everyDevice, true, "/e"}, {}}, Browsers: []Browser{everyBrowser, {}},
-		Factors: []Factor{{"passkey", "Chrome", everyMoment, everyMoment}}, Recovery: 3,
-		Emails: []string{"bob@example.org", "b@example.org"}, Events: everySeen, Past: "/e", Link: true, Action: "/a"},
-	"personlink.html": PersonLink{Desk: everyDesk, Whom: "@bob:example.org", Link: "https://example.org/r", Back: "/b",
-		Until: time.Unix(9, 0)},
-	"signups.html": SignUps{Desk: everyDesk, List: []SignUp{{"bob", "@bob:example.org", "192.0.2.1", everyMoment}},
-		More: 7},
-	"invitations.html": Invitations{Desk: everyDesk, Made: &everyGuest, Token: "n", Uses: "1", Days: "7",
-		List: []Invitation{everyGuest, {Token: "u", State: "deskIsRevoked"}}, Pager: everyPager},
-	"deskevents.html": DeskEvents{Desk: everyDesk, Name: "bob", From: "2026-01-01", Until: "2026-01-02",
-		Kinds: everyChoice, List: everySeen, Pager: everyPager},
-	"queues.html": Queues{Desk: everyDesk, Queues: []Queue{{"deskOutbox", "deskOutboxMeans",
-		[]Queued{{Whom: "@bob:example.org", Device: "ABC", Since: everyMoment, Tries: 3, Next: time.Unix(9, 0),
-			Error: "away"}, {Text: "deskMail", Whom: "b@example.org", Refused: true}, {}}, 2},
-		{Text: "deskMails", Means: "deskMailsMean"}}},
-	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
-	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
-}
+	"botmade.html":  BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
+	"newemail.html": NewEmail{UserID: "@alice:example.org", Address: "a@example.org", Deed: everyDeed},
+	"email.html":    EmailDetails{UserID: "@alice:example.org", Email: everyEmail, Deed: everyDeed},
+	"showemail.html": ShowEmail{UserID: "@alice:example.org", Address: "a@example.org", Of: "@bob:example.org",
+		Deed: everyDeed},
+	"recover.html": Recover{Server: "example.org", User: "alice", Mail: true, Wrong: Wrong{Text: "again"}, Form: "x",
+		SignIn: "/account"},
+	"choose.html": Choose{UserID: "@alice:example.org", Other: "@bob:example.org", Factor: true, Rules: everyRules,
+		Wrong: Wrong{Text: "chooseDiffer"}, Form: "x"},
+	"linkover.html": LinkOver{Recover: "/recover", Server: "example.org"},
+	"done.html":     Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
+	"failure.html":  Failure{Text: "misdirected", Detail: "client_id: unknown"},
+})
 
 // TestPages: every page says everything in every language.
 func TestPages(t *testing.T) {
