@@ -1,7 +1,6 @@
 package db
 
 import (
-	"context"
 	"time"
 )
 
@@ -41,15 +40,6 @@ func (t *Tx) checkLoginToken(l Login) error {
 	if err == nil && used {
 		err = ErrTokenSpent
 	}
-	return err
-}
-
-// SpendOnce spends what is good once and computed like a login token, by an id; ErrTokenSpent if it was spent before.
-// Expires says from when on its maker refuses it anyway.
-func (d *DB) SpendOnce(ctx context.Context, id string, now, expires time.Time) error {
-	_, err := write(ctx, d, onRow(id), func(t *Tx) (none struct{}, err error) {
-		return none, t.Spend(id, now, expires)
-	})
 	return err
 }
 

@@ -125,14 +125,14 @@ func TestRacersRedeemOneLoginToken(t *testing.T) {
 func TestSpendOnce(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
-	spend := func(int) error { return d.SpendOnce(bg, "nonce", t0, t0.Add(time.Minute)) }
+	spend := func(int) error { return d.Spend(bg, "nonce", t0, t0.Add(time.Minute)) }
 	if won := winners(t, racers(spend), ErrTokenSpent); won != 1 {
 		t.Errorf("%d spent it", won)
 	}
-	if err := d.SpendOnce(bg, "nonce", t0.Add(time.Hour), t0.Add(2*time.Hour)); !errors.Is(err, ErrTokenSpent) {
+	if err := d.Spend(bg, "nonce", t0.Add(time.Hour), t0.Add(2*time.Hour)); !errors.Is(err, ErrTokenSpent) {
 		t.Errorf("later: %v", err)
 	}
-	if err := d.SpendOnce(bg, "another", t0, t0.Add(time.Minute)); err != nil {
+	if err := d.Spend(bg, "another", t0, t0.Add(time.Minute)); err != nil {
 		t.Errorf("another: %v", err)
 	}
 }
