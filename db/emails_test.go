@@ -128,6 +128,25 @@ func TestDeliveries(t *testing.T) {
 	}
 }
 
+// TestUnsent: a delivery that nobody is to get counts as any other, and no sender sees it.
+func TestUnsent(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	v := delivery("1")
+	v.Unsent = true
+	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	v.ID = "2"
+	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); !errors.Is(err, ErrFull) {
+		t.Errorf("a second one: %v", err)
+	}
+	all, err := d.ClaimDeliveries(bg, "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
+	if next, failed := d.NextDelivery(bg); err != nil || failed != nil || len(all) > 0 || !next.IsZero() {
+		t.Errorf("a sender gets %v, and the next is due at %v: %v, %v", all, next, err, failed)
+	}
+}
+
 // TestDeliverAtMost: however many ask at a time, and by whatever replica, no more go to one target than may.
 func TestDeliverAtMost(t *testing.T) {
 	t.Parallel()
@@ -232,5 +251,42 @@ func TestOnEvent(t *testing.T) {
 	}
 	if u, err := d.User(bg, "alice"); err != nil || u.Locked.IsZero() {
 		t.Errorf("the account is %+v, %v", u, err)
+	}
+}
+
+// TestLaterDelivery: one that is to be sent later is not hurried with those that wait for another try, nor does it wait
+// before.
+func TestLaterDelivery(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tried, later := delivery("tried"), delivery("later")
+	tried.Created, later.Created = t0, t0
+	later.Due = t0.Add(time.Hour)
+	later.Expires = t0.Add(24 * time.Hour)
+	must(d.Deliver(bg, tried))
+	must(d.Deliver(bg, later))
+	if n, since, err := d.WaitingDeliveries(bg); n != 2 || !since.Equal(t0) || err != nil {
+		t.Errorf("%d wait since %v, %v", n, since, err)
+	}
+	claimed, err := d.ClaimDeliveries(bg, "us", t0, t0.Add(time.Minute), 10)
+	if err != nil || len(claimed) != 1 || claimed[0].ID != "tried" {
+		t.Fatalf("claimed are %+v, %v", claimed, err)
+	}
+	must(d.SettleDelivery(bg, "tried", "us", t0.Add(30*time.Minute), "away"))
+	now := t0.Add(2 * time.Minute)
+	must(d.RetryDeliveries(bg, now))
+	claimed, err = d.ClaimDeliveries(bg, "us", now, now.Add(time.Minute), 10)
+	if err != nil || len(claimed) != 1 || claimed[0].ID != "tried" {
+		t.Fatalf("then %+v, %v", claimed, err)
+	}
+	must(d.SettleDelivery(bg, "tried", "us", time.Time{}, ""))
+	if n, since, err := d.WaitingDeliveries(bg); n != 1 || !since.Equal(later.Due) || err != nil {
+		t.Errorf("%d wait since %v, %v", n, since, err)
 	}
 }

@@ -1,6 +1,8 @@
 package db
 
-import "time"
+import (
+	"time"
+)
 
 // A login token (Client-Server API v1.19, "Token-based login") is computed like the others. What this file remembers is
 // which of them are spent.
@@ -41,8 +43,9 @@ func (t *Tx) checkLoginToken(l Login) error {
 	return err
 }
 
-// useLoginToken spends a token, once.
-func (t *Tx) useLoginToken(id string, now, expires time.Time) error {
+// Spend spends a token, or anything else with an id of its own that is good once: ErrTokenSpent if it was spent
+// before. It is remembered until it would have expired.
+func (t *Tx) Spend(id string, now, expires time.Time) error {
 	if err := t.Exec(forgetLoginToken, Millis(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 	actionTokens:     accountPages.bots,
+	actionEmails:     accountPages.emails,
 }
 
 // accountParts fill the parts of the account page.
@@ -72,6 +73,7 @@ var accountParts = []func(accountPages, owned, *web.Account) error{
 	accountPages.devices,
 	accountPages.browsers,
 	accountPages.passwordPart,
+	accountPages.emailsPart,
 	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,
@@ -133,6 +135,9 @@ func (e accountPages) overview(account db.User) error {
 		Close: action(actionDeactivate, "")}
 	if e.server.AllowKeyReset != nil {
 		page.Reset = action(actionReset, "")
+	}
+	if account.Admin {
+		page.Desk = handlers.DeskPath
 	}
 	has, err := e.owned(account)
 	if err != nil {

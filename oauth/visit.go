@@ -21,8 +21,10 @@ func (a *API) Pages() http.Handler {
 		handlers.DevicePath:    (*visit).forDevice,
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
+		handlers.DeskPath:      (*visit).forDesk,
 		handlers.RegisterPath:  (*visit).forInvited,
 		handlers.StagePath:     (*visit).forStage,
+		handlers.RecoverPath:   (*visit).forRecover,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
@@ -234,14 +236,14 @@ func (v *visit) signInPage(wrong web.Wrong) error {
 		page.User = v.wanted()
 	}
 	if v.server.Registration != handlers.RegistrationClosed {
-		page.Create = v.with("create")
+		page.Create = v.toCreate()
 	}
 	return v.renderSignIn(page)
 }
 
 // renderSignIn answers with a page to sign in, by a password or a passkey.
 func (v *visit) renderSignIn(page web.SignIn) (err error) {
-	page.Form = v.formProof()
+	page.Form, page.Recover = v.formProof(), v.toRecover()
 	if page.Passkey, err = v.askAlone(page.Form); err != nil {
 		return err
 	}

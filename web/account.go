@@ -14,12 +14,14 @@ type Account struct {
 	Events   []Event
 	Past     string // address of the page of all events
 	Password PasswordPart
+	Emails   EmailsPart
 	Passkeys PasskeysPart
 	Codes    CodesPart
 	Recovery RecoveryPart
 	Bots     []Bot
 	NewBot   string // address of the page that makes a token for a bot
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
+	Desk     string // address of the operator's desk; empty: the account is no administrator
 	Close    string // address of the page that deactivates the account
 	Form     string
 }
