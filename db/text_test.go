@@ -73,6 +73,7 @@ var answers = map[string]error{
 	"Spend":  ErrText, "TakePasskey": ErrText,
 	"SetSetting": ErrText, "Deliver": ErrText, "DeliverAtMost": ErrText,
 
+	"ChangeRegistrationToken": ErrNotFound, "DeleteRegistrationToken": ErrNotFound,
 	"AddEmail": ErrConflict, "SettleDelivery": ErrConflict, "Email": ErrNotFound, "RemoveEmail": ErrNotFound,
 
 	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,
