@@ -262,3 +262,27 @@ func TestSealedOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestReplyTo: what people answer goes to whom the operator names, or to the sender.
+func TestReplyTo(t *testing.T) {
+	t.Parallel()
+	for _, want := range []string{"", "help@example.org"} {
+		l := letters()
+		l.ReplyTo = want
+		m, err := l.Write(sealedBy(delivery(handlers.MailTest, "de"), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var raw bytes.Buffer
+		if _, err := m.WriteTo(&raw); err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := mail.ReadMessage(&raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parsed.Header.Get("Reply-To"); strings.Trim(got, "<>") != want {
+			t.Errorf("Reply-To is %q, want %q", got, want)
+		}
+	}
+}
