@@ -180,9 +180,9 @@ func TestLetters(t *testing.T) {
 					t.Errorf("%s: %q, want %q", field, got, want)
 				}
 			}
-			for line := range strings.Lines(raw) {
-				if len(line) > 998 {
-					t.Errorf("a line has %d bytes", len(line))
+			for line := range strings.Lines(raw) { // RFC 5321, section 4.5.3.1.6, and section 2.3.8: no bare line feed
+				if len(line) > 998 || !strings.HasSuffix(line, "\r\n") || strings.Count(line, "\r") != 1 {
+					t.Errorf("a line is %q", line)
 				}
 			}
 		}
