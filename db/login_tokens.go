@@ -1,9 +1,6 @@
 package db
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // A login token (Client-Server API v1.19, "Token-based login") is computed like the others. What this file remembers is
 // which of them are spent.
@@ -44,17 +41,9 @@ func (t *Tx) checkLoginToken(l Login) error {
 	return err
 }
 
-// SpendOnce spends what is good once and computed like a login token, by an id; ErrTokenSpent if it was spent before.
-// Expires says from when on its maker refuses it anyway.
-func (d *DB) SpendOnce(ctx context.Context, id string, now, expires time.Time) error {
-	_, err := write(ctx, d, onRow(id), func(t *Tx) (none struct{}, err error) {
-		return none, t.useLoginToken(id, now, expires)
-	})
-	return err
-}
-
-// useLoginToken spends a token, once.
-func (t *Tx) useLoginToken(id string, now, expires time.Time) error {
+// Spend spends a token, or anything else with an id of its own that is good once: ErrTokenSpent if it was spent
+// before. It is remembered until it would have expired.
+func (t *Tx) Spend(id string, now, expires time.Time) error {
 	if err := t.Exec(forgetLoginToken, Millis(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 //	new_device, password_changed, …              each address of the account: package mail, by the event itself
 //	approved       link (to sign in)             who has asked for the account
 //	notice         what, text (of several lines) an operator
+//	test                                         whom an operator names
 type Mail struct {
 	Kind      string
 	To        string // an [Address]
@@ -26,6 +27,7 @@ type Mail struct {
 	Values    map[string]string
 	Until     time.Time // its link's end: it is not sent later; zero: three days
 	Once      string    // of mails of a kind that have the same one, one is sent; it can be read in the database
+	Unsent    bool      // nobody gets it: it does what one does that is sent, so that whoever asks learns nothing
 }
 
 // The kinds of mails that are not events of package db.
@@ -34,6 +36,7 @@ const (
 	MailReset    = "reset_password"
 	MailApproved = "approved"
 	MailNotice   = "notice"
+	MailTest     = "test"
 )
 
 // MailLink is the value that holds a secret: a mail with it is only sent if a server has sealed it.
@@ -62,7 +65,7 @@ func (s *Server) SendMail(ctx context.Context, m Mail) error {
 		}
 	}
 	v := db.Delivery{ID: m.Kind + " " + once, Kind: m.Kind, Target: MailTarget(m.To), Localpart: m.Localpart,
-		Language: m.Language, Created: now, Expires: m.Until}
+		Language: m.Language, Created: now, Expires: m.Until, Unsent: m.Unsent}
 	if m.Until.IsZero() {
 		v.Expires = now.Add(mailLife)
 	}
