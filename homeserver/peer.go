@@ -104,6 +104,18 @@ func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) 
 	return nil
 }
 
+// Outbox is [handlers.Config.Outbox].
+func (p *Peer) Outbox(ctx context.Context, limit int) (some []handlers.Untold, total int, err error) {
+	waiting, err := p.Queue.Some(ctx, limit)
+	for _, w := range waiting {
+		some = append(some, handlers.Untold(w))
+	}
+	if err == nil {
+		total, err = p.Queue.Size(ctx)
+	}
+	return some, total, err
+}
+
 // AllowKeyReset lets a user replace the cross-signing keys without proving anything to the homeserver, since that was
 // done here. It is [handlers.Config.AllowKeyReset].
 func (p *Peer) AllowKeyReset(ctx context.Context, localpart string) error {

@@ -34,9 +34,7 @@ func (a *API) register(r request) (any, error) {
 	}
 	ends, err := a.nonceEnds(n.nonce)
 	if err == nil {
-		err = a.Queue.DB.WriteFor(r.Context(), n.username, func(t *db.Tx) error {
-			return t.Spend(strings.ToLower(n.nonce), a.Server.Now(), ends)
-		})
+		err = a.Queue.DB.Spend(r.Context(), strings.ToLower(n.nonce), a.Server.Now(), ends)
 	}
 	if errors.Is(err, errNonce) || errors.Is(err, db.ErrTokenSpent) {
 		return nil, unknownNonce()

@@ -85,11 +85,17 @@ func (s *Sender) report(localpart string, row Row, result string, err error) {
 		s.callSucceeded()
 	case away:
 		s.callFailed(err)
+		if s.c.Now().Sub(row.Since) >= tooLong {
+			s.fails()
+		}
 		if row.Tries == manyTries && errors.Is(err, synapse.ErrFailed) {
 			s.c.Log.Warn("the homeserver fails at this again and again; it stands in `postern synapse outbox`",
 				"user", localpart, "device", row.DeviceID, "error", err)
 		}
 	case refused:
+		if row.Tries == 0 { // or it was an event then
+			s.fails()
+		}
 		s.c.Log.Warn("the homeserver does not take this; it is tried again in an hour, and stands in `postern "+
 			"synapse outbox`", "user", localpart, "device", row.DeviceID, "error", err)
 	}
