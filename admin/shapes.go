@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/url"
 	"strings"
 	"time"
 
@@ -77,17 +76,22 @@ func SessionState(of db.Session, now time.Time) gen.SessionState {
 }
 
 // Factors shows what an account has beside its password. Of recovery codes it says how many are left.
-func (Shapes) Factors(factors []db.Factor) gen.Factors {
+func (s Shapes) Factors(factors []db.Factor) gen.Factors {
 	shown := gen.Factors{Factors: []gen.Factor{}}
 	for _, f := range factors {
 		if f.Kind == db.FactorRecovery {
 			shown.RecoveryCodes++
 			continue
 		}
-		shown.Factors = append(shown.Factors, gen.Factor{ID: f.ID, Kind: gen.FactorKind(f.Kind), Name: f.Name,
-			CreatedTS: db.Millis(f.Created), LastUsedTS: ms(f.Used)})
+		shown.Factors = append(shown.Factors, s.Factor(f))
 	}
 	return shown
+}
+
+// Factor shows one that is no recovery code.
+func (Shapes) Factor(f db.Factor) gen.Factor {
+	return gen.Factor{ID: f.ID, Kind: gen.FactorKind(f.Kind), Name: f.Name, CreatedTS: db.Millis(f.Created),
+		LastUsedTS: ms(f.Used)}
 }
 
 // Invitation shows an invitation.
@@ -96,14 +100,9 @@ func (s Shapes) Invitation(r db.RegistrationToken) gen.Invitation {
 		UsesAllowed: some(r.UsesAllowed), Reserved: r.Reserved, CreatedTS: db.Millis(r.Created),
 		ExpiresTS: ms(r.Expires), RevokedTS: ms(r.Revoked)}
 	if s.PublicURL != "" && shown.State == gen.Good {
-		shown.Link = some(Link(s.PublicURL, r.Token))
+		shown.Link = some(handlers.InvitationLink(s.PublicURL, r.Token))
 	}
 	return shown
-}
-
-// Link is where people use an invitation.
-func Link(publicURL, token string) string {
-	return strings.TrimSuffix(publicURL, "/") + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
 }
 
 // Signup shows an account that waits for a decision.

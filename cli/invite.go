@@ -89,12 +89,16 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-type inviteList struct{ inviteLink }
+type inviteList struct {
+	listFlags
+	inviteLink
+}
 
 // Help is shown by `postern invite list --help`.
 func (*inviteList) Help() string {
 	return `Examples:
   postern invite list
+  postern invite list --format json
   postern invite list --public-url https://matrix.example.org`
 }
 
@@ -113,7 +117,8 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 		if cmd.PublicURL != "" {
 			heading += " LINK"
 		}
-		var rows [][]string
+		l, shapes := cmd.listing(w.stdout, heading), c.shapes()
+		shapes.PublicURL = cmd.PublicURL
 		for _, t := range tokens {
 			row := []string{
 				t.Token, t.State(now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
@@ -125,9 +130,11 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 				}
 				row = append(row, link)
 			}
-			rows = append(rows, row)
+			if err := l.add(shapes.Invitation(t), row...); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, heading, rows)
+		return l.end()
 	})
 }
 
@@ -135,7 +142,7 @@ func allowed(uses int64) string {
 	if uses == 0 {
 		return "any"
 	}
-	return strconv.FormatInt(uses, 10)
+	return strconv.FormatInt(max(uses, 0), 10)
 }
 
 type inviteRevoke struct {

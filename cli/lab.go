@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
 	"time"
 
+	"postern/gen/admin"
 	"postern/handlers"
 	"postern/homeserver/front"
 	"postern/speclab/mock"
@@ -61,8 +63,26 @@ func (cmd *serveCmd) newSpecLab(ctx context.Context, w world, files spec.Files, 
 	if err != nil {
 		return publicHandler{}, fmt.Errorf("the spec cannot be served:\n%w", err)
 	}
-	p := page.Handler(page.Config{Document: m.Document, Judge: s.Judge, Now: time.Now})
+	of, err := adminDocument()
+	if err != nil {
+		return publicHandler{}, err
+	}
+	p := page.Handler(page.Config{Document: m.Document, Admin: of, Judge: s.Judge, Now: time.Now})
 	return publicHandler{Handler: below(ownPath, p, m), mock: m}, nil
+}
+
+// adminDocument is the contract of the admin API, all of which is real.
+func adminDocument() ([]byte, error) {
+	document, err := admin.GetSpec()
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range document.Paths.Map() {
+		for _, op := range item.Operations() {
+			op.Extensions = map[string]any{"x-postern-answered-by": "real"}
+		}
+	}
+	return json.Marshal(document)
 }
 
 // announce prints what the mock server serves and where the page is.

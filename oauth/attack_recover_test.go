@@ -191,8 +191,9 @@ type did struct {
 // watch sends a request, and tells what was done.
 func (s *site) watch(send func() answer) did {
 	s.Helper()
-	writes, queued := s.writes.Load(), s.count("deliveries")
+	writes, queued := s.committed()+1, s.count("deliveries") // with the one of committed
 	a := send()
+	written := s.committed()
 	names := make([]string, 0, len(a.header))
 	for name := range a.header {
 		names = append(names, name)
@@ -202,7 +203,17 @@ func (s *site) watch(send func() answer) did {
 	for _, proof := range process.Hidden(a.body)["form"] {
 		body = strings.ReplaceAll(body, proof, "PROOF")
 	}
-	return did{a.status, body, strings.Join(names, " "), s.writes.Load() - writes, s.count("deliveries") - queued}
+	return did{a.status, body, strings.Join(names, " "), written - writes, s.count("deliveries") - queued}
+}
+
+// committed counts the transactions before its own. They are counted once they are answered, and before the next one.
+func (s *site) committed() (n int64) {
+	s.Helper()
+	s.must(s.db.Write(s.Context(), func(t *db.Tx) error {
+		t.AfterCommit(func() { n = s.writes.Load() })
+		return nil
+	}))
+	return n
 }
 
 func (s *site) count(table string) (n int64) {

@@ -273,7 +273,8 @@ func TestDeskEvents(t *testing.T) {
 	b := s.operate()
 	s.login(onWindows, "LAPTOP", "")
 	all := s.says(b.at(deskAt(deskEvents)), 200, "@bob:example.org", "@alice:example.org", "A new device signed in",
-		"The account was made")
+		"A session began", "The account was made")
+	s.lacks(all, "signed in again")
 	s.order(all, "LAPTOP", "PHONE")
 	of := s.says(b.at(deskAt(deskEvents, "name", "@BOB:example.org")), 200, "PHONE")
 	s.lacks(of, "LAPTOP")

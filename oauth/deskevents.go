@@ -12,6 +12,9 @@ import (
 	"postern/web"
 )
 
+// sessionBegan is what a login is called here. To its owner one of a new device is that alone, see db.History.
+var sessionBegan = web.Choice{Value: db.EventLogin, Text: "deskSessionBegan"}
+
 // events lists the events that are looked for, the newest first.
 func (e desk) events() error {
 	frame, err := e.frame(deskEvents)
@@ -21,6 +24,9 @@ func (e desk) events() error {
 	page := web.DeskEvents{Desk: frame, Name: plain(e.asked("name")), From: e.asked("from"), Until: e.asked("until")}
 	kinds := []web.Choice{{Text: "deskAnyKind"}}
 	for _, k := range eventTexts {
+		if k.Kind == sessionBegan.Value {
+			k.Text = sessionBegan.Text
+		}
 		kinds = append(kinds, web.Choice{Value: k.Kind, Text: k.Text})
 	}
 	var kind string
@@ -74,7 +80,11 @@ func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []stri
 	}
 	events, more := cut(events)
 	for _, event := range events {
-		page.List = append(page.List, e.deskEvent(event, nil))
+		shows := e.deskEvent(event, nil)
+		if event.Kind == sessionBegan.Value {
+			shows.Text = sessionBegan.Text
+		}
+		page.List = append(page.List, shows)
 	}
 	if at != 0 {
 		page.Pager.First = deskAt(deskEvents, list...)

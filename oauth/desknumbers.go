@@ -50,8 +50,8 @@ func (e desk) totals() ([]web.Total, error) {
 	}
 	all := []web.Total{
 		{Text: "deskAccounts", Value: n.Users, View: deskAt(deskPeople)},
-		{Text: "deskIsLocked", Value: n.Locked, View: deskAt(deskPeople, "state", string(db.UserLocked))},
-		{Text: "deskIsDeactivated", Value: n.Deactivated,
+		{Text: "deskLockedAccounts", Value: n.Locked, View: deskAt(deskPeople, "state", string(db.UserLocked))},
+		{Text: "deskClosedAccounts", Value: n.Deactivated,
 			View: deskAt(deskPeople, "state", string(db.UserDeactivated))},
 		{Text: "deskAdmins", Value: n.Admins, View: deskAt(deskPeople, "state", adminsOnly)},
 		{Text: "deskAllSessions", Value: n.Sessions},

@@ -184,7 +184,8 @@ func (e desk) personPage(whom db.User, wrong web.Wrong) error {
 func (e desk) personDevices(has owned, page *web.Person) error {
 	sessions := slices.Clone(has.sessions)
 	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
-	for _, s := range sessions {
+	page.More = max(0, len(sessions)-pageOfDesk)
+	for _, s := range sessions[:len(sessions)-page.More] {
 		d := has.devices[s.DeviceID]
 		d.From, d.This = web.Place{Addr: plain(s.Seen.Addr)}, false
 		page.Devices = append(page.Devices, web.PersonDevice{Device: d, Bot: s.Bot,

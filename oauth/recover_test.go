@@ -84,7 +84,7 @@ func (s *site) resetLink(localpart string) string {
 // browser, chooses another password, and signs in with that. Devices stay signed in; browsers do not.
 func TestForgottenPassword(t *testing.T) {
 	t.Parallel()
-	for _, typed := range []string{"alice", "@alice:example.org", "Alice", aliceMail, " ALICE@example.com "} {
+	for _, typed := range []string{"@Alice:example.org", " ALICE@example.com "} {
 		t.Run(typed, func(t *testing.T) {
 			t.Parallel()
 			s := mailSite(t)

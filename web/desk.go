@@ -81,6 +81,7 @@ type Person struct {
 	Closed   bool // it is deactivated
 	Locked   bool
 	Devices  []PersonDevice
+	More     int // devices
 	Browsers []Browser
 	Factors  []Factor
 	Recovery int      // codes that are left

@@ -28,7 +28,7 @@ var everyDeskPage = map[string]Page{
 		Lines: []PersonLine{everyLine, {State: "deskIsLocked"}}, Pager: everyPager, Add: "/a"},
 	"newperson.html": NewPerson{Desk: everyDesk, Name: "bob", ByURL: true, Rules: everyRules, Back: "/b"},
 	"person.html": Person{Desk: everyDesk, Person: everyLine, Locked: true,
-		Devices: []PersonDevice{{everyDevice, true, "/e"}, {}}, Browsers: []Browser{everyBrowser, {}},
+		Devices: []PersonDevice{{everyDevice, true, "/e"}, {}}, More: 3, Browsers: []Browser{everyBrowser, {}},
 		Factors: []Factor{{"passkey", "Chrome", everyMoment, everyMoment}}, Recovery: 3,
 		Emails: []string{"bob@example.org", "b@example.org"}, Events: everySeen, Past: "/e", Link: true, Action: "/a"},
 	"personlink.html": PersonLink{Desk: everyDesk, Whom: "@bob:example.org", Link: "https://example.org/r", Back: "/b",

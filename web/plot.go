@@ -16,6 +16,7 @@ type Bar struct {
 const (
 	plotWidth  = 600
 	plotHeight = 80
+	leastBars  = 24 // there is room for, so that one bar alone is none that fills the drawing
 )
 
 // Drawn is a bar where it is drawn.
@@ -26,7 +27,7 @@ type Drawn struct {
 
 // Drawn are the bars, the highest as high as the drawing. One that is not 0 can be seen.
 func (p Plot) Drawn() (all []Drawn) {
-	step := float64(plotWidth) / float64(max(1, len(p.Bars)))
+	step := float64(plotWidth) / float64(max(leastBars, len(p.Bars)))
 	for i, bar := range p.Bars {
 		height := 0.0
 		if bar.Value > 0 {
