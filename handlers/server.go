@@ -21,6 +21,7 @@
 //   - [Config.Peer]: another server that must know of users and devices before a client is answered.
 //   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
 //   - [Config.Flows]: further ways to log in.
+//   - api.go: an API with a contract of its own, which is served as this one is.
 //   - seam.go: what others need to judge tokens and answer errors as this server does.
 //
 // Two things of Synapse cannot stand elsewhere. Its password hashes are one of the kinds that an account may have
