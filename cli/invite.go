@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"postern/admin"
@@ -43,6 +44,9 @@ func (l inviteLink) to(token string) string {
 	}
 	return admin.Link(l.PublicURL, token)
 }
+
+// public is the server's address, without a slash at its end.
+func (l inviteLink) public() string { return strings.TrimSuffix(l.PublicURL, "/") }
 
 // Help is shown by `postern invite add --help`.
 func (*inviteAdd) Help() string {

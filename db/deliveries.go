@@ -16,8 +16,9 @@ type Delivery struct {
 	Language  string    // of who reads it; empty: not known
 	Sealed    []byte    // what it says besides; sealed by the caller, if it must not be readable here
 	Created   time.Time // when it was written
-	Expires   time.Time // from then on it is not sent, and forgotten
+	Expires   time.Time // from then on it is not sent; whoever claims it then gives it up
 	Due       time.Time // the next try; zero: it was sent, or given up
+	Unsent    bool      // it is written, and counts, and is never sent
 	Tries     int
 	Error     string // of the last try
 }
@@ -27,17 +28,20 @@ const (
 
 	addDelivery = `INSERT INTO deliveries (` + deliveryColumns + `, holder, held)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', 0) ON CONFLICT DO NOTHING RETURNING id`
-	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2`
+	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2 AND kind = $3`
 	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 ORDER BY created, id LIMIT $1`
 	nextDelivery    = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
 		WHERE due > 0`
-	claimDeliveries = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
-		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1 AND expires > $1
+	waitingDeliveries = `SELECT COUNT(*), COALESCE(MIN(created), 0) FROM deliveries WHERE due > 0`
+	claimDeliveries   = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
+		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1
 			ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
 	// Only by who has claimed it: whose time was over may have been overtaken by another one.
 	settleDelivery = `UPDATE deliveries SET due = $3, error = $4, holder = '', held = 0,
 		sealed = CASE WHEN CAST($3 AS BIGINT) > 0 THEN sealed ELSE $5 END WHERE id = $1 AND holder = $2 RETURNING id`
-	tidyDeliveries = `DELETE FROM deliveries WHERE id IN
+	retryDeliveries   = `UPDATE deliveries SET due = $1 WHERE due > $1 AND held <= $1`
+	releaseDeliveries = `UPDATE deliveries SET holder = '', held = 0 WHERE due > 0 AND held > 0`
+	tidyDeliveries    = `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
 )
 
@@ -62,8 +66,45 @@ func (t *Tx) Deliver(v Delivery) (bool, error) {
 	if v.Sealed == nil {
 		v.Sealed = []byte{}
 	}
+	due := Millis(or(v.Due, v.Created))
+	if v.Unsent {
+		due = 0
+	}
 	return t.Get(addDelivery, nil, v.ID, v.Kind, v.Target, v.Localpart, v.Language, v.Sealed, Millis(v.Created),
-		Millis(v.Expires), Millis(or(v.Due, v.Created)))
+		Millis(v.Expires), due)
+}
+
+// Limit is how many deliveries of one kind may go to one target in a time.
+type Limit struct {
+	Count int
+	In    time.Duration // at most keepDeliveries
+}
+
+// keepDeliveries is how long a delivery is remembered after it has expired: of the same id none is sent again, and it
+// counts against a Limit.
+const keepDeliveries = 24 * time.Hour
+
+// DeliverAtMost is Deliver unless so many of the kind were written for the target already, by whatever replica: then it
+// says ErrFull.
+func (d *DB) DeliverAtMost(ctx context.Context, v Delivery, limits ...Limit) error {
+	return d.must(ctx, onRow(v.ID).with("deliveries to", v.Target), ErrConflict, func(t *Tx) (bool, error) {
+		return t.DeliverAtMost(v, limits...)
+	})
+}
+
+// DeliverAtMost is [DB.DeliverAtMost] within a transaction. It is exact if that is the only one that counts what goes
+// to the target.
+func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
+	for _, l := range limits {
+		n, err := t.CountDeliveries(v.Target, v.Kind, v.Created.Add(-l.In))
+		if err == nil && n >= l.Count {
+			err = ErrFull
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return t.Deliver(v)
 }
 
 // ClaimDeliveries gives up to most deliveries that are due to a sender, who has them until then. Nobody else gets them
@@ -88,8 +129,25 @@ func (d *DB) SettleDelivery(ctx context.Context, id, holder string, again time.T
 	})
 }
 
+// RetryDeliveries makes due what waits for another try and is in nobody's hands.
+func (d *DB) RetryDeliveries(ctx context.Context, now time.Time) error {
+	return d.exec(ctx, scope{}.with("deliveries", ""), retryDeliveries, Millis(now))
+}
+
+// ReleaseDeliveries takes back what senders have claimed, which must all be gone.
+func (d *DB) ReleaseDeliveries(ctx context.Context) error {
+	return d.exec(ctx, scope{}.with("deliveries", ""), releaseDeliveries)
+}
+
 // maxDeliveryError bounds what is kept of an error, in bytes.
 const maxDeliveryError = 500
+
+// WaitingDeliveries counts those that wait, and says since when the oldest does.
+func (d *DB) WaitingDeliveries(ctx context.Context) (n int, since time.Time, err error) {
+	var oldest int64
+	_, err = d.Get(ctx, waitingDeliveries, []any{&n, &oldest})
+	return n, FromMillis(oldest), err
+}
 
 // Deliveries lists those that wait, the oldest first, at most so many.
 func (d *DB) Deliveries(ctx context.Context, most int) ([]Delivery, error) {
@@ -103,14 +161,8 @@ func (d *DB) NextDelivery(ctx context.Context) (time.Time, error) {
 	return FromMillis(at), err
 }
 
-// CountDeliveries counts those to a target that were written after a time and are kept still.
-func (d *DB) CountDeliveries(ctx context.Context, target string, after time.Time) (n int, err error) {
-	_, err = d.Get(ctx, countDeliveries, []any{&n}, target, Millis(after))
-	return n, err
-}
-
-// CountDeliveries is [DB.CountDeliveries] within a transaction.
-func (t *Tx) CountDeliveries(target string, after time.Time) (n int, err error) {
-	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after))
+// CountDeliveries counts those of a kind to a target that were written after a time and are kept still.
+func (t *Tx) CountDeliveries(target, kind string, after time.Time) (n int, err error) {
+	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after), kind)
 	return n, err
 }

@@ -85,7 +85,7 @@
 //   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
 //     RevokeRegistrationToken, and Register beside the account.
 //   - What is counted: accounts that wait, beside the account; interactions of one kind; deliveries that a sender
-//     claims.
+//     claims, and those to one target.
 //   - Everything: AddRootKey and the end of RetireRootKey, since any session may be minted with the key; AddClient,
 //     RemoveClient and the crowding out of clients, since anybody may be logging in for one; Tidy, whose rows are
 //     anybody's; SetSetting; Copy for as long as it copies. And what other packages Write: imports, SetHomeserver, the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -116,15 +117,79 @@ func TestDeliveries(t *testing.T) {
 	if again := claim("them", later); len(again) != 2 || again[0].Tries != 2 {
 		t.Errorf("then there are %+v", again)
 	}
-	if n, err := d.CountDeliveries(bg, "mailto:a@example.org", t0.Add(-1)); err != nil || n != 3 {
-		t.Errorf("%d are counted, %v", n, err)
+	if late := claim("them", t0.Add(time.Hour)); len(late) != 2 {
+		t.Errorf("those that have expired are to be given up: %v", late)
 	}
-	if left := claim("them", t0.Add(time.Hour)); len(left) > 0 {
-		t.Errorf("too late, and sent all the same: %v", left)
-	}
-	if done, err := d.Tidy(bg, t0.Add(2*time.Hour), TidyConfig{}); err != nil || done.Deliveries != 3 {
+	if done, err := d.Tidy(bg, t0.Add(25*time.Hour), TidyConfig{}); err != nil || done.Deliveries != 0 {
 		t.Errorf("tidied are %+v, %v", done, err)
 	}
+	if done, err := d.Tidy(bg, t0.Add(26*time.Hour), TidyConfig{}); err != nil || done.Deliveries != 3 {
+		t.Errorf("tidied are %+v, %v", done, err)
+	}
+}
+
+// TestUnsent: a delivery that nobody is to get counts as any other, and no sender sees it.
+func TestUnsent(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	v := delivery("1")
+	v.Unsent = true
+	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	v.ID = "2"
+	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); !errors.Is(err, ErrFull) {
+		t.Errorf("a second one: %v", err)
+	}
+	all, err := d.ClaimDeliveries(bg, "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
+	if next, failed := d.NextDelivery(bg); err != nil || failed != nil || len(all) > 0 || !next.IsZero() {
+		t.Errorf("a sender gets %v, and the next is due at %v: %v, %v", all, next, err, failed)
+	}
+}
+
+// TestDeliverAtMost: however many ask at a time, and by whatever replica, no more go to one target than may.
+func TestDeliverAtMost(t *testing.T) {
+	t.Parallel()
+	where := dsn(t)
+	replicas := []*DB{freshAt(t, Config{DSN: where}), open(t, Config{DSN: where})}
+	var written, refused atomic.Int64
+	send := func(d *DB, id, kind, target string, at time.Time) {
+		v := delivery(id)
+		v.Kind, v.Target, v.Created, v.Expires = kind, target, at, at.Add(time.Hour)
+		switch err := d.DeliverAtMost(bg, v, Limit{3, time.Hour}, Limit{5, 24 * time.Hour}); {
+		case err == nil:
+			written.Add(1)
+		case errors.Is(err, ErrFull):
+			refused.Add(1)
+		default:
+			t.Error(err)
+		}
+	}
+	flood := func(at time.Time, want int64) {
+		t.Helper()
+		written.Store(0)
+		refused.Store(0)
+		var all sync.WaitGroup
+		for i := range 24 {
+			all.Go(func() { send(replicas[i%2], fmt.Sprint(at.Unix(), i), "flood", "mailto:a@example.org", at) })
+		}
+		all.Wait()
+		if written.Load() != want || refused.Load() != 24-want {
+			t.Errorf("at %v %d were written and %d refused, want %d", at, written.Load(), refused.Load(), want)
+		}
+	}
+	flood(t0, 3)
+	send(replicas[0], "other kind", "other", "mailto:a@example.org", t0)
+	send(replicas[0], "other target", "flood", "mailto:b@example.org", t0)
+	if written.Load() != 5 {
+		t.Errorf("another kind or another target: %d", written.Load())
+	}
+	flood(t0.Add(2*time.Hour), 2) // of those that may go in a day
+	if _, err := replicas[0].Tidy(bg, t0.Add(20*time.Hour), TidyConfig{}); err != nil {
+		t.Error(err)
+	}
+	flood(t0.Add(20*time.Hour), 0)
+	flood(t0.Add(25*time.Hour), 3)
 }
 
 // TestClaimsRace: senders that race get each delivery once.

@@ -43,7 +43,8 @@ const (
 //
 // A session past its absolute end stays for KeepExpired: as long as its row is there, its client gets soft_logout
 // and keeps the device and its encryption keys until somebody logs in on it again. Used login tokens and lapsed
-// reservations stay for a day: a clock that steps back must not revive them. What it counts is gone, even if it returns
+// reservations stay for a day: a clock that steps back must not revive them.
+// So do deliveries that have expired, since they are counted. What it counts is gone, even if it returns
 // an error as well.
 func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied, err error) {
 	c.KeepExpired = or(c.KeepExpired, keepExpired)
@@ -65,7 +66,7 @@ func (d *DB) Tidy(ctx context.Context, now time.Time, c TidyConfig) (done Tidied
 		{tidyInteractions, 0, &done.Interactions, (*Tx).remove},
 		{tidyClients, 0, &done.Clients, (*Tx).remove},
 		{tidyBrowsers, 0, &done.Browsers, (*Tx).remove},
-		{tidyDeliveries, 0, &done.Deliveries, (*Tx).remove},
+		{tidyDeliveries, keepDeliveries, &done.Deliveries, (*Tx).remove},
 		{tidyWaiting, c.KeepWaiting, &done.Waiting, (*Tx).removeWaiting},
 	} {
 		for n := tidyBatch; n == tidyBatch; {

@@ -21,6 +21,7 @@
 //   - [Config.Peer]: another server that must know of users and devices before a client is answered.
 //   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
 //   - [Config.Flows]: further ways to log in.
+//   - [Config.MailWaits]: whoever sends the mails that are queued here ([Server.SendMail]).
 //   - api.go: an API with a contract of its own, which is served as this one is.
 //   - seam.go: what others need to judge tokens and answer errors as this server does.
 //
@@ -90,6 +91,9 @@ type Config struct {
 	Peer  Peer   // another server that must know of users and devices; nil when this one stands alone
 	Flows []Flow // further ways to log in
 
+	// MailWaits is called when a mail was queued, so that it is sent at once; nil: this server sends no mail.
+	MailWaits func()
+
 	OAuth func(*Server) OAuth // makes the OAuth 2.0 API; nil: it is not served
 
 	// AllowKeyReset lets an account replace its cross-signing keys once, without a proof to the homeserver; nil: there
@@ -131,6 +135,7 @@ type Server struct {
 	echo         *echo.Echo
 
 	logins, refreshes, attempts, stages limits
+	mails                               limits // that somebody asks for
 
 	refusals *limiter                             // of tokens that are refused again and again
 	pause    func(context.Context, time.Duration) // holds an answer back
@@ -153,7 +158,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher:       newHasher(newQueue(c.Metrics.hashQueue, c.Now, c.Patience/3), c.SynapsePepper),
 		interactions: &interactions{c.DB, Sealer{c.Master, c.Random, c.Log}},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
-		stages: newLimits(c.RateLimit), refusals: newRefusals(), pause: pause,
+		stages: newLimits(c.RateLimit), mails: newLimits(mailRate(c.RateLimit)),
+		refusals: newRefusals(), pause: pause,
 	}
 	if s.OAuth = (noOAuth{}); c.OAuth != nil {
 		s.OAuth = c.OAuth(s)
