@@ -27,7 +27,8 @@ var version = "dev"
 //go:embed oauth/*[^t].go oauth/*[^s]t.go oauth/protocol/*[^t].go oauth/protocol/*[^s]t.go
 //go:embed oauth/passkey/*[^t].go oauth/rendezvous/*[^t].go
 //go:embed web/*[^t].go web/*[^s]t.go web/pages web/texts
-//go:embed homeserver/*[^t].go homeserver/*[^s]t.go homeserver/appservice/*[^t].go
+//go:embed homeserver/*[^t].go homeserver/*[^s]t.go homeserver/amend/*[^t].go homeserver/amend/*[^s]t.go
+//go:embed homeserver/adminapi/*[^t].go homeserver/appservice/*[^t].go
 //go:embed homeserver/front/*[^t].go homeserver/front/*[^s]t.go homeserver/outbox/*[^t].go
 //go:embed homeserver/synapse/*[^t].go homeserver/synapse/*[^s]t.go
 var source embed.FS

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/url"
 	"strings"
 	"time"
 
@@ -101,14 +100,9 @@ func (s Shapes) Invitation(r db.RegistrationToken) gen.Invitation {
 		UsesAllowed: some(r.UsesAllowed), Reserved: r.Reserved, CreatedTS: db.Millis(r.Created),
 		ExpiresTS: ms(r.Expires), RevokedTS: ms(r.Revoked)}
 	if s.PublicURL != "" && shown.State == gen.Good {
-		shown.Link = some(Link(s.PublicURL, r.Token))
+		shown.Link = some(handlers.InvitationLink(s.PublicURL, r.Token))
 	}
 	return shown
-}
-
-// Link is where people use an invitation.
-func Link(publicURL, token string) string {
-	return strings.TrimSuffix(publicURL, "/") + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
 }
 
 // Signup shows an account that waits for a decision.

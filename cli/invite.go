@@ -5,13 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
-	"postern/admin"
 	"postern/db"
+	"postern/handlers"
 )
 
 type inviteCmds struct {
@@ -19,9 +18,6 @@ type inviteCmds struct {
 	List   inviteList   `cmd:"" help:"List the registration tokens."`
 	Revoke inviteRevoke `cmd:"" help:"Revoke a registration token; registrations under way with it cannot finish either."`
 }
-
-// tokenGrammar is the specification's: Client-Server API v1.19, "Token-authenticated registration".
-var tokenGrammar = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 
 type inviteAdd struct {
 	Uses    int64         `default:"1" help:"How many accounts may be made with it; 0: any number."`
@@ -42,7 +38,7 @@ func (l inviteLink) to(token string) string {
 	if l.PublicURL == "" {
 		return ""
 	}
-	return admin.Link(l.PublicURL, token)
+	return handlers.InvitationLink(l.public(), token)
 }
 
 // public is the server's address, without a slash at its end.
@@ -67,7 +63,7 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 		token = rand.Text()
 	}
 	switch {
-	case !tokenGrammar.MatchString(token):
+	case !handlers.IsRegistrationToken(token):
 		return errors.New("a registration token has 1 to 64 of A-Z a-z 0-9 . _ ~ -")
 	case cmd.Uses < 0 || cmd.Expires < 0:
 		return errors.New("--uses and --expires cannot be below 0")
@@ -146,7 +142,7 @@ func allowed(uses int64) string {
 	if uses == 0 {
 		return "any"
 	}
-	return strconv.FormatInt(uses, 10)
+	return strconv.FormatInt(max(uses, 0), 10)
 }
 
 type inviteRevoke struct {

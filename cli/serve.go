@@ -74,7 +74,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	fresh := c.missing()
 	notices := mail.NewNotices()
 	queue, err := c.openQueue(ctx, db.Config{OnBatch: config.Metrics.Batch, Connections: cmd.DBConnections,
-		OnEvent: notices.OnEvent})
+		OnEvent: onEvent(notices)})
 	if err != nil {
 		return err
 	}
@@ -117,6 +117,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	if peer != nil {
 		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
+		config.Outbox, config.Reopen = peer.Outbox, queue.Reactivate
 	}
 	return cmd.run(ctx, w, c, set, peer, queue)
 }
@@ -155,7 +156,7 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
-	if handler.Handler, err = cmd.withAdminAPI(handler, server, queue); err != nil {
+	if handler.Handler, err = cmd.withAdminAPI(handler, server); err != nil {
 		return err
 	}
 	_, end, err := sockets.listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler())

@@ -25,6 +25,7 @@ type serveFlags struct {
 	homeserverFlags
 	mailFlags
 	passwordFlags
+	notifyFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
@@ -83,6 +84,8 @@ func (f *serveFlags) settings(w world, c *common) (settings, error) {
 	s.homeserver, wrong = f.homeserverFlags.settings(c.ServerName)
 	problems.add(wrong...)
 	s.mail, wrong = f.mailFlags.settings(c.ServerName, w.getenv)
+	problems.add(wrong...)
+	s.targets, s.webhook, wrong = f.notifyFlags.settings(f.SMTPURL != "")
 	problems.add(wrong...)
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))

@@ -24,7 +24,7 @@ type userCmds struct {
 	Reactivate userReactivate `cmd:"" help:"Let a deactivated account log in again, with the password it had."`
 	Lock       userLock       `cmd:"" help:"Lock an account: its sessions and devices stay, but nothing works until it is unlocked."`
 	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
-	Admin      userAdmin      `cmd:"" help:"Say whether an account is an administrator's."`
+	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the server."`
 	Factors    userFactors    `cmd:"" help:"List an account's second factors, or clear them for somebody who has lost them."`
 	Import     userImport     `cmd:"" help:"Bring accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`

@@ -14,11 +14,10 @@ type userAdmin struct {
 
 // Help is shown by `postern user admin --help`.
 func (*userAdmin) Help() string {
-	return `An administrator's account may have tokens for the admin API (postern token issue --admin).
-
-With a homeserver behind, Synapse asks Postern who may use its admin API. On and off count with the next
-request that comes through Postern; clients that reach Synapse around it are remembered for up to two
-minutes. That API, /_synapse/admin, can be reached from outside only with serve --expose-admin.
+	return `An administrator sees the operator's desk, /account/admin, and may have tokens for the admin API
+(postern token issue --admin). Synapse asks Postern as well who may use its own admin API: on and off count
+with the next request that comes through Postern; clients that reach Synapse around it are remembered for
+up to two minutes. That API, /_synapse/admin, can be reached from outside only with serve --expose-admin.
 
 Examples:
   postern user admin alice on
@@ -32,9 +31,9 @@ func (cmd *userAdmin) Run(ctx context.Context, w world, c *common) error {
 			return err
 		}
 		if cmd.Mark == "on" {
-			fmt.Fprintf(w.stdout, "%s may administer accounts, and the homeserver\n", name)
+			fmt.Fprintf(w.stdout, "%s may administer the server\n", name)
 		} else {
-			fmt.Fprintf(w.stdout, "%s may administer nothing\n", name)
+			fmt.Fprintf(w.stdout, "%s may not administer the server\n", name)
 		}
 		return nil
 	})

@@ -56,6 +56,11 @@ const (
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account
 	EventResetLink     = "reset_link"     // … a link with which its owner chooses a password
+
+	// What concerns no account, told at most once an hour by each server.
+	EventFlood  = "flood"          // strangers were refused again and again, by the rate limit
+	EventOutbox = "outbox_failing" // the homeserver is not told of something, for too long, or refuses it
+	EventMail   = "mail_failing"   // the mail server is away for too long
 )
 
 // maxEvents bounds how many events an account has. The oldest go first. One that logs in and out each minute reaches it

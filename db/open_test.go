@@ -176,7 +176,7 @@ func TestQueryPlans(t *testing.T) {
 		findWaiting, takeWaiting, tidyWaiting,
 		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`, sessionsAfter, sessionsOfAfter, countedUser,
-		waitingAfter,
+		waitingAfter, eventDays,
 	}, pageTexts()...) {
 		args := make([]any, strings.Count(q, "$")+1)
 		for i := range args {

@@ -9,7 +9,7 @@ import (
 // registration").
 type RegistrationToken struct {
 	Token       string
-	UsesAllowed int64 // 0: no bound
+	UsesAllowed int64 // 0: no bound; below 0: not one
 	Used        int64
 	Reserved    int64     // uses set aside for registrations that are under way
 	Expires     time.Time // zero: never
@@ -65,10 +65,42 @@ func (r RegistrationToken) State(now time.Time) string {
 		return "revoked"
 	case !r.Expires.IsZero() && !now.Before(r.Expires):
 		return "expired"
-	case r.UsesAllowed > 0 && r.Used >= r.UsesAllowed:
+	case r.UsesAllowed != 0 && r.Used >= r.UsesAllowed:
 		return "used-up"
 	}
 	return "good"
+}
+
+// ChangeRegistrationToken changes how often an invitation may be used and until when; nil: as it is. ErrNotFound if
+// there is none, or it is revoked.
+func (d *DB) ChangeRegistrationToken(ctx context.Context, token string, uses *int64, expires *time.Time) error {
+	const q = `UPDATE registration_tokens SET
+		uses_allowed = CASE WHEN CAST($2 AS BOOLEAN) THEN CAST($3 AS BIGINT) ELSE uses_allowed END,
+		expires = CASE WHEN CAST($4 AS BOOLEAN) THEN CAST($5 AS BIGINT) ELSE expires END
+		WHERE token = $1 AND revoked = 0 RETURNING token`
+	var n, until int64
+	if uses != nil {
+		n = *uses
+	}
+	if expires != nil {
+		until = Millis(*expires)
+	}
+	return d.must(ctx, invitation(token), ErrNotFound, func(t *Tx) (bool, error) {
+		return t.Get(q, nil, token, uses != nil, n, expires != nil, until)
+	})
+}
+
+// DeleteRegistrationToken revokes an invitation and forgets it, so that its text may be used for another one;
+// ErrNotFound if there is none, or it is revoked already.
+func (d *DB) DeleteRegistrationToken(ctx context.Context, token string) error {
+	const q = `DELETE FROM registration_tokens WHERE token = $1 AND revoked = 0 RETURNING token`
+	return d.must(ctx, invitation(token), ErrNotFound, func(t *Tx) (bool, error) {
+		found, err := t.Get(q, nil, token)
+		if err == nil && found {
+			err = t.Record(Event{Kind: EventInviteRevoked})
+		}
+		return found, err
+	})
 }
 
 // RevokeRegistrationToken ends an invitation at once, for registrations under way as well. One that is revoked stays so

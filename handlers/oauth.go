@@ -45,13 +45,15 @@ const (
 	DevicePath    = "/oauth2/device"    // where a person types the code that a device shows
 	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
+	DeskPath      = "/account/admin"    // an operator's
 	RegisterPath  = "/register"         // where an invitation's link leads
 	StagePath     = "/oauth2/stage"     // where the page of [stageSSO] leads
 	RecoverPath   = "/recover"          // for whoever has forgotten the password; where a link to choose one leads
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath, StagePath, RecoverPath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, DeskPath, RegisterPath, StagePath,
+	RecoverPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".

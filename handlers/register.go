@@ -160,7 +160,7 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 func (s *Server) CheckName(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
 	if err := CheckLocalpart(name, s.ServerName); err != nil {
-		return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+err.Error()+".")
+		return unfitName(err)
 	}
 	if err := s.Peer.Reserved(name); err != nil {
 		return err
@@ -173,6 +173,10 @@ func (s *Server) CheckName(ctx context.Context, name string) error {
 		err = s.Peer.Free(ctx, name)
 	}
 	return err
+}
+
+func unfitName(why error) *Error {
+	return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+why.Error()+".")
 }
 
 // CheckUsernameAvailability implements GET /register/available. The same section.
