@@ -15,6 +15,7 @@ import (
 //	Kind           its values                    who gets it
 //	verify_address link                          an address that its owner is to show
 //	reset_password link                          an address of the account
+//	address_known  none                          an address that somebody wants to use, and an account has
 //	new_device, password_changed, …              each address of the account: package mail, by the event itself
 //	approved       link (to sign in)             who has asked for the account
 //	notice         what, text (of several lines) an operator
@@ -32,6 +33,7 @@ type Mail struct {
 const (
 	MailVerify   = "verify_address"
 	MailReset    = "reset_password"
+	MailKnown    = "address_known"
 	MailApproved = "approved"
 	MailNotice   = "notice"
 )

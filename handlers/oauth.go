@@ -47,10 +47,11 @@ const (
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
 	RegisterPath  = "/register"         // where an invitation's link leads
 	StagePath     = "/oauth2/stage"     // where the page of [stageSSO] leads
+	EmailPath     = "/oauth2/email"     // where the link leads of a mail that a client has asked for
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath, StagePath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath, StagePath, EmailPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".

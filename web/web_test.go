@@ -78,6 +78,7 @@ var everyPage = map[string]Page{
 		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
 			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
 	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
+	"mailed.html":  Mailed{Address: "a@example.org", Server: "example.org", Resets: true, Form: "x"},
 	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
