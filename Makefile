@@ -27,7 +27,7 @@ build: ## build the binary ./postern, static
 	CGO_ENABLED=0 go build -o postern .
 
 # What has to be installed.
-WITHOUT := $(foreach x,POSTGRES PGBOUNCER LITESTREAM SYNAPSE PROXIES SYSTEMD FAIL2BAN,TEST_$(x)=off)
+WITHOUT := $(foreach x,POSTGRES PGBOUNCER LITESTREAM SYNAPSE PROXIES SYSTEMD FAIL2BAN SMTP,TEST_$(x)=off)
 
 test: ## the tests that need only Go, with few rounds: 3 minutes
 	@# go test prints in this order: first packages that take seconds, so that something is seen
@@ -37,7 +37,7 @@ test: ## the tests that need only Go, with few rounds: 3 minutes
 # They measure how long a refusal takes, so they run alone and without the race detector.
 TIMING := TimeTellsNothing|LoginTimeOfMovers|StopwatchTells
 
-slow: ## every test, with all rounds, and PostgreSQL, Synapse, PgBouncer, nginx, Caddy, fail2ban and Litestream if they are there
+slow: ## every test, with all rounds, and PostgreSQL, Synapse, PgBouncer, nginx, Caddy, fail2ban, Litestream and aiosmtpd if they are there
 	go test -count=1 -run '$(TIMING)' ./handlers
 	@# first the packages that take minutes, so that both cores have work to the end
 	TEST_ROUNDS=gate TEST_TIMING=off go test $(RACE) -count=1 -shuffle=on -timeout 20m -p 3 \

@@ -23,6 +23,7 @@ type cli struct {
 	Client  clientCmds  `cmd:"" help:"Clients of the OAuth 2.0 API: add, list, remove."`
 	Token   tokenCmds   `cmd:"" help:"Tokens: issue, inspect, verify, restrict."`
 	Keys    keysCmd     `cmd:"" help:"Root keys: list, rotate, retire."`
+	Mail    mailCmds    `cmd:"" help:"Mail: test, list, retry."`
 	Backup  backupCmd   `cmd:"" help:"Write everything into a new file while the server runs."`
 	Move    dbCmds      `cmd:"" name:"db" help:"The database: copy."`
 	Synapse synapseCmds `cmd:"" help:"In front of a Synapse: doctor, setup, outbox, restore."`

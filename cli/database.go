@@ -10,6 +10,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/outbox"
+	"postern/mail"
 )
 
 // existing opens a database that must be there: a mistyped path must not make an empty one and call it a list.
@@ -90,9 +91,13 @@ func (c *common) withQueue(ctx context.Context, do func(*outbox.Queue) error) er
 	return errors.Join(do(q), q.DB.Close())
 }
 
-// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one.
+// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one,
+// and what its owner must know for their mail.
 func (c *common) openQueue(ctx context.Context, config db.Config) (*outbox.Queue, error) {
 	config.DSN = c.DB
+	if config.OnEvent == nil {
+		config.OnEvent = mail.NewNotices().OnEvent
+	}
 	return outbox.Open(ctx, config)
 }
 

@@ -19,6 +19,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver"
 	"postern/homeserver/imported"
+	"postern/mail"
 )
 
 type serveCmd struct {
@@ -47,7 +48,7 @@ on --listen, but not in front of a homeserver.`
 
 // Run serves until the context ends.
 func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
-	set, err := cmd.settings(c)
+	set, err := cmd.settings(w, c)
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
@@ -70,7 +71,9 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	config := &set.config
 	config.Log, config.Now, config.Random, config.Metrics = log, time.Now, rand.Reader, handlers.NewMetrics()
 	fresh := c.missing()
-	queue, err := c.openQueue(ctx, db.Config{OnBatch: config.Metrics.Batch, Connections: cmd.DBConnections})
+	notices := mail.NewNotices()
+	queue, err := c.openQueue(ctx, db.Config{OnBatch: config.Metrics.Batch, Connections: cmd.DBConnections,
+		OnEvent: notices.OnEvent})
 	if err != nil {
 		return err
 	}
@@ -96,6 +99,10 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	config.Foreign = imported.Tokens(config.DB, c.ServerName)
 	options := set.homeserver.options()
 	options.Only = only.alone
+	set.mailing.notices, set.mailing.only = notices, only.alone
+	if set.mail != nil {
+		config.MailWaits = notices.Wake
+	}
 	peer, stopSending, err := homeserver.Start(ctx, queue, *config, options)
 	if err != nil {
 		return err
@@ -134,6 +141,13 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer server.Close()
+	stopMail, err := set.mailing.start(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer stopMail()
+	settle := set.ending.settle
+	set.ending.settle = func() { stopMail(); settle() }
 	handler, err := cmd.newHandler(ctx, w, set, server, peer)
 	if err != nil {
 		return err

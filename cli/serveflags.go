@@ -23,6 +23,7 @@ import (
 type serveFlags struct {
 	specFlags
 	homeserverFlags
+	mailFlags
 	passwordFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
@@ -58,15 +59,16 @@ type serveFlags struct {
 type settings struct {
 	config     handlers.Config     // without what only a started server has
 	homeserver *homeserverSettings // nil: Postern stands alone
-	leaked     *passwords.Leaked   // nil: there is no list
-	spec       spec.Files
-	level      slog.Level
-	ending     ending
-	workbench  bool // clients find the server where it listens
+	mailing
+	leaked    *passwords.Leaked // nil: there is no list
+	spec      spec.Files
+	level     slog.Level
+	ending    ending
+	workbench bool // clients find the server where it listens
 }
 
 // settings understands the flags, or reports everything that is wrong with them.
-func (f *serveFlags) settings(c *common) (settings, error) {
+func (f *serveFlags) settings(w world, c *common) (settings, error) {
 	problems := flagErrors(c.problems())
 	problems.add(address("--listen", f.Listen, "127.0.0.1:8008"))
 	s := settings{config: f.handlersConfig(c, &problems)}
@@ -78,6 +80,8 @@ func (f *serveFlags) settings(c *common) (settings, error) {
 	s.spec = spec
 	problems.add(wrong...)
 	s.homeserver, wrong = f.homeserverFlags.settings(c.ServerName)
+	problems.add(wrong...)
+	s.mail, wrong = f.mailFlags.settings(c.ServerName, w.getenv)
 	problems.add(wrong...)
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))

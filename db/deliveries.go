@@ -31,13 +31,16 @@ const (
 	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 ORDER BY created, id LIMIT $1`
 	nextDelivery    = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
 		WHERE due > 0`
-	claimDeliveries = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
+	waitingDeliveries = `SELECT COUNT(*), COALESCE(MIN(created), 0) FROM deliveries WHERE due > 0`
+	claimDeliveries   = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
 		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1
 			ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
 	// Only by who has claimed it: whose time was over may have been overtaken by another one.
 	settleDelivery = `UPDATE deliveries SET due = $3, error = $4, holder = '', held = 0,
 		sealed = CASE WHEN CAST($3 AS BIGINT) > 0 THEN sealed ELSE $5 END WHERE id = $1 AND holder = $2 RETURNING id`
-	tidyDeliveries = `DELETE FROM deliveries WHERE id IN
+	retryDeliveries   = `UPDATE deliveries SET due = $1 WHERE due > $1 AND held <= $1`
+	releaseDeliveries = `UPDATE deliveries SET holder = '', held = 0 WHERE due > 0 AND held > 0`
+	tidyDeliveries    = `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
 )
 
@@ -121,8 +124,25 @@ func (d *DB) SettleDelivery(ctx context.Context, id, holder string, again time.T
 	})
 }
 
+// RetryDeliveries makes due what waits for another try and is in nobody's hands.
+func (d *DB) RetryDeliveries(ctx context.Context, now time.Time) error {
+	return d.exec(ctx, scope{}.with("deliveries", ""), retryDeliveries, Millis(now))
+}
+
+// ReleaseDeliveries takes back what senders have claimed, which must all be gone.
+func (d *DB) ReleaseDeliveries(ctx context.Context) error {
+	return d.exec(ctx, scope{}.with("deliveries", ""), releaseDeliveries)
+}
+
 // maxDeliveryError bounds what is kept of an error, in bytes.
 const maxDeliveryError = 500
+
+// WaitingDeliveries counts those that wait, and says since when the oldest does.
+func (d *DB) WaitingDeliveries(ctx context.Context) (n int, since time.Time, err error) {
+	var oldest int64
+	_, err = d.Get(ctx, waitingDeliveries, []any{&n, &oldest})
+	return n, FromMillis(oldest), err
+}
 
 // Deliveries lists those that wait, the oldest first, at most so many.
 func (d *DB) Deliveries(ctx context.Context, most int) ([]Delivery, error) {

@@ -19,6 +19,7 @@ import (
 //	new_device, password_changed, …              each address of the account: package mail, by the event itself
 //	approved       link (to sign in)             who has asked for the account
 //	notice         what, text (of several lines) an operator
+//	test                                         whom an operator names
 type Mail struct {
 	Kind      string
 	To        string // an [Address]
@@ -36,6 +37,7 @@ const (
 	MailKnown    = "address_known"
 	MailApproved = "approved"
 	MailNotice   = "notice"
+	MailTest     = "test"
 )
 
 // MailLink is the value that holds a secret: a mail with it is only sent if a server has sealed it.

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"postern/handlers"
+	"postern/mail"
+)
+
+// mailFlags say by which server mail is sent, as they were written.
+type mailFlags struct {
+	SMTPURL          string `name:"smtp-url" env:"POSTERN_SMTP_URL" placeholder:"URL" help:"Server by which mail is sent: smtp://user@host:587 (STARTTLS) or smtps://user@host:465; with ?starttls=optional or off, and ?ca=FILE for an authority of your own. Without it there is no mail."`
+	SMTPPasswordFile string `name:"smtp-password-file" env:"POSTERN_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"File with the password at that server."`
+	MailFrom         string `name:"mail-from" env:"POSTERN_MAIL_FROM" placeholder:"ADDRESS" help:"Who mails are from, such as 'Example <matrix@example.org>'; by default postern@ the server name."`
+	MailReplyTo      string `name:"mail-reply-to" env:"POSTERN_MAIL_REPLY_TO" placeholder:"ADDRESS" help:"Who reads what people answer; by default nobody."`
+}
+
+// settings understands the flags, or reports everything that is wrong with them. Without a server it gives nil.
+func (f *mailFlags) settings(serverName string, getenv func(string) string) (*mail.Settings, []error) {
+	var problems flagErrors
+	if f.SMTPURL == "" {
+		if f.SMTPPasswordFile != "" || f.MailFrom != "" || f.MailReplyTo != "" {
+			problems.add(errors.New("--smtp-password-file, --mail-from and --mail-reply-to need --smtp-url, the " +
+				"server by which mail is sent"))
+		}
+		return nil, problems
+	}
+	s, err := mail.ParseURL(f.SMTPURL, f.SMTPURL == getenv("POSTERN_SMTP_URL"))
+	if err != nil {
+		problems.add(fmt.Errorf("--smtp-url: %w", err))
+	}
+	problems.add(f.password(&s))
+	if s.From, err = mail.ParseFrom(f.MailFrom, serverName); err != nil {
+		problems.add(fmt.Errorf("--mail-from: %w", err))
+	}
+	if f.MailReplyTo != "" {
+		if s.ReplyTo, err = handlers.Address(f.MailReplyTo); err != nil {
+			problems.add(fmt.Errorf("--mail-reply-to: %w", err))
+		}
+	}
+	return &s, problems
+}
+
+// password reads the file, if there is one.
+func (f *mailFlags) password(s *mail.Settings) error {
+	if f.SMTPPasswordFile == "" {
+		if s.User != "" && s.Password == "" {
+			return errors.New("--smtp-url names a user; put the password into a file and name it with " +
+				"--smtp-password-file")
+		}
+		return nil
+	}
+	text, err := os.ReadFile(f.SMTPPasswordFile)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--smtp-password-file: %w", err)
+	case s.Password != "":
+		return errors.New("POSTERN_SMTP_URL holds a password, and --smtp-password-file names another; leave out one")
+	case s.User == "" && s.Host != "":
+		return errors.New("--smtp-password-file needs a user in --smtp-url, such as " +
+			"smtp://postern@mail.example.org:587")
+	}
+	s.Password = string(bytes.TrimRight(text, "\r\n"))
+	return nil
+}
+
+// mailing is the mail of a server.
+type mailing struct {
+	mail    *mail.Settings // nil: there is none
+	notices *mail.Notices
+	only    bool // no other server runs on the same SQLite file
+}
+
+// start begins to send what waits, and sees to it that more is queued; without settings, that nothing is. Stop ends the
+// sending.
+func (m mailing) start(ctx context.Context, server *handlers.Server) (stop func(), err error) {
+	c, s := server.Config, m.mail
+	changed, err := mail.Enable(ctx, c.DB, s != nil)
+	if err != nil || s == nil {
+		if changed {
+			c.Log.Warn("without --smtp-url nobody gets mail any more; what waits is sent by a start with it, if that " +
+				"is soon")
+		}
+		return func() {}, err
+	}
+	smtp, err := mail.NewSMTP(*s, &mail.Letters{ServerName: c.ServerName, From: s.From, ReplyTo: s.ReplyTo,
+		Unseal: server.Sealer().Unseal})
+	if err != nil {
+		return nil, err
+	}
+	collectors, sent := mail.Metrics(c.DB, c.Now)
+	c.Metrics.Register(collectors...)
+	sender := mail.New(mail.Config{DB: c.DB, Transports: map[string]mail.Transport{"mailto": smtp},
+		News: m.notices.News(), Log: c.Log, Now: c.Now, Only: m.only, Sent: sent})
+	sender.Start()
+	return sender.Close, nil
+}
