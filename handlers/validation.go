@@ -199,15 +199,6 @@ func (s *Server) shown(ctx context.Context, p purpose, id, secret string) (shown
 	return v.shown, nil
 }
 
-// forgetValidation ends a session that has proven what it was for.
-func (s *Server) forgetValidation(ctx context.Context, id string) error {
-	err := s.DB.EndInteraction(ctx, id)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // MailedLink is a link of a mail that somebody has followed, to the page [EmailPath].
 type MailedLink struct {
 	server *Server
