@@ -44,7 +44,7 @@ func addresses(t *testing.T, d *db.DB, localpart string) (all []string) {
 }
 
 // TestEmails: addresses come along with their times, of two that are one here the older, and one that another account
-// has here stays that one's, which the result says. A second import changes nothing, and a later one brings what is new.
+// has here stays that one's, which the result says. A second import changes nothing; a later one brings what is new.
 func TestEmails(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)

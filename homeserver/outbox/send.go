@@ -120,8 +120,8 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// provisionUser makes an account, locks or unlocks it, and gives it its mail addresses. With reopen it reactivates one that is there already:
-// without, who is deactivated there is so by the homeserver's own word.
+// provisionUser makes an account, locks or unlocks it, and gives it its mail addresses. With reopen it reactivates one
+// that is there already: without, who is deactivated there is so by the homeserver's own word.
 func (s *Sender) provisionUser(ctx context.Context, account Account, reopen bool) error {
 	localpart := account.Localpart
 	made, err := s.c.Synapse.ProvisionUser(ctx, localpart, &account.Locked, account.Emails)
