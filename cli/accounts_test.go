@@ -82,6 +82,7 @@ func TestLockAndLoginLink(t *testing.T) {
 		t.Errorf("user list prints\n%s", list)
 	}
 	i.refused("deactivated or locked", "user", "login-link", "alice")
+	i.refused("deactivated or locked", "user", "reset-link", "alice", "--public-url", "https://example.org")
 	i.must("", "user", "unlock", "alice")
 	s.good(access)
 
@@ -101,6 +102,13 @@ func TestLockAndLoginLink(t *testing.T) {
 	}
 	i.refused("no account", "user", "login-link", "bob")
 	i.refused("not between", "user", "login-link", "alice", "--ttl", "0s")
+	if link := i.must("", "user", "reset-link", "alice", "--public-url",
+		"https://example.org/"); !strings.HasPrefix(link, "https://example.org/recover?link=") {
+		t.Errorf("the link is %s", link)
+	}
+	i.refused("no account", "user", "reset-link", "bob", "--public-url", "https://example.org")
+	i.refused("needs --public-url", "user", "reset-link", "alice")
+	i.refused("not between", "user", "reset-link", "alice", "--public-url", "https://example.org", "--expires", "169h")
 }
 
 func TestRegistrationProblems(t *testing.T) {

@@ -27,6 +27,7 @@ func TestEvents(t *testing.T) {
 		i.must("", strings.Fields(command)...)
 	}
 	link := strings.TrimSpace(i.must("", "user", "login-link", "alice"))
+	reset := strings.TrimSpace(i.must("", "user", "reset-link", "alice", "--public-url", "https://example.org"))
 	invite := strings.TrimSpace(i.must("", "invite", "add"))
 	i.must("", "invite", "revoke", invite)
 	i.must("", "user", "deactivate", "alice")
@@ -44,7 +45,7 @@ func TestEvents(t *testing.T) {
 	}
 	slices.Sort(kinds)
 	want := []string{"admin_off", "admin_on", "created", "deactivated", "locked", "login", "login_link", "logout",
-		"new_device", "password_changed", "password_changed", "reactivated", "unlocked"}
+		"new_device", "password_changed", "password_changed", "reactivated", "reset_link", "unlocked"}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("alice's events are %q, want %q", kinds, want)
 	}
@@ -54,13 +55,14 @@ func TestEvents(t *testing.T) {
 		`password_changed +@alice:localhost +- +- +- +- +postern user passwd`,
 		`admin_on +@alice:localhost +- +- +- +- +postern user admin`,
 		`invited +- +- +- +- +- +postern invite add`, `invite_revoked +- .* postern invite revoke`,
-		`login_link +@alice:localhost .* postern user login-link`, `created +@bob:localhost .* postern user add`,
+		`login_link +@alice:localhost .* postern user login-link`,
+		`reset_link +@alice:localhost .* postern user reset-link`, `created +@bob:localhost .* postern user add`,
 	} {
 		if !regexp.MustCompile(line).MatchString(all) {
 			t.Errorf("session events has no %s:\n%s", line, all)
 		}
 	}
-	for _, secret := range []string{"horse", "staple", access, link, invite, "argon2id"} {
+	for _, secret := range []string{"horse", "staple", access, link, reset, invite, "argon2id"} {
 		if strings.Contains(all, secret) {
 			t.Errorf("session events shows %q:\n%s", secret, all)
 		}

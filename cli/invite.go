@@ -43,8 +43,11 @@ func (l inviteLink) to(token string) string {
 	if l.PublicURL == "" {
 		return ""
 	}
-	return strings.TrimSuffix(l.PublicURL, "/") + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
+	return l.public() + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
 }
+
+// public is the server's address, without a slash at its end.
+func (l inviteLink) public() string { return strings.TrimSuffix(l.PublicURL, "/") }
 
 // Help is shown by `postern invite add --help`.
 func (*inviteAdd) Help() string {

@@ -27,6 +27,7 @@ type userCmds struct {
 	Factors    userFactors    `cmd:"" help:"List an account's second factors, or clear them for somebody who has lost them."`
 	Import     userImport     `cmd:"" help:"Bring accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
+	ResetLink  userResetLink  `cmd:"" help:"Print a link with which somebody chooses a new password, once."`
 }
 
 type userAdd struct {

@@ -18,6 +18,7 @@ type Delivery struct {
 	Created   time.Time // when it was written
 	Expires   time.Time // from then on it is not sent; whoever claims it then gives it up
 	Due       time.Time // the next try; zero: it was sent, or given up
+	Unsent    bool      // it is written, and counts, and is never sent
 	Tries     int
 	Error     string // of the last try
 }
@@ -65,8 +66,12 @@ func (t *Tx) Deliver(v Delivery) (bool, error) {
 	if v.Sealed == nil {
 		v.Sealed = []byte{}
 	}
+	due := Millis(or(v.Due, v.Created))
+	if v.Unsent {
+		due = 0
+	}
 	return t.Get(addDelivery, nil, v.ID, v.Kind, v.Target, v.Localpart, v.Language, v.Sealed, Millis(v.Created),
-		Millis(v.Expires), Millis(or(v.Due, v.Created)))
+		Millis(v.Expires), due)
 }
 
 // Limit is how many deliveries of one kind may go to one target in a time.

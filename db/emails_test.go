@@ -128,6 +128,25 @@ func TestDeliveries(t *testing.T) {
 	}
 }
 
+// TestUnsent: a delivery that nobody is to get counts as any other, and no sender sees it.
+func TestUnsent(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	v := delivery("1")
+	v.Unsent = true
+	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	v.ID = "2"
+	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); !errors.Is(err, ErrFull) {
+		t.Errorf("a second one: %v", err)
+	}
+	all, err := d.ClaimDeliveries(bg, "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
+	if next, failed := d.NextDelivery(bg); err != nil || failed != nil || len(all) > 0 || !next.IsZero() {
+		t.Errorf("a sender gets %v, and the next is due at %v: %v, %v", all, next, err, failed)
+	}
+}
+
 // TestDeliverAtMost: however many ask at a time, and by whatever replica, no more go to one target than may.
 func TestDeliverAtMost(t *testing.T) {
 	t.Parallel()

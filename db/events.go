@@ -55,6 +55,7 @@ const (
 	EventInvited       = "invited"        // a registration token was made; no account is named
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account
+	EventResetLink     = "reset_link"     // … a link with which its owner chooses a password
 )
 
 // maxEvents bounds how many events an account has. The oldest go first. One that logs in and out each minute reaches it

@@ -51,7 +51,7 @@ func (t *Tx) admit(l Login) error {
 	if err := t.Admissible(l); err != nil || l.LoginToken == "" {
 		return err
 	}
-	return t.useLoginToken(l.LoginToken, l.At, l.LoginTokenExpires)
+	return t.Spend(l.LoginToken, l.At, l.LoginTokenExpires)
 }
 
 // maxBots bounds the tokens for bots of one account.

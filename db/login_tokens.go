@@ -41,8 +41,9 @@ func (t *Tx) checkLoginToken(l Login) error {
 	return err
 }
 
-// useLoginToken spends a token, once.
-func (t *Tx) useLoginToken(id string, now, expires time.Time) error {
+// Spend spends a token, or anything else with an id of its own that is good once: ErrTokenSpent if it was spent
+// before. It is remembered until it would have expired.
+func (t *Tx) Spend(id string, now, expires time.Time) error {
 	if err := t.Exec(forgetLoginToken, Millis(now.Add(-rememberLoginTokens)), forgetLoginTokens); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (d *DB) TakePasskey(ctx context.Context, p ShownPasskey) error {
 	const take = `UPDATE factors SET sealed = $3, used = $4 WHERE id = $1 AND localpart = $2 AND sealed = $5
 		AND kind = '` + FactorPasskey + `' RETURNING id`
 	return d.must(ctx, account(p.Factor.Localpart), ErrConflict, func(t *Tx) (bool, error) {
-		if err := t.useLoginToken(p.Challenge, p.At, p.Ends); err != nil {
+		if err := t.Spend(p.Challenge, p.At, p.Ends); err != nil {
 			return false, err
 		}
 		return t.Get(take, nil, p.Factor.ID, p.Factor.Localpart, p.Sealed, Millis(p.At), p.Factor.Sealed)
@@ -29,5 +29,5 @@ func (d *DB) TakePasskey(ctx context.Context, p ShownPasskey) error {
 
 // Spend spends something that is good once, and until then; ErrTokenSpent if that was done before.
 func (d *DB) Spend(ctx context.Context, id string, now, ends time.Time) error {
-	return d.in(ctx, onRow(id), func(t *Tx) error { return t.useLoginToken(id, now, ends) })
+	return d.in(ctx, onRow(id), func(t *Tx) error { return t.Spend(id, now, ends) })
 }

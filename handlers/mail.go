@@ -28,6 +28,7 @@ type Mail struct {
 	Values    map[string]string
 	Until     time.Time // its link's end: it is not sent later; zero: three days
 	Once      string    // of mails of a kind that have the same one, one is sent; it can be read in the database
+	Unsent    bool      // nobody gets it: it does what one does that is sent, so that whoever asks learns nothing
 }
 
 // The kinds of mails that are not events of package db.
@@ -66,7 +67,7 @@ func (s *Server) SendMail(ctx context.Context, m Mail) error {
 		}
 	}
 	v := db.Delivery{ID: m.Kind + " " + once, Kind: m.Kind, Target: MailTarget(m.To), Localpart: m.Localpart,
-		Language: m.Language, Created: now, Expires: m.Until}
+		Language: m.Language, Created: now, Expires: m.Until, Unsent: m.Unsent}
 	if m.Until.IsZero() {
 		v.Expires = now.Add(mailLife)
 	}

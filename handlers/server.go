@@ -134,6 +134,7 @@ type Server struct {
 	echo         *echo.Echo
 
 	logins, refreshes, attempts, stages limits
+	mails                               limits // that somebody asks for
 
 	refusals *limiter                             // of tokens that are refused again and again
 	pause    func(context.Context, time.Duration) // holds an answer back
@@ -156,7 +157,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		hasher:       newHasher(newQueue(c.Metrics.hashQueue, c.Now, c.Patience/3), c.SynapsePepper),
 		interactions: &interactions{c.DB, Sealer{c.Master, c.Random, c.Log}},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
-		stages: newLimits(c.RateLimit), refusals: newRefusals(), pause: pause,
+		stages: newLimits(c.RateLimit), mails: newLimits(mailRate(c.RateLimit)),
+		refusals: newRefusals(), pause: pause,
 	}
 	if s.OAuth = (noOAuth{}); c.OAuth != nil {
 		s.OAuth = c.OAuth(s)

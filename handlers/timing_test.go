@@ -228,6 +228,34 @@ func TestInteractiveTimeTellsNothing(t *testing.T) {
 	t.Error("the password stage is a cheaper place to guess")
 }
 
+// TestRecoveryTimeTellsNothing: nor does the time tell that a link was mailed. No hash is made for it: what would tell is
+// a row that is written, or read, for some alone.
+func TestRecoveryTimeTellsNothing(t *testing.T) {
+	slow(t)
+	s := newSite(t, func(c *Config) { c.MailWaits = func() {} })
+	for _, name := range []string{"known", "locked", "no-address"} {
+		s.addHashed(db.User{Localpart: name}, "x")
+	}
+	s.must(s.db.LockUser(t.Context(), "locked", s.clock.Now()))
+	for _, name := range []string{"known", "locked"} {
+		s.must(s.db.AddEmail(t.Context(), db.Email{Address: name + "@example.org", Localpart: name,
+			Validated: s.clock.Now(), Added: s.clock.Now()}))
+	}
+	for _, by := range []string{"", "@example.org"} {
+		t.Run("by name"+by, func(t *testing.T) {
+			things := make(map[string]func())
+			for _, name := range []string{"known", "unknown", "locked", "no-address"} {
+				things[name] = func() {
+					s.clock.Step(25 * time.Hour) // so that it is not one too many
+					ctx := WithCaller(t.Context(), &Caller{Now: s.clock.Now()})
+					s.must(s.server.AskRecovery(ctx, name+by, "en"))
+				}
+			}
+			alike(t, things)
+		})
+	}
+}
+
 // TestStopwatchTells: a refusal for which nothing is hashed is told apart from one for which something is.
 func TestStopwatchTells(t *testing.T) {
 	slow(t)

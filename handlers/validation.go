@@ -133,7 +133,7 @@ func (s *Server) newValidation(ctx context.Context, p purpose, address, secret s
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return nil, err
 	}
-	if known == (p == toReset) {
+	if known == (p == toReset) && account.Locked.IsZero() {
 		v.Localpart, v.Proof = account.Localpart, account.PasswordHash
 		v.Link, err = s.randomID(linkBytes)
 		return v, err

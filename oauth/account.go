@@ -64,6 +64,7 @@ var accountActions = map[string]func(accountPages, db.User) error{
 	actionCodes:      accountPages.codes,
 	actionRecovery:   accountPages.recovery,
 	actionTokens:     accountPages.bots,
+	actionEmails:     accountPages.emails,
 }
 
 // accountParts fill the parts of the account page.
@@ -72,6 +73,7 @@ var accountParts = []func(accountPages, owned, *web.Account) error{
 	accountPages.devices,
 	accountPages.browsers,
 	accountPages.passwordPart,
+	accountPages.emailsPart,
 	accountPages.passkeysPart,
 	accountPages.codesPart,
 	accountPages.recoveryPart,

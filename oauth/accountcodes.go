@@ -150,7 +150,7 @@ func (e accountPages) newCodes(account db.User, wrong web.Wrong) error {
 		return err
 	}
 	secret := base32.StdEncoding.EncodeToString(random[:])
-	sealed, _, _, err := e.seal(setUp, setUpLife, newSecret{account.Localpart, e.browser.ID, secret})
+	sealed, _, err := e.seal(setUp, e.server.Now().Add(setUpLife), newSecret{account.Localpart, e.browser.ID, secret})
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventInvited, Text: "eventInvited"},
 	{Kind: db.EventInviteRevoked, Text: "eventInviteRevoked"},
 	{Kind: db.EventLoginLink, Text: "eventLoginLink"},
+	{Kind: db.EventResetLink, Text: "eventResetLink"},
 	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
 	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
 	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},

@@ -45,6 +45,13 @@ func everyPage(s *site) map[string]answer {
 		"bot preview":     owner.press(botsPage, owner.at(botsPage), wanted("do", "preview")...),
 		"bot made":        owner.press(botsPage, owner.at(botsPage), wanted("device", "BELLBELLBE")...),
 		"bot":             owner.at(botsPage + "&device_id=BELLBELLBE"),
+		"recover":         stranger.at(handlers.RecoverPath),
+		"choose":          stranger.at(s.resetLink("alice")),
+		"chosen badly":    stranger.choose(s.resetLink("alice"), "x"),
+		"link over":       stranger.at(handlers.RecoverPath + "?link=x"),
+		"emails":          owner.at(emailsPath),
+		"no email":        owner.at(emailsPath + "&address=x"),
+		"email link over": owner.at(emailsPath + "&link=x"),
 	}
 	waits := &tv{site: s, client: s.register(tvClient)}
 	waits.user = s.ok(s.ask(waits.client)).text("user_code")

@@ -3,20 +3,17 @@ package oauth
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
-	"io"
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/oauth/protocol"
 )
 
 // code is what a client redeems: an authorization code, which says what its owner has agreed to, or a device code. It
 // travels sealed under the master key, so nobody can read or change it, and it is nowhere stored.
 type code struct {
-	id      [codeIDBytes]byte
+	id      [handlers.SealedID]byte
 	expires time.Time
 
 	ClientID    string
@@ -29,13 +26,9 @@ type code struct {
 	UserCode    protocol.UserCode `json:",omitempty"` // of a device code: whom it waits for
 }
 
-const (
-	codeIDBytes = 18
-
-	// codeLife is how long a client may take to redeem a code: its browser hands it over in a moment, and a phone may
-	// be changing networks. RFC 6749, section 4.1.2, allows ten minutes.
-	codeLife = 2 * time.Minute
-)
+// codeLife is how long a client may take to redeem a code: its browser hands it over in a moment, and a phone may be
+// changing networks. RFC 6749, section 4.1.2, allows ten minutes.
+const codeLife = 2 * time.Minute
 
 // What a code is sealed as, which keeps it apart from codes of the other kind and from all else that is sealed.
 const (
@@ -72,7 +65,8 @@ func (c code) agreed(account db.User) code {
 
 // sealCode gives the text of a new code: its id, its end, and the rest sealed; and the code with its id and its end.
 func (a *API) sealCode(kind string, life time.Duration, c code) (text string, _ code, err error) {
-	text, c.id, c.expires, err = a.seal(kind, life, c)
+	c.expires = db.FromMillis(db.Millis(a.server.Now().Add(life)))
+	text, c.id, err = a.seal(kind, c.expires, c)
 	return text, c, err
 }
 
@@ -83,35 +77,12 @@ func (a *API) openCode(kind, text string) (c code, ok bool) {
 	return c, ok
 }
 
-// seal gives the text of something that travels by way of others, and comes back: an id, its end, and the rest sealed.
-func (a *API) seal(kind string, life time.Duration, v any) (text string, id [codeIDBytes]byte, expires time.Time,
-	err error) {
-	plain, err := json.Marshal(v)
-	if err != nil {
-		return "", id, expires, err // unreachable: strings and numbers
-	}
-	if _, err := io.ReadFull(a.server.Random, id[:]); err != nil {
-		return "", id, expires, err
-	}
-	expires = db.FromMillis(db.Millis(a.server.Now().Add(life)))
-	sealed, err := a.server.Master.Seal(a.server.Random, kind+string(id[:]), expires, plain)
-	if err != nil {
-		return "", id, expires, err
-	}
-	head := binary.BigEndian.AppendUint64(id[:], uint64(expires.UnixMilli()))
-	return base64.RawURLEncoding.EncodeToString(append(head, sealed...)), id, expires, nil
+func (a *API) seal(kind string, expires time.Time, v any) (text string, id [handlers.SealedID]byte, err error) {
+	return handlers.SealText(a.server.Master, a.server.Random, kind, expires, v)
 }
 
-// open reads what was sealed as that kind. Whether its time is over is for the caller to see.
-func (a *API) open(kind, text string, into any) (id [codeIDBytes]byte, expires time.Time, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) < codeIDBytes+8 {
-		return id, expires, false
-	}
-	copy(id[:], raw)
-	expires = time.UnixMilli(int64(binary.BigEndian.Uint64(raw[codeIDBytes:])))
-	plain, err := a.server.Master.Open(kind+string(id[:]), expires, raw[codeIDBytes+8:])
-	return id, expires, err == nil && json.Unmarshal(plain, into) == nil
+func (a *API) open(kind, text string, into any) (id [handlers.SealedID]byte, expires time.Time, ok bool) {
+	return handlers.OpenText(a.server.Master, kind, text, into)
 }
 
 // spent is the name under which it is remembered that the code was redeemed.

@@ -16,7 +16,8 @@ func (v *visit) createPage(wrong web.Wrong) error {
 	return v.render(status(wrong), web.CreateAccount{Ask: v.errand.ask(), Server: v.server.ServerName, Wrong: wrong,
 		User: v.typed("user"), Token: cmp.Or(v.typed("token"), v.token),
 		NeedToken: v.server.Registration == handlers.RegistrationToken,
-		Waits:     v.server.Registration == handlers.RegistrationApproval, Terms: v.server.Terms.URL,
+		Mail:      v.server.MailOn(), Email: v.typed("email"),
+		Waits: v.server.Registration == handlers.RegistrationApproval, Terms: v.server.Terms.URL,
 		Rules: passwordRules(v.server.Passwords), Form: v.formProof(), SignIn: v.toSignIn()})
 }
 
@@ -31,10 +32,18 @@ func (v *visit) toSignIn() string {
 // createAccount makes the account. Who sends the form again, since the answer was lost or the button was clicked twice,
 // signs in to it, or hears that it waits.
 func (v *visit) createAccount() (db.User, error) {
+	address, err := v.newcomersAddress()
+	if err != nil {
+		return db.User{}, err
+	}
 	account, err := v.server.CreateAccount(v.ctx, handlers.NewAccount{
 		Name: v.typed("user"), Password: v.typed("password"), Token: v.typed("token"),
 		AgreedToTerms: v.typed("agree") != "",
 	})
+	if err == nil || handlers.AsError(err).Code == handlers.AwaitingApproval {
+		name, _ := handlers.NewLocalpart(v.typed("user"), v.server.ServerName)
+		v.mailNewcomer(name, address)
+	}
 	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
 		return account, err
 	}
@@ -44,6 +53,22 @@ func (v *visit) createAccount() (db.User, error) {
 	}
 	return db.User{}, err
 }
+
+// newcomersAddress is the mail address that was typed, if any was.
+func (v *visit) newcomersAddress() (string, error) {
+	if v.typed("email") == "" || !v.server.MailOn() {
+		return "", nil
+	}
+	address, err := handlers.Address(v.typed("email"))
+	if err != nil {
+		return "", errNoAddress
+	}
+	return address, nil
+}
+
+// errNoAddress says that what was typed is no mail address.
+var errNoAddress = &handlers.Error{Status: http.StatusBadRequest, Code: "M_INVALID_PARAM",
+	Message: "This is no mail address."}
 
 // waitsPage says that the account waits for an operator, and what comes next.
 func (v *visit) waitsPage() error {
@@ -60,6 +85,8 @@ func notMade(e *handlers.Error) web.Wrong {
 		return tooWeak(weak)
 	case errors.Is(e, db.ErrFull):
 		return web.Wrong{Text: "tooManyWait"}
+	case errors.Is(e, errNoAddress):
+		return web.Wrong{Text: "emailWrong"}
 	}
 	switch e.Code {
 	case "M_USER_IN_USE":

@@ -36,8 +36,8 @@ const (
 type deviceRequest struct {
 	row db.Interaction
 
-	ID       [codeIDBytes]byte // of the device code
-	Code     code              // what it asks for and, once they have agreed, who agreed
+	ID       [handlers.SealedID]byte // of the device code
+	Code     code                    // what it asks for and, once they have agreed, who agreed
 	Since    time.Time
 	Addr     string // where it asks from
 	Agent    string

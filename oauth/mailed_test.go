@@ -12,15 +12,6 @@ import (
 	"postern/handlers"
 )
 
-// mailSite is a site that sends mail, which nobody fetches: its links are read from the queue.
-func mailSite(t testing.TB) *site {
-	t.Helper()
-	s := newSite(t, func(c *handlers.Config) { c.MailWaits = func() {} })
-	s.must(s.db.AddEmail(t.Context(), db.Email{Address: "alice@example.org", Localpart: "alice",
-		Validated: s.clock.Now(), Added: s.clock.Now()}))
-	return s
-}
-
 // asksForMail does as a client does, and gives its validation session.
 func (s *site) asksForMail(what, address, secret, more string) (sid string) {
 	s.Helper()
@@ -63,6 +54,7 @@ func (s *site) resetsBy(sid, secret string) answer {
 func TestMailedLink(t *testing.T) {
 	t.Parallel()
 	s := mailSite(t)
+	s.has("alice", "alice@example.org")
 	sid := s.asksForMail("account/password", "alice@example.org", "s", "")
 	link := s.mailedTo("alice@example.org")
 	path, ours := strings.CutPrefix(link, s.URL)
@@ -98,6 +90,7 @@ func TestMailedLink(t *testing.T) {
 func TestMailedLinkLeadsOn(t *testing.T) {
 	t.Parallel()
 	s := mailSite(t)
+	s.has("alice", "alice@example.org")
 	for next, leads := range map[string]bool{s.URL + "/account": true, "https://evil.example/": false} {
 		address := map[bool]string{true: "a@example.org", false: "b@example.org"}[leads]
 		s.asksForMail("register", address, "s", `,"next_link":"`+next+`"`)
@@ -126,6 +119,7 @@ func (s *site) settled() int64 {
 func TestAskingCostsTheSame(t *testing.T) {
 	t.Parallel()
 	s := mailSite(t)
+	s.has("alice", "alice@example.org")
 	for _, what := range []string{"account/password", "register", "account/3pid"} {
 		cost := func(address string) int64 {
 			before := s.settled()

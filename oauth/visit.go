@@ -23,6 +23,7 @@ func (a *API) Pages() http.Handler {
 		handlers.AccountPath:   (*visit).forAccount,
 		handlers.RegisterPath:  (*visit).forInvited,
 		handlers.StagePath:     (*visit).forStage,
+		handlers.RecoverPath:   (*visit).forRecover,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
@@ -247,7 +248,7 @@ func (v *visit) signInPage(wrong web.Wrong) error {
 
 // renderSignIn answers with a page to sign in, by a password or a passkey.
 func (v *visit) renderSignIn(page web.SignIn) (err error) {
-	page.Form = v.formProof()
+	page.Form, page.Recover = v.formProof(), v.toRecover()
 	if page.Passkey, err = v.askAlone(page.Form); err != nil {
 		return err
 	}

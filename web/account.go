@@ -14,6 +14,7 @@ type Account struct {
 	Events   []Event
 	Past     string // address of the page of all events
 	Password PasswordPart
+	Emails   EmailsPart
 	Passkeys PasskeysPart
 	Codes    CodesPart
 	Recovery RecoveryPart

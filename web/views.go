@@ -22,7 +22,8 @@ type SignIn struct {
 	Create string // address of the page to create an account; empty: nobody can
 	// Passkey asks for a passkey in place of name and password; empty: there can be none.
 	Passkey Ceremony
-	Again   bool // they are signed in, and have to show that it is them before something that cannot be taken back
+	Recover string // address of the page for a forgotten password; empty: there is no mail here
+	Again   bool   // they are signed in, and have to show that it is them before something that cannot be taken back
 }
 
 // SecondFactor is the page of the second step of signing in, after the password.
@@ -44,6 +45,8 @@ type CreateAccount struct {
 	Token     string // the registration token as it was typed
 	NeedToken bool
 	Waits     bool   // an account that is made without a token waits for approval
+	Mail      bool   // they may name a mail address
+	Email     string // as it was typed
 	Terms     string // what they must agree to; empty: nothing
 	Rules     PasswordRules
 	Wrong     Wrong

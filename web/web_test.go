@@ -30,10 +30,12 @@ var (
 		Used: everyMoment, Place: everyPlace, Ends: time.Unix(1, 0), View: "/v"}
 )
 
+var everyEmail = Email{Address: "a@example.org", Added: everyMoment, View: "/v"}
+
 // everyPage is one of each kind with all that it can show.
 var everyPage = map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
-		Form: "x", Create: "/c", Passkey: everyCeremony},
+		Form: "x", Create: "/c", Recover: "/recover", Passkey: everyCeremony},
 	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
 		Recovery: true, Passkey: everyCeremony, Wrong: Wrong{Text: "wrongSecond"}, Form: "x"},
 	"addpasskey.html": AddPasskey{UserID: "@alice:example.org", Ceremony: everyCeremony,
@@ -45,7 +47,7 @@ var everyPage = map[string]Page{
 	"recovery.html": RecoveryCodes{UserID: "@alice:example.org", Done: "codesAdded", Codes: []string{"x"}, Back: "/a"},
 	"prove.html": Prove{UserID: "@alice:example.org", Text: "removeCodes", Means: "removeCodesMean",
 		Do: "remove", Deed: everyDeed},
-	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true,
+	"create.html": CreateAccount{Ask: everyAsk, Server: "example.org", User: "alice", Token: "t", Waits: true, Mail: true,
 		Terms: "https://example.org/terms", Wrong: Wrong{"slowDown", []any{7}}, Rules: everyRules, Form: "x",
 		SignIn: "/s"},
 	"waits.html":   Waits{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Form: "x"},
@@ -56,7 +58,7 @@ var everyPage = map[string]Page{
 	"account.html": Account{UserID: "@alice:example.org", Devices: []Device{everyDevice, {ID: "X"}},
 		Browsers: []Browser{everyBrowser, {}}, New: NewDevices{All: []NewDevice{{everyDevice, everyMoment, false},
 			{everyDevice, everyMoment, true}}, More: true, Until: "1"}, Events: []Event{everyEvent}, Past: "/e",
-		Password: everyPassword,
+		Password: everyPassword, Emails: EmailsPart{Add: "/a", List: []Email{everyEmail}},
 		Passkeys: PasskeysPart{Action: "/a", Offered: true, List: []Passkey{everyPasskey, {}}, Add: everyCeremony},
 		Reset:    "/r", Close: "/d", Codes: CodesPart{Action: "/a", Has: true},
 		Recovery: RecoveryPart{Action: "/a", Offered: true}, Form: "x",
@@ -77,10 +79,19 @@ var everyPage = map[string]Page{
 	"newbot.html": NewBot{UserID: "@alice:example.org", Name: "Bell", May: "own", Latest: time.Unix(1, 0),
 		Deed: everyDeed, Preview: &Preview{Open: []Request{{"maySync", "GET", "/sync"}},
 			Closed: []Request{{"mayJoin", "POST", "/join"}}, From: "::1", Caveats: []string{"c"}}},
-	"botmade.html": BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
-	"mailed.html":  Mailed{Address: "a@example.org", Server: "example.org", Resets: true, Form: "x"},
-	"done.html":    Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
-	"failure.html": Failure{Text: "misdirected", Detail: "client_id: unknown"},
+	"botmade.html":  BotMade{UserID: "@alice:example.org", Name: "Bell", Token: "t", Curl: "curl", Back: "/b"},
+	"newemail.html": NewEmail{UserID: "@alice:example.org", Address: "a@example.org", Deed: everyDeed},
+	"email.html":    EmailDetails{UserID: "@alice:example.org", Email: everyEmail, Deed: everyDeed},
+	"showemail.html": ShowEmail{UserID: "@alice:example.org", Address: "a@example.org", Of: "@bob:example.org",
+		Deed: everyDeed},
+	"recover.html": Recover{Server: "example.org", User: "alice", Mail: true, Wrong: Wrong{Text: "again"}, Form: "x",
+		SignIn: "/account"},
+	"choose.html": Choose{UserID: "@alice:example.org", Other: "@bob:example.org", Factor: true, Rules: everyRules,
+		Wrong: Wrong{Text: "chooseDiffer"}, Form: "x"},
+	"linkover.html": LinkOver{Recover: "/recover", Server: "example.org"},
+	"mailed.html":   Mailed{Address: "a@example.org", Server: "example.org", Resets: true, Form: "x"},
+	"done.html":     Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
+	"failure.html":  Failure{Text: "misdirected", Detail: "client_id: unknown"},
 }
 
 // TestPages: every page says everything in every language.
