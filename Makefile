@@ -48,7 +48,7 @@ slow: ## every test, with all rounds, and PostgreSQL, Synapse, PgBouncer, nginx,
 generate: ## make gen/ from api/
 	go generate ./...
 
-GENERATED := gen/gen.go gen/introspection/introspection.go docs/lesson/start/api.go
+GENERATED := gen/gen.go gen/introspection/introspection.go gen/admin/admin.go docs/lesson/start/api.go
 
 generate-check: ## fail when what is generated does not fit its contract
 	@kept=$$(mktemp -d); tar cf $$kept/before.tar $(GENERATED); before=$$(cat $(GENERATED) | cksum); \

@@ -100,12 +100,15 @@ func waits(name string) error {
 }
 
 // listWaiting lists accounts that wait.
-func (c *common) listWaiting(w world, waiting []db.WaitingUser) error {
-	var rows [][]string
+func (cmd *userList) listWaiting(w world, c *common, waiting []db.WaitingUser) error {
+	t := cmd.listing(w.stdout, "USER SINCE NETWORK")
 	for _, u := range waiting {
-		rows = append(rows, []string{string(handlers.NewUserID(u.Localpart, c.ServerName)), when(u.Since), u.Network})
+		shown := c.shapes().Signup(u)
+		if err := t.add(shown, shown.UserID, when(u.Since), u.Network); err != nil {
+			return err
+		}
 	}
-	return table(w.stdout, "USER SINCE NETWORK", rows)
+	return t.end()
 }
 
 // waiting finds the account that waits and that an operator means; else db.ErrNotFound.

@@ -94,25 +94,47 @@ func (cmd *clientAdd) wanted(w world) (m protocol.Client, err error) {
 // maxMetadata is more than any client has.
 const maxMetadata = 64 << 10
 
-type clientList struct{}
+type clientList struct{ listFlags }
+
+// Help is shown by `postern client list --help`.
+func (*clientList) Help() string {
+	return `Examples:
+  postern client list
+  postern client list --format json`
+}
+
+// shownClient is a client in JSON.
+type shownClient struct {
+	ID         string `json:"client_id"`
+	Name       string `json:"client_name,omitempty"`
+	URI        string `json:"client_uri"`
+	Sessions   int    `json:"sessions"`
+	Added      bool   `json:"added"`
+	CreatedTS  int64  `json:"created_ts,omitempty"`
+	LastUsedTS int64  `json:"last_used_ts,omitempty"`
+}
 
 // Run lists the clients.
-func (*clientList) Run(ctx context.Context, w world, c *common) error {
+func (cmd *clientList) Run(ctx context.Context, w world, c *common) error {
 	return c.existing(ctx, func(d *db.DB) error {
 		clients, err := d.Clients(ctx)
 		if err != nil {
 			return err
 		}
-		var rows [][]string
+		t := cmd.listing(w.stdout, "CLIENT NAME URI SESSIONS ADDED CREATED LAST-USED")
 		for _, client := range clients {
 			var m protocol.Client
 			if err := json.Unmarshal([]byte(client.Metadata), &m); err != nil {
 				return fmt.Errorf("the metadata of client %s: %w", client.ID, err)
 			}
-			rows = append(rows, []string{client.ID, m.Name, m.URI, strconv.Itoa(client.Sessions), yes(client.Added),
-				when(client.Created), when(client.Used)})
+			shown := shownClient{client.ID, m.Name, m.URI, client.Sessions, client.Added, db.Millis(client.Created),
+				db.Millis(client.Used)}
+			if err := t.add(shown, client.ID, m.Name, m.URI, strconv.Itoa(client.Sessions), yes(client.Added),
+				when(client.Created), when(client.Used)); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, "CLIENT NAME URI SESSIONS ADDED CREATED LAST-USED", rows)
+		return t.end()
 	})
 }
 

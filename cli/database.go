@@ -91,12 +91,12 @@ func (c *common) withQueue(ctx context.Context, do func(*outbox.Queue) error) er
 	return errors.Join(do(q), q.DB.Close())
 }
 
-// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one,
-// and what its owner must know for their mail.
+// openQueue is how every command opens the database: what it changes is queued for the homeserver, if there is one, and
+// for the mail of those who must know of it.
 func (c *common) openQueue(ctx context.Context, config db.Config) (*outbox.Queue, error) {
 	config.DSN = c.DB
 	if config.OnEvent == nil {
-		config.OnEvent = mail.NewNotices().OnEvent
+		config.OnEvent = onEvent(mail.NewNotices())
 	}
 	return outbox.Open(ctx, config)
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +18,6 @@ type inviteCmds struct {
 	List   inviteList   `cmd:"" help:"List the registration tokens."`
 	Revoke inviteRevoke `cmd:"" help:"Revoke a registration token; registrations under way with it cannot finish either."`
 }
-
-// tokenGrammar is the specification's: Client-Server API v1.19, "Token-authenticated registration".
-var tokenGrammar = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 
 type inviteAdd struct {
 	Uses    int64         `default:"1" help:"How many accounts may be made with it; 0: any number."`
@@ -43,7 +38,7 @@ func (l inviteLink) to(token string) string {
 	if l.PublicURL == "" {
 		return ""
 	}
-	return l.public() + handlers.RegisterPath + "?" + url.Values{"token": {token}}.Encode()
+	return handlers.InvitationLink(l.public(), token)
 }
 
 // public is the server's address, without a slash at its end.
@@ -68,7 +63,7 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 		token = rand.Text()
 	}
 	switch {
-	case !tokenGrammar.MatchString(token):
+	case !handlers.IsRegistrationToken(token):
 		return errors.New("a registration token has 1 to 64 of A-Z a-z 0-9 . _ ~ -")
 	case cmd.Uses < 0 || cmd.Expires < 0:
 		return errors.New("--uses and --expires cannot be below 0")
@@ -94,12 +89,16 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-type inviteList struct{ inviteLink }
+type inviteList struct {
+	listFlags
+	inviteLink
+}
 
 // Help is shown by `postern invite list --help`.
 func (*inviteList) Help() string {
 	return `Examples:
   postern invite list
+  postern invite list --format json
   postern invite list --public-url https://matrix.example.org`
 }
 
@@ -118,41 +117,32 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 		if cmd.PublicURL != "" {
 			heading += " LINK"
 		}
-		var rows [][]string
+		l, shapes := cmd.listing(w.stdout, heading), c.shapes()
+		shapes.PublicURL = cmd.PublicURL
 		for _, t := range tokens {
 			row := []string{
-				t.Token, inviteState(t, now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
+				t.Token, t.State(now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
 				strconv.FormatInt(t.Reserved, 10), when(t.Expires), when(t.Created)}
 			if cmd.PublicURL != "" {
 				link := ""
-				if inviteState(t, now) == "good" {
+				if t.State(now) == "good" {
 					link = cmd.to(t.Token)
 				}
 				row = append(row, link)
 			}
-			rows = append(rows, row)
+			if err := l.add(shapes.Invitation(t), row...); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, heading, rows)
+		return l.end()
 	})
-}
-
-func inviteState(t db.RegistrationToken, now time.Time) string {
-	switch {
-	case !t.Revoked.IsZero():
-		return "revoked"
-	case !t.Expires.IsZero() && !now.Before(t.Expires):
-		return "expired"
-	case t.UsesAllowed > 0 && t.Used >= t.UsesAllowed:
-		return "used-up"
-	}
-	return "good"
 }
 
 func allowed(uses int64) string {
 	if uses == 0 {
 		return "any"
 	}
-	return strconv.FormatInt(uses, 10)
+	return strconv.FormatInt(max(uses, 0), 10)
 }
 
 type inviteRevoke struct {

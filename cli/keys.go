@@ -17,17 +17,33 @@ type keysCmd struct {
 	Retire keysRetire `cmd:"" help:"Retire a root key: no token made with it is good any more."`
 }
 
-type keysList struct{}
+type keysList struct{ listFlags }
+
+// Help is shown by `postern keys list --help`.
+func (*keysList) Help() string {
+	return `Examples:
+  postern keys list
+  postern keys list --format json`
+}
+
+// shownKey is a root key in JSON.
+type shownKey struct {
+	ID        int64  `json:"key_id"`
+	State     string `json:"state"` // mints, verifies or retired
+	CreatedTS int64  `json:"created_ts"`
+	RetiredTS int64  `json:"retired_ts,omitempty"`
+	Sessions  int    `json:"sessions"`
+}
 
 // Run lists the keys. What a key is made of is never shown.
-func (*keysList) Run(ctx context.Context, w world, c *common) error {
+func (cmd *keysList) Run(ctx context.Context, w world, c *common) error {
 	return c.existing(ctx, func(d *db.DB) error {
 		keys, err := d.RootKeys(ctx)
 		if err != nil {
 			return err
 		}
 		newest := newestKey(keys)
-		var rows [][]string
+		t := cmd.listing(w.stdout, "KEY STATE CREATED RETIRED SESSIONS")
 		for _, k := range keys {
 			use, err := d.SessionsOnKey(ctx, k.ID, time.Now())
 			if err != nil {
@@ -40,10 +56,13 @@ func (*keysList) Run(ctx context.Context, w world, c *common) error {
 			case k.ID == newest:
 				state = "mints"
 			}
-			rows = append(rows, []string{strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired),
-				strconv.Itoa(use.Sessions)})
+			shown := shownKey{k.ID, state, db.Millis(k.Created), db.Millis(k.Retired), use.Sessions}
+			if err := t.add(shown, strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired),
+				strconv.Itoa(use.Sessions)); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, "KEY STATE CREATED RETIRED SESSIONS", rows)
+		return t.end()
 	})
 }
 

@@ -2,13 +2,14 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
+	"postern/gen/admin"
 	"postern/handlers"
 	"postern/homeserver/front"
 	"postern/speclab/mock"
@@ -62,22 +63,26 @@ func (cmd *serveCmd) newSpecLab(ctx context.Context, w world, files spec.Files, 
 	if err != nil {
 		return publicHandler{}, fmt.Errorf("the spec cannot be served:\n%w", err)
 	}
-	p := page.Handler(page.Config{Document: m.Document, Judge: s.Judge, Now: time.Now})
-	return publicHandler{Handler: withPage(p, m), mock: m}, nil
+	of, err := adminDocument()
+	if err != nil {
+		return publicHandler{}, err
+	}
+	p := page.Handler(page.Config{Document: m.Document, Admin: of, Judge: s.Judge, Now: time.Now})
+	return publicHandler{Handler: below(ownPath, p, m), mock: m}, nil
 }
 
-// pagePath begins the paths of the page in the browser. No path of Matrix begins so.
-const pagePath = "/_postern/"
-
-// withPage gives the page the paths below its own, and all others to the mock server.
-func withPage(page, rest http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, pagePath) {
-			page.ServeHTTP(w, r)
-			return
+// adminDocument is the contract of the admin API, all of which is real.
+func adminDocument() ([]byte, error) {
+	document, err := admin.GetSpec()
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range document.Paths.Map() {
+		for _, op := range item.Operations() {
+			op.Extensions = map[string]any{"x-postern-answered-by": "real"}
 		}
-		rest.ServeHTTP(w, r)
-	})
+	}
+	return json.Marshal(document)
 }
 
 // announce prints what the mock server serves and where the page is.
@@ -88,7 +93,7 @@ func (h publicHandler) announce(out io.Writer, withSpec bool, url string) {
 	if withSpec {
 		fmt.Fprint(out, h.mock.Summary())
 	}
-	fmt.Fprintf(out, "spec: look at it at %s%sspec\n", url, pagePath)
+	fmt.Fprintf(out, "spec: look at it at %s%sspec\n", url, ownPath)
 }
 
 func (h publicHandler) close() {

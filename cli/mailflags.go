@@ -9,6 +9,7 @@ import (
 
 	"postern/handlers"
 	"postern/mail"
+	"postern/notify"
 )
 
 // mailFlags say by which server mail is sent, as they were written.
@@ -72,30 +73,50 @@ func (f *mailFlags) password(s *mail.Settings) error {
 type mailing struct {
 	mail    *mail.Settings // nil: there is none
 	notices *mail.Notices
-	only    bool // no other server runs on the same SQLite file
+	only    bool            // no other server runs on the same SQLite file
+	targets []notify.Target // where operators are told
+	webhook notify.Webhook
 }
 
 // start begins to send what waits, and sees to it that more is queued; without settings, that nothing is. Stop ends the
 // sending.
 func (m mailing) start(ctx context.Context, server *handlers.Server) (stop func(), err error) {
-	c, s := server.Config, m.mail
-	changed, err := mail.Enable(ctx, c.DB, s != nil)
-	if err != nil || s == nil {
-		if changed {
-			c.Log.Warn("without --smtp-url nobody gets mail any more; what waits is sent by a start with it, if that " +
-				"is soon")
-		}
-		return func() {}, err
+	c := server.Config
+	if err := notify.Keep(ctx, c.DB, m.targets); err != nil {
+		return nil, err
 	}
-	smtp, err := mail.NewSMTP(*s, &mail.Letters{ServerName: c.ServerName, From: s.From, ReplyTo: s.ReplyTo,
-		Unseal: server.Sealer().Unseal})
+	changed, err := mail.Enable(ctx, c.DB, m.mail != nil)
 	if err != nil {
 		return nil, err
 	}
+	if changed && m.mail == nil {
+		c.Log.Warn("without --smtp-url nobody gets mail any more; what waits is sent by a start with it, if that " +
+			"is soon")
+	}
+	transports, err := m.transports(server)
+	if err != nil || len(transports) == 0 {
+		return func() {}, err
+	}
 	collectors, sent := mail.Metrics(c.DB, c.Now)
 	c.Metrics.Register(collectors...)
-	sender := mail.New(mail.Config{DB: c.DB, Transports: map[string]mail.Transport{"mailto": smtp},
-		News: m.notices.News(), Log: c.Log, Now: c.Now, Only: m.only, Sent: sent})
+	sender := mail.New(mail.Config{DB: c.DB, Transports: transports, News: m.notices.News(), Log: c.Log, Now: c.Now,
+		Only: m.only, Sent: sent})
 	sender.Start()
 	return sender.Close, nil
+}
+
+// transports are those of the targets that there may be.
+func (m mailing) transports(server *handlers.Server) (map[string]mail.Transport, error) {
+	c, all := server.Config, make(map[string]mail.Transport)
+	notices := &notify.Notices{DB: c.DB, ServerName: c.ServerName, Now: c.Now, Targets: m.targets, Webhook: m.webhook}
+	if len(m.targets) > 0 {
+		all["https"], all["http"] = webhooks{notices}, webhooks{notices}
+	}
+	if m.mail == nil {
+		return all, nil
+	}
+	smtp, err := mail.NewSMTP(*m.mail, &mail.Letters{ServerName: c.ServerName, From: m.mail.From,
+		ReplyTo: m.mail.ReplyTo, Unseal: server.Sealer().Unseal})
+	all["mailto"] = noticeMails{smtp, notices}
+	return all, err
 }

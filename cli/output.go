@@ -2,14 +2,22 @@ package cli
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"postern/handlers"
 )
+
+// listFlags say how a list is written.
+type listFlags struct {
+	Format string `enum:"table,json" default:"table" help:"table, for people, or json: an array of objects, named as in the admin API, with times (…_ts) in Unix milliseconds."`
+}
 
 // table writes rows under a heading, in columns.
 func table(out io.Writer, heading string, rows [][]string) error {
@@ -18,12 +26,22 @@ func table(out io.Writer, heading string, rows [][]string) error {
 	return t.flush()
 }
 
-// listing is a table of any length: it is written as it comes, some rows at a time, and a column gets wider when its
-// cells do. What a cell holds cannot control the terminal, nor pass for what it is not; an empty one is a dash.
+// listing is a list of any length: it is written as it comes, some rows at a time, and a column gets wider when its
+// cells do. What a cell holds cannot control the terminal, nor pass for what it is not; an empty one is a dash. In JSON
+// it is an array, which is closed only when all of it was written.
 type listing struct {
 	out    io.Writer
 	widths []int
 	rows   [][]string // that wait
+	json   bool
+	begun  bool // in JSON: there was a row
+}
+
+// listing begins the list of a command.
+func (f listFlags) listing(out io.Writer, heading string) *listing {
+	l := newListing(out, heading)
+	l.json = f.Format == "json"
+	return l
 }
 
 // listingRows is how many rows wait for each other.
@@ -34,13 +52,57 @@ func newListing(out io.Writer, heading string) *listing {
 	return &listing{out: out, widths: make([]int, len(names)), rows: [][]string{names}}
 }
 
-// add adds a row, of one line.
-func (l *listing) add(cells ...string) error {
+// add adds a row, of one line: what JSON shows of it, and its cells.
+func (l *listing) add(shown any, cells ...string) error {
+	if l.json {
+		return l.addJSON(shown)
+	}
 	l.rows = append(l.rows, cells)
 	if len(l.rows) < listingRows {
 		return nil
 	}
 	return l.flush()
+}
+
+// addJSON writes an element of the array, of one line.
+func (l *listing) addJSON(shown any) error {
+	raw, err := json.Marshal(shown)
+	before := ",\n"
+	if !l.begun {
+		l.begun, before = true, "[\n"
+	}
+	return cmp.Or(err, l.write(before+visibleJSON(raw)))
+}
+
+// visibleJSON escapes what cannot be seen, or turns what stands behind it: see [handlers.Printable].
+func visibleJSON(raw []byte) string {
+	var b strings.Builder
+	for _, r := range string(raw) {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
+}
+
+// end writes what waits, and ends the list.
+func (l *listing) end() error {
+	switch {
+	case !l.json:
+		return l.flush()
+	case !l.begun:
+		return l.write("[]\n")
+	}
+	return l.write("\n]\n")
+}
+
+func (l *listing) write(text string) error {
+	_, err := io.WriteString(l.out, text)
+	return err
 }
 
 // flush writes the rows that wait.
@@ -60,8 +122,7 @@ func (l *listing) flush() error {
 		text.WriteString(row[last] + "\n")
 	}
 	l.rows = l.rows[:0]
-	_, err := io.WriteString(l.out, text.String())
-	return err
+	return l.write(text.String())
 }
 
 // when writes an instant for people, and a dash for none.

@@ -33,6 +33,14 @@ func TestPage(t *testing.T) {
 		t.Errorf("the greeting does not name the page:\n%s", s.out)
 	}
 
+	_, document = s.ask("GET", "/_postern/spec/admin.json", "", "")
+	if paths, _ := document["paths"].(map[string]any); paths["/_postern/admin/v1/accounts"] == nil {
+		t.Errorf("the page has no admin API: %v", document)
+	}
+	if status, _ := s.ask("GET", "/_postern/admin/v1/accounts", "", ""); status != 401 {
+		t.Errorf("with --dev the admin API answers %d", status)
+	}
+
 	access, _ := s.login("bob", "secret")
 	if open, why := s.judged(access); !open {
 		t.Errorf("a good token: %s", why)

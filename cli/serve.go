@@ -19,6 +19,7 @@ import (
 	"postern/handlers"
 	"postern/homeserver"
 	"postern/homeserver/imported"
+	"postern/homeserver/outbox"
 	"postern/mail"
 )
 
@@ -73,7 +74,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	fresh := c.missing()
 	notices := mail.NewNotices()
 	queue, err := c.openQueue(ctx, db.Config{OnBatch: config.Metrics.Batch, Connections: cmd.DBConnections,
-		OnEvent: notices.OnEvent})
+		OnEvent: onEvent(notices)})
 	if err != nil {
 		return err
 	}
@@ -116,12 +117,14 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	}
 	if peer != nil {
 		config.Peer, config.Flows, config.AllowKeyReset = peer, peer.Flows(), peer.AllowKeyReset
+		config.Outbox, config.Reopen = peer.Outbox, queue.Reactivate
 	}
-	return cmd.run(ctx, w, c, set, peer)
+	return cmd.run(ctx, w, c, set, peer, queue)
 }
 
 // run serves with a database, its keys and its homeserver.
-func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer) error {
+func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, peer *homeserver.Peer,
+	queue *outbox.Queue) error {
 	log, sockets := set.config.Log, set.ending.sockets
 	set.config.Patience = sockets.patience.write
 	set.config.Passwords.Leaked = lookUp(set.leaked, func(err error) { // the list is open until the program ends
@@ -153,6 +156,9 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
+	if handler.Handler, err = cmd.withAdminAPI(handler, server, queue); err != nil {
+		return err
+	}
 	_, end, err := sockets.listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler())
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type serveFlags struct {
 	homeserverFlags
 	mailFlags
 	passwordFlags
+	notifyFlags
 
 	Listen          string   `default:"127.0.0.1:8008" env:"POSTERN_LISTEN" help:"Address and port to listen on."`
 	MetricsListen   string   `env:"POSTERN_METRICS_LISTEN" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not on --listen."`
@@ -46,6 +47,7 @@ type serveFlags struct {
 	OAuthClients    string   `name:"oauth-clients" default:"open" env:"POSTERN_OAUTH_CLIENTS" help:"Which clients people may let in by the OAuth 2.0 API: open (all that register), known (those of --oauth-known-host) or static (see postern client)."`
 	OAuthKnownHost  []string `name:"oauth-known-host" env:"POSTERN_OAUTH_KNOWN_HOST" placeholder:"HOST" help:"With --oauth-clients known: a client is admitted whose client_uri is at this host or below; may be repeated."`
 	SecondFactor    string   `default:"optional" env:"POSTERN_SECOND_FACTOR" placeholder:"WHOM" help:"Which accounts have to have a second factor: none (optional), those of administrators (admins) or all (required); needs the OAuth 2.0 API, for its pages."`
+	AdminAPI        bool     `name:"admin-api" env:"POSTERN_ADMIN_API" help:"Serve the admin API, by which scripts look after accounts, below /_postern/admin on --listen; only tokens that were made for it open it (postern token issue --admin). With --dev it is served."`
 	SynapsePepper   string   `name:"synapse-pepper-file" env:"POSTERN_SYNAPSE_PEPPER_FILE" placeholder:"FILE" help:"File with Synapse's password_config.pepper, if it had one, for accounts imported from it."`
 	Linger          string   `default:"0" env:"POSTERN_LINGER" help:"How long up- and downloads go on once the server is stopped, while nobody waits for them; 0: the stop waits for them, up to 10s. With it SIGUSR1 (systemctl reload) starts the next server beside this one. For a service manager that ends only the process it has started, such as systemd with KillMode=process."`
 	Worker          bool     `hidden:"" help:"This is the process that serves, and another waits for it: see --linger."`
@@ -82,6 +84,8 @@ func (f *serveFlags) settings(w world, c *common) (settings, error) {
 	s.homeserver, wrong = f.homeserverFlags.settings(c.ServerName)
 	problems.add(wrong...)
 	s.mail, wrong = f.mailFlags.settings(c.ServerName, w.getenv)
+	problems.add(wrong...)
+	s.targets, s.webhook, wrong = f.notifyFlags.settings(f.SMTPURL != "")
 	problems.add(wrong...)
 	if s.homeserver != nil && (f.Dev || len(f.Spec) > 0) {
 		problems.add(errors.New("--dev and --spec are for a workbench; leave them out in front of a homeserver"))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -19,25 +18,36 @@ type sessionCmd struct {
 }
 
 type sessionList struct {
+	listFlags
 	Name string `arg:"" optional:"" help:"Localpart, or whole user id; all accounts without it."`
+}
+
+// Help is shown by `postern session list --help`.
+func (*sessionList) Help() string {
+	return `Examples:
+  postern session list alice
+  postern session list --format json | jq -r '.[] | select(.bot) | [.user_id, .display_name] | @tsv'`
 }
 
 // Run lists sessions. No token is shown: none is kept.
 func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 	return c.accountOrAll(ctx, cmd.Name, func(d *db.DB, name string) error {
-		t := newListing(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME")
+		t := cmd.listing(w.stdout, "SESSION USER DEVICE STATE GENERATION CREATED LAST-SEEN ADDRESS NAME")
 		show := func(s db.Session) error {
-			return t.add(s.ID, string(handlers.NewUserID(s.Localpart, c.ServerName)), s.DeviceID, sessionState(s),
-				generation(s), when(s.Created), when(s.Seen.At), s.Seen.Addr, s.DisplayName)
+			shown := c.shapes().Session(s)
+			return t.add(shown, s.ID, shown.UserID, s.DeviceID, string(shown.State), generation(s), when(s.Created),
+				when(s.Seen.At), s.Seen.Addr, s.DisplayName)
 		}
 		if name == "" {
-			return cmp.Or(d.EachSession(ctx, show), t.flush())
+			return cmp.Or(d.EachSession(ctx, show), t.end())
 		}
 		sessions, err := d.Sessions(ctx, name)
 		for _, s := range sessions {
-			err = cmp.Or(err, show(s))
+			if err == nil {
+				err = show(s)
+			}
 		}
-		return cmp.Or(err, t.flush())
+		return cmp.Or(err, t.end())
 	})
 }
 
@@ -47,21 +57,12 @@ func generation(s db.Session) string {
 	switch {
 	case s.Imported:
 		return "imported"
+	case s.Scope == db.ScopeAdmin:
+		return "admin token"
 	case s.Bot:
 		return "token"
 	}
 	return strconv.FormatInt(s.Generation, 10)
-}
-
-// sessionState is the state of a session for people.
-func sessionState(s db.Session) string {
-	switch {
-	case s.State == db.Live && !s.Expires.IsZero() && !time.Now().Before(s.Expires):
-		return "ended"
-	case s.State == db.Live && s.Locked:
-		return "locked"
-	}
-	return string(s.State)
 }
 
 // accountOrAll opens the database for work on one account or, without a name, on all; the localpart is then empty.
@@ -140,9 +141,11 @@ func reported(w world, ended int, err error) error {
 }
 
 type sessionEvents struct {
-	Name string `arg:"" optional:"" help:"Localpart, or whole user id; all accounts without it."`
-	User string `help:"The same, as a flag." placeholder:"NAME"`
-	Last int    `default:"50" help:"How many, newest first."`
+	listFlags
+	Name string   `arg:"" optional:"" help:"Localpart, or whole user id; all accounts without it."`
+	User string   `help:"The same, as a flag." placeholder:"NAME"`
+	Last int      `default:"50" help:"How many, newest first."`
+	Kind []string `help:"Only events of this kind, such as login; may be repeated." placeholder:"KIND"`
 }
 
 // Help is shown by `postern session events --help`.
@@ -153,7 +156,8 @@ and the address and client that asked for it, or the command. What nobody asked 
 
 Examples:
   postern session events
-  postern session events --user alice --last 200`
+  postern session events --user alice --last 200
+  postern session events --kind replay --kind caught_up --format json`
 }
 
 // Run shows the audit events.
@@ -162,11 +166,11 @@ func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 		return errors.New("name the account once, as an argument or with --user")
 	}
 	return c.accountOrAll(ctx, cmp.Or(cmd.User, cmd.Name), func(d *db.DB, name string) error {
-		events, err := d.Events(ctx, name, cmd.Last)
+		events, err := d.EventPage(ctx, db.EventFilter{Localpart: name, Kinds: cmd.Kind}, db.Event{}, cmd.Last)
 		if err != nil {
 			return err
 		}
-		var rows [][]string
+		t := cmd.listing(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT")
 		for _, e := range events {
 			user, generation := "", ""
 			if e.Localpart != "" {
@@ -175,9 +179,11 @@ func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 			if e.Generation != 0 {
 				generation = strconv.FormatInt(e.Generation, 10)
 			}
-			rows = append(rows,
-				[]string{when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr, e.Agent})
+			if err := t.add(c.shapes().Event(e), when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr,
+				e.Agent); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT", rows)
+		return t.end()
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/outbox"
 )
@@ -23,7 +24,7 @@ type synapseFiles struct {
 	Files []string `arg:"" name:"homeserver.yaml" help:"Synapse's configuration: files and folders, in the order in which Synapse is given them."`
 }
 
-type synapseOutbox struct{}
+type synapseOutbox struct{ listFlags }
 
 // Help is shown by `postern synapse outbox --help`.
 func (*synapseOutbox) Help() string {
@@ -32,7 +33,20 @@ hour what Synapse refuses.
 
 Examples:
   postern synapse outbox
+  postern synapse outbox --format json
   postern synapse outbox --db /var/lib/postern/postern.db`
+}
+
+// shownWaiting is what waits, in JSON.
+type shownWaiting struct {
+	UserID    string `json:"user_id"`
+	Localpart string `json:"localpart"`
+	DeviceID  string `json:"device_id,omitempty"`
+	SinceTS   int64  `json:"since_ts"`
+	Tries     int    `json:"tries"`
+	NextTS    int64  `json:"next_ts"`
+	Refused   bool   `json:"refused"`
+	Error     string `json:"last_error,omitempty"`
 }
 
 // Run lists it.
@@ -42,16 +56,19 @@ func (cmd *synapseOutbox) Run(ctx context.Context, w world, c *common) error {
 		if err != nil {
 			return err
 		}
-		if len(waiting) == 0 {
+		t := cmd.listing(w.stdout, "USER DEVICE SINCE TRIES NEXT LAST-ERROR")
+		if len(waiting) == 0 && !t.json {
 			fmt.Fprintln(w.stdout, "nothing waits")
 			return nil
 		}
-		var rows [][]string
 		for _, o := range waiting {
-			rows = append(rows, []string{string(handlers.NewUserID(o.Localpart, c.ServerName)), o.DeviceID,
-				when(o.Since),
-				strconv.Itoa(o.Tries), when(o.Due), o.Error})
+			shown := shownWaiting{string(handlers.NewUserID(o.Localpart, c.ServerName)), o.Localpart, o.DeviceID,
+				db.Millis(o.Since), o.Tries, db.Millis(o.Due), o.Refused, o.Error}
+			if err := t.add(shown, shown.UserID, o.DeviceID, when(o.Since), strconv.Itoa(o.Tries), when(o.Due),
+				o.Error); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, "USER DEVICE SINCE TRIES NEXT LAST-ERROR", rows)
+		return t.end()
 	})
 }

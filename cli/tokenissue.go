@@ -19,6 +19,7 @@ import (
 type tokenIssue struct {
 	Account  string   `arg:"" name:"name" help:"Localpart, or whole user id."`
 	Caveat   []string `arg:"" optional:"" sep:"none" help:"Caveats, each in quotes; all of them have to hold. Without any the token opens everything."`
+	Admin    bool     `help:"Make a token for the admin API, which opens that and nothing else; the account has to be an administrator's (postern user admin)."`
 	Name     string   `default:"Bot" help:"What the account's devices show it as."`
 	DeviceID string   `placeholder:"ID" help:"The device that the token is to have; by default a new one. One that has a session is refused."`
 	Expires  string   `default:"365d" placeholder:"WHEN" help:"When it ends: a time from now such as 12h or 90d, a day such as 2027-06-30 (until its end, UTC), or never."`
@@ -34,7 +35,8 @@ nowhere. It keeps the root key that it was made with in use until it ends.
 Examples:
   postern token issue alice --name Bell 'method in PUT' 'path under /_matrix/client/v3/rooms/!room:example.org/send'
   postern token issue alice --name Backup --expires 90d 'method in GET,HEAD' 'path under /_matrix' > backup.token
-  postern token issue alice --name nio --expires never --format env 'addr in 192.0.2.7' > nio.env`
+  postern token issue alice --name nio --expires never --format env 'addr in 192.0.2.7' > nio.env
+  postern token issue --admin alice --name Inviter 'path under /_postern/admin/v1/invitations' > inviter.token`
 }
 
 // Run makes a token. A server that runs takes it at once.
@@ -53,8 +55,11 @@ func (cmd *tokenIssue) Run(ctx context.Context, w world, c *common) error {
 			db.MaxDeviceName)
 	}
 	return c.accountQueue(ctx, cmd.Account, func(q *outbox.Queue, name string) error {
-		pair, err := c.issue(ctx, w, q.DB, name, handlers.Bot{Name: cmd.Name, DeviceID: cmd.DeviceID, Expires: expires,
-			Caveats: caveats})
+		wanted := handlers.Bot{Name: cmd.Name, DeviceID: cmd.DeviceID, Expires: expires, Caveats: caveats}
+		if cmd.Admin {
+			wanted.Scope = db.ScopeAdmin
+		}
+		pair, err := c.issue(ctx, w, q.DB, name, wanted)
 		if err != nil {
 			return cmd.refused(name, err)
 		}
@@ -117,6 +122,9 @@ func (cmd *tokenIssue) refused(name string, err error) error {
 		return fmt.Errorf("%s has a session on the device %q, which a token does not replace; leave --device-id out, "+
 			"or end that first with `postern session end --user %s --device %s`", name, cmd.DeviceID, name,
 			shellWord(cmd.DeviceID))
+	case errors.Is(err, handlers.ErrNotAdmin):
+		return fmt.Errorf("%s is no administrator's, so a token of its would open nothing; `postern user admin %s on` "+
+			"makes it one", name, name)
 	case errors.Is(err, db.ErrFull):
 		return fmt.Errorf("%s has as many tokens for bots as an account may have; `postern session list %s` shows "+
 			"them, and `postern session end` ends those that nobody needs", name, name)
@@ -136,7 +144,12 @@ func tellOpened(w world, session db.Session, caveats []tokens.Caveat) {
 	}
 	fmt.Fprintf(w.stderr, "The token is the device %s, and %s. It is not shown again. It\n",
 		handlers.Printable(session.DeviceID), ends)
-	for _, x := range oauth.Opens(caveats) {
+	opened := oauth.Opens(caveats)
+	if session.Scope == db.ScopeAdmin {
+		fmt.Fprintln(w.stderr, "  opens the admin API, and nothing else")
+		opened = nil
+	}
+	for _, x := range opened {
 		may := "may not"
 		if x.Open {
 			may = "may"
@@ -144,7 +157,7 @@ func tellOpened(w world, session db.Session, caveats []tokens.Caveat) {
 		fmt.Fprintf(w.stderr, "  %-8s%s (%s %s)\n", may, strings.ToLower(x.Words()[:1])+x.Words()[1:], x.Method, x.Path)
 	}
 	for _, c := range caveats {
-		if c.Key != "method" && c.Key != "path" {
+		if c.Key != "method" && c.Key != "path" || opened == nil {
 			fmt.Fprintf(w.stderr, "  only while %s%s\n", c, inWords(c.String()))
 		}
 	}

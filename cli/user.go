@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"postern/admin"
 	"postern/db"
 	"postern/handlers"
 	"postern/homeserver/outbox"
@@ -23,7 +24,7 @@ type userCmds struct {
 	Reactivate userReactivate `cmd:"" help:"Let a deactivated account log in again, with the password it had."`
 	Lock       userLock       `cmd:"" help:"Lock an account: its sessions and devices stay, but nothing works until it is unlocked."`
 	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
-	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the homeserver."`
+	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the server."`
 	Factors    userFactors    `cmd:"" help:"List an account's second factors, or clear them for somebody who has lost them."`
 	Import     userImport     `cmd:"" help:"Bring accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
@@ -87,6 +88,7 @@ func takenName(ctx context.Context, d *db.DB, name string) error {
 }
 
 type userList struct {
+	listFlags
 	Waiting bool `help:"Only the accounts that wait for approval, and where they were asked for."`
 }
 
@@ -94,7 +96,10 @@ type userList struct {
 func (*userList) Help() string {
 	return `Examples:
   postern user list
-  postern user list --waiting`
+  postern user list --format json | jq -r '.[] | select(.state == "locked") | .user_id'
+  postern user list --waiting
+
+In JSON accounts that wait are listed with --waiting alone: they are none yet.`
 }
 
 // Run lists the accounts with the number of their sessions.
@@ -105,26 +110,27 @@ func (cmd *userList) Run(ctx context.Context, w world, c *common) error {
 			return err
 		}
 		if cmd.Waiting {
-			return c.listWaiting(w, waiting)
+			return cmd.listWaiting(w, c, waiting)
 		}
-		t := newListing(w.stdout, "USER STATE CREATED SESSIONS ADMIN SECOND-FACTOR")
+		t := cmd.listing(w.stdout, "USER STATE CREATED SESSIONS ADMIN SECOND-FACTOR")
 		err = d.EachUser(ctx, func(u db.User, sessions int) error {
-			state := "active"
-			switch {
-			case !u.Deactivated.IsZero():
-				state = "deactivated"
-			case !u.Locked.IsZero():
-				state = "locked"
-			}
-			return t.add(string(handlers.NewUserID(u.Localpart, c.ServerName)), state, when(u.Created),
-				strconv.Itoa(sessions), yes(u.Admin), yes(u.SecondFactor))
+			shown := c.shapes().Account(db.CountedUser{User: u, Sessions: sessions})
+			return t.add(shown, shown.UserID, string(shown.State), when(u.Created), strconv.Itoa(sessions),
+				yes(u.Admin), yes(u.SecondFactor))
 		})
 		for _, u := range waiting {
-			name := string(handlers.NewUserID(u.Localpart, c.ServerName))
-			err = cmp.Or(err, t.add(name, "waiting", when(u.Since), "0", yes(false), yes(false)))
+			if err == nil && !t.json {
+				name := string(handlers.NewUserID(u.Localpart, c.ServerName))
+				err = t.add(nil, name, "waiting", when(u.Since), "0", yes(false), yes(false))
+			}
 		}
-		return cmp.Or(err, t.flush())
+		return cmp.Or(err, t.end())
 	})
+}
+
+// shapes show rows in JSON.
+func (c *common) shapes() admin.Shapes {
+	return admin.Shapes{ServerName: c.ServerName, Now: time.Now()}
 }
 
 type userPasswd struct {

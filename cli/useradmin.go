@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"postern/db"
-	"postern/homeserver"
 )
 
 type userAdmin struct {
@@ -15,9 +14,10 @@ type userAdmin struct {
 
 // Help is shown by `postern user admin --help`.
 func (*userAdmin) Help() string {
-	return `Synapse asks Postern who may use its admin API. On and off count with the next request that comes
-through Postern; clients that reach Synapse around it are remembered for up to two minutes. The API itself,
-/_synapse/admin, can be reached from outside only with serve --expose-admin.
+	return `An administrator sees the operator's desk, /account/admin. Synapse asks Postern as well who may use its
+admin API: on and off count with the next request that comes through Postern; clients that reach
+Synapse around it are remembered for up to two minutes. That API, /_synapse/admin, can be reached from
+outside only with serve --expose-admin.
 
 Examples:
   postern user admin alice on
@@ -27,13 +27,13 @@ Examples:
 // Run marks the account, or takes the mark away.
 func (cmd *userAdmin) Run(ctx context.Context, w world, c *common) error {
 	return c.account(ctx, cmd.Name, func(d *db.DB, name string) error {
-		if err := homeserver.SetAdmin(ctx, d, name, cmd.Mark == "on"); err != nil {
+		if err := d.SetAdmin(ctx, name, cmd.Mark == "on"); err != nil {
 			return err
 		}
 		if cmd.Mark == "on" {
-			fmt.Fprintf(w.stdout, "%s may administer the homeserver\n", name)
+			fmt.Fprintf(w.stdout, "%s may administer the server\n", name)
 		} else {
-			fmt.Fprintf(w.stdout, "%s may not administer the homeserver\n", name)
+			fmt.Fprintf(w.stdout, "%s may not administer the server\n", name)
 		}
 		return nil
 	})

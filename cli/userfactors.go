@@ -9,6 +9,7 @@ import (
 )
 
 type userFactors struct {
+	listFlags
 	Name string `arg:"" help:"Localpart, or whole user id."`
 	Do   string `arg:"" enum:"list,clear" help:"list or clear."`
 }
@@ -22,6 +23,7 @@ too. It counts at once, and the event factors_cleared tells of it.
 
 Examples:
   postern user factors alice list
+  postern user factors alice list --format json
   postern user factors alice clear`
 }
 
@@ -36,7 +38,7 @@ func (cmd *userFactors) Run(ctx context.Context, w world, c *common) error {
 			return err
 		}
 		if cmd.Do == "list" {
-			return table(w.stdout, "KIND NAME ADDED LAST-USED", factorRows(factors))
+			return cmd.list(w, c, factors)
 		}
 		cleared, err := d.ClearFactors(ctx, name)
 		if err != nil {
@@ -53,21 +55,31 @@ func (cmd *userFactors) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
-// factorRows are factors for people. The recovery codes share a row.
-func factorRows(factors []db.Factor) (rows [][]string) {
+// list shows factors. The recovery codes share a row.
+func (cmd *userFactors) list(w world, c *common, factors []db.Factor) error {
+	t := cmd.listing(w.stdout, "KIND NAME ADDED LAST-USED")
 	left := 0
 	for _, f := range factors {
+		kind := f.Kind
 		switch f.Kind {
 		case db.FactorRecovery:
 			left++
+			continue
 		case db.FactorCodes:
-			rows = append(rows, []string{"one-time codes", f.Name, when(f.Created), when(f.Used)})
-		default:
-			rows = append(rows, []string{f.Kind, f.Name, when(f.Created), when(f.Used)})
+			kind = "one-time codes"
+		}
+		if err := t.add(c.shapes().Factor(f), kind, f.Name, when(f.Created), when(f.Used)); err != nil {
+			return err
 		}
 	}
 	if left > 0 {
-		rows = append(rows, []string{"recovery codes", fmt.Sprintf("%d left", left), "", ""})
+		row := struct {
+			Kind string `json:"kind"`
+			Left int    `json:"recovery_codes"`
+		}{db.FactorRecovery, left}
+		if err := t.add(row, "recovery codes", fmt.Sprintf("%d left", left), "", ""); err != nil {
+			return err
+		}
 	}
-	return rows
+	return t.end()
 }

@@ -32,14 +32,16 @@ const (
 	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 ORDER BY created, id LIMIT $1`
 	nextDelivery    = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
 		WHERE due > 0`
-	waitingDeliveries = `SELECT COUNT(*), COALESCE(MIN(created), 0) FROM deliveries WHERE due > 0`
-	claimDeliveries   = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
+	// One that is to be sent later waits from then on.
+	waitingDeliveries = `SELECT COUNT(*), COALESCE(MIN(CASE WHEN tries = 0 THEN due ELSE created END), 0)
+		FROM deliveries WHERE due > 0`
+	claimDeliveries = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
 		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1
 			ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
 	// Only by who has claimed it: whose time was over may have been overtaken by another one.
 	settleDelivery = `UPDATE deliveries SET due = $3, error = $4, holder = '', held = 0,
 		sealed = CASE WHEN CAST($3 AS BIGINT) > 0 THEN sealed ELSE $5 END WHERE id = $1 AND holder = $2 RETURNING id`
-	retryDeliveries   = `UPDATE deliveries SET due = $1 WHERE due > $1 AND held <= $1`
+	retryDeliveries   = `UPDATE deliveries SET due = $1 WHERE due > $1 AND held <= $1 AND tries > 0`
 	releaseDeliveries = `UPDATE deliveries SET holder = '', held = 0 WHERE due > 0 AND held > 0`
 	tidyDeliveries    = `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`

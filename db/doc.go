@@ -15,7 +15,8 @@
 //   - sessions: one row per (account, device), changed in place. It never grows, however often its tokens are
 //     refreshed. A token for a bot is one as well (bot), with the caveats that it was made with (restrictions): nothing
 //     is enforced by them, the token says them itself. It has a device of its own, which neither replaces another's nor
-//     is replaced.
+//     is replaced. What its token opens is its scope: the Client-Server API or, of a bot's that an operator has made
+//     for it, the admin API.
 //   - ended_sessions: a mark of 8 bytes per session that has ended, until it would be as old as Tidy keeps sessions. A
 //     session that is not here and has no mark may have been lost, see MayBeLost.
 //   - imported_tokens: a row per token that another server gave to a session which came from there, by its SHA-256.
@@ -78,9 +79,9 @@
 //     AddRegistrationToken, Ping.
 //   - An account: StartSession and Admissible look at its password, its lock, its factors, its devices and the issuer
 //     of a login token; whatever changes one of these, or ends what a login may be adding to, is of the same scope:
-//     ChangePassword, Rehash, LockUser, UnlockUser, Deactivate, Reactivate, factors, addresses, browsers, devices,
-//     EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case, whether
-//     there is an account or not. So has what the homeserver is told of the account (package outbox).
+//     ChangePassword, Rehash, LockUser, UnlockUser, SetAdmin, Deactivate, Reactivate, factors, addresses, browsers,
+//     devices, EndSessions, EndOthers. CreateUser, Register, ApproveUser and RejectUser have the name, in lower case,
+//     whether there is an account or not. So has what the homeserver is told of the account (package outbox).
 //   - An invitation, whose uses stand in two tables: ReserveRegistrationToken, ReleaseRegistrationToken,
 //     RevokeRegistrationToken, and Register beside the account.
 //   - What is counted: accounts that wait, beside the account; interactions of one kind; deliveries that a sender

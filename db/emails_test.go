@@ -253,3 +253,40 @@ func TestOnEvent(t *testing.T) {
 		t.Errorf("the account is %+v, %v", u, err)
 	}
 }
+
+// TestLaterDelivery: one that is to be sent later is not hurried with those that wait for another try, nor does it wait
+// before.
+func TestLaterDelivery(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tried, later := delivery("tried"), delivery("later")
+	tried.Created, later.Created = t0, t0
+	later.Due = t0.Add(time.Hour)
+	later.Expires = t0.Add(24 * time.Hour)
+	must(d.Deliver(bg, tried))
+	must(d.Deliver(bg, later))
+	if n, since, err := d.WaitingDeliveries(bg); n != 2 || !since.Equal(t0) || err != nil {
+		t.Errorf("%d wait since %v, %v", n, since, err)
+	}
+	claimed, err := d.ClaimDeliveries(bg, "us", t0, t0.Add(time.Minute), 10)
+	if err != nil || len(claimed) != 1 || claimed[0].ID != "tried" {
+		t.Fatalf("claimed are %+v, %v", claimed, err)
+	}
+	must(d.SettleDelivery(bg, "tried", "us", t0.Add(30*time.Minute), "away"))
+	now := t0.Add(2 * time.Minute)
+	must(d.RetryDeliveries(bg, now))
+	claimed, err = d.ClaimDeliveries(bg, "us", now, now.Add(time.Minute), 10)
+	if err != nil || len(claimed) != 1 || claimed[0].ID != "tried" {
+		t.Fatalf("then %+v, %v", claimed, err)
+	}
+	must(d.SettleDelivery(bg, "tried", "us", time.Time{}, ""))
+	if n, since, err := d.WaitingDeliveries(bg); n != 1 || !since.Equal(later.Due) || err != nil {
+		t.Errorf("%d wait since %v, %v", n, since, err)
+	}
+}

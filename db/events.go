@@ -56,6 +56,11 @@ const (
 	EventInviteRevoked = "invite_revoked" // … was revoked
 	EventLoginLink     = "login_link"     // an operator made a login token for the account
 	EventResetLink     = "reset_link"     // … a link with which its owner chooses a password
+
+	// What concerns no account, told at most once an hour by each server.
+	EventFlood  = "flood"          // strangers were refused again and again, by the rate limit
+	EventOutbox = "outbox_failing" // the homeserver is not told of something, for too long, or refuses it
+	EventMail   = "mail_failing"   // the mail server is away for too long
 )
 
 // maxEvents bounds how many events an account has. The oldest go first. One that logs in and out each minute reaches it
@@ -149,10 +154,5 @@ const eventColumns = `at, kind, localpart, device_id, session_id, generation, ad
 
 // Events lists the newest events first, at most limit of them; of one account, or of all if localpart is empty.
 func (d *DB) Events(ctx context.Context, localpart string, limit int) ([]Event, error) {
-	const columns = `SELECT ` + eventColumns + ` FROM events`
-	if localpart == "" {
-		return list(ctx, d, columns+` ORDER BY at DESC, localpart, session_id, kind LIMIT $1`, scanEvent, limit)
-	}
-	return list(ctx, d, columns+` WHERE localpart = $1 ORDER BY at DESC, session_id, kind LIMIT $2`, scanEvent,
-		localpart, limit)
+	return d.EventPage(ctx, EventFilter{Localpart: localpart}, Event{}, limit)
 }

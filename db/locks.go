@@ -37,3 +37,26 @@ func (d *DB) setLock(ctx context.Context, e Event, query string, args ...any) er
 		return true, t.ChangeSessions(lockSessions, e.Localpart, e.Kind == EventLocked)
 	})
 }
+
+// SetAdmin says whether an account is an administrator's, and has its sessions say so too: an introspection reads only
+// those. ErrNotFound if there is no such account.
+func (d *DB) SetAdmin(ctx context.Context, localpart string, admin bool) error {
+	return d.must(ctx, account(localpart), ErrNotFound,
+		func(t *Tx) (bool, error) { return t.SetAdmin(localpart, admin) })
+}
+
+// SetAdmin is [DB.SetAdmin] in a transaction about the account, and says whether there is such an account.
+func (t *Tx) SetAdmin(localpart string, admin bool) (found bool, err error) {
+	const (
+		q        = `UPDATE users SET admin = $2 WHERE localpart = $1 AND admin <> $2 RETURNING localpart`
+		sessions = `UPDATE sessions SET admin = $2 WHERE localpart = $1`
+	)
+	e := Event{Kind: EventAdminOff, Localpart: localpart}
+	if admin {
+		e.Kind = EventAdminOn
+	}
+	if found, err = t.Change(e, q, admin); err != nil || !found {
+		return found, err
+	}
+	return true, t.ChangeSessions(sessions, localpart, admin)
+}

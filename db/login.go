@@ -20,6 +20,7 @@ type Login struct {
 	ClientID              string // the OAuth 2.0 client that it is for; empty: another API
 	Bot                   bool   // it is a token for a bot, see Session
 	Restrictions          string // of such a token
+	Scope                 string // of such a token: what it opens, see Session
 
 	SecondFactor bool // the password does not stand alone: a second factor was shown, or somebody else vouches
 
@@ -122,9 +123,9 @@ const replace = `DELETE FROM sessions WHERE localpart = $1 AND device_id = $2 RE
 func (t *Tx) start(l Login) (Session, error) {
 	const insert = `INSERT INTO sessions (id, localpart, device_id, display_name, created, expires, refreshable,
 			generation, key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr,
-			seen_agent, client_id, bot, restrictions)
+			seen_agent, client_id, bot, restrictions, scope)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, 0, FALSE, 'live', FALSE,
-			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13, $14, $15, $16)
+			(SELECT admin FROM users WHERE localpart = $2), $11, $12, $13, $14, $15, $16, $17)
 		RETURNING ` + sessionColumns
 	if gone, err := t.keyClosed(l.KeyID); gone || err != nil {
 		return Session{}, or(err, ErrKeyGone)
@@ -143,7 +144,7 @@ func (t *Tx) start(l Login) (Session, error) {
 	seen := l.Seen.Clip()
 	s, _, err := t.session(insert, l.ID, l.Localpart, l.DeviceID, name, Millis(l.At), Millis(l.Expires), l.Refreshable,
 		l.KeyID, Millis(l.At), Millis(accessEnd(l.At, l.AccessTTL, l.Expires)), Millis(seen.At), seen.Addr, seen.Agent,
-		l.ClientID, l.Bot, l.Restrictions)
+		l.ClientID, l.Bot, l.Restrictions, l.Scope)
 	if err == nil {
 		err = t.Follow(l.Localpart, l.DeviceID)
 	}

@@ -121,6 +121,22 @@ func TestRacersRedeemOneLoginToken(t *testing.T) {
 	}
 }
 
+// TestSpendOnce: of many who spend one id one does, and nobody does later.
+func TestSpendOnce(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	spend := func(int) error { return d.Spend(bg, "nonce", t0, t0.Add(time.Minute)) }
+	if won := winners(t, racers(spend), ErrTokenSpent); won != 1 {
+		t.Errorf("%d spent it", won)
+	}
+	if err := d.Spend(bg, "nonce", t0.Add(time.Hour), t0.Add(2*time.Hour)); !errors.Is(err, ErrTokenSpent) {
+		t.Errorf("later: %v", err)
+	}
+	if err := d.Spend(bg, "another", t0, t0.Add(time.Minute)); err != nil {
+		t.Errorf("another: %v", err)
+	}
+}
+
 // Spent tokens are forgotten a day after their end, so the table stays small and a clock that steps back revives none.
 func TestLoginTokensAreForgotten(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@ import "strings"
 // that the collector has little to look at.
 type packed struct {
 	texts string    // all of them, one after the other
-	ends  [8]uint32 // of each
+	ends  [9]uint32 // of each
 	times [7]int64  // in milliseconds
 	ints  [4]int64
 	flags [7]bool
@@ -14,7 +14,7 @@ type packed struct {
 
 func pack(s *Session) *packed {
 	texts := [...]string{s.ID, s.Localpart, s.DeviceID, s.DisplayName, s.Seen.Addr, s.Seen.Agent, s.ClientID,
-		s.Restrictions}
+		s.Restrictions, s.Scope}
 	p := &packed{
 		texts: strings.Join(texts[:], ""),
 		times: [...]int64{Millis(s.Created), Millis(s.Expires), Millis(s.Minted), Millis(s.AccessExpires),
@@ -42,7 +42,7 @@ func (p *packed) session() Session {
 		Generation: p.ints[0], Oldest: p.ints[1], KeyID: p.ints[2], CaughtFrom: p.ints[3],
 		State: Soft, Refreshable: p.flags[1], SingleUse: p.flags[2], Locked: p.flags[3], Admin: p.flags[4],
 		Seen:     Seen{At: FromMillis(p.times[6]), Addr: text(4), Agent: text(5)},
-		Imported: p.flags[5], ClientID: text(6), Bot: p.flags[6], Restrictions: text(7)}
+		Imported: p.flags[5], ClientID: text(6), Bot: p.flags[6], Restrictions: text(7), Scope: text(8)}
 	if p.flags[0] {
 		s.State = Live
 	}

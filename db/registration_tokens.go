@@ -9,7 +9,7 @@ import (
 // registration").
 type RegistrationToken struct {
 	Token       string
-	UsesAllowed int64 // 0: no bound
+	UsesAllowed int64 // 0: no bound; below 0: not one
 	Used        int64
 	Reserved    int64     // uses set aside for registrations that are under way
 	Expires     time.Time // zero: never
@@ -38,12 +38,69 @@ func (d *DB) AddRegistrationToken(ctx context.Context, r RegistrationToken) erro
 	})
 }
 
+const countedTokens = `SELECT token, uses_allowed, used, (SELECT COUNT(*) FROM registration_reservations r
+	WHERE r.token = registration_tokens.token AND r.expires > $1), expires, created, revoked FROM registration_tokens`
+
 // RegistrationTokens lists all invitations by age, also those that are spent, expired or revoked.
 func (d *DB) RegistrationTokens(ctx context.Context, now time.Time) ([]RegistrationToken, error) {
-	const q = `SELECT token, uses_allowed, used, (SELECT COUNT(*) FROM registration_reservations r
-			WHERE r.token = registration_tokens.token AND r.expires > $1), expires, created, revoked
-		FROM registration_tokens ORDER BY created, token`
-	return list(ctx, d, q, scanRegistrationToken, Millis(now))
+	return d.RegistrationTokenPage(ctx, now, RegistrationToken{}, everyRow)
+}
+
+// RegistrationTokenPage lists at most limit of them, after one. Operators make them, so there are few.
+func (d *DB) RegistrationTokenPage(ctx context.Context, now time.Time, after RegistrationToken,
+	limit int) ([]RegistrationToken, error) {
+	const q = countedTokens + ` WHERE (created, token) > ($2, $3) ORDER BY created, token LIMIT $4`
+	return list(ctx, d, q, scanRegistrationToken, Millis(now), Millis(after.Created), after.Token, limit)
+}
+
+// RegistrationToken finds an invitation; else ErrNotFound.
+func (d *DB) RegistrationToken(ctx context.Context, token string, now time.Time) (RegistrationToken, error) {
+	return one(ctx, d, countedTokens+` WHERE token = $2`, scanRegistrationToken, Millis(now), token)
+}
+
+// State says whether somebody may register with an invitation: it is good, or else revoked, expired or used-up.
+func (r RegistrationToken) State(now time.Time) string {
+	switch {
+	case !r.Revoked.IsZero():
+		return "revoked"
+	case !r.Expires.IsZero() && !now.Before(r.Expires):
+		return "expired"
+	case r.UsesAllowed != 0 && r.Used >= r.UsesAllowed:
+		return "used-up"
+	}
+	return "good"
+}
+
+// ChangeRegistrationToken changes how often an invitation may be used and until when; nil: as it is. ErrNotFound if
+// there is none, or it is revoked.
+func (d *DB) ChangeRegistrationToken(ctx context.Context, token string, uses *int64, expires *time.Time) error {
+	const q = `UPDATE registration_tokens SET
+		uses_allowed = CASE WHEN CAST($2 AS BOOLEAN) THEN CAST($3 AS BIGINT) ELSE uses_allowed END,
+		expires = CASE WHEN CAST($4 AS BOOLEAN) THEN CAST($5 AS BIGINT) ELSE expires END
+		WHERE token = $1 AND revoked = 0 RETURNING token`
+	var n, until int64
+	if uses != nil {
+		n = *uses
+	}
+	if expires != nil {
+		until = Millis(*expires)
+	}
+	return d.must(ctx, invitation(token), ErrNotFound, func(t *Tx) (bool, error) {
+		return t.Get(q, nil, token, uses != nil, n, expires != nil, until)
+	})
+}
+
+// DeleteRegistrationToken revokes an invitation and forgets it, so that its text may be used for another one;
+// ErrNotFound if there is none, or it is revoked already.
+func (d *DB) DeleteRegistrationToken(ctx context.Context, token string) error {
+	const q = `DELETE FROM registration_tokens WHERE token = $1 AND revoked = 0 RETURNING token`
+	return d.must(ctx, invitation(token), ErrNotFound, func(t *Tx) (bool, error) {
+		found, err := t.Get(q, nil, token)
+		if err == nil && found {
+			err = t.Record(Event{Kind: EventInviteRevoked})
+		}
+		return found, err
+	})
 }
 
 // RevokeRegistrationToken ends an invitation at once, for registrations under way as well. One that is revoked stays so

@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,71 @@ func TestRegistrationTokens(t *testing.T) {
 	}
 	if err := d.ReserveRegistrationToken(bg, "endless", "uia", t0, time.Time{}); !errors.Is(err, errNoTime) {
 		t.Errorf("no time: %v", err)
+	}
+}
+
+// TestChangeRegistrationToken: what is changed counts at once, what is left out stays, and what is revoked stays so.
+func TestChangeRegistrationToken(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	invite(t, d, RegistrationToken{Token: "x", UsesAllowed: 3, Expires: t0.Add(time.Hour)})
+	invite(t, d, RegistrationToken{Token: "revoked", Revoked: t0})
+	uses, later, never := int64(-1), t0.Add(2*time.Hour), time.Time{}
+	for _, step := range []struct {
+		uses    *int64
+		expires *time.Time
+		want    RegistrationToken
+		good    bool
+	}{
+		{nil, nil, RegistrationToken{UsesAllowed: 3, Expires: t0.Add(time.Hour)}, true},
+		{nil, &later, RegistrationToken{UsesAllowed: 3, Expires: later}, true},
+		{&uses, nil, RegistrationToken{UsesAllowed: -1, Expires: later}, false}, // below 0: not one
+		{new(int64), &never, RegistrationToken{}, true},
+	} {
+		if err := d.ChangeRegistrationToken(bg, "x", step.uses, step.expires); err != nil {
+			t.Fatal(err)
+		}
+		step.want.Token, step.want.Created = "x", t0
+		if got, err := d.RegistrationToken(bg, "x", t0); err != nil || got != step.want {
+			t.Errorf("%v, %s", err, cmp.Diff(step.want, got))
+		}
+		if good, err := d.RegistrationTokenValid(bg, "x", t0); err != nil || good != step.good {
+			t.Errorf("%+v is good: %v, %v", step.want, good, err)
+		}
+	}
+	for _, token := range []string{"none", "revoked"} {
+		if err := d.ChangeRegistrationToken(bg, token, &uses, nil); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s changed: %v", token, err)
+		}
+		if err := d.DeleteRegistrationToken(bg, token); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s deleted: %v", token, err)
+		}
+	}
+}
+
+// TestDeleteRegistrationToken: who is about to register with it cannot, and its text is free.
+func TestDeleteRegistrationToken(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	invite(t, d, RegistrationToken{Token: "x", UsesAllowed: 1})
+	if err := d.ReserveRegistrationToken(bg, "x", "uia", t0, t0.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.DeleteRegistrationToken(bg, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.RegistrationToken(bg, "x", t0); !errors.Is(err, ErrNotFound) {
+		t.Errorf("it is there: %v", err)
+	}
+	_, err := d.Register(bg, Registration{Localpart: "a", At: t0, Token: "x", Reservation: "uia"})
+	if !errors.Is(err, ErrTokenSpent) {
+		t.Errorf("registered with it: %v", err)
+	}
+	invite(t, d, RegistrationToken{Token: "x", UsesAllowed: 1})
+	wantToken(t, d, t0, RegistrationToken{Token: "x", UsesAllowed: 1, Created: t0})
+	events, err := d.Events(bg, "", 100)
+	if err != nil || !slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventInviteRevoked }) {
+		t.Errorf("the events do not say so: %v, %v", events, err)
 	}
 }
 

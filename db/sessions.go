@@ -82,7 +82,11 @@ type Session struct {
 
 	Bot          bool   // it is a token for a bot, which is never refreshed
 	Restrictions string // the caveats that the bot's token was made with, one a line
+	Scope        string // what its token opens: empty, the Client-Server API; or ScopeAdmin
 }
+
+// ScopeAdmin is the scope of a session whose token opens the admin API, and nothing else. Only a bot's has it.
+const ScopeAdmin = "admin"
 
 // What a token can be refused for.
 var (
@@ -129,8 +133,7 @@ func (s Session) ended(now time.Time) bool { return !s.Expires.IsZero() && !now.
 
 const sessionColumns = `id, localpart, device_id, display_name, created, expires, refreshable, generation, oldest,
 	key_id, minted, access_expires, used, single_use, state, locked, admin, seen_at, seen_addr, seen_agent, imported,
-	client_id, bot, restrictions, caught_up,
-	caught_from`
+	client_id, bot, restrictions, scope, caught_up, caught_from`
 
 func scanSession(scan func(...any) error) (s Session, err error) {
 	var created, expires, minted, accessExpires, used, seen, caughtUp int64
@@ -138,7 +141,7 @@ func scanSession(scan func(...any) error) (s Session, err error) {
 	err = scan(&s.ID, &s.Localpart, &s.DeviceID, &s.DisplayName, &created, &expires, &s.Refreshable, &s.Generation,
 		&s.Oldest, &s.KeyID,
 		&minted, &accessExpires, &used, &s.SingleUse, &state, &s.Locked, &s.Admin, &seen, &s.Seen.Addr, &s.Seen.Agent,
-		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions, &caughtUp, &s.CaughtFrom)
+		&s.Imported, &s.ClientID, &s.Bot, &s.Restrictions, &s.Scope, &caughtUp, &s.CaughtFrom)
 	s.Created, s.Expires, s.Minted = FromMillis(created), FromMillis(expires), FromMillis(minted)
 	s.AccessExpires = FromMillis(accessExpires)
 	s.Used, s.Seen.At, s.CaughtUp, s.State = FromMillis(used), FromMillis(seen), FromMillis(caughtUp), State(state)

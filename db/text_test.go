@@ -70,10 +70,10 @@ var answers = map[string]error{
 	"SetSetting": ErrText,
 
 	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,
-	"AdvanceGeneration": ErrNotFound, "CatchUp": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
+	"AdvanceGeneration": ErrNotFound, "CatchUp": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound, "CountedUser": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
 	"EndDevice": ErrNotFound, "EndInteraction": ErrNotFound, "EndSession": ErrNotFound, "Interaction": ErrNotFound,
-	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound,
-	"RemoveClient": ErrNotFound, "RevokeRegistrationToken": ErrNotFound, "Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,
+	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound, "SetAdmin": ErrNotFound,
+	"RemoveClient": ErrNotFound, "RegistrationToken": ErrNotFound, "RevokeRegistrationToken": ErrNotFound, "Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,
 	"User": ErrNotFound, "UserNamed": ErrNotFound,
 
 	"AddBrowser": ErrConflict, "ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,

@@ -16,6 +16,27 @@ type User struct {
 	Waits                        bool // it is a WaitingUser, which no method here gives as a User
 }
 
+// UserState is what may be done with an account.
+type UserState string
+
+// The states of an account.
+const (
+	UserActive      UserState = "active"
+	UserLocked      UserState = "locked"
+	UserDeactivated UserState = "deactivated" // whether it is locked or not
+)
+
+// State is the account's.
+func (u User) State() UserState {
+	switch {
+	case !u.Deactivated.IsZero():
+		return UserDeactivated
+	case !u.Locked.IsZero():
+		return UserLocked
+	}
+	return UserActive
+}
+
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
@@ -46,6 +67,9 @@ func (t *Tx) createUser(u User) (made bool, err error) {
 	if err == nil && made {
 		err = t.Record(Event{At: u.Created, Kind: EventCreated, Localpart: u.Localpart})
 	}
+	if err == nil && made && u.Admin {
+		err = t.Record(Event{At: u.Created, Kind: EventAdminOn, Localpart: u.Localpart})
+	}
 	return made, err
 }
 
@@ -73,6 +97,27 @@ func (d *DB) Users(ctx context.Context) (all []User, err error) {
 		return nil
 	})
 	return all, err
+}
+
+// Counts are how many there are of what an operator looks after.
+type Counts struct {
+	Users, Locked, Deactivated, Admins, Sessions, Waiting int
+	Invitations                                           int // those that are good
+	Deliveries                                            int // mails and webhooks that wait
+}
+
+// Count counts.
+func (d *DB) Count(ctx context.Context, now time.Time) (n Counts, err error) {
+	const q = `SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM users WHERE deactivated = 0 AND locked <> 0),
+		(SELECT COUNT(*) FROM users WHERE deactivated <> 0), (SELECT COUNT(*) FROM users WHERE admin),
+		(SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM waiting_users),
+		(SELECT COUNT(*) FROM registration_tokens WHERE revoked = 0 AND (expires = 0 OR expires > $1)
+			AND (uses_allowed = 0 OR uses_allowed > used)), (SELECT COUNT(*) FROM deliveries WHERE due > 0)`
+	err = d.Read(ctx, q, []any{Millis(now)}, func(scan func(...any) error) error {
+		return scan(&n.Users, &n.Locked, &n.Deactivated, &n.Admins, &n.Sessions, &n.Waiting, &n.Invitations,
+			&n.Deliveries)
+	})
+	return n, err
 }
 
 // HasUsers says whether there is any account.

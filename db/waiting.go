@@ -23,6 +23,8 @@ const (
 const (
 	waitingColumns = `localpart, password_hash, since, network`
 
+	waitingAfter = `SELECT ` + waitingColumns + ` FROM waiting_users WHERE (since, localpart) > ($1, $2)
+		ORDER BY since, localpart LIMIT $3`
 	findWaiting  = `SELECT ` + waitingColumns + ` FROM waiting_users WHERE localpart = $1`
 	countWaiting = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN network = $1 THEN 1 ELSE 0 END), 0) FROM waiting_users`
 	takeWaiting  = `DELETE FROM waiting_users WHERE localpart = $1 RETURNING ` + waitingColumns
@@ -44,7 +46,12 @@ func (d *DB) WaitingUser(ctx context.Context, localpart string) (WaitingUser, er
 
 // WaitingUsers lists them, who has waited longest first.
 func (d *DB) WaitingUsers(ctx context.Context) ([]WaitingUser, error) {
-	return list(ctx, d, `SELECT `+waitingColumns+` FROM waiting_users ORDER BY since, localpart`, scanWaiting)
+	return d.WaitingPage(ctx, WaitingUser{}, everyRow)
+}
+
+// WaitingPage lists at most limit of them, after one.
+func (d *DB) WaitingPage(ctx context.Context, after WaitingUser, limit int) ([]WaitingUser, error) {
+	return list(ctx, d, waitingAfter, scanWaiting, Millis(after.Since), after.Localpart, limit)
 }
 
 // CountWaiting counts them.

@@ -33,6 +33,9 @@ func (s *Server) admit(ctx context.Context, text string, want tokens.Type, lenie
 	if locked != nil && !lenient {
 		return tokens.Claims{}, session, userLocked() // last, so that only the holder of a good token learns it
 	}
+	if err := inScope(session, r.Path); err != nil {
+		return tokens.Claims{}, session, err
+	}
 	session, err = s.caughtUp(ctx, token, session, r.Now)
 	return claims, session, err
 }

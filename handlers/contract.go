@@ -22,13 +22,14 @@ type contract struct {
 
 // operation is what the server asks of the contract about one operation.
 type operation struct {
-	id       string           // its operation id, which is the specification's
-	body     *openapi3.Schema // nil when it has no body
-	required bool             // whether the body must be there
-	secured  bool             // whether an access token must be sent
-	form     bool             // whether its body is a form
-	oauth    bool             // whether it is of the OAuth 2.0 API, and not served without that
-	rfc6749  bool             // whether its errors are OAuth 2.0's and not Matrix's
+	id       string                // its operation id, which is the specification's
+	body     *openapi3.Schema      // nil when it has no body
+	required bool                  // whether the body must be there
+	secured  bool                  // whether an access token must be sent
+	form     bool                  // whether its body is a form
+	query    []*openapi3.Parameter // those in the query
+	oauth    bool                  // whether it is of the OAuth 2.0 API, and not served without that
+	rfc6749  bool                  // whether its errors are OAuth 2.0's and not Matrix's
 }
 
 // readContract gives the contract that the binary was made from. Reading it takes milliseconds, and it never changes.
@@ -39,6 +40,10 @@ func parseContract() (*contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
+	return newContract(spec), nil
+}
+
+func newContract(spec *openapi3.T) *contract {
 	c := &contract{operations: make(map[route]operation), templates: make(map[string][]pathTemplate)}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
@@ -52,7 +57,7 @@ func parseContract() (*contract, error) {
 		t.segments = strings.Split(t.path, "/")
 		c.templates[last(t.path)] = append(c.templates[last(t.path)], t)
 	}
-	return c, nil
+	return c
 }
 
 func describe(op *openapi3.Operation) operation {
@@ -64,6 +69,11 @@ func describe(op *openapi3.Operation) operation {
 			o.body = media.Schema.Value
 		}
 		o.form = body.Content.Get("application/x-www-form-urlencoded") != nil
+	}
+	for _, p := range op.Parameters {
+		if p.Value.In == openapi3.ParameterInQuery {
+			o.query = append(o.query, p.Value)
+		}
 	}
 	return o
 }

@@ -28,6 +28,8 @@ type Metrics struct {
 	hashQueue prometheus.Gauge
 	batches   prometheus.Histogram
 	commits   prometheus.Histogram
+
+	samples sampled
 }
 
 // NewMetrics makes a set of metrics, all zero, in a registry of its own.

@@ -45,6 +45,7 @@ const (
 	DevicePath    = "/oauth2/device"    // where a person types the code that a device shows
 	SSOPath       = "/oauth2/sso"       // where [gen.RedirectToSSORequestObject] leads
 	AccountPath   = "/account"          // a person's own. Client-Server API v1.19, "Account management"
+	DeskPath      = "/account/admin"    // an operator's
 	RegisterPath  = "/register"         // where an invitation's link leads
 	StagePath     = "/oauth2/stage"     // where the page of [stageSSO] leads
 	EmailPath     = "/oauth2/email"     // where the link leads of a mail that a client has asked for
@@ -52,8 +53,8 @@ const (
 )
 
 // PagePaths are all of them.
-var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, RegisterPath, StagePath, EmailPath,
-	RecoverPath}
+var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, DeskPath, RegisterPath, StagePath,
+	EmailPath, RecoverPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".

@@ -62,6 +62,14 @@ func (h *hasher) hash(ctx context.Context, password string, c claim) (string, er
 	return hash, err
 }
 
+// NewHash is that of a password which the context's [Caller] sets for an account, if it may be one.
+func (s *Server) NewHash(ctx context.Context, localpart, password string) (string, error) {
+	if err := s.strong(password, localpart); err != nil {
+		return "", err
+	}
+	return s.hasher.hash(ctx, password, sessionAt(CallerOf(ctx).Session.ID))
+}
+
 // check reports whether the password is the one behind the hash, in its turn. A refusal takes as long as any, and no
 // other stranger's guess at the account is looked at before. See [hasher.compared] and [hasher.even].
 func (h *hasher) check(ctx context.Context, password, hash string, c claim) (v verdict, err error) {

@@ -162,7 +162,7 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 			", or with inhibit_login.")
 	}
 	if wanted.Username != nil {
-		if err := s.checkName(ctx, *wanted.Username); err != nil {
+		if err := s.CheckName(ctx, *wanted.Username); err != nil {
 			return err
 		}
 	}
@@ -172,12 +172,12 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 	return nil
 }
 
-// checkName refuses a name that cannot be registered. The name of a deactivated account stays taken: who has it would
+// CheckName refuses a name that cannot be registered. The name of a deactivated account stays taken: who has it would
 // be taken for the one who had it.
-func (s *Server) checkName(ctx context.Context, name string) error {
+func (s *Server) CheckName(ctx context.Context, name string) error {
 	name = strings.ToLower(name)
 	if err := CheckLocalpart(name, s.ServerName); err != nil {
-		return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+err.Error()+".")
+		return unfitName(err)
 	}
 	if err := s.Peer.Reserved(name); err != nil {
 		return err
@@ -192,13 +192,17 @@ func (s *Server) checkName(ctx context.Context, name string) error {
 	return err
 }
 
+func unfitName(why error) *Error {
+	return badRequest("M_INVALID_USERNAME", "This name cannot be registered: "+why.Error()+".")
+}
+
 // CheckUsernameAvailability implements GET /register/available. The same section.
 func (s *Server) CheckUsernameAvailability(ctx context.Context,
 	request gen.CheckUsernameAvailabilityRequestObject) (gen.CheckUsernameAvailabilityResponseObject, error) {
 	if err := s.asksAboutRegistration(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.checkName(ctx, request.Params.Username); err != nil {
+	if err := s.CheckName(ctx, request.Params.Username); err != nil {
 		return nil, err
 	}
 	yes := true

@@ -18,7 +18,7 @@ type SecondFactorPolicy string
 // The policies.
 const (
 	SecondFactorOptional SecondFactorPolicy = "optional" // none: whoever wants one has one
-	SecondFactorAdmins   SecondFactorPolicy = "admins"   // those that may administer the homeserver
+	SecondFactorAdmins   SecondFactorPolicy = "admins"   // those of administrators
 	SecondFactorRequired SecondFactorPolicy = "required" // all
 )
 

@@ -99,6 +99,13 @@ type Config struct {
 	// is no homeserver that asks for one.
 	AllowKeyReset func(ctx context.Context, localpart string) error
 
+	// Outbox lists some of what the homeserver has to be told still, the oldest first, and counts all of it; nil: there
+	// is no homeserver.
+	Outbox func(ctx context.Context, limit int) (some []Untold, total int, err error)
+
+	// Reopen is [Server.Reactivate] where a homeserver has to do it as well; nil: there is none.
+	Reopen func(ctx context.Context, localpart string) error
+
 	// Foreign finds the session of a token that is no macaroon of ours, like one that came along with an imported
 	// session; else db.ErrNotFound, or db.ErrEnded if the token is known and its session is over. It may be nil.
 	Foreign func(ctx context.Context, token string) (tokens.Bearer, db.Session, error)
@@ -137,6 +144,7 @@ type Server struct {
 	mails                               limits // that somebody asks for
 
 	refusals *limiter                             // of tokens that are refused again and again
+	flood    flood                                // of attempts beyond the rate limit
 	pause    func(context.Context, time.Duration) // holds an answer back
 
 	strayProxy, strangeForwarded sync.Once // what is logged once
@@ -158,7 +166,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		interactions: &interactions{c.DB, Sealer{c.Master, c.Random, c.Log}},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 		stages: newLimits(c.RateLimit), mails: newLimits(mailRate(c.RateLimit)),
-		refusals: newRefusals(), pause: pause,
+		refusals: newRefusals(), flood: newFlood(), pause: pause,
 	}
 	if s.OAuth = (noOAuth{}); c.OAuth != nil {
 		s.OAuth = c.OAuth(s)
@@ -171,6 +179,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	c.Metrics.Register(countWaiting(c.DB))
+	c.Metrics.sample(c.Now())
 	s.echo = s.routes(contract)
 	s.stopTidy = s.tidying(firstTidy, nextTidy)
 	return s, nil

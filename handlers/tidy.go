@@ -30,6 +30,7 @@ func (s *Server) tidying(first, next time.Duration) (stop func()) {
 				return
 			case <-timer.C:
 			}
+			s.Metrics.sample(s.Now())
 			s.tidy(ctx)
 			timer.Reset(s.about(next))
 		}

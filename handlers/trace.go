@@ -71,6 +71,7 @@ func (s *Server) logFailure(who *Caller, t *tried, e *Error) {
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		what = rateLimited
+		s.noteLimited(who)
 	case errors.Is(e, db.ErrSecondFactor):
 		what = halfWay
 	case what == "" || e.Status >= http.StatusInternalServerError: // which is the server's fault, and logged as that

@@ -24,7 +24,7 @@ func TestSetAdmin(t *testing.T) {
 	first := x.ok(x.login(`"device_id":"A","refresh_token":true`))
 	for name, by := range map[string]*db.DB{"our own": d, "another process": other} {
 		for _, admin := range []bool{true, true, false, true} {
-			if err := SetAdmin(t.Context(), by, "alice", admin); err != nil {
+			if err := by.SetAdmin(t.Context(), "alice", admin); err != nil {
 				t.Fatal(err)
 			}
 			if u, err := d.User(t.Context(), "alice"); err != nil || u.Admin != admin {
@@ -43,10 +43,10 @@ func TestSetAdmin(t *testing.T) {
 	if s := session("A"); !s.Admin || s.Generation != 2 {
 		t.Errorf("refreshed: %+v", s)
 	}
-	if err := SetAdmin(t.Context(), d, "alice", false); err != nil || session("B").Admin {
+	if err := d.SetAdmin(t.Context(), "alice", false); err != nil || session("B").Admin {
 		t.Errorf("the mark stays: %v", err)
 	}
-	if err := SetAdmin(t.Context(), d, "nobody", true); !errors.Is(err, db.ErrNotFound) {
+	if err := d.SetAdmin(t.Context(), "nobody", true); !errors.Is(err, db.ErrNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
 	counted := make(map[string]int)

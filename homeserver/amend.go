@@ -1,15 +1,8 @@
 package homeserver
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"strconv"
-	"unicode/utf8"
-
-	"postern/handlers"
 )
 
 // Some requests are answered by the homeserver, and yet this server has a part in them: it does the stages that the
@@ -49,26 +42,6 @@ func (g *Gate) amendment(f func(http.ResponseWriter, *http.Request, http.Handler
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		g.server.Answer(w, r, "amended", func(w http.ResponseWriter, r *http.Request) error { return f(w, r, next) })
 	}
-}
-
-// bodyOf reads the whole body of a request, which is a JSON object.
-func bodyOf(w http.ResponseWriter, r *http.Request) (object, error) {
-	raw, err := handlers.ReadBody(w, r)
-	if err != nil {
-		return object{}, err
-	}
-	if !utf8.Valid(raw) {
-		return object{raw: raw}, refused(http.StatusBadRequest, "M_NOT_JSON", "The body is not valid UTF-8.")
-	}
-	return parseObject(raw)
-}
-
-// withBody is a request that asks the homeserver with another body.
-func withBody(ctx context.Context, r *http.Request, body []byte) *http.Request {
-	r = r.Clone(ctx)
-	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	return r
 }
 
 // editCapabilities overwrites the fields that this server is responsible for in the homeserver's answer to GET

@@ -7,6 +7,8 @@ import (
 
 	"postern/gen"
 	"postern/handlers"
+	"postern/homeserver/amend"
+	"postern/tokens"
 )
 
 // signingKeysUpload is the operation by which a user's cross-signing keys are set, behind its version.
@@ -23,11 +25,11 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 		next.ServeHTTP(w, r)
 		return nil
 	}
-	ctx, err := g.userOf(r)
+	ctx, _, err := g.userOf(r)
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(w, r)
+	body, err := amend.BodyOf(w, r)
 	if err != nil {
 		return err
 	}
@@ -35,24 +37,24 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 	if err != nil {
 		return err
 	}
-	keys := withBody(ctx, r, body.without("auth"))
+	keys := amend.WithBody(ctx, r, body.Without([]string{"auth"}))
 	onPage := g.server.Config.OAuth != nil && handlers.CallerOf(ctx).Session.ClientID != ""
 	if onPage || auth == nil || auth.Type == nil {
-		first, err := ask(next, keys)
+		first, err := amend.Ask(next, keys)
 		if err != nil {
 			return err
 		}
-		if !first.wantsProof() {
-			first.forward(w)
+		if !wantsProof(first) {
+			first.Forward(w)
 			return nil
 		}
 		if onPage {
 			g.askOnPage(w)
 			return nil
 		}
-		keys = withBody(ctx, r, body.without("auth"))
+		keys = amend.WithBody(ctx, r, body.Without([]string{"auth"}))
 	}
-	if err := g.mayReplaceKeys(ctx, body.without("auth"), auth); err != nil {
+	if err := g.mayReplaceKeys(ctx, body.Without([]string{"auth"}), auth); err != nil {
 		return err
 	}
 	next.ServeHTTP(w, keys)
@@ -61,14 +63,14 @@ func (g *Gate) uploadSigningKeys(w http.ResponseWriter, r *http.Request, next ht
 
 // userOf checks the access token like [Gate.Exchange] will, and puts whose it is into the context. Its use is noted
 // there.
-func (g *Gate) userOf(r *http.Request) (context.Context, error) {
+func (g *Gate) userOf(r *http.Request) (context.Context, tokens.Claims, error) {
 	who, text := g.server.Caller(r), handlers.AccessToken(r)
 	if text == "" {
-		return nil, refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
+		return nil, tokens.Claims{}, amend.Refused(http.StatusUnauthorized, "M_MISSING_TOKEN", "Missing access token.")
 	}
-	_, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
+	claims, session, err := g.admit(r.Context(), who, text, r.Method, handlers.AsSent(r.URL))
 	who.Session = session
-	return handlers.WithCaller(r.Context(), who), err
+	return handlers.WithCaller(r.Context(), who), claims, err
 }
 
 // mayReplaceKeys does the stages and lets the homeserver know. While that is away the stages stay done: the client asks
@@ -111,8 +113,8 @@ const (
 )
 
 // authOf is the step of user-interactive authentication that a body brings, or nil.
-func authOf(body object) (*gen.AuthData, error) {
-	text := body.get("auth")
+func authOf(body amend.Object) (*gen.AuthData, error) {
+	text := body.Get("auth")
 	if text == nil {
 		return nil, nil
 	}
@@ -125,10 +127,10 @@ func authOf(body object) (*gen.AuthData, error) {
 }
 
 // wantsProof recognizes the homeserver's own challenge.
-func (rec *recorder) wantsProof() bool {
+func wantsProof(rec *amend.Answer) bool {
 	var challenge struct {
 		Errcode string            `json:"errcode"`
 		Flows   []json.RawMessage `json:"flows"`
 	}
-	return rec.status == http.StatusUnauthorized && rec.read(&challenge) == nil && len(challenge.Flows) > 0
+	return rec.Status == http.StatusUnauthorized && rec.Read(&challenge) == nil && len(challenge.Flows) > 0
 }

@@ -16,9 +16,9 @@
 //
 // [Start] makes the peer, and lets package outbox begin to tell the homeserver of what has changed.
 //
-// The folders below hold the rest: front streams, outbox queues what the homeserver must learn and sends it, synapse
-// makes its calls, delegation changes its configuration, appservice reads registrations, importer brings accounts
-// along, reconcile settles what differs.
+// The folders below hold the rest: front streams, amend changes what streams, outbox queues what the homeserver must
+// learn and sends it, synapse makes its calls, delegation changes its configuration, appservice reads registrations,
+// importer brings accounts along, reconcile settles what differs.
 //
 // # Laws
 //

@@ -8,6 +8,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/adminapi"
 	"postern/homeserver/front"
 	"postern/tokens"
 )
@@ -17,7 +18,8 @@ import (
 type Gate struct {
 	server     *handlers.Server
 	peer       *Peer
-	internal   http.Handler         // answers the homeserver's questions; nil if they come to another address
+	internal   http.Handler // answers the homeserver's questions; nil if they come to another address
+	admin      *adminapi.API
 	amendments map[string]Amendment // by method and path; a path that ends in a slash is for one segment below
 }
 
@@ -28,6 +30,10 @@ var _ front.Login = (*Gate)(nil)
 func NewGate(server *handlers.Server, peer *Peer, answersHomeserver bool) *Gate {
 	g := &Gate{server: server, peer: peer}
 	g.amendments = g.newAmendments()
+	g.admin = adminapi.New(adminapi.Config{
+		Server: server, Queue: peer.Queue, Enter: g.enter, Provision: peer.Provision, User: peer.User,
+		Adopt: peer.withoutPassword, DeviceGone: peer.deviceGone, Secret: peer.RegistrationSecret,
+	})
 	if answersHomeserver {
 		g.internal = g.Internal()
 	}
@@ -56,13 +62,23 @@ func (g *Gate) Exchange(r *http.Request, path, text string) (front.Pass, error) 
 		plain, err = g.plainToken(r.Context(), session)
 	}
 	if err == nil && isAdminAPI(path) && !session.Admin {
-		err = refused(http.StatusForbidden, "M_FORBIDDEN", "You are not a server admin.")
+		err = adminapi.NotAdmin()
 	}
 	if err != nil {
 		return front.Pass{}, err
 	}
 	g.server.DB.NoteUse(session, claims.Generation, who.Seen())
 	return front.Pass{Token: plain, Session: session.ID, Trusted: true}, nil
+}
+
+// enter checks the access token of a request that this server answers in the homeserver's place, and notes its use.
+func (g *Gate) enter(r *http.Request) (context.Context, error) {
+	ctx, claims, err := g.userOf(r)
+	if err == nil {
+		who := handlers.CallerOf(ctx)
+		g.server.DB.NoteUse(who.Session, claims.Generation, who.Seen())
+	}
+	return ctx, err
 }
 
 // plainToken is the token that the homeserver gets for a session. It remembers for two minutes what a token may do, so
@@ -78,7 +94,7 @@ func (g *Gate) plainToken(ctx context.Context, session db.Session) (string, erro
 
 // isAdminAPI reports whether a path, as it came, is of the homeserver's admin API. The front lets it through in this
 // spelling alone. It is judged here since a token that came from the homeserver cannot be told from what it was before.
-func isAdminAPI(path string) bool { return strings.HasPrefix(path, "/_synapse/admin/") }
+func isAdminAPI(path string) bool { return strings.HasPrefix(path, adminapi.Prefix) }
 
 // admit judges a token for a request whose path may have two names, the contract's first: it is good if all its caveats
 // hold for one of them. So a token for /v3/sync opens /r0/sync too, and one that its holder has restricted to

@@ -88,7 +88,7 @@ func TestExchange(t *testing.T) {
 func TestExchangeImported(t *testing.T) {
 	t.Parallel()
 	s := newSiteBefore(t)
-	s.must(SetAdmin(t.Context(), s.db, "alice", true))
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
 	matrixtest.Import(s, s.db, s.clock.Now(), matrixtest.ImportedPhone("PHONE", s.clock.Now()))
 	const token = "syt_access_PHONE"
 	if sent, ours, ok, _ := s.exchange("GET", syncPath, token); !ok || !ours || sent != token {
@@ -126,7 +126,7 @@ func TestExchangeAdmin(t *testing.T) {
 	matrixtest.Import(s, s.db, s.clock.Now(), matrixtest.ImportedPhone("PHONE", s.clock.Now()))
 	own, moved := s.ok(s.login(`"device_id":"OWN"`)).Text("access_token"), "syt_access_PHONE"
 	for _, admin := range []bool{false, true, false, true} {
-		s.must(SetAdmin(t.Context(), s.db, "alice", admin))
+		s.must(s.db.SetAdmin(t.Context(), "alice", admin))
 		for _, token := range []string{own, moved} {
 			_, _, ok, refusal := s.exchange("GET", users, token)
 			if ok != admin || !ok && (refusal.Status != 403 || refusal.Code() != "M_FORBIDDEN") {

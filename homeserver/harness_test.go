@@ -109,6 +109,7 @@ func (s *site) newServer(change ...func(*setup)) {
 	c.there.Now, c.there.Random = c.Now, c.Random
 	s.peer = NewPeer(c.there)
 	c.Peer, c.Flows, c.AllowKeyReset = s.peer, s.peer.Flows(), s.peer.AllowKeyReset
+	c.Outbox, c.Reopen = s.peer.Outbox, s.queue.Reactivate
 	server, err := handlers.New(s.Context(), c.Config)
 	s.must(err)
 	s.Cleanup(server.Close)

@@ -82,7 +82,7 @@ func TestIntrospection(t *testing.T) {
 	if a := s.active(token); a.JSON["expires_in"] != 1.0 {
 		t.Errorf("shortly before its end: %s", a.Raw)
 	}
-	s.must(SetAdmin(t.Context(), s.db, "alice", true))
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
 	if a := s.active(token); !strings.HasSuffix(a.Text("scope"), " urn:synapse:admin:*") {
 		t.Errorf("an administrator: %s", a.Raw)
 	}

@@ -44,8 +44,8 @@ func (g *Gate) Operation(method, path, token string) front.Operation {
 	if op.Amend = g.amendments[method+" "+op.Path]; op.Amend == nil {
 		op.Amend = g.amendments[method+" "+op.Path[:strings.LastIndexByte(op.Path, '/')+1]]
 	}
-	if op.Amend == nil {
-		op.Amend = g.adminRequest(method, path)
+	if admin, found := g.admin.Operation(method, path); found {
+		return admin
 	}
 	switch method + " " + op.Path {
 	case "GET " + clientAPI + "versions":

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/amend"
 	"postern/homeserver/appservice"
 	"postern/homeserver/outbox"
 	"postern/homeserver/synapse"
@@ -17,13 +17,16 @@ import (
 
 // Config is what a peer needs from outside.
 type Config struct {
-	Queue      *outbox.Queue        // of the server's database
-	ServerName string               // the part of user ids after the colon
-	Secret     string               // what both servers show each other
-	Services   *appservice.Services // the homeserver's application services; nil: none
-	Log        *slog.Logger
-	Now        func() time.Time
-	Random     io.Reader
+	Queue      *outbox.Queue // of the server's database
+	ServerName string        // the part of user ids after the colon
+	Secret     string        // what both servers show each other
+
+	RegistrationSecret string // by which the admin API makes accounts; empty: it makes none so
+
+	Services *appservice.Services // the homeserver's application services; nil: none
+	Log      *slog.Logger
+	Now      func() time.Time
+	Random   io.Reader
 
 	// Provision makes the homeserver know a user and a device before a login is answered; without a device id, only the
 	// user. An empty display name leaves the name as it is. When it fails the login is refused.
@@ -64,25 +67,6 @@ const (
 	claimWait  = 10 * time.Millisecond
 )
 
-// away refuses what cannot be done without the homeserver. If that does answer, and refuses, the client hears why.
-func away(cause error) *handlers.Error {
-	var refusal *synapse.Refusal
-	if errors.As(cause, &refusal) {
-		return &handlers.Error{Status: http.StatusBadRequest, Code: refusal.Code,
-			Message: "The homeserver does not take this account or device: " + refusal.Message, Cause: cause}
-	}
-	return &handlers.Error{
-		Status: http.StatusServiceUnavailable, Code: "M_UNKNOWN", RetryAfter: 5 * time.Second,
-		Message: "The homeserver does not answer at the moment, so nobody can log in or register. Try again.",
-		Cause:   cause,
-	}
-}
-
-// refused is an error of the Matrix specification.
-func refused(status int, code, message string) *handlers.Error {
-	return &handlers.Error{Status: status, Code: code, Message: message}
-}
-
 // StartSession lets the homeserver know the device before anybody is answered: a token must not come there before its
 // device does. If the homeserver cannot be told there is no session, a login token is not spent, and a device that was
 // made for it and may have arrived there is taken back when it can be.
@@ -115,16 +99,28 @@ func (p *Peer) provision(ctx context.Context, localpart, deviceID, name string) 
 		return err
 	}
 	if err := p.Provision(ctx, localpart, deviceID, name); err != nil {
-		return away(err)
+		return amend.Away(err)
 	}
 	return nil
+}
+
+// Outbox is [handlers.Config.Outbox].
+func (p *Peer) Outbox(ctx context.Context, limit int) (some []handlers.Untold, total int, err error) {
+	waiting, err := p.Queue.Some(ctx, limit)
+	for _, w := range waiting {
+		some = append(some, handlers.Untold(w))
+	}
+	if err == nil {
+		total, err = p.Queue.Size(ctx)
+	}
+	return some, total, err
 }
 
 // AllowKeyReset lets a user replace the cross-signing keys without proving anything to the homeserver, since that was
 // done here. It is [handlers.Config.AllowKeyReset].
 func (p *Peer) AllowKeyReset(ctx context.Context, localpart string) error {
 	if err := p.AllowReset(ctx, localpart); err != nil {
-		return away(err)
+		return amend.Away(err)
 	}
 	return nil
 }
@@ -142,7 +138,7 @@ func (p *Peer) claim(ctx context.Context, try func(now, until time.Time) error) 
 			return ctx.Err()
 		}
 	}
-	return away(outbox.ErrBusy)
+	return amend.Away(outbox.ErrBusy)
 }
 
 // settle ends a claim. After an error, which it returns, the sender takes back what has come of it. If even that fails

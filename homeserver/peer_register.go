@@ -8,12 +8,13 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/amend"
 )
 
 // Reserved refuses the names that an application service has for itself.
 func (p *Peer) Reserved(localpart string) error {
 	if p.Services.Exclusive(string(handlers.NewUserID(localpart, p.ServerName))) {
-		return refused(http.StatusBadRequest, "M_EXCLUSIVE", "This name is an application service's.")
+		return amend.Refused(http.StatusBadRequest, "M_EXCLUSIVE", "This name is an application service's.")
 	}
 	return nil
 }
@@ -23,15 +24,15 @@ func (p *Peer) Free(ctx context.Context, localpart string) error {
 	code, err := p.Available(ctx, localpart)
 	switch {
 	case err != nil:
-		return away(err)
+		return amend.Away(err)
 	case code == "":
 		return nil
 	case code == "M_USER_IN_USE":
-		return refused(http.StatusBadRequest, code, "This name is taken.")
+		return amend.Refused(http.StatusBadRequest, code, "This name is taken.")
 	case code == "M_EXCLUSIVE":
-		return refused(http.StatusBadRequest, code, "This name belongs to an application service.")
+		return amend.Refused(http.StatusBadRequest, code, "This name belongs to an application service.")
 	}
-	return refused(http.StatusBadRequest, "M_INVALID_USERNAME",
+	return amend.Refused(http.StatusBadRequest, "M_INVALID_USERNAME",
 		"This name cannot be registered: the homeserver does not take it.")
 }
 
@@ -60,7 +61,7 @@ func (p *Peer) introduce(ctx context.Context, holder, localpart string, session 
 	if err == nil {
 		return p.settle(ctx, holder, localpart, nil, rows...)
 	}
-	e := away(err)
+	e := amend.Away(err)
 	if e.RetryAfter > 0 {
 		e.Message = "The account is made, but the homeserver does not know it yet. Try again, or log in in a moment."
 	}

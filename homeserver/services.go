@@ -10,6 +10,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/amend"
 	"postern/homeserver/appservice"
 	"postern/homeserver/synapse"
 )
@@ -36,7 +37,7 @@ func (g *Gate) isService(token string) bool {
 func (p *Peer) serviceOf(ctx context.Context, server *handlers.Server) (*appservice.Service, error) {
 	token := handlers.CallerOf(ctx).Token
 	if token == "" {
-		return nil, refused(http.StatusUnauthorized, "M_MISSING_TOKEN",
+		return nil, amend.Refused(http.StatusUnauthorized, "M_MISSING_TOKEN",
 			"An application service shows its as_token as access token.")
 	}
 	if service := p.Services.ByToken(token); service != nil {
@@ -56,7 +57,8 @@ func (p *Peer) serviceAccount(ctx context.Context, server *handlers.Server, user
 	}
 	name := handlers.Spelled(user, p.ServerName)
 	if name == "" || !service.Owns(string(handlers.NewUserID(name, p.ServerName))) {
-		return db.User{}, refused(http.StatusBadRequest, "M_EXCLUSIVE", "This user is not the application service's.")
+		return db.User{}, amend.Refused(http.StatusBadRequest, "M_EXCLUSIVE",
+			"This user is not the application service's.")
 	}
 	if service.RateLimited {
 		if err := server.CountLogin(ctx, strings.ToLower(name)); err != nil {
@@ -79,9 +81,9 @@ func (p *Peer) serviceUser(ctx context.Context, name string) (db.User, error) {
 	}
 	switch user, err := p.User(ctx, name); {
 	case err != nil && !errors.Is(err, synapse.ErrNotFound):
-		return db.User{}, away(err)
+		return db.User{}, amend.Away(err)
 	case err != nil || user.Deactivated:
-		return db.User{}, refused(http.StatusForbidden, "M_FORBIDDEN",
+		return db.User{}, amend.Refused(http.StatusForbidden, "M_FORBIDDEN",
 			"This user is not registered. POST /register comes first.")
 	}
 	return p.withoutPassword(ctx, name)
@@ -114,17 +116,17 @@ func (g *Gate) deleteForService(w http.ResponseWriter, r *http.Request, next htt
 	if err != nil { // unreachable: net/http has decoded it before
 		return err
 	}
-	rec, err := ask(next, r)
+	rec, err := amend.Ask(next, r)
 	if err != nil {
 		return err
 	}
-	if rec.status == http.StatusOK {
+	if rec.Status == http.StatusOK {
 		user := handlers.Spelled(cmp.Or(r.URL.Query().Get("user_id"), g.peer.Services.ByToken(token).Sender),
 			g.peer.ServerName)
 		if _, err := g.peer.Queue.DB.EndDevices(r.Context(), user, []string{device}); err != nil {
 			return err // it asks again, and the homeserver says the same
 		}
 	}
-	rec.forward(w)
+	rec.Forward(w)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"postern/db"
 	"postern/gen"
 	"postern/handlers"
+	"postern/homeserver/amend"
 	"postern/homeserver/appservice"
 )
 
@@ -18,13 +19,13 @@ import (
 // which the homeserver may not make any more; the account and the login, if one was asked for, are made here.
 // Application Service API v1.19, "Server admin style permissions".
 func (g *Gate) registerForService(w http.ResponseWriter, r *http.Request, next http.Handler) error {
-	body, err := bodyOf(w, r)
+	body, err := amend.BodyOf(w, r)
 	var kind string
 	if err == nil {
-		_ = json.Unmarshal(body.get("type"), &kind) // of another type it is not what we look for
+		_ = json.Unmarshal(body.Get("type"), &kind) // of another type it is not what we look for
 	}
 	if kind != serviceLogin {
-		return ownRegistration(w, r, next, body.raw, err)
+		return ownRegistration(w, r, next, body.Raw, err)
 	}
 	who := g.server.Caller(r)
 	who.Token = handlers.AccessToken(r)
@@ -34,18 +35,18 @@ func (g *Gate) registerForService(w http.ResponseWriter, r *http.Request, next h
 		return err
 	}
 	wanted := new(gen.RegisterRequest)
-	if err := g.server.Decode(body.raw, http.MethodPost, registerPath, wanted); err != nil {
+	if err := g.server.Decode(body.Raw, http.MethodPost, registerPath, wanted); err != nil {
 		return err
 	}
 	if err := g.unusedBy(ctx, service, nameIn(wanted)); err != nil {
 		return err
 	}
-	rec, err := ask(next, withBody(ctx, r, body.without("inhibit_login", `"inhibit_login":true`)))
+	rec, err := amend.Ask(next, amend.WithBody(ctx, r, body.Without([]string{"inhibit_login"}, `"inhibit_login":true`)))
 	if err != nil {
 		return err
 	}
-	if rec.status != http.StatusOK {
-		rec.forward(w)
+	if rec.Status != http.StatusOK {
+		rec.Forward(w)
 		return nil
 	}
 	return g.registeredForService(ctx, w, rec, wanted)
@@ -66,7 +67,7 @@ func ownRegistration(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	if raw == nil {
 		return unread
 	}
-	next.ServeHTTP(w, withBody(r.Context(), r, raw))
+	next.ServeHTTP(w, amend.WithBody(r.Context(), r, raw))
 	return nil
 }
 
@@ -85,7 +86,7 @@ func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name s
 	}
 	switch {
 	case err == nil:
-		return refused(http.StatusBadRequest, "M_USER_IN_USE", "This name is taken.")
+		return amend.Refused(http.StatusBadRequest, "M_USER_IN_USE", "This name is taken.")
 	case errors.Is(err, db.ErrNotFound):
 		return nil
 	}
@@ -93,14 +94,14 @@ func (g *Gate) unusedBy(ctx context.Context, service *appservice.Service, name s
 }
 
 // registeredForService makes the account of a user that the homeserver has made, and the login.
-func (g *Gate) registeredForService(ctx context.Context, w http.ResponseWriter, rec *recorder,
+func (g *Gate) registeredForService(ctx context.Context, w http.ResponseWriter, rec *amend.Answer,
 	wanted *gen.RegisterRequest) error {
 	account, err := g.peer.withoutPassword(ctx, nameIn(wanted))
 	if err != nil {
 		return err
 	}
 	if wanted.InhibitLogin != nil && *wanted.InhibitLogin {
-		rec.forward(w)
+		rec.Forward(w)
 		return nil
 	}
 	answer, err := g.server.LogInRegistered(ctx, account, wanted)

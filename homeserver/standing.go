@@ -9,6 +9,7 @@ import (
 
 	"postern/db"
 	"postern/handlers"
+	"postern/homeserver/amend"
 	"postern/homeserver/synapse"
 )
 
@@ -31,7 +32,7 @@ func (p *Peer) stillOpen(ctx context.Context, localpart string) error {
 	case errors.Is(err, synapse.ErrNotFound):
 		return nil // it is made in a moment
 	case err != nil:
-		return away(err)
+		return amend.Away(err)
 	case !user.Deactivated:
 		return nil
 	}

@@ -11,8 +11,11 @@ import (
 
 // Options say which homeserver a server is a reverse proxy for.
 type Options struct {
-	URL      string // without a path; empty: none
-	Secret   string // what both servers show each other
+	URL    string // without a path; empty: none
+	Secret string // what both servers show each other
+
+	RegistrationSecret string // see Config
+
 	Services *appservice.Services
 	Only     bool // no other server runs on the same SQLite file
 }
@@ -43,7 +46,8 @@ func Start(ctx context.Context, q *outbox.Queue, c handlers.Config, o Options) (
 		Only: o.Only})
 	sender.Start()
 	peer := NewPeer(Config{
-		Queue: q, ServerName: c.ServerName, Secret: o.Secret, Services: o.Services, Log: c.Log, Now: c.Now,
+		Queue: q, ServerName: c.ServerName, Secret: o.Secret,
+		RegistrationSecret: o.RegistrationSecret, Services: o.Services, Log: c.Log, Now: c.Now,
 		Random: c.Random, Provision: sender.Provision, Available: sender.Available, User: sender.User,
 		HasDevice: client.HasDevice, AllowReset: client.AllowCrossSigningReset,
 	})

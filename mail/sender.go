@@ -13,16 +13,19 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 )
 
 const (
-	batch        = 10              // deliveries that are claimed at once
-	lease        = 5 * time.Minute // after which a claim ends by itself
-	sendTimeout  = time.Minute     // for one delivery; no new one begins when less than that is left of the lease
-	pollInterval = 2 * time.Second // how often the sender looks for what other processes have queued
-	closeTimeout = 5 * time.Second // for the delivery in progress when the sender is closed
-	awayPause    = time.Second     // between two batches while a server cannot be reached
-	settleTime   = 5 * time.Second // to write down what became of a delivery
+	batch        = 10               // deliveries that are claimed at once
+	lease        = 5 * time.Minute  // after which a claim ends by itself
+	sendTimeout  = time.Minute      // for one delivery; no new one begins when less than that is left of the lease
+	tooLong      = 10 * time.Minute // that a mail waits for a server that is away before it is an event
+	tellAgain    = time.Hour        // how often it is one, however long that lasts
+	pollInterval = 2 * time.Second  // how often the sender looks for what other processes have queued
+	closeTimeout = 5 * time.Second  // for the delivery in progress when the sender is closed
+	awayPause    = time.Second      // between two batches while a server cannot be reached
+	settleTime   = 5 * time.Second  // to write down what became of a delivery
 
 	firstRetry = time.Minute // after the first failure; each later one doubles it
 	maxRetry   = 4 * time.Hour
@@ -64,6 +67,7 @@ type Config struct {
 type Sender struct {
 	c        Config
 	away     bool            // at the last try a server could not be reached
+	told     time.Time       // when it was last an event that mail cannot be sent
 	loop     context.Context // of the loop in Start
 	sends    context.Context // of the delivery in progress, which may outlast loop by closeTimeout
 	endLoop  context.CancelFunc
@@ -200,6 +204,7 @@ func (s *Sender) settle(holder string, v db.Delivery, failure error) error {
 	}
 	s.c.Sent(result)
 	s.report(v, result, failure)
+	s.tell(ctx, v, failure)
 	err := s.c.DB.SettleDelivery(ctx, v.ID, holder, again, words)
 	if errors.Is(err, db.ErrConflict) {
 		return fmt.Errorf("somebody else has sent %s meanwhile: %w", v.ID, err)
@@ -232,6 +237,19 @@ func (s *Sender) report(v db.Delivery, result string, failure error) {
 		s.c.Log.Info("a message to a person is tried again later", "kind", v.Kind, "user", v.Localpart, "tries",
 			v.Tries, "error", failure)
 	}
+}
+
+// tell makes it an event that mail cannot be sent. One that tells operators of that does not count: nobody else might
+// be waiting.
+func (s *Sender) tell(ctx context.Context, v db.Delivery, failure error) {
+	now := s.c.Now()
+	var unreachable *Away
+	if !errors.As(failure, &unreachable) || v.Kind == handlers.MailNotice || now.Sub(v.Created) < tooLong ||
+		now.Sub(s.told) < tellAgain {
+		return
+	}
+	s.told = now
+	s.logError(s.c.DB.Record(ctx, db.Event{Kind: db.EventMail, At: now}))
 }
 
 // logError logs an error of the database, unless the sender is closed.

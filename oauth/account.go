@@ -136,6 +136,9 @@ func (e accountPages) overview(account db.User) error {
 	if e.server.AllowKeyReset != nil {
 		page.Reset = action(actionReset, "")
 	}
+	if account.Admin {
+		page.Desk = handlers.DeskPath
+	}
 	has, err := e.owned(account)
 	if err != nil {
 		return err

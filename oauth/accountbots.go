@@ -21,6 +21,9 @@ var botKinds = map[string]web.Request{
 	mayOwn:  {Text: "botOwn"},
 }
 
+// forAdmin says what a token for the admin API opens. None is made on the page.
+var forAdmin = web.Request{Text: "botAdmin"}
+
 // botList fills the part of the account page that lists the tokens for bots.
 func (e accountPages) botList(has owned, page *web.Account) error {
 	page.NewBot = action(actionTokens, "")
@@ -41,6 +44,9 @@ func (e accountPages) botOf(s db.Session) web.Bot {
 		Over: e.over(s)}
 	if !s.Expires.IsZero() {
 		b.Ends = s.Expires.Add(-time.Millisecond) // the day that was chosen, and not the one that begins then
+	}
+	if s.Scope == db.ScopeAdmin {
+		may, b.Kind, b.Room = mayOwn, forAdmin.Text, ""
 	}
 	if may == mayOwn {
 		b.From, b.Caveats = "", caveats

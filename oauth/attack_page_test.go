@@ -58,6 +58,11 @@ func everyPage(s *site) map[string]answer {
 	pages["connect"] = owner.press(handlers.DevicePath, owner.at(handlers.DevicePath), "code", waits.user, "do",
 		"continue")
 	pages["connected"] = owner.press(handlers.DevicePath, pages["connect"], "do", "allow")
+	pages["no desk"] = owner.at(handlers.DeskPath)
+	s.must(s.db.SetAdmin(s.Context(), "alice", true))
+	for action := range deskPages {
+		pages["desk "+action] = owner.at(deskAt(action, "name", "alice"))
+	}
 	s.must(s.db.Close())
 	pages["away"] = stranger.at(page)
 	return pages

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/db"
 	"postern/handlers"
 )
 
@@ -41,6 +42,25 @@ func (s *site) opened(method, path, token string) answer {
 	s.must(err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	return s.send(r, http.DefaultClient)
+}
+
+// TestAdminTokensOnPage: an administrator sees of a token for the admin API what it is for.
+func TestAdminTokensOnPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.must(s.db.SetAdmin(t.Context(), "alice", true))
+	account, err := s.db.User(t.Context(), "alice")
+	s.must(err)
+	caveats, err := ParseCaveats([]string{"method in GET,HEAD", "path under /_matrix", "addr in 192.0.2.1"},
+		s.clock.Now())
+	s.must(err)
+	_, err = s.server.IssueToken(handlers.WithCaller(t.Context(), &handlers.Caller{Now: s.clock.Now()}),
+		handlers.Bot{Account: account, Name: "Ops", Scope: db.ScopeAdmin, Caveats: caveats})
+	s.must(err)
+	b := s.browser()
+	b.signIn("/account")
+	s.says(b.at("/account"), 200, ">Ops</bdi></a>", "Administering the accounts of this server, and nothing else",
+		"path under /_matrix", "addr in 192.0.2.1")
 }
 
 // TestBotsOnPage: a person makes a token, sees it once, finds it again by name with what it opens and when it was used,

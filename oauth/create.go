@@ -21,6 +21,14 @@ func (v *visit) createPage(wrong web.Wrong) error {
 		Rules: passwordRules(v.server.Passwords), Form: v.formProof(), SignIn: v.toSignIn()})
 }
 
+// toCreate is where somebody goes who has no account: to the page that they are on, if a client waits for them there.
+func (v *visit) toCreate() string {
+	if v.path == handlers.AuthorizePath || v.path == handlers.SSOPath {
+		return v.with("create")
+	}
+	return handlers.RegisterPath
+}
+
 // toSignIn is where somebody goes who has an account.
 func (v *visit) toSignIn() string {
 	if v.path == handlers.RegisterPath {

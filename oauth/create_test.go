@@ -2,8 +2,10 @@ package oauth
 
 import (
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -282,5 +284,22 @@ func TestOneInvitationTwoBrowsers(t *testing.T) {
 	}
 	if _, err := s.db.User(t.Context(), "one"); errors.Is(err, db.ErrNotFound) {
 		t.Error("there is no account")
+	}
+}
+
+// TestToCreate: wherever somebody is to sign in, "I have no account yet" leads to the page that makes one.
+func TestToCreate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	link := regexp.MustCompile(`href="([^"]+)">I have no account yet`)
+	for _, at := range []string{handlers.AccountPath, handlers.AccountPath + "?action=events", handlers.DeskPath,
+		handlers.DevicePath, authorizePath(request(s.register(webClient))), handlers.RegisterPath + "?made",
+		handlers.SSOPath + "?redirectUrl=https://old.example.com/"} {
+		found := link.FindStringSubmatch(s.says(s.browser().at(at), 200, "User name").body)
+		if found == nil {
+			t.Errorf("%s has no link", at)
+			continue
+		}
+		s.says(s.browser().at(html.UnescapeString(found[1])), 200, ">Create account</h1>")
 	}
 }

@@ -53,7 +53,11 @@ func part(name, to string) string {
 }
 
 // next is where they go on to from an action. Anybody may have made the address up, so it is a page of this server's.
+// At the desk it is the page that they are on.
 func (e accountPages) next() string {
+	if e.path == handlers.DeskPath {
+		return e.address()
+	}
 	to := e.r.URL.Query().Get(then)
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !slices.Contains(handlers.PagePaths, u.Path) {

@@ -21,6 +21,7 @@ func (a *API) Pages() http.Handler {
 		handlers.DevicePath:    (*visit).forDevice,
 		handlers.SSOPath:       (*visit).forToken,
 		handlers.AccountPath:   (*visit).forAccount,
+		handlers.DeskPath:      (*visit).forDesk,
 		handlers.RegisterPath:  (*visit).forInvited,
 		handlers.StagePath:     (*visit).forStage,
 		handlers.RecoverPath:   (*visit).forRecover,
@@ -241,7 +242,7 @@ func (v *visit) signInPage(wrong web.Wrong) error {
 		page.User = v.wanted()
 	}
 	if v.server.Registration != handlers.RegistrationClosed {
-		page.Create = v.with("create")
+		page.Create = v.toCreate()
 	}
 	return v.renderSignIn(page)
 }

@@ -21,6 +21,7 @@ type Account struct {
 	Bots     []Bot
 	NewBot   string // address of the page that makes a token for a bot
 	Reset    string // address of the page that replaces the cryptographic identity; empty: there is no homeserver
+	Desk     string // address of the operator's desk; empty: the account is no administrator
 	Close    string // address of the page that deactivates the account
 	Form     string
 }

@@ -44,6 +44,7 @@ type Prove struct {
 	UserID   string
 	Text, Do string // the name of a text: what is to be done; and the button that does it
 	Means    string // the name of a text that says what that does; empty: a page before has said it
+	Whom     string // whose account it is done to; empty: their own
 	Deed     Deed
 }
 

@@ -23,6 +23,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -68,9 +69,17 @@ func readTexts() map[string]map[string]string {
 }
 
 // parsed are the pages by language.
-var parsed = parse()
+var parsed = parse(style, "pages/*.html", "pages/parts/*.html")
 
-func parse() map[string]*template.Template {
+// parsedDesk are those of the operator's desk, which few people ever ask for.
+var parsedDesk = sync.OnceValue(func() map[string]*template.Template {
+	return parse(deskStyle(), "pages/layout.html", "pages/parts/*.html", "pages/desk/*.html", "pages/desk/parts/*.html")
+})
+
+// deskStyle is their stylesheet.
+var deskStyle = sync.OnceValue(func() string { return style + read("desk/desk.css") })
+
+func parse(style string, patterns ...string) map[string]*template.Template {
 	all := make(map[string]*template.Template)
 	for _, lang := range languages {
 		funcs := template.FuncMap{
@@ -81,13 +90,14 @@ func parse() map[string]*template.Template {
 			"when":   func(m Moment) string { return when(lang, m) },
 			"text":   func(key string) string { return Say(lang, key) },
 			"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+			"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 			"date":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 			"fours":  fours,
 			// Apps for one-time codes have an address of a scheme that the templates do not know.
 			"otpauth": func(address string) template.URL { return template.URL(address) },
 			"wrong":   func(w Wrong) string { return Say(lang, w.Text, w.Values...) },
 		}
-		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, "pages/*.html", "pages/parts/*.html"))
+		all[lang] = template.Must(template.New("").Funcs(funcs).ParseFS(files, patterns...))
 	}
 	return all
 }
@@ -130,7 +140,11 @@ func read(file string) string {
 // which a form of the page may lead: browsers hold the redirect that answers it against the policy, too.
 func Render(w http.ResponseWriter, r *http.Request, status int, page Page, why Wrong, to ...string) error {
 	var html, alert bytes.Buffer
-	pages := parsed[Language(r)]
+	set, style := parsed, style
+	if _, is := page.(deskPage); is {
+		set, style = parsedDesk(), deskStyle()
+	}
+	pages := set[Language(r)]
 	err := pages.ExecuteTemplate(&html, page.name()+".html", page)
 	if err == nil {
 		err = pages.ExecuteTemplate(&alert, "wrong", why)
@@ -141,7 +155,7 @@ func Render(w http.ResponseWriter, r *http.Request, status int, page Page, why W
 	body := bytes.Replace(html.Bytes(), []byte(titleEnd), []byte(titleEnd+alert.String()), 1)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy(page, to))
+	h.Set("Content-Security-Policy", policy(page, style, to))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer") // the address holds what the client asks for
 	h.Set("Vary", "Accept-Language")
@@ -161,7 +175,7 @@ func Language(r *http.Request) string {
 }
 
 // policy is Content Security Policy Level 3.
-func policy(page Page, to []string) string {
+func policy(page Page, style string, to []string) string {
 	scripts := ""
 	if s, can := page.(scripted); can && s.scripted() {
 		scripts = "; script-src " + hash(script)
@@ -178,14 +192,16 @@ func hash(text string) string {
 
 // pages names the files of the pages.
 func pages() []string {
-	entries, err := files.ReadDir("pages")
-	if err != nil {
-		panic(err) // unreachable
-	}
 	var names []string
-	for _, e := range entries {
-		if path.Ext(e.Name()) == ".html" {
-			names = append(names, e.Name())
+	for _, folder := range []string{"pages", "pages/desk"} {
+		entries, err := files.ReadDir(folder)
+		if err != nil {
+			panic(err) // unreachable
+		}
+		for _, e := range entries {
+			if path.Ext(e.Name()) == ".html" {
+				names = append(names, path.Join(folder, e.Name()))
+			}
 		}
 	}
 	return names

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -33,7 +34,7 @@ var (
 var everyEmail = Email{Address: "a@example.org", Added: everyMoment, View: "/v"}
 
 // everyPage is one of each kind with all that it can show.
-var everyPage = map[string]Page{
+var everyPage = joined(everyDeskPage, map[string]Page{
 	"signin.html": SignIn{Ask: everyAsk, Server: "example.org", User: "alice", Wrong: Wrong{Text: "wrongPassword"},
 		Form: "x", Create: "/c", Recover: "/recover", Passkey: everyCeremony},
 	"second.html": SecondFactor{Ask: everyAsk, Server: "example.org", UserID: "@alice:example.org", Half: "x", Codes: true,
@@ -92,12 +93,13 @@ var everyPage = map[string]Page{
 	"mailed.html":   Mailed{Address: "a@example.org", Server: "example.org", Resets: true, Form: "x"},
 	"done.html":     Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html":  Failure{Text: "misdirected", Detail: "client_id: unknown"},
-}
+})
 
 // TestPages: every page says everything in every language.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, file := range pages() {
+		file = path.Base(file)
 		if file == "layout.html" {
 			continue
 		}
@@ -128,12 +130,13 @@ func TestPages(t *testing.T) {
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	used := make(map[string]bool)
-	templates, err := fs.Glob(files, "pages/parts/*.html")
-	if err != nil || len(templates) == 0 {
-		t.Fatal(templates, err)
-	}
-	for _, file := range pages() {
-		templates = append(templates, "pages/"+file)
+	templates := pages()
+	for _, folder := range []string{"pages/parts", "pages/desk/parts"} {
+		parts, err := fs.Glob(files, folder+"/*.html")
+		if err != nil || len(parts) == 0 {
+			t.Fatal(parts, err)
+		}
+		templates = append(templates, parts...)
 	}
 	for _, file := range templates {
 		raw, err := files.ReadFile(file)

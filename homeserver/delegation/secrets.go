@@ -27,6 +27,24 @@ func ReadSecret(file string) (string, error) {
 	return secret, nil
 }
 
+// leastRegistrationSecret is how many bytes such a secret must have: whoever guesses it makes administrators.
+const leastRegistrationSecret = 16
+
+// ReadRegistrationSecret reads Synapse's registration_shared_secret as Synapse reads a file of
+// registration_shared_secret_path: without the white space around it.
+func ReadRegistrationSecret(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSpace(string(text))
+	if len(secret) < leastRegistrationSecret {
+		return "", fmt.Errorf("the secret in %s has fewer than %d bytes, so that it could be guessed", file,
+			leastRegistrationSecret)
+	}
+	return secret, nil
+}
+
 // ReadPepper reads Synapse's pepper. A newline at the end is the editor's.
 func ReadPepper(file string) (string, error) {
 	text, err := os.ReadFile(file)

@@ -66,7 +66,8 @@ var clashing = []setting{
 // pointless are the settings that change nothing from then on; they may stay.
 var pointless = []setting{
 	{key: "registration_shared_secret", clashes: always,
-		why: "/_synapse/admin/v1/register is gone; postern user add makes accounts"},
+		why: "/_synapse/admin/v1/register is Postern's then, with --expose-admin and " +
+			"--registration-shared-secret-file; postern user add makes accounts too"},
 	{key: "allow_guest_access", clashes: func(v any, _ *Config) bool { return truthy(v) },
 		why: "Postern has no guests: who was one cannot go on"},
 	{key: "registrations_require_3pid", clashes: func(v any, _ *Config) bool { return truthy(v) },

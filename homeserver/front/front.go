@@ -79,6 +79,9 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	token := credential(r.Header, query)
 	op := f.Login.Operation(r.Method, path, token)
+	if op.Query != nil {
+		query = op.Query(query)
+	}
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if op.Handler != nil {
 			op.Handler.ServeHTTP(w, withPath(r, path, op.Path))

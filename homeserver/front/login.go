@@ -57,6 +57,10 @@ type Operation struct {
 	// it likes. It may be nil.
 	Amend func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
+	// Query changes the query that the homeserver gets, which begins with its question mark unless it is empty. It may
+	// be nil.
+	Query func(query string) string
+
 	// Edit changes the JSON object in a 200 answer of the homeserver. It may be nil.
 	Edit func(object map[string]json.RawMessage)
 }

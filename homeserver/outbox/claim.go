@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -20,11 +21,14 @@ type Waiting struct {
 }
 
 // List lists what waits, the oldest first.
-func (q *Queue) List(ctx context.Context) ([]Waiting, error) {
+func (q *Queue) List(ctx context.Context) ([]Waiting, error) { return q.Some(ctx, math.MaxInt32) }
+
+// Some lists at most limit of what waits, the oldest first.
+func (q *Queue) Some(ctx context.Context, limit int) ([]Waiting, error) {
 	const query = `SELECT localpart, device_id, since, due, tries, refused, error FROM outbox
-		ORDER BY since, localpart, device_id`
+		ORDER BY since, localpart, device_id LIMIT $1`
 	var all []Waiting
-	err := q.DB.Read(ctx, query, nil, func(scan func(...any) error) error {
+	err := q.DB.Read(ctx, query, []any{limit}, func(scan func(...any) error) error {
 		var w Waiting
 		var since, due int64
 		err := scan(&w.Localpart, &w.DeviceID, &since, &due, &w.Tries, &w.Refused, &w.Error)
@@ -50,7 +54,7 @@ const (
 		ORDER BY due, since DESC LIMIT $2`
 	claim = `UPDATE outbox SET holder = $2, held = $3, changed = FALSE WHERE localpart = $1 AND device_id IN
 		(SELECT device_id FROM outbox WHERE localpart = $1 AND due <= $4 ORDER BY device_id LIMIT $5)
-		RETURNING device_id, tries, spared, reopen`
+		RETURNING device_id, since, tries, spared, reopen`
 
 	settled = `DELETE FROM outbox WHERE localpart = $1 AND device_id = $2 AND holder = $3 AND NOT changed`
 	release = `UPDATE outbox SET holder = '', held = 0 WHERE localpart = $1 AND device_id = $2 AND holder = $3`
@@ -83,6 +87,7 @@ type Account struct {
 // Row is one row: the account itself, which comes first, or a device of it.
 type Row struct {
 	DeviceID    string
+	Since       time.Time // when it was written
 	Tries       int
 	HasSession  bool   // the account has a session on the device
 	Keep        bool   // if it has none, the device is not to be deleted: see ClaimLogin
@@ -137,7 +142,9 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	args := []any{a.Localpart, holder, db.Millis(until), db.Millis(now), maxRows}
 	err := t.Each(claim, args, func(scan func(...any) error) error {
 		var r Row
-		err := scan(&r.DeviceID, &r.Tries, &r.Keep, &r.Reopen)
+		var since int64
+		err := scan(&r.DeviceID, &since, &r.Tries, &r.Keep, &r.Reopen)
+		r.Since = db.FromMillis(since)
 		if r.DeviceID == "" {
 			a.Rows = append([]Row{r}, a.Rows...)
 			return err

@@ -17,9 +17,10 @@ const (
 	refused = "refused" // the homeserver will not obey; somebody has to change something first
 )
 
-// errReactivate: Synapse answers 500 each time on SQLite.
+// errReactivate: Synapse answers 500 until its background updates have made an index (profiles_full_user_id_key), which
+// takes them a minute after the first start on a SQLite database.
 var errReactivate = errors.New(
-	"synapse cannot reactivate the account; up to 1.163 it never can on SQLite, so let its owner make another one")
+	"synapse cannot reactivate the account; up to 1.163 it cannot before its background updates have ended")
 
 // resultOf is the result of a call that returned an error, or nil.
 func resultOf(err error) string {
@@ -84,11 +85,17 @@ func (s *Sender) report(localpart string, row Row, result string, err error) {
 		s.callSucceeded()
 	case away:
 		s.callFailed(err)
+		if s.c.Now().Sub(row.Since) >= tooLong {
+			s.fails()
+		}
 		if row.Tries == manyTries && errors.Is(err, synapse.ErrFailed) {
 			s.c.Log.Warn("the homeserver fails at this again and again; it stands in `postern synapse outbox`",
 				"user", localpart, "device", row.DeviceID, "error", err)
 		}
 	case refused:
+		if row.Tries == 0 { // or it was an event then
+			s.fails()
+		}
 		s.c.Log.Warn("the homeserver does not take this; it is tried again in an hour, and stands in `postern "+
 			"synapse outbox`", "user", localpart, "device", row.DeviceID, "error", err)
 	}

@@ -9,7 +9,7 @@
 //
 //	provision_user             201 made, 200 it existed      never 404; can lock the account
 //	delete_user                200                           404 no such user; deletes its devices too
-//	reactivate_user            200                           500 on SQLite, in effect or not: ask query_user
+//	reactivate_user            200                           500 before background updates end: ask query_user
 //	upsert_device              201 made, 200 it existed      404 no such user; refuses a name of over 100 characters
 //	delete_device              204, also if there is none    404 no such user; deletes the encryption keys too
 //	is_localpart_available     200 yes, 400 no and why       considers application services and the length too

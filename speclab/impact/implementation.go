@@ -36,7 +36,7 @@ const handlersFolder = "handlers"
 
 // implementing are the folders of the packages that use the generated code, each after those that it imports. The
 // compiler looks into a package only when those are good.
-var implementing = []string{handlersFolder, "oauth/rendezvous", "oauth", "homeserver"}
+var implementing = []string{handlersFolder, "oauth/rendezvous", "oauth", "homeserver/adminapi", "homeserver"}
 
 // implementers are the types whose methods are operations.
 var implementers = []string{"Server", "API", "Mailboxes"}

@@ -38,7 +38,8 @@ const modulePackage, genPackage = "postern/", "postern/gen"
 // typechecked are the folders of the packages that use the generated code and those between them, each after those that
 // it imports: what the compiler has made of them is of the old code.
 var typechecked = []string{handlersFolder, "oauth/rendezvous", "oauth", "homeserver/appservice", "homeserver/front",
-	"homeserver/synapse", "homeserver/outbox", "homeserver"}
+	"homeserver/synapse", "homeserver/outbox", "homeserver/amend", "homeserver/adminapi",
+	"homeserver"}
 
 // errors are those of the handlers of a module with other generated code.
 func (t *typechecker) errors(ctx context.Context, module, code string, env []string) ([]CompileError, error) {

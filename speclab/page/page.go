@@ -4,6 +4,7 @@
 //	GET  /_postern/spec               the page
 //	GET  /_postern/spec/assets/…      its style, its scripts and Swagger UI, which the binary carries
 //	GET  /_postern/spec/openapi.json  the API as it is served now; with If-None-Match 304 until it changes
+//	GET  /_postern/spec/admin.json    the admin API, which the page shows with ?api=admin
 //	POST /_postern/spec/token         what a token says, what caveats make of it, which requests it opens
 //
 // # Laws
@@ -41,6 +42,7 @@ type Config struct {
 	// x-postern-answered-by whether it is "real" or answered from the "spec". It is called for each request, from many
 	// goroutines.
 	Document func() []byte
+	Admin    []byte // the admin API, in the same form
 	// Judge reports whether the server would accept a token for a request. An error that is a fault of the token wraps
 	// an error of package tokens; the page shows the text of any other (that the session has ended, say).
 	Judge func(ctx context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error)
@@ -64,6 +66,7 @@ func Handler(c Config) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		newFile("openapi.json", c.Document()).write(w, r)
 	})
+	mux.Handle("GET "+Root+"/admin.json", newFile("admin.json", c.Admin))
 	mux.HandleFunc("POST "+Root+"/token", bench.serve)
 	return guarded(mux)
 }

@@ -3,7 +3,8 @@ import { byId, clock, element, say } from "./dom.js";
 import { keepMended } from "./mends.js";
 import { plugin } from "./plugin.js";
 
-const source = "/_postern/spec/openapi.json";
+const admin = new URLSearchParams(location.search).get("api") === "admin";
+const source = `/_postern/spec/${admin ? "admin" : "openapi"}.json`;
 const pause = 2_000; // between two questions whether the spec was saved; one that was not costs a 304
 const methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 

@@ -32,8 +32,14 @@ type pair struct {
 
 func newPair(t *testing.T, flags ...string) *pair {
 	t.Helper()
+	return newPairWith(t, "", flags...)
+}
+
+// newPairWith makes a pair with more YAML in Synapse's configuration.
+func newPairWith(t *testing.T, yaml string, flags ...string) *pair {
+	t.Helper()
 	hs := synapse.Prepare(t,
-		synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n"})
+		synapse.Options{Extra: "public_baseurl: https://home.test/\nserve_server_wellknown: true\n" + yaml})
 	s := &pair{delegated.New(t, hs.URL, synapse.ServerName), hs}
 	s.startBoth(t, append([]string{"--refresh-leeway", "0s"}, flags...)...)
 	for _, name := range []string{"alice", "bob"} {

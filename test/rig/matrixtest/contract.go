@@ -16,37 +16,43 @@ import (
 	"postern/gen"
 )
 
-// contract holds every answer against api/login.yaml and remembers which
-// operations and status codes were seen.
-var contract = mustReadAnswers()
+// contract holds every answer against api/login.yaml.
+var contract = Against(gen.GetSpec())
 
-type answers struct {
-	spec *openapi3.T
+// Answers holds answers against a contract, and remembers which operations and status codes were seen.
+type Answers struct {
+	Spec *openapi3.T
 	mu   sync.Mutex
 	seen map[string]bool // "login 200"
 }
 
-func mustReadAnswers() *answers {
-	spec, err := gen.GetSpec()
+// Against holds answers against a contract that the generator has embedded.
+func Against(spec *openapi3.T, err error) *Answers {
 	if err != nil {
 		panic(err)
 	}
-	return &answers{spec: spec, seen: make(map[string]bool)}
+	return &Answers{Spec: spec, seen: make(map[string]bool)}
 }
 
 // Contract is the contract that answers are held against.
-func Contract() *openapi3.T { return contract.spec }
+func Contract() *openapi3.T { return contract.Spec }
 
 // Exercised is the exit code of a suite that holds answers against the contract: code, or 1 if an operation or a status
 // code that the contract documents was never seen, of the OAuth 2.0 API's or of all others. A run of selected tests
 // cannot tell.
 func Exercised(code int, oauth bool) int {
+	return contract.Exercised(code,
+		func(op *openapi3.Operation) bool { return slices.Contains(op.Tags, "oauth") == oauth })
+}
+
+// Exercised is [Exercised] for the operations of a contract that count.
+func (a *Answers) Exercised(code int, counts func(*openapi3.Operation) bool) int {
 	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz"} {
 		if code != 0 || flag.Lookup(name).Value.String() != "" {
 			return code
 		}
 	}
-	for _, what := range contract.missing(oauth) {
+	for _, what := range a.missing(counts) {
 		fmt.Printf("contract: %s is documented but never exercised\n", what)
 		code = 1
 	}
@@ -56,18 +62,24 @@ func Exercised(code int, oauth bool) int {
 // Check holds an answer that came by a way of its own against the contract.
 func Check(t testing.TB, method, path string, a Answer) {
 	t.Helper()
-	if err := contract.check(method, path, a); err != nil {
-		t.Errorf("%s %s %d %s: %v", method, path, a.Status, a.Raw, err)
+	contract.Check(t, method, path, a)
+}
+
+// Check is [Check] for this contract.
+func (a *Answers) Check(t testing.TB, method, path string, answer Answer) {
+	t.Helper()
+	if err := a.check(method, path, answer); err != nil {
+		t.Errorf("%s %s %d %s: %v", method, path, answer.Status, answer.Raw, err)
 	}
 }
 
-func (a *answers) missing(oauth bool) []string {
+func (a *Answers) missing(counts func(*openapi3.Operation) bool) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var missing []string
-	for _, item := range a.spec.Paths.Map() {
+	for _, item := range a.Spec.Paths.Map() {
 		for _, op := range item.Operations() {
-			if slices.Contains(op.Tags, "oauth") != oauth {
+			if !counts(op) {
 				continue
 			}
 			for code := range op.Responses.Map() {
@@ -83,7 +95,7 @@ func (a *answers) missing(oauth bool) []string {
 
 // check fails for a status, a body or a field that the contract does not declare. Answers outside of
 // the contract's operations (unknown paths, wrong methods, preflights) only have to be Matrix errors or empty.
-func (a *answers) check(method, path string, answer Answer) error {
+func (a *Answers) check(method, path string, answer Answer) error {
 	op := a.find(method, path)
 	if op == nil {
 		return nil
@@ -154,10 +166,10 @@ func undeclared(schema *openapi3.Schema, value any) error {
 // Operation finds the operation of the contract that a request is for; nil if there is none.
 func Operation(method, path string) *openapi3.Operation { return contract.find(method, path) }
 
-func (a *answers) find(method, path string) *openapi3.Operation {
+func (a *Answers) find(method, path string) *openapi3.Operation {
 	path, _, _ = strings.Cut(path, "?")
 	path = strings.Replace(path, "/_matrix/client/r0/", "/_matrix/client/v3/", 1)
-	for template, item := range a.spec.Paths.Map() {
+	for template, item := range a.Spec.Paths.Map() {
 		if matches(template, path) {
 			return item.GetOperation(method)
 		}

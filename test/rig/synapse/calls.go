@@ -48,7 +48,7 @@ func (s *Server) Register(t testing.TB, name, password string, admin bool) {
 	if admin {
 		mark = "admin"
 	}
-	mac := hmac.New(sha1.New, []byte("the secret of the tests"))
+	mac := hmac.New(sha1.New, []byte(RegistrationSecret))
 	mac.Write([]byte(strings.Join([]string{nonce, name, password, mark}, "\x00")))
 	Call(t, "POST", s.URL+path, "", map[string]any{
 		"nonce": nonce, "username": name, "password": password, "admin": admin, "mac": hex.EncodeToString(mac.Sum(nil)),

@@ -25,6 +25,9 @@ import (
 // ServerName is the name of every Synapse here.
 const ServerName = "home.test"
 
+// RegistrationSecret is the registration_shared_secret of every Synapse here.
+const RegistrationSecret = "the secret of the tests"
+
 // Options say what is not as usual.
 type Options struct {
 	Dir   string // the folder of all files; a temporary one if empty
@@ -45,6 +48,9 @@ type Server struct {
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process has ended; nil while none runs
 }
+
+// Program is where a program is that is installed with Synapse.
+func (s *Server) Program(name string) string { return filepath.Join(filepath.Dir(s.python), name) }
 
 // New configures a Synapse with its own authentication, and runs it until the test ends.
 func New(t testing.TB, o Options) *Server {

@@ -1,17 +1,18 @@
-package homeserver
+package amend
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"postern/handlers"
 )
 
-// object is a JSON object whose members can be taken out and put in without touching the others.
-type object struct {
-	raw     []byte
+// Object is a JSON object whose members can be taken out and put in without touching the others.
+type Object struct {
+	Raw     []byte // as it came
 	members []member
 }
 
@@ -23,10 +24,10 @@ type member struct {
 
 var errNoObject = errors.New("the body is not a JSON object")
 
-// parseObject finds the members of an object.
-func parseObject(raw []byte) (object, error) {
-	o := object{raw: raw}
-	refused := func(err error) (object, error) {
+// ParseObject finds the members of an object.
+func ParseObject(raw []byte) (Object, error) {
+	o := Object{Raw: raw}
+	refused := func(err error) (Object, error) {
 		if json.Valid(raw) {
 			return o, &handlers.Error{Status: http.StatusBadRequest, Code: "M_BAD_JSON",
 				Message: "The body must be a JSON object.", Cause: err}
@@ -57,8 +58,8 @@ func parseObject(raw []byte) (object, error) {
 	return o, nil
 }
 
-// get gives a member's value, or nil. Of several of one name the last counts, as in most parsers.
-func (o object) get(name string) (value json.RawMessage) {
+// Get gives a member's value, or nil. Of several of one name the last counts, as in most parsers.
+func (o Object) Get(name string) (value json.RawMessage) {
 	for _, m := range o.members {
 		if m.name == name {
 			value = m.value
@@ -70,11 +71,16 @@ func (o object) get(name string) (value json.RawMessage) {
 	return value
 }
 
-// without gives the text of the object without the members of a name, and with others at its end.
-func (o object) without(name string, more ...string) []byte {
+// Has reports whether the object has a member of a name, even if that is null.
+func (o Object) Has(name string) bool {
+	return slices.ContainsFunc(o.members, func(m member) bool { return m.name == name })
+}
+
+// Without gives the text of the object without the members of some names, and with others at its end.
+func (o Object) Without(names []string, more ...string) []byte {
 	var texts [][]byte
 	for _, m := range o.members {
-		if m.name != name {
+		if !slices.Contains(names, m.name) {
 			texts = append(texts, m.text)
 		}
 	}

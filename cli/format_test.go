@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/db"
+	"postern/gen/admin"
+	"postern/homeserver/outbox"
+)
+
+// lists are the commands that list something, with what they need to find it.
+func lists(t *testing.T) (all [][]string) {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Vars{"version": "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		if !strings.HasPrefix(leaf.Help, "List ") && !strings.HasPrefix(leaf.Help, "Show the audit events") {
+			continue
+		}
+		i := slices.IndexFunc(leaf.Flags, func(f *kong.Flag) bool { return f.Name == "format" })
+		if i < 0 || leaf.Flags[i].Enum != "table,json" || leaf.Flags[i].Default != "table" {
+			t.Errorf("%s has no --format", leaf.FullPath())
+		}
+		if !strings.Contains(leaf.Detail, "--format json") {
+			t.Errorf("the help of %s has no example with --format json", leaf.FullPath())
+		}
+		command := strings.Fields(leaf.FullPath())[1:]
+		if leaf.Name == "factors" {
+			command = append(command, "alice", "list")
+		}
+		all = append(all, command)
+	}
+	return all
+}
+
+// TestListsInJSON: each command that lists something does so in JSON, with the same rows as for people, and with the
+// objects of the admin API's contract where that has them.
+func TestListsInJSON(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	shapes := map[string]string{"user list": "Account", "user list --waiting": "Signup", "session list": "Session",
+		"session events": "Event", "invite list": "Invitation", "user factors alice list": "Factor"}
+	spec, err := admin.GetSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := append(lists(t), []string{"user", "list", "--waiting"})
+	if len(commands) < 8 {
+		t.Fatalf("only %q list something", commands)
+	}
+	i.must("secret", "user", "add", "bob", "--password-stdin")
+	for _, command := range commands { // while there is little
+		if name := strings.Join(command, " "); name != "user factors alice list" {
+			i.inJSON(command, spec.Components.Schemas[shapes[name]])
+		}
+	}
+	i.fill()
+	for _, command := range commands {
+		name := strings.Join(command, " ")
+		rows := i.inJSON(command, spec.Components.Schemas[shapes[name]])
+		people := strings.Count(strings.TrimSpace(i.must("", command...)), "\n")
+		if name == "user list" {
+			people-- // who waits is no account yet
+		}
+		if len(rows) == 0 || len(rows) != people {
+			t.Errorf("%s has %d rows in JSON and %d for people", name, len(rows), people)
+		}
+	}
+	all := i.inJSON([]string{"session", "events", "--kind", "invited", "--kind", "locked"}, nil)
+	if len(all) != 2 || all[0]["kind"] == all[1]["kind"] {
+		t.Errorf("the events of two kinds are %v", all)
+	}
+	if out := i.must("", "session", "list", "alice", "--format", "json"); strings.ContainsAny(out,
+		"\u202e\u009b\x7f") ||
+		!strings.Contains(out, `"display_name":"a\u202eb\u009bc\u007f\udb40\udc01"`) {
+		t.Errorf("a name controls the terminal: %q", out)
+	}
+}
+
+// inJSON runs a command, and holds each of its rows against a schema.
+func (i *installation) inJSON(command []string, schema *openapi3.SchemaRef) (rows []map[string]any) {
+	i.Helper()
+	out := i.must("", append(command, "--format", "json")...)
+	if err := json.Unmarshal([]byte(out), &rows); err != nil {
+		i.Errorf("%s: %v in\n%s", command, err, out)
+	}
+	for _, row := range rows {
+		if schema == nil || row["kind"] == db.FactorRecovery {
+			continue
+		}
+		if err := schema.Value.VisitJSON(row); err != nil {
+			i.Errorf("%s: %v in %v", command, err, row)
+		}
+		for name := range row {
+			if schema.Value.Properties[name] == nil {
+				i.Errorf("%s: the contract has no %s", command, name)
+			}
+		}
+	}
+	return rows
+}
+
+// fill puts something into every list.
+func (i *installation) fill() {
+	i.Helper()
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	i.must("", "user", "lock", "alice")
+	i.must("", "user", "unlock", "alice")
+	i.must("", "invite", "add")
+	i.must("", "token", "issue", "alice", "--name", "Bell", "--expires", "never", "method in GET")
+	i.must("", "client", "add", "--uri", "https://bot.example.org", "--redirect", "https://bot.example.org/cb")
+	key, err := strconv.ParseInt(i.newestKey(), 10, 64)
+	if err != nil {
+		i.Fatal(err)
+	}
+	i.queue(func(q *outbox.Queue) error { return i.fillIn(q.DB, key) })
+}
+
+func (i *installation) fillIn(d *db.DB, key int64) error {
+	now := time.Now()
+	_, err := d.Register(i.Context(), db.Registration{Localpart: "carol", PasswordHash: "hash", At: now, Waits: true})
+	alice, err1 := d.User(i.Context(), "alice")
+	_, err2 := d.StartSession(i.Context(), db.Login{ID: "one", Localpart: "alice", PasswordHash: alice.PasswordHash,
+		DeviceID: "A", DisplayName: "a\u202eb\u009bc\x7f\U000e0001", At: now, KeyID: key})
+	err3 := d.AddFactor(i.Context(), db.Factor{ID: "key", Localpart: "alice", Kind: db.FactorPasskey, Name: "Phone",
+		Sealed: []byte("x"), Created: now}, "", []db.Factor{{ID: "r", Localpart: "alice", Kind: db.FactorRecovery,
+		Sealed: []byte("x")}})
+	return errors.Join(err, err1, err2, err3, d.WriteFor(i.Context(), "alice", func(t *db.Tx) error {
+		return outbox.Add(t, "alice", "A")
+	}))
+}

@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+
+	"postern/db"
+	"postern/gen"
+	"postern/tokens"
+)
+
+// What an administrator does to the accounts of others. Who that is, the caller of these methods has to find out.
+
+// MadeAccount is an account that an administrator makes.
+type MadeAccount struct {
+	Localpart string
+	Password  string               // empty: nobody can log in by one
+	Admin     bool                 // Also says so; here it decides what a login needs
+	Wanted    *gen.RegisterRequest // says which session begins with it; nil: none does
+	Also      func(t *db.Tx) error // see [db.Registration]; nil: nothing
+}
+
+// MakeAccount makes an account, whoever may register, and gives the answer to a registration. Where the account has to
+// have a second factor no session begins, since it has none yet.
+func (s *Server) MakeAccount(ctx context.Context, a MadeAccount) (gen.RegisterResponseObject, error) {
+	if err := s.CheckNewName(ctx, a.Localpart); err != nil {
+		return nil, err
+	}
+	hash := NoPassword
+	if a.Password != "" {
+		var err error
+		if hash, err = s.NewHash(ctx, a.Localpart, a.Password); err != nil {
+			return nil, err
+		}
+	}
+	r := db.Registration{Localpart: a.Localpart, PasswordHash: hash, At: s.Now()}
+	session, err := s.Peer.Register(ctx, r, func(r db.Registration) (db.Session, error) {
+		return s.writeMade(ctx, a, r)
+	})
+	switch {
+	case errors.Is(err, db.ErrConflict):
+		return nil, nameTaken()
+	case err != nil:
+		return nil, err
+	}
+	s.logSuccess(ctx, "made by an administrator", db.Session{Localpart: a.Localpart, DeviceID: session.DeviceID})
+	return s.registered(ctx, a.Localpart, session)
+}
+
+// writeMade is the transaction of MakeAccount, with a root key for the session, if there is one.
+func (s *Server) writeMade(ctx context.Context, a MadeAccount, r db.Registration) (session db.Session, err error) {
+	account, peers := db.User{Localpart: r.Localpart, PasswordHash: r.PasswordHash, Admin: a.Admin}, r.Also
+	r.Also = func(t *db.Tx) error {
+		for _, also := range []func(*db.Tx) error{peers, a.Also} {
+			if also != nil {
+				if err := also(t); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if a.Wanted == nil || s.SecondFactor.Lacks(account) {
+		return s.DB.Register(ctx, r)
+	}
+	err = s.withKeys(ctx, func(_ *ringAt, key tokens.Key) error {
+		r.Login, err = s.loginAs(ctx, account, wantedAttempt(a.Wanted), key)
+		if err == nil {
+			session, err = s.DB.Register(ctx, r)
+		}
+		return err
+	})
+	return session, err
+}
+
+// CheckNewName says why no account can be made that is called exactly so, or nil.
+func (s *Server) CheckNewName(ctx context.Context, name string) error {
+	if err := CheckLocalpart(name, s.ServerName); err != nil {
+		return unfitName(err)
+	}
+	return s.CheckName(ctx, name)
+}
+
+// CheckNewPassword says why an account cannot have a new password, or nil.
+func (s *Server) CheckNewPassword(password, localpart string) error {
+	return s.strong(password, localpart)
+}
+
+// SetPassword gives an account a password that an administrator has chosen. If its sessions end, the one that asks does
+// not. db.ErrNotFound if there is no such account.
+func (s *Server) SetPassword(ctx context.Context, localpart, password string, endSessions bool) error {
+	hash, err := s.NewHash(ctx, localpart, password)
+	if err != nil {
+		return err
+	}
+	by := CallerOf(ctx).Session
+	change := db.PasswordChange{Localpart: localpart, Hash: hash, EndOthers: endSessions}
+	if by.Localpart == localpart {
+		change.Keep = by.ID
+	}
+	_, err = s.DB.ChangePassword(ctx, change)
+	return err
+}

@@ -1,0 +1,111 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"postern/db"
+	"postern/handlers"
+	"postern/web"
+)
+
+// sessionBegan is what a login is called here. To its owner one of a new device is that alone, see db.History.
+var sessionBegan = web.Choice{Value: db.EventLogin, Text: "deskSessionBegan"}
+
+// events lists the events that are looked for, the newest first.
+func (e desk) events() error {
+	frame, err := e.frame(deskEvents)
+	if err != nil {
+		return err
+	}
+	page := web.DeskEvents{Desk: frame, Name: plain(e.asked("name")), From: e.asked("from"), Until: e.asked("until")}
+	kinds := []web.Choice{{Text: "deskAnyKind"}}
+	for _, k := range eventTexts {
+		if k.Kind == sessionBegan.Value {
+			k.Text = sessionBegan.Text
+		}
+		kinds = append(kinds, web.Choice{Value: k.Kind, Text: k.Text})
+	}
+	var kind string
+	page.Kinds, kind = chosen(kinds, e.asked("kind"))
+	filter := db.EventFilter{Since: e.day(&page.From, 0), Until: e.day(&page.Until, 1)}
+	if filter.Localpart, err = e.named(page.Name); err != nil {
+		return err
+	}
+	if kind != "" {
+		filter.Kinds = []string{kind}
+	}
+	list := []string{"name", page.Name, "kind", kind, "from", page.From, "until", page.Until}
+	if err := e.eventPage(&page, filter, list); err != nil {
+		return err
+	}
+	return e.render(http.StatusOK, page)
+}
+
+// named is the account whose events are looked for, in its own letters. One that is not there, or no longer, may have
+// events all the same.
+func (e desk) named(typed string) (string, error) {
+	if typed == "" {
+		return "", nil
+	}
+	name := handlers.Spelled(typed, e.server.ServerName)
+	u, err := e.server.DB.UserNamed(e.ctx, name)
+	if errors.Is(err, db.ErrNotFound) {
+		return strings.ToLower(name), nil
+	}
+	return u.Localpart, err
+}
+
+// day is the beginning of a day that was typed, or of one some days later. What is none is forgotten.
+func (desk) day(typed *string, later int) time.Time {
+	at, err := time.Parse(time.DateOnly, *typed)
+	if err != nil {
+		*typed = ""
+		return time.Time{}
+	}
+	return at.AddDate(0, 0, later)
+}
+
+// eventPage fills the page in, of events before the one that the address names.
+func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []string) error {
+	at, _ := strconv.ParseInt(e.asked("at"), 10, 64) // from the newest on if it is no number
+	before := db.Event{At: db.FromMillis(at), Localpart: e.asked("of"), Session: e.asked("session"),
+		Kind: e.asked("what")}
+	events, err := e.server.DB.EventPage(e.ctx, filter, before, pageOfDesk+1)
+	if err != nil {
+		return err
+	}
+	events, more := cut(events)
+	for _, event := range events {
+		shows := e.deskEvent(event, nil)
+		if event.Kind == sessionBegan.Value {
+			shows.Text = sessionBegan.Text
+		}
+		page.List = append(page.List, shows)
+	}
+	if at != 0 {
+		page.Pager.First = deskAt(deskEvents, list...)
+	}
+	if more {
+		last := events[len(events)-1]
+		page.Pager.Next = deskAt(deskEvents, append(list, "at", strconv.FormatInt(db.Millis(last.At), 10), "of",
+			last.Localpart, "session", last.Session, "what", last.Kind)...)
+	}
+	return nil
+}
+
+// deskEvent is an event as an operator sees it.
+func (e desk) deskEvent(event db.Event, devices map[string]web.Device) web.DeskEvent {
+	shows := web.DeskEvent{Event: e.eventOf(event, devices)}
+	shows.From = web.Place{Addr: plain(event.Addr)}
+	if event.Localpart != "" {
+		shows.UserID, shows.View = e.user(event.Localpart), deskAt(deskPerson, "name", event.Localpart)
+	}
+	if shows.ByOperator {
+		shows.By = plain(event.Agent)
+	}
+	return shows
+}
