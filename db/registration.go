@@ -48,6 +48,11 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		if err != nil || taken {
 			return Session{}, or(err, ErrConflict)
 		}
+		if r.Email.Address != "" {
+			if taken, err := t.Get(findEmail, nil, r.Email.Address); err != nil || taken {
+				return Session{}, or(err, ErrEmailTaken)
+			}
+		}
 		if r.Waits {
 			if err := t.crowded(r.Network); err != nil {
 				return Session{}, err
@@ -57,11 +62,6 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		if r.Login != nil {
 			if gone, err := t.keyClosed(r.Login.KeyID); err != nil || gone {
 				return Session{}, or(err, ErrKeyGone)
-			}
-		}
-		if r.Email.Address != "" {
-			if taken, err := t.Get(findEmail, nil, r.Email.Address); err != nil || taken {
-				return Session{}, or(err, ErrEmailTaken)
 			}
 		}
 		if r.Token != "" {
@@ -87,7 +87,7 @@ func (t *Tx) register(r Registration) (Session, error) {
 		return Session{}, err
 	}
 	if r.Email.Address != "" {
-		if bound, err := t.AddEmail(r.Email); err != nil || !bound {
+		if bound, err := t.bindEmail(r.Email); err != nil || !bound {
 			return Session{}, t.require(or(err, ErrEmailTaken)) // by another process just now
 		}
 	}
