@@ -13,9 +13,9 @@ import (
 
 // shapes show rows as of this request.
 func (a *api) shapes(ctx context.Context) Shapes {
-	s := Shapes{ServerName: a.Server.ServerName, Now: handlers.CallerOf(ctx).Now}
-	if a.Server.Config.OAuth != nil {
-		s.PublicURL = a.Server.PublicURL
+	s := Shapes{ServerName: a.ServerName, Now: handlers.CallerOf(ctx).Now}
+	if a.Config.OAuth != nil {
+		s.PublicURL = a.PublicURL
 	}
 	return s
 }
@@ -64,13 +64,13 @@ func value[T any](v *T) (t T) {
 func (a *api) CreateAccount(ctx context.Context,
 	r gen.CreateAccountRequestObject) (gen.CreateAccountResponseObject, error) {
 	name := strings.ToLower(a.named(r.Body.Localpart))
-	if err := a.Server.CheckName(ctx, name); err != nil {
+	if err := a.CheckName(ctx, name); err != nil {
 		return nil, err
 	}
 	u := db.User{Localpart: name, PasswordHash: handlers.NoPassword, Created: now(ctx), Admin: value(r.Body.Admin)}
 	if r.Body.Password != nil {
 		var err error
-		if u.PasswordHash, err = a.Server.NewHash(ctx, name, *r.Body.Password); err != nil {
+		if u.PasswordHash, err = a.NewHash(ctx, name, *r.Body.Password); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +139,7 @@ func (a *api) SetPassword(ctx context.Context,
 	if _, err := a.db.User(ctx, name); err != nil {
 		return nil, err
 	}
-	hash, err := a.Server.NewHash(ctx, name, r.Body.Password)
+	hash, err := a.NewHash(ctx, name, r.Body.Password)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,6 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,16 +44,9 @@ import (
 	"postern/handlers"
 )
 
-// Config is what the API stands on.
-type Config struct {
-	Server *handlers.Server
-	// Reactivate is [db.DB.Reactivate] where no homeserver has to be told, and else what does both.
-	Reactivate func(ctx context.Context, localpart string) error
-}
-
 // api implements the contract.
 type api struct {
-	Config
+	*handlers.Server
 	db *db.DB
 }
 
@@ -62,13 +54,13 @@ type api struct {
 var _ gen.StrictServerInterface = (*api)(nil)
 
 // Handler answers the requests below [handlers.AdminPath].
-func Handler(c Config) (http.Handler, error) {
+func Handler(server *handlers.Server) (http.Handler, error) {
 	spec, err := gen.GetSpec()
 	if err != nil {
 		return nil, fmt.Errorf("contract of the admin API: %w", err)
 	}
-	a := &api{c, c.Server.DB}
-	return c.Server.API(spec, func(e *echo.Echo) {
+	a := &api{server, server.DB}
+	return server.API(spec, func(e *echo.Echo) {
 		gen.RegisterHandlers(e, gen.NewStrictHandler(a, []gen.StrictMiddlewareFunc{a.authorize}))
 	}), nil
 }
@@ -77,7 +69,7 @@ func Handler(c Config) (http.Handler, error) {
 // refused by [handlers.Server.Identify]; it is asked for once more here, since nothing may hang on a path alone.
 func (a *api) authorize(next gen.StrictHandlerFunc, _ string) gen.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
-		who, err := a.Server.Identify(c)
+		who, err := a.Identify(c)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +97,7 @@ func operator(who handlers.Caller) *handlers.Caller {
 }
 
 // named is the localpart of the account that a request names.
-func (a *api) named(account string) string { return handlers.Spelled(account, a.Server.ServerName) }
+func (a *api) named(account string) string { return handlers.Spelled(account, a.ServerName) }
 
 func badRequest(code, message string) error {
 	return &handlers.Error{Status: http.StatusBadRequest, Code: code, Message: message}

@@ -78,7 +78,7 @@ func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	s.server, err = handlers.New(t.Context(), config)
 	s.must(err)
 	t.Cleanup(s.server.Close)
-	s.api, err = Handler(Config{Server: s.server, Reactivate: s.db.Reactivate})
+	s.api, err = Handler(s.server)
 	s.must(err)
 	s.token = s.issue("ops", db.ScopeAdmin)
 	return s

@@ -51,7 +51,7 @@ func (a *api) CreateInvitation(ctx context.Context,
 	}
 	if invited.Token == "" {
 		random := make([]byte, 16)
-		if _, err := io.ReadFull(a.Server.Random, random); err != nil {
+		if _, err := io.ReadFull(a.Random, random); err != nil {
 			return nil, err
 		}
 		invited.Token = base64.RawURLEncoding.EncodeToString(random)

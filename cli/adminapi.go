@@ -6,14 +6,13 @@ import (
 
 	"postern/admin"
 	"postern/handlers"
-	"postern/homeserver/outbox"
 )
 
 // ownPath begins the paths that are Postern's own, and nothing of Matrix. A homeserver is not asked for any of them.
 const ownPath = "/_postern/"
 
 // withAdminAPI puts the admin API before what clients reach, if it is served.
-func (cmd *serveCmd) withAdminAPI(rest publicHandler, server *handlers.Server, q *outbox.Queue) (http.Handler, error) {
+func (cmd *serveCmd) withAdminAPI(rest publicHandler, server *handlers.Server) (http.Handler, error) {
 	clients := rest.Handler
 	if rest.front != nil {
 		clients = below(ownPath, server.Handler(), clients)
@@ -21,7 +20,7 @@ func (cmd *serveCmd) withAdminAPI(rest publicHandler, server *handlers.Server, q
 	if !cmd.AdminAPI && !cmd.Dev {
 		return clients, nil
 	}
-	api, err := admin.Handler(admin.Config{Server: server, Reactivate: q.Reactivate})
+	api, err := admin.Handler(server)
 	return below(handlers.AdminPath, api, clients), err
 }
 

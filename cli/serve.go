@@ -156,7 +156,7 @@ func (cmd *serveCmd) run(ctx context.Context, w world, c *common, set settings, 
 		return err
 	}
 	defer handler.close()
-	if handler.Handler, err = cmd.withAdminAPI(handler, server, queue); err != nil {
+	if handler.Handler, err = cmd.withAdminAPI(handler, server); err != nil {
 		return err
 	}
 	_, end, err := sockets.listenApart("--metrics-listen", cmd.MetricsListen, set.config.Metrics.Handler())
