@@ -149,7 +149,8 @@ func (s *Server) newValidation(ctx context.Context, p purpose, address, secret s
 
 // waitsLike reports whether a session waits for its link, if it has one, and is what it would be if it began now.
 func (v *validation) waitsLike(now *validation) bool {
-	return v.At.IsZero() && (v.Link == "") == (now.Link == "") && v.Localpart == now.Localpart && v.Proof == now.Proof
+	return v.At.IsZero() && (v.Link == "") == (now.Link == "") && v.Localpart == now.Localpart &&
+		subtle.ConstantTimeCompare([]byte(v.Proof), []byte(now.Proof)) == 1
 }
 
 // mailLink sends the mail that belongs to the session.
