@@ -64,6 +64,19 @@ func TestEmails(t *testing.T) {
 	alice.ok(t, "POST", "/_matrix/client/v3/register", map[string]any{"username": "carol", "password": password,
 		"auth": map[string]any{"type": "m.login.email.identity", "threepid_creds": shown("register", "c@example.org")}})
 	known("carol", "c@example.org")
+
+	s.tell(t, "provision_user", map[string]any{"localpart": "carol", "set_emails": []string{}})
+	sync := func() string {
+		return strings.Join(strings.Fields(s.Run(t, "", "synapse", "sync", s.hs.Config)), " ")
+	}
+	if said := sync(); !strings.Contains(said, "@carol:home.test - other mail addresses at Synapse Synapse is told") ||
+		strings.Count(said, "@") != 1 {
+		t.Errorf("sync prints\n%s", said)
+	}
+	known("carol", "c@example.org")
+	if said := sync(); said != "both sides are the same" {
+		t.Errorf("sync prints\n%s", said)
+	}
 }
 
 var mailedLink = regexp.MustCompile(`http://\S+/oauth2/email\?\S+`)
