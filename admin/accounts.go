@@ -148,6 +148,26 @@ func (a *api) SetPassword(ctx context.Context,
 	return gen.SetPassword200JSONResponse{SessionsEnded: ended}, err
 }
 
+// CreateResetLink implements POST /accounts/{account}/reset_link.
+func (a *api) CreateResetLink(ctx context.Context,
+	r gen.CreateResetLinkRequestObject) (gen.CreateResetLinkResponseObject, error) {
+	u, err := a.db.User(ctx, a.named(r.Account))
+	switch {
+	case err != nil:
+		return nil, err
+	case u.State() == db.UserLocked:
+		return nil, badRequest("M_USER_LOCKED", "The account is locked.")
+	case u.State() == db.UserDeactivated:
+		return nil, badRequest("M_USER_DEACTIVATED", "The account is deactivated.")
+	}
+	life := handlers.OperatorLinkLife
+	if r.Body != nil && r.Body.LifeMs != nil {
+		life = time.Duration(*r.Body.LifeMs) * time.Millisecond
+	}
+	link, err := a.ResetLink(ctx, u, life)
+	return gen.CreateResetLink201JSONResponse{Link: link, ExpiresTS: db.Millis(a.Now().Add(life))}, err
+}
+
 // ListFactors implements GET /accounts/{account}/factors.
 func (a *api) ListFactors(ctx context.Context,
 	r gen.ListFactorsRequestObject) (gen.ListFactorsResponseObject, error) {

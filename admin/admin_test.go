@@ -129,7 +129,8 @@ func TestInvitations(t *testing.T) {
 	made := s.done("POST", "/invitations", "")
 	week := s.clock.Now().Add(7 * 24 * time.Hour).UnixMilli()
 	if made.Status != 201 || len(made.Text("token")) != 22 || made.JSON["uses_allowed"] != 1.0 ||
-		made.JSON["expires_ts"] != float64(week) || made.Text("state") != "good" || made.JSON["link"] != nil {
+		made.JSON["expires_ts"] != float64(week) || made.Text("state") != "good" ||
+		made.Text("link") != "https://example.org/register?token="+made.Text("token") {
 		t.Errorf("%d %s", made.Status, made.Raw)
 	}
 	forever := s.done("POST", "/invitations", `{"token":"open-day","uses_allowed":0,"expires_ts":0}`)
@@ -146,6 +147,29 @@ func TestInvitations(t *testing.T) {
 	if n := s.done("GET", "/counts", "").JSON["invitations"]; n != 1.0 {
 		t.Errorf("%v are good", n)
 	}
+}
+
+// A link is good once, for as long as was asked for; and whoever cannot log in gets none.
+func TestResetLinks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	made := s.done("POST", "/accounts/alice/reset_link", `{"life_ms":60000}`)
+	if !strings.HasPrefix(made.Text("link"), "https://example.org/recover?link=") ||
+		made.JSON["expires_ts"] != float64(s.clock.Now().Add(time.Minute).UnixMilli()) {
+		t.Errorf("%s", made.Raw)
+	}
+	if got := list(t, s.done("GET", "/events?account=alice&kind=reset_link", ""), "events"); len(got) != 1 {
+		t.Errorf("the events are %v", got)
+	}
+	for _, body := range []string{`{"life_ms":1}`, `{"life_ms":604800001}`} {
+		s.ask("POST", "/accounts/alice/reset_link", body).Want(t, 400, "M_INVALID_PARAM")
+	}
+	s.done("PUT", "/accounts/alice/lock", "")
+	s.ask("POST", "/accounts/alice/reset_link", "").Want(t, 400, "M_USER_LOCKED")
+	s.done("PUT", "/accounts/alice/deactivation", "")
+	s.ask("POST", "/accounts/alice/reset_link", "").Want(t, 400, "M_USER_DEACTIVATED")
+	s = newSite(t, func(c *handlers.Config) { c.OAuth = nil })
+	s.ask("POST", "/accounts/alice/reset_link", "").Want(t, 400, "M_UNRECOGNIZED")
 }
 
 func TestSignups(t *testing.T) {
@@ -260,7 +284,8 @@ func TestBadRequests(t *testing.T) {
 	}
 	large := `{"password":"` + strings.Repeat("a", 70_000) + `"}`
 	for _, c := range []call{{Method: "POST", Path: "/accounts"}, {Method: "PUT", Path: "/accounts/alice/password"},
-		{Method: "PUT", Path: "/accounts/alice/deactivation"}, {Method: "POST", Path: "/invitations"}} {
+		{Method: "PUT", Path: "/accounts/alice/deactivation"}, {Method: "POST", Path: "/invitations"},
+		{Method: "POST", Path: "/accounts/alice/reset_link"}} {
 		s.ask(c.Method, c.Path, large).Want(t, 413, "M_TOO_LARGE")
 	}
 	s.ask("PUT", "/accounts/alice/password", `{"password":"short"}`).Want(t, 400, "M_WEAK_PASSWORD")

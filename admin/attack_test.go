@@ -156,6 +156,7 @@ func TestUnknownRequests(t *testing.T) {
 		s.send(call{Method: method, Path: root + "/accounts", Header: map[string]string{
 			"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}})
 	}
+	s.send(call{Method: "GET", Path: root + "/counts?access_token=" + s.token}).Want(t, 401, "M_MISSING_TOKEN")
 	if a := s.send(call{Method: http.MethodHead, Path: root + "/counts", Token: s.token}); a.Status != 200 {
 		t.Errorf("HEAD: %d", a.Status)
 	}

@@ -16,6 +16,7 @@ import (
 	"postern/db/dbtest"
 	gen "postern/gen/admin"
 	"postern/handlers"
+	"postern/oauth"
 	"postern/test/rig/matrixtest"
 	"postern/tokens"
 )
@@ -71,7 +72,7 @@ func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	config := handlers.Config{DB: s.db, ServerName: host, Master: master, Metrics: handlers.NewMetrics(),
 		Log: slog.New(slog.DiscardHandler), Now: s.clock.Now, Random: rand.Reader, AccessTTL: 5 * time.Minute,
 		Registration: handlers.RegistrationApproval, Passwords: handlers.PasswordRules{Length: 8},
-		PublicURL: "https://example.org"}
+		PublicURL: "https://example.org", OAuth: oauth.New}
 	for _, f := range change {
 		f(&config)
 	}
@@ -162,6 +163,7 @@ var samples = map[string]call{
 	"grantAdmin":          {Method: "PUT", Path: "/accounts/bob/admin"},
 	"revokeAdmin":         {Method: "DELETE", Path: "/accounts/bob/admin"},
 	"setPassword":         {Method: "PUT", Path: "/accounts/alice/password", Body: `{"password":"battery staple"}`},
+	"createResetLink":     {Method: "POST", Path: "/accounts/alice/reset_link"},
 	"deactivateAccount":   {Method: "PUT", Path: "/accounts/bob/deactivation", Body: `{}`},
 	"reactivateAccount":   {Method: "DELETE", Path: "/accounts/bob/deactivation"},
 	"listAccountSessions": {Method: "GET", Path: "/accounts/ops/sessions"},

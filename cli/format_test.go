@@ -137,7 +137,9 @@ func (i *installation) fillIn(d *db.DB, key int64) error {
 	err3 := d.AddFactor(i.Context(), db.Factor{ID: "key", Localpart: "alice", Kind: db.FactorPasskey, Name: "Phone",
 		Sealed: []byte("x"), Created: now}, "", []db.Factor{{ID: "r", Localpart: "alice", Kind: db.FactorRecovery,
 		Sealed: []byte("x")}})
-	return errors.Join(err, err1, err2, err3, d.WriteFor(i.Context(), "alice", func(t *db.Tx) error {
+	err4 := d.Deliver(i.Context(), db.Delivery{ID: "x", Kind: "test", Target: "mailto:alice@example.org",
+		Localpart: "alice", Sealed: []byte("{}"), Created: now, Expires: now.Add(time.Hour), Due: now})
+	return errors.Join(err, err1, err2, err3, err4, d.WriteFor(i.Context(), "alice", func(t *db.Tx) error {
 		return outbox.Add(t, "alice", "A")
 	}))
 }

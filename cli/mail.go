@@ -64,7 +64,7 @@ func (cmd *mailTest) Run(ctx context.Context, w world, c *common) error {
 	return nil
 }
 
-type mailList struct{}
+type mailList struct{ listFlags }
 
 // Help is shown by `postern mail list --help`.
 func (*mailList) Help() string {
@@ -73,11 +73,24 @@ mail with a link is given up when the link ends, others after three days.
 
 Examples:
   postern mail list
+  postern mail list --format json
   postern mail list --db /var/lib/postern/postern.db`
 }
 
 // maxListed bounds what is listed of a queue.
 const maxListed = 1000
+
+// shownDelivery is what waits to be sent, in JSON.
+type shownDelivery struct {
+	Kind      string `json:"kind"`
+	Target    string `json:"target"`
+	UserID    string `json:"user_id,omitempty"`
+	Localpart string `json:"localpart,omitempty"`
+	SinceTS   int64  `json:"since_ts"`
+	Tries     int    `json:"tries"`
+	NextTS    int64  `json:"next_ts"`
+	Error     string `json:"last_error,omitempty"`
+}
 
 // Run lists what waits.
 func (cmd *mailList) Run(ctx context.Context, w world, c *common) error {
@@ -86,20 +99,24 @@ func (cmd *mailList) Run(ctx context.Context, w world, c *common) error {
 		if err != nil {
 			return err
 		}
-		if len(waiting) == 0 {
+		t := cmd.listing(w.stdout, "KIND TO USER SINCE TRIES NEXT LAST-ERROR")
+		if len(waiting) == 0 && !t.json {
 			fmt.Fprintln(w.stdout, "nothing waits")
 			return nil
 		}
-		var rows [][]string
 		for _, v := range waiting {
 			user := ""
 			if v.Localpart != "" {
 				user = string(handlers.NewUserID(v.Localpart, c.ServerName))
 			}
-			rows = append(rows, []string{v.Kind, strings.TrimPrefix(v.Target, "mailto:"), user, when(v.Created),
-				strconv.Itoa(v.Tries), when(v.Due), v.Error})
+			shown := shownDelivery{v.Kind, v.Target, user, v.Localpart, db.Millis(v.Created), v.Tries, db.Millis(v.Due),
+				v.Error}
+			if err := t.add(shown, v.Kind, strings.TrimPrefix(v.Target, "mailto:"), user, when(v.Created),
+				strconv.Itoa(v.Tries), when(v.Due), v.Error); err != nil {
+				return err
+			}
 		}
-		return table(w.stdout, "KIND TO USER SINCE TRIES NEXT LAST-ERROR", rows)
+		return t.end()
 	})
 }
 

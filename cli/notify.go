@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/mail"
 	"postern/notify"
 )
@@ -28,8 +29,10 @@ func (f *notifyFlags) settings(mails bool) (targets []notify.Target, hook notify
 	hook.Internal = f.NotifyInternal
 	add := func(where, text string) {
 		target, err := notify.ParseTarget(text, f.NotifyInternal)
-		if err == nil && target.Mail != "" && !mails {
-			err = errors.New("a mail address needs --smtp-url, the server by which mail is sent")
+		if err == nil && target.Mail != "" {
+			if _, err = handlers.Address(target.Mail); err == nil && !mails {
+				err = errors.New("a mail address needs --smtp-url, the server by which mail is sent")
+			}
 		}
 		if err != nil {
 			problems.add(fmt.Errorf("%s: %w", where, err))

@@ -14,10 +14,10 @@ type userAdmin struct {
 
 // Help is shown by `postern user admin --help`.
 func (*userAdmin) Help() string {
-	return `An administrator sees the operator's desk, /account/admin. Synapse asks Postern as well who may use its
-admin API: on and off count with the next request that comes through Postern; clients that reach
-Synapse around it are remembered for up to two minutes. That API, /_synapse/admin, can be reached from
-outside only with serve --expose-admin.
+	return `An administrator sees the operator's desk, /account/admin, and may have tokens for the admin API
+(postern token issue --admin). Synapse asks Postern as well who may use its own admin API: on and off count
+with the next request that comes through Postern; clients that reach Synapse around it are remembered for
+up to two minutes. That API, /_synapse/admin, can be reached from outside only with serve --expose-admin.
 
 Examples:
   postern user admin alice on

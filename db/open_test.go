@@ -175,6 +175,8 @@ func TestQueryPlans(t *testing.T) {
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
 		findWaiting, takeWaiting, tidyWaiting,
 		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
+		countDeliveries, waitingDeliveries, nextDelivery, claimDeliveries, settleDelivery, retryDeliveries,
+		releaseDeliveries, tidyDeliveries, findEmail, ownEmail, removeEmail, removeEmails,
 		`SELECT ` + userColumns + ` FROM users WHERE localpart = $1`, sessionsAfter, sessionsOfAfter, countedUser,
 		waitingAfter, eventDays,
 	}, pageTexts()...) {

@@ -68,7 +68,8 @@ func (s *Server) resetPassword(ctx context.Context,
 		return nil, err
 	}
 	has, err := s.DB.Email(ctx, account.Address)
-	if errors.Is(err, db.ErrNotFound) || err == nil && has.Localpart != account.Localpart {
+	now, err2 := s.DB.User(ctx, account.Localpart)
+	if err = errors.Join(err, err2); err == nil && (has.Localpart != account.Localpart || !now.Locked.IsZero()) {
 		err = db.ErrConflict
 	}
 	if err == nil {

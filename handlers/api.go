@@ -40,8 +40,12 @@ func (s *Server) API(spec *openapi3.T, register func(*echo.Echo)) http.Handler {
 	return headAsGet(e)
 }
 
-// Identify finds out who makes a request that no stranger may make, and refuses all others as any operation does.
+// Identify finds out who makes a request that no stranger may make, and refuses all others as any operation does. A
+// token in the query, which logs and histories keep, is none: only old clients of the client-server API need that.
 func (s *Server) Identify(c echo.Context) (*Caller, error) {
+	if c.QueryParams().Has("access_token") {
+		return nil, missingToken("Send the access token in the Authorization header.")
+	}
 	who := s.callerFrom(c)
 	return who, s.identify(c, who, false)
 }

@@ -65,6 +65,7 @@ func TestResetOver(t *testing.T) {
 			s.must(s.db.RemoveEmail(t.Context(), "alice", "alice@example.org"))
 			s.addEmail("bob", "alice@example.org")
 		},
+		"the account was locked": func(s *site) { s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now())) },
 		"the account was closed": func(s *site) {
 			_, err := s.db.Deactivate(t.Context(), "alice", s.clock.Now(), false)
 			s.must(err)
@@ -146,5 +147,17 @@ func TestResetKeepsSecondFactor(t *testing.T) {
 	s.want(a, 403, "M_FORBIDDEN")
 	if !strings.Contains(a.Text("error"), "second factor") {
 		t.Errorf("login answers %s", a.Raw)
+	}
+}
+
+// TestMailChangesCapability: a client hears that addresses can be changed where that is so.
+func TestMailChangesCapability(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[*site]bool{newSite(t): false, mailSite(t): true} {
+		a := s.ok(s.do(call{Method: "GET", Path: "/_matrix/client/v3/capabilities",
+			Token: s.loggedIn().Text("access_token")}))
+		if strings.Contains(a.Raw, `"m.3pid_changes":{"enabled":true}`) != want {
+			t.Errorf("%v: %s", want, a.Raw)
+		}
 	}
 }

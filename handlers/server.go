@@ -22,6 +22,7 @@
 //   - [Config.Foreign]: tokens that another server gave, to sessions that were imported from there.
 //   - [Config.Flows]: further ways to log in.
 //   - [Config.MailWaits]: whoever sends the mails that are queued here ([Server.SendMail]).
+//   - api.go: an API with a contract of its own, which is served as this one is.
 //   - seam.go: what others need to judge tokens and answer errors as this server does.
 //
 // Two things of Synapse cannot stand elsewhere. Its password hashes are one of the kinds that an account may have

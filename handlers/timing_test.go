@@ -228,8 +228,8 @@ func TestInteractiveTimeTellsNothing(t *testing.T) {
 	t.Error("the password stage is a cheaper place to guess")
 }
 
-// TestRecoveryTimeTellsNothing: nor does the time tell that a link was mailed. No hash is made for it: what would tell is
-// a row that is written, or read, for some alone.
+// TestRecoveryTimeTellsNothing: nor does the time tell that a link was mailed. No hash is made for it: what would tell
+// is a row that is written, or read, for some alone.
 func TestRecoveryTimeTellsNothing(t *testing.T) {
 	slow(t)
 	s := newSite(t, func(c *Config) { c.MailWaits = func() {} })

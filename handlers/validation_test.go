@@ -371,18 +371,6 @@ func TestNextLink(t *testing.T) {
 	}
 }
 
-// TestMailChangesCapability: a client hears that addresses can be changed where that is so.
-func TestMailChangesCapability(t *testing.T) {
-	t.Parallel()
-	for s, want := range map[*site]bool{newSite(t): false, mailSite(t): true} {
-		a := s.ok(s.do(call{Method: "GET", Path: "/_matrix/client/v3/capabilities",
-			Token: s.loggedIn().Text("access_token")}))
-		if strings.Contains(a.Raw, `"m.3pid_changes":{"enabled":true}`) != want {
-			t.Errorf("%v: %s", want, a.Raw)
-		}
-	}
-}
-
 // TestValidationRace: however many ask at a time, there is one session and it is completed once it was.
 func TestValidationRace(t *testing.T) {
 	t.Parallel()

@@ -93,9 +93,9 @@ func TestDeskInFront(t *testing.T) {
 	if there := b.there.User("bob"); there == nil || !there.Deactivated {
 		t.Fatalf("there bob is %+v", there)
 	}
-	do("reactivate", "The account is open again.") // which a Synapse on SQLite does not do
+	do("reactivate", "The account is open again.") // which a Synapse on a new database does not do yet
 	b.tried()
-	has(get("?action=queues"), "was refused", "let its owner make another one")
+	has(get("?action=queues"), "was refused", "before its background updates have ended")
 }
 
 // tried waits until the homeserver was told of something without success.

@@ -180,9 +180,9 @@ func TestLetters(t *testing.T) {
 					t.Errorf("%s: %q, want %q", field, got, want)
 				}
 			}
-			for line := range strings.Lines(raw) {
-				if len(line) > 998 {
-					t.Errorf("a line has %d bytes", len(line))
+			for line := range strings.Lines(raw) { // RFC 5321, section 4.5.3.1.6, and section 2.3.8: no bare line feed
+				if len(line) > 998 || !strings.HasSuffix(line, "\r\n") || strings.Count(line, "\r") != 1 {
+					t.Errorf("a line is %q", line)
 				}
 			}
 		}
@@ -259,6 +259,30 @@ func TestSealedOnly(t *testing.T) {
 		var refused *Refused
 		if _, err := letters().Write(v); err == nil || strings.Contains(err.Error(), "evil") {
 			t.Errorf("%+v: %v, %v", v, err, refused)
+		}
+	}
+}
+
+// TestReplyTo: what people answer goes to whom the operator names, or to the sender.
+func TestReplyTo(t *testing.T) {
+	t.Parallel()
+	for _, want := range []string{"", "help@example.org"} {
+		l := letters()
+		l.ReplyTo = want
+		m, err := l.Write(sealedBy(delivery(handlers.MailTest, "de"), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var raw bytes.Buffer
+		if _, err := m.WriteTo(&raw); err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := mail.ReadMessage(&raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parsed.Header.Get("Reply-To"); strings.Trim(got, "<>") != want {
+			t.Errorf("Reply-To is %q, want %q", got, want)
 		}
 	}
 }

@@ -200,6 +200,28 @@ func TestNoticeOrNothing(t *testing.T) {
 	}
 }
 
+// TestNoticePlans: what a login looks up for its notice it finds by an index.
+func TestNoticePlans(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	h := newHouse(t)
+	for _, q := range []string{readers, usedBefore, deviceName} {
+		args := []any{"alice"}
+		if strings.Contains(q, "$2") {
+			args = append(args, "s1")
+		}
+		h.must(h.db.Read(t.Context(), "EXPLAIN QUERY PLAN "+q, args, func(scan func(...any) error) error {
+			var id, parent, unused int
+			var detail string
+			err := scan(&id, &parent, &unused, &detail)
+			if strings.Contains(detail, "SCAN") && !strings.Contains(detail, "CONSTANT") {
+				t.Errorf("%s: %s", q, detail)
+			}
+			return err
+		}))
+	}
+}
+
 // TestNoticeValues: what stands in a notice can be read without a key, and holds no link.
 func TestNoticeValues(t *testing.T) {
 	t.Parallel()

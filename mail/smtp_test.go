@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,50 @@ func TestUnwilling(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSilence: a server that takes the connection and says nothing holds up nothing, also where TLS comes first.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_, port, _ := net.SplitHostPort(silent.Addr().String())
+	for _, how := range []string{TLSAtOnce, StartTLS, NoTLS} {
+		p := newPost(t, Settings{Host: "127.0.0.1", Port: port, TLS: how, From: mustFrom("postern@example.org")})
+		p.hurry(100 * time.Millisecond)
+		p.queue("1", "alice@example.org")
+		p.queue("2", "bob@example.org")
+		p.round()
+		waiting := p.waiting()
+		if len(waiting) != 2 || waiting[0].Error == "" || waiting[1].Error != waiting[0].Error || len(p.sent) != 2 {
+			t.Errorf("%s: %+v wait", how, waiting)
+		}
+	}
+}
+
+// TestClosedMeanwhile: a sender that is closed while a server stalls ends soon, and the mail waits.
+func TestClosedMeanwhile(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server.Be("stall at the end")
+	p := newPost(t, settings(t, server, "smtp", "", ""))
+	p.hurry(time.Hour)
+	p.queue("1", "alice@example.org")
+	s := New(p.config())
+	s.Start()
+	for p.waiting()[0].Tries == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	s.endSends() // as Close does after a while
+	s.Close()
+	if waiting := p.waiting(); len(waiting) != 1 || len(server.Mails()) > 0 {
+		t.Errorf("%+v wait", waiting)
 	}
 }
 

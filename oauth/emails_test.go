@@ -79,8 +79,8 @@ func TestAddEmail(t *testing.T) {
 	s.says(b.bind(mail.path), 410, "not good, or no longer")
 	german := s.browser().German()
 	german.signIn("/account")
-	s.says(german.at(emailsPath), 200, "E-Mail-Adresse hinzufügen")
-	s.says(german.at("/account"), 200, ">E-Mail-Adressen</h2>")
+	s.says(german.at(emailsPath), 200, "Mailadresse hinzufügen")
+	s.says(german.at("/account"), 200, ">Mailadressen</h2>")
 }
 
 // TestAddEmailNeedsProof: whoever has found an open browser adds no address, since it would open the account for good.

@@ -331,8 +331,20 @@ type NewPassword struct {
 	EndSessions *bool  `json:"end_sessions,omitempty"`
 }
 
+// NewResetLink defines model for NewResetLink.
+type NewResetLink struct {
+	// LifeMs How long it is good, in milliseconds; a day without it, seven at most.
+	LifeMs *int64 `json:"life_ms,omitempty"`
+}
+
 // Rejected An empty object.
 type Rejected = struct{}
+
+// ResetLink defines model for ResetLink.
+type ResetLink struct {
+	Link      string `json:"link"`
+	ExpiresTS int64  `json:"expires_ts"`
+}
 
 // Session defines model for Session.
 type Session struct {
@@ -526,6 +538,9 @@ type DeactivateAccountJSONRequestBody = Deactivation
 // SetPasswordJSONRequestBody defines body for SetPassword for application/json ContentType.
 type SetPasswordJSONRequestBody = NewPassword
 
+// CreateResetLinkJSONRequestBody defines body for CreateResetLink for application/json ContentType.
+type CreateResetLinkJSONRequestBody = NewResetLink
+
 // CreateInvitationJSONRequestBody defines body for CreateInvitation for application/json ContentType.
 type CreateInvitationJSONRequestBody = NewInvitation
 
@@ -567,6 +582,9 @@ type ServerInterface interface {
 	// SetPassword Give an account a new password.
 	// (PUT /_postern/admin/v1/accounts/{account}/password)
 	SetPassword(ctx echo.Context, account AccountName) error
+	// CreateResetLink Make a link by which somebody chooses a new password.
+	// (POST /_postern/admin/v1/accounts/{account}/reset_link)
+	CreateResetLink(ctx echo.Context, account AccountName) error
 	// EndAccountSessions Log an account out everywhere.
 	// (DELETE /_postern/admin/v1/accounts/{account}/sessions)
 	EndAccountSessions(ctx echo.Context, account AccountName) error
@@ -831,6 +849,22 @@ func (w *ServerInterfaceWrapper) SetPassword(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SetPassword(ctx, account)
+	return err
+}
+
+// CreateResetLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateResetLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateResetLink(ctx, account)
 	return err
 }
 
@@ -1197,6 +1231,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/deactivation", wrapper.ReactivateAccount, options.OperationMiddlewares["reactivateAccount"]...)
 	router.PUT(options.BaseURL+"/_postern/admin/v1/accounts/:account/deactivation", wrapper.DeactivateAccount, options.OperationMiddlewares["deactivateAccount"]...)
 	router.PUT(options.BaseURL+"/_postern/admin/v1/accounts/:account/password", wrapper.SetPassword, options.OperationMiddlewares["setPassword"]...)
+	router.POST(options.BaseURL+"/_postern/admin/v1/accounts/:account/reset_link", wrapper.CreateResetLink, options.OperationMiddlewares["createResetLink"]...)
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/sessions", wrapper.EndAccountSessions, options.OperationMiddlewares["endAccountSessions"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/sessions", wrapper.ListAccountSessions, options.OperationMiddlewares["listAccountSessions"]...)
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/factors", wrapper.ClearFactors, options.OperationMiddlewares["clearFactors"]...)
@@ -2256,6 +2291,113 @@ func (response SetPassword429JSONResponse) VisitSetPasswordResponse(w http.Respo
 type SetPassword503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response SetPassword503JSONResponse) VisitSetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLinkRequestObject struct {
+	Account AccountName `json:"account"`
+	Body    *CreateResetLinkJSONRequestBody
+}
+
+type CreateResetLinkResponseObject interface {
+	VisitCreateResetLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateResetLink201JSONResponse ResetLink
+
+func (response CreateResetLink201JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLink400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateResetLink400JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLink401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateResetLink401JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLink403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateResetLink403JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLink404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CreateResetLink404JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLink413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateResetLink413JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateResetLink503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateResetLink503JSONResponse) VisitCreateResetLinkResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3503,6 +3645,9 @@ type StrictServerInterface interface {
 	// SetPassword Give an account a new password.
 	// (PUT /_postern/admin/v1/accounts/{account}/password)
 	SetPassword(ctx context.Context, request SetPasswordRequestObject) (SetPasswordResponseObject, error)
+	// CreateResetLink Make a link by which somebody chooses a new password.
+	// (POST /_postern/admin/v1/accounts/{account}/reset_link)
+	CreateResetLink(ctx context.Context, request CreateResetLinkRequestObject) (CreateResetLinkResponseObject, error)
 	// EndAccountSessions Log an account out everywhere.
 	// (DELETE /_postern/admin/v1/accounts/{account}/sessions)
 	EndAccountSessions(ctx context.Context, request EndAccountSessionsRequestObject) (EndAccountSessionsResponseObject, error)
@@ -3932,6 +4077,57 @@ func (sh *strictHandler) SetPassword(ctx echo.Context, account AccountName) erro
 	return nil
 }
 
+// CreateResetLink operation middleware
+func (sh *strictHandler) CreateResetLink(ctx echo.Context, account AccountName) error {
+	var request CreateResetLinkRequestObject
+
+	request.Account = account
+
+	var body CreateResetLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateResetLink(ctx.Request().Context(), request.(CreateResetLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateResetLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateResetLinkResponseObject); ok {
+		return validResponse.VisitCreateResetLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // EndAccountSessions operation middleware
 func (sh *strictHandler) EndAccountSessions(ctx echo.Context, account AccountName) error {
 	var request EndAccountSessionsRequestObject
@@ -4335,87 +4531,91 @@ func (sh *strictHandler) ApproveSignup(ctx echo.Context, account AccountName) er
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F3rcts6kn4VFHeqsltFy5c4mYn9S4mds9o4dsp2JluTysqQ2BJxTAE8AGhFk9I++xQaIAmKF8mO7eQ4",
-	"8yexbJK49O3r7g/Ut2AsZqngwLUKDr4FKZV0BhokfuqPxyLj+pTOwHyMQI0lSzUTPDgILmMgiRjTJKVS",
-	"EzEhOgZC7R0hERI/z2ORAMkUSMKiXhAGzNyaUh0HYcDxuYG7JwgDCX9kTEIUHGiZQRiocQwzaobWi9Rc",
-	"qrRkfBosl2HwVopZfVJXHL7qq3w2KZ0CGcFESAjJnOkYf6voDMiEJWaVxZT+yEAuyjlNzNP9Cczo1xPg",
-	"Ux0HB/s7r16GDTM6YTOm61P6bzEnM8oXhGoyE0q3DZng7f6YEUxolujgYHdnJzQzYLNshp/MR8bdx2Iu",
-	"jGuYgsTJnMOUKS2pmcSluAbeLEDpXUa0ua5FSPi3W4roApRigg+OmsdW9s/PVLtquEtuNe7SXKxSwRWg",
-	"Er+m0Tn8kYFC2YwF18DxR5qmCRvj0rd/VwJ3qHzsXyRMgoPgP7ZLA9m2f1Xbx1IKaYdq2lIcjIwp50KT",
-	"EZCMRyCVFiLqkav3w9Ozy+H/XJydXoXm0+v+kffp/eDiYnD62/BD/7z/3v5qcPr3/sngyP3q0Og2JRzm",
-	"ua3513y8OD4/7b8/tneaT8PBqfnf/uL4f9+cfLwY/N18pDwyv/p03H83/NC/uPh0dn50Ragqn59SpeZC",
-	"Rr3AmJuQIxZFVo8edhOv3g/fnp2/HhwdHZ9eHaDJovaROVXEbOmMRkAm6GGYIv0PA3Q3TKtiS5i5kNDI",
-	"GAmqt5DPFF5FyZjeANUkAXoDyj4iF5nINC72VOi3IuPRo6zVqMPbs4+nR3atEtzsVTY2/orxKc7pnGpA",
-	"DwOPM62TwfvBpdGY4+OjY5ybENaP5XqhCJVGNEbFY6piiIyLM+KaiRlwfUiuJGi5GNKJBjmcqSui6EKR",
-	"WMxJIvjU3DqnzG75pRAnVE7hUdZ2eXY2POmf/3bs1GskooVZApkJs6KYcvJyn7xjr3FqHznNdCwk++cj",
-	"bX3uBC7P3qEFcOEZgAKu0Y18PH13evbptLiKObXXZCpEhMrOBW40yF7hDk7O3rxDca6YSyLG1xDl672h",
-	"LKGj5HGk4RbiZBFRTUdUgec/JdCx0S4u5j3SV9eETinjPYwxbgAPrSCMkSIFqZmNAOgH6jHoUwzG3tzG",
-	"Ub7qL0xMcsFlJEQC1MShr1tCRiCDg/1lGIwlUA3R0GKniZAzqm0cfrkf1MKyd/NfcR/oWLObuz3g1TIM",
-	"CvBVj4LelXv2yuu7jPI3s8EwFjwaTuhYC9m1iapwDIQmggNJQBt9RONivHs3X+BIGOxVB4Ri2phpr3PS",
-	"L82jNNUNkPVsgmJ2Wq9jipL3BGEGiARYM1J0QeYVHcmNJAyAG+j1OcA7Ici3OKiINfgStsvl+TIMDC4e",
-	"sqhTfrsW0OTo53Nxk68A+YpDp+urYvM2t6K15QTF6HcYa2P+zoxUgx15f2EaZmqd1ecWuSyGoVLSRXV5",
-	"YWAwewOUNxi8gPLmGsTzhySBCYZqYiCrSUKoCd0cPLVoMoOVbSwW07QHbxKg0nr76hbY/VTDcXlBddbn",
-	"MBY3IBdkLCJQJBKoSjhUt9rW5Lw6VOM8N5BU15BOX9Zct1/1Vt0XG71m/IZpDBOqCfoLBdb4DH4wwaq3",
-	"1lk68+oceW/Fh7Rfid6GTXmWrrnwZavWtFh8saEVi8vHqu5Mk0CP8mcxG12rYgVJFVQywwlNFDRlIbGY",
-	"gQJ5A9Ig5alxxcZWMBOnikwo/scwTel2zaiYtYke86jJPvJFDyH/+y00fuXmpv2xOKKmU33ynmrJvhIw",
-	"fzfrWd04aeyxKXyxcWzvsj4+xMQilWIq6Ux1uhRjPtA8n09Gu2OapsAhco8EkSbrfJTZDx8x15/8niUJ",
-	"s85d5QDa1TbqoB2TPPzbi53nZuhbxH5j9EpM9DARU5E1+OdLmYGJj9zL0GzmYjEnWjYZZRqxgZMtSZjJ",
-	"usQanXu+qhq5ABt14gaaUF8EN2wM68KrcQVT4CALk7sljGNpI86Yx4JEzACKQ4M5zMQMqsQsg68LVgZ3",
-	"XTPeEF4uTFJIFblKxJRxk9VbN3Rl4P6VhDShi6u1SrYZctwv/em6XTSY69bocjdHQHTqBNi5i2Lib2Ro",
-	"0sjOhb7aEGDVdA29O25/q7Y1hFwofr8RNLJK+zMCI7eQprW/LZKA6trvnAcZFVuLf9tsARHWgVnglmYz",
-	"cIhrtECMn6Y+TDeZyTWY/cWLOoE5GghVepipuyzJOBTeWDDvK/SEYs5BkjFNEvO5UzY11UTYj7vhBlmL",
-	"5q3IVCuS3VhhnezXaKx08Hdo97mjGC4B9bUb+u21gOKgNlLT2gcF2LpHlTWuDr6mTIK6W96fMH7dmEdL",
-	"cCDBoDSCYT1mCbjcE6OpiefYwrDIzgQTLBNS9ABr3aG0kLDBlj4qMDFaE6qYK676rQFV4nUsZpM5XdwS",
-	"T7zA8W/E3QsReU6fG7XZkaB4aJCLxfxkTHcrS9fauc47I53uxzztDo4tU6CGNEnEvGnHT5yzPiDGHHg2",
-	"G4G85ZbWI5dr0uTFAJy4J/a13mJQTdyqJrOS1W3kNTwT/Blj3bp07BTm66uKXTB2BWt5XcS9Fy+wiZd/",
-	"3l2TaeTFNXzMZrfVllvOpWWxXR6z6vRW8685wDUxwiJczDHnEIj8D8nOAeFw06LcRRdzJ1xTU9DNTcw+",
-	"kZRHYmZk7w2LKSDVGqS56P8+97f+Qbf+ubP1qjf8/60v33bDl/vLv6xL7uoGnPdjVzPunbVWvNlC9xpz",
-	"7VOYf/CkvyIWHg2rlVM3SdsnbVfOvbspVS1rL57RpFPnYH6y20ejiJn9oskHbwWNFYw+JzBL9YLYJ3lG",
-	"7R5tJjQVW+Uss7H+tgzKpnN9o0ZCr+0BuDR2go3CkbAheBxjXmt0mEiYSFAxRGtqJtgdSBhw7dKPeoXm",
-	"rJ/pmOz1doi90NWjNXZ5RjDNcB7dFYjn39OE+BuW9TZJkrEAyJRJLoe8lQxin/Wsu2jyogafagLhZhOA",
-	"RypvJyZUg+VN3LJDUk3s60hUTDSOpqzcFZkbEDajEbg2+0joZ4rs3nLov+YZhALgQ1sgaJfhbuXq22fR",
-	"O5X7qwl1+6iblwGeW+CoJRu3VnTBddVznOg2ruxaYsveuGckeuTIYYW60QEQsKkzFim01NoKGRKRAld+",
-	"7metq2iNdEHC3Reblzx229tMSkz0ga9WBjdHQC1+N7+3pmLcyjWkukew4Jm3cFMDZcxVwCPL05gKg86F",
-	"4D3Xglpt3/rrTWxDykwCfxtBVFaru1b/csOCyV5L3dY2pZrbU6WfKdGpZ50VLxaiq87l3RRVLrx4V3Xy",
-	"j4Miq32GjYBwHpY6UXBLPbx5D7CnUN+BzbvCHPRcyNZc1EUiqq4hMpEo9PoGeesUtbdrr/bdkkDdKUSt",
-	"NEnrbsegviJuiiyJSExvYE3ZfqOGamXW5Wa1i+JHamM5gc2U0erOrXTRDVFfv+UIZJLpxYV5vpcdXbZh",
-	"duuqUXCV6ECuUqEMaC/6CSoDsrWFT7uyjZSGDn4zdwNXiwANqES9cjOPtU4tF4XxiWiYn2vyhUYKTOa9",
-	"C4W+2PZeiCtEhcRLIUNidmkrS+2VNIsMkMFy6kpbifRrM/bDFwaCSW6BBd2N6YPODSJI/esRjIhFU+aZ",
-	"KoIzct5Qw3DTlIE7EdnfeU4qnLse6ZOUIluWFqSinJnm3bZvaUjnx2/Ofjsd/OP4CGmFAgH1DHQsIqPk",
-	"pYkqsr/zonZPjxzbhnlM+RRyXh7ldufsrQZ0qnJJaBBMJ0aYH+x+PFN2Q0n/wyAIgxuQNgsIdo2am12l",
-	"KQsOgue9nd5zmxzGqKjbQ7ej23j/9s3utt89nwJasG07MMEHEVJ1le6XnWCfNP251sXgyYJo7HnP8V+z",
-	"FhKLJHLkQw1ftVEjkqUpSCIkMQmnJGOqoI0rrIDKcdxGUMbSQo2O2zExxu1UMDK3junCdjnkHUkwDXO5",
-	"lBkcEGFmVDGLVn52QXNZpQHnyRgO0uQDS2FtW8L2Bhci13z5ZYVYvLezc2/8uEKbGihyfctjNwmJuwpp",
-	"evt2+KanFtPc9sjPeMvu+lsqdEe86fn6m0p68DIMXmxyh88yxBiSzWZULoKD4IQp7R8mUCEZLdBs0O7p",
-	"VFX5O8swMCbcDBDQ2vKyeUlQk0BiSCKiBf5BZgkor02PjUdbAAd5WLDAKmx5ptBZl3yxGdabeuSTq0LR",
-	"cjxvNUUHmCxAW3jvOHJjykkipugKuGaJ8f9I3HAQoOqDLGDuV85OgNKvRbS4N630yp/LKiDQMoNlzR52",
-	"79se2jj2HnHVRMef3B72dze4oyBAmxv2Xq2/wSeEf7/RvafX4EGrFktbhl3xcvub+2nZGjmnoH2VfVhv",
-	"ukZ7eo+pAjv76+8ojh18vzgvYjFfL84adFkTB/3zYMsvmyrDtse/TsAWTKpaYVt4fRfTf4RaDBzONY74",
-	"mUL3nwMRkKpHBmUxxz94YiOAgbyMT7EFMBMSnrJiXeZ+YiV7mVF5TahrC9+7qoVB2kRBG5igu/AkhYHW",
-	"oz6OIGY8Ih+KnEmEJrEqjtk0RtappFz/eGVsSmqfrl6txJ+24xh3D0nb0Qq1tt0Z5bnLj41UTgswt/JO",
-	"r3qY0pa9YuqqxHn3My9XPGV1OQGDr/2TG7niOATtjgg9pi9SZaEIK/eW9upXi8hUhEUPADMTpelCEU1d",
-	"UaOqiVGjJt4/zK+Qzpf1E7T3qfCWN96q7p5Ef3ZQf1uNv3UW8J0mUkj1HnH9tscaLP1nVZBvhSRKzABz",
-	"WgOkTMKbCJvTz3pk5YTMVNiwbMxiJMVcgbQNM8WmHCIiMn3o+mVYoFoYC59CRBjvEYwaKpNAJkyqsoXO",
-	"bLHQUi0RzKlr1ZBDJ0DlW49S+EBKnx8nalb7vCBwuFKjKA/RlbTR0rM9Xd9+DjNxA4Qmyar7FJMWVc7V",
-	"8gs2/Vsqto8g6HyIpipekriWz+zQBzpG+ns75cshnnDMzut6d5HqoySqiRhfd0HDjJsrfgZYyIX2j2w/",
-	"UY35iPvtacehf5YIY4f4cSDPRCw/MIV42CkvBsyFvFZlIZeZn8vzwyve6SfRqqevUSdVffpeOOTzJx8h",
-	"pzAqBMpim/ydJfhKDey5zpkCW6lacbBGOetKp0AXrNIHax8UI2zUP3icNCOmyjEvVt5x8ysnGz+g5fAb",
-	"u6mWfFYk8n2mWeVEN8dz4JGzw4vysPaP0EnPzGN6A5YP+LT98NQXvciQKCMX8xhkpc1bcuC6oH1dirfz",
-	"xj8RE6BYQycTYKXG92T81v2lGM6cKskFEgksZGvVsftPNNaQiR4c9r1pZZYUpzFtQ4Q+buvqO2X9xgaN",
-	"giOSS7FCybOUPcfK82Wen3JuCSjlae5Wn+MOgm9O/8LsnxW0bcvhLiina16Zucp/KrKF+2GA5XO7ZjwK",
-	"3ZnS4i0Dh9hlwxdxpWBLs82zcieTyykVbFRvbi/3wzrxf0a/Duy1ezsrrNTuiSPTkSmCJ8CFJPjmDHcA",
-	"rJHFxvgYLKW3nOZtTmt1T8e+bLScUts0MC/87mn8eaKaM5bOmGZt7lfhtlXIwS4dMfkcFrJv4alWTuW2",
-	"uiv/aO+fGB75y+jUJm9ffhGVqjDRsf2RRI0aVTn17LEnmwiG3ongBysS+IfEm7qPuw+gPW3csHJvniq5",
-	"8J6IGuVGtavWWo+1/Q1JVcuufuL5mvdQWGoEK164PGGcqZgAM6C2RwbaNdmZO1TDrDE0MdBWlP3BXVh7",
-	"Jda91OJpt/nMEjdVpbCVT/ozCK3qOX4FYulmMrsdzKi/s74tpfaLe62I59/VoCcKdCrFnSSpnhMpCYRR",
-	"d6mnW7O2v7mflmsKyBfeVxT8oGbGk68WH/OI0Fzsh6sn6yVMMmVfPi/4+JbV4ynoR5Bgcfq7OXS4aT79",
-	"uFGu9F6qr+UXjLQGivJkdHucKN7O++cNE24J3VGiKIP+GlEiP4vtjpkz3Z0VFyfcl52qVD3k1E4i/x3G",
-	"TrMe0rEU71fqyCTsFU87lTBrNO7FyvywJFgzRSYSoM4HL8XdERkeXH75mxha4oJdzq8QF/KVNgvoAbg1",
-	"K9+P5H33jt+XnpTvH8BDyGJudMtVFOwL1FkDsZimqRQ38PD6s9EpIrcYLub/bhdXlK9vxbRO//xXnKD+",
-	"+S83+fzFqJg9b2a1M5NJcBBso+q5h7W/YYQmSrjeUVHasjQ8ImT1OMRq808F9VbURdEEFdy+NAToOM4T",
-	"IXJZHmEcCe149gWfUZE5JEmv9vVrTQPhO0Y85VKxmCsyAnx9rM9j9x6X83nrTzuvfQ2dTebs2/fcmfwZ",
-	"Vh6LVyAUj/WLDvVH51vtYAD2ufNXGtljU5Rpx9Msji1EMGYRKPKfVyhYsrVVOfpvzZsmV//lb1aOwcKW",
-	"bwNQ3jcCmIHjWvfddcHkwn3tV/Fs1wNafln+KwAA//8=",
+	"7F17Uxu5lv8qqt5bld2qxhhCuDPmL08gs94hkAIy2bqprJHdx24NbckjqXF8U97PfktH6m61+2FDgGTI",
+	"/SehbbVe533OT/KXYCxmc8GBaxX0vgRzKukMNEh86o/HIuX6jM7APEagxpLNNRM86AVXMZBEjGkyp1IT",
+	"MSE6BkLtGyEREp8XsUiApAokYVEnCANmXp1THQdhwLHfwL0ThIGEP1MmIQp6WqYQBmocw4yaofVybpoq",
+	"LRmfBqtVGLyRYlad1DWHz/o6m82cToGMYCIkhGTBdIyfKjoDMmGJWWU+pT9TkMtiThPTuz+BGf18Cnyq",
+	"46B30P35MKyZ0SmbMV2d0n+LBZlRviRUk5lQumnIBF/3x4xgQtNEB729bjc0M2CzdIZP5pFx95jPhXEN",
+	"U5A4mQuYMqUlNZO4EjfA6wkovWZEm3YNRMLv7kiiS1CKCT44rh9b2a9fqGbWcE3uNO7KNFZzwRUgE/9C",
+	"owv4MwWFtBkLroHjn3Q+T9gYl777hxK4Q0W3f5MwCXrBf+wWArJrv1W7J1IKaYeq21IcjIwp50KTEZCU",
+	"RyCVFiLqkOu3w7Pzq+H/XJ6fXYfm6Zf+sff0dnB5OTj7dfiuf9F/az8anP3ePx0cu4+ODG9TwmGRyZrf",
+	"5v3lycVZ/+2JfdM8DQdn5n/7wcn/vj59fzn43TxSHpmPPpz0fxu+619efji/OL4mVBX9z6lSCyHtpLGv",
+	"0/PXv50ce50fn/RfXw1+71+dHF/3CBcjES3NwkkipoQZjvK1QicwcivkiEWRZcjHpcb12+Gb84tfBsfH",
+	"J2fXPZwJsjFZUEUMbWY0AjJBVcUU6b8boN5iWuV7y0xDQiMjbSgnQr5Q2IqSMb0FqkkC9BaU7SKjvUjt",
+	"Ys+EfiNSHj3JWg1fvTl/f3Zs1yrBzV6lY6P4GJ/inC6oBlRV8DTTOh28HVwZ1js5OUY20UJYhZgxmCJU",
+	"GtIYWYmpiiEyutKQayZmwPURuZag5XJIJxrkcKauiaJLRWKxIIngU/PqgjK75VdCnFI5hSdZ29X5+fC0",
+	"f/HriWMv5P+YKjITZkUx5eTwgPzGfsGpvec01bGQ7J9PtPWZNrk6/w0lgAtPABRwbUX77Lez8w9neSvm",
+	"2F6TqRARMjsXuNEgK7qgty4uiRjfQJSt95ayhI6Sp6GGW4ijRUQ1HVEFniKWQMeGu7hYdEhf3RA6pYx3",
+	"0Fi5ATy3B/0hKeYgNbOmBPVA1Zh9iMHIm9s4ytf1hTFuzkqNhEiAGoP2eUfICGTQO1iFwVgC1RANrRM2",
+	"EXJGtTXohwdBxb57L/8d94GONbu9Xwc/r8Ig9+Kq5tRruW9b3txnlJ/MBsNY8Gg4oWMtZNsmqlwxEJoI",
+	"DiQBrTLjwnj7br7CkdBrUC2+GNNGTDutkz40XWmqa3zf8wmS2XG9jilS3iOEGSASYMVI0SVZlHgkE5Iw",
+	"AG58uI8BvglBtsVBiazBp7CZLi9XYWAc7CGLWum3Zz2jzI36mL/kM0C24tDx+jrZvM0tcW0xQTH6A8ba",
+	"iL8TI1UjR943TMNMbZL6TCJX+TBUSrosLy8MjPNfExMYZz6PCUwbDAyOSAITNNXE+L4mmqHGdHPw2KJO",
+	"DNa2MV9M3R68ToBKq+3LW2D3Uw3HRYPyrC9gLG5BLslYRKBIJJCVnB/VxrYVOq8PVTvPLSjVNqTjlw3t",
+	"Dsraqr2x4WvGb5lGM6HqYgihwAqf8R+MsepsVJZOvFpH3l/TIc0tUduwKU/nGxoeNnJNg8TnG1qSuGys",
+	"8s7UEfQ464tZ61omK0iqoBRiTmiioC6cicUMFMhbkMZTnhpVbGQFQ3qqyITifwzjnXbVjIxZmegJj+rk",
+	"I1v0ELLv78Dxay/X7Y/1Iyo81SdvqZbsMwHzvVnP+sZJI4915ouNY/uW1fEhBhZzKaaSzlSrSjHiA/Xz",
+	"+WC4O6bzOXCIXJcg5skmHWX2w/eYqz2/ZUnCrHJXmQPtkiRVpx2jRfzuVfelGfoOtt8IvRITPUzEVKQ1",
+	"+vlKpmDsI/ciNBu5WJ8TJZuMUo2+gaMtSZiJusQGnnu5zhoZAWt54hbqvL4IbtkYNplXowqmwEHmIndH",
+	"N47Na/2MRSxIxIxDcWR8DjMx41VilME3GSvjd90wXmNeLk1QSBW5TsSUcRPSWzV0bdz9awnzhC6vNzLZ",
+	"dp7jQaFPN+2i8bnu7F3uZR4QnToCtu6imPgbGZowsnWhP2/pYFV4DbU7bn8jt9WYXMg/38o1skz7PTpG",
+	"biF1a3+TBwHltd87DjIsttH/bZIF9LB6ZoE7ms3AeVyjJfr487nvppvI5AbM/mKjVsccBYQqPUzVfZZk",
+	"FAqvzbz3FWpCseAgyZgmiXlupU2FNdHtx91wg2z05i3JVKMnuzXDOtpv4Fjp3N+h3eeWrLoE5Nd212+/",
+	"wSkOKiPVrX2QO1sPyLJG1cHnOZOg7hf3J4zf1MbREpyTYLw0gmY9Zgm42BOtqbHnWAuxnp0xJpgmpKgB",
+	"NqpDaV3CGll6r8DYaE2oYi656tcYVOGvY1acLOjyjv7EKxz/Vtw/EZHF9JlQmx0J8k6DjCzmLyO6O+l8",
+	"o5zrrMTSqn5Mb/dQbKkCNaRJIhZ1O37qlHWPGHHg6WwE8o5bWrVcrtqTJQNw4h7ZN2qLQTlwK4vMWlS3",
+	"ldbwRPB7tHWbwrEzWGzOKra5sWu+lleO3H/1CquB2fPehkgjS65hN9u9VlluMZeGxbZpzLLSW4+/FgA3",
+	"xBCLcLHAmEOg539Euj3C4baBufNyaDfckFPQ9dXQPpGUR2JmaO8NiyEg1RqkafR/H/s7/6A7/+zu/NwZ",
+	"/v/Opy974eHB6m+bgruqAGeF3fWIu7tRirdb6H5trH0Gi3ce9dfIwqNhOXPqJmkLrs3MuX8/pqpE7Xkf",
+	"DTx1AQr0qTN65bknbAJ5lOum/dPhQbeLpfKq54BVo8IchoRxMvMC4iNCSUSXHh+ERBl/1i/iV0mTVegP",
+	"uwc/ubGLMj0+bkhiVJZ9AeYvyzU0iphZA03eeYuvTdz0OYHZXC+J7cnTZa5rM/BU7BTEScf6y8qO2LjL",
+	"9/ZW9j1vZXt+wDdKPlIdYziQQXW2I6E3lmpctmGC9dyRsJ7SOMb0g1E1RMJEgooh2pDawiJOwoBrFyVW",
+	"E2nn/VTHZL/TJbahKxtoLMaNYJriPNoTRS+/plb0E2Zft8llYJ6WqXlCl0PeCP6xfb1oz229qni5FYJw",
+	"swnAI5VVfROqoUHE2gtZ5fxLVezFRONoytJdkYXxlWc0AgerGAn9QpG9Ow799yzQUwB8aPM4zTTcK7W+",
+	"e7KjW3q/nPdoHnX7bM1L699rycaNiXdw4IfMnXcbVxSXEVlhtCcCezIHbw2q0+LHYe1tLObQkBLNaUjE",
+	"HLjyQ3QrXXkFq81z33u1fWZqr7kaqMRE93y2MuFNBNSGWeZzKypGrdzAXHcI5qWzSvvceJymFfDI4nKm",
+	"wgRRQvCOqxSuV9n99Sa2bmgmgZ9GEBVFhbbVH26Z19pvSK/b2mF9FbHQM0UQ4UlnSYuFqKozerfo+JpQ",
+	"4mmc/XI5aKt4JTNLrcFKQ9mifg+w9FPj+mxdvOegF0I2pgycJaLqBiJjiUKvvJNVuJF72/bqwC0J1L1M",
+	"1Fotu6p2jHOe202RJhGJ6S1sqK5sVfcuzbrYrGZSfEtuLCawHTNa3rkTL7ohquu3UI5UMr28NP17QexV",
+	"U2hlVTUSrmQdyPVcKBNb5WUflQLZ2cHerm29qwZoUQ+xwdWigwZUIl+5mcdazy1kiPGJqJmfq8WGhgpM",
+	"ZiUmhbrYRgTE5QtNpJBH+iExu7STzm1LmkbGkcGs91r1j/QrM/bNFxqCSSaBOSqR6V7rBhGEenYIWsS8",
+	"dvZC5cYZoYnIYbhpyrg7ETnoviQlaGSH9MmcIjqa5tivDEDovXZg0WIXJ6/Pfz0b/AORoJQLdKhnoGMR",
+	"GSYvRFSRg+6ryjsdcmJxDTHlU8jgk5TbnbOvGqdTFUtCgWA6McR8Z/fjhbIbSvrvBkEY3IK0UUCwZ9jc",
+	"7Cqds6AXvOx0Oy9tDB8jo+4O3Y7u4vu7t3u7PshhCijBtjrEBB9ECM1Wul8U7H2Q/MdKsYknS6IRmrDA",
+	"f81aSCySyGFENXzWGHCm8zlIIiRJxAIT+QqasOEKqBzHTYB0zABV4NctE2PcTgUtc+OYzmwXQ94Tq1Qz",
+	"lyuZQo8IM6OSWDTi8XM00jrsOwvGcJA6HVgQa9cC9LdoiGcLVp/WgOT73e6DwRhzbqpBMvbtuQUTkLhW",
+	"iKY8sMPX9ZpPc9cDu+Mre5tfKaFS8aWXm18qUNyrMHi1zRs+GBRtSDqbUbkMesEpU9qHiauQjJYoNij3",
+	"dKrKMKtVGBgRrncQUNqy6kaBI5RAYkiiDJAu0wSUh6bA+rCtU4A8ysF6pdMRTKGyLmB9M0wLdsgHlySi",
+	"xXjeavJCPVmCtu59FSefcs0So/8RX+NcgLIOsg5zv3RWBpT+RUTLB+NKL0u9KjsEWqawqsjD3kPLQ9OZ",
+	"Cg9fbKzjdy4PB3tbvJHj1M0L+z9vfsHH7X+90L2lN+C5Vg2Stgrb7OXuF/fXqtFyTkH7LPu42nQD93Se",
+	"kgW6B5vfyE+HfD05L2Ox2EzOiuuywQ765/9Wn7Zlhl0PJp+ATZiUucJWWvvOpn8Lthg4P9co4hcK1X/m",
+	"iIBUHTIokjn++SBrAYzLy/gUKzUzIeE5M9ZVpifWopcZlTeEuur9g7NaGMzrkIIDY3SXHqXQ0HoI1RHE",
+	"jEfkXR4zidAEVvlpqFrLOpWU62/PjHVB7fPlqzX703Rq5v4maTdaQ0A3K6Msdvm2lspxAcZW3mllz6e0",
+	"aa+YuixxVpzM0hXPmV1OwfjX/gGbjHGcB+1Ocj2lLlJFoggz9xad7GeLyFSEeQ0AIxOl6VIRTV1So8yJ",
+	"US0nPrybXzobsKqemH5Ihrfw/kZ29yj6vTv1d+X4O0cBXykiOVUf0K/f9cCdhf4sE/KNkESJGWBMaxwp",
+	"E/Amwsb0sw5ZO8g0FdYsG7EYSbFQIG3BTLEph4iIVB+5ehkmqJZGwqcQEcY7BK2GSiWQCZOqKKEzmyy0",
+	"iFh05tSNqomhE6DyjYf8fCSmz0591bN9lhA4WstRFGcdC3Rvodmer26/gJm4BUKTZF19ikkDK2ds+QmL",
+	"/g0Z2ycgdDZEXRYvSVzJZ3bkOzqG+vvdAkf0jG12lte7D1WfJFBNxPimzTVMuWnxPbiFXGj/ZP0z5Zj3",
+	"uN8edxz5R77Qdohv5+QZi+UbphDPpGXJgIWQN6pI5DLzd3HMe007fSdc9fw56rTMT1/rDvkw1yeIKQwL",
+	"gbK+TXa1DN58gjXXBVNgM1VrCtYwZ5XpFOgc/Pto5YN8hK3qB08TZsRUOeSFd6fRjx5sfIOSw6/stpzy",
+	"WaPI14mmBAV6mKGMv1I4a8uLtYHORMip0NoeXmZSdciHWEB2pgpRPYzfYK1vatbvVwaLgmFIBB/DkTMc",
+	"JlyyCSDKl1bW1y7kGuC1U/bgtj2ylSGXvUNds1RphEf1KhgMT4E0FBoLGPij6YpiiNocxMMVF0sD1RWI",
+	"kER/kdri956GsIldu6WjpePKXGzGsRAK1APLfvnYSr0vDzxyYn5Z3KfxLeyRZ+KNcFos8PP2waa+2hcp",
+	"guTkchGDLEE8CvxrW1hfpeLdlP13hALK19CKAlrL7z8bzfRw6QUnTqXEAoKIbLjWyGMPn2TYACR89JDv",
+	"dSOqLD8wb4uh9GnL1l9J69fWX8rxYRkVS3BcC9d1iFyf5tlFFA0Gpbhwo1HnuLs6tod+YuaP5Uc27PmN",
+	"HG6+4Xrkdexjnil4GPRnNrcbxqPQHfvPL4I5wgo73pU4B1uWqZ+VuzyimFKORPfmdngQVg/9zOjngW27",
+	"311DpLdPHFHOTBG8pENIgpcbuTO6tQhWxsdg4fzFNO9yoLZ9OvZi6WJKTdPAnNBXT+OvY9WcsLTaNCtz",
+	"PwqutXQwwKUiQGlbxLqDplq7OKFRXfm3L/yF3SN/Ga3c5O3LD8JSpVMoWPpMolqOKl1M4SGn62J+79KG",
+	"Rwv6/Xs8HjfqL49UF/YXe/NcgcUPBNIqNqqZtTZqrN0vCKhctWEJLjZcFWSzYiy/XH/COFMxAWacWkyL",
+	"WYANcwfqmBWGOvTpGrM/ugprrsK4e4eed4nfLHFbVgobseTfA9HKmuNHAJVvR7O7uRnV3ydpCqn95F6j",
+	"x/PvbNAzdXRKyZ0kKZ8RK8DDUXuqp52zdr+4v1YbEsiX3s/RfKNC5rPPFp/wiNCM7Efrt2pImKTK/j6I",
+	"4OM7Zo+noJ+AgvnND/Wmw03z+duNYqUPkn0tfkyq0VAUtyI024n8AvW/rplwS2i3Enka9MewEtk9DO6K",
+	"Cabbo+L8dotVKyuVDzg2HyD5A8aOsx5TseR3wbVEErbF8w4lzBqNerE0PyoOVzBFJhKgehakIHeLZXh0",
+	"+mW3sDTYBbucH8EuZCutJ9Aj4OrWfgvP+3k0vy49Ke4ewQsIxAIBOTajYH/jgtUcKqDzuRS38Pj8s9UJ",
+	"QrcYLhb/LheXmK9vybSJ//zrjZD//IuNPn4yLGbhVZY7U5kEvWAXWc911ny7EE2UcLWjPLVlIbhEyPJR",
+	"qPXinwqqpajLvAgquL0wCOg4zgIhclUcXx4J7c7Y5FhmRRaQJJ3KT23WDYT3C3nMpWKxUGQEeMO3f4bF",
+	"6y7D8ld7u6j85KgN5ixSyN3HMcPMY379Sd6tn3Sodp1ttXMDsM6dXWdmj0xSph1GO4ckRTBmESjyn9dI",
+	"WLKzU7r2w4o3Ta7/y9+szAcLG36wRXk/2mIGjivVd1cFk0v3y4x5364GtPq0+lcAAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -45,10 +45,11 @@ func (x *examination) realToken(ctx context.Context) {
 	x.cameBack(s, a)
 }
 
-// someSession is the live session that was used last; the zero value if there is none.
+// someSession is the live session of a client that was used last; the zero value if there is none.
 func (x *examination) someSession(ctx context.Context) (newest db.Session, err error) {
 	err = x.DB.EachSession(ctx, func(s db.Session) error {
-		if s.Accepts(s.Generation, x.Now()) == nil && (newest.ID == "" || s.Seen.At.After(newest.Seen.At)) {
+		if s.Scope == "" && s.Accepts(s.Generation, x.Now()) == nil &&
+			(newest.ID == "" || s.Seen.At.After(newest.Seen.At)) {
 			newest = s
 		}
 		return nil

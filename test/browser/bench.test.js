@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { lab, logIn, row, toBench, toOperations, tryOut } from "./page.js";
+import { accessible, lab, logIn, operation, row, toBench, toOperations, tryOut } from "./page.js";
 
 const { server, visit } = lab();
 const whoami = "GET /_matrix/client/v3/account/whoami";
@@ -110,4 +110,24 @@ test("a forged token is told apart", () =>
         await token.fill(`${good.slice(0, -4)}AAAA`);
         await page.locator("#verdict").filter({ hasText: "The signature does not hold" }).waitFor();
         assert.match(await row(page, whoami).innerText(), /The signature does not hold/);
+    }));
+
+test("the admin API stands beside the other one, and takes the token that was made for it", () =>
+    visit({}, async (page) => {
+        await page.getByRole("link", { name: "the admin API" }).click();
+        await page.getByText("Postern's admin API 1").waitFor();
+        const user = await server.addUser();
+        await server.command(["user", "admin", user, "on"]);
+        const token = await server.command(["token", "issue", "--admin", user, "method in GET"]);
+        await page.getByLabel("Token", { exact: true }).fill(token.trim());
+        await page.getByLabel("the bench's token").check();
+        await row(page, "GET /_postern/admin/v1/counts").filter({ hasText: "yes" }).waitFor();
+        assert.equal(await tryOut(page, "count"), "200");
+        await operation(page, "count").getByText('"accounts":').first().waitFor();
+        assert.equal(await tryOut(page, "createInvitation"), "403");
+        await accessible(page, "with the admin API");
+        await logIn(page, user);
+        await page.getByLabel("the session's token").check();
+        assert.equal(await tryOut(page, "count"), "403"); // an administrator's session is no token for it
+        assert.equal(await page.locator("#count-spec").innerText(), "0");
     }));

@@ -1,7 +1,7 @@
 // The operator's desk, in Debian's Chromium: at both widths, in both schemes and both languages, with the keyboard alone and
 // without a script.
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { test } from "node:test";
 
 import { password } from "../clients/js/server.js";
 import { accessible, fits, tabTo } from "./page.js";
@@ -36,14 +36,18 @@ async function operator() {
     return name;
 }
 
-let person; // somebody of whom there is much to see
-before(async () => {
-    person = long;
-    await server.command(["user", "add", person, "--password-stdin"], password);
-    await login(person, "PHONE", "Phone");
-    await login(person, "LONG", "Gerätebezeichnung".repeat(8));
-    await server.invite("--uses", "5");
-});
+/** Somebody of whom there is much to see. */
+let person;
+async function seen() {
+    person ??= (async () => {
+        await server.command(["user", "add", long, "--password-stdin"], password);
+        await login(long, "PHONE", "Phone");
+        await login(long, "LONG", "Gerätebezeichnung".repeat(8));
+        await server.invite("--uses", "5");
+        return long;
+    })();
+    return person;
+}
 
 for (const [size, scheme, locale] of [
     ["phone", "dark", "de-DE"],
@@ -52,7 +56,7 @@ for (const [size, scheme, locale] of [
     ["desktop", "dark", "en-GB"],
 ]) {
     test(`${size}, ${scheme}, ${locale}: every page is accessible, and no wider than the window`, async () => {
-        const admin = await operator();
+        const [admin, person] = [await operator(), await seen()];
         await signUp(`waits-${admin}`);
         const say = (english, german) => (locale === "de-DE" ? german : english);
         const button = (page, ...names) => page.getByRole("button", { name: say(...names), exact: true });

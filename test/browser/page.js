@@ -13,7 +13,7 @@ export { password };
 
 /** What Chromium says that is no fault: of a form that came back, or a failure; and that a test has given the focus before the browser
  *  did, which it does with the first frame. */
-export const harmless = /status of 40[03]|Autofocus processing was blocked/;
+export const harmless = /status of 4(0[03]|10)|Autofocus processing was blocked/;
 
 /** Debian's Chromium. */
 export const launch = (...args) =>

@@ -172,3 +172,37 @@ test("a passkey, and a token that was created", async () => {
         await whole(page, "account-passkey");
     });
 });
+
+test("the operator's desk", async () => {
+    const names = ["alice", "bob", "carol", "dave"];
+    for (const name of names) await home.command(["user", "add", name, "--password-stdin"], password);
+    await home.command(["user", "admin", "alice", "on"]);
+    await home.command(["user", "lock", "dave"]);
+    for (const [name, agent] of Object.entries(agents)) {
+        const body = JSON.stringify({ type: "m.login.password", user: "bob", password, device_id: name.toUpperCase() });
+        const headers = { "content-type": "application/json", "user-agent": agent };
+        await fetch(`${home.url}/_matrix/client/v3/login`, { method: "POST", headers, body });
+    }
+    await pages.visit({}, `${home.home}/account`, async (page) => {
+        await page.setViewportSize({ width: 800, height: 660 });
+        await fill(page, { "User name": "alice", Password: password }, "Sign in");
+        await page.getByRole("link", { name: "Go to the operator's desk" }).click();
+        await page.getByRole("heading", { name: "The operator's desk" }).waitFor();
+        await shoot(page, "desk");
+        await page.getByRole("link", { name: "People" }).click();
+        await page.getByRole("heading", { name: "People" }).waitFor();
+        await whole(page, "desk-people");
+        await page.getByRole("link", { name: "@bob:example.org" }).click();
+        await page.getByRole("heading", { name: "Account", exact: true }).waitFor();
+        await whole(page, "desk-person");
+    });
+});
+
+test("a new password by a link, on a phone", async () => {
+    const user = await home.addUser();
+    const printed = await home.command(["user", "reset-link", user, "--public-url", home.home]);
+    await pages.visit({ size: "phone" }, printed.match(/http\S+/)[0], async (page) => {
+        await page.getByRole("heading", { name: "Choose a new password" }).waitFor();
+        await whole(page, "recover");
+    });
+});

@@ -89,6 +89,7 @@ class Admin(unittest.TestCase):
         self.assertEqual(self.ask("end_account_sessions", "carol").sessions_ended, 1)
         self.log_in("carol")
         self.assertEqual(self.ask("set_password", "carol", body=NewPassword(password=PASSWORD + "s")).sessions_ended, 1)
+        self.ask("create_reset_link", "carol", status=400)  # this server has no pages
         self.assertEqual(self.ask("list_factors", "carol").factors, [])
         self.assertEqual(self.ask("clear_factors", "carol").factors_cleared, 0)
         self.ask("deactivate_account", "carol", body=Deactivation(erase=False))

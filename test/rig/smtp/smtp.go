@@ -68,6 +68,8 @@ type Server struct {
 	t     testing.TB
 	stdin io.Writer
 	modes chan string
+	asks  sync.Mutex // one asks at a time
+	mode  string
 	mu    sync.Mutex
 	mails []Mail
 }
@@ -99,7 +101,7 @@ func python(t testing.TB) string {
 // New starts a server.
 func New(t testing.TB, c Config) *Server {
 	t.Helper()
-	s := &Server{t: t, modes: make(chan string, 1)}
+	s := &Server{t: t, modes: make(chan string, 1), mode: "well"}
 	cert, key := "", ""
 	if c.TLS != "none" {
 		cert, key, s.CA = c.Cert.files(t)
@@ -173,6 +175,14 @@ func (s *Server) listen(stdout io.Reader, port chan<- int) {
 // DATA, the end).
 func (s *Server) Be(mode string) {
 	s.t.Helper()
+	s.asks.Lock()
+	defer s.asks.Unlock()
+	s.be(mode)
+}
+
+func (s *Server) be(mode string) {
+	s.t.Helper()
+	s.mode = mode
 	if _, err := fmt.Fprintln(s.stdin, mode); err != nil {
 		s.t.Fatal(err)
 	}
@@ -188,6 +198,10 @@ func (s *Server) Be(mode string) {
 
 // Mails are those that it has taken so far.
 func (s *Server) Mails() []Mail {
+	s.t.Helper()
+	s.asks.Lock()
+	defer s.asks.Unlock()
+	s.be(s.mode) // once it has said that, it has said all that was before
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Mail(nil), s.mails...)
