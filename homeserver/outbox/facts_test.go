@@ -133,7 +133,7 @@ func TestReactivated(t *testing.T) {
 	x.same()
 	w, err := x.queue.List(t.Context())
 	x.must(err)
-	if len(w) != 1 || !w[0].Refused || !strings.Contains(w[0].Error, "SQLite") {
+	if len(w) != 1 || !w[0].Refused || !strings.Contains(w[0].Error, "background updates") {
 		t.Fatalf("waiting: %+v", w)
 	}
 	x.there.Mended()
