@@ -38,7 +38,7 @@ func (s *Server) AskRecovery(ctx context.Context, typed, language string) error 
 	if err := s.CountMail(ctx, ""); err != nil {
 		return err
 	}
-	nobody, err := s.Master.Mark("nobody's address " + db.Clip(typed, maxAddress))
+	nobody, err := s.nobody(typed)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,12 @@ func (s *Server) AskRecovery(ctx context.Context, typed, language string) error 
 	}
 	return s.SendMail(ctx, Mail{Kind: MailReset, To: to.Address, Localpart: account.Localpart, Until: until,
 		Language: cmp.Or(to.Language, language), Values: map[string]string{MailLink: made}, Unsent: unsent})
+}
+
+// nobody stands for the address of a mail that is not sent ([Mail.Unsent]), since no account has what was typed. What
+// was typed cannot be read in it.
+func (s *Server) nobody(typed string) (string, error) {
+	return s.Master.Mark("nobody's address " + db.Clip(typed, maxAddress))
 }
 
 // recoverable finds an account that can be recovered, and where its owner is written to: at the address that was typed
