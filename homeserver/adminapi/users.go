@@ -184,7 +184,7 @@ func (a *API) carryOut(ctx context.Context, p put) error {
 		err = a.Queue.DB.SetAdmin(ctx, p.localpart, *p.admin)
 	}
 	if err == nil && p.password != "" {
-		err = a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices)
+		_, err = a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices)
 	}
 	if err == nil {
 		err = a.changed(ctx, p.localpart, p.deactivated, p.locked)
