@@ -13,12 +13,13 @@ import (
 const EmailsPage = AccountPath + "?action=emails"
 
 // mailRate is how many mails an address may ask for, and an account: fewer than it may guess passwords, since each is
-// written down, and may bother somebody.
+// written down, and may bother somebody. An operator may allow still fewer of both.
 func mailRate(r Rate) Rate {
-	if r.Count == 0 {
+	mails := Rate{Count: 10, Period: 10 * time.Minute}
+	if r.Count == 0 || r.Period/time.Duration(r.Count) > mails.Period/time.Duration(mails.Count) {
 		return r
 	}
-	return Rate{Count: 10, Period: 10 * time.Minute}
+	return mails
 }
 
 // CountMail counts somebody who asks for a mail: by their address and, if they are signed in, by their account.

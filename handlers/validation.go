@@ -93,8 +93,7 @@ func (s *Server) validation(ctx context.Context, id string) (*validation, error)
 // attempt that is not higher than the last one asks for no other mail.
 func (s *Server) validate(ctx context.Context, p purpose, language *string, body *gen.RequestEmailRequest) (string,
 	error) {
-	who := CallerOf(ctx)
-	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
+	if err := s.CountMail(ctx, CallerOf(ctx).Session.Localpart); err != nil {
 		return "", err
 	}
 	address, err := Address(body.Email)
