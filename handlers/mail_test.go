@@ -75,7 +75,8 @@ func TestMailRate(t *testing.T) {
 	sent := 0
 	for i := range 30 {
 		body := fmt.Sprintf(`{"client_secret":"s","email":"new%d@example.org","send_attempt":1}`, i)
-		if s.do(call{Method: "POST", Path: "/_matrix/client/v3/register/email/requestToken", Body: body}).Status == 200 {
+		ask := call{Method: "POST", Path: "/_matrix/client/v3/register/email/requestToken", Body: body}
+		if s.do(ask).Status == 200 {
 			sent++
 		}
 	}

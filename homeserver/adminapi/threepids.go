@@ -73,28 +73,15 @@ func taken(address string) error {
 
 // bind has an account have these addresses and no others.
 func (a *API) bind(ctx context.Context, localpart string, wanted []string) error {
-	had, err := a.Queue.DB.Emails(ctx, localpart)
-	if err != nil {
-		return err
-	}
-	for _, e := range had {
-		if !slices.Contains(wanted, e.Address) {
-			err := a.Queue.DB.RemoveEmail(ctx, localpart, e.Address)
-			if err != nil && !errors.Is(err, db.ErrNotFound) {
-				return err
-			}
-		}
-	}
+	emails := make([]db.Email, 0, len(wanted))
 	for _, address := range wanted {
-		err := a.Queue.DB.AddEmail(ctx, bound(localpart, address, a.Server.Now()))
-		if errors.Is(err, db.ErrConflict) {
-			return taken(address) // since it was found free
-		}
-		if err != nil {
-			return err
-		}
+		emails = append(emails, bound(localpart, address, a.Server.Now()))
 	}
-	return nil
+	address, err := a.Queue.DB.SetEmails(ctx, localpart, emails)
+	if errors.Is(err, db.ErrConflict) {
+		return taken(address) // since it was found free
+	}
+	return err
 }
 
 // bound is an address that an administrator vouches for.
