@@ -112,7 +112,8 @@ func (s *Server) LinkedAddress(ctx context.Context, text string) (address string
 
 // BindAddress binds the address of a link to the account that has asked for it, once. The caller has made sure that the
 // owner of that account is who has opened the link: so nobody gets an address whose mail they do not read, and nobody
-// can make somebody else bind one that is not theirs. [ErrLinkOver]; [db.ErrConflict] as [db.DB.AddEmail] says.
+// can make somebody else bind one that is not theirs. [ErrLinkOver]; [db.ErrConflict] as [db.DB.AddEmail] says, and
+// then the link is over as well.
 func (s *Server) BindAddress(ctx context.Context, account db.User, text, language string) error {
 	l, owner, err := s.openLink(ctx, addressLink, text)
 	if err == nil && owner.Localpart != account.Localpart {
