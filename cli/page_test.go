@@ -26,7 +26,7 @@ func TestPage(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 52 { // as the contract has them
+	if operations != 53 { // as the contract has them
 		t.Errorf("the page has %d operations", operations)
 	}
 	if !strings.Contains(s.out.String(), s.url+"/_postern/spec\n") {

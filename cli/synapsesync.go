@@ -25,10 +25,11 @@ func (*synapseSync) Help() string {
 Postern was restored from a backup, or when doctor says so. Both may run meanwhile.
 
 A user who is deactivated or locked on one side becomes so on the other. A user whom Synapse does not
-know it is told of. A session on a device that Synapse does not have any more is soft-logged-out:
-its encryption keys are gone there, and the client that logs in again keeps its own. Devices that
-only Synapse has are listed and left alone: after Postern was restored their users log in again, and
-keep their keys. After Synapse was restored they are those that logged out since: --delete-devices.
+know it is told of, and of the mail addresses of who has some here. A session on a device that Synapse
+does not have any more is soft-logged-out: its encryption keys are gone there, and the client that
+logs in again keeps its own. Devices that only Synapse has are listed and left alone: after Postern
+was restored their users log in again, and keep their keys. After Synapse was restored they are those
+that logged out since: --delete-devices.
 
 Examples:
   postern synapse sync /etc/matrix-synapse/homeserver.yaml --dry-run
@@ -101,6 +102,7 @@ var differs = map[reconcile.Kind][2]string{
 	reconcile.NotDeactivated: {"deactivated here alone", "Synapse is told"},
 	reconcile.Locked:         {"locked at Synapse alone", "locked here"},
 	reconcile.NotLocked:      {"locked here alone", "Synapse is told"},
+	reconcile.Emails:         {"other mail addresses at Synapse", "Synapse is told"},
 	reconcile.DeviceGone:     {"Synapse does not have the device", "soft-logged-out"},
 	reconcile.DeviceUnknown:  {"no session on the device", "left alone"},
 	reconcile.UserOnlyThere:  {"only Synapse has the user", "left alone: postern user import"},

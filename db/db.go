@@ -20,6 +20,8 @@ var (
 	ErrTokenSpent = errors.New("token is spent")
 	// ErrSecondFactor says that the account has a second factor, which was not shown.
 	ErrSecondFactor = errors.New("the account has a second factor")
+	// ErrEmailTaken says that another account has the mail address.
+	ErrEmailTaken = errors.New("another account has the address")
 	// ErrFull says that there are as many as there may be, of accounts that wait, of tokens for bots or of mails.
 	ErrFull = errors.New("there are too many")
 	// ErrDeviceTaken says that a device has a session which this one may not replace.

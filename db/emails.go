@@ -58,15 +58,25 @@ func (d *DB) AddEmail(ctx context.Context, e Email) error {
 
 // AddEmail is DB.AddEmail within a transaction about the account. It says whether the account has the address now.
 func (t *Tx) AddEmail(e Email) (bool, error) {
-	added, err := t.Get(addEmail, nil, e.Address, e.Localpart, Millis(e.Validated), Millis(e.Added), e.Language,
-		MaxEmails)
+	added, err := t.bindEmail(e)
 	switch {
 	case err != nil:
 		return false, err
 	case !added:
 		return t.Get(ownEmail, nil, e.Address, e.Localpart)
 	}
-	return true, or(t.Record(Event{Kind: EventEmailAdded, Localpart: e.Localpart}), t.Follow(e.Localpart, ""))
+	return true, t.Record(Event{Kind: EventEmailAdded, Localpart: e.Localpart})
+}
+
+// bindEmail is AddEmail of an account that is made with the address, which is no event of its own. It says whether the
+// address was free.
+func (t *Tx) bindEmail(e Email) (bool, error) {
+	added, err := t.Get(addEmail, nil, e.Address, e.Localpart, Millis(e.Validated), Millis(e.Added), e.Language,
+		MaxEmails)
+	if err == nil && added {
+		err = t.Follow(e.Localpart, "")
+	}
+	return added, err
 }
 
 // RemoveEmail unbinds an address; ErrNotFound if the account does not have it.

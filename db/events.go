@@ -32,6 +32,8 @@ const (
 
 	EventCreated = "created" // an account was made, not imported
 	EventWaiting = "waiting" // an account was asked for, and waits for an operator
+	// … was approved, which has made it
+	EventApproved = "approved"
 	// … was rejected, by an operator or, without an agent, since nobody has approved it in time
 	EventRejected    = "rejected"
 	EventPassword    = "password_changed"

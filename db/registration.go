@@ -18,6 +18,7 @@ type Registration struct {
 	// token; Also is not called. Network is where it was asked for from.
 	Waits   bool
 	Network string
+	Email   Email // that its owner has shown; the zero one: none
 	// its Localpart and At are the registration's, a proof is not needed; nil: inhibit_login
 	Login *Login
 	// Also is called in the transaction when all that is made, see Config.Follow; nil: nothing
@@ -27,8 +28,8 @@ type Registration struct {
 // Register makes an account, uses up its registration token, starts its first session and says so in the interaction,
 // all of it or nothing (Client-Server API v1.19, "POST /register"). The session is the zero Session if none was asked
 // for. ErrConflict if the name is taken, even by a deactivated account, or the interaction was saved by somebody else;
-// ErrTokenSpent if the token is not valid, unless a use of it was reserved in time; ErrKeyGone if the root key was
-// retired meanwhile; ErrFull if the account is to wait and too many do.
+// ErrTokenSpent if the token is not valid, unless a use of it was reserved in time; ErrEmailTaken if an account has the
+// address; ErrKeyGone if the root key was retired meanwhile; ErrFull if the account is to wait and too many do.
 func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 	s := account(r.Localpart)
 	if r.Token != "" {
@@ -46,6 +47,11 @@ func (d *DB) Register(ctx context.Context, r Registration) (Session, error) {
 		taken, err := t.taken(r.Localpart)
 		if err != nil || taken {
 			return Session{}, or(err, ErrConflict)
+		}
+		if r.Email.Address != "" {
+			if taken, err := t.Get(findEmail, nil, r.Email.Address); err != nil || taken {
+				return Session{}, or(err, ErrEmailTaken)
+			}
 		}
 		if r.Waits {
 			if err := t.crowded(r.Network); err != nil {
@@ -79,6 +85,11 @@ func (t *Tx) register(r Registration) (Session, error) {
 	}
 	if err := t.Record(Event{At: r.At, Kind: EventCreated, Localpart: r.Localpart}); err != nil {
 		return Session{}, err
+	}
+	if r.Email.Address != "" {
+		if bound, err := t.bindEmail(r.Email); err != nil || !bound {
+			return Session{}, t.require(or(err, ErrEmailTaken)) // by another process just now
+		}
 	}
 	var s Session
 	if r.Login != nil {

@@ -11,6 +11,7 @@ type WaitingUser struct {
 	Localpart, PasswordHash string
 	Since                   time.Time
 	Network                 string // that it was asked for from
+	Email                   Email  // that its owner has shown; without an address: none
 }
 
 // Strangers make the rows, so there are at most so many: of all, and of one network. When an operator decides there is
@@ -21,7 +22,7 @@ const (
 )
 
 const (
-	waitingColumns = `localpart, password_hash, since, network`
+	waitingColumns = `localpart, password_hash, since, network, email, validated, language`
 
 	waitingAfter = `SELECT ` + waitingColumns + ` FROM waiting_users WHERE (since, localpart) > ($1, $2)
 		ORDER BY since, localpart LIMIT $3`
@@ -33,9 +34,9 @@ const (
 )
 
 func scanWaiting(scan func(...any) error) (u WaitingUser, err error) {
-	var since int64
-	err = scan(&u.Localpart, &u.PasswordHash, &since, &u.Network)
-	u.Since = FromMillis(since)
+	var since, validated int64
+	err = scan(&u.Localpart, &u.PasswordHash, &since, &u.Network, &u.Email.Address, &validated, &u.Email.Language)
+	u.Since, u.Email.Localpart, u.Email.Validated = FromMillis(since), u.Localpart, FromMillis(validated)
 	return u, err
 }
 
@@ -72,8 +73,9 @@ func (t *Tx) crowded(network string) error {
 
 // wait writes an account that waits, once all that can be refused has been.
 func (t *Tx) wait(r Registration) error {
-	const q = `INSERT INTO waiting_users (` + waitingColumns + `) VALUES ($1, $2, $3, $4)`
-	if err := t.Exec(q, r.Localpart, r.PasswordHash, Millis(r.At), r.Network); err != nil {
+	const q = `INSERT INTO waiting_users (` + waitingColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	if err := t.Exec(q, r.Localpart, r.PasswordHash, Millis(r.At), r.Network, r.Email.Address,
+		Millis(r.Email.Validated), r.Email.Language); err != nil {
 		return err
 	}
 	if err := t.saveInteraction(r.Interaction); err != nil {
@@ -82,8 +84,8 @@ func (t *Tx) wait(r Registration) error {
 	return t.Record(Event{At: r.At, Kind: EventWaiting, Localpart: r.Localpart})
 }
 
-// ApproveUser makes an account of one that waits, with its password. ErrNotFound if none waits, ErrConflict if there is
-// an account of that name by now.
+// ApproveUser makes an account of one that waits, with its password, and with its mail address unless another account
+// has that by now. ErrNotFound if none waits, ErrConflict if there is an account of that name by now.
 func (d *DB) ApproveUser(ctx context.Context, localpart string, when time.Time) error {
 	return d.WriteFor(ctx, localpart, func(t *Tx) error {
 		var was bool
@@ -98,7 +100,14 @@ func (d *DB) ApproveUser(ctx context.Context, localpart string, when time.Time) 
 			return err
 		}
 		_, err = t.createUser(User{Localpart: u.Localpart, PasswordHash: u.PasswordHash, Created: when})
-		return err
+		if err != nil {
+			return err
+		}
+		if u.Email.Address != "" {
+			u.Email.Added = when
+			_, err = t.bindEmail(u.Email)
+		}
+		return or(err, t.Record(Event{Kind: EventApproved, Localpart: localpart}))
 	})
 }
 

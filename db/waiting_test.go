@@ -32,7 +32,8 @@ func TestWaiting(t *testing.T) {
 	told = nil
 	ask(t, d, "carol", "192.0.2.1")
 	ask(t, d, "dave", "2001:db8::/64")
-	want := []WaitingUser{{"carol", "hers", t0, "192.0.2.1"}, {"dave", "hers", t0, "2001:db8::/64"}}
+	want := []WaitingUser{{"carol", "hers", t0, "192.0.2.1", Email{Localpart: "carol"}},
+		{"dave", "hers", t0, "2001:db8::/64", Email{Localpart: "dave"}}}
 	if got, err := d.WaitingUsers(bg); err != nil || !cmp.Equal(got, want) {
 		t.Errorf("%v, %s", err, cmp.Diff(want, got))
 	}
@@ -76,7 +77,7 @@ func TestWaiting(t *testing.T) {
 	if n, err := d.CountWaiting(bg); n != 0 || err != nil {
 		t.Errorf("%d wait, %v", n, err)
 	}
-	for name, kinds := range map[string][]string{"carol": {EventCreated, EventWaiting},
+	for name, kinds := range map[string][]string{"carol": {EventApproved, EventCreated, EventWaiting},
 		"dave": {EventRejected, EventWaiting}} {
 		events, err := d.Events(bg, name, 10)
 		var got []string

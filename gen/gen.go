@@ -40,6 +40,39 @@ func (e DeactivateResponseIDServerUnbindResult) Valid() bool {
 	}
 }
 
+// Defines values for DeleteThirdPartyIdentifierRequestMedium.
+const (
+	DeleteThirdPartyIdentifierRequestMediumEmail  DeleteThirdPartyIdentifierRequestMedium = "email"
+	DeleteThirdPartyIdentifierRequestMediumMsisdn DeleteThirdPartyIdentifierRequestMedium = "msisdn"
+)
+
+// Valid indicates whether the value is a known member of the DeleteThirdPartyIdentifierRequestMedium enum.
+func (e DeleteThirdPartyIdentifierRequestMedium) Valid() bool {
+	switch e {
+	case DeleteThirdPartyIdentifierRequestMediumEmail:
+		return true
+	case DeleteThirdPartyIdentifierRequestMediumMsisdn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ThirdPartyIdentifierMedium.
+const (
+	ThirdPartyIdentifierMediumEmail ThirdPartyIdentifierMedium = "email"
+)
+
+// Valid indicates whether the value is a known member of the ThirdPartyIdentifierMedium enum.
+func (e ThirdPartyIdentifierMedium) Valid() bool {
+	switch e {
+	case ThirdPartyIdentifierMediumEmail:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RegisterParamsKind.
 const (
 	Guest RegisterParamsKind = "guest"
@@ -58,14 +91,25 @@ func (e RegisterParamsKind) Valid() bool {
 	}
 }
 
+// AddThirdPartyIdentifierRequest defines model for AddThirdPartyIdentifierRequest.
+type AddThirdPartyIdentifierRequest struct {
+	// Auth A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
+	Auth         *AuthData `json:"auth,omitempty"`
+	ClientSecret string    `json:"client_secret"`
+	Sid          string    `json:"sid"`
+}
+
 // AuthData A step of user-interactive authentication. Client-Server API v1.19, "User-Interactive Authentication API".
 type AuthData struct {
-	// Identifier Who logs in. Only `m.id.user` is served.
+	// Identifier Who logs in, `m.id.user` or `m.id.thirdparty`.
 	Identifier *UserIdentifier `json:"identifier,omitempty"`
 
 	// Password With `m.login.password`.
 	Password *string `json:"password,omitempty"`
 	Session  *string `json:"session,omitempty"`
+
+	// ThreepidCreds With `m.login.email.identity`, the validation session. Identity servers are not asked.
+	ThreepidCreds *ThreepidCredentials `json:"threepid_creds,omitempty"`
 
 	// Token With `m.login.registration_token`.
 	Token *string `json:"token,omitempty"`
@@ -236,6 +280,18 @@ type DeleteDevicesRequest struct {
 	Devices []string  `json:"devices"`
 }
 
+// DeleteThirdPartyIdentifierRequest defines model for DeleteThirdPartyIdentifierRequest.
+type DeleteThirdPartyIdentifierRequest struct {
+	Address string `json:"address"`
+
+	// IDServer Accepted; no identity server is asked.
+	IDServer *string                                 `json:"id_server,omitempty"`
+	Medium   DeleteThirdPartyIdentifierRequestMedium `json:"medium"`
+}
+
+// DeleteThirdPartyIdentifierRequestMedium defines model for DeleteThirdPartyIdentifierRequest.Medium.
+type DeleteThirdPartyIdentifierRequestMedium string
+
 // Device defines model for Device.
 type Device struct {
 	DeviceID string `json:"device_id"`
@@ -325,6 +381,7 @@ type Error struct {
 
 // FallbackForm What the page asks for. Whose account it is, the session says.
 type FallbackForm struct {
+	Email    *string `json:"email,omitempty"`
 	Password *string `json:"password,omitempty"`
 	Token    *string `json:"token,omitempty"`
 }
@@ -354,14 +411,19 @@ type LoginFlowsResponse struct {
 
 // LoginRequest defines model for LoginRequest.
 type LoginRequest struct {
+	// Deprecated: use identifier.
+	Address *string `json:"address,omitempty"`
+
 	// DeviceID The device to log in on; a new id is made when it is left out.
 	DeviceID *string `json:"device_id,omitempty"`
 
-	// Identifier Who logs in. Only `m.id.user` is served.
+	// Identifier Who logs in, `m.id.user` or `m.id.thirdparty`.
 	Identifier *UserIdentifier `json:"identifier,omitempty"`
 
 	// InitialDeviceDisplayName A name for a new device; a known device keeps the one it has.
 	InitialDeviceDisplayName *string `json:"initial_device_display_name,omitempty"`
+	// Deprecated: use identifier.
+	Medium *string `json:"medium,omitempty"`
 
 	// Password With `m.login.password`.
 	Password *string `json:"password,omitempty"`
@@ -512,11 +574,54 @@ type RendezvousSession struct {
 	SequenceToken string `json:"sequence_token"`
 }
 
+// RequestEmailRequest Identity Service API v1.19, "Email associations". The fields of identity servers are not read.
+type RequestEmailRequest struct {
+	// ClientSecret Made by the client, which shows with it that the validation session is its own.
+	ClientSecret string `json:"client_secret"`
+	Email        string `json:"email"`
+
+	// NextLink Where the link in the mail leads at last. Only an address of this server's own is followed.
+	NextLink *string `json:"next_link,omitempty"`
+
+	// SendAttempt Another mail is sent if it is higher than the last one.
+	SendAttempt int64 `json:"send_attempt"`
+}
+
+// RequestTokenResponse defines model for RequestTokenResponse.
+type RequestTokenResponse struct {
+	Sid string `json:"sid"`
+}
+
 // RevocationRequest defines model for RevocationRequest.
 type RevocationRequest struct {
 	ClientID      *string `json:"client_id,omitempty"`
 	Token         string  `json:"token"`
 	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
+// ThirdPartyIdentifier defines model for ThirdPartyIdentifier.
+type ThirdPartyIdentifier struct {
+	// AddedAt Milliseconds since 1970.
+	AddedAt int64                      `json:"added_at"`
+	Address string                     `json:"address"`
+	Medium  ThirdPartyIdentifierMedium `json:"medium"`
+
+	// ValidatedAt Milliseconds since 1970.
+	ValidatedAt int64 `json:"validated_at"`
+}
+
+// ThirdPartyIdentifierMedium defines model for ThirdPartyIdentifier.Medium.
+type ThirdPartyIdentifierMedium string
+
+// ThirdPartyIdentifiersResponse defines model for ThirdPartyIdentifiersResponse.
+type ThirdPartyIdentifiersResponse struct {
+	Threepids []ThirdPartyIdentifier `json:"threepids"`
+}
+
+// ThreepidCredentials With `m.login.email.identity`, the validation session. Identity servers are not asked.
+type ThreepidCredentials struct {
+	ClientSecret string `json:"client_secret"`
+	Sid          string `json:"sid"`
 }
 
 // TokenOwnerResponse defines model for TokenOwnerResponse.
@@ -585,9 +690,14 @@ type UpdatedRendezvousSession struct {
 	SequenceToken string `json:"sequence_token"`
 }
 
-// UserIdentifier Who logs in. Only `m.id.user` is served.
+// UserIdentifier Who logs in, `m.id.user` or `m.id.thirdparty`.
 type UserIdentifier struct {
-	Type string `json:"type"`
+	// Address A mail address of the account, in upper or lower case, with `m.id.thirdparty`.
+	Address *string `json:"address,omitempty"`
+
+	// Medium With `m.id.thirdparty`; only `email` is served.
+	Medium *string `json:"medium,omitempty"`
+	Type   string  `json:"type"`
 
 	// User The whole user id or its localpart, with `m.id.user`.
 	User *string `json:"user,omitempty"`
@@ -690,6 +800,18 @@ type RegistrationTokenValidityParams struct {
 	Token string `form:"token" json:"token"`
 }
 
+// RequestTokenTo3PIDEmailParams defines parameters for RequestTokenTo3PIDEmail.
+type RequestTokenTo3PIDEmailParams struct {
+	// AcceptLanguage What the mail is written in, if its texts have that language.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
+// RequestTokenToResetPasswordEmailParams defines parameters for RequestTokenToResetPasswordEmail.
+type RequestTokenToResetPasswordEmailParams struct {
+	// AcceptLanguage What the mail is written in, if its texts have that language.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
 // AuthFallbackParams defines parameters for AuthFallback.
 type AuthFallbackParams struct {
 	// Session The session of user-interactive authentication.
@@ -725,6 +847,12 @@ type CheckUsernameAvailabilityParams struct {
 	Username string `form:"username" json:"username"`
 }
 
+// RequestTokenToRegisterEmailParams defines parameters for RequestTokenToRegisterEmail.
+type RequestTokenToRegisterEmailParams struct {
+	// AcceptLanguage What the mail is written in, if its texts have that language.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
 // DraftLoginJSONRequestBody defines body for DraftLogin for application/json ContentType.
 type DraftLoginJSONRequestBody = DraftLoginRequest
 
@@ -749,11 +877,23 @@ type SendRendezvousTextRequestBody = SendRendezvousTextBody
 // GenerateLoginTokenJSONRequestBody defines body for GenerateLoginToken for application/json ContentType.
 type GenerateLoginTokenJSONRequestBody = LoginTokenRequest
 
+// Add3PIDJSONRequestBody defines body for Add3PID for application/json ContentType.
+type Add3PIDJSONRequestBody = AddThirdPartyIdentifierRequest
+
+// Delete3PidFromAccountJSONRequestBody defines body for Delete3PidFromAccount for application/json ContentType.
+type Delete3PidFromAccountJSONRequestBody = DeleteThirdPartyIdentifierRequest
+
+// RequestTokenTo3PIDEmailJSONRequestBody defines body for RequestTokenTo3PIDEmail for application/json ContentType.
+type RequestTokenTo3PIDEmailJSONRequestBody = RequestEmailRequest
+
 // DeactivateAccountJSONRequestBody defines body for DeactivateAccount for application/json ContentType.
 type DeactivateAccountJSONRequestBody = DeactivateRequest
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = ChangePasswordRequest
+
+// RequestTokenToResetPasswordEmailJSONRequestBody defines body for RequestTokenToResetPasswordEmail for application/json ContentType.
+type RequestTokenToResetPasswordEmailJSONRequestBody = RequestEmailRequest
 
 // CompleteAuthFallbackFormdataRequestBody defines body for CompleteAuthFallback for application/x-www-form-urlencoded ContentType.
 type CompleteAuthFallbackFormdataRequestBody = FallbackForm
@@ -775,6 +915,9 @@ type RefreshJSONRequestBody = RefreshRequest
 
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = RegisterRequest
+
+// RequestTokenToRegisterEmailJSONRequestBody defines body for RequestTokenToRegisterEmail for application/json ContentType.
+type RequestTokenToRegisterEmailJSONRequestBody = RequestEmailRequest
 
 // AuthorizeDeviceFormdataRequestBody defines body for AuthorizeDevice for application/x-www-form-urlencoded ContentType.
 type AuthorizeDeviceFormdataRequestBody = DeviceAuthorizationRequest
@@ -847,15 +990,18 @@ type ServerInterface interface {
 	// RegistrationTokenValidity Say whether a registration token has a use left.
 	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
 	RegistrationTokenValidity(ctx echo.Context, params RegistrationTokenValidityParams) error
-	// Add3PID Refuse to add an e-mail address or a phone number to the account.
+	// GetAccount3PIDs List the mail addresses of the account.
+	// (GET /_matrix/client/v3/account/3pid)
+	GetAccount3PIDs(ctx echo.Context) error
+	// Add3PID Add a mail address to the account.
 	// (POST /_matrix/client/v3/account/3pid/add)
 	Add3PID(ctx echo.Context) error
-	// Delete3PidFromAccount Refuse to remove an e-mail address or a phone number from the account.
+	// Delete3PidFromAccount Remove a mail address from the account.
 	// (POST /_matrix/client/v3/account/3pid/delete)
 	Delete3PidFromAccount(ctx echo.Context) error
-	// RequestTokenTo3PIDEmail Refuse to verify an e-mail address for an account.
+	// RequestTokenTo3PIDEmail Send a mail with which its owner can add the address to an account.
 	// (POST /_matrix/client/v3/account/3pid/email/requestToken)
-	RequestTokenTo3PIDEmail(ctx echo.Context) error
+	RequestTokenTo3PIDEmail(ctx echo.Context, params RequestTokenTo3PIDEmailParams) error
 	// RequestTokenTo3PIDMSISDN Refuse to verify a phone number for an account.
 	// (POST /_matrix/client/v3/account/3pid/msisdn/requestToken)
 	RequestTokenTo3PIDMSISDN(ctx echo.Context) error
@@ -865,9 +1011,9 @@ type ServerInterface interface {
 	// ChangePassword Change the user's password.
 	// (POST /_matrix/client/v3/account/password)
 	ChangePassword(ctx echo.Context) error
-	// RequestTokenToResetPasswordEmail Refuse to reset a password by e-mail.
+	// RequestTokenToResetPasswordEmail Send a mail with which the password of its owner's account can be reset.
 	// (POST /_matrix/client/v3/account/password/email/requestToken)
-	RequestTokenToResetPasswordEmail(ctx echo.Context) error
+	RequestTokenToResetPasswordEmail(ctx echo.Context, params RequestTokenToResetPasswordEmailParams) error
 	// RequestTokenToResetPasswordMSISDN Refuse to reset a password by text message.
 	// (POST /_matrix/client/v3/account/password/msisdn/requestToken)
 	RequestTokenToResetPasswordMSISDN(ctx echo.Context) error
@@ -925,9 +1071,9 @@ type ServerInterface interface {
 	// CheckUsernameAvailability Say whether a name can be registered.
 	// (GET /_matrix/client/v3/register/available)
 	CheckUsernameAvailability(ctx echo.Context, params CheckUsernameAvailabilityParams) error
-	// RequestTokenToRegisterEmail Refuse to verify an e-mail address for a registration.
+	// RequestTokenToRegisterEmail Send a mail with which its owner can register with that address.
 	// (POST /_matrix/client/v3/register/email/requestToken)
-	RequestTokenToRegisterEmail(ctx echo.Context) error
+	RequestTokenToRegisterEmail(ctx echo.Context, params RequestTokenToRegisterEmailParams) error
 	// RequestTokenToRegisterMSISDN Refuse to verify a phone number for a registration.
 	// (POST /_matrix/client/v3/register/msisdn/requestToken)
 	RequestTokenToRegisterMSISDN(ctx echo.Context) error
@@ -1267,6 +1413,15 @@ func (w *ServerInterfaceWrapper) RegistrationTokenValidity(ctx echo.Context) err
 	return err
 }
 
+// GetAccount3PIDs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccount3PIDs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccount3PIDs(ctx)
+	return err
+}
+
 // Add3PID converts echo context to params.
 func (w *ServerInterfaceWrapper) Add3PID(ctx echo.Context) error {
 	var err error
@@ -1289,8 +1444,28 @@ func (w *ServerInterfaceWrapper) Delete3PidFromAccount(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) RequestTokenTo3PIDEmail(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestTokenTo3PIDEmailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RequestTokenTo3PIDEmail(ctx)
+	err = w.Handler.RequestTokenTo3PIDEmail(ctx, params)
 	return err
 }
 
@@ -1325,8 +1500,28 @@ func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) RequestTokenToResetPasswordEmail(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestTokenToResetPasswordEmailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RequestTokenToResetPasswordEmail(ctx)
+	err = w.Handler.RequestTokenToResetPasswordEmail(ctx, params)
 	return err
 }
 
@@ -1592,8 +1787,28 @@ func (w *ServerInterfaceWrapper) CheckUsernameAvailability(ctx echo.Context) err
 func (w *ServerInterfaceWrapper) RequestTokenToRegisterEmail(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestTokenToRegisterEmailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RequestTokenToRegisterEmail(ctx)
+	err = w.Handler.RequestTokenToRegisterEmail(ctx, params)
 	return err
 }
 
@@ -1724,6 +1939,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/_matrix/client/v3/register/msisdn/requestToken", wrapper.RequestTokenToRegisterMSISDN, options.OperationMiddlewares["requestTokenToRegisterMSISDN"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/email/requestToken", wrapper.RequestTokenTo3PIDEmail, options.OperationMiddlewares["requestTokenTo3PIDEmail"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/msisdn/requestToken", wrapper.RequestTokenTo3PIDMSISDN, options.OperationMiddlewares["requestTokenTo3PIDMSISDN"]...)
+	router.GET(options.BaseURL+"/_matrix/client/v3/account/3pid", wrapper.GetAccount3PIDs, options.OperationMiddlewares["getAccount3PIDs"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/add", wrapper.Add3PID, options.OperationMiddlewares["add3PID"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v3/account/3pid/delete", wrapper.Delete3PidFromAccount, options.OperationMiddlewares["delete3pidFromAccount"]...)
 	router.POST(options.BaseURL+"/_matrix/client/v1/login/get_token", wrapper.GenerateLoginToken, options.OperationMiddlewares["generateLoginToken"]...)
@@ -3261,11 +3477,89 @@ func (response RegistrationTokenValidity503JSONResponse) VisitRegistrationTokenV
 	return err
 }
 
+type GetAccount3PIDsRequestObject struct {
+}
+
+type GetAccount3PIDsResponseObject interface {
+	VisitGetAccount3PIDsResponse(w http.ResponseWriter) error
+}
+
+type GetAccount3PIDs200JSONResponse ThirdPartyIdentifiersResponse
+
+func (response GetAccount3PIDs200JSONResponse) VisitGetAccount3PIDsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount3PIDs401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetAccount3PIDs401JSONResponse) VisitGetAccount3PIDsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount3PIDs403JSONResponse struct{ RestrictedJSONResponse }
+
+func (response GetAccount3PIDs403JSONResponse) VisitGetAccount3PIDsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount3PIDs503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetAccount3PIDs503JSONResponse) VisitGetAccount3PIDsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Add3PIDRequestObject struct {
+	Body *Add3PIDJSONRequestBody
 }
 
 type Add3PIDResponseObject interface {
 	VisitAdd3PIDResponse(w http.ResponseWriter) error
+}
+
+type Add3PID200JSONResponse struct{ EmptyJSONResponse }
+
+func (response Add3PID200JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type Add3PID400JSONResponse struct{ NoMailJSONResponse }
@@ -3282,7 +3576,9 @@ func (response Add3PID400JSONResponse) VisitAdd3PIDResponse(w http.ResponseWrite
 	return err
 }
 
-type Add3PID401JSONResponse struct{ UnauthorizedJSONResponse }
+type Add3PID401JSONResponse struct {
+	InteractiveOrUnauthorizedJSONResponse
+}
 
 func (response Add3PID401JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
 
@@ -3310,6 +3606,37 @@ func (response Add3PID403JSONResponse) VisitAdd3PIDResponse(w http.ResponseWrite
 	return err
 }
 
+type Add3PID413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response Add3PID413JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Add3PID429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response Add3PID429JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Add3PID503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response Add3PID503JSONResponse) VisitAdd3PIDResponse(w http.ResponseWriter) error {
@@ -3325,10 +3652,25 @@ func (response Add3PID503JSONResponse) VisitAdd3PIDResponse(w http.ResponseWrite
 }
 
 type Delete3PidFromAccountRequestObject struct {
+	Body *Delete3PidFromAccountJSONRequestBody
 }
 
 type Delete3PidFromAccountResponseObject interface {
 	VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error
+}
+
+type Delete3PidFromAccount200JSONResponse DeactivateResponse
+
+func (response Delete3PidFromAccount200JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type Delete3PidFromAccount400JSONResponse struct{ NoMailJSONResponse }
@@ -3373,6 +3715,20 @@ func (response Delete3PidFromAccount403JSONResponse) VisitDelete3PidFromAccountR
 	return err
 }
 
+type Delete3PidFromAccount413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response Delete3PidFromAccount413JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Delete3PidFromAccount503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response Delete3PidFromAccount503JSONResponse) VisitDelete3PidFromAccountResponse(w http.ResponseWriter) error {
@@ -3388,10 +3744,26 @@ func (response Delete3PidFromAccount503JSONResponse) VisitDelete3PidFromAccountR
 }
 
 type RequestTokenTo3PIDEmailRequestObject struct {
+	Params RequestTokenTo3PIDEmailParams
+	Body   *RequestTokenTo3PIDEmailJSONRequestBody
 }
 
 type RequestTokenTo3PIDEmailResponseObject interface {
 	VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenTo3PIDEmail200JSONResponse RequestTokenResponse
+
+func (response RequestTokenTo3PIDEmail200JSONResponse) VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type RequestTokenTo3PIDEmail400JSONResponse struct{ NoMailJSONResponse }
@@ -3404,6 +3776,51 @@ func (response RequestTokenTo3PIDEmail400JSONResponse) VisitRequestTokenTo3PIDEm
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDEmail413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RequestTokenTo3PIDEmail413JSONResponse) VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDEmail429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RequestTokenTo3PIDEmail429JSONResponse) VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenTo3PIDEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RequestTokenTo3PIDEmail503JSONResponse) VisitRequestTokenTo3PIDEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3652,10 +4069,26 @@ func (response ChangePassword503JSONResponse) VisitChangePasswordResponse(w http
 }
 
 type RequestTokenToResetPasswordEmailRequestObject struct {
+	Params RequestTokenToResetPasswordEmailParams
+	Body   *RequestTokenToResetPasswordEmailJSONRequestBody
 }
 
 type RequestTokenToResetPasswordEmailResponseObject interface {
 	VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToResetPasswordEmail200JSONResponse RequestTokenResponse
+
+func (response RequestTokenToResetPasswordEmail200JSONResponse) VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type RequestTokenToResetPasswordEmail400JSONResponse struct{ NoMailJSONResponse }
@@ -3668,6 +4101,51 @@ func (response RequestTokenToResetPasswordEmail400JSONResponse) VisitRequestToke
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordEmail413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RequestTokenToResetPasswordEmail413JSONResponse) VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordEmail429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RequestTokenToResetPasswordEmail429JSONResponse) VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToResetPasswordEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RequestTokenToResetPasswordEmail503JSONResponse) VisitRequestTokenToResetPasswordEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5112,10 +5590,26 @@ func (response CheckUsernameAvailability503JSONResponse) VisitCheckUsernameAvail
 }
 
 type RequestTokenToRegisterEmailRequestObject struct {
+	Params RequestTokenToRegisterEmailParams
+	Body   *RequestTokenToRegisterEmailJSONRequestBody
 }
 
 type RequestTokenToRegisterEmailResponseObject interface {
 	VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error
+}
+
+type RequestTokenToRegisterEmail200JSONResponse RequestTokenResponse
+
+func (response RequestTokenToRegisterEmail200JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type RequestTokenToRegisterEmail400JSONResponse struct{ NoMailJSONResponse }
@@ -5128,6 +5622,65 @@ func (response RequestTokenToRegisterEmail400JSONResponse) VisitRequestTokenToRe
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToRegisterEmail403JSONResponse Error
+
+func (response RequestTokenToRegisterEmail403JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToRegisterEmail413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RequestTokenToRegisterEmail413JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToRegisterEmail429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RequestTokenToRegisterEmail429JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTokenToRegisterEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RequestTokenToRegisterEmail503JSONResponse) VisitRequestTokenToRegisterEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5534,13 +6087,16 @@ type StrictServerInterface interface {
 	// RegistrationTokenValidity Say whether a registration token has a use left.
 	// (GET /_matrix/client/v1/register/m.login.registration_token/validity)
 	RegistrationTokenValidity(ctx context.Context, request RegistrationTokenValidityRequestObject) (RegistrationTokenValidityResponseObject, error)
-	// Add3PID Refuse to add an e-mail address or a phone number to the account.
+	// GetAccount3PIDs List the mail addresses of the account.
+	// (GET /_matrix/client/v3/account/3pid)
+	GetAccount3PIDs(ctx context.Context, request GetAccount3PIDsRequestObject) (GetAccount3PIDsResponseObject, error)
+	// Add3PID Add a mail address to the account.
 	// (POST /_matrix/client/v3/account/3pid/add)
 	Add3PID(ctx context.Context, request Add3PIDRequestObject) (Add3PIDResponseObject, error)
-	// Delete3PidFromAccount Refuse to remove an e-mail address or a phone number from the account.
+	// Delete3PidFromAccount Remove a mail address from the account.
 	// (POST /_matrix/client/v3/account/3pid/delete)
 	Delete3PidFromAccount(ctx context.Context, request Delete3PidFromAccountRequestObject) (Delete3PidFromAccountResponseObject, error)
-	// RequestTokenTo3PIDEmail Refuse to verify an e-mail address for an account.
+	// RequestTokenTo3PIDEmail Send a mail with which its owner can add the address to an account.
 	// (POST /_matrix/client/v3/account/3pid/email/requestToken)
 	RequestTokenTo3PIDEmail(ctx context.Context, request RequestTokenTo3PIDEmailRequestObject) (RequestTokenTo3PIDEmailResponseObject, error)
 	// RequestTokenTo3PIDMSISDN Refuse to verify a phone number for an account.
@@ -5552,7 +6108,7 @@ type StrictServerInterface interface {
 	// ChangePassword Change the user's password.
 	// (POST /_matrix/client/v3/account/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
-	// RequestTokenToResetPasswordEmail Refuse to reset a password by e-mail.
+	// RequestTokenToResetPasswordEmail Send a mail with which the password of its owner's account can be reset.
 	// (POST /_matrix/client/v3/account/password/email/requestToken)
 	RequestTokenToResetPasswordEmail(ctx context.Context, request RequestTokenToResetPasswordEmailRequestObject) (RequestTokenToResetPasswordEmailResponseObject, error)
 	// RequestTokenToResetPasswordMSISDN Refuse to reset a password by text message.
@@ -5612,7 +6168,7 @@ type StrictServerInterface interface {
 	// CheckUsernameAvailability Say whether a name can be registered.
 	// (GET /_matrix/client/v3/register/available)
 	CheckUsernameAvailability(ctx context.Context, request CheckUsernameAvailabilityRequestObject) (CheckUsernameAvailabilityResponseObject, error)
-	// RequestTokenToRegisterEmail Refuse to verify an e-mail address for a registration.
+	// RequestTokenToRegisterEmail Send a mail with which its owner can register with that address.
 	// (POST /_matrix/client/v3/register/email/requestToken)
 	RequestTokenToRegisterEmail(ctx context.Context, request RequestTokenToRegisterEmailRequestObject) (RequestTokenToRegisterEmailResponseObject, error)
 	// RequestTokenToRegisterMSISDN Refuse to verify a phone number for a registration.
@@ -6262,9 +6818,55 @@ func (sh *strictHandler) RegistrationTokenValidity(ctx echo.Context, params Regi
 	return nil
 }
 
+// GetAccount3PIDs operation middleware
+func (sh *strictHandler) GetAccount3PIDs(ctx echo.Context) error {
+	var request GetAccount3PIDsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccount3PIDs(ctx.Request().Context(), request.(GetAccount3PIDsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccount3PIDs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccount3PIDsResponseObject); ok {
+		return validResponse.VisitGetAccount3PIDsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Add3PID operation middleware
 func (sh *strictHandler) Add3PID(ctx echo.Context) error {
 	var request Add3PIDRequestObject
+
+	var body Add3PIDJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.Add3PID(ctx.Request().Context(), request.(Add3PIDRequestObject))
@@ -6289,6 +6891,29 @@ func (sh *strictHandler) Add3PID(ctx echo.Context) error {
 func (sh *strictHandler) Delete3PidFromAccount(ctx echo.Context) error {
 	var request Delete3PidFromAccountRequestObject
 
+	var body Delete3PidFromAccountJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.Delete3PidFromAccount(ctx.Request().Context(), request.(Delete3PidFromAccountRequestObject))
 	}
@@ -6309,8 +6934,33 @@ func (sh *strictHandler) Delete3PidFromAccount(ctx echo.Context) error {
 }
 
 // RequestTokenTo3PIDEmail operation middleware
-func (sh *strictHandler) RequestTokenTo3PIDEmail(ctx echo.Context) error {
+func (sh *strictHandler) RequestTokenTo3PIDEmail(ctx echo.Context, params RequestTokenTo3PIDEmailParams) error {
 	var request RequestTokenTo3PIDEmailRequestObject
+
+	request.Params = params
+
+	var body RequestTokenTo3PIDEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RequestTokenTo3PIDEmail(ctx.Request().Context(), request.(RequestTokenTo3PIDEmailRequestObject))
@@ -6447,8 +7097,33 @@ func (sh *strictHandler) ChangePassword(ctx echo.Context) error {
 }
 
 // RequestTokenToResetPasswordEmail operation middleware
-func (sh *strictHandler) RequestTokenToResetPasswordEmail(ctx echo.Context) error {
+func (sh *strictHandler) RequestTokenToResetPasswordEmail(ctx echo.Context, params RequestTokenToResetPasswordEmailParams) error {
 	var request RequestTokenToResetPasswordEmailRequestObject
+
+	request.Params = params
+
+	var body RequestTokenToResetPasswordEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RequestTokenToResetPasswordEmail(ctx.Request().Context(), request.(RequestTokenToResetPasswordEmailRequestObject))
@@ -7076,8 +7751,33 @@ func (sh *strictHandler) CheckUsernameAvailability(ctx echo.Context, params Chec
 }
 
 // RequestTokenToRegisterEmail operation middleware
-func (sh *strictHandler) RequestTokenToRegisterEmail(ctx echo.Context) error {
+func (sh *strictHandler) RequestTokenToRegisterEmail(ctx echo.Context, params RequestTokenToRegisterEmailParams) error {
 	var request RequestTokenToRegisterEmailRequestObject
+
+	request.Params = params
+
+	var body RequestTokenToRegisterEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RequestTokenToRegisterEmail(ctx.Request().Context(), request.(RequestTokenToRegisterEmailRequestObject))
@@ -7294,167 +7994,184 @@ func (sh *strictHandler) Token(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1pd9u2uij8V7D07rWy+15ZHjK0sb9c1XG6derp2k6z1256JIh8JOGYBHgAyIpOr//7XXgAcJBASrIt",
-	"p9nJp8QUifGZxz9bkUgzwYFr1Tr8syVBZYIrwD9+pvEV/PcUlDZ/RYJr4PhfmmUJi6hmgu/+lxLcPFPR",
-	"BFJq/vc3CaPWYev/2y2G3rW/qt0TKYVs3d/ft1sxqEiyzAzSOmzdTIBIOxmJKOdCkyGQKY9BKi1E3CGD",
-	"s/75xU3/P64vzgdt89fP3Xelv85619e981/6l92r7pl91Dv/rXvae+ceESHbZCQkoZxM+S0XM04SMWac",
-	"6HkG+MGH81/PLz6eD3Cyk38en3647v12MjgkegKE0xQIU36I0hkQBfKORdAmQrqfhZ6AJIJDp3Xfbp2k",
-	"mZ4/3Rma0a7cRYXOsqfNOmM/+3shhyyOgW//Fgdn/fcXVz/33r07OXfHRrWGNNNkRFkCcZtQHpPZZG5W",
-	"aC5ZiyQ+Mudm3s2oUjMhYzKjikg2nug2GU61HSeKxJRrMqGKUKIgEjwmIxppc61C4nMtyITegTl3O5H5",
-	"MAWl6Njen8InMzonjOMlf7g+ueq/O+ke3/R+696cvHOLXmch5oiBRprdUQ0GPi+ufumcdW+uev/snF0f",
-	"v/zpzRs7fPdjt3djQLN7eXl18Vv3dHBImDZDLw86o0wrMuWaJQbIRAaSagNRWSbFHSjz4d/d6D/g7fa4",
-	"BonLgAv5gdOpngjJ/gfiJ7vt7lRPLmTtnX9kekIGo0TM1OCQpEICMYsArj16mKsGiM3tM05mExZNiNJ0",
-	"DMpBAz4ApZjgR2SG44GUkYhhgKeTUKUXAKlDzLxiqg/9+YEyAHALOF/KlGJ83EYYGwsRI4xwQRLBx2Ah",
-	"ZuEyExHdQoxnei7OKEu2jy7dZEbnCncgwR4TQ8KRUpYQbtYIn7WHYEXMaxawKYkSBlwTNREzAxWKTBVI",
-	"g1kdYmjpUMQ5jkmgcYd0Fbmec5opQFxhukLyyAzXQEugL6ZJbIiwBAXaHJgSKeC49icJY6a0OczBWf/m",
-	"H1cnJ5e9d/2zk3e9D5ZUX3+4vLy4MljlR+eExrE0N5WPfgeSjRjEOV21N2K3WaEnpUE8tvhBognl4/zy",
-	"LgzEPgux+3B+dXJ88ct571856cDJyUFnj3Qve/4GDIPIl3cFPIb/uRNT9SxrNDfx/uLDuVugAzRB1DSa",
-	"IKANxecqdljK+JCt6fdiyuMvvy09QeQX0tBLz2kmgDjyQuFicTPdGUW+vMQ/CxGEcjUDCTHhYnZEqLol",
-	"dEwN97gpTWqwok0U4xE4xFQEHP9xhA3h27NknPyUpUw/IZ3GQesFLCFISvncoa3EGRQZSZGa41IeM4/I",
-	"4Aq0nO90RxrkgCg6VwbzuOGukUiBDGl022m1WxOgRjozyyp9sXycHyciAcexkUcbJmcGKLZlJLDWYYtx",
-	"DWPA5ftDuoLRVD3fIZWkUKaItJPj1Y1RCL16f0ze/PjqbdvsB5nb687BET7+8fXb/eLxy85B5wDv+pKO",
-	"YWH5hqrvTnSaVNftTkFpyfg4yC/IDIYko2MLRVdUw1MDURPKnfbOejdGLj45eWeJgocpx5uXgAdpuDRP",
-	"+tQ86acKIerLAFRBeG+EOKVy6V62c2w3Fxf90+7VL16R8AKpkTnMIowkQjl5tff2DRnONVj6dAUGDqLn",
-	"uttFsT2XpKzwZORUSiYiiUEagcAtzZDX4ZxQMkhBT0Rs9K6M6olRtsjAUJQBiegdUO3lccSqHMHEVCsW",
-	"W2j+onfixaXyhbx5RX5lP+PatiJXN63Pa7M3F7/ilXDhbsQoJAq47pSEt/ytgtkti7xesFZipPuJGIup",
-	"HhAtp4D7j8EosHhHRpa8hbkiVAK5hUznmpQTOVM6N4qzkeWRFRIj4mt/TneUJXSYwDPJX1Z6tZcYU02H",
-	"VEHZgKA859Zy7pabUG1knG4OiHpCUR2z5gZUD80eUZUcAnASUSmNiCqmZpv3ntAgpTL85B3VdJlMdYnS",
-	"kBExQrFjhxWK2oKC1CHHeLI710aWkihd3e139t+2yafWB/NtSckj3apy1b3sfWoZ4pdJoy1qZm03LDbv",
-	"jJiln03nayboFW/ft1teBQhQXgShtIN2k45/b2CmX2Be7ZaTe8wgKf18CnxshPKD168D7yJsr5quLLj0",
-	"8QucePXg+ODPAKtHJdSxoSwBDR1yCiNt7tk8NcLebAKokTl91YiC+dsxgUTBzGplghNKRjRJDDdzPDqw",
-	"GAMKdjGZhIgieTdYuPhqu/V5p3hnRwJFpDHfk+JuLTS6L8XwvyDSZhIDIu8TMTMTVcHCbgMBREOqAlJH",
-	"PhyVks5xfIMnTJqV/u4H+KNm1p5SU7vBBXDMny8KOdXh3Xt1w5+BpnEQ2fwvBt2MhujIdWGfMyhvxLSf",
-	"Xu2/KsS0g6Mm3HPPUj92zFQk7kDOQxjnlNJ+SjkdQwpc9ylOovpqmmVCOla+7sG3QyNOJQsRmgykEvyF",
-	"ImLGLew1bavr1OdiXLufpQVVTrEPPM4EcxJs86vejNxnSvUzKmkKRvqrnEN1D+Zq3h7s/Vhax1CIBCg3",
-	"o0cihn40oUkCfAx9K2w8+Fwts+tvsLuxpFz3zeMHT1qLAQhHaab7dzSZPnz8CnVs3Ex+OamIHzOfG+VR",
-	"pyLhTkRrrBnJ/Sav4O0+DlDCpKkWK5YWGd5d3U01nGjDldWB5hooU0djval3mcxwYjVyuxZi7XX4cptQ",
-	"Rf7j+uKcXKNUYSQw1POMRMqt2WORXuZcdDOIcYbh4LvgF770C5qnKxOtsngj/wzMj9TMEvw4ZuZoaHJZ",
-	"2liFmRcnW5KGliWlQiQv/Z6TvzoOn7uAlrjt4492UeGe19rhQ3xjjXtYFsZmdK6InkgxHU+OvIzF+JjQ",
-	"JPHilxgZWDJKDnDznpn9mW508USoUYitAMkBYlXWkLQgt1zM2kY3xldKpxQEiUVTnVFdjJaHphGruAFF",
-	"rwlkgRNfoFT2kIsJ8i0GUd4rbPXgVNHp1oHOn+2PxzSjQ5Yw6/usjgncDBjXjFjejX8ztPh8BjdqdY60",
-	"8zJjcd86B1aCyPKi79uttGO/7pd1ogeMMgbEcOYUlweMcr9i+w3UYOGQmiauHOjiTVQGCl4HntWlO6pS",
-	"7MACPDn3zCqERbX6vt2ypLFvxTZHPUZ0mugFalsSGDnMKldWUhJf7x+sQqDK18GNIp7XayOOPHgfnaFs",
-	"YkSYVpCMOgFrcbMaYn+qGO6DCkhhYumHdd7BDIbWNMepZncQVtztqvucpmEu634PqiI3ORF8ochEpIDa",
-	"yBHScBsT8eGqp0jCwFqNzEsKnYtDSMQsuJ6ShLMZPzNw45e5LHSLhEXz2p8lxExChNtUj5GMN/u2XogN",
-	"3CYXHAaHucMJ7VVcGKCSoINHqYWq2XGQvEigGgqr+XXBsKqQF0YCAwsjJlXuwG4Tqklq7rts616FjDj4",
-	"H7XLi9dYH3zOmATVZ7yfBqSPf4gZGkmtdd56RMmMJYlhw9qadxgnKUsS5rwOZtkjIVOqrZfhzatiH7nT",
-	"od1icVjgM5SRR9Cvs3thRETuJ9CErXFOLG4tjdxe2HroGN/lQSxPRrBBUhUUI60tzRyzoQ3WLEOGMGE8",
-	"bhM2Khy5GMGjjPZCRkKOoXDfGk1jRPEfhn7aPBIERcOSKxidwEYWw+WEDQss7ttVBNSdKIJMQ3zkxqQS",
-	"saswvqHracqHjMfh22k86jpuna+ob4fuS1DI6ozMNE3RBjfFaJdWu8XFjlPoSldbCx/hgcMwYdSHd8hw",
-	"nwgq7ldMo54M+kpyQj3hTennnv1xf29vb4Xq70cMH5X5LUATrZGphgLETGUJnedMtgp651ML94R6x8zM",
-	"gTjFMLYC3H4v7MV8miRmhZ93RMpQRZu3Dkc0UWBYIVW6rwB4n2U186FLtvAgYYDkYybSAUp7ViKhLlxi",
-	"/+2Pe0cEPtPI2tyHdpsp41MNHdK4tBoK/HtOghsXG7xkc2H119wtm35qAdYJSHXEPxIZrLaEF4P4T9Ze",
-	"Vh1pcTus0/GpLrsCM5EkCuEurOLnfKWBnw6FnhAznZH47sCF/5Wc9+uyUa5B3tFkBev2uIIxlEPQMwBO",
-	"9EzYvTx4dsN1mg6NOvM7xhGr4GnZIDcnmwcF54/IY/QE5jgMYXqtgfre1FPj4KJOAm9bIwLaKERs5LIk",
-	"gZgwvob8VYKa8mEEdtW0vgrIlK60HqrVKkhe36DniHTIxLs8uaQjfWp09VoEL2uWQQ9fmKyjlQsBEAUZ",
-	"FtsANQw9pUlGpV59G/noJTftHyt2UWvXQTGiEEKXtmKEtFr5COHLSnBVnlTRokYS1KROzrWGLvjswjeN",
-	"ejDYxXfdh4MjkniHrA0ZKgXUpXROnJtfAodZjTESITZIi0O3Xw2ur7UJIgdpLxvIkcEQO9yy0c+wobHY",
-	"KZYxjfSf9zhtjcmdnFEt2WeCFtWgyi/FHU36XGiDpCnEzMiIITKJce2WUE2AGunVU/wi+Fz5QPPYEYwN",
-	"gtpLcelkIOS4k+LSO6mKzNOO01bNjRVBh84zW2NEriO6RjvCE7FCgU3ryKQYS5qqZot0gH5PaJYBN1vG",
-	"YUBkSR00lwPZVkg3LizNn+NS9NyazGfBN7CAP3IKBV7kIVt5zA+GAeU5Bo49Gk5sFKxGF/G1GGlip634",
-	"hmuNtO6yQqTovQuKeC9k2iB3GDZFqLrFDJsO+TgRqhSfb++5jP6KztUyRjSS5jpKFyIE/8gV1B639xQ0",
-	"LQypgv5UJqsFuvzN0BkhpQ6HbARMx01RMjYwpp0HrtD8wCJqaOYtuBBp854Ka8UC7U50RiX0MwkjkBJW",
-	"RgMpJQZtS1Ryy6dN7TDyOhpAiwByq9qL0chwD6epQ1KnpS9Sk4NXnRgSGFMNcV+wOEIxg2pWeBvCspBF",
-	"cW8wQzI0hJGQ4BJyjIiIMJZBlMsx4TV5C2vzpeOvjRfeIOVs5rQsQGgtMadZwqlor8tn6UiJFj4QUPAj",
-	"o5vCzEg1TJGUxlBW2zwXDwVsZVRrkGbo//z9Pz99+ry3t/Pp0+f9958+ff7x/R///99CpPgx4W2MM81o",
-	"4vwJ/WZVvGvz/qwybvZnvzK7tSmE7ihuATLrA0QHJeaprRWd9jTBdqsErQqjcMhp6IH7rgbE16c3YWtz",
-	"0AlxwcHQAvQnY/olgvmGwXLLIGlDk2d0bqAS78xbDNuYAGW3PygAZ7AIlw8PwFsf4x8hjDcblFaYuKui",
-	"SUnwK7LmUC5YlLeZJrEAa3axU6wptyypDqtvsKRMVOm0FsJcr7lYvEmWS5C5JrX+/enqTERpas7EEf58",
-	"uBBONakWJSL2v0OgPIMk6SPFWEWwPkKS/IovhnQ/axCqAEt7hekKAe/GvLpFU255kjoQX4LRNeBoQfJp",
-	"5rbll9dxfZSSgYIBiUuZPsvyZn2oC/7Srwy6av12sNBKvU/9Er2W9UecdlLGWTpN+4njOiFVEHN2ogmV",
-	"NNIg0ZGSTpVGD2IneA1px62zH7MxC4YplV9KxAxk5JxATS+qeToUSYjt5suz5KqUHEtJAgbZLBHoGrLw",
-	"L0yWpQQXF2ZmxZzTLKtf3MKNLJ3n8lEEthOeLXxAodu+spSnFl1XUaaFTVRfb5zwwdzp8fxHaZYkT8yF",
-	"Njyoyi7D52RTnp/YV+V4yJMIxnzChsxpjDWCoBZWD6zYfnIHk1MXa/ylzbLzRtLuipicLQm1zebZ3BJ7",
-	"5AMNUZOZZusqM2tYFgogei5Z8Cnktb+wdFUjJjUhMMTW+BU4+6eNogpp0McizaYa4kKK9Rkm3+Oxvsdj",
-	"rfAGh6G6XFGiCs9r2SbrzJLFwC5MuCaaN8JQrP6qQOHKjhY/aZ5/ZezZphLJ9oK+thLdhdt8UHzXVZ6E",
-	"8sCAhXoKbbHDPO5Pwmk5i8aRWskKVceLGW9ii81cj6n+2G8vVGaHoM/O1dCxsSf4vnKRXUUpkzqx4amZ",
-	"kVOXn1nWr876YBFkhXB2uoHblhh1dDSVBuvWjKRrNmc0w3Nt+hCmTLl6RLJJ7qodoWCNK5nYeofafNml",
-	"6Rpu+gl0uhXkc9mO+OBgm9ViYV38VJkcBZjzz0AlyMFqSrtgWysN2hSI9SGL6cqIyQ3VpfvaeR4Vk81h",
-	"tmFE9qY8reRtnmC9CuBHtoYizGyULr0FW7UsS2gEqy9lie/VRoXbA1onKnwrfHph0OAKqx6pUHkbkoix",
-	"whqFFzyZk0HaYXHHsBJ0WhR8qrqhWrpT+FE2C0fywQvF9KsPoJYa/UYTFjPdYLy8M2+sITra94JzgDR3",
-	"3eBTnXKljbjZHwHVUwkNeX8hy2UgdiG/ECJGJJZ0pFUw3e/Ora2igJRkib/fffoU/69Pnzrmn/8rS3+4",
-	"f374W72TrSZwOZ8zdFiFoyFgRi7i81eZs8KBEsuG1NKIy6tBEhNNJdNzzCAucyhkY5Z8B5OSq7UfrbBR",
-	"iYgltrBUXiEK79SOly9konXmai74Kf/PFOR87Rn/27yNedBI/QwcuDqLHfIut5SQ4ZxoEdP5C7UcZGD4",
-	"bAvHabVblkcscSN32xn7Fea2KA7jIxEyoFvnqjPGjIT0oWQ2EHQmSCyEdDE1B3v7r+2aX9ianG6NCMhM",
-	"G4WudSkUgmoOya3D1l5nv7OHERoZcJqx1mHrJT5C4+UEL3G3M4Mk2UHf166N4tiNcuPLGPAfW+iUCd6L",
-	"W4fmoQFO6y5rV4sSH+ztPVlpobKrLVgLDqsJfbg6LUzWeUVWBbbk0au9V3XT5OvezSsjIqBP05QayGpd",
-	"20poNvDXX5XjMnSsUO/zJUdaf5hvK4eJYTo7lXIEOwXO1p1sBTVs7FeeyLjFs66Ub6k5brv4F6qwh7kY",
-	"NYVawy1AZk4qteEYygqgDuNc8Tii6HyhltwxjSawcyy4lmJFCLkt/DS0da+CFeWK4nzr372tR1q9+iIi",
-	"yQKAL03jaUYJBPCaQ9efAWfxTiT4iI2nMg9Qq7v4iwx4791x5fXvF/6lLtzeBjkWnEOkyTuP52S/s+eA",
-	"4MgFtXiDotONDA9ZipkLwEq/Qmx3acZ27/Z3c8dQJkK2kpuceSVA71zBbKyOJzIrIpUrp81KmXe2vjYX",
-	"uUsJi8mpooDqq709s9QqXMZ5nHrLCgyg9M8ifrpq6cvh/PYqtwb3gcj7GuhfrjJ+VArXNDAwhPGUOzaz",
-	"txrySgX78ZOXqz8pisObL/bX+CKv02g+OHi7+oNymdL7duv1OssqFxKs4tGpDTgczovjM4AmIQKsrLcg",
-	"ndli2R5z8FmFvZrLasSXcjpCM9qIJCYZZdJVho8NoVJCcE+wvPILn5nSypbpdqhmHixbUlB1tkKxL/2d",
-	"GHwbT1yAIZmqKU2SuXOKW+lyAvyQcOe99HXXzTHY9FivsfA8nS4R4haTL5axU5dshVvCz5ARdMsYGrSA",
-	"BsvtmiszV1rkGA8qBqpBxbJZlJ0MGjYfisX72y+leS6qKIIUKZNgwMSAzxAiOlVWTPW038CfK33dIUsl",
-	"Szv/vhToxOUrLdKVNhE8cqGLtACd9aiNt0vsMtGBBIvydVIVvXr500+7suLeC4p3Xk1YMnupbYp4Ne7B",
-	"MLtDUQtLIlE+R6hpPU6iMtoT0rNyJXtQXqITmNSDWUnmFNtEjMjB3sHrH0LyUjun69VzjWpKYGyHFtYV",
-	"3LivWlO0nMI26WNtYY1grxnlIzoeRNzWuv2Sf3tdGhGo9f1lqIWR8wn14LmmrL4eNdj9s/h/L763UolP",
-	"Bl6gD/g8DMfLUNS8V9vN6KG398jjPE6E40MNJ9qu1YFDJ5DXJzVj1GR4D6WYYX8VahQxpm2OWq/SJUAL",
-	"oid2ddT3JlETMTOvY9MiXxQY7XxWXy0MfdcQ7bwHHU12zmx2db0m+sezkPQGpL8pqtiX+fyzFqkv3Ulx",
-	"0uXy+qUj/0KwemWUAF0+qyDjqYIfAkdGMdTYgUYZy1uLjGAFoGTTACJMa5yI2+FqdS7LZ+ZqtY7B2g5q",
-	"GAX0vKxt7+0zIFLvon9yenJ2cn7Td8JR//ji/PjD1ZV59PGqd3OCCaQsmuAxCCP/ixSMlL/04mHe7c4j",
-	"nlEM8PUUKJ9NWOLO8Kti26dA0ZpQ2VqH3AijOmMKkm0mgNngVnVHOxdqTolQTru2QZbb5Pq7f+rP3HH/",
-	"LZKS9lLNIKGddcHmZUVizJmySlGprYK3NdimSZ75VReFG9gmYbvgEXwnbt+J23fituiLoIpwmJV8DI66",
-	"bUqxqhn6B2/fvN7FWOmi6n2TO7LnS6tv1RnlZqmRZ+1KC/9TIsQtmnLK8fk2Kt53u3mk7WI2EZZxBHpV",
-	"2GoXIliqwJYjxGItLhy9yB148JW92t9bNDSFLd0fJ8IVdGA6bxqHNhfMzcWGnpJprGBFSqQGz3LE7sCV",
-	"dlPL1uZFY0sjycYeallC2QIULJhw1yo4ugap3t+ChhXsppqHA/iYdBsPUHJvntzQ8RrRahOR2KjLBqbe",
-	"OrEhnsF6ZJjuBHz1IKdUaaO1Yh/PmqHKmhmKSDB6On/rv499qGiQixE6tsyZlaQSxm9tFXjLkdA/W/SG",
-	"RTvn/l5u53z1w5MShA1sTVEi1CIWV3DpVbDlJlMEv4w7X6NtyfkfK9v+6gxL7T/rDT1FCNRCZG/txL3R",
-	"zrngsHNGdTR5pEGrjtqvbJl5UzW/fJtk9GU9yvmKNU23+63ynu9Gza/JqGk0l/XJ7zqUbWXOQh3Z8xRv",
-	"o039ZUTdgwZaIeFbJgjP5d88eBbC80Brxzd7/d/t1ys0ibv93YpFYpXZ53vY+bNHIVczDop6nN3LHpqc",
-	"0Hxj2CG2K6omm60HARhfvDsGXaTVhQ1JHxaaInfIq70929X66uT44pfz3r9O3g3IlCcYEVnOvbAtwZRL",
-	"cSkqmS5CGTd/QlGabEs+gOUCa89s/Q8UX6sB9dKJPTIgsfmTUsPqC1npnr5uWGCp//1fOy7QReiijBlI",
-	"WPv9D6NWL6eV/f6HEfoKzDyjt0CoD79keuLsQJ6EO9k0otzVXLXhhmXEdIH3tagpXfGb3fqO2rt3Lkuz",
-	"lnaXv8H9+LzOVljqX8hn0yU83EA03hLiLOWk1qCNbZXzjIH4zy8wOM7gKuyVb9nB5AR1z6mCXF5aD+5e",
-	"7rrfd19mLN6lcVzmCVXgonH88rL3blEgWOvMz8UZZcnaFOoJiNIXpRdXaBzEljlxTCgnsJNSluQeGQxC",
-	"ziaYmTNNh0bIE+WKbw++wMLsG75D+7t59b0Uqes1/v1GN7lRCamwuSwrLzUvIfbYawUz0a4Tj24WRbdF",
-	"HlC8dSMMxp6Yrx91yffho8ByLPPAUYxs++nHbjtVTMX8wfs+u+5dvzvf5sYXrvvRu47zHnSbiOZYN8QV",
-	"9JsrtIXxQDJfPnYZ7beQ07fUsvCZBe5AI78aySFvYIE5Ye6j+Lvs/ZeSvYvrzMtUvlCVPFbgMdZMZBgi",
-	"YzNrHoJ95fqnm+CeTzGz7TXUrcrbuFgjNeoICpfpFOZBtWsyFo7BCmiBuItK2+Zt5bYEe0Ovj7dr5yR8",
-	"R6q/BlLZCy8jlAf+xyDOI+SUK1CgPQBuTWCRZhZ00rns5OHciS6P2vYj5JTKvrcnsIQ2ruGzDjkK193+",
-	"bCJoyprsyEXdyNa2M4ar1Slr+L0wL3W+GZ3FxTGqhcx17O1WLWTjOFj9lU/1ZPdPpekY7ndHrmXY7gyG",
-	"pdtfckramhMl9adtrde2pZsrblSJoqISjaBjiLE6JdY6KodAGN7qWK5ZymJ7K2+Tq9RNx6INkeAxGdFI",
-	"C2nLd3Clgcau73+OFW2SALXt4fKmZ8LHfJkXEYCIYmOu0MhnVuiVPAnEnArxftgF48lUT3yvtQcl9l1S",
-	"y2pehlzAN361WuDqCOOuZEDJ53HqKs2GLisPFv2SnlZfhunR5rIumcFw4fryRrC+6akykKErIQauTH3e",
-	"zuCWuyrbS5RxRQBD140sRsheyyIjxgUD147WtW2CNFWlpk0gUzWoScfAcR+XHFIWWVcvsK72maqkpa0f",
-	"HRLO5HZ30l3EknVE3c87s9lsZyRkujOVCfBIxNa7vB77qHRAfCqR12Prww3SiyEmE50mG4bXYRTjjBrN",
-	"A6vqGy1jJgUfHxXkTdG5Ikp0HoSmX0NBiGMHWrYYCGKlc+CUWlu+QJNVitlQm4hCEc1sXYWiHWRQEDou",
-	"v7fN4gCleVYJQ+W1f2sykbt6LK2a0jmJRVNZv+V7t2b0fqnT9Zr2goBVzozkempvzSJXmuO7cv8NWMyQ",
-	"4Cm4A0kT38/R6fle4PaGMz0BJoNmM/tmAw7kwF9H9spgvTVjb7UbfQ2xc4v9dujcKVM6cO2b3+/un/Y/",
-	"S3klzZTuqJRrXLSvwlqFQxgzbmvvdvNmtS4deWx0PZpIoPHcmuXNdHEz3XwGsrm6+Nl3Kvl1UklRdLyt",
-	"oZAlt0IQfdor6N/2yV8z1XtWovdMqv5TSYMTMauHgJrbXp0+4SnmE5ZN2CqlC/XH+Grkwy8BtBtTxy8c",
-	"u4LRAZvBeVgoyAsU15G8onV+a9sxtdUG/Y0xta6L+UIUvheRsAFV3i4/bBdv12h4uQTD4lyIsb3nbdN5",
-	"wzxs02xbuf8WjOij1NSmjjJNgMqEgSRKi4zMhLxlfFyUNKWl8Wme7uRaX9rXCsthuT2iAmm+G6A9vHhO",
-	"3HPfxIRQ5QHDLNUARskYL/OOjHb9auJrC5gdDqjylVbpcoXcI+v3njEFecXbhmq2yRbLTC9WmH728O/m",
-	"QrZPWFR6/1mSkz5cn1z1Ty+Ofz15N/BtaJQYYWNbMdWDQ2dYW6yg3SbDqa50tkWYiG4hXgeUD5cr2bax",
-	"1edZ/8P5r+cXH8/dU8JGWOs8APa+gv+/WwHcEqtYYAoba462hjeiu6ay1HWYCJ7To028hzbrRCmx63us",
-	"1boN34ui2g1SIUNL84L6YlRkxXTIwI/2QSYDMgZXpbuUReHJErouSC63YfiNy8kYLFMiP+yNuL6+WF0p",
-	"wOfrOOfRjBry6GvTlFM6SJfPie1x4/AgLxsgp9wAciJoTJRIwW7XexJD7pfS3hulzHIXs71XP7VbKeP+",
-	"wX57tbPoY24mt94zLIXQdidoG+16JjE4yvMhmCJszIW0mnu4dY5rcbF+bkGj5/Nr83WG8r9OsUZPnmX+",
-	"KC+0c31XUorWyxJDfBVWE6mvpz8U8bxt6Kydk6EU0fZV6yXQ2MD7YuABtZXJU5BQKoyf0rlvMC/Gvnf3",
-	"knRglvRIBeQbsPuduJiJkoN3uXUBj51hDcHpQQRdTPUuTZL6MCcX4Wje+X5r69waYIOZhXtDD1XpvmiS",
-	"hLS2VRfmRbG+beTdpMD5WLRL++YWJePqTCuzvKZJOUzIKHVConHrPujf80X+nQyaTrErwh1s5uhb2Vuk",
-	"q4y+5vK1bfc2V79voWnDmPmGPfgj9iKZcs2SPK8Qr5xq+5PVBYAbCIgPUYmzKeDaO/UxDzwSSisvH3XI",
-	"uVhof+ebjISknG02DlnuGfKcOtca7UOs3MBkGZCe0Ub1FXfSaGihsYoMeUlxkwD7y1z6tqAfGeyx0g3P",
-	"bSfe0+SoJmKYp6QGAYqe1hl2TyjlzDBFogkYFdSXcMSuRHnlBQwZUSH8cXtZoSDYHrGB9rAhqfiW8bgi",
-	"lMYwotNEtw5tm9h2C/g09a3LW+2Wbar+R3uzmjWPwSy76y+G2H76tRN70E72pT1vz1qnqpIenBfuQ0tJ",
-	"WTIcQiL4GA2fXm1zEIMdg375cHJ90+8eH59cX1eGD/flJ4OLq186Z92bq94/O2fXxy9/evPG2om6H7u9",
-	"m975L/3u5eXVxW/dU2ceyoN0UWF2rJAXdSRolklxh1WdnI1JyNyVPGB8woYMLU5GD/27m/KHztdCXm1J",
-	"AV5OZGr79CBb3MNt0VxdwBDDNgpUy6sLFMupkwGRGho6bGhSpXXQWjUEpu7Lv0wZga7fcRPR6BnGwr+h",
-	"GgLI+yLKLVf0Vv4HgdRjkn7sEF8oQblCKR+09Ucl/tgxvkiS8gN3XmqSXqc++ibv21QclxrJ10gBfr2d",
-	"DUzk4SAqP1IuYJa7gxdK6XI5pkUNEw1vBy62ql8pLl4vFGP74TcHP7WJAjSbkpedfdei0odPASeZSBKr",
-	"YVo5HXicCcZ1OBkFZZQNowoeGWlvZ6u0uP5iKeKBlawTQfhCEbNpa3PNbbEv1PqcAw2/Fknjze3Fa8o2",
-	"i5OsxTrwo+6Mzhcoyi+YFOJBjeIBOF93bow2DF0RwXOLdRt9SLkt2+INk6rOCu0Qo0yXmhHix9dv9zvk",
-	"o3O5+2wdTrw5uuR/CCtutorcthKqcfBqbbvnrGLvGbrbZF0KAP76QmFwAY+r3RSsoQlkVT74S4P5WlIV",
-	"frSpWFWHG/6kDVrgYbr0RJqWTpImGGEyoXdQmCdYvBIV7sQtrECCvb23viD5wd4e0UIYGY8XXhkubIKZ",
-	"1xwon5NUSEB1EF/1yp/zX2KOZQBpcDHPxCiu4M75775sNNrXR6sD7h/qG+CiAxHuLDU2pNtHI+mFbOAA",
-	"MK4oF2lg8c2Pr96WJZSDIzOPD6YNyTCvPOgOGMfSdv2xpFwPiODJPIdjy28sKI+FiBftGEwRI2EdWbN/",
-	"RpUCZR6+3nu5EHneJorxCIoAA6uCz13PBu+zBx7ncl4R9hvovf1c6PAlq1euLFzZtWZ0c2C21Ce5EYaI",
-	"rCxhu+AQERz+nYWoK4gBUjT4VDoKIXCjSuZrSKJ4KSSBGvt7EFNRv5F33jAzlUnrsLXbMuqMezfkxD/Y",
-	"239tu9y/UCQWQnZId8HYzzAmMM7LWfoIZ2yWHcgtFjGdF4Nx7LtfHdEWqUJMtkY/jK+fojYmpJ+ws5xp",
-	"vDybK2TlSuOukcicB59YLTecG70cHFsJ627VBMnQMgf1vgSmXWnGEiXxo+WqYXgZlfq/hlIqAlIKaU2v",
-	"+OsLRcRUKxZj/KZX10tzWPi4/+P+/wUAAP//",
+	"7L35cxs3ti/+r6D4nSpPvpeiFi+JpXpVj5HkDG+0PS3x1MS+JNgNkrjqBvoCoGhOnv/3VzgAeiN6oSRK",
+	"cayfbJFNAA2cc/A5+x+dgMcJZ4Qp2dn/oyOITDiTBP74GYeX5H/mRCr9V8CZIgz+i5MkogFWlLPt/5ac",
+	"6c9kMCMx1v/7myCTzn7n/9vOht4238rtYyG46Hz9+rXbCYkMBE30IJ39zvWMIGEmQwFmjCs0JmjOQiKk",
+	"4jzsodHp8Oz8evifV+dno67+6+f+Ue6v08HV1eDsl+FF/7J/aj4anP3WPxkc2Y8QF1004QJhhubslvEF",
+	"QxGfUobUMiHwg5uzX8/OP56NYLLjfx6e3FwNfjse7SM1I4jhmCAq3RC5PUCSiDsakC7iwn7N1YwIxBnp",
+	"db52O8dxopaPt4d6tEt7UL69HCi9ztDN/oGLMQ1DwjZ/iqPT4Yfzy58HR0fHZ3bbsFIkThSaYBqRsIsw",
+	"C9FittQr1IeseBQe6H3TzyZYygUXIVpgiQSdzlQXjefKjBMEfM4UmmGJMJIk4CxEExwofaxcwOeKoxm+",
+	"I3rfzUT6hzGREk/N+Un4ZIGXiDI45Jur48vh0XH/8HrwW//6+Mguus1C9BYTHCh6hxXR9Hl++UvvtH99",
+	"Ofhn7/Tq8PVP796Z4fsf+4NrTZr9i4vL89/6J6N9RJUeenXQBaZKojlTNNJExhMisNIUlSSC3xGpf/h3",
+	"O/oPcLoDpoiAZZBzccPwXM24oP8m4aOddn+uZuei8sw/UjVDo0nEF3K0j2IuCNKLIEw59tBHTUioT58y",
+	"tJjRYIakwlMiLTXAB0RKytkBWsB4RIiAh2QEuxNhqUqE1EN6Xj5X+27/iNQEcEtgvphKSdm0CzQ25TwE",
+	"GmEcRZxNiaGY0mFGPLglIezpGT/FNHp+oddF2MmbpaUF2CIuNO1e/+Py+PhicDTs31z/Y/ihPzg5Php1",
+	"4bXucERDJ5tgXx2/GbnHBVC2/kCvNyLKsWZ+3MGZJuBRN5VneR6E3QtDobd9vESML3rofIKSGWcEsXk8",
+	"JkKaIfkExZhGaDEjgsDvtLwkAknCQr0I4NZogZf2BwtzsgijiPNbhA2LjHm43EcYBRElTCE54wvNDhLN",
+	"JRFapPRQX6KrJcOJJLBEqgpS3S4A57ibz6NQb7kgkii9K5LHRE9kvxJkSqXS9JLfl9Pjo8GNuY2ubi4u",
+	"zi+14HCjs3RX0tHviKATSsL06jDbmG54JjJzgziB4AYJZphNU/o810z5JPL85uzy+PD8l7PBv1LpCJOj",
+	"vd4O6l8MHGHBmbrlXRIWkn/f8bl8kjXqk/hwfnNmFyiIWRSS82AGtDfmX4oCwAj/+7ya+sDnLHz+11Iz",
+	"kG9c6CvBXaYzAtzwSsJi4WX6CwzQYwUiZAIHM7kggoSaiQ8QlrcIT7G+IK9zk2qu6CJJWUAsC0pE7BXr",
+	"ZIymb4c6YPITGlP1iFcRDFotTjlHsRaVhm2NtJRoInist0s6zjxAo0uixHKrP1FEjJDES6k5j2kAEfCY",
+	"oDEObnudbmdGsJbFelm5X6xu58cZj4gFJQBD9D2uB8heS4PMzn6HMkWmBJbvNumSTOby6TYpd+dQiYSZ",
+	"HI5uCjj78sMhevfjm/dd/T5whbzt7R3Axz++fb+bffy6t9fbg7O+wFNSWr4iX9T2TMVRcd12F6QSlE19",
+	"y+ujBRmjBE8NFV1iRR6biOpY7mRwOrjW0P/4+MgIBUdTFn6sEA/IcKE/GWL9yTCWQFHPQ1CZ4L3m/ASL",
+	"lXPZzLZdn58PT/qXvzhdyWFuDav0IjTYwgy92Xn/Do2Xihj5dEk0HQRPdbZlzSQFiwYfjgFxzHgUEqEB",
+	"gV2aFq/jJcJoFBM146FWLROsZiNAYVqijFCA7whWTuUArkoZjM+VpKGh5mc9E4A1pQN59wb9Sn+GtW1E",
+	"dahbn1PYr89/hSNh3J6IRqaSMNXLgbf0qeyyW0X1TneQfKKGEZ/yuRohJeYGdIZE6+hwRho13pKlRFgQ",
+	"dEsSlSqLFlzGeIkiPtXqClyFSANo5fbpDtMIjyPyRPjLoFdziCFWeIwlyasL0t3cSiztciOsNMbpp4So",
+	"Zhg0TqNcgAas3xG05TEhDAVYCA1R+Vy/5lcnaEBS9cPwekZFeIGFWg5CrdlNKBE521AitHaiqLEbYYtN",
+	"m5TKI6yw3lKz6UNJAkFguBh/OSFsqkfZe/u2W741uh1JwxbPfe129PtToSn699I0ZpDP6Y/4+L9JoPTg",
+	"6dJWpHIfSUUSrdBolLVFM9W7pPL20CFMtnVlNB0NJu92e7vvu+hT50b/Nqe2o35RXe5fDD51tKwv7ipN",
+	"N75pb/UE2THpV3Iaj+eiAY6Je2AJ67nnRnr61V03MK/VCamZICSh4TAQJJRNK762Tx8KAuvGkYRBtDxo",
+	"WnMe7A3hF7D65hXCB3944BHYJuzVDbpxD52QidK8oT/VAHkxI6ARWzOGhs+ZJo1IJAlocl0tODCa4CjS",
+	"CMDiGs9iND2ZxSSCBBiuRC25yo92O1+2sme2BMEgaPTvUUYghoO9hP0h4otVjjWvAVSmSCw9SC0dDguB",
+	"lyu8ZQeoYqeBlHPzgiWaTj+vZ137XNXwp0Th0Mux7hvNs1qrtldcZrbVYlJD25/e7L7JoO3eQR0D289i",
+	"N3ZIZcDviFj62NYq8sMYMzwlsZZAGCaRQzlPEi4s/Gm78V3fiHNBfdIqIUJy9koivmCG9upeq29NDtm4",
+	"5n1WFlTYxSFhYcKpRf31jzrvwpBKOUywwDHRiLmwD8V30Efzfm/nx9w6xpxHBDO4OHhIhsEMRxFhUzI0",
+	"AO3e+2oAwnCNt5sKzNRQf3zvSSs5AOgoTtTwDkfz+49fkI61L5MeTszDh8xnR3nQrghyx4MWawZxv84j",
+	"cLoPIxS/aKrkipVF+t+u6qRqdrTmyKpIswXLVMlY5wFYFTMMGSuGWQsyNk54GOzX/3l1foau4KLXqBV0",
+	"Y43imTEVleVleouuRzHWX+B9lriFr3wDXovCRE2YFe5Pz/wgzYzAD0OqtwZHF7kXK1zm2c7mINUq3MrU",
+	"mNz3qfiruuFTz+DKbfvwrS0bKZaV7hnfvdHiHFbB2AIvJVIzwefT2YHDWJRNEY4iB7/4RNOSVgwJ08/p",
+	"2Z/oRMs7ghXCFkAyQkKZ1yoVB/dLF42X5pHcLnlJomze1Oqe1ozBnGSUXYLBmUYSz46XJJXZ5GyC9BW9",
+	"LO+U3GpyKujBbajzZ/PlIU7wmEbUuMSLYxKmBwwrRsy/jXvSt/h0BjtqcY649xoUE3CoNJLI6qK/djtx",
+	"z/x6mFes7jHKlACHU6u43GOUrw2vXyMNSptUN3FhQ1f06vyX3uOAvbqwW/VoZgMjGocGtlnpMcHzSJWk",
+	"bQ4wMrIoHFlOSXy7u9fEQIVfe18U+LxaG7HiwXkwtWTjE0SVJNGk57Gw16sh5quCs8OrgGRmqaFf5x0t",
+	"yNiYMxlW9I74tX9rPmE49t+y9nuvKnKdCsFXEs14TEAbOQAZblzLN5cDiSJKjKVNPyTBITsmEV9415ND",
+	"OOvdZ5pu3DJXQTePaLCs/FqQkAoSwGvKhyDj9X5bDWI9p8k4I6P91EkHNj7GkbF7ebdScVnxxl7xIghW",
+	"JPM0XGUXVpHy/EygaWFChVTOS9BFWKFYn3feP9DEjDD458rlhS3WR74kVBA5pGwYe9DHP/gCDMvGo2G8",
+	"yGhBo0hfw8qYdyhDMY0iaj01etkTLmKsjGfm3ZvsPVJHTbdDQz/g05KRBWRYZfeCQJnUt6IQbbFPNOys",
+	"jNwtvbpvG4/S2KZHE9hEYOmFkcaWprdZywYbHTImM8rCLqKTzPkNoSJSay9owsWUZC5viJTB8A8F33Ya",
+	"IATQMOc+B8e5xmKwHL9hgYZDswqPuhMEJFEkPLBjYgHclRnfwF03Z2PKQv/p1G511W2drmhohh4KIuGq",
+	"05hpHoMNbg5BUJ1uh/Etq9DljraSPvwD+2lCqw9HcOE+ElV8bZhGPhr15XBCteCN8ZeB+XJ3Z2enQfV3",
+	"I1Zv1XpuExOdUMYluWVk62xFoClZqqULuaISYXlboZ/FJKSalDKSIlrsdbqdWFIZsmZisiN003fxb43e",
+	"Ns91YexvFcIxpDKJ8DLFH8WXPpsbkYCw8/NlQWT6F9n7/p6Z0tk8ivQKv2zxmIL2uuzsT3AkiUYJWKqh",
+	"JIQNaVIxH3j4M4ckhNY9ZCLluYROc7eLjb7Zff/jzgEiX3Bg3BFj85oxZXNFeqh2aRWX0+/p7VS7WC/9",
+	"DyvcaOaY+3mrWCXpW+xYdS8GPCHNToJsEPeT1suqkrr2DavMHzYy0VJcwqNIAt35rR/plVsDNcZczZCe",
+	"ToPhO2IDZnOxIG0RBlNE3OGoAdU4XoGo4zFRC0IYUgtu3uXes+sLuW7TsPVMQOS99O6WiZm0aotXp/jo",
+	"wkmXMAyiqtVAQ2cFq/D9YaucdI19Bcw3PNSQNYpIiChrAU1zVJPfDM9b1a2vQDK5I62matlEye1tnVZI",
+	"+6zfq5MLPFEnfEqrGTyvdHudn36xDgZAIEDAeDQ08Y4QrI2jBAvVfBrp6Dk3+OeGt6g0eQHCyvD5yqto",
+	"/Fp5M19noc/FO6mgYE4EkbMqFcDYAMkXGw2sNafRNjxrfzg6QJHzVZsItFx8ZoyXyEaNCMLIogIHAMV6",
+	"ZbHv9IvpKJXmUrhBuqu+A7hgkBlu1R6qr6Ep38qWMQ/UH19h2gpvBDrFStAvCIzNXmuI4Hc4GjKuNJNm",
+	"mGdVTEImiBFUM4I1sHcSP0vXkC41I7QCY400kFwmBxpxMe3FsPReLAP9ac8q8vrEshhW67SusK9XCV2t",
+	"OMKOGFBgEqESwacCx7LeWO+R3zOcJITpV4ZhCE+iKmrOx0U2oBsb5ej2cSUYs+XlU3KblPhHzEnGF2kE",
+	"YBpCBlFlaVaOvR71Tax1z1rv+RWfKGSmLbjNK+3X9rB8ouiDjRf5wEVcgzv0NaXhPOSI9NDHGZe5jBZz",
+	"znn2l3gpVznCYPw2SketEK+SiT6R8Y9Uyx8wc6Je+8wYSzKci6gZ+qVP+nYTZLo/7sVjf68LNTLRRd00",
+	"+genWxtgLV1viY3N189Jv2mBg/EOL7Agw0SQCRGCNMZlSckhsydvPjZpUxrZgxU5y1ww9hE+meh7xpo7",
+	"SFRl6ijLnb03vZBEZIoVCYechgEAEqxo5rLxoyYjDJzVEQTWmEy4IDbZTYNJoMaEBCni8a/JmanrDx2+",
+	"rT3wGjy0nuc3I6FWgKgeC+X0/NVwr3ombB3+1S1q06snZkWb4i7OlbMDrSuThUZZVKIYhySvRjpU4Yut",
+	"S7BSROih/+v3//r06cvOztanT192P3z69OXHD5///791vBaM+4czUkYVxZF1/QzrTQN9k7lrjAP6/cyv",
+	"9NuaZDi7FbeEJMZdC75kyHJrFUiYhxCPFL33WBGbTWiycBtauaJFmf1dBXe2F5V+b4PXCXXOiBZjEE8A",
+	"WdnAoWsGS67SuQnnX+ClJnUgBGcx7iJBcGhef5Tt/qhM7PcPwGwvrB6gcdRbzRpcHEX8lUO3WTItgJ+y",
+	"UkEVCjkxtiUzRUtwtqIfNZ9gTmMqXjGKc328+mDhJGkKk1N1sf35qeJMSCqs98TeWelwPp6q059ykvF/",
+	"+0h5QaJoCGKoSQp+JFH0KzzoU3CN1atALN0G+xwQ3rV+dIOm/PwkVSS+QqMt6KgE2uqBQv7hNq6vXAKd",
+	"NyB1JTvOA6orQ53gm2Fh0Kb1m8F8K3UxFRfgta7e4rgXU0bjeTyM7FXm03chzy2YYYEDRQQ40uK5VOBB",
+	"7nmPIe7ZdQ5DOqXeMLX8QxFfEBFYJ2Ddg3IZj3nku8vT5RlxBaUFqAXjEdHMZoRAX4uFfyFmXAJ6cf7L",
+	"LJtzniTViyv7Ocr7uboVntfxz+bfIN9pXxrJU8muTZKp9BLFx2snvPft9PD7RyoaRY98C625UYW39O+T",
+	"KRPwyL7KoT/L6V5om83omFpltwIIKm5U2IKBK/WiWU23wl9eD8gbIfQaMVkbArX1NujU3HzgAk1BPZon",
+	"bTWkFkaRjIieCgs+Bl77E6OrCphUx8AkNBY+z94/bhSdTy0/5HEyVyTMUKzLMHqJx3uJx2twefupOl+F",
+	"pUjPrcyqVRbVbGAbJl4RzR1AKN6wKVC88Ebln9TP3xh7uC4i2VzQ30ai++A17xXfZ7HKsX7HHG4plYlx",
+	"4UNXpsJd0eUBv0VYSh5QU2vlUweKxqAJJVFogpuLAUjSxsspUNk92T/lVPASXtS37niZu9m7rnwYlIMC",
+	"zxFVGZT0F8LSAs0GxJQv6pgy9/duEWrtbL3HW//ub/2r97+GW5//wwuz2vtSGPmihhFltzWBDUh/7y5J",
+	"2OuI4FAirCDlpofOWbTMV5wC+1nqI7R5n1CyMNKaRVh+4Z03P3nTvFk4tOk8vnQvc0HAeqip1IDoxGKg",
+	"GZ3OXHGJNDXI5nk18khDvr4LRiusr4a0G8wOshldNx95OQ26UhK7jL97hkBVwyFzFemPhzN/DmTZElmp",
+	"xviiFb3uC6L3v3WsWkv5mHOLtI5M/OwL+DEsv4E1NgU7lubuZlvVdrdrHFauoEJ7p5X3OJvSWbNp/Gte",
+	"rdPQ4AiAg+q5a6CyPmEPDapuijRgteGq2EzVEAmW1eJk3q3RbHW+YHUKXL1+RuVw6r+G+1AcEUEIDTIY",
+	"xJAuPJ/tlCtUV6XgPrbaZCXsE1ulirPeW1luMCOcrBFFBfU5J3OhL8aWMf/1hvf6y6Ay0RmSu221SVFn",
+	"IagcIVPiGtWtdptaf9i56WpO+hGsjw1Af9Xjde/Y12YDRlU4c/4u96iRPxMsiBg16wQlL1Bu0Lq46JtE",
+	"X1wNuR1rGva+Vs7zoOwxRhZr5o6tq33lgr9mUI2MsANTBJwsTD4RviVGj0giHJDmQ1nR0Crz18wGtclf",
+	"24hGWRrUu8JiQIaveCGK+FQiyroaCNCwp28RYxyDP5WGJomGJiNPiGY+Pqbo/TEKZ17bIVk1XcoQeFX0",
+	"NOBIQQGWLo7bO2+jllYVHfrRO+QB4lohGwHkGSGniIW1URA10Q3rRUIXXhT2u/mwKyXvbxqgUVXjUgQI",
+	"18KgY57zzkGEpusazDtnUuFxRIYTgtVckJpqDD5/oidsMj0TTT2hwBMlvUUY7uzaCmA7h5v+fvfpU/gf",
+	"nz719D//V+T+sP/88LfqQ6+A3umcvs3K3P8e526WNdmkE/gjL1fdm7kRV1cD4jSYC6qWUNclfxvDlW2u",
+	"Km+pmGKhdgOsCsk4yJRITWudwpma8dKFzJRKbCUsN+X/mROxbD3j/+inoToNSHpNB7ZieA8dpf4LsDTx",
+	"EC9fydWoRY0pOjBOp9sx9+HKzWtPO6G/kqUp70jZhPsEmwl5si6SCRcuit3koCw4CjkXNpx3b2f3rVnz",
+	"K1NA364RCJmqSM95wSWQakrJnf3OTm+3twMhnwlhOKGd/c5r+AiMHjM4xO3egkTRFkSkbJuw0O0gdYlM",
+	"jaKVVqIfhJ19/aEmThPE0i12ENnb2Xm0Ipn5ABhvVWOoi3lzeZJZ/9L2CZKY4p1vdt5UTZOuezut8Q2E",
+	"Po9jrCmrc2Vq+hZL2NsbFU8lWGNdIbjOZ/3bwmZC3O9WoUjUVsazVTtbYA0Tdp6Wl9jgXheK6lVsd2pk",
+	"TL1UNjxegoZ0S0iidyo2kZfSgG3LcbYMMpJ4WaqKfIiDGdk65EwJ3pC9ZkqYjk0FV29t5KzMdPuzN5X1",
+	"i0efhTgbAnAFA53MyJEAHLPv+BPCaLgVcDah07lII96rDv48IWxwdFh4/OXAn+vAzWmgQ84YCRQ6cnyO",
+	"dns7lggObKipc/NZPdD0xigF4XtoZVgQtts4odt3u9tpuEbCfXah6/Tyigi+s91toM4zTwxEytcAXuTq",
+	"IZhmOIyngR5QFllmrQDe7IBNtEiXYZoi1zGAgUj1Mw8fr7XRaiahOcqN0b0n6a+C+ldbAh3k8j80DYzJ",
+	"dM7sNbPTTHm57lrwk9fNP8k6Oelf7Lb4RVpxXP9g733zD/IF9792O2/bLCtfErvIRycmt2C8zLZPE5og",
+	"AYGiySV0pr/DKefAZ4XrVR9WLb/kMyHr2YZHIUowFbaNU6gFleScOYHlFH3yhUoljVfTspr+YNVqBGYC",
+	"A4qtiRZHmt+mM5tLgOZyjqNoaUPVQuvHZPvQASffJAma5kDREqexsDSTP+L8FvI+V7lT5eyiG+JPn8F3",
+	"wxzqtfZ6G0foI9NHmlV+GRWMcaOCFTcroO414t6Xi3c3XxT+jBdZBCRSIogmE00+YxLguTQw1cn+GU6b",
+	"uPTQSvH93l9XAh3bVOmyXOkizgKbUIAz0mknbZxdYpvyHomgVHIvlsGb1z/9tC0KQTdeeOfUhBUTn9wk",
+	"xKsI2vFfdwC1oFAlZkugms7DEJXWnkCe5XsyEekQHYd8YkiI1rvYRXyC9nb23v7gw0vdVK4X9zWoKEy2",
+	"GVlYVQbta9GaosScbFI+VpY78zaGlC7O8l7CrdXp56LO2soIT9ea55EWGucj7MizJVZvJw22/8j+Pwi/",
+	"GlTi6pCU5AN87qfjVSqqf1fTevS+p/fA7TyMuL2Hana0W6kD+3YgrRqvx6goLjMWfAE9AbFWxKgy6fGD",
+	"Qr8rxZGamdVh12VPzvhCPw4dRl2rBrDzGX01M/RdkWDrA1HBbOvUFHap1kQ/P4lIr2H666wfU/6ef9J2",
+	"S7kzyXY63ygqt+XPRKuXWglQ+b3yXjxF8gPiSDAkAFnSyHN5p3wRNBBKMvcwwrzCYbqZW63KPfvEt1ql",
+	"E7Sy3THE5j7t1bbz/gkYaXA+PD45Pj0+ux5acDQ8PD87vLm81B99vBxcH49cECyFIipjAi3nRqerD+6n",
+	"rVwd42nFAB6PCWaLGY3sHn5T1/YJwWBNKLxaD11zaDELIh3aYkEhGqO6g50LNKeIS6tdm9SHTd7623+o",
+	"L8ze/hsUJd2VcoVcWeuCyZYO+JRRaZSiXIMwZ2sw7T/d5VdcFLzAJgXbOQvIi3B7EW4vwq3si8ASMbLI",
+	"+RisdFtXYhVL/uy9f/d2GzKYsl5Ede7IgWt4s1FnlJ2lAs+alWb+J+gTPrE93dO+XJCr5vo2PtB2sZhx",
+	"c3F4OoiZQlvcW/vIFImGOnE2SSzL6Lv3kb3Z3SkbmvyW7o8zbitEUZW2PwabC1TMgGbrgioonolyogb2",
+	"ckLviK0qK1etzWVjS63Ihm7ASYRpiQpKJtxWZeBbiOrdDWhYPlLMMnVcppiJB8i5N4+v8bRFZN6MRybC",
+	"tOZS7xybcFZvxhAkIRPWPMgJlkprrdCRvmKovGYGEIlMHs/f+texD5kQYX2SEKFjKqwaJAWZW9Cbx9xI",
+	"4J91eyqNnXN3J7VzvvnhUQXCGramIOKyzMUFXnrjbR5PJYJfhr1v0bZk/Y+F1/7mDEvdP6oNPVkIVCmK",
+	"uXLiwWTrjDOydYpVMHugQatK2jc2f78uml++TzH6uprlXHG6utP9Xu+eF6Pmt2TU1JpLe/HbRrI15mdU",
+	"iT0n8dZ6qT8N1N2rkRWCfM8C4an8m3tPInjuae34bo//xX7doEnc7W4XLBJNZp+XsPMnj0IuZhxkBb77",
+	"FwMwOYH5Rl+H3JXfyOWbtaIAiC/enhKVpRD6DUk3kogt6EACrcpID73Z2UGj0+HN2eXx4fkvZ4N/HR+N",
+	"0JxFEBGZz70wjVqlTXHJSqOXqYzpP0lWMHRDPoDVsqdPbP33lEStIPXcjj0wILH+J4PsXM/FDXMmTiPa",
+	"WoUFXhJN84GVhn/iuEAboQsY05Ow9vtnrVavppX9/lmDvowzT/EtQdiFX1I1s3YgJ8ItNg0ws+XVTbhh",
+	"njFt4H0lawpbkm7bFdIo9IeHmbfvbJZmpezO/wbex+V1dvyov5TPpnJ8uAY03hDjrOSkVrCNaWD4hIH4",
+	"Tw8Y7M1g697mT9nS5Ax0z7kkKV5qR3evt+33268Tk95biQnMc68vBkcbDVutL5NTQQLW0+GssbbeFxFG",
+	"W5zxBTO+RH1TUZdXyaOQSGV60/ZaC89HkJfPKspOqFRZgbFs44rZ9feloG0chuugitzhGSXWoBvsqRhk",
+	"RGqhThoFEEgjwMX5omdF6sVhqMl2QwCjH4Z1bT/bo43WgZ07bQDmKabRCyLYGBv1w9A6hlL6VfxROCjz",
+	"3PiZ6DxvEHbpfGldbKg2Cu6JmN+REOFIEBwuPbl9MI2e8YPgsZXum0rza2yO+8SY3NOBuepm8W6wyokt",
+	"zJYo5oL00Nlq/10IBJC3xk9kW1jTNbDKmnz8HKz7rGx4CWRe5sS0oPJDeREqu2yLXH3J+ixDa6ZJiUUR",
+	"05vXADeWUtPMGijsgntoMAEz9gxbbAKvI/HSARomla2fWgb82dKuub7ljm3VzGb/ZjoPlRAVoqBeRtcU",
+	"95RIkS+uerFxcWM2ndf5Mk0j6q0T+1zn3ib1h4RvrBa5fWLR4i1G6s1f9EGcxYyTO4tbCwRy7SsP61rH",
+	"mnz0XM97NJLzcUzVcC6i0b2kzTeQ6ndFWHoH53TyDPwHplRuQVornuPDe8sF0x+9UjA08ejp1eDq6Kys",
+	"Ra11RCW33wQSQDmCYoBLhFEyg7T/eTy2BWYe9tZhemGui+5d/X8tyrBN8C4jETf2plFIdul/I6jDJKvb",
+	"H4UvRsE/lQqQHWfa1eKVLBTYAAEVRSCSrIiX9+G+fLuUdXjP5b6bRqLyVqatbY33HIyXEpZpLfkj09HW",
+	"NnaRUNQOytBmSfalIg7d1SJJkrDQKOauIa3CU1JZItjgnAUEUaVlI9LqhaXwNUjudm2wNpXpW5jkeRX5",
+	"F05uycklnl2Xmc2Z5xnZkeJDGPZJFQiWahCuAJHN72lSGy6JJMqR+4v+8KI/fNf6g8oXf+KTTJ/IXe5a",
+	"s4BKMpKoB8mHBygSBa7dnEYB7whxjXZLxktgbV+IYdvXX8w4jmmdtymrrt/ZdK2hYg3/CkAOBPD9OIls",
+	"BpQs1byCZjPFEphW8lQf+VzNtv8AAPh1e4KjaIyD2+0FGedOfyWc0VSrKxR7hriXGU4SwiyoLORfYAHh",
+	"E1MSIoNRw2LwtAa/FhMXsajptO+8+YU+iFDuLeAsRBMcKG6EqrXEOcHguKJrW/VYH0Ci5+BsxSIh6ZSZ",
+	"Mtl6hc5MKQjSu4JcBGfJezVXsw924+5VEuQCGxH72hc8eu1WqzisTt8PpthYLlrqxDaz8R1Wmmb2nDGa",
+	"roDrg++EPlqQcen4MEqIkJzlrktsySj1w9i2kyluu2W2a96KZGxAVn07Mp8ADs3rdJBRqHUmcxhdU1oJ",
+	"y1wTdiJiOapI5IZxH5ZWntcpmxdYVTVZFgpatI8r99eAsmfSL3NJG3D4ZWuxWGxNuIi35iIiLOChiUtt",
+	"d324+T5wET+aeui49f6hLOXg9JmKozUTcwDfL7BEhEGXTAPxOZseZOINtHbJe/di028BHx5a0sqZMCxM",
+	"tEyvt+GVRJp+Uj2rLRQKcGIqstmi7lVA6DD/3CbLiuXmaQJD+bV/b5jIHj00ZYjxEoW8riD46rkbt7uz",
+	"r61h0Ktw4B/ZgTbpuLdzvBjCvgOTNgg8Se6IwJGLCbMGMQe4nWUbYum8dm3zZA0PpMRfJfbyZL0xb4yl",
+	"6nphZxf7HQYIFo99/fPd/sP8ZyUjvV7SHeSqFGXt6KHK+ZhMKTNdO/ou5toVMppqXc9GOxm/mZ4urJeb",
+	"TyA2m8smv0jJb1NKaoKrl5A5v5+XfboN8m/z4q9e6j2p0HsiVf+x0OCML6opoOK0mxOvncR8xIJrG5V0",
+	"vi6C3ww+fA6i/dbCKyF8Zz0694OCtLVJlciDPLkPEV9sFPVls7TLxpvoR3vl/F0HkaBNr+I26ctvF+9W",
+	"aHgpgqFhCmKgdxDktJpiBszUgYOeX7dEQx8p5yaYmCpEsIgoEUgqnqAFF7eUTXNxGrnxcVoogUoU49CG",
+	"c2SWw9yGDqXp/T8Ce3j2ObKfu1aPCEtHGHqpmjByxniXzub6W5h+/dYSjkZYuh4NeLW3xoEJTFlQSdJe",
+	"GTV9MKINNqgp96Z58sTRehfwI7aj2X2SsgY3V8eXw5Pzw1+Pj0augaXkEzU0cUej/aL7Ne2900XjeTHj",
+	"AWgiuCVhG1LeX+2B0YXupKfDm7Nfz84/ntlPEZ1AlyQP2bveX3+11hmPF0Nju/8AuyssVK5fEmepPFrH",
+	"e2jy1aXk264TdaXb8APP6mSCFNKyNI2E4ZMsn76HRm60GxGN0JTY/j65/GsnlsB1gVLcBvFxNpt75Aur",
+	"McNe86ur8+YYGhc2Z51HC6zFo6tqmU8GR322RKY7puWDtOCYmDPT/xaHSPKYmNd1nkSf+yX37rUoM9/r",
+	"eefNT91OTJn7YLfb7CxKY4Ss9wyKqHXtDprewO6SGB2kmdRUIjplXBjN3d900zbHa5+VXOv5/NZ8nb7K",
+	"ESdQ3TOtT/UgL7R1fReKEbSrLwH8yo0mUh3iNubhEoLE0ngjzkjX9bsSBIea3suBB9jEvMVEkFxLrRgv",
+	"kVQ0igCB8bkfHeglPVAB+Q7sfsc2ZiLn4F1tesZCa1gDcrqXQOdztY2jqDrMyYYg62deTq3NqRFoTVk6",
+	"N/BQ5c4LR5FPa2s6MAfFhgmPaLCsU+BcLNqFeXKDyLg4U2N9iHmUDxPSSh0XYNz66vXvufZgFoPGc2my",
+	"Ptdz9DV2JexLra/ZSk+m77Ot/F1q9zalrtUnfAldDOdM0SitSAJHjpX5yugChGkKCPdBiTNBxco59aGC",
+	"VMClkg4fQe5qsXG2a0/oQzmbbDm42m3waaNvGxsPGtxARZ6QntBG9Q334KtpvtckhhxSXCcD5iJF34b0",
+	"A809Bt2w1HbiPE1WagKHOUmqGQClTSMT6LuWS2qjEgUzolVQV/wd+pmmNdsgZET6+Me+S4OCcM6iJRpp",
+	"OT4q1vryoeJbysICKA3JBM8j1dnv6BE63Q5h81hvtf1zCmT4uft0ofXmrZ+Nsd30rTPvwE723J63J61w",
+	"WygslJb8BktJHhmOScTZ1ObSGrXNUgz0Gv3l5vjqetg/PDy+uioMDyQn4RLWXGUJGo3OL3/pnfavLwf/",
+	"7J1eHb7+6d07Yyfqf+wPrgdnvwz7FxeX57/1T6x5KA3SBYXZXoUsq0CHk0TwO8hqsDYmLlJX8oiyGR1T",
+	"sDhpPfTvdsofet+KeDXFyFg+07Dr8vdMWUD7ivroPIYYulagWlqXLFtOFQYEaajlsJZJhaajraqPze0v",
+	"/zQFyPrujeuExgCyQb6j6mNw96UJMM7Kfy+S+sbKa7g75CVF7iVF7hFS5P40F3zvL1Xxw0kXp1NrjT6z",
+	"2q4tox6UoWfGeJZyH4Wzbv/mRJjG5DV2nt/cM5us/WnnaILrbr29NXxZ/mhHN1KqCSYkoBPnBEytR6sV",
+	"l8umILCQ79kgyGGhf1j17Xb54RD99G7vpy6SBPwb6HVv14ikNM6RMJTwKDJSyyjUhIUJp74M71SZWDP8",
+	"54EpMWa2fv6ln63YimclbUJ9X0mkX9o4R3LJv+1lPHhoDJOG6zt2Wori8iStRCv8qL/Ay5JE+QWytxyp",
+	"YdiAcilVjS8k4ix1LXXB2Zs6nQzfUCGr3EWWMfJyqZ4hfnz7freHPtrYGJdWx5C7hHOOQr+FxRSK31SV",
+	"EBi8WL7+KRvVOeRtX7IqVwe+fSUhCoiFxYaJxiJMRBHI/6nJvBXqgB+tCzuqeMPttGYL2EybR4zj3E7i",
+	"CELB0uKQ8C0NG1nhjt+SBibY2Xnveo7t7ewgxblWeVgBi0ImqFPxXUFKsNvAo85KYwMNIBnawzSwmCe6",
+	"KC7JnXW0P2/Y6Lcnqz1+WpyVYqLBDLQbG5XnwgZVKW3fQ4wNHSE0Lb778c37PELZO9DzuKh3H4Z540h3",
+	"RBkoY8OpwEyNEGfRMqVjc98YUp5yHpYNjlQijbAOjH8uwVCwmkr0dud1KUWkiyRlAckigYytbGnbMrrg",
+	"Gq1HOJyXxecX+UGt1ZTigezwnA0qWujR4O/SG2a6eaBrroVIY5eakueSM/JXBlGXJCQkBjtUoWkwEDeo",
+	"ZK5NBMBLLhCpcJR5ORX0G3HnrE1zEXX2O9sdrc7YZ30ms72d3bcoFHiiMUDIueihfskrRyF4N0w7VrhU",
+	"BP2jjqcIAA/xMhuMIR6FpRFNuUfgZGOdh0SYOWhjXLgJe6slAVZnsyUhbfebFhUH0igxo+X6ixisRrEX",
+	"8i86FdFsOH+DOqcfVbb7Qk6SuNFS1dC/jEKLHy0pJSJCcGF8JPDtK4n4XEkaQqC1U9dzcxj6+Pr56/8L",
+	"AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

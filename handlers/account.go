@@ -14,6 +14,9 @@ import (
 func (s *Server) ChangePassword(ctx context.Context,
 	request gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	body, session := request.Body, CallerOf(ctx).Session
+	if session.ID == "" {
+		return s.resetPassword(ctx, body)
+	}
 	if err := s.strong(body.NewPassword, session.Localpart); err != nil {
 		return nil, err
 	}
@@ -23,6 +26,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 		Body: gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices},
 		Deed: Deed{Text: "deedPassword", Words: "The password of the account is replaced by another one.",
 			EndsOthers: endOthers},
+		ByEmail: s.linksByMail(),
 	}, body.Auth)
 	if err != nil {
 		return nil, err
@@ -42,6 +46,61 @@ func (s *Server) ChangePassword(ctx context.Context,
 		return nil, s.ended(ctx, err)
 	}
 	return gen.ChangePassword200JSONResponse{}, nil
+}
+
+// resetPassword is ChangePassword for somebody who is logged in nowhere, and reads the mail of one of the account's
+// addresses. A second factor of the account stays, and is asked for when they log in.
+func (s *Server) resetPassword(ctx context.Context,
+	body *gen.ChangePasswordRequest) (gen.ChangePasswordResponseObject, error) {
+	i, err := s.proveByEmail(ctx, body)
+	if err != nil {
+		return nil, trying(stageWrong, "", err)
+	}
+	who, account := CallerOf(ctx), i.Email
+	if err := s.strong(body.NewPassword, account.Localpart); err != nil {
+		return nil, err
+	}
+	hash, err := s.hasher.hash(ctx, body.NewPassword, strangerAt(who.Addr, account.Localpart))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.spend(ctx, i); err != nil {
+		return nil, err
+	}
+	has, err := s.DB.Email(ctx, account.Address)
+	now, err2 := s.DB.User(ctx, account.Localpart)
+	if err = errors.Join(err, err2); err == nil && (has.Localpart != account.Localpart || !now.Locked.IsZero()) {
+		err = db.ErrConflict
+	}
+	if err == nil {
+		_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.Proof,
+			Hash: hash, EndOthers: body.LogoutDevices == nil || *body.LogoutDevices})
+	}
+	if errors.Is(err, db.ErrConflict) || errors.Is(err, db.ErrNotFound) {
+		return nil, forbidden("The account has changed since the mail was sent; ask for another one.").because(err)
+	}
+	return gen.ChangePassword200JSONResponse{}, err
+}
+
+// proveByEmail leads to an interaction in which the stage of the mail is complete.
+func (s *Server) proveByEmail(ctx context.Context, body *gen.ChangePasswordRequest) (*interaction, error) {
+	who := CallerOf(ctx)
+	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
+		return nil, err
+	}
+	if err := s.strong(body.NewPassword, ""); err != nil {
+		return nil, err
+	}
+	hash, err := bodyHash(gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices})
+	if err != nil {
+		return nil, err
+	}
+	i, err := s.open(ctx, uiaRequest{binding: binding{Method: http.MethodPost, Path: "account/password", Body: hash},
+		flows: [][]string{{stageEmail}}, auth: body.Auth})
+	if err != nil {
+		return nil, err
+	}
+	return i, s.step(ctx, i, body.Auth)
 }
 
 // NewPassword is a password that the owner of an account chooses on a page, where no session asks.

@@ -17,9 +17,10 @@ import (
 
 // public names the operations, as the generated code spells them, that pass without an access token. All
 // others are denied by default; a test compares this list with `security` in the contract. A stale token that
-// is sent to one of these is not looked at; only a login by one of Config.Flows reads its own.
+// is sent to one of these is not looked at, but by those of mayIdentify; a login by one of Config.Flows reads its own.
 var public = map[string]bool{
 	"AuthFallback":                   true,
+	"ChangePassword":                 true,
 	"CheckUsernameAvailability":      true,
 	"CompleteAuthFallback":           true,
 	"DraftLogin":                     true,
@@ -61,6 +62,9 @@ var public = map[string]bool{
 	"DeleteRendezvousSession":     true,
 }
 
+// mayIdentify names those of the public operations for which a token, if one is sent, has to be good.
+var mayIdentify = map[string]bool{"ChangePassword": true}
+
 // expiredMay names the operations that an access token may still call when it has merely expired, or its account is
 // locked: whoever wants to leave must not have to renew first. Client-Server API v1.19, "Account locking".
 var expiredMay = map[string]bool{"Logout": true, "LogoutAll": true}
@@ -100,7 +104,7 @@ func (s *Server) authenticate(next gen.StrictHandlerFunc, operation string) gen.
 		}
 		r := c.Request()
 		c.SetRequest(r.WithContext(WithCaller(r.Context(), who)))
-		if !open {
+		if !open || mayIdentify[operation] && (!s.linksByMail() || AccessToken(r) != "") {
 			if err := s.identify(c, who, lenient); err != nil {
 				return nil, err
 			}

@@ -2,24 +2,28 @@ package handlers
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
 
+	"github.com/labstack/echo/v4"
+
+	"postern/db"
 	"postern/gen"
 )
 
-// There is neither mail nor text messages here: what would need them is refused in words for the person whose client
-// shows them, and with the errcodes of a Synapse that has neither. Client-Server API v1.19, "Password management",
-// "Account registration" and "Adding Account Administrative Contact Information".
+// The mail addresses of accounts. There are no text messages here and, unless the operator names a mail server, no mail
+// either: what would need them is refused in words for the person whose client shows them, and with the errcodes of a
+// Synapse that has neither. Client-Server API v1.19, "Password management", "Account registration" and "Adding Account
+// Administrative Contact Information".
 
 // What these operations read: nothing. See logout.go.
 var (
-	_ = struct{}(gen.RequestTokenToResetPasswordEmailRequestObject{})
 	_ = struct{}(gen.RequestTokenToResetPasswordMSISDNRequestObject{})
-	_ = struct{}(gen.RequestTokenToRegisterEmailRequestObject{})
 	_ = struct{}(gen.RequestTokenToRegisterMSISDNRequestObject{})
-	_ = struct{}(gen.RequestTokenTo3PIDEmailRequestObject{})
 	_ = struct{}(gen.RequestTokenTo3PIDMSISDNRequestObject{})
-	_ = struct{}(gen.Add3PIDRequestObject{})
-	_ = struct{}(gen.Delete3PidFromAccountRequestObject{})
+	_ = struct{}(gen.GetAccount3PIDsRequestObject{})
 )
 
 func noReset() *Error {
@@ -41,10 +45,40 @@ func noChange() *Error {
 	return badRequest("M_FORBIDDEN", "Addresses and phone numbers of an account cannot be changed on this server.")
 }
 
+// needMail are the operations that need mail, and what is said without.
+var needMail = map[string]func() *Error{
+	"requestTokenToResetPasswordEmail": noReset,
+	"requestTokenToRegisterEmail":      noRegistration,
+	"requestTokenTo3PIDEmail":          noVerification,
+	"add3PID":                          noChange,
+	"delete3pidFromAccount":            noChange,
+}
+
+// withoutMail answers them when there is none, before it looks at their bodies.
+func (s *Server) withoutMail(next echo.HandlerFunc) echo.HandlerFunc {
+	if s.linksByMail() {
+		return next
+	}
+	return func(c echo.Context) error {
+		op := s.contract.operations[route{c.Request().Method, c.Path()}]
+		refuse := needMail[op.id]
+		if refuse == nil {
+			return next(c)
+		}
+		if op.secured {
+			if err := s.identify(c, s.callerFrom(c), false); err != nil {
+				return err
+			}
+		}
+		return refuse()
+	}
+}
+
 // RequestTokenToResetPasswordEmail implements POST /account/password/email/requestToken.
-func (s *Server) RequestTokenToResetPasswordEmail(context.Context,
-	gen.RequestTokenToResetPasswordEmailRequestObject) (gen.RequestTokenToResetPasswordEmailResponseObject, error) {
-	return nil, noReset()
+func (s *Server) RequestTokenToResetPasswordEmail(ctx context.Context,
+	r gen.RequestTokenToResetPasswordEmailRequestObject) (gen.RequestTokenToResetPasswordEmailResponseObject, error) {
+	id, err := s.validate(ctx, toReset, r.Params.AcceptLanguage, r.Body)
+	return gen.RequestTokenToResetPasswordEmail200JSONResponse{Sid: id}, err
 }
 
 // RequestTokenToResetPasswordMSISDN implements POST /account/password/msisdn/requestToken.
@@ -54,9 +88,13 @@ func (s *Server) RequestTokenToResetPasswordMSISDN(context.Context,
 }
 
 // RequestTokenToRegisterEmail implements POST /register/email/requestToken.
-func (s *Server) RequestTokenToRegisterEmail(context.Context,
-	gen.RequestTokenToRegisterEmailRequestObject) (gen.RequestTokenToRegisterEmailResponseObject, error) {
-	return nil, noRegistration()
+func (s *Server) RequestTokenToRegisterEmail(ctx context.Context,
+	r gen.RequestTokenToRegisterEmailRequestObject) (gen.RequestTokenToRegisterEmailResponseObject, error) {
+	if err := s.mayRegister(nil); err != nil {
+		return nil, err
+	}
+	id, err := s.validate(ctx, toRegister, r.Params.AcceptLanguage, r.Body)
+	return gen.RequestTokenToRegisterEmail200JSONResponse{Sid: id}, err
 }
 
 // RequestTokenToRegisterMSISDN implements POST /register/msisdn/requestToken.
@@ -66,9 +104,10 @@ func (s *Server) RequestTokenToRegisterMSISDN(context.Context,
 }
 
 // RequestTokenTo3PIDEmail implements POST /account/3pid/email/requestToken.
-func (s *Server) RequestTokenTo3PIDEmail(context.Context,
-	gen.RequestTokenTo3PIDEmailRequestObject) (gen.RequestTokenTo3PIDEmailResponseObject, error) {
-	return nil, noVerification()
+func (s *Server) RequestTokenTo3PIDEmail(ctx context.Context,
+	r gen.RequestTokenTo3PIDEmailRequestObject) (gen.RequestTokenTo3PIDEmailResponseObject, error) {
+	id, err := s.validate(ctx, toAdd, r.Params.AcceptLanguage, r.Body)
+	return gen.RequestTokenTo3PIDEmail200JSONResponse{Sid: id}, err
 }
 
 // RequestTokenTo3PIDMSISDN implements POST /account/3pid/msisdn/requestToken.
@@ -77,13 +116,84 @@ func (s *Server) RequestTokenTo3PIDMSISDN(context.Context,
 	return nil, noVerification()
 }
 
-// Add3PID implements POST /account/3pid/add.
-func (s *Server) Add3PID(context.Context, gen.Add3PIDRequestObject) (gen.Add3PIDResponseObject, error) {
-	return nil, noChange()
+// email is the only medium that is served.
+const email = "email"
+
+// GetAccount3PIDs implements GET /account/3pid.
+func (s *Server) GetAccount3PIDs(ctx context.Context,
+	_ gen.GetAccount3PIDsRequestObject) (gen.GetAccount3PIDsResponseObject, error) {
+	emails, err := s.DB.Emails(ctx, CallerOf(ctx).Session.Localpart)
+	list := make([]gen.ThirdPartyIdentifier, len(emails))
+	for i, e := range emails {
+		list[i] = gen.ThirdPartyIdentifier{Medium: email, Address: e.Address, ValidatedAt: db.Millis(e.Validated),
+			AddedAt: db.Millis(e.Added)}
+	}
+	return gen.GetAccount3PIDs200JSONResponse{Threepids: list}, err
 }
 
-// Delete3PidFromAccount implements POST /account/3pid/delete.
-func (s *Server) Delete3PidFromAccount(context.Context,
-	gen.Delete3PidFromAccountRequestObject) (gen.Delete3PidFromAccountResponseObject, error) {
-	return nil, noChange()
+// Add3PID implements POST /account/3pid/add.
+func (s *Server) Add3PID(ctx context.Context, r gen.Add3PIDRequestObject) (gen.Add3PIDResponseObject, error) {
+	e, err := s.shown(ctx, toAdd, r.Body.Sid, r.Body.ClientSecret)
+	if errors.Is(err, errNotFollowed) || errors.Is(err, errNoValidation) {
+		return nil, badRequest("M_THREEPID_AUTH_FAILED",
+			"The link in the mail was not followed yet, or its time is over.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = s.byPassword(ctx, Sensitive{
+		Method: http.MethodPost, Path: "account/3pid/add",
+		Body: gen.AddThirdPartyIdentifierRequest{Sid: r.Body.Sid, ClientSecret: r.Body.ClientSecret},
+		Deed: Deed{Text: "deedEmail", Words: "The mail address " + Printable(e.Address) + " is added to the account. " +
+			"Whoever reads its mail can choose another password for the account."},
+	}, r.Body.Auth)
+	if err != nil {
+		return nil, err
+	}
+	return gen.Add3PID200JSONResponse{}, s.bind(ctx, e, CallerOf(ctx).Session.Localpart)
+}
+
+// bind binds an address to an account.
+func (s *Server) bind(ctx context.Context, e shown, localpart string) error {
+	err := s.DB.AddEmail(ctx, e.bound(localpart, s.Now()))
+	if errors.Is(err, db.ErrConflict) {
+		return addressInUse()
+	}
+	return err
+}
+
+// bound is the address as an account's.
+func (e shown) bound(localpart string, now time.Time) db.Email {
+	return db.Email{Address: e.Address, Localpart: localpart, Validated: e.At, Added: now, Language: e.Language}
+}
+
+func addressInUse() *Error {
+	return badRequest("M_THREEPID_IN_USE",
+		"Another account has this address by now, or this one has as many as it may.")
+}
+
+// Delete3PidFromAccount implements POST /account/3pid/delete. No identity server is asked to forget the address.
+func (s *Server) Delete3PidFromAccount(ctx context.Context,
+	r gen.Delete3PidFromAccountRequestObject) (gen.Delete3PidFromAccountResponseObject, error) {
+	answer := gen.Delete3PidFromAccount200JSONResponse{IDServerUnbindResult: gen.NoSupport}
+	address, err := Address(r.Body.Address)
+	if err != nil || r.Body.Medium != email {
+		return answer, nil // no account has it
+	}
+	err = s.DB.RemoveEmail(ctx, CallerOf(ctx).Session.Localpart, address)
+	if errors.Is(err, db.ErrNotFound) {
+		return answer, nil
+	}
+	return answer, err
+}
+
+// spokenIn is the language that a client's headers ask for first, such as "de"; empty if they ask for none.
+func spokenIn(header *string) string {
+	first, _, _ := strings.Cut(value(header), ",")
+	first, _, _ = strings.Cut(first, ";")
+	first, _, _ = strings.Cut(strings.TrimSpace(first), "-")
+	if len(first) > 3 {
+		return ""
+	}
+	return strings.ToLower(first)
 }

@@ -70,5 +70,8 @@ func (s *Server) Capabilities() gen.Capabilities {
 	if s.LoginTokenTTL > 0 {
 		c.MGetLoginToken = yes
 	}
+	if s.linksByMail() {
+		c.M3PidChanges = yes
+	}
 	return c
 }

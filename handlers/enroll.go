@@ -27,6 +27,8 @@ func (s *Server) register(ctx context.Context, i *interaction) (gen.RegisterResp
 			err = s.conflict(ctx, i)
 		case errors.Is(err, db.ErrTokenSpent):
 			err = s.withoutToken(ctx, i)
+		case errors.Is(err, db.ErrEmailTaken):
+			err = addressInUse()
 		}
 		if err != nil {
 			return nil, err
@@ -50,6 +52,9 @@ func (s *Server) enroll(ctx context.Context, i *interaction) (name string, sessi
 		return "", db.Session{}, err
 	}
 	r := db.Registration{Localpart: name, PasswordHash: hash, At: s.Now(), Token: i.Token, Reservation: i.name()}
+	if i.Email.Address != "" {
+		r.Email = i.Email.bound(name, r.At)
+	}
 	if s.waits(i) {
 		return name, db.Session{}, s.ask(ctx, i, r)
 	}

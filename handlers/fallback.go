@@ -46,8 +46,7 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 	if request.Stage == stageSSO {
 		return nil, badRequest("M_UNRECOGNIZED", "This stage has a page of its own.")
 	}
-	auth := &gen.AuthData{Type: &request.Stage, Password: request.Body.Password, Token: request.Body.Token}
-	err = s.complete(ctx, i, auth)
+	err = s.completeOnPage(ctx, i, request)
 	var wrong *stageFailed
 	if errors.As(err, &wrong) {
 		s.logFailure(who, triedOn(i), wrong.why)
@@ -61,8 +60,31 @@ func (s *Server) CompleteAuthFallback(ctx context.Context,
 		t := triedOn(i)
 		return nil, trying(t.what, t.name, noInteraction(err))
 	}
-	html, err := s.page(ctx, i, asks, pageData{Stage: request.Stage, Done: true})
+	html, err := s.page(ctx, i, asks, pageData{Stage: request.Stage, Done: slices.Contains(i.Completed, request.Stage)})
 	return gen.CompleteAuthFallback200TextHTMLResponse{PageTextHTMLResponse: html}, err
+}
+
+// completeOnPage takes what the page's form sent. A mail address begins a validation session, whose secret is the
+// interaction's own id, and another click of the button looks whether the link in the mail was followed.
+func (s *Server) completeOnPage(ctx context.Context, i *interaction, r gen.CompleteAuthFallbackRequestObject) error {
+	auth := &gen.AuthData{Type: &r.Stage, Password: r.Body.Password, Token: r.Body.Token}
+	switch {
+	case r.Stage != stageEmail:
+	case r.Body.Email != nil:
+		id, err := s.validate(ctx, i.needsEmail(), nil, &gen.RequestEmailRequest{ClientSecret: i.id,
+			Email: *r.Body.Email, SendAttempt: db.Millis(CallerOf(ctx).Now)})
+		if e := AsError(err); err != nil && e.Code == "M_INVALID_PARAM" {
+			return &stageFailed{e}
+		}
+		i.change(func(now *state) bool {
+			now.Sid = id
+			return true
+		})
+		return err
+	default:
+		auth.ThreepidCreds = &gen.ThreepidCredentials{Sid: i.Sid, ClientSecret: i.id}
+	}
+	return s.complete(ctx, i, auth)
 }
 
 // triedOn is what is tried on a page, for the log.

@@ -42,6 +42,8 @@ type state struct {
 	// the hash of the password that was given; another one proves nothing any more
 	Proof string               `json:",omitempty"`
 	Token string               `json:",omitempty"` // the registration token that is reserved for it
+	Email shown                `json:",omitzero"`  // the mail address that was shown
+	Sid   string               `json:",omitempty"` // the validation session that its page has begun
 	First *gen.RegisterRequest `json:",omitempty"` // the parameters that a registration has given so far
 	Made  *made                `json:",omitempty"` // what a registration has led to
 }
@@ -77,9 +79,9 @@ func interactionName(id string) string {
 
 // openAt says whether one that expires then is open. One that begins later than now was begun by a clock that was set
 // back since.
-func openAt(expires, now time.Time) bool {
+func openAt(expires, now time.Time, life time.Duration) bool {
 	left := expires.Sub(now)
-	return left >= 0 && left <= 2*interactionLife
+	return left >= 0 && left <= 2*life
 }
 
 // change changes this request's copy, and remembers how, until it is kept.

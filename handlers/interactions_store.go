@@ -63,7 +63,7 @@ func (x *interactions) get(ctx context.Context, id string, now time.Time) (*inte
 	if err != nil {
 		return nil, err
 	}
-	if !openAt(row.Expires, now) {
+	if row.Kind != "" || !openAt(row.Expires, now, interactionLife) {
 		return nil, nil
 	}
 	i := &interaction{id: id, expires: row.Expires, version: row.Version}

@@ -73,7 +73,7 @@ func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error
 			return a, missingParam("Missing parameter: token")
 		}
 	case body.Type == passwordLogin:
-		if a.user, err = identified(body); err != nil {
+		if a.user, a.email, err = identified(body); err != nil {
 			return a, err
 		}
 		if body.Password == nil {
@@ -82,27 +82,43 @@ func (s *Server) attemptOf(body *gen.LoginJSONRequestBody) (a attempt, err error
 		a.password = *body.Password
 	case s.flow(body.Type) != nil:
 		a.flow = s.flow(body.Type)
-		a.user, err = identified(body)
+		if a.user, a.email, err = identified(body); a.email {
+			err = unknownIdentifier()
+		}
 	default:
 		return a, badRequest("M_UNKNOWN", "Unknown login type. GET /login lists the ones that are served.")
 	}
 	return a, err
 }
 
-// identified reads who wants to log in from the body of the current API, with the older top-level `user` as a second
-// choice.
-func identified(body *gen.LoginJSONRequestBody) (string, error) {
-	user := body.User
-	if id := body.Identifier; id != nil {
-		if id.Type != "m.id.user" {
-			return "", badRequest("M_UNKNOWN", "Unknown identifier type; m.id.user is served.")
+// identified reads who wants to log in from the body of the current API, by name or by mail address, with the older
+// top-level fields as a second choice. Client-Server API v1.19, "Identifier types".
+func identified(body *gen.LoginJSONRequestBody) (user string, isEmail bool, err error) {
+	id := body.Identifier
+	if id == nil {
+		id = &gen.UserIdentifier{Type: "m.id.user", User: body.User, Medium: body.Medium, Address: body.Address}
+		if body.Medium != nil {
+			id.Type = "m.id.thirdparty"
 		}
-		user = id.User
 	}
-	if user == nil {
-		return "", missingParam("Missing parameter: identifier.user")
+	switch {
+	case id.Type == "m.id.thirdparty" && id.Address == nil:
+		return "", false, missingParam("Missing parameter: identifier.address")
+	case id.Type == "m.id.thirdparty" && value(id.Medium) == email:
+		if address, err := Address(*id.Address); err == nil {
+			return address, true, nil // however it is written, it is counted as one
+		}
+		return *id.Address, true, nil
+	case id.Type != "m.id.user":
+		return "", false, unknownIdentifier()
+	case id.User == nil:
+		return "", false, missingParam("Missing parameter: identifier.user")
 	}
-	return *user, nil
+	return *id.User, false, nil
+}
+
+func unknownIdentifier() *Error {
+	return badRequest("M_UNKNOWN", "Unknown identifier; m.id.user is served, and m.id.thirdparty of mail addresses.")
 }
 
 // DraftLogin implements POST /login of the 2015 draft API, which always issues a refresh token.
@@ -129,6 +145,7 @@ func (s *Server) DraftLogin(ctx context.Context, request gen.DraftLoginRequestOb
 // configured flow.
 type attempt struct {
 	user, password     string
+	email              bool // user is a mail address
 	token              string
 	flow               *Flow
 	device, deviceName string
@@ -173,7 +190,7 @@ func (s *Server) passwordSession(ctx context.Context, a attempt) (db.Session, er
 
 // countedAccount counts an attempt, waits for its turn, and finds the account whose password this is.
 func (s *Server) countedAccount(ctx context.Context, a attempt) (db.User, error) {
-	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
+	who, name := CallerOf(ctx), s.counted(a)
 	if err := s.logins.takeAddress(who.Addr, who.Now); err != nil {
 		return db.User{}, err
 	}
@@ -181,7 +198,7 @@ func (s *Server) countedAccount(ctx context.Context, a attempt) (db.User, error)
 	if limited != nil && a.device == "" {
 		return db.User{}, limited
 	}
-	account, err := s.account(ctx, a.user)
+	account, err := s.meantBy(ctx, a)
 	if err != nil {
 		return db.User{}, err
 	}
@@ -192,10 +209,35 @@ func (s *Server) countedAccount(ctx context.Context, a attempt) (db.User, error)
 	return s.checkPassword(ctx, account, a.password, from)
 }
 
+// counted is what attempts at an account are counted by. With a mail address it is that, whether or not an account has
+// it: a limit that it shared with a name would tell whose it is.
+func (s *Server) counted(a attempt) string {
+	if a.email {
+		return "mail " + db.Clip(a.user, maxAddress)
+	}
+	return localpart(a.user, s.ServerName)
+}
+
+// meantBy finds the account that somebody wants to log in to. One that does not exist is empty. See [Server.account].
+func (s *Server) meantBy(ctx context.Context, a attempt) (db.User, error) {
+	if !a.email {
+		return s.account(ctx, a.user)
+	}
+	e, err := s.DB.Email(ctx, a.user) // one that is no address nobody has
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return db.User{}, err
+	}
+	account, err := s.DB.User(ctx, e.Localpart)
+	if errors.Is(err, db.ErrNotFound) {
+		err = nil
+	}
+	return account, err
+}
+
 // turnOf is how a login waits for its turn. Where it has to wait, or the account's limit is reached, one on a device
 // that the account has is told from those of strangers, who may be guessing: it waits and is counted apart from them.
 func (s *Server) turnOf(ctx context.Context, account db.User, a attempt, limited error) (claim, error) {
-	who, name := CallerOf(ctx), localpart(a.user, s.ServerName)
+	who, name := CallerOf(ctx), s.counted(a)
 	stranger := strangerAt(who.Addr, name)
 	if limited == nil && (a.device == "" || !s.hasher.delays(stranger)) {
 		return stranger, nil

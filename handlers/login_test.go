@@ -49,7 +49,7 @@ func TestLoginRefusals(t *testing.T) {
 		{"no identifier", loginPath, `{"type":"m.login.password","password":"x"}`, 400, "M_MISSING_PARAM"},
 		{"identifier without type", loginPath, `{"type":"m.login.password","identifier":{"user":"alice"},"password":"x"}`, 400, "M_MISSING_PARAM"},
 		{"identifier without user", loginPath, `{"type":"m.login.password","identifier":{"type":"m.id.user"},"password":"x"}`, 400, "M_MISSING_PARAM"},
-		{"third-party identifier", loginPath, `{"type":"m.login.password","identifier":{"type":"m.id.thirdparty"},"password":"x"}`, 400, "M_UNKNOWN"},
+		{"third-party identifier", loginPath, `{"type":"m.login.password","identifier":{"type":"m.id.thirdparty"},"password":"x"}`, 400, "M_MISSING_PARAM"},
 		{"no password", loginPath, `{"type":"m.login.password","user":"alice"}`, 400, "M_MISSING_PARAM"},
 		{"long device id", loginPath, loginBody("alice", password, `"device_id":"`+strings.Repeat("x", 256)+`"`), 400, "M_INVALID_PARAM"},
 		{"a known user's name and more", loginPath, loginBody("alice"+strings.Repeat(" ", 300), password, ""), 403, "M_FORBIDDEN"},

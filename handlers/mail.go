@@ -15,8 +15,8 @@ import (
 //	Kind           its values                    who gets it
 //	verify_address link                          an address that its owner is to show
 //	reset_password link                          an address of the account
-//	new_device, password_changed, …              each address of the account: package mail, by the event itself
-//	approved       link (to sign in)             who has asked for the account
+//	address_known  none                          an address that somebody wants to use, and an account has
+//	new_device, approved, …                      each address of the account: package mail, by the event itself
 //	notice         what, text (of several lines) an operator
 //	test                                         whom an operator names
 type Mail struct {
@@ -32,11 +32,11 @@ type Mail struct {
 
 // The kinds of mails that are not events of package db.
 const (
-	MailVerify   = "verify_address"
-	MailReset    = "reset_password"
-	MailApproved = "approved"
-	MailNotice   = "notice"
-	MailTest     = "test"
+	MailVerify = "verify_address"
+	MailReset  = "reset_password"
+	MailKnown  = "address_known"
+	MailNotice = "notice"
+	MailTest   = "test"
 )
 
 // MailLink is the value that holds a secret: a mail with it is only sent if a server has sealed it.

@@ -48,12 +48,13 @@ const (
 	DeskPath      = "/account/admin"    // an operator's
 	RegisterPath  = "/register"         // where an invitation's link leads
 	StagePath     = "/oauth2/stage"     // where the page of [stageSSO] leads
+	EmailPath     = "/oauth2/email"     // where the link leads of a mail that a client has asked for
 	RecoverPath   = "/recover"          // for whoever has forgotten the password; where a link to choose one leads
 )
 
 // PagePaths are all of them.
 var PagePaths = []string{AuthorizePath, DevicePath, SSOPath, AccountPath, DeskPath, RegisterPath, StagePath,
-	RecoverPath}
+	EmailPath, RecoverPath}
 
 // noOAuth is a server without the OAuth 2.0 API: a client that asks for it goes on with the legacy one. The other
 // operations are not routed. Client-Server API v1.19, "Authentication API discovery".

@@ -50,7 +50,11 @@ change your password in your app.</p>
 <input name="token" autocomplete="off" required autofocus></label>
 {{else if eq .Stage "m.login.terms"}}<p>Please read the
 <a href="{{.Terms}}" target="_blank" rel="noopener noreferrer">terms of service</a>.</p>
-{{end}}<button>{{if eq .Stage "m.login.terms"}}I agree{{else}}Continue{{end}}</button>
+{{else if eq .Stage "m.login.email.identity"}}{{if .Mailed}}<p>Follow the link in the mail that was sent to you, and
+continue here.</p>
+{{else}}<label>Mail address
+<input type="email" name="email" autocomplete="email" required autofocus></label>
+{{end}}{{end}}<button>{{if eq .Stage "m.login.terms"}}I agree{{else}}Continue{{end}}</button>
 </form>
 {{end}}</main>
 </body>
@@ -87,13 +91,13 @@ func inline(text string) string {
 
 var pageTitles = map[string]string{
 	stagePassword: "Confirm with your password", stageToken: "Registration token", stageTerms: "Terms of service",
-	stageDummy: "Continue", stageSSO: "Confirm by signing in",
+	stageDummy: "Continue", stageSSO: "Confirm by signing in", stageEmail: "Confirm by mail",
 }
 
 // pageData is what a page shows. All of it comes from somebody else, but for the words.
 type pageData struct {
 	Stage, Title, Terms, Wrong string
-	Done                       bool
+	Done, Mailed               bool
 
 	Account, Deed string
 	Ends          []pageDevice
@@ -106,8 +110,10 @@ type pageDevice struct{ ID, Name, Seen string }
 // page writes the page of one stage of an interaction, which the session asks for.
 func (s *Server) page(ctx context.Context, i *interaction, asks db.Session,
 	d pageData) (gen.PageTextHTMLResponse, error) {
-	d.Title, d.Terms = pageTitles[d.Stage], s.Terms.URL
-	if i.Bound.User == "" {
+	d.Title, d.Terms, d.Mailed = pageTitles[d.Stage], s.Terms.URL, i.Sid != ""
+	if i.Bound.User == "" && i.needsEmail() == toReset {
+		d.Account, d.Deed = "the one that has your mail address", "Its password is replaced by another one."
+	} else if i.Bound.User == "" {
 		s.registering(i, &d)
 	} else if err := s.agreeing(ctx, i, asks, &d); err != nil {
 		return gen.PageTextHTMLResponse{}, err

@@ -14,6 +14,7 @@ type Sensitive struct {
 	Method, Path string
 	Body         any // without `auth`, for the proof to be bound to; nil: it says nothing
 	Deed         Deed
+	ByEmail      bool // who reads the account's mail may prove it by that as well
 }
 
 // Deed is what a request does, for the user to agree to.

@@ -33,11 +33,18 @@ var guardedOperations = []guarded{
 	{"POST", "/_matrix/client/v3/delete_devices", `{"devices":["PHONE","GONE"]}`, `{"devices":["LAPTOP","PHONE"]}`,
 		[]string{"logged out and deleted", "PHONE", "GONE", "no such device"}, []string{"TABLET"}},
 	{"POST", getTokenPath, `{}`, ``, []string{"One more device is logged in"}, []string{"Logged out", "PHONE"}},
+	{"POST", addPath, `{"client_secret":"x","sid":"` + sid(toAdd, "new@example.org", "x") + `"}`,
+		`{"client_secret":"x","sid":"` + sid(toAdd, "other@example.org", "x") + `"}`,
+		[]string{"address new@example.org is added"}, []string{"Logged out", "other@"}},
 }
 
 // threeDevices logs alice in and gives the tokens of LAPTOP and TABLET.
 func (s *site) threeDevices() (laptop, tablet string) {
 	s.Helper()
+	if s.server.linksByMail() {
+		s.shows(toAdd, "new@example.org", "x")
+		s.shows(toAdd, "other@example.org", "x")
+	}
 	s.ok(s.login(`"device_id":"PHONE","initial_device_display_name":"Old phone"`))
 	laptop = s.ok(s.login(`"device_id":"LAPTOP","initial_device_display_name":"<b>Laptop</b>"`)).Text("access_token")
 	return laptop, s.ok(s.login(`"device_id":"TABLET"`)).Text("access_token")
@@ -67,7 +74,7 @@ func (s *site) onPage(session string) {
 func TestPageTells(t *testing.T) {
 	t.Parallel()
 	for _, g := range guardedOperations {
-		s := newSite(t)
+		s := mailSite(t)
 		laptop, _ := s.threeDevices()
 		session := s.challenged(s.do(g.with(laptop, g.body)))
 		shown := s.do(call{Method: "GET", Path: fallbackPath("m.login.password", session)})
@@ -135,7 +142,7 @@ func TestPageHidesNothing(t *testing.T) {
 func TestProofIsBound(t *testing.T) {
 	t.Parallel()
 	for _, g := range guardedOperations {
-		s := newSite(t)
+		s := mailSite(t)
 		laptop, tablet := s.threeDevices()
 		session := s.challenged(s.do(g.with(laptop, g.body)))
 		s.onPage(session)
@@ -161,7 +168,7 @@ func TestProofIsBound(t *testing.T) {
 func TestPasswordWithAnotherBody(t *testing.T) {
 	t.Parallel()
 	for _, g := range guardedOperations {
-		s := newSite(t)
+		s := mailSite(t)
 		laptop, _ := s.threeDevices()
 		session := s.challenged(s.do(g.with(laptop, g.body)))
 		s.ok(s.do(g.with(laptop, withAuth(g.other, passwordStep("alice", password, session)))))

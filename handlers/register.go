@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"postern/gen"
@@ -20,6 +21,9 @@ const (
 	RegistrationApproval Registration = "approval"
 	RegistrationOpen     Registration = "open"
 )
+
+// registration is what an interaction is bound to that leads to an account.
+const registration = "register"
 
 // madeUpLength is how many letters the localpart has that is made up when the client names none.
 const madeUpLength = 12
@@ -46,7 +50,7 @@ func (s *Server) tryRegister(ctx context.Context,
 		return nil, name, err
 	}
 	auth := request.Body.Auth
-	i, err := s.open(ctx, uiaRequest{binding: binding{Method: http.MethodPost, Path: "register"},
+	i, err := s.open(ctx, uiaRequest{binding: binding{Method: http.MethodPost, Path: registration},
 		flows: s.registrationFlows(), auth: auth})
 	if err != nil {
 		return nil, name, err
@@ -101,19 +105,32 @@ func (s *Server) mayRegister(kind *gen.RegisterParamsKind) error {
 }
 
 // registrationFlows are the ways through: an invitation, or nothing but a click; and the terms, if there are any. With
-// approval there are both, and clients take the first one that they know.
+// approval there are both, and clients take the first one that they know. Each has a variant with a mail address.
 func (s *Server) registrationFlows() [][]string {
 	invited, anybody := []string{stageToken}, []string{stageDummy}
 	if s.Terms.URL != "" {
 		invited, anybody = append(invited, stageTerms), []string{stageTerms}
 	}
+	flows := [][]string{anybody}
 	switch s.Registration {
 	case RegistrationToken:
-		return [][]string{invited}
+		flows = [][]string{invited}
 	case RegistrationApproval:
-		return [][]string{anybody, invited}
+		flows = [][]string{anybody, invited}
 	}
-	return [][]string{anybody}
+	if !s.linksByMail() {
+		return flows
+	}
+	for _, stages := range flows[:len(flows):len(flows)] {
+		flows = append(flows, withEmail(stages))
+	}
+	return flows
+}
+
+// withEmail is a way through on which a mail address is shown besides.
+func withEmail(stages []string) []string {
+	return append(slices.DeleteFunc(slices.Clone(stages), func(stage string) bool { return stage == stageDummy }),
+		stageEmail)
 }
 
 // merge lays a request over the earlier ones of its interaction: what is left out is as it was.

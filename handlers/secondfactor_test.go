@@ -162,6 +162,9 @@ func TestSecondFactorRace(t *testing.T) {
 func TestSecondFactorWithoutPages(t *testing.T) {
 	t.Parallel()
 	for _, g := range guardedOperations {
+		if g.path == addPath {
+			continue // without pages no mail has a link
+		}
 		s := newSite(t)
 		laptop, _ := s.threeDevices()
 		session := s.challenged(s.do(g.with(laptop, g.body)))
@@ -270,9 +273,7 @@ func (pages) Pages() http.Handler { return http.NotFoundHandler() }
 func TestStageSSO(t *testing.T) {
 	t.Parallel()
 	for _, g := range guardedOperations {
-		s := newSite(t, func(c *Config) {
-			c.OAuth, c.PublicURL = func(*Server) OAuth { return pages{} }, "https://example.org"
-		})
+		s := mailSite(t)
 		laptop, tablet := s.threeDevices()
 		s.addFactor("alice")
 		alone := s.do(g.with(laptop, withAuth(g.body, passwordStep("alice", password, ""))))

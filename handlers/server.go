@@ -201,7 +201,7 @@ func (s *Server) routes(contract *contract) *echo.Echo {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf()
 	e.Pre(alias, s.headers, bounded, s.inTime)
-	e.Use(s.Metrics.observe(contract), s.recovers, s.forms)
+	e.Use(s.Metrics.observe(contract), s.recovers, s.withoutMail, s.forms)
 	var router gen.EchoRouter = e
 	if s.Config.OAuth == nil {
 		router = withoutOAuth{e, contract}

@@ -15,6 +15,7 @@ const (
 	stageDummy    = "m.login.dummy"
 	stageToken    = "m.login.registration_token"
 	stageTerms    = "m.login.terms"
+	stageEmail    = "m.login.email.identity"
 )
 
 // stageFailed is a step that was wrong: the client may try again in the same interaction.
@@ -43,6 +44,9 @@ func (s *Server) attempt(ctx context.Context, i *interaction, auth *gen.AuthData
 	case stageToken:
 		token, err := s.attemptToken(ctx, i, auth)
 		return func(now *state) { now.Token = token }, err
+	case stageEmail:
+		e, err := s.attemptEmail(ctx, i, auth)
+		return func(now *state) { now.Email, now.Proof = e, e.Proof }, err
 	default: // a dummy asks for nothing, and terms for a click
 		return func(*state) {}, nil
 	}
@@ -116,6 +120,31 @@ func (s *Server) attemptToken(ctx context.Context, i *interaction, auth *gen.Aut
 		i.reserved = token
 	}
 	return token, err
+}
+
+// attemptEmail takes a validation session that its owner has completed by the link in a mail. Until then the client
+// asks again and again, which is no failure: errNotFollowed.
+func (s *Server) attemptEmail(ctx context.Context, i *interaction, auth *gen.AuthData) (shown, error) {
+	creds := auth.ThreepidCreds
+	if creds == nil {
+		return shown{}, missingParam("Missing parameter: auth.threepid_creds")
+	}
+	e, err := s.shown(ctx, i.needsEmail(), creds.Sid, creds.ClientSecret)
+	switch {
+	case errors.Is(err, errNoValidation):
+		return shown{}, failed("M_UNAUTHORIZED", errNoValidation.Message)
+	case err == nil && i.Bound.User != "" && i.Bound.User != e.Localpart:
+		return shown{}, failed("M_FORBIDDEN", "This is not an address of the account.")
+	}
+	return e, err
+}
+
+// needsEmail is what the mail of [stageEmail] has to be good for.
+func (i *interaction) needsEmail() purpose {
+	if i.Bound.Path == registration {
+		return toRegister
+	}
+	return toReset
 }
 
 // params is what the client must know to offer the stages.

@@ -122,6 +122,9 @@ func (s *Server) complete(ctx context.Context, i *interaction, auth *gen.AuthDat
 		return nil
 	}
 	prove, err := s.attempt(ctx, i, auth)
+	if errors.Is(err, errNotFollowed) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -245,6 +248,15 @@ func (s *Server) tryProve(ctx context.Context, r Sensitive, auth *gen.AuthData) 
 	if err != nil {
 		return nil, err
 	}
+	if r.ByEmail {
+		emails, err := s.DB.Emails(ctx, account.Localpart)
+		if err != nil {
+			return nil, err
+		}
+		if len(emails) > 0 {
+			flows = append(flows, []string{stageEmail})
+		}
+	}
 	b := uiaRequest{
 		binding: binding{Method: r.Method, Path: r.Path, User: session.Localpart, Session: session.ID, Body: body},
 		deed:    r.Deed, flows: flows, auth: auth,
@@ -297,7 +309,7 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 		why = "The account has a second factor since."
 	}
 	i.change(func(now *state) bool {
-		now.Completed, now.Proof = nil, ""
+		now.Completed, now.Proof, now.Email = nil, "", shown{}
 		return true
 	})
 	if err := s.save(ctx, i); err != nil {

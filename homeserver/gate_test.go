@@ -328,7 +328,7 @@ func TestSpellings(t *testing.T) {
 		"/_matrix/client/v3/account/password/email/requestToken": true,
 		"/_matrix/client/v3/register/msisdn/requestToken":        true,
 		"/_matrix/client/v3/account/3pid/email/requestToken":     true,
-		"/_matrix/client/v3/account/3pid/add":                    true, "/_matrix/client/v3/account/3pid": false,
+		"/_matrix/client/v3/account/3pid/add":                    true, "/_matrix/client/v3/account/3pid": true,
 		"/_matrix/client/versions": false, "/_matrix/client/v3/capabilities": false,
 		"/.well-known/matrix/client": false, "/_matrix/client/v3/sync": false,
 		"/_matrix/client/v3/devices/X/y": false, "/.well-known/matrix/server": false, "/": false, "": false,

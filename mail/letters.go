@@ -130,7 +130,7 @@ func (l *Letters) compose(v db.Delivery, values, texts map[string]string) letter
 	}
 	if out.Link == "" {
 		add("when", stamp(v.Created))
-	} else if v.Kind != handlers.MailApproved {
+	} else {
 		add("until", stamp(v.Expires))
 	}
 	if what := oneLine(values["what"]); what != "" {

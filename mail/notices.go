@@ -71,7 +71,7 @@ const (
 
 // told are the events of which an account's owner is told.
 var told = []string{db.EventNewDevice, db.EventPassword, db.EventEmailAdded, db.EventEmailRemoved, db.EventFactorAdded,
-	db.EventFactorRemoved, db.EventFactorsCleared}
+	db.EventFactorRemoved, db.EventFactorsCleared, db.EventApproved}
 
 // limits are for notices of one kind to one address. They are none of those of handlers.MailLimits, so that nobody can
 // use them up before they do what is told here; and who sees ten of a kind in an hour knows.

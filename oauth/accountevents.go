@@ -27,6 +27,7 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: EventCodeReplay, Text: "eventCodeReplay"},
 	{Kind: "device_gone", Text: "eventDeviceGone"}, // of a homeserver
 	{Kind: db.EventCreated, Text: "eventCreated"},
+	{Kind: db.EventApproved, Text: "eventApproved"},
 	{Kind: db.EventWaiting, Text: "eventWaiting"},
 	{Kind: db.EventRejected, Text: "eventRejected"},
 	{Kind: db.EventPassword, Text: "eventPassword"},

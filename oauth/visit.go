@@ -31,6 +31,12 @@ func (a *API) Pages() http.Handler {
 			v.serve(come)
 		})
 	}
+	mux.HandleFunc(handlers.EmailPath, func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: handlers.EmailPath}
+		if err := v.mailedLink(); err != nil {
+			v.away(err)
+		}
+	})
 	return mux
 }
 

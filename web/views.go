@@ -85,6 +85,13 @@ type EnterCode struct {
 	Form    string
 }
 
+// Mailed is the page to which the link of a mail leads that an app has asked for.
+type Mailed struct {
+	Address, Server string
+	Resets          bool // the app wants to choose another password
+	Form            string
+}
+
 // Done is a page that says that something is done.
 type Done struct {
 	Text, Then string // names of texts: what is done, and what comes next
@@ -104,5 +111,6 @@ func (Waits) name() string         { return "waits" }
 func (Welcome) name() string       { return "welcome" }
 func (Consent) name() string       { return "consent" }
 func (EnterCode) name() string     { return "code" }
+func (Mailed) name() string        { return "mailed" }
 func (Done) name() string          { return "done" }
 func (Failure) name() string       { return "failure" }

@@ -56,6 +56,7 @@ func (x *examination) standing(ctx context.Context) {
 		{reconcile.Deactivated, " deactivated at Synapse and open at Postern"},
 		{reconcile.Locked, " locked at Synapse and not at Postern"},
 		{reconcile.NotLocked, " locked at Postern and not at Synapse"},
+		{reconcile.Emails, " with other mail addresses at Synapse than at Postern"},
 	} {
 		if names := users[c.kind]; len(names) > 0 {
 			x.warn(some(names, "account")+c.what, settleFix)

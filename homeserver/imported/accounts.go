@@ -21,7 +21,8 @@ type Batch struct {
 // Arrived is what became of an Arrival.
 type Arrived struct {
 	Added   bool     // the account is new here
-	Changed []string // what followed a change over there: password, locked, unlocked, admin, …
+	Changed []string // what followed a change over there: password, locked, unlocked, admin, addresses, …
+	Taken   []string // mail addresses that did not come, since another account has them here
 
 	Live, Soft int // sessions that are new here: with tokens in use, and without
 	Replaced   int // whose tokens are others over there
@@ -132,6 +133,15 @@ func importAccount(t *db.Tx, a Arrival, im Batch) (did Arrived, err error) {
 		next.password, next.locked, next.deactivated, next.admin = old.password, old.locked, old.deactivated, old.admin
 	}
 	switch {
+	case did.Added && here.deactivated == 0, old.came && im.Again && here.deactivated == 0 && next.emails != old.emails:
+		err = importEmails(t, a, im, &did)
+	case old.came && !im.Again:
+		next.emails = old.emails
+	}
+	if err != nil {
+		return did, err
+	}
+	switch {
 	case !a.WithDevices:
 		next.withDevices, next.devices = old.withDevices, old.devices
 	case old.withDevices && !im.Again:
@@ -161,6 +171,41 @@ func createImported(t *db.Tx, a Arrival, im Batch) (here hereAccount, err error)
 		err = t.Follow(here.localpart, "")
 	}
 	return here, err
+}
+
+const (
+	ownerOfEmail = `SELECT localpart FROM emails WHERE address = $1`
+	insertEmail  = `INSERT INTO emails (address, localpart, validated, added, language) VALUES ($1, $2, $3, $4, '')`
+)
+
+// importEmails gives an account the addresses that it has there. Nobody is told: they are not new to their owner. One
+// that another account has here stays that one's, and one that the account has here and not there stays.
+func importEmails(t *db.Tx, a Arrival, im Batch, did *Arrived) error {
+	added := 0
+	for _, e := range a.Emails {
+		var owner string
+		taken, err := t.Get(ownerOfEmail, []any{&owner}, e.Address)
+		if err == nil && !taken {
+			added++
+			if !im.DryRun {
+				err = t.Exec(insertEmail, e.Address, a.User.Localpart, db.Millis(e.Validated), db.Millis(e.Added))
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if taken && owner != a.User.Localpart {
+			did.Taken = append(did.Taken, e.Address)
+		}
+	}
+	if did.Added || added == 0 {
+		return nil
+	}
+	did.Changed = append(did.Changed, "addresses")
+	if im.DryRun || a.WithDevices {
+		return nil
+	}
+	return t.Follow(a.User.Localpart, "")
 }
 
 // differ compares hashes.

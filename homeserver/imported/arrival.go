@@ -16,6 +16,7 @@ import (
 // Arrival is an account of another server as it is there now, with its devices if those are to come as well.
 type Arrival struct {
 	User        db.User
+	Emails      []db.Email
 	WithDevices bool
 	Devices     []Device
 }
@@ -40,7 +41,7 @@ type Device struct {
 // here. Databases hold marks of this form, so a later release has to read it:
 //
 //	hash of the password hash · l if locked · d if deactivated · a if an administrator ·
-//	"/" and a hash of each device, if devices came
+//	"@" and a hash of its mail addresses, if it has any · "/" and a hash of each device, if devices came
 //
 // When a device was last seen is not in it.
 func (a Arrival) Mark() string { return a.mark().String() }
@@ -51,6 +52,7 @@ type accountMark struct {
 	password            string
 	locked, deactivated bool
 	admin               bool
+	emails              string
 	withDevices         bool
 	devices             []string
 }
@@ -65,6 +67,13 @@ func (a Arrival) mark() accountMark {
 		b.devices = append(b.devices, d.mark())
 	}
 	slices.Sort(b.devices)
+	if len(a.Emails) > 0 {
+		h := sha256.New()
+		for _, e := range a.Emails {
+			field(h, []byte(e.Address))
+		}
+		b.emails = hex.EncodeToString(h.Sum(nil)[:markBytes])
+	}
 	return b
 }
 
@@ -102,6 +111,9 @@ func (b accountMark) String() string {
 	if b.admin {
 		text += "a"
 	}
+	if b.emails != "" {
+		text += "@" + b.emails
+	}
 	if b.withDevices {
 		text += "/" + strings.Join(b.devices, "")
 	}
@@ -111,10 +123,11 @@ func (b accountMark) String() string {
 // parseMark reads a mark; an empty one is of an account that was made here.
 func parseMark(text string) (b accountMark) {
 	account, devices, with := strings.Cut(text, "/")
+	account, emails, _ := strings.Cut(account, "@")
 	if len(account) < 2*markBytes {
 		return accountMark{}
 	}
-	b = accountMark{came: true, password: account[:2*markBytes], withDevices: with}
+	b = accountMark{came: true, password: account[:2*markBytes], withDevices: with, emails: emails}
 	flags := account[2*markBytes:]
 	b.locked, b.deactivated, b.admin = strings.Contains(flags, "l"), strings.Contains(flags, "d"),
 		strings.Contains(flags, "a")

@@ -45,6 +45,7 @@ func TestMark(t *testing.T) {
 	for name, change := range map[string]func(*Arrival){
 		"password": func(a *Arrival) { a.User.PasswordHash = "x" }, "lock": func(a *Arrival) { a.User.Locked = t0 },
 		"deactivation": func(a *Arrival) { a.User.Deactivated = t0 }, "admin": func(a *Arrival) { a.User.Admin = true },
+		"an address":    func(a *Arrival) { a.Emails = []db.Email{{Address: "a@example.org"}} },
 		"no devices":    func(a *Arrival) { a.WithDevices, a.Devices = false, nil },
 		"a device less": func(a *Arrival) { a.Devices = a.Devices[:1] },
 		"another name":  func(a *Arrival) { a.Devices = []Device{a.Devices[0], gadget("b", "C")} },

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"postern/db"
 	"postern/handlers"
 )
 
@@ -18,6 +19,7 @@ type Account struct {
 
 	Deactivated, Locked bool
 	Admin               bool // of the homeserver
+	Emails              []db.Email
 
 	Skip string // why it does not come; empty: it comes
 }
@@ -30,6 +32,7 @@ type record struct {
 	deactivated, locked bool
 	unapproved          bool // nobody has approved of it yet, and here it comes locked
 	admin               bool
+	emails              []db.Email
 	skip                string // the source's own reason
 }
 
@@ -51,7 +54,8 @@ func (c Config) accounts(records []record) []Account {
 func (c Config) account(r record) Account {
 	a := Account{
 		Name: "@" + r.localpart + ":" + r.server, Localpart: r.localpart, Hash: r.hash, Created: r.created,
-		Deactivated: r.deactivated, Locked: r.locked || r.unapproved, Admin: r.admin, Skip: r.skip,
+		Deactivated: r.deactivated, Locked: r.locked || r.unapproved, Admin: r.admin, Emails: r.emails,
+		Skip: r.skip,
 	}
 	switch {
 	case r.server != c.ServerName:

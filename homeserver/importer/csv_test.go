@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func csvFile(t testing.TB, text string) Config {
@@ -47,7 +49,7 @@ func TestCSV(t *testing.T) {
 	wanted := []Account{account("a", noon), account("b", noon), account("C", noon),
 		account(`d, "x"`, noon.Add(-12*time.Hour)), gone, none, other, twice, odd}
 	for i := range max(len(got), len(wanted)) {
-		if i >= len(got) || i >= len(wanted) || got[i] != wanted[i] {
+		if i >= len(got) || i >= len(wanted) || !cmp.Equal(got[i], wanted[i]) {
 			t.Fatalf("account %d: got %+v\nwant %+v", i, got, wanted)
 		}
 	}

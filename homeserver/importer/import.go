@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"postern/db"
@@ -168,7 +169,7 @@ func (m *importing) write(ctx context.Context, im imported.Batch) ([]imported.Ar
 
 // arrival is an account with its devices as they come here.
 func (m *importing) arrival(a Account) imported.Arrival {
-	arrival := imported.Arrival{User: a.user(m.Now), WithDevices: m.contents.Sessions}
+	arrival := imported.Arrival{User: a.user(m.Now), Emails: a.emails(m.Now), WithDevices: m.contents.Sessions}
 	for _, d := range m.contents.Devices[a.Name] {
 		var secret [db.SessionSecret]byte
 		_, _ = rand.Read(secret[:]) // never fails
@@ -192,6 +193,20 @@ func (a Account) user(now time.Time) db.User {
 		u.Locked = now
 	}
 	return u
+}
+
+// emails are the account's addresses. When one was shown may not be known; then it is now.
+func (a Account) emails(now time.Time) []db.Email {
+	all := slices.Clone(a.Emails)
+	for i := range all {
+		if all[i].Added.IsZero() {
+			all[i].Added = now
+		}
+		if all[i].Validated.IsZero() {
+			all[i].Validated = all[i].Added
+		}
+	}
+	return all
 }
 
 // expired is an expiry for a token that is good for nothing, but whose holder shall learn that the device lives.

@@ -8,6 +8,7 @@
 //     devices; see sessions.go.
 //   - Dendrite, from SQLite or PostgreSQL: the table userapi_accounts, which was called account_accounts until October
 //     2022. See dendrite.go.
+//   - Of both, the mail addresses of accounts. See emails.go.
 //   - A CSV file, for everything else. See csv.go.
 //
 // # Laws
@@ -106,5 +107,8 @@ func (c Config) recordsOf(ctx context.Context, s *source) (Kind, []record, error
 		return "", nil, err
 	}
 	records, err := read(ctx)
+	if err == nil {
+		err = c.readEmails(ctx, s, kind, records)
+	}
 	return kind, records, s.explain(err)
 }

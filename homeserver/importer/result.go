@@ -42,6 +42,12 @@ func (m *importing) result() Result {
 			r.Notable = append(r.Notable, Outcome{a.Name, what, why})
 		}
 	}
+	for i, a := range m.contents.Accounts {
+		for _, address := range m.did[i].Taken {
+			r.Notable = append(r.Notable, Outcome{a.Name, "without", "the address " + address +
+				", which another account has here"})
+		}
+	}
 	r.Accounts = accounts.counts()
 	for _, left := range m.left {
 		r.Left += len(left.Changed) + left.Live + left.Soft + left.Replaced + left.Ended

@@ -1,10 +1,15 @@
 package importer
 
-import "context"
+import (
+	"context"
+	"slices"
+	"strings"
+)
 
 // Standing is what a Synapse says of its users and devices now, to be held against what is said here.
 type Standing struct {
 	Users   map[string]Status // by localpart, all of this server's
+	Emails  map[string]string // by localpart: its mail addresses, in order
 	Devices map[string]bool   // "localpart device" of those; not the dehydrated ones, on which nobody logs in
 }
 
@@ -14,7 +19,7 @@ type Status struct{ Deactivated, Locked, Movable bool }
 
 // ReadStanding reads a Synapse's database.
 func ReadStanding(ctx context.Context, c Config) (Standing, error) {
-	n := Standing{Users: make(map[string]Status), Devices: make(map[string]bool)}
+	n := Standing{Users: make(map[string]Status), Emails: make(map[string]string), Devices: make(map[string]bool)}
 	s, err := c.open(ctx)
 	if err != nil {
 		return n, err
@@ -31,6 +36,12 @@ func ReadStanding(ctx context.Context, c Config) (Standing, error) {
 		}
 		all[a.Localpart] = true
 		n.Users[a.Localpart] = Status{Deactivated: a.Deactivated, Locked: records[i].locked, Movable: a.Skip == ""}
+		var emails []string
+		for _, e := range a.Emails {
+			emails = append(emails, e.Address)
+		}
+		slices.Sort(emails)
+		n.Emails[a.Localpart] = strings.Join(emails, " ")
 	}
 	return n, s.explain(c.countDevices(ctx, s, n.Devices, all))
 }

@@ -79,6 +79,9 @@ type Account struct {
 	Localpart                          string
 	Exists, Deactivated, Erase, Locked bool // Erase: the homeserver shall forget of a deactivated one what it can
 	Rows                               []Row
+	// Emails are the account's mail addresses, if it is to be told of, and if it has, or had, any here: another
+	// account may have some at the homeserver that were never brought here.
+	Emails *[]string
 }
 
 // Row is one row: the account itself, which comes first, or a device of it.
@@ -156,6 +159,11 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 	if err != nil {
 		return err
 	}
+	if len(a.Rows) > 0 && a.Rows[0].DeviceID == "" {
+		if err := a.readEmails(t); err != nil {
+			return err
+		}
+	}
 	for n := range a.Rows {
 		r := &a.Rows[n]
 		if r.HasSession, err = t.Get(deviceName, []any{&r.DisplayName}, a.Localpart, r.DeviceID); err != nil {
@@ -163,6 +171,29 @@ func (a *Account) claim(t *db.Tx, holder string, now, until time.Time) error {
 		}
 	}
 	return nil
+}
+
+const (
+	emails  = `SELECT address FROM emails WHERE localpart = $1 ORDER BY added, address`
+	noEmail = `SELECT kind FROM events WHERE localpart = $1 AND kind = '` + db.EventEmailRemoved + `' LIMIT 1`
+)
+
+func (a *Account) readEmails(t *db.Tx) error {
+	all := []string{}
+	err := t.Each(emails, []any{a.Localpart}, func(scan func(...any) error) error {
+		var address string
+		err := scan(&address)
+		all = append(all, address)
+		return err
+	})
+	known := len(all) > 0
+	if err == nil && !known {
+		known, err = t.Get(noEmail, nil, a.Localpart)
+	}
+	if known {
+		a.Emails = &all
+	}
+	return err
 }
 
 // Outcome is what came of a row. Without an error it was told.

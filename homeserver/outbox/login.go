@@ -22,7 +22,7 @@ func (s *Sender) Provision(ctx context.Context, localpart, deviceID, displayName
 	}
 	var err error
 	if deviceID == "" {
-		_, err = s.c.Synapse.ProvisionUser(ctx, localpart, nil)
+		_, err = s.c.Synapse.ProvisionUser(ctx, localpart, nil, nil)
 	} else {
 		err = s.upsertDevice(ctx, localpart, deviceID, name, nil)
 	}

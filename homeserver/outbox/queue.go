@@ -153,12 +153,14 @@ func queue(t *db.Tx, query, localpart, deviceID string, now time.Time) (due bool
 var ErrBusy = errors.New("the homeserver is being told of the device")
 
 // ClaimRegistration has the transaction of a registration claim the rows of the account and the device, for its caller
-// to tell the homeserver, and Settle.
+// to tell the homeserver, and Settle. The caller does not tell of a mail address: with one the account's row stays the
+// sender's.
 func (q *Queue) ClaimRegistration(r *db.Registration, holder string, until time.Time) {
 	localpart := r.Localpart // which is new, so all its rows are of this transaction
+	mailless := r.Email.Address == ""
 	r.Also = func(t *db.Tx) error {
-		return t.Exec(`UPDATE outbox SET due = $2, changed = FALSE, holder = $3, held = $2 WHERE localpart = $1`,
-			localpart, db.Millis(until), holder)
+		return t.Exec(`UPDATE outbox SET due = $2, changed = FALSE, holder = $3, held = $2 WHERE localpart = $1
+			AND (device_id <> '' OR $4)`, localpart, db.Millis(until), holder, mailless)
 	}
 }
 

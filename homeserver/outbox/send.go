@@ -106,7 +106,7 @@ func (s *Sender) sendRow(ctx context.Context, account Account, row Row) error {
 	open := account.Exists && !account.Deactivated
 	switch {
 	case row.DeviceID == "" && open:
-		return s.provisionUser(ctx, account.Localpart, account.Locked, row.Reopen)
+		return s.provisionUser(ctx, account, row.Reopen)
 	case row.DeviceID == "" && account.Exists:
 		return ignoreNotFound(s.c.Synapse.DeleteUser(ctx, account.Localpart, account.Erase))
 	case row.DeviceID == "":
@@ -127,10 +127,11 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// provisionUser makes an account, and locks or unlocks it. With reopen it reactivates one that is there already:
-// without, who is deactivated there is so by the homeserver's own word.
-func (s *Sender) provisionUser(ctx context.Context, localpart string, locked, reopen bool) error {
-	made, err := s.c.Synapse.ProvisionUser(ctx, localpart, &locked)
+// provisionUser makes an account, locks or unlocks it, and gives it its mail addresses. With reopen it reactivates one
+// that is there already: without, who is deactivated there is so by the homeserver's own word.
+func (s *Sender) provisionUser(ctx context.Context, account Account, reopen bool) error {
+	localpart := account.Localpart
+	made, err := s.c.Synapse.ProvisionUser(ctx, localpart, &account.Locked, account.Emails)
 	if err != nil || made || !reopen {
 		return err
 	}
@@ -153,7 +154,7 @@ func (s *Sender) upsertDevice(ctx context.Context, localpart, deviceID string, n
 	if !errors.Is(err, synapse.ErrNotFound) {
 		return err
 	}
-	if _, err := s.c.Synapse.ProvisionUser(ctx, localpart, locked); err != nil {
+	if _, err := s.c.Synapse.ProvisionUser(ctx, localpart, locked, nil); err != nil {
 		return err
 	}
 	return s.c.Synapse.UpsertDevice(ctx, localpart, deviceID, name)

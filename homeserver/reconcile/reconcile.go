@@ -24,6 +24,7 @@ const (
 	NotDeactivated             // at Synapse; here the user is
 	Locked                     // at Synapse alone
 	NotLocked                  // at Synapse; here the user is
+	Emails                     // a user who has mail addresses here has others at Synapse
 	DeviceGone                 // Synapse does not have the device of a session
 	DeviceUnknown              // there is no session on a device of Synapse's
 	UserOnlyThere              // there is no such account here
@@ -41,7 +42,8 @@ type Difference struct {
 type here struct {
 	users    []db.User
 	sessions []db.Session
-	waiting  map[string]bool // "localpart device", as in the outbox
+	emails   map[string]string // by localpart, in order
+	waiting  map[string]bool   // "localpart device", as in the outbox
 }
 
 // Compare lists the differences, by user.
@@ -63,12 +65,15 @@ func Compare(ctx context.Context, q *outbox.Queue, source importer.Config) ([]Di
 }
 
 func read(ctx context.Context, q *outbox.Queue) (here, error) {
-	h := here{waiting: make(map[string]bool)}
+	h := here{emails: make(map[string]string), waiting: make(map[string]bool)}
 	var err error
 	if h.users, err = q.DB.Users(ctx); err != nil {
 		return h, err
 	}
 	if h.sessions, err = q.DB.Sessions(ctx, ""); err != nil {
+		return h, err
+	}
+	if err = h.readEmails(ctx, q.DB); err != nil {
 		return h, err
 	}
 	rows, err := q.List(ctx) // last: every change that was seen waits then, or Synapse has heard of it
@@ -78,6 +83,17 @@ func read(ctx context.Context, q *outbox.Queue) (here, error) {
 	return h, err
 }
 
+func (h here) readEmails(ctx context.Context, d *db.DB) error {
+	return d.Read(ctx, `SELECT localpart, address FROM emails`, nil, func(scan func(...any) error) error {
+		var localpart, address string
+		err := scan(&localpart, &address)
+		all := append(strings.Fields(h.emails[localpart]), address)
+		slices.Sort(all)
+		h.emails[localpart] = strings.Join(all, " ")
+		return err
+	})
+}
+
 func (h here) compareUsers(there importer.Standing) (all []Difference) {
 	known := make(map[string]bool, len(h.users))
 	for _, u := range h.users {
@@ -85,7 +101,11 @@ func (h here) compareUsers(there importer.Standing) (all []Difference) {
 		if h.waiting[u.Localpart+" "] {
 			continue
 		}
-		if kind, differs := compareUser(u, there); differs {
+		kind, differs := compareUser(u, there)
+		if !differs && u.Deactivated.IsZero() && h.emails[u.Localpart] != "" {
+			kind, differs = Emails, h.emails[u.Localpart] != there.Emails[u.Localpart]
+		}
+		if differs {
 			all = append(all, Difference{Kind: kind, Localpart: u.Localpart})
 		}
 	}
@@ -145,7 +165,7 @@ func Settle(ctx context.Context, q *outbox.Queue, differences []Difference, now 
 	for _, d := range differences {
 		var err error
 		switch d.Kind {
-		case UserUnknown, NotDeactivated, NotLocked:
+		case UserUnknown, NotDeactivated, NotLocked, Emails:
 			_, err = q.Remind(ctx, d.Localpart)
 		case Deactivated:
 			_, err = q.DB.Deactivate(ctx, d.Localpart, now, false)

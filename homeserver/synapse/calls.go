@@ -40,17 +40,19 @@ func (c *Client) LocalpartAvailable(ctx context.Context, localpart string) error
 }
 
 // ProvisionUser makes an account unless it exists, and reports whether it was made. Unless locked is nil, it locks or
-// unlocks the account.
+// unlocks the account; unless emails is nil, those become the account's mail addresses, and no others.
 //
 // If two calls make the same account at the same moment, Synapse refuses the later one because the name is taken. The
 // account exists then, so a repeated call succeeds.
-func (c *Client) ProvisionUser(ctx context.Context, localpart string, locked *bool) (made bool, err error) {
+func (c *Client) ProvisionUser(ctx context.Context, localpart string, locked *bool, emails *[]string) (made bool,
+	err error) {
 	for range 2 {
 		var status int
 		status, err = c.post(ctx, "provision_user", struct {
 			account
-			Locked *bool `json:"locked,omitempty"`
-		}{account{localpart}, locked})
+			Locked *bool     `json:"locked,omitempty"`
+			Emails *[]string `json:"set_emails,omitempty"`
+		}{account{localpart}, locked, emails})
 		var refusal *Refusal
 		if made = status == http.StatusCreated; !errors.As(err, &refusal) || refusal.Code != "M_USER_IN_USE" {
 			break

@@ -47,8 +47,8 @@ func TestCalls(t *testing.T) {
 		{func() error { return c.ReactivateUser(ctx, "alice") }, ErrNotFound},
 		{func() error { return c.AllowCrossSigningReset(ctx, "alice") }, ErrNotFound},
 		{func() error { _, err := c.QueryUser(ctx, "alice"); return err }, ErrNotFound},
-		{func() error { return made(c.ProvisionUser(ctx, "alice", nil)) }, nil},
-		{func() error { return had(c.ProvisionUser(ctx, "alice", &yes)) }, nil},
+		{func() error { return made(c.ProvisionUser(ctx, "alice", nil, nil)) }, nil},
+		{func() error { return had(c.ProvisionUser(ctx, "alice", &yes, nil)) }, nil},
 		{func() error { return c.UpsertDevice(ctx, "alice", "A", &long) }, nil},
 		{func() error { return c.UpsertDevice(ctx, "alice", "A", nil) }, nil},
 		{func() error { return c.UpsertDevice(ctx, "alice", "A", &name) }, nil},
@@ -58,7 +58,7 @@ func TestCalls(t *testing.T) {
 		{func() error { return c.AllowCrossSigningReset(ctx, "alice") }, nil},
 		{func() error { return c.LocalpartAvailable(ctx, "a/b+c d&e") }, &Refusal{Code: "M_INVALID_USERNAME"}},
 		{func() error { return c.LocalpartAvailable(ctx, "alice") }, &Refusal{Code: "M_USER_IN_USE"}},
-		{func() error { _, err := c.ProvisionUser(ctx, "Upper", nil); return err }, &Refusal{Code: "M_INVALID_USERNAME"}},
+		{func() error { _, err := c.ProvisionUser(ctx, "Upper", nil, nil); return err }, &Refusal{Code: "M_INVALID_USERNAME"}},
 	} {
 		err := step.do()
 		var want, got *Refusal
@@ -102,7 +102,7 @@ func TestMadeMeanwhile(t *testing.T) {
 	there := fakesynapse.New(t, secret)
 	there.Collide()
 	c := newClient(t, there.URL)
-	if made, err := c.ProvisionUser(t.Context(), "alice", nil); err != nil || made {
+	if made, err := c.ProvisionUser(t.Context(), "alice", nil, nil); err != nil || made {
 		t.Errorf("%v, %v", made, err)
 	}
 	if there.User("alice") == nil {

@@ -162,7 +162,7 @@ func discovery(t *testing.T, p *person) {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
 	}
-	p.ok(t, "GET", "/_matrix/client/v3/account/3pid", nil) // which Synapse has
+	p.ok(t, "GET", "/_matrix/client/v3/account/3pid", nil)
 }
 
 // address: Synapse believes the leftmost address that it is told.

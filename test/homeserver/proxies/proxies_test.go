@@ -69,7 +69,7 @@ func TestSplitKnowsEveryOperation(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/_matrix/client/v3/sync", "/_matrix/client/v3/loginx",
-		"/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pid",
+		"/_matrix/client/v3/keys/upload", "/_matrix/client/v3/rooms/login", "/_matrix/client/v3/account/3pids",
 		"/.well-known/matrix/server", "/accounts", "/registered", "/oauth2"} {
 		if sent(path) {
 			t.Errorf("%s is sent to Postern", path)

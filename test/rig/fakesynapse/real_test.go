@@ -105,7 +105,7 @@ var script = []struct{ method, path, secret, body string }{
 // TestTheFakeIsStrict: every call is answered as Synapse itself answers it.
 func TestTheFakeIsStrict(t *testing.T) {
 	t.Parallel()
-	hs := synapse.Prepare(t, synapse.Options{})
+	hs := synapse.Prepare(t, synapse.Options{Extra: "background_updates: {sleep_duration_ms: 600000}\n"})
 	hs.Delegate(t, "http://127.0.0.1:1/", secret)
 	hs.Run(t)
 	fake := New(t, secret)

@@ -23,7 +23,7 @@ func TestProvisionedTogether(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprintf("user%d", i%5)
 		all.Go(func() {
-			if _, err := client.ProvisionUser(t.Context(), name, nil); err != nil {
+			if _, err := client.ProvisionUser(t.Context(), name, nil, nil); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
