@@ -88,7 +88,14 @@ func TestNotifyTest(t *testing.T) {
 		!strings.Contains(err.Error(), "the receiver answers 503") {
 		t.Errorf("of one that fails: %s %v", out, err)
 	}
+	b.hears(t) // the other one
 	i.refused("is an internal address; if you mean it, set --notify-internal", "notify", "test", "--notify-file", file)
+	// A name that says nothing of where it leads, by the system's resolver.
+	i.refused("is an internal address, and --notify-internal is not set", "notify", "test", "--notify",
+		"https://LocalHost"+b.URL[strings.LastIndex(b.URL, ":"):])
+	if len(b.heard) > 0 {
+		t.Errorf("it hears %s", <-b.heard)
+	}
 	i.refused("there is no target", "notify", "test")
 	i.refused("number 2: it is neither like", "notify", "test", "--notify", "https://example.org,example.org")
 }
