@@ -189,6 +189,9 @@ func TestAdminSetsEmails(t *testing.T) {
 	has("bob", "b@example.org")
 	s.ok(put("@bob:example.org", `{"threepids":[]}`))
 	has("bob")
+	s.ok(put("@bob:example.org", `{"deactivated":true,"threepids":[]}`))
+	s.ok(put("@bob:example.org", `{"deactivated":false,"threepids":[{"medium":"email","address":"b@example.org"}]}`))
+	has("bob", "b@example.org")
 }
 
 // TestAdminDemotes: nobody takes the mark away from themselves, so there is always one who has it.

@@ -177,9 +177,6 @@ func (a *API) carryOut(ctx context.Context, p put) error {
 		}
 		account, err = a.Adopt(ctx, p.localpart)
 	}
-	if err == nil && p.emails != nil && account.Deactivated.IsZero() {
-		err = a.bind(ctx, p.localpart, *p.emails)
-	}
 	if err == nil && p.admin != nil {
 		err = a.Queue.DB.SetAdmin(ctx, p.localpart, *p.admin)
 	}
@@ -188,6 +185,13 @@ func (a *API) carryOut(ctx context.Context, p put) error {
 	}
 	if err == nil {
 		err = a.changed(ctx, p.localpart, p.deactivated, p.locked)
+	}
+	closed := !account.Deactivated.IsZero()
+	if p.deactivated != nil {
+		closed = *p.deactivated
+	}
+	if err == nil && p.emails != nil && !closed {
+		err = a.bind(ctx, p.localpart, *p.emails)
 	}
 	return err
 }
