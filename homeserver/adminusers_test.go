@@ -187,6 +187,9 @@ func TestAdminSetsEmails(t *testing.T) {
 	has("carol", "carol@example.org")
 	s.ok(put("@bob:example.org", `{"threepids":[{"medium":"email","address":"b@example.org"}]}`))
 	has("bob", "b@example.org")
+	s.ok(put("@bob:example.org", `{"threepids":[{"medium":"email","address":"one@example.org","ADDRESS":"two@example.org"},
+		{"medium":"msisdn","Medium":"email","address":"three@example.org"}]}`))
+	has("bob", "one@example.org") // as Synapse reads it
 	s.ok(put("@bob:example.org", `{"threepids":[]}`))
 	has("bob")
 	s.ok(put("@bob:example.org", `{"deactivated":true,"threepids":[]}`))
