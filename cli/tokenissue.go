@@ -19,7 +19,7 @@ import (
 type tokenIssue struct {
 	Account  string   `arg:"" name:"name" help:"Localpart, or whole user id."`
 	Caveat   []string `arg:"" optional:"" sep:"none" help:"Caveats, each in quotes; all of them have to hold. Without any the token opens everything."`
-	Admin    bool     `help:"Make a token for the admin API, which opens that and nothing else; the account has to be an administrator's (postern user admin)."`
+	Admin    bool     `help:"Make a token for the admin API, which opens that and nothing else; the account has to be an administrator (postern user admin)."`
 	Name     string   `default:"Bot" help:"What the account's devices show it as."`
 	DeviceID string   `placeholder:"ID" help:"The device that the token is to have; by default a new one. One that has a session is refused."`
 	Expires  string   `default:"365d" placeholder:"WHEN" help:"When it ends: a time from now such as 12h or 90d, a day such as 2027-06-30 (until its end, UTC), or never."`
@@ -123,7 +123,7 @@ func (cmd *tokenIssue) refused(name string, err error) error {
 			"or end that first with `postern session end --user %s --device %s`", name, cmd.DeviceID, name,
 			shellWord(cmd.DeviceID))
 	case errors.Is(err, handlers.ErrNotAdmin):
-		return fmt.Errorf("%s is no administrator's, so a token of its would open nothing; `postern user admin %s on` "+
+		return fmt.Errorf("%s is not an administrator, so this token would open nothing; `postern user admin %s on` "+
 			"makes it one", name, name)
 	case errors.Is(err, db.ErrFull):
 		return fmt.Errorf("%s has as many tokens for bots as an account may have; `postern session list %s` shows "+
