@@ -33,6 +33,7 @@ and so does whatever ends all sessions of the account, such as a new password. I
 nowhere. It keeps the root key that it was made with in use until it ends.
 
 Examples:
+  umask 077    # before a token is written into a file
   postern token issue alice --name Bell 'method in PUT' 'path under /_matrix/client/v3/rooms/!room:example.org/send'
   postern token issue alice --name Backup --expires 90d 'method in GET,HEAD' 'path under /_matrix' > backup.token
   postern token issue alice --name nio --expires never --format env 'addr in 192.0.2.7' > nio.env
