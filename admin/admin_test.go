@@ -271,9 +271,13 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"/accounts?state=dead", "/accounts?admin=perhaps", "/accounts?search=" +
-		strings.Repeat("a", 256), "/events?since_ts=-1", "/events?until_ts=x", "/events?kind=" +
-		strings.Repeat("a", 65), "/events?x" + strings.Repeat("&kind=a", 21)} {
+		strings.Repeat("a", 256), "/events?since_ts=-1", "/events?until_ts=x", "/events?kind=nonsense", "/events?kind=",
+		"/events?kind=login&kind=log", "/events?kind=" + strings.Repeat("a", 65),
+		"/events?x" + strings.Repeat("&kind=login", 21)} {
 		s.ask("GET", query, "").Want(t, 400, "M_INVALID_PARAM")
+	}
+	if a := s.ask("GET", "/events?kind=nonsense", ""); !strings.Contains(a.Raw, "admin_on, admin_off, ") {
+		t.Errorf("the kinds are not listed: %s", a.Raw)
 	}
 	for _, test := range []struct{ body, code string }{
 		{`x`, "M_NOT_JSON"}, {``, "M_NOT_JSON"}, {`[]`, "M_BAD_JSON"}, {`{}`, "M_MISSING_PARAM"},

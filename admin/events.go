@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"strings"
 
 	"postern/db"
 	gen "postern/gen/admin"
@@ -13,6 +14,10 @@ func (a *api) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) (ge
 	from, err := readCursor(p.From, 4)
 	if err != nil {
 		return nil, err
+	}
+	if _, unknown := db.UnknownKind(value(p.Kind)); unknown {
+		return nil, badRequest("M_INVALID_PARAM", "No event is of this kind. The kinds are "+
+			strings.Join(db.EventKinds, ", ")+".")
 	}
 	f := db.EventFilter{Kinds: value(p.Kind), Since: db.FromMillis(value(p.SinceTS)),
 		Until: db.FromMillis(value(p.UntilTS))}

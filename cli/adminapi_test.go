@@ -52,7 +52,15 @@ func TestAdminAPI(t *testing.T) {
 		`postern_requests_total{code="201",operation="createInvitation"} 1`) {
 		t.Errorf("the metrics are\n%s", metrics)
 	}
-	i.must("", "user", "admin", "alice", "off")
+	const warning = "no account may administer the server any more"
+	i.must("other horses", "user", "add", "zoe", "--password-stdin")
+	i.must("", "user", "admin", "zoe", "on")
+	if out := i.must("", "user", "admin", "zoe", "off"); strings.Contains(out, warning) {
+		t.Errorf("user admin warns while alice is left:\n%s", out)
+	}
+	if out := i.must("", "user", "admin", "alice", "off"); !strings.Contains(out, warning) {
+		t.Errorf("user admin does not warn:\n%s", out)
+	}
 	if status, _ := s.ask("GET", adminRoot+"/invitations", token, ""); status != 403 {
 		t.Errorf("of who is no administrator any more it answers %d", status)
 	}

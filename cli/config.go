@@ -27,7 +27,7 @@ type cli struct {
 	Backup  backupCmd   `cmd:"" help:"Write everything into a new file while the server runs."`
 	Move    dbCmds      `cmd:"" name:"db" help:"The database: copy."`
 	Notify  notifyCmds  `cmd:"" help:"Notices to operators: test."`
-	Synapse synapseCmds `cmd:"" help:"In front of a Synapse: doctor, setup, outbox, restore."`
+	Synapse synapseCmds `cmd:"" help:"In front of a Synapse: doctor, setup, sync, outbox, restore."`
 	Spec    specCmds    `cmd:"" help:"The contract: check a changed one, watch."`
 
 	Version kong.VersionFlag `help:"Show the version."`

@@ -69,6 +69,7 @@ func TestEvents(t *testing.T) {
 	}
 	i.refused("once", "session", "events", "alice", "--user", "bob")
 	i.refused("no account", "session", "events", "--user", "carol")
+	i.refused(`"nonsense"; the kinds are replay, `, "session", "events", "--kind", "login", "--kind", "nonsense")
 }
 
 // TestLogIsVisible: whatever type a value has, no line of the log holds what nobody sees.

@@ -40,6 +40,9 @@ Examples:
   postern serve --server-name example.org --public-url https://example.org \
     --oauth-clients known --oauth-known-host element.io --oauth-known-host chat.example.org
   postern serve --server-name example.org --registration open --leaked-passwords pwnedpasswords.txt
+  postern serve --server-name example.org --public-url https://matrix.example.org --admin-api \
+    --smtp-url smtps://postern@mail.example.org --smtp-password-file smtp.password \
+    --notify mailto:ops@example.org --notify https://hooks.example.org/services/T0000
   postern serve --dev --spec login.yaml
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 

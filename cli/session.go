@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"postern/db"
 	"postern/handlers"
@@ -164,6 +165,9 @@ Examples:
 func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 	if cmd.Name != "" && cmd.User != "" {
 		return errors.New("name the account once, as an argument or with --user")
+	}
+	if kind, unknown := db.UnknownKind(cmd.Kind); unknown {
+		return fmt.Errorf("no event is of the kind %q; the kinds are %s", kind, strings.Join(db.EventKinds, ", "))
 	}
 	return c.accountOrAll(ctx, cmp.Or(cmd.User, cmd.Name), func(d *db.DB, name string) error {
 		events, err := d.EventPage(ctx, db.EventFilter{Localpart: name, Kinds: cmd.Kind}, db.Event{}, cmd.Last)

@@ -19,7 +19,7 @@ import (
 type tokenIssue struct {
 	Account  string   `arg:"" name:"name" help:"Localpart, or whole user id."`
 	Caveat   []string `arg:"" optional:"" sep:"none" help:"Caveats, each in quotes; all of them have to hold. Without any the token opens everything."`
-	Admin    bool     `help:"Make a token for the admin API, which opens that and nothing else; the account has to be an administrator's (postern user admin)."`
+	Admin    bool     `help:"Make a token for the admin API, which opens that and nothing else; the account has to be an administrator (postern user admin)."`
 	Name     string   `default:"Bot" help:"What the account's devices show it as."`
 	DeviceID string   `placeholder:"ID" help:"The device that the token is to have; by default a new one. One that has a session is refused."`
 	Expires  string   `default:"365d" placeholder:"WHEN" help:"When it ends: a time from now such as 12h or 90d, a day such as 2027-06-30 (until its end, UTC), or never."`
@@ -33,6 +33,7 @@ and so does whatever ends all sessions of the account, such as a new password. I
 nowhere. It keeps the root key that it was made with in use until it ends.
 
 Examples:
+  umask 077    # before a token is written into a file
   postern token issue alice --name Bell 'method in PUT' 'path under /_matrix/client/v3/rooms/!room:example.org/send'
   postern token issue alice --name Backup --expires 90d 'method in GET,HEAD' 'path under /_matrix' > backup.token
   postern token issue alice --name nio --expires never --format env 'addr in 192.0.2.7' > nio.env
@@ -123,7 +124,7 @@ func (cmd *tokenIssue) refused(name string, err error) error {
 			"or end that first with `postern session end --user %s --device %s`", name, cmd.DeviceID, name,
 			shellWord(cmd.DeviceID))
 	case errors.Is(err, handlers.ErrNotAdmin):
-		return fmt.Errorf("%s is no administrator's, so a token of its would open nothing; `postern user admin %s on` "+
+		return fmt.Errorf("%s is not an administrator, so this token would open nothing; `postern user admin %s on` "+
 			"makes it one", name, name)
 	case errors.Is(err, db.ErrFull):
 		return fmt.Errorf("%s has as many tokens for bots as an account may have; `postern session list %s` shows "+

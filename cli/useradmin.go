@@ -18,6 +18,7 @@ func (*userAdmin) Help() string {
 (postern token issue --admin). Synapse asks Postern as well who may use its own admin API: on and off count
 with the next request that comes through Postern; clients that reach Synapse around it are remembered for
 up to two minutes. That API, /_synapse/admin, can be reached from outside only with serve --expose-admin.
+The last administrator can be taken away, too, with a warning: this command makes another one at any time.
 
 Examples:
   postern user admin alice on
@@ -35,6 +36,16 @@ func (cmd *userAdmin) Run(ctx context.Context, w world, c *common) error {
 		} else {
 			fmt.Fprintf(w.stdout, "%s may not administer the server\n", name)
 		}
-		return nil
+		return warnUnlessAdmins(ctx, w, d)
 	})
+}
+
+// warnUnlessAdmins says that nobody is left who may administer the server.
+func warnUnlessAdmins(ctx context.Context, w world, d *db.DB) error {
+	left, err := d.UserPage(ctx, db.UserFilter{Admin: true, State: db.UserActive}, "", 1)
+	if err == nil && len(left) == 0 {
+		fmt.Fprintln(w.stderr, "warning: no account may administer the server any more; `postern user admin NAME on` "+
+			"makes one an administrator")
+	}
+	return err
 }

@@ -18,8 +18,8 @@ type userFactors struct {
 func (*userFactors) Help() string {
 	return `Clear is for somebody who has lost their phone and their recovery codes: it removes their passkeys, one-time
 codes and recovery codes, so that the password alone lets them in again, and signs them out in all browsers.
-Their devices stay logged in. Make sure first that it is them who asks: the thief of a password would ask so,
-too. It counts at once, and the event factors_cleared tells of it.
+Their devices stay logged in. Make sure first that it is them who asks: somebody who has stolen the password would
+ask the same. It counts at once, and leaves the event factors_cleared.
 
 Examples:
   postern user factors alice list

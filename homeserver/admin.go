@@ -16,8 +16,8 @@ func SoftenGone(ctx context.Context, d *db.DB, session db.Session, now time.Time
 		if waits, err := outbox.Untold(t, session.Localpart, session.DeviceID); waits || err != nil {
 			return err
 		}
-		softened, err = t.Soften(db.Event{At: now, Kind: EventDeviceGone, Session: session.ID, Addr: session.Seen.Addr,
-			Agent: session.Seen.Agent})
+		softened, err = t.Soften(db.Event{At: now, Kind: db.EventDeviceGone, Session: session.ID,
+			Addr: session.Seen.Addr, Agent: session.Seen.Agent})
 		return err
 	})
 	return softened, err

@@ -18,10 +18,6 @@ import (
 // token that is good, when its admin API is used through the gate (adminapi.go), and from `postern synapse sync`. What
 // waits in the outbox is newer than its word, which is not asked for then.
 
-// EventDeviceGone is the kind of a [db.Event]: the homeserver did not know a device any more that it had been told of,
-// and the session on it was logged out softly.
-const EventDeviceGone = "device_gone"
-
 // stillOpen refuses a login to an account that is deactivated at the homeserver, and deactivates it here.
 func (p *Peer) stillOpen(ctx context.Context, localpart string) error {
 	if waits, err := p.Queue.Waits(ctx, localpart, ""); waits || err != nil {

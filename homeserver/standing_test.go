@@ -69,7 +69,7 @@ func TestDisowned(t *testing.T) {
 			}
 			events, err := b.db.Events(t.Context(), "alice", 10)
 			gone := slices.ContainsFunc(events,
-				func(e db.Event) bool { return e.Kind == EventDeviceGone && e.DeviceID == "A" })
+				func(e db.Event) bool { return e.Kind == db.EventDeviceGone && e.DeviceID == "A" })
 			if b.must(err); gone != (c.state == db.Soft) {
 				t.Errorf("events: %+v", events)
 			}

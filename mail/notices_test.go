@@ -153,7 +153,7 @@ func TestNoticeSays(t *testing.T) {
 		r, _ := written(t, v)
 		want := []string{"Gerät: Alices TWO", "Von: 192.0.2.7", "Konto: @alice:example.org"}
 		if v.Kind == db.EventPassword {
-			want = []string{"Von: vom Betreiber", "Konto: @alice:example.org"}
+			want = []string{"Von: den Betreibern", "Konto: @alice:example.org"}
 		}
 		for _, text := range want {
 			if !strings.Contains(r.plain, text) {

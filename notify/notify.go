@@ -34,7 +34,7 @@ import (
 var kinds = map[string]string{
 	db.EventReplay: "A refresh token was used that had been replaced already. The session was logged out.",
 	// of package oauth
-	"code_replay":         "An authorization code was redeemed a second time. The session was logged out.",
+	db.EventCodeReplay:    "An authorization code was redeemed a second time. The session was logged out.",
 	db.EventPasskeyCopied: "A passkey was refused whose signature counter had gone back, as that of a copy does.",
 	db.EventCaughtUp:      "A token was newer than the database, which must have lost what was written last.",
 	db.EventAdminOn:       "An account was made an administrator.",

@@ -24,8 +24,8 @@ var eventTexts = []struct{ Kind, Text string }{
 	{Kind: db.EventReplay, Text: "eventReplay"},
 	{Kind: db.EventKeyRetired, Text: "eventKeyRetired"},
 	{Kind: db.EventCaughtUp, Text: "eventCaughtUp"},
-	{Kind: EventCodeReplay, Text: "eventCodeReplay"},
-	{Kind: "device_gone", Text: "eventDeviceGone"}, // of a homeserver
+	{Kind: db.EventCodeReplay, Text: "eventCodeReplay"},
+	{Kind: db.EventDeviceGone, Text: "eventDeviceGone"},
 	{Kind: db.EventCreated, Text: "eventCreated"},
 	{Kind: db.EventApproved, Text: "eventApproved"},
 	{Kind: db.EventWaiting, Text: "eventWaiting"},

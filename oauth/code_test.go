@@ -1,11 +1,13 @@
 package oauth
 
 import (
-	"postern/handlers"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"postern/db"
+	"postern/handlers"
 )
 
 // TestLostRedemption: the answer to a redemption was lost, or a button was clicked twice: everybody gets one pair.
@@ -37,7 +39,7 @@ func TestLostRedemption(t *testing.T) {
 	}
 	s.want(s.refresh(client, again.text("refresh_token")), 400, "invalid_grant")
 	events, err := s.db.Events(t.Context(), "alice", 1)
-	if err != nil || len(events) != 1 || events[0].Kind != EventCodeReplay || events[0].DeviceID != "ABCDEFGHIJ" {
+	if err != nil || len(events) != 1 || events[0].Kind != db.EventCodeReplay || events[0].DeviceID != "ABCDEFGHIJ" {
 		t.Errorf("the newest event is %+v, %v", events, err)
 	}
 }

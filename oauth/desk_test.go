@@ -85,7 +85,7 @@ func TestDeskPeople(t *testing.T) {
 			t.Errorf("%s finds %v, want %v", query, found, want)
 		}
 	}
-	s.order(s.German(b, deskAt(deskPeople)), ">Personen</h1>", "Verwalter", "gesperrt")
+	s.order(s.German(b, deskAt(deskPeople)), ">Personen</h1>", "Verwaltungsrechte", "gesperrt")
 }
 
 // TestDeskAdd: an account is added by name and password, and logs in.
@@ -137,7 +137,7 @@ func TestDeskDeeds(t *testing.T) {
 		{"lock", "The account is locked.", db.EventLocked, func() bool { return !user().Locked.IsZero() }},
 		{"unlock", "The account is unlocked.", db.EventUnlocked, func() bool { return user().Locked.IsZero() }},
 		{"make", "The account is an administrator.", db.EventAdminOn, func() bool { return user().Admin }},
-		{"unmake", "The account is no administrator any more.", db.EventAdminOff, func() bool { return !user().Admin }},
+		{"unmake", "The account is not an administrator any more.", db.EventAdminOff, func() bool { return !user().Admin }},
 		{"deactivate", "The account is deactivated.", db.EventDeactivated,
 			func() bool { return !user().Deactivated.IsZero() }},
 		{"reactivate", "The account is open again.", db.EventReactivated,
@@ -194,7 +194,7 @@ func TestDeskLinks(t *testing.T) {
 	s.account("bob")
 	page := s.says(b.at(personAt("bob")), 200, `value="link"`)
 	s.clock.Step(proofLife)
-	ask := s.says(b.press(personAt("bob"), page, "do", "link"), 200, "chooses a new password", `type="password"`)
+	ask := s.says(b.press(personAt("bob"), page, "do", "link"), 200, "can choose a new password", `type="password"`)
 	s.lacks(s.says(b.press(personAt("bob"), ask, "do", "link", "password", "wrong"), 403), handlers.RecoverPath+"?")
 	link := s.linked(b.press(personAt("bob"), ask, "do", "link", "password", password), "@bob:example.org",
 		s.clock.Now().Add(handlers.OperatorLinkLife).UTC().Format("2006-01-02 15:04 UTC"))
@@ -254,7 +254,7 @@ func TestDeskFactors(t *testing.T) {
 		Created: s.clock.Now()}, "", []db.Factor{{ID: "r", Localpart: "bob", Kind: db.FactorRecovery,
 		Sealed: []byte("x"), Created: s.clock.Now()}}))
 	page := s.says(b.at(personAt("bob")), 200, "One-time codes", "Recovery codes left: 1.", "second factor")
-	ask := s.says(b.press(personAt("bob"), page, "do", "clear"), 200, "thief of a password")
+	ask := s.says(b.press(personAt("bob"), page, "do", "clear"), 200, "stolen the password")
 	b.done(b.press(personAt("bob"), ask, "do", "clear"), "The second factors are removed.",
 		"The account has no second factor.")
 	s.loginOf("bob", onPhone, "PHONE", "")

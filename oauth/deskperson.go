@@ -36,7 +36,7 @@ var personDeeds = []personDeed{
 		do: desk.clearFactors},
 	{Ask: web.Prove{Do: "end all", Text: "deskEndAll", Means: "deskEndAllMeans"}, Then: "deskEndedAll",
 		do: desk.endAll},
-	{Ask: web.Prove{Do: "end", Text: "deskEnd", Means: "deviceEnds"}, Then: "deskEnded",
+	{Ask: web.Prove{Do: "end", Text: "signOutDevice", Means: "deviceEnds"}, Then: "deskEnded",
 		do: desk.end},
 }
 

@@ -43,7 +43,7 @@ func TestAddEmail(t *testing.T) {
 	s := mailSite(t)
 	b := s.browser()
 	s.says(b.ownAccount(), 200, ">Mail addresses</h2>", "Add a mail address")
-	s.says(b.addEmail("Alice@Example.com"), 200, "Look into your mail")
+	s.says(b.addEmail("Alice@Example.com"), 200, "Check your mail")
 	mail := s.mail()
 	if mail.Kind != handlers.MailVerify || mail.Target != "mailto:"+aliceMail || mail.Localpart != "alice" ||
 		mail.Language != "en" || !mail.Expires.Equal(s.clock.Now().Add(24*time.Hour)) {
@@ -96,7 +96,7 @@ func TestAddEmailNeedsProof(t *testing.T) {
 	if all := s.mails(); len(all) != 0 {
 		t.Fatalf("mails are sent: %v", all)
 	}
-	s.says(b.addEmail(aliceMail, "password", password), 200, "Look into your mail")
+	s.says(b.addEmail(aliceMail, "password", password), 200, "Check your mail")
 
 	b.setUp(b.at("/account"))
 	s.clock.Step(proofLife)
@@ -122,7 +122,7 @@ func TestEmailPages(t *testing.T) {
 	b = s.browser()
 	b.ownAccount()
 	for _, wrong := range []string{"", "alice", "a@b@c", "Alice <a@example.com>"} {
-		s.says(b.addEmail(wrong), 403, "no mail address")
+		s.says(b.addEmail(wrong), 403, "not a mail address")
 	}
 	s.account("bob")
 	s.has("bob", "bob@example.com")
@@ -170,7 +170,7 @@ func TestRegisterWithEmail(t *testing.T) {
 	create := []string{"user", "carol", "password", newPassword, "email", "Carol@example.com", "do", "create"}
 	page := s.says(b.at(handlers.RegisterPath), 200, "Mail address (may be left empty)")
 	s.says(b.press(handlers.RegisterPath, page, "user", "carol", "password", newPassword, "email", "carol", "do",
-		"create"), 403, "no mail address", `value="carol"`)
+		"create"), 403, "not a mail address", `value="carol"`)
 	s.sentTo(b.press(handlers.RegisterPath, page, create...))
 	mail := s.mail()
 	if mail.Target != "mailto:carol@example.com" || mail.Localpart != "carol" || s.addresses("carol") != nil {

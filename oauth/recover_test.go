@@ -94,7 +94,7 @@ func TestForgottenPassword(t *testing.T) {
 			owner.signIn("/account")
 			b := s.browser()
 			s.says(b.at("/account"), 200, `<a href="/recover">Forgotten your password?</a>`)
-			s.says(b.forget(typed), 200, "Look into your mail", "30 minutes")
+			s.says(b.forget(typed), 200, "Check your mail", "30 minutes")
 			mail := s.mail()
 			if mail.Kind != handlers.MailReset || mail.Target != "mailto:"+aliceMail || mail.Localpart != "alice" ||
 				!mail.Expires.Equal(s.clock.Now().Add(30*time.Minute)) ||

@@ -158,10 +158,6 @@ func (a *API) deny(ctx context.Context, c code, why string) error {
 	return over(why, nil)
 }
 
-// EventCodeReplay is the kind of a [db.Event]: an authorization code, or a device code, was redeemed twice, and the
-// session of the first redemption was logged out softly.
-const EventCodeReplay = "code_replay"
-
 // soften logs the session of a code out softly, if there is one, and writes down why. Whoever has a code can ask for it
 // again and again, so nothing is written unless there is something to end.
 func (a *API) soften(ctx context.Context, c code) error {
@@ -174,7 +170,7 @@ func (a *API) soften(ctx context.Context, c code) error {
 	}
 	who := handlers.CallerOf(ctx)
 	return a.server.DB.WriteFor(ctx, session.Localpart, func(t *db.Tx) error {
-		_, err := t.Soften(db.Event{At: who.Now, Kind: EventCodeReplay, Session: session.ID, Addr: who.Addr.String(),
+		_, err := t.Soften(db.Event{At: who.Now, Kind: db.EventCodeReplay, Session: session.ID, Addr: who.Addr.String(),
 			Agent: who.Agent})
 		return err
 	})

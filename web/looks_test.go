@@ -2,6 +2,7 @@ package web
 
 import (
 	"html"
+	"io/fs"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -34,6 +35,36 @@ func TestScriptTexts(t *testing.T) {
 			"elsewhere": "passkeyElsewhere", "other": "passkeyFailed"} {
 			if found[name] != Say(lang, key) || !strings.Contains(script, `"`+name+`"`) {
 				t.Errorf("%s in %s is %q", name, lang, found[name])
+			}
+		}
+	}
+}
+
+// TestJoinedTexts: what a page puts one text into, or right before, fits all that may come there. "3 days ago" follows
+// no "since", and "Ihr Netz" no "von".
+func TestJoinedTexts(t *testing.T) {
+	t.Parallel()
+	joint := regexp.MustCompile(`{{t "(\w+)"}} {{template "(time|place)"`)
+	wanting := regexp.MustCompile(`(^| )(since|from|on|at|until|by|seit|von|vom|ab|am|um|bis|aus)$`)
+	var sources strings.Builder
+	if err := fs.WalkDir(files, "pages", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		source, err := fs.ReadFile(files, path)
+		sources.Write(source)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	joints := joint.FindAllStringSubmatch(sources.String(), -1)
+	if len(joints) < 5 {
+		t.Fatalf("only %d joints were found", len(joints))
+	}
+	for _, j := range joints {
+		for _, lang := range languages {
+			if text := Say(lang, j[1]); wanting.MatchString(text) {
+				t.Errorf("%s in %s is %q, after which a %s cannot stand", j[1], lang, text, j[2])
 			}
 		}
 	}

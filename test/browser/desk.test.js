@@ -83,12 +83,12 @@ for (const [size, scheme, locale] of [
                 await check(heading);
             }
             await page.getByRole("checkbox", { name: `waits-${admin}` }).check();
-            await button(page, "Approve", "Zustimmen").click();
+            await button(page, "Approve", "Freigeben").click();
             await page.getByRole("status").waitFor();
             await check("approved");
             await page.goto(desk("signups"));
-            if (await button(page, "Approve", "Zustimmen").count()) {
-                await button(page, "Approve", "Zustimmen").click(); // of nobody
+            if (await button(page, "Approve", "Freigeben").count()) {
+                await button(page, "Approve", "Freigeben").click(); // of nobody
                 await page.getByRole("alert").waitFor();
                 await check("nobody is chosen");
             }

@@ -45,7 +45,7 @@ for (const [size, scheme, locale] of [
             await check("what is no address");
             await page.getByLabel(say("Mail address", "Mailadresse"), { exact: true }).fill(address);
             await press(page, "Send the link", "Link senden");
-            await headed(page, "Look into your mail", "Sehen Sie in Ihre Mails");
+            await headed(page, "Check your mail", "Sehen Sie in Ihre Mails");
             await check("a link to an address is sent");
             await page.goto(await mail.link(address));
             await headed(page, "Mail address", "Mailadresse");
@@ -64,7 +64,7 @@ for (const [size, scheme, locale] of [
             await headed(page, "Choose a new password", "Ein neues Passwort wählen");
             await check("a forgotten password");
             await fill(page, { [say("User name or mail address", "Benutzername oder Mailadresse")]: address }, say("Send the link", "Link senden"));
-            await headed(page, "Look into your mail", "Sehen Sie in Ihre Mails");
+            await headed(page, "Check your mail", "Sehen Sie in Ihre Mails");
             await check("a link to choose is sent");
             const link = await mail.link(address);
             await page.goto(link);
@@ -111,7 +111,7 @@ test("an address and a new password with the keyboard alone and without a script
         await page.getByRole("heading", { name: "Add a mail address", level: 1 }).waitFor();
         await page.keyboard.type(address); // the field has the focus
         await page.keyboard.press("Enter");
-        await page.getByRole("heading", { name: "Look into your mail" }).waitFor();
+        await page.getByRole("heading", { name: "Check your mail" }).waitFor();
         await page.goto(await mail.link(address));
         await press("button", "Add this address");
         await page.getByRole("heading", { name: "The mail address is added" }).waitFor();
@@ -122,7 +122,7 @@ test("an address and a new password with the keyboard alone and without a script
         await page.getByRole("heading", { name: "Choose a new password" }).waitFor();
         await page.keyboard.type(user.toUpperCase());
         await page.keyboard.press("Enter");
-        await page.getByRole("heading", { name: "Look into your mail" }).waitFor();
+        await page.getByRole("heading", { name: "Check your mail" }).waitFor();
         await page.goto(await mail.link(address));
         await page.getByRole("heading", { name: "Choose a new password" }).waitFor();
         await page.keyboard.type(other);

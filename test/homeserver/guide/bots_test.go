@@ -67,7 +67,7 @@ func TestBots(t *testing.T) {
 		t.Fatalf("%d commands and %d programs", len(steps), len(shown))
 	}
 	for _, s := range steps {
-		if strings.HasPrefix(s.Command, "export ") {
+		if s.Stays() {
 			exports += places.Replace(s.Command) + "\n"
 		}
 		printed := types(t, folder, env, exports+places.Replace(s.Command))

@@ -38,6 +38,12 @@ func Read(t testing.TB, file string) (steps []Step) {
 	return steps
 }
 
+// Stays reports whether a command is for those after it as well, which a test that gives each command a shell of its
+// own types again before them.
+func (s Step) Stays() bool {
+	return strings.HasPrefix(s.Command, "export ") || strings.HasPrefix(s.Command, "umask ")
+}
+
 // Fits compares what was printed with what the document says. An ellipsis is anything on a line, or alone on one, any
 // number of lines.
 func (s Step) Fits(printed string) bool {
