@@ -57,6 +57,9 @@ const keptFor = 24 * time.Hour
 // setting is the name of the setting that holds the targets, one a line.
 const setting = "notify"
 
+// Webhooks are the deliveries that this package sends itself.
+const Webhooks db.To = "http"
+
 // Kind is that of all deliveries of this package.
 const Kind = "notice" // as handlers.MailNotice is
 

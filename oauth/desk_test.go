@@ -318,7 +318,7 @@ func TestDeskQueues(t *testing.T) {
 		s.must(s.db.Deliver(t.Context(), db.Delivery{ID: fmt.Sprint(i), Kind: "test", Target: to, Created: now,
 			Expires: now.Add(time.Hour), Sealed: []byte("sealed")}))
 	}
-	claimed, err := s.db.ClaimDeliveries(t.Context(), "me", now, now.Add(time.Minute), 3)
+	claimed, err := s.db.ClaimDeliveries(t.Context(), "", "me", now, now.Add(time.Minute), 3)
 	s.must(err)
 	for _, d := range claimed {
 		s.must(s.db.SettleDelivery(t.Context(), d.ID, "me", now.Add(time.Hour), "Post "+d.Target+": <away>"))

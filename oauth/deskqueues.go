@@ -44,7 +44,7 @@ func (e desk) mails() (web.Queue, error) {
 	if err != nil {
 		return q, err
 	}
-	all, err := e.server.DB.Deliveries(e.ctx, pageOfDesk)
+	all, err := e.server.DB.Deliveries(e.ctx, e.server.Now(), pageOfDesk)
 	for _, d := range all {
 		to, err := url.Parse(d.Target)
 		if err != nil {
