@@ -71,7 +71,8 @@ type mailList struct{ listFlags }
 // Help is shown by `postern mail list --help`.
 func (*mailList) Help() string {
 	return `The server tries by itself again: after a minute, then twice as long each time, up to four hours. A
-mail with a link is given up when the link ends, others after three days. A summary of what happens in an hour is planned for its end.
+mail with a link is given up when the link ends, others after three days. A summary of what happens in
+an hour is planned for its end.
 
 Examples:
   postern mail list

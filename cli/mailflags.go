@@ -129,6 +129,9 @@ func closeAll(senders []*mail.Sender) {
 func (m mailing) transports(server *handlers.Server) (map[db.To]mail.Transport, error) {
 	c, all := server.Config, make(map[db.To]mail.Transport)
 	notices := &notify.Notices{DB: c.DB, ServerName: c.ServerName, Now: c.Now, Targets: m.targets, Webhook: m.webhook}
+	if c.OAuth != nil && c.PublicURL != "" {
+		notices.Desk = c.PublicURL + handlers.DeskPath
+	}
 	if len(m.targets) > 0 {
 		all[notify.Webhooks] = webhooks{notices}
 	}

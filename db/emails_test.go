@@ -328,7 +328,8 @@ func TestDeliveriesTo(t *testing.T) {
 	}
 	claim("http", 2)
 	next, err := d.NextDelivery(bg, "mailto:")
-	if n, _, failed := d.WaitingDeliveries(bg, "mailto:", t0); !next.Equal(t0) || n != 1 || err != nil || failed != nil {
+	n, _, failed := d.WaitingDeliveries(bg, "mailto:", t0)
+	if !next.Equal(t0) || n != 1 || err != nil || failed != nil {
 		t.Errorf("the mail is due at %v, and %d are; %v, %v", next, n, err, failed)
 	}
 	must(d.ReleaseDeliveries(bg, "mailto:"))

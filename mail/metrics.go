@@ -9,8 +9,8 @@ import (
 	"postern/db"
 )
 
-// Metrics counts what is sent, and asks how much of what this server sends waits whenever somebody looks. The collectors
-// are to be registered once; sent is for [Config.Sent].
+// Metrics counts what is sent, and asks how much of what this server sends waits whenever somebody looks. The
+// collectors are to be registered once; sent is for [Config.Sent].
 func Metrics(d *db.DB, to db.To, now func() time.Time) (collectors []prometheus.Collector, sent func(result string)) {
 	sends := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_mail_sends_total",
 		Help: "Mails and other messages to people that were tried, by result: sent, later, refused."},

@@ -51,6 +51,13 @@ var commands = map[string]string{
 	db.EventMail:    "postern mail list",
 }
 
+// parts are those of the operator's desk that show more of a kind; of one that has none, the events.
+var parts = map[string]string{
+	db.EventWaiting: "?action=signups",
+	db.EventOutbox:  "?action=queues",
+	db.EventMail:    "?action=queues",
+}
+
 // keptFor is how long a notice is tried, and how long its id is taken.
 const keptFor = 24 * time.Hour
 

@@ -230,10 +230,12 @@ func TestTargets(t *testing.T) {
 		if _, _, err := d.notices.Mail(t.Context(), v); err != notify.ErrNoTarget {
 			t.Errorf("of an address that is no target: %v", err)
 		}
-		d.notices.Targets = []notify.Target{second}
+		d.notices.Targets, d.notices.Desk = []notify.Target{second}, "https://example.org/account/admin"
 		what, text, err := d.notices.Mail(t.Context(), v)
-		if err != nil || what != "admin_on" || text != "An account was made an administrator.\n"+
-			"2027-01-15 08:00:00 UTC.\nAccount: `alice`.\nSee: `postern session events`" {
+		const subject = "An account was made an administrator"
+		if err != nil || what != subject || text != subject+".\n"+
+			"2027-01-15 08:00:00 UTC.\nAccount: alice.\nSee: postern session events\n"+
+			"https://example.org/account/admin?action=events" {
 			t.Errorf("%q %q %v", what, text, err)
 		}
 	}
