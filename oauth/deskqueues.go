@@ -52,7 +52,7 @@ var deliveryKinds = []web.Choice{
 // mails are mails and webhooks that wait. Of a webhook's address the host is shown: the rest may be a secret.
 func (e desk) mails() (web.Queue, error) {
 	q := web.Queue{Text: "deskMails", Means: "deskMailsMean"}
-	n, err := e.server.DB.Count(e.ctx, e.server.Now())
+	n, _, err := e.server.DB.WaitingDeliveries(e.ctx, "", e.server.Now())
 	if err != nil {
 		return q, err
 	}
@@ -82,7 +82,7 @@ func (e desk) mails() (web.Queue, error) {
 			due++
 		}
 	}
-	q.More = max(0, n.Deliveries-due)
+	q.More = max(0, n-due)
 	return q, err
 }
 
