@@ -81,8 +81,8 @@ func TestLockAndLoginLink(t *testing.T) {
 	if list := i.must("", "user", "list"); !strings.Contains(list, "locked") {
 		t.Errorf("user list prints\n%s", list)
 	}
-	i.refused("deactivated or locked", "user", "login-link", "alice")
-	i.refused("deactivated or locked", "user", "reset-link", "alice", "--public-url", "https://example.org")
+	i.refused("`postern user unlock alice`", "user", "login-link", "alice")
+	i.refused("`postern user unlock alice`", "user", "reset-link", "alice", "--public-url", "https://example.org")
 	i.must("", "user", "unlock", "alice")
 	s.good(access)
 

@@ -42,8 +42,8 @@ func (cmd *userLoginLink) Run(ctx context.Context, w world, c *common) error {
 		if err != nil {
 			return err
 		}
-		if !user.Deactivated.IsZero() || !user.Locked.IsZero() {
-			return fmt.Errorf("%s is deactivated or locked, so nobody can log in", name)
+		if err := mayLogIn(user); err != nil {
+			return err
 		}
 		token, err := c.loginToken(ctx, w, d, name, time.Now().Add(cmd.TTL))
 		if err != nil {
@@ -76,4 +76,17 @@ func (c *common) loginToken(ctx context.Context, w world, d *db.DB, name string,
 		return "", err
 	}
 	return handlers.MintLoginToken(c.ServerName, ring, name, "."+rand.Text(), expires)
+}
+
+// mayLogIn is nil unless nobody can log in to an account. The error says what ends that.
+func mayLogIn(user db.User) error {
+	switch {
+	case !user.Deactivated.IsZero():
+		return fmt.Errorf("%s is deactivated, so nobody can log in; `postern user reactivate %s` opens it again",
+			user.Localpart, user.Localpart)
+	case !user.Locked.IsZero():
+		return fmt.Errorf("%s is locked, so nobody can log in; `postern user unlock %s` ends that", user.Localpart,
+			user.Localpart)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"postern/db"
 	"postern/handlers"
 	"postern/mail"
+	"postern/notify"
 )
 
 // mailCmds are about mail.
@@ -69,7 +71,8 @@ type mailList struct{ listFlags }
 // Help is shown by `postern mail list --help`.
 func (*mailList) Help() string {
 	return `The server tries by itself again: after a minute, then twice as long each time, up to four hours. A
-mail with a link is given up when the link ends, others after three days.
+mail with a link is given up when the link ends, others after three days. A summary of what happens in
+an hour is planned for its end.
 
 Examples:
   postern mail list
@@ -95,7 +98,10 @@ type shownDelivery struct {
 // Run lists what waits.
 func (cmd *mailList) Run(ctx context.Context, w world, c *common) error {
 	return c.existing(ctx, func(d *db.DB) error {
-		waiting, err := d.Deliveries(ctx, maxListed)
+		waiting, err := d.Deliveries(ctx, time.Now(), maxListed)
+		if err == nil && slices.ContainsFunc(waiting, func(v db.Delivery) bool { return isMail(v.Target) }) {
+			err = warnOfNoMail(ctx, w, d)
+		}
 		if err != nil {
 			return err
 		}
@@ -111,8 +117,12 @@ func (cmd *mailList) Run(ctx context.Context, w world, c *common) error {
 			}
 			shown := shownDelivery{v.Kind, v.Target, user, v.Localpart, db.Millis(v.Created), v.Tries, db.Millis(v.Due),
 				v.Error}
-			if err := t.add(shown, v.Kind, strings.TrimPrefix(v.Target, "mailto:"), user, when(v.Created),
-				strconv.Itoa(v.Tries), when(v.Due), v.Error); err != nil {
+			next := when(v.Due)
+			if v.Planned() {
+				next = "summary, at " + next
+			}
+			if err := t.add(shown, v.Kind, short(strings.TrimPrefix(v.Target, string(mail.Mails))), short(user),
+				when(v.Created), strconv.Itoa(v.Tries), next, v.Error); err != nil {
 				return err
 			}
 		}
@@ -120,11 +130,35 @@ func (cmd *mailList) Run(ctx context.Context, w world, c *common) error {
 	})
 }
 
+// maxCell bounds an address in a list, in runes. In JSON it is whole.
+const maxCell = 60
+
+// short is a text of that length at most.
+func short(text string) string {
+	if runes := []rune(text); len(runes) > maxCell {
+		return string(runes[:maxCell-1]) + "…"
+	}
+	return text
+}
+
+func isMail(target string) bool { return strings.HasPrefix(target, string(mail.Mails)) }
+
+// warnOfNoMail says so if no server sends mail now.
+func warnOfNoMail(ctx context.Context, w world, d *db.DB) error {
+	on, err := mail.Enabled(ctx, d)
+	if err == nil && !on {
+		fmt.Fprintln(w.stderr, "The server sends no mail now: it runs without --smtp-url. Mails that wait are sent "+
+			"by a start with it, unless they have expired by then.")
+	}
+	return err
+}
+
 type mailRetry struct{}
 
 // Help is shown by `postern mail retry --help`.
 func (*mailRetry) Help() string {
-	return `The server that runs tries within seconds.
+	return `The server that runs tries within seconds. What is planned for later, such as a summary of an hour, is
+sent at its time.
 
 Examples:
   postern mail retry`
@@ -133,13 +167,26 @@ Examples:
 // Run makes everything due.
 func (cmd *mailRetry) Run(ctx context.Context, w world, c *common) error {
 	return c.existing(ctx, func(d *db.DB) error {
-		if err := d.RetryDeliveries(ctx, time.Now()); err != nil {
+		on, err := mail.Enabled(ctx, d)
+		if err != nil {
 			return err
 		}
-		n, _, err := d.WaitingDeliveries(ctx)
-		if err == nil {
-			fmt.Fprintf(w.stdout, "%s to be sent\n", plural(n, "message"))
+		var sendable db.To // all
+		if !on {
+			sendable = notify.Webhooks
 		}
-		return err
+		now := time.Now()
+		if err := d.RetryDeliveries(ctx, sendable, now); err != nil {
+			return err
+		}
+		n, _, err := d.WaitingDeliveries(ctx, sendable, now)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w.stdout, "%s to be sent\n", plural(n, "message"))
+		if mails, _, err := d.WaitingDeliveries(ctx, mail.Mails, now); mails == 0 || err != nil {
+			return err
+		}
+		return warnOfNoMail(ctx, w, d)
 	})
 }

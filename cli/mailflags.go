@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
+	"postern/db"
 	"postern/handlers"
 	"postern/mail"
 	"postern/notify"
@@ -97,26 +99,47 @@ func (m mailing) start(ctx context.Context, server *handlers.Server) (stop func(
 	if err != nil || len(transports) == 0 {
 		return func() {}, err
 	}
-	collectors, sent := mail.Metrics(c.DB, c.Now)
+	var counted db.To // all, if there is more than one
+	for to := range transports {
+		if len(transports) == 1 {
+			counted = to
+		}
+	}
+	collectors, sent := mail.Metrics(c.DB, counted, c.Now)
 	c.Metrics.Register(collectors...)
-	sender := mail.New(mail.Config{DB: c.DB, Transports: transports, News: m.notices.News(), Log: c.Log, Now: c.Now,
-		Only: m.only, Sent: sent})
-	sender.Start()
-	return sender.Close, nil
+	var senders []*mail.Sender
+	for to, transport := range transports {
+		senders = append(senders, mail.New(mail.Config{DB: c.DB, To: to, Transport: transport, News: m.notices.News(),
+			Log: c.Log, Now: c.Now, Only: m.only, Sent: sent}))
+		senders[len(senders)-1].Start()
+	}
+	return func() { closeAll(senders) }, nil
+}
+
+// closeAll closes senders, all at the same time.
+func closeAll(senders []*mail.Sender) {
+	var closing sync.WaitGroup
+	for _, s := range senders {
+		closing.Go(s.Close)
+	}
+	closing.Wait()
 }
 
 // transports are those of the targets that there may be.
-func (m mailing) transports(server *handlers.Server) (map[string]mail.Transport, error) {
-	c, all := server.Config, make(map[string]mail.Transport)
+func (m mailing) transports(server *handlers.Server) (map[db.To]mail.Transport, error) {
+	c, all := server.Config, make(map[db.To]mail.Transport)
 	notices := &notify.Notices{DB: c.DB, ServerName: c.ServerName, Now: c.Now, Targets: m.targets, Webhook: m.webhook}
+	if c.OAuth != nil && c.PublicURL != "" {
+		notices.Desk = c.PublicURL + handlers.DeskPath
+	}
 	if len(m.targets) > 0 {
-		all["https"], all["http"] = webhooks{notices}, webhooks{notices}
+		all[notify.Webhooks] = webhooks{notices}
 	}
 	if m.mail == nil {
 		return all, nil
 	}
 	smtp, err := mail.NewSMTP(*m.mail, &mail.Letters{ServerName: c.ServerName, From: m.mail.From,
 		ReplyTo: m.mail.ReplyTo, Unseal: server.Sealer().Unseal})
-	all["mailto"] = noticeMails{smtp, notices}
+	all[mail.Mails] = noticeMails{smtp, notices}
 	return all, err
 }

@@ -44,8 +44,8 @@ func (cmd *userResetLink) Run(ctx context.Context, w world, c *common) error {
 		if err != nil {
 			return err
 		}
-		if !user.Deactivated.IsZero() || !user.Locked.IsZero() {
-			return fmt.Errorf("%s is deactivated or locked, so nobody can log in", name)
+		if err := mayLogIn(user); err != nil {
+			return err
 		}
 		master, err := c.prepareKeys(ctx, w, d)
 		if err != nil {

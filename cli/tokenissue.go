@@ -130,7 +130,8 @@ func (cmd *tokenIssue) refused(name string, err error) error {
 		return fmt.Errorf("%s has as many tokens for bots as an account may have; `postern session list %s` shows "+
 			"them, and `postern session end` ends those that nobody needs", name, name)
 	case errors.Is(err, db.ErrLocked), errors.Is(err, db.ErrConflict):
-		return fmt.Errorf("%s is deactivated or locked, or has changed in this moment; no token was made", name)
+		return fmt.Errorf("%s is deactivated or locked, or has changed in this moment; no token was made. "+
+			"`postern user unlock %s` or `postern user reactivate %s` opens it", name, name, name)
 	case errors.Is(err, tokens.ErrMalformed):
 		return errors.New("these caveats are too long for a token; leave some out")
 	}

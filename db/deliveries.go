@@ -23,27 +23,35 @@ type Delivery struct {
 	Error     string // of the last try
 }
 
+// Planned reports whether it was written for later, and not tried yet: it waits for its time and for nobody.
+func (v Delivery) Planned() bool { return v.Tries == 0 && v.Due.After(v.Created) }
+
 const (
 	deliveryColumns = `id, kind, target, localpart, language, sealed, created, expires, due, tries, error`
 
 	addDelivery = `INSERT INTO deliveries (` + deliveryColumns + `, holder, held)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', 0) ON CONFLICT DO NOTHING RETURNING id`
 	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2 AND kind = $3`
-	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 ORDER BY created, id LIMIT $1`
-	nextDelivery    = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
-		WHERE due > 0`
-	// One that is to be sent later waits from then on.
+	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 AND expires > $1
+		ORDER BY created, id LIMIT $2`
+	nextDelivery = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
+		WHERE due > 0 AND target LIKE $1`
+	// One that is to be sent later waits from then on. Which have expired nobody sends, whether or not there is
+	// anybody who gives them up.
+	isWaiting         = `due > 0 AND (due <= $1 OR tries > 0) AND expires > $1`
 	waitingDeliveries = `SELECT COUNT(*), COALESCE(MIN(CASE WHEN tries = 0 THEN due ELSE created END), 0)
-		FROM deliveries WHERE due > 0`
+		FROM deliveries WHERE ` + isWaiting + ` AND target LIKE $2`
 	claimDeliveries = `UPDATE deliveries SET holder = $2, held = $3, tries = tries + 1 WHERE id IN
 		(SELECT id FROM deliveries WHERE due > 0 AND due <= $1 AND held <= $1
-			ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
+			AND target LIKE $5 ORDER BY due, id LIMIT $4) RETURNING ` + deliveryColumns
 	// Only by who has claimed it: whose time was over may have been overtaken by another one.
 	settleDelivery = `UPDATE deliveries SET due = $3, error = $4, holder = '', held = 0,
 		sealed = CASE WHEN CAST($3 AS BIGINT) > 0 THEN sealed ELSE $5 END WHERE id = $1 AND holder = $2 RETURNING id`
-	retryDeliveries   = `UPDATE deliveries SET due = $1 WHERE due > $1 AND held <= $1 AND tries > 0`
-	releaseDeliveries = `UPDATE deliveries SET holder = '', held = 0 WHERE due > 0 AND held > 0`
-	tidyDeliveries    = `DELETE FROM deliveries WHERE id IN
+	retryDeliveries = `UPDATE deliveries SET due = $1 WHERE due > $1 AND held <= $1 AND tries > 0
+		AND target LIKE $2`
+	releaseDeliveries = `UPDATE deliveries SET holder = '', held = 0
+		WHERE due > 0 AND held > 0 AND target LIKE $1`
+	tidyDeliveries = `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE expires < $1 ORDER BY expires LIMIT $2) RETURNING id`
 )
 
@@ -109,11 +117,19 @@ func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
 	return t.Deliver(v)
 }
 
+// To are the deliveries to the targets that begin so, such as "mailto:"; empty: all. Each sender sends to some targets
+// and leaves the others alone.
+type To string
+
+// pattern is To for LIKE.
+func (to To) pattern() string { return string(to) + "%" }
+
 // ClaimDeliveries gives up to most deliveries that are due to a sender, who has them until then. Nobody else gets them
 // before.
-func (d *DB) ClaimDeliveries(ctx context.Context, holder string, now, until time.Time, most int) ([]Delivery, error) {
+func (d *DB) ClaimDeliveries(ctx context.Context, to To, holder string, now, until time.Time, most int) ([]Delivery,
+	error) {
 	return write(ctx, d, scope{}.with("deliveries", ""), func(t *Tx) (all []Delivery, err error) {
-		err = t.Each(claimDeliveries, []any{Millis(now), holder, Millis(until), most},
+		err = t.Each(claimDeliveries, []any{Millis(now), holder, Millis(until), most, to.pattern()},
 			func(scan func(...any) error) error {
 				v, err := scanDelivery(scan)
 				all = append(all, v)
@@ -132,34 +148,34 @@ func (d *DB) SettleDelivery(ctx context.Context, id, holder string, again time.T
 }
 
 // RetryDeliveries makes due what waits for another try and is in nobody's hands.
-func (d *DB) RetryDeliveries(ctx context.Context, now time.Time) error {
-	return d.exec(ctx, scope{}.with("deliveries", ""), retryDeliveries, Millis(now))
+func (d *DB) RetryDeliveries(ctx context.Context, to To, now time.Time) error {
+	return d.exec(ctx, scope{}.with("deliveries", ""), retryDeliveries, Millis(now), to.pattern())
 }
 
 // ReleaseDeliveries takes back what senders have claimed, which must all be gone.
-func (d *DB) ReleaseDeliveries(ctx context.Context) error {
-	return d.exec(ctx, scope{}.with("deliveries", ""), releaseDeliveries)
+func (d *DB) ReleaseDeliveries(ctx context.Context, to To) error {
+	return d.exec(ctx, scope{}.with("deliveries", ""), releaseDeliveries, to.pattern())
 }
 
 // maxDeliveryError bounds what is kept of an error, in bytes.
 const maxDeliveryError = 500
 
-// WaitingDeliveries counts those that wait, and says since when the oldest does.
-func (d *DB) WaitingDeliveries(ctx context.Context) (n int, since time.Time, err error) {
+// WaitingDeliveries counts those that wait, and says since when the oldest does. What is planned for later does not.
+func (d *DB) WaitingDeliveries(ctx context.Context, to To, now time.Time) (n int, since time.Time, err error) {
 	var oldest int64
-	_, err = d.Get(ctx, waitingDeliveries, []any{&n, &oldest})
+	_, err = d.Get(ctx, waitingDeliveries, []any{&n, &oldest}, Millis(now), to.pattern())
 	return n, FromMillis(oldest), err
 }
 
-// Deliveries lists those that wait, the oldest first, at most so many.
-func (d *DB) Deliveries(ctx context.Context, most int) ([]Delivery, error) {
-	return list(ctx, d, waitDeliveries, scanDelivery, most)
+// Deliveries lists those that wait or are planned, the oldest first, at most so many.
+func (d *DB) Deliveries(ctx context.Context, now time.Time, most int) ([]Delivery, error) {
+	return list(ctx, d, waitDeliveries, scanDelivery, Millis(now), most)
 }
 
 // NextDelivery is when the next one is due that nobody has claimed, or whose claim ends; zero: none waits.
-func (d *DB) NextDelivery(ctx context.Context) (time.Time, error) {
+func (d *DB) NextDelivery(ctx context.Context, to To) (time.Time, error) {
 	var at int64
-	_, err := d.Get(ctx, nextDelivery, []any{&at})
+	_, err := d.Get(ctx, nextDelivery, []any{&at}, to.pattern())
 	return FromMillis(at), err
 }
 

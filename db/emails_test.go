@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -89,7 +90,7 @@ func TestDeliveries(t *testing.T) {
 	}
 	claim := func(holder string, now time.Time) []Delivery {
 		t.Helper()
-		all, err := d.ClaimDeliveries(bg, holder, now, now.Add(time.Minute), 2)
+		all, err := d.ClaimDeliveries(bg, "", holder, now, now.Add(time.Minute), 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +113,7 @@ func TestDeliveries(t *testing.T) {
 	if err := d.SettleDelivery(bg, mine[1].ID, "me", later, "refused"); err != nil {
 		t.Error(err)
 	}
-	if next, err := d.NextDelivery(bg); err != nil || !next.Equal(t0.Add(time.Minute)) {
+	if next, err := d.NextDelivery(bg, ""); err != nil || !next.Equal(t0.Add(time.Minute)) {
 		t.Errorf("the next is due at %v, %v: the third one's claim ends sooner", next, err)
 	}
 	if again := claim("them", later); len(again) != 2 || again[0].Tries != 2 {
@@ -142,8 +143,8 @@ func TestUnsent(t *testing.T) {
 	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); !errors.Is(err, ErrFull) {
 		t.Errorf("a second one: %v", err)
 	}
-	all, err := d.ClaimDeliveries(bg, "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
-	if next, failed := d.NextDelivery(bg); err != nil || failed != nil || len(all) > 0 || !next.IsZero() {
+	all, err := d.ClaimDeliveries(bg, "", "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
+	if next, failed := d.NextDelivery(bg, ""); err != nil || failed != nil || len(all) > 0 || !next.IsZero() {
 		t.Errorf("a sender gets %v, and the next is due at %v: %v, %v", all, next, err, failed)
 	}
 }
@@ -207,7 +208,7 @@ func TestClaimsRace(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for {
-				some, err := d.ClaimDeliveries(bg, fmt.Sprint(i), t0, t0.Add(time.Minute), 3)
+				some, err := d.ClaimDeliveries(bg, "", fmt.Sprint(i), t0, t0.Add(time.Minute), 3)
 				if err != nil || len(some) == 0 {
 					return
 				}
@@ -242,7 +243,7 @@ func TestOnEvent(t *testing.T) {
 	if err := d.LockUser(bg, "alice", t0); err != nil {
 		t.Fatal(err)
 	}
-	if waiting, err := d.Deliveries(bg, 9); err != nil || len(waiting) == 0 ||
+	if waiting, err := d.Deliveries(bg, time.Time{}, 9); err != nil || len(waiting) == 0 ||
 		waiting[len(waiting)-1].ID != EventLocked+" alice" {
 		t.Errorf("there wait %+v, %v", waiting, err)
 	}
@@ -272,24 +273,77 @@ func TestLaterDelivery(t *testing.T) {
 	later.Expires = t0.Add(24 * time.Hour)
 	must(d.Deliver(bg, tried))
 	must(d.Deliver(bg, later))
-	if n, since, err := d.WaitingDeliveries(bg); n != 2 || !since.Equal(t0) || err != nil {
+	if n, since, err := d.WaitingDeliveries(bg, "", t0); n != 1 || !since.Equal(t0) || err != nil {
 		t.Errorf("%d wait since %v, %v", n, since, err)
 	}
-	claimed, err := d.ClaimDeliveries(bg, "us", t0, t0.Add(time.Minute), 10)
+	claimed, err := d.ClaimDeliveries(bg, "", "us", t0, t0.Add(time.Minute), 10)
 	if err != nil || len(claimed) != 1 || claimed[0].ID != "tried" {
 		t.Fatalf("claimed are %+v, %v", claimed, err)
 	}
 	must(d.SettleDelivery(bg, "tried", "us", t0.Add(30*time.Minute), "away"))
 	now := t0.Add(2 * time.Minute)
-	must(d.RetryDeliveries(bg, now))
-	claimed, err = d.ClaimDeliveries(bg, "us", now, now.Add(time.Minute), 10)
+	must(d.RetryDeliveries(bg, "", now))
+	claimed, err = d.ClaimDeliveries(bg, "", "us", now, now.Add(time.Minute), 10)
 	if err != nil || len(claimed) != 1 || claimed[0].ID != "tried" {
 		t.Fatalf("then %+v, %v", claimed, err)
 	}
 	must(d.SettleDelivery(bg, "tried", "us", time.Time{}, ""))
-	if n, since, err := d.WaitingDeliveries(bg); n != 1 || !since.Equal(later.Due) || err != nil {
-		t.Errorf("%d wait since %v, %v", n, since, err)
+	if n, since, err := d.WaitingDeliveries(bg, "", now); n > 0 || err != nil {
+		t.Errorf("before its time %d wait since %v, %v", n, since, err)
 	}
+	n, since, err := d.WaitingDeliveries(bg, "", later.Due.Add(time.Minute))
+	if n != 1 || !since.Equal(later.Due) || err != nil {
+		t.Errorf("then %d wait since %v, %v", n, since, err)
+	}
+	if n, _, err = d.WaitingDeliveries(bg, "", later.Expires); n > 0 || err != nil {
+		t.Errorf("when it has expired %d wait, %v", n, err)
+	}
+}
+
+// TestDeliveriesTo: a sender gets, hurries and takes back what it sends, and leaves alone the rest.
+func TestDeliveriesTo(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, target := range []string{"mailto:a@example.org", "https://hooks.example.org/", "http://127.0.0.1/"} {
+		v := delivery(target)
+		v.Target, v.Created, v.Expires = target, t0, t0.Add(time.Hour)
+		must(d.Deliver(bg, v))
+	}
+	claim := func(to To, want int) {
+		t.Helper()
+		got, err := d.ClaimDeliveries(bg, to, "us", t0, t0.Add(time.Minute), 10)
+		if err != nil || len(got) != want {
+			t.Fatalf("of %q there are %+v, %v", to, got, err)
+		}
+		for _, v := range got {
+			if !strings.HasPrefix(v.Target, string(to)) {
+				t.Errorf("of %q there is %+v", to, v)
+			}
+		}
+	}
+	claim("http", 2)
+	next, err := d.NextDelivery(bg, "mailto:")
+	n, _, failed := d.WaitingDeliveries(bg, "mailto:", t0)
+	if !next.Equal(t0) || n != 1 || err != nil || failed != nil {
+		t.Errorf("the mail is due at %v, and %d are; %v, %v", next, n, err, failed)
+	}
+	must(d.ReleaseDeliveries(bg, "mailto:"))
+	claim("http", 0)
+	claim("mailto:", 1)
+	must(d.ReleaseDeliveries(bg, "http"))
+	claim("mailto:", 0)
+	claim("http", 2)
+	for _, target := range []string{"mailto:a@example.org", "https://hooks.example.org/"} {
+		must(d.SettleDelivery(bg, target, "us", t0.Add(time.Minute), "away"))
+	}
+	must(d.RetryDeliveries(bg, "http", t0))
+	claim("", 1)
 }
 
 // TestSetEmails: an account's addresses change all together, or none does.

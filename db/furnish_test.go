@@ -159,7 +159,7 @@ func furnishMail(t *testing.T, d *DB) {
 		if id == "waits" {
 			continue
 		}
-		claimed, failed := d.ClaimDeliveries(bg, "holder", t0, t0.Add(time.Hour), 1)
+		claimed, failed := d.ClaimDeliveries(bg, "", "holder", t0, t0.Add(time.Hour), 1)
 		if err = errors.Join(err, failed); id == "sent" && len(claimed) == 1 {
 			err = errors.Join(err, d.SettleDelivery(bg, id, "holder", time.Time{}, "an error"))
 		}

@@ -103,7 +103,7 @@ func (d *DB) Users(ctx context.Context) (all []User, err error) {
 type Counts struct {
 	Users, Locked, Deactivated, Admins, Sessions, Waiting int
 	Invitations                                           int // those that are good
-	Deliveries                                            int // mails and webhooks that wait
+	Deliveries                                            int // mails and webhooks that wait and are due
 }
 
 // Count counts.
@@ -112,7 +112,7 @@ func (d *DB) Count(ctx context.Context, now time.Time) (n Counts, err error) {
 		(SELECT COUNT(*) FROM users WHERE deactivated <> 0), (SELECT COUNT(*) FROM users WHERE admin),
 		(SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM waiting_users),
 		(SELECT COUNT(*) FROM registration_tokens WHERE revoked = 0 AND (expires = 0 OR expires > $1)
-			AND (uses_allowed = 0 OR uses_allowed > used)), (SELECT COUNT(*) FROM deliveries WHERE due > 0)`
+			AND (uses_allowed = 0 OR uses_allowed > used)), (SELECT COUNT(*) FROM deliveries WHERE ` + isWaiting + `)`
 	err = d.Read(ctx, q, []any{Millis(now)}, func(scan func(...any) error) error {
 		return scan(&n.Users, &n.Locked, &n.Deactivated, &n.Admins, &n.Sessions, &n.Waiting, &n.Invitations,
 			&n.Deliveries)

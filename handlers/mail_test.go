@@ -61,7 +61,7 @@ func TestSendMail(t *testing.T) {
 
 func (s *site) waitingMails() []db.Delivery {
 	s.Helper()
-	all, err := s.db.Deliveries(s.Context(), 100)
+	all, err := s.db.Deliveries(s.Context(), time.Time{}, 100)
 	if err != nil {
 		s.Fatal(err)
 	}

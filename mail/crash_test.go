@@ -46,7 +46,7 @@ func TestCrash(t *testing.T) {
 		kill(t, killed)
 		next := start(t, path, server.Port)
 		for until := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-			if waiting, err := d.Deliveries(t.Context(), 1); err != nil || len(waiting) == 0 {
+			if waiting, err := d.Deliveries(t.Context(), time.Time{}, 1); err != nil || len(waiting) == 0 {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -124,7 +124,7 @@ func child() {
 	if err != nil {
 		panic(err)
 	}
-	New(Config{DB: d, Transports: map[string]Transport{"mailto": transport}, Now: time.Now, Only: true,
+	New(Config{DB: d, To: Mails, Transport: transport, Now: time.Now, Only: true,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))}).Start()
 	time.Sleep(2 * time.Minute)
 	os.Exit(1)
@@ -147,7 +147,7 @@ func TestTogether(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := New(Config{DB: dbtest.Open(t, dsn), Transports: map[string]Transport{"mailto": transport}, Now: time.Now,
+		s := New(Config{DB: dbtest.Open(t, dsn), To: Mails, Transport: transport, Now: time.Now,
 			Log: slog.New(slog.DiscardHandler)})
 		s.Start()
 		running.Go(func() {

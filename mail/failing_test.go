@@ -24,7 +24,7 @@ func TestFailingIsAnEvent(t *testing.T) {
 	wait := func(d time.Duration) {
 		for range d / time.Minute {
 			p.step(time.Minute)
-			if err := p.db.RetryDeliveries(t.Context(), p.clock()); err != nil {
+			if err := p.db.RetryDeliveries(t.Context(), Mails, p.clock()); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.round(); err != nil {

@@ -91,7 +91,7 @@ func (p *post) step(d time.Duration) {
 }
 
 func (p *post) config() Config {
-	return Config{DB: p.db, Transports: map[string]Transport{"mailto": p.smtp}, Log: slog.New(slog.DiscardHandler),
+	return Config{DB: p.db, To: Mails, Transport: p.smtp, Log: slog.New(slog.DiscardHandler),
 		Now: p.clock, Sent: func(result string) { p.sent = append(p.sent, result) }}
 }
 
@@ -113,7 +113,7 @@ func (p *post) round() {
 		}
 		more = more && !s.away
 	}
-	s.rest()
+	s.c.Transport.Rest()
 }
 
 // queue queues a notice to an address.
@@ -130,7 +130,7 @@ func (p *post) queue(id, address string) db.Delivery {
 // waiting are the deliveries that wait.
 func (p *post) waiting() []db.Delivery {
 	p.Helper()
-	all, err := p.db.Deliveries(p.Context(), 1000)
+	all, err := p.db.Deliveries(p.Context(), time.Time{}, 1000)
 	if err != nil {
 		p.Fatal(err)
 	}

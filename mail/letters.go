@@ -128,9 +128,11 @@ func (l *Letters) compose(v db.Delivery, values, texts map[string]string) letter
 	if values["operator"] != "" {
 		add("from", texts["operator"])
 	}
-	if out.Link == "" {
+	switch {
+	case v.Kind == handlers.MailNotice: // which says itself when that was
+	case out.Link == "":
 		add("when", stamp(v.Created))
-	} else {
+	default:
 		add("until", stamp(v.Expires))
 	}
 	if what := oneLine(values["what"]); what != "" {

@@ -5,8 +5,9 @@
 //
 // A handler queues one that somebody has asked for (handlers.Server.SendMail). [Notices] queues those that tell the
 // owner of an account what has happened to it, in the transaction of the event, so that one is there if and only if the
-// other is. A [Sender], of whatever replica, claims some of what is due for a while, hands each to the [Transport] of
-// its target's scheme, and settles it in the database before it takes the next.
+// other is. A [Sender], of whatever replica, claims some of what is due for a while, hands each to its [Transport],
+// and settles it in the database before it takes the next. There is one for mails and one for webhooks, so that neither
+// waits for a receiver of the other's.
 //
 // # Laws
 //
@@ -29,7 +30,7 @@
 //	notices := mail.NewNotices()  // db.Config.OnEvent of every process that changes accounts is notices.OnEvent
 //	_, err = mail.Enable(ctx, d, true)  // a server that sends
 //	smtp, err := mail.NewSMTP(settings, letters)
-//	s := mail.New(mail.Config{DB: d, News: notices.News(), Transports: map[string]mail.Transport{"mailto": smtp}})
+//	s := mail.New(mail.Config{DB: d, News: notices.News(), To: mail.Mails, Transport: smtp})
 //	s.Start()
 //	defer s.Close()
 package mail

@@ -9,9 +9,9 @@ import (
 	"postern/db"
 )
 
-// Metrics counts what is sent, and asks how much waits whenever somebody looks. The collectors are to be registered
-// once; sent is for [Config.Sent].
-func Metrics(d *db.DB, now func() time.Time) (collectors []prometheus.Collector, sent func(result string)) {
+// Metrics counts what is sent, and asks how much of what this server sends waits whenever somebody looks. The
+// collectors are to be registered once; sent is for [Config.Sent].
+func Metrics(d *db.DB, to db.To, now func() time.Time) (collectors []prometheus.Collector, sent func(result string)) {
 	sends := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_mail_sends_total",
 		Help: "Mails and other messages to people that were tried, by result: sent, later, refused."},
 		[]string{"result"})
@@ -22,7 +22,7 @@ func Metrics(d *db.DB, now func() time.Time) (collectors []prometheus.Collector,
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			ctx, done := context.WithTimeout(context.Background(), time.Second)
 			defer done()
-			n, since, err := d.WaitingDeliveries(ctx)
+			n, since, err := d.WaitingDeliveries(ctx, to, now())
 			if err != nil {
 				return -1 // a number that nobody takes for one
 			}

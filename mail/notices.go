@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"postern/db"
@@ -15,22 +16,34 @@ import (
 
 // Notices queues mails about what happens to accounts.
 type Notices struct {
-	news chan struct{} // gets a value, at most one at a time, when this process has queued something
+	mu   sync.Mutex
+	news []chan struct{} // of each sender
 }
 
 // NewNotices makes the hook of a database that is not open yet.
-func NewNotices() *Notices { return &Notices{news: make(chan struct{}, 1)} }
+func NewNotices() *Notices { return new(Notices) }
 
 // Wake says that something was queued.
 func (n *Notices) Wake() {
-	select {
-	case n.news <- struct{}{}:
-	default:
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, news := range n.news {
+		select {
+		case news <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// News is for [Config.News].
-func (n *Notices) News() <-chan struct{} { return n.news }
+// News is for [Config.News] of one sender. It gets a value, at most one at a time, when this process has queued
+// something.
+func (n *Notices) News() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	news := make(chan struct{}, 1)
+	n.news = append(n.news, news)
+	return news
+}
 
 // enabled is the setting that says that a server on this database sends mail. It is a fact of the database and not of a
 // process: the command line changes passwords, too.
@@ -47,6 +60,12 @@ func Enable(ctx context.Context, d *db.DB, on bool) (changed bool, err error) {
 		return false, ignoreNotFound(err)
 	}
 	return true, d.SetSetting(ctx, enabled, value)
+}
+
+// Enabled reports whether a server that sends mail serves the database.
+func Enabled(ctx context.Context, d *db.DB) (bool, error) {
+	value, err := d.Setting(ctx, enabled)
+	return value != "", ignoreNotFound(err)
 }
 
 func ignoreNotFound(err error) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	mrand "math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +30,10 @@ const (
 	maxRetry   = 4 * time.Hour
 )
 
-// Transport sends deliveries to targets of one scheme, one at a time.
+// Mails are the deliveries that go by SMTP.
+const Mails db.To = "mailto:"
+
+// Transport sends deliveries to targets of one kind, one at a time.
 type Transport interface {
 	// Send sends one. An error says that it was not sent, or that it is not known: it is tried again, unless it is a
 	// [Refused]; after one that is [Away] the next deliveries of the claim are not tried.
@@ -54,13 +56,14 @@ func (a *Away) Unwrap() error { return a.Err }
 
 // Config is what a sender needs.
 type Config struct {
-	DB         *db.DB
-	Transports map[string]Transport // by the scheme of targets, such as mailto
-	News       <-chan struct{}      // gets a value when this process has queued something; may be nil
-	Log        *slog.Logger
-	Now        func() time.Time
-	Only       bool                // no other server runs on the same SQLite file, so what is claimed was a dead one's
-	Sent       func(result string) // counts tries by result: "sent", "later" or "refused"; may be nil
+	DB        *db.DB
+	To        db.To // what it sends; the rest is another sender's, or waits until it expires
+	Transport Transport
+	News      <-chan struct{} // gets a value when this process has queued something; may be nil
+	Log       *slog.Logger
+	Now       func() time.Time
+	Only      bool                // no other server runs on the same SQLite file, so what is claimed was a dead one's
+	Sent      func(result string) // counts tries by result: "sent", "later" or "refused"; may be nil
 }
 
 // Sender sends what waits.
@@ -90,17 +93,17 @@ func New(c Config) *Sender {
 func (s *Sender) Start() {
 	s.running.Go(func() {
 		if s.c.Only && !s.c.DB.Shared() {
-			s.logError(s.c.DB.ReleaseDeliveries(s.loop))
+			s.logError(s.c.DB.ReleaseDeliveries(s.loop, s.c.To))
 		}
 		for s.loop.Err() == nil {
 			more, err := s.round()
 			s.logError(err)
 			if !more || err != nil || s.away {
-				s.rest()
+				s.c.Transport.Rest()
 				s.wait()
 			}
 		}
-		s.rest()
+		s.c.Transport.Rest()
 	})
 }
 
@@ -113,16 +116,10 @@ func (s *Sender) Close() {
 	s.endSends()
 }
 
-func (s *Sender) rest() {
-	for _, t := range s.c.Transports {
-		t.Rest()
-	}
-}
-
 // wait returns when there may be something to send.
 func (s *Sender) wait() {
 	d := pollInterval
-	if next, err := s.c.DB.NextDelivery(s.loop); err == nil && !next.IsZero() {
+	if next, err := s.c.DB.NextDelivery(s.loop, s.c.To); err == nil && !next.IsZero() {
 		d = max(10*time.Millisecond, min(d, next.Sub(s.c.Now())))
 	}
 	news := s.c.News
@@ -141,20 +138,18 @@ func (s *Sender) wait() {
 // round claims some of what is due and sends it. It says whether there was any.
 func (s *Sender) round() (some bool, err error) {
 	holder, now := rand.Text(), s.c.Now()
-	claimed, err := s.c.DB.ClaimDeliveries(s.loop, holder, now, now.Add(lease), batch)
-	away := make(map[string]error) // by scheme
+	claimed, err := s.c.DB.ClaimDeliveries(s.loop, s.c.To, holder, now, now.Add(lease), batch)
+	var away *Away
 	for i, v := range claimed {
 		if s.loop.Err() != nil || s.c.Now().Add(sendTimeout).After(now.Add(lease)) {
 			return true, errors.Join(err, s.giveBack(holder, claimed[i:]))
 		}
-		scheme, _, _ := strings.Cut(v.Target, ":")
-		failure := away[scheme]
-		if failure == nil {
-			failure = s.send(scheme, v)
-		}
-		var unreachable *Away
-		if errors.As(failure, &unreachable) {
-			away[scheme] = failure
+		var failure error
+		if away == nil {
+			failure = s.send(v)
+			errors.As(failure, &away)
+		} else {
+			failure = away
 		}
 		err = errors.Join(err, s.settle(holder, v, failure))
 	}
@@ -171,20 +166,14 @@ func (s *Sender) giveBack(holder string, left []db.Delivery) (err error) {
 	return err
 }
 
-var errNoTransport = errors.New("nothing here sends to such a target")
-
 // send sends one delivery.
-func (s *Sender) send(scheme string, v db.Delivery) error {
+func (s *Sender) send(v db.Delivery) error {
 	if !s.c.Now().Before(v.Expires) {
 		return &Refused{fmt.Errorf("it has expired; the last error was: %s", cmp.Or(v.Error, "none, it was not tried"))}
 	}
-	transport, found := s.c.Transports[scheme]
-	if !found {
-		return errNoTransport
-	}
 	ctx, done := context.WithTimeout(s.sends, sendTimeout)
 	defer done()
-	return transport.Send(ctx, v)
+	return s.c.Transport.Send(ctx, v)
 }
 
 // settle writes down what became of a delivery, even if the sender is closed meanwhile.
@@ -211,7 +200,7 @@ func (s *Sender) settle(holder string, v db.Delivery, failure error) error {
 	}
 	if back := s.away && result == "sent"; back && err == nil { // what waits for the server need not wait longer
 		s.away = false
-		err = s.c.DB.RetryDeliveries(ctx, s.c.Now())
+		err = s.c.DB.RetryDeliveries(ctx, s.c.To, s.c.Now())
 	}
 	return err
 }

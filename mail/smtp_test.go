@@ -210,14 +210,14 @@ func TestAway(t *testing.T) {
 		p.step(full)
 	}
 	p.queue("short", "short@example.org")
-	sender.c.Transports["mailto"] = there
+	sender.c.Transport = there
 	if _, err := sender.round(); err != nil {
 		t.Fatal(err)
 	}
 	if len(server.Mails()) != 4 || len(p.waiting()) > 0 || sender.away {
 		t.Errorf("%d have come, %v wait", len(server.Mails()), p.waiting())
 	}
-	sender.c.Transports["mailto"] = away
+	sender.c.Transport = away
 	late := p.queue("late", "late@example.org")
 	if _, err := sender.round(); err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestAway(t *testing.T) {
 	if _, err := sender.round(); err != nil {
 		t.Fatal(err)
 	}
-	sender.c.Transports["mailto"] = there
+	sender.c.Transport = there
 	p.queue("now", "now@example.org")
 	for range 2 { // what waits is due as soon as one has come through
 		if _, err := sender.round(); err != nil {
@@ -236,19 +236,19 @@ func TestAway(t *testing.T) {
 	if n := len(server.Mails()); n != 7 || len(p.waiting()) > 0 {
 		t.Errorf("%d have come, %v wait", n, p.waiting())
 	}
-	sender.c.Transports["mailto"] = away
+	sender.c.Transport = away
 	p.queue("expires", "expires@example.org")
 	if _, err := sender.round(); err != nil {
 		t.Fatal(err)
 	}
 	p.step(late.Expires.Sub(late.Created) + time.Minute)
-	sender.c.Transports["mailto"] = there
+	sender.c.Transport = there
 	p.sent = nil
 	if _, err := sender.round(); err != nil || len(server.Mails()) != 7 || len(p.waiting()) > 0 ||
 		len(p.sent) != 1 || p.sent[0] != "refused" {
 		t.Errorf("an expired one: %v, %v, %d have come", err, p.sent, len(server.Mails()))
 	}
-	sender.rest()
+	sender.c.Transport.Rest()
 }
 
 // TestOneSession: the mails of a batch go over one connection, also where one is refused; a connection that the server
@@ -291,5 +291,5 @@ func TestOneSession(t *testing.T) {
 	if _, err := sender.round(); err != nil || len(server.Mails()) != 5 || len(p.waiting()) > 0 {
 		t.Errorf("%v, there came %d, %v wait", err, len(server.Mails()), p.waiting())
 	}
-	sender.rest()
+	sender.c.Transport.Rest()
 }

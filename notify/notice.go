@@ -49,6 +49,7 @@ type Notices struct {
 	Now        func() time.Time
 	Targets    []Target
 	Webhook    Webhook // without a URL
+	Desk       string  // address of the operator's desk, for mails; empty: there is none
 }
 
 // Send posts a delivery to its webhook, once. ErrNoTarget if there is no use in trying again.
@@ -71,11 +72,18 @@ func (n *Notices) Mail(ctx context.Context, v db.Delivery) (what, text string, e
 	}
 	notice, err := n.read(ctx, v)
 	what, text = notice.mail()
+	if n.Desk != "" {
+		text += "\n" + n.Desk + cmp.Or(parts[notice.Type], "?action=events")
+	}
 	return what, text, err
 }
 
-// mail is a notice as a mail, of several lines.
-func (n Notice) mail() (what, text string) { return n.Type, strings.Join(n.lines(), "\n") }
+// mail is a notice as a mail, of several lines, and what it is about as its subject. It is plain text: what others have
+// chosen stands for itself there, and a command too.
+func (n Notice) mail() (what, text string) {
+	lines := n.lines()
+	return strings.TrimSuffix(lines[0], "."), strings.ReplaceAll(strings.Join(lines, "\n"), "`", "")
+}
 
 // Test posts a notice that says that it is a test to a webhook.
 func (n *Notices) Test(ctx context.Context, t Target) error {

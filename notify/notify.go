@@ -51,11 +51,21 @@ var commands = map[string]string{
 	db.EventMail:    "postern mail list",
 }
 
+// parts are those of the operator's desk that show more of a kind; of one that has none, the events.
+var parts = map[string]string{
+	db.EventWaiting: "?action=signups",
+	db.EventOutbox:  "?action=queues",
+	db.EventMail:    "?action=queues",
+}
+
 // keptFor is how long a notice is tried, and how long its id is taken.
 const keptFor = 24 * time.Hour
 
 // setting is the name of the setting that holds the targets, one a line.
 const setting = "notify"
+
+// Webhooks are the deliveries that this package sends itself.
+const Webhooks db.To = "http"
 
 // Kind is that of all deliveries of this package.
 const Kind = "notice" // as handlers.MailNotice is

@@ -72,7 +72,7 @@ func (d *desk) record(e db.Event) {
 // send sends what is due, as the sender of a server does, and gives it.
 func (d *desk) send() (sent []notify.Notice) {
 	d.Helper()
-	due, err := d.db.ClaimDeliveries(d.Context(), "sender", d.now, d.now.Add(time.Minute), 100)
+	due, err := d.db.ClaimDeliveries(d.Context(), "", "sender", d.now, d.now.Add(time.Minute), 100)
 	d.must(err)
 	for _, v := range due {
 		d.must(d.notices.Send(d.Context(), v))
@@ -190,7 +190,7 @@ func TestReplicasTellOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	waiting, err := d.db.Deliveries(t.Context(), 100)
+	waiting, err := d.db.Deliveries(t.Context(), time.Time{}, 100)
 	d.must(err)
 	if len(waiting) != 4 {
 		t.Fatalf("there are %d notices: %+v", len(waiting), waiting)
@@ -215,7 +215,7 @@ func TestTargets(t *testing.T) {
 	d.must(notify.Keep(t.Context(), d.db, []notify.Target{first, second}))
 	other := d.open() // the command line, say
 	d.must(other.Record(t.Context(), db.Event{At: t0, Kind: db.EventAdminOn, Localpart: "alice"}))
-	due, err := d.db.ClaimDeliveries(t.Context(), "sender", t0, t0.Add(time.Minute), 100)
+	due, err := d.db.ClaimDeliveries(t.Context(), "", "sender", t0, t0.Add(time.Minute), 100)
 	d.must(err)
 	if len(due) != 2 {
 		t.Fatalf("%+v", due)
@@ -230,10 +230,12 @@ func TestTargets(t *testing.T) {
 		if _, _, err := d.notices.Mail(t.Context(), v); err != notify.ErrNoTarget {
 			t.Errorf("of an address that is no target: %v", err)
 		}
-		d.notices.Targets = []notify.Target{second}
+		d.notices.Targets, d.notices.Desk = []notify.Target{second}, "https://example.org/account/admin"
 		what, text, err := d.notices.Mail(t.Context(), v)
-		if err != nil || what != "admin_on" || text != "An account was made an administrator.\n"+
-			"2027-01-15 08:00:00 UTC.\nAccount: `alice`.\nSee: `postern session events`" {
+		const subject = "An account was made an administrator"
+		if err != nil || what != subject || text != subject+".\n"+
+			"2027-01-15 08:00:00 UTC.\nAccount: alice.\nSee: postern session events\n"+
+			"https://example.org/account/admin?action=events" {
 			t.Errorf("%q %q %v", what, text, err)
 		}
 	}
@@ -246,7 +248,7 @@ func TestTargets(t *testing.T) {
 	}
 	d.must(notify.Keep(t.Context(), d.db, nil))
 	d.must(other.Record(t.Context(), db.Event{At: t0.Add(3 * time.Hour), Kind: db.EventAdminOn, Localpart: "alice"}))
-	if all, err := d.db.Deliveries(t.Context(), 100); err != nil || len(all) != 2 {
+	if all, err := d.db.Deliveries(t.Context(), time.Time{}, 100); err != nil || len(all) != 2 {
 		t.Errorf("with no target: %+v, %v", all, err)
 	}
 }

@@ -63,6 +63,8 @@ func deskForms() map[string][]string {
 		deskAt(deskSignUps):     {"do", "approve", "name", "carol"},
 		deskAt(deskInvitations): {"do", "invite", "uses", "0", "days", "0", "token", "EVES"},
 
+		deskAt(deskQueues): {"do", "retry"},
+
 		deskAt(deskSignUps, "x", "1"):     {"do", "reject", "name", "erin"},
 		deskAt(deskInvitations, "x", "1"): {"do", "revoke", "token", "INVITATION"},
 	}

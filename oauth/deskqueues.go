@@ -3,15 +3,27 @@ package oauth
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"postern/db"
+	"postern/handlers"
 	"postern/web"
 )
 
-// queues shows what waits to be sent.
+// retried is what the button of the queues does.
+var retried = done{do: "retry", Then: "deskRetried"}
+
+// queues shows what waits to be sent, and has what failed tried again.
 func (e desk) queues() error {
-	frame, err := e.frame(deskQueues)
+	if e.did == retried.do {
+		if err := e.server.DB.RetryDeliveries(e.by(), "", e.server.Now()); err != nil {
+			return err
+		}
+		return e.leave(deskAt(deskQueues, "done", retried.do))
+	}
+	frame, err := e.frame(deskQueues, retried)
 	if err != nil {
 		return err
 	}
@@ -40,11 +52,12 @@ var deliveryKinds = []web.Choice{
 // mails are mails and webhooks that wait. Of a webhook's address the host is shown: the rest may be a secret.
 func (e desk) mails() (web.Queue, error) {
 	q := web.Queue{Text: "deskMails", Means: "deskMailsMean"}
-	n, _, err := e.server.DB.WaitingDeliveries(e.ctx)
+	n, _, err := e.server.DB.WaitingDeliveries(e.ctx, "", e.server.Now())
 	if err != nil {
 		return q, err
 	}
-	all, err := e.server.DB.Deliveries(e.ctx, pageOfDesk)
+	due := 0
+	all, err := e.server.DB.Deliveries(e.ctx, e.server.Now(), pageOfDesk)
 	for _, d := range all {
 		to, err := url.Parse(d.Target)
 		if err != nil {
@@ -54,12 +67,48 @@ func (e desk) mails() (web.Queue, error) {
 		if whom == "" {
 			whom, _ = url.PathUnescape(to.Opaque)
 		}
-		q.List = append(q.List, web.Queued{Text: textOf(deliveryKinds, to.Scheme), Whom: shown(whom),
+		shows := web.Queued{Text: textOf(deliveryKinds, to.Scheme), Whom: shown(whom), Planned: d.Planned(),
 			Since: e.moment(d.Created), Tries: d.Tries, Next: e.toCome(d.Due),
-			Error: plain(strings.ReplaceAll(d.Error, d.Target, whom))})
+			Error: plain(strings.ReplaceAll(d.Error, d.Target, whom))}
+		shows.Kind, shows.KindName = saidBy(d)
+		if d.Localpart != "" {
+			shows.About, shows.View = e.user(d.Localpart), deskAt(deskPerson, "name", d.Localpart)
+		}
+		unsendable := to.Scheme == "mailto" && !e.server.MailOn()
+		q.NoMail = q.NoMail || unsendable
+		q.Retry = q.Retry || d.Tries > 0 && !shows.Next.IsZero() && !unsendable
+		q.List = append(q.List, shows)
+		if !shows.Planned || shows.Next.IsZero() {
+			due++
+		}
 	}
-	q.More = max(0, n-len(all))
+	q.More = max(0, n-due)
 	return q, err
+}
+
+// mailTexts are what mails are called that tell of no event.
+var mailTexts = []web.Choice{
+	{Value: handlers.MailVerify, Text: "deskMailVerify"},
+	{Value: handlers.MailReset, Text: "deskMailReset"},
+	{Value: handlers.MailKnown, Text: "deskMailKnown"},
+	{Value: handlers.MailNotice, Text: "deskMailNotice"},
+}
+
+// saidBy is what a delivery says: the name of a text or, where there is none, its kind. Of a notice to operators it is
+// the event, which its id names after "notify".
+func saidBy(d db.Delivery) (text, kind string) {
+	kind = d.Kind
+	if parts := strings.Split(d.ID, "/"); kind == handlers.MailNotice && len(parts) > 1 {
+		kind = parts[1]
+	}
+	if text = textOf(mailTexts, kind); text == "" {
+		at := slices.IndexFunc(eventTexts, func(t struct{ Kind, Text string }) bool { return t.Kind == kind })
+		if at < 0 {
+			return "", plain(kind)
+		}
+		text = eventTexts[at].Text
+	}
+	return text, ""
 }
 
 // toCome is a time that is to come; zero: it is over.

@@ -26,7 +26,7 @@ func (s *site) asksForMail(what, address, secret, more string) (sid string) {
 // mailedTo is the link of the last mail to an address.
 func (s *site) mailedTo(address string) string {
 	s.Helper()
-	all, err := s.db.Deliveries(s.Context(), 100)
+	all, err := s.db.Deliveries(s.Context(), time.Time{}, 100)
 	s.must(err)
 	link := ""
 	for _, v := range all {

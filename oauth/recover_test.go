@@ -35,7 +35,7 @@ type posted struct {
 
 func (s *site) mails() (all []posted) {
 	s.Helper()
-	waiting, err := s.db.Deliveries(s.Context(), 1000)
+	waiting, err := s.db.Deliveries(s.Context(), time.Time{}, 1000)
 	s.must(err)
 	for _, v := range waiting {
 		var values map[string]string

@@ -156,6 +156,11 @@ type DeskEvents struct {
 type Queued struct {
 	Text, Whom string // Text is the name of a text; empty: Whom, or a device, has changed
 	Device     string
+	Kind       string // the name of a text: what it says; empty: KindName
+	KindName   string // of a kind without a text
+	About      string // the user id of the account that it tells of; empty: of none
+	View       string // address of that account's page
+	Planned    bool   // for Next: it waits for that alone
 	Since      Moment
 	Tries      int
 	Next       time.Time // zero: now
@@ -167,7 +172,9 @@ type Queued struct {
 type Queue struct {
 	Text, Means string // names of texts
 	List        []Queued
-	More        int // that wait as well
+	More        int  // that wait as well
+	NoMail      bool // mails wait, and this server sends none
+	Retry       bool // something has failed and can be tried again
 }
 
 // Queues is the page of what waits.

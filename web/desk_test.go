@@ -39,9 +39,12 @@ var everyDeskPage = map[string]Page{
 		List: []Invitation{everyGuest, {Token: "u", State: "deskIsRevoked"}}, Pager: everyPager},
 	"deskevents.html": DeskEvents{Desk: everyDesk, Name: "bob", From: "2026-01-01", Until: "2026-01-02",
 		Kinds: everyChoice, List: everySeen, Pager: everyPager},
-	"queues.html": Queues{Desk: everyDesk, Queues: []Queue{{"deskOutbox", "deskOutboxMeans",
-		[]Queued{{Whom: "@bob:example.org", Device: "ABC", Since: everyMoment, Tries: 3, Next: time.Unix(9, 0),
-			Error: "away"}, {Text: "deskMail", Whom: "b@example.org", Refused: true}, {}}, 2},
+	"queues.html": Queues{Desk: everyDesk, Queues: []Queue{{Text: "deskOutbox", Means: "deskOutboxMeans", More: 2,
+		List: []Queued{{Whom: "@bob:example.org", Device: "ABC", Since: everyMoment, Tries: 3, Next: time.Unix(9, 0),
+			Error: "away"}, {Text: "deskMail", Whom: "b@example.org", Refused: true, Kind: "eventPassword",
+			About: "@bob:example.org", View: "/bob"}, {}}},
+		{Text: "deskMails", Means: "deskMailsMean", NoMail: true, Retry: true, List: []Queued{{Text: "deskWebhook",
+			KindName: "odd", Planned: true, Next: time.Unix(9, 0)}, {Text: "deskMail", Planned: true}}},
 		{Text: "deskMails", Means: "deskMailsMean"}}},
 }
 
