@@ -12,7 +12,8 @@ func (d *DB) LockUser(ctx context.Context, localpart string, when time.Time) err
 	if Millis(when) == 0 {
 		return errNoTime
 	}
-	const q = `UPDATE users SET locked = $2 WHERE localpart = $1 AND locked = 0 RETURNING localpart`
+	const q = `UPDATE users SET locked = $2, closings = closings + 1 WHERE localpart = $1 AND locked = 0
+		RETURNING localpart`
 	return d.setLock(ctx, Event{At: when, Kind: EventLocked, Localpart: localpart}, q, Millis(when))
 }
 

@@ -74,6 +74,53 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
+// TestChangePasswordMeanwhile: what proved the change is held against the account in the transaction that makes it. An
+// operator, who proves nothing, changes it all the same.
+func TestChangePasswordMeanwhile(t *testing.T) {
+	t.Parallel()
+	const address = "alice@example.org"
+	for what, change := range map[string]func(d *DB) error{
+		"it was locked for a while": func(d *DB) error {
+			return or(d.LockUser(bg, "alice", t0), d.UnlockUser(bg, "alice"))
+		},
+		"it was closed for a while": func(d *DB) error {
+			_, err := d.Deactivate(bg, "alice", t0, false)
+			return or(or(err, d.Reactivate(bg, "alice")),
+				d.AddEmail(bg, Email{Address: address, Localpart: "alice", Validated: t0, Added: t0}))
+		},
+		"the account is locked":   func(d *DB) error { return d.LockUser(bg, "alice", t0) },
+		"the address was removed": func(d *DB) error { return d.RemoveEmail(bg, "alice", address) },
+		"the address is another's": func(d *DB) error {
+			return or(or(d.RemoveEmail(bg, "alice", address), d.CreateUser(bg, User{Localpart: "bob", Created: t0})),
+				d.AddEmail(bg, Email{Address: address, Localpart: "bob", Validated: t0, Added: t0}))
+		},
+	} {
+		d := fresh(t)
+		must(t, d.AddEmail(bg, Email{Address: address, Localpart: "alice", Validated: t0, Added: t0}))
+		c := PasswordChange{Localpart: "alice", OldHash: "hash", Era: 1, Address: address, Hash: "new"}
+		must(t, change(d))
+		if _, err := d.ChangePassword(bg, c); !errors.Is(err, ErrConflict) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if u, _ := d.User(bg, "alice"); u.PasswordHash != "hash" {
+			t.Errorf("%s, and the hash is %q", what, u.PasswordHash)
+		}
+		_, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", Hash: "an operator's"})
+		must(t, err)
+	}
+	d := fresh(t)
+	must(t, d.AddEmail(bg, Email{Address: address, Localpart: "alice", Validated: t0, Added: t0}))
+	_, err := d.ChangePassword(bg, PasswordChange{Localpart: "alice", OldHash: "hash", Address: address, Hash: "new"})
+	must(t, err)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRehash(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)

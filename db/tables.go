@@ -20,7 +20,7 @@ type Table struct {
 // tables are those of this package, in an order in which each refers only to those before it.
 var tables = []Table{
 	{Name: "users", Columns: "localpart, password_hash, created, deactivated, locked, admin, erased, imported, " +
-		"own_password, noticed", Bools: "admin, erased, own_password"},
+		"own_password, noticed, closings", Bools: "admin, erased, own_password"},
 	{Name: "root_keys", Columns: "id, wrapped, created, retired, closed"},
 	{Name: "sessions", Columns: sessionColumns + ", prev_key_id",
 		Bools: "refreshable, single_use, locked, admin, imported, bot"},

@@ -14,6 +14,9 @@ type User struct {
 	Admin                        bool // of the homeserver
 	SecondFactor                 bool // it has one, so its password alone lets nobody in; see Factor
 	Waits                        bool // it is a WaitingUser, which no method here gives as a User
+
+	// Closings is how often it was locked or deactivated. What was made to open it before opens it no more.
+	Closings int64
 }
 
 // UserState is what may be done with an account.
@@ -40,13 +43,13 @@ func (u User) State() UserState {
 // errNoTime guards the times whose zero would mean the opposite.
 var errNoTime = errors.New("database: a time is required")
 
-const userColumns = `localpart, password_hash, created, deactivated, locked, admin, ` + secondFactor
+const userColumns = `localpart, password_hash, created, deactivated, locked, admin, closings, ` + secondFactor
 
 const userByName = `SELECT ` + userColumns + ` FROM users WHERE localpart = $1`
 
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, deactivated, locked int64
-	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.SecondFactor)
+	err = scan(&u.Localpart, &u.PasswordHash, &created, &deactivated, &locked, &u.Admin, &u.Closings, &u.SecondFactor)
 	u.Created, u.Deactivated, u.Locked = FromMillis(created), FromMillis(deactivated), FromMillis(locked)
 	return u, err
 }
@@ -134,7 +137,8 @@ func (d *DB) Deactivate(ctx context.Context, localpart string, when time.Time, e
 		return 0, errNoTime
 	}
 	const (
-		q          = `UPDATE users SET deactivated = $2 WHERE localpart = $1 AND deactivated = 0 RETURNING localpart`
+		q = `UPDATE users SET deactivated = $2, closings = closings + 1 WHERE localpart = $1 AND deactivated = 0
+			RETURNING localpart`
 		alsoErased = `UPDATE users SET erased = erased OR $2 WHERE localpart = $1`
 	)
 	return write(ctx, d, account(localpart), func(t *Tx) (int, error) {

@@ -39,8 +39,8 @@ func (s *Server) ChangePassword(ctx context.Context,
 		return nil, err
 	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{
-		Localpart: session.Localpart, OldHash: i.Proof, Hash: hash, Keep: session.ID,
-		EndOthers: endOthers,
+		Localpart: session.Localpart, OldHash: i.Proof, Era: i.Email.Era,
+		Address: i.Email.Address, Hash: hash, Keep: session.ID, EndOthers: endOthers,
 	})
 	if err != nil {
 		return nil, s.ended(ctx, err)
@@ -67,15 +67,9 @@ func (s *Server) resetPassword(ctx context.Context,
 	if err := s.spend(ctx, i); err != nil {
 		return nil, err
 	}
-	has, err := s.DB.Email(ctx, account.Address)
-	now, err2 := s.DB.User(ctx, account.Localpart)
-	if err = errors.Join(err, err2); err == nil && (has.Localpart != account.Localpart || !now.Locked.IsZero()) {
-		err = db.ErrConflict
-	}
-	if err == nil {
-		_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.Proof,
-			Hash: hash, EndOthers: body.LogoutDevices == nil || *body.LogoutDevices})
-	}
+	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.Proof,
+		Era: account.Era, Address: account.Address, Hash: hash,
+		EndOthers: body.LogoutDevices == nil || *body.LogoutDevices})
 	if errors.Is(err, db.ErrConflict) || errors.Is(err, db.ErrNotFound) {
 		return nil, forbidden("The account has changed since the mail was sent; ask for another one.").because(err)
 	}
@@ -125,7 +119,7 @@ func (s *Server) ReplacePassword(ctx context.Context, account db.User, n NewPass
 		return db.User{}, err
 	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.PasswordHash,
-		Hash: hash, EndOthers: n.EndSessions})
+		Era: account.Closings + 1, Hash: hash, EndOthers: n.EndSessions})
 	account.PasswordHash = hash
 	return account, err
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // A link leads a person to a page, where a form does what the link is for: whoever only looks at it, as a mail scanner
 // does, changes nothing. It is sealed, not stored, and says how its account was when it was made. So it is over with
-// its time, with another password of the account, and with its own use.
+// its time, with another password of the account, once that was locked or deactivated, and with its own use.
 
 // SealedID is the length of the id of a [SealText], in bytes.
 const SealedID = 18
@@ -82,10 +83,11 @@ type link struct {
 	expires time.Time
 }
 
-// stateOf is another one once the account has another password. Half of a hash is as good as all of it here: whoever
+// stateOf is another one once the account has another password, or was locked or deactivated.
+// Half of a hash is as good as all of it here: whoever
 // sealed the link has chosen neither.
 func stateOf(account db.User) []byte {
-	sum := sha256.Sum256([]byte("state of an account " + account.PasswordHash))
+	sum := sha256.Sum256(fmt.Appendf(nil, "state of an account %d %s", account.Closings, account.PasswordHash))
 	return sum[:sha256.Size/2]
 }
 
@@ -150,6 +152,12 @@ func (s *Server) openLink(ctx context.Context, kind, text string) (l link, accou
 
 // ResetAccount finds the account that a link gives a new password; else [ErrLinkOver].
 func (s *Server) ResetAccount(ctx context.Context, text string) (db.User, error) {
+	_, account, err := s.openReset(ctx, text)
+	return account, err
+}
+
+// openReset is openLink of a link to choose a password, whose address, if it was mailed, is the account's still.
+func (s *Server) openReset(ctx context.Context, text string) (link, db.User, error) {
 	l, account, err := s.openLink(ctx, resetLink, text)
 	if err == nil && l.Address != "" {
 		// Whoever has removed an address wants nobody to come in by it.
@@ -159,13 +167,13 @@ func (s *Server) ResetAccount(ctx context.Context, text string) (db.User, error)
 			err = ErrLinkOver
 		}
 	}
-	return account, err
+	return l, account, err
 }
 
 // ResetPassword gives the account of a link a new password, and gives the account as it is then. Its browsers are
 // signed out. Of several who use one link at once, one succeeds; the others hear [ErrLinkOver].
 func (s *Server) ResetPassword(ctx context.Context, text, password string, endSessions bool) (db.User, error) {
-	account, err := s.ResetAccount(ctx, text)
+	l, account, err := s.openReset(ctx, text)
 	if err != nil {
 		return account, err
 	}
@@ -177,7 +185,7 @@ func (s *Server) ResetPassword(ctx context.Context, text, password string, endSe
 		return account, err
 	}
 	_, err = s.DB.ChangePassword(ctx, db.PasswordChange{Localpart: account.Localpart, OldHash: account.PasswordHash,
-		Hash: hash, EndOthers: endSessions})
+		Era: account.Closings + 1, Address: l.Address, Hash: hash, EndOthers: endSessions})
 	if errors.Is(err, db.ErrConflict) || errors.Is(err, db.ErrNotFound) {
 		err = ErrLinkOver
 	}

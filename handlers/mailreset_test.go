@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -66,6 +69,10 @@ func TestResetOver(t *testing.T) {
 			s.addEmail("bob", "alice@example.org")
 		},
 		"the account was locked": func(s *site) { s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now())) },
+		"the account was locked for a while": func(s *site) {
+			s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now()))
+			s.must(s.db.UnlockUser(t.Context(), "alice"))
+		},
 		"the account was closed": func(s *site) {
 			_, err := s.db.Deactivate(t.Context(), "alice", s.clock.Now(), false)
 			s.must(err)
@@ -97,6 +104,96 @@ func TestResetOver(t *testing.T) {
 	if a := s.changePassword("", s.resetBody("battery staple", `,"auth":`+emailStep(sid, "s", ""))); a.Code() !=
 		"M_UNAUTHORIZED" {
 		t.Errorf("after an hour: %s", a.Raw)
+	}
+}
+
+// TestResetInSession: a mail proves a change in a session while the account has the address, and no longer.
+func TestResetInSession(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(s *site){
+		"":               func(*site) {},
+		"it was removed": func(s *site) { s.must(s.db.RemoveEmail(t.Context(), "alice", "old@example.org")) },
+		"it is another's": func(s *site) {
+			s.must(s.db.RemoveEmail(t.Context(), "alice", "old@example.org"))
+			s.addEmail("bob", "old@example.org")
+		},
+	} {
+		s := mailSite(t)
+		s.addEmail("alice", "old@example.org")
+		s.addEmail("alice", "new@example.org")
+		token := s.loggedIn().Text("access_token")
+		sid := s.ok(s.askForMail(resetPath+"email/requestToken", "old@example.org", "s", 1)).Text("sid")
+		s.follow("old@example.org")
+		change(s)
+		a := s.changePassword(token, s.resetBody("battery staple", `,"auth":`+emailStep(sid, "s", "")))
+		if what == "" {
+			s.ok(a)
+			continue
+		}
+		if a.Status != 401 || a.Code() != "M_FORBIDDEN" {
+			t.Errorf("%s: it is answered %d %s", what, a.Status, a.Raw)
+		}
+		s.ok(s.login(""))
+	}
+}
+
+// TestChangedInTheQueue: while the hash of a new password waits for its turn, the account may be locked, and the
+// address removed by which somebody has shown whose it is. Then the password stays.
+func TestChangedInTheQueue(t *testing.T) {
+	t.Parallel()
+	const address = "alice@example.org"
+	ways := map[string]func(s *site) func(ctx context.Context) error{
+		"a link": func(s *site) func(context.Context) error {
+			s.must(s.server.AskRecovery(WithCaller(t.Context(), &Caller{Now: s.clock.Now()}), "alice", "en"))
+			_, links := s.sent(address)
+			_, text, _ := strings.Cut(links[0], LinkParam+"=")
+			return func(ctx context.Context) error {
+				_, err := s.server.ResetPassword(ctx, text, "battery staple", true)
+				return err
+			}
+		},
+		"a mail that an app asked for": func(s *site) func(context.Context) error {
+			return s.resets(address, "")
+		},
+		"the same in a session": func(s *site) func(context.Context) error {
+			return s.resets(address, s.loggedIn().Text("access_token"))
+		},
+	}
+	for way, begin := range ways {
+		for what, change := range map[string]func(s *site){
+			"the address was removed": func(s *site) { s.must(s.db.RemoveEmail(t.Context(), "alice", address)) },
+			"the account was locked":  func(s *site) { s.must(s.db.LockUser(t.Context(), "alice", s.clock.Now())) },
+		} {
+			s := mailSite(t)
+			s.addEmail("alice", address)
+			reset := begin(s)
+			before, err := s.db.User(t.Context(), "alice")
+			s.must(err)
+			giveBack, done := s.fill(), make(chan error)
+			go func() { done <- reset(WithCaller(t.Context(), &Caller{Now: s.clock.Now()})) }()
+			s.untilWaiting(1)
+			change(s)
+			giveBack()
+			if err := <-done; err == nil {
+				t.Errorf("%s: %s, and it is good all the same", way, what)
+			}
+			if now, err := s.db.User(t.Context(), "alice"); err != nil || now.PasswordHash != before.PasswordHash {
+				t.Errorf("%s: %s, and the password is another one; %v", way, what, err)
+			}
+		}
+	}
+}
+
+// resets prepares a change of alice's password by a mail that an app has asked for.
+func (s *site) resets(address, token string) func(context.Context) error {
+	sid := s.ok(s.askForMail(resetPath+"email/requestToken", address, "s", 1)).Text("sid")
+	s.follow(address)
+	return func(context.Context) error {
+		a := s.changePassword(token, s.resetBody("battery staple", `,"auth":`+emailStep(sid, "s", "")))
+		if a.Status == http.StatusOK {
+			return nil
+		}
+		return errors.New(a.Raw)
 	}
 }
 

@@ -301,12 +301,9 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 	if err != nil {
 		return err
 	}
-	why := "The password was changed meanwhile."
-	if subtle.ConstantTimeCompare([]byte(account.PasswordHash), []byte(i.Proof)) == 1 {
-		if i.has(stageSSO) || s.passwordAlone(account) == nil {
-			return nil
-		}
-		why = "The account has a second factor since."
+	why, err := s.overSince(ctx, i, account)
+	if err != nil || why == "" {
+		return err
 	}
 	i.change(func(now *state) bool {
 		now.Completed, now.Proof, now.Email = nil, "", shown{}
@@ -316,4 +313,27 @@ func (s *Server) stillProven(ctx context.Context, i *interaction, session db.Ses
 		return err
 	}
 	return s.challenge(i, failed("M_FORBIDDEN", why).why)
+}
+
+// overSince says why what was proven is so no more; empty: it is.
+func (s *Server) overSince(ctx context.Context, i *interaction, account db.User) (why string, err error) {
+	if subtle.ConstantTimeCompare([]byte(account.PasswordHash), []byte(i.Proof)) != 1 {
+		return "The password was changed meanwhile.", nil
+	}
+	if i.Email.Era != 0 && i.Email.Era != account.Closings+1 {
+		return "The account was locked meanwhile.", nil
+	}
+	if i.Email.Address != "" {
+		bound, err := s.DB.Email(ctx, i.Email.Address)
+		if errors.Is(err, db.ErrNotFound) || err == nil && bound.Localpart != account.Localpart {
+			return "The account does not have the mail address any more.", nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if !i.has(stageSSO) && s.passwordAlone(account) != nil {
+		return "The account has a second factor since.", nil
+	}
+	return "", nil
 }

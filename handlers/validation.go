@@ -59,8 +59,9 @@ type shown struct {
 	Address  string
 	At       time.Time // when the link was followed; zero: not yet
 	Language string    `json:",omitempty"` // in which its owner reads
-	// to reset a password: the account that has the address, and the hash that it had when the mail was asked for
+	// to reset a password: the account that has the address, and how it was when the mail was asked for
 	Localpart, Proof string `json:",omitempty"`
+	Era              int64  `json:",omitempty"`
 }
 
 // linksByMail reports whether validation sessions are served: there is mail, and the page that its links lead to.
@@ -139,7 +140,7 @@ func (s *Server) newValidation(ctx context.Context, p purpose, address, secret s
 		return nil, err
 	}
 	if known == (p == toReset) && account.Locked.IsZero() {
-		v.Localpart, v.Proof = account.Localpart, account.PasswordHash
+		v.Localpart, v.Proof, v.Era = account.Localpart, account.PasswordHash, account.Closings+1
 		v.Link, err = s.randomID(linkBytes)
 		return v, err
 	}
@@ -148,7 +149,7 @@ func (s *Server) newValidation(ctx context.Context, p purpose, address, secret s
 
 // waitsLike reports whether a session waits for its link, if it has one, and is what it would be if it began now.
 func (v *validation) waitsLike(now *validation) bool {
-	return v.At.IsZero() && (v.Link == "") == (now.Link == "") && v.Localpart == now.Localpart &&
+	return v.At.IsZero() && (v.Link == "") == (now.Link == "") && v.Localpart == now.Localpart && v.Era == now.Era &&
 		subtle.ConstantTimeCompare([]byte(v.Proof), []byte(now.Proof)) == 1
 }
 

@@ -39,6 +39,16 @@ func TestLinkIsOver(t *testing.T) {
 			_, err := s.db.Deactivate(s.Context(), "alice", s.clock.Now(), false)
 			s.must(err)
 		},
+		"the account was locked for a while": func(s *site, _ *browser) {
+			s.must(s.db.LockUser(s.Context(), "alice", s.clock.Now()))
+			s.must(s.db.UnlockUser(s.Context(), "alice"))
+		},
+		"the account was deactivated for a while": func(s *site, _ *browser) {
+			_, err := s.db.Deactivate(s.Context(), "alice", s.clock.Now(), false)
+			s.must(err)
+			s.must(s.db.Reactivate(s.Context(), "alice"))
+			s.has("alice", aliceMail)
+		},
 		"the address was removed": func(s *site, _ *browser) {
 			s.must(s.db.RemoveEmail(s.Context(), "alice", aliceMail))
 		},

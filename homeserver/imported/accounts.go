@@ -104,9 +104,9 @@ const (
 
 	markUser   = `UPDATE users SET imported = $2, own_password = $3 WHERE localpart = $1`
 	takeHash   = `UPDATE users SET password_hash = $2 WHERE localpart = $1`
-	takeLock   = `UPDATE users SET locked = $2 WHERE localpart = $1`
+	takeLock   = `UPDATE users SET locked = $2, closings = closings + 1 WHERE localpart = $1`
 	takeAdmin  = `UPDATE users SET admin = $2 WHERE localpart = $1`
-	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE WHERE localpart = $1`
+	takeActive = `UPDATE users SET deactivated = $2, erased = FALSE, closings = closings + 1 WHERE localpart = $1`
 )
 
 // importAccount takes one account over. If it comes with its devices it comes from the homeserver, which knows of it.
