@@ -205,6 +205,21 @@ type Deactivation struct {
 	Erase *bool `json:"erase,omitempty"`
 }
 
+// Email defines model for Email.
+type Email struct {
+	// Address In lower case.
+	Address string `json:"address"`
+
+	// ValidatedTS When its owner confirmed it, or an operator said that it is theirs.
+	ValidatedTS int64 `json:"validated_ts"`
+	AddedTS     int64 `json:"added_ts"`
+}
+
+// Emails defines model for Emails.
+type Emails struct {
+	Emails []Email `json:"emails"`
+}
+
 // Ended defines model for Ended.
 type Ended struct {
 	SessionsEnded int `json:"sessions_ended"`
@@ -311,6 +326,14 @@ type NewAccount struct {
 	Localpart string  `json:"localpart"`
 	Password  *string `json:"password,omitempty"`
 	Admin     *bool   `json:"admin,omitempty"`
+
+	// Email A mail address, which counts as confirmed.
+	Email *string `json:"email,omitempty"`
+}
+
+// NewEmail defines model for NewEmail.
+type NewEmail struct {
+	Address string `json:"address"`
 }
 
 // NewInvitation defines model for NewInvitation.
@@ -417,6 +440,9 @@ type Signups struct {
 
 // AccountName defines model for AccountName.
 type AccountName = string
+
+// EmailAddress defines model for EmailAddress.
+type EmailAddress = string
 
 // From defines model for From.
 type From = string
@@ -535,6 +561,9 @@ type CreateAccountJSONRequestBody = NewAccount
 // DeactivateAccountJSONRequestBody defines body for DeactivateAccount for application/json ContentType.
 type DeactivateAccountJSONRequestBody = Deactivation
 
+// AddEmailJSONRequestBody defines body for AddEmail for application/json ContentType.
+type AddEmailJSONRequestBody = NewEmail
+
 // SetPasswordJSONRequestBody defines body for SetPassword for application/json ContentType.
 type SetPasswordJSONRequestBody = NewPassword
 
@@ -567,6 +596,15 @@ type ServerInterface interface {
 	// DeactivateAccount Deactivate an account.
 	// (PUT /_postern/admin/v1/accounts/{account}/deactivation)
 	DeactivateAccount(ctx echo.Context, account AccountName) error
+	// ListEmails List the mail addresses of an account, the oldest first.
+	// (GET /_postern/admin/v1/accounts/{account}/emails)
+	ListEmails(ctx echo.Context, account AccountName) error
+	// AddEmail Give an account a mail address.
+	// (POST /_postern/admin/v1/accounts/{account}/emails)
+	AddEmail(ctx echo.Context, account AccountName) error
+	// RemoveEmail Take a mail address from an account.
+	// (DELETE /_postern/admin/v1/accounts/{account}/emails/{address})
+	RemoveEmail(ctx echo.Context, account AccountName, address EmailAddress) error
 	// ClearFactors Remove all second factors of an account.
 	// (DELETE /_postern/admin/v1/accounts/{account}/factors)
 	ClearFactors(ctx echo.Context, account AccountName) error
@@ -769,6 +807,62 @@ func (w *ServerInterfaceWrapper) DeactivateAccount(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeactivateAccount(ctx, account)
+	return err
+}
+
+// ListEmails converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEmails(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEmails(ctx, account)
+	return err
+}
+
+// AddEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) AddEmail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddEmail(ctx, account)
+	return err
+}
+
+// RemoveEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveEmail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address EmailAddress
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", ctx.Param("address"), &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter address: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveEmail(ctx, account, address)
 	return err
 }
 
@@ -1236,6 +1330,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/sessions", wrapper.ListAccountSessions, options.OperationMiddlewares["listAccountSessions"]...)
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/factors", wrapper.ClearFactors, options.OperationMiddlewares["clearFactors"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/factors", wrapper.ListFactors, options.OperationMiddlewares["listFactors"]...)
+	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/emails", wrapper.ListEmails, options.OperationMiddlewares["listEmails"]...)
+	router.POST(options.BaseURL+"/_postern/admin/v1/accounts/:account/emails", wrapper.AddEmail, options.OperationMiddlewares["addEmail"]...)
+	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/emails/:address", wrapper.RemoveEmail, options.OperationMiddlewares["removeEmail"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/sessions/:session", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/sessions/:session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
@@ -1858,6 +1955,270 @@ func (response DeactivateAccount413JSONResponse) VisitDeactivateAccountResponse(
 type DeactivateAccount503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response DeactivateAccount503JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmailsRequestObject struct {
+	Account AccountName `json:"account"`
+}
+
+type ListEmailsResponseObject interface {
+	VisitListEmailsResponse(w http.ResponseWriter) error
+}
+
+type ListEmails200JSONResponse Emails
+
+func (response ListEmails200JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListEmails401JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListEmails403JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListEmails404JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListEmails503JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmailRequestObject struct {
+	Account AccountName `json:"account"`
+	Body    *AddEmailJSONRequestBody
+}
+
+type AddEmailResponseObject interface {
+	VisitAddEmailResponse(w http.ResponseWriter) error
+}
+
+type AddEmail201JSONResponse Email
+
+func (response AddEmail201JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response AddEmail400JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response AddEmail401JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response AddEmail403JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response AddEmail404JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response AddEmail413JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response AddEmail503JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmailRequestObject struct {
+	Account AccountName  `json:"account"`
+	Address EmailAddress `json:"address"`
+}
+
+type RemoveEmailResponseObject interface {
+	VisitRemoveEmailResponse(w http.ResponseWriter) error
+}
+
+type RemoveEmail200JSONResponse Emails
+
+func (response RemoveEmail200JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RemoveEmail401JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RemoveEmail403JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RemoveEmail404JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RemoveEmail503JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3630,6 +3991,15 @@ type StrictServerInterface interface {
 	// DeactivateAccount Deactivate an account.
 	// (PUT /_postern/admin/v1/accounts/{account}/deactivation)
 	DeactivateAccount(ctx context.Context, request DeactivateAccountRequestObject) (DeactivateAccountResponseObject, error)
+	// ListEmails List the mail addresses of an account, the oldest first.
+	// (GET /_postern/admin/v1/accounts/{account}/emails)
+	ListEmails(ctx context.Context, request ListEmailsRequestObject) (ListEmailsResponseObject, error)
+	// AddEmail Give an account a mail address.
+	// (POST /_postern/admin/v1/accounts/{account}/emails)
+	AddEmail(ctx context.Context, request AddEmailRequestObject) (AddEmailResponseObject, error)
+	// RemoveEmail Take a mail address from an account.
+	// (DELETE /_postern/admin/v1/accounts/{account}/emails/{address})
+	RemoveEmail(ctx context.Context, request RemoveEmailRequestObject) (RemoveEmailResponseObject, error)
 	// ClearFactors Remove all second factors of an account.
 	// (DELETE /_postern/admin/v1/accounts/{account}/factors)
 	ClearFactors(ctx context.Context, request ClearFactorsRequestObject) (ClearFactorsResponseObject, error)
@@ -3923,6 +4293,105 @@ func (sh *strictHandler) DeactivateAccount(ctx echo.Context, account AccountName
 		return err
 	} else if validResponse, ok := response.(DeactivateAccountResponseObject); ok {
 		return validResponse.VisitDeactivateAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEmails operation middleware
+func (sh *strictHandler) ListEmails(ctx echo.Context, account AccountName) error {
+	var request ListEmailsRequestObject
+
+	request.Account = account
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEmails(ctx.Request().Context(), request.(ListEmailsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEmails")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEmailsResponseObject); ok {
+		return validResponse.VisitListEmailsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddEmail operation middleware
+func (sh *strictHandler) AddEmail(ctx echo.Context, account AccountName) error {
+	var request AddEmailRequestObject
+
+	request.Account = account
+
+	var body AddEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddEmail(ctx.Request().Context(), request.(AddEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddEmailResponseObject); ok {
+		return validResponse.VisitAddEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveEmail operation middleware
+func (sh *strictHandler) RemoveEmail(ctx echo.Context, account AccountName, address EmailAddress) error {
+	var request RemoveEmailRequestObject
+
+	request.Account = account
+	request.Address = address
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveEmail(ctx.Request().Context(), request.(RemoveEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveEmailResponseObject); ok {
+		return validResponse.VisitRemoveEmailResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4531,91 +5000,100 @@ func (sh *strictHandler) ApproveSignup(ctx echo.Context, account AccountName) er
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F17Uxu5lv8qqt5bld2qxhhCuDPmL08gs94hkAIy2bqprJHdx24NbckjqXF8U97PfktH6m61+2FDgGTI",
-	"/SehbbVe533OT/KXYCxmc8GBaxX0vgRzKukMNEh86o/HIuX6jM7APEagxpLNNRM86AVXMZBEjGkyp1IT",
-	"MSE6BkLtGyEREp8XsUiApAokYVEnCANmXp1THQdhwLHfwL0ThIGEP1MmIQp6WqYQBmocw4yaofVybpoq",
-	"LRmfBqtVGLyRYlad1DWHz/o6m82cToGMYCIkhGTBdIyfKjoDMmGJWWU+pT9TkMtiThPTuz+BGf18Cnyq",
-	"46B30P35MKyZ0SmbMV2d0n+LBZlRviRUk5lQumnIBF/3x4xgQtNEB729bjc0M2CzdIZP5pFx95jPhXEN",
-	"U5A4mQuYMqUlNZO4EjfA6wkovWZEm3YNRMLv7kiiS1CKCT44rh9b2a9fqGbWcE3uNO7KNFZzwRUgE/9C",
-	"owv4MwWFtBkLroHjn3Q+T9gYl777hxK4Q0W3f5MwCXrBf+wWArJrv1W7J1IKaYeq21IcjIwp50KTEZCU",
-	"RyCVFiLqkOu3w7Pzq+H/XJ6fXYfm6Zf+sff0dnB5OTj7dfiuf9F/az8anP3ePx0cu4+ODG9TwmGRyZrf",
-	"5v3lycVZ/+2JfdM8DQdn5n/7wcn/vj59fzn43TxSHpmPPpz0fxu+619efji/OL4mVBX9z6lSCyHtpLGv",
-	"0/PXv50ce50fn/RfXw1+71+dHF/3CBcjES3NwkkipoQZjvK1QicwcivkiEWRZcjHpcb12+Gb84tfBsfH",
-	"J2fXPZwJsjFZUEUMbWY0AjJBVcUU6b8boN5iWuV7y0xDQiMjbSgnQr5Q2IqSMb0FqkkC9BaU7SKjvUjt",
-	"Ys+EfiNSHj3JWg1fvTl/f3Zs1yrBzV6lY6P4GJ/inC6oBlRV8DTTOh28HVwZ1js5OUY20UJYhZgxmCJU",
-	"GtIYWYmpiiEyutKQayZmwPURuZag5XJIJxrkcKauiaJLRWKxIIngU/PqgjK75VdCnFI5hSdZ29X5+fC0",
-	"f/HriWMv5P+YKjITZkUx5eTwgPzGfsGpvec01bGQ7J9PtPWZNrk6/w0lgAtPABRwbUX77Lez8w9neSvm",
-	"2F6TqRARMjsXuNEgK7qgty4uiRjfQJSt95ayhI6Sp6GGW4ijRUQ1HVEFniKWQMeGu7hYdEhf3RA6pYx3",
-	"0Fi5ATy3B/0hKeYgNbOmBPVA1Zh9iMHIm9s4ytf1hTFuzkqNhEiAGoP2eUfICGTQO1iFwVgC1RANrRM2",
-	"EXJGtTXohwdBxb57L/8d94GONbu9Xwc/r8Ig9+Kq5tRruW9b3txnlJ/MBsNY8Gg4oWMtZNsmqlwxEJoI",
-	"DiQBrTLjwnj7br7CkdBrUC2+GNNGTDutkz40XWmqa3zf8wmS2XG9jilS3iOEGSASYMVI0SVZlHgkE5Iw",
-	"AG58uI8BvglBtsVBiazBp7CZLi9XYWAc7CGLWum3Zz2jzI36mL/kM0C24tDx+jrZvM0tcW0xQTH6A8ba",
-	"iL8TI1UjR943TMNMbZL6TCJX+TBUSrosLy8MjPNfExMYZz6PCUwbDAyOSAITNNXE+L4mmqHGdHPw2KJO",
-	"DNa2MV9M3R68ToBKq+3LW2D3Uw3HRYPyrC9gLG5BLslYRKBIJJCVnB/VxrYVOq8PVTvPLSjVNqTjlw3t",
-	"Dsraqr2x4WvGb5lGM6HqYgihwAqf8R+MsepsVJZOvFpH3l/TIc0tUduwKU/nGxoeNnJNg8TnG1qSuGys",
-	"8s7UEfQ464tZ61omK0iqoBRiTmiioC6cicUMFMhbkMZTnhpVbGQFQ3qqyITifwzjnXbVjIxZmegJj+rk",
-	"I1v0ELLv78Dxay/X7Y/1Iyo81SdvqZbsMwHzvVnP+sZJI4915ouNY/uW1fEhBhZzKaaSzlSrSjHiA/Xz",
-	"+WC4O6bzOXCIXJcg5skmHWX2w/eYqz2/ZUnCrHJXmQPtkiRVpx2jRfzuVfelGfoOtt8IvRITPUzEVKQ1",
-	"+vlKpmDsI/ciNBu5WJ8TJZuMUo2+gaMtSZiJusQGnnu5zhoZAWt54hbqvL4IbtkYNplXowqmwEHmIndH",
-	"N47Na/2MRSxIxIxDcWR8DjMx41VilME3GSvjd90wXmNeLk1QSBW5TsSUcRPSWzV0bdz9awnzhC6vNzLZ",
-	"dp7jQaFPN+2i8bnu7F3uZR4QnToCtu6imPgbGZowsnWhP2/pYFV4DbU7bn8jt9WYXMg/38o1skz7PTpG",
-	"biF1a3+TBwHltd87DjIsttH/bZIF9LB6ZoE7ms3AeVyjJfr487nvppvI5AbM/mKjVsccBYQqPUzVfZZk",
-	"FAqvzbz3FWpCseAgyZgmiXlupU2FNdHtx91wg2z05i3JVKMnuzXDOtpv4Fjp3N+h3eeWrLoE5Nd212+/",
-	"wSkOKiPVrX2QO1sPyLJG1cHnOZOg7hf3J4zf1MbREpyTYLw0gmY9Zgm42BOtqbHnWAuxnp0xJpgmpKgB",
-	"NqpDaV3CGll6r8DYaE2oYi656tcYVOGvY1acLOjyjv7EKxz/Vtw/EZHF9JlQmx0J8k6DjCzmLyO6O+l8",
-	"o5zrrMTSqn5Mb/dQbKkCNaRJIhZ1O37qlHWPGHHg6WwE8o5bWrVcrtqTJQNw4h7ZN2qLQTlwK4vMWlS3",
-	"ldbwRPB7tHWbwrEzWGzOKra5sWu+lleO3H/1CquB2fPehkgjS65hN9u9VlluMZeGxbZpzLLSW4+/FgA3",
-	"xBCLcLHAmEOg539Euj3C4baBufNyaDfckFPQ9dXQPpGUR2JmaO8NiyEg1RqkafR/H/s7/6A7/+zu/NwZ",
-	"/v/Opy974eHB6m+bgruqAGeF3fWIu7tRirdb6H5trH0Gi3ce9dfIwqNhOXPqJmkLrs3MuX8/pqpE7Xkf",
-	"DTx1AQr0qTN65bknbAJ5lOum/dPhQbeLpfKq54BVo8IchoRxMvMC4iNCSUSXHh+ERBl/1i/iV0mTVegP",
-	"uwc/ubGLMj0+bkhiVJZ9AeYvyzU0iphZA03eeYuvTdz0OYHZXC+J7cnTZa5rM/BU7BTEScf6y8qO2LjL",
-	"9/ZW9j1vZXt+wDdKPlIdYziQQXW2I6E3lmpctmGC9dyRsJ7SOMb0g1E1RMJEgooh2pDawiJOwoBrFyVW",
-	"E2nn/VTHZL/TJbahKxtoLMaNYJriPNoTRS+/plb0E2Zft8llYJ6WqXlCl0PeCP6xfb1oz229qni5FYJw",
-	"swnAI5VVfROqoUHE2gtZ5fxLVezFRONoytJdkYXxlWc0AgerGAn9QpG9Ow799yzQUwB8aPM4zTTcK7W+",
-	"e7KjW3q/nPdoHnX7bM1L699rycaNiXdw4IfMnXcbVxSXEVlhtCcCezIHbw2q0+LHYe1tLObQkBLNaUjE",
-	"HLjyQ3QrXXkFq81z33u1fWZqr7kaqMRE93y2MuFNBNSGWeZzKypGrdzAXHcI5qWzSvvceJymFfDI4nKm",
-	"wgRRQvCOqxSuV9n99Sa2bmgmgZ9GEBVFhbbVH26Z19pvSK/b2mF9FbHQM0UQ4UlnSYuFqKozerfo+JpQ",
-	"4mmc/XI5aKt4JTNLrcFKQ9mifg+w9FPj+mxdvOegF0I2pgycJaLqBiJjiUKvvJNVuJF72/bqwC0J1L1M",
-	"1Fotu6p2jHOe202RJhGJ6S1sqK5sVfcuzbrYrGZSfEtuLCawHTNa3rkTL7ohquu3UI5UMr28NP17QexV",
-	"U2hlVTUSrmQdyPVcKBNb5WUflQLZ2cHerm29qwZoUQ+xwdWigwZUIl+5mcdazy1kiPGJqJmfq8WGhgpM",
-	"ZiUmhbrYRgTE5QtNpJBH+iExu7STzm1LmkbGkcGs91r1j/QrM/bNFxqCSSaBOSqR6V7rBhGEenYIWsS8",
-	"dvZC5cYZoYnIYbhpyrg7ETnoviQlaGSH9MmcIjqa5tivDEDovXZg0WIXJ6/Pfz0b/AORoJQLdKhnoGMR",
-	"GSYvRFSRg+6ryjsdcmJxDTHlU8jgk5TbnbOvGqdTFUtCgWA6McR8Z/fjhbIbSvrvBkEY3IK0UUCwZ9jc",
-	"7Cqds6AXvOx0Oy9tDB8jo+4O3Y7u4vu7t3u7PshhCijBtjrEBB9ECM1Wul8U7H2Q/MdKsYknS6IRmrDA",
-	"f81aSCySyGFENXzWGHCm8zlIIiRJxAIT+QqasOEKqBzHTYB0zABV4NctE2PcTgUtc+OYzmwXQ94Tq1Qz",
-	"lyuZQo8IM6OSWDTi8XM00jrsOwvGcJA6HVgQa9cC9LdoiGcLVp/WgOT73e6DwRhzbqpBMvbtuQUTkLhW",
-	"iKY8sMPX9ZpPc9cDu+Mre5tfKaFS8aWXm18qUNyrMHi1zRs+GBRtSDqbUbkMesEpU9qHiauQjJYoNij3",
-	"dKrKMKtVGBgRrncQUNqy6kaBI5RAYkiiDJAu0wSUh6bA+rCtU4A8ysF6pdMRTKGyLmB9M0wLdsgHlySi",
-	"xXjeavJCPVmCtu59FSefcs0So/8RX+NcgLIOsg5zv3RWBpT+RUTLB+NKL0u9KjsEWqawqsjD3kPLQ9OZ",
-	"Cg9fbKzjdy4PB3tbvJHj1M0L+z9vfsHH7X+90L2lN+C5Vg2Stgrb7OXuF/fXqtFyTkH7LPu42nQD93Se",
-	"kgW6B5vfyE+HfD05L2Ox2EzOiuuywQ765/9Wn7Zlhl0PJp+ATZiUucJWWvvOpn8Lthg4P9co4hcK1X/m",
-	"iIBUHTIokjn++SBrAYzLy/gUKzUzIeE5M9ZVpifWopcZlTeEuur9g7NaGMzrkIIDY3SXHqXQ0HoI1RHE",
-	"jEfkXR4zidAEVvlpqFrLOpWU62/PjHVB7fPlqzX703Rq5v4maTdaQ0A3K6Msdvm2lspxAcZW3mllz6e0",
-	"aa+YuixxVpzM0hXPmV1OwfjX/gGbjHGcB+1Ocj2lLlJFoggz9xad7GeLyFSEeQ0AIxOl6VIRTV1So8yJ",
-	"US0nPrybXzobsKqemH5Ihrfw/kZ29yj6vTv1d+X4O0cBXykiOVUf0K/f9cCdhf4sE/KNkESJGWBMaxwp",
-	"E/Amwsb0sw5ZO8g0FdYsG7EYSbFQIG3BTLEph4iIVB+5ehkmqJZGwqcQEcY7BK2GSiWQCZOqKKEzmyy0",
-	"iFh05tSNqomhE6DyjYf8fCSmz0591bN9lhA4WstRFGcdC3Rvodmer26/gJm4BUKTZF19ikkDK2ds+QmL",
-	"/g0Z2ycgdDZEXRYvSVzJZ3bkOzqG+vvdAkf0jG12lte7D1WfJFBNxPimzTVMuWnxPbiFXGj/ZP0z5Zj3",
-	"uN8edxz5R77Qdohv5+QZi+UbphDPpGXJgIWQN6pI5DLzd3HMe007fSdc9fw56rTMT1/rDvkw1yeIKQwL",
-	"gbK+TXa1DN58gjXXBVNgM1VrCtYwZ5XpFOgc/Pto5YN8hK3qB08TZsRUOeSFd6fRjx5sfIOSw6/stpzy",
-	"WaPI14mmBAV6mKGMv1I4a8uLtYHORMip0NoeXmZSdciHWEB2pgpRPYzfYK1vatbvVwaLgmFIBB/DkTMc",
-	"JlyyCSDKl1bW1y7kGuC1U/bgtj2ylSGXvUNds1RphEf1KhgMT4E0FBoLGPij6YpiiNocxMMVF0sD1RWI",
-	"kER/kdri956GsIldu6WjpePKXGzGsRAK1APLfvnYSr0vDzxyYn5Z3KfxLeyRZ+KNcFos8PP2waa+2hcp",
-	"guTkchGDLEE8CvxrW1hfpeLdlP13hALK19CKAlrL7z8bzfRw6QUnTqXEAoKIbLjWyGMPn2TYACR89JDv",
-	"dSOqLD8wb4uh9GnL1l9J69fWX8rxYRkVS3BcC9d1iFyf5tlFFA0Gpbhwo1HnuLs6tod+YuaP5Uc27PmN",
-	"HG6+4Xrkdexjnil4GPRnNrcbxqPQHfvPL4I5wgo73pU4B1uWqZ+VuzyimFKORPfmdngQVg/9zOjngW27",
-	"311DpLdPHFHOTBG8pENIgpcbuTO6tQhWxsdg4fzFNO9yoLZ9OvZi6WJKTdPAnNBXT+OvY9WcsLTaNCtz",
-	"PwqutXQwwKUiQGlbxLqDplq7OKFRXfm3L/yF3SN/Ga3c5O3LD8JSpVMoWPpMolqOKl1M4SGn62J+79KG",
-	"Rwv6/Xs8HjfqL49UF/YXe/NcgcUPBNIqNqqZtTZqrN0vCKhctWEJLjZcFWSzYiy/XH/COFMxAWacWkyL",
-	"WYANcwfqmBWGOvTpGrM/ugprrsK4e4eed4nfLHFbVgobseTfA9HKmuNHAJVvR7O7uRnV3ydpCqn95F6j",
-	"x/PvbNAzdXRKyZ0kKZ8RK8DDUXuqp52zdr+4v1YbEsiX3s/RfKNC5rPPFp/wiNCM7Efrt2pImKTK/j6I",
-	"4OM7Zo+noJ+AgvnND/Wmw03z+duNYqUPkn0tfkyq0VAUtyI024n8AvW/rplwS2i3Enka9MewEtk9DO6K",
-	"Cabbo+L8dotVKyuVDzg2HyD5A8aOsx5TseR3wbVEErbF8w4lzBqNerE0PyoOVzBFJhKgehakIHeLZXh0",
-	"+mW3sDTYBbucH8EuZCutJ9Aj4OrWfgvP+3k0vy49Ke4ewQsIxAIBOTajYH/jgtUcKqDzuRS38Pj8s9UJ",
-	"QrcYLhb/LheXmK9vybSJ//zrjZD//IuNPn4yLGbhVZY7U5kEvWAXWc911ny7EE2UcLWjPLVlIbhEyPJR",
-	"qPXinwqqpajLvAgquL0wCOg4zgIhclUcXx4J7c7Y5FhmRRaQJJ3KT23WDYT3C3nMpWKxUGQEeMO3f4bF",
-	"6y7D8ld7u6j85KgN5ixSyN3HMcPMY379Sd6tn3Sodp1ttXMDsM6dXWdmj0xSph1GO4ckRTBmESjyn9dI",
-	"WLKzU7r2w4o3Ta7/y9+szAcLG36wRXk/2mIGjivVd1cFk0v3y4x5364GtPq0+lcAAAD//w==",
+	"7D1pc9s4ln8FxZ2q7FbR8hEn021/UsdOj7YdO2U7k63pysqQ+CRiTAEaALKiSWl/+xYeQBK8Jcd20k5/",
+	"SSQZxPXuk1+CsZjNBQeuVXD0JZhTSWegQeK3/ngsFlyf0xmYrxGosWRzzQQPjoLrGEgixjSZU6mJmBAd",
+	"A6H2iZAIid+XsUiALBRIwqJeEAbMPDqnOg7CgOO8gXsmCAMJ/1owCVFwpOUCwkCNY5hRs7Rezc1QpSXj",
+	"02C9DoPTGWVJP4okKFW/OTOAUDsiJIyTxXwO0uwsEUuQZEwVNG3Jzbvdlt5KMatu5YbDZ32TXtCcToGM",
+	"YCIkhGTJdIy/KjoDMmGJufhsS/9agFzle5qY2f0NzOjnM+BTHQdHh3s/vw5rdnTGZkxXt/Q3sSQzyleE",
+	"ajITSjctmeDj/poRTOgi0cHR/t5eaHbAZosZfjNfGXdfs70wrmEKEjdzCVOmtKRmE9fiFng92KQ3jGgz",
+	"rgFI+LctQXQFSjHBByf1ayv75xeqGVvdkK3WXZvBai64AsTVX2h0Cf9agELYjAXXwPEjnc8TNsaj7/5T",
+	"CbyhfNq/SJgER8F/7OY0u2v/qnZPpRTSLlV3pbgYGVPOhSYjIAsegVRaiKhHbt4Nzy+uh/99dXF+E5pv",
+	"v/RPvG/vBldXg/Nfh+/7l/139qfB+d/7Z4OT7KdlzMYxYYrQRAnLB7gyJKYFoWTCIIlS/B+JaEV0TLUZ",
+	"bjbDONExU8TcgqRjfWxGUsJhWSBgf9nTd/3Bmd3J9d8uT0/fD06Gg/Phh6vTG0J5FBJWYEYkpors79Xs",
+	"3FsrHeuN+XB1ennef3dqVzLf0lXwh9P/eXP24Wrwd/OV8sj89PG0/9vwff/q6uPF5ckNoSqff06VWgpp",
+	"rxvnOrt489vpiTf5yWn/zfXg7/3r05ObI8IFXtWYcpKIKV6T8E/VCwzHEXLEosiS0uPi0c274duLy18G",
+	"Jyen5zdHuBMkQLKkFpAzGgGZIN9nivTfD1AIMK2yu0WIExoZPoEULuQLhaMoGdM7oJokQO9A2SlSrBUL",
+	"e9hzod+KBY+e5KyGIt5efDg/sWeV4HavFmPDshmf4p4uqQZksvA02zobvBtcG9Q7PT1BNNFCWFaeIpgi",
+	"VBrQGCqPqYohMlzegGsmZsD1MbmRoOVqSCca5HCmboiiK0VisSSJ4FPz6JIye+XXQpxROYUnOdv1xcXw",
+	"rH/566lDL8R/Q7szYU4UU05eH5Lf2C+4tQ+cLnQsJPv3E119ygevL35DCuDCIwAFXFvSPv/t/OLjeTaK",
+	"ZYxuKkSEyM4FXjTICi84KpNLIsa3EKXnvaMsoaPkaaDhDuJgEVFNR1SBJ0Ik0LHBLi6WPdJXt4ROKeM9",
+	"FLNuAU+HROVSijlIzawQRD5QFcMfYzD05i6O8jK/MGLZydeREAlQI4o/7wgZgQyODtdhMJZANURDq9FO",
+	"hJxRbVWR14dBRTPxHv4r3gMda3Z3vwl+XodBphJXFQFv5IEdeXufVX4yFwxjwaPhhI61kG2XqDLGQGgi",
+	"OJAEtEqFC+Ptt/kKV0J9R7VokQxFbK9106/NVJrqGkPiYoJgdlif6gYeIMwCkQBLRoquyLKAIymRhAFw",
+	"o33+HuCTEKRXHBTAGnwKm+Hych0GxloZsqgVfvtWp0sVwN+zh3wESE8cOlwvg8273ALW5hsUo3/CWBvy",
+	"d2SkaujI+wvTMFNdVJ9S5DpbhkpJV8XjhYExW2qsGWOGZNaMGYMmzTFJYIKimhit3ZiG1IhuDh5a1JFB",
+	"6Rqzw9TdwZsEqLTcvngF9j7VcJwPKO76EsbiDuSKjEUEikQCUcnpUW1oW4FzeanafW4AqbYlHb50jDss",
+	"cqv2wQavGb9jGsVErcEsFFjiM/qDEVa9TmbpyKt15YMSD2keidyGTfli3jHwdSPWNFB8dqEFikvXKt5M",
+	"HUBP0rmYla40ipj5TJP3HoAnNFEQlmAOkiooWM5uWNVKi8UMFMg7kEaNnho+bQgJnSdUkQnF/xiace18",
+	"G7G2cgr0mNTJ4eg+UuglommD+2XASz6WFkYaBnc0YZEncSuyjKMgE0tuZhR8wuQMpYK1HTgxxzHaAVGU",
+	"RU6CoGjQMTDrUdniZFWmlHmDCjsN86v71HTdNVwAst834tYWaq28urRdt0DtnnhUxz9TohhC+vctOGLp",
+	"4dplUc+sQLZP3lEt2WcC5u8GSmXakYZf16EEG8f2KQvoEA3PuRRTSWeqE+Ggfj8fDeLEdD4HDpGbEsQ8",
+	"6ZJh5j58i6o68zuWJMwKf5UaWM79VzXq0JuAf3u193JL3DVCQYmJHiZiKhY18vtaLsDoT9yz4K1la20S",
+	"5PxktNBIcg62JGHGKhcdbOdlBRMdAGtx4g7qrIII7tgYutQvIyqmwEFmLHlLNZ/Na/XQZSxIxAxrOS7w",
+	"lRh9HB3KjNHLbxmvUT+uFuPY8O6bREwZvwnNByOmbgz/upEwT+jqphPJNrMsDnN523WLRiffmu/vpxoy",
+	"nToAtt6imPgXGZJYLFsP+vOGCngF15Ah4/U3YlsdM85+34wZI9J+j4qzO0jd2d9mRmLx7Pe2kw2KddpH",
+	"TbSAGviROeCOZjNwGvlohTbgfO6bccZyvQVzvzio1XBDAqFKDxfqPkcyDIXXhrn6ylc+aJKY762wqaAm",
+	"moV4G26RTmvPgkw1WjobI6yDfQfGSmceDe09t8SLJCC+9rZToNJdV1aqO/sgU8YfEGUNq4PPcyZB3c8v",
+	"lDB+W6ubSnBKglHUUSddxiwBp4CiNDXyHKN8Vrk3wgTdyBQ5QCc7lNYqqKGlDwqMjNaEKuac7370TOX2",
+	"HMZ7yJKuttQnXuH6d+L+jqrU55MStbmRIJs0SMFiPhnS3VnMO+lcp8HDVvZjZrsHY1soUEOaGPOl5sbP",
+	"HLM+IoYc+GI2ArnllVYll4tjps4i3LgH9k5uMSga9kWSKVn9G3ENjwS/R1nXZa6fw9LzOm9hrGcu6TYd",
+	"N7QGVp05U8w4sFFR65kw2l9muZrTesH7lwc2dp5+3w/btbuCHujNc/Dq1cbzGNiljmGcZrPHKqDI99IA",
+	"iMzpsBUYMrfCPa9pv8mEb9hlUeZs494pyJQyPiwBbomhBcLFEk06gYbVMdk7IhzuGnhHlkex1+WA0fVp",
+	"FH0iKY/EzJCWtyxa2FRrkGbQ//7e3/kH3fn33s7PveH/7Xz6sh++Plz/pct2rvLHNCOk7NPa62SSmx30",
+	"oNabdQ7L9x4CbwMzHg2LUQ13ApvG0Uz7B/cjmgoyZnM0YOMlKNBnTuHY4mAJm0DmfnBn+un14d4eZudU",
+	"VToM9+Z6CuZIzTxPxTGhJKIrD4NCooyh4ecNVYGaJgW93jv8ya2dZwbh1w7vUuVOLsF8gm5Al8iAE5jN",
+	"9YrYmTwh46Y2C0/FTg65xVh/WdsVPRC0kfxWfsVcjdwcWfCJgvJahzUur6m625HQnTFW5waaYCLGSGgv",
+	"oQeZFJEwkaBiiDrczhh9TRhw7cz3qpP7or/QMTno7RE7MPPWLqkiI5gucB/tHryXXxPk/QnDJps4mTDA",
+	"wtQ8oashb0yBtHO9aHc6vqqYH7U+bgI8Umm6RkI1NJBYewS66Birkr2YaOdRR7grsjRGzIxG4PKhRkK/",
+	"UGR/y6X/mlrgCoAPrYOtGYb7hdHbe6H2Cs8XHVLNq27uRntpDS8t2bgxYgYuaym1s9zF5VkhmBJluCfm",
+	"Eqaadyk7sEXBxqD5WMyhwVedwZCIOXDl+04sdWWh5zaTav/V5i7D/eYwvhITfeSjlbE7I6DW/jW/W1Ix",
+	"bOUW5rpHMGCQpsjMjSlgRgGPbELdVBjrVgjecyH+cnqMf97EBvzNJvDXCKI8Gth2+tcbOhwPGuIeNuhf",
+	"H/7P+Uxu3XnUWeBiIbLqFN4tPL7GxnsaK6wYx93IkEzF0jbhq2yR2jvAmG31BjbPuuGgl0I2+nKcJKLq",
+	"FiIjiUIv9JqmpiD2Bh1WmstevG9o1UPJKtsxan0mN8UiiUhM77rirBslrBR2nV9WMyi+JTbmG9gMGS3u",
+	"bIWLbonq+W0O1kIyvboy83sOhOsmo8yyagRcQTqQm7lQxirL4nFqAWRnB2e7sYHImgyp+tw4PC0qaEAl",
+	"4pXbeaz13Ob6MT4RNftzSRShjZqnsT+FvNhaBMQ5co2lkLlgQmJuaWcxtyPpIjKKDIYjSmFZ0q/s2Bdf",
+	"KAgmKQVm6cRMH7VeEMEc7R5BiZgFNV+oTDhjTjFiGF6aMupORA73XpJCTnOP9MmcYkFGnp2eZv56jx3a",
+	"NM/L0zcXv54P/oEp3JQLVKhnoGOBue45iSpyuPeq8kyPnNqEpJjyKaR5z5Tbm7OPGqVT5UdCgmA6McB8",
+	"b+/jhbIXSvrvB0EY3IG0VkCwb9Dc3Cqds+AoeNnb67201n+MiLo7dDe6i8/v3u3v+tlJU0AKtmE7Jvgg",
+	"wmoQpft5po1fKvR7JQrIkxXRmFO0xH/NWUgsksgld2v4rDuLckrlKAqoHMdNNTDo/qpUfLRsLK08QMnc",
+	"uKYT2/mS90wyrNnLtVzAERFmRwWyaCwBytIIy5UmqTGGi9TxwBxYu7YmaIOBWM60/lSqXTnY23uw/OMM",
+	"m2pSkPu2VMoYJG4UpkEf2uXrZs22uevV1+Aj+92PFNLJ8aGX3Q/l5RfrMHi1yRN+FjfKkMVsRuUqOArO",
+	"mNJ+fYcKyWiFZIN0T6eqmB+5DgNDwvUKAlJbGnbKE4AlkBiSKK0kkYsElJfmgoF7G0ACeZxl2RYKsphC",
+	"Zp3n487QodgjH52TiObrlWtwuGGKK9BWva8WuCy4Zonh/5j75lSAIg+yCnO/UDEISv8iotWDYaUXPlgX",
+	"FQItF7Cu0MP+Q9NDUxmXVxhgpON3Tg+H+xs8kRWYmAcOfu5+wC+4+Xqie0dvwVOtGihtHbbJy90v7tO6",
+	"UXJOQfso+7jctAN7ek+JAnuH3U9kZV1fD86rWCy7wVlRXTrkoF8Fvf60KTLsevUtCViHSRErbAi872T6",
+	"t0CLgdNzDSN+oZD9p4oISNUjg9yZ4xf2WQlgVF7GpxjjmQkJzxmxrlM+UbJeZlTeEurSKh4c1cJgXpfC",
+	"OTBCd+VBCgWtlz0+gpjxiLzPbCaRlsRaY6ZWsk4l5frbI2OdUft88aokf5rK3e4vknajUulCMzNKbZdv",
+	"K6kcFqBt5TVI8HRK6/aKqfMSp8HJ1F3xnNHlDIx+7VfGpYjjNGhXgvmUvEjljiL03Nu0cd9bhGDyU2NA",
+	"kakIs7AAGitK05Uimjo/RxE5o1rkfHjNv1Dns672bXhIGrClGI0U4AH5e9fztyWCrQ2Dr6SaDKoPqOrv",
+	"5lU8jb4yVwD0mDhkV6jzniSJc7XPjn0BY1th5Pkbz5hXpv6UEucRfrUx+rqJSCJQmkyYVAW8SAupvp51",
+	"1jpqBrouOfAoU6yZbSvg9DYtCFW3PfIxFi4ng0Y2NR0POKacjGMhFJQajjjN3WvN5LqjOGVRYc6BmaNH",
+	"LlKnddlzQxOz3MpxaVuFaOOvRbSnUWQT/h7NM+PK4Z7WL+Mt2uyViamtDPiTWX8N2f7K7ooacYF+a6lz",
+	"S569+8VNti7qw6VEb8ZvXcQX02M8Skzro5GyqlZwWNGsZ+IOcrJ4cllQRVLCBW722JxIgVfW8dxN+GJP",
+	"KUzNrdcJHob3dwdZCm3stvAueYVATSj8VkiixAzQzb6MBQI/EVYsznqk1BRhKqynwKjlIymWCqTN4VFs",
+	"yiEiYqGPXQoPxsxWxuiYQkQY7xE0ZNVCgpWipRpsVz2F/iV1WyM3sJvCW69K6JGIJO0gUa92pzGK41LY",
+	"JO+bkleC5cbW8yWZS+RchCZJ2aIrKFE+2aRo+QnzEBsU4ycAdLrElqrxwY+lGt8Hqk/iO0/E+LbNW7Xg",
+	"ZsT34KniQvtdup4pxnzA+/aw49hvD4CyQ3w7v5ORWL5gCrF/QaqZLYW8VXlsmZnPecuoEnf6TrDq+WPU",
+	"WRGfvtYd45flPIGb06CQUSC111wVuyhiGtiSKbDBsxKDNchZRToFOqtkejS7OVthI9P5adycMVUuGdTr",
+	"j/qj28/fIAuianMXIfJ1pClBgR6mhU+P4UirNXQmQk6F1rbRDZMq95ylaGe2hH6zqTm/7/LKc5hCIvgY",
+	"jp3gMOaSjUkZc9+mfBab+w6wha1t8mPL+9NiKs/lNlsojRnbR5W0UI+BNOQ+5ZVpj8Yr8iVqYyAP51cr",
+	"LFTntkAQ/UHSnb53z5qNNdsrHa0cVmZkY33H6oFpv1hmW6/LA48cmV/lvfm+hTzyRLwhTlue9Lx1sKnP",
+	"9sUC8/blahmDLGSd5iU5bWZ9FYrbMfvvKDE5O0NrYnIp5eDZcKaHcy84cirF3EYrZ6414tjDOxk6ahse",
+	"3eR705jonjVXyqILvT9O1vobqy9lKespFAsVQraCyBUJFZzsrmlZg0DJm7M1x9jtkM2rUdDzx7IqUltS",
+	"mlXAdby3plyOkXkKHqYgJd3bLeNR6FpEZU0DjzHpD/uuz8GmhdTvyjUay7eUFcd5e3t9GFbrkGf088CO",
+	"PdgrFcm1bxwjxkwRbOgmJMFGmK7hSG1RDeNjsBWG+Ta36Q7Svh37ep18S03bQJ/QV2/jjyPVHLG0yjRL",
+	"cz9KqU2hVtG5IupTQdo5VanJViO78jt1/YHVI/8Yrdjk3csPglKFwti25KJCEzOvmKvO5vfaUz2a0e/3",
+	"fHtcq7+4Up3Zn9/Nc611eqC88fyimlGrk2PtfsEaj9Z0mMuOtpLWK8ayV4xNGGcqJsCMUotuMZs6xlyN",
+	"P7PEUFcQU0L2R2dhzVEY16PyeYf4zRE3RaWwsbztewBakXP8CHVum8FsOzWj+pbGJpPad+41ajx/eoOe",
+	"qaJTcO4kSbFsPa9nitpdPe2YtfvFfVp3OJCvvJdyfqNA5rP3Fp/yiNAU7MflRl8SJgtl3zUo+HhL7/EU",
+	"9BNAMGtGVS863Dafv9zIT/og3tf8lbqNgiJv1NQsJ7KXMf1xxYQ7QruUyNygP4aUSFtDua5XrKPkJmu4",
+	"tW5FpWLPheaa1n/C2GHWYzKWrD1tiyVhRzxvU8Kc0bAXC/PjvLiTKTKRANXy1BzcLZLh0eGXNoZrkAv2",
+	"OD+CXEhPWg+gR8irK71X23vVsh+XnuTt0LAnklhiQk5nMdp8LsUdPD7+bNTUwB2Gi+Wf4eIC8vUtmLrw",
+	"z++4iPjn91r8/ZNBMZteZbFzIZPgKNhF1HOTNTc8dK+tL7wB06bgEiGLpdjl4J8KqqGoqywIKrjtYQh0",
+	"HKeGELnOO6qMhHY1NlkusyJLSJKe3/UutT7D2ibAHnKpWCwVGQG+DcavYfGmS3P5q7O9qxbK+jZdlsbG",
+	"pK2BSd80nkT2heg2zuve8GNrjPJlXT1VdVXf3+AMCm8515hshv7OrA9cNqvv6qhOnQLYK+PL+rra3hGU",
+	"aZcZniVCRTBmESjynzeITmRnp9D/zDIVmtz8lw+iVPMLG14pqLzXCpqF40rM38Xe5Mq9Wz6/OBe0+7T+",
+	"/wAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -86,7 +85,7 @@ func (a *API) bind(ctx context.Context, localpart string, wanted []string) error
 		}
 	}
 	for _, address := range wanted {
-		err := a.Queue.DB.AddEmail(ctx, bound(localpart, address, a.Server.Now()))
+		err := a.Queue.DB.AddEmail(ctx, handlers.GivenAddress(localpart, address, a.Server.Now()))
 		if errors.Is(err, db.ErrConflict) {
 			return taken(address) // since it was found free
 		}
@@ -95,11 +94,6 @@ func (a *API) bind(ctx context.Context, localpart string, wanted []string) error
 		}
 	}
 	return nil
-}
-
-// bound is an address that an administrator vouches for.
-func bound(localpart, address string, now time.Time) db.Email {
-	return db.Email{Address: address, Localpart: localpart, Validated: now, Added: now}
 }
 
 // addEmails writes this server's addresses of a user beside those that Synapse knows: a tool that reads a user, changes
