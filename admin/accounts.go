@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -74,12 +75,30 @@ func (a *api) CreateAccount(ctx context.Context,
 			return nil, err
 		}
 	}
-	err := a.db.CreateUser(ctx, u)
-	if errors.Is(err, db.ErrConflict) {
-		err = nameTaken()
-	}
+	err := a.create(ctx, u, r.Body.Email)
 	shown, err := a.changed(ctx, name, err)
 	return gen.CreateAccount201JSONResponse(shown), err
+}
+
+// create adds an account, with a mail address if one is given.
+func (a *api) create(ctx context.Context, u db.User, email *string) error {
+	var emails []db.Email
+	if email != nil {
+		address, err := addressOf(*email)
+		if err != nil {
+			return err
+		}
+		emails = append(emails, handlers.GivenAddress(u.Localpart, address, u.Created))
+	}
+	err := a.db.CreateUser(ctx, u, emails...)
+	switch {
+	case errors.Is(err, db.ErrConflict):
+		return nameTaken()
+	case errors.Is(err, db.ErrEmailTaken):
+		other, err := a.db.Email(ctx, emails[0].Address)
+		return cmp.Or(err, a.noAddress(handlers.AddressTaken{By: other.Localpart}))
+	}
+	return err
 }
 
 func nameTaken() error { return badRequest("M_USER_IN_USE", "This name is taken.") }

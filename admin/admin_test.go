@@ -289,7 +289,7 @@ func TestBadRequests(t *testing.T) {
 	large := `{"password":"` + strings.Repeat("a", 70_000) + `"}`
 	for _, c := range []call{{Method: "POST", Path: "/accounts"}, {Method: "PUT", Path: "/accounts/alice/password"},
 		{Method: "PUT", Path: "/accounts/alice/deactivation"}, {Method: "POST", Path: "/invitations"},
-		{Method: "POST", Path: "/accounts/alice/reset_link"}} {
+		{Method: "POST", Path: "/accounts/alice/reset_link"}, {Method: "POST", Path: "/accounts/alice/emails"}} {
 		s.ask(c.Method, c.Path, large).Want(t, 413, "M_TOO_LARGE")
 	}
 	s.ask("PUT", "/accounts/alice/password", `{"password":"short"}`).Want(t, 400, "M_WEAK_PASSWORD")

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -28,7 +29,13 @@ func (s *site) holds() map[string]any {
 	for i := range sessions {
 		sessions[i].Seen, sessions[i].Used = db.Seen{}, time.Time{} // a refusal may note a use
 	}
-	return map[string]any{"users": users, "events": events, "waiting": waiting, "invited": invited,
+	var emails []db.Email
+	for _, name := range []string{"alice", "ops"} {
+		all, err := s.db.Emails(s.Context(), name)
+		s.must(err)
+		emails = append(emails, all...)
+	}
+	return map[string]any{"users": users, "emails": emails, "events": events, "waiting": waiting, "invited": invited,
 		"sessions": sessions}
 }
 
@@ -170,7 +177,8 @@ func TestStrangeTexts(t *testing.T) {
 	before := s.holds()
 	for _, text := range []string{"a%00b", "%00", "%ff", "%C3", "..%2f", "%2e%2e", "a%2Fb", "%40x%3Aother.org"} {
 		for _, path := range []string{"/accounts/TEXT", "/accounts/TEXT/sessions", "/accounts/TEXT/factors",
-			"/sessions/TEXT", "/invitations/TEXT", "/signups/TEXT"} {
+			"/accounts/TEXT/emails",
+			"/accounts/bob/emails/TEXT", "/sessions/TEXT", "/invitations/TEXT", "/signups/TEXT"} {
 			for _, method := range []string{"GET", "DELETE", "PUT"} {
 				if a := s.ask(method, strings.Replace(path, "TEXT", text, 1), ""); a.Status != 404 && a.Status != 405 {
 					t.Errorf("%s %s with %s: %d %s", method, path, text, a.Status, a.Raw)
@@ -191,5 +199,40 @@ func TestStrangeTexts(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, s.holds()); diff != "" {
 		t.Errorf("something has changed:\n%s", diff)
+	}
+}
+
+// A field that the contract does not have is refused by its name, in every body, and nothing is done.
+func TestUnknownFields(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.furnish()
+	takes := make(map[string]bool)
+	for _, item := range contract.Spec.Paths.Map() {
+		for _, op := range item.Operations() {
+			takes[op.OperationID] = op.RequestBody != nil
+		}
+	}
+	before, bodies := s.holds(), 0
+	each(t, func(id string, c call) {
+		if !takes[id] {
+			return
+		}
+		bodies++
+		body := map[string]any{}
+		if c.Body != "" {
+			s.must(json.Unmarshal([]byte(c.Body), &body))
+		}
+		body["emial"] = "x@example.org"
+		text, err := json.Marshal(body)
+		s.must(err)
+		c.Token, c.Body = s.token, string(text)
+		a := s.send(c)
+		if a.Want(t, 400, "M_INVALID_PARAM"); !strings.Contains(a.Raw, "emial") {
+			t.Errorf("%s: %s", id, a.Raw)
+		}
+	})
+	if diff := cmp.Diff(before, s.holds()); diff != "" || bodies < 6 {
+		t.Errorf("%d bodies; something has changed:\n%s", bodies, diff)
 	}
 }

@@ -170,6 +170,9 @@ var samples = map[string]call{
 	"endAccountSessions":  {Method: "DELETE", Path: "/accounts/alice/sessions"},
 	"listFactors":         {Method: "GET", Path: "/accounts/alice/factors"},
 	"clearFactors":        {Method: "DELETE", Path: "/accounts/alice/factors"},
+	"listEmails":          {Method: "GET", Path: "/accounts/alice/emails"},
+	"addEmail":            {Method: "POST", Path: "/accounts/alice/emails", Body: `{"address":"a@example.org"}`},
+	"removeEmail":         {Method: "DELETE", Path: "/accounts/ops/emails/o@example.org"},
 	"listSessions":        {Method: "GET", Path: "/sessions"},
 	"getSession":          {Method: "GET", Path: "/sessions/s2"},
 	"endSession":          {Method: "DELETE", Path: "/sessions/s1"},
@@ -197,6 +200,7 @@ func (s *site) furnish() {
 			DeviceID: strings.ToUpper(id), At: s.clock.Now(), KeyID: 1})
 		s.must(err)
 	}
+	s.must(handlers.GiveAddress(s.Context(), s.db, "ops", "o@example.org", s.clock.Now()))
 	s.must(s.db.AddRegistrationToken(s.Context(), db.RegistrationToken{Token: "open-day", Created: s.clock.Now()}))
 }
 

@@ -94,6 +94,11 @@ func (Shapes) Factor(f db.Factor) gen.Factor {
 		LastUsedTS: ms(f.Used)}
 }
 
+// Email shows a mail address of an account.
+func (Shapes) Email(e db.Email) gen.Email {
+	return gen.Email{Address: e.Address, ValidatedTS: db.Millis(e.Validated), AddedTS: db.Millis(e.Added)}
+}
+
 // Invitation shows an invitation.
 func (s Shapes) Invitation(r db.RegistrationToken) gen.Invitation {
 	shown := gen.Invitation{Token: r.Token, State: gen.InvitationState(r.State(s.Now)), Used: r.Used,

@@ -47,9 +47,10 @@ A password for PostgreSQL belongs in ~/.pgpass or PGPASSWORD, not in the URL. If
 configuration has password_config.pepper, put it into a file and start the server with
 --synapse-pepper-file FILE: without it no imported password is right.
 
-The first line of a CSV file names its columns: user,password_hash, and if known created,deactivated.
+The first line of a CSV file names its columns: user,password_hash, and if known created,deactivated,email.
 A hash is argon2id, bcrypt, or "synapse" followed by a bcrypt hash that Synapse made; an account
-without a password has an empty one. Times are like 2026-11-24T12:00:00Z or in Unix seconds.`
+without a password has an empty one. Times are like 2026-11-24T12:00:00Z or in Unix seconds. Mail
+addresses have spaces between them, and count as confirmed.`
 }
 
 // Run reads the accounts, adds those that come, and prints tables of what happened.

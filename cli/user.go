@@ -26,6 +26,7 @@ type userCmds struct {
 	Unlock     userUnlock     `cmd:"" help:"Unlock an account; its sessions go on."`
 	Admin      userAdmin      `cmd:"" help:"Say whether an account may administer the server."`
 	Factors    userFactors    `cmd:"" help:"List an account's second factors, or clear them for somebody who has lost them."`
+	Email      userEmail      `cmd:"" help:"List an account's mail addresses, add one, or remove one."`
 	Import     userImport     `cmd:"" help:"Bring accounts here from Synapse, Dendrite or a CSV file."`
 	LoginLink  userLoginLink  `cmd:"" help:"Print a token that logs a new device in, once."`
 	ResetLink  userResetLink  `cmd:"" help:"Print a link with which somebody chooses a new password, once."`
@@ -179,6 +180,17 @@ func hintFactors(ctx context.Context, w world, d *db.DB, name string) error {
 type userDeactivate struct {
 	Name  string `arg:"" help:"Localpart, or whole user id."`
 	Erase bool   `help:"Let the homeserver forget the user as far as it can: new members of rooms do not see what they wrote."`
+}
+
+// Help is shown by `postern user deactivate --help`.
+func (*userDeactivate) Help() string {
+	return `Its sessions end, and its second factors and mail addresses are removed: an account that is open again
+(postern user reactivate) has none of them, and nobody can have a link to a new password by mail. The name
+stays taken.
+
+Examples:
+  postern user deactivate alice
+  postern user deactivate alice --erase`
 }
 
 // Run deactivates the account.

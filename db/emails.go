@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Email is a mail address that the owner of an account has shown to be theirs. No two accounts have the same.
+// Email is a mail address that the owner of an account has shown to be theirs, or of which an operator says so. No two
+// accounts have the same.
 type Email struct {
 	Address   string // as it is compared: see handlers.Address
 	Localpart string
-	Validated time.Time // when its owner has shown that
+	Validated time.Time // when its owner has shown that, or an operator said so
 	Added     time.Time // when it was bound to the account
 	Language  string    // in which its owner reads, such as "de"; empty: not known
 }

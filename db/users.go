@@ -54,9 +54,21 @@ func scanUser(scan func(...any) error) (u User, err error) {
 	return u, err
 }
 
-// CreateUser adds an account; ErrConflict if its localpart is taken, even by a deactivated one.
-func (d *DB) CreateUser(ctx context.Context, u User) error {
-	return d.must(ctx, account(u.Localpart), ErrConflict, func(t *Tx) (bool, error) { return t.createUser(u) })
+// CreateUser adds an account with its mail addresses. ErrConflict if its localpart is taken, even by a deactivated one;
+// ErrEmailTaken if another account has an address.
+func (d *DB) CreateUser(ctx context.Context, u User, emails ...Email) error {
+	return d.must(ctx, account(u.Localpart), ErrConflict, func(t *Tx) (bool, error) {
+		made, err := t.createUser(u)
+		for _, e := range emails {
+			if err != nil || !made {
+				break
+			}
+			if bound, failed := t.bindEmail(e); failed != nil || !bound {
+				err = t.require(or(failed, ErrEmailTaken))
+			}
+		}
+		return made, err
+	})
 }
 
 func (t *Tx) createUser(u User) (made bool, err error) {

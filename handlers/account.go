@@ -130,7 +130,8 @@ func (s *Server) DeactivateAccount(ctx context.Context,
 	request gen.DeactivateAccountRequestObject) (gen.DeactivateAccountResponseObject, error) {
 	erase := request.Body.Erase != nil && *request.Body.Erase
 	deed := Deed{Text: "deedDeactivate",
-		Words: "The account is closed for good. Nobody can log in to it or have its name again.", EndsAll: true}
+		Words: "The account is closed for good, and its second factors and mail addresses are removed. " +
+			"Nobody can log in to it or have its name again.", EndsAll: true}
 	if erase {
 		deed = Deed{Text: "deedErase",
 			Words: deed.Words + " What it has written is hidden from those who join a room later.", EndsAll: true}

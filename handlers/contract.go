@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -185,6 +186,9 @@ func (o operation) check(body any) error {
 // Client-Server API v1.19, "Common error codes".
 func schemaError(e *openapi3.SchemaError) *Error {
 	field := strings.Join(e.JSONPointer(), ".")
+	if e.SchemaField == "properties" { // there is no other reason
+		return badRequest("M_INVALID_PARAM", "Unknown parameter: "+unknownField(e))
+	}
 	wrongType := e.SchemaField == "type" || e.SchemaField == "nullable"
 	switch {
 	case e.SchemaField == "required":
@@ -196,4 +200,15 @@ func schemaError(e *openapi3.SchemaError) *Error {
 	default:
 		return badRequest("M_INVALID_PARAM", fmt.Sprintf("Bad value of parameter: %s (%s)", field, e.SchemaField))
 	}
+}
+
+// unknownField is the first field, by name, of an object that its schema does not have.
+func unknownField(e *openapi3.SchemaError) string {
+	object, _ := e.Value.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if e.Schema.Properties[name] == nil {
+			return strings.Join(append(e.JSONPointer(), Printable(name)), ".")
+		}
+	}
+	return "" // unreachable
 }

@@ -2,12 +2,15 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"postern/db"
 )
 
 // What operators do, in the ways that they have: the pages and the command line.
@@ -47,4 +50,51 @@ func IsRegistrationToken(text string) bool { return registrationToken.MatchStrin
 // InvitationLink is where people make an account with a registration token, on the pages of a server at a public URL.
 func InvitationLink(publicURL, token string) string {
 	return strings.TrimSuffix(publicURL, "/") + RegisterPath + "?" + url.Values{"token": {token}}.Encode()
+}
+
+// GivenAddress is a mail address that an account has because an operator says that it is its owner's: it is as good as
+// one that was shown by mail.
+func GivenAddress(localpart, address string, now time.Time) db.Email {
+	return db.Email{Address: address, Localpart: localpart, Validated: now, Added: now}
+}
+
+// Why GiveAddress gives none.
+var (
+	ErrClosed        = errors.New("the account is deactivated")
+	ErrAddressesFull = fmt.Errorf("the account has %d mail addresses; it may have no more", db.MaxEmails)
+)
+
+// AddressTaken is the error of a mail address that another account has. It is for operators: to anybody else it would
+// tell who has an account here.
+type AddressTaken struct{ By string } // its localpart
+
+// Error says whose it is.
+func (e AddressTaken) Error() string { return e.By + " has this mail address" }
+
+// GiveAddress binds a [GivenAddress]. One that the account has already stays as it is. Its errors are AddressTaken,
+// ErrClosed, ErrAddressesFull and, if there is no such account, db.ErrNotFound.
+func GiveAddress(ctx context.Context, d *db.DB, localpart, address string, now time.Time) error {
+	err := d.AddEmail(ctx, GivenAddress(localpart, address, now))
+	if !errors.Is(err, db.ErrConflict) {
+		return err
+	}
+	return whyNoAddress(ctx, d, localpart, address)
+}
+
+func whyNoAddress(ctx context.Context, d *db.DB, localpart, address string) error {
+	other, err := d.Email(ctx, address)
+	switch {
+	case err == nil && other.Localpart != localpart:
+		return AddressTaken{other.Localpart}
+	case err != nil && !errors.Is(err, db.ErrNotFound):
+		return err
+	}
+	u, err := d.User(ctx, localpart)
+	switch {
+	case err != nil:
+		return err
+	case !u.Deactivated.IsZero():
+		return ErrClosed
+	}
+	return ErrAddressesFull
 }

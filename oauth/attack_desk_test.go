@@ -22,6 +22,7 @@ func ruled(t *testing.T) *site {
 	s.loginOf("bob", onPhone, "BOBSPHONE", "Bob's phone")
 	s.must(s.db.AddFactor(t.Context(), db.Factor{ID: "f", Localpart: "bob", Kind: db.FactorCodes, Sealed: []byte("x"),
 		Created: s.clock.Now()}, "", nil))
+	s.must(handlers.GiveAddress(t.Context(), s.db, "bob", "bob@example.org", s.clock.Now()))
 	s.askFor("carol", "erin")
 	s.must(s.db.AddRegistrationToken(t.Context(), db.RegistrationToken{Token: "INVITATION", UsesAllowed: 1,
 		Created: s.clock.Now()}))
@@ -42,14 +43,17 @@ func (s *site) standing() string {
 	s.must(err)
 	factors, err := s.db.Factors(s.Context(), "bob")
 	s.must(err)
+	emails, err := s.db.Emails(s.Context(), "bob")
+	s.must(err)
 	links, err := s.db.EventPage(s.Context(), db.EventFilter{Kinds: []string{db.EventResetLink}}, db.Event{}, 100)
 	s.must(err)
-	return fmt.Sprintf("%+v %d %+v %+v %+v %d", users, len(sessions), waiting, invitations, factors, len(links))
+	return fmt.Sprintf("%+v %d %+v %+v %+v %+v %d", users, len(sessions), waiting, invitations, factors, emails,
+		len(links))
 }
 
 // everyDeed are the buttons of an account's page.
 func everyDeed() []string {
-	all := []string{linkDeed.Do}
+	all := []string{linkDeed.Do, giveDeed.Do}
 	for _, deed := range personDeeds {
 		all = append(all, deed.Ask.Do)
 	}
@@ -69,7 +73,8 @@ func deskForms() map[string][]string {
 		deskAt(deskInvitations, "x", "1"): {"do", "revoke", "token", "INVITATION"},
 	}
 	for _, do := range everyDeed() {
-		all[deskAt(deskPerson, "name", "bob", "device_id", "BOBSPHONE", "x", do)] = []string{"do", do, "meant", "yes"}
+		all[deskAt(deskPerson, "name", "bob", "device_id", "BOBSPHONE", "x", do)] = []string{"do", do, "meant", "yes",
+			"address", map[bool]string{true: "eve@example.org", false: "bob@example.org"}[do == giveDeed.Do]}
 	}
 	return all
 }

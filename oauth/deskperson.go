@@ -34,6 +34,8 @@ var personDeeds = []personDeed{
 		do: desk.unmakeAdmin},
 	{Ask: web.Prove{Do: "clear", Text: "deskClear", Means: "deskClearMeans"}, Then: "deskCleared",
 		do: desk.clearFactors},
+	{Ask: web.Prove{Do: "take email", Text: "removeEmail", Means: "removeEmailMeans"}, Then: "deskEmailTaken",
+		do: desk.takeEmail},
 	{Ask: web.Prove{Do: "end all", Text: "deskEndAll", Means: "deskEndAllMeans"}, Then: "deskEndedAll",
 		do: desk.endAll},
 	{Ask: web.Prove{Do: "end", Text: "signOutDevice", Means: "deviceEnds"}, Then: "deskEnded",
@@ -57,8 +59,11 @@ func (e desk) person() error {
 			return e.doTo(whom, deed)
 		}
 	}
-	if e.did == linkDeed.Do {
+	switch e.did {
+	case linkDeed.Do:
 		return e.link(whom)
+	case giveDeed.Do:
+		return e.giveEmail(whom)
 	}
 	return e.personPage(whom, web.Wrong{})
 }
@@ -80,7 +85,7 @@ func (e desk) sureOf(whom db.User, ask web.Prove) (bool, error) {
 	if whom.Localpart == e.who.Localpart {
 		return false, e.personPage(whom, web.Wrong{Text: "deskOwn"})
 	}
-	ask.Whom = e.user(whom.Localpart)
+	ask.Whom, ask.Address = e.user(whom.Localpart), shown(e.typed("address"))
 	if ask.Means == "" {
 		return e.sure(e.who, ask)
 	}
@@ -154,7 +159,7 @@ func (e desk) end(whom db.User) error {
 
 // personPage shows an account.
 func (e desk) personPage(whom db.User, wrong web.Wrong) error {
-	all := []done{justAdded}
+	all := []done{justAdded, {do: giveDeed.Do, Then: "deskEmailGiven"}}
 	for _, deed := range personDeeds {
 		all = append(all, done{deed.Ask.Do, deed.Then})
 	}
@@ -213,14 +218,6 @@ func (e desk) personFactors(has owned, page *web.Person) error {
 			Added: e.moment(f.Created), Used: e.moment(f.Used)})
 	}
 	return nil
-}
-
-func (e desk) personEmails(has owned, page *web.Person) error {
-	emails, err := e.server.DB.Emails(e.ctx, has.account.Localpart)
-	for _, email := range emails {
-		page.Emails = append(page.Emails, shown(email.Address))
-	}
-	return err
 }
 
 func (e desk) personEvents(has owned, page *web.Person) error {

@@ -45,6 +45,7 @@ type Prove struct {
 	Text, Do string // the name of a text: what is to be done; and the button that does it
 	Means    string // the name of a text that says what that does; empty: a page before has said it
 	Whom     string // whose account it is done to; empty: their own
+	Address  string // the mail address that it is about; empty: it is about none
 	Deed     Deed
 }
 

@@ -205,6 +205,21 @@ type Deactivation struct {
 	Erase *bool `json:"erase,omitempty"`
 }
 
+// Email defines model for Email.
+type Email struct {
+	// Address In lower case.
+	Address string `json:"address"`
+
+	// ValidatedTS When its owner confirmed it, or an operator said that it is theirs.
+	ValidatedTS int64 `json:"validated_ts"`
+	AddedTS     int64 `json:"added_ts"`
+}
+
+// Emails defines model for Emails.
+type Emails struct {
+	Emails []Email `json:"emails"`
+}
+
 // Ended defines model for Ended.
 type Ended struct {
 	SessionsEnded int `json:"sessions_ended"`
@@ -311,6 +326,14 @@ type NewAccount struct {
 	Localpart string  `json:"localpart"`
 	Password  *string `json:"password,omitempty"`
 	Admin     *bool   `json:"admin,omitempty"`
+
+	// Email A mail address, which counts as confirmed.
+	Email *string `json:"email,omitempty"`
+}
+
+// NewEmail defines model for NewEmail.
+type NewEmail struct {
+	Address string `json:"address"`
 }
 
 // NewInvitation defines model for NewInvitation.
@@ -417,6 +440,9 @@ type Signups struct {
 
 // AccountName defines model for AccountName.
 type AccountName = string
+
+// EmailAddress defines model for EmailAddress.
+type EmailAddress = string
 
 // From defines model for From.
 type From = string
@@ -535,6 +561,9 @@ type CreateAccountJSONRequestBody = NewAccount
 // DeactivateAccountJSONRequestBody defines body for DeactivateAccount for application/json ContentType.
 type DeactivateAccountJSONRequestBody = Deactivation
 
+// AddEmailJSONRequestBody defines body for AddEmail for application/json ContentType.
+type AddEmailJSONRequestBody = NewEmail
+
 // SetPasswordJSONRequestBody defines body for SetPassword for application/json ContentType.
 type SetPasswordJSONRequestBody = NewPassword
 
@@ -567,6 +596,15 @@ type ServerInterface interface {
 	// DeactivateAccount Deactivate an account.
 	// (PUT /_postern/admin/v1/accounts/{account}/deactivation)
 	DeactivateAccount(ctx echo.Context, account AccountName) error
+	// ListEmails List the mail addresses of an account, the oldest first.
+	// (GET /_postern/admin/v1/accounts/{account}/emails)
+	ListEmails(ctx echo.Context, account AccountName) error
+	// AddEmail Give an account a mail address.
+	// (POST /_postern/admin/v1/accounts/{account}/emails)
+	AddEmail(ctx echo.Context, account AccountName) error
+	// RemoveEmail Take a mail address from an account.
+	// (DELETE /_postern/admin/v1/accounts/{account}/emails/{address})
+	RemoveEmail(ctx echo.Context, account AccountName, address EmailAddress) error
 	// ClearFactors Remove all second factors of an account.
 	// (DELETE /_postern/admin/v1/accounts/{account}/factors)
 	ClearFactors(ctx echo.Context, account AccountName) error
@@ -769,6 +807,62 @@ func (w *ServerInterfaceWrapper) DeactivateAccount(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeactivateAccount(ctx, account)
+	return err
+}
+
+// ListEmails converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEmails(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEmails(ctx, account)
+	return err
+}
+
+// AddEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) AddEmail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddEmail(ctx, account)
+	return err
+}
+
+// RemoveEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveEmail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account" -------------
+	var account AccountName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", ctx.Param("account"), &account, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account: %s", err))
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address EmailAddress
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", ctx.Param("address"), &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter address: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveEmail(ctx, account, address)
 	return err
 }
 
@@ -1236,6 +1330,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/sessions", wrapper.ListAccountSessions, options.OperationMiddlewares["listAccountSessions"]...)
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/factors", wrapper.ClearFactors, options.OperationMiddlewares["clearFactors"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/factors", wrapper.ListFactors, options.OperationMiddlewares["listFactors"]...)
+	router.GET(options.BaseURL+"/_postern/admin/v1/accounts/:account/emails", wrapper.ListEmails, options.OperationMiddlewares["listEmails"]...)
+	router.POST(options.BaseURL+"/_postern/admin/v1/accounts/:account/emails", wrapper.AddEmail, options.OperationMiddlewares["addEmail"]...)
+	router.DELETE(options.BaseURL+"/_postern/admin/v1/accounts/:account/emails/:address", wrapper.RemoveEmail, options.OperationMiddlewares["removeEmail"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/_postern/admin/v1/sessions/:session", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
 	router.GET(options.BaseURL+"/_postern/admin/v1/sessions/:session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
@@ -1858,6 +1955,270 @@ func (response DeactivateAccount413JSONResponse) VisitDeactivateAccountResponse(
 type DeactivateAccount503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response DeactivateAccount503JSONResponse) VisitDeactivateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmailsRequestObject struct {
+	Account AccountName `json:"account"`
+}
+
+type ListEmailsResponseObject interface {
+	VisitListEmailsResponse(w http.ResponseWriter) error
+}
+
+type ListEmails200JSONResponse Emails
+
+func (response ListEmails200JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListEmails401JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListEmails403JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListEmails404JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEmails503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListEmails503JSONResponse) VisitListEmailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmailRequestObject struct {
+	Account AccountName `json:"account"`
+	Body    *AddEmailJSONRequestBody
+}
+
+type AddEmailResponseObject interface {
+	VisitAddEmailResponse(w http.ResponseWriter) error
+}
+
+type AddEmail201JSONResponse Email
+
+func (response AddEmail201JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response AddEmail400JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response AddEmail401JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response AddEmail403JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response AddEmail404JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response AddEmail413JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response AddEmail503JSONResponse) VisitAddEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmailRequestObject struct {
+	Account AccountName  `json:"account"`
+	Address EmailAddress `json:"address"`
+}
+
+type RemoveEmailResponseObject interface {
+	VisitRemoveEmailResponse(w http.ResponseWriter) error
+}
+
+type RemoveEmail200JSONResponse Emails
+
+func (response RemoveEmail200JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RemoveEmail401JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RemoveEmail403JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RemoveEmail404JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveEmail503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RemoveEmail503JSONResponse) VisitRemoveEmailResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3630,6 +3991,15 @@ type StrictServerInterface interface {
 	// DeactivateAccount Deactivate an account.
 	// (PUT /_postern/admin/v1/accounts/{account}/deactivation)
 	DeactivateAccount(ctx context.Context, request DeactivateAccountRequestObject) (DeactivateAccountResponseObject, error)
+	// ListEmails List the mail addresses of an account, the oldest first.
+	// (GET /_postern/admin/v1/accounts/{account}/emails)
+	ListEmails(ctx context.Context, request ListEmailsRequestObject) (ListEmailsResponseObject, error)
+	// AddEmail Give an account a mail address.
+	// (POST /_postern/admin/v1/accounts/{account}/emails)
+	AddEmail(ctx context.Context, request AddEmailRequestObject) (AddEmailResponseObject, error)
+	// RemoveEmail Take a mail address from an account.
+	// (DELETE /_postern/admin/v1/accounts/{account}/emails/{address})
+	RemoveEmail(ctx context.Context, request RemoveEmailRequestObject) (RemoveEmailResponseObject, error)
 	// ClearFactors Remove all second factors of an account.
 	// (DELETE /_postern/admin/v1/accounts/{account}/factors)
 	ClearFactors(ctx context.Context, request ClearFactorsRequestObject) (ClearFactorsResponseObject, error)
@@ -3923,6 +4293,105 @@ func (sh *strictHandler) DeactivateAccount(ctx echo.Context, account AccountName
 		return err
 	} else if validResponse, ok := response.(DeactivateAccountResponseObject); ok {
 		return validResponse.VisitDeactivateAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEmails operation middleware
+func (sh *strictHandler) ListEmails(ctx echo.Context, account AccountName) error {
+	var request ListEmailsRequestObject
+
+	request.Account = account
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEmails(ctx.Request().Context(), request.(ListEmailsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEmails")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEmailsResponseObject); ok {
+		return validResponse.VisitListEmailsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddEmail operation middleware
+func (sh *strictHandler) AddEmail(ctx echo.Context, account AccountName) error {
+	var request AddEmailRequestObject
+
+	request.Account = account
+
+	var body AddEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddEmail(ctx.Request().Context(), request.(AddEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddEmailResponseObject); ok {
+		return validResponse.VisitAddEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveEmail operation middleware
+func (sh *strictHandler) RemoveEmail(ctx echo.Context, account AccountName, address EmailAddress) error {
+	var request RemoveEmailRequestObject
+
+	request.Account = account
+	request.Address = address
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveEmail(ctx.Request().Context(), request.(RemoveEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveEmailResponseObject); ok {
+		return validResponse.VisitRemoveEmailResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4531,92 +5000,100 @@ func (sh *strictHandler) ApproveSignup(ctx echo.Context, account AccountName) er
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F17Uxu5lv8qqt5bld2qxhhCuDPmL08gs94hkAIy2bqprJHdx24NbckjqXF8U97PfktH6m61+2FDgGTI",
-	"/Seh7dbzvM/5Sf4SjMVsLjhwrYLel2BOJZ2BBolP/fFYpFyf0RmYxwjUWLK5ZoIHveAqBpKIMU3mVGoi",
-	"JkTHQKhtERIh8XkRiwRIqkASFnWCMGCm6ZzqOAgDjv0Grk0QBhL+TJmEKOhpmUIYqHEMM2qG1su5eVVp",
-	"yfg0WK3C4I0Us+qkrjl81tfZbOZ0CmQEEyEhJAumY/xU0RmQCUvMKvMp/ZmCXBZzmpje/QnM6OdT4FMd",
-	"B72D7s+HYc2MTtmM6eqU/lssyIzyJaGazITSTUMm2NwfM4IJTRMd9Pa63dDMgM3SGT6ZR8bdYz4XxjVM",
-	"QeJkLmDKlJbUTOJK3ACvJ6D0XiPavNdAJPzujiS6BKWY4IPj+rGV/fqFamYN98qdxl2Zl9VccAXIxL/Q",
-	"6AL+TEEhbcaCa+D4J53PEzbGpe/+oQTuUNHt3yRMgl7wH7uFgOzab9XuiZRC2qHqthQHI2PKudBkBCTl",
-	"EUilhYg65Prt8Oz8avg/l+dn16F5+qV/7D29HVxeDs5+Hb7rX/Tf2o8GZ7/3TwfH7qMjw9uUcFhksua/",
-	"8/7y5OKs//bEtjRPw8GZ+d9+cPK/r0/fXw5+N4+UR+ajDyf934bv+peXH84vjq8JVUX/c6rUQkg7aezr",
-	"9Pz1byfHXufHJ/3XV4Pf+1cnx9c9wsVIREuzcJKIKWGGo3yt0AmM3Ao5YlFkGfJxqXH9dvjm/OKXwfHx",
-	"ydl1D2eCbEwWVBFDmxmNgExQVTFF+u8GqLeYVvneMvMioZGRNpQTIV8ofIuSMb0FqkkC9BaU7SKjvUjt",
-	"Ys+EfiNSHj3JWg1fvTl/f3Zs1yrBzV6lY6P4GJ/inC6oBlRV8DTTOh28HVwZ1js5OUY20UJYhZgxmCJU",
-	"GtIYWYmpiiEyutKQayZmwPURuZag5XJIJxrkcKauiaJLRWKxIIngU9N0QZnd8ishTqmcwpOs7er8fHja",
-	"v/j1xLEX8n9MFZkJs6KYcnJ4QH5jv+DU3nOa6lhI9s8n2vpMm1yd/4YSwIUnAAq4tqJ99tvZ+Yez/C3m",
-	"2F6TqRARMjsXuNEgK7qgty4uiRjfQJSt95ayhI6Sp6GGW4ijRUQ1HVEFniKWQMeGu7hYdEhf3RA6pYx3",
-	"0Fi5ATy3B/0hKeYgNbOmBPVA1Zh9iMHIm9s4ytf1hTFuzkqNhEiAGoP2eUfICGTQO1iFwVgC1RANrRM2",
-	"EXJGtTXohwdBxb57jf+O+0DHmt3er4OfV2GQe3FVc+q9uW/fvLnPKD+ZDYax4NFwQsdayLZNVLliIDQR",
-	"HEgCWmXGhfH23XyFI6HXoFp8MaaNmHZaJ31outJU1/i+5xMks+N6HVOkvEcIM0AkwIqRokuyKPFIJiRh",
-	"ANz4cB8DbAlBtsVBiazBp7CZLi9XYWAc7CGLWum3Zz2jzI36mDfyGSBbceh4fZ1s3uaWuLaYoBj9AWNt",
-	"xN+JkaqRI+8bpmGmNkl9JpGrfBgqJV2WlxcGxvmviQmMM5/HBOYdDAyOSAITNNXE+L4mmqHGdHPw2KJO",
-	"DNa2MV9M3R68ToBKq+3LW2D3Uw3HxQvlWV/AWNyCXJKxiECRSCArOT+qjW0rdF4fqnaeW1CqbUjHLxve",
-	"Oyhrq/aXDV8zfss0mglVF0MIBVb4jP9gjFVno7J04tU68v6aDml+E7UNm/J0vuHFw0auaZD4fENLEpeN",
-	"Vd6ZOoIeZ30xa13LZAVJFZRCzAlNFNSFM7GYgQJ5C9J4ylOjio2sYEhPFZlQ/I9hvNOumpExKxM94VGd",
-	"fGSLHkL2/R04fq1x3f5YP6LCU33ylmrJPhMw35v1rG+cNPJYZ77YOLatrI4PMbCYSzGVdKZaVYoRH6if",
-	"zwfD3TGdz4FD5LoEMU826SizH77HXO35LUsSZpW7yhxolySpOu0YLeJ3r7ovzdB3sP1G6JWY6GEipiKt",
-	"0c9XMgVjH7kXodnIxfqcKNlklGr0DRxtScJM1CU28NzLddbICFjLE7dQ5/VFcMvGsMm8GlUwBQ4yF7k7",
-	"unFsXutnLGJBImYciiPjc5iJGa8Sowy+yVgZv+uG8RrzcmmCQqrIdSKmjJuQ3qqha+PuX0uYJ3R5vZHJ",
-	"tvMcDwp9umkXjc91Z+9yL/OA6NQRsHUXxcTfyNCEka0L/XlLB6vCa6jdcfsbua3G5EL++VaukWXa79Ex",
-	"cgupW/ubPAgor/3ecZBhsY3+b5MsoIfVMwvc0WwGzuMaLdHHn899N91EJjdg9hdfanXMUUCo0sNU3WdJ",
-	"RqHw2sx7X6EmFAsOkoxpkpjnVtpUWBPdftwNN8hGb96STDV6slszrKP9Bo6Vzv0d2n1uyapLQH5td/32",
-	"G5zioDJS3doHubP1gCxrVB18njMJ6n5xf8L4TW0cLcE5CcZLI2jWY5aAiz3Rmhp7jrUQ69kZY4JpQooa",
-	"YKM6lNYlrJGl9wqMjdaEKuaSq36NQRX+OmbFyYIu7+hPvMLxb8X9ExFZTJ8JtdmRIO80yMhi/jKiu5PO",
-	"N8q5zkosrerH9HYPxZYqUEOaJGJRt+OnTln3iBEHns5GIO+4pVXL5ao9WTIAJ+6RfaO2GJQDt7LIrEV1",
-	"W2kNTwS/R1u3KRw7g8XmrGKbG7vma3nlyP1Xr7AamD3vbYg0suQadrNds8pyi7k0LLZNY5aV3nr8tQC4",
-	"IYZYhIsFxhwCPf8j0u0RDrcNzJ2XQ7vhhpyCrq+G9omkPBIzQ3tvWAwBqdYgzUv/97G/8w+688/uzs+d",
-	"4f/vfPqyFx4erP62KbirCnBW2F2PuLsbpXi7he7XxtpnsHjnUX+NLDwaljOnbpK24NrMnPv3Y6pK1J73",
-	"0cBTF6BAnzqjV557wiaQR7lu2j8dHnS7WCqveg5YNSrMYUgYJzMvID4ilER06fFBSJTxZ/0ifpU0WYX+",
-	"sHvwkxu7KNPj44YkRmXZF2D+slxDo4iZNdDknbf42sRNnxOYzfWS2J48Xea6NgNPxU5BnHSsv6zsiI27",
-	"fG9vZd/zVrbnB2xR8pHqGMOBDKqzHQm9sVTjsg0TrOeOhPWUxjGmH4yqIRImElQM0YbUFhZxEgZcuyix",
-	"mkg776c6JvudLrEvurKBxmLcCKYpzqM9UfTya2pFP2H2dZtcBuZpmZondDnkjeAf29eL9tzWq4qXWyEI",
-	"N5sAPFJZ1TehGhpErL2QVc6/VMVeTDSOpizdFVkYX3lGI3CwipHQLxTZu+PQf88CPQXAhzaP00zDvdLb",
-	"d092dEvty3mP5lG3z9a8tP69lmzcmHgHB37I3Hm3cUVxGZEVRnsisCdz8NagOi1+HNbexmIODSnRnIZE",
-	"zIErP0S30pVXsNo8971X22em9pqrgUpMdM9nKxPeREBtmGU+t6Ji1MoNzHWHYF46q7TPjcdp3gIeWVzO",
-	"VJggSgjecZXC9Sq7v97E1g3NJPDTCKKiqNC2+sMt81r7Del1WzusryIWeqYIIjzpLGmxEFV1Ru8WHV8T",
-	"SjyNs18uB20Vr2RmqTVYaShb1O8Bln5qXJ+ti/cc9ELIxpSBs0RU3UBkLFHolXeyCjdyb9teHbglgbqX",
-	"iVqrZVfVjnHOc7sp0iQiMb2FDdWVrerepVkXm9VMim/JjcUEtmNGyzt34kU3RHX9FsqRSqaXl6Z/L4i9",
-	"agqtrKpGwpWsA7meC2Viq7zso1IgOzvY27Wtd9UALeohNrhadNCASuQrN/NY67mFDDE+ETXzc7XY0FCB",
-	"yazEpFAX24iAuHyhiRTySD8kZpd20rl9k6aRcWQw671W/SP9yox984WGYJJJYI5KZLrXukEEoZ4dghYx",
-	"r529ULlxRmgichhumjLuTkQOui9JCRrZIX0yp4iOpjn2KwMQes0OLFrs4uT1+a9ng38gEpRygQ71DHQs",
-	"IsPkhYgqctB9VWnTIScW1xBTPoUMPkm53Tnb1DidqlgSCgTTiSHmO7sfL5TdUNJ/NwjC4BakjQKCPcPm",
-	"ZlfpnAW94GWn23lpY/gYGXV36HZ0F9vv3u7t+iCHKaAE2+oQE3wQITRb6X5RsPdB8h8rxSaeLIlGaMIC",
-	"/zVrIbFIIocR1fBZY8CZzucgiZAkEQtM5CtowoYroHIcNwHSMQNUgV+3TIxxOxW0zI1jOrNdDHlPrFLN",
-	"XK5kCj0izIxKYtGIx8/RSOuw7ywYw0HqdGBBrF0L0N/iRTxbsPq0BiTf73YfDMaYc1MNkrFvzy2YgMS9",
-	"hWjKAzt8Xa/5NHc9sDs22dvcpIRKxUYvNzcqUNyrMHi1TQsfDIo2JJ3NqFwGveCUKe3DxFVIRksUG5R7",
-	"OlVlmNUqDIwI1zsIKG1ZdaPAEUogMSRRBkiXaQLKQ1NgfdjWKUAe5WC90ukIplBZF7C+GaYFO+SDSxLR",
-	"YjxvNXmhnixBW/e+ipNPuWaJ0f+Ir3EuQFkHWYe5XzorA0r/IqLlg3Gll6VelR0CLVNYVeRh76HloelM",
-	"hYcvNtbxO5eHg70tWuQ4ddNg/+fNDXzc/tcL3Vt6A55r1SBpq7DNXu5+cX+tGi3nFLTPso+rTTdwT+cp",
-	"WaB7sLlFfjrk68l5GYvFZnJWXJcNdtA//7f6tC0z7How+QRswqTMFbbS2nc2/VuwxcD5uUYRv1Co/jNH",
-	"BKTqkEGRzPHPB1kLYFxexqdYqZkJCc+Zsa4yPbEWvcyovCHUVe8fnNXCYF6HFBwYo7v0KIWG1kOojiBm",
-	"PCLv8phJhCawyk9D1VrWqaRcf3tmrAtqny9frdmfplMz9zdJu9EaArpZGWWxy7e1VI4LMLbyTit7PqVN",
-	"e8XUZYmz4mSWrnjO7HIKxr/2D9hkjOM8aHeS6yl1kSoSRZi5t+hkP1tEpiLMawAYmShNl4po6pIaZU6M",
-	"ajnx4d380tmAVfXE9EMyvIX3N7K7R9Hv3am/K8ffOQr4ShHJqfqAfv2uB+4s9GeZkG+EJErMAGNa40iZ",
-	"gDcRNqafdcjaQaapsGbZiMVIioUCaQtmik05RESk+sjVyzBBtTQSPoWIMN4haDVUKoFMmFRFCZ3ZZKFF",
-	"xKIzp25UTQydAJVvPOTnIzF9duqrnu2zhMDRWo6iOOtYoHsLzfZ8dfsFzMQtEJok6+pTTBpYOWPLT1j0",
-	"b8jYPgGhsyHqsnhJ4ko+syPf0THU3+8WOKJnbLOzvN59qPokgWoixjdtrmHKzRvfg1vIhfZP1j9TjnmP",
-	"++1xx5F/5Atth/h2Tp6xWL5hCvFMWpYMWAh5o4pELjN/F8e817TTd8JVz5+jTsv89LXukA9zfYKYwrAQ",
-	"KOvbZFfL4M0nWHNdMAWWByfuti2vzI4OEBlUQxLDuVWOVKBzZPCj1RbyEbYqLjxNDBJT5WAZ3oVHP3ok",
-	"8g3qEb+y23I+aI0iXye3EhToYQZB/krJra091kZBEyGnQmt7splJ1SEfYgHZgSuE/DB+g4XAqVm/XzYs",
-	"qokhEXwMR86qmFjKZocoX1pFsHZb1wDvpLKnuu15rgzW7J34mqVKI3aqVwFoFNqlqQpZYMQfTVcUQ9Qm",
-	"KB6u8lgaqK56hCT6ixQev/cchc362i0dLR1X5mIzjoVQoB5Y9stnWuodfeCRE/PL4rKNb2GPPPtvhNMC",
-	"hZ+3gzb11b5IEUEnl4sYZAn/UYBj22L+KhXvpuy/I4hQvoZWiNBa8v/ZaKaHyz04cSplHRBhZGO5Rh57",
-	"+AzEBpTho8eDrxshZ/lpelsppU9b0/5KWr+2/lIOHsuoWMLqWiyvg+v6NM9uqWgwKMVtHI06x13ksT0u",
-	"FNOCLD/PYQ935Fj0DXcnrwMj8zTCw0BDs7ndMB6F7k6A/JaYIyy/40WKczy+0SGDSfWuUdvWLMHeh2Q2",
-	"SWF+13zTiPF011EU68ix7d6CDg/C6jGiGf08sO/ud9cw7u2rRdw0UwSv/RCS4HVJ7tRvLSaW8THYAwLF",
-	"NO9yRLd9Ovaq6mJKTdPALNNXT+OvYwqdhLUaQiuoPwpStnTUwOUvQGlbFruDelu7iqFRx/n3OfyFfSp/",
-	"Ga3c5O3LD8JSpXMtWExNolqOKl114WGx6xIF3jUQj5Yp8G8GedxUQXmkulxBsTfPFar8QLCvYqOaWWuj",
-	"xtr9ggnvVRs64WLD5UM2lcby6/onjDMVE2DGq8FcmoXsMHdEj1lhqMOzrjH7o6uw5rqOu8noeYMGzBK3",
-	"ZaWwEZ3+PRCtrDl+BJj6djS7m5tR/cWTpjjczwg2ejz/TiE9U0enlBFKkvKpswKOHLXnh9o5a/eL+2u1",
-	"Iet86f3AzTeqfj77FPMJjwjNyH60fk+HhEmq7C+OCD6+Y8p5CvoJKJjfJVFvOtw0n7/dKFb6ICnb4uep",
-	"Gg1Fcc9Cs53Ir2T/65oJt4R2K5HnTn8MK5Hd7OAurWC6PSrO78tYtbJS+chk85GUP2DsOOsxFUt+u1xL",
-	"JGHfeN6hhFmjUS+W5kfFcQ2myEQCVE+XFORusQyPTr/sXpcGu2CX8yPYhWyl9QR6BKTe2q/reT+45hez",
-	"J8VtJnilgVggisdmFOyvZrCaYwp0PpfiFh6ff7Y6k+gWw8Xi3zXmEvP1LZk28Z9/YRLyn39V0sdPhsUs",
-	"JstyZyqToBfsIuu5zprvK6KJEq52lKe2LKiXCFk+XLVeMVRBtRR1mVdOBbdXEAEdx1kgRK6KA9Ejod2p",
-	"nRwdrcgCkqRT+fHOuoHwxiKPuVQsFoqMAO8M90/FeN1lpwOqvV1UfsTUBnMWXuRu+Jhh5jG/UCXv1k86",
-	"VLvOttq5AVgczy5Is4cwKdMO9Z3jmCIYswgU+c9rJCzZ2SldJGLFmybX/+VvVuaDhQ0/AaO8n4ExA8eV",
-	"kr2rgsml+63HvG9XA1p9Wv0rAAD//w==",
+	"7D1pc9s4ln8FxZ2q7FbR8hEn021/UsdOj7YdO2U7k63pysqQ+CRiTAEaALKiSWl/+xYeQBK8Jcd20k5/",
+	"SSwJxPXuk1+CsZjNBQeuVXD0JZhTSWegQeKn/ngsFlyf0xmYjxGosWRzzQQPjoLrGEgixjSZU6mJmBAd",
+	"A6H2iZAIiZ+XsUiALBRIwqJeEAbMPDqnOg7CgOO8gXsmCAMJ/1owCVFwpOUCwkCNY5hRs7Rezc1QpSXj",
+	"02C9DoPTGWVJP4okKFW/OTOAUDsiJIyTxXwO0uwsEUuQZEwVNG3Jzbvdlt5KMatu5YbDZ32TXtCcToGM",
+	"YCIkhGTJdIzfKjoDMmGJufhsS/9agFzle5qY2f0NzOjnM+BTHQdHh3s/vw5rdnTGZkxXt/Q3sSQzyleE",
+	"ajITSjctmeDj/poRTOgi0cHR/t5eaHbAZosZfjIfGXcfs70wrmEKEjdzCVOmtKRmE9fiFng92KQ3jGgz",
+	"rgFI+NuWILoCpZjgg5P6tZX9+YVqxlY3ZKt112awmguuAHH1Fxpdwr8WoBA2Y8E1cPyTzucJG+PRd/+p",
+	"BN5QPu1fJEyCo+A/dnOa3bW/qt1TKYW0S9VdKS5GxpRzockIyIJHIJUWIuqRm3fD84vr4X9fXZzfhObT",
+	"L/0T79O7wdXV4PzX4fv+Zf+d/Wpw/vf+2eAk+2oZs3FMmCI0UcLyAa4MiWlBKJkwSKIU/0ciWhEdU22G",
+	"m80wTnTMFDG3IOlYH5uRlHBYFgjYX/b0XX9wZndy/bfL09P3g5Ph4Hz44er0hlAehYQVmBGJqSL7ezU7",
+	"99ZKx3pjPlydXp73353alcyndBX84vR/3px9uBr83XykPDJffTzt/zZ837+6+nhxeXJDqMrnn1OllkLa",
+	"68a5zi7e/HZ64k1+ctp/cz34e//69OTmiHCBVzWmnCRiitck/FP1AsNxhByxKLKk9Lh4dPNu+Pbi8pfB",
+	"ycnp+c0R7gQJkCypBeSMRkAmyPeZIv33AxQCTKvsbhHihEaGTyCFC/lC4ShKxvQOqCYJ0DtQdooUa8XC",
+	"HvZc6LdiwaMnOauhiLcXH85P7FkluN2rxdiwbManuKdLqgGZLDzNts4G7wbXBvVOT08QTbQQlpWnCKYI",
+	"lQY0hspjqmKIDJc34JqJGXB9TG4kaLka0okGOZypG6LoSpFYLEki+NQ8uqTMXvm1EGdUTuFJznZ9cTE8",
+	"61/+eurQC/Hf0O5MmBPFlJPXh+Q39gtu7QOnCx0Lyf79RFef8sHri9+QArjwCEAB15a0z387v/h4no1i",
+	"GaObChEhsnOBFw2ywguOyuSSiPEtROl57yhL6Ch5Gmi4gzhYRFTTEVXgiRAJdGywi4tlj/TVLaFTyngP",
+	"xaxbwNMhUbmUYg5SMysEkQ9UxfDHGAy9uYujvMwvjFh28nUkRALUiOLPO0JGIIOjw3UYjCVQDdHQarQT",
+	"IWdUW1Xk9WFQ0Uy8h/+K90DHmt3db4Kf12GQqcRVRcAbeWBH3t5nlZ/MBcNY8Gg4oWMtZNslqowxEJoI",
+	"DiQBrVLhwnj7bb7ClVDfUS1aJEMR22vd9Gszlaa6xpC4mCCYHdanuoEHCLNAJMCSkaIrsizgSEokYQDc",
+	"aJ+/B/gkBOkVBwWwBp/CZri8XIeBsVaGLGqF377V6VIF8PfsIR8B0hOHDtfLYPMut4C1+QbF6J8w1ob8",
+	"HRmpGjryfmEaZqqL6lOKXGfLUCnpqni8MDBmS401Y8yQzJoxY9CkOSYJTFBUE6O1G9OQGtHNwUOLOjIo",
+	"XWN2mLo7eJMAlZbbF6/A3qcajvMBxV1fwljcgVyRsYhAkUggKjk9qg1tK3AuL1W7zw0g1bakw5eOcYdF",
+	"btU+2OA143dMo5ioNZiFAkt8Rn8wwqrXySwdebWufFDiIc0jkduwKV/MOwa+bsSaBorPLrRAcelaxZup",
+	"A+hJOhez0pVGETN/0+S9B+AJTRSEJZiDpAoKlrMbVrXSYjEDBfIOpFGjp4ZPG0JC5wlVZELxP4ZmXDvf",
+	"RqytnAI9JnVyOLqPFHqJaNrgfhnwko+lhZGGwR1NWORJ3Ios4yjIxJKbGQWfMDlDqWBtB07McYx2QBRl",
+	"kZMgKBp0DMx6VLY4WZUpZd6gwk7D/Oo+NV13DReA7PuNuLWFWiuvLm3XLVC7Jx7V8c+UKIaQ/r4FRyw9",
+	"XLss6pkVyPbJO6ol+0zA/G6gVKYdafh1HUqwcWyfsoAO0fCcSzGVdKY6EQ7q9/PRIE5M53PgELkpQcyT",
+	"Lhlm7sO3qKozv2NJwqzwV6mB5dx/VaMOvQn426u9l1virhEKSkz0MBFTsaiR39dyAUZ/4p4Fby1ba5Mg",
+	"5yejhUaSc7AlCTNWuehgOy8rmOgAWIsTd1BnFURwx8bQpX4ZUTEFDjJjyVuq+Wxeq4cuY0EiZljLcYGv",
+	"xOjj6FBmjF5+y3iN+nG1GMeGd98kYsr4TWj+MGLqxvCvGwnzhK5uOpFsM8viMJe3XbdodPKt+f5+qiHT",
+	"qQNg6y2KiX+RIYnFsvWgP2+ogFdwDRkyXn8jttUx4+z7zZgxIu33qDi7g9Sd/W1mJBbPfm872aBYp33U",
+	"RAuogR+ZA+5oNgOnkY9WaAPO574ZZyzXWzD3i4NaDTckEKr0cKHucyTDUHhtmKuvfOWDJon53AqbCmqi",
+	"WYi34RbptPYsyFSjpbMxwjrYd2CsdObR0N5zS7xIAuJrbzsFKt11ZaW6sw8yZfwBUdawOvg8ZxLU/fxC",
+	"CeO3tbqpBKckGEUdddJlzBJwCihKUyPPMcpnlXsjTNCNTJEDdLJDaa2CGlr6oMDIaE2oYs757kfPVG7P",
+	"YbyHLOlqS33iFa5/J+7vqEp9PilRmxsJskmDFCzmL0O6O4t5J53rNHjYyn7MbPdgbAsFakgTY77U3PiZ",
+	"Y9ZHxJADX8xGILe80qrkcnHM1FmEG/fA3sktBkXDvkgyJat/I67hkeD3KOu6zPVzWHpe5y2M9cwl3abj",
+	"htbAqjNnihkHNipqPRNG+8ssV3NaL3j/8sDGztPP+2G7dlfQA715Dl692ngeA7vUMYzTbPZYBRT5XhoA",
+	"kTkdtgJD5la45zXtN5nwDbssypxt3DsFmVLGhyXALTG0QLhYokkn0LA6JntHhMNdA+/I8ij2uhwwuj6N",
+	"ok8k5ZGYGdLylkULm2oN0gz639/7O/+gO//e2/m5N/y/nU9f9sPXh+u/dNnOVf6YZoSUfVp7nUxys4Me",
+	"1HqzzmH53kPgbWDGo2ExquFOYNM4mmn/4H5EU0HGbI4GbLwEBfrMKRxbHCxhE8jcD+5MP70+3NvD7Jyq",
+	"Sofh3lxPwRypmeepOCaURHTlYVBIlDE0/LyhKlDTpKDXe4c/ubXzzCD82OFdqtzJJZi/oBvQJTLgBGZz",
+	"vSJ2Jk/IuKnNwlOxk0NuMdZf1nZFDwRtJL+VXzFXIzdHFnyioLzWYY3La6rudiR0Z4zVuYEmmIgxEtpL",
+	"6EEmRSRMJKgYog63M0ZfEwZcO/O96uS+6C90TA56e8QOzLy1S6rICKYL3Ee7B+/l1wR5f8KwySZOJgyw",
+	"MDVP6GrIG1Mg7Vwv2p2OryrmR62PmwCPVJqukVANDSTWHoEuOsaqZC8m2nnUEe6KLI0RM6MRuHyokdAv",
+	"FNnfcum/pha4AuBD62BrhuF+YfT2Xqi9wvNFh1Tzqpu70V5aw0tLNm6MmIHLWkrtLHdxeVYIpkQZ7om5",
+	"hKnmXcoObFGwMWg+FnNo8FVnMCRiDlz5vhNLXVnouc2k2n+1uctwvzmMr8REH/loZezOCKi1f833llQM",
+	"W7mFue4RDBikKTJzYwqYUcAjm1A3Fca6FYL3XIi/nB7jnzexAX+zCfw2giiPBrad/vWGDseDhriHDfrX",
+	"h/9zPpNbdx51FrhYiKw6hXcLj6+x8Z7GCivGcTcyJFOxtE34Kluk9g4wZlu9gc2zbjjopZCNvhwniai6",
+	"hchIotALvaapKYi9QYeV5rIX7xta9VCyynaMWp/JTbFIIhLTu64460YJK4Vd55fVDIpviY35BjZDRos7",
+	"W+GiW6J6fpuDtZBMr67M/J4D4brJKLOsGgFXkA7kZi6UscqyeJxaANnZwdlubCCyJkOqPjcOT4sKGlCJ",
+	"eOV2Hms9t7l+jE9Ezf5cEkVoo+Zp7E8hL7YWAXGOXGMpZC6YkJhb2lnM7Ui6iIwig+GIUliW9Cs79sUX",
+	"CoJJSoFZOjHTR60XRDBHu0dQImZBzRcqE86YU4wYhpemjLoTkcO9l6SQ09wjfTKnWJCRZ6enmb/eY4c2",
+	"zfPy9M3Fr+eDf2AKN+UCFeoZ6FhgrntOoooc7r2qPNMjpzYhKaZ8CmneM+X25uyjRulU+ZGQIJhODDDf",
+	"2/t4oeyFkv77QRAGdyCtFRDsGzQ3t0rnLDgKXvb2ei+t9R8jou4O3Y3u4vO7d/u7fnbSFJCCbdiOCT6I",
+	"sBpE6X6eaeOXCv1eiQLyZEU05hQt8V9zFhKLJHLJ3Ro+686inFI5igIqx3FTDQy6vyoVHy0bSysPUDI3",
+	"runEdr7kPZMMa/ZyLRdwRITZUYEsGkuAsjTCcqVJaozhInU8MAfWrq0J2mAgljOtP5VqVw729h4s/zjD",
+	"ppoU5L4tlTIGiRuFadCHdvm6WbNt7nr1NfjIfvcjhXRyfOhl90N5+cU6DF5t8oSfxY0yZDGbUbkKjoIz",
+	"prRf36FCMloh2SDd06kq5keuw8CQcL2CgNSWhp3yBGAJJIYkSitJ5CIB5aW5YODeBpBAHmdZtoWCLKaQ",
+	"Wef5uDN0KPbIR+ckovl65RocbpjiCrRV76sFLguuWWL4P+a+ORWgyIOswtwvVAyC0r+IaPVgWOmFD9ZF",
+	"hUDLBawr9LD/0PTQVMblFQYY6fid08Ph/gZPZAUm5oGDn7sf8Atuvp7o3tFb8FSrBkpbh23ycveL+2vd",
+	"KDmnoH2UfVxu2oE9vadEgb3D7ieysq6vB+dVLJbd4KyoLh1y0K+CXn/aFBl2vfqWBKzDpIgVNgTedzL9",
+	"W6DFwOm5hhG/UMj+U0UEpOqRQe7M8Qv7rAQwKi/jU4zxzISE54xY1ymfKFkvMypvCXVpFQ+OamEwr0vh",
+	"HBihu/IghYLWyx4fQcx4RN5nNpNIS2KtMVMrWaeScv3tkbHOqH2+eFWSP03lbvcXSbtRqXShmRmltsu3",
+	"lVQOC9C28hokeDqldXvF1HmJ0+Bk6q54zuhyBka/9ivjUsRxGrQrwXxKXqRyRxF67m3auO8tQjD5qTGg",
+	"yFSEWVgAjRWl6UoRTZ2fo4icUS1yPrzmX6jzWVf7NjwkDdhSjEYK8ID8vev52xLB1obBV1JNBtUHVPV3",
+	"8yqeRl+ZKwB6TByyK9R5T5LEudpnx76Asa0w8vyNZ8wrU39KifMIv9oYfd1EJBEoTSZMqgJepIVUX886",
+	"ax01A12XHHiUKdbMthVwepsWhKrbHvkYC5eTQSObmo4HHFNOxrEQCkoNR5zm7rVmct1RnLKoMOfAzNEj",
+	"F6nTuuy5oYlZbuW4tK1CtPHXItrTKLIJf4/mmXHlcE/rl/EWbfbKxNRWBvzJrL+GbH9ld0WNuEC/tdS5",
+	"Jc/e/eImWxf14VKiN+O3LuKL6TEeJab10UhZVSs4rGjWM3EHOVk8uSyoIinhAjd7bE6kwCvreO4mfLGn",
+	"FKbm1usED8P7u4MshTZ2W3iXvEKgJhR+KyRRYgboZl/GAoGfCCsWZz1SaoowFdZTYNTykRRLBdLm8Cg2",
+	"5RARsdDHLoUHY2YrY3RMISKM9wgasmohwUrRUg22q55C/5K6rZEb2E3hrVcl9EhEknaQqFe70xjFcSls",
+	"kvdNySvBcmPr+ZLMJXIuQpOkbNEVlCifbFK0/IR5iA2K8RMAOl1iS9X44MdSje8D1SfxnSdifNvmrVpw",
+	"M+J78FRxof0uXc8UYz7gfXvYcey3B0DZIb6d38lILF8whdi/INXMlkLeqjy2zMzfecuoEnf6TrDq+WPU",
+	"WRGfvtYd45flPIGb06CQUSC111wVuyhiGtiSKbA4mNreXuYfKkBkUPWSGsytYqQCnZU5PZpRna2wkV39",
+	"ND7QmCqXKeo1T/3RjetvkCJRNciLEPk6upWgQA/TqqjH8LLVWkETIadCa9sFh0mVu9VStDNbQqfa1Jzf",
+	"94flCU4hEXwMx06qGFvKBqwoX1lGUOr8O8D+trYDkK39TyutPH/cbKE0pnMfVXJGc+7SlBiVl609Gq/I",
+	"l6gNkDyc062wUJ1PA0H0B8mF+t7dbjYQba90tHJYmZGNdSyrB6b9Yg1uvaIPPHJkfpU37vsW8siT/4Y4",
+	"be3S81bQpj7bFwtM6perZQyykJKa1+u02fxVKG7H7L+jrOXsDK1Zy6V8hGfDmR7O9+DIqRSQG62cLdeI",
+	"Yw/vgegofHh0e/BNYxZ81nkpCz30/jgp7W+svpTls6dQLJQP2fIiV0FU8MC7jmYNAiXv3NYcgLdDNi9V",
+	"Qbcgy0pMbb1pVh7X8VKbcq1G5kZ4mGqVdG+3jEeh6x+VdRQ8xoxAbMo+x4rSHhlMqu8tsM+aI9jemeaS",
+	"FPp3zS+NZSeudVl+jqzczjvQ68OwWtk8o58HduzBXqnsrv20GINmimCLOCEJttZ0LUxqy3QYH4OtWcy3",
+	"uU2/kfbt2Bf25Ftq2gZ6mb56G38cUegorFUQWkL9UYp3CtWPzn9Rn1zSzt5KbbsaeZzf++sPrFP5x2jF",
+	"Ju9efhCUKpTatqUrFdqieeVhdY4Cr+HVo3kK/C5yj+sqKK5U5yvI7+a5Vk89UCZ6flHNqNXJsXa/oMO7",
+	"NcHmsqNRpXWlseylZRPGmYoJMKPVoC/NJqMx1zWAWWKoK7EpIfujs7DmuI7revm8kwbMETdFpbCxYO57",
+	"AFqRc/wIlXObwWw7NaP63scmO9z3CDZqPH+6kJ6polPwCCVJsRA+r5CK2v1D7Zi1+8X9te7wOl95r/n8",
+	"RtHPZ+9iPuURoSnYj8utwyRMFsq+vVDw8ZYu5ynoJ4Bg1t6qXnS4bT5/uZGf9EFctvlLehsFRd76qVlO",
+	"ZK93+uOKCXeEdimR+U5/DCmRNptyfbRYRxFP1sJr3YpKxS4OzVWy/4Sxw6zHZCxZw9sWS8KOeN6mhDmj",
+	"YS8W5sd5uShTZCIBqgWvObhbJMOjwy9tNdcgF+xxfgS5kJ60HkCPkKlXelO39/JmP5g9yRusYZclscQs",
+	"ns7ytvlcijt4fPzZqE2COwwXyz9jzAXk61swdeGf38MR8c/v3vj7J4NiNifLYudCJsFRsIuo5yZrbqHo",
+	"XoRfeKemTeolQhaLu8sRQxVUQ1FXWeRUcNsVEeg4Tg0hcp33aBkJ7ap2suxoRZaQJD2/j15qfYa1bYU9",
+	"5FKxWCoyAny/jF8V402XVgdUZ3tXLb31bbos941JW1WTvrs8iewr1m1w2L0zyFYt5cu6Cq3qqr6/wRkU",
+	"3nKu1dkM/Z1ZZ7lsVt/VUZ06BbBXGJh1irXdKCjTLtc8y56KYMwiUOQ/bxCdyM5OoaOaZSo0ufkvH0Sp",
+	"5hc2vKRQeS8qNAvHlUQBF3uTK/e2+vziXNDu0/r/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

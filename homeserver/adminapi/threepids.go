@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"postern/db"
 	"postern/handlers"
@@ -94,18 +93,13 @@ func taken(address string) error {
 func (a *API) bind(ctx context.Context, localpart string, wanted []string) error {
 	emails := make([]db.Email, 0, len(wanted))
 	for _, address := range wanted {
-		emails = append(emails, bound(localpart, address, a.Server.Now()))
+		emails = append(emails, handlers.GivenAddress(localpart, address, a.Server.Now()))
 	}
 	address, err := a.Queue.DB.SetEmails(ctx, localpart, emails)
 	if errors.Is(err, db.ErrConflict) {
 		return taken(address) // since it was found free
 	}
 	return err
-}
-
-// bound is an address that an administrator vouches for.
-func bound(localpart, address string, now time.Time) db.Email {
-	return db.Email{Address: address, Localpart: localpart, Validated: now, Added: now}
 }
 
 // addEmails writes this server's addresses of a user beside those that Synapse knows: a tool that reads a user, changes

@@ -142,7 +142,7 @@ func (a *API) make(ctx context.Context, p put) error {
 		account.Also = func(t *db.Tx) error {
 			for _, address := range *p.emails {
 				// One that somebody else has since it was found free stays theirs.
-				if _, err := t.AddEmail(bound(p.localpart, address, a.Server.Now())); err != nil {
+				if _, err := t.AddEmail(handlers.GivenAddress(p.localpart, address, a.Server.Now())); err != nil {
 					return err
 				}
 			}

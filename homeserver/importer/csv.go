@@ -11,10 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"postern/db"
+	"postern/handlers"
 )
 
 // columns are what the header of a CSV file may name, in any order; the first two it must.
-var columns = []string{"user", "password_hash", "created", "deactivated"}
+var columns = []string{"user", "password_hash", "created", "deactivated", "email"}
 
 func (c Config) readCSV() ([]record, error) {
 	file, err := os.Open(c.From)
@@ -63,7 +66,7 @@ func (c Config) lines(text io.Reader) ([]record, error) {
 }
 
 // header says in which field each column is; -1 for one that is not there.
-func header(r *csv.Reader) (where [4]int, err error) {
+func header(r *csv.Reader) (where [5]int, err error) {
 	names, err := r.Read()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return where, err
@@ -84,7 +87,7 @@ func header(r *csv.Reader) (where [4]int, err error) {
 	return where, nil
 }
 
-func (c Config) line(fields []string, where [4]int) (r record, err error) {
+func (c Config) line(fields []string, where [5]int) (r record, err error) {
 	field := func(i int) string {
 		if where[i] < 0 {
 			return ""
@@ -103,7 +106,24 @@ func (c Config) line(fields []string, where [4]int) (r record, err error) {
 	default:
 		return r, fmt.Errorf("deactivated is %.40q; write true or false", field(3))
 	}
-	return r, nil
+	r.emails, err = emailsOf(r.localpart, field(4))
+	return r, err
+}
+
+// emailsOf reads the mail addresses of a line, with spaces between them. Whoever wrote the file says that they are the
+// account's owner's.
+func emailsOf(localpart, text string) (all []db.Email, err error) {
+	for word := range strings.FieldsSeq(text) {
+		address, err := handlers.Address(word)
+		if err != nil {
+			return nil, fmt.Errorf("email is %.40q: %w", word, err)
+		}
+		if len(all) == db.MaxEmails {
+			return nil, fmt.Errorf("email has more than %d addresses", db.MaxEmails)
+		}
+		all = append(all, db.Email{Address: address, Localpart: localpart})
+	}
+	return all, nil
 }
 
 // instant reads a time: RFC 3339, a date, or Unix seconds or milliseconds.

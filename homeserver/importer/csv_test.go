@@ -3,11 +3,15 @@ package importer
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"postern/db"
+	"postern/db/dbtest"
 )
 
 func csvFile(t testing.TB, text string) Config {
@@ -55,17 +59,45 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestCSVEmails: an account comes with the addresses that its line has, which count as confirmed. One that another
+// account has stays that one's, which the result says, also of the same file.
+func TestCSVEmails(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	contents, err := Read(t.Context(), csvFile(t, "user,email,password_hash\nalice,Alice@Example.org  a@example.org,\n"+
+		"bob,,\ncarol,a@example.org,\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Import(t.Context(), d, contents, Options{Now: second(3), Progress: func(int, int) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{"alice": {"a@example.org 03 03", "alice@example.org 03 03"}, "bob": nil,
+		"carol": nil} {
+		if got := addresses(t, d, name); !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", name, got, want)
+		}
+	}
+	without := Outcome{"@carol:example.org", "without", "the address a@example.org, which another account has here"}
+	if !slices.Contains(result.Notable, without) {
+		t.Errorf("the result says %v", result.Notable)
+	}
+}
+
 func TestCSVErrors(t *testing.T) {
 	t.Parallel()
 	for text, words := range map[string]string{
 		"":                                       "the first line must name the columns: user,password_hash",
 		"user\n":                                 "the first line must name the columns",
-		"alice,$2b$12$abc\n":                     `known are user, password_hash, created, deactivated`,
+		"alice,$2b$12$abc\n":                     `known are user, password_hash, created, deactivated, email`,
 		"user,password_hash\nalice\n":            "wrong number of fields",
 		"user,password_hash\n\"alice,x\n":        "line",
 		"user,password_hash,created\na,,soon\n":  `line 2: created is "soon"`,
 		"user,password_hash,created\na,,-5\n":    `line 2: created is "-5"`,
 		"user,password_hash,deactivated\na,,x\n": `line 2: deactivated is "x"`,
+		"user,password_hash,email\na,,a@x b\n":   `line 2: email is "b": it is not a mail address`,
+		"user,password_hash,email\na,," + strings.Repeat("a@example.org ", db.MaxEmails+1): "line 2: email has more than 10",
 	} {
 		_, err := Read(t.Context(), csvFile(t, text))
 		if err == nil || !strings.Contains(err.Error(), words) {
