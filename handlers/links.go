@@ -82,6 +82,9 @@ type link struct {
 	expires time.Time
 }
 
+// spent is what is spent of a link that shows an address.
+func (l link) spent() string { return "address link " + db.Spell(l.id[:]) }
+
 // stateOf is another one once the account has another password. Half of a hash is as good as all of it here: whoever
 // sealed the link has chosen neither.
 func stateOf(account db.User) []byte {
@@ -131,13 +134,14 @@ func noPages() *Error {
 // ErrLinkOver says that a link is none of this server's, or good no longer. Which of these it is is not told.
 var ErrLinkOver = errors.New("the link is over")
 
-// openLink reads a link that is good now, and finds its account as it is.
-func (s *Server) openLink(ctx context.Context, kind, text string) (l link, account db.User, err error) {
+// openLink reads a link that is good now, and finds its account as it is, in find.
+func (s *Server) openLink(ctx context.Context, kind, text string,
+	find func(ctx context.Context, localpart string) (db.User, error)) (l link, account db.User, err error) {
 	var ok bool
 	if l.id, l.expires, ok = OpenText(s.Master, kind, text, &l); !ok || !s.Now().Before(l.expires) {
 		return l, account, ErrLinkOver
 	}
-	account, err = s.DB.User(ctx, l.Localpart)
+	account, err = find(ctx, l.Localpart)
 	if errors.Is(err, db.ErrNotFound) {
 		return l, account, ErrLinkOver
 	}
@@ -150,7 +154,7 @@ func (s *Server) openLink(ctx context.Context, kind, text string) (l link, accou
 
 // ResetAccount finds the account that a link gives a new password; else [ErrLinkOver].
 func (s *Server) ResetAccount(ctx context.Context, text string) (db.User, error) {
-	l, account, err := s.openLink(ctx, resetLink, text)
+	l, account, err := s.openLink(ctx, resetLink, text, s.DB.User)
 	if err == nil && l.Address != "" {
 		// Whoever has removed an address wants nobody to come in by it.
 		var bound db.Email

@@ -103,8 +103,11 @@ func (o operator) Seen() db.Seen { return db.Seen{Agent: o.agent} }
 
 // by is the context of what the operator changes.
 func (e desk) by() context.Context {
-	return db.By(e.ctx, operator{fmt.Sprintf("desk: %s, from %s", e.who.Localpart, handlers.CallerOf(e.ctx).Addr)})
+	return db.By(e.ctx, operator{fmt.Sprint(deskAgent(e.who.Localpart), handlers.CallerOf(e.ctx).Addr)})
 }
+
+// deskAgent is how the agent of an administrator at the desk begins.
+func deskAgent(localpart string) string { return "desk: " + localpart + ", from " }
 
 // done is something that was done, and what is said of it on the page that the browser is sent on to.
 type done struct{ do, Then string }
