@@ -139,12 +139,7 @@ func (a *api) SetPassword(ctx context.Context,
 	if _, err := a.db.User(ctx, name); err != nil {
 		return nil, err
 	}
-	hash, err := a.NewHash(ctx, name, r.Body.Password)
-	if err != nil {
-		return nil, err
-	}
-	ended, err := a.db.ChangePassword(ctx, db.PasswordChange{Localpart: name, Hash: hash,
-		EndOthers: r.Body.EndSessions == nil || *r.Body.EndSessions})
+	ended, err := a.Server.SetPassword(ctx, name, r.Body.Password, r.Body.EndSessions == nil || *r.Body.EndSessions)
 	return gen.SetPassword200JSONResponse{SessionsEnded: ended}, err
 }
 

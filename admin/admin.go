@@ -35,7 +35,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 
 	"github.com/labstack/echo/v4"
 
@@ -77,7 +76,7 @@ func (a *api) authorize(next gen.StrictHandlerFunc, _ string) gen.StrictHandlerF
 			return nil, &handlers.Error{Status: http.StatusForbidden, Code: "M_FORBIDDEN",
 				Message: "The account of this token is not an administrator's."}
 		}
-		c.SetRequest(c.Request().WithContext(handlers.WithCaller(c.Request().Context(), operator(*who))))
+		c.SetRequest(c.Request().WithContext(handlers.WithCaller(c.Request().Context(), operator(who))))
 		answer, err := next(c, request)
 		if errors.Is(err, db.ErrNotFound) {
 			err = &handlers.Error{Status: http.StatusNotFound, Code: "M_NOT_FOUND", Message: "There is no such thing."}
@@ -86,14 +85,11 @@ func (a *api) authorize(next gen.StrictHandlerFunc, _ string) gen.StrictHandlerF
 	}
 }
 
-// operator is the caller as events name it: by the token, and where that came from. The address is not one of the
-// account's that the event is about, and its owner is not shown it.
-func operator(who handlers.Caller) *handlers.Caller {
-	from := who.Session
-	who.Agent = fmt.Sprintf("admin API, %s's token %s, from %s, %s", from.Localpart, from.DisplayName, who.Addr,
-		who.Agent)
-	who.Addr = netip.Addr{}
-	return &who
+// operator is the caller as events name it: by the token, and where that came from.
+func operator(c *handlers.Caller) *handlers.Caller {
+	who := c.Operator(fmt.Sprintf("admin API, %s's token %s", c.Session.Localpart, c.Session.DisplayName))
+	who.Agent += ", " + c.Agent
+	return who
 }
 
 // named is the localpart of the account that a request names.

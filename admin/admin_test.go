@@ -128,7 +128,7 @@ func TestInvitations(t *testing.T) {
 	s := newSite(t)
 	made := s.done("POST", "/invitations", "")
 	week := s.clock.Now().Add(7 * 24 * time.Hour).UnixMilli()
-	if made.Status != 201 || len(made.Text("token")) != 22 || made.JSON["uses_allowed"] != 1.0 ||
+	if made.Status != 201 || len(made.Text("token")) != 26 || made.JSON["uses_allowed"] != 1.0 ||
 		made.JSON["expires_ts"] != float64(week) || made.Text("state") != "good" ||
 		made.Text("link") != "https://example.org/register?token="+made.Text("token") {
 		t.Errorf("%d %s", made.Status, made.Raw)

@@ -2,13 +2,12 @@ package admin
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"io"
 	"time"
 
 	"postern/db"
 	gen "postern/gen/admin"
+	"postern/handlers"
 )
 
 // invitationLife is how long an invitation is good unless the request says otherwise.
@@ -49,14 +48,13 @@ func (a *api) CreateInvitation(ctx context.Context,
 	if !invited.Expires.IsZero() && !invited.Expires.After(now(ctx)) {
 		return nil, badRequest("M_INVALID_PARAM", "This expires_ts is over.")
 	}
+	var err error
 	if invited.Token == "" {
-		random := make([]byte, 16)
-		if _, err := io.ReadFull(a.Random, random); err != nil {
+		if invited.Token, err = handlers.NewID(a.Random); err != nil {
 			return nil, err
 		}
-		invited.Token = base64.RawURLEncoding.EncodeToString(random)
 	}
-	err := a.db.AddRegistrationToken(ctx, invited)
+	err = a.db.AddRegistrationToken(ctx, invited)
 	if errors.Is(err, db.ErrConflict) {
 		err = badRequest("M_INVALID_PARAM", "There is or was an invitation of this token.")
 	}

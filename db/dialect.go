@@ -144,12 +144,12 @@ func Place(dsn string) string {
 }
 
 // unavailable wraps a failure of the engine, saying what it means and what to do next. The end of the caller's own
-// patience is not the engine's failure and passes as it is. With the engine in good health a statement may fail for a
-// key that is taken, or for a text that is not stored, see storable.
+// patience is not the engine's failure and passes as it is, and so does what a write found out for itself. With the
+// engine in good health a statement may fail for a key that is taken, or for a text that is not stored, see storable.
 func unavailable(err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrUnavailable), errors.Is(err, context.Canceled),
-		errors.Is(err, context.DeadlineExceeded):
+	case err == nil, errors.Is(err, ErrUnavailable), errors.Is(err, ErrConflict), errors.Is(err, ErrEmailTaken),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
 	if unique(err) {

@@ -30,7 +30,8 @@
 //     while a registration runs, until a time after which they count for nothing.
 //   - waiting_users: accounts that were asked for and that an operator has not decided about. They are no accounts yet,
 //     so whatever looks for one finds none, and the homeserver hears nothing; Register and Taken keep their names.
-//   - used_login_tokens: the ids of login tokens that were redeemed, until a day after they would have expired anyway.
+//   - used_login_tokens: the ids of login tokens that were redeemed, and of whatever else is good once (Tx.Spend):
+//     codes, links to show an address, nonces. They stay until a day after they would have expired anyway.
 //   - emails: the mail addresses that owners of accounts have shown to be theirs; each is one account's.
 //   - deliveries: mails and webhooks that wait to be sent, and those that were sent lately: one of the same id is not
 //     sent again. What one says is sealed where it must not be read.
@@ -103,8 +104,10 @@
 //     the cache goes on with the old row; Tx.ChangeSessions runs a statement and forgets what that has changed.
 //   - What changes an account or a session on a device in a way that a homeserver must learn of calls Tx.Follow, unless
 //     that knows of it already.
-//   - What has to be in one transaction with a change of this package is written by Config.Follow or Registration.Also.
-//     Both may run twice, as everything in a Tx.
+//   - What has to be in one transaction with a change of this package is written by Config.Follow, Config.OnEvent or
+//     Registration.Also. Each may run twice, as everything in a Tx, and adds its statements to every such change; a
+//     refresh and a check have none of them.
+//   - What it returns as an error does not undo what it has written (see Write): it looks first, and writes then.
 //   - It stores times with Millis and reads them with FromMillis, and stores a stranger's text with Clip.
 //   - The generation, the key and the times of a session that exists are AdvanceGeneration's and CatchUp's alone.
 //

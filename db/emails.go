@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,7 @@ const (
 		SELECT $1, localpart, $3, $4, $5 FROM users WHERE localpart = $2 AND deactivated = 0
 		AND (SELECT COUNT(*) FROM emails WHERE localpart = $2) < $6 ON CONFLICT DO NOTHING RETURNING address`
 	ownEmail     = `SELECT address FROM emails WHERE address = $1 AND localpart = $2`
+	othersEmail  = `SELECT address FROM emails WHERE address = $1 AND localpart <> $2`
 	removeEmail  = `DELETE FROM emails WHERE localpart = $1 AND address = $2 RETURNING address`
 	removeEmails = `DELETE FROM emails WHERE localpart = $1`
 )
@@ -82,12 +84,59 @@ func (t *Tx) bindEmail(e Email) (bool, error) {
 // RemoveEmail unbinds an address; ErrNotFound if the account does not have it.
 func (d *DB) RemoveEmail(ctx context.Context, localpart, address string) error {
 	return d.must(ctx, account(localpart), ErrNotFound, func(t *Tx) (bool, error) {
-		// While the address is still bound, so that its owner hears of it.
-		found, err := t.Get(ownEmail, nil, address, localpart)
-		if err != nil || !found {
-			return false, err
+		return t.removeEmail(localpart, address)
+	})
+}
+
+func (t *Tx) removeEmail(localpart, address string) (found bool, err error) {
+	// While the address is still bound, so that its owner hears of it.
+	if found, err = t.Get(ownEmail, nil, address, localpart); err != nil || !found {
+		return false, err
+	}
+	if err = t.Record(Event{Kind: EventEmailRemoved, Localpart: localpart}); err != nil {
+		return false, err
+	}
+	return true, or(t.Exec(removeEmail, localpart, address), t.Follow(localpart, ""))
+}
+
+// SetEmails has an account have these addresses and no others; those that it has stay as they are. ErrConflict if one
+// is another account's, which taken says, or there are more than MaxEmails; then nothing changes.
+func (d *DB) SetEmails(ctx context.Context, localpart string, wanted []Email) (taken string, err error) {
+	if len(wanted) > MaxEmails {
+		return "", ErrConflict
+	}
+	return write(ctx, d, account(localpart), func(t *Tx) (string, error) {
+		var had []string
+		err := t.Each(`SELECT address FROM emails WHERE localpart = $1`, []any{localpart},
+			func(scan func(...any) error) error {
+				var address string
+				err := scan(&address)
+				had = append(had, address)
+				return err
+			})
+		if err != nil {
+			return "", err
 		}
-		err = t.Record(Event{Kind: EventEmailRemoved, Localpart: localpart})
-		return true, or(err, or(t.Exec(removeEmail, localpart, address), t.Follow(localpart, "")))
+		for _, e := range wanted { // before anything is written, which would stand
+			found, err := t.Get(othersEmail, nil, e.Address, localpart)
+			if err != nil || found {
+				return e.Address, or(err, ErrConflict)
+			}
+		}
+		for _, address := range had {
+			if slices.ContainsFunc(wanted, func(e Email) bool { return e.Address == address }) {
+				continue
+			}
+			if _, err := t.removeEmail(localpart, address); err != nil {
+				return "", err
+			}
+		}
+		for _, e := range wanted {
+			e.Localpart = localpart
+			if has, err := t.AddEmail(e); err != nil || !has {
+				return e.Address, t.require(or(err, ErrConflict)) // by another process just now
+			}
+		}
+		return "", nil
 	})
 }

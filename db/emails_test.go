@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -289,4 +290,50 @@ func TestLaterDelivery(t *testing.T) {
 	if n, since, err := d.WaitingDeliveries(bg); n != 1 || !since.Equal(later.Due) || err != nil {
 		t.Errorf("%d wait since %v, %v", n, since, err)
 	}
+}
+
+// TestSetEmails: an account's addresses change all together, or none does.
+func TestSetEmails(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	if err := d.CreateUser(bg, User{Localpart: "bob", PasswordHash: "hash", Created: t0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := mailed(t, d, "bob", "bob@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	set := func(addresses ...string) (string, error) {
+		var all []Email
+		for _, address := range addresses {
+			all = append(all, Email{Address: address, Validated: t0.Add(time.Hour), Added: t0.Add(time.Hour)})
+		}
+		return d.SetEmails(bg, "alice", all)
+	}
+	has := func(want ...string) {
+		t.Helper()
+		all, err := d.Emails(bg, "alice")
+		var got []string
+		for _, e := range all {
+			got = append(got, e.Address)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("alice has %v, not %v; %v", got, want, err)
+		}
+	}
+	if _, err := set("a@example.org", "b@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := set("c@example.org", "bob@example.org")
+	if taken != "bob@example.org" || !errors.Is(err, ErrConflict) {
+		t.Errorf("%q, %v", taken, err)
+	}
+	has("a@example.org", "b@example.org")
+	if _, err := set("b@example.org", "c@example.org"); err != nil {
+		t.Error(err)
+	}
+	has("b@example.org", "c@example.org")
+	if _, err := set(); err != nil {
+		t.Error(err)
+	}
+	has()
 }

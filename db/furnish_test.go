@@ -25,11 +25,13 @@ type holdings struct {
 	Waiting      []WaitingUser
 	Outbox       []string
 	Clients      []Client
+	Emails       []Email
+	Deliveries   []string
 }
 
 func (d *DB) holdings(t *testing.T) (h holdings) {
 	t.Helper()
-	var errs [8]error
+	var errs [11]error
 	h.Users, errs[0] = d.Users(bg)
 	h.Sessions, errs[1] = d.Sessions(bg, "")
 	h.Keys, errs[2] = d.RootKeys(bg)
@@ -48,7 +50,15 @@ func (d *DB) holdings(t *testing.T) (h holdings) {
 		return fmt.Sprint(localpart, "|", device, "|", since, due, tries, refused, why, "|", spared,
 			changed, holder, "|", held, reopen), err
 	})
-	h.Waiting, errs[7] = d.WaitingUsers(bg)
+	h.Waiting, errs[8] = d.WaitingUsers(bg)
+	h.Emails, errs[9] = d.Emails(bg, "alice")
+	const deliveries = `SELECT ` + deliveryColumns + `, holder, held FROM deliveries ORDER BY id`
+	h.Deliveries, errs[10] = list(bg, d, deliveries, func(scan func(...any) error) (string, error) {
+		var holder string
+		var held int64
+		v, err := scanDelivery(func(dest ...any) error { return scan(append(dest, &holder, &held)...) })
+		return fmt.Sprintf("%+v %s %d", v, holder, held), err
+	})
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +99,16 @@ func furnish(t *testing.T, d *DB) {
 		t.Fatal(err)
 	}
 	login(t, d, "one", "A")
-	if _, err := bot(d, "bell", "BELL"); err != nil {
+	if _, err := bot(d, "bell", "BELL", func(l *Login) { l.Scope = ScopeAdmin }); err != nil {
 		t.Fatal(err)
 	}
 	invite(t, d, RegistrationToken{Token: "door", UsesAllowed: 7, Used: 2, Expires: day})
 	ask(t, d, "Ž", "192.0.2.1")
+	if _, err := d.Register(bg, Registration{Localpart: "shown", PasswordHash: "hers", At: t0, Waits: true,
+		Email: Email{Address: "shown@example.org", Validated: t0, Language: "de"}}); err != nil {
+		t.Fatal(err)
+	}
+	furnishMail(t, d)
 	_, err := d.StartSession(bg, Login{ID: "linked", Localpart: "alice", DeviceID: "L", At: t0, LoginToken: "spent",
 		LoginTokenExpires: day, KeyID: 1})
 	_, err2 := d.AdvanceGeneration(bg, refresh("one", 1))
@@ -128,6 +143,28 @@ func furnish(t *testing.T, d *DB) {
 					('alice', 'many2', 3, 4, 5, TRUE, 'refused', FALSE, FALSE, 'holder', 6, FALSE),
 					('bob', '', 7, 8, 9, FALSE, 'away', FALSE, TRUE, '', 0, TRUE)`))
 	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// furnishMail puts an address there, and a delivery that waits, one that a sender has, and one that was sent.
+func furnishMail(t *testing.T, d *DB) {
+	t.Helper()
+	err := d.AddEmail(bg, Email{Address: "alice@example.org", Localpart: "alice", Validated: t0, Added: t0.Add(1e9),
+		Language: "en"})
+	for _, id := range []string{"sent", "held", "waits"} {
+		v := Delivery{ID: id, Kind: "kind", Target: "mailto:alice@example.org", Localpart: "alice", Language: "en",
+			Sealed: []byte{0, 255, 7}, Created: t0, Expires: t0.Add(day)}
+		err = errors.Join(err, d.Deliver(bg, v))
+		if id == "waits" {
+			continue
+		}
+		claimed, failed := d.ClaimDeliveries(bg, "holder", t0, t0.Add(time.Hour), 1)
+		if err = errors.Join(err, failed); id == "sent" && len(claimed) == 1 {
+			err = errors.Join(err, d.SettleDelivery(bg, id, "holder", time.Time{}, "an error"))
+		}
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,8 +1,6 @@
 package db
 
-import (
-	"time"
-)
+import "time"
 
 // A login token (Client-Server API v1.19, "Token-based login") is computed like the others. What this file remembers is
 // which of them are spent.

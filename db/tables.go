@@ -64,6 +64,11 @@ func (t Table) plain() func(row []any) {
 				row[i] = n != 0
 			}
 		}
+		for i, v := range row {
+			if b, ok := v.([]byte); ok && b == nil {
+				row[i] = []byte{} // as which SQLite's driver gives bytes of which there are none
+			}
+		}
 	}
 }
 

@@ -86,18 +86,17 @@ func (s *Server) CheckNewPassword(password, localpart string) error {
 	return s.strong(password, localpart)
 }
 
-// SetPassword gives an account a password that an administrator has chosen. If its sessions end, the one that asks does
-// not. db.ErrNotFound if there is no such account.
-func (s *Server) SetPassword(ctx context.Context, localpart, password string, endSessions bool) error {
+// SetPassword gives an account a password that an administrator has chosen, and counts the sessions that have ended by
+// that. If they end, the one that asks does not. db.ErrNotFound if there is no such account.
+func (s *Server) SetPassword(ctx context.Context, localpart, password string, endSessions bool) (ended int, err error) {
 	hash, err := s.NewHash(ctx, localpart, password)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	by := CallerOf(ctx).Session
 	change := db.PasswordChange{Localpart: localpart, Hash: hash, EndOthers: endSessions}
 	if by.Localpart == localpart {
 		change.Keep = by.ID
 	}
-	_, err = s.DB.ChangePassword(ctx, change)
-	return err
+	return s.DB.ChangePassword(ctx, change)
 }

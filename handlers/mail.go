@@ -42,8 +42,8 @@ const (
 // MailLink is the value that holds a secret: a mail with it is only sent if a server has sealed it.
 const MailLink = "link"
 
-// mailLife is how long a mail without a link is tried.
-const mailLife = 3 * 24 * time.Hour
+// MailLife is how long a mail without a link is tried.
+const MailLife = 3 * 24 * time.Hour
 
 // MailLimits are for mails of one kind to one address, whoever asks for them: nobody can fill somebody's mailbox.
 var MailLimits = []db.Limit{{Count: 5, In: time.Hour}, {Count: 10, In: 24 * time.Hour}}
@@ -67,7 +67,7 @@ func (s *Server) SendMail(ctx context.Context, m Mail) error {
 	v := db.Delivery{ID: m.Kind + " " + once, Kind: m.Kind, Target: MailTarget(m.To), Localpart: m.Localpart,
 		Language: m.Language, Created: now, Expires: m.Until, Unsent: m.Unsent}
 	if m.Until.IsZero() {
-		v.Expires = now.Add(mailLife)
+		v.Expires = now.Add(MailLife)
 	}
 	v.Expires = v.Expires.Truncate(time.Millisecond) // as it is kept, and sealed
 	row := db.Interaction{ID: v.ID, Expires: v.Expires}

@@ -67,3 +67,20 @@ func (s *site) waitingMails() []db.Delivery {
 	}
 	return all
 }
+
+// TestMailRate: whichever way a mail is asked for, an address gets as many.
+func TestMailRate(t *testing.T) {
+	t.Parallel()
+	s := mailSite(t, func(c *Config) { c.RateLimit = Rate{Count: 30, Period: time.Minute} })
+	sent := 0
+	for i := range 30 {
+		body := fmt.Sprintf(`{"client_secret":"s","email":"new%d@example.org","send_attempt":1}`, i)
+		ask := call{Method: "POST", Path: "/_matrix/client/v3/register/email/requestToken", Body: body}
+		if s.do(ask).Status == 200 {
+			sent++
+		}
+	}
+	if sent != 10 {
+		t.Errorf("%d mails were asked for in a moment, of the 10 that may be", sent)
+	}
+}

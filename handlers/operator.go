@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -9,6 +11,15 @@ import (
 )
 
 // What operators do, in the ways that they have: the pages and the command line.
+
+// Operator is the caller as events name them for what they do to the accounts of others: how they came, such as "desk:
+// alice", and from where. The address is not one of the account's that an event is about, and its owner is not shown
+// it: they read that whoever runs the server did it.
+func (c *Caller) Operator(how string) *Caller {
+	who := *c
+	who.Agent, who.Addr = fmt.Sprintf("%s, from %s", how, c.Addr), netip.Addr{}
+	return &who
+}
 
 // Untold is something that the homeserver has to be told still.
 type Untold struct {

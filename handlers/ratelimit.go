@@ -102,6 +102,16 @@ func (l *limiter) take(key string, now time.Time) (wait time.Duration) {
 	return 0
 }
 
+// giveBack undoes a take that did not end as what is counted.
+func (l *limiter) giveBack(key string, now time.Time) {
+	if l.rate.Count == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.arrival.set(key, l.arrival.after(key, now, l.rate.Period).Add(-l.rate.Period/time.Duration(l.rate.Count)), now)
+}
+
 // limits are the limiters of one kind of attempt. Logging in and refreshing are counted apart, so that a
 // guessed password cannot keep a session from renewing.
 type limits struct{ address, account *limiter }

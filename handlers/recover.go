@@ -13,12 +13,13 @@ import (
 const EmailsPage = AccountPath + "?action=emails"
 
 // mailRate is how many mails an address may ask for, and an account: fewer than it may guess passwords, since each is
-// written down, and may bother somebody.
+// written down, and may bother somebody. An operator may allow still fewer of both.
 func mailRate(r Rate) Rate {
-	if r.Count == 0 {
+	mails := Rate{Count: 10, Period: 10 * time.Minute}
+	if r.Count == 0 || r.Period/time.Duration(r.Count) > mails.Period/time.Duration(mails.Count) {
 		return r
 	}
-	return Rate{Count: 10, Period: 10 * time.Minute}
+	return mails
 }
 
 // CountMail counts somebody who asks for a mail: by their address and, if they are signed in, by their account.
@@ -38,7 +39,7 @@ func (s *Server) AskRecovery(ctx context.Context, typed, language string) error 
 	if err := s.CountMail(ctx, ""); err != nil {
 		return err
 	}
-	nobody, err := s.Master.Mark("nobody's address " + db.Clip(typed, maxAddress))
+	nobody, err := s.nobody(typed)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,12 @@ func (s *Server) AskRecovery(ctx context.Context, typed, language string) error 
 	}
 	return s.SendMail(ctx, Mail{Kind: MailReset, To: to.Address, Localpart: account.Localpart, Until: until,
 		Language: cmp.Or(to.Language, language), Values: map[string]string{MailLink: made}, Unsent: unsent})
+}
+
+// nobody stands for the address of a mail that is not sent ([Mail.Unsent]), since no account has what was typed. What
+// was typed cannot be read in it.
+func (s *Server) nobody(typed string) (string, error) {
+	return s.Master.Mark("nobody's address " + db.Clip(typed, maxAddress))
 }
 
 // recoverable finds an account that can be recovered, and where its owner is written to: at the address that was typed
@@ -138,7 +145,8 @@ func (s *Server) ShowWaiting(ctx context.Context, text, language string) error {
 
 // BindAddress binds the address of a link to the account that has asked for it, once. The caller has made sure that the
 // owner of that account is who has opened the link: so nobody gets an address whose mail they do not read, and nobody
-// can make somebody else bind one that is not theirs. [ErrLinkOver]; [db.ErrConflict] as [db.DB.AddEmail] says.
+// can make somebody else bind one that is not theirs. [ErrLinkOver]; [db.ErrConflict] as [db.DB.AddEmail] says, and
+// then the link is over as well.
 func (s *Server) BindAddress(ctx context.Context, account db.User, text, language string) error {
 	l, owner, err := s.openLink(ctx, addressLink, text, s.DB.User)
 	if err == nil && owner.Localpart != account.Localpart {

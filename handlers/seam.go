@@ -83,6 +83,12 @@ func (s *Server) CountLogin(ctx context.Context, localpart string) error {
 	return s.logins.takeAccount(localpart, who.Now)
 }
 
+// ForgiveLogin takes back that an attempt from the context's [Caller] was counted: it was no guess.
+func (s *Server) ForgiveLogin(ctx context.Context) {
+	who := CallerOf(ctx)
+	s.logins.address.giveBack(network(who.Addr), who.Now)
+}
+
 // LogInRegistered starts the first session of an account that was made elsewhere, as the registration wanted it, and
 // gives the answer to that.
 func (s *Server) LogInRegistered(ctx context.Context, account db.User,

@@ -93,8 +93,7 @@ func (s *Server) validation(ctx context.Context, id string) (*validation, error)
 // attempt that is not higher than the last one asks for no other mail.
 func (s *Server) validate(ctx context.Context, p purpose, language *string, body *gen.RequestEmailRequest) (string,
 	error) {
-	who := CallerOf(ctx)
-	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
+	if err := s.CountMail(ctx, CallerOf(ctx).Session.Localpart); err != nil {
 		return "", err
 	}
 	address, err := Address(body.Email)
@@ -159,19 +158,21 @@ func (v *validation) waitsLike(now *validation) bool {
 
 // mailLink sends the mail that belongs to the session.
 func (s *Server) mailLink(ctx context.Context, v *validation) error {
-	m := Mail{Kind: MailVerify, To: v.Address, Language: v.Language, Localpart: v.Localpart, Until: v.row.Expires}
+	m := Mail{Kind: MailVerify, To: v.Address, Language: v.Language, Localpart: v.Localpart, Until: v.row.Expires,
+		Values: map[string]string{MailLink: s.PublicURL + EmailPath + "?" +
+			url.Values{"sid": {v.row.ID}, "token": {v.Link}}.Encode()}}
 	switch {
-	case v.Link == "" && v.Purpose == toReset:
-		// A stranger's address: no mail. What the mail to an account's costs, this costs too.
-		return s.keepValidation(ctx, v)
+	case v.Purpose == toReset:
+		m.Kind = MailReset
 	case v.Link == "":
-		m.Kind = MailKnown
-	default:
-		if v.Purpose == toReset {
-			m.Kind = MailReset
+		m.Kind, m.Values = MailKnown, nil
+	}
+	if v.Purpose == toReset && v.Link == "" { // no account has it
+		var err error
+		if m.To, err = s.nobody(v.Address); err != nil {
+			return err
 		}
-		m.Values = map[string]string{MailLink: s.PublicURL + EmailPath + "?" +
-			url.Values{"sid": {v.row.ID}, "token": {v.Link}}.Encode()}
+		m.Unsent = true
 	}
 	return s.SendMail(ctx, m)
 }

@@ -118,11 +118,39 @@ func TestSharedSecretGuesses(t *testing.T) {
 		last = s.admin(h, "", "POST", "v1/register", guess)
 	}
 	s.want(last, 429, "M_LIMIT_EXCEEDED")
+	right := fmt.Sprintf(`{"nonce":%q,"username":"eve","password":"a long password","mac":%q}`, n,
+		macOf(adminSecret, n, "eve", "a long password", "notadmin"))
+	s.want(s.admin(h, "", "POST", "v1/register", right), 429, "M_LIMIT_EXCEEDED") // it may be the last of many guesses
 	s, h, _ = newSiteWithWard(t, func(c *setup) { c.there.RegistrationSecret = "" })
 	n = s.ok(s.admin(h, "", "GET", "v1/register", "")).Text("nonce")
 	s.want(s.admin(h, "", "POST", "v1/register", fmt.Sprintf(
 		`{"nonce":%q,"username":"eve","password":"a long password","mac":%q}`, n,
 		macOf("", n, "eve", "a long password", "notadmin"))), 400, "M_UNKNOWN")
+}
+
+// TestSharedSecretOften: a script that has the secret makes more accounts than there may be guesses.
+func TestSharedSecretOften(t *testing.T) {
+	t.Parallel()
+	s, h, _ := newSiteWithWard(t, func(c *setup) { c.RateLimit = handlers.Rate{Count: 3, Period: time.Hour} })
+	for i := range 8 {
+		n, name := s.ok(s.admin(h, "", "GET", "v1/register", "")).Text("nonce"), fmt.Sprintf("user%d", i)
+		s.ok(s.admin(h, "", "POST", "v1/register", fmt.Sprintf(
+			`{"nonce":%q,"username":%q,"password":"a long password","mac":%q,"inhibit_login":true}`, n, name,
+			macOf(adminSecret, n, name, "a long password", "notadmin"))))
+	}
+}
+
+// TestNonceTellsNothing: a nonce is made of the master key and not of the secret, so whoever asks for one cannot try
+// secrets on it. It is good at its own server alone, though both have the same secret.
+func TestNonceTellsNothing(t *testing.T) {
+	t.Parallel()
+	one, oneWard, _ := newSiteWithWard(t)
+	other, otherWard, _ := newSiteWithWard(t)
+	n := one.ok(one.admin(oneWard, "", "GET", "v1/register", "")).Text("nonce")
+	body := fmt.Sprintf(`{"nonce":%q,"username":"eve","password":"a long password","mac":%q}`, n,
+		macOf(adminSecret, n, "eve", "a long password", "notadmin"))
+	other.want(other.admin(otherWard, "", "POST", "v1/register", body), 400, "M_UNKNOWN")
+	one.ok(one.admin(oneWard, "", "POST", "v1/register", body))
 }
 
 // TestSharedSecretAndFactors: an account that has to have a second factor is made, and gets no session, having none.

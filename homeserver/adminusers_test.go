@@ -45,6 +45,12 @@ func TestAdminMakesUsers(t *testing.T) {
 	s.ok(s.whoami(carol))
 	s.ok(put("carol", `{"password":"a third long password"}`))
 	s.want(s.whoami(carol), 401, "M_UNKNOWN_TOKEN")
+	events, err := s.db.EventPage(t.Context(), db.EventFilter{Localpart: "carol", Kinds: []string{db.EventPassword}},
+		db.Event{}, 1)
+	if err != nil || len(events) != 1 || events[0].Addr != "" ||
+		!strings.HasPrefix(events[0].Agent, "Synapse's admin API: alice, from ") {
+		t.Errorf("carol must read that whoever runs the server did it: %+v, %v", events, err)
+	}
 	s.ok(put("alice", `{"password":"a long password of hers","admin":true}`))
 	s.ok(s.whoami(alice)) // whoever changes their own password stays
 }
@@ -181,8 +187,14 @@ func TestAdminSetsEmails(t *testing.T) {
 	has("carol", "carol@example.org")
 	s.ok(put("@bob:example.org", `{"threepids":[{"medium":"email","address":"b@example.org"}]}`))
 	has("bob", "b@example.org")
+	s.ok(put("@bob:example.org", `{"threepids":[{"medium":"email","address":"one@example.org","ADDRESS":"two@example.org"},
+		{"medium":"msisdn","Medium":"email","address":"three@example.org"}]}`))
+	has("bob", "one@example.org") // as Synapse reads it
 	s.ok(put("@bob:example.org", `{"threepids":[]}`))
 	has("bob")
+	s.ok(put("@bob:example.org", `{"deactivated":true,"threepids":[]}`))
+	s.ok(put("@bob:example.org", `{"deactivated":false,"threepids":[{"medium":"email","address":"b@example.org"}]}`))
+	has("bob", "b@example.org")
 }
 
 // TestAdminDemotes: nobody takes the mark away from themselves, so there is always one who has it.

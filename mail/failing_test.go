@@ -43,7 +43,7 @@ func TestFailingIsAnEvent(t *testing.T) {
 	wait(30 * time.Minute)
 	failings(0)
 	v := db.Delivery{ID: "mail", Kind: handlers.MailVerify, Target: handlers.MailTarget("a@example.org"),
-		Sealed: []byte(`{}`), Created: p.clock(), Expires: p.clock().Add(noticeLife)}
+		Sealed: []byte(`{}`), Created: p.clock(), Expires: p.clock().Add(handlers.MailLife)}
 	if err := p.db.Deliver(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}

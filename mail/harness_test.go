@@ -120,7 +120,7 @@ func (p *post) round() {
 func (p *post) queue(id, address string) db.Delivery {
 	p.Helper()
 	v := db.Delivery{ID: id, Kind: handlers.MailNotice, Target: handlers.MailTarget(address), Language: "en",
-		Sealed: []byte(`{"what":"news"}`), Created: p.clock(), Expires: p.clock().Add(noticeLife)}
+		Sealed: []byte(`{"what":"news"}`), Created: p.clock(), Expires: p.clock().Add(handlers.MailLife)}
 	if err := p.db.Deliver(context.Background(), v); err != nil {
 		p.Fatal(err)
 	}

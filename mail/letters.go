@@ -120,7 +120,7 @@ func (l *Letters) compose(v db.Delivery, values, texts map[string]string) letter
 			out.Facts = append(out.Facts, fact{texts[label], value})
 		}
 	}
-	if v.Localpart != "" {
+	if v.Localpart != "" && (v.Kind != handlers.MailVerify || !looksLikeLink(v.Localpart)) {
 		add("account", oneLine(string(handlers.NewUserID(v.Localpart, l.ServerName))))
 	}
 	add("device", harmless(values["device"]))
@@ -164,6 +164,10 @@ func harmless(text string) string {
 	}, text)
 	return db.Clip(strings.Join(strings.Fields(kept), " "), 80)
 }
+
+// looksLikeLink reports whether mail programs could make a link of an account's name, such as www.evil.example/prize.
+// Whoever signs up chooses it, and the address that is to be confirmed, which may be somebody else's.
+func looksLikeLink(localpart string) bool { return strings.ContainsAny(localpart, "./") }
 
 // message puts a mail together.
 func (l *Letters) message(v db.Delivery, content letter) (*gomail.Msg, error) {

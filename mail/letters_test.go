@@ -247,6 +247,28 @@ func TestDeviceName(t *testing.T) {
 	}
 }
 
+// TestNameIsNoLink: who signs up with somebody else's address cannot send them a link of their own by the name.
+func TestNameIsNoLink(t *testing.T) {
+	t.Parallel()
+	for name, named := range map[string]bool{"alice": true, "www.evil.example/prize": false, "evil.example": false} {
+		for kind, shown := range map[string]bool{handlers.MailVerify: named, handlers.MailReset: true} {
+			v := sealedBy(delivery(kind, "en"), map[string]string{handlers.MailLink: "https://example.org/x"})
+			v.Localpart = name
+			m, err := letters().Write(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			if _, err := m.WriteTo(&b); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(b.String(), name) != shown {
+				t.Errorf("%s of %s: %s", kind, name, b.String())
+			}
+		}
+	}
+}
+
 // TestSealedOnly: a link that no server has sealed is not sent, nor is what cannot be opened or has no texts; they
 // wait.
 func TestSealedOnly(t *testing.T) {

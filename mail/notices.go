@@ -77,9 +77,6 @@ var told = []string{db.EventNewDevice, db.EventPassword, db.EventEmailAdded, db.
 // use them up before they do what is told here; and who sees ten of a kind in an hour knows.
 var limits = []db.Limit{{Count: 10, In: time.Hour}, {Count: 50, In: 24 * time.Hour}}
 
-// noticeLife is how long a notice is tried.
-const noticeLife = 3 * 24 * time.Hour
-
 // OnEvent is [db.Config.OnEvent]: it queues a mail to each address of the event's account.
 func (n *Notices) OnEvent(t *db.Tx, e db.Event) error {
 	if e.Localpart == "" || !slices.Contains(told, e.Kind) {
@@ -126,7 +123,7 @@ func (n *Notices) values(t *db.Tx, e db.Event) ([]byte, error) {
 func (n *Notices) notice(t *db.Tx, e db.Event, to db.Email, values []byte) error {
 	_, err := t.DeliverAtMost(db.Delivery{ID: e.Kind + " " + rand.Text(), Kind: e.Kind,
 		Target: handlers.MailTarget(to.Address), Localpart: e.Localpart, Language: to.Language, Sealed: values,
-		Created: e.At, Expires: e.At.Add(noticeLife)}, limits...)
+		Created: e.At, Expires: e.At.Add(handlers.MailLife)}, limits...)
 	if errors.Is(err, db.ErrFull) {
 		return nil
 	}

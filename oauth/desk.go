@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -94,20 +93,13 @@ func deskAt(action string, more ...string) string {
 	return handlers.DeskPath + "?" + q.Encode()
 }
 
-// operator is the actor of what is done at the desk. As a command's it has no address: whose account it is reads in its
-// events that whoever runs the server did it, and not from where.
-type operator struct{ agent string }
-
-// Seen implements [db.Actor].
-func (o operator) Seen() db.Seen { return db.Seen{Agent: o.agent} }
-
 // by is the context of what the operator changes.
 func (e desk) by() context.Context {
-	return db.By(e.ctx, operator{fmt.Sprint(deskAgent(e.who.Localpart), handlers.CallerOf(e.ctx).Addr)})
+	return handlers.WithCaller(e.ctx, handlers.CallerOf(e.ctx).Operator(deskAgent(e.who.Localpart)))
 }
 
-// deskAgent is how the agent of an administrator at the desk begins.
-func deskAgent(localpart string) string { return "desk: " + localpart + ", from " }
+// deskAgent is how an administrator at the desk comes, as events have it.
+func deskAgent(localpart string) string { return "desk: " + localpart }
 
 // done is something that was done, and what is said of it on the page that the browser is sent on to.
 type done struct{ do, Then string }

@@ -40,7 +40,7 @@ var deliveryKinds = []web.Choice{
 // mails are mails and webhooks that wait. Of a webhook's address the host is shown: the rest may be a secret.
 func (e desk) mails() (web.Queue, error) {
 	q := web.Queue{Text: "deskMails", Means: "deskMailsMean"}
-	n, err := e.server.DB.Count(e.ctx, e.server.Now())
+	n, _, err := e.server.DB.WaitingDeliveries(e.ctx)
 	if err != nil {
 		return q, err
 	}
@@ -58,7 +58,7 @@ func (e desk) mails() (web.Queue, error) {
 			Since: e.moment(d.Created), Tries: d.Tries, Next: e.toCome(d.Due),
 			Error: plain(strings.ReplaceAll(d.Error, d.Target, whom))})
 	}
-	q.More = max(0, n.Deliveries-len(all))
+	q.More = max(0, n-len(all))
 	return q, err
 }
 

@@ -89,7 +89,7 @@ func (e desk) decided() (of web.Decided, err error) {
 	events, err := e.server.DB.EventPage(e.ctx, db.EventFilter{Kinds: []string{kind.event},
 		Since: db.FromMillis(since)}, db.Event{}, pageOfDesk)
 	for _, event := range events {
-		if strings.HasPrefix(event.Agent, deskAgent(e.who.Localpart)) && event.Addr == "" {
+		if strings.HasPrefix(event.Agent, deskAgent(e.who.Localpart)+", from ") && event.Addr == "" {
 			of.Text = kind.Text
 			shows := web.SignUp{UserID: e.user(event.Localpart)}
 			if kind.event == db.EventApproved {

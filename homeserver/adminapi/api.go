@@ -141,6 +141,7 @@ func (a *API) admitted(w http.ResponseWriter, r *http.Request, c Call, next http
 	if !who.Session.Admin {
 		return request{}, NotAdmin()
 	}
+	ctx = handlers.WithCaller(ctx, who.Operator("Synapse's admin API: "+who.Session.Localpart))
 	return request{Request: r.WithContext(ctx), who: who, w: w, call: c, next: next}, nil
 }
 

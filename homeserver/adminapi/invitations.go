@@ -3,7 +3,6 @@ package adminapi
 import (
 	"context"
 	"errors"
-	"regexp"
 	"time"
 
 	"postern/db"
@@ -114,9 +113,6 @@ func (a *API) limits(body amend.Object) (l limits, err error) {
 	return l, nil
 }
 
-// tokenGrammar is the specification's: Client-Server API v1.19, "Token-authenticated registration".
-var tokenGrammar = regexp.MustCompile(`^[A-Za-z0-9._~-]*$`)
-
 // newToken is POST v1/registration_tokens/new.
 func (a *API) newToken(r request) (any, error) {
 	body, err := r.object(false)
@@ -158,7 +154,7 @@ func (a *API) wantedToken(body amend.Object) (text string, err error) {
 		switch {
 		case text == "" || len(text) > maxToken:
 			return "", invalidParam("token must not be empty and must not be longer than 64 characters")
-		case !tokenGrammar.MatchString(text):
+		case !handlers.IsRegistrationToken(text):
 			return "", invalidParam("token must consist only of characters matched by the regex [A-Za-z0-9-_]")
 		}
 		return text, nil

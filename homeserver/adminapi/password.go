@@ -31,7 +31,7 @@ func (a *API) resetPassword(r request) (any, error) {
 		invalid("'logout_devices' parameter is not of type boolean")); err != nil {
 		return nil, err
 	}
-	err = a.Server.SetPassword(r.Context(), name, text, end)
+	_, err = a.Server.SetPassword(r.Context(), name, text, end)
 	if errors.Is(err, db.ErrNotFound) {
 		err = notFound("Unknown user")
 	}

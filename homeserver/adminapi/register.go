@@ -28,10 +28,15 @@ func (a *API) register(r request) (any, error) {
 	if a.Secret == "" {
 		return nil, invalid("Shared secret registration is not enabled")
 	}
+	// Before the code is compared: whoever has guessed too often guesses no more.
+	if err := a.Server.CountLogin(r.Context(), ""); err != nil {
+		return nil, err
+	}
 	n, err := a.proved(r)
 	if err != nil {
-		return nil, a.counted(r, err)
+		return nil, err
 	}
+	a.Server.ForgiveLogin(r.Context()) // a script may make a hundred accounts
 	ends, err := a.nonceEnds(n.nonce)
 	if err == nil {
 		err = a.Queue.DB.Spend(r.Context(), strings.ToLower(n.nonce), a.Server.Now(), ends)
@@ -51,14 +56,6 @@ func (a *API) register(r request) (any, error) {
 
 func unknownNonce() error { return invalid("unrecognised nonce") }
 
-// counted counts what could be a guess at the secret, or at what is here.
-func (a *API) counted(r request, refusal error) error {
-	if err := a.Server.CountLogin(r.Context(), ""); err != nil {
-		return err
-	}
-	return refusal
-}
-
 // proved reads the body, and refuses it unless whoever wrote it has the secret.
 func (a *API) proved(r request) (n newcomer, err error) {
 	body, err := r.object(false)
@@ -68,8 +65,10 @@ func (a *API) proved(r request) (n newcomer, err error) {
 	if err := n.read(body); err != nil {
 		return n, err
 	}
-	if _, err := a.nonceEnds(n.nonce); err != nil {
+	if _, err := a.nonceEnds(n.nonce); errors.Is(err, errNonce) {
 		return n, unknownNonce()
+	} else if err != nil {
+		return n, err
 	}
 	if !hmac.Equal([]byte(n.code(a.Secret)), []byte(n.mac)) {
 		return n, amend.Refused(http.StatusForbidden, "M_UNKNOWN", "HMAC incorrect")

@@ -28,14 +28,18 @@ const email = "email"
 
 // readEmails reads which mail addresses a user is to have; nil: those that there are.
 func readEmails(body amend.Object) (wanted *[]string, err error) {
-	var all []threepid
+	var all []json.RawMessage
 	wrong := invalidParam("threepids must be a list of objects with a medium and an address")
 	if there, err := read(body, "threepids", &all, wrong); err != nil || !there {
 		return nil, err
 	}
 	wanted = new([]string)
-	for _, x := range all {
-		if x.Medium != email {
+	for _, text := range all {
+		x, err := readThreepid(text)
+		switch {
+		case err != nil:
+			return nil, wrong
+		case x.Medium != email:
 			continue
 		}
 		address, err := handlers.Address(x.Address)
@@ -51,6 +55,21 @@ func readEmails(body amend.Object) (wanted *[]string, err error) {
 	}
 	return wanted, nil
 }
+
+// readThreepid reads the two fields that count, by their exact names, as Synapse does: encoding/json takes other
+// letters for them too, and what is bound here would not be what is bound there.
+func readThreepid(text json.RawMessage) (x threepid, err error) {
+	body, err := amend.ParseObject(text)
+	if err == nil {
+		_, err = read(body, "medium", &x.Medium, errNoThreepid)
+	}
+	if err == nil {
+		_, err = read(body, "address", &x.Address, errNoThreepid)
+	}
+	return x, err
+}
+
+var errNoThreepid = errors.New("a medium or an address is no text")
 
 // free refuses addresses that another account has: who gets a mail there could take that over.
 func (a *API) free(ctx context.Context, localpart string, addresses []string) error {
@@ -73,28 +92,15 @@ func taken(address string) error {
 
 // bind has an account have these addresses and no others.
 func (a *API) bind(ctx context.Context, localpart string, wanted []string) error {
-	had, err := a.Queue.DB.Emails(ctx, localpart)
-	if err != nil {
-		return err
-	}
-	for _, e := range had {
-		if !slices.Contains(wanted, e.Address) {
-			err := a.Queue.DB.RemoveEmail(ctx, localpart, e.Address)
-			if err != nil && !errors.Is(err, db.ErrNotFound) {
-				return err
-			}
-		}
-	}
+	emails := make([]db.Email, 0, len(wanted))
 	for _, address := range wanted {
-		err := a.Queue.DB.AddEmail(ctx, bound(localpart, address, a.Server.Now()))
-		if errors.Is(err, db.ErrConflict) {
-			return taken(address) // since it was found free
-		}
-		if err != nil {
-			return err
-		}
+		emails = append(emails, bound(localpart, address, a.Server.Now()))
 	}
-	return nil
+	address, err := a.Queue.DB.SetEmails(ctx, localpart, emails)
+	if errors.Is(err, db.ErrConflict) {
+		return taken(address) // since it was found free
+	}
+	return err
 }
 
 // bound is an address that an administrator vouches for.

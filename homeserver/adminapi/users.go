@@ -177,17 +177,21 @@ func (a *API) carryOut(ctx context.Context, p put) error {
 		}
 		account, err = a.Adopt(ctx, p.localpart)
 	}
-	if err == nil && p.emails != nil && account.Deactivated.IsZero() {
-		err = a.bind(ctx, p.localpart, *p.emails)
-	}
 	if err == nil && p.admin != nil {
 		err = a.Queue.DB.SetAdmin(ctx, p.localpart, *p.admin)
 	}
 	if err == nil && p.password != "" {
-		err = a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices)
+		_, err = a.Server.SetPassword(ctx, p.localpart, p.password, p.logoutDevices)
 	}
 	if err == nil {
 		err = a.changed(ctx, p.localpart, p.deactivated, p.locked)
+	}
+	closed := !account.Deactivated.IsZero()
+	if p.deactivated != nil {
+		closed = *p.deactivated
+	}
+	if err == nil && p.emails != nil && !closed {
+		err = a.bind(ctx, p.localpart, *p.emails)
 	}
 	return err
 }

@@ -81,21 +81,31 @@ func (f *flat) part(value any, at pointer) any {
 type member struct {
 	value any
 	from  pointer
-	outer bool // the allOf is its own
+	outer bool // it is the whole schema, or what the schema says beside its own allOf
 }
 
 func one(value any, from pointer) []member { return []member{{value: value, from: from}} }
+
+// alone is a schema that no other is merged with.
+func (m member) alone() member {
+	m.outer = true
+	return m
+}
 
 // schema makes one schema of several. The components that it is inside of are not written into themselves.
 func (f *flat) schema(members []member, at pointer, inside []string) any {
 	f.written(at, members[0].from)
 	var all []member
 	if len(members) == 1 {
-		all, inside = f.unfold(members[0], true, nil, inside)
+		all, inside = f.unfold(members[0].alone(), nil, inside)
 	} else {
 		all, inside = f.unfoldEach(members, nil, inside)
 	}
 	all = asking(all)
+	if len(all) == 1 && all[0].evaluates() { // its siblings ask nothing: it is the whole schema
+		all, inside = f.unfold(all[0].alone(), nil, inside)
+		all = asking(all)
+	}
 	if len(all) == 1 {
 		return f.single(all[0], at, inside)
 	}
@@ -120,6 +130,9 @@ func asking(all []member) []member {
 func (f *flat) single(m member, at pointer, inside []string) any {
 	f.written(at, m.from)
 	value, ok := m.value.(map[string]any)
+	if m.value == true {
+		return map[string]any{} // JSON Schema, Core, section 4.3.2: true is the same
+	}
 	if !ok || value["$ref"] != nil {
 		return m.value
 	}
@@ -155,14 +168,11 @@ func (f *flat) keyword(key string, value any, at, from pointer, inside []string)
 	return value
 }
 
-// unfold adds a schema to a list, and what it is made of by allOf. An anyOf or oneOf of one schema is that schema.
-func (f *flat) unfold(m member, alone bool, all []member, inside []string) ([]member, []string) {
-	value, ok := m.value.(map[string]any)
-	if !ok || f.left <= 0 || value["$ref"] != nil {
-		return append(all, m), inside
-	}
-	own := maps.Clone(value)
-	var parts []member
+// parts returns what a schema says by its other keywords, and the schemas of its allOf. An anyOf or oneOf of one schema
+// is that schema.
+func (m member) parts() (own map[string]any, parts []member) {
+	value, _ := m.value.(map[string]any)
+	own = maps.Clone(value)
 	for _, key := range []string{"allOf", "anyOf", "oneOf"} {
 		list, _ := value[key].([]any)
 		if key != "allOf" && (len(list) != 1 || value["discriminator"] != nil) {
@@ -173,13 +183,23 @@ func (f *flat) unfold(m member, alone bool, all []member, inside []string) ([]me
 			parts = append(parts, member{value: part, from: m.from.with(key, itoa(i))})
 		}
 	}
+	return own, parts
+}
+
+// unfold adds a schema to a list, or instead what it says beside its allOf and the schemas of that.
+func (f *flat) unfold(m member, all []member, inside []string) ([]member, []string) {
+	value, ok := m.value.(map[string]any)
+	if !ok || f.left <= 0 || value["$ref"] != nil {
+		return append(all, m), inside
+	}
+	own, parts := m.parts()
 	if len(parts) == 0 {
 		return append(all, m), inside
 	}
-	if len(parts) == 1 && !says(own) && alone { // a reference with a description of its own stays one
-		return f.unfold(parts[0], true, all, inside)
+	if len(parts) == 1 && !says(own) && m.outer { // a reference with a description of its own stays one
+		return f.unfold(parts[0].alone(), all, inside)
 	}
-	return f.unfoldEach(parts, append(all, member{own, m.from, alone}), inside)
+	return f.unfoldEach(parts, append(all, member{own, m.from, m.outer}), inside)
 }
 
 // unfoldEach unfolds schemas that a value must all fit, and what their references lead to.
@@ -201,7 +221,7 @@ func (f *flat) unfoldEach(parts, all []member, inside []string) ([]member, []str
 		if !slices.Equal(to, part.from) {
 			inside = append(inside[:len(inside):len(inside)], to.String())
 		}
-		all, inside = f.unfold(resolved, false, all, inside)
+		all, inside = f.unfold(resolved, all, inside)
 	}
 	return all, inside
 }

@@ -44,13 +44,17 @@ func indices(all []member, keys []string) (found []int) {
 	return found
 }
 
+// mergedNames are the keywords whose schemas are merged by their names.
+var mergedNames = []string{"properties", "patternProperties", "dependentSchemas"}
+
 // fields are the keywords that additionalProperties goes by: it is about what the others have not named.
 var fields = []string{"properties", "patternProperties", "additionalProperties"}
 
-func without(schema map[string]any, key string) map[string]any {
-	rest := maps.Clone(schema)
-	delete(rest, key)
-	return rest
+// only is what a schema says under some keywords.
+func only(schema map[string]any, keys []string) map[string]any {
+	part := maps.Clone(schema)
+	maps.DeleteFunc(part, func(key string, _ any) bool { return !slices.Contains(keys, key) })
+	return part
 }
 
 // fence is the part of a schema that says which fields there may be, and nothing of those that it names.
@@ -85,7 +89,7 @@ type merging struct {
 	at      pointer
 	inside  []string
 	made    map[string]any
-	several map[string][]member // schemas under a keyword, or the fields of properties under "properties", name
+	several map[string][]member // schemas under a keyword, or those that have names under the keyword, name
 	rest    []member            // what stays a schema of its own
 }
 
@@ -97,13 +101,14 @@ func (m *merging) add(one member, apart []string) {
 		return
 	}
 	m.left -= len(schema) + len(object(schema, "properties"))
-	own := maps.Clone(schema)
-	maps.DeleteFunc(own, func(key string, _ any) bool { return !slices.Contains(apart, key) })
+	own := only(schema, apart)
 	if own["additionalProperties"] != nil {
 		m.rest = append(m.rest, member{value: fence(schema), from: one.from})
 	}
-	if own := without(own, "additionalProperties"); len(own) > 0 {
-		m.rest = append(m.rest, member{value: own, from: one.from})
+	for _, group := range related {
+		if part := only(own, group); len(part) > 0 {
+			m.rest = append(m.rest, member{value: part, from: one.from})
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(schema)) {
 		if own[key] != nil {
@@ -112,10 +117,10 @@ func (m *merging) add(one member, apart []string) {
 		value, at := schema[key], one.from.with(key)
 		named, isNamed := value.(map[string]any)
 		switch {
-		case key == "properties" && isNamed:
-			for name, field := range named {
+		case slices.Contains(mergedNames, key) && isNamed:
+			for name, inner := range named {
 				way := pointer{key, name}.String()
-				m.several[way] = append(m.several[way], member{value: field, from: at.with(name)})
+				m.several[way] = append(m.several[way], member{value: inner, from: at.with(name)})
 			}
 		case key == "items" || key == "additionalProperties" || key == "propertyNames":
 			m.several[key] = append(m.several[key], member{value: value, from: at})
@@ -127,7 +132,8 @@ func (m *merging) add(one member, apart []string) {
 	}
 }
 
-// both adds what a second schema says under a keyword.
+// both adds what a second schema says under a keyword. Where two values cannot be one, the first stays and the second
+// goes into an allOf: their order is compared as it is written.
 func (m *merging) both(key string, value any, from pointer) {
 	old := m.made[key]
 	number, isNumber := value.(float64)
@@ -152,13 +158,22 @@ func (m *merging) both(key string, value any, from pointer) {
 		m.made[key] = m.narrower(key, old, value, number < before, from)
 	case isFlag && key != "deprecated":
 		m.made[key] = m.narrower(key, old, value, flag, from)
-	case !asks(key) || reflect.DeepEqual(value, old):
+	case !asks(key) || m.same(key, value, old):
 	case key == "type" && value == "integer" && old == "number":
 		m.made[key] = m.narrower(key, old, value, true, from)
 	case key == "type" && value == "number" && old == "integer":
 	default:
 		m.rest = append(m.rest, member{value: map[string]any{key: value}, from: from.parent()})
 	}
+}
+
+// same reports whether the flat form of a value is the one that is there. It counts the work, and notes no places.
+func (m *merging) same(key string, value, old any) bool {
+	scratch := *m.flat
+	scratch.moved = make(map[string]pointer)
+	made := scratch.keyword(key, value, nil, nil, m.inside)
+	m.left = scratch.left
+	return reflect.DeepEqual(made, old)
 }
 
 func isOneOf(list []any) func(any) bool {
@@ -169,18 +184,13 @@ func isOneOf(list []any) func(any) bool {
 
 // schema is the merged schema.
 func (m *merging) schema() any {
-	properties := make(map[string]any)
 	for way, members := range m.several {
-		at := m.at.with(strings.Split(way, "\x00")...)
-		schema := m.flat.schema(members, at, m.inside)
-		if key := at[len(at)-1]; len(at) == len(m.at)+1 {
-			m.made[key] = schema
+		key, name, named := strings.Cut(way, "\x00")
+		if named {
+			objectAt(m.made, key)[name] = m.flat.schema(members, m.at.with(key, name), m.inside)
 		} else {
-			properties[key] = schema
+			m.made[key] = m.flat.schema(members, m.at.with(key), m.inside)
 		}
-	}
-	if len(properties) > 0 {
-		m.made["properties"] = properties
 	}
 	if len(m.made) == 0 && len(m.rest) == 1 {
 		return m.flat.schema(m.rest, m.at, m.inside)

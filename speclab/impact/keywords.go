@@ -38,10 +38,14 @@ func says(schema map[string]any) bool {
 	return false
 }
 
-// anything reports whether a schema lets every value pass.
+// anything reports whether a schema lets every value pass: neither it nor a part of its allOf asks anything.
 func anything(schema any) bool {
 	object, isObject := schema.(map[string]any)
-	return schema == nil || schema == true || isObject && !says(object)
+	if !isObject {
+		return schema == nil || schema == true
+	}
+	own, parts := member{value: object}.parts()
+	return !says(own) && !slices.ContainsFunc(parts, func(part member) bool { return !anything(part.value) })
 }
 
 // senseOf is what narrowing a schema under a keyword does to the schema that has the keyword.

@@ -41,7 +41,7 @@ func drawDivided(t *rapid.T, schema map[string]any, components map[string]any) m
 				part[key] = value
 			}
 		}
-		if len(part) == 0 || !rapid.Bool().Draw(t, "move") {
+		if len(part) == 0 || inTurn(divided, group[0]) || !rapid.Bool().Draw(t, "move") {
 			continue
 		}
 		maps.DeleteFunc(divided, func(key string, _ any) bool { return part[key] != nil })
@@ -51,7 +51,18 @@ func drawDivided(t *rapid.T, schema map[string]any, components map[string]any) m
 		old, _ := divided["allOf"].([]any)
 		divided["allOf"] = append(parts, old...)
 	}
+	if rapid.Bool().Draw(t, "wrap") { // a sibling that asks nothing evaluates nothing
+		return map[string]any{"allOf": []any{map[string]any{}, divided}}
+	}
 	return divided
+}
+
+// inTurn reports whether a keyword is an anyOf or oneOf of one schema, beside other parts of the schema. It is not
+// moved before them: the order of values that cannot be one is compared as it is written (see merging.both).
+func inTurn(schema map[string]any, key string) bool {
+	_, parts := member{value: schema}.parts()
+	list, _ := schema[key].([]any)
+	return (key == "anyOf" || key == "oneOf") && len(list) == 1 && len(parts) > 1
 }
 
 func drawPart(t *rapid.T, part, components map[string]any) any {

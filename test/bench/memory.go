@@ -51,13 +51,34 @@ func (b *bench) memory(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	progress("  idle %s, peak %s, later %s", memoryOf(idle), mib(later.Peak), memoryOf(later))
+	all, err := b.everything(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return []row{
+		{"memory, idle, everything on: pages, mail, notices, admin API", memoryOf(all), "", "", "≤ 16 MiB private"},
 		{fmt.Sprintf("memory, idle, OAuth 2.0 on, %s after the start", settle), memoryOf(idle),
 			"bare Echo: " + memoryOf(bare), "", "≤ 12 MiB private"},
 		{fmt.Sprintf("… most of it while %d clients log in for %s", crowd, storm), mib(later.Peak) + " resident",
 			"logins: " + rate(r.perSecond), "", "≤ 100 MiB"},
 		{fmt.Sprintf("… %s later", recovery), memoryOf(later), "", "", "≤ 60 MiB private"},
 	}, nil
+}
+
+// everything is what an idle server holds that does all it can for people and operators.
+func (b *bench) everything(ctx context.Context) (used rig.Usage, err error) {
+	s, err := b.site(ctx, 0)
+	if err != nil {
+		return used, err
+	}
+	p, err := s.serve(ctx, append([]string{"--smtp-url", "smtp://127.0.0.1:1", "--notify", "mailto:ops@example.org",
+		"--admin-api", "--registration", "approval", "--login-tokens", "--second-factor", "admins"}, oauthOn...)...)
+	if err != nil {
+		return used, err
+	}
+	defer func() { stopAll(&err, p) }()
+	wait(ctx, settle)
+	return p.usage()
 }
 
 // memoryOf is the private memory of a process beside all of it.
