@@ -113,7 +113,7 @@ func (s Shapes) Invitation(r db.RegistrationToken) gen.Invitation {
 // Signup shows an account that waits for a decision.
 func (s Shapes) Signup(u db.WaitingUser) gen.Signup {
 	return gen.Signup{UserID: s.userID(u.Localpart), Localpart: u.Localpart, RequestedTS: db.Millis(u.Since),
-		Network: u.Network}
+		Network: u.Network, Email: some(u.Email.Address)}
 }
 
 // Event shows an event.

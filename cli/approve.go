@@ -18,7 +18,8 @@ type userApprove struct {
 // Help is shown by `postern user approve --help`.
 func (*userApprove) Help() string {
 	return `With serve --registration approval a new account waits until it is approved; a homeserver hears of it
-then. Nobody is told: let them know that they can log in now. An account that waits for 30 days goes.
+then. With serve --smtp-url whoever has shown a mail address gets a mail; let the others know that they can log in now.
+"user list --waiting" shows the addresses. An account that waits for 30 days goes.
 
 Examples:
   postern user list --waiting
@@ -101,10 +102,10 @@ func waits(name string) error {
 
 // listWaiting lists accounts that wait.
 func (cmd *userList) listWaiting(w world, c *common, waiting []db.WaitingUser) error {
-	t := cmd.listing(w.stdout, "USER SINCE NETWORK")
+	t := cmd.listing(w.stdout, "USER SINCE NETWORK EMAIL")
 	for _, u := range waiting {
 		shown := c.shapes().Signup(u)
-		if err := t.add(shown, shown.UserID, when(u.Since), u.Network); err != nil {
+		if err := t.add(shown, shown.UserID, when(u.Since), u.Network, u.Email.Address); err != nil {
 			return err
 		}
 	}

@@ -173,7 +173,7 @@ func TestQueryPlans(t *testing.T) {
 		tokenValid, reserveToken, useToken, releaseToken, forgetToken,
 		tidySessions, tidyEvents, tidyLoginTokens, tidyReservations, tidyInteractions, tidyClients, findClient,
 		useClient, markClient, clientSessions, endClientSessions, crowdOutClients,
-		findWaiting, takeWaiting, tidyWaiting,
+		findWaiting, takeWaiting, tidyWaiting, showWaiting,
 		findInteraction, saveInteraction, endInteraction, holdInteraction, forgetInteractions, crowdOutInteractions,
 		countDeliveries, waitingDeliveries, nextDelivery, claimDeliveries, settleDelivery, retryDeliveries,
 		releaseDeliveries, tidyDeliveries, findEmail, ownEmail, removeEmail, removeEmails,

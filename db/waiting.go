@@ -29,7 +29,9 @@ const (
 	findWaiting  = `SELECT ` + waitingColumns + ` FROM waiting_users WHERE localpart = $1`
 	countWaiting = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN network = $1 THEN 1 ELSE 0 END), 0) FROM waiting_users`
 	takeWaiting  = `DELETE FROM waiting_users WHERE localpart = $1 RETURNING ` + waitingColumns
-	tidyWaiting  = `DELETE FROM waiting_users WHERE localpart IN
+	showWaiting  = `UPDATE waiting_users SET email = $3, validated = $4, language = $5
+		WHERE localpart = $1 AND password_hash = $2 RETURNING localpart`
+	tidyWaiting = `DELETE FROM waiting_users WHERE localpart IN
 		(SELECT localpart FROM waiting_users WHERE since < $1 ORDER BY since LIMIT $2) RETURNING localpart`
 )
 
@@ -82,6 +84,21 @@ func (t *Tx) wait(r Registration) error {
 		return err
 	}
 	return t.Record(Event{At: r.At, Kind: EventWaiting, Localpart: r.Localpart})
+}
+
+// ShowWaiting has an account wait with an address that its owner has shown, within a transaction about the account. The
+// hash says which: another account of that name may wait meanwhile. ErrNotFound if none waits, ErrConflict if another
+// account has the address.
+func (t *Tx) ShowWaiting(e Email, passwordHash string) error {
+	taken, err := t.Get(findEmail, nil, e.Address)
+	if err != nil || taken {
+		return or(err, ErrConflict)
+	}
+	waits, err := t.Get(showWaiting, nil, e.Localpart, passwordHash, e.Address, Millis(e.Validated), e.Language)
+	if err == nil && !waits {
+		err = ErrNotFound
+	}
+	return err
 }
 
 // ApproveUser makes an account of one that waits, with its password, and with its mail address unless another account

@@ -18,15 +18,24 @@ import (
 // specification; the name is the one that clients and Synapse use).
 const AwaitingApproval = "ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL"
 
-// nobodyTells says that the server does not tell the person when they were approved (MSC3866,
-// approval_notice_medium; the name is Synapse's).
-const nobodyTells = "org.matrix.msc3866.none"
+// How the server tells the person that they were approved, if it does (MSC3866, approval_notice_medium; the names are
+// Synapse's).
+const (
+	toldByNobody = "org.matrix.msc3866.none"
+	toldByMail   = "org.matrix.msc3866.email"
+)
 
-// awaitingApproval is answered to who has just asked for the account, or has shown its password.
-func awaitingApproval() *Error {
-	return &Error{Status: http.StatusForbidden, Code: AwaitingApproval,
+// awaitingApproval is answered to who has just asked for the account, or has shown its password. It gets a mail when it
+// is approved if it waits with an address, and this server sends mail.
+func (s *Server) awaitingApproval(address string) *Error {
+	e := &Error{Status: http.StatusForbidden, Code: AwaitingApproval,
 		Message: "This account waits until whoever runs the server approves it. " +
 			"Then log in with its name and password."}
+	if e.Mailed = address != "" && s.MailOn(); e.Mailed {
+		e.Message = "This account waits until whoever runs the server approves it. " +
+			"You get a mail then; log in with its name and password."
+	}
+	return e
 }
 
 // tooManyWait is answered to one more than may wait.
@@ -49,17 +58,17 @@ func (s *Server) ask(ctx context.Context, i *interaction, r db.Registration) err
 		return tooManyWait()
 	case err == nil:
 		s.logSuccess(ctx, "registered, waits for approval", db.Session{Localpart: r.Localpart})
-		return awaitingApproval()
+		return s.awaitingApproval(r.Email.Address)
 	}
 	return err
 }
 
 // askedAgain answers a request for an account that was made before.
 func (s *Server) askedAgain(ctx context.Context, localpart string) error {
-	_, err := s.DB.WaitingUser(ctx, localpart)
+	u, err := s.DB.WaitingUser(ctx, localpart)
 	switch {
 	case err == nil:
-		return awaitingApproval()
+		return s.awaitingApproval(u.Email.Address)
 	case errors.Is(err, db.ErrNotFound):
 		return forbidden("This registration is finished. If it was approved, log in.")
 	}
@@ -68,11 +77,17 @@ func (s *Server) askedAgain(ctx context.Context, localpart string) error {
 
 // waitingAccount is an account that waits as far as a login has to know of it, or is empty.
 func (s *Server) waitingAccount(ctx context.Context, localpart string) (db.User, error) {
-	u, err := s.DB.WaitingUser(ctx, localpart)
+	account, err := s.waitingNamed(ctx, localpart)
 	if errors.Is(err, db.ErrNotFound) {
 		return db.User{}, nil
 	}
-	return db.User{PasswordHash: u.PasswordHash, Waits: true}, err
+	return account, err
+}
+
+// waitingNamed is waitingAccount, but db.ErrNotFound if there is none.
+func (s *Server) waitingNamed(ctx context.Context, localpart string) (db.User, error) {
+	u, err := s.DB.WaitingUser(ctx, localpart)
+	return db.User{Localpart: u.Localpart, PasswordHash: u.PasswordHash, Waits: true}, err
 }
 
 // countWaiting is the metric, asked of the database whenever somebody looks: commands change it as well.

@@ -45,6 +45,14 @@ func noChange() *Error {
 	return badRequest("M_FORBIDDEN", "Addresses and phone numbers of an account cannot be changed on this server.")
 }
 
+// noText is how a phone number is refused: as without mail, but where there is mail an address is of use.
+func (s *Server) noText(refused *Error) *Error {
+	if s.linksByMail() {
+		refused.Message = "This server sends no text messages, so a phone number is of no use here. A mail address is."
+	}
+	return refused
+}
+
 // needMail are the operations that need mail, and what is said without.
 var needMail = map[string]func() *Error{
 	"requestTokenToResetPasswordEmail": noReset,
@@ -84,7 +92,7 @@ func (s *Server) RequestTokenToResetPasswordEmail(ctx context.Context,
 // RequestTokenToResetPasswordMSISDN implements POST /account/password/msisdn/requestToken.
 func (s *Server) RequestTokenToResetPasswordMSISDN(context.Context,
 	gen.RequestTokenToResetPasswordMSISDNRequestObject) (gen.RequestTokenToResetPasswordMSISDNResponseObject, error) {
-	return nil, noReset()
+	return nil, s.noText(noReset())
 }
 
 // RequestTokenToRegisterEmail implements POST /register/email/requestToken.
@@ -100,7 +108,7 @@ func (s *Server) RequestTokenToRegisterEmail(ctx context.Context,
 // RequestTokenToRegisterMSISDN implements POST /register/msisdn/requestToken.
 func (s *Server) RequestTokenToRegisterMSISDN(context.Context,
 	gen.RequestTokenToRegisterMSISDNRequestObject) (gen.RequestTokenToRegisterMSISDNResponseObject, error) {
-	return nil, noRegistration()
+	return nil, s.noText(noRegistration())
 }
 
 // RequestTokenTo3PIDEmail implements POST /account/3pid/email/requestToken.
@@ -113,7 +121,7 @@ func (s *Server) RequestTokenTo3PIDEmail(ctx context.Context,
 // RequestTokenTo3PIDMSISDN implements POST /account/3pid/msisdn/requestToken.
 func (s *Server) RequestTokenTo3PIDMSISDN(context.Context,
 	gen.RequestTokenTo3PIDMSISDNRequestObject) (gen.RequestTokenTo3PIDMSISDNResponseObject, error) {
-	return nil, noVerification()
+	return nil, s.noText(noVerification())
 }
 
 // email is the only medium that is served.

@@ -27,6 +27,8 @@ type Error struct {
 	Message    string // for people; never holds a secret
 	SoftLogout bool   // the token is dead but the device lives: Client-Server API v1.19, "Soft logout"
 
+	Mailed bool // with [AwaitingApproval]: they get a mail once they are approved
+
 	// RetryAfter is how long to wait, with M_LIMIT_EXCEEDED and when the database is away.
 	RetryAfter time.Duration
 
@@ -151,7 +153,10 @@ func (e *Error) body() gen.Error {
 		b.SoftLogout = &e.SoftLogout
 	}
 	if e.Code == AwaitingApproval {
-		b.ApprovalNoticeMedium = optional(nobodyTells)
+		b.ApprovalNoticeMedium = optional(toldByNobody)
+	}
+	if e.Mailed {
+		b.ApprovalNoticeMedium = optional(toldByMail)
 	}
 	if e.RetryAfter > 0 {
 		ms := e.RetryAfter.Milliseconds()

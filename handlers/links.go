@@ -83,9 +83,11 @@ type link struct {
 	expires time.Time
 }
 
-// stateOf is another one once the account has another password, or was locked or deactivated.
-// Half of a hash is as good as all of it here: whoever
-// sealed the link has chosen neither.
+// spent is what is spent of a link that shows an address.
+func (l link) spent() string { return "address link " + db.Spell(l.id[:]) }
+
+// stateOf is another one once the account has another password, or was locked or deactivated. Half of a hash is as good
+// as all of it here: whoever sealed the link has chosen neither.
 func stateOf(account db.User) []byte {
 	sum := sha256.Sum256(fmt.Appendf(nil, "state of an account %d %s", account.Closings, account.PasswordHash))
 	return sum[:sha256.Size/2]
@@ -133,13 +135,14 @@ func noPages() *Error {
 // ErrLinkOver says that a link is none of this server's, or good no longer. Which of these it is is not told.
 var ErrLinkOver = errors.New("the link is over")
 
-// openLink reads a link that is good now, and finds its account as it is.
-func (s *Server) openLink(ctx context.Context, kind, text string) (l link, account db.User, err error) {
+// openLink reads a link that is good now, and finds its account as it is, in find.
+func (s *Server) openLink(ctx context.Context, kind, text string,
+	find func(ctx context.Context, localpart string) (db.User, error)) (l link, account db.User, err error) {
 	var ok bool
 	if l.id, l.expires, ok = OpenText(s.Master, kind, text, &l); !ok || !s.Now().Before(l.expires) {
 		return l, account, ErrLinkOver
 	}
-	account, err = s.DB.User(ctx, l.Localpart)
+	account, err = find(ctx, l.Localpart)
 	if errors.Is(err, db.ErrNotFound) {
 		return l, account, ErrLinkOver
 	}
@@ -158,7 +161,7 @@ func (s *Server) ResetAccount(ctx context.Context, text string) (db.User, error)
 
 // openReset is openLink of a link to choose a password, whose address, if it was mailed, is the account's still.
 func (s *Server) openReset(ctx context.Context, text string) (link, db.User, error) {
-	l, account, err := s.openLink(ctx, resetLink, text)
+	l, account, err := s.openLink(ctx, resetLink, text, s.DB.User)
 	if err == nil && l.Address != "" {
 		// Whoever has removed an address wants nobody to come in by it.
 		var bound db.Email

@@ -229,7 +229,7 @@ func (s *Server) checkPassword(ctx context.Context, account db.User, password st
 	case !account.Deactivated.IsZero():
 		return db.User{}, UserDeactivated()
 	case account.Waits:
-		return db.User{}, awaitingApproval()
+		return db.User{}, s.askedAgain(ctx, account.Localpart)
 	case v.better != "":
 		return s.rehash(ctx, account, password, v.better, from)
 	}

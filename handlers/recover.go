@@ -106,8 +106,41 @@ func (s *Server) AskAddress(ctx context.Context, account db.User, address, langu
 
 // LinkedAddress is the address that a link shows, and the account that it is to be bound to; else [ErrLinkOver].
 func (s *Server) LinkedAddress(ctx context.Context, text string) (address string, account db.User, err error) {
-	l, account, err := s.openLink(ctx, addressLink, text)
+	l, account, err := s.openLink(ctx, addressLink, text, s.DB.User)
 	return l.Address, account, err
+}
+
+// WaitingAddress is [Server.LinkedAddress] of an account that waits for approval.
+func (s *Server) WaitingAddress(ctx context.Context, text string) (address string, account db.User, err error) {
+	l, account, err := s.openLink(ctx, addressLink, text, s.waitingNamed)
+	return l.Address, account, err
+}
+
+// ShowWaiting has an account wait with the address of a link: it has it once it is approved, and its owner hears of
+// that there. Nobody can sign in to it yet, so whoever reads the address's mail decides alone, about an account that
+// the caller has named to them. [ErrLinkOver], also if the account is approved by now: then BindAddress is for the
+// link; [db.ErrConflict] if another account has the address.
+func (s *Server) ShowWaiting(ctx context.Context, text, language string) error {
+	l, account, err := s.openLink(ctx, addressLink, text, s.waitingNamed)
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	err = s.DB.WriteFor(ctx, l.Localpart, func(t *db.Tx) error {
+		err := t.ShowWaiting(db.Email{Address: l.Address, Localpart: l.Localpart, Validated: now, Language: language},
+			account.PasswordHash)
+		if err == nil {
+			err = t.Spend(l.spent(), now, l.expires)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, db.ErrTokenSpent): // the form was sent twice
+		return nil
+	case errors.Is(err, db.ErrNotFound):
+		return ErrLinkOver
+	}
+	return err
 }
 
 // BindAddress binds the address of a link to the account that has asked for it, once. The caller has made sure that the
@@ -115,7 +148,7 @@ func (s *Server) LinkedAddress(ctx context.Context, text string) (address string
 // can make somebody else bind one that is not theirs. [ErrLinkOver]; [db.ErrConflict] as [db.DB.AddEmail] says, and
 // then the link is over as well.
 func (s *Server) BindAddress(ctx context.Context, account db.User, text, language string) error {
-	l, owner, err := s.openLink(ctx, addressLink, text)
+	l, owner, err := s.openLink(ctx, addressLink, text, s.DB.User)
 	if err == nil && owner.Localpart != account.Localpart {
 		err = ErrLinkOver
 	}
@@ -124,7 +157,7 @@ func (s *Server) BindAddress(ctx context.Context, account db.User, text, languag
 	}
 	now := s.Now()
 	err = s.DB.WriteFor(ctx, l.Localpart, func(t *db.Tx) error {
-		if err := t.Spend("address link "+db.Spell(l.id[:]), now, l.expires); err != nil {
+		if err := t.Spend(l.spent(), now, l.expires); err != nil {
 			return err
 		}
 		bound, err := t.AddEmail(db.Email{Address: l.Address, Localpart: l.Localpart, Validated: now, Added: now,

@@ -111,13 +111,16 @@ func (s *Server) validate(ctx context.Context, p purpose, language *string, body
 	case err != nil:
 		return "", err
 	case was != nil && was.waitsLike(v):
-		v = was
+		was.Language, v = v.Language, was
 	case was != nil: // it is over: the link was followed, or the account has changed
 		if err := s.DB.EndInteraction(ctx, id); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return "", err
 		}
 	}
-	v.Attempt, v.Next, v.Language = body.SendAttempt, value(body.NextLink), spokenIn(language)
+	v.Attempt, v.Next = body.SendAttempt, value(body.NextLink)
+	if v.Language == "" {
+		v.Language = spokenIn(language)
+	}
 	// First the mail: if the server is killed in between, the client asks again and another one is sent.
 	if err := s.mailLink(ctx, v); err != nil {
 		return "", err
@@ -132,6 +135,7 @@ func (s *Server) newValidation(ctx context.Context, p purpose, address, secret s
 		Expires: CallerOf(ctx).Now.Add(validationLife).Truncate(time.Millisecond)}
 	bound, err := s.DB.Email(ctx, address)
 	known := err == nil
+	v.Language = bound.Language // its owner's, whoever asks
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return nil, err
 	}

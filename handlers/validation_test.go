@@ -227,21 +227,6 @@ func TestEmailFlows(t *testing.T) {
 	}
 }
 
-// TestApprovedWithEmail: an address waits with the account that it was given for.
-func TestApprovedWithEmail(t *testing.T) {
-	t.Parallel()
-	s := mailSite(t, func(c *Config) { c.Registration = RegistrationApproval })
-	sid := s.ok(s.askForMail(registerPath+"/email/requestToken", "carol@example.org", "s", 1)).Text("sid")
-	s.follow("carol@example.org")
-	s.want(s.do(call{Method: "POST", Path: registerPath,
-		Body: registerBody("carol", `"auth":`+emailStep(sid, "s", ""))}), 403, AwaitingApproval)
-	login := call{Method: "POST", Path: loginPath, Body: `{"type":"m.login.password","password":"` + password +
-		`","identifier":{"type":"m.id.thirdparty","medium":"email","address":"carol@example.org"}}`}
-	s.want(s.do(login), 403, "M_FORBIDDEN")
-	s.must(s.db.ApproveUser(t.Context(), "carol", s.clock.Now()))
-	s.ok(s.do(login))
-}
-
 // TestNobodyHearsWhoHasAnAddress: the answers are the same whether an account has the address, and the mail says it.
 func TestNobodyHearsWhoHasAnAddress(t *testing.T) {
 	t.Parallel()

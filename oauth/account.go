@@ -104,7 +104,15 @@ func (e accountPages) owned(account db.User) (o owned, err error) {
 // accountPages is the errand of somebody who looks at their own account.
 type accountPages struct{ *visit }
 
-func (v *visit) forAccount() (errand, error) { return accountPages{v}, nil }
+func (v *visit) forAccount() (errand, error) {
+	e := accountPages{v}
+	if link := v.r.URL.Query().Get(handlers.LinkParam); link != "" {
+		if answered, err := e.showWaiting(link); answered || err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
 
 func (accountPages) ask() web.Ask       { return web.Ask{} }
 func (accountPages) to() []string       { return nil }

@@ -120,6 +120,40 @@ func (e accountPages) showEmail(account db.User, link string) error {
 	return e.render(http.StatusOK, web.Done{Text: "emailBound", Then: "backToAccount", Back: handlers.AccountPath})
 }
 
+// showWaiting is where a link leads that shows the address of an account that waits for approval, to which nobody can
+// sign in. It says whether it has answered: any other link is for showEmail, and so is this one once the account is
+// approved.
+func (e accountPages) showWaiting(link string) (answered bool, err error) {
+	address, of, err := e.server.WaitingAddress(e.ctx, link)
+	if errors.Is(err, handlers.ErrLinkOver) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if e.r.Method == http.MethodPost {
+		if e.r.ParseForm() == nil && e.formIsOurs() {
+			return e.waitWith(link)
+		}
+		e.why = web.Wrong{Text: "again"}
+	}
+	return true, e.render(http.StatusOK, web.Mailed{Address: address, Server: e.server.ServerName,
+		Waits: e.userID(of), Form: e.formProof()})
+}
+
+// waitWith does what the form of showWaiting says. It has not answered if the account was decided about meanwhile.
+func (e accountPages) waitWith(link string) (answered bool, err error) {
+	switch err := e.server.ShowWaiting(e.ctx, link, web.Language(e.r)); {
+	case errors.Is(err, handlers.ErrLinkOver):
+		return false, nil
+	case errors.Is(err, db.ErrConflict):
+		return true, e.render(http.StatusConflict, web.Done{Text: "emailNotBound", Then: "emailWaitsNot"})
+	case err != nil:
+		return false, err
+	}
+	return true, e.render(http.StatusOK, web.Done{Text: "mailedDone", Then: "emailWaitsDone"})
+}
+
 // oneEmail shows an address, and removes it.
 func (e accountPages) oneEmail(account db.User, address string) error {
 	a, err := e.server.DB.Email(e.ctx, address)

@@ -69,7 +69,7 @@ func deskForms() map[string][]string {
 
 		deskAt(deskQueues): {"do", "retry"},
 
-		deskAt(deskSignUps, "x", "1"):     {"do", "reject", "name", "erin"},
+		deskAt(deskSignUps, "x", "1"):     {"do", "reject", "meant", "yes", "name", "erin"},
 		deskAt(deskInvitations, "x", "1"): {"do", "revoke", "token", "INVITATION"},
 	}
 	for _, do := range everyDeed() {
@@ -329,7 +329,7 @@ func TestApprovedAfterRevoked(t *testing.T) {
 			t.Fatalf("%s has an account already", name)
 		}
 	}
-	b.done(b.decide(b.at(deskAt(deskSignUps)), "approve", "carol", "dave"), "They are approved", "Nobody waits.")
+	b.done(b.decide(b.at(deskAt(deskSignUps)), "approve", "carol", "dave"), "Approved:", "Nobody waits.")
 	for _, name := range []string{"carol", "dave"} {
 		s.loginOf(name, onPhone, "PHONE", "")
 	}

@@ -78,10 +78,12 @@ func (v *visit) newcomersAddress() (string, error) {
 var errNoAddress = &handlers.Error{Status: http.StatusBadRequest, Code: "M_INVALID_PARAM",
 	Message: "This is no mail address."}
 
-// waitsPage says that the account waits for an operator, and what comes next.
-func (v *visit) waitsPage() error {
+// waitsPage says that the account waits for an operator, and what comes next: a mail, if they have shown an address.
+func (v *visit) waitsPage(mailed bool) error {
 	name := handlers.Spelled(v.typed("user"), v.server.ServerName)
-	return v.render(http.StatusForbidden, web.Waits{Ask: v.errand.ask(), Server: v.server.ServerName,
+	sent := v.did == "create" && v.typed("email") != "" && v.server.MailOn()
+	return v.render(http.StatusForbidden, web.Waits{Ask: v.errand.ask(), Server: v.server.ServerName, Sent: sent,
+		Mailed: mailed,
 		UserID: v.userID(db.User{Localpart: strings.ToLower(name)}), Form: v.formProof()})
 }
 

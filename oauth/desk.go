@@ -95,8 +95,11 @@ func deskAt(action string, more ...string) string {
 
 // by is the context of what the operator changes.
 func (e desk) by() context.Context {
-	return handlers.WithCaller(e.ctx, handlers.CallerOf(e.ctx).Operator("desk: "+e.who.Localpart))
+	return handlers.WithCaller(e.ctx, handlers.CallerOf(e.ctx).Operator(deskAgent(e.who.Localpart)))
 }
+
+// deskAgent is how an administrator at the desk comes, as events have it.
+func deskAgent(localpart string) string { return "desk: " + localpart }
 
 // done is something that was done, and what is said of it on the page that the browser is sent on to.
 type done struct{ do, Then string }

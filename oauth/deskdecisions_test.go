@@ -54,8 +54,19 @@ func TestDeskSignUps(t *testing.T) {
 	page := s.says(b.at(deskAt(deskSignUps)), 200, "@carol:example.org", "@grace:example.org", "127.0.0.1")
 	s.says(b.at(handlers.DeskPath), 200, `Sign-ups <span class="tag">5</span>`)
 	s.says(b.decide(page, "approve"), 403, "Choose at least one name.")
-	b.done(b.decide(page, "approve", "carol", "grace"), "They are approved")
-	b.done(b.decide(page, "reject", "dave"), "They are rejected")
+	said := b.done(b.decide(page, "approve", "carol", "grace"), "Approved:")
+	for _, name := range []string{"carol", "grace"} {
+		at := html.EscapeString(deskAt(deskPerson, "name", name))
+		s.says(said, 200, `<a href="`+at+`"><bdi>@`+name+`:example.org`)
+	}
+	asks := s.says(b.decide(page, "reject", "dave"), 200, "@dave:example.org", "You cannot undo this.")
+	if _, err := s.db.WaitingUser(t.Context(), "dave"); err != nil {
+		t.Errorf("rejected before it was meant: %v", err)
+	}
+	b.done(b.decide(asks, "reject", "dave"), "Rejected", "@dave:example.org")
+	seen := s.says(b.at(deskAt(deskEvents)), 200, "<bdi>@dave:example.org", html.EscapeString(deskAt(deskSignUps))+
+		`"><bdi>@erin:example.org`, html.EscapeString(deskAt(deskPerson, "name", "carol")))
+	s.lacks(seen, html.EscapeString(deskAt(deskPerson, "name", "dave")))
 	s.says(b.decide(page, "approve", "dave", "erin", "\x00", "alice"), 403, "@dave:example.org", "@alice:example.org",
 		"The others are decided.")
 	for _, name := range []string{"carol", "grace", "erin"} {

@@ -79,8 +79,15 @@ func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []stri
 		return err
 	}
 	events, more := cut(events)
+	views := make(map[string]string) // by name
 	for _, event := range events {
 		shows := e.deskEvent(event, nil)
+		if view, known := views[event.Localpart]; known {
+			shows.View = view
+		} else if shows.View, err = e.viewOf(event.Localpart); err != nil {
+			return err
+		}
+		views[event.Localpart] = shows.View
 		if event.Kind == sessionBegan.Value {
 			shows.Text = sessionBegan.Text
 		}
@@ -97,12 +104,29 @@ func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []stri
 	return nil
 }
 
+// viewOf is the address of the account of a name, or of its sign-up; empty: there is neither, or no longer.
+func (e desk) viewOf(localpart string) (string, error) {
+	_, err := e.server.DB.User(e.ctx, localpart)
+	if err == nil {
+		return deskAt(deskPerson, "name", localpart), nil
+	}
+	if errors.Is(err, db.ErrNotFound) {
+		if _, err = e.server.DB.WaitingUser(e.ctx, localpart); err == nil {
+			return deskAt(deskSignUps), nil
+		}
+	}
+	if errors.Is(err, db.ErrNotFound) {
+		err = nil
+	}
+	return "", err
+}
+
 // deskEvent is an event as an operator sees it.
 func (e desk) deskEvent(event db.Event, devices map[string]web.Device) web.DeskEvent {
 	shows := web.DeskEvent{Event: e.eventOf(event, devices)}
 	shows.From = web.Place{Addr: plain(event.Addr)}
 	if event.Localpart != "" {
-		shows.UserID, shows.View = e.user(event.Localpart), deskAt(deskPerson, "name", event.Localpart)
+		shows.UserID = e.user(event.Localpart)
 	}
 	if shows.ByOperator {
 		shows.By = plain(event.Agent)

@@ -224,7 +224,7 @@ func (e desk) personEvents(has owned, page *web.Person) error {
 	events, err := e.server.DB.History(e.ctx, has.account.Localpart, 0, recentEvents)
 	for _, event := range events {
 		shows := e.deskEvent(event, has.devices)
-		shows.View = "" // it is this page
+		shows.UserID = "" // it is this page
 		page.Events = append(page.Events, shows)
 	}
 	return err

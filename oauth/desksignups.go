@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"errors"
+	"net/http"
+	"strconv"
 	"strings"
 
 	"postern/db"
@@ -11,13 +13,13 @@ import (
 
 // decisions are what an operator does about an account that waits.
 var decisions = []struct {
-	done
+	do     string
 	decide func(e desk, name string) error
 }{
-	{done{do: "approve", Then: "deskApproved"}, func(e desk, name string) error {
+	{"approve", func(e desk, name string) error {
 		return e.server.DB.ApproveUser(e.by(), name, e.server.Now())
 	}},
-	{done{do: "reject", Then: "deskRejected"}, func(e desk, name string) error {
+	{"reject", func(e desk, name string) error {
 		return e.server.DB.RejectUser(e.by(), name)
 	}},
 }
@@ -39,7 +41,11 @@ func (e desk) decide(do string, one func(e desk, name string) error) error {
 	if len(names) == 0 || len(names) > pageOfDesk {
 		return e.signUpsPage(web.Wrong{Text: "deskChoose"})
 	}
+	if do == "reject" && !e.r.PostForm.Has("meant") {
+		return e.askReject(names)
+	}
 	var gone []string
+	since := e.server.Now()
 	for _, name := range names {
 		err := one(e, name)
 		switch {
@@ -52,23 +58,68 @@ func (e desk) decide(do string, one func(e desk, name string) error) error {
 	if len(gone) > 0 {
 		return e.signUpsPage(web.Wrong{Text: "deskNotWaiting", Values: []any{strings.Join(gone, ", ")}})
 	}
-	return e.leave(deskAt(deskSignUps, "done", do))
+	return e.leave(deskAt(deskSignUps, "done", do, "since", strconv.FormatInt(db.Millis(since), 10)))
+}
+
+// askReject asks whether they mean it: nothing of an account is left that is rejected.
+func (e desk) askReject(names []string) error {
+	frame, err := e.frame(deskSignUps)
+	if err != nil {
+		return err
+	}
+	page := web.RejectSignUps{Desk: frame, Back: deskAt(deskSignUps)}
+	for _, name := range names {
+		page.List = append(page.List, web.SignUp{Name: name, UserID: e.user(name)})
+	}
+	return e.render(http.StatusOK, page)
+}
+
+// decided names whom this administrator has decided about since the form was sent that has led here, as the events
+// have it: what the address says can be anybody's.
+func (e desk) decided() (of web.Decided, err error) {
+	kinds := map[string]struct{ event, Text string }{
+		"approve": {event: db.EventApproved, Text: "deskApproved"},
+		"reject":  {event: db.EventRejected, Text: "deskRejected"},
+	}
+	kind, known := kinds[e.asked("done")]
+	since, _ := strconv.ParseInt(e.asked("since"), 10, 64)
+	if !known || since <= 0 || e.did != "" {
+		return of, nil
+	}
+	events, err := e.server.DB.EventPage(e.ctx, db.EventFilter{Kinds: []string{kind.event},
+		Since: db.FromMillis(since)}, db.Event{}, pageOfDesk)
+	for _, event := range events {
+		if strings.HasPrefix(event.Agent, deskAgent(e.who.Localpart)+", from ") && event.Addr == "" {
+			of.Text = kind.Text
+			shows := web.SignUp{UserID: e.user(event.Localpart)}
+			if kind.event == db.EventApproved {
+				shows.View = deskAt(deskPerson, "name", event.Localpart)
+			}
+			of.List = append(of.List, shows)
+		}
+	}
+	return of, err
 }
 
 func (e desk) signUpsPage(wrong web.Wrong) error {
-	frame, err := e.frame(deskSignUps, decisions[0].done, decisions[1].done)
+	frame, err := e.frame(deskSignUps)
+	if err != nil {
+		return err
+	}
+	decided, err := e.decided()
 	if err != nil {
 		return err
 	}
 	frame.Wrong = wrong
-	page := web.SignUps{Desk: frame, Waiting: e.server.Registration == handlers.RegistrationApproval}
+	page := web.SignUps{Desk: frame, Waiting: e.server.Registration == handlers.RegistrationApproval,
+		Mail: e.server.MailOn(), Decided: decided}
 	waiting, err := e.server.DB.WaitingPage(e.ctx, db.WaitingUser{}, pageOfDesk)
 	if err != nil {
 		return err
 	}
 	for _, u := range waiting {
 		page.List = append(page.List, web.SignUp{Name: u.Localpart, UserID: e.user(u.Localpart), Network: u.Network,
-			Since: e.moment(u.Since)})
+			Email: plain(u.Email.Address), Since: e.moment(u.Since)})
 	}
 	for _, part := range frame.Parts {
 		page.More = max(page.More, part.Waits-len(page.List))

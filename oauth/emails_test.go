@@ -162,7 +162,7 @@ func TestBindAtOnce(t *testing.T) {
 }
 
 // TestRegisterWithEmail: whoever makes an account may name an address, and is sent a link; one who waits for approval
-// can use it once they are approved.
+// and has not opened it can use it once they are approved, as any other.
 func TestRegisterWithEmail(t *testing.T) {
 	t.Parallel()
 	s := mailSite(t)

@@ -114,7 +114,7 @@ func (v *visit) mailNewcomer(localpart, address string) {
 		return
 	}
 	account, err := v.server.DB.User(v.ctx, localpart)
-	if errors.Is(err, db.ErrNotFound) { // it waits, and its link is good once it is approved
+	if errors.Is(err, db.ErrNotFound) { // it waits, and with it the address
 		var waits db.WaitingUser
 		waits, err = v.server.DB.WaitingUser(v.ctx, localpart)
 		account = db.User{Localpart: localpart, PasswordHash: waits.PasswordHash}

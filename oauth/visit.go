@@ -213,7 +213,7 @@ func (v *visit) refuse(err error) error {
 	case e.Code == "M_USER_DEACTIVATED":
 		return v.show(web.Wrong{Text: "deactivated"})
 	case e.Code == handlers.AwaitingApproval:
-		return v.waitsPage()
+		return v.waitsPage(e.Mailed)
 	case v.did == "create":
 		return v.show(notMade(e))
 	}

@@ -101,16 +101,33 @@ type PersonLink struct {
 	Back       string
 }
 
-// SignUp is an account that waits.
+// SignUp is an account that waits, or did.
 type SignUp struct {
 	Name, UserID, Network string
+	Email                 string // that they have shown; empty: none
 	Since                 Moment
+	View                  string // address of the account that it is now; empty: it is none
+}
+
+// Decided is whom an administrator has just decided about. Text is the name of a text; empty: about nobody.
+type Decided struct {
+	Text string
+	List []SignUp
+}
+
+// RejectSignUps is the page that asks whether they mean it.
+type RejectSignUps struct {
+	Desk
+	List []SignUp
+	Back string
 }
 
 // SignUps is the page on which an operator decides about accounts that wait.
 type SignUps struct {
 	Desk
 	Waiting bool // accounts wait for approval, as the server is set up
+	Mail    bool // the server sends mail
+	Decided Decided
 	List    []SignUp
 	More    int // that wait as well
 }
@@ -199,15 +216,16 @@ type Numbers struct {
 	Since  Moment // when those begin
 }
 
-func (Numbers) name() string     { return "numbers" }
-func (People) name() string      { return "people" }
-func (NewPerson) name() string   { return "newperson" }
-func (Person) name() string      { return "person" }
-func (PersonLink) name() string  { return "personlink" }
-func (SignUps) name() string     { return "signups" }
-func (Invitations) name() string { return "invitations" }
-func (DeskEvents) name() string  { return "deskevents" }
-func (Queues) name() string      { return "queues" }
+func (Numbers) name() string       { return "numbers" }
+func (People) name() string        { return "people" }
+func (NewPerson) name() string     { return "newperson" }
+func (Person) name() string        { return "person" }
+func (PersonLink) name() string    { return "personlink" }
+func (SignUps) name() string       { return "signups" }
+func (RejectSignUps) name() string { return "rejectsignups" }
+func (Invitations) name() string   { return "invitations" }
+func (DeskEvents) name() string    { return "deskevents" }
+func (Queues) name() string        { return "queues" }
 
 // desk marks a page of the desk.
 func (Desk) desk() {}

@@ -33,8 +33,9 @@ var everyDeskPage = map[string]Page{
 		Emails: []string{"bob@example.org", "b@example.org"}, Events: everySeen, Past: "/e", Link: true, Action: "/a"},
 	"personlink.html": PersonLink{Desk: everyDesk, Whom: "@bob:example.org", Link: "https://example.org/r", Back: "/b",
 		Until: time.Unix(9, 0)},
-	"signups.html": SignUps{Desk: everyDesk, List: []SignUp{{"bob", "@bob:example.org", "192.0.2.1", everyMoment}},
-		More: 7},
+	"signups.html": SignUps{Desk: everyDesk, List: []SignUp{everySignUp}, More: 7, Mail: true,
+		Decided: Decided{"deskApproved", []SignUp{everySignUp, {UserID: "@al:example.org"}}}},
+	"rejectsignups.html": RejectSignUps{Desk: everyDesk, List: []SignUp{everySignUp}, Back: "/b"},
 	"invitations.html": Invitations{Desk: everyDesk, Made: &everyGuest, Token: "n", Uses: "1", Days: "7",
 		List: []Invitation{everyGuest, {Token: "u", State: "deskIsRevoked"}}, Pager: everyPager},
 	"deskevents.html": DeskEvents{Desk: everyDesk, Name: "bob", From: "2026-01-01", Until: "2026-01-02",
@@ -54,3 +55,5 @@ func joined(a, b map[string]Page) map[string]Page {
 	maps.Copy(all, b)
 	return all
 }
+
+var everySignUp = SignUp{"bob", "@bob:example.org", "192.0.2.1", "bob@example.org", everyMoment, "/p"}

@@ -58,6 +58,8 @@ type CreateAccount struct {
 type Waits struct {
 	Ask            Ask
 	Server, UserID string
+	Sent           bool // a link to show their address is on its way
+	Mailed         bool // they have shown it, and get a mail once they are approved
 	Form           string
 }
 
@@ -85,10 +87,11 @@ type EnterCode struct {
 	Form    string
 }
 
-// Mailed is the page to which the link of a mail leads that an app has asked for.
+// Mailed is the page to which the link of a mail leads that an app has asked for, or somebody whose account waits.
 type Mailed struct {
 	Address, Server string
-	Resets          bool // the app wants to choose another password
+	Resets          bool   // the app wants to choose another password
+	Waits           string // the user id of the account that waits; empty: an app has asked
 	Form            string
 }
 
