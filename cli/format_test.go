@@ -15,6 +15,7 @@ import (
 	"postern/db"
 	"postern/gen/admin"
 	"postern/homeserver/outbox"
+	"postern/mail"
 )
 
 // lists are the commands that list something, with what they need to find it.
@@ -132,6 +133,7 @@ func (i *installation) fill() {
 
 func (i *installation) fillIn(d *db.DB, key int64) error {
 	now := time.Now()
+	_, err0 := mail.Enable(i.Context(), d, true) // or `mail list` says that nobody sends what waits
 	_, err := d.Register(i.Context(), db.Registration{Localpart: "carol", PasswordHash: "hash", At: now, Waits: true})
 	alice, err1 := d.User(i.Context(), "alice")
 	_, err2 := d.StartSession(i.Context(), db.Login{ID: "one", Localpart: "alice", PasswordHash: alice.PasswordHash,
@@ -141,7 +143,7 @@ func (i *installation) fillIn(d *db.DB, key int64) error {
 		Sealed: []byte("x")}})
 	err4 := d.Deliver(i.Context(), db.Delivery{ID: "x", Kind: "test", Target: "mailto:alice@example.org",
 		Localpart: "alice", Sealed: []byte("{}"), Created: now, Expires: now.Add(time.Hour), Due: now})
-	return errors.Join(err, err1, err2, err3, err4, d.WriteFor(i.Context(), "alice", func(t *db.Tx) error {
+	return errors.Join(err0, err, err1, err2, err3, err4, d.WriteFor(i.Context(), "alice", func(t *db.Tx) error {
 		return outbox.Add(t, "alice", "A")
 	}))
 }
