@@ -35,11 +35,14 @@ func TestRetireAmidRefreshes(t *testing.T) {
 	}
 	stop := make(chan struct{})
 	var done atomic.Int64
-	var wg sync.WaitGroup
+	var wg, left sync.WaitGroup
 	for i := range 4 {
 		id := fmt.Sprint("busy", i)
 		login(t, d, id, id)
+		left.Add(1)
 		wg.Go(func() {
+			leave := sync.OnceFunc(left.Done)
+			defer leave()
 			for k := int64(1); ; k++ {
 				select {
 				case <-stop:
@@ -52,13 +55,12 @@ func TestRetireAmidRefreshes(t *testing.T) {
 					t.Errorf("%s, %d: %+v, %v", id, k, s, err)
 					return
 				}
+				leave()
 				done.Add(1)
 			}
 		})
 	}
-	for done.Load() < 8 { // so that all of them have left the key
-		time.Sleep(time.Millisecond)
-	}
+	left.Wait() // until all of them have left the key
 	before := done.Load()
 	if err := d.RetireRootKey(bg, 1, t0.Add(time.Hour), false); !errors.Is(err, ErrKeyInUse) {
 		t.Errorf("while sessions depend on it: %v", err)
