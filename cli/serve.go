@@ -105,7 +105,7 @@ func (cmd *serveCmd) Run(ctx context.Context, w world, c *common) error {
 	options.Only = only.alone
 	set.mailing.notices, set.mailing.only = notices, only.alone
 	if set.mail != nil {
-		config.MailWaits = notices.Wake
+		config.MailWaits = notices.WakeSoon
 	}
 	peer, stopSending, err := homeserver.Start(ctx, queue, *config, options)
 	if err != nil {

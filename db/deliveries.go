@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -12,6 +13,8 @@ type Delivery struct {
 	ID        string    // no other has it; a second one with the same id is not sent, for as long as the first is kept
 	Kind      string    // what it says
 	Target    string    // the URL that it goes to: mailto:, https:
+	Counted   string    // what a Limit takes for the target, when several targets are one; it is not read back
+	Asker     string    // who has asked for it, if somebody has; it is not read back
 	Localpart string    // whom it tells of; may be empty
 	Language  string    // of who reads it; empty: not known
 	Sealed    []byte    // what it says besides; sealed by the caller, if it must not be readable here
@@ -29,9 +32,11 @@ func (v Delivery) Planned() bool { return v.Tries == 0 && v.Due.After(v.Created)
 const (
 	deliveryColumns = `id, kind, target, localpart, language, sealed, created, expires, due, tries, error`
 
-	addDelivery = `INSERT INTO deliveries (` + deliveryColumns + `, holder, held)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', 0) ON CONFLICT DO NOTHING RETURNING id`
-	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE target = $1 AND created > $2 AND kind = $3`
+	addDelivery = `INSERT INTO deliveries (` + deliveryColumns + `, holder, held, counted, asker)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', 0, $10, $11) ON CONFLICT DO NOTHING RETURNING id`
+	countDeliveries = `SELECT COUNT(*) FROM deliveries WHERE counted = $1 AND created > $2 AND kind = $3`
+	countAskers     = countDeliveries + ` AND asker = $4`
+	countAsked      = `SELECT COUNT(*) FROM deliveries WHERE kind = $1 AND created > $2 AND asker <> ''`
 	waitDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE due > 0 AND expires > $1
 		ORDER BY created, id LIMIT $2`
 	nextDelivery = `SELECT COALESCE(MIN(CASE WHEN held > due THEN held ELSE due END), 0) FROM deliveries
@@ -81,14 +86,28 @@ func (t *Tx) Deliver(v Delivery) (bool, error) {
 		due = 0
 	}
 	return t.Get(addDelivery, nil, v.ID, v.Kind, v.Target, v.Localpart, v.Language, v.Sealed, Millis(v.Created),
-		Millis(v.Expires), due)
+		Millis(v.Expires), due, v.countedAs(), v.Asker)
 }
+
+// countedAs is what a Limit takes for the target.
+func (v Delivery) countedAs() string { return or(v.Counted, v.Target) }
 
 // Limit is how many deliveries of one kind may go to one target in a time.
 type Limit struct {
 	Count int
 	In    time.Duration // at most keepDeliveries
+	Of    Counting
 }
+
+// Counting is which deliveries of the kind a limit counts.
+type Counting int
+
+// What is counted.
+const (
+	ToTarget  Counting = iota // those to the target
+	ByAsker                   // those to the target for which the same one has asked
+	Requested                 // all for which anybody has asked, to whatever target
+)
 
 // keepDeliveries is how long a delivery is remembered after it has expired: of the same id none is sent again, and it
 // counts against a Limit.
@@ -97,16 +116,19 @@ const keepDeliveries = 24 * time.Hour
 // DeliverAtMost is Deliver unless so many of the kind were written for the target already, by whatever replica: then it
 // says ErrFull.
 func (d *DB) DeliverAtMost(ctx context.Context, v Delivery, limits ...Limit) error {
-	return d.must(ctx, onRow(v.ID).with("deliveries to", v.Target), ErrConflict, func(t *Tx) (bool, error) {
-		return t.DeliverAtMost(v, limits...)
-	})
+	return d.must(ctx, v.scope(), ErrConflict, func(t *Tx) (bool, error) { return t.DeliverAtMost(v, limits...) })
+}
+
+// scope is that of a write which counts what is like a delivery.
+func (v Delivery) scope() scope {
+	return onRow(v.ID).with("deliveries to", v.countedAs()).with("deliveries of", v.Kind)
 }
 
 // DeliverAtMost is [DB.DeliverAtMost] within a transaction. It is exact if that is the only one that counts what goes
 // to the target.
 func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
 	for _, l := range limits {
-		n, err := t.CountDeliveries(v.Target, v.Kind, v.Created.Add(-l.In))
+		n, err := t.countFor(l, v)
 		if err == nil && n >= l.Count {
 			err = ErrFull
 		}
@@ -115,6 +137,69 @@ func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
 		}
 	}
 	return t.Deliver(v)
+}
+
+// countFor counts what a limit says of a delivery.
+func (t *Tx) countFor(l Limit, v Delivery) (n int, err error) {
+	after := v.Created.Add(-l.In)
+	switch l.Of {
+	case ByAsker:
+		_, err = t.Get(countAskers, []any{&n}, v.countedAs(), Millis(after), v.Kind, v.Asker)
+	case Requested:
+		_, err = t.Get(countAsked, []any{&n}, v.Kind, Millis(after))
+	default:
+		return t.CountDeliveries(v.countedAs(), v.Kind, after)
+	}
+	return n, err
+}
+
+// DeliverAsked writes a delivery that somebody has asked for and, in the same transaction, the interaction that it is
+// about, if there is one: a new one if its version is 0, as AddInteraction does, else as SaveInteraction does, with
+// another end. One delivery too many is written as well, so that whoever asks does not hear of it by the time that it
+// takes: it is not sent, does not count, and goes with the next tidying. ErrConflict if the interaction is not as it
+// was; then nothing is written. Or if there is a delivery of that id, which one with an interaction must not meet.
+func (d *DB) DeliverAsked(ctx context.Context, v Delivery, about *Asked, limits ...Limit) (full bool, err error) {
+	s := v.scope()
+	if about != nil {
+		s = s.with("interactions", about.Kind)
+	}
+	return write(ctx, d, s, func(t *Tx) (full bool, err error) {
+		if err := t.keepAsked(about); err != nil {
+			return false, err
+		}
+		written, err := t.DeliverAtMost(v, limits...)
+		if full = errors.Is(err, ErrFull); full {
+			v.Unsent, v.Counted, v.Asker, v.Expires = true, none, "", v.Created.Add(-keepDeliveries)
+			written, err = t.Deliver(v)
+		}
+		if err == nil && !written {
+			err = ErrConflict
+		}
+		return full, err
+	})
+}
+
+// none is the target of what does not count.
+const none = "none"
+
+// Asked is an interaction that waits for somebody to get a delivery.
+type Asked struct {
+	Interaction
+	Now  time.Time // for AddInteraction
+	Most int
+}
+
+// keepAsked adds an interaction or saves it.
+func (t *Tx) keepAsked(a *Asked) error {
+	if a == nil {
+		return nil
+	}
+	if a.Version == 0 {
+		i := a.Interaction
+		i.Version = 1
+		return t.addInteraction(i, a.Now, a.Most)
+	}
+	return t.renewInteraction(a.Interaction)
 }
 
 // To are the deliveries to the targets that begin so, such as "mailto:"; empty: all. Each sender sends to some targets
@@ -179,7 +264,8 @@ func (d *DB) NextDelivery(ctx context.Context, to To) (time.Time, error) {
 	return FromMillis(at), err
 }
 
-// CountDeliveries counts those of a kind to a target that were written after a time and are kept still.
+// CountDeliveries counts those of a kind to a target, or what is counted for it, that were written after a time and are
+// kept still.
 func (t *Tx) CountDeliveries(target, kind string, after time.Time) (n int, err error) {
 	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after), kind)
 	return n, err

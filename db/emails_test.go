@@ -136,11 +136,11 @@ func TestUnsent(t *testing.T) {
 	d := fresh(t)
 	v := delivery("1")
 	v.Unsent = true
-	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); err != nil {
+	if err := d.DeliverAtMost(bg, v, Limit{Count: 1, In: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	v.ID = "2"
-	if err := d.DeliverAtMost(bg, v, Limit{1, time.Hour}); !errors.Is(err, ErrFull) {
+	if err := d.DeliverAtMost(bg, v, Limit{Count: 1, In: time.Hour}); !errors.Is(err, ErrFull) {
 		t.Errorf("a second one: %v", err)
 	}
 	all, err := d.ClaimDeliveries(bg, "", "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
@@ -158,7 +158,8 @@ func TestDeliverAtMost(t *testing.T) {
 	send := func(d *DB, id, kind, target string, at time.Time) {
 		v := delivery(id)
 		v.Kind, v.Target, v.Created, v.Expires = kind, target, at, at.Add(time.Hour)
-		switch err := d.DeliverAtMost(bg, v, Limit{3, time.Hour}, Limit{5, 24 * time.Hour}); {
+		switch err := d.DeliverAtMost(bg, v, Limit{Count: 3, In: time.Hour},
+			Limit{Count: 5, In: 24 * time.Hour}); {
 		case err == nil:
 			written.Add(1)
 		case errors.Is(err, ErrFull):

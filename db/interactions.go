@@ -24,9 +24,12 @@ const interactionBatch = 100
 
 const (
 	findInteraction = `SELECT id, expires, version, sealed, kind FROM interactions WHERE id = $1`
-	addInteraction  = `INSERT INTO interactions (id, expires, version, sealed, kind) VALUES ($1, $2, $3, $4, $5)`
+	addInteraction  = `INSERT INTO interactions (id, expires, version, sealed, kind) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT DO NOTHING RETURNING id`
 	saveInteraction = `UPDATE interactions SET sealed = $3, version = version + 1 WHERE id = $1 AND version = $2
 		RETURNING id`
+	renewInteraction = `UPDATE interactions SET sealed = $3, expires = $4, version = version + 1
+		WHERE id = $1 AND version = $2 RETURNING id`
 	endInteraction = `DELETE FROM interactions WHERE id = $1 RETURNING id`
 	// It changes nothing, and nobody else changes the row until the transaction ends.
 	holdInteraction = `UPDATE interactions SET version = version WHERE id = $1 AND version = $2 RETURNING id`
@@ -49,24 +52,30 @@ func (d *DB) Interaction(ctx context.Context, id string) (Interaction, error) {
 	}, id)
 }
 
-// AddInteraction adds one, whose id is new. Of its kind some go whose time is over, and those that, by this clock, have
-// not begun yet; and of more than most the oldest.
+// AddInteraction adds one; ErrConflict if there is one of that id. Of its kind some go whose time is over, and those
+// that, by this clock, have not begun yet; and of more than most the oldest.
 func (d *DB) AddInteraction(ctx context.Context, i Interaction, now time.Time, most int) error {
 	if Millis(i.Expires) == 0 {
 		return errNoTime
 	}
-	return d.in(ctx, scope{}.with("interactions", i.Kind), func(t *Tx) error {
-		life := i.Expires.Sub(now)
-		for _, over := range [][2]int64{{0, Millis(now)}, {Millis(i.Expires.Add(life)), maxTime}} {
-			if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch, i.Kind); err != nil {
-				return err
-			}
-		}
-		if err := t.Exec(crowdOutInteractions, interactionBatch, most-1, i.Kind); err != nil {
+	return d.in(ctx, scope{}.with("interactions", i.Kind), func(t *Tx) error { return t.addInteraction(i, now, most) })
+}
+
+func (t *Tx) addInteraction(i Interaction, now time.Time, most int) error {
+	life := i.Expires.Sub(now)
+	for _, over := range [][2]int64{{0, Millis(now)}, {Millis(i.Expires.Add(life)), maxTime}} {
+		if err := t.Exec(forgetInteractions, over[0], over[1], interactionBatch, i.Kind); err != nil {
 			return err
 		}
-		return t.Exec(addInteraction, i.ID, Millis(i.Expires), i.Version, i.Sealed, i.Kind)
-	})
+	}
+	if err := t.Exec(crowdOutInteractions, interactionBatch, most-1, i.Kind); err != nil {
+		return err
+	}
+	added, err := t.Get(addInteraction, nil, i.ID, Millis(i.Expires), i.Version, i.Sealed, i.Kind)
+	if err == nil && !added {
+		err = ErrConflict
+	}
+	return err
 }
 
 // maxTime is later than any.
@@ -80,11 +89,23 @@ func (d *DB) SaveInteraction(ctx context.Context, i Interaction) error {
 	})
 }
 
+// renewInteraction is SaveInteraction of its end as well.
+func (t *Tx) renewInteraction(i Interaction) error {
+	renewed, err := t.Get(renewInteraction, nil, i.ID, i.Version, i.Sealed, Millis(i.Expires))
+	if err == nil && !renewed {
+		err = ErrConflict
+	}
+	return err
+}
+
 // EndInteraction ends one. Of several calls one succeeds, and the others get ErrNotFound.
 func (d *DB) EndInteraction(ctx context.Context, id string) error {
 	return d.must(ctx, onRow(id), ErrNotFound,
-		func(t *Tx) (bool, error) { return t.Get(endInteraction, nil, id) })
+		func(t *Tx) (bool, error) { return t.EndInteraction(id) })
 }
+
+// EndInteraction is [DB.EndInteraction] within a transaction. It says whether there was one.
+func (t *Tx) EndInteraction(id string) (bool, error) { return t.Get(endInteraction, nil, id) }
 
 // checkInteraction says ErrConflict if an interaction was saved by somebody else meanwhile, or has ended; else it stays
 // as it is.

@@ -34,7 +34,7 @@ var tables = []Table{
 	{Name: "registration_reservations", Columns: "token, session_id, expires"},
 	{Name: "waiting_users", Columns: waitingColumns},
 	{Name: "used_login_tokens", Columns: "id, expires"},
-	{Name: "deliveries", Columns: deliveryColumns + ", holder, held"},
+	{Name: "deliveries", Columns: deliveryColumns + ", holder, held, counted, asker"},
 	{Name: "interactions", Columns: "id, expires, version, sealed, kind", passing: true},
 	{Name: "events", Columns: "localpart, at, session_id, kind, device_id, generation, addr, agent"},
 	{Name: "outbox", Columns: "localpart, device_id, since, due, tries, refused, error, spared, changed, holder, " +

@@ -74,7 +74,7 @@ var answers = map[string]error{
 	"SetSetting": ErrText, "Deliver": ErrText, "DeliverAtMost": ErrText,
 
 	"ChangeRegistrationToken": ErrNotFound, "DeleteRegistrationToken": ErrNotFound,
-	"AddEmail": ErrConflict, "SetEmails": ErrConflict, "SettleDelivery": ErrConflict, "Email": ErrNotFound, "RemoveEmail": ErrNotFound,
+	"AddEmail": ErrConflict, "SetEmails": ErrConflict, "SettleDelivery": ErrConflict, "DeliverAsked": ErrConflict, "Email": ErrNotFound, "RemoveEmail": ErrNotFound,
 
 	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,
 	"AdvanceGeneration": ErrNotFound, "CatchUp": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound, "CountedUser": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,

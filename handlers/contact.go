@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,7 +143,11 @@ func (s *Server) GetAccount3PIDs(ctx context.Context,
 
 // Add3PID implements POST /account/3pid/add.
 func (s *Server) Add3PID(ctx context.Context, r gen.Add3PIDRequestObject) (gen.Add3PIDResponseObject, error) {
-	e, err := s.shown(ctx, toAdd, r.Body.Sid, r.Body.ClientSecret)
+	localpart := CallerOf(ctx).Session.Localpart
+	if added, err := s.addedBy(ctx, localpart, r.Body.Sid, r.Body.ClientSecret); added || err != nil {
+		return gen.Add3PID200JSONResponse{}, err
+	}
+	e, err := s.shownBy(ctx, localpart, r.Body.Sid, r.Body.ClientSecret)
 	if errors.Is(err, errNotFollowed) || errors.Is(err, errNoValidation) {
 		return nil, badRequest("M_THREEPID_AUTH_FAILED",
 			"The link in the mail was not followed yet, or its time is over.")
@@ -158,12 +164,50 @@ func (s *Server) Add3PID(ctx context.Context, r gen.Add3PIDRequestObject) (gen.A
 	if err != nil {
 		return nil, err
 	}
-	return gen.Add3PID200JSONResponse{}, s.bind(ctx, e, CallerOf(ctx).Session.Localpart)
+	return gen.Add3PID200JSONResponse{}, s.bind(ctx, e, localpart, r.Body.Sid)
 }
 
-// bind binds an address to an account.
-func (s *Server) bind(ctx context.Context, e shown, localpart string) error {
-	err := s.DB.AddEmail(ctx, e.bound(localpart, s.Now()))
+// addedBy reports whether the address of a validation session is the account's already: the session is spent then, and
+// the answer may have been lost.
+func (s *Server) addedBy(ctx context.Context, localpart, id, secret string) (bool, error) {
+	emails, err := s.DB.Emails(ctx, localpart)
+	return slices.ContainsFunc(emails, func(e db.Email) bool {
+		return subtle.ConstantTimeCompare([]byte(sid(toAdd, e.Address, secret)), []byte(id)) == 1
+	}), err
+}
+
+// shownBy is [Server.shown] to add an address to an account. The session is the account's from then on.
+func (s *Server) shownBy(ctx context.Context, localpart, id, secret string) (e shown, err error) {
+	for range validationTries {
+		v, err := s.completed(ctx, toAdd, id, secret)
+		switch {
+		case err != nil:
+			return shown{}, err
+		case v.Localpart == localpart:
+			return v.shown, nil
+		case v.Localpart != "":
+			return shown{}, errNoValidation
+		}
+		v.Localpart = localpart
+		if err := s.keepValidation(ctx, v); !errors.Is(err, db.ErrConflict) {
+			return v.shown, err
+		}
+	}
+	return shown{}, limitExceeded(time.Second)
+}
+
+// bind binds an address to an account, and ends the validation session that shows it: a session is good once.
+func (s *Server) bind(ctx context.Context, e shown, localpart, id string) error {
+	err := s.DB.WriteFor(ctx, localpart, func(t *db.Tx) error {
+		bound, err := t.AddEmail(e.bound(localpart, s.Now()))
+		if err == nil && !bound {
+			err = db.ErrConflict
+		}
+		if err == nil {
+			_, err = t.EndInteraction(id)
+		}
+		return err
+	})
 	if errors.Is(err, db.ErrConflict) {
 		return addressInUse()
 	}

@@ -59,7 +59,8 @@ type shown struct {
 	Address  string
 	At       time.Time // when the link was followed; zero: not yet
 	Language string    `json:",omitempty"` // in which its owner reads
-	// to reset a password: the account that has the address, and how it was when the mail was asked for
+	// to reset a password: the account that has the address, and how it was when the mail was asked for; to add an
+	// address: the account that has come with the session first
 	Localpart, Proof string `json:",omitempty"`
 	Era              int64  `json:",omitempty"`
 }
@@ -76,22 +77,32 @@ func sid(p purpose, address, secret string) string {
 
 // validation finds a session that is open, or gives nil.
 func (s *Server) validation(ctx context.Context, id string) (*validation, error) {
-	row, err := s.DB.Interaction(ctx, id)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil || row.Kind != validations || !openAt(row.Expires, CallerOf(ctx).Now, validationLife) {
-		return nil, err
-	}
-	v := &validation{row: row}
-	if !s.Sealer().Unseal(row, v, "a validation session") {
-		return nil, nil
-	}
-	return v, nil
+	v, _, err := s.validationAt(ctx, id)
+	return v, err
 }
 
+// validationAt is validation, and says which version of it is kept, even if it is over; 0: none.
+func (s *Server) validationAt(ctx context.Context, id string) (v *validation, version int64, err error) {
+	row, err := s.DB.Interaction(ctx, id)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil || row.Kind != validations || !openAt(row.Expires, CallerOf(ctx).Now, validationLife) {
+		return nil, row.Version, err
+	}
+	v = &validation{row: row}
+	if !s.Sealer().Unseal(row, v, "a validation session") {
+		v = nil
+	}
+	return v, row.Version, nil
+}
+
+// validationTries is how often a request that others were faster than looks again at what they have come to.
+const validationTries = 3
+
 // validate has a mail sent to the address that a client names, and gives the validation session's id. A number of
-// attempt that is not higher than the last one asks for no other mail.
+// attempt that is not higher than the last one asks for no other mail. Of requests at a time one may send its mail
+// alone: then that is the answer to all of them.
 func (s *Server) validate(ctx context.Context, p purpose, language *string, body *gen.RequestEmailRequest) (string,
 	error) {
 	if err := s.CountMail(ctx, CallerOf(ctx).Session.Localpart); err != nil {
@@ -102,30 +113,28 @@ func (s *Server) validate(ctx context.Context, p purpose, language *string, body
 		return "", badRequest("M_INVALID_PARAM", "This is no mail address: "+err.Error()+".")
 	}
 	id := sid(p, address, body.ClientSecret)
-	was, err := s.validation(ctx, id)
-	if err != nil || was != nil && body.SendAttempt <= was.Attempt {
-		return id, err
-	}
-	v, err := s.newValidation(ctx, p, address, body.ClientSecret)
-	switch {
-	case err != nil:
-		return "", err
-	case was != nil && was.waitsLike(v):
-		was.Language, v = v.Language, was
-	case was != nil: // it is over: the link was followed, or the account has changed
-		if err := s.DB.EndInteraction(ctx, id); err != nil && !errors.Is(err, db.ErrNotFound) {
+	for range validationTries {
+		was, version, err := s.validationAt(ctx, id)
+		if err != nil || was != nil && body.SendAttempt <= was.Attempt {
+			return id, err
+		}
+		v, err := s.newValidation(ctx, p, address, body.ClientSecret)
+		if err != nil {
 			return "", err
 		}
+		v.row.Version = version // of one that is over: the link was followed, or the account has changed
+		if was != nil && was.waitsLike(v) {
+			was.Language, v = v.Language, was
+		}
+		v.Attempt, v.Next = body.SendAttempt, value(body.NextLink)
+		if v.Language == "" {
+			v.Language = spokenIn(language)
+		}
+		if err := s.mailLink(ctx, v); !errors.Is(err, db.ErrConflict) {
+			return id, err
+		}
 	}
-	v.Attempt, v.Next = body.SendAttempt, value(body.NextLink)
-	if v.Language == "" {
-		v.Language = spokenIn(language)
-	}
-	// First the mail: if the server is killed in between, the client asks again and another one is sent.
-	if err := s.mailLink(ctx, v); err != nil {
-		return "", err
-	}
-	return id, s.keepValidation(ctx, v)
+	return id, nil
 }
 
 // newValidation begins a session, which is not kept yet.
@@ -157,42 +166,37 @@ func (v *validation) waitsLike(now *validation) bool {
 		subtle.ConstantTimeCompare([]byte(v.Proof), []byte(now.Proof)) == 1
 }
 
-// mailLink sends the mail that belongs to the session.
+// mailLink keeps the session and sends its mail, in one transaction. To an address that nobody has none goes, and as
+// much is done. [db.ErrConflict] if another request was faster.
 func (s *Server) mailLink(ctx context.Context, v *validation) error {
-	m := Mail{Kind: MailVerify, To: v.Address, Language: v.Language, Localpart: v.Localpart, Until: v.row.Expires,
+	if err := s.Sealer().Seal(&v.row, v); err != nil {
+		return err
+	}
+	m := Mail{Kind: MailAppVerify, To: v.Address, Language: v.Language, Localpart: v.Localpart, Until: v.row.Expires,
 		Values: map[string]string{MailLink: s.PublicURL + EmailPath + "?" +
-			url.Values{"sid": {v.row.ID}, "token": {v.Link}}.Encode()}}
+			url.Values{"sid": {v.row.ID}, "token": {v.Link}}.Encode(), MailFrom: network(CallerOf(ctx).Addr)}}
 	switch {
+	case v.Purpose == toReset && v.Link == "":
+		nobody, err := s.nobody(v.Address)
+		if err != nil {
+			return err
+		}
+		m.Kind, m.To, m.Unsent = MailAppReset, nobody, true
 	case v.Purpose == toReset:
-		m.Kind = MailReset
+		m.Kind = MailAppReset
 	case v.Link == "":
 		m.Kind, m.Values = MailKnown, nil
 	}
-	if v.Purpose == toReset && v.Link == "" { // no account has it
-		var err error
-		if m.To, err = s.nobody(v.Address); err != nil {
-			return err
-		}
-		m.Unsent = true
-	}
-	return s.SendMail(ctx, m)
+	return s.sendAbout(ctx, m, &db.Asked{Interaction: v.row, Now: v.row.Expires.Add(-validationLife),
+		Most: maxValidations})
 }
 
-// keepValidation keeps what a session has come to. If another request was faster, that one's stands.
+// keepValidation saves what a session has come to. [db.ErrConflict] if another request was faster: that one's stands.
 func (s *Server) keepValidation(ctx context.Context, v *validation) error {
 	if err := s.Sealer().Seal(&v.row, v); err != nil {
 		return err
 	}
-	if v.row.Version == 0 {
-		v.row.Version = 1
-		return s.DB.AddInteraction(ctx, v.row, v.row.Expires.Add(-validationLife), maxValidations)
-	}
-	err := s.DB.SaveInteraction(ctx, v.row)
-	v.row.Version++
-	if errors.Is(err, db.ErrConflict) {
-		return limitExceeded(time.Second)
-	}
-	return err
+	return s.DB.SaveInteraction(ctx, v.row)
 }
 
 var (
@@ -205,16 +209,25 @@ var (
 
 // shown is what a client's validation session proves. errNotFollowed and errNoValidation if it proves nothing.
 func (s *Server) shown(ctx context.Context, p purpose, id, secret string) (shown, error) {
+	v, err := s.completed(ctx, p, id, secret)
+	if err != nil {
+		return shown{}, err
+	}
+	return v.shown, nil
+}
+
+// completed is the session itself.
+func (s *Server) completed(ctx context.Context, p purpose, id, secret string) (*validation, error) {
 	v, err := s.validation(ctx, id)
 	switch {
 	case err != nil:
-		return shown{}, err
+		return nil, err
 	case v == nil || v.Purpose != p || subtle.ConstantTimeCompare([]byte(v.Secret), []byte(secret)) == 0:
-		return shown{}, errNoValidation
+		return nil, errNoValidation
 	case v.At.IsZero():
-		return shown{}, errNotFollowed
+		return nil, errNotFollowed
 	}
-	return v.shown, nil
+	return v, nil
 }
 
 // MailedLink is a link of a mail that somebody has followed, to the page [EmailPath].
@@ -223,8 +236,8 @@ type MailedLink struct {
 	v      *validation
 
 	Address string
-	Resets  bool // it is about a password
-	Done    bool // they have pressed the button
+	Account string // whose password it is about; empty: it is about none
+	Done    bool   // they have pressed the button
 	Next    string
 }
 
@@ -237,8 +250,11 @@ func (s *Server) MailedLink(ctx context.Context, query url.Values) (MailedLink, 
 	if v == nil || v.Link == "" || subtle.ConstantTimeCompare([]byte(v.Link), []byte(query.Get("token"))) == 0 {
 		return MailedLink{}, notFound("This link is not good, or no longer.")
 	}
-	return MailedLink{server: s, v: v, Address: Printable(v.Address), Resets: v.Purpose == toReset,
-		Done: !v.At.IsZero(), Next: s.ownLink(v.Next)}, nil
+	l := MailedLink{server: s, v: v, Address: Printable(v.Address), Done: !v.At.IsZero(), Next: s.ownLink(v.Next)}
+	if v.Purpose == toReset {
+		l.Account = Printable(string(NewUserID(v.Localpart, s.ServerName)))
+	}
+	return l, nil
 }
 
 // Complete completes the session: somebody who reads the address's mail has said so.
@@ -248,14 +264,14 @@ func (l MailedLink) Complete(ctx context.Context, language string) error {
 	}
 	l.v.At, l.v.Language = CallerOf(ctx).Now, language
 	err := l.server.keepValidation(ctx, l.v)
-	if err == nil || AsError(err).Status != http.StatusTooManyRequests {
+	if !errors.Is(err, db.ErrConflict) {
 		return err
 	}
 	// Somebody else was faster, who may have pressed the same button.
 	if v, again := l.server.validation(ctx, l.v.row.ID); again == nil && v != nil && !v.At.IsZero() {
 		return nil
 	}
-	return err
+	return limitExceeded(time.Second)
 }
 
 // ownLink is where a client wants a link to lead, if that is on this server: a mail of ours leads to nobody else.

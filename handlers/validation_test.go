@@ -68,12 +68,25 @@ func (s *site) shows(p purpose, address, secret string) {
 	v := validation{shown: shown{Address: address, At: s.clock.Now()}, Purpose: p, Secret: secret, Link: "x"}
 	v.row = db.Interaction{Kind: validations, ID: sid(p, address, secret),
 		Expires: s.clock.Now().Add(validationLife).Truncate(time.Millisecond)}
-	s.must(s.server.keepValidation(WithCaller(s.Context(), &Caller{Now: s.clock.Now()}), &v))
+	s.keep(&v)
+}
+
+// keep keeps a new validation session.
+func (s *site) keep(v *validation) {
+	s.Helper()
+	v.row.Version = 1
+	s.must(s.server.Sealer().Seal(&v.row, v))
+	s.must(s.db.AddInteraction(s.Context(), v.row, s.clock.Now(), maxValidations))
 }
 
 func (s *site) askForMail(path, address, secret string, attempt int) answer {
 	s.Helper()
-	return s.do(call{Method: "POST", Path: path, Body: fmt.Sprintf(
+	return s.askFrom("", path, address, secret, attempt)
+}
+
+func (s *site) askFrom(from, path, address, secret string, attempt int) answer {
+	s.Helper()
+	return s.do(call{Method: "POST", Path: path, From: from, Body: fmt.Sprintf(
 		`{"client_secret":"%s","send_attempt":%d,"email":%q,"id_server":"x"}`, secret, attempt, address)})
 }
 
@@ -123,7 +136,7 @@ func TestAddEmail(t *testing.T) {
 	if again := s.askForMail(contactPath+"email/requestToken", "alice@example.org", "s", 1); again.Text("sid") != sid {
 		t.Errorf("asking again gives %s", again.Raw)
 	}
-	if kinds, _ := s.sent("alice@example.org"); len(kinds) != 1 || kinds[0] != MailVerify {
+	if kinds, _ := s.sent("alice@example.org"); len(kinds) != 1 || kinds[0] != MailAppVerify {
 		t.Errorf("mails were sent: %v", kinds)
 	}
 	s.ok(s.askForMail(contactPath+"email/requestToken", "alice@example.org", "s", 2))
@@ -137,6 +150,7 @@ func TestAddEmail(t *testing.T) {
 	s.challenged(add(sid, "s", ""))
 	s.ok(add(sid, "s", auth))
 	s.ok(add(sid, "s", auth)) // the answer was lost
+	s.ok(add(sid, "s", ""))
 	a := s.ok(s.do(call{Method: "GET", Path: threepids, Token: token}))
 	if !strings.Contains(a.Raw, `"address":"alice@example.org"`) || !strings.Contains(a.Raw, `"medium":"email"`) {
 		t.Errorf("then there is %s", a.Raw)
@@ -163,6 +177,7 @@ func TestAddEmail(t *testing.T) {
 		t.Errorf("bob's is gone: %v", err)
 	}
 	remove("email", "ALICE@example.org")
+	s.want(add(sid, "s", auth), 400, "M_THREEPID_AUTH_FAILED") // it is spent
 	if all, err := s.db.Emails(t.Context(), "alice"); err != nil || len(all) != 0 {
 		t.Errorf("alice has %v, %v", all, err)
 	}
@@ -231,9 +246,9 @@ func TestEmailFlows(t *testing.T) {
 func TestNobodyHearsWhoHasAnAddress(t *testing.T) {
 	t.Parallel()
 	for _, of := range []struct{ path, known, unknown string }{
-		{resetPath + "email/requestToken", MailReset, ""},
-		{registerPath + "/email/requestToken", MailKnown, MailVerify},
-		{contactPath + "email/requestToken", MailKnown, MailVerify},
+		{resetPath + "email/requestToken", MailAppReset, ""},
+		{registerPath + "/email/requestToken", MailKnown, MailAppVerify},
+		{contactPath + "email/requestToken", MailKnown, MailAppVerify},
 	} {
 		s := mailSite(t)
 		s.addEmail("alice", "known@example.org")
@@ -256,24 +271,6 @@ func TestNobodyHearsWhoHasAnAddress(t *testing.T) {
 	a := s.changePassword("", s.resetBody("battery staple", `,"auth":`+emailStep(unknown, "s", "")))
 	if s.challenged(a) == "" || a.Code() != "" {
 		t.Errorf("of an address that nobody has: %s", a.Raw)
-	}
-}
-
-// TestFloodOfMails: whoever asks again and again, with whatever secret and from wherever, fills nobody's mailbox, and
-// hears nothing of it.
-func TestFloodOfMails(t *testing.T) {
-	t.Parallel()
-	s := mailSite(t)
-	s.addEmail("alice", "alice@example.org")
-	for i := range 40 {
-		s.ok(s.askForMail(resetPath+"email/requestToken", "alice@example.org", fmt.Sprint("s", i), 1))
-		s.ok(s.askForMail(registerPath+"/email/requestToken", "eve@example.org", "s", i+1))
-		s.ok(s.askForMail(contactPath+"email/requestToken", "ALICE@example.org", fmt.Sprint("s", i), 1))
-	}
-	for address, most := range map[string]int{"alice@example.org": 10, "eve@example.org": 5} {
-		if kinds, _ := s.sent(address); len(kinds) != most {
-			t.Errorf("%s gets %d mails, want %d", address, len(kinds), most)
-		}
 	}
 }
 
@@ -364,7 +361,7 @@ func TestValidationRace(t *testing.T) {
 	v.row = db.Interaction{Kind: validations, ID: sid(toAdd, "a@example.org", "s"),
 		Expires: s.clock.Now().Add(validationLife).Truncate(time.Millisecond)}
 	ctx := WithCaller(context.Background(), &Caller{Now: s.clock.Now()})
-	s.must(s.server.keepValidation(ctx, &v))
+	s.keep(&v)
 	first, err := s.server.MailedLink(ctx, url.Values{"sid": {v.row.ID}, "token": {"l"}})
 	s.must(err)
 	second, err := s.server.MailedLink(ctx, url.Values{"sid": {v.row.ID}, "token": {"l"}})

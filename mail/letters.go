@@ -124,15 +124,14 @@ func (l *Letters) compose(v db.Delivery, values, texts map[string]string) letter
 		add("account", oneLine(string(handlers.NewUserID(v.Localpart, l.ServerName))))
 	}
 	add("device", harmless(values["device"]))
-	add("from", oneLine(values["from"]))
+	add("from", oneLine(values[handlers.MailFrom]))
 	if values["operator"] != "" {
 		add("from", texts["operator"])
 	}
-	switch {
-	case v.Kind == handlers.MailNotice: // which says itself when that was
-	case out.Link == "":
+	if v.Kind != handlers.MailNotice && (out.Link == "" || values[handlers.MailFrom] != "") { // it says itself when
 		add("when", stamp(v.Created))
-	default:
+	}
+	if out.Link != "" {
 		add("until", stamp(v.Expires))
 	}
 	if what := oneLine(values["what"]); what != "" {

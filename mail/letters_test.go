@@ -22,8 +22,9 @@ import (
 
 // kinds are all kinds of mails that are sent, and whether they have a link.
 func kinds() map[string]bool {
-	all := map[string]bool{handlers.MailVerify: true, handlers.MailReset: true,
-		handlers.MailNotice: false, handlers.MailKnown: false, handlers.MailTest: false}
+	all := map[string]bool{handlers.MailVerify: true, handlers.MailReset: true, handlers.MailAppVerify: true,
+		handlers.MailAppReset: true,
+		handlers.MailNotice:   false, handlers.MailKnown: false, handlers.MailTest: false}
 	for _, kind := range told {
 		all[kind] = false
 	}

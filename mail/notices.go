@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	mrand "math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,13 @@ func (n *Notices) Wake() {
 		}
 	}
 }
+
+// maxPause is the longest one of WakeSoon.
+const maxPause = time.Second
+
+// WakeSoon is Wake after a random pause: how busy the sender is must not tell whoever has asked for a mail whether
+// there is one.
+func (n *Notices) WakeSoon() { time.AfterFunc(mrand.N(maxPause), n.Wake) }
 
 // News is for [Config.News] of one sender. It gets a value, at most one at a time, when this process has queued
 // something.

@@ -32,6 +32,6 @@ func (v *visit) mailedLink() error {
 	if link.Done {
 		return v.render(http.StatusOK, web.Done{Text: "mailedDone", Then: "mailedDoneThen"})
 	}
-	return v.render(http.StatusOK, web.Mailed{Address: link.Address, Server: v.server.ServerName, Resets: link.Resets,
+	return v.render(http.StatusOK, web.Mailed{Address: link.Address, Server: v.server.ServerName, Account: link.Account,
 		Form: v.formProof()})
 }

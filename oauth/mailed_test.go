@@ -65,9 +65,9 @@ func TestMailedLink(t *testing.T) {
 	var page answer
 	for range 3 {
 		page = b.at(path)
-		s.says(page, 200, "alice@example.org", "choose another password", "Yes, that was me")
+		s.says(page, 200, "alice@example.org", "@alice:example.org", "set a new password", "Yes, that was me")
 	}
-	s.says(s.browser().German().at(path), 200, "alice@example.org", "anderes Passwort", "Ja, das war ich")
+	s.says(s.browser().German().at(path), 200, "alice@example.org", "neues Passwort", "Ja, das war ich")
 	if a := s.resetsBy(sid, "s"); a.status != http.StatusUnauthorized {
 		t.Errorf("after it was opened: %d %s", a.status, a.body)
 	}

@@ -90,7 +90,7 @@ type EnterCode struct {
 // Mailed is the page to which the link of a mail leads that an app has asked for, or somebody whose account waits.
 type Mailed struct {
 	Address, Server string
-	Resets          bool   // the app wants to choose another password
+	Account         string // for which the app wants to set a new password; empty: it wants to use the address
 	Waits           string // the user id of the account that waits; empty: an app has asked
 	Form            string
 }

@@ -90,7 +90,7 @@ var everyPage = joined(everyDeskPage, map[string]Page{
 	"choose.html": Choose{UserID: "@alice:example.org", Other: "@bob:example.org", Factor: true, Rules: everyRules,
 		Wrong: Wrong{Text: "chooseDiffer"}, Form: "x"},
 	"linkover.html": LinkOver{Recover: "/recover", Server: "example.org"},
-	"mailed.html":   Mailed{Address: "a@example.org", Server: "example.org", Resets: true, Form: "x"},
+	"mailed.html":   Mailed{Address: "a@example.org", Server: "example.org", Account: "@alice:example.org", Form: "x"},
 	"done.html":     Done{Text: "deviceLetIn", Then: "backToDevice", Back: "/a"},
 	"failure.html":  Failure{Text: "misdirected", Detail: "client_id: unknown"},
 })
