@@ -138,6 +138,10 @@ func (s *Sender) wait() {
 // round claims some of what is due and sends it. It says whether there was any.
 func (s *Sender) round() (some bool, err error) {
 	holder, now := rand.Text(), s.c.Now()
+	// To ask first costs a read; to claim nothing, every two seconds, a write.
+	if next, err := s.c.DB.NextDelivery(s.loop, s.c.To); err != nil || next.IsZero() || next.After(now) {
+		return false, err
+	}
 	claimed, err := s.c.DB.ClaimDeliveries(s.loop, s.c.To, holder, now, now.Add(lease), batch)
 	var away *Away
 	for i, v := range claimed {
