@@ -18,7 +18,7 @@ func TestDeskEmails(t *testing.T) {
 	at := personAt("bob")
 	page := s.says(b.at(at), 200, "Mail addresses", "The account has no mail address.", `value="give email"`)
 	give := func(address string) answer { return b.press(at, page, "do", "give email", "address", address) }
-	s.says(give("no address"), 403, "This is no mail address.")
+	s.says(give("no address"), 403, "This is not a mail address.")
 	s.clock.Step(proofLife)
 	ask := s.says(give(" Bob@Example.org"), 200, "@bob:example.org", "Bob@Example.org", "counts as confirmed",
 		`type="password"`)
