@@ -54,8 +54,8 @@ func TestMailInItsReadersLanguage(t *testing.T) {
 	for _, v := range s.waitingMails() {
 		got[v.Kind+" "+v.Language]++
 	}
-	want := map[string]int{MailReset + " de": 3, MailKnown + " de": 3, MailVerify + " fr": 1, MailVerify + " en": 1,
-		MailVerify + " ": 1}
+	want := map[string]int{MailAppReset + " de": 3, MailKnown + " de": 3, MailAppVerify + " fr": 1,
+		MailAppVerify + " en": 1, MailAppVerify + " ": 1}
 	if !maps.Equal(got, want) {
 		t.Errorf("the mails are %v, want %v", got, want)
 	}
