@@ -17,6 +17,7 @@ from postern_admin.models import (
     Error,
     ListAccountsState,
     NewAccount,
+    NewEmail,
     NewInvitation,
     NewPassword,
     SessionScope,
@@ -92,6 +93,9 @@ class Admin(unittest.TestCase):
         self.ask("create_reset_link", "carol", status=400)  # this server has no pages
         self.assertEqual(self.ask("list_factors", "carol").factors, [])
         self.assertEqual(self.ask("clear_factors", "carol").factors_cleared, 0)
+        added = self.ask("add_email", "carol", body=NewEmail(address="Carol@example.org"), status=201)
+        self.assertEqual([e.to_dict() for e in self.ask("list_emails", "carol").emails], [added.to_dict()])
+        self.assertEqual(self.ask("remove_email", "carol", "carol@example.org").emails, [])
         self.ask("deactivate_account", "carol", body=Deactivation(erase=False))
         self.assertEqual(self.ask("get_account", "carol").state, AccountState.DEACTIVATED)
         self.assertEqual(self.ask("reactivate_account", "carol").state, AccountState.ACTIVE)

@@ -125,7 +125,7 @@ test("setPassword by mail, for somebody who is logged in nowhere", { skip }, asy
     assert.equal(early.errcode, undefined);
     for (let nth = 0; ; nth++) {
         const mail = await mailTo("erin@example.org", nth);
-        if (/Subject: Choose a new password/.test(mail)) {
+        if (/Subject: An app asks to set a new password/.test(mail)) {
             await follow(mail);
             break;
         }
