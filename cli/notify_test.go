@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ type bell struct {
 	*httptest.Server
 	heard chan string
 	sick  chan struct{} // it answers 503 once for each value
-	slow  bool          // it hears, and does not answer
+	slow  atomic.Bool   // it hears, and does not answer
 }
 
 func newBell(t *testing.T) *bell {
@@ -35,7 +36,7 @@ func newBell(t *testing.T) *bell {
 		body, _ := io.ReadAll(r.Body)
 		b.heard <- r.URL.String() + " " + r.Header.Get("Webhook-Signature") + " " + string(body) +
 			r.Header.Get("Webhook-Id")
-		if b.slow {
+		if b.slow.Load() {
 			<-r.Context().Done()
 		}
 	}))
@@ -178,7 +179,7 @@ func TestNoticesByMail(t *testing.T) {
 func TestNoticeSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	i, b := newInstallation(t), newBell(t)
-	b.slow = true
+	b.slow.Store(true)
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	serve := []string{"--db", i.db, "--listen", "127.0.0.1:0", "--notify", b.URL, "--notify-internal"}
 	first := launch(t, serve...)
