@@ -23,7 +23,7 @@ import (
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	if postgres.Chosen() {
-		t.Skip("there a claim ends by itself, which takes minutes")
+		t.Skip("there a claim ends by itself, after 5 minutes; TestDeliveries holds that")
 	}
 	server := smtp.New(t, smtp.Config{TLS: "none"})
 	server.Be("slow")
@@ -85,7 +85,7 @@ func arrived(t *testing.T, server *smtp.Server, n int) {
 			return
 		}
 	}
-	t.Fatalf("fewer than %d mails have come", n)
+	t.Errorf("fewer than %d mails have come", n) // not Fatalf: other goroutines wait as well
 }
 
 // start starts a process that sends.

@@ -168,8 +168,12 @@ func TestClosedMeanwhile(t *testing.T) {
 	p.queue("1", "alice@example.org")
 	s := New(p.config())
 	s.Start()
-	for p.waiting()[0].Tries == 0 {
-		time.Sleep(time.Millisecond)
+	for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if waiting := p.waiting(); len(waiting) == 1 && waiting[0].Tries > 0 {
+			break
+		} else if time.Now().After(until) {
+			t.Fatalf("%+v wait, want one that is tried", waiting)
+		}
 	}
 	s.endSends() // as Close does after a while
 	s.Close()
