@@ -40,12 +40,7 @@ func TestMail(t *testing.T) {
 	s := i.serve(append(flags, "--rate-limit", "off", "--log-level", "debug")...)
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	i.mailed("alice", "alice@example.org")
-	came := func(n int) smtp.Mail {
-		t.Helper()
-		until(t, "a mail", func() bool { return len(there.Mails()) >= n })
-		return there.Mails()[n-1]
-	}
-	if m := came(1); m.Header(t, "Subject") != "A mail address was added to your account on localhost" ||
+	if m := there.Wait(1)[0]; m.Header(t, "Subject") != "A mail address was added to your account on localhost" ||
 		m.Header(t, "From") != `"Matrix" <matrix@example.org>` || m.User != "postern" || !m.TLS {
 		t.Errorf("the first is %+v", m)
 	}
@@ -68,7 +63,7 @@ func TestMail(t *testing.T) {
 	if out := i.must("", "mail", "retry"); !strings.Contains(out, "1 message") {
 		t.Errorf("mail retry prints\n%s", out)
 	}
-	if m := came(2); m.Header(t, "Subject") != "Your password on localhost was changed" {
+	if m := there.Wait(2)[1]; m.Header(t, "Subject") != "Your password on localhost was changed" {
 		t.Errorf("the second is %+v", m)
 	}
 	until(t, "nothing waits", func() bool { return strings.Contains(i.must("", "mail", "list"), "nothing waits") })

@@ -154,8 +154,11 @@ func TestNoticesByMail(t *testing.T) {
 		"mailto:ops@example.org: sent") {
 		t.Errorf("the test prints %s", out)
 	}
-	until(t, "both mails", func() bool { return len(there.Mails()) == 2 })
-	for _, m := range there.Mails() {
+	all := there.Wait(2)
+	if len(all) != 2 {
+		t.Errorf("%d mails have come", len(all))
+	}
+	for _, m := range all {
 		plain, _, _ := strings.Cut(m.Text, "text/html")
 		plain = strings.NewReplacer("=\r\n", "", "=\n", "", "=3D", "=").Replace(plain)
 		switch subject := m.Header(t, "Subject"); {

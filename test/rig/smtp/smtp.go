@@ -206,3 +206,15 @@ func (s *Server) Mails() []Mail {
 	defer s.mu.Unlock()
 	return append([]Mail(nil), s.mails...)
 }
+
+// Wait waits for n mails, a minute at most, and gives all that it has taken then.
+func (s *Server) Wait(n int) []Mail {
+	s.t.Helper()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if all := s.Mails(); len(all) >= n {
+			return all
+		}
+	}
+	s.t.Fatalf("fewer than %d mails have come", n)
+	return nil
+}
