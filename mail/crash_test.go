@@ -25,7 +25,7 @@ func TestCrash(t *testing.T) {
 	if postgres.Chosen() {
 		t.Skip("there a claim ends by itself, after 5 minutes; TestDeliveries holds that")
 	}
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	server.Be("slow")
 	rounds := 6
 	if testing.Short() {
@@ -133,7 +133,7 @@ func child() {
 // TestTogether: senders of several replicas send each mail once. One that is closed lets go of what it has not sent.
 func TestTogether(t *testing.T) {
 	t.Parallel()
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	server.Be("slow")
 	dsn := dbtest.DSN(t)
 	const all = 60
