@@ -103,8 +103,7 @@ func emailStep(sid, secret, session string) string {
 
 func (s *site) addEmail(localpart, address string) {
 	s.Helper()
-	s.must(s.db.AddEmail(s.Context(), db.Email{Address: address, Localpart: localpart, Validated: s.clock.Now(),
-		Added: s.clock.Now()}))
+	s.must(GiveAddress(s.Context(), s.db, localpart, address, s.clock.Now()))
 }
 
 func (s *site) resetBody(newPassword, extra string) string {
