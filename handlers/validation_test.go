@@ -321,7 +321,7 @@ func TestEmailFallback(t *testing.T) {
 	} {
 		session := s.challenged(of.request("{}"))
 		s.html(page(session, ""), 200, "Mail address")
-		s.html(page(session, "email=nonsense"), 403, "no mail address")
+		s.html(page(session, "email=nonsense"), 403, "not a mail address")
 		s.html(page(session, "email="+url.QueryEscape(of.address)), 200, "Follow the link")
 		s.html(page(session, "x=y"), 200, "Follow the link")
 		s.challenged(of.request(`{"session":"` + session + `"}`))
