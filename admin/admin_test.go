@@ -107,7 +107,7 @@ func TestAccountLife(t *testing.T) {
 func (s *site) tryLogin(localpart, password string) string {
 	s.Helper()
 	r := call{Method: "POST", Path: "/_matrix/client/v3/login",
-		Body: fmt.Sprintf(`{"type":"m.login.password","user":%q,"password":%q}`, localpart, password)}
+		Body: matrixtest.LoginBody(localpart, password, "")}
 	return matrixtest.Ask(s, s.server.Handler(), r).Text("access_token")
 }
 

@@ -70,7 +70,7 @@ func TestEveryOperationIsClosed(t *testing.T) {
 		{"another method", elsewhere("method in PATCH"), 403, "M_FORBIDDEN"},
 		{"another address", elsewhere("addr in 203.0.113.0/24"), 403, "M_FORBIDDEN"},
 		{"a token that is over", elsewhere("time < 1"), 401, "M_UNKNOWN_TOKEN"},
-		{"an administrator who is none any more", demoted, 403, "M_FORBIDDEN"},
+		{"a former administrator", demoted, 403, "M_FORBIDDEN"},
 		{"an administrator who is locked", locked, 401, "M_USER_LOCKED"},
 		{"a token that was ended", ended, 401, "M_UNKNOWN_TOKEN"},
 	} {

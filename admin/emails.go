@@ -49,7 +49,7 @@ func (a *api) AddEmail(ctx context.Context, r gen.AddEmailRequestObject) (gen.Ad
 func addressOf(text string) (string, error) {
 	address, err := handlers.Address(text)
 	if err != nil {
-		return "", badRequest("M_INVALID_EMAIL", "This is no mail address. Write it like name@example.org.")
+		return "", badRequest("M_INVALID_EMAIL", "This is not a mail address. Write it like name@example.org.")
 	}
 	return address, nil
 }

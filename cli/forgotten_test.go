@@ -51,7 +51,7 @@ func (b *browser) text(res *http.Response) string {
 // a kill of the server in between costs nothing, and the owner hears that the password was changed.
 func TestForgottenByMail(t *testing.T) {
 	t.Parallel()
-	there := smtp.New(t, smtp.Config{TLS: "none"})
+	there := smtp.New(t, smtp.Config{})
 	i := newInstallation(t)
 	i.strict = true
 	const public = "http://127.0.0.1:1"
@@ -77,7 +77,7 @@ func TestForgottenByMail(t *testing.T) {
 	mails := func() map[string]string { // by subject
 		all := make(map[string]string)
 		for _, m := range there.Mails() {
-			all[m.Header(t, "Subject")] = strings.ReplaceAll(strings.ReplaceAll(m.Text, "=\r\n", ""), "=3D", "=")
+			all[m.Header(t, "Subject")] = m.Plain(t)
 		}
 		return all
 	}

@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"postern/db"
+	"postern/handlers"
 	"postern/test/rig/smtp"
 )
 
@@ -16,8 +15,7 @@ func (i *installation) mailed(name, address string) {
 	i.Helper()
 	c := &common{DB: i.db, ServerName: "localhost"}
 	err := c.existing(i.Context(), func(d *db.DB) error {
-		now := time.Now()
-		return d.AddEmail(i.Context(), db.Email{Address: address, Localpart: name, Validated: now, Added: now})
+		return handlers.GiveAddress(i.Context(), d, name, address, time.Now())
 	})
 	if err != nil {
 		i.Fatal(err)
@@ -31,21 +29,13 @@ func TestMail(t *testing.T) {
 	const secret = "hunter2_of_the_mail"
 	there := smtp.New(t, smtp.Config{TLS: "starttls", Cert: smtp.Good, User: "postern", Password: secret})
 	i := newInstallation(t)
-	file := filepath.Join(filepath.Dir(i.db), "smtp.password")
-	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := i.kept("smtp.password", secret+"\n")
 	url := "smtp://postern@127.0.0.1:" + there.Port + "?starttls=required&ca=" + there.CA
 	flags := []string{"--smtp-url", url, "--smtp-password-file", file, "--mail-from", "Matrix <matrix@example.org>"}
 	s := i.serve(append(flags, "--rate-limit", "off", "--log-level", "debug")...)
 	i.must("secret", "user", "add", "alice", "--password-stdin")
 	i.mailed("alice", "alice@example.org")
-	came := func(n int) smtp.Mail {
-		t.Helper()
-		until(t, "a mail", func() bool { return len(there.Mails()) >= n })
-		return there.Mails()[n-1]
-	}
-	if m := came(1); m.Header(t, "Subject") != "A mail address was added to your account on localhost" ||
+	if m := there.Wait(1)[0]; m.Header(t, "Subject") != "A mail address was added to your account on localhost" ||
 		m.Header(t, "From") != `"Matrix" <matrix@example.org>` || m.User != "postern" || !m.TLS {
 		t.Errorf("the first is %+v", m)
 	}
@@ -68,7 +58,7 @@ func TestMail(t *testing.T) {
 	if out := i.must("", "mail", "retry"); !strings.Contains(out, "1 message") {
 		t.Errorf("mail retry prints\n%s", out)
 	}
-	if m := came(2); m.Header(t, "Subject") != "Your password on localhost was changed" {
+	if m := there.Wait(2)[1]; m.Header(t, "Subject") != "Your password on localhost was changed" {
 		t.Errorf("the second is %+v", m)
 	}
 	until(t, "nothing waits", func() bool { return strings.Contains(i.must("", "mail", "list"), "nothing waits") })

@@ -11,7 +11,8 @@ func TestEventDays(t *testing.T) {
 	d := fresh(t)
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for i, e := range []Event{{At: day.Add(-time.Millisecond)}, {At: day},
-		{At: day.Add(24*time.Hour - time.Millisecond)}, {At: day.Add(24 * time.Hour)}, {At: day, Kind: EventLogout}, {At: day.AddDate(0, 0, 9)}} {
+		{At: day.Add(24*time.Hour - time.Millisecond)}, {At: day.Add(24 * time.Hour)},
+		{At: day, Kind: EventLogout}, {At: day.AddDate(0, 0, 9)}} {
 		e.Kind, e.Localpart, e.Agent = or(e.Kind, EventLogin), string(rune('a'+i)), "x"
 		if err := d.Record(bg, e); err != nil {
 			t.Fatal(err)

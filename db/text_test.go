@@ -68,23 +68,25 @@ func furnished(t *testing.T) *DB {
 
 // answers says what a method returns for a text that is in no row; nothing: no error.
 var answers = map[string]error{
-	"AddClient": ErrText, "AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText, "CreateUser": ErrText,
-	"Record": ErrText,
-	"Spend":  ErrText, "TakePasskey": ErrText,
-	"SetSetting": ErrText, "Deliver": ErrText, "DeliverAtMost": ErrText,
+	"AddClient": ErrText, "AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText,
+	"CreateUser": ErrText, "Record": ErrText, "Spend": ErrText, "TakePasskey": ErrText, "SetSetting": ErrText,
+	"Deliver": ErrText, "DeliverAtMost": ErrText,
 
 	"ChangeRegistrationToken": ErrNotFound, "DeleteRegistrationToken": ErrNotFound,
-	"AddEmail": ErrConflict, "SetEmails": ErrConflict, "SettleDelivery": ErrConflict, "DeliverAsked": ErrConflict, "Email": ErrNotFound, "RemoveEmail": ErrNotFound,
+	"AddEmail": ErrConflict, "SetEmails": ErrConflict, "SettleDelivery": ErrConflict,
+	"DeliverAsked": ErrConflict, "Email": ErrNotFound, "RemoveEmail": ErrNotFound,
 
 	"ApproveUser": ErrNotFound, "RejectUser": ErrNotFound, "WaitingUser": ErrNotFound,
-	"AdvanceGeneration": ErrNotFound, "CatchUp": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound, "CountedUser": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
+	"AdvanceGeneration": ErrNotFound, "CatchUp": ErrNotFound, "Browser": ErrNotFound, "Client": ErrNotFound,
+	"CountedUser": ErrNotFound, "EndBrowser": ErrNotFound, "Deactivate": ErrNotFound, "Device": ErrNotFound,
 	"EndDevice": ErrNotFound, "EndInteraction": ErrNotFound, "EndSession": ErrNotFound, "Interaction": ErrNotFound,
 	"LockUser": ErrNotFound, "Reactivate": ErrNotFound, "RenameDevice": ErrNotFound, "SetAdmin": ErrNotFound,
-	"RemoveClient": ErrNotFound, "RegistrationToken": ErrNotFound, "RevokeRegistrationToken": ErrNotFound, "Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,
+	"RemoveClient": ErrNotFound, "RegistrationToken": ErrNotFound, "RevokeRegistrationToken": ErrNotFound,
+	"Session": ErrNotFound, "Setting": ErrNotFound, "UnlockUser": ErrNotFound,
 	"User": ErrNotFound, "UserNamed": ErrNotFound,
 
-	"AddBrowser": ErrConflict, "ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict, "SaveInteraction": ErrConflict,
-	"StartSession":             ErrConflict,
+	"AddBrowser": ErrConflict, "ChangePassword": ErrConflict, "Register": ErrConflict, "Rehash": ErrConflict,
+	"SaveInteraction": ErrConflict, "StartSession": ErrConflict,
 	"ReserveRegistrationToken": ErrTokenSpent,
 	"AddFactor":                ErrConflict, "GuessCode": ErrConflict, "TakeCode": ErrConflict,
 	"Factor": ErrNotFound, "RemoveFactor": ErrNotFound, "RenameFactor": ErrNotFound, "ReplaceRecovery": ErrNotFound,

@@ -238,8 +238,7 @@ func TestRecoveryTimeTellsNothing(t *testing.T) {
 	}
 	s.must(s.db.LockUser(t.Context(), "locked", s.clock.Now()))
 	for _, name := range []string{"known", "locked"} {
-		s.must(s.db.AddEmail(t.Context(), db.Email{Address: name + "@example.org", Localpart: name,
-			Validated: s.clock.Now(), Added: s.clock.Now()}))
+		s.addEmail(name, name+"@example.org")
 	}
 	for _, by := range []string{"", "@example.org"} {
 		t.Run("by name"+by, func(t *testing.T) {

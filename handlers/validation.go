@@ -110,7 +110,7 @@ func (s *Server) validate(ctx context.Context, p purpose, language *string, body
 	}
 	address, err := Address(body.Email)
 	if err != nil {
-		return "", badRequest("M_INVALID_PARAM", "This is no mail address: "+err.Error()+".")
+		return "", badRequest("M_INVALID_PARAM", "This is not a mail address: "+err.Error()+".")
 	}
 	id := sid(p, address, body.ClientSecret)
 	for range validationTries {

@@ -103,8 +103,7 @@ func emailStep(sid, secret, session string) string {
 
 func (s *site) addEmail(localpart, address string) {
 	s.Helper()
-	s.must(s.db.AddEmail(s.Context(), db.Email{Address: address, Localpart: localpart, Validated: s.clock.Now(),
-		Added: s.clock.Now()}))
+	s.must(GiveAddress(s.Context(), s.db, localpart, address, s.clock.Now()))
 }
 
 func (s *site) resetBody(newPassword, extra string) string {
@@ -322,7 +321,7 @@ func TestEmailFallback(t *testing.T) {
 	} {
 		session := s.challenged(of.request("{}"))
 		s.html(page(session, ""), 200, "Mail address")
-		s.html(page(session, "email=nonsense"), 403, "no mail address")
+		s.html(page(session, "email=nonsense"), 403, "not a mail address")
 		s.html(page(session, "email="+url.QueryEscape(of.address)), 200, "Follow the link")
 		s.html(page(session, "x=y"), 200, "Follow the link")
 		s.challenged(of.request(`{"session":"` + session + `"}`))

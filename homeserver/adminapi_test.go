@@ -130,8 +130,8 @@ func (s *site) admin(h *ward, token, method, path, body string) answer {
 	return s.ask(handler, call{Method: method, Path: adminapi.Prefix + path, Token: token, Body: body})
 }
 
-// TestAdminAPIIsForAdministrators: whoever is none, or whose token is not good for the request, is refused before
-// anything is done or asked, by every call that asks for a token.
+// TestAdminAPIIsForAdministrators: an account that is not an administrator, or whose token is not good for the request,
+// is refused before anything is done or asked, by every call that asks for a token.
 func TestAdminAPIIsForAdministrators(t *testing.T) {
 	t.Parallel()
 	s, h, alice := newSiteWithWard(t)
@@ -184,7 +184,8 @@ func TestAdminAPINotesUse(t *testing.T) {
 	s.want(s.refresh(first.Text("refresh_token")), 401, "M_UNKNOWN_TOKEN")
 }
 
-// TestAdminAPIFollowsTheMark: an administrator who is one no more, or is locked, is refused with the next request.
+// TestAdminAPIFollowsTheMark: an account that is no longer an administrator, or is locked, is refused with the next
+// request.
 func TestAdminAPIFollowsTheMark(t *testing.T) {
 	t.Parallel()
 	s, h, alice := newSiteWithWard(t)

@@ -37,15 +37,15 @@ func (g *Gate) Operation(method, path, token string) front.Operation {
 	if g.internal != nil && (path == IntrospectPath || path == DiscoveryPath) {
 		return front.Operation{Path: path, Handler: g.internal}
 	}
+	if op, found := g.admin.Operation(method, path); found {
+		return op
+	}
 	op := front.Operation{Path: g.name(path), Open: needsNoToken(method, path)}
 	if g.answers(op.Path) && !g.passes(method, op.Path, token) {
 		op.Handler = g.server.Handler()
 	}
 	if op.Amend = g.amendments[method+" "+op.Path]; op.Amend == nil {
 		op.Amend = g.amendments[method+" "+op.Path[:strings.LastIndexByte(op.Path, '/')+1]]
-	}
-	if admin, found := g.admin.Operation(method, path); found {
-		return admin
 	}
 	switch method + " " + op.Path {
 	case "GET " + clientAPI + "versions":

@@ -23,9 +23,9 @@ import (
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	if postgres.Chosen() {
-		t.Skip("there a claim ends by itself, which takes minutes")
+		t.Skip("there a claim ends by itself, after 5 minutes; TestDeliveries holds that")
 	}
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	server.Be("slow")
 	rounds := 6
 	if testing.Short() {
@@ -85,7 +85,7 @@ func arrived(t *testing.T, server *smtp.Server, n int) {
 			return
 		}
 	}
-	t.Fatalf("fewer than %d mails have come", n)
+	t.Errorf("fewer than %d mails have come", n) // not Fatalf: other goroutines wait as well
 }
 
 // start starts a process that sends.
@@ -133,7 +133,7 @@ func child() {
 // TestTogether: senders of several replicas send each mail once. One that is closed lets go of what it has not sent.
 func TestTogether(t *testing.T) {
 	t.Parallel()
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	server.Be("slow")
 	dsn := dbtest.DSN(t)
 	const all = 60

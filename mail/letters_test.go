@@ -230,7 +230,7 @@ func TestHeaderInjection(t *testing.T) {
 	}
 }
 
-// TestDeviceName: who has stolen a password cannot talk to its owner in the server's name.
+// TestDeviceName: somebody who has stolen a password cannot talk to its owner in the server's name.
 func TestDeviceName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
@@ -248,7 +248,8 @@ func TestDeviceName(t *testing.T) {
 	}
 }
 
-// TestNameIsNoLink: who signs up with somebody else's address cannot send them a link of their own by the name.
+// TestNameIsNoLink: somebody who signs up with somebody else's address cannot send them a link of their own by the
+// name.
 func TestNameIsNoLink(t *testing.T) {
 	t.Parallel()
 	for name, named := range map[string]bool{"alice": true, "www.evil.example/prize": false, "evil.example": false} {

@@ -170,8 +170,8 @@ type command struct{}
 
 func (command) Seen() db.Seen { return db.Seen{Agent: "postern user passwd"} }
 
-// TestNoticeFlood: who makes devices without end does not fill the owner's mailbox, and cannot keep another notice from
-// coming.
+// TestNoticeFlood: somebody who makes devices without end does not fill the owner's mailbox, and cannot keep another
+// notice from coming.
 func TestNoticeFlood(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

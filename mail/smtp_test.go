@@ -26,9 +26,9 @@ func TestSecured(t *testing.T) {
 		{"STARTTLS", smtp.Config{TLS: "starttls", Cert: smtp.Good}, "smtp", "", "starttls=required", ""},
 		{"STARTTLS if offered", smtp.Config{TLS: "starttls", Cert: smtp.Good}, "smtp", "", "starttls=optional", ""},
 		{"TLS", smtp.Config{TLS: "tls", Cert: smtp.Good}, "smtps", "", "", ""},
-		{"neither, on loopback", smtp.Config{TLS: "none"}, "smtp", "", "", ""},
-		{"not offered, optional", smtp.Config{TLS: "none"}, "smtp", "", "starttls=optional", ""},
-		{"not offered", smtp.Config{TLS: "none"}, "smtp", "", "starttls=required", "does not support STARTTLS"},
+		{"neither, on loopback", smtp.Config{}, "smtp", "", "", ""},
+		{"not offered, optional", smtp.Config{}, "smtp", "", "starttls=optional", ""},
+		{"not offered", smtp.Config{}, "smtp", "", "starttls=required", "does not support STARTTLS"},
 		{"expired", smtp.Config{TLS: "starttls", Cert: smtp.Expired}, "smtp", "", "starttls=required", "expired"},
 		{"expired, optional", smtp.Config{TLS: "starttls", Cert: smtp.Expired}, "smtp", "", "starttls=optional", "expired"},
 		{"expired, TLS", smtp.Config{TLS: "tls", Cert: smtp.Expired}, "smtps", "", "", "expired"},
@@ -38,10 +38,10 @@ func TestSecured(t *testing.T) {
 		{"self-signed, TLS", smtp.Config{TLS: "tls", Cert: smtp.SelfSigned}, "smtps", "", "", "unknown authority"},
 		{"password", smtp.Config{TLS: "starttls", Cert: smtp.Good, User: "u", Password: "p w"}, "smtp", "u:p%20w@", "starttls=required", ""},
 		{"password, TLS", smtp.Config{TLS: "tls", Cert: smtp.Good, User: "u", Password: "p w"}, "smtps", "u:p%20w@", "", ""},
-		{"password, plain on loopback", smtp.Config{TLS: "none", User: "u", Password: "p w"}, "smtp", "u:p%20w@", "", ""},
+		{"password, plain on loopback", smtp.Config{User: "u", Password: "p w"}, "smtp", "u:p%20w@", "", ""},
 		{"wrong password", smtp.Config{TLS: "starttls", Cert: smtp.Good, User: "u", Password: "p w"}, "smtp", "u:secret@", "starttls=required", "535"},
 		{"no password", smtp.Config{TLS: "starttls", Cert: smtp.Good, User: "u", Password: "p w"}, "smtp", "", "starttls=required", "530"},
-		{"TLS to a server without", smtp.Config{TLS: "none"}, "smtps", "", "", "TLS"},
+		{"TLS to a server without", smtp.Config{}, "smtps", "", "", "TLS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestSecured(t *testing.T) {
 				t.Fatalf("there came %v, and %+v waits", mails, waiting)
 			}
 			m := mails[0]
-			if m.TLS != (test.server.TLS != "none") || m.User != test.server.User || m.From != "postern@example.org" ||
+			if m.TLS != (test.server.TLS != "") || m.User != test.server.User || m.From != "postern@example.org" ||
 				len(m.To) != 1 || m.To[0] != "alice@example.org" {
 				t.Errorf("it is %+v", m)
 			}
@@ -99,7 +99,7 @@ func TestUnwilling(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			server := smtp.New(t, smtp.Config{TLS: "none"})
+			server := smtp.New(t, smtp.Config{})
 			p := newPost(t, settings(t, server, "smtp", "", ""))
 			p.queue("1", "alice@example.org")
 			server.Be(mode)
@@ -161,15 +161,19 @@ func TestSilence(t *testing.T) {
 func TestClosedMeanwhile(t *testing.T) {
 	t.Parallel()
 	onSQLite(t)
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	server.Be("stall at the end")
 	p := newPost(t, settings(t, server, "smtp", "", ""))
 	p.hurry(time.Hour)
 	p.queue("1", "alice@example.org")
 	s := New(p.config())
 	s.Start()
-	for p.waiting()[0].Tries == 0 {
-		time.Sleep(time.Millisecond)
+	for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if waiting := p.waiting(); len(waiting) == 1 && waiting[0].Tries > 0 {
+			break
+		} else if time.Now().After(until) {
+			t.Fatalf("%+v wait, want one that is tried", waiting)
+		}
 	}
 	s.endSends() // as Close does after a while
 	s.Close()
@@ -182,7 +186,7 @@ func TestClosedMeanwhile(t *testing.T) {
 // it is back. One that expires meanwhile is given up.
 func TestAway(t *testing.T) {
 	t.Parallel()
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	s := settings(t, server, "smtp", "", "")
 	p := newPost(t, s)
 	gone := s
@@ -255,7 +259,7 @@ func TestAway(t *testing.T) {
 // has closed meanwhile costs none of them anything.
 func TestOneSession(t *testing.T) {
 	t.Parallel()
-	server := smtp.New(t, smtp.Config{TLS: "none"})
+	server := smtp.New(t, smtp.Config{})
 	p := newPost(t, settings(t, server, "smtp", "", ""))
 	p.hurry(20 * time.Second)
 	server.Be("refuse one")

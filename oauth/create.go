@@ -76,7 +76,7 @@ func (v *visit) newcomersAddress() (string, error) {
 
 // errNoAddress says that what was typed is no mail address.
 var errNoAddress = &handlers.Error{Status: http.StatusBadRequest, Code: "M_INVALID_PARAM",
-	Message: "This is no mail address."}
+	Message: "This is not a mail address."}
 
 // waitsPage says that the account waits for an operator, and what comes next: a mail, if they have shown an address.
 func (v *visit) waitsPage(mailed bool) error {

@@ -31,17 +31,6 @@ func (b *browser) done(a answer, words ...string) answer {
 	return b.says(b.at(a.header.Get("Location")), 200, append([]string{`role="status"`}, words...)...)
 }
 
-// kinds are the events of an account, the newest first.
-func (s *site) kinds(name string) (kinds []string) {
-	s.Helper()
-	events, err := s.db.Events(s.Context(), name, 100)
-	s.must(err)
-	for _, e := range events {
-		kinds = append(kinds, e.Kind)
-	}
-	return kinds
-}
-
 var listedAccount = regexp.MustCompile(`<a class="title"[^>]*><bdi>@([^:]+):`)
 
 // TestDeskPeople: accounts are found by a part of their names and by their state, a page at a time.
@@ -259,7 +248,7 @@ func TestDeskFactors(t *testing.T) {
 	b.done(b.press(personAt("bob"), ask, "do", "clear"), "The second factors are removed.",
 		"The account has no second factor.")
 	s.loginOf("bob", onPhone, "PHONE", "")
-	if kinds := s.kinds("bob"); !slices.Contains(kinds, db.EventFactorsCleared) {
+	if kinds := s.events("bob"); !slices.Contains(kinds, db.EventFactorsCleared) {
 		t.Errorf("the events are %v", kinds)
 	}
 }

@@ -23,8 +23,7 @@ const aliceMail = "alice@example.com"
 // has gives an account an address.
 func (s *site) has(localpart, address string) {
 	s.Helper()
-	s.must(s.db.AddEmail(s.Context(), db.Email{Address: address, Localpart: localpart, Validated: s.clock.Now(),
-		Added: s.clock.Now()}))
+	s.must(handlers.GiveAddress(s.Context(), s.db, localpart, address, s.clock.Now()))
 }
 
 // posted is a mail that waits, with the page that it leads to.

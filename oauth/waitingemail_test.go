@@ -18,13 +18,7 @@ func (s *site) askWith(name, address string) string {
 	b := s.browser()
 	s.says(b.press(handlers.RegisterPath, b.at(handlers.RegisterPath), "user", name, "password", newPassword, "email",
 		address, "do", "create"), 403, "waits for approval", "open the link within a day")
-	for _, mail := range s.mails() {
-		if mail.Target == handlers.MailTarget(strings.ToLower(address)) {
-			return mail.path
-		}
-	}
-	s.Fatalf("no mail goes to %s", address)
-	return ""
+	return s.mailedTo(strings.ToLower(address))
 }
 
 func (b *browser) confirm(path string) answer {

@@ -36,7 +36,8 @@ func shown(r db.RegistrationToken) invitation {
 
 // valid reports whether somebody could begin to register with it now.
 func valid(r db.RegistrationToken, now time.Time) bool {
-	return (r.UsesAllowed == 0 || r.UsesAllowed > r.Used+r.Reserved) && (r.Expires.IsZero() || r.Expires.After(now))
+	r.Used += r.Reserved
+	return r.State(now) == "good"
 }
 
 // listTokens is GET v1/registration_tokens.

@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 
 const program = fileURLToPath(new URL("../rig/smtp/server.py", import.meta.url));
 
-/** A part of a mail in quoted-printable, as a person reads it. RFC 2045, section 6.7. */
-function readable(part) {
-    const bytes = part.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+/** A mail in quoted-printable, as a person reads it. RFC 2045, section 6.7. */
+export function readable(mail) {
+    const bytes = mail.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
     return Buffer.from(bytes, "latin1").toString("utf8");
 }
 

@@ -12,6 +12,7 @@ import { after, test } from "node:test";
 
 import { InteractiveAuth } from "matrix-js-sdk";
 
+import { readable } from "../../browser/smtp.js";
 import { logIn, Tab } from "./client.js";
 import { challenged, proof } from "./interactive.js";
 import { refused } from "./network.js";
@@ -49,7 +50,7 @@ let secrets = 0;
 async function mailTo(address, nth = 0) {
     for (;;) {
         const mail = post.mails.filter(({ to }) => to.includes(address))[nth];
-        if (mail) return mail.mail.replace(/=\r?\n/g, "").replace(/=3D/g, "=");
+        if (mail) return readable(mail.mail);
         await new Promise((arrived) => post.arrivals.push(arrived));
     }
 }

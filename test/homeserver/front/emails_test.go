@@ -2,16 +2,12 @@ package front
 
 import (
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
-	"net/mail"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/test/rig/process"
 	"postern/test/rig/smtp"
@@ -22,7 +18,7 @@ import (
 // is removed, and one that somebody registers with. Of an account that never had any here it keeps what it has.
 func TestEmails(t *testing.T) {
 	t.Parallel()
-	post := smtp.New(t, smtp.Config{TLS: "none"})
+	post := smtp.New(t, smtp.Config{})
 	const public = "http://127.0.0.1:8448" // what the mails say; the test goes to the real address
 	s := newPair(t, "--oauth", "on", "--public-url", public, "--registration", "open",
 		"--smtp-url", "smtp://127.0.0.1:"+post.Port+"?starttls=off", "--mail-from", "postern@example.org")
@@ -49,7 +45,12 @@ func TestEmails(t *testing.T) {
 		n := len(post.Mails())
 		sid := alice.ok(t, "POST", "/_matrix/client/v3/"+what+"/email/requestToken",
 			map[string]any{"client_secret": "s", "send_attempt": 1, "email": address})["sid"]
-		s.confirm(t, strings.Replace(mailed(t, post, n), public, s.Server.URL, 1))
+		said := post.Wait(n + 1)[n].Plain(t)
+		link := mailedLink.FindString(said)
+		if link == "" {
+			t.Fatalf("the mail has no link:\n%s", said)
+		}
+		s.confirm(t, strings.Replace(link, public, s.Server.URL, 1))
 		return map[string]any{"sid": sid, "client_secret": "s"}
 	}
 	creds := shown("account/3pid", "Alice@Example.org")
@@ -80,42 +81,6 @@ func TestEmails(t *testing.T) {
 }
 
 var mailedLink = regexp.MustCompile(`http://\S+/oauth2/email\?\S+`)
-
-// mailed is the link of the mail that comes after so many.
-func mailed(t *testing.T, post *smtp.Server, n int) string {
-	t.Helper()
-	for range 600 {
-		if all := post.Mails(); len(all) > n {
-			return linkIn(t, all[n].Text)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("no mail comes")
-	return ""
-}
-
-// linkIn is the link of a mail's part of plain text.
-func linkIn(t *testing.T, text string) string {
-	t.Helper()
-	m, err := mail.ReadMessage(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := multipart.NewReader(m.Body, params["boundary"]).NextPart() // which decodes it
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := io.ReadAll(plain)
-	link := mailedLink.FindString(string(raw))
-	if err != nil || link == "" {
-		t.Fatalf("the mail has no link: %v\n%s", err, raw)
-	}
-	return link
-}
 
 // confirm opens a link and presses the button of its page.
 func (s *pair) confirm(t *testing.T, link string) {

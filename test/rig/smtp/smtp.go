@@ -16,6 +16,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/mail"
 	"os"
 	"os/exec"
@@ -35,7 +37,7 @@ var program string
 
 // Config is how the server speaks.
 type Config struct {
-	TLS            string // none, starttls or tls
+	TLS            string // starttls or tls; empty: it offers none
 	Cert           Cert
 	User, Password string // empty: it asks nobody
 }
@@ -58,6 +60,28 @@ func (m Mail) Header(t testing.TB, field string) string {
 		t.Fatal(err)
 	}
 	return read.Header.Get(field)
+}
+
+// Plain is what a reader without HTML sees: the first part.
+func (m Mail) Plain(t testing.TB) string {
+	t.Helper()
+	read, err := mail.ReadMessage(strings.NewReader(m.Text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, params, err := mime.ParseMediaType(read.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := multipart.NewReader(read.Body, params["boundary"]).NextPart() // which decodes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // Server is one that runs until the test ends.
@@ -103,7 +127,7 @@ func New(t testing.TB, c Config) *Server {
 	t.Helper()
 	s := &Server{t: t, modes: make(chan string, 1), mode: "well"}
 	cert, key := "", ""
-	if c.TLS != "none" {
+	if c.TLS != "" {
 		cert, key, s.CA = c.Cert.files(t)
 	}
 	cmd := exec.Command(python(t), "-c", program, c.TLS, cert, key, c.User, c.Password)
@@ -205,4 +229,16 @@ func (s *Server) Mails() []Mail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Mail(nil), s.mails...)
+}
+
+// Wait waits for n mails, a minute at most, and gives all that it has taken then.
+func (s *Server) Wait(n int) []Mail {
+	s.t.Helper()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if all := s.Mails(); len(all) >= n {
+			return all
+		}
+	}
+	s.t.Fatalf("fewer than %d mails have come", n)
+	return nil
 }

@@ -23,7 +23,8 @@ func TestSuites(t *testing.T) {
 		args = strings.Fields(cmp.Or(os.Getenv("TEST_RACE"), "-race")) // as make says it
 	}
 	run(t, postgres.URL(t), "", append(args, "postern/db/...", "postern/handlers", "postern/homeserver",
-		"postern/homeserver/outbox", "postern/homeserver/imported", "postern/oauth", "postern/mail", "postern/notify")...)
+		"postern/homeserver/outbox", "postern/homeserver/imported", "postern/oauth", "postern/mail",
+		"postern/notify")...)
 }
 
 // TestSuitesBehindPgBouncer runs them with few rounds, where each transaction may have another session.
