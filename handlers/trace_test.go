@@ -180,7 +180,7 @@ func TestMailsRefused(t *testing.T) {
 // refusals are the attempts that count for a flood, while the clock stands.
 func (s *site) refusals() int {
 	each := floodRate.Period / time.Duration(floodRate.Count)
-	return int(s.server.flood.refused.arrival[""].Sub(s.clock.Now()) / each)
+	return int(s.server.flood.arrival[""].Sub(s.clock.Now()) / each)
 }
 
 // TestAddressComesFirst: whatever a client is called, the address of a line stands before it, where no client writes.

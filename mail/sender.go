@@ -20,7 +20,6 @@ const (
 	lease        = 5 * time.Minute  // after which a claim ends by itself
 	sendTimeout  = time.Minute      // for one delivery; no new one begins when less than that is left of the lease
 	tooLong      = 10 * time.Minute // that a mail waits for a server that is away before it is an event
-	tellAgain    = time.Hour        // how often it is one, however long that lasts
 	pollInterval = 2 * time.Second  // how often the sender looks for what other processes have queued
 	closeTimeout = 5 * time.Second  // for the delivery in progress when the sender is closed
 	awayPause    = time.Second      // between two batches while a server cannot be reached
@@ -70,7 +69,6 @@ type Config struct {
 type Sender struct {
 	c        Config
 	away     bool            // at the last try a server could not be reached
-	told     time.Time       // when it was last an event that mail cannot be sent
 	loop     context.Context // of the loop in Start
 	sends    context.Context // of the delivery in progress, which may outlast loop by closeTimeout
 	endLoop  context.CancelFunc
@@ -237,12 +235,10 @@ func (s *Sender) report(v db.Delivery, result string, failure error) {
 func (s *Sender) tell(ctx context.Context, v db.Delivery, failure error) {
 	now := s.c.Now()
 	var unreachable *Away
-	if !errors.As(failure, &unreachable) || v.Kind == handlers.MailNotice || now.Sub(v.Created) < tooLong ||
-		now.Sub(s.told) < tellAgain {
+	if !errors.As(failure, &unreachable) || v.Kind == handlers.MailNotice || now.Sub(v.Created) < tooLong {
 		return
 	}
-	s.told = now
-	s.logError(s.c.DB.Record(ctx, db.Event{Kind: db.EventMail, At: now}))
+	s.logError(s.c.DB.RecordHourly(ctx, db.EventMail, now))
 }
 
 // logError logs an error of the database, unless the sender is closed.
