@@ -94,11 +94,11 @@ func (s *Sender) Start() {
 			s.logError(s.c.DB.ReleaseDeliveries(s.loop, s.c.To))
 		}
 		for s.loop.Err() == nil {
-			more, err := s.round()
+			next, err := s.round()
 			s.logError(err)
-			if !more || err != nil || s.away {
+			if !isDue(next, s.c.Now()) || err != nil || s.away {
 				s.c.Transport.Rest()
-				s.wait()
+				s.wait(next)
 			}
 		}
 		s.c.Transport.Rest()
@@ -114,10 +114,13 @@ func (s *Sender) Close() {
 	s.endSends()
 }
 
-// wait returns when there may be something to send.
-func (s *Sender) wait() {
+// isDue reports whether something waits whose time has come.
+func isDue(next, now time.Time) bool { return !next.IsZero() && !next.After(now) }
+
+// wait returns when there may be something to send: at next, or earlier.
+func (s *Sender) wait(next time.Time) {
 	d := pollInterval
-	if next, err := s.c.DB.NextDelivery(s.loop, s.c.To); err == nil && !next.IsZero() {
+	if !next.IsZero() {
 		d = max(10*time.Millisecond, min(d, next.Sub(s.c.Now())))
 	}
 	news := s.c.News
@@ -133,18 +136,22 @@ func (s *Sender) wait() {
 	}
 }
 
-// round claims some of what is due and sends it. It says whether there was any.
-func (s *Sender) round() (some bool, err error) {
+// round claims some of what is due and sends it. next is when there is more: now, if there was any, since more may be
+// due; zero if nothing waits.
+func (s *Sender) round() (next time.Time, err error) {
 	holder, now := rand.Text(), s.c.Now()
 	// To ask first costs a read; to claim nothing, every two seconds, a write.
-	if next, err := s.c.DB.NextDelivery(s.loop, s.c.To); err != nil || next.IsZero() || next.After(now) {
-		return false, err
+	if next, err = s.c.DB.NextDelivery(s.loop, s.c.To); err != nil || !isDue(next, now) {
+		return next, err
 	}
 	claimed, err := s.c.DB.ClaimDeliveries(s.loop, s.c.To, holder, now, now.Add(lease), batch)
+	if err != nil {
+		return time.Time{}, err
+	}
 	var away *Away
 	for i, v := range claimed {
 		if s.loop.Err() != nil || s.c.Now().Add(sendTimeout).After(now.Add(lease)) {
-			return true, errors.Join(err, s.giveBack(holder, claimed[i:]))
+			return now, errors.Join(err, s.giveBack(holder, claimed[i:]))
 		}
 		var failure error
 		if away == nil {
@@ -155,7 +162,7 @@ func (s *Sender) round() (some bool, err error) {
 		}
 		err = errors.Join(err, s.settle(holder, v, failure))
 	}
-	return len(claimed) > 0, err
+	return now, err
 }
 
 // giveBack ends a claim of what was not tried.
