@@ -53,6 +53,29 @@ type Away struct{ Err error }
 func (a *Away) Error() string { return a.Err.Error() }
 func (a *Away) Unwrap() error { return a.Err }
 
+// What came of a try.
+const (
+	sent    = "sent"
+	refused = "refused"
+	away    = "away"
+	later   = "later"
+)
+
+// resultOf is what a try came to that ended so.
+func resultOf(failure error) string {
+	var never *Refused
+	var unreachable *Away
+	switch {
+	case failure == nil:
+		return sent
+	case errors.As(failure, &never):
+		return refused
+	case errors.As(failure, &unreachable):
+		return away
+	}
+	return later
+}
+
 // Config is what a sender needs.
 type Config struct {
 	DB        *db.DB
@@ -62,7 +85,7 @@ type Config struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	Only      bool                // no other server runs on the same SQLite file, so what is claimed was a dead one's
-	Sent      func(result string) // counts tries by result: "sent", "later" or "refused"; may be nil
+	Sent      func(result string) // counts tries by result: sent, later (or away) or refused; may be nil
 }
 
 // Sender sends what waits.
@@ -148,17 +171,13 @@ func (s *Sender) round() (next time.Time, err error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	var away *Away
+	var failure error // of the last one
 	for i, v := range claimed {
 		if s.loop.Err() != nil || s.c.Now().Add(sendTimeout).After(now.Add(lease)) {
 			return now, errors.Join(err, s.giveBack(holder, claimed[i:]))
 		}
-		var failure error
-		if away == nil {
+		if resultOf(failure) != away { // which the others would meet as well
 			failure = s.send(v)
-			errors.As(failure, &away)
-		} else {
-			failure = away
 		}
 		err = errors.Join(err, s.settle(holder, v, failure))
 	}
@@ -190,24 +209,24 @@ func (s *Sender) settle(holder string, v db.Delivery, failure error) error {
 	ctx, done := context.WithTimeout(context.Background(), settleTime)
 	defer done()
 	var again time.Time
-	var words, result = "", "sent"
+	words, result := "", resultOf(failure)
 	if failure != nil {
-		words, result = failure.Error(), "later"
-		var refused *Refused
-		if errors.As(failure, &refused) {
-			result = "refused"
-		} else {
-			again = s.c.Now().Add(retryAfter(v.Tries))
-		}
+		words = failure.Error()
+	}
+	s.report(v, result, failure)
+	if result == away {
+		s.tell(ctx, v)
+		result = later
+	}
+	if result == later {
+		again = s.c.Now().Add(retryAfter(v.Tries))
 	}
 	s.c.Sent(result)
-	s.report(v, result, failure)
-	s.tell(ctx, v, failure)
 	err := s.c.DB.SettleDelivery(ctx, v.ID, holder, again, words)
 	if errors.Is(err, db.ErrConflict) {
 		return fmt.Errorf("somebody else has sent %s meanwhile: %w", v.ID, err)
 	}
-	if back := s.away && result == "sent"; back && err == nil { // what waits for the server need not wait longer
+	if back := s.away && result == sent; back && err == nil { // what waits for the server need not wait longer
 		s.away = false
 		err = s.c.DB.RetryDeliveries(ctx, s.c.To, s.c.Now())
 	}
@@ -223,29 +242,25 @@ func retryAfter(tries int) time.Duration {
 
 // report logs what the operator must know.
 func (s *Sender) report(v db.Delivery, result string, failure error) {
-	var unreachable *Away
 	switch {
-	case result == "refused":
+	case result == refused:
 		s.c.Log.Warn("a message to a person was given up", "kind", v.Kind, "user", v.Localpart, "tries", v.Tries,
 			"error", failure)
-	case errors.As(failure, &unreachable) && !s.away:
+	case result == away && !s.away:
 		s.away = true
 		s.c.Log.Error("messages to people cannot be sent and wait; see `postern mail list`", "error", failure)
-	case result == "later":
+	case result != sent:
 		s.c.Log.Info("a message to a person is tried again later", "kind", v.Kind, "user", v.Localpart, "tries",
 			v.Tries, "error", failure)
 	}
 }
 
-// tell makes it an event that mail cannot be sent. One that tells operators of that does not count: nobody else might
-// be waiting.
-func (s *Sender) tell(ctx context.Context, v db.Delivery, failure error) {
-	now := s.c.Now()
-	var unreachable *Away
-	if !errors.As(failure, &unreachable) || v.Kind == handlers.MailNotice || now.Sub(v.Created) < tooLong {
-		return
+// tell makes it an event that a mail cannot be sent, if it has waited long. One that tells operators of that does not
+// count: nobody else might be waiting.
+func (s *Sender) tell(ctx context.Context, v db.Delivery) {
+	if now := s.c.Now(); v.Kind != handlers.MailNotice && now.Sub(v.Created) >= tooLong {
+		s.logError(s.c.DB.RecordHourly(ctx, db.EventMail, now))
 	}
-	s.logError(s.c.DB.RecordHourly(ctx, db.EventMail, now))
 }
 
 // logError logs an error of the database, unless the sender is closed.
