@@ -174,8 +174,7 @@ func (s *Server) BindAddress(ctx context.Context, account db.User, text, languag
 		return err
 	})
 	if errors.Is(err, db.ErrTokenSpent) {
-		bound, missing := s.DB.Email(ctx, l.Address)
-		if missing == nil && bound.Localpart == l.Localpart {
+		if has, _ := s.hasEmail(ctx, l.Localpart, l.Address); has {
 			return nil // the form was sent twice
 		}
 		err = ErrLinkOver
