@@ -189,10 +189,7 @@ func (s *Server) ResetPassword(ctx context.Context, text, password string, endSe
 	if err != nil {
 		return account, err
 	}
-	if err := s.strong(password, account.Localpart); err != nil {
-		return account, err
-	}
-	hash, err := s.hasher.hash(ctx, password, strangerAt(CallerOf(ctx).Addr, account.Localpart))
+	hash, err := s.newHash(ctx, account.Localpart, password, strangerAt(CallerOf(ctx).Addr, account.Localpart))
 	if err != nil {
 		return account, err
 	}
