@@ -71,7 +71,7 @@ var answers = map[string]error{
 	"AddClient": ErrText, "AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText, "CreateUser": ErrText,
 	"Record": ErrText, "RecordHourly": ErrText,
 	"Spend": ErrText, "TakePasskey": ErrText,
-	"SetSetting": ErrText, "Deliver": ErrText,
+	"SetSetting": ErrText, "ChangeSetting": ErrText, "Deliver": ErrText,
 
 	"ChangeRegistrationToken": ErrNotFound, "DeleteRegistrationToken": ErrNotFound,
 	"AddEmail": ErrConflict, "SetEmails": ErrConflict, "SettleDelivery": ErrConflict, "DeliverAsked": ErrConflict, "Email": ErrNotFound, "RemoveEmail": ErrNotFound,
