@@ -207,14 +207,8 @@ func (to To) pattern() string { return string(to) + "%" }
 // before.
 func (d *DB) ClaimDeliveries(ctx context.Context, to To, holder string, now, until time.Time, most int) ([]Delivery,
 	error) {
-	return write(ctx, d, scope{}.with("deliveries", ""), func(t *Tx) (all []Delivery, err error) {
-		err = t.Each(claimDeliveries, []any{Millis(now), holder, Millis(until), most, to.pattern()},
-			func(scan func(...any) error) error {
-				v, err := scanDelivery(scan)
-				all = append(all, v)
-				return err
-			})
-		return all, err
+	return write(ctx, d, scope{}.with("deliveries", ""), func(t *Tx) ([]Delivery, error) {
+		return listIn(t, claimDeliveries, scanDelivery, Millis(now), holder, Millis(until), most, to.pattern())
 	})
 }
 
