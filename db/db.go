@@ -75,6 +75,7 @@ type DB struct {
 	cache       *cache     // nil: nothing is remembered
 	fresh       *freshness // nil: there is nothing to ask, since nothing is remembered
 	notes       *notes
+	hourly      hourly
 	epoch       atomic.Uint64
 	closing     sync.Once
 	closed      error

@@ -113,19 +113,13 @@ const (
 // counts against a Limit.
 const keepDeliveries = 24 * time.Hour
 
-// DeliverAtMost is Deliver unless so many of the kind were written for the target already, by whatever replica: then it
-// says ErrFull.
-func (d *DB) DeliverAtMost(ctx context.Context, v Delivery, limits ...Limit) error {
-	return d.must(ctx, v.scope(), ErrConflict, func(t *Tx) (bool, error) { return t.DeliverAtMost(v, limits...) })
-}
-
 // scope is that of a write which counts what is like a delivery.
 func (v Delivery) scope() scope {
 	return onRow(v.ID).with("deliveries to", v.countedAs()).with("deliveries of", v.Kind)
 }
 
-// DeliverAtMost is [DB.DeliverAtMost] within a transaction. It is exact if that is the only one that counts what goes
-// to the target.
+// DeliverAtMost is Deliver unless so many of the kind were written for the target already, by whatever replica: then it
+// says ErrFull. It is exact if the transaction is the only one that counts what goes to the target.
 func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
 	for _, l := range limits {
 		n, err := t.countFor(l, v)
@@ -139,7 +133,7 @@ func (t *Tx) DeliverAtMost(v Delivery, limits ...Limit) (bool, error) {
 	return t.Deliver(v)
 }
 
-// countFor counts what a limit says of a delivery.
+// countFor counts what a limit says of a delivery, of those that are kept still.
 func (t *Tx) countFor(l Limit, v Delivery) (n int, err error) {
 	after := v.Created.Add(-l.In)
 	switch l.Of {
@@ -148,7 +142,7 @@ func (t *Tx) countFor(l Limit, v Delivery) (n int, err error) {
 	case Requested:
 		_, err = t.Get(countAsked, []any{&n}, v.Kind, Millis(after))
 	default:
-		return t.CountDeliveries(v.countedAs(), v.Kind, after)
+		_, err = t.Get(countDeliveries, []any{&n}, v.countedAs(), Millis(after), v.Kind)
 	}
 	return n, err
 }
@@ -213,14 +207,8 @@ func (to To) pattern() string { return string(to) + "%" }
 // before.
 func (d *DB) ClaimDeliveries(ctx context.Context, to To, holder string, now, until time.Time, most int) ([]Delivery,
 	error) {
-	return write(ctx, d, scope{}.with("deliveries", ""), func(t *Tx) (all []Delivery, err error) {
-		err = t.Each(claimDeliveries, []any{Millis(now), holder, Millis(until), most, to.pattern()},
-			func(scan func(...any) error) error {
-				v, err := scanDelivery(scan)
-				all = append(all, v)
-				return err
-			})
-		return all, err
+	return write(ctx, d, scope{}.with("deliveries", ""), func(t *Tx) ([]Delivery, error) {
+		return listIn(t, claimDeliveries, scanDelivery, Millis(now), holder, Millis(until), most, to.pattern())
 	})
 }
 
@@ -262,11 +250,4 @@ func (d *DB) NextDelivery(ctx context.Context, to To) (time.Time, error) {
 	var at int64
 	_, err := d.Get(ctx, nextDelivery, []any{&at}, to.pattern())
 	return FromMillis(at), err
-}
-
-// CountDeliveries counts those of a kind to a target, or what is counted for it, that were written after a time and are
-// kept still.
-func (t *Tx) CountDeliveries(target, kind string, after time.Time) (n int, err error) {
-	_, err = t.Get(countDeliveries, []any{&n}, target, Millis(after), kind)
-	return n, err
 }

@@ -107,14 +107,7 @@ func (d *DB) SetEmails(ctx context.Context, localpart string, wanted []Email) (t
 		return "", ErrConflict
 	}
 	return write(ctx, d, account(localpart), func(t *Tx) (string, error) {
-		var had []string
-		err := t.Each(`SELECT address FROM emails WHERE localpart = $1`, []any{localpart},
-			func(scan func(...any) error) error {
-				var address string
-				err := scan(&address)
-				had = append(had, address)
-				return err
-			})
+		had, err := listIn(t, `SELECT address FROM emails WHERE localpart = $1`, scanText, localpart)
 		if err != nil {
 			return "", err
 		}

@@ -76,6 +76,11 @@ func delivery(id string) Delivery {
 		Expires: t0.Add(time.Hour)}
 }
 
+// deliverAtMost writes a delivery alone.
+func deliverAtMost(d *DB, v Delivery, limits ...Limit) error {
+	return d.must(bg, v.scope(), ErrConflict, func(t *Tx) (bool, error) { return t.DeliverAtMost(v, limits...) })
+}
+
 // TestDeliveries: each is one sender's at a time, is sent once, and leaves nothing to be read.
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
@@ -136,11 +141,11 @@ func TestUnsent(t *testing.T) {
 	d := fresh(t)
 	v := delivery("1")
 	v.Unsent = true
-	if err := d.DeliverAtMost(bg, v, Limit{Count: 1, In: time.Hour}); err != nil {
+	if err := deliverAtMost(d, v, Limit{Count: 1, In: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	v.ID = "2"
-	if err := d.DeliverAtMost(bg, v, Limit{Count: 1, In: time.Hour}); !errors.Is(err, ErrFull) {
+	if err := deliverAtMost(d, v, Limit{Count: 1, In: time.Hour}); !errors.Is(err, ErrFull) {
 		t.Errorf("a second one: %v", err)
 	}
 	all, err := d.ClaimDeliveries(bg, "", "me", t0.Add(2*time.Hour), t0.Add(3*time.Hour), 9)
@@ -158,7 +163,7 @@ func TestDeliverAtMost(t *testing.T) {
 	send := func(d *DB, id, kind, target string, at time.Time) {
 		v := delivery(id)
 		v.Kind, v.Target, v.Created, v.Expires = kind, target, at, at.Add(time.Hour)
-		switch err := d.DeliverAtMost(bg, v, Limit{Count: 3, In: time.Hour},
+		switch err := deliverAtMost(d, v, Limit{Count: 3, In: time.Hour},
 			Limit{Count: 5, In: 24 * time.Hour}); {
 		case err == nil:
 			written.Add(1)

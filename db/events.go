@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -91,6 +92,35 @@ func (t *Tx) Soften(e Event) (softened bool, err error) {
 // Record writes an event of something that the database does not see.
 func (d *DB) Record(ctx context.Context, e Event) error {
 	return d.WriteFor(ctx, e.Localpart, func(t *Tx) error { return t.Record(e) })
+}
+
+// RecordHourly writes an event that concerns no account, unless this process has written one of the kind within the
+// hour. What lasts is an event again and again, but not all the time.
+func (d *DB) RecordHourly(ctx context.Context, kind string, now time.Time) error {
+	if !d.hourly.begins(kind, now) {
+		return nil
+	}
+	return d.Record(ctx, Event{Kind: kind, At: now})
+}
+
+// hourly says of each kind when it was last an event, of those that are one at most once an hour.
+type hourly struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+// begins reports whether a kind was no event within the hour, or the clock was set back since, and is one now.
+func (h *hourly) begins(kind string, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now.Sub(h.last[kind]).Abs() < time.Hour {
+		return false
+	}
+	if h.last == nil {
+		h.last = make(map[string]time.Time)
+	}
+	h.last[kind] = now
+	return true
 }
 
 func scanEvent(scan func(...any) error) (e Event, err error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -247,4 +248,41 @@ func TestTidyCrowdedEvents(t *testing.T) {
 	if err != nil || done.Events != 0 {
 		t.Errorf("%d went the second time: %v", done.Events, err)
 	}
+}
+
+// TestRecordHourly: however often something is so, and by however many goroutines, it is an event once an hour, by each
+// kind. One that could not be written is tried in an hour.
+func TestRecordHourly(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	record := func(kind string, now time.Time, want int) {
+		t.Helper()
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if err := d.RecordHourly(bg, kind, now); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := d.events(t, "", kind); len(got) != want {
+			t.Errorf("at %s %s has been %d events, want %d", now, kind, len(got), want)
+		}
+	}
+	record(EventMail, t0, 1)
+	record(EventOutbox, t0.Add(time.Minute), 1)
+	record(EventMail, t0.Add(time.Hour-time.Millisecond), 1)
+	record(EventMail, t0.Add(time.Hour), 2)
+	record(EventOutbox, t0.Add(time.Hour), 1)
+	record(EventMail, t0.Add(-time.Minute), 3) // the clock was set back by more than an hour
+	record(EventMail, t0, 3)
+
+	gone, cancel := context.WithCancel(bg)
+	cancel()
+	if err := d.RecordHourly(gone, EventFlood, t0); err == nil {
+		t.Error("it is written after its time")
+	}
+	record(EventFlood, t0.Add(time.Minute), 0)
+	record(EventFlood, t0.Add(time.Hour), 1)
 }

@@ -58,6 +58,16 @@ func list[T any](ctx context.Context, d *DB, query string, scanRow func(func(...
 	return all, nil
 }
 
+// listIn is list within a transaction.
+func listIn[T any](t *Tx, query string, scanRow func(func(...any) error) (T, error), args ...any) (all []T, err error) {
+	err = t.Each(query, args, func(scan func(...any) error) error {
+		v, err := scanRow(scan)
+		all = append(all, v)
+		return err
+	})
+	return all, err
+}
+
 // one reads at most one row outside the writer; ErrNotFound if there is none. It does not watch the context: that would
 // cost more than the read.
 func one[T any](ctx context.Context, d *DB, query string, scanRow func(func(...any) error) (T, error),

@@ -1,6 +1,9 @@
 package db
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Setting finds a value that must survive a restart, such as the server name the database was made for; else
 // ErrNotFound.
@@ -15,4 +18,17 @@ const setSetting = `INSERT INTO settings (name, value) VALUES ($1, $2)
 // SetSetting stores a value under a name.
 func (d *DB) SetSetting(ctx context.Context, name, value string) error {
 	return d.exec(ctx, everything, setSetting, name, value)
+}
+
+// ChangeSetting stores a value under a name unless it is there already, and says whether it was not. What was never
+// stored is as good as empty.
+func (d *DB) ChangeSetting(ctx context.Context, name, value string) (changed bool, err error) {
+	before, err := d.Setting(ctx, name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	if before == value {
+		return false, nil
+	}
+	return true, d.SetSetting(ctx, name, value)
 }

@@ -69,8 +69,8 @@ func furnished(t *testing.T) *DB {
 // answers says what a method returns for a text that is in no row; nothing: no error.
 var answers = map[string]error{
 	"AddClient": ErrText, "AddInteraction": ErrText, "KeepClient": ErrText, "AddRegistrationToken": ErrText,
-	"CreateUser": ErrText, "Record": ErrText, "Spend": ErrText, "TakePasskey": ErrText, "SetSetting": ErrText,
-	"Deliver": ErrText, "DeliverAtMost": ErrText,
+	"CreateUser": ErrText, "Record": ErrText, "RecordHourly": ErrText, "Spend": ErrText, "TakePasskey": ErrText,
+	"SetSetting": ErrText, "ChangeSetting": ErrText, "Deliver": ErrText,
 
 	"ChangeRegistrationToken": ErrNotFound, "DeleteRegistrationToken": ErrNotFound,
 	"AddEmail": ErrConflict, "SetEmails": ErrConflict, "SettleDelivery": ErrConflict,

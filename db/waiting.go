@@ -154,13 +154,7 @@ func (t *Tx) waiting(query, localpart string) (u WaitingUser, err error) {
 
 // removeWaiting is remove for accounts that nobody has decided about.
 func (t *Tx) removeWaiting(statement string, args ...any) (int, error) {
-	var names []string
-	err := t.Each(statement, args, func(scan func(...any) error) error {
-		var name string
-		err := scan(&name)
-		names = append(names, name)
-		return err
-	})
+	names, err := listIn(t, statement, scanText, args...)
 	for _, name := range names {
 		if err == nil {
 			err = t.Record(Event{Kind: EventRejected, Localpart: name})

@@ -17,7 +17,7 @@ func (s *Server) ChangePassword(ctx context.Context,
 	if session.ID == "" {
 		return s.resetPassword(ctx, body)
 	}
-	if err := s.strong(body.NewPassword, session.Localpart); err != nil {
+	if err := s.CheckNewPassword(body.NewPassword, session.Localpart); err != nil {
 		return nil, err
 	}
 	endOthers := body.LogoutDevices == nil || *body.LogoutDevices
@@ -56,11 +56,9 @@ func (s *Server) resetPassword(ctx context.Context,
 	if err != nil {
 		return nil, trying(stageWrong, "", err)
 	}
-	who, account := CallerOf(ctx), i.Email
-	if err := s.strong(body.NewPassword, account.Localpart); err != nil {
-		return nil, err
-	}
-	hash, err := s.hasher.hash(ctx, body.NewPassword, strangerAt(who.Addr, account.Localpart))
+	account := i.Email
+	hash, err := s.newHash(ctx, account.Localpart, body.NewPassword,
+		strangerAt(CallerOf(ctx).Addr, account.Localpart))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +80,7 @@ func (s *Server) proveByEmail(ctx context.Context, body *gen.ChangePasswordReque
 	if err := s.attempts.takeAddress(who.Addr, who.Now); err != nil {
 		return nil, err
 	}
-	if err := s.strong(body.NewPassword, ""); err != nil {
+	if err := s.CheckNewPassword(body.NewPassword, ""); err != nil {
 		return nil, err
 	}
 	hash, err := bodyHash(gen.ChangePasswordRequest{NewPassword: body.NewPassword, LogoutDevices: body.LogoutDevices})
@@ -107,7 +105,7 @@ type NewPassword struct {
 // ReplacePassword gives an account a new password, and gives the account as it is then. Its browsers are signed out.
 // The current password is counted as [Server.CheckProof] does. An account with a second factor has shown that already.
 func (s *Server) ReplacePassword(ctx context.Context, account db.User, n NewPassword) (db.User, error) {
-	if err := s.strong(n.New, account.Localpart); err != nil {
+	if err := s.CheckNewPassword(n.New, account.Localpart); err != nil {
 		return db.User{}, err // before anything is counted: they try again
 	}
 	account, err := s.CheckProof(ctx, account, n.Current, n.Browser)

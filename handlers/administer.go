@@ -81,11 +81,6 @@ func (s *Server) CheckNewName(ctx context.Context, name string) error {
 	return s.CheckName(ctx, name)
 }
 
-// CheckNewPassword says why an account cannot have a new password, or nil.
-func (s *Server) CheckNewPassword(password, localpart string) error {
-	return s.strong(password, localpart)
-}
-
 // SetPassword gives an account a password that an administrator has chosen, and counts the sessions that have ended by
 // that. If they end, the one that asks does not. db.ErrNotFound if there is no such account.
 func (s *Server) SetPassword(ctx context.Context, localpart, password string, endSessions bool) (ended int, err error) {

@@ -176,7 +176,8 @@ func (s *Server) addedBy(ctx context.Context, localpart, id, secret string) (boo
 	}), err
 }
 
-// shownBy is [Server.shown] to add an address to an account. The session is the account's from then on.
+// shownBy is what a completed session proves, to add an address to an account. The session is the account's from then
+// on.
 func (s *Server) shownBy(ctx context.Context, localpart, id, secret string) (e shown, err error) {
 	for range validationTries {
 		v, err := s.completed(ctx, toAdd, id, secret)

@@ -162,15 +162,24 @@ func (s *Server) ResetAccount(ctx context.Context, text string) (db.User, error)
 // openReset is openLink of a link to choose a password, whose address, if it was mailed, is the account's still.
 func (s *Server) openReset(ctx context.Context, text string) (link, db.User, error) {
 	l, account, err := s.openLink(ctx, resetLink, text, s.DB.User)
-	if err == nil && l.Address != "" {
-		// Whoever has removed an address wants nobody to come in by it.
-		var bound db.Email
-		bound, err = s.DB.Email(ctx, l.Address)
-		if errors.Is(err, db.ErrNotFound) || err == nil && bound.Localpart != l.Localpart {
-			err = ErrLinkOver
-		}
+	if err != nil || l.Address == "" {
+		return l, account, err
+	}
+	// Whoever has removed an address wants nobody to come in by it.
+	has, err := s.hasEmail(ctx, l.Localpart, l.Address)
+	if err == nil && !has {
+		err = ErrLinkOver
 	}
 	return l, account, err
+}
+
+// hasEmail reports whether a mail address is one of an account's.
+func (s *Server) hasEmail(ctx context.Context, localpart, address string) (bool, error) {
+	bound, err := s.DB.Email(ctx, address)
+	if errors.Is(err, db.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && bound.Localpart == localpart, err
 }
 
 // ResetPassword gives the account of a link a new password, and gives the account as it is then. Its browsers are
@@ -180,10 +189,7 @@ func (s *Server) ResetPassword(ctx context.Context, text, password string, endSe
 	if err != nil {
 		return account, err
 	}
-	if err := s.strong(password, account.Localpart); err != nil {
-		return account, err
-	}
-	hash, err := s.hasher.hash(ctx, password, strangerAt(CallerOf(ctx).Addr, account.Localpart))
+	hash, err := s.newHash(ctx, account.Localpart, password, strangerAt(CallerOf(ctx).Addr, account.Localpart))
 	if err != nil {
 		return account, err
 	}

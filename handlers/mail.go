@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -28,7 +27,6 @@ type Mail struct {
 	Language  string // such as "de"; empty: English
 	Values    map[string]string
 	Until     time.Time // its link's end: it is not sent later; zero: three days
-	Once      string    // of mails of a kind that have the same one, one is sent; it can be read in the database
 	Unsent    bool      // nobody gets it: it does what one does that is sent, so that whoever asks learns nothing
 }
 
@@ -66,14 +64,8 @@ func MailTarget(address string) string { return "mailto:" + address }
 func (s *Server) MailOn() bool { return s.MailWaits != nil }
 
 // SendMail queues a mail that somebody has asked for; once it returns, the mail is sent even if the server is killed.
-// One too many is not sent, and neither is one that was sent already: whoever asked for it is not told.
-func (s *Server) SendMail(ctx context.Context, m Mail) error {
-	err := s.sendAbout(ctx, m, nil)
-	if errors.Is(err, db.ErrConflict) {
-		return nil // it was sent already
-	}
-	return err
-}
+// One too many is not sent: whoever asked for it is not told.
+func (s *Server) SendMail(ctx context.Context, m Mail) error { return s.sendAbout(ctx, m, nil) }
 
 // sendAbout queues a mail and, in the same transaction, keeps the interaction that it is about, if it is about one.
 // Whether the mail is sent or not, as much is written, and the sender is woken. [db.ErrConflict] if the interaction is
@@ -97,13 +89,12 @@ func (s *Server) sendAbout(ctx context.Context, m Mail, about *db.Asked) error {
 
 // delivery is what is written of a mail.
 func (s *Server) delivery(ctx context.Context, m Mail) (v db.Delivery, err error) {
-	now, once := s.Now(), m.Once
-	if once == "" {
-		if once, err = s.randomID(16); err != nil {
-			return v, err
-		}
+	now := s.Now()
+	id, err := s.randomID(16)
+	if err != nil {
+		return v, err
 	}
-	v = db.Delivery{ID: m.Kind + " " + once, Kind: m.Kind, Target: MailTarget(m.To), Localpart: m.Localpart,
+	v = db.Delivery{ID: m.Kind + " " + id, Kind: m.Kind, Target: MailTarget(m.To), Localpart: m.Localpart,
 		Language: m.Language, Created: now, Expires: m.Until, Unsent: m.Unsent}
 	if m.Until.IsZero() {
 		v.Expires = now.Add(MailLife)

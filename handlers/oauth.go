@@ -199,7 +199,8 @@ func (s *Server) CheckProof(ctx context.Context, account db.User, password, brow
 	return account, s.traceOnPage(ctx, stageWrong, account.Localpart, err)
 }
 
-// traceOnPage writes the line of an error that a page answers, and gives it back.
+// traceOnPage writes the line of an error that a page answers, and gives it back. One that an operation of the API
+// returns has its line from [Server.handleError].
 func (s *Server) traceOnPage(ctx context.Context, what, name string, err error) error {
 	if err != nil {
 		s.logFailure(CallerOf(ctx), &tried{err, what, name}, AsError(err))

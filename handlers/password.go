@@ -64,10 +64,15 @@ func (h *hasher) hash(ctx context.Context, password string, c claim) (string, er
 
 // NewHash is that of a password which the context's [Caller] sets for an account, if it may be one.
 func (s *Server) NewHash(ctx context.Context, localpart, password string) (string, error) {
-	if err := s.strong(password, localpart); err != nil {
+	return s.newHash(ctx, localpart, password, sessionAt(CallerOf(ctx).Session.ID))
+}
+
+// newHash is NewHash for whoever waits by another claim.
+func (s *Server) newHash(ctx context.Context, localpart, password string, c claim) (string, error) {
+	if err := s.CheckNewPassword(password, localpart); err != nil {
 		return "", err
 	}
-	return s.hasher.hash(ctx, password, sessionAt(CallerOf(ctx).Session.ID))
+	return s.hasher.hash(ctx, password, c)
 }
 
 // check reports whether the password is the one behind the hash, in its turn. A refusal takes as long as any, and no

@@ -102,9 +102,10 @@ func (n PasswordNeeds) missing(password string) string {
 	return ""
 }
 
-// strong is [PasswordRules.Check] for a client. Client-Server API v1.19, "Password management", M_WEAK_PASSWORD.
-// One is judged at a time: whoever sends many gets no more of the processor than that, and of the memory.
-func (s *Server) strong(password, localpart string) error {
+// CheckNewPassword is [PasswordRules.Check] for a client: it says why an account cannot have a new password, or nil.
+// One is judged at a time: whoever sends many gets no more of the processor than that, and of the memory. Client-Server
+// API v1.19, "Password management", M_WEAK_PASSWORD.
+func (s *Server) CheckNewPassword(password, localpart string) error {
 	s.judging.Lock()
 	defer s.judging.Unlock()
 	if err := s.Passwords.Check(password, NewUserID(localpart, s.ServerName)); err != nil {

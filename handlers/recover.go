@@ -22,14 +22,20 @@ func mailRate(r Rate) Rate {
 	return mails
 }
 
-// CountMail counts somebody who asks for a mail: by their address and, if they are signed in, by their account.
+// CountMail counts somebody who asks for a mail on a page: by their address and, if they are signed in, by their
+// account.
 func (s *Server) CountMail(ctx context.Context, localpart string) error {
+	return s.traceOnPage(ctx, rateLimited, localpart, s.countMail(ctx, localpart))
+}
+
+// countMail is CountMail for an operation of the API, whose error leaves its trace by itself: see logRefusal.
+func (s *Server) countMail(ctx context.Context, localpart string) error {
 	who := CallerOf(ctx)
 	err := s.mails.takeAddress(who.Addr, who.Now)
 	if err == nil && localpart != "" {
 		err = s.mails.takeAccount(localpart, who.Now)
 	}
-	return s.traceOnPage(ctx, rateLimited, localpart, err)
+	return err
 }
 
 // AskRecovery mails a link to choose a new password to the owner of the account that somebody means, by its name or one
@@ -168,8 +174,7 @@ func (s *Server) BindAddress(ctx context.Context, account db.User, text, languag
 		return err
 	})
 	if errors.Is(err, db.ErrTokenSpent) {
-		bound, missing := s.DB.Email(ctx, l.Address)
-		if missing == nil && bound.Localpart == l.Localpart {
+		if has, _ := s.hasEmail(ctx, l.Localpart, l.Address); has {
 			return nil // the form was sent twice
 		}
 		err = ErrLinkOver

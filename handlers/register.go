@@ -167,7 +167,7 @@ func (s *Server) checkWanted(ctx context.Context, wanted *gen.RegisterRequest) e
 		}
 	}
 	if wanted.Password != nil {
-		return s.strong(*wanted.Password, strings.ToLower(value(wanted.Username)))
+		return s.CheckNewPassword(*wanted.Password, strings.ToLower(value(wanted.Username)))
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ type Server struct {
 	mails                               limits // that somebody asks for
 
 	refusals *limiter                             // of tokens that are refused again and again
-	flood    flood                                // of attempts beyond the rate limit
+	flood    *limiter                             // of attempts beyond the rate limit
 	pause    func(context.Context, time.Duration) // holds an answer back
 
 	strayProxy, strangeForwarded sync.Once // what is logged once
@@ -167,7 +167,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		interactions: &interactions{c.DB, Sealer{c.Master, c.Random, c.Log}},
 		logins:       newLimits(c.RateLimit), refreshes: newLimits(c.RateLimit), attempts: newLimits(c.RateLimit),
 		stages: newLimits(c.RateLimit), mails: newLimits(mailRate(c.RateLimit)),
-		refusals: newRefusals(), flood: newFlood(), pause: pause,
+		refusals: newRefusals(), flood: newLimiter(floodRate), pause: pause,
 	}
 	if s.OAuth = (noOAuth{}); c.OAuth != nil {
 		s.OAuth = c.OAuth(s)

@@ -129,14 +129,16 @@ func (s *Server) attemptEmail(ctx context.Context, i *interaction, auth *gen.Aut
 	if creds == nil {
 		return shown{}, missingParam("Missing parameter: auth.threepid_creds")
 	}
-	e, err := s.shown(ctx, i.needsEmail(), creds.Sid, creds.ClientSecret)
+	v, err := s.completed(ctx, i.needsEmail(), creds.Sid, creds.ClientSecret)
 	switch {
 	case errors.Is(err, errNoValidation):
 		return shown{}, failed("M_UNAUTHORIZED", errNoValidation.Message)
-	case err == nil && i.Bound.User != "" && i.Bound.User != e.Localpart:
+	case err != nil:
+		return shown{}, err
+	case i.Bound.User != "" && i.Bound.User != v.Localpart:
 		return shown{}, failed("M_FORBIDDEN", "This is not an address of the account.")
 	}
-	return e, err
+	return v.shown, nil
 }
 
 // needsEmail is what the mail of [stageEmail] has to be good for.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,50 @@ func TestTraces(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMailsRefused: of mails that are asked for too often one line is written each, and one attempt counted, whichever
+// way they are asked for.
+func TestMailsRefused(t *testing.T) {
+	t.Parallel()
+	const line = "rate limited: addr=192.0.2.1 errcode=M_LIMIT_EXCEEDED user=%s why=Too many attempts. Wait before you " +
+		"try again."
+	s, log := traced(t, withMail, func(c *Config) { c.RateLimit = Rate{Count: 30, Period: time.Minute} })
+	session := s.challenged(s.do(call{Method: "POST", Path: registerPath, Body: registerBody("carol", `"auth":{}`)}))
+	who := &Caller{Addr: netip.MustParseAddr("192.0.2.1"), Now: s.clock.Now()}
+	for s.server.CountMail(WithCaller(t.Context(), who), "") == nil {
+	}
+	for _, test := range []struct {
+		name, user string
+		ask        func()
+	}{
+		{"by a page", "alice", func() {
+			if s.server.CountMail(WithCaller(t.Context(), who), "alice") == nil {
+				t.Error("a mail is not refused")
+			}
+		}},
+		{"by an app", "", func() {
+			s.want(s.askForMail(resetPath+"email/requestToken", "alice@example.org", "s", 1), 429, "M_LIMIT_EXCEEDED")
+		}},
+		{"by the page of a stage", "carol", func() {
+			s.want(s.do(call{Method: "POST", Path: fallbackPath(stageEmail, session), Header: form,
+				Body: "email=carol%40example.org"}), 429, "M_LIMIT_EXCEEDED")
+		}},
+	} {
+		log.Reset()
+		before := s.refusals()
+		test.ask()
+		got, want := strings.Join(lines(t, log.String()), "\n"), fmt.Sprintf(line, test.user)
+		if n := s.refusals() - before; got != want || n != 1 {
+			t.Errorf("%s: %d are counted, want 1, and the log says\n%s\nwant\n%s", test.name, n, got, want)
+		}
+	}
+}
+
+// refusals are the attempts that count for a flood, while the clock stands.
+func (s *site) refusals() int {
+	each := floodRate.Period / time.Duration(floodRate.Count)
+	return int(s.server.flood.arrival[""].Sub(s.clock.Now()) / each)
 }
 
 // TestAddressComesFirst: whatever a client is called, the address of a line stands before it, where no client writes.

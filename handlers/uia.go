@@ -324,12 +324,12 @@ func (s *Server) overSince(ctx context.Context, i *interaction, account db.User)
 		return "The account was locked meanwhile.", nil
 	}
 	if i.Email.Address != "" {
-		bound, err := s.DB.Email(ctx, i.Email.Address)
-		if errors.Is(err, db.ErrNotFound) || err == nil && bound.Localpart != account.Localpart {
-			return "The account does not have the mail address any more.", nil
-		}
+		has, err := s.hasEmail(ctx, account.Localpart, i.Email.Address)
 		if err != nil {
 			return "", err
+		}
+		if !has {
+			return "The account does not have the mail address any more.", nil
 		}
 	}
 	if !i.has(stageSSO) && s.passwordAlone(account) != nil {

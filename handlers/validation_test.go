@@ -370,7 +370,7 @@ func TestValidationRace(t *testing.T) {
 	if _, err := s.server.MailedLink(ctx, url.Values{"sid": {v.row.ID}, "token": {"x"}}); !IsStatus(err, 404) {
 		t.Errorf("a guessed link gives %v", err)
 	}
-	if _, err := s.server.shown(ctx, toReset, v.row.ID, "s"); !errors.Is(err, errNoValidation) {
+	if _, err := s.server.completed(ctx, toReset, v.row.ID, "s"); !errors.Is(err, errNoValidation) {
 		t.Errorf("for another purpose: %v", err)
 	}
 }

@@ -107,11 +107,11 @@ func onSQLite(t *testing.T) {
 func (p *post) round() {
 	p.Helper()
 	s := New(p.config())
-	for more, err := true, error(nil); more; {
-		if more, err = s.round(); err != nil {
+	for next := p.clock(); isDue(next, p.clock()) && !s.away; {
+		var err error
+		if next, err = s.round(); err != nil {
 			p.Fatal(err)
 		}
-		more = more && !s.away
 	}
 	s.c.Transport.Rest()
 }

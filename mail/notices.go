@@ -63,24 +63,16 @@ func Enable(ctx context.Context, d *db.DB, on bool) (changed bool, err error) {
 	if on {
 		value = "on"
 	}
-	before, err := d.Setting(ctx, enabled)
-	if err != nil && !errors.Is(err, db.ErrNotFound) || before == value {
-		return false, ignoreNotFound(err)
-	}
-	return true, d.SetSetting(ctx, enabled, value)
+	return d.ChangeSetting(ctx, enabled, value)
 }
 
 // Enabled reports whether a server that sends mail serves the database.
 func Enabled(ctx context.Context, d *db.DB) (bool, error) {
 	value, err := d.Setting(ctx, enabled)
-	return value != "", ignoreNotFound(err)
-}
-
-func ignoreNotFound(err error) error {
 	if errors.Is(err, db.ErrNotFound) {
-		return nil
+		return false, nil
 	}
-	return err
+	return value != "", err
 }
 
 const (

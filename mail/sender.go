@@ -20,7 +20,6 @@ const (
 	lease        = 5 * time.Minute  // after which a claim ends by itself
 	sendTimeout  = time.Minute      // for one delivery; no new one begins when less than that is left of the lease
 	tooLong      = 10 * time.Minute // that a mail waits for a server that is away before it is an event
-	tellAgain    = time.Hour        // how often it is one, however long that lasts
 	pollInterval = 2 * time.Second  // how often the sender looks for what other processes have queued
 	closeTimeout = 5 * time.Second  // for the delivery in progress when the sender is closed
 	awayPause    = time.Second      // between two batches while a server cannot be reached
@@ -54,6 +53,29 @@ type Away struct{ Err error }
 func (a *Away) Error() string { return a.Err.Error() }
 func (a *Away) Unwrap() error { return a.Err }
 
+// What came of a try.
+const (
+	sent    = "sent"
+	refused = "refused"
+	away    = "away"
+	later   = "later"
+)
+
+// resultOf is what a try came to that ended so.
+func resultOf(failure error) string {
+	var never *Refused
+	var unreachable *Away
+	switch {
+	case failure == nil:
+		return sent
+	case errors.As(failure, &never):
+		return refused
+	case errors.As(failure, &unreachable):
+		return away
+	}
+	return later
+}
+
 // Config is what a sender needs.
 type Config struct {
 	DB        *db.DB
@@ -63,14 +85,13 @@ type Config struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	Only      bool                // no other server runs on the same SQLite file, so what is claimed was a dead one's
-	Sent      func(result string) // counts tries by result: "sent", "later" or "refused"; may be nil
+	Sent      func(result string) // counts tries by result: sent, later (or away) or refused; may be nil
 }
 
 // Sender sends what waits.
 type Sender struct {
 	c        Config
 	away     bool            // at the last try a server could not be reached
-	told     time.Time       // when it was last an event that mail cannot be sent
 	loop     context.Context // of the loop in Start
 	sends    context.Context // of the delivery in progress, which may outlast loop by closeTimeout
 	endLoop  context.CancelFunc
@@ -96,11 +117,11 @@ func (s *Sender) Start() {
 			s.logError(s.c.DB.ReleaseDeliveries(s.loop, s.c.To))
 		}
 		for s.loop.Err() == nil {
-			more, err := s.round()
+			next, err := s.round()
 			s.logError(err)
-			if !more || err != nil || s.away {
+			if !isDue(next, s.c.Now()) || err != nil || s.away {
 				s.c.Transport.Rest()
-				s.wait()
+				s.wait(next)
 			}
 		}
 		s.c.Transport.Rest()
@@ -116,10 +137,13 @@ func (s *Sender) Close() {
 	s.endSends()
 }
 
-// wait returns when there may be something to send.
-func (s *Sender) wait() {
+// isDue reports whether something waits whose time has come.
+func isDue(next, now time.Time) bool { return !next.IsZero() && !next.After(now) }
+
+// wait returns when there may be something to send: at next, or earlier.
+func (s *Sender) wait(next time.Time) {
 	d := pollInterval
-	if next, err := s.c.DB.NextDelivery(s.loop, s.c.To); err == nil && !next.IsZero() {
+	if !next.IsZero() {
 		d = max(10*time.Millisecond, min(d, next.Sub(s.c.Now())))
 	}
 	news := s.c.News
@@ -135,29 +159,29 @@ func (s *Sender) wait() {
 	}
 }
 
-// round claims some of what is due and sends it. It says whether there was any.
-func (s *Sender) round() (some bool, err error) {
+// round claims some of what is due and sends it. next is when there is more: now, if there was any, since more may be
+// due; zero if nothing waits.
+func (s *Sender) round() (next time.Time, err error) {
 	holder, now := rand.Text(), s.c.Now()
 	// To ask first costs a read; to claim nothing, every two seconds, a write.
-	if next, err := s.c.DB.NextDelivery(s.loop, s.c.To); err != nil || next.IsZero() || next.After(now) {
-		return false, err
+	if next, err = s.c.DB.NextDelivery(s.loop, s.c.To); err != nil || !isDue(next, now) {
+		return next, err
 	}
 	claimed, err := s.c.DB.ClaimDeliveries(s.loop, s.c.To, holder, now, now.Add(lease), batch)
-	var away *Away
+	if err != nil {
+		return time.Time{}, err
+	}
+	var failure error // of the last one
 	for i, v := range claimed {
 		if s.loop.Err() != nil || s.c.Now().Add(sendTimeout).After(now.Add(lease)) {
-			return true, errors.Join(err, s.giveBack(holder, claimed[i:]))
+			return now, errors.Join(err, s.giveBack(holder, claimed[i:]))
 		}
-		var failure error
-		if away == nil {
+		if resultOf(failure) != away { // which the others would meet as well
 			failure = s.send(v)
-			errors.As(failure, &away)
-		} else {
-			failure = away
 		}
 		err = errors.Join(err, s.settle(holder, v, failure))
 	}
-	return len(claimed) > 0, err
+	return now, err
 }
 
 // giveBack ends a claim of what was not tried.
@@ -185,24 +209,24 @@ func (s *Sender) settle(holder string, v db.Delivery, failure error) error {
 	ctx, done := context.WithTimeout(context.Background(), settleTime)
 	defer done()
 	var again time.Time
-	var words, result = "", "sent"
+	words, result := "", resultOf(failure)
 	if failure != nil {
-		words, result = failure.Error(), "later"
-		var refused *Refused
-		if errors.As(failure, &refused) {
-			result = "refused"
-		} else {
-			again = s.c.Now().Add(retryAfter(v.Tries))
-		}
+		words = failure.Error()
+	}
+	s.report(v, result, failure)
+	if result == away {
+		s.tell(ctx, v)
+		result = later
+	}
+	if result == later {
+		again = s.c.Now().Add(retryAfter(v.Tries))
 	}
 	s.c.Sent(result)
-	s.report(v, result, failure)
-	s.tell(ctx, v, failure)
 	err := s.c.DB.SettleDelivery(ctx, v.ID, holder, again, words)
 	if errors.Is(err, db.ErrConflict) {
 		return fmt.Errorf("somebody else has sent %s meanwhile: %w", v.ID, err)
 	}
-	if back := s.away && result == "sent"; back && err == nil { // what waits for the server need not wait longer
+	if back := s.away && result == sent; back && err == nil { // what waits for the server need not wait longer
 		s.away = false
 		err = s.c.DB.RetryDeliveries(ctx, s.c.To, s.c.Now())
 	}
@@ -218,31 +242,25 @@ func retryAfter(tries int) time.Duration {
 
 // report logs what the operator must know.
 func (s *Sender) report(v db.Delivery, result string, failure error) {
-	var unreachable *Away
 	switch {
-	case result == "refused":
+	case result == refused:
 		s.c.Log.Warn("a message to a person was given up", "kind", v.Kind, "user", v.Localpart, "tries", v.Tries,
 			"error", failure)
-	case errors.As(failure, &unreachable) && !s.away:
+	case result == away && !s.away:
 		s.away = true
 		s.c.Log.Error("messages to people cannot be sent and wait; see `postern mail list`", "error", failure)
-	case result == "later":
+	case result != sent:
 		s.c.Log.Info("a message to a person is tried again later", "kind", v.Kind, "user", v.Localpart, "tries",
 			v.Tries, "error", failure)
 	}
 }
 
-// tell makes it an event that mail cannot be sent. One that tells operators of that does not count: nobody else might
-// be waiting.
-func (s *Sender) tell(ctx context.Context, v db.Delivery, failure error) {
-	now := s.c.Now()
-	var unreachable *Away
-	if !errors.As(failure, &unreachable) || v.Kind == handlers.MailNotice || now.Sub(v.Created) < tooLong ||
-		now.Sub(s.told) < tellAgain {
-		return
+// tell makes it an event that a mail cannot be sent, if it has waited long. One that tells operators of that does not
+// count: nobody else might be waiting.
+func (s *Sender) tell(ctx context.Context, v db.Delivery) {
+	if now := s.c.Now(); v.Kind != handlers.MailNotice && now.Sub(v.Created) >= tooLong {
+		s.logError(s.c.DB.RecordHourly(ctx, db.EventMail, now))
 	}
-	s.told = now
-	s.logError(s.c.DB.Record(ctx, db.Event{Kind: db.EventMail, At: now}))
 }
 
 // logError logs an error of the database, unless the sender is closed.

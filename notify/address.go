@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
@@ -32,12 +33,7 @@ func networks(texts ...string) (all []netip.Prefix) {
 
 // within reports whether an address is in one of the networks.
 func within(addr netip.Addr, all []netip.Prefix) bool {
-	for _, network := range all {
-		if network.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(network netip.Prefix) bool { return network.Contains(addr) })
 }
 
 // plain is the address that is meant: an IPv4 address may be written as IPv6.

@@ -60,13 +60,6 @@ func Keep(ctx context.Context, d *db.DB, targets []Target) error {
 	for i, t := range targets {
 		names[i] = t.String()
 	}
-	all := strings.Join(names, "\n")
-	before, err := d.Setting(ctx, setting)
-	switch {
-	case err != nil && !errors.Is(err, db.ErrNotFound):
-		return err
-	case before == all: // as it is where there never was any
-		return nil
-	}
-	return d.SetSetting(ctx, setting, all)
+	_, err := d.ChangeSetting(ctx, setting, strings.Join(names, "\n"))
+	return err
 }

@@ -17,33 +17,15 @@ type health struct {
 	mu        sync.Mutex
 	down      bool      // a call failed, and the homeserver has not recovered since
 	recovered time.Time // last
-	told      time.Time // when it was last an event that the outbox fails
 }
 
-const (
-	tooLong   = 10 * time.Minute // that a row waits in vain before it is an event
-	tellAgain = time.Hour        // how often it is one, however long that lasts
-)
+const tooLong = 10 * time.Minute // that a row waits in vain before it is an event
 
 // fails makes it an event that the homeserver is not told of something.
 func (s *Sender) fails() {
-	if !s.health.tells(s.c.Now()) {
-		return
-	}
 	ctx, done := context.WithTimeout(context.Background(), closeTimeout)
 	defer done()
-	s.logError(s.c.Queue.DB.Record(ctx, db.Event{Kind: db.EventOutbox, At: s.c.Now()}))
-}
-
-// tells reports whether it was no event lately that the outbox fails, and is one now.
-func (h *health) tells(now time.Time) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if now.Sub(h.told) < tellAgain {
-		return false
-	}
-	h.told = now
-	return true
+	s.logError(s.c.Queue.DB.RecordHourly(ctx, db.EventOutbox, s.c.Now()))
 }
 
 // failed notes a call without an answer, and reports whether the homeserver is down since then.
