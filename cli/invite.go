@@ -130,11 +130,9 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 				}
 				row = append(row, link)
 			}
-			if err := l.add(shapes.Invitation(t), row...); err != nil {
-				return err
-			}
+			l.add(shapes.Invitation(t), row...)
 		}
-		return l.end()
+		return l.end(nil)
 	})
 }
 

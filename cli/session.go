@@ -40,15 +40,13 @@ func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 				when(s.Seen.At), s.Seen.Addr, s.DisplayName)
 		}
 		if name == "" {
-			return cmp.Or(d.EachSession(ctx, show), t.end())
+			return t.end(d.EachSession(ctx, show))
 		}
 		sessions, err := d.Sessions(ctx, name)
 		for _, s := range sessions {
-			if err == nil {
-				err = show(s)
-			}
+			_ = show(s) // end gives its error
 		}
-		return cmp.Or(err, t.end())
+		return t.end(err)
 	})
 }
 
@@ -183,11 +181,9 @@ func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 			if e.Generation != 0 {
 				generation = strconv.FormatInt(e.Generation, 10)
 			}
-			if err := t.add(c.shapes().Event(e), when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr,
-				e.Agent); err != nil {
-				return err
-			}
+			t.add(c.shapes().Event(e), when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr,
+				e.Agent)
 		}
-		return t.end()
+		return t.end(nil)
 	})
 }
