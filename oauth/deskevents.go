@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -46,12 +47,12 @@ func (e desk) events() error {
 }
 
 // named is the account whose events are looked for, in its own letters. One that is not there, or no longer, may have
-// events all the same.
+// events all the same. The user id of another server stays as it was typed, and no account is called that.
 func (e desk) named(typed string) (string, error) {
 	if typed == "" {
 		return "", nil
 	}
-	name := handlers.Spelled(typed, e.server.ServerName)
+	name := cmp.Or(handlers.Spelled(typed, e.server.ServerName), typed)
 	u, err := e.server.DB.UserNamed(e.ctx, name)
 	if errors.Is(err, db.ErrNotFound) {
 		return strings.ToLower(name), nil
