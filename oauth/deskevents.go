@@ -25,10 +25,10 @@ func (e desk) events() error {
 	page := web.DeskEvents{Desk: frame, Name: plain(e.asked("name")), From: e.asked("from"), Until: e.asked("until")}
 	kinds := []web.Choice{{Text: "deskAnyKind"}}
 	for _, k := range eventTexts {
-		if k.Kind == sessionBegan.Value {
-			k.Text = sessionBegan.Text
+		if k.Value == sessionBegan.Value {
+			k = sessionBegan
 		}
-		kinds = append(kinds, web.Choice{Value: k.Kind, Text: k.Text})
+		kinds = append(kinds, k)
 	}
 	var kind string
 	page.Kinds, kind = chosen(kinds, e.asked("kind"))
