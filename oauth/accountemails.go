@@ -132,7 +132,7 @@ func (e accountPages) showWaiting(link string) (answered bool, err error) {
 		return false, err
 	}
 	if e.r.Method == http.MethodPost {
-		if e.r.ParseForm() == nil && e.formIsOurs() {
+		if e.formIsOurs() {
 			return e.waitWith(link)
 		}
 		e.why = web.Wrong{Text: "again"}

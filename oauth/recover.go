@@ -18,7 +18,7 @@ func (v *visit) forRecover() (errand, error) {
 		return nil, err
 	}
 	wrong, sent := web.Wrong{}, v.r.Method == http.MethodPost
-	if sent && (v.r.ParseForm() != nil || !v.formIsOurs()) {
+	if sent && !v.formIsOurs() {
 		wrong, sent = web.Wrong{Text: "again"}, false
 	}
 	if link := v.r.URL.Query().Get(handlers.LinkParam); link != "" {

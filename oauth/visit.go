@@ -25,18 +25,13 @@ func (a *API) Pages() http.Handler {
 		handlers.RegisterPath:  (*visit).forInvited,
 		handlers.StagePath:     (*visit).forStage,
 		handlers.RecoverPath:   (*visit).forRecover,
+		handlers.EmailPath:     (*visit).forMailed,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
 			v.serve(come)
 		})
 	}
-	mux.HandleFunc(handlers.EmailPath, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: handlers.EmailPath}
-		if err := v.mailedLink(); err != nil {
-			v.away(err)
-		}
-	})
 	return mux
 }
 
@@ -115,7 +110,7 @@ func (v *visit) wanted() string { return strings.TrimPrefix(v.hint, "mxid:") }
 
 // submit takes what a form sent.
 func (v *visit) submit() error {
-	if err := v.r.ParseForm(); err != nil || !v.formIsOurs() {
+	if !v.formIsOurs() {
 		return v.show(web.Wrong{Text: "again"})
 	}
 	switch v.did = v.typed("do"); v.did {
