@@ -107,17 +107,17 @@ func (v *visit) linkOver() error {
 	return v.render(http.StatusGone, web.LinkOver{Recover: v.toRecover(), Server: v.server.ServerName})
 }
 
-// mailNewcomer mails a link to the address that somebody has named who has just made an account, or asked for one. That
-// it fails is no reason to say that the account was not made: its owner can add the address later.
-func (v *visit) mailNewcomer(localpart, address string) {
-	if address == "" || !v.server.MailOn() {
+// mailNewcomer mails a link to the address that somebody has named who has just made an account, or asked for one,
+// which is empty then. That it fails is no reason to say that the account was not made: its owner can add the address
+// later.
+func (v *visit) mailNewcomer(account db.User, address string) {
+	if address == "" {
 		return
 	}
-	account, err := v.server.DB.User(v.ctx, localpart)
-	if errors.Is(err, db.ErrNotFound) { // it waits, and with it the address
-		var waits db.WaitingUser
-		waits, err = v.server.DB.WaitingUser(v.ctx, localpart)
-		account = db.User{Localpart: localpart, PasswordHash: waits.PasswordHash}
+	name, _ := handlers.NewLocalpart(v.typed("user"), v.server.ServerName)
+	var err error
+	if account.Localpart == "" { // it waits, and with it the address
+		account, err = v.server.WaitingNamed(v.ctx, name)
 	}
 	if err == nil {
 		err = v.server.CountMail(v.ctx, "")
@@ -127,6 +127,6 @@ func (v *visit) mailNewcomer(localpart, address string) {
 	}
 	if err != nil {
 		v.server.Log.Warn("a newcomer gets no mail to show their address; they may add it on the account page",
-			"user", localpart, "error", err)
+			"user", name, "error", err)
 	}
 }
