@@ -129,7 +129,9 @@ func (e accountPages) history(account db.User) error {
 	return e.render(http.StatusOK, page)
 }
 
-func pageFrom(skip int) string { return action(actionEvents, "") + "&skip=" + strconv.Itoa(skip) }
+func pageFrom(skip int) string {
+	return pageAt(handlers.AccountPath, "action", actionEvents, "skip", strconv.Itoa(skip))
+}
 
 // notices fills the part of the account page that asks for new devices. A client that is a page of this browser was let
 // in here a moment ago, so nobody is asked here. Nor is anybody asked for a browser that has signed in to the pages: it

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"postern/db"
@@ -271,6 +272,20 @@ func status(wrong web.Wrong) int {
 // asks is a client as a person sees it.
 func asks(c *protocol.Client) web.Client {
 	return web.Client{Name: c.DisplayName(), Host: c.Host(), Terms: c.TermsURI, Policy: c.PolicyURI}
+}
+
+// pageAt is the address of a page with parameters, in pairs. One without a value is left out.
+func pageAt(path string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
 }
 
 // with is this page's address with another prompt.
