@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -59,21 +60,22 @@ func (v *visit) toRecover() string {
 
 // choose shows the page of a link, and does what its form says.
 func (v *visit) choose(link string, sent bool, wrong web.Wrong) error {
-	account, err := v.server.ResetAccount(v.ctx, link)
-	if err == nil && sent && wrong.Text == "" {
-		if v.typed("new") == v.typed("again") {
-			account, err = v.server.ResetPassword(v.ctx, link, v.typed("new"), v.typed("others") != "")
-			if err == nil {
-				return v.chosen()
-			}
-		} else {
-			wrong = web.Wrong{Text: "chooseDiffer"}
+	chosen, find := sent && v.typed("new") == v.typed("again"), v.server.ResetAccount
+	switch {
+	case chosen:
+		find = func(ctx context.Context, link string) (db.User, error) {
+			return v.server.ResetPassword(ctx, link, v.typed("new"), v.typed("others") != "")
 		}
+	case sent:
+		wrong = web.Wrong{Text: "chooseDiffer"}
 	}
-	if errors.Is(err, handlers.ErrLinkOver) {
+	account, err := find(v.ctx, link)
+	switch {
+	case errors.Is(err, handlers.ErrLinkOver):
 		return v.linkOver()
-	}
-	if err != nil {
+	case err == nil && chosen:
+		return v.chosen()
+	case err != nil:
 		if wrong, err = notChosen(err); err != nil {
 			return err
 		}
