@@ -63,8 +63,11 @@ func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
 	return named(d, readAgent(s.Seen.Agent)), nil
 }
 
-// place is an address as it looks from this browser.
+// place is an address as it looks from this browser. At the desk it is that of somebody else, and stays an address.
 func (e accountPages) place(addr string) web.Place {
+	if e.path == handlers.DeskPath {
+		return web.Place{Addr: plain(addr)}
+	}
 	return web.Place{Addr: addr, Near: near(addr, handlers.CallerOf(e.ctx).Addr)}
 }
 

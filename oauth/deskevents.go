@@ -125,7 +125,6 @@ func (e desk) viewOf(localpart string) (string, error) {
 // deskEvent is an event as an operator sees it.
 func (e desk) deskEvent(event db.Event, devices map[string]web.Device) web.DeskEvent {
 	shows := web.DeskEvent{Event: e.eventOf(event, devices)}
-	shows.From = web.Place{Addr: plain(event.Addr)}
 	if event.Localpart != "" {
 		shows.UserID = e.user(event.Localpart)
 	}

@@ -191,16 +191,12 @@ func (e desk) personDevices(has owned, page *web.Person) error {
 	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
 	page.More = max(0, len(sessions)-pageOfDesk)
 	for _, s := range sessions[:len(sessions)-page.More] {
-		d := has.devices[s.DeviceID]
-		d.From = web.Place{Addr: plain(s.Seen.Addr)}
-		page.Devices = append(page.Devices, web.PersonDevice{Device: d, Bot: s.Bot,
+		page.Devices = append(page.Devices, web.PersonDevice{Device: has.devices[s.DeviceID], Bot: s.Bot,
 			End: deskAt(deskPerson, "name", s.Localpart, "device_id", s.DeviceID)})
 	}
 	browsers, err := e.liveBrowsers(has.account)
 	for _, b := range browsers {
-		shown := e.browserOf(b)
-		shown.From = web.Place{Addr: plain(b.Since.Addr)}
-		page.Browsers = append(page.Browsers, shown)
+		page.Browsers = append(page.Browsers, e.browserOf(b))
 	}
 	return err
 }
