@@ -71,9 +71,7 @@ func (e accountPages) happened(account db.User, devices map[string]web.Device, s
 	if err != nil {
 		return nil, false, err
 	}
-	if more = len(events) > limit; more {
-		events = events[:limit]
-	}
+	events, more = cut(events, limit)
 	for _, event := range events {
 		all = append(all, e.eventOf(event, devices))
 	}
@@ -142,9 +140,7 @@ func (e accountPages) notices(has owned, page *web.Account) error {
 		return err
 	}
 	events = slices.DeleteFunc(events, func(n db.Event) bool { return e.browser.Began(n.Session) })
-	if page.New.More = len(events) > noticesAtOnce; page.New.More {
-		events = events[:noticesAtOnce]
-	}
+	events, page.New.More = cut(events, noticesAtOnce)
 	for _, event := range events {
 		d, there := has.devices[event.DeviceID]
 		if !there {

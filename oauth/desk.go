@@ -113,10 +113,10 @@ func (e desk) frame(here string, all ...done) (web.Desk, error) {
 	return f, nil
 }
 
-// cut takes the rows of a page from those that were read, which are one more if there are more.
-func cut[T any](rows []T) (page []T, more bool) {
-	if len(rows) > pageOfDesk {
-		return rows[:pageOfDesk], true
+// cut takes the rows of a page from those that were read, which are more than it holds at most if there are more.
+func cut[T any](rows []T, most int) (page []T, more bool) {
+	if len(rows) > most {
+		return rows[:most], true
 	}
 	return rows, false
 }

@@ -79,7 +79,7 @@ func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []stri
 	if err != nil {
 		return err
 	}
-	events, more := cut(events)
+	events, more := cut(events, pageOfDesk)
 	views := make(map[string]string) // by name
 	for _, event := range events {
 		shows := e.deskEvent(event, nil)

@@ -64,7 +64,7 @@ func (e desk) peoplePage(status int, wrong web.Wrong) error {
 	if err != nil {
 		return err
 	}
-	users, more := cut(users)
+	users, more := cut(users, pageOfDesk)
 	for _, u := range users {
 		page.Lines = append(page.Lines, e.personLine(u))
 	}
