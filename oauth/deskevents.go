@@ -80,7 +80,7 @@ func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []stri
 		return err
 	}
 	events, more := cut(events, pageOfDesk)
-	views := make(map[string]string) // by name
+	views := map[string]string{"": ""} // by name
 	for _, event := range events {
 		shows := e.deskEvent(event, nil)
 		if view, known := views[event.Localpart]; known {

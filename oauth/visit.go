@@ -68,6 +68,8 @@ type visit struct {
 	account *db.User   // who is signed in; nil: nobody
 	browser db.Browser // in which
 	why     web.Wrong  // why the form that was sent did nothing, whatever page comes
+
+	apps map[string]string // what clients that were read are called, by id
 }
 
 // serve answers the request. An errand is nil if its page is shown already.
