@@ -131,6 +131,14 @@ func (l *listing) flush() error {
 	return l.write(text.String())
 }
 
+// cell is what a field holds that JSON may leave out.
+func cell[T any](field *T) string {
+	if field == nil {
+		return ""
+	}
+	return fmt.Sprint(*field)
+}
+
 // when writes an instant for people, and a dash for none.
 func when(t time.Time) string {
 	if t.IsZero() {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"postern/db"
-	"postern/handlers"
 )
 
 type sessionCmd struct {
@@ -174,14 +173,8 @@ func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 		}
 		t := cmd.listing(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT")
 		for _, e := range events {
-			user, generation := "", ""
-			if e.Localpart != "" {
-				user = string(handlers.NewUserID(e.Localpart, c.ServerName))
-			}
-			if e.Generation != 0 {
-				generation = strconv.FormatInt(e.Generation, 10)
-			}
-			t.add(c.shapes().Event(e), when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr,
+			shown := c.shapes().Event(e)
+			t.add(shown, when(e.At), e.Kind, cell(shown.UserID), e.DeviceID, e.Session, cell(shown.Generation), e.Addr,
 				e.Agent)
 		}
 		return t.end(nil)
