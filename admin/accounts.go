@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"postern/db"
@@ -64,19 +63,13 @@ func value[T any](v *T) (t T) {
 // CreateAccount implements POST /accounts.
 func (a *api) CreateAccount(ctx context.Context,
 	r gen.CreateAccountRequestObject) (gen.CreateAccountResponseObject, error) {
-	name := strings.ToLower(a.named(r.Body.Localpart))
-	if err := a.CheckName(ctx, name); err != nil {
+	u, err := a.NewUser(ctx, r.Body.Localpart, value(r.Body.Password))
+	if err != nil {
 		return nil, err
 	}
-	u := db.User{Localpart: name, PasswordHash: handlers.NoPassword, Created: now(ctx), Admin: value(r.Body.Admin)}
-	if r.Body.Password != nil {
-		var err error
-		if u.PasswordHash, err = a.NewHash(ctx, name, *r.Body.Password); err != nil {
-			return nil, err
-		}
-	}
-	err := a.create(ctx, u, r.Body.Email)
-	shown, err := a.changed(ctx, name, err)
+	u.Admin = value(r.Body.Admin)
+	err = a.create(ctx, u, r.Body.Email)
+	shown, err := a.changed(ctx, u.Localpart, err)
 	return gen.CreateAccount201JSONResponse(shown), err
 }
 

@@ -55,6 +55,7 @@ func TestAccountLife(t *testing.T) {
 	}
 	s.ask("POST", "/accounts", `{"localpart":"carol"}`).Want(t, 400, "M_USER_IN_USE")
 	s.ask("POST", "/accounts", `{"localpart":"dan","password":"short"}`).Want(t, 400, "M_WEAK_PASSWORD")
+	s.ask("POST", "/accounts", `{"localpart":"dan","password":""}`).Want(t, 400, "M_INVALID_PARAM")
 	s.done("POST", "/accounts", `{"localpart":"erin"}`)
 	if token := s.tryLogin("erin", ""); token != "" {
 		t.Error("somebody has logged in without a password")

@@ -105,11 +105,9 @@ func (cmd *userList) listWaiting(w world, c *common, waiting []db.WaitingUser) e
 	t := cmd.listing(w.stdout, "USER SINCE NETWORK EMAIL")
 	for _, u := range waiting {
 		shown := c.shapes().Signup(u)
-		if err := t.add(shown, shown.UserID, when(u.Since), u.Network, u.Email.Address); err != nil {
-			return err
-		}
+		t.add(shown, shown.UserID, when(u.Since), u.Network, u.Email.Address)
 	}
-	return t.end()
+	return t.end(nil)
 }
 
 // waiting finds the account that waits and that an operator means; else db.ErrNotFound.

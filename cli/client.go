@@ -129,12 +129,10 @@ func (cmd *clientList) Run(ctx context.Context, w world, c *common) error {
 			}
 			shown := shownClient{client.ID, m.Name, m.URI, client.Sessions, client.Added, db.Millis(client.Created),
 				db.Millis(client.Used)}
-			if err := t.add(shown, client.ID, m.Name, m.URI, strconv.Itoa(client.Sessions), yes(client.Added),
-				when(client.Created), when(client.Used)); err != nil {
-				return err
-			}
+			t.add(shown, client.ID, m.Name, m.URI, strconv.Itoa(client.Sessions), yes(client.Added),
+				when(client.Created), when(client.Used))
 		}
-		return t.end()
+		return t.end(nil)
 	})
 }
 

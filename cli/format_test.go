@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -89,6 +90,38 @@ func TestListsInJSON(t *testing.T) {
 		!strings.Contains(out, `"display_name":"a\u202eb\u009bc\u007f\udb40\udc01"`) {
 		t.Errorf("a name controls the terminal: %q", out)
 	}
+}
+
+// TestListCutShort: a list that fails in the middle is no JSON that could be taken for the whole of it.
+func TestListCutShort(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.fill()
+	i.must("secret", "user", "add", "bob", "--password-stdin")
+	for _, command := range [][]string{{"user", "list"}, {"session", "list"}, {"session", "list", "alice"},
+		{"session", "events"}} {
+		out := &failing{at: 2}
+		err := run(t.Context(), world{Program: built(), stdout: out, stderr: t.Output(),
+			getenv: func(string) string { return "" }}, append(command, "--format", "json", "--db", i.db))
+		if !errors.Is(err, errFull) || json.Valid(out.out.Bytes()) {
+			t.Errorf("%s: %v, and wrote %q", command, err, out.out.String())
+		}
+	}
+}
+
+// failing is a writer of which one write fails, and those behind it do not.
+type failing struct {
+	out bytes.Buffer
+	at  int
+}
+
+var errFull = errors.New("no space left")
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.at--; f.at == 0 {
+		return 0, errFull
+	}
+	return f.out.Write(b)
 }
 
 // inJSON runs a command, and holds each of its rows against a schema.

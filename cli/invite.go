@@ -33,14 +33,6 @@ type inviteLink struct {
 
 func (l inviteLink) problem() error { return webURL("--public-url", l.PublicURL) }
 
-// to is empty if the server's address is not known.
-func (l inviteLink) to(token string) string {
-	if l.PublicURL == "" {
-		return ""
-	}
-	return handlers.InvitationLink(l.public(), token)
-}
-
 // public is the server's address, without a slash at its end.
 func (l inviteLink) public() string { return strings.TrimSuffix(l.PublicURL, "/") }
 
@@ -81,8 +73,8 @@ func (cmd *inviteAdd) Run(ctx context.Context, w world, c *common) error {
 		}
 		if err == nil {
 			fmt.Fprintln(w.stdout, token)
-			if link := cmd.to(token); link != "" {
-				fmt.Fprintln(w.stdout, link)
+			if cmd.PublicURL != "" {
+				fmt.Fprintln(w.stdout, handlers.InvitationLink(cmd.PublicURL, token))
 			}
 		}
 		return err
@@ -108,8 +100,9 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 		return err
 	}
 	return c.existing(ctx, func(d *db.DB) error {
-		now := time.Now()
-		tokens, err := d.RegistrationTokens(ctx, now)
+		shapes := c.shapes()
+		shapes.PublicURL = cmd.PublicURL
+		tokens, err := d.RegistrationTokens(ctx, shapes.Now)
 		if err != nil {
 			return err
 		}
@@ -117,24 +110,18 @@ func (cmd *inviteList) Run(ctx context.Context, w world, c *common) error {
 		if cmd.PublicURL != "" {
 			heading += " LINK"
 		}
-		l, shapes := cmd.listing(w.stdout, heading), c.shapes()
-		shapes.PublicURL = cmd.PublicURL
+		l := cmd.listing(w.stdout, heading)
 		for _, t := range tokens {
+			shown := shapes.Invitation(t)
 			row := []string{
-				t.Token, t.State(now), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
+				t.Token, string(shown.State), allowed(t.UsesAllowed), strconv.FormatInt(t.Used, 10),
 				strconv.FormatInt(t.Reserved, 10), when(t.Expires), when(t.Created)}
 			if cmd.PublicURL != "" {
-				link := ""
-				if t.State(now) == "good" {
-					link = cmd.to(t.Token)
-				}
-				row = append(row, link)
+				row = append(row, cell(shown.Link))
 			}
-			if err := l.add(shapes.Invitation(t), row...); err != nil {
-				return err
-			}
+			l.add(shown, row...)
 		}
-		return l.end()
+		return l.end(nil)
 	})
 }
 

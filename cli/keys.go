@@ -57,12 +57,10 @@ func (cmd *keysList) Run(ctx context.Context, w world, c *common) error {
 				state = "mints"
 			}
 			shown := shownKey{k.ID, state, db.Millis(k.Created), db.Millis(k.Retired), use.Sessions}
-			if err := t.add(shown, strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired),
-				strconv.Itoa(use.Sessions)); err != nil {
-				return err
-			}
+			t.add(shown, strconv.FormatInt(k.ID, 10), state, when(k.Created), when(k.Retired),
+				strconv.Itoa(use.Sessions))
 		}
-		return t.end()
+		return t.end(nil)
 	})
 }
 

@@ -121,12 +121,10 @@ func (cmd *mailList) Run(ctx context.Context, w world, c *common) error {
 			if v.Planned() {
 				next = "summary, at " + next
 			}
-			if err := t.add(shown, v.Kind, short(strings.TrimPrefix(v.Target, string(mail.Mails))), short(user),
-				when(v.Created), strconv.Itoa(v.Tries), next, v.Error); err != nil {
-				return err
-			}
+			t.add(shown, v.Kind, short(strings.TrimPrefix(v.Target, string(mail.Mails))), short(user),
+				when(v.Created), strconv.Itoa(v.Tries), next, v.Error)
 		}
-		return t.end()
+		return t.end(nil)
 	})
 }
 

@@ -23,18 +23,19 @@ type listFlags struct {
 func table(out io.Writer, heading string, rows [][]string) error {
 	t := newListing(out, heading)
 	t.rows = append(t.rows, rows...)
-	return t.flush()
+	return t.end(nil)
 }
 
 // listing is a list of any length: it is written as it comes, some rows at a time, and a column gets wider when its
 // cells do. What a cell holds cannot control the terminal, nor pass for what it is not; an empty one is a dash. In JSON
-// it is an array, which is closed only when all of it was written.
+// it is an array, which is closed only when all of it was written. After an error nothing more is written.
 type listing struct {
 	out    io.Writer
 	widths []int
 	rows   [][]string // that wait
 	json   bool
-	begun  bool // in JSON: there was a row
+	begun  bool  // in JSON: there was a row
+	err    error // the first one
 }
 
 // listing begins the list of a command.
@@ -52,7 +53,7 @@ func newListing(out io.Writer, heading string) *listing {
 	return &listing{out: out, widths: make([]int, len(names)), rows: [][]string{names}}
 }
 
-// add adds a row, of one line: what JSON shows of it, and its cells.
+// add adds a row, of one line: what JSON shows of it, and its cells. Its error is that of end as well.
 func (l *listing) add(shown any, cells ...string) error {
 	if l.json {
 		return l.addJSON(shown)
@@ -67,11 +68,12 @@ func (l *listing) add(shown any, cells ...string) error {
 // addJSON writes an element of the array, of one line.
 func (l *listing) addJSON(shown any) error {
 	raw, err := json.Marshal(shown)
+	l.err = cmp.Or(l.err, err)
 	before := ",\n"
 	if !l.begun {
 		l.begun, before = true, "[\n"
 	}
-	return cmp.Or(err, l.write(before+visibleJSON(raw)))
+	return l.write(before + visibleJSON(raw))
 }
 
 // visibleJSON escapes what cannot be seen, or turns what stands behind it: see [handlers.Printable].
@@ -89,11 +91,13 @@ func visibleJSON(raw []byte) string {
 	return b.String()
 }
 
-// end writes what waits, and ends the list.
-func (l *listing) end() error {
+// end writes what waits, and ends the list, unless an error has cut it short.
+func (l *listing) end(err error) error {
 	switch {
 	case !l.json:
-		return l.flush()
+		return cmp.Or(err, l.flush())
+	case err != nil:
+		return err
 	case !l.begun:
 		return l.write("[]\n")
 	}
@@ -101,8 +105,10 @@ func (l *listing) end() error {
 }
 
 func (l *listing) write(text string) error {
-	_, err := io.WriteString(l.out, text)
-	return err
+	if l.err == nil {
+		_, l.err = io.WriteString(l.out, text)
+	}
+	return l.err
 }
 
 // flush writes the rows that wait.
@@ -123,6 +129,14 @@ func (l *listing) flush() error {
 	}
 	l.rows = l.rows[:0]
 	return l.write(text.String())
+}
+
+// cell is what a field holds that JSON may leave out.
+func cell[T any](field *T) string {
+	if field == nil {
+		return ""
+	}
+	return fmt.Sprint(*field)
 }
 
 // when writes an instant for people, and a dash for none.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"postern/db"
-	"postern/handlers"
 )
 
 type sessionCmd struct {
@@ -40,15 +39,13 @@ func (cmd *sessionList) Run(ctx context.Context, w world, c *common) error {
 				when(s.Seen.At), s.Seen.Addr, s.DisplayName)
 		}
 		if name == "" {
-			return cmp.Or(d.EachSession(ctx, show), t.end())
+			return t.end(d.EachSession(ctx, show))
 		}
 		sessions, err := d.Sessions(ctx, name)
 		for _, s := range sessions {
-			if err == nil {
-				err = show(s)
-			}
+			_ = show(s) // end gives its error
 		}
-		return cmp.Or(err, t.end())
+		return t.end(err)
 	})
 }
 
@@ -176,18 +173,10 @@ func (cmd *sessionEvents) Run(ctx context.Context, w world, c *common) error {
 		}
 		t := cmd.listing(w.stdout, "TIME EVENT USER DEVICE SESSION GENERATION ADDRESS AGENT")
 		for _, e := range events {
-			user, generation := "", ""
-			if e.Localpart != "" {
-				user = string(handlers.NewUserID(e.Localpart, c.ServerName))
-			}
-			if e.Generation != 0 {
-				generation = strconv.FormatInt(e.Generation, 10)
-			}
-			if err := t.add(c.shapes().Event(e), when(e.At), e.Kind, user, e.DeviceID, e.Session, generation, e.Addr,
-				e.Agent); err != nil {
-				return err
-			}
+			shown := c.shapes().Event(e)
+			t.add(shown, when(e.At), e.Kind, cell(shown.UserID), e.DeviceID, e.Session, cell(shown.Generation), e.Addr,
+				e.Agent)
 		}
-		return t.end()
+		return t.end(nil)
 	})
 }

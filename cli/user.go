@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +124,7 @@ func (cmd *userList) Run(ctx context.Context, w world, c *common) error {
 				err = t.add(nil, name, "waiting", when(u.Since), "0", yes(false), yes(false))
 			}
 		}
-		return cmp.Or(err, t.end())
+		return t.end(err)
 	})
 }
 

@@ -61,11 +61,9 @@ func (cmd *userEmail) list(ctx context.Context, w world, c *common, d *db.DB, na
 	}
 	t := cmd.listing(w.stdout, "ADDRESS CONFIRMED ADDED")
 	for _, e := range emails {
-		if err := t.add(c.shapes().Email(e), e.Address, when(e.Validated), when(e.Added)); err != nil {
-			return err
-		}
+		t.add(c.shapes().Email(e), e.Address, when(e.Validated), when(e.Added))
 	}
-	return t.end()
+	return t.end(nil)
 }
 
 func (cmd *userEmail) add(ctx context.Context, w world, c *common, d *db.DB, name, address string) error {

@@ -26,12 +26,9 @@ func (s *Server) MakeAccount(ctx context.Context, a MadeAccount) (gen.RegisterRe
 	if err := s.CheckNewName(ctx, a.Localpart); err != nil {
 		return nil, err
 	}
-	hash := NoPassword
-	if a.Password != "" {
-		var err error
-		if hash, err = s.NewHash(ctx, a.Localpart, a.Password); err != nil {
-			return nil, err
-		}
+	hash, err := s.firstHash(ctx, a.Localpart, a.Password)
+	if err != nil {
+		return nil, err
 	}
 	r := db.Registration{Localpart: a.Localpart, PasswordHash: hash, At: s.Now()}
 	session, err := s.Peer.Register(ctx, r, func(r db.Registration) (db.Session, error) {
@@ -45,6 +42,24 @@ func (s *Server) MakeAccount(ctx context.Context, a MadeAccount) (gen.RegisterRe
 	}
 	s.logSuccess(ctx, "made by an administrator", db.Session{Localpart: a.Localpart, DeviceID: session.DeviceID})
 	return s.registered(ctx, a.Localpart, session)
+}
+
+// NewUser is an account that is called what an operator typed, if it can be registered, to be written by the caller.
+// Without a password nobody logs in to it by one.
+func (s *Server) NewUser(ctx context.Context, typed, password string) (u db.User, err error) {
+	u = db.User{Localpart: localpart(typed, s.ServerName), Created: s.Now()}
+	if err = s.CheckName(ctx, u.Localpart); err == nil {
+		u.PasswordHash, err = s.firstHash(ctx, u.Localpart, password)
+	}
+	return u, err
+}
+
+// firstHash is the hash of the password of a new account; empty: it has none.
+func (s *Server) firstHash(ctx context.Context, localpart, password string) (string, error) {
+	if password == "" {
+		return NoPassword, nil
+	}
+	return s.NewHash(ctx, localpart, password)
 }
 
 // writeMade is the transaction of MakeAccount, with a root key for the session, if there is one.

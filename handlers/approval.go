@@ -75,17 +75,17 @@ func (s *Server) askedAgain(ctx context.Context, localpart string) error {
 	return err
 }
 
-// waitingAccount is an account that waits as far as a login has to know of it, or is empty.
+// waitingAccount is [Server.WaitingNamed], and empty if there is none.
 func (s *Server) waitingAccount(ctx context.Context, localpart string) (db.User, error) {
-	account, err := s.waitingNamed(ctx, localpart)
+	account, err := s.WaitingNamed(ctx, localpart)
 	if errors.Is(err, db.ErrNotFound) {
 		return db.User{}, nil
 	}
 	return account, err
 }
 
-// waitingNamed is waitingAccount, but db.ErrNotFound if there is none.
-func (s *Server) waitingNamed(ctx context.Context, localpart string) (db.User, error) {
+// WaitingNamed is an account that waits as far as it is known yet; db.ErrNotFound if there is none.
+func (s *Server) WaitingNamed(ctx context.Context, localpart string) (db.User, error) {
 	u, err := s.DB.WaitingUser(ctx, localpart)
 	return db.User{Localpart: u.Localpart, PasswordHash: u.PasswordHash, Waits: true}, err
 }

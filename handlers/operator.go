@@ -20,8 +20,16 @@ import (
 // it: they read that whoever runs the server did it.
 func (c *Caller) Operator(how string) *Caller {
 	who := *c
-	who.Agent, who.Addr = fmt.Sprintf("%s, from %s", how, c.Addr), netip.Addr{}
+	who.Agent, who.Addr = cameFrom(how)+c.Addr.String(), netip.Addr{}
 	return &who
+}
+
+// cameFrom is how an operator came, before the address.
+func cameFrom(how string) string { return how + ", from " }
+
+// ByOperator reports whether an event is what an operator has done who came so.
+func ByOperator(how string, e db.Event) bool {
+	return e.Addr == "" && strings.HasPrefix(e.Agent, cameFrom(how))
 }
 
 // Untold is something that the homeserver has to be told still.

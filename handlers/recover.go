@@ -118,7 +118,7 @@ func (s *Server) LinkedAddress(ctx context.Context, text string) (address string
 
 // WaitingAddress is [Server.LinkedAddress] of an account that waits for approval.
 func (s *Server) WaitingAddress(ctx context.Context, text string) (address string, account db.User, err error) {
-	l, account, err := s.openLink(ctx, addressLink, text, s.waitingNamed)
+	l, account, err := s.openLink(ctx, addressLink, text, s.WaitingNamed)
 	return l.Address, account, err
 }
 
@@ -127,7 +127,7 @@ func (s *Server) WaitingAddress(ctx context.Context, text string) (address strin
 // the caller has named to them. [ErrLinkOver], also if the account is approved by now: then BindAddress is for the
 // link; [db.ErrConflict] if another account has the address.
 func (s *Server) ShowWaiting(ctx context.Context, text, language string) error {
-	l, account, err := s.openLink(ctx, addressLink, text, s.waitingNamed)
+	l, account, err := s.openLink(ctx, addressLink, text, s.WaitingNamed)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package oauth
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"postern/db"
@@ -128,11 +127,7 @@ func (e accountPages) enter(account db.User, _ bool) error {
 
 // action is the address of an action's page.
 func action(name, device string) string {
-	q := url.Values{"action": {name}}
-	if device != "" {
-		q.Set("device_id", device)
-	}
-	return handlers.AccountPath + "?" + q.Encode()
+	return pageAt(handlers.AccountPath, "action", name, "device_id", device)
 }
 
 func (e accountPages) overview(account db.User) error {

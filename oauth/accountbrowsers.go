@@ -3,7 +3,6 @@ package oauth
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	"postern/db"
 	"postern/handlers"
@@ -31,9 +30,8 @@ func (e accountPages) liveBrowsers(account db.User) (live []db.Browser, err erro
 }
 
 func (e accountPages) browserOf(b db.Browser) web.Browser {
-	q := url.Values{"action": {actionBrowser}, "browser": {b.ID}}
 	return web.Browser{Agent: readAgent(b.Since.Agent).Agent, From: e.place(b.Since.Addr), Since: e.moment(b.Since.At),
-		This: b.ID == e.browser.ID, View: handlers.AccountPath + "?" + q.Encode()}
+		This: b.ID == e.browser.ID, View: pageAt(handlers.AccountPath, "action", actionBrowser, "browser", b.ID)}
 }
 
 // oneBrowser shows a browser of the account, and signs it out.

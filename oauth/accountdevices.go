@@ -51,20 +51,36 @@ func (e accountPages) deviceOf(s db.Session) (web.Device, error) {
 	if s.Bot {
 		d.View = action(actionTokens, s.DeviceID)
 	}
-	if s.ClientID != "" {
-		client, _, err := e.registered(e.ctx, s.ClientID)
-		if err != nil {
-			return d, err
-		}
-		if client != nil {
-			d.App = shown(client.DisplayName())
-		}
-	}
-	return named(d, readAgent(s.Seen.Agent)), nil
+	var err error
+	d.App, err = e.appOf(s)
+	return named(d, readAgent(s.Seen.Agent)), err
 }
 
-// place is an address as it looks from this browser.
+// appOf is what the client of a session is called; empty: nobody knows. It is read once a visit.
+func (v *visit) appOf(s db.Session) (string, error) {
+	name, known := v.apps[s.ClientID]
+	if known || s.ClientID == "" {
+		return name, nil
+	}
+	client, _, err := v.registered(v.ctx, s.ClientID)
+	if err != nil {
+		return "", err
+	}
+	if client != nil {
+		name = shown(client.DisplayName())
+	}
+	if v.apps == nil {
+		v.apps = make(map[string]string)
+	}
+	v.apps[s.ClientID] = name
+	return name, nil
+}
+
+// place is an address as it looks from this browser. At the desk it is that of somebody else, and stays an address.
 func (e accountPages) place(addr string) web.Place {
+	if e.path == handlers.DeskPath {
+		return web.Place{Addr: plain(addr)}
+	}
 	return web.Place{Addr: addr, Near: near(addr, handlers.CallerOf(e.ctx).Addr)}
 }
 

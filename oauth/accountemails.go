@@ -3,7 +3,6 @@ package oauth
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"postern/db"
@@ -26,8 +25,8 @@ func (e accountPages) emailsPart(has owned, page *web.Account) error {
 }
 
 func (e accountPages) emailOf(a db.Email) web.Email {
-	q := url.Values{"action": {actionEmails}, "address": {a.Address}}
-	return web.Email{Address: a.Address, Added: e.moment(a.Added), View: handlers.AccountPath + "?" + q.Encode()}
+	return web.Email{Address: a.Address, Added: e.moment(a.Added),
+		View: pageAt(handlers.AccountPath, "action", actionEmails, "address", a.Address)}
 }
 
 // emails adds an address, shows that one is the account's, or removes one.
@@ -132,7 +131,7 @@ func (e accountPages) showWaiting(link string) (answered bool, err error) {
 		return false, err
 	}
 	if e.r.Method == http.MethodPost {
-		if e.r.ParseForm() == nil && e.formIsOurs() {
+		if e.formIsOurs() {
 			return e.waitWith(link)
 		}
 		e.why = web.Wrong{Text: "again"}

@@ -17,44 +17,44 @@ const (
 )
 
 // eventTexts say what has happened, by the kind of event. One that is not here is shown by its kind.
-var eventTexts = []struct{ Kind, Text string }{
-	{Kind: db.EventLogin, Text: "eventLogin"},
-	{Kind: db.EventNewDevice, Text: "eventNewDevice"},
-	{Kind: db.EventLogout, Text: "eventLogout"},
-	{Kind: db.EventReplay, Text: "eventReplay"},
-	{Kind: db.EventKeyRetired, Text: "eventKeyRetired"},
-	{Kind: db.EventCaughtUp, Text: "eventCaughtUp"},
-	{Kind: db.EventCodeReplay, Text: "eventCodeReplay"},
-	{Kind: db.EventDeviceGone, Text: "eventDeviceGone"},
-	{Kind: db.EventCreated, Text: "eventCreated"},
-	{Kind: db.EventApproved, Text: "eventApproved"},
-	{Kind: db.EventWaiting, Text: "eventWaiting"},
-	{Kind: db.EventRejected, Text: "eventRejected"},
-	{Kind: db.EventPassword, Text: "eventPassword"},
-	{Kind: db.EventDeactivated, Text: "eventDeactivated"},
-	{Kind: db.EventReactivated, Text: "eventReactivated"},
-	{Kind: db.EventLocked, Text: "eventLocked"},
-	{Kind: db.EventUnlocked, Text: "eventUnlocked"},
-	{Kind: db.EventAdminOn, Text: "eventAdminOn"},
-	{Kind: db.EventAdminOff, Text: "eventAdminOff"},
-	{Kind: db.EventInvited, Text: "eventInvited"},
-	{Kind: db.EventInviteRevoked, Text: "eventInviteRevoked"},
-	{Kind: db.EventLoginLink, Text: "eventLoginLink"},
-	{Kind: db.EventResetLink, Text: "eventResetLink"},
-	{Kind: db.EventFlood, Text: "eventFlood"},
-	{Kind: db.EventOutbox, Text: "eventOutbox"},
-	{Kind: db.EventMail, Text: "eventMail"},
-	{Kind: db.EventFactorAdded, Text: "eventFactorAdded"},
-	{Kind: db.EventFactorRemoved, Text: "eventFactorRemoved"},
-	{Kind: db.EventFactorsCleared, Text: "eventFactorsCleared"},
-	{Kind: db.EventRecoveryMade, Text: "eventRecoveryMade"},
-	{Kind: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
-	{Kind: db.EventEmailAdded, Text: "eventEmailAdded"},
-	{Kind: db.EventEmailRemoved, Text: "eventEmailRemoved"},
-	{Kind: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
-	{Kind: db.EventTokenIssued, Text: "eventTokenIssued"},
-	{Kind: db.EventTokenEnded, Text: "eventTokenEnded"},
-	{Kind: db.EventBrowser, Text: "eventBrowser"},
+var eventTexts = []web.Choice{
+	{Value: db.EventLogin, Text: "eventLogin"},
+	{Value: db.EventNewDevice, Text: "eventNewDevice"},
+	{Value: db.EventLogout, Text: "eventLogout"},
+	{Value: db.EventReplay, Text: "eventReplay"},
+	{Value: db.EventKeyRetired, Text: "eventKeyRetired"},
+	{Value: db.EventCaughtUp, Text: "eventCaughtUp"},
+	{Value: db.EventCodeReplay, Text: "eventCodeReplay"},
+	{Value: db.EventDeviceGone, Text: "eventDeviceGone"},
+	{Value: db.EventCreated, Text: "eventCreated"},
+	{Value: db.EventApproved, Text: "eventApproved"},
+	{Value: db.EventWaiting, Text: "eventWaiting"},
+	{Value: db.EventRejected, Text: "eventRejected"},
+	{Value: db.EventPassword, Text: "eventPassword"},
+	{Value: db.EventDeactivated, Text: "eventDeactivated"},
+	{Value: db.EventReactivated, Text: "eventReactivated"},
+	{Value: db.EventLocked, Text: "eventLocked"},
+	{Value: db.EventUnlocked, Text: "eventUnlocked"},
+	{Value: db.EventAdminOn, Text: "eventAdminOn"},
+	{Value: db.EventAdminOff, Text: "eventAdminOff"},
+	{Value: db.EventInvited, Text: "eventInvited"},
+	{Value: db.EventInviteRevoked, Text: "eventInviteRevoked"},
+	{Value: db.EventLoginLink, Text: "eventLoginLink"},
+	{Value: db.EventResetLink, Text: "eventResetLink"},
+	{Value: db.EventFlood, Text: "eventFlood"},
+	{Value: db.EventOutbox, Text: "eventOutbox"},
+	{Value: db.EventMail, Text: "eventMail"},
+	{Value: db.EventFactorAdded, Text: "eventFactorAdded"},
+	{Value: db.EventFactorRemoved, Text: "eventFactorRemoved"},
+	{Value: db.EventFactorsCleared, Text: "eventFactorsCleared"},
+	{Value: db.EventRecoveryMade, Text: "eventRecoveryMade"},
+	{Value: db.EventRecoveryUsed, Text: "eventRecoveryUsed"},
+	{Value: db.EventEmailAdded, Text: "eventEmailAdded"},
+	{Value: db.EventEmailRemoved, Text: "eventEmailRemoved"},
+	{Value: db.EventPasskeyCopied, Text: "eventPasskeyCopied"},
+	{Value: db.EventTokenIssued, Text: "eventTokenIssued"},
+	{Value: db.EventTokenEnded, Text: "eventTokenEnded"},
+	{Value: db.EventBrowser, Text: "eventBrowser"},
 }
 
 // events fills the part of the account page that lists what has happened lately.
@@ -71,9 +71,7 @@ func (e accountPages) happened(account db.User, devices map[string]web.Device, s
 	if err != nil {
 		return nil, false, err
 	}
-	if more = len(events) > limit; more {
-		events = events[:limit]
-	}
+	events, more = cut(events, limit)
 	for _, event := range events {
 		all = append(all, e.eventOf(event, devices))
 	}
@@ -90,13 +88,9 @@ func (e accountPages) eventOf(event db.Event, devices map[string]web.Device) web
 	if shows.ByOperator = event.Addr == "" && event.Agent != ""; !shows.ByOperator {
 		shows.Agent = beside(readAgent(event.Agent), shows.Device)
 	}
-	for _, known := range eventTexts {
-		if known.Kind == event.Kind {
-			shows.Text = known.Text
-			return shows
-		}
+	if shows.Text = textOf(eventTexts, event.Kind); shows.Text == "" {
+		shows.Kind = shown(event.Kind)
 	}
-	shows.Kind = shown(event.Kind)
 	return shows
 }
 
@@ -133,7 +127,9 @@ func (e accountPages) history(account db.User) error {
 	return e.render(http.StatusOK, page)
 }
 
-func pageFrom(skip int) string { return action(actionEvents, "") + "&skip=" + strconv.Itoa(skip) }
+func pageFrom(skip int) string {
+	return pageAt(handlers.AccountPath, "action", actionEvents, "skip", strconv.Itoa(skip))
+}
 
 // notices fills the part of the account page that asks for new devices. A client that is a page of this browser was let
 // in here a moment ago, so nobody is asked here. Nor is anybody asked for a browser that has signed in to the pages: it
@@ -144,9 +140,7 @@ func (e accountPages) notices(has owned, page *web.Account) error {
 		return err
 	}
 	events = slices.DeleteFunc(events, func(n db.Event) bool { return e.browser.Began(n.Session) })
-	if page.New.More = len(events) > noticesAtOnce; page.New.More {
-		events = events[:noticesAtOnce]
-	}
+	events, page.New.More = cut(events, noticesAtOnce)
 	for _, event := range events {
 		d, there := has.devices[event.DeviceID]
 		if !there {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"net/url"
 	"unicode/utf8"
 
 	"postern/db"
@@ -34,9 +33,8 @@ func (e accountPages) passkeysPart(has owned, page *web.Account) (err error) {
 }
 
 func (e accountPages) passkeyOf(f db.Factor) web.Passkey {
-	q := url.Values{"action": {actionPasskeys}, "id": {f.ID}}
 	return web.Passkey{Name: f.Name, Added: e.moment(f.Created), Used: e.moment(f.Used),
-		View: handlers.AccountPath + "?" + q.Encode()}
+		View: pageAt(handlers.AccountPath, "action", actionPasskeys, "id", f.ID)}
 }
 
 // askNew asks for a new passkey of an account. An authenticator that has one of the account's makes no second.

@@ -105,7 +105,7 @@ func TestEventTexts(t *testing.T) {
 	t.Parallel()
 	has := make(map[string]bool)
 	for _, known := range eventTexts {
-		has[known.Kind] = true
+		has[known.Value] = true
 	}
 	found := 0
 	err := filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {

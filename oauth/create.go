@@ -49,8 +49,7 @@ func (v *visit) createAccount() (db.User, error) {
 		AgreedToTerms: v.typed("agree") != "",
 	})
 	if err == nil || handlers.AsError(err).Code == handlers.AwaitingApproval {
-		name, _ := handlers.NewLocalpart(v.typed("user"), v.server.ServerName)
-		v.mailNewcomer(name, address)
+		v.mailNewcomer(account, address)
 	}
 	if err == nil || handlers.AsError(err).Code != "M_USER_IN_USE" {
 		return account, err

@@ -47,9 +47,9 @@ func (e accountPages) setUpFirst(account db.User) error {
 // part is the address of an action from which they go on to another one.
 func part(name, to string) string {
 	if to == handlers.AccountPath {
-		return action(name, "")
+		to = ""
 	}
-	return handlers.AccountPath + "?" + url.Values{"action": {name}, then: {to}}.Encode()
+	return pageAt(handlers.AccountPath, "action", name, then, to)
 }
 
 // next is where they go on to from an action. Anybody may have made the address up, so it is a page of this server's.

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"postern/db"
 	"postern/handlers"
@@ -76,21 +75,9 @@ func (e desk) enter(account db.User, _ bool) error {
 // asked is a parameter of the address.
 func (e desk) asked(name string) string { return e.r.URL.Query().Get(name) }
 
-// deskAt is the address of a part, with further parameters in pairs. One without a value is left out.
+// deskAt is the address of a part, with further parameters as pageAt has them.
 func deskAt(action string, more ...string) string {
-	q := url.Values{}
-	for i := 0; i < len(more); i += 2 {
-		if more[i+1] != "" {
-			q.Set(more[i], more[i+1])
-		}
-	}
-	if action != "" {
-		q.Set("action", action)
-	}
-	if len(q) == 0 {
-		return handlers.DeskPath
-	}
-	return handlers.DeskPath + "?" + q.Encode()
+	return pageAt(handlers.DeskPath, append([]string{"action", action}, more...)...)
 }
 
 // by is the context of what the operator changes.
@@ -126,10 +113,10 @@ func (e desk) frame(here string, all ...done) (web.Desk, error) {
 	return f, nil
 }
 
-// cut takes the rows of a page from those that were read, which are one more if there are more.
-func cut[T any](rows []T) (page []T, more bool) {
-	if len(rows) > pageOfDesk {
-		return rows[:pageOfDesk], true
+// cut takes the rows of a page from those that were read, which are more than it holds at most if there are more.
+func cut[T any](rows []T, most int) (page []T, more bool) {
+	if len(rows) > most {
+		return rows[:most], true
 	}
 	return rows, false
 }

@@ -276,7 +276,9 @@ func TestDeskEvents(t *testing.T) {
 	until := s.says(b.at(deskAt(deskEvents, "until", s.clock.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly))), 200,
 		"PHONE")
 	s.lacks(until, "LAPTOP")
-	s.says(b.at(deskAt(deskEvents, "name", "nobody")), 200, "No event fits.")
+	for _, none := range []string{"nobody", "@bob:elsewhere.org", "@bob", "@", strings.Repeat("b", 300)} {
+		s.lacks(s.says(b.at(deskAt(deskEvents, "name", none)), 200, "No event fits."), "LAPTOP", "PHONE")
+	}
 	s.says(b.at(deskAt(deskEvents, "name", "\x00\xff", "kind", "\x00", "from", "x", "at", "x")), 200)
 	for i := range pageOfDesk + 3 {
 		s.must(s.db.Record(t.Context(), db.Event{At: s.clock.Now(), Kind: fmt.Sprintf("odd%02d.", i), Localpart: "bob",

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -24,10 +25,10 @@ func (e desk) events() error {
 	page := web.DeskEvents{Desk: frame, Name: plain(e.asked("name")), From: e.asked("from"), Until: e.asked("until")}
 	kinds := []web.Choice{{Text: "deskAnyKind"}}
 	for _, k := range eventTexts {
-		if k.Kind == sessionBegan.Value {
-			k.Text = sessionBegan.Text
+		if k.Value == sessionBegan.Value {
+			k = sessionBegan
 		}
-		kinds = append(kinds, web.Choice{Value: k.Kind, Text: k.Text})
+		kinds = append(kinds, k)
 	}
 	var kind string
 	page.Kinds, kind = chosen(kinds, e.asked("kind"))
@@ -46,12 +47,12 @@ func (e desk) events() error {
 }
 
 // named is the account whose events are looked for, in its own letters. One that is not there, or no longer, may have
-// events all the same.
+// events all the same. The user id of another server stays as it was typed, and no account is called that.
 func (e desk) named(typed string) (string, error) {
 	if typed == "" {
 		return "", nil
 	}
-	name := handlers.Spelled(typed, e.server.ServerName)
+	name := cmp.Or(handlers.Spelled(typed, e.server.ServerName), typed)
 	u, err := e.server.DB.UserNamed(e.ctx, name)
 	if errors.Is(err, db.ErrNotFound) {
 		return strings.ToLower(name), nil
@@ -78,8 +79,8 @@ func (e desk) eventPage(page *web.DeskEvents, filter db.EventFilter, list []stri
 	if err != nil {
 		return err
 	}
-	events, more := cut(events)
-	views := make(map[string]string) // by name
+	events, more := cut(events, pageOfDesk)
+	views := map[string]string{"": ""} // by name
 	for _, event := range events {
 		shows := e.deskEvent(event, nil)
 		if view, known := views[event.Localpart]; known {
@@ -124,7 +125,6 @@ func (e desk) viewOf(localpart string) (string, error) {
 // deskEvent is an event as an operator sees it.
 func (e desk) deskEvent(event db.Event, devices map[string]web.Device) web.DeskEvent {
 	shows := web.DeskEvent{Event: e.eventOf(event, devices)}
-	shows.From = web.Place{Addr: plain(event.Addr)}
 	if event.Localpart != "" {
 		shows.UserID = e.user(event.Localpart)
 	}

@@ -89,7 +89,7 @@ func (e desk) invitationList(page *web.Invitations) error {
 	if err != nil {
 		return err
 	}
-	all, more := cut(all)
+	all, more := cut(all, pageOfDesk)
 	for _, r := range all {
 		page.List = append(page.List, e.invitation(r))
 	}

@@ -64,7 +64,7 @@ func (e desk) peoplePage(status int, wrong web.Wrong) error {
 	if err != nil {
 		return err
 	}
-	users, more := cut(users)
+	users, more := cut(users, pageOfDesk)
 	for _, u := range users {
 		page.Lines = append(page.Lines, e.personLine(u))
 	}
@@ -103,7 +103,10 @@ func (e desk) newPerson() error {
 	case secret == "":
 		return e.newPersonPage(tooWeak(&handlers.WeakPassword{Least: max(1, e.server.Passwords.Length)}))
 	}
-	account, err := e.create(e.typed("name"), secret)
+	account, err := e.server.NewUser(e.ctx, e.typed("name"), secret)
+	if err == nil {
+		err = e.server.DB.CreateUser(e.by(), account)
+	}
 	problem := handlers.AsError(err)
 	switch {
 	case errors.Is(err, db.ErrConflict):
@@ -116,21 +119,6 @@ func (e desk) newPerson() error {
 		return e.linkPage(account)
 	}
 	return e.leave(deskAt(deskPerson, "name", account.Localpart, "done", justAdded.do))
-}
-
-// create adds an account of a name that could be registered. Without a password nobody signs in to it by one.
-func (e desk) create(name, secret string) (account db.User, err error) {
-	name = strings.ToLower(handlers.Spelled(name, e.server.ServerName))
-	if err := e.server.CheckName(e.ctx, name); err != nil {
-		return account, err
-	}
-	account = db.User{Localpart: name, PasswordHash: handlers.NoPassword, Created: e.server.Now()}
-	if secret != "" {
-		if account.PasswordHash, err = e.server.NewHash(e.ctx, name, secret); err != nil {
-			return account, err
-		}
-	}
-	return account, e.server.DB.CreateUser(e.by(), account)
 }
 
 func (e desk) newPersonPage(wrong web.Wrong) error {

@@ -96,7 +96,7 @@ func (e desk) sureOf(whom db.User, ask web.Prove) (bool, error) {
 var linkDeed = web.Prove{Do: "link", Text: "deskLink", Means: "deskLinkAsks"}
 
 func (e desk) link(whom db.User) error {
-	if !whom.Locked.IsZero() || !whom.Deactivated.IsZero() {
+	if whom.State() != db.UserActive {
 		return e.personPage(whom, web.Wrong{Text: "deskNoLink"})
 	}
 	if sure, err := e.sureOf(whom, linkDeed); !sure {
@@ -169,8 +169,8 @@ func (e desk) personPage(whom db.User, wrong web.Wrong) error {
 	}
 	frame.Wrong = wrong
 	page := web.Person{Desk: frame, Own: whom.Localpart == e.who.Localpart, Closed: !whom.Deactivated.IsZero(),
-		Locked: !whom.Locked.IsZero(), Link: whom.Deactivated.IsZero() && whom.Locked.IsZero(),
-		Action: deskAt(deskPerson, "name", whom.Localpart), Past: deskAt(deskEvents, "name", whom.Localpart)}
+		Locked: !whom.Locked.IsZero(), Action: deskAt(deskPerson, "name", whom.Localpart),
+		Past: deskAt(deskEvents, "name", whom.Localpart)}
 	has, err := e.owned(whom)
 	if err != nil {
 		return err
@@ -191,16 +191,12 @@ func (e desk) personDevices(has owned, page *web.Person) error {
 	slices.SortStableFunc(sessions, func(a, b db.Session) int { return b.Seen.At.Compare(a.Seen.At) })
 	page.More = max(0, len(sessions)-pageOfDesk)
 	for _, s := range sessions[:len(sessions)-page.More] {
-		d := has.devices[s.DeviceID]
-		d.From, d.This = web.Place{Addr: plain(s.Seen.Addr)}, false
-		page.Devices = append(page.Devices, web.PersonDevice{Device: d, Bot: s.Bot,
+		page.Devices = append(page.Devices, web.PersonDevice{Device: has.devices[s.DeviceID], Bot: s.Bot,
 			End: deskAt(deskPerson, "name", s.Localpart, "device_id", s.DeviceID)})
 	}
 	browsers, err := e.liveBrowsers(has.account)
 	for _, b := range browsers {
-		shown := e.browserOf(b)
-		shown.From, shown.This = web.Place{Addr: plain(b.Since.Addr)}, false
-		page.Browsers = append(page.Browsers, shown)
+		page.Browsers = append(page.Browsers, e.browserOf(b))
 	}
 	return err
 }

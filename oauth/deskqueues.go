@@ -1,9 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -101,12 +101,8 @@ func saidBy(d db.Delivery) (text, kind string) {
 	if parts := strings.Split(d.ID, "/"); kind == handlers.MailNotice && len(parts) > 1 {
 		kind = parts[1]
 	}
-	if text = textOf(mailTexts, kind); text == "" {
-		at := slices.IndexFunc(eventTexts, func(t struct{ Kind, Text string }) bool { return t.Kind == kind })
-		if at < 0 {
-			return "", plain(kind)
-		}
-		text = eventTexts[at].Text
+	if text = cmp.Or(textOf(mailTexts, kind), textOf(eventTexts, kind)); text == "" {
+		return "", plain(kind)
 	}
 	return text, ""
 }

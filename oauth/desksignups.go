@@ -11,43 +11,45 @@ import (
 	"postern/web"
 )
 
-// decisions are what an operator does about an account that waits.
-var decisions = []struct {
-	do     string
-	decide func(e desk, name string) error
-}{
-	{"approve", func(e desk, name string) error {
+// decisions are what an operator does about an account that waits, by the button.
+var decisions = map[string]deskDecision{
+	"approve": {event: db.EventApproved, Text: "deskApproved", decide: func(e desk, name string) error {
 		return e.server.DB.ApproveUser(e.by(), name, e.server.Now())
 	}},
-	{"reject", func(e desk, name string) error {
+	"reject": {event: db.EventRejected, Text: "deskRejected", asks: true, decide: func(e desk, name string) error {
 		return e.server.DB.RejectUser(e.by(), name)
 	}},
 }
 
+type deskDecision struct {
+	event  string // that it leaves
+	Text   string // the name of a text: says that it is done
+	asks   bool   // whether they mean it
+	decide func(e desk, name string) error
+}
+
 // signUps lists accounts that wait, the one that has waited longest first, and decides about those that were chosen.
 func (e desk) signUps() error {
-	for _, d := range decisions {
-		if d.do == e.did {
-			return e.decide(d.do, d.decide)
-		}
+	if d, known := decisions[e.did]; known {
+		return e.decide(d)
 	}
 	return e.signUpsPage(web.Wrong{})
 }
 
 // decide decides about each account that was chosen. It names those that nobody can decide about any more: another
 // operator was faster, or somebody has added an account of that name.
-func (e desk) decide(do string, one func(e desk, name string) error) error {
+func (e desk) decide(d deskDecision) error {
 	names := e.r.PostForm["name"]
 	if len(names) == 0 || len(names) > pageOfDesk {
 		return e.signUpsPage(web.Wrong{Text: "deskChoose"})
 	}
-	if do == "reject" && !e.r.PostForm.Has("meant") {
+	if d.asks && !e.r.PostForm.Has("meant") {
 		return e.askReject(names)
 	}
 	var gone []string
 	since := e.server.Now()
 	for _, name := range names {
-		err := one(e, name)
+		err := d.decide(e, name)
 		switch {
 		case errors.Is(err, db.ErrNotFound), errors.Is(err, db.ErrConflict), errors.Is(err, db.ErrText):
 			gone = append(gone, e.user(name))
@@ -58,7 +60,7 @@ func (e desk) decide(do string, one func(e desk, name string) error) error {
 	if len(gone) > 0 {
 		return e.signUpsPage(web.Wrong{Text: "deskNotWaiting", Values: []any{strings.Join(gone, ", ")}})
 	}
-	return e.leave(deskAt(deskSignUps, "done", do, "since", strconv.FormatInt(db.Millis(since), 10)))
+	return e.leave(deskAt(deskSignUps, "done", e.did, "since", strconv.FormatInt(db.Millis(since), 10)))
 }
 
 // askReject asks whether they mean it: nothing of an account is left that is rejected.
@@ -77,22 +79,18 @@ func (e desk) askReject(names []string) error {
 // decided names whom this administrator has decided about since the form was sent that has led here, as the events
 // have it: what the address says can be anybody's.
 func (e desk) decided() (of web.Decided, err error) {
-	kinds := map[string]struct{ event, Text string }{
-		"approve": {event: db.EventApproved, Text: "deskApproved"},
-		"reject":  {event: db.EventRejected, Text: "deskRejected"},
-	}
-	kind, known := kinds[e.asked("done")]
+	d, known := decisions[e.asked("done")]
 	since, _ := strconv.ParseInt(e.asked("since"), 10, 64)
 	if !known || since <= 0 || e.did != "" {
 		return of, nil
 	}
-	events, err := e.server.DB.EventPage(e.ctx, db.EventFilter{Kinds: []string{kind.event},
+	events, err := e.server.DB.EventPage(e.ctx, db.EventFilter{Kinds: []string{d.event},
 		Since: db.FromMillis(since)}, db.Event{}, pageOfDesk)
 	for _, event := range events {
-		if strings.HasPrefix(event.Agent, deskAgent(e.who.Localpart)+", from ") && event.Addr == "" {
-			of.Text = kind.Text
+		if handlers.ByOperator(deskAgent(e.who.Localpart), event) {
+			of.Text = d.Text
 			shows := web.SignUp{UserID: e.user(event.Localpart)}
-			if kind.event == db.EventApproved {
+			if d.event == db.EventApproved {
 				shows.View = deskAt(deskPerson, "name", event.Localpart)
 			}
 			of.List = append(of.List, shows)

@@ -22,8 +22,11 @@ func (v *visit) formProof() string {
 	return proof
 }
 
-// formIsOurs compares them.
+// formIsOurs reads the form that was sent, and compares them.
 func (v *visit) formIsOurs() bool {
+	if v.r.ParseForm() != nil {
+		return false
+	}
 	kept, err := v.r.Cookie(v.cookieName(formCookie))
 	return err == nil && kept.Value != "" &&
 		subtle.ConstantTimeCompare([]byte(kept.Value), []byte(v.typed("form"))) == 1

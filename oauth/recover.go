@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -18,7 +19,7 @@ func (v *visit) forRecover() (errand, error) {
 		return nil, err
 	}
 	wrong, sent := web.Wrong{}, v.r.Method == http.MethodPost
-	if sent && (v.r.ParseForm() != nil || !v.formIsOurs()) {
+	if sent && !v.formIsOurs() {
 		wrong, sent = web.Wrong{Text: "again"}, false
 	}
 	if link := v.r.URL.Query().Get(handlers.LinkParam); link != "" {
@@ -59,21 +60,22 @@ func (v *visit) toRecover() string {
 
 // choose shows the page of a link, and does what its form says.
 func (v *visit) choose(link string, sent bool, wrong web.Wrong) error {
-	account, err := v.server.ResetAccount(v.ctx, link)
-	if err == nil && sent && wrong.Text == "" {
-		if v.typed("new") == v.typed("again") {
-			account, err = v.server.ResetPassword(v.ctx, link, v.typed("new"), v.typed("others") != "")
-			if err == nil {
-				return v.chosen()
-			}
-		} else {
-			wrong = web.Wrong{Text: "chooseDiffer"}
+	chosen, find := sent && v.typed("new") == v.typed("again"), v.server.ResetAccount
+	switch {
+	case chosen:
+		find = func(ctx context.Context, link string) (db.User, error) {
+			return v.server.ResetPassword(ctx, link, v.typed("new"), v.typed("others") != "")
 		}
+	case sent:
+		wrong = web.Wrong{Text: "chooseDiffer"}
 	}
-	if errors.Is(err, handlers.ErrLinkOver) {
+	account, err := find(v.ctx, link)
+	switch {
+	case errors.Is(err, handlers.ErrLinkOver):
 		return v.linkOver()
-	}
-	if err != nil {
+	case err == nil && chosen:
+		return v.chosen()
+	case err != nil:
 		if wrong, err = notChosen(err); err != nil {
 			return err
 		}
@@ -107,17 +109,17 @@ func (v *visit) linkOver() error {
 	return v.render(http.StatusGone, web.LinkOver{Recover: v.toRecover(), Server: v.server.ServerName})
 }
 
-// mailNewcomer mails a link to the address that somebody has named who has just made an account, or asked for one. That
-// it fails is no reason to say that the account was not made: its owner can add the address later.
-func (v *visit) mailNewcomer(localpart, address string) {
-	if address == "" || !v.server.MailOn() {
+// mailNewcomer mails a link to the address that somebody has named who has just made an account, or asked for one,
+// which is empty then. That it fails is no reason to say that the account was not made: its owner can add the address
+// later.
+func (v *visit) mailNewcomer(account db.User, address string) {
+	if address == "" {
 		return
 	}
-	account, err := v.server.DB.User(v.ctx, localpart)
-	if errors.Is(err, db.ErrNotFound) { // it waits, and with it the address
-		var waits db.WaitingUser
-		waits, err = v.server.DB.WaitingUser(v.ctx, localpart)
-		account = db.User{Localpart: localpart, PasswordHash: waits.PasswordHash}
+	name, _ := handlers.NewLocalpart(v.typed("user"), v.server.ServerName)
+	var err error
+	if account.Localpart == "" { // it waits, and with it the address
+		account, err = v.server.WaitingNamed(v.ctx, name)
 	}
 	if err == nil {
 		err = v.server.CountMail(v.ctx, "")
@@ -127,6 +129,6 @@ func (v *visit) mailNewcomer(localpart, address string) {
 	}
 	if err != nil {
 		v.server.Log.Warn("a newcomer gets no mail to show their address; they may add it on the account page",
-			"user", localpart, "error", err)
+			"user", name, "error", err)
 	}
 }

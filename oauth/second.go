@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"postern/db"
-	"postern/handlers"
 	"postern/web"
 )
 
@@ -94,11 +93,8 @@ func (v *visit) second() error {
 func (v *visit) takeCode(account db.User, typed string) (web.Wrong, error) {
 	// By address alone: who knows the password must not use up what the owner needs for another way in. One-time codes
 	// are bounded for each account in the database, and recovery codes are too long to be guessed.
-	err := v.server.CountGuess(v.ctx, "")
-	if e := handlers.AsError(err); err != nil && e.Code == "M_LIMIT_EXCEEDED" {
-		return tooMany(e), nil
-	} else if err != nil {
-		return web.Wrong{}, err
+	if err := v.server.CountGuess(v.ctx, ""); err != nil {
+		return limitedOr(err)
 	}
 	if plain, ok := recoveryCode(typed); ok {
 		return v.takeRecovery(account, plain)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"postern/db"
@@ -25,18 +26,13 @@ func (a *API) Pages() http.Handler {
 		handlers.RegisterPath:  (*visit).forInvited,
 		handlers.StagePath:     (*visit).forStage,
 		handlers.RecoverPath:   (*visit).forRecover,
+		handlers.EmailPath:     (*visit).forMailed,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: path}
 			v.serve(come)
 		})
 	}
-	mux.HandleFunc(handlers.EmailPath, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{API: a, w: w, r: r, ctx: r.Context(), path: handlers.EmailPath}
-		if err := v.mailedLink(); err != nil {
-			v.away(err)
-		}
-	})
 	return mux
 }
 
@@ -72,6 +68,8 @@ type visit struct {
 	account *db.User   // who is signed in; nil: nobody
 	browser db.Browser // in which
 	why     web.Wrong  // why the form that was sent did nothing, whatever page comes
+
+	apps map[string]string // what clients that were read are called, by id
 }
 
 // serve answers the request. An errand is nil if its page is shown already.
@@ -115,7 +113,7 @@ func (v *visit) wanted() string { return strings.TrimPrefix(v.hint, "mxid:") }
 
 // submit takes what a form sent.
 func (v *visit) submit() error {
-	if err := v.r.ParseForm(); err != nil || !v.formIsOurs() {
+	if !v.formIsOurs() {
 		return v.show(web.Wrong{Text: "again"})
 	}
 	switch v.did = v.typed("do"); v.did {
@@ -276,6 +274,20 @@ func status(wrong web.Wrong) int {
 // asks is a client as a person sees it.
 func asks(c *protocol.Client) web.Client {
 	return web.Client{Name: c.DisplayName(), Host: c.Host(), Terms: c.TermsURI, Policy: c.PolicyURI}
+}
+
+// pageAt is the address of a page with parameters, in pairs. One without a value is left out.
+func pageAt(path string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
 }
 
 // with is this page's address with another prompt.

@@ -88,8 +88,6 @@ type Person struct {
 	Emails   []string // verified addresses
 	Events   []DeskEvent
 	Past     string // address of all its events
-	Link     bool   // a link can be made by which the person chooses a password
-	Reopens  bool   // it can be opened again
 	Action   string // where the page's forms lead
 }
 

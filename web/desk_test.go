@@ -30,7 +30,7 @@ var everyDeskPage = map[string]Page{
 	"person.html": Person{Desk: everyDesk, Person: everyLine, Locked: true,
 		Devices: []PersonDevice{{everyDevice, true, "/e"}, {}}, More: 3, Browsers: []Browser{everyBrowser, {}},
 		Factors: []Factor{{"passkey", "Chrome", everyMoment, everyMoment}}, Recovery: 3,
-		Emails: []string{"bob@example.org", "b@example.org"}, Events: everySeen, Past: "/e", Link: true, Action: "/a"},
+		Emails: []string{"bob@example.org", "b@example.org"}, Events: everySeen, Past: "/e", Action: "/a"},
 	"personlink.html": PersonLink{Desk: everyDesk, Whom: "@bob:example.org", Link: "https://example.org/r", Back: "/b",
 		Until: time.Unix(9, 0)},
 	"signups.html": SignUps{Desk: everyDesk, List: []SignUp{everySignUp}, More: 7, Mail: true,
