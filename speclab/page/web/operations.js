@@ -1,5 +1,6 @@
 // The operations, by Swagger UI, and how they follow the spec while somebody edits it.
 import { byId, clock, element, say } from "./dom.js";
+import { devPassword, prepared } from "./examples.js";
 import { keepMended } from "./mends.js";
 import { plugin } from "./plugin.js";
 
@@ -11,6 +12,7 @@ const methods = ["get", "put", "post", "delete", "options", "head", "patch", "tr
 const listeners = [];
 let shown; // the document
 let etag = "";
+let password;
 let ui;
 
 /** Calls f with the document whenever there is another. */
@@ -43,7 +45,7 @@ function filtered(document, by) {
 
 function draw(carry, answered) {
   const by = document.querySelector("input[name=show]:checked").value;
-  const spec = filtered(shown, by);
+  const spec = prepared(filtered(shown, by), password);
   if (ui) {
     ui.specActions.updateSpec(JSON.stringify(spec)); // keeps what is open, and where the page is
     return;
@@ -80,6 +82,7 @@ async function follow(redraw) {
   const answer = await fetch(source, { headers, cache: "no-store" });
   if (answer.status === 304) return;
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+  password = await devPassword();
   const first = !shown;
   shown = await answer.json();
   etag = answer.headers.get("ETag") ?? "";
