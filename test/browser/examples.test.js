@@ -47,3 +47,19 @@ test("bodies, forms and parameters begin with the examples of the spec", () =>
         const form = Object.fromEntries(new URLSearchParams((await sent).postData()));
         assert.deepEqual(form, { grant_type: "refresh_token", client_id: "example-client-id", refresh_token: "example-refresh-token" });
     }));
+
+test("a server that was started again has another password, and an open login has it too", () =>
+    assert.rejects(
+        visit({}, async (page) => {
+            const login = await opened(page, "login");
+            const before = await body(login).inputValue();
+            assert.equal(await server.end("SIGTERM"), 0);
+            await page.getByText("The spec cannot be read now").waitFor();
+            await server.start();
+            await page.getByText("The server is back.").waitFor();
+            assert.notEqual(await body(login).inputValue(), before);
+            assert.equal(await tryOut(page, "login"), "200");
+            throw new Error("seen"); // the browser complained of the connection, as it should
+        }),
+        /seen/,
+    ));

@@ -82,14 +82,27 @@ async function follow(redraw) {
   const answer = await fetch(source, { headers, cache: "no-store" });
   if (answer.status === 304) return;
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-  password = await devPassword();
   const first = !shown;
+  if (first) password = await devPassword();
   shown = await answer.json();
   etag = answer.headers.get("ETag") ?? "";
   count();
   redraw();
   for (const f of listeners) f(shown);
   if (!first) say(byId("spec-status"), `The spec was saved; these are its operations as of ${clock(Date.now())}.`);
+}
+
+/** A server that was started again has another password. Swagger UI keeps what stands in a body, typed or not. */
+async function renewPassword() {
+  const old = password;
+  password = await devPassword();
+  if (!old || !password) return;
+  for (const { path, method } of operationsOf(shown)) {
+    const value = ui.oas3Selectors.requestBodyValue(path, method);
+    if (typeof value === "string" && value.includes(old)) {
+      ui.oas3Actions.setRequestBodyValue({ value: value.replaceAll(old, password), pathMethod: [path, method] });
+    }
+  }
 }
 
 export function startOperations(carry, answered) {
@@ -100,7 +113,11 @@ export function startOperations(carry, answered) {
     clearTimeout(timer);
     try {
       if (!document.hidden) await follow(redraw);
-      if (away) say(byId("spec-status"), "The server is back.");
+      if (away) {
+        await renewPassword();
+        redraw();
+        say(byId("spec-status"), "The server is back.");
+      }
       away = false;
     } catch (error) {
       away = true;
