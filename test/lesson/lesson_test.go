@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,12 +42,30 @@ func TestLesson(t *testing.T) {
 	}
 
 	last := console.Step{
-		Command: "lesson start 6; lesson check; echo $?; grep -c 'next.generation++' .lesson-before/server.go lesson/server.go",
+		Command: "lesson start 6; lesson check; echo $?; " +
+			"grep -c 'next.generation++' .lesson-before/server.go lesson/server.go",
 		Want: "lesson/ is at step 6.\n…\nstep 5: right. …\nstep 6: not yet. …\n…\n1\n" +
 			".lesson-before/server.go:1\nlesson/server.go:0\n",
 	}
 	if printed := shell.do(t, last); !last.Fits(printed) {
 		t.Errorf("$ %s\nprinted\n%s", last.Command, printed)
+	}
+}
+
+// TestTokens types every command of the lessons on tokens. The binary that they have their reader build is made as
+// other tests make it.
+func TestTokens(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links Postern")
+	}
+	needs(t, "curl", "openssl")
+	p := freePorts(t, "8008", "8119")
+	dir := copied(t, p)
+	if err := os.Symlink(process.Binary(t), filepath.Join(dir, "postern")); err != nil {
+		t.Fatal(err)
+	}
+	for _, lesson := range []string{"lesson-macaroons.md"} {
+		t.Run(lesson, func(t *testing.T) { typed(t, lesson, 15, dir, p) })
 	}
 }
 
@@ -62,6 +81,9 @@ func typed(t *testing.T, lesson string, least int, dir string, p ports) *shell {
 	t.Cleanup(cancel)
 	shell := open(ctx, t, dir, p)
 	for _, s := range steps {
+		if s.Command == "go build -o postern ." {
+			continue // it is there
+		}
 		if printed := shell.do(t, s); !s.Fits(printed) {
 			t.Fatalf("docs/%s:%d: $ %s\nshould print\n%s\nand printed\n%s", lesson, s.Line, s.Command, s.Want, printed)
 		}

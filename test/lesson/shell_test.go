@@ -61,7 +61,8 @@ func open(ctx context.Context, t *testing.T, dir string, p ports) *shell {
 	cmd := exec.CommandContext(ctx, "script", "-qec", "bash --norc --noprofile --noediting -i", "/dev/null")
 	cmd.Dir = dir
 	// trimpath: what was compiled in another copy of the repository need not be compiled again. Nobody debugs it.
-	cmd.Env = append(os.Environ(), "TERM=dumb", "GOFLAGS="+os.Getenv("GOFLAGS")+" -trimpath -ldflags=-w")
+	cmd.Env = append(os.Environ(), "TERM=dumb", "GOFLAGS="+os.Getenv("GOFLAGS")+" -trimpath -ldflags=-w",
+		"CGO_ENABLED=0") // as process builds, so that what it compiles is there
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s := &shell{ports: p}
 	in, err := cmd.StdinPipe()
@@ -108,6 +109,9 @@ func (s *shell) do(t *testing.T, of console.Step) string {
 		if late := time.Now().After(end); mark != "" && ended || mark == "" && of.Fits(before) || late {
 			s.printed.Reset()
 			s.mu.Unlock()
+			if late && mark != "" {
+				t.Fatalf("%q takes longer than %v; until now it printed\n%s", of.Command, patient, before)
+			}
 			return before
 		}
 		s.mu.Unlock()
