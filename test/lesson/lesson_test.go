@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestTokens(t *testing.T) {
 	if err := os.Symlink(process.Binary(t), filepath.Join(dir, "postern")); err != nil {
 		t.Fatal(err)
 	}
-	for _, lesson := range []string{"lesson-macaroons.md"} {
+	for _, lesson := range []string{"lesson-macaroons.md", "lesson-homeserver.md"} {
 		t.Run(lesson, func(t *testing.T) { typed(t, lesson, 15, dir, p) })
 	}
 }
@@ -94,6 +95,9 @@ func typed(t *testing.T, lesson string, least int, dir string, p ports) *shell {
 // needs skips a test where a program is not installed, which the gate does not let pass.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("script has other options here")
+	}
 	for _, program := range append(programs, "bash", "script") {
 		if _, err := exec.LookPath(program); err == nil {
 			continue
