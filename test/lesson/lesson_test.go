@@ -28,6 +28,7 @@ func TestLesson(t *testing.T) {
 		t.Skip("compiles the lesson's program, and its test, at each step")
 	}
 	needs(t, "git", "curl")
+	t.Parallel()
 	p := freePorts(t, "8118")
 	dir := copied(t, p)
 	shell := typed(t, "lesson.md", 40, dir, p)
@@ -59,7 +60,8 @@ func TestTokens(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links Postern")
 	}
-	needs(t, "curl", "openssl")
+	needs(t, "git", "curl", "openssl")
+	t.Parallel()
 	p := freePorts(t, "8008", "8119")
 	dir := copied(t, p)
 	if err := os.Symlink(process.Binary(t), filepath.Join(dir, "postern")); err != nil {
