@@ -55,7 +55,7 @@ func newSite(t testing.TB) *site {
 		Document: func() []byte { return []byte(s.document.Load()) }, Judge: judge,
 		Now:       func() time.Time { return now },
 		Requests:  func(after int) []byte { return fmt.Appendf(nil, `{"log":{"after":%d}}`, after) },
-		PublicURL: "https://Matrix.example.org:8448/",
+		PublicURL: "https://Example.com:8448/", // the host that httptest asks,
 	})
 	return s
 }
