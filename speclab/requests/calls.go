@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// maxCalls bounds what a stranger can have the log remember.
-const maxCalls = 500
+// maxCalls and maxName bound what a stranger can have the log remember.
+const (
+	maxCalls = 500
+	maxName  = 300
+)
 
 // Call is a request that was made, under a name without its ids.
 type Call struct {
@@ -37,7 +40,11 @@ func nameOf(method, path string) string {
 			segments[i] = "{}"
 		}
 	}
-	return method + " " + strings.Join(segments, "/")
+	name := method + " " + strings.Join(segments, "/")
+	if len(name) > maxName {
+		name = name[:maxName] + "…"
+	}
+	return name
 }
 
 // Add counts a request; the path is as it was sent, escaped.

@@ -49,7 +49,10 @@ func TestMissingIsBounded(t *testing.T) {
 	t.Parallel()
 	var calls requests.Calls
 	for i := range 1000 {
-		calls.Add("GET", fmt.Sprintf("/x%dx", i), 404)
+		calls.Add("GET", fmt.Sprintf("/x%dx/", i)+strings.Repeat("y", 10_000), 404)
+	}
+	if got := len(calls.Summary()); got > 200_000 {
+		t.Errorf("their names have %d bytes", got)
 	}
 	if got := len(calls.List()); got != 500 || !strings.HasSuffix(calls.Summary(), "500 are all that are counted\n") {
 		t.Errorf("%d calls are counted", got)
