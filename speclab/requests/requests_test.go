@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -204,6 +205,24 @@ func TestSecrets(t *testing.T) {
 			"code=[hidden]&state=seen") {
 			if !strings.Contains(plain, seen) {
 				t.Errorf("%s %s: no %q in %s", test.path, test.body, seen, plain)
+			}
+		}
+	}
+}
+
+// TestNestedAddresses: addresses in addresses take neither secrets past nor the server's time, however many there are.
+func TestNestedAddresses(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, func(http.ResponseWriter, *http.Request) {})
+	for _, wrap := range []func(string) string{url.QueryEscape, func(s string) string { return s }} {
+		for _, levels := range []int{1, 2, 3, 4, 5, 40, 60} {
+			address := "/x?seen=1&token=hunter2"
+			for range levels {
+				address = "/x?a=" + wrap(address)
+			}
+			l.send("GET", "/a", "", map[string]string{"Referer": address})
+			if text := string(l.log.Archive(0)); strings.Contains(text, "hunter2") {
+				t.Errorf("%d levels: %s", levels, text)
 			}
 		}
 	}

@@ -44,14 +44,21 @@ var (
 )
 
 // scrub hides in a text what looks like a token, and what an address in it carries.
-func scrub(s string) string {
+func scrub(s string) string { return scrubAddresses(s, 3) }
+
+// scrubAddresses does so in the addresses that addresses carry, too; what is nested deeper is hidden whole.
+func scrubAddresses(s string, deep int) string {
 	s = pair.ReplaceAllStringFunc(s, func(one string) string {
 		parts := pair.FindStringSubmatch(one)
-		if secret(unescape(parts[2])) {
-			return parts[1] + parts[2] + "=" + hidden
-		}
-		if inner := unescape(parts[3]); scrub(inner) != inner { // an address in an address
-			return parts[1] + parts[2] + "=" + url.QueryEscape(scrub(inner))
+		mark, name, value := parts[1], parts[2], parts[3]
+		plain := unescape(value)
+		switch {
+		case secret(unescape(name)), deep == 0 && pair.MatchString(plain):
+			return mark + name + "=" + hidden
+		case deep > 0:
+			if shown := scrubAddresses(plain, deep-1); shown != plain {
+				return mark + name + "=" + url.QueryEscape(shown)
+			}
 		}
 		return one
 	})
