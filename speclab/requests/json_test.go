@@ -5,27 +5,60 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
-// FuzzHideJSON: what is valid stays valid and keeps its shape, and no string below a secret's name stays.
-func FuzzHideJSON(f *testing.F) {
+// TestHideJSON: what is valid stays valid and keeps its shape, and no string below a secret's name stays.
+func TestHideJSON(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{`{}`, `[]`, `{"a":[1,{"token":{"b":["c",2,null]}},"d"],"e":{}}`, `[[],[[]],{"a":{}}]`,
-		`{"a":1e400,"b":-0,"c":"\ud800\"<"}`, `{"token":"x","token":"y","b":"z"}`, `{"a"`, `[1,`, "", `{"a":}`} {
-		f.Add(text)
+		`{"a":1e400,"b":-0,"c":"\ud800\"<"}`, `{"token":"x","token":"y","b":"z"}`, " [1, 2]\n"} {
+		keepsShape(t, text)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		out, whole := hideJSON([]byte(text))
-		if !json.Valid([]byte(text)) {
-			return
+	for _, text := range []string{`{"a"`, `[1,`, `{"a":}`, `{"a" "b"}`, "[\"a\nb\"]", `]`, `{"a":1]`} {
+		if out, whole := hideJSON([]byte(text)); whole {
+			t.Errorf("%s is whole: %s", text, out)
 		}
-		var before, after any
-		if !whole || read(text, &before) != nil || read(out, &after) != nil {
-			t.Fatalf("%s becomes %s, %v", text, out, whole)
+	}
+	rapid.Check(t, func(t *rapid.T) { keepsShape(t, string(encode(anyJSON(t, 4)))) })
+}
+
+func keepsShape(t rapid.TB, text string) {
+	out, whole := hideJSON([]byte(text))
+	var before, after any
+	if !whole || read(text, &before) != nil || read(out, &after) != nil {
+		t.Fatalf("%s becomes %s, %v", text, out, whole)
+	}
+	if want := masked(before, false); !reflect.DeepEqual(after, want) {
+		t.Fatalf("%s becomes %s: %v, want %v", text, out, after, want)
+	}
+}
+
+// anyJSON makes a value up to a depth.
+func anyJSON(t *rapid.T, depth int) any {
+	kinds := 4
+	if depth == 0 {
+		kinds = 2
+	}
+	switch rapid.IntRange(0, kinds-1).Draw(t, "kind") {
+	case 0:
+		return rapid.String().Draw(t, "text")
+	case 1:
+		return rapid.SampledFrom([]any{1, -2.5, true, nil}).Draw(t, "scalar")
+	case 2:
+		list := make([]any, rapid.IntRange(0, 3).Draw(t, "length"))
+		for i := range list {
+			list[i] = anyJSON(t, depth-1)
 		}
-		if before, after := masked(before, false), masked(after, false); !reflect.DeepEqual(before, after) {
-			t.Errorf("%s becomes %s: %v, %v", text, out, before, after)
-		}
-	})
+		return list
+	}
+	object := make(map[string]any)
+	for range rapid.IntRange(0, 3).Draw(t, "size") {
+		name := rapid.SampledFrom([]string{"token", "a", "new_password", "b"}).Draw(t, "name")
+		object[name] = anyJSON(t, depth-1)
+	}
+	return object
 }
 
 func read(text string, to *any) error {
