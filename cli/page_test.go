@@ -88,7 +88,7 @@ func TestNoPage(t *testing.T) {
 	t.Parallel()
 	s := newInstallation(t).serve()
 	for _, path := range []string{"/_postern/spec", "/_postern/spec/openapi.json", "/_postern/spec/token",
-		"/_postern/spec/password"} {
+		"/_postern/spec/password", "/_postern/spec/requests.json"} {
 		if status, answer := s.ask("GET", path, "", ""); status != http.StatusNotFound ||
 			answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)
