@@ -20,7 +20,6 @@ type edition struct {
 	operations []*operation // by path and method
 	document   string
 	since      time.Time
-	explainer  explainer
 }
 
 // operation is one that is served.

@@ -45,9 +45,8 @@
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
 // on the console and for the page.
 //
-// request.go validates a request (validate.go its values, explain.go says why one does not fit), answer.go makes the
-// answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings and
-// numbers, flatten.go one schema of several.
+// request.go validates a request (validate.go its values), answer.go makes the answer. Where the spec has no example,
+// value.go makes a value that fits its schema: scalar.go the strings and numbers, flatten.go one schema of several.
 //
 // realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
 // headers of all answers, refusal.go the errors.

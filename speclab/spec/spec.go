@@ -23,6 +23,7 @@
 //   - components.go, names.go, paths.go: the names of components, those that Go has taken, and the paths.
 //   - cycles.go: schemas that contain themselves, or too much.
 //   - write.go: a document as text for a library, whose errors lead back to a line. problem.go: what is reported.
+//   - fault.go: why a value does not fit its schema.
 //   - generator.go and generator_*.go: the second form of the document.
 //
 // # Two forms
@@ -69,6 +70,8 @@ type API struct {
 
 	main string
 	tree *node // what Doc was made of
+
+	explainer explainer
 }
 
 // Load reads spec files and all that they refer to. The names are slash-separated, as fs.FS has them. An error that is
@@ -87,13 +90,19 @@ func (a *API) YAML() ([]byte, error) { return write(forGenerator(a.tree)).Bytes(
 // At finds where a part of the document was written: the place of the nearest enclosing part that has one. The
 // pointer's parts are as in the document: "paths", "/login", "post", "responses", "200".
 func (a *API) At(pointer ...string) Position {
-	at, n := Position{File: a.main, Line: 1}, a.tree
+	at, _, _ := a.find(pointer)
+	return at
+}
+
+// find follows a pointer as far as it leads.
+func (a *API) find(pointer []string) (at Position, n *node, whole bool) {
+	at, n = Position{File: a.main, Line: 1}, a.tree
 	for _, name := range pointer {
 		n = a.dereference(n)
 		if n.isSequence() {
 			i, err := strconv.Atoi(name)
 			if err != nil || i < 0 || i >= len(n.items) {
-				break
+				return at, n, false
 			}
 			n = n.items[i]
 			at = n.at
@@ -101,11 +110,11 @@ func (a *API) At(pointer ...string) Position {
 		}
 		f, ok := a.field(n, name, 0)
 		if !ok {
-			break
+			return at, n, false
 		}
 		at, n = f.at, f.value
 	}
-	return at
+	return at, n, true
 }
 
 // field finds a key of a mapping, or of what the schema is made of.
