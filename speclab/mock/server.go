@@ -54,6 +54,7 @@ package mock
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -139,20 +140,31 @@ func (s *Server) Close() {
 // spec.
 func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
 
-// Summary lists, for the console, which operations are real, and the files that the spec refers to and that are not
-// there.
-func (s *Server) Summary() string { return s.current.Load().summary() }
+// Summary lists, for the console, which operations are real, and the warnings of the spec.
+func (s *Server) Summary() string {
+	e := s.current.Load()
+	return e.summary() + warningLines(nil, e.warnings())
+}
 
 // load reads the edited spec.
 func (s *Server) load() (*edition, error) {
 	if len(s.config.Files) == 0 {
 		return newEdition(s.config, nil)
 	}
-	api, err := spec.Files{Dir: s.config.Dir, Names: s.config.Files}.Load()
+	files := spec.Files{Dir: s.config.Dir, Names: s.config.Files}
+	api, err := files.Load()
+	var problems spec.Problems
+	if errors.As(err, &problems) {
+		return nil, problems.In(files.Folder())
+	}
 	if err != nil {
 		return nil, err
 	}
-	return newEdition(s.config, api)
+	e, err := newEdition(s.config, api)
+	if err == nil {
+		e.warnings = func() spec.Problems { return api.Warnings().In(files.Folder()) }
+	}
+	return e, err
 }
 
 // ServeHTTP answers one request by the spec that is current when it begins.
