@@ -107,3 +107,22 @@ func TestSpecWarnings(t *testing.T) {
 		return slices.Equal(warnings(strings.TrimPrefix(s.out.String(), before), dir), said)
 	})
 }
+
+// TestSpecFaultsPage: the example in docs/spec-faults.md prints what the page says.
+func TestSpecFaultsPage(t *testing.T) {
+	t.Parallel()
+	page := string(read(t, "docs/spec-faults.md"))
+	_, rest, _ := strings.Cut(page, "```yaml\n")
+	text, rest, _ := strings.Cut(rest, "```\n")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	want, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("the page has no spec and what is printed of it")
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "knock.yaml"), text)
+	run := specCheckIn(t, dir, []string{"PATH="}, "knock.yaml")
+	if run.status != 0 || !strings.HasPrefix(run.stdout, want) {
+		t.Errorf("with status %d it prints\n%s\nand not\n%s", run.status, run.stdout, want)
+	}
+}
