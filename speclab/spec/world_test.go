@@ -50,3 +50,44 @@ func TestHabitsOfTheWorld(t *testing.T) {
 		})
 	}
 }
+
+// worldConstructs are what specs of others hold that the generator makes no Go of.
+func worldConstructs() []construct {
+	const head = "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
+	schema := func(text string) string { return withSchema("3.0.3", text) }
+	return []construct{
+		{name: "world: two names of a digit", spec: schema("type: object\nproperties: {'-1': {type: integer}, " +
+			"'+1': {type: integer}, '1': {type: integer}}")},
+		{name: "world: both unions", spec: schema("oneOf: [{type: string}, {type: integer}]\n" +
+			"anyOf: [{type: object, properties: {a: {type: string}}}, {type: array, items: {type: string}}]")},
+		{name: "world: a list of constants in a union", spec: schema("type: object\nproperties:\n" +
+			"  meta: {oneOf: [{type: string}, {type: array, items: {type: string, enum: [a, b]}}]}")},
+		{name: "world: a schema whose name begins with a digit", spec: head + `
+paths: {/a: {get: {responses: {'200': {description: ok, content: {application/json: {schema:
+  {$ref: '#/components/schemas/3ds'}}}}}}}}
+components: {schemas: {3ds: {type: object, properties: {value: {oneOf: [{type: string}, {type: integer}]}}}}}
+`},
+		{name: "world: a reference to a member of a union", spec: head + `
+paths: {/a: {get: {responses: {'200': {description: ok, content: {application/json: {schema:
+  {$ref: '#/components/schemas/S/oneOf/1'}}}}}}}}
+components: {schemas: {S: {oneOf: [{type: string}, {type: object, properties: {v: {oneOf: [{type: string},
+  {type: integer}]}}}]}}}
+`},
+		{name: "world: constants in an answer of XML", spec: head + `
+paths: {/a: {get: {operationId: getA, responses: {'200': {description: ok, content: {
+  application/json: {schema: {type: object, properties: {s: {type: string, enum: [x, y]}}}},
+  application/xml: {schema: {type: object, properties: {s: {type: string, enum: [x, y]}}}}}}}}}}
+`},
+		{name: "world: constants and a union in an answer of many", spec: head + `
+paths: {/a: {get: {operationId: getA, responses: {'200': {$ref: '#/components/responses/Good'}}}}}
+components: {responses: {Good: {description: ok, content: {application/json: {schema: {type: object, properties: {
+  s: {type: string, enum: [x, y]}, f: {type: object, properties: {t: {type: string, enum: [x, y]}}},
+  rows: {type: array, items: {type: object, additionalProperties: {oneOf: [{type: string}, {type: integer}]}}}}}}}}}}
+`},
+		{name: "world: a constant with the name of an operation's type", spec: head + `
+paths: {/a: {post: {operationId: createA, responses: {'200': {description: ok, content: {application/json: {schema:
+  {$ref: '#/components/schemas/CreateAResponse'}}}}}}}}
+components: {schemas: {CreateAResponse: {type: object, properties: {object: {type: string, enum: [a.b]}}}}}
+`},
+	}
+}
