@@ -180,12 +180,13 @@ func withPlainSchema(media *node) *node {
 	return media.with(field{"schema", schema.at, plainSchema(schema.value)})
 }
 
-// plainSchema leaves out the constants of a schema and of all that is written in it, and makes any of unions.
+// plainSchema leaves out the constants of a schema and of all that is written in it, and makes any of what is made of
+// several schemas.
 func plainSchema(n *node) *node {
 	if !n.isMapping() || n.text("$ref") != "" {
 		return n
 	}
-	if n.get("oneOf") != nil || n.get("anyOf") != nil {
+	if n.get("oneOf") != nil || n.get("anyOf") != nil || n.get("allOf") != nil && len(n.get("allOf").items) > 1 {
 		return anySchema(n)
 	}
 	fresh := newMapping(n.at)

@@ -76,7 +76,10 @@ components: {schemas: {S: {oneOf: [{type: string}, {type: object, properties: {v
 		{name: "world: constants in an answer of XML", spec: head + `
 paths: {/a: {get: {operationId: getA, responses: {'200': {description: ok, content: {
   application/json: {schema: {type: object, properties: {s: {type: string, enum: [x, y]}}}},
-  application/xml: {schema: {type: object, properties: {s: {type: string, enum: [x, y]}}}}}}}}}}
+  application/xml: {schema: {type: object, properties: {s: {type: string, enum: [x, y]}}}}}}}},
+  post: {operationId: postA, responses: {'200': {description: ok, content: {application/xml: {schema: {type: array,
+  items: {allOf: [{$ref: '#/components/schemas/S'}, {type: object, properties: {t: {type: string}}}]}}}}}}}}}
+components: {schemas: {S: {type: object, properties: {s: {type: string, enum: [x, y]}}}}}
 `},
 		{name: "world: constants and a union in an answer of many", spec: head + `
 paths: {/a: {get: {operationId: getA, responses: {'200': {$ref: '#/components/responses/Good'}}}}}
