@@ -178,6 +178,9 @@ func check(t *testing.T, file string) string {
 	}
 	used := cost(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), peak(cmd))
 	if len(report.Problems) == 0 {
+		if len(report.Changes) == 1 {
+			return "1 change" + used
+		}
 		return fmt.Sprintf("%d changes%s", len(report.Changes), used)
 	}
 	var first struct {
