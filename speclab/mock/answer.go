@@ -137,14 +137,14 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 		status, _ = strconv.Atoi(asked.code) // a number: see preference
 		documented = response(o.edited, asked.code)
 	}
-	kind, body, wrong := content(documented, asked.example)
+	kind, body, wrong := e.content(documented, asked.example)
 	if wrong != nil {
 		wrong.message += " (" + o.place + ")"
 		wrong.send(w)
 		return
 	}
 	if documented != nil {
-		headersOf(w.Header(), documented)
+		e.setHeaders(w.Header(), documented)
 	}
 	if status == http.StatusNoContent || status == http.StatusNotModified {
 		w.WriteHeader(status)
@@ -158,7 +158,7 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 }
 
 // content makes the body of an answer: JSON if it may be JSON, or else an example's text.
-func content(r *openapi3.Response, example string) (kind string, body []byte, wrong *refusal) {
+func (e *edition) content(r *openapi3.Response, example string) (kind string, body []byte, wrong *refusal) {
 	if r == nil {
 		return "", nil, nil
 	}
@@ -175,7 +175,7 @@ func content(r *openapi3.Response, example string) (kind string, body []byte, wr
 		return kind, []byte(text), nil
 	}
 	if !found {
-		value = makeValue(media.Schema)
+		value = e.keywords.makeValue(media.Schema)
 	}
 	raw, err := encode(value)
 	if err != nil {
@@ -201,8 +201,8 @@ func exampleOf(media *openapi3.MediaType, name string) (value any, found bool) {
 	return nil, false
 }
 
-// headersOf sets the headers that a response documents.
-func headersOf(h http.Header, r *openapi3.Response) {
+// setHeaders sets the headers that a response documents.
+func (e *edition) setHeaders(h http.Header, r *openapi3.Response) {
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		ref := r.Headers[name]
 		if ref == nil || ref.Value == nil || !mayDocument(name) {
@@ -210,7 +210,7 @@ func headersOf(h http.Header, r *openapi3.Response) {
 		}
 		value := ref.Value.Example
 		if value == nil {
-			value = makeValue(ref.Value.Schema)
+			value = e.keywords.makeValue(ref.Value.Schema)
 		}
 		text, ok := value.(string)
 		if !ok {

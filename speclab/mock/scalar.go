@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
 // formats are texts of the formats that specs name. Those that begin with mx- are Matrix's.
@@ -53,7 +55,7 @@ func resize(text string, s *openapi3.Schema) string {
 
 // fromPattern writes a text that a pattern matches, growing what may be repeated until it is long enough.
 func fromPattern(s *openapi3.Schema, nth int) string {
-	tree, err := syntax.Parse(codepoint.ReplaceAllString(s.Pattern, `\x{$1}`), syntax.Perl)
+	tree, err := syntax.Parse(spec.Pattern(s.Pattern), syntax.Perl)
 	if err != nil {
 		return resize("string"+suffix(nth), s)
 	}

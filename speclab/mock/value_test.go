@@ -67,6 +67,7 @@ func TestMade(t *testing.T) {
 		{`{type: object, required: [a], properties: {a: {type: string}, b: {type: integer}}}`, `{"a":"string","b":1}`},
 		{`{type: object, required: [free]}`, `{"free":"string"}`},
 		{`{type: object, properties: {a: {type: string}, w: {type: string, writeOnly: true}}}`, `{"a":"string"}`},
+		{`{type: object, required: [a, w], properties: {a: {type: string}, w: {type: string, writeOnly: true}}}`, `{"a":"string"}`},
 		{`{type: object, additionalProperties: {type: integer}}`, `{"example":1}`},
 		{`{type: object, patternProperties: {"^x-": {type: integer}}}`, `{"x-":1}`},
 		{`{type: object, minProperties: 2}`, `{"example":"string","example1":"string"}`},
@@ -80,7 +81,7 @@ func TestMade(t *testing.T) {
 		{`{}`, `{}`},
 	} {
 		ref := schemaOf(t, test.schema)
-		value := makeValue(ref)
+		value := keywords(nil).makeValue(ref)
 		raw, err := encode(value)
 		if err != nil {
 			t.Fatal(err)
@@ -88,12 +89,26 @@ func TestMade(t *testing.T) {
 		if test.want != "" && string(raw) != test.want {
 			t.Errorf("%s makes %s, want %s", test.schema, raw, test.want)
 		}
-		if !newMaker().fits(ref.Value, value) {
+		if !keywords(nil).newMaker().fits(ref.Value, value) {
 			t.Errorf("%s makes %s, which does not fit", test.schema, raw)
 		}
-		if again, _ := encode(makeValue(ref)); string(again) != string(raw) {
+		if again, _ := encode(keywords(nil).makeValue(ref)); string(again) != string(raw) {
 			t.Errorf("%s makes %s and then %s", test.schema, raw, again)
 		}
+	}
+}
+
+// TestSample: what a client may send has what is only for it, and not what only an answer has.
+func TestSample(t *testing.T) {
+	t.Parallel()
+	ref := schemaOf(t, `{type: object, required: [a, r, w], properties: {a: {type: string},
+      r: {type: string, readOnly: true}, w: {type: string, writeOnly: true}}}`)
+	value := Sample(ref)
+	if raw, err := encode(value); err != nil || string(raw) != `{"a":"string","w":"string"}` {
+		t.Errorf("the sample is %s, %v", raw, err)
+	}
+	if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsRequest()); err != nil {
+		t.Errorf("it is refused: %v", err)
 	}
 }
 
@@ -107,8 +122,8 @@ func TestMadeOfAnySchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		ref := schemaOf(t, string(raw))
-		value := makeValue(ref)
-		if err := checkerOf(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
+		value := keywords(nil).makeValue(ref)
+		if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
 			out, _ := encode(value)
 			t.Fatalf("%s makes %s: %v", raw, out, err)
 		}
@@ -206,7 +221,7 @@ func FuzzMade(f *testing.F) {
 		if err != nil {
 			t.Skip("no schema")
 		}
-		if out, err := encode(makeValue(doc.Components.Schemas["It"])); err != nil || len(out) > 64<<20 {
+		if out, err := encode(keywords(nil).makeValue(doc.Components.Schemas["It"])); err != nil || len(out) > 64<<20 {
 			t.Errorf("%s makes %d bytes, %v", raw, len(out), err)
 		}
 	})
@@ -239,8 +254,9 @@ func TestMadeOfGivenFiles(t *testing.T) {
 					continue
 				}
 				answers++
-				value := makeValue(media.Schema)
-				err := checkerOf(media.Schema.Value).visit(media.Schema.Value, value, openapi3.VisitAsResponse())
+				value := keywords(nil).makeValue(media.Schema)
+				c := keywords(nil).checker(media.Schema.Value)
+				err := c.visit(media.Schema.Value, value, openapi3.VisitAsResponse())
 				if err == nil || len(api.Gaps) > 0 && strings.Contains(err.Error(), "more than one oneOf") {
 					continue // what a gap leaves open fits every alternative
 				}
