@@ -13,7 +13,8 @@
 //   - A status that the edited spec adds to a real operation answers from the spec when a request asks for it, with
 //     `Prefer: code=418` or `Postern-Status: 418`. A status that the contract knows too is the real handler's to give.
 //   - An example of an operation of the edited spec answers when a request asks for it by name, with
-//     `Prefer: example=NAME`, real operation or not.
+//     `Prefer: example=NAME`, real operation or not. So does a value made at random of its schema, with
+//     `Prefer: dynamic=true`.
 //   - Neither has it: the real handler's own 404 or 405.
 //
 // Every answer says which of the two gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add
@@ -45,9 +46,9 @@
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
 // on the console and for the page.
 //
-// request.go validates a request (validate.go its values, explain.go says why one does not fit), answer.go makes the
-// answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings and
-// numbers, flatten.go one schema of several.
+// preference.go reads what a request asks of the answer, request.go validates it (validate.go its values, explain.go
+// says why one does not fit), answer.go makes the answer. Where the spec has no example, value.go makes a value that
+// fits its schema: scalar.go the strings and numbers, flatten.go one schema of several, dynamic.go draws at random.
 //
 // realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
 // headers of all answers, refusal.go the errors.
@@ -159,13 +160,15 @@ func (s *Server) load() (*edition, error) {
 // ServeHTTP answers one request by the spec that is current when it begins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := s.current.Load()
+	asked, r := readPreference(r)
 	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
 	if o == nil || o.edited == nil {
 		s.real(w, r, nil)
 		return
 	}
-	asked, wrong := o.preference(r.Header)
-	fromSpec := o.contract == nil || asked.example != "" || asked.code != "" && !o.inContract(asked.code)
+	asked, wrong := asked.check(o)
+	fromSpec := o.contract == nil || asked.example != "" || asked.isDynamic() || asked.code != "" &&
+		!o.inContract(asked.code)
 	if wrong == nil {
 		r, wrong = e.check(w, r, o, values, fromSpec)
 	}

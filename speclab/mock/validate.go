@@ -47,9 +47,12 @@ var codepoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 // every request wrong: such a pattern lets everything pass.
 func lenient(pattern string) (openapi3.RegexMatcher, error) { return readPattern(pattern), nil }
 
+// goPattern is a pattern as Go writes it.
+func goPattern(pattern string) string { return codepoint.ReplaceAllString(pattern, `\x{$1}`) }
+
 // readPattern is a pattern that lets everything pass when it cannot be read.
 func readPattern(pattern string) jsonschema.Regexp {
-	if compiled, err := regexp.Compile(codepoint.ReplaceAllString(pattern, `\x{$1}`)); err == nil {
+	if compiled, err := regexp.Compile(goPattern(pattern)); err == nil {
 		return compiled
 	}
 	return anything{}

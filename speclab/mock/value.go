@@ -3,6 +3,7 @@ package mock
 import (
 	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 
@@ -19,8 +20,9 @@ const (
 // maker makes a value that fits a schema, the same one every time. Examples that fit come first, then whatever the
 // schema allows.
 type maker struct {
-	left  int // how many values may still be made
-	known map[*openapi3.Schema]checker
+	left   int // how many values may still be made
+	known  map[*openapi3.Schema]checker
+	random *rand.Rand // draws another value every time; nil: see above
 }
 
 // makeValue makes the value for a schema.
@@ -53,6 +55,13 @@ func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 // takes the first that is.
 func (m *maker) value(schema *openapi3.Schema, depth, nth int) (value any, fits bool) {
 	m.left--
+	if m.random != nil {
+		if value, fits := m.drawn(schema, depth); fits {
+			return value, true
+		}
+		defer func(random *rand.Rand) { m.random = random }(m.random)
+		m.random = nil
+	}
 	if value, found := m.written(schema, nth); found {
 		return value, m.fits(schema, value)
 	}
@@ -159,6 +168,9 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 	n := max(1, s.MinItems, uint64(len(s.PrefixItems)))
 	if s.Contains != nil && s.MinContains != nil {
 		n = max(n, *s.MinContains)
+	}
+	if m.random != nil && len(s.PrefixItems) == 0 && s.Contains == nil {
+		n = m.drawLength(s, depth)
 	}
 	if s.MaxItems != nil {
 		n = min(n, *s.MaxItems)
