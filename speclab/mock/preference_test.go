@@ -194,3 +194,41 @@ func TestAccept(t *testing.T) {
 	b.refused(b.ask("GET", "/picture", "", "", "Accept", "audio/ogg"), 406, "M_UNRECOGNIZED", "image/*, text/plain")
 	b.want(b.ask("GET", "/bare", "", "", "Accept", "text/html"), 200, "spec")
 }
+
+// TestMethods: a method that a path of the spec does not have, HEAD, and preflights.
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "habits.yaml", habitsSpec)
+	whoami := "/_matrix/client/v3/account/whoami"
+	for _, test := range []struct{ method, path, allow, by string }{
+		{"PUT", "/pets/1", "OPTIONS, DELETE, GET, HEAD", "spec"},
+		{"GET", "/bare", "", ""},
+		{"POST", "/bare", "OPTIONS, GET, HEAD, PATCH", "spec"},
+		{"PATCH", whoami, "OPTIONS, GET, HEAD, PUT", "spec"}, // GET is real
+		{"PATCH", "/_matrix/client/r0/account/whoami", "OPTIONS, GET, HEAD, PUT", "spec"},
+		{"PUT", "/_matrix/client/v3/login", "OPTIONS, GET, POST", "real"},
+		{"HEAD", "/_matrix/client/v3/refresh", "OPTIONS, POST", "real"},
+	} {
+		a := b.ask(test.method, test.path, "", "")
+		if a.Header.Get("Allow") != test.allow || test.allow != "" && (a.Status != 405 || a.by() != test.by ||
+			test.method != "HEAD" && a.JSON["errcode"] != "M_UNRECOGNIZED") {
+			t.Errorf("%s %s is %d by %q with Allow: %q: %s", test.method, test.path, a.Status, a.by(),
+				a.Header.Get("Allow"), a.Raw)
+		}
+	}
+	b.refused(b.ask("PUT", "/pets/1", "", ""), 405, "M_UNRECOGNIZED", "DELETE, GET", "habits.yaml:")
+	b.want(b.ask("PUT", "/nothing", "", ""), 404, "real")
+
+	get, head := b.ask("GET", "/pets/1", "", ""), b.want(b.ask("HEAD", "/pets/1", "", ""), 200, "spec")
+	if head.Raw != "" || head.Header.Get("Content-Length") != get.Header.Get("Content-Length") {
+		t.Errorf("HEAD is %q with %v", head.Raw, head.Header)
+	}
+	b.want(b.ask("HEAD", "/pets/1?limit=no", "", ""), 400, "spec")
+	b.want(b.ask("HEAD", whoami, b.login(), ""), 200, "real")
+
+	preflight := b.want(b.ask("OPTIONS", "/bare", "", "", "Origin", "https://app.example",
+		"Access-Control-Request-Method", "PATCH"), 204, "real")
+	if !strings.Contains(preflight.Header.Get("Access-Control-Allow-Methods"), "PATCH") {
+		t.Errorf("the preflight has %v", preflight.Header)
+	}
+}

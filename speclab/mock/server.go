@@ -15,6 +15,7 @@
 //   - An example of an operation of the edited spec answers when a request asks for it by name, with
 //     `Prefer: example=NAME`, real operation or not. So does a value made at random of its schema, with
 //     `Prefer: dynamic=true`.
+//   - A method that a path of the spec's does not have is 405 with those that it has.
 //   - Neither has it: the real handler's own 404 or 405.
 //
 // Every answer says which of the two gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add
@@ -56,10 +57,13 @@ package mock
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -159,9 +163,15 @@ func (s *Server) load() (*edition, error) {
 
 // ServeHTTP answers one request by the spec that is current when it begins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := s.current.Load()
+	e, path := s.current.Load(), s.config.Alias(r.URL.EscapedPath())
 	asked, r := readPreference(r)
-	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
+	o, values := e.routes.find(r.Method, path)
+	if o == nil && r.Method == http.MethodHead {
+		o, values = e.routes.find(http.MethodGet, path) // net/http leaves the body out
+	}
+	if o == nil && e.refusesMethod(w, r.Method, path) {
+		return
+	}
 	if o == nil || o.edited == nil {
 		s.real(w, r, nil)
 		return
@@ -184,6 +194,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.answer(w, o, asked)
 		}
 	}
+}
+
+// refusesMethod refuses a method that a path does not have, and reports whether it did. Where all of the path is real,
+// the real handler refuses, and it answers all preflights. RFC 9110, section 15.5.6.
+func (e *edition) refusesMethod(w http.ResponseWriter, method, path string) bool {
+	there := e.routes.at(path)
+	methods := slices.Sorted(maps.Keys(there))
+	i := slices.IndexFunc(methods, func(method string) bool { return there[method].contract == nil })
+	if i < 0 || method == http.MethodOptions {
+		return false
+	}
+	place := there[methods[i]].place
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	methods = slices.Compact(append([]string{http.MethodOptions}, methods...))
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	(&refusal{http.StatusMethodNotAllowed, "M_UNRECOGNIZED",
+		fmt.Sprintf("%s is not one of this path's methods: %s (%s)", method, strings.Join(methods, ", "), place),
+	}).write(w, place)
+	return true
 }
 
 // real lets the real handler answer.
