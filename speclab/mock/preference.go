@@ -132,7 +132,7 @@ func anyOf(key string) string {
 	return strings.ReplaceAll(strings.ToUpper(key), "XX", "00")
 }
 
-// exampleNames are the names of the examples that a response has, in any media type.
+// exampleNames are the names of the examples that a response has, in any media type, in order.
 func exampleNames(r *openapi3.Response) (names []string) {
 	if r == nil {
 		return nil
@@ -142,7 +142,8 @@ func exampleNames(r *openapi3.Response) (names []string) {
 			names = slices.AppendSeq(names, maps.Keys(media.Examples))
 		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // isDynamic reports whether the answer is to be another one each time. Prism gives an example that is named too.
