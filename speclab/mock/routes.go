@@ -1,10 +1,32 @@
 package mock
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
+
+// Finder gives the id of the operation that a spec has for a method and an escaped path, or "" when it has none. The
+// alias is that of [Config.Alias].
+func Finder(api *spec.API, alias func(path string) string) (func(method, path string) string, error) {
+	none := &spec.API{Doc: &openapi3.T{}}
+	e, err := newEdition(Config{Contract: none, Alias: alias, Now: time.Now}, api)
+	if err != nil {
+		return nil, err
+	}
+	return func(method, path string) string {
+		if o, _ := e.routes.find(method, alias(path)); o != nil {
+			return o.id
+		}
+		return ""
+	}, nil
+}
 
 // routes find the operation of a request. They are a tree of path segments; a literal one wins over a parameter, and a
 // path that turns out to have no such method is tried on.
@@ -73,7 +95,10 @@ func (n *routes) find(method, path string) (*operation, map[string]string) {
 		o, values = ends[method], found
 		return o != nil
 	})
-	if o == nil {
+	switch {
+	case o == nil && method == http.MethodHead:
+		return n.find(http.MethodGet, path) // net/http leaves the body out
+	case o == nil:
 		return nil, nil
 	}
 	named := make(map[string]string, len(values))

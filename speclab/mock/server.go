@@ -47,9 +47,9 @@
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
 // on the console and for the page.
 //
-// preference.go reads what a request asks of the answer, request.go validates it (validate.go its values, explain.go
-// says why one does not fit), answer.go makes the answer. Where the spec has no example, value.go makes a value that
-// fits its schema: scalar.go the strings and numbers, flatten.go one schema of several, dynamic.go draws at random.
+// preference.go reads what a request asks of the answer, request.go validates it (validate.go its values), answer.go
+// makes the answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings
+// and numbers, flatten.go one schema of several, dynamic.go draws at random.
 //
 // realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
 // headers of all answers, refusal.go the errors.
@@ -57,6 +57,7 @@ package mock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -69,6 +70,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"postern/speclab/requests"
 	"postern/speclab/spec"
 )
 
@@ -145,20 +147,31 @@ func (s *Server) Close() {
 // spec.
 func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
 
-// Summary lists, for the console, which operations are real, and the files that the spec refers to and that are not
-// there.
-func (s *Server) Summary() string { return s.current.Load().summary() }
+// Summary lists, for the console, which operations are real, and the warnings of the spec.
+func (s *Server) Summary() string {
+	e := s.current.Load()
+	return e.summary() + warningLines(nil, e.warnings())
+}
 
 // load reads the edited spec.
 func (s *Server) load() (*edition, error) {
 	if len(s.config.Files) == 0 {
 		return newEdition(s.config, nil)
 	}
-	api, err := spec.Files{Dir: s.config.Dir, Names: s.config.Files}.Load()
+	files := spec.Files{Dir: s.config.Dir, Names: s.config.Files}
+	api, err := files.Load()
+	var problems spec.Problems
+	if errors.As(err, &problems) {
+		return nil, problems.In(files.Folder())
+	}
 	if err != nil {
 		return nil, err
 	}
-	return newEdition(s.config, api)
+	e, err := newEdition(s.config, api)
+	if err == nil {
+		e.warnings = func() spec.Problems { return api.Warnings().In(files.Folder()) }
+	}
+	return e, err
 }
 
 // ServeHTTP answers one request by the spec that is current when it begins.
@@ -166,10 +179,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e, path := s.current.Load(), s.config.Alias(r.URL.EscapedPath())
 	asked, r := readPreference(r)
 	o, values := e.routes.find(r.Method, path)
-	if o == nil && r.Method == http.MethodHead {
-		o, values = e.routes.find(http.MethodGet, path) // net/http leaves the body out
-	}
-	if o == nil && e.refusesMethod(w, r.Method, path) {
+	note := requests.NoteOf(r.Context())
+	if o != nil {
+		note.Operation = o.id
+	} else if e.refusesMethod(w, r.Method, path) {
 		return
 	}
 	if o == nil || o.edited == nil {
@@ -184,6 +197,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case wrong != nil:
+		note.Violation = wrong.message
 		wrong.write(w, o.place)
 	case !fromSpec:
 		s.real(w, r, o.additions)
