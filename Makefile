@@ -56,7 +56,7 @@ generate-check: ## fail when what is generated does not fit its contract
 	if [ "$$before" = "$$after" ]; then rm -r $$kept; echo "$(GENERATED): fit their contracts"; \
 	else tar xf $$kept/before.tar; rm -r $$kept; echo "$(GENERATED): stale: run make generate and commit"; exit 1; fi
 
-watch: ## on each save of api/login.yaml generate, compile, test what is touched, and say what is owed
+watch: ## on each save of api/login.yaml or a handler generate, compile, test what is touched, and say what is owed
 	@go run . spec watch
 
 specs: ## specs of other projects' packages, Kubernetes', GitHub's and Stripe's too: docs/specs-tried.md; 10 minutes

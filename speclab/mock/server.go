@@ -13,7 +13,9 @@
 //   - A status that the edited spec adds to a real operation answers from the spec when a request asks for it, with
 //     `Prefer: code=418` or `Postern-Status: 418`. A status that the contract knows too is the real handler's to give.
 //   - An example of an operation of the edited spec answers when a request asks for it by name, with
-//     `Prefer: example=NAME`, real operation or not.
+//     `Prefer: example=NAME`, real operation or not. So does a value made at random of its schema, with
+//     `Prefer: dynamic=true`.
+//   - A method that a path of the spec's does not have is 405 with those that it has.
 //   - Neither has it: the real handler's own 404 or 405.
 //
 // Every answer says which of the two gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add
@@ -45,8 +47,9 @@
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
 // on the console and for the page.
 //
-// request.go validates a request (validate.go its values), answer.go makes the answer. Where the spec has no example,
-// value.go makes a value that fits its schema: scalar.go the strings and numbers, flatten.go one schema of several.
+// preference.go reads what a request asks of the answer, request.go validates it (validate.go its values), answer.go
+// makes the answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings
+// and numbers, flatten.go one schema of several, dynamic.go draws at random.
 //
 // realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
 // headers of all answers, refusal.go the errors.
@@ -55,10 +58,13 @@ package mock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -170,18 +176,22 @@ func (s *Server) load() (*edition, error) {
 
 // ServeHTTP answers one request by the spec that is current when it begins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := s.current.Load()
-	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
+	e, path := s.current.Load(), s.config.Alias(r.URL.EscapedPath())
+	asked, r := readPreference(r)
+	o, values := e.routes.find(r.Method, path)
 	note := requests.NoteOf(r.Context())
 	if o != nil {
 		note.Operation = o.id
+	} else if e.refusesMethod(w, r.Method, path) {
+		return
 	}
 	if o == nil || o.edited == nil {
 		s.real(w, r, nil)
 		return
 	}
-	asked, wrong := o.preference(r.Header)
-	fromSpec := o.contract == nil || asked.example != "" || asked.code != "" && !o.inContract(asked.code)
+	asked, wrong := asked.check(o)
+	fromSpec := o.contract == nil || asked.example != "" || asked.isDynamic() || asked.code != "" &&
+		!o.inContract(asked.code)
 	if wrong == nil {
 		r, wrong = e.check(w, r, o, values, fromSpec)
 	}
@@ -198,6 +208,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.answer(w, o, asked)
 		}
 	}
+}
+
+// refusesMethod refuses a method that a path does not have, and reports whether it did. Where all of the path is real,
+// the real handler refuses, and it answers all preflights. RFC 9110, section 15.5.6.
+func (e *edition) refusesMethod(w http.ResponseWriter, method, path string) bool {
+	there := e.routes.at(path)
+	methods := slices.Sorted(maps.Keys(there))
+	i := slices.IndexFunc(methods, func(method string) bool { return there[method].contract == nil })
+	if i < 0 || method == http.MethodOptions {
+		return false
+	}
+	place := there[methods[i]].place
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	methods = slices.Compact(append([]string{http.MethodOptions}, methods...))
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	(&refusal{http.StatusMethodNotAllowed, "M_UNRECOGNIZED",
+		fmt.Sprintf("%s is not one of this path's methods: %s (%s)", method, strings.Join(methods, ", "), place),
+	}).write(w, place)
+	return true
 }
 
 // real lets the real handler answer.

@@ -3,6 +3,7 @@ package mock
 import (
 	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 
@@ -22,7 +23,8 @@ type maker struct {
 	left     int // how many values may still be made
 	keywords keywords
 	known    map[*openapi3.Schema]checker
-	request  bool // the value is a client's to send
+	request  bool       // the value is a client's to send
+	random   *rand.Rand // draws another value every time; nil: see above
 }
 
 // makeValue makes the value for a schema of a document with these keywords.
@@ -70,6 +72,13 @@ func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 // takes the first that is.
 func (m *maker) value(schema *openapi3.Schema, depth, nth int) (value any, fits bool) {
 	m.left--
+	if m.random != nil {
+		if value, fits := m.drawn(schema, depth); fits {
+			return value, true
+		}
+		defer func(random *rand.Rand) { m.random = random }(m.random)
+		m.random = nil
+	}
 	if value, found := m.written(schema, nth); found {
 		return value, m.fits(schema, value)
 	}
@@ -176,6 +185,9 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 	n := max(1, s.MinItems, uint64(len(s.PrefixItems)))
 	if s.Contains != nil && s.MinContains != nil {
 		n = max(n, *s.MinContains)
+	}
+	if m.random != nil && len(s.PrefixItems) == 0 && s.Contains == nil {
+		n = m.drawLength(s, depth)
 	}
 	if s.MaxItems != nil {
 		n = min(n, *s.MaxItems)
