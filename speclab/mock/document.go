@@ -2,14 +2,20 @@ package mock
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
 // answeredByMark is the extension of each operation of the document.
 const answeredByMark = "x-postern-answered-by"
+
+// brokenMark is the extension of the document that says why the last save is not served.
+const brokenMark = "x-postern-broken"
 
 // contractPrefix begins the names of the contract's components beside the edited spec's.
 const contractPrefix = "postern."
@@ -50,6 +56,19 @@ func (e *edition) render(contract *openapi3.T) (string, error) {
 	}
 	raw, err := json.Marshal(document)
 	return string(raw), err
+}
+
+// documentWith is the document, which is served on, with what is wrong with the save that came after it.
+func (e *edition) documentWith(err error) string {
+	var problems spec.Problems
+	if !errors.As(err, &problems) {
+		problems = spec.Problems{{What: err.Error()}}
+	}
+	said, err := json.Marshal(map[string]any{brokenMark: map[string]any{"since": e.since, "problems": problems}})
+	if err != nil {
+		panic(err) // unreachable: texts and numbers
+	}
+	return string(said[:len(said)-1]) + "," + e.document[1:] // two objects in one
 }
 
 // by is who answers an operation.

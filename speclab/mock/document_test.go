@@ -34,7 +34,7 @@ components:
     Unavailable: {description: mine}
 `)
 	loader := openapi3.NewLoader()
-	doc, err := loader.LoadFromData(b.server.Document())
+	doc, err := loader.LoadFromData([]byte(b.server.Document()))
 	fatal(t, err)
 	fatal(t, doc.Validate(t.Context(), openapi3.DisableExamplesValidation(),
 		openapi3.AllowExtraSiblingFields("description")))

@@ -51,7 +51,7 @@ func newSite(t testing.TB) *site {
 		return tokens.Verify(token, host, ring, want, tokens.Caveats(), r)
 	}
 	s.handler = page.Handler(page.Config{
-		Document: func() []byte { return []byte(s.document.Load()) }, Judge: judge,
+		Document: s.document.Load, Judge: judge,
 		Now: func() time.Time { return now },
 	})
 	return s

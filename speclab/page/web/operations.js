@@ -1,11 +1,13 @@
 // The operations, by Swagger UI, and how they follow the spec while somebody edits it.
+import { makeRoom, tellBroken } from "./broken.js";
 import { byId, clock, element, say } from "./dom.js";
 import { keepMended } from "./mends.js";
 import { plugin } from "./plugin.js";
 
 const admin = new URLSearchParams(location.search).get("api") === "admin";
 const source = `/_postern/spec/${admin ? "admin" : "openapi"}.json`;
-const pause = 2_000; // between two questions whether the spec was saved; one that was not costs a 304
+const pause = 400; // between two questions whether the spec was saved; one that was not costs a 304
+const longPause = 2_000; // while the server is away
 const methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
 const listeners = [];
@@ -81,12 +83,17 @@ async function follow(redraw) {
   if (answer.status === 304) return;
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
   const first = !shown;
-  shown = await answer.json();
+  const { "x-postern-broken": broken, ...document } = await answer.json();
   etag = answer.headers.get("ETag") ?? "";
-  count();
-  redraw();
-  for (const f of listeners) f(shown);
-  if (!first) say(byId("spec-status"), `The spec was saved; these are its operations as of ${clock(Date.now())}.`);
+  tellBroken(broken);
+  if (first || JSON.stringify(document) !== JSON.stringify(shown)) {
+    shown = document;
+    count();
+    redraw();
+    for (const f of listeners) f(shown);
+  }
+  const saved = first || broken ? "" : `The spec was saved; these are its operations as of ${clock(Date.now())}.`;
+  say(byId("spec-status"), saved);
 }
 
 export function startOperations(carry, answered) {
@@ -104,10 +111,11 @@ export function startOperations(carry, answered) {
       say(byId("spec-status"), `The spec cannot be read now (${error.message}); trying again.`);
       if (!ui) byId("swagger").replaceChildren(element("p", { className: "loading" }, "No operations yet."));
     }
-    timer = setTimeout(round, pause);
+    timer = setTimeout(round, away ? longPause : pause);
   };
   for (const radio of document.querySelectorAll("input[name=show]")) radio.addEventListener("change", () => shown && redraw());
   document.addEventListener("visibilitychange", () => document.hidden || round());
+  makeRoom();
   // A module runs after deferred scripts, so Swagger UI is there.
   round();
 }
