@@ -14,6 +14,10 @@ import (
 // answeredByMark is the extension of each operation of the document.
 const answeredByMark = "x-postern-answered-by"
 
+// preferMark is the extension of an operation that the spec answers: the values of the header Prefer that choose its
+// answer.
+const preferMark = "x-postern-prefer"
+
 // brokenMark is the extension of the document that says why the last save is not served.
 const brokenMark = "x-postern-broken"
 
@@ -49,6 +53,9 @@ func (e *edition) render(contract *openapi3.T) (string, error) {
 		}
 		if op := lookUp(document, "paths", path, method); op != nil {
 			op[answeredByMark] = o.by()
+			if o.contract == nil {
+				op[preferMark] = o.preferences()
+			}
 			if o.place != "" {
 				op["x-postern-spec"] = o.place
 			}

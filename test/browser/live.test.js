@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { beforeEach, test } from "node:test";
 
 import { knock, specFor } from "./editing.js";
-import { accessible, fits, lab, operation, schemes, tabTo, tryOut } from "./page.js";
+import { accessible, fits, lab, operation, schemes, statusOf, tabTo, tryOut } from "./page.js";
 
 const spec = specFor();
 const { visit } = lab("--spec", spec.file);
@@ -77,6 +77,32 @@ test("a broken save is told with its place, after a reload too, until it is mend
         spec.save(knock());
         await banner.waitFor({ state: "detached" });
         await page.getByText("The spec was saved").waitFor();
+    }));
+
+test("by keyboard alone one chooses the status and the example of an answer of the spec", () =>
+    visit({}, async (page) => {
+        await served(page, knock(), 1);
+        const block = operation(page, "knock");
+        await tabTo(page, block.locator(".opblock-summary-control"));
+        await page.keyboard.press("Enter");
+        const choice = block.getByRole("combobox", { name: "Prefer" });
+        const choices = ["--", "code=200", "code=200, example=heard", "code=200, example=unheard", "code=403"];
+        await tabTo(page, choice);
+        assert.deepEqual(await choice.locator("option").allInnerTexts(), choices);
+        for (const [downs, status, said] of [[3, "200", '"heard": false'], [1, "403", "Nobody may knock."]]) {
+            for (let i = 0; i < downs; i++) await page.keyboard.press("ArrowDown");
+            await page.keyboard.press("Tab");
+            await page.keyboard.press("Enter");
+            await block.locator(".live-responses-table").getByText(said).first().waitFor();
+            assert.equal(await statusOf(block), status);
+            await page.keyboard.press("Shift+Tab");
+        }
+        await block.locator(".curl-command").getByText("'Prefer: code=403'").waitFor();
+        await accessible(page, "with a choice of answers", '[id$="-knock"]');
+
+        const real = operation(page, "getVersions");
+        assert.equal(await tryOut(page, "getVersions"), "200");
+        assert.equal(await real.getByRole("combobox", { name: "Prefer" }).count(), 0, "a real operation answers for itself");
     }));
 
 test("a picture that a spec points at is not fetched", async () => {

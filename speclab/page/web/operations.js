@@ -30,15 +30,23 @@ export function* operationsOf(document) {
 
 export const answeredBy = (operation) => (operation["x-postern-answered-by"] === "spec" ? "spec" : "real");
 
+/** The operation with a field more if the spec answers it: the header that chooses which answer. */
+function withChoice(operation) {
+  const { "x-postern-prefer": choices = [], parameters = [] } = operation;
+  if (choices.length < 2 || parameters.some(({ name }) => name === "Prefer")) return operation;
+  const description = "Which answer the spec gives. The header is the spec lab's, and not in the spec.";
+  const choice = { name: "Prefer", in: "header", description, schema: { type: "string", enum: choices } };
+  return { ...operation, parameters: [...parameters, choice] };
+}
+
 /** The document with those operations only that are to be shown. The document itself is filtered and not the page, because Swagger
  *  UI does not draw what is out of sight of a long list. */
 function filtered(document, by) {
-  if (by === "all") return document;
   const paths = {};
   for (const { path, method, operation } of operationsOf(document)) {
-    if (answeredBy(operation) !== by) continue;
+    if (by !== "all" && answeredBy(operation) !== by) continue;
     paths[path] ??= Object.fromEntries(Object.entries(document.paths[path]).filter(([key]) => !methods.includes(key)));
-    paths[path][method] = operation;
+    paths[path][method] = withChoice(operation);
   }
   return { ...document, paths };
 }
