@@ -64,7 +64,7 @@ test("a broken save is told with its place, after a reload too, until it is mend
         await banner.getByText("a tab in the indentation").waitFor({ state: "detached" });
         await banner.getByText("login.yaml:").first().waitFor();
 
-        await tabTo(page, operation(page, "getVersions").locator(".opblock-summary-control"));
+        await operation(page, "getVersions").locator(".opblock-summary-control").focus();
         for (let i = 0; i < 16; i++) { // up again, behind the banner
             await page.keyboard.press("Shift+Tab");
             const [under, focused] = await page.evaluate(() => [

@@ -25,6 +25,15 @@ const answer = (Response, { React }) => (props) => {
   return React.createElement(React.Fragment, null, said, React.createElement(Response, props));
 };
 
+/** Of the answers that an operation documents, those that are no success show what they look like when somebody asks: most are the
+ *  same error, and one after the other they made the operation several screens long. */
+const folded = (ModelExample, { React }) => (props) => {
+  const model = React.createElement(ModelExample, props);
+  const [, , , part, status] = props.specPath.toJS();
+  if (part !== "responses" || status.startsWith("2")) return model;
+  return React.createElement("details", {}, React.createElement("summary", {}, "Example and schema"), model);
+};
+
 export const plugin = (system) => ({
   components: {
     SpecLab: layout(system),
@@ -32,5 +41,5 @@ export const plugin = (system) => ({
     authorizeOperationBtn: nothing,
     OperationServers: nothing,
   },
-  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, modelExample: folded },
 });
