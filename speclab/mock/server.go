@@ -43,7 +43,7 @@
 //
 // server.go sends each request to the real handler or to the spec; routes.go finds its operation. edition.go is one
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
-// on the console and for the page.
+// on the console and for the page; choices.go lists which answers one may ask for.
 //
 // request.go validates a request (validate.go its values, explain.go says why one does not fit), answer.go makes the
 // answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings and
