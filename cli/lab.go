@@ -14,6 +14,7 @@ import (
 	"postern/homeserver/front"
 	"postern/speclab/mock"
 	"postern/speclab/page"
+	"postern/speclab/requests"
 	"postern/speclab/spec"
 )
 
@@ -37,7 +38,8 @@ func (f *specFlags) settings() (spec.Files, []error) {
 // publicHandler answers the requests on --listen: it is the server alone, or what is in front of it.
 type publicHandler struct {
 	http.Handler
-	mock  *mock.Server // nil without --spec and --dev
+	mock  *mock.Server // nil without --spec and --dev, as is log
+	log   *requests.Log
 	front *front.Front // nil without a homeserver
 	stop  func()       // ends the answers to the homeserver's questions
 }
@@ -67,8 +69,14 @@ func (cmd *serveCmd) newSpecLab(ctx context.Context, w world, files spec.Files, 
 	if err != nil {
 		return publicHandler{}, err
 	}
-	p := page.Handler(page.Config{Document: m.Document, Admin: of, Judge: s.Judge, Now: time.Now})
-	return publicHandler{Handler: below(ownPath, p, m), mock: m}, nil
+	log, err := cmd.newLog(w.stdout)
+	if err != nil {
+		m.Close()
+		return publicHandler{}, err
+	}
+	p := page.Handler(page.Config{Document: m.Document, Admin: of, Judge: s.Judge, Now: time.Now,
+		Requests: log.Archive, PublicURL: cmd.PublicURL})
+	return publicHandler{Handler: below(ownPath, p, log.Handler(m)), mock: m, log: log}, nil
 }
 
 // adminDocument is the contract of the admin API, all of which is real.
@@ -99,6 +107,7 @@ func (h publicHandler) announce(out io.Writer, withSpec bool, url string) {
 func (h publicHandler) close() {
 	if h.mock != nil {
 		h.mock.Close()
+		h.log.Close()
 	}
 	if h.front != nil {
 		h.front.Close()

@@ -80,7 +80,8 @@ func (s *server) judged(token string) (open bool, why string) {
 func TestNoPage(t *testing.T) {
 	t.Parallel()
 	s := newInstallation(t).serve()
-	for _, path := range []string{"/_postern/spec", "/_postern/spec/openapi.json", "/_postern/spec/token"} {
+	for _, path := range []string{"/_postern/spec", "/_postern/spec/openapi.json", "/_postern/spec/token",
+		"/_postern/spec/requests.json"} {
 		if status, answer := s.ask("GET", path, "", ""); status != http.StatusNotFound ||
 			answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)

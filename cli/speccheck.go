@@ -15,6 +15,7 @@ import (
 // specCmds are the commands for people who change the contract.
 type specCmds struct {
 	Check specCheck `cmd:"" help:"Report what a changed spec breaks, and what the handlers must change for it."`
+	Calls specCalls `cmd:"" help:"List the operations that a client called and a spec does not have."`
 	Watch specWatch `cmd:"" help:"On each save of api/login.yaml generate, compile and test, and print what the handlers must change."`
 }
 

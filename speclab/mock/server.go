@@ -64,6 +64,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"postern/speclab/requests"
 	"postern/speclab/spec"
 )
 
@@ -167,6 +168,10 @@ func (s *Server) load() (*edition, error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := s.current.Load()
 	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
+	note := requests.NoteOf(r.Context())
+	if o != nil {
+		note.Operation = o.id
+	}
 	if o == nil || o.edited == nil {
 		s.real(w, r, nil)
 		return
@@ -178,6 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case wrong != nil:
+		note.Violation = wrong.message
 		wrong.write(w, o.place)
 	case !fromSpec:
 		s.real(w, r, o.additions)

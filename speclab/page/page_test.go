@@ -41,6 +41,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		{"POST", "", 405, "text/plain; charset=utf-8"},
 		{"OPTIONS", "/token", 405, "text/plain; charset=utf-8"},
 		{"POST", "/token", 415, "application/json"},
+		{"GET", "/requests.json", 200, "application/json"},
+		{"POST", "/requests.json", 405, "text/plain; charset=utf-8"},
 	} {
 		a := s.ask(test.method, test.path, "", nil)
 		if a.StatusCode != test.status || a.Header.Get("Content-Type") != test.kind {
