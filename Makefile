@@ -76,7 +76,7 @@ lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where it
 	  echo "!! NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | grep -m1 '^govulncheck:' || echo "$$out" | head -n 1)"; }
 
 check: lint generate-check ## lint, generate-check, and a short fuzz
-	$(MAKE) fuzz FUZZTIME=12s
+	$(MAKE) fuzz FUZZTIME=8s
 
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
 	test/clients/run

@@ -207,7 +207,7 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 	log, d, url := config.Log, config.DB, localURL(at)
 	log.Info("listening", "address", at.String(), "server_name", c.ServerName, "db", c.path(), "version", w.Version)
 	if cmd.Dev {
-		if err := greetDev(ctx, w.stdout, d, url, config.OAuth != nil); err != nil {
+		if err := greetDev(w.stdout, h.password, url, config.OAuth != nil); err != nil {
 			return err
 		}
 	} else if some, err := d.HasUsers(ctx); err != nil {

@@ -48,7 +48,8 @@ Exit status:
   0  nothing breaks clients, and no handler must change
   1  something breaks clients (not: may break), or a handler must change
   2  the spec cannot be used, or the check could not be made
-Without Go the status is that of the first half. What the compiler does not notice is printed and does not count.`
+Without Go the status is that of the first half. What the compiler does not notice is printed and does not count,
+nor do warnings: faults of the spec, such as an example that does not match its schema, for which it is not refused.`
 }
 
 // errBroken is the result of a check that has printed what breaks or must change.

@@ -12,13 +12,13 @@ import (
 func (r *Report) WriteGitHub(w io.Writer) error {
 	p := &lineWriter{w: w}
 	for _, problem := range r.Problems {
-		p.annotate("error", problem.Position, "The spec cannot be used", problem.What+"; "+problem.Fix)
+		p.annotate("error", problem.Position, "The spec cannot be used", problem.Text())
 	}
 	if len(r.Problems) > 0 {
 		return p.err
 	}
 	for _, gap := range r.Gaps {
-		p.annotate("notice", gap.Position, "Left open", gap.What)
+		p.annotate("warning", gap.Position, "Wrong in the spec", gap.Text())
 	}
 	for _, c := range r.Changes {
 		text := c.Text

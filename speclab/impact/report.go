@@ -18,7 +18,7 @@ type Report struct {
 	Reason    string         `json:"reason,omitempty"` // why it was not compiled
 	Tasks     []Task         `json:"owed"`
 	Unnoticed []Unnoticed    `json:"unnoticed"`
-	Gaps      []spec.Problem `json:"gaps"`
+	Gaps      []spec.Problem `json:"gaps"`     // warnings: see [spec.API.Warnings]
 	Problems  []spec.Problem `json:"problems"` // why the spec cannot be used; then all the rest is empty
 
 	operations []operation // that are changed
@@ -88,7 +88,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		return p.err
 	}
 	for _, gap := range r.Gaps {
-		p.line("left open: %s", gap)
+		p.line("%s", gap.Warning())
 	}
 	r.writeChanges(p)
 	r.writeTasks(p)

@@ -65,7 +65,7 @@ func problemReport(err error, folder string) (*Report, error) {
 	if !errors.As(err, &problems) {
 		return nil, err
 	}
-	return &Report{Problems: inFolder(problems, folder)}, nil
+	return &Report{Problems: problems.In(folder)}, nil
 }
 
 // builtIn reads the contract and the generator's settings that a binary was made from.
@@ -148,13 +148,4 @@ func isPostern(dir string) bool {
 // joinFolder is a file's name with the folder before it.
 func joinFolder(folder, file string) string {
 	return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file)))
-}
-
-// inFolder gives problems with the folder before their files' names.
-func inFolder(problems []spec.Problem, folder string) (all []spec.Problem) {
-	for _, p := range problems {
-		p.File = joinFolder(folder, p.File)
-		all = append(all, p)
-	}
-	return all
 }

@@ -34,6 +34,10 @@ const folded = (ModelExample, { React }) => (props) => {
   return React.createElement("details", {}, React.createElement("summary", {}, "Example and schema"), model);
 };
 
+/** A field of a form that begins empty is not sent, unless somebody wants it to be: Swagger UI has it the other way round. */
+const unsent = (IncludeEmpty, { React }) => (props) =>
+  React.createElement(IncludeEmpty, { ...props, isIncludedOptions: { ...props.isIncludedOptions, defaultValue: false } });
+
 export const plugin = (system) => ({
   components: {
     SpecLab: layout(system),
@@ -41,5 +45,5 @@ export const plugin = (system) => ({
     authorizeOperationBtn: nothing,
     OperationServers: nothing,
   },
-  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, modelExample: folded },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, modelExample: folded, ParameterIncludeEmpty: unsent },
 });
