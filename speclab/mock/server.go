@@ -45,7 +45,7 @@
 //
 // server.go sends each request to the real handler or to the spec; routes.go finds its operation. edition.go is one
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
-// on the console and for the page.
+// on the console and for the page; choices.go lists which answers one may ask for.
 //
 // preference.go reads what a request asks of the answer, request.go validates it (validate.go its values), answer.go
 // makes the answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings
@@ -95,12 +95,13 @@ type Config struct {
 
 // Server is a handler in front of [Config.Real].
 type Server struct {
-	config  Config
-	current atomic.Pointer[edition]
-	broken  bool            // whether the last save could not be used; only watch uses it
-	ended   <-chan struct{} // closed when the server is closed, or its context ends
-	stop    context.CancelFunc
-	stopped chan struct{}
+	config   Config
+	current  atomic.Pointer[edition]
+	document atomic.Value    // a string: that of current, and what is wrong with a later save
+	broken   bool            // whether the last save could not be used; only watch uses it
+	ended    <-chan struct{} // closed when the server is closed, or its context ends
+	stop     context.CancelFunc
+	stopped  chan struct{}
 }
 
 // New loads the edited spec and watches its files until the context ends or [Server.Close]. When the spec cannot be
@@ -121,7 +122,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.current.Store(first)
+	s.serve(first)
 	ctx, s.stop = context.WithCancel(ctx)
 	s.ended = ctx.Done()
 	if len(c.Files) == 0 {
@@ -144,8 +145,14 @@ func (s *Server) Close() {
 }
 
 // Document is the API that is served now, as OpenAPI in JSON. Each operation carries x-postern-answered-by: real or
-// spec.
-func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
+// spec. While the last save is broken, x-postern-broken says why.
+func (s *Server) Document() string { return s.document.Load().(string) }
+
+// serve makes an edition the current one.
+func (s *Server) serve(e *edition) {
+	s.current.Store(e)
+	s.document.Store(e.document)
+}
 
 // Summary lists, for the console, which operations are real, and the warnings of the spec.
 func (s *Server) Summary() string {
