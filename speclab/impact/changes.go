@@ -43,7 +43,7 @@ var labels = regexp.MustCompile(`^(api-tag-|api-version-)`)
 func (r *revision) changes() ([]Change, error) {
 	now, err := flatten(r.document)
 	if err != nil {
-		return nil, err
+		return nil, spec.Problems{{Position: r.edited.position(), What: err.Error()}}
 	}
 	was, err := flatten(r.contract.document)
 	if err != nil {

@@ -129,9 +129,7 @@ func newCheck(in Input) (*check, error) {
 	}
 	c := &check{Input: in}
 	whole := in.Whole || title(edited) == title(contract)
-	if c.revision, err = newRevision(contract, edited, in.Alias, whole); err != nil {
-		return nil, spec.Problems{{Position: edited.position(), What: err.Error()}}
-	}
+	c.revision = newRevision(contract, edited, in.Alias, whole)
 	c.generator, err = newGenerator(in.Config, nil)
 	return c, err
 }
@@ -143,20 +141,8 @@ func title(l *located) string {
 
 // locate reads an API whose parts can be found in its files.
 func locate(api *spec.API, folder string) (*located, error) {
-	tree, err := treeOf(api.Doc)
-	if err != nil {
-		return nil, err
-	}
-	d, err := documentOf(tree)
-	if err != nil {
-		return nil, err
-	}
-	forGenerator, err := generatorForm(api)
-	return &located{d, forGenerator, func(part ...string) spec.Position {
-		p := api.At(part...)
-		p.File = joinFolder(folder, p.File)
-		return p
-	}}, err
+	d, err := treeOf(api.Doc)
+	return &located{document: d, api: api, folder: folder}, err
 }
 
 // generatorForm is an API in the form that the generator can take: see package spec.
@@ -169,16 +155,12 @@ func generatorForm(api *spec.API) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := treeOf(doc)
-	if err != nil {
-		return nil, err
-	}
-	return documentOf(tree)
+	return treeOf(doc)
 }
 
 // generate makes the code of an API and reads what handlers see of it.
 func (c *check) generate(d *document) (string, *symbols, error) {
-	fresh, err := documentOf(d.tree) // the generator changes what it is given
+	fresh, err := parse(d.tree)
 	if err != nil {
 		return "", nil, err
 	}
@@ -192,6 +174,9 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 
 // generateBoth makes the code of the contract and of the spec, unless it is there already, and reads the handlers.
 func (c *check) generateBoth(report *Report) (err error) {
+	if err = c.revision.useGenerator(); err != nil {
+		return err
+	}
 	if c.old == nil {
 		if _, c.old, err = c.generate(c.revision.contract.forGenerator); err != nil {
 			return fmt.Errorf("the contract: %w", err)
