@@ -4,7 +4,7 @@
 // [Check] compares a spec with the contract (oasdiff judges each difference), generates Go from it as `go generate`
 // does, compiles the handlers against that without touching the source tree, and leads each compile error back to the
 // line of the spec that caused it and to the handler that must change. What a handler must change for one cause is a
-// [Task]; the report calls it "owed".
+// [Task]; the report calls it "owed". [Diff] does the first of this alone, for any two specs.
 //
 // # From a compile error to a line
 //
@@ -21,11 +21,13 @@
 //     reported apart, as [Unnoticed].
 //   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the
 //     rest was not.
+//   - The same specs give the same report.
 //
 // # The files, in reading order
 //
-// impact.go is the way through a check, source.go what surrounds one: finding the files and Postern's source. report.go
-// is what it finds and how it is printed, github.go prints it for a workflow.
+// impact.go is the way through a check, source.go what surrounds one: finding the files and Postern's source. diff.go
+// compares two specs that are not ours. report.go is what is found and how it is printed for people, annotations.go
+// what is said of one place, which github.go prints for a workflow.
 //
 // The comparison: document.go (an API as a tree, with the line of each part), merge.go (the spec laid over the contract
 // when it is a part of the API; rename.go when both use a name for different components), changes.go (what oasdiff

@@ -35,8 +35,9 @@ type revision struct {
 	edited, contract *located
 	merger           *merger
 
-	sources   map[string]pointer // from a part that the spec has (a path, an operation, a component) to it in edited
-	leftAlone int                // operations of the contract that a part does not mention
+	// from a part that the spec has (a path, an operation, a component) to it in edited; nil when it is edited
+	sources   map[string]pointer
+	leftAlone int // operations of the contract that a part does not mention
 }
 
 func newRevision(contract, edited *located, alias func(string) string, whole bool) *revision {
@@ -254,6 +255,9 @@ func copyOf(value any) any {
 
 // position finds a part in the files: in the spec's when the spec has it, otherwise in the contract's.
 func (r *revision) position(at pointer) spec.Position {
+	if r.sources == nil {
+		return r.edited.position(r.nearest(at)...)
+	}
 	if len(at) >= 3 && r.sources[at[:3].String()] == nil && r.has(at[:3]) {
 		return r.contract.position(at...)
 	}
