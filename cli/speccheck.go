@@ -30,7 +30,7 @@ type specCheck struct {
 
 // reportFlags say how a report is printed.
 type reportFlags struct {
-	Format string `enum:"text,json,github" default:"text" help:"text, json, or github: annotations for a workflow there."`
+	Format string `enum:"text,json,github,sarif" default:"text" help:"text, json, github: annotations for a workflow there, or sarif: SARIF 2.1.0, for code scanning."`
 }
 
 // Help is shown by 'postern spec check --help'.
@@ -85,6 +85,8 @@ func (f reportFlags) write(report *impact.Report, to io.Writer) error {
 		return report.WriteJSON(to)
 	case "github":
 		return report.WriteGitHub(to)
+	case "sarif":
+		return report.WriteSARIF(to)
 	}
 	return report.WriteText(to)
 }

@@ -22,7 +22,7 @@ a server. Both are taken as the whole of their API: what NEW does not mention is
 Examples:
   postern spec diff main/api.yaml api.yaml
   postern spec diff main/data/api/client-server data/api/client-server --old-root main/data --new-root data
-  postern spec diff main/api api --format github
+  postern spec diff main/api api --format sarif > spec.sarif
 
 Exit status:
   0  nothing breaks clients

@@ -27,7 +27,7 @@
 //
 // impact.go is the way through a check, source.go what surrounds one: finding the files and Postern's source. diff.go
 // compares two specs that are not ours. report.go is what is found and how it is printed for people, annotations.go
-// what is said of one place, which github.go prints for a workflow.
+// what is said of one place, which github.go prints for a workflow and sarif.go for code scanning.
 //
 // The comparison: document.go (an API as a tree, with the line of each part), merge.go (the spec laid over the contract
 // when it is a part of the API; rename.go when both use a name for different components), changes.go (what oasdiff
