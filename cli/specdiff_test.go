@@ -2,9 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // diffSpec is an API that has nothing of ours.
@@ -52,6 +55,36 @@ func TestSpecDiff(t *testing.T) {
 				t.Errorf("%+v, and not %d and %q", run, test.status, test.says)
 			}
 		})
+	}
+}
+
+// TestSpecDiffDocs: the example of docs/spec-gate.md prints what it says there.
+func TestSpecDiffDocs(t *testing.T) {
+	t.Parallel()
+	_, example, _ := strings.Cut(string(read(t, "docs/spec-gate.md")), "    $ postern spec diff main/api api\n")
+	example, _, found := strings.Cut(example, "\n\n`OLD`")
+	if !found {
+		t.Fatal("there is no example")
+	}
+	dir := t.TempDir()
+	main, _, _ := strings.Cut(diffSpec, "components:")
+	main = strings.ReplaceAll(main, "#/components/schemas/Pet", "definitions/pet.yaml")
+	pet := "# Pet\ntype: object\nrequired: [name]\nproperties:\n  name: {type: string}\n  age: {type: integer}\n"
+	for file, text := range map[string]string{"main/api/api.yaml": main, "api/api.yaml": main,
+		"main/api/definitions/pet.yaml": pet, "api/definitions/pet.yaml": strings.Replace(pet, "name]", "name, age]", 1)} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, file), text)
+	}
+	run := programIn(t, dir, nil, "spec", "diff", "main/api", "api")
+	var want strings.Builder
+	for line := range strings.Lines(example) {
+		want.WriteString(strings.TrimPrefix(line, "    "))
+	}
+	diff := cmp.Diff(strings.TrimSpace(want.String()), strings.TrimSpace(run.stdout))
+	if diff != "" || run.status != 1 {
+		t.Errorf("exit status %d\n%s%s", run.status, diff, run.stderr)
 	}
 }
 
