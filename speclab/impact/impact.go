@@ -132,8 +132,7 @@ func newCheck(in Input) (*check, error) {
 	c := &check{Input: in}
 	whole := in.Whole || title(edited) == title(contract)
 	c.revision = newRevision(contract, edited, in.Alias, whole)
-	c.generator, err = newGenerator(in.Config, nil)
-	return c, err
+	return c, nil
 }
 
 func title(l *located) string {
@@ -176,6 +175,9 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 
 // generateBoth makes the code of the contract and of the spec, unless it is there already, and reads the handlers.
 func (c *check) generateBoth(report *Report) (err error) {
+	if c.generator, err = newGenerator(c.Config, nil); err != nil {
+		return err
+	}
 	if err = c.revision.useGenerator(); err != nil {
 		return err
 	}
