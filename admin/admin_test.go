@@ -182,6 +182,14 @@ func TestSignups(t *testing.T) {
 		got[0]["network"] != "192.0.2.1" {
 		t.Errorf("%v", got)
 	}
+	shown := db.Email{Address: "gina@example.org", Localpart: "gina", Validated: s.clock.Now(), Added: s.clock.Now()}
+	_, err := s.db.Register(t.Context(), db.Registration{Localpart: "gina", At: s.clock.Now(), Waits: true,
+		Email: shown})
+	s.must(err)
+	if got := list(t, s.done("GET", "/signups", ""), "signups"); got[2]["email"] != shown.Address ||
+		got[0]["email"] != nil {
+		t.Errorf("%v", got)
+	}
 	s.done("PUT", "/signups/dave", "")
 	if s.tryLogin("dave", password) == "" {
 		t.Error("who was approved cannot log in")

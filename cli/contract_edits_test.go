@@ -1,6 +1,9 @@
 package cli
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // contractEdit is something that a person does to the contract, and what the person then sees.
 type contractEdit struct {
@@ -9,8 +12,9 @@ type contractEdit struct {
 	handlers map[string]string // … and the handlers of that
 	edit     []change
 	want     []debt
-	exercise string   // Go sees nothing wrong; the tests of this package, which exercise the contract, do
-	short    bool     // tried under -short too
+	exercise string // Go sees nothing wrong; the tests of this package, which exercise the contract, do
+	short    bool   // tried under -short too
+	tried    sync.Once
 	found    []string // the errors, as `file: message`
 
 	// of the spec that the errors are led back to, or for want of one what the compiler does not notice

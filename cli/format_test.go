@@ -81,6 +81,12 @@ func TestListsInJSON(t *testing.T) {
 			t.Errorf("%s has %d rows in JSON and %d for people", name, len(rows), people)
 		}
 	}
+	for _, format := range []string{"table", "json"} {
+		out := i.must("", "user", "list", "--waiting", "--format", format)
+		if !strings.Contains(out, "carol@example.org") {
+			t.Errorf("the address that somebody who waits has shown is missing:\n%s", out)
+		}
+	}
 	all := i.inJSON([]string{"session", "events", "--kind", "invited", "--kind", "locked"}, nil)
 	if len(all) != 2 || all[0]["kind"] == all[1]["kind"] {
 		t.Errorf("the events of two kinds are %v", all)
@@ -167,7 +173,8 @@ func (i *installation) fill() {
 func (i *installation) fillIn(d *db.DB, key int64) error {
 	now := time.Now()
 	_, err0 := mail.Enable(i.Context(), d, true) // or `mail list` says that nobody sends what waits
-	_, err := d.Register(i.Context(), db.Registration{Localpart: "carol", PasswordHash: "hash", At: now, Waits: true})
+	_, err := d.Register(i.Context(), db.Registration{Localpart: "carol", PasswordHash: "hash", At: now, Waits: true,
+		Email: db.Email{Address: "carol@example.org", Localpart: "carol", Validated: now, Added: now}})
 	alice, err1 := d.User(i.Context(), "alice")
 	_, err2 := d.StartSession(i.Context(), db.Login{ID: "one", Localpart: "alice", PasswordHash: alice.PasswordHash,
 		DeviceID: "A", DisplayName: "a\u202eb\u009bc\x7f\U000e0001", At: now, KeyID: key})

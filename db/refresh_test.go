@@ -282,20 +282,27 @@ func TestDatabaseDoesNotGrow(t *testing.T) {
 	d := freshAt(t, Config{DSN: place})
 	d.hasten(t)
 	login(t, d, "one", "A")
+	var sizes []int64 // on PostgreSQL, before and after each tenth
 	for k := int64(1); k <= n; k++ {
+		if postgres.Chosen() && k%(n/10) == 1 {
+			sizes = append(sizes, sizeOfSessions(t, d))
+		}
 		if _, err := d.AdvanceGeneration(bg, refresh("one", k)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if postgres.Chosen() {
 		// A row that changes in place leaves its old versions on its page, and the next change that finds the page full
-		// prunes them.
-		var size int64
-		if err := d.reads.QueryRow(`SELECT pg_total_relation_size('sessions')`).Scan(&size); err != nil ||
-			size > 1<<20 {
-			t.Errorf("the table and its indexes take %d bytes, %v", size, err)
+		// prunes them, unless a transaction that began before is not over yet: then the table grows for a while. What
+		// grows with each refresh grows in each tenth.
+		least := int64(1 << 40)
+		for i := range sizes[1:] {
+			least = min(least, sizes[i+1]-sizes[i])
 		}
-		t.Logf("%d bytes after %d refreshes", size, n)
+		if least > n/10*8 {
+			t.Errorf("the table and its indexes grow: %d bytes", sizes)
+		}
+		t.Logf("%d bytes while %d refreshes", sizes, n)
 		return
 	}
 	for name, limit := range map[string]int64{place: 320 << 10, place + "-wal": 5 << 20} {
@@ -309,4 +316,13 @@ func TestDatabaseDoesNotGrow(t *testing.T) {
 	if _, err := os.Stat(place + "-wal"); !os.IsNotExist(err) {
 		t.Errorf("the log is still there: %v", err)
 	}
+}
+
+// sizeOfSessions is that of the table with its indexes.
+func sizeOfSessions(t *testing.T, d *DB) (bytes int64) {
+	t.Helper()
+	if err := d.reads.QueryRow(`SELECT pg_total_relation_size('sessions')`).Scan(&bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes
 }

@@ -37,8 +37,9 @@ var drawing = map[string][]string{
 	"test/":     {"test/", "gen", "tokens", "db"},
 	// gives tests sessions that came along from a homeserver
 	"test/rig/matrixtest": {"gen", "db", "homeserver/imported"},
-	// a reader's own program
-	"docs/lesson/start": {"speclab/mock", "speclab/spec", "tokens"},
+	// readers' own programs
+	"docs/lesson/start":      {"speclab/mock", "speclab/spec", "tokens"},
+	"docs/lesson/homeserver": {"tokens"},
 
 	// These know less of this module than their wing may.
 	"homeserver/appservice": {},

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ const address = "127.0.0.1:8118"
 func main() {
 	edited := flag.String("spec", "", "an edited login.yaml to serve: what this program lacks is answered from it")
 	flag.Parse()
+	log.SetFlags(0)
 	if err := serve(*edited); err != nil {
 		log.Fatal(err)
 	}
@@ -39,16 +41,25 @@ func serve(edited string) error {
 	if err != nil {
 		return err
 	}
-	e := echo.New()
-	RegisterHandlersWithBaseURL(e, NewStrictHandler(s, nil), "/_matrix/client/api/v1")
-	var handler http.Handler = e
+	handler := routes(s)
 	if edited != "" {
-		if handler, err = withMock(e, edited); err != nil {
+		if handler, err = withMock(handler, edited); err != nil {
 			return err
 		}
 	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("%w. Does the server of another step still run? `jobs` shows it, `kill %%1` ends it", err)
+	}
 	fmt.Println("listening on http://" + address)
-	return http.ListenAndServe(address, handler)
+	return http.Serve(listener, handler)
+}
+
+// routes is the program without the mock server.
+func routes(s *server) http.Handler {
+	e := echo.New()
+	RegisterHandlersWithBaseURL(e, NewStrictHandler(s, nil), "/_matrix/client/api/v1")
+	return e
 }
 
 // withMock puts a mock server in front of the program, which answers what only the edited spec has.
