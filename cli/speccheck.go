@@ -16,6 +16,7 @@ import (
 type specCmds struct {
 	Check specCheck `cmd:"" help:"Report what a changed spec breaks, and what the handlers must change for it."`
 	Calls specCalls `cmd:"" help:"List the operations that a client called and a spec does not have."`
+	Diff  specDiff  `cmd:"" help:"Report what breaks clients between two specs, neither of which needs to be Postern's."`
 	Watch specWatch `cmd:"" help:"On each save of api/login.yaml generate, compile and test, and print what the handlers must change."`
 }
 
@@ -25,7 +26,12 @@ type specCheck struct {
 	SpecRoot string `placeholder:"DIR" help:"The folder that the files may refer into; by default the one that they lie in."`
 	Whole    bool   `help:"The spec is all of the API: an operation that it does not mention is removed."`
 	Source   string `placeholder:"DIR" help:"Postern's source; by default the one that you are in, else the one that this binary was made of."`
-	Format   string `enum:"text,json,github" default:"text" help:"text, json, or github: annotations for a workflow there."`
+	reportFlags
+}
+
+// reportFlags say how a report is printed.
+type reportFlags struct {
+	Format string `enum:"text,json,github,sarif" default:"text" help:"text, json, github: annotations for a workflow there, or sarif: SARIF 2.1.0, for code scanning."`
 }
 
 // Help is shown by 'postern spec check --help'.
@@ -52,35 +58,37 @@ Without Go the status is that of the first half. What the compiler does not noti
 nor do warnings: faults of the spec, such as an example that does not match its schema, for which it is not refused.`
 }
 
-// errBroken is the result of a check that has printed what breaks or must change.
-var errBroken = exitStatus{code: 1}
-
 // Run makes the check and prints it.
 func (cmd *specCheck) Run(ctx context.Context, w world) error {
 	report, err := impact.CheckFiles(ctx, impact.Request{
-		Files: cmd.Files, Root: cmd.SpecRoot, Whole: cmd.Whole, Source: cmd.Source, Embedded: w.Source,
-		Alias: handlers.Alias, Progress: progressOn(w.stderr),
+		Given: impact.Given{Files: cmd.Files, Root: cmd.SpecRoot}, Whole: cmd.Whole, Source: cmd.Source,
+		Embedded: w.Source, Alias: handlers.Alias, Progress: progressOn(w.stderr),
 	})
+	return cmd.end(w, report, err)
+}
+
+// end prints a report, and says with which exit status the command ends.
+func (f reportFlags) end(w world, report *impact.Report, err error) error {
 	if err == nil {
-		err = writeReport(report, cmd.Format, w.stdout)
+		err = f.write(report, w.stdout)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return exitStatus{code: 2, err: err}
-	case len(report.Problems) > 0:
-		return exitStatus{code: 2}
-	case report.Broken():
-		return errBroken
+	}
+	if status := report.ExitStatus(); status != 0 {
+		return exitStatus{code: status}
 	}
 	return nil
 }
 
-func writeReport(report *impact.Report, format string, to io.Writer) error {
-	switch format {
+func (f reportFlags) write(report *impact.Report, to io.Writer) error {
+	switch f.Format {
 	case "json":
 		return report.WriteJSON(to)
 	case "github":
 		return report.WriteGitHub(to)
+	case "sarif":
+		return report.WriteSARIF(to)
 	}
 	return report.WriteText(to)
 }

@@ -29,10 +29,16 @@ type specRun struct {
 	stdout, stderr string
 }
 
-// specCheckIn runs the real program in a folder, with more environment.
+// specCheckIn runs `postern spec check` in a folder, with more environment.
 func specCheckIn(t *testing.T, dir string, env []string, args ...string) specRun {
 	t.Helper()
-	cmd := program(t, append([]string{"spec", "check"}, args...)...)
+	return programIn(t, dir, env, append([]string{"spec", "check"}, args...)...)
+}
+
+// programIn runs the real program in a folder, with more environment.
+func programIn(t *testing.T, dir string, env []string, args ...string) specRun {
+	t.Helper()
+	cmd := program(t, args...)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Env, env...)
 	var stdout, stderr bytes.Buffer

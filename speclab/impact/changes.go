@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/oasdiff/oasdiff/checker"
 	"github.com/oasdiff/oasdiff/diff"
@@ -39,15 +40,22 @@ type Change struct {
 // labels are kinds of changes that neither a client nor a handler is about.
 var labels = regexp.MustCompile(`^(api-tag-|api-version-)`)
 
+// allChecks are those of oasdiff: hundreds, which are made once.
+var allChecks = sync.OnceValue(func() *checker.Config { return checker.NewConfig(checker.GetAllChecks()) })
+
 // changes compares the API that is asked for with the contract.
 func (r *revision) changes() ([]Change, error) {
-	now, err := flatten(r.document)
+	var now, was *flat
+	var err, contractErr error
+	var both sync.WaitGroup
+	both.Go(func() { now, err = flatten(r.document) })
+	both.Go(func() { was, contractErr = flatten(r.contract.document) })
+	both.Wait()
 	if err != nil {
-		return nil, err
+		return nil, spec.Problems{{Position: r.edited.position(), What: err.Error()}}
 	}
-	was, err := flatten(r.contract.document)
-	if err != nil {
-		return nil, err
+	if contractErr != nil {
+		return nil, contractErr
 	}
 	config := diff.NewConfig()
 	differs, sources, err := diff.GetWithOperationsSourcesMap(config, &load.SpecInfo{Spec: was.api},
@@ -57,8 +65,7 @@ func (r *revision) changes() ([]Change, error) {
 	}
 	var all []Change
 	words := checker.NewDefaultLocalizer()
-	checks := checker.NewConfig(checker.GetAllChecks())
-	for _, c := range checker.CheckBackwardCompatibilityUntilLevel(checks, differs, sources, checker.INFO) {
+	for _, c := range checker.CheckBackwardCompatibilityUntilLevel(allChecks(), differs, sources, checker.INFO) {
 		if !labels.MatchString(c.GetId()) {
 			all = append(all, r.change(c, words, now, was))
 		}

@@ -7,13 +7,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 
 	"postern/speclab/spec"
 )
 
 // inputOf is a check of a spec against the contract, in this module.
 func inputOf(t *testing.T, text string) Input {
+	t.Helper()
+	in := inputFor(t)
+	in.Edited = loaded(t, "edited.yaml", text)
+	return in
+}
+
+// inputFor is a check against the contract, in this module; it has no edited spec yet.
+func inputFor(t *testing.T) Input {
 	t.Helper()
 	module, err := filepath.Abs("../..")
 	if err != nil {
@@ -23,22 +30,11 @@ func inputOf(t *testing.T, text string) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Input{Contract: contract,
-		Edited: loaded(t, "edited.yaml", text),
-		Config: read(t, "oapi-config.yaml"), Source: Source{Module: module}}
+	return Input{Contract: contract, Config: read(t, "oapi-config.yaml"), Source: Source{Module: module}}
 }
 
 // readContract reads the contract once for all tests.
 var readContract = sync.OnceValues(func() (*spec.API, error) { return spec.Load(os.DirFS("../.."), contractFile) })
-
-func loaded(t *testing.T, name, text string) *spec.API {
-	t.Helper()
-	api, err := spec.Load(fstest.MapFS{name: &fstest.MapFile{Data: []byte(text)}}, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return api
-}
 
 // TestTooManyToCompile: a spec of more operations than the compiler is given is compared, and the report says why no
 // more was done.

@@ -30,7 +30,7 @@ func divergences(now, was *flat) []divergence {
 }
 
 func eachOperation(f *flat, visit func(pointer)) {
-	for path, item := range f.children(pointer{"paths"}) {
+	for path, item := range inOrder(f.children(pointer{"paths"})) {
 		for _, method := range methods {
 			if f.object(item.with(method)) != nil {
 				visit(pointer{"paths", path, method})
@@ -46,7 +46,7 @@ func shapeOf(operation pointer) string {
 
 func (d *differ) operation(now, was pointer) {
 	before := parameters(d.was, was)
-	for name, at := range parameters(d.now, now) {
+	for name, at := range inOrder(parameters(d.now, now)) {
 		if before[name] != nil {
 			d.here.subject = "the " + name
 			d.keywords(at, before[name], "", narrows)
@@ -55,12 +55,12 @@ func (d *differ) operation(now, was pointer) {
 	}
 	d.content(d.now.resolve(now.with("requestBody")), d.was.resolve(was.with("requestBody")), "the request body")
 	d.here.response = true
-	for status, at := range d.now.children(now.with("responses")) {
+	for status, at := range inOrder(d.now.children(now.with("responses"))) {
 		at, before := d.now.resolve(at), d.was.resolve(was.with("responses", status))
 		subject := fmt.Sprintf("the response with the status `%s`", status)
 		d.content(at, before, subject)
 		headers := d.was.children(before.with("headers"))
-		for name, header := range d.now.children(at.with("headers")) {
+		for name, header := range inOrder(d.now.children(at.with("headers"))) {
 			if headers[name] != nil {
 				d.here.subject = fmt.Sprintf("the header `%s` of %s", name, subject)
 				d.keywords(d.now.resolve(header), d.was.resolve(headers[name]), "", narrows)
@@ -88,7 +88,7 @@ func parameters(f *flat, operation pointer) map[string]pointer {
 func (d *differ) content(now, was pointer, subject string) {
 	d.here.subject = subject
 	known := d.was.children(was.with("content"))
-	for media, at := range d.now.children(now.with("content")) {
+	for media, at := range inOrder(d.now.children(now.with("content"))) {
 		now, was := at.with("schema"), known[media].with("schema")
 		d.here.schema = at
 		if d.now.has(now) && d.was.has(was) { // where only one has a schema there is a check

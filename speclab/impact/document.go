@@ -3,7 +3,8 @@ package impact
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,13 +12,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// document is an API in the two forms that the comparison needs: as a tree, to be merged and to be walked by pointers,
-// and as the libraries have it. The libraries read a text in which every part has a line of its own, so that a line in
-// what they return leads back to the part.
+// document is an API as a tree, to be merged and to be walked by pointers.
 type document struct {
-	tree  map[string]any
-	api   *openapi3.T
-	parts map[int]pointer // by line of that text
+	tree map[string]any
 }
 
 // pointer is the way to a part of a document: "paths", "/login", "post", "responses", "200".
@@ -55,89 +52,90 @@ func (p pointer) within(other pointer) bool {
 }
 
 // treeOf is an API as a tree.
-func treeOf(api *openapi3.T) (map[string]any, error) {
+func treeOf(api *openapi3.T) (*document, error) {
 	raw, err := api.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	var tree map[string]any
-	if err := json.Unmarshal(raw, &tree); err != nil {
-		return nil, err
-	}
-	return tree, nil
+	d := &document{}
+	return d, json.Unmarshal(raw, &d.tree)
 }
 
-// documentOf makes a document of a tree.
-func documentOf(tree map[string]any) (*document, error) {
-	text, err := json.MarshalIndent(tree, "", " ")
-	if err != nil {
-		return nil, err
-	}
-	d := &document{tree: tree, parts: make(map[int]pointer)}
-	if err := d.indexLines(text); err != nil {
-		return nil, err
-	}
-	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = true
-	if d.api, err = loader.LoadFromData(text); err != nil {
-		return nil, fmt.Errorf("the spec and the contract do not make one API: %w", err)
-	}
-	return d, nil
+// parsed is an API as the libraries have it. They read a text in which every part has a line of its own, so that a line
+// in what they return leads back to the part.
+type parsed struct {
+	api   *openapi3.T
+	parts []pointer // by line of that text, from 0
 }
 
-// indexLines notes which part is on which line.
-func (d *document) indexLines(text []byte) error {
-	r := &lineIndexer{decoder: json.NewDecoder(bytes.NewReader(text)), text: text, line: 1, parts: d.parts}
-	return r.index(nil)
+func parse(tree map[string]any) (parsed, error) {
+	w := &indexer{parts: []pointer{nil}}
+	w.value(tree, nil)
+	api, err := loadText(w.Bytes())
+	return parsed{api, w.parts}, err
 }
 
-// lineIndexer is a walk through a text that knows its line.
-type lineIndexer struct {
-	decoder *json.Decoder
-	text    []byte
-	at      int64
-	line    int
-	parts   map[int]pointer
-}
-
-func (n *lineIndexer) next() (json.Token, error) {
-	token, err := n.decoder.Token()
-	end := n.decoder.InputOffset()
-	n.line += bytes.Count(n.text[n.at:end], []byte("\n"))
-	n.at = end
-	return token, err
-}
-
-func (n *lineIndexer) index(at pointer) error {
-	piece, err := n.next()
-	if err != nil {
-		return err
-	}
-	if n.parts[n.line] == nil {
-		n.parts[n.line] = at
-	}
-	switch piece {
-	case json.Delim('{'):
-		for n.decoder.More() {
-			key, err := n.next()
-			if err != nil {
-				return err
-			}
-			if err := n.index(at.with(key.(string))); err != nil {
-				return err
-			}
-		}
-	case json.Delim('['):
-		for i := 0; n.decoder.More(); i++ {
-			if err := n.index(at.with(itoa(i))); err != nil {
-				return err
-			}
-		}
-	default:
+// atLine is the part on a line.
+func (p parsed) atLine(line int) pointer {
+	if line < 1 || line > len(p.parts) {
 		return nil
 	}
-	_, err = n.next()
-	return err
+	return p.parts[line-1]
+}
+
+// indexer writes a tree as JSON, one key or element a line, and notes which part is on which line.
+type indexer struct {
+	bytes.Buffer
+	parts []pointer
+}
+
+func (w *indexer) value(value any, at pointer) {
+	switch value := value.(type) {
+	case map[string]any:
+		w.WriteByte('{')
+		i := 0
+		for key, inner := range inOrder(value) {
+			w.line(i, at.with(key))
+			w.scalar(key)
+			w.WriteString(": ")
+			w.value(inner, at.with(key))
+			i++
+		}
+		w.WriteByte('}')
+	case []any:
+		w.WriteByte('[')
+		for i, element := range value {
+			w.line(i, at.with(itoa(i)))
+			w.value(element, at.with(itoa(i)))
+		}
+		w.WriteByte(']')
+	default:
+		w.scalar(value)
+	}
+}
+
+// line begins the line of a part.
+func (w *indexer) line(i int, at pointer) {
+	if i > 0 {
+		w.WriteByte(',')
+	}
+	w.WriteByte('\n')
+	w.parts = append(w.parts, at)
+}
+
+func (w *indexer) scalar(value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // unreachable: it came from JSON
+	}
+	w.Write(text)
+}
+
+// loadText has the library read a text, and remember the lines.
+func loadText(text []byte) (*openapi3.T, error) {
+	loader := openapi3.NewLoader()
+	loader.IncludeOrigin = true
+	return loader.LoadFromData(text)
 }
 
 // get is the part at a pointer.
@@ -210,6 +208,17 @@ func (d *document) children(at pointer) map[string]pointer {
 		}
 	}
 	return keys
+}
+
+// inOrder goes through a map in the order of its keys, so that a report is the same each time.
+func inOrder[V any](of map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(of)) {
+			if !yield(key, of[key]) {
+				return
+			}
+		}
+	}
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }

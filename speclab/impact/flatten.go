@@ -12,6 +12,7 @@ import (
 // keywords of OpenAPI 3.1 inside an allOf, and it refuses a whole document for one allOf that contradicts itself.
 type flat struct {
 	*document
+	parsed
 	from  *document          // that it was made of
 	moved map[string]pointer // from a part to the one of from, where that is not at the same place in the same parent
 	left  int                // how many more values are merged
@@ -26,8 +27,9 @@ const mostMerged = 20_000
 func flatten(d *document) (*flat, error) {
 	f := &flat{from: d, moved: make(map[string]pointer), left: mostMerged}
 	tree, _ := f.part(d.tree, nil).(map[string]any)
+	f.document = &document{tree}
 	var err error
-	f.document, err = documentOf(tree)
+	f.parsed, err = parse(tree)
 	return f, err
 }
 
@@ -54,7 +56,7 @@ func (f *flat) part(value any, at pointer) any {
 	case map[string]any:
 		schemas := len(at) == 2 && at[0] == "components" && at[1] == "schemas"
 		copied := make(map[string]any, len(value))
-		for key, inner := range value {
+		for key, inner := range inOrder(value) {
 			switch there := at.with(key); {
 			case schemas:
 				copied[key] = f.schema(one(inner, there), there, []string{there.String()})
@@ -137,7 +139,7 @@ func (f *flat) single(m member, at pointer, inside []string) any {
 		return m.value
 	}
 	copied := maps.Clone(value)
-	for key, inner := range value {
+	for key, inner := range inOrder(value) {
 		copied[key] = f.keyword(key, inner, at.with(key), m.from.with(key), inside)
 	}
 	return copied
@@ -160,7 +162,7 @@ func (f *flat) keyword(key string, value any, at, from pointer, inside []string)
 		return copied
 	case isNamed && slices.Contains(namedSchemas, key):
 		copied := make(map[string]any, len(named))
-		for name, inner := range named {
+		for name, inner := range inOrder(named) {
 			copied[name] = f.schema(one(inner, from.with(name)), at.with(name), inside)
 		}
 		return copied

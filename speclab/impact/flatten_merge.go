@@ -184,7 +184,7 @@ func isOneOf(list []any) func(any) bool {
 
 // schema is the merged schema.
 func (m *merging) schema() any {
-	for way, members := range m.several {
+	for way, members := range inOrder(m.several) {
 		key, name, named := strings.Cut(way, "\x00")
 		if named {
 			objectAt(m.made, key)[name] = m.flat.schema(members, m.at.with(key, name), m.inside)

@@ -4,7 +4,7 @@
 // [Check] compares a spec with the contract (oasdiff judges each difference), generates Go from it as `go generate`
 // does, compiles the handlers against that without touching the source tree, and leads each compile error back to the
 // line of the spec that caused it and to the handler that must change. What a handler must change for one cause is a
-// [Task]; the report calls it "owed".
+// [Task]; the report calls it "owed". [Diff] does the first of this alone, for any two specs.
 //
 // # From a compile error to a line
 //
@@ -21,11 +21,13 @@
 //     reported apart, as [Unnoticed].
 //   - Without Go, or with too many operations to compile, the comparison is still made, and the report says why the
 //     rest was not.
+//   - The same specs give the same report.
 //
 // # The files, in reading order
 //
-// impact.go is the way through a check, source.go what surrounds one: finding the files and Postern's source. report.go
-// is what it finds and how it is printed, github.go prints it for a workflow.
+// impact.go is the way through a check, source.go what surrounds one: finding the files and Postern's source. diff.go
+// compares two specs that are not ours. report.go is what is found and how it is printed for people, annotations.go
+// what is said of one place, which github.go prints for a workflow and sarif.go for code scanning.
 //
 // The comparison: document.go (an API as a tree, with the line of each part), merge.go (the spec laid over the contract
 // when it is a part of the API; rename.go when both use a name for different components), changes.go (what oasdiff
@@ -130,11 +132,8 @@ func newCheck(in Input) (*check, error) {
 	}
 	c := &check{Input: in}
 	whole := in.Whole || title(edited) == title(contract)
-	if c.revision, err = newRevision(contract, edited, in.Alias, whole); err != nil {
-		return nil, spec.Problems{{Position: edited.position(), What: err.Error()}}
-	}
-	c.generator, err = newGenerator(in.Config, nil)
-	return c, err
+	c.revision = newRevision(contract, edited, in.Alias, whole)
+	return c, nil
 }
 
 func title(l *located) string {
@@ -144,20 +143,8 @@ func title(l *located) string {
 
 // locate reads an API whose parts can be found in its files.
 func locate(api *spec.API, folder string) (*located, error) {
-	tree, err := treeOf(api.Doc)
-	if err != nil {
-		return nil, err
-	}
-	d, err := documentOf(tree)
-	if err != nil {
-		return nil, err
-	}
-	forGenerator, err := generatorForm(api)
-	return &located{d, forGenerator, func(part ...string) spec.Position {
-		p := api.At(part...)
-		p.File = joinFolder(folder, p.File)
-		return p
-	}}, err
+	d, err := treeOf(api.Doc)
+	return &located{document: d, api: api, folder: folder}, err
 }
 
 // generatorForm is an API in the form that the generator can take: see package spec.
@@ -170,16 +157,12 @@ func generatorForm(api *spec.API) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := treeOf(doc)
-	if err != nil {
-		return nil, err
-	}
-	return documentOf(tree)
+	return treeOf(doc)
 }
 
 // generate makes the code of an API and reads what handlers see of it.
 func (c *check) generate(d *document) (string, *symbols, error) {
-	fresh, err := documentOf(d.tree) // the generator changes what it is given
+	fresh, err := parse(d.tree)
 	if err != nil {
 		return "", nil, err
 	}
@@ -193,6 +176,12 @@ func (c *check) generate(d *document) (string, *symbols, error) {
 
 // generateBoth makes the code of the contract and of the spec, unless it is there already, and reads the handlers.
 func (c *check) generateBoth(report *Report) (err error) {
+	if c.generator, err = newGenerator(c.Config, nil); err != nil {
+		return err
+	}
+	if err = c.revision.useGenerator(); err != nil {
+		return err
+	}
 	if c.old == nil {
 		if _, c.old, err = c.generate(c.revision.contract.forGenerator); err != nil {
 			return fmt.Errorf("the contract: %w", err)

@@ -1,7 +1,6 @@
 package impact
 
 import (
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -16,34 +15,53 @@ var methods = []string{"get", "put", "post", "delete", "options", "head", "patch
 // located is an API whose parts can be found in its files.
 type located struct {
 	*document
-	forGenerator *document // see package spec, "Two forms"
-	position     func(...string) spec.Position
+	api          *spec.API
+	forGenerator *document // see package spec, "Two forms"; nil before [revision.useGenerator]
+	folder       string    // of its files
+}
+
+// position finds a part in the files.
+func (l *located) position(at ...string) spec.Position {
+	p := l.api.At(at...)
+	p.File = joinFolder(l.folder, p.File)
+	return p
 }
 
 // revision is the API that a check is about: the spec or, when that is only a part of the API, the contract with the
 // spec laid over it.
 type revision struct {
 	*document
-	forGenerator     *document
+	forGenerator     *document // nil before useGenerator
 	edited, contract *located
+	merger           *merger
 
-	sources   map[string]pointer // from a part that the spec has (a path, an operation, a component) to it in edited
-	leftAlone int                // operations of the contract that a part does not mention
+	// from a part that the spec has (a path, an operation, a component) to it in edited; nil when it is edited
+	sources   map[string]pointer
+	leftAlone int // operations of the contract that a part does not mention
 }
 
-func newRevision(contract, edited *located, alias func(string) string, whole bool) (*revision, error) {
-	r := &revision{edited: edited, contract: contract}
+func newRevision(contract, edited *located, alias func(string) string, whole bool) *revision {
 	m := &merger{alias: alias, whole: whole, contract: object(contract.tree, "paths")}
 	if !whole {
 		m.names = newNames(edited.tree, contract.tree, alias)
 	}
-	var err error
-	if r.forGenerator, err = m.merge(contract.forGenerator.tree, edited.forGenerator.tree); err != nil {
-		return nil, err
-	}
-	r.document, err = m.merge(contract.tree, edited.tree)
+	r := &revision{edited: edited, contract: contract, merger: m}
+	r.document = m.merge(contract.tree, edited.tree)
 	r.sources, r.leftAlone = m.sources, m.leftAlone
-	return r, err
+	return r
+}
+
+// useGenerator makes the forms that the generator takes.
+func (r *revision) useGenerator() (err error) {
+	for _, l := range []*located{r.contract, r.edited} {
+		if l.forGenerator == nil {
+			if l.forGenerator, err = generatorForm(l.api); err != nil {
+				return err
+			}
+		}
+	}
+	r.forGenerator = r.merger.merge(r.contract.forGenerator.tree, r.edited.forGenerator.tree)
+	return nil
 }
 
 // merger lays a spec over the contract.
@@ -61,7 +79,7 @@ type merger struct {
 }
 
 // merge gives the contract with the spec laid over it, or the spec alone when it is the whole API.
-func (m *merger) merge(contract, edited map[string]any) (*document, error) {
+func (m *merger) merge(contract, edited map[string]any) *document {
 	m.sources, m.leftAlone = make(map[string]pointer), 0
 	tree, from := clone(contract), clone(edited)
 	if m.whole {
@@ -73,7 +91,7 @@ func (m *merger) merge(contract, edited map[string]any) (*document, error) {
 	m.parameters = object(object(from, "components"), "parameters")
 	m.mergePaths(object(from, "paths"))
 	m.mergeComponents(objectAt(tree, "components"), from)
-	return documentOf(tree)
+	return &document{tree}
 }
 
 // mergePaths puts the spec's paths over the contract's.
@@ -239,18 +257,31 @@ func objectAt(in map[string]any, key string) map[string]any {
 	return object(in, key)
 }
 
-func clone(tree map[string]any) map[string]any {
-	raw, err := json.Marshal(tree)
-	if err != nil {
-		panic(err) // unreachable: it came from JSON
+func clone(tree map[string]any) map[string]any { return copyOf(tree).(map[string]any) }
+
+func copyOf(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		copied := make(map[string]any, len(value))
+		for key, inner := range value {
+			copied[key] = copyOf(inner)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(value))
+		for i, inner := range value {
+			copied[i] = copyOf(inner)
+		}
+		return copied
 	}
-	var copied map[string]any
-	_ = json.Unmarshal(raw, &copied)
-	return copied
+	return value
 }
 
 // position finds a part in the files: in the spec's when the spec has it, otherwise in the contract's.
 func (r *revision) position(at pointer) spec.Position {
+	if r.sources == nil {
+		return r.edited.position(r.nearest(at)...)
+	}
 	if len(at) >= 3 && r.sources[at[:3].String()] == nil && r.has(at[:3]) {
 		return r.contract.position(at...)
 	}

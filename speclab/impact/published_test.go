@@ -34,7 +34,7 @@ func inputOfFiles(t *testing.T, paths ...string) Input {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	in := inputOf(t, string(read(t, contractFile)))
+	in := inputFor(t)
 	in.Edited, in.Folder, in.Alias = edited, files.Dir, handlers.Alias
 	return in
 }

@@ -22,6 +22,8 @@ type Report struct {
 	Problems  []spec.Problem `json:"problems"` // why the spec cannot be used; then all the rest is empty
 
 	operations []operation // that are changed
+	alone      bool        // there are no handlers: see [Diff]
+	oldGaps    int         // warnings of the edited spec that the old one has too
 }
 
 // Task is what a handler must change for one cause.
@@ -32,9 +34,16 @@ type Task struct {
 	Signature string         `json:"signature,omitempty"` // a method that is missing, ready to paste
 }
 
-// Broken reports whether anything breaks clients or a handler must change.
-func (r *Report) Broken() bool {
-	return len(r.Tasks) > 0 || r.count(Breaks) > 0
+// ExitStatus is that of a command which has printed the report: 2 when the spec cannot be used, 1 when anything breaks
+// clients or a handler must change.
+func (r *Report) ExitStatus() int {
+	switch {
+	case len(r.Problems) > 0:
+		return 2
+	case len(r.Tasks) > 0 || r.count(Breaks) > 0:
+		return 1
+	}
+	return 0
 }
 
 func (r *Report) count(s Severity) (n int) {
@@ -172,12 +181,19 @@ func (r *Report) writeTasks(p *lineWriter) {
 
 // Summary is the report in one line.
 func (r *Report) Summary() string {
+	text := fmt.Sprintf("%s: %d break clients, %d may, %d do not", plural(len(r.Changes), "change"),
+		r.count(Breaks), r.count(MayBreak), r.count(Harmless))
+	if r.alone {
+		if r.oldGaps > 0 {
+			text += fmt.Sprintf("; %s that the old spec has too", plural(r.oldGaps, "warning"))
+		}
+		return text
+	}
 	owed := plural(len(r.Tasks), "thing") + " owed"
 	if !r.Compiled {
 		owed = "not compiled"
 	}
-	text := fmt.Sprintf("%s: %d break clients, %d may, %d do not; %s; %d more that the compiler does not notice",
-		plural(len(r.Changes), "change"), r.count(Breaks), r.count(MayBreak), r.count(Harmless), owed, len(r.Unnoticed))
+	text += fmt.Sprintf("; %s; %d more that the compiler does not notice", owed, len(r.Unnoticed))
 	if r.LeftAlone > 0 {
 		text += fmt.Sprintf("; %s of the contract left alone (--whole compares these too)",
 			plural(r.LeftAlone, "operation"))

@@ -17,9 +17,8 @@ const settingsFile = "oapi-config.yaml"
 
 // Request is a check of spec files, as a person asks for it.
 type Request struct {
-	Files []string // spec files, and folders of them
-	Root  string   // the folder that nothing is read outside of; empty: the deepest that holds all Files
-	Whole bool     // see [Input]
+	Given
+	Whole bool // see [Input]
 
 	// Source is Postern's source. Empty: that which the working directory is in or, when it is in none, Embedded.
 	Source string
@@ -36,9 +35,9 @@ func CheckFiles(ctx context.Context, r Request) (*Report, error) {
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
-	edited, err := files.Load()
+	edited, err := loadFiles(files)
 	if err != nil {
-		return problemReport(err, files.Folder())
+		return problemReport(err)
 	}
 	contract, settings, err := builtIn(r.Embedded)
 	if err != nil {
@@ -54,18 +53,9 @@ func CheckFiles(ctx context.Context, r Request) (*Report, error) {
 		Alias: r.Alias, Source: source, Progress: r.Progress,
 	})
 	if err != nil {
-		return problemReport(err, "") // their places have the folder already
+		return problemReport(err)
 	}
 	return report, nil
-}
-
-// problemReport makes a report of an error that says why a spec in a folder cannot be used. Another error stays one.
-func problemReport(err error, folder string) (*Report, error) {
-	var problems spec.Problems
-	if !errors.As(err, &problems) {
-		return nil, err
-	}
-	return &Report{Problems: problems.In(folder)}, nil
 }
 
 // builtIn reads the contract and the generator's settings that a binary was made from.

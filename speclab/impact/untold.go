@@ -25,10 +25,10 @@ func toldOf(c checker.Change, now, was *flat) told {
 		t.names = append(t.names, fmt.Sprint(arg))
 	}
 	if s := c.GetRevisionSource(); s != nil {
-		t.now = now.parts[s.Line]
+		t.now = now.atLine(s.Line)
 	}
 	if s := c.GetBaseSource(); s != nil {
-		t.was = was.parts[s.Line]
+		t.was = was.atLine(s.Line)
 	}
 	return t
 }

@@ -159,9 +159,7 @@ func (w *Watch) load() (*spec.API, *openapi3.T, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = true // the generator's command does so too, and orders the routes by it
-	doc, err := loader.LoadFromData(text)
+	doc, err := loadText(text) // the generator's command does so too, and orders the routes by the lines
 	if err != nil {
 		return nil, nil, spec.Problems{{Position: spec.Position{File: contractFile}, What: err.Error()}}
 	}

@@ -12,10 +12,10 @@ import (
 
 // files reads each file of a spec once.
 type files struct {
-	fsys   fs.FS
-	folder string // the folder's own name, if known: a reference may leave by the parent and come back
-	read   map[string]*file
-	total  int64
+	fsys    fs.FS
+	folders []string // the folder's own names, if known: a reference may leave by the parent and come back
+	read    map[string]*file
+	total   int64
 }
 
 // file is one file of a spec: its content or why there is none.
@@ -27,8 +27,8 @@ type file struct {
 
 func newFiles(fsys fs.FS) *files {
 	f := &files{fsys: fsys, read: make(map[string]*file)}
-	if named, ok := fsys.(interface{ Name() string }); ok {
-		f.folder = path.Base(strings.ReplaceAll(named.Name(), `\`, "/"))
+	if named, ok := fsys.(named); ok {
+		f.folders = named.names
 	}
 	return f
 }
@@ -118,17 +118,15 @@ func tooLarge(name string) error {
 		Fix: "split it, or leave out long examples"}
 }
 
-// Named gives a folder's file system the folder's own name, so that a reference like
+// Named gives a folder's file system the folder's own name, or several, so that a reference like
 // ../client-server/definitions/error.yaml, which leaves client-server and comes back, is understood. Without a name it
 // leads out.
-func Named(fsys fs.FS, name string) fs.FS { return named{fsys, name} }
+func Named(fsys fs.FS, names ...string) fs.FS { return named{fsys, names} }
 
 type named struct {
 	fs.FS
-	name string
+	names []string
 }
-
-func (n named) Name() string { return n.name }
 
 func (n named) Stat(name string) (fs.FileInfo, error) { return fs.Stat(n.FS, name) }
 
@@ -142,8 +140,8 @@ func (f *files) locate(from, ref string) (name, outside string) {
 		return "", "begins at the root of the disk, outside the spec's folder"
 	}
 	name = path.Join(path.Dir(from), ref)
-	if f.folder != "" {
-		name = strings.TrimPrefix(name, "../"+f.folder+"/")
+	for _, folder := range f.folders {
+		name = strings.TrimPrefix(name, "../"+folder+"/")
 	}
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\x00\\") {
 		return "", "lies outside the spec's folder"

@@ -16,6 +16,8 @@ import (
 type Files struct {
 	Dir   string // absolute, if it was found by FindFiles
 	Names []string
+	// CopyOf is the folder that Dir is a copy of, if it is one: references leave and come back by that one's name too.
+	CopyOf string
 }
 
 // FindFiles finds the files that a person named, and the specs in the folders that they named. Nothing is read outside
@@ -43,7 +45,7 @@ func FindFiles(root string, given []string) (Files, []error) {
 	for _, path := range paths {
 		name, err := filepath.Rel(found.Dir, path)
 		if err != nil || !filepath.IsLocal(name) {
-			problems = append(problems, fmt.Errorf("--spec-root %q does not hold %s; name a folder that does", root,
+			problems = append(problems, fmt.Errorf("the root folder %q does not hold %s; name one that does", root,
 				path))
 			continue
 		}
@@ -70,7 +72,7 @@ func (f Files) open() (fsys fs.FS, closes func() error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("the spec's folder cannot be opened: %w", err)
 	}
-	return Named(root.FS(), filepath.Base(f.Dir)), root.Close, nil
+	return Named(root.FS(), filepath.Base(f.Dir), filepath.Base(f.CopyOf)), root.Close, nil
 }
 
 // Folder is the folder seen from the working directory when it lies below that, as an annotation in a workflow names

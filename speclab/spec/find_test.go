@@ -40,7 +40,7 @@ func TestFindFiles(t *testing.T) {
 		{files: []string{filepath.Join(api, "b.yaml"), filepath.Join(api, "deep", "c.yml")}, want: []string{"b.yaml", "deep/c.yml"}},
 		{files: []string{filepath.Join(api, "deep"), filepath.Join(api, "a.json")}, want: []string{"a.json", "deep/c.yml"}},
 		{root: dir, files: []string{api}, want: []string{"api/a.json", "api/b.yaml"}},
-		{root: api, files: []string{filepath.Join(dir, "secret.yaml")}, says: "--spec-root"},
+		{root: api, files: []string{filepath.Join(dir, "secret.yaml")}, says: "the root folder"},
 		{files: []string{filepath.Join(api, "nothing.yaml")}, says: "nothing.yaml"},
 		{files: []string{dir + "/api/deep/../../"}, want: []string{"secret.yaml"}},
 	} {

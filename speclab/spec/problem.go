@@ -82,8 +82,8 @@ func (ps Problems) In(folder string) (all Problems) {
 	return all
 }
 
-// since are the problems that there were not before, wherever in their files they are now.
-func (ps Problems) since(before Problems) Problems {
+// Since are the problems that there were not before, wherever in their files they are now.
+func (ps Problems) Since(before Problems) Problems {
 	type words struct{ file, what string }
 	known := make(map[words]int)
 	for _, p := range before {
@@ -99,7 +99,7 @@ func (ps Problems) since(before Problems) Problems {
 // how many others there are. Nothing is printed where nothing has changed.
 func WarningsAfter(before, now Problems) (lines []string) {
 	const most = 20
-	fresh := now.since(before)
+	fresh := now.Since(before)
 	for _, p := range fresh[:min(most, len(fresh))] {
 		lines = append(lines, p.Warning())
 	}
