@@ -28,7 +28,7 @@ type cli struct {
 	Move    dbCmds      `cmd:"" name:"db" help:"The database: copy."`
 	Notify  notifyCmds  `cmd:"" help:"Notices to operators: test."`
 	Synapse synapseCmds `cmd:"" help:"In front of a Synapse: doctor, setup, sync, outbox, restore."`
-	Spec    specCmds    `cmd:"" help:"Specs: check one against the contract, diff two of any API, watch the contract."`
+	Spec    specCmds    `cmd:"" help:"Specs: check one against the contract, diff two of any API, list calls that one lacks, watch the contract."`
 
 	Version kong.VersionFlag `help:"Show the version."`
 }

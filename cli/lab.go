@@ -14,6 +14,7 @@ import (
 	"postern/homeserver/front"
 	"postern/speclab/mock"
 	"postern/speclab/page"
+	"postern/speclab/requests"
 	"postern/speclab/spec"
 )
 
@@ -37,9 +38,11 @@ func (f *specFlags) settings() (spec.Files, []error) {
 // publicHandler answers the requests on --listen: it is the server alone, or what is in front of it.
 type publicHandler struct {
 	http.Handler
-	mock  *mock.Server // nil without --spec and --dev
-	front *front.Front // nil without a homeserver
-	stop  func()       // ends the answers to the homeserver's questions
+	mock     *mock.Server // nil without --spec and --dev, as is log
+	log      *requests.Log
+	password string       // of the account that --dev made, or empty
+	front    *front.Front // nil without a homeserver
+	stop     func()       // ends the answers to the homeserver's questions
 }
 
 // newSpecLab puts the mock server and the page before the server while --spec or --dev is on. Without both the server
@@ -63,12 +66,31 @@ func (cmd *serveCmd) newSpecLab(ctx context.Context, w world, files spec.Files, 
 	if err != nil {
 		return publicHandler{}, fmt.Errorf("the spec cannot be served:\n%w", err)
 	}
-	of, err := adminDocument()
+	h := publicHandler{mock: m}
+	if h.log, err = cmd.newLog(w.stdout); err == nil {
+		err = h.addPage(ctx, cmd, s)
+	}
 	if err != nil {
+		m.Close()
 		return publicHandler{}, err
 	}
-	p := page.Handler(page.Config{Document: m.Document, Admin: of, Judge: s.Judge, Now: time.Now})
-	return publicHandler{Handler: below(ownPath, p, m), mock: m}, nil
+	return h, nil
+}
+
+// addPage puts the page before the mock server. With --dev the page knows the password of the account that it makes.
+func (h *publicHandler) addPage(ctx context.Context, cmd *serveCmd, s *handlers.Server) error {
+	of, err := adminDocument()
+	if err == nil && cmd.Dev {
+		h.password, err = devPassword(ctx, s.DB)
+	}
+	if err != nil {
+		return err
+	}
+	h.Handler = below(ownPath, page.Handler(page.Config{
+		Document: h.mock.Document, Admin: of, Judge: s.Judge, Now: time.Now, Password: h.password,
+		Requests: h.log.Archive, PublicURL: cmd.PublicURL,
+	}), h.log.Handler(h.mock))
+	return nil
 }
 
 // adminDocument is the contract of the admin API, all of which is real.
@@ -99,6 +121,7 @@ func (h publicHandler) announce(out io.Writer, withSpec bool, url string) {
 func (h publicHandler) close() {
 	if h.mock != nil {
 		h.mock.Close()
+		h.log.Close()
 	}
 	if h.front != nil {
 		h.front.Close()

@@ -41,6 +41,13 @@ func TestPage(t *testing.T) {
 		t.Errorf("with --dev the admin API answers %d", status)
 	}
 
+	_, told := s.ask("GET", "/_postern/spec/password", "", "")
+	if password, _ := told["password"].(string); !strings.Contains(s.out.String(), `"password":"`+password+`"}`) {
+		t.Errorf("the page has the password %q, the greeting another one:\n%s", password, s.out)
+	} else if access, _ := s.login("alice", password); access == "" || strings.Contains(s.logs.String(), password) {
+		t.Error("the password does not log in, or it is in the log")
+	}
+
 	access, _ := s.login("bob", "secret")
 	if open, why := s.judged(access); !open {
 		t.Errorf("a good token: %s", why)
@@ -80,10 +87,25 @@ func (s *server) judged(token string) (open bool, why string) {
 func TestNoPage(t *testing.T) {
 	t.Parallel()
 	s := newInstallation(t).serve()
-	for _, path := range []string{"/_postern/spec", "/_postern/spec/openapi.json", "/_postern/spec/token"} {
+	for _, path := range []string{"/_postern/spec", "/_postern/spec/openapi.json", "/_postern/spec/token",
+		"/_postern/spec/password", "/_postern/spec/requests.json"} {
 		if status, answer := s.ask("GET", path, "", ""); status != http.StatusNotFound ||
 			answer["errcode"] != "M_UNRECOGNIZED" {
 			t.Errorf("%s answers %d %v", path, status, answer)
 		}
+	}
+}
+
+// TestPageWithoutPassword: with --spec alone there is no development account, and with --dev none if alice is real.
+func TestPageWithoutPassword(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.must("secret", "user", "add", "alice", "--password-stdin")
+	for _, flags := range [][]string{{"--spec", "api/login.yaml"}, {"--dev"}} {
+		s := i.serve(flags...)
+		if status, told := s.ask("GET", "/_postern/spec/password", "", ""); status != http.StatusOK || len(told) > 0 {
+			t.Errorf("%s: the page has %d %v", flags, status, told)
+		}
+		s.stop()
 	}
 }

@@ -43,7 +43,7 @@ Examples:
   postern serve --server-name example.org --public-url https://matrix.example.org --admin-api \
     --smtp-url smtps://postern@mail.example.org --smtp-password-file smtp.password \
     --notify mailto:ops@example.org --notify https://hooks.example.org/services/T0000
-  postern serve --dev --spec login.yaml
+  postern serve --dev --spec login.yaml --record session.har
   postern serve --homeserver http://127.0.0.1:8008 --homeserver-secret-file synapse.secret --listen :8448
 
 GET /health is for monitoring, GET /metrics for Prometheus: on --metrics-listen if there is one, else
@@ -207,7 +207,7 @@ func (cmd *serveCmd) announce(ctx context.Context, w world, c *common, config ha
 	log, d, url := config.Log, config.DB, localURL(at)
 	log.Info("listening", "address", at.String(), "server_name", c.ServerName, "db", c.path(), "version", w.Version)
 	if cmd.Dev {
-		if err := greetDev(ctx, w.stdout, d, url, config.OAuth != nil); err != nil {
+		if err := greetDev(w.stdout, h.password, url, config.OAuth != nil); err != nil {
 			return err
 		}
 	} else if some, err := d.HasUsers(ctx); err != nil {

@@ -22,6 +22,7 @@ import (
 // every problem is reported together.
 type serveFlags struct {
 	specFlags
+	recordFlags
 	homeserverFlags
 	mailFlags
 	passwordFlags
@@ -98,6 +99,7 @@ func (f *serveFlags) settings(w world, c *common) (settings, error) {
 		problems.add(address("--metrics-listen", f.MetricsListen, "127.0.0.1:9009"))
 	}
 	s.ending.linger = problems.duration("--linger", f.Linger, 0)
+	problems.add(f.recordFlags.problems(f.Dev || len(f.Spec) > 0, s.ending.linger > 0)...)
 	s.config.MetricsApart, s.workbench = f.MetricsListen != "", f.onWorkbench()
 	if err := s.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		problems.add(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.LogLevel))

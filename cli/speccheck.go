@@ -15,6 +15,7 @@ import (
 // specCmds are the commands for people who change the contract.
 type specCmds struct {
 	Check specCheck `cmd:"" help:"Report what a changed spec breaks, and what the handlers must change for it."`
+	Calls specCalls `cmd:"" help:"List the operations that a client called and a spec does not have."`
 	Diff  specDiff  `cmd:"" help:"Report what breaks clients between two specs, neither of which needs to be Postern's."`
 	Watch specWatch `cmd:"" help:"On each save of api/login.yaml generate, compile and test, and print what the handlers must change."`
 }
@@ -53,7 +54,8 @@ Exit status:
   0  nothing breaks clients, and no handler must change
   1  something breaks clients (not: may break), or a handler must change
   2  the spec cannot be used, or the check could not be made
-Without Go the status is that of the first half. What the compiler does not notice is printed and does not count.`
+Without Go the status is that of the first half. What the compiler does not notice is printed and does not count,
+nor do warnings: faults of the spec, such as an example that does not match its schema, for which it is not refused.`
 }
 
 // Run makes the check and prints it.

@@ -16,7 +16,8 @@ type specWatch struct {
 func (*specWatch) Help() string {
 	return `Each save of api/login.yaml generates gen/gen.go, checks the handlers against it by the compiler's
 rules and prints what they must change ("owed"). When they need not change it runs the tests of the
-changed operations. If the contract is broken, it prints why and leaves gen/gen.go as it was.
+changed operations. The contract's own faults are printed as "spec check" prints them. If the contract
+is broken, it prints why and leaves gen/gen.go as it was.
 
 Example:
   make watch`

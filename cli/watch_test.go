@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,6 +147,15 @@ func TestSpecWatch(t *testing.T) {
 		"owed by (*API).redeem (oauth/token.go:") {
 		t.Errorf("it says %s", said)
 	}
+
+	// What is wrong and keeps nothing from being used is said as `spec check` says it, once.
+	w.save(apply(t, addTo("paths", faulty)))
+	said = w.until("the operation name")
+	if want := warnings(checkedIn(t, w.dir, "text").stdout, w.dir); !slices.Equal(warnings(said, w.dir), want) {
+		t.Errorf("it says\n%s\nand `spec check`\n%s", said, strings.Join(want, "\n"))
+	}
+	w.save(apply(t))
+	w.until("no warnings any more")
 
 	// Two saves in a row: only what the second one asks for is said in the end.
 	w.save(apply(t, cutOut("components schemas TokenOwnerResponse properties is_guest")))

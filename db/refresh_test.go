@@ -294,12 +294,12 @@ func TestDatabaseDoesNotGrow(t *testing.T) {
 	if postgres.Chosen() {
 		// A row that changes in place leaves its old versions on its page, and the next change that finds the page full
 		// prunes them, unless a transaction that began before is not over yet: then the table grows for a while. What
-		// grows with each refresh grows in each tenth.
+		// grows with each refresh grows in each tenth of them.
 		least := int64(1 << 40)
 		for i := range sizes[1:] {
 			least = min(least, sizes[i+1]-sizes[i])
 		}
-		if least > n/10*8 {
+		if least > n/10*8 && sizes[len(sizes)-1] > 1<<20 {
 			t.Errorf("the table and its indexes grow: %d bytes", sizes)
 		}
 		t.Logf("%d bytes while %d refreshes", sizes, n)

@@ -18,13 +18,13 @@ type annotation struct {
 func (r *Report) annotations() (all []annotation) {
 	for _, p := range r.Problems {
 		all = append(all, annotation{"error", "unusable-spec", p.Position, "The spec cannot be used",
-			strings.TrimSuffix(p.What+"; "+p.Fix, "; ")})
+			p.Text()})
 	}
 	if len(r.Problems) > 0 {
 		return all
 	}
 	for _, gap := range r.Gaps {
-		all = append(all, annotation{"notice", "left-open", gap.Position, "Left open", gap.What})
+		all = append(all, annotation{"warning", "wrong-in-the-spec", gap.Position, "Wrong in the spec", gap.Text()})
 	}
 	for _, c := range r.Changes {
 		text := c.Text

@@ -2,7 +2,6 @@ package impact
 
 import (
 	"errors"
-	"slices"
 	"sync"
 
 	"postern/speclab/spec"
@@ -35,7 +34,9 @@ func Diff(old, edited Given) (*Report, error) {
 	}
 	r.document = r.edited.document
 	report := &Report{alone: true}
-	report.Gaps, report.gapsInBoth = newGaps(r.contract.api.Gaps, r.edited)
+	all := r.edited.api.Warnings()
+	fresh := all.Since(r.contract.api.Warnings())
+	report.Gaps, report.oldGaps = fresh.In(r.edited.folder), len(all)-len(fresh)
 	var err error
 	if report.Changes, err = r.changes(); err != nil {
 		return problemReport(err)
@@ -48,19 +49,8 @@ func locateFiles(files spec.Files) (*located, error) {
 	if err != nil {
 		return nil, err
 	}
+	api.Warnings() // finds them while the other spec is read
 	return locate(api, files.Folder())
-}
-
-// newGaps are the gaps of the edited spec that the old one did not have, and how many it had too.
-func newGaps(old []spec.Problem, edited *located) (fresh []spec.Problem, inBoth int) {
-	for _, gap := range edited.api.Gaps {
-		if slices.ContainsFunc(old, func(o spec.Problem) bool { return o.File == gap.File && o.What == gap.What }) {
-			inBoth++
-			continue
-		}
-		fresh = append(fresh, gap)
-	}
-	return inFolder(fresh, edited.folder), inBoth
 }
 
 // loadFiles reads spec files. When they are no usable spec the error is of type [spec.Problems], and their places begin
@@ -69,7 +59,7 @@ func loadFiles(files spec.Files) (*spec.API, error) {
 	api, err := files.Load()
 	var problems spec.Problems
 	if errors.As(err, &problems) {
-		return nil, spec.Problems(inFolder(problems, files.Folder()))
+		return nil, problems.In(files.Folder())
 	}
 	return api, err
 }

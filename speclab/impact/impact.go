@@ -79,7 +79,7 @@ func compare(in Input) (*check, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &Report{LeftAlone: c.revision.leftAlone, Gaps: inFolder(in.Edited.Gaps, in.Folder)}
+	report := &Report{LeftAlone: c.revision.leftAlone, Gaps: in.Edited.Warnings().In(in.Folder)}
 	report.Changes, err = c.revision.changes()
 	return c, report, err
 }

@@ -18,12 +18,12 @@ type Report struct {
 	Reason    string         `json:"reason,omitempty"` // why it was not compiled
 	Tasks     []Task         `json:"owed"`
 	Unnoticed []Unnoticed    `json:"unnoticed"`
-	Gaps      []spec.Problem `json:"gaps"`
+	Gaps      []spec.Problem `json:"gaps"`     // warnings: see [spec.API.Warnings]
 	Problems  []spec.Problem `json:"problems"` // why the spec cannot be used; then all the rest is empty
 
 	operations []operation // that are changed
 	alone      bool        // there are no handlers: see [Diff]
-	gapsInBoth int         // of Diff's specs
+	oldGaps    int         // warnings of the edited spec that the old one has too
 }
 
 // Task is what a handler must change for one cause.
@@ -97,7 +97,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		return p.err
 	}
 	for _, gap := range r.Gaps {
-		p.line("left open: %s", gap)
+		p.line("%s", gap.Warning())
 	}
 	r.writeChanges(p)
 	r.writeTasks(p)
@@ -184,8 +184,8 @@ func (r *Report) Summary() string {
 	text := fmt.Sprintf("%s: %d break clients, %d may, %d do not", plural(len(r.Changes), "change"),
 		r.count(Breaks), r.count(MayBreak), r.count(Harmless))
 	if r.alone {
-		if r.gapsInBoth > 0 {
-			text += fmt.Sprintf("; what both specs leave open (%s) was not compared", plural(r.gapsInBoth, "place"))
+		if r.oldGaps > 0 {
+			text += fmt.Sprintf("; %s that the old spec has too", plural(r.oldGaps, "warning"))
 		}
 		return text
 	}

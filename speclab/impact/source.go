@@ -139,12 +139,3 @@ func isPostern(dir string) bool {
 func joinFolder(folder, file string) string {
 	return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file)))
 }
-
-// inFolder gives problems with the folder before their files' names.
-func inFolder(problems []spec.Problem, folder string) (all []spec.Problem) {
-	for _, p := range problems {
-		p.File = joinFolder(folder, p.File)
-		all = append(all, p)
-	}
-	return all
-}

@@ -35,6 +35,7 @@ type Watch struct {
 	types       typechecker
 	settings    []byte    // the generator's
 	implemented *spec.API // what the handlers implement now
+	warnings    spec.Problems
 	gen         *generator
 }
 
@@ -112,6 +113,7 @@ func (w *Watch) start(ctx context.Context) error {
 	}
 	api, _, err := w.load()
 	if err == nil {
+		w.warn(api)
 		report, err := Check(ctx, w.input(api))
 		switch {
 		case err == nil && len(report.Tasks) == 0:
@@ -150,6 +152,14 @@ func (w *Watch) load() (*spec.API, *openapi3.T, error) {
 	return api, doc, nil
 }
 
+// warn prints the warnings of the contract that were not printed yet.
+func (w *Watch) warn(api *spec.API) {
+	for _, line := range spec.WarningsAfter(w.warnings, api.Warnings()) {
+		w.print("%s", line)
+	}
+	w.warnings = api.Warnings()
+}
+
 func (w *Watch) input(api *spec.API) Input {
 	return Input{Contract: w.implemented, Edited: api, Config: w.settings, Whole: true,
 		Source: Source{Module: w.Module}, errors: w.types.errors}
@@ -170,6 +180,7 @@ func (w *Watch) update(ctx context.Context, start time.Time) error {
 	if err != nil {
 		return err
 	}
+	w.warn(api)
 	code, operations, err := w.gen.generate(doc)
 	if err != nil {
 		return fmt.Errorf("%s: %w", contractFile, err)

@@ -24,9 +24,9 @@ func TestAddedField(t *testing.T) {
             text: {type: string, example: rest}`,
 		"    Device:\n      type: object\n      required: [device_id]\n      properties:",
 		"    Device:\n      type: object\n      required: [device_id]\n      properties:\n        colour: {type: string, example: red}\n        mode: {type: string, enum: [a, b], default: a}\n        owner: {type: string}",
-		`                $ref: "#/components/schemas/DevicesResponse"`,
-		`                $ref: "#/components/schemas/DevicesResponse"
-              example: {devices: [{device_id: X, owner: bob}], total: 1}`,
+		"              example:\n                devices:\n                  - device_id: EXAMPLEDEV\n",
+		"              example:\n                total: 1\n                devices:\n"+
+			"                  - device_id: EXAMPLEDEV\n                    owner: bob\n",
 		"    DevicesResponse:\n      type: object\n      properties:",
 		"    DevicesResponse:\n      type: object\n      properties:\n        total: {type: integer}",
 	))
@@ -99,6 +99,12 @@ func TestNamedExample(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "login.yaml", contractText(t,
 		`                $ref: "#/components/schemas/LoginResponse"
+              example:
+                user_id: "@alice:example.org"
+                access_token: example-access-token
+                refresh_token: example-refresh-token
+                expires_in_ms: 300000
+                device_id: EXAMPLEDEV
 `, `                $ref: "#/components/schemas/LoginResponse"
               examples:
                 short: {value: {user_id: "@a:b", access_token: abc, device_id: D}}
@@ -107,13 +113,19 @@ func TestNamedExample(t *testing.T) {
 		`if no application service has it.
           content:
             application/json:
+              schema:
+                $ref: "#/components/schemas/Error"
+              examples:
 `, `if no application service has it.
           content:
             application/json:
+              schema:
+                $ref: "#/components/schemas/Error"
               examples:
                 locked: {value: {errcode: M_USER_LOCKED, error: later}}
 `,
 		`                $ref: "#/components/schemas/TokenOwnerResponse"
+              example: {user_id: "@alice:example.org", device_id: EXAMPLEDEV, is_guest: false}
 `, `                $ref: "#/components/schemas/TokenOwnerResponse"
               examples:
                 robot: {value: {user_id: "@robot:example.org"}}
@@ -132,8 +144,8 @@ func TestNamedExample(t *testing.T) {
 	b.refused(prefer(loginBody, "example=none"), 400, "M_INVALID_PARAM", `login has no example "none"`,
 		"locked, long, short", "login.yaml:")
 	b.refused(prefer(loginBody, "code=200, example=locked"), 400, "M_INVALID_PARAM", "long, short")
-	b.refused(b.ask("POST", "/_matrix/client/v3/refresh", "", `{"refresh_token":"x"}`, "Prefer", "example=none"), 400,
-		"M_INVALID_PARAM", `refresh has no example "none"; it has none with a name`)
+	b.refused(b.ask("GET", "/_matrix/client/versions", "", "", "Prefer", "example=none"), 400,
+		"M_INVALID_PARAM", `getVersions has no example "none"; it has none with a name`)
 	b.refused(prefer(`{}`, "example=long"), 400, "M_MISSING_PARAM", "type")
 
 	t.Log("the token is checked, and what asks for nothing is real")
@@ -162,5 +174,39 @@ paths:
 `)
 	for name, status := range map[string]int{"bad": 400, "worse": 500} {
 		b.want(b.ask("GET", "/k", "", "", "Prefer", "example="+name), status, "spec")
+	}
+}
+
+// TestDocumentedErrors: an operation that the contract's author adds answers the errors of the contract as the real
+// handlers write them, each by its status or by its code.
+func TestDocumentedErrors(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "login.yaml", contractText(t, "\ncomponents:\n", `
+  /_matrix/client/v3/knock:
+    post:
+      operationId: knock
+      responses:
+        "200": {$ref: "#/components/responses/Empty"}
+        "400": {$ref: "#/components/responses/BadRequest"}
+        "429": {$ref: "#/components/responses/RateLimited"}
+
+components:
+`))
+	a := b.want(b.ask("POST", "/_matrix/client/v3/knock", "", "", "Prefer", "code=429"), 429, "spec")
+	if want := `{"errcode":"M_LIMIT_EXCEEDED","error":"Too many attempts. Wait before you try again.",` +
+		`"retry_after_ms":5000}`; a.Raw != want || a.Header.Get("Retry-After") != "5" {
+		t.Errorf("429 is %s, Retry-After %q", a.Raw, a.Header.Get("Retry-After"))
+	}
+	for _, code := range []string{"M_NOT_JSON", "M_MISSING_PARAM", "M_UNKNOWN"} {
+		a := b.want(b.ask("POST", "/_matrix/client/v3/knock", "", "", "Prefer", "example="+code), 400, "spec")
+		if a.JSON["errcode"] != code {
+			t.Errorf("the example %s is %s", code, a.Raw)
+		}
+	}
+	t.Log("and so does an operation that is real, by the code alone")
+	a = b.want(b.ask("POST", "/_matrix/client/v3/login", "", loginBody, "Prefer", "example=M_LIMIT_EXCEEDED"), 429,
+		"spec")
+	if a.JSON["retry_after_ms"] != 5000.0 {
+		t.Errorf("429 is %s", a.Raw)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
 // answeredByMark is the extension of each operation of the document.
@@ -113,7 +115,7 @@ func (o *operation) parametersFor(path string, contract, op map[string]any) []an
 	for i, one := range parameters {
 		p, _ := one.(map[string]any)
 		ref, _ := p["$ref"].(string)
-		if target, found := pointerOf(ref); found {
+		if target, found := spec.PointerOf(ref); found {
 			p = lookUp(contract, target...)
 		}
 		if p = maps.Clone(p); p["in"] == "path" {
@@ -170,13 +172,13 @@ func copyWithRefs(part any, visit func(kind, name string)) any {
 }
 
 func copyRef(ref string, visit func(kind, name string)) string {
-	parts, found := pointerOf(ref)
+	parts, found := spec.PointerOf(ref)
 	if !found || len(parts) < 3 || parts[0] != "components" {
 		return ref
 	}
 	visit(parts[1], parts[2])
 	parts[2] = contractPrefix + parts[2]
-	return "#/" + strings.Join(escape(parts), "/")
+	return spec.Reference(parts)
 }
 
 func copySecurity(document, contract map[string]any, security []any, taken map[string]bool) []any {

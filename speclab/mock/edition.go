@@ -20,7 +20,7 @@ type edition struct {
 	operations []*operation // by path and method
 	document   string
 	since      time.Time
-	explainer  explainer
+	warnings   func() spec.Problems // takes a while the first time
 }
 
 // operation is one that is served.
@@ -44,7 +44,8 @@ type operationKey struct{ method, path string }
 
 // newEdition prepares a spec; without one everything is the contract's.
 func newEdition(c Config, api *spec.API) (*edition, error) {
-	e := &edition{api: api, routes: &routes{}, since: c.Now()}
+	e := &edition{api: api, routes: &routes{}, since: c.Now(),
+		warnings: func() spec.Problems { return nil }}
 	known := make(map[operationKey]*openapi3.Operation)
 	eachOperation(c.Contract.Doc, func(path, method string, _ *openapi3.PathItem, op *openapi3.Operation) {
 		known[operationKey{method, shape(c.Alias(path))}] = op

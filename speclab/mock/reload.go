@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postern/speclab/spec"
 )
 
 // How long the server waits before it reads what was saved.
@@ -91,6 +93,7 @@ func (s *Server) reload(w *watcher, saved map[string]bool) {
 	}
 	s.current.Store(after)
 	w.addFoldersOf(after.api.Files)
+	defer func() { fmt.Fprint(s.config.Out, warningLines(before.warnings(), after.warnings())) }() // served meanwhile
 	changes := changesBetween(before, after)
 	switch {
 	case len(changes) > 0:
@@ -105,4 +108,13 @@ func (s *Server) reload(w *watcher, saved map[string]bool) {
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(saved)), ", ")
 	fmt.Fprintf(s.config.Out, "spec: reloaded %s in %s: %s\n", names, took, strings.Join(changes, ", "))
+}
+
+// warningLines are the warnings after a save for the console.
+func warningLines(before, now spec.Problems) string {
+	var out strings.Builder
+	for _, line := range spec.WarningsAfter(before, now) {
+		out.WriteString("spec: " + line + "\n")
+	}
+	return out.String()
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"postern/speclab/spec"
 )
 
 // Bodies are bounded: for real operations as Postern bounds them itself, for the spec's with room for an upload's first
@@ -52,7 +54,7 @@ func parametersOf(item *openapi3.PathItem, op *openapi3.Operation, pointer []str
 				continue
 			}
 			at := append(base[:len(base):len(base)], "parameters", strconv.Itoa(i))
-			if target, found := pointerOf(ref.Ref); found {
+			if target, found := spec.PointerOf(ref.Ref); found {
 				at = target
 			}
 			all = append(all, param{ref.Value, at})
@@ -80,7 +82,7 @@ func bodyOf(op *openapi3.Operation, pointer []string) *body {
 	}
 	b := &body{content: op.RequestBody.Value.Content, required: op.RequestBody.Value.Required}
 	at := append(pointer[:len(pointer):len(pointer)], "requestBody")
-	if target, found := pointerOf(op.RequestBody.Ref); found {
+	if target, found := spec.PointerOf(op.RequestBody.Ref); found {
 		at = target
 	}
 	name, media := jsonOf(b.content)
@@ -126,8 +128,8 @@ func (e *edition) parameterRefusal(p param, err error) *refusal {
 	case errors.Is(err, openapi3filter.ErrInvalidRequired):
 		return badRequest("M_MISSING_PARAM", fmt.Sprintf("Missing parameter: %s (%s)", p.Name, place))
 	case errors.As(err, &wrong):
-		why := faultOf(wrong, "")
-		return bad(strings.Join(append([]string{p.Name}, why.field...), "."), cmp.Or(why.reason, "it is missing"))
+		why := spec.FaultOf(wrong)
+		return bad(strings.Join(append([]string{p.Name}, why.Field...), "."), cmp.Or(why.Reason, "it is missing"))
 	case errors.As(err, &schema):
 		_, schema = innermostError(schema)
 		return bad(p.Name, constraint(schema))
@@ -202,28 +204,28 @@ func (e *edition) checkJSON(raw []byte, b *body) *refusal {
 // bodyRefusal maps the JSON Schema keyword that failed to the Matrix error codes of a bad request, as package handlers
 // does. Client-Server API v1.19, "Common error codes".
 func (e *edition) bodyRefusal(b *body, value any, err error) *refusal {
-	why, found := e.explain(b, value)
+	why, found := e.api.Explain(b.pointer, value)
 	if !found {
 		return e.unexplained(b, err)
 	}
-	field, place := strings.Join(why.field, "."), e.api.At(why.pointer...)
-	text := ""
+	field, place := strings.Join(why.Field, "."), e.api.At(why.Pointer...)
+	code, text := "M_INVALID_PARAM", ""
 	switch {
-	case why.code == "M_MISSING_PARAM":
-		text = "Missing parameter: " + field
-		if why.reason != "" {
-			text += ", " + why.reason
+	case why.Missing():
+		code, text = "M_MISSING_PARAM", "Missing parameter: "+field
+		if why.Reason != "" {
+			text += ", " + why.Reason
 		}
-	case why.code == "M_BAD_JSON" && field == "":
-		text = "The body" + strings.TrimPrefix(why.reason, "it")
-	case why.code == "M_BAD_JSON":
-		text = "Wrong type of parameter: " + field + "; " + why.reason
+	case why.Keyword == "type" && field == "":
+		code, text = "M_BAD_JSON", "The body"+strings.TrimPrefix(why.Reason, "it")
+	case why.Keyword == "type":
+		code, text = "M_BAD_JSON", "Wrong type of parameter: "+field+"; "+why.Reason
 	case field == "":
-		text = "Bad value of the body: " + why.reason
+		text = "Bad value of the body: " + why.Reason
 	default:
-		text = "Bad value of parameter: " + field + ": " + why.reason
+		text = "Bad value of parameter: " + field + ": " + why.Reason
 	}
-	return badRequest(why.code, fmt.Sprintf("%s (%s)", text, place))
+	return badRequest(code, fmt.Sprintf("%s (%s)", text, place))
 }
 
 // unexplained is a refusal by a keyword that JSON Schema does not know, such as readOnly.
@@ -259,26 +261,13 @@ func constraint(err *openapi3.SchemaError) string {
 	}
 	switch value, there := asked[err.SchemaField]; {
 	case err.SchemaField == "enum":
-		return "it must be one of " + shortList(s.Enum)
+		return "it must be one of " + spec.Listed(s.Enum)
 	case err.SchemaField == "const":
-		return "it must be " + shortList([]any{s.Const})
+		return "it must be " + spec.Listed([]any{s.Const})
 	case there:
 		return fmt.Sprintf("%s %v", err.SchemaField, value)
 	}
 	return err.SchemaField
-}
-
-func shortList(values []any) string {
-	const few = 12
-	raw, err := encode(values[:min(few, len(values))])
-	if err != nil {
-		return "those in the spec"
-	}
-	text := strings.ReplaceAll(strings.Trim(string(raw), "[]"), ",", ", ")
-	if len(values) > few {
-		text += ", …"
-	}
-	return text
 }
 
 // typesOf names the types that a schema takes.

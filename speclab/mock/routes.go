@@ -4,7 +4,28 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
+
+// Finder gives the id of the operation that a spec has for a method and an escaped path, or "" when it has none. The
+// alias is that of [Config.Alias].
+func Finder(api *spec.API, alias func(path string) string) (func(method, path string) string, error) {
+	none := &spec.API{Doc: &openapi3.T{}}
+	e, err := newEdition(Config{Contract: none, Alias: alias, Now: time.Now}, api)
+	if err != nil {
+		return nil, err
+	}
+	return func(method, path string) string {
+		if o, _ := e.routes.find(method, alias(path)); o != nil {
+			return o.id
+		}
+		return ""
+	}, nil
+}
 
 // routes find the operation of a request. They are a tree of path segments; a literal one wins over a parameter, and a
 // path that turns out to have no such method is tried on.

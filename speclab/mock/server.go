@@ -45,9 +45,8 @@
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
 // on the console and for the page.
 //
-// request.go validates a request (validate.go its values, explain.go says why one does not fit), answer.go makes the
-// answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings and
-// numbers, flatten.go one schema of several.
+// request.go validates a request (validate.go its values), answer.go makes the answer. Where the spec has no example,
+// value.go makes a value that fits its schema: scalar.go the strings and numbers, flatten.go one schema of several.
 //
 // realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
 // headers of all answers, refusal.go the errors.
@@ -55,6 +54,7 @@ package mock
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -64,6 +64,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"postern/speclab/requests"
 	"postern/speclab/spec"
 )
 
@@ -140,26 +141,41 @@ func (s *Server) Close() {
 // spec.
 func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
 
-// Summary lists, for the console, which operations are real, and the files that the spec refers to and that are not
-// there.
-func (s *Server) Summary() string { return s.current.Load().summary() }
+// Summary lists, for the console, which operations are real, and the warnings of the spec.
+func (s *Server) Summary() string {
+	e := s.current.Load()
+	return e.summary() + warningLines(nil, e.warnings())
+}
 
 // load reads the edited spec.
 func (s *Server) load() (*edition, error) {
 	if len(s.config.Files) == 0 {
 		return newEdition(s.config, nil)
 	}
-	api, err := spec.Files{Dir: s.config.Dir, Names: s.config.Files}.Load()
+	files := spec.Files{Dir: s.config.Dir, Names: s.config.Files}
+	api, err := files.Load()
+	var problems spec.Problems
+	if errors.As(err, &problems) {
+		return nil, problems.In(files.Folder())
+	}
 	if err != nil {
 		return nil, err
 	}
-	return newEdition(s.config, api)
+	e, err := newEdition(s.config, api)
+	if err == nil {
+		e.warnings = func() spec.Problems { return api.Warnings().In(files.Folder()) }
+	}
+	return e, err
 }
 
 // ServeHTTP answers one request by the spec that is current when it begins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := s.current.Load()
 	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
+	note := requests.NoteOf(r.Context())
+	if o != nil {
+		note.Operation = o.id
+	}
 	if o == nil || o.edited == nil {
 		s.real(w, r, nil)
 		return
@@ -171,6 +187,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case wrong != nil:
+		note.Violation = wrong.message
 		wrong.write(w, o.place)
 	case !fromSpec:
 		s.real(w, r, o.additions)

@@ -229,16 +229,6 @@ func (e *edition) summary() string {
 	out := fmt.Sprintf("spec: %s real%s, %s from the spec%s; %d more that the spec does not have stay real\n",
 		count(len(real), "operation is", "operations are"), list(real), count(len(made), "answers", "answer"),
 		list(made), len(only))
-	if e.api == nil {
-		return out
-	}
-	for i, gap := range e.api.Gaps {
-		if i == 3 {
-			out += fmt.Sprintf("spec: and %d more gaps like that\n", len(e.api.Gaps)-i)
-			break
-		}
-		out += "spec: " + gap.Error() + "\n"
-	}
 	return out
 }
 

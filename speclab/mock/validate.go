@@ -82,24 +82,3 @@ func innermostError(err *openapi3.SchemaError) ([]string, *openapi3.SchemaError)
 	}
 	return path, err
 }
-
-// pointerOf reads a reference that stays in the document.
-func pointerOf(ref string) ([]string, bool) {
-	rest, found := strings.CutPrefix(ref, "#/")
-	if !found {
-		return nil, false
-	}
-	parts := strings.Split(rest, "/")
-	for i, part := range parts {
-		parts[i] = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
-	}
-	return parts, true
-}
-
-func escape(parts []string) []string {
-	escaped := make([]string, len(parts))
-	for i, part := range parts {
-		escaped[i] = strings.ReplaceAll(strings.ReplaceAll(part, "~", "~0"), "/", "~1")
-	}
-	return escaped
-}

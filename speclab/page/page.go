@@ -5,6 +5,8 @@
 //	GET  /_postern/spec/assets/…      its style, its scripts and Swagger UI, which the binary carries
 //	GET  /_postern/spec/openapi.json  the API as it is served now; with If-None-Match 304 until it changes
 //	GET  /_postern/spec/admin.json    the admin API, which the page shows with ?api=admin
+//	GET  /_postern/spec/password      the password of the account that `serve --dev` made, for this machine only
+//	GET  /_postern/spec/requests.json the last hundred requests, or those after ?after=NUMBER, as a HAR 1.2
 //	POST /_postern/spec/token         what a token says, what caveats make of it, which requests it opens
 //
 // # Laws
@@ -15,14 +17,16 @@
 //   - No other site's page can read or use any of this: there are no CORS headers, and the one POST wants a content
 //     type that a form cannot send, and the same origin.
 //
-// A site that points its name at this machine (DNS rebinding) counts as the same origin. It finds nothing here: the
-// spec is no secret, there are no cookies, and to ask about a token one must have it. So the page accepts any host
-// name.
+// A site that points its name at this machine (DNS rebinding) counts as the same origin. It finds nothing on the page:
+// the spec is no secret, there are no cookies, and to ask about a token one must have it. So the page accepts any host
+// name. The requests are other people's, and are given only at an address, at localhost or at the public URL's host;
+// the development account's password only at a loopback address or at localhost, to this machine.
 //
 // # The files
 //
-// page.go has the routes and the headers, files.go serves what is embedded. token.go answers the macaroon bench:
-// describe.go explains what a token says, verdict.go why it opens a request or not.
+// page.go has the routes and the headers, files.go serves what is embedded, requests.go the request log, password.go
+// the development account's password. token.go answers the macaroon bench: describe.go explains what a token says,
+// verdict.go why it opens a request or not.
 package page
 
 import (
@@ -47,6 +51,12 @@ type Config struct {
 	// an error of package tokens; the page shows the text of any other (that the session has ended, say).
 	Judge func(ctx context.Context, token string, want tokens.Type, r tokens.Request) (tokens.Claims, error)
 	Now   func() time.Time
+	// Password is that of the account that `serve --dev` made, or empty. The page writes it into the examples of the
+	// spec where they have "example-password".
+	Password string
+	// Requests gives the requests after the one of a number, as a HAR.
+	Requests  func(after int) []byte
+	PublicURL string // where else than at an address the requests are shown; may be empty
 }
 
 // Handler serves the page. It answers 404 to paths that are not its own.
@@ -67,6 +77,8 @@ func Handler(c Config) http.Handler {
 		newFile("openapi.json", c.Document()).write(w, r)
 	})
 	mux.Handle("GET "+Root+"/admin.json", newFile("admin.json", c.Admin))
+	mux.HandleFunc("GET "+Root+"/password", servePassword(c.Password))
+	mux.HandleFunc("GET "+Root+"/requests.json", c.serveRequests)
 	mux.HandleFunc("POST "+Root+"/token", bench.serve)
 	return guarded(mux)
 }

@@ -27,6 +27,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		{"GET", "", 200, "text/html; charset=utf-8"},
 		{"HEAD", "", 200, "text/html; charset=utf-8"},
 		{"GET", "/openapi.json", 200, "application/json"},
+		{"GET", "/password", 200, "application/json"},
 		{"GET", "/assets/main.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/assets/page.css", 200, "text/css; charset=utf-8"},
 		{"GET", "/assets/icon.svg", 200, "image/svg+xml"},
@@ -41,6 +42,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		{"POST", "", 405, "text/plain; charset=utf-8"},
 		{"OPTIONS", "/token", 405, "text/plain; charset=utf-8"},
 		{"POST", "/token", 415, "application/json"},
+		{"GET", "/requests.json", 200, "application/json"},
+		{"POST", "/requests.json", 405, "text/plain; charset=utf-8"},
 	} {
 		a := s.ask(test.method, test.path, "", nil)
 		if a.StatusCode != test.status || a.Header.Get("Content-Type") != test.kind {

@@ -58,17 +58,22 @@ type fault struct {
 func (f *fault) Error() string { return f.Message }
 
 func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
 	answer, err := b.answer(w, r)
 	status, body := http.StatusOK, any(answer)
 	var wrong *fault
 	if errors.As(err, &wrong) {
 		status, body = wrong.status, map[string]*fault{"error": wrong}
 	}
+	writeJSON(w, status, body)
+}
+
+// writeJSON writes an answer that no cache may keep.
+func writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // unreachable: strings, numbers and booleans
 	}
+	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	w.Write(text) // what fails here, the client has given up

@@ -3,6 +3,7 @@ package page_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -52,7 +53,9 @@ func newSite(t testing.TB) *site {
 	}
 	s.handler = page.Handler(page.Config{
 		Document: func() []byte { return []byte(s.document.Load()) }, Judge: judge,
-		Now: func() time.Time { return now },
+		Now:       func() time.Time { return now },
+		Requests:  func(after int) []byte { return fmt.Appendf(nil, `{"log":{"after":%d}}`, after) },
+		PublicURL: "https://Example.com:8448/", // the host that httptest asks,
 	})
 	return s
 }

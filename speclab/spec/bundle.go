@@ -52,13 +52,20 @@ type scope struct {
 }
 
 func (b *bundler) problem(at Position, what, fix string) {
+	b.refuse(Problem{Position: at, What: what, Fix: fix})
+}
+
+func (b *bundler) refuse(p Problem) {
 	if len(b.problems) <= maxProblems {
-		b.problems = append(b.problems, Problem{at, what, fix})
+		b.problems = append(b.problems, p)
 	}
 }
 
 func (b *bundler) gap(at Position, what, fix string) {
-	p := Problem{at, what, fix}
+	b.warn(Problem{Position: at, What: what, Fix: fix})
+}
+
+func (b *bundler) warn(p Problem) {
 	if len(b.gaps) < maxProblems && !slices.Contains(b.gaps, p) {
 		b.gaps = append(b.gaps, p)
 	}
@@ -167,6 +174,9 @@ func (b *bundler) convertOne(s shape, n *node, c scope) *node {
 	}
 	if n.kind == scalarNode && n.scalar == nil && s != schemaShape {
 		return nil
+	}
+	if (s == parameterShape || s == headerShape) && n.isMapping() {
+		b.untyped(s, n, c)
 	}
 	if c.swagger {
 		n, c = b.fromSwagger(s, n, c)

@@ -19,6 +19,9 @@ const (
 	// some libraries follow a chain of references by recursion, and compare each link with all before it
 	maxComponents = 2000
 	maxOperations = 5000 // twenty-five times Matrix's
+	// of schemas by values while examples are checked: GitHub's API takes 33,000, and one value can meet millions of
+	// schemas through allOf and the like
+	maxVisits = 300_000
 	// in which components of one name are compared: as deep as they may differ and be told apart from the same
 	maxRounds   = 32
 	maxProblems = 100 // reported at once: nobody reads more

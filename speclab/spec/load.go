@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -18,8 +19,8 @@ func load(fsys fs.FS, names []string) (api *API, err error) {
 	at := Position{File: names[0], Line: 1}
 	defer func() {
 		if r := recover(); r != nil {
-			api, err = nil, Problems{{at, fmt.Sprintf("the spec cannot be read: %v", r),
-				"leave out what is new in it, bit by bit, to find what is not understood"}}
+			api, err = nil, Problems{{Position: at, What: fmt.Sprintf("the spec cannot be read: %v", r),
+				Fix: "leave out what is new in it, bit by bit, to find what is not understood"}}
 		}
 	}()
 	b, doc := bundle(fsys, names)
@@ -37,7 +38,13 @@ func load(fsys fs.FS, names []string) (api *API, err error) {
 	w.restore(reflect.ValueOf(loaded), make(map[any]bool))
 	gaps := Problems(b.gaps)
 	gaps.sort()
-	return &API{Doc: loaded, Files: b.files.names(), Gaps: gaps, tree: doc, main: names[0]}, nil
+	api = &API{Doc: loaded, Files: b.files.names(), Gaps: gaps, tree: doc, main: names[0]}
+	api.warnings = sync.OnceValue(func() Problems {
+		all := append(slices.Clone(gaps), api.wrongExamples()...)
+		all.sort()
+		return all
+	})
+	return api, nil
 }
 
 // load has the library read what was written, and remember the lines.
@@ -144,7 +151,7 @@ func (w *writer) problem(at Position, err error) Problem {
 			at = place
 		}
 	}
-	return Problem{at, what, "see what OpenAPI 3.1 says of it"}
+	return Problem{Position: at, What: what, Fix: "see what OpenAPI 3.1 says of it"}
 }
 
 // originOf is the field Origin of the library's errors: there are dozens of types that have one.

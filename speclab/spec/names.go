@@ -70,17 +70,18 @@ func operationName(method, path string) string {
 // nameOperations gives each operation a name of its own. It returns the names of the types that the generator makes for
 // them.
 func (b *bundler) nameOperations(all []*operation) names {
-	used := names{}
+	used, named := names{}, make(map[string]Position)
 	for _, op := range all {
 		said, ok := op.node.field("operationId")
 		wanted := said.value.string()
 		switch {
 		case ok && folded(wanted) != "" && !used[folded(wanted)]:
 			op.id = used.choose(wanted)
+			named[folded(wanted)] = said.at
 		case ok && folded(wanted) != "":
 			op.id = used.choose(operationName(op.method, op.short), operationName(op.method, op.path))
-			b.gap(said.at, fmt.Sprintf("the operation name %q is there already; this one is called %s", wanted, op.id),
-				"give it a name of its own")
+			b.warn(Problem{Position: said.at, Fix: "give it a name of its own", See: named[folded(wanted)],
+				What: fmt.Sprintf("the operation name %q is there already; this one is called %s", wanted, op.id)})
 		default:
 			op.id = used.choose(operationName(op.method, op.short), operationName(op.method, op.path))
 		}

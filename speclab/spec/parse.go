@@ -115,7 +115,7 @@ func (b *builder) position(y *yaml.Node) Position {
 
 func (b *builder) refuse(y *yaml.Node, what, fix string) {
 	if len(b.problems) < maxProblems {
-		b.problems = append(b.problems, Problem{b.position(y), what, fix})
+		b.problems = append(b.problems, Problem{Position: b.position(y), What: what, Fix: fix})
 	}
 }
 

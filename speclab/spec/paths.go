@@ -43,8 +43,8 @@ func (b *bundler) refuseDuplicate(op, other *operation) {
 		return newMapping(o.at, field{"operation", o.at, o.node.without("operationId")}, field{"item", o.at, o.item})
 	}
 	if !same(unnamed(op), unnamed(other)) {
-		b.problem(op.at, fmt.Sprintf("%s %s is defined here and at %s, and not alike", strings.ToUpper(op.method),
-			op.path, other.at), "keep one of them")
+		b.refuse(Problem{Position: op.at, What: fmt.Sprintf("%s %s is defined twice, and not alike",
+			strings.ToUpper(op.method), op.path), Fix: "keep one of them", See: other.at})
 	}
 }
 
@@ -154,8 +154,8 @@ func (b *bundler) distinctParameters(n *node, path string) *node {
 		key, actual := b.parameterKey(p), b.dereference(p)
 		switch other := seen[key]; {
 		case other != nil && !same(b.dereference(other), actual):
-			b.gap(p.at, fmt.Sprintf("the parameter %q is defined twice (first at %s); the first counts",
-				actual.text("name"), other.at), "keep one of them")
+			b.warn(Problem{Position: p.at, What: fmt.Sprintf("the parameter %q is defined twice; the first counts",
+				actual.text("name")), Fix: "keep one of them", See: other.at})
 		case other != nil:
 		case actual.text("in") == "path" && !slices.Contains(templateNames(path), actual.text("name")):
 			b.gap(p.at, fmt.Sprintf("the path %s has no {%s}: the parameter is left out", path, actual.text("name")),

@@ -45,7 +45,7 @@ func TestProblems(t *testing.T) {
 		{"parameter without a name", head + "paths: {/a: {get: {parameters: [{in: query}]}}}\n", nil, []string{"spec.yaml:3:33: a parameter without a name; add name:"}},
 		{"parameter in nothing", head + "paths: {/a: {get: {parameters: [{in: body, name: b}]}}}\n", nil, []string{"spec.yaml:3:33: the parameter \"b\" is in \"body\"; write in:"}},
 		{"security scheme", head + "components: {securitySchemes: {a: {type: basic}}}\n", nil, []string{"spec.yaml:3:35: a security scheme of type \"basic\"; write"}},
-		{"two files, one operation", "-- a.yaml --\n" + head + "paths: {/a: {get: {responses: {200: {description: one}}}}}\n-- b.yaml --\n" + head + "paths: {/a: {get: {responses: {200: {description: two}}}}}\n", []string{"a.yaml", "b.yaml"}, []string{"b.yaml:3:14: GET /a is defined here and at a.yaml:3:14, and not alike; keep one"}},
+		{"two files, one operation", "-- a.yaml --\n" + head + "paths: {/a: {get: {responses: {200: {description: one}}}}}\n-- b.yaml --\n" + head + "paths: {/a: {get: {responses: {200: {description: two}}}}}\n", []string{"a.yaml", "b.yaml"}, []string{"b.yaml:3:14: GET /a is defined twice, and not alike; keep one of them (see a.yaml:3:14)"}},
 		{"many at once", head + "paths:\n  /a: {get: {deprecated: 3, summary: [a]}}\n  /b: {get: x}\n", nil, []string{"spec.yaml:4:26", "spec.yaml:4:38", "spec.yaml:5:13"}},
 		{"several files at once", "-- a.yaml --\n\ta: b\n-- b.yaml --\n" + head + "paths: [a]\n", []string{"a.yaml", "b.yaml"}, []string{"a.yaml:1:1", "b.yaml:3:8"}},
 		{"alias of itself", head + "x-a: &a {b: *a}\n", nil, []string{"spec.yaml:3:"}},

@@ -238,3 +238,26 @@ func (b *bundler) placeholder(s shape, n *node) *node {
 	}
 	return nil
 }
+
+// PointerOf reads a reference that stays in the document.
+func PointerOf(ref string) ([]string, bool) {
+	rest, found := strings.CutPrefix(ref, "#/")
+	if !found {
+		return nil, false
+	}
+	parts := strings.Split(rest, "/")
+	for i, part := range parts {
+		parts[i] = pointerName.Replace(part)
+	}
+	return parts, true
+}
+
+// Reference is a reference to a part of the document.
+func Reference(pointer []string) string {
+	var ref strings.Builder
+	ref.WriteByte('#')
+	for _, part := range pointer {
+		ref.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(part))
+	}
+	return ref.String()
+}

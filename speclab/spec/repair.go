@@ -18,10 +18,11 @@ func (b *bundler) repair(s shape, n *node) *node {
 		}
 	case requestBodyShape:
 		if n.get("content") == nil {
+			b.gap(n.at, "the request body has no content; any JSON is taken", "add content: with a media type")
 			return n.with(field{"content", n.at, newMapping(n.at, field{"application/json", n.at, newMapping(n.at)})})
 		}
 	case mediaTypeShape:
-		return repairExample(n)
+		return b.repairExample(n)
 	case exampleShape:
 		if f, ok := n.field("value"); ok {
 			return n.with(field{"value", f.at, jsonIn(f.value)}).without("externalValue")
@@ -30,29 +31,43 @@ func (b *bundler) repair(s shape, n *node) *node {
 			return nil
 		}
 	case headerShape:
-		return repairSchema(repairExample(n))
+		return b.repairSchema(b.repairExample(n))
 	case parameterShape:
-		return b.repairParameter(repairSchema(repairExample(n)))
+		return b.repairParameter(b.repairSchema(b.repairExample(n)))
 	case responsesShape:
 		return b.repairResponses(n)
 	case operationShape:
-		if responses := n.get("responses"); responses == nil || len(responses.fields) == 0 {
-			return n.with(field{"responses", n.at,
-				newMapping(n.at, field{"default", n.at, newMapping(n.at, says("description", ""))})})
-		}
+		return b.repairOperation(n)
 	case securitySchemeShape:
 		return b.repairSecurityScheme(n)
 	}
 	return n
 }
 
+// repairOperation: an operation has responses, and a client expects one that is a success.
+func (b *bundler) repairOperation(n *node) *node {
+	responses, ok := n.field("responses")
+	if !ok || len(responses.value.fields) == 0 {
+		b.gap(n.at, "the operation has no responses", "add responses: with the status of a success, such as 200")
+		return n.with(field{"responses", n.at, newMapping(n.at, field{"default", n.at,
+			newMapping(n.at, field{"description", n.at, newScalar(n.at, "")})})})
+	}
+	success := func(f field) bool { return f.name == "default" || f.name[0] == '2' || f.name[0] == '3' }
+	if !slices.ContainsFunc(responses.value.fields, success) && !n.get("x-refuses").isTrue() {
+		b.gap(responses.at, "the operation has no response that is a success",
+			"add one such as 200, or default; if it always refuses, add x-refuses: true")
+	}
+	return n
+}
+
 // repairExample keeps one of example and examples, and makes JSON of a text.
-func repairExample(n *node) *node {
+func (b *bundler) repairExample(n *node) *node {
 	f, ok := n.field("example")
 	if !ok {
 		return n
 	}
 	if examples := n.get("examples"); examples != nil {
+		b.gap(f.at, "there are examples as well; this one is left out", "write it as one of examples")
 		return n.without("example")
 	}
 	if schema := n.get("schema"); schema != nil && schema.text("type") == "string" {
@@ -62,7 +77,7 @@ func repairExample(n *node) *node {
 }
 
 // repairSchema: a parameter and a header have a schema or one content.
-func repairSchema(n *node) *node {
+func (b *bundler) repairSchema(n *node) *node {
 	switch {
 	case n.get("schema") != nil:
 		return n.without("content")
@@ -70,9 +85,28 @@ func repairSchema(n *node) *node {
 		return n.without("content").with(field{"schema", n.at, newMapping(n.at)})
 	case len(n.get("content").fields) > 1:
 		content, _ := n.field("content")
+		b.gap(content.at, "there are several media types; the first counts", "keep one of them")
 		return n.with(field{"content", content.at, newMapping(content.at, content.value.fields[0])})
 	}
 	return n
+}
+
+// untyped reports a parameter or a header that does not say what its values are.
+func (b *bundler) untyped(s shape, n *node, c scope) {
+	what := "the " + string(s)
+	if name := n.text("name"); name != "" {
+		what = fmt.Sprintf("the parameter %q", name)
+	}
+	kind, isTyped := n.field("type")
+	switch {
+	case n.get("schema") != nil || len(fieldsOf(n.get("content"))) > 0:
+	case isTyped && !c.swagger:
+		b.gap(kind.at, what+" has a type of its own, as in Swagger 2.0; it is read as its schema's",
+			"write schema: and the type below it")
+	case c.swagger && slices.ContainsFunc(n.fields, func(f field) bool { return slices.Contains(inSchema, f.name) }):
+	default:
+		b.gap(n.at, what+" has neither schema nor content; any value is taken", "add schema:")
+	}
 }
 
 func (b *bundler) repairParameter(n *node) *node {
@@ -86,6 +120,8 @@ func (b *bundler) repairParameter(n *node) *node {
 			"write in: path, query, header or cookie; a body stands under requestBody")
 		return nil
 	case in == "path" && !n.get("required").isTrue():
+		b.gap(n.at, fmt.Sprintf("the parameter %q is in the path and not required; it is read as required",
+			n.text("name")), "add required: true")
 		return n.with(field{"required", n.at, newScalar(n.at, true)})
 	}
 	return n
@@ -119,6 +155,8 @@ func (b *bundler) repairSecurityScheme(n *node) *node {
 		if n.text("scheme") != "" {
 			return n
 		}
+		b.gap(n.at, "the security scheme does not say which scheme of HTTP it is; it is read as bearer",
+			"add scheme: bearer, or basic")
 		return n.with(field{"scheme", n.at, newScalar(n.at, "bearer")})
 	default:
 		b.problem(n.at, fmt.Sprintf("a security scheme of type %q", t), "write apiKey, http, oauth2 or openIdConnect")

@@ -23,6 +23,7 @@
 //   - components.go, names.go, paths.go: the names of components, those that Go has taken, and the paths.
 //   - cycles.go: schemas that contain themselves, or too much.
 //   - write.go: a document as text for a library, whose errors lead back to a line. problem.go: what is reported.
+//   - fault.go: why a value does not fit its schema. example.go: the examples that do not.
 //   - generator.go and generator_*.go: the second form of the document.
 //
 // # Two forms
@@ -37,7 +38,7 @@
 //   - Only files in the file system that [Load] is given are read, and nothing is fetched.
 //   - A file that cannot be used is refused with every [Problem] found, each with its place and what to write instead.
 //   - What is only missing (a reference to a file that is not there) is left open and reported in [API.Gaps], and so is
-//     what could be repaired.
+//     what could be repaired. These are warnings, and so are examples that do not match their schemas: see [Problem].
 //   - The work is bounded, whatever the files hold: see limits.go.
 //   - The same files give the same document.
 //
@@ -64,11 +65,14 @@ type API struct {
 	Doc *openapi3.T
 	// Files are the files that were read, by their names in the file system: what a change has to be watched in.
 	Files []string
-	// Gaps are what was left open or out: references to files that are not there.
+	// Gaps are what was left open or out, such as references to files that are not there, and what was repaired.
 	Gaps []Problem
 
 	main string
 	tree *node // what Doc was made of
+
+	explainer explainer
+	warnings  func() Problems
 }
 
 // Load reads spec files and all that they refer to. The names are slash-separated, as fs.FS has them. An error that is
@@ -84,16 +88,26 @@ func Load(fsys fs.FS, files ...string) (*API, error) {
 // YAML is the document as the generator takes it.
 func (a *API) YAML() ([]byte, error) { return write(forGenerator(a.tree)).Bytes(), nil }
 
+// Warnings are all that is wrong with the spec and does not keep it from being used: the gaps, and the examples that do
+// not match their schemas. They are found when they are first asked for.
+func (a *API) Warnings() Problems { return a.warnings() }
+
 // At finds where a part of the document was written: the place of the nearest enclosing part that has one. The
 // pointer's parts are as in the document: "paths", "/login", "post", "responses", "200".
 func (a *API) At(pointer ...string) Position {
-	at, n := Position{File: a.main, Line: 1}, a.tree
+	at, _, _ := a.find(pointer)
+	return at
+}
+
+// find follows a pointer as far as it leads.
+func (a *API) find(pointer []string) (at Position, n *node, whole bool) {
+	at, n = Position{File: a.main, Line: 1}, a.tree
 	for _, name := range pointer {
 		n = a.dereference(n)
 		if n.isSequence() {
 			i, err := strconv.Atoi(name)
 			if err != nil || i < 0 || i >= len(n.items) {
-				break
+				return at, n, false
 			}
 			n = n.items[i]
 			at = n.at
@@ -101,11 +115,11 @@ func (a *API) At(pointer ...string) Position {
 		}
 		f, ok := a.field(n, name, 0)
 		if !ok {
-			break
+			return at, n, false
 		}
 		at, n = f.at, f.value
 	}
-	return at
+	return at, n, true
 }
 
 // field finds a key of a mapping, or of what the schema is made of.

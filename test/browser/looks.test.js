@@ -23,6 +23,7 @@ for (const size of Object.keys(sizes)) {
                 await operation(page, "login").getByRole("button", { name: /login/ }).first().click();
                 await operation(page, "login").getByRole("button", { name: "Execute" }).waitFor();
                 await operation(page, "getDevice").getByRole("button", { name: /devices/ }).first().click();
+                await operation(page, "getDevice").getByRole("textbox", { name: "deviceId" }).fill("");
                 await operation(page, "getDevice").getByRole("button", { name: "Execute" }).click(); // without its parameter
                 await operation(page, "getDevice").locator(".invalid").first().waitFor();
                 await check("with operations open and an answer");

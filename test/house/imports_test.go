@@ -53,8 +53,9 @@ var drawing = map[string][]string{
 	"oauth/protocol":        {},
 	"speclab/spec":          {},
 	"speclab/impact":        {"speclab/spec"},
-	"speclab/mock":          {"speclab/spec", "tokens"},
+	"speclab/mock":          {"speclab/requests", "speclab/spec", "tokens"},
 	"speclab/page":          {"tokens"},
+	"speclab/requests":      {},
 }
 
 // forbidden are packages of others that a folder must not import, by prefix.
@@ -82,6 +83,7 @@ var forbidden = map[string][]string{
 	"speclab/spec":        {"database/sql", "gopkg.in/macaroon", "net/http"},
 	"speclab/impact":      {"database/sql", "gopkg.in/macaroon"},
 	"speclab/page":        {"database/sql", "github.com/", "gopkg.in/", "os"},
+	"speclab/requests":    {"database/sql", "github.com/", "gopkg.in/", "os"},
 }
 
 // TestImports reads every file of the module that is no test and fails on an import that the drawing forbids.

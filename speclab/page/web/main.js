@@ -2,6 +2,7 @@
 import { benchToken, startBench } from "./bench.js";
 import { byId, clock, complain, say } from "./dom.js";
 import { startOperations } from "./operations.js";
+import { startRequests } from "./requests.js";
 import { accessToken, check, forget, logIn, logOut, onSession, sessionFetch } from "./session.js";
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
@@ -78,3 +79,4 @@ startViews();
 startSession();
 startBench();
 startOperations(carry, answered);
+startRequests();

@@ -9,6 +9,7 @@ const mends = [
   ["[data-property-name] :is(input, select, textarea):not([aria-label])", (field) => {
     field.ariaLabel = field.closest("[data-property-name]").dataset.propertyName;
   }],
+  [".examples-select-element:not([aria-label])", (field) => (field.ariaLabel = "Example")],
   ["textarea.body-param__text:not([aria-label])", (field) => (field.ariaLabel = "Request body")],
   // The table of answers calls itself a region without a name, and thereby no table.
   ["table[role=region]", (table) => table.removeAttribute("role")],

@@ -1,5 +1,6 @@
 // The operations, by Swagger UI, and how they follow the spec while somebody edits it.
 import { byId, clock, element, say } from "./dom.js";
+import { devPassword, prepared } from "./examples.js";
 import { keepMended } from "./mends.js";
 import { plugin } from "./plugin.js";
 
@@ -11,6 +12,7 @@ const methods = ["get", "put", "post", "delete", "options", "head", "patch", "tr
 const listeners = [];
 let shown; // the document
 let etag = "";
+let password;
 let ui;
 
 /** Calls f with the document whenever there is another. */
@@ -43,7 +45,7 @@ function filtered(document, by) {
 
 function draw(carry, answered) {
   const by = document.querySelector("input[name=show]:checked").value;
-  const spec = filtered(shown, by);
+  const spec = prepared(filtered(shown, by), password);
   if (ui) {
     ui.specActions.updateSpec(JSON.stringify(spec)); // keeps what is open, and where the page is
     return;
@@ -81,12 +83,26 @@ async function follow(redraw) {
   if (answer.status === 304) return;
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
   const first = !shown;
+  if (first) password = await devPassword();
   shown = await answer.json();
   etag = answer.headers.get("ETag") ?? "";
   count();
   redraw();
   for (const f of listeners) f(shown);
   if (!first) say(byId("spec-status"), `The spec was saved; these are its operations as of ${clock(Date.now())}.`);
+}
+
+/** A server that was started again has another password. Swagger UI keeps what stands in a body, typed or not. */
+async function renewPassword() {
+  const old = password;
+  password = await devPassword();
+  if (!old || !password) return;
+  for (const { path, method } of operationsOf(shown)) {
+    const value = ui.oas3Selectors.requestBodyValue(path, method);
+    if (typeof value === "string" && value.includes(old)) {
+      ui.oas3Actions.setRequestBodyValue({ value: value.replaceAll(old, password), pathMethod: [path, method] });
+    }
+  }
 }
 
 export function startOperations(carry, answered) {
@@ -97,7 +113,11 @@ export function startOperations(carry, answered) {
     clearTimeout(timer);
     try {
       if (!document.hidden) await follow(redraw);
-      if (away) say(byId("spec-status"), "The server is back.");
+      if (away) {
+        await renewPassword();
+        redraw();
+        say(byId("spec-status"), "The server is back.");
+      }
       away = false;
     } catch (error) {
       away = true;

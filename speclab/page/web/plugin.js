@@ -25,6 +25,10 @@ const answer = (Response, { React }) => (props) => {
   return React.createElement(React.Fragment, null, said, React.createElement(Response, props));
 };
 
+/** A field of a form that begins empty is not sent, unless somebody wants it to be: Swagger UI has it the other way round. */
+const unsent = (IncludeEmpty, { React }) => (props) =>
+  React.createElement(IncludeEmpty, { ...props, isIncludedOptions: { ...props.isIncludedOptions, defaultValue: false } });
+
 export const plugin = (system) => ({
   components: {
     SpecLab: layout(system),
@@ -32,5 +36,5 @@ export const plugin = (system) => ({
     authorizeOperationBtn: nothing,
     OperationServers: nothing,
   },
-  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, ParameterIncludeEmpty: unsent },
 });

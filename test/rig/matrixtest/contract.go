@@ -134,11 +134,11 @@ func (a *Answers) check(method, path string, answer Answer) error {
 	if err := media.Schema.Value.VisitJSON(map[string]any(answer.JSON)); err != nil {
 		return err
 	}
-	return undeclared(media.Schema.Value, answer.JSON)
+	return Undeclared(media.Schema.Value, answer.JSON)
 }
 
-// undeclared finds a field that the schema does not name, at any depth; JSON Schema alone would let it pass.
-func undeclared(schema *openapi3.Schema, value any) error {
+// Undeclared finds a field that the schema does not name, at any depth; JSON Schema alone would let it pass.
+func Undeclared(schema *openapi3.Schema, value any) error {
 	switch value := value.(type) {
 	case map[string]any:
 		if more := schema.AdditionalProperties; more.Schema != nil || more.Has != nil && *more.Has {
@@ -149,13 +149,13 @@ func undeclared(schema *openapi3.Schema, value any) error {
 			if property == nil {
 				return fmt.Errorf("the contract declares no field %q", field)
 			}
-			if err := undeclared(property.Value, inner); err != nil {
+			if err := Undeclared(property.Value, inner); err != nil {
 				return err
 			}
 		}
 	case []any:
 		for _, inner := range value {
-			if err := undeclared(schema.Items.Value, inner); err != nil {
+			if err := Undeclared(schema.Items.Value, inner); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,124 @@
+package requests
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// hidden stands in place of a secret.
+const hidden = "[hidden]"
+
+// hiddenParts are in the names of what is secret, and hiddenNames are such names, both without punctuation. Some are
+// of other servers: the spec may be anybody's. openNames hold one of the parts and are none.
+var (
+	hiddenParts = []string{"passw", "pwd", "token", "macaroon", "secret", "authorization", "cookie", "credential",
+		"apikey", "privatekey", "recoverykey", "sessionkey", "pushkey", "verifier", "assertion", "totp"}
+	hiddenNames = []string{"code", "usercode", "devicecode", "session", "sid", "otp", "pin", "jwt", "dpop", "proof",
+		"new", "again", "current", "answer", "half", "form"} // the last six are of the forms of Postern's pages
+	openNames = []string{"tokentype", "errcode"}
+)
+
+// secret reports whether a value of this name is a secret.
+func secret(name string) bool {
+	name = strings.NewReplacer("_", "", "-", "", ".", "", "[", "", "]", "").Replace(strings.ToLower(name))
+	if slices.Contains(openNames, name) || strings.HasSuffix(name, "endpoint") || strings.HasSuffix(name, "supported") {
+		return false
+	}
+	return slices.Contains(hiddenNames, name) ||
+		slices.ContainsFunc(hiddenParts, func(part string) bool { return strings.Contains(name, part) })
+}
+
+var (
+	// tokenLike is what tokens begin with: Postern's are macaroons of format 2, which begin with the location
+	// (package tokens); Synapse's and those of Matrix Authentication Service have prefixes; the last are JSON Web
+	// Tokens.
+	tokenLike = regexp.MustCompile(`AgE[A-Za-z0-9_-]{20,}|\b(?:sy[trl]|ma[tr]|mc[tr])_[A-Za-z0-9_-]{8,}` +
+		`|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?`)
+	// pair is a parameter of an address that stands in a text.
+	pair = regexp.MustCompile(`([?&#;])([A-Za-z0-9_.%\[\]-]+)=([^&#;\s"'<>]+)`)
+)
+
+// scrub hides in a text what looks like a token, and what an address in it carries.
+func scrub(s string) string { return scrubAddresses(s, 3) }
+
+// scrubAddresses does so in the addresses that addresses carry, too; what is nested deeper is hidden whole.
+func scrubAddresses(s string, deep int) string {
+	s = pair.ReplaceAllStringFunc(s, func(one string) string {
+		parts := pair.FindStringSubmatch(one)
+		mark, name, value := parts[1], parts[2], parts[3]
+		plain := unescape(value)
+		switch {
+		case secret(unescape(name)), deep == 0 && pair.MatchString(plain):
+			return mark + name + "=" + hidden
+		case deep > 0:
+			if shown := scrubAddresses(plain, deep-1); shown != plain {
+				return mark + name + "=" + url.QueryEscape(shown)
+			}
+		}
+		return one
+	})
+	return tokenLike.ReplaceAllString(s, hidden)
+}
+
+// line is a text of a client's, scrubbed, on one line of a console that it cannot control.
+func line(s string) string {
+	s = scrub(s)
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.QuoteToGraphic(s)
+	}
+	return s
+}
+
+// headers lists the headers by name, with their secrets hidden.
+func headers(h http.Header) []field {
+	all := []field{}
+	for name, values := range h {
+		for _, value := range values {
+			all = append(all, field{Name: scrub(name), Value: header(name, value)})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// scheme is how a request proves who asks: RFC 9110, section 11.4.
+var scheme = regexp.MustCompile(`(?i)^(Bearer|Basic|Digest|DPoP|X-Matrix) `)
+
+// header hides what a header holds, but for the scheme of Authorization.
+func header(name, value string) string {
+	if !secret(name) {
+		return scrub(value)
+	}
+	return scheme.FindString(value) + hidden
+}
+
+// form hides the secrets of a query or of a form, whose order stays. It gives the pairs, and the whole.
+func form(raw string) (pairs []field, whole string) {
+	pairs = []field{}
+	var all []string
+	for one := range strings.SplitSeq(raw, "&") {
+		if one == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(one, "=")
+		name, value = scrub(unescape(name)), scrub(unescape(value))
+		if secret(name) && value != "" {
+			value = hidden
+		}
+		pairs = append(pairs, field{Name: name, Value: value})
+		all = append(all, url.QueryEscape(name)+"="+url.QueryEscape(value))
+	}
+	return pairs, strings.ReplaceAll(strings.Join(all, "&"), url.QueryEscape(hidden), hidden)
+}
+
+func unescape(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
