@@ -27,7 +27,7 @@ build: ## build the binary ./postern, static
 	CGO_ENABLED=0 go build -o postern .
 
 # What has to be installed.
-WITHOUT := $(foreach x,POSTGRES PGBOUNCER LITESTREAM SYNAPSE PROXIES SYSTEMD FAIL2BAN SMTP,TEST_$(x)=off)
+WITHOUT := $(foreach x,POSTGRES PGBOUNCER LITESTREAM SYNAPSE PROXIES SYSTEMD FAIL2BAN SMTP SPECS,TEST_$(x)=off)
 
 test: ## the tests that need only Go, with few rounds: 3 minutes
 	@# go test prints in this order: first packages that take seconds, so that something is seen
@@ -56,8 +56,12 @@ generate-check: ## fail when what is generated does not fit its contract
 	if [ "$$before" = "$$after" ]; then rm -r $$kept; echo "$(GENERATED): fit their contracts"; \
 	else tar xf $$kept/before.tar; rm -r $$kept; echo "$(GENERATED): stale: run make generate and commit"; exit 1; fi
 
-watch: ## on each save of api/login.yaml generate, compile, test what is touched, and say what is owed
+watch: ## on each save of api/login.yaml or a handler generate, compile, test what is touched, and say what is owed
 	@go run . spec watch
+
+specs: ## specs of other projects' packages, Kubernetes', GitHub's and Stripe's too: docs/specs-tried.md; 10 minutes
+	test/specs/install large
+	go test -count=1 -timeout 60m -v ./test/specs -large
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | sed 's,/[^/]*:func , ,' | while read -r package target; do \
@@ -76,7 +80,7 @@ lint: ## gofmt, lines of 120 columns, vet, staticcheck, and govulncheck where it
 	  echo "!! NOT RUN: govulncheck cannot reach its data: $$(echo "$$out" | grep -m1 '^govulncheck:' || echo "$$out" | head -n 1)"; }
 
 check: lint generate-check ## lint, generate-check, and a short fuzz
-	$(MAKE) fuzz FUZZTIME=12s
+	$(MAKE) fuzz FUZZTIME=8s
 
 clients: ## real clients (matrix-js-sdk, matrix-nio) against the built binary
 	test/clients/run
@@ -110,4 +114,4 @@ flood: ## how long an honest login takes while 0, 50, 200 and 400 at a time gues
 release: ## a static, trimmed, reproducible binary in dist/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$$(git describe --tags --always)" -o dist/postern .
 
-.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash ha postgres-versions load flood release
+.PHONY: help run build test slow generate generate-check watch fuzz lint check clients browser page-assets bench crash ha postgres-versions specs load flood release

@@ -14,10 +14,10 @@ type specWatch struct {
 
 // Help is shown by 'postern spec watch --help'.
 func (*specWatch) Help() string {
-	return `Each save of api/login.yaml generates gen/gen.go, checks the handlers against it by the compiler's
-rules and prints what they must change ("owed"). When they need not change it runs the tests of the
-changed operations. The contract's own faults are printed as "spec check" prints them. If the contract
-is broken, it prints why and leaves gen/gen.go as it was.
+	return `Each save of api/login.yaml, or of a handler, generates gen/gen.go, checks the handlers against it by the
+compiler's rules and prints what they must change ("owed"). When they need not change it runs the tests of
+the changed operations, after each save until they pass. The contract's own faults are printed as
+"spec check" prints them. If the contract is broken, it prints why and leaves gen/gen.go as it was.
 
 Example:
   make watch`

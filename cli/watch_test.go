@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -87,9 +88,11 @@ func (w *watched) until(words string) string {
 	}
 }
 
-func (w *watched) save(contract string) {
+func (w *watched) save(contract string) { w.saveAs(contractFile, contract) }
+
+func (w *watched) saveAs(name, text string) {
 	w.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, contractFile), []byte(contract), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o644); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -111,6 +114,7 @@ func TestSpecWatch(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
 	before := w.generated()
+	w.paste(t)
 
 	w.save(deviceRenamed(t))
 	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said,
@@ -136,11 +140,16 @@ func TestSpecWatch(t *testing.T) {
 	w.save(apply(t) + "# only a comment\n")
 	w.until("gen/gen.go stays as it is")
 
+	w.saveAs("handlers/touched_test.go", touchedTest+"\tt.Error(path)\n}\n")
+	w.until("none of the")
 	w.save(apply(t, unnoticedEdits[0].edit...))
-	said := w.until("tests: ok")
-	if !strings.Contains(said, "asked of (*Server).GetTokenOwner (handlers/whoami.go:") {
+	said := w.until("tests: they fail")
+	if !strings.Contains(said, "asked of (*Server).GetTokenOwner (handlers/whoami.go:") ||
+		!strings.Contains(said, "FAIL: TestTouched") {
 		t.Errorf("it says %s", said)
 	}
+	w.saveAs("handlers/touched_test.go", touchedTest+"\tt.Log(path)\n}\n")
+	w.until("tests: ok")
 
 	w.save(apply(t, replaceIn("components schemas TokenRequest", "code_verifier", "verifier")))
 	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said,
@@ -160,6 +169,66 @@ func TestSpecWatch(t *testing.T) {
 	// Two saves in a row: only what the second one asks for is said in the end.
 	w.save(apply(t, cutOut("components schemas TokenOwnerResponse properties is_guest")))
 	w.until("compiled: owed: 1 thing")
+	w.save(apply(t))
+	w.until("compiled: nothing is owed")
+}
+
+// touchedTest is a test of an operation, but for its end.
+const touchedTest = `package handlers
+
+import "testing"
+
+func TestTouched(t *testing.T) {
+	const path = "/_matrix/client/v3/account/whoami"
+`
+
+// paste adds an operation, pastes the stub that is printed, makes mistakes in it, and takes all back.
+func (w *watched) paste(t *testing.T) {
+	t.Helper()
+	contract := apply(t, addTo("paths", getKnock))
+	w.save(contract)
+	said := w.until("compiled: owed: 1 thing")
+	stub := regexp.MustCompile(`(?s)to paste:\n(.*?\n +\}\n)`).FindStringSubmatch(said)
+	if stub == nil {
+		t.Fatalf("there is nothing to paste: %s", said)
+	}
+	t.Log("a comment does not make good what is owed")
+	w.save(contract + "# only a comment\n")
+	w.until("compiled: owed: 1 thing")
+
+	t.Log("the stub does, with an import that nobody had")
+	const head = "package handlers\n\nimport (\n\t_ \"container/ring\"\n\t\"context\"\n\t\"postern/gen\"\n)\n\n"
+	w.saveAs("handlers/knock.go", head+stub[1])
+	if said := w.until("none of the"); !strings.Contains(said, "compiled: nothing is owed") ||
+		strings.Contains(said, "gen/gen.go is written") {
+		t.Errorf("it says %s", said)
+	}
+	w.save(contract)
+	w.until("gen/gen.go stays as it is")
+
+	t.Log("mistakes in it")
+	w.saveAs("handlers/knock.go", head+strings.Replace(stub[1], "return nil, &Error", "return &Error", 1))
+	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said, "not enough return values") {
+		t.Errorf("it says %s", said)
+	}
+	w.saveAs("handlers/knock.go", head+"func (")
+	w.until("handlers/knock.go:9")
+	w.save(contract + "# only a comment\n")
+	w.until("handlers/knock.go:9")
+	w.saveAs("handlers/knock.go", head+stub[1])
+	w.until("compiled: nothing is owed")
+	t.Log("a package beside the handlers")
+	token := string(read(t, "oauth/token.go"))
+	w.saveAs("oauth/token.go", token+"\nvar wrong int = true\n")
+	w.until("owed by oauth/token.go (oauth/token.go:")
+	w.saveAs("oauth/token.go", token)
+	w.until("compiled: nothing is owed")
+	if err := os.Remove(filepath.Join(w.dir, "handlers/knock.go")); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.until("compiled: owed: 1 thing"); !strings.Contains(said, "the operation getKnock has no handler") {
+		t.Errorf("it says %s", said)
+	}
 	w.save(apply(t))
 	w.until("compiled: nothing is owed")
 }

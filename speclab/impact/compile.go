@@ -74,7 +74,7 @@ func compile(ctx context.Context, module, code string, env []string) ([]CompileE
 	}
 	// -mod is said because GOFLAGS may say -mod=mod, which writes go.mod; -e lifts the limit of ten errors.
 	cmd := exec.CommandContext(ctx, program, "build", "-mod=readonly", "-overlay", overlay, "-gcflags=-e")
-	for _, folder := range implementingIn(module) {
+	for _, folder := range foldersIn(module, implementing) {
 		cmd.Args = append(cmd.Args, "./"+folder)
 	}
 	cmd.Dir = module

@@ -47,6 +47,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -228,9 +229,13 @@ func (c *check) errorsInGenerated(found []CompileError) (problems spec.Problems)
 	for _, e := range found {
 		if e.File == generatedFile || c.handlers.files[e.File] == nil {
 			part := m.typ(c.now.typeAtLine(e.Line))
-			problems = append(problems, spec.Problem{Position: c.revision.position(part),
-				What: "what the generator makes of this does not compile: " + e.Message,
-				Fix:  "write it in another way"})
+			what, _, _ := strings.Cut(e.Message, "\n") // the rest is about a file that is removed
+			problem := spec.Problem{Position: c.revision.position(part),
+				What: "what the generator makes of this does not compile: " + what,
+				Fix:  "give what is in it other names, or a schema of its own under components"}
+			if !slices.Contains(problems, problem) {
+				problems = append(problems, problem)
+			}
 		}
 	}
 	return problems

@@ -41,9 +41,9 @@ var implementing = []string{handlersFolder, "oauth/rendezvous", "oauth", "homese
 // implementers are the types whose methods are operations.
 var implementers = []string{"Server", "API", "Mailboxes"}
 
-// implementingIn are those of the folders that a module has.
-func implementingIn(module string) (folders []string) {
-	for _, folder := range implementing {
+// foldersIn are those of some folders that a module has.
+func foldersIn(module string, some []string) (folders []string) {
+	for _, folder := range some {
 		if info, err := os.Stat(filepath.Join(module, folder)); err == nil && info.IsDir() {
 			folders = append(folders, folder)
 		}
@@ -54,7 +54,7 @@ func implementingIn(module string) (folders []string) {
 // readImplementation reads the handlers of a module.
 func readImplementation(module string) (*implementation, error) {
 	m := &implementation{fset: token.NewFileSet(), files: make(map[string]*ast.File), methods: make(map[string]Handler)}
-	for _, folder := range implementingIn(module) {
+	for _, folder := range foldersIn(module, implementing) {
 		if err := m.read(module, folder); err != nil {
 			return nil, err
 		}

@@ -71,10 +71,11 @@ type merger struct {
 	names    map[string]string // components of the spec that get other names: see rename.go
 	contract map[string]any    // the contract's paths
 
-	paths     map[string]any // of the API that is made
-	security  any            // that the spec asks for everywhere
-	sources   map[string]pointer
-	leftAlone int
+	paths      map[string]any // of the API that is made
+	parameters map[string]any // of the spec, by name
+	security   any            // that the spec asks for everywhere
+	sources    map[string]pointer
+	leftAlone  int
 }
 
 // merge gives the contract with the spec laid over it, or the spec alone when it is the whole API.
@@ -87,6 +88,7 @@ func (m *merger) merge(contract, edited map[string]any) *document {
 	}
 	renameComponents(from, m.names)
 	m.paths, m.security = objectAt(tree, "paths"), from["security"]
+	m.parameters = object(object(from, "components"), "parameters")
 	m.mergePaths(object(from, "paths"))
 	m.mergeComponents(objectAt(tree, "components"), from)
 	return &document{tree}
@@ -136,7 +138,7 @@ func (m *merger) mergeOperation(path, method string, item map[string]any) {
 	if !m.whole { // what the spec says for all operations of a path, or of the API, goes into each
 		if shared, _ := item["parameters"].([]any); len(shared) > 0 {
 			own, _ := op["parameters"].([]any)
-			op["parameters"] = append(own, shared...)
+			op["parameters"] = m.withShared(own, shared)
 		}
 		if _, said := op["security"]; !said && m.security != nil {
 			op["security"] = m.security
@@ -145,6 +147,28 @@ func (m *merger) mergeOperation(path, method string, item map[string]any) {
 		m.removeMoved(id, path, method)
 	}
 	objectAt(m.paths, path)[method] = op
+}
+
+// withShared are an operation's parameters and those of its path that it does not override. OpenAPI 3.1, "Path Item
+// Object".
+func (m *merger) withShared(own, shared []any) []any {
+	all := slices.Clone(own)
+	for _, p := range shared {
+		place, name := m.parameter(p)
+		if !slices.ContainsFunc(own, func(o any) bool { in, as := m.parameter(o); return in == place && as == name }) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// parameter is where a parameter of the spec is and its name.
+func (m *merger) parameter(of any) (in, name any) {
+	p, _ := of.(map[string]any)
+	if ref, ok := p["$ref"].(string); ok {
+		p, _ = m.parameters[strings.TrimPrefix(ref, "#/components/parameters/")].(map[string]any)
+	}
+	return p["in"], p["name"]
 }
 
 var templated = regexp.MustCompile(`\{[^}]*\}`)

@@ -36,7 +36,8 @@ func (c *check) generatorProblems(err error) (all spec.Problems) {
 			if m := refusedType.FindStringSubmatch(line); m != nil {
 				at = newMapping(c.revision.forGenerator, nil).components[m[1]]
 			}
-			all = append(all, spec.Problem{Position: c.revision.position(at), What: line})
+			all = append(all, spec.Problem{Position: c.revision.position(at), What: line,
+				Fix: "give it another name: Go is made of it"})
 		}
 	}
 	return all

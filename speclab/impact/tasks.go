@@ -20,8 +20,15 @@ func (c *check) tasksFor(found []CompileError) []Task {
 		matcher: &matcher{differences: d, old: c.old, now: c.now}}
 	l.addMissingMethods(d, found)
 	for _, e := range found {
-		if !missingMethod.MatchString(e.Message) {
+		method := ""
+		if m := missingMethod.FindStringSubmatch(e.Message); m != nil {
+			method = m[1]
+		}
+		switch {
+		case l.now.methods[method] == "": // of no operation
 			l.addError(e)
+		case !slices.ContainsFunc(d, func(one difference) bool { return one.method == method }):
+			l.addLostMethod(method, e)
 		}
 	}
 	return l.tasks
@@ -74,6 +81,15 @@ func (l *taskList) addMissingMethods(all []difference, found []CompileError) {
 	}
 }
 
+// addLostMethod adds a task for an operation that did not change, and whose method is gone.
+func (l *taskList) addLostMethod(method string, e CompileError) {
+	at := newMapping(l.revision.forGenerator, l.now).method(method)
+	owner := l.handlers.server
+	owner.Operation = l.operations[method]
+	l.addTask(e, Task{Cause: Cause{Part: Part{at, l.revision.position(at)},
+		Text: "the operation " + owner.Operation + " has no handler"}, Handler: owner, Signature: l.signature(method)})
+}
+
 // signature is a method that compiles and answers that it is not implemented yet.
 func (l *taskList) signature(method string) string {
 	params := word.ReplaceAllStringFunc(strings.TrimPrefix(l.now.methods[method], "func"),
@@ -99,22 +115,24 @@ func (l *taskList) addError(e CompileError) {
 	nodes := l.handlers.nodesAt(e.File, e.Line, e.Column)
 	causes := l.matcher.causes(e, nodes)
 	if len(causes) == 0 {
-		l.addTask(l.unexplained(e, nodes), l.handlerOfError(e, nodes, nil), e)
+		l.addTask(e, Task{Cause: l.unexplained(e, nodes), Handler: l.handlerOfError(e, nodes, nil)})
 	}
 	for _, d := range causes {
-		l.addTask(l.revision.cause(d, l.operations), l.handlerOfError(e, nodes, &d), e)
+		l.addTask(e, Task{Cause: l.revision.cause(d, l.operations), Handler: l.handlerOfError(e, nodes, &d)})
 	}
 }
 
-func (l *taskList) addTask(cause Cause, owner Handler, e CompileError) {
+// addTask adds an error to the task that it belongs to.
+func (l *taskList) addTask(e CompileError, t Task) {
 	for i, o := range l.tasks {
-		if o.Handler.Name == owner.Name && o.Handler.File == owner.File &&
-			slices.Equal(o.Cause.Pointer, cause.Pointer) && o.Cause.Text == cause.Text {
+		if o.Handler.Name == t.Handler.Name && o.Handler.File == t.Handler.File &&
+			slices.Equal(o.Cause.Pointer, t.Cause.Pointer) && o.Cause.Text == t.Cause.Text {
 			l.tasks[i].Errors = append(l.tasks[i].Errors, e)
 			return
 		}
 	}
-	l.tasks = append(l.tasks, Task{Cause: cause, Handler: owner, Errors: []CompileError{e}})
+	t.Errors = []CompileError{e}
+	l.tasks = append(l.tasks, t)
 }
 
 // unexplained is the cause of an error that comes from no changed symbol: a type that is new, or the operation that the

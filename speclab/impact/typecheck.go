@@ -29,7 +29,8 @@ import (
 type typechecker struct {
 	mu       sync.Mutex
 	fset     *token.FileSet
-	stamp    string // of what the imports are made of
+	stamp    string   // of what the imports are made of
+	paths    []string // of the imports
 	imported types.Importer
 }
 
@@ -64,12 +65,12 @@ func (t *typechecker) errors(ctx context.Context, module, code string, env []str
 	if err != nil {
 		return nil, err
 	}
-	if t.imported == nil || t.stamp != stamp {
-		files := append(slices.Concat(slices.Collect(maps.Values(packages))...), gen)
-		if t.imported, err = t.importer(ctx, module, env, files); err != nil {
+	paths := importsOf(append(slices.Concat(slices.Collect(maps.Values(packages))...), gen))
+	if t.imported == nil || t.stamp != stamp || !slices.Equal(t.paths, paths) {
+		if t.imported, err = t.importer(ctx, module, env, paths); err != nil {
 			return nil, err
 		}
-		t.stamp = stamp
+		t.stamp, t.paths = stamp, paths
 	}
 	var found []CompileError
 	made := importerWith{t.imported, make(map[string]*types.Package)}
@@ -172,16 +173,15 @@ func (w importerWith) Import(path string) (*types.Package, error) {
 	return w.Importer.Import(path)
 }
 
-// importer reads what the compiler has made of all that the files import.
-func (t *typechecker) importer(ctx context.Context, module string, env []string, files []*ast.File) (types.Importer,
-	error) {
+// importer reads what the compiler has made of some packages and of all that they import.
+func (t *typechecker) importer(ctx context.Context, module string, env, paths []string) (types.Importer, error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
 		return nil, errNoGo
 	}
 	args := []string{"list", "-mod=readonly", "-export", "-deps", "-f",
 		"{{if .Export}}{{.ImportPath}}\t{{.Export}}{{end}}"}
-	cmd := exec.CommandContext(ctx, program, append(args, importsOf(files)...)...)
+	cmd := exec.CommandContext(ctx, program, append(args, paths...)...)
 	cmd.Dir, cmd.Env = module, append(os.Environ(), env...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
@@ -205,7 +205,7 @@ func (t *typechecker) importer(ctx context.Context, module string, env []string,
 	}), nil
 }
 
-// importsOf are all packages that files import, but for those that are made here.
+// importsOf are all packages that files import, in order, but for those that are made here.
 func importsOf(files []*ast.File) (paths []string) {
 	for _, file := range files {
 		for _, spec := range file.Imports {
@@ -216,6 +216,7 @@ func importsOf(files []*ast.File) (paths []string) {
 			}
 		}
 	}
+	slices.Sort(paths)
 	return paths
 }
 

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -22,8 +24,8 @@ const contractFile = "api/login.yaml"
 // saveDelay is how long a file must have been left alone before it is read: editors write in several steps.
 const saveDelay = 30 * time.Millisecond
 
-// Watch watches the contract of a module. On each save it generates, prints what the handlers must change, and runs the
-// tests of the changed operations.
+// Watch watches the contract of a module and the packages that implement it. On each save it generates, prints what the
+// handlers must change, and runs the tests of the changed operations.
 type Watch struct {
 	Module string // the folder of Postern's source
 	// Embedded holds the generator's settings and the contract of this binary. That contract is what the handlers are
@@ -37,6 +39,8 @@ type Watch struct {
 	implemented *spec.API // what the handlers implement now
 	warnings    spec.Problems
 	gen         *generator
+	proven      bool        // whether the handlers, as they are, were shown to implement the contract
+	untested    []operation // have changed, and their tests did not pass since
 }
 
 // Run watches until the context ends.
@@ -46,30 +50,40 @@ func (w *Watch) Run(ctx context.Context) error {
 		return err
 	}
 	defer changes.Close()
-	// The folder and not the file: many editors save by putting another file in its place.
-	if err := changes.Add(filepath.Join(w.Module, filepath.Dir(contractFile))); err != nil {
-		return err
+	// The folders and not the files: many editors save by putting another file in its place.
+	for _, folder := range append([]string{filepath.Dir(contractFile)}, foldersIn(w.Module, typechecked)...) {
+		if err := changes.Add(filepath.Join(w.Module, folder)); err != nil {
+			return err
+		}
 	}
 	if err := w.start(ctx); err != nil {
 		return err
 	}
-	current := newJob(ctx)
+	current, proven := newJob(ctx), true
 	defer current.stop()
 	for wait := (<-chan time.Time)(nil); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-changes.Events:
-			if filepath.Base(event.Name) == filepath.Base(contractFile) && !event.Has(fsnotify.Chmod) {
-				wait = time.After(saveDelay)
+			if saved := filepath.Base(event.Name); !event.Has(fsnotify.Chmod) &&
+				(saved == filepath.Base(contractFile) || isSource(saved)) {
+				wait, proven = time.After(saveDelay), proven && !isSource(saved)
 			}
 		case err := <-changes.Errors:
 			return err
 		case <-wait:
-			wait = nil
+			current.stop()
+			w.proven = w.proven && proven
+			wait, proven = nil, true
 			current.start(w.onSave)
 		}
 	}
+}
+
+// isSource reports whether a file is of the handlers, and no copy that an editor keeps.
+func isSource(name string) bool {
+	return strings.HasSuffix(name, ".go") && !strings.HasPrefix(name, ".")
 }
 
 // job is the work after one save. A new one stops the old one.
@@ -117,7 +131,7 @@ func (w *Watch) start(ctx context.Context) error {
 		report, err := Check(ctx, w.input(api))
 		switch {
 		case err == nil && len(report.Tasks) == 0:
-			w.implemented = api
+			w.implemented, w.proven = api, true
 		case err == nil:
 			w.print("%s", report.taskText())
 		case ctx.Err() == nil:
@@ -126,7 +140,7 @@ func (w *Watch) start(ctx context.Context) error {
 	} else {
 		w.print("%v", err)
 	}
-	w.print("watching %s", contractFile)
+	w.print("watching %s and the handlers", contractFile)
 	return nil
 }
 
@@ -176,6 +190,8 @@ func (w *Watch) onSave(ctx context.Context) {
 // update generates the code and, when that succeeds, writes it, prints what the handlers must change, and runs the
 // tests. After an error nothing is written.
 func (w *Watch) update(ctx context.Context, start time.Time) error {
+	proven := w.proven
+	w.proven = false
 	api, doc, err := w.load()
 	if err != nil {
 		return err
@@ -185,8 +201,7 @@ func (w *Watch) update(ctx context.Context, start time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", contractFile, err)
 	}
-	file := filepath.Join(w.Module, filepath.FromSlash(generatedFile))
-	if old, err := os.ReadFile(file); err == nil && string(old) == code {
+	if w.proven = proven && w.has(code); w.proven {
 		w.print("%s stays as it is", generatedFile)
 		return nil
 	}
@@ -197,22 +212,44 @@ func (w *Watch) update(ctx context.Context, start time.Time) error {
 	if err := c.useCode(code, operations, report); err != nil {
 		return err
 	}
-	tests := w.buildTests(ctx, code, report.operations) // meanwhile
+	changed := slices.Concat(report.operations, w.untested)
+	tests := w.buildTests(ctx, code, changed) // meanwhile
 	defer tests.discard()
 	if err := c.findTasks(ctx, report); err != nil {
 		return err
 	}
-	if err := replace(file, code); err != nil {
+	if err := w.write(code); err != nil {
 		return err
 	}
-	w.print("%s is written", generatedFile)
 	if len(report.Tasks) > 0 {
 		w.print("%scompiled: owed: %s (%s)", report.taskText(), plural(len(report.Tasks), "thing"), w.since(start))
 		return nil
 	}
-	w.implemented = api // it is what the handlers implement now
+	w.implemented, w.untested = api, changed // it is what the handlers implement now
 	w.print("%scompiled: nothing is owed (%s)", report.unnoticedText(), w.since(start))
-	w.test(ctx, tests, start)
+	if w.proven = w.test(ctx, tests, start); w.proven {
+		w.untested = nil
+	}
+	return nil
+}
+
+func (w *Watch) generated() string { return filepath.Join(w.Module, filepath.FromSlash(generatedFile)) }
+
+// has reports whether this is the generated code of the module.
+func (w *Watch) has(code string) bool {
+	old, err := os.ReadFile(w.generated())
+	return err == nil && string(old) == code
+}
+
+// write makes it the generated code of the module.
+func (w *Watch) write(code string) error {
+	if w.has(code) {
+		return nil
+	}
+	if err := replace(w.generated(), code); err != nil {
+		return err
+	}
+	w.print("%s is written", generatedFile)
 	return nil
 }
 
@@ -225,8 +262,8 @@ func (c *check) useCode(code string, operations []operation, report *Report) (er
 	return c.generateBoth(report)
 }
 
-// test runs the tests that are touched.
-func (w *Watch) test(ctx context.Context, tests *testBuild, start time.Time) {
+// test runs the tests that are touched, and reports whether none of them fails.
+func (w *Watch) test(ctx context.Context, tests *testBuild, start time.Time) (good bool) {
 	out, err := tests.run(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -237,6 +274,7 @@ func (w *Watch) test(ctx context.Context, tests *testBuild, start time.Time) {
 	default:
 		w.print("tests: ok, %d of %d (%s)", len(tests.names), tests.all, w.since(start))
 	}
+	return err == nil && ctx.Err() == nil
 }
 
 func (w *Watch) since(start time.Time) string {

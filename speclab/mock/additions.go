@@ -30,7 +30,7 @@ func (a additions) of(status int) []addition {
 
 // additionsOf compares the JSON answers of an operation. A status without additions has an empty entry, so that those
 // of the default are not taken for it.
-func additionsOf(edited, contract *openapi3.Operation) additions {
+func (k keywords) additionsOf(edited, contract *openapi3.Operation) additions {
 	all := make(additions)
 	if edited.Responses == nil {
 		return all
@@ -53,14 +53,14 @@ func additionsOf(edited, contract *openapi3.Operation) additions {
 		if example, found := exampleOf(media, ""); found {
 			examples = append(examples, tidy(example))
 		}
-		all[code] = compareSchemas(media.Schema.Value, was.Schema.Value, examples, nil)
+		all[code] = k.compareSchemas(media.Schema.Value, was.Schema.Value, examples, nil)
 	}
 	return all
 }
 
 // compareSchemas finds the fields that the edited schema has and the contract's has not. Both are those of the part of
 // the answer at the path. The examples are what the enclosing parts of the edited spec give for that part.
-func compareSchemas(edited, contract *openapi3.Schema, examples []any, path []string) (all []addition) {
+func (k keywords) compareSchemas(edited, contract *openapi3.Schema, examples []any, path []string) (all []addition) {
 	if edited == nil || contract == nil || edited == contract || len(path) > maxDepth {
 		return nil
 	}
@@ -78,15 +78,15 @@ func compareSchemas(edited, contract *openapi3.Schema, examples []any, path []st
 		at, inside := append(slices.Clone(path), name), partsOf(examples, name)
 		switch {
 		case before == nil:
-			if value, found := filling(field.Value, inside, slices.Contains(now.Required, name)); found {
+			if value, found := k.filling(field.Value, inside, slices.Contains(now.Required, name)); found {
 				all = append(all, addition{at, value})
 			}
 		case before.Value != nil:
-			all = append(all, compareSchemas(field.Value, before.Value, inside, at)...)
+			all = append(all, k.compareSchemas(field.Value, before.Value, inside, at)...)
 		}
 	}
 	if now.Items != nil && was.Items != nil {
-		all = append(all, compareSchemas(now.Items.Value, was.Items.Value, partsOf(examples, ""),
+		all = append(all, k.compareSchemas(now.Items.Value, was.Items.Value, partsOf(examples, ""),
 			append(slices.Clone(path), ""))...)
 	}
 	return all
@@ -113,8 +113,8 @@ func partsOf(examples []any, name string) []any {
 // filling is what an added field is filled with: its own example, or the same field of an example around it, or, when
 // it is required, what its schema allows. An optional field that nobody gave an example stays out: a default is what
 // its absence means.
-func filling(s *openapi3.Schema, examples []any, required bool) (any, bool) {
-	m := newMaker()
+func (k keywords) filling(s *openapi3.Schema, examples []any, required bool) (any, bool) {
+	m := k.newMaker()
 	for _, written := range append([]any{s.Example}, s.Examples...) {
 		if written != nil {
 			return tidy(written), true

@@ -2,10 +2,9 @@ package mock
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,97 +12,6 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
-
-// preference is what a request asks of a made-up answer.
-type preference struct {
-	code    string // a status, as a spec writes it
-	example string // the name of one of its examples
-}
-
-// preference reads `Prefer: code=403, example=NAME` (RFC 7240, with the names that mock servers use) and
-// `Postern-Status: 403`. A status or an example that the operation does not document is refused with those that it
-// does.
-func (o *operation) preference(h http.Header) (preference, *refusal) {
-	var asked preference
-	for _, line := range h.Values("Prefer") {
-		for _, one := range strings.FieldsFunc(line, func(c rune) bool { return c == ',' || c == ';' }) {
-			name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
-			value = strings.Trim(strings.TrimSpace(value), `"`)
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "code":
-				asked.code = value
-			case "example":
-				asked.example = value
-			}
-		}
-	}
-	asked.code = cmp.Or(h.Get(statusAsk), asked.code)
-	if asked.code == "" {
-		return o.withExample(asked)
-	}
-	if n, err := strconv.Atoi(asked.code); err != nil || n < 200 || n > 599 || response(o.edited, asked.code) == nil {
-		return asked, badRequest("M_INVALID_PARAM",
-			fmt.Sprintf("%s has no status %.20q; it has %s (%s)", o.id, asked.code, strings.Join(o.codes(), ", "),
-				o.place))
-	}
-	return o.withExample(asked)
-}
-
-// withExample finds the status that has the example of a name: that which is asked for, or else the one that an answer
-// has when nobody asks, or else the first.
-func (o *operation) withExample(asked preference) (preference, *refusal) {
-	if asked.example == "" {
-		return asked, nil
-	}
-	usual, _ := o.status()
-	codes := append([]string{strconv.Itoa(usual)}, o.codes()...)
-	if asked.code != "" {
-		codes = []string{asked.code}
-	}
-	var known []string
-	for _, code := range codes {
-		if code[0] == '1' {
-			continue // no answer, only news of one
-		}
-		names := exampleNames(response(o.edited, code))
-		if slices.Contains(names, asked.example) {
-			asked.code = anyOf(code)
-			return asked, nil
-		}
-		known = append(known, names...)
-	}
-	slices.Sort(known)
-	return asked, badRequest("M_INVALID_PARAM", fmt.Sprintf("%s has no example %.40q; it has %s (%s)", o.id,
-		asked.example, cmp.Or(strings.Join(slices.Compact(known), ", "), "none with a name"), o.place))
-}
-
-// anyOf is a status of those that a key of responses stands for.
-func anyOf(key string) string {
-	if key == "default" {
-		return strconv.Itoa(http.StatusInternalServerError) // what is not documented is an error
-	}
-	return strings.ReplaceAll(strings.ToUpper(key), "XX", "00")
-}
-
-// exampleNames are the names of the examples that a response has.
-func exampleNames(r *openapi3.Response) []string {
-	if r == nil {
-		return nil
-	}
-	if _, media := mediaOf(r); media != nil {
-		return slices.Sorted(maps.Keys(media.Examples))
-	}
-	return nil
-}
-
-// mediaOf is what a response's body is: JSON if it may be JSON.
-func mediaOf(r *openapi3.Response) (kind string, media *openapi3.MediaType) {
-	if kind, media = jsonOf(r.Content); media == nil && len(r.Content) > 0 {
-		kind = slices.Sorted(maps.Keys(r.Content))[0]
-		media = r.Content[kind]
-	}
-	return kind, media
-}
 
 // codes are the statuses that the edited spec documents.
 func (o *operation) codes() []string {
@@ -137,14 +45,14 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 		status, _ = strconv.Atoi(asked.code) // a number: see preference
 		documented = response(o.edited, asked.code)
 	}
-	kind, body, wrong := content(documented, asked.example)
+	kind, body, wrong := e.content(documented, asked)
 	if wrong != nil {
 		wrong.message += " (" + o.place + ")"
 		wrong.send(w)
 		return
 	}
 	if documented != nil {
-		headersOf(w.Header(), documented)
+		e.setHeaders(w.Header(), documented, asked)
 	}
 	if status == http.StatusNoContent || status == http.StatusNotModified {
 		w.WriteHeader(status)
@@ -157,16 +65,22 @@ func (e *edition) answer(w http.ResponseWriter, o *operation, asked preference) 
 	_, _ = w.Write(body) // the client may be gone
 }
 
-// content makes the body of an answer: JSON if it may be JSON, or else an example's text.
-func content(r *openapi3.Response, example string) (kind string, body []byte, wrong *refusal) {
+// content makes the body of an answer: JSON if it may be JSON, or else a text.
+func (e *edition) content(r *openapi3.Response, asked preference) (kind string, body []byte, wrong *refusal) {
 	if r == nil {
 		return "", nil, nil
 	}
-	kind, media := mediaOf(r)
+	kind, media, wrong := asked.mediaOf(r)
 	if media == nil {
-		return "", nil, nil
+		return "", nil, wrong
 	}
-	value, found := exampleOf(media, example)
+	if asked.isDynamic() && media.Schema == nil {
+		return "", nil, badRequest("M_INVALID_PARAM", "There is no schema to make a dynamic answer of")
+	}
+	value, found := exampleOf(media, asked.example)
+	if !found || asked.isDynamic() {
+		value = e.make(media.Schema, asked)
+	}
 	if !isJSON(kind) {
 		if strings.Contains(kind, "*") {
 			kind = "application/octet-stream"
@@ -174,15 +88,20 @@ func content(r *openapi3.Response, example string) (kind string, body []byte, wr
 		text, _ := value.(string)
 		return kind, []byte(text), nil
 	}
-	if !found {
-		value = makeValue(media.Schema)
-	}
 	raw, err := encode(value)
 	if err != nil {
 		return "", nil, &refusal{http.StatusInternalServerError, "M_UNKNOWN",
 			"The spec's example cannot be written as JSON: " + err.Error()}
 	}
 	return kind, raw, nil
+}
+
+// make makes a value for a schema: another one each time, when that is asked for.
+func (e *edition) make(ref *openapi3.SchemaRef, asked preference) any {
+	if asked.isDynamic() {
+		return e.keywords.makeDynamic(ref, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	}
+	return e.keywords.makeValue(ref)
 }
 
 // exampleOf finds the example of a media type: the one, or that of the name, or the first by name.
@@ -201,8 +120,8 @@ func exampleOf(media *openapi3.MediaType, name string) (value any, found bool) {
 	return nil, false
 }
 
-// headersOf sets the headers that a response documents.
-func headersOf(h http.Header, r *openapi3.Response) {
+// setHeaders sets the headers that a response documents.
+func (e *edition) setHeaders(h http.Header, r *openapi3.Response, asked preference) {
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		ref := r.Headers[name]
 		if ref == nil || ref.Value == nil || !mayDocument(name) {
@@ -210,7 +129,7 @@ func headersOf(h http.Header, r *openapi3.Response) {
 		}
 		value := ref.Value.Example
 		if value == nil {
-			value = makeValue(ref.Value.Schema)
+			value = e.make(ref.Value.Schema, asked)
 		}
 		text, ok := value.(string)
 		if !ok {

@@ -84,8 +84,8 @@ func TestKindsOfAnswers(t *testing.T) {
 		code                     int
 	}{
 		{"/text", "", "text/plain", "hello\nthere", 200},
-		{"/page", "", "text/html", "", 200},
-		{"/picture", "", "application/octet-stream", "", 200},
+		{"/page", "", "text/html", "string", 200},
+		{"/picture", "", "application/octet-stream", "postern", 200},
 		{"/either", "", "application/json; charset=utf-8", `{"html":"<a&b>"}`, 200},
 		{"/nothing", "", "", "", 200},
 		{"/range", "", "application/json", `{"good":true}`, 200},

@@ -2,6 +2,7 @@ package mock
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 
@@ -12,6 +13,13 @@ import (
 
 // answeredByMark is the extension of each operation of the document.
 const answeredByMark = "x-postern-answered-by"
+
+// preferMark is the extension of an operation that the spec answers: the values of the header Prefer that choose its
+// answer.
+const preferMark = "x-postern-prefer"
+
+// brokenMark is the extension of the document that says why the last save is not served.
+const brokenMark = "x-postern-broken"
 
 // contractPrefix begins the names of the contract's components beside the edited spec's.
 const contractPrefix = "postern."
@@ -45,6 +53,9 @@ func (e *edition) render(contract *openapi3.T) (string, error) {
 		}
 		if op := lookUp(document, "paths", path, method); op != nil {
 			op[answeredByMark] = o.by()
+			if o.contract == nil {
+				op[preferMark] = o.preferences()
+			}
 			if o.place != "" {
 				op["x-postern-spec"] = o.place
 			}
@@ -52,6 +63,19 @@ func (e *edition) render(contract *openapi3.T) (string, error) {
 	}
 	raw, err := json.Marshal(document)
 	return string(raw), err
+}
+
+// documentWith is the document, which is served on, with what is wrong with the save that came after it.
+func (e *edition) documentWith(err error) string {
+	var problems spec.Problems
+	if !errors.As(err, &problems) {
+		problems = spec.Problems{{What: err.Error()}}
+	}
+	said, err := json.Marshal(map[string]any{brokenMark: map[string]any{"since": e.since, "problems": problems}})
+	if err != nil {
+		panic(err) // unreachable: texts and numbers
+	}
+	return string(said[:len(said)-1]) + "," + e.document[1:] // two objects in one
 }
 
 // by is who answers an operation.

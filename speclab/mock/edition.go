@@ -20,6 +20,7 @@ type edition struct {
 	operations []*operation // by path and method
 	document   string
 	since      time.Time
+	keywords   keywords
 	warnings   func() spec.Problems // takes a while the first time
 }
 
@@ -52,6 +53,7 @@ func newEdition(c Config, api *spec.API) (*edition, error) {
 	})
 	met := make(map[operationKey]bool)
 	if api != nil {
+		e.keywords = keywordsOf(api.Doc)
 		var aliased []*operation
 		eachOperation(api.Doc, func(path, method string, item *openapi3.PathItem, op *openapi3.Operation) {
 			as := operationKey{method, shape(c.Alias(path))}
@@ -88,11 +90,11 @@ func (e *edition) describe(path, method string, item *openapi3.PathItem, op, con
 	o := &operation{
 		id: nameOf(op, method, path), method: method, path: path, place: fileAndLine(e.api.At(pointer...)),
 		item: item, edited: op, contract: contract,
-		parameters: parametersOf(item, op, pointer), body: bodyOf(op, pointer),
+		parameters: parametersOf(item, op, pointer), body: e.bodyOf(op, pointer),
 		secured: secured(op, e.api.Doc),
 	}
 	if contract != nil {
-		o.additions = additionsOf(op, contract)
+		o.additions = e.keywords.additionsOf(op, contract)
 	}
 	return o
 }

@@ -197,7 +197,8 @@ func (b *bench) ask(method, path, token, body string, more ...string) answer {
 	raw, err := io.ReadAll(got.Body)
 	fatal(b, err)
 	a := answer{Status: got.StatusCode, Header: got.Header, Raw: string(raw)}
-	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") && !strings.HasPrefix(a.Raw, "[") {
+	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") && !strings.HasPrefix(a.Raw, "[") &&
+		method != http.MethodHead {
 		if err := json.Unmarshal(raw, &a.JSON); err != nil {
 			b.Errorf("%s %s answers no JSON: %q", method, path, raw)
 		}

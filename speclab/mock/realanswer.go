@@ -37,6 +37,7 @@ func (w *realWriter) WriteHeader(status int) {
 		expose(h, answeredBy, filled)
 		if w.preflight {
 			allowAsking(h)
+			extend(h, "Access-Control-Allow-Methods", http.MethodPatch) // Matrix has none, other specs do
 		}
 	}
 	if isJSON(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {

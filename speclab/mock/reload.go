@@ -87,11 +87,12 @@ func (s *Server) reload(w *watcher, saved map[string]bool) {
 	took := s.config.Now().Sub(start).Round(time.Millisecond)
 	wasBroken := s.broken
 	if s.broken = err != nil; s.broken {
+		s.document.Store(before.documentWith(err))
 		fmt.Fprintf(s.config.Out, "spec: %s\nspec: still serving the spec of %s\n",
 			strings.ReplaceAll(err.Error(), "\n", "\nspec: "), before.since.Format(time.TimeOnly))
 		return
 	}
-	s.current.Store(after)
+	s.serve(after)
 	w.addFoldersOf(after.api.Files)
 	defer func() { fmt.Fprint(s.config.Out, warningLines(before.warnings(), after.warnings())) }() // served meanwhile
 	changes := changesBetween(before, after)

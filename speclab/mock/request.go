@@ -76,7 +76,7 @@ func isNoParameter(p *openapi3.Parameter) bool {
 	return false
 }
 
-func bodyOf(op *openapi3.Operation, pointer []string) *body {
+func (e *edition) bodyOf(op *openapi3.Operation, pointer []string) *body {
 	if op.RequestBody == nil || op.RequestBody.Value == nil {
 		return nil
 	}
@@ -89,7 +89,8 @@ func bodyOf(op *openapi3.Operation, pointer []string) *body {
 	if media == nil || media.Schema == nil || media.Schema.Value == nil {
 		return b
 	}
-	b.schema, b.pointer, b.checker = media.Schema, append(at, "content", name, "schema"), checkerOf(media.Schema.Value)
+	b.schema, b.pointer = media.Schema, append(at, "content", name, "schema")
+	b.checker = e.keywords.checker(media.Schema.Value)
 	return b
 }
 

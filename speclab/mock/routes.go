@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -88,8 +89,16 @@ func (n *routes) step(segment string) *routes {
 
 // find gives the operation of a path, as it came with its escapes, and the values of its parameters by name.
 func (n *routes) find(method, path string) (*operation, map[string]string) {
-	o, values := n.follow(method, strings.Split(path, "/"), nil)
-	if o == nil {
+	var o *operation
+	var values []string
+	n.walk(strings.Split(path, "/"), nil, func(ends map[string]*operation, found []string) bool {
+		o, values = ends[method], found
+		return o != nil
+	})
+	switch {
+	case o == nil && method == http.MethodHead:
+		return n.find(http.MethodGet, path) // net/http leaves the body out
+	case o == nil:
 		return nil, nil
 	}
 	named := make(map[string]string, len(values))
@@ -101,28 +110,40 @@ func (n *routes) find(method, path string) (*operation, map[string]string) {
 	return o, named
 }
 
-func (n *routes) follow(method string, segments, values []string) (*operation, []string) {
+// at gives the operations that a path has, by method.
+func (n *routes) at(path string) map[string]*operation {
+	all := make(map[string]*operation)
+	n.walk(strings.Split(path, "/"), nil, func(ends map[string]*operation, _ []string) bool {
+		for method, o := range ends {
+			if all[method] == nil {
+				all[method] = o
+			}
+		}
+		return false
+	})
+	return all
+}
+
+// walk visits the ends of a path, the one that wins first, until a visit says that it is done.
+func (n *routes) walk(segments, values []string, visit func(map[string]*operation, []string) (done bool)) bool {
 	if len(segments) == 0 {
-		return n.ends[method], values
+		return visit(n.ends, values)
 	}
 	first, rest := segments[0], segments[1:]
-	if next := n.literal[first]; next != nil {
-		if o, found := next.follow(method, rest, values); o != nil {
-			return o, found
-		}
+	if next := n.literal[first]; next != nil && next.walk(rest, values, visit) {
+		return true
 	}
 	values = values[:len(values):len(values)] // each branch appends to its own
 	for _, m := range n.mixed {
-		if parts := m.fits.FindStringSubmatch(first); parts != nil {
-			if o, found := m.next.follow(method, rest, append(values, parts[1:]...)); o != nil {
-				return o, found
-			}
+		if parts := m.fits.FindStringSubmatch(first); parts != nil &&
+			m.next.walk(rest, append(values, parts[1:]...), visit) {
+			return true
 		}
 	}
 	if n.any != nil && (first != "" || len(rest) == 0) { // a state key, the last segment, may be empty
-		return n.any.follow(method, rest, append(values, first))
+		return n.any.walk(rest, append(values, first), visit)
 	}
-	return nil, nil
+	return false
 }
 
 // shape is a path without the names of its parameters.

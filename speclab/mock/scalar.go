@@ -3,30 +3,53 @@ package mock
 import (
 	"cmp"
 	"math"
+	"math/rand/v2"
 	"regexp"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
-// formats are texts of the formats that specs name. Those that begin with mx- are Matrix's.
+// formats are the formats that specs name. Those that begin with mx- are Matrix's.
 // Client-Server API v1.19, Appendices, "Identifier Grammar".
-var formats = map[string]string{
-	"uri": "https://example.org/", "url": "https://example.org/", "uri-reference": "/", "iri": "https://example.org/",
-	"date-time": "2015-01-01T00:00:00Z", "date": "2015-01-01", "time": "00:00:00Z", "duration": "PT1S",
-	"byte": "cG9zdGVybg==", "binary": "postern", "uuid": "2b0ad4d2-9e3f-4a53-8a5c-5a4c6d0f2a11",
-	"email": "alice@example.org", "hostname": "example.org", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1",
-	"json-pointer": "/example", "regex": ".*", "password": "password",
-	"mx-user-id": "@alice:example.org", "mx-room-id": "!room:example.org", "mx-event-id": "$event",
-	"mx-room-alias": "#room:example.org",
-	"mx-mxc-uri":    "mxc://example.org/media", "mx-server-name": "example.org",
+var formats = map[string]struct {
+	plain string
+	drawn string // the pattern of others
+}{
+	"uri": {"https://example.org/", drawnURL}, "url": {"https://example.org/", drawnURL},
+	"iri": {"https://example.org/", drawnURL}, "uri-reference": {"/", "/" + drawnWord},
+	"date-time": {"2015-01-01T00:00:00Z", drawnDate + "T" + drawnTime}, "date": {"2015-01-01", drawnDate},
+	"time": {"00:00:00Z", drawnTime}, "duration": {"PT1S", "PT[1-9][0-9]?[SM]"},
+	"byte": {"cG9zdGVybg==", "([A-Za-z0-9+/]{4}){1,8}"}, "binary": {"postern", "[ -~]{1,40}"},
+	"uuid": {"2b0ad4d2-9e3f-4a53-8a5c-5a4c6d0f2a11",
+		"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"},
+	"email": {"alice@example.org", drawnWord + "@example[.]org"}, "hostname": {"example.org", drawnHost},
+	"ipv4": {"192.0.2.1", "192[.]0[.]2[.][1-9][0-9]?"}, "ipv6": {"2001:db8::1", "2001:db8::[1-9a-f][0-9a-f]{0,3}"},
+	"json-pointer": {"/example", "/" + drawnWord}, "regex": {".*", "[a-z]{1,4}[.][*]"},
+	"password":    {"password", "[!-~]{8,24}"},
+	"mx-user-id":  {"@alice:example.org", "@" + drawnWord + ":example[.]org"},
+	"mx-room-id":  {"!room:example.org", "![A-Za-z]{8,18}:example[.]org"},
+	"mx-event-id": {"$event", "[$][A-Za-z0-9_-]{43}"}, "mx-room-alias": {"#room:example.org",
+		"#" + drawnWord + ":example[.]org"},
+	"mx-mxc-uri":     {"mxc://example.org/media", "mxc://example[.]org/[A-Za-z]{8,24}"},
+	"mx-server-name": {"example.org", drawnHost},
 }
+
+const (
+	drawnWord = "[a-z]{2,12}"
+	drawnHost = "[a-z]{2,12}[.]example[.]org"
+	drawnURL  = "https://example[.]org/[a-z]{1,12}"
+	drawnDate = "20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+	drawnTime = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
 
 // text makes a string: its format's, or the plainest that its length and pattern allow.
 func text(s *openapi3.Schema, nth int) string {
-	for _, candidate := range []string{cmp.Or(formats[s.Format], "string"), "string", "@alice:example.org",
+	for _, candidate := range []string{cmp.Or(formats[s.Format].plain, "string"), "string", "@alice:example.org",
 		"!room:example.org", "#room:example.org", "$event", "mxc://example.org/media", "1", "v1.1", ""} {
 		sized := resize(candidate+suffix(nth), s)
 		if (nth == 0 || s.Pattern == "") && (checker{}).visit(s, sized) == nil {
@@ -53,15 +76,15 @@ func resize(text string, s *openapi3.Schema) string {
 
 // fromPattern writes a text that a pattern matches, growing what may be repeated until it is long enough.
 func fromPattern(s *openapi3.Schema, nth int) string {
-	tree, err := syntax.Parse(codepoint.ReplaceAllString(s.Pattern, `\x{$1}`), syntax.Perl)
+	tree, err := syntax.Parse(spec.Pattern(s.Pattern), syntax.Perl)
 	if err != nil {
 		return resize("string"+suffix(nth), s)
 	}
 	best := ""
 	for more := range 64 {
-		var out strings.Builder
-		writePattern(&out, tree, more, nth)
-		best = out.String()
+		w := patternWriter{more: more, nth: nth}
+		w.write(tree)
+		best = w.String()
 		if uint64(utf8.RuneCountInString(best)) >= s.MinLength && (nth == 0 || more >= nth) {
 			break
 		}
@@ -72,33 +95,48 @@ func fromPattern(s *openapi3.Schema, nth int) string {
 	return best
 }
 
-// writePattern writes the shortest text of an expression, with more repetitions where there may be.
-func writePattern(out *strings.Builder, re *syntax.Regexp, more, nth int) {
+// patternWriter writes a text that an expression matches.
+type patternWriter struct {
+	strings.Builder
+	more   int        // repetitions, where there may be
+	nth    int        // chooses among alternatives and characters
+	random *rand.Rand // chooses instead, when it is there, and among numbers of repetitions too
+}
+
+func (w *patternWriter) write(re *syntax.Regexp) {
 	const longest = 4096
-	if out.Len() > longest {
+	if w.Len() > longest {
 		return
 	}
 	switch re.Op {
 	case syntax.OpLiteral:
-		out.WriteString(string(re.Rune))
+		w.WriteString(string(re.Rune))
 	case syntax.OpCharClass:
-		out.WriteRune(charOf(re.Rune, nth))
+		w.WriteRune(w.char(re.Rune))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		out.WriteRune('a')
+		w.WriteRune(w.char([]rune{'a', 'z'}))
 	case syntax.OpCapture, syntax.OpConcat:
 		for _, sub := range re.Sub {
-			writePattern(out, sub, more, nth)
+			w.write(sub)
 		}
 	case syntax.OpAlternate:
-		writePattern(out, re.Sub[nth%len(re.Sub)], more, nth)
+		w.write(re.Sub[w.choose(len(re.Sub))])
 	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
-		for range repetitions(re, more) {
-			writePattern(out, re.Sub[0], more, nth)
+		for range w.repetitions(re) {
+			w.write(re.Sub[0])
 		}
 	}
 }
 
-func repetitions(re *syntax.Regexp, more int) int {
+// choose chooses one of n.
+func (w *patternWriter) choose(n int) int {
+	if w.random != nil {
+		return w.random.IntN(n)
+	}
+	return w.nth % n
+}
+
+func (w *patternWriter) repetitions(re *syntax.Regexp) int {
 	least, most := re.Min, re.Max
 	switch re.Op {
 	case syntax.OpStar:
@@ -111,18 +149,39 @@ func repetitions(re *syntax.Regexp, more int) int {
 	if most < 0 {
 		most = math.MaxInt
 	}
-	return min(least+more, most)
+	more := min(w.more, most-least)
+	if w.random != nil {
+		more = w.random.IntN(more + 1)
+	}
+	return least + more
 }
 
-// charOf takes a letter of a class, or else a digit, or else what comes first.
-func charOf(ranges []rune, nth int) rune {
-	for _, typesOf := range []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "-_."} {
-		n := nth % len(typesOf)
-		for _, c := range typesOf[n:] + typesOf[:n] {
-			for i := 0; i+1 < len(ranges); i += 2 {
-				if ranges[i] <= c && c <= ranges[i+1] {
-					return c
-				}
+// char takes a letter of a class, or else a digit, or else what comes first; at random it takes any that is ASCII.
+func (w *patternWriter) char(ranges []rune) rune {
+	in := func(c rune) bool {
+		for i := 0; i+1 < len(ranges); i += 2 {
+			if ranges[i] <= c && c <= ranges[i+1] {
+				return true
+			}
+		}
+		return false
+	}
+	if w.random != nil {
+		ascii := make([]rune, 0, '~'-' '+1)
+		for c := ' '; c <= '~'; c++ {
+			if in(c) {
+				ascii = append(ascii, c)
+			}
+		}
+		if len(ascii) > 0 {
+			return ascii[w.random.IntN(len(ascii))]
+		}
+	}
+	for _, kind := range []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "-_."} {
+		n := w.nth % len(kind)
+		for _, c := range kind[n:] + kind[:n] {
+			if in(c) {
+				return c
 			}
 		}
 	}

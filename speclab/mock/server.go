@@ -13,7 +13,9 @@
 //   - A status that the edited spec adds to a real operation answers from the spec when a request asks for it, with
 //     `Prefer: code=418` or `Postern-Status: 418`. A status that the contract knows too is the real handler's to give.
 //   - An example of an operation of the edited spec answers when a request asks for it by name, with
-//     `Prefer: example=NAME`, real operation or not.
+//     `Prefer: example=NAME`, real operation or not. So does a value made at random of its schema, with
+//     `Prefer: dynamic=true`.
+//   - A method that a path of the spec's does not have is 405 with those that it has.
 //   - Neither has it: the real handler's own 404 or 405.
 //
 // Every answer says which of the two gave it, in the header `Postern-Answered-By: real` or `spec`; the spec's own add
@@ -43,10 +45,11 @@
 //
 // server.go sends each request to the real handler or to the spec; routes.go finds its operation. edition.go is one
 // version of the edited spec, reload.go and watcher.go replace it after a save, summary.go and document.go describe it
-// on the console and for the page.
+// on the console and for the page; choices.go lists which answers one may ask for.
 //
-// request.go validates a request (validate.go its values), answer.go makes the answer. Where the spec has no example,
-// value.go makes a value that fits its schema: scalar.go the strings and numbers, flatten.go one schema of several.
+// preference.go reads what a request asks of the answer, request.go validates it (validate.go its values), answer.go
+// makes the answer. Where the spec has no example, value.go makes a value that fits its schema: scalar.go the strings
+// and numbers, flatten.go one schema of several, dynamic.go draws at random.
 //
 // realanswer.go passes on the real handler's answer, with the fields that additions.go found. headers.go has the
 // headers of all answers, refusal.go the errors.
@@ -55,10 +58,13 @@ package mock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -89,12 +95,13 @@ type Config struct {
 
 // Server is a handler in front of [Config.Real].
 type Server struct {
-	config  Config
-	current atomic.Pointer[edition]
-	broken  bool            // whether the last save could not be used; only watch uses it
-	ended   <-chan struct{} // closed when the server is closed, or its context ends
-	stop    context.CancelFunc
-	stopped chan struct{}
+	config   Config
+	current  atomic.Pointer[edition]
+	document atomic.Value    // a string: that of current, and what is wrong with a later save
+	broken   bool            // whether the last save could not be used; only watch uses it
+	ended    <-chan struct{} // closed when the server is closed, or its context ends
+	stop     context.CancelFunc
+	stopped  chan struct{}
 }
 
 // New loads the edited spec and watches its files until the context ends or [Server.Close]. When the spec cannot be
@@ -115,7 +122,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.current.Store(first)
+	s.serve(first)
 	ctx, s.stop = context.WithCancel(ctx)
 	s.ended = ctx.Done()
 	if len(c.Files) == 0 {
@@ -138,8 +145,14 @@ func (s *Server) Close() {
 }
 
 // Document is the API that is served now, as OpenAPI in JSON. Each operation carries x-postern-answered-by: real or
-// spec.
-func (s *Server) Document() []byte { return []byte(s.current.Load().document) }
+// spec. While the last save is broken, x-postern-broken says why.
+func (s *Server) Document() string { return s.document.Load().(string) }
+
+// serve makes an edition the current one.
+func (s *Server) serve(e *edition) {
+	s.current.Store(e)
+	s.document.Store(e.document)
+}
 
 // Summary lists, for the console, which operations are real, and the warnings of the spec.
 func (s *Server) Summary() string {
@@ -170,18 +183,22 @@ func (s *Server) load() (*edition, error) {
 
 // ServeHTTP answers one request by the spec that is current when it begins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := s.current.Load()
-	o, values := e.routes.find(r.Method, s.config.Alias(r.URL.EscapedPath()))
+	e, path := s.current.Load(), s.config.Alias(r.URL.EscapedPath())
+	asked, r := readPreference(r)
+	o, values := e.routes.find(r.Method, path)
 	note := requests.NoteOf(r.Context())
 	if o != nil {
 		note.Operation = o.id
+	} else if e.refusesMethod(w, r.Method, path) {
+		return
 	}
 	if o == nil || o.edited == nil {
 		s.real(w, r, nil)
 		return
 	}
-	asked, wrong := o.preference(r.Header)
-	fromSpec := o.contract == nil || asked.example != "" || asked.code != "" && !o.inContract(asked.code)
+	asked, wrong := asked.check(o)
+	fromSpec := o.contract == nil || asked.example != "" || asked.isDynamic() || asked.code != "" &&
+		!o.inContract(asked.code)
 	if wrong == nil {
 		r, wrong = e.check(w, r, o, values, fromSpec)
 	}
@@ -198,6 +215,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.answer(w, o, asked)
 		}
 	}
+}
+
+// refusesMethod refuses a method that a path does not have, and reports whether it did. Where all of the path is real,
+// the real handler refuses, and it answers all preflights. RFC 9110, section 15.5.6.
+func (e *edition) refusesMethod(w http.ResponseWriter, method, path string) bool {
+	there := e.routes.at(path)
+	methods := slices.Sorted(maps.Keys(there))
+	i := slices.IndexFunc(methods, func(method string) bool { return there[method].contract == nil })
+	if i < 0 || method == http.MethodOptions {
+		return false
+	}
+	place := there[methods[i]].place
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	methods = slices.Compact(append([]string{http.MethodOptions}, methods...))
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	(&refusal{http.StatusMethodNotAllowed, "M_UNRECOGNIZED",
+		fmt.Sprintf("%s is not one of this path's methods: %s (%s)", method, strings.Join(methods, ", "), place),
+	}).write(w, place)
+	return true
 }
 
 // real lets the real handler answer.

@@ -189,7 +189,7 @@ func documentOf(t *testing.T, m *mock.Server) map[string]map[string]any {
 	var document struct {
 		Paths map[string]map[string]any
 	}
-	fatal(t, json.Unmarshal(m.Document(), &document))
+	fatal(t, json.Unmarshal([]byte(m.Document()), &document))
 	if len(document.Paths) == 0 {
 		t.Fatalf("the document is %.300s", m.Document())
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"postern/speclab/spec"
 )
 
 // checker validates values by a schema. kin-openapi has two ways: its own, whose errors name the field, and JSON
@@ -14,11 +16,47 @@ import (
 // where one of those keywords is met.
 type checker struct{ modern bool }
 
-func checkerOf(schema *openapi3.Schema) checker {
+// keywords says of the schemas of a document whether they use, or lead to one that uses, a keyword of JSON Schema
+// 2020-12. To walk from every schema to all that it leads to would take minutes where half an API leads to the other
+// half.
+type keywords map[*openapi3.Schema]bool
+
+// keywordsOf walks the document once, and then back from the schemas that use such a keyword.
+func keywordsOf(doc *openapi3.T) keywords {
+	known, users := make(keywords), make(map[*openapi3.Schema][]*openapi3.Schema)
+	var open []*openapi3.Schema
+	_ = doc.WalkSchemas(func(_ string, ref *openapi3.SchemaRef) error { // it stops at no error
+		if known[ref.Value] = usesModern(ref.Value); known[ref.Value] {
+			open = append(open, ref.Value)
+		}
+		return ref.WalkSubtree(func(_ string, part *openapi3.SchemaRef) error {
+			if part.Value == ref.Value {
+				return nil
+			}
+			users[part.Value] = append(users[part.Value], ref.Value)
+			return openapi3.SkipSubtree
+		})
+	})
+	for ; len(open) > 0; open = open[1:] {
+		for _, user := range users[open[0]] {
+			if !known[user] {
+				known[user] = true
+				open = append(open, user)
+			}
+		}
+	}
+	return known
+}
+
+// checker is the one for a schema, be it of the document or made of some of its.
+func (k keywords) checker(schema *openapi3.Schema) checker {
 	found := errors.New("found")
 	err := openapi3.NewSchemaRef("", schema).WalkSubtree(func(_ string, ref *openapi3.SchemaRef) error {
-		if ref != nil && ref.Value != nil && usesModern(ref.Value) {
+		switch modern, known := k[ref.Value]; {
+		case modern || !known && usesModern(ref.Value):
 			return found
+		case known:
+			return openapi3.SkipSubtree
 		}
 		return nil
 	})
@@ -41,15 +79,13 @@ func (c checker) visit(schema *openapi3.Schema, value any, options ...openapi3.S
 	return schema.VisitJSON(value, options...)
 }
 
-var codepoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
-
 // lenient compiles a pattern of a spec. Patterns are ECMAScript's, and what Go cannot read (a lookahead) must not make
 // every request wrong: such a pattern lets everything pass.
 func lenient(pattern string) (openapi3.RegexMatcher, error) { return readPattern(pattern), nil }
 
 // readPattern is a pattern that lets everything pass when it cannot be read.
 func readPattern(pattern string) jsonschema.Regexp {
-	if compiled, err := regexp.Compile(codepoint.ReplaceAllString(pattern, `\x{$1}`)); err == nil {
+	if compiled, err := regexp.Compile(spec.Pattern(pattern)); err == nil {
 		return compiled
 	}
 	return anything{}

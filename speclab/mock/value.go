@@ -3,6 +3,7 @@ package mock
 import (
 	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 
@@ -19,21 +20,35 @@ const (
 // maker makes a value that fits a schema, the same one every time. Examples that fit come first, then whatever the
 // schema allows.
 type maker struct {
-	left  int // how many values may still be made
-	known map[*openapi3.Schema]checker
+	left     int // how many values may still be made
+	keywords keywords
+	known    map[*openapi3.Schema]checker
+	request  bool       // the value is a client's to send
+	random   *rand.Rand // draws another value every time; nil: see above
 }
 
-// makeValue makes the value for a schema.
-func makeValue(ref *openapi3.SchemaRef) any {
+// makeValue makes the value for a schema of a document with these keywords.
+func (k keywords) makeValue(ref *openapi3.SchemaRef) any {
 	if ref == nil || ref.Value == nil {
 		return map[string]any{}
 	}
-	value, _ := newMaker().value(ref.Value, 0, 0)
+	value, _ := k.newMaker().value(ref.Value, 0, 0)
 	return value
 }
 
-func newMaker() *maker {
-	return &maker{left: maxValues, known: make(map[*openapi3.Schema]checker)}
+// Sample makes a value for a schema, as a client may send it: without what is read-only.
+func Sample(ref *openapi3.SchemaRef) any {
+	if ref == nil || ref.Value == nil {
+		return map[string]any{}
+	}
+	m := keywords(nil).newMaker()
+	m.request = true
+	value, _ := m.value(ref.Value, 0, 0)
+	return value
+}
+
+func (k keywords) newMaker() *maker {
+	return &maker{left: maxValues, keywords: k, known: make(map[*openapi3.Schema]checker)}
 }
 
 // fits reports whether a value is valid in an answer by a schema. Once too many values were made none is validated.
@@ -43,16 +58,27 @@ func (m *maker) fits(schema *openapi3.Schema, value any) bool {
 	}
 	c, known := m.known[schema]
 	if !known {
-		c = checkerOf(schema)
+		c = m.keywords.checker(schema)
 		m.known[schema] = c
 	}
-	return c.visit(schema, value, openapi3.VisitAsResponse()) == nil
+	direction := openapi3.VisitAsResponse()
+	if m.request {
+		direction = openapi3.VisitAsRequest()
+	}
+	return c.visit(schema, value, direction) == nil
 }
 
 // value makes the nth value of a schema, so that items may differ, and reports whether it is valid. Of alternatives it
 // takes the first that is.
 func (m *maker) value(schema *openapi3.Schema, depth, nth int) (value any, fits bool) {
 	m.left--
+	if m.random != nil {
+		if value, fits := m.drawn(schema, depth); fits {
+			return value, true
+		}
+		defer func(random *rand.Rand) { m.random = random }(m.random)
+		m.random = nil
+	}
 	if value, found := m.written(schema, nth); found {
 		return value, m.fits(schema, value)
 	}
@@ -160,6 +186,9 @@ func (m *maker) array(s *openapi3.Schema, depth int) any {
 	if s.Contains != nil && s.MinContains != nil {
 		n = max(n, *s.MinContains)
 	}
+	if m.random != nil && len(s.PrefixItems) == 0 && s.Contains == nil {
+		n = m.drawLength(s, depth)
+	}
 	if s.MaxItems != nil {
 		n = min(n, *s.MaxItems)
 	}
@@ -216,7 +245,9 @@ func (m *maker) object(s *openapi3.Schema, depth int) any {
 	}
 	for _, name := range slices.Sorted(slices.Values(s.Required)) {
 		if ref := s.Properties[name]; ref != nil && ref.Value != nil {
-			if depth < 4*maxDepth && m.left > -maxValues { // a schema that requires itself has no value
+			// required counts in one direction only. OpenAPI 3.0, "Fixed Fields" of the Schema Object
+			// a schema that requires itself has no value
+			if !m.hides(ref.Value) && depth < 4*maxDepth && m.left > -maxValues {
 				object[name], _ = m.value(ref.Value, depth+1, 0)
 			}
 		} else if _, there := object[name]; !there {
@@ -225,7 +256,7 @@ func (m *maker) object(s *openapi3.Schema, depth int) any {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		ref := s.Properties[name]
-		if _, there := object[name]; there || ref == nil || ref.Value == nil || ref.Value.WriteOnly ||
+		if _, there := object[name]; there || ref == nil || ref.Value == nil || m.hides(ref.Value) ||
 			len(object) >= most || depth >= maxDepth || m.left <= 0 {
 			continue
 		}
@@ -235,6 +266,14 @@ func (m *maker) object(s *openapi3.Schema, depth int) any {
 	}
 	m.addEntries(s, object, depth, most)
 	return object
+}
+
+// hides reports whether a property is not for the reader of the value.
+func (m *maker) hides(s *openapi3.Schema) bool {
+	if m.request {
+		return s.ReadOnly
+	}
+	return s.WriteOnly
 }
 
 // addEntries adds entries to an object that is a map: one, or as many as it must have.

@@ -3,6 +3,7 @@ package mock
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,7 @@ func TestMade(t *testing.T) {
 		{`{type: object, required: [a], properties: {a: {type: string}, b: {type: integer}}}`, `{"a":"string","b":1}`},
 		{`{type: object, required: [free]}`, `{"free":"string"}`},
 		{`{type: object, properties: {a: {type: string}, w: {type: string, writeOnly: true}}}`, `{"a":"string"}`},
+		{`{type: object, required: [a, w], properties: {a: {type: string}, w: {type: string, writeOnly: true}}}`, `{"a":"string"}`},
 		{`{type: object, additionalProperties: {type: integer}}`, `{"example":1}`},
 		{`{type: object, patternProperties: {"^x-": {type: integer}}}`, `{"x-":1}`},
 		{`{type: object, minProperties: 2}`, `{"example":"string","example1":"string"}`},
@@ -80,7 +82,7 @@ func TestMade(t *testing.T) {
 		{`{}`, `{}`},
 	} {
 		ref := schemaOf(t, test.schema)
-		value := makeValue(ref)
+		value := keywords(nil).makeValue(ref)
 		raw, err := encode(value)
 		if err != nil {
 			t.Fatal(err)
@@ -88,12 +90,26 @@ func TestMade(t *testing.T) {
 		if test.want != "" && string(raw) != test.want {
 			t.Errorf("%s makes %s, want %s", test.schema, raw, test.want)
 		}
-		if !newMaker().fits(ref.Value, value) {
+		if !keywords(nil).newMaker().fits(ref.Value, value) {
 			t.Errorf("%s makes %s, which does not fit", test.schema, raw)
 		}
-		if again, _ := encode(makeValue(ref)); string(again) != string(raw) {
+		if again, _ := encode(keywords(nil).makeValue(ref)); string(again) != string(raw) {
 			t.Errorf("%s makes %s and then %s", test.schema, raw, again)
 		}
+	}
+}
+
+// TestSample: what a client may send has what is only for it, and not what only an answer has.
+func TestSample(t *testing.T) {
+	t.Parallel()
+	ref := schemaOf(t, `{type: object, required: [a, r, w], properties: {a: {type: string},
+      r: {type: string, readOnly: true}, w: {type: string, writeOnly: true}}}`)
+	value := Sample(ref)
+	if raw, err := encode(value); err != nil || string(raw) != `{"a":"string","w":"string"}` {
+		t.Errorf("the sample is %s, %v", raw, err)
+	}
+	if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsRequest()); err != nil {
+		t.Errorf("it is refused: %v", err)
 	}
 }
 
@@ -107,12 +123,65 @@ func TestMadeOfAnySchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		ref := schemaOf(t, string(raw))
-		value := makeValue(ref)
-		if err := checkerOf(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
+		value := keywords(nil).makeValue(ref)
+		if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
 			out, _ := encode(value)
 			t.Fatalf("%s makes %s: %v", raw, out, err)
 		}
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		value = keywords(nil).makeDynamic(ref, random)
+		if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
+			out, _ := encode(value)
+			t.Fatalf("%s makes at random %s: %v", raw, out, err)
+		}
 	})
+}
+
+// TestDynamic: what is made at random fits, is another value again and again, and is not what the author wrote down.
+func TestDynamic(t *testing.T) {
+	t.Parallel()
+	schemas := []string{
+		`{type: string, example: x}`, `{type: string, default: x}`, `{type: string, maxLength: 2}`,
+		`{type: string, minLength: 90}`, `{type: string, pattern: "^@[a-z]+$"}`,
+		`{type: string, pattern: "^(ab|cd){2}$"}`, `{type: string, pattern: "^[^a]+$", maxLength: 3}`,
+		`{type: string, enum: [a, b]}`, `{type: [string, "null"], enum: [a, null]}`, `{type: integer}`,
+		`{type: integer, minimum: 5, maximum: 6}`, `{type: integer, exclusiveMinimum: -9, exclusiveMaximum: -6}`,
+		`{type: integer, multipleOf: 7, minimum: 8}`, `{type: number, exclusiveMinimum: 0, exclusiveMaximum: 1}`,
+		`{type: number, maximum: -1000000}`, `{type: number, multipleOf: 0.01}`, `{type: boolean}`,
+		`{type: [integer, "null"], minimum: 1, maximum: 1}`, `{type: array, items: {type: boolean}}`,
+		`{type: array, items: {type: string}, minItems: 3, uniqueItems: true}`,
+		`{type: array, items: {type: integer}, maxItems: 1}`,
+		`{type: array, prefixItems: [{type: integer}, {type: string}]}`,
+		`{type: object, required: [a], properties: {a: {type: string, example: x}, b: {const: c}}}`,
+		`{type: object, additionalProperties: {type: integer}}`, `{oneOf: [{type: integer}, {type: string}]}`,
+		`{allOf: [{type: object, properties: {a: {type: string}}}, {properties: {b: {type: integer}}}]}`,
+	}
+	for name := range formats {
+		schemas = append(schemas, `{type: string, format: `+name+`}`)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, text := range schemas {
+		ref, met := schemaOf(t, text), make(map[string]bool)
+		for range 60 {
+			value := keywords(nil).makeDynamic(ref, random)
+			raw, err := encode(value)
+			fatalIf(t, err)
+			if !keywords(nil).newMaker().fits(ref.Value, value) || string(raw) == `"x"` {
+				t.Errorf("%s makes %s", text, raw)
+			}
+			met[string(raw)] = true
+		}
+		if len(met) < 2 {
+			t.Errorf("%s always makes %v", text, met)
+		}
+	}
+}
+
+func fatalIf(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // anySchema draws schemas that something fits.
@@ -206,8 +275,12 @@ func FuzzMade(f *testing.F) {
 		if err != nil {
 			t.Skip("no schema")
 		}
-		if out, err := encode(makeValue(doc.Components.Schemas["It"])); err != nil || len(out) > 64<<20 {
-			t.Errorf("%s makes %d bytes, %v", raw, len(out), err)
+		it := doc.Components.Schemas["It"]
+		drawn, _ := keywords(nil).newDynamicMaker(rand.New(rand.NewPCG(1, 2))).value(it.Value, 0, 0)
+		for _, value := range []any{keywords(nil).makeValue(it), drawn} {
+			if out, err := encode(value); err != nil || len(out) > 64<<20 {
+				t.Errorf("%s makes %d bytes, %v", raw, len(out), err)
+			}
 		}
 	})
 }
@@ -225,7 +298,7 @@ func TestMadeOfGivenFiles(t *testing.T) {
 	if len(files) == 0 {
 		t.Skip("the given files are not here: set POSTERN_SHARED")
 	}
-	answers := 0
+	answers, random := 0, rand.New(rand.NewPCG(1, 2))
 	for _, file := range files {
 		api, err := spec.Load(os.DirFS(folder), filepath.Base(file))
 		if err != nil {
@@ -239,13 +312,16 @@ func TestMadeOfGivenFiles(t *testing.T) {
 					continue
 				}
 				answers++
-				value := makeValue(media.Schema)
-				err := checkerOf(media.Schema.Value).visit(media.Schema.Value, value, openapi3.VisitAsResponse())
-				if err == nil || len(api.Gaps) > 0 && strings.Contains(err.Error(), "more than one oneOf") {
-					continue // what a gap leaves open fits every alternative
+				var k keywords
+				for _, value := range []any{k.makeValue(media.Schema), k.makeDynamic(media.Schema, random)} {
+					s := media.Schema.Value
+					err := k.checker(s).visit(s, value, openapi3.VisitAsResponse())
+					if err == nil || len(api.Gaps) > 0 && strings.Contains(err.Error(), "more than one oneOf") {
+						continue // what a gap leaves open fits every alternative
+					}
+					out, _ := encode(value)
+					t.Errorf("%s %s %s: %.600s: %s", method, path, code, out, strings.SplitN(err.Error(), "\n", 2)[0])
 				}
-				out, _ := encode(value)
-				t.Errorf("%s %s %s: %.600s: %s", method, path, code, out, strings.SplitN(err.Error(), "\n", 2)[0])
 			}
 		})
 	}

@@ -32,6 +32,7 @@ package page
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"postern/tokens"
@@ -43,9 +44,9 @@ const Root = "/_postern/spec"
 // Config is what the page shows.
 type Config struct {
 	// Document gives the API as it is served now: OpenAPI in JSON, in which each operation says in
-	// x-postern-answered-by whether it is "real" or answered from the "spec". It is called for each request, from many
-	// goroutines.
-	Document func() []byte
+	// x-postern-answered-by whether it is "real" or answered from the "spec". While the last save of the spec is
+	// broken, x-postern-broken says why. It is called for each request, from many goroutines.
+	Document func() string
 	Admin    []byte // the admin API, in the same form
 	// Judge reports whether the server would accept a token for a request. An error that is a fault of the token wraps
 	// an error of package tokens; the page shows the text of any other (that the session has ended, say).
@@ -72,15 +73,30 @@ func Handler(c Config) http.Handler {
 		}
 		http.NotFound(w, r)
 	})
-	mux.HandleFunc("GET "+Root+"/openapi.json", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		newFile("openapi.json", c.Document()).write(w, r)
-	})
+	mux.Handle("GET "+Root+"/openapi.json", followed(c.Document))
 	mux.Handle("GET "+Root+"/admin.json", newFile("admin.json", c.Admin))
 	mux.HandleFunc("GET "+Root+"/password", servePassword(c.Password))
 	mux.HandleFunc("GET "+Root+"/requests.json", c.serveRequests)
 	mux.HandleFunc("POST "+Root+"/token", bench.serve)
 	return guarded(mux)
+}
+
+// followed serves a document that pages ask for again and again. Its ETag is computed once.
+func followed(document func() string) http.Handler {
+	type edition struct {
+		text string
+		*file
+	}
+	var last atomic.Pointer[edition]
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now, e := document(), last.Load()
+		if e == nil || e.text != now { // one string in one place costs no comparison
+			e = &edition{now, newFile("openapi.json", []byte(now))}
+			last.Store(e)
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		e.write(w, r)
+	})
 }
 
 // policy lets the page run its own scripts and styles, ask its own server, and show the pictures that Swagger UI's

@@ -52,7 +52,7 @@ func newSite(t testing.TB) *site {
 		return tokens.Verify(token, host, ring, want, tokens.Caveats(), r)
 	}
 	s.handler = page.Handler(page.Config{
-		Document: func() []byte { return []byte(s.document.Load()) }, Judge: judge,
+		Document: s.document.Load, Judge: judge,
 		Now:       func() time.Time { return now },
 		Requests:  func(after int) []byte { return fmt.Appendf(nil, `{"log":{"after":%d}}`, after) },
 		PublicURL: "https://Example.com:8448/", // the host that httptest asks,

@@ -207,7 +207,7 @@ func (b *bundler) convertFields(s shape, n *node, c scope) []field {
 		case isExtension(f.name):
 			fields = append(fields, f)
 		case !known:
-			b.gap(f.at, fmt.Sprintf("%q is no field of a %s and is left out", f.name, s),
+			b.gap(f.at, fmt.Sprintf("%q is no field of %s and is left out", f.name, s.withArticle()),
 				"remove it, or let its name begin with x-")
 		default:
 			if t := b.convert(p, f.value, c); t != nil {

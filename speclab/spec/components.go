@@ -70,6 +70,11 @@ func divide(group []*component, last *int) bool {
 func (b *bundler) nameComponents(taken names) {
 	b.groupEqual()
 	for _, c := range b.order {
+		if c.shape == schemaShape && taken.holdInline(c) {
+			c.preferred += kindNames[schemaShape]
+		}
+	}
+	for _, c := range b.order {
 		endings := map[shape][]string{responseShape: responseSuffixes, requestBodyShape: operationSuffixes}[c.shape]
 		for _, ending := range endings {
 			if ending != "Response" || c.node.get("content") == nil { // which is the type of an answer without content
@@ -106,7 +111,7 @@ func (b *bundler) nameComponents(taken names) {
 
 func (c *component) chooseName(taken names) string {
 	clean := func(s string) string { return strings.Trim(notInNames.ReplaceAllString(s, "_"), "_") }
-	name := clean(c.preferred)
+	name := withoutDigit(clean(c.preferred))
 	if folded(name) == "" {
 		name = kindNames[c.shape]
 	}

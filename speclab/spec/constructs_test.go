@@ -146,5 +146,6 @@ func constructs() []construct {
 	all = append(all, swaggerConstructs()...)
 	all = append(all, operationConstructs()...)
 	all = append(all, historyConstructs()...)
+	all = append(all, worldConstructs()...)
 	return append(all, fileConstructs()...)
 }

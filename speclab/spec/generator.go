@@ -78,6 +78,8 @@ func (g *generator) object(s shape, n *node) *node {
 		return g.response(fresh)
 	case operationShape:
 		return g.operation(fresh)
+	case componentsShape:
+		return withPlainAnswers(fresh)
 	case requestBodyShape:
 		if content, ok := fresh.field("content"); ok {
 			return fresh.with(field{"content", content.at, g.content(content.value)})
@@ -118,6 +120,9 @@ func (g *generator) response(n *node) *node {
 	kept := g.content(content.value)
 	fields := slices.Clone(kept.fields)
 	for i, media := range fields {
+		if !strings.Contains(media.name, "json") {
+			fields[i].value = withPlainSchema(media.value)
+		}
 		kind := "object"
 		if strings.HasPrefix(media.name, "text/") {
 			kind = "string"
@@ -143,6 +148,62 @@ func (g *generator) content(n *node) *node {
 		kept = append(kept, f)
 	}
 	return newMapping(n.at, kept...)
+}
+
+// withPlainAnswers: the generator uses the types of constants and unions in an answer that has a name, and does not
+// make them.
+func withPlainAnswers(components *node) *node {
+	responses, ok := components.field("responses")
+	if !ok {
+		return components
+	}
+	fresh := newMapping(responses.value.at)
+	for _, r := range responses.value.fields {
+		if content, ok := r.value.field("content"); ok {
+			plain := newMapping(content.value.at)
+			for _, media := range content.value.fields {
+				plain.fields = append(plain.fields, field{media.name, media.at, withPlainSchema(media.value)})
+			}
+			r.value = r.value.with(field{"content", content.at, plain})
+		}
+		fresh.fields = append(fresh.fields, r)
+	}
+	return components.with(field{"responses", responses.at, fresh})
+}
+
+// withPlainSchema is a media type whose schema needs no types of its own: the generator makes none for XML either.
+func withPlainSchema(media *node) *node {
+	schema, ok := media.field("schema")
+	if !ok {
+		return media
+	}
+	return media.with(field{"schema", schema.at, plainSchema(schema.value)})
+}
+
+// plainSchema leaves out the constants of a schema and of all that is written in it, and makes any of what is made of
+// several schemas.
+func plainSchema(n *node) *node {
+	if !n.isMapping() || n.text("$ref") != "" {
+		return n
+	}
+	if n.get("oneOf") != nil || n.get("anyOf") != nil || n.get("allOf") != nil && len(n.get("allOf").items) > 1 {
+		return anySchema(n)
+	}
+	fresh := newMapping(n.at)
+	for _, f := range n.without("enum", "const", "x-enum-varnames", "x-enumNames").fields {
+		switch {
+		case f.name == "properties" && f.value.isMapping():
+			inner := newMapping(f.value.at)
+			for _, p := range f.value.fields {
+				inner.fields = append(inner.fields, field{p.name, p.at, plainSchema(p.value)})
+			}
+			f.value = inner
+		case f.name == "items" || f.name == "additionalProperties":
+			f.value = plainSchema(f.value)
+		}
+		fresh.fields = append(fresh.fields, f)
+	}
+	return fresh
 }
 
 // isAny reports whether a schema's Go type is any.
@@ -213,7 +274,15 @@ func goWord(name string) string {
 	if folded(word) == "" {
 		return "Field"
 	}
-	return word
+	return withoutDigit(word)
+}
+
+// withoutDigit is a name that begins with no digit, as the generator would name a type.
+func withoutDigit(name string) string {
+	if name != "" && unicode.IsDigit(rune(name[0])) {
+		return "N" + name
+	}
+	return name
 }
 
 // wholeNumbers reports whether all of a list are whole numbers.

@@ -214,8 +214,12 @@ func goNamed(f field, name string) *node {
 	return newMapping(f.at, says)
 }
 
-// union: members that are any make the whole any, and a discriminator needs members that are references.
+// union: members that are any make the whole any, and a discriminator needs members that are references. The members of
+// two unions, and a list and the constants in it, would have one name.
 func (g *generator) union(n *node) *node {
+	if n.get("oneOf") != nil {
+		n = n.without("anyOf")
+	}
 	discriminator := n.get("discriminator")
 	for _, name := range []string{"oneOf", "anyOf"} {
 		members := n.get(name)
@@ -228,6 +232,11 @@ func (g *generator) union(n *node) *node {
 		}
 		if slices.ContainsFunc(members.items, func(m *node) bool { return !m.isMapping() }) {
 			return anySchema(n)
+		}
+		for i, m := range members.items { // of this form, so nobody else's
+			if list, ok := m.field("items"); ok && list.value.get("enum") != nil {
+				members.items[i] = m.with(field{"items", list.at, plainSchema(list.value)})
+			}
 		}
 	}
 	if discriminator != nil && n.get("oneOf") == nil && n.get("anyOf") == nil {

@@ -35,6 +35,14 @@ const (
 	plainShape  shape = "plain"  // OpenAPI that nothing needs to look into
 )
 
+// withArticle is the shape's name for a message.
+func (s shape) withArticle() string {
+	if strings.ContainsRune("aeio", rune(s[0])) {
+		return "an " + string(s)
+	}
+	return "a " + string(s)
+}
+
 // part is what may be under a key: one of a shape, a list, or a mapping of names to them.
 type part struct {
 	shape shape

@@ -106,6 +106,18 @@ func (b *bundler) nameOperations(all []*operation) names {
 	return taken
 }
 
+// holdInline reports whether any of the names is one that the generator makes inside a component's schema.
+func (n names) holdInline(c *component) bool {
+	inline := names{}
+	inline.reserveInline(c.node, c.preferred, false, 0)
+	for name := range inline {
+		if n[name] {
+			return true
+		}
+	}
+	return false
+}
+
 // reserveInline takes the names of the types that the generator makes inside a component's schema: S0 for the first
 // inline member of a union S, UserStatus for an enum in User's property status. at is the path to the schema, joined as
 // the generator does.

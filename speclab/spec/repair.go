@@ -12,6 +12,8 @@ import (
 func (b *bundler) repair(s shape, n *node) *node {
 	says := func(key string, value any) field { return field{key, n.at, newScalar(n.at, value)} }
 	switch s {
+	case infoShape:
+		return b.repairInfo(n)
 	case responseShape:
 		if n.get("description") == nil {
 			return n.with(says("description", ""))
@@ -42,6 +44,18 @@ func (b *bundler) repair(s shape, n *node) *node {
 		return b.repairSecurityScheme(n)
 	}
 	return n
+}
+
+// repairInfo keeps one of a license's addresses.
+func (b *bundler) repairInfo(n *node) *node {
+	license, _ := n.field("license")
+	identifier, both := license.value.field("identifier")
+	if !both || license.value.get("url") == nil {
+		return n
+	}
+	b.gap(identifier.at, "a license has an identifier or a url, not both: the identifier is left out",
+		"keep one of them")
+	return n.with(field{"license", license.at, license.value.without("identifier")})
 }
 
 // repairOperation: an operation has responses, and a client expects one that is a success.

@@ -54,6 +54,10 @@ func (b *bundler) version(r *root) bool {
 		r.scope = scope{swagger: true, consumes: texts(r.raw.get("consumes")), produces: texts(r.raw.get("produces"))}
 	case version.name == "openapi" && (said == "3.1" || strings.HasPrefix(said, "3.1.")):
 		r.scope.modern = true
+	case version.name == "openapi" && (said == "3.2" || strings.HasPrefix(said, "3.2.")):
+		r.scope.modern = true
+		b.gap(version.at, "openapi: "+said+" is read as 3.1, and what 3.2 added to it is left out",
+			"write openapi: 3.1.0")
 	case version.name == "openapi" && (said == "3.0" || said == "3" || strings.HasPrefix(said, "3.0.")):
 	default:
 		b.problem(version.at, fmt.Sprintf("%s: %s is no version that is known here", version.name, said),

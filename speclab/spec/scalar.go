@@ -10,6 +10,9 @@ import (
 
 // convertScalar converts a text, a number or a flag. One with quotes missing, or too many, is read as it was meant.
 func (b *bundler) convertScalar(s shape, n *node) *node {
+	if n.isMapping() && n.text("$ref") != "" && s == textShape { // a description in a file of its own
+		return b.inline(one(textShape), n, scope{})
+	}
 	if n.kind != scalarNode {
 		b.problem(n.at, "a "+string(s)+" is expected here, not a "+[]string{"", "mapping", "list"}[n.kind],
 			"write one value")

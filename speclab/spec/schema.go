@@ -252,26 +252,30 @@ func (s *schema) nullable() {
 
 func (n *node) scalarIs(v any) bool { return n != nil && n.kind == scalarNode && n.scalar == v }
 
-// patterns drops what Go's expressions, which know no looking ahead, cannot hold.
+var codepoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+
+// Pattern is a pattern of a spec, which is ECMAScript's, as Go writes it. Go's cannot look ahead or behind.
+func Pattern(pattern string) string { return codepoint.ReplaceAllString(pattern, `\x{$1}`) }
+
+// patterns drops what Go's expressions cannot hold.
 func (s *schema) patterns() {
-	if pattern := s.get("pattern"); pattern != nil {
-		if _, err := regexp.Compile(pattern.string()); err != nil {
-			s.b.gap(pattern.at, fmt.Sprintf("the pattern %q cannot be checked and is left out", pattern.string()),
-				"write it without looking ahead or behind")
-			s.drop("pattern")
-		}
+	if pattern := s.get("pattern"); pattern != nil && !s.canCheck(pattern.at, pattern.string()) {
+		s.drop("pattern")
 	}
 	named := s.get("patternProperties")
 	if named == nil {
 		return
 	}
-	kept := slices.DeleteFunc(slices.Clone(named.fields), func(f field) bool {
-		_, err := regexp.Compile(f.name)
-		if err != nil {
-			s.b.gap(f.at, fmt.Sprintf("the pattern %q cannot be checked and is left out", f.name),
-				"write it without looking ahead or behind")
-		}
-		return err != nil
-	})
+	kept := slices.DeleteFunc(slices.Clone(named.fields), func(f field) bool { return !s.canCheck(f.at, f.name) })
 	s.set("patternProperties", newMapping(named.at, kept...))
+}
+
+// canCheck reports whether Go can read a pattern; if not, it has said so.
+func (s *schema) canCheck(at Position, pattern string) bool {
+	_, err := regexp.Compile(Pattern(pattern))
+	if err != nil {
+		s.b.gap(at, fmt.Sprintf("the pattern %q cannot be checked and is left out", pattern),
+			"write it without looking ahead or behind")
+	}
+	return err == nil
 }

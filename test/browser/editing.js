@@ -23,6 +23,14 @@ ${more}      responses:
                   heard:
                     type: boolean
                     example: true
+              examples:
+                heard: {value: {heard: true}}
+                unheard: {value: {heard: false}}
+        "403":
+          description: Nobody may knock.
+          content:
+            application/json:
+              example: {errcode: M_FORBIDDEN, error: Nobody may knock.}
 `;
 
 /** A spec for a whole test file. */

@@ -1,4 +1,5 @@
 // The operations, by Swagger UI, and how they follow the spec while somebody edits it.
+import { makeRoom, tellBroken } from "./broken.js";
 import { byId, clock, element, say } from "./dom.js";
 import { devPassword, prepared } from "./examples.js";
 import { keepMended } from "./mends.js";
@@ -6,7 +7,8 @@ import { plugin } from "./plugin.js";
 
 const admin = new URLSearchParams(location.search).get("api") === "admin";
 const source = `/_postern/spec/${admin ? "admin" : "openapi"}.json`;
-const pause = 2_000; // between two questions whether the spec was saved; one that was not costs a 304
+const pause = 400; // between two questions whether the spec was saved; one that was not costs a 304
+const longPause = 2_000; // while the server is away
 const methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
 const listeners = [];
@@ -30,15 +32,23 @@ export function* operationsOf(document) {
 
 export const answeredBy = (operation) => (operation["x-postern-answered-by"] === "spec" ? "spec" : "real");
 
+/** The operation with a field more if the spec answers it: the header that chooses which answer. */
+function withChoice(operation) {
+  const { "x-postern-prefer": choices = [], parameters = [] } = operation;
+  if (choices.length < 2 || parameters.some(({ name }) => name === "Prefer")) return operation;
+  const description = "Which answer the spec gives. The header is the spec lab's, and not in the spec.";
+  const choice = { name: "Prefer", in: "header", description, schema: { type: "string", enum: choices } };
+  return { ...operation, parameters: [...parameters, choice] };
+}
+
 /** The document with those operations only that are to be shown. The document itself is filtered and not the page, because Swagger
  *  UI does not draw what is out of sight of a long list. */
 function filtered(document, by) {
-  if (by === "all") return document;
   const paths = {};
   for (const { path, method, operation } of operationsOf(document)) {
-    if (answeredBy(operation) !== by) continue;
+    if (by !== "all" && answeredBy(operation) !== by) continue;
     paths[path] ??= Object.fromEntries(Object.entries(document.paths[path]).filter(([key]) => !methods.includes(key)));
-    paths[path][method] = operation;
+    paths[path][method] = withChoice(operation);
   }
   return { ...document, paths };
 }
@@ -84,12 +94,17 @@ async function follow(redraw) {
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
   const first = !shown;
   if (first) password = await devPassword();
-  shown = await answer.json();
+  const { "x-postern-broken": broken, ...document } = await answer.json();
   etag = answer.headers.get("ETag") ?? "";
-  count();
-  redraw();
-  for (const f of listeners) f(shown);
-  if (!first) say(byId("spec-status"), `The spec was saved; these are its operations as of ${clock(Date.now())}.`);
+  tellBroken(broken);
+  if (first || JSON.stringify(document) !== JSON.stringify(shown)) {
+    shown = document;
+    count();
+    redraw();
+    for (const f of listeners) f(shown);
+  }
+  const saved = first || broken ? "" : `The spec was saved; these are its operations as of ${clock(Date.now())}.`;
+  say(byId("spec-status"), saved);
 }
 
 /** A server that was started again has another password. Swagger UI keeps what stands in a body, typed or not. */
@@ -124,10 +139,11 @@ export function startOperations(carry, answered) {
       say(byId("spec-status"), `The spec cannot be read now (${error.message}); trying again.`);
       if (!ui) byId("swagger").replaceChildren(element("p", { className: "loading" }, "No operations yet."));
     }
-    timer = setTimeout(round, pause);
+    timer = setTimeout(round, away ? longPause : pause);
   };
   for (const radio of document.querySelectorAll("input[name=show]")) radio.addEventListener("change", () => shown && redraw());
   document.addEventListener("visibilitychange", () => document.hidden || round());
+  makeRoom();
   // A module runs after deferred scripts, so Swagger UI is there.
   round();
 }

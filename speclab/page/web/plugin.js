@@ -25,6 +25,15 @@ const answer = (Response, { React }) => (props) => {
   return React.createElement(React.Fragment, null, said, React.createElement(Response, props));
 };
 
+/** Of the answers that an operation documents, those that are no success show what they look like when somebody asks: most are the
+ *  same error, and one after the other they made the operation several screens long. */
+const folded = (ModelExample, { React }) => (props) => {
+  const model = React.createElement(ModelExample, props);
+  const [, , , part, status] = props.specPath.toJS();
+  if (part !== "responses" || status.startsWith("2")) return model;
+  return React.createElement("details", {}, React.createElement("summary", {}, "Example and schema"), model);
+};
+
 /** A field of a form that begins empty is not sent, unless somebody wants it to be: Swagger UI has it the other way round. */
 const unsent = (IncludeEmpty, { React }) => (props) =>
   React.createElement(IncludeEmpty, { ...props, isIncludedOptions: { ...props.isIncludedOptions, defaultValue: false } });
@@ -36,5 +45,5 @@ export const plugin = (system) => ({
     authorizeOperationBtn: nothing,
     OperationServers: nothing,
   },
-  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, ParameterIncludeEmpty: unsent },
+  wrapComponents: { OperationSummaryPath: badge, liveResponse: answer, modelExample: folded, ParameterIncludeEmpty: unsent },
 });
