@@ -19,6 +19,7 @@ type bundler struct {
 	pointers []*node               // each will be the pointer of a component: see pointerTo
 	named    map[string]*component // by pointer, once they are settled
 	count    int                   // nodes made
+	text     int                   // bytes of text in them
 
 	inlining []target // targets of references that are being inlined, to find one that leads to itself
 	depth    int
@@ -90,11 +91,16 @@ func (b *bundler) convert(p part, n *node, c scope) *node {
 // overLimit reports whether the result has become larger than any API is.
 func (b *bundler) overLimit(n *node) bool {
 	b.count++
+	b.text += n.size()
 	switch {
 	case b.count == maxResult:
 		b.problem(n.at, fmt.Sprintf("with its references written out the spec holds more than %d values", maxResult),
 			"give repeated parts names under components")
 	case b.count > maxResult:
+	case b.text > maxText:
+		b.count = maxResult
+		b.problem(n.at, fmt.Sprintf("with its references written out the spec holds more than %d MB of text",
+			maxText>>20), "refer to long texts less often, or leave them out")
 	case b.depth > maxDepth:
 		b.count = maxResult
 		b.problem(n.at, fmt.Sprintf("values lie more than %d levels deep in one another", maxDepth),

@@ -112,6 +112,13 @@ func TestHostile(t *testing.T) {
 		{"indented deeply", hostileHead + "x-a:\n" + deepIndent(2000), "levels deep"},
 		{"aliases", bomb(30, 10, "[a, b, c]"), "spec.yaml"},
 		{"few aliases", bomb(12, 5, "[a, b, c]"), "spec.yaml"},
+		{"aliases of a long text", hostileHead + "x-0: &x0 " + strings.Repeat("a", 1<<20) + "\nx-1: [" +
+			many(400, "*x0") + "]\n", "MB of text, aliases"},
+		{"aliases of a long key", hostileHead + "x-0: &x0 {" + strings.Repeat("a", 1000) + ": 1}\nx-1: [" +
+			many(70_000, "*x0") + "]\n", "MB of text, aliases"},
+		{"references to a long text", hostileHead + "components: {examples: {e: {value: " +
+			strings.Repeat("a", 1<<20) + "}}, schemas: {A: {example: [" +
+			many(400, "{$ref: '#/components/examples/e'}") + "]}}}\n", "MB of text"},
 		{"merges", hostileHead + "x-0: &x0 {a: b}\n" + merges(40), "spec.yaml"},
 		{"references to references", references(60), "written out"},
 		{"a chain of 4,000 schemas", chain(4000), "more than 2000 components"},

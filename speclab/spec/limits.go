@@ -12,6 +12,7 @@ const (
 	maxDepth = 200      // of one value in another: the libraries walk them by recursion
 	// values in one file, aliases written out: a value costs 1 to 2 KB on its way through three forms
 	maxNodes      = 150_000
+	maxText       = 16 << 20  // bytes of text in them, and in the whole document: one alias may stand for megabytes
 	maxKeys       = 5000      // of one mapping: the YAML library compares each with each
 	maxMembers    = 1000      // of one list of parameters or schemas, for the same reason
 	maxPath       = 2000      // characters of a path

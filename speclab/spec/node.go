@@ -35,6 +35,21 @@ type field struct {
 // manyFields is from where an index is worth its memory.
 const manyFields = 16
 
+// size is how many bytes of text a node has itself.
+func (n *node) size() int {
+	size := 0
+	switch text := n.scalar.(type) {
+	case string:
+		size = len(text)
+	case json.Number:
+		size = len(text)
+	}
+	for _, f := range n.fields {
+		size += len(f.name)
+	}
+	return size
+}
+
 func newMapping(at Position, fields ...field) *node {
 	n := &node{at: at, kind: mappingNode, fields: fields}
 	if len(fields) > manyFields {

@@ -104,6 +104,7 @@ func abs(n int) int { return max(n, -n) }
 type builder struct {
 	file     string
 	count    int
+	text     int          // bytes
 	within   []*yaml.Node // aliases being written out, to see one that contains itself
 	problems Problems
 	stopped  bool
@@ -130,11 +131,15 @@ func (b *builder) stop(y *yaml.Node, what, fix string) *node {
 
 func (b *builder) build(y *yaml.Node, depth int) *node {
 	b.count++
+	b.text += len(y.Value)
 	switch {
 	case b.stopped:
 		return newScalar(b.position(y), nil)
 	case b.count > maxNodes:
 		return b.stop(y, fmt.Sprintf("the file holds more than %d values, aliases written out", maxNodes),
+			"write less, or use $ref in place of aliases")
+	case b.text > maxText:
+		return b.stop(y, fmt.Sprintf("the file holds more than %d MB of text, aliases written out", maxText>>20),
 			"write less, or use $ref in place of aliases")
 	case depth > maxDepth:
 		return b.stop(y, fmt.Sprintf("values lie more than %d levels deep in one another", maxDepth),
@@ -190,6 +195,7 @@ func (b *builder) mapping(y *yaml.Node, depth int) *node {
 				places[key.Value].Line), "keep one of them")
 		default:
 			places[key.Value] = b.position(key)
+			b.text += len(key.Value)
 			own = append(own, field{key.Value, b.position(key), b.build(value, depth+1)})
 		}
 	}
