@@ -49,6 +49,7 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 			err = fmt.Errorf("the generator gives up: %v", cause)
 		}
 	}()
+	shortenDescriptions(api)
 	if code, err = codegen.Generate(api, g.settings); err != nil {
 		return "", nil, err
 	}
@@ -64,6 +65,19 @@ func (g *generator) generate(api *openapi3.T) (code string, operations []operati
 		operations = append(operations, operation{goName: o.OperationId, name: o.SpecOperationId, at: at})
 	}
 	return code, operations, nil
+}
+
+// longestComment is far more than anybody writes about one schema. The generator repeats a schema's description at
+// each property that refers to it: a file of 1 MB becomes gigabytes of comments for the compiler to read.
+const longestComment = 16 << 10
+
+func shortenDescriptions(api *openapi3.T) {
+	_ = api.WalkSchemas(func(_ string, ref *openapi3.SchemaRef) error { // it stops at no error
+		if s := ref.Value; s != nil && len(s.Description) > longestComment {
+			s.Description = strings.ToValidUTF8(s.Description[:longestComment], "") + "…"
+		}
+		return nil
+	})
 }
 
 // typeOf is what the generator calls a component in Go.
