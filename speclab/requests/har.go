@@ -134,7 +134,7 @@ func (x *exchange) asked() asked {
 		a.URL += "?" + query
 	}
 	if x.body.size > 0 {
-		a.Body = &posted{r.Header.Get("Content-Type"), x.body.show(r.Header)}
+		a.Body = &posted{scrub(r.Header.Get("Content-Type")), x.body.show(r.Header)}
 	}
 	return a
 }
@@ -146,7 +146,7 @@ func (x *exchange) answered() answered {
 	a := &x.answer
 	return answered{
 		Status: a.status, Text: http.StatusText(a.status), Version: x.request.Proto, Cookies: []field{},
-		Headers: headers(a.header), Content: content{a.size, a.header.Get("Content-Type"), a.show(a.header)},
+		Headers: headers(a.header), Content: content{a.size, scrub(a.header.Get("Content-Type")), a.show(a.header)},
 		Redirect: scrub(a.header.Get("Location")), sizes: sizes{-1, a.size},
 	}
 }

@@ -16,44 +16,97 @@ const hidden = "[hidden]"
 // hiddenParts are in the names of what is secret, and hiddenNames are such names, both without punctuation. Some are
 // of other servers: the spec may be anybody's. openNames hold one of the parts and are none.
 var (
-	hiddenParts = []string{"passw", "pwd", "token", "macaroon", "secret", "authorization", "cookie", "credential",
-		"apikey", "privatekey", "recoverykey", "sessionkey", "pushkey", "verifier", "assertion", "totp"}
-	hiddenNames = []string{"code", "usercode", "devicecode", "session", "sid", "otp", "pin", "jwt", "dpop", "proof",
+	hiddenParts = []string{"passw", "passphrase", "pwd", "token", "macaroon", "secret", "authorization", "cookie",
+		"credential", "bearer", "apikey", "accesskey", "privatekey", "signingkey", "recoverykey", "sessionkey",
+		"pushkey", "sessionid", "verifier", "assertion", "samlresponse", "totp"}
+	hiddenNames = []string{"session", "sid", "pass", "pw", "otp", "pin", "mac", "ticket", "jwt", "dpop", "proof",
+		"xauth", "xauthkey",
 		"new", "again", "current", "answer", "half", "form"} // the last six are of the forms of Postern's pages
-	openNames = []string{"tokentype", "errcode"}
+	// a code is mostly one that opens something: of OAuth 2.0, of a second factor, of recovery
+	hiddenEnds = []string{"code", "codes"}
+	openNames  = []string{"tokentype"}
+	openEnds   = []string{"endpoint", "supported", "errcode", "errorcode", "statuscode", "countrycode", "postalcode",
+		"languagecode", "currencycode"}
 )
 
 // secret reports whether a value of this name is a secret.
 func secret(name string) bool {
-	name = strings.NewReplacer("_", "", "-", "", ".", "", "[", "", "]", "").Replace(strings.ToLower(name))
-	if slices.Contains(openNames, name) || strings.HasSuffix(name, "endpoint") || strings.HasSuffix(name, "supported") {
+	if name == "__code" { // Prism's, of a status
 		return false
 	}
-	return slices.Contains(hiddenNames, name) ||
+	name = plainName(name)
+	ends := func(end string) bool { return strings.HasSuffix(name, end) }
+	if slices.Contains(openNames, name) || slices.ContainsFunc(openEnds, ends) {
+		return false
+	}
+	return slices.Contains(hiddenNames, name) || slices.ContainsFunc(hiddenEnds, ends) ||
 		slices.ContainsFunc(hiddenParts, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// plainName is a name without punctuation and case. There are letters that are small already and whose capital is that
+// of another (the long s), and decoders of JSON do not tell them apart.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(unicode.ToUpper(r))
+	}, name)
 }
 
 var (
 	// tokenLike is what tokens begin with: Postern's are macaroons of format 2, which begin with the location
 	// (package tokens); Synapse's and those of Matrix Authentication Service have prefixes; the last are JSON Web
-	// Tokens.
-	tokenLike = regexp.MustCompile(`AgE[A-Za-z0-9_-]{20,}|\b(?:sy[trl]|ma[tr]|mc[tr])_[A-Za-z0-9_-]{8,}` +
+	// Tokens. Before them are macaroons of format 1, which old homeservers give out.
+	tokenLike = regexp.MustCompile(`AgE[A-Za-z0-9_-]{20,}|\bMDA[A-Za-z0-9_-]{30,}` +
+		`|\b(?:sy[trl]|ma[tr]|mc[tr])_[A-Za-z0-9_-]{8,}` +
 		`|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?`)
 	// pair is a parameter of an address that stands in a text.
-	pair = regexp.MustCompile(`([?&#;])([A-Za-z0-9_.%\[\]-]+)=([^&#;\s"'<>]+)`)
+	pair = regexp.MustCompile(`([?&#;])([A-Za-z0-9_.%\[\]-]+)=([^&#\s"<>]+)`)
+	// user is who an address is for, with a password.
+	user = regexp.MustCompile(`(://[^/?#\s@:"<>]*):[^/?#\s@"<>]+@`)
+	// invitation is one in a path: Postern's, or Synapse's.
+	invitation = regexp.MustCompile(`(/(?:invitations|registration_tokens)/)([^/?#\s"<>]+)`)
 )
 
-// scrub hides in a text what looks like a token, and what an address in it carries.
-func scrub(s string) string { return scrubAddresses(s, 3) }
+// scrub hides in a text what looks like a token, and what an address or JSON in it carries.
+func scrub(s string) string {
+	s = user.ReplaceAllString(s, "$1:"+hidden+"@")
+	s = invitation.ReplaceAllStringFunc(s, func(one string) string {
+		parts := invitation.FindStringSubmatch(one)
+		if parts[2] == "new" { // where one is made
+			return one
+		}
+		return parts[1] + hidden
+	})
+	return scrubAddresses(s, 3)
+}
+
+// scrubJSON hides the secrets of a text that is JSON, and reports whether it is. Of one that only begins as such the
+// rest is left out, unless it is plain talk in brackets.
+func scrubJSON(s string) (text string, is bool) {
+	begin := strings.TrimLeft(s, " \t\r\n")
+	if begin == "" || begin[0] != '{' && begin[0] != '[' {
+		return "", false
+	}
+	text, whole := hideJSON([]byte(s))
+	if !whole {
+		text += "…"
+	}
+	return text, whole || strings.Contains(text, `"`)
+}
 
 // scrubAddresses does so in the addresses that addresses carry, too; what is nested deeper is hidden whole.
 func scrubAddresses(s string, deep int) string {
+	if text, is := scrubJSON(s); is {
+		return text
+	}
 	s = pair.ReplaceAllStringFunc(s, func(one string) string {
 		parts := pair.FindStringSubmatch(one)
 		mark, name, value := parts[1], parts[2], parts[3]
 		plain := unescape(value)
 		switch {
-		case secret(unescape(name)), deep == 0 && pair.MatchString(plain):
+		case secret(unescape(name)), deep == 0 && (pair.MatchString(plain) || strings.ContainsAny(plain, "{[")):
 			return mark + name + "=" + hidden
 		case deep > 0:
 			if shown := scrubAddresses(plain, deep-1); shown != plain {
