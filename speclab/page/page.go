@@ -56,8 +56,10 @@ type Config struct {
 	// spec where they have "example-password".
 	Password string
 	// Requests gives the requests after the one of a number, as a HAR.
-	Requests  func(after int) []byte
-	PublicURL string // where else than at an address the requests are shown; may be empty
+	Requests func(after int) []byte
+	// PublicURL is the server's; it may be empty. The requests are shown at its host too. When it is on the network the
+	// password is not given.
+	PublicURL string
 }
 
 // Handler serves the page. It answers 404 to paths that are not its own.
@@ -75,7 +77,7 @@ func Handler(c Config) http.Handler {
 	})
 	mux.Handle("GET "+Root+"/openapi.json", followed(c.Document))
 	mux.Handle("GET "+Root+"/admin.json", newFile("admin.json", c.Admin))
-	mux.HandleFunc("GET "+Root+"/password", servePassword(c.Password))
+	mux.HandleFunc("GET "+Root+"/password", c.servePassword)
 	mux.HandleFunc("GET "+Root+"/requests.json", c.serveRequests)
 	mux.HandleFunc("POST "+Root+"/token", bench.serve)
 	return guarded(mux)
