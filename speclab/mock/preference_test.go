@@ -232,3 +232,15 @@ func TestMethods(t *testing.T) {
 		t.Errorf("the preflight has %v", preflight.Header)
 	}
 }
+
+// TestEndlessPattern: a pattern of repetitions in repetitions of nothing has an answer, too.
+func TestEndlessPattern(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "look.yaml", "openapi: 3.1.0\ninfo: {title: t, version: '1'}\npaths:\n  /look:\n    get:\n"+
+		"      operationId: look\n      responses:\n        '200':\n          description: d\n"+
+		"          content: {application/json: {schema: {type: object, required: [a], properties: {a: {type: string,\n"+
+		"            minLength: 300, pattern: '^"+strings.Repeat("(", 12)+strings.Repeat(")*", 12)+"zq$'}}}}}\n")
+	for _, prefer := range []string{"return=minimal", "dynamic=true"} {
+		b.want(b.ask("GET", "/look", "", "", "Prefer", prefer), 200, "spec")
+	}
+}

@@ -101,11 +101,13 @@ type patternWriter struct {
 	more   int        // repetitions, where there may be
 	nth    int        // chooses among alternatives and characters
 	random *rand.Rand // chooses instead, when it is there, and among numbers of repetitions too
+	steps  int
 }
 
 func (w *patternWriter) write(re *syntax.Regexp) {
-	const longest = 4096
-	if w.Len() > longest {
+	// repetitions in repetitions of nothing would write nothing, and not end
+	const longest, mostSteps = 4096, 100_000
+	if w.steps++; w.Len() > longest || w.steps > mostSteps {
 		return
 	}
 	switch re.Op {
@@ -123,7 +125,9 @@ func (w *patternWriter) write(re *syntax.Regexp) {
 		w.write(re.Sub[w.choose(len(re.Sub))])
 	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
 		for range w.repetitions(re) {
-			w.write(re.Sub[0])
+			if w.write(re.Sub[0]); w.steps > mostSteps {
+				return
+			}
 		}
 	}
 }
