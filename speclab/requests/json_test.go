@@ -2,8 +2,11 @@ package requests
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -120,12 +123,40 @@ func TestRecordingEnds(t *testing.T) {
 	}
 }
 
-// memory is a file in memory.
-type memory struct{ text []byte }
+// TestFullDisk: of an entry that the disk has no room for nothing stays, and the recording is whole.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	file := &memory{room: 400}
+	r := recorder{to: file}
+	if err := errors.Join(r.begin(), r.add([]byte(`{"a":1}`))); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.add([]byte(`{"a":"` + strings.Repeat("a", 400) + `"}`)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a full disk: %v", err)
+	}
+	var a archive
+	if err := json.Unmarshal(file.text, &a); err != nil || len(a.Log.Entries) != 1 {
+		t.Errorf("the file is %s: %v", file.text, err)
+	}
+}
 
-func (m *memory) WriteAt(p []byte, at int64) (int, error) {
-	m.text = append(m.text[:at:at], p...)
-	return len(p), nil
+// memory is a file in memory.
+type memory struct {
+	text []byte
+	room int // how long it may become; 0 is without end
+}
+
+func (m *memory) WriteAt(p []byte, at int64) (n int, err error) {
+	if n = len(p); m.room > 0 && int(at)+n > m.room {
+		n, err = m.room-int(at), syscall.ENOSPC
+	}
+	m.text = append(m.text[:at:at], append(slices.Clone(p[:n]), m.text[min(len(m.text), int(at)+n):]...)...)
+	return n, err
+}
+
+func (m *memory) Truncate(size int64) error {
+	m.text = m.text[:size]
+	return nil
 }
 
 func (m *memory) Close() error { return nil }

@@ -41,10 +41,15 @@ func (r *recorder) add(entry []byte) error {
 	}
 	if err := r.write(append(text, archiveEnd...), r.at); err != nil {
 		r.ended = true
-		return err
+		return errors.Join(err, r.restore())
 	}
 	r.at, r.some = r.at+size, true
 	return nil
+}
+
+// restore ends the archive where it ended before an entry that was written in part.
+func (r *recorder) restore() error {
+	return errors.Join(r.to.Truncate(r.at+int64(len(archiveEnd))), r.write([]byte(archiveEnd), r.at))
 }
 
 func (r *recorder) write(text []byte, at int64) error {

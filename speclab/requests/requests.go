@@ -52,6 +52,7 @@ type Config struct {
 type File interface {
 	io.WriterAt
 	io.Closer
+	Truncate(size int64) error
 }
 
 // Log is the requests of a running server.
