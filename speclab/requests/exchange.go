@@ -19,6 +19,7 @@ type exchange struct {
 	request *http.Request
 	body    requestBody
 	answer  answer
+	ended   bool // whether the handler came to its end
 }
 
 // preflight reports whether a browser asks whether it may ask. Fetch Standard, "CORS-preflight request".

@@ -80,7 +80,7 @@ type posted struct {
 }
 
 type answered struct {
-	Status   int     `json:"status"`
+	Status   int     `json:"status"` // 0: there was none
 	Text     string  `json:"statusText"`
 	Version  string  `json:"httpVersion"`
 	Cookies  []field `json:"cookies"`
@@ -140,7 +140,7 @@ func (x *exchange) asked() asked {
 }
 
 func (x *exchange) answered() answered {
-	if x.answer.status == 0 { // the handler wrote nothing, which is an answer too
+	if x.answer.status == 0 && x.ended { // the handler wrote nothing, which is an answer too
 		x.answer.status, x.answer.header = http.StatusOK, x.answer.Header().Clone()
 	}
 	a := &x.answer

@@ -103,6 +103,7 @@ func (l *Log) Handler(next http.Handler) http.Handler {
 		r.Body = &x.body
 		defer func() { l.add(x) }() // also when the answer was cut off by a panic
 		next.ServeHTTP(&x.answer, r)
+		x.ended = true
 	})
 }
 
@@ -135,6 +136,9 @@ func (l *Log) add(x *exchange) {
 func (x *exchange) line(e *entry) string {
 	parts := []string{"request: " + e.Request.Method + " " + line(x.url.EscapedPath()),
 		e.Postern.Operation, e.Postern.By, strconv.Itoa(e.Response.Status)}
+	if e.Response.Status == 0 {
+		parts[3] = "no answer"
+	}
 	switch {
 	case x.preflight() && e.Postern.Operation == "":
 		parts[1] = "preflight"

@@ -347,8 +347,11 @@ func TestCutOff(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if file, _ := l.recorded(); file.Log.Version != "1.2" || len(file.Log.Entries) != 1 ||
-		file.Log.Entries[0].Postern.Operation != "giveUp" {
+		file.Log.Entries[0].Postern.Operation != "giveUp" || file.Log.Entries[0].Response.Status != 0 {
 		t.Errorf("the file has %+v", file)
+	}
+	if line := "request: GET /a  giveUp    no answer\n"; l.out.String() != line {
+		t.Errorf("it prints %q, want %q", l.out, line)
 	}
 }
 
