@@ -17,7 +17,10 @@ type level struct {
 
 // hideJSON writes JSON again with its secrets hidden, as far as it can be read: whole is false when there was something
 // that could not.
-func hideJSON(raw []byte) (out string, whole bool) {
+func hideJSON(raw []byte) (out string, whole bool) { return hideJSONTo(raw, maxNested) }
+
+// hideJSONTo does so with what is nested in its strings.
+func hideJSONTo(raw []byte, deep int) (out string, whole bool) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber() // numbers stay as they came
 	var b strings.Builder
@@ -46,9 +49,9 @@ func hideJSON(raw []byte) (out string, whole bool) {
 				top.named = secret(value)
 				hide = false
 			}
-			b.WriteString(quote(value, hide))
+			b.WriteString(quote(value, hide, deep))
 		case json.Number:
-			b.WriteString(number(value, hide))
+			b.WriteString(number(value, hide, deep))
 		default: // true, false or null, which are no secrets
 			b.Write(encode(value))
 		}
@@ -69,16 +72,16 @@ func (l *level) before() string {
 	return ","
 }
 
-func quote(value string, hide bool) string {
+func quote(value string, hide bool, deep int) string {
 	if hide && value != "" {
 		value = hidden
 	}
-	return string(encode(scrub(value)))
+	return string(encode(scrubTo(value, deep)))
 }
 
-func number(value json.Number, hide bool) string {
+func number(value json.Number, hide bool, deep int) string {
 	if hide {
-		return quote(value.String(), true)
+		return quote(value.String(), true, deep)
 	}
 	return value.String()
 }

@@ -66,56 +66,55 @@ var (
 	// user is who an address is for, with a password.
 	user = regexp.MustCompile(`(://[^/?#\s@:"<>]*):[^/?#\s@"<>]+@`)
 	// invitation is one in a path: Postern's, or Synapse's.
-	invitation = regexp.MustCompile(`(/(?:invitations|registration_tokens)/)([^/?#\s"<>]+)`)
+	invitation = regexp.MustCompile(`(/(?:invitations|registration_tokens)/)[^/?#\s"<>]+`)
 )
 
+// maxNested is how many addresses and texts of JSON in one another are looked into; what is nested deeper is hidden
+// whole.
+const maxNested = 3
+
 // scrub hides in a text what looks like a token, and what an address or JSON in it carries.
-func scrub(s string) string {
-	s = user.ReplaceAllString(s, "$1:"+hidden+"@")
-	s = invitation.ReplaceAllStringFunc(s, func(one string) string {
-		parts := invitation.FindStringSubmatch(one)
-		if parts[2] == "new" { // where one is made
-			return one
-		}
-		return parts[1] + hidden
-	})
-	return scrubAddresses(s, 3)
-}
+func scrub(s string) string { return scrubTo(s, maxNested) }
 
-// scrubJSON hides the secrets of a text that is JSON, and reports whether it is. Of one that only begins as such the
-// rest is left out, unless it is plain talk in brackets.
-func scrubJSON(s string) (text string, is bool) {
-	begin := strings.TrimLeft(s, " \t\r\n")
-	if begin == "" || begin[0] != '{' && begin[0] != '[' {
-		return "", false
-	}
-	text, whole := hideJSON([]byte(s))
-	if !whole {
-		text += "…"
-	}
-	return text, whole || strings.Contains(text, `"`)
-}
-
-// scrubAddresses does so in the addresses that addresses carry, too; what is nested deeper is hidden whole.
-func scrubAddresses(s string, deep int) string {
-	if text, is := scrubJSON(s); is {
+// scrubTo does so in what is nested, to a depth.
+func scrubTo(s string, deep int) string {
+	if text, is := scrubJSON(s, deep); is {
 		return text
 	}
+	s = user.ReplaceAllString(s, "$1:"+hidden+"@")
+	s = invitation.ReplaceAllString(s, "$1"+hidden)
 	s = pair.ReplaceAllStringFunc(s, func(one string) string {
 		parts := pair.FindStringSubmatch(one)
 		mark, name, value := parts[1], parts[2], parts[3]
 		plain := unescape(value)
 		switch {
-		case secret(unescape(name)), deep == 0 && (pair.MatchString(plain) || strings.ContainsAny(plain, "{[")):
+		case secret(unescape(name)), deep == 0 && (pair.MatchString(plain) || strings.Contains(plain, `"`)):
 			return mark + name + "=" + hidden
 		case deep > 0:
-			if shown := scrubAddresses(plain, deep-1); shown != plain {
+			if shown := scrubTo(plain, deep-1); shown != plain {
 				return mark + name + "=" + url.QueryEscape(shown)
 			}
 		}
 		return one
 	})
 	return tokenLike.ReplaceAllString(s, hidden)
+}
+
+// scrubJSON hides the secrets of a text that is JSON, and reports whether it is. Of one that only begins as such the
+// rest is left out, unless it is plain talk in brackets.
+func scrubJSON(s string, deep int) (text string, is bool) {
+	begin := strings.TrimLeft(s, " \t\r\n")
+	if begin == "" || begin[0] != '{' && begin[0] != '[' {
+		return "", false
+	}
+	if deep == 0 {
+		return hidden, strings.Contains(s, `"`)
+	}
+	text, whole := hideJSONTo([]byte(s), deep-1)
+	if !whole {
+		text += "…"
+	}
+	return text, whole || strings.Contains(text, `"`)
 }
 
 // line is a text of a client's, scrubbed, on one line of a console that it cannot control.
