@@ -14,17 +14,22 @@ import (
 const hidden = "[hidden]"
 
 // hiddenParts are in the names of what is secret, and hiddenNames are such names, both without punctuation. Some are
-// of other servers: the spec may be anybody's. openNames hold one of the parts and are none.
+// of other servers: the spec may be anybody's. openNames hold one of the parts and are none, nor is statusAsked, by
+// which a request asks for a status (package mock).
 var (
 	hiddenParts = []string{"passw", "pwd", "token", "macaroon", "secret", "authorization", "cookie", "credential",
 		"apikey", "privatekey", "recoverykey", "sessionkey", "pushkey", "verifier", "assertion", "totp"}
 	hiddenNames = []string{"code", "usercode", "devicecode", "session", "sid", "otp", "pin", "jwt", "dpop", "proof",
 		"new", "again", "current", "answer", "half", "form"} // the last six are of the forms of Postern's pages
-	openNames = []string{"tokentype", "errcode"}
+	openNames   = []string{"tokentype", "errcode"}
+	statusAsked = "__code"
 )
 
 // secret reports whether a value of this name is a secret.
 func secret(name string) bool {
+	if name == statusAsked {
+		return false
+	}
 	name = strings.NewReplacer("_", "", "-", "", ".", "", "[", "", "]", "").Replace(strings.ToLower(name))
 	if slices.Contains(openNames, name) || strings.HasSuffix(name, "endpoint") || strings.HasSuffix(name, "supported") {
 		return false
