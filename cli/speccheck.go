@@ -73,6 +73,9 @@ func (f reportFlags) end(w world, report *impact.Report, err error) error {
 		err = f.write(report, w.stdout)
 	}
 	if err != nil {
+		if f.Format == "github" { // beside the error itself, which no annotation shows
+			fmt.Fprintln(w.stdout, impact.GitHubError(err))
+		}
 		return exitStatus{code: 2, err: err}
 	}
 	if status := report.ExitStatus(); status != 0 {
