@@ -73,6 +73,14 @@ func TestRequestLog(t *testing.T) {
 		!strings.Contains(out, "the spec has every operation that was called") {
 		t.Errorf("held against all: %v\n%s", err, out)
 	}
+	contract, err := os.ReadFile("api/login.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := i.kept("login.yaml", strings.Replace(string(contract), "operationId: login\n", "operationId: logIn\n", 1))
+	if out, err := i.calls(record, edited, "api/login.yaml", look); !strings.Contains(out, "1 operation was called") {
+		t.Errorf("held against the contract and an edited copy of it: %v\n%s", err, out)
+	}
 	if _, err := i.calls(look); printError(&strings.Builder{}, err) != 2 {
 		t.Errorf("a spec is taken for a recording: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"postern/handlers"
 	"postern/speclab/mock"
@@ -13,7 +14,7 @@ import (
 
 type specCalls struct {
 	Recording string   `arg:"" help:"An HTTP Archive (HAR): what serve --record has written, or a browser has saved."`
-	Files     []string `arg:"" optional:"" name:"file" help:"The spec, one or more files, or a folder of them; by default Postern's contract."`
+	Files     []string `arg:"" optional:"" name:"file" help:"What has the operations: specs, each a file or a folder of files; by default Postern's contract."`
 
 	SpecRoot string `placeholder:"DIR" help:"The folder that the files may refer into; by default the one that they lie in."`
 }
@@ -48,35 +49,58 @@ func (cmd *specCalls) Run(w world) error {
 	return nil
 }
 
+// finder gives the name of a request's operation, or none.
+type finder = func(method, path string) string
+
 func (cmd *specCalls) missing(w world) (*requests.Calls, int, error) {
-	api, err := cmd.spec(w)
+	specs, err := cmd.specs(w)
 	if err != nil {
 		return nil, 0, err
 	}
-	find, err := mock.Finder(api, handlers.Alias)
-	if err != nil {
-		return nil, 0, err
+	var finders []finder
+	for _, api := range specs {
+		find, err := mock.Finder(api, handlers.Alias)
+		if err != nil {
+			return nil, 0, err
+		}
+		finders = append(finders, find)
 	}
 	file, err := os.Open(cmd.Recording)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer file.Close()
-	missing, total, err := requests.Missing(file, func(method, path string) bool { return find(method, path) != "" })
+	missing, total, err := requests.Missing(file, func(method, path string) bool {
+		return slices.ContainsFunc(finders, func(find finder) bool { return find(method, path) != "" })
+	})
 	if err != nil {
 		err = fmt.Errorf("%s: %w", cmd.Recording, err)
 	}
 	return missing, total, err
 }
 
-// spec is what the calls are held against.
-func (cmd *specCalls) spec(w world) (*spec.API, error) {
+// specs are what the calls are held against. Each argument is a spec of its own: an edited spec and the contract may
+// have the same operation, and not alike.
+func (cmd *specCalls) specs(w world) ([]*spec.API, error) {
 	if len(cmd.Files) == 0 {
-		return spec.Load(w.Source, "api/login.yaml")
+		api, err := spec.Load(w.Source, "api/login.yaml")
+		return []*spec.API{api}, err
 	}
-	files, wrong := spec.FindFiles(cmd.SpecRoot, cmd.Files)
+	all, wrong := spec.FindFiles(cmd.SpecRoot, cmd.Files)
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
-	return files.Load()
+	var specs []*spec.API
+	for _, given := range cmd.Files {
+		files, wrong := spec.FindFiles(all.Dir, []string{given})
+		if len(wrong) > 0 {
+			return nil, errors.Join(wrong...)
+		}
+		api, err := files.Load()
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, api)
+	}
+	return specs, nil
 }

@@ -15,7 +15,7 @@ import (
 // specCmds are the commands for people who change the contract.
 type specCmds struct {
 	Check specCheck `cmd:"" help:"Report what a changed spec breaks, and what the handlers must change for it."`
-	Calls specCalls `cmd:"" help:"List the operations that a client called and a spec does not have."`
+	Calls specCalls `cmd:"" help:"Report which operations a client called that a spec does not have."`
 	Diff  specDiff  `cmd:"" help:"Report what breaks clients between two specs, neither of which needs to be Postern's."`
 	Watch specWatch `cmd:"" help:"On each save of api/login.yaml generate, compile and test, and print what the handlers must change."`
 }
@@ -73,6 +73,9 @@ func (f reportFlags) end(w world, report *impact.Report, err error) error {
 		err = f.write(report, w.stdout)
 	}
 	if err != nil {
+		if f.Format == "github" { // beside the error itself, which no annotation shows
+			fmt.Fprintln(w.stdout, impact.GitHubError(err))
+		}
 		return exitStatus{code: 2, err: err}
 	}
 	if status := report.ExitStatus(); status != 0 {

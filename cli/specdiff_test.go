@@ -41,6 +41,8 @@ func TestSpecDiff(t *testing.T) {
 			says: "added `unevaluatedProperties` `false` to the request body"},
 		{name: "no YAML", old: "[name]", new: "[name", status: 2, says: "new.yaml:"},
 		{name: "no such file", args: []string{"nowhere"}, status: 2, says: `unexpected argument nowhere`},
+		{name: "an annotation", args: []string{"--format", "github", "--new-root", "/nowhere"}, status: 2,
+			says: `::error title=The spec cannot be used::the root folder "/nowhere" does not hold`},
 		{name: "no such format", args: []string{"--format", "xml"}, status: 2, says: "--format"},
 		{name: "no such root", args: []string{"--old-root", "/nowhere"}, status: 2, says: `the root folder "/nowhere" does not hold`},
 	} {

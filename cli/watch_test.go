@@ -64,6 +64,7 @@ func watch(t *testing.T) *watched {
 			t.Errorf("it ends with %v", err)
 		}
 	})
+	w.until("checking what the handlers owe")
 	w.until("watching api/login.yaml")
 	return w
 }

@@ -22,6 +22,11 @@ func (r *Report) WriteGitHub(w io.Writer) error {
 	return p.err
 }
 
+// GitHubError is the annotation for what kept the report from being made, such as a spec that is not there.
+func GitHubError(err error) string {
+	return "::error title=The spec cannot be used::" + message.Replace(err.Error())
+}
+
 // How GitHub's workflow commands are escaped: message and property, as its toolkit does it.
 var (
 	message  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")

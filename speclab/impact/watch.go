@@ -128,6 +128,7 @@ func (w *Watch) start(ctx context.Context) error {
 	api, _, err := w.load()
 	if err == nil {
 		w.warn(api)
+		w.print("checking what the handlers owe; the first time this compiles what they import")
 		report, err := Check(ctx, w.input(api))
 		switch {
 		case err == nil && len(report.Tasks) == 0:

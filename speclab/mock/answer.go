@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
@@ -104,13 +105,15 @@ func (e *edition) make(ref *openapi3.SchemaRef, asked preference) any {
 	return e.keywords.makeValue(ref)
 }
 
-// exampleOf finds the example of a media type: the one, or that of the name, or the first by name.
+// exampleOf finds the example of a media type: the one, or that of the name, or the first that is written, which is
+// Prism's choice too.
 func exampleOf(media *openapi3.MediaType, name string) (value any, found bool) {
-	names := slices.Sorted(maps.Keys(media.Examples))
-	if name != "" {
-		names = []string{name}
-	} else if media.Example != nil {
-		return media.Example, true
+	names := []string{name}
+	if name == "" {
+		names = asWritten(media.Examples)
+		if media.Example != nil {
+			return media.Example, true
+		}
 	}
 	for _, name := range names {
 		if one := media.Examples[name]; one != nil && one.Value != nil && one.Value.Value != nil {
@@ -118,6 +121,20 @@ func exampleOf(media *openapi3.MediaType, name string) (value any, found bool) {
 		}
 	}
 	return nil, false
+}
+
+// asWritten are the names of examples in the order of the file, which the library's map has lost.
+func asWritten(examples openapi3.Examples) []string {
+	place := func(name string) openapi3.Location {
+		if ref := examples[name]; ref != nil && ref.Origin != nil && ref.Origin.Key != nil {
+			return *ref.Origin.Key
+		}
+		return openapi3.Location{}
+	}
+	return slices.SortedFunc(maps.Keys(examples), func(a, b string) int {
+		one, other := place(a), place(b)
+		return cmp.Or(cmp.Compare(one.Line, other.Line), cmp.Compare(one.Column, other.Column), cmp.Compare(a, b))
+	})
 }
 
 // setHeaders sets the headers that a response documents.

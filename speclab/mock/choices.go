@@ -15,8 +15,7 @@ func (o *operation) preferences() []string {
 			continue
 		}
 		all = append(all, status)
-		names := slices.Sorted(slices.Values(exampleNames(response(o.edited, code))))
-		for _, name := range slices.Compact(names) {
+		for _, name := range exampleNames(response(o.edited, code)) {
 			if strings.IndexFunc(name, unsendable) < 0 && strings.TrimSpace(name) == name && name != "" {
 				all = append(all, status+", example="+name)
 			}

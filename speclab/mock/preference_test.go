@@ -30,7 +30,7 @@ paths:
                   name: {type: string, example: Rex}
                   born: {type: string, format: date}
               examples:
-                cat: {value: {id: 1, name: Tom}}
+                tom: {$ref: '#/components/examples/cat'}
                 dog: {value: {id: 2, name: Rex}}
         "404":
           description: none
@@ -63,6 +63,9 @@ paths:
     put:
       security: []
       responses: {"204": {description: done}}
+components:
+  examples:
+    cat: {value: {id: 1, name: Tom}}
 `
 
 // TestPrismsPreferences: what Prism's users write, in the header and in the query, and which of the two counts.
@@ -92,7 +95,7 @@ func TestPrismsPreferences(t *testing.T) {
 		}
 	}
 	for query, says := range map[string]string{
-		"__code=418": "200, 404", "__code=no": "200, 404", "__example=cow": "cat, dog",
+		"__code=418": "200, 404", "__code=no": "200, 404", "__example=cow": "dog, tom",
 		"__code=404&__example=dog": "none with a name", "__dynamic=perhaps": "dynamic=true", "limit=no": "limit",
 	} {
 		b.refused(b.ask("GET", "/pets/1?"+query, "", ""), 400, "M_INVALID_PARAM", says)

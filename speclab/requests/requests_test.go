@@ -167,6 +167,7 @@ func TestSecrets(t *testing.T) {
 		{"/a", "", map[string]string{"Referer": "http://seen.example/?return=%2Fx%3Fa%3Db%26code%3Dhunter2&seen=1"},
 			[]string{"&seen=1"}},
 		{"/a?access_token=hunter2&seen=query", "", nil, []string{"access_token=[hidden]&seen=query"}},
+		{"/a?__code=403&code=hunter2", "", nil, []string{"__code=403&code=[hidden]"}},
 		{"/a?access%5Ftoken=hunter2", "", nil, nil},
 		{"/a?seen=" + token, "", nil, nil},
 		{"/a/" + token + "/b", "", nil, []string{"/a/[hidden]/b"}},

@@ -14,7 +14,8 @@ import (
 const hidden = "[hidden]"
 
 // hiddenParts are in the names of what is secret, and hiddenNames are such names, both without punctuation. Some are
-// of other servers: the spec may be anybody's. openNames hold one of the parts and are none.
+// of other servers: the spec may be anybody's. openNames hold one of the parts and are none, nor is statusAsked, by
+// which a request asks for a status (package mock).
 var (
 	hiddenParts = []string{"passw", "passphrase", "pwd", "token", "macaroon", "secret", "authorization", "cookie",
 		"credential", "bearer", "apikey", "accesskey", "privatekey", "signingkey", "recoverykey", "sessionkey",
@@ -27,11 +28,12 @@ var (
 	openNames  = []string{"tokentype"}
 	openEnds   = []string{"endpoint", "supported", "errcode", "errorcode", "statuscode", "countrycode", "postalcode",
 		"languagecode", "currencycode"}
+	statusAsked = "__code"
 )
 
 // secret reports whether a value of this name is a secret.
 func secret(name string) bool {
-	if name == "__code" { // Prism's, of a status
+	if name == statusAsked {
 		return false
 	}
 	name = plainName(name)

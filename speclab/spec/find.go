@@ -90,6 +90,9 @@ func (f Files) Folder() string {
 
 // specsAt gives the path of a file, or of each spec in a folder.
 func specsAt(given string) ([]string, error) {
+	if given == "" { // a variable of the shell that is not set; filepath.Abs takes it for this folder
+		return nil, errors.New("the spec has no name; write . for this folder")
+	}
 	path, err := filepath.Abs(given)
 	if err != nil {
 		return nil, fmt.Errorf("the spec %q: %w", given, err)
@@ -100,8 +103,10 @@ func specsAt(given string) ([]string, error) {
 		return nil, fmt.Errorf("the spec %q is not there", given)
 	case err != nil:
 		return nil, fmt.Errorf("the spec %q: %w", given, err)
-	case !info.IsDir():
+	case info.Mode().IsRegular():
 		return []string{path}, nil
+	case !info.IsDir(): // such as <(git show main:api.yaml)
+		return nil, fmt.Errorf("the spec %q is a pipe or a device; save it as a file", given)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {

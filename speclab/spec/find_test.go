@@ -42,6 +42,8 @@ func TestFindFiles(t *testing.T) {
 		{root: dir, files: []string{api}, want: []string{"api/a.json", "api/b.yaml"}},
 		{root: api, files: []string{filepath.Join(dir, "secret.yaml")}, says: "the root folder"},
 		{files: []string{filepath.Join(api, "nothing.yaml")}, says: "nothing.yaml"},
+		{files: []string{""}, says: "has no name"},
+		{files: []string{os.DevNull}, says: "is a pipe or a device; save it as a file"},
 		{files: []string{dir + "/api/deep/../../"}, want: []string{"secret.yaml"}},
 	} {
 		found, wrong := FindFiles(test.root, test.files)

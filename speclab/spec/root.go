@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -197,6 +198,10 @@ func (b *bundler) pathOperations(r *root, f field) []*operation {
 		all = append(all, &operation{path: path, short: short, method: method, at: op.at, pathAt: f.at, node: node,
 			item: rest})
 	}
+	slices.SortStableFunc(all, func(a, b *operation) int { // as they are written: of two alike the second gives way
+		return cmp.Or(cmp.Compare(a.at.File, b.at.File), cmp.Compare(a.at.Line, b.at.Line),
+			cmp.Compare(a.at.Column, b.at.Column))
+	})
 	return all
 }
 

@@ -101,6 +101,11 @@ func TestWarnings(t *testing.T) {
 		{"a name that is taken", strings.Replace(aspec(answering("{}"), user), "components:",
 			"  /b: {get: {operationId: a, responses: {'200': {description: ok}}}}\ncomponents:", 1), []string{
 			"spec.yaml:12:14: warning: the operation name \"a\" is there already; this one is called GetB; give it a name of its own (see spec.yaml:6:7)"}},
+		{"a name that is taken by a method further up", "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n" +
+			"paths:\n  /b:\n" +
+			"    post: {operationId: a, responses: {'200': {description: ok}}}\n" +
+			"    get: {operationId: a, responses: {'200': {description: ok}}}\n", []string{
+			"spec.yaml:6:11: warning: the operation name \"a\" is there already; this one is called GetB; give it a name of its own (see spec.yaml:5:12)"}},
 		{"example and examples", aspec(answering("{schema: {}, example: 1, examples: {e: {value: 1}}}"), user), []string{
 			"spec.yaml:11:…there are examples as well; this one is left out…"}},
 	} {

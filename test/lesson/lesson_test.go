@@ -49,8 +49,14 @@ func TestLesson(t *testing.T) {
 		Want: "lesson/ is at step 6.\n…\nstep 5: right. …\nstep 6: not yet. …\n…\n1\n" +
 			".lesson-before/server.go:1\nlesson/server.go:0\n",
 	}
-	if printed := shell.do(t, last); !last.Fits(printed) {
-		t.Errorf("$ %s\nprinted\n%s", last.Command, printed)
+	none := console.Step{
+		Command: "rm -r lesson; lesson check; echo $?",
+		Want:    "there is no lesson here yet: type lesson start 1\n1\n",
+	}
+	for _, step := range []console.Step{last, none} {
+		if printed := shell.do(t, step); !step.Fits(printed) {
+			t.Errorf("$ %s\nprinted\n%s", step.Command, printed)
+		}
 	}
 }
 

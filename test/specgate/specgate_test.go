@@ -183,7 +183,9 @@ func TestTyped(t *testing.T) {
 			!strings.Contains(printed, " file=api/login.yaml,line=") {
 			t.Errorf("%s: succeeded %t\n%s", name, succeeded, printed)
 		}
-		var log struct{ Runs []struct{ Results []json.RawMessage } }
+		var log struct {
+			Runs []struct{ Results []json.RawMessage }
+		}
 		if err := json.Unmarshal([]byte(uploaded), &log); err != nil {
 			t.Fatalf("%v\n%s", err, uploaded)
 		}
