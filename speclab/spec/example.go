@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ type examples struct {
 	schemas map[string]any // components by name, others by reference: see place
 	all     []example
 	visits  int
+	steps   int // of patterns
 	found   Problems
 }
 
@@ -41,6 +44,7 @@ func (a *API) wrongExamples() Problems {
 	if err != nil { // unreachable: the document is new to the compiler
 		return nil
 	}
+	c.UseRegexpEngine(x.compile)
 	c.AssertVocabs()
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: documentURL + "visits",
 		Compile: func(*jsonschema.CompilerContext, map[string]any) (jsonschema.SchemaExt, error) { return x, nil }})
@@ -60,6 +64,35 @@ func (x *examples) Validate(*jsonschema.ValidatorContext, any) {
 	if x.visits++; x.visits > maxVisits {
 		panic(errTooLong)
 	}
+}
+
+// counted is a pattern whose work counts: Go's expressions end, but take the product of text and pattern.
+type counted struct {
+	*regexp.Regexp
+	size int // in instructions
+	x    *examples
+}
+
+func (x *examples) compile(pattern string) (jsonschema.Regexp, error) {
+	compiled, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	c := counted{compiled, len(pattern), x}
+	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
+		if program, err := syntax.Compile(tree.Simplify()); err == nil {
+			c.size = len(program.Inst)
+		}
+	}
+	return c, nil
+}
+
+// MatchString implements jsonschema.Regexp.
+func (c counted) MatchString(s string) bool {
+	if c.x.steps += len(s) * c.size; c.x.steps > maxSteps {
+		panic(errTooLong)
+	}
+	return c.Regexp.MatchString(s)
 }
 
 // walk finds the examples, following the grammar. What a reference leads to is met in its own place. The outermost
@@ -161,7 +194,7 @@ func (x *examples) check(e example, c *jsonschema.Compiler) (more bool) {
 		case r == errTooLong:
 			x.report(Problem{Position: e.at,
 				What: "the examples from here on are not checked, which would take too long",
-				Fix:  "write less allOf, anyOf and oneOf within one another"})
+				Fix:  "write less allOf, anyOf and oneOf within one another, or shorter examples for long patterns"})
 			more = false
 		case r != nil: // the library's, for a number of a million digits
 			more = true

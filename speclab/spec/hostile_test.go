@@ -332,3 +332,19 @@ func TestNothingOutside(t *testing.T) {
 		refused(t, root.FS(), "give the name of a file", name)
 	}
 }
+
+// TestLongPatterns: long patterns over a long example do not keep the check of examples busy for minutes.
+func TestLongPatterns(t *testing.T) {
+	text := hostileSchemas("A: {anyOf: [" + many(300, "{pattern: '(a|b){900}c%d'}") + "], example: " +
+		strings.Repeat("a", 1<<20) + "}")
+	err := within(t, func() error {
+		a, err := Load(folder(text), "spec.yaml")
+		if err == nil && !strings.Contains(fmt.Sprint(a.Warnings()), "take too long") {
+			err = fmt.Errorf("the warnings are %.300s", fmt.Sprint(a.Warnings()))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -24,6 +24,7 @@ const (
 	// of schemas by values while examples are checked: GitHub's API takes 33,000, and one value can meet millions of
 	// schemas through allOf and the like
 	maxVisits = 300_000
+	maxSteps  = 300_000_000 // of patterns meanwhile: instructions by characters, some seconds
 	// in which components of one name are compared: as deep as they may differ and be told apart from the same
 	maxRounds   = 32
 	maxProblems = 100 // reported at once: nobody reads more
