@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/db"
 	"postern/handlers"
+	"postern/test/rig/matrixtest"
 	"postern/test/rig/process"
 )
 
@@ -38,6 +40,21 @@ func (s *site) askFor(names ...string) {
 		s.says(b.press(handlers.RegisterPath, page, "user", name, "password", password, "do", "create"), 403,
 			"waits for approval")
 	}
+}
+
+// TestDeskSaysAfterAWhile: what was decided is said however much time there is between a request and what it does.
+func TestDeskSaysAfterAWhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, withApproval, func(c *handlers.Config) {
+		clock, now := matrixtest.NewClock(), c.Now
+		c.Now = func() time.Time {
+			clock.Step(5 * time.Millisecond)
+			return now().Add(clock.Now().Sub(matrixtest.NewClock().Now()))
+		}
+	})
+	b := s.operate()
+	s.askFor("carol")
+	b.done(b.decide(b.at(deskAt(deskSignUps)), "approve", "carol"), "Approved:", "@carol:example.org")
 }
 
 // TestDeskSignUps: several accounts that wait are approved or rejected at once, whichever API they were asked for by.

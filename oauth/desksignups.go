@@ -47,7 +47,7 @@ func (e desk) decide(d deskDecision) error {
 		return e.askReject(names)
 	}
 	var gone []string
-	since := e.server.Now()
+	since := handlers.CallerOf(e.ctx).Now // the time of the events, however long it takes to come here
 	for _, name := range names {
 		err := d.decide(e, name)
 		switch {
