@@ -1,9 +1,7 @@
 package mock
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -12,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
 // codes are the statuses that the edited spec documents.
@@ -82,14 +82,14 @@ func (e *edition) content(r *openapi3.Response, asked preference) (kind string, 
 	if !found || asked.isDynamic() {
 		value = e.make(media.Schema, asked)
 	}
-	if !isJSON(kind) {
+	if !spec.IsJSON(kind) {
 		if strings.Contains(kind, "*") {
 			kind = "application/octet-stream"
 		}
 		text, _ := value.(string)
 		return kind, []byte(text), nil
 	}
-	raw, err := encode(value)
+	raw, err := spec.JSON(value)
 	if err != nil {
 		return "", nil, &refusal{http.StatusInternalServerError, "M_UNKNOWN",
 			"The spec's example cannot be written as JSON: " + err.Error()}
@@ -150,7 +150,7 @@ func (e *edition) setHeaders(h http.Header, r *openapi3.Response, asked preferen
 		}
 		text, ok := value.(string)
 		if !ok {
-			raw, err := encode(value)
+			raw, err := spec.JSON(value)
 			if err != nil {
 				continue
 			}
@@ -167,13 +167,4 @@ func printable(c rune) rune {
 		return ' '
 	}
 	return c
-}
-
-// encode writes JSON as a person would: without escapes for HTML.
-func encode(value any) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }

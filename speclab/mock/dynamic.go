@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"postern/speclab/spec"
 	"regexp/syntax"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
 const (

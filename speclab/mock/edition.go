@@ -168,26 +168,23 @@ func statusKeys(code string) []string {
 // inContract reports whether the contract documents a status, so that it is the real handler's to give.
 func (o *operation) inContract(code string) bool { return response(o.contract, code) != nil }
 
-// jsonOf is the JSON of a body's content: its media type's name and the media type, or nil. Plain JSON comes first.
+// jsonOf is the JSON of a body's content: its media type's name and the media type, or nil.
 func jsonOf(content openapi3.Content) (string, *openapi3.MediaType) {
-	for _, fits := range []func(string) bool{isPlainJSON, isJSON} {
-		for _, name := range slices.Sorted(maps.Keys(content)) {
-			if fits(name) && content[name] != nil {
-				return name, content[name]
-			}
-		}
+	if kinds := kindsIn(content); len(kinds) > 0 && spec.IsJSON(kinds[0]) {
+		return kinds[0], content[kinds[0]]
 	}
 	return "", nil
 }
 
-func isPlainJSON(name string) bool { return mediaName(name) == "application/json" }
-
-// isJSON reports whether a media type, with or without parameters, is JSON.
-func isJSON(name string) bool {
-	return isPlainJSON(name) || strings.HasSuffix(mediaName(name), "+json")
-}
-
-func mediaName(name string) string {
-	name, _, _ = strings.Cut(name, ";")
-	return strings.ToLower(strings.TrimSpace(name))
+// kindsIn are the media types of a content: plain JSON comes first, then other JSON, then the rest by name.
+func kindsIn(content openapi3.Content) (all []string) {
+	isPlainJSON := func(kind string) bool { return spec.MediaType(kind) == "application/json" }
+	for _, fits := range []func(string) bool{isPlainJSON, spec.IsJSON, func(string) bool { return true }} {
+		for _, kind := range slices.Sorted(maps.Keys(content)) {
+			if fits(kind) && content[kind] != nil && !slices.Contains(all, kind) {
+				all = append(all, kind)
+			}
+		}
+	}
+	return all
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/elnormous/contenttype"
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"postern/speclab/spec"
 )
 
 // preference is what a request asks of a made-up answer.
@@ -190,19 +192,8 @@ func (asked preference) mostAccepted(kinds []string) int {
 // kindsOf are the media types that an answer can be made in, JSON first: with the example that is asked for, or else
 // JSON or text. Where it can be made in none, they are all that there are.
 func (asked preference) kindsOf(content openapi3.Content) []string {
-	var all, good []string
-	for _, fits := range []func(string) bool{isPlainJSON, isJSON, func(string) bool { return true }} {
-		for _, kind := range slices.Sorted(maps.Keys(content)) {
-			if fits(kind) && content[kind] != nil && !slices.Contains(all, kind) {
-				all = append(all, kind)
-			}
-		}
-	}
-	for _, kind := range all {
-		if asked.canMake(kind, content[kind]) {
-			good = append(good, kind)
-		}
-	}
+	all := kindsIn(content)
+	good := slices.DeleteFunc(slices.Clone(all), func(kind string) bool { return !asked.canMake(kind, content[kind]) })
 	if len(good) == 0 {
 		return all
 	}
@@ -213,7 +204,7 @@ func (asked preference) canMake(kind string, media *openapi3.MediaType) bool {
 	if asked.example != "" {
 		return media.Examples[asked.example] != nil
 	}
-	if isJSON(kind) {
+	if spec.IsJSON(kind) {
 		return true
 	}
 	value, found := exampleOf(media, "")

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"postern/speclab/spec"
 )
 
 // realWriter marks the real handler's answer. JSON that the edited spec may add fields to is held back until it is
@@ -40,7 +42,7 @@ func (w *realWriter) WriteHeader(status int) {
 			extend(h, "Access-Control-Allow-Methods", http.MethodPatch) // Matrix has none, other specs do
 		}
 	}
-	if isJSON(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
+	if spec.IsJSON(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
 		w.added = w.additions.of(status)
 	}
 	if len(w.added) == 0 {
@@ -86,7 +88,7 @@ func (w *realWriter) finish() {
 	var value any
 	if err := decoder.Decode(&value); err == nil {
 		if names := fill(value, w.added); len(names) > 0 {
-			if more, err := encode(value); err == nil {
+			if more, err := spec.JSON(value); err == nil {
 				raw = more
 				w.Header().Set(filled, strings.Join(names, ", "))
 			}

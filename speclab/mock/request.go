@@ -175,9 +175,9 @@ func (b *body) readsJSON(r *http.Request) bool {
 	if b.schema == nil {
 		return false
 	}
-	sent := mediaName(r.Header.Get("Content-Type"))
+	sent := spec.MediaType(r.Header.Get("Content-Type"))
 	for name := range b.content {
-		if !isJSON(name) && mediaName(name) == sent {
+		if !spec.IsJSON(name) && spec.MediaType(name) == sent {
 			return false
 		}
 	}

@@ -83,7 +83,7 @@ func TestMade(t *testing.T) {
 	} {
 		ref := schemaOf(t, test.schema)
 		value := keywords(nil).makeValue(ref)
-		raw, err := encode(value)
+		raw, err := spec.JSON(value)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestMade(t *testing.T) {
 		if !keywords(nil).newMaker().fits(ref.Value, value) {
 			t.Errorf("%s makes %s, which does not fit", test.schema, raw)
 		}
-		if again, _ := encode(keywords(nil).makeValue(ref)); string(again) != string(raw) {
+		if again, _ := spec.JSON(keywords(nil).makeValue(ref)); string(again) != string(raw) {
 			t.Errorf("%s makes %s and then %s", test.schema, raw, again)
 		}
 	}
@@ -105,7 +105,7 @@ func TestSample(t *testing.T) {
 	ref := schemaOf(t, `{type: object, required: [a, r, w], properties: {a: {type: string},
       r: {type: string, readOnly: true}, w: {type: string, writeOnly: true}}}`)
 	value := Sample(ref)
-	if raw, err := encode(value); err != nil || string(raw) != `{"a":"string","w":"string"}` {
+	if raw, err := spec.JSON(value); err != nil || string(raw) != `{"a":"string","w":"string"}` {
 		t.Errorf("the sample is %s, %v", raw, err)
 	}
 	if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsRequest()); err != nil {
@@ -125,13 +125,13 @@ func TestMadeOfAnySchema(t *testing.T) {
 		ref := schemaOf(t, string(raw))
 		value := keywords(nil).makeValue(ref)
 		if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
-			out, _ := encode(value)
+			out, _ := spec.JSON(value)
 			t.Fatalf("%s makes %s: %v", raw, out, err)
 		}
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		value = keywords(nil).makeDynamic(ref, random)
 		if err := keywords(nil).checker(ref.Value).visit(ref.Value, value, openapi3.VisitAsResponse()); err != nil {
-			out, _ := encode(value)
+			out, _ := spec.JSON(value)
 			t.Fatalf("%s makes at random %s: %v", raw, out, err)
 		}
 	})
@@ -164,7 +164,7 @@ func TestDynamic(t *testing.T) {
 		ref, met := schemaOf(t, text), make(map[string]bool)
 		for range 60 {
 			value := keywords(nil).makeDynamic(ref, random)
-			raw, err := encode(value)
+			raw, err := spec.JSON(value)
 			fatalIf(t, err)
 			if !keywords(nil).newMaker().fits(ref.Value, value) || string(raw) == `"x"` {
 				t.Errorf("%s makes %s", text, raw)
@@ -278,7 +278,7 @@ func FuzzMade(f *testing.F) {
 		it := doc.Components.Schemas["It"]
 		drawn, _ := keywords(nil).newDynamicMaker(rand.New(rand.NewPCG(1, 2))).value(it.Value, 0, 0)
 		for _, value := range []any{keywords(nil).makeValue(it), drawn} {
-			if out, err := encode(value); err != nil || len(out) > 64<<20 {
+			if out, err := spec.JSON(value); err != nil || len(out) > 64<<20 {
 				t.Errorf("%s makes %d bytes, %v", raw, len(out), err)
 			}
 		}
@@ -319,7 +319,7 @@ func TestMadeOfGivenFiles(t *testing.T) {
 					if err == nil || len(api.Gaps) > 0 && strings.Contains(err.Error(), "more than one oneOf") {
 						continue // what a gap leaves open fits every alternative
 					}
-					out, _ := encode(value)
+					out, _ := spec.JSON(value)
 					t.Errorf("%s %s %s: %.600s: %s", method, path, code, out, strings.SplitN(err.Error(), "\n", 2)[0])
 				}
 			}

@@ -3,7 +3,6 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"mime"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -140,7 +139,7 @@ func (x *examples) collect(s shape, n *node, pointer []string, outer int) {
 			x.all = append(x.all, example{"the example", field{"", item.at, item}, x.place(pointer, outer)})
 		}
 	case mediaTypeShape, parameterShape, headerShape:
-		if n.get("schema") == nil || s == mediaTypeShape && !isJSON(pointer[len(pointer)-1]) {
+		if n.get("schema") == nil || s == mediaTypeShape && !IsJSON(pointer[len(pointer)-1]) {
 			return
 		}
 		pointer = append(pointer[:len(pointer):len(pointer)], "schema")
@@ -179,12 +178,6 @@ func origin(place []string) []string {
 		return append(outer, place[1:]...)
 	}
 	return append([]string{"components", "schemas"}, place...)
-}
-
-// isJSON reports whether a media type is JSON. An example of another is often that text itself.
-func isJSON(mediaType string) bool {
-	name, _, _ := mime.ParseMediaType(mediaType)
-	return name == "application/json" || strings.HasSuffix(name, "+json")
 }
 
 // check reports each field of an example that does not match its schema, and whether the next one is to be checked.

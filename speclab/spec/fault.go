@@ -294,13 +294,20 @@ func Listed(values []any) string {
 	return text
 }
 
-// encode writes JSON as a person would: without escapes for HTML.
+// encode is JSON for a line of text.
 func encode(value any) string {
+	raw, err := JSON(value)
+	if err != nil {
+		return "what the spec says"
+	}
+	return string(raw)
+}
+
+// JSON writes JSON as a person would: without escapes for HTML.
+func JSON(value any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return "what the spec says"
-	}
-	return strings.TrimSuffix(out.String(), "\n")
+	err := encoder.Encode(value)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
