@@ -22,9 +22,7 @@ type located struct {
 
 // position finds a part in the files.
 func (l *located) position(at ...string) spec.Position {
-	p := l.api.At(at...)
-	p.File = joinFolder(l.folder, p.File)
-	return p
+	return l.api.At(at...).In(l.folder)
 }
 
 // revision is the API that a check is about: the spec or, when that is only a part of the API, the contract with the

@@ -70,13 +70,17 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	filled(&shown.Unnoticed)
 	filled(&shown.Gaps)
 	filled(&shown.Problems)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
+	return writeJSON(w, struct {
 		*Report
 		Counts counts `json:"counts"`
 	}{&shown, counts{r.count(Breaks), r.count(MayBreak), r.count(Harmless), len(r.Tasks), len(r.Unnoticed)}})
+}
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }
 
 // filled makes an empty list of none, so that a reader never meets null.

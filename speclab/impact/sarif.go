@@ -2,7 +2,6 @@ package impact
 
 import (
 	"cmp"
-	"encoding/json"
 	"io"
 	"net/url"
 	"path"
@@ -92,10 +91,7 @@ func (r *Report) WriteSARIF(w io.Writer) error {
 		}
 		run.Results = append(run.Results, a.sarif(index))
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
+	return writeJSON(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
 }
 
 func (a annotation) sarif(rule int) sarifResult {

@@ -134,8 +134,3 @@ func isPostern(dir string) bool {
 	}
 	return false
 }
-
-// joinFolder is a file's name with the folder before it.
-func joinFolder(folder, file string) string {
-	return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file)))
-}

@@ -25,6 +25,12 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// In is the position with the folder that its file's name begins in.
+func (p Position) In(folder string) Position {
+	p.File = filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(p.File)))
+	return p
+}
+
 // Problem is something wrong with a spec: an error or a warning.
 //
 // It is an error, for which [Load] refuses the spec, when nobody can tell what is meant: text that is not YAML, a
@@ -71,11 +77,10 @@ func (ps Problems) Error() string {
 
 // In gives the problems with the folder that their files' names begin in.
 func (ps Problems) In(folder string) (all Problems) {
-	in := func(file string) string { return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file))) }
 	for _, p := range ps {
-		p.File = in(p.File)
+		p.Position = p.Position.In(folder)
 		if p.See.File != "" {
-			p.See.File = in(p.See.File)
+			p.See = p.See.In(folder)
 		}
 		all = append(all, p)
 	}
