@@ -71,10 +71,18 @@ func (l *lab) send(method, path, body string, header map[string]string) string {
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	l.fatal(err)
-	for l.read(0).Log.Postern.Last == before { // an entry is made after the answer
-		time.Sleep(time.Millisecond)
-	}
+	l.waitAfter(before)
 	return string(text)
+}
+
+// waitAfter waits for the entry after one: it is made after the answer.
+func (l *lab) waitAfter(last int) {
+	l.Helper()
+	for deadline := time.Now().Add(20 * time.Second); l.read(0).Log.Postern.Last == last; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			l.Fatalf("no entry is made after entry %d", last)
+		}
+	}
 }
 
 // har is what the tests read of an archive.
@@ -345,9 +353,7 @@ func TestCutOff(t *testing.T) {
 		answer.Body.Close()
 		t.Errorf("it answers %d", answer.StatusCode)
 	}
-	for l.read(0).Log.Postern.Last == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	l.waitAfter(0)
 	if file, _ := l.recorded(); file.Log.Version != "1.2" || len(file.Log.Entries) != 1 ||
 		file.Log.Entries[0].Postern.Operation != "giveUp" || file.Log.Entries[0].Response.Status != 0 {
 		t.Errorf("the file has %+v", file)
