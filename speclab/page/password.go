@@ -45,6 +45,5 @@ func fromHere(r *http.Request) bool {
 }
 
 func loopback(name string) bool {
-	ip := net.ParseIP(name)
-	return name == "localhost" || ip != nil && ip.IsLoopback()
+	return name == "localhost" || net.ParseIP(name).IsLoopback() // what is no address is none of them
 }

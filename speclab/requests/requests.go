@@ -10,8 +10,9 @@
 //     and by what tokens look like wherever they stand. A body that is neither JSON nor a form is not shown; of one
 //     that is cut or malformed only what could be read is.
 //   - Memory is bounded: a hundred entries, of each body 16 KiB, of the calls that the spec does not have 500.
-//   - Nothing waits for the log: bodies pass through as they come, and an answer is not held back. An entry is made
-//     when the answer has ended.
+//   - Bodies pass through as they come, and an answer is not held back: an entry is made when the answer has ended. It
+//     is printed and recorded then, one entry at a time: a console that stands still, such as a paused terminal, holds
+//     up the ends of all requests.
 //
 // What it does not hide is what people write: names, addresses, messages. A recording is for a workbench.
 //
