@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSameEachTime: a check that is made again prints the same. What many statuses, headers and parameters have in
-// common is told of one of them, which must not be any.
+// TestSameEachTime: a check that is made again prints the same. A change that many statuses, headers and
+// parameters share is reported for one of them: for the same one each time.
 func TestSameEachTime(t *testing.T) {
 	t.Parallel()
 	var was strings.Builder
